@@ -1,0 +1,30 @@
+"""The messages and descriptors generated from `proto/`, by short names.
+
+Everything under `generated` is written by `make generate`; nothing else imports from it.
+"""
+
+from __future__ import annotations
+
+from .generated.google.api import annotations_pb, http_pb
+from .generated.google.rpc import error_details_pb, status_pb
+from .generated.proto.catalog.v1alpha1 import catalog_pb
+from .generated.proto.event.v1alpha1 import event_pb
+from .generated.proto.link.v1alpha1 import link_pb
+from .generated.proto.lock.v1alpha1 import lock_pb
+from .generated.proto.options.v1 import options_pb
+
+FILES = (event_pb.desc(), catalog_pb.desc(), lock_pb.desc(), link_pb.desc())
+"""Descriptors of the files that declare Tracker's services."""
+
+__all__ = [
+    "FILES",
+    "annotations_pb",
+    "catalog_pb",
+    "error_details_pb",
+    "event_pb",
+    "http_pb",
+    "link_pb",
+    "lock_pb",
+    "options_pb",
+    "status_pb",
+]
