@@ -1,0 +1,1 @@
+"""Pure rules over messages: no I/O, no clock, no framework."""

@@ -1,0 +1,136 @@
+"""The changelog of an event: one entry for everything that was done to it."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from protobuf import Enum, Message, message_to_json_value
+
+from tracker.domain.enums import wire_name
+from tracker.domain.times import timestamp
+from tracker.pb import event_pb
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    from tracker.pb import lock_pb
+
+_ChangeType = event_pb.ChangeType
+_Entry = event_pb.ChangelogEntry
+
+SYSTEM = "system"
+"""Who did a thing where nobody is named."""
+
+_APPROVAL_YIELDS_TO = frozenset({"status", "priority", "title", "ticket"})
+"""A new owner approves the event, unless one of these fields changed with it."""
+
+
+def author(event: event_pb.Event) -> str:
+    """Return who stands behind a change of an event: its owner."""
+    return (event.attributes.owner if event.attributes else "") or SYSTEM
+
+
+def created(event: event_pb.Event, now: int) -> _Entry:
+    """Return the first entry of a new event."""
+    return _Entry(
+        timestamp=timestamp(now),
+        user=author(event),
+        change_type=_ChangeType.created,
+        comment="Event created",
+    )
+
+
+def locked(lock: lock_pb.Lock, now: int) -> _Entry:
+    """Return the entry for a lock taken in the name of an event."""
+    return _lock_entry(lock, now, _ChangeType.locked)
+
+
+def unlocked(lock: lock_pb.Lock, now: int) -> _Entry:
+    """Return the entry for a lock of an event that was let go."""
+    return _lock_entry(lock, now, _ChangeType.unlocked)
+
+
+def _lock_entry(lock: lock_pb.Lock, now: int, change_type: _ChangeType) -> _Entry:
+    where = f" in {lock.environment}" if lock.environment else ""
+    return _Entry(
+        timestamp=timestamp(now),
+        user=lock.who or SYSTEM,
+        change_type=change_type,
+        comment=f"Service {change_type.name}{where}",
+    )
+
+
+def slack_linked(event: event_pb.Event, old: str, new: str, now: int) -> _Entry:
+    """Return the entry for a Slack message that stands for an event."""
+    return _Entry(
+        timestamp=timestamp(now),
+        user=author(event),
+        change_type=_ChangeType.linked,
+        field="slack_id",
+        old_value=old,
+        new_value=new,
+        comment="Slack message linked",
+    )
+
+
+def differences(before: event_pb.Event, after: event_pb.Event, now: int) -> list[_Entry]:
+    """Return an entry for each field that differs: title, attributes, links and Slack id."""
+    changes: list[tuple[str, str, str]] = []
+    if before.title != after.title:
+        changes.append(("title", before.title, after.title))
+    empty, no_links = event_pb.EventAttributes(), event_pb.EventLinks()
+    changes += _changed_fields(before.attributes or empty, after.attributes or empty)
+    changes += _changed_fields(before.links or no_links, after.links or no_links)
+    entries = [_difference(after, change, changes, now) for change in changes]
+    old = before.metadata.slack_id if before.metadata else ""
+    new = after.metadata.slack_id if after.metadata else ""
+    if old != new:
+        entries.append(slack_linked(after, old, new, now))
+    return entries
+
+
+def _changed_fields(before: Message, after: Message) -> Iterator[tuple[str, str, str]]:
+    for field in type(before).desc().fields:
+        old, new = before[field], after[field]
+        if old != new:
+            yield field.name, _text(old), _text(new)
+
+
+def _text(value: object) -> str:
+    """Return a field's value the way the JSON of an event shows it; "" where it is unset."""
+    match value:
+        case None:
+            return ""
+        case Enum():
+            return wire_name(value)
+        case bool():
+            return "true" if value else "false"
+        case Message():
+            return str(message_to_json_value(value))
+        case list():
+            return ", ".join(_text(item) for item in value)
+        case _:
+            return str(value)
+
+
+def _difference(
+    event: event_pb.Event, change: tuple[str, str, str], changes: Sequence[tuple[str, str, str]], now: int
+) -> _Entry:
+    field, old, new = change
+    change_type, comment = _ChangeType.updated, f"{field.replace('_', ' ').capitalize()} updated"
+    match field:
+        case "status":
+            change_type = _ChangeType.status_changed
+        case "ticket" if new:
+            change_type, comment = _ChangeType.linked, "Jira ticket linked"
+        case "owner" if new and not any(name in _APPROVAL_YIELDS_TO for name, _, _ in changes):
+            change_type, comment = _ChangeType.approved, f"Event approved by {new}"
+    return _Entry(
+        timestamp=timestamp(now),
+        user=author(event),
+        change_type=change_type,
+        field=field,
+        old_value=old,
+        new_value=new,
+        comment=comment,
+    )

@@ -1,0 +1,79 @@
+"""Rules over events: what names one, when it happened, which ones a filter takes."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, TypeAlias
+
+from tracker.domain.times import micros
+
+if TYPE_CHECKING:
+    from tracker.pb import event_pb
+
+_UUID = re.compile(
+    r"(?:urn:uuid:)?[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}", re.IGNORECASE
+)
+
+
+@dataclass(frozen=True, slots=True)
+class EventId:
+    """Names an event by its id, a UUID in canonical lower-case text."""
+
+    value: str
+
+
+@dataclass(frozen=True, slots=True)
+class SlackId:
+    """Names an event by its Slack id, any text that is not a UUID."""
+
+    value: str
+
+
+EventKey: TypeAlias = EventId | SlackId
+
+
+def event_key(text: str) -> EventKey:
+    """Return what a client's `{id}` names: a UUID is an id, anything else a Slack id."""
+    if _UUID.fullmatch(text):
+        return EventId(text.lower().removeprefix("urn:uuid:"))
+    return SlackId(text)
+
+
+def event_time(event: event_pb.Event) -> int:
+    """Return when an event happened, its start date or else its creation, in microseconds since the epoch."""
+    attributes, metadata = event.attributes, event.metadata
+    if attributes is not None and attributes.start_date is not None:
+        return micros(attributes.start_date)
+    if metadata is not None and metadata.created_at is not None:
+        return micros(metadata.created_at)
+    return 0
+
+
+def event_end(event: event_pb.Event) -> int | None:
+    """Return an event's end date in microseconds since the epoch, or None."""
+    attributes = event.attributes
+    if attributes is not None and attributes.end_date is not None:
+        return micros(attributes.end_date)
+    return None
+
+
+@dataclass(frozen=True, slots=True)
+class EventFilter:
+    """Which events: all fields must match; an empty one filters nothing, its values are alternatives.
+
+    `since` (included) and `until` (excluded) bound the event's time, in microseconds since the epoch.
+    With `overlapping`, an event that began before `since` matches too if its end date is not before it.
+    """
+
+    types: tuple[event_pb.Type, ...] = ()
+    priorities: tuple[event_pb.Priority, ...] = ()
+    statuses: tuple[event_pb.Status, ...] = ()
+    environments: tuple[event_pb.Environment, ...] = ()
+    source: str = ""
+    service: str = ""
+    slack_id: str = ""
+    impact: bool | None = None
+    since: int | None = None
+    until: int | None = None
+    overlapping: bool = False

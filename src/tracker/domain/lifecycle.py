@@ -1,0 +1,112 @@
+"""The life of an event: how one is made and changed, when it is over, how long it took."""
+
+from __future__ import annotations
+
+import copy
+from typing import TYPE_CHECKING
+
+from tracker.domain import changelog
+from tracker.domain.events import event_key, event_time
+from tracker.domain.times import duration, micros, timestamp
+from tracker.errors import FieldViolation, invalid
+from tracker.pb import event_pb
+
+if TYPE_CHECKING:
+    from protobuf.wkt import Duration
+
+_Status = event_pb.Status
+
+RUNNING = frozenset({_Status.start, _Status.in_progress})
+"""Statuses of work that is under way."""
+
+FINISHED = frozenset({_Status.success, _Status.failure, _Status.error, _Status.done, _Status.close})
+"""Statuses that end an event."""
+
+
+def attributes_of(event: event_pb.Event) -> event_pb.EventAttributes:
+    """Return an event's attributes, empty ones where it has none."""
+    return event.attributes or event_pb.EventAttributes()
+
+
+def metadata_of(event: event_pb.Event) -> event_pb.EventMetadata:
+    """Return an event's metadata, empty where it has none."""
+    return event.metadata or event_pb.EventMetadata()
+
+
+def new_event(
+    request: event_pb.CreateEventRequest, *, event_id: str, now: int, linked: event_pb.Event | None
+) -> event_pb.Event:
+    """Return the event that a request creates at `now` (microseconds since the epoch).
+
+    `linked` is the event that `attributes.related_id` names.
+    """
+    event = event_pb.Event(
+        title=request.title,
+        attributes=_normalised(request.attributes or event_pb.EventAttributes()),
+        links=request.links or event_pb.EventLinks(),
+        metadata=event_pb.EventMetadata(id=event_id, created_at=timestamp(now), slack_id=request.slack_id),
+    )
+    _metadata(event).duration = _duration(event, before=None, linked=linked, now=now)
+    event.changelog = [changelog.created(event, now)]
+    return event
+
+
+def updated_event(
+    before: event_pb.Event, request: event_pb.UpdateEventRequest, *, now: int, linked: event_pb.Event | None
+) -> event_pb.Event:
+    """Return what a request makes of an event, with a changelog entry for every field that changed.
+
+    An absent title, `attributes`, `links` or Slack id leaves the stored one; a message that is
+    present replaces it whole.
+    """
+    event = copy.copy(before)
+    event.title = request.title or before.title
+    event.links = request.links or before.links or event_pb.EventLinks()
+    event.metadata = copy.copy(metadata_of(before))
+    event.metadata.slack_id = request.slack_id or event.metadata.slack_id
+    if request.attributes is not None:
+        event.attributes = _normalised(request.attributes)
+        if event.attributes.related_id == event.metadata.id:
+            raise invalid(FieldViolation("attributes.related_id", "an event can't be linked to itself"))
+        event.metadata.duration = _duration(event, before=before, linked=linked, now=now)
+    event.changelog = [*before.changelog, *changelog.differences(before, event, now)]
+    return event
+
+
+def _metadata(event: event_pb.Event) -> event_pb.EventMetadata:
+    event.metadata = event.metadata or event_pb.EventMetadata()
+    return event.metadata
+
+
+def _normalised(attributes: event_pb.EventAttributes) -> event_pb.EventAttributes:
+    if not attributes.related_id:
+        return attributes
+    attributes = copy.copy(attributes)
+    attributes.related_id = event_key(attributes.related_id).value
+    return attributes
+
+
+def _duration(
+    event: event_pb.Event, *, before: event_pb.Event | None, linked: event_pb.Event | None, now: int
+) -> Duration | None:
+    """Return how long an event took, or None while that is not known; never below zero.
+
+    A linked event took the time since the one it links to. Otherwise it took the time from its start
+    date to its end date. Otherwise what counts is when its status became a final one: the time since
+    its start date, or since its creation where it has none.
+    """
+    attributes = attributes_of(event)
+    stored = metadata_of(before).duration if before is not None else None
+    if linked is not None:
+        return duration(max(0, event_time(event) - event_time(linked)))
+    if attributes.related_id:
+        return stored
+    start, end = attributes.start_date, attributes.end_date
+    if start is not None and end is not None:
+        return duration(max(0, micros(end) - micros(start)))
+    if attributes.status not in FINISHED:
+        return None
+    ended_before = before is not None and attributes_of(before).status in FINISHED
+    if ended_before or (before is None and start is None):
+        return stored
+    return duration(max(0, now - event_time(event)))
