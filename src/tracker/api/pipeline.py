@@ -1,0 +1,152 @@
+"""The one path that every call takes, whichever wire it came over.
+
+Decode, validate, run the service's method within the deadline, turn whatever goes wrong into a
+`TrackerError`, count, time and log the call once.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import re
+import time
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Protocol
+
+import protovalidate
+
+from tracker import pb
+from tracker.errors import Code, FieldViolation, TrackerError, invalid
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
+
+    from protobuf import DescMethod, Message
+    from structlog.typing import FilteringBoundLogger
+
+    from tracker.services.call import Call
+
+    Handler = Callable[[Message, Call], Awaitable[Message]]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Method:
+    """One RPC: its descriptor, its message types, and the service's method that answers it."""
+
+    desc: DescMethod
+    full_name: str
+    request: type[Message]
+    response: type[Message]
+    handler: Handler
+
+
+class CallObserver(Protocol):
+    """What the pipeline tells of calls, for metrics."""
+
+    def call_started(self) -> None:
+        """A call has begun."""
+
+    def call_finished(self, method: str, wire: str, code: str, seconds: float) -> None:
+        """A call has ended; `code` is a name of `Code`, or OK."""
+
+
+def methods_of(services: Mapping[str, object]) -> Iterator[Method]:
+    """Yield the RPCs of all services that the protos declare.
+
+    `services` maps a service's full name to the object whose methods, named in snake case, answer it.
+    """
+    for file in pb.FILES:
+        for service in file.services:
+            for desc in service.methods:
+                name = re.sub(r"(?<=.)(?=[A-Z])", "_", desc.name).lower()
+                yield Method(
+                    desc=desc,
+                    full_name=f"{service.type_name}/{desc.name}",
+                    request=desc.input.type,
+                    response=desc.output.type,
+                    handler=getattr(services[service.type_name], name),
+                )
+
+
+class Pipeline:
+    """Takes calls from the wires to the services."""
+
+    def __init__(
+        self,
+        services: Mapping[str, object],
+        *,
+        observer: CallObserver,
+        log: FilteringBoundLogger,
+        timeout: float,
+    ) -> None:
+        self.methods: Sequence[Method] = tuple(methods_of(services))
+        self._observer = observer
+        self._log = log
+        self._timeout = timeout
+        self._validator = protovalidate.Validator()
+
+    async def call(self, method: Method, decode: Callable[[], Message], call: Call) -> Message:
+        """Answer a call.
+
+        `decode` makes the request message of the bytes that a wire received. The call may take as
+        long as the caller will wait, and never longer than the server's own limit (seconds).
+
+        Raises:
+            TrackerError: For every answer other than success.
+        """
+        started = time.perf_counter()
+        self._observer.call_started()
+        error: TrackerError | None = None
+        try:
+            timeout = self._timeout if call.timeout is None else min(call.timeout, self._timeout)
+            async with asyncio.timeout(timeout):
+                request = decode()
+                self._validate(request)
+                return await method.handler(request, call)
+        except TrackerError as raised:
+            error = raised
+            raise
+        except TimeoutError:
+            error = TrackerError(Code.DEADLINE_EXCEEDED, "the deadline passed", "DEADLINE_EXCEEDED")
+            raise error from None
+        except asyncio.CancelledError:
+            error = TrackerError(Code.CANCELLED, "the caller went away", "CANCELLED")
+            raise
+        except Exception as defect:
+            self._log.exception("defect", request_id=call.request_id, method=method.full_name)
+            error = TrackerError(
+                Code.INTERNAL, f"internal error; the log has it as request {call.request_id}", "INTERNAL"
+            )
+            raise error from defect
+        finally:
+            self._finish(method, call, error, time.perf_counter() - started)
+
+    def _validate(self, request: Message) -> None:
+        try:
+            self._validator.validate(request)
+        except protovalidate.ValidationError as error:
+            raise invalid(*map(_field_violation, error.violations)) from None
+
+    def _finish(self, method: Method, call: Call, error: TrackerError | None, seconds: float) -> None:
+        code = "OK" if error is None else error.code.name
+        self._observer.call_finished(method.full_name, call.wire, code, seconds)
+        details = {"reason": error.reason, "error": error.message} if error is not None else {}
+        self._log.info(
+            "call",
+            request_id=call.request_id,
+            method=method.full_name,
+            wire=call.wire,
+            peer=call.peer,
+            code=code,
+            duration_ms=round(seconds * 1000, 3),
+            **details,
+        )
+
+
+def _field_violation(violation: protovalidate.Violation) -> FieldViolation:
+    path = ""
+    proto = violation.proto
+    for element in proto.field.elements if proto.field is not None else ():
+        path += f".{element.field_name}" if path else element.field_name
+        if element.subscript is not None:
+            path += f"[{element.subscript.value}]"
+    return FieldViolation(path, proto.message)

@@ -1,0 +1,108 @@
+"""The catalog service: what runs here, who owns it, what it uses."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from tracker.domain.catalog import described_entry, with_dependencies, with_versions
+from tracker.domain.compliance import version_compliance
+from tracker.domain.paging import page_token
+from tracker.errors import Code, TrackerError
+from tracker.pb import catalog_pb
+from tracker.services.paging import requested_slice
+from tracker.stores.base import Slice
+
+if TYPE_CHECKING:
+    from tracker.services.call import Call
+    from tracker.services.context import Context
+    from tracker.stores.base import CatalogStore
+
+
+class CatalogService:
+    """Answers `tracker.catalog.v1alpha1.CatalogService`."""
+
+    def __init__(self, store: CatalogStore, context: Context) -> None:
+        self._store = store
+        self._context = context
+
+    async def create_update_catalog(
+        self, request: catalog_pb.CreateUpdateCatalogRequest, call: Call
+    ) -> catalog_pb.CreateUpdateCatalogResponse:
+        """Describe an entry, new or known; its creation time and versions are kept."""
+        now = self._context.now()
+        created = False
+
+        def describe(stored: catalog_pb.Catalog | None) -> catalog_pb.Catalog:
+            nonlocal created
+            created = stored is None
+            return described_entry(request, stored, now)
+
+        entry = await self._store.upsert(request.name, describe)
+        self._log("catalog created" if created else "catalog updated", entry.name, call)
+        return catalog_pb.CreateUpdateCatalogResponse(catalog=entry)
+
+    async def get_catalog(
+        self, request: catalog_pb.GetCatalogRequest, _: Call
+    ) -> catalog_pb.GetCatalogResponse:
+        """Return one entry."""
+        entry = await self._store.get(request.name)
+        if entry is None:
+            raise _not_found(request.name)
+        return catalog_pb.GetCatalogResponse(catalog=entry)
+
+    async def delete_catalog(
+        self, request: catalog_pb.DeleteCatalogRequest, call: Call
+    ) -> catalog_pb.DeleteCatalogResponse:
+        """Delete one entry."""
+        if not await self._store.delete(request.name):
+            raise _not_found(request.name)
+        self._log("catalog deleted", request.name, call)
+        return catalog_pb.DeleteCatalogResponse(message="catalog deleted", name=request.name)
+
+    async def list_catalogs(
+        self, request: catalog_pb.ListCatalogsRequest, _: Call
+    ) -> catalog_pb.ListCatalogsResponse:
+        """Return the entries, ordered by name."""
+        query = "catalog"
+        found = await self._store.find(requested_slice(request, query, default=None))
+        return catalog_pb.ListCatalogsResponse(
+            catalogs=list(found.records),
+            total_count=found.total,
+            next_page_token=page_token(found.next, query),
+        )
+
+    async def get_version_compliance(
+        self, request: catalog_pb.GetVersionComplianceRequest, _: Call
+    ) -> catalog_pb.GetVersionComplianceResponse:
+        """Compare the versions that projects use with the reference versions."""
+        found = await self._store.find(Slice())
+        return version_compliance(found.records, request.types)
+
+    async def update_versions(
+        self, request: catalog_pb.UpdateVersionsRequest, call: Call
+    ) -> catalog_pb.UpdateVersionsResponse:
+        """Replace the versions of an entry."""
+        now = self._context.now()
+        entry = await self._store.modify(request.name, lambda stored: with_versions(stored, request, now))
+        if entry is None:
+            raise _not_found(request.name)
+        self._log("catalog versions updated", entry.name, call)
+        return catalog_pb.UpdateVersionsResponse(catalog=entry)
+
+    async def update_dependencies(
+        self, request: catalog_pb.UpdateDependenciesRequest, call: Call
+    ) -> catalog_pb.UpdateDependenciesResponse:
+        """Replace the dependencies of an entry."""
+        now = self._context.now()
+        entry = await self._store.modify(request.name, lambda stored: with_dependencies(stored, request, now))
+        if entry is None:
+            raise _not_found(request.name)
+        self._log("catalog dependencies updated", entry.name, call)
+        return catalog_pb.UpdateDependenciesResponse(catalog=entry)
+
+    def _log(self, message: str, name: str, call: Call) -> None:
+        self._context.log.info(message, request_id=call.request_id, name=name)
+
+
+def _not_found(name: str) -> TrackerError:
+    return TrackerError(Code.NOT_FOUND, f"no catalog found in tracker for name {name}", "CATALOG_NOT_FOUND")

@@ -1,0 +1,79 @@
+"""The link service: the links of the start page."""
+
+from __future__ import annotations
+
+import copy
+from typing import TYPE_CHECKING
+
+from protobuf.wkt import Empty
+
+from tracker.domain.times import MICROS
+from tracker.errors import Code, TrackerError
+from tracker.pb import link_pb
+
+if TYPE_CHECKING:
+    from tracker.services.call import Call
+    from tracker.services.context import Context
+    from tracker.stores.base import LinkStore
+
+_DEFAULT_GROUP = "Custom"
+_OPTIONAL = ("description", "icon", "color", "logo")
+
+
+class LinkService:
+    """Answers `tracker.link.v1alpha1.LinkService`."""
+
+    def __init__(self, store: LinkStore, context: Context) -> None:
+        self._store = store
+        self._context = context
+
+    async def list_links(self, _request: link_pb.ListLinksRequest, _: Call) -> link_pb.ListLinksResponse:
+        """Return all links, ordered by group and name."""
+        return link_pb.ListLinksResponse(links=list(await self._store.find()))
+
+    async def create_link(self, request: link_pb.CreateLinkRequest, call: Call) -> link_pb.CreateLinkResponse:
+        """Add a link."""
+        now = self._context.now() // MICROS
+        link = _described(link_pb.Link(id=self._context.new_id(), created_at=now, updated_at=now), request)
+        await self._store.create(link)
+        self._context.log.info("link created", request_id=call.request_id, id=link.id, name=link.name)
+        return link_pb.CreateLinkResponse(link=link)
+
+    async def update_link(self, request: link_pb.UpdateLinkRequest, call: Call) -> link_pb.UpdateLinkResponse:
+        """Replace what a link says."""
+        now = self._context.now() // MICROS
+
+        def replace(stored: link_pb.Link) -> link_pb.Link:
+            kept = link_pb.Link(id=stored.id, created_at=stored.created_at, updated_at=now)
+            return _described(kept, request)
+
+        link = await self._store.modify(request.id.lower(), replace)
+        if link is None:
+            raise _not_found(request.id)
+        self._context.log.info("link updated", request_id=call.request_id, id=link.id, name=link.name)
+        return link_pb.UpdateLinkResponse(link=link)
+
+    async def delete_link(self, request: link_pb.DeleteLinkRequest, call: Call) -> Empty:
+        """Delete a link."""
+        if not await self._store.delete(request.id.lower()):
+            raise _not_found(request.id)
+        self._context.log.info("link deleted", request_id=call.request_id, id=request.id)
+        return Empty()
+
+
+def _described(
+    link: link_pb.Link, request: link_pb.CreateLinkRequest | link_pb.UpdateLinkRequest
+) -> link_pb.Link:
+    """Return a link with what a request says of it; empty optional texts are left out."""
+    link = copy.copy(link)
+    link.group = request.group.strip() or _DEFAULT_GROUP
+    link.name = request.name
+    link.url = request.url
+    for name in _OPTIONAL:
+        if value := getattr(request, name):
+            setattr(link, name, value)
+    return link
+
+
+def _not_found(link_id: str) -> TrackerError:
+    return TrackerError(Code.NOT_FOUND, f"no link found in tracker for id {link_id}", "LINK_NOT_FOUND")

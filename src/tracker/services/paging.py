@@ -1,0 +1,44 @@
+"""How requests ask for a part of a list, the same for every list."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Protocol
+
+from tracker.domain.paging import parse_page_token
+from tracker.errors import FieldViolation, invalid
+from tracker.stores.base import Slice
+
+if TYPE_CHECKING:
+    from protobuf.wkt import Int32Value, UInt32Value
+
+
+class PagedRequest(Protocol):
+    """A request for a part of a list."""
+
+    per_page: UInt32Value | None
+    page: Int32Value | None
+    page_token: str
+
+
+def requested_slice(request: PagedRequest, query: str, *, default: int | None) -> Slice:
+    """Return the part of a list that a request asks for.
+
+    Zero counts as not given. Without `per_page`, a part has `default` records (None: all there are,
+    or 100 where a page is asked for by number). `query` names the list and its filters, as for
+    `domain.paging.page_token`.
+
+    Raises:
+        TrackerError: INVALID_ARGUMENT for a bad token, or a token beside a page number.
+    """
+    number = request.page.value if request.page is not None else 0
+    after = parse_page_token(request.page_token, query)
+    if after is not None and number:
+        raise invalid(FieldViolation("page", "give either page or page_token, not both"))
+    limit = (request.per_page.value if request.per_page is not None else 0) or default
+    if number and limit is None:
+        limit = DEFAULT_PER_PAGE
+    return Slice(limit=limit, offset=(number - 1) * limit if number and limit else 0, after=after)
+
+
+DEFAULT_PER_PAGE = 100
+"""Records of a page whose size the caller did not give."""
