@@ -1,21 +1,38 @@
-"""Regenerate `src/tracker/pb/generated` from `proto/`, with tools from PyPI alone."""
+"""Generate from `proto/` the messages (`tracker.pb.generated`) and OpenAPI documents (`tracker.api.spec`).
+
+    generate.py          write them
+    generate.py --check  fail where what is committed is not what would be written
+    generate.py --lint   fail where the protos break a rule of buf.yaml, or are not formatted
+
+All tools are installed from PyPI with the development dependencies; nothing is downloaded at this time.
+"""
 
 from __future__ import annotations
 
+import argparse
+import filecmp
+import json
+import os
 import shutil
 import subprocess
 import sys
 import sysconfig
 import tempfile
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-import google.api
-import grpc_tools.protoc
+import google.api  # type: ignore[import-untyped]  # ships no types
+import grpc_tools.protoc  # type: ignore[import-untyped]  # ships no types
 from protobuf.wkt import FileDescriptorSet
 from protovalidate._gen.buf.validate import validate_pb
 
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
 ROOT = Path(__file__).resolve().parent.parent
-GENERATED = ROOT / "src" / "tracker" / "pb" / "generated"
+GENERATED = Path("src", "tracker", "pb", "generated")
+SPEC = Path("src", "tracker", "api", "spec")
+DOCUMENTED = ("event", "catalog", "lock", "link")
 
 
 def compile_protos(image: Path) -> None:
@@ -28,35 +45,110 @@ def compile_protos(image: Path) -> None:
         validate = Path(folder, "validate.binpb")
         files = [d.proto for d in rules.dependencies] + [rules.proto]
         validate.write_bytes(FileDescriptorSet(file=files).to_binary())
-        code = grpc_tools.protoc.main([
-            "protoc",
-            f"--descriptor_set_in={validate}",
-            f"--proto_path={ROOT}",
-            f"--proto_path={site_packages}",
-            f"--proto_path={well_known}",
-            "--include_imports",
-            "--include_source_info",
-            f"--descriptor_set_out={image}",
-            *protos,
-            "google/rpc/error_details.proto",
-            "google/rpc/status.proto",
-        ])
+        code = grpc_tools.protoc.main(
+            [
+                "protoc",
+                f"--descriptor_set_in={validate}",
+                f"--proto_path={ROOT}",
+                f"--proto_path={site_packages}",
+                f"--proto_path={well_known}",
+                "--include_imports",
+                "--include_source_info",
+                f"--descriptor_set_out={image}",
+                *protos,
+                "google/rpc/error_details.proto",
+                "google/rpc/status.proto",
+            ]
+        )
     if code:
         sys.exit(code)
 
 
-def main() -> None:
+def buf(*arguments: str | Path) -> int:
+    """Run buf at the root of the repository, with the plugins of this environment; return its exit code."""
+    scripts = sysconfig.get_path("scripts")
+    with tempfile.TemporaryDirectory() as home:
+        path = os.pathsep.join([scripts, os.defpath])
+        return subprocess.run(
+            [Path(scripts, "buf"), *arguments], cwd=ROOT, check=False, env={"PATH": path, "HOME": home}
+        ).returncode
+
+
+def write_messages(image: Path, root: Path) -> None:
+    """Write the messages under `root`."""
+    code = buf("generate", image, "--path", "proto", "--path", "google/rpc", "--output", root)
+    if code:
+        sys.exit(code)
+    shutil.rmtree(root / GENERATED / "buf")  # protovalidate has these
+
+
+def write_documents(image: Path, root: Path) -> None:
+    """Write the OpenAPI documents under `root`, with the messages that this process can import."""
+    from tracker import __version__  # noqa: PLC0415 - the messages that it imports may just have been written
+    from tracker.api.openapi import as_swagger2, build_document  # noqa: PLC0415 - the same
+
+    registry = FileDescriptorSet.from_binary(image.read_bytes()).to_registry()
+    paths = [f"proto/{name}/v1alpha1/{name}.proto" for name in DOCUMENTED]
+    files = [file for path in paths if (file := registry.file(path)) is not None]
+    examples = json.loads((ROOT / "proto" / "examples.json").read_text())
+    document = build_document(files, examples, __version__)
+    (root / SPEC).mkdir(parents=True, exist_ok=True)
+    for name, content in (("openapi.json", document), ("swagger.json", as_swagger2(document))):
+        text = json.dumps(content, indent=2, ensure_ascii=False)
+        (root / SPEC / name).write_text(text + "\n", encoding="utf-8")
+
+
+def stale_files(root: Path, folder: Path) -> Sequence[str]:
+    """Return the files below `folder` that differ from, or are not, those under `root`."""
+    fresh, committed = (
+        {
+            str(path.relative_to(base))
+            for path in (base / folder).rglob("*.*")
+            if path.is_file() and path.suffix != ".pyc"
+        }
+        for base in (root, ROOT)
+    )
+    same, _, _ = filecmp.cmpfiles(root, ROOT, fresh & committed, shallow=False)
+    return sorted((fresh | committed) - set(same))
+
+
+def generate(image: Path, *, check: bool) -> int:
+    """Write everything, or compare it with what is there; return the exit code."""
+    if not check:
+        shutil.rmtree(ROOT / GENERATED, ignore_errors=True)
+        write_messages(image, ROOT)
+        write_documents(image, ROOT)
+        return 0
+    with tempfile.TemporaryDirectory() as folder:
+        write_messages(image, Path(folder))
+        write_documents(image, Path(folder))
+        stale = [*stale_files(Path(folder), GENERATED), *stale_files(Path(folder), SPEC)]
+    for path in stale:
+        print(f"stale: {path}; run tools/generate.py", file=sys.stderr)
+    return 1 if stale else 0
+
+
+def lint(image: Path) -> int:
+    """Check the protos against the rules and the format of buf; return the exit code."""
+    broken = buf("lint", image, "--path", "proto")
+    unformatted = buf("format", "--path", "proto", "--diff", "--exit-code")
+    return broken or unformatted
+
+
+def main() -> int:
+    """Do what the command line asks for; return the exit code."""
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    mode = parser.add_mutually_exclusive_group()
+    mode.add_argument("--check", action="store_true")
+    mode.add_argument("--lint", action="store_true")
+    arguments = parser.parse_args()
     with tempfile.TemporaryDirectory() as folder:
         image = Path(folder, "tracker.binpb")
         compile_protos(image)
-        shutil.rmtree(GENERATED, ignore_errors=True)
-        scripts = Path(sysconfig.get_path("scripts"))
-        subprocess.run(
-            [scripts / "buf", "generate", image, "--path", "proto", "--path", "google/rpc"],
-            cwd=ROOT, check=True, env={"PATH": f"{scripts}:/usr/bin:/bin", "HOME": folder},
-        )
-        shutil.rmtree(GENERATED / "buf", ignore_errors=True)
+        return lint(image) if arguments.lint else generate(image, check=arguments.check)
 
 
 if __name__ == "__main__":
-    main()
+    sys.exit(main())

@@ -97,5 +97,7 @@ class TrackerError(Exception):
 
 def invalid(*violations: FieldViolation) -> TrackerError:
     """Return the INVALID_ARGUMENT error for fields that break a rule."""
-    message = "; ".join(f"{v.field}: {v.description}" if v.field else v.description for v in violations)
+    message = "; ".join(
+        v.description if v.field in v.description else f"{v.field}: {v.description}" for v in violations
+    )
     return TrackerError(Code.INVALID_ARGUMENT, message, "INVALID_FIELD", violations=violations)

@@ -14,8 +14,10 @@ from typing import Literal, TYPE_CHECKING, TypeAlias
 from protobuf import Enum, Message
 from protobuf._codegen import file_desc
 from protobuf.wkt.google.protobuf import timestamp_pb, wrappers_pb
+from protovalidate._gen.buf.validate import validate_pb
 
 from ....google.api import annotations_pb
+from ...options.v1 import options_pb
 
 if TYPE_CHECKING:
     from protobuf import DescFile
@@ -27,96 +29,142 @@ _CatalogFields: TypeAlias = Literal["name", "type", "languages", "owner", "versi
 
 class Catalog(Message[_CatalogFields]):
     """
+    A thing that a company builds or runs.
+
     ```proto
     message tracker.catalog.v1alpha1.Catalog
     ```
 
     Attributes:
         name:
+            Name, the key of the entry.
+
             ```proto
             string name = 1;
             ```
         type:
+            What kind of thing it is.
+
             ```proto
             tracker.catalog.v1alpha1.Type type = 2;
             ```
         languages:
+            Main language.
+
             ```proto
             tracker.catalog.v1alpha1.Languages languages = 3;
             ```
         owner:
+            Person or team that answers for it.
+
             ```proto
             string owner = 4;
             ```
         version:
+            Version that is in use.
+
             ```proto
             string version = 5;
             ```
         link:
+            Address of its documentation.
+
             ```proto
             string link = 6;
             ```
         description:
+            What a reader should know, in free text.
+
             ```proto
             string description = 7;
             ```
         repository:
+            Address of its source repository.
+
             ```proto
             string repository = 8;
             ```
         created_at:
+            When the entry was first described.
+
             ```proto
             optional google.protobuf.Timestamp created_at = 9;
             ```
         updated_at:
+            When the entry last changed.
+
             ```proto
             optional google.protobuf.Timestamp updated_at = 10;
             ```
         dependencies_in:
+            Names of the entries that call this one.
+
             ```proto
             repeated string dependencies_in = 11;
             ```
         dependencies_out:
+            Names of the entries that this one calls.
+
             ```proto
             repeated string dependencies_out = 12;
             ```
         sla:
+            Service level agreement.
+
             ```proto
             optional tracker.catalog.v1alpha1.SLA sla = 13;
             ```
         platform:
+            Where it runs.
+
             ```proto
             tracker.catalog.v1alpha1.Platform platform = 14;
             ```
         available_versions:
+            Versions that can be used.
+
             ```proto
             repeated string available_versions = 15;
             ```
         latest_version:
+            The newest version.
+
             ```proto
             string latest_version = 16;
             ```
         reference_version:
+            The version that everybody should use. Empty, any version is in order.
+
             ```proto
             string reference_version = 17;
             ```
         used_deliverables:
+            Deliverables that it uses, with their versions.
+
             ```proto
             repeated tracker.catalog.v1alpha1.UsedDeliverable used_deliverables = 18;
             ```
         communication_channels:
+            Where to reach the people who answer for it.
+
             ```proto
             repeated tracker.catalog.v1alpha1.CommunicationChannel communication_channels = 19;
             ```
         dashboard_links:
+            Dashboards that show its state.
+
             ```proto
             repeated tracker.catalog.v1alpha1.DashboardLink dashboard_links = 20;
             ```
         vulnerability_summary:
+            Known vulnerabilities.
+
             ```proto
             optional tracker.catalog.v1alpha1.VulnerabilitySummary vulnerability_summary = 21;
             ```
         infrastructure_resources:
+            Infrastructure that it needs.
+
             ```proto
             repeated tracker.catalog.v1alpha1.InfrastructureResource infrastructure_resources = 22;
             ```
@@ -181,84 +229,124 @@ _CreateUpdateCatalogRequestFields: TypeAlias = Literal["name", "type", "language
 
 class CreateUpdateCatalogRequest(Message[_CreateUpdateCatalogRequestFields]):
     """
+    The description of an entry.
+
     ```proto
     message tracker.catalog.v1alpha1.CreateUpdateCatalogRequest
     ```
 
     Attributes:
         name:
+            Name, the key of the entry. Required.
+
             ```proto
             string name = 1;
             ```
         type:
+            What kind of thing it is.
+
             ```proto
             tracker.catalog.v1alpha1.Type type = 2;
             ```
         languages:
+            Main language.
+
             ```proto
             tracker.catalog.v1alpha1.Languages languages = 3;
             ```
         owner:
+            Person or team that answers for it. Required.
+
             ```proto
             string owner = 4;
             ```
         version:
+            Version that is in use. Required.
+
             ```proto
             string version = 5;
             ```
         link:
+            Address of its documentation.
+
             ```proto
             string link = 6;
             ```
         description:
+            What a reader should know, in free text.
+
             ```proto
             string description = 7;
             ```
         repository:
+            Address of its source repository.
+
             ```proto
             string repository = 8;
             ```
         created_at:
+            Ignored; accepted so that an entry can be sent back as it was received.
+
             ```proto
             optional google.protobuf.Timestamp created_at = 9;
             ```
         updated_at:
+            Ignored; accepted so that an entry can be sent back as it was received.
+
             ```proto
             optional google.protobuf.Timestamp updated_at = 10;
             ```
         dependencies_in:
+            Names of the entries that call this one.
+
             ```proto
             repeated string dependencies_in = 11;
             ```
         dependencies_out:
+            Names of the entries that this one calls.
+
             ```proto
             repeated string dependencies_out = 12;
             ```
         sla:
+            Service level agreement.
+
             ```proto
             optional tracker.catalog.v1alpha1.SLA sla = 13;
             ```
         platform:
+            Where it runs.
+
             ```proto
             tracker.catalog.v1alpha1.Platform platform = 14;
             ```
         used_deliverables:
+            Deliverables that it uses, with their versions.
+
             ```proto
             repeated tracker.catalog.v1alpha1.UsedDeliverable used_deliverables = 15;
             ```
         communication_channels:
+            Where to reach the people who answer for it.
+
             ```proto
             repeated tracker.catalog.v1alpha1.CommunicationChannel communication_channels = 16;
             ```
         dashboard_links:
+            Dashboards that show its state.
+
             ```proto
             repeated tracker.catalog.v1alpha1.DashboardLink dashboard_links = 17;
             ```
         vulnerability_summary:
+            Known vulnerabilities.
+
             ```proto
             optional tracker.catalog.v1alpha1.VulnerabilitySummary vulnerability_summary = 18;
             ```
         infrastructure_resources:
+            Infrastructure that it needs.
+
             ```proto
             repeated tracker.catalog.v1alpha1.InfrastructureResource infrastructure_resources = 19;
             ```
@@ -317,12 +405,16 @@ _CreateUpdateCatalogResponseFields: TypeAlias = Literal["catalog"]
 
 class CreateUpdateCatalogResponse(Message[_CreateUpdateCatalogResponseFields]):
     """
+    The entry as stored.
+
     ```proto
     message tracker.catalog.v1alpha1.CreateUpdateCatalogResponse
     ```
 
     Attributes:
         catalog:
+            The entry as stored.
+
             ```proto
             optional tracker.catalog.v1alpha1.Catalog catalog = 1;
             ```
@@ -345,12 +437,16 @@ _GetCatalogRequestFields: TypeAlias = Literal["name"]
 
 class GetCatalogRequest(Message[_GetCatalogRequestFields]):
     """
+    Which entry to return.
+
     ```proto
     message tracker.catalog.v1alpha1.GetCatalogRequest
     ```
 
     Attributes:
         name:
+            Exact name of the entry.
+
             ```proto
             string name = 1;
             ```
@@ -373,12 +469,16 @@ _GetCatalogResponseFields: TypeAlias = Literal["catalog"]
 
 class GetCatalogResponse(Message[_GetCatalogResponseFields]):
     """
+    The entry asked for.
+
     ```proto
     message tracker.catalog.v1alpha1.GetCatalogResponse
     ```
 
     Attributes:
         catalog:
+            The entry asked for.
+
             ```proto
             optional tracker.catalog.v1alpha1.Catalog catalog = 1;
             ```
@@ -401,12 +501,16 @@ _DeleteCatalogRequestFields: TypeAlias = Literal["name"]
 
 class DeleteCatalogRequest(Message[_DeleteCatalogRequestFields]):
     """
+    Which entry to delete.
+
     ```proto
     message tracker.catalog.v1alpha1.DeleteCatalogRequest
     ```
 
     Attributes:
         name:
+            Exact name of the entry.
+
             ```proto
             string name = 1;
             ```
@@ -429,16 +533,22 @@ _DeleteCatalogResponseFields: TypeAlias = Literal["message", "name"]
 
 class DeleteCatalogResponse(Message[_DeleteCatalogResponseFields]):
     """
+    Which entry was deleted.
+
     ```proto
     message tracker.catalog.v1alpha1.DeleteCatalogResponse
     ```
 
     Attributes:
         message:
+            What was done, for a person to read.
+
             ```proto
             string message = 1;
             ```
         name:
+            Name of the entry that was deleted.
+
             ```proto
             string name = 2;
             ```
@@ -463,20 +573,28 @@ _ListCatalogsRequestFields: TypeAlias = Literal["per_page", "page", "page_token"
 
 class ListCatalogsRequest(Message[_ListCatalogsRequestFields]):
     """
+    Which part of the catalog to list.
+
     ```proto
     message tracker.catalog.v1alpha1.ListCatalogsRequest
     ```
 
     Attributes:
         per_page:
+            Entries to return, up to 1,000. Not given or 0, it is all of them, or 100 where a page is asked for.
+
             ```proto
             optional google.protobuf.UInt32Value per_page = 1;
             ```
         page:
+            Number of the page, from 1. Not given or 0, it is the first.
+
             ```proto
             optional google.protobuf.Int32Value page = 2;
             ```
         page_token:
+            `next_page_token` of the answer before. Takes the place of `page`.
+
             ```proto
             string page_token = 100;
             ```
@@ -503,20 +621,28 @@ _ListCatalogsResponseFields: TypeAlias = Literal["catalogs", "total_count", "nex
 
 class ListCatalogsResponse(Message[_ListCatalogsResponseFields]):
     """
+    Entries of the catalog.
+
     ```proto
     message tracker.catalog.v1alpha1.ListCatalogsResponse
     ```
 
     Attributes:
         catalogs:
+            The entries of the page, ordered by name.
+
             ```proto
             repeated tracker.catalog.v1alpha1.Catalog catalogs = 1;
             ```
         total_count:
+            How many entries there are in all.
+
             ```proto
             uint32 total_count = 2;
             ```
         next_page_token:
+            What to send as `page_token` for the next page; empty on the last one.
+
             ```proto
             string next_page_token = 100;
             ```
@@ -543,12 +669,16 @@ _GetVersionComplianceRequestFields: TypeAlias = Literal["types"]
 
 class GetVersionComplianceRequest(Message[_GetVersionComplianceRequestFields]):
     """
+    Which deliverables to look at.
+
     ```proto
     message tracker.catalog.v1alpha1.GetVersionComplianceRequest
     ```
 
     Attributes:
         types:
+            Types of deliverables to look at; none given, all of them.
+
             ```proto
             repeated tracker.catalog.v1alpha1.Type types = 1 [packed = true];
             ```
@@ -571,16 +701,22 @@ _GetVersionComplianceResponseFields: TypeAlias = Literal["projects", "summary"]
 
 class GetVersionComplianceResponse(Message[_GetVersionComplianceResponseFields]):
     """
+    How far the projects use the reference versions.
+
     ```proto
     message tracker.catalog.v1alpha1.GetVersionComplianceResponse
     ```
 
     Attributes:
         projects:
+            The projects, ordered by name.
+
             ```proto
             repeated tracker.catalog.v1alpha1.ProjectCompliance projects = 1;
             ```
         summary:
+            All projects taken together.
+
             ```proto
             optional tracker.catalog.v1alpha1.ComplianceSummary summary = 2;
             ```
@@ -605,28 +741,40 @@ _ProjectComplianceFields: TypeAlias = Literal["project_name", "deliverables", "o
 
 class ProjectCompliance(Message[_ProjectComplianceFields]):
     """
+    How far one project uses the reference versions.
+
     ```proto
     message tracker.catalog.v1alpha1.ProjectCompliance
     ```
 
     Attributes:
         project_name:
+            Name of the project.
+
             ```proto
             string project_name = 1;
             ```
         deliverables:
+            What the project uses, ordered by name.
+
             ```proto
             repeated tracker.catalog.v1alpha1.DeliverableUsage deliverables = 2;
             ```
         outdated_count:
+            How many of its uses are outdated.
+
             ```proto
             int32 outdated_count = 3;
             ```
         total_count:
+            How many uses it has.
+
             ```proto
             int32 total_count = 4;
             ```
         compliance_percentage:
+            Uses that are not outdated, in per cent of all, 0 to 100. A project that uses nothing has 100.
+
             ```proto
             float compliance_percentage = 5;
             ```
@@ -657,36 +805,52 @@ _DeliverableUsageFields: TypeAlias = Literal["name", "type", "current_version", 
 
 class DeliverableUsage(Message[_DeliverableUsageFields]):
     """
+    One deliverable that a project uses.
+
     ```proto
     message tracker.catalog.v1alpha1.DeliverableUsage
     ```
 
     Attributes:
         name:
+            Name of the deliverable.
+
             ```proto
             string name = 1;
             ```
         type:
+            What kind of thing it is.
+
             ```proto
             tracker.catalog.v1alpha1.Type type = 2;
             ```
         current_version:
+            Version that the project uses.
+
             ```proto
             string current_version = 3;
             ```
         latest_version:
+            The newest version.
+
             ```proto
             string latest_version = 4;
             ```
         reference_version:
+            The version that everybody should use. Empty, any version is in order.
+
             ```proto
             string reference_version = 5;
             ```
         is_outdated:
+            Whether the deliverable has a reference version and the project uses another.
+
             ```proto
             bool is_outdated = 6;
             ```
         is_latest:
+            Whether the project uses the newest version.
+
             ```proto
             bool is_latest = 7;
             ```
@@ -721,28 +885,40 @@ _ComplianceSummaryFields: TypeAlias = Literal["total_projects", "compliant_proje
 
 class ComplianceSummary(Message[_ComplianceSummaryFields]):
     """
+    How far all projects together use the reference versions.
+
     ```proto
     message tracker.catalog.v1alpha1.ComplianceSummary
     ```
 
     Attributes:
         total_projects:
+            How many projects there are.
+
             ```proto
             int32 total_projects = 1;
             ```
         compliant_projects:
+            How many projects have no outdated use.
+
             ```proto
             int32 compliant_projects = 2;
             ```
         non_compliant_projects:
+            How many projects have an outdated use.
+
             ```proto
             int32 non_compliant_projects = 3;
             ```
         overall_compliance_percentage:
+            Compliant projects in per cent of all, 0 to 100. Without projects it is 100.
+
             ```proto
             float overall_compliance_percentage = 4;
             ```
         deliverable_stats:
+            The deliverables that projects use, ordered by name.
+
             ```proto
             repeated tracker.catalog.v1alpha1.DeliverableComplianceStats deliverable_stats = 5;
             ```
@@ -773,32 +949,46 @@ _DeliverableComplianceStatsFields: TypeAlias = Literal["name", "type", "projects
 
 class DeliverableComplianceStats(Message[_DeliverableComplianceStatsFields]):
     """
+    How projects use one deliverable.
+
     ```proto
     message tracker.catalog.v1alpha1.DeliverableComplianceStats
     ```
 
     Attributes:
         name:
+            Name of the deliverable.
+
             ```proto
             string name = 1;
             ```
         type:
+            What kind of thing it is.
+
             ```proto
             tracker.catalog.v1alpha1.Type type = 2;
             ```
         projects_using:
+            How many projects use it.
+
             ```proto
             int32 projects_using = 3;
             ```
         projects_outdated:
+            How many projects use an outdated version of it.
+
             ```proto
             int32 projects_outdated = 4;
             ```
         latest_version:
+            The newest version.
+
             ```proto
             string latest_version = 5;
             ```
         reference_version:
+            The version that everybody should use. Empty, any version is in order.
+
             ```proto
             string reference_version = 6;
             ```
@@ -831,24 +1021,34 @@ _SLAFields: TypeAlias = Literal["level", "uptime_percentage", "response_time_ms"
 
 class SLA(Message[_SLAFields]):
     """
+    What users were promised.
+
     ```proto
     message tracker.catalog.v1alpha1.SLA
     ```
 
     Attributes:
         level:
+            How important the promise is.
+
             ```proto
             tracker.catalog.v1alpha1.SLALevel level = 1;
             ```
         uptime_percentage:
+            Share of the time that it is available, in per cent, 0 to 100.
+
             ```proto
             optional google.protobuf.DoubleValue uptime_percentage = 2;
             ```
         response_time_ms:
+            Time to answer, in milliseconds.
+
             ```proto
             optional google.protobuf.UInt32Value response_time_ms = 3;
             ```
         description:
+            What a reader should know, in free text.
+
             ```proto
             string description = 4;
             ```
@@ -877,24 +1077,34 @@ _UpdateVersionsRequestFields: TypeAlias = Literal["name", "available_versions", 
 
 class UpdateVersionsRequest(Message[_UpdateVersionsRequestFields]):
     """
+    The versions of an entry.
+
     ```proto
     message tracker.catalog.v1alpha1.UpdateVersionsRequest
     ```
 
     Attributes:
         name:
+            Exact name of the entry.
+
             ```proto
             string name = 1;
             ```
         available_versions:
+            Versions that can be used.
+
             ```proto
             repeated string available_versions = 2;
             ```
         latest_version:
+            The newest version.
+
             ```proto
             string latest_version = 3;
             ```
         reference_version:
+            The version that everybody should use. Empty, any version is in order.
+
             ```proto
             string reference_version = 4;
             ```
@@ -923,12 +1133,16 @@ _UpdateVersionsResponseFields: TypeAlias = Literal["catalog"]
 
 class UpdateVersionsResponse(Message[_UpdateVersionsResponseFields]):
     """
+    The entry with its new versions.
+
     ```proto
     message tracker.catalog.v1alpha1.UpdateVersionsResponse
     ```
 
     Attributes:
         catalog:
+            The entry with its new versions.
+
             ```proto
             optional tracker.catalog.v1alpha1.Catalog catalog = 1;
             ```
@@ -951,20 +1165,28 @@ _UpdateDependenciesRequestFields: TypeAlias = Literal["name", "dependencies_in",
 
 class UpdateDependenciesRequest(Message[_UpdateDependenciesRequestFields]):
     """
+    The dependencies of an entry.
+
     ```proto
     message tracker.catalog.v1alpha1.UpdateDependenciesRequest
     ```
 
     Attributes:
         name:
+            Exact name of the entry.
+
             ```proto
             string name = 1;
             ```
         dependencies_in:
+            Names of the entries that call this one.
+
             ```proto
             repeated string dependencies_in = 2;
             ```
         dependencies_out:
+            Names of the entries that this one calls.
+
             ```proto
             repeated string dependencies_out = 3;
             ```
@@ -991,12 +1213,16 @@ _UpdateDependenciesResponseFields: TypeAlias = Literal["catalog"]
 
 class UpdateDependenciesResponse(Message[_UpdateDependenciesResponseFields]):
     """
+    The entry with its new dependencies.
+
     ```proto
     message tracker.catalog.v1alpha1.UpdateDependenciesResponse
     ```
 
     Attributes:
         catalog:
+            The entry with its new dependencies.
+
             ```proto
             optional tracker.catalog.v1alpha1.Catalog catalog = 1;
             ```
@@ -1019,24 +1245,34 @@ _UsedDeliverableFields: TypeAlias = Literal["name", "type", "version_used", "des
 
 class UsedDeliverable(Message[_UsedDeliverableFields]):
     """
+    A deliverable that an entry uses.
+
     ```proto
     message tracker.catalog.v1alpha1.UsedDeliverable
     ```
 
     Attributes:
         name:
+            Name that the deliverable has in the catalog.
+
             ```proto
             string name = 1;
             ```
         type:
+            What kind of thing it is.
+
             ```proto
             tracker.catalog.v1alpha1.Type type = 2;
             ```
         version_used:
+            Version that is used.
+
             ```proto
             string version_used = 3;
             ```
         description:
+            What a reader should know, in free text.
+
             ```proto
             string description = 4;
             ```
@@ -1065,44 +1301,64 @@ _InfrastructureResourceFields: TypeAlias = Literal["id", "name", "type", "descri
 
 class InfrastructureResource(Message[_InfrastructureResourceFields]):
     """
+    A piece of infrastructure that an entry needs.
+
     ```proto
     message tracker.catalog.v1alpha1.InfrastructureResource
     ```
 
     Attributes:
         id:
+            Identifier that its provider gives it.
+
             ```proto
             string id = 1;
             ```
         name:
+            Name.
+
             ```proto
             string name = 2;
             ```
         type:
+            What kind of thing it is.
+
             ```proto
             tracker.catalog.v1alpha1.InfrastructureType type = 3;
             ```
         description:
+            What a reader should know, in free text.
+
             ```proto
             string description = 4;
             ```
         provider:
+            Who provides it, such as `aws`.
+
             ```proto
             string provider = 5;
             ```
         region:
+            Where it is, such as `eu-west-3`.
+
             ```proto
             string region = 6;
             ```
         endpoint:
+            Address to reach it.
+
             ```proto
             string endpoint = 7;
             ```
         metadata:
+            Anything else worth knowing, by name. Up to 1,000 pairs.
+
             ```proto
             map<string, string> metadata = 8;
             ```
         connected_services:
+            Names of the entries that share it.
+
             ```proto
             repeated string connected_services = 9;
             ```
@@ -1141,24 +1397,34 @@ _CommunicationChannelFields: TypeAlias = Literal["type", "name", "url", "descrip
 
 class CommunicationChannel(Message[_CommunicationChannelFields]):
     """
+    A place to reach people.
+
     ```proto
     message tracker.catalog.v1alpha1.CommunicationChannel
     ```
 
     Attributes:
         type:
+            What kind of thing it is.
+
             ```proto
             tracker.catalog.v1alpha1.CommunicationType type = 1;
             ```
         name:
+            Name, such as `#payments`.
+
             ```proto
             string name = 2;
             ```
         url:
+            Address.
+
             ```proto
             string url = 3;
             ```
         description:
+            What a reader should know, in free text.
+
             ```proto
             string description = 4;
             ```
@@ -1187,24 +1453,34 @@ _DashboardLinkFields: TypeAlias = Literal["type", "name", "url", "description"]
 
 class DashboardLink(Message[_DashboardLinkFields]):
     """
+    A dashboard.
+
     ```proto
     message tracker.catalog.v1alpha1.DashboardLink
     ```
 
     Attributes:
         type:
+            What kind of thing it is.
+
             ```proto
             tracker.catalog.v1alpha1.DashboardType type = 1;
             ```
         name:
+            Name.
+
             ```proto
             string name = 2;
             ```
         url:
+            Address.
+
             ```proto
             string url = 3;
             ```
         description:
+            What a reader should know, in free text.
+
             ```proto
             string description = 4;
             ```
@@ -1233,40 +1509,58 @@ _VulnerabilitySummaryFields: TypeAlias = Literal["critical_count", "high_count",
 
 class VulnerabilitySummary(Message[_VulnerabilitySummaryFields]):
     """
+    Known vulnerabilities, all scanners taken together.
+
     ```proto
     message tracker.catalog.v1alpha1.VulnerabilitySummary
     ```
 
     Attributes:
         critical_count:
+            How many are critical.
+
             ```proto
             int32 critical_count = 1;
             ```
         high_count:
+            How many are high.
+
             ```proto
             int32 high_count = 2;
             ```
         medium_count:
+            How many are medium.
+
             ```proto
             int32 medium_count = 3;
             ```
         low_count:
+            How many are low.
+
             ```proto
             int32 low_count = 4;
             ```
         info_count:
+            How many are informational.
+
             ```proto
             int32 info_count = 5;
             ```
         total_count:
+            How many there are, as the client counted them.
+
             ```proto
             int32 total_count = 6;
             ```
         last_updated:
+            When these numbers were taken.
+
             ```proto
             optional google.protobuf.Timestamp last_updated = 7;
             ```
         sources:
+            What each scanner found.
+
             ```proto
             repeated tracker.catalog.v1alpha1.VulnerabilitySource sources = 8;
             ```
@@ -1303,56 +1597,82 @@ _VulnerabilitySourceFields: TypeAlias = Literal["name", "type", "url", "critical
 
 class VulnerabilitySource(Message[_VulnerabilitySourceFields]):
     """
+    What one scanner found.
+
     ```proto
     message tracker.catalog.v1alpha1.VulnerabilitySource
     ```
 
     Attributes:
         name:
+            Name of the scanner.
+
             ```proto
             string name = 1;
             ```
         type:
+            Kind of scanner, such as `container` or `sast`.
+
             ```proto
             string type = 2;
             ```
         url:
+            Address of its report.
+
             ```proto
             string url = 3;
             ```
         critical_count:
+            How many are critical.
+
             ```proto
             int32 critical_count = 4;
             ```
         high_count:
+            How many are high.
+
             ```proto
             int32 high_count = 5;
             ```
         medium_count:
+            How many are medium.
+
             ```proto
             int32 medium_count = 6;
             ```
         low_count:
+            How many are low.
+
             ```proto
             int32 low_count = 7;
             ```
         info_count:
+            How many are informational.
+
             ```proto
             int32 info_count = 8;
             ```
         total_count:
+            How many it found, as the client counted them.
+
             ```proto
             int32 total_count = 9;
             ```
         last_scan:
+            When it last scanned.
+
             ```proto
             optional google.protobuf.Timestamp last_scan = 10;
             ```
         scan_version:
+            Version that it scanned.
+
             ```proto
             string scan_version = 11;
             ```
         description:
+            What a reader should know, in free text.
+
             ```proto
             string description = 12;
             ```
@@ -1395,40 +1715,58 @@ class VulnerabilitySource(Message[_VulnerabilitySourceFields]):
 
 class Type(Enum):
     """
+    Kind of catalog entry.
+
     ```proto
     enum tracker.catalog.v1alpha1.Type
     ```
 
     Attributes:
         UNSPECIFIED:
+            Not said.
+
             ```proto
             TYPE_UNSPECIFIED = 0
             ```
         module:
+            A module that others build on, such as one of Terraform.
+
             ```proto
             module = 1
             ```
         library:
+            A library.
+
             ```proto
             library = 2
             ```
         workflow:
+            A workflow of a pipeline.
+
             ```proto
             workflow = 3
             ```
         project:
+            A project: something that runs and uses deliverables.
+
             ```proto
             project = 4
             ```
         chart:
+            A Helm chart.
+
             ```proto
             chart = 5
             ```
         package:
+            A package.
+
             ```proto
             package = 6
             ```
         container:
+            A container image.
+
             ```proto
             container = 7
             ```
@@ -1445,68 +1783,100 @@ class Type(Enum):
 
 class Languages(Enum):
     """
+    Main language of a catalog entry.
+
     ```proto
     enum tracker.catalog.v1alpha1.Languages
     ```
 
     Attributes:
         UNSPECIFIED:
+            Not said.
+
             ```proto
             LANGUAGES_UNSPECIFIED = 0
             ```
         golang:
+            Go.
+
             ```proto
             golang = 1
             ```
         kotlin:
+            Kotlin.
+
             ```proto
             kotlin = 2
             ```
         java:
+            Java.
+
             ```proto
             java = 3
             ```
         terraform:
+            Terraform.
+
             ```proto
             terraform = 4
             ```
         helm:
+            Helm templates.
+
             ```proto
             helm = 5
             ```
         javascript:
+            JavaScript.
+
             ```proto
             javascript = 6
             ```
         yaml:
+            YAML.
+
             ```proto
             yaml = 7
             ```
         docker:
+            Dockerfiles.
+
             ```proto
             docker = 8
             ```
         python:
+            Python.
+
             ```proto
             python = 9
             ```
         php:
+            PHP.
+
             ```proto
             php = 10
             ```
         rust:
+            Rust.
+
             ```proto
             rust = 11
             ```
         typescript:
+            TypeScript.
+
             ```proto
             typescript = 12
             ```
         javascrypt:
+            JavaScript; kept because older clients spell it so.
+
             ```proto
             javascrypt = 13
             ```
         groovy:
+            Groovy.
+
             ```proto
             groovy = 15
             ```
@@ -1530,28 +1900,40 @@ class Languages(Enum):
 
 class SLALevel(Enum):
     """
+    How important a service level agreement is.
+
     ```proto
     enum tracker.catalog.v1alpha1.SLALevel
     ```
 
     Attributes:
         UNSPECIFIED:
+            Not said.
+
             ```proto
             SLA_LEVEL_UNSPECIFIED = 0
             ```
         critical:
+            The business stops without it.
+
             ```proto
             critical = 1
             ```
         high:
+            Users notice at once.
+
             ```proto
             high = 2
             ```
         medium:
+            Users can wait for hours.
+
             ```proto
             medium = 3
             ```
         low:
+            Users can wait for days.
+
             ```proto
             low = 4
             ```
@@ -1565,84 +1947,124 @@ class SLALevel(Enum):
 
 class Platform(Enum):
     """
+    Where a catalog entry runs.
+
     ```proto
     enum tracker.catalog.v1alpha1.Platform
     ```
 
     Attributes:
         UNSPECIFIED:
+            Not said.
+
             ```proto
             PLATFORM_UNSPECIFIED = 0
             ```
         ec2:
+            AWS EC2 machines.
+
             ```proto
             ec2 = 1
             ```
         lambda_:
+            AWS Lambda functions.
+
             ```proto
             lambda = 2
             ```
         kubernetes:
+            A Kubernetes cluster.
+
             ```proto
             kubernetes = 3
             ```
         ecs:
+            AWS ECS.
+
             ```proto
             ecs = 4
             ```
         fargate:
+            AWS Fargate.
+
             ```proto
             fargate = 5
             ```
         cloud_run:
+            Google Cloud Run.
+
             ```proto
             cloud_run = 6
             ```
         app_service:
+            Azure App Service.
+
             ```proto
             app_service = 7
             ```
         step_functions:
+            AWS Step Functions.
+
             ```proto
             step_functions = 8
             ```
         event_bridge:
+            AWS EventBridge.
+
             ```proto
             event_bridge = 9
             ```
         rds:
+            AWS RDS.
+
             ```proto
             rds = 10
             ```
         dynamodb:
+            AWS DynamoDB.
+
             ```proto
             dynamodb = 11
             ```
         s3:
+            AWS S3.
+
             ```proto
             s3 = 12
             ```
         cloudfront:
+            AWS CloudFront.
+
             ```proto
             cloudfront = 13
             ```
         api_gateway:
+            AWS API Gateway.
+
             ```proto
             api_gateway = 14
             ```
         cloudwatch:
+            AWS CloudWatch.
+
             ```proto
             cloudwatch = 15
             ```
         on_premise:
+            The company's own machines.
+
             ```proto
             on_premise = 16
             ```
         hybrid:
+            The company's own machines and a cloud.
+
             ```proto
             hybrid = 17
             ```
         multi_cloud:
+            Several clouds.
+
             ```proto
             multi_cloud = 18
             ```
@@ -1670,128 +2092,190 @@ class Platform(Enum):
 
 class InfrastructureType(Enum):
     """
+    Kind of infrastructure.
+
     ```proto
     enum tracker.catalog.v1alpha1.InfrastructureType
     ```
 
     Attributes:
         UNSPECIFIED:
+            Not said.
+
             ```proto
             INFRASTRUCTURE_TYPE_UNSPECIFIED = 0
             ```
         database_rds:
+            An AWS RDS database.
+
             ```proto
             database_rds = 1
             ```
         database_dynamodb:
+            An AWS DynamoDB table.
+
             ```proto
             database_dynamodb = 2
             ```
         database_mongodb:
+            A MongoDB database.
+
             ```proto
             database_mongodb = 3
             ```
         database_postgresql:
+            A PostgreSQL database.
+
             ```proto
             database_postgresql = 4
             ```
         database_mysql:
+            A MySQL database.
+
             ```proto
             database_mysql = 5
             ```
         database_redis:
+            A Redis database.
+
             ```proto
             database_redis = 6
             ```
         database_elasticsearch:
+            An Elasticsearch cluster.
+
             ```proto
             database_elasticsearch = 7
             ```
         storage_s3:
+            An AWS S3 bucket.
+
             ```proto
             storage_s3 = 10
             ```
         storage_efs:
+            An AWS EFS file system.
+
             ```proto
             storage_efs = 11
             ```
         storage_ebs:
+            An AWS EBS volume.
+
             ```proto
             storage_ebs = 12
             ```
         network_load_balancer:
+            A load balancer.
+
             ```proto
             network_load_balancer = 20
             ```
         network_api_gateway:
+            An API gateway.
+
             ```proto
             network_api_gateway = 21
             ```
         network_cdn:
+            A content delivery network.
+
             ```proto
             network_cdn = 22
             ```
         network_vpc:
+            A virtual private network in a cloud.
+
             ```proto
             network_vpc = 23
             ```
         network_nat_gateway:
+            A NAT gateway.
+
             ```proto
             network_nat_gateway = 24
             ```
         messaging_sqs:
+            An AWS SQS queue.
+
             ```proto
             messaging_sqs = 30
             ```
         messaging_sns:
+            An AWS SNS topic.
+
             ```proto
             messaging_sns = 31
             ```
         messaging_kafka:
+            Kafka.
+
             ```proto
             messaging_kafka = 32
             ```
         messaging_rabbitmq:
+            RabbitMQ.
+
             ```proto
             messaging_rabbitmq = 33
             ```
         cache_redis:
+            A Redis cache.
+
             ```proto
             cache_redis = 40
             ```
         cache_memcached:
+            Memcached.
+
             ```proto
             cache_memcached = 41
             ```
         cache_cloudfront:
+            AWS CloudFront as a cache.
+
             ```proto
             cache_cloudfront = 42
             ```
         security_waf:
+            A web application firewall.
+
             ```proto
             security_waf = 50
             ```
         security_secrets_manager:
+            A manager of secrets.
+
             ```proto
             security_secrets_manager = 51
             ```
         security_kms:
+            A manager of keys.
+
             ```proto
             security_kms = 52
             ```
         monitoring_cloudwatch:
+            AWS CloudWatch.
+
             ```proto
             monitoring_cloudwatch = 60
             ```
         monitoring_prometheus:
+            Prometheus.
+
             ```proto
             monitoring_prometheus = 61
             ```
         monitoring_grafana:
+            Grafana.
+
             ```proto
             monitoring_grafana = 62
             ```
         other_custom:
+            Anything else.
+
             ```proto
             other_custom = 99
             ```
@@ -1830,36 +2314,52 @@ class InfrastructureType(Enum):
 
 class CommunicationType(Enum):
     """
+    Where people talk.
+
     ```proto
     enum tracker.catalog.v1alpha1.CommunicationType
     ```
 
     Attributes:
         UNSPECIFIED:
+            Not said.
+
             ```proto
             COMMUNICATION_TYPE_UNSPECIFIED = 0
             ```
         slack:
+            A Slack channel.
+
             ```proto
             slack = 1
             ```
         teams:
+            A Microsoft Teams channel.
+
             ```proto
             teams = 2
             ```
         email:
+            A mailbox or mailing list.
+
             ```proto
             email = 3
             ```
         discord:
+            A Discord channel.
+
             ```proto
             discord = 4
             ```
         mattermost:
+            A Mattermost channel.
+
             ```proto
             mattermost = 5
             ```
         telegram:
+            A Telegram chat.
+
             ```proto
             telegram = 6
             ```
@@ -1875,48 +2375,70 @@ class CommunicationType(Enum):
 
 class DashboardType(Enum):
     """
+    Product that shows a dashboard.
+
     ```proto
     enum tracker.catalog.v1alpha1.DashboardType
     ```
 
     Attributes:
         UNSPECIFIED:
+            Not said.
+
             ```proto
             DASHBOARD_TYPE_UNSPECIFIED = 0
             ```
         grafana:
+            Grafana.
+
             ```proto
             grafana = 1
             ```
         datadog:
+            Datadog.
+
             ```proto
             datadog = 2
             ```
         newrelic:
+            New Relic.
+
             ```proto
             newrelic = 3
             ```
         prometheus:
+            Prometheus.
+
             ```proto
             prometheus = 4
             ```
         kibana:
+            Kibana.
+
             ```proto
             kibana = 5
             ```
         splunk:
+            Splunk.
+
             ```proto
             splunk = 6
             ```
         dynatrace:
+            Dynatrace.
+
             ```proto
             dynatrace = 7
             ```
         appdynamics:
+            AppDynamics.
+
             ```proto
             appdynamics = 8
             ```
         custom:
+            Another product, or one of the company's own.
+
             ```proto
             custom = 9
             ```
@@ -1935,11 +2457,13 @@ class DashboardType(Enum):
 
 
 _DESC = file_desc(
-    b'\n$proto/catalog/v1alpha1/catalog.proto\x12\x18tracker.catalog.v1alpha1\x1a\x1cgoogle/api/annotations.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x1egoogle/protobuf/wrappers.proto"\xbb\t\n\x07Catalog\x12\x12\n\x04name\x18\x01 \x01(\tR\x04name\x122\n\x04type\x18\x02 \x01(\x0e2\x1e.tracker.catalog.v1alpha1.TypeR\x04type\x12A\n\tlanguages\x18\x03 \x01(\x0e2#.tracker.catalog.v1alpha1.LanguagesR\tlanguages\x12\x14\n\x05owner\x18\x04 \x01(\tR\x05owner\x12\x18\n\x07version\x18\x05 \x01(\tR\x07version\x12\x12\n\x04link\x18\x06 \x01(\tR\x04link\x12 \n\x0bdescription\x18\x07 \x01(\tR\x0bdescription\x12\x1e\n\nrepository\x18\x08 \x01(\tR\nrepository\x129\n\ncreated_at\x18\t \x01(\x0b2\x1a.google.protobuf.TimestampR\tcreatedAt\x129\n\nupdated_at\x18\n \x01(\x0b2\x1a.google.protobuf.TimestampR\tupdatedAt\x12\'\n\x0fdependencies_in\x18\x0b \x03(\tR\x0edependenciesIn\x12)\n\x10dependencies_out\x18\x0c \x03(\tR\x0fdependenciesOut\x12/\n\x03sla\x18\r \x01(\x0b2\x1d.tracker.catalog.v1alpha1.SLAR\x03sla\x12>\n\x08platform\x18\x0e \x01(\x0e2".tracker.catalog.v1alpha1.PlatformR\x08platform\x12-\n\x12available_versions\x18\x0f \x03(\tR\x11availableVersions\x12%\n\x0elatest_version\x18\x10 \x01(\tR\rlatestVersion\x12+\n\x11reference_version\x18\x11 \x01(\tR\x10referenceVersion\x12V\n\x11used_deliverables\x18\x12 \x03(\x0b2).tracker.catalog.v1alpha1.UsedDeliverableR\x10usedDeliverables\x12e\n\x16communication_channels\x18\x13 \x03(\x0b2..tracker.catalog.v1alpha1.CommunicationChannelR\x15communicationChannels\x12P\n\x0fdashboard_links\x18\x14 \x03(\x0b2\'.tracker.catalog.v1alpha1.DashboardLinkR\x0edashboardLinks\x12c\n\x15vulnerability_summary\x18\x15 \x01(\x0b2..tracker.catalog.v1alpha1.VulnerabilitySummaryR\x14vulnerabilitySummary\x12k\n\x18infrastructure_resources\x18\x16 \x03(\x0b20.tracker.catalog.v1alpha1.InfrastructureResourceR\x17infrastructureResources"\xcb\x08\n\x1aCreateUpdateCatalogRequest\x12\x12\n\x04name\x18\x01 \x01(\tR\x04name\x122\n\x04type\x18\x02 \x01(\x0e2\x1e.tracker.catalog.v1alpha1.TypeR\x04type\x12A\n\tlanguages\x18\x03 \x01(\x0e2#.tracker.catalog.v1alpha1.LanguagesR\tlanguages\x12\x14\n\x05owner\x18\x04 \x01(\tR\x05owner\x12\x18\n\x07version\x18\x05 \x01(\tR\x07version\x12\x12\n\x04link\x18\x06 \x01(\tR\x04link\x12 \n\x0bdescription\x18\x07 \x01(\tR\x0bdescription\x12\x1e\n\nrepository\x18\x08 \x01(\tR\nrepository\x129\n\ncreated_at\x18\t \x01(\x0b2\x1a.google.protobuf.TimestampR\tcreatedAt\x129\n\nupdated_at\x18\n \x01(\x0b2\x1a.google.protobuf.TimestampR\tupdatedAt\x12\'\n\x0fdependencies_in\x18\x0b \x03(\tR\x0edependenciesIn\x12)\n\x10dependencies_out\x18\x0c \x03(\tR\x0fdependenciesOut\x12/\n\x03sla\x18\r \x01(\x0b2\x1d.tracker.catalog.v1alpha1.SLAR\x03sla\x12>\n\x08platform\x18\x0e \x01(\x0e2".tracker.catalog.v1alpha1.PlatformR\x08platform\x12V\n\x11used_deliverables\x18\x0f \x03(\x0b2).tracker.catalog.v1alpha1.UsedDeliverableR\x10usedDeliverables\x12e\n\x16communication_channels\x18\x10 \x03(\x0b2..tracker.catalog.v1alpha1.CommunicationChannelR\x15communicationChannels\x12P\n\x0fdashboard_links\x18\x11 \x03(\x0b2\'.tracker.catalog.v1alpha1.DashboardLinkR\x0edashboardLinks\x12c\n\x15vulnerability_summary\x18\x12 \x01(\x0b2..tracker.catalog.v1alpha1.VulnerabilitySummaryR\x14vulnerabilitySummary\x12k\n\x18infrastructure_resources\x18\x13 \x03(\x0b20.tracker.catalog.v1alpha1.InfrastructureResourceR\x17infrastructureResources"Z\n\x1bCreateUpdateCatalogResponse\x12;\n\x07catalog\x18\x01 \x01(\x0b2!.tracker.catalog.v1alpha1.CatalogR\x07catalog"\'\n\x11GetCatalogRequest\x12\x12\n\x04name\x18\x01 \x01(\tR\x04name"Q\n\x12GetCatalogResponse\x12;\n\x07catalog\x18\x01 \x01(\x0b2!.tracker.catalog.v1alpha1.CatalogR\x07catalog"*\n\x14DeleteCatalogRequest\x12\x12\n\x04name\x18\x01 \x01(\tR\x04name"E\n\x15DeleteCatalogResponse\x12\x18\n\x07message\x18\x01 \x01(\tR\x07message\x12\x12\n\x04name\x18\x02 \x01(\tR\x04name"\x9e\x01\n\x13ListCatalogsRequest\x127\n\x08per_page\x18\x01 \x01(\x0b2\x1c.google.protobuf.UInt32ValueR\x07perPage\x12/\n\x04page\x18\x02 \x01(\x0b2\x1b.google.protobuf.Int32ValueR\x04page\x12\x1d\n\npage_token\x18d \x01(\tR\tpageToken"\x9e\x01\n\x14ListCatalogsResponse\x12=\n\x08catalogs\x18\x01 \x03(\x0b2!.tracker.catalog.v1alpha1.CatalogR\x08catalogs\x12\x1f\n\x0btotal_count\x18\x02 \x01(\rR\ntotalCount\x12&\n\x0fnext_page_token\x18d \x01(\tR\rnextPageToken"S\n\x1bGetVersionComplianceRequest\x124\n\x05types\x18\x01 \x03(\x0e2\x1e.tracker.catalog.v1alpha1.TypeR\x05types"\xae\x01\n\x1cGetVersionComplianceResponse\x12G\n\x08projects\x18\x01 \x03(\x0b2+.tracker.catalog.v1alpha1.ProjectComplianceR\x08projects\x12E\n\x07summary\x18\x02 \x01(\x0b2+.tracker.catalog.v1alpha1.ComplianceSummaryR\x07summary"\x83\x02\n\x11ProjectCompliance\x12!\n\x0cproject_name\x18\x01 \x01(\tR\x0bprojectName\x12N\n\x0cdeliverables\x18\x02 \x03(\x0b2*.tracker.catalog.v1alpha1.DeliverableUsageR\x0cdeliverables\x12%\n\x0eoutdated_count\x18\x03 \x01(\x05R\routdatedCount\x12\x1f\n\x0btotal_count\x18\x04 \x01(\x05R\ntotalCount\x123\n\x15compliance_percentage\x18\x05 \x01(\x02R\x14compliancePercentage"\x95\x02\n\x10DeliverableUsage\x12\x12\n\x04name\x18\x01 \x01(\tR\x04name\x122\n\x04type\x18\x02 \x01(\x0e2\x1e.tracker.catalog.v1alpha1.TypeR\x04type\x12\'\n\x0fcurrent_version\x18\x03 \x01(\tR\x0ecurrentVersion\x12%\n\x0elatest_version\x18\x04 \x01(\tR\rlatestVersion\x12+\n\x11reference_version\x18\x05 \x01(\tR\x10referenceVersion\x12\x1f\n\x0bis_outdated\x18\x06 \x01(\x08R\nisOutdated\x12\x1b\n\tis_latest\x18\x07 \x01(\x08R\x08isLatest"\xc6\x02\n\x11ComplianceSummary\x12%\n\x0etotal_projects\x18\x01 \x01(\x05R\rtotalProjects\x12-\n\x12compliant_projects\x18\x02 \x01(\x05R\x11compliantProjects\x124\n\x16non_compliant_projects\x18\x03 \x01(\x05R\x14nonCompliantProjects\x12B\n\x1doverall_compliance_percentage\x18\x04 \x01(\x02R\x1boverallCompliancePercentage\x12a\n\x11deliverable_stats\x18\x05 \x03(\x0b24.tracker.catalog.v1alpha1.DeliverableComplianceStatsR\x10deliverableStats"\x8c\x02\n\x1aDeliverableComplianceStats\x12\x12\n\x04name\x18\x01 \x01(\tR\x04name\x122\n\x04type\x18\x02 \x01(\x0e2\x1e.tracker.catalog.v1alpha1.TypeR\x04type\x12%\n\x0eprojects_using\x18\x03 \x01(\x05R\rprojectsUsing\x12+\n\x11projects_outdated\x18\x04 \x01(\x05R\x10projectsOutdated\x12%\n\x0elatest_version\x18\x05 \x01(\tR\rlatestVersion\x12+\n\x11reference_version\x18\x06 \x01(\tR\x10referenceVersion"\xf4\x01\n\x03SLA\x128\n\x05level\x18\x01 \x01(\x0e2".tracker.catalog.v1alpha1.SLALevelR\x05level\x12I\n\x11uptime_percentage\x18\x02 \x01(\x0b2\x1c.google.protobuf.DoubleValueR\x10uptimePercentage\x12F\n\x10response_time_ms\x18\x03 \x01(\x0b2\x1c.google.protobuf.UInt32ValueR\x0eresponseTimeMs\x12 \n\x0bdescription\x18\x04 \x01(\tR\x0bdescription"\xae\x01\n\x15UpdateVersionsRequest\x12\x12\n\x04name\x18\x01 \x01(\tR\x04name\x12-\n\x12available_versions\x18\x02 \x03(\tR\x11availableVersions\x12%\n\x0elatest_version\x18\x03 \x01(\tR\rlatestVersion\x12+\n\x11reference_version\x18\x04 \x01(\tR\x10referenceVersion"U\n\x16UpdateVersionsResponse\x12;\n\x07catalog\x18\x01 \x01(\x0b2!.tracker.catalog.v1alpha1.CatalogR\x07catalog"\x83\x01\n\x19UpdateDependenciesRequest\x12\x12\n\x04name\x18\x01 \x01(\tR\x04name\x12\'\n\x0fdependencies_in\x18\x02 \x03(\tR\x0edependenciesIn\x12)\n\x10dependencies_out\x18\x03 \x03(\tR\x0fdependenciesOut"Y\n\x1aUpdateDependenciesResponse\x12;\n\x07catalog\x18\x01 \x01(\x0b2!.tracker.catalog.v1alpha1.CatalogR\x07catalog"\x9e\x01\n\x0fUsedDeliverable\x12\x12\n\x04name\x18\x01 \x01(\tR\x04name\x122\n\x04type\x18\x02 \x01(\x0e2\x1e.tracker.catalog.v1alpha1.TypeR\x04type\x12!\n\x0cversion_used\x18\x03 \x01(\tR\x0bversionUsed\x12 \n\x0bdescription\x18\x04 \x01(\tR\x0bdescription"\xb8\x03\n\x16InfrastructureResource\x12\x0e\n\x02id\x18\x01 \x01(\tR\x02id\x12\x12\n\x04name\x18\x02 \x01(\tR\x04name\x12@\n\x04type\x18\x03 \x01(\x0e2,.tracker.catalog.v1alpha1.InfrastructureTypeR\x04type\x12 \n\x0bdescription\x18\x04 \x01(\tR\x0bdescription\x12\x1a\n\x08provider\x18\x05 \x01(\tR\x08provider\x12\x16\n\x06region\x18\x06 \x01(\tR\x06region\x12\x1a\n\x08endpoint\x18\x07 \x01(\tR\x08endpoint\x12Z\n\x08metadata\x18\x08 \x03(\x0b2>.tracker.catalog.v1alpha1.InfrastructureResource.MetadataEntryR\x08metadata\x12-\n\x12connected_services\x18\t \x03(\tR\x11connectedServices\x1a;\n\rMetadataEntry\x12\x10\n\x03key\x18\x01 \x01(\tR\x03key\x12\x14\n\x05value\x18\x02 \x01(\tR\x05value:\x028\x01"\x9f\x01\n\x14CommunicationChannel\x12?\n\x04type\x18\x01 \x01(\x0e2+.tracker.catalog.v1alpha1.CommunicationTypeR\x04type\x12\x12\n\x04name\x18\x02 \x01(\tR\x04name\x12\x10\n\x03url\x18\x03 \x01(\tR\x03url\x12 \n\x0bdescription\x18\x04 \x01(\tR\x0bdescription"\x94\x01\n\rDashboardLink\x12;\n\x04type\x18\x01 \x01(\x0e2\'.tracker.catalog.v1alpha1.DashboardTypeR\x04type\x12\x12\n\x04name\x18\x02 \x01(\tR\x04name\x12\x10\n\x03url\x18\x03 \x01(\tR\x03url\x12 \n\x0bdescription\x18\x04 \x01(\tR\x0bdescription"\xe4\x02\n\x14VulnerabilitySummary\x12%\n\x0ecritical_count\x18\x01 \x01(\x05R\rcriticalCount\x12\x1d\n\nhigh_count\x18\x02 \x01(\x05R\thighCount\x12!\n\x0cmedium_count\x18\x03 \x01(\x05R\x0bmediumCount\x12\x1b\n\tlow_count\x18\x04 \x01(\x05R\x08lowCount\x12\x1d\n\ninfo_count\x18\x05 \x01(\x05R\tinfoCount\x12\x1f\n\x0btotal_count\x18\x06 \x01(\x05R\ntotalCount\x12=\n\x0clast_updated\x18\x07 \x01(\x0b2\x1a.google.protobuf.TimestampR\x0blastUpdated\x12G\n\x07sources\x18\x08 \x03(\x0b2-.tracker.catalog.v1alpha1.VulnerabilitySourceR\x07sources"\x93\x03\n\x13VulnerabilitySource\x12\x12\n\x04name\x18\x01 \x01(\tR\x04name\x12\x12\n\x04type\x18\x02 \x01(\tR\x04type\x12\x10\n\x03url\x18\x03 \x01(\tR\x03url\x12%\n\x0ecritical_count\x18\x04 \x01(\x05R\rcriticalCount\x12\x1d\n\nhigh_count\x18\x05 \x01(\x05R\thighCount\x12!\n\x0cmedium_count\x18\x06 \x01(\x05R\x0bmediumCount\x12\x1b\n\tlow_count\x18\x07 \x01(\x05R\x08lowCount\x12\x1d\n\ninfo_count\x18\x08 \x01(\x05R\tinfoCount\x12\x1f\n\x0btotal_count\x18\t \x01(\x05R\ntotalCount\x127\n\tlast_scan\x18\n \x01(\x0b2\x1a.google.protobuf.TimestampR\x08lastScan\x12!\n\x0cscan_version\x18\x0b \x01(\tR\x0bscanVersion\x12 \n\x0bdescription\x18\x0c \x01(\tR\x0bdescription*w\n\x04Type\x12\x14\n\x10TYPE_UNSPECIFIED\x10\x00\x12\n\n\x06module\x10\x01\x12\x0b\n\x07library\x10\x02\x12\x0c\n\x08workflow\x10\x03\x12\x0b\n\x07project\x10\x04\x12\t\n\x05chart\x10\x05\x12\x0b\n\x07package\x10\x06\x12\r\n\tcontainer\x10\x07*\xd2\x01\n\tLanguages\x12\x19\n\x15LANGUAGES_UNSPECIFIED\x10\x00\x12\n\n\x06golang\x10\x01\x12\n\n\x06kotlin\x10\x02\x12\x08\n\x04java\x10\x03\x12\r\n\tterraform\x10\x04\x12\x08\n\x04helm\x10\x05\x12\x0e\n\njavascript\x10\x06\x12\x08\n\x04yaml\x10\x07\x12\n\n\x06docker\x10\x08\x12\n\n\x06python\x10\t\x12\x07\n\x03php\x10\n\x12\x08\n\x04rust\x10\x0b\x12\x0e\n\ntypescript\x10\x0c\x12\x0e\n\njavascrypt\x10\r\x12\n\n\x06groovy\x10\x0f*R\n\x08SLALevel\x12\x19\n\x15SLA_LEVEL_UNSPECIFIED\x10\x00\x12\x0c\n\x08critical\x10\x01\x12\x08\n\x04high\x10\x02\x12\n\n\x06medium\x10\x03\x12\x07\n\x03low\x10\x04*\xa2\x02\n\x08Platform\x12\x18\n\x14PLATFORM_UNSPECIFIED\x10\x00\x12\x07\n\x03ec2\x10\x01\x12\n\n\x06lambda\x10\x02\x12\x0e\n\nkubernetes\x10\x03\x12\x07\n\x03ecs\x10\x04\x12\x0b\n\x07fargate\x10\x05\x12\r\n\tcloud_run\x10\x06\x12\x0f\n\x0bapp_service\x10\x07\x12\x12\n\x0estep_functions\x10\x08\x12\x10\n\x0cevent_bridge\x10\t\x12\x07\n\x03rds\x10\n\x12\x0c\n\x08dynamodb\x10\x0b\x12\x06\n\x02s3\x10\x0c\x12\x0e\n\ncloudfront\x10\r\x12\x0f\n\x0bapi_gateway\x10\x0e\x12\x0e\n\ncloudwatch\x10\x0f\x12\x0e\n\non_premise\x10\x10\x12\n\n\x06hybrid\x10\x11\x12\x0f\n\x0bmulti_cloud\x10\x12*\xa7\x05\n\x12InfrastructureType\x12#\n\x1fINFRASTRUCTURE_TYPE_UNSPECIFIED\x10\x00\x12\x10\n\x0cdatabase_rds\x10\x01\x12\x15\n\x11database_dynamodb\x10\x02\x12\x14\n\x10database_mongodb\x10\x03\x12\x17\n\x13database_postgresql\x10\x04\x12\x12\n\x0edatabase_mysql\x10\x05\x12\x12\n\x0edatabase_redis\x10\x06\x12\x1a\n\x16database_elasticsearch\x10\x07\x12\x0e\n\nstorage_s3\x10\n\x12\x0f\n\x0bstorage_efs\x10\x0b\x12\x0f\n\x0bstorage_ebs\x10\x0c\x12\x19\n\x15network_load_balancer\x10\x14\x12\x17\n\x13network_api_gateway\x10\x15\x12\x0f\n\x0bnetwork_cdn\x10\x16\x12\x0f\n\x0bnetwork_vpc\x10\x17\x12\x17\n\x13network_nat_gateway\x10\x18\x12\x11\n\rmessaging_sqs\x10\x1e\x12\x11\n\rmessaging_sns\x10\x1f\x12\x13\n\x0fmessaging_kafka\x10 \x12\x16\n\x12messaging_rabbitmq\x10!\x12\x0f\n\x0bcache_redis\x10(\x12\x13\n\x0fcache_memcached\x10)\x12\x14\n\x10cache_cloudfront\x10*\x12\x10\n\x0csecurity_waf\x102\x12\x1c\n\x18security_secrets_manager\x103\x12\x10\n\x0csecurity_kms\x104\x12\x19\n\x15monitoring_cloudwatch\x10<\x12\x19\n\x15monitoring_prometheus\x10=\x12\x16\n\x12monitoring_grafana\x10>\x12\x10\n\x0cother_custom\x10c*\x83\x01\n\x11CommunicationType\x12"\n\x1eCOMMUNICATION_TYPE_UNSPECIFIED\x10\x00\x12\t\n\x05slack\x10\x01\x12\t\n\x05teams\x10\x02\x12\t\n\x05email\x10\x03\x12\x0b\n\x07discord\x10\x04\x12\x0e\n\nmattermost\x10\x05\x12\x0c\n\x08telegram\x10\x06*\xab\x01\n\rDashboardType\x12\x1e\n\x1aDASHBOARD_TYPE_UNSPECIFIED\x10\x00\x12\x0b\n\x07grafana\x10\x01\x12\x0b\n\x07datadog\x10\x02\x12\x0c\n\x08newrelic\x10\x03\x12\x0e\n\nprometheus\x10\x04\x12\n\n\x06kibana\x10\x05\x12\n\n\x06splunk\x10\x06\x12\r\n\tdynatrace\x10\x07\x12\x0f\n\x0bappdynamics\x10\x08\x12\n\n\x06custom\x10\t2\xbf\t\n\x0eCatalogService\x12\xa4\x01\n\x13CreateUpdateCatalog\x124.tracker.catalog.v1alpha1.CreateUpdateCatalogRequest\x1a5.tracker.catalog.v1alpha1.CreateUpdateCatalogResponse" \x82\xd3\xe4\x93\x02\x1a:\x01*\x1a\x15/api/v1alpha1/catalog\x12\xa6\x01\n\nGetCatalog\x12+.tracker.catalog.v1alpha1.GetCatalogRequest\x1a,.tracker.catalog.v1alpha1.GetCatalogResponse"=\x82\xd3\xe4\x93\x027Z\x1e\x12\x1c/api/v1alpha1/catalog/{name}\x12\x15/api/v1alpha1/catalog\x12\x8f\x01\n\rDeleteCatalog\x12..tracker.catalog.v1alpha1.DeleteCatalogRequest\x1a/.tracker.catalog.v1alpha1.DeleteCatalogResponse"\x1d\x82\xd3\xe4\x93\x02\x17*\x15/api/v1alpha1/catalog\x12\xb0\x01\n\x0cListCatalogs\x12-.tracker.catalog.v1alpha1.ListCatalogsRequest\x1a..tracker.catalog.v1alpha1.ListCatalogsResponse"A\x82\xd3\xe4\x93\x02;Z\x1c\x12\x1a/api/v1alpha1/catalog/list\x12\x1b/api/v1alpha1/catalogs/list\x12\xb7\x01\n\x14GetVersionCompliance\x125.tracker.catalog.v1alpha1.GetVersionComplianceRequest\x1a6.tracker.catalog.v1alpha1.GetVersionComplianceResponse"0\x82\xd3\xe4\x93\x02*\x12(/api/v1alpha1/catalog/version-compliance\x12\xa5\x01\n\x0eUpdateVersions\x12/.tracker.catalog.v1alpha1.UpdateVersionsRequest\x1a0.tracker.catalog.v1alpha1.UpdateVersionsResponse"0\x82\xd3\xe4\x93\x02*:\x01*\x1a%/api/v1alpha1/catalog/{name}/versions\x12\xb5\x01\n\x12UpdateDependencies\x123.tracker.catalog.v1alpha1.UpdateDependenciesRequest\x1a4.tracker.catalog.v1alpha1.UpdateDependenciesResponse"4\x82\xd3\xe4\x93\x02.:\x01*\x1a)/api/v1alpha1/catalog/{name}/dependenciesb\x06proto3',
+    b'\n$proto/catalog/v1alpha1/catalog.proto\x12\x18tracker.catalog.v1alpha1\x1a\x1bbuf/validate/validate.proto\x1a\x1cgoogle/api/annotations.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x1egoogle/protobuf/wrappers.proto\x1a\x1eproto/options/v1/options.proto"\xbb\t\n\x07Catalog\x12\x12\n\x04name\x18\x01 \x01(\tR\x04name\x122\n\x04type\x18\x02 \x01(\x0e2\x1e.tracker.catalog.v1alpha1.TypeR\x04type\x12A\n\tlanguages\x18\x03 \x01(\x0e2#.tracker.catalog.v1alpha1.LanguagesR\tlanguages\x12\x14\n\x05owner\x18\x04 \x01(\tR\x05owner\x12\x18\n\x07version\x18\x05 \x01(\tR\x07version\x12\x12\n\x04link\x18\x06 \x01(\tR\x04link\x12 \n\x0bdescription\x18\x07 \x01(\tR\x0bdescription\x12\x1e\n\nrepository\x18\x08 \x01(\tR\nrepository\x129\n\ncreated_at\x18\t \x01(\x0b2\x1a.google.protobuf.TimestampR\tcreatedAt\x129\n\nupdated_at\x18\n \x01(\x0b2\x1a.google.protobuf.TimestampR\tupdatedAt\x12\'\n\x0fdependencies_in\x18\x0b \x03(\tR\x0edependenciesIn\x12)\n\x10dependencies_out\x18\x0c \x03(\tR\x0fdependenciesOut\x12/\n\x03sla\x18\r \x01(\x0b2\x1d.tracker.catalog.v1alpha1.SLAR\x03sla\x12>\n\x08platform\x18\x0e \x01(\x0e2".tracker.catalog.v1alpha1.PlatformR\x08platform\x12-\n\x12available_versions\x18\x0f \x03(\tR\x11availableVersions\x12%\n\x0elatest_version\x18\x10 \x01(\tR\rlatestVersion\x12+\n\x11reference_version\x18\x11 \x01(\tR\x10referenceVersion\x12V\n\x11used_deliverables\x18\x12 \x03(\x0b2).tracker.catalog.v1alpha1.UsedDeliverableR\x10usedDeliverables\x12e\n\x16communication_channels\x18\x13 \x03(\x0b2..tracker.catalog.v1alpha1.CommunicationChannelR\x15communicationChannels\x12P\n\x0fdashboard_links\x18\x14 \x03(\x0b2\'.tracker.catalog.v1alpha1.DashboardLinkR\x0edashboardLinks\x12c\n\x15vulnerability_summary\x18\x15 \x01(\x0b2..tracker.catalog.v1alpha1.VulnerabilitySummaryR\x14vulnerabilitySummary\x12k\n\x18infrastructure_resources\x18\x16 \x03(\x0b20.tracker.catalog.v1alpha1.InfrastructureResourceR\x17infrastructureResources"\xe1\t\n\x1aCreateUpdateCatalogRequest\x12\x1f\n\x04name\x18\x01 \x01(\tR\x04nameB\x0b\xbaH\x08\xc8\x01\x01r\x03\x18\xc8\x01\x122\n\x04type\x18\x02 \x01(\x0e2\x1e.tracker.catalog.v1alpha1.TypeR\x04type\x12A\n\tlanguages\x18\x03 \x01(\x0e2#.tracker.catalog.v1alpha1.LanguagesR\tlanguages\x12!\n\x05owner\x18\x04 \x01(\tR\x05ownerB\x0b\xbaH\x08\xc8\x01\x01r\x03\x18\xc8\x01\x12%\n\x07version\x18\x05 \x01(\tR\x07versionB\x0b\xbaH\x08\xc8\x01\x01r\x03\x18\xc8\x01\x12\x1c\n\x04link\x18\x06 \x01(\tR\x04linkB\x08\xbaH\x05r\x03\x18\xd0\x0f\x12+\n\x0bdescription\x18\x07 \x01(\tR\x0bdescriptionB\t\xbaH\x06r\x04(\x80\x80\x04\x12(\n\nrepository\x18\x08 \x01(\tR\nrepositoryB\x08\xbaH\x05r\x03\x18\xd0\x0f\x129\n\ncreated_at\x18\t \x01(\x0b2\x1a.google.protobuf.TimestampR\tcreatedAt\x129\n\nupdated_at\x18\n \x01(\x0b2\x1a.google.protobuf.TimestampR\tupdatedAt\x129\n\x0fdependencies_in\x18\x0b \x03(\tR\x0edependenciesInB\x10\xbaH\r\x92\x01\n\x10\xe8\x07"\x05r\x03\x18\xc8\x01\x12;\n\x10dependencies_out\x18\x0c \x03(\tR\x0fdependenciesOutB\x10\xbaH\r\x92\x01\n\x10\xe8\x07"\x05r\x03\x18\xc8\x01\x12/\n\x03sla\x18\r \x01(\x0b2\x1d.tracker.catalog.v1alpha1.SLAR\x03sla\x12>\n\x08platform\x18\x0e \x01(\x0e2".tracker.catalog.v1alpha1.PlatformR\x08platform\x12a\n\x11used_deliverables\x18\x0f \x03(\x0b2).tracker.catalog.v1alpha1.UsedDeliverableR\x10usedDeliverablesB\t\xbaH\x06\x92\x01\x03\x10\xe8\x07\x12p\n\x16communication_channels\x18\x10 \x03(\x0b2..tracker.catalog.v1alpha1.CommunicationChannelR\x15communicationChannelsB\t\xbaH\x06\x92\x01\x03\x10\xe8\x07\x12[\n\x0fdashboard_links\x18\x11 \x03(\x0b2\'.tracker.catalog.v1alpha1.DashboardLinkR\x0edashboardLinksB\t\xbaH\x06\x92\x01\x03\x10\xe8\x07\x12c\n\x15vulnerability_summary\x18\x12 \x01(\x0b2..tracker.catalog.v1alpha1.VulnerabilitySummaryR\x14vulnerabilitySummary\x12v\n\x18infrastructure_resources\x18\x13 \x03(\x0b20.tracker.catalog.v1alpha1.InfrastructureResourceR\x17infrastructureResourcesB\t\xbaH\x06\x92\x01\x03\x10\xe8\x07"Z\n\x1bCreateUpdateCatalogResponse\x12;\n\x07catalog\x18\x01 \x01(\x0b2!.tracker.catalog.v1alpha1.CatalogR\x07catalog"4\n\x11GetCatalogRequest\x12\x1f\n\x04name\x18\x01 \x01(\tR\x04nameB\x0b\xbaH\x08\xc8\x01\x01r\x03\x18\xc8\x01"Q\n\x12GetCatalogResponse\x12;\n\x07catalog\x18\x01 \x01(\x0b2!.tracker.catalog.v1alpha1.CatalogR\x07catalog"7\n\x14DeleteCatalogRequest\x12\x1f\n\x04name\x18\x01 \x01(\tR\x04nameB\x0b\xbaH\x08\xc8\x01\x01r\x03\x18\xc8\x01"E\n\x15DeleteCatalogResponse\x12\x18\n\x07message\x18\x01 \x01(\tR\x07message\x12\x12\n\x04name\x18\x02 \x01(\tR\x04name"\xbf\x01\n\x13ListCatalogsRequest\x12A\n\x08per_page\x18\x01 \x01(\x0b2\x1c.google.protobuf.UInt32ValueR\x07perPageB\x08\xbaH\x05*\x03\x18\xe8\x07\x12<\n\x04page\x18\x02 \x01(\x0b2\x1b.google.protobuf.Int32ValueR\x04pageB\x0b\xbaH\x08\x1a\x06\x18\xc0\x84=(\x00\x12\'\n\npage_token\x18d \x01(\tR\tpageTokenB\x08\xbaH\x05r\x03\x18\x80 "\x9e\x01\n\x14ListCatalogsResponse\x12=\n\x08catalogs\x18\x01 \x03(\x0b2!.tracker.catalog.v1alpha1.CatalogR\x08catalogs\x12\x1f\n\x0btotal_count\x18\x02 \x01(\rR\ntotalCount\x12&\n\x0fnext_page_token\x18d \x01(\tR\rnextPageToken"^\n\x1bGetVersionComplianceRequest\x12?\n\x05types\x18\x01 \x03(\x0e2\x1e.tracker.catalog.v1alpha1.TypeR\x05typesB\t\xbaH\x06\x92\x01\x03\x10\xe8\x07"\xae\x01\n\x1cGetVersionComplianceResponse\x12G\n\x08projects\x18\x01 \x03(\x0b2+.tracker.catalog.v1alpha1.ProjectComplianceR\x08projects\x12E\n\x07summary\x18\x02 \x01(\x0b2+.tracker.catalog.v1alpha1.ComplianceSummaryR\x07summary"\x83\x02\n\x11ProjectCompliance\x12!\n\x0cproject_name\x18\x01 \x01(\tR\x0bprojectName\x12N\n\x0cdeliverables\x18\x02 \x03(\x0b2*.tracker.catalog.v1alpha1.DeliverableUsageR\x0cdeliverables\x12%\n\x0eoutdated_count\x18\x03 \x01(\x05R\routdatedCount\x12\x1f\n\x0btotal_count\x18\x04 \x01(\x05R\ntotalCount\x123\n\x15compliance_percentage\x18\x05 \x01(\x02R\x14compliancePercentage"\x95\x02\n\x10DeliverableUsage\x12\x12\n\x04name\x18\x01 \x01(\tR\x04name\x122\n\x04type\x18\x02 \x01(\x0e2\x1e.tracker.catalog.v1alpha1.TypeR\x04type\x12\'\n\x0fcurrent_version\x18\x03 \x01(\tR\x0ecurrentVersion\x12%\n\x0elatest_version\x18\x04 \x01(\tR\rlatestVersion\x12+\n\x11reference_version\x18\x05 \x01(\tR\x10referenceVersion\x12\x1f\n\x0bis_outdated\x18\x06 \x01(\x08R\nisOutdated\x12\x1b\n\tis_latest\x18\x07 \x01(\x08R\x08isLatest"\xc6\x02\n\x11ComplianceSummary\x12%\n\x0etotal_projects\x18\x01 \x01(\x05R\rtotalProjects\x12-\n\x12compliant_projects\x18\x02 \x01(\x05R\x11compliantProjects\x124\n\x16non_compliant_projects\x18\x03 \x01(\x05R\x14nonCompliantProjects\x12B\n\x1doverall_compliance_percentage\x18\x04 \x01(\x02R\x1boverallCompliancePercentage\x12a\n\x11deliverable_stats\x18\x05 \x03(\x0b24.tracker.catalog.v1alpha1.DeliverableComplianceStatsR\x10deliverableStats"\x8c\x02\n\x1aDeliverableComplianceStats\x12\x12\n\x04name\x18\x01 \x01(\tR\x04name\x122\n\x04type\x18\x02 \x01(\x0e2\x1e.tracker.catalog.v1alpha1.TypeR\x04type\x12%\n\x0eprojects_using\x18\x03 \x01(\x05R\rprojectsUsing\x12+\n\x11projects_outdated\x18\x04 \x01(\x05R\x10projectsOutdated\x12%\n\x0elatest_version\x18\x05 \x01(\tR\rlatestVersion\x12+\n\x11reference_version\x18\x06 \x01(\tR\x10referenceVersion"\x98\x02\n\x03SLA\x128\n\x05level\x18\x01 \x01(\x0e2".tracker.catalog.v1alpha1.SLALevelR\x05level\x12b\n\x11uptime_percentage\x18\x02 \x01(\x0b2\x1c.google.protobuf.DoubleValueR\x10uptimePercentageB\x17\xbaH\x14\x12\x12\x19\x00\x00\x00\x00\x00\x00Y@)\x00\x00\x00\x00\x00\x00\x00\x00\x12F\n\x10response_time_ms\x18\x03 \x01(\x0b2\x1c.google.protobuf.UInt32ValueR\x0eresponseTimeMs\x12+\n\x0bdescription\x18\x04 \x01(\tR\x0bdescriptionB\t\xbaH\x06r\x04(\x80\x80\x04"\xe1\x01\n\x15UpdateVersionsRequest\x12\x1f\n\x04name\x18\x01 \x01(\tR\x04nameB\x0b\xbaH\x08\xc8\x01\x01r\x03\x18\xc8\x01\x12?\n\x12available_versions\x18\x02 \x03(\tR\x11availableVersionsB\x10\xbaH\r\x92\x01\n\x10\xe8\x07"\x05r\x03\x18\xc8\x01\x12/\n\x0elatest_version\x18\x03 \x01(\tR\rlatestVersionB\x08\xbaH\x05r\x03\x18\xc8\x01\x125\n\x11reference_version\x18\x04 \x01(\tR\x10referenceVersionB\x08\xbaH\x05r\x03\x18\xc8\x01"U\n\x16UpdateVersionsResponse\x12;\n\x07catalog\x18\x01 \x01(\x0b2!.tracker.catalog.v1alpha1.CatalogR\x07catalog"\xb4\x01\n\x19UpdateDependenciesRequest\x12\x1f\n\x04name\x18\x01 \x01(\tR\x04nameB\x0b\xbaH\x08\xc8\x01\x01r\x03\x18\xc8\x01\x129\n\x0fdependencies_in\x18\x02 \x03(\tR\x0edependenciesInB\x10\xbaH\r\x92\x01\n\x10\xe8\x07"\x05r\x03\x18\xc8\x01\x12;\n\x10dependencies_out\x18\x03 \x03(\tR\x0fdependenciesOutB\x10\xbaH\r\x92\x01\n\x10\xe8\x07"\x05r\x03\x18\xc8\x01"Y\n\x1aUpdateDependenciesResponse\x12;\n\x07catalog\x18\x01 \x01(\x0b2!.tracker.catalog.v1alpha1.CatalogR\x07catalog"\xbd\x01\n\x0fUsedDeliverable\x12\x1c\n\x04name\x18\x01 \x01(\tR\x04nameB\x08\xbaH\x05r\x03\x18\xc8\x01\x122\n\x04type\x18\x02 \x01(\x0e2\x1e.tracker.catalog.v1alpha1.TypeR\x04type\x12+\n\x0cversion_used\x18\x03 \x01(\tR\x0bversionUsedB\x08\xbaH\x05r\x03\x18\xc8\x01\x12+\n\x0bdescription\x18\x04 \x01(\tR\x0bdescriptionB\t\xbaH\x06r\x04(\x80\x80\x04"\xa1\x04\n\x16InfrastructureResource\x12\x18\n\x02id\x18\x01 \x01(\tR\x02idB\x08\xbaH\x05r\x03\x18\xc8\x01\x12\x1c\n\x04name\x18\x02 \x01(\tR\x04nameB\x08\xbaH\x05r\x03\x18\xc8\x01\x12@\n\x04type\x18\x03 \x01(\x0e2,.tracker.catalog.v1alpha1.InfrastructureTypeR\x04type\x12+\n\x0bdescription\x18\x04 \x01(\tR\x0bdescriptionB\t\xbaH\x06r\x04(\x80\x80\x04\x12$\n\x08provider\x18\x05 \x01(\tR\x08providerB\x08\xbaH\x05r\x03\x18\xc8\x01\x12 \n\x06region\x18\x06 \x01(\tR\x06regionB\x08\xbaH\x05r\x03\x18\xc8\x01\x12$\n\x08endpoint\x18\x07 \x01(\tR\x08endpointB\x08\xbaH\x05r\x03\x18\xd0\x0f\x12t\n\x08metadata\x18\x08 \x03(\x0b2>.tracker.catalog.v1alpha1.InfrastructureResource.MetadataEntryR\x08metadataB\x18\xbaH\x15\x9a\x01\x12\x10\xe8\x07"\x05r\x03\x18\xc8\x01*\x06r\x04(\x80\x80\x04\x12?\n\x12connected_services\x18\t \x03(\tR\x11connectedServicesB\x10\xbaH\r\x92\x01\n\x10\xe8\x07"\x05r\x03\x18\xc8\x01\x1a;\n\rMetadataEntry\x12\x10\n\x03key\x18\x01 \x01(\tR\x03key\x12\x14\n\x05value\x18\x02 \x01(\tR\x05value:\x028\x01"\xbe\x01\n\x14CommunicationChannel\x12?\n\x04type\x18\x01 \x01(\x0e2+.tracker.catalog.v1alpha1.CommunicationTypeR\x04type\x12\x1c\n\x04name\x18\x02 \x01(\tR\x04nameB\x08\xbaH\x05r\x03\x18\xc8\x01\x12\x1a\n\x03url\x18\x03 \x01(\tR\x03urlB\x08\xbaH\x05r\x03\x18\xd0\x0f\x12+\n\x0bdescription\x18\x04 \x01(\tR\x0bdescriptionB\t\xbaH\x06r\x04(\x80\x80\x04"\xb3\x01\n\rDashboardLink\x12;\n\x04type\x18\x01 \x01(\x0e2\'.tracker.catalog.v1alpha1.DashboardTypeR\x04type\x12\x1c\n\x04name\x18\x02 \x01(\tR\x04nameB\x08\xbaH\x05r\x03\x18\xc8\x01\x12\x1a\n\x03url\x18\x03 \x01(\tR\x03urlB\x08\xbaH\x05r\x03\x18\xd0\x0f\x12+\n\x0bdescription\x18\x04 \x01(\tR\x0bdescriptionB\t\xbaH\x06r\x04(\x80\x80\x04"\xc9\x03\n\x14VulnerabilitySummary\x12.\n\x0ecritical_count\x18\x01 \x01(\x05R\rcriticalCountB\x07\xbaH\x04\x1a\x02(\x00\x12&\n\nhigh_count\x18\x02 \x01(\x05R\thighCountB\x07\xbaH\x04\x1a\x02(\x00\x12*\n\x0cmedium_count\x18\x03 \x01(\x05R\x0bmediumCountB\x07\xbaH\x04\x1a\x02(\x00\x12$\n\tlow_count\x18\x04 \x01(\x05R\x08lowCountB\x07\xbaH\x04\x1a\x02(\x00\x12&\n\ninfo_count\x18\x05 \x01(\x05R\tinfoCountB\x07\xbaH\x04\x1a\x02(\x00\x12(\n\x0btotal_count\x18\x06 \x01(\x05R\ntotalCountB\x07\xbaH\x04\x1a\x02(\x00\x12a\n\x0clast_updated\x18\x07 \x01(\x0b2\x1a.google.protobuf.TimestampR\x0blastUpdatedB"\xbaH\x1f\xb2\x01\x1c"\r\x08\xff\x82\xd1\xff\xaf\x07\x10\xff\x93\xeb\xdc\x032\x0b\x08\x80\x92\xb8\xc3\x98\xfe\xff\xff\xff\x01\x12R\n\x07sources\x18\x08 \x03(\x0b2-.tracker.catalog.v1alpha1.VulnerabilitySourceR\x07sourcesB\t\xbaH\x06\x92\x01\x03\x10\xe8\x07"\xa0\x04\n\x13VulnerabilitySource\x12\x1c\n\x04name\x18\x01 \x01(\tR\x04nameB\x08\xbaH\x05r\x03\x18\xc8\x01\x12\x1c\n\x04type\x18\x02 \x01(\tR\x04typeB\x08\xbaH\x05r\x03\x18\xc8\x01\x12\x1a\n\x03url\x18\x03 \x01(\tR\x03urlB\x08\xbaH\x05r\x03\x18\xd0\x0f\x12.\n\x0ecritical_count\x18\x04 \x01(\x05R\rcriticalCountB\x07\xbaH\x04\x1a\x02(\x00\x12&\n\nhigh_count\x18\x05 \x01(\x05R\thighCountB\x07\xbaH\x04\x1a\x02(\x00\x12*\n\x0cmedium_count\x18\x06 \x01(\x05R\x0bmediumCountB\x07\xbaH\x04\x1a\x02(\x00\x12$\n\tlow_count\x18\x07 \x01(\x05R\x08lowCountB\x07\xbaH\x04\x1a\x02(\x00\x12&\n\ninfo_count\x18\x08 \x01(\x05R\tinfoCountB\x07\xbaH\x04\x1a\x02(\x00\x12(\n\x0btotal_count\x18\t \x01(\x05R\ntotalCountB\x07\xbaH\x04\x1a\x02(\x00\x12[\n\tlast_scan\x18\n \x01(\x0b2\x1a.google.protobuf.TimestampR\x08lastScanB"\xbaH\x1f\xb2\x01\x1c"\r\x08\xff\x82\xd1\xff\xaf\x07\x10\xff\x93\xeb\xdc\x032\x0b\x08\x80\x92\xb8\xc3\x98\xfe\xff\xff\xff\x01\x12+\n\x0cscan_version\x18\x0b \x01(\tR\x0bscanVersionB\x08\xbaH\x05r\x03\x18\xc8\x01\x12+\n\x0bdescription\x18\x0c \x01(\tR\x0bdescriptionB\t\xbaH\x06r\x04(\x80\x80\x04*w\n\x04Type\x12\x14\n\x10TYPE_UNSPECIFIED\x10\x00\x12\n\n\x06module\x10\x01\x12\x0b\n\x07library\x10\x02\x12\x0c\n\x08workflow\x10\x03\x12\x0b\n\x07project\x10\x04\x12\t\n\x05chart\x10\x05\x12\x0b\n\x07package\x10\x06\x12\r\n\tcontainer\x10\x07*\xd2\x01\n\tLanguages\x12\x19\n\x15LANGUAGES_UNSPECIFIED\x10\x00\x12\n\n\x06golang\x10\x01\x12\n\n\x06kotlin\x10\x02\x12\x08\n\x04java\x10\x03\x12\r\n\tterraform\x10\x04\x12\x08\n\x04helm\x10\x05\x12\x0e\n\njavascript\x10\x06\x12\x08\n\x04yaml\x10\x07\x12\n\n\x06docker\x10\x08\x12\n\n\x06python\x10\t\x12\x07\n\x03php\x10\n\x12\x08\n\x04rust\x10\x0b\x12\x0e\n\ntypescript\x10\x0c\x12\x0e\n\njavascrypt\x10\r\x12\n\n\x06groovy\x10\x0f*R\n\x08SLALevel\x12\x19\n\x15SLA_LEVEL_UNSPECIFIED\x10\x00\x12\x0c\n\x08critical\x10\x01\x12\x08\n\x04high\x10\x02\x12\n\n\x06medium\x10\x03\x12\x07\n\x03low\x10\x04*\xa2\x02\n\x08Platform\x12\x18\n\x14PLATFORM_UNSPECIFIED\x10\x00\x12\x07\n\x03ec2\x10\x01\x12\n\n\x06lambda\x10\x02\x12\x0e\n\nkubernetes\x10\x03\x12\x07\n\x03ecs\x10\x04\x12\x0b\n\x07fargate\x10\x05\x12\r\n\tcloud_run\x10\x06\x12\x0f\n\x0bapp_service\x10\x07\x12\x12\n\x0estep_functions\x10\x08\x12\x10\n\x0cevent_bridge\x10\t\x12\x07\n\x03rds\x10\n\x12\x0c\n\x08dynamodb\x10\x0b\x12\x06\n\x02s3\x10\x0c\x12\x0e\n\ncloudfront\x10\r\x12\x0f\n\x0bapi_gateway\x10\x0e\x12\x0e\n\ncloudwatch\x10\x0f\x12\x0e\n\non_premise\x10\x10\x12\n\n\x06hybrid\x10\x11\x12\x0f\n\x0bmulti_cloud\x10\x12*\xa7\x05\n\x12InfrastructureType\x12#\n\x1fINFRASTRUCTURE_TYPE_UNSPECIFIED\x10\x00\x12\x10\n\x0cdatabase_rds\x10\x01\x12\x15\n\x11database_dynamodb\x10\x02\x12\x14\n\x10database_mongodb\x10\x03\x12\x17\n\x13database_postgresql\x10\x04\x12\x12\n\x0edatabase_mysql\x10\x05\x12\x12\n\x0edatabase_redis\x10\x06\x12\x1a\n\x16database_elasticsearch\x10\x07\x12\x0e\n\nstorage_s3\x10\n\x12\x0f\n\x0bstorage_efs\x10\x0b\x12\x0f\n\x0bstorage_ebs\x10\x0c\x12\x19\n\x15network_load_balancer\x10\x14\x12\x17\n\x13network_api_gateway\x10\x15\x12\x0f\n\x0bnetwork_cdn\x10\x16\x12\x0f\n\x0bnetwork_vpc\x10\x17\x12\x17\n\x13network_nat_gateway\x10\x18\x12\x11\n\rmessaging_sqs\x10\x1e\x12\x11\n\rmessaging_sns\x10\x1f\x12\x13\n\x0fmessaging_kafka\x10 \x12\x16\n\x12messaging_rabbitmq\x10!\x12\x0f\n\x0bcache_redis\x10(\x12\x13\n\x0fcache_memcached\x10)\x12\x14\n\x10cache_cloudfront\x10*\x12\x10\n\x0csecurity_waf\x102\x12\x1c\n\x18security_secrets_manager\x103\x12\x10\n\x0csecurity_kms\x104\x12\x19\n\x15monitoring_cloudwatch\x10<\x12\x19\n\x15monitoring_prometheus\x10=\x12\x16\n\x12monitoring_grafana\x10>\x12\x10\n\x0cother_custom\x10c*\x83\x01\n\x11CommunicationType\x12"\n\x1eCOMMUNICATION_TYPE_UNSPECIFIED\x10\x00\x12\t\n\x05slack\x10\x01\x12\t\n\x05teams\x10\x02\x12\t\n\x05email\x10\x03\x12\x0b\n\x07discord\x10\x04\x12\x0e\n\nmattermost\x10\x05\x12\x0c\n\x08telegram\x10\x06*\xab\x01\n\rDashboardType\x12\x1e\n\x1aDASHBOARD_TYPE_UNSPECIFIED\x10\x00\x12\x0b\n\x07grafana\x10\x01\x12\x0b\n\x07datadog\x10\x02\x12\x0c\n\x08newrelic\x10\x03\x12\x0e\n\nprometheus\x10\x04\x12\n\n\x06kibana\x10\x05\x12\n\n\x06splunk\x10\x06\x12\r\n\tdynatrace\x10\x07\x12\x0f\n\x0bappdynamics\x10\x08\x12\n\n\x06custom\x10\t2\x87\x0b\n\x0eCatalogService\x12\xa4\x01\n\x13CreateUpdateCatalog\x124.tracker.catalog.v1alpha1.CreateUpdateCatalogRequest\x1a5.tracker.catalog.v1alpha1.CreateUpdateCatalogResponse" \x82\xd3\xe4\x93\x02\x1a:\x01*\x1a\x15/api/v1alpha1/catalog\x12\xd8\x01\n\nGetCatalog\x12+.tracker.catalog.v1alpha1.GetCatalogRequest\x1a,.tracker.catalog.v1alpha1.GetCatalogResponse"o\xaa\xbb\x18.\x08\x05\x12\x11CATALOG_NOT_FOUND\x1a\x17No entry has this name.\x82\xd3\xe4\x93\x027Z\x1e\x12\x1c/api/v1alpha1/catalog/{name}\x12\x15/api/v1alpha1/catalog\x12\xc1\x01\n\rDeleteCatalog\x12..tracker.catalog.v1alpha1.DeleteCatalogRequest\x1a/.tracker.catalog.v1alpha1.DeleteCatalogResponse"O\xaa\xbb\x18.\x08\x05\x12\x11CATALOG_NOT_FOUND\x1a\x17No entry has this name.\x82\xd3\xe4\x93\x02\x17*\x15/api/v1alpha1/catalog\x12\xb0\x01\n\x0cListCatalogs\x12-.tracker.catalog.v1alpha1.ListCatalogsRequest\x1a..tracker.catalog.v1alpha1.ListCatalogsResponse"A\x82\xd3\xe4\x93\x02;Z\x1c\x12\x1a/api/v1alpha1/catalog/list\x12\x1b/api/v1alpha1/catalogs/list\x12\xb7\x01\n\x14GetVersionCompliance\x125.tracker.catalog.v1alpha1.GetVersionComplianceRequest\x1a6.tracker.catalog.v1alpha1.GetVersionComplianceResponse"0\x82\xd3\xe4\x93\x02*\x12(/api/v1alpha1/catalog/version-compliance\x12\xd7\x01\n\x0eUpdateVersions\x12/.tracker.catalog.v1alpha1.UpdateVersionsRequest\x1a0.tracker.catalog.v1alpha1.UpdateVersionsResponse"b\xaa\xbb\x18.\x08\x05\x12\x11CATALOG_NOT_FOUND\x1a\x17No entry has this name.\x82\xd3\xe4\x93\x02*:\x01*\x1a%/api/v1alpha1/catalog/{name}/versions\x12\xe7\x01\n\x12UpdateDependencies\x123.tracker.catalog.v1alpha1.UpdateDependenciesRequest\x1a4.tracker.catalog.v1alpha1.UpdateDependenciesResponse"f\xaa\xbb\x18.\x08\x05\x12\x11CATALOG_NOT_FOUND\x1a\x17No entry has this name.\x82\xd3\xe4\x93\x02.:\x01*\x1a)/api/v1alpha1/catalog/{name}/dependenciesb\x06proto3',
     [
+        validate_pb.desc(),
         annotations_pb.desc(),
         timestamp_pb.desc(),
         wrappers_pb.desc(),
+        options_pb.desc(),
     ],
     {
         "Catalog": Catalog,

@@ -22,37 +22,71 @@ if TYPE_CHECKING:
 
 
 class CatalogServiceService:
+    """
+    Keeps one entry for each service, library, chart or other thing that a company builds and runs.
+
+    An entry is named by its `name`, exactly as written.
+    """
     async def create_update_catalog(self, request: CreateUpdateCatalogRequest, context: aio.ServicerContext) -> CreateUpdateCatalogResponse:
+        """
+        Describes an entry, new or known.
+
+        Replaces all that the entry says: what the request lacks is cleared. The creation time and the
+        versions (`available_versions`, `latest_version`, `reference_version`) stay as they are;
+        UpdateVersions changes those.
+        """
         context.set_code(StatusCode.UNIMPLEMENTED)
         context.set_details("Method not implemented!")
         raise NotImplementedError("Method not implemented!")
 
     async def get_catalog(self, request: GetCatalogRequest, context: aio.ServicerContext) -> GetCatalogResponse:
+        """
+        Returns one entry.
+        """
         context.set_code(StatusCode.UNIMPLEMENTED)
         context.set_details("Method not implemented!")
         raise NotImplementedError("Method not implemented!")
 
     async def delete_catalog(self, request: DeleteCatalogRequest, context: aio.ServicerContext) -> DeleteCatalogResponse:
+        """
+        Deletes one entry. Entries that refer to it by name are left as they are.
+        """
         context.set_code(StatusCode.UNIMPLEMENTED)
         context.set_details("Method not implemented!")
         raise NotImplementedError("Method not implemented!")
 
     async def list_catalogs(self, request: ListCatalogsRequest, context: aio.ServicerContext) -> ListCatalogsResponse:
+        """
+        Lists the entries, ordered by name.
+        """
         context.set_code(StatusCode.UNIMPLEMENTED)
         context.set_details("Method not implemented!")
         raise NotImplementedError("Method not implemented!")
 
     async def get_version_compliance(self, request: GetVersionComplianceRequest, context: aio.ServicerContext) -> GetVersionComplianceResponse:
+        """
+        Tells which projects use which deliverables, and whether in the version they should.
+
+        A project is an entry of type `project`; a deliverable is any other entry that a project says it uses.
+        A use is outdated where the deliverable has a reference version and the project uses another. Uses of
+        what the catalog does not know are left out.
+        """
         context.set_code(StatusCode.UNIMPLEMENTED)
         context.set_details("Method not implemented!")
         raise NotImplementedError("Method not implemented!")
 
     async def update_versions(self, request: UpdateVersionsRequest, context: aio.ServicerContext) -> UpdateVersionsResponse:
+        """
+        Replaces the versions of an entry: what the request lacks is cleared.
+        """
         context.set_code(StatusCode.UNIMPLEMENTED)
         context.set_details("Method not implemented!")
         raise NotImplementedError("Method not implemented!")
 
     async def update_dependencies(self, request: UpdateDependenciesRequest, context: aio.ServicerContext) -> UpdateDependenciesResponse:
+        """
+        Replaces the dependencies of an entry: what the request lacks is cleared.
+        """
         context.set_code(StatusCode.UNIMPLEMENTED)
         context.set_details("Method not implemented!")
         raise NotImplementedError("Method not implemented!")
@@ -104,6 +138,11 @@ class CatalogServiceService:
 
 
 class CatalogServiceClient:
+    """
+    Keeps one entry for each service, library, chart or other thing that a company builds and runs.
+
+    An entry is named by its `name`, exactly as written.
+    """
     def __init__(self, channel: aio.Channel) -> None:
         self._create_update_catalog = channel.unary_unary(
             "/tracker.catalog.v1alpha1.CatalogService/CreateUpdateCatalog",
@@ -151,6 +190,13 @@ class CatalogServiceClient:
         wait_for_ready: bool | None = None,
         compression: Compression | None = None,
     ) -> aio.UnaryUnaryCall[CreateUpdateCatalogRequest, CreateUpdateCatalogResponse]:
+        """
+        Describes an entry, new or known.
+
+        Replaces all that the entry says: what the request lacks is cleared. The creation time and the
+        versions (`available_versions`, `latest_version`, `reference_version`) stay as they are;
+        UpdateVersions changes those.
+        """
         return self._create_update_catalog(request, timeout=timeout, metadata=metadata, credentials=credentials, wait_for_ready=wait_for_ready, compression=compression)
 
     def get_catalog(
@@ -163,6 +209,9 @@ class CatalogServiceClient:
         wait_for_ready: bool | None = None,
         compression: Compression | None = None,
     ) -> aio.UnaryUnaryCall[GetCatalogRequest, GetCatalogResponse]:
+        """
+        Returns one entry.
+        """
         return self._get_catalog(request, timeout=timeout, metadata=metadata, credentials=credentials, wait_for_ready=wait_for_ready, compression=compression)
 
     def delete_catalog(
@@ -175,6 +224,9 @@ class CatalogServiceClient:
         wait_for_ready: bool | None = None,
         compression: Compression | None = None,
     ) -> aio.UnaryUnaryCall[DeleteCatalogRequest, DeleteCatalogResponse]:
+        """
+        Deletes one entry. Entries that refer to it by name are left as they are.
+        """
         return self._delete_catalog(request, timeout=timeout, metadata=metadata, credentials=credentials, wait_for_ready=wait_for_ready, compression=compression)
 
     def list_catalogs(
@@ -187,6 +239,9 @@ class CatalogServiceClient:
         wait_for_ready: bool | None = None,
         compression: Compression | None = None,
     ) -> aio.UnaryUnaryCall[ListCatalogsRequest, ListCatalogsResponse]:
+        """
+        Lists the entries, ordered by name.
+        """
         return self._list_catalogs(request, timeout=timeout, metadata=metadata, credentials=credentials, wait_for_ready=wait_for_ready, compression=compression)
 
     def get_version_compliance(
@@ -199,6 +254,13 @@ class CatalogServiceClient:
         wait_for_ready: bool | None = None,
         compression: Compression | None = None,
     ) -> aio.UnaryUnaryCall[GetVersionComplianceRequest, GetVersionComplianceResponse]:
+        """
+        Tells which projects use which deliverables, and whether in the version they should.
+
+        A project is an entry of type `project`; a deliverable is any other entry that a project says it uses.
+        A use is outdated where the deliverable has a reference version and the project uses another. Uses of
+        what the catalog does not know are left out.
+        """
         return self._get_version_compliance(request, timeout=timeout, metadata=metadata, credentials=credentials, wait_for_ready=wait_for_ready, compression=compression)
 
     def update_versions(
@@ -211,6 +273,9 @@ class CatalogServiceClient:
         wait_for_ready: bool | None = None,
         compression: Compression | None = None,
     ) -> aio.UnaryUnaryCall[UpdateVersionsRequest, UpdateVersionsResponse]:
+        """
+        Replaces the versions of an entry: what the request lacks is cleared.
+        """
         return self._update_versions(request, timeout=timeout, metadata=metadata, credentials=credentials, wait_for_ready=wait_for_ready, compression=compression)
 
     def update_dependencies(
@@ -223,41 +288,78 @@ class CatalogServiceClient:
         wait_for_ready: bool | None = None,
         compression: Compression | None = None,
     ) -> aio.UnaryUnaryCall[UpdateDependenciesRequest, UpdateDependenciesResponse]:
+        """
+        Replaces the dependencies of an entry: what the request lacks is cleared.
+        """
         return self._update_dependencies(request, timeout=timeout, metadata=metadata, credentials=credentials, wait_for_ready=wait_for_ready, compression=compression)
 
 
 class CatalogServiceServiceSync:
+    """
+    Keeps one entry for each service, library, chart or other thing that a company builds and runs.
+
+    An entry is named by its `name`, exactly as written.
+    """
     def create_update_catalog(self, request: CreateUpdateCatalogRequest, context: ServicerContext) -> CreateUpdateCatalogResponse:
+        """
+        Describes an entry, new or known.
+
+        Replaces all that the entry says: what the request lacks is cleared. The creation time and the
+        versions (`available_versions`, `latest_version`, `reference_version`) stay as they are;
+        UpdateVersions changes those.
+        """
         context.set_code(StatusCode.UNIMPLEMENTED)
         context.set_details("Method not implemented!")
         raise NotImplementedError("Method not implemented!")
 
     def get_catalog(self, request: GetCatalogRequest, context: ServicerContext) -> GetCatalogResponse:
+        """
+        Returns one entry.
+        """
         context.set_code(StatusCode.UNIMPLEMENTED)
         context.set_details("Method not implemented!")
         raise NotImplementedError("Method not implemented!")
 
     def delete_catalog(self, request: DeleteCatalogRequest, context: ServicerContext) -> DeleteCatalogResponse:
+        """
+        Deletes one entry. Entries that refer to it by name are left as they are.
+        """
         context.set_code(StatusCode.UNIMPLEMENTED)
         context.set_details("Method not implemented!")
         raise NotImplementedError("Method not implemented!")
 
     def list_catalogs(self, request: ListCatalogsRequest, context: ServicerContext) -> ListCatalogsResponse:
+        """
+        Lists the entries, ordered by name.
+        """
         context.set_code(StatusCode.UNIMPLEMENTED)
         context.set_details("Method not implemented!")
         raise NotImplementedError("Method not implemented!")
 
     def get_version_compliance(self, request: GetVersionComplianceRequest, context: ServicerContext) -> GetVersionComplianceResponse:
+        """
+        Tells which projects use which deliverables, and whether in the version they should.
+
+        A project is an entry of type `project`; a deliverable is any other entry that a project says it uses.
+        A use is outdated where the deliverable has a reference version and the project uses another. Uses of
+        what the catalog does not know are left out.
+        """
         context.set_code(StatusCode.UNIMPLEMENTED)
         context.set_details("Method not implemented!")
         raise NotImplementedError("Method not implemented!")
 
     def update_versions(self, request: UpdateVersionsRequest, context: ServicerContext) -> UpdateVersionsResponse:
+        """
+        Replaces the versions of an entry: what the request lacks is cleared.
+        """
         context.set_code(StatusCode.UNIMPLEMENTED)
         context.set_details("Method not implemented!")
         raise NotImplementedError("Method not implemented!")
 
     def update_dependencies(self, request: UpdateDependenciesRequest, context: ServicerContext) -> UpdateDependenciesResponse:
+        """
+        Replaces the dependencies of an entry: what the request lacks is cleared.
+        """
         context.set_code(StatusCode.UNIMPLEMENTED)
         context.set_details("Method not implemented!")
         raise NotImplementedError("Method not implemented!")
@@ -309,6 +411,11 @@ class CatalogServiceServiceSync:
 
 
 class CatalogServiceClientSync:
+    """
+    Keeps one entry for each service, library, chart or other thing that a company builds and runs.
+
+    An entry is named by its `name`, exactly as written.
+    """
     def __init__(self, channel: Channel) -> None:
         self._create_update_catalog = channel.unary_unary(
             "/tracker.catalog.v1alpha1.CatalogService/CreateUpdateCatalog",
@@ -356,6 +463,13 @@ class CatalogServiceClientSync:
         wait_for_ready: bool | None = None,
         compression: Compression | None = None,
     ) -> CreateUpdateCatalogResponse:
+        """
+        Describes an entry, new or known.
+
+        Replaces all that the entry says: what the request lacks is cleared. The creation time and the
+        versions (`available_versions`, `latest_version`, `reference_version`) stay as they are;
+        UpdateVersions changes those.
+        """
         return self._create_update_catalog(request, timeout=timeout, metadata=metadata, credentials=credentials, wait_for_ready=wait_for_ready, compression=compression)
 
     def get_catalog(
@@ -368,6 +482,9 @@ class CatalogServiceClientSync:
         wait_for_ready: bool | None = None,
         compression: Compression | None = None,
     ) -> GetCatalogResponse:
+        """
+        Returns one entry.
+        """
         return self._get_catalog(request, timeout=timeout, metadata=metadata, credentials=credentials, wait_for_ready=wait_for_ready, compression=compression)
 
     def delete_catalog(
@@ -380,6 +497,9 @@ class CatalogServiceClientSync:
         wait_for_ready: bool | None = None,
         compression: Compression | None = None,
     ) -> DeleteCatalogResponse:
+        """
+        Deletes one entry. Entries that refer to it by name are left as they are.
+        """
         return self._delete_catalog(request, timeout=timeout, metadata=metadata, credentials=credentials, wait_for_ready=wait_for_ready, compression=compression)
 
     def list_catalogs(
@@ -392,6 +512,9 @@ class CatalogServiceClientSync:
         wait_for_ready: bool | None = None,
         compression: Compression | None = None,
     ) -> ListCatalogsResponse:
+        """
+        Lists the entries, ordered by name.
+        """
         return self._list_catalogs(request, timeout=timeout, metadata=metadata, credentials=credentials, wait_for_ready=wait_for_ready, compression=compression)
 
     def get_version_compliance(
@@ -404,6 +527,13 @@ class CatalogServiceClientSync:
         wait_for_ready: bool | None = None,
         compression: Compression | None = None,
     ) -> GetVersionComplianceResponse:
+        """
+        Tells which projects use which deliverables, and whether in the version they should.
+
+        A project is an entry of type `project`; a deliverable is any other entry that a project says it uses.
+        A use is outdated where the deliverable has a reference version and the project uses another. Uses of
+        what the catalog does not know are left out.
+        """
         return self._get_version_compliance(request, timeout=timeout, metadata=metadata, credentials=credentials, wait_for_ready=wait_for_ready, compression=compression)
 
     def update_versions(
@@ -416,6 +546,9 @@ class CatalogServiceClientSync:
         wait_for_ready: bool | None = None,
         compression: Compression | None = None,
     ) -> UpdateVersionsResponse:
+        """
+        Replaces the versions of an entry: what the request lacks is cleared.
+        """
         return self._update_versions(request, timeout=timeout, metadata=metadata, credentials=credentials, wait_for_ready=wait_for_ready, compression=compression)
 
     def update_dependencies(
@@ -428,4 +561,7 @@ class CatalogServiceClientSync:
         wait_for_ready: bool | None = None,
         compression: Compression | None = None,
     ) -> UpdateDependenciesResponse:
+        """
+        Replaces the dependencies of an entry: what the request lacks is cleared.
+        """
         return self._update_dependencies(request, timeout=timeout, metadata=metadata, credentials=credentials, wait_for_ready=wait_for_ready, compression=compression)

@@ -14,8 +14,10 @@ from typing import Literal, TYPE_CHECKING, TypeAlias
 from protobuf import Enum, Message
 from protobuf._codegen import file_desc
 from protobuf.wkt.google.protobuf import duration_pb, timestamp_pb, wrappers_pb
+from protovalidate._gen.buf.validate import validate_pb
 
 from ....google.api import annotations_pb
+from ...options.v1 import options_pb
 
 if TYPE_CHECKING:
     from protobuf import DescFile
@@ -28,68 +30,103 @@ _EventAttributesFields: TypeAlias = Literal["message", "source", "type", "priori
 
 class EventAttributes(Message[_EventAttributesFields]):
     """
+    What happened, to what, and who is concerned.
+
     ```proto
     message tracker.event.v1alpha1.EventAttributes
     ```
 
     Attributes:
         message:
+            What happened, in free text. Up to 64 KiB.
+
             ```proto
             string message = 1;
             ```
         source:
+            System that reported the event, such as `github_action` or `slack`.
+
             ```proto
             string source = 2;
             ```
         type:
+            Kind of event. Required when an event is created.
+
             ```proto
             tracker.event.v1alpha1.Type type = 3;
             ```
         priority:
+            Importance, P1 the highest.
+
             ```proto
             tracker.event.v1alpha1.Priority priority = 4;
             ```
         related_id:
+            Id of the event that this one follows up, such as the start that a success ends.
+
+            That event must exist. The duration of this event is the time since that one.
+
             ```proto
             string related_id = 5;
             ```
         service:
+            Service that the event is about. Required when an event is created; the name it has in the catalog.
+
             ```proto
             string service = 6;
             ```
         status:
+            How far things are. Decides whether the event takes or releases a lock.
+
             ```proto
             tracker.event.v1alpha1.Status status = 7;
             ```
         environment:
+            Environment that the event is about. Without one, an event takes no lock.
+
             ```proto
             tracker.event.v1alpha1.Environment environment = 8;
             ```
         impact:
+            Whether users notice.
+
             ```proto
             bool impact = 9;
             ```
         start_date:
+            When it began or is planned to begin. Unset, the event counts from its creation.
+
             ```proto
             optional google.protobuf.Timestamp start_date = 10;
             ```
         end_date:
+            When it ended or is planned to end.
+
             ```proto
             optional google.protobuf.Timestamp end_date = 11;
             ```
         owner:
+            Person or team that answers for the event. The changelog and the event's lock name it; unset, they
+            name `system`.
+
             ```proto
             string owner = 12;
             ```
         stake_holders:
+            Persons and teams to keep informed.
+
             ```proto
             repeated string stake_holders = 13;
             ```
         notification:
+            Whether chat bots should announce the event.
+
             ```proto
             bool notification = 14;
             ```
         notifications:
+            Channels or persons that chat bots should tell.
+
             ```proto
             repeated string notifications = 15;
             ```
@@ -140,24 +177,38 @@ _EventMetadataFields: TypeAlias = Literal["created_at", "duration", "id", "slack
 
 class EventMetadata(Message[_EventMetadataFields]):
     """
+    What Tracker knows of an event beside what its client said.
+
     ```proto
     message tracker.event.v1alpha1.EventMetadata
     ```
 
     Attributes:
         created_at:
+            When the event was recorded.
+
             ```proto
             optional google.protobuf.Timestamp created_at = 1;
             ```
         duration:
+            How long it took; unset while that is not known. Never below zero.
+
+            For an event with a related id, the time since that event. Otherwise, the time from start date to end
+            date. Otherwise, the time from the start date, or the creation where there is none, to the moment when
+            the status became `success`, `failure`, `error`, `done` or `close`.
+
             ```proto
             optional google.protobuf.Duration duration = 2;
             ```
         id:
+            Id of the event, a UUID. Later events have greater ids.
+
             ```proto
             string id = 3;
             ```
         slack_id:
+            Slack message that stands for the event, such as `1700000000.000100`. Belongs to one event only.
+
             ```proto
             string slack_id = 4;
             ```
@@ -186,16 +237,22 @@ _EventLinksFields: TypeAlias = Literal["pull_request_link", "ticket"]
 
 class EventLinks(Message[_EventLinksFields]):
     """
+    Where to read more about an event.
+
     ```proto
     message tracker.event.v1alpha1.EventLinks
     ```
 
     Attributes:
         pull_request_link:
+            Address of the pull request.
+
             ```proto
             string pull_request_link = 1;
             ```
         ticket:
+            Key or address of the ticket.
+
             ```proto
             string ticket = 2;
             ```
@@ -220,36 +277,52 @@ _ChangelogEntryFields: TypeAlias = Literal["timestamp", "user", "change_type", "
 
 class ChangelogEntry(Message[_ChangelogEntryFields]):
     """
+    One thing that was done to an event.
+
     ```proto
     message tracker.event.v1alpha1.ChangelogEntry
     ```
 
     Attributes:
         timestamp:
+            When it was done. Unset in a request, it is the time of the call.
+
             ```proto
             optional google.protobuf.Timestamp timestamp = 1;
             ```
         user:
+            Who did it.
+
             ```proto
             string user = 2;
             ```
         change_type:
+            What kind of change it was.
+
             ```proto
             tracker.event.v1alpha1.ChangeType change_type = 3;
             ```
         field:
+            Field that changed, empty where the change is not one of a field.
+
             ```proto
             string field = 4;
             ```
         old_value:
+            Value of the field before, as text.
+
             ```proto
             string old_value = 5;
             ```
         new_value:
+            Value of the field after, as text.
+
             ```proto
             string new_value = 6;
             ```
         comment:
+            What to tell a reader, in free text.
+
             ```proto
             string comment = 7;
             ```
@@ -284,28 +357,40 @@ _EventFields: TypeAlias = Literal["title", "attributes", "links", "metadata", "c
 
 class Event(Message[_EventFields]):
     """
+    Something that happened to a system.
+
     ```proto
     message tracker.event.v1alpha1.Event
     ```
 
     Attributes:
         title:
+            What happened, in one line.
+
             ```proto
             string title = 1;
             ```
         attributes:
+            What happened, to what, and who is concerned.
+
             ```proto
             optional tracker.event.v1alpha1.EventAttributes attributes = 2;
             ```
         links:
+            Where to read more.
+
             ```proto
             optional tracker.event.v1alpha1.EventLinks links = 3;
             ```
         metadata:
+            What Tracker adds: id, times, duration.
+
             ```proto
             optional tracker.event.v1alpha1.EventMetadata metadata = 4;
             ```
         changelog:
+            All that was done to the event, oldest first.
+
             ```proto
             repeated tracker.event.v1alpha1.ChangelogEntry changelog = 5;
             ```
@@ -336,24 +421,34 @@ _CreateEventRequestFields: TypeAlias = Literal["title", "attributes", "links", "
 
 class CreateEventRequest(Message[_CreateEventRequestFields]):
     """
+    An event to record.
+
     ```proto
     message tracker.event.v1alpha1.CreateEventRequest
     ```
 
     Attributes:
         title:
+            What happened, in one line of up to 500 characters.
+
             ```proto
             string title = 1;
             ```
         attributes:
+            What happened, to what, and who is concerned; `service` and `type` are required.
+
             ```proto
             optional tracker.event.v1alpha1.EventAttributes attributes = 2;
             ```
         links:
+            Where to read more.
+
             ```proto
             optional tracker.event.v1alpha1.EventLinks links = 3;
             ```
         slack_id:
+            Slack message that stands for the event. Must not belong to another event.
+
             ```proto
             string slack_id = 4;
             ```
@@ -382,12 +477,16 @@ _CreateEventResponseFields: TypeAlias = Literal["event"]
 
 class CreateEventResponse(Message[_CreateEventResponseFields]):
     """
+    The event as recorded.
+
     ```proto
     message tracker.event.v1alpha1.CreateEventResponse
     ```
 
     Attributes:
         event:
+            The event as recorded.
+
             ```proto
             optional tracker.event.v1alpha1.Event event = 1;
             ```
@@ -410,12 +509,16 @@ _GetEventRequestFields: TypeAlias = Literal["id"]
 
 class GetEventRequest(Message[_GetEventRequestFields]):
     """
+    Which event to return.
+
     ```proto
     message tracker.event.v1alpha1.GetEventRequest
     ```
 
     Attributes:
         id:
+            Id or Slack id of the event.
+
             ```proto
             string id = 1;
             ```
@@ -438,12 +541,16 @@ _GetEventResponseFields: TypeAlias = Literal["event"]
 
 class GetEventResponse(Message[_GetEventResponseFields]):
     """
+    The event asked for.
+
     ```proto
     message tracker.event.v1alpha1.GetEventResponse
     ```
 
     Attributes:
         event:
+            The event asked for.
+
             ```proto
             optional tracker.event.v1alpha1.Event event = 1;
             ```
@@ -466,60 +573,88 @@ _SearchEventsRequestFields: TypeAlias = Literal["source", "type", "priority", "s
 
 class SearchEventsRequest(Message[_SearchEventsRequestFields]):
     """
+    Which events to find. Filters that are not given match everything.
+
     ```proto
     message tracker.event.v1alpha1.SearchEventsRequest
     ```
 
     Attributes:
         source:
+            Exact source.
+
             ```proto
             string source = 1;
             ```
         type:
+            Kind of event.
+
             ```proto
             tracker.event.v1alpha1.Type type = 2;
             ```
         priority:
+            Importance.
+
             ```proto
             tracker.event.v1alpha1.Priority priority = 3;
             ```
         status:
+            How far things are.
+
             ```proto
             tracker.event.v1alpha1.Status status = 4;
             ```
         service:
+            Exact name of the service.
+
             ```proto
             string service = 5;
             ```
         start_date:
+            First moment of the period, such as `2026-01-31` or `2026-01-31T12:00:00+02:00`; UTC where no zone is given.
+
             ```proto
             string start_date = 6;
             ```
         end_date:
+            Last second of the period, written like `start_date`. A date without a time includes that whole day.
+
             ```proto
             string end_date = 7;
             ```
         environment:
+            Environment.
+
             ```proto
             tracker.event.v1alpha1.Environment environment = 8;
             ```
         impact:
+            Whether users notice; not given, both kinds match.
+
             ```proto
             optional bool impact = 9;
             ```
         slack_id:
+            Exact Slack id.
+
             ```proto
             string slack_id = 10;
             ```
         per_page:
+            Events to return, up to 10,000. Not given or 0, it is 10,000.
+
             ```proto
             optional google.protobuf.UInt32Value per_page = 100;
             ```
         page:
+            Number of the page, from 1. Not given or 0, it is the first.
+
             ```proto
             optional google.protobuf.Int32Value page = 101;
             ```
         page_token:
+            `next_page_token` of the answer before, with the same filters. Takes the place of `page`.
+
             ```proto
             string page_token = 102;
             ```
@@ -566,20 +701,28 @@ _SearchEventsResponseFields: TypeAlias = Literal["events", "total_count", "next_
 
 class SearchEventsResponse(Message[_SearchEventsResponseFields]):
     """
+    Events that match.
+
     ```proto
     message tracker.event.v1alpha1.SearchEventsResponse
     ```
 
     Attributes:
         events:
+            A page of the events that match, newest first.
+
             ```proto
             repeated tracker.event.v1alpha1.Event events = 1;
             ```
         total_count:
+            How many events match in all.
+
             ```proto
             uint32 total_count = 2;
             ```
         next_page_token:
+            What to send as `page_token` for the next page; empty on the last one.
+
             ```proto
             string next_page_token = 100;
             ```
@@ -606,32 +749,46 @@ _ListEventsRequestFields: TypeAlias = Literal["per_page", "page", "page_token", 
 
 class ListEventsRequest(Message[_ListEventsRequestFields]):
     """
+    Which page of the events to list. Filters that are not given match everything.
+
     ```proto
     message tracker.event.v1alpha1.ListEventsRequest
     ```
 
     Attributes:
         per_page:
+            Events to return, up to 1,000. Not given or 0, it is 100.
+
             ```proto
             optional google.protobuf.UInt32Value per_page = 1;
             ```
         page:
+            Number of the page, from 1. Not given or 0, it is the first.
+
             ```proto
             optional google.protobuf.Int32Value page = 2;
             ```
         page_token:
+            `next_page_token` of the answer before, with the same filters. Takes the place of `page`.
+
             ```proto
             string page_token = 100;
             ```
         type:
+            Kind of event.
+
             ```proto
             tracker.event.v1alpha1.Type type = 101;
             ```
         service:
+            Exact name of the service.
+
             ```proto
             string service = 102;
             ```
         status:
+            How far things are.
+
             ```proto
             tracker.event.v1alpha1.Status status = 103;
             ```
@@ -664,20 +821,28 @@ _ListEventsResponseFields: TypeAlias = Literal["events", "total_count", "next_pa
 
 class ListEventsResponse(Message[_ListEventsResponseFields]):
     """
+    A page of events.
+
     ```proto
     message tracker.event.v1alpha1.ListEventsResponse
     ```
 
     Attributes:
         events:
+            The events of the page, newest first.
+
             ```proto
             repeated tracker.event.v1alpha1.Event events = 1;
             ```
         total_count:
+            How many events there are in all.
+
             ```proto
             uint32 total_count = 2;
             ```
         next_page_token:
+            What to send as `page_token` for the next page; empty on the last one.
+
             ```proto
             string next_page_token = 100;
             ```
@@ -704,20 +869,28 @@ _TodayEventsRequestFields: TypeAlias = Literal["per_page", "page", "page_token"]
 
 class TodayEventsRequest(Message[_TodayEventsRequestFields]):
     """
+    Which page of today's events to list.
+
     ```proto
     message tracker.event.v1alpha1.TodayEventsRequest
     ```
 
     Attributes:
         per_page:
+            Events to return, up to 1,000. Not given or 0, it is all of them, or 100 where a page is asked for.
+
             ```proto
             optional google.protobuf.UInt32Value per_page = 1;
             ```
         page:
+            Number of the page, from 1. Not given or 0, it is the first.
+
             ```proto
             optional google.protobuf.Int32Value page = 2;
             ```
         page_token:
+            `next_page_token` of the answer before. Takes the place of `page`.
+
             ```proto
             string page_token = 100;
             ```
@@ -744,20 +917,28 @@ _TodayEventsResponseFields: TypeAlias = Literal["events", "total_count", "next_p
 
 class TodayEventsResponse(Message[_TodayEventsResponseFields]):
     """
+    Events of today.
+
     ```proto
     message tracker.event.v1alpha1.TodayEventsResponse
     ```
 
     Attributes:
         events:
+            The events of the page, newest first.
+
             ```proto
             repeated tracker.event.v1alpha1.Event events = 1;
             ```
         total_count:
+            How many events today has in all.
+
             ```proto
             uint32 total_count = 2;
             ```
         next_page_token:
+            What to send as `page_token` for the next page; empty on the last one.
+
             ```proto
             string next_page_token = 100;
             ```
@@ -784,16 +965,22 @@ _AddChangelogEntryRequestFields: TypeAlias = Literal["id", "entry"]
 
 class AddChangelogEntryRequest(Message[_AddChangelogEntryRequestFields]):
     """
+    An entry for an event's changelog.
+
     ```proto
     message tracker.event.v1alpha1.AddChangelogEntryRequest
     ```
 
     Attributes:
         id:
+            Id or Slack id of the event.
+
             ```proto
             string id = 1;
             ```
         entry:
+            The entry to append. Required.
+
             ```proto
             optional tracker.event.v1alpha1.ChangelogEntry entry = 2;
             ```
@@ -818,12 +1005,16 @@ _AddChangelogEntryResponseFields: TypeAlias = Literal["event"]
 
 class AddChangelogEntryResponse(Message[_AddChangelogEntryResponseFields]):
     """
+    The event with its new entry.
+
     ```proto
     message tracker.event.v1alpha1.AddChangelogEntryResponse
     ```
 
     Attributes:
         event:
+            The event with its new entry.
+
             ```proto
             optional tracker.event.v1alpha1.Event event = 1;
             ```
@@ -846,20 +1037,28 @@ _GetEventChangelogRequestFields: TypeAlias = Literal["id", "per_page", "page"]
 
 class GetEventChangelogRequest(Message[_GetEventChangelogRequestFields]):
     """
+    Which part of an event's changelog to return.
+
     ```proto
     message tracker.event.v1alpha1.GetEventChangelogRequest
     ```
 
     Attributes:
         id:
+            Id or Slack id of the event.
+
             ```proto
             string id = 1;
             ```
         per_page:
+            Entries to return, up to 1,000. Not given or 0, it is 50.
+
             ```proto
             optional google.protobuf.UInt32Value per_page = 2;
             ```
         page:
+            Number of the page, from 1. Not given or 0, it is the first.
+
             ```proto
             optional google.protobuf.Int32Value page = 3;
             ```
@@ -886,16 +1085,22 @@ _GetEventChangelogResponseFields: TypeAlias = Literal["changelog", "total_count"
 
 class GetEventChangelogResponse(Message[_GetEventChangelogResponseFields]):
     """
+    A page of an event's changelog.
+
     ```proto
     message tracker.event.v1alpha1.GetEventChangelogResponse
     ```
 
     Attributes:
         changelog:
+            The entries of the page, oldest first.
+
             ```proto
             repeated tracker.event.v1alpha1.ChangelogEntry changelog = 1;
             ```
         total_count:
+            How many entries the event has in all.
+
             ```proto
             uint32 total_count = 2;
             ```
@@ -920,28 +1125,42 @@ _UpdateEventRequestFields: TypeAlias = Literal["title", "attributes", "links", "
 
 class UpdateEventRequest(Message[_UpdateEventRequestFields]):
     """
+    What an event is to become.
+
     ```proto
     message tracker.event.v1alpha1.UpdateEventRequest
     ```
 
     Attributes:
         title:
+            New title, up to 500 characters. Empty, the stored one stays.
+
             ```proto
             string title = 1;
             ```
         attributes:
+            New attributes. Present, they replace the stored ones whole: what they lack is cleared. Absent, the
+            stored ones stay.
+
             ```proto
             optional tracker.event.v1alpha1.EventAttributes attributes = 2;
             ```
         links:
+            New links. Present, they replace the stored ones whole; absent, the stored ones stay.
+
             ```proto
             optional tracker.event.v1alpha1.EventLinks links = 3;
             ```
         slack_id:
+            Without `id`, the Slack id of the event to change. With `id`, the Slack id to give it; empty, the
+            stored one stays.
+
             ```proto
             string slack_id = 4;
             ```
         id:
+            Id or Slack id of the event to change.
+
             ```proto
             string id = 5;
             ```
@@ -972,12 +1191,16 @@ _UpdateEventResponseFields: TypeAlias = Literal["event"]
 
 class UpdateEventResponse(Message[_UpdateEventResponseFields]):
     """
+    The event as it has become.
+
     ```proto
     message tracker.event.v1alpha1.UpdateEventResponse
     ```
 
     Attributes:
         event:
+            The event as it has become.
+
             ```proto
             optional tracker.event.v1alpha1.Event event = 1;
             ```
@@ -1000,16 +1223,22 @@ _DeleteEventRequestFields: TypeAlias = Literal["id", "slack_id"]
 
 class DeleteEventRequest(Message[_DeleteEventRequestFields]):
     """
+    Which event to delete.
+
     ```proto
     message tracker.event.v1alpha1.DeleteEventRequest
     ```
 
     Attributes:
         id:
+            Id or Slack id of the event.
+
             ```proto
             string id = 1;
             ```
         slack_id:
+            Slack id of the event; counts only where `id` is empty.
+
             ```proto
             string slack_id = 2;
             ```
@@ -1034,16 +1263,22 @@ _DeleteEventResponseFields: TypeAlias = Literal["id", "slack_id"]
 
 class DeleteEventResponse(Message[_DeleteEventResponseFields]):
     """
+    Which event was deleted.
+
     ```proto
     message tracker.event.v1alpha1.DeleteEventResponse
     ```
 
     Attributes:
         id:
+            Id that the event had.
+
             ```proto
             string id = 1;
             ```
         slack_id:
+            Slack id that the event had, empty where it had none.
+
             ```proto
             string slack_id = 2;
             ```
@@ -1068,16 +1303,22 @@ _AddSlackIdRequestFields: TypeAlias = Literal["id", "slack_id"]
 
 class AddSlackIdRequest(Message[_AddSlackIdRequestFields]):
     """
+    A Slack id for an event.
+
     ```proto
     message tracker.event.v1alpha1.AddSlackIdRequest
     ```
 
     Attributes:
         id:
+            Id of the event.
+
             ```proto
             string id = 1;
             ```
         slack_id:
+            Slack message that stands for the event.
+
             ```proto
             string slack_id = 2;
             ```
@@ -1102,12 +1343,16 @@ _AddSlackIdResponseFields: TypeAlias = Literal["event"]
 
 class AddSlackIdResponse(Message[_AddSlackIdResponseFields]):
     """
+    The event with its Slack id.
+
     ```proto
     message tracker.event.v1alpha1.AddSlackIdResponse
     ```
 
     Attributes:
         event:
+            The event with its Slack id.
+
             ```proto
             optional tracker.event.v1alpha1.Event event = 1;
             ```
@@ -1130,44 +1375,64 @@ _GetEventStatsRequestFields: TypeAlias = Literal["start_date", "end_date", "envi
 
 class GetEventStatsRequest(Message[_GetEventStatsRequestFields]):
     """
+    Which events to count. Filters that are not given match everything.
+
     ```proto
     message tracker.event.v1alpha1.GetEventStatsRequest
     ```
 
     Attributes:
         start_date:
+            First moment of the period, such as `2026-01-31` or `2026-01-31T12:00:00+02:00`; UTC where no zone is given.
+
             ```proto
             string start_date = 1;
             ```
         end_date:
+            Last second of the period, written like `start_date`. A date without a time includes that whole day.
+
             ```proto
             string end_date = 2;
             ```
         environments:
+            Environments, any of them.
+
             ```proto
             repeated tracker.event.v1alpha1.Environment environments = 3 [packed = true];
             ```
         impact:
+            Whether users notice; not given, both kinds count.
+
             ```proto
             optional google.protobuf.BoolValue impact = 4;
             ```
         priorities:
+            Priorities, any of them.
+
             ```proto
             repeated tracker.event.v1alpha1.Priority priorities = 5 [packed = true];
             ```
         types:
+            Kinds of events, any of them.
+
             ```proto
             repeated tracker.event.v1alpha1.Type types = 6 [packed = true];
             ```
         statuses:
+            Statuses, any of them.
+
             ```proto
             repeated tracker.event.v1alpha1.Status statuses = 7 [packed = true];
             ```
         source:
+            Exact source.
+
             ```proto
             string source = 8;
             ```
         service:
+            Exact name of the service.
+
             ```proto
             string service = 9;
             ```
@@ -1206,20 +1471,28 @@ _GetEventStatsResponseFields: TypeAlias = Literal["total_count", "start_date", "
 
 class GetEventStatsResponse(Message[_GetEventStatsResponseFields]):
     """
+    The number of events of a period.
+
     ```proto
     message tracker.event.v1alpha1.GetEventStatsResponse
     ```
 
     Attributes:
         total_count:
+            How many events match.
+
             ```proto
             uint64 total_count = 1;
             ```
         start_date:
+            `start_date` of the request, as sent.
+
             ```proto
             string start_date = 2;
             ```
         end_date:
+            `end_date` of the request, as sent.
+
             ```proto
             string end_date = 3;
             ```
@@ -1246,48 +1519,70 @@ _GetEventStatsByMonthRequestFields: TypeAlias = Literal["start_date", "end_date"
 
 class GetEventStatsByMonthRequest(Message[_GetEventStatsByMonthRequestFields]):
     """
+    Which events to count by month. Filters that are not given match everything.
+
     ```proto
     message tracker.event.v1alpha1.GetEventStatsByMonthRequest
     ```
 
     Attributes:
         start_date:
+            First moment of the period, such as `2026-01-31` or `2026-01-31T12:00:00+02:00`; UTC where no zone is given.
+
             ```proto
             string start_date = 1;
             ```
         end_date:
+            Last second of the period, written like `start_date`. A date without a time includes that whole day.
+
             ```proto
             string end_date = 2;
             ```
         environments:
+            Environments, any of them.
+
             ```proto
             repeated tracker.event.v1alpha1.Environment environments = 3 [packed = true];
             ```
         impact:
+            Whether users notice; not given, both kinds count.
+
             ```proto
             optional google.protobuf.BoolValue impact = 4;
             ```
         priorities:
+            Priorities, any of them.
+
             ```proto
             repeated tracker.event.v1alpha1.Priority priorities = 5 [packed = true];
             ```
         types:
+            Kinds of events, any of them.
+
             ```proto
             repeated tracker.event.v1alpha1.Type types = 6 [packed = true];
             ```
         statuses:
+            Statuses, any of them.
+
             ```proto
             repeated tracker.event.v1alpha1.Status statuses = 7 [packed = true];
             ```
         source:
+            Exact source.
+
             ```proto
             string source = 8;
             ```
         service:
+            Exact name of the service.
+
             ```proto
             string service = 9;
             ```
         group_by_service:
+            Whether to count each service apart.
+
             ```proto
             bool group_by_service = 10;
             ```
@@ -1328,24 +1623,34 @@ _MonthlyStatsFields: TypeAlias = Literal["year", "month", "count", "service"]
 
 class MonthlyStats(Message[_MonthlyStatsFields]):
     """
+    The number of events in one calendar month (UTC).
+
     ```proto
     message tracker.event.v1alpha1.MonthlyStats
     ```
 
     Attributes:
         year:
+            Year, four digits.
+
             ```proto
             int32 year = 1;
             ```
         month:
+            Month, 1 to 12.
+
             ```proto
             int32 month = 2;
             ```
         count:
+            How many events fell in the month.
+
             ```proto
             uint64 count = 3;
             ```
         service:
+            Service that was counted; empty where services are not counted apart.
+
             ```proto
             string service = 4;
             ```
@@ -1374,24 +1679,34 @@ _GetEventStatsByMonthResponseFields: TypeAlias = Literal["stats", "total_count",
 
 class GetEventStatsByMonthResponse(Message[_GetEventStatsByMonthResponseFields]):
     """
+    The numbers of events by month.
+
     ```proto
     message tracker.event.v1alpha1.GetEventStatsByMonthResponse
     ```
 
     Attributes:
         stats:
+            One number a month, ordered by year, month and service.
+
             ```proto
             repeated tracker.event.v1alpha1.MonthlyStats stats = 1;
             ```
         total_count:
+            How many events match in all.
+
             ```proto
             uint64 total_count = 2;
             ```
         start_date:
+            `start_date` of the request, as sent.
+
             ```proto
             string start_date = 3;
             ```
         end_date:
+            `end_date` of the request, as sent.
+
             ```proto
             string end_date = 4;
             ```
@@ -1418,32 +1733,46 @@ class GetEventStatsByMonthResponse(Message[_GetEventStatsByMonthResponseFields])
 
 class Type(Enum):
     """
+    Kind of event.
+
     ```proto
     enum tracker.event.v1alpha1.Type
     ```
 
     Attributes:
         UNSPECIFIED:
+            Not said.
+
             ```proto
             TYPE_UNSPECIFIED = 0
             ```
         deployment:
+            A new version or configuration is rolled out. Takes a lock while it runs.
+
             ```proto
             deployment = 1
             ```
         operation:
+            Work on a running system: a migration, a restart, a failover. Takes a lock while it runs.
+
             ```proto
             operation = 2
             ```
         drift:
+            A system differs from what its configuration says.
+
             ```proto
             drift = 3
             ```
         incident:
+            Something is broken.
+
             ```proto
             incident = 4
             ```
         rpa_usage:
+            A software robot ran.
+
             ```proto
             rpa_usage = 5
             ```
@@ -1458,32 +1787,46 @@ class Type(Enum):
 
 class Priority(Enum):
     """
+    Importance of an event.
+
     ```proto
     enum tracker.event.v1alpha1.Priority
     ```
 
     Attributes:
         UNSPECIFIED:
+            Not said.
+
             ```proto
             PRIORITY_UNSPECIFIED = 0
             ```
         P1:
+            The highest.
+
             ```proto
             P1 = 1
             ```
         P2:
+            High.
+
             ```proto
             P2 = 2
             ```
         P3:
+            Medium.
+
             ```proto
             P3 = 3
             ```
         P4:
+            Low.
+
             ```proto
             P4 = 4
             ```
         P5:
+            The lowest.
+
             ```proto
             P5 = 5
             ```
@@ -1498,68 +1841,103 @@ class Priority(Enum):
 
 class Status(Enum):
     """
+    How far an event is.
+
+    `start` and `in_progress` are work under way: a deployment or an operation holds its lock. `success`,
+    `failure`, `error`, `done` and `close` end the event and release its locks. The others leave locks alone.
+
     ```proto
     enum tracker.event.v1alpha1.Status
     ```
 
     Attributes:
         UNSPECIFIED:
+            Not said.
+
             ```proto
             STATUS_UNSPECIFIED = 0
             ```
         start:
+            Work begins; takes the lock.
+
             ```proto
             start = 1
             ```
         failure:
+            Ended without the result wanted; releases the lock.
+
             ```proto
             failure = 2
             ```
         success:
+            Ended well; releases the lock.
+
             ```proto
             success = 3
             ```
         warning:
+            Goes on, but needs attention.
+
             ```proto
             warning = 4
             ```
         error:
+            Ended by an error; releases the lock.
+
             ```proto
             error = 5
             ```
         snapshot:
+            The state of a system at one moment.
+
             ```proto
             snapshot = 6
             ```
         user_update:
+            A user changed what the event says.
+
             ```proto
             user_update = 7
             ```
         recommandation:
+            Advice on what should be done.
+
             ```proto
             recommandation = 8
             ```
         open:
+            Known and not dealt with yet.
+
             ```proto
             open = 9
             ```
         close:
+            Dealt with; releases the lock.
+
             ```proto
             close = 10
             ```
         done:
+            Ended, whatever the result; releases the lock.
+
             ```proto
             done = 11
             ```
         in_progress:
+            Work is under way; takes the lock where the event has none.
+
             ```proto
             in_progress = 12
             ```
         planned:
+            Is to happen later; takes no lock yet.
+
             ```proto
             planned = 13
             ```
         waiting_approval:
+            Waits for somebody's approval; takes no lock yet.
+
             ```proto
             waiting_approval = 14
             ```
@@ -1583,44 +1961,64 @@ class Status(Enum):
 
 class Environment(Enum):
     """
+    Where a system runs.
+
     ```proto
     enum tracker.event.v1alpha1.Environment
     ```
 
     Attributes:
         UNSPECIFIED:
+            Not said; an event without an environment takes no lock.
+
             ```proto
             ENVIRONMENT_UNSPECIFIED = 0
             ```
         development:
+            Where developers work.
+
             ```proto
             development = 1
             ```
         integration:
+            Where the parts of a system first meet.
+
             ```proto
             integration = 2
             ```
         TNR:
+            Where automatic tests look for what broke (tests de non-régression).
+
             ```proto
             TNR = 3
             ```
         UAT:
+            Where users accept a version (user acceptance tests).
+
             ```proto
             UAT = 4
             ```
         recette:
+            Where the customer accepts a version.
+
             ```proto
             recette = 5
             ```
         preproduction:
+            The rehearsal of production.
+
             ```proto
             preproduction = 6
             ```
         production:
+            What customers use.
+
             ```proto
             production = 7
             ```
         mco:
+            Where fixes of the version in production are made (maintien en conditions opérationnelles).
+
             ```proto
             mco = 8
             ```
@@ -1638,48 +2036,70 @@ class Environment(Enum):
 
 class ChangeType(Enum):
     """
+    What was done to an event.
+
     ```proto
     enum tracker.event.v1alpha1.ChangeType
     ```
 
     Attributes:
         UNSPECIFIED:
+            Not said.
+
             ```proto
             CHANGE_TYPE_UNSPECIFIED = 0
             ```
         created:
+            The event was recorded.
+
             ```proto
             created = 1
             ```
         updated:
+            A field changed.
+
             ```proto
             updated = 2
             ```
         status_changed:
+            The status changed.
+
             ```proto
             status_changed = 3
             ```
         approved:
+            Somebody approved.
+
             ```proto
             approved = 4
             ```
         rejected:
+            Somebody rejected.
+
             ```proto
             rejected = 5
             ```
         commented:
+            Somebody said something.
+
             ```proto
             commented = 6
             ```
         linked:
+            A ticket or a Slack message was tied to it.
+
             ```proto
             linked = 7
             ```
         locked:
+            A lock was taken in its name.
+
             ```proto
             locked = 8
             ```
         unlocked:
+            A lock in its name was released.
+
             ```proto
             unlocked = 9
             ```
@@ -1698,12 +2118,14 @@ class ChangeType(Enum):
 
 
 _DESC = file_desc(
-    b'\n proto/event/v1alpha1/event.proto\x12\x16tracker.event.v1alpha1\x1a\x1cgoogle/api/annotations.proto\x1a\x1egoogle/protobuf/duration.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x1egoogle/protobuf/wrappers.proto"\xfa\x04\n\x0fEventAttributes\x12\x18\n\x07message\x18\x01 \x01(\tR\x07message\x12\x16\n\x06source\x18\x02 \x01(\tR\x06source\x120\n\x04type\x18\x03 \x01(\x0e2\x1c.tracker.event.v1alpha1.TypeR\x04type\x12<\n\x08priority\x18\x04 \x01(\x0e2 .tracker.event.v1alpha1.PriorityR\x08priority\x12\x1d\n\nrelated_id\x18\x05 \x01(\tR\trelatedId\x12\x18\n\x07service\x18\x06 \x01(\tR\x07service\x126\n\x06status\x18\x07 \x01(\x0e2\x1e.tracker.event.v1alpha1.StatusR\x06status\x12E\n\x0benvironment\x18\x08 \x01(\x0e2#.tracker.event.v1alpha1.EnvironmentR\x0benvironment\x12\x16\n\x06impact\x18\t \x01(\x08R\x06impact\x129\n\nstart_date\x18\n \x01(\x0b2\x1a.google.protobuf.TimestampR\tstartDate\x125\n\x08end_date\x18\x0b \x01(\x0b2\x1a.google.protobuf.TimestampR\x07endDate\x12\x14\n\x05owner\x18\x0c \x01(\tR\x05owner\x12#\n\rstake_holders\x18\r \x03(\tR\x0cstakeHolders\x12"\n\x0cnotification\x18\x0e \x01(\x08R\x0cnotification\x12$\n\rnotifications\x18\x0f \x03(\tR\rnotifications"\xac\x01\n\rEventMetadata\x129\n\ncreated_at\x18\x01 \x01(\x0b2\x1a.google.protobuf.TimestampR\tcreatedAt\x125\n\x08duration\x18\x02 \x01(\x0b2\x19.google.protobuf.DurationR\x08duration\x12\x0e\n\x02id\x18\x03 \x01(\tR\x02id\x12\x19\n\x08slack_id\x18\x04 \x01(\tR\x07slackId"P\n\nEventLinks\x12*\n\x11pull_request_link\x18\x01 \x01(\tR\x0fpullRequestLink\x12\x16\n\x06ticket\x18\x02 \x01(\tR\x06ticket"\x8d\x02\n\x0eChangelogEntry\x128\n\ttimestamp\x18\x01 \x01(\x0b2\x1a.google.protobuf.TimestampR\ttimestamp\x12\x12\n\x04user\x18\x02 \x01(\tR\x04user\x12C\n\x0bchange_type\x18\x03 \x01(\x0e2".tracker.event.v1alpha1.ChangeTypeR\nchangeType\x12\x14\n\x05field\x18\x04 \x01(\tR\x05field\x12\x1b\n\told_value\x18\x05 \x01(\tR\x08oldValue\x12\x1b\n\tnew_value\x18\x06 \x01(\tR\x08newValue\x12\x18\n\x07comment\x18\x07 \x01(\tR\x07comment"\xa9\x02\n\x05Event\x12\x14\n\x05title\x18\x01 \x01(\tR\x05title\x12G\n\nattributes\x18\x02 \x01(\x0b2\'.tracker.event.v1alpha1.EventAttributesR\nattributes\x128\n\x05links\x18\x03 \x01(\x0b2".tracker.event.v1alpha1.EventLinksR\x05links\x12A\n\x08metadata\x18\x04 \x01(\x0b2%.tracker.event.v1alpha1.EventMetadataR\x08metadata\x12D\n\tchangelog\x18\x05 \x03(\x0b2&.tracker.event.v1alpha1.ChangelogEntryR\tchangelog"\xc8\x01\n\x12CreateEventRequest\x12\x14\n\x05title\x18\x01 \x01(\tR\x05title\x12G\n\nattributes\x18\x02 \x01(\x0b2\'.tracker.event.v1alpha1.EventAttributesR\nattributes\x128\n\x05links\x18\x03 \x01(\x0b2".tracker.event.v1alpha1.EventLinksR\x05links\x12\x19\n\x08slack_id\x18\x04 \x01(\tR\x07slackId"J\n\x13CreateEventResponse\x123\n\x05event\x18\x01 \x01(\x0b2\x1d.tracker.event.v1alpha1.EventR\x05event"!\n\x0fGetEventRequest\x12\x0e\n\x02id\x18\x01 \x01(\tR\x02id"G\n\x10GetEventResponse\x123\n\x05event\x18\x01 \x01(\x0b2\x1d.tracker.event.v1alpha1.EventR\x05event"\xbc\x04\n\x13SearchEventsRequest\x12\x16\n\x06source\x18\x01 \x01(\tR\x06source\x120\n\x04type\x18\x02 \x01(\x0e2\x1c.tracker.event.v1alpha1.TypeR\x04type\x12<\n\x08priority\x18\x03 \x01(\x0e2 .tracker.event.v1alpha1.PriorityR\x08priority\x126\n\x06status\x18\x04 \x01(\x0e2\x1e.tracker.event.v1alpha1.StatusR\x06status\x12\x18\n\x07service\x18\x05 \x01(\tR\x07service\x12\x1d\n\nstart_date\x18\x06 \x01(\tR\tstartDate\x12\x19\n\x08end_date\x18\x07 \x01(\tR\x07endDate\x12E\n\x0benvironment\x18\x08 \x01(\x0e2#.tracker.event.v1alpha1.EnvironmentR\x0benvironment\x12\x1b\n\x06impact\x18\t \x01(\x08H\x00R\x06impact\x88\x01\x01\x12\x19\n\x08slack_id\x18\n \x01(\tR\x07slackId\x127\n\x08per_page\x18d \x01(\x0b2\x1c.google.protobuf.UInt32ValueR\x07perPage\x12/\n\x04page\x18e \x01(\x0b2\x1b.google.protobuf.Int32ValueR\x04page\x12\x1d\n\npage_token\x18f \x01(\tR\tpageTokenB\t\n\x07_impact"\x96\x01\n\x14SearchEventsResponse\x125\n\x06events\x18\x01 \x03(\x0b2\x1d.tracker.event.v1alpha1.EventR\x06events\x12\x1f\n\x0btotal_count\x18\x02 \x01(\rR\ntotalCount\x12&\n\x0fnext_page_token\x18d \x01(\tR\rnextPageToken"\xa0\x02\n\x11ListEventsRequest\x127\n\x08per_page\x18\x01 \x01(\x0b2\x1c.google.protobuf.UInt32ValueR\x07perPage\x12/\n\x04page\x18\x02 \x01(\x0b2\x1b.google.protobuf.Int32ValueR\x04page\x12\x1d\n\npage_token\x18d \x01(\tR\tpageToken\x120\n\x04type\x18e \x01(\x0e2\x1c.tracker.event.v1alpha1.TypeR\x04type\x12\x18\n\x07service\x18f \x01(\tR\x07service\x126\n\x06status\x18g \x01(\x0e2\x1e.tracker.event.v1alpha1.StatusR\x06status"\x94\x01\n\x12ListEventsResponse\x125\n\x06events\x18\x01 \x03(\x0b2\x1d.tracker.event.v1alpha1.EventR\x06events\x12\x1f\n\x0btotal_count\x18\x02 \x01(\rR\ntotalCount\x12&\n\x0fnext_page_token\x18d \x01(\tR\rnextPageToken"\x9d\x01\n\x12TodayEventsRequest\x127\n\x08per_page\x18\x01 \x01(\x0b2\x1c.google.protobuf.UInt32ValueR\x07perPage\x12/\n\x04page\x18\x02 \x01(\x0b2\x1b.google.protobuf.Int32ValueR\x04page\x12\x1d\n\npage_token\x18d \x01(\tR\tpageToken"\x95\x01\n\x13TodayEventsResponse\x125\n\x06events\x18\x01 \x03(\x0b2\x1d.tracker.event.v1alpha1.EventR\x06events\x12\x1f\n\x0btotal_count\x18\x02 \x01(\rR\ntotalCount\x12&\n\x0fnext_page_token\x18d \x01(\tR\rnextPageToken"h\n\x18AddChangelogEntryRequest\x12\x0e\n\x02id\x18\x01 \x01(\tR\x02id\x12<\n\x05entry\x18\x02 \x01(\x0b2&.tracker.event.v1alpha1.ChangelogEntryR\x05entry"P\n\x19AddChangelogEntryResponse\x123\n\x05event\x18\x01 \x01(\x0b2\x1d.tracker.event.v1alpha1.EventR\x05event"\x94\x01\n\x18GetEventChangelogRequest\x12\x0e\n\x02id\x18\x01 \x01(\tR\x02id\x127\n\x08per_page\x18\x02 \x01(\x0b2\x1c.google.protobuf.UInt32ValueR\x07perPage\x12/\n\x04page\x18\x03 \x01(\x0b2\x1b.google.protobuf.Int32ValueR\x04page"\x82\x01\n\x19GetEventChangelogResponse\x12D\n\tchangelog\x18\x01 \x03(\x0b2&.tracker.event.v1alpha1.ChangelogEntryR\tchangelog\x12\x1f\n\x0btotal_count\x18\x02 \x01(\rR\ntotalCount"\xd8\x01\n\x12UpdateEventRequest\x12\x14\n\x05title\x18\x01 \x01(\tR\x05title\x12G\n\nattributes\x18\x02 \x01(\x0b2\'.tracker.event.v1alpha1.EventAttributesR\nattributes\x128\n\x05links\x18\x03 \x01(\x0b2".tracker.event.v1alpha1.EventLinksR\x05links\x12\x19\n\x08slack_id\x18\x04 \x01(\tR\x07slackId\x12\x0e\n\x02id\x18\x05 \x01(\tR\x02id"J\n\x13UpdateEventResponse\x123\n\x05event\x18\x01 \x01(\x0b2\x1d.tracker.event.v1alpha1.EventR\x05event"?\n\x12DeleteEventRequest\x12\x0e\n\x02id\x18\x01 \x01(\tR\x02id\x12\x19\n\x08slack_id\x18\x02 \x01(\tR\x07slackId"@\n\x13DeleteEventResponse\x12\x0e\n\x02id\x18\x01 \x01(\tR\x02id\x12\x19\n\x08slack_id\x18\x02 \x01(\tR\x07slackId">\n\x11AddSlackIdRequest\x12\x0e\n\x02id\x18\x01 \x01(\tR\x02id\x12\x19\n\x08slack_id\x18\x02 \x01(\tR\x07slackId"I\n\x12AddSlackIdResponse\x123\n\x05event\x18\x01 \x01(\x0b2\x1d.tracker.event.v1alpha1.EventR\x05event"\xb1\x03\n\x14GetEventStatsRequest\x12\x1d\n\nstart_date\x18\x01 \x01(\tR\tstartDate\x12\x19\n\x08end_date\x18\x02 \x01(\tR\x07endDate\x12G\n\x0cenvironments\x18\x03 \x03(\x0e2#.tracker.event.v1alpha1.EnvironmentR\x0cenvironments\x122\n\x06impact\x18\x04 \x01(\x0b2\x1a.google.protobuf.BoolValueR\x06impact\x12@\n\npriorities\x18\x05 \x03(\x0e2 .tracker.event.v1alpha1.PriorityR\npriorities\x122\n\x05types\x18\x06 \x03(\x0e2\x1c.tracker.event.v1alpha1.TypeR\x05types\x12:\n\x08statuses\x18\x07 \x03(\x0e2\x1e.tracker.event.v1alpha1.StatusR\x08statuses\x12\x16\n\x06source\x18\x08 \x01(\tR\x06source\x12\x18\n\x07service\x18\t \x01(\tR\x07service"r\n\x15GetEventStatsResponse\x12\x1f\n\x0btotal_count\x18\x01 \x01(\x04R\ntotalCount\x12\x1d\n\nstart_date\x18\x02 \x01(\tR\tstartDate\x12\x19\n\x08end_date\x18\x03 \x01(\tR\x07endDate"\xe2\x03\n\x1bGetEventStatsByMonthRequest\x12\x1d\n\nstart_date\x18\x01 \x01(\tR\tstartDate\x12\x19\n\x08end_date\x18\x02 \x01(\tR\x07endDate\x12G\n\x0cenvironments\x18\x03 \x03(\x0e2#.tracker.event.v1alpha1.EnvironmentR\x0cenvironments\x122\n\x06impact\x18\x04 \x01(\x0b2\x1a.google.protobuf.BoolValueR\x06impact\x12@\n\npriorities\x18\x05 \x03(\x0e2 .tracker.event.v1alpha1.PriorityR\npriorities\x122\n\x05types\x18\x06 \x03(\x0e2\x1c.tracker.event.v1alpha1.TypeR\x05types\x12:\n\x08statuses\x18\x07 \x03(\x0e2\x1e.tracker.event.v1alpha1.StatusR\x08statuses\x12\x16\n\x06source\x18\x08 \x01(\tR\x06source\x12\x18\n\x07service\x18\t \x01(\tR\x07service\x12(\n\x10group_by_service\x18\n \x01(\x08R\x0egroupByService"h\n\x0cMonthlyStats\x12\x12\n\x04year\x18\x01 \x01(\x05R\x04year\x12\x14\n\x05month\x18\x02 \x01(\x05R\x05month\x12\x14\n\x05count\x18\x03 \x01(\x04R\x05count\x12\x18\n\x07service\x18\x04 \x01(\tR\x07service"\xb5\x01\n\x1cGetEventStatsByMonthResponse\x12:\n\x05stats\x18\x01 \x03(\x0b2$.tracker.event.v1alpha1.MonthlyStatsR\x05stats\x12\x1f\n\x0btotal_count\x18\x02 \x01(\x04R\ntotalCount\x12\x1d\n\nstart_date\x18\x03 \x01(\tR\tstartDate\x12\x19\n\x08end_date\x18\x04 \x01(\tR\x07endDate*c\n\x04Type\x12\x14\n\x10TYPE_UNSPECIFIED\x10\x00\x12\x0e\n\ndeployment\x10\x01\x12\r\n\toperation\x10\x02\x12\t\n\x05drift\x10\x03\x12\x0c\n\x08incident\x10\x04\x12\r\n\trpa_usage\x10\x05*L\n\x08Priority\x12\x18\n\x14PRIORITY_UNSPECIFIED\x10\x00\x12\x06\n\x02P1\x10\x01\x12\x06\n\x02P2\x10\x02\x12\x06\n\x02P3\x10\x03\x12\x06\n\x02P4\x10\x04\x12\x06\n\x02P5\x10\x05*\xe3\x01\n\x06Status\x12\x16\n\x12STATUS_UNSPECIFIED\x10\x00\x12\t\n\x05start\x10\x01\x12\x0b\n\x07failure\x10\x02\x12\x0b\n\x07success\x10\x03\x12\x0b\n\x07warning\x10\x04\x12\t\n\x05error\x10\x05\x12\x0c\n\x08snapshot\x10\x06\x12\x0f\n\x0buser_update\x10\x07\x12\x12\n\x0erecommandation\x10\x08\x12\x08\n\x04open\x10\t\x12\t\n\x05close\x10\n\x12\x08\n\x04done\x10\x0b\x12\x0f\n\x0bin_progress\x10\x0c\x12\x0b\n\x07planned\x10\r\x12\x14\n\x10waiting_approval\x10\x0e*\x97\x01\n\x0bEnvironment\x12\x1b\n\x17ENVIRONMENT_UNSPECIFIED\x10\x00\x12\x0f\n\x0bdevelopment\x10\x01\x12\x0f\n\x0bintegration\x10\x02\x12\x07\n\x03TNR\x10\x03\x12\x07\n\x03UAT\x10\x04\x12\x0b\n\x07recette\x10\x05\x12\x11\n\rpreproduction\x10\x06\x12\x0e\n\nproduction\x10\x07\x12\x07\n\x03mco\x10\x08*\xa8\x01\n\nChangeType\x12\x1b\n\x17CHANGE_TYPE_UNSPECIFIED\x10\x00\x12\x0b\n\x07created\x10\x01\x12\x0b\n\x07updated\x10\x02\x12\x12\n\x0estatus_changed\x10\x03\x12\x0c\n\x08approved\x10\x04\x12\x0c\n\x08rejected\x10\x05\x12\r\n\tcommented\x10\x06\x12\n\n\x06linked\x10\x07\x12\n\n\x06locked\x10\x08\x12\x0c\n\x08unlocked\x10\t2\x97\x0e\n\x0cEventService\x12\x86\x01\n\x0bCreateEvent\x12*.tracker.event.v1alpha1.CreateEventRequest\x1a+.tracker.event.v1alpha1.CreateEventResponse"\x1e\x82\xd3\xe4\x93\x02\x18:\x01*"\x13/api/v1alpha1/event\x12\x86\x01\n\x0bUpdateEvent\x12*.tracker.event.v1alpha1.UpdateEventRequest\x1a+.tracker.event.v1alpha1.UpdateEventResponse"\x1e\x82\xd3\xe4\x93\x02\x18:\x01*\x1a\x13/api/v1alpha1/event\x12\x89\x01\n\x0cDeleteEvents\x12*.tracker.event.v1alpha1.DeleteEventRequest\x1a+.tracker.event.v1alpha1.DeleteEventResponse" \x82\xd3\xe4\x93\x02\x1a*\x18/api/v1alpha1/event/{id}\x12\x9c\x01\n\x08GetEvent\x12\'.tracker.event.v1alpha1.GetEventRequest\x1a(.tracker.event.v1alpha1.GetEventResponse"=\x82\xd3\xe4\x93\x027Z\x1b\x12\x19/api/v1alpha1/events/{id}\x12\x18/api/v1alpha1/event/{id}\x12\x8e\x01\n\x0cSearchEvents\x12+.tracker.event.v1alpha1.SearchEventsRequest\x1a,.tracker.event.v1alpha1.SearchEventsResponse"#\x82\xd3\xe4\x93\x02\x1d\x12\x1b/api/v1alpha1/events/search\x12\x86\x01\n\nListEvents\x12).tracker.event.v1alpha1.ListEventsRequest\x1a*.tracker.event.v1alpha1.ListEventsResponse"!\x82\xd3\xe4\x93\x02\x1b\x12\x19/api/v1alpha1/events/list\x12\x8a\x01\n\x0bTodayEvents\x12*.tracker.event.v1alpha1.TodayEventsRequest\x1a+.tracker.event.v1alpha1.TodayEventsResponse""\x82\xd3\xe4\x93\x02\x1c\x12\x1a/api/v1alpha1/events/today\x12\xa7\x01\n\x11AddChangelogEntry\x120.tracker.event.v1alpha1.AddChangelogEntryRequest\x1a1.tracker.event.v1alpha1.AddChangelogEntryResponse"-\x82\xd3\xe4\x93\x02\':\x01*""/api/v1alpha1/event/{id}/changelog\x12\xa4\x01\n\x11GetEventChangelog\x120.tracker.event.v1alpha1.GetEventChangelogRequest\x1a1.tracker.event.v1alpha1.GetEventChangelogResponse"*\x82\xd3\xe4\x93\x02$\x12"/api/v1alpha1/event/{id}/changelog\x12\x8e\x01\n\nAddSlackId\x12).tracker.event.v1alpha1.AddSlackIdRequest\x1a*.tracker.event.v1alpha1.AddSlackIdResponse")\x82\xd3\xe4\x93\x02#:\x01*"\x1e/api/v1alpha1/event/{id}/slack\x12\x90\x01\n\rGetEventStats\x12,.tracker.event.v1alpha1.GetEventStatsRequest\x1a-.tracker.event.v1alpha1.GetEventStatsResponse""\x82\xd3\xe4\x93\x02\x1c\x12\x1a/api/v1alpha1/events/stats\x12\xad\x01\n\x14GetEventStatsByMonth\x123.tracker.event.v1alpha1.GetEventStatsByMonthRequest\x1a4.tracker.event.v1alpha1.GetEventStatsByMonthResponse"*\x82\xd3\xe4\x93\x02$\x12"/api/v1alpha1/events/stats/monthlyb\x06proto3',
+    b'\n proto/event/v1alpha1/event.proto\x12\x16tracker.event.v1alpha1\x1a\x1bbuf/validate/validate.proto\x1a\x1cgoogle/api/annotations.proto\x1a\x1egoogle/protobuf/duration.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x1egoogle/protobuf/wrappers.proto\x1a\x1eproto/options/v1/options.proto"\x9c\x06\n\x0fEventAttributes\x12#\n\x07message\x18\x01 \x01(\tR\x07messageB\t\xbaH\x06r\x04(\x80\x80\x04\x12 \n\x06source\x18\x02 \x01(\tR\x06sourceB\x08\xbaH\x05r\x03\x18\xc8\x01\x120\n\x04type\x18\x03 \x01(\x0e2\x1c.tracker.event.v1alpha1.TypeR\x04type\x12<\n\x08priority\x18\x04 \x01(\x0e2 .tracker.event.v1alpha1.PriorityR\x08priority\x12*\n\nrelated_id\x18\x05 \x01(\tR\trelatedIdB\x0b\xbaH\x08\xd8\x01\x01r\x03\xb0\x01\x01\x12"\n\x07service\x18\x06 \x01(\tR\x07serviceB\x08\xbaH\x05r\x03\x18\xc8\x01\x126\n\x06status\x18\x07 \x01(\x0e2\x1e.tracker.event.v1alpha1.StatusR\x06status\x12E\n\x0benvironment\x18\x08 \x01(\x0e2#.tracker.event.v1alpha1.EnvironmentR\x0benvironment\x12\x16\n\x06impact\x18\t \x01(\x08R\x06impact\x12]\n\nstart_date\x18\n \x01(\x0b2\x1a.google.protobuf.TimestampR\tstartDateB"\xbaH\x1f\xb2\x01\x1c"\r\x08\xff\x82\xd1\xff\xaf\x07\x10\xff\x93\xeb\xdc\x032\x0b\x08\x80\x92\xb8\xc3\x98\xfe\xff\xff\xff\x01\x12Y\n\x08end_date\x18\x0b \x01(\x0b2\x1a.google.protobuf.TimestampR\x07endDateB"\xbaH\x1f\xb2\x01\x1c"\r\x08\xff\x82\xd1\xff\xaf\x07\x10\xff\x93\xeb\xdc\x032\x0b\x08\x80\x92\xb8\xc3\x98\xfe\xff\xff\xff\x01\x12\x1e\n\x05owner\x18\x0c \x01(\tR\x05ownerB\x08\xbaH\x05r\x03\x18\xc8\x01\x125\n\rstake_holders\x18\r \x03(\tR\x0cstakeHoldersB\x10\xbaH\r\x92\x01\n\x10\xe8\x07"\x05r\x03\x18\xc8\x01\x12"\n\x0cnotification\x18\x0e \x01(\x08R\x0cnotification\x126\n\rnotifications\x18\x0f \x03(\tR\rnotificationsB\x10\xbaH\r\x92\x01\n\x10\xe8\x07"\x05r\x03\x18\xc8\x01"\xac\x01\n\rEventMetadata\x129\n\ncreated_at\x18\x01 \x01(\x0b2\x1a.google.protobuf.TimestampR\tcreatedAt\x125\n\x08duration\x18\x02 \x01(\x0b2\x19.google.protobuf.DurationR\x08duration\x12\x0e\n\x02id\x18\x03 \x01(\tR\x02id\x12\x19\n\x08slack_id\x18\x04 \x01(\tR\x07slackId"d\n\nEventLinks\x124\n\x11pull_request_link\x18\x01 \x01(\tR\x0fpullRequestLinkB\x08\xbaH\x05r\x03\x18\xd0\x0f\x12 \n\x06ticket\x18\x02 \x01(\tR\x06ticketB\x08\xbaH\x05r\x03\x18\xd0\x0f"\xe6\x02\n\x0eChangelogEntry\x12\\\n\ttimestamp\x18\x01 \x01(\x0b2\x1a.google.protobuf.TimestampR\ttimestampB"\xbaH\x1f\xb2\x01\x1c"\r\x08\xff\x82\xd1\xff\xaf\x07\x10\xff\x93\xeb\xdc\x032\x0b\x08\x80\x92\xb8\xc3\x98\xfe\xff\xff\xff\x01\x12\x1c\n\x04user\x18\x02 \x01(\tR\x04userB\x08\xbaH\x05r\x03\x18\xc8\x01\x12C\n\x0bchange_type\x18\x03 \x01(\x0e2".tracker.event.v1alpha1.ChangeTypeR\nchangeType\x12\x1e\n\x05field\x18\x04 \x01(\tR\x05fieldB\x08\xbaH\x05r\x03\x18\xc8\x01\x12&\n\told_value\x18\x05 \x01(\tR\x08oldValueB\t\xbaH\x06r\x04(\x80\x80\x04\x12&\n\tnew_value\x18\x06 \x01(\tR\x08newValueB\t\xbaH\x06r\x04(\x80\x80\x04\x12#\n\x07comment\x18\x07 \x01(\tR\x07commentB\t\xbaH\x06r\x04(\x80\x80\x04"\xa9\x02\n\x05Event\x12\x14\n\x05title\x18\x01 \x01(\tR\x05title\x12G\n\nattributes\x18\x02 \x01(\x0b2\'.tracker.event.v1alpha1.EventAttributesR\nattributes\x128\n\x05links\x18\x03 \x01(\x0b2".tracker.event.v1alpha1.EventLinksR\x05links\x12A\n\x08metadata\x18\x04 \x01(\x0b2%.tracker.event.v1alpha1.EventMetadataR\x08metadata\x12D\n\tchangelog\x18\x05 \x03(\x0b2&.tracker.event.v1alpha1.ChangelogEntryR\tchangelog"\xdb\x03\n\x12CreateEventRequest\x12!\n\x05title\x18\x01 \x01(\tR\x05titleB\x0b\xbaH\x08\xc8\x01\x01r\x03\x18\xf4\x03\x12O\n\nattributes\x18\x02 \x01(\x0b2\'.tracker.event.v1alpha1.EventAttributesR\nattributesB\x06\xbaH\x03\xc8\x01\x01\x128\n\x05links\x18\x03 \x01(\x0b2".tracker.event.v1alpha1.EventLinksR\x05links\x12#\n\x08slack_id\x18\x04 \x01(\tR\x07slackIdB\x08\xbaH\x05r\x03\x18\xc8\x01:\xf1\x01\xbaH\xed\x01\x1a\\\n\x1battributes.service.required\x12\x1eattributes.service is required\x1a\x1dthis.attributes.service != \'\'\x1a\x8c\x01\n\x18attributes.type.required\x12Uattributes.type is required: one of deployment, operation, drift, incident, rpa_usage\x1a\x19this.attributes.type != 0"J\n\x13CreateEventResponse\x123\n\x05event\x18\x01 \x01(\x0b2\x1d.tracker.event.v1alpha1.EventR\x05event".\n\x0fGetEventRequest\x12\x1b\n\x02id\x18\x01 \x01(\tR\x02idB\x0b\xbaH\x08\xc8\x01\x01r\x03\x18\xc8\x01"G\n\x10GetEventResponse\x123\n\x05event\x18\x01 \x01(\x0b2\x1d.tracker.event.v1alpha1.EventR\x05event"\xb9\x05\n\x13SearchEventsRequest\x12 \n\x06source\x18\x01 \x01(\tR\x06sourceB\x08\xbaH\x05r\x03\x18\xc8\x01\x120\n\x04type\x18\x02 \x01(\x0e2\x1c.tracker.event.v1alpha1.TypeR\x04type\x12<\n\x08priority\x18\x03 \x01(\x0e2 .tracker.event.v1alpha1.PriorityR\x08priority\x126\n\x06status\x18\x04 \x01(\x0e2\x1e.tracker.event.v1alpha1.StatusR\x06status\x12"\n\x07service\x18\x05 \x01(\tR\x07serviceB\x08\xbaH\x05r\x03\x18\xc8\x01\x12<\n\nstart_date\x18\x06 \x01(\tR\tstartDateB\x1d\xbaH\x05r\x03\x18\xc8\x01\xa2\xbb\x18\x04date\xa2\xbb\x18\tdate-time\x128\n\x08end_date\x18\x07 \x01(\tR\x07endDateB\x1d\xbaH\x05r\x03\x18\xc8\x01\xa2\xbb\x18\x04date\xa2\xbb\x18\tdate-time\x12E\n\x0benvironment\x18\x08 \x01(\x0e2#.tracker.event.v1alpha1.EnvironmentR\x0benvironment\x12\x1b\n\x06impact\x18\t \x01(\x08H\x00R\x06impact\x88\x01\x01\x12#\n\x08slack_id\x18\n \x01(\tR\x07slackIdB\x08\xbaH\x05r\x03\x18\xc8\x01\x12A\n\x08per_page\x18d \x01(\x0b2\x1c.google.protobuf.UInt32ValueR\x07perPageB\x08\xbaH\x05*\x03\x18\x90N\x12<\n\x04page\x18e \x01(\x0b2\x1b.google.protobuf.Int32ValueR\x04pageB\x0b\xbaH\x08\x1a\x06\x18\xc0\x84=(\x00\x12\'\n\npage_token\x18f \x01(\tR\tpageTokenB\x08\xbaH\x05r\x03\x18\x80 B\t\n\x07_impact"\x96\x01\n\x14SearchEventsResponse\x125\n\x06events\x18\x01 \x03(\x0b2\x1d.tracker.event.v1alpha1.EventR\x06events\x12\x1f\n\x0btotal_count\x18\x02 \x01(\rR\ntotalCount\x12&\n\x0fnext_page_token\x18d \x01(\tR\rnextPageToken"\xcb\x02\n\x11ListEventsRequest\x12A\n\x08per_page\x18\x01 \x01(\x0b2\x1c.google.protobuf.UInt32ValueR\x07perPageB\x08\xbaH\x05*\x03\x18\xe8\x07\x12<\n\x04page\x18\x02 \x01(\x0b2\x1b.google.protobuf.Int32ValueR\x04pageB\x0b\xbaH\x08\x1a\x06\x18\xc0\x84=(\x00\x12\'\n\npage_token\x18d \x01(\tR\tpageTokenB\x08\xbaH\x05r\x03\x18\x80 \x120\n\x04type\x18e \x01(\x0e2\x1c.tracker.event.v1alpha1.TypeR\x04type\x12"\n\x07service\x18f \x01(\tR\x07serviceB\x08\xbaH\x05r\x03\x18\xc8\x01\x126\n\x06status\x18g \x01(\x0e2\x1e.tracker.event.v1alpha1.StatusR\x06status"\x94\x01\n\x12ListEventsResponse\x125\n\x06events\x18\x01 \x03(\x0b2\x1d.tracker.event.v1alpha1.EventR\x06events\x12\x1f\n\x0btotal_count\x18\x02 \x01(\rR\ntotalCount\x12&\n\x0fnext_page_token\x18d \x01(\tR\rnextPageToken"\xbe\x01\n\x12TodayEventsRequest\x12A\n\x08per_page\x18\x01 \x01(\x0b2\x1c.google.protobuf.UInt32ValueR\x07perPageB\x08\xbaH\x05*\x03\x18\xe8\x07\x12<\n\x04page\x18\x02 \x01(\x0b2\x1b.google.protobuf.Int32ValueR\x04pageB\x0b\xbaH\x08\x1a\x06\x18\xc0\x84=(\x00\x12\'\n\npage_token\x18d \x01(\tR\tpageTokenB\x08\xbaH\x05r\x03\x18\x80 "\x95\x01\n\x13TodayEventsResponse\x125\n\x06events\x18\x01 \x03(\x0b2\x1d.tracker.event.v1alpha1.EventR\x06events\x12\x1f\n\x0btotal_count\x18\x02 \x01(\rR\ntotalCount\x12&\n\x0fnext_page_token\x18d \x01(\tR\rnextPageToken"\xbc\x01\n\x18AddChangelogEntryRequest\x12\x1b\n\x02id\x18\x01 \x01(\tR\x02idB\x0b\xbaH\x08\xc8\x01\x01r\x03\x18\xc8\x01\x12<\n\x05entry\x18\x02 \x01(\x0b2&.tracker.event.v1alpha1.ChangelogEntryR\x05entry:E\xbaHB\x1a@\n\x0eentry.required\x12\x1dchangelog entry cannot be nil\x1a\x0fhas(this.entry)"P\n\x19AddChangelogEntryResponse\x123\n\x05event\x18\x01 \x01(\x0b2\x1d.tracker.event.v1alpha1.EventR\x05event"\xb8\x01\n\x18GetEventChangelogRequest\x12\x1b\n\x02id\x18\x01 \x01(\tR\x02idB\x0b\xbaH\x08\xc8\x01\x01r\x03\x18\xc8\x01\x12A\n\x08per_page\x18\x02 \x01(\x0b2\x1c.google.protobuf.UInt32ValueR\x07perPageB\x08\xbaH\x05*\x03\x18\xe8\x07\x12<\n\x04page\x18\x03 \x01(\x0b2\x1b.google.protobuf.Int32ValueR\x04pageB\x0b\xbaH\x08\x1a\x06\x18\xc0\x84=(\x00"\x82\x01\n\x19GetEventChangelogResponse\x12D\n\tchangelog\x18\x01 \x03(\x0b2&.tracker.event.v1alpha1.ChangelogEntryR\tchangelog\x12\x1f\n\x0btotal_count\x18\x02 \x01(\rR\ntotalCount"\xcc\x02\n\x12UpdateEventRequest\x12\x1e\n\x05title\x18\x01 \x01(\tR\x05titleB\x08\xbaH\x05r\x03\x18\xf4\x03\x12G\n\nattributes\x18\x02 \x01(\x0b2\'.tracker.event.v1alpha1.EventAttributesR\nattributes\x128\n\x05links\x18\x03 \x01(\x0b2".tracker.event.v1alpha1.EventLinksR\x05links\x12#\n\x08slack_id\x18\x04 \x01(\tR\x07slackIdB\x08\xbaH\x05r\x03\x18\xc8\x01\x12\x18\n\x02id\x18\x05 \x01(\tR\x02idB\x08\xbaH\x05r\x03\x18\xc8\x01:T\xbaHQ\x1aO\n\x0bid.required\x12\x1aid or slack_id is required\x1a$this.id != \'\' || this.slack_id != \'\'"J\n\x13UpdateEventResponse\x123\n\x05event\x18\x01 \x01(\x0b2\x1d.tracker.event.v1alpha1.EventR\x05event"\xa9\x01\n\x12DeleteEventRequest\x12\x18\n\x02id\x18\x01 \x01(\tR\x02idB\x08\xbaH\x05r\x03\x18\xc8\x01\x12#\n\x08slack_id\x18\x02 \x01(\tR\x07slackIdB\x08\xbaH\x05r\x03\x18\xc8\x01:T\xbaHQ\x1aO\n\x0bid.required\x12\x1aid or slack_id is required\x1a$this.id != \'\' || this.slack_id != \'\'"@\n\x13DeleteEventResponse\x12\x0e\n\x02id\x18\x01 \x01(\tR\x02id\x12\x19\n\x08slack_id\x18\x02 \x01(\tR\x07slackId"\x91\x01\n\x11AddSlackIdRequest\x12\x1b\n\x02id\x18\x01 \x01(\tR\x02idB\x0b\xbaH\x08\xc8\x01\x01r\x03\x18\xc8\x01\x12_\n\x08slack_id\x18\x02 \x01(\tR\x07slackIdBD\xbaHA\xba\x019\n\x11slack_id.required\x12\x18slack_id cannot be empty\x1a\nthis != \'\'r\x03\x18\xc8\x01"I\n\x12AddSlackIdResponse\x123\n\x05event\x18\x01 \x01(\x0b2\x1d.tracker.event.v1alpha1.EventR\x05event"\xc3\x05\n\x14GetEventStatsRequest\x12\x86\x01\n\nstart_date\x18\x01 \x01(\tR\tstartDateBg\xbaHO\xba\x01G\n\x13start_date.required\x12$start_date and end_date are required\x1a\nthis != \'\'r\x03\x18\xc8\x01\xa2\xbb\x18\x04date\xa2\xbb\x18\tdate-time\x12\x80\x01\n\x08end_date\x18\x02 \x01(\tR\x07endDateBe\xbaHM\xba\x01E\n\x11end_date.required\x12$start_date and end_date are required\x1a\nthis != \'\'r\x03\x18\xc8\x01\xa2\xbb\x18\x04date\xa2\xbb\x18\tdate-time\x12R\n\x0cenvironments\x18\x03 \x03(\x0e2#.tracker.event.v1alpha1.EnvironmentR\x0cenvironmentsB\t\xbaH\x06\x92\x01\x03\x10\xe8\x07\x122\n\x06impact\x18\x04 \x01(\x0b2\x1a.google.protobuf.BoolValueR\x06impact\x12K\n\npriorities\x18\x05 \x03(\x0e2 .tracker.event.v1alpha1.PriorityR\nprioritiesB\t\xbaH\x06\x92\x01\x03\x10\xe8\x07\x12=\n\x05types\x18\x06 \x03(\x0e2\x1c.tracker.event.v1alpha1.TypeR\x05typesB\t\xbaH\x06\x92\x01\x03\x10\xe8\x07\x12E\n\x08statuses\x18\x07 \x03(\x0e2\x1e.tracker.event.v1alpha1.StatusR\x08statusesB\t\xbaH\x06\x92\x01\x03\x10\xe8\x07\x12 \n\x06source\x18\x08 \x01(\tR\x06sourceB\x08\xbaH\x05r\x03\x18\xc8\x01\x12"\n\x07service\x18\t \x01(\tR\x07serviceB\x08\xbaH\x05r\x03\x18\xc8\x01"r\n\x15GetEventStatsResponse\x12\x1f\n\x0btotal_count\x18\x01 \x01(\x04R\ntotalCount\x12\x1d\n\nstart_date\x18\x02 \x01(\tR\tstartDate\x12\x19\n\x08end_date\x18\x03 \x01(\tR\x07endDate"\xf4\x05\n\x1bGetEventStatsByMonthRequest\x12\x86\x01\n\nstart_date\x18\x01 \x01(\tR\tstartDateBg\xbaHO\xba\x01G\n\x13start_date.required\x12$start_date and end_date are required\x1a\nthis != \'\'r\x03\x18\xc8\x01\xa2\xbb\x18\x04date\xa2\xbb\x18\tdate-time\x12\x80\x01\n\x08end_date\x18\x02 \x01(\tR\x07endDateBe\xbaHM\xba\x01E\n\x11end_date.required\x12$start_date and end_date are required\x1a\nthis != \'\'r\x03\x18\xc8\x01\xa2\xbb\x18\x04date\xa2\xbb\x18\tdate-time\x12R\n\x0cenvironments\x18\x03 \x03(\x0e2#.tracker.event.v1alpha1.EnvironmentR\x0cenvironmentsB\t\xbaH\x06\x92\x01\x03\x10\xe8\x07\x122\n\x06impact\x18\x04 \x01(\x0b2\x1a.google.protobuf.BoolValueR\x06impact\x12K\n\npriorities\x18\x05 \x03(\x0e2 .tracker.event.v1alpha1.PriorityR\nprioritiesB\t\xbaH\x06\x92\x01\x03\x10\xe8\x07\x12=\n\x05types\x18\x06 \x03(\x0e2\x1c.tracker.event.v1alpha1.TypeR\x05typesB\t\xbaH\x06\x92\x01\x03\x10\xe8\x07\x12E\n\x08statuses\x18\x07 \x03(\x0e2\x1e.tracker.event.v1alpha1.StatusR\x08statusesB\t\xbaH\x06\x92\x01\x03\x10\xe8\x07\x12 \n\x06source\x18\x08 \x01(\tR\x06sourceB\x08\xbaH\x05r\x03\x18\xc8\x01\x12"\n\x07service\x18\t \x01(\tR\x07serviceB\x08\xbaH\x05r\x03\x18\xc8\x01\x12(\n\x10group_by_service\x18\n \x01(\x08R\x0egroupByService"h\n\x0cMonthlyStats\x12\x12\n\x04year\x18\x01 \x01(\x05R\x04year\x12\x14\n\x05month\x18\x02 \x01(\x05R\x05month\x12\x14\n\x05count\x18\x03 \x01(\x04R\x05count\x12\x18\n\x07service\x18\x04 \x01(\tR\x07service"\xb5\x01\n\x1cGetEventStatsByMonthResponse\x12:\n\x05stats\x18\x01 \x03(\x0b2$.tracker.event.v1alpha1.MonthlyStatsR\x05stats\x12\x1f\n\x0btotal_count\x18\x02 \x01(\x04R\ntotalCount\x12\x1d\n\nstart_date\x18\x03 \x01(\tR\tstartDate\x12\x19\n\x08end_date\x18\x04 \x01(\tR\x07endDate*c\n\x04Type\x12\x14\n\x10TYPE_UNSPECIFIED\x10\x00\x12\x0e\n\ndeployment\x10\x01\x12\r\n\toperation\x10\x02\x12\t\n\x05drift\x10\x03\x12\x0c\n\x08incident\x10\x04\x12\r\n\trpa_usage\x10\x05*L\n\x08Priority\x12\x18\n\x14PRIORITY_UNSPECIFIED\x10\x00\x12\x06\n\x02P1\x10\x01\x12\x06\n\x02P2\x10\x02\x12\x06\n\x02P3\x10\x03\x12\x06\n\x02P4\x10\x04\x12\x06\n\x02P5\x10\x05*\xe3\x01\n\x06Status\x12\x16\n\x12STATUS_UNSPECIFIED\x10\x00\x12\t\n\x05start\x10\x01\x12\x0b\n\x07failure\x10\x02\x12\x0b\n\x07success\x10\x03\x12\x0b\n\x07warning\x10\x04\x12\t\n\x05error\x10\x05\x12\x0c\n\x08snapshot\x10\x06\x12\x0f\n\x0buser_update\x10\x07\x12\x12\n\x0erecommandation\x10\x08\x12\x08\n\x04open\x10\t\x12\t\n\x05close\x10\n\x12\x08\n\x04done\x10\x0b\x12\x0f\n\x0bin_progress\x10\x0c\x12\x0b\n\x07planned\x10\r\x12\x14\n\x10waiting_approval\x10\x0e*\x97\x01\n\x0bEnvironment\x12\x1b\n\x17ENVIRONMENT_UNSPECIFIED\x10\x00\x12\x0f\n\x0bdevelopment\x10\x01\x12\x0f\n\x0bintegration\x10\x02\x12\x07\n\x03TNR\x10\x03\x12\x07\n\x03UAT\x10\x04\x12\x0b\n\x07recette\x10\x05\x12\x11\n\rpreproduction\x10\x06\x12\x0e\n\nproduction\x10\x07\x12\x07\n\x03mco\x10\x08*\xa8\x01\n\nChangeType\x12\x1b\n\x17CHANGE_TYPE_UNSPECIFIED\x10\x00\x12\x0b\n\x07created\x10\x01\x12\x0b\n\x07updated\x10\x02\x12\x12\n\x0estatus_changed\x10\x03\x12\x0c\n\x08approved\x10\x04\x12\x0c\n\x08rejected\x10\x05\x12\r\n\tcommented\x10\x06\x12\n\n\x06linked\x10\x07\x12\n\n\x06locked\x10\x08\x12\x0c\n\x08unlocked\x10\t2\xab\x14\n\x0cEventService\x12\x97\x02\n\x0bCreateEvent\x12*.tracker.event.v1alpha1.CreateEventRequest\x1a+.tracker.event.v1alpha1.CreateEventResponse"\xae\x01\xaa\xbb\x18T\x08\x06\x12\tLOCK_HELD\x1aEAnother lock holds the service in this environment for this resource.\xaa\xbb\x184\x08\x06\x12\x0eSLACK_ID_TAKEN\x1a Another event has this Slack id.\x82\xd3\xe4\x93\x02\x18:\x01*"\x13/api/v1alpha1/event\x12\xd1\x02\n\x0bUpdateEvent\x12*.tracker.event.v1alpha1.UpdateEventRequest\x1a+.tracker.event.v1alpha1.UpdateEventResponse"\xe8\x01\xaa\xbb\x186\x08\x05\x12\x0fEVENT_NOT_FOUND\x1a!No event has this id or Slack id.\xaa\xbb\x18T\x08\x06\x12\tLOCK_HELD\x1aEAnother lock holds the service in this environment for this resource.\xaa\xbb\x184\x08\x06\x12\x0eSLACK_ID_TAKEN\x1a Another event has this Slack id.\x82\xd3\xe4\x93\x02\x18:\x01*\x1a\x13/api/v1alpha1/event\x12\xc3\x01\n\x0cDeleteEvents\x12*.tracker.event.v1alpha1.DeleteEventRequest\x1a+.tracker.event.v1alpha1.DeleteEventResponse"Z\xaa\xbb\x186\x08\x05\x12\x0fEVENT_NOT_FOUND\x1a!No event has this id or Slack id.\x82\xd3\xe4\x93\x02\x1a*\x18/api/v1alpha1/event/{id}\x12\xd6\x01\n\x08GetEvent\x12\'.tracker.event.v1alpha1.GetEventRequest\x1a(.tracker.event.v1alpha1.GetEventResponse"w\xaa\xbb\x186\x08\x05\x12\x0fEVENT_NOT_FOUND\x1a!No event has this id or Slack id.\x82\xd3\xe4\x93\x027Z\x1b\x12\x19/api/v1alpha1/events/{id}\x12\x18/api/v1alpha1/event/{id}\x12\xb4\x01\n\x0cSearchEvents\x12+.tracker.event.v1alpha1.SearchEventsRequest\x1a,.tracker.event.v1alpha1.SearchEventsResponse"I\xaa\xbb\x18"\x08\x03\x12\tNO_FILTER\x1a\x13No filter is given.\x82\xd3\xe4\x93\x02\x1d\x12\x1b/api/v1alpha1/events/search\x12\x86\x01\n\nListEvents\x12).tracker.event.v1alpha1.ListEventsRequest\x1a*.tracker.event.v1alpha1.ListEventsResponse"!\x82\xd3\xe4\x93\x02\x1b\x12\x19/api/v1alpha1/events/list\x12\x8a\x01\n\x0bTodayEvents\x12*.tracker.event.v1alpha1.TodayEventsRequest\x1a+.tracker.event.v1alpha1.TodayEventsResponse""\x82\xd3\xe4\x93\x02\x1c\x12\x1a/api/v1alpha1/events/today\x12\xe1\x01\n\x11AddChangelogEntry\x120.tracker.event.v1alpha1.AddChangelogEntryRequest\x1a1.tracker.event.v1alpha1.AddChangelogEntryResponse"g\xaa\xbb\x186\x08\x05\x12\x0fEVENT_NOT_FOUND\x1a!No event has this id or Slack id.\x82\xd3\xe4\x93\x02\':\x01*""/api/v1alpha1/event/{id}/changelog\x12\xde\x01\n\x11GetEventChangelog\x120.tracker.event.v1alpha1.GetEventChangelogRequest\x1a1.tracker.event.v1alpha1.GetEventChangelogResponse"d\xaa\xbb\x186\x08\x05\x12\x0fEVENT_NOT_FOUND\x1a!No event has this id or Slack id.\x82\xd3\xe4\x93\x02$\x12"/api/v1alpha1/event/{id}/changelog\x12\xb8\x02\n\nAddSlackId\x12).tracker.event.v1alpha1.AddSlackIdRequest\x1a*.tracker.event.v1alpha1.AddSlackIdResponse"\xd2\x01\xaa\xbb\x186\x08\x05\x12\x0fEVENT_NOT_FOUND\x1a!No event has this id or Slack id.\xaa\xbb\x183\x08\x06\x12\x0cSLACK_ID_SET\x1a!The event has a Slack id already.\xaa\xbb\x184\x08\x06\x12\x0eSLACK_ID_TAKEN\x1a Another event has this Slack id.\x82\xd3\xe4\x93\x02#:\x01*"\x1e/api/v1alpha1/event/{id}/slack\x12\x90\x01\n\rGetEventStats\x12,.tracker.event.v1alpha1.GetEventStatsRequest\x1a-.tracker.event.v1alpha1.GetEventStatsResponse""\x82\xd3\xe4\x93\x02\x1c\x12\x1a/api/v1alpha1/events/stats\x12\xad\x01\n\x14GetEventStatsByMonth\x123.tracker.event.v1alpha1.GetEventStatsByMonthRequest\x1a4.tracker.event.v1alpha1.GetEventStatsByMonthResponse"*\x82\xd3\xe4\x93\x02$\x12"/api/v1alpha1/events/stats/monthlyb\x06proto3',
     [
+        validate_pb.desc(),
         annotations_pb.desc(),
         duration_pb.desc(),
         timestamp_pb.desc(),
         wrappers_pb.desc(),
+        options_pb.desc(),
     ],
     {
         "EventAttributes": EventAttributes,

@@ -22,62 +22,124 @@ if TYPE_CHECKING:
 
 
 class EventServiceService:
+    """
+    Records deployments, operations, drifts and incidents, and finds them again.
+
+    An event is named by its id, which Tracker gives it, or by its Slack id, which a client may give it.
+    Where a path says `{id}`, a UUID is taken for an id and any other text for a Slack id.
+    """
     async def create_event(self, request: CreateEventRequest, context: aio.ServicerContext) -> CreateEventResponse:
+        """
+        Records an event.
+
+        A deployment or an operation that begins (status `start` or `in_progress`) and names both a service
+        and an environment takes the lock of that service, environment and type with it: both are stored, or
+        neither. Where the lock is held the event is refused with ALREADY_EXISTS, and the error names the holder.
+        """
         context.set_code(StatusCode.UNIMPLEMENTED)
         context.set_details("Method not implemented!")
         raise NotImplementedError("Method not implemented!")
 
     async def update_event(self, request: UpdateEventRequest, context: aio.ServicerContext) -> UpdateEventResponse:
+        """
+        Changes an event, and answers what it has become.
+
+        Every field that changes is noted in the changelog with its old and new value. Work that begins takes
+        its lock as on creation; the statuses `success`, `failure`, `error`, `done` and `close` end the event
+        and release its locks.
+        """
         context.set_code(StatusCode.UNIMPLEMENTED)
         context.set_details("Method not implemented!")
         raise NotImplementedError("Method not implemented!")
 
     async def delete_events(self, request: DeleteEventRequest, context: aio.ServicerContext) -> DeleteEventResponse:
+        """
+        Deletes one event and releases its locks.
+        """
         context.set_code(StatusCode.UNIMPLEMENTED)
         context.set_details("Method not implemented!")
         raise NotImplementedError("Method not implemented!")
 
     async def get_event(self, request: GetEventRequest, context: aio.ServicerContext) -> GetEventResponse:
+        """
+        Returns one event.
+        """
         context.set_code(StatusCode.UNIMPLEMENTED)
         context.set_details("Method not implemented!")
         raise NotImplementedError("Method not implemented!")
 
     async def search_events(self, request: SearchEventsRequest, context: aio.ServicerContext) -> SearchEventsResponse:
+        """
+        Finds the events that match all the filters given, newest first.
+
+        At least one filter is required. The time of an event is its start date, or its creation where it has none.
+        """
         context.set_code(StatusCode.UNIMPLEMENTED)
         context.set_details("Method not implemented!")
         raise NotImplementedError("Method not implemented!")
 
     async def list_events(self, request: ListEventsRequest, context: aio.ServicerContext) -> ListEventsResponse:
+        """
+        Lists events page by page, newest first.
+        """
         context.set_code(StatusCode.UNIMPLEMENTED)
         context.set_details("Method not implemented!")
         raise NotImplementedError("Method not implemented!")
 
     async def today_events(self, request: TodayEventsRequest, context: aio.ServicerContext) -> TodayEventsResponse:
+        """
+        Lists the events of today, newest first.
+
+        Today is the day of the server's time zone. An event that began earlier and whose end date is not
+        before today belongs to it too.
+        """
         context.set_code(StatusCode.UNIMPLEMENTED)
         context.set_details("Method not implemented!")
         raise NotImplementedError("Method not implemented!")
 
     async def add_changelog_entry(self, request: AddChangelogEntryRequest, context: aio.ServicerContext) -> AddChangelogEntryResponse:
+        """
+        Appends an entry to an event's changelog, and answers the event with it.
+        """
         context.set_code(StatusCode.UNIMPLEMENTED)
         context.set_details("Method not implemented!")
         raise NotImplementedError("Method not implemented!")
 
     async def get_event_changelog(self, request: GetEventChangelogRequest, context: aio.ServicerContext) -> GetEventChangelogResponse:
+        """
+        Returns a page of an event's changelog, oldest entries first.
+        """
         context.set_code(StatusCode.UNIMPLEMENTED)
         context.set_details("Method not implemented!")
         raise NotImplementedError("Method not implemented!")
 
     async def add_slack_id(self, request: AddSlackIdRequest, context: aio.ServicerContext) -> AddSlackIdResponse:
+        """
+        Gives a Slack id to an event that has none yet.
+
+        Refused with ALREADY_EXISTS where the event has one, or where another event has this one.
+        """
         context.set_code(StatusCode.UNIMPLEMENTED)
         context.set_details("Method not implemented!")
         raise NotImplementedError("Method not implemented!")
 
     async def get_event_stats(self, request: GetEventStatsRequest, context: aio.ServicerContext) -> GetEventStatsResponse:
+        """
+        Counts the events of a period.
+
+        Values of one filter are alternatives; different filters must all match. Events are placed in time as
+        in a search, so that the count equals the length of the list.
+        """
         context.set_code(StatusCode.UNIMPLEMENTED)
         context.set_details("Method not implemented!")
         raise NotImplementedError("Method not implemented!")
 
     async def get_event_stats_by_month(self, request: GetEventStatsByMonthRequest, context: aio.ServicerContext) -> GetEventStatsByMonthResponse:
+        """
+        Counts the events of a period by calendar month (UTC), on demand by service too.
+
+        Months without an event are left out.
+        """
         context.set_code(StatusCode.UNIMPLEMENTED)
         context.set_details("Method not implemented!")
         raise NotImplementedError("Method not implemented!")
@@ -154,6 +216,12 @@ class EventServiceService:
 
 
 class EventServiceClient:
+    """
+    Records deployments, operations, drifts and incidents, and finds them again.
+
+    An event is named by its id, which Tracker gives it, or by its Slack id, which a client may give it.
+    Where a path says `{id}`, a UUID is taken for an id and any other text for a Slack id.
+    """
     def __init__(self, channel: aio.Channel) -> None:
         self._create_event = channel.unary_unary(
             "/tracker.event.v1alpha1.EventService/CreateEvent",
@@ -226,6 +294,13 @@ class EventServiceClient:
         wait_for_ready: bool | None = None,
         compression: Compression | None = None,
     ) -> aio.UnaryUnaryCall[CreateEventRequest, CreateEventResponse]:
+        """
+        Records an event.
+
+        A deployment or an operation that begins (status `start` or `in_progress`) and names both a service
+        and an environment takes the lock of that service, environment and type with it: both are stored, or
+        neither. Where the lock is held the event is refused with ALREADY_EXISTS, and the error names the holder.
+        """
         return self._create_event(request, timeout=timeout, metadata=metadata, credentials=credentials, wait_for_ready=wait_for_ready, compression=compression)
 
     def update_event(
@@ -238,6 +313,13 @@ class EventServiceClient:
         wait_for_ready: bool | None = None,
         compression: Compression | None = None,
     ) -> aio.UnaryUnaryCall[UpdateEventRequest, UpdateEventResponse]:
+        """
+        Changes an event, and answers what it has become.
+
+        Every field that changes is noted in the changelog with its old and new value. Work that begins takes
+        its lock as on creation; the statuses `success`, `failure`, `error`, `done` and `close` end the event
+        and release its locks.
+        """
         return self._update_event(request, timeout=timeout, metadata=metadata, credentials=credentials, wait_for_ready=wait_for_ready, compression=compression)
 
     def delete_events(
@@ -250,6 +332,9 @@ class EventServiceClient:
         wait_for_ready: bool | None = None,
         compression: Compression | None = None,
     ) -> aio.UnaryUnaryCall[DeleteEventRequest, DeleteEventResponse]:
+        """
+        Deletes one event and releases its locks.
+        """
         return self._delete_events(request, timeout=timeout, metadata=metadata, credentials=credentials, wait_for_ready=wait_for_ready, compression=compression)
 
     def get_event(
@@ -262,6 +347,9 @@ class EventServiceClient:
         wait_for_ready: bool | None = None,
         compression: Compression | None = None,
     ) -> aio.UnaryUnaryCall[GetEventRequest, GetEventResponse]:
+        """
+        Returns one event.
+        """
         return self._get_event(request, timeout=timeout, metadata=metadata, credentials=credentials, wait_for_ready=wait_for_ready, compression=compression)
 
     def search_events(
@@ -274,6 +362,11 @@ class EventServiceClient:
         wait_for_ready: bool | None = None,
         compression: Compression | None = None,
     ) -> aio.UnaryUnaryCall[SearchEventsRequest, SearchEventsResponse]:
+        """
+        Finds the events that match all the filters given, newest first.
+
+        At least one filter is required. The time of an event is its start date, or its creation where it has none.
+        """
         return self._search_events(request, timeout=timeout, metadata=metadata, credentials=credentials, wait_for_ready=wait_for_ready, compression=compression)
 
     def list_events(
@@ -286,6 +379,9 @@ class EventServiceClient:
         wait_for_ready: bool | None = None,
         compression: Compression | None = None,
     ) -> aio.UnaryUnaryCall[ListEventsRequest, ListEventsResponse]:
+        """
+        Lists events page by page, newest first.
+        """
         return self._list_events(request, timeout=timeout, metadata=metadata, credentials=credentials, wait_for_ready=wait_for_ready, compression=compression)
 
     def today_events(
@@ -298,6 +394,12 @@ class EventServiceClient:
         wait_for_ready: bool | None = None,
         compression: Compression | None = None,
     ) -> aio.UnaryUnaryCall[TodayEventsRequest, TodayEventsResponse]:
+        """
+        Lists the events of today, newest first.
+
+        Today is the day of the server's time zone. An event that began earlier and whose end date is not
+        before today belongs to it too.
+        """
         return self._today_events(request, timeout=timeout, metadata=metadata, credentials=credentials, wait_for_ready=wait_for_ready, compression=compression)
 
     def add_changelog_entry(
@@ -310,6 +412,9 @@ class EventServiceClient:
         wait_for_ready: bool | None = None,
         compression: Compression | None = None,
     ) -> aio.UnaryUnaryCall[AddChangelogEntryRequest, AddChangelogEntryResponse]:
+        """
+        Appends an entry to an event's changelog, and answers the event with it.
+        """
         return self._add_changelog_entry(request, timeout=timeout, metadata=metadata, credentials=credentials, wait_for_ready=wait_for_ready, compression=compression)
 
     def get_event_changelog(
@@ -322,6 +427,9 @@ class EventServiceClient:
         wait_for_ready: bool | None = None,
         compression: Compression | None = None,
     ) -> aio.UnaryUnaryCall[GetEventChangelogRequest, GetEventChangelogResponse]:
+        """
+        Returns a page of an event's changelog, oldest entries first.
+        """
         return self._get_event_changelog(request, timeout=timeout, metadata=metadata, credentials=credentials, wait_for_ready=wait_for_ready, compression=compression)
 
     def add_slack_id(
@@ -334,6 +442,11 @@ class EventServiceClient:
         wait_for_ready: bool | None = None,
         compression: Compression | None = None,
     ) -> aio.UnaryUnaryCall[AddSlackIdRequest, AddSlackIdResponse]:
+        """
+        Gives a Slack id to an event that has none yet.
+
+        Refused with ALREADY_EXISTS where the event has one, or where another event has this one.
+        """
         return self._add_slack_id(request, timeout=timeout, metadata=metadata, credentials=credentials, wait_for_ready=wait_for_ready, compression=compression)
 
     def get_event_stats(
@@ -346,6 +459,12 @@ class EventServiceClient:
         wait_for_ready: bool | None = None,
         compression: Compression | None = None,
     ) -> aio.UnaryUnaryCall[GetEventStatsRequest, GetEventStatsResponse]:
+        """
+        Counts the events of a period.
+
+        Values of one filter are alternatives; different filters must all match. Events are placed in time as
+        in a search, so that the count equals the length of the list.
+        """
         return self._get_event_stats(request, timeout=timeout, metadata=metadata, credentials=credentials, wait_for_ready=wait_for_ready, compression=compression)
 
     def get_event_stats_by_month(
@@ -358,66 +477,133 @@ class EventServiceClient:
         wait_for_ready: bool | None = None,
         compression: Compression | None = None,
     ) -> aio.UnaryUnaryCall[GetEventStatsByMonthRequest, GetEventStatsByMonthResponse]:
+        """
+        Counts the events of a period by calendar month (UTC), on demand by service too.
+
+        Months without an event are left out.
+        """
         return self._get_event_stats_by_month(request, timeout=timeout, metadata=metadata, credentials=credentials, wait_for_ready=wait_for_ready, compression=compression)
 
 
 class EventServiceServiceSync:
+    """
+    Records deployments, operations, drifts and incidents, and finds them again.
+
+    An event is named by its id, which Tracker gives it, or by its Slack id, which a client may give it.
+    Where a path says `{id}`, a UUID is taken for an id and any other text for a Slack id.
+    """
     def create_event(self, request: CreateEventRequest, context: ServicerContext) -> CreateEventResponse:
+        """
+        Records an event.
+
+        A deployment or an operation that begins (status `start` or `in_progress`) and names both a service
+        and an environment takes the lock of that service, environment and type with it: both are stored, or
+        neither. Where the lock is held the event is refused with ALREADY_EXISTS, and the error names the holder.
+        """
         context.set_code(StatusCode.UNIMPLEMENTED)
         context.set_details("Method not implemented!")
         raise NotImplementedError("Method not implemented!")
 
     def update_event(self, request: UpdateEventRequest, context: ServicerContext) -> UpdateEventResponse:
+        """
+        Changes an event, and answers what it has become.
+
+        Every field that changes is noted in the changelog with its old and new value. Work that begins takes
+        its lock as on creation; the statuses `success`, `failure`, `error`, `done` and `close` end the event
+        and release its locks.
+        """
         context.set_code(StatusCode.UNIMPLEMENTED)
         context.set_details("Method not implemented!")
         raise NotImplementedError("Method not implemented!")
 
     def delete_events(self, request: DeleteEventRequest, context: ServicerContext) -> DeleteEventResponse:
+        """
+        Deletes one event and releases its locks.
+        """
         context.set_code(StatusCode.UNIMPLEMENTED)
         context.set_details("Method not implemented!")
         raise NotImplementedError("Method not implemented!")
 
     def get_event(self, request: GetEventRequest, context: ServicerContext) -> GetEventResponse:
+        """
+        Returns one event.
+        """
         context.set_code(StatusCode.UNIMPLEMENTED)
         context.set_details("Method not implemented!")
         raise NotImplementedError("Method not implemented!")
 
     def search_events(self, request: SearchEventsRequest, context: ServicerContext) -> SearchEventsResponse:
+        """
+        Finds the events that match all the filters given, newest first.
+
+        At least one filter is required. The time of an event is its start date, or its creation where it has none.
+        """
         context.set_code(StatusCode.UNIMPLEMENTED)
         context.set_details("Method not implemented!")
         raise NotImplementedError("Method not implemented!")
 
     def list_events(self, request: ListEventsRequest, context: ServicerContext) -> ListEventsResponse:
+        """
+        Lists events page by page, newest first.
+        """
         context.set_code(StatusCode.UNIMPLEMENTED)
         context.set_details("Method not implemented!")
         raise NotImplementedError("Method not implemented!")
 
     def today_events(self, request: TodayEventsRequest, context: ServicerContext) -> TodayEventsResponse:
+        """
+        Lists the events of today, newest first.
+
+        Today is the day of the server's time zone. An event that began earlier and whose end date is not
+        before today belongs to it too.
+        """
         context.set_code(StatusCode.UNIMPLEMENTED)
         context.set_details("Method not implemented!")
         raise NotImplementedError("Method not implemented!")
 
     def add_changelog_entry(self, request: AddChangelogEntryRequest, context: ServicerContext) -> AddChangelogEntryResponse:
+        """
+        Appends an entry to an event's changelog, and answers the event with it.
+        """
         context.set_code(StatusCode.UNIMPLEMENTED)
         context.set_details("Method not implemented!")
         raise NotImplementedError("Method not implemented!")
 
     def get_event_changelog(self, request: GetEventChangelogRequest, context: ServicerContext) -> GetEventChangelogResponse:
+        """
+        Returns a page of an event's changelog, oldest entries first.
+        """
         context.set_code(StatusCode.UNIMPLEMENTED)
         context.set_details("Method not implemented!")
         raise NotImplementedError("Method not implemented!")
 
     def add_slack_id(self, request: AddSlackIdRequest, context: ServicerContext) -> AddSlackIdResponse:
+        """
+        Gives a Slack id to an event that has none yet.
+
+        Refused with ALREADY_EXISTS where the event has one, or where another event has this one.
+        """
         context.set_code(StatusCode.UNIMPLEMENTED)
         context.set_details("Method not implemented!")
         raise NotImplementedError("Method not implemented!")
 
     def get_event_stats(self, request: GetEventStatsRequest, context: ServicerContext) -> GetEventStatsResponse:
+        """
+        Counts the events of a period.
+
+        Values of one filter are alternatives; different filters must all match. Events are placed in time as
+        in a search, so that the count equals the length of the list.
+        """
         context.set_code(StatusCode.UNIMPLEMENTED)
         context.set_details("Method not implemented!")
         raise NotImplementedError("Method not implemented!")
 
     def get_event_stats_by_month(self, request: GetEventStatsByMonthRequest, context: ServicerContext) -> GetEventStatsByMonthResponse:
+        """
+        Counts the events of a period by calendar month (UTC), on demand by service too.
+
+        Months without an event are left out.
+        """
         context.set_code(StatusCode.UNIMPLEMENTED)
         context.set_details("Method not implemented!")
         raise NotImplementedError("Method not implemented!")
@@ -494,6 +680,12 @@ class EventServiceServiceSync:
 
 
 class EventServiceClientSync:
+    """
+    Records deployments, operations, drifts and incidents, and finds them again.
+
+    An event is named by its id, which Tracker gives it, or by its Slack id, which a client may give it.
+    Where a path says `{id}`, a UUID is taken for an id and any other text for a Slack id.
+    """
     def __init__(self, channel: Channel) -> None:
         self._create_event = channel.unary_unary(
             "/tracker.event.v1alpha1.EventService/CreateEvent",
@@ -566,6 +758,13 @@ class EventServiceClientSync:
         wait_for_ready: bool | None = None,
         compression: Compression | None = None,
     ) -> CreateEventResponse:
+        """
+        Records an event.
+
+        A deployment or an operation that begins (status `start` or `in_progress`) and names both a service
+        and an environment takes the lock of that service, environment and type with it: both are stored, or
+        neither. Where the lock is held the event is refused with ALREADY_EXISTS, and the error names the holder.
+        """
         return self._create_event(request, timeout=timeout, metadata=metadata, credentials=credentials, wait_for_ready=wait_for_ready, compression=compression)
 
     def update_event(
@@ -578,6 +777,13 @@ class EventServiceClientSync:
         wait_for_ready: bool | None = None,
         compression: Compression | None = None,
     ) -> UpdateEventResponse:
+        """
+        Changes an event, and answers what it has become.
+
+        Every field that changes is noted in the changelog with its old and new value. Work that begins takes
+        its lock as on creation; the statuses `success`, `failure`, `error`, `done` and `close` end the event
+        and release its locks.
+        """
         return self._update_event(request, timeout=timeout, metadata=metadata, credentials=credentials, wait_for_ready=wait_for_ready, compression=compression)
 
     def delete_events(
@@ -590,6 +796,9 @@ class EventServiceClientSync:
         wait_for_ready: bool | None = None,
         compression: Compression | None = None,
     ) -> DeleteEventResponse:
+        """
+        Deletes one event and releases its locks.
+        """
         return self._delete_events(request, timeout=timeout, metadata=metadata, credentials=credentials, wait_for_ready=wait_for_ready, compression=compression)
 
     def get_event(
@@ -602,6 +811,9 @@ class EventServiceClientSync:
         wait_for_ready: bool | None = None,
         compression: Compression | None = None,
     ) -> GetEventResponse:
+        """
+        Returns one event.
+        """
         return self._get_event(request, timeout=timeout, metadata=metadata, credentials=credentials, wait_for_ready=wait_for_ready, compression=compression)
 
     def search_events(
@@ -614,6 +826,11 @@ class EventServiceClientSync:
         wait_for_ready: bool | None = None,
         compression: Compression | None = None,
     ) -> SearchEventsResponse:
+        """
+        Finds the events that match all the filters given, newest first.
+
+        At least one filter is required. The time of an event is its start date, or its creation where it has none.
+        """
         return self._search_events(request, timeout=timeout, metadata=metadata, credentials=credentials, wait_for_ready=wait_for_ready, compression=compression)
 
     def list_events(
@@ -626,6 +843,9 @@ class EventServiceClientSync:
         wait_for_ready: bool | None = None,
         compression: Compression | None = None,
     ) -> ListEventsResponse:
+        """
+        Lists events page by page, newest first.
+        """
         return self._list_events(request, timeout=timeout, metadata=metadata, credentials=credentials, wait_for_ready=wait_for_ready, compression=compression)
 
     def today_events(
@@ -638,6 +858,12 @@ class EventServiceClientSync:
         wait_for_ready: bool | None = None,
         compression: Compression | None = None,
     ) -> TodayEventsResponse:
+        """
+        Lists the events of today, newest first.
+
+        Today is the day of the server's time zone. An event that began earlier and whose end date is not
+        before today belongs to it too.
+        """
         return self._today_events(request, timeout=timeout, metadata=metadata, credentials=credentials, wait_for_ready=wait_for_ready, compression=compression)
 
     def add_changelog_entry(
@@ -650,6 +876,9 @@ class EventServiceClientSync:
         wait_for_ready: bool | None = None,
         compression: Compression | None = None,
     ) -> AddChangelogEntryResponse:
+        """
+        Appends an entry to an event's changelog, and answers the event with it.
+        """
         return self._add_changelog_entry(request, timeout=timeout, metadata=metadata, credentials=credentials, wait_for_ready=wait_for_ready, compression=compression)
 
     def get_event_changelog(
@@ -662,6 +891,9 @@ class EventServiceClientSync:
         wait_for_ready: bool | None = None,
         compression: Compression | None = None,
     ) -> GetEventChangelogResponse:
+        """
+        Returns a page of an event's changelog, oldest entries first.
+        """
         return self._get_event_changelog(request, timeout=timeout, metadata=metadata, credentials=credentials, wait_for_ready=wait_for_ready, compression=compression)
 
     def add_slack_id(
@@ -674,6 +906,11 @@ class EventServiceClientSync:
         wait_for_ready: bool | None = None,
         compression: Compression | None = None,
     ) -> AddSlackIdResponse:
+        """
+        Gives a Slack id to an event that has none yet.
+
+        Refused with ALREADY_EXISTS where the event has one, or where another event has this one.
+        """
         return self._add_slack_id(request, timeout=timeout, metadata=metadata, credentials=credentials, wait_for_ready=wait_for_ready, compression=compression)
 
     def get_event_stats(
@@ -686,6 +923,12 @@ class EventServiceClientSync:
         wait_for_ready: bool | None = None,
         compression: Compression | None = None,
     ) -> GetEventStatsResponse:
+        """
+        Counts the events of a period.
+
+        Values of one filter are alternatives; different filters must all match. Events are placed in time as
+        in a search, so that the count equals the length of the list.
+        """
         return self._get_event_stats(request, timeout=timeout, metadata=metadata, credentials=credentials, wait_for_ready=wait_for_ready, compression=compression)
 
     def get_event_stats_by_month(
@@ -698,4 +941,9 @@ class EventServiceClientSync:
         wait_for_ready: bool | None = None,
         compression: Compression | None = None,
     ) -> GetEventStatsByMonthResponse:
+        """
+        Counts the events of a period by calendar month (UTC), on demand by service too.
+
+        Months without an event are left out.
+        """
         return self._get_event_stats_by_month(request, timeout=timeout, metadata=metadata, credentials=credentials, wait_for_ready=wait_for_ready, compression=compression)

@@ -14,6 +14,7 @@ from typing import Literal, NoReturn, TYPE_CHECKING, TypeAlias
 from protobuf import Message
 from protobuf._codegen import file_desc
 from protobuf.wkt.google.protobuf import empty_pb
+from protovalidate._gen.buf.validate import validate_pb
 
 from ....google.api import annotations_pb
 from ...options.v1 import options_pb
@@ -26,48 +27,70 @@ _LinkFields: TypeAlias = Literal["id", "group", "name", "url", "description", "i
 
 class Link(Message[_LinkFields]):
     """
+    An address that a team wants at hand.
+
     ```proto
     message tracker.link.v1alpha1.Link
     ```
 
     Attributes:
         id:
+            Id of the link, a UUID.
+
             ```proto
             string id = 1;
             ```
         group:
+            Heading under which it is shown.
+
             ```proto
             string group = 2;
             ```
         name:
+            What it is called.
+
             ```proto
             string name = 3;
             ```
         url:
+            Address that it leads to.
+
             ```proto
             string url = 4;
             ```
         description:
+            What a reader should know, in free text.
+
             ```proto
             optional string description = 5;
             ```
         icon:
+            Icon to show: a name or an emoji.
+
             ```proto
             optional string icon = 6;
             ```
         color:
+            Colour to show it in.
+
             ```proto
             optional string color = 7;
             ```
         logo:
+            Picture to show: a name, a path or an address.
+
             ```proto
             optional string logo = 8;
             ```
         created_at:
+            When it was added, in seconds since 1970-01-01T00:00:00Z.
+
             ```proto
             uint32 created_at = 9 [json_name = "created_at"];
             ```
         updated_at:
+            When it last changed, in seconds since 1970-01-01T00:00:00Z.
+
             ```proto
             uint32 updated_at = 10 [json_name = "updated_at"];
             ```
@@ -108,6 +131,8 @@ _ListLinksRequestFields: TypeAlias = NoReturn
 
 class ListLinksRequest(Message[_ListLinksRequestFields]):
     """
+    Asks for all links.
+
     ```proto
     message tracker.link.v1alpha1.ListLinksRequest
     ```
@@ -126,12 +151,16 @@ _ListLinksResponseFields: TypeAlias = Literal["links"]
 
 class ListLinksResponse(Message[_ListLinksResponseFields]):
     """
+    All links.
+
     ```proto
     message tracker.link.v1alpha1.ListLinksResponse
     ```
 
     Attributes:
         links:
+            The links, ordered by group and name.
+
             ```proto
             repeated tracker.link.v1alpha1.Link links = 1;
             ```
@@ -154,36 +183,52 @@ _CreateLinkRequestFields: TypeAlias = Literal["group", "name", "url", "descripti
 
 class CreateLinkRequest(Message[_CreateLinkRequestFields]):
     """
+    A link to add.
+
     ```proto
     message tracker.link.v1alpha1.CreateLinkRequest
     ```
 
     Attributes:
         group:
+            Heading under which it is shown. Empty, it is `Custom`.
+
             ```proto
             string group = 1;
             ```
         name:
+            What it is called. Required.
+
             ```proto
             string name = 2;
             ```
         url:
+            Address that it leads to; begins with `http://` or `https://`. Required.
+
             ```proto
             string url = 3;
             ```
         description:
+            What a reader should know, in free text.
+
             ```proto
             optional string description = 4;
             ```
         icon:
+            Icon to show: a name or an emoji.
+
             ```proto
             optional string icon = 5;
             ```
         color:
+            Colour to show it in.
+
             ```proto
             optional string color = 6;
             ```
         logo:
+            Picture to show: a name, a path, or an address that begins with `http://` or `https://`.
+
             ```proto
             optional string logo = 7;
             ```
@@ -218,12 +263,16 @@ _CreateLinkResponseFields: TypeAlias = Literal["link"]
 
 class CreateLinkResponse(Message[_CreateLinkResponseFields]):
     """
+    The link as added.
+
     ```proto
     message tracker.link.v1alpha1.CreateLinkResponse
     ```
 
     Attributes:
         link:
+            The link as added.
+
             ```proto
             optional tracker.link.v1alpha1.Link link = 1;
             ```
@@ -246,40 +295,58 @@ _UpdateLinkRequestFields: TypeAlias = Literal["id", "group", "name", "url", "des
 
 class UpdateLinkRequest(Message[_UpdateLinkRequestFields]):
     """
+    What a link is to become.
+
     ```proto
     message tracker.link.v1alpha1.UpdateLinkRequest
     ```
 
     Attributes:
         id:
+            Id of the link.
+
             ```proto
             string id = 1;
             ```
         group:
+            Heading under which it is shown. Empty, it is `Custom`.
+
             ```proto
             string group = 2;
             ```
         name:
+            What it is called. Required.
+
             ```proto
             string name = 3;
             ```
         url:
+            Address that it leads to; begins with `http://` or `https://`. Required.
+
             ```proto
             string url = 4;
             ```
         description:
+            What a reader should know, in free text.
+
             ```proto
             optional string description = 5;
             ```
         icon:
+            Icon to show: a name or an emoji.
+
             ```proto
             optional string icon = 6;
             ```
         color:
+            Colour to show it in.
+
             ```proto
             optional string color = 7;
             ```
         logo:
+            Picture to show: a name, a path, or an address that begins with `http://` or `https://`.
+
             ```proto
             optional string logo = 8;
             ```
@@ -316,12 +383,16 @@ _UpdateLinkResponseFields: TypeAlias = Literal["link"]
 
 class UpdateLinkResponse(Message[_UpdateLinkResponseFields]):
     """
+    The link as it has become.
+
     ```proto
     message tracker.link.v1alpha1.UpdateLinkResponse
     ```
 
     Attributes:
         link:
+            The link as it has become.
+
             ```proto
             optional tracker.link.v1alpha1.Link link = 1;
             ```
@@ -344,12 +415,16 @@ _DeleteLinkRequestFields: TypeAlias = Literal["id"]
 
 class DeleteLinkRequest(Message[_DeleteLinkRequestFields]):
     """
+    Which link to delete.
+
     ```proto
     message tracker.link.v1alpha1.DeleteLinkRequest
     ```
 
     Attributes:
         id:
+            Id of the link.
+
             ```proto
             string id = 1;
             ```
@@ -370,8 +445,9 @@ class DeleteLinkRequest(Message[_DeleteLinkRequestFields]):
 
 
 _DESC = file_desc(
-    b'\n\x1eproto/link/v1alpha1/link.proto\x12\x15tracker.link.v1alpha1\x1a\x1cgoogle/api/annotations.proto\x1a\x1bgoogle/protobuf/empty.proto\x1a\x1eproto/options/v1/options.proto"\xb2\x02\n\x04Link\x12\x0e\n\x02id\x18\x01 \x01(\tR\x02id\x12\x14\n\x05group\x18\x02 \x01(\tR\x05group\x12\x12\n\x04name\x18\x03 \x01(\tR\x04name\x12\x10\n\x03url\x18\x04 \x01(\tR\x03url\x12%\n\x0bdescription\x18\x05 \x01(\tH\x00R\x0bdescription\x88\x01\x01\x12\x17\n\x04icon\x18\x06 \x01(\tH\x01R\x04icon\x88\x01\x01\x12\x19\n\x05color\x18\x07 \x01(\tH\x02R\x05color\x88\x01\x01\x12\x17\n\x04logo\x18\x08 \x01(\tH\x03R\x04logo\x88\x01\x01\x12\x1e\n\ncreated_at\x18\t \x01(\rR\ncreated_at\x12\x1e\n\nupdated_at\x18\n \x01(\rR\nupdated_atB\x0e\n\x0c_descriptionB\x07\n\x05_iconB\x08\n\x06_colorB\x07\n\x05_logo"\x12\n\x10ListLinksRequest"F\n\x11ListLinksResponse\x121\n\x05links\x18\x01 \x03(\x0b2\x1b.tracker.link.v1alpha1.LinkR\x05links"\xef\x01\n\x11CreateLinkRequest\x12\x14\n\x05group\x18\x01 \x01(\tR\x05group\x12\x12\n\x04name\x18\x02 \x01(\tR\x04name\x12\x10\n\x03url\x18\x03 \x01(\tR\x03url\x12%\n\x0bdescription\x18\x04 \x01(\tH\x00R\x0bdescription\x88\x01\x01\x12\x17\n\x04icon\x18\x05 \x01(\tH\x01R\x04icon\x88\x01\x01\x12\x19\n\x05color\x18\x06 \x01(\tH\x02R\x05color\x88\x01\x01\x12\x17\n\x04logo\x18\x07 \x01(\tH\x03R\x04logo\x88\x01\x01B\x0e\n\x0c_descriptionB\x07\n\x05_iconB\x08\n\x06_colorB\x07\n\x05_logo"E\n\x12CreateLinkResponse\x12/\n\x04link\x18\x01 \x01(\x0b2\x1b.tracker.link.v1alpha1.LinkR\x04link"\xff\x01\n\x11UpdateLinkRequest\x12\x0e\n\x02id\x18\x01 \x01(\tR\x02id\x12\x14\n\x05group\x18\x02 \x01(\tR\x05group\x12\x12\n\x04name\x18\x03 \x01(\tR\x04name\x12\x10\n\x03url\x18\x04 \x01(\tR\x03url\x12%\n\x0bdescription\x18\x05 \x01(\tH\x00R\x0bdescription\x88\x01\x01\x12\x17\n\x04icon\x18\x06 \x01(\tH\x01R\x04icon\x88\x01\x01\x12\x19\n\x05color\x18\x07 \x01(\tH\x02R\x05color\x88\x01\x01\x12\x17\n\x04logo\x18\x08 \x01(\tH\x03R\x04logo\x88\x01\x01B\x0e\n\x0c_descriptionB\x07\n\x05_iconB\x08\n\x06_colorB\x07\n\x05_logo"E\n\x12UpdateLinkResponse\x12/\n\x04link\x18\x01 \x01(\x0b2\x1b.tracker.link.v1alpha1.LinkR\x04link"#\n\x11DeleteLinkRequest\x12\x0e\n\x02id\x18\x01 \x01(\tR\x02id2\x82\x04\n\x0bLinkService\x12y\n\tListLinks\x12\'.tracker.link.v1alpha1.ListLinksRequest\x1a(.tracker.link.v1alpha1.ListLinksResponse"\x19\x82\xd3\xe4\x93\x02\x13b\x05links\x12\n/api/links\x12\x83\x01\n\nCreateLink\x12(.tracker.link.v1alpha1.CreateLinkRequest\x1a).tracker.link.v1alpha1.CreateLinkResponse" \xa0\xbb\x18\xc9\x01\x82\xd3\xe4\x93\x02\x15:\x01*b\x04link"\n/api/links\x12\x83\x01\n\nUpdateLink\x12(.tracker.link.v1alpha1.UpdateLinkRequest\x1a).tracker.link.v1alpha1.UpdateLinkResponse" \x82\xd3\xe4\x93\x02\x1a:\x01*b\x04link\x1a\x0f/api/links/{id}\x12l\n\nDeleteLink\x12(.tracker.link.v1alpha1.DeleteLinkRequest\x1a\x16.google.protobuf.Empty"\x1c\xa0\xbb\x18\xcc\x01\x82\xd3\xe4\x93\x02\x11*\x0f/api/links/{id}b\x06proto3',
+    b'\n\x1eproto/link/v1alpha1/link.proto\x12\x15tracker.link.v1alpha1\x1a\x1bbuf/validate/validate.proto\x1a\x1cgoogle/api/annotations.proto\x1a\x1bgoogle/protobuf/empty.proto\x1a\x1eproto/options/v1/options.proto"\xb2\x02\n\x04Link\x12\x0e\n\x02id\x18\x01 \x01(\tR\x02id\x12\x14\n\x05group\x18\x02 \x01(\tR\x05group\x12\x12\n\x04name\x18\x03 \x01(\tR\x04name\x12\x10\n\x03url\x18\x04 \x01(\tR\x03url\x12%\n\x0bdescription\x18\x05 \x01(\tH\x00R\x0bdescription\x88\x01\x01\x12\x17\n\x04icon\x18\x06 \x01(\tH\x01R\x04icon\x88\x01\x01\x12\x19\n\x05color\x18\x07 \x01(\tH\x02R\x05color\x88\x01\x01\x12\x17\n\x04logo\x18\x08 \x01(\tH\x03R\x04logo\x88\x01\x01\x12\x1e\n\ncreated_at\x18\t \x01(\rR\ncreated_at\x12\x1e\n\nupdated_at\x18\n \x01(\rR\nupdated_atB\x0e\n\x0c_descriptionB\x07\n\x05_iconB\x08\n\x06_colorB\x07\n\x05_logo"\x12\n\x10ListLinksRequest"F\n\x11ListLinksResponse\x121\n\x05links\x18\x01 \x03(\x0b2\x1b.tracker.link.v1alpha1.LinkR\x05links"\x98\x06\n\x11CreateLinkRequest\x12\x1e\n\x05group\x18\x01 \x01(\tR\x05groupB\x08\xbaH\x05r\x03\x18\xc8\x01\x12^\n\x04name\x18\x02 \x01(\tR\x04nameBJ\xbaHG\xba\x01?\n\rname.required\x12\x19name and url are required\x1a\x13this.matches(r\'\\S\')r\x03\x18\xc8\x01\x12\xfc\x01\n\x03url\x18\x03 \x01(\tR\x03urlB\xe9\x01\xbaH\xe5\x01\xba\x01>\n\x0curl.required\x12\x19name and url are required\x1a\x13this.matches(r\'\\S\')\xba\x01\x9b\x01\n\x08url.http\x12Jmust begin with http:// or https:// and hold no space or control character\x1aCthis.matches(r\'^[Hh][Tt][Tt][Pp][Ss]?://[^\\s\\x00-\\x1f\\x7f-\\x9f]+$\')r\x03\x18\xd0\x0f\x120\n\x0bdescription\x18\x04 \x01(\tH\x00R\x0bdescriptionB\t\xbaH\x06r\x04(\x80\x80\x04\x88\x01\x01\x12!\n\x04icon\x18\x05 \x01(\tH\x01R\x04iconB\x08\xbaH\x05r\x03\x18\xc8\x01\x88\x01\x01\x12#\n\x05color\x18\x06 \x01(\tH\x02R\x05colorB\x08\xbaH\x05r\x03\x18\xc8\x01\x88\x01\x01\x12\xdd\x01\n\x04logo\x18\x07 \x01(\tH\x03R\x04logoB\xc3\x01\xbaH\xbf\x01\xba\x01\xb6\x01\n\tlogo.http\x12Jmust be a name, a path, or an address that begins with http:// or https://\x1a]this.matches(r\'^([Hh][Tt][Tt][Pp][Ss]?://|[^:/?#\\x00-\\x1f\\x7f]*([/?#]|$))[^\\x00-\\x1f\\x7f]*$\')r\x03\x18\xd0\x0f\x88\x01\x01B\x0e\n\x0c_descriptionB\x07\n\x05_iconB\x08\n\x06_colorB\x07\n\x05_logo"E\n\x12CreateLinkResponse\x12/\n\x04link\x18\x01 \x01(\x0b2\x1b.tracker.link.v1alpha1.LinkR\x04link"\xb5\x06\n\x11UpdateLinkRequest\x12\x1b\n\x02id\x18\x01 \x01(\tR\x02idB\x0b\xbaH\x08\xc8\x01\x01r\x03\xb0\x01\x01\x12\x1e\n\x05group\x18\x02 \x01(\tR\x05groupB\x08\xbaH\x05r\x03\x18\xc8\x01\x12^\n\x04name\x18\x03 \x01(\tR\x04nameBJ\xbaHG\xba\x01?\n\rname.required\x12\x19name and url are required\x1a\x13this.matches(r\'\\S\')r\x03\x18\xc8\x01\x12\xfc\x01\n\x03url\x18\x04 \x01(\tR\x03urlB\xe9\x01\xbaH\xe5\x01\xba\x01>\n\x0curl.required\x12\x19name and url are required\x1a\x13this.matches(r\'\\S\')\xba\x01\x9b\x01\n\x08url.http\x12Jmust begin with http:// or https:// and hold no space or control character\x1aCthis.matches(r\'^[Hh][Tt][Tt][Pp][Ss]?://[^\\s\\x00-\\x1f\\x7f-\\x9f]+$\')r\x03\x18\xd0\x0f\x120\n\x0bdescription\x18\x05 \x01(\tH\x00R\x0bdescriptionB\t\xbaH\x06r\x04(\x80\x80\x04\x88\x01\x01\x12!\n\x04icon\x18\x06 \x01(\tH\x01R\x04iconB\x08\xbaH\x05r\x03\x18\xc8\x01\x88\x01\x01\x12#\n\x05color\x18\x07 \x01(\tH\x02R\x05colorB\x08\xbaH\x05r\x03\x18\xc8\x01\x88\x01\x01\x12\xdd\x01\n\x04logo\x18\x08 \x01(\tH\x03R\x04logoB\xc3\x01\xbaH\xbf\x01\xba\x01\xb6\x01\n\tlogo.http\x12Jmust be a name, a path, or an address that begins with http:// or https://\x1a]this.matches(r\'^([Hh][Tt][Tt][Pp][Ss]?://|[^:/?#\\x00-\\x1f\\x7f]*([/?#]|$))[^\\x00-\\x1f\\x7f]*$\')r\x03\x18\xd0\x0f\x88\x01\x01B\x0e\n\x0c_descriptionB\x07\n\x05_iconB\x08\n\x06_colorB\x07\n\x05_logo"E\n\x12UpdateLinkResponse\x12/\n\x04link\x18\x01 \x01(\x0b2\x1b.tracker.link.v1alpha1.LinkR\x04link"0\n\x11DeleteLinkRequest\x12\x1b\n\x02id\x18\x01 \x01(\tR\x02idB\x0b\xbaH\x08\xc8\x01\x01r\x03\xb0\x01\x012\xdb\x04\n\x0bLinkService\x12y\n\tListLinks\x12\'.tracker.link.v1alpha1.ListLinksRequest\x1a(.tracker.link.v1alpha1.ListLinksResponse"\x19\x82\xd3\xe4\x93\x02\x13b\x05links\x12\n/api/links\x12\x83\x01\n\nCreateLink\x12(.tracker.link.v1alpha1.CreateLinkRequest\x1a).tracker.link.v1alpha1.CreateLinkResponse" \xa0\xbb\x18\xc9\x01\x82\xd3\xe4\x93\x02\x15:\x01*b\x04link"\n/api/links\x12\xaf\x01\n\nUpdateLink\x12(.tracker.link.v1alpha1.UpdateLinkRequest\x1a).tracker.link.v1alpha1.UpdateLinkResponse"L\xaa\xbb\x18(\x08\x05\x12\x0eLINK_NOT_FOUND\x1a\x14No link has this id.\x82\xd3\xe4\x93\x02\x1a:\x01*b\x04link\x1a\x0f/api/links/{id}\x12\x98\x01\n\nDeleteLink\x12(.tracker.link.v1alpha1.DeleteLinkRequest\x1a\x16.google.protobuf.Empty"H\xa0\xbb\x18\xcc\x01\xaa\xbb\x18(\x08\x05\x12\x0eLINK_NOT_FOUND\x1a\x14No link has this id.\x82\xd3\xe4\x93\x02\x11*\x0f/api/links/{id}b\x06proto3',
     [
+        validate_pb.desc(),
         annotations_pb.desc(),
         empty_pb.desc(),
         options_pb.desc(),

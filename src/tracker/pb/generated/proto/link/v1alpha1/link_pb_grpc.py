@@ -23,22 +23,37 @@ if TYPE_CHECKING:
 
 
 class LinkServiceService:
+    """
+    Keeps the links of the start page.
+    """
     async def list_links(self, request: ListLinksRequest, context: aio.ServicerContext) -> ListLinksResponse:
+        """
+        Lists all links, ordered by group and name.
+        """
         context.set_code(StatusCode.UNIMPLEMENTED)
         context.set_details("Method not implemented!")
         raise NotImplementedError("Method not implemented!")
 
     async def create_link(self, request: CreateLinkRequest, context: aio.ServicerContext) -> CreateLinkResponse:
+        """
+        Adds a link.
+        """
         context.set_code(StatusCode.UNIMPLEMENTED)
         context.set_details("Method not implemented!")
         raise NotImplementedError("Method not implemented!")
 
     async def update_link(self, request: UpdateLinkRequest, context: aio.ServicerContext) -> UpdateLinkResponse:
+        """
+        Replaces what a link says: what the request lacks is cleared.
+        """
         context.set_code(StatusCode.UNIMPLEMENTED)
         context.set_details("Method not implemented!")
         raise NotImplementedError("Method not implemented!")
 
     async def delete_link(self, request: DeleteLinkRequest, context: aio.ServicerContext) -> Empty:
+        """
+        Deletes a link.
+        """
         context.set_code(StatusCode.UNIMPLEMENTED)
         context.set_details("Method not implemented!")
         raise NotImplementedError("Method not implemented!")
@@ -75,6 +90,9 @@ class LinkServiceService:
 
 
 class LinkServiceClient:
+    """
+    Keeps the links of the start page.
+    """
     def __init__(self, channel: aio.Channel) -> None:
         self._list_links = channel.unary_unary(
             "/tracker.link.v1alpha1.LinkService/ListLinks",
@@ -107,6 +125,9 @@ class LinkServiceClient:
         wait_for_ready: bool | None = None,
         compression: Compression | None = None,
     ) -> aio.UnaryUnaryCall[ListLinksRequest, ListLinksResponse]:
+        """
+        Lists all links, ordered by group and name.
+        """
         return self._list_links(request, timeout=timeout, metadata=metadata, credentials=credentials, wait_for_ready=wait_for_ready, compression=compression)
 
     def create_link(
@@ -119,6 +140,9 @@ class LinkServiceClient:
         wait_for_ready: bool | None = None,
         compression: Compression | None = None,
     ) -> aio.UnaryUnaryCall[CreateLinkRequest, CreateLinkResponse]:
+        """
+        Adds a link.
+        """
         return self._create_link(request, timeout=timeout, metadata=metadata, credentials=credentials, wait_for_ready=wait_for_ready, compression=compression)
 
     def update_link(
@@ -131,6 +155,9 @@ class LinkServiceClient:
         wait_for_ready: bool | None = None,
         compression: Compression | None = None,
     ) -> aio.UnaryUnaryCall[UpdateLinkRequest, UpdateLinkResponse]:
+        """
+        Replaces what a link says: what the request lacks is cleared.
+        """
         return self._update_link(request, timeout=timeout, metadata=metadata, credentials=credentials, wait_for_ready=wait_for_ready, compression=compression)
 
     def delete_link(
@@ -143,26 +170,44 @@ class LinkServiceClient:
         wait_for_ready: bool | None = None,
         compression: Compression | None = None,
     ) -> aio.UnaryUnaryCall[DeleteLinkRequest, Empty]:
+        """
+        Deletes a link.
+        """
         return self._delete_link(request, timeout=timeout, metadata=metadata, credentials=credentials, wait_for_ready=wait_for_ready, compression=compression)
 
 
 class LinkServiceServiceSync:
+    """
+    Keeps the links of the start page.
+    """
     def list_links(self, request: ListLinksRequest, context: ServicerContext) -> ListLinksResponse:
+        """
+        Lists all links, ordered by group and name.
+        """
         context.set_code(StatusCode.UNIMPLEMENTED)
         context.set_details("Method not implemented!")
         raise NotImplementedError("Method not implemented!")
 
     def create_link(self, request: CreateLinkRequest, context: ServicerContext) -> CreateLinkResponse:
+        """
+        Adds a link.
+        """
         context.set_code(StatusCode.UNIMPLEMENTED)
         context.set_details("Method not implemented!")
         raise NotImplementedError("Method not implemented!")
 
     def update_link(self, request: UpdateLinkRequest, context: ServicerContext) -> UpdateLinkResponse:
+        """
+        Replaces what a link says: what the request lacks is cleared.
+        """
         context.set_code(StatusCode.UNIMPLEMENTED)
         context.set_details("Method not implemented!")
         raise NotImplementedError("Method not implemented!")
 
     def delete_link(self, request: DeleteLinkRequest, context: ServicerContext) -> Empty:
+        """
+        Deletes a link.
+        """
         context.set_code(StatusCode.UNIMPLEMENTED)
         context.set_details("Method not implemented!")
         raise NotImplementedError("Method not implemented!")
@@ -199,6 +244,9 @@ class LinkServiceServiceSync:
 
 
 class LinkServiceClientSync:
+    """
+    Keeps the links of the start page.
+    """
     def __init__(self, channel: Channel) -> None:
         self._list_links = channel.unary_unary(
             "/tracker.link.v1alpha1.LinkService/ListLinks",
@@ -231,6 +279,9 @@ class LinkServiceClientSync:
         wait_for_ready: bool | None = None,
         compression: Compression | None = None,
     ) -> ListLinksResponse:
+        """
+        Lists all links, ordered by group and name.
+        """
         return self._list_links(request, timeout=timeout, metadata=metadata, credentials=credentials, wait_for_ready=wait_for_ready, compression=compression)
 
     def create_link(
@@ -243,6 +294,9 @@ class LinkServiceClientSync:
         wait_for_ready: bool | None = None,
         compression: Compression | None = None,
     ) -> CreateLinkResponse:
+        """
+        Adds a link.
+        """
         return self._create_link(request, timeout=timeout, metadata=metadata, credentials=credentials, wait_for_ready=wait_for_ready, compression=compression)
 
     def update_link(
@@ -255,6 +309,9 @@ class LinkServiceClientSync:
         wait_for_ready: bool | None = None,
         compression: Compression | None = None,
     ) -> UpdateLinkResponse:
+        """
+        Replaces what a link says: what the request lacks is cleared.
+        """
         return self._update_link(request, timeout=timeout, metadata=metadata, credentials=credentials, wait_for_ready=wait_for_ready, compression=compression)
 
     def delete_link(
@@ -267,4 +324,7 @@ class LinkServiceClientSync:
         wait_for_ready: bool | None = None,
         compression: Compression | None = None,
     ) -> Empty:
+        """
+        Deletes a link.
+        """
         return self._delete_link(request, timeout=timeout, metadata=metadata, credentials=credentials, wait_for_ready=wait_for_ready, compression=compression)

@@ -14,8 +14,10 @@ from typing import Literal, TYPE_CHECKING, TypeAlias
 from protobuf import Message
 from protobuf._codegen import file_desc
 from protobuf.wkt.google.protobuf import timestamp_pb, wrappers_pb
+from protovalidate._gen.buf.validate import validate_pb
 
 from ....google.api import annotations_pb
+from ...options.v1 import options_pb
 
 if TYPE_CHECKING:
     from protobuf import DescFile
@@ -27,36 +29,54 @@ _LockFields: TypeAlias = Literal["id", "service", "who", "created_at", "environm
 
 class Lock(Message[_LockFields]):
     """
+    The right to work on a service, in an environment, for a purpose.
+
     ```proto
     message tracker.lock.v1alpha1.Lock
     ```
 
     Attributes:
         id:
+            Id of the lock, a UUID.
+
             ```proto
             string id = 1;
             ```
         service:
+            Service that is locked.
+
             ```proto
             string service = 2;
             ```
         who:
+            Person or program that holds it.
+
             ```proto
             string who = 3;
             ```
         created_at:
+            When the lock was taken.
+
             ```proto
             optional google.protobuf.Timestamp created_at = 4;
             ```
         environment:
+            Environment in which the service is locked, such as `production`. Empty, it is locked where no
+            environment is named.
+
             ```proto
             string environment = 5;
             ```
         resource:
+            What the service is locked for, such as `deployment` or `operation`. Empty, it is `deployment`.
+
             ```proto
             string resource = 6;
             ```
         event_id:
+            Id of the event in whose name it is held. The changelog of that event, where it exists, tells when the
+            lock was taken and released; the end of the event releases it.
+
             ```proto
             string event_id = 7;
             ```
@@ -91,28 +111,42 @@ _CreateLockRequestFields: TypeAlias = Literal["service", "who", "environment", "
 
 class CreateLockRequest(Message[_CreateLockRequestFields]):
     """
+    A lock to take.
+
     ```proto
     message tracker.lock.v1alpha1.CreateLockRequest
     ```
 
     Attributes:
         service:
+            Service to lock. Required.
+
             ```proto
             string service = 2;
             ```
         who:
+            Person or program that holds it.
+
             ```proto
             string who = 3;
             ```
         environment:
+            Environment in which the service is locked, such as `production`. Empty, it is locked where no
+            environment is named.
+
             ```proto
             string environment = 4;
             ```
         resource:
+            What the service is locked for, such as `deployment` or `operation`. Empty, it is `deployment`.
+
             ```proto
             string resource = 5;
             ```
         event_id:
+            Id of the event in whose name it is held. The changelog of that event, where it exists, tells when the
+            lock was taken and released; the end of the event releases it.
+
             ```proto
             string event_id = 6;
             ```
@@ -143,12 +177,16 @@ _CreateLockResponseFields: TypeAlias = Literal["lock"]
 
 class CreateLockResponse(Message[_CreateLockResponseFields]):
     """
+    The lock taken.
+
     ```proto
     message tracker.lock.v1alpha1.CreateLockResponse
     ```
 
     Attributes:
         lock:
+            The lock taken.
+
             ```proto
             optional tracker.lock.v1alpha1.Lock lock = 1;
             ```
@@ -171,12 +209,16 @@ _GetLockRequestFields: TypeAlias = Literal["id"]
 
 class GetLockRequest(Message[_GetLockRequestFields]):
     """
+    Which lock to return.
+
     ```proto
     message tracker.lock.v1alpha1.GetLockRequest
     ```
 
     Attributes:
         id:
+            Id of the lock.
+
             ```proto
             string id = 1;
             ```
@@ -199,12 +241,16 @@ _GetLockResponseFields: TypeAlias = Literal["lock"]
 
 class GetLockResponse(Message[_GetLockResponseFields]):
     """
+    The lock asked for.
+
     ```proto
     message tracker.lock.v1alpha1.GetLockResponse
     ```
 
     Attributes:
         lock:
+            The lock asked for.
+
             ```proto
             optional tracker.lock.v1alpha1.Lock lock = 1;
             ```
@@ -227,32 +273,48 @@ _UpdateLockRequestFields: TypeAlias = Literal["id", "service", "who", "environme
 
 class UpdateLockRequest(Message[_UpdateLockRequestFields]):
     """
+    What a lock is to become. Empty fields leave what is stored.
+
     ```proto
     message tracker.lock.v1alpha1.UpdateLockRequest
     ```
 
     Attributes:
         id:
+            Id of the lock to change.
+
             ```proto
             string id = 1;
             ```
         service:
+            Service to lock instead.
+
             ```proto
             string service = 2;
             ```
         who:
+            Person or program that holds it.
+
             ```proto
             string who = 3;
             ```
         environment:
+            Environment in which the service is locked, such as `production`. Empty, it is locked where no
+            environment is named.
+
             ```proto
             string environment = 4;
             ```
         resource:
+            What the service is locked for, such as `deployment` or `operation`. Empty, it is `deployment`.
+
             ```proto
             string resource = 5;
             ```
         event_id:
+            Id of the event in whose name it is held. The changelog of that event, where it exists, tells when the
+            lock was taken and released; the end of the event releases it.
+
             ```proto
             string event_id = 6;
             ```
@@ -285,12 +347,16 @@ _UpdateLockResponseFields: TypeAlias = Literal["lock"]
 
 class UpdateLockResponse(Message[_UpdateLockResponseFields]):
     """
+    The lock as it has become.
+
     ```proto
     message tracker.lock.v1alpha1.UpdateLockResponse
     ```
 
     Attributes:
         lock:
+            The lock as it has become.
+
             ```proto
             optional tracker.lock.v1alpha1.Lock lock = 1;
             ```
@@ -313,12 +379,16 @@ _UnLockRequestFields: TypeAlias = Literal["id"]
 
 class UnLockRequest(Message[_UnLockRequestFields]):
     """
+    Which lock to release.
+
     ```proto
     message tracker.lock.v1alpha1.UnLockRequest
     ```
 
     Attributes:
         id:
+            Id of the lock.
+
             ```proto
             string id = 1;
             ```
@@ -341,20 +411,28 @@ _UnLockResponseFields: TypeAlias = Literal["message", "id", "count"]
 
 class UnLockResponse(Message[_UnLockResponseFields]):
     """
+    Which lock was released.
+
     ```proto
     message tracker.lock.v1alpha1.UnLockResponse
     ```
 
     Attributes:
         message:
+            What was done, for a person to read.
+
             ```proto
             string message = 1;
             ```
         id:
+            Id that the lock had.
+
             ```proto
             string id = 2;
             ```
         count:
+            How many locks were released; always 1.
+
             ```proto
             int64 count = 10;
             ```
@@ -381,20 +459,28 @@ _ListLocksRequestFields: TypeAlias = Literal["per_page", "page", "page_token"]
 
 class ListLocksRequest(Message[_ListLocksRequestFields]):
     """
+    Which part of the locks to list.
+
     ```proto
     message tracker.lock.v1alpha1.ListLocksRequest
     ```
 
     Attributes:
         per_page:
+            Locks to return, up to 1,000. Not given or 0, it is all of them, or 100 where a page is asked for.
+
             ```proto
             optional google.protobuf.UInt32Value per_page = 1;
             ```
         page:
+            Number of the page, from 1. Not given or 0, it is the first.
+
             ```proto
             optional google.protobuf.Int32Value page = 2;
             ```
         page_token:
+            `next_page_token` of the answer before. Takes the place of `page`.
+
             ```proto
             string page_token = 100;
             ```
@@ -421,20 +507,28 @@ _ListLocksResponseFields: TypeAlias = Literal["locks", "total_count", "next_page
 
 class ListLocksResponse(Message[_ListLocksResponseFields]):
     """
+    Locks that are held.
+
     ```proto
     message tracker.lock.v1alpha1.ListLocksResponse
     ```
 
     Attributes:
         locks:
+            The locks of the page, newest first.
+
             ```proto
             repeated tracker.lock.v1alpha1.Lock locks = 1;
             ```
         total_count:
+            How many locks are held in all.
+
             ```proto
             uint32 total_count = 2;
             ```
         next_page_token:
+            What to send as `page_token` for the next page; empty on the last one.
+
             ```proto
             string next_page_token = 100;
             ```
@@ -459,11 +553,13 @@ class ListLocksResponse(Message[_ListLocksResponseFields]):
 
 
 _DESC = file_desc(
-    b'\n\x1eproto/lock/v1alpha1/lock.proto\x12\x15tracker.lock.v1alpha1\x1a\x1cgoogle/api/annotations.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x1egoogle/protobuf/wrappers.proto"\xd6\x01\n\x04Lock\x12\x0e\n\x02id\x18\x01 \x01(\tR\x02id\x12\x18\n\x07service\x18\x02 \x01(\tR\x07service\x12\x10\n\x03who\x18\x03 \x01(\tR\x03who\x129\n\ncreated_at\x18\x04 \x01(\x0b2\x1a.google.protobuf.TimestampR\tcreatedAt\x12 \n\x0benvironment\x18\x05 \x01(\tR\x0benvironment\x12\x1a\n\x08resource\x18\x06 \x01(\tR\x08resource\x12\x19\n\x08event_id\x18\x07 \x01(\tR\x07eventId"\x98\x01\n\x11CreateLockRequest\x12\x18\n\x07service\x18\x02 \x01(\tR\x07service\x12\x10\n\x03who\x18\x03 \x01(\tR\x03who\x12 \n\x0benvironment\x18\x04 \x01(\tR\x0benvironment\x12\x1a\n\x08resource\x18\x05 \x01(\tR\x08resource\x12\x19\n\x08event_id\x18\x06 \x01(\tR\x07eventId"E\n\x12CreateLockResponse\x12/\n\x04lock\x18\x01 \x01(\x0b2\x1b.tracker.lock.v1alpha1.LockR\x04lock" \n\x0eGetLockRequest\x12\x0e\n\x02id\x18\x01 \x01(\tR\x02id"B\n\x0fGetLockResponse\x12/\n\x04lock\x18\x01 \x01(\x0b2\x1b.tracker.lock.v1alpha1.LockR\x04lock"\xa8\x01\n\x11UpdateLockRequest\x12\x0e\n\x02id\x18\x01 \x01(\tR\x02id\x12\x18\n\x07service\x18\x02 \x01(\tR\x07service\x12\x10\n\x03who\x18\x03 \x01(\tR\x03who\x12 \n\x0benvironment\x18\x04 \x01(\tR\x0benvironment\x12\x1a\n\x08resource\x18\x05 \x01(\tR\x08resource\x12\x19\n\x08event_id\x18\x06 \x01(\tR\x07eventId"E\n\x12UpdateLockResponse\x12/\n\x04lock\x18\x01 \x01(\x0b2\x1b.tracker.lock.v1alpha1.LockR\x04lock"\x1f\n\rUnLockRequest\x12\x0e\n\x02id\x18\x01 \x01(\tR\x02id"P\n\x0eUnLockResponse\x12\x18\n\x07message\x18\x01 \x01(\tR\x07message\x12\x0e\n\x02id\x18\x02 \x01(\tR\x02id\x12\x14\n\x05count\x18\n \x01(\x03R\x05count"\x9b\x01\n\x10ListLocksRequest\x127\n\x08per_page\x18\x01 \x01(\x0b2\x1c.google.protobuf.UInt32ValueR\x07perPage\x12/\n\x04page\x18\x02 \x01(\x0b2\x1b.google.protobuf.Int32ValueR\x04page\x12\x1d\n\npage_token\x18d \x01(\tR\tpageToken"\x8f\x01\n\x11ListLocksResponse\x121\n\x05locks\x18\x01 \x03(\x0b2\x1b.tracker.lock.v1alpha1.LockR\x05locks\x12\x1f\n\x0btotal_count\x18\x02 \x01(\rR\ntotalCount\x12&\n\x0fnext_page_token\x18d \x01(\tR\rnextPageToken2\xee\x05\n\x0bLockService\x12\x80\x01\n\nCreateLock\x12(.tracker.lock.v1alpha1.CreateLockRequest\x1a).tracker.lock.v1alpha1.CreateLockResponse"\x1d\x82\xd3\xe4\x93\x02\x17:\x01*"\x12/api/v1alpha1/lock\x12\x95\x01\n\x07GetLock\x12%.tracker.lock.v1alpha1.GetLockRequest\x1a&.tracker.lock.v1alpha1.GetLockResponse";\x82\xd3\xe4\x93\x025Z\x1a\x12\x18/api/v1alpha1/locks/{id}\x12\x17/api/v1alpha1/lock/{id}\x12\x85\x01\n\nUpdateLock\x12(.tracker.lock.v1alpha1.UpdateLockRequest\x1a).tracker.lock.v1alpha1.UpdateLockResponse""\x82\xd3\xe4\x93\x02\x1c:\x01*\x1a\x17/api/v1alpha1/lock/{id}\x12\xb8\x01\n\x06UnLock\x12$.tracker.lock.v1alpha1.UnLockRequest\x1a%.tracker.lock.v1alpha1.UnLockResponse"a\x82\xd3\xe4\x93\x02[Z\x19*\x17/api/v1alpha1/lock/{id}Z#:\x01*"\x1e/api/v1alpha1/lock/{id}/unlock\x12\x19/api/v1alpha1/unlock/{id}\x12\x80\x01\n\tListLocks\x12\'.tracker.lock.v1alpha1.ListLocksRequest\x1a(.tracker.lock.v1alpha1.ListLocksResponse" \x82\xd3\xe4\x93\x02\x1a\x12\x18/api/v1alpha1/locks/listb\x06proto3',
+    b'\n\x1eproto/lock/v1alpha1/lock.proto\x12\x15tracker.lock.v1alpha1\x1a\x1bbuf/validate/validate.proto\x1a\x1cgoogle/api/annotations.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x1egoogle/protobuf/wrappers.proto\x1a\x1eproto/options/v1/options.proto"\xd6\x01\n\x04Lock\x12\x0e\n\x02id\x18\x01 \x01(\tR\x02id\x12\x18\n\x07service\x18\x02 \x01(\tR\x07service\x12\x10\n\x03who\x18\x03 \x01(\tR\x03who\x129\n\ncreated_at\x18\x04 \x01(\x0b2\x1a.google.protobuf.TimestampR\tcreatedAt\x12 \n\x0benvironment\x18\x05 \x01(\tR\x0benvironment\x12\x1a\n\x08resource\x18\x06 \x01(\tR\x08resource\x12\x19\n\x08event_id\x18\x07 \x01(\tR\x07eventId"\xd0\x01\n\x11CreateLockRequest\x12%\n\x07service\x18\x02 \x01(\tR\x07serviceB\x0b\xbaH\x08\xc8\x01\x01r\x03\x18\xc8\x01\x12\x1a\n\x03who\x18\x03 \x01(\tR\x03whoB\x08\xbaH\x05r\x03\x18\xc8\x01\x12*\n\x0benvironment\x18\x04 \x01(\tR\x0benvironmentB\x08\xbaH\x05r\x03\x18\xc8\x01\x12$\n\x08resource\x18\x05 \x01(\tR\x08resourceB\x08\xbaH\x05r\x03\x18\xc8\x01\x12&\n\x08event_id\x18\x06 \x01(\tR\x07eventIdB\x0b\xbaH\x08\xd8\x01\x01r\x03\xb0\x01\x01"E\n\x12CreateLockResponse\x12/\n\x04lock\x18\x01 \x01(\x0b2\x1b.tracker.lock.v1alpha1.LockR\x04lock"-\n\x0eGetLockRequest\x12\x1b\n\x02id\x18\x01 \x01(\tR\x02idB\x0b\xbaH\x08\xc8\x01\x01r\x03\xb0\x01\x01"B\n\x0fGetLockResponse\x12/\n\x04lock\x18\x01 \x01(\x0b2\x1b.tracker.lock.v1alpha1.LockR\x04lock"\xea\x01\n\x11UpdateLockRequest\x12\x1b\n\x02id\x18\x01 \x01(\tR\x02idB\x0b\xbaH\x08\xc8\x01\x01r\x03\xb0\x01\x01\x12"\n\x07service\x18\x02 \x01(\tR\x07serviceB\x08\xbaH\x05r\x03\x18\xc8\x01\x12\x1a\n\x03who\x18\x03 \x01(\tR\x03whoB\x08\xbaH\x05r\x03\x18\xc8\x01\x12*\n\x0benvironment\x18\x04 \x01(\tR\x0benvironmentB\x08\xbaH\x05r\x03\x18\xc8\x01\x12$\n\x08resource\x18\x05 \x01(\tR\x08resourceB\x08\xbaH\x05r\x03\x18\xc8\x01\x12&\n\x08event_id\x18\x06 \x01(\tR\x07eventIdB\x0b\xbaH\x08\xd8\x01\x01r\x03\xb0\x01\x01"E\n\x12UpdateLockResponse\x12/\n\x04lock\x18\x01 \x01(\x0b2\x1b.tracker.lock.v1alpha1.LockR\x04lock",\n\rUnLockRequest\x12\x1b\n\x02id\x18\x01 \x01(\tR\x02idB\x0b\xbaH\x08\xc8\x01\x01r\x03\xb0\x01\x01"P\n\x0eUnLockResponse\x12\x18\n\x07message\x18\x01 \x01(\tR\x07message\x12\x0e\n\x02id\x18\x02 \x01(\tR\x02id\x12\x14\n\x05count\x18\n \x01(\x03R\x05count"\xbc\x01\n\x10ListLocksRequest\x12A\n\x08per_page\x18\x01 \x01(\x0b2\x1c.google.protobuf.UInt32ValueR\x07perPageB\x08\xbaH\x05*\x03\x18\xe8\x07\x12<\n\x04page\x18\x02 \x01(\x0b2\x1b.google.protobuf.Int32ValueR\x04pageB\x0b\xbaH\x08\x1a\x06\x18\xc0\x84=(\x00\x12\'\n\npage_token\x18d \x01(\tR\tpageTokenB\x08\xbaH\x05r\x03\x18\x80 "\x8f\x01\n\x11ListLocksResponse\x121\n\x05locks\x18\x01 \x03(\x0b2\x1b.tracker.lock.v1alpha1.LockR\x05locks\x12\x1f\n\x0btotal_count\x18\x02 \x01(\rR\ntotalCount\x12&\n\x0fnext_page_token\x18d \x01(\tR\rnextPageToken2\xa4\x08\n\x0bLockService\x12\xd8\x01\n\nCreateLock\x12(.tracker.lock.v1alpha1.CreateLockRequest\x1a).tracker.lock.v1alpha1.CreateLockResponse"u\xaa\xbb\x18T\x08\x06\x12\tLOCK_HELD\x1aEAnother lock holds the service in this environment for this resource.\x82\xd3\xe4\x93\x02\x17:\x01*"\x12/api/v1alpha1/lock\x12\xc1\x01\n\x07GetLock\x12%.tracker.lock.v1alpha1.GetLockRequest\x1a&.tracker.lock.v1alpha1.GetLockResponse"g\xaa\xbb\x18(\x08\x05\x12\x0eLOCK_NOT_FOUND\x1a\x14No lock has this id.\x82\xd3\xe4\x93\x025Z\x1a\x12\x18/api/v1alpha1/locks/{id}\x12\x17/api/v1alpha1/lock/{id}\x12\x8a\x02\n\nUpdateLock\x12(.tracker.lock.v1alpha1.UpdateLockRequest\x1a).tracker.lock.v1alpha1.UpdateLockResponse"\xa6\x01\xaa\xbb\x18(\x08\x05\x12\x0eLOCK_NOT_FOUND\x1a\x14No lock has this id.\xaa\xbb\x18T\x08\x06\x12\tLOCK_HELD\x1aEAnother lock holds the service in this environment for this resource.\x82\xd3\xe4\x93\x02\x1c:\x01*\x1a\x17/api/v1alpha1/lock/{id}\x12\xe5\x01\n\x06UnLock\x12$.tracker.lock.v1alpha1.UnLockRequest\x1a%.tracker.lock.v1alpha1.UnLockResponse"\x8d\x01\xaa\xbb\x18(\x08\x05\x12\x0eLOCK_NOT_FOUND\x1a\x14No lock has this id.\x82\xd3\xe4\x93\x02[Z\x19*\x17/api/v1alpha1/lock/{id}Z#:\x01*"\x1e/api/v1alpha1/lock/{id}/unlock\x12\x19/api/v1alpha1/unlock/{id}\x12\x80\x01\n\tListLocks\x12\'.tracker.lock.v1alpha1.ListLocksRequest\x1a(.tracker.lock.v1alpha1.ListLocksResponse" \x82\xd3\xe4\x93\x02\x1a\x12\x18/api/v1alpha1/locks/listb\x06proto3',
     [
+        validate_pb.desc(),
         annotations_pb.desc(),
         timestamp_pb.desc(),
         wrappers_pb.desc(),
+        options_pb.desc(),
     ],
     {
         "Lock": Lock,

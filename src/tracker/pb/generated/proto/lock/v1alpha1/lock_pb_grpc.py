@@ -22,27 +22,56 @@ if TYPE_CHECKING:
 
 
 class LockServiceService:
+    """
+    Lets deployments and operations exclude each other.
+
+    At any moment at most one lock holds a service in an environment for a resource. Environments are
+    compared without regard to case, and `dev`, `int`, `preprod` and `prod` mean `development`,
+    `integration`, `preproduction` and `production`; a lock without a resource is one for `deployment`.
+    """
     async def create_lock(self, request: CreateLockRequest, context: aio.ServicerContext) -> CreateLockResponse:
+        """
+        Takes a lock.
+
+        Where it is held, the answer is ALREADY_EXISTS, and the error names the holder.
+        """
         context.set_code(StatusCode.UNIMPLEMENTED)
         context.set_details("Method not implemented!")
         raise NotImplementedError("Method not implemented!")
 
     async def get_lock(self, request: GetLockRequest, context: aio.ServicerContext) -> GetLockResponse:
+        """
+        Returns one lock.
+        """
         context.set_code(StatusCode.UNIMPLEMENTED)
         context.set_details("Method not implemented!")
         raise NotImplementedError("Method not implemented!")
 
     async def update_lock(self, request: UpdateLockRequest, context: aio.ServicerContext) -> UpdateLockResponse:
+        """
+        Changes a lock: the fields that are given and not empty.
+
+        A service, environment and resource that another lock holds are refused with ALREADY_EXISTS.
+        """
         context.set_code(StatusCode.UNIMPLEMENTED)
         context.set_details("Method not implemented!")
         raise NotImplementedError("Method not implemented!")
 
     async def un_lock(self, request: UnLockRequest, context: aio.ServicerContext) -> UnLockResponse:
+        """
+        Releases a lock.
+
+        Use `DELETE /api/v1alpha1/lock/{id}` or `POST /api/v1alpha1/lock/{id}/unlock`; the GET stays for older
+        clients.
+        """
         context.set_code(StatusCode.UNIMPLEMENTED)
         context.set_details("Method not implemented!")
         raise NotImplementedError("Method not implemented!")
 
     async def list_locks(self, request: ListLocksRequest, context: aio.ServicerContext) -> ListLocksResponse:
+        """
+        Lists the locks that are held, newest first.
+        """
         context.set_code(StatusCode.UNIMPLEMENTED)
         context.set_details("Method not implemented!")
         raise NotImplementedError("Method not implemented!")
@@ -84,6 +113,13 @@ class LockServiceService:
 
 
 class LockServiceClient:
+    """
+    Lets deployments and operations exclude each other.
+
+    At any moment at most one lock holds a service in an environment for a resource. Environments are
+    compared without regard to case, and `dev`, `int`, `preprod` and `prod` mean `development`,
+    `integration`, `preproduction` and `production`; a lock without a resource is one for `deployment`.
+    """
     def __init__(self, channel: aio.Channel) -> None:
         self._create_lock = channel.unary_unary(
             "/tracker.lock.v1alpha1.LockService/CreateLock",
@@ -121,6 +157,11 @@ class LockServiceClient:
         wait_for_ready: bool | None = None,
         compression: Compression | None = None,
     ) -> aio.UnaryUnaryCall[CreateLockRequest, CreateLockResponse]:
+        """
+        Takes a lock.
+
+        Where it is held, the answer is ALREADY_EXISTS, and the error names the holder.
+        """
         return self._create_lock(request, timeout=timeout, metadata=metadata, credentials=credentials, wait_for_ready=wait_for_ready, compression=compression)
 
     def get_lock(
@@ -133,6 +174,9 @@ class LockServiceClient:
         wait_for_ready: bool | None = None,
         compression: Compression | None = None,
     ) -> aio.UnaryUnaryCall[GetLockRequest, GetLockResponse]:
+        """
+        Returns one lock.
+        """
         return self._get_lock(request, timeout=timeout, metadata=metadata, credentials=credentials, wait_for_ready=wait_for_ready, compression=compression)
 
     def update_lock(
@@ -145,6 +189,11 @@ class LockServiceClient:
         wait_for_ready: bool | None = None,
         compression: Compression | None = None,
     ) -> aio.UnaryUnaryCall[UpdateLockRequest, UpdateLockResponse]:
+        """
+        Changes a lock: the fields that are given and not empty.
+
+        A service, environment and resource that another lock holds are refused with ALREADY_EXISTS.
+        """
         return self._update_lock(request, timeout=timeout, metadata=metadata, credentials=credentials, wait_for_ready=wait_for_ready, compression=compression)
 
     def un_lock(
@@ -157,6 +206,12 @@ class LockServiceClient:
         wait_for_ready: bool | None = None,
         compression: Compression | None = None,
     ) -> aio.UnaryUnaryCall[UnLockRequest, UnLockResponse]:
+        """
+        Releases a lock.
+
+        Use `DELETE /api/v1alpha1/lock/{id}` or `POST /api/v1alpha1/lock/{id}/unlock`; the GET stays for older
+        clients.
+        """
         return self._un_lock(request, timeout=timeout, metadata=metadata, credentials=credentials, wait_for_ready=wait_for_ready, compression=compression)
 
     def list_locks(
@@ -169,31 +224,63 @@ class LockServiceClient:
         wait_for_ready: bool | None = None,
         compression: Compression | None = None,
     ) -> aio.UnaryUnaryCall[ListLocksRequest, ListLocksResponse]:
+        """
+        Lists the locks that are held, newest first.
+        """
         return self._list_locks(request, timeout=timeout, metadata=metadata, credentials=credentials, wait_for_ready=wait_for_ready, compression=compression)
 
 
 class LockServiceServiceSync:
+    """
+    Lets deployments and operations exclude each other.
+
+    At any moment at most one lock holds a service in an environment for a resource. Environments are
+    compared without regard to case, and `dev`, `int`, `preprod` and `prod` mean `development`,
+    `integration`, `preproduction` and `production`; a lock without a resource is one for `deployment`.
+    """
     def create_lock(self, request: CreateLockRequest, context: ServicerContext) -> CreateLockResponse:
+        """
+        Takes a lock.
+
+        Where it is held, the answer is ALREADY_EXISTS, and the error names the holder.
+        """
         context.set_code(StatusCode.UNIMPLEMENTED)
         context.set_details("Method not implemented!")
         raise NotImplementedError("Method not implemented!")
 
     def get_lock(self, request: GetLockRequest, context: ServicerContext) -> GetLockResponse:
+        """
+        Returns one lock.
+        """
         context.set_code(StatusCode.UNIMPLEMENTED)
         context.set_details("Method not implemented!")
         raise NotImplementedError("Method not implemented!")
 
     def update_lock(self, request: UpdateLockRequest, context: ServicerContext) -> UpdateLockResponse:
+        """
+        Changes a lock: the fields that are given and not empty.
+
+        A service, environment and resource that another lock holds are refused with ALREADY_EXISTS.
+        """
         context.set_code(StatusCode.UNIMPLEMENTED)
         context.set_details("Method not implemented!")
         raise NotImplementedError("Method not implemented!")
 
     def un_lock(self, request: UnLockRequest, context: ServicerContext) -> UnLockResponse:
+        """
+        Releases a lock.
+
+        Use `DELETE /api/v1alpha1/lock/{id}` or `POST /api/v1alpha1/lock/{id}/unlock`; the GET stays for older
+        clients.
+        """
         context.set_code(StatusCode.UNIMPLEMENTED)
         context.set_details("Method not implemented!")
         raise NotImplementedError("Method not implemented!")
 
     def list_locks(self, request: ListLocksRequest, context: ServicerContext) -> ListLocksResponse:
+        """
+        Lists the locks that are held, newest first.
+        """
         context.set_code(StatusCode.UNIMPLEMENTED)
         context.set_details("Method not implemented!")
         raise NotImplementedError("Method not implemented!")
@@ -235,6 +322,13 @@ class LockServiceServiceSync:
 
 
 class LockServiceClientSync:
+    """
+    Lets deployments and operations exclude each other.
+
+    At any moment at most one lock holds a service in an environment for a resource. Environments are
+    compared without regard to case, and `dev`, `int`, `preprod` and `prod` mean `development`,
+    `integration`, `preproduction` and `production`; a lock without a resource is one for `deployment`.
+    """
     def __init__(self, channel: Channel) -> None:
         self._create_lock = channel.unary_unary(
             "/tracker.lock.v1alpha1.LockService/CreateLock",
@@ -272,6 +366,11 @@ class LockServiceClientSync:
         wait_for_ready: bool | None = None,
         compression: Compression | None = None,
     ) -> CreateLockResponse:
+        """
+        Takes a lock.
+
+        Where it is held, the answer is ALREADY_EXISTS, and the error names the holder.
+        """
         return self._create_lock(request, timeout=timeout, metadata=metadata, credentials=credentials, wait_for_ready=wait_for_ready, compression=compression)
 
     def get_lock(
@@ -284,6 +383,9 @@ class LockServiceClientSync:
         wait_for_ready: bool | None = None,
         compression: Compression | None = None,
     ) -> GetLockResponse:
+        """
+        Returns one lock.
+        """
         return self._get_lock(request, timeout=timeout, metadata=metadata, credentials=credentials, wait_for_ready=wait_for_ready, compression=compression)
 
     def update_lock(
@@ -296,6 +398,11 @@ class LockServiceClientSync:
         wait_for_ready: bool | None = None,
         compression: Compression | None = None,
     ) -> UpdateLockResponse:
+        """
+        Changes a lock: the fields that are given and not empty.
+
+        A service, environment and resource that another lock holds are refused with ALREADY_EXISTS.
+        """
         return self._update_lock(request, timeout=timeout, metadata=metadata, credentials=credentials, wait_for_ready=wait_for_ready, compression=compression)
 
     def un_lock(
@@ -308,6 +415,12 @@ class LockServiceClientSync:
         wait_for_ready: bool | None = None,
         compression: Compression | None = None,
     ) -> UnLockResponse:
+        """
+        Releases a lock.
+
+        Use `DELETE /api/v1alpha1/lock/{id}` or `POST /api/v1alpha1/lock/{id}/unlock`; the GET stays for older
+        clients.
+        """
         return self._un_lock(request, timeout=timeout, metadata=metadata, credentials=credentials, wait_for_ready=wait_for_ready, compression=compression)
 
     def list_locks(
@@ -320,4 +433,7 @@ class LockServiceClientSync:
         wait_for_ready: bool | None = None,
         compression: Compression | None = None,
     ) -> ListLocksResponse:
+        """
+        Lists the locks that are held, newest first.
+        """
         return self._list_locks(request, timeout=timeout, metadata=metadata, credentials=credentials, wait_for_ready=wait_for_ready, compression=compression)

@@ -9,16 +9,68 @@
 
 from __future__ import annotations
 
-from typing import Final, TYPE_CHECKING
+from typing import Final, Literal, TYPE_CHECKING, TypeAlias
 
-from protobuf import Extension
+from protobuf import Extension, Message
 from protobuf._codegen import file_desc
 from protobuf.wkt.google.protobuf import descriptor_pb
-from protobuf.wkt.google.protobuf.descriptor_pb import MethodOptions
+from protobuf.wkt.google.protobuf.descriptor_pb import FieldOptions, MethodOptions
+
+from ....google.rpc import code_pb
 
 if TYPE_CHECKING:
     from protobuf import DescFile
 
+    from ....google.rpc.code_pb import Code
+
+
+_FailureFields: TypeAlias = Literal["code", "reason", "when"]
+
+class Failure(Message[_FailureFields]):
+    """
+    An error that a method may answer beside those that any method may.
+
+    ```proto
+    message tracker.options.v1.Failure
+    ```
+
+    Attributes:
+        code:
+            Code of the error; decides the status on either wire.
+
+            ```proto
+            google.rpc.Code code = 1;
+            ```
+        reason:
+            Word that programs can rely on, in `google.rpc.ErrorInfo.reason`.
+
+            ```proto
+            string reason = 2;
+            ```
+        when:
+            When it happens.
+
+            ```proto
+            string when = 3;
+            ```
+    """
+
+    __slots__ = ("code", "reason", "when")
+
+    if TYPE_CHECKING:
+
+        def __init__(
+            self,
+            *,
+            code: Code | None = None,
+            reason: str = "",
+            when: str = "",
+        ) -> None:
+            pass
+
+        code: Code
+        reason: str
+        when: str
 
 ext_success_status: Final[Extension[MethodOptions, int]] = Extension()
 """
@@ -29,14 +81,36 @@ extend google.protobuf.MethodOptions { optional uint32 success_status = 50100 [j
 ```
 """
 
+ext_failures: Final[Extension[MethodOptions, list[Failure]]] = Extension()
+"""
+Errors of this method.
+
+```proto
+extend google.protobuf.MethodOptions { repeated tracker.options.v1.Failure failures = 50101 [json_name = "[tracker.options.v1.failures]"] }
+```
+"""
+
+ext_formats: Final[Extension[FieldOptions, list[str]]] = Extension()
+"""
+Formats of a text, any of them, as JSON Schema names them. They document what the service checks.
+
+```proto
+extend google.protobuf.FieldOptions { repeated string formats = 50100 [json_name = "[tracker.options.v1.formats]"] }
+```
+"""
+
 
 _DESC = file_desc(
-    b'\n\x1eproto/options/v1/options.proto\x12\x12tracker.options.v1\x1a google/protobuf/descriptor.proto:G\n\x0esuccess_status\x18\xb4\x87\x03 \x01(\r\x12\x1e.google.protobuf.MethodOptionsR\rsuccessStatusb\x06proto3',
+    b'\n\x1eproto/options/v1/options.proto\x12\x12tracker.options.v1\x1a google/protobuf/descriptor.proto\x1a\x15google/rpc/code.proto"[\n\x07Failure\x12$\n\x04code\x18\x01 \x01(\x0e2\x10.google.rpc.CodeR\x04code\x12\x16\n\x06reason\x18\x02 \x01(\tR\x06reason\x12\x12\n\x04when\x18\x03 \x01(\tR\x04when:G\n\x0esuccess_status\x18\xb4\x87\x03 \x01(\r\x12\x1e.google.protobuf.MethodOptionsR\rsuccessStatus:Y\n\x08failures\x18\xb5\x87\x03 \x03(\x0b2\x1b.tracker.options.v1.Failure\x12\x1e.google.protobuf.MethodOptionsR\x08failures:9\n\x07formats\x18\xb4\x87\x03 \x03(\t\x12\x1d.google.protobuf.FieldOptionsR\x07formatsb\x06proto3',
     [
         descriptor_pb.desc(),
+        code_pb.desc(),
     ],
     {
+        "Failure": Failure,
         "success_status": ext_success_status,
+        "failures": ext_failures,
+        "formats": ext_formats,
     },
 )
 

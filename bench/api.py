@@ -1,0 +1,212 @@
+"""Throughput and latency of the API, beside a handler that does nothing and the store's bare commit rate.
+
+Fills a store, starts a server on it, and loads it from this process, on the loopback interface only:
+
+    python -m bench.api [--events 100000] [--seconds 3]
+
+Each figure stands beside its ratio to the no-op of the same wire and number of connections (`/livez`
+over REST, `grpc.health.v1.Health/Check` over gRPC). The load needs a core of its own: `load` is the
+share of a core that it used, and where that is near 100 %, the load and not the server is the limit.
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import itertools
+import json
+import os
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+import urllib.request
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import apsw
+import psutil
+import uvloop
+from bench.events import fill
+from bench.load import GrpcConnection, RestConnection, free_ports, http_request, run
+from protobuf import message_from_json_value
+from protobuf.wkt import UInt32Value
+
+from tracker.pb import event_pb, lock_pb
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable
+
+    from bench.load import Connection, Result
+
+    Script = Callable[[Connection], Awaitable[None]]
+
+CONNECTIONS = (1, 16)
+_READY_WITHIN = 30
+"""Seconds in which a server must be ready."""
+
+EVENTS = "/tracker.event.v1alpha1.EventService/"
+LOCKS = "/tracker.lock.v1alpha1.LockService/"
+BODY: dict[str, Any] = {
+    "title": "Deployment of payments",
+    "attributes": {
+        "message": "version 1.42.0 by the pipeline",
+        "source": "bench",
+        "type": "deployment",
+        "priority": "P3",
+        "service": "payments",
+        "status": "success",
+        "environment": "production",
+        "owner": "ana",
+    },
+    "links": {"pullRequestLink": "https://git.example/pull/1"},
+}
+
+
+def rest_scripts(event_id: str, source: str) -> dict[str, Script]:
+    """Return what one connection does over REST, by what it measures."""
+    service = itertools.count()
+    create = http_request("POST", "/api/v1alpha1/event", json.dumps(BODY).encode())
+
+    def once(request: bytes) -> Script:
+        async def script(connection: Connection) -> None:
+            await connection.send(request)
+
+        return script
+
+    async def lock_and_unlock(connection: Connection) -> None:
+        body = json.dumps({"service": f"bench-{next(service)}", "who": "bench"}).encode()
+        lock = json.loads(await connection.send(http_request("POST", "/api/v1alpha1/lock", body)))["lock"]
+        await connection.send(http_request("GET", f"/api/v1alpha1/unlock/{lock['id']}"))
+
+    return {
+        "no-op": once(http_request("GET", "/livez")),
+        "create": once(create),
+        "get": once(http_request("GET", f"/api/v1alpha1/event/{event_id}")),
+        "list of 100": once(http_request("GET", "/api/v1alpha1/events/list?perPage=100")),
+        "search, 1 found": once(http_request("GET", f"/api/v1alpha1/events/search?source={source}")),
+        "lock + unlock": lock_and_unlock,
+    }
+
+
+def grpc_scripts(event_id: str, source: str) -> dict[str, Script]:
+    """Return what one connection does over gRPC, by what it measures."""
+    service = itertools.count()
+    create = message_from_json_value(event_pb.CreateEventRequest, BODY).to_binary()
+
+    def once(method: str, message: bytes) -> Script:
+        async def script(connection: Connection) -> None:
+            await connection.send((method, message))
+
+        return script
+
+    async def lock_and_unlock(connection: Connection) -> None:
+        message = lock_pb.CreateLockRequest(service=f"bench-{next(service)}", who="bench").to_binary()
+        answer = lock_pb.CreateLockResponse.from_binary(
+            await connection.send((LOCKS + "CreateLock", message))
+        )
+        assert answer.lock is not None
+        await connection.send((LOCKS + "UnLock", lock_pb.UnLockRequest(id=answer.lock.id).to_binary()))
+
+    page = event_pb.ListEventsRequest(per_page=UInt32Value(value=100)).to_binary()
+    return {
+        "no-op": once("/grpc.health.v1.Health/Check", b""),
+        "create": once(EVENTS + "CreateEvent", create),
+        "get": once(EVENTS + "GetEvent", event_pb.GetEventRequest(id=event_id).to_binary()),
+        "list of 100": once(EVENTS + "ListEvents", page),
+        "search, 1 found": once(
+            EVENTS + "SearchEvents", event_pb.SearchEventsRequest(source=source).to_binary()
+        ),
+        "lock + unlock": lock_and_unlock,
+    }
+
+
+def bare_commit_rate(folder: Path, seconds: float) -> float:
+    """Return how many one-row transactions a second the disk makes durable, one after another."""
+    connection = apsw.Connection(str(folder / "bare.db"))
+    connection.execute("PRAGMA journal_mode=WAL; PRAGMA synchronous=FULL; CREATE TABLE t(v TEXT)")
+    row = json.dumps(BODY)
+    commits, begun = 0, time.perf_counter()
+    while time.perf_counter() - begun < seconds:
+        connection.execute("INSERT INTO t VALUES (?)", (row,))
+        commits += 1
+    elapsed = time.perf_counter() - begun
+    connection.close()
+    return commits / elapsed
+
+
+def start_server(database: Path, ports: list[int]) -> tuple[subprocess.Popen[bytes], float]:
+    """Start a server and wait until it is ready; return it and the seconds that took."""
+    names = ("GRPC_PORT", "HTTP_PORT", "METRICS_PORT")
+    env = os.environ | dict(zip(names, map(str, ports), strict=True))
+    env |= {"HOST": "127.0.0.1", "DATABASE_PATH": str(database)}
+    begun = time.perf_counter()
+    server = subprocess.Popen([sys.executable, "-m", "tracker", "serv"], env=env, stdout=subprocess.DEVNULL)
+    while time.perf_counter() - begun < _READY_WITHIN:
+        try:
+            with urllib.request.urlopen(f"http://127.0.0.1:{ports[1]}/readyz", timeout=1):
+                return server, time.perf_counter() - begun
+        except OSError:
+            time.sleep(0.01)
+    server.kill()
+    raise SystemExit("the server did not become ready")
+
+
+async def measure(ports: list[int], event_id: str, source: str, seconds: float, commits: float) -> None:
+    """Run every script over both wires and print the figures."""
+
+    async def rest() -> Connection:
+        return await RestConnection.open("127.0.0.1", ports[1])
+
+    async def grpc() -> Connection:
+        return GrpcConnection(f"127.0.0.1:{ports[0]}")
+
+    wires: list[tuple[str, Any, dict[str, Script]]] = [
+        ("REST", rest, rest_scripts(event_id, source)),
+        ("gRPC", grpc, grpc_scripts(event_id, source)),
+    ]
+    print(
+        f"{'':22}{'conns':>6}{'per s':>9}{'p50 ms':>9}{'p99 ms':>9}{'/no-op':>8}{'/commits':>10}{'load':>7}"
+    )
+    for (wire, connect, scripts), connections in itertools.product(wires, CONNECTIONS):
+        noop: Result | None = None
+        for name, script in scripts.items():
+            result = await run(connect, script, connections=connections, seconds=seconds)
+            noop = noop or result
+            print(
+                f"{wire + ' ' + name:22}{connections:6}{result.rate:9.0f}{result.p50 * 1e3:9.2f}"
+                f"{result.p99 * 1e3:9.2f}{result.rate / noop.rate:8.2f}{result.rate / commits:10.2f}"
+                f"{result.cpu:7.0%}",
+                flush=True,
+            )
+
+
+def main() -> None:
+    """Measure and print."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
+    parser.add_argument("--events", type=int, default=100_000, help="events in the store beforehand")
+    parser.add_argument("--seconds", type=float, default=3.0, help="length of each measurement")
+    options = parser.parse_args()
+    with tempfile.TemporaryDirectory(dir=Path.cwd()) as folder:
+        commits = bare_commit_rate(Path(folder), options.seconds)
+        print(f"bare commits of one row: {commits:.0f} a second")
+        database = Path(folder, "tracker.db")
+        event_id, source, filled = asyncio.run(fill(database, options.events))
+        print(f"filled with {options.events} events: {options.events / filled:.0f} a second")
+        ports = free_ports(3)
+        server, ready = start_server(database, ports)
+        try:
+            memory = psutil.Process(server.pid).memory_info().rss / 2**20
+            print(f"from start to ready: {ready:.2f} s; memory at rest: {memory:.0f} MiB")
+            with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+                runner.run(measure(ports, event_id, source, options.seconds, commits))
+            memory = psutil.Process(server.pid).memory_info().rss / 2**20
+            print(f"memory after the load: {memory:.0f} MiB")
+        finally:
+            server.send_signal(signal.SIGTERM)
+            server.wait(40)
+
+
+if __name__ == "__main__":
+    main()

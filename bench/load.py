@@ -1,0 +1,160 @@
+"""Closed-loop load: a number of connections, each with one request under way at a time."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import socket
+import time
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Protocol
+
+import grpc.aio
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable
+
+
+@dataclass(frozen=True, slots=True)
+class Result:
+    """What one run measured: answers a second, and seconds from request to answer."""
+
+    rate: float
+    p50: float
+    p99: float
+    cpu: float
+    """Share of one core that the load itself used; near 1, the load is the bottleneck."""
+
+
+class Connection(Protocol):
+    """One connection to a server."""
+
+    async def send(self, request: object) -> bytes:
+        """Send a request and return the body of the answer; fail unless it is a success."""
+
+    async def close(self) -> None:
+        """Close the connection."""
+
+
+async def run(
+    connect: Callable[[], Awaitable[Connection]],
+    script: Callable[[Connection], Awaitable[None]],
+    *,
+    connections: int,
+    seconds: float,
+) -> Result:
+    """Repeat `script` on each connection for a time; a tenth of it first, unmeasured, to warm up."""
+    opened = [await connect() for _ in range(connections)]
+    try:
+        await asyncio.gather(*(_repeat(script, c, seconds / 10) for c in opened))
+        cpu, begun = time.process_time(), time.perf_counter()
+        runs = await asyncio.gather(*(_repeat(script, c, seconds) for c in opened))
+        elapsed, cpu = time.perf_counter() - begun, time.process_time() - cpu
+    finally:
+        for connection in opened:
+            await connection.close()
+    latencies = sorted(latency for latencies in runs for latency in latencies)
+    return Result(
+        rate=len(latencies) / elapsed,
+        p50=latencies[len(latencies) // 2],
+        p99=latencies[int(len(latencies) * 0.99)],
+        cpu=cpu / elapsed,
+    )
+
+
+async def _repeat(
+    script: Callable[[Connection], Awaitable[None]], connection: Connection, seconds: float
+) -> list[float]:
+    latencies: list[float] = []
+    end = time.perf_counter() + seconds
+    while (begun := time.perf_counter()) < end:
+        await script(connection)
+        latencies.append(time.perf_counter() - begun)
+    return latencies
+
+
+class RestConnection(asyncio.Protocol):
+    """One kept-alive HTTP/1.1 connection; a request is the bytes on the wire."""
+
+    def __init__(self) -> None:
+        self._transport: asyncio.Transport | None = None
+        self._received = b""
+        self._answer: asyncio.Future[bytes] | None = None
+        self.closing = False
+        """Whether the server has said that it answers no more here."""
+
+    @classmethod
+    async def open(cls, host: str, port: int) -> RestConnection:
+        _, protocol = await asyncio.get_running_loop().create_connection(cls, host, port)
+        return protocol
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        assert isinstance(transport, asyncio.Transport)
+        self._transport = transport
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        if self._answer is not None and not self._answer.done():
+            self._answer.set_exception(exc or ConnectionResetError("closed by the server"))
+
+    def data_received(self, data: bytes) -> None:
+        self._received += data
+        head, found, body = self._received.partition(b"\r\n\r\n")
+        if not found:
+            return
+        lower = head.lower()
+        at = lower.find(b"content-length:")
+        length = int(lower[at + 15 :].split(b"\r\n", 1)[0]) if at >= 0 else 0
+        if len(body) < length:
+            return
+        self._received = b""
+        self.closing = b"connection: close" in lower
+        assert self._answer is not None
+        if head[9:10] != b"2":
+            self._answer.set_exception(RuntimeError((head + body).decode()))
+        else:
+            self._answer.set_result(body)
+
+    async def send(self, request: object) -> bytes:
+        assert self._transport is not None
+        assert isinstance(request, bytes)
+        self._answer = asyncio.get_running_loop().create_future()
+        self._transport.write(request)
+        return await self._answer
+
+    async def close(self) -> None:
+        assert self._transport is not None
+        self._transport.close()
+
+
+def http_request(verb: str, path: str, body: bytes = b"") -> bytes:
+    """Return the bytes of a request."""
+    return f"{verb} {path} HTTP/1.1\r\nHost: bench\r\nContent-Length: {len(body)}\r\n\r\n".encode() + body
+
+
+class GrpcConnection:
+    """One channel with a connection of its own; a request is a full method name and a message's bytes."""
+
+    def __init__(self, target: str) -> None:
+        self._channel = grpc.aio.insecure_channel(target, options=[("grpc.use_local_subchannel_pool", 1)])
+        self._methods: dict[str, Callable[[bytes], Awaitable[bytes]]] = {}
+
+    async def send(self, request: object) -> bytes:
+        assert isinstance(request, tuple)
+        method, message = request
+        call = self._methods.get(method)
+        if call is None:
+            unary: grpc.aio.UnaryUnaryMultiCallable[bytes, bytes] = self._channel.unary_unary(method)
+            call = self._methods[method] = unary
+        return await call(message)
+
+    async def close(self) -> None:
+        await self._channel.close()
+
+
+def free_ports(number: int) -> list[int]:
+    """Return ports of the loopback interface that are free at the moment."""
+    with contextlib.ExitStack() as opened:
+        sockets = [opened.enter_context(socket.socket()) for _ in range(number)]
+        for listener in sockets:
+            listener.bind(("127.0.0.1", 0))
+        return [listener.getsockname()[1] for listener in sockets]
