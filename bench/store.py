@@ -1,0 +1,123 @@
+"""How fast the embedded store is, beside what its disk can do.
+
+    python -m bench.store [--events 100000] [--seconds 2]
+
+Each figure stands beside its ratio to the bare commit rate: one row a commit, synced, and nothing else.
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import subprocess
+import sys
+import tempfile
+import time
+from itertools import count
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import uuid_utils
+import uvloop
+from bench.api import bare_commit_rate
+from bench.events import believable, fill
+from bench.store_at_rest import Silent
+
+from tracker.domain.events import EventFilter, EventId
+from tracker.domain.times import timestamp
+from tracker.pb import event_pb, lock_pb
+from tracker.stores.base import Slice
+from tracker.stores.sqlite import SqliteStore
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable
+
+_NEW_EVENTS = 50_000
+
+
+class Meter:
+    """Runs calls for a while and prints how many there were and how long they took."""
+
+    def __init__(self, seconds: float, bare: float) -> None:
+        self._seconds = seconds
+        self._bare = bare
+
+    async def run(self, name: str, call: Callable[[], Awaitable[object]], *, callers: int = 1) -> None:
+        """Repeat one call from a number of callers at once."""
+        took: list[float] = []
+        end = time.perf_counter() + self._seconds
+
+        async def repeat() -> None:
+            while (began := time.perf_counter()) < end:
+                await call()
+                took.append(time.perf_counter() - began)
+
+        await asyncio.gather(*(repeat() for _ in range(callers)))
+        took.sort()
+        rate = len(took) / self._seconds
+        p50, p99 = (took[int(len(took) * share)] * 1e3 for share in (0.5, 0.99))
+        print(
+            f"{name:34}{callers:4} callers{rate:10,.0f}/s{rate / self._bare:8.2f} x bare"
+            f"   p50{p50:8.3f} ms   p99{p99:8.3f} ms"
+        )
+
+
+async def _measure(database: Path, meter: Meter, known: str, needle: str) -> None:
+    store = SqliteStore(database, Silent())
+    await store.open()
+    behind = (await store.events.find(EventFilter(), Slice(100))).next
+    new_events = believable(_NEW_EVENTS)
+    numbers = count()
+
+    async def create() -> None:
+        event = next(new_events)
+        await store.events.create(event, None)
+
+    async def lock_and_unlock() -> None:
+        lock = lock_pb.Lock(
+            id=str(uuid_utils.uuid7()),
+            service=f"service-{next(numbers)}",
+            environment="production",
+            who="bo",
+            created_at=timestamp(0),
+        )
+        await store.locks.acquire(lock, None)
+        await store.locks.release(lock.id, lambda _: event_pb.ChangelogEntry())
+
+    pages = {
+        "page of 100": (EventFilter(), Slice(100)),
+        "page of 100 behind a cursor": (EventFilter(), Slice(100, after=behind)),
+        "page of 100 of one service": (EventFilter(service="service-7"), Slice(100)),
+        "page of 100 of one status": (EventFilter(statuses=(event_pb.Status.failure,)), Slice(100)),
+        "search that finds one": (EventFilter(source=needle), Slice(10_000)),
+    }
+    await meter.run("get", lambda: store.events.get(EventId(known)))
+    for name, (where, part) in pages.items():
+        await meter.run(name, lambda where=where, part=part: store.events.find(where, part))  # type: ignore[misc] # the defaults bind the loop's values
+    for callers in (1, 16, 64):
+        await meter.run("create", create, callers=callers)
+    for callers in (1, 16):
+        await meter.run("lock and unlock", lock_and_unlock, callers=callers)
+    await store.close()
+
+
+def main() -> None:
+    """Fill a store, then measure."""
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("--events", type=int, default=100_000)
+    parser.add_argument("--seconds", type=float, default=2.0)
+    options = parser.parse_args()
+    with tempfile.TemporaryDirectory() as folder:
+        database = Path(folder) / "tracker.db"
+        known, needle, seconds = uvloop.run(fill(database, options.events))
+        bare = bare_commit_rate(Path(folder), options.seconds)
+        print(f"filled with {options.events:,} events at {options.events / seconds:,.0f}/s")
+        subprocess.run([sys.executable, "-m", "bench.store_at_rest", database], check=True)
+        print(f"bare commits of one row: {bare:,.0f}/s")
+        uvloop.run(_measure(database, Meter(options.seconds, bare), known, needle))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,199 @@
+"""Copies of a store, made while its server runs, and put back while it doesn't."""
+
+from __future__ import annotations
+
+import os
+import time
+from contextlib import closing, contextmanager, suppress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import apsw
+
+from tracker.stores.base import StoreOpenError
+from tracker.stores.sqlite import migrations
+from tracker.stores.sqlite.connections import connect
+from tracker.stores.sqlite.file_lock import FileLock
+from tracker.stores.sqlite.opening import sync_directory
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+_STEP_PAGES = 4_096
+_BUSY_MS = 5_000
+_LOGS = ("-wal", "-shm")
+
+
+class BackupError(Exception):
+    """A backup can't be made or put back; the message says why and what to do about it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Copied:
+    """A copy of a store that was made and checked: its size, how many events are in it.
+
+    `kept` is what stood in its place before, moved aside.
+    """
+
+    bytes: int
+    events: int
+    kept: Path | None = None
+
+
+def backup(source: Path, target: Path, progress: Callable[[int, int], None] | None = None) -> Copied:
+    """Write a consistent copy of a store to `target`, whether or not a server runs on it.
+
+    The copy is the state at one moment: every change answered before the call is in it. The server goes on
+    undisturbed, and the copy is checked whole before it gets its name. `progress` is told the bytes copied
+    and the bytes in all.
+
+    Raises:
+        BackupError: There is no sound store at `source`, or `target` exists or can't be written.
+    """
+    if target.exists():
+        raise BackupError(f"{target} exists; choose another name")
+    with _temporary(target) as temporary:
+        size, events = _copy(source, temporary, progress)
+        _name(temporary, target)
+    return Copied(size, events)
+
+
+def restore(source: Path, target: Path, *, force: bool = False) -> Copied:
+    """Put a backup in the place of a store on which no server runs.
+
+    What stands there is kept beside it, under a name ending in `.before-restore-<time>`; without `force`
+    it isn't touched.
+
+    Raises:
+        BackupError: `source` is no sound backup, a server runs on `target`, or `target` exists.
+    """
+    target = target.resolve()
+    lock = FileLock(target)
+    try:
+        target.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        lock.acquire()
+    except StoreOpenError as error:
+        raise BackupError(f"can't restore to {target}: {error}") from None
+    except OSError as error:
+        raise BackupError(f"can't restore to {target}: {error.strerror}") from error
+    try:
+        if target.exists() and not force:
+            raise BackupError(f"{target} exists; with force it is moved aside and kept")
+        with _temporary(target) as temporary:
+            size, events = _copy(source, temporary, None)
+            kept = _set_aside(target)
+            temporary.replace(target)
+            sync_directory(target.parent)
+    finally:
+        lock.release()
+    return Copied(size, events, kept)
+
+
+def _copy(source: Path, target: Path, progress: Callable[[int, int], None] | None) -> tuple[int, int]:
+    """Copy a store as it is at this moment and prove the copy sound; return its size and number of events."""
+    source = source.resolve()
+    if not source.is_file():
+        raise BackupError(f"there is no file {source}")
+    with _explained(source), closing(connect(source)) as origin:
+        # Otherwise closing the last connection would checkpoint: the file may belong to a server.
+        origin.config(apsw.SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 1)
+        origin.set_busy_timeout(_BUSY_MS)
+        migrations.require_ours(origin)
+        if origin.pragma("application_id") != migrations.APPLICATION_ID:
+            raise StoreOpenError("it is empty")
+        _copy_pages(origin, target, progress)
+        with closing(connect(target)) as copy:
+            problem = copy.pragma("integrity_check", 1)
+            if problem != "ok":
+                raise apsw.CorruptError(str(problem))
+            events = int(copy.execute("SELECT count(*) FROM events").get)
+    return _sync(target), events
+
+
+def _copy_pages(origin: apsw.Connection, target: Path, progress: Callable[[int, int], None] | None) -> None:
+    """Copy a database page by page as it is at this moment.
+
+    The read transaction keeps the moment: without it, every commit of the server would start the copy over.
+    """
+    origin.execute("BEGIN; SELECT count(*) FROM sqlite_schema").fetchall()
+    page_size = origin.pragma("page_size")
+    with closing(apsw.Connection(str(target))) as copy:
+        copy.pragma("synchronous", "off")  # synced as a whole when it is complete
+        with copy.backup("main", origin, "main") as pages:
+            while not pages.done:
+                pages.step(_STEP_PAGES)
+                if progress is not None:
+                    progress((pages.page_count - pages.remaining) * page_size, pages.page_count * page_size)
+        copy.pragma("journal_mode", "delete")  # one file, without a log beside it
+    origin.execute("ROLLBACK")
+
+
+@contextmanager
+def _explained(path: Path) -> Iterator[None]:
+    """Turn what is wrong with a file into a BackupError that names it."""
+    try:
+        yield
+    except StoreOpenError as error:
+        raise BackupError(f"{path} is not usable: {error}") from None
+    except apsw.NotADBError:
+        raise BackupError(f"{path} is not a database file") from None
+    except apsw.CorruptError as error:
+        raise BackupError(f"{path} is damaged: {error}") from error
+    except apsw.Error as error:
+        raise BackupError(f"{path} can't be read: {error}") from error
+
+
+@contextmanager
+def _temporary(target: Path) -> Iterator[Path]:
+    """Give the name of a file beside `target` that is gone at the end."""
+    temporary = target.with_name(f".{target.name}.partial-{os.getpid()}")
+    try:
+        os.close(os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600))
+        yield temporary
+    except OSError as error:
+        raise BackupError(f"can't write {target}: {error.strerror}") from error
+    finally:
+        for suffix in ("", "-journal", *_LOGS):
+            Path(f"{temporary}{suffix}").unlink(missing_ok=True)
+
+
+def _name(temporary: Path, target: Path) -> None:
+    """Give a complete copy its name, unless another file has taken it meanwhile."""
+    try:
+        os.link(temporary, target)
+    except FileExistsError:
+        raise BackupError(f"{target} exists; choose another name") from None
+    except PermissionError:  # a file system without hard links, as memory sticks have
+        temporary.rename(target)
+    sync_directory(target.parent)
+
+
+def _sync(path: Path) -> int:
+    descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+    try:
+        os.fsync(descriptor)
+        return os.fstat(descriptor).st_size
+    finally:
+        os.close(descriptor)
+
+
+def _set_aside(target: Path) -> Path | None:
+    """Keep what stands at `target` under another name too, and let no log of it stay behind.
+
+    A log left there would be replayed onto the file that comes. It is folded into its own file first; of a
+    file too damaged for that, it is kept beside it.
+    """
+    if not target.exists():
+        for suffix in _LOGS:
+            Path(f"{target}{suffix}").unlink(missing_ok=True)
+        return None
+    with suppress(apsw.Error), closing(connect(target)) as connection:
+        connection.wal_checkpoint(mode=apsw.SQLITE_CHECKPOINT_TRUNCATE)
+    kept = target.with_name(f"{target.name}.before-restore-{time.strftime('%Y%m%dT%H%M%SZ', time.gmtime())}")
+    os.link(target, kept)
+    for suffix in _LOGS:
+        with suppress(FileNotFoundError):
+            Path(f"{target}{suffix}").rename(f"{kept}{suffix}")
+    sync_directory(target.parent)
+    return kept

@@ -1,0 +1,98 @@
+"""Catalog entries in SQLite."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from tracker.pb import catalog_pb
+from tracker.stores.sqlite.connections import snapshot
+from tracker.stores.sqlite.documents import parse
+from tracker.stores.sqlite.parts import found, rows_to_read
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    import apsw
+
+    from tracker.stores.base import Found, Slice
+    from tracker.stores.sqlite.reader import Reader
+    from tracker.stores.sqlite.writer import Writer
+
+_SELECT = "SELECT name, CAST(document AS BLOB) FROM catalog"
+
+
+class SqliteCatalog:
+    """The `CatalogStore` in SQLite."""
+
+    def __init__(self, writer: Writer, reader: Reader) -> None:
+        self._writer = writer
+        self._reader = reader
+
+    async def upsert(
+        self, name: str, change: Callable[[catalog_pb.Catalog | None], catalog_pb.Catalog]
+    ) -> catalog_pb.Catalog:
+        """Store an entry, new or changed."""
+
+        def step(db: apsw.Connection) -> catalog_pb.Catalog:
+            entry = change(_select(db, name))
+            db.execute(
+                "INSERT INTO catalog (name, document) VALUES (?, ?)"
+                " ON CONFLICT (name) DO UPDATE SET document = excluded.document",
+                (name, entry.to_json()),
+            )
+            return entry
+
+        return await self._writer.change(step)
+
+    async def modify(
+        self, name: str, change: Callable[[catalog_pb.Catalog], catalog_pb.Catalog]
+    ) -> catalog_pb.Catalog | None:
+        """Replace an entry."""
+
+        def step(db: apsw.Connection) -> catalog_pb.Catalog | None:
+            stored = _select(db, name)
+            if stored is None:
+                return None
+            entry = change(stored)
+            db.execute("UPDATE catalog SET document = ? WHERE name = ?", (entry.to_json(), name))
+            return entry
+
+        return await self._writer.change(step)
+
+    async def get(self, name: str) -> catalog_pb.Catalog | None:
+        """Return one entry."""
+        return await self._reader.read(lambda db: _select(db, name))
+
+    async def delete(self, name: str) -> bool:
+        """Delete one entry."""
+
+        def step(db: apsw.Connection) -> bool:
+            db.execute("DELETE FROM catalog WHERE name = ?", (name,))
+            return db.changes() > 0
+
+        return await self._writer.change(step)
+
+    async def find(self, part: Slice) -> Found[catalog_pb.Catalog]:
+        """Return a part of the entries, by name."""
+        where, after = ("", ()) if part.after is None else ("WHERE name > ?", part.after)
+
+        def query(db: apsw.Connection) -> Found[catalog_pb.Catalog]:
+            with snapshot(db):
+                rows = db.execute(
+                    f"{_SELECT} {where} ORDER BY name LIMIT ? OFFSET ?",
+                    (*after, rows_to_read(part), part.offset),
+                )
+                entries = [parse(catalog_pb.Catalog, *row) for row in rows]
+                return found(
+                    entries,
+                    part,
+                    lambda entry: (entry.name,),
+                    lambda: int(db.execute("SELECT count(*) FROM catalog").get),
+                )
+
+        return await self._reader.read(query)
+
+
+def _select(db: apsw.Connection, name: str) -> catalog_pb.Catalog | None:
+    row = db.execute(f"{_SELECT} WHERE name = ?", (name,)).fetchone()
+    return None if row is None else parse(catalog_pb.Catalog, *row)

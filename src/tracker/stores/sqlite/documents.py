@@ -1,0 +1,42 @@
+"""A record's document: the ProtoJSON of its message."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, TypeVar
+
+from tracker.errors import Code, TrackerError
+
+if TYPE_CHECKING:
+    from protobuf import Message
+
+M = TypeVar("M", bound="Message")
+
+
+def parse(kind: type[M], name: str, document: bytes) -> M:
+    """Return the message in a stored document.
+
+    What a newer Tracker wrote and this one doesn't know is passed over, so that going back a version leaves
+    the store readable. That is the second try: the library then drops enum numbers without a name too.
+
+    Args:
+        kind: The message.
+        name: The id or name of the record.
+        document: The ProtoJSON, as bytes: text would have to be proven UTF-8 before the record can be named.
+
+    Raises:
+        TrackerError: DATA_LOSS; the document can't be read.
+    """
+    try:
+        return kind.from_json(document)
+    except (ValueError, TypeError):
+        pass
+    try:
+        return kind.from_json(document, ignore_unknown_fields=True)
+    except (ValueError, TypeError) as error:
+        noun = kind.desc().name.lower()
+        raise TrackerError(
+            Code.DATA_LOSS,
+            f"the stored {noun} {name} can't be read: {error}",
+            "STORE_CORRUPT",
+            metadata={noun: name},
+        ) from error

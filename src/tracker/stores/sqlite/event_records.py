@@ -1,0 +1,158 @@
+"""Events in the database: what the stores do with them inside a transaction."""
+
+from __future__ import annotations
+
+from collections import Counter
+from typing import TYPE_CHECKING
+
+import apsw
+
+from tracker.domain.events import EventFilter, EventId, event_end, event_time
+from tracker.pb import event_pb
+from tracker.stores.base import MonthCount, SlackIdTakenError
+from tracker.stores.sqlite.documents import parse
+from tracker.stores.sqlite.filters import branches
+from tracker.stores.sqlite.parts import rows_to_read
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from tracker.domain.events import EventKey
+    from tracker.domain.paging import Cursor
+    from tracker.stores.base import Slice
+    from tracker.stores.sqlite.filters import Branch
+
+_COLUMNS = "slack_id, time, end_time, type, priority, status, environment, impact, service, source, document"
+_PLACES = "?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?"
+_SELECT = "SELECT id, CAST(document AS BLOB)"
+_MONTH = "strftime('%Y-%m', time / 1000000 - (time % 1000000 < 0), 'unixepoch')"
+
+
+def select(db: apsw.Connection, key: EventKey) -> event_pb.Event | None:
+    """Return the event of a key, or None."""
+    column = "id" if isinstance(key, EventId) else "slack_id"
+    row = db.execute(f"{_SELECT} FROM events WHERE {column} = ?", (key.value,)).fetchone()
+    return None if row is None else parse(event_pb.Event, *row)
+
+
+def select_part(db: apsw.Connection, where: EventFilter, part: Slice) -> list[event_pb.Event]:
+    """Return the matching events of a part, newest first, and the one behind it."""
+    events: list[event_pb.Event] = []
+    wanted = rows_to_read(part)
+    skip = part.offset
+    for every in branches(where):
+        branch = every if part.after is None else every.behind(part.after)
+        rows = db.execute(
+            f"{_SELECT} {branch.clauses} ORDER BY time DESC, id DESC LIMIT ? OFFSET ?",
+            (*branch.bindings, wanted - len(events) if wanted >= 0 else wanted, skip),
+        )
+        events += [parse(event_pb.Event, *row) for row in rows]
+        if len(events) == wanted:
+            break
+        if skip:
+            skip = 0 if events else max(0, skip - _count_branch(db, branch))
+    return events
+
+
+def cursor(event: event_pb.Event) -> Cursor:
+    """Return where an event stands in a list of events."""
+    return (event_time(event), event_id(event))
+
+
+def count(db: apsw.Connection, where: EventFilter) -> int:
+    """Count the matching events."""
+    if where == EventFilter():
+        return int(db.execute("SELECT value FROM state WHERE name = 'events'").get)
+    return sum(_count_branch(db, branch) for branch in branches(where))
+
+
+def count_by_month(db: apsw.Connection, where: EventFilter, *, by_service: bool) -> Sequence[MonthCount]:
+    """Count the matching events by month and, if asked, by service."""
+    service = "service" if by_service else "''"
+    counts: Counter[tuple[str, str]] = Counter()
+    for branch in branches(where):
+        sql = f"SELECT {_MONTH}, {service}, count(*) {branch.clauses} GROUP BY 1, 2"
+        for month, name, number in db.execute(sql, branch.bindings):
+            counts[month, name] += number
+    return [
+        MonthCount(int(month[:4]), int(month[5:]), name, number)
+        for (month, name), number in sorted(counts.items())
+    ]
+
+
+def insert(db: apsw.Connection, event: event_pb.Event) -> None:
+    """Store a new event.
+
+    Raises:
+        SlackIdTakenError: Another event has its Slack id.
+    """
+    try:
+        db.execute(
+            f"INSERT INTO events (id, {_COLUMNS}) VALUES (?, {_PLACES})",  # noqa: S608 - our own columns
+            (event_id(event), *_row(event)),
+        )
+    except apsw.ConstraintError as error:
+        raise _taken(db, event, error) from error
+
+
+def update(db: apsw.Connection, event: event_pb.Event) -> None:
+    """Replace the stored event that has this one's id.
+
+    Raises:
+        SlackIdTakenError: Another event has its Slack id.
+    """
+    try:
+        db.execute(
+            f"UPDATE events SET ({_COLUMNS}) = ({_PLACES}) WHERE id = ?",  # noqa: S608 - our own columns
+            (*_row(event), event_id(event)),
+        )
+    except apsw.ConstraintError as error:
+        raise _taken(db, event, error) from error
+
+
+def append_entry(db: apsw.Connection, of_event: str, entry: event_pb.ChangelogEntry) -> None:
+    """Append an entry to the changelog of an event, where there is such an event."""
+    event = select(db, EventId(of_event))
+    if event is not None:
+        event.changelog.append(entry)
+        db.execute("UPDATE events SET document = ? WHERE id = ?", (event.to_json(), of_event))
+
+
+def delete(db: apsw.Connection, event: event_pb.Event) -> None:
+    """Delete a stored event."""
+    db.execute("DELETE FROM events WHERE id = ?", (event_id(event),))
+
+
+def event_id(event: event_pb.Event) -> str:
+    """Return an event's id."""
+    return event.metadata.id if event.metadata is not None else ""
+
+
+def _count_branch(db: apsw.Connection, branch: Branch) -> int:
+    return int(db.execute(f"SELECT count(*) {branch.clauses}", branch.bindings).get)
+
+
+def _row(event: event_pb.Event) -> tuple[int | str | None, ...]:
+    """Return what the columns hold of an event."""
+    attributes = event.attributes or event_pb.EventAttributes()
+    return (
+        event.metadata.slack_id or None if event.metadata is not None else None,
+        event_time(event),
+        event_end(event),
+        int(attributes.type),
+        int(attributes.priority),
+        int(attributes.status),
+        int(attributes.environment),
+        int(attributes.impact),
+        attributes.service,
+        attributes.source,
+        event.to_json(),
+    )
+
+
+def _taken(db: apsw.Connection, event: event_pb.Event, error: apsw.ConstraintError) -> Exception:
+    """Return what a broken constraint means: a Slack id of another event, or a defect."""
+    holder = db.execute(
+        "SELECT id FROM events WHERE slack_id = ? AND id <> ?", (_row(event)[0], event_id(event))
+    ).fetchone()
+    return error if holder is None else SlackIdTakenError(holder[0])

@@ -1,0 +1,103 @@
+"""Events in SQLite."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from tracker.stores.sqlite import event_records, lock_records
+from tracker.stores.sqlite.connections import snapshot
+from tracker.stores.sqlite.parts import found
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    import apsw
+
+    from tracker.domain.events import EventFilter, EventKey
+    from tracker.pb import event_pb, lock_pb
+    from tracker.stores.base import EventChange, Found, MonthCount, Slice
+    from tracker.stores.sqlite.reader import Reader
+    from tracker.stores.sqlite.writer import Writer
+
+
+class SqliteEvents:
+    """The `EventStore` in SQLite."""
+
+    def __init__(self, writer: Writer, reader: Reader) -> None:
+        self._writer = writer
+        self._reader = reader
+
+    async def create(self, event: event_pb.Event, lock: lock_pb.Lock | None) -> None:
+        """Store a new event and take its lock."""
+
+        def step(db: apsw.Connection) -> None:
+            if lock is not None:
+                lock_records.insert(db, lock)
+            event_records.insert(db, event)
+
+        await self._writer.change(step)
+
+    async def get(self, key: EventKey) -> event_pb.Event | None:
+        """Return one event."""
+        return await self._reader.read(lambda db: event_records.select(db, key))
+
+    async def modify(
+        self,
+        key: EventKey,
+        change: Callable[[event_pb.Event, Sequence[lock_pb.Lock]], EventChange],
+    ) -> event_pb.Event | None:
+        """Replace one event, with what follows for its locks."""
+
+        def step(db: apsw.Connection) -> event_pb.Event | None:
+            stored = event_records.select(db, key)
+            if stored is None:
+                return None
+            changed = change(stored, lock_records.select_of_event(db, event_records.event_id(stored)))
+            for lock_id in changed.release:
+                lock_records.delete(db, lock_id)
+            if changed.acquire is not None:
+                lock_records.insert(db, changed.acquire)
+            event_records.update(db, changed.event)
+            return changed.event
+
+        return await self._writer.change(step)
+
+    async def delete(self, key: EventKey) -> event_pb.Event | None:
+        """Delete one event and its locks."""
+
+        def step(db: apsw.Connection) -> event_pb.Event | None:
+            stored = event_records.select(db, key)
+            if stored is not None:
+                event_records.delete(db, stored)
+                lock_records.delete_of_event(db, event_records.event_id(stored))
+            return stored
+
+        return await self._writer.change(step)
+
+    async def find(self, where: EventFilter, part: Slice) -> Found[event_pb.Event]:
+        """Return a part of the matching events, newest first."""
+
+        def query(db: apsw.Connection) -> Found[event_pb.Event]:
+            with snapshot(db):
+                events = event_records.select_part(db, where, part)
+                return found(events, part, event_records.cursor, lambda: event_records.count(db, where))
+
+        return await self._reader.read(query)
+
+    async def count(self, where: EventFilter) -> int:
+        """Count the matching events."""
+
+        def query(db: apsw.Connection) -> int:
+            with snapshot(db):
+                return event_records.count(db, where)
+
+        return await self._reader.read(query)
+
+    async def count_by_month(self, where: EventFilter, *, by_service: bool) -> Sequence[MonthCount]:
+        """Count the matching events by month."""
+
+        def query(db: apsw.Connection) -> Sequence[MonthCount]:
+            with snapshot(db):
+                return event_records.count_by_month(db, where, by_service=by_service)
+
+        return await self._reader.read(query)

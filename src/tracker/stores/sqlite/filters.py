@@ -1,0 +1,86 @@
+"""Which events a filter takes, as SQL that names the index to walk.
+
+The indexes are named because the planner, which has no statistics here, takes a filter by status for as
+selective as one by service. The most selective column that a filter asks for decides.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from tracker.domain.events import EventFilter
+    from tracker.domain.paging import Cursor
+
+EVERYTHING = "events_by_time"
+"""The index with all events in their order."""
+
+Binding = int | str
+
+
+@dataclass(frozen=True, slots=True)
+class Branch:
+    """A part of the events that match: those of one range of one index.
+
+    The branches of a filter don't meet, and all events of one are newer than all of the next.
+    """
+
+    index: str
+    conditions: tuple[str, ...]
+    bindings: tuple[Binding, ...]
+
+    @property
+    def clauses(self) -> str:
+        """The FROM and WHERE clauses."""
+        where = f" WHERE {' AND '.join(self.conditions)}" if self.conditions else ""
+        return f"FROM events INDEXED BY {self.index}{where}"
+
+    def behind(self, cursor: Cursor) -> Branch:
+        """Return the branch without the events up to and with the one that the cursor names."""
+        return Branch(self.index, (*self.conditions, "(time, id) < (?, ?)"), (*self.bindings, *cursor))
+
+
+def branches(where: EventFilter) -> Sequence[Branch]:
+    """Return the branches of a filter."""
+    conditions: list[str] = []
+    bindings: list[Binding] = []
+
+    def ask(condition: str, *values: Binding) -> None:
+        conditions.append(condition)
+        bindings.extend(values)
+
+    index = EVERYTHING
+    for column, text, own in (
+        ("source", where.source, "events_by_source"),
+        ("service", where.service, "events_by_service"),
+        ("slack_id", where.slack_id, "events_by_slack_id"),
+    ):
+        if text:
+            index = own
+            ask(f"{column} = ?", text)
+    for column, numbers in (
+        ("type", where.types),
+        ("priority", where.priorities),
+        ("status", where.statuses),
+        ("environment", where.environments),
+    ):
+        if numbers:
+            ask(f"{column} IN ({', '.join('?' * len(numbers))})", *map(int, numbers))
+    if where.impact is not None:
+        ask("impact = ?", int(where.impact))
+    if where.until is not None:
+        ask("time < ?", where.until)
+    if where.since is None:
+        return [Branch(index, tuple(conditions), tuple(bindings))]
+    began = Branch(index, (*conditions, "time >= ?"), (*bindings, where.since))
+    if not where.overlapping:
+        return [began]
+    lasted = Branch(
+        "events_by_end",
+        (*conditions, "time < ?", "end_time >= ?"),
+        (*bindings, where.since, where.since),
+    )
+    return [began, lasted]

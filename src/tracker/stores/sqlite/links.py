@@ -1,0 +1,73 @@
+"""Links of the start page in SQLite."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from tracker.pb import link_pb
+from tracker.stores.sqlite.documents import parse
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    import apsw
+
+    from tracker.stores.sqlite.reader import Reader
+    from tracker.stores.sqlite.writer import Writer
+
+_SELECT = "SELECT id, CAST(document AS BLOB) FROM links"
+
+
+class SqliteLinks:
+    """The `LinkStore` in SQLite."""
+
+    def __init__(self, writer: Writer, reader: Reader) -> None:
+        self._writer = writer
+        self._reader = reader
+
+    async def create(self, link: link_pb.Link) -> None:
+        """Store a new link."""
+
+        def step(db: apsw.Connection) -> None:
+            db.execute(
+                'INSERT INTO links (id, "group", name, document) VALUES (?, ?, ?, ?)',
+                (link.id, link.group, link.name, link.to_json()),
+            )
+
+        await self._writer.change(step)
+
+    async def modify(
+        self, link_id: str, change: Callable[[link_pb.Link], link_pb.Link]
+    ) -> link_pb.Link | None:
+        """Replace one link."""
+
+        def step(db: apsw.Connection) -> link_pb.Link | None:
+            row = db.execute(f"{_SELECT} WHERE id = ?", (link_id,)).fetchone()
+            if row is None:
+                return None
+            link = change(parse(link_pb.Link, *row))
+            db.execute(
+                'UPDATE links SET "group" = ?, name = ?, document = ? WHERE id = ?',
+                (link.group, link.name, link.to_json(), link_id),
+            )
+            return link
+
+        return await self._writer.change(step)
+
+    async def delete(self, link_id: str) -> bool:
+        """Delete one link."""
+
+        def step(db: apsw.Connection) -> bool:
+            db.execute("DELETE FROM links WHERE id = ?", (link_id,))
+            return db.changes() > 0
+
+        return await self._writer.change(step)
+
+    async def find(self) -> Sequence[link_pb.Link]:
+        """Return all links, by group, name and id."""
+
+        def query(db: apsw.Connection) -> Sequence[link_pb.Link]:
+            rows = db.execute(f'{_SELECT} ORDER BY "group", name, id')
+            return [parse(link_pb.Link, *row) for row in rows]
+
+        return await self._reader.read(query)

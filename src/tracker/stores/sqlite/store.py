@@ -1,0 +1,59 @@
+"""The store in one SQLite file."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from tracker.stores.sqlite.catalog import SqliteCatalog
+from tracker.stores.sqlite.connections import open_for_reading, open_for_writing
+from tracker.stores.sqlite.events import SqliteEvents
+from tracker.stores.sqlite.file_lock import FileLock
+from tracker.stores.sqlite.links import SqliteLinks
+from tracker.stores.sqlite.locks import SqliteLocks
+from tracker.stores.sqlite.opening import open_database
+from tracker.stores.sqlite.reader import Reader
+from tracker.stores.sqlite.writer import Writer
+
+if TYPE_CHECKING:
+    import apsw
+
+    from tracker.stores.base import CatalogStore, EventStore, LinkStore, LockStore, StoreObserver
+
+
+class SqliteStore:
+    """The `Store` in one SQLite file, for one process at a time."""
+
+    def __init__(self, path: Path | str, observer: StoreObserver) -> None:
+        # Whatever name it is reached by, the file has one lock.
+        self._path = Path(path).resolve()
+        self._lock = FileLock(self._path)
+        self._writer = Writer(partial(open_for_writing, self._path), observer)
+        self._reader = Reader(partial(open_for_reading, self._path))
+        self.events: EventStore = SqliteEvents(self._writer, self._reader)
+        self.catalog: CatalogStore = SqliteCatalog(self._writer, self._reader)
+        self.locks: LockStore = SqliteLocks(self._writer, self._reader)
+        self.links: LinkStore = SqliteLinks(self._writer, self._reader)
+
+    async def open(self) -> None:
+        """Take the file for this process, make or upgrade it, check it."""
+        self._writer.start(await asyncio.to_thread(open_database, self._path, self._lock))
+        self._reader.start()
+
+    async def check(self) -> None:
+        """Prove that a change can be made durable now, by making one."""
+        now = time.time_ns() // 1_000
+
+        def step(db: apsw.Connection) -> None:
+            db.execute("UPDATE state SET value = ? WHERE name = 'checked'", (now,))
+
+        await self._writer.change(step)
+
+    async def close(self) -> None:
+        """Finish what is under way and close the file."""
+        await self._reader.close()
+        await self._writer.close()
+        self._lock.release()

@@ -1,0 +1,139 @@
+"""A disk that is full, read-only or broken: said plainly, survived, and over as soon as the disk is well."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import subprocess
+from typing import TYPE_CHECKING
+
+import anyio
+import pytest
+from tests.faults.forgetful import ForgetfulFileSystem
+from tests.stores.conftest import Observations
+from tests.stores.samples import an_event, new_id
+
+from tracker.domain.events import EventFilter, EventId
+from tracker.errors import Code, TrackerError
+from tracker.stores.base import Slice
+from tracker.stores.sqlite import SqliteStore
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Iterator
+    from pathlib import Path
+
+
+@pytest.fixture
+def disk(tmp_path: Path) -> Iterator[ForgetfulFileSystem]:
+    with ForgetfulFileSystem(tmp_path / "mount") as disk:
+        yield disk
+
+
+@pytest.fixture
+async def store(disk: ForgetfulFileSystem) -> AsyncIterator[SqliteStore]:
+    store = SqliteStore(disk.path / "tracker.db", Observations())
+    await store.open()
+    yield store
+    disk.heal()
+    await store.close()
+
+
+@pytest.fixture
+def small_disk(tmp_path: Path) -> Iterator[Path]:
+    path = tmp_path / "small"
+    path.mkdir()
+    mount = ["mount", "-t", "tmpfs", "-o", "size=2m", "tmpfs", str(path)]
+    if os.geteuid() != 0 or subprocess.run(mount, check=False, timeout=20).returncode != 0:
+        pytest.skip("NOT TESTED: a full tmpfs; mounting one needs root")
+    yield path
+    subprocess.run(["umount", "-l", str(path)], check=True, timeout=20)
+
+
+async def create(store: SqliteStore) -> str:
+    event_id = new_id()
+    await store.events.create(an_event("x" * 2_000, event_id=event_id), None)
+    return event_id
+
+
+async def refused(store: SqliteStore) -> TrackerError:
+    with pytest.raises(TrackerError) as refusal:
+        await create(store)
+    assert refusal.value.code == Code.UNAVAILABLE
+    with pytest.raises(TrackerError) as check:
+        await store.check()
+    assert check.value.reason == refusal.value.reason
+    return refusal.value
+
+
+async def stored(store: SqliteStore) -> set[str]:
+    found = await store.events.find(EventFilter(), Slice())
+    return {event.metadata.id for event in found.records if event.metadata is not None}
+
+
+@pytest.mark.parametrize(
+    ("call", "error", "reason"),
+    [
+        ("write", "ENOSPC", "STORE_FULL"),
+        ("write", "EDQUOT", "STORE_FULL"),
+        ("write", "EROFS", "STORE_READ_ONLY"),
+        ("write", "EIO", "STORE_UNAVAILABLE"),
+        ("fsync", "EIO", "STORE_OUTCOME_UNKNOWN"),
+    ],
+)
+async def test_a_failing_disk_is_said_reads_go_on_and_writes_resume(
+    disk: ForgetfulFileSystem, store: SqliteStore, call: str, error: str, reason: str
+) -> None:
+    before = {await create(store) for _ in range(5)}
+    disk.fail(call, error)
+    for _ in range(3):
+        assert (await refused(store)).reason == reason
+        assert await stored(store) == before
+    disk.heal()
+    after = await create(store)
+    assert await stored(store) == {*before, after}
+    await store.check()
+
+
+async def test_every_caller_of_a_failed_commit_is_told(disk: ForgetfulFileSystem, store: SqliteStore) -> None:
+    disk.fail("write", "ENOSPC")
+    results = await asyncio.gather(*(create(store) for _ in range(100)), return_exceptions=True)
+    assert {result.reason for result in results if isinstance(result, TrackerError)} == {"STORE_FULL"}
+    assert len([result for result in results if isinstance(result, TrackerError)]) == 100
+    disk.heal()
+    await asyncio.gather(*(create(store) for _ in range(100)))
+    assert len(await stored(store)) == 100
+
+
+async def test_what_a_failing_disk_let_in_is_there_after_opening_again(
+    disk: ForgetfulFileSystem, store: SqliteStore
+) -> None:
+    before = await create(store)
+    disk.fail("fsync", "EIO")
+    await refused(store)
+    disk.heal()
+    after = await create(store)
+    await store.close()
+    again = SqliteStore(disk.path / "tracker.db", Observations())
+    await again.open()
+    assert await stored(again) == {before, after}
+    await again.close()
+
+
+async def test_a_full_disk_is_said_reads_go_on_and_writes_resume(small_disk: Path) -> None:
+    store = SqliteStore(small_disk / "tracker.db", Observations())
+    await store.open()
+    written: set[str] = set()
+
+    async def fill() -> None:
+        while True:
+            written.add(await create(store))
+
+    with pytest.raises(TrackerError) as full:
+        await fill()
+    assert (full.value.code, full.value.reason) == (Code.UNAVAILABLE, "STORE_FULL")
+    assert await stored(store) == written
+    assert await store.events.get(EventId(next(iter(written)))) is not None
+    await anyio.run_process(["mount", "-o", "remount,size=8m", str(small_disk)])
+    written.add(await create(store))
+    assert await stored(store) == written
+    await store.close()
