@@ -143,10 +143,12 @@ class Pipeline:
 
 
 def _field_violation(violation: protovalidate.Violation) -> FieldViolation:
-    path = ""
+    """Name the field that breaks a rule; the id of a rule of a whole message begins with the field's path."""
     proto = violation.proto
+    path = ""
     for element in proto.field.elements if proto.field is not None else ():
         path += f".{element.field_name}" if path else element.field_name
         if element.subscript is not None:
             path += f"[{element.subscript.value}]"
-    return FieldViolation(path, proto.message)
+    path = path or proto.rule_id.rpartition(".")[0]
+    return FieldViolation(path, f"{path} is required" if proto.rule_id == "required" else proto.message)

@@ -1,0 +1,61 @@
+"""The API's documentation: the OpenAPI documents, and Swagger UI to read and try them."""
+
+from __future__ import annotations
+
+from importlib.util import find_spec
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from starlette.responses import FileResponse, RedirectResponse
+from starlette.routing import Mount, Route
+from starlette.staticfiles import StaticFiles
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from starlette.requests import Request
+    from starlette.responses import Response
+    from starlette.routing import BaseRoute
+
+_FOLDER = Path(__file__).parent
+
+_HEADERS = {
+    "Cache-Control": "no-cache",
+    "Content-Security-Policy": (
+        "default-src 'none'; script-src 'self'; style-src 'self' 'unsafe-inline'; img-src 'self' data:;"
+        " connect-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
+    ),
+    "Referrer-Policy": "no-referrer",
+    "X-Content-Type-Options": "nosniff",
+}
+
+
+def documentation() -> Sequence[BaseRoute]:
+    """Return `/docs`, `/openapi.json` (3.1), `/swagger.json` (2.0), and `/`, which leads to `/docs`."""
+    return (
+        Route("/", _lead_to_docs),
+        _file("/docs", _FOLDER / "swagger_ui" / "index.html", "text/html"),
+        _file("/docs/initializer.js", _FOLDER / "swagger_ui" / "initializer.js", "text/javascript"),
+        Mount("/docs/assets", StaticFiles(directory=_swagger_ui())),
+        _file("/openapi.json", _FOLDER / "spec" / "openapi.json", "application/json"),
+        _file("/swagger.json", _FOLDER / "spec" / "swagger.json", "application/json"),
+    )
+
+
+async def _lead_to_docs(_request: Request) -> Response:
+    return RedirectResponse("/docs")
+
+
+def _file(path: str, file: Path, media_type: str) -> Route:
+    async def answer(_request: Request) -> Response:
+        return FileResponse(file, media_type=media_type, headers=_HEADERS)
+
+    return Route(path, answer)
+
+
+def _swagger_ui() -> Path:
+    """Find the files of Swagger UI; the package that brings them is not imported, since that needs Flask."""
+    package = find_spec("flask_swagger_ui")
+    if package is None or package.origin is None:
+        raise ModuleNotFoundError("flask-swagger-ui is not installed; it brings Swagger UI")
+    return Path(package.origin).parent / "dist"

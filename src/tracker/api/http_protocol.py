@@ -1,0 +1,232 @@
+"""HTTP/1.1 connections with limits on time and size, which uvicorn's own have not."""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import dataclass
+from enum import Enum, auto
+from http import HTTPStatus
+from typing import TYPE_CHECKING
+
+import uvicorn
+from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
+
+from tracker.errors import Code, TrackerError
+
+from . import request_id
+from .error_details import http_status, json_error
+
+if TYPE_CHECKING:
+    from starlette.types import ASGIApp
+    from uvicorn._types import ASGI3Application
+    from uvicorn.protocols.http.httptools_impl import RequestResponseCycle
+    from uvicorn.server import ServerState
+
+
+@dataclass(frozen=True, slots=True)
+class HttpLimits:
+    """What one connection may take: seconds, and bytes."""
+
+    head_seconds: float = 10
+    """From the first byte of a request, or from the connection's start, to the end of its headers."""
+    body_seconds: float = 30
+    """From the end of the headers to the end of the body."""
+    idle_seconds: int = 75
+    """Between two requests on one connection."""
+    head_bytes: int = 64 * 1024
+    """The request line and all headers."""
+    message_bytes: int = 16 * 1024 * 1024
+    """One whole request as it stands on the wire, chunk sizes and trailers included.
+
+    The wire refuses bodies long before; this bounds what the parser keeps for itself.
+    """
+
+
+class HttpConfig(uvicorn.Config):
+    """uvicorn's configuration, and what our connections share beside it."""
+
+    limits: HttpLimits
+    draining = False
+    """Whether the server is about to stop: every answer then ends its connection."""
+
+    def __init__(self, app: ASGIApp, limits: HttpLimits) -> None:
+        """Serve bare HTTP/1.1: no WebSocket, no access log, no logging configuration of its own."""
+        super().__init__(
+            app,
+            http=HttpConnection,
+            ws="none",
+            lifespan="off",
+            log_config=None,
+            access_log=False,
+            proxy_headers=False,
+            server_header=False,
+            timeout_keep_alive=limits.idle_seconds,
+        )
+        self.limits = limits
+        self.connection_ended = asyncio.Event()
+
+
+class _Reading(Enum):
+    """What the connection waits for."""
+
+    NOTHING = auto()
+    HEAD = auto()
+    BODY = auto()
+
+
+class _Refused(Exception):  # noqa: N818 - tells the parser to stop, and never leaves this module
+    """The request under way goes no further."""
+
+
+class HttpConnection(HttpToolsProtocol):
+    """One connection: cut off when it is too slow or sends too much; its end cancels its calls."""
+
+    def __init__(
+        self,
+        config: HttpConfig,
+        server_state: ServerState,
+        app_state: dict[str, object],
+        _loop: asyncio.AbstractEventLoop | None = None,
+    ) -> None:
+        super().__init__(config, server_state, app_state, _loop)
+        self._http = config
+        self._limits = config.limits
+        self._reading = _Reading.HEAD
+        self._timed = _Reading.NOTHING
+        self._timer: asyncio.TimerHandle | None = None
+        self._received = 0
+        self._keep_alive = True
+        self._refusal: TrackerError | None = None
+        self._calls: set[asyncio.Task[None]] = set()
+
+    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override] # as uvicorn has it
+        """Start the clock: a connection that never sends anything is too slow as well."""
+        super().connection_made(transport)
+        self._watch()
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        """Stop the work that nobody waits for any more."""
+        super().connection_lost(exc)
+        self._reading = _Reading.NOTHING
+        self._watch()
+        for call in self._calls:
+            call.cancel()
+        self._http.connection_ended.set()
+
+    def data_received(self, data: bytes) -> None:
+        """Read on, and see to the limits."""
+        self._received += len(data)
+        super().data_received(data)
+        if self.transport.is_closing():
+            return
+        if self._reading is _Reading.HEAD and self._received > self._limits.head_bytes:
+            self._refuse(_head_too_large(self._limits))
+        elif self._received > self._limits.message_bytes:
+            self._refuse(
+                TrackerError(Code.RESOURCE_EXHAUSTED, "the request is too large", "REQUEST_TOO_LARGE")
+            )
+        else:
+            self._watch()
+
+    def on_message_begin(self) -> None:
+        """Note that a request has begun."""
+        super().on_message_begin()
+        self._reading = _Reading.HEAD
+
+    def on_headers_complete(self) -> None:
+        """Hand the request to the application.
+
+        An answer that is sent before the request is all here ends the connection, as what follows on
+        it may be the rest of the body or not.
+        """
+        if self._received > self._limits.head_bytes and self._head_size() > self._limits.head_bytes:
+            self._refusal = _head_too_large(self._limits)
+            raise _Refused
+        super().on_headers_complete()
+        self._reading = _Reading.BODY
+        self._keep_alive = self.cycle.keep_alive and not self._http.draining
+        self.cycle.keep_alive = False
+
+    def on_message_complete(self) -> None:
+        """Note that the request is all here."""
+        super().on_message_complete()
+        self.cycle.keep_alive = self._keep_alive
+        self._reading = _Reading.NOTHING
+        self._received = 0
+
+    def send_400_response(self, msg: str) -> None:
+        """Answer what the parser refuses, in the shape of all errors."""
+        self._refuse(self._refusal or TrackerError(Code.INVALID_ARGUMENT, msg, "INVALID_HTTP"))
+
+    def timeout_keep_alive_handler(self) -> None:
+        """End an idle connection; one whose client has not even read its answer at once."""
+        if self.transport.get_write_buffer_size():
+            self.transport.abort()
+        else:
+            super().timeout_keep_alive_handler()
+
+    def drain(self) -> None:
+        """Let the answer under way be the connection's last."""
+        self._keep_alive = False
+        if self.cycle is not None:
+            self.cycle.keep_alive = False
+
+    @property
+    def idle(self) -> bool:
+        """Whether no request is under way."""
+        return self._reading is not _Reading.BODY and (self.cycle is None or self.cycle.response_complete)
+
+    def _start_asgi_task(self, cycle: RequestResponseCycle, app: ASGI3Application) -> None:
+        """Run the application, and remember the task; uvicorn's own way has no hold on it."""
+        task = self.loop.create_task(cycle.run_asgi(app))
+        for tasks in (self.tasks, self._calls):
+            tasks.add(task)
+            task.add_done_callback(tasks.discard)
+
+    def _watch(self) -> None:
+        """See that the timer is the one for what the connection waits for."""
+        if self._timed is self._reading:
+            return
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
+        self._timed = self._reading
+        if self._reading is not _Reading.NOTHING:
+            head = self._reading is _Reading.HEAD
+            seconds = self._limits.head_seconds if head else self._limits.body_seconds
+            self._timer = self.loop.call_later(seconds, self._too_slow)
+
+    def _too_slow(self) -> None:
+        self._timed = _Reading.NOTHING
+        if self.flow.read_paused:
+            self._watch()  # it is this server that does not read
+            return
+        what = "headers" if self._reading is _Reading.HEAD else "body"
+        message = f"the request's {what} took too long to arrive"
+        self._refuse(TrackerError(Code.DEADLINE_EXCEEDED, message, "REQUEST_TIMEOUT"))
+
+    def _refuse(self, error: TrackerError) -> None:
+        """Answer an error and end the connection; where another answer is under way, only end it."""
+        answering = self.cycle is not None and not self.cycle.response_complete
+        if not self.pipeline and not (
+            answering and (self.cycle.response_started or not self.cycle.more_body)
+        ):
+            body = json_error(error)
+            status = HTTPStatus(http_status(error))
+            head = (
+                f"HTTP/1.1 {status} {status.phrase}\r\n"
+                "content-type: application/json\r\n"
+                f"content-length: {len(body)}\r\n"
+                f"{request_id.HEADER}: {request_id.request_id(None)}\r\n"
+                "connection: close\r\n\r\n"
+            )
+            self.transport.write(head.encode() + body)
+        self.transport.close()
+
+    def _head_size(self) -> int:
+        return len(self.url) + sum(len(name) + len(value) for name, value in self.headers)
+
+
+def _head_too_large(limits: HttpLimits) -> TrackerError:
+    message = f"the request's headers are larger than {limits.head_bytes} bytes"
+    return TrackerError(Code.RESOURCE_EXHAUSTED, message, "HEADERS_TOO_LARGE")

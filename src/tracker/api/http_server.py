@@ -1,0 +1,117 @@
+"""An HTTP server that starts, tells where it listens, and stops without cutting calls off."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from typing import TYPE_CHECKING, cast
+
+import uvicorn
+
+from .http_protocol import HttpConfig, HttpLimits
+from .listening import listen
+
+if TYPE_CHECKING:
+    import socket
+    from collections.abc import Generator
+
+    from starlette.types import ASGIApp
+
+    from .http_protocol import HttpConnection
+
+_LAST_REQUESTS = 1.0
+"""Seconds for which a stopping server still answers on connections that are open."""
+
+
+class HttpServer:
+    """Serves an ASGI application on one address."""
+
+    def __init__(self, app: ASGIApp, host: str, port: int, limits: HttpLimits | None = None) -> None:
+        """Prepare a server; port 0 stands for any that is free, host `::` for every interface."""
+        self._host = host
+        self._port = port
+        self._server = _Server(HttpConfig(app, limits or HttpLimits()))
+        self._serving: asyncio.Task[None] | None = None
+        self.bound: tuple[str, int] = (host, port)
+        """Address that the server listens on, once it has started."""
+
+    async def start(self) -> None:
+        """Listen, and return when connections are accepted.
+
+        Raises:
+            OSError: the address can't be had.
+        """
+        listener = listen(self._host, self._port)
+        self.bound = listener.getsockname()[:2]
+        self._serving = asyncio.create_task(self._server.serve([listener]))
+        started = asyncio.create_task(self._server.accepting.wait())
+        await asyncio.wait((started, self._serving), return_when=asyncio.FIRST_COMPLETED)
+        if not started.done():
+            started.cancel()
+            await self._serving
+
+    async def stop(self, grace: float) -> None:
+        """Accept no more, answer what is under way for up to `grace` seconds, then cut off the rest."""
+        if self._serving is None:
+            return
+        self._server.grace = grace
+        self._server.should_exit = True
+        await self._serving
+
+
+class _Server(uvicorn.Server):
+    """uvicorn's server, without its hold on signals and with another way to stop."""
+
+    def __init__(self, config: HttpConfig) -> None:
+        super().__init__(config)
+        self._http = config
+        self.accepting = asyncio.Event()
+        self.grace = 0.0
+
+    @contextlib.contextmanager
+    def capture_signals(self) -> Generator[None, None, None]:
+        """Leave signals to whoever runs the process."""
+        yield
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        """Start, and say so."""
+        await super().startup(sockets)
+        self.accepting.set()
+
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        """Stop: first hear clients out, then wait for what is under way.
+
+        A connection that looks idle may have a request on its way. Each open connection therefore
+        gets one more answer, marked as its last, before the idle ones are closed.
+        """
+        loop = asyncio.get_running_loop()
+        deadline = loop.time() + self.grace
+        for server in self.servers:
+            server.close()
+        for listener in sockets or []:
+            listener.close()
+        self._http.draining = True
+        for connection in self._connections():
+            connection.drain()
+        await self._wait_for_the_end(min(deadline, loop.time() + _LAST_REQUESTS))
+        for connection in self._connections():
+            if connection.idle:
+                connection.transport.close()
+        await self._wait_for_the_end(deadline)
+        for task in list(self.server_state.tasks):
+            task.cancel()
+        if self.server_state.tasks:
+            await asyncio.wait(self.server_state.tasks)
+        for connection in self._connections():
+            connection.transport.abort()
+
+    def _connections(self) -> list[HttpConnection]:
+        return cast("list[HttpConnection]", list(self.server_state.connections))
+
+    async def _wait_for_the_end(self, deadline: float) -> None:
+        """Wait until every connection has ended, up to a time of the loop's clock."""
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout_at(deadline):
+                while self.server_state.connections:
+                    self._http.connection_ended.clear()
+                    await self._http.connection_ended.wait()

@@ -1,0 +1,44 @@
+"""Sockets that servers listen on."""
+
+from __future__ import annotations
+
+import socket
+
+
+def listen(host: str, port: int) -> socket.socket:
+    """Return a socket that is bound to an address, ready to listen on.
+
+    Port 0 stands for any that is free. Host `::` is every interface, IPv6 and IPv4, or IPv4 alone
+    where there is no IPv6.
+
+    Raises:
+        OSError: the address can't be had; the message names it.
+    """
+    try:
+        return _bind(host, port)
+    except OSError as error:
+        raise OSError(error.errno, f"cannot listen on {address(host, port)}: {error.strerror}") from None
+
+
+def address(host: str, port: int) -> str:
+    """Return an address as a URL has it: `127.0.0.1:8080`, `[::]:8080`."""
+    return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
+
+
+def _bind(host: str, port: int) -> socket.socket:
+    if host == "::" and not socket.has_dualstack_ipv6():
+        host = "0.0.0.0"  # noqa: S104 - what `::` stands for where there is no IPv6
+    family, kind, _, _, where = socket.getaddrinfo(
+        host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE
+    )[0]
+    # Named as TCP, since asyncio turns Nagle's algorithm off for such sockets only.
+    listener = socket.socket(family, kind, socket.IPPROTO_TCP)
+    try:
+        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        if family == socket.AF_INET6:
+            listener.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, host != "::")
+        listener.bind(where)
+    except OSError:
+        listener.close()
+        raise
+    return listener

@@ -1,0 +1,97 @@
+"""Error answers: one shape for all, and for each method the ones that are its own."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from typing import TYPE_CHECKING
+
+from tracker.errors import DOMAIN, HTTP_STATUS, Code
+from tracker.pb import options_pb
+
+from .names import reference
+
+if TYPE_CHECKING:
+    from protobuf import DescMethod
+
+    from .rules import Schema
+
+_TYPE = "type.googleapis.com/google.rpc."
+
+ERROR: Schema = {
+    "type": "object",
+    "description": "What went wrong.",
+    "required": ["code", "message", "details"],
+    "properties": {
+        "code": {
+            "type": "integer",
+            "format": "int32",
+            "description": "Number of the error, as `google.rpc.Code` has it.",
+        },
+        "message": {"type": "string", "description": "What went wrong, in one sentence for a person."},
+        "details": {
+            "type": "array",
+            "description": "What went wrong, for a program.",
+            "items": {"anyOf": [reference("ErrorInfo"), reference("BadRequest")]},
+        },
+    },
+}
+
+ERROR_INFO: Schema = {
+    "type": "object",
+    "description": "Why; every error has one.",
+    "required": ["@type", "reason", "domain", "metadata"],
+    "properties": {
+        "@type": {"type": "string", "enum": [f"{_TYPE}ErrorInfo"]},
+        "reason": {"type": "string", "description": "Word that programs can rely on, such as `LOCK_HELD`."},
+        "domain": {"type": "string", "enum": [DOMAIN]},
+        "metadata": {
+            "type": "object",
+            "description": "More about it by name, such as the holder of a lock.",
+            "additionalProperties": {"type": "string"},
+        },
+    },
+}
+
+BAD_REQUEST: Schema = {
+    "type": "object",
+    "description": "The fields of the request that break a rule.",
+    "required": ["@type", "fieldViolations"],
+    "properties": {
+        "@type": {"type": "string", "enum": [f"{_TYPE}BadRequest"]},
+        "fieldViolations": {
+            "type": "array",
+            "items": {
+                "type": "object",
+                "required": ["field", "description"],
+                "properties": {
+                    "field": {"type": "string", "description": "Path of the field, as it was spelled."},
+                    "description": {"type": "string", "description": "What the field has to be."},
+                },
+            },
+        },
+    },
+}
+
+COMPONENTS: Schema = {"Error": ERROR, "ErrorInfo": ERROR_INFO, "BadRequest": BAD_REQUEST}
+"""The schemas of errors."""
+
+
+def error_responses(method: DescMethod) -> dict[str, Schema]:
+    """Return the error answers of a method by HTTP status."""
+    told: dict[int, list[str]] = defaultdict(list)
+    told[400].append("A field breaks a rule; the details name it.")
+    for failure in _failures(method):
+        told[HTTP_STATUS[Code(int(failure.code))]].append(f"`{failure.reason}`: {failure.when}")
+    responses = {str(status): _response(" ".join(told[status])) for status in sorted(told)}
+    return responses | {"default": _response("Any other error.")}
+
+
+def _response(text: str) -> Schema:
+    return {"description": text, "content": {"application/json": {"schema": reference("Error")}}}
+
+
+def _failures(method: DescMethod) -> list[options_pb.Failure]:
+    options = method.proto.options
+    if options is None or options_pb.ext_failures not in options:
+        return []
+    return options[options_pb.ext_failures]

@@ -1,0 +1,130 @@
+"""Operations: one for each way to reach an RPC over HTTP."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING
+
+from protobuf import message_from_json_value
+
+from tracker.api.json_answer import json_answer
+from tracker.api.path_template import parse_template
+from tracker.api.query import find_field
+from tracker.api.transcode import http_bindings
+from tracker.pb import annotations_pb
+
+from .answers import AnswerSchemas
+from .comments import description, summary
+from .errors import error_responses
+from .parameters import path_parameter, query_parameters
+from .requests import RequestSchemas
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
+    from protobuf import DescField, DescMethod
+
+    from tracker.api.json_text import JsonValue
+    from tracker.api.transcode import HttpBinding
+    from tracker.pb import http_pb
+
+    from .rules import Schema
+
+_NO_CONTENT = 204
+
+
+class Operations:
+    """Describes RPCs; `components` gathers the schemas that the operations refer to.
+
+    `examples` holds the JSON of a request and of an answer (its interesting part) by `Service/Method`.
+    """
+
+    def __init__(self, components: Schema, examples: Mapping[str, Mapping[str, JsonValue]]) -> None:
+        self._requests = RequestSchemas(components)
+        self._answers = AnswerSchemas(components)
+        self._examples = examples
+
+    def of_method(self, method: DescMethod) -> Iterator[tuple[str, str, Schema]]:
+        """Yield the path, the verb in lower case and the description of each way to reach an RPC."""
+        for number, (rule, binding) in enumerate(zip(_rules(method), http_bindings(method), strict=True), 1):
+            path = _path(rule)
+            yield path, binding.verb.lower(), self._operation(method, rule, binding, path, number)
+
+    def _operation(
+        self, method: DescMethod, rule: http_pb.HttpRule, binding: HttpBinding, path: str, number: int
+    ) -> Schema:
+        text = description(method)
+        operation: Schema = {
+            "tags": [method.parent.name],
+            "summary": summary(text),
+            "description": text,
+            "operationId": f"{method.parent.name}_{method.name}{number if number > 1 else ''}",
+        }
+        example = self._examples.get(f"{method.parent.name}/{method.name}", {})
+        sent = example.get("request")
+        variables = [variable.field_path for variable in parse_template(path).variables]
+        parameters = [path_parameter(_field(method, name)) for name in variables]
+        if rule.body != "*":
+            parameters += query_parameters(method.input, {*variables, rule.body})
+        if isinstance(sent, dict):
+            _show(parameters, sent)
+        if parameters:
+            operation["parameters"] = parameters
+        if rule.body:
+            operation["requestBody"] = self._body(method, rule, variables, sent)
+        success = self._success(method, rule, binding, example.get("answer"))
+        operation["responses"] = {str(binding.status): success} | error_responses(method)
+        return operation
+
+    def _body(
+        self, method: DescMethod, rule: http_pb.HttpRule, variables: list[str], example: JsonValue
+    ) -> Schema:
+        if rule.body != "*":
+            raise ValueError(f"{method}: a body that is one field is not described yet")
+        content: Schema = {"schema": self._requests.body(method.input, variables)}
+        if isinstance(example, dict):
+            bound = {_field(method, name).json_name for name in variables}
+            content["example"] = {name: value for name, value in example.items() if name not in bound}
+        return {"required": True, "content": {"application/json": content}}
+
+    def _success(
+        self, method: DescMethod, rule: http_pb.HttpRule, binding: HttpBinding, example: JsonValue
+    ) -> Schema:
+        if binding.status == _NO_CONTENT:
+            return {"description": "Done."}
+        shown = next((f for f in method.output.fields if f.name == rule.response_body), None)
+        schema = self._answers.message(method.output) if shown is None else self._answers.field(shown)
+        content: Schema = {"schema": schema}
+        if example is not None:
+            message = message_from_json_value(method.output.type, example)
+            content["example"] = json.loads(json_answer(message, shown))
+        return {"description": description(method.output), "content": {"application/json": content}}
+
+
+def _rules(method: DescMethod) -> list[http_pb.HttpRule]:
+    options = method.proto.options
+    if options is None or annotations_pb.ext_http not in options:
+        return []
+    rule = options[annotations_pb.ext_http]
+    return [rule, *rule.additional_bindings]
+
+
+def _path(rule: http_pb.HttpRule) -> str:
+    pattern = rule.pattern
+    if pattern is None or pattern.field == "custom":
+        raise ValueError("a verb that OpenAPI does not know")
+    return pattern.value
+
+
+def _field(method: DescMethod, path: str) -> DescField:
+    found = find_field(method.input, path)
+    if found is None:
+        raise ValueError(f"{method.input} has no field {path}")
+    return found.path[-1]
+
+
+def _show(parameters: list[Schema], example: Mapping[str, JsonValue]) -> None:
+    for parameter in parameters:
+        name = parameter["name"]
+        if isinstance(name, str) and name in example:
+            parameter["example"] = example[name]

@@ -1,0 +1,51 @@
+"""What the REST port serves beside RPCs, with errors in the one shape that RPCs answer with."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from starlette.applications import Starlette
+from starlette.exceptions import HTTPException
+from starlette.responses import Response
+
+from tracker.errors import Code, TrackerError
+
+from .error_details import http_status, internal_error, json_error
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from starlette.requests import Request
+    from starlette.routing import BaseRoute
+
+
+def make_pages(routes: Sequence[BaseRoute]) -> Starlette:
+    """Return the application of all pages; what none of them knows is 404 with the code NOT_FOUND."""
+    app = Starlette(routes=routes, exception_handlers={HTTPException: _refuse, Exception: _fail})
+    app.router.redirect_slashes = False
+    return app
+
+
+def error_response(error: TrackerError) -> Response:
+    """Return an error as a page answers it."""
+    return Response(json_error(error), http_status(error), media_type="application/json")
+
+
+def _refuse(_request: Request, exception: Exception) -> Response:
+    if not isinstance(exception, HTTPException):
+        raise TypeError(exception)
+    code, reason = _CODES.get(exception.status_code, (Code.INVALID_ARGUMENT, "INVALID_REQUEST"))
+    response = error_response(TrackerError(code, exception.detail, reason))
+    response.status_code = exception.status_code
+    response.headers.update(exception.headers or {})
+    return response
+
+
+_CODES = {
+    404: (Code.NOT_FOUND, "UNKNOWN_PATH"),
+    405: (Code.UNIMPLEMENTED, "METHOD_NOT_ALLOWED"),
+}
+
+
+def _fail(request: Request, _exception: Exception) -> Response:
+    return error_response(internal_error(request.state.request_id))

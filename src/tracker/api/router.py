@@ -1,0 +1,157 @@
+"""Finds what answers a path and a verb.
+
+Literal segments win over variables, whatever the order in which routes were added. Paths are
+case-sensitive, and one with an empty segment (a trailing slash, `//`) is unknown.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Generic, TypeVar
+from urllib.parse import unquote
+
+from tracker.errors import Code, FieldViolation, TrackerError, invalid
+
+from .path_template import ONE, REST
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+
+    from .path_template import PathTemplate, Variable
+
+T = TypeVar("T")
+
+_BROKEN_ESCAPE = re.compile(r"%(?![0-9A-Fa-f]{2})")
+_ESCAPED_SLASH = re.compile(r"(%2[Ff])")
+
+
+@dataclass(frozen=True, slots=True)
+class _Route(Generic[T]):
+    target: T
+    variables: tuple[Variable, ...]
+
+
+@dataclass(slots=True)
+class _Node(Generic[T]):
+    """What may follow one segment; `routes` are those whose path ends here, by verb of HTTP."""
+
+    literals: dict[str, _Node[T]] = field(default_factory=dict)
+    one: _Node[T] | None = None
+    rest: _Node[T] | None = None
+    routes: dict[str, _Route[T]] = field(default_factory=dict)
+
+
+class Router(Generic[T]):
+    """A table of routes, each a verb of HTTP, a path template and a target."""
+
+    def __init__(self) -> None:
+        self._roots: dict[str, _Node[T]] = {"": _Node()}
+
+    def add(self, verb: str, template: PathTemplate, target: T) -> None:
+        """Add a route.
+
+        Raises:
+            ValueError: another route has the same verb and the same path.
+        """
+        node = self._roots.setdefault(template.verb, _Node())
+        for segment in template.segments:
+            node = _child(node, segment)
+        if verb in node.routes:
+            raise ValueError(f"two routes for {verb} /{'/'.join(template.segments)}")
+        node.routes[verb] = _Route(target, template.variables)
+
+    def find(self, verb: str, path: str) -> tuple[T, tuple[str, ...]] | None:
+        """Return the target and the values of its variables, or None for an unknown path.
+
+        `path` is as the client sent it, percent-encoded. A value is decoded after the path is split,
+        so that `%2F` is a slash inside it; in a variable of several segments it stays `%2F`, as
+        `google/api/http.proto` has it. A route for GET answers HEAD.
+
+        Raises:
+            TrackerError: UNIMPLEMENTED where the path is known but not with this verb (`metadata`
+                holds those it has as `allow`); INVALID_ARGUMENT where the path is not UTF-8.
+        """
+        written = path.split("/")[1:]
+        if not written or "" in written:
+            return None
+        allowed: set[str] = set()
+        for wanted in ("HEAD", "GET") if verb == "HEAD" else (verb,):
+            for root, segments in self._readings(written):
+                decoded = [_decode(segment) for segment in segments] if "%" in path else segments
+                route = _walk(root, wanted, decoded, 0, allowed)
+                if route is not None:
+                    return route.target, tuple(_value(v, segments, decoded) for v in route.variables)
+        if not allowed:
+            return None
+        raise _wrong_verb(allowed)
+
+    def _readings(self, written: list[str]) -> Iterator[tuple[_Node[T], list[str]]]:
+        """Yield the ways to read a path: with a custom verb (`/v1/things/7:close`), then without."""
+        if len(self._roots) > 1:
+            last, _, verb = written[-1].rpartition(":")
+            root = self._roots.get(verb) if verb else None
+            if root is not None and last:
+                yield root, [*written[:-1], last]
+        yield self._roots[""], written
+
+
+def _child(node: _Node[T], segment: str) -> _Node[T]:
+    if segment == ONE:
+        node.one = node.one or _Node()
+        return node.one
+    if segment == REST:
+        node.rest = node.rest or _Node()
+        return node.rest
+    return node.literals.setdefault(unquote(segment), _Node())
+
+
+def _walk(node: _Node[T], verb: str, segments: list[str], at: int, allowed: set[str]) -> _Route[T] | None:
+    found: _Route[T] | None = None
+    if at == len(segments):
+        found = _here(node, verb, allowed)
+    else:
+        segment = segments[at]
+        literal = node.literals.get(segment)
+        if literal is not None:
+            found = _walk(literal, verb, segments, at + 1, allowed)
+        if found is None and node.one is not None:
+            found = _walk(node.one, verb, segments, at + 1, allowed)
+    if found is None and node.rest is not None:
+        found = _here(node.rest, verb, allowed)
+    return found
+
+
+def _here(node: _Node[T], verb: str, allowed: set[str]) -> _Route[T] | None:
+    allowed.update(node.routes)
+    return node.routes.get(verb)
+
+
+def _value(variable: Variable, written: list[str], decoded: list[str]) -> str:
+    if not variable.spans_segments:
+        return decoded[variable.start]
+    return "/".join(
+        "".join(part if part in ("%2F", "%2f") else _decode(part) for part in _ESCAPED_SLASH.split(segment))
+        for segment in written[variable.start : variable.end]
+    )
+
+
+def _decode(segment: str) -> str:
+    if _BROKEN_ESCAPE.search(segment):
+        raise invalid(FieldViolation("", "the path has a % that no two hexadecimal digits follow"))
+    try:
+        return unquote(segment, errors="strict")
+    except UnicodeDecodeError:
+        raise invalid(FieldViolation("", "the path is not UTF-8")) from None
+
+
+def _wrong_verb(allowed: Iterable[str]) -> TrackerError:
+    verbs = set(allowed)
+    if "GET" in verbs:
+        verbs.add("HEAD")
+    return TrackerError(
+        Code.UNIMPLEMENTED,
+        "Method Not Allowed",
+        "METHOD_NOT_ALLOWED",
+        metadata={"allow": ", ".join(sorted(verbs))},
+    )

@@ -1,0 +1,75 @@
+"""Both wires over stand-in services, each on a free port."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import grpc.aio
+import httpx2
+import pytest
+import structlog
+from tests.wires.standin import StandIn
+
+from tracker.api.grpc import GrpcLimits, GrpcServer
+from tracker.api.health import probes
+from tracker.api.http_protocol import HttpLimits
+from tracker.api.http_server import HttpServer
+from tracker.api.readiness import Readiness
+from tracker.api.rest import RestApi
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator
+
+SHORT_HTTP = HttpLimits(head_seconds=0.3, body_seconds=0.3, idle_seconds=1, message_bytes=8 * 1024 * 1024)
+SHORT_GRPC = GrpcLimits(message_seconds=0.3)
+
+
+@pytest.fixture
+def anyio_backend() -> str:
+    return "asyncio"
+
+
+@pytest.fixture
+def stand_in() -> StandIn:
+    return StandIn()
+
+
+@pytest.fixture
+def limits() -> HttpLimits:
+    return HttpLimits()
+
+
+@pytest.fixture
+async def http_server(stand_in: StandIn, limits: HttpLimits) -> AsyncIterator[HttpServer]:
+    async def check() -> None:
+        pass
+
+    log = structlog.get_logger(wrapper_class=structlog.make_filtering_bound_logger(50))
+    api = RestApi(stand_in.pipeline, pages=probes(Readiness(check)), log=log)
+    server = HttpServer(api, "127.0.0.1", 0, limits)
+    await server.start()
+    yield server
+    await server.stop(0)
+
+
+@pytest.fixture
+async def rest(http_server: HttpServer) -> AsyncIterator[httpx2.AsyncClient]:
+    host, port = http_server.bound
+    async with httpx2.AsyncClient(base_url=f"http://{host}:{port}") as client:
+        yield client
+
+
+@pytest.fixture
+async def grpc_server(stand_in: StandIn) -> AsyncIterator[GrpcServer]:
+    log = structlog.get_logger(wrapper_class=structlog.make_filtering_bound_logger(50))
+    server = GrpcServer(stand_in.pipeline, "127.0.0.1", 0, log=log, limits=SHORT_GRPC)
+    await server.start()
+    yield server
+    await server.stop(0)
+
+
+@pytest.fixture
+async def channel(grpc_server: GrpcServer) -> AsyncIterator[grpc.aio.Channel]:
+    host, port = grpc_server.bound
+    async with grpc.aio.insecure_channel(f"{host}:{port}") as channel:
+        yield channel

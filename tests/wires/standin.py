@@ -1,0 +1,123 @@
+"""Services that answer what a test wants and remember what they were asked, behind the real pipeline."""
+
+from __future__ import annotations
+
+import asyncio
+import re
+from typing import TYPE_CHECKING
+
+import structlog
+
+from tracker import pb
+from tracker.api.pipeline import Pipeline
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable
+
+    from protobuf import Message
+
+    from tracker.services.call import Call
+
+    Handler = Callable[[Message, Call], Awaitable[Message]]
+
+BOUND = 10.0
+"""Seconds that any wait in these tests may take."""
+
+
+class StandIn:
+    """Every service of the protos: each method answers an empty message unless a test says otherwise."""
+
+    def __init__(self) -> None:
+        self.asked: list[tuple[Message, Call]] = []
+        self.answers: dict[str, Handler] = {}
+        self.pipeline = Pipeline(
+            {service.type_name: _Service(self) for file in pb.FILES for service in file.services},
+            observer=_Unseen(),
+            log=structlog.get_logger(wrapper_class=structlog.make_filtering_bound_logger(50)),
+            timeout=30,
+        )
+
+    @property
+    def request(self) -> Message:
+        """The last request."""
+        return self.asked[-1][0]
+
+    @property
+    def call(self) -> Call:
+        """What the wire said of the last call."""
+        return self.asked[-1][1]
+
+    def answer(self, method: str, answer: Message | Exception) -> None:
+        """Let a method answer a message, or an error."""
+
+        async def handler(_request: Message, _call: Call) -> Message:
+            if isinstance(answer, Exception):
+                raise answer
+            return answer
+
+        self.answers[method] = handler
+
+
+class _Service:
+    def __init__(self, stand_in: StandIn) -> None:
+        self._stand_in = stand_in
+
+    def __getattr__(self, name: str) -> Handler:
+        output = _OUTPUTS[name]
+
+        async def handler(request: Message, call: Call) -> Message:
+            self._stand_in.asked.append((request, call))
+            answer = self._stand_in.answers.get(name)
+            return output() if answer is None else await answer(request, call)
+
+        return handler
+
+
+_OUTPUTS = {
+    re.sub(r"(?<=.)(?=[A-Z])", "_", method.name).lower(): method.output.type
+    for file in pb.FILES
+    for service in file.services
+    for method in service.methods
+}
+
+
+class _Unseen:
+    def call_started(self) -> None:
+        pass
+
+    def call_finished(self, method: str, wire: str, code: str, seconds: float) -> None:
+        pass
+
+
+class Held:
+    """A handler that waits until it is let go, and tells that it has begun or was cancelled."""
+
+    def __init__(self, answer: Message) -> None:
+        self._answer = answer
+        self.begun = asyncio.Event()
+        self.let_go = asyncio.Event()
+        self.cancelled = asyncio.Event()
+
+    async def __call__(self, _request: Message, _call: Call) -> Message:
+        self.begun.set()
+        try:
+            await self.let_go.wait()
+        except asyncio.CancelledError:
+            self.cancelled.set()
+            raise
+        return self._answer
+
+
+async def exchange(port: int, *parts: bytes, pause: float = 0) -> bytes:
+    """Send bytes on a new connection, and return all that comes back until its end."""
+    reader, writer = await asyncio.open_connection("127.0.0.1", port)
+    try:
+        async with asyncio.timeout(BOUND):
+            for part in parts:
+                writer.write(part)
+                await writer.drain()
+                if pause:
+                    await asyncio.sleep(pause)
+            return await reader.read()
+    finally:
+        writer.close()

@@ -1,0 +1,152 @@
+"""Every RPC of the protos over every one of its HTTP bindings."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, cast
+from urllib.parse import quote, urlencode
+
+import orjson
+import pytest
+from hypothesis import assume, given, settings
+from hypothesis import strategies as st
+from protobuf import Oneof, message_to_json_value
+from protobuf.wkt import Timestamp
+from tests.wires.messages import messages
+
+from tracker import pb
+from tracker.api.router import Router
+from tracker.api.transcode import HttpBinding, HttpInput, http_bindings
+from tracker.errors import TrackerError
+from tracker.pb import event_pb, http_pb, link_pb
+
+if TYPE_CHECKING:
+    from protobuf import DescMethod
+
+BINDINGS = [
+    (method, binding)
+    for file in pb.FILES
+    for service in file.services
+    for method in service.methods
+    for binding in http_bindings(method)
+]
+ROUTER: Router[HttpBinding] = Router()
+for _, each in BINDINGS:
+    ROUTER.add(each.verb, each.template, each)
+
+SEGMENTS = st.text(st.characters(codec="utf-8"), min_size=1, max_size=20)
+
+
+def spell(binding: HttpBinding, value: dict[str, object]) -> tuple[str, bytes, bytes]:
+    """Return the path, the query string and the body that say a message's ProtoJSON value."""
+    segments = list(binding.template.segments)
+    for variable in binding.template.variables:
+        segments[variable.start] = quote(str(value.pop(variable.field_path)), safe="")
+    path = "/" + "/".join(segments)
+    if binding.takes_body:
+        return path, b"", orjson.dumps(value)
+    texts = {
+        key: [text(i) for i in item] if isinstance(item, list) else text(item) for key, item in value.items()
+    }
+    return path, urlencode(texts, doseq=True).encode(), b""
+
+
+def text(value: object) -> str:
+    return str(value).lower() if isinstance(value, bool) else str(value)
+
+
+@pytest.mark.parametrize(
+    ("method", "binding"), BINDINGS, ids=[f"{m.name}-{b.verb}-{b.template.segments[-1]}" for m, b in BINDINGS]
+)
+@given(data=st.data())
+@settings(max_examples=50)
+def test_a_request_comes_back_from_path_query_and_body_as_it_was(
+    method: DescMethod, binding: HttpBinding, data: st.DataObject
+) -> None:
+    request = data.draw(messages(method.input, open_enums=binding.takes_body))
+    for variable in binding.template.variables:
+        setattr(request, variable.field_path, data.draw(SEGMENTS))
+    path, query, body = spell(binding, dict(cast("dict[str, object]", message_to_json_value(request))))
+    found = ROUTER.find(binding.verb, path)
+    assert found is not None
+    assume(found[0] is binding)  # an id that reads like a literal of another route is the other route
+    assert binding.decode(HttpInput(found[1], query, body)) == request
+
+
+def bind(method: DescMethod, **rule: str) -> HttpBinding:
+    path = rule.pop("path")
+    return HttpBinding(method, http_pb.HttpRule(pattern=Oneof("post", path), **rule))
+
+
+CREATE = event_pb.desc().services[0].methods[0]
+
+
+def test_a_variable_of_the_path_wins_over_the_body_and_the_query_is_ignored_beside_it() -> None:
+    (binding,) = (b for m, b in BINDINGS if m.name == "AddSlackId")
+    decoded = binding.decode(
+        HttpInput(("from-path",), b"slack_id=query", b'{"id": "body", "slackId": "body"}')
+    )
+    assert decoded == event_pb.AddSlackIdRequest(id="from-path", slack_id="body")
+
+
+def test_a_variable_may_name_a_field_of_a_message_and_span_segments() -> None:
+    binding = bind(CREATE, path="/v1/{attributes.service=teams/*/*}/{attributes.type}", body="*")
+    router = Router[HttpBinding]()
+    router.add("POST", binding.template, binding)
+    found = router.find("POST", "/v1/teams/a/b%2Fc/drift")
+    assert found is not None
+    decoded = binding.decode(HttpInput(found[1], b"", b'{"attributes": {"owner": "me", "service": "x"}}'))
+    attributes = event_pb.EventAttributes(service="teams/a/b%2Fc", type=event_pb.Type.drift, owner="me")
+    assert decoded == event_pb.CreateEventRequest(attributes=attributes)
+
+
+def test_a_body_may_be_one_field_beside_a_query_for_the_others() -> None:
+    binding = bind(CREATE, path="/v1/{title}", body="attributes")
+    query = b"slackId=s&links.ticket=T-1&title=no&attributes=no"
+    decoded = binding.decode(
+        HttpInput(("t",), query, b'{"start_date": "2026-01-31T12:00:00Z", "type": "DRIFT"}')
+    )
+    assert decoded == event_pb.CreateEventRequest(
+        title="t",
+        slack_id="s",
+        links=event_pb.EventLinks(ticket="T-1"),
+        attributes=event_pb.EventAttributes(
+            type=event_pb.Type.drift, start_date=Timestamp(seconds=1769860800)
+        ),
+    )
+
+
+def test_an_error_in_such_a_body_names_the_field_with_the_path_to_it() -> None:
+    binding = bind(CREATE, path="/v1/{title}", body="attributes")
+    request = HttpInput(("t",), b"", b'{"startDate": "tomorrow"}')
+    with pytest.raises(TrackerError) as caught:
+        binding.decode(request)
+    assert binding.respell(caught.value, request).violations[0].field == "attributes.startDate"
+
+
+def test_an_answer_may_be_one_field_of_the_message() -> None:
+    (binding,) = (b for m, b in BINDINGS if m.name == "ListLinks")
+    answer = link_pb.ListLinksResponse(links=[link_pb.Link(id="1", name="n", icon="")])
+    assert orjson.loads(binding.encode(answer)) == [
+        {"id": "1", "group": "", "name": "n", "url": "", "icon": "", "created_at": 0, "updated_at": 0}
+    ]
+    assert binding.encode(link_pb.ListLinksResponse()) == b"[]"
+
+
+@pytest.mark.parametrize(
+    "rule",
+    [
+        {"path": "/v1/{nothing}"},
+        {"path": "/v1/{attributes.nothing}"},
+        {"path": "/v1", "body": "nothing"},
+        {"path": "/v1", "response_body": "nothing"},
+        {"path": "v1"},
+    ],
+)
+def test_a_rule_that_names_what_does_not_exist_is_refused(rule: dict[str, str]) -> None:
+    with pytest.raises(ValueError, match=r"nothing|v1"):
+        bind(CREATE, **rule)
+
+
+def test_statuses_of_success_come_from_the_protos() -> None:
+    statuses = {method.name: binding.status for method, binding in BINDINGS}
+    assert (statuses["CreateLink"], statuses["DeleteLink"], statuses["GetEvent"]) == (201, 204, 200)
