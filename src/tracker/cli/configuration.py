@@ -1,0 +1,59 @@
+"""`tracker config`: the effective settings and where they come from."""
+
+from __future__ import annotations
+
+import json
+from enum import StrEnum
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from tracker.cli.settings import takes_settings
+from tracker.config import SETTINGS, Configuration, ConfigurationError, unsupported
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+
+class Output(StrEnum):
+    """How a command prints what it found."""
+
+    TEXT = "text"
+    JSON = "json"
+
+
+@takes_settings()
+def config(
+    configuration: Configuration,
+    *,
+    output: Annotated[Output, typer.Option(help="`text` is itself a configuration file.")] = Output.TEXT,
+) -> None:
+    """Print the effective settings.
+
+    Says where each comes from and masks secrets; fails where a server would not start with them.
+    """
+    if output is Output.JSON:
+        typer.echo(json.dumps(_as_json(configuration), indent=2, ensure_ascii=False))
+    else:
+        typer.echo("\n".join(_as_toml(configuration)))
+    if problems := unsupported(configuration.settings):
+        raise ConfigurationError(problems)
+
+
+def _as_json(configuration: Configuration) -> dict[str, dict[str, str | float | bool | None]]:
+    return {
+        name: {"value": configuration.shown(setting), "source": configuration.sources[name]}
+        for name, setting in SETTINGS.items()
+    }
+
+
+def _as_toml(configuration: Configuration) -> Iterator[str]:
+    lines = {name: f"{name} = {_toml(configuration.shown(setting))}" for name, setting in SETTINGS.items()}
+    width = max(map(len, lines.values()))
+    for name, line in lines.items():
+        yield f"{line:<{width}}  # {configuration.sources[name]}"
+
+
+def _toml(value: object) -> str:
+    """Return a value as TOML, which writes the numbers, switches and text of settings as JSON does."""
+    return json.dumps("" if value is None else value, ensure_ascii=False)

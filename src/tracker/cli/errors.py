@@ -1,0 +1,7 @@
+"""How a command fails when the user can do something about it."""
+
+from __future__ import annotations
+
+
+class CommandError(Exception):
+    """A command can't do what it was told to; the message is one line that says why and what to do."""

@@ -1,0 +1,45 @@
+"""`tracker healthcheck`: whether the server on this machine is well, as a container's health check asks."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from tracker.cli.errors import CommandError
+from tracker.cli.settings import takes_settings
+from tracker.config import Configuration
+
+_EVERYWHERE = ("::", "0.0.0.0")  # noqa: S104  # names to compare with, nothing is bound
+_OK = 200
+
+
+@takes_settings("host", "http_port")
+def healthcheck(
+    configuration: Configuration,
+    *,
+    live: Annotated[
+        bool, typer.Option("--live", help="Ask whether it runs, not whether it can serve.")
+    ] = False,
+    timeout: Annotated[float, typer.Option(help="Seconds to wait for the answer.", min=0.1)] = 3.0,
+) -> None:
+    """Ask the local server whether it is well.
+
+    Exits with 0 if it can serve calls now, else with 1.
+    """
+    import http.client
+
+    settings = configuration.settings
+    host = "localhost" if settings.host in _EVERYWHERE else settings.host
+    path = "/livez" if live else "/readyz"
+    connection = http.client.HTTPConnection(host, settings.http_port, timeout=timeout)
+    try:
+        connection.request("GET", path)
+        answer = connection.getresponse()
+        body = answer.read(1000).decode(errors="replace")
+    except (OSError, http.client.HTTPException) as error:
+        raise CommandError(f"no answer from http://{host}:{settings.http_port}{path}: {error}") from None
+    finally:
+        connection.close()
+    if answer.status != _OK:
+        raise CommandError(f"{path} answered {answer.status}: {' '.join(body.split())}")

@@ -1,0 +1,73 @@
+"""`tracker serv`: the server."""
+
+from __future__ import annotations
+
+import os
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from tracker.cli.errors import CommandError
+from tracker.cli.settings import takes_settings
+from tracker.config import (
+    SETTINGS,
+    Configuration,
+    ConfigurationError,
+    ineffective_variables,
+    unsupported,
+)
+
+if TYPE_CHECKING:
+    from structlog.typing import FilteringBoundLogger
+
+    from tracker.config import Settings
+
+_INTERRUPTED = 130
+"""Exit code of a process that was interrupted, as shells count it."""
+
+
+@takes_settings()
+def serve(configuration: Configuration) -> None:
+    """Run the server.
+
+    It stops when it is told to, by SIGTERM or Ctrl-C; told twice, it stops at once.
+    """
+    settings = configuration.settings
+    if problems := unsupported(settings):
+        raise ConfigurationError(problems)
+    import uvloop
+
+    from tracker.stores.base import StoreOpenError
+    from tracker.telemetry.logs import make_logger, stdlib_routed
+
+    out = sys.stdout or Path(os.devnull).open("wb")  # noqa: SIM115  # there is none when it was closed at start
+    log = make_logger(settings.log_level, settings.log_format.value, out)
+    for name in ineffective_variables(os.environ):
+        log.warning(
+            "environment variable has no effect", variable=name, reason="MongoDB is not supported yet"
+        )
+    try:
+        with stdlib_routed(log):
+            uvloop.run(_run(settings, log))
+    except StoreOpenError as error:
+        raise CommandError(str(error)) from None
+    except OSError as error:
+        raise CommandError(_explained(error, settings)) from None
+    except KeyboardInterrupt:
+        sys.exit(_INTERRUPTED)
+
+
+async def _run(settings: Settings, log: FilteringBoundLogger) -> None:
+    from tracker.app import App
+
+    async with App(settings, log) as app:
+        await app.run_until_signal()
+
+
+def _explained(error: OSError, settings: Settings) -> str:
+    """Return why the server can't start, with the setting to change where a port is at fault."""
+    text = error.strerror or str(error)
+    for name in ("grpc_port", "http_port", "metrics_port"):
+        if f":{getattr(settings, name)}:" in text:
+            return f"{text}; stop what listens there or set {SETTINGS[name].variable} to another port"
+    return f"{text}: {error.filename}" if error.filename else text

@@ -1,0 +1,30 @@
+"""What can be set about a server, where each value comes from, and how it is printed.
+
+`load` takes flags over environment variables over a TOML file over the defaults declared in `Settings`.
+"""
+
+from __future__ import annotations
+
+from tracker.config.load import (
+    CONFIG_VARIABLE,
+    Configuration,
+    ConfigurationError,
+    ineffective_variables,
+    load,
+    unsupported,
+)
+from tracker.config.settings import SETTINGS, LogFormat, LogLevel, Setting, Settings
+
+__all__ = [
+    "CONFIG_VARIABLE",
+    "SETTINGS",
+    "Configuration",
+    "ConfigurationError",
+    "LogFormat",
+    "LogLevel",
+    "Setting",
+    "Settings",
+    "ineffective_variables",
+    "load",
+    "unsupported",
+]

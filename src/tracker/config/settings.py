@@ -1,0 +1,139 @@
+"""Every setting, declared once: name, type, default, what it means."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field, fields
+from enum import StrEnum
+from pathlib import Path
+from typing import TYPE_CHECKING, Generic, TypeVar
+from zoneinfo import ZoneInfo
+
+from tracker.config.kinds import PATH, SWITCH, TEXT, TIMEZONE, choice, optional, seconds, whole
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from tracker.config.kinds import Kind
+
+T = TypeVar("T")
+
+_PORT = whole(0, 65535, "a port")
+
+
+class LogLevel(StrEnum):
+    """The least important lines to log."""
+
+    DEBUG = "debug"
+    INFO = "info"
+    WARNING = "warning"
+    ERROR = "error"
+
+
+class LogFormat(StrEnum):
+    """How a log line looks; `AUTO` is text on a terminal and JSON anywhere else."""
+
+    AUTO = "auto"
+    JSON = "json"
+    TEXT = "text"
+
+
+@dataclass(frozen=True, slots=True)
+class Setting(Generic[T]):
+    """What is known of one setting besides its value.
+
+    `name` is its key in a configuration file; `variable` and `flag` follow from it. The value of a
+    `secret` one is never printed.
+    """
+
+    name: str
+    kind: Kind[T]
+    default: T
+    help: str
+    secret: bool
+
+    @property
+    def variable(self) -> str:
+        """The environment variable that sets it."""
+        return self.name.upper()
+
+    @property
+    def flag(self) -> str:
+        """The flag of `tracker serv` that sets it."""
+        return "--" + self.name.replace("_", "-")
+
+
+def _setting(kind: Kind[T], help_: str, *, default: T, secret: bool = False) -> T:
+    declared: T = field(
+        default=default, repr=not secret, metadata={"kind": kind, "help": help_, "secret": secret}
+    )
+    return declared
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Settings:
+    """The settings of one server."""
+
+    host: str = _setting(
+        TEXT,
+        "Address to listen on; `::` is every interface, IPv6 and IPv4 (IPv4 alone where there is no IPv6).",
+        default="::",
+    )
+    grpc_port: int = _setting(_PORT, "Port of the gRPC API; 0 takes a free one.", default=8765)
+    http_port: int = _setting(
+        _PORT, "Port of the REST API, its documentation and the probes; 0 takes a free one.", default=8080
+    )
+    metrics_port: int = _setting(_PORT, "Port of `/metrics`; 0 takes a free one.", default=8081)
+    database_path: Path = _setting(
+        PATH,
+        "File of the embedded store; made when missing, with its folder.",
+        default=Path("data/tracker.db"),
+    )
+    mongo_uri: str | None = _setting(
+        optional(TEXT),
+        "Address of a MongoDB database. Not supported yet: a server refuses to start with it.",
+        default=None,
+        secret=True,
+    )
+    log_level: LogLevel = _setting(
+        choice(LogLevel, {"warn": LogLevel.WARNING}),
+        "Least important log lines to write: debug, info, warning or error.",
+        default=LogLevel.INFO,
+    )
+    log_format: LogFormat = _setting(
+        choice(LogFormat),
+        "Log lines as `json` or `text`; `auto` is text on a terminal, else JSON.",
+        default=LogFormat.AUTO,
+    )
+    timezone: ZoneInfo = _setting(
+        TIMEZONE, "Time zone (IANA name) in which days begin and end.", default=ZoneInfo("UTC")
+    )
+    locks_auto: bool = _setting(
+        SWITCH,
+        "Whether deployments and operations under way take a lock by themselves: on or off.",
+        default=True,
+    )
+    call_timeout: float = _setting(
+        seconds(0.001, 600), "Seconds that a call may take at most, whatever its client allows.", default=30.0
+    )
+    shutdown_drain: float = _setting(
+        seconds(0, 300),
+        "Seconds for which a server told to stop still takes calls, while `/readyz` already says no.",
+        default=0.0,
+    )
+    shutdown_grace: float = _setting(
+        seconds(0, 300),
+        "Seconds that calls under way have to finish once a server that stops takes no more.",
+        default=25.0,
+    )
+    max_service_labels: int = _setting(
+        whole(0, 1_000_000),
+        "Different values of the label `service` in metrics; further services count as `other`.",
+        default=1000,
+    )
+
+
+SETTINGS: Mapping[str, Setting[object]] = {
+    f.name: Setting(f.name, f.metadata["kind"], f.default, f.metadata["help"], f.metadata["secret"])
+    for f in fields(Settings)
+}
+"""Every setting by name, in the order of declaration."""
