@@ -125,7 +125,7 @@ def grpc_scripts(event_id: str, source: str) -> dict[str, Script]:
 def bare_commit_rate(folder: Path, seconds: float) -> float:
     """Return how many one-row transactions a second the disk makes durable, one after another."""
     connection = apsw.Connection(str(folder / "bare.db"))
-    connection.execute("PRAGMA journal_mode=WAL; PRAGMA synchronous=FULL; CREATE TABLE t(v TEXT)")
+    connection.execute("PRAGMA journal_mode=WAL; PRAGMA synchronous=FULL; CREATE TABLE t(v TEXT)").fetchall()
     row = json.dumps(BODY)
     commits, begun = 0, time.perf_counter()
     while time.perf_counter() - begun < seconds:

@@ -1,0 +1,144 @@
+"""The whole server, put together from its parts."""
+
+from __future__ import annotations
+
+import asyncio
+import signal
+import time
+from contextlib import AsyncExitStack
+from typing import TYPE_CHECKING, Self
+
+import uuid_utils
+
+from tracker.api.docs import documentation
+from tracker.api.grpc import GrpcServer
+from tracker.api.health import probes
+from tracker.api.http_server import HttpServer
+from tracker.api.pipeline import Pipeline
+from tracker.api.readiness import Readiness
+from tracker.api.rest import RestApi
+from tracker.pb import catalog_pb, event_pb, link_pb, lock_pb
+from tracker.services.catalog import CatalogService
+from tracker.services.context import Context
+from tracker.services.events import EventService
+from tracker.services.links import LinkService
+from tracker.services.locks import LockService
+from tracker.stores.sqlite import SqliteStore
+from tracker.telemetry.metrics import Metrics, metrics_app
+
+if TYPE_CHECKING:
+    from types import TracebackType
+
+    from structlog.typing import FilteringBoundLogger
+
+    from tracker.config import Settings
+    from tracker.stores.base import Store
+
+
+class App:
+    """A server that runs inside `async with`: three ports and a store.
+
+    `grpc_address`, `http_address` and `metrics_address` are what it listens on, once it runs.
+    """
+
+    grpc_address: tuple[str, int]
+    http_address: tuple[str, int]
+    metrics_address: tuple[str, int]
+
+    def __init__(self, settings: Settings, log: FilteringBoundLogger) -> None:
+        self._settings = settings
+        self._log = log
+        self._running = AsyncExitStack()
+
+    async def __aenter__(self) -> Self:
+        """Open the store, then the ports; what was opened is closed again where a part fails.
+
+        Raises:
+            StoreOpenError: The store can't be served.
+            OSError: A port can't be had.
+        """
+        async with AsyncExitStack() as opened:
+            await self._start(opened)
+            self._running = opened.pop_all()
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        """Say that the server is not ready, finish the calls under way, then close the store."""
+        self._log.info("shutting down servers...")
+        await self._running.aclose()
+        self._log.info("servers stopped")
+
+    async def run_until_signal(self) -> None:
+        """Return at the first SIGTERM or SIGINT; a second one ends the process as if nobody handled it."""
+        told = asyncio.Event()
+        loop = asyncio.get_running_loop()
+        for number in (signal.SIGTERM, signal.SIGINT):
+            loop.add_signal_handler(number, told.set)
+        try:
+            await told.wait()
+        finally:
+            for number in (signal.SIGTERM, signal.SIGINT):
+                loop.remove_signal_handler(number)
+
+    async def _start(self, opened: AsyncExitStack) -> None:
+        settings, log = self._settings, self._log
+        metrics = Metrics(max_services=settings.max_service_labels)
+        store = SqliteStore(settings.database_path, metrics)
+        await store.open()
+        opened.push_async_callback(store.close)
+        log.info("store opened", path=str(settings.database_path))
+
+        pipeline = Pipeline(
+            self._services(store, metrics), observer=metrics, log=log, timeout=settings.call_timeout
+        )
+        ready = Readiness(store.check)
+        rest = RestApi(pipeline, pages=[*probes(ready), *documentation()], log=log)
+        metrics_server = HttpServer(metrics_app(metrics.registry), settings.host, settings.metrics_port)
+        http_server = HttpServer(rest, settings.host, settings.http_port)
+        grpc_server = GrpcServer(pipeline, settings.host, settings.grpc_port, log=log)
+
+        await metrics_server.start()
+        opened.push_async_callback(metrics_server.stop, 0)
+        await http_server.start()
+        opened.push_async_callback(http_server.stop, settings.shutdown_grace)
+        await grpc_server.start()
+        opened.push_async_callback(self._stop_wires, http_server, grpc_server)
+        opened.push_async_callback(self._drain, ready, grpc_server)
+        self.metrics_address, self.http_address = metrics_server.bound, http_server.bound
+        self.grpc_address = grpc_server.bound
+        for name, (host, port) in (
+            ("gRPC", self.grpc_address),
+            ("HTTP", self.http_address),
+            ("metrics", self.metrics_address),
+        ):
+            log.info(f"{name} server listening on :{port}", host=host, port=port)
+
+    def _services(self, store: Store, metrics: Metrics) -> dict[str, object]:
+        settings = self._settings
+        context = Context(
+            now=lambda: time.time_ns() // 1000, new_id=lambda: str(uuid_utils.uuid7()), log=self._log
+        )
+        events = EventService(
+            store.events,
+            context,
+            metrics,
+            zone=settings.timezone,
+            automatic_locks=settings.locks_auto,
+        )
+        return {
+            event_pb.desc().services[0].type_name: events,
+            catalog_pb.desc().services[0].type_name: CatalogService(store.catalog, context),
+            lock_pb.desc().services[0].type_name: LockService(store.locks, context),
+            link_pb.desc().services[0].type_name: LinkService(store.links, context),
+        }
+
+    async def _drain(self, ready: Readiness, grpc_server: GrpcServer) -> None:
+        ready.drain()
+        await grpc_server.drain()
+        await asyncio.sleep(self._settings.shutdown_drain)
+
+    async def _stop_wires(self, http_server: HttpServer, grpc_server: GrpcServer) -> None:
+        grace = self._settings.shutdown_grace
+        await asyncio.gather(http_server.stop(grace), grpc_server.stop(grace))

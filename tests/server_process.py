@@ -1,0 +1,75 @@
+"""A whole server as a process of its own, on free ports of the loopback interface."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import time
+import urllib.request
+from typing import TYPE_CHECKING, Self
+
+from bench.load import free_ports
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+READY_WITHIN = 30.0
+"""Seconds in which a server must be ready, or have said why it can't be."""
+
+
+class ServerProcess:
+    """`tracker serv` on one store; ends with the `with` block, by SIGKILL if it must."""
+
+    def __init__(self, database: Path, **settings: str) -> None:
+        self.grpc_port, self.http_port, self.metrics_port = free_ports(3)
+        self._env = os.environ | {
+            "HOST": "127.0.0.1",
+            "GRPC_PORT": str(self.grpc_port),
+            "HTTP_PORT": str(self.http_port),
+            "METRICS_PORT": str(self.metrics_port),
+            "DATABASE_PATH": str(database),
+            "LOG_FORMAT": "json",
+            **settings,
+        }
+        self._log = database.with_suffix(".log")
+
+    def __enter__(self) -> Self:
+        with self._log.open("ab") as log:
+            self.process = subprocess.Popen(
+                [sys.executable, "-m", "tracker", "serv"], env=self._env, stdout=log, stderr=log
+            )
+        deadline = time.monotonic() + READY_WITHIN
+        while not self.ready():
+            assert self.process.poll() is None, self.log()
+            assert time.monotonic() < deadline, self.log()
+            time.sleep(0.02)  # between two polls
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        if self.process.poll() is None:
+            self.process.kill()
+        self.process.wait()
+
+    def ready(self) -> bool:
+        """Ask the readiness probe."""
+        try:
+            with urllib.request.urlopen(f"http://127.0.0.1:{self.http_port}/readyz", timeout=5):
+                return True
+        except OSError:
+            return False
+
+    def kill(self) -> None:
+        """End the process without a warning."""
+        self.process.kill()
+        self.process.wait()
+
+    def terminate(self, timeout: float = 30) -> int:
+        """Ask the process to stop and return its exit code."""
+        self.process.send_signal(signal.SIGTERM)
+        return self.process.wait(timeout)
+
+    def log(self) -> str:
+        """Return what the server has written."""
+        return self._log.read_text()
