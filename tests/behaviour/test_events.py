@@ -225,6 +225,14 @@ async def test_absurd_paging_is_refused_by_name(client: Client, paging: JsonObje
     assert spelled in refused.value.fields
 
 
+@pytest.mark.parametrize("paging", [{"page": -1}, {"perPage": 2**31}, {"perPage": 1001}])
+async def test_absurd_paging_of_a_changelog_is_refused(client: Client, paging: JsonObject) -> None:
+    event = await create(client)
+    with pytest.raises(Refused) as refused:
+        await client.call("EventService/GetEventChangelog", {"id": event["metadata"]["id"], **paging})
+    assert refused.value.code == "INVALID_ARGUMENT"
+
+
 async def test_every_filter_of_a_search_filters(client: Client) -> None:
     wanted: JsonObject = {
         "source": "ci",

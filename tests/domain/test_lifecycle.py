@@ -142,3 +142,10 @@ def test_the_stored_event_is_never_changed_in_place() -> None:
     before = event.to_binary()
     updated(event, attributes(Status.success), NOW + MINUTE)
     assert event.to_binary() == before
+
+
+def test_an_event_that_was_stored_without_its_parts_can_be_updated() -> None:
+    bare = event_pb.Event(metadata=event_pb.EventMetadata(id=ID))
+    after = updated_event(bare, event_pb.UpdateEventRequest(title="Named"), now=NOW, linked=None)
+    assert after.title == "Named"
+    assert after.links == event_pb.EventLinks()

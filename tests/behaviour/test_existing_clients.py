@@ -1,0 +1,267 @@
+"""Requests as the clients of the Go implementation send them, byte for byte where it matters."""
+
+from __future__ import annotations
+
+import uuid
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+if TYPE_CHECKING:
+    import httpx2
+
+API = "/api/v1alpha1"
+
+
+async def post_event(http: httpx2.AsyncClient, body: Any) -> Any:
+    answer = await http.post(f"{API}/event", json=body)
+    assert answer.status_code == 200, answer.text
+    return answer.json()["event"]
+
+
+async def test_the_github_action_records_one_deployment_after_the_other(http: httpx2.AsyncClient) -> None:
+    body = {
+        "title": "Deployment service lambda",
+        "attributes": {
+            "message": "fix: typo",
+            "source": "github_action",
+            "type": 1,
+            "priority": 1,
+            "relatedId": "",
+            "service": "lambda",
+            "status": 1,
+        },
+        "links": {"pullRequestLink": "https://git.example/pull/1"},
+    }
+    first, second = await post_event(http, body), await post_event(http, body)
+    assert first["attributes"]["type"] == "deployment"
+    assert first["metadata"]["id"] != second["metadata"]["id"]
+
+
+async def test_the_slack_bot_plans_begins_and_ends_a_deployment(http: httpx2.AsyncClient) -> None:
+    slack_id = "1700000000.000100"
+    body: Any = {
+        "title": "Deploy payments",
+        "slack_id": slack_id,
+        "attributes": {
+            "message": "v2",
+            "priority": 2,
+            "service": "payments",
+            "source": "slack",
+            "status": 13,
+            "type": 1,
+            "environment": 7,
+            "impact": False,
+            "start_date": "2026-01-31T12:00:00Z",
+            "end_date": "",
+            "owner": "ana",
+            "stakeHolders": None,
+            "notification": False,
+            "notifications": None,
+        },
+        "links": {"pull_request_link": "", "ticket": ""},
+    }
+    event = await post_event(http, body)
+    assert event["attributes"]["status"] == "planned"
+    assert event["attributes"]["endDate"] is None
+    assert (await http.get(f"{API}/event/{slack_id}")).json()["event"] == event
+    locks = []
+    for status in (12, 3):
+        body["attributes"]["status"] = status
+        answer = await http.put(f"{API}/event", json=body)
+        assert answer.status_code == 200, answer.text
+        locks.append((await http.get(f"{API}/locks/list")).json()["totalCount"])
+    assert locks == [1, 0]
+    entry = {
+        "timestamp": "2026-01-31T12:00:00Z",
+        "user": "bo",
+        "change_type": "commented",
+        "field": "",
+        "old_value": "",
+        "new_value": "",
+        "comment": "looks good",
+    }
+    answer = await http.post(f"{API}/event/{slack_id}/changelog", json={"entry": entry})
+    assert answer.json()["event"]["changelog"][-1]["changeType"] == "commented"
+
+
+async def test_the_slack_bot_reads_json_errors(http: httpx2.AsyncClient) -> None:
+    answer = await http.get(f"{API}/event/1800000000.000100")
+    assert answer.status_code == 404
+    assert answer.json()["message"] == "no event found in tracker for slack id 1800000000.000100"
+
+
+async def test_the_slack_bot_searches_by_dates_with_an_offset(http: httpx2.AsyncClient) -> None:
+    await post_event(
+        http,
+        {
+            "title": "x",
+            "attributes": {"service": "a", "type": "drift", "start_date": "2026-01-31T12:00:00Z"},
+        },
+    )
+    answer = await http.get(
+        f"{API}/events/search?start_date=2026-01-31T13:00:00%2B02:00&end_date=2026-01-31T14:00:00%2B02:00"
+    )
+    assert answer.json()["totalCount"] == 1
+
+
+async def test_productplan_probes_for_an_event_before_it_creates_or_updates_it(
+    http: httpx2.AsyncClient,
+) -> None:
+    def body(milestone: str) -> Any:
+        return {
+            "title": f"Milestone {milestone}",
+            "slack_id": milestone,
+            "attributes": {
+                "service": "roadmap",
+                "type": 1,
+                "status": 13,
+                "priority": 1,
+                "environment": 7,
+                "stackHolders": ["ana"],
+            },
+            "links": {},
+        }
+
+    assert (await http.get(f"{API}/event/123456")).status_code == 404
+    await post_event(http, body("123456"))
+    assert (await http.get(f"{API}/event/123456")).status_code == 200
+    assert (await http.put(f"{API}/event", json=body("123456"))).status_code == 200
+
+
+async def test_the_load_generator_sends_names_in_lower_case_and_fields_nobody_knows(
+    http: httpx2.AsyncClient,
+) -> None:
+    for environment, expected in (("tnr", "TNR"), ("uat", "UAT"), ("production", "production")):
+        event = await post_event(
+            http,
+            {
+                "title": "x",
+                "attributes": {
+                    "service": "a",
+                    "type": "incident",
+                    "environment": environment,
+                    "startDate": "2026-01-31T12:00:00.123Z",
+                },
+                "links": {"ticket": "OPS-1"},
+                "slackId": str(uuid.uuid4().int)[:10],
+                "slackChannel": "C123",
+            },
+        )
+        assert event["attributes"]["environment"] == expected
+    answer = await http.put(
+        f"{API}/catalog",
+        json={
+            "name": "lib",
+            "type": "library",
+            "languages": "python",
+            "owner": "ana",
+            "version": "1",
+            "platform": "kubernetes",
+            "sla": {"level": "critical", "uptimePercentage": 99.99, "responseTimeMs": 100, "description": ""},
+            "usedDeliverables": [{"name": "x", "type": "package", "versionUsed": "1", "description": ""}],
+        },
+    )
+    assert answer.json()["catalog"]["sla"]["uptimePercentage"] == 99.99
+
+
+async def test_the_web_interface_sends_an_event_back_as_it_got_it(http: httpx2.AsyncClient) -> None:
+    event = await post_event(
+        http,
+        {"title": "x", "attributes": {"service": "a", "type": 3, "status": 9}, "slackId": "1.5", "links": {}},
+    )
+    back = {key: event[key] for key in ("attributes", "links")}
+    answer = await http.put(f"{API}/event", json={"title": "y", "id": event["metadata"]["id"], **back})
+    assert answer.json()["event"]["metadata"]["slackId"] == "1.5"
+    assert answer.json()["event"]["attributes"] == event["attributes"]
+
+
+async def test_the_web_interface_sends_names_that_are_none(http: httpx2.AsyncClient) -> None:
+    entry = {"name": "a", "owner": "b", "version": "1", "type": "rpa_usage", "platform": "unspecified"}
+    answer = await http.put(f"{API}/catalog", json=entry)
+    assert answer.status_code == 200
+    assert answer.json()["catalog"]["type"] == "TYPE_UNSPECIFIED"
+
+
+async def test_the_web_interface_asks_for_whole_lists(http: httpx2.AsyncClient) -> None:
+    for query in ("catalogs/list?perPage=500", "catalogs/list", "events/list?perPage=1000&page=1"):
+        answer = (await http.get(f"{API}/{query}")).json()
+        assert answer["totalCount"] == 0
+        assert [] in answer.values()
+
+
+async def test_the_web_interface_tells_a_conflict_by_its_words(http: httpx2.AsyncClient) -> None:
+    lock = {"service": "payments", "who": "ana", "environment": "uat"}
+    assert (await http.post(f"{API}/lock", json=lock)).status_code == 200
+    refused = await http.post(f"{API}/lock", json=lock)
+    assert refused.status_code == 409
+    assert "already locked" in refused.json()["message"]
+    event = {
+        "title": "x",
+        "attributes": {"service": "payments", "type": 1, "status": 1, "environment": "UAT"},
+    }
+    refused = await http.post(f"{API}/event", json=event)
+    assert refused.status_code == 409
+    assert refused.json()["message"].startswith("cannot create event")
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        "/events/list?perPage=10&page=1&type=deployment&service=payments&status=success",
+        "/events/today?perPage=10&page=1",
+        "/events/search?source=ci&type=deployment&impact=true&slackId=2.2",
+        "/events/{event}",
+        "/catalog/list?perPage=10&page=1",
+        "/catalog/payments",
+        "/locks/list?perPage=10&page=1",
+        "/locks/{lock}",
+    ],
+)
+async def test_every_tool_of_the_mcp_server_finds_its_route(http: httpx2.AsyncClient, path: str) -> None:
+    event = await post_event(
+        http,
+        {
+            "title": "x",
+            "slackId": "2.2",
+            "attributes": {
+                "service": "payments",
+                "type": "deployment",
+                "status": "success",
+                "source": "ci",
+                "impact": True,
+            },
+        },
+    )
+    await http.put(f"{API}/catalog", json={"name": "payments", "owner": "a", "version": "1"})
+    lock = (await http.post(f"{API}/lock", json={"service": "payments"})).json()["lock"]
+    answer = await http.get(API + path.format(event=event["metadata"]["id"], lock=lock["id"]))
+    assert answer.status_code == 200
+    body = answer.json()
+    assert body.get("totalCount", 1) == 1
+
+
+@pytest.mark.parametrize(
+    ("verb", "path"), [("GET", "/unlock/{}"), ("DELETE", "/lock/{}"), ("POST", "/lock/{}/unlock")]
+)
+async def test_a_lock_is_released_the_old_way_and_the_proper_ways(
+    http: httpx2.AsyncClient, verb: str, path: str
+) -> None:
+    lock = (await http.post(f"{API}/lock", json={"service": "payments"})).json()["lock"]
+    answer = await http.request(verb, API + path.format(lock["id"]))
+    assert answer.json() == {"message": "lock deleted", "id": lock["id"], "count": "1"}
+
+
+@pytest.mark.parametrize("body", [b"", b"{}", b'{"title":"x"}', b'{"title":"x","attributes":null}'])
+async def test_a_create_without_its_fields_is_refused_and_the_server_lives_on(
+    http: httpx2.AsyncClient, body: bytes
+) -> None:
+    answer = await http.post(f"{API}/event", content=body)
+    assert answer.status_code == 400
+    assert answer.json()["code"] == 3
+    assert (await http.get("/readyz")).status_code == 200
+
+
+async def test_an_empty_id_names_no_event(http: httpx2.AsyncClient) -> None:
+    await post_event(http, {"title": "x", "attributes": {"service": "a", "type": "drift"}})
+    assert (await http.get(f"{API}/event/")).status_code == 404
