@@ -34,6 +34,8 @@ _LAST_WORDS = 0.1
 """Seconds for which streams stay open after they were told that the server stops."""
 _UNREADABLE = (ValueError, TypeError, OverflowError, RecursionError)
 """What the message library raises for bytes that are no message."""
+_HOLD = 0.1
+"""Seconds for which a server that stops holds answers back, and again once clients have been told."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,6 +76,8 @@ class GrpcServer:
         self._port = port
         self._streams = OpenStreams()
         self._server: grpc.aio.Server | None = None
+        self._may_answer = asyncio.Event()
+        self._may_answer.set()
         self.bound: tuple[str, int] = (host, port)
         """Address that the server listens on, once it has started."""
 
@@ -87,7 +91,9 @@ class GrpcServer:
         services: dict[str, dict[str, grpc.RpcMethodHandler[bytes, bytes]]] = {}
         for method in self._pipeline.methods:
             service, _, name = method.full_name.partition("/")
-            answerer = _Answerer(self._pipeline, method, self._log, self._limits.message_seconds)
+            answerer = _Answerer(
+                self._pipeline, method, self._log, self._limits.message_seconds, self._may_answer
+            )
             # As a stream of requests, since the wait for the first one can then be bounded.
             services.setdefault(service, {})[name] = grpc.stream_unary_rpc_method_handler(answerer.answer)
         for service, handlers in services.items():
@@ -112,24 +118,40 @@ class GrpcServer:
             await self._health.enter_graceful_shutdown()
 
     async def stop(self, grace: float) -> None:
-        """Accept no more, answer what is under way for up to `grace` seconds, then cut off the rest."""
+        """Accept no more, answer what is under way for up to `grace` seconds, then cut off the rest.
+
+        gRPC cancels the calls that reach it while it stops, and clients make their next call as soon as
+        they have an answer. So answers are held back for a moment, until whoever waits for one has made
+        its call, and given once clients have been told to call elsewhere.
+        """
         if self._server is None:
             return
         await self.drain()
+        self._may_answer.clear()
+        await asyncio.sleep(_HOLD)
+        stopping = asyncio.ensure_future(self._server.stop(grace))
+        await asyncio.sleep(_HOLD)
+        self._may_answer.set()
         asyncio.get_running_loop().call_later(_LAST_WORDS, self._streams.end)
-        await self._server.stop(grace)
+        await stopping
 
 
 class _Answerer:
     """Answers the calls of one method."""
 
     def __init__(
-        self, pipeline: Pipeline, method: Method, log: FilteringBoundLogger, message_seconds: float
+        self,
+        pipeline: Pipeline,
+        method: Method,
+        log: FilteringBoundLogger,
+        message_seconds: float,
+        may_answer: asyncio.Event,
     ) -> None:
         self._pipeline = pipeline
         self._method = method
         self._log = log
         self._message_seconds = message_seconds
+        self._may_answer = may_answer
 
     async def answer(self, _requests: object, context: _Context) -> bytes:
         """Answer one call."""
@@ -139,7 +161,9 @@ class _Answerer:
             decode = await self._read(context)
             message = await self._pipeline.call(self._method, decode, call)
             answer = message.to_binary()
+            await self._may_answer.wait()
         except TrackerError as error:
+            await self._may_answer.wait()
             await _abort(context, error, request_id)
         except Exception:  # noqa: BLE001 - a defect of the wire: logged, and answered as what it is
             self._log.exception("defect", request_id=request_id, method=self._method.full_name)

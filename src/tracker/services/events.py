@@ -20,7 +20,7 @@ from tracker.domain.locks import (
 )
 from tracker.domain.paging import page_token
 from tracker.domain.times import day_of, period, timestamp
-from tracker.errors import Code, FieldViolation, TrackerError, invalid
+from tracker.errors import Code, FieldViolation, TrackerError
 from tracker.pb import event_pb
 from tracker.services.locks import log_lock
 from tracker.services.paging import DEFAULT_PER_PAGE, requested_slice
@@ -378,10 +378,14 @@ def _check_link(
 
 
 def _no_linked_event(related_id: str) -> TrackerError:
-    return invalid(
-        FieldViolation(
-            "attributes.related_id", f"no event found in tracker for attributes.related_id {related_id}"
-        )
+    field = "attributes.related_id"
+    message = f"no event found in tracker for {field} {related_id}"
+    return TrackerError(
+        Code.NOT_FOUND,
+        message,
+        "RELATED_EVENT_NOT_FOUND",
+        metadata={"related_id": related_id},
+        violations=[FieldViolation(field, message)],
     )
 
 
