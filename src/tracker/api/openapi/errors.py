@@ -60,6 +60,7 @@ BAD_REQUEST: Schema = {
         "@type": {"type": "string", "enum": [f"{_TYPE}BadRequest"]},
         "fieldViolations": {
             "type": "array",
+            "description": "One for each field.",
             "items": {
                 "type": "object",
                 "required": ["field", "description"],

@@ -11,11 +11,12 @@ from tracker.api.json_answer import json_answer
 from tracker.api.path_template import parse_template
 from tracker.api.query import find_field
 from tracker.api.transcode import http_bindings
-from tracker.pb import annotations_pb
 
 from .answers import AnswerSchemas
+from .bindings import operation_id, path_of, rules
 from .comments import description, summary
 from .errors import error_responses
+from .links import links
 from .parameters import path_parameter, query_parameters
 from .requests import RequestSchemas
 
@@ -46,8 +47,8 @@ class Operations:
 
     def of_method(self, method: DescMethod) -> Iterator[tuple[str, str, Schema]]:
         """Yield the path, the verb in lower case and the description of each way to reach an RPC."""
-        for number, (rule, binding) in enumerate(zip(_rules(method), http_bindings(method), strict=True), 1):
-            path = _path(rule)
+        for number, (rule, binding) in enumerate(zip(rules(method), http_bindings(method), strict=True), 1):
+            path = path_of(rule)
             yield path, binding.verb.lower(), self._operation(method, rule, binding, path, number)
 
     def _operation(
@@ -57,9 +58,10 @@ class Operations:
         operation: Schema = {
             "tags": [method.parent.name],
             "summary": summary(text),
-            "description": text,
-            "operationId": f"{method.parent.name}_{method.name}{number if number > 1 else ''}",
+            "operationId": operation_id(method, number),
         }
+        if text != f"{operation['summary']}.":
+            operation["description"] = text
         example = self._examples.get(f"{method.parent.name}/{method.name}", {})
         sent = example.get("request")
         variables = [variable.field_path for variable in parse_template(path).variables]
@@ -81,11 +83,12 @@ class Operations:
     ) -> Schema:
         if rule.body != "*":
             raise ValueError(f"{method}: a body that is one field is not described yet")
-        content: Schema = {"schema": self._requests.body(method.input, variables)}
+        schema = self._requests.body(method.input, variables)
+        content: Schema = {"schema": schema}
         if isinstance(example, dict):
             bound = {_field(method, name).json_name for name in variables}
             content["example"] = {name: value for name, value in example.items() if name not in bound}
-        return {"required": True, "content": {"application/json": content}}
+        return {"required": self._requests.asks(schema), "content": {"application/json": content}}
 
     def _success(
         self, method: DescMethod, rule: http_pb.HttpRule, binding: HttpBinding, example: JsonValue
@@ -98,22 +101,9 @@ class Operations:
         if example is not None:
             message = message_from_json_value(method.output.type, example)
             content["example"] = json.loads(json_answer(message, shown))
-        return {"description": description(method.output), "content": {"application/json": content}}
-
-
-def _rules(method: DescMethod) -> list[http_pb.HttpRule]:
-    options = method.proto.options
-    if options is None or annotations_pb.ext_http not in options:
-        return []
-    rule = options[annotations_pb.ext_http]
-    return [rule, *rule.additional_bindings]
-
-
-def _path(rule: http_pb.HttpRule) -> str:
-    pattern = rule.pattern
-    if pattern is None or pattern.field == "custom":
-        raise ValueError("a verb that OpenAPI does not know")
-    return pattern.value
+        told: Schema = {"description": description(method.output), "content": {"application/json": content}}
+        leads = links(method, rule)
+        return told | {"links": leads} if leads else told
 
 
 def _field(method: DescMethod, path: str) -> DescField:

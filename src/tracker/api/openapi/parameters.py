@@ -58,6 +58,8 @@ def _parameter(field: DescField, place: str, name: str, schema: Schema, *, requi
         parameter["required"] = True
         if schema.get("type") == "string":
             schema.setdefault("minLength", 1)
+    elif schema.get("type") != "string":
+        parameter["allowEmptyValue"] = True
     return parameter
 
 
@@ -82,7 +84,13 @@ def _schema(field: DescField) -> Schema:
 
 
 def _enum(enum: DescEnum) -> Schema:
-    return {"type": "string", "enum": list(enum_names(enum))}
+    numbers = [value.number for value in enum.values]
+    return {
+        "anyOf": [
+            {"type": "string", "enum": list(enum_names(enum))},
+            {"type": "integer", "enum": numbers},
+        ]
+    }
 
 
 def _enum_of(field: DescField) -> DescEnum | None:

@@ -37,6 +37,7 @@ _NUMBERS = frozenset(SCALARS) - {ScalarType.BOOL, ScalarType.STRING, ScalarType.
 _NUMBER_TEXT_DIGITS = 9
 _INT32 = {"minimum": -(2**31), "maximum": 2**31 - 1}
 _NULL: Schema = {"type": "null"}
+_EMPTY: Schema = {"type": "string", "enum": [""]}
 _SUFFIX = "Input"
 _LENIENT = (
     "Names count in any case, and so do numbers, as numbers or as text. Unknown names count as the first."
@@ -48,13 +49,25 @@ class RequestSchemas:
 
     def __init__(self, components: Schema) -> None:
         self._components = components
+        self._bound: dict[str, frozenset[str]] = {}
 
     def body(self, message: DescMessage, bound: Collection[str]) -> Schema:
-        """Return the schema of a request's body, less the fields that are `bound` to the path."""
+        """Return the schema of a request's body, less the fields that are `bound` to the path.
+
+        Raises:
+            ValueError: Another path of the same request leaves other fields to the body.
+        """
         name = component_name(message)
+        if self._bound.setdefault(name, frozenset(bound)) != frozenset(bound):
+            raise ValueError(f"{message} has two bodies")
         if name not in self._components:
             self._components[name] = self._object(message, [*required_paths(message)], bound, name)
         return reference(name)
+
+    def asks(self, body: Schema) -> bool:
+        """Say whether the schema of a body asks for anything; an empty body counts as an empty object."""
+        schema = self._components[str(body["$ref"]).rpartition("/")[2]]
+        return isinstance(schema, dict) and ("required" in schema or "anyOf" in schema)
 
     def _object(
         self,
@@ -97,7 +110,7 @@ class RequestSchemas:
                 if isinstance(inner, DescFieldValueScalar):
                     schema = _scalar(inner.scalar, told)
                 elif message.type_name == TIMESTAMP:
-                    schema = {"anyOf": [{"type": "string", "format": "date-time"}, {"enum": [""]}]}
+                    schema = {"anyOf": [{"type": "string", "format": "date-time"}, _EMPTY]}
                 else:
                     schema = self._message(message)
             case DescFieldValueList(element=element):
@@ -108,7 +121,7 @@ class RequestSchemas:
         if required:
             return {"minLength": 1} | schema if schema.get("type") == "string" else schema
         if "format" in told:
-            schema = {"anyOf": [schema, {"enum": [""]}]}
+            schema = {"anyOf": [schema, _EMPTY]}
         return _or_null(schema)
 
     def _element(self, element: ScalarType | DescEnum | DescMessage, field: DescField) -> Schema:
@@ -149,7 +162,7 @@ def _scalar(scalar: ScalarType, told: Schema) -> Schema:
     digits = len(str(limit)) - 1 if isinstance(limit, int) else _NUMBER_TEXT_DIGITS
     # A number as text is not held to a limit here, so that only texts are told of that respect it.
     return {**schema, "type": ["number" if schema["type"] == "number" else "integer", "string"]} | {
-        "pattern": f"^[0-9]{{1,{digits}}}$"
+        "pattern": f"^(0|[1-9][0-9]{{0,{digits - 1}}})$"
     }
 
 

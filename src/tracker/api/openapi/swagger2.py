@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 
 _OLD_PREFIX = "#/components/schemas/"
 _NEW_PREFIX = "#/definitions/"
+_UUID = "^[0-9A-Fa-f]{8}(-[0-9A-Fa-f]{4}){3}-[0-9A-Fa-f]{12}$"
 
 
 def as_swagger2(document: Schema) -> Schema:
@@ -30,7 +31,6 @@ def as_swagger2(document: Schema) -> Schema:
         "info": info | {"license": {"name": _at(info, "license")["name"]}},
         "basePath": "/",
         "consumes": ["application/json"],
-        "produces": ["application/json"],
         "tags": document["tags"],
         "paths": paths,
         "definitions": {name: converter.schema(schema) for name, schema in _items(converter.components)},
@@ -49,28 +49,34 @@ class _Converter:
             schema = self.schema(_at(content, "schema"))
             if "example" in content:
                 schema = {"allOf": [schema], "example": content["example"]}
-            parameters.append({"name": "body", "in": "body", "required": True, "schema": schema})
+            required = _at(operation, "requestBody")["required"]
+            parameters.append({"name": "body", "in": "body", "required": required, "schema": schema})
         if parameters:
             made["parameters"] = parameters
-        made["responses"] = {
+        responses = {
             status: self._response(response) for status, response in _items(_at(operation, "responses"))
         }
+        if all("schema" in response for response in responses.values()):
+            made["produces"] = ["application/json"]
+        made["responses"] = responses
         return made
 
     def schema(self, schema: Schema) -> Schema:
         """Return a schema in the words of Swagger 2.0."""
-        if "$ref" in schema:
-            made: Schema = {"$ref": str(schema["$ref"]).replace(_OLD_PREFIX, _NEW_PREFIX)}
-            return made if len(schema) == 1 else {"allOf": [made], **self._rest(schema)}
-        kinds = sorted(self._kinds(schema))
         choices = [choice for choice in _list(schema.get("anyOf")) if choice != {"type": "null"}]
-        nullable = {"x-nullable": True} if "null" in kinds else {}
+        nullable = {"x-nullable": True} if "null" in self._kinds(schema) else {}
+        rest = self._rest(schema)
+        if "$ref" in schema:
+            reference: Schema = {"$ref": str(schema["$ref"]).replace(_OLD_PREFIX, _NEW_PREFIX)}
+            return {"allOf": [reference], **rest} if rest else reference
         if len(choices) == 1 and "$ref" in choices[0]:
-            return {"allOf": [self.schema(choices[0])], **nullable, **self._rest(schema)}
-        kinds = [kind for kind in kinds if kind != "null"]
+            return {"allOf": [self.schema(choices[0])], **nullable, **rest}
+        if any("required" in choice for choice in choices):
+            return {"type": schema["type"]} | _both(rest, self._rest(choices[0]))
+        kinds = [kind for kind in sorted(self._kinds(schema)) if kind != "null"]
         if not kinds:
-            return self._rest(schema)
-        return {"type": kinds[0] if len(kinds) == 1 else kinds, **nullable, **self._rest(schema)}
+            return rest
+        return {"type": kinds[0] if len(kinds) == 1 else kinds, **nullable, **_limits(choices), **rest}
 
     def _rest(self, schema: Schema) -> Schema:
         """Return all but the types of a schema."""
@@ -103,7 +109,7 @@ class _Converter:
 
     def _parameter(self, parameter: Schema) -> Schema:
         made = {key: value for key, value in parameter.items() if key not in ("schema", "example")}
-        made |= self.schema(_at(parameter, "schema"))
+        made |= _text(_at(parameter, "schema"))
         if made.get("type") == "array":
             made["collectionFormat"] = "multi"
         if "example" in parameter:
@@ -118,6 +124,55 @@ class _Converter:
             if "example" in content:
                 made["examples"] = {"application/json": content["example"]}
         return made
+
+
+def _text(schema: Schema) -> Schema:
+    """Return the schema of a parameter, which is text; its alternatives are enums, or formats."""
+    choices = _list(schema.get("anyOf"))
+    if choices and all("enum" in choice for choice in choices):
+        values = [str(value) for choice in choices for value in cast("list[object]", choice["enum"])]
+        return {"type": "string", "enum": values}
+    if choices:
+        return choices[0]
+    if "items" in schema:
+        return schema | {"items": _text(_at(schema, "items"))}
+    return schema
+
+
+def _limits(choices: list[Schema]) -> Schema:
+    """Return the keywords that hold for any of some choices; each keyword speaks of one type only."""
+    made: Schema = {}
+    for choice in choices:
+        if choice.get("type") != "string":
+            made |= {key: value for key, value in choice.items() if key in ("minimum", "maximum")}
+    texts = [choice for choice in choices if choice.get("type") == "string"]
+    patterns = [_pattern(text) for text in texts]
+    if patterns and all(patterns):
+        made["pattern"] = "|".join(patterns)
+    elif texts and "format" in texts[0]:
+        made["format"] = texts[0]["format"]
+    return made
+
+
+def _pattern(schema: Schema) -> str:
+    """Return the pattern of a text's schema, "" where it allows any text."""
+    match schema:
+        case {"enum": [*values]}:
+            return f"^({'|'.join(map(str, values))})$"
+        case {"pattern": str() as pattern}:
+            return pattern
+        case {"format": "uuid"}:
+            return _UUID
+        case _:
+            return ""
+
+
+def _both(schema: Schema, more: Schema) -> Schema:
+    """Return the schema of an object that is held to two."""
+    properties = dict(_items(_at(schema, "properties")))
+    for name, limits in _items(_at(more, "properties")):
+        properties[name] = {k: v for k, v in (properties[name] | limits).items() if k != "x-nullable"}
+    return schema | {"properties": properties, "required": more["required"]}
 
 
 def _at(schema: Schema, *keys: str) -> Schema:

@@ -1,0 +1,94 @@
+"""Requests that are wrong in one place, and what the rules of the protos say of them."""
+
+from __future__ import annotations
+
+import copy
+from typing import TYPE_CHECKING, TypeAlias
+
+import protovalidate
+from protobuf import message_from_json_value
+
+from tracker import pb
+
+if TYPE_CHECKING:
+    from protobuf import Message
+
+    from tracker.api.json_text import JsonValue
+
+Json: TypeAlias = "dict[str, JsonValue]"
+
+UUID = "0190d6e0-0000-7000-8000-000000000000"
+EVENT: Json = {"title": "t", "attributes": {"service": "s", "type": "deployment"}}
+ENTRY: Json = {"name": "n", "owner": "o", "version": "v"}
+LINK: Json = {"name": "n", "url": "https://example.com"}
+PERIOD: Json = {"startDate": "2026-01-01", "endDate": "2026-01-31"}
+
+VALID: dict[str, Json] = {
+    "CreateEventRequest": EVENT,
+    "UpdateEventRequest": {"id": UUID},
+    "DeleteEventRequest": {"id": UUID},
+    "GetEventRequest": {"id": UUID},
+    "SearchEventsRequest": {"service": "s"},
+    "ListEventsRequest": {},
+    "TodayEventsRequest": {},
+    "AddChangelogEntryRequest": {"id": UUID, "entry": {}},
+    "GetEventChangelogRequest": {"id": UUID},
+    "AddSlackIdRequest": {"id": UUID, "slackId": "1.2"},
+    "GetEventStatsRequest": PERIOD,
+    "GetEventStatsByMonthRequest": PERIOD,
+    "CreateUpdateCatalogRequest": ENTRY,
+    "GetCatalogRequest": {"name": "n"},
+    "DeleteCatalogRequest": {"name": "n"},
+    "ListCatalogsRequest": {},
+    "GetVersionComplianceRequest": {},
+    "UpdateVersionsRequest": {"name": "n"},
+    "UpdateDependenciesRequest": {"name": "n"},
+    "CreateLockRequest": {"service": "s"},
+    "GetLockRequest": {"id": UUID},
+    "UpdateLockRequest": {"id": UUID},
+    "UnLockRequest": {"id": UUID},
+    "ListLocksRequest": {},
+    "ListLinksRequest": {},
+    "CreateLinkRequest": LINK,
+    "UpdateLinkRequest": {"id": UUID, **LINK},
+    "DeleteLinkRequest": {"id": UUID},
+}
+"""The least that each request has to say."""
+
+REQUESTS = {m.input.name: m.input for f in pb.FILES for s in f.services for m in s.methods}
+
+
+def request_with(path: str, value: JsonValue) -> Message:
+    """Return a request that is valid but for what stands at `path`, such as `CreateLockRequest.who`."""
+    name, *fields = path.split(".")
+    body = copy.deepcopy(VALID[name])
+    at = body
+    for field in fields[:-1]:
+        below = at.setdefault(field, {})
+        assert isinstance(below, dict)
+        at = below
+    at.pop("".join(part.capitalize() if i else part for i, part in enumerate(fields[-1].split("_"))), None)
+    at[fields[-1]] = value
+    return message_from_json_value(REQUESTS[name].type, body)
+
+
+def violations(request: Message) -> dict[str, list[str]]:
+    """Return what breaks a rule, by field, and how."""
+    found: dict[str, list[str]] = {}
+    for violation in protovalidate.collect_violations(request):
+        proto = violation.proto
+        path = ""
+        for element in proto.field.elements if proto.field is not None else ():
+            path = f"{path}.{element.field_name}" if path else element.field_name
+            if element.subscript is not None:
+                path += f"[{element.subscript.value}]"
+        found.setdefault(path or proto.rule_id.rpartition(".")[0], []).append(proto.message)
+    return found
+
+
+def broken(path: str, value: JsonValue) -> dict[str, list[str]]:
+    return violations(request_with(path, value))
+
+
+def field_of(path: str) -> str:
+    return path.partition(".")[2]
