@@ -32,7 +32,7 @@ from tracker.stores.sqlite import SqliteStore
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
 
-_NEW_EVENTS = 50_000
+_NEW_EVENTS = 100_000
 
 
 class Meter:
@@ -66,7 +66,7 @@ async def _measure(database: Path, meter: Meter, known: str, needle: str) -> Non
     store = SqliteStore(database, Silent())
     await store.open()
     behind = (await store.events.find(EventFilter(), Slice(100))).next
-    new_events = believable(_NEW_EVENTS)
+    new_events = iter(list(believable(_NEW_EVENTS)))  # made now: making one takes longer than storing it
     numbers = count()
 
     async def create() -> None:

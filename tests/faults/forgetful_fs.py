@@ -65,7 +65,7 @@ class File:
             self.durable[page * PAGE : page * PAGE + len(data)] = data
 
 
-class ForgetfulFiles(mfusepy.Operations):
+class ForgetfulFiles(mfusepy.Operations):  # type: ignore[misc] # the library has no types
     """One directory of files."""
 
     use_ns = True

@@ -15,7 +15,7 @@ from tests.stores.samples import an_event, new_id
 
 from tracker.domain.events import EventFilter, EventId
 from tracker.errors import Code, TrackerError
-from tracker.stores.base import Slice
+from tracker.stores.base import Slice, StoreOpenError
 from tracker.stores.sqlite import SqliteStore
 
 if TYPE_CHECKING:
@@ -117,6 +117,32 @@ async def test_what_a_failing_disk_let_in_is_there_after_opening_again(
     await again.open()
     assert await stored(again) == {before, after}
     await again.close()
+
+
+@pytest.mark.parametrize(
+    ("error", "advice"),
+    [
+        ("EROFS", "choose a DATABASE_PATH on a file system that can be written"),
+        ("ENOSPC", "free some space"),
+        ("EIO", "choose another DATABASE_PATH"),
+    ],
+)
+async def test_a_store_is_not_opened_where_it_could_never_write(
+    disk: ForgetfulFileSystem, error: str, advice: str
+) -> None:
+    disk.fail("write", error)
+    with pytest.raises(StoreOpenError, match=advice):
+        await SqliteStore(disk.path / "tracker.db", Observations()).open()
+
+
+async def test_a_store_on_a_disk_that_has_become_read_only_is_not_opened_again(
+    disk: ForgetfulFileSystem, store: SqliteStore
+) -> None:
+    await create(store)
+    await store.close()
+    disk.fail("write", "EROFS")
+    with pytest.raises(StoreOpenError, match="writable for this user"):
+        await SqliteStore(disk.path / "tracker.db", Observations()).open()
 
 
 async def test_a_full_disk_is_said_reads_go_on_and_writes_resume(small_disk: Path) -> None:

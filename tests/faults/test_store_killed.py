@@ -20,7 +20,7 @@ async def test_no_acknowledged_write_is_lost_when_the_process_is_killed(tmp_path
     written = 0
     for _ in range(ROUNDS):
         with Writer(database) as writer:
-            await asyncio.to_thread(writer.acknowledged, moments.randint(1, 1_000))
+            await asyncio.to_thread(writer.acknowledged, moments.randint(1, 400))
             acknowledged = writer.kill()
         assert await lost(database, acknowledged) == []
         written += len(acknowledged)

@@ -63,7 +63,8 @@ class EventFilter:
     """Which events: all fields must match; an empty one filters nothing, its values are alternatives.
 
     `since` (included) and `until` (excluded) bound the event's time, in microseconds since the epoch.
-    With `overlapping`, an event that began before `since` matches too if its end date is not before it.
+    With `overlapping`, an event that began before `since` matches too if its end date is not before it
+    (`until` bounds its time all the same).
     """
 
     types: tuple[event_pb.Type, ...] = ()

@@ -1,9 +1,11 @@
-"""The contract of a store: what each method does in one atomic step, in what order it answers, what it raises.
+"""The contract of a store: what each method does in one atomic step, in what order, what it raises.
 
 Every method raises `TrackerError` with UNAVAILABLE (`STORE_UNAVAILABLE`, `STORE_FULL`, `STORE_READ_ONLY`)
 when the database can't do it now, and with DATA_LOSS (`STORE_CORRUPT`) when what it holds can't be read.
 A method that has returned has its effect on durable storage; one that raised has had none, unless the error
-is UNAVAILABLE with `STORE_OUTCOME_UNKNOWN`. Cancelling a call before its effect began prevents the effect.
+is UNAVAILABLE with `STORE_OUTCOME_UNKNOWN`. A store with too much to do refuses with UNAVAILABLE
+(`STORE_OVERLOADED`), and ends a query that takes too long with DEADLINE_EXCEEDED (`QUERY_TOO_LONG`).
+Cancelling a call before its effect began prevents the effect.
 
 A store keeps no rules: it is given finished messages, or a pure function from the stored document to
 the new one. That function runs inside the atomic step, may run more than once, and aborts the step with
@@ -107,9 +109,10 @@ class EventStore(Protocol):
         key: EventKey,
         change: Callable[[event_pb.Event, Sequence[lock_pb.Lock]], EventChange],
     ) -> event_pb.Event | None:
-        """Replace an event by what `change` makes of it and of the locks that carry its id, with all that follows.
+        """Replace an event by what `change` makes of it and of the locks that carry its id.
 
-        Returns the new document, or None where there is no such event.
+        What follows for locks happens with it, or nothing does. Returns the new document, or None
+        where there is no such event.
 
         Raises:
             LockHeldError: The key of the lock to be taken is held.
@@ -120,7 +123,7 @@ class EventStore(Protocol):
         """Delete an event and release the locks that carry its id; return what was deleted, or None."""
 
     async def find(self, where: EventFilter, part: Slice) -> Found[event_pb.Event]:
-        """Return a part of the matching events, newest first: by descending (`domain.events.event_time`, id)."""
+        """Return a part of the matching events, newest first: by descending (`event_time`, id)."""
 
     async def count(self, where: EventFilter) -> int:
         """Count the matching events."""
@@ -135,12 +138,15 @@ class CatalogStore(Protocol):
     async def upsert(
         self, name: str, change: Callable[[catalog_pb.Catalog | None], catalog_pb.Catalog]
     ) -> catalog_pb.Catalog:
-        """Store what `change` makes of the entry `name`, or of None where there is none; return the new document."""
+        """Store what `change` makes of the entry `name`, or of None, and return the new document."""
 
     async def modify(
         self, name: str, change: Callable[[catalog_pb.Catalog], catalog_pb.Catalog]
     ) -> catalog_pb.Catalog | None:
-        """Replace the entry `name` by what `change` makes of it; return the new document, or None where there is none."""
+        """Replace the entry `name` by what `change` makes of it.
+
+        Returns the new document, or None where there is none.
+        """
 
     async def get(self, name: str) -> catalog_pb.Catalog | None:
         """Return the entry `name`, or None."""
@@ -195,7 +201,7 @@ class LinkStore(Protocol):
     async def modify(
         self, link_id: str, change: Callable[[link_pb.Link], link_pb.Link]
     ) -> link_pb.Link | None:
-        """Replace a link by what `change` makes of it; return the new document, or None where there is none."""
+        """Replace a link by what `change` makes of it; return the new document, or None."""
 
     async def delete(self, link_id: str) -> bool:
         """Delete a link; return whether there was one."""
@@ -218,16 +224,20 @@ class Store(Protocol):
     """One database with all that Tracker keeps."""
 
     @property
-    def events(self) -> EventStore: ...
+    def events(self) -> EventStore:
+        """The events in it."""
 
     @property
-    def catalog(self) -> CatalogStore: ...
+    def catalog(self) -> CatalogStore:
+        """The catalog in it."""
 
     @property
-    def locks(self) -> LockStore: ...
+    def locks(self) -> LockStore:
+        """The locks in it."""
 
     @property
-    def links(self) -> LinkStore: ...
+    def links(self) -> LinkStore:
+        """The links in it."""
 
     async def open(self) -> None:
         """Open the database, make or upgrade its schema, check that it is sound.

@@ -141,7 +141,7 @@ def _explained(path: Path) -> Iterator[None]:
     except apsw.CorruptError as error:
         raise BackupError(f"{path} is damaged: {error}") from error
     except apsw.Error as error:
-        raise BackupError(f"{path} can't be read: {error}") from error
+        raise BackupError(f"{path} can't be copied: {error}") from error
 
 
 @contextmanager

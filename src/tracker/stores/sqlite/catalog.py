@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from tracker.pb import catalog_pb
-from tracker.stores.sqlite.connections import snapshot
 from tracker.stores.sqlite.documents import parse
 from tracker.stores.sqlite.parts import found, rows_to_read
 
@@ -77,20 +76,19 @@ class SqliteCatalog:
         where, after = ("", ()) if part.after is None else ("WHERE name > ?", part.after)
 
         def query(db: apsw.Connection) -> Found[catalog_pb.Catalog]:
-            with snapshot(db):
-                rows = db.execute(
-                    f"{_SELECT} {where} ORDER BY name LIMIT ? OFFSET ?",
-                    (*after, rows_to_read(part), part.offset),
-                )
-                entries = [parse(catalog_pb.Catalog, *row) for row in rows]
-                return found(
-                    entries,
-                    part,
-                    lambda entry: (entry.name,),
-                    lambda: int(db.execute("SELECT count(*) FROM catalog").get),
-                )
+            rows = db.execute(
+                f"{_SELECT} {where} ORDER BY name LIMIT ? OFFSET ?",
+                (*after, rows_to_read(part), part.offset),
+            )
+            entries = [parse(catalog_pb.Catalog, *row) for row in rows]
+            return found(
+                entries,
+                part,
+                lambda entry: (entry.name,),
+                lambda: int(db.execute("SELECT count(*) FROM catalog").get),
+            )
 
-        return await self._reader.read(query)
+        return await self._reader.read(query, consistent=True)
 
 
 def _select(db: apsw.Connection, name: str) -> catalog_pb.Catalog | None:

@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-from contextlib import contextmanager
 from typing import TYPE_CHECKING, Final
 
 import apsw
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
     from pathlib import Path
 
 SYNCHRONOUS: Final = "FULL"
@@ -60,14 +58,3 @@ def open_for_reading(path: Path) -> apsw.Connection:
     connection.pragma("cache_size", -_READ_CACHE_KIB)
     connection.pragma("temp_store", "memory")
     return connection
-
-
-@contextmanager
-def snapshot(connection: apsw.Connection) -> Iterator[None]:
-    """Let all statements inside see the same state of the database."""
-    connection.execute("BEGIN")
-    try:
-        yield
-    finally:
-        if connection.in_transaction:
-            connection.execute("ROLLBACK")

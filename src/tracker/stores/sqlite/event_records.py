@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import apsw
 
-from tracker.domain.events import EventFilter, EventId, event_end, event_time
+from tracker.domain.events import EventId, event_end, event_time
 from tracker.pb import event_pb
 from tracker.stores.base import MonthCount, SlackIdTakenError
 from tracker.stores.sqlite.documents import parse
@@ -17,7 +17,7 @@ from tracker.stores.sqlite.parts import rows_to_read
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from tracker.domain.events import EventKey
+    from tracker.domain.events import EventFilter, EventKey
     from tracker.domain.paging import Cursor
     from tracker.stores.base import Slice
     from tracker.stores.sqlite.filters import Branch
@@ -61,8 +61,6 @@ def cursor(event: event_pb.Event) -> Cursor:
 
 def count(db: apsw.Connection, where: EventFilter) -> int:
     """Count the matching events."""
-    if where == EventFilter():
-        return int(db.execute("SELECT value FROM state WHERE name = 'events'").get)
     return sum(_count_branch(db, branch) for branch in branches(where))
 
 
@@ -129,7 +127,7 @@ def event_id(event: event_pb.Event) -> str:
 
 
 def _count_branch(db: apsw.Connection, branch: Branch) -> int:
-    return int(db.execute(f"SELECT count(*) {branch.clauses}", branch.bindings).get)
+    return int(db.execute(branch.count, branch.bindings).get)
 
 
 def _row(event: event_pb.Event) -> tuple[int | str | None, ...]:

@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from tracker.stores.sqlite import event_records, lock_records
-from tracker.stores.sqlite.connections import snapshot
 from tracker.stores.sqlite.parts import found
 
 if TYPE_CHECKING:
@@ -78,26 +77,23 @@ class SqliteEvents:
         """Return a part of the matching events, newest first."""
 
         def query(db: apsw.Connection) -> Found[event_pb.Event]:
-            with snapshot(db):
-                events = event_records.select_part(db, where, part)
-                return found(events, part, event_records.cursor, lambda: event_records.count(db, where))
+            events = event_records.select_part(db, where, part)
+            return found(events, part, event_records.cursor, lambda: event_records.count(db, where))
 
-        return await self._reader.read(query)
+        return await self._reader.read(query, consistent=True)
 
     async def count(self, where: EventFilter) -> int:
         """Count the matching events."""
 
         def query(db: apsw.Connection) -> int:
-            with snapshot(db):
-                return event_records.count(db, where)
+            return event_records.count(db, where)
 
-        return await self._reader.read(query)
+        return await self._reader.read(query, consistent=True)
 
     async def count_by_month(self, where: EventFilter, *, by_service: bool) -> Sequence[MonthCount]:
         """Count the matching events by month."""
 
         def query(db: apsw.Connection) -> Sequence[MonthCount]:
-            with snapshot(db):
-                return event_records.count_by_month(db, where, by_service=by_service)
+            return event_records.count_by_month(db, where, by_service=by_service)
 
-        return await self._reader.read(query)
+        return await self._reader.read(query, consistent=True)

@@ -19,12 +19,12 @@ _UNAVAILABLE = (
 )
 
 
-def store_error(failure: apsw.Error, system_errno: int = 0) -> Exception:
+def store_error(failure: apsw.Error | UnicodeDecodeError, system_errno: int = 0) -> Exception:
     """Return what a caller gets for a failure of SQLite; one that only a defect explains stays as it is.
 
     `system_errno` is the operating system's reason for an I/O error (`Connection.system_errno`).
     """
-    if isinstance(failure, (apsw.CorruptError, apsw.NotADBError)):
+    if isinstance(failure, (apsw.CorruptError, apsw.NotADBError, UnicodeDecodeError)):
         return TrackerError(
             Code.DATA_LOSS, "the database file is damaged; restore it from a backup", "STORE_CORRUPT"
         )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import fcntl
 import os
+from contextlib import suppress
 from typing import TYPE_CHECKING
 
 from tracker.stores.base import StoreOpenError
@@ -43,13 +44,19 @@ class FileLock:
         except OSError:
             os.close(descriptor)
             raise
-        os.truncate(descriptor, 0)
-        os.pwrite(descriptor, f"{os.getpid()}\n".encode(), 0)
         self._descriptor = descriptor
+        self._note(f"{os.getpid()}\n")
 
     def release(self) -> None:
         """Let the lock go, where it is held."""
         if self._descriptor is not None:
-            os.truncate(self._descriptor, 0)
+            self._note("")
             os.close(self._descriptor)
             self._descriptor = None
+
+    def _note(self, text: str) -> None:
+        """Replace what the file says. The lock doesn't depend on it, so a full disk is no reason to fail."""
+        if self._descriptor is not None:
+            with suppress(OSError):
+                os.truncate(self._descriptor, 0)
+                os.pwrite(self._descriptor, text.encode(), 0)

@@ -15,8 +15,7 @@ if TYPE_CHECKING:
     from tracker.domain.events import EventFilter
     from tracker.domain.paging import Cursor
 
-EVERYTHING = "events_by_time"
-"""The index with all events in their order."""
+_EVERYTHING = "events_by_time"
 
 Binding = int | str
 
@@ -31,12 +30,24 @@ class Branch:
     index: str
     conditions: tuple[str, ...]
     bindings: tuple[Binding, ...]
+    counted: bool = False
+    """Whether it asks for nothing but what the table `facets` counts."""
+
+    @property
+    def count(self) -> str:
+        """The statement that counts its events."""
+        if self.counted:
+            return f"SELECT ifnull(sum(events), 0) FROM facets{self._where}"  # noqa: S608 - our own clauses
+        return f"SELECT count(*) {self.clauses}"
 
     @property
     def clauses(self) -> str:
         """The FROM and WHERE clauses."""
-        where = f" WHERE {' AND '.join(self.conditions)}" if self.conditions else ""
-        return f"FROM events INDEXED BY {self.index}{where}"
+        return f"FROM events INDEXED BY {self.index}{self._where}"
+
+    @property
+    def _where(self) -> str:
+        return f" WHERE {' AND '.join(self.conditions)}" if self.conditions else ""
 
     def behind(self, cursor: Cursor) -> Branch:
         """Return the branch without the events up to and with the one that the cursor names."""
@@ -52,7 +63,7 @@ def branches(where: EventFilter) -> Sequence[Branch]:
         conditions.append(condition)
         bindings.extend(values)
 
-    index = EVERYTHING
+    index = _EVERYTHING
     for column, text, own in (
         ("source", where.source, "events_by_source"),
         ("service", where.service, "events_by_service"),
@@ -74,7 +85,8 @@ def branches(where: EventFilter) -> Sequence[Branch]:
     if where.until is not None:
         ask("time < ?", where.until)
     if where.since is None:
-        return [Branch(index, tuple(conditions), tuple(bindings))]
+        counted = index == _EVERYTHING and where.until is None
+        return [Branch(index, tuple(conditions), tuple(bindings), counted)]
     began = Branch(index, (*conditions, "time >= ?"), (*bindings, where.since))
     if not where.overlapping:
         return [began]

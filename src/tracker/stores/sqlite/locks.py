@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from tracker.stores.sqlite import event_records, lock_records
-from tracker.stores.sqlite.connections import snapshot
 from tracker.stores.sqlite.parts import found
 
 if TYPE_CHECKING:
@@ -73,8 +72,7 @@ class SqliteLocks:
         """Return a part of the locks, newest first."""
 
         def query(db: apsw.Connection) -> Found[lock_pb.Lock]:
-            with snapshot(db):
-                locks = lock_records.select_part(db, part)
-                return found(locks, part, lock_records.cursor, lambda: lock_records.count(db))
+            locks = lock_records.select_part(db, part)
+            return found(locks, part, lock_records.cursor, lambda: lock_records.count(db))
 
-        return await self._reader.read(query)
+        return await self._reader.read(query, consistent=True)

@@ -6,6 +6,8 @@ import asyncio
 from collections import deque
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
+from functools import partial
+from math import inf
 from time import perf_counter
 from typing import TYPE_CHECKING, TypeVar
 
@@ -22,14 +24,19 @@ T = TypeVar("T")
 THREADS = 2
 """How many long queries run at a time."""
 
-_INLINE_SECONDS = 0.002
-_INLINE_STEPS = 1_000
+MAX_WAITING = 1_000
+"""How many may run or wait."""
+
+MAX_SECONDS = 30.0
+"""How long one may take, waiting included."""
+
+_INLINE_SECONDS = 0.010
+_INLINE_TICKS = 20
+_STEPS_PER_TICK = 1_000
 _THREAD_STEPS = 200_000
-_MAX_SECONDS = 30
-_MAX_WAITING = 1_000
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, eq=False)
 class _Job:
     stopped: bool = False
 
@@ -49,7 +56,8 @@ class Reader:
     """Runs queries on connections of its own, each on the state after the last commit.
 
     A query first runs on the event loop, where a point get or the search for one event takes less than
-    the way to a thread and back. One that isn't done in 2 ms is stopped and runs again in a thread.
+    the way to a thread and back. One that isn't done after 20,000 steps of SQLite's machine, some
+    milliseconds of work, or 10 ms of waiting for a disk, is stopped and runs again in a thread.
     """
 
     def __init__(self, connect: Callable[[], apsw.Connection]) -> None:
@@ -58,64 +66,92 @@ class Reader:
         self._lanes: deque[_Lane] = deque()
         self._threads = ThreadPoolExecutor(THREADS, thread_name_prefix="tracker-store-read")
         self._budget_ends = 0.0
-        self._pending = 0
+        self._ticks_left = 0.0
+        self._jobs: set[_Job] = set()
         self._closed = True
 
     def start(self) -> None:
         """Open the connections."""
         self._inline = self._connect()
-        self._inline.set_progress_handler(self._over_budget, _INLINE_STEPS)
+        self._inline.set_progress_handler(self._over_budget, _STEPS_PER_TICK)
         self._lanes.extend(_Lane(self._connect()) for _ in range(THREADS))
         self._closed = False
 
-    async def read(self, query: Callable[[apsw.Connection], T]) -> T:
-        """Run a query, a function that reads and may run twice, and return what it returns."""
+    async def read(self, query: Callable[[apsw.Connection], T], *, consistent: bool = False) -> T:
+        """Run a query, a function that reads and may run twice, and return what it returns.
+
+        With `consistent`, all its statements see the same state of the database.
+        """
         if self._closed:
             raise unavailable("the database is closed")
         self._budget_ends = perf_counter() + _INLINE_SECONDS
+        self._ticks_left = _INLINE_TICKS
         try:
-            return query(self._inline)
+            return _run(self._inline, query, consistent=consistent)
         except apsw.InterruptError:
-            return await self._read_in_thread(query)
-        except apsw.Error as failure:
+            pass
+        except (apsw.Error, UnicodeDecodeError) as failure:
             raise store_error(failure, self._inline.system_errno) from failure
+        finally:
+            self._budget_ends = self._ticks_left = inf
+            _end(self._inline)
+        return await self._read_in_thread(query, consistent=consistent)
 
     async def close(self) -> None:
-        """Finish the queries under way and close the connections."""
+        """Stop the queries under way and close the connections."""
         if self._closed:
             return
         self._closed = True
+        for job in self._jobs:
+            job.stopped = True
         await asyncio.to_thread(self._threads.shutdown)
         for connection in (self._inline, *(lane.connection for lane in self._lanes)):
             connection.close()
 
     def _over_budget(self) -> bool:
-        return perf_counter() > self._budget_ends
+        self._ticks_left -= 1
+        return self._ticks_left < 0 or perf_counter() > self._budget_ends
 
-    async def _read_in_thread(self, query: Callable[[apsw.Connection], T]) -> T:
-        if self._pending >= _MAX_WAITING:
+    async def _read_in_thread(self, query: Callable[[apsw.Connection], T], *, consistent: bool) -> T:
+        if len(self._jobs) >= MAX_WAITING:
             raise overloaded()
         job = _Job()
-        self._pending += 1
+        self._jobs.add(job)
         try:
-            async with asyncio.timeout(_MAX_SECONDS):
+            async with asyncio.timeout(MAX_SECONDS):
                 return await asyncio.get_running_loop().run_in_executor(
-                    self._threads, self._run_in_thread, query, job
+                    self._threads, partial(self._run_in_thread, query, job, consistent=consistent)
                 )
         except TimeoutError:
             raise TrackerError(
-                Code.DEADLINE_EXCEEDED, f"the query took longer than {_MAX_SECONDS} s", "QUERY_TOO_LONG"
+                Code.DEADLINE_EXCEEDED, f"the query took longer than {MAX_SECONDS:g} s", "QUERY_TOO_LONG"
             ) from None
         finally:
             job.stopped = True
-            self._pending -= 1
+            self._jobs.discard(job)
 
-    def _run_in_thread(self, query: Callable[[apsw.Connection], T], job: _Job) -> T:
+    def _run_in_thread(self, query: Callable[[apsw.Connection], T], job: _Job, *, consistent: bool) -> T:
         lane = self._lanes.pop()
         lane.job = job
         try:
-            return query(lane.connection)
-        except apsw.Error as failure:
+            return _run(lane.connection, query, consistent=consistent)
+        except apsw.InterruptError:
+            raise unavailable("the query was stopped") from None
+        except (apsw.Error, UnicodeDecodeError) as failure:
             raise store_error(failure, lane.connection.system_errno) from failure
         finally:
+            lane.job = _Job()
+            _end(lane.connection)
             self._lanes.append(lane)
+
+
+def _run(connection: apsw.Connection, query: Callable[[apsw.Connection], T], *, consistent: bool) -> T:
+    if consistent:
+        connection.execute("BEGIN")
+    return query(connection)
+
+
+def _end(connection: apsw.Connection) -> None:
+    """End a read transaction, at a time when nothing interrupts the statement that does."""
+    if connection.in_transaction:
+        connection.execute("ROLLBACK")

@@ -48,7 +48,7 @@ class SqliteStore:
         now = time.time_ns() // 1_000
 
         def step(db: apsw.Connection) -> None:
-            db.execute("UPDATE state SET value = ? WHERE name = 'checked'", (now,))
+            db.execute("UPDATE health SET checked_at = ?", (now,))
 
         await self._writer.change(step)
 

@@ -29,10 +29,16 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 
-_MAX_BATCH = 512
-_MAX_BATCH_SECONDS = 0.005
-_MAX_WAITING = 4_096
-_LOCKED_OUT_SECONDS = 2.0
+MAX_BATCH = 512
+"""How many changes go into one transaction."""
+
+MAX_WAITING = 4_096
+"""How many changes may wait for the next ones."""
+
+LOCKED_OUT_SECONDS = 2.0
+"""How long another program may lock the file before changes fail."""
+
+_BATCH_SECONDS = 0.005
 _LOCKED_OUT_RETRY_SECONDS = 0.005
 _SWITCH_SECONDS = 0.0001
 
@@ -93,7 +99,7 @@ class Writer:
         """
         if self._closing is not None or not self._thread.is_alive():
             raise unavailable("the database is closed")
-        if len(self._waiting) >= _MAX_WAITING:
+        if len(self._waiting) >= MAX_WAITING:
             raise overloaded()
         change = _Change(step, self._loop.create_future())
         self._waiting.append(change)
@@ -121,7 +127,7 @@ class Writer:
             self._run_batch()
         else:
             self._busy = False
-            if self._closing is not None:
+            if self._closing is not None and not self._closing.done():
                 self._closing.set_result(None)
 
     def _run_batch(self) -> None:
@@ -131,8 +137,8 @@ class Writer:
             connection.execute("BEGIN IMMEDIATE")
             self._locked_out_since = None
             before = connection.total_changes()
-            deadline = perf_counter() + _MAX_BATCH_SECONDS
-            while self._waiting and len(batch) < _MAX_BATCH and perf_counter() < deadline:
+            deadline = perf_counter() + _BATCH_SECONDS
+            while self._waiting and len(batch) < MAX_BATCH and perf_counter() < deadline:
                 change = self._waiting.popleft()
                 if not change.done.done():
                     batch.append(change)
@@ -141,19 +147,23 @@ class Writer:
                 self._handed.put(batch)
                 return
             connection.execute("COMMIT")
-        except apsw.BusyError as failure:
-            # Another program, a backup tool say, holds the file. Waiting inside SQLite would stop the loop.
-            self._locked_out_since = self._locked_out_since or perf_counter()
-            if perf_counter() - self._locked_out_since < _LOCKED_OUT_SECONDS:
+        except apsw.Error as failure:
+            if isinstance(failure, apsw.BusyError) and not batch and self._may_retry():
                 self._loop.call_later(_LOCKED_OUT_RETRY_SECONDS, self._next)
                 return
-            self._fail(self._take(), failure, store_error)
-        except apsw.Error as failure:
             self._fail(batch or self._take(), failure, store_error)
         else:
             for change in batch:
                 change.answer()
         self._loop.call_soon(self._next)
+
+    def _may_retry(self) -> bool:
+        """Return whether to wait on for another program, a backup tool say, that has locked the file.
+
+        Waiting inside SQLite would stop the event loop.
+        """
+        self._locked_out_since = self._locked_out_since or perf_counter()
+        return perf_counter() - self._locked_out_since < LOCKED_OUT_SECONDS
 
     @staticmethod
     def _run(connection: apsw.Connection, change: _Change) -> None:
@@ -211,5 +221,5 @@ class Writer:
             connection.close(force=True)
 
     def _take(self) -> Sequence[_Change]:
-        taken = [self._waiting.popleft() for _ in range(min(len(self._waiting), _MAX_BATCH))]
+        taken = [self._waiting.popleft() for _ in range(min(len(self._waiting), MAX_BATCH))]
         return [change for change in taken if not change.done.done()]

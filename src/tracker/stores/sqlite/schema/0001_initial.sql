@@ -32,9 +32,10 @@ CREATE INDEX events_by_end
     ON events (end_time, time, id, type, priority, status, environment, impact, service, source)
     WHERE end_time IS NOT NULL;
 
+-- Taking and releasing a lock is what callers wait for most: so it changes few pages. Their list is
+-- sorted when it is asked for; there are never many.
 CREATE TABLE locks (
-    number      INTEGER PRIMARY KEY,
-    id          TEXT    NOT NULL UNIQUE,
+    id          TEXT    PRIMARY KEY,
     service     TEXT    NOT NULL,
     environment TEXT    NOT NULL,
     resource    TEXT    NOT NULL,
@@ -42,10 +43,9 @@ CREATE TABLE locks (
     created_at  INTEGER NOT NULL,
     document    TEXT    NOT NULL,
     UNIQUE (service, environment, resource)
-) STRICT;
+) STRICT, WITHOUT ROWID;
 
 CREATE INDEX locks_by_event ON locks (event_id) WHERE event_id <> '';
-CREATE INDEX locks_by_creation ON locks (created_at, id);
 
 CREATE TABLE catalog (
     number   INTEGER PRIMARY KEY,
@@ -61,19 +61,43 @@ CREATE TABLE links (
     document TEXT NOT NULL
 ) STRICT;
 
--- 'events' is how many events there are: counting a million takes longer than a page may.
--- 'checked' is when a change was last proven possible.
-CREATE TABLE state (
-    name  TEXT    PRIMARY KEY,
-    value INTEGER NOT NULL
+-- How many events there are of each kind: counting a million takes longer than a page may.
+CREATE TABLE facets (
+    type        INTEGER NOT NULL,
+    priority    INTEGER NOT NULL,
+    status      INTEGER NOT NULL,
+    environment INTEGER NOT NULL,
+    impact      INTEGER NOT NULL,
+    events      INTEGER NOT NULL,
+    PRIMARY KEY (type, priority, status, environment, impact)
 ) STRICT, WITHOUT ROWID;
 
-INSERT INTO state VALUES ('events', 0), ('checked', 0);
-
-CREATE TRIGGER events_inserted AFTER INSERT ON events BEGIN
-    UPDATE state SET value = value + 1 WHERE name = 'events';
+CREATE TRIGGER facets_of_created AFTER INSERT ON events BEGIN
+    INSERT INTO facets VALUES (new.type, new.priority, new.status, new.environment, new.impact, 1)
+        ON CONFLICT DO UPDATE SET events = events + 1;
 END;
 
-CREATE TRIGGER events_deleted AFTER DELETE ON events BEGIN
-    UPDATE state SET value = value - 1 WHERE name = 'events';
+CREATE TRIGGER facets_of_changed AFTER UPDATE OF type, priority, status, environment, impact ON events
+WHEN (old.type, old.priority, old.status, old.environment, old.impact)
+    <> (new.type, new.priority, new.status, new.environment, new.impact)
+BEGIN
+    UPDATE facets SET events = events - 1
+        WHERE (type, priority, status, environment, impact)
+            = (old.type, old.priority, old.status, old.environment, old.impact);
+    INSERT INTO facets VALUES (new.type, new.priority, new.status, new.environment, new.impact, 1)
+        ON CONFLICT DO UPDATE SET events = events + 1;
 END;
+
+CREATE TRIGGER facets_of_deleted AFTER DELETE ON events BEGIN
+    UPDATE facets SET events = events - 1
+        WHERE (type, priority, status, environment, impact)
+            = (old.type, old.priority, old.status, old.environment, old.impact);
+END;
+
+-- When a change was last proven possible.
+CREATE TABLE health (
+    only       INTEGER PRIMARY KEY CHECK (only = 1),
+    checked_at INTEGER NOT NULL
+) STRICT;
+
+INSERT INTO health VALUES (1, 0);

@@ -1,0 +1,198 @@
+"""Queries of the SQLite store: none holds up the event loop, each can be stopped, damage is named."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from functools import partial
+from typing import TYPE_CHECKING
+
+import apsw
+import pytest
+from tests.stores.conftest import Observations
+from tests.stores.samples import an_event, new_id
+
+from tracker.domain.events import EventFilter, EventId, SlackId
+from tracker.errors import Code, TrackerError
+from tracker.pb import event_pb
+from tracker.stores.base import Slice
+from tracker.stores.sqlite import SqliteStore, reader
+from tracker.stores.sqlite.connections import open_for_reading
+from tracker.stores.sqlite.filters import branches
+from tracker.stores.sqlite.reader import Reader
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator
+    from pathlib import Path
+
+PATIENCE = 20.0
+
+
+@pytest.fixture
+async def queries(tmp_path: Path) -> AsyncIterator[Reader]:
+    (tmp_path / "tracker.db").touch()
+    queries = Reader(partial(open_for_reading, tmp_path / "tracker.db"))
+    queries.start()
+    yield queries
+    await queries.close()
+
+
+def counted_to(number: int, db: apsw.Connection) -> int:
+    sql = "WITH RECURSIVE n(n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM n LIMIT ?) SELECT max(n) FROM n"
+    return int(db.execute(sql, (number,)).get)
+
+
+short = partial(counted_to, 10)
+long = partial(counted_to, 1_000_000)
+endless = partial(counted_to, 2**60)
+
+
+async def test_a_long_query_leaves_the_loop_free(queries: Reader) -> None:
+    query = asyncio.ensure_future(queries.read(long))
+    longest, before = 0.0, time.perf_counter()
+    while not query.done():
+        await asyncio.sleep(0)
+        longest, before = max(longest, time.perf_counter() - before), time.perf_counter()
+    assert await query == 1_000_000
+    assert longest < 0.1
+
+
+async def test_a_query_stopped_on_the_loop_leaves_nothing_behind(queries: Reader) -> None:
+    for _ in range(3):
+        assert await queries.read(long, consistent=True) == 1_000_000
+        assert await queries.read(short, consistent=True) == 10
+
+
+async def test_short_queries_are_answered_while_endless_ones_run(queries: Reader) -> None:
+    running = [asyncio.ensure_future(queries.read(endless)) for _ in range(reader.THREADS)]
+    await asyncio.sleep(0)
+    async with asyncio.timeout(PATIENCE):
+        assert await queries.read(short) == 10
+    for query in running:
+        query.cancel()
+
+
+async def test_cancelled_queries_end(queries: Reader) -> None:
+    for _ in range(3):
+        running = [asyncio.ensure_future(queries.read(endless)) for _ in range(2 * reader.THREADS)]
+        await asyncio.sleep(0)
+        for query in running:
+            query.cancel()
+        await asyncio.gather(*running, return_exceptions=True)
+    async with asyncio.timeout(PATIENCE):
+        assert await queries.read(long) == 1_000_000
+
+
+async def test_a_query_that_takes_too_long_is_ended(queries: Reader, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(reader, "MAX_SECONDS", 0.1)
+    with pytest.raises(TrackerError) as ended:
+        await queries.read(endless)
+    assert (ended.value.code, ended.value.reason) == (Code.DEADLINE_EXCEEDED, "QUERY_TOO_LONG")
+    monkeypatch.undo()
+    async with asyncio.timeout(PATIENCE):
+        results = await asyncio.gather(*(queries.read(long) for _ in range(reader.THREADS)))
+    assert results == [1_000_000] * reader.THREADS
+
+
+async def test_closing_stops_queries_that_run(queries: Reader) -> None:
+    running = [asyncio.ensure_future(queries.read(endless)) for _ in range(2 * reader.THREADS)]
+    await asyncio.sleep(0)
+    async with asyncio.timeout(PATIENCE):
+        await queries.close()
+    results = await asyncio.gather(*running, return_exceptions=True)
+    assert [r.reason for r in results if isinstance(r, TrackerError)] == ["STORE_UNAVAILABLE"] * len(running)
+
+
+async def test_queries_beyond_those_that_may_wait_are_refused(
+    queries: Reader, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(reader, "MAX_WAITING", 4)
+    running = [asyncio.ensure_future(queries.read(endless)) for _ in range(4)]
+    await asyncio.sleep(0)
+    with pytest.raises(TrackerError) as refused:
+        await queries.read(long)
+    assert (refused.value.code, refused.value.reason) == (Code.UNAVAILABLE, "STORE_OVERLOADED")
+    assert await queries.read(short) == 10
+    for query in running:
+        query.cancel()
+
+
+@pytest.mark.parametrize("document", [b'{"title":', b"[]", b"\xff\xfe", b""])
+async def test_a_record_that_cannot_be_read_is_named_and_others_are_not_harmed(
+    tmp_path: Path, document: bytes
+) -> None:
+    damaged, sound = new_id(), new_id()
+    store = SqliteStore(tmp_path / "tracker.db", Observations())
+    await store.open()
+    for event_id in (damaged, sound):
+        await store.events.create(an_event(event_id=event_id), None)
+    await store.close()
+    with apsw.Connection(str(tmp_path / "tracker.db")) as connection:
+        connection.execute("UPDATE events SET document = CAST(? AS TEXT) WHERE id = ?", (document, damaged))
+    connection.close()
+    store = SqliteStore(tmp_path / "tracker.db", Observations())
+    await store.open()
+    assert await store.events.get(EventId(sound)) is not None
+    for call in (
+        store.events.get(EventId(damaged)),
+        store.events.find(EventFilter(), Slice()),
+        store.events.delete(EventId(damaged)),
+    ):
+        with pytest.raises(TrackerError) as lost:
+            await call
+        assert (lost.value.code, lost.value.reason) == (Code.DATA_LOSS, "STORE_CORRUPT")
+        assert lost.value.metadata == {"event": damaged}
+        assert damaged in lost.value.message
+    await store.close()
+
+
+async def test_fields_of_a_newer_version_are_passed_over(tmp_path: Path) -> None:
+    event_id = new_id()
+    store = SqliteStore(tmp_path / "tracker.db", Observations())
+    await store.open()
+    await store.events.create(an_event("known", event_id=event_id), None)
+    await store.close()
+    with apsw.Connection(str(tmp_path / "tracker.db")) as connection:
+        connection.execute("UPDATE events SET document = json_set(document, '$.newField', json('{}'))")
+    connection.close()
+    store = SqliteStore(tmp_path / "tracker.db", Observations())
+    await store.open()
+    event = await store.events.get(EventId(event_id))
+    assert event is not None
+    assert event.title == "known"
+    await store.close()
+
+
+@pytest.mark.parametrize(
+    ("where", "plans"),
+    [
+        (EventFilter(statuses=(event_pb.Status.open,), impact=True), ["events_by_time"]),
+        (EventFilter(since=1, until=2), ["events_by_time (time>? AND time<?)"]),
+        (EventFilter(source="a", statuses=(event_pb.Status.open,)), ["events_by_source (source=?)"]),
+        (EventFilter(service="a", source="b"), ["events_by_service (service=?)"]),
+        (EventFilter(service="a", since=1), ["events_by_service (service=? AND time>?)"]),
+        (EventFilter(slack_id="1", service="a", since=1), ["events_by_slack_id (slack_id=?)"]),
+        (
+            EventFilter(since=1, overlapping=True),
+            ["events_by_time (time>?)", "events_by_end (end_time>?"],
+        ),
+    ],
+)
+async def test_the_most_selective_index_is_walked_and_decides_alone(
+    tmp_path: Path, where: EventFilter, plans: list[str]
+) -> None:
+    store = SqliteStore(tmp_path / "tracker.db", Observations())
+    await store.open()
+    with apsw.Connection(str(tmp_path / "tracker.db")) as connection:
+        for branch, plan in zip(branches(where), plans, strict=True):
+            sql = f"EXPLAIN QUERY PLAN SELECT count(*) {branch.clauses}"
+            (step,) = [row[3] for row in connection.execute(sql, branch.bindings)]
+            assert plan in step
+            if branch.index != "events_by_slack_id":
+                assert "COVERING INDEX" in step
+            ordered = f"EXPLAIN QUERY PLAN SELECT document {branch.clauses} ORDER BY time DESC, id DESC"
+            sorts = any("TEMP B-TREE" in row[3] for row in connection.execute(ordered, branch.bindings))
+            assert sorts == (branch.index == "events_by_end")
+    connection.close()
+    assert await store.events.get(SlackId("none")) is None
+    await store.close()
