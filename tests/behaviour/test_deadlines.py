@@ -7,13 +7,12 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import pytest
-
 from tests.clients import Refused
 
 if TYPE_CHECKING:
     import httpx2
-
     from tests.clients import Client
+
     from tracker.config import Settings
 
 

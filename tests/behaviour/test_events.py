@@ -7,11 +7,17 @@ import uuid
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
+import grpc.aio
 import pytest
+from protobuf.wkt import Timestamp
 from tests.clients import Refused
+
+from tracker.pb import event_pb
 
 if TYPE_CHECKING:
     from tests.clients import Client, JsonObject
+
+    from tracker.app import App
 
 UNKNOWN = "018f0000-0000-7000-8000-000000000000"
 
@@ -352,3 +358,21 @@ async def test_stats_count_the_same_events_as_a_search(client: Client) -> None:
     ]
     with pytest.raises(Refused, match="start_date and end_date are required"):
         await client.call("EventService/GetEventStats", {"startDate": "2026-01-01"})
+
+
+@pytest.mark.parametrize("nanos", [-1, 1_000_000_000])
+async def test_a_time_with_nanoseconds_that_no_time_has_is_refused(app: App, nanos: int) -> None:
+    message = event_pb.CreateEventRequest(
+        title="Deploy",
+        attributes=event_pb.EventAttributes(
+            service="payments", type=event_pb.Type.drift, start_date=Timestamp(seconds=1, nanos=nanos)
+        ),
+    )
+    host, port = app.grpc_address
+    async with grpc.aio.insecure_channel(f"{host}:{port}") as channel:
+        create: grpc.aio.UnaryUnaryMultiCallable[bytes, bytes] = channel.unary_unary(
+            "/tracker.event.v1alpha1.EventService/CreateEvent"
+        )
+        with pytest.raises(grpc.aio.AioRpcError) as refused:
+            await create(message.to_binary())
+    assert refused.value.code() == grpc.StatusCode.INVALID_ARGUMENT

@@ -8,6 +8,7 @@ import grpc.aio
 import httpx2
 import pytest
 import structlog
+from hypothesis import settings
 from tests.wires.standin import StandIn
 
 from tracker.api.grpc import GrpcLimits, GrpcServer
@@ -24,9 +25,15 @@ SHORT_HTTP = HttpLimits(head_seconds=0.3, body_seconds=0.3, idle_seconds=1, mess
 SHORT_GRPC = GrpcLimits(message_seconds=0.3)
 
 
+# Random input is about what comes out, not about how long the first of many takes on a busy machine.
+settings.register_profile("wires", deadline=None)
+settings.load_profile("wires")
+
+
 @pytest.fixture
-def anyio_backend() -> str:
-    return "asyncio"
+def anyio_backend() -> tuple[str, dict[str, bool]]:
+    """Run on the event loop that `tracker serv` runs on."""
+    return "asyncio", {"use_uvloop": True}
 
 
 @pytest.fixture

@@ -7,22 +7,24 @@ from typing import TYPE_CHECKING
 
 from hypothesis import strategies as st
 from protobuf import (
-    DescEnum,
-    DescField,
     DescFieldValueEnum,
     DescFieldValueList,
     DescFieldValueMap,
     DescFieldValueMessage,
     DescFieldValueScalar,
     DescMessage,
-    Message,
     ScalarType,
 )
 
 if TYPE_CHECKING:
     from hypothesis.strategies import SearchStrategy
+    from protobuf import (
+        DescEnum,
+        DescField,
+        Message,
+    )
 
-TEXT = st.text(st.characters(exclude_categories=("Cs",)), max_size=20)
+TEXT = st.text(st.characters(codec="utf-8"), max_size=20)
 _INT32 = st.integers(-(2**31), 2**31 - 1)
 _INT64 = st.integers(-(2**63), 2**63 - 1)
 _UINT32 = st.integers(0, 2**32 - 1)

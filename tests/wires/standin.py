@@ -14,6 +14,7 @@ from tracker.api.pipeline import Pipeline
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
 
+    import grpc.aio
     from protobuf import Message
 
     from tracker.services.call import Call
@@ -106,6 +107,11 @@ class Held:
             self.cancelled.set()
             raise
         return self._answer
+
+
+def unary(channel: grpc.aio.Channel, path: str) -> grpc.aio.UnaryUnaryMultiCallable[bytes, bytes]:
+    """Return a method that takes and answers bytes."""
+    return channel.unary_unary(path)
 
 
 async def exchange(port: int, *parts: bytes, pause: float = 0) -> bytes:

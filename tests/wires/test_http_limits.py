@@ -201,3 +201,24 @@ async def test_a_client_that_goes_away_within_its_body_makes_no_call(
     await writer.wait_closed()
     assert (await rest.get("/livez")).status_code == 200
     assert stand_in.asked == []
+
+
+@pytest.mark.parametrize("protocol", [b"h2c", b"websocket"])
+async def test_an_offer_to_speak_another_protocol_is_passed_over(
+    http_server: HttpServer, stand_in: StandIn, protocol: bytes
+) -> None:
+    offer = b"Connection: Upgrade, HTTP2-Settings\r\nUpgrade: %s\r\nHTTP2-Settings: AAM\r\n" % protocol
+    body = b'{"slackId": "s"}'
+    post = POST + offer + b"Content-Length: %d\r\n\r\n" % len(body) + body
+    get = GET[:-2] + offer.replace(b"Upgrade,", b"close, Upgrade,") + b"\r\n"
+    answer = await exchange(http_server.bound[1], post + get)
+    assert answer.count(b"HTTP/1.1 200 OK") == 2
+    assert [request for request, _ in stand_in.asked] == [
+        event_pb.AddSlackIdRequest(id="1", slack_id="s"),
+        event_pb.GetEventRequest(id="1"),
+    ]
+
+
+async def test_no_tunnels_are_opened(http_server: HttpServer) -> None:
+    answer = await exchange(http_server.bound[1], b"CONNECT example.org:443 HTTP/1.1\r\nHost: x\r\n\r\n")
+    assert parse(answer)[0] == 400

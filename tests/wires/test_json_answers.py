@@ -23,13 +23,15 @@ def answer(message: Message) -> dict[str, object]:
 
 @given(
     st.one_of(
-        messages(cls.desc())
-        for cls in (
-            event_pb.ListEventsResponse,
-            catalog_pb.Catalog,
-            catalog_pb.GetVersionComplianceResponse,
-            link_pb.Link,
-        )
+        [
+            messages(cls.desc())
+            for cls in (
+                event_pb.ListEventsResponse,
+                catalog_pb.Catalog,
+                catalog_pb.GetVersionComplianceResponse,
+                link_pb.Link,
+            )
+        ]
     )
 )
 def test_an_answer_reads_back_as_the_message(message: Message) -> None:
@@ -68,21 +70,7 @@ def test_messages_inside_lists_and_maps_are_complete_too() -> None:
 def test_unset_messages_wrappers_and_timestamps_are_null() -> None:
     assert answer(catalog_pb.Catalog())["sla"] is None
     assert answer(catalog_pb.SLA())["uptimePercentage"] is None
-    assert (
-        answer(lock_pb.GetLockResponse(lock=lock_pb.Lock()))
-        == {
-            "lock": {
-                "id": "",
-                "service": "",
-                "who": "",
-                "createdAt": None,
-                "environment": "",
-                "resource": "",
-                "eventId": "",
-            }
-        }
-        | {}
-    )
+    assert answer(lock_pb.Lock())["createdAt"] is None
 
 
 def test_optional_fields_are_left_out_while_unset() -> None:

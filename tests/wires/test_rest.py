@@ -3,13 +3,13 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import pytest
-from protobuf import Message
 
 from tracker.errors import HTTP_STATUS, Code, FieldViolation, TrackerError, invalid
 from tracker.pb import event_pb, link_pb
 
 if TYPE_CHECKING:
     import httpx2
+    from protobuf import Message
     from tests.wires.standin import StandIn
 
     from tracker.services.call import Call

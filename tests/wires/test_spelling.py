@@ -1,12 +1,16 @@
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import pytest
 
-from tracker.api.json_text import JsonValue
 from tracker.api.query import parse_query
 from tracker.api.spelling import nested, respell
 from tracker.errors import Code, FieldViolation, TrackerError, invalid
 from tracker.pb import catalog_pb, event_pb
+
+if TYPE_CHECKING:
+    from tracker.api.json_text import JsonValue
 
 Event = event_pb.CreateEventRequest.desc()
 Catalog = catalog_pb.CreateUpdateCatalogRequest.desc()

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING, Literal, cast
 from urllib.parse import quote, urlencode
 
 import orjson
@@ -72,9 +72,11 @@ def test_a_request_comes_back_from_path_query_and_body_as_it_was(
     assert binding.decode(HttpInput(found[1], query, body)) == request
 
 
-def bind(method: DescMethod, **rule: str) -> HttpBinding:
-    path = rule.pop("path")
-    return HttpBinding(method, http_pb.HttpRule(pattern=Oneof("post", path), **rule))
+def bind(method: DescMethod, path: str, body: str = "", response_body: str = "") -> HttpBinding:
+    rule = http_pb.HttpRule(
+        pattern=Oneof[Literal["post"], str]("post", path), body=body, response_body=response_body
+    )
+    return HttpBinding(method, rule)
 
 
 CREATE = event_pb.desc().services[0].methods[0]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from http import HTTPStatus
 from itertools import accumulate
 from typing import TYPE_CHECKING
 
@@ -10,6 +11,8 @@ from protobuf.wkt import Any
 
 from tracker.errors import DOMAIN, HTTP_STATUS, Code, TrackerError
 from tracker.pb import error_details_pb, status_pb
+
+from .request_id import HEADER
 
 if TYPE_CHECKING:
     from .json_text import JsonValue
@@ -73,6 +76,20 @@ def json_error(error: TrackerError) -> bytes:
         ]
         details.append({"@type": f"{_PREFIX}.BadRequest", "fieldViolations": violations})
     return orjson.dumps({"code": int(error.code), "message": error.message, "details": details})
+
+
+def http_answer(error: TrackerError, request_id: str) -> bytes:
+    """Return a whole HTTP answer, for a request that no application has seen."""
+    body = json_error(error)
+    status = HTTPStatus(http_status(error))
+    head = (
+        f"HTTP/1.1 {status} {status.phrase}\r\n"
+        "content-type: application/json\r\n"
+        f"content-length: {len(body)}\r\n"
+        f"{HEADER}: {request_id}\r\n"
+        "connection: close\r\n\r\n"
+    )
+    return head.encode() + body
 
 
 def binary_error(error: TrackerError) -> bytes:

@@ -4,17 +4,19 @@ from __future__ import annotations
 
 import asyncio
 from dataclasses import dataclass
-from functools import partial
+from functools import cache, partial
 from typing import TYPE_CHECKING
 
 import grpc
 from grpc_health.v1 import health_pb2
+from protobuf import DescMessage
 
 from tracker.errors import Code, FieldViolation, TrackerError, invalid
 from tracker.services.call import Call
 
 from . import request_id as request_ids
 from .error_details import binary_error, internal_error, short
+from .expected import DURATION, TIMESTAMP
 from .grpc_standard import OpenStreams, add_standard_services
 from .listening import address, listen
 
@@ -194,9 +196,25 @@ class _Answerer:
 
 def _decode(cls: type[Message], request: bytes) -> Message:
     try:
-        return cls.from_binary(request)
+        message = cls.from_binary(request)
+        if _tells_time(cls.desc()):
+            message.to_json()  # refuses the nanoseconds that no time has, which no rule in a proto can see
     except _UNREADABLE as error:
         raise invalid(FieldViolation("", f"the request is not a {cls.desc().type_name}: {error}")) from None
+    return message
+
+
+@cache
+def _tells_time(message: DescMessage) -> bool:
+    """Return whether a message, or one inside it, may hold a Timestamp or a Duration."""
+    if message.type_name in (TIMESTAMP, DURATION):
+        return True
+    below = (field.value for field in message.fields)
+    return any(
+        isinstance(inner, DescMessage) and _tells_time(inner)
+        for value in below
+        for inner in (getattr(value, "message", None), getattr(value, "element", None))
+    )
 
 
 async def _abort(context: _Context, error: TrackerError, request_id: str) -> Never:

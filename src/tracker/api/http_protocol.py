@@ -5,22 +5,26 @@ from __future__ import annotations
 import asyncio
 from dataclasses import dataclass
 from enum import Enum, auto
-from http import HTTPStatus
 from typing import TYPE_CHECKING
 
+import httptools
 import uvicorn
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 from tracker.errors import Code, TrackerError
 
 from . import request_id
-from .error_details import http_status, json_error
+from .error_details import http_answer
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from starlette.types import ASGIApp
     from uvicorn._types import ASGI3Application
     from uvicorn.protocols.http.httptools_impl import RequestResponseCycle
     from uvicorn.server import ServerState
+
+_UPGRADE_HEADERS = (b"connection", b"upgrade", b"http2-settings")
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,6 +35,8 @@ class HttpLimits:
     """From the first byte of a request, or from the connection's start, to the end of its headers."""
     body_seconds: float = 30
     """From the end of the headers to the end of the body."""
+    linger_seconds: float = 2
+    """For which the rest of a refused request is thrown away, so that its client comes to read the answer."""
     idle_seconds: int = 75
     """Between two requests on one connection."""
     head_bytes: int = 64 * 1024
@@ -78,6 +84,16 @@ class _Refused(Exception):  # noqa: N818 - tells the parser to stop, and never l
     """The request under way goes no further."""
 
 
+class _HalfHeard(asyncio.Transport):
+    """The transport of an answer to a request that is not all here yet: it ends in another way."""
+
+    def __init__(self, transport: asyncio.Transport, end: Callable[[], None]) -> None:
+        super().__init__()
+        self.write = transport.write  # type: ignore[method-assign] # nothing comes between
+        self.is_closing = transport.is_closing  # type: ignore[method-assign] # the same
+        self.close = end  # type: ignore[method-assign] # the point of it all
+
+
 class HttpConnection(HttpToolsProtocol):
     """One connection: cut off when it is too slow or sends too much; its end cancels its calls."""
 
@@ -96,12 +112,16 @@ class HttpConnection(HttpToolsProtocol):
         self._timer: asyncio.TimerHandle | None = None
         self._received = 0
         self._keep_alive = True
+        self._lingering = False
+        self._declining = False
+        self._method = b""
         self._refusal: TrackerError | None = None
         self._calls: set[asyncio.Task[None]] = set()
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override] # as uvicorn has it
         """Start the clock: a connection that never sends anything is too slow as well."""
         super().connection_made(transport)
+        self._half_heard = _HalfHeard(transport, self._linger)
         self._watch()
 
     def connection_lost(self, exc: Exception | None) -> None:
@@ -116,8 +136,13 @@ class HttpConnection(HttpToolsProtocol):
     def data_received(self, data: bytes) -> None:
         """Read on, and see to the limits."""
         self._received += len(data)
-        super().data_received(data)
-        if self.transport.is_closing():
+        if self._lingering:
+            if self._received > self._limits.message_bytes:
+                self.transport.abort()
+            return
+        self._unset_keepalive_if_required()
+        self._parse(data)
+        if self.transport.is_closing() or self._lingering:
             return
         if self._reading is _Reading.HEAD and self._received > self._limits.head_bytes:
             self._refuse(_head_too_large(self._limits))
@@ -127,6 +152,30 @@ class HttpConnection(HttpToolsProtocol):
             )
         else:
             self._watch()
+
+    def _parse(self, data: bytes) -> None:
+        try:
+            self.parser.feed_data(data)
+        except httptools.HttpParserUpgrade as upgrade:
+            rest = data[upgrade.args[0] :]
+            self._declining = False
+            self.parser = httptools.HttpRequestParser(self)
+            self._parse(self._head_without_upgrade() + rest)
+        except httptools.HttpParserError:
+            error = TrackerError(Code.INVALID_ARGUMENT, "this is not HTTP/1.1", "INVALID_HTTP")
+            self._refuse(self._refusal or error)
+
+    def _head_without_upgrade(self) -> bytes:
+        """Return the request's head as it would be without the offer to speak another protocol.
+
+        The parser drops the body of a request with such an offer, as though it were taken up. Some
+        client libraries offer HTTP/2 with every request, and mean it to be answered all the same.
+        """
+        lines = [b"%s %s HTTP/1.1" % (self._method, self.url)]
+        lines += [b"%s: %s" % header for header in self.headers if header[0] not in _UPGRADE_HEADERS]
+        if any(name == b"connection" and b"close" in value.lower() for name, value in self.headers):
+            lines.append(b"connection: close")
+        return b"\r\n".join([*lines, b"", b""])
 
     def on_message_begin(self) -> None:
         """Note that a request has begun."""
@@ -142,21 +191,26 @@ class HttpConnection(HttpToolsProtocol):
         if self._received > self._limits.head_bytes and self._head_size() > self._limits.head_bytes:
             self._refusal = _head_too_large(self._limits)
             raise _Refused
+        self._method = self.parser.get_method()
+        if self.parser.should_upgrade() and self._method != b"CONNECT":
+            self._declining = True
+            return
         super().on_headers_complete()
         self._reading = _Reading.BODY
         self._keep_alive = self.cycle.keep_alive and not self._http.draining
         self.cycle.keep_alive = False
+        self.cycle.transport = self._half_heard
 
     def on_message_complete(self) -> None:
         """Note that the request is all here."""
+        if self._declining:
+            return
         super().on_message_complete()
         self.cycle.keep_alive = self._keep_alive
+        self.cycle.transport = self.transport
         self._reading = _Reading.NOTHING
         self._received = 0
-
-    def send_400_response(self, msg: str) -> None:
-        """Answer what the parser refuses, in the shape of all errors."""
-        self._refuse(self._refusal or TrackerError(Code.INVALID_ARGUMENT, msg, "INVALID_HTTP"))
+        self._stop_timer()
 
     def timeout_keep_alive_handler(self) -> None:
         """End an idle connection; one whose client has not even read its answer at once."""
@@ -174,27 +228,37 @@ class HttpConnection(HttpToolsProtocol):
     @property
     def idle(self) -> bool:
         """Whether no request is under way."""
-        return self._reading is not _Reading.BODY and (self.cycle is None or self.cycle.response_complete)
+        return self._lingering or (
+            self._reading is not _Reading.BODY and (self.cycle is None or self.cycle.response_complete)
+        )
 
     def _start_asgi_task(self, cycle: RequestResponseCycle, app: ASGI3Application) -> None:
         """Run the application, and remember the task; uvicorn's own way has no hold on it."""
         task = self.loop.create_task(cycle.run_asgi(app))
-        for tasks in (self.tasks, self._calls):
-            tasks.add(task)
-            task.add_done_callback(tasks.discard)
+        self.tasks.add(task)
+        self._calls.add(task)
+        task.add_done_callback(self._call_ended)
+
+    def _call_ended(self, task: asyncio.Task[None]) -> None:
+        self.tasks.discard(task)
+        self._calls.discard(task)
 
     def _watch(self) -> None:
         """See that the timer is the one for what the connection waits for."""
         if self._timed is self._reading:
             return
-        if self._timer is not None:
-            self._timer.cancel()
-            self._timer = None
+        self._stop_timer()
         self._timed = self._reading
         if self._reading is not _Reading.NOTHING:
             head = self._reading is _Reading.HEAD
             seconds = self._limits.head_seconds if head else self._limits.body_seconds
             self._timer = self.loop.call_later(seconds, self._too_slow)
+
+    def _stop_timer(self) -> None:
+        self._timed = _Reading.NOTHING
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
 
     def _too_slow(self) -> None:
         self._timed = _Reading.NOTHING
@@ -211,17 +275,24 @@ class HttpConnection(HttpToolsProtocol):
         if not self.pipeline and not (
             answering and (self.cycle.response_started or not self.cycle.more_body)
         ):
-            body = json_error(error)
-            status = HTTPStatus(http_status(error))
-            head = (
-                f"HTTP/1.1 {status} {status.phrase}\r\n"
-                "content-type: application/json\r\n"
-                f"content-length: {len(body)}\r\n"
-                f"{request_id.HEADER}: {request_id.request_id(None)}\r\n"
-                "connection: close\r\n\r\n"
-            )
-            self.transport.write(head.encode() + body)
-        self.transport.close()
+            self.transport.write(http_answer(error, request_id.request_id(None)))
+        self._linger()
+
+    def _linger(self) -> None:
+        """End the connection once its client had time to read the answer.
+
+        Closing at once, with bytes of the request unread, would reset the connection, and many clients
+        would see that instead of the answer.
+        """
+        if self._lingering or self.transport.is_closing():
+            return
+        self._lingering = True
+        self._received = 0
+        self._reading = _Reading.NOTHING
+        self._stop_timer()
+        self.flow.resume_reading()
+        self.transport.write_eof()
+        self._timer = self.loop.call_later(self._limits.linger_seconds, self.transport.abort)
 
     def _head_size(self) -> int:
         return len(self.url) + sum(len(name) + len(value) for name, value in self.headers)

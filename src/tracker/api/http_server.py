@@ -21,6 +21,8 @@ if TYPE_CHECKING:
 
 _LAST_REQUESTS = 1.0
 """Seconds for which a stopping server still answers on connections that are open."""
+_ABORTED = 1.0
+"""Seconds that connections cut off may take to end, which takes them a turn of the event loop."""
 
 
 class HttpServer:
@@ -54,8 +56,7 @@ class HttpServer:
         """Accept no more, answer what is under way for up to `grace` seconds, then cut off the rest."""
         if self._serving is None:
             return
-        self._server.grace = grace
-        self._server.should_exit = True
+        self._server.request_stop(grace)
         await self._serving
 
 
@@ -65,8 +66,16 @@ class _Server(uvicorn.Server):
     def __init__(self, config: HttpConfig) -> None:
         super().__init__(config)
         self._http = config
+        self._stopping = asyncio.Event()
+        self._grace = 0.0
         self.accepting = asyncio.Event()
-        self.grace = 0.0
+        """Set once connections are accepted."""
+
+    def request_stop(self, grace: float) -> None:
+        """Let `serve` end, after up to `grace` seconds for what is under way."""
+        self._grace = grace
+        self.should_exit = True
+        self._stopping.set()
 
     @contextlib.contextmanager
     def capture_signals(self) -> Generator[None, None, None]:
@@ -78,6 +87,13 @@ class _Server(uvicorn.Server):
         await super().startup(sockets)
         self.accepting.set()
 
+    async def main_loop(self) -> None:
+        """Keep the time that answers are dated with, until the server is to stop."""
+        while not await self.on_tick(0):
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(1):
+                    await self._stopping.wait()
+
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
         """Stop: first hear clients out, then wait for what is under way.
 
@@ -85,7 +101,7 @@ class _Server(uvicorn.Server):
         gets one more answer, marked as its last, before the idle ones are closed.
         """
         loop = asyncio.get_running_loop()
-        deadline = loop.time() + self.grace
+        deadline = loop.time() + self._grace
         for server in self.servers:
             server.close()
         for listener in sockets or []:
@@ -104,6 +120,7 @@ class _Server(uvicorn.Server):
             await asyncio.wait(self.server_state.tasks)
         for connection in self._connections():
             connection.transport.abort()
+        await self._wait_for_the_end(loop.time() + _ABORTED)
 
     def _connections(self) -> list[HttpConnection]:
         return cast("list[HttpConnection]", list(self.server_state.connections))

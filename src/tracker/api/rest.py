@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import re
-from dataclasses import dataclass, replace
 from functools import partial
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from tracker.errors import Code, FieldViolation, TrackerError, invalid
 from tracker.services.call import Call
@@ -38,8 +37,7 @@ _UNITS = {"H": 3600.0, "M": 60.0, "S": 1.0, "m": 1e-3, "u": 1e-6, "n": 1e-9}
 """Seconds in each unit of gRPC's timeout header, which REST takes as `Grpc-Timeout`."""
 
 
-@dataclass(frozen=True, slots=True)
-class _Request:
+class _Request(NamedTuple):
     """One HTTP request, and what the wire wants to know of its headers."""
 
     scope: Scope
@@ -101,7 +99,7 @@ class RestApi:
         try:
             timeout = _read_timeout(request.timeout)
             if binding.takes_body or request.length > MAX_BODY:
-                said = replace(said, body=await _read_body(request.receive, request.length))
+                said = said._replace(body=await _read_body(request.receive, request.length))
             decode = partial(binding.decode, said)
         except TrackerError as error:
             # Raised inside the pipeline, so that this call is logged and counted like all others.

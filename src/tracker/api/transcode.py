@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from tracker.errors import TrackerError
 from tracker.pb import annotations_pb, options_pb
@@ -29,8 +28,7 @@ if TYPE_CHECKING:
 _OK = 200
 
 
-@dataclass(frozen=True, slots=True)
-class HttpInput:
+class HttpInput(NamedTuple):
     """What one HTTP request says: the values of the path's variables, the query string, the body."""
 
     captures: tuple[str, ...]
