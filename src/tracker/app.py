@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import signal
 import time
 from contextlib import AsyncExitStack
@@ -71,16 +72,15 @@ class App:
         self._log.info("servers stopped")
 
     async def run_until_signal(self) -> None:
-        """Return at the first SIGTERM or SIGINT; a second one ends the process as if nobody handled it."""
+        """Return at the first SIGTERM or SIGINT; a second one ends the process there and then."""
         told = asyncio.Event()
         loop = asyncio.get_running_loop()
         for number in (signal.SIGTERM, signal.SIGINT):
             loop.add_signal_handler(number, told.set)
-        try:
-            await told.wait()
-        finally:
-            for number in (signal.SIGTERM, signal.SIGINT):
-                loop.remove_signal_handler(number)
+        await told.wait()
+        for number in (signal.SIGTERM, signal.SIGINT):
+            # Not left to the system: it ends the first process of a container for no unhandled signal.
+            loop.add_signal_handler(number, os._exit, 128 + number)
 
     async def _start(self, opened: AsyncExitStack) -> None:
         settings, log = self._settings, self._log
@@ -113,7 +113,7 @@ class App:
             ("HTTP", self.http_address),
             ("metrics", self.metrics_address),
         ):
-            log.info(f"{name} server listening on :{port}", host=host, port=port)
+            log.info("%s server listening on :%d", name, port, host=host, port=port)
 
     def _services(self, store: Store, metrics: Metrics) -> dict[str, object]:
         settings = self._settings

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import errno
 import os
+import signal
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -46,6 +48,7 @@ def serve(configuration: Configuration) -> None:
         log.warning(
             "environment variable has no effect", variable=name, reason="MongoDB is not supported yet"
         )
+    signal.signal(signal.SIGTERM, signal.default_int_handler)  # until the server handles it
     try:
         with stdlib_routed(log):
             uvloop.run(_run(settings, log))
@@ -65,9 +68,12 @@ async def _run(settings: Settings, log: FilteringBoundLogger) -> None:
 
 
 def _explained(error: OSError, settings: Settings) -> str:
-    """Return why the server can't start, with the setting to change where a port is at fault."""
+    """Return why the server can't start and, where it is for an address, what to do about that."""
     text = error.strerror or str(error)
     for name in ("grpc_port", "http_port", "metrics_port"):
         if f":{getattr(settings, name)}:" in text:
-            return f"{text}; stop what listens there or set {SETTINGS[name].variable} to another port"
+            port = SETTINGS[name].variable
+            if error.errno == errno.EADDRINUSE:
+                return f"{text}; stop what listens there, or set {port} to another port"
+            return f"{text}; set {SETTINGS['host'].variable} or {port} to what this machine allows"
     return f"{text}: {error.filename}" if error.filename else text

@@ -1,0 +1,125 @@
+"""The smaller commands: health check, version, backup and restore, help."""
+
+from __future__ import annotations
+
+import socket
+import time
+import urllib.request
+from typing import TYPE_CHECKING
+
+import pytest
+from tests.cli.commands import tracker
+from tests.server_process import ServerProcess
+
+from tracker import __version__
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+
+def create_event(server: ServerProcess) -> None:
+    body = b'{"title": "t", "attributes": {"service": "s", "type": "deployment"}}'
+    request = urllib.request.Request(f"http://127.0.0.1:{server.http_port}/api/v1alpha1/event", body)
+    with urllib.request.urlopen(request, timeout=10) as answer:
+        assert answer.status in {200, 201}
+
+
+@pytest.mark.parametrize("arguments", [["version"], ["--version"]])
+def test_the_version_is_printed(arguments: list[str]) -> None:
+    assert tracker(*arguments).stdout == f"tracker {__version__}\n"
+
+
+def test_help_is_there_at_once_and_names_each_command() -> None:
+    times = []
+    for _ in range(3):  # the best of a few: other work may hold a start up
+        started = time.monotonic()
+        done = tracker("--help")
+        times.append(time.monotonic() - started)
+    assert done.returncode == 0
+    for command in ("serv", "config", "backup", "restore", "healthcheck", "version"):
+        assert f"\n  {command} " in done.stdout
+    assert min(times) < 0.3, times
+
+
+@pytest.mark.parametrize(
+    "arguments", [["frobnicate"], ["serv", "--colour", "red"], ["backup"], ["config", "x"]]
+)
+def test_a_wrong_command_line_is_a_usage_error(arguments: list[str]) -> None:
+    done = tracker(*arguments)
+    assert done.returncode == 2
+    assert "Traceback" not in done.stderr
+    assert "Usage: " in done.stderr
+
+
+def test_a_server_that_serves_is_healthy(tmp_path: Path) -> None:
+    with ServerProcess(tmp_path / "tracker.db") as server:
+        where = {"HOST": "127.0.0.1", "HTTP_PORT": str(server.http_port)}
+        for arguments in (["healthcheck"], ["healthcheck", "--live"]):
+            done = tracker(*arguments, environ=where)
+            assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
+
+
+def test_a_server_that_drains_is_alive_but_not_healthy(tmp_path: Path) -> None:
+    with ServerProcess(tmp_path / "tracker.db", SHUTDOWN_DRAIN="60") as server:
+        where = {"HOST": "127.0.0.1", "HTTP_PORT": str(server.http_port)}
+        server.process.terminate()
+        deadline = time.monotonic() + 10
+        while "shutting down servers" not in server.log():
+            assert time.monotonic() < deadline
+        done = tracker("healthcheck", environ=where)
+        assert done.returncode == 1
+        assert done.stderr.startswith("tracker: /readyz answered 503: ")
+        assert tracker("healthcheck", "--live", environ=where).returncode == 0
+
+
+def test_no_server_is_not_healthy() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        port = free.getsockname()[1]
+    done = tracker("healthcheck", environ={"HOST": "127.0.0.1", "HTTP_PORT": str(port)})
+    assert done.returncode == 1
+    assert done.stderr.startswith(f"tracker: no answer from http://127.0.0.1:{port}/readyz: ")
+
+
+def test_a_server_that_does_not_answer_is_not_healthy() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        port = silent.getsockname()[1]
+        done = tracker(
+            "healthcheck", "--timeout", "0.2", environ={"HOST": "127.0.0.1", "HTTP_PORT": str(port)}
+        )
+    assert done.returncode == 1
+    assert "timed out" in done.stderr
+
+
+def test_a_copy_of_a_running_server_can_be_put_back(tmp_path: Path) -> None:
+    database, copy = tmp_path / "tracker.db", tmp_path / "copy.db"
+    where = {"DATABASE_PATH": str(database)}
+    with ServerProcess(database) as server:
+        create_event(server)
+        done = tracker("backup", str(copy), environ=where)
+        assert done.returncode == 0, done.stderr
+        assert done.stdout.startswith(f"{copy}: 1 events, ")
+        assert done.stderr == ""
+        again = tracker("backup", str(copy), environ=where)
+        assert again.returncode == 1
+        assert len(again.stderr.splitlines()) == 1
+        create_event(server)
+        held = tracker("restore", str(copy), "--force", environ=where)
+        assert held.returncode == 1
+        assert len(held.stderr.splitlines()) == 1
+        server.terminate()
+    refused = tracker("restore", str(copy), environ=where)
+    assert refused.returncode == 1
+    assert refused.stderr.startswith("tracker: ")
+    done = tracker("restore", str(copy), "--force", environ=where)
+    assert done.returncode == 0, done.stderr
+    first, second = done.stdout.splitlines()
+    assert first.startswith(f"{database}: 1 events, ")
+    assert second.startswith(f"what was there is now {database}.before-restore-")
+
+
+@pytest.mark.parametrize("command", ["backup", "restore"])
+def test_a_missing_source_is_refused_in_one_line(tmp_path: Path, command: str) -> None:
+    done = tracker(command, str(tmp_path / "x.db"), "--database-path", str(tmp_path / "y.db"))
+    assert done.returncode == 1
+    (line,) = done.stderr.splitlines()
+    assert line.startswith("tracker: there is no file ")

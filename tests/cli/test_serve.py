@@ -1,0 +1,139 @@
+"""`tracker serv`: how it starts, refuses to start, and ends."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+from typing import TYPE_CHECKING
+
+import pytest
+from tests.cli.commands import CLEAN, tracker
+from tests.server_process import ServerProcess
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+FREE = {"HOST": "127.0.0.1", "GRPC_PORT": "0", "HTTP_PORT": "0", "METRICS_PORT": "0", "LOG_FORMAT": "json"}
+
+
+def test_a_server_takes_its_settings_from_the_environment_and_stops_when_told(tmp_path: Path) -> None:
+    with ServerProcess(tmp_path / "tracker.db", DB_HOST="db.example.com") as server:
+        assert server.terminate() == 0
+        lines = [json.loads(line) for line in server.log().splitlines()]
+    messages = [line["msg"] for line in lines]
+    assert messages[0] == "environment variable has no effect"
+    assert (lines[0]["level"], lines[0]["variable"]) == ("warning", "DB_HOST")
+    assert [m for m in messages if "listening on" in m] == [
+        f"gRPC server listening on :{server.grpc_port}",
+        f"HTTP server listening on :{server.http_port}",
+        f"metrics server listening on :{server.metrics_port}",
+    ]
+    assert messages[-1] == "servers stopped"
+
+
+def test_a_server_is_ready_within_two_seconds(tmp_path: Path) -> None:
+    times = []
+    for attempt in range(3):  # the best of a few: other work may hold a start up
+        started = time.monotonic()
+        with ServerProcess(tmp_path / f"{attempt}.db") as server:
+            times.append(time.monotonic() - started)
+            server.terminate()
+    assert min(times) < 2, times
+
+
+@pytest.mark.parametrize("setting", ["GRPC_PORT", "HTTP_PORT", "METRICS_PORT"])
+def test_a_port_that_is_taken_is_named_with_its_setting(tmp_path: Path, setting: str) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+        done = tracker("serv", folder=tmp_path, environ=FREE | {setting: str(port)})
+    assert done.returncode == 1
+    assert done.stderr == (
+        f"tracker: cannot listen on 127.0.0.1:{port}: Address already in use; "
+        f"stop what listens there, or set {setting} to another port\n"
+    )
+
+
+def test_an_address_of_another_machine_is_refused_with_the_setting(tmp_path: Path) -> None:
+    done = tracker("serv", folder=tmp_path, environ=FREE | {"HOST": "192.0.2.1"})
+    assert done.returncode == 1
+    (line,) = done.stderr.splitlines()
+    assert line.startswith("tracker: cannot listen on 192.0.2.1:")
+    assert "set HOST or " in line
+
+
+def test_a_store_that_another_server_has_open_is_refused_in_one_line(tmp_path: Path) -> None:
+    database = tmp_path / "tracker.db"
+    with ServerProcess(database):
+        done = tracker("serv", environ=FREE | {"DATABASE_PATH": str(database)})
+    assert done.returncode == 1
+    (line,) = done.stderr.splitlines()
+    assert str(database) in line
+    assert "another" in line
+
+
+def test_mongodb_is_refused_before_anything_is_opened(tmp_path: Path) -> None:
+    done = tracker("serv", folder=tmp_path, environ=FREE | {"MONGO_URI": "mongodb://ada:s3cr3t@db"})
+    assert done.returncode == 2
+    assert done.stderr.startswith("tracker: MONGO_URI is set, but MongoDB is not supported yet")
+    assert "s3cr3t" not in done.stdout + done.stderr
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_serve_is_another_name_of_serv(tmp_path: Path) -> None:
+    done = tracker("serve", "--grpc-port", "x", folder=tmp_path)
+    assert done.returncode == 2
+    assert "grpc_port: expected a port" in done.stderr
+
+
+@pytest.mark.parametrize("closed", [">&-", ">/dev/full", "| true"])
+def test_a_server_whose_output_is_lost_goes_on(tmp_path: Path, closed: str) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        port = free.getsockname()[1]
+    command = f"exec {sys.executable} -m tracker serv {closed}"
+    environ = CLEAN | FREE | {"HTTP_PORT": str(port)}
+    # Of a pipe, the shell that waits for both its sides is in the way of the signal: signal the group.
+    with subprocess.Popen(["sh", "-c", command], env=environ, cwd=tmp_path, start_new_session=True) as shell:
+        deadline = time.monotonic() + 30
+        while tracker("healthcheck", environ={"HOST": "127.0.0.1", "HTTP_PORT": str(port)}).returncode != 0:
+            assert time.monotonic() < deadline
+        os.killpg(shell.pid, signal.SIGTERM)
+        shell.wait(30)
+    done = tracker("healthcheck", environ={"HOST": "127.0.0.1", "HTTP_PORT": str(port)})
+    assert done.returncode == 1
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+def test_either_signal_stops_a_server(tmp_path: Path, number: signal.Signals) -> None:
+    with ServerProcess(tmp_path / "tracker.db") as server:
+        server.process.send_signal(number)
+        assert server.process.wait(30) == 0
+
+
+@pytest.mark.parametrize("second", [signal.SIGTERM, signal.SIGINT])
+def test_a_second_signal_stops_a_server_at_once(tmp_path: Path, second: signal.Signals) -> None:
+    with ServerProcess(tmp_path / "tracker.db", SHUTDOWN_DRAIN="60") as server:
+        server.process.send_signal(signal.SIGTERM)
+        deadline = time.monotonic() + 10
+        while "shutting down servers" not in server.log():
+            assert time.monotonic() < deadline
+        server.process.send_signal(second)
+        assert server.process.wait(10) == 128 + second
+        assert "Traceback" not in server.log()
+
+
+def test_a_signal_while_a_server_starts_ends_it_without_a_traceback(tmp_path: Path) -> None:
+    log = tmp_path / "log"
+    with log.open("wb") as file:
+        command = [sys.executable, "-m", "tracker", "serv"]
+        process = subprocess.Popen(command, env=CLEAN | FREE, cwd=tmp_path, stdout=file, stderr=file)
+    deadline = time.monotonic() + 30
+    while "store opened" not in log.read_text():
+        assert time.monotonic() < deadline
+    process.terminate()
+    assert process.wait(30) in {0, 130}
+    assert "Traceback" not in log.read_text()
