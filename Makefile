@@ -1,0 +1,79 @@
+# What can be done here: `make help`. Needs python3 (3.11 or later, with venv and pip) and nothing else.
+
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
+INSTALL := $(PIP) install --require-hashes --requirement
+LOCK := $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header \
+	--no-emit-index-url --no-annotate $(LOCKFLAGS)
+
+export PIP_NO_INPUT := 1
+
+.DEFAULT_GOAL := help
+.DELETE_ON_ERROR:
+.PHONY: help run test check lint types generate bench build lock clean
+
+help: ## Show this list
+	@sed -n 's/^\([a-z]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | while IFS="$$(printf '\t')" read -r name text; do \
+		printf '  make %-10s %s\n' "$$name" "$$text"; done
+
+run: $(VENV)/.runtime ## Start a server from this tree
+	$(BIN)/tracker serv
+
+test: $(VENV)/.dev ## Run the tests (ARGS="tests/cli -k version" for some of them)
+	$(BIN)/pytest $(ARGS)
+
+check: lint types test ## All that must pass before a change is merged
+
+lint: $(VENV)/.dev ## Check style, import arrows, protos, and that generated files are fresh
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/lint-imports --no-logo
+	$(BIN)/python tools/generate.py --lint
+	$(BIN)/python tools/generate.py --check
+
+types: $(VENV)/.dev ## Check types
+	$(BIN)/mypy
+
+generate: $(VENV)/.dev ## Write the messages and OpenAPI documents from proto/
+	$(BIN)/python tools/generate.py
+
+bench: $(VENV)/.dev ## Measure the API and the store (see bench/)
+	$(BIN)/python -m bench.api
+
+build: $(VENV)/.dev ## Make the wheel and the sdist in dist/, and ./bin/tracker
+	rm -rf dist build bin
+	$(BIN)/python -m build --no-isolation
+	$(PYTHON) -m venv build/venv
+	build/venv/bin/python -m pip --disable-pip-version-check --quiet install --require-hashes \
+		--requirement requirements/runtime.txt
+	build/venv/bin/python -m pip --disable-pip-version-check --quiet install --no-deps --no-index dist/*.whl
+	mkdir bin
+	ln -s ../build/venv/bin/tracker bin/tracker
+	./bin/tracker version
+
+lock: $(VENV)/.dev ## Pin the dependencies anew (LOCKFLAGS=--upgrade for newer ones)
+	$(LOCK) pyproject.toml --output-file requirements/runtime.txt
+	$(LOCK) pyproject.toml --group dev --constraint requirements/runtime.txt --output-file requirements/dev.txt
+	$(LOCK) --group build --constraint requirements/dev.txt --output-file requirements/build.txt
+
+clean: ## Remove all that was made, but no data
+	rm -rf $(VENV) dist build bin .hypothesis .schemathesis .import_linter_cache .mypy_cache .pytest_cache .ruff_cache
+	find . -name __pycache__ -prune -exec rm -rf {} +
+
+# The environments: first what a server needs, on top of it what a developer needs. The project itself is
+# installed as a link to this tree.
+
+$(VENV)/bin/python:
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Python 3.11 or later is needed: make PYTHON=python3.11")'
+	$(PYTHON) -m venv $(VENV)
+
+$(VENV)/.runtime: requirements/runtime.txt requirements/build.txt pyproject.toml | $(VENV)/bin/python
+	$(INSTALL) requirements/runtime.txt --requirement requirements/build.txt
+	$(PIP) install --no-deps --no-build-isolation --no-index --editable .
+	@touch $@
+
+$(VENV)/.dev: $(VENV)/.runtime requirements/dev.txt
+	$(INSTALL) requirements/dev.txt
+	@touch $@

@@ -1,0 +1,149 @@
+"""The container image, the compose file and the Kubernetes manifests agree with the server."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from tracker import __version__
+from tracker.config import SETTINGS, Settings
+
+ROOT = Path(__file__).resolve().parents[2]
+DEFAULTS = Settings()
+PORTS = {"grpc": DEFAULTS.grpc_port, "http": DEFAULTS.http_port, "metrics": DEFAULTS.metrics_port}
+
+
+def parsed(path: str) -> Any:
+    return yaml.safe_load((ROOT / path).read_text())
+
+
+@pytest.fixture
+def dockerfile() -> str:
+    return (ROOT / "Dockerfile").read_text()
+
+
+@pytest.fixture
+def stateful_set() -> dict[str, Any]:
+    spec = parsed("deploy/kubernetes/statefulset.yaml")["spec"]
+    assert isinstance(spec, dict)
+    return spec
+
+
+@pytest.fixture
+def pod(stateful_set: dict[str, Any]) -> dict[str, Any]:
+    spec = stateful_set["template"]["spec"]
+    assert isinstance(spec, dict)
+    return spec
+
+
+@pytest.fixture
+def container(pod: dict[str, Any]) -> dict[str, Any]:
+    (container,) = pod["containers"]
+    assert isinstance(container, dict)
+    return container
+
+
+def environment(container: dict[str, Any]) -> dict[str, str]:
+    return {entry["name"]: entry["value"] for entry in container["env"]}
+
+
+def test_the_ports_are_those_of_the_settings(dockerfile: str, container: dict[str, Any]) -> None:
+    exposed = re.findall(r"^EXPOSE (.*)$", dockerfile, re.MULTILINE)
+    assert exposed == [" ".join(str(port) for port in PORTS.values())]
+    assert {port["name"]: port["containerPort"] for port in container["ports"]} == PORTS
+    service = parsed("deploy/kubernetes/service.yaml")["spec"]
+    assert {port["targetPort"]: port["port"] for port in service["ports"]} == PORTS
+    published = parsed("compose.yaml")["services"]["tracker"]["ports"]
+    assert [int(port.rpartition(":")[2]) for port in published] == list(PORTS.values())
+
+
+def test_all_environment_variables_are_settings(dockerfile: str, container: dict[str, Any]) -> None:
+    known = {setting.variable for setting in SETTINGS.values()}
+    assert set(environment(container)) <= known
+    final_stage = dockerfile.rpartition("\nFROM ")[2]
+    assert set(re.findall(r"^\s*(?:ENV )?([A-Z_]+)=", final_stage, re.MULTILINE)) - known == {
+        "PATH",
+        "PYTHONDONTWRITEBYTECODE",
+    }
+
+
+def test_whoever_stops_a_server_waits_longer_than_it_takes(
+    pod: dict[str, Any], container: dict[str, Any]
+) -> None:
+    drain = float(environment(container).get("SHUTDOWN_DRAIN", DEFAULTS.shutdown_drain))
+    assert pod["terminationGracePeriodSeconds"] > drain + DEFAULTS.shutdown_grace
+    wait = parsed("compose.yaml")["services"]["tracker"]["stop_grace_period"]
+    assert float(wait.removesuffix("s")) > DEFAULTS.shutdown_drain + DEFAULTS.shutdown_grace
+
+
+def test_the_store_lies_on_the_volume(
+    dockerfile: str, stateful_set: dict[str, Any], container: dict[str, Any]
+) -> None:
+    (volume,) = re.findall(r"^VOLUME (.*)$", dockerfile, re.MULTILINE)
+    path = f"{volume}/tracker.db"
+    assert f"DATABASE_PATH={path}" in dockerfile
+    assert environment(container)["DATABASE_PATH"] == path
+    assert [mount["mountPath"] for mount in container["volumeMounts"]] == [volume]
+    assert stateful_set["volumeClaimTemplates"][0]["metadata"]["name"] == container["volumeMounts"][0]["name"]
+    assert parsed("compose.yaml")["services"]["tracker"]["volumes"] == [f"data:{volume}"]
+
+
+def test_there_is_one_server_for_one_store(stateful_set: dict[str, Any]) -> None:
+    assert stateful_set["replicas"] == 1
+    assert stateful_set["selector"]["matchLabels"] == stateful_set["template"]["metadata"]["labels"]
+    assert (
+        stateful_set["selector"]["matchLabels"]
+        == parsed("deploy/kubernetes/service.yaml")["spec"]["selector"]
+    )
+
+
+def test_a_server_runs_without_rights_it_does_not_need(
+    dockerfile: str, pod: dict[str, Any], container: dict[str, Any]
+) -> None:
+    (user,) = re.findall(r"^USER (\d+):\1$", dockerfile, re.MULTILINE)
+    assert pod["securityContext"]["runAsUser"] == pod["securityContext"]["fsGroup"] == int(user)
+    assert pod["securityContext"]["runAsNonRoot"] is True
+    assert container["securityContext"] == {
+        "allowPrivilegeEscalation": False,
+        "readOnlyRootFilesystem": True,
+        "capabilities": {"drop": ["ALL"]},
+    }
+    service = parsed("compose.yaml")["services"]["tracker"]
+    assert service["read_only"] is True
+    assert service["cap_drop"] == ["ALL"]
+
+
+def test_the_image_is_of_this_version(container: dict[str, Any]) -> None:
+    assert container["image"] == f"tracker:{__version__}"
+
+
+def test_base_images_are_pinned_to_a_version(dockerfile: str) -> None:
+    images = re.findall(r"^FROM (\S+)", dockerfile, re.MULTILINE)
+    assert len(images) == 2
+    assert len(set(images)) == 1
+    assert re.fullmatch(r"python:3\.\d+-slim-\w+", images[0])
+
+
+def test_the_image_is_built_from_files_that_its_context_holds(dockerfile: str) -> None:
+    kept = {line[1:] for line in (ROOT / ".dockerignore").read_text().splitlines() if line.startswith("!")}
+    copied = {
+        source.rstrip("/")
+        for line in re.findall(r"^COPY (?!--from)(.*)$", dockerfile, re.MULTILINE)
+        for source in line.split()[:-1]
+    }
+    assert copied == {path.split("/")[0] for path in kept}
+    assert all((ROOT / path).exists() for path in kept)
+
+
+@pytest.mark.parametrize("name", ["runtime", "build", "dev"])
+def test_locked_requirements_are_pinned_by_hash_and_name_no_registry(name: str) -> None:
+    text = (ROOT / "requirements" / f"{name}.txt").read_text().replace("\\\n", " ")
+    lines = text.splitlines()
+    assert lines
+    for line in lines:
+        assert re.match(r"[a-z0-9-]+==\S+( ; [^#]+?)?(\s+--hash=sha256:[0-9a-f]{64})+$", line), line
+    assert "://" not in text
