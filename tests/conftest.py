@@ -9,8 +9,8 @@ import httpx2
 import pytest
 import structlog
 from tests.clients import GrpcClient, RestClient
-from tracker.app import App
 
+from tracker.app import App
 from tracker.config import Settings
 
 if TYPE_CHECKING:

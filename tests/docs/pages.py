@@ -1,8 +1,8 @@
 """The documentation as tests read it: its examples, its tables, its links.
 
 Blocks marked `sh` and `python` are examples: they are run in order, from top to bottom of a page. A block
-marked `json` or `text` right behind one shows what it prints. A comment before a block says otherwise:
-`<!-- not run: REASON -->`, or `<!-- restart the server -->` to do so first.
+marked `json` or `text` right behind one shows what it prints. A comment on the line before a block may say
+otherwise: `not run: REASON`, or `restart the server` to do so first.
 """
 
 from __future__ import annotations
@@ -16,9 +16,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
 ROOT = Path(__file__).resolve().parents[2]
-PAGES = tuple(
-    sorted(str(path.relative_to(ROOT)) for path in (*ROOT.glob("*.md"), *ROOT.glob("docs/*.md")))
-)
+PAGES = tuple(sorted(str(path.relative_to(ROOT)) for path in (*ROOT.glob("*.md"), *ROOT.glob("docs/*.md"))))
 
 _BLOCK = re.compile(
     r"(?:<!-- (?P<note>[^\n]*) -->\n)?^```(?P<language>\w*)\n(?P<text>.*?)^```$", re.MULTILINE | re.DOTALL
@@ -85,4 +83,4 @@ def table(page: str, *heads: str) -> Sequence[tuple[str, ...]]:
 
 def code(cell: str) -> list[str]:
     """Return what a text has in backquotes."""
-    return re.findall(r"`([^`]+)`", cell)
+    return re.findall(r"(?<!`)`([^`\n]+)`(?!`)", cell)

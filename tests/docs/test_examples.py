@@ -8,11 +8,12 @@ import shlex
 import shutil
 from typing import TYPE_CHECKING
 
+import httpx2
 import pytest
 from protobuf import message_from_json_value
 from tests.clients import METHODS
 from tests.docs.answers import difference
-from tests.docs.pages import PAGES, ROOT, blocks, examples
+from tests.docs.pages import PAGES, ROOT, blocks, code, examples, table
 from tests.docs.shell import Shell
 from tests.server_process import ServerProcess
 
@@ -22,7 +23,9 @@ if TYPE_CHECKING:
 PAGES_WITH_EXAMPLES = [page for page in PAGES if examples(page)]
 
 
-@pytest.mark.skipif(not (shutil.which("curl") and shutil.which("bash")), reason="the examples need curl and bash")
+@pytest.mark.skipif(
+    not (shutil.which("curl") and shutil.which("bash")), reason="the examples need curl and bash"
+)
 @pytest.mark.parametrize("page", PAGES_WITH_EXAMPLES)
 def test_examples_print_what_the_page_shows(page: str, tmp_path: Path) -> None:
     database = tmp_path / "data" / "tracker.db"
@@ -42,6 +45,26 @@ def test_examples_print_what_the_page_shows(page: str, tmp_path: Path) -> None:
             if example.shown is not None:
                 wrong = difference(example.shown.language, example.shown.text, printed)
                 assert wrong is None, f"{example.shown.place}: {wrong}"
+
+
+def test_the_log_line_on_the_operations_page_is_like_a_real_one(tmp_path: Path) -> None:
+    (block,) = (block for block in blocks("docs/operations.md") if block.note == "the fields of a real line")
+    shown = json.loads(block.text)
+    with ServerProcess(tmp_path / "tracker.db") as server:
+        body = json.dumps({"title": "t", "attributes": {"service": "s", "type": "drift"}})
+        httpx2.post(
+            f"http://127.0.0.1:{server.http_port}/api/v1alpha1/event", content=body
+        ).raise_for_status()
+        assert server.terminate() == 0
+    lines = [json.loads(line) for line in server.log().splitlines()]
+    (real,) = (line for line in lines if line["msg"] == "call")
+    varies = {"time", "request_id", "peer", "duration_ms"}
+    assert list(shown) == list(real)
+    assert {name: shown[name] for name in shown.keys() - varies} == {
+        name: real[name] for name in real.keys() - varies
+    }
+    explained = {name for row in table("docs/operations.md", "field", "what") for name in code(row[0])}
+    assert real.keys() <= explained
 
 
 def test_every_page_of_the_services_has_examples() -> None:

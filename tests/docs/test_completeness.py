@@ -1,0 +1,243 @@
+"""What there is, is documented, and what is documented is there."""
+
+from __future__ import annotations
+
+import ast
+import re
+from typing import TYPE_CHECKING
+
+import pytest
+from tests.clients import METHODS
+from tests.docs.pages import PAGES, ROOT, code, read, table
+
+from tracker import pb
+from tracker.api.grpc import GrpcLimits
+from tracker.api.http_protocol import HttpLimits
+from tracker.api.json_text import MAX_DEPTH
+from tracker.api.rest import MAX_BODY
+from tracker.cli.main import app
+from tracker.config import SETTINGS
+from tracker.errors import HTTP_STATUS, Code
+from tracker.pb import annotations_pb, catalog_pb, event_pb
+from tracker.telemetry.metrics import Metrics
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    from prometheus_client.metrics_core import Metric
+
+    from tracker.pb import http_pb
+
+SOURCES = {
+    path: ast.parse(path.read_text("utf-8"))
+    for path in sorted((ROOT / "src" / "tracker").rglob("*.py"))
+    if "generated" not in path.parts
+}
+
+
+def quoted(text: str) -> str:
+    return f"`{text}`" if text else ""
+
+
+def calls(*names: str) -> Iterator[ast.Call]:
+    """Yield the calls in the source whose function has one of these names."""
+    for tree in SOURCES.values():
+        for node in ast.walk(tree):
+            if isinstance(node, ast.Call):
+                function = node.func
+                name = function.attr if isinstance(function, ast.Attribute) else getattr(function, "id", "")
+                if name in names:
+                    yield node
+
+
+def test_the_readme_lists_every_setting_with_its_default() -> None:
+    expected = [
+        (
+            quoted(setting.name),
+            quoted(setting.variable),
+            "" if setting.secret else quoted(setting.flag),
+            quoted(str(setting.kind.show(setting.default) or "")),
+            setting.help,
+        )
+        for setting in SETTINGS.values()
+    ]
+    listed = table("README.md", "name", "environment variable", "flag", "default", "meaning")
+    assert listed == expected
+
+
+def test_operations_lists_every_metric() -> None:
+    metrics = Metrics(max_services=1)
+    metrics.event_status("service", "status", "environment")
+    metrics.event_duration("service", "status", "environment", 1)
+    metrics.call_started()
+    metrics.call_finished("method", "grpc", "OK", 1)
+    own = {exposed_name(metric): metric for metric in metrics.registry.collect()}
+    expected = [
+        (quoted(name), own[name].type, ", ".join(map(quoted, labels(own[name]))), own[name].documentation)
+        for name in metrics.names
+    ]
+    assert table("docs/operations.md", "metric", "type", "labels", "meaning") == expected
+
+
+def exposed_name(metric: Metric) -> str:
+    return str(metric.name) + {"counter": "_total", "info": "_info"}.get(metric.type, "")
+
+
+def labels(metric: Metric) -> Sequence[str]:
+    return list(dict.fromkeys(name for sample in metric.samples for name in sample.labels if name != "le"))
+
+
+def test_the_api_page_lists_every_call_with_its_paths() -> None:
+    expected = []
+    for name, method in METHODS.items():
+        assert method.proto.options is not None
+        rule = method.proto.options[annotations_pb.ext_http]
+        paths = [f"`{verb_and_path(each)}`" for each in (rule, *rule.additional_bindings)]
+        expected.append((f"`{name}`", ", ".join(paths)))
+    assert table("docs/api.md", "RPC", "REST") == expected
+
+
+def verb_and_path(rule: http_pb.HttpRule) -> str:
+    assert rule.pattern is not None
+    return f"{rule.pattern.field.upper()} {rule.pattern.value}"
+
+
+def test_the_api_page_lists_every_package() -> None:
+    text = read("docs/api.md")
+    assert all(f"`{file.proto.package}`" in text for file in pb.FILES)
+
+
+def test_the_api_page_lists_every_error_code_with_its_status() -> None:
+    expected = [(quoted(code_.name), str(int(code_)), str(HTTP_STATUS[code_])) for code_ in Code]
+    assert [row[:3] for row in table("docs/api.md", "code", "number", "HTTP", "when")] == expected
+
+
+def test_the_api_page_lists_every_reason_that_the_source_gives() -> None:
+    given = set(reasons())
+    rows = table("docs/api.md", "reason", "code", "means", "metadata")
+    listed = [(code(reason)[0], code(code_)[0]) for reason, code_, _, _ in rows]
+    assert len(listed) == len(set(listed))
+    assert set(listed) == given
+
+
+def reasons() -> Iterator[tuple[str, str]]:
+    """Yield the reasons in the source, each with its code.
+
+    They stand as the third argument of a TrackerError, or behind a code in a table.
+    """
+    for call in calls("TrackerError"):
+        reason = call.args[2]
+        if isinstance(reason, ast.Constant):
+            yield str(reason.value), code_name(call.args[0])
+        else:
+            # One that passes on another error's reason, or that comes from a table.
+            assert isinstance(reason, ast.Attribute | ast.Name), ast.unparse(call)
+    for tree in SOURCES.values():
+        for node in ast.walk(tree):
+            if isinstance(node, ast.Tuple) and len(node.elts) == 2:
+                first, second = node.elts
+                if code_name(first) and isinstance(second, ast.Constant):
+                    yield str(second.value), code_name(first)
+
+
+def code_name(node: ast.expr) -> str:
+    """Return `X` of the expression `Code.X`."""
+    of_code = isinstance(node, ast.Attribute) and isinstance(node.value, ast.Name) and node.value.id == "Code"
+    return node.attr if of_code and isinstance(node, ast.Attribute) else ""
+
+
+def test_the_api_page_states_the_limits_that_are_in_force() -> None:
+    http, grpc = HttpLimits(), GrpcLimits()
+    assert grpc.message_bytes == MAX_BODY
+    in_force = {
+        "body of a request, message of a call": f"{MAX_BODY >> 20} MiB",
+        "headers of a request": (
+            f"{http.head_bytes >> 10} KiB over REST, {grpc.metadata_bytes >> 10} KiB over gRPC"
+        ),
+        "time for the headers, from the first byte": f"{http.head_seconds:g} s",
+        "time for the body, from the end of the headers": f"{http.body_seconds:g} s",
+        "an idle REST connection": f"{http.idle_seconds} s",
+        "an idle gRPC connection": f"{grpc.idle_seconds / 60:g} minutes",
+        "depth of JSON": f"{MAX_DEPTH} levels",
+    }
+    stated = {row[0]: row[1] for row in table("docs/api.md", "what", "at most")}
+    assert stated | in_force == stated
+    assert http.body_seconds == grpc.message_seconds
+
+
+def test_the_operations_page_names_every_line_that_a_service_logs() -> None:
+    services = [tree for path, tree in SOURCES.items() if path.parent.name == "services"]
+    logged = {
+        argument.value
+        for tree in services
+        for node in ast.walk(tree)
+        if isinstance(node, ast.Call) and ast.unparse(node.func).endswith(("log.info", "log_lock", "_log"))
+        for given in node.args
+        for argument in ast.walk(given)
+        if isinstance(argument, ast.Constant) and isinstance(argument.value, str)
+    }
+    assert logged
+    section = read("docs/operations.md").partition("\n## Logs\n")[2].partition("\n## ")[0]
+    assert logged <= set(code(section)), logged - set(code(section))
+
+
+def test_messages_that_the_operations_page_explains_are_those_of_the_source() -> None:
+    texts = "".join(
+        str(node.value) if isinstance(node, ast.Constant) else "…"
+        for tree in SOURCES.values()
+        for node in ast.walk(tree)
+        if isinstance(node, ast.Constant | ast.FormattedValue)
+    )
+    for message, _ in table("docs/operations.md", "message contains", "what to do"):
+        for text in code(message):
+            assert all(part.strip() in texts for part in text.split("…")), text
+
+
+def test_the_operations_page_names_every_command() -> None:
+    text = read("docs/operations.md") + read("CHANGELOG.md")
+    for command in app.registered_commands:
+        assert f"`tracker {command.name}" in text
+
+
+@pytest.mark.parametrize(
+    ("heads", "enum"),
+    [(("type", "number", "for"), event_pb.Type), (("status", "number", "means"), event_pb.Status)],
+)
+def test_the_events_page_lists_every_type_and_status(
+    heads: tuple[str, ...], enum: type[event_pb.Type | event_pb.Status]
+) -> None:
+    listed = {code(row[0])[0]: int(row[1]) for row in table("docs/events.md", *heads)}
+    assert listed == {value.name: value.number for value in enum.desc().values if value.number}
+
+
+def test_the_events_page_lists_every_environment_and_change_type() -> None:
+    named = set(code(read("docs/events.md")))
+    values = (*event_pb.Environment.desc().values, *event_pb.ChangeType.desc().values)
+    assert {value.name for value in values if value.number} <= named
+
+
+def test_the_pages_name_every_field_of_an_event_and_of_a_catalog_entry() -> None:
+    for page, messages in (
+        ("docs/events.md", (event_pb.EventAttributes, event_pb.EventLinks, event_pb.ChangelogEntry)),
+        ("docs/catalog.md", (catalog_pb.Catalog,)),
+    ):
+        text = read(page)
+        for message in messages:
+            for field in message.desc().fields:
+                assert re.search(rf"\b{field.json_name}\b", text), f"{page}: {field.json_name}"
+
+
+def test_relative_links_lead_somewhere() -> None:
+    for page in PAGES:
+        for target in re.findall(r"\]\((?!https?://)([^)]+)\)", read(page)):
+            path, _, anchor = target.partition("#")
+            file = ((ROOT / page).parent / path).resolve() if path else ROOT / page
+            assert file.exists(), f"{page}: {target}"
+            if anchor:
+                assert anchor in anchors(file.read_text("utf-8")), f"{page}: {target}"
+
+
+def anchors(text: str) -> set[str]:
+    """Return the anchors that headings have."""
+    headings = re.findall(r"^#+ (.*)$", text, re.MULTILINE)
+    return {re.sub(r"[^\w\- ]", "", heading.lower()).replace(" ", "-") for heading in headings}
