@@ -222,3 +222,18 @@ async def test_an_offer_to_speak_another_protocol_is_passed_over(
 async def test_no_tunnels_are_opened(http_server: HttpServer) -> None:
     answer = await exchange(http_server.bound[1], b"CONNECT example.org:443 HTTP/1.1\r\nHost: x\r\n\r\n")
     assert parse(answer)[0] == 400
+
+
+async def test_a_client_that_asks_before_it_sends_its_body_is_told_to_go_on(
+    http_server: HttpServer, stand_in: StandIn
+) -> None:
+    body = b'{"slackId": "s"}'
+    head = POST + b"Expect: 100-continue\r\nConnection: close\r\nContent-Length: %d\r\n\r\n" % len(body)
+    reader, writer = await asyncio.open_connection("127.0.0.1", http_server.bound[1])
+    async with asyncio.timeout(BOUND):
+        writer.write(head)
+        assert await reader.readuntil(b"\r\n\r\n") == b"HTTP/1.1 100 Continue\r\n\r\n"
+        writer.write(body)
+        assert parse(await reader.read())[0] == 200
+    writer.close()
+    assert stand_in.request == event_pb.AddSlackIdRequest(id="1", slack_id="s")

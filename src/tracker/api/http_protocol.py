@@ -15,10 +15,9 @@ from tracker.errors import Code, TrackerError
 
 from . import request_id
 from .error_details import http_answer
+from .http_answers import AnswerTransport
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
     from starlette.types import ASGIApp
     from uvicorn._types import ASGI3Application
     from uvicorn.protocols.http.httptools_impl import RequestResponseCycle
@@ -84,16 +83,6 @@ class _Refused(Exception):  # noqa: N818 - tells the parser to stop, and never l
     """The request under way goes no further."""
 
 
-class _HalfHeard(asyncio.Transport):
-    """The transport of an answer to a request that is not all here yet: it ends in another way."""
-
-    def __init__(self, transport: asyncio.Transport, end: Callable[[], None]) -> None:
-        super().__init__()
-        self.write = transport.write  # type: ignore[method-assign] # nothing comes between
-        self.is_closing = transport.is_closing  # type: ignore[method-assign] # the same
-        self.close = end  # type: ignore[method-assign] # the point of it all
-
-
 class HttpConnection(HttpToolsProtocol):
     """One connection: cut off when it is too slow or sends too much; its end cancels its calls."""
 
@@ -121,7 +110,7 @@ class HttpConnection(HttpToolsProtocol):
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override] # as uvicorn has it
         """Start the clock: a connection that never sends anything is too slow as well."""
         super().connection_made(transport)
-        self._half_heard = _HalfHeard(transport, self._linger)
+        self._answers = AnswerTransport(transport, self._end)
         self._watch()
 
     def connection_lost(self, exc: Exception | None) -> None:
@@ -199,7 +188,7 @@ class HttpConnection(HttpToolsProtocol):
         self._reading = _Reading.BODY
         self._keep_alive = self.cycle.keep_alive and not self._http.draining
         self.cycle.keep_alive = False
-        self.cycle.transport = self._half_heard
+        self.cycle.transport = self._answers
 
     def on_message_complete(self) -> None:
         """Note that the request is all here."""
@@ -207,10 +196,14 @@ class HttpConnection(HttpToolsProtocol):
             return
         super().on_message_complete()
         self.cycle.keep_alive = self._keep_alive
-        self.cycle.transport = self.transport
         self._reading = _Reading.NOTHING
         self._received = 0
         self._stop_timer()
+
+    def on_response_complete(self) -> None:
+        """Send what is left of the answer, and go on with the next request."""
+        self._answers.finish()
+        super().on_response_complete()
 
     def timeout_keep_alive_handler(self) -> None:
         """End an idle connection; one whose client has not even read its answer at once."""
@@ -277,6 +270,12 @@ class HttpConnection(HttpToolsProtocol):
         ):
             self.transport.write(http_answer(error, request_id.request_id(None)))
         self._linger()
+
+    def _end(self) -> None:
+        if self._reading is _Reading.NOTHING:
+            self.transport.close()
+        else:
+            self._linger()
 
     def _linger(self) -> None:
         """End the connection once its client had time to read the answer.

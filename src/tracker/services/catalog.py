@@ -72,11 +72,17 @@ class CatalogService:
         )
 
     async def get_version_compliance(
-        self, request: catalog_pb.GetVersionComplianceRequest, _: Call
+        self, request: catalog_pb.GetVersionComplianceRequest, call: Call
     ) -> catalog_pb.GetVersionComplianceResponse:
         """Compare the versions that projects use with the reference versions."""
         found = await self._store.find(Slice())
-        return version_compliance(found.records, request.types)
+        compliance = version_compliance(found.records, request.types)
+        self._context.log.info(
+            "version compliance check completed",
+            request_id=call.request_id,
+            projects=len(compliance.projects),
+        )
+        return compliance
 
     async def update_versions(
         self, request: catalog_pb.UpdateVersionsRequest, call: Call

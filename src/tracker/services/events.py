@@ -22,7 +22,7 @@ from tracker.domain.paging import page_token
 from tracker.domain.times import day_of, period, timestamp
 from tracker.errors import Code, FieldViolation, TrackerError
 from tracker.pb import event_pb
-from tracker.services.locks import log_lock
+from tracker.services.locks import log_conflict, log_lock
 from tracker.services.paging import DEFAULT_PER_PAGE, requested_slice
 from tracker.stores.base import EventChange, LockHeldError, SlackIdTakenError
 
@@ -85,6 +85,7 @@ class EventService:
         try:
             await self._store.create(event, lock)
         except LockHeldError as error:
+            log_conflict(self._context, error.holder, call)
             raise _refused("create", error.holder) from None
         except SlackIdTakenError as error:
             raise _slack_id_taken(request.slack_id, error.event_id) from None
@@ -117,6 +118,7 @@ class EventService:
         try:
             event = await self._store.modify(key, change)
         except LockHeldError as error:
+            log_conflict(self._context, error.holder, call)
             raise _refused("update", error.holder) from None
         except SlackIdTakenError as error:
             raise _slack_id_taken(request.slack_id, error.event_id) from None
@@ -227,12 +229,13 @@ class EventService:
         return event_pb.AddChangelogEntryResponse(event=event)
 
     async def get_event_changelog(
-        self, request: event_pb.GetEventChangelogRequest, _: Call
+        self, request: event_pb.GetEventChangelogRequest, call: Call
     ) -> event_pb.GetEventChangelogResponse:
         """Return a page of an event's changelog, oldest entries first."""
         entries = (await self._get(event_key(request.id))).changelog
         size = (request.per_page.value if request.per_page is not None else 0) or _CHANGELOG_PER_PAGE
         start = ((request.page.value if request.page is not None else 0) or 1) * size - size
+        self._context.log.info("changelog retrieved", request_id=call.request_id, id=request.id)
         return event_pb.GetEventChangelogResponse(
             changelog=entries[start : start + size], total_count=len(entries)
         )
@@ -276,26 +279,32 @@ class EventService:
         return event_pb.AddSlackIdResponse(event=event)
 
     async def get_event_stats(
-        self, request: event_pb.GetEventStatsRequest, _: Call
+        self, request: event_pb.GetEventStatsRequest, call: Call
     ) -> event_pb.GetEventStatsResponse:
         """Count the events of a period."""
+        count = await self._store.count(_stats_filter(request))
+        self._context.log.info("event stats retrieved", request_id=call.request_id, total_count=count)
         return event_pb.GetEventStatsResponse(
-            total_count=await self._store.count(_stats_filter(request)),
+            total_count=count,
             start_date=request.start_date,
             end_date=request.end_date,
         )
 
     async def get_event_stats_by_month(
-        self, request: event_pb.GetEventStatsByMonthRequest, _: Call
+        self, request: event_pb.GetEventStatsByMonthRequest, call: Call
     ) -> event_pb.GetEventStatsByMonthResponse:
         """Count the events of a period by month, on demand by service too."""
         counts = await self._store.count_by_month(_stats_filter(request), by_service=request.group_by_service)
+        total = sum(c.count for c in counts)
+        self._context.log.info(
+            "event stats by month retrieved", request_id=call.request_id, total_count=total
+        )
         return event_pb.GetEventStatsByMonthResponse(
             stats=[
                 event_pb.MonthlyStats(year=c.year, month=c.month, service=c.service, count=c.count)
                 for c in counts
             ],
-            total_count=sum(c.count for c in counts),
+            total_count=total,
             start_date=request.start_date,
             end_date=request.end_date,
         )

@@ -45,6 +45,7 @@ class LockService:
         try:
             await self._store.acquire(lock, entry)
         except LockHeldError as error:
+            log_conflict(self._context, error.holder, call)
             raise _held(error.holder) from None
         log_lock(self._context, "lock created", lock, call)
         return lock_pb.CreateLockResponse(lock=lock)
@@ -68,6 +69,7 @@ class LockService:
         try:
             lock = await self._store.modify(request.id.lower(), change)
         except LockHeldError as error:
+            log_conflict(self._context, error.holder, call)
             raise _held(error.holder) from None
         if lock is None:
             raise _not_found(request.id)
@@ -104,6 +106,11 @@ def log_lock(context: Context, message: str, lock: lock_pb.Lock, call: Call) -> 
         who=lock.who,
         event_id=lock.event_id,
     )
+
+
+def log_conflict(context: Context, holder: lock_pb.Lock, call: Call) -> None:
+    """Log that a lock was refused because of the one that `holder` is."""
+    context.log.error("service locking", request_id=call.request_id, **holder_metadata(holder))
 
 
 def _held(holder: lock_pb.Lock) -> TrackerError:
