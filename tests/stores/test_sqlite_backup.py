@@ -178,7 +178,7 @@ async def test_an_existing_store_is_replaced_only_by_force(tmp_path: Path, store
     backup(tmp_path / "tracker.db", tmp_path / "copy.db")
     await store.close()
     before = (tmp_path / "tracker.db").read_bytes()
-    with pytest.raises(BackupError, match="exists; with force it is moved aside"):
+    with pytest.raises(BackupError, match="exists; --force moves it aside"):
         restore(tmp_path / "copy.db", tmp_path / "tracker.db")
     assert (tmp_path / "tracker.db").read_bytes() == before
 

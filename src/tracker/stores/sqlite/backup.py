@@ -79,7 +79,7 @@ def restore(source: Path, target: Path, *, force: bool = False) -> Copied:
         raise BackupError(f"can't restore to {target}: {error.strerror}") from error
     try:
         if target.exists() and not force:
-            raise BackupError(f"{target} exists; with force it is moved aside and kept")
+            raise BackupError(f"{target} exists; --force moves it aside and keeps it")
         with _temporary(target) as temporary:
             size, events = _copy(source, temporary, None)
             kept = _set_aside(target)
