@@ -114,15 +114,17 @@ def stale_files(root: Path, folder: Path) -> Sequence[str]:
 
 def generate(image: Path, *, check: bool) -> int:
     """Write everything, or compare it with what is there; return the exit code."""
-    if not check:
-        shutil.rmtree(ROOT / GENERATED, ignore_errors=True)
-        write_messages(image, ROOT)
-        write_documents(image, ROOT)
-        return 0
     with tempfile.TemporaryDirectory() as folder:
-        write_messages(image, Path(folder))
-        write_documents(image, Path(folder))
-        stale = [*stale_files(Path(folder), GENERATED), *stale_files(Path(folder), SPEC)]
+        made = Path(folder)
+        write_messages(image, made)
+        write_documents(image, made)
+        stale = [*stale_files(made, GENERATED), *stale_files(made, SPEC)]
+        if not check:
+            # Made elsewhere first, so that a proto that can't be compiled leaves what is there.
+            for place in (GENERATED, SPEC):
+                shutil.rmtree(ROOT / place, ignore_errors=True)
+                shutil.copytree(made / place, ROOT / place)
+            return 0
     for path in stale:
         print(f"stale: {path}; run tools/generate.py", file=sys.stderr)
     return 1 if stale else 0
