@@ -40,13 +40,14 @@ def new_event(
 
     `linked` is the event that `attributes.related_id` names.
     """
+    metadata = event_pb.EventMetadata(id=event_id, created_at=timestamp(now), slack_id=request.slack_id)
     event = event_pb.Event(
         title=request.title,
         attributes=_normalised(request.attributes or event_pb.EventAttributes()),
         links=request.links or event_pb.EventLinks(),
-        metadata=event_pb.EventMetadata(id=event_id, created_at=timestamp(now), slack_id=request.slack_id),
+        metadata=metadata,
     )
-    _metadata(event).duration = _duration(event, before=None, linked=linked, now=now)
+    metadata.duration = _duration(event, before=None, linked=linked, now=now)
     event.changelog = [changelog.created(event, now)]
     return event
 
@@ -71,11 +72,6 @@ def updated_event(
         event.metadata.duration = _duration(event, before=before, linked=linked, now=now)
     event.changelog = [*before.changelog, *changelog.differences(before, event, now)]
     return event
-
-
-def _metadata(event: event_pb.Event) -> event_pb.EventMetadata:
-    event.metadata = event.metadata or event_pb.EventMetadata()
-    return event.metadata
 
 
 def _normalised(attributes: event_pb.EventAttributes) -> event_pb.EventAttributes:

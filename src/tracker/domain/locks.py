@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, NamedTuple, TypeAlias
 from protobuf import enum_is_unknown
 
 from tracker.domain.changelog import SYSTEM
-from tracker.domain.lifecycle import FINISHED, RUNNING
+from tracker.domain.lifecycle import FINISHED, RUNNING, attributes_of, metadata_of
 from tracker.domain.times import timestamp
 from tracker.pb import event_pb, lock_pb
 
@@ -96,7 +96,7 @@ def event_lock(event: event_pb.Event, *, lock_id: str, now: int) -> lock_pb.Lock
         created_at=timestamp(now),
         environment=attributes.environment.name,
         resource=attributes.type.name,
-        event_id=event.metadata.id if event.metadata else "",
+        event_id=metadata_of(event).id,
     )
 
 
@@ -113,7 +113,7 @@ class LockPlan(NamedTuple):
 
 def plan_for_new(event: event_pb.Event, lock_of: LockOf) -> LockPlan:
     """Return what a new event means for locks: work that is under way takes one."""
-    return LockPlan(acquire=lock_of(event) if _status(event) in RUNNING else None)
+    return LockPlan(acquire=lock_of(event) if attributes_of(event).status in RUNNING else None)
 
 
 def plan_for_update(
@@ -125,16 +125,14 @@ def plan_for_update(
     or type, its own lock moves with it. Work that begins takes a lock; one that somebody released
     while the work went on is not taken again.
     """
-    if _status(after) in FINISHED:
+    if attributes_of(after).status in FINISHED:
         return LockPlan(release=tuple(held))
     old, new = lock_of(before), lock_of(after)
     old_key, new_key = old and lock_key(old), new and lock_key(new)
     own = tuple(lock for lock in held if lock_key(lock) == old_key)
     if old_key == new_key:
-        begins = not own and _status(after) in RUNNING and _status(before) not in RUNNING
+        begins = (
+            not own and attributes_of(after).status in RUNNING and attributes_of(before).status not in RUNNING
+        )
         return LockPlan(acquire=new if begins else None)
-    return LockPlan(release=own, acquire=new if own or _status(after) in RUNNING else None)
-
-
-def _status(event: event_pb.Event) -> event_pb.Status:
-    return event.attributes.status if event.attributes else event_pb.Status.UNSPECIFIED
+    return LockPlan(release=own, acquire=new if own or attributes_of(after).status in RUNNING else None)

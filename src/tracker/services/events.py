@@ -99,7 +99,7 @@ class EventService:
         self, request: event_pb.UpdateEventRequest, call: Call
     ) -> event_pb.UpdateEventResponse:
         """Change an event, and take, move or release the lock of the work that it tells of."""
-        key: EventKey = event_key(request.id) if request.id else SlackId(request.slack_id)
+        key = _named(request)
         linked = await self._linked(request.attributes, required=False)
         now = self._context.now()
         lock_of = self._lock_of(now)
@@ -137,7 +137,7 @@ class EventService:
         self, request: event_pb.DeleteEventRequest, call: Call
     ) -> event_pb.DeleteEventResponse:
         """Delete an event and release its locks."""
-        key: EventKey = event_key(request.id) if request.id else SlackId(request.slack_id)
+        key = _named(request)
         event = await self._store.delete(key)
         if event is None:
             raise _not_found(key)
@@ -357,6 +357,11 @@ class EventService:
             pull_request=event.links.pull_request_link if event.links else "",
             created_at=metadata.created_at.to_json().strip('"') if metadata.created_at else "",
         )
+
+
+def _named(request: event_pb.UpdateEventRequest | event_pb.DeleteEventRequest) -> EventKey:
+    """Return what a request names the event by: its id where it gives one, else its Slack id."""
+    return event_key(request.id) if request.id else SlackId(request.slack_id)
 
 
 def _stats_filter(
