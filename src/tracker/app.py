@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import os
-import signal
 import time
 from contextlib import AsyncExitStack
 from typing import TYPE_CHECKING, Self
@@ -70,17 +68,6 @@ class App:
         self._log.info("shutting down servers...")
         await self._running.aclose()
         self._log.info("servers stopped")
-
-    async def run_until_signal(self) -> None:
-        """Return at the first SIGTERM or SIGINT; a second one ends the process there and then."""
-        told = asyncio.Event()
-        loop = asyncio.get_running_loop()
-        for number in (signal.SIGTERM, signal.SIGINT):
-            loop.add_signal_handler(number, told.set)
-        await told.wait()
-        for number in (signal.SIGTERM, signal.SIGINT):
-            # Not left to the system: it ends the first process of a container for no unhandled signal.
-            loop.add_signal_handler(number, os._exit, 128 + number)
 
     async def _start(self, opened: AsyncExitStack) -> None:
         settings, log = self._settings, self._log

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import errno
 import gc
 import os
@@ -67,12 +68,32 @@ def serve(configuration: Configuration) -> None:
 async def _run(settings: Settings, log: FilteringBoundLogger) -> None:
     from tracker.app import App
 
-    async with App(settings, log) as app:
+    told = _told_to_stop()
+    async with App(settings, log):
         # What is here now stays; searching it for garbage again and again would cost a tenth of all calls.
         gc.collect()
         gc.freeze()
         gc.set_threshold(*_GC_THRESHOLDS)
-        await app.run_until_signal()
+        await told.wait()
+
+
+def _told_to_stop() -> asyncio.Event:
+    """Return what the first SIGTERM or SIGINT sets; a second one ends the process there and then.
+
+    It is watched for before the server starts: an interrupt inside gRPC's constructors crashes the process.
+    """
+    told = asyncio.Event()
+    loop = asyncio.get_running_loop()
+
+    def stop() -> None:
+        told.set()
+        for number in (signal.SIGTERM, signal.SIGINT):
+            # Not left to the system: it ends the first process of a container for no unhandled signal.
+            loop.add_signal_handler(number, os._exit, 128 + number)
+
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, stop)
+    return told
 
 
 def _explained(error: OSError, settings: Settings) -> str:
