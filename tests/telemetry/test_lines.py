@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import os
 import pty
@@ -142,3 +143,16 @@ def test_a_terminal_gets_a_readable_line_unless_json_is_asked_for(form: str, sta
         make_logger("info", form, stream).info("hello")  # type: ignore[arg-type]  # one of three
         assert os.read(screen, 10_000).startswith(start)
     os.close(screen)
+
+
+async def test_lines_of_one_turn_of_the_loop_go_out_together_and_in_order(
+    pipe: tuple[int, int],
+) -> None:
+    reading, writing = pipe
+    writer = LineWriter(writing, notice)
+    for number in range(10):
+        writer.write(str(number).encode())
+    assert drained(reading) == b""
+    await asyncio.to_thread(writer.write, b"10")
+    await asyncio.sleep(0)
+    assert drained(reading).decode().split() == [str(number) for number in range(11)]

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 import select
 import threading
 from typing import TYPE_CHECKING, Final
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator, Sequence
 
 _ROOM: Final = select.PIPE_BUF
 """Bytes that a pipe reported writable takes without blocking, in one write or in several."""
@@ -22,7 +23,8 @@ class LineWriter:
 
     A reader that stalls costs the process one second, once: further lines are dropped at once until
     the descriptor takes one again, then `notice` makes the line that tells how many are missing.
-    Safe to use from several threads.
+    Lines written from an event loop go out together at the end of its turn, since a system call for
+    each would cost a busy server more than making the line. Safe to use from several threads.
     """
 
     def __init__(self, descriptor: int, notice: Callable[[int], bytes]) -> None:
@@ -35,14 +37,30 @@ class LineWriter:
         self._stalled = False
         self._torn = False
         self._dropped = 0
+        self._waiting: list[bytes] = []
 
     def write(self, line: bytes) -> None:
         """Write one line, given without its end, unless the descriptor can't take it."""
+        try:
+            loop = asyncio.get_running_loop()
+        except RuntimeError:
+            loop = None
         with self._lock:
-            if not self._send(line):
-                self._dropped += 1
-            elif self._dropped and self._send(self._notice(self._dropped)):
-                self._dropped = 0
+            self._waiting.append(line)
+            if loop is not None and len(self._waiting) == 1:
+                loop.call_soon(self.flush)
+        if loop is None:
+            self.flush()
+
+    def flush(self) -> None:
+        """Write the lines that wait for the end of the event loop's turn."""
+        with self._lock:
+            lines, self._waiting = self._waiting, []
+            for piece in _pieces(lines):
+                if not self._send(b"\n".join(piece)):
+                    self._dropped += len(piece)
+                elif self._dropped and self._send(self._notice(self._dropped)):
+                    self._dropped = 0
 
     def _send(self, line: bytes) -> bool:
         rest = b"\n" + line + b"\n" if self._torn else line + b"\n"
@@ -64,3 +82,17 @@ class LineWriter:
         self._stalled = not self._poll.poll(0 if self._stalled else _PATIENCE)
         self._room = 0 if self._stalled else _ROOM
         return not self._stalled
+
+
+def _pieces(lines: Sequence[bytes]) -> Iterator[Sequence[bytes]]:
+    """Split lines into pieces that one write takes, and lines that are longer by themselves."""
+    piece: list[bytes] = []
+    size = 0
+    for line in lines:
+        if piece and size + len(line) >= _ROOM:
+            yield piece
+            piece, size = [], 0
+        piece.append(line)
+        size += len(line) + 1
+    if piece:
+        yield piece

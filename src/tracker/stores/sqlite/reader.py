@@ -32,6 +32,7 @@ MAX_SECONDS = 30.0
 
 _INLINE_SECONDS = 0.010
 _INLINE_TICKS = 20
+_HELD_SECONDS = 1.0
 _STEPS_PER_TICK = 1_000
 _THREAD_STEPS = 200_000
 
@@ -58,10 +59,16 @@ class Reader:
     A query first runs on the event loop, where a point get or the search for one event takes less than
     the way to a thread and back. One that isn't done after 20,000 steps of SQLite's machine, some
     milliseconds of work, or 10 ms of waiting for a disk, is stopped and runs again in a thread.
+
+    While no change is under way, queries on the event loop share one read transaction: SQLite locks and
+    unlocks the file for each, four system calls that cost as much as a point get itself. `let_go` ends it.
+    A transaction held while changes are committed would keep the log from ever starting anew.
     """
 
-    def __init__(self, connect: Callable[[], apsw.Connection]) -> None:
+    def __init__(self, connect: Callable[[], apsw.Connection], writing: Callable[[], bool]) -> None:
         self._connect = connect
+        self._writing = writing
+        self._held_until = 0.0
         self._inline: apsw.Connection
         self._lanes: deque[_Lane] = deque()
         self._threads = ThreadPoolExecutor(THREADS, thread_name_prefix="tracker-store-read")
@@ -84,18 +91,32 @@ class Reader:
         """
         if self._closed:
             raise unavailable("the database is closed")
-        self._budget_ends = perf_counter() + _INLINE_SECONDS
+        now = perf_counter()
+        self._budget_ends = now + _INLINE_SECONDS
         self._ticks_left = _INLINE_TICKS
+        hold = not self._writing()
+        if now > self._held_until:
+            self.let_go()
+            self._held_until = now + _HELD_SECONDS
+        done = False
         try:
-            return _run(self._inline, query, consistent=consistent)
+            answer = _run(self._inline, query, consistent=consistent or hold)
+            done = True
         except apsw.InterruptError:
             pass
         except (apsw.Error, UnicodeDecodeError) as failure:
             raise store_error(failure, self._inline.system_errno) from failure
+        else:
+            return answer
         finally:
             self._budget_ends = self._ticks_left = inf
-            _end(self._inline)
+            if not (hold and done):
+                self.let_go()
         return await self._read_in_thread(query, consistent=consistent)
+
+    def let_go(self) -> None:
+        """End the read transaction that queries share, before a change is made."""
+        _end(self._inline)
 
     async def close(self) -> None:
         """Stop the queries under way and close the connections."""
@@ -146,7 +167,7 @@ class Reader:
 
 
 def _run(connection: apsw.Connection, query: Callable[[apsw.Connection], T], *, consistent: bool) -> T:
-    if consistent:
+    if consistent and not connection.in_transaction:
         connection.execute("BEGIN")
     return query(connection)
 

@@ -31,8 +31,8 @@ class SqliteStore:
         # Whatever name it is reached by, the file has one lock.
         self._path = Path(path).resolve()
         self._lock = FileLock(self._path)
-        self._writer = Writer(partial(open_for_writing, self._path), observer)
-        self._reader = Reader(partial(open_for_reading, self._path))
+        self._reader = Reader(partial(open_for_reading, self._path), lambda: self._writer.busy)
+        self._writer = Writer(partial(open_for_writing, self._path), observer, before=self._reader.let_go)
         self.events: EventStore = SqliteEvents(self._writer, self._reader)
         self.catalog: CatalogStore = SqliteCatalog(self._writer, self._reader)
         self.locks: LockStore = SqliteLocks(self._writer, self._reader)

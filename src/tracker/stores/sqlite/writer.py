@@ -66,11 +66,21 @@ class _Change:
 
 
 class Writer:
-    """Makes changes one after the other, many to a commit. Used from one event loop only."""
+    """Makes changes one after the other, many to a commit. Used from one event loop only.
 
-    def __init__(self, connect: Callable[[], apsw.Connection], observer: StoreObserver) -> None:
+    `before` is called before each transaction.
+    """
+
+    def __init__(
+        self,
+        connect: Callable[[], apsw.Connection],
+        observer: StoreObserver,
+        *,
+        before: Callable[[], None],
+    ) -> None:
         self._connect = connect
         self._observer = observer
+        self._before = before
         self._waiting: deque[_Change] = deque()
         self._handed: SimpleQueue[Sequence[_Change] | None] = SimpleQueue()
         self._thread = threading.Thread(target=self._commit_all, name="tracker-store-commit", daemon=True)
@@ -108,6 +118,11 @@ class Writer:
             self._loop.call_soon(self._next)
         return cast("T", await change.done)
 
+    @property
+    def busy(self) -> bool:
+        """Whether a change waits or is being committed."""
+        return self._busy
+
     async def close(self) -> None:
         """Commit the changes that wait, then end the thread and close the connection."""
         if self._closing is not None or not self._thread.is_alive():
@@ -132,6 +147,7 @@ class Writer:
 
     def _run_batch(self) -> None:
         batch: list[_Change] = []
+        self._before()
         try:
             connection = self._connection = self._connection or self._connect()
             connection.execute("BEGIN IMMEDIATE")
