@@ -29,7 +29,8 @@ _INT32 = st.integers(-(2**31), 2**31 - 1)
 _INT64 = st.integers(-(2**63), 2**63 - 1)
 _UINT32 = st.integers(0, 2**32 - 1)
 _UINT64 = st.integers(0, 2**64 - 1)
-_FLOAT32 = st.floats(width=32, allow_nan=False, allow_infinity=False)
+# The message library reads no number that, before it is rounded to 32 bits, is beyond the largest of them.
+_FLOAT32 = st.floats(-(2.0**127), 2.0**127, width=32)
 
 _SCALARS: dict[ScalarType, SearchStrategy[object]] = {
     ScalarType.STRING: TEXT,

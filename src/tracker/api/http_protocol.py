@@ -15,7 +15,7 @@ from tracker.errors import Code, TrackerError
 
 from . import request_id
 from .error_details import http_answer
-from .http_answers import AnswerTransport
+from .http_answers import AnswerTransport, Outbox
 
 if TYPE_CHECKING:
     from starlette.types import ASGIApp
@@ -69,6 +69,7 @@ class HttpConfig(uvicorn.Config):
         )
         self.limits = limits
         self.connection_ended = asyncio.Event()
+        self.outbox = Outbox()
 
 
 class _Reading(Enum):
@@ -110,7 +111,7 @@ class HttpConnection(HttpToolsProtocol):
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override] # as uvicorn has it
         """Start the clock: a connection that never sends anything is too slow as well."""
         super().connection_made(transport)
-        self._answers = AnswerTransport(transport, self._end)
+        self._answers = AnswerTransport(transport, self._http.outbox, self._end)
         self._watch()
 
     def connection_lost(self, exc: Exception | None) -> None:
@@ -264,6 +265,7 @@ class HttpConnection(HttpToolsProtocol):
 
     def _refuse(self, error: TrackerError) -> None:
         """Answer an error and end the connection; where another answer is under way, only end it."""
+        self._http.outbox.flush()
         answering = self.cycle is not None and not self.cycle.response_complete
         if not self.pipeline and not (
             answering and (self.cycle.response_started or not self.cycle.more_body)

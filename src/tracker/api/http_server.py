@@ -110,6 +110,7 @@ class _Server(uvicorn.Server):
         for connection in self._connections():
             connection.drain()
         await self._wait_for_the_end(min(deadline, loop.time() + _LAST_REQUESTS))
+        self._http.outbox.flush()
         for connection in self._connections():
             if connection.idle:
                 connection.transport.close()
@@ -118,6 +119,7 @@ class _Server(uvicorn.Server):
             task.cancel()
         if self.server_state.tasks:
             await asyncio.wait(self.server_state.tasks)
+        self._http.outbox.flush()
         for connection in self._connections():
             connection.transport.abort()
         await self._wait_for_the_end(loop.time() + _ABORTED)
