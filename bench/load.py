@@ -7,7 +7,7 @@ import contextlib
 import socket
 import time
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Protocol, cast
+from typing import TYPE_CHECKING, Protocol, TypeVar, cast
 
 import grpc.aio
 
@@ -36,9 +36,19 @@ class Connection(Protocol):
         """Close the connection."""
 
 
+class Closable(Protocol):
+    """What a script runs on."""
+
+    async def close(self) -> None:
+        """Close the connection."""
+
+
+C = TypeVar("C", bound=Closable)
+
+
 async def run(
-    connect: Callable[[], Awaitable[Connection]],
-    script: Callable[[Connection], Awaitable[None]],
+    connect: Callable[[], Awaitable[C]],
+    script: Callable[[C], Awaitable[None]],
     *,
     connections: int,
     seconds: float,
@@ -62,9 +72,7 @@ async def run(
     )
 
 
-async def _repeat(
-    script: Callable[[Connection], Awaitable[None]], connection: Connection, seconds: float
-) -> list[float]:
+async def _repeat(script: Callable[[C], Awaitable[None]], connection: C, seconds: float) -> list[float]:
     latencies: list[float] = []
     end = time.perf_counter() + seconds
     while (begun := time.perf_counter()) < end:

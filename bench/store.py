@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import argparse
 import asyncio
+import secrets
 import subprocess
 import sys
 import tempfile
@@ -24,15 +25,20 @@ from bench.events import believable, fill
 from bench.store_at_rest import Silent
 
 from tracker.domain.events import EventFilter, EventId
-from tracker.domain.times import timestamp
+from tracker.domain.locks import Ending, begin_lease
+from tracker.domain.times import MICROS, duration, timestamp
 from tracker.pb import event_pb, lock_pb
-from tracker.stores.base import Slice
+from tracker.stores.base import HeldLock, Release, Slice
 from tracker.stores.sqlite import SqliteStore
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
 
+    from protobuf.wkt import Duration
+
 _NEW_EVENTS = 100_000
+_SERVICES = 10_000
+"""Locks are for as many services: their keys are remembered."""
 
 
 class Meter:
@@ -73,16 +79,17 @@ async def _measure(database: Path, meter: Meter, known: str, needle: str) -> Non
         event = next(new_events)
         await store.events.create(event, None)
 
-    async def lock_and_unlock() -> None:
+    async def lock_and_unlock(lease: Duration | None = None) -> None:
         lock = lock_pb.Lock(
             id=str(uuid_utils.uuid7()),
-            service=f"service-{next(numbers)}",
+            service=f"service-{next(numbers) % _SERVICES}",
             environment="production",
             who="bo",
             created_at=timestamp(0),
         )
-        await store.locks.acquire(lock, None)
-        await store.locks.release(lock.id, lambda _: event_pb.ChangelogEntry())
+        token_hash = secrets.token_bytes(32) if lease else b""
+        await store.locks.acquire(HeldLock(begin_lease(lock, 0, lease), token_hash), None)
+        await store.locks.release(lock.id, lambda _: Release(Ending.RELEASED, 0))
 
     pages = {
         "page of 100": (EventFilter(), Slice(100)),
@@ -98,6 +105,10 @@ async def _measure(database: Path, meter: Meter, known: str, needle: str) -> Non
         await meter.run("create", create, callers=callers)
     for callers in (1, 16):
         await meter.run("lock and unlock", lock_and_unlock, callers=callers)
+    for callers in (1, 16):
+        await meter.run(
+            "the same with a lease and a token", lambda: lock_and_unlock(duration(MICROS)), callers=callers
+        )
     await store.close()
 
 

@@ -9,15 +9,52 @@ import httpx2
 import pytest
 import structlog
 from tests.clients import GrpcClient, RestClient
+from tests.mongo_servers import MongoServers, mongod
 
 from tracker.app import App
 from tracker.config import Settings
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator
+    from collections.abc import AsyncIterator, Iterator
     from pathlib import Path
 
     from tests.clients import Client
+
+
+@pytest.fixture(scope="session")
+def mongo(tmp_path_factory: pytest.TempPathFactory) -> Iterator[MongoServers]:
+    """Give a MongoDB server alone."""
+    _require_mongod()
+    with MongoServers(tmp_path_factory.mktemp("mongo")) as servers:
+        yield servers
+
+
+@pytest.fixture(scope="session")
+def mongo_replica_set(tmp_path_factory: pytest.TempPathFactory) -> Iterator[MongoServers]:
+    """Give a replica set of three MongoDB servers."""
+    _require_mongod()
+    with MongoServers(tmp_path_factory.mktemp("mongo"), members=3) as servers:
+        yield servers
+
+
+def _require_mongod() -> None:
+    if mongod() is None:
+        pytest.skip(_NO_MONGOD)
+
+
+_NO_MONGOD = "there is no mongod that runs here"
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """Say loudly what a run without a MongoDB server has left out."""
+    skipped = terminalreporter.getreports("skipped")
+    left_out = sum(isinstance(each.longrepr, tuple) and _NO_MONGOD in each.longrepr[2] for each in skipped)
+    if left_out:
+        terminalreporter.section("MONGODB LEFT OUT", red=True, bold=True)
+        terminalreporter.line(
+            f"{left_out} tests did not run: {_NO_MONGOD}. Set MONGOD to the program, or put it on the path.",
+            red=True,
+        )
 
 
 @pytest.fixture
@@ -43,7 +80,8 @@ async def app(settings: Settings) -> AsyncIterator[App]:
 @pytest.fixture
 async def http(app: App) -> AsyncIterator[httpx2.AsyncClient]:
     host, port = app.http_address
-    async with httpx2.AsyncClient(base_url=f"http://{host}:{port}", timeout=30) as http:
+    limits = httpx2.Limits(max_connections=None)
+    async with httpx2.AsyncClient(base_url=f"http://{host}:{port}", timeout=30, limits=limits) as http:
         yield http
 
 

@@ -19,6 +19,10 @@ READY_WITHIN = 30.0
 """Seconds in which a server must be ready, or have said why it can't be."""
 
 
+class ServerEndedError(Exception):
+    """A server ended before it was ready; the message is what it has written."""
+
+
 class ServerProcess:
     """`tracker serv` on one store; ends with the `with` block, by SIGKILL if it must."""
 
@@ -36,16 +40,25 @@ class ServerProcess:
         self._log = database.with_suffix(".log")
 
     def __enter__(self) -> Self:
+        self.start()
+        return self
+
+    def start(self) -> None:
+        """Start the process, or start it again on the same ports, and wait until it is ready.
+
+        Raises:
+            ServerEndedError: It ended instead.
+        """
         with self._log.open("ab") as log:
             self.process = subprocess.Popen(
                 [sys.executable, "-m", "tracker", "serv"], env=self._env, stdout=log, stderr=log
             )
         deadline = time.monotonic() + READY_WITHIN
         while not self.ready():
-            assert self.process.poll() is None, self.log()
+            if self.process.poll() is not None:
+                raise ServerEndedError(self.log())
             assert time.monotonic() < deadline, self.log()
             time.sleep(0.02)  # between two polls
-        return self
 
     def __exit__(self, *_: object) -> None:
         if self.process.poll() is None:
@@ -64,6 +77,14 @@ class ServerProcess:
         """End the process without a warning."""
         self.process.kill()
         self.process.wait()
+
+    def pause(self) -> None:
+        """Stop the process where it is; its connections stay."""
+        self.process.send_signal(signal.SIGSTOP)
+
+    def resume(self) -> None:
+        """Let a paused process go on."""
+        self.process.send_signal(signal.SIGCONT)
 
     def terminate(self, timeout: float = 30) -> int:
         """Ask the process to stop and return its exit code."""

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import time
 from contextlib import AsyncExitStack
 from typing import TYPE_CHECKING, Self
 
@@ -16,13 +15,17 @@ from tracker.api.http_server import HttpServer
 from tracker.api.pipeline import Pipeline
 from tracker.api.readiness import Readiness
 from tracker.api.rest import RestApi
+from tracker.domain.times import MICROS, duration
 from tracker.pb import catalog_pb, event_pb, link_pb, lock_pb
 from tracker.services.catalog import CatalogService
 from tracker.services.context import Context
-from tracker.services.events import EventService
+from tracker.services.events import AutomaticLocks, EventService
+from tracker.services.leases import LeaseKeeper
 from tracker.services.links import LinkService
+from tracker.services.lock_queue import LockQueue
+from tracker.services.lock_trail import LockTrail
 from tracker.services.locks import LockService
-from tracker.stores.sqlite import SqliteStore
+from tracker.stores.choice import chosen_store
 from tracker.telemetry.metrics import Metrics, metrics_app
 
 if TYPE_CHECKING:
@@ -72,13 +75,23 @@ class App:
     async def _start(self, opened: AsyncExitStack) -> None:
         settings, log = self._settings, self._log
         metrics = Metrics(max_services=settings.max_service_labels)
-        store = SqliteStore(settings.database_path, metrics)
+        store = chosen_store(settings.database_path, settings.mongo_uri, metrics)
         await store.open()
         opened.push_async_callback(store.close)
-        log.info("store opened", path=str(settings.database_path))
+        log.info("store opened", **_place(settings))
+
+        context = Context(now=store.now, new_id=lambda: str(uuid_utils.uuid7()), log=log)
+        queue = LockQueue(store.locks, context, metrics.locks)
+        opened.push_async_callback(queue.close)
+        trail = LockTrail(context, metrics.locks, queue.freed)
+        keeping = asyncio.create_task(LeaseKeeper(store.locks, context, trail, metrics.locks).run())
+        opened.callback(keeping.cancel)
 
         pipeline = Pipeline(
-            self._services(store, metrics), observer=metrics, log=log, timeout=settings.call_timeout
+            self._services(store, context, metrics, queue, trail),
+            observer=metrics,
+            log=log,
+            timeout=settings.call_timeout,
         )
         ready = Readiness(store.check)
         rest = RestApi(pipeline, pages=[*probes(ready), *documentation()], log=log)
@@ -92,7 +105,7 @@ class App:
         opened.push_async_callback(http_server.stop, settings.shutdown_grace)
         await grpc_server.start()
         opened.push_async_callback(self._stop_wires, http_server, grpc_server)
-        opened.push_async_callback(self._drain, ready, grpc_server)
+        opened.push_async_callback(self._drain, ready, queue, grpc_server)
         self.metrics_address, self.http_address = metrics_server.bound, http_server.bound
         self.grpc_address = grpc_server.bound
         for name, (host, port) in (
@@ -102,30 +115,41 @@ class App:
         ):
             log.info("%s server listening on :%d", name, port, host=host, port=port)
 
-    def _services(self, store: Store, metrics: Metrics) -> dict[str, object]:
+    def _services(
+        self, store: Store, context: Context, metrics: Metrics, queue: LockQueue, trail: LockTrail
+    ) -> dict[str, object]:
         settings = self._settings
-        context = Context(
-            now=lambda: time.time_ns() // 1000, new_id=lambda: str(uuid_utils.uuid7()), log=self._log
-        )
+        ttl = duration(round(settings.locks_auto_ttl * MICROS)) if settings.locks_auto_ttl else None
         events = EventService(
-            store.events,
+            store,
             context,
             metrics,
+            queue=queue,
+            trail=trail,
             zone=settings.timezone,
-            automatic_locks=settings.locks_auto,
+            automatic_locks=AutomaticLocks(settings.locks_auto, ttl),
         )
+        locks = LockService(store.locks, queue, trail, context, metrics.locks)
         return {
             event_pb.desc().services[0].type_name: events,
             catalog_pb.desc().services[0].type_name: CatalogService(store.catalog, context),
-            lock_pb.desc().services[0].type_name: LockService(store.locks, context),
+            lock_pb.desc().services[0].type_name: locks,
             link_pb.desc().services[0].type_name: LinkService(store.links, context),
         }
 
-    async def _drain(self, ready: Readiness, grpc_server: GrpcServer) -> None:
+    async def _drain(self, ready: Readiness, queue: LockQueue, grpc_server: GrpcServer) -> None:
         ready.drain()
+        queue.drain()
         await grpc_server.drain()
         await asyncio.sleep(self._settings.shutdown_drain)
 
     async def _stop_wires(self, http_server: HttpServer, grpc_server: GrpcServer) -> None:
         grace = self._settings.shutdown_grace
         await asyncio.gather(http_server.stop(grace), grpc_server.stop(grace))
+
+
+def _place(settings: Settings) -> dict[str, str]:
+    """Return where the store is, for the log; of an address with secrets, nothing."""
+    if settings.mongo_uri is None:
+        return {"kind": "sqlite", "path": str(settings.database_path)}
+    return {"kind": "mongodb"}

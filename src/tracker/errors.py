@@ -26,6 +26,8 @@ class Code(IntEnum):
     """What the request names does not exist."""
     ALREADY_EXISTS = 6
     """What the request would make, take or claim belongs to another."""
+    PERMISSION_DENIED = 7
+    """What the request names belongs to another, and the caller has not shown the right to it."""
     RESOURCE_EXHAUSTED = 8
     """A limit on size or number is reached."""
     FAILED_PRECONDITION = 9
@@ -48,6 +50,7 @@ HTTP_STATUS: Mapping[Code, int] = {
     Code.DEADLINE_EXCEEDED: 504,
     Code.NOT_FOUND: 404,
     Code.ALREADY_EXISTS: 409,
+    Code.PERMISSION_DENIED: 403,
     Code.RESOURCE_EXHAUSTED: 429,
     Code.FAILED_PRECONDITION: 400,
     Code.ABORTED: 409,

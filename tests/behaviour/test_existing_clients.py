@@ -249,7 +249,7 @@ async def test_a_lock_is_released_the_old_way_and_the_proper_ways(
 ) -> None:
     lock = (await http.post(f"{API}/lock", json={"service": "payments"})).json()["lock"]
     answer = await http.request(verb, API + path.format(lock["id"]))
-    assert answer.json() == {"message": "lock deleted", "id": lock["id"], "count": "1"}
+    assert answer.json().items() >= {"message": "lock deleted", "id": lock["id"], "count": "1"}.items()
 
 
 @pytest.mark.parametrize("body", [b"", b"{}", b'{"title":"x"}', b'{"title":"x","attributes":null}'])

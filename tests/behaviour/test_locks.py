@@ -33,7 +33,7 @@ async def test_a_held_lock_names_its_holder(client: Client) -> None:
     assert refused.value.metadata["lock_id"] == held["id"]
     assert refused.value.message == (
         "service payments is already locked for deployment in production by ana"
-        f" (lock_id: {held['id']}, event_id: )"
+        f" (lock_id: {held['id']}, event_id: ); since {held['createdAt']}"
     )
 
 
@@ -57,7 +57,13 @@ async def test_a_lock_needs_a_service(client: Client) -> None:
 async def test_a_released_lock_can_be_taken_again_under_a_new_id(client: Client) -> None:
     first = await lock(client)
     answer = await client.call("LockService/UnLock", {"id": first["id"]})
-    assert answer == {"message": "lock deleted", "id": first["id"], "count": "1"}
+    assert answer == {
+        "message": "lock deleted",
+        "id": first["id"],
+        "count": "1",
+        "alreadyReleased": False,
+        "forced": False,
+    }
     second = await lock(client)
     assert second["id"] != first["id"]
     with pytest.raises(Refused, match="no lock found") as refused:
@@ -141,6 +147,19 @@ async def test_a_deployment_without_an_environment_takes_no_lock(client: Client)
     await create(client, status="start")
     await create(client, status="start")
     assert await locks(client) == []
+
+
+async def test_locks_are_listed_by_service_environment_and_resource(client: Client) -> None:
+    for service, environment, resource in (("a", "PROD", ""), ("a", "dev", "database"), ("b", "prod", "")):
+        await lock(client, service=service, environment=environment, resource=resource)
+    for where, services in (
+        ({"service": "a"}, ["a", "a"]),
+        ({"environment": "production"}, ["b", "a"]),
+        ({"resource": "Database"}, ["a"]),
+        ({"service": "b", "environment": "development"}, []),
+    ):
+        listed: Any = await client.call("LockService/ListLocks", where)
+        assert [held["service"] for held in listed["locks"]] == services
 
 
 async def test_planned_work_takes_its_lock_when_it_begins(client: Client) -> None:

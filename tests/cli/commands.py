@@ -13,11 +13,15 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
     from pathlib import Path
 
-_OURS = {setting.variable for setting in SETTINGS.values()} | {"TRACKER_CONFIG"}
+    from tests.server_process import ServerProcess
+
+_OURS = {setting.variable for setting in SETTINGS.values()}
 CLEAN = {
-    name: value for name, value in os.environ.items() if name not in _OURS and not name.startswith("DB_")
+    name: value
+    for name, value in os.environ.items()
+    if name not in _OURS and not name.startswith(("DB_", "TRACKER_"))
 }
-"""The environment of this process without what would set a server up."""
+"""The environment of this process without what would set a server up, or say where one is."""
 
 
 def tracker(
@@ -32,4 +36,24 @@ def tracker(
         text=True,
         timeout=30,
         check=False,
+    )
+
+
+def at(server: ServerProcess) -> dict[str, str]:
+    """Return the environment that says where a server is."""
+    return {"TRACKER_SERVER": f"http://127.0.0.1:{server.http_port}"}
+
+
+def start(
+    *arguments: str, environ: Mapping[str, str] | None = None, folder: Path | None = None
+) -> subprocess.Popen[str]:
+    """Start `tracker`, to be used in a `with` block."""
+    return subprocess.Popen(
+        [sys.executable, "-m", "tracker", *arguments],
+        env=CLEAN | dict(environ or {}),
+        cwd=folder,
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
     )

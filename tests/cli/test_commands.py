@@ -36,7 +36,7 @@ def test_help_is_there_at_once_and_names_each_command() -> None:
         done = tracker("--help")
         times.append(time.monotonic() - started)
     assert done.returncode == 0
-    for command in ("serv", "config", "backup", "restore", "healthcheck", "version"):
+    for command in ("serv", "config", "lock", "backup", "restore", "healthcheck", "version"):
         assert f"\n  {command} " in done.stdout
     assert min(times) < 0.3, times
 

@@ -54,12 +54,11 @@ def test_json_has_values_of_their_types() -> None:
     assert answer["timezone"] == {"value": "UTC", "source": "default"}
 
 
-def test_secrets_are_masked_and_what_a_server_refuses_is_said() -> None:
+def test_secrets_are_masked() -> None:
     for form in ("text", "json"):
         done = tracker("config", "--output", form, environ={"MONGO_URI": "mongodb://ada:s3cr3t@db/tracker"})
-        assert done.returncode == 2
+        assert done.returncode == 0
         assert "mongodb://***@db/tracker" in done.stdout
-        assert done.stderr.startswith("tracker: MONGO_URI is set, but MongoDB is not supported yet")
         assert "s3cr3t" not in done.stdout + done.stderr
 
 

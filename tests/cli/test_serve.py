@@ -76,11 +76,26 @@ def test_a_store_that_another_server_has_open_is_refused_in_one_line(tmp_path: P
     assert "another" in line
 
 
-def test_mongodb_is_refused_before_anything_is_opened(tmp_path: Path) -> None:
-    done = tracker("serv", folder=tmp_path, environ=FREE | {"MONGO_URI": "mongodb://ada:s3cr3t@db"})
-    assert done.returncode == 2
-    assert done.stderr.startswith("tracker: MONGO_URI is set, but MongoDB is not supported yet")
-    assert "s3cr3t" not in done.stdout + done.stderr
+@pytest.mark.parametrize(
+    ("uri", "said"),
+    [
+        ("mongodb://ada:s3cr3t@127.0.0.1:1/?serverSelectionTimeoutMS=100", "can't be reached"),
+        ("mongodb://ada:s3cr3t@:70000", "is no address of a MongoDB database"),
+        ("mongodb://ada:s3c%r3t@127.0.0.1", "is no address of a MongoDB database"),
+        ("postgres://ada:s3cr3t@127.0.0.1", "is no address of a MongoDB database"),
+        ("mongodb://ada:s3cr3t@127.0.0.1/?authMechanism=s3cr3t", "MONGO_URI can't be used"),
+    ],
+)
+def test_a_database_that_cannot_be_had_is_said_in_one_line_without_secrets(
+    tmp_path: Path, uri: str, said: str
+) -> None:
+    done = tracker("serv", folder=tmp_path, environ=FREE | {"MONGO_URI": uri})
+    assert done.returncode == 1
+    (line,) = done.stderr.splitlines()
+    assert line.startswith("tracker: ")
+    assert "MONGO_URI" in line
+    assert said in line
+    assert "s3c" not in done.stdout + done.stderr
     assert list(tmp_path.iterdir()) == []
 
 

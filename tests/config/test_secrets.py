@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from tracker.config import SETTINGS, ConfigurationError, ineffective_variables, load, unsupported
+from tracker.config import SETTINGS, ConfigurationError, ineffective_variables, load
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -38,7 +38,6 @@ def test_of_an_address_all_but_the_credentials_is_shown(uri: str, shown: str) ->
     assert configuration.settings.mongo_uri == uri
     assert configuration.shown(SETTINGS["mongo_uri"]) == shown
     assert PASSWORD not in repr(configuration)
-    assert PASSWORD not in "".join(unsupported(configuration.settings))
 
 
 def test_a_secret_of_a_wrong_type_is_not_repeated(tmp_path: Path) -> None:
@@ -47,12 +46,6 @@ def test_a_secret_of_a_wrong_type_is_not_repeated(tmp_path: Path) -> None:
     with pytest.raises(ConfigurationError) as refused:
         load(flags={}, environ={}, file=file)
     assert refused.value.problems == (f"mongo_uri: expected text, got another value (file {file})",)
-
-
-def test_mongodb_is_refused_as_long_as_it_is_not_supported() -> None:
-    assert unsupported(load(flags={}, environ={}).settings) == ()
-    (problem,) = unsupported(load(flags={}, environ={"MONGO_URI": "mongodb://db"}).settings)
-    assert "not supported yet" in problem
 
 
 def test_variables_of_the_earlier_implementation_are_found() -> None:

@@ -47,6 +47,8 @@ VALID: dict[str, Json] = {
     "GetLockRequest": {"id": UUID},
     "UpdateLockRequest": {"id": UUID},
     "UnLockRequest": {"id": UUID},
+    "RenewLockRequest": {"id": UUID},
+    "CheckLockRequest": {"service": "s", "fencingToken": "1"},
     "ListLocksRequest": {},
     "ListLinksRequest": {},
     "CreateLinkRequest": LINK,

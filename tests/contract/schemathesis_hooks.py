@@ -39,8 +39,26 @@ def map_case(_context: schemathesis.HookContext, case: Case) -> Case:
     # A search needs a filter.
     if case.operation.path.endswith("/events/search") and not any(map(_filters, map(query.get, FILTERS))):
         query["service"] = "payments"
+    # A lock that has no lease gets one by a renewal with a ttl.
+    if case.operation.path.endswith("/renew"):
+        body = case.body if isinstance(case.body, dict) else {}
+        case.body = {**body, "ttl": body.get("ttl") or "60s"}
+    for said in (query, case.body):
+        if isinstance(said, dict):
+            _make_sense_of_lock(said)
     case.query = query
     return case
+
+
+def _make_sense_of_lock(said: dict[str, Any]) -> None:
+    # Whoever waits for a lock that nobody releases waits in vain.
+    said.pop("wait", None)
+    # A lock is released by force for a reason; this, too, is about two fields at once.
+    if said.get("force") in (True, "true"):
+        said["reason"] = "stuck"
+    # Swagger 2.0 has no words for the keys of a map.
+    if isinstance(labels := said.get("labels"), dict):
+        labels.pop("", None)
 
 
 def _filters(value: object) -> bool:

@@ -86,11 +86,24 @@ LENGTHS = {
     "CreateLockRequest.who": 200,
     "CreateLockRequest.environment": 200,
     "CreateLockRequest.resource": 200,
+    "CreateLockRequest.lock_token": 256,
+    "CreateLockRequest.reason": 2000,
     "UpdateLockRequest.service": 200,
     "UpdateLockRequest.who": 200,
     "UpdateLockRequest.environment": 200,
     "UpdateLockRequest.resource": 200,
+    "UpdateLockRequest.lock_token": 256,
+    "UnLockRequest.lock_token": 256,
+    "UnLockRequest.reason": 2000,
+    "UnLockRequest.who": 200,
+    "RenewLockRequest.lock_token": 256,
+    "CheckLockRequest.service": 200,
+    "CheckLockRequest.environment": 200,
+    "CheckLockRequest.resource": 200,
     "ListLocksRequest.page_token": 4096,
+    "ListLocksRequest.service": 200,
+    "ListLocksRequest.environment": 200,
+    "ListLocksRequest.resource": 200,
     "CreateLinkRequest.group": 200,
     "CreateLinkRequest.name": 200,
     "CreateLinkRequest.description": FREE_TEXT,
@@ -166,7 +179,16 @@ TIMES = (
     "CreateUpdateCatalogRequest.vulnerability_summary.last_updated",
 )
 
+DURATIONS = {
+    "CreateLockRequest.ttl": (1, 604_800),
+    "CreateLockRequest.wait": (0, 300),
+    "CreateLockRequest.lock_delay": (0, 60),
+    "RenewLockRequest.ttl": (1, 604_800),
+}
+"""From how many seconds to how many a time may last."""
+
 UUIDS = (
+    "RenewLockRequest.id",
     "GetLockRequest.id",
     "UnLockRequest.id",
     "UpdateLockRequest.id",
@@ -274,6 +296,39 @@ def test_uptime_is_a_percentage(uptime: float, *, allowed: bool) -> None:
 def test_a_time_is_in_the_years_that_rfc_3339_can_write(path: str) -> None:
     for allowed in ("0001-01-01T00:00:00Z", "9999-12-31T23:59:59.999999999Z"):
         assert broken(path, allowed) == {}
+
+
+@pytest.mark.parametrize(("path", "least", "most"), [(path, *span) for path, span in DURATIONS.items()])
+def test_a_duration_has_a_least_and_a_most(path: str, least: int, most: int) -> None:
+    for allowed in (f"{least}s", f"{least}.5s", f"{most}s"):
+        assert broken(path, allowed) == {}
+    for wrong in (f"{least - 1}s", f"{most}.000000001s", "-1s"):
+        assert list(broken(path, wrong)) == [field_of(path)]
+
+
+@pytest.mark.parametrize(
+    "token", ["x" * 21, "with a space in its middle", "not-ascii-\u00e9-22-characters", "tab\t" * 6]
+)
+def test_a_lock_token_is_long_visible_ascii(token: str) -> None:
+    assert list(broken("CreateLockRequest.lock_token", token)) == ["lock_token"]
+    assert broken("CreateLockRequest.lock_token", "x" * 22) == {}
+    assert broken("CreateLockRequest.lock_token", "") == {}
+
+
+def test_labels_of_a_lock_are_limited_and_so_are_their_names_and_values() -> None:
+    path = "CreateLockRequest.labels"
+    assert broken(path, {"k" * 200: "v" * 2000, **{str(n): "" for n in range(99)}}) == {}
+    assert broken(path, {str(n): "" for n in range(101)})
+    assert broken(path, {"k" * 201: ""})
+    assert broken(path, {"": ""})
+    assert broken(path, {"k": "v" * 2001})
+
+
+def test_a_lock_is_released_by_force_for_a_reason() -> None:
+    assert broken("UnLockRequest.force", value=True) == {
+        "reason": ["a reason is required to release a lock by force"]
+    }
+    assert broken("UnLockRequest.reason", " ") == {}
 
 
 def test_a_time_that_no_text_can_write_is_refused() -> None:

@@ -13,6 +13,7 @@ import uvloop
 from tests.stores.conftest import Observations
 from tests.stores.samples import a_lock, an_entry, an_event, new_id
 
+from tracker.stores.base import HeldLock
 from tracker.stores.sqlite import SqliteStore, connections
 
 CALLERS = 16
@@ -29,7 +30,7 @@ async def fill(store: SqliteStore) -> None:
         await store.events.create(an_event(event_id=event_id), None)
         tell(f"event {event_id}")
         lock = a_lock(event_id, event_id=event_id)
-        await store.locks.acquire(lock, an_entry("locked"))
+        await store.locks.acquire(HeldLock(lock), an_entry("locked"))
         tell(f"lock {event_id} {lock.id}")
 
 

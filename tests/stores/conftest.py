@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from tracker.stores.mongo import MongoStore
 from tracker.stores.sqlite import SqliteStore
 
 if TYPE_CHECKING:
@@ -36,12 +37,16 @@ def observations() -> Observations:
     return Observations()
 
 
-@pytest.fixture(params=["sqlite"])
+@pytest.fixture(params=["sqlite", "mongo", "mongo-replica-set"])
 async def store(
     request: pytest.FixtureRequest, tmp_path: Path, observations: Observations
 ) -> AsyncIterator[Store]:
-    stores = {"sqlite": lambda: SqliteStore(tmp_path / "tracker.db", observations)}
-    store: Store = stores[request.param]()
+    store: Store
+    if request.param == "sqlite":
+        store = SqliteStore(tmp_path / "tracker.db", observations)
+    else:
+        servers = request.getfixturevalue(request.param.replace("-", "_"))
+        store = MongoStore(servers.emptied_database(), observations)
     await store.open()
     yield store
     await store.close()

@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 import uuid
-from copy import deepcopy
+from copy import copy, deepcopy
 from typing import TYPE_CHECKING
 
 import uuid_utils
 
-from tracker.domain.times import MICROS, timestamp
+from tracker.domain.locks import Ending, begin_lease, hash_token
+from tracker.domain.times import MICROS, duration, timestamp
 from tracker.pb import catalog_pb, event_pb, link_pb, lock_pb
-from tracker.stores.base import EventChange
+from tracker.stores.base import EventChange, HeldLock, Release
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
+
+    from tracker.stores.base import Store
 
 NOW = 1_750_000_000 * MICROS
 
@@ -51,8 +54,10 @@ def a_lock(  # noqa: PLR0913 - each is a field of the lock
     event_id: str = "",
     created: int = NOW,
     who: str = "bob",
+    ttl: int = 0,
+    lock_delay: int = 0,
 ) -> lock_pb.Lock:
-    return lock_pb.Lock(
+    lock = lock_pb.Lock(
         id=new_id(),
         service=service,
         environment=environment,
@@ -60,7 +65,30 @@ def a_lock(  # noqa: PLR0913 - each is a field of the lock
         event_id=event_id,
         who=who,
         created_at=timestamp(created),
+        lock_delay=duration(lock_delay) if lock_delay else None,
     )
+    return begin_lease(lock, created, duration(ttl)) if ttl else lock
+
+
+async def taken(store: Store, lock: lock_pb.Lock, token: str = "") -> lock_pb.Lock:
+    """Take a lock and return it as it is stored: with its fencing token."""
+    acquired = await store.locks.acquire(HeldLock(lock, hash_token(token)), None)
+    assert not acquired.replayed
+    return acquired.lock
+
+
+def without_fence(lock: lock_pb.Lock | None) -> lock_pb.Lock | None:
+    """Return a stored lock as it was before the store gave it a fencing token."""
+    lock = copy(lock)
+    if lock is not None:
+        lock.fencing_token = 0
+    return lock
+
+
+def an_end(
+    comment: str = "", ending: Ending = Ending.RELEASED, *, at: int = NOW, reason: str = ""
+) -> Release:
+    return Release(ending, at, reason, an_entry(comment) if comment else None)
 
 
 def an_entry(comment: str) -> event_pb.ChangelogEntry:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from tests.stores.samples import an_event, id_number
+from tests.stores.samples import an_end, an_event, id_number
 
 from tracker.domain.events import EventFilter, EventId, event_end, event_time
 from tracker.domain.times import timestamp
@@ -103,7 +103,9 @@ def place(event: event_pb.Event) -> tuple[int, str]:
 
 async def replace_events(store: Store, events: Sequence[event_pb.Event]) -> None:
     stored = await store.events.find(EventFilter(), Slice())
-    await asyncio.gather(*(store.events.delete(EventId(place(event)[1])) for event in stored.records))
+    await asyncio.gather(
+        *(store.events.delete(EventId(place(event)[1]), an_end()) for event in stored.records)
+    )
     await asyncio.gather(*(store.events.create(event, None) for event in events))
 
 

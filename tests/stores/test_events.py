@@ -5,18 +5,43 @@ from copy import deepcopy
 from typing import TYPE_CHECKING
 
 import pytest
-from tests.stores.samples import NOW, a_lock, an_entry, an_event, comments, id_number, new_id, noting
+from tests.stores.samples import (
+    NOW,
+    a_lock,
+    an_end,
+    an_entry,
+    an_event,
+    comments,
+    id_number,
+    new_id,
+    noting,
+    taken,
+    without_fence,
+)
 
 from tracker.domain.events import EventFilter, EventId, SlackId
+from tracker.domain.locks import Ending, LockFilter, hash_token, renew_lease
 from tracker.domain.times import MICROS, timestamp
 from tracker.pb import event_pb
-from tracker.stores.base import EventChange, LockHeldError, MonthCount, SlackIdTakenError, Slice
+from tracker.stores.base import (
+    EndedLock,
+    EventChange,
+    HeldLock,
+    LockHeldError,
+    MonthCount,
+    Release,
+    SlackIdTakenError,
+    Slice,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from tracker.pb import lock_pb
     from tracker.stores.base import Store
+
+
+GONE = Release(Ending.EVENT_ENDED, NOW)
 
 
 def key(event: event_pb.Event) -> EventId:
@@ -36,7 +61,7 @@ async def test_no_event_is_found_by_an_unknown_key(store: Store) -> None:
     for unknown in (EventId(new_id()), SlackId("1700.001"), SlackId(""), EventId("")):
         assert await store.events.get(unknown) is None
         assert await store.events.modify(unknown, noting("never")) is None
-        assert await store.events.delete(unknown) is None
+        assert await store.events.delete(unknown, GONE) is None
 
 
 async def test_an_event_keeps_enum_numbers_that_no_proto_declares(store: Store) -> None:
@@ -51,12 +76,11 @@ async def test_an_event_is_created_with_its_lock(store: Store) -> None:
     lock = a_lock(event_id=key(event).value)
     await store.events.create(event, lock)
     assert await store.events.get(key(event)) == event
-    assert await store.locks.get(lock.id) == lock
+    assert without_fence(await store.locks.get(lock.id)) == lock
 
 
 async def test_an_event_whose_lock_is_held_is_not_created(store: Store) -> None:
-    held = a_lock(who="alice")
-    await store.locks.acquire(held, None)
+    held = await taken(store, a_lock(who="alice"))
     event = an_event()
     with pytest.raises(LockHeldError) as refused:
         await store.events.create(event, a_lock())
@@ -156,45 +180,78 @@ async def test_a_change_sees_the_locks_of_its_event_and_may_trade_them(store: St
     first = a_lock("a", event_id=key(event).value, created=NOW)
     second = a_lock("b", event_id=key(event).value, created=NOW + 1)
     await store.events.create(event, first)
-    await store.locks.acquire(second, None)
-    await store.locks.acquire(a_lock("c"), None)
-    taken = a_lock("a", event_id=key(event).value)
+    second = await taken(store, second)
+    await taken(store, a_lock("c"))
+    third = a_lock("a", event_id=key(event).value)
 
     def trade(stored: event_pb.Event, locks: Sequence[lock_pb.Lock]) -> EventChange:
         assert sorted(lock.id for lock in locks) == sorted([first.id, second.id])
-        return EventChange(stored, release=[first.id, new_id()], acquire=taken)
+        return EventChange(stored, release={first.id: GONE, new_id(): GONE}, acquire=third)
 
     assert await store.events.modify(key(event), trade) == event
     assert await store.locks.get(first.id) is None
     assert await store.locks.get(second.id) == second
-    assert await store.locks.get(taken.id) == taken
+    assert without_fence(await store.locks.get(third.id)) == third
+    assert [lock.id for lock in (await store.locks.find(LockFilter("a"), Slice())).records] == [third.id]
+
+
+async def test_a_change_renews_a_lock_of_its_event(store: Store) -> None:
+    event = an_event()
+    await store.events.create(event, a_lock(event_id=key(event).value, ttl=10 * MICROS))
+
+    def renew(stored: event_pb.Event, locks: Sequence[lock_pb.Lock]) -> EventChange:
+        return EventChange(stored, renew=[renew_lease(lock, NOW + MICROS) for lock in locks])
+
+    await store.events.modify(key(event), renew)
+    (lock,) = (await store.locks.find(LockFilter(), Slice())).records
+    assert lock.expires_at == timestamp(NOW + 11 * MICROS)
+    (lease,) = await store.locks.leases()
+    assert (lease.lock_id, lease.ttl, lease.renewals) == (lock.id, 10 * MICROS, 1)
+
+
+async def test_the_end_of_a_lock_with_its_event_is_remembered(store: Store) -> None:
+    event = an_event()
+    await store.events.create(event, a_lock("a", event_id=key(event).value, ttl=MICROS))
+    second = await taken(store, a_lock("b", event_id=key(event).value), "token")
+    (first,) = (await store.locks.find(LockFilter("a"), Slice())).records
+
+    def end_first(stored: event_pb.Event, _: Sequence[lock_pb.Lock]) -> EventChange:
+        return EventChange(stored, release={first.id: GONE})
+
+    await store.events.modify(key(event), end_first)
+    await store.events.delete(key(event), an_end("", Ending.EVENT_ENDED, at=NOW + 5))
+    ends = [await store.locks.ended(lock.id) for lock in (first, second)]
+    assert ends == [
+        EndedLock(first, b"", Ending.EVENT_ENDED, NOW),
+        EndedLock(second, hash_token("token"), Ending.EVENT_ENDED, NOW + 5),
+    ]
 
 
 async def test_a_change_whose_lock_is_held_changes_nothing(store: Store) -> None:
     event = an_event()
-    own, held = a_lock("a", event_id=key(event).value), a_lock("b")
+    own = a_lock("a", event_id=key(event).value)
     await store.events.create(event, own)
-    await store.locks.acquire(held, None)
+    held = await taken(store, a_lock("b"))
 
     def change(stored: event_pb.Event, _: Sequence[lock_pb.Lock]) -> EventChange:
         changed = deepcopy(stored)
         changed.title = "never"
-        return EventChange(changed, release=[own.id], acquire=a_lock("b"))
+        return EventChange(changed, release={own.id: GONE}, acquire=a_lock("b"))
 
     with pytest.raises(LockHeldError) as refused:
         await store.events.modify(key(event), change)
     assert refused.value.holder == held
     assert await store.events.get(key(event)) == event
-    assert await store.locks.get(own.id) == own
+    assert without_fence(await store.locks.get(own.id)) == own
 
 
 @pytest.mark.parametrize("by_slack_id", [False, True])
 async def test_a_deleted_event_is_answered_and_gone_with_its_locks(store: Store, by_slack_id: bool) -> None:  # noqa: FBT001 - a parameter of the test
     event = an_event(slack_id="1700.001")
-    own, other = a_lock("a", event_id=key(event).value), a_lock("b")
+    own = a_lock("a", event_id=key(event).value)
     await store.events.create(event, own)
-    await store.locks.acquire(other, None)
-    assert await store.events.delete(SlackId("1700.001") if by_slack_id else key(event)) == event
+    other = await taken(store, a_lock("b"))
+    assert await store.events.delete(SlackId("1700.001") if by_slack_id else key(event), GONE) == event
     assert await store.events.get(key(event)) is None
     assert await store.locks.get(own.id) is None
     assert await store.locks.get(other.id) == other
@@ -202,11 +259,10 @@ async def test_a_deleted_event_is_answered_and_gone_with_its_locks(store: Store,
 
 
 async def test_deleting_an_event_leaves_locks_without_an_event_alone(store: Store) -> None:
-    lock = a_lock(event_id="")
-    await store.locks.acquire(lock, None)
+    lock = await taken(store, a_lock(event_id=""))
     event = an_event()
     await store.events.create(event, None)
-    await store.events.delete(key(event))
+    await store.events.delete(key(event), GONE)
     assert await store.locks.get(lock.id) == lock
 
 
@@ -215,8 +271,8 @@ async def test_messages_given_to_a_store_stay_as_they_are(store: Store) -> None:
     lock = a_lock(event_id=key(event).value)
     copies = deepcopy((event, entry, lock))
     await store.events.create(event, None)
-    await store.locks.acquire(lock, entry)
-    await store.locks.release(lock.id, lambda _: entry)
+    await store.locks.acquire(HeldLock(lock), entry)
+    await store.locks.release(lock.id, lambda _: Release(Ending.RELEASED, NOW, entry=entry))
     assert (event, entry, lock) == copies
 
 
@@ -272,6 +328,6 @@ async def test_a_walk_by_cursor_neither_repeats_nor_misses_while_events_come_and
         if found.next is None:
             break
         await store.events.create(an_event(created=NOW + 10 * MICROS), None)
-        await store.events.delete(EventId(seen[-1]))
+        await store.events.delete(EventId(seen[-1]), GONE)
         part = Slice(limit=7, after=found.next)
     assert seen == [id_number(number) for number in reversed(range(50))]

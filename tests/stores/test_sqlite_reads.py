@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import apsw
 import pytest
 from tests.stores.conftest import Observations
-from tests.stores.samples import an_event, new_id
+from tests.stores.samples import an_end, an_event, new_id
 
 from tracker.domain.events import EventFilter, EventId, SlackId
 from tracker.errors import Code, TrackerError
@@ -151,7 +151,7 @@ async def test_a_record_that_cannot_be_read_is_named_and_others_are_not_harmed(
     for call in (
         store.events.get(EventId(damaged)),
         store.events.find(EventFilter(), Slice()),
-        store.events.delete(EventId(damaged)),
+        store.events.delete(EventId(damaged), an_end()),
     ):
         with pytest.raises(TrackerError) as lost:
             await call

@@ -21,6 +21,8 @@ _PREFIX = "type.googleapis.com/google.rpc"
 
 _RETRY_AFTER = b"1"
 """Seconds after which a refused call is worth repeating; what refuses them clears up fast or not at all."""
+_REPEATABLE = frozenset({"LOCK_HELD", "LOCK_WAIT_TIMEOUT", "LOCK_DELAY"})
+"""Errors that time alone may put right, though their HTTP status does not say so."""
 
 _MAX_DETAILS = 3072
 """Bytes of an error's details over gRPC, which metadata carries as base64."""
@@ -53,7 +55,7 @@ def http_headers(error: TrackerError) -> list[tuple[bytes, bytes]]:
     """Return the headers that an error's HTTP status asks for."""
     headers: list[tuple[bytes, bytes]] = []
     status = http_status(error)
-    if status in (429, 503):
+    if status in (429, 503) or error.reason in _REPEATABLE:
         headers.append((b"retry-after", _RETRY_AFTER))
     elif status == 405:  # noqa: PLR2004 - RFC 9110, 15.5.6
         headers.append((b"allow", error.metadata["allow"].encode()))

@@ -13,9 +13,11 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
 
 import protovalidate
+from protobuf.wkt import Duration
 
 from tracker import pb
 from tracker.api.error_details import internal_error
+from tracker.domain.times import MICROS, duration_micros
 from tracker.errors import Code, FieldViolation, TrackerError, invalid
 
 if TYPE_CHECKING:
@@ -122,7 +124,8 @@ class Pipeline:
         """Answer a call.
 
         `decode` makes the request message of the bytes that a wire received. The call may take as
-        long as the caller will wait, and never longer than the server's own limit (seconds).
+        long as the caller will wait, and never longer than the server's own limit (seconds); what its
+        field `wait` says comes on top of that.
 
         Raises:
             TrackerError: For every answer other than success.
@@ -130,10 +133,14 @@ class Pipeline:
         started = time.perf_counter()
         self._observer.call_started()
         error: TrackerError | None = None
-        deadline = _Deadline(self._timeout if call.timeout is None else min(call.timeout, self._timeout))
+        deadline = _Deadline(self._limit(call))
         try:
             request = decode()
             self._validate(request)
+            wait = getattr(request, "wait", None)
+            if isinstance(wait, Duration):
+                deadline.disarm()
+                deadline = _Deadline(self._limit(call, duration_micros(wait) / MICROS))
             return await method.handler(request, call)
         except TrackerError as raised:
             error = raised
@@ -151,6 +158,10 @@ class Pipeline:
         finally:
             deadline.disarm()
             self._finish(method, call, error, time.perf_counter() - started)
+
+    def _limit(self, call: Call, wait: float = 0.0) -> float:
+        own = self._timeout + wait
+        return own if call.timeout is None else min(call.timeout, own)
 
     def _validate(self, request: Message) -> None:
         try:

@@ -98,7 +98,7 @@ class RestApi:
         timeout: float | None = None
         try:
             timeout = _read_timeout(request.timeout)
-            if binding.takes_body or request.length > MAX_BODY:
+            if binding.takes_body or binding.may_have_body or request.length > MAX_BODY:
                 said = said._replace(body=await _read_body(request.receive, request.length))
             decode = partial(binding.decode, said)
         except TrackerError as error:

@@ -49,6 +49,8 @@ class HttpBinding:
         self.template: PathTemplate = parse_template(path)
         self.status: int = _success_status(method)
         self.takes_body = bool(rule.body)
+        # A rule can't give a DELETE both a query string and a body; clients send either.
+        self.may_have_body = self.verb == "DELETE" and not self.takes_body
         self._request = method.input
         self._variables = tuple(_text_field(method.input, v.field_path) for v in self.template.variables)
         self._takes_query = rule.body != "*"
@@ -69,6 +71,8 @@ class HttpBinding:
             fields = normalise(self._request, parse_json(request.body))
         elif request.query:
             fields = read_query(self._request, parse_query(request.query), self._bound)
+        if self.may_have_body and request.body:
+            fields |= normalise(self._request, parse_json(request.body))
         if self._body_field is not None and request.body:
             fields[self._body_field.name] = normalise_field(self._body_field, parse_json(request.body))
         for variable, text in zip(self._variables, request.captures, strict=True):
@@ -90,6 +94,8 @@ class HttpBinding:
         if not self._takes_query:
             return parse_json(request.body)
         written = nested(parse_query(request.query))
+        if self.may_have_body and isinstance(body := parse_json(request.body), dict):
+            written |= body
         if self._body_field is not None:
             written[self._body_field.name] = parse_json(request.body)
         return written

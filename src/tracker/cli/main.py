@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from tracker.cli import backup, configuration, healthcheck, restore, serve, version
+from tracker.cli import backup, configuration, healthcheck, lock, restore, serve, version
 from tracker.cli.errors import CommandError
 from tracker.config import ConfigurationError
 
@@ -21,6 +21,7 @@ app = typer.Typer(
 app.command("serv")(serve.serve)
 app.command("serve", hidden=True)(serve.serve)
 app.command("config")(configuration.config)
+app.add_typer(lock.app, name="lock")
 app.command("backup")(backup.backup)
 app.command("restore")(restore.restore)
 app.command("healthcheck")(healthcheck.healthcheck)
@@ -39,7 +40,10 @@ def _options(
 
 
 def main() -> None:
-    """Run the command that the arguments name; exit with 1 where it fails, 2 where it was told wrongly."""
+    """Run the command that the arguments name; exit with 1 where it fails, 2 where it was told wrongly.
+
+    A command whose help says so has exit codes of its own.
+    """
     try:
         app()
     except ConfigurationError as error:
@@ -48,4 +52,4 @@ def main() -> None:
         sys.exit(2)
     except CommandError as error:
         typer.echo(f"tracker: {error}", err=True)
-        sys.exit(1)
+        sys.exit(error.exit_code)

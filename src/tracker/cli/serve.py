@@ -16,9 +16,7 @@ from tracker.cli.settings import takes_settings
 from tracker.config import (
     SETTINGS,
     Configuration,
-    ConfigurationError,
     ineffective_variables,
-    unsupported,
 )
 
 if TYPE_CHECKING:
@@ -40,8 +38,6 @@ def serve(configuration: Configuration) -> None:
     It stops when it is told to, by SIGTERM or Ctrl-C; told twice, it stops at once.
     """
     settings = configuration.settings
-    if problems := unsupported(settings):
-        raise ConfigurationError(problems)
     import uvloop
 
     from tracker.stores.base import StoreOpenError
@@ -50,9 +46,7 @@ def serve(configuration: Configuration) -> None:
     out = sys.stdout or Path(os.devnull).open("wb")  # noqa: SIM115  # there is none when it was closed at start
     log = make_logger(settings.log_level, settings.log_format.value, out)
     for name in ineffective_variables(os.environ):
-        log.warning(
-            "environment variable has no effect", variable=name, reason="MongoDB is not supported yet"
-        )
+        log.warning("environment variable has no effect", variable=name, reason="MONGO_URI takes its place")
     signal.signal(signal.SIGTERM, signal.default_int_handler)  # until the server handles it
     try:
         with stdlib_routed(log):

@@ -11,7 +11,6 @@ from tracker.config.load import (
     ConfigurationError,
     ineffective_variables,
     load,
-    unsupported,
 )
 from tracker.config.settings import SETTINGS, LogFormat, LogLevel, Setting, Settings
 
@@ -26,5 +25,4 @@ __all__ = [
     "Settings",
     "ineffective_variables",
     "load",
-    "unsupported",
 ]

@@ -82,14 +82,6 @@ def load(
     return Configuration(Settings(**values), sources)  # type: ignore[arg-type]  # each is what its Kind parsed
 
 
-def unsupported(settings: Settings) -> Sequence[str]:
-    """Return what keeps a server from starting with these settings, one line each."""
-    if settings.mongo_uri is None:
-        return ()
-    variable = SETTINGS["mongo_uri"].variable
-    return (f"{variable} is set, but MongoDB is not supported yet: unset it to use the embedded store",)
-
-
 def ineffective_variables(environ: Mapping[str, str]) -> Sequence[str]:
     """Return the variables of the earlier Go implementation that are set and have no effect here."""
     return sorted(name for name, value in environ.items() if name.startswith("DB_") and value)

@@ -90,7 +90,7 @@ class Settings:
     )
     mongo_uri: str | None = _setting(
         optional(TEXT),
-        "Address of a MongoDB database. Not supported yet: a server refuses to start with it.",
+        "Address of a MongoDB database, for several servers; takes the place of the embedded store.",
         default=None,
         secret=True,
     )
@@ -111,6 +111,11 @@ class Settings:
         SWITCH,
         "Whether deployments and operations under way take a lock by themselves: on or off.",
         default=True,
+    )
+    locks_auto_ttl: float = _setting(
+        seconds(0, 604_800),
+        "Seconds for which such a lock is held unless the event is updated; 0 is until it is released.",
+        default=14_400.0,
     )
     call_timeout: float = _setting(
         seconds(0.001, 600), "Seconds that a call may take at most, whatever its client allows.", default=30.0

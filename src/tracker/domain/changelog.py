@@ -42,21 +42,36 @@ def created(event: event_pb.Event, now: int) -> _Entry:
 
 def locked(lock: lock_pb.Lock, now: int) -> _Entry:
     """Return the entry for a lock taken in the name of an event."""
-    return _lock_entry(lock, now, _ChangeType.locked)
+    return _lock_entry(lock, now, _ChangeType.locked, lock.who)
 
 
 def unlocked(lock: lock_pb.Lock, now: int) -> _Entry:
     """Return the entry for a lock of an event that was let go."""
-    return _lock_entry(lock, now, _ChangeType.unlocked)
+    return _lock_entry(lock, now, _ChangeType.unlocked, lock.who)
 
 
-def _lock_entry(lock: lock_pb.Lock, now: int, change_type: _ChangeType) -> _Entry:
+def lock_expired(lock: lock_pb.Lock, now: int) -> _Entry:
+    """Return the entry for a lock of an event whose lease ran out."""
+    return _lock_entry(lock, now, _ChangeType.unlocked, SYSTEM, ": the lease expired")
+
+
+def lock_forced(lock: lock_pb.Lock, now: int, *, who: str, reason: str) -> _Entry:
+    """Return the entry for a lock of an event that `who` released by force."""
+    return _lock_entry(lock, now, _ChangeType.unlocked, who, f" by force: {reason}")
+
+
+def lock_abandoned(lock: lock_pb.Lock, now: int) -> _Entry:
+    """Return the entry for a lock of an event whose caller went away before it was told."""
+    return _lock_entry(lock, now, _ChangeType.unlocked, SYSTEM, ": the caller was gone")
+
+
+def _lock_entry(lock: lock_pb.Lock, now: int, change_type: _ChangeType, who: str, how: str = "") -> _Entry:
     where = f" in {lock.environment}" if lock.environment else ""
     return _Entry(
         timestamp=timestamp(now),
-        user=lock.who or SYSTEM,
+        user=who or SYSTEM,
         change_type=change_type,
-        comment=f"Service {change_type.name}{where}",
+        comment=f"Service {change_type.name}{where}{how}",
     )
 
 

@@ -43,6 +43,16 @@ def duration(micros_: int) -> Duration:
     return Duration(seconds=seconds, nanos=rest * 1000)
 
 
+def duration_micros(duration_: Duration) -> int:
+    """Return a Duration as whole microseconds, rounded down."""
+    return duration_.seconds * MICROS + duration_.nanos // 1000
+
+
+def shown(timestamp_: Timestamp | None) -> str:
+    """Return a Timestamp as its JSON shows it, or nothing where it is unset."""
+    return "" if timestamp_ is None else timestamp_.to_json().strip('"')
+
+
 def micros_of(moment: datetime) -> int:
     """Return a datetime with a zone as microseconds since the epoch."""
     return (moment - _EPOCH) // timedelta(microseconds=1)

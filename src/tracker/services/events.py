@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING, Protocol
 
@@ -11,31 +12,36 @@ from tracker.domain.enums import wire_name
 from tracker.domain.events import EventFilter, EventId, SlackId, event_key
 from tracker.domain.lifecycle import FINISHED, attributes_of, metadata_of, new_event, updated_event
 from tracker.domain.locks import (
+    Ending,
     LockPlan,
     event_lock,
-    held_message,
-    holder_metadata,
+    lock_key,
     plan_for_new,
     plan_for_update,
+    renew_lease,
 )
 from tracker.domain.paging import page_token
 from tracker.domain.times import day_of, period, timestamp
 from tracker.errors import Code, FieldViolation, TrackerError
 from tracker.pb import event_pb
-from tracker.services.locks import log_conflict, log_lock
+from tracker.services.lock_errors import lock_held
 from tracker.services.paging import DEFAULT_PER_PAGE, requested_slice
-from tracker.stores.base import EventChange, LockHeldError, SlackIdTakenError
+from tracker.stores.base import EventChange, LockHeldError, Release, SlackIdTakenError
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
     from zoneinfo import ZoneInfo
+
+    from protobuf.wkt import Duration
 
     from tracker.domain.events import EventKey
     from tracker.domain.locks import LockOf
     from tracker.pb import lock_pb
     from tracker.services.call import Call
     from tracker.services.context import Context
-    from tracker.stores.base import EventStore
+    from tracker.services.lock_queue import LockQueue
+    from tracker.services.lock_trail import LockTrail
+    from tracker.stores.base import Store
 
 _SEARCH_LIMIT = 10_000
 """Results of a search that asks for no number of them."""
@@ -54,21 +60,34 @@ class EventObserver(Protocol):
         """An event ended after `seconds`."""
 
 
+@dataclass(frozen=True, slots=True)
+class AutomaticLocks:
+    """Whether events take locks by themselves, and how long the lease of one lasts: None is for ever."""
+
+    enabled: bool = True
+    ttl: Duration | None = None
+
+
 class EventService:
     """Answers `tracker.event.v1alpha1.EventService`."""
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - what it works with, each from its own place
         self,
-        store: EventStore,
+        store: Store,
         context: Context,
         observer: EventObserver,
         *,
+        queue: LockQueue,
+        trail: LockTrail,
         zone: ZoneInfo,
-        automatic_locks: bool,
+        automatic_locks: AutomaticLocks,
     ) -> None:
-        self._store = store
+        self._store = store.events
+        self._locks = store.locks
         self._context = context
         self._observer = observer
+        self._queue = queue
+        self._trail = trail
         self._zone = zone
         self._automatic_locks = automatic_locks
 
@@ -83,16 +102,17 @@ class EventService:
         if lock is not None:
             event.changelog.append(changelog.locked(lock, now))
         try:
+            if lock is not None:
+                self._queue.require_turn(lock)
             await self._store.create(event, lock)
         except LockHeldError as error:
-            log_conflict(self._context, error.holder, call)
-            raise _refused("create", error.holder) from None
+            raise await self._refused("create", error, call) from None
         except SlackIdTakenError as error:
             raise _slack_id_taken(request.slack_id, error.event_id) from None
         self._count_status(event)
         self._log_created(event, call)
         if lock is not None:
-            log_lock(self._context, "lock created", lock, call)
+            self._trail.acquired(lock, call)
         return event_pb.CreateEventResponse(event=event)
 
     async def update_event(
@@ -112,14 +132,19 @@ class EventService:
             before, plan = stored, plan_for_update(stored, event, held, lock_of)
             event.changelog += [changelog.unlocked(lock, now) for lock in plan.release]
             if plan.acquire is not None:
+                self._queue.require_turn(plan.acquire)
                 event.changelog.append(changelog.locked(plan.acquire, now))
-            return EventChange(event, release=[lock.id for lock in plan.release], acquire=plan.acquire)
+            return EventChange(
+                event,
+                release={lock.id: Release(Ending.EVENT_ENDED, now) for lock in plan.release},
+                renew=[renew_lease(lock, now) for lock in plan.renew],
+                acquire=plan.acquire,
+            )
 
         try:
             event = await self._store.modify(key, change)
         except LockHeldError as error:
-            log_conflict(self._context, error.holder, call)
-            raise _refused("update", error.holder) from None
+            raise await self._refused("update", error, call) from None
         except SlackIdTakenError as error:
             raise _slack_id_taken(request.slack_id, error.event_id) from None
         if event is None:
@@ -128,9 +153,9 @@ class EventService:
             self._count_status(event)
         self._context.log.info("event updated", request_id=call.request_id, id=metadata_of(event).id)
         for lock in plan.release:
-            log_lock(self._context, "lock released for event", lock, call)
+            self._trail.released_for_event(lock, call)
         if plan.acquire is not None:
-            log_lock(self._context, "lock created", plan.acquire, call)
+            self._trail.acquired(plan.acquire, call)
         return event_pb.UpdateEventResponse(event=event)
 
     async def delete_events(
@@ -138,7 +163,7 @@ class EventService:
     ) -> event_pb.DeleteEventResponse:
         """Delete an event and release its locks."""
         key = _named(request)
-        event = await self._store.delete(key)
+        event = await self._store.delete(key, Release(Ending.EVENT_ENDED, self._context.now()))
         if event is None:
             raise _not_found(key)
         metadata = metadata_of(event)
@@ -328,9 +353,14 @@ class EventService:
 
     def _lock_of(self, now: int) -> LockOf:
         """Return what makes the lock of an event's work at `now`: none at all where events take no locks."""
-        if not self._automatic_locks:
+        if not self._automatic_locks.enabled:
             return lambda _: None
-        return partial(event_lock, lock_id=self._context.new_id(), now=now)
+        return partial(event_lock, lock_id=self._context.new_id(), now=now, ttl=self._automatic_locks.ttl)
+
+    async def _refused(self, what: str, error: LockHeldError, call: Call) -> TrackerError:
+        holder = await self._locks.holder(lock_key(error.holder)) or error.holder
+        refused = lock_held(holder, f"cannot {what} event: ", ". Please unlock it first")
+        return self._trail.refused(refused, holder, call)
 
     def _count_status(self, event: event_pb.Event) -> None:
         attributes, duration = attributes_of(event), metadata_of(event).duration
@@ -407,15 +437,6 @@ def _not_found(key: EventKey) -> TrackerError:
     kind = "id" if isinstance(key, EventId) else "slack id"
     return TrackerError(
         Code.NOT_FOUND, f"no event found in tracker for {kind} {key.value}", "EVENT_NOT_FOUND"
-    )
-
-
-def _refused(what: str, holder: lock_pb.Lock) -> TrackerError:
-    return TrackerError(
-        Code.ALREADY_EXISTS,
-        f"cannot {what} event: {held_message(holder)}. Please unlock it first",
-        "LOCK_HELD",
-        metadata=holder_metadata(holder),
     )
 
 

@@ -14,13 +14,14 @@ whatever it raises. Messages given to a store or to such a function are never ch
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Generic, Protocol, TypeVar
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Mapping, Sequence
 
     from tracker.domain.events import EventFilter, EventKey
+    from tracker.domain.locks import Ending, LockFilter, LockKey
     from tracker.domain.paging import Cursor
     from tracker.pb import catalog_pb, event_pb, link_pb, lock_pb
 
@@ -33,6 +34,14 @@ class LockHeldError(Exception):
     def __init__(self, holder: lock_pb.Lock) -> None:
         super().__init__(holder.id)
         self.holder = holder
+
+
+class LockTokenUsedError(Exception):
+    """The token that a lock was to be taken with has taken it before; `ended` is what became of that lock."""
+
+    def __init__(self, ended: EndedLock) -> None:
+        super().__init__(ended.lock.id)
+        self.ended = ended
 
 
 class SlackIdTakenError(Exception):
@@ -69,14 +78,70 @@ class Found(Generic[T]):
 
 
 @dataclass(frozen=True, slots=True)
-class EventChange:
-    """What one change of an event leads to: the new document, the locks (by id) let go, the lock taken.
+class HeldLock:
+    """A lock as a store keeps it; `token_hash` is the SHA-256 of its `lock_token`, empty for none."""
 
-    Locks are released before `acquire` is tried.
+    lock: lock_pb.Lock
+    token_hash: bytes = b""
+
+
+@dataclass(frozen=True, slots=True)
+class Acquired:
+    """The lock that a claim led to; `replayed` if an earlier claim with the same token had taken it."""
+
+    lock: lock_pb.Lock
+    replayed: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Release:
+    """How a lock ends: in which way, when (microseconds since the epoch), and why, where it was forced.
+
+    `entry` is appended to the changelog of the event that the lock names, where that event exists.
+    """
+
+    ending: Ending
+    at: int
+    reason: str = ""
+    entry: event_pb.ChangelogEntry | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class EndedLock:
+    """A lock that is held no more, as it was, and how it ended."""
+
+    lock: lock_pb.Lock
+    token_hash: bytes
+    ending: Ending
+    at: int
+    reason: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class LeaseState:
+    """What decides when a held lock ends: durations in microseconds, 0 where it has none.
+
+    `renewals` changes with every renewal. `expired` locks are held no more, and wait for their delay to end.
+    """
+
+    lock_id: str
+    ttl: int
+    lock_delay: int
+    renewals: int
+    expired: bool
+
+
+@dataclass(frozen=True, slots=True)
+class EventChange:
+    """What one change of an event leads to, for the event and for the locks that carry its id.
+
+    `release` says which of them (by id) end, and how; `renew` holds new documents for others of them;
+    `acquire` is a lock to take after that.
     """
 
     event: event_pb.Event
-    release: Sequence[str] = ()
+    release: Mapping[str, Release] = field(default_factory=dict)
+    renew: Sequence[lock_pb.Lock] = ()
     acquire: lock_pb.Lock | None = None
 
 
@@ -94,7 +159,7 @@ class EventStore(Protocol):
     """Events. A Slack id, where set, belongs to one event."""
 
     async def create(self, event: event_pb.Event, lock: lock_pb.Lock | None) -> None:
-        """Store a new event and take `lock` with it: both or neither.
+        """Store a new event and take `lock`, as `LockStore.acquire` does, with it: both or neither.
 
         Raises:
             LockHeldError: The lock's key is held.
@@ -119,8 +184,8 @@ class EventStore(Protocol):
             SlackIdTakenError: Another event has the new Slack id.
         """
 
-    async def delete(self, key: EventKey) -> event_pb.Event | None:
-        """Delete an event and release the locks that carry its id; return what was deleted, or None."""
+    async def delete(self, key: EventKey, release: Release) -> event_pb.Event | None:
+        """Delete an event and end the locks that carry its id; return what was deleted, or None."""
 
     async def find(self, where: EventFilter, part: Slice) -> Found[event_pb.Event]:
         """Return a part of the matching events, newest first: by descending (`event_time`, id)."""
@@ -159,37 +224,61 @@ class CatalogStore(Protocol):
 
 
 class LockStore(Protocol):
-    """Locks; at any moment at most one for each `domain.locks.lock_key`."""
+    """Locks; at any moment at most one for each `domain.locks.lock_key`, an expired one included.
 
-    async def acquire(self, lock: lock_pb.Lock, entry: event_pb.ChangelogEntry | None) -> None:
-        """Store a new lock and append `entry` to the event that it names, where that event exists.
+    For each key the store remembers, for ever, the last fencing token it gave. Of a lock for which
+    `domain.locks.is_remembered` says so it remembers how it ended, until told to forget.
+    """
+
+    async def acquire(self, claim: HeldLock, entry: event_pb.ChangelogEntry | None) -> Acquired:
+        """Store a new lock with the next fencing token of its key, and append `entry` to the event it names.
+
+        The fencing token is `domain.locks.next_fencing_token`. Where the key is held with the same
+        token hash (not empty), nothing changes and the answer is the lock that is held. The event need
+        not exist.
 
         Raises:
-            LockHeldError: The key is held.
+            LockHeldError: The key is held, or its lock expired and waits for its delay to end.
+            LockTokenUsedError: A lock of this key with this token hash has ended, and that is remembered.
         """
 
     async def get(self, lock_id: str) -> lock_pb.Lock | None:
         """Return the lock of an id, or None."""
 
+    async def holder(self, key: LockKey) -> lock_pb.Lock | None:
+        """Return the lock of a key, or None. Never answers with a state from before an acquired lock."""
+
+    async def ended(self, lock_id: str) -> EndedLock | None:
+        """Return what is remembered of the end of a lock, or None."""
+
     async def modify(
-        self, lock_id: str, change: Callable[[lock_pb.Lock], lock_pb.Lock]
+        self, lock_id: str, change: Callable[[HeldLock], lock_pb.Lock | None]
     ) -> lock_pb.Lock | None:
-        """Replace a lock by what `change` makes of it; return the new document, or None where there is none.
+        """Replace a lock by what `change` makes of it; where that is None, the lock stays as it is.
+
+        A lock that moves to another key gets the next fencing token of that key. Returns the new
+        document, or None where there is no such lock or it stayed as it is.
 
         Raises:
             LockHeldError: The new key is held by another lock.
         """
 
     async def release(
-        self, lock_id: str, entry: Callable[[lock_pb.Lock], event_pb.ChangelogEntry]
+        self, lock_id: str, decide: Callable[[HeldLock], Release | None]
     ) -> lock_pb.Lock | None:
-        """Delete a lock and append `entry` of it to the event that it names, where that event exists.
+        """End a lock the way that `decide` says; where that is None, it stays.
 
-        Returns what was deleted, or None where there is no such lock.
+        Returns the lock that ended, or None where there is no such lock or it stayed.
         """
 
-    async def find(self, part: Slice) -> Found[lock_pb.Lock]:
-        """Return a part of the locks, newest first: by descending (creation time, id)."""
+    async def find(self, where: LockFilter, part: Slice) -> Found[lock_pb.Lock]:
+        """Return a part of the matching locks, newest first: by descending (creation time, id)."""
+
+    async def leases(self) -> Sequence[LeaseState]:
+        """Return the state of every lock, in no particular order."""
+
+    async def forget_ended(self, before: int) -> None:
+        """Forget the ends of locks that ended before a moment (microseconds since the epoch)."""
 
 
 class LinkStore(Protocol):
@@ -238,6 +327,9 @@ class Store(Protocol):
     @property
     def links(self) -> LinkStore:
         """The links in it."""
+
+    def now(self) -> int:
+        """Return the time in microseconds since the epoch, by the clock that all servers on it share."""
 
     async def open(self) -> None:
         """Open the database, make or upgrade its schema, check that it is sound.

@@ -21,6 +21,7 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from tracker import __version__
+from tracker.telemetry.lock_metrics import LockMetrics
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -57,8 +58,8 @@ _COMMIT_CHANGES: Final = (1, 2, 4, 8, 16, 32, 64, 128, 256, 512)
 class Metrics:
     """The metrics of one server, on a registry of their own.
 
-    It is what the pipeline, the services and the store report to. At most `max_services` values of the
-    label `service` are kept apart; further ones are counted as `other`.
+    It is what the pipeline, the services and the store report to; `locks` is told of locks. At most
+    `max_services` values of the label `service` are kept apart; further ones are counted as `other`.
     """
 
     def __init__(self, *, max_services: int) -> None:
@@ -101,6 +102,7 @@ class Metrics:
         self._queue = Gauge(
             "tracker_store_queue", "Changes that wait for a commit of the store.", registry=registry
         )
+        self.locks = LockMetrics(registry)
         build = Info(
             "tracker_build", "The version of Tracker and of the Python that runs it.", registry=registry
         )

@@ -19,7 +19,7 @@ from protobuf import (
     ScalarType,
 )
 
-from tracker.api.expected import TIMESTAMP, wrapped_field
+from tracker.api.expected import DURATION, TIMESTAMP, wrapped_field
 
 from .answers import SCALARS, meanings
 from .comments import description
@@ -105,14 +105,7 @@ class RequestSchemas:
             case DescFieldValueEnum(enum=enum):
                 schema = _given_enum(enum) if required else self._enum(enum)
             case DescFieldValueMessage(message=message):
-                wrapped = wrapped_field(message)
-                inner = wrapped.value if wrapped is not None else None
-                if isinstance(inner, DescFieldValueScalar):
-                    schema = _scalar(inner.scalar, told)
-                elif message.type_name == TIMESTAMP:
-                    schema = {"anyOf": [{"type": "string", "format": "date-time"}, _EMPTY]}
-                else:
-                    schema = self._message(message)
+                schema = self._message_field(message, told)
             case DescFieldValueList(element=element):
                 schema = {"type": "array", "items": self._element(element, field)} | told
             case DescFieldValueMap(value=element):
@@ -123,6 +116,17 @@ class RequestSchemas:
         if "format" in told:
             schema = {"anyOf": [schema, _EMPTY]}
         return _or_null(schema)
+
+    def _message_field(self, message: DescMessage, told: Schema) -> Schema:
+        wrapped = wrapped_field(message)
+        inner = wrapped.value if wrapped is not None else None
+        if isinstance(inner, DescFieldValueScalar):
+            return _scalar(inner.scalar, told)
+        if message.type_name == TIMESTAMP:
+            return {"anyOf": [{"type": "string", "format": "date-time"}, _EMPTY]}
+        if message.type_name == DURATION:
+            return {"type": "string"} | told
+        return self._message(message)
 
     def _element(self, element: ScalarType | DescEnum | DescMessage, field: DescField) -> Schema:
         match element:

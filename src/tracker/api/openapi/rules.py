@@ -14,7 +14,7 @@ from protobuf import message_to_json_value
 from protovalidate._gen.buf.validate import validate_pb
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Mapping
 
     from protobuf import DescField, DescMessage
 
@@ -24,6 +24,8 @@ _GIVEN = "this != ''"
 _MATCHES = re.compile(r"this\.matches\(r'(.*)'\)")
 _HAS = re.compile(r"has\(this\.([\w.]+)\)|this\.([\w.]+) != (?:''|0)")
 _SOMETHING_VISIBLE = r"\S"
+_POSITIVE = "^[1-9][0-9]{0,17}$"
+"""A number as text, from 1 up to the last power of ten that fits 64 bits."""
 
 _LIMITS = {
     "minLen": "minLength",
@@ -53,16 +55,41 @@ def keywords(rules: validate_pb.FieldRules) -> Schema:
     match message_to_json_value(rules):
         case {"timestamp": dict()}:
             return schema  # the limits of every Timestamp
+        case {"int64": {"gte": "1"}}:
+            return schema | {"pattern": _POSITIVE}
+        case {"duration": dict() as limits}:
+            return schema | _seconds(limits)
         case dict() as written:
             told = next((value for value in written.values() if isinstance(value, dict)), {})
         case _:
             return schema
     if "uuid" in told:
         schema["format"] = "uuid"
+    if "pattern" in told:
+        schema["pattern"] = told["pattern"]
     for name, keyword in _LIMITS.items():
         if name in told:
             schema[keyword] = int(float(str(told[name])))
     return schema
+
+
+def _seconds(limits: Mapping[str, object]) -> Schema:
+    """Return the pattern of a Duration from 0 or 1 second to a whole number of them."""
+    least, most = (int(str(limits[name]).removesuffix("s")) for name in ("gte", "lte"))
+    whole = "|".join(_numbers_below(most)[least:])
+    return {"type": "string", "pattern": rf"^(({whole})(\.[0-9]{{1,9}})?|{most})s$"}
+
+
+def _numbers_below(limit: int) -> list[str]:
+    """Return the patterns that together match the whole numbers below a limit above 9; the first is 0."""
+    digits = str(limit)
+    patterns = ["0", "[1-9]" + "[0-9]?" * (len(digits) - 2)]
+    for place, digit in enumerate(digits):
+        lowest = 0 if place else 1
+        if int(digit) > lowest:
+            behind = "[0-9]" * (len(digits) - place - 1)
+            patterns.append(f"{digits[:place]}[{lowest}-{int(digit) - 1}]{behind}")
+    return patterns
 
 
 def is_required(field: DescField) -> bool:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from tracker.pb import catalog_pb
-from tracker.stores.sqlite.documents import parse
+from tracker.stores.documents import parse
 from tracker.stores.sqlite.parts import found, rows_to_read
 
 if TYPE_CHECKING:

@@ -10,7 +10,7 @@ import apsw
 from tracker.domain.events import EventId, event_end, event_time
 from tracker.pb import event_pb
 from tracker.stores.base import MonthCount, SlackIdTakenError
-from tracker.stores.sqlite.documents import parse
+from tracker.stores.documents import parse
 from tracker.stores.sqlite.filters import branches
 from tracker.stores.sqlite.parts import rows_to_read
 

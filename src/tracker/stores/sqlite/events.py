@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from tracker.stores.base import HeldLock
 from tracker.stores.sqlite import event_records, lock_records
 from tracker.stores.sqlite.parts import found
 
@@ -14,7 +15,7 @@ if TYPE_CHECKING:
 
     from tracker.domain.events import EventFilter, EventKey
     from tracker.pb import event_pb, lock_pb
-    from tracker.stores.base import EventChange, Found, MonthCount, Slice
+    from tracker.stores.base import EventChange, Found, MonthCount, Release, Slice
     from tracker.stores.sqlite.reader import Reader
     from tracker.stores.sqlite.writer import Writer
 
@@ -31,7 +32,7 @@ class SqliteEvents:
 
         def step(db: apsw.Connection) -> None:
             if lock is not None:
-                lock_records.insert(db, lock)
+                lock_records.acquire(db, HeldLock(lock))
             event_records.insert(db, event)
 
         await self._writer.change(step)
@@ -51,24 +52,31 @@ class SqliteEvents:
             stored = event_records.select(db, key)
             if stored is None:
                 return None
-            changed = change(stored, lock_records.select_of_event(db, event_records.event_id(stored)))
-            for lock_id in changed.release:
-                lock_records.delete(db, lock_id)
-            if changed.acquire is not None:
-                lock_records.insert(db, changed.acquire)
+            held = {
+                held.lock.id: held
+                for held in lock_records.select_of_event(db, event_records.event_id(stored))
+            }
+            changed = change(stored, [each.lock for each in held.values()])
             event_records.update(db, changed.event)
+            for lock_id in changed.release.keys() & held.keys():
+                lock_records.end(db, held[lock_id], changed.release[lock_id])
+            for lock in changed.renew:
+                lock_records.update(db, held[lock.id].lock, lock)
+            if changed.acquire is not None:
+                lock_records.acquire(db, HeldLock(changed.acquire))
             return changed.event
 
         return await self._writer.change(step)
 
-    async def delete(self, key: EventKey) -> event_pb.Event | None:
-        """Delete one event and its locks."""
+    async def delete(self, key: EventKey, release: Release) -> event_pb.Event | None:
+        """Delete one event and end its locks."""
 
         def step(db: apsw.Connection) -> event_pb.Event | None:
             stored = event_records.select(db, key)
             if stored is not None:
                 event_records.delete(db, stored)
-                lock_records.delete_of_event(db, event_records.event_id(stored))
+                for held in lock_records.select_of_event(db, event_records.event_id(stored)):
+                    lock_records.end(db, held, release)
             return stored
 
         return await self._writer.change(step)

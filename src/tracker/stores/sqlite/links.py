@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from tracker.pb import link_pb
-from tracker.stores.sqlite.documents import parse
+from tracker.stores.documents import parse
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence

@@ -2,25 +2,32 @@
 
 from __future__ import annotations
 
+import copy
 from typing import TYPE_CHECKING
 
-import apsw
-
-from tracker.domain.locks import lock_key
-from tracker.domain.times import micros
+from tracker.domain.locks import is_remembered, lock_key, next_fencing_token
+from tracker.domain.times import duration_micros, micros
 from tracker.pb import lock_pb
-from tracker.stores.base import LockHeldError
-from tracker.stores.sqlite.documents import parse
+from tracker.stores.base import Acquired, HeldLock, LeaseState, LockHeldError, LockTokenUsedError
+from tracker.stores.documents import parse
+from tracker.stores.sqlite import clock, ended_lock_records, event_records
 from tracker.stores.sqlite.parts import rows_to_read
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from tracker.domain.paging import Cursor
-    from tracker.stores.base import Slice
+    import apsw
 
-_COLUMNS = "service, environment, resource, event_id, created_at, document"
+    from tracker.domain.locks import LockFilter, LockKey
+    from tracker.domain.paging import Cursor
+    from tracker.stores.base import Release, Slice
+
+_COLUMNS = (
+    "service, environment, resource, event_id, created_at, ttl, lock_delay, renewals, expired, document"
+)
+_PLACES = "?, ?, ?, ?, ?, ?, ?, ?, ?, ?"
 _SELECT = "SELECT id, CAST(document AS BLOB) FROM locks"
+_SELECT_HELD = "SELECT token_hash, id, CAST(document AS BLOB) FROM locks"
 
 
 def select(db: apsw.Connection, lock_id: str) -> lock_pb.Lock | None:
@@ -29,18 +36,35 @@ def select(db: apsw.Connection, lock_id: str) -> lock_pb.Lock | None:
     return None if row is None else parse(lock_pb.Lock, *row)
 
 
-def select_of_event(db: apsw.Connection, event_id: str) -> Sequence[lock_pb.Lock]:
+def select_held(db: apsw.Connection, lock_id: str) -> HeldLock | None:
+    """Return the lock of an id with the hash of its token, or None."""
+    row = db.execute(f"{_SELECT_HELD} WHERE id = ?", (lock_id,)).fetchone()
+    return None if row is None else HeldLock(parse(lock_pb.Lock, *row[1:]), row[0])
+
+
+def select_holder(db: apsw.Connection, key: LockKey) -> lock_pb.Lock | None:
+    """Return the lock of a key, or None."""
+    lock_id = _key_row(db, key)[1]
+    return None if lock_id is None else select(db, lock_id)
+
+
+def select_of_event(db: apsw.Connection, event_id: str) -> Sequence[HeldLock]:
     """Return the locks that carry an event's id, oldest first."""
-    rows = db.execute(f"{_SELECT} WHERE event_id = ? AND event_id <> '' ORDER BY created_at, id", (event_id,))
-    return [parse(lock_pb.Lock, *row) for row in rows]
-
-
-def select_part(db: apsw.Connection, part: Slice) -> list[lock_pb.Lock]:
-    """Return the locks of a part, newest first, and the one behind it."""
-    where, after = ("", ()) if part.after is None else ("WHERE (created_at, id) < (?, ?)", part.after)
     rows = db.execute(
-        f"{_SELECT} {where} ORDER BY created_at DESC, id DESC LIMIT ? OFFSET ?",
-        (*after, rows_to_read(part), part.offset),
+        f"{_SELECT_HELD} WHERE event_id = ? AND event_id <> '' ORDER BY created_at, id", (event_id,)
+    )
+    return [HeldLock(parse(lock_pb.Lock, *row[1:]), row[0]) for row in rows]
+
+
+def select_part(db: apsw.Connection, where: LockFilter, part: Slice) -> list[lock_pb.Lock]:
+    """Return the matching locks of a part, newest first, and the one behind it."""
+    clauses, bindings = _clauses(where)
+    if part.after is not None:
+        clauses += " AND (created_at, id) < (?, ?)"
+        bindings += part.after
+    rows = db.execute(
+        f"{_SELECT} WHERE {clauses} ORDER BY created_at DESC, id DESC LIMIT ? OFFSET ?",
+        (*bindings, rows_to_read(part), part.offset),
     )
     return [parse(lock_pb.Lock, *row) for row in rows]
 
@@ -50,63 +74,127 @@ def cursor(lock: lock_pb.Lock) -> Cursor:
     return (_created_at(lock), lock.id)
 
 
-def count(db: apsw.Connection) -> int:
-    """Count the locks."""
-    return int(db.execute("SELECT count(*) FROM locks").get)
+def count(db: apsw.Connection, where: LockFilter) -> int:
+    """Count the matching locks."""
+    clauses, bindings = _clauses(where)
+    return int(db.execute(f"SELECT count(*) FROM locks WHERE {clauses}", bindings).get)  # noqa: S608 - our own columns
 
 
-def insert(db: apsw.Connection, lock: lock_pb.Lock) -> None:
-    """Store a new lock.
-
-    Raises:
-        LockHeldError: Its key is held.
-    """
-    try:
-        db.execute(
-            f"INSERT INTO locks (id, {_COLUMNS}) VALUES (?, ?, ?, ?, ?, ?, ?)",  # noqa: S608 - our own columns
-            (lock.id, *_row(lock)),
-        )
-    except apsw.ConstraintError as error:
-        raise _held(db, lock, error) from error
+def select_leases(db: apsw.Connection) -> Sequence[LeaseState]:
+    """Return the state of every lock."""
+    rows = db.execute("SELECT id, ttl, lock_delay, renewals, expired FROM locks")
+    return [
+        LeaseState(lock_id, ttl, lock_delay, renewals, expired=bool(expired))
+        for lock_id, ttl, lock_delay, renewals, expired in rows
+    ]
 
 
-def update(db: apsw.Connection, lock_id: str, lock: lock_pb.Lock) -> None:
-    """Replace a stored lock.
+def acquire(db: apsw.Connection, claim: HeldLock) -> Acquired:
+    """Store a new lock with the next fencing token of its key.
 
     Raises:
-        LockHeldError: Another lock holds its key.
+        LockHeldError: The key is held, with another token.
+        LockTokenUsedError: The claim's token has taken this key before, and that lock has ended.
     """
-    try:
-        db.execute(
-            f"UPDATE locks SET ({_COLUMNS}) = (?, ?, ?, ?, ?, ?) WHERE id = ?",  # noqa: S608 - our own columns
-            (*_row(lock), lock_id),
-        )
-    except apsw.ConstraintError as error:
-        raise _held(db, lock, error) from error
+    lock, token_hash = claim.lock, claim.token_hash
+    key = lock_key(lock)
+    last, holder_id = _key_row(db, key)
+    holder = None if holder_id is None else select_held(db, holder_id)
+    if holder is not None:
+        if not token_hash or holder.token_hash != token_hash or holder.lock.expired_at is not None:
+            raise LockHeldError(holder.lock)
+        return Acquired(holder.lock, replayed=True)
+    ended = ended_lock_records.select_of_token(db, key, token_hash)
+    if ended is not None:
+        raise LockTokenUsedError(ended)
+    lock = _claim_key(db, key, lock, last)
+    db.execute(
+        f"INSERT INTO locks (id, token_hash, {_COLUMNS}) VALUES (?, ?, {_PLACES})",  # noqa: S608 - our own columns
+        (lock.id, token_hash, *_row(key, lock)),
+    )
+    return Acquired(lock)
 
 
-def delete(db: apsw.Connection, lock_id: str) -> None:
-    """Delete a lock, where there is such a lock."""
-    db.execute("DELETE FROM locks WHERE id = ?", (lock_id,))
+def update(db: apsw.Connection, stored: lock_pb.Lock, lock: lock_pb.Lock) -> lock_pb.Lock:
+    """Replace a stored lock and return the new document.
+
+    Raises:
+        LockHeldError: Another lock holds the key it moves to.
+    """
+    key = lock_key(lock)
+    if key != lock_key(stored):
+        last, holder_id = _key_row(db, key)
+        holder = None if holder_id is None else select(db, holder_id)
+        if holder is not None:
+            raise LockHeldError(holder)
+        _free_key(db, stored.id)
+        lock = _claim_key(db, key, lock, last)
+    db.execute(
+        f"UPDATE locks SET ({_COLUMNS}) = ({_PLACES}) WHERE id = ?",  # noqa: S608 - our own columns
+        (*_row(key, lock), stored.id),
+    )
+    return lock
 
 
-def delete_of_event(db: apsw.Connection, event_id: str) -> None:
-    """Delete the locks that carry an event's id."""
-    db.execute("DELETE FROM locks WHERE event_id = ? AND event_id <> ''", (event_id,))
+def end(db: apsw.Connection, held: HeldLock, release: Release) -> None:
+    """Delete a lock, remember how it ended, and note that in its event."""
+    lock = held.lock
+    _free_key(db, lock.id)
+    if is_remembered(lock, held.token_hash, release.ending):
+        ended_lock_records.insert(db, held, release)
+    db.execute("DELETE FROM locks WHERE id = ?", (lock.id,))
+    if release.entry is not None and lock.event_id:
+        event_records.append_entry(db, lock.event_id, release.entry)
+
+
+def _key_row(db: apsw.Connection, key: LockKey) -> tuple[int, str | None]:
+    """Return the last fencing token that a key gave, 0 for none, and the id of the lock that has it."""
+    row = db.execute(
+        "SELECT fencing_token, lock_id FROM lock_keys WHERE (service, environment, resource) = (?, ?, ?)", key
+    ).fetchone()
+    return (0, None) if row is None else (row[0], row[1])
+
+
+def _claim_key(db: apsw.Connection, key: LockKey, lock: lock_pb.Lock, last: int) -> lock_pb.Lock:
+    lock = copy.copy(lock)
+    lock.fencing_token = next_fencing_token(last, clock.now())
+    db.execute(
+        "INSERT INTO lock_keys VALUES (?, ?, ?, ?, ?)"
+        " ON CONFLICT DO UPDATE SET fencing_token = excluded.fencing_token, lock_id = excluded.lock_id",
+        (*key, lock.fencing_token, lock.id),
+    )
+    return lock
+
+
+def _free_key(db: apsw.Connection, lock_id: str) -> None:
+    db.execute(
+        "UPDATE lock_keys SET lock_id = NULL WHERE (service, environment, resource)"
+        " = (SELECT service, environment, resource FROM locks WHERE id = ?)",
+        (lock_id,),
+    )
+
+
+def _clauses(where: LockFilter) -> tuple[str, tuple[int | str, ...]]:
+    given = {
+        column: value
+        for column in ("service", "environment", "resource")
+        if (value := getattr(where, column)) is not None
+    }
+    return " AND ".join(["true", *(f"{column} = ?" for column in given)]), tuple(given.values())
 
 
 def _created_at(lock: lock_pb.Lock) -> int:
     return micros(lock.created_at) if lock.created_at is not None else 0
 
 
-def _row(lock: lock_pb.Lock) -> tuple[int | str, ...]:
-    return (*lock_key(lock), lock.event_id, _created_at(lock), lock.to_json())
-
-
-def _held(db: apsw.Connection, lock: lock_pb.Lock, error: apsw.ConstraintError) -> Exception:
-    """Return what a broken constraint means: a held key, or a defect."""
-    row = db.execute(
-        f"{_SELECT} WHERE service = ? AND environment = ? AND resource = ? AND id <> ?",
-        (*lock_key(lock), lock.id),
-    ).fetchone()
-    return error if row is None else LockHeldError(parse(lock_pb.Lock, *row))
+def _row(key: LockKey, lock: lock_pb.Lock) -> tuple[int | str, ...]:
+    return (
+        *key,
+        lock.event_id,
+        _created_at(lock),
+        duration_micros(lock.ttl) if lock.ttl is not None else 0,
+        duration_micros(lock.lock_delay) if lock.lock_delay is not None else 0,
+        lock.renewals,
+        lock.expired_at is not None,
+        lock.to_json(),
+    )

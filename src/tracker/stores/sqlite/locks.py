@@ -4,18 +4,21 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from tracker.stores.sqlite import event_records, lock_records
+from tracker.stores.sqlite import ended_lock_records, event_records, lock_records
 from tracker.stores.sqlite.parts import found
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
 
     import apsw
 
+    from tracker.domain.locks import LockFilter, LockKey
     from tracker.pb import event_pb, lock_pb
-    from tracker.stores.base import Found, Slice
+    from tracker.stores.base import Acquired, EndedLock, Found, HeldLock, LeaseState, Release, Slice
     from tracker.stores.sqlite.reader import Reader
     from tracker.stores.sqlite.writer import Writer
+
+_FORGET_AT_ONCE = 1_000
 
 
 class SqliteLocks:
@@ -25,54 +28,76 @@ class SqliteLocks:
         self._writer = writer
         self._reader = reader
 
-    async def acquire(self, lock: lock_pb.Lock, entry: event_pb.ChangelogEntry | None) -> None:
+    async def acquire(self, claim: HeldLock, entry: event_pb.ChangelogEntry | None) -> Acquired:
         """Take a lock and note it in its event."""
 
-        def step(db: apsw.Connection) -> None:
-            lock_records.insert(db, lock)
-            if entry is not None:
-                event_records.append_entry(db, lock.event_id, entry)
+        def step(db: apsw.Connection) -> Acquired:
+            acquired = lock_records.acquire(db, claim)
+            if entry is not None and not acquired.replayed:
+                event_records.append_entry(db, claim.lock.event_id, entry)
+            return acquired
 
-        await self._writer.change(step)
+        return await self._writer.change(step)
 
     async def get(self, lock_id: str) -> lock_pb.Lock | None:
         """Return one lock."""
         return await self._reader.read(lambda db: lock_records.select(db, lock_id))
 
+    async def holder(self, key: LockKey) -> lock_pb.Lock | None:
+        """Return the lock of a key."""
+        return await self._reader.read(lambda db: lock_records.select_holder(db, key), consistent=True)
+
+    async def ended(self, lock_id: str) -> EndedLock | None:
+        """Return how a lock ended."""
+        return await self._reader.read(lambda db: ended_lock_records.select(db, lock_id))
+
     async def modify(
-        self, lock_id: str, change: Callable[[lock_pb.Lock], lock_pb.Lock]
+        self, lock_id: str, change: Callable[[HeldLock], lock_pb.Lock | None]
     ) -> lock_pb.Lock | None:
         """Replace one lock."""
 
         def step(db: apsw.Connection) -> lock_pb.Lock | None:
-            stored = lock_records.select(db, lock_id)
-            if stored is None:
+            held = lock_records.select_held(db, lock_id)
+            changed = None if held is None else change(held)
+            if held is None or changed is None:
                 return None
-            changed = change(stored)
-            lock_records.update(db, lock_id, changed)
-            return changed
+            return lock_records.update(db, held.lock, changed)
 
         return await self._writer.change(step)
 
     async def release(
-        self, lock_id: str, entry: Callable[[lock_pb.Lock], event_pb.ChangelogEntry]
+        self, lock_id: str, decide: Callable[[HeldLock], Release | None]
     ) -> lock_pb.Lock | None:
-        """Let a lock go and note it in its event."""
+        """End one lock and note it in its event."""
 
         def step(db: apsw.Connection) -> lock_pb.Lock | None:
-            stored = lock_records.select(db, lock_id)
-            if stored is not None:
-                lock_records.delete(db, lock_id)
-                event_records.append_entry(db, stored.event_id, entry(stored))
-            return stored
+            held = lock_records.select_held(db, lock_id)
+            release = None if held is None else decide(held)
+            if held is None or release is None:
+                return None
+            lock_records.end(db, held, release)
+            return held.lock
 
         return await self._writer.change(step)
 
-    async def find(self, part: Slice) -> Found[lock_pb.Lock]:
-        """Return a part of the locks, newest first."""
+    async def find(self, where: LockFilter, part: Slice) -> Found[lock_pb.Lock]:
+        """Return a part of the matching locks, newest first."""
 
         def query(db: apsw.Connection) -> Found[lock_pb.Lock]:
-            locks = lock_records.select_part(db, part)
-            return found(locks, part, lock_records.cursor, lambda: lock_records.count(db))
+            locks = lock_records.select_part(db, where, part)
+            return found(locks, part, lock_records.cursor, lambda: lock_records.count(db, where))
 
         return await self._reader.read(query, consistent=True)
+
+    async def leases(self) -> Sequence[LeaseState]:
+        """Return the state of every lock."""
+        return await self._reader.read(lock_records.select_leases)
+
+    async def forget_ended(self, before: int) -> None:
+        """Forget the ends of locks that ended before a moment, a thousand at a time."""
+
+        def step(db: apsw.Connection) -> int:
+            return ended_lock_records.delete_some(db, before, _FORGET_AT_ONCE)
+
+        while await self._writer.change(step) == _FORGET_AT_ONCE:
+            pass

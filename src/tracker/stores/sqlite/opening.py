@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 _CHECK_SECONDS = 0.5
 _CHECK_STEPS = 1_000
-_TABLES = ("catalog", "facets", "health", "links", "locks")
+_TABLES = ("catalog", "facets", "health", "links", "lock_keys", "locks")
 _EVENT_ORDERS = ("number", "id", "time", "service", "source")
 _DAMAGED = "put the last backup in its place with `tracker restore FILE`"
 

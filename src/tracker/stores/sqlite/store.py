@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import asyncio
-import time
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from tracker.stores.sqlite import clock
 from tracker.stores.sqlite.catalog import SqliteCatalog
 from tracker.stores.sqlite.connections import open_for_reading, open_for_writing
 from tracker.stores.sqlite.events import SqliteEvents
@@ -38,6 +38,10 @@ class SqliteStore:
         self.locks: LockStore = SqliteLocks(self._writer, self._reader)
         self.links: LinkStore = SqliteLinks(self._writer, self._reader)
 
+    def now(self) -> int:
+        """Return the time by the machine's clock."""
+        return clock.now()
+
     async def open(self) -> None:
         """Take the file for this process, make or upgrade it, check it."""
         self._writer.start(await asyncio.to_thread(open_database, self._path, self._lock))
@@ -45,7 +49,7 @@ class SqliteStore:
 
     async def check(self) -> None:
         """Prove that a change can be made durable now, by making one."""
-        now = time.time_ns() // 1_000
+        now = clock.now()
 
         def step(db: apsw.Connection) -> None:
             db.execute("UPDATE health SET checked_at = ?", (now,))

@@ -13,7 +13,7 @@ from typing import Literal, TYPE_CHECKING, TypeAlias
 
 from protobuf import Message
 from protobuf._codegen import file_desc
-from protobuf.wkt.google.protobuf import timestamp_pb, wrappers_pb
+from protobuf.wkt.google.protobuf import duration_pb, timestamp_pb, wrappers_pb
 from protovalidate._gen.buf.validate import validate_pb
 
 from ....google.api import annotations_pb
@@ -21,11 +21,12 @@ from ...options.v1 import options_pb
 
 if TYPE_CHECKING:
     from protobuf import DescFile
+    from protobuf.wkt.google.protobuf.duration_pb import Duration
     from protobuf.wkt.google.protobuf.timestamp_pb import Timestamp
     from protobuf.wkt.google.protobuf.wrappers_pb import Int32Value, UInt32Value
 
 
-_LockFields: TypeAlias = Literal["id", "service", "who", "created_at", "environment", "resource", "event_id"]
+_LockFields: TypeAlias = Literal["id", "service", "who", "created_at", "environment", "resource", "event_id", "fencing_token", "expires_at", "ttl", "renewed_at", "labels", "reason", "lock_delay", "renewals", "expired_at"]
 
 class Lock(Message[_LockFields]):
     """
@@ -80,9 +81,66 @@ class Lock(Message[_LockFields]):
             ```proto
             string event_id = 7;
             ```
+        fencing_token:
+            Number of this acquisition, larger than that of any earlier one of the same service, environment and
+            resource: over releases, expiry, force, restarts and restored backups. 0 for a lock that was taken
+            before there were tokens.
+
+            ```proto
+            int64 fencing_token = 100;
+            ```
+        expires_at:
+            When the lease ends unless it is renewed; unset for a lock that is held until it is released.
+
+            ```proto
+            optional google.protobuf.Timestamp expires_at = 101;
+            ```
+        ttl:
+            How long the lease lasts from each renewal; unset for a lock that is held until it is released.
+
+            ```proto
+            optional google.protobuf.Duration ttl = 102;
+            ```
+        renewed_at:
+            When the lease last began: when the lock was taken, or renewed.
+
+            ```proto
+            optional google.protobuf.Timestamp renewed_at = 103;
+            ```
+        labels:
+            Labels that the holder gave it.
+
+            ```proto
+            map<string, string> labels = 105;
+            ```
+        reason:
+            Why it is held.
+
+            ```proto
+            string reason = 106;
+            ```
+        lock_delay:
+            How long the lock stays closed to others after its lease expired.
+
+            ```proto
+            optional google.protobuf.Duration lock_delay = 107;
+            ```
+        renewals:
+            How often it was renewed.
+
+            ```proto
+            int64 renewals = 108;
+            ```
+        expired_at:
+            When the lease expired, where the `lock_delay` after it is not over. The lock is no longer held then,
+            and not yet free.
+
+            ```proto
+            optional google.protobuf.Timestamp expired_at = 109;
+            ```
     """
 
-    __slots__ = ("id", "service", "who", "created_at", "environment", "resource", "event_id")
+    __slots__ = ("id", "service", "who", "created_at", "environment", "resource", "event_id", "fencing_token", "expires_at", "ttl", "renewed_at", "labels", "reason", "lock_delay", "renewals", "expired_at")
 
     if TYPE_CHECKING:
 
@@ -96,6 +154,15 @@ class Lock(Message[_LockFields]):
             environment: str = "",
             resource: str = "",
             event_id: str = "",
+            fencing_token: int = 0,
+            expires_at: Timestamp | None = None,
+            ttl: Duration | None = None,
+            renewed_at: Timestamp | None = None,
+            labels: dict[str, str] | None = None,
+            reason: str = "",
+            lock_delay: Duration | None = None,
+            renewals: int = 0,
+            expired_at: Timestamp | None = None,
         ) -> None:
             pass
 
@@ -106,8 +173,17 @@ class Lock(Message[_LockFields]):
         environment: str
         resource: str
         event_id: str
+        fencing_token: int
+        expires_at: Timestamp | None
+        ttl: Duration | None
+        renewed_at: Timestamp | None
+        labels: dict[str, str]
+        reason: str
+        lock_delay: Duration | None
+        renewals: int
+        expired_at: Timestamp | None
 
-_CreateLockRequestFields: TypeAlias = Literal["service", "who", "environment", "resource", "event_id"]
+_CreateLockRequestFields: TypeAlias = Literal["service", "who", "environment", "resource", "event_id", "ttl", "wait", "lock_token", "lock_delay", "reason", "labels"]
 
 class CreateLockRequest(Message[_CreateLockRequestFields]):
     """
@@ -150,9 +226,50 @@ class CreateLockRequest(Message[_CreateLockRequestFields]):
             ```proto
             string event_id = 6;
             ```
+        ttl:
+            How long the lease lasts from when the lock is taken or renewed: 1 second to 7 days. Without it, the
+            lock is held until it is released.
+
+            ```proto
+            optional google.protobuf.Duration ttl = 100;
+            ```
+        wait:
+            How long to wait for the lock where it is held: up to 5 minutes. Without it, the call is refused at
+            once.
+
+            ```proto
+            optional google.protobuf.Duration wait = 101;
+            ```
+        lock_token:
+            Secret of at least 128 random bits that the client makes, 22 to 256 visible ASCII characters. Only who
+            has it can renew, change or release the lock, and repeating the call with it is safe. The server keeps
+            no more than its hash.
+
+            ```proto
+            string lock_token = 102;
+            ```
+        lock_delay:
+            How long the lock stays closed to others if its lease expires, up to 1 minute: time for what the last
+            holder had under way to come to rest. Not after a release.
+
+            ```proto
+            optional google.protobuf.Duration lock_delay = 103;
+            ```
+        reason:
+            Why the lock is taken; whoever finds it held is told.
+
+            ```proto
+            string reason = 104;
+            ```
+        labels:
+            Labels of the lock: up to 100.
+
+            ```proto
+            map<string, string> labels = 105;
+            ```
     """
 
-    __slots__ = ("service", "who", "environment", "resource", "event_id")
+    __slots__ = ("service", "who", "environment", "resource", "event_id", "ttl", "wait", "lock_token", "lock_delay", "reason", "labels")
 
     if TYPE_CHECKING:
 
@@ -164,6 +281,12 @@ class CreateLockRequest(Message[_CreateLockRequestFields]):
             environment: str = "",
             resource: str = "",
             event_id: str = "",
+            ttl: Duration | None = None,
+            wait: Duration | None = None,
+            lock_token: str = "",
+            lock_delay: Duration | None = None,
+            reason: str = "",
+            labels: dict[str, str] | None = None,
         ) -> None:
             pass
 
@@ -172,8 +295,14 @@ class CreateLockRequest(Message[_CreateLockRequestFields]):
         environment: str
         resource: str
         event_id: str
+        ttl: Duration | None
+        wait: Duration | None
+        lock_token: str
+        lock_delay: Duration | None
+        reason: str
+        labels: dict[str, str]
 
-_CreateLockResponseFields: TypeAlias = Literal["lock"]
+_CreateLockResponseFields: TypeAlias = Literal["lock", "replayed"]
 
 class CreateLockResponse(Message[_CreateLockResponseFields]):
     """
@@ -190,9 +319,15 @@ class CreateLockResponse(Message[_CreateLockResponseFields]):
             ```proto
             optional tracker.lock.v1alpha1.Lock lock = 1;
             ```
+        replayed:
+            Whether an earlier call with this `lock_token` took it.
+
+            ```proto
+            bool replayed = 101;
+            ```
     """
 
-    __slots__ = ("lock",)
+    __slots__ = ("lock", "replayed")
 
     if TYPE_CHECKING:
 
@@ -200,10 +335,12 @@ class CreateLockResponse(Message[_CreateLockResponseFields]):
             self,
             *,
             lock: Lock | None = None,
+            replayed: bool = False,
         ) -> None:
             pass
 
         lock: Lock | None
+        replayed: bool
 
 _GetLockRequestFields: TypeAlias = Literal["id"]
 
@@ -269,7 +406,7 @@ class GetLockResponse(Message[_GetLockResponseFields]):
 
         lock: Lock | None
 
-_UpdateLockRequestFields: TypeAlias = Literal["id", "service", "who", "environment", "resource", "event_id"]
+_UpdateLockRequestFields: TypeAlias = Literal["id", "service", "who", "environment", "resource", "event_id", "lock_token"]
 
 class UpdateLockRequest(Message[_UpdateLockRequestFields]):
     """
@@ -318,9 +455,15 @@ class UpdateLockRequest(Message[_UpdateLockRequestFields]):
             ```proto
             string event_id = 6;
             ```
+        lock_token:
+            The token that the lock was taken with, where it was taken with one.
+
+            ```proto
+            string lock_token = 100;
+            ```
     """
 
-    __slots__ = ("id", "service", "who", "environment", "resource", "event_id")
+    __slots__ = ("id", "service", "who", "environment", "resource", "event_id", "lock_token")
 
     if TYPE_CHECKING:
 
@@ -333,6 +476,7 @@ class UpdateLockRequest(Message[_UpdateLockRequestFields]):
             environment: str = "",
             resource: str = "",
             event_id: str = "",
+            lock_token: str = "",
         ) -> None:
             pass
 
@@ -342,6 +486,7 @@ class UpdateLockRequest(Message[_UpdateLockRequestFields]):
         environment: str
         resource: str
         event_id: str
+        lock_token: str
 
 _UpdateLockResponseFields: TypeAlias = Literal["lock"]
 
@@ -375,7 +520,7 @@ class UpdateLockResponse(Message[_UpdateLockResponseFields]):
 
         lock: Lock | None
 
-_UnLockRequestFields: TypeAlias = Literal["id"]
+_UnLockRequestFields: TypeAlias = Literal["id", "lock_token", "force", "reason", "who"]
 
 class UnLockRequest(Message[_UnLockRequestFields]):
     """
@@ -392,9 +537,33 @@ class UnLockRequest(Message[_UnLockRequestFields]):
             ```proto
             string id = 1;
             ```
+        lock_token:
+            The token that the lock was taken with, where it was taken with one.
+
+            ```proto
+            string lock_token = 100;
+            ```
+        force:
+            Release the lock although its token is not given. Needs a `reason`.
+
+            ```proto
+            bool force = 101;
+            ```
+        reason:
+            Why the lock is released by force.
+
+            ```proto
+            string reason = 102;
+            ```
+        who:
+            Person or program that releases it, for the trail that a forced release leaves.
+
+            ```proto
+            string who = 103;
+            ```
     """
 
-    __slots__ = ("id",)
+    __slots__ = ("id", "lock_token", "force", "reason", "who")
 
     if TYPE_CHECKING:
 
@@ -402,12 +571,20 @@ class UnLockRequest(Message[_UnLockRequestFields]):
             self,
             *,
             id: str = "",
+            lock_token: str = "",
+            force: bool = False,
+            reason: str = "",
+            who: str = "",
         ) -> None:
             pass
 
         id: str
+        lock_token: str
+        force: bool
+        reason: str
+        who: str
 
-_UnLockResponseFields: TypeAlias = Literal["message", "id", "count"]
+_UnLockResponseFields: TypeAlias = Literal["message", "id", "count", "already_released", "forced"]
 
 class UnLockResponse(Message[_UnLockResponseFields]):
     """
@@ -431,14 +608,26 @@ class UnLockResponse(Message[_UnLockResponseFields]):
             string id = 2;
             ```
         count:
-            How many locks were released; always 1.
+            How many locks this call released: 1, or 0 where it had been released before.
 
             ```proto
             int64 count = 10;
             ```
+        already_released:
+            Whether the lock had been released before, with this token.
+
+            ```proto
+            bool already_released = 100;
+            ```
+        forced:
+            Whether it was released by force.
+
+            ```proto
+            bool forced = 101;
+            ```
     """
 
-    __slots__ = ("message", "id", "count")
+    __slots__ = ("message", "id", "count", "already_released", "forced")
 
     if TYPE_CHECKING:
 
@@ -448,14 +637,194 @@ class UnLockResponse(Message[_UnLockResponseFields]):
             message: str = "",
             id: str = "",
             count: int = 0,
+            already_released: bool = False,
+            forced: bool = False,
         ) -> None:
             pass
 
         message: str
         id: str
         count: int
+        already_released: bool
+        forced: bool
 
-_ListLocksRequestFields: TypeAlias = Literal["per_page", "page", "page_token"]
+_RenewLockRequestFields: TypeAlias = Literal["id", "lock_token", "ttl"]
+
+class RenewLockRequest(Message[_RenewLockRequestFields]):
+    """
+    Which lock to renew.
+
+    ```proto
+    message tracker.lock.v1alpha1.RenewLockRequest
+    ```
+
+    Attributes:
+        id:
+            Id of the lock.
+
+            ```proto
+            string id = 1;
+            ```
+        lock_token:
+            The token that the lock was taken with, where it was taken with one.
+
+            ```proto
+            string lock_token = 2;
+            ```
+        ttl:
+            How long the lease lasts from now on, 1 second to 7 days. Without it, as long as before.
+
+            ```proto
+            optional google.protobuf.Duration ttl = 3;
+            ```
+    """
+
+    __slots__ = ("id", "lock_token", "ttl")
+
+    if TYPE_CHECKING:
+
+        def __init__(
+            self,
+            *,
+            id: str = "",
+            lock_token: str = "",
+            ttl: Duration | None = None,
+        ) -> None:
+            pass
+
+        id: str
+        lock_token: str
+        ttl: Duration | None
+
+_RenewLockResponseFields: TypeAlias = Literal["lock"]
+
+class RenewLockResponse(Message[_RenewLockResponseFields]):
+    """
+    The lock renewed.
+
+    ```proto
+    message tracker.lock.v1alpha1.RenewLockResponse
+    ```
+
+    Attributes:
+        lock:
+            The lock, with its new `expires_at`.
+
+            ```proto
+            optional tracker.lock.v1alpha1.Lock lock = 1;
+            ```
+    """
+
+    __slots__ = ("lock",)
+
+    if TYPE_CHECKING:
+
+        def __init__(
+            self,
+            *,
+            lock: Lock | None = None,
+        ) -> None:
+            pass
+
+        lock: Lock | None
+
+_CheckLockRequestFields: TypeAlias = Literal["service", "environment", "resource", "fencing_token"]
+
+class CheckLockRequest(Message[_CheckLockRequestFields]):
+    """
+    Which fencing token to check.
+
+    ```proto
+    message tracker.lock.v1alpha1.CheckLockRequest
+    ```
+
+    Attributes:
+        service:
+            Service that is locked. Required.
+
+            ```proto
+            string service = 1;
+            ```
+        environment:
+            Environment in which the service is locked.
+
+            ```proto
+            string environment = 2;
+            ```
+        resource:
+            What the service is locked for. Empty, it is `deployment`.
+
+            ```proto
+            string resource = 3;
+            ```
+        fencing_token:
+            The token to check. Required.
+
+            ```proto
+            int64 fencing_token = 4;
+            ```
+    """
+
+    __slots__ = ("service", "environment", "resource", "fencing_token")
+
+    if TYPE_CHECKING:
+
+        def __init__(
+            self,
+            *,
+            service: str = "",
+            environment: str = "",
+            resource: str = "",
+            fencing_token: int = 0,
+        ) -> None:
+            pass
+
+        service: str
+        environment: str
+        resource: str
+        fencing_token: int
+
+_CheckLockResponseFields: TypeAlias = Literal["current", "holder"]
+
+class CheckLockResponse(Message[_CheckLockResponseFields]):
+    """
+    Whether a fencing token is current.
+
+    ```proto
+    message tracker.lock.v1alpha1.CheckLockResponse
+    ```
+
+    Attributes:
+        current:
+            Whether the lock is held by the acquisition that has this token.
+
+            ```proto
+            bool current = 1;
+            ```
+        holder:
+            The lock that is held now; unset where it is free.
+
+            ```proto
+            optional tracker.lock.v1alpha1.Lock holder = 2;
+            ```
+    """
+
+    __slots__ = ("current", "holder")
+
+    if TYPE_CHECKING:
+
+        def __init__(
+            self,
+            *,
+            current: bool = False,
+            holder: Lock | None = None,
+        ) -> None:
+            pass
+
+        current: bool
+        holder: Lock | None
+
+_ListLocksRequestFields: TypeAlias = Literal["per_page", "page", "page_token", "service", "environment", "resource"]
 
 class ListLocksRequest(Message[_ListLocksRequestFields]):
     """
@@ -484,9 +853,27 @@ class ListLocksRequest(Message[_ListLocksRequestFields]):
             ```proto
             string page_token = 100;
             ```
+        service:
+            Only locks of this service.
+
+            ```proto
+            string service = 101;
+            ```
+        environment:
+            Only locks in this environment, compared as locks compare it.
+
+            ```proto
+            string environment = 102;
+            ```
+        resource:
+            Only locks for this resource, compared as locks compare it.
+
+            ```proto
+            string resource = 103;
+            ```
     """
 
-    __slots__ = ("per_page", "page", "page_token")
+    __slots__ = ("per_page", "page", "page_token", "service", "environment", "resource")
 
     if TYPE_CHECKING:
 
@@ -496,12 +883,18 @@ class ListLocksRequest(Message[_ListLocksRequestFields]):
             per_page: UInt32Value | None = None,
             page: Int32Value | None = None,
             page_token: str = "",
+            service: str = "",
+            environment: str = "",
+            resource: str = "",
         ) -> None:
             pass
 
         per_page: UInt32Value | None
         page: Int32Value | None
         page_token: str
+        service: str
+        environment: str
+        resource: str
 
 _ListLocksResponseFields: TypeAlias = Literal["locks", "total_count", "next_page_token"]
 
@@ -521,7 +914,7 @@ class ListLocksResponse(Message[_ListLocksResponseFields]):
             repeated tracker.lock.v1alpha1.Lock locks = 1;
             ```
         total_count:
-            How many locks are held in all.
+            How many locks match in all.
 
             ```proto
             uint32 total_count = 2;
@@ -553,10 +946,11 @@ class ListLocksResponse(Message[_ListLocksResponseFields]):
 
 
 _DESC = file_desc(
-    b'\n\x1eproto/lock/v1alpha1/lock.proto\x12\x15tracker.lock.v1alpha1\x1a\x1bbuf/validate/validate.proto\x1a\x1cgoogle/api/annotations.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x1egoogle/protobuf/wrappers.proto\x1a\x1eproto/options/v1/options.proto"\xd6\x01\n\x04Lock\x12\x0e\n\x02id\x18\x01 \x01(\tR\x02id\x12\x18\n\x07service\x18\x02 \x01(\tR\x07service\x12\x10\n\x03who\x18\x03 \x01(\tR\x03who\x129\n\ncreated_at\x18\x04 \x01(\x0b2\x1a.google.protobuf.TimestampR\tcreatedAt\x12 \n\x0benvironment\x18\x05 \x01(\tR\x0benvironment\x12\x1a\n\x08resource\x18\x06 \x01(\tR\x08resource\x12\x19\n\x08event_id\x18\x07 \x01(\tR\x07eventId"\xd0\x01\n\x11CreateLockRequest\x12%\n\x07service\x18\x02 \x01(\tR\x07serviceB\x0b\xbaH\x08\xc8\x01\x01r\x03\x18\xc8\x01\x12\x1a\n\x03who\x18\x03 \x01(\tR\x03whoB\x08\xbaH\x05r\x03\x18\xc8\x01\x12*\n\x0benvironment\x18\x04 \x01(\tR\x0benvironmentB\x08\xbaH\x05r\x03\x18\xc8\x01\x12$\n\x08resource\x18\x05 \x01(\tR\x08resourceB\x08\xbaH\x05r\x03\x18\xc8\x01\x12&\n\x08event_id\x18\x06 \x01(\tR\x07eventIdB\x0b\xbaH\x08\xd8\x01\x01r\x03\xb0\x01\x01"E\n\x12CreateLockResponse\x12/\n\x04lock\x18\x01 \x01(\x0b2\x1b.tracker.lock.v1alpha1.LockR\x04lock"-\n\x0eGetLockRequest\x12\x1b\n\x02id\x18\x01 \x01(\tR\x02idB\x0b\xbaH\x08\xc8\x01\x01r\x03\xb0\x01\x01"B\n\x0fGetLockResponse\x12/\n\x04lock\x18\x01 \x01(\x0b2\x1b.tracker.lock.v1alpha1.LockR\x04lock"\xea\x01\n\x11UpdateLockRequest\x12\x1b\n\x02id\x18\x01 \x01(\tR\x02idB\x0b\xbaH\x08\xc8\x01\x01r\x03\xb0\x01\x01\x12"\n\x07service\x18\x02 \x01(\tR\x07serviceB\x08\xbaH\x05r\x03\x18\xc8\x01\x12\x1a\n\x03who\x18\x03 \x01(\tR\x03whoB\x08\xbaH\x05r\x03\x18\xc8\x01\x12*\n\x0benvironment\x18\x04 \x01(\tR\x0benvironmentB\x08\xbaH\x05r\x03\x18\xc8\x01\x12$\n\x08resource\x18\x05 \x01(\tR\x08resourceB\x08\xbaH\x05r\x03\x18\xc8\x01\x12&\n\x08event_id\x18\x06 \x01(\tR\x07eventIdB\x0b\xbaH\x08\xd8\x01\x01r\x03\xb0\x01\x01"E\n\x12UpdateLockResponse\x12/\n\x04lock\x18\x01 \x01(\x0b2\x1b.tracker.lock.v1alpha1.LockR\x04lock",\n\rUnLockRequest\x12\x1b\n\x02id\x18\x01 \x01(\tR\x02idB\x0b\xbaH\x08\xc8\x01\x01r\x03\xb0\x01\x01"P\n\x0eUnLockResponse\x12\x18\n\x07message\x18\x01 \x01(\tR\x07message\x12\x0e\n\x02id\x18\x02 \x01(\tR\x02id\x12\x14\n\x05count\x18\n \x01(\x03R\x05count"\xbc\x01\n\x10ListLocksRequest\x12A\n\x08per_page\x18\x01 \x01(\x0b2\x1c.google.protobuf.UInt32ValueR\x07perPageB\x08\xbaH\x05*\x03\x18\xe8\x07\x12<\n\x04page\x18\x02 \x01(\x0b2\x1b.google.protobuf.Int32ValueR\x04pageB\x0b\xbaH\x08\x1a\x06\x18\xc0\x84=(\x00\x12\'\n\npage_token\x18d \x01(\tR\tpageTokenB\x08\xbaH\x05r\x03\x18\x80 "\x8f\x01\n\x11ListLocksResponse\x121\n\x05locks\x18\x01 \x03(\x0b2\x1b.tracker.lock.v1alpha1.LockR\x05locks\x12\x1f\n\x0btotal_count\x18\x02 \x01(\rR\ntotalCount\x12&\n\x0fnext_page_token\x18d \x01(\tR\rnextPageToken2\xa4\x08\n\x0bLockService\x12\xd8\x01\n\nCreateLock\x12(.tracker.lock.v1alpha1.CreateLockRequest\x1a).tracker.lock.v1alpha1.CreateLockResponse"u\xaa\xbb\x18T\x08\x06\x12\tLOCK_HELD\x1aEAnother lock holds the service in this environment for this resource.\x82\xd3\xe4\x93\x02\x17:\x01*"\x12/api/v1alpha1/lock\x12\xc1\x01\n\x07GetLock\x12%.tracker.lock.v1alpha1.GetLockRequest\x1a&.tracker.lock.v1alpha1.GetLockResponse"g\xaa\xbb\x18(\x08\x05\x12\x0eLOCK_NOT_FOUND\x1a\x14No lock has this id.\x82\xd3\xe4\x93\x025Z\x1a\x12\x18/api/v1alpha1/locks/{id}\x12\x17/api/v1alpha1/lock/{id}\x12\x8a\x02\n\nUpdateLock\x12(.tracker.lock.v1alpha1.UpdateLockRequest\x1a).tracker.lock.v1alpha1.UpdateLockResponse"\xa6\x01\xaa\xbb\x18(\x08\x05\x12\x0eLOCK_NOT_FOUND\x1a\x14No lock has this id.\xaa\xbb\x18T\x08\x06\x12\tLOCK_HELD\x1aEAnother lock holds the service in this environment for this resource.\x82\xd3\xe4\x93\x02\x1c:\x01*\x1a\x17/api/v1alpha1/lock/{id}\x12\xe5\x01\n\x06UnLock\x12$.tracker.lock.v1alpha1.UnLockRequest\x1a%.tracker.lock.v1alpha1.UnLockResponse"\x8d\x01\xaa\xbb\x18(\x08\x05\x12\x0eLOCK_NOT_FOUND\x1a\x14No lock has this id.\x82\xd3\xe4\x93\x02[Z\x19*\x17/api/v1alpha1/lock/{id}Z#:\x01*"\x1e/api/v1alpha1/lock/{id}/unlock\x12\x19/api/v1alpha1/unlock/{id}\x12\x80\x01\n\tListLocks\x12\'.tracker.lock.v1alpha1.ListLocksRequest\x1a(.tracker.lock.v1alpha1.ListLocksResponse" \x82\xd3\xe4\x93\x02\x1a\x12\x18/api/v1alpha1/locks/listb\x06proto3',
+    b'\n\x1eproto/lock/v1alpha1/lock.proto\x12\x15tracker.lock.v1alpha1\x1a\x1bbuf/validate/validate.proto\x1a\x1cgoogle/api/annotations.proto\x1a\x1egoogle/protobuf/duration.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x1egoogle/protobuf/wrappers.proto\x1a\x1eproto/options/v1/options.proto"\xc3\x05\n\x04Lock\x12\x0e\n\x02id\x18\x01 \x01(\tR\x02id\x12\x18\n\x07service\x18\x02 \x01(\tR\x07service\x12\x10\n\x03who\x18\x03 \x01(\tR\x03who\x129\n\ncreated_at\x18\x04 \x01(\x0b2\x1a.google.protobuf.TimestampR\tcreatedAt\x12 \n\x0benvironment\x18\x05 \x01(\tR\x0benvironment\x12\x1a\n\x08resource\x18\x06 \x01(\tR\x08resource\x12\x19\n\x08event_id\x18\x07 \x01(\tR\x07eventId\x12#\n\rfencing_token\x18d \x01(\x03R\x0cfencingToken\x129\n\nexpires_at\x18e \x01(\x0b2\x1a.google.protobuf.TimestampR\texpiresAt\x12+\n\x03ttl\x18f \x01(\x0b2\x19.google.protobuf.DurationR\x03ttl\x129\n\nrenewed_at\x18g \x01(\x0b2\x1a.google.protobuf.TimestampR\trenewedAt\x12?\n\x06labels\x18i \x03(\x0b2\'.tracker.lock.v1alpha1.Lock.LabelsEntryR\x06labels\x12\x16\n\x06reason\x18j \x01(\tR\x06reason\x128\n\nlock_delay\x18k \x01(\x0b2\x19.google.protobuf.DurationR\tlockDelay\x12\x1a\n\x08renewals\x18l \x01(\x03R\x08renewals\x129\n\nexpired_at\x18m \x01(\x0b2\x1a.google.protobuf.TimestampR\texpiredAt\x1a9\n\x0bLabelsEntry\x12\x10\n\x03key\x18\x01 \x01(\tR\x03key\x12\x14\n\x05value\x18\x02 \x01(\tR\x05value:\x028\x01"\x92\x05\n\x11CreateLockRequest\x12%\n\x07service\x18\x02 \x01(\tR\x07serviceB\x0b\xbaH\x08\xc8\x01\x01r\x03\x18\xc8\x01\x12\x1a\n\x03who\x18\x03 \x01(\tR\x03whoB\x08\xbaH\x05r\x03\x18\xc8\x01\x12*\n\x0benvironment\x18\x04 \x01(\tR\x0benvironmentB\x08\xbaH\x05r\x03\x18\xc8\x01\x12$\n\x08resource\x18\x05 \x01(\tR\x08resourceB\x08\xbaH\x05r\x03\x18\xc8\x01\x12&\n\x08event_id\x18\x06 \x01(\tR\x07eventIdB\x0b\xbaH\x08\xd8\x01\x01r\x03\xb0\x01\x01\x12=\n\x03ttl\x18d \x01(\x0b2\x19.google.protobuf.DurationR\x03ttlB\x10\xbaH\r\xaa\x01\n"\x04\x08\x80\xf5$2\x02\x08\x01\x12<\n\x04wait\x18e \x01(\x0b2\x19.google.protobuf.DurationR\x04waitB\r\xbaH\n\xaa\x01\x07"\x03\x08\xac\x022\x00\x126\n\nlock_token\x18f \x01(\tR\tlockTokenB\x17\xbaH\x14\xd8\x01\x01r\x0f\x10\x16\x18\x80\x022\x08^[!-~]*$\x12F\n\nlock_delay\x18g \x01(\x0b2\x19.google.protobuf.DurationR\tlockDelayB\x0c\xbaH\t\xaa\x01\x06"\x02\x08<2\x00\x12 \n\x06reason\x18h \x01(\tR\x06reasonB\x08\xbaH\x05r\x03\x18\xd0\x0f\x12f\n\x06labels\x18i \x03(\x0b24.tracker.lock.v1alpha1.CreateLockRequest.LabelsEntryR\x06labelsB\x18\xbaH\x15\x9a\x01\x12\x10d"\x07r\x05\x10\x01\x18\xc8\x01*\x05r\x03\x18\xd0\x0f\x1a9\n\x0bLabelsEntry\x12\x10\n\x03key\x18\x01 \x01(\tR\x03key\x12\x14\n\x05value\x18\x02 \x01(\tR\x05value:\x028\x01"a\n\x12CreateLockResponse\x12/\n\x04lock\x18\x01 \x01(\x0b2\x1b.tracker.lock.v1alpha1.LockR\x04lock\x12\x1a\n\x08replayed\x18e \x01(\x08R\x08replayed"-\n\x0eGetLockRequest\x12\x1b\n\x02id\x18\x01 \x01(\tR\x02idB\x0b\xbaH\x08\xc8\x01\x01r\x03\xb0\x01\x01"B\n\x0fGetLockResponse\x12/\n\x04lock\x18\x01 \x01(\x0b2\x1b.tracker.lock.v1alpha1.LockR\x04lock"\x93\x02\n\x11UpdateLockRequest\x12\x1b\n\x02id\x18\x01 \x01(\tR\x02idB\x0b\xbaH\x08\xc8\x01\x01r\x03\xb0\x01\x01\x12"\n\x07service\x18\x02 \x01(\tR\x07serviceB\x08\xbaH\x05r\x03\x18\xc8\x01\x12\x1a\n\x03who\x18\x03 \x01(\tR\x03whoB\x08\xbaH\x05r\x03\x18\xc8\x01\x12*\n\x0benvironment\x18\x04 \x01(\tR\x0benvironmentB\x08\xbaH\x05r\x03\x18\xc8\x01\x12$\n\x08resource\x18\x05 \x01(\tR\x08resourceB\x08\xbaH\x05r\x03\x18\xc8\x01\x12&\n\x08event_id\x18\x06 \x01(\tR\x07eventIdB\x0b\xbaH\x08\xd8\x01\x01r\x03\xb0\x01\x01\x12\'\n\nlock_token\x18d \x01(\tR\tlockTokenB\x08\xbaH\x05r\x03\x18\x80\x02"E\n\x12UpdateLockResponse\x12/\n\x04lock\x18\x01 \x01(\x0b2\x1b.tracker.lock.v1alpha1.LockR\x04lock"\x9d\x02\n\rUnLockRequest\x12\x1b\n\x02id\x18\x01 \x01(\tR\x02idB\x0b\xbaH\x08\xc8\x01\x01r\x03\xb0\x01\x01\x12\'\n\nlock_token\x18d \x01(\tR\tlockTokenB\x08\xbaH\x05r\x03\x18\x80\x02\x12\x14\n\x05force\x18e \x01(\x08R\x05force\x12 \n\x06reason\x18f \x01(\tR\x06reasonB\x08\xbaH\x05r\x03\x18\xd0\x0f\x12\x1a\n\x03who\x18g \x01(\tR\x03whoB\x08\xbaH\x05r\x03\x18\xc8\x01:r\xbaHo\x1am\n\x0freason.required\x12/a reason is required to release a lock by force\x1a)!this.force || this.reason.matches(r\'\\S\')"\x93\x01\n\x0eUnLockResponse\x12\x18\n\x07message\x18\x01 \x01(\tR\x07message\x12\x0e\n\x02id\x18\x02 \x01(\tR\x02id\x12\x14\n\x05count\x18\n \x01(\x03R\x05count\x12)\n\x10already_released\x18d \x01(\x08R\x0falreadyReleased\x12\x16\n\x06forced\x18e \x01(\x08R\x06forced"\x97\x01\n\x10RenewLockRequest\x12\x1b\n\x02id\x18\x01 \x01(\tR\x02idB\x0b\xbaH\x08\xc8\x01\x01r\x03\xb0\x01\x01\x12\'\n\nlock_token\x18\x02 \x01(\tR\tlockTokenB\x08\xbaH\x05r\x03\x18\x80\x02\x12=\n\x03ttl\x18\x03 \x01(\x0b2\x19.google.protobuf.DurationR\x03ttlB\x10\xbaH\r\xaa\x01\n"\x04\x08\x80\xf5$2\x02\x08\x01"D\n\x11RenewLockResponse\x12/\n\x04lock\x18\x01 \x01(\x0b2\x1b.tracker.lock.v1alpha1.LockR\x04lock"\xbc\x01\n\x10CheckLockRequest\x12%\n\x07service\x18\x01 \x01(\tR\x07serviceB\x0b\xbaH\x08\xc8\x01\x01r\x03\x18\xc8\x01\x12*\n\x0benvironment\x18\x02 \x01(\tR\x0benvironmentB\x08\xbaH\x05r\x03\x18\xc8\x01\x12$\n\x08resource\x18\x03 \x01(\tR\x08resourceB\x08\xbaH\x05r\x03\x18\xc8\x01\x12/\n\rfencing_token\x18\x04 \x01(\x03R\x0cfencingTokenB\n\xbaH\x07\xc8\x01\x01"\x02(\x01"b\n\x11CheckLockResponse\x12\x18\n\x07current\x18\x01 \x01(\x08R\x07current\x123\n\x06holder\x18\x02 \x01(\x0b2\x1b.tracker.lock.v1alpha1.LockR\x06holder"\xb2\x02\n\x10ListLocksRequest\x12A\n\x08per_page\x18\x01 \x01(\x0b2\x1c.google.protobuf.UInt32ValueR\x07perPageB\x08\xbaH\x05*\x03\x18\xe8\x07\x12<\n\x04page\x18\x02 \x01(\x0b2\x1b.google.protobuf.Int32ValueR\x04pageB\x0b\xbaH\x08\x1a\x06\x18\xc0\x84=(\x00\x12\'\n\npage_token\x18d \x01(\tR\tpageTokenB\x08\xbaH\x05r\x03\x18\x80 \x12"\n\x07service\x18e \x01(\tR\x07serviceB\x08\xbaH\x05r\x03\x18\xc8\x01\x12*\n\x0benvironment\x18f \x01(\tR\x0benvironmentB\x08\xbaH\x05r\x03\x18\xc8\x01\x12$\n\x08resource\x18g \x01(\tR\x08resourceB\x08\xbaH\x05r\x03\x18\xc8\x01"\x8f\x01\n\x11ListLocksResponse\x121\n\x05locks\x18\x01 \x03(\x0b2\x1b.tracker.lock.v1alpha1.LockR\x05locks\x12\x1f\n\x0btotal_count\x18\x02 \x01(\rR\ntotalCount\x12&\n\x0fnext_page_token\x18d \x01(\tR\rnextPageToken2\xf7\x14\n\x0bLockService\x12\xec\x05\n\nCreateLock\x12(.tracker.lock.v1alpha1.CreateLockRequest\x1a).tracker.lock.v1alpha1.CreateLockResponse"\x88\x05\xaa\xbb\x18T\x08\x06\x12\tLOCK_HELD\x1aEAnother lock holds the service in this environment for this resource.\xaa\xbb\x18\xd2\x01\x08\x06\x12\x11LOCK_WAIT_TIMEOUT\x1a\xba\x01The lock was not free for this caller within `wait`. `place` in the metadata tells its place in the queue, which it keeps for 10 seconds if it gave a `lock_token` and asks again with it.\xaa\xbb\x18Z\x08\x06\x12\nLOCK_DELAY\x1aJThe lease of the last holder has expired and its `lock_delay` is not over.\xaa\xbb\x18n\x08\n\x12\x0fLOCK_TOKEN_USED\x1aYThis `lock_token` took this lock within the last 24 hours, and that lock has ended since.\xaa\xbb\x18h\x08\x0e\x12\rSHUTTING_DOWN\x1aUThe server stops and the lock was not free yet. Ask again with the same `lock_token`.\x82\xd3\xe4\x93\x02\x17:\x01*"\x12/api/v1alpha1/lock\x12\xc1\x01\n\x07GetLock\x12%.tracker.lock.v1alpha1.GetLockRequest\x1a&.tracker.lock.v1alpha1.GetLockResponse"g\xaa\xbb\x18(\x08\x05\x12\x0eLOCK_NOT_FOUND\x1a\x14No lock has this id.\x82\xd3\xe4\x93\x025Z\x1a\x12\x18/api/v1alpha1/locks/{id}\x12\x17/api/v1alpha1/lock/{id}\x12\x87\x04\n\nUpdateLock\x12(.tracker.lock.v1alpha1.UpdateLockRequest\x1a).tracker.lock.v1alpha1.UpdateLockResponse"\xa3\x03\xaa\xbb\x18(\x08\x05\x12\x0eLOCK_NOT_FOUND\x1a\x14No lock has this id.\xaa\xbb\x18T\x08\x06\x12\tLOCK_HELD\x1aEAnother lock holds the service in this environment for this resource.\xaa\xbb\x18Z\x08\x06\x12\nLOCK_DELAY\x1aJThe lease of the last holder has expired and its `lock_delay` is not over.\xaa\xbb\x18f\x08\x07\x12\x13LOCK_TOKEN_MISMATCH\x1aMThe lock was taken with a `lock_token`, and the one given is none or another.\xaa\xbb\x181\x08\n\x12\tLOCK_LOST\x1a"The lease of the lock has expired.\x82\xd3\xe4\x93\x02\x1c:\x01*\x1a\x17/api/v1alpha1/lock/{id}\x12\xc5\x03\n\x06UnLock\x12$.tracker.lock.v1alpha1.UnLockRequest\x1a%.tracker.lock.v1alpha1.UnLockResponse"\xed\x02\xaa\xbb\x18(\x08\x05\x12\x0eLOCK_NOT_FOUND\x1a\x14No lock has this id.\xaa\xbb\x18f\x08\x07\x12\x13LOCK_TOKEN_MISMATCH\x1aMThe lock was taken with a `lock_token`, and the one given is none or another.\xaa\xbb\x18r\x08\n\x12\tLOCK_LOST\x1acThe lock has ended by other means: its lease expired, it was released by force, or its event ended.\x82\xd3\xe4\x93\x02[Z\x19*\x17/api/v1alpha1/lock/{id}Z#:\x01*"\x1e/api/v1alpha1/lock/{id}/unlock\x12\x19/api/v1alpha1/unlock/{id}\x12\xdc\x03\n\tRenewLock\x12\'.tracker.lock.v1alpha1.RenewLockRequest\x1a(.tracker.lock.v1alpha1.RenewLockResponse"\xfb\x02\xaa\xbb\x18(\x08\x05\x12\x0eLOCK_NOT_FOUND\x1a\x14No lock has this id.\xaa\xbb\x18f\x08\x07\x12\x13LOCK_TOKEN_MISMATCH\x1aMThe lock was taken with a `lock_token`, and the one given is none or another.\xaa\xbb\x18Z\x08\n\x12\tLOCK_LOST\x1aKThe lock has ended: its lease expired, it was released, or its event ended.\xaa\xbb\x18[\x08\t\x12\x12LOCK_WITHOUT_LEASE\x1aCThe lock is held until it is released, and the call gives no `ttl`.\x82\xd3\xe4\x93\x02":\x01*"\x1d/api/v1alpha1/lock/{id}/renew\x12\x80\x01\n\tCheckLock\x12\'.tracker.lock.v1alpha1.CheckLockRequest\x1a(.tracker.lock.v1alpha1.CheckLockResponse" \x82\xd3\xe4\x93\x02\x1a\x12\x18/api/v1alpha1/lock/check\x12\x80\x01\n\tListLocks\x12\'.tracker.lock.v1alpha1.ListLocksRequest\x1a(.tracker.lock.v1alpha1.ListLocksResponse" \x82\xd3\xe4\x93\x02\x1a\x12\x18/api/v1alpha1/locks/listb\x06proto3',
     [
         validate_pb.desc(),
         annotations_pb.desc(),
+        duration_pb.desc(),
         timestamp_pb.desc(),
         wrappers_pb.desc(),
         options_pb.desc(),
@@ -571,6 +965,10 @@ _DESC = file_desc(
         "UpdateLockResponse": UpdateLockResponse,
         "UnLockRequest": UnLockRequest,
         "UnLockResponse": UnLockResponse,
+        "RenewLockRequest": RenewLockRequest,
+        "RenewLockResponse": RenewLockResponse,
+        "CheckLockRequest": CheckLockRequest,
+        "CheckLockResponse": CheckLockResponse,
         "ListLocksRequest": ListLocksRequest,
         "ListLocksResponse": ListLocksResponse,
     },

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 
 from grpc import StatusCode, method_handlers_generic_handler, unary_unary_rpc_method_handler
 
-from .lock_pb import CreateLockRequest, CreateLockResponse, GetLockRequest, GetLockResponse, ListLocksRequest, ListLocksResponse, UnLockRequest, UnLockResponse, UpdateLockRequest, UpdateLockResponse
+from .lock_pb import CheckLockRequest, CheckLockResponse, CreateLockRequest, CreateLockResponse, GetLockRequest, GetLockResponse, ListLocksRequest, ListLocksResponse, RenewLockRequest, RenewLockResponse, UnLockRequest, UnLockResponse, UpdateLockRequest, UpdateLockResponse
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -28,12 +28,18 @@ class LockServiceService:
     At any moment at most one lock holds a service in an environment for a resource. Environments are
     compared without regard to case, and `dev`, `int`, `preprod` and `prod` mean `development`,
     `integration`, `preproduction` and `production`; a lock without a resource is one for `deployment`.
+
+    A lock with a `ttl` is a lease: it ends by itself unless it is renewed. Every acquisition has a fencing
+    token, larger than that of any earlier acquisition of the same service, environment and resource.
     """
     async def create_lock(self, request: CreateLockRequest, context: aio.ServicerContext) -> CreateLockResponse:
         """
-        Takes a lock.
+        Takes a lock, at once or as soon as it is free.
 
-        Where it is held, the answer is ALREADY_EXISTS, and the error names the holder.
+        Where it is held, the answer is ALREADY_EXISTS, and the error names the holder. With `wait`, the call
+        is answered when its turn comes, first come first served on one server. Repeating a call with the same
+        `lock_token` answers the lock that it took, with a lease that begins anew, so that a caller who got no
+        answer can safely ask again.
         """
         context.set_code(StatusCode.UNIMPLEMENTED)
         context.set_details("Method not implemented!")
@@ -61,8 +67,30 @@ class LockServiceService:
         """
         Releases a lock.
 
-        Use `DELETE /api/v1alpha1/lock/{id}` or `POST /api/v1alpha1/lock/{id}/unlock`; the GET stays for older
-        clients.
+        A lock that was taken with a `lock_token` is released with it, or by force. Releasing it a second time
+        with its token is no error. Use `DELETE /api/v1alpha1/lock/{id}` or
+        `POST /api/v1alpha1/lock/{id}/unlock`; the GET stays for older clients.
+        """
+        context.set_code(StatusCode.UNIMPLEMENTED)
+        context.set_details("Method not implemented!")
+        raise NotImplementedError("Method not implemented!")
+
+    async def renew_lock(self, request: RenewLockRequest, context: aio.ServicerContext) -> RenewLockResponse:
+        """
+        Begins the lease of a lock anew: it ends a whole `ttl` from now.
+
+        Renew every third of the `ttl`. A lease that has expired can't be renewed, even if nobody took the lock
+        since.
+        """
+        context.set_code(StatusCode.UNIMPLEMENTED)
+        context.set_details("Method not implemented!")
+        raise NotImplementedError("Method not implemented!")
+
+    async def check_lock(self, request: CheckLockRequest, context: aio.ServicerContext) -> CheckLockResponse:
+        """
+        Tells whether a fencing token is that of the current holder.
+
+        For whatever a lock protects: it refuses a writer whose token is no longer current.
         """
         context.set_code(StatusCode.UNIMPLEMENTED)
         context.set_details("Method not implemented!")
@@ -99,6 +127,16 @@ class LockServiceService:
                 request_deserializer=UnLockRequest.from_binary,
                 response_serializer=UnLockResponse.to_binary,
             ),
+            "RenewLock": unary_unary_rpc_method_handler(
+                self.renew_lock,
+                request_deserializer=RenewLockRequest.from_binary,
+                response_serializer=RenewLockResponse.to_binary,
+            ),
+            "CheckLock": unary_unary_rpc_method_handler(
+                self.check_lock,
+                request_deserializer=CheckLockRequest.from_binary,
+                response_serializer=CheckLockResponse.to_binary,
+            ),
             "ListLocks": unary_unary_rpc_method_handler(
                 self.list_locks,
                 request_deserializer=ListLocksRequest.from_binary,
@@ -119,6 +157,9 @@ class LockServiceClient:
     At any moment at most one lock holds a service in an environment for a resource. Environments are
     compared without regard to case, and `dev`, `int`, `preprod` and `prod` mean `development`,
     `integration`, `preproduction` and `production`; a lock without a resource is one for `deployment`.
+
+    A lock with a `ttl` is a lease: it ends by itself unless it is renewed. Every acquisition has a fencing
+    token, larger than that of any earlier acquisition of the same service, environment and resource.
     """
     def __init__(self, channel: aio.Channel) -> None:
         self._create_lock = channel.unary_unary(
@@ -141,6 +182,16 @@ class LockServiceClient:
             request_serializer=UnLockRequest.to_binary,
             response_deserializer=UnLockResponse.from_binary,
         )
+        self._renew_lock = channel.unary_unary(
+            "/tracker.lock.v1alpha1.LockService/RenewLock",
+            request_serializer=RenewLockRequest.to_binary,
+            response_deserializer=RenewLockResponse.from_binary,
+        )
+        self._check_lock = channel.unary_unary(
+            "/tracker.lock.v1alpha1.LockService/CheckLock",
+            request_serializer=CheckLockRequest.to_binary,
+            response_deserializer=CheckLockResponse.from_binary,
+        )
         self._list_locks = channel.unary_unary(
             "/tracker.lock.v1alpha1.LockService/ListLocks",
             request_serializer=ListLocksRequest.to_binary,
@@ -158,9 +209,12 @@ class LockServiceClient:
         compression: Compression | None = None,
     ) -> aio.UnaryUnaryCall[CreateLockRequest, CreateLockResponse]:
         """
-        Takes a lock.
+        Takes a lock, at once or as soon as it is free.
 
-        Where it is held, the answer is ALREADY_EXISTS, and the error names the holder.
+        Where it is held, the answer is ALREADY_EXISTS, and the error names the holder. With `wait`, the call
+        is answered when its turn comes, first come first served on one server. Repeating a call with the same
+        `lock_token` answers the lock that it took, with a lease that begins anew, so that a caller who got no
+        answer can safely ask again.
         """
         return self._create_lock(request, timeout=timeout, metadata=metadata, credentials=credentials, wait_for_ready=wait_for_ready, compression=compression)
 
@@ -209,10 +263,46 @@ class LockServiceClient:
         """
         Releases a lock.
 
-        Use `DELETE /api/v1alpha1/lock/{id}` or `POST /api/v1alpha1/lock/{id}/unlock`; the GET stays for older
-        clients.
+        A lock that was taken with a `lock_token` is released with it, or by force. Releasing it a second time
+        with its token is no error. Use `DELETE /api/v1alpha1/lock/{id}` or
+        `POST /api/v1alpha1/lock/{id}/unlock`; the GET stays for older clients.
         """
         return self._un_lock(request, timeout=timeout, metadata=metadata, credentials=credentials, wait_for_ready=wait_for_ready, compression=compression)
+
+    def renew_lock(
+        self,
+        request: RenewLockRequest,
+        *,
+        timeout: float | None = None,
+        metadata: aio.Metadata | Sequence[tuple[str, str | bytes]] | None = None,
+        credentials: CallCredentials | None = None,
+        wait_for_ready: bool | None = None,
+        compression: Compression | None = None,
+    ) -> aio.UnaryUnaryCall[RenewLockRequest, RenewLockResponse]:
+        """
+        Begins the lease of a lock anew: it ends a whole `ttl` from now.
+
+        Renew every third of the `ttl`. A lease that has expired can't be renewed, even if nobody took the lock
+        since.
+        """
+        return self._renew_lock(request, timeout=timeout, metadata=metadata, credentials=credentials, wait_for_ready=wait_for_ready, compression=compression)
+
+    def check_lock(
+        self,
+        request: CheckLockRequest,
+        *,
+        timeout: float | None = None,
+        metadata: aio.Metadata | Sequence[tuple[str, str | bytes]] | None = None,
+        credentials: CallCredentials | None = None,
+        wait_for_ready: bool | None = None,
+        compression: Compression | None = None,
+    ) -> aio.UnaryUnaryCall[CheckLockRequest, CheckLockResponse]:
+        """
+        Tells whether a fencing token is that of the current holder.
+
+        For whatever a lock protects: it refuses a writer whose token is no longer current.
+        """
+        return self._check_lock(request, timeout=timeout, metadata=metadata, credentials=credentials, wait_for_ready=wait_for_ready, compression=compression)
 
     def list_locks(
         self,
@@ -237,12 +327,18 @@ class LockServiceServiceSync:
     At any moment at most one lock holds a service in an environment for a resource. Environments are
     compared without regard to case, and `dev`, `int`, `preprod` and `prod` mean `development`,
     `integration`, `preproduction` and `production`; a lock without a resource is one for `deployment`.
+
+    A lock with a `ttl` is a lease: it ends by itself unless it is renewed. Every acquisition has a fencing
+    token, larger than that of any earlier acquisition of the same service, environment and resource.
     """
     def create_lock(self, request: CreateLockRequest, context: ServicerContext) -> CreateLockResponse:
         """
-        Takes a lock.
+        Takes a lock, at once or as soon as it is free.
 
-        Where it is held, the answer is ALREADY_EXISTS, and the error names the holder.
+        Where it is held, the answer is ALREADY_EXISTS, and the error names the holder. With `wait`, the call
+        is answered when its turn comes, first come first served on one server. Repeating a call with the same
+        `lock_token` answers the lock that it took, with a lease that begins anew, so that a caller who got no
+        answer can safely ask again.
         """
         context.set_code(StatusCode.UNIMPLEMENTED)
         context.set_details("Method not implemented!")
@@ -270,8 +366,30 @@ class LockServiceServiceSync:
         """
         Releases a lock.
 
-        Use `DELETE /api/v1alpha1/lock/{id}` or `POST /api/v1alpha1/lock/{id}/unlock`; the GET stays for older
-        clients.
+        A lock that was taken with a `lock_token` is released with it, or by force. Releasing it a second time
+        with its token is no error. Use `DELETE /api/v1alpha1/lock/{id}` or
+        `POST /api/v1alpha1/lock/{id}/unlock`; the GET stays for older clients.
+        """
+        context.set_code(StatusCode.UNIMPLEMENTED)
+        context.set_details("Method not implemented!")
+        raise NotImplementedError("Method not implemented!")
+
+    def renew_lock(self, request: RenewLockRequest, context: ServicerContext) -> RenewLockResponse:
+        """
+        Begins the lease of a lock anew: it ends a whole `ttl` from now.
+
+        Renew every third of the `ttl`. A lease that has expired can't be renewed, even if nobody took the lock
+        since.
+        """
+        context.set_code(StatusCode.UNIMPLEMENTED)
+        context.set_details("Method not implemented!")
+        raise NotImplementedError("Method not implemented!")
+
+    def check_lock(self, request: CheckLockRequest, context: ServicerContext) -> CheckLockResponse:
+        """
+        Tells whether a fencing token is that of the current holder.
+
+        For whatever a lock protects: it refuses a writer whose token is no longer current.
         """
         context.set_code(StatusCode.UNIMPLEMENTED)
         context.set_details("Method not implemented!")
@@ -308,6 +426,16 @@ class LockServiceServiceSync:
                 request_deserializer=UnLockRequest.from_binary,
                 response_serializer=UnLockResponse.to_binary,
             ),
+            "RenewLock": unary_unary_rpc_method_handler(
+                self.renew_lock,
+                request_deserializer=RenewLockRequest.from_binary,
+                response_serializer=RenewLockResponse.to_binary,
+            ),
+            "CheckLock": unary_unary_rpc_method_handler(
+                self.check_lock,
+                request_deserializer=CheckLockRequest.from_binary,
+                response_serializer=CheckLockResponse.to_binary,
+            ),
             "ListLocks": unary_unary_rpc_method_handler(
                 self.list_locks,
                 request_deserializer=ListLocksRequest.from_binary,
@@ -328,6 +456,9 @@ class LockServiceClientSync:
     At any moment at most one lock holds a service in an environment for a resource. Environments are
     compared without regard to case, and `dev`, `int`, `preprod` and `prod` mean `development`,
     `integration`, `preproduction` and `production`; a lock without a resource is one for `deployment`.
+
+    A lock with a `ttl` is a lease: it ends by itself unless it is renewed. Every acquisition has a fencing
+    token, larger than that of any earlier acquisition of the same service, environment and resource.
     """
     def __init__(self, channel: Channel) -> None:
         self._create_lock = channel.unary_unary(
@@ -350,6 +481,16 @@ class LockServiceClientSync:
             request_serializer=UnLockRequest.to_binary,
             response_deserializer=UnLockResponse.from_binary,
         )
+        self._renew_lock = channel.unary_unary(
+            "/tracker.lock.v1alpha1.LockService/RenewLock",
+            request_serializer=RenewLockRequest.to_binary,
+            response_deserializer=RenewLockResponse.from_binary,
+        )
+        self._check_lock = channel.unary_unary(
+            "/tracker.lock.v1alpha1.LockService/CheckLock",
+            request_serializer=CheckLockRequest.to_binary,
+            response_deserializer=CheckLockResponse.from_binary,
+        )
         self._list_locks = channel.unary_unary(
             "/tracker.lock.v1alpha1.LockService/ListLocks",
             request_serializer=ListLocksRequest.to_binary,
@@ -367,9 +508,12 @@ class LockServiceClientSync:
         compression: Compression | None = None,
     ) -> CreateLockResponse:
         """
-        Takes a lock.
+        Takes a lock, at once or as soon as it is free.
 
-        Where it is held, the answer is ALREADY_EXISTS, and the error names the holder.
+        Where it is held, the answer is ALREADY_EXISTS, and the error names the holder. With `wait`, the call
+        is answered when its turn comes, first come first served on one server. Repeating a call with the same
+        `lock_token` answers the lock that it took, with a lease that begins anew, so that a caller who got no
+        answer can safely ask again.
         """
         return self._create_lock(request, timeout=timeout, metadata=metadata, credentials=credentials, wait_for_ready=wait_for_ready, compression=compression)
 
@@ -418,10 +562,46 @@ class LockServiceClientSync:
         """
         Releases a lock.
 
-        Use `DELETE /api/v1alpha1/lock/{id}` or `POST /api/v1alpha1/lock/{id}/unlock`; the GET stays for older
-        clients.
+        A lock that was taken with a `lock_token` is released with it, or by force. Releasing it a second time
+        with its token is no error. Use `DELETE /api/v1alpha1/lock/{id}` or
+        `POST /api/v1alpha1/lock/{id}/unlock`; the GET stays for older clients.
         """
         return self._un_lock(request, timeout=timeout, metadata=metadata, credentials=credentials, wait_for_ready=wait_for_ready, compression=compression)
+
+    def renew_lock(
+        self,
+        request: RenewLockRequest,
+        *,
+        timeout: float | None = None,
+        metadata: tuple[tuple[str, str | bytes], ...] | None = None,
+        credentials: CallCredentials | None = None,
+        wait_for_ready: bool | None = None,
+        compression: Compression | None = None,
+    ) -> RenewLockResponse:
+        """
+        Begins the lease of a lock anew: it ends a whole `ttl` from now.
+
+        Renew every third of the `ttl`. A lease that has expired can't be renewed, even if nobody took the lock
+        since.
+        """
+        return self._renew_lock(request, timeout=timeout, metadata=metadata, credentials=credentials, wait_for_ready=wait_for_ready, compression=compression)
+
+    def check_lock(
+        self,
+        request: CheckLockRequest,
+        *,
+        timeout: float | None = None,
+        metadata: tuple[tuple[str, str | bytes], ...] | None = None,
+        credentials: CallCredentials | None = None,
+        wait_for_ready: bool | None = None,
+        compression: Compression | None = None,
+    ) -> CheckLockResponse:
+        """
+        Tells whether a fencing token is that of the current holder.
+
+        For whatever a lock protects: it refuses a writer whose token is no longer current.
+        """
+        return self._check_lock(request, timeout=timeout, metadata=metadata, credentials=credentials, wait_for_ready=wait_for_ready, compression=compression)
 
     def list_locks(
         self,

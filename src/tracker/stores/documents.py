@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 M = TypeVar("M", bound="Message")
 
 
-def parse(kind: type[M], name: str, document: bytes) -> M:
+def parse(kind: type[M], name: str, document: bytes | str) -> M:
     """Return the message in a stored document.
 
     What a newer Tracker wrote and this one doesn't know is passed over, so that going back a version leaves
@@ -21,7 +21,7 @@ def parse(kind: type[M], name: str, document: bytes) -> M:
     Args:
         kind: The message.
         name: The id or name of the record.
-        document: The ProtoJSON, as bytes: text would have to be proven UTF-8 before the record can be named.
+        document: The ProtoJSON; as bytes where it may not be the UTF-8 that text must be.
 
     Raises:
         TrackerError: DATA_LOSS; the document can't be read.

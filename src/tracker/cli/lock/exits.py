@@ -1,0 +1,94 @@
+"""The exit codes of `tracker lock`, and which failure has which."""
+
+from __future__ import annotations
+
+import json
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
+
+import typer
+
+from tracker.cli.errors import CommandError
+from tracker.cli.output import Output, printable
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from tracker.client import ApiError
+
+FAILED = 1
+"""Anything that has no code of its own, such as a lock that is unknown or a token that is wrong."""
+USAGE = 64
+"""The command line, or what the server was asked for, is wrong (`EX_USAGE`)."""
+UNREACHABLE = 69
+"""The server gave no answer, or can't serve the call now (`EX_UNAVAILABLE`)."""
+LOCKED = 75
+"""Another holds the lock, or the lock was lost (`EX_TEMPFAIL`)."""
+WAITED = 124
+"""The lock was not free within `--wait`, as `timeout` has it."""
+NOT_EXECUTABLE = 126
+"""The command to run was found, but can't be run, as shells have it."""
+NOT_FOUND = 127
+"""The command to run was not found, as shells have it."""
+SIGNALLED = 128
+"""Added to the number of the signal that ended the command, as shells have it."""
+
+TABLE = {
+    "0": "done; of `run`, what the command exits with",
+    str(FAILED): "failed, such as a lock that is unknown or a token that is wrong",
+    str(USAGE): "the command line or a value is wrong",
+    str(UNREACHABLE): "the server gave no answer, or can't serve now",
+    str(LOCKED): "another holds the lock, or the lock was lost",
+    str(WAITED): "the lock was not free within --wait",
+    str(NOT_EXECUTABLE): "run: the command can't be run",
+    str(NOT_FOUND): "run: there is no such command",
+    f"{SIGNALLED}+n": "run: signal n ended the command",
+}
+"""What each code means, for the help."""
+
+_BY_REASON = {
+    "LOCK_WAIT_TIMEOUT": WAITED,
+    "LOCK_HELD": LOCKED,
+    "LOCK_DELAY": LOCKED,
+    "LOCK_LOST": LOCKED,
+    "LOCK_TOKEN_USED": LOCKED,
+}
+
+
+def exit_code(error: ApiError) -> int:
+    """Return what a command ends with that the server refused."""
+    from tracker.errors import Code
+
+    by_code = {
+        Code.INVALID_ARGUMENT: USAGE,
+        Code.UNAVAILABLE: UNREACHABLE,
+        Code.DEADLINE_EXCEEDED: UNREACHABLE,
+        Code.RESOURCE_EXHAUSTED: UNREACHABLE,
+    }
+    return _BY_REASON.get(error.reason) or by_code.get(error.code, FAILED)
+
+
+@contextmanager
+def failures(output: Output = Output.TEXT) -> Iterator[None]:
+    """Turn what a call to the server ends with into the failure of the command, for who it prints for.
+
+    Raises:
+        CommandError: The call failed.
+    """
+    from tracker.client import ApiError, UnreachableError
+
+    try:
+        yield
+    except ApiError as error:
+        details = {"code": error.code.name, "reason": error.reason, "metadata": dict(error.metadata)}
+        _document(output, error.message, **details)
+        raise CommandError(printable(error.message), exit_code(error)) from None
+    except UnreachableError as error:
+        _document(output, str(error), code="UNAVAILABLE", reason="UNREACHABLE", metadata={})
+        raise CommandError(str(error), UNREACHABLE) from None
+
+
+def _document(output: Output, message: str, **details: object) -> None:
+    if output is Output.JSON:
+        document = {"error": {"message": message, **details}}
+        typer.echo(json.dumps(document, indent=2, ensure_ascii=False))

@@ -1,0 +1,148 @@
+"""Holds a lock around a command: take, renew, run, release, and what to say of it."""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+import os
+import signal
+from typing import TYPE_CHECKING
+
+import typer
+
+from tracker.cli.errors import CommandError
+from tracker.cli.lock.durations import written
+from tracker.cli.lock.exits import FAILED, LOCKED, NOT_EXECUTABLE, NOT_FOUND, SIGNALLED
+from tracker.cli.lock.lease import Lease, Renewer
+from tracker.cli.lock.running import GuardianError
+from tracker.cli.lock.taking import take
+from tracker.cli.output import printable
+from tracker.client import ApiError, UnreachableError
+from tracker.guardian import clock
+from tracker.guardian.protocol import Failed
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from datetime import timedelta
+
+    from tracker.cli.lock.lease import Terms
+    from tracker.cli.lock.running import GuardedCommand
+    from tracker.client import Connection
+    from tracker.guardian.protocol import Gone
+    from tracker.pb import lock_pb
+
+_SECOND = 1_000_000_000
+
+_RELEASING = 5.0
+"""Seconds that a release may take, and for which it is tried again where the server gives no answer."""
+
+_RELEASING_LOST = 1.0
+"""Seconds that it may take where the lease is as good as over: a courtesy to who waits."""
+
+
+def hold(  # noqa: PLR0913  # what a lock is held with, and for
+    connection: Connection,
+    request: lock_pb.CreateLockRequest,
+    guarded: GuardedCommand,
+    command: Sequence[str],
+    *,
+    wait: timedelta | None,
+    terms: Terms,
+) -> int:
+    """Run a command while holding the lock that is requested; return what to exit with.
+
+    Raises:
+        ApiError: The lock was refused.
+        UnreachableError: The server gave no answer.
+        CommandError: The lock was lost, or the command can't be started.
+    """
+    guarded.await_guardian()
+    taken = take(connection, request, wait)
+    if taken.answer.lock is None:
+        raise CommandError("the server answered without a lock")
+    lease = Lease(connection, taken.answer.lock.id, request.lock_token, terms)
+    asked = _fresh(lease, taken.asked)
+    environ = {
+        "TRACKER_LOCK_ID": lease.lock_id,
+        "TRACKER_FENCING_TOKEN": str(taken.answer.lock.fencing_token),
+    }
+    renewer = Renewer(lease, asked, guarded)
+    renewer.start()
+    try:
+        end = guarded.run(list(command), environ, terms.deadlines(asked))
+    except GuardianError as error:
+        _release(lease)
+        raise CommandError(str(error), SIGNALLED + signal.SIGKILL) from None
+    finally:
+        renewer.stop()
+    if isinstance(end, Failed):
+        _release(lease)
+        raise _not_started(command[0], end.error)
+    if end.leftovers:
+        _say("the command left processes behind; they were ended")
+    if end.ended:
+        raise _ended(end, lease, renewer)
+    lost = _release(lease)
+    if lost is not None and lost.metadata.get("ending") != "event_ended":
+        raise CommandError(printable(f"the lock was lost while the command ran: {lost}"), LOCKED)
+    return _exit_code(end.status, interrupts=guarded.has_terminal)
+
+
+def _fresh(lease: Lease, asked: int) -> int:
+    """Renew a lease that has grown old while the lock was waited for; return from when it counts."""
+    ttl = lease.terms.ttl.total_seconds()
+    return lease.renew(ttl) if clock.now() - asked > ttl / 10 * _SECOND else asked
+
+
+def _ended(end: Gone, lease: Lease, renewer: Renewer) -> CommandError:
+    """Return how the command fails that the guardian ended."""
+    if renewer.lost is None:
+        with contextlib.suppress(ApiError, UnreachableError):
+            lease.release(timeout=_RELEASING_LOST, patience=0)
+    what = "was ended" if end.status is not None else "was not started"
+    why = renewer.lost or renewer.trouble or "it was not renewed in time"
+    return CommandError(printable(f"the lock was lost, the command {what}: {why}"), LOCKED)
+
+
+def _release(lease: Lease) -> ApiError | None:
+    """Release the lock; return how the server says that it was lost, if it does."""
+    try:
+        lease.release(timeout=_RELEASING, patience=_RELEASING)
+    except ApiError as error:
+        if error.reason == "LOCK_LOST":
+            return error
+        _say_not_released(lease, error)
+    except UnreachableError as error:
+        _say_not_released(lease, error)
+    return None
+
+
+def _say_not_released(lease: Lease, error: Exception) -> None:
+    within = written(lease.terms.ttl)
+    _say(f"lock {lease.lock_id} was not released, and ends by itself within {within}: {error}")
+
+
+def _exit_code(status: int | None, *, interrupts: bool) -> int:
+    if status is None:
+        return FAILED
+    if not os.WIFSIGNALED(status):
+        return os.WEXITSTATUS(status)
+    number = os.WTERMSIG(status)
+    if number == signal.SIGINT and interrupts:
+        _die_of_interrupt()
+    return SIGNALLED + number
+
+
+def _not_started(name: str, error: int) -> CommandError:
+    code = NOT_FOUND if error == errno.ENOENT else NOT_EXECUTABLE
+    return CommandError(f"{name} can't be run: {os.strerror(error)}", code)
+
+
+def _die_of_interrupt() -> None:
+    """End with the whole job, as Ctrl-C would have ended it had not the command alone had the terminal."""
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
+    os.kill(0, signal.SIGINT)
+
+
+def _say(text: str) -> None:
+    typer.echo(f"tracker: {printable(text)}", err=True)

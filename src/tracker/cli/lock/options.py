@@ -1,0 +1,92 @@
+"""The options that several commands of `tracker lock` share."""
+
+from __future__ import annotations
+
+import getpass
+import socket
+from datetime import timedelta
+from pathlib import Path
+from typing import Annotated
+from urllib.parse import urlsplit
+
+import typer
+
+from tracker.cli.lock.durations import duration
+from tracker.cli.output import Output
+
+
+def _duration(text: str) -> timedelta:
+    try:
+        return duration(text)
+    except ValueError as error:
+        raise typer.BadParameter(str(error)) from None
+
+
+def _server(text: str) -> str:
+    parts = urlsplit(text)
+    if parts.scheme not in ("http", "https") or not parts.hostname:
+        raise typer.BadParameter(f"expected an address such as http://localhost:8080, got {text!r}")
+    return text
+
+
+def _label(text: str) -> str:
+    if "=" not in text or text.startswith("="):
+        raise typer.BadParameter(f"expected NAME=VALUE, got {text!r}")
+    return text
+
+
+Server = Annotated[
+    str,
+    typer.Option(envvar="TRACKER_SERVER", metavar="URL", callback=_server, help="Address of the server."),
+]
+Format = Annotated[
+    Output, typer.Option("--output", help="`json` prints one JSON document, also where the command fails.")
+]
+
+Service = Annotated[str, typer.Option(metavar="NAME", help="Service that the lock is for.")]
+Environment = Annotated[str, typer.Option(metavar="NAME", help="Environment of the service.")]
+Resource = Annotated[
+    str, typer.Option(metavar="NAME", help="What the service is locked for; empty, it is `deployment`.")
+]
+
+
+def duration_option(help_: str) -> object:
+    """Return an option that takes a duration."""
+    return typer.Option(parser=_duration, metavar="DURATION", help=help_)
+
+
+Wait = Annotated[timedelta | None, duration_option("How long to wait where it is held.")]
+LockDelay = Annotated[
+    timedelta | None, duration_option("How long it stays closed to others if its lease expires, up to 1m.")
+]
+Who = Annotated[
+    str | None, typer.Option(metavar="TEXT", help="Who holds it.  [default: you, at this machine]")
+]
+Reason = Annotated[str, typer.Option(metavar="TEXT", help="Why; whoever finds it held is told.")]
+Labels = Annotated[
+    list[str] | None,
+    typer.Option("--label", parser=_label, metavar="NAME=VALUE", help="Label of the lock; may be repeated."),
+]
+EventId = Annotated[str, typer.Option(metavar="ID", help="Event in whose name it is held.")]
+
+Token = Annotated[
+    str | None,
+    typer.Option(
+        envvar="TRACKER_LOCK_TOKEN",
+        metavar="TOKEN",
+        help="Token of the lock. Other users of the machine can see it here: prefer the variable or a file.",
+    ),
+]
+TokenFile = Annotated[Path | None, typer.Option(metavar="FILE", help="File that holds the token.")]
+LockId = Annotated[str, typer.Argument(envvar="TRACKER_LOCK_ID", metavar="ID", help="Id of the lock.")]
+
+DEFAULT_SERVER = "http://localhost:8080"
+
+
+def who_default() -> str:
+    """Return who runs this, and where."""
+    try:
+        user = getpass.getuser()
+    except (KeyError, OSError):  # a user id without a name, as in containers
+        user = "somebody"
+    return f"{user}@{socket.gethostname()}"

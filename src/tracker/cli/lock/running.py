@@ -1,0 +1,196 @@
+"""Runs a command under a lock: between the user's signals, the renewer and the guardian."""
+
+from __future__ import annotations
+
+import os
+import selectors
+import signal
+import socket
+import threading
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Self
+
+from tracker.cli.errors import CommandError
+from tracker.guardian.command import take_terminal
+from tracker.guardian.launch import launch
+from tracker.guardian.processes import adopt_orphans, end_all
+from tracker.guardian.protocol import (
+    End,
+    Failed,
+    Foreground,
+    Gone,
+    Renewed,
+    Signal,
+    Start,
+    Started,
+    Stopped,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
+    from tracker.guardian.protocol import Deadlines, Message
+
+_PASSED_ON = (
+    signal.SIGHUP,
+    signal.SIGINT,
+    signal.SIGQUIT,
+    signal.SIGTERM,
+    signal.SIGUSR1,
+    signal.SIGUSR2,
+    signal.SIGWINCH,
+    signal.SIGTSTP,
+    signal.SIGCONT,
+)
+"""Signals that the command gets when this process gets them."""
+
+_MANY = 4096
+
+
+class GuardianError(Exception):
+    """The guardian ended before the command did, which was killed therefore."""
+
+
+class GuardedCommand:
+    """A command that a guardian runs, from the side of the process that renews the lease."""
+
+    def __init__(self, environ: Mapping[str, str]) -> None:
+        """Start the guardian, which takes a moment; it runs nothing yet."""
+        adopt_orphans()  # so that nothing escapes if the guardian ends
+        self._process, self._channel = launch(environ)
+        self._sending = threading.Lock()
+        self._group = 0
+        self.has_terminal = _has_terminal()
+        """Whether standard input is the terminal that controls this process."""
+        self._stop_asked = False
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        """Part with the guardian; it ends the command, should that still run."""
+        self._channel.socket.close()
+        self._process.wait()
+
+    def await_guardian(self) -> None:
+        """Wait until the guardian is there: what that takes is then no part of the lease.
+
+        Raises:
+            CommandError: The guardian ended.
+        """
+        if self._channel.receive() is None:
+            raise CommandError("the process that guards the command could not be started")
+
+    def renewed(self, deadlines: Deadlines) -> None:
+        """Tell the guardian that the lease has become longer."""
+        self._send(Renewed(deadlines))
+
+    def end(self) -> None:
+        """Have the command ended now."""
+        self._send(End())
+
+    def run(self, argv: list[str], environ: dict[str, str], deadlines: Deadlines) -> Gone | Failed:
+        """Run the command, and return what became of it.
+
+        Signals that this process gets meanwhile are the command's. Where this process is in the foreground
+        of a terminal, the command takes its place there.
+
+        Raises:
+            GuardianError: The guardian ended.
+        """
+        with _signals() as signals, selectors.DefaultSelector() as selector:
+            for file in (signals, self._channel.socket):
+                selector.register(file, selectors.EVENT_READ)
+            self._send(Start(argv, environ, deadlines, terminal=self.has_terminal and _in_foreground()))
+            try:
+                while True:
+                    ready = {key.fileobj for key, _ in selector.select()}
+                    if signals in ready:
+                        for number in signals.recv(_MANY):
+                            self._pass_on(number)
+                    if self._channel.socket in ready and (end := self._listen()) is not None:
+                        return end
+            finally:
+                self._take_terminal_back()
+
+    def _send(self, message: Message) -> None:
+        with self._sending:
+            self._channel.send(message)
+
+    def _listen(self) -> Gone | Failed | None:
+        messages = self._channel.receive()
+        if messages is None:
+            end_all(self._group)
+            raise GuardianError("the process that guards the command was ended; so was the command")
+        for message in messages:
+            match message:
+                case Started(group):
+                    self._group = group
+                case Stopped():
+                    self._stop()
+                case Gone() | Failed():
+                    return message
+        return None
+
+    def _pass_on(self, number: int) -> None:
+        if number == signal.SIGTSTP:
+            self._stop_asked = True
+        if number == signal.SIGCONT and self.has_terminal and _in_foreground():
+            self._send(Foreground())
+        else:
+            self._send(Signal(number))
+
+    def _stop(self) -> None:
+        """Stop as the command did, so that the shell takes over; the lease runs on meanwhile."""
+        if not self.has_terminal and not self._stop_asked:
+            return  # somebody stopped the command, not this
+        self._stop_asked = False
+        if not _has_job_control():
+            self._send(Foreground())  # nobody could continue either
+            return
+        self._take_terminal_back()
+        os.kill(0, signal.SIGSTOP)  # goes on here with SIGCONT, which is passed on
+
+    def _take_terminal_back(self) -> None:
+        if self.has_terminal and self._group and not _in_foreground():
+            take_terminal(os.getpgrp())
+
+
+@contextmanager
+def _signals() -> Iterator[socket.socket]:
+    """Give a socket from which the numbers of the signals that come can be read, one a byte."""
+    reading, writing = socket.socketpair()
+    with reading, writing:
+        writing.settimeout(0)
+        woken_before = signal.set_wakeup_fd(writing.fileno(), warn_on_full_buffer=False)
+        taken = [each for each in _PASSED_ON if signal.getsignal(each) is not signal.SIG_IGN]
+        before = {number: signal.signal(number, lambda *_: None) for number in taken}
+        try:
+            yield reading
+        finally:
+            for number, handler in before.items():
+                signal.signal(number, handler)
+            signal.set_wakeup_fd(woken_before)
+
+
+def _has_terminal() -> bool:
+    """Return whether standard input is the terminal that controls this process."""
+    try:
+        return os.isatty(0) and os.tcgetpgrp(0) >= 0
+    except OSError:
+        return False
+
+
+def _in_foreground() -> bool:
+    try:
+        return os.tcgetpgrp(0) == os.getpgrp()
+    except OSError:
+        return False
+
+
+def _has_job_control() -> bool:
+    """Return whether a shell of the same session started this process, which could continue it."""
+    try:
+        return os.getsid(os.getppid()) == os.getsid(0)
+    except OSError:
+        return False

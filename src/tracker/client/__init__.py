@@ -1,0 +1,8 @@
+"""The Python client of the API: typed calls over REST, with the generated messages."""
+
+from __future__ import annotations
+
+from .connection import Connection
+from .errors import ApiError, UnreachableError
+
+__all__ = ["ApiError", "Connection", "UnreachableError"]

@@ -1,0 +1,131 @@
+"""A connection to a server: sends a message, answers one, and repeats what is safe to repeat."""
+
+from __future__ import annotations
+
+import random
+import re
+import time
+from typing import TYPE_CHECKING, Self
+from urllib.parse import urlsplit
+
+import httpx2
+from protobuf import message_from_json_value
+
+from tracker import __version__
+from tracker.errors import Code
+
+from .errors import ApiError, UnreachableError, error_of
+from .routes import Route
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from protobuf import DescMethod
+
+    from .errors import Json
+    from .routes import HttpRequest
+    from .rpc import A, Q, Rpc
+
+_ERRORS = 400
+_FIRST_PAUSE, _LONGEST_PAUSE = 0.1, 1.0
+"""Seconds before a call is repeated for the first time, and after it failed often."""
+
+
+class Connection:
+    """Calls to one server; may be used by several threads."""
+
+    def __init__(self, server: str, *, patience: float = 5.0, timeout: float = 10.0) -> None:
+        """Take the address of a server, such as `https://tracker.example.com`.
+
+        A call that is safe to repeat is repeated for up to `patience` seconds while the server can't be
+        reached or can't serve it. An answer is waited for `timeout` seconds.
+
+        Raises:
+            ValueError: The address is none of HTTP.
+        """
+        parts = urlsplit(server)
+        if parts.scheme not in ("http", "https") or not parts.hostname:
+            raise ValueError(f"expected an address such as http://localhost:8080, got {server!r}")
+        self.server = server.rstrip("/")
+        self._patience = patience
+        self._timeout = timeout
+        self._http = httpx2.Client(
+            base_url=self.server,
+            headers={"user-agent": f"tracker/{__version__}"},
+            verify=parts.scheme == "https",  # certificates are slow to load, and without TLS nobody asks
+        )
+        self._routes: dict[DescMethod, Route] = {}
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Close what is open."""
+        self._http.close()
+
+    def call(
+        self, rpc: Rpc[Q, A], request: Q, *, timeout: float | None = None, patience: float | None = None
+    ) -> A:
+        """Call an RPC.
+
+        Raises:
+            ApiError: The server refused the call.
+            UnreachableError: There was no answer.
+        """
+        route = self._routes.setdefault(rpc.method, Route(rpc.method))
+        repeatable = rpc.repeatable or route.only_reads or bool(getattr(request, "lock_token", ""))
+        sent = route.request(request)
+        give_up = time.monotonic() + (self._patience if patience is None else patience)
+        for pause in _pauses():
+            try:
+                body = self._send(sent, self._timeout if timeout is None else timeout)
+                return message_from_json_value(rpc.answer, body, ignore_unknown_fields=True)
+            except (ApiError, UnreachableError) as error:
+                if not _worth_repeating(error, repeatable=repeatable) or time.monotonic() + pause > give_up:
+                    raise
+            time.sleep(pause)
+        raise AssertionError("pauses never end")
+
+    def _send(self, request: HttpRequest, timeout: float) -> Json:
+        try:
+            answer = self._http.request(
+                request.verb,
+                self.server + request.path,
+                params=request.query or None,
+                json=request.body,
+                timeout=timeout,
+            )
+        except httpx2.TransportError as error:
+            sent = not isinstance(error, httpx2.ConnectError | httpx2.ConnectTimeout)
+            raise UnreachableError(f"no answer from {self.server}: {_why(error)}", sent=sent) from None
+        try:
+            body: Json = answer.json()
+        except ValueError:
+            body = None
+        if answer.status_code >= _ERRORS:
+            raise error_of(answer.status_code, body, self.server)
+        if not isinstance(body, dict):
+            raise ApiError(Code.INTERNAL, f"{self.server} answered, but not as a Tracker server does")
+        return body
+
+
+def _pauses() -> Iterator[float]:
+    pause = _FIRST_PAUSE
+    while True:
+        yield pause * random.uniform(0.5, 1)  # noqa: S311  # so that many clients don't come back together
+        pause = min(2 * pause, _LONGEST_PAUSE)
+
+
+def _worth_repeating(error: ApiError | UnreachableError, *, repeatable: bool) -> bool:
+    if isinstance(error, UnreachableError):
+        return repeatable or not error.sent
+    return repeatable and error.code is Code.UNAVAILABLE
+
+
+def _why(error: httpx2.TransportError) -> str:
+    if isinstance(error, httpx2.TimeoutException):
+        return "timed out"
+    return re.sub(r"^\[Errno -?\d+\] ", "", str(error)) or type(error).__name__

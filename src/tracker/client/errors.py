@@ -1,0 +1,69 @@
+"""What a call can end with other than an answer."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, TypeAlias
+
+from tracker.errors import Code
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+Json: TypeAlias = "str | int | float | bool | list[Json] | dict[str, Json] | None"
+
+_FROM_PROXIES = (502, 503, 504)
+"""What a proxy answers when the server behind it does not."""
+
+
+class ApiError(Exception):
+    """The server refused a call.
+
+    `reason` is a stable word for programs, and `metadata` holds what a program may want to know beside it;
+    docs/api.md has them all. `message` is one sentence for a person.
+    """
+
+    def __init__(
+        self, code: Code, message: str, reason: str = "", metadata: Mapping[str, str] | None = None
+    ) -> None:
+        super().__init__(message)
+        self.code = code
+        self.message = message
+        self.reason = reason
+        self.metadata: Mapping[str, str] = metadata or {}
+
+
+class UnreachableError(Exception):
+    """There was no answer, so that nobody knows whether the call had an effect; says why in one line.
+
+    `sent` is False where it certainly had none, because no connection could be made.
+    """
+
+    def __init__(self, message: str, *, sent: bool) -> None:
+        super().__init__(message)
+        self.sent = sent
+
+
+def error_of(status: int, body: Json, where: str) -> ApiError:
+    """Return the error that an answer of HTTP is; `body` is its JSON, None where it has none."""
+    content = body if isinstance(body, dict) else {}
+    number, message = content.get("code"), content.get("message")
+    if isinstance(message, str) and isinstance(number, int) and number in set(Code):
+        info = _error_info(content.get("details"))
+        metadata = info.get("metadata")
+        return ApiError(
+            Code(number),
+            message,
+            str(info.get("reason", "")),
+            {name: str(v) for name, v in metadata.items()} if isinstance(metadata, dict) else None,
+        )
+    # Not from Tracker, but from a proxy before it, or from another server altogether.
+    if status in _FROM_PROXIES:
+        return ApiError(Code.UNAVAILABLE, f"{where} answered with status {status}")
+    return ApiError(Code.INTERNAL, f"{where} answered with status {status}, but not as a Tracker server does")
+
+
+def _error_info(details: Json) -> dict[str, Json]:
+    for detail in details if isinstance(details, list) else []:
+        if isinstance(detail, dict) and str(detail.get("@type")).endswith("/google.rpc.ErrorInfo"):
+            return detail
+    return {}

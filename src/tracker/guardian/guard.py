@@ -1,0 +1,175 @@
+"""Runs a command for as long as its lease lasts, and no longer."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import selectors
+import signal
+import socket
+from typing import TYPE_CHECKING
+
+from . import clock
+from .command import Command, take_terminal
+from .processes import KILL_AGAIN, adopt_orphans
+from .protocol import End, Failed, Foreground, Gone, Ready, Renewed, Signal, Start, Started, Stopped
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from .protocol import Channel, Deadlines, Message
+
+_SECOND = 1_000_000_000
+
+_TICK = 0.1
+"""Longest time, in seconds, between two looks at the clock: timers stand still in a suspended machine."""
+
+_LINGER = 2 * _SECOND
+"""How long what the command leaves behind may go on by itself, such as a `tee` that writes the last lines."""
+
+_MANY = 4096
+"""More wake-ups than may have gathered."""
+
+_NOT_FOR_US = (
+    signal.SIGHUP,
+    signal.SIGINT,
+    signal.SIGQUIT,
+    signal.SIGTERM,
+    signal.SIGUSR1,
+    signal.SIGUSR2,
+    signal.SIGTSTP,
+    signal.SIGTTIN,
+    signal.SIGTTOU,
+)
+"""Signals that may reach the guardian with others; the command gets them from the renewer, or by itself."""
+
+
+class Guard:
+    """Listens to the renewer, watches the clock and the command; whichever says so first ends it."""
+
+    def __init__(self, channel: Channel) -> None:
+        self._channel = channel
+        self._command = Command()
+        self._deadlines: Deadlines | None = None
+        self._kill_at: int | None = None
+        """When what is left is killed, once it was told to end."""
+        self._left_since: int | None = None
+        """When the command was gone, and others that came from it were not."""
+        self._ended = False
+        """Whether the command was told to end, and not only what it left behind."""
+        self._over = False
+
+    def run(self) -> None:
+        """Guard one command to its end."""
+        with selectors.DefaultSelector() as selector, _woken_by_children() as woken:
+            adopt_orphans()
+            for file in (self._channel.socket, woken):
+                selector.register(file, selectors.EVENT_READ)
+            self._channel.send(Ready())
+            while not self._over:
+                ready = {key.fileobj for key, _ in selector.select(self._patience())}
+                if woken in ready:
+                    woken.recv(_MANY)
+                if self._channel.socket in ready:
+                    self._listen(selector)
+                if self._command.group:
+                    self._watch()
+
+    def _patience(self) -> float:
+        return _TICK if self._kill_at is None or clock.now() < self._kill_at else KILL_AGAIN
+
+    def _listen(self, selector: selectors.BaseSelector) -> None:
+        messages = self._channel.receive()
+        if messages is None:
+            # The renewer is gone, and nobody renews any more.
+            selector.unregister(self._channel.socket)
+            self._over = not self._command.group
+            self._end()
+            return
+        for message in messages:
+            self._obey(message)
+
+    def _obey(self, message: Message) -> None:
+        match message:
+            case Start():
+                self._start(message)
+            case Renewed(deadlines):
+                self._deadlines = deadlines
+            case Signal(number):
+                self._command.signal(number)
+            case Foreground():
+                take_terminal(self._command.group)
+                self._command.signal(signal.SIGCONT)
+            case End():
+                self._end()
+            case _:
+                raise ValueError(f"not for a guardian: {message}")
+
+    def _start(self, order: Start) -> None:
+        self._deadlines = order.deadlines
+        if clock.now() >= order.deadlines.term:  # the renewer was held up since it took the lock
+            self._channel.send(Gone(status=None, ended=True))
+            self._over = True
+            return
+        try:
+            self._command.start(order.argv, os.environ | order.environ, terminal=order.terminal)
+        except OSError as error:
+            self._channel.send(Failed(error.errno or 0))
+            self._over = True
+        else:
+            self._channel.send(Started(self._command.group))
+
+    def _watch(self) -> None:
+        command, now = self._command, clock.now()
+        command.look()
+        if command.stopped:
+            command.stopped = False
+            self._channel.send(Stopped())
+        if not command.left:
+            leftovers = self._left_since is not None and self._kill_at is not None
+            self._channel.send(Gone(command.status, self._ended, leftovers))
+            self._over = True
+        elif self._kill_at is not None and now >= self._kill_at:
+            command.signal_all(signal.SIGKILL)
+        elif self._kill_at is None:
+            self._decide(now)
+
+    def _decide(self, now: int) -> None:
+        if self._deadlines is not None and now >= self._deadlines.term:
+            self._end()
+        elif self._command.status is not None:
+            self._left_since = self._left_since or now
+            if now - self._left_since >= _LINGER:
+                self._tell_to_end(now)
+
+    def _end(self) -> None:
+        self._ended = self._ended or self._command.status is None
+        if self._kill_at is None:
+            self._tell_to_end(clock.now())
+
+    def _tell_to_end(self, now: int) -> None:
+        if self._deadlines is None:
+            return
+        grace = self._deadlines.kill - self._deadlines.term
+        self._kill_at = min(now + grace, self._deadlines.kill)
+        self._command.signal_all(signal.SIGTERM)
+        self._command.signal_all(signal.SIGCONT)  # one that is stopped would not hear of it
+
+
+@contextlib.contextmanager
+def _woken_by_children() -> Iterator[socket.socket]:
+    """Give a socket that has bytes to read when a child has changed; let no signal end this process."""
+    reading, writing = socket.socketpair()
+    with reading, writing:
+        for end in (reading, writing):
+            end.settimeout(0)
+        signal.set_wakeup_fd(writing.fileno(), warn_on_full_buffer=False)
+        signal.signal(signal.SIGCHLD, _nothing)
+        for number in _NOT_FOR_US:
+            if signal.getsignal(number) is not signal.SIG_IGN:  # the command shall ignore it then, too
+                signal.signal(number, _nothing)
+        yield reading
+
+
+def _nothing(*_: object) -> None:
+    """Handle a signal: the wake-up is all that is wanted, and a command does not inherit a handler."""

@@ -1,0 +1,139 @@
+"""What the process that renews a lease and its guardian tell each other: JSON, one message a line.
+
+Their socket is also how each learns that the other is gone.
+"""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict, dataclass, field
+from typing import TYPE_CHECKING, ClassVar, TypeAlias
+
+if TYPE_CHECKING:
+    import socket
+
+
+@dataclass(frozen=True, slots=True)
+class Deadlines:
+    """When the command is told to end, and when it is killed: nanoseconds of `clock.now`."""
+
+    term: int
+    kill: int
+
+
+@dataclass(frozen=True, slots=True)
+class Start:
+    """To the guardian: run a command, with these variables beside its own.
+
+    `terminal` says that the command shall be in the foreground of the terminal that is standard input.
+    """
+
+    argv: list[str]
+    environ: dict[str, str]
+    deadlines: Deadlines
+    terminal: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Renewed:
+    """To the guardian: the lease has become longer."""
+
+    deadlines: Deadlines
+
+
+@dataclass(frozen=True, slots=True)
+class Signal:
+    """To the guardian: pass a signal on to the command's process group."""
+
+    number: int
+
+
+@dataclass(frozen=True, slots=True)
+class Foreground:
+    """To the guardian: put the command into the foreground of the terminal, and let it go on."""
+
+
+@dataclass(frozen=True, slots=True)
+class End:
+    """To the guardian: the lock is lost, end the command now."""
+
+
+@dataclass(frozen=True, slots=True)
+class Ready:
+    """From the guardian: it is there, and will start a command at once."""
+
+
+@dataclass(frozen=True, slots=True)
+class Started:
+    """From the guardian: the command runs, in the process group of this number."""
+
+    group: int
+
+
+@dataclass(frozen=True, slots=True)
+class Failed:
+    """From the guardian: the command can't be started, for the reason that is this `errno`."""
+
+    error: int
+
+
+@dataclass(frozen=True, slots=True)
+class Stopped:
+    """From the guardian: the command has been stopped by a signal, as by Ctrl-Z."""
+
+
+@dataclass(frozen=True, slots=True)
+class Gone:
+    """From the guardian: the command is gone, and all that came from it.
+
+    `status` is what `waitpid` told of the command, None where it never ran. `ended` says that the guardian
+    ended it: the lease came to its end, or it was told to. `leftovers` says that the command left processes
+    behind, which the guardian ended.
+    """
+
+    status: int | None
+    ended: bool = False
+    leftovers: bool = False
+
+
+Message: TypeAlias = Start | Renewed | Signal | Foreground | End | Ready | Started | Failed | Stopped | Gone
+
+
+@dataclass(slots=True)
+class Channel:
+    """One side of the conversation."""
+
+    socket: socket.socket
+    _received: bytes = field(default=b"", init=False)
+
+    _KINDS: ClassVar[dict[str, type[Message]]] = {
+        kind.__name__: kind
+        for kind in (Start, Renewed, Signal, Foreground, End, Ready, Started, Failed, Stopped, Gone)
+    }
+    _PIECE: ClassVar[int] = 65_536
+
+    def send(self, message: Message) -> bool:
+        """Send a message; return whether the other side was there to take it."""
+        line = json.dumps({type(message).__name__: asdict(message)}).encode() + b"\n"
+        try:
+            self.socket.sendall(line)
+        except OSError:
+            return False
+        return True
+
+    def receive(self) -> list[Message] | None:
+        """Return the messages that have come, waiting for some bytes; None once the other side is gone."""
+        try:
+            piece = self.socket.recv(self._PIECE)
+        except OSError:
+            piece = b""
+        if not piece:
+            return None
+        *lines, self._received = (self._received + piece).split(b"\n")
+        return [self._message(line) for line in lines]
+
+    def _message(self, line: bytes) -> Message:
+        ((name, fields),) = json.loads(line).items()
+        if "deadlines" in fields:
+            fields["deadlines"] = Deadlines(**fields["deadlines"])
+        return self._KINDS[name](**fields)

@@ -1,0 +1,102 @@
+"""Catalog entries in MongoDB."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from pymongo.errors import DuplicateKeyError
+
+from tracker.pb import catalog_pb
+from tracker.stores.documents import parse
+from tracker.stores.mongo import writes
+from tracker.stores.mongo.parts import behind, found, select, to_read
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from tracker.stores.base import Found, Slice
+    from tracker.stores.mongo.changes import Changes
+    from tracker.stores.mongo.connections import Connections
+    from tracker.stores.mongo.writes import Document
+
+NAME = "catalog"
+"""The collection."""
+
+
+class MongoCatalog:
+    """The `CatalogStore` in MongoDB."""
+
+    def __init__(self, connections: Connections, changes: Changes) -> None:
+        self._connections = connections
+        self._changes = changes
+
+    async def upsert(
+        self, name: str, change: Callable[[catalog_pb.Catalog | None], catalog_pb.Catalog]
+    ) -> catalog_pb.Catalog:
+        """Store an entry, new or changed."""
+
+        async def step() -> catalog_pb.Catalog:
+            entries = self._connections.newest(NAME)
+            async with self._changes.turn(f"catalog {name}"):
+                while True:
+                    stored = await entries.find_one({"_id": name})
+                    entry = change(None if stored is None else _entry(stored))
+                    try:
+                        if stored is None:
+                            await writes.insert(entries, {"_id": name, "document": entry.to_json()})
+                            return entry
+                    except DuplicateKeyError:
+                        continue
+                    if await writes.replace(entries, stored, {"document": entry.to_json()}):
+                        return entry
+
+        return await self._changes.run(step)
+
+    async def modify(
+        self, name: str, change: Callable[[catalog_pb.Catalog], catalog_pb.Catalog]
+    ) -> catalog_pb.Catalog | None:
+        """Replace an entry."""
+
+        async def step() -> catalog_pb.Catalog | None:
+            entries = self._connections.newest(NAME)
+            async with self._changes.turn(f"catalog {name}"):
+                while (stored := await entries.find_one({"_id": name})) is not None:
+                    entry = change(_entry(stored))
+                    if await writes.replace(entries, stored, {"document": entry.to_json()}):
+                        return entry
+            return None
+
+        return await self._changes.run(step)
+
+    async def get(self, name: str) -> catalog_pb.Catalog | None:
+        """Return one entry."""
+        async with self._connections.asking():
+            stored = await self._connections.confirmed(NAME).find_one({"_id": name}, {"document": 1})
+        return None if stored is None else _entry(stored)
+
+    async def delete(self, name: str) -> bool:
+        """Delete one entry."""
+
+        async def step() -> bool:
+            return await writes.delete(self._connections.newest(NAME), {"_id": name})
+
+        return await self._changes.run(step)
+
+    async def find(self, part: Slice) -> Found[catalog_pb.Catalog]:
+        """Return a part of the entries, by name."""
+        where = {} if part.after is None else behind(["_id"], part.after, newest_first=False)
+        async with self._connections.asking():
+            entries = self._connections.confirmed(NAME)
+            rows = await select(
+                entries, where, [("_id", 1)], ["document"], limit=to_read(part), offset=part.offset
+            )
+            return await found(
+                [_entry(row) for row in rows],
+                part,
+                lambda entry: (entry.name,),
+                lambda: entries.count_documents({}),
+            )
+
+
+def _entry(stored: Document) -> catalog_pb.Catalog:
+    return parse(catalog_pb.Catalog, stored["_id"], stored["document"])

@@ -1,0 +1,145 @@
+"""The connection to a MongoDB database, and what each kind of access is set to."""
+
+from __future__ import annotations
+
+import warnings
+from contextlib import asynccontextmanager
+from typing import TYPE_CHECKING, Any
+from urllib.parse import parse_qsl, urlsplit
+
+import pymongo
+from pymongo import AsyncMongoClient
+from pymongo.errors import InvalidName, InvalidURI, PyMongoError
+from pymongo.read_concern import ReadConcern
+
+from tracker.stores.base import StoreOpenError
+from tracker.stores.mongo.failures import store_error, unavailable
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Mapping
+
+    from pymongo.asynchronous.database import AsyncDatabase
+
+    from tracker.stores.mongo.writes import Collection, Document
+
+QUERY_SECONDS = 20.0
+"""How long a query may take, waiting for a server included."""
+
+_DATABASE = "tracker"
+"""The database that an address without one means."""
+
+_FIXED: Mapping[str, Any] = {
+    "appname": "tracker",
+    "w": "majority",
+    "journal": True,
+    "readPreference": "primary",
+    "readConcernLevel": "local",
+    "retryWrites": False,
+    "retryReads": True,
+}
+"""Options that an address can't change: the store depends on them."""
+
+_USUAL: Mapping[str, Any] = {
+    "serverSelectionTimeoutMS": 3_000,
+    "connectTimeoutMS": 3_000,
+    "waitQueueTimeoutMS": 10_000,
+    "heartbeatFrequencyMS": 2_000,
+    "maxPoolSize": 32,
+}
+"""Options that an address may set otherwise."""
+
+
+class Connections:
+    """The database of an address, as long as it is open.
+
+    A change reads the newest state that the primary has (read concern `local`), since it can't be made on any
+    other; who only asks gets what a majority has confirmed (`majority`), which is never taken back. Whether a
+    lock is current is asked with `linearizable`: then a server that no longer is the primary, and
+    doesn't know, does not answer. A server alone has no such read, and needs none.
+    """
+
+    def __init__(self, uri: str) -> None:
+        self._uri = uri
+        self._client: AsyncMongoClient[Document]
+        self._open = False
+        self.replicated = False
+
+    def open(self) -> None:
+        """Make the client, which connects when it is first used.
+
+        Raises:
+            StoreOpenError: The address is none.
+        """
+        try:
+            given = {name.lower() for name, _ in parse_qsl(urlsplit(self._uri).query)}
+            usual = {name: value for name, value in _USUAL.items() if name.lower() not in given}
+            with warnings.catch_warnings(
+                action="error"
+            ):  # what it would pass over, an option it doesn't know
+                self._client = AsyncMongoClient(self._uri, **usual, **_FIXED)
+            self._database = self._client.get_default_database(_DATABASE)
+        except (InvalidURI, InvalidName, ValueError):  # its text may quote a part of the password
+            raise StoreOpenError(
+                "MONGO_URI is no address of a MongoDB database: write it as"
+                " mongodb://user:password@host:27017/tracker, and : / ? # [ ] @ % in user and password"
+                " each as a percent sign and two hexadecimal digits"
+            ) from None
+        except (PyMongoError, Warning) as error:
+            raise StoreOpenError(f"MONGO_URI can't be used: {self.without_credentials(str(error))}") from None
+        self._open = True
+
+    async def close(self) -> None:
+        """Close all connections."""
+        if self._open:
+            self._open = False
+            await self._client.close()
+
+    @property
+    def admin(self) -> AsyncDatabase[Document]:
+        """The database that answers for the server itself."""
+        return self._client.get_database("admin")
+
+    @property
+    def database_name(self) -> str:
+        """The name of the database."""
+        return self._database.name
+
+    def newest(self, name: str) -> Collection:
+        """Return a collection as the primary has it, for changes."""
+        return self._database.get_collection(name)
+
+    def confirmed(self, name: str) -> Collection:
+        """Return a collection as a majority has it."""
+        return self._database.get_collection(name, read_concern=ReadConcern("majority"))
+
+    def current(self, name: str) -> Collection:
+        """Return a collection as it certainly is now."""
+        level = "linearizable" if self.replicated else "majority"
+        return self._database.get_collection(name, read_concern=ReadConcern(level))
+
+    async def reach(self) -> None:
+        """Wait for a primary, if none is known, for as long as may be waited for one.
+
+        A command with a time of its own would spend all of it on that.
+        """
+        if not self._client.topology_description.has_writable_server():
+            with pymongo.timeout(self._client.options.server_selection_timeout):
+                await self.admin.command("ping")
+
+    @asynccontextmanager
+    async def asking(self) -> AsyncIterator[None]:
+        """Bound the time of the queries inside, and give their failures the meaning that callers know."""
+        if not self._open:
+            raise unavailable("the database is closed")
+        try:
+            await self.reach()
+            with pymongo.timeout(QUERY_SECONDS):
+                yield
+        except PyMongoError as failure:
+            raise store_error(failure) from failure
+
+    def without_credentials(self, text: str) -> str:
+        """Return what the driver says of the address, unless that quotes who logs in, and how."""
+        credentials = urlsplit(self._uri).netloc.rpartition("@")[0]
+        secret = any(part and part in text for part in (credentials, *credentials.split(":", 1)))
+        return "one of its options is wrong" if secret else text

@@ -1,0 +1,162 @@
+"""Events in the database: the documents they are, and one change of each.
+
+A document may hold, beside an event: `outbox`, what still follows for locks from its last change
+(`follow_ups.py`), and `notes`, the last changelog entries that came from locks (`notes.py`). In the place of
+an event that must not come, or is being deleted, stands a document with `gone`, the time, and no event.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING
+
+from pymongo.errors import DuplicateKeyError
+
+from tracker.domain.events import EventId, event_end, event_time
+from tracker.pb import event_pb
+from tracker.stores.base import MonthCount, SlackIdTakenError
+from tracker.stores.documents import parse
+from tracker.stores.mongo import writes
+from tracker.stores.mongo.filters import BY_SLACK_ID, branches
+from tracker.stores.mongo.parts import select, to_read
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from tracker.domain.events import EventFilter, EventKey
+    from tracker.domain.paging import Cursor
+    from tracker.stores.base import Slice
+    from tracker.stores.mongo.filters import Branch
+    from tracker.stores.mongo.writes import Collection, Document
+
+NAME = "events"
+"""The collection."""
+
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_NEWEST_FIRST = [("time", -1), ("_id", -1)]
+
+
+def event_id(event: event_pb.Event) -> str:
+    """Return an event's id."""
+    return event.metadata.id if event.metadata is not None else ""
+
+
+def event_of(stored: Document) -> event_pb.Event:
+    """Return the event in a document."""
+    return parse(event_pb.Event, stored["_id"], stored["document"])
+
+
+def fields(event: event_pb.Event) -> Document:
+    """Return what a document holds of an event."""
+    attributes = event.attributes or event_pb.EventAttributes()
+    time, end = event_time(event), event_end(event)
+    day = _EPOCH + timedelta(microseconds=time)
+    return {
+        **({"slack_id": event.metadata.slack_id} if event.metadata and event.metadata.slack_id else {}),
+        "time": time,
+        "month": day.year * 12 + day.month - 1,
+        **({} if end is None else {"end_time": end}),
+        "type": int(attributes.type),
+        "priority": int(attributes.priority),
+        "status": int(attributes.status),
+        "environment": int(attributes.environment),
+        "impact": int(attributes.impact),
+        "service": attributes.service,
+        "source": attributes.source,
+        "document": event.to_json(),
+    }
+
+
+def condition(key: EventKey) -> Document:
+    """Return the condition for the document of a key; one with `gone` may have an id, never a Slack id."""
+    return {"_id": key.value} if isinstance(key, EventId) else {"slack_id": key.value}
+
+
+async def insert(events: Collection, event: event_pb.Event) -> None:
+    """Store a new event.
+
+    Raises:
+        SlackIdTakenError: Another event has its Slack id.
+    """
+    new = {"_id": event_id(event), **fields(event)}
+    try:
+        await writes.insert(events, new)
+    except DuplicateKeyError as error:
+        raise await _taken(events, new, error) from error
+
+
+async def replace(events: Collection, stored: Document, event: event_pb.Event, **beside: object) -> bool:
+    """Replace a stored event, if that is still the same; `beside` is what the document holds besides.
+
+    Raises:
+        SlackIdTakenError: Another event has its Slack id.
+    """
+    new = fields(event) | beside
+    try:
+        return await writes.replace(events, stored, new)
+    except DuplicateKeyError as error:
+        raise await _taken(events, {"_id": stored["_id"], **new}, error) from error
+
+
+async def select_part(events: Collection, where: EventFilter, part: Slice) -> list[event_pb.Event]:
+    """Return the matching events of a part, newest first, and the one behind it."""
+    found: list[event_pb.Event] = []
+    wanted, skip = to_read(part), part.offset
+    for every in branches(where):
+        branch = every if part.after is None else every.behind(part.after)
+        rows = await select(
+            events,
+            branch.where,
+            _NEWEST_FIRST,
+            ["document"],
+            limit=wanted - len(found) if wanted else 0,
+            offset=skip,
+            hint=branch.index,
+        )
+        found += [event_of(row) for row in rows]
+        if len(found) == wanted:
+            break
+        if skip:
+            skip = 0 if found else max(0, skip - await _count_branch(events, branch))
+    return found
+
+
+def cursor(event: event_pb.Event) -> Cursor:
+    """Return where an event stands in a list of events."""
+    return (event_time(event), event_id(event))
+
+
+async def count(events: Collection, where: EventFilter) -> int:
+    """Count the matching events."""
+    return sum([await _count_branch(events, branch) for branch in branches(where)])
+
+
+async def count_by_month(events: Collection, where: EventFilter, *, by_service: bool) -> Sequence[MonthCount]:
+    """Count the matching events by month and, if asked, by service."""
+    group = {"month": "$month", **({"service": "$service"} if by_service else {})}
+    counts: Counter[tuple[int, str]] = Counter()
+    for branch in branches(where):
+        rows = await events.aggregate(
+            [{"$match": branch.where}, {"$group": {"_id": group, "events": {"$sum": 1}}}], hint=branch.index
+        )
+        async for row in rows:
+            counts[row["_id"]["month"], row["_id"].get("service", "")] += row["events"]
+    return [
+        MonthCount(month // 12, month % 12 + 1, service, number)
+        for (month, service), number in sorted(counts.items())
+    ]
+
+
+async def _count_branch(events: Collection, branch: Branch) -> int:
+    return await events.count_documents(branch.where, hint=branch.index)
+
+
+async def _taken(events: Collection, new: Document, error: DuplicateKeyError) -> Exception:
+    """Return what a broken uniqueness means: a Slack id of another event, or an id that can't be had."""
+    if "slack_id" in new:
+        where = {"slack_id": new["slack_id"], "_id": {"$ne": new["_id"]}}
+        holder = await events.find_one(where, {"_id": 1}, hint=BY_SLACK_ID)
+        if holder is not None:
+            return SlackIdTakenError(holder["_id"])
+    return error

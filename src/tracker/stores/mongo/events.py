@@ -1,0 +1,215 @@
+"""Events in MongoDB."""
+
+from __future__ import annotations
+
+import copy
+from contextlib import suppress
+from typing import TYPE_CHECKING
+
+from bson import ObjectId
+from pymongo.errors import DuplicateKeyError, PyMongoError
+
+from tracker.errors import TrackerError
+from tracker.stores.base import HeldLock, SlackIdTakenError
+from tracker.stores.mongo import event_records, lock_documents, writes
+from tracker.stores.mongo.failures import unavailable
+from tracker.stores.mongo.follow_ups import outbox, outbox_of_deleted
+from tracker.stores.mongo.parts import found
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from tracker.domain.events import EventFilter, EventKey
+    from tracker.pb import event_pb, lock_pb
+    from tracker.stores.base import EventChange, Found, MonthCount, Release, Slice
+    from tracker.stores.mongo.changes import Changes
+    from tracker.stores.mongo.connections import Connections
+    from tracker.stores.mongo.follow_ups import FollowUps
+    from tracker.stores.mongo.lock_keys import LockKeys
+    from tracker.stores.mongo.writes import Collection, Document
+
+
+class MongoEvents:
+    """The `EventStore` in MongoDB."""
+
+    def __init__(
+        self,
+        connections: Connections,
+        changes: Changes,
+        keys: LockKeys,
+        follow_ups: FollowUps,
+        now: Callable[[], int],
+    ) -> None:
+        self._connections = connections
+        self._changes = changes
+        self._keys = keys
+        self._follow_ups = follow_ups
+        self._now = now
+
+    async def create(self, event: event_pb.Event, lock: lock_pb.Lock | None) -> None:
+        """Store a new event and take its lock.
+
+        The lock is first taken provisionally. If the event does not come, the janitor makes sure that it
+        never will, and frees the key.
+        """
+
+        async def step() -> None:
+            if lock is None:
+                await self._insert(event)
+                return
+            event_id, op = event_records.event_id(event), ObjectId()
+            marks = self._provisional(event_id, op, new=True)
+            await self._keys.take(HeldLock(lock), marks=marks)
+            try:
+                await self._insert(event)
+            except SlackIdTakenError:
+                await self._keys.give_back(lock.id, op)
+                raise
+            if lock.event_id != event_id:  # what becomes of the event will not tell of this lock
+                await self._keys.confirm(lock.id, op)
+
+        await self._changes.run(step)
+
+    async def get(self, key: EventKey) -> event_pb.Event | None:
+        """Return one event."""
+        async with self._connections.asking():
+            events = self._connections.confirmed(event_records.NAME)
+            stored = await events.find_one(event_records.condition(key), {"document": 1, "gone": 1})
+        return None if stored is None or "gone" in stored else event_records.event_of(stored)
+
+    async def modify(
+        self,
+        key: EventKey,
+        change: Callable[[event_pb.Event, Sequence[lock_pb.Lock]], EventChange],
+    ) -> event_pb.Event | None:
+        """Replace one event, with what follows for its locks."""
+
+        async def step() -> event_pb.Event | None:
+            event_id = await self._id_of(key)
+            if event_id is None:
+                return None
+            async with self._changes.turn(f"event {event_id}"):
+                while (stored := await self._find(event_id)) is not None:
+                    changed = await self._try(stored, change)
+                    if changed is not None:
+                        return changed
+            return None
+
+        return await self._changes.run(step)
+
+    async def delete(self, key: EventKey, release: Release) -> event_pb.Event | None:
+        """Delete one event and its locks."""
+
+        async def step() -> event_pb.Event | None:
+            event_id = await self._id_of(key)
+            if event_id is None:
+                return None
+            async with self._changes.turn(f"event {event_id}"):
+                while (stored := await self._find(event_id)) is not None:
+                    now = self._now()
+                    gone = {"gone": now, "outbox": outbox_of_deleted(ObjectId(), now, release)}
+                    if await self._keys.of_event(event_id):
+                        deleted = await writes.replace(self._events, stored, gone)
+                        if deleted:
+                            await self._carry_out({"_id": event_id, **gone})
+                    else:
+                        deleted = await writes.delete(self._events, {"_id": event_id, "rev": stored["rev"]})
+                    if deleted:
+                        return event_records.event_of(stored)
+            return None
+
+        return await self._changes.run(step)
+
+    async def find(self, where: EventFilter, part: Slice) -> Found[event_pb.Event]:
+        """Return a part of the matching events, newest first."""
+        events = self._connections.confirmed(event_records.NAME)
+        async with self._connections.asking():
+            records = await event_records.select_part(events, where, part)
+            return await found(
+                records, part, event_records.cursor, lambda: event_records.count(events, where)
+            )
+
+    async def count(self, where: EventFilter) -> int:
+        """Count the matching events."""
+        async with self._connections.asking():
+            return await event_records.count(self._connections.confirmed(event_records.NAME), where)
+
+    async def count_by_month(self, where: EventFilter, *, by_service: bool) -> Sequence[MonthCount]:
+        """Count the matching events by month."""
+        events = self._connections.confirmed(event_records.NAME)
+        async with self._connections.asking():
+            return await event_records.count_by_month(events, where, by_service=by_service)
+
+    @property
+    def _events(self) -> Collection:
+        return self._connections.newest(event_records.NAME)
+
+    async def _insert(self, event: event_pb.Event) -> None:
+        try:
+            await event_records.insert(self._events, event)
+        except DuplicateKeyError:
+            raise unavailable("the change took so long that it was given up") from None
+
+    async def _id_of(self, key: EventKey) -> str | None:
+        stored = await self._events.find_one(event_records.condition(key), {"_id": 1})
+        return None if stored is None else str(stored["_id"])
+
+    async def _find(self, event_id: str) -> Document | None:
+        """Return the document of an event from whose last change nothing more follows, or None."""
+        stored = await self._events.find_one({"_id": event_id})
+        if stored is None or "gone" in stored:
+            return None
+        return await self._follow_ups.carry_out(stored)
+
+    async def _try(
+        self,
+        stored: Document,
+        change: Callable[[event_pb.Event, Sequence[lock_pb.Lock]], EventChange],
+    ) -> event_pb.Event | None:
+        """Change an event, unless it or one of its locks changes meanwhile: then return None."""
+        event_id, op = stored["_id"], ObjectId()
+        keys = {key["holder"]["id"]: key for key in await self._keys.of_event(event_id)}
+        locks = [lock_documents.lock_of(key["holder"]) for key in keys.values()]
+        changed = change(event_records.event_of(stored), locks)
+        release = {lock_id: each for lock_id, each in changed.release.items() if lock_id in keys}
+        taken = None if changed.acquire is None else changed.acquire.id
+        if changed.acquire is not None:
+            marks = self._provisional(event_id, op, new=False)
+            await self._keys.take(HeldLock(changed.acquire), instead_of=release, marks=marks)
+        event = _with_entries(changed.event, release)
+        beside: Document = {"notes": stored["notes"]} if "notes" in stored else {}
+        if release or taken is not None:
+            beside["outbox"] = outbox(op, self._now(), release=release, taken=taken)
+        try:
+            # A lease that begins anew although nothing comes of the rest harms nobody.
+            renewed = [await self._keys.change(keys[lock.id], lock) for lock in changed.renew]
+            made = None not in renewed and await event_records.replace(self._events, stored, event, **beside)
+        except SlackIdTakenError:
+            await self._give_back(taken, op)
+            raise
+        if not made:
+            await self._give_back(taken, op)
+            return None
+        await self._carry_out({"_id": event_id, **beside})
+        return event
+
+    async def _give_back(self, taken: str | None, op: ObjectId) -> None:
+        if taken is not None:
+            await self._keys.give_back(taken, op)
+
+    async def _carry_out(self, stored: Document) -> None:
+        """Let happen what follows from a change that was made; what fails is left to the janitor."""
+        with suppress(TrackerError, PyMongoError):
+            await self._follow_ups.carry_out(stored)
+
+    def _provisional(self, event_id: str, op: ObjectId, *, new: bool) -> Document:
+        return {"provisional": {"event": event_id, "op": op, "at": self._now(), "new": new}}
+
+
+def _with_entries(event: event_pb.Event, release: dict[str, Release]) -> event_pb.Event:
+    """Return an event with the changelog entries that the ends of its locks bring."""
+    entries = [each.entry for each in release.values() if each.entry is not None]
+    if entries:
+        event = copy.copy(event)
+        event.changelog = [*event.changelog, *entries]
+    return event

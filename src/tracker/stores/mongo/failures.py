@@ -1,0 +1,98 @@
+"""What a failure of the database means: to the one who asked, and for what became of a change."""
+
+from __future__ import annotations
+
+from enum import Enum
+from typing import TYPE_CHECKING
+
+from pymongo.errors import (
+    AutoReconnect,
+    ExecutionTimeout,
+    ServerSelectionTimeoutError,
+    WaitQueueTimeoutError,
+    WriteConcernError,
+)
+
+from tracker.errors import Code, TrackerError
+
+if TYPE_CHECKING:
+    from pymongo.errors import PyMongoError
+
+_NOT_PRIMARY = frozenset({10107, 13435, 13436})
+"""NotWritablePrimary, NotPrimaryNoSecondaryOk, NotPrimaryOrSecondary: refused before anything was done."""
+
+_CHANGING_PRIMARY = frozenset({91, 189, 11600, 11602})
+"""ShutdownInProgress, PrimarySteppedDown, Interrupted…: the change may have been made before."""
+
+_OUT_OF_DISK_SPACE = 14031
+
+_REFUSED = {13: "the user in MONGO_URI may not do it", 18: "the user in MONGO_URI can't log in"}
+
+
+class Fate(Enum):
+    """What became of a change whose command failed."""
+
+    NEVER = "it was not made"
+    AGAIN = "it was not made, and may be another time"
+    MAYBE = "it may have been made, or still be"
+    MAYBE_FOR_GOOD = "it may have been made, and there is no time left to find out"
+
+
+def fate_of(failure: PyMongoError) -> Fate:
+    """Return what became of the change whose command failed like this."""
+    code = _code(failure)
+    if isinstance(failure, (ServerSelectionTimeoutError, WaitQueueTimeoutError)):
+        return Fate.NEVER
+    if failure.timeout and not isinstance(failure, WriteConcernError):
+        return Fate.MAYBE_FOR_GOOD
+    if code in _NOT_PRIMARY:
+        return Fate.AGAIN
+    if isinstance(failure, (AutoReconnect, WriteConcernError)) or code in _CHANGING_PRIMARY:
+        return Fate.MAYBE
+    return Fate.NEVER
+
+
+def store_error(failure: PyMongoError) -> Exception:
+    """Return what a caller gets for a failure; one that only a defect explains stays as it is."""
+    code = _code(failure)
+    if isinstance(failure, WaitQueueTimeoutError):
+        return overloaded()
+    if isinstance(failure, ExecutionTimeout):
+        return TrackerError(
+            Code.DEADLINE_EXCEEDED, "the query took longer than the database may take", "QUERY_TOO_LONG"
+        )
+    if code == _OUT_OF_DISK_SPACE:
+        return TrackerError(Code.UNAVAILABLE, "the disk of the database is full", "STORE_FULL")
+    if code in _REFUSED:
+        return unavailable(f"the database refuses a command: {_REFUSED[code]}")
+    if isinstance(failure, (AutoReconnect, WriteConcernError)) or code in _NOT_PRIMARY | _CHANGING_PRIMARY:
+        reached = not isinstance(failure, ServerSelectionTimeoutError)
+        return unavailable(
+            "the connection to the database was lost" if reached else "the database can't be reached"
+        )
+    return failure
+
+
+def unknown() -> TrackerError:
+    """Return the error for a change that may or may not have been made."""
+    return TrackerError(
+        Code.UNAVAILABLE,
+        "the database did not confirm the change; it may or may not last",
+        "STORE_OUTCOME_UNKNOWN",
+    )
+
+
+def unavailable(message: str) -> TrackerError:
+    """Return the error for a store that can't work now."""
+    return TrackerError(Code.UNAVAILABLE, message, "STORE_UNAVAILABLE")
+
+
+def overloaded() -> TrackerError:
+    """Return the error for a call that came while too many wait."""
+    return TrackerError(Code.UNAVAILABLE, "too many calls wait for the database", "STORE_OVERLOADED")
+
+
+def _code(failure: PyMongoError) -> int | None:
+    details = getattr(failure, "details", None)
+    code = details.get("code") if isinstance(details, dict) else None
+    return code if isinstance(code, int) else None

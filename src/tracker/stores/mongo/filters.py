@@ -1,0 +1,80 @@
+"""Which events a filter takes, as queries that name the index to walk.
+
+The indexes are the same as the embedded store has, and so is the reason why they are named: the most
+selective field that a filter asks for decides.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from tracker.stores.mongo.parts import behind
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from tracker.domain.events import EventFilter
+    from tracker.domain.paging import Cursor
+    from tracker.stores.mongo.writes import Document
+
+BY_TIME, BY_SERVICE, BY_SOURCE, BY_END, BY_SLACK_ID = (
+    "events_by_time",
+    "events_by_service",
+    "events_by_source",
+    "events_by_end",
+    "events_by_slack_id",
+)
+
+_EARLIEST = -(2**63)
+
+
+@dataclass(frozen=True, slots=True)
+class Branch:
+    """A part of the events that match: those of one range of one index.
+
+    The branches of a filter don't meet, and all events of one are newer than all of the next.
+    """
+
+    index: str
+    where: Document
+
+    def behind(self, cursor: Cursor) -> Branch:
+        """Return the branch without the events up to and with the one that the cursor names."""
+        # The bound of the time, which the alternatives imply, is what the index can be entered at.
+        bound = {"time": {"$lte": cursor[0]}}
+        rest = behind(["time", "_id"], cursor, newest_first=True)
+        return Branch(self.index, {"$and": [self.where, bound, rest]})
+
+
+def branches(where: EventFilter) -> Sequence[Branch]:
+    """Return the branches of a filter."""
+    asked: Document = {}
+    index = BY_TIME
+    for name, text, own in (
+        ("source", where.source, BY_SOURCE),
+        ("service", where.service, BY_SERVICE),
+        ("slack_id", where.slack_id, BY_SLACK_ID),
+    ):
+        if text:
+            index = own
+            asked[name] = text
+    for name, numbers in (
+        ("type", where.types),
+        ("priority", where.priorities),
+        ("status", where.statuses),
+        ("environment", where.environments),
+    ):
+        if numbers:
+            asked[name] = {"$in": [int(number) for number in numbers]}
+    if where.impact is not None:
+        asked["impact"] = int(where.impact)
+    until = {} if where.until is None else {"$lt": where.until}
+    # What has no time is no event: it keeps the place of one that was never finished, or is being deleted.
+    began = Branch(
+        index, asked | {"time": {"$gte": _EARLIEST if where.since is None else where.since} | until}
+    )
+    if where.since is None or not where.overlapping:
+        return [began]
+    before = {"$lt": where.since if where.until is None else min(where.since, where.until)}
+    return [began, Branch(BY_END, asked | {"time": before, "end_time": {"$gte": where.since}})]

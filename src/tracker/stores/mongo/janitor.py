@@ -1,0 +1,118 @@
+"""Finishes what other servers, or this one, have begun and left.
+
+Every server looks for it every few seconds. Two that find the same do it twice, which is as good as once.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from typing import TYPE_CHECKING
+
+import pymongo
+from pymongo.errors import DuplicateKeyError, PyMongoError
+
+from tracker.domain.times import MICROS
+from tracker.errors import TrackerError
+from tracker.stores.mongo import event_records, lock_documents, writes
+from tracker.stores.mongo.changes import CHANGE_SECONDS
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable
+
+    from tracker.stores.mongo.connections import Connections
+    from tracker.stores.mongo.follow_ups import FollowUps
+    from tracker.stores.mongo.lock_keys import LockKeys
+    from tracker.stores.mongo.writes import Collection, Document
+
+LOOK_SECONDS = 5.0
+"""Time between two looks."""
+
+LATE_SECONDS = 5
+"""Age from which on what follows from a change is late."""
+
+LOST_SECONDS = 30
+"""Age from which on a change that only began is given up: thrice what one may take."""
+
+_GONE_SECONDS = 24 * 60 * 60
+"""How long the place of an event that must not come is kept."""
+
+
+class Janitor:
+    """Looks for changes that came halfway, and brings each to its end, or back."""
+
+    def __init__(
+        self, connections: Connections, keys: LockKeys, follow_ups: FollowUps, now: Callable[[], int]
+    ) -> None:
+        self._connections = connections
+        self._keys = keys
+        self._follow_ups = follow_ups
+        self._now = now
+
+    async def run(self) -> None:
+        """Look again and again, until cancelled; what can't be done now is found again."""
+        while True:
+            await asyncio.sleep(LOOK_SECONDS)
+            try:
+                await self.look()
+            except (TrackerError, PyMongoError):
+                continue
+
+    async def look(self) -> None:
+        """Look once, and finish what is late."""
+        late, lost = self._before(LATE_SECONDS), self._before(LOST_SECONDS)
+        events = self._connections.newest(event_records.NAME)
+        keys = self._connections.newest(lock_documents.NAME)
+        await self._each(events, {"outbox.at": late}, self._follow_ups.carry_out)
+        await self._each(keys, {"outbox.at": late}, self._keys.deliver)
+        await self._each(keys, {"holder.provisional.at": lost}, self._decide)
+        await self._each(keys, {"holder.moving.at": lost}, self._keys.finish_move)
+        with pymongo.timeout(CHANGE_SECONDS):
+            await writes.delete_all(events, {"gone": self._before(_GONE_SECONDS), "outbox": None})
+
+    def _before(self, seconds: int) -> Document:
+        return {"$lt": self._now() - seconds * MICROS}
+
+    async def _each(
+        self, collection: Collection, where: Document, finish: Callable[[Document], Awaitable[object]]
+    ) -> None:
+        with pymongo.timeout(CHANGE_SECONDS):
+            found = await collection.find(where).to_list()
+        for stored in found:
+            with pymongo.timeout(CHANGE_SECONDS):
+                await finish(stored)
+
+    async def _decide(self, stored: Document) -> None:
+        """Keep a provisional lock if its event has come, or changed; else make sure that it never will."""
+        holder = stored["holder"]
+        provisional = holder["provisional"]
+        if await self._has_come(provisional):
+            await self._keys.confirm(holder["id"], provisional["op"])
+        elif await self._can_no_longer_come(provisional):
+            await self._keys.give_back(holder["id"], provisional["op"])
+
+    async def _has_come(self, provisional: Document) -> bool:
+        """Return whether the change of the event was made that the lock was taken for."""
+        events = self._connections.newest(event_records.NAME)
+        event = await events.find_one({"_id": provisional["event"]})
+        if event is None or "gone" in event:
+            return False
+        return bool(provisional["new"]) or event.get("outbox", {}).get("op") == provisional["op"]
+
+    async def _can_no_longer_come(self, provisional: Document) -> bool:
+        """Take the place of the event, or its revision, from whoever began the change and was only slow.
+
+        Returns False if somebody else was quicker, and the outcome is to be looked at again.
+        """
+        events = self._connections.newest(event_records.NAME)
+        event = await events.find_one({"_id": provisional["event"]})
+        if event is not None and "gone" in event:
+            return True
+        if event is None:
+            try:
+                await writes.insert(events, {"_id": provisional["event"], "gone": self._now()})
+            except DuplicateKeyError:
+                return False
+            return True
+        if provisional["new"] or event.get("outbox", {}).get("op") == provisional["op"]:
+            return False
+        return await writes.replace(events, event, event)

@@ -1,0 +1,82 @@
+"""What a document says of a key of locks.
+
+There is one document for each key that was ever locked, and it is never deleted: `token` is the last fencing
+token that the key gave. `holder` is the lock that has the key, and missing while it is free. Beside the lock
+it may hold `provisional`, until the event that the lock is taken for is certain, or `moving`, until the key
+that the lock had before is free. `outbox` has the changelog entries that follow from the last changes.
+"""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING
+
+from tracker.domain.times import duration_micros, micros
+from tracker.pb import lock_pb
+from tracker.stores.base import HeldLock, LeaseState
+from tracker.stores.documents import parse
+
+if TYPE_CHECKING:
+    from tracker.domain.locks import LockKey
+    from tracker.stores.mongo.writes import Document
+
+NAME = "locks"
+"""The collection."""
+
+MARKS = ("provisional", "moving")
+"""Fields of a holder that are not about the lock."""
+
+
+def key_id(key: LockKey) -> str:
+    """Return the id of a key's document."""
+    return json.dumps(key, ensure_ascii=False, separators=(",", ":"))
+
+
+def new_key(key: LockKey) -> Document:
+    """Return the document of a key that was never locked."""
+    return {"_id": key_id(key), **key._asdict(), "token": 0}
+
+
+def holder_fields(held: HeldLock) -> Document:
+    """Return what a key's document says of the lock that has it."""
+    lock = held.lock
+    return {
+        "id": lock.id,
+        **({"event_id": lock.event_id} if lock.event_id else {}),
+        **({"token_hash": held.token_hash} if held.token_hash else {}),
+        "created_at": created_at(lock),
+        "ttl": duration_micros(lock.ttl) if lock.ttl is not None else 0,
+        "lock_delay": duration_micros(lock.lock_delay) if lock.lock_delay is not None else 0,
+        "renewals": lock.renewals,
+        "expired": lock.expired_at is not None,
+        "document": lock.to_json(),
+    }
+
+
+def created_at(lock: lock_pb.Lock) -> int:
+    """Return when a lock was taken, in microseconds since the epoch."""
+    return micros(lock.created_at) if lock.created_at is not None else 0
+
+
+def held(stored: Document) -> HeldLock:
+    """Return the lock that has a key, with the hash of its token."""
+    holder = stored["holder"]
+    return HeldLock(lock_of(holder), holder.get("token_hash", b""))
+
+
+def lock_of(holder: Document) -> lock_pb.Lock:
+    """Return the lock of a holder."""
+    return parse(lock_pb.Lock, holder["id"], holder["document"])
+
+
+def lease_state(stored: Document) -> LeaseState:
+    """Return what decides when the lock that has a key ends."""
+    holder = stored["holder"]
+    return LeaseState(
+        holder["id"], holder["ttl"], holder["lock_delay"], holder["renewals"], expired=holder["expired"]
+    )
+
+
+def without_holder(stored: Document) -> Document:
+    """Return the document of a key as it is once the key is free."""
+    return {name: value for name, value in stored.items() if name != "holder"}

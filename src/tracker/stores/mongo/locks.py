@@ -1,0 +1,134 @@
+"""Locks in MongoDB."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from tracker.stores.mongo import ended_locks, writes
+from tracker.stores.mongo.lock_documents import NAME, created_at, held, key_id, lease_state, lock_of
+from tracker.stores.mongo.parts import behind, found, select, to_read
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from tracker.domain.locks import LockFilter, LockKey
+    from tracker.pb import event_pb, lock_pb
+    from tracker.stores.base import Acquired, EndedLock, Found, HeldLock, LeaseState, Release, Slice
+    from tracker.stores.mongo.changes import Changes
+    from tracker.stores.mongo.connections import Connections
+    from tracker.stores.mongo.lock_keys import LockKeys
+    from tracker.stores.mongo.writes import Document
+
+_HELD: Document = {"holder.id": {"$exists": True}, "holder.moving": None}
+_NEWEST_FIRST = [("holder.created_at", -1), ("holder.id", -1)]
+_LEASE = ["holder.id", "holder.ttl", "holder.lock_delay", "holder.renewals", "holder.expired"]
+
+
+class MongoLocks:
+    """The `LockStore` in MongoDB."""
+
+    def __init__(self, connections: Connections, changes: Changes, keys: LockKeys) -> None:
+        self._connections = connections
+        self._changes = changes
+        self._keys = keys
+
+    async def acquire(self, claim: HeldLock, entry: event_pb.ChangelogEntry | None) -> Acquired:
+        """Take a lock and note it in its event."""
+        return await self._changes.run(lambda: self._keys.take(claim, entry=entry))
+
+    async def get(self, lock_id: str) -> lock_pb.Lock | None:
+        """Return one lock."""
+        async with self._connections.asking():
+            stored = await self._keys.of_lock(lock_id, self._connections.confirmed(NAME))
+        return None if stored is None else lock_of(stored["holder"])
+
+    async def holder(self, key: LockKey) -> lock_pb.Lock | None:
+        """Return the lock of a key, as it certainly is."""
+        async with self._connections.asking():
+            stored = await self._connections.current(NAME).find_one({"_id": key_id(key)})
+        return None if stored is None or "holder" not in stored else lock_of(stored["holder"])
+
+    async def ended(self, lock_id: str) -> EndedLock | None:
+        """Return how a lock ended, if it has."""
+        async with self._connections.asking():
+            end = await ended_locks.of_lock(self._connections.confirmed(ended_locks.NAME), lock_id)
+            if (
+                end is None
+                or await self._keys.of_lock(lock_id, self._connections.confirmed(NAME)) is not None
+            ):
+                return None
+        return end
+
+    async def modify(
+        self, lock_id: str, change: Callable[[HeldLock], lock_pb.Lock | None]
+    ) -> lock_pb.Lock | None:
+        """Replace one lock."""
+
+        async def step() -> lock_pb.Lock | None:
+            while (stored := await self._keys.of_lock(lock_id)) is not None:
+                changed = change(held(stored))
+                if changed is None:
+                    return None
+                lock = await self._keys.change(stored, changed)
+                if lock is not None:
+                    return lock
+            return None
+
+        return await self._changes.run(step)
+
+    async def release(
+        self, lock_id: str, decide: Callable[[HeldLock], Release | None]
+    ) -> lock_pb.Lock | None:
+        """End one lock and note it in its event."""
+
+        async def step() -> lock_pb.Lock | None:
+            while (stored := await self._keys.of_lock(lock_id)) is not None:
+                release = decide(held(stored))
+                if release is None:
+                    return None
+                if await self._keys.end(stored, release):
+                    return lock_of(stored["holder"])
+            return None
+
+        return await self._changes.run(step)
+
+    async def find(self, where: LockFilter, part: Slice) -> Found[lock_pb.Lock]:
+        """Return a part of the matching locks, newest first."""
+        asked = _HELD | {
+            name: value
+            for name in ("service", "environment", "resource")
+            if (value := getattr(where, name)) is not None
+        }
+        fields = [name for name, _ in _NEWEST_FIRST]
+        rest = {} if part.after is None else behind(fields, part.after, newest_first=True)
+        async with self._connections.asking():
+            keys = self._connections.confirmed(NAME)
+            rows = await select(
+                keys,
+                asked | rest,
+                _NEWEST_FIRST,
+                ["holder.id", "holder.document"],
+                limit=to_read(part),
+                offset=part.offset,
+            )
+            return await found(
+                [lock_of(row["holder"]) for row in rows],
+                part,
+                lambda lock: (created_at(lock), lock.id),
+                lambda: keys.count_documents(asked),
+            )
+
+    async def leases(self) -> Sequence[LeaseState]:
+        """Return the state of every lock."""
+        async with self._connections.asking():
+            rows = await select(self._connections.confirmed(NAME), _HELD, [("holder.id", 1)], _LEASE, limit=0)
+        return [lease_state(row) for row in rows]
+
+    async def forget_ended(self, before: int) -> None:
+        """Forget the ends of locks that ended before a moment."""
+
+        async def step() -> None:
+            ends = self._connections.newest(ended_locks.NAME)
+            await writes.delete_all(ends, {"at": {"$lt": before}})
+
+        await self._changes.run(step)

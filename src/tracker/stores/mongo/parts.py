@@ -1,0 +1,64 @@
+"""Parts of an ordered result."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, TypeVar
+
+from tracker.stores.base import Found
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable, Mapping, Sequence
+
+    from tracker.domain.paging import Cursor
+    from tracker.stores.base import Slice
+    from tracker.stores.mongo.writes import Collection, Document
+
+T = TypeVar("T")
+
+
+async def select(  # noqa: PLR0913 - each is a part of the query
+    collection: Collection,
+    where: Mapping[str, object],
+    order: Sequence[tuple[str, int]],
+    fields: Sequence[str],
+    *,
+    limit: int,
+    offset: int = 0,
+    hint: str | None = None,
+) -> list[Document]:
+    """Return some fields of the matching documents in an order; a `limit` of 0 is none."""
+    cursor = collection.find(where, dict.fromkeys(fields, 1), sort=order, limit=limit, skip=offset, hint=hint)
+    return await cursor.to_list()
+
+
+def to_read(part: Slice) -> int:
+    """Return the limit of a part: one record more than it gives, to know whether any remain; 0 for all."""
+    return 0 if part.limit is None else part.limit + 1
+
+
+async def found(
+    records: list[T], part: Slice, cursor: Callable[[T], Cursor], count: Callable[[], Awaitable[int]]
+) -> Found[T]:
+    """Return the answer for a part of which up to `to_read` records were read.
+
+    `count` is asked for the total only where the records read don't tell it.
+    """
+    more = part.limit is not None and len(records) > part.limit
+    given = records[: part.limit] if more else records
+    whole = part.after is None and not part.offset and not more
+    return Found(
+        records=given,
+        total=len(given) if whole else await count(),
+        next=cursor(given[-1]) if more and given else None,
+    )
+
+
+def behind(fields: Sequence[str], cursor: Cursor, *, newest_first: bool) -> Document:
+    """Return the condition for what comes behind a cursor in the order of its fields."""
+    beyond = "$lt" if newest_first else "$gt"
+    return {
+        "$or": [
+            dict(zip(fields[:place], cursor[:place], strict=True)) | {fields[place]: {beyond: cursor[place]}}
+            for place in range(len(fields))
+        ]
+    }

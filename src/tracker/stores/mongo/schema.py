@@ -1,0 +1,84 @@
+"""The schema: collections, indexes and their version."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+from pymongo import IndexModel
+from pymongo.errors import DuplicateKeyError
+
+from tracker.stores.base import StoreOpenError
+from tracker.stores.mongo import catalog, ended_locks, event_records, links, lock_documents
+from tracker.stores.mongo.filters import BY_END, BY_SERVICE, BY_SLACK_ID, BY_SOURCE, BY_TIME
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from tracker.stores.mongo.connections import Connections
+
+VERSION: Final = 1
+"""The version that this Tracker works with."""
+
+META: Final = "tracker"
+"""The collection of what is kept about the database itself."""
+
+HEALTH: Final = {"_id": "health"}
+"""The document that proves that changes can be made."""
+
+_SCHEMA: Final = {"_id": "schema"}
+_KINDS = ("type", "priority", "status", "environment", "impact")
+
+
+def _index(name: str, *fields: str, unique: bool = False, sparse: bool = False) -> IndexModel:
+    options = {option: True for option, wanted in (("unique", unique), ("sparse", sparse)) if wanted}
+    return IndexModel([(field, 1) for field in fields], name=name, **options)
+
+
+INDEXES: Final[Mapping[str, Sequence[IndexModel]]] = {
+    # Those that lists walk end with what a filter may ask besides, so that counts never touch the documents.
+    event_records.NAME: (
+        _index(BY_TIME, "time", "_id", *_KINDS, "service", "month"),
+        _index(BY_SERVICE, "service", "time", "_id", *_KINDS, "source", "month"),
+        _index(BY_SOURCE, "source", "time", "_id", *_KINDS, "service", "month"),
+        _index(BY_END, "end_time", "time", "_id", *_KINDS, "service", "source"),
+        _index(BY_SLACK_ID, "slack_id", unique=True, sparse=True),
+        _index("events_with_outbox", "outbox.at", sparse=True),
+        _index("events_gone", "gone", sparse=True),
+    ),
+    lock_documents.NAME: (
+        _index("locks_by_id", "holder.id", sparse=True),
+        _index("locks_by_event", "holder.event_id", sparse=True),
+        _index("locks_with_outbox", "outbox.at", sparse=True),
+        _index("locks_provisional", "holder.provisional.at", sparse=True),
+        _index("locks_moving", "holder.moving.at", sparse=True),
+    ),
+    ended_locks.NAME: (
+        _index("ended_locks_by_time", "at"),
+        _index("ended_locks_by_token", "token_hash", sparse=True),
+    ),
+    links.NAME: (_index("links_by_place", "group", "name", "_id"),),
+    catalog.NAME: (),
+}
+
+
+async def make(connections: Connections) -> None:
+    """Make what of the schema is missing; several servers may do so at once.
+
+    Raises:
+        StoreOpenError: A newer Tracker made the schema.
+    """
+    meta = connections.newest(META)
+    stored = await meta.find_one(_SCHEMA)
+    if stored is not None and stored["version"] > VERSION:
+        raise StoreOpenError(
+            f"its schema has version {stored['version']}, this Tracker knows versions up to {VERSION};"
+            " start the newer Tracker that made it"
+        )
+    for name, indexes in INDEXES.items():
+        if indexes:
+            await connections.newest(name).create_indexes([*indexes])
+    for document in (HEALTH | {"checked_at": 0}, _SCHEMA | {"version": VERSION}):
+        try:
+            await meta.insert_one(dict(document))
+        except DuplicateKeyError:
+            continue

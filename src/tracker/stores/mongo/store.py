@@ -1,0 +1,85 @@
+"""The store in a MongoDB database."""
+
+from __future__ import annotations
+
+import asyncio
+from contextlib import suppress
+from typing import TYPE_CHECKING
+
+import pymongo
+from pymongo.errors import PyMongoError
+
+from tracker.stores.mongo import writes
+from tracker.stores.mongo.catalog import MongoCatalog
+from tracker.stores.mongo.changes import CHANGE_SECONDS, Changes
+from tracker.stores.mongo.clock import MEASURE_SECONDS, DatabaseClock
+from tracker.stores.mongo.connections import Connections
+from tracker.stores.mongo.events import MongoEvents
+from tracker.stores.mongo.follow_ups import FollowUps
+from tracker.stores.mongo.janitor import Janitor
+from tracker.stores.mongo.links import MongoLinks
+from tracker.stores.mongo.lock_keys import LockKeys
+from tracker.stores.mongo.locks import MongoLocks
+from tracker.stores.mongo.opening import open_database
+from tracker.stores.mongo.schema import HEALTH, META
+
+if TYPE_CHECKING:
+    from tracker.stores.base import CatalogStore, EventStore, LinkStore, LockStore, StoreObserver
+
+
+class MongoStore:
+    """The `Store` in a MongoDB database, for any number of processes at a time.
+
+    `janitor` finishes what others left; it looks by itself, and tests make it look.
+    """
+
+    def __init__(self, uri: str, observer: StoreObserver) -> None:
+        self._connections = Connections(uri)
+        self._changes = Changes(observer, self._connections.reach)
+        self._clock = DatabaseClock(self._connections)
+        self._watching: list[asyncio.Task[None]] = []
+        keys = LockKeys(self._connections, self._changes, self.now)
+        follow_ups = FollowUps(self._connections, keys)
+        self.janitor = Janitor(self._connections, keys, follow_ups, self.now)
+        self.events: EventStore = MongoEvents(self._connections, self._changes, keys, follow_ups, self.now)
+        self.catalog: CatalogStore = MongoCatalog(self._connections, self._changes)
+        self.locks: LockStore = MongoLocks(self._connections, self._changes, keys)
+        self.links: LinkStore = MongoLinks(self._connections, self._changes)
+
+    def now(self) -> int:
+        """Return the time by the clock of the database."""
+        return self._clock.now()
+
+    async def open(self) -> None:
+        """Reach the database, prove it suitable, make its schema, and begin to watch it."""
+        self._connections.open()
+        try:
+            await open_database(self._connections, self._clock)
+        except BaseException:
+            await self._connections.close()
+            raise
+        self._changes.start()
+        self._watching = [asyncio.create_task(self.janitor.run()), asyncio.create_task(self._watch_clock())]
+
+    async def check(self) -> None:
+        """Prove that a change can be made durable now, by making one."""
+
+        async def step() -> None:
+            now = self.now()
+            await writes.update(self._connections.newest(META), HEALTH, {"$set": {"checked_at": now}})
+
+        await self._changes.run(step)
+
+    async def close(self) -> None:
+        """Finish what is under way and close the connections."""
+        for task in self._watching:
+            task.cancel()
+        await asyncio.gather(*self._watching, return_exceptions=True)
+        await self._changes.close()
+        await self._connections.close()
+
+    async def _watch_clock(self) -> None:
+        while True:
+            await asyncio.sleep(MEASURE_SECONDS)
+            with suppress(PyMongoError), pymongo.timeout(CHANGE_SECONDS):
+                await self._clock.measure()

@@ -1,0 +1,146 @@
+"""Durable changes of one document each, that stay one change however often the command is repeated.
+
+Every document has a revision, `rev`, that each change raises by one, and the id of the change that led to
+it, `op`. A change names the revision that it replaces: of several at once, one is made. Where an answer is
+lost, or the primary changes, the command is repeated in a form that fits both the state before the change
+and the state that it led to, and writes in either case: once that is confirmed by a majority, so is
+the change. The driver's own retries are off: not every server that speaks the protocol has them.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from typing import TYPE_CHECKING, Any, TypeAlias, TypeVar
+
+from bson import ObjectId
+from pymongo.errors import DuplicateKeyError, PyMongoError
+
+from tracker.stores.mongo.failures import Fate, fate_of, store_error, unknown
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable
+
+    from pymongo.asynchronous.collection import AsyncCollection
+
+T = TypeVar("T")
+
+Document: TypeAlias = dict[str, Any]
+"""A document as the database keeps it: what its fields hold is known where they are written."""
+
+if TYPE_CHECKING:
+    Collection: TypeAlias = AsyncCollection[Document]
+
+_PAUSES = (0.02, 0.05, 0.1, 0.2, 0.4, 0.8, 0.8, 0.8, 0.8, 0.8)
+"""Seconds between tries."""
+
+
+async def insert(collection: Collection, document: Document) -> None:
+    """Store a document that is new.
+
+    Raises:
+        DuplicateKeyError: Another one has its id, or what else must be unique.
+        TrackerError: UNAVAILABLE.
+    """
+    new = document | {"rev": 1, "op": ObjectId()}
+
+    async def attempt(number: int) -> None:
+        if number and await _confirm(collection, new, number):
+            return
+        try:
+            await collection.insert_one(new)
+        except DuplicateKeyError:
+            if number and await _was_ours(collection, new):
+                raise unknown() from None
+            raise
+
+    await _until_certain(attempt)
+
+
+async def replace(collection: Collection, before: Document, after: Document) -> bool:
+    """Put a document in the place of the one it was made from; return whether that was still there.
+
+    Raises:
+        DuplicateKeyError: Another one has what must be unique.
+        TrackerError: UNAVAILABLE.
+    """
+    new = after | {"_id": before["_id"], "rev": before["rev"] + 1, "op": ObjectId()}
+
+    async def attempt(number: int) -> bool:
+        if number and await _confirm(collection, new, number):
+            return True
+        result = await collection.replace_one({"_id": before["_id"], "rev": before["rev"]}, new)
+        if not result.matched_count and number and await _was_ours(collection, new):
+            raise unknown()
+        return result.matched_count > 0
+
+    return await _until_certain(attempt)
+
+
+async def delete(collection: Collection, where: Document) -> bool:
+    """Delete the document of an id (and revision, if given); return whether there was one."""
+
+    async def attempt(number: int) -> bool:
+        result = await collection.delete_one(where)
+        if result.deleted_count or not number:
+            return result.deleted_count > 0
+        # An earlier try may have deleted it. If it is there, with another revision, none has.
+        return await collection.find_one({"_id": where["_id"]}, {"_id": 1}) is None
+
+    return await _until_certain(attempt)
+
+
+async def delete_all(collection: Collection, where: Document) -> None:
+    """Delete all documents that match."""
+
+    async def attempt(_: int) -> None:
+        await collection.delete_many(where)
+
+    await _until_certain(attempt)
+
+
+async def update(collection: Collection, where: Document, change: Document, *, upsert: bool = False) -> None:
+    """Apply a change, which is the same made once or twice, to the document it fits.
+
+    Where there is none, one is made with `upsert`; else nothing is changed.
+    """
+
+    async def attempt(_: int) -> None:
+        try:
+            await collection.update_one(where, change, upsert=upsert)
+        except DuplicateKeyError:  # of two that found none, one has made it
+            await collection.update_one(where, change)
+
+    await _until_certain(attempt)
+
+
+async def _confirm(collection: Collection, new: Document, number: int) -> bool:
+    """Write once more what an earlier try may have written; return whether it had."""
+    where = {"_id": new["_id"], "rev": new["rev"], "op": new["op"]}
+    return (await collection.replace_one(where, new | {"tries": number})).matched_count > 0
+
+
+async def _was_ours(collection: Collection, new: Document) -> bool:
+    """Return whether an earlier try may have led to the revision behind the one that stands there now."""
+    stored = await collection.find_one({"_id": new["_id"]}, {"rev": 1, "op": 1})
+    return stored is None or stored["rev"] > new["rev"] or stored["op"] == new["op"]
+
+
+async def _until_certain(attempt: Callable[[int], Awaitable[T]]) -> T:
+    """Try until the outcome is known, or the time is up.
+
+    `attempt` is given how many tries may have had an effect that nobody heard of.
+    """
+    maybe = 0
+    for pause in (*_PAUSES, None):
+        try:
+            return await attempt(maybe)
+        except DuplicateKeyError:
+            raise
+        except PyMongoError as failure:
+            fate = fate_of(failure)
+            if fate in (Fate.MAYBE, Fate.MAYBE_FOR_GOOD):
+                maybe += 1
+            if fate in (Fate.NEVER, Fate.MAYBE_FOR_GOOD) or pause is None:
+                raise (unknown() if maybe else store_error(failure)) from failure
+        await asyncio.sleep(pause)
+    raise AssertionError  # the last try has answered or raised

@@ -1,0 +1,45 @@
+"""The page of the command line names all there is."""
+
+from __future__ import annotations
+
+import re
+
+import pytest
+from tests.docs.pages import code, read, table
+from typer.main import get_command
+
+from tracker.cli.lock.exits import TABLE
+from tracker.cli.main import app
+
+PAGE = "docs/cli.md"
+LOCK = get_command(app).commands["lock"].commands  # type: ignore[attr-defined]  # of a group
+
+
+def test_every_command_is_listed() -> None:
+    commands = {f"tracker {name}" for name, each in get_command(app).commands.items() if not each.hidden}  # type: ignore[attr-defined]  # of a group
+    listed = [name for row in table(PAGE, "command", "what it does") for name in code(row[0])]
+    assert set(listed) == commands
+    for name in LOCK:
+        assert f"\n| `tracker lock {name}` |" in read(PAGE)
+
+
+@pytest.mark.parametrize("name", LOCK)
+def test_every_option_of_a_lock_command_is_listed_for_it(name: str) -> None:
+    options = {option for each in LOCK[name].params for option in each.opts if option.startswith("--")}
+    listed = set()
+    for names, commands, _ in table(PAGE, "option", "commands", "what it is"):
+        there = set(LOCK) - {*code(commands)} if "but" in commands else {*code(commands)}
+        if name in there or commands == "all":
+            listed |= set(code(names))
+    assert listed == options - {"--help"}
+
+
+def test_the_exit_codes_are_those_of_the_help() -> None:
+    listed = {row[0]: row[1].replace("`", "") for row in table(PAGE, "code", "means")}
+    assert listed == {each: meaning.replace("`", "") for each, meaning in TABLE.items()}
+
+
+def test_the_variables_of_the_command_line_are_named() -> None:
+    variables = {each.envvar for command in LOCK.values() for each in command.params if each.envvar}
+    assert variables
+    assert all(re.search(rf"`{variable}`", read(PAGE)) for variable in variables)

@@ -1,0 +1,135 @@
+"""Changes of several documents in MongoDB come to their end or have had no effect, wherever they are cut."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from functools import partial
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from pymongo import monitoring
+from tests.faults.mongo_changes import CHANGES, state_of
+from tests.stores.conftest import Observations
+
+from tracker.stores.mongo import MongoStore, janitor
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Callable, Iterator
+
+    from tests.mongo_servers import MongoServers
+
+MOST_STEPS = 50
+WRITES = ["insert", "update", "delete"]
+
+
+@pytest.fixture
+def uri(mongo: MongoServers) -> str:
+    return mongo.emptied_database()
+
+
+class Trap(monitoring.CommandListener):
+    """Does something before the n-th write from now on is sent."""
+
+    def __init__(self) -> None:
+        self.writes_left = 0
+        self.spring: Callable[[], object] = int
+
+    def started(self, event: monitoring.CommandStartedEvent) -> None:
+        if event.command_name in WRITES:
+            self.writes_left -= 1
+            if self.writes_left == 0:
+                self.spring()
+
+    def succeeded(self, event: monitoring.CommandSucceededEvent) -> None:
+        pass
+
+    def failed(self, event: monitoring.CommandFailedEvent) -> None:
+        pass
+
+
+TRAP = Trap()
+monitoring.register(TRAP)
+
+
+@pytest.fixture
+def trap() -> Iterator[Trap]:
+    yield TRAP
+    TRAP.writes_left = 0
+
+
+@pytest.fixture
+async def store(uri: str) -> AsyncIterator[MongoStore]:
+    store = MongoStore(uri, Observations())
+    await store.open()
+    yield store
+    await store.close()
+
+
+def halfway(mongo: MongoServers) -> list[dict[str, Any]]:
+    """Return the documents that tell of a change that came halfway."""
+    marks = ("outbox.0", "outbox.op", "holder.provisional", "holder.moving")
+    where = {"$or": [{mark: {"$exists": True}} for mark in marks]}
+    database = mongo.members[0].client.get_database("emptied")
+    return [document for name in ("events", "locks") for document in database[name].find(where)]
+
+
+@pytest.mark.parametrize("name", CHANGES)
+async def test_a_change_whose_server_is_killed_at_any_step_is_finished_or_undone(
+    mongo: MongoServers, uri: str, store: MongoStore, name: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(janitor, "LATE_SECONDS", -1)
+    monkeypatch.setattr(janitor, "LOST_SECONDS", -1)
+    change = CHANGES[name]
+    ends = set()
+    command = [sys.executable, "-m", "tests.faults.mongo_changes", uri, name]
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as program:  # noqa: ASYNC220 - nothing else runs meanwhile
+        assert program.stdin is not None
+        assert program.stdout is not None
+        for step in range(1, MOST_STEPS):
+            mongo.emptied_database()
+            await change.prepare(store)
+            print(step, file=program.stdin, flush=True)
+            came_to_its_end = program.stdout.readline() == "1\n"
+            await store.janitor.look()
+            await store.janitor.look()
+            end = await state_of(store)
+            assert end in (change.before, change.after), step
+            assert halfway(mongo) == [], step
+            ends.add(end)
+            if came_to_its_end:
+                assert end == change.after
+                break
+        else:
+            pytest.fail("the change never came to its end")
+        program.stdin.close()
+    assert ends == {change.before, change.after}
+
+
+@pytest.mark.parametrize(
+    ("name", "failure"),
+    [
+        *((name, {"closeConnection": True}) for name in CHANGES),
+        *((name, {"writeConcernError": {"code": 64, "errmsg": "not confirmed"}}) for name in CHANGES),
+        ("trade", {"writeConcernError": {"code": 91, "errmsg": "shutting down"}}),
+        ("trade", {"errorCode": 10107}),
+    ],
+)
+async def test_a_change_that_fails_at_any_write_is_made_once_all_the_same(
+    mongo: MongoServers, trap: Trap, store: MongoStore, name: str, failure: dict[str, Any]
+) -> None:
+    (server,) = mongo.members
+    change = CHANGES[name]
+    data = {"failCommands": WRITES, "appName": "tracker", **failure}
+    trap.spring = partial(server.command, "configureFailPoint", "failCommand", mode={"times": 1}, data=data)
+    for write in range(1, MOST_STEPS):
+        mongo.emptied_database()
+        await change.prepare(store)
+        trap.writes_left = write
+        await change.make(store)
+        assert await state_of(store) == change.after, write
+        if trap.writes_left > 0:
+            break
+    else:
+        pytest.fail("the change never came to its end")
+    assert write > 1

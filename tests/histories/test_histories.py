@@ -1,0 +1,42 @@
+"""Short runs of `python -m tests.histories`."""
+
+from __future__ import annotations
+
+from collections import Counter
+from typing import TYPE_CHECKING
+
+import pytest
+from tests.histories.checker import violations
+from tests.histories.operations import Answer, Kind
+from tests.histories.run import Plan, record
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from tests.histories.operations import Operation
+
+
+def plan(store: str, acquisitions: int, mean_gap: float) -> Plan:
+    return Plan(store=store, acquisitions=acquisitions, clients=16, keys=6, seed=1, mean_gap=mean_gap)
+
+
+def answers(history: list[Operation]) -> Counter[tuple[Kind, Answer]]:
+    return Counter((operation.kind, operation.answer) for operation in history)
+
+
+@pytest.mark.timeout(300)
+async def test_locks_are_right_while_servers_die_pause_and_lose_answers(tmp_path: Path) -> None:
+    recording = await record(plan("sqlite", 400, mean_gap=0.5), tmp_path)
+    seen = answers(recording.contest.history)
+    assert seen[Kind.ACQUIRE, Answer.OK] >= 400
+    assert all(seen[kind, Answer.OK] > 0 for kind in Kind)
+    assert seen[Kind.ACQUIRE, Answer.UNKNOWN] > 0
+    assert {"answers lost", "servers killed", "servers paused"} <= set(recording.harm)
+    assert [str(violation) for violation in violations(recording.contest.history)] == []
+
+
+@pytest.mark.timeout(300)
+async def test_two_servers_that_share_no_store_are_found_out(tmp_path: Path) -> None:
+    recording = await record(plan("split-brain", 100, mean_gap=0), tmp_path)
+    found = {violation.what.split(":")[0] for violation in violations(recording.contest.history)}
+    assert {"two holders at once", "not linearizable"} <= found

@@ -1,0 +1,72 @@
+"""The parts of the services that need no wire, on a real store."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import pytest
+import structlog
+from prometheus_client import CollectorRegistry
+from tests.stores.conftest import Observations
+from tests.stores.samples import new_id
+
+from tracker.services.context import Context
+from tracker.services.leases import LeaseKeeper
+from tracker.services.lock_queue import LockQueue
+from tracker.services.lock_trail import LockTrail
+from tracker.stores.sqlite import SqliteStore
+from tracker.telemetry.lock_metrics import LockMetrics
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator
+    from pathlib import Path
+
+    from tracker.stores.base import Store
+
+
+@dataclass
+class Clock:
+    """A clock that goes on when it is told to."""
+
+    seconds: float = 1_000_000.0
+
+    def __call__(self) -> float:
+        return self.seconds
+
+
+@pytest.fixture
+async def store(tmp_path: Path) -> AsyncIterator[Store]:
+    store = SqliteStore(tmp_path / "tracker.db", Observations())
+    await store.open()
+    yield store
+    await store.close()
+
+
+@pytest.fixture
+def context(store: Store) -> Context:
+    log = structlog.get_logger(wrapper_class=structlog.make_filtering_bound_logger(50))
+    return Context(now=store.now, new_id=new_id, log=log)
+
+
+@pytest.fixture
+def metrics() -> LockMetrics:
+    return LockMetrics(CollectorRegistry())
+
+
+@pytest.fixture
+def queue(store: Store, context: Context, metrics: LockMetrics) -> LockQueue:
+    return LockQueue(store.locks, context, metrics)
+
+
+@pytest.fixture
+def clock() -> Clock:
+    return Clock()
+
+
+@pytest.fixture
+def keeper(
+    store: Store, context: Context, metrics: LockMetrics, queue: LockQueue, clock: Clock
+) -> LeaseKeeper:
+    trail = LockTrail(context, metrics, queue.freed)
+    return LeaseKeeper(store.locks, context, trail, metrics, clock=clock)

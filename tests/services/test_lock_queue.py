@@ -1,0 +1,87 @@
+"""Callers that go away while their lock is being taken."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import TYPE_CHECKING
+
+import pytest
+from tests.stores.samples import a_lock, an_end, taken
+
+from tracker.domain.locks import LockFilter, hash_token, lock_key
+from tracker.stores.base import LockHeldError, Slice
+
+if TYPE_CHECKING:
+    from tracker.services.lock_queue import LockQueue
+    from tracker.stores.base import Acquired, Store
+
+TOKEN = hash_token("token")
+
+
+async def held(store: Store) -> int:
+    return (await store.locks.find(LockFilter(), Slice())).total
+
+
+async def under_way(queue: LockQueue, *, wait: float = 0) -> asyncio.Task[Acquired]:
+    """Return a call that takes a lock, at a time when the store has begun to."""
+    lock = a_lock()
+    call = asyncio.ensure_future(queue.take(lambda _: lock, TOKEN, wait))
+    for _ in range(4):
+        await asyncio.sleep(0)
+    assert not call.done()
+    return call
+
+
+@pytest.mark.parametrize("wait", [0, 60])
+async def test_a_lock_whose_caller_is_gone_is_given_back_and_its_token_not_spent(
+    store: Store, queue: LockQueue, wait: float
+) -> None:
+    call = await under_way(queue, wait=wait)
+    call.cancel()
+    await asyncio.wait((call,))
+    await queue.close()
+    assert call.cancelled()
+    assert await held(store) == 0
+    acquired = await queue.take(lambda _: a_lock(), TOKEN, 0)
+    assert not acquired.replayed
+
+
+async def test_a_call_that_is_repeated_while_the_first_goes_away_holds_what_it_is_told(
+    store: Store, queue: LockQueue
+) -> None:
+    first, second = await under_way(queue), await under_way(queue)
+    first.cancel()
+    answered = await second
+    await queue.close()
+    assert first.cancelled()
+    assert (await store.locks.find(LockFilter(), Slice())).records == [answered.lock]
+
+
+async def test_whoever_waits_behind_a_caller_that_is_gone_gets_the_lock(
+    store: Store, queue: LockQueue
+) -> None:
+    before = await taken(store, a_lock())
+    gone = asyncio.ensure_future(queue.take(lambda _: a_lock(who="gone"), b"", 60))
+    behind = asyncio.ensure_future(queue.take(lambda _: a_lock(who="behind"), b"", 60))
+    await asyncio.sleep(0)
+    await store.locks.release(before.id, lambda _: an_end())
+    queue.freed(lock_key(before))
+    gone.cancel()
+    acquired = await asyncio.wait_for(behind, 20)
+    assert acquired.lock.who == "behind"
+    assert await held(store) == 1
+
+
+async def test_who_does_not_wait_is_refused_while_others_do(store: Store, queue: LockQueue) -> None:
+    before = await taken(store, a_lock())
+    waiting = asyncio.ensure_future(queue.take(lambda _: a_lock(who="waiting"), b"", 60))
+    await asyncio.sleep(0)
+    await store.locks.release(before.id, lambda _: an_end())
+    with pytest.raises(LockHeldError) as refused:
+        await queue.take(lambda _: a_lock(who="barging"), b"", 0)
+    assert refused.value.holder.who == "waiting"
+    with pytest.raises(LockHeldError):
+        queue.require_turn(a_lock())
+    queue.freed(lock_key(before))
+    assert (await waiting).lock.who == "waiting"
+    queue.require_turn(a_lock())

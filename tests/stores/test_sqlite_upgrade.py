@@ -1,0 +1,85 @@
+"""What a file of an earlier schema becomes."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import apsw
+import pytest
+from tests.stores.conftest import Observations
+from tests.stores.samples import a_lock, an_end, an_event, taken
+
+from tracker.domain.events import EventId
+from tracker.domain.locks import Ending, LockFilter, LockKey
+from tracker.stores.base import LeaseState, LockHeldError, Slice
+from tracker.stores.sqlite import SqliteStore, migrations
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator
+    from pathlib import Path
+
+    from tracker.pb import event_pb, lock_pb
+    from tracker.stores.base import Store
+
+EVENT = an_event()
+
+
+def event_id(event: event_pb.Event) -> str:
+    assert event.metadata is not None
+    return event.metadata.id
+
+
+LOCKS = [a_lock("payments", "PROD", ""), a_lock("billing", "production", "", event_id=event_id(EVENT))]
+
+
+@pytest.fixture
+async def upgraded(tmp_path: Path) -> AsyncIterator[Store]:
+    """Open a file that the first version of the schema was made in."""
+    path = tmp_path / "tracker.db"
+    connection = apsw.Connection(str(path))
+    connection.execute(f"{migrations.steps()[1]}; PRAGMA user_version = 1")
+    connection.execute(
+        "INSERT INTO events"
+        " (id, time, type, priority, status, environment, impact, service, source, document)"
+        " VALUES (?, 0, 0, 0, 0, 0, 0, '', '', ?)",
+        (event_id(EVENT), EVENT.to_json()),
+    )
+    for lock in LOCKS:
+        connection.execute(
+            "INSERT INTO locks VALUES (?, ?, 'production', 'deployment', ?, 0, ?)", old_row(lock)
+        )
+    connection.close()
+    store = SqliteStore(path, Observations())
+    await store.open()
+    yield store
+    await store.close()
+
+
+def old_row(lock: lock_pb.Lock) -> tuple[str, ...]:
+    return (lock.id, lock.service, lock.event_id, lock.to_json())
+
+
+async def test_locks_of_before_are_held_without_a_lease_or_a_fencing_token(upgraded: Store) -> None:
+    assert {lock.id for lock in (await upgraded.locks.find(LockFilter(), Slice())).records} == {
+        lock.id for lock in LOCKS
+    }
+    for lock in LOCKS:
+        assert await upgraded.locks.get(lock.id) == lock
+        assert await upgraded.locks.holder(LockKey(lock.service, "production", "deployment")) == lock
+        with pytest.raises(LockHeldError):
+            await taken(upgraded, a_lock(lock.service))
+    assert set(await upgraded.locks.leases()) == {
+        LeaseState(lock.id, ttl=0, lock_delay=0, renewals=0, expired=False) for lock in LOCKS
+    }
+
+
+async def test_keys_of_before_give_fencing_tokens_from_now_on(upgraded: Store) -> None:
+    assert await upgraded.locks.release(LOCKS[0].id, lambda _: an_end()) == LOCKS[0]
+    assert (await taken(upgraded, a_lock("payments"))).fencing_token > 0
+
+
+async def test_locks_of_before_end_with_their_event(upgraded: Store) -> None:
+    event = EventId(event_id(EVENT))
+    assert await upgraded.events.delete(event, an_end(ending=Ending.EVENT_ENDED)) == EVENT
+    assert await upgraded.locks.get(LOCKS[1].id) is None
+    await taken(upgraded, a_lock("billing"))
