@@ -10,7 +10,7 @@ from tests.faults.lock_run import play, sound
 if TYPE_CHECKING:
     from pathlib import Path
 
-ROUNDS = 15
+ROUNDS = 10
 
 
 @pytest.mark.timeout(300)
