@@ -63,9 +63,20 @@ def anyio_backend() -> str:
 
 
 @pytest.fixture
-def settings(tmp_path: Path) -> Settings:
+def mongo_uri() -> str | None:
+    """Give the address of a MongoDB database to use in place of the embedded store; for tests to override."""
+    return None
+
+
+@pytest.fixture
+def settings(tmp_path: Path, mongo_uri: str | None) -> Settings:
     return Settings(
-        host="127.0.0.1", grpc_port=0, http_port=0, metrics_port=0, database_path=tmp_path / "tracker.db"
+        host="127.0.0.1",
+        grpc_port=0,
+        http_port=0,
+        metrics_port=0,
+        database_path=tmp_path / "tracker.db",
+        mongo_uri=mongo_uri,
     )
 
 

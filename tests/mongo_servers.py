@@ -11,11 +11,14 @@ from contextlib import suppress
 from functools import cache
 from importlib.util import find_spec
 from pathlib import Path
-from typing import Any, Self
+from typing import TYPE_CHECKING, Any, Self
 
 import pymongo
 from bench.load import free_ports
 from pymongo.errors import PyMongoError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 READY_WITHIN = 30.0
 """Seconds in which servers must be ready."""
@@ -150,6 +153,11 @@ class MongoServers:
             database[name].delete_many({"_id": {"$nin": ["schema", "health"]}})
         return self._uri("emptied")
 
+    def documents(self) -> list[dict[str, Any]]:
+        """Return all that is in the database that `emptied_database` names."""
+        database = self.members[0].client.get_database("emptied")
+        return [each for name in database.list_collection_names() for each in database[name].find()]
+
     def primary(self) -> MongoServer | None:
         """Return the member that takes changes now, or None."""
         for member in self.members:
@@ -159,7 +167,7 @@ class MongoServers:
         return None
 
 
-def _until(condition: Any) -> None:
+def _until(condition: Callable[[], object]) -> None:
     deadline = time.monotonic() + READY_WITHIN
     while not condition():
         assert time.monotonic() < deadline

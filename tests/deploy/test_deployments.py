@@ -41,6 +41,13 @@ def pod(stateful_set: dict[str, Any]) -> dict[str, Any]:
 
 
 @pytest.fixture
+def deployment() -> dict[str, Any]:
+    spec = parsed("deploy/kubernetes-mongodb/deployment.yaml")["spec"]
+    assert isinstance(spec, dict)
+    return spec
+
+
+@pytest.fixture
 def container(pod: dict[str, Any]) -> dict[str, Any]:
     (container,) = pod["containers"]
     assert isinstance(container, dict)
@@ -115,6 +122,76 @@ def test_a_server_runs_without_rights_it_does_not_need(
     service = parsed("compose.yaml")["services"]["tracker"]
     assert service["read_only"] is True
     assert service["cap_drop"] == ["ALL"]
+
+
+def test_servers_on_mongodb_are_like_the_one_with_a_disk_of_its_own(
+    stateful_set: dict[str, Any], deployment: dict[str, Any]
+) -> None:
+    assert deployment["replicas"] == 3
+    assert deployment["selector"] == stateful_set["selector"]
+    assert deployment["template"]["metadata"] == stateful_set["template"]["metadata"]
+    own, other = dict(deployment["template"]["spec"]), dict(stateful_set["template"]["spec"])
+    (its,), (others) = own.pop("containers"), other.pop("containers")[0]
+    del own["topologySpreadConstraints"]
+    for name in ("fsGroup", "fsGroupChangePolicy"):
+        del other["securityContext"][name]
+    assert own == other
+    readiness = its.pop("readinessProbe")
+    assert readiness.items() >= {**others.pop("readinessProbe"), "timeoutSeconds": 5}.items()
+    values = {entry["name"]: entry.get("value", entry.get("valueFrom")) for entry in its.pop("env")}
+    assert values.pop("MONGO_URI") == {"secretKeyRef": {"name": "tracker-mongodb", "key": "uri"}}
+    assert values == {
+        name: value
+        for name, value in environment({"env": others.pop("env")}).items()
+        if name != "DATABASE_PATH"
+    }
+    del others["volumeMounts"]
+    assert its == others
+
+
+def test_a_rollout_on_mongodb_is_without_a_gap(deployment: dict[str, Any]) -> None:
+    assert deployment["strategy"]["rollingUpdate"]["maxUnavailable"] == 0
+    disruption = parsed("deploy/kubernetes-mongodb/disruption.yaml")["spec"]
+    assert disruption == {"maxUnavailable": 1, "selector": deployment["selector"]}
+
+
+def test_the_manifests_for_mongodb_take_the_disk_out_of_the_others() -> None:
+    kustomization = parsed("deploy/kubernetes-mongodb/kustomization.yaml")
+    folder = ROOT / "deploy" / "kubernetes-mongodb"
+    assert all((folder / resource).exists() for resource in kustomization["resources"])
+    (patch,) = kustomization["patches"]
+    removed = yaml.safe_load(patch["patch"])
+    stateful_set = parsed("deploy/kubernetes/statefulset.yaml")
+    assert removed == {
+        "$patch": "delete",
+        **{name: stateful_set[name] for name in ("apiVersion", "kind")},
+        "metadata": {"name": stateful_set["metadata"]["name"]},
+    }
+
+
+def test_compose_runs_three_servers_on_mongodb_behind_a_balancer() -> None:
+    compose = parsed("compose.mongodb.yaml")
+    tracker, alone = compose["services"]["tracker"], parsed("compose.yaml")["services"]["tracker"]
+    assert tracker["deploy"]["replicas"] == 3
+    variables = tracker["environment"]
+    assert set(variables) <= {setting.variable for setting in SETTINGS.values()}
+    wait = float(tracker["stop_grace_period"].removesuffix("s"))
+    assert wait > float(variables["SHUTDOWN_DRAIN"]) + DEFAULTS.shutdown_grace
+    same = ("build", "image", "restart", "read_only", "cap_drop", "security_opt")
+    assert {name: tracker[name] for name in same} == {name: alone[name] for name in same}
+    name = re.fullmatch(r"mongodb://mongo:27017/tracker\?replicaSet=(\w+)", variables["MONGO_URI"])
+    assert name is not None
+    assert name[1] in compose["services"]["mongo"]["command"]
+    published = compose["services"]["balancer"]["ports"]
+    assert [int(port.rpartition(":")[2]) for port in published] == [PORTS["grpc"], PORTS["http"]]
+    balancer = compose["configs"]["balancer"]["content"]
+    for port in (PORTS["grpc"], PORTS["http"]):
+        assert f"bind :{port}" in balancer
+        assert f"server-template tracker 3 tracker:{port}" in balancer
+
+
+def test_the_image_brings_the_driver_for_mongodb() -> None:
+    assert re.search(r"^pymongo==", (ROOT / "requirements" / "runtime.txt").read_text(), re.MULTILINE)
 
 
 def test_the_image_is_of_this_version(container: dict[str, Any]) -> None:

@@ -43,6 +43,7 @@ def main() -> None:
         default=3.0,
         help="seconds between one harm to a server and the next; 0: none",
     )
+    parser.add_argument("--harm-databases", action="store_true", help="kill and pause mongod too")
     parser.add_argument("--history", type=Path, help="file to write the history to in any case")
     options = vars(parser.parse_args())
     kept = options.pop("history")
@@ -60,7 +61,7 @@ def main() -> None:
 
 
 def _report(recording: Recording) -> bool:
-    """Print what a run was like; return whether it had a violation."""
+    """Print what a run was like; return whether something was wrong."""
     contest, harm = recording.contest, recording.harm
     _tell(f"{contest.acquired} acquisitions in {recording.seconds:.0f} s, {len(contest.history)} operations")
     _tell(f"holders that were late: {contest.late}, gone: {contest.vanished}")
@@ -72,7 +73,10 @@ def _report(recording: Recording) -> bool:
     _tell(f"{len(found)} violations; checked in {time.monotonic() - began:.1f} s")
     for violation in found[:_SHOWN]:
         _tell(str(violation))
-    return bool(found)
+    _tell(f"{len(contest.defects)} answers that tell of a defect")
+    for defect in contest.defects[:_SHOWN]:
+        _tell(defect)
+    return bool(found or contest.defects)
 
 
 def _tell(line: str) -> None:

@@ -46,11 +46,12 @@ class Holding:
 
 
 class Caller:
-    """One client of the locks."""
+    """One client of the locks; it notes answers that tell of a defect of the server."""
 
-    def __init__(self, name: str, history: list[Operation]) -> None:
+    def __init__(self, name: str, history: list[Operation], defects: list[str]) -> None:
         self._name = name
         self._history = history
+        self._defects = defects
 
     async def acquire(self, client: Client, claim: Claim, wait: float) -> tuple[Answer, Holding | None]:
         """Try to take a lock."""
@@ -138,6 +139,9 @@ class Caller:
             async with asyncio.timeout(within):
                 return await client.call(f"LockService/{method}", request)
         except Refused as refused:
+            if refused.code == "INTERNAL" and refused.reason:
+                self._defects.append(f"{method}: {refused.message}")
+                return None
             # An error that no server wrote is that of a broken connection, whatever its code.
             return None if refused.code in _UNANSWERED or not refused.reason else refused
         except (TimeoutError, httpx2.TransportError):

@@ -32,6 +32,8 @@ class Contest:
 
     keys: int
     history: list[Operation] = field(default_factory=list)
+    defects: list[str] = field(default_factory=list)
+    """What servers said that failed in a way they do not know."""
     acquired: int = 0
     late: int = 0
     """How many holders kept a lock beyond its lease and released it then."""
@@ -46,7 +48,7 @@ class Contender:
         self._name = name
         self._contest = contest
         self._chance = chance
-        self._caller = Caller(name, contest.history)
+        self._caller = Caller(name, contest.history, contest.defects)
         self._numbers = itertools.count()
         self._clients: list[Client] = []
 

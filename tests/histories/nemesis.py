@@ -20,12 +20,14 @@ if TYPE_CHECKING:
 class Nemesis:
     """Does one harm after another to each part of a cluster, and makes up for each."""
 
-    def __init__(self, cluster: Cluster, chance: Random, mean_gap: float) -> None:
+    def __init__(
+        self, cluster: Cluster, chance: Random, mean_gap: float, *, harm_databases: bool = False
+    ) -> None:
         self._chance = chance
         self._mean_gap = mean_gap
         self._victims = [
             *(self._harms_of_replica(replica) for replica in cluster.replicas),
-            *(self._harms_of_database(database) for database in cluster.databases),
+            *(self._harms_of_database(database) for database in cluster.databases if harm_databases),
         ]
         self._unharmed = len(self._victims)
         self.harm: Counter[str] = Counter()

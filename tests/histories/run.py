@@ -30,6 +30,8 @@ class Plan:
     seed: int
     mean_gap: float = 3.0
     """Seconds between one harm to a server and the next; 0 leaves the servers in peace."""
+    harm_databases: bool = False
+    """Whether to harm a database server too."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,7 +48,9 @@ async def record(plan: Plan, folder: Path) -> Recording:
     chance = Random(plan.seed)
     with cluster(plan.store, folder) as servers:
         contest = Contest(plan.keys)
-        nemesis = Nemesis(servers, Random(chance.getrandbits(64)), plan.mean_gap)
+        nemesis = Nemesis(
+            servers, Random(chance.getrandbits(64)), plan.mean_gap, harm_databases=plan.harm_databases
+        )
 
         def over() -> bool:
             harmed = nemesis.satisfied() or not plan.mean_gap

@@ -6,6 +6,8 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 import pytest
+from pymongo import monitoring
+from tests.docs.pages import code, table
 
 from tracker.stores.mongo import MongoStore
 from tracker.stores.sqlite import SqliteStore
@@ -37,16 +39,57 @@ def observations() -> Observations:
     return Observations()
 
 
+class Commands(monitoring.CommandListener):
+    """Remembers the commands that are sent while it listens: their names, or what is strange about one."""
+
+    def __init__(self) -> None:
+        self.listening = False
+        self.seen: set[str] = set()
+
+    def started(self, event: monitoring.CommandStartedEvent) -> None:
+        if self.listening:
+            self.seen.add(event.command_name)
+            self.seen |= {"txnNumber", "startTransaction", "autocommit"} & event.command.keys()
+            self.seen |= {stage for each in event.command.get("pipeline", ()) for stage in each}
+
+    def succeeded(self, event: monitoring.CommandSucceededEvent) -> None:
+        pass
+
+    def failed(self, event: monitoring.CommandFailedEvent) -> None:
+        pass
+
+
+COMMANDS = Commands()
+monitoring.register(COMMANDS)  # a client has the listeners of when it was made: there is no other way to it
+
+
+@pytest.fixture(scope="session")
+def documented_commands() -> frozenset[str]:
+    rows = table("docs/operations.md", "command", "what for")
+    return frozenset(name for row in rows for cell in row for name in code(cell))
+
+
 @pytest.fixture(params=["sqlite", "mongo", "mongo-replica-set"])
 async def store(
-    request: pytest.FixtureRequest, tmp_path: Path, observations: Observations
+    request: pytest.FixtureRequest,
+    tmp_path: Path,
+    observations: Observations,
+    documented_commands: frozenset[str],
 ) -> AsyncIterator[Store]:
-    store: Store
+    """Give an empty store; what is sent to a MongoDB database for it must be documented."""
     if request.param == "sqlite":
-        store = SqliteStore(tmp_path / "tracker.db", observations)
-    else:
-        servers = request.getfixturevalue(request.param.replace("-", "_"))
-        store = MongoStore(servers.emptied_database(), observations)
+        store: Store = SqliteStore(tmp_path / "tracker.db", observations)
+        await store.open()
+        yield store
+        await store.close()
+        return
+    uri = request.getfixturevalue(request.param.replace("-", "_")).emptied_database()
+    COMMANDS.seen.clear()
+    COMMANDS.listening = True
+    store = MongoStore(uri, observations)
     await store.open()
     yield store
     await store.close()
+    COMMANDS.listening = False
+    assert COMMANDS.seen > {"hello", "buildInfo"}
+    assert COMMANDS.seen <= documented_commands

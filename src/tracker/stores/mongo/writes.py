@@ -49,9 +49,13 @@ async def insert(collection: Collection, document: Document) -> None:
         try:
             await collection.insert_one(new)
         except DuplicateKeyError:
-            if number and await _was_ours(collection, new):
-                raise unknown() from None
-            raise
+            if not number:
+                raise
+            # An earlier try may have come through only after it was looked for, and been changed since.
+            if not await _confirm(collection, new, number):
+                if await _was_ours(collection, new):
+                    raise unknown() from None
+                raise
 
     await _until_certain(attempt)
 

@@ -1,0 +1,118 @@
+"""How a MongoDB database is opened: by several servers at once, and not when it can't be served."""
+
+from __future__ import annotations
+
+import asyncio
+import sys
+from contextlib import asynccontextmanager
+from typing import TYPE_CHECKING
+
+import pytest
+from tests.stores.conftest import Observations
+from tests.stores.samples import an_event
+
+from tracker.domain.events import EventFilter
+from tracker.stores import choice
+from tracker.stores.base import StoreOpenError
+from tracker.stores.mongo import MongoStore
+from tracker.stores.mongo.schema import INDEXES, VERSION
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator
+    from pathlib import Path
+
+    from tests.mongo_servers import MongoServers
+
+
+@asynccontextmanager
+async def opened(uri: str) -> AsyncIterator[MongoStore]:
+    store = MongoStore(uri, Observations())
+    await store.open()
+    yield store
+    await store.close()
+
+
+async def refusal(uri: str) -> str:
+    store = MongoStore(uri, Observations())
+    with pytest.raises(StoreOpenError) as refused:
+        await store.open()
+    await store.close()
+    return str(refused.value)
+
+
+@pytest.mark.parametrize("kind", ["mongo", "mongo_replica_set"])
+async def test_several_servers_make_the_schema_at_once(request: pytest.FixtureRequest, kind: str) -> None:
+    servers: MongoServers = request.getfixturevalue(kind)
+    uri = servers.new_database()
+    stores = [MongoStore(uri, Observations()) for _ in range(5)]
+    await asyncio.gather(*(store.open() for store in stores))
+    await asyncio.gather(*(store.events.create(an_event(), None) for store in stores))
+    assert await stores[0].events.count(EventFilter()) == 5
+    for store in stores:
+        await store.check()
+        await store.close()
+    primary = servers.primary()
+    assert primary is not None
+    database = primary.client.get_default_database(uri.rpartition("/")[2].partition("?")[0])
+    for name, indexes in INDEXES.items():
+        made = {index["name"] for index in database[name].list_indexes()} - {"_id_"}
+        assert made == {index.document["name"] for index in indexes}
+
+
+async def test_a_store_is_as_it_was_when_it_is_opened_again(mongo: MongoServers) -> None:
+    uri = mongo.new_database()
+    async with opened(uri) as store:
+        await store.events.create(an_event(), None)
+    async with opened(uri) as store:
+        assert await store.events.count(EventFilter()) == 1
+
+
+async def test_a_newer_schema_is_refused(mongo: MongoServers) -> None:
+    uri = mongo.new_database()
+    async with opened(uri):
+        pass
+    meta = mongo.members[0].client.get_database(uri.rpartition("/")[2])["tracker"]
+    meta.update_one({"_id": "schema"}, {"$set": {"version": VERSION + 1}})
+    message = await refusal(uri)
+    assert f"its schema has version {VERSION + 1}" in message
+    assert "start the newer Tracker" in message
+
+
+async def test_a_database_of_no_name_is_that_of_tracker(mongo: MongoServers) -> None:
+    client = mongo.members[0].client
+    client.drop_database("tracker")
+    async with opened(f"mongodb://{mongo.members[0].address}") as store:
+        await store.events.create(an_event(), None)
+    assert client.get_database("tracker")["events"].count_documents({}) == 1
+
+
+async def test_options_of_the_address_cannot_weaken_what_the_store_depends_on(
+    mongo_replica_set: MongoServers,
+) -> None:
+    uri = (
+        mongo_replica_set.emptied_database() + "&w=1&journal=false&readPreference=secondary&retryWrites=true"
+    )
+    async with opened(uri) as store:
+        for number in range(20):
+            event = an_event(str(number))
+            await store.events.create(event, None)
+            assert await store.events.count(EventFilter()) == number + 1
+
+
+async def test_a_member_that_takes_no_changes_is_refused(mongo_replica_set: MongoServers) -> None:
+    primary = mongo_replica_set.primary()
+    secondary = next(member for member in mongo_replica_set.members if member is not primary)
+    message = await refusal(
+        f"mongodb://{secondary.address}/?directConnection=true&serverSelectionTimeoutMS=500"
+    )
+    assert "MONGO_URI" in message
+
+
+async def test_without_the_driver_the_message_says_how_to_install_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(sys.modules, "pymongo", None)
+    for name in [name for name in sys.modules if name.startswith("tracker.stores.mongo")]:
+        monkeypatch.delitem(sys.modules, name)
+    with pytest.raises(StoreOpenError, match=r"pip install 'tracker\[mongo\]'"):
+        choice.chosen_store(tmp_path / "tracker.db", "mongodb://127.0.0.1", Observations())
