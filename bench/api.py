@@ -136,11 +136,11 @@ def bare_commit_rate(folder: Path, seconds: float) -> float:
     return commits / elapsed
 
 
-def start_server(database: Path, ports: list[int]) -> tuple[subprocess.Popen[bytes], float]:
+def start_server(database: Path, ports: list[int], **settings: str) -> tuple[subprocess.Popen[bytes], float]:
     """Start a server and wait until it is ready; return it and the seconds that took."""
     names = ("GRPC_PORT", "HTTP_PORT", "METRICS_PORT")
     env = os.environ | dict(zip(names, map(str, ports), strict=True))
-    env |= {"HOST": "127.0.0.1", "DATABASE_PATH": str(database)}
+    env |= {"HOST": "127.0.0.1", "DATABASE_PATH": str(database), **settings}
     begun = time.perf_counter()
     server = subprocess.Popen([sys.executable, "-m", "tracker", "serv"], env=env, stdout=subprocess.DEVNULL)
     while time.perf_counter() - begun < _READY_WITHIN:

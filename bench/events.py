@@ -18,6 +18,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
+    from tracker.stores.base import Store
+
 _AT_ONCE = 500
 _FIRST = 1_700_000_000 * MICROS
 _SPACING = 30 * MICROS
@@ -60,9 +62,17 @@ def believable(number: int) -> Iterator[event_pb.Event]:
 
 
 async def fill(database: Path, number: int) -> tuple[str, str, float]:
-    """Store events; return the id of one, the source of exactly one, and the seconds that took."""
+    """Store events in a file; return the id of one, the source of exactly one, and the seconds that took."""
     store = SqliteStore(database, _Silent())
     await store.open()
+    try:
+        return await fill_store(store, number)
+    finally:
+        await store.close()
+
+
+async def fill_store(store: Store, number: int) -> tuple[str, str, float]:
+    """Store events; return the id of one, the source of exactly one, and the seconds that took."""
     begun, last = time.perf_counter(), ""
     batch: list[event_pb.Event] = []
     for event in believable(number):
@@ -72,6 +82,4 @@ async def fill(database: Path, number: int) -> tuple[str, str, float]:
             batch = []
         last = event.metadata.id if event.metadata else ""
     await asyncio.gather(*(store.events.create(e, None) for e in batch))
-    elapsed = time.perf_counter() - begun
-    await store.close()
-    return last, NEEDLE, elapsed
+    return last, NEEDLE, time.perf_counter() - begun

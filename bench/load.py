@@ -26,6 +26,11 @@ class Result:
     """Share of one core that the load itself used; near 1, the load is the bottleneck."""
 
 
+def middle(results: list[Result]) -> Result:
+    """Return the result with the middle rate."""
+    return sorted(results, key=lambda result: result.rate)[len(results) // 2]
+
+
 class Connection(Protocol):
     """One connection to a server."""
 
@@ -48,7 +53,7 @@ C = TypeVar("C", bound=Closable)
 
 async def run(
     connect: Callable[[], Awaitable[C]],
-    script: Callable[[C], Awaitable[None]],
+    script: Callable[[C], Awaitable[object]],
     *,
     connections: int,
     seconds: float,
@@ -72,7 +77,7 @@ async def run(
     )
 
 
-async def _repeat(script: Callable[[C], Awaitable[None]], connection: C, seconds: float) -> list[float]:
+async def _repeat(script: Callable[[C], Awaitable[object]], connection: C, seconds: float) -> list[float]:
     latencies: list[float] = []
     end = time.perf_counter() + seconds
     while (begun := time.perf_counter()) < end:

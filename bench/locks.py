@@ -25,7 +25,7 @@ from typing import TYPE_CHECKING, Protocol
 import uvloop
 from bench.api import LOCKS, bare_commit_rate, start_server
 from bench.etcd import EtcdGrpcLock, EtcdRestLock, etcd_server
-from bench.load import GrpcConnection, RestConnection, free_ports, http_request, run
+from bench.load import GrpcConnection, RestConnection, free_ports, http_request, middle, run
 from protobuf.wkt import Duration
 
 from tracker.pb import lock_pb
@@ -126,11 +126,7 @@ class Contest:
                     connect, lambda lock: lock.pair(), connections=clients, seconds=self._seconds
                 )
                 results[server].append(result)
-        return {server: _middle(of) for server, of in results.items()}
-
-
-def _middle(results: list[Result]) -> Result:
-    return sorted(results, key=lambda result: result.rate)[len(results) // 2]
+        return {server: middle(of) for server, of in results.items()}
 
 
 @contextlib.contextmanager

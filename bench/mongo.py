@@ -1,0 +1,210 @@
+"""How much Tracker adds to MongoDB: its calls beside the bare PyMongo calls that they are made of.
+
+    python -m bench.mongo [--events 20000] [--seconds 2] [--rounds 3]
+
+Takes the database of `MONGO_URI`, which should be empty, or else runs a `mongod` of the development
+environment. What a call sends to MongoDB is recorded once, and repeated by PyMongo alone: the same insert
+with another id, the same query. Each kind of call is measured in turns: bare, by the store in this process,
+and over gRPC by a server process.
+"""
+
+from __future__ import annotations
+
+import argparse
+import contextlib
+import copy
+import itertools
+import os
+import signal
+import tempfile
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import uuid_utils
+import uvloop
+from bench.api import EVENTS, start_server
+from bench.events import NEEDLE, believable, fill_store
+from bench.load import Closable, GrpcConnection, free_ports, middle, run
+from bench.store_at_rest import Silent
+from pymongo import AsyncMongoClient, monitoring
+from tests.mongo_servers import MongoServers
+
+from tracker.domain.events import EventFilter, EventId
+from tracker.pb import event_pb
+from tracker.stores.base import Slice
+from tracker.stores.mongo import MongoStore
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable, Iterator, Mapping
+
+    from bench.load import Result
+    from pymongo.asynchronous.database import AsyncDatabase
+
+    Document = dict[str, Any]
+    Call = Callable[[], Awaitable[object]]
+
+CLIENTS = (1, 16)
+_NEW_EVENTS = 1_000
+_SERVICE = "service-7"
+
+
+class Recorder(monitoring.CommandListener):
+    """Keeps what clients sent last: inserts and finds."""
+
+    def __init__(self) -> None:
+        self.sent: dict[str, Document] = {}
+
+    def started(self, event: monitoring.CommandStartedEvent) -> None:
+        """Keep a command."""
+        self.sent[event.command_name] = copy.deepcopy(dict(event.command))
+
+    def succeeded(self, event: monitoring.CommandSucceededEvent) -> None:
+        """Pass over an answer."""
+
+    def failed(self, event: monitoring.CommandFailedEvent) -> None:
+        """Pass over a failure."""
+
+
+class Process(Closable):
+    """What calls of this process need in place of a connection."""
+
+    async def close(self) -> None:
+        """Leave it be."""
+
+
+async def _process() -> Process:
+    return Process()
+
+
+def store_calls(store: MongoStore, event_id: str) -> dict[str, Call]:
+    """Return what is measured, done by the store."""
+    new_events = itertools.cycle(list(believable(_NEW_EVENTS)))
+
+    async def create() -> None:
+        event = copy.copy(next(new_events))
+        event.metadata = copy.copy(event.metadata)
+        assert event.metadata is not None
+        event.metadata.id = str(uuid_utils.uuid7())
+        event.attributes = copy.copy(event.attributes)
+        assert event.attributes is not None
+        event.attributes.source, event.attributes.service = "bench", "bench"
+        await store.events.create(event, None)
+
+    return {
+        "create": create,
+        "get": lambda: store.events.get(EventId(event_id)),
+        "search, 1 found": lambda: store.events.find(EventFilter(source=NEEDLE), Slice()),
+        "search, many found": lambda: store.events.find(EventFilter(service=_SERVICE), Slice(10_000)),
+    }
+
+
+def grpc_requests(event_id: str) -> dict[str, tuple[str, bytes]]:
+    """Return what is measured, as requests over gRPC."""
+    attributes = event_pb.EventAttributes(
+        service="payments", type=event_pb.Type.drift, message="version 1.42.0 by the pipeline", source="bench"
+    )
+    create = event_pb.CreateEventRequest(title="Deployment of payments", attributes=attributes)
+    one = event_pb.SearchEventsRequest(source=NEEDLE)
+    return {
+        "create": (EVENTS + "CreateEvent", create.to_binary()),
+        "get": (EVENTS + "GetEvent", event_pb.GetEventRequest(id=event_id).to_binary()),
+        "search, 1 found": (EVENTS + "SearchEvents", one.to_binary()),
+        "search, many found": (
+            EVENTS + "SearchEvents",
+            event_pb.SearchEventsRequest(service=_SERVICE).to_binary(),
+        ),
+    }
+
+
+def bare_call(database: AsyncDatabase[Document], sent: Mapping[str, Document]) -> Call:
+    """Return the PyMongo call that sends what was recorded of one call of the store."""
+    if "insert" in sent:
+        into = database[sent["insert"]["insert"]]
+        document = sent["insert"]["documents"][0]
+
+        async def insert() -> None:
+            await into.insert_one({**document, "_id": str(uuid_utils.uuid7())})
+
+        return insert
+    query = sent["find"]
+    options = {name: query[name] for name in ("limit", "sort", "hint", "projection") if name in query}
+    collection = database[query["find"]]
+    return lambda: collection.find(query["filter"], **options).to_list()
+
+
+async def measure(uri: str, grpc_port: int, options: argparse.Namespace, recorder: Recorder) -> None:
+    """Fill the store, then measure each call in each way and print the figures."""
+    store = MongoStore(uri, Silent())
+    await store.open()
+    event_id, _, seconds = await fill_store(store, options.events)
+    print(f"filled with {options.events} events: {options.events / seconds:.0f} a second")
+    client: AsyncMongoClient[Document] = AsyncMongoClient(
+        uri, w="majority", journal=True, readConcernLevel="majority", retryWrites=False
+    )
+    requests = grpc_requests(event_id)
+    print(f"{'':20}{'':8}{'callers':>8}{'per s':>9}{'p50 ms':>9}{'p99 ms':>9}{'/bare':>8}")
+    for name, call in store_calls(store, event_id).items():
+        recorder.sent.clear()
+        await call()
+        bare = bare_call(client.get_default_database(), recorder.sent)
+        for callers in CLIENTS:
+            results: dict[str, list[Result]] = {"bare": [], "store": [], "gRPC": []}
+            for _ in range(options.rounds):
+                results["bare"].append(await _repeat(bare, callers, options.seconds))
+                results["store"].append(await _repeat(call, callers, options.seconds))
+                results["gRPC"].append(await _ask(grpc_port, requests[name], callers, options.seconds))
+            _tell(name, callers, {way: middle(of) for way, of in results.items()})
+    await client.close()
+    await store.close()
+
+
+async def _repeat(call: Call, callers: int, seconds: float) -> Result:
+    return await run(_process, lambda _: call(), connections=callers, seconds=seconds)
+
+
+async def _ask(port: int, request: tuple[str, bytes], callers: int, seconds: float) -> Result:
+    async def connect() -> GrpcConnection:
+        return GrpcConnection(f"127.0.0.1:{port}")
+
+    return await run(connect, lambda c: c.send(request), connections=callers, seconds=seconds)
+
+
+def _tell(name: str, callers: int, results: Mapping[str, Result]) -> None:
+    for way, result in results.items():
+        print(
+            f"{name:20}{way:8}{callers:8}{result.rate:9.0f}{result.p50 * 1e3:9.2f}{result.p99 * 1e3:9.2f}"
+            f"{result.rate / results['bare'].rate:8.2f}",
+            flush=True,
+        )
+
+
+@contextlib.contextmanager
+def _database(folder: Path) -> Iterator[str]:
+    if given := os.environ.get("MONGO_URI"):
+        yield given
+        return
+    with MongoServers(folder / "mongo") as servers:
+        yield servers.new_database()
+
+
+def main() -> None:
+    """Measure and print."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
+    parser.add_argument("--events", type=int, default=20_000, help="events in the store beforehand")
+    parser.add_argument("--seconds", type=float, default=2.0, help="length of each measurement")
+    parser.add_argument("--rounds", type=int, default=3, help="measurements, of which the middle one counts")
+    options = parser.parse_args()
+    recorder = Recorder()
+    monitoring.register(recorder)
+    with tempfile.TemporaryDirectory(dir=Path.cwd()) as folder, _database(Path(folder)) as uri:
+        ports = free_ports(3)
+        server, _ = start_server(Path(folder) / "unused.db", ports, MONGO_URI=uri)
+        try:
+            uvloop.run(measure(uri, ports[0], options, recorder))
+        finally:
+            server.send_signal(signal.SIGTERM)
+            server.wait(40)
+
+
+if __name__ == "__main__":
+    main()
