@@ -22,7 +22,7 @@ run: $(VENV)/.runtime ## Start a server from this tree
 	$(BIN)/tracker serv
 
 test: $(VENV)/.dev ## Run the tests (ARGS="tests/cli -k version" for some of them)
-	$(BIN)/pytest $(ARGS)
+	$(BIN)/pytest --numprocesses auto --dist worksteal $(ARGS)
 
 check: lint types test ## All that must pass before a change is merged
 
@@ -39,8 +39,10 @@ types: $(VENV)/.dev ## Check types
 generate: $(VENV)/.dev ## Write the messages and OpenAPI documents from proto/
 	$(BIN)/python tools/generate.py
 
-bench: $(VENV)/.dev ## Measure the API and the store (see bench/)
+bench: $(VENV)/.dev ## Measure the API, the locks beside etcd, and the store on MongoDB (see bench/)
 	$(BIN)/python -m bench.api
+	$(BIN)/python -m bench.locks
+	$(BIN)/python -m bench.mongo
 
 build: $(VENV)/.dev ## Make the wheel and the sdist in dist/, and ./bin/tracker
 	rm -rf dist build bin
