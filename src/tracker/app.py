@@ -19,7 +19,10 @@ from tracker.domain.times import MICROS, duration
 from tracker.pb import catalog_pb, event_pb, link_pb, lock_pb
 from tracker.services.catalog import CatalogService
 from tracker.services.context import Context
-from tracker.services.events import AutomaticLocks, EventService
+from tracker.services.event_locks import AutomaticLocks, EventLocks
+from tracker.services.event_queries import EventQueries
+from tracker.services.event_trail import EventTrail
+from tracker.services.events import EventChanges
 from tracker.services.leases import LeaseKeeper
 from tracker.services.links import LinkService
 from tracker.services.lock_queue import LockQueue
@@ -33,6 +36,7 @@ if TYPE_CHECKING:
 
     from structlog.typing import FilteringBoundLogger
 
+    from tracker.api.pipeline import Services
     from tracker.config import Settings
     from tracker.stores.base import Store
 
@@ -117,24 +121,21 @@ class App:
 
     def _services(
         self, store: Store, context: Context, metrics: Metrics, queue: LockQueue, trail: LockTrail
-    ) -> dict[str, object]:
+    ) -> Services:
         settings = self._settings
         ttl = duration(round(settings.locks_auto_ttl * MICROS)) if settings.locks_auto_ttl else None
-        events = EventService(
-            store,
-            context,
-            metrics,
-            queue=queue,
-            trail=trail,
-            zone=settings.timezone,
-            automatic_locks=AutomaticLocks(settings.locks_auto, ttl),
-        )
-        locks = LockService(store.locks, queue, trail, context, metrics.locks)
+        automatic = AutomaticLocks(settings.locks_auto, ttl)
+        event_locks = EventLocks(store.locks, queue, trail, context, automatic)
         return {
-            event_pb.desc().services[0].type_name: events,
-            catalog_pb.desc().services[0].type_name: CatalogService(store.catalog, context),
-            lock_pb.desc().services[0].type_name: locks,
-            link_pb.desc().services[0].type_name: LinkService(store.links, context),
+            event_pb.desc().services[0].type_name: (
+                EventChanges(store.events, event_locks, EventTrail(context, metrics), context),
+                EventQueries(store.events, context, zone=settings.timezone),
+            ),
+            catalog_pb.desc().services[0].type_name: (CatalogService(store.catalog, context),),
+            lock_pb.desc().services[0].type_name: (
+                LockService(store.locks, queue, trail, context, metrics.locks),
+            ),
+            link_pb.desc().services[0].type_name: (LinkService(store.links, context),),
         }
 
     async def _drain(self, ready: Readiness, queue: LockQueue, grpc_server: GrpcServer) -> None:

@@ -32,7 +32,7 @@ class StandIn:
         self.asked: list[tuple[Message, Call]] = []
         self.answers: dict[str, Handler] = {}
         self.pipeline = Pipeline(
-            {service.type_name: _Service(self) for file in pb.FILES for service in file.services},
+            {service.type_name: (_Service(self),) for file in pb.FILES for service in file.services},
             observer=_Unseen(),
             log=structlog.get_logger(wrapper_class=structlog.make_filtering_bound_logger(50)),
             timeout=30,

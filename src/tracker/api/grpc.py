@@ -19,15 +19,15 @@ from .error_details import binary_error, internal_error, short
 from .expected import DURATION, TIMESTAMP
 from .grpc_standard import OpenStreams, add_standard_services
 from .listening import address, listen
+from .pipeline import refusing
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-    from typing import Never, NoReturn
+    from typing import Never
 
     from protobuf import Message
     from structlog.typing import FilteringBoundLogger
 
-    from .pipeline import Method, Pipeline
+    from .pipeline import Decode, Method, Pipeline
 
     _Context = grpc.aio.ServicerContext[bytes, bytes]
 
@@ -173,7 +173,7 @@ class _Answerer:
         context.set_trailing_metadata(((request_ids.HEADER, request_id),))
         return answer
 
-    async def _read(self, context: _Context) -> Callable[[], Message]:
+    async def _read(self, context: _Context) -> Decode:
         """Wait for the request, and return what decodes it, or what raises the error that it deserves."""
         task = asyncio.current_task()
         if task is None:
@@ -186,11 +186,11 @@ class _Answerer:
         except asyncio.CancelledError:
             if loop.time() < timer.when():
                 raise
-            return partial(_raise, _too_slow())
+            return refusing(_too_slow())
         finally:
             timer.cancel()
         if not isinstance(request, bytes):
-            return partial(_raise, _no_message())
+            return refusing(_no_message())
         return partial(_decode, self._method.request, request)
 
 
@@ -239,10 +239,6 @@ def _too_slow() -> TrackerError:
 
 def _no_message() -> TrackerError:
     return invalid(FieldViolation("", "the call brought no message"))
-
-
-def _raise(error: TrackerError) -> NoReturn:
-    raise error
 
 
 def _options(limits: GrpcLimits) -> list[tuple[str, int]]:

@@ -10,7 +10,7 @@ import asyncio
 import re
 import time
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Protocol, TypeAlias
 
 import protovalidate
 from protobuf.wkt import Duration
@@ -22,12 +22,14 @@ from tracker.errors import Code, FieldViolation, TrackerError, invalid
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
+    from typing import NoReturn
 
     from protobuf import DescMethod, Message
     from structlog.typing import FilteringBoundLogger
 
     from tracker.services.call import Call
 
+    Decode = Callable[[], Message]
     Handler = Callable[[Message, Call], Awaitable[Message]]
 
 
@@ -42,6 +44,15 @@ class Method:
     handler: Handler
 
 
+def refusing(error: TrackerError) -> Decode:
+    """Return the `decode` of a call that its wire refuses; the pipeline logs and counts such calls too."""
+
+    def refuse() -> NoReturn:
+        raise error
+
+    return refuse
+
+
 class CallObserver(Protocol):
     """What the pipeline tells of calls, for metrics."""
 
@@ -52,10 +63,15 @@ class CallObserver(Protocol):
         """A call has ended; `code` is a name of `Code`, or OK."""
 
 
-def methods_of(services: Mapping[str, object]) -> Iterator[Method]:
+Services: TypeAlias = "Mapping[str, Sequence[object]]"
+"""The objects that answer each service, by its full name: an RPC by the method of its name in snake case."""
+
+
+def methods_of(services: Services) -> Iterator[Method]:
     """Yield the RPCs of all services that the protos declare.
 
-    `services` maps a service's full name to the object whose methods, named in snake case, answer it.
+    Raises:
+        ValueError: An RPC has no answer, or more than one.
     """
     for file in pb.FILES:
         for service in file.services:
@@ -66,8 +82,15 @@ def methods_of(services: Mapping[str, object]) -> Iterator[Method]:
                     full_name=f"{service.type_name}/{desc.name}",
                     request=desc.input.type,
                     response=desc.output.type,
-                    handler=getattr(services[service.type_name], name),
+                    handler=_handler(services[service.type_name], name),
                 )
+
+
+def _handler(service: Sequence[object], name: str) -> Handler:
+    handlers: list[Handler] = [getattr(part, name) for part in service if hasattr(part, name)]
+    if len(handlers) != 1:
+        raise ValueError(f"{name} has {len(handlers)} answers")
+    return handlers[0]
 
 
 class _Deadline:
@@ -105,7 +128,7 @@ class Pipeline:
 
     def __init__(
         self,
-        services: Mapping[str, object],
+        services: Services,
         *,
         observer: CallObserver,
         log: FilteringBoundLogger,
@@ -120,7 +143,7 @@ class Pipeline:
             # Compiles the rules now, so that the first call of a method is no slower than the next.
             self._validator.collect_violations(method.request())
 
-    async def call(self, method: Method, decode: Callable[[], Message], call: Call) -> Message:
+    async def call(self, method: Method, decode: Decode, call: Call) -> Message:
         """Answer a call.
 
         `decode` makes the request message of the bytes that a wire received. The call may take as

@@ -13,20 +13,19 @@ from tracker.services.call import Call
 from . import request_id as request_ids
 from .error_details import http_headers, http_status, internal_error, json_error
 from .pages import make_pages
+from .pipeline import refusing
 from .router import Router
 from .transcode import HttpInput, http_bindings
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
-    from typing import NoReturn
+    from collections.abc import Sequence
 
-    from protobuf import Message
     from starlette.routing import BaseRoute
     from starlette.types import Message as AsgiMessage
     from starlette.types import Receive, Scope, Send
     from structlog.typing import FilteringBoundLogger
 
-    from .pipeline import Method, Pipeline
+    from .pipeline import Decode, Method, Pipeline
     from .transcode import HttpBinding
 
 MAX_BODY = 4 * 1024 * 1024
@@ -94,7 +93,7 @@ class RestApi:
         answer: _Answer,
     ) -> None:
         said = HttpInput(captures, request.scope["query_string"], b"")
-        decode: Callable[[], Message]
+        decode: Decode
         timeout: float | None = None
         try:
             timeout = _read_timeout(request.timeout)
@@ -102,8 +101,7 @@ class RestApi:
                 said = said._replace(body=await _read_body(request.receive, request.length))
             decode = partial(binding.decode, said)
         except TrackerError as error:
-            # Raised inside the pipeline, so that this call is logged and counted like all others.
-            decode = partial(_raise, error)
+            decode = refusing(error)
         client = request.scope["client"]
         peer = f"{client[0]}:{client[1]}" if client else ""
         try:
@@ -216,7 +214,3 @@ async def _read_body(receive: Receive, length: int) -> bytes:
 def _too_large() -> TrackerError:
     message = f"the body is larger than {MAX_BODY} bytes"
     return TrackerError(Code.RESOURCE_EXHAUSTED, message, "REQUEST_TOO_LARGE")
-
-
-def _raise(error: TrackerError) -> NoReturn:
-    raise error

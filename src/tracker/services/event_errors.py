@@ -1,0 +1,52 @@
+"""The answers of calls that can't be done to an event."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from tracker.domain.events import EventId
+from tracker.errors import Code, FieldViolation, TrackerError
+
+if TYPE_CHECKING:
+    from tracker.domain.events import EventKey
+
+
+def event_not_found(key: EventKey) -> TrackerError:
+    """Return the answer to a call for an event that does not exist."""
+    kind = "id" if isinstance(key, EventId) else "slack id"
+    return TrackerError(
+        Code.NOT_FOUND, f"no event found in tracker for {kind} {key.value}", "EVENT_NOT_FOUND"
+    )
+
+
+def no_linked_event(related_id: str) -> TrackerError:
+    """Return the answer to a call that links an event to one that does not exist."""
+    field = "attributes.related_id"
+    message = f"no event found in tracker for {field} {related_id}"
+    return TrackerError(
+        Code.NOT_FOUND,
+        message,
+        "RELATED_EVENT_NOT_FOUND",
+        metadata={"related_id": related_id},
+        violations=[FieldViolation(field, message)],
+    )
+
+
+def slack_id_taken(slack_id: str, event_id: str) -> TrackerError:
+    """Return the answer to a call that wants the Slack id of another event."""
+    return TrackerError(
+        Code.ALREADY_EXISTS,
+        f"slack_id {slack_id} already belongs to the event {event_id}",
+        "SLACK_ID_TAKEN",
+        metadata={"slack_id": slack_id, "event_id": event_id},
+    )
+
+
+def slack_id_set(slack_id: str) -> TrackerError:
+    """Return the answer to a call that gives a Slack id to an event that has one."""
+    return TrackerError(
+        Code.ALREADY_EXISTS,
+        f"event already has a slack_id: {slack_id}",
+        "SLACK_ID_SET",
+        metadata={"slack_id": slack_id},
+    )

@@ -1,0 +1,173 @@
+"""The event service, as far as it tells of events: one, lists of them, how many they are."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, TypeVar
+
+from tracker.domain.events import EventFilter, event_key
+from tracker.domain.paging import page_token
+from tracker.domain.times import day_of, period
+from tracker.errors import Code, TrackerError
+from tracker.pb import event_pb
+from tracker.services.event_errors import event_not_found
+from tracker.services.paging import DEFAULT_PER_PAGE, requested_slice
+
+if TYPE_CHECKING:
+    from zoneinfo import ZoneInfo
+
+    from tracker.services.call import Call
+    from tracker.services.context import Context
+    from tracker.services.paging import PagedRequest
+    from tracker.stores.base import EventStore
+
+_SEARCH_LIMIT = 10_000
+"""Results of a search that asks for no number of them."""
+
+_CHANGELOG_PER_PAGE = 50
+"""Entries of a changelog page whose size the caller did not give."""
+
+_Events = TypeVar(
+    "_Events", event_pb.SearchEventsResponse, event_pb.ListEventsResponse, event_pb.TodayEventsResponse
+)
+
+
+class EventQueries:
+    """Answers the calls of `tracker.event.v1alpha1.EventService` that change nothing."""
+
+    def __init__(self, store: EventStore, context: Context, *, zone: ZoneInfo) -> None:
+        self._store = store
+        self._context = context
+        self._zone = zone
+
+    async def get_event(self, request: event_pb.GetEventRequest, _: Call) -> event_pb.GetEventResponse:
+        """Return one event."""
+        return event_pb.GetEventResponse(event=await self._get(request.id))
+
+    async def search_events(
+        self, request: event_pb.SearchEventsRequest, _: Call
+    ) -> event_pb.SearchEventsResponse:
+        """Return the events that match all the filters given."""
+        span = period(request.start_date, request.end_date)
+        where = EventFilter(
+            source=request.source,
+            types=(request.type,) if request.type else (),
+            priorities=(request.priority,) if request.priority else (),
+            statuses=(request.status,) if request.status else (),
+            environments=(request.environment,) if request.environment else (),
+            service=request.service,
+            slack_id=request.slack_id,
+            impact=request.impact if request.has_field("impact") else None,
+            since=span.since,
+            until=span.until,
+        )
+        if where == EventFilter():
+            raise TrackerError(
+                Code.INVALID_ARGUMENT,
+                "no filter for search events: give at least one of source, type, priority, status,"
+                " service, environment, impact, slack_id, start_date, end_date",
+                "NO_FILTER",
+            )
+        return await self._list(
+            event_pb.SearchEventsResponse, where, request, f"events {where}", default=_SEARCH_LIMIT
+        )
+
+    async def list_events(self, request: event_pb.ListEventsRequest, _: Call) -> event_pb.ListEventsResponse:
+        """Return a page of all events, newest first."""
+        where = EventFilter(
+            types=(request.type,) if request.type else (),
+            statuses=(request.status,) if request.status else (),
+            service=request.service,
+        )
+        return await self._list(
+            event_pb.ListEventsResponse, where, request, f"events {where}", default=DEFAULT_PER_PAGE
+        )
+
+    async def today_events(
+        self, request: event_pb.TodayEventsRequest, _: Call
+    ) -> event_pb.TodayEventsResponse:
+        """Return the events of today, those that began earlier and reach into it too."""
+        today = day_of(self._context.now(), self._zone)
+        where = EventFilter(since=today.since, until=today.until, overlapping=True)
+        return await self._list(event_pb.TodayEventsResponse, where, request, "events today", default=None)
+
+    async def get_event_changelog(
+        self, request: event_pb.GetEventChangelogRequest, call: Call
+    ) -> event_pb.GetEventChangelogResponse:
+        """Return a page of an event's changelog, oldest entries first."""
+        entries = (await self._get(request.id)).changelog
+        size = (request.per_page.value if request.per_page is not None else 0) or _CHANGELOG_PER_PAGE
+        start = ((request.page.value if request.page is not None else 0) or 1) * size - size
+        self._context.log.info("changelog retrieved", request_id=call.request_id, id=request.id)
+        return event_pb.GetEventChangelogResponse(
+            changelog=entries[start : start + size], total_count=len(entries)
+        )
+
+    async def get_event_stats(
+        self, request: event_pb.GetEventStatsRequest, call: Call
+    ) -> event_pb.GetEventStatsResponse:
+        """Count the events of a period."""
+        count = await self._store.count(_stats_filter(request))
+        self._context.log.info("event stats retrieved", request_id=call.request_id, total_count=count)
+        return event_pb.GetEventStatsResponse(
+            total_count=count,
+            start_date=request.start_date,
+            end_date=request.end_date,
+        )
+
+    async def get_event_stats_by_month(
+        self, request: event_pb.GetEventStatsByMonthRequest, call: Call
+    ) -> event_pb.GetEventStatsByMonthResponse:
+        """Count the events of a period by month, on demand by service too."""
+        counts = await self._store.count_by_month(_stats_filter(request), by_service=request.group_by_service)
+        total = sum(c.count for c in counts)
+        self._context.log.info(
+            "event stats by month retrieved", request_id=call.request_id, total_count=total
+        )
+        return event_pb.GetEventStatsByMonthResponse(
+            stats=[
+                event_pb.MonthlyStats(year=c.year, month=c.month, service=c.service, count=c.count)
+                for c in counts
+            ],
+            total_count=total,
+            start_date=request.start_date,
+            end_date=request.end_date,
+        )
+
+    async def _get(self, id_or_slack_id: str) -> event_pb.Event:
+        key = event_key(id_or_slack_id)
+        event = await self._store.get(key)
+        if event is None:
+            raise event_not_found(key)
+        return event
+
+    async def _list(
+        self,
+        answer: type[_Events],
+        where: EventFilter,
+        request: PagedRequest,
+        query: str,
+        *,
+        default: int | None,
+    ) -> _Events:
+        """Answer the part of the matching events that a request asks for; see `requested_slice`."""
+        found = await self._store.find(where, requested_slice(request, query, default=default))
+        return answer(
+            events=list(found.records), total_count=found.total, next_page_token=page_token(found.next, query)
+        )
+
+
+def _stats_filter(
+    request: event_pb.GetEventStatsRequest | event_pb.GetEventStatsByMonthRequest,
+) -> EventFilter:
+    span = period(request.start_date, request.end_date)
+    return EventFilter(
+        types=tuple(request.types),
+        priorities=tuple(request.priorities),
+        statuses=tuple(request.statuses),
+        environments=tuple(request.environments),
+        source=request.source,
+        service=request.service,
+        impact=request.impact.value if request.impact is not None else None,
+        since=span.since,
+        until=span.until,
+    )
