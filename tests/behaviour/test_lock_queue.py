@@ -18,6 +18,7 @@ from tests.behaviour.test_metrics import metrics
 from tests.clients import GrpcClient, Refused, RestClient
 
 from tracker.app import App
+from tracker.services import lock_queue
 
 if TYPE_CHECKING:
     from collections.abc import Coroutine
@@ -62,20 +63,26 @@ async def test_a_free_lock_is_not_waited_for(client: Client) -> None:
     await lock(client, wait="300s")
 
 
-@pytest.mark.parametrize("end", ["expiry", "force", "event", "moved"])
-async def test_a_waiter_gets_the_lock_however_it_ends(app: App, client: Client, end: str) -> None:
-    event = await create(client, **RUNNING) if end == "event" else None
+@pytest.mark.parametrize("end", ["expiry", "force", "event done", "event moved", "event deleted", "moved"])
+async def test_a_waiter_is_woken_however_the_lock_ends(
+    app: App, client: Client, monkeypatch: pytest.MonkeyPatch, end: str
+) -> None:
+    monkeypatch.setattr(lock_queue, "TRY_SECONDS", 3600.0)
+    event = await create(client, **RUNNING) if end.startswith("event") else None
     held = (await locks(client))[0] if event else await lock(client, ttl="1s" if end == "expiry" else None)
-    second = waiter(client)
+    second = waiter(client, wait="300s")
     await waiting(app, 1)
-    if event:
-        done = {**event["attributes"], "status": "done"}
-        await client.call("EventService/UpdateEvent", {"id": held["eventId"], "attributes": done})
+    if event and end == "event deleted":
+        await client.call("EventService/DeleteEvents", {"id": held["eventId"]})
+    elif event:
+        change = {"status": "done"} if end == "event done" else {"service": "billing"}
+        attributes = {**event["attributes"], **change}
+        await client.call("EventService/UpdateEvent", {"id": held["eventId"], "attributes": attributes})
     elif end == "force":
         await unlock(client, held, force=True, reason="a test")
     elif end == "moved":
         await client.call("LockService/UpdateLock", {"id": held["id"], "service": "billing"})
-    assert (await second)["id"] != held["id"]
+    assert (await asyncio.wait_for(second, SOON))["id"] != held["id"]
 
 
 async def test_fifty_waiters_are_served_in_the_order_in_which_they_came(app: App, client: Client) -> None:

@@ -24,6 +24,7 @@ from tracker.domain.locks import Ending, LockFilter, hash_token, renew_lease
 from tracker.domain.times import MICROS, timestamp
 from tracker.pb import event_pb
 from tracker.stores.base import (
+    DeletedEvent,
     EndedLock,
     EventChange,
     HeldLock,
@@ -248,10 +249,11 @@ async def test_a_change_whose_lock_is_held_changes_nothing(store: Store) -> None
 @pytest.mark.parametrize("by_slack_id", [False, True])
 async def test_a_deleted_event_is_answered_and_gone_with_its_locks(store: Store, by_slack_id: bool) -> None:  # noqa: FBT001 - a parameter of the test
     event = an_event(slack_id="1700.001")
-    own = a_lock("a", event_id=key(event).value)
-    await store.events.create(event, own)
+    await store.events.create(event, a_lock("a", event_id=key(event).value))
+    (own,) = (await store.locks.find(LockFilter(), Slice())).records
     other = await taken(store, a_lock("b"))
-    assert await store.events.delete(SlackId("1700.001") if by_slack_id else key(event), GONE) == event
+    deleted = await store.events.delete(SlackId("1700.001") if by_slack_id else key(event), GONE)
+    assert deleted == DeletedEvent(event, [own])
     assert await store.events.get(key(event)) is None
     assert await store.locks.get(own.id) is None
     assert await store.locks.get(other.id) == other

@@ -11,7 +11,7 @@ from tests.stores.samples import a_lock, an_end, an_event, taken
 
 from tracker.domain.events import EventId
 from tracker.domain.locks import Ending, LockFilter, LockKey
-from tracker.stores.base import LeaseState, LockHeldError, Slice
+from tracker.stores.base import DeletedEvent, LeaseState, LockHeldError, Slice
 from tracker.stores.sqlite import SqliteStore, migrations
 
 if TYPE_CHECKING:
@@ -80,6 +80,7 @@ async def test_keys_of_before_give_fencing_tokens_from_now_on(upgraded: Store) -
 
 async def test_locks_of_before_end_with_their_event(upgraded: Store) -> None:
     event = EventId(event_id(EVENT))
-    assert await upgraded.events.delete(event, an_end(ending=Ending.EVENT_ENDED)) == EVENT
+    deleted = await upgraded.events.delete(event, an_end(ending=Ending.EVENT_ENDED))
+    assert deleted == DeletedEvent(EVENT, [LOCKS[1]])
     assert await upgraded.locks.get(LOCKS[1].id) is None
     await taken(upgraded, a_lock("billing"))

@@ -88,11 +88,12 @@ class EventChanges:
     ) -> event_pb.DeleteEventResponse:
         """Delete an event and release its locks."""
         key = _named(request)
-        event = await self._store.delete(key, Release(Ending.EVENT_ENDED, self._context.now()))
-        if event is None:
+        deleted = await self._store.delete(key, Release(Ending.EVENT_ENDED, self._context.now()))
+        if deleted is None:
             raise event_not_found(key)
-        self._trail.deleted(event, call)
-        metadata = metadata_of(event)
+        self._trail.deleted(deleted.event, call)
+        self._locks.tell(LockPlan(release=tuple(deleted.locks)), call)
+        metadata = metadata_of(deleted.event)
         return event_pb.DeleteEventResponse(id=metadata.id, slack_id=metadata.slack_id)
 
     async def add_changelog_entry(

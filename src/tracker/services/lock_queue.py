@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 LockAt: TypeAlias = Callable[[int], lock_pb.Lock]
 """Makes the lock to take, as of a time; its id and its key stay the same."""
 
-_TRY_SECONDS = 0.5
+TRY_SECONDS = 0.5
 """How often the first in a queue tries, though it heard of no lock that ended."""
 
 _KEEP_SECONDS = 10.0
@@ -159,7 +159,7 @@ class LockQueue:
                 raise await self._waited_in_vain(key, place, holder)
             self._count(1)
             try:
-                async with asyncio.timeout(min(left, _TRY_SECONDS) if first else left):
+                async with asyncio.timeout(min(left, TRY_SECONDS) if first else left):
                     await place.wake.wait()
             except TimeoutError:
                 place.try_now = True
@@ -228,7 +228,7 @@ class LockQueue:
                 self._context.log.warning("lock not given back", id=lock.id, error=error.message)
                 if self._closing:
                     return
-                await asyncio.sleep(_TRY_SECONDS)
+                await asyncio.sleep(TRY_SECONDS)
             else:
                 if given_back is not None:
                     self.freed(lock_key(given_back))

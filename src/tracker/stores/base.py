@@ -146,6 +146,14 @@ class EventChange:
 
 
 @dataclass(frozen=True, slots=True)
+class DeletedEvent:
+    """An event that is no more, as it was, and the locks that ended with it."""
+
+    event: event_pb.Event
+    locks: Sequence[lock_pb.Lock] = ()
+
+
+@dataclass(frozen=True, slots=True)
 class MonthCount:
     """How many events fell in one month (UTC); `service` is empty unless counted by service."""
 
@@ -184,8 +192,8 @@ class EventStore(Protocol):
             SlackIdTakenError: Another event has the new Slack id.
         """
 
-    async def delete(self, key: EventKey, release: Release) -> event_pb.Event | None:
-        """Delete an event and end the locks that carry its id; return what was deleted, or None."""
+    async def delete(self, key: EventKey, release: Release) -> DeletedEvent | None:
+        """Delete an event and end the locks that carry its id; return what that was, or None."""
 
     async def find(self, where: EventFilter, part: Slice) -> Found[event_pb.Event]:
         """Return a part of the matching events, newest first: by descending (`event_time`, id)."""

@@ -10,7 +10,7 @@ from bson import ObjectId
 from pymongo.errors import DuplicateKeyError, PyMongoError
 
 from tracker.errors import TrackerError
-from tracker.stores.base import HeldLock, SlackIdTakenError
+from tracker.stores.base import DeletedEvent, HeldLock, SlackIdTakenError
 from tracker.stores.mongo import event_records, lock_documents, writes
 from tracker.stores.mongo.failures import unavailable
 from tracker.stores.mongo.follow_ups import outbox, outbox_of_deleted
@@ -97,10 +97,10 @@ class MongoEvents:
 
         return await self._changes.run(step)
 
-    async def delete(self, key: EventKey, release: Release) -> event_pb.Event | None:
+    async def delete(self, key: EventKey, release: Release) -> DeletedEvent | None:
         """Delete one event and its locks."""
 
-        async def step() -> event_pb.Event | None:
+        async def step() -> DeletedEvent | None:
             event_id = await self._id_of(key)
             if event_id is None:
                 return None
@@ -108,14 +108,16 @@ class MongoEvents:
                 while (stored := await self._find(event_id)) is not None:
                     now = self._now()
                     gone = {"gone": now, "outbox": outbox_of_deleted(ObjectId(), now, release)}
-                    if await self._keys.of_event(event_id):
+                    keys = await self._keys.of_event(event_id)
+                    if keys:
                         deleted = await writes.replace(self._events, stored, gone)
                         if deleted:
                             await self._carry_out({"_id": event_id, **gone})
                     else:
                         deleted = await writes.delete(self._events, {"_id": event_id, "rev": stored["rev"]})
                     if deleted:
-                        return event_records.event_of(stored)
+                        locks = [lock_documents.lock_of(key["holder"]) for key in keys]
+                        return DeletedEvent(event_records.event_of(stored), locks)
             return None
 
         return await self._changes.run(step)

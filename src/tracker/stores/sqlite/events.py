@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from tracker.stores.base import HeldLock
+from tracker.stores.base import DeletedEvent, HeldLock
 from tracker.stores.sqlite import event_records, lock_records
 from tracker.stores.sqlite.parts import found
 
@@ -68,16 +68,18 @@ class SqliteEvents:
 
         return await self._writer.change(step)
 
-    async def delete(self, key: EventKey, release: Release) -> event_pb.Event | None:
+    async def delete(self, key: EventKey, release: Release) -> DeletedEvent | None:
         """Delete one event and end its locks."""
 
-        def step(db: apsw.Connection) -> event_pb.Event | None:
+        def step(db: apsw.Connection) -> DeletedEvent | None:
             stored = event_records.select(db, key)
-            if stored is not None:
-                event_records.delete(db, stored)
-                for held in lock_records.select_of_event(db, event_records.event_id(stored)):
-                    lock_records.end(db, held, release)
-            return stored
+            if stored is None:
+                return None
+            event_records.delete(db, stored)
+            ended = lock_records.select_of_event(db, event_records.event_id(stored))
+            for held in ended:
+                lock_records.end(db, held, release)
+            return DeletedEvent(stored, [held.lock for held in ended])
 
         return await self._writer.change(step)
 
