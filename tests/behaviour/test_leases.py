@@ -428,7 +428,7 @@ async def test_a_wrong_body_of_a_delete_is_told_by_its_field(http: httpx2.AsyncC
     assert answer.json()["details"][1]["fieldViolations"][0]["field"] == "lock_token"
 
 
-async def test_a_refused_lock_says_when_to_ask_again(http: httpx2.AsyncClient) -> None:
+async def test_a_refused_lock_says_over_rest_when_to_ask_again(http: httpx2.AsyncClient) -> None:
     body = {"service": "payments"}
     assert "retry-after" not in (await http.post("/api/v1alpha1/lock", json=body)).headers
     refused = await http.post("/api/v1alpha1/lock", json=body)

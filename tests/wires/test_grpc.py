@@ -8,6 +8,8 @@ import grpc
 import grpc.aio
 import pytest
 import structlog
+from google.rpc import error_details_pb2 as google_details  # type: ignore[import-untyped] # they have no marker
+from google.rpc import status_pb2 as google_status
 from tests.wires.conftest import SHORT_GRPC
 from tests.wires.standin import BOUND, Held, unary
 
@@ -16,6 +18,7 @@ from tracker.errors import Code, FieldViolation, TrackerError, invalid
 from tracker.pb import error_details_pb, event_pb, status_pb
 
 if TYPE_CHECKING:
+    import httpx2
     from tests.wires.standin import StandIn
 
 SERVICE = "/tracker.event.v1alpha1.EventService"
@@ -44,10 +47,14 @@ async def refused(
     return caught.value
 
 
-def details(error: grpc.aio.AioRpcError) -> status_pb.Status:
+def raw_details(error: grpc.aio.AioRpcError) -> bytes:
     value = dict(error.trailing_metadata())["grpc-status-details-bin"]
     assert isinstance(value, bytes)
-    return status_pb.Status.from_binary(value)
+    return value
+
+
+def details(error: grpc.aio.AioRpcError) -> status_pb.Status:
+    return status_pb.Status.from_binary(raw_details(error))
 
 
 async def test_a_call_reaches_the_service_and_its_answer_comes_back(
@@ -90,6 +97,23 @@ async def test_every_code_is_grpcs_own_with_the_details_in_the_metadata(
     assert (status.code, status.message) == (code.value, "it is so")
     info = status.details[0].unpack(error_details_pb.ErrorInfo)
     assert info == error_details_pb.ErrorInfo(reason="SO_IT_IS", domain="tracker", metadata={"id": "7"})
+
+
+@pytest.mark.parametrize("reason", ["SO_IT_IS", "LOCK_HELD", "LOCK_DELAY", "REQUEST_TOO_LARGE"])
+@pytest.mark.parametrize("code", Code)
+async def test_an_error_says_when_to_try_again_as_it_does_over_rest(
+    channel: grpc.aio.Channel, rest: httpx2.AsyncClient, stand_in: StandIn, code: Code, reason: str
+) -> None:
+    stand_in.answer("get_event", TrackerError(code, "it is so", reason))
+    retry_after = (await rest.get("/api/v1alpha1/event/1")).headers.get("retry-after")
+    error = await refused(channel, "GetEvent", GET.to_binary())
+    status = google_status.Status.FromString(raw_details(error))
+    delays = []
+    for detail in status.details:
+        told = google_details.RetryInfo()
+        if detail.Unpack(told):
+            delays.append(str(told.retry_delay.ToSeconds()))
+    assert delays == ([] if retry_after is None else [retry_after])
 
 
 async def test_violations_name_fields_by_their_proto_names(

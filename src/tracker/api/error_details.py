@@ -7,7 +7,7 @@ from itertools import accumulate
 from typing import TYPE_CHECKING
 
 import orjson
-from protobuf.wkt import Any
+from protobuf.wkt import Any, Duration
 
 from tracker.errors import DOMAIN, HTTP_STATUS, Code, TrackerError
 from tracker.pb import error_details_pb, status_pb
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 _PREFIX = "type.googleapis.com/google.rpc"
 
-_RETRY_AFTER = b"1"
+_RETRY_SECONDS = 1
 """Seconds after which a refused call is worth repeating; what refuses them clears up fast or not at all."""
 _REPEATABLE = frozenset({"LOCK_HELD", "LOCK_WAIT_TIMEOUT", "LOCK_DELAY"})
 """Errors that time alone may put right, though their HTTP status does not say so."""
@@ -51,13 +51,19 @@ def http_status(error: TrackerError) -> int:
     return _STATUS_OF_REASON.get(error.reason) or HTTP_STATUS[error.code]
 
 
+def _retry_seconds(error: TrackerError) -> int | None:
+    """Return when to repeat a call that was refused, where that is worth trying."""
+    repeatable = http_status(error) in (429, 503) or error.reason in _REPEATABLE
+    return _RETRY_SECONDS if repeatable else None
+
+
 def http_headers(error: TrackerError) -> list[tuple[bytes, bytes]]:
-    """Return the headers that an error's HTTP status asks for."""
+    """Return the headers that go with an error."""
     headers: list[tuple[bytes, bytes]] = []
-    status = http_status(error)
-    if status in (429, 503) or error.reason in _REPEATABLE:
-        headers.append((b"retry-after", _RETRY_AFTER))
-    elif status == 405:  # noqa: PLR2004 - RFC 9110, 15.5.6
+    retry = _retry_seconds(error)
+    if retry is not None:
+        headers.append((b"retry-after", b"%d" % retry))
+    if http_status(error) == 405:  # noqa: PLR2004 - RFC 9110, 15.5.6
         headers.append((b"allow", error.metadata["allow"].encode()))
     return headers
 
@@ -101,6 +107,10 @@ def binary_error(error: TrackerError) -> bytes:
     """
     info = error_details_pb.ErrorInfo(reason=error.reason, domain=DOMAIN, metadata=dict(error.metadata))
     status = status_pb.Status(code=int(error.code), message=short(error.message), details=[Any.pack(info)])
+    retry = _retry_seconds(error)
+    if retry is not None:
+        delay = error_details_pb.RetryInfo(retry_delay=Duration(seconds=retry))
+        status.details.append(Any.pack(delay))
     violations = [
         error_details_pb.BadRequest.FieldViolation(field=violation.field, description=violation.description)
         for violation in error.violations
