@@ -4,6 +4,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from tracker.api.path_template import ONE
+from tracker.api.transcode import http_bindings
 from tracker.errors import HTTP_STATUS, Code, FieldViolation, TrackerError, invalid
 from tracker.pb import event_pb, link_pb
 
@@ -73,6 +75,22 @@ async def test_a_wrong_verb_is_405_with_the_right_ones(
     assert response.headers["allow"] == allow
     if verb != "HEAD":
         assert (response.json()["code"], response.json()["message"]) == (12, "Method Not Allowed")
+
+
+async def test_no_path_leads_to_an_rpc_by_a_verb_that_it_does_not_have(
+    rest: httpx2.AsyncClient, stand_in: StandIn
+) -> None:
+    verbs: dict[str, set[str]] = {}
+    for method in stand_in.pipeline.methods:
+        for binding in http_bindings(method.desc):
+            path = "/".join(["", *("1" if part == ONE else part for part in binding.template.segments)])
+            verbs.setdefault(path, set()).add(binding.verb)
+    for path, own in verbs.items():
+        for verb in {"GET", "POST", "PUT", "PATCH", "DELETE"} - own:
+            response = await rest.request(verb, path)
+            assert (verb, path, response.status_code) == (verb, path, 405)
+            assert response.headers["allow"] == ", ".join(sorted(own | ({"HEAD"} if "GET" in own else set())))
+    assert not stand_in.asked
 
 
 @pytest.mark.parametrize(

@@ -1,6 +1,7 @@
 """Finds what answers a path and a verb.
 
-Literal segments win over variables, whatever the order in which routes were added. Paths are
+Literal segments win over variables, whatever the order in which routes were added, and whatever the verb:
+where there is a route for `/things/list`, no request for that path is one for the thing `list`. Paths are
 case-sensitive, and one with an empty segment (a trailing slash, `//`) is unknown.
 """
 
@@ -76,12 +77,13 @@ class Router(Generic[T]):
         if not written or "" in written:
             return None
         allowed: set[str] = set()
-        for wanted in ("HEAD", "GET") if verb == "HEAD" else (verb,):
-            for root, segments in self._readings(written):
-                decoded = [_decode(segment) for segment in segments] if "%" in path else segments
-                route = _walk(root, wanted, decoded, 0, allowed)
-                if route is not None:
-                    return route.target, tuple(_value(v, segments, decoded) for v in route.variables)
+        for root, segments in self._readings(written):
+            decoded = [_decode(segment) for segment in segments] if "%" in path else segments
+            routes = _walk(root, decoded, 0)
+            route = routes.get(verb) or (routes.get("GET") if verb == "HEAD" else None)
+            if route is not None:
+                return route.target, tuple(_value(v, segments, decoded) for v in route.variables)
+            allowed.update(routes)
         if not allowed:
             return None
         raise _wrong_verb(allowed)
@@ -106,25 +108,20 @@ def _child(node: _Node[T], segment: str) -> _Node[T]:
     return node.literals.setdefault(unquote(segment), _Node())
 
 
-def _walk(node: _Node[T], verb: str, segments: list[str], at: int, allowed: set[str]) -> _Route[T] | None:
-    found: _Route[T] | None = None
+def _walk(node: _Node[T], segments: list[str], at: int) -> dict[str, _Route[T]]:
+    """Return the routes of the most literal path that the segments are, by verb; none for an unknown one."""
+    found: dict[str, _Route[T]] = {}
     if at == len(segments):
-        found = _here(node, verb, allowed)
+        found = node.routes
     else:
-        segment = segments[at]
-        literal = node.literals.get(segment)
+        literal = node.literals.get(segments[at])
         if literal is not None:
-            found = _walk(literal, verb, segments, at + 1, allowed)
-        if found is None and node.one is not None:
-            found = _walk(node.one, verb, segments, at + 1, allowed)
-    if found is None and node.rest is not None:
-        found = _here(node.rest, verb, allowed)
+            found = _walk(literal, segments, at + 1)
+        if not found and node.one is not None:
+            found = _walk(node.one, segments, at + 1)
+    if not found and node.rest is not None:
+        found = node.rest.routes
     return found
-
-
-def _here(node: _Node[T], verb: str, allowed: set[str]) -> _Route[T] | None:
-    allowed.update(node.routes)
-    return node.routes.get(verb)
 
 
 def _value(variable: Variable, written: list[str], decoded: list[str]) -> str:
