@@ -66,12 +66,19 @@ HTTP_STATUS: Mapping[Code, int] = {
 class FieldViolation:
     """One field of a request that breaks a rule.
 
-    `field` is the path in proto names (`attributes.start_date`, `types[2]`); a wire may respell it
-    the way its client wrote it. `description` says what was expected.
+    `field` is the path in proto names (`attributes.start_date`, `types[2]`), or empty for the request as a
+    whole; a wire may respell it the way its client wrote it. `description` says what was expected.
     """
 
     field: str
     description: str
+
+    @property
+    def sentence(self) -> str:
+        """What was expected of which field; a description may begin with the field's name itself."""
+        if not self.field or self.description.startswith(f"{self.field} "):
+            return self.description
+        return f"{self.field}: {self.description}"
 
 
 class TrackerError(Exception):
@@ -100,7 +107,5 @@ class TrackerError(Exception):
 
 def invalid(*violations: FieldViolation) -> TrackerError:
     """Return the INVALID_ARGUMENT error for fields that break a rule."""
-    message = "; ".join(
-        v.description if v.field in v.description else f"{v.field}: {v.description}" for v in violations
-    )
+    message = "; ".join(violation.sentence for violation in violations)
     return TrackerError(Code.INVALID_ARGUMENT, message, "INVALID_FIELD", violations=violations)

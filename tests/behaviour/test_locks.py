@@ -37,6 +37,13 @@ async def test_a_held_lock_names_its_holder(client: Client) -> None:
     )
 
 
+async def test_an_id_that_is_none_is_named_as_what_is_wrong(client: Client) -> None:
+    with pytest.raises(Refused) as refused:
+        await client.call("LockService/GetLock", {"id": "valid"})
+    assert refused.value.message == "id: must be a valid UUID"
+    assert refused.value.fields == {"id": "must be a valid UUID"}
+
+
 async def test_one_of_many_simultaneous_attempts_gets_the_lock(client: Client) -> None:
     attempts = await asyncio.gather(
         *(lock(client, who=f"client {n}") for n in range(200)), return_exceptions=True
