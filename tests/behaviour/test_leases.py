@@ -59,6 +59,15 @@ async def is_current(client: Client, held: JsonObject) -> bool:
     return bool(answer["current"])
 
 
+async def changelog(client: Client, event: JsonObject, *, entries: int) -> list[JsonObject]:
+    """Return the changelog of an event once it has so many entries: some follow what they tell of."""
+    while True:
+        found: list[JsonObject] = (await get(client, event["metadata"]["id"]))["changelog"]
+        if len(found) >= entries:
+            return found
+        await asyncio.sleep(0.02)  # between two polls
+
+
 async def gone(client: Client, held: JsonObject) -> None:
     """Wait until a lock is no more."""
 
@@ -362,9 +371,7 @@ async def test_the_lock_of_an_event_that_nobody_updates_expires(settings: Settin
         event = await create(client, owner="ana", **RUNNING)
         (held,) = await locks(client)
         await gone(client, held)
-        async with asyncio.timeout(SOON):  # the store may note it only after the lock is free
-            while len(entries := (await get(client, event["metadata"]["id"]))["changelog"]) < 3:
-                await asyncio.sleep(0.02)  # between two polls
+        entries = await asyncio.wait_for(changelog(client, event, entries=3), SOON)
         assert [entry["changeType"] for entry in entries] == ["created", "locked", "unlocked"]
         assert entries[-1]["comment"] == "Service unlocked in production: the lease expired"
         assert entries[-1]["user"] == "system"
