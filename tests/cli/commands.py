@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import os
+import pty
 import subprocess
 import sys
+import termios
+from contextlib import suppress
 from typing import TYPE_CHECKING
 
 from tracker.config import SETTINGS
@@ -57,3 +60,24 @@ def start(
         stderr=subprocess.PIPE,
         text=True,
     )
+
+
+def on_terminal(*arguments: str, columns: int, environ: Mapping[str, str]) -> str:
+    """Run `tracker` on a terminal of that width, and return what is then on it."""
+    terminal, its = pty.openpty()
+    termios.tcsetwinsize(its, (50, columns))
+    with subprocess.Popen(
+        [sys.executable, "-m", "tracker", *arguments],
+        env=CLEAN | dict(environ) | {"TERM": "xterm"},
+        stdin=its,
+        stdout=its,
+        stderr=its,
+    ) as process:
+        os.close(its)
+        shown = b""
+        with suppress(OSError):  # EIO, once nobody has it open
+            while read := os.read(terminal, 4_096):
+                shown += read
+        os.close(terminal)
+    assert process.returncode == 0, shown
+    return shown.decode().replace("\r\n", "\n")

@@ -6,16 +6,15 @@ import json
 import re
 import socket
 import stat
-import subprocess
-import sys
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from tests.cli.commands import CLEAN, at, start, tracker
+from tests.cli.commands import at, on_terminal, start, tracker
 from tests.server_process import ServerProcess
 from tests.tcp_proxy import TcpProxy
 
 if TYPE_CHECKING:
+    import subprocess
     from pathlib import Path
 
 COMMANDS = ("acquire", "renew", "release", "list", "show", "run")
@@ -176,25 +175,13 @@ def test_a_list_in_a_pipe_has_a_line_for_each_lock_and_no_colours(
     assert found["totalCount"] == 1
 
 
-@pytest.mark.skipif(sys.platform != "linux", reason="needs the `script` of Linux")
 def test_a_narrow_terminal_gets_one_lock_below_the_other(server: ServerProcess, service: str) -> None:
     run(server, "acquire", "--service", service, "--environment", "prod")
-    command = f"{sys.executable} -m tracker lock list --service {service}"
-    outputs = {}
-    for width in (60, 250):
-        done = subprocess.run(
-            ["script", "--quiet", "--command", f"stty cols {width}; {command}", "/dev/null"],
-            env=CLEAN | at(server) | {"TERM": "xterm"},
-            stdin=subprocess.DEVNULL,
-            capture_output=True,
-            text=True,
-            timeout=30,
-            check=True,
-        )
-        outputs[width] = done.stdout
-    assert "SERVICE" in outputs[250]
-    assert "SERVICE" not in outputs[60]
-    assert f"service        {service}" in outputs[60]
+    command = ("lock", "list", "--service", service)
+    assert "SERVICE" in on_terminal(*command, columns=400, environ=at(server))
+    narrow = on_terminal(*command, columns=60, environ=at(server))
+    assert "SERVICE" not in narrow
+    assert f"service        {service}" in narrow
 
 
 def test_nothing_held_is_said_so(server: ServerProcess, service: str) -> None:
