@@ -22,9 +22,9 @@ _OURS = {setting.variable for setting in SETTINGS.values()}
 CLEAN = {
     name: value
     for name, value in os.environ.items()
-    if name not in _OURS and not name.startswith(("DB_", "TRACKER_"))
+    if name not in _OURS | {"COLUMNS", "LINES"} and not name.startswith(("DB_", "TRACKER_"))
 }
-"""The environment of this process without what would set a server up, or say where one is."""
+"""The environment of this process without what would set up a server, find one, or size a terminal."""
 
 
 def tracker(
