@@ -6,6 +6,7 @@ import os
 import pty
 import re
 import select
+import signal
 import time
 from typing import TYPE_CHECKING, Self
 
@@ -26,6 +27,7 @@ class Terminal:
     def __enter__(self) -> Self:
         self._pid, self._file = pty.fork()
         if self._pid == 0:
+            signal.signal(signal.SIGINT, signal.SIG_DFL)  # which one in the background would ignore
             os.execvpe("bash", ["bash", "--norc", "--noprofile", "--noediting", "-i"], self._environ)
         self._seen = ""
         self.expect("shell> ")

@@ -34,7 +34,7 @@ def test_the_version_is_printed(arguments: list[str]) -> None:
 def test_help_names_each_command() -> None:
     done = tracker("--help")
     assert done.returncode == 0
-    for command in ("serv", "config", "lock", "backup", "restore", "healthcheck", "version"):
+    for command in ("serv", "config", "lock", "backup", "restore", "migrate", "healthcheck", "version"):
         assert f"\n  {command} " in done.stdout
 
 

@@ -68,7 +68,7 @@ def test_a_server_that_can_be_used_is_taken(
         (FERRETDB_1 | {"ferretdbVersion": "unknown"}, ALONE, "it is FerretDB unknown"),
         (FERRETDB_2 | {"ferretdb": {"version": "v1.99.0"}}, ALONE, "it is FerretDB 1.99.0"),
         (mongodb("4.4.29"), PRIMARY, "it is MongoDB 4.4.29; use 5.0 or later"),
-        (mongodb("6.0.5"), SECONDARY, "leave directConnection out of MONGO_URI"),
+        (mongodb("6.0.5"), SECONDARY, "leave directConnection out of its address"),
     ],
 )
 def test_a_server_that_cannot_be_used_is_refused(

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from tracker.cli import backup, configuration, healthcheck, lock, restore, serve, version
+from tracker.cli import backup, configuration, healthcheck, lock, migrate, restore, serve, version
 from tracker.cli.errors import CommandError
 from tracker.config import ConfigurationError
 
@@ -24,6 +24,7 @@ app.command("config")(configuration.config)
 app.add_typer(lock.app, name="lock")
 app.command("backup")(backup.backup)
 app.command("restore")(restore.restore)
+app.command("migrate")(migrate.migrate)
 app.command("healthcheck")(healthcheck.healthcheck)
 app.command("version")(version.version)
 

@@ -1,15 +1,18 @@
-"""Which store a server keeps its records in."""
+"""Which store there is at a place: a MongoDB database, or a file."""
 
 from __future__ import annotations
 
+from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 from tracker.stores.base import StoreOpenError
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
     from pathlib import Path
 
     from tracker.stores.base import Store, StoreObserver
+    from tracker.stores.contents import StoreContents
 
 
 def chosen_store(path: Path, mongo_uri: str | None, observer: StoreObserver) -> Store:
@@ -22,12 +25,36 @@ def chosen_store(path: Path, mongo_uri: str | None, observer: StoreObserver) -> 
         from tracker.stores.sqlite import SqliteStore  # noqa: PLC0415 - only the one that is used
 
         return SqliteStore(path, observer)
-    try:
+    with _needing_driver("MONGO_URI is set"):
         from tracker.stores.mongo import MongoStore  # noqa: PLC0415 - an extra, which may be missing
+
+        return MongoStore(mongo_uri, observer)
+
+
+def chosen_contents(place: str, argument: str, observer: StoreObserver) -> StoreContents:
+    """Return the contents of the store at a place, not yet open; messages call the place by its argument.
+
+    Raises:
+        StoreOpenError: What a MongoDB database needs is not installed.
+    """
+    if not place.startswith(("mongodb://", "mongodb+srv://")):
+        from tracker.stores.sqlite.contents import SqliteContents  # noqa: PLC0415 - as above
+
+        return SqliteContents(place)
+    with _needing_driver(f"{argument} is a MongoDB database"):
+        from tracker.stores.mongo.contents import MongoContents  # noqa: PLC0415 - as above
+
+        return MongoContents(place, argument, observer)
+
+
+@contextmanager
+def _needing_driver(why: str) -> Iterator[None]:
+    """Say what to do where the import inside fails for want of MongoDB's driver."""
+    try:
+        yield
     except ModuleNotFoundError as error:
         if error.name is not None and error.name.partition(".")[0] in ("pymongo", "bson"):
             raise StoreOpenError(
-                "MONGO_URI is set, and the driver for MongoDB is not installed: pip install 'tracker[mongo]'"
+                f"{why}, and the driver for MongoDB is not installed: pip install 'tracker[mongo]'"
             ) from None
         raise
-    return MongoStore(mongo_uri, observer)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import warnings
 from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING, Any
-from urllib.parse import parse_qsl, urlsplit
+from urllib.parse import parse_qsl, unquote, urlsplit
 
 import pymongo
 from pymongo import AsyncMongoClient
@@ -56,9 +56,12 @@ class Connections:
     other; who only asks gets what a majority has confirmed (`majority`), which is never taken back. Whether a
     lock is current is asked with `linearizable`: then a server that no longer is the primary, and
     doesn't know, does not answer. A server alone has no such read, and needs none.
+
+    `argument` is what messages call the address: the name of the setting or option that has it.
     """
 
-    def __init__(self, uri: str) -> None:
+    def __init__(self, uri: str, argument: str = "MONGO_URI") -> None:
+        self.argument = argument
         self._uri = uri
         self._client: AsyncMongoClient[Document]
         self._open = False
@@ -80,12 +83,13 @@ class Connections:
             self._database = self._client.get_default_database(_DATABASE)
         except (InvalidURI, InvalidName, ValueError):  # its text may quote a part of the password
             raise StoreOpenError(
-                "MONGO_URI is no address of a MongoDB database: write it as"
+                f"{self.argument} is no address of a MongoDB database: write it as"
                 " mongodb://user:password@host:27017/tracker, and : / ? # [ ] @ % in user and password"
                 " each as a percent sign and two hexadecimal digits"
             ) from None
         except (PyMongoError, Warning) as error:
-            raise StoreOpenError(f"MONGO_URI can't be used: {self.without_credentials(str(error))}") from None
+            told = self.without_credentials(str(error))
+            raise StoreOpenError(f"{self.argument} can't be used: {told}") from None
         self._open = True
 
     async def close(self) -> None:
@@ -102,7 +106,7 @@ class Connections:
     @property
     def database_name(self) -> str:
         """The name of the database."""
-        return self._database.name
+        return unquote(urlsplit(self._uri).path.strip("/")) or _DATABASE
 
     def newest(self, name: str) -> Collection:
         """Return a collection as the primary has it, for changes."""

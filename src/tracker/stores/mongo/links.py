@@ -31,7 +31,7 @@ class MongoLinks:
         """Store a new link."""
 
         async def step() -> None:
-            await writes.insert(self._connections.newest(NAME), {"_id": link.id, **_fields(link)})
+            await writes.insert(self._connections.newest(NAME), {"_id": link.id, **fields(link)})
 
         await self._changes.run(step)
 
@@ -45,7 +45,7 @@ class MongoLinks:
             async with self._changes.turn(f"link {link_id}"):
                 while (stored := await links.find_one({"_id": link_id})) is not None:
                     link = change(_link(stored))
-                    if await writes.replace(links, stored, _fields(link)):
+                    if await writes.replace(links, stored, fields(link)):
                         return link
             return None
 
@@ -67,7 +67,8 @@ class MongoLinks:
         return [_link(row) for row in rows]
 
 
-def _fields(link: link_pb.Link) -> Document:
+def fields(link: link_pb.Link) -> Document:
+    """Return what a document holds of a link."""
     return {"group": link.group, "name": link.name, "document": link.to_json()}
 
 

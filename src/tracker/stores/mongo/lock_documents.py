@@ -11,13 +11,13 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING
 
+from tracker.domain.locks import LockKey
 from tracker.domain.times import duration_micros, micros
 from tracker.pb import lock_pb
 from tracker.stores.base import HeldLock, LeaseState
 from tracker.stores.documents import parse
 
 if TYPE_CHECKING:
-    from tracker.domain.locks import LockKey
     from tracker.stores.mongo.writes import Document
 
 NAME = "locks"
@@ -30,6 +30,11 @@ MARKS = ("provisional", "moving")
 def key_id(key: LockKey) -> str:
     """Return the id of a key's document."""
     return json.dumps(key, ensure_ascii=False, separators=(",", ":"))
+
+
+def key_of(key_id: str) -> LockKey:
+    """Return the key whose document has an id."""
+    return LockKey(*json.loads(key_id))
 
 
 def new_key(key: LockKey) -> Document:

@@ -8,7 +8,8 @@ from pymongo import IndexModel
 from pymongo.errors import DuplicateKeyError
 
 from tracker.stores.base import StoreOpenError
-from tracker.stores.mongo import catalog, ended_locks, event_records, links, lock_documents
+from tracker.stores.contents import not_empty, unfinished
+from tracker.stores.mongo import catalog, ended_locks, event_records, links, lock_documents, writes
 from tracker.stores.mongo.filters import BY_END, BY_SERVICE, BY_SLACK_ID, BY_SOURCE, BY_TIME
 
 if TYPE_CHECKING:
@@ -26,6 +27,10 @@ HEALTH: Final = {"_id": "health"}
 """The document that proves that changes can be made."""
 
 _SCHEMA: Final = {"_id": "schema"}
+
+_FILLING: Final = {"_id": "filling"}
+"""The document that says from which store a migration has not yet filled the database to its end."""
+
 _KINDS = ("type", "priority", "status", "environment", "impact")
 
 
@@ -65,8 +70,50 @@ async def make(connections: Connections) -> None:
     """Make what of the schema is missing; several servers may do so at once.
 
     Raises:
-        StoreOpenError: A newer Tracker made the schema.
+        StoreOpenError: A newer Tracker made the schema, or a migration is not finished.
     """
+    filling = await connections.newest(META).find_one(_FILLING)
+    if filling is not None:
+        raise unfinished(filling["source"])
+    await _make(connections)
+
+
+async def require(connections: Connections) -> None:
+    """Make what of the schema is missing in a database that has been used before.
+
+    Raises:
+        StoreOpenError: It has not, or a newer Tracker made the schema, or a migration is not finished.
+    """
+    if await connections.newest(META).find_one(_SCHEMA) is None:
+        raise StoreOpenError("there is no store in it")
+    await make(connections)
+
+
+async def begin_filling(connections: Connections, source: str) -> None:
+    """Make the schema in an empty database, and let it be served no more until it is filled.
+
+    Raises:
+        StoreOpenError: It has records, or is being filled from another store.
+    """
+    meta = connections.newest(META)
+    await _make(connections)
+    filling = await meta.find_one(_FILLING)
+    if filling is not None:
+        if filling["source"] != source:
+            raise unfinished(filling["source"])
+        return
+    for name in INDEXES:
+        if await connections.newest(name).find_one({}, {"_id": 1}) is not None:
+            raise not_empty(name)
+    await writes.insert(meta, _FILLING | {"source": source})
+
+
+async def end_filling(connections: Connections) -> None:
+    """Let a database that was filled be served."""
+    await writes.delete(connections.newest(META), dict(_FILLING))
+
+
+async def _make(connections: Connections) -> None:
     meta = connections.newest(META)
     stored = await meta.find_one(_SCHEMA)
     if stored is not None and stored["version"] > VERSION:

@@ -31,7 +31,7 @@ def require_suitable(build: Document, hello: Document) -> None:
         raise StoreOpenError(f"it is MongoDB {build['version']}; use {oldest} or later")
     if not hello.get("isWritablePrimary", False):
         raise StoreOpenError(
-            "the server takes no changes; leave directConnection out of MONGO_URI,"
+            "the server takes no changes; leave directConnection out of its address,"
             " so that the primary is found"
         )
 

@@ -52,7 +52,6 @@ class MongoStore:
 
     async def open(self) -> None:
         """Reach the database, prove it suitable, make its schema, and begin to watch it."""
-        self._connections.open()
         try:
             await open_database(self._connections, self._clock)
         except BaseException:

@@ -57,7 +57,7 @@ async def insert(collection: Collection, document: Document) -> None:
                     raise unknown() from None
                 raise
 
-    await _until_certain(attempt)
+    await until_certain(attempt)
 
 
 async def replace(collection: Collection, before: Document, after: Document) -> bool:
@@ -77,7 +77,7 @@ async def replace(collection: Collection, before: Document, after: Document) -> 
             raise unknown()
         return result.matched_count > 0
 
-    return await _until_certain(attempt)
+    return await until_certain(attempt)
 
 
 async def delete(collection: Collection, where: Document) -> bool:
@@ -90,7 +90,7 @@ async def delete(collection: Collection, where: Document) -> bool:
         # An earlier try may have deleted it. If it is there, with another revision, none has.
         return await collection.find_one({"_id": where["_id"]}, {"_id": 1}) is None
 
-    return await _until_certain(attempt)
+    return await until_certain(attempt)
 
 
 async def delete_all(collection: Collection, where: Document) -> None:
@@ -99,7 +99,7 @@ async def delete_all(collection: Collection, where: Document) -> None:
     async def attempt(_: int) -> None:
         await collection.delete_many(where)
 
-    await _until_certain(attempt)
+    await until_certain(attempt)
 
 
 async def update(collection: Collection, where: Document, change: Document, *, upsert: bool = False) -> None:
@@ -114,7 +114,7 @@ async def update(collection: Collection, where: Document, change: Document, *, u
         except DuplicateKeyError:  # of two that found none, one has made it
             await collection.update_one(where, change)
 
-    await _until_certain(attempt)
+    await until_certain(attempt)
 
 
 async def _confirm(collection: Collection, new: Document, number: int) -> bool:
@@ -129,7 +129,7 @@ async def _was_ours(collection: Collection, new: Document) -> bool:
     return stored is None or stored["rev"] > new["rev"] or stored["op"] == new["op"]
 
 
-async def _until_certain(attempt: Callable[[int], Awaitable[T]]) -> T:
+async def until_certain(attempt: Callable[[int], Awaitable[T]]) -> T:
     """Try until the outcome is known, or the time is up.
 
     `attempt` is given how many tries may have had an effect that nobody heard of.

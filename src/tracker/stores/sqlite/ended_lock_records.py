@@ -14,6 +14,7 @@ if TYPE_CHECKING:
 
     from tracker.domain.locks import LockKey
     from tracker.stores.base import HeldLock, Release
+    from tracker.stores.contents import StoredEnd
 
 _SELECT = "SELECT ending, ended_at, reason, token_hash, id, CAST(document AS BLOB) FROM ended_locks"
 
@@ -41,6 +42,14 @@ def insert(db: apsw.Connection, held: HeldLock, release: Release) -> None:
         "INSERT INTO ended_locks"
         " SELECT id, service, environment, resource, ?, ?, ?, token_hash, document FROM locks WHERE id = ?",
         (release.at, release.ending, release.reason, held.lock.id),
+    )
+
+
+def add(db: apsw.Connection, stored: StoredEnd) -> None:
+    """Store how a lock ended as another store keeps it, unless it is there."""
+    db.execute(
+        "INSERT INTO ended_locks VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (id) DO NOTHING",
+        (stored.id, *stored.key, stored.at, stored.ending, stored.reason, stored.token_hash, stored.document),
     )
 
 

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from tracker.domain.events import EventFilter, EventKey
     from tracker.domain.paging import Cursor
     from tracker.stores.base import Slice
+    from tracker.stores.contents import StoredDocument
     from tracker.stores.sqlite.filters import Branch
 
 _COLUMNS = "slack_id, time, end_time, type, priority, status, environment, impact, service, source, document"
@@ -93,6 +94,14 @@ def insert(db: apsw.Connection, event: event_pb.Event) -> None:
         raise _taken(db, event, error) from error
 
 
+def add(db: apsw.Connection, stored: StoredDocument) -> None:
+    """Store an event as another store keeps it, unless it is there."""
+    db.execute(
+        f"INSERT INTO events (id, {_COLUMNS}) VALUES (?, {_PLACES}) ON CONFLICT (id) DO NOTHING",  # noqa: S608 - our own columns
+        (stored.id, *_columns(parse(event_pb.Event, *stored)), stored.document),
+    )
+
+
 def update(db: apsw.Connection, event: event_pb.Event) -> None:
     """Replace the stored event that has this one's id.
 
@@ -132,6 +141,11 @@ def _count_branch(db: apsw.Connection, branch: Branch) -> int:
 
 def _row(event: event_pb.Event) -> tuple[int | str | None, ...]:
     """Return what the columns hold of an event."""
+    return (*_columns(event), event.to_json())
+
+
+def _columns(event: event_pb.Event) -> tuple[int | str | None, ...]:
+    """Return what the columns hold by which an event is found."""
     attributes = event.attributes or event_pb.EventAttributes()
     return (
         event.metadata.slack_id or None if event.metadata is not None else None,
@@ -144,7 +158,6 @@ def _row(event: event_pb.Event) -> tuple[int | str | None, ...]:
         int(attributes.impact),
         attributes.service,
         attributes.source,
-        event.to_json(),
     )
 
 

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from tracker.domain.locks import LockFilter, LockKey
     from tracker.domain.paging import Cursor
     from tracker.stores.base import Release, Slice
+    from tracker.stores.contents import StoredKey
 
 _COLUMNS = (
     "service, environment, resource, event_id, created_at, ttl, lock_delay, renewals, expired, document"
@@ -115,6 +116,21 @@ def acquire(db: apsw.Connection, claim: HeldLock) -> Acquired:
     return Acquired(lock)
 
 
+def add_key(db: apsw.Connection, stored: StoredKey) -> None:
+    """Store a key, and the lock that has it, as another store keeps them, unless the key is there."""
+    key, holder = stored.key, stored.holder
+    db.execute(
+        "INSERT INTO lock_keys VALUES (?, ?, ?, ?, ?) ON CONFLICT DO NOTHING",
+        (*key, stored.fencing_token, None if holder is None else holder.id),
+    )
+    if holder is not None and db.changes():
+        lock = parse(lock_pb.Lock, holder.id, holder.document)
+        db.execute(
+            f"INSERT INTO locks (id, token_hash, {_COLUMNS}) VALUES (?, ?, {_PLACES})",  # noqa: S608 - our own columns
+            (holder.id, holder.token_hash, *_columns(key, lock), holder.document),
+        )
+
+
 def update(db: apsw.Connection, stored: lock_pb.Lock, lock: lock_pb.Lock) -> lock_pb.Lock:
     """Replace a stored lock and return the new document.
 
@@ -188,6 +204,10 @@ def _created_at(lock: lock_pb.Lock) -> int:
 
 
 def _row(key: LockKey, lock: lock_pb.Lock) -> tuple[int | str, ...]:
+    return (*_columns(key, lock), lock.to_json())
+
+
+def _columns(key: LockKey, lock: lock_pb.Lock) -> tuple[int | str, ...]:
     return (
         *key,
         lock.event_id,
@@ -196,5 +216,4 @@ def _row(key: LockKey, lock: lock_pb.Lock) -> tuple[int | str, ...]:
         duration_micros(lock.lock_delay) if lock.lock_delay is not None else 0,
         lock.renewals,
         lock.expired_at is not None,
-        lock.to_json(),
     )

@@ -7,6 +7,7 @@ from importlib import resources
 from typing import TYPE_CHECKING, Final
 
 from tracker.stores.base import StoreOpenError
+from tracker.stores.contents import not_empty, unfinished
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -15,6 +16,11 @@ if TYPE_CHECKING:
 
 APPLICATION_ID: Final = int.from_bytes(b"TRKR")
 """Marks a SQLite file as ours, in its header."""
+
+_FILLED_ID: Final = int.from_bytes(b"TRKM")
+"""Marks one that `tracker migrate` has not yet filled to its end: the table `filling` says from where."""
+
+_RECORDS: Final = ("events", "catalog", "links", "locks", "lock_keys", "ended_locks")
 
 
 @cache
@@ -30,15 +36,21 @@ def newest() -> int:
     return max(steps())
 
 
-def require_ours(db: apsw.Connection) -> None:
+def require_ours(db: apsw.Connection, *, filled_from: str | None = None) -> None:
     """Refuse a database that another program, or a newer Tracker, wrote.
+
+    One that is being filled from another store is taken only to be filled further from there.
 
     Raises:
         StoreOpenError: It is; the message says what to do.
     """
     application, version = db.pragma("application_id"), db.pragma("user_version")
     tables = db.execute("SELECT count(*) FROM sqlite_schema").get
-    if application != APPLICATION_ID and (application or version or tables):
+    if application == _FILLED_ID:
+        source = str(db.execute("SELECT source FROM filling").get)
+        if source != filled_from:
+            raise unfinished(source)
+    elif application != APPLICATION_ID and (application or version or tables):
         raise StoreOpenError("it belongs to another program; choose another DATABASE_PATH")
     if version > newest():
         raise StoreOpenError(
@@ -52,3 +64,27 @@ def upgrade(db: apsw.Connection) -> None:
     for version, sql in steps().items():
         if version > db.pragma("user_version"):
             db.execute(f"BEGIN IMMEDIATE; {sql}; PRAGMA user_version = {version}; COMMIT")
+
+
+def begin_filling(db: apsw.Connection, source: str) -> None:
+    """Let an empty database be served no more, until it is filled from another store.
+
+    Raises:
+        StoreOpenError: It has records.
+    """
+    if db.pragma("application_id") == _FILLED_ID:
+        return
+    for table in _RECORDS:
+        if db.execute(f"SELECT EXISTS (SELECT 1 FROM {table})").get:  # noqa: S608 - our own tables
+            raise not_empty(table)
+    with db:
+        db.execute("CREATE TABLE filling (source TEXT NOT NULL) STRICT")
+        db.execute("INSERT INTO filling VALUES (?)", (source,))
+        db.pragma("application_id", _FILLED_ID)
+
+
+def end_filling(db: apsw.Connection) -> None:
+    """Let a database that was filled be served."""
+    with db:
+        db.execute("DROP TABLE filling")
+        db.pragma("application_id", APPLICATION_ID)

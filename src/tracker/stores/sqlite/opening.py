@@ -25,8 +25,10 @@ _EVENT_ORDERS = ("number", "id", "time", "service", "source")
 _DAMAGED = "put the last backup in its place with `tracker restore FILE`"
 
 
-def open_database(path: Path, lock: FileLock) -> apsw.Connection:
+def open_database(path: Path, lock: FileLock, *, filled_from: str | None = None) -> apsw.Connection:
     """Take a file's lock and return the connection that writes; the file is sound, of the newest schema.
+
+    With `filled_from`, a file that a migration from there has not filled to its end is opened as well.
 
     Raises:
         StoreOpenError: The file can't be served; the message says what to do.
@@ -35,7 +37,7 @@ def open_database(path: Path, lock: FileLock) -> apsw.Connection:
         path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
         lock.acquire()
         try:
-            return _open_locked(path)
+            return _open_locked(path, filled_from)
         except BaseException:
             lock.release()
             raise
@@ -60,11 +62,11 @@ def refusal(path: Path, why: str) -> str:
     return f"can't open the database {path}: {why}"
 
 
-def _open_locked(path: Path) -> apsw.Connection:
+def _open_locked(path: Path, filled_from: str | None) -> apsw.Connection:
     _make(path)
     connection = connect(path)
     try:
-        migrations.require_ours(connection)
+        migrations.require_ours(connection, filled_from=filled_from)
         set_for_writing(connection)
         _require_wal(connection)
         _require_whole(connection, path)

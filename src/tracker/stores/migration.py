@@ -1,0 +1,103 @@
+"""Moves all that one store keeps into another, and proves that it is there."""
+
+from __future__ import annotations
+
+from contextlib import asynccontextmanager
+from typing import TYPE_CHECKING, NamedTuple, Protocol
+
+from tracker.stores.base import StoreOpenError
+from tracker.stores.contents import Kind, digest
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Callable, Mapping
+
+    from tracker.stores.contents import Records, StoreContents, StoredRecord
+
+_DIGESTS = 2**256
+
+
+class MigrationError(Exception):
+    """The copy is not what the source is; the message says what to do."""
+
+
+class Summary(NamedTuple):
+    """How many records there are, and the sum of their digests modulo 2^256."""
+
+    records: int
+    digest: int
+
+
+class Progress(Protocol):
+    """Is told how far a step has come, in records."""
+
+    def __call__(self, step: str, done: int, total: int) -> None:
+        """`done` of about `total` records are through the step."""
+
+
+async def migrate(source: StoreContents, target: StoreContents, progress: Progress) -> Mapping[Kind, Summary]:
+    """Copy all records of a store into an empty one, compare the two, and return what both have.
+
+    No server may use either. Stopped anywhere, it is simply called again: what the target has is
+    passed over. Until all is copied and compared, no server starts on the target.
+
+    Raises:
+        StoreOpenError: The source can't be read, or the target can't be filled.
+        MigrationError: The two differ at the end.
+        TrackerError: A store was lost on the way, or has a record that can't be read.
+    """
+    if source.name == target.name:
+        raise StoreOpenError("both are the same store")
+    async with _closing(source):
+        await source.open_to_read()
+        async with _closing(target):
+            await target.open_to_fill(source.name)
+            for kind in Kind:
+                await _copy(kind, source.records(kind), target.records(kind), progress)
+            summaries = {kind: await _compared(kind, source, target, progress) for kind in Kind}
+            await target.finish()
+    return summaries
+
+
+@asynccontextmanager
+async def _closing(contents: StoreContents) -> AsyncIterator[None]:
+    try:
+        yield
+    finally:
+        await contents.close()
+
+
+async def _copy(
+    kind: Kind, source: Records[StoredRecord], target: Records[StoredRecord], progress: Progress
+) -> None:
+    done, total = 0, await source.count()
+    async for batch in source.batches():
+        await target.add(batch)
+        done += len(batch)
+        progress(f"copying {kind}", done, max(done, total))
+
+
+async def _compared(kind: Kind, source: StoreContents, target: StoreContents, progress: Progress) -> Summary:
+    """Read a kind of records from both stores, and return what both have."""
+    total = 2 * await source.records(kind).count()
+    step = f"comparing {kind}"
+    ours = await _summary(source.records(kind), lambda done: progress(step, done, max(done, total)))
+    theirs = await _summary(
+        target.records(kind),
+        lambda done: progress(step, ours.records + done, max(ours.records + done, total)),
+    )
+    if ours != theirs:
+        raise MigrationError(
+            f"the {kind} differ: {ours.records} in {source.name}, {theirs.records} in {target.name}, digests"
+            f" {ours.digest:064x} and {theirs.digest:064x}. One of the two was changed meanwhile, or since"
+            " a migration that was interrupted: stop all servers on them, empty the target, and begin again"
+        )
+    return ours
+
+
+async def _summary(records: Records[StoredRecord], progress: Callable[[int], None]) -> Summary:
+    number, total = 0, 0
+    async for batch in records.batches():
+        number += len(batch)
+        total += sum(map(digest, batch))
+        progress(number)
+    return Summary(number, total % _DIGESTS)

@@ -1,0 +1,301 @@
+"""All that is in a MongoDB database, record by record."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from functools import partial
+from typing import TYPE_CHECKING, Any, Generic
+from urllib.parse import urlsplit
+
+import bson
+import pymongo
+from bson import ObjectId
+from pymongo.errors import BulkWriteError, PyMongoError, WriteConcernError
+
+from tracker.domain.locks import LockKey
+from tracker.pb import event_pb, link_pb, lock_pb
+from tracker.stores.base import HeldLock, StoreOpenError
+from tracker.stores.contents import (
+    BATCH_CHARACTERS,
+    BATCH_RECORDS,
+    Kind,
+    R,
+    StoredDocument,
+    StoredEnd,
+    StoredKey,
+    StoredLock,
+    characters,
+)
+from tracker.stores.documents import parse
+from tracker.stores.mongo import (
+    catalog,
+    ended_locks,
+    event_records,
+    links,
+    lock_documents,
+    schema,
+    writes,
+)
+from tracker.stores.mongo.changes import CHANGE_SECONDS, Changes
+from tracker.stores.mongo.clock import DatabaseClock
+from tracker.stores.mongo.connections import Connections
+from tracker.stores.mongo.failures import store_error
+from tracker.stores.mongo.follow_ups import FollowUps
+from tracker.stores.mongo.janitor import Janitor
+from tracker.stores.mongo.lock_keys import LockKeys
+from tracker.stores.mongo.opening import open_database
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
+
+    from tracker.stores.base import StoreObserver
+    from tracker.stores.contents import (
+        Records,
+        StoredRecord,
+    )
+    from tracker.stores.mongo.writes import Collection, Document
+
+SETTLE_SECONDS = 10.0
+"""How long to try to bring changes that were cut off to their end."""
+
+_SETTLE_PAUSE = 0.1
+_LARGEST_DOCUMENT = 16 * 2**20
+
+
+class MongoContents:
+    """The `StoreContents` of a MongoDB database; `argument` is what messages call its address."""
+
+    def __init__(self, uri: str, argument: str, observer: StoreObserver) -> None:
+        self._uri = uri
+        self._connections = Connections(uri, argument)
+        self._clock = DatabaseClock(self._connections)
+        changes = Changes(observer, self._connections.reach)
+        keys = LockKeys(self._connections, changes, self._clock.now)
+        follow_ups = FollowUps(self._connections, keys)
+        self._janitor = Janitor(self._connections, keys, follow_ups, self._clock.now)
+        collection = partial(_Collection, self._connections)
+        self._records: Mapping[Kind, Records[Any]] = {
+            Kind.CATALOG: collection(catalog.NAME, {}, _document, _catalog_entry),
+            Kind.LINKS: collection(links.NAME, {}, _document, _link),
+            Kind.LOCK_KEYS: collection(lock_documents.NAME, {}, _key, _key_document),
+            Kind.ENDED_LOCKS: collection(ended_locks.NAME, {}, _end, _end_document, skip=self._still_held),
+            Kind.EVENTS: collection(event_records.NAME, {"gone": None}, _document, _event),
+        }
+
+    @property
+    def name(self) -> str:
+        """The servers and the database."""
+        hosts = urlsplit(self._uri).netloc.rpartition("@")[2]
+        return f"mongodb://{hosts}/{self._connections.database_name}"
+
+    async def open_to_read(self) -> None:
+        """Open a database that has the schema, and bring to their end what changes were cut off."""
+        await open_database(self._connections, self._clock, schema.require)
+        try:
+            await self._settle()
+        except PyMongoError as failure:
+            raise store_error(failure) from failure
+
+    async def open_to_fill(self, source: str) -> None:
+        """Open a database that is empty, or was being filled from `source`."""
+        await open_database(self._connections, self._clock, partial(schema.begin_filling, source=source))
+
+    def records(self, kind: Kind) -> Records[StoredRecord]:
+        """Return the records of a kind."""
+        return self._records[kind]
+
+    async def finish(self) -> None:
+        """Make the database one that is served."""
+        with pymongo.timeout(CHANGE_SECONDS):
+            await schema.end_filling(self._connections)
+
+    async def close(self) -> None:
+        """Close the connections."""
+        await self._connections.close()
+
+    async def _settle(self) -> None:
+        """Finish what was cut off, as servers do."""
+        give_up = time.monotonic() + SETTLE_SECONDS
+        while await self._is_halfway():
+            if time.monotonic() > give_up:
+                raise StoreOpenError(f"servers go on changing {self.name}; stop them first")
+            await self._janitor.look(early=True)
+            await asyncio.sleep(_SETTLE_PAUSE)
+
+    async def _is_halfway(self) -> bool:
+        """Return whether a change came halfway."""
+        events = self._connections.newest(event_records.NAME)
+        keys = self._connections.newest(lock_documents.NAME)
+        marks = [(events, "outbox.at"), (keys, "outbox.at")]
+        marks += [(keys, f"holder.{mark}.at") for mark in lock_documents.MARKS]
+        with pymongo.timeout(CHANGE_SECONDS):
+            for collection, mark in marks:
+                if await collection.find_one({mark: {"$exists": True}}, {"_id": 1}) is not None:
+                    return True
+        return False
+
+    async def _still_held(self, lock_ids: list[str]) -> set[str]:
+        """Return which locks are held: what is written of their end is of no account."""
+        keys = self._connections.confirmed(lock_documents.NAME)
+        rows = await keys.find({"holder.id": {"$in": lock_ids}}, {"holder.id": 1}).to_list()
+        return {row["holder"]["id"] for row in rows}
+
+
+async def _none(_: list[str]) -> set[str]:
+    return set()
+
+
+class _Collection(Generic[R]):
+    """The `Records` of one collection: those that match `where`, but for the ids that `skip` returns."""
+
+    def __init__(  # noqa: PLR0913 - each says what is particular about the collection
+        self,
+        connections: Connections,
+        name: str,
+        where: Document,
+        record: Callable[[Document], R],
+        document: Callable[[R], Document],
+        *,
+        skip: Callable[[list[str]], Awaitable[set[str]]] = _none,
+    ) -> None:
+        self._connections = connections
+        self._name = name
+        self._where = where
+        self._record = record
+        self._document = document
+        self._skip = skip
+
+    async def count(self) -> int:
+        """Count the documents."""
+        async with self._connections.asking():
+            return await self._collection.count_documents(self._where)
+
+    async def batches(self) -> AsyncIterator[Sequence[R]]:
+        """Give all records, by id."""
+        after: Document = {}
+        while rows := await self._page(after):
+            after = {"_id": {"$gt": rows[-1]["_id"]}}
+            async with self._connections.asking():
+                skipped = await self._skip([row["_id"] for row in rows])
+            yield [self._record(row) for row in rows if row["_id"] not in skipped]
+
+    async def add(self, records: Sequence[R]) -> None:
+        """Store what is new; done twice, it is done once."""
+        documents = [self._document(record) | {"rev": 1, "op": ObjectId()} for record in records]
+        for record, document in zip(records, documents, strict=True):
+            if characters(record) > _LARGEST_DOCUMENT // 4 and len(bson.encode(document)) > _LARGEST_DOCUMENT:
+                raise StoreOpenError(
+                    f"{document['_id']} in {self._name} is larger than 16 MiB, which MongoDB can't keep"
+                )
+
+        async def attempt(_: int) -> None:
+            collection = self._connections.newest(self._name)
+            known = collection.find({"_id": {"$in": [each["_id"] for each in documents]}}, {"_id": 1})
+            there = {row["_id"] for row in await known.to_list()}
+            missing = [each for each in documents if each["_id"] not in there]
+            if missing:
+                await _insert(collection, missing)
+
+        await self._connections.reach()
+        with pymongo.timeout(CHANGE_SECONDS):
+            await writes.until_certain(attempt)
+
+    @property
+    def _collection(self) -> Collection:
+        return self._connections.confirmed(self._name)
+
+    async def _page(self, after: Document) -> list[Document]:
+        """Return the next documents behind an id."""
+        rows: list[Document] = []
+        length = 0
+        async with (
+            self._connections.asking(),
+            self._collection.find(self._where | after, sort=[("_id", 1)], limit=BATCH_RECORDS) as found,
+        ):
+            async for row in found:
+                rows.append(row)
+                length += characters(self._record(row))
+                if length >= BATCH_CHARACTERS:
+                    break
+        return rows
+
+
+async def _insert(collection: Collection, documents: list[Document]) -> None:
+    """Insert documents, some of which may get there twice.
+
+    Raises:
+        StoreOpenError: One can't be stored.
+    """
+    try:
+        await collection.insert_many(documents, ordered=False)
+    except BulkWriteError as error:
+        errors = [each for each in error.details["writeErrors"] if "_id_" not in each["errmsg"]]
+        if errors:
+            raise StoreOpenError(
+                f"{collection.name} has what contradicts the other store: {errors[0]['errmsg']}"
+            ) from None
+        raise WriteConcernError(str(error), error.code, error.details) from error
+
+
+def _document(row: Document) -> StoredDocument:
+    return StoredDocument(row["_id"], row["document"])
+
+
+def _catalog_entry(stored: StoredDocument) -> Document:
+    return {"_id": stored.id, "document": stored.document}
+
+
+def _link(stored: StoredDocument) -> Document:
+    return {"_id": stored.id, **links.fields(parse(link_pb.Link, *stored)), "document": stored.document}
+
+
+def _event(stored: StoredDocument) -> Document:
+    event = parse(event_pb.Event, *stored)
+    return {"_id": stored.id, **event_records.fields(event), "document": stored.document}
+
+
+def _key(row: Document) -> StoredKey:
+    key = LockKey(row["service"], row["environment"], row["resource"])
+    holder = row.get("holder")
+    return StoredKey(
+        key,
+        row["token"],
+        None
+        if holder is None
+        else StoredLock(holder["id"], holder.get("token_hash", b""), holder["document"]),
+    )
+
+
+def _key_document(stored: StoredKey) -> Document:
+    document = lock_documents.new_key(stored.key) | {"token": stored.fencing_token}
+    if stored.holder is None:
+        return document
+    lock = parse(lock_pb.Lock, stored.holder.id, stored.holder.document)
+    holder = lock_documents.holder_fields(HeldLock(lock, stored.holder.token_hash))
+    return document | {"holder": holder | {"document": stored.holder.document}}
+
+
+def _end(row: Document) -> StoredEnd:
+    return StoredEnd(
+        row["_id"],
+        lock_documents.key_of(row["key"]),
+        row.get("token_hash", b""),
+        row["ending"],
+        row["at"],
+        row["reason"],
+        row["document"],
+    )
+
+
+def _end_document(stored: StoredEnd) -> Document:
+    return {
+        "_id": stored.id,
+        "key": lock_documents.key_id(stored.key),
+        **({"token_hash": stored.token_hash} if stored.token_hash else {}),
+        "ending": stored.ending,
+        "at": stored.at,
+        "reason": stored.reason,
+        "document": stored.document,
+        "writer": ObjectId(),
+    }

@@ -1,0 +1,215 @@
+"""All that is in a database file, record by record."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Generic
+
+import apsw
+
+from tracker.domain.locks import LockKey
+from tracker.pb import catalog_pb, event_pb, link_pb, lock_pb
+from tracker.stores.base import StoreOpenError
+from tracker.stores.contents import (
+    BATCH_CHARACTERS,
+    BATCH_RECORDS,
+    Kind,
+    R,
+    StoredDocument,
+    StoredEnd,
+    StoredKey,
+    StoredLock,
+    characters,
+)
+from tracker.stores.documents import parse
+from tracker.stores.sqlite import ended_lock_records, event_records, lock_records, migrations
+from tracker.stores.sqlite.failures import store_error
+from tracker.stores.sqlite.file_lock import FileLock
+from tracker.stores.sqlite.opening import open_database, refusal
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+
+    from protobuf import Message
+
+    from tracker.stores.contents import (
+        Records,
+        StoredRecord,
+    )
+
+
+class SqliteContents:
+    """The `StoreContents` of one SQLite file, for one process at a time."""
+
+    def __init__(self, path: Path | str) -> None:
+        self._path = Path(path).resolve()
+        self._lock = FileLock(self._path)
+        self._db: apsw.Connection | None = None
+        self._records: Mapping[Kind, Records[Any]] = {}
+
+    @property
+    def name(self) -> str:
+        """The file, with the whole path to it."""
+        return str(self._path)
+
+    async def open_to_read(self) -> None:
+        """Open a file that exists, and bring its schema up to date."""
+        if not self._path.is_file() or not self._path.stat().st_size:
+            raise StoreOpenError(refusal(self._path, "there is no store"))
+        self._open(open_database(self._path, self._lock))
+
+    async def open_to_fill(self, source: str) -> None:
+        """Open a file that is empty, missing, or was being filled from `source`."""
+        db = open_database(self._path, self._lock, filled_from=source)
+        self._open(db)
+        try:
+            migrations.begin_filling(db, source)
+        except StoreOpenError as error:
+            raise StoreOpenError(refusal(self._path, str(error))) from None
+
+    def records(self, kind: Kind) -> Records[StoredRecord]:
+        """Return the records of a kind."""
+        return self._records[kind]
+
+    async def finish(self) -> None:
+        """Make the file one that is served."""
+        if self._db is not None:
+            migrations.end_filling(self._db)
+
+    async def close(self) -> None:
+        """Close the file, and let it go."""
+        if self._db is not None:
+            self._db.close()
+            self._db = None
+        self._lock.release()
+
+    def _open(self, db: apsw.Connection) -> None:
+        self._db = db
+        self._records = {
+            Kind.CATALOG: _Table(db, "catalog", _CATALOG, _catalog_entry, _add_catalog_entry),
+            Kind.LINKS: _Table(db, "links", _LINKS, _link, _add_link),
+            Kind.LOCK_KEYS: _Table(db, "lock_keys", _KEYS, _key, _add_key),
+            Kind.ENDED_LOCKS: _Table(db, "ended_locks", _ENDS, _end, _add_end),
+            Kind.EVENTS: _Table(db, "events", _EVENTS, _event, _add_event),
+        }
+
+
+class _Table(Generic[R]):
+    """The `Records` of one table; nothing else uses the file, so what it does is done where it is called."""
+
+    def __init__(
+        self,
+        db: apsw.Connection,
+        name: str,
+        select: str,
+        record: Callable[..., R],
+        add: Callable[[apsw.Connection, R], None],
+    ) -> None:
+        self._db = db
+        self._name = name
+        self._select = select
+        self._record = record
+        self._add = add
+
+    async def count(self) -> int:
+        """Count the rows."""
+        return int(self._db.execute(f"SELECT count(*) FROM {self._name}").get)  # noqa: S608 - our own tables
+
+    async def batches(self) -> AsyncIterator[Sequence[R]]:
+        """Give all rows, in the order in which they lie."""
+        batch: list[R] = []
+        length = 0
+        try:
+            for row in self._db.execute(self._select):
+                batch.append(self._record(*row))
+                length += characters(batch[-1])
+                if len(batch) == BATCH_RECORDS or length >= BATCH_CHARACTERS:
+                    yield batch
+                    batch, length = [], 0
+        except apsw.Error as error:
+            raise store_error(error, self._db.system_errno) from error
+        if batch:
+            yield batch
+
+    async def add(self, records: Sequence[R]) -> None:
+        """Store what is new, in one transaction."""
+        try:
+            with self._db:
+                for record in records:
+                    self._add(self._db, record)
+        except apsw.ConstraintError as error:
+            raise StoreOpenError(f"{self._name} has what contradicts the other store: {error}") from error
+        except apsw.Error as error:
+            raise store_error(error, self._db.system_errno) from error
+
+
+_CATALOG = "SELECT name, CAST(document AS BLOB) FROM catalog"
+_LINKS = "SELECT id, CAST(document AS BLOB) FROM links"
+_EVENTS = "SELECT id, CAST(document AS BLOB) FROM events ORDER BY number"
+_KEYS = (
+    "SELECT key.service, key.environment, key.resource, fencing_token,"
+    " id, token_hash, CAST(document AS BLOB) FROM lock_keys key LEFT JOIN locks ON id = lock_id"
+)
+_ENDS = (
+    "SELECT id, service, environment, resource, token_hash, ending, ended_at, reason,"
+    " CAST(document AS BLOB) FROM ended_locks"
+)
+
+
+def _text(kind: type[Message], name: str, document: bytes) -> str:
+    """Return a document as text; one that is none is refused as it is when it is read."""
+    try:
+        return document.decode()
+    except UnicodeDecodeError:
+        return parse(kind, name, document).to_json()
+
+
+def _catalog_entry(name: str, document: bytes) -> StoredDocument:
+    return StoredDocument(name, _text(catalog_pb.Catalog, name, document))
+
+
+def _add_catalog_entry(db: apsw.Connection, entry: StoredDocument) -> None:
+    db.execute("INSERT INTO catalog (name, document) VALUES (?, ?) ON CONFLICT (name) DO NOTHING", entry)
+
+
+def _link(link_id: str, document: bytes) -> StoredDocument:
+    return StoredDocument(link_id, _text(link_pb.Link, link_id, document))
+
+
+def _add_link(db: apsw.Connection, stored: StoredDocument) -> None:
+    link = parse(link_pb.Link, *stored)
+    db.execute(
+        'INSERT INTO links (id, "group", name, document) VALUES (?, ?, ?, ?) ON CONFLICT (id) DO NOTHING',
+        (stored.id, link.group, link.name, stored.document),
+    )
+
+
+def _key(service: str, environment: str, resource: str, fencing_token: int, *lock: Any) -> StoredKey:  # noqa: ANN401 - columns
+    lock_id, token_hash, document = lock
+    key = LockKey(service, environment, resource)
+    if lock_id is None:
+        return StoredKey(key, fencing_token, None)
+    holder = StoredLock(lock_id, token_hash, _text(lock_pb.Lock, lock_id, document))
+    return StoredKey(key, fencing_token, holder)
+
+
+def _add_key(db: apsw.Connection, stored: StoredKey) -> None:
+    lock_records.add_key(db, stored)
+
+
+def _end(lock_id: str, *columns: Any) -> StoredEnd:  # noqa: ANN401 - what the table holds
+    service, environment, resource, token_hash, ending, at, reason, document = columns
+    text = _text(lock_pb.Lock, lock_id, document)
+    return StoredEnd(lock_id, LockKey(service, environment, resource), token_hash, ending, at, reason, text)
+
+
+def _add_end(db: apsw.Connection, stored: StoredEnd) -> None:
+    ended_lock_records.add(db, stored)
+
+
+def _event(event_id: str, document: bytes) -> StoredDocument:
+    return StoredDocument(event_id, _text(event_pb.Event, event_id, document))
+
+
+def _add_event(db: apsw.Connection, stored: StoredDocument) -> None:
+    event_records.add(db, stored)
