@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING, NamedTuple, Protocol
 
@@ -72,6 +73,7 @@ async def _copy(
     done, total = 0, await source.count()
     async for batch in source.batches():
         await target.add(batch)
+        _stop_if_cancelled()
         done += len(batch)
         progress(f"copying {kind}", done, max(done, total))
 
@@ -97,7 +99,15 @@ async def _compared(kind: Kind, source: StoreContents, target: StoreContents, pr
 async def _summary(records: Records[StoredRecord], progress: Callable[[int], None]) -> Summary:
     number, total = 0, 0
     async for batch in records.batches():
+        _stop_if_cancelled()
         number += len(batch)
         total += sum(map(digest, batch))
         progress(number)
     return Summary(number, total % _DIGESTS)
+
+
+def _stop_if_cancelled() -> None:
+    """Heed a cancellation that went unheard: before Python 3.12, `asyncio.wait_for` may lose one."""
+    task = asyncio.current_task()
+    if task is not None and task.cancelling():
+        raise asyncio.CancelledError
