@@ -376,3 +376,61 @@ async def test_a_time_with_nanoseconds_that_no_time_has_is_refused(app: App, nan
         with pytest.raises(grpc.aio.AioRpcError) as refused:
             await create(message.to_binary())
     assert refused.value.code() == grpc.StatusCode.INVALID_ARGUMENT
+
+
+async def test_a_query_finds_what_it_asks_for(client: Client) -> None:
+    await create(client, "Deploy payments", service="payments", status="failure", environment="production")
+    await create(client, "Deploy shop", service="shop", status="success", message="It took long, no timeout")
+    for query, found in {
+        "service:payments": ["Deploy payments"],
+        "env:prod state:failed since:1h": ["Deploy payments"],
+        "-service:payments": ["Deploy shop"],
+        '"took long"': ["Deploy shop"],
+        "deploy": ["Deploy shop", "Deploy payments"],
+        "depl": [],
+        "before:yesterday": [],
+        "service:s* OR status:failure": ["Deploy shop", "Deploy payments"],
+    }.items():
+        assert await titles(client, "SearchEvents", query=query) == found, query
+    assert await titles(client, "SearchEvents", query="deploy", service="shop") == ["Deploy shop"]
+
+
+async def test_a_query_comes_in_pages(client: Client) -> None:
+    for number in range(5):
+        await create(client, f"Deploy {number}", service="payments" if number % 2 else "shop")
+    request: dict[str, Any] = {"query": "service:shop since:1h", "perPage": 2}
+    first: Any = await client.call("EventService/SearchEvents", request)
+    assert first["totalCount"] == 3
+    token = first["nextPageToken"]
+    second: Any = await client.call("EventService/SearchEvents", request | {"pageToken": token})
+    assert [event["title"] for event in first["events"] + second["events"]] == [
+        "Deploy 4",
+        "Deploy 2",
+        "Deploy 0",
+    ]
+    with pytest.raises(Refused, match="not a token of this list"):
+        await client.call("EventService/SearchEvents", {"query": "service:payments", "pageToken": token})
+
+
+@pytest.mark.parametrize(
+    ("query", "column", "message"),
+    [
+        ("statsu:failure", "1", 'no field "statsu"; did you mean status?'),
+        ("service:a status:fialure", "18", "did you mean failure?"),
+        ("(a OR b", "1", "expected the ) that closes this ("),
+        ("since:soon", "7", "expected a time such as"),
+        ("(" * 1_000, "33", "nests up to 32 deep"),
+        (" OR ".join(["a"] * 600), "1281", "up to 256 words"),
+        ("service:" + "*a" * 500, "9", "up to 8 wildcards"),
+    ],
+)
+async def test_a_wrong_query_is_told_where_it_is_wrong(
+    client: Client, query: str, column: str, message: str
+) -> None:
+    with pytest.raises(Refused) as refused:
+        await client.call("EventService/SearchEvents", {"query": query})
+    error = refused.value
+    assert (error.code, error.reason) == ("INVALID_ARGUMENT", "INVALID_QUERY")
+    assert error.metadata == {"column": column}
+    assert message in error.message
+    assert message in error.fields["query"]

@@ -48,6 +48,7 @@ LENGTHS = {
     "SearchEventsRequest.start_date": 200,
     "SearchEventsRequest.end_date": 200,
     "SearchEventsRequest.page_token": 4096,
+    "SearchEventsRequest.query": 4096,
     "ListEventsRequest.service": 200,
     "ListEventsRequest.page_token": 4096,
     "TodayEventsRequest.page_token": 4096,

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, TypeAlias
 from tracker.domain.times import micros
 
 if TYPE_CHECKING:
+    from tracker.domain.query.tree import Node
     from tracker.pb import event_pb
 
 _UUID = re.compile(
@@ -64,7 +65,7 @@ class EventFilter:
 
     `since` (included) and `until` (excluded) bound the event's time, in microseconds since the epoch.
     With `overlapping`, an event that began before `since` matches too if its end date is not before it
-    (`until` bounds its time all the same).
+    (`until` bounds its time all the same). `query` must match as well; None matches everything.
     """
 
     types: tuple[event_pb.Type, ...] = ()
@@ -78,3 +79,4 @@ class EventFilter:
     since: int | None = None
     until: int | None = None
     overlapping: bool = False
+    query: Node | None = None

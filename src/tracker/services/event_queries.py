@@ -2,19 +2,22 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING, TypeVar
 
 from tracker.domain.events import EventFilter, event_key
 from tracker.domain.paging import page_token
+from tracker.domain.query import Clock, QueryError, parse
 from tracker.domain.times import day_of, period
 from tracker.errors import Code, TrackerError
 from tracker.pb import event_pb
-from tracker.services.event_errors import event_not_found
+from tracker.services.event_errors import event_not_found, invalid_query
 from tracker.services.paging import DEFAULT_PER_PAGE, requested_slice
 
 if TYPE_CHECKING:
     from zoneinfo import ZoneInfo
 
+    from tracker.domain.query import Node
     from tracker.services.call import Call
     from tracker.services.context import Context
     from tracker.services.paging import PagedRequest
@@ -60,16 +63,17 @@ class EventQueries:
             since=span.since,
             until=span.until,
         )
-        if where == EventFilter():
+        if where == EventFilter() and not request.query:
             raise TrackerError(
                 Code.INVALID_ARGUMENT,
-                "no filter for search events: give at least one of source, type, priority, status,"
+                "no filter for search events: give at least one of query, source, type, priority, status,"
                 " service, environment, impact, slack_id, start_date, end_date",
                 "NO_FILTER",
             )
-        return await self._list(
-            event_pb.SearchEventsResponse, where, request, f"events {where}", default=_SEARCH_LIMIT
-        )
+        # A page token goes with the query as it is written: what `2h` means changes from page to page.
+        query = f"events {where} {request.query}"
+        where = replace(where, query=self._parsed(request.query))
+        return await self._list(event_pb.SearchEventsResponse, where, request, query, default=_SEARCH_LIMIT)
 
     async def list_events(self, request: event_pb.ListEventsRequest, _: Call) -> event_pb.ListEventsResponse:
         """Return a page of all events, newest first."""
@@ -132,6 +136,14 @@ class EventQueries:
             start_date=request.start_date,
             end_date=request.end_date,
         )
+
+    def _parsed(self, query: str) -> Node | None:
+        if not query:
+            return None
+        try:
+            return parse(query, Clock(self._context.now(), self._zone))
+        except QueryError as error:
+            raise invalid_query(error) from None
 
     async def _get(self, id_or_slack_id: str) -> event_pb.Event:
         key = event_key(id_or_slack_id)

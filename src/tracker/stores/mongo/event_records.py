@@ -14,18 +14,22 @@ from typing import TYPE_CHECKING
 from pymongo.errors import DuplicateKeyError
 
 from tracker.domain.events import EventId, event_end, event_time
+from tracker.domain.query import matches
+from tracker.domain.query.narrowing import narrowed
 from tracker.pb import event_pb
 from tracker.stores.base import MonthCount, SlackIdTakenError
 from tracker.stores.documents import parse
 from tracker.stores.mongo import writes
 from tracker.stores.mongo.filters import BY_SLACK_ID, branches
 from tracker.stores.mongo.parts import select, to_read
+from tracker.stores.mongo.queries import sieve
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import AsyncIterator, Sequence
 
     from tracker.domain.events import EventFilter, EventKey
     from tracker.domain.paging import Cursor
+    from tracker.domain.query import Node
     from tracker.stores.base import Slice
     from tracker.stores.mongo.filters import Branch
     from tracker.stores.mongo.writes import Collection, Document
@@ -103,6 +107,9 @@ async def select_part(events: Collection, where: EventFilter, part: Slice) -> li
     """Return the matching events of a part, newest first, and the one behind it."""
     found: list[event_pb.Event] = []
     wanted, skip = to_read(part), part.offset
+    query = _to_sift(where)
+    if query is not None:
+        return await _sifted_part(events, where, query, part)
     for every in branches(where):
         branch = every if part.after is None else every.behind(part.after)
         rows = await select(
@@ -129,6 +136,9 @@ def cursor(event: event_pb.Event) -> Cursor:
 
 async def count(events: Collection, where: EventFilter) -> int:
     """Count the matching events."""
+    query = _to_sift(where)
+    if query is not None:
+        return sum([1 for branch in branches(where) async for _ in _sifted(events, branch, query)])
     return sum([await _count_branch(events, branch) for branch in branches(where)])
 
 
@@ -146,6 +156,38 @@ async def count_by_month(events: Collection, where: EventFilter, *, by_service: 
         MonthCount(month // 12, month % 12 + 1, service, number)
         for (month, service), number in sorted(counts.items())
     ]
+
+
+def _to_sift(where: EventFilter) -> Node | None:
+    """Return the query that events must be looked at for; None where the database finds what matches."""
+    query = narrowed(where).query
+    return None if query is None or sieve(query).exact else query
+
+
+async def _sifted_part(
+    events: Collection, where: EventFilter, query: Node, part: Slice
+) -> list[event_pb.Event]:
+    found: list[event_pb.Event] = []
+    wanted, skip = to_read(part), part.offset
+    for every in branches(where):
+        branch = every if part.after is None else every.behind(part.after)
+        async for event in _sifted(events, branch, query):
+            if skip:
+                skip -= 1
+                continue
+            found.append(event)
+            if len(found) == wanted:
+                return found
+    return found
+
+
+async def _sifted(events: Collection, branch: Branch, query: Node) -> AsyncIterator[event_pb.Event]:
+    """Give the events of a branch that match a query, newest first."""
+    async with events.find(branch.where, {"document": 1}, sort=_NEWEST_FIRST, hint=branch.index) as rows:
+        async for row in rows:
+            event = event_of(row)
+            if matches(query, event):
+                yield event
 
 
 async def _count_branch(events: Collection, branch: Branch) -> int:

@@ -9,6 +9,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from tracker.domain.query.narrowing import narrowed
+from tracker.stores.mongo import queries
 from tracker.stores.mongo.parts import behind
 
 if TYPE_CHECKING:
@@ -48,8 +50,9 @@ class Branch:
 
 
 def branches(where: EventFilter) -> Sequence[Branch]:
-    """Return the branches of a filter."""
-    asked: Document = {}
+    """Return the branches of a filter; those of one with a query may have more events than match it."""
+    where = narrowed(where)
+    asked: Document = {} if where.query is None else {"$and": [queries.sieve(where.query).where]}
     index = BY_TIME
     for name, text, own in (
         ("source", where.source, BY_SOURCE),

@@ -6,6 +6,8 @@ from typing import TYPE_CHECKING, Final
 
 import apsw
 
+from tracker.stores.sqlite.queries import add_functions
+
 if TYPE_CHECKING:
     from pathlib import Path
 
@@ -57,4 +59,5 @@ def open_for_reading(path: Path) -> apsw.Connection:
     connection.pragma("query_only", value=True)
     connection.pragma("cache_size", -_READ_CACHE_KIB)
     connection.pragma("temp_store", "memory")
+    add_functions(connection)
     return connection

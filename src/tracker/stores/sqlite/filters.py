@@ -9,6 +9,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from tracker.domain.query.narrowing import narrowed
+from tracker.stores.sqlite import queries
+
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
@@ -56,6 +59,7 @@ class Branch:
 
 def branches(where: EventFilter) -> Sequence[Branch]:
     """Return the branches of a filter."""
+    where = narrowed(where)
     conditions: list[str] = []
     bindings: list[Binding] = []
 
@@ -64,28 +68,26 @@ def branches(where: EventFilter) -> Sequence[Branch]:
         bindings.extend(values)
 
     index = _EVERYTHING
-    for column, text, own in (
-        ("source", where.source, "events_by_source"),
-        ("service", where.service, "events_by_service"),
-        ("slack_id", where.slack_id, "events_by_slack_id"),
-    ):
+    for column, text in (("source", where.source), ("service", where.service), ("slack_id", where.slack_id)):
         if text:
-            index = own
+            index = f"events_by_{column}"
             ask(f"{column} = ?", text)
     for column, numbers in (
         ("type", where.types),
         ("priority", where.priorities),
         ("status", where.statuses),
         ("environment", where.environments),
+        ("impact", () if where.impact is None else (where.impact,)),
     ):
         if numbers:
             ask(f"{column} IN ({', '.join('?' * len(numbers))})", *map(int, numbers))
-    if where.impact is not None:
-        ask("impact = ?", int(where.impact))
+    if where.query is not None:
+        sql, values = queries.condition(where.query)
+        ask(sql, *values)
     if where.until is not None:
         ask("time < ?", where.until)
     if where.since is None:
-        counted = index == _EVERYTHING and where.until is None
+        counted = index == _EVERYTHING and where.until is None and where.query is None
         return [Branch(index, tuple(conditions), tuple(bindings), counted)]
     began = Branch(index, (*conditions, "time >= ?"), (*bindings, where.since))
     if not where.overlapping:

@@ -1,0 +1,15 @@
+"""The query language: from text to a typed tree, to text again, and over one event.
+
+`service:payments status:(failure OR error) -type:drift "timed out" duration:>5m since:24h`
+"""
+
+from __future__ import annotations
+
+from tracker.domain.query.errors import QueryError
+from tracker.domain.query.evaluation import matches
+from tracker.domain.query.moments import Clock
+from tracker.domain.query.parser import parse
+from tracker.domain.query.printer import to_text
+from tracker.domain.query.tree import EVERYTHING, Node
+
+__all__ = ["EVERYTHING", "Clock", "Node", "QueryError", "matches", "parse", "to_text"]

@@ -1,0 +1,174 @@
+"""The fields that a query can ask about: their names, what they hold, and how to get it from an event."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from enum import Enum, auto
+from typing import TYPE_CHECKING, Final
+
+from tracker.domain.events import event_end, event_time
+from tracker.domain.lifecycle import attributes_of, metadata_of
+from tracker.domain.times import duration_micros, micros
+from tracker.pb import event_pb
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping, Sequence
+
+    from protobuf import Enum as ProtoEnum
+    from protobuf.wkt import Timestamp
+
+
+class Kind(Enum):
+    """What a field holds, which decides what may stand behind its colon."""
+
+    KEYWORD = auto()
+    """Names that are compared whole, case included: a service, an owner."""
+    PROSE = auto()
+    """Text that is searched for words: a title."""
+    CHOICE = auto()
+    """One of the values of an enum."""
+    FLAG = auto()
+    """Yes or no."""
+    TIME = auto()
+    """A moment, in microseconds since the epoch."""
+    DURATION = auto()
+    """A length of time, in microseconds."""
+
+
+@dataclass(frozen=True, slots=True)
+class Field:
+    """A field of events.
+
+    `read` returns what an event has in it: texts that are not empty; one number for a choice or a flag;
+    no number, or one, for a time or a duration.
+    """
+
+    name: str
+    kind: Kind
+    texts: Callable[[event_pb.Event], Sequence[str]] = field(repr=False, default=lambda _: ())
+    number: Callable[[event_pb.Event], int | None] = field(repr=False, default=lambda _: None)
+    choices: Mapping[str, int] = field(repr=False, default_factory=dict, hash=False)
+    """Names of the values of a choice, the first of each number its own, the others what people type."""
+    aliases: tuple[str, ...] = field(repr=False, default=())
+
+    def choice_name(self, number: int) -> str:
+        """Return the name of a value of a choice."""
+        return next(name for name, known in self.choices.items() if known == number)
+
+
+def _present(text: str) -> Sequence[str]:
+    return (text,) if text else ()
+
+
+def _keyword(name: str, text: Callable[[event_pb.Event], str], *aliases: str) -> Field:
+    return Field(name, Kind.KEYWORD, texts=lambda event: _present(text(event)), aliases=aliases)
+
+
+def _several(name: str, texts: Callable[[event_pb.Event], Sequence[str]], *aliases: str) -> Field:
+    return Field(
+        name, Kind.KEYWORD, texts=lambda event: [text for text in texts(event) if text], aliases=aliases
+    )
+
+
+def _choice(
+    name: str,
+    enum: type[ProtoEnum],
+    number: Callable[[event_pb.Event], int],
+    typed: Mapping[str, int],
+    *aliases: str,
+) -> Field:
+    own = {value.name: value.number for value in enum.desc().values if value.number}
+    return Field(name, Kind.CHOICE, number=number, choices={**own, "none": 0, **typed}, aliases=aliases)
+
+
+def _time(name: str, moment: Callable[[event_pb.Event], Timestamp | None], *aliases: str) -> Field:
+    def number(event: event_pb.Event) -> int | None:
+        found = moment(event)
+        return None if found is None else micros(found)
+
+    return Field(name, Kind.TIME, number=number, aliases=aliases)
+
+
+def _duration(event: event_pb.Event) -> int | None:
+    found = metadata_of(event).duration
+    return None if found is None else duration_micros(found)
+
+
+def _links(event: event_pb.Event) -> event_pb.EventLinks:
+    return event.links or event_pb.EventLinks()
+
+
+def _message(event: event_pb.Event) -> str:
+    return attributes_of(event).message
+
+
+_Type, _Status, _Environment = event_pb.Type, event_pb.Status, event_pb.Environment
+
+ID: Final = _keyword("id", lambda e: metadata_of(e).id)
+SLACK: Final = _keyword("slack", lambda e: metadata_of(e).slack_id, "slack_id")
+SOURCE: Final = _keyword("source", lambda e: attributes_of(e).source)
+SERVICE: Final = _keyword("service", lambda e: attributes_of(e).service, "svc")
+OWNER: Final = _keyword("owner", lambda e: attributes_of(e).owner)
+RELATED: Final = _keyword("related", lambda e: attributes_of(e).related_id, "related_id")
+TICKET: Final = _keyword("ticket", lambda e: _links(e).ticket)
+PULL_REQUEST: Final = _keyword(
+    "pull_request", lambda e: _links(e).pull_request_link, "pr", "pull_request_link", "link"
+)
+STAKEHOLDER: Final = _several(
+    "stakeholder", lambda e: attributes_of(e).stake_holders, "stakeholders", "stake_holders"
+)
+NOTIFIED: Final = _several("notified", lambda e: attributes_of(e).notifications, "notifications")
+TITLE: Final = Field("title", Kind.PROSE, texts=lambda e: _present(e.title))
+MESSAGE: Final = Field("message", Kind.PROSE, texts=lambda e: _present(_message(e)), aliases=("msg",))
+TEXT: Final = Field("text", Kind.PROSE, texts=lambda e: [*_present(e.title), *_present(_message(e))])
+TYPE: Final = _choice(
+    "type", _Type, lambda e: int(attributes_of(e).type), {"deploy": _Type.deployment, "rpa": _Type.rpa_usage}
+)
+PRIORITY: Final = _choice("priority", event_pb.Priority, lambda e: int(attributes_of(e).priority), {}, "prio")
+STATUS: Final = _choice(
+    "status",
+    _Status,
+    lambda e: int(attributes_of(e).status),
+    {
+        "started": _Status.start,
+        "running": _Status.in_progress,
+        "failed": _Status.failure,
+        "succeeded": _Status.success,
+        "closed": _Status.close,
+        "recommendation": _Status.recommandation,
+    },
+    "state",
+)
+ENVIRONMENT: Final = _choice(
+    "environment",
+    _Environment,
+    lambda e: int(attributes_of(e).environment),
+    {
+        "prod": _Environment.production,
+        "preprod": _Environment.preproduction,
+        "dev": _Environment.development,
+        "int": _Environment.integration,
+    },
+    "env",
+)
+IMPACT: Final = Field("impact", Kind.FLAG, number=lambda e: int(attributes_of(e).impact))
+NOTIFICATION: Final = Field(
+    "notification", Kind.FLAG, number=lambda e: int(attributes_of(e).notification), aliases=("notify",)
+)
+TIME: Final = Field("time", Kind.TIME, number=event_time, aliases=("at", "date"))
+START: Final = _time("start", lambda e: attributes_of(e).start_date, "start_date")
+END: Final = Field("end", Kind.TIME, number=event_end, aliases=("end_date",))
+CREATED: Final = _time("created", lambda e: metadata_of(e).created_at, "created_at")
+DURATION: Final = Field("duration", Kind.DURATION, number=_duration, aliases=("took",))
+
+FIELDS: Final = (
+    SERVICE, ENVIRONMENT, TYPE, STATUS, PRIORITY, IMPACT, SOURCE, OWNER, TITLE, MESSAGE, TEXT,
+    TIME, START, END, CREATED, DURATION, ID, SLACK, RELATED, PULL_REQUEST, TICKET,
+    STAKEHOLDER, NOTIFICATION, NOTIFIED,
+)  # fmt: skip
+"""All fields, those asked for most first."""
+
+BY_NAME: Final[Mapping[str, Field]] = {
+    name: field for field in FIELDS for name in (field.name, *field.aliases)
+}
+"""The field of each name and alias, in lower case."""

@@ -1,0 +1,78 @@
+"""What of a query the other parts of a filter can say: a store has indexes for those."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
+
+from tracker.domain.query.fields import (
+    ENVIRONMENT,
+    IMPACT,
+    PRIORITY,
+    SERVICE,
+    SLACK,
+    SOURCE,
+    STATUS,
+    TIME,
+    TYPE,
+)
+from tracker.domain.query.tree import And, Number, Pattern, Span, Term, all_of
+from tracker.pb import event_pb
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Mapping
+
+    from tracker.domain.events import EventFilter
+    from tracker.domain.query.tree import Node
+
+_TEXTS = {SERVICE: "service", SOURCE: "source", SLACK: "slack_id"}
+_CHOICES = {
+    TYPE: ("types", event_pb.Type),
+    PRIORITY: ("priorities", event_pb.Priority),
+    STATUS: ("statuses", event_pb.Status),
+    ENVIRONMENT: ("environments", event_pb.Environment),
+}
+
+
+def narrowed(where: EventFilter) -> EventFilter:
+    """Return a filter for the same events, with as little as possible left in its query."""
+    if where.query is None:
+        return where
+    rest: list[Node] = []
+    parts = where.query.parts if isinstance(where.query, And) else (where.query,)
+    where = replace(where, query=None)
+    for part in parts:
+        lifted = _lifted(where, part) if isinstance(part, Term) else None
+        if lifted is None:
+            rest.append(part)
+        else:
+            where = lifted
+    return replace(where, query=all_of(tuple(rest))) if rest else where
+
+
+def _lifted(where: EventFilter, term: Term) -> EventFilter | None:
+    """Return a filter that asks for what a term asks for too, or None where only a query can."""
+    field, (first, *others) = term.field, term.tests
+    change: Mapping[str, Any]
+    if field in _CHOICES:
+        name, enum = _CHOICES[field]
+        numbers = [test.value for test in term.tests if isinstance(test, Number)]
+        change = {name: tuple(map(enum, numbers))}
+        return None if getattr(where, name) else replace(where, **change)
+    if others:
+        return None
+    match first:
+        case Pattern((text,)) if field in _TEXTS and text and not getattr(where, _TEXTS[field]):
+            change = {_TEXTS[field]: text}
+        case Number(value) if field is IMPACT and where.impact is None:
+            change = {"impact": bool(value)}
+        case Span(low, high) if field is TIME and not where.overlapping:
+            change = {"since": _bound(max, where.since, low), "until": _bound(min, where.until, high)}
+        case _:
+            return None
+    return replace(where, **change)
+
+
+def _bound(choose: Callable[[Iterable[int]], int], *moments: int | None) -> int | None:
+    given = [moment for moment in moments if moment is not None]
+    return choose(given) if given else None

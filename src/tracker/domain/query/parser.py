@@ -1,0 +1,191 @@
+"""From the text of a query to its tree, by recursive descent.
+
+query    = [or]
+or       = and { "OR" and }
+and      = not { ["AND"] not }
+not      = ( "-" | "NOT" ) not | "(" or ")" | text | field
+field    = name ":" ( value { "," value } | "(" value { ( "OR" | "," ) value } ")" )
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+from tracker.domain.query.errors import QueryError, nearest, shown
+from tracker.domain.query.fields import BY_NAME, FIELDS, TEXT, TIME
+from tracker.domain.query.lexer import Lexer, Sort
+from tracker.domain.query.tree import EVERYTHING, Has, Not, Term, all_of, any_of
+from tracker.domain.query.values import ANYTHING, read_value
+
+if TYPE_CHECKING:
+    from tracker.domain.query.fields import Field
+    from tracker.domain.query.lexer import Token
+    from tracker.domain.query.moments import Clock
+    from tracker.domain.query.tree import Node
+    from tracker.domain.query.values import Value
+
+MAX_LENGTH: Final = 4_096
+"""Characters of a query."""
+MAX_TERMS: Final = 256
+"""Words, phrases and values in it."""
+MAX_DEPTH: Final = 32
+"""How deep parentheses and negations may stand in each other."""
+
+_BOUNDS: Final = {"since": ">=", "after": ">", "until": "<=", "before": "<"}
+"""Names that bound an event's time, and the comparison that each stands for."""
+_NAMES: Final = (*BY_NAME, *_BOUNDS, "has")
+_STARTS: Final = (Sort.OPEN, Sort.NOT, Sort.FIELD, Sort.TEXT)
+
+
+def parse(text: str, clock: Clock) -> Node:
+    """Return the tree of a query; `clock` says what its dates and relative times mean.
+
+    Raises:
+        QueryError: The text is no query, or a larger one than Tracker takes.
+    """
+    if len(text) > MAX_LENGTH:
+        raise QueryError(
+            f"a query has up to {MAX_LENGTH:,} characters, this one {len(text):,}", MAX_LENGTH + 1
+        )
+    return _Parser(text, clock).parse()
+
+
+class _Parser:
+    def __init__(self, text: str, clock: Clock) -> None:
+        self._lexer = Lexer(text)
+        self._clock = clock
+        self._terms = 0
+        self._depth = 0
+        self._token = self._lexer.next()
+
+    def parse(self) -> Node:
+        if self._token.sort is Sort.END:
+            return EVERYTHING
+        node = self._or()
+        self._require(Sort.END, "AND, OR, a word, a field or the end of the query")
+        return node
+
+    def _or(self) -> Node:
+        parts = [self._and()]
+        while self._token.sort is Sort.OR:
+            self._advance()
+            parts.append(self._and())
+        return any_of(tuple(parts))
+
+    def _and(self) -> Node:
+        parts = [self._not()]
+        while self._token.sort in (Sort.AND, *_STARTS):
+            if self._token.sort is Sort.AND:
+                self._advance()
+            parts.append(self._not())
+        return all_of(tuple(parts))
+
+    def _not(self) -> Node:
+        token = self._token
+        if token.sort in {Sort.NOT, Sort.OPEN}:
+            self._depth += 1
+            if self._depth > MAX_DEPTH:
+                raise QueryError(f"a query nests up to {MAX_DEPTH} deep", token.column)
+            self._advance()
+            node = Not(self._not()) if token.sort is Sort.NOT else self._group(token)
+            self._depth -= 1
+            return node
+        if token.sort is Sort.FIELD:
+            node = self._field(token)
+        elif token.sort is Sort.TEXT:
+            node = self._node(TEXT, [read_value(TEXT, token, "", self._clock)], token)
+        else:
+            raise self._unexpected("a word, a field or (")
+        self._advance()
+        return node
+
+    def _group(self, opened: Token) -> Node:
+        node = self._or()
+        if self._token.sort is Sort.END:
+            raise QueryError("expected the ) that closes this (", opened.column)
+        self._require(Sort.CLOSE, "AND, OR, a word, a field or )")
+        self._advance()
+        return node
+
+    def _field(self, named: Token) -> Node:
+        name = named.text.lower()
+        if name == "has":
+            return self._has()
+        field = TIME if name in _BOUNDS else BY_NAME.get(name)
+        if field is None:
+            raise QueryError(
+                f"no field {shown(named.text)}{nearest(name, _NAMES) or _ask_quoted(named)}", named.column
+            )
+        return self._node(field, self._values(field, _BOUNDS.get(name, "")), named)
+
+    def _has(self) -> Node:
+        token = self._lexer.next_of_value(in_list=False)
+        field = BY_NAME.get(token.text.lower()) if token.sort is Sort.TEXT else None
+        if field is None:
+            names = [field.name for field in FIELDS]
+            meant = nearest(token.text, BY_NAME) if token.sort is Sort.TEXT else ""
+            raise QueryError(f"expected a field behind has:, one of {', '.join(names)}{meant}", token.column)
+        self._count(token)
+        return Has(field)
+
+    def _values(self, field: Field, comparison: str) -> list[Value]:
+        token = self._lexer.next_of_value(in_list=False)
+        if token.sort is Sort.OPEN:
+            return self._list(field, comparison, token)
+        found = [self._value(field, comparison, token)]
+        while self._lexer.at_comma():
+            token = self._lexer.next_of_value(in_list=False)
+            found.append(self._value(field, comparison, token))
+        return found
+
+    def _list(self, field: Field, comparison: str, opened: Token) -> list[Value]:
+        token = self._lexer.next_of_value(in_list=True)
+        found = [self._value(field, comparison, token, in_list=True)]
+        while (token := self._lexer.next_of_value(in_list=True)).sort in {Sort.OR, Sort.COMMA}:
+            token = self._lexer.next_of_value(in_list=True)
+            found.append(self._value(field, comparison, token, in_list=True))
+        if token.sort is Sort.END:
+            raise QueryError("expected the ) that closes this (", opened.column)
+        if token.sort is not Sort.CLOSE:
+            raise QueryError("expected OR, a comma or ) behind a value of a list", token.column)
+        return found
+
+    def _value(self, field: Field, comparison: str, token: Token, *, in_list: bool = False) -> Value:
+        if token.sort is Sort.COMPARISON:
+            if comparison:
+                raise QueryError("expected a time such as 2h, yesterday or 2026-01-31", token.column)
+            comparison = token.text
+            token = self._lexer.next_of_value(in_list=in_list)
+        if token.sort is not Sort.TEXT:
+            where = "" if in_list else " right behind the colon"
+            raise QueryError(f"expected a value of {field.name}{where}", token.column)
+        self._count(token)
+        return read_value(field, token, comparison, self._clock)
+
+    def _node(self, field: Field, values: list[Value], token: Token) -> Node:
+        """Return the node for the alternatives that a field's value gives."""
+        if field is TEXT and token.sort is Sort.TEXT:
+            self._count(token)
+        if ANYTHING in values:
+            return Has(field)
+        tests = dict.fromkeys(test for value in values if value is not ANYTHING for test in value)
+        return Term(field, tuple(tests))
+
+    def _count(self, token: Token) -> None:
+        self._terms += 1
+        if self._terms > MAX_TERMS:
+            raise QueryError(f"a query has up to {MAX_TERMS} words and values", token.column)
+
+    def _advance(self) -> None:
+        self._token = self._lexer.next()
+
+    def _require(self, sort: Sort, expected: str) -> None:
+        if self._token.sort is not sort:
+            raise self._unexpected(expected)
+
+    def _unexpected(self, expected: str) -> QueryError:
+        return QueryError(f"expected {expected}, found {self._token.sort.value}", self._token.column)
+
+
+def _ask_quoted(named: Token) -> str:
+    return f'; to search for the text, quote it: "{named.text}:…"'

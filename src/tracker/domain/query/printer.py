@@ -1,0 +1,92 @@
+"""From the tree of a query to a text that gives the same tree again."""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING, assert_never
+
+from tracker.domain.query.fields import TEXT, Kind
+from tracker.domain.query.moments import length_text, moment_text
+from tracker.domain.query.tree import And, Has, Not, Number, Or, Pattern, Span, Term
+from tracker.domain.times import MICROS
+
+if TYPE_CHECKING:
+    from tracker.domain.query.fields import Field
+    from tracker.domain.query.tree import Node, Test
+
+_BARE = re.compile(r"[\w/@#+][\w/@#+.-]*")
+_OPERATORS = frozenset({"AND", "OR", "NOT"})
+_SHORT = 1_000
+"""Microseconds; lengths next to a multiple of it are written as that multiple, with its border left out."""
+_FLAGS = ("false", "true")
+
+
+def to_text(node: Node) -> str:
+    """Return the text of a query; whatever clock it is parsed with, it gives the same tree."""
+    match node:
+        case And(parts):
+            return " ".join(map(_part, parts))
+        case Or(parts):
+            return " OR ".join(map(_part, parts))
+        case Not(part):
+            return f"-{_part(part)}"
+        case Has(field):
+            return f"has:{field.name}"
+        case Term(field, tests):
+            return _term(field, tests)
+        case _:
+            assert_never(node)
+
+
+def _part(node: Node) -> str:
+    """Return the text of a node that stands in another."""
+    return f"({to_text(node)})" if isinstance(node, And | Or) else to_text(node)
+
+
+def _term(field: Field, tests: tuple[Test, ...]) -> str:
+    if len(tests) > 1:
+        return f"{field.name}:({' OR '.join(_test(field, test) for test in tests)})"
+    text = _test(field, tests[0])
+    return text if field is TEXT else f"{field.name}:{text}"
+
+
+def _test(field: Field, test: Test) -> str:
+    match test:
+        case Pattern():
+            return _pattern(test)
+        case Number(value) if field.kind is Kind.FLAG:
+            return _FLAGS[value]
+        case Number(value):
+            return field.choice_name(value)
+        case Span():
+            return _length_span(test) if field.kind is Kind.DURATION else _moment_span(test)
+
+
+def _length_span(span: Span) -> str:
+    """Return a span of lengths; its values are points: what is longer than 5 min starts 1 µs behind it."""
+    if span.low is None:
+        high = span.high or 0
+        return f"<={length_text(high - 1)}" if high % _SHORT == 1 else f"<{length_text(high)}"
+    if span.high is not None:
+        return f"{length_text(span.low)}..{length_text(span.high - 1)}"
+    return f">{length_text(span.low - 1)}" if span.low % _SHORT == 1 else f">={length_text(span.low)}"
+
+
+def _moment_span(span: Span) -> str:
+    """Return a span of moments; the last one of a range stands for its whole second, or microsecond."""
+    if span.low is None:
+        return f"<{moment_text(span.high or 0)}"
+    if span.high is None:
+        return f">={moment_text(span.low)}"
+    whole = span.high % MICROS == 0
+    last = moment_text(span.high - (MICROS if whole else 1), exact=not whole)
+    return f"{moment_text(span.low)}..{last}"
+
+
+def _pattern(pattern: Pattern) -> str:
+    if len(pattern.pieces) > 1:
+        return "*".join(re.sub(r"(\W)", r"\\\1", piece) for piece in pattern.pieces)
+    text = pattern.pieces[0]
+    if _BARE.fullmatch(text) and text not in _OPERATORS:
+        return text
+    return '"' + re.sub(r'(["\\])', r"\\\1", text) + '"'

@@ -1,0 +1,96 @@
+"""A query as a tree of typed nodes.
+
+Everything in it is absolute: names of values have become numbers, `2h` a moment. So a tree says the same
+thing at any time, anywhere.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Final, TypeAlias
+
+if TYPE_CHECKING:
+    from tracker.domain.query.fields import Field
+
+
+@dataclass(frozen=True, slots=True)
+class Pattern:
+    """A text; between its pieces, anything may stand.
+
+    One piece is a text without a wildcard. At least one piece is not empty.
+    """
+
+    pieces: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Number:
+    """A value of a choice, or a flag: 0 or 1."""
+
+    value: int
+
+
+@dataclass(frozen=True, slots=True)
+class Span:
+    """Moments or lengths of time, in microseconds: `low` belongs to it, `high` does not; None is open.
+
+    One side at least is not open, and `low` is below `high`.
+    """
+
+    low: int | None
+    high: int | None
+
+
+Test: TypeAlias = Pattern | Number | Span
+
+
+@dataclass(frozen=True, slots=True)
+class Term:
+    """A field passes one of the tests, which are of the field's kind."""
+
+    field: Field
+    tests: tuple[Test, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Has:
+    """A field is set; a flag is true."""
+
+    field: Field
+
+
+@dataclass(frozen=True, slots=True)
+class Not:
+    """The part does not match."""
+
+    part: Node
+
+
+@dataclass(frozen=True, slots=True)
+class And:
+    """All of two or more parts match; none of no parts: every event."""
+
+    parts: tuple[Node, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Or:
+    """One of two or more parts matches."""
+
+    parts: tuple[Node, ...]
+
+
+Node: TypeAlias = Term | Has | Not | And | Or
+
+EVERYTHING: Final = And(())
+"""What an empty query asks for."""
+
+
+def all_of(parts: tuple[Node, ...]) -> Node:
+    """Return the node that matches what all the parts match."""
+    return parts[0] if len(parts) == 1 else And(parts)
+
+
+def any_of(parts: tuple[Node, ...]) -> Node:
+    """Return the node that matches what one of the parts, at least one, matches."""
+    return parts[0] if len(parts) == 1 else Or(parts)

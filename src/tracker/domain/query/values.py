@@ -1,0 +1,198 @@
+"""What the value behind a field's colon asks for."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final, TypeAlias
+
+from tracker.domain.query.errors import QueryError, nearest, shown
+from tracker.domain.query.evaluation import fits
+from tracker.domain.query.fields import PRIORITY, TEXT, Kind
+from tracker.domain.query.moments import EARLIEST, LATEST, LONGEST, read_length
+from tracker.domain.query.tree import Number, Pattern, Span
+from tracker.domain.query.words import ends_in_word, words
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from tracker.domain.query.fields import Field
+    from tracker.domain.query.lexer import Token
+    from tracker.domain.query.moments import Clock, Stretch
+    from tracker.domain.query.tree import Test
+
+Value: TypeAlias = "tuple[Test, ...]"
+"""Tests, one of which a field must pass."""
+
+ANYTHING: Final[Value] = ()
+"""A value that is only a wildcard: the field must be set."""
+
+MAX_WILDCARDS: Final = 8
+"""Wildcards in one value."""
+
+_FLAGS: Final = {"true": 1, "yes": 1, "on": 1, "1": 1, "false": 0, "no": 0, "off": 0, "0": 0}
+_RANGE: Final = ".."
+
+
+def read_value(field: Field, token: Token, comparison: str, clock: Clock) -> Value:
+    """Return what one value asks of a field; `comparison` is what stands before it: `>`, `<=` or nothing.
+
+    Raises:
+        QueryError: The field takes no such value.
+    """
+    if len(token.pieces) > 1 and not any(token.pieces):
+        if comparison:
+            raise QueryError("a comparison takes no wildcard", token.column)
+        return ANYTHING
+    if len(token.pieces) > MAX_WILDCARDS + 1:
+        raise QueryError(f"a value has up to {MAX_WILDCARDS} wildcards", token.column)
+    if field.kind is Kind.TIME:
+        return (_span(field, token, comparison, clock.read, EARLIEST, LATEST),)
+    if field.kind is Kind.DURATION:
+        return (_span(field, token, comparison, read_length, 0, LONGEST),)
+    if field is PRIORITY:
+        return _priorities(token, comparison)
+    if comparison:
+        raise QueryError(f"{field.name} has no order; expected a value without {comparison}", token.column)
+    return _READERS[field.kind](field, token)
+
+
+def _keyword(field: Field, token: Token) -> Value:
+    if not any(token.pieces):
+        raise QueryError(f"expected a value; -has:{field.name} finds events without one", token.column)
+    first, *others = token.pieces
+    if not others:
+        return (Pattern((first,)),)
+    *middle, last = others
+    return (Pattern((first, *(piece for piece in middle if piece), last)),)
+
+
+def _phrase(field: Field, token: Token) -> Value:
+    text, *rest = token.pieces
+    if rest not in ([], [""]) or (rest and not ends_in_word(text)):
+        raise QueryError("in a text, a wildcard stands at the end of a word: deploy*", token.column)
+    if not words(text):
+        what = "expected a word" if field is TEXT else f"expected a word of the {field.name}"
+        raise QueryError(f"{what}; {shown(text)} has no letter and no digit", token.column)
+    return (Pattern(token.pieces),)
+
+
+def _flag(field: Field, token: Token) -> Value:
+    value = _FLAGS.get(token.text.lower())
+    if value is None:
+        raise QueryError(f"{field.name} is true or false, not {shown(token.text)}", token.column)
+    return (Number(value),)
+
+
+def _choices(field: Field, token: Token) -> Value:
+    """Return the values of a choice that a text names, several where it has wildcards."""
+    pattern = Pattern(tuple(piece.lower().replace("-", "_") for piece in token.pieces))
+    found = sorted({number for name, number in field.choices.items() if fits(pattern, name.lower())})
+    if len(pattern.pieces) > 1:
+        found = [number for number in found if number]
+    if not found:
+        known = {name.lower(): name for name in field.choices}
+        raise QueryError(
+            f"{field.name} is one of {', '.join(_own_names(field))}, not {shown(token.text)}"
+            f"{nearest(token.text, known)}",
+            token.column,
+        )
+    return tuple(map(Number, found))
+
+
+_READERS: Final = {Kind.KEYWORD: _keyword, Kind.PROSE: _phrase, Kind.FLAG: _flag, Kind.CHOICE: _choices}
+
+
+def _own_names(field: Field) -> list[str]:
+    return [field.choice_name(number) for number in dict.fromkeys(field.choices.values()) if number]
+
+
+def _priorities(token: Token, comparison: str) -> Value:
+    """Return the priorities of a range, as numbers: P1 is below P2."""
+    start, is_range, end = token.text.partition(_RANGE)
+    if token.quoted or not (is_range or comparison):
+        return _choices(PRIORITY, token)
+    if is_range and comparison:
+        raise QueryError(f"expected one priority behind {comparison}, or a range without it", token.column)
+    known = range(1, max(PRIORITY.choices.values()) + 1)
+    low, high = known[0], known[-1]
+    if is_range:
+        low, high = _priority(start, token) if start else low, _priority(end, token) if end else high
+    else:
+        named = _priority(start, token)
+        low = {">": named + 1, ">=": named, "=": named}.get(comparison, low)
+        high = {"<": named - 1, "<=": named, "=": named}.get(comparison, high)
+    found = tuple(Number(number) for number in known if low <= number <= high)
+    if not found:
+        raise QueryError("no priority is in this range; P1 comes before P5", token.column)
+    return found
+
+
+def _priority(text: str, token: Token) -> int:
+    number = PRIORITY.choices.get(text.upper())
+    if number is None:
+        names = ", ".join(_own_names(PRIORITY))
+        raise QueryError(f"priority is one of {names}, not {shown(text)}", token.column)
+    return number
+
+
+def _span(  # noqa: PLR0913, PLR0917 - the bounds go with the reader
+    field: Field,
+    token: Token,
+    comparison: str,
+    read: Callable[[str], Stretch | None],
+    lowest: int,
+    highest: int,
+) -> Span:
+    """Return the span of a value: a comparison, a range, or the stretch that a text names."""
+
+    def stretch(text: str) -> Stretch:
+        found = read(text)
+        if found is None:
+            raise QueryError(f"expected {_EXPECTED[field.kind]}, found {shown(text)}", token.column)
+        return found
+
+    start, is_range, end = token.text.partition(_RANGE)
+    if is_range:
+        if comparison:
+            raise QueryError(f"expected one value behind {comparison}, or a range without it", token.column)
+        if not start and not end:
+            raise QueryError(f"expected {_EXPECTED[field.kind]} on one side of the ..", token.column)
+        low = stretch(start).low if start else None
+        high = _end(field, stretch(end)) if end else None
+    else:
+        low, high = _compared(field, comparison, stretch(start))
+    if (
+        (low is not None and low > highest)
+        or (high is not None and high <= lowest)
+        or (low is not None and high is not None and low >= high)
+    ):
+        raise QueryError("nothing is in this range", token.column)
+    low = None if low is None else max(low, lowest)
+    high = None if high is not None and high > highest else high
+    if low is None and high is None:
+        low = lowest
+    return Span(low, high)
+
+
+def _compared(field: Field, comparison: str, named: Stretch) -> tuple[int | None, int | None]:
+    match comparison:
+        case ">":
+            return _end(field, named), None
+        case ">=":
+            return named.low, None
+        case "<":
+            return None, named.low
+        case "<=":
+            return None, _end(field, named)
+        case _:
+            return named
+
+
+def _end(field: Field, named: Stretch) -> int:
+    """Return what follows a named value: a day has an end, five minutes are a point on a scale."""
+    return named.low + 1 if field.kind is Kind.DURATION else named.high
+
+
+_EXPECTED: Final = {
+    Kind.TIME: "a time such as 2h, yesterday, 2026-01-31 or 2026-01-31T12:30Z",
+    Kind.DURATION: "a duration such as 90s, 5m or 1h30m",
+}

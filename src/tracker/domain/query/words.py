@@ -1,0 +1,44 @@
+"""What a text says, as words: the unit in which titles and messages are searched."""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from dataclasses import dataclass
+
+MAX_WORD = 256
+"""Characters of a word that count."""
+
+# Scripts that are written without spaces: each character is a word, so that a phrase finds a part of a text.
+_SPACELESS = r"\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff\u3040-\u30ff\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff"
+_WORD = re.compile(rf"[{_SPACELESS}]|[^\W_{_SPACELESS}]+")
+
+
+def words(text: str) -> list[str]:
+    """Return the words of a text: runs of letters and digits, without regard to case or width."""
+    return [word[:MAX_WORD] for word in _WORD.findall(_folded(text))]
+
+
+def ends_in_word(text: str) -> bool:
+    """Say whether the last word of a text goes on to its end."""
+    folded = _folded(text)
+    return any(word.end() == len(folded) for word in _WORD.finditer(folded))
+
+
+def _folded(text: str) -> str:
+    if not text.isascii():
+        text = unicodedata.normalize("NFKC", unicodedata.normalize("NFKC", text).casefold())
+    return text.casefold()
+
+
+@dataclass(frozen=True, slots=True)
+class Phrase:
+    """Words that follow each other; with `prefix`, the last one may go on."""
+
+    words: tuple[str, ...]
+    prefix: bool = False
+
+    def occurs_in(self, text: str) -> bool:
+        """Say whether a text has the phrase."""
+        end = "" if self.prefix else " "
+        return f" {' '.join(self.words)}{end}" in f" {' '.join(words(text))} "

@@ -1,0 +1,93 @@
+"""What of a query a database can find by itself.
+
+It is asked for events that may match, by what their documents have beside the event; which of those do is
+then seen in the event. So a query means the same here as anywhere.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, NamedTuple, assert_never
+
+from tracker.domain.query import fields
+from tracker.domain.query.fields import Kind
+from tracker.domain.query.tree import And, Has, Not, Number, Or, Pattern, Span, Term
+
+if TYPE_CHECKING:
+    from tracker.domain.query import Node
+    from tracker.stores.mongo.writes import Document
+
+_FIELDS = {
+    fields.ID: "_id",
+    fields.SLACK: "slack_id",
+    fields.SERVICE: "service",
+    fields.SOURCE: "source",
+    fields.TYPE: "type",
+    fields.PRIORITY: "priority",
+    fields.STATUS: "status",
+    fields.ENVIRONMENT: "environment",
+    fields.IMPACT: "impact",
+    fields.TIME: "time",
+    fields.END: "end_time",
+}
+
+
+class Sieve(NamedTuple):
+    """A condition that all events fulfil which match; with `exact`, no others do."""
+
+    where: Document
+    exact: bool
+
+
+_ANY = Sieve({}, exact=False)
+
+
+def sieve(node: Node) -> Sieve:
+    """Return the narrowest condition for the events that a query asks for."""
+    match node:
+        case And(parts):
+            sieves = [sieve(part) for part in parts]
+            narrow = [each.where for each in sieves if each.where]
+            return Sieve({"$and": narrow} if narrow else {}, exact=all(each.exact for each in sieves))
+        case Or(parts):
+            sieves = [sieve(part) for part in parts]
+            if not all(each.where for each in sieves):
+                return Sieve({}, exact=any(each.exact and not each.where for each in sieves))
+            return Sieve({"$or": [each.where for each in sieves]}, exact=all(each.exact for each in sieves))
+        case Not(part):
+            inner = sieve(part)
+            return Sieve({"$nor": [inner.where]}, exact=True) if inner.exact else _ANY
+        case Has(field):
+            return _has(field)
+        case Term():
+            return _term(node)
+        case _:
+            assert_never(node)
+
+
+def _has(field: fields.Field) -> Sieve:
+    name = _FIELDS.get(field)
+    if name is None:
+        return _ANY
+    nothing = {"$nin": [None, ""]} if field.kind is Kind.KEYWORD else {"$nin": [None, 0]}
+    return Sieve({name: {"$ne": None} if field.kind is Kind.TIME else nothing}, exact=True)
+
+
+def _term(term: Term) -> Sieve:
+    name = _FIELDS.get(term.field)
+    if name is None:
+        return _ANY
+    alternatives: list[Document] = []
+    for test in term.tests:
+        match test:
+            case Pattern((text,)):
+                alternatives.append({name: text})
+            case Pattern():
+                return _ANY
+            case Number(value):
+                alternatives.append({name: value})
+            case Span(low, high):
+                bounds = {"$gte": low, "$lt": high}
+                alternatives.append(
+                    {name: {sign: bound for sign, bound in bounds.items() if bound is not None}}
+                )
+    return Sieve({"$or": alternatives}, exact=True)

@@ -1,0 +1,128 @@
+"""Random queries, and random events that have a fair chance to match them."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+from zoneinfo import ZoneInfo
+
+from hypothesis import strategies as st
+
+from tracker.domain.query import EVERYTHING, Clock
+from tracker.domain.query.fields import FIELDS, Kind
+from tracker.domain.query.moments import EARLIEST, LATEST, LONGEST
+from tracker.domain.query.tree import And, Has, Not, Number, Or, Pattern, Span, Term
+from tracker.domain.query.words import words
+from tracker.domain.times import MICROS, duration, timestamp
+from tracker.pb import event_pb
+
+if TYPE_CHECKING:
+    from tracker.domain.query import Node
+    from tracker.domain.query.fields import Field
+    from tracker.domain.query.tree import Test
+
+CLOCK = Clock(1_790_000_000 * MICROS, ZoneInfo("Europe/Paris"))
+
+names = st.sampled_from(["a", "ab", "aba", "A", "é", "a b", "a\x00b", "*", "a*b", "%_", "[a]", '"\\', "a_b"])
+some_names = st.just("") | names
+sentences = st.sampled_from(
+    [
+        "",
+        "Timed out",
+        "timed  OUT!",
+        "out timed",
+        "timedout",
+        "Straße 12",
+        "STRASSE",
+        "データ部署",
+        "de\u0301ja 1.2",
+    ]
+) | st.lists(st.sampled_from(["timed", "out", "Out", "é", "12"]), max_size=4).map(" ".join)
+times = st.integers(-2, 6).map(lambda n: n * MICROS // 2) | st.sampled_from([EARLIEST, LATEST])
+lengths = st.integers(0, 6) | st.sampled_from([1_000, 1_001, MICROS, 60 * MICROS, LONGEST])
+
+attributes = st.builds(
+    event_pb.EventAttributes,
+    message=sentences,
+    source=some_names,
+    type=st.sampled_from(list(event_pb.Type)),
+    priority=st.sampled_from(list(event_pb.Priority)),
+    related_id=some_names,
+    service=some_names,
+    status=st.sampled_from(list(event_pb.Status)),
+    environment=st.sampled_from(list(event_pb.Environment)),
+    impact=st.booleans(),
+    start_date=st.none() | times.map(timestamp),
+    end_date=st.none() | times.map(timestamp),
+    owner=some_names,
+    stake_holders=st.lists(some_names, max_size=2),
+    notification=st.booleans(),
+    notifications=st.lists(some_names, max_size=2),
+)
+links = st.builds(event_pb.EventLinks, pull_request_link=some_names, ticket=some_names)
+
+
+@st.composite
+def events(draw: st.DrawFn, number: int = 1) -> event_pb.Event:
+    """Draw an event; `number` makes its id and its Slack id its own."""
+    slack_id = draw(st.sampled_from(["", f"a{number}"]))
+    return event_pb.Event(
+        title=draw(sentences),
+        attributes=draw(st.none() | attributes),
+        links=draw(st.none() | links),
+        metadata=event_pb.EventMetadata(
+            id=f"ab-{number}",
+            slack_id=slack_id,
+            created_at=timestamp(draw(times)),
+            duration=draw(st.none() | lengths.map(duration)),
+        ),
+    )
+
+
+patterns = names.map(lambda name: Pattern((name,))) | (
+    st.tuples(some_names, st.lists(names, max_size=2), some_names)
+    .map(lambda drawn: Pattern((drawn[0], *drawn[1], drawn[2])))
+    .filter(lambda pattern: any(pattern.pieces))
+)
+phrases = sentences.filter(words).map(lambda text: Pattern((text,))) | st.sampled_from(
+    ["t", "timed", "timed ou", "str", "部"]
+).map(lambda text: Pattern((text, "")))
+
+
+@st.composite
+def spans(draw: st.DrawFn, values: st.SearchStrategy[int], lowest: int) -> Span:
+    low, high = draw(st.none() | values), draw(st.none() | values.filter(lambda value: value > lowest))
+    if low is not None and high is not None and low >= high:
+        low = None
+    return Span(lowest if low is None and high is None else low, high)
+
+
+def tests_of(field: Field) -> st.SearchStrategy[Test]:
+    match field.kind:
+        case Kind.KEYWORD:
+            return patterns
+        case Kind.PROSE:
+            return phrases
+        case Kind.CHOICE:
+            return st.sampled_from(sorted(set(field.choices.values()))).map(Number)
+        case Kind.FLAG:
+            return st.sampled_from([Number(0), Number(1)])
+        case Kind.TIME:
+            return spans(times, EARLIEST)
+        case Kind.DURATION:
+            return spans(lengths, 0)
+
+
+fields = st.sampled_from(FIELDS)
+leaves: st.SearchStrategy[Node] = fields.map(Has) | fields.flatmap(
+    lambda field: st.builds(
+        Term, st.just(field), st.lists(tests_of(field), min_size=1, max_size=3, unique=True).map(tuple)
+    )
+)
+
+
+def _grown(parts: st.SearchStrategy[Node]) -> st.SearchStrategy[Node]:
+    several = st.lists(parts, min_size=2, max_size=4).map(tuple)
+    return parts.map(Not) | several.map(And) | several.map(Or)
+
+
+trees: st.SearchStrategy[Node] = st.just(EVERYTHING) | st.recursive(leaves, _grown, max_leaves=12)

@@ -1,0 +1,72 @@
+"""Every store finds the events that a query matches in memory, in the same order, and no others."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from tests.domain.query.trees import events, trees
+from tests.stores.samples import id_number
+from tests.stores.test_event_filters import replace_events
+
+from tracker.domain.events import EventFilter, event_time
+from tracker.domain.query import matches
+from tracker.stores.base import Slice
+
+if TYPE_CHECKING:
+    from tracker.domain.query import Node
+    from tracker.pb import event_pb
+    from tracker.stores.base import Store
+
+ALL = Slice()
+
+
+def newest_first(event: event_pb.Event) -> tuple[int, str]:
+    assert event.metadata is not None
+    return (event_time(event), event.metadata.id)
+
+
+def numbered(drawn: list[event_pb.Event]) -> list[event_pb.Event]:
+    """Return events that can be in one store: with ids of their own, and Slack ids that are not taken."""
+    taken: set[str] = set()
+    for number, event in enumerate(drawn):
+        assert event.metadata is not None
+        event.metadata.id = id_number(number)
+        if event.metadata.slack_id in taken:
+            event.metadata.slack_id = ""
+        taken.add(event.metadata.slack_id)
+    return drawn
+
+
+@given(
+    drawn=st.lists(events(), min_size=6, max_size=16).map(numbered),
+    queries=st.lists(trees, min_size=1, max_size=6),
+)
+@settings(max_examples=80, deadline=None, suppress_health_check=list(HealthCheck))
+async def test_a_query_finds_the_events_that_match_it(
+    store: Store, drawn: list[event_pb.Event], queries: list[Node]
+) -> None:
+    await replace_events(store, drawn)
+    for tree in queries:
+        await agree(store, drawn, tree)
+
+
+async def agree(store: Store, there: list[event_pb.Event], tree: Node) -> None:
+    wanted = sorted((e for e in there if matches(tree, e)), key=newest_first, reverse=True)
+    where = EventFilter(query=tree)
+    found = await store.events.find(where, ALL)
+    assert list(found.records) == wanted
+    assert found.total == await store.events.count(where) == len(wanted)
+    walked: list[event_pb.Event] = []
+    part = Slice(limit=3)
+    while True:
+        page = await store.events.find(where, part)
+        walked += page.records
+        assert page.total == len(wanted)
+        if page.next is None:
+            break
+        part = Slice(limit=3, after=page.next)
+    assert walked == wanted
+    second = await store.events.find(where, Slice(limit=2, offset=1))
+    assert list(second.records) == wanted[1:3]
