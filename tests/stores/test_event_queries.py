@@ -4,14 +4,15 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from tests.domain.query.trees import events, trees
-from tests.stores.samples import id_number
+from tests.domain.query.trees import CLOCK, events, trees
+from tests.stores.samples import an_event, id_number
 from tests.stores.test_event_filters import replace_events
 
 from tracker.domain.events import EventFilter, event_time
-from tracker.domain.query import matches
+from tracker.domain.query import matches, parse
 from tracker.stores.base import Slice
 
 if TYPE_CHECKING:
@@ -58,6 +59,7 @@ async def agree(store: Store, there: list[event_pb.Event], tree: Node) -> None:
     found = await store.events.find(where, ALL)
     assert list(found.records) == wanted
     assert found.total == await store.events.count(where) == len(wanted)
+    assert not found.estimated
     walked: list[event_pb.Event] = []
     part = Slice(limit=3)
     while True:
@@ -70,3 +72,22 @@ async def agree(store: Store, there: list[event_pb.Event], tree: Node) -> None:
     assert walked == wanted
     second = await store.events.find(where, Slice(limit=2, offset=1))
     assert list(second.records) == wanted[1:3]
+
+
+@pytest.mark.parametrize(("word", "total", "estimated"), [("deploy", 3, True), ("odd", 2, False)])
+async def test_no_more_events_are_counted_than_a_list_needs(
+    store: Store,
+    monkeypatch: pytest.MonkeyPatch,
+    word: str,
+    total: int,
+    estimated: bool,  # noqa: FBT001 - a parameter of the test
+) -> None:
+    for kind in ("sqlite", "mongo"):
+        monkeypatch.setattr(f"tracker.stores.{kind}.event_records.MOST_COUNTED", 3)
+    for number in range(5):
+        await store.events.create(an_event(f"Deploy {number} {'odd' if number % 2 else 'even'}"), None)
+    where = EventFilter(query=parse(word, CLOCK))
+    found = await store.events.find(where, Slice(limit=1))
+    assert (found.total, found.estimated) == (total, estimated)
+    everything = await store.events.find(where, ALL)
+    assert (everything.total, everything.estimated) == (len(everything.records), False)

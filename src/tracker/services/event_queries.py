@@ -29,9 +29,7 @@ _SEARCH_LIMIT = 10_000
 _CHANGELOG_PER_PAGE = 50
 """Entries of a changelog page whose size the caller did not give."""
 
-_Events = TypeVar(
-    "_Events", event_pb.SearchEventsResponse, event_pb.ListEventsResponse, event_pb.TodayEventsResponse
-)
+_Events = TypeVar("_Events", event_pb.ListEventsResponse, event_pb.TodayEventsResponse)
 
 
 class EventQueries:
@@ -73,7 +71,13 @@ class EventQueries:
         # A page token goes with the query as it is written: what `2h` means changes from page to page.
         query = f"events {where} {request.query}"
         where = replace(where, query=self._parsed(request.query))
-        return await self._list(event_pb.SearchEventsResponse, where, request, query, default=_SEARCH_LIMIT)
+        found = await self._store.find(where, requested_slice(request, query, default=_SEARCH_LIMIT))
+        answer = event_pb.SearchEventsResponse(
+            events=list(found.records), total_count=found.total, next_page_token=page_token(found.next, query)
+        )
+        if found.estimated:
+            answer.total_count_estimated = True
+        return answer
 
     async def list_events(self, request: event_pb.ListEventsRequest, _: Call) -> event_pb.ListEventsResponse:
         """Return a page of all events, newest first."""

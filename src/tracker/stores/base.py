@@ -28,6 +28,10 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 
 
+MOST_COUNTED = 10_000
+"""How many events are counted for the total of a list, where each has to be looked at for that."""
+
+
 class LockHeldError(Exception):
     """The key of a lock to be taken belongs to `holder`."""
 
@@ -69,12 +73,14 @@ class Slice:
 class Found(Generic[T]):
     """A part of an ordered result, how many records match in all, and where the next part starts.
 
-    `next` is the cursor of the last record given, or None where nothing remains behind it.
+    `next` is the cursor of the last record given, or None where nothing remains behind it. With `estimated`,
+    `total` says only how many match at least.
     """
 
     records: Sequence[T]
     total: int
     next: Cursor | None
+    estimated: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -196,7 +202,10 @@ class EventStore(Protocol):
         """Delete an event and end the locks that carry its id; return what that was, or None."""
 
     async def find(self, where: EventFilter, part: Slice) -> Found[event_pb.Event]:
-        """Return a part of the matching events, newest first: by descending (`event_time`, id)."""
+        """Return a part of the matching events, newest first: by descending (`event_time`, id).
+
+        Where a query has to be asked of each event, no more than `MOST_COUNTED` are counted.
+        """
 
     async def count(self, where: EventFilter) -> int:
         """Count the matching events."""

@@ -17,7 +17,7 @@ from tracker.domain.events import EventId, event_end, event_time
 from tracker.domain.query import matches
 from tracker.domain.query.narrowing import narrowed
 from tracker.pb import event_pb
-from tracker.stores.base import MonthCount, SlackIdTakenError
+from tracker.stores.base import MOST_COUNTED, MonthCount, SlackIdTakenError
 from tracker.stores.documents import parse
 from tracker.stores.mongo import writes
 from tracker.stores.mongo.filters import BY_SLACK_ID, branches
@@ -134,11 +134,22 @@ def cursor(event: event_pb.Event) -> Cursor:
     return (event_time(event), event_id(event))
 
 
-async def count(events: Collection, where: EventFilter) -> int:
-    """Count the matching events."""
+def most_counted(where: EventFilter) -> int | None:
+    """Return up to how many matching events are counted for the total of a list; None for all."""
+    return None if _to_sift(where) is None else MOST_COUNTED
+
+
+async def count(events: Collection, where: EventFilter, up_to: int | None = None) -> int:
+    """Count the matching events; more than `up_to` are one more."""
     query = _to_sift(where)
     if query is not None:
-        return sum([1 for branch in branches(where) async for _ in _sifted(events, branch, query)])
+        counted = 0
+        for branch in branches(where):
+            async for _ in _sifted(events, branch, query):
+                counted += 1
+                if up_to is not None and counted > up_to:
+                    return counted
+        return counted
     return sum([await _count_branch(events, branch) for branch in branches(where)])
 
 

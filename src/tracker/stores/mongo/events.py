@@ -127,8 +127,13 @@ class MongoEvents:
         events = self._connections.confirmed(event_records.NAME)
         async with self._connections.asking():
             records = await event_records.select_part(events, where, part)
+            up_to = event_records.most_counted(where)
             return await found(
-                records, part, event_records.cursor, lambda: event_records.count(events, where)
+                records,
+                part,
+                event_records.cursor,
+                lambda: event_records.count(events, where, up_to),
+                up_to,
             )
 
     async def count(self, where: EventFilter) -> int:

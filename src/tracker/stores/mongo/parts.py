@@ -37,19 +37,27 @@ def to_read(part: Slice) -> int:
 
 
 async def found(
-    records: list[T], part: Slice, cursor: Callable[[T], Cursor], count: Callable[[], Awaitable[int]]
+    records: list[T],
+    part: Slice,
+    cursor: Callable[[T], Cursor],
+    count: Callable[[], Awaitable[int]],
+    up_to: int | None = None,
 ) -> Found[T]:
     """Return the answer for a part of which up to `to_read` records were read.
 
-    `count` is asked for the total only where the records read don't tell it.
+    `count` is asked for the total only where the records read don't tell it; what it returns above `up_to`
+    is a sign that there are more.
     """
     more = part.limit is not None and len(records) > part.limit
     given = records[: part.limit] if more else records
     whole = part.after is None and not part.offset and not more
+    total = len(given) if whole else await count()
+    estimated = up_to is not None and not whole and total > up_to
     return Found(
         records=given,
-        total=len(given) if whole else await count(),
+        total=up_to if estimated and up_to is not None else total,
         next=cursor(given[-1]) if more and given else None,
+        estimated=estimated,
     )
 
 

@@ -8,9 +8,11 @@ from typing import TYPE_CHECKING
 import apsw
 
 from tracker.domain.events import EventId, event_end, event_time
+from tracker.domain.query.narrowing import narrowed
 from tracker.pb import event_pb
-from tracker.stores.base import MonthCount, SlackIdTakenError
+from tracker.stores.base import MOST_COUNTED, MonthCount, SlackIdTakenError
 from tracker.stores.documents import parse
+from tracker.stores.sqlite import queries
 from tracker.stores.sqlite.filters import branches
 from tracker.stores.sqlite.parts import rows_to_read
 
@@ -60,9 +62,21 @@ def cursor(event: event_pb.Event) -> Cursor:
     return (event_time(event), event_id(event))
 
 
-def count(db: apsw.Connection, where: EventFilter) -> int:
-    """Count the matching events."""
-    return sum(_count_branch(db, branch) for branch in branches(where))
+def most_counted(where: EventFilter) -> int | None:
+    """Return up to how many matching events are counted for the total of a list; None for all."""
+    query = narrowed(where).query
+    return None if query is None or not queries.needs_document(query) else MOST_COUNTED
+
+
+def count(db: apsw.Connection, where: EventFilter, up_to: int | None = None) -> int:
+    """Count the matching events; more than `up_to` are one more."""
+    if up_to is None:
+        return sum(_count_branch(db, branch) for branch in branches(where))
+    counted = 0
+    for branch in branches(where):
+        sql = f"SELECT count(*) FROM (SELECT 1 {branch.clauses} LIMIT ?)"  # noqa: S608 - our own clauses
+        counted += int(db.execute(sql, (*branch.bindings, up_to + 1 - counted)).get)
+    return counted
 
 
 def count_by_month(db: apsw.Connection, where: EventFilter, *, by_service: bool) -> Sequence[MonthCount]:

@@ -88,7 +88,10 @@ class SqliteEvents:
 
         def query(db: apsw.Connection) -> Found[event_pb.Event]:
             events = event_records.select_part(db, where, part)
-            return found(events, part, event_records.cursor, lambda: event_records.count(db, where))
+            up_to = event_records.most_counted(where)
+            return found(
+                events, part, event_records.cursor, lambda: event_records.count(db, where, up_to), up_to
+            )
 
         return await self._reader.read(query, consistent=True)
 

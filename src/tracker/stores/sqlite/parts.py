@@ -20,16 +20,26 @@ def rows_to_read(part: Slice) -> int:
     return -1 if part.limit is None else part.limit + 1
 
 
-def found(records: list[T], part: Slice, cursor: Callable[[T], Cursor], count: Callable[[], int]) -> Found[T]:
+def found(
+    records: list[T],
+    part: Slice,
+    cursor: Callable[[T], Cursor],
+    count: Callable[[], int],
+    up_to: int | None = None,
+) -> Found[T]:
     """Return the answer for a part of which up to `rows_to_read` records were read.
 
-    `count` is asked for the total only where the records read don't tell it.
+    `count` is asked for the total only where the records read don't tell it; what it returns above `up_to`
+    is a sign that there are more.
     """
     more = part.limit is not None and len(records) > part.limit
     given = records[: part.limit] if more else records
     whole = part.after is None and not part.offset and not more
+    total = len(given) if whole else count()
+    estimated = up_to is not None and not whole and total > up_to
     return Found(
         records=given,
-        total=len(given) if whole else count(),
+        total=up_to if estimated and up_to is not None else total,
         next=cursor(given[-1]) if more and given else None,
+        estimated=estimated,
     )

@@ -7,6 +7,7 @@ calls for the rows that are left: so it means the same here as anywhere.
 from __future__ import annotations
 
 import json
+import re
 from functools import lru_cache
 from typing import TYPE_CHECKING, TypeAlias, assert_never
 from zoneinfo import ZoneInfo
@@ -14,11 +15,13 @@ from zoneinfo import ZoneInfo
 from tracker.domain.query import Clock, fields, matches, parse, to_text
 from tracker.domain.query.evaluation import fits, phrase
 from tracker.domain.query.fields import Kind
-from tracker.domain.query.tree import And, Has, Not, Number, Or, Pattern, Span, Term
+from tracker.domain.query.tree import And, Has, Not, Number, Or, Pattern, Span, Term, all_of
 from tracker.pb import event_pb
 from tracker.stores import documents
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     import apsw
 
     from tracker.domain.query import Node
@@ -40,23 +43,28 @@ _COLUMNS = {
     fields.END: "end_time",
 }
 _ANY_CLOCK = Clock(0, ZoneInfo("UTC"))
+_PLAIN = re.compile(r"[\w .:@-]+", re.ASCII)
 _NOT_ASCII = "length(document) <> octet_length(document)"
 
 
 def condition(node: Node) -> Condition:
     """Return the condition for the events that a query asks for."""
+    if not needs_document(node):
+        return _of_columns(node)
+    parts = node.parts if isinstance(node, And) else (node,)
+    columns = [_of_columns(part) for part in parts if not needs_document(part)]
+    return _joined(" AND ", [*columns, _of_document(tuple(part for part in parts if needs_document(part)))])
+
+
+def needs_document(node: Node) -> bool:
+    """Return whether the documents of events have to be looked at for what a query asks."""
     match node:
-        case And(parts):
-            return _joined(" AND ", parts) if parts else ("true", ())
-        case Or(parts):
-            return _joined(" OR ", parts)
+        case And(parts) | Or(parts):
+            return any(map(needs_document, parts))
         case Not(part):
-            sql, bindings = condition(part)
-            return f"NOT {sql}", bindings
-        case Has(field):
-            return _of_document(node) if field not in _COLUMNS else (_has(field), ())
-        case Term(field):
-            return _of_document(node) if field not in _COLUMNS else _of_column(node)
+            return needs_document(part)
+        case Has(field) | Term(field):
+            return field not in _COLUMNS
         case _:
             assert_never(node)
 
@@ -67,10 +75,26 @@ def add_functions(connection: apsw.Connection) -> None:
     connection.create_scalar_function("query_matches", _matches, 3, deterministic=True)
 
 
-def _joined(word: str, parts: tuple[Node, ...]) -> Condition:
-    conditions = [condition(part) for part in parts]
+def _joined(word: str, conditions: Sequence[Condition]) -> Condition:
     sql = word.join(sql for sql, _ in conditions)
     return f"({sql})", tuple(binding for _, bindings in conditions for binding in bindings)
+
+
+def _of_columns(node: Node) -> Condition:
+    match node:
+        case And(parts):
+            return _joined(" AND ", [_of_columns(part) for part in parts]) if parts else ("true", ())
+        case Or(parts):
+            return _joined(" OR ", [_of_columns(part) for part in parts])
+        case Not(part):
+            sql, bindings = _of_columns(part)
+            return f"NOT {sql}", bindings
+        case Has(field):
+            return _has(field), ()
+        case Term():
+            return _of_column(node)
+        case _:
+            assert_never(node)
 
 
 def _has(field: fields.Field) -> str:
@@ -107,17 +131,50 @@ def _of_column(term: Term) -> Condition:
     return f"({' OR '.join(sql)})", tuple(bindings)
 
 
-def _of_document(node: Term | Has) -> Condition:
+def _of_document(parts: tuple[Node, ...]) -> Condition:
+    """Return the condition for the events whose documents match all the parts.
+
+    To read a document takes twenty times as long as to see that a text is nowhere in it.
+    """
+    node = all_of(parts)
     sql, bindings = "query_matches(?, id, document)", (to_text(node),)
-    if not isinstance(node, Term) or node.field.kind is not Kind.PROSE:
+    possible = _possible(node)
+    if possible is None:
         return sql, bindings
-    words = [word for test in node.tests if isinstance(test, Pattern) for word in phrase(test).words[:1]]
-    if not all(map(str.isascii, words)):
-        return sql, bindings
-    # Reading a document takes twenty times as long as to see that the word is nowhere in it. Only in one
-    # that is not all ASCII may the word be written in other characters.
-    possible = " OR ".join(["document LIKE ?"] * len(words) + [_NOT_ASCII])
-    return f"(CASE WHEN {possible} THEN {sql} ELSE false END)", (*(f"%{word}%" for word in words), *bindings)
+    return f"CASE WHEN {possible[0]} THEN {sql} ELSE false END", (*possible[1], *bindings)
+
+
+def _possible(node: Node) -> Condition | None:
+    """Return a condition that all events fulfil which match, and that is quickly checked, or None."""
+    if not needs_document(node):
+        return _of_columns(node)
+    match node:
+        case And(parts):
+            found = [each for each in map(_possible, parts) if each is not None]
+            return _joined(" AND ", found) if found else None
+        case Or(parts):
+            each = list(map(_possible, parts))
+            known = [one for one in each if one is not None]
+            return _joined(" OR ", known) if len(known) == len(each) else None
+        case Term(field, tests):
+            found = [_texts(test, field) for test in tests if isinstance(test, Pattern)]
+            return _joined(" OR ", found) if len(found) == len(tests) else None
+        case _:
+            return None
+
+
+def _texts(pattern: Pattern, field: fields.Field) -> Condition:
+    """Return the condition for the documents that have the texts of a pattern anywhere in them.
+
+    Only texts are looked for that JSON has as they are. A word may be written in characters that are not
+    ASCII; then the document is not either.
+    """
+    if field.kind is not Kind.PROSE:
+        plain = [piece for piece in pattern.pieces if _PLAIN.fullmatch(piece)]
+        return _joined(" AND ", [("true", ()), *(("instr(document, ?) > 0", (piece,)) for piece in plain)])
+    plain = [word for word in phrase(pattern).words if word.isascii()]
+    words = [("document LIKE ?", (f"%{word}%",)) for word in plain]
+    return _joined(" OR ", [(_NOT_ASCII, ()), _joined(" AND ", [("true", ()), *words])])
 
 
 def _fits(*arguments: apsw.SQLiteValue) -> bool:
