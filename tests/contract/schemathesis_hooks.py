@@ -49,6 +49,7 @@ def map_case(_context: schemathesis.HookContext, case: Case) -> Case:
     for said in (query, case.body):
         if isinstance(said, dict):
             _make_sense_of_lock(said)
+            _make_sense_of_event(said)
     case.query = query
     return case
 
@@ -62,6 +63,17 @@ def _make_sense_of_lock(said: dict[str, Any]) -> None:
     # Swagger 2.0 has no words for the keys of a map.
     if isinstance(labels := said.get("labels"), dict):
         labels.pop("", None)
+
+
+def _make_sense_of_event(said: dict[str, Any]) -> None:
+    attributes = said.get("attributes")
+    if not isinstance(attributes, dict):
+        return
+    # An external id is one of a source.
+    if not attributes.get("source"):
+        attributes.pop("externalId", None)
+    if isinstance(labels := attributes.get("labels"), dict):
+        attributes["labels"] = {f"label{number}": value for number, value in enumerate(labels.values())}
 
 
 def _filters(value: object) -> bool:

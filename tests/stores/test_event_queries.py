@@ -29,14 +29,19 @@ def newest_first(event: event_pb.Event) -> tuple[int, str]:
 
 
 def numbered(drawn: list[event_pb.Event]) -> list[event_pb.Event]:
-    """Return events that can be in one store: with ids of their own, and Slack ids that are not taken."""
+    """Return events that can be in one store: with ids of their own, and others that are not taken."""
     taken: set[str] = set()
+    told: set[tuple[str, str]] = set()
     for number, event in enumerate(drawn):
         assert event.metadata is not None
         event.metadata.id = id_number(number)
         if event.metadata.slack_id in taken:
             event.metadata.slack_id = ""
         taken.add(event.metadata.slack_id)
+        if event.attributes is not None:
+            if (event.attributes.source, event.attributes.external_id) in told:
+                event.attributes.external_id = ""
+            told.add((event.attributes.source, event.attributes.external_id))
     return drawn
 
 

@@ -113,6 +113,8 @@ def _changed_fields(before: Message, after: Message) -> Iterator[tuple[str, str,
 
 def _text(value: object) -> str:
     """Return a field's value the way the JSON of an event shows it; "" where it is unset."""
+    if isinstance(value, dict):
+        value = [f"{name}={item}" for name, item in sorted(value.items())]
     match value:
         case None:
             return ""

@@ -31,10 +31,26 @@ class SlackId:
     value: str
 
 
-EventKey: TypeAlias = EventId | SlackId
+@dataclass(frozen=True, slots=True)
+class ExternalId:
+    """Names an event by what its source calls it."""
+
+    source: str
+    value: str
 
 
-def event_key(text: str) -> EventKey:
+EventKey: TypeAlias = EventId | SlackId | ExternalId
+
+
+def external_id(event: event_pb.Event) -> ExternalId | None:
+    """Return what the source of an event calls it, or None."""
+    attributes = event.attributes
+    if attributes is None or not attributes.external_id:
+        return None
+    return ExternalId(attributes.source, attributes.external_id)
+
+
+def event_key(text: str) -> EventId | SlackId:
     """Return what a client's `{id}` names: a UUID is an id, anything else a Slack id."""
     if _UUID.fullmatch(text):
         return EventId(text.lower().removeprefix("urn:uuid:"))
@@ -75,6 +91,7 @@ class EventFilter:
     source: str = ""
     service: str = ""
     slack_id: str = ""
+    external_id: str = ""
     impact: bool | None = None
     since: int | None = None
     until: int | None = None

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import copy
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 from tracker.domain import changelog
 from tracker.domain.events import event_key, event_time
@@ -14,7 +14,12 @@ from tracker.pb import event_pb
 if TYPE_CHECKING:
     from protobuf.wkt import Duration
 
+_Message = TypeVar("_Message", event_pb.EventAttributes, event_pb.EventLinks)
+
 _Status = event_pb.Status
+
+MAX_LABELS = 64
+"""Labels of an event; the proto says the same of a request."""
 
 RUNNING = frozenset({_Status.start, _Status.in_progress})
 """Statuses of work that is under way."""
@@ -53,20 +58,48 @@ def new_event(
 
 
 def updated_event(
-    before: event_pb.Event, request: event_pb.UpdateEventRequest, *, now: int, linked: event_pb.Event | None
+    before: event_pb.Event, request: event_pb.UpdateEventRequest, now: int, linked: event_pb.Event | None
 ) -> event_pb.Event:
     """Return what a request makes of an event, with a changelog entry for every field that changed.
 
     An absent title, `attributes`, `links` or Slack id leaves the stored one; a message that is
-    present replaces it whole.
+    present replaces it whole, but for the attributes that older clients don't know.
     """
+    return _changed(before, request, _over(before, request.attributes), now, linked)
+
+
+def event_told_again(
+    before: event_pb.Event, request: event_pb.CreateEventRequest, now: int, linked: event_pb.Event | None
+) -> event_pb.Event:
+    """Return what an event becomes by a request to create it that was recorded before.
+
+    What the request gives takes the place of what is stored, field by field; labels are added.
+    """
+    attributes = request.attributes or event_pb.EventAttributes()
+    change = event_pb.UpdateEventRequest(
+        title=request.title,
+        links=_merged(before.links or event_pb.EventLinks(), request.links or event_pb.EventLinks()),
+        slack_id=request.slack_id,
+    )
+    merged = _merged(attributes_of(before), attributes)
+    merged.labels = _labels(before, attributes)
+    return _changed(before, change, merged, now, linked)
+
+
+def _changed(
+    before: event_pb.Event,
+    request: event_pb.UpdateEventRequest,
+    attributes: event_pb.EventAttributes | None,
+    now: int,
+    linked: event_pb.Event | None,
+) -> event_pb.Event:
     event = copy.copy(before)
     event.title = request.title or before.title
     event.links = request.links or before.links or event_pb.EventLinks()
     event.metadata = copy.copy(metadata_of(before))
     event.metadata.slack_id = request.slack_id or event.metadata.slack_id
-    if request.attributes is not None:
-        event.attributes = _normalised(request.attributes)
+    if attributes is not None:
+        event.attributes = _normalised(attributes)
         if event.attributes.related_id == event.metadata.id:
             raise invalid(FieldViolation("attributes.related_id", "an event can't be linked to itself"))
         event.metadata.duration = _duration(event, before=before, linked=linked, now=now)
@@ -74,11 +107,53 @@ def updated_event(
     return event
 
 
+def _over(
+    before: event_pb.Event, attributes: event_pb.EventAttributes | None
+) -> event_pb.EventAttributes | None:
+    """Return the attributes of an update, with what it doesn't mean to clear: older clients don't know it."""
+    if attributes is None:
+        return None
+    stored = attributes_of(before)
+    attributes = copy.copy(attributes)
+    attributes.labels = _labels(before, attributes)
+    attributes.version = attributes.version or stored.version
+    attributes.external_id = attributes.external_id or stored.external_id
+    if attributes.external_id:
+        attributes.source = attributes.source or stored.source
+    if attributes.external_id and not attributes.source:
+        raise invalid(
+            FieldViolation("attributes.source", "attributes.source is required with attributes.external_id")
+        )
+    return attributes
+
+
+def _labels(before: event_pb.Event, attributes: event_pb.EventAttributes) -> dict[str, str]:
+    """Return the labels of an event with those of a request; an empty value takes one away."""
+    labels = attributes_of(before).labels | attributes.labels
+    if sum(map(bool, labels.values())) > MAX_LABELS:
+        raise invalid(
+            FieldViolation("attributes.labels", f"an event has up to {MAX_LABELS} labels, not {len(labels)}")
+        )
+    return labels
+
+
+def _merged(stored: _Message, given: _Message) -> _Message:
+    """Return a stored message with the fields that another gives."""
+    merged = copy.copy(stored)
+    for field in type(given).desc().fields:
+        if given[field]:
+            merged[field] = given[field]
+    return merged
+
+
 def _normalised(attributes: event_pb.EventAttributes) -> event_pb.EventAttributes:
-    if not attributes.related_id:
+    """Return attributes as they are stored: ids in canonical text, no label without a value."""
+    if not attributes.related_id and all(attributes.labels.values()):
         return attributes
     attributes = copy.copy(attributes)
-    attributes.related_id = event_key(attributes.related_id).value
+    if attributes.related_id:
+        attributes.related_id = event_key(attributes.related_id).value
+    attributes.labels = {name: value for name, value in attributes.labels.items() if value}
     return attributes
 
 

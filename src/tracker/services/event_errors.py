@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from tracker.domain.events import EventId
+from tracker.domain.events import EventId, ExternalId, SlackId
 from tracker.errors import Code, FieldViolation, TrackerError
 
 if TYPE_CHECKING:
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 def event_not_found(key: EventKey) -> TrackerError:
     """Return the answer to a call for an event that does not exist."""
-    kind = "id" if isinstance(key, EventId) else "slack id"
+    kind = {EventId: "id", SlackId: "slack id", ExternalId: "external id"}[type(key)]
     return TrackerError(
         Code.NOT_FOUND, f"no event found in tracker for {kind} {key.value}", "EVENT_NOT_FOUND"
     )
@@ -52,6 +52,13 @@ def slack_id_taken(slack_id: str, event_id: str) -> TrackerError:
         "SLACK_ID_TAKEN",
         metadata={"slack_id": slack_id, "event_id": event_id},
     )
+
+
+def external_id_taken(external: ExternalId, event_id: str) -> TrackerError:
+    """Return the answer to a call that wants the external id of another event of the same source."""
+    message = f"the external_id {external.value} of {external.source} already belongs to the event {event_id}"
+    metadata = {"source": external.source, "external_id": external.value, "event_id": event_id}
+    return TrackerError(Code.ALREADY_EXISTS, message, "EXTERNAL_ID_TAKEN", metadata=metadata)
 
 
 def slack_id_set(slack_id: str) -> TrackerError:

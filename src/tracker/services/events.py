@@ -2,20 +2,27 @@
 
 from __future__ import annotations
 
+import asyncio
 import copy
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 from tracker.domain import changelog
-from tracker.domain.events import SlackId, event_key
-from tracker.domain.lifecycle import attributes_of, metadata_of, new_event, updated_event
+from tracker.domain.events import EventId, ExternalId, SlackId, event_key, external_id
+from tracker.domain.lifecycle import attributes_of, event_told_again, metadata_of, new_event, updated_event
 from tracker.domain.locks import Ending, LockPlan, plan_for_new, plan_for_update
 from tracker.domain.times import timestamp
 from tracker.pb import event_pb
-from tracker.services.event_errors import event_not_found, no_linked_event, slack_id_set, slack_id_taken
-from tracker.stores.base import EventChange, LockHeldError, Release, SlackIdTakenError
+from tracker.services.event_errors import (
+    event_not_found,
+    external_id_taken,
+    no_linked_event,
+    slack_id_set,
+    slack_id_taken,
+)
+from tracker.stores.base import EventChange, ExternalIdTakenError, LockHeldError, Release, SlackIdTakenError
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
     from tracker.domain.events import EventKey
     from tracker.pb import lock_pb
@@ -24,6 +31,11 @@ if TYPE_CHECKING:
     from tracker.services.event_locks import EventLocks
     from tracker.services.event_trail import EventTrail
     from tracker.stores.base import EventStore
+
+_Request = TypeVar("_Request", event_pb.CreateEventRequest, event_pb.UpdateEventRequest)
+
+_PAUSES = (0.02, 0.05, 0.1, 0.2, 0.4, 0.8)
+"""Seconds to wait for an event whose lock is taken and which may be the one that is told of."""
 
 
 class EventChanges:
@@ -38,49 +50,37 @@ class EventChanges:
     async def create_event(
         self, request: event_pb.CreateEventRequest, call: Call
     ) -> event_pb.CreateEventResponse:
-        """Record an event, and take the lock of the deployment or operation that it begins."""
-        linked = await self._linked(request.attributes)
-        now = self._context.now()
-        event = new_event(request, event_id=self._context.new_id(), now=now, linked=linked)
-        plan = plan_for_new(event, self._locks.lock_of(now))
+        """Record an event, and take the lock of the deployment or operation that it begins.
+
+        One that its source has told of before becomes what is new of it.
+        """
+        attributes = request.attributes or event_pb.EventAttributes()
         try:
-            made = self._locks.carry_out(plan, event, now)
-            await self._store.create(made.event, made.acquire)
+            if attributes.external_id:
+                return await self._create_or_change(
+                    request, ExternalId(attributes.source, attributes.external_id), call
+                )
+            return event_pb.CreateEventResponse(event=await self._create(request, call))
         except LockHeldError as error:
             raise await self._locks.refused("create", error, call) from None
         except SlackIdTakenError as error:
             raise slack_id_taken(request.slack_id, error.event_id) from None
-        self._trail.created(made.event, call)
-        self._locks.tell(plan, call)
-        return event_pb.CreateEventResponse(event=made.event)
 
     async def update_event(
         self, request: event_pb.UpdateEventRequest, call: Call
     ) -> event_pb.UpdateEventResponse:
         """Change an event, and take, move or release the lock of the work that it tells of."""
         key = _named(request)
-        linked = await self._linked(request.attributes, required=False)
-        now = self._context.now()
-        lock_of = self._locks.lock_of(now)
-        before, plan = event_pb.Event(), LockPlan()
-
-        def change(stored: event_pb.Event, held: Sequence[lock_pb.Lock]) -> EventChange:
-            nonlocal before, plan
-            _check_link(stored, request.attributes, linked)
-            event = updated_event(stored, request, now=now, linked=linked)
-            before, plan = stored, plan_for_update(stored, event, held, lock_of)
-            return self._locks.carry_out(plan, event, now)
-
         try:
-            event = await self._store.modify(key, change)
+            event = await self._change(key, request, updated_event, call)
         except LockHeldError as error:
             raise await self._locks.refused("update", error, call) from None
         except SlackIdTakenError as error:
             raise slack_id_taken(request.slack_id, error.event_id) from None
+        except ExternalIdTakenError as error:
+            raise external_id_taken(error.external, error.event_id) from None
         if event is None:
             raise event_not_found(key)
-        self._trail.updated(before, event, call)
-        self._locks.tell(plan, call)
         return event_pb.UpdateEventResponse(event=event)
 
     async def delete_events(
@@ -144,6 +144,71 @@ class EventChanges:
             raise event_not_found(key)
         self._trail.slack_id_added(event, call)
         return event_pb.AddSlackIdResponse(event=event)
+
+    async def _create(self, request: event_pb.CreateEventRequest, call: Call) -> event_pb.Event:
+        linked = await self._linked(request.attributes)
+        now = self._context.now()
+        event = new_event(request, event_id=self._context.new_id(), now=now, linked=linked)
+        plan = plan_for_new(event, self._locks.lock_of(now))
+        made = self._locks.carry_out(plan, event, now)
+        await self._store.create(made.event, made.acquire)
+        self._trail.created(made.event, call)
+        self._locks.tell(plan, call)
+        return made.event
+
+    async def _change(
+        self,
+        key: EventKey,
+        request: _Request,
+        make: Callable[[event_pb.Event, _Request, int, event_pb.Event | None], event_pb.Event],
+        call: Call,
+    ) -> event_pb.Event | None:
+        """Let `make` make of an event what a request wants at a moment, with the event that it links to."""
+        linked = await self._linked(request.attributes, required=False)
+        now = self._context.now()
+        lock_of = self._locks.lock_of(now)
+        before, plan = event_pb.Event(), LockPlan()
+
+        def change(stored: event_pb.Event, held: Sequence[lock_pb.Lock]) -> EventChange:
+            nonlocal before, plan
+            _check_link(stored, request.attributes, linked)
+            event = make(stored, request, now, linked)
+            before, plan = stored, plan_for_update(stored, event, held, lock_of)
+            return self._locks.carry_out(plan, event, now)
+
+        event = await self._store.modify(key, change)
+        if event is not None:
+            self._trail.updated(before, event, call)
+            self._locks.tell(plan, call)
+        return event
+
+    async def _create_or_change(
+        self, request: event_pb.CreateEventRequest, external: ExternalId, call: Call
+    ) -> event_pb.CreateEventResponse:
+        """Record an event, or change the one of this external id, which may come or go at any moment."""
+        pauses = iter(_PAUSES)
+        while True:
+            event = await self._change(external, request, event_told_again, call)
+            if event is not None:
+                return event_pb.CreateEventResponse(event=event, updated=True)
+            try:
+                event = await self._create(request, call)
+            except ExternalIdTakenError:
+                continue
+            except LockHeldError as error:
+                pause = next(pauses, None)
+                if pause is None or not await self._may_be(external, error.holder.event_id):
+                    raise
+                await asyncio.sleep(pause)
+                continue
+            return event_pb.CreateEventResponse(event=event, updated=False)
+
+    async def _may_be(self, external: ExternalId, event_id: str) -> bool:
+        """Return whether an event is the one of an external id, or may become it: its lock comes first."""
+        if not event_id:
+            return False
+        event = await self._store.get(EventId(event_id))
+        return event is None or external_id(event) == external
 
     async def _linked(
         self, attributes: event_pb.EventAttributes | None, *, required: bool = True

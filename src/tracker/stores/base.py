@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING, Generic, Protocol, TypeVar
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
-    from tracker.domain.events import EventFilter, EventKey
+    from tracker.domain.events import EventFilter, EventKey, ExternalId
     from tracker.domain.locks import Ending, LockFilter, LockKey
     from tracker.domain.paging import Cursor
     from tracker.pb import catalog_pb, event_pb, link_pb, lock_pb
@@ -53,6 +53,15 @@ class SlackIdTakenError(Exception):
 
     def __init__(self, event_id: str) -> None:
         super().__init__(event_id)
+        self.event_id = event_id
+
+
+class ExternalIdTakenError(Exception):
+    """The external id of an event to be stored belongs to the event `event_id` of the same source."""
+
+    def __init__(self, external: ExternalId, event_id: str) -> None:
+        super().__init__(event_id)
+        self.external = external
         self.event_id = event_id
 
 
@@ -170,7 +179,7 @@ class MonthCount:
 
 
 class EventStore(Protocol):
-    """Events. A Slack id, where set, belongs to one event."""
+    """Events. A Slack id, where set, belongs to one event; an external id, to one of its source."""
 
     async def create(self, event: event_pb.Event, lock: lock_pb.Lock | None) -> None:
         """Store a new event and take `lock`, as `LockStore.acquire` does, with it: both or neither.
@@ -178,10 +187,12 @@ class EventStore(Protocol):
         Raises:
             LockHeldError: The lock's key is held.
             SlackIdTakenError: Another event has this Slack id.
+            ExternalIdTakenError: Another event has this external id; where that one is being stored at the
+                same time, it may be for the lock that it takes that this one is refused.
         """
 
     async def get(self, key: EventKey) -> event_pb.Event | None:
-        """Return the event of an id or a Slack id, or None."""
+        """Return the event of a key, or None."""
 
     async def modify(
         self,
@@ -196,6 +207,7 @@ class EventStore(Protocol):
         Raises:
             LockHeldError: The key of the lock to be taken is held.
             SlackIdTakenError: Another event has the new Slack id.
+            ExternalIdTakenError: Another event has the new external id.
         """
 
     async def delete(self, key: EventKey, release: Release) -> DeletedEvent | None:

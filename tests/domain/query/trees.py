@@ -8,7 +8,7 @@ from zoneinfo import ZoneInfo
 from hypothesis import strategies as st
 
 from tracker.domain.query import EVERYTHING, Clock
-from tracker.domain.query.fields import FIELDS, Kind
+from tracker.domain.query.fields import FIELDS, Kind, label
 from tracker.domain.query.moments import EARLIEST, LATEST, LONGEST
 from tracker.domain.query.tree import And, Has, Not, Number, Or, Pattern, Span, Term
 from tracker.domain.query.words import words
@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 
 CLOCK = Clock(1_790_000_000 * MICROS, ZoneInfo("Europe/Paris"))
 
+LABELS = ["team", "Team", "app.kubernetes.io/part-of_1"]
 names = st.sampled_from(["a", "ab", "aba", "A", "é", "a b", "a\x00b", "*", "a*b", "%_", "[a]", '"\\', "a_b"])
 some_names = st.just("") | names
 sentences = st.sampled_from(
@@ -57,17 +58,22 @@ attributes = st.builds(
     stake_holders=st.lists(some_names, max_size=2),
     notification=st.booleans(),
     notifications=st.lists(some_names, max_size=2),
+    labels=st.dictionaries(st.sampled_from(LABELS), names, max_size=2),
+    version=some_names,
 )
 links = st.builds(event_pb.EventLinks, pull_request_link=some_names, ticket=some_names)
 
 
 @st.composite
 def events(draw: st.DrawFn, number: int = 1) -> event_pb.Event:
-    """Draw an event; `number` makes its id and its Slack id its own."""
+    """Draw an event; `number` makes its ids its own."""
     slack_id = draw(st.sampled_from(["", f"a{number}"]))
+    what = draw(st.none() | attributes)
+    if what is not None:
+        what.external_id = draw(st.sampled_from(["", f"a{number}"]))
     return event_pb.Event(
         title=draw(sentences),
-        attributes=draw(st.none() | attributes),
+        attributes=what,
         links=draw(st.none() | links),
         metadata=event_pb.EventMetadata(
             id=f"ab-{number}",
@@ -112,7 +118,7 @@ def tests_of(field: Field) -> st.SearchStrategy[Test]:
             return spans(lengths, 0)
 
 
-fields = st.sampled_from(FIELDS)
+fields = st.sampled_from([*FIELDS, *map(label, LABELS)])
 leaves: st.SearchStrategy[Node] = fields.map(Has) | fields.flatmap(
     lambda field: st.builds(
         Term, st.just(field), st.lists(tests_of(field), min_size=1, max_size=3, unique=True).map(tuple)

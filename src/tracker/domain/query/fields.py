@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass, field
 from enum import Enum, auto
 from typing import TYPE_CHECKING, Final
@@ -37,7 +38,7 @@ class Kind(Enum):
 
 @dataclass(frozen=True, slots=True)
 class Field:
-    """A field of events.
+    """A field of events; its name tells it from all others.
 
     `read` returns what an event has in it: texts that are not empty; one number for a choice or a flag;
     no number, or one, for a time or a duration.
@@ -45,11 +46,11 @@ class Field:
 
     name: str
     kind: Kind
-    texts: Callable[[event_pb.Event], Sequence[str]] = field(repr=False, default=lambda _: ())
-    number: Callable[[event_pb.Event], int | None] = field(repr=False, default=lambda _: None)
-    choices: Mapping[str, int] = field(repr=False, default_factory=dict, hash=False)
+    texts: Callable[[event_pb.Event], Sequence[str]] = field(repr=False, compare=False, default=lambda _: ())
+    number: Callable[[event_pb.Event], int | None] = field(repr=False, compare=False, default=lambda _: None)
+    choices: Mapping[str, int] = field(repr=False, compare=False, default_factory=dict)
     """Names of the values of a choice, the first of each number its own, the others what people type."""
-    aliases: tuple[str, ...] = field(repr=False, default=())
+    aliases: tuple[str, ...] = field(repr=False, compare=False, default=())
 
     def choice_name(self, number: int) -> str:
         """Return the name of a value of a choice."""
@@ -108,6 +109,8 @@ ID: Final = _keyword("id", lambda e: metadata_of(e).id)
 SLACK: Final = _keyword("slack", lambda e: metadata_of(e).slack_id, "slack_id")
 SOURCE: Final = _keyword("source", lambda e: attributes_of(e).source)
 SERVICE: Final = _keyword("service", lambda e: attributes_of(e).service, "svc")
+EXTERNAL_ID: Final = _keyword("external_id", lambda e: attributes_of(e).external_id, "external")
+VERSION: Final = _keyword("version", lambda e: attributes_of(e).version)
 OWNER: Final = _keyword("owner", lambda e: attributes_of(e).owner)
 RELATED: Final = _keyword("related", lambda e: attributes_of(e).related_id, "related_id")
 TICKET: Final = _keyword("ticket", lambda e: _links(e).ticket)
@@ -162,8 +165,8 @@ CREATED: Final = _time("created", lambda e: metadata_of(e).created_at, "created_
 DURATION: Final = Field("duration", Kind.DURATION, number=_duration, aliases=("took",))
 
 FIELDS: Final = (
-    SERVICE, ENVIRONMENT, TYPE, STATUS, PRIORITY, IMPACT, SOURCE, OWNER, TITLE, MESSAGE, TEXT,
-    TIME, START, END, CREATED, DURATION, ID, SLACK, RELATED, PULL_REQUEST, TICKET,
+    SERVICE, ENVIRONMENT, TYPE, STATUS, PRIORITY, IMPACT, VERSION, SOURCE, OWNER, TITLE, MESSAGE, TEXT,
+    TIME, START, END, CREATED, DURATION, ID, EXTERNAL_ID, SLACK, RELATED, PULL_REQUEST, TICKET,
     STAKEHOLDER, NOTIFICATION, NOTIFIED,
 )  # fmt: skip
 """All fields, those asked for most first."""
@@ -172,3 +175,19 @@ BY_NAME: Final[Mapping[str, Field]] = {
     name: field for field in FIELDS for name in (field.name, *field.aliases)
 }
 """The field of each name and alias, in lower case."""
+
+LABEL_NAME: Final = r"[A-Za-z0-9][A-Za-z0-9._/-]*"
+"""The name of a label, as a regular expression; the proto says the same of what is stored."""
+
+_LABEL = re.compile(f"labels?\\.({LABEL_NAME})", re.IGNORECASE)
+
+
+def label(name: str) -> Field:
+    """Return the field for the label of a name, case included."""
+    return _keyword(f"label.{name}", lambda event: attributes_of(event).labels.get(name, ""))
+
+
+def named(name: str) -> Field | None:
+    """Return the field of a name or an alias, in any case, or None: `service`, `svc`, `label.team`."""
+    of_label = _LABEL.fullmatch(name)
+    return label(of_label[1]) if of_label else BY_NAME.get(name.lower())

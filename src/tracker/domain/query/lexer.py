@@ -12,7 +12,7 @@ from enum import Enum
 from typing import Final
 
 from tracker.domain.query.errors import QueryError
-from tracker.domain.query.fields import BY_NAME
+from tracker.domain.query.fields import BY_NAME, LABEL_NAME
 
 
 class Sort(Enum):
@@ -49,7 +49,7 @@ class Token:
 
 
 _SPACE = re.compile(r"\s*")
-_FIELD = re.compile(r"([^\W\d][\w.-]*):")
+_FIELD = re.compile(rf"((?i:labels?\.){LABEL_NAME}|[^\W\d][\w.-]*):")
 _COMPARED = re.compile(r"([^\W\d]\w*)(?=[<>]|=\S)")
 _COMPARISON = re.compile(r"[<>]=?|=")
 _SIGNS: Final = {"(": Sort.OPEN, ")": Sort.CLOSE}

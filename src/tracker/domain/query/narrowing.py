@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from tracker.domain.query.fields import (
     ENVIRONMENT,
+    EXTERNAL_ID,
     IMPACT,
     PRIORITY,
     SERVICE,
@@ -25,7 +26,7 @@ if TYPE_CHECKING:
     from tracker.domain.events import EventFilter
     from tracker.domain.query.tree import Node
 
-_TEXTS = {SERVICE: "service", SOURCE: "source", SLACK: "slack_id"}
+_TEXTS = {SERVICE: "service", SOURCE: "source", SLACK: "slack_id", EXTERNAL_ID: "external_id"}
 _CHOICES = {
     TYPE: ("types", event_pb.Type),
     PRIORITY: ("priorities", event_pb.Priority),

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
+from tracker.domain.query import fields
 from tracker.domain.query.errors import QueryError, nearest, shown
 from tracker.domain.query.fields import BY_NAME, FIELDS, TEXT, TIME
 from tracker.domain.query.lexer import Lexer, Sort
@@ -111,7 +112,7 @@ class _Parser:
         name = named.text.lower()
         if name == "has":
             return self._has()
-        field = TIME if name in _BOUNDS else BY_NAME.get(name)
+        field = TIME if name in _BOUNDS else fields.named(named.text)
         if field is None:
             raise QueryError(
                 f"no field {shown(named.text)}{nearest(name, _NAMES) or _ask_quoted(named)}", named.column
@@ -120,9 +121,9 @@ class _Parser:
 
     def _has(self) -> Node:
         token = self._lexer.next_of_value(in_list=False)
-        field = BY_NAME.get(token.text.lower()) if token.sort is Sort.TEXT else None
+        field = fields.named(token.text) if token.sort is Sort.TEXT else None
         if field is None:
-            names = [field.name for field in FIELDS]
+            names = [*(field.name for field in FIELDS), "label.NAME"]
             meant = nearest(token.text, BY_NAME) if token.sort is Sort.TEXT else ""
             raise QueryError(f"expected a field behind has:, one of {', '.join(names)}{meant}", token.column)
         self._count(token)

@@ -7,17 +7,18 @@ an event that must not come, or is being deleted, stands a document with `gone`,
 
 from __future__ import annotations
 
+import json
 from collections import Counter
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
 from pymongo.errors import DuplicateKeyError
 
-from tracker.domain.events import EventId, event_end, event_time
+from tracker.domain.events import EventId, ExternalId, SlackId, event_end, event_time, external_id
 from tracker.domain.query import matches
 from tracker.domain.query.narrowing import narrowed
 from tracker.pb import event_pb
-from tracker.stores.base import MOST_COUNTED, MonthCount, SlackIdTakenError
+from tracker.stores.base import MOST_COUNTED, ExternalIdTakenError, MonthCount, SlackIdTakenError
 from tracker.stores.documents import parse
 from tracker.stores.mongo import writes
 from tracker.stores.mongo.filters import BY_SLACK_ID, branches
@@ -58,6 +59,7 @@ def fields(event: event_pb.Event) -> Document:
     day = _EPOCH + timedelta(microseconds=time)
     return {
         **({"slack_id": event.metadata.slack_id} if event.metadata and event.metadata.slack_id else {}),
+        **_external_fields(event),
         "time": time,
         "month": day.year * 12 + day.month - 1,
         **({} if end is None else {"end_time": end}),
@@ -73,8 +75,26 @@ def fields(event: event_pb.Event) -> Document:
 
 
 def condition(key: EventKey) -> Document:
-    """Return the condition for the document of a key; one with `gone` may have an id, never a Slack id."""
-    return {"_id": key.value} if isinstance(key, EventId) else {"slack_id": key.value}
+    """Return the condition for the document of a key; one with `gone` may have an id, never another key."""
+    match key:
+        case EventId(value):
+            return {"_id": value}
+        case SlackId(value):
+            return {"slack_id": value}
+        case ExternalId():
+            return {"external_key": _external_key(key)}
+
+
+def _external_fields(event: event_pb.Event) -> Document:
+    external = external_id(event)
+    return (
+        {} if external is None else {"external_id": external.value, "external_key": _external_key(external)}
+    )
+
+
+def _external_key(external: ExternalId) -> str:
+    """Return one text for both parts: a sparse index over two fields would have all events that have one."""
+    return json.dumps([external.source, external.value])
 
 
 async def insert(events: Collection, event: event_pb.Event) -> None:
@@ -82,12 +102,13 @@ async def insert(events: Collection, event: event_pb.Event) -> None:
 
     Raises:
         SlackIdTakenError: Another event has its Slack id.
+        ExternalIdTakenError: Another event has its external id.
     """
     new = {"_id": event_id(event), **fields(event)}
     try:
         await writes.insert(events, new)
     except DuplicateKeyError as error:
-        raise await _taken(events, new, error) from error
+        raise await _taken(events, event, error) from error
 
 
 async def replace(events: Collection, stored: Document, event: event_pb.Event, **beside: object) -> bool:
@@ -95,12 +116,13 @@ async def replace(events: Collection, stored: Document, event: event_pb.Event, *
 
     Raises:
         SlackIdTakenError: Another event has its Slack id.
+        ExternalIdTakenError: Another event has its external id.
     """
     new = fields(event) | beside
     try:
         return await writes.replace(events, stored, new)
     except DuplicateKeyError as error:
-        raise await _taken(events, {"_id": stored["_id"], **new}, error) from error
+        raise await _taken(events, event, error) from error
 
 
 async def select_part(events: Collection, where: EventFilter, part: Slice) -> list[event_pb.Event]:
@@ -205,10 +227,16 @@ async def _count_branch(events: Collection, branch: Branch) -> int:
     return await events.count_documents(branch.where, hint=branch.index)
 
 
-async def _taken(events: Collection, new: Document, error: DuplicateKeyError) -> Exception:
-    """Return what a broken uniqueness means: a Slack id of another event, or an id that can't be had."""
-    if "slack_id" in new:
-        where = {"slack_id": new["slack_id"], "_id": {"$ne": new["_id"]}}
+async def _taken(events: Collection, event: event_pb.Event, error: DuplicateKeyError) -> Exception:
+    """Return what a broken uniqueness means: an external or Slack id of another event, or a taken id."""
+    external = external_id(event)
+    if external is not None:
+        where = condition(external) | {"_id": {"$ne": event_id(event)}}
+        other = await events.find_one(where, {"_id": 1})
+        if other is not None:
+            return ExternalIdTakenError(external, other["_id"])
+    if event.metadata is not None and event.metadata.slack_id:
+        where = {"slack_id": event.metadata.slack_id, "_id": {"$ne": event_id(event)}}
         holder = await events.find_one(where, {"_id": 1}, hint=BY_SLACK_ID)
         if holder is not None:
             return SlackIdTakenError(holder["_id"])

@@ -10,7 +10,7 @@ from bson import ObjectId
 from pymongo.errors import DuplicateKeyError, PyMongoError
 
 from tracker.errors import TrackerError
-from tracker.stores.base import DeletedEvent, HeldLock, SlackIdTakenError
+from tracker.stores.base import DeletedEvent, ExternalIdTakenError, HeldLock, SlackIdTakenError
 from tracker.stores.mongo import event_records, lock_documents, writes
 from tracker.stores.mongo.failures import unavailable
 from tracker.stores.mongo.follow_ups import outbox, outbox_of_deleted
@@ -62,7 +62,7 @@ class MongoEvents:
             await self._keys.take(HeldLock(lock), marks=marks)
             try:
                 await self._insert(event)
-            except SlackIdTakenError:
+            except (SlackIdTakenError, ExternalIdTakenError):
                 await self._keys.give_back(lock.id, op)
                 raise
             if lock.event_id != event_id:  # what becomes of the event will not tell of this lock
@@ -191,7 +191,7 @@ class MongoEvents:
             # A lease that begins anew although nothing comes of the rest harms nobody.
             renewed = [await self._keys.change(keys[lock.id], lock) for lock in changed.renew]
             made = None not in renewed and await event_records.replace(self._events, stored, event, **beside)
-        except SlackIdTakenError:
+        except (SlackIdTakenError, ExternalIdTakenError):
             await self._give_back(taken, op)
             raise
         if not made:

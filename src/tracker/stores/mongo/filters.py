@@ -20,12 +20,13 @@ if TYPE_CHECKING:
     from tracker.domain.paging import Cursor
     from tracker.stores.mongo.writes import Document
 
-BY_TIME, BY_SERVICE, BY_SOURCE, BY_END, BY_SLACK_ID = (
+BY_TIME, BY_SERVICE, BY_SOURCE, BY_END, BY_SLACK_ID, BY_EXTERNAL_ID = (
     "events_by_time",
     "events_by_service",
     "events_by_source",
     "events_by_end",
     "events_by_slack_id",
+    "events_by_external_id",
 )
 
 _EARLIEST = -(2**63)
@@ -58,6 +59,7 @@ def branches(where: EventFilter) -> Sequence[Branch]:
         ("source", where.source, BY_SOURCE),
         ("service", where.service, BY_SERVICE),
         ("slack_id", where.slack_id, BY_SLACK_ID),
+        ("external_id", where.external_id, BY_EXTERNAL_ID),
     ):
         if text:
             index = own

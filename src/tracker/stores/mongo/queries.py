@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 _FIELDS = {
     fields.ID: "_id",
     fields.SLACK: "slack_id",
+    fields.EXTERNAL_ID: "external_id",
     fields.SERVICE: "service",
     fields.SOURCE: "source",
     fields.TYPE: "type",

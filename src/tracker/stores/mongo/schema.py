@@ -10,7 +10,7 @@ from pymongo.errors import DuplicateKeyError
 from tracker.stores.base import StoreOpenError
 from tracker.stores.contents import not_empty, unfinished
 from tracker.stores.mongo import catalog, ended_locks, event_records, links, lock_documents, writes
-from tracker.stores.mongo.filters import BY_END, BY_SERVICE, BY_SLACK_ID, BY_SOURCE, BY_TIME
+from tracker.stores.mongo.filters import BY_END, BY_EXTERNAL_ID, BY_SERVICE, BY_SLACK_ID, BY_SOURCE, BY_TIME
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -47,6 +47,8 @@ INDEXES: Final[Mapping[str, Sequence[IndexModel]]] = {
         _index(BY_SOURCE, "source", "time", "_id", *_KINDS, "service", "month"),
         _index(BY_END, "end_time", "time", "_id", *_KINDS, "service", "source"),
         _index(BY_SLACK_ID, "slack_id", unique=True, sparse=True),
+        _index(BY_EXTERNAL_ID, "external_id", sparse=True),
+        _index("events_external_key", "external_key", unique=True, sparse=True),
         _index("events_with_outbox", "outbox.at", sparse=True),
         _index("events_gone", "gone", sparse=True),
     ),

@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING
 
 import apsw
 
-from tracker.domain.events import EventId, event_end, event_time
+from tracker.domain.events import EventId, ExternalId, SlackId, event_end, event_time, external_id
 from tracker.domain.query.narrowing import narrowed
 from tracker.pb import event_pb
-from tracker.stores.base import MOST_COUNTED, MonthCount, SlackIdTakenError
+from tracker.stores.base import MOST_COUNTED, ExternalIdTakenError, MonthCount, SlackIdTakenError
 from tracker.stores.documents import parse
 from tracker.stores.sqlite import queries
 from tracker.stores.sqlite.filters import branches
@@ -25,16 +25,25 @@ if TYPE_CHECKING:
     from tracker.stores.contents import StoredDocument
     from tracker.stores.sqlite.filters import Branch
 
-_COLUMNS = "slack_id, time, end_time, type, priority, status, environment, impact, service, source, document"
-_PLACES = "?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?"
+_COLUMNS = (
+    "slack_id, external_id, time, end_time, type, priority, status, environment, impact, service, source,"
+    " document"
+)
+_PLACES = ", ".join("?" * len(_COLUMNS.split(",")))
 _SELECT = "SELECT id, CAST(document AS BLOB)"
 _MONTH = "strftime('%Y-%m', time / 1000000 - (time % 1000000 < 0), 'unixepoch')"
 
 
 def select(db: apsw.Connection, key: EventKey) -> event_pb.Event | None:
     """Return the event of a key, or None."""
-    column = "id" if isinstance(key, EventId) else "slack_id"
-    row = db.execute(f"{_SELECT} FROM events WHERE {column} = ?", (key.value,)).fetchone()
+    match key:
+        case EventId(value):
+            row = db.execute(f"{_SELECT} FROM events WHERE id = ?", (value,)).fetchone()
+        case SlackId(value):
+            row = db.execute(f"{_SELECT} FROM events WHERE slack_id = ?", (value,)).fetchone()
+        case ExternalId(source, value):
+            sql = f"{_SELECT} FROM events WHERE external_id = ? AND source = ?"
+            row = db.execute(sql, (value, source)).fetchone()
     return None if row is None else parse(event_pb.Event, *row)
 
 
@@ -98,6 +107,7 @@ def insert(db: apsw.Connection, event: event_pb.Event) -> None:
 
     Raises:
         SlackIdTakenError: Another event has its Slack id.
+        ExternalIdTakenError: Another event has its external id.
     """
     try:
         db.execute(
@@ -121,6 +131,7 @@ def update(db: apsw.Connection, event: event_pb.Event) -> None:
 
     Raises:
         SlackIdTakenError: Another event has its Slack id.
+        ExternalIdTakenError: Another event has its external id.
     """
     try:
         db.execute(
@@ -163,6 +174,7 @@ def _columns(event: event_pb.Event) -> tuple[int | str | None, ...]:
     attributes = event.attributes or event_pb.EventAttributes()
     return (
         event.metadata.slack_id or None if event.metadata is not None else None,
+        attributes.external_id or None,
         event_time(event),
         event_end(event),
         int(attributes.type),
@@ -176,7 +188,12 @@ def _columns(event: event_pb.Event) -> tuple[int | str | None, ...]:
 
 
 def _taken(db: apsw.Connection, event: event_pb.Event, error: apsw.ConstraintError) -> Exception:
-    """Return what a broken constraint means: a Slack id of another event, or a defect."""
+    """Return what a broken constraint means: an external or Slack id of another event, or a defect."""
+    external = external_id(event)
+    if external is not None:
+        other = select(db, external)
+        if other is not None and event_id(other) != event_id(event):
+            return ExternalIdTakenError(external, event_id(other))
     holder = db.execute(
         "SELECT id FROM events WHERE slack_id = ? AND id <> ?", (_row(event)[0], event_id(event))
     ).fetchone()

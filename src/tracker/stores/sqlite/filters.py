@@ -68,7 +68,12 @@ def branches(where: EventFilter) -> Sequence[Branch]:
         bindings.extend(values)
 
     index = _EVERYTHING
-    for column, text in (("source", where.source), ("service", where.service), ("slack_id", where.slack_id)):
+    for column, text in (
+        ("source", where.source),
+        ("service", where.service),
+        ("slack_id", where.slack_id),
+        ("external_id", where.external_id),
+    ):
         if text:
             index = f"events_by_{column}"
             ask(f"{column} = ?", text)

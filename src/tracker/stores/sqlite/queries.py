@@ -32,6 +32,7 @@ Condition: TypeAlias = tuple[str, tuple[int | str, ...]]
 _COLUMNS = {
     fields.ID: "id",
     fields.SLACK: "ifnull(slack_id, '')",
+    fields.EXTERNAL_ID: "ifnull(external_id, '')",
     fields.SERVICE: "service",
     fields.SOURCE: "source",
     fields.TYPE: "type",

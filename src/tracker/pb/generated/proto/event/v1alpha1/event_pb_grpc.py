@@ -30,7 +30,11 @@ class EventServiceService:
     """
     async def create_event(self, request: CreateEventRequest, context: aio.ServicerContext) -> CreateEventResponse:
         """
-        Records an event.
+        Records an event, or what is new of one.
+
+        Where the same `source` has recorded an event with the same `external_id`, that event is changed: fields
+        that are given replace the stored ones, labels are added to them, and what is not given stays. Then
+        `updated` is set in the answer.
 
         A deployment or an operation that begins (status `start` or `in_progress`) and names both a service
         and an environment takes the lock of that service, environment and type with it: both are stored, or
@@ -295,7 +299,11 @@ class EventServiceClient:
         compression: Compression | None = None,
     ) -> aio.UnaryUnaryCall[CreateEventRequest, CreateEventResponse]:
         """
-        Records an event.
+        Records an event, or what is new of one.
+
+        Where the same `source` has recorded an event with the same `external_id`, that event is changed: fields
+        that are given replace the stored ones, labels are added to them, and what is not given stays. Then
+        `updated` is set in the answer.
 
         A deployment or an operation that begins (status `start` or `in_progress`) and names both a service
         and an environment takes the lock of that service, environment and type with it: both are stored, or
@@ -494,7 +502,11 @@ class EventServiceServiceSync:
     """
     def create_event(self, request: CreateEventRequest, context: ServicerContext) -> CreateEventResponse:
         """
-        Records an event.
+        Records an event, or what is new of one.
+
+        Where the same `source` has recorded an event with the same `external_id`, that event is changed: fields
+        that are given replace the stored ones, labels are added to them, and what is not given stays. Then
+        `updated` is set in the answer.
 
         A deployment or an operation that begins (status `start` or `in_progress`) and names both a service
         and an environment takes the lock of that service, environment and type with it: both are stored, or
@@ -759,7 +771,11 @@ class EventServiceClientSync:
         compression: Compression | None = None,
     ) -> CreateEventResponse:
         """
-        Records an event.
+        Records an event, or what is new of one.
+
+        Where the same `source` has recorded an event with the same `external_id`, that event is changed: fields
+        that are given replace the stored ones, labels are added to them, and what is not given stays. Then
+        `updated` is set in the answer.
 
         A deployment or an operation that begins (status `start` or `in_progress`) and names both a service
         and an environment takes the lock of that service, environment and type with it: both are stored, or
