@@ -19,6 +19,7 @@ from tracker.domain.times import MICROS, duration
 from tracker.pb import catalog_pb, event_pb, link_pb, lock_pb
 from tracker.services.catalog import CatalogService
 from tracker.services.context import Context
+from tracker.services.event_counts import EventCounts
 from tracker.services.event_locks import AutomaticLocks, EventLocks
 from tracker.services.event_queries import EventQueries
 from tracker.services.event_trail import EventTrail
@@ -130,6 +131,7 @@ class App:
             event_pb.desc().services[0].type_name: (
                 EventChanges(store.events, event_locks, EventTrail(context, metrics), context),
                 EventQueries(store.events, context, zone=settings.timezone),
+                EventCounts(store.events, context, zone=settings.timezone),
             ),
             catalog_pb.desc().services[0].type_name: (CatalogService(store.catalog, context),),
             lock_pb.desc().services[0].type_name: (

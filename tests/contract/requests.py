@@ -36,6 +36,8 @@ VALID: dict[str, Json] = {
     "AddSlackIdRequest": {"id": UUID, "slackId": "1.2"},
     "GetEventStatsRequest": PERIOD,
     "GetEventStatsByMonthRequest": PERIOD,
+    "GetEventFacetsRequest": {"fields": ["status"]},
+    "GetEventHistogramRequest": {},
     "CreateUpdateCatalogRequest": ENTRY,
     "GetCatalogRequest": {"name": "n"},
     "DeleteCatalogRequest": {"name": "n"},

@@ -42,6 +42,12 @@ def map_case(_context: schemathesis.HookContext, case: Case) -> Case:
     # A search needs a filter.
     if case.operation.path.endswith("/events/search") and not any(map(_filters, map(query.get, FILTERS))):
         query["service"] = "payments"
+    # Names of fields, of intervals and of time zones are lists of words that people type, with aliases.
+    if case.operation.path.endswith("/events/facets"):
+        query["fields"] = ["status", "label.team"]
+    if case.operation.path.endswith("/events/histogram"):
+        query |= {"startDate": "2026-01-01", "endDate": "2026-12-31", "interval": "month"}
+        query |= {"timeZone": "Asia/Kathmandu", "by": "status"}
     # A lock that has no lease gets one by a renewal with a ttl.
     if case.operation.path.endswith("/renew"):
         body = case.body if isinstance(case.body, dict) else {}

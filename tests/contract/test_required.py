@@ -30,6 +30,7 @@ REQUIRED = {
     "GetEventStatsRequest.end_date": "start_date and end_date are required",
     "GetEventStatsByMonthRequest.start_date": "start_date and end_date are required",
     "GetEventStatsByMonthRequest.end_date": "start_date and end_date are required",
+    "GetEventFacetsRequest.fields": "value is required",
     "CreateUpdateCatalogRequest.name": "value is required",
     "CreateUpdateCatalogRequest.owner": "value is required",
     "CreateUpdateCatalogRequest.version": "value is required",

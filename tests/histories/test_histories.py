@@ -48,4 +48,5 @@ async def test_locks_are_right_while_servers_die_pause_and_lose_answers(store: s
 async def test_two_servers_that_share_no_store_are_found_out(tmp_path: Path) -> None:
     recording = await record(plan("split-brain", 100, mean_gap=0), tmp_path)
     found = {violation.what.split(":")[0] for violation in violations(recording.contest.history)}
-    assert {"two holders at once", "not linearizable"} <= found
+    assert "not linearizable" in found
+    assert found > {"not linearizable"}, "no rule that needs no model was broken"

@@ -9,7 +9,6 @@ from tracker.errors import Code, FieldViolation, TrackerError
 
 if TYPE_CHECKING:
     from tracker.domain.events import EventKey
-    from tracker.domain.query import QueryError
 
 
 def event_not_found(key: EventKey) -> TrackerError:
@@ -30,17 +29,6 @@ def no_linked_event(related_id: str) -> TrackerError:
         "RELATED_EVENT_NOT_FOUND",
         metadata={"related_id": related_id},
         violations=[FieldViolation(field, message)],
-    )
-
-
-def invalid_query(error: QueryError) -> TrackerError:
-    """Return the answer to a call whose query is none."""
-    return TrackerError(
-        Code.INVALID_ARGUMENT,
-        f"query: {error}",
-        "INVALID_QUERY",
-        metadata={"column": str(error.column)},
-        violations=[FieldViolation("query", str(error))],
     )
 
 

@@ -1,4 +1,4 @@
-"""The event service, as far as it tells of events: one, lists of them, how many they are."""
+"""The event service, as far as it tells of events: one, or lists of them."""
 
 from __future__ import annotations
 
@@ -7,21 +7,21 @@ from typing import TYPE_CHECKING, TypeVar
 
 from tracker.domain.events import EventFilter, event_key
 from tracker.domain.paging import page_token
-from tracker.domain.query import Clock, QueryError, parse
+from tracker.domain.query import Clock
 from tracker.domain.times import day_of, period
 from tracker.errors import Code, TrackerError
 from tracker.pb import event_pb
-from tracker.services.event_errors import event_not_found, invalid_query
+from tracker.services.event_errors import event_not_found
+from tracker.services.event_filters import read_query
 from tracker.services.paging import DEFAULT_PER_PAGE, requested_slice
 
 if TYPE_CHECKING:
     from zoneinfo import ZoneInfo
 
-    from tracker.domain.query import Node
     from tracker.services.call import Call
     from tracker.services.context import Context
     from tracker.services.paging import PagedRequest
-    from tracker.stores.base import EventStore
+    from tracker.stores.base import EventStore, Slice
 
 _SEARCH_LIMIT = 10_000
 """Results of a search that asks for no number of them."""
@@ -33,7 +33,7 @@ _Events = TypeVar("_Events", event_pb.ListEventsResponse, event_pb.TodayEventsRe
 
 
 class EventQueries:
-    """Answers the calls of `tracker.event.v1alpha1.EventService` that change nothing."""
+    """Answers the calls of `tracker.event.v1alpha1.EventService` for events and lists of them."""
 
     def __init__(self, store: EventStore, context: Context, *, zone: ZoneInfo) -> None:
         self._store = store
@@ -68,12 +68,16 @@ class EventQueries:
                 " service, environment, impact, slack_id, start_date, end_date",
                 "NO_FILTER",
             )
-        # A page token goes with the query as it is written: what `2h` means changes from page to page.
+        # A page token goes with the query as it is written, and with the moment when its first page was asked
+        # for: what `2h` means changes from page to page.
         query = f"events {where} {request.query}"
-        where = replace(where, query=self._parsed(request.query))
-        found = await self._store.find(where, requested_slice(request, query, default=_SEARCH_LIMIT))
+        part, asked = _resumed(requested_slice(request, query, default=_SEARCH_LIMIT), self._context.now())
+        where = replace(where, query=read_query(request.query, Clock(asked, self._zone)))
+        found = await self._store.find(where, part)
         answer = event_pb.SearchEventsResponse(
-            events=list(found.records), total_count=found.total, next_page_token=page_token(found.next, query)
+            events=list(found.records),
+            total_count=found.total,
+            next_page_token=page_token(found.next and (*found.next, asked), query),
         )
         if found.estimated:
             answer.total_count_estimated = True
@@ -110,45 +114,6 @@ class EventQueries:
             changelog=entries[start : start + size], total_count=len(entries)
         )
 
-    async def get_event_stats(
-        self, request: event_pb.GetEventStatsRequest, call: Call
-    ) -> event_pb.GetEventStatsResponse:
-        """Count the events of a period."""
-        count = await self._store.count(_stats_filter(request))
-        self._context.log.info("event stats retrieved", request_id=call.request_id, total_count=count)
-        return event_pb.GetEventStatsResponse(
-            total_count=count,
-            start_date=request.start_date,
-            end_date=request.end_date,
-        )
-
-    async def get_event_stats_by_month(
-        self, request: event_pb.GetEventStatsByMonthRequest, call: Call
-    ) -> event_pb.GetEventStatsByMonthResponse:
-        """Count the events of a period by month, on demand by service too."""
-        counts = await self._store.count_by_month(_stats_filter(request), by_service=request.group_by_service)
-        total = sum(c.count for c in counts)
-        self._context.log.info(
-            "event stats by month retrieved", request_id=call.request_id, total_count=total
-        )
-        return event_pb.GetEventStatsByMonthResponse(
-            stats=[
-                event_pb.MonthlyStats(year=c.year, month=c.month, service=c.service, count=c.count)
-                for c in counts
-            ],
-            total_count=total,
-            start_date=request.start_date,
-            end_date=request.end_date,
-        )
-
-    def _parsed(self, query: str) -> Node | None:
-        if not query:
-            return None
-        try:
-            return parse(query, Clock(self._context.now(), self._zone))
-        except QueryError as error:
-            raise invalid_query(error) from None
-
     async def _get(self, id_or_slack_id: str) -> event_pb.Event:
         key = event_key(id_or_slack_id)
         event = await self._store.get(key)
@@ -172,18 +137,9 @@ class EventQueries:
         )
 
 
-def _stats_filter(
-    request: event_pb.GetEventStatsRequest | event_pb.GetEventStatsByMonthRequest,
-) -> EventFilter:
-    span = period(request.start_date, request.end_date)
-    return EventFilter(
-        types=tuple(request.types),
-        priorities=tuple(request.priorities),
-        statuses=tuple(request.statuses),
-        environments=tuple(request.environments),
-        source=request.source,
-        service=request.service,
-        impact=request.impact.value if request.impact is not None else None,
-        since=span.since,
-        until=span.until,
-    )
+def _resumed(part: Slice, now: int) -> tuple[Slice, int]:
+    """Return a part without the moment that its cursor ends in, and that moment, or now for a first page."""
+    if part.after is None:
+        return part, now
+    *cursor, asked = part.after
+    return replace(part, after=tuple(cursor)), int(asked)

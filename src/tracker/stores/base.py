@@ -15,7 +15,7 @@ whatever it raises. Messages given to a store or to such a function are never ch
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Generic, Protocol, TypeVar
+from typing import TYPE_CHECKING, Generic, NamedTuple, Protocol, TypeVar
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from tracker.domain.events import EventFilter, EventKey, ExternalId
     from tracker.domain.locks import Ending, LockFilter, LockKey
     from tracker.domain.paging import Cursor
+    from tracker.domain.query.fields import Field
     from tracker.pb import catalog_pb, event_pb, link_pb, lock_pb
 
 T = TypeVar("T")
@@ -178,6 +179,13 @@ class MonthCount:
     count: int
 
 
+class Tally(NamedTuple):
+    """How many events have a value: a text, "" where it is unset, or the number of a choice or a flag."""
+
+    value: str | int
+    events: int
+
+
 class EventStore(Protocol):
     """Events. A Slack id, where set, belongs to one event; an external id, to one of its source."""
 
@@ -224,6 +232,26 @@ class EventStore(Protocol):
 
     async def count_by_month(self, where: EventFilter, *, by_service: bool) -> Sequence[MonthCount]:
         """Count the matching events by the month (UTC) of their time, ordered by year, month, service."""
+
+    async def count_by(
+        self, where: EventFilter, fields: Sequence[Field], most: int
+    ) -> tuple[int, Sequence[Sequence[Tally]]]:
+        """Count the matching events, and those of the `most` most frequent values of each field.
+
+        The fields are of one value each; of values as frequent, the lesser come first.
+        """
+
+    async def count_between(
+        self, where: EventFilter, edges: Sequence[int], by: Field | None
+    ) -> Sequence[Mapping[str | int, int]]:
+        """Count the matching events whose time is between each two neighbours of `edges`, by a field.
+
+        Edges (microseconds since the epoch) rise; each belongs to what follows. Without a field, all count
+        under "". `where` has no `since` and no `until`.
+        """
+
+    async def durations_between(self, where: EventFilter, edges: Sequence[int]) -> Sequence[Sequence[int]]:
+        """Return the durations, in microseconds and rising, of what `count_between` would count."""
 
 
 class CatalogStore(Protocol):

@@ -53,8 +53,8 @@ class Field:
     aliases: tuple[str, ...] = field(repr=False, compare=False, default=())
 
     def choice_name(self, number: int) -> str:
-        """Return the name of a value of a choice."""
-        return next(name for name, known in self.choices.items() if known == number)
+        """Return the name of a value of a choice, or its number where it has none."""
+        return next((name for name, known in self.choices.items() if known == number), str(number))
 
 
 def _present(text: str) -> Sequence[str]:
@@ -171,6 +171,15 @@ FIELDS: Final = (
 )  # fmt: skip
 """All fields, those asked for most first."""
 
+COUNTED: Final = frozenset({TYPE, PRIORITY, STATUS, ENVIRONMENT, IMPACT})
+"""Fields that a store may keep count of."""
+
+FACETS: Final = (
+    SERVICE, ENVIRONMENT, TYPE, STATUS, PRIORITY, IMPACT, VERSION, SOURCE, OWNER,
+    RELATED, PULL_REQUEST, TICKET, NOTIFICATION,
+)  # fmt: skip
+"""Fields that events are counted by, beside labels: those that have one value, and the same one often."""
+
 BY_NAME: Final[Mapping[str, Field]] = {
     name: field for field in FIELDS for name in (field.name, *field.aliases)
 }
@@ -185,6 +194,12 @@ _LABEL = re.compile(f"labels?\\.({LABEL_NAME})", re.IGNORECASE)
 def label(name: str) -> Field:
     """Return the field for the label of a name, case included."""
     return _keyword(f"label.{name}", lambda event: attributes_of(event).labels.get(name, ""))
+
+
+def label_name(field: Field) -> str | None:
+    """Return the name of the label that a field is for, or None where it is for none."""
+    of_label = _LABEL.fullmatch(field.name)
+    return of_label[1] if of_label else None
 
 
 def named(name: str) -> Field | None:

@@ -21,7 +21,7 @@ from tracker.pb import event_pb
 from tracker.stores.base import MOST_COUNTED, ExternalIdTakenError, MonthCount, SlackIdTakenError
 from tracker.stores.documents import parse
 from tracker.stores.mongo import writes
-from tracker.stores.mongo.filters import BY_SLACK_ID, branches
+from tracker.stores.mongo.filters import BY_SLACK_ID, Branch, branches
 from tracker.stores.mongo.parts import select, to_read
 from tracker.stores.mongo.queries import sieve
 
@@ -32,7 +32,6 @@ if TYPE_CHECKING:
     from tracker.domain.paging import Cursor
     from tracker.domain.query import Node
     from tracker.stores.base import Slice
-    from tracker.stores.mongo.filters import Branch
     from tracker.stores.mongo.writes import Collection, Document
 
 NAME = "events"
@@ -129,7 +128,7 @@ async def select_part(events: Collection, where: EventFilter, part: Slice) -> li
     """Return the matching events of a part, newest first, and the one behind it."""
     found: list[event_pb.Event] = []
     wanted, skip = to_read(part), part.offset
-    query = _to_sift(where)
+    query = to_sift(where)
     if query is not None:
         return await _sifted_part(events, where, query, part)
     for every in branches(where):
@@ -158,12 +157,12 @@ def cursor(event: event_pb.Event) -> Cursor:
 
 def most_counted(where: EventFilter) -> int | None:
     """Return up to how many matching events are counted for the total of a list; None for all."""
-    return None if _to_sift(where) is None else MOST_COUNTED
+    return None if to_sift(where) is None else MOST_COUNTED
 
 
 async def count(events: Collection, where: EventFilter, up_to: int | None = None) -> int:
     """Count the matching events; more than `up_to` are one more."""
-    query = _to_sift(where)
+    query = to_sift(where)
     if query is not None:
         counted = 0
         for branch in branches(where):
@@ -191,7 +190,7 @@ async def count_by_month(events: Collection, where: EventFilter, *, by_service: 
     ]
 
 
-def _to_sift(where: EventFilter) -> Node | None:
+def to_sift(where: EventFilter) -> Node | None:
     """Return the query that events must be looked at for; None where the database finds what matches."""
     query = narrowed(where).query
     return None if query is None or sieve(query).exact else query
@@ -214,12 +213,23 @@ async def _sifted_part(
     return found
 
 
-async def _sifted(events: Collection, branch: Branch, query: Node) -> AsyncIterator[event_pb.Event]:
+async def each_matching(
+    events: Collection, where: EventFilter, also: Document | None = None
+) -> AsyncIterator[event_pb.Event]:
+    """Give the matching events, newest first, of those that fulfil another condition too."""
+    query = to_sift(where)
+    for branch in branches(where):
+        within = branch if also is None else Branch(branch.index, {"$and": [branch.where, also]})
+        async for event in _sifted(events, within, query):
+            yield event
+
+
+async def _sifted(events: Collection, branch: Branch, query: Node | None) -> AsyncIterator[event_pb.Event]:
     """Give the events of a branch that match a query, newest first."""
     async with events.find(branch.where, {"document": 1}, sort=_NEWEST_FIRST, hint=branch.index) as rows:
         async for row in rows:
             event = event_of(row)
-            if matches(query, event):
+            if query is None or matches(query, event):
                 yield event
 
 

@@ -11,17 +11,18 @@ from pymongo.errors import DuplicateKeyError, PyMongoError
 
 from tracker.errors import TrackerError
 from tracker.stores.base import DeletedEvent, ExternalIdTakenError, HeldLock, SlackIdTakenError
-from tracker.stores.mongo import event_records, lock_documents, writes
+from tracker.stores.mongo import event_counts, event_records, lock_documents, writes
 from tracker.stores.mongo.failures import unavailable
 from tracker.stores.mongo.follow_ups import outbox, outbox_of_deleted
 from tracker.stores.mongo.parts import found
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Mapping, Sequence
 
     from tracker.domain.events import EventFilter, EventKey
+    from tracker.domain.query.fields import Field
     from tracker.pb import event_pb, lock_pb
-    from tracker.stores.base import EventChange, Found, MonthCount, Release, Slice
+    from tracker.stores.base import EventChange, Found, MonthCount, Release, Slice, Tally
     from tracker.stores.mongo.changes import Changes
     from tracker.stores.mongo.connections import Connections
     from tracker.stores.mongo.follow_ups import FollowUps
@@ -146,6 +147,29 @@ class MongoEvents:
         events = self._connections.confirmed(event_records.NAME)
         async with self._connections.asking():
             return await event_records.count_by_month(events, where, by_service=by_service)
+
+    async def count_by(
+        self, where: EventFilter, fields: Sequence[Field], most: int
+    ) -> tuple[int, Sequence[Sequence[Tally]]]:
+        """Count the matching events by the values of fields."""
+        events = self._connections.confirmed(event_records.NAME)
+        async with self._connections.asking():
+            tallies = [await event_counts.count_by(events, where, field, most) for field in fields]
+            return await event_records.count(events, where), tallies
+
+    async def count_between(
+        self, where: EventFilter, edges: Sequence[int], by: Field | None
+    ) -> Sequence[Mapping[str | int, int]]:
+        """Count the matching events between edges."""
+        events = self._connections.confirmed(event_records.NAME)
+        async with self._connections.asking():
+            return await event_counts.count_between(events, where, edges, by)
+
+    async def durations_between(self, where: EventFilter, edges: Sequence[int]) -> Sequence[Sequence[int]]:
+        """Return the durations of the matching events between edges."""
+        events = self._connections.confirmed(event_records.NAME)
+        async with self._connections.asking():
+            return await event_counts.durations_between(events, where, edges)
 
     @property
     def _events(self) -> Collection:

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from tracker.domain.query import Node
     from tracker.stores.mongo.writes import Document
 
-_FIELDS = {
+FIELDS = {
     fields.ID: "_id",
     fields.SLACK: "slack_id",
     fields.EXTERNAL_ID: "external_id",
@@ -30,6 +30,7 @@ _FIELDS = {
     fields.TIME: "time",
     fields.END: "end_time",
 }
+"""What a document has beside the event, by name."""
 
 
 class Sieve(NamedTuple):
@@ -66,7 +67,7 @@ def sieve(node: Node) -> Sieve:
 
 
 def _has(field: fields.Field) -> Sieve:
-    name = _FIELDS.get(field)
+    name = FIELDS.get(field)
     if name is None:
         return _ANY
     nothing = {"$nin": [None, ""]} if field.kind is Kind.KEYWORD else {"$nin": [None, 0]}
@@ -74,7 +75,7 @@ def _has(field: fields.Field) -> Sieve:
 
 
 def _term(term: Term) -> Sieve:
-    name = _FIELDS.get(term.field)
+    name = FIELDS.get(term.field)
     if name is None:
         return _ANY
     alternatives: list[Document] = []

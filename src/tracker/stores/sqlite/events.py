@@ -5,17 +5,18 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from tracker.stores.base import DeletedEvent, HeldLock
-from tracker.stores.sqlite import event_records, lock_records
+from tracker.stores.sqlite import event_counts, event_records, lock_records
 from tracker.stores.sqlite.parts import found
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Mapping, Sequence
 
     import apsw
 
     from tracker.domain.events import EventFilter, EventKey
+    from tracker.domain.query.fields import Field
     from tracker.pb import event_pb, lock_pb
-    from tracker.stores.base import EventChange, Found, MonthCount, Release, Slice
+    from tracker.stores.base import EventChange, Found, MonthCount, Release, Slice, Tally
     from tracker.stores.sqlite.reader import Reader
     from tracker.stores.sqlite.writer import Writer
 
@@ -108,5 +109,34 @@ class SqliteEvents:
 
         def query(db: apsw.Connection) -> Sequence[MonthCount]:
             return event_records.count_by_month(db, where, by_service=by_service)
+
+        return await self._reader.read(query, consistent=True)
+
+    async def count_by(
+        self, where: EventFilter, fields: Sequence[Field], most: int
+    ) -> tuple[int, Sequence[Sequence[Tally]]]:
+        """Count the matching events by the values of fields."""
+
+        def query(db: apsw.Connection) -> tuple[int, Sequence[Sequence[Tally]]]:
+            tallies = [event_counts.count_by(db, where, field, most) for field in fields]
+            return event_records.count(db, where), tallies
+
+        return await self._reader.read(query, consistent=True)
+
+    async def count_between(
+        self, where: EventFilter, edges: Sequence[int], by: Field | None
+    ) -> Sequence[Mapping[str | int, int]]:
+        """Count the matching events between edges."""
+
+        def query(db: apsw.Connection) -> Sequence[Mapping[str | int, int]]:
+            return event_counts.count_between(db, where, edges, by)
+
+        return await self._reader.read(query, consistent=True)
+
+    async def durations_between(self, where: EventFilter, edges: Sequence[int]) -> Sequence[Sequence[int]]:
+        """Return the durations of the matching events between edges."""
+
+        def query(db: apsw.Connection) -> Sequence[Sequence[int]]:
+            return event_counts.durations_between(db, where, edges)
 
         return await self._reader.read(query, consistent=True)

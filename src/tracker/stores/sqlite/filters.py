@@ -18,7 +18,8 @@ if TYPE_CHECKING:
     from tracker.domain.events import EventFilter
     from tracker.domain.paging import Cursor
 
-_EVERYTHING = "events_by_time"
+EVERYTHING = "events_by_time"
+"""The index of all events."""
 
 Binding = int | str
 
@@ -40,13 +41,18 @@ class Branch:
     def count(self) -> str:
         """The statement that counts its events."""
         if self.counted:
-            return f"SELECT ifnull(sum(events), 0) FROM facets{self._where}"  # noqa: S608 - our own clauses
+            return f"SELECT ifnull(sum(events), 0) {self.from_facets}"
         return f"SELECT count(*) {self.clauses}"
 
     @property
     def clauses(self) -> str:
         """The FROM and WHERE clauses."""
         return f"FROM events INDEXED BY {self.index}{self._where}"
+
+    @property
+    def from_facets(self) -> str:
+        """The FROM and WHERE clauses of what the table `facets` counts, where it is `counted`."""
+        return f"FROM facets{self._where}"
 
     @property
     def _where(self) -> str:
@@ -67,7 +73,7 @@ def branches(where: EventFilter) -> Sequence[Branch]:
         conditions.append(condition)
         bindings.extend(values)
 
-    index = _EVERYTHING
+    index = EVERYTHING
     for column, text in (
         ("source", where.source),
         ("service", where.service),
@@ -92,7 +98,7 @@ def branches(where: EventFilter) -> Sequence[Branch]:
     if where.until is not None:
         ask("time < ?", where.until)
     if where.since is None:
-        counted = index == _EVERYTHING and where.until is None and where.query is None
+        counted = index == EVERYTHING and where.until is None and where.query is None
         return [Branch(index, tuple(conditions), tuple(bindings), counted)]
     began = Branch(index, (*conditions, "time >= ?"), (*bindings, where.since))
     if not where.overlapping:

@@ -43,6 +43,14 @@ _COLUMNS = {
     fields.TIME: "time",
     fields.END: "end_time",
 }
+_PATHS = {
+    fields.OWNER: "attributes.owner",
+    fields.VERSION: "attributes.version",
+    fields.RELATED: "attributes.relatedId",
+    fields.NOTIFICATION: "attributes.notification",
+    fields.PULL_REQUEST: "links.pullRequestLink",
+    fields.TICKET: "links.ticket",
+}
 _ANY_CLOCK = Clock(0, ZoneInfo("UTC"))
 _PLAIN = re.compile(r"[\w .:@-]+", re.ASCII)
 _NOT_ASCII = "length(document) <> octet_length(document)"
@@ -68,6 +76,17 @@ def needs_document(node: Node) -> bool:
             return field not in _COLUMNS
         case _:
             assert_never(node)
+
+
+def value_of(field: fields.Field) -> str:
+    """Return the expression for an event's value of a field that has one value, never NULL."""
+    column = _COLUMNS.get(field)
+    if column is not None:
+        return column
+    label = fields.label_name(field)
+    path = _PATHS[field] if label is None else f'attributes.labels."{label}"'
+    unset = "''" if field.kind is Kind.KEYWORD else "0"
+    return f"ifnull(document ->> '$.{path}', {unset})"
 
 
 def add_functions(connection: apsw.Connection) -> None:

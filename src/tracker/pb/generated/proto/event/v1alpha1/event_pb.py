@@ -1784,6 +1784,490 @@ class GetEventStatsByMonthResponse(Message[_GetEventStatsByMonthResponseFields])
         start_date: str
         end_date: str
 
+_GetEventFacetsRequestFields: TypeAlias = Literal["query", "fields", "start_date", "end_date", "limit"]
+
+class GetEventFacetsRequest(Message[_GetEventFacetsRequestFields]):
+    """
+    Which events to count by which fields.
+
+    ```proto
+    message tracker.event.v1alpha1.GetEventFacetsRequest
+    ```
+
+    Attributes:
+        query:
+            Which events to count, as in a search. Empty, all are.
+
+            ```proto
+            string query = 1;
+            ```
+        fields:
+            Fields to count by, such as `service`, `status` or `label.team`: those of a query that hold a name, a choice
+            or a flag.
+
+            ```proto
+            repeated string fields = 2;
+            ```
+        start_date:
+            First moment of the period, such as `2026-01-31` or `2026-01-31T12:00:00+02:00`; UTC where no zone is given.
+
+            ```proto
+            string start_date = 3;
+            ```
+        end_date:
+            Last second of the period, written like `start_date`. A date without a time includes that whole day.
+
+            ```proto
+            string end_date = 4;
+            ```
+        limit:
+            Values to return of each field, up to 1,000. Not given or 0, it is 10.
+
+            ```proto
+            optional google.protobuf.UInt32Value limit = 5;
+            ```
+    """
+
+    __slots__ = ("query", "fields", "start_date", "end_date", "limit")
+
+    if TYPE_CHECKING:
+
+        def __init__(
+            self,
+            *,
+            query: str = "",
+            fields: list[str] | None = None,
+            start_date: str = "",
+            end_date: str = "",
+            limit: UInt32Value | None = None,
+        ) -> None:
+            pass
+
+        query: str
+        fields: list[str]
+        start_date: str
+        end_date: str
+        limit: UInt32Value | None
+
+_FacetValueFields: TypeAlias = Literal["value", "count"]
+
+class FacetValue(Message[_FacetValueFields]):
+    """
+    How many events have a value.
+
+    ```proto
+    message tracker.event.v1alpha1.FacetValue
+    ```
+
+    Attributes:
+        value:
+            The value, such as `production`; empty for events that have none.
+
+            ```proto
+            string value = 1;
+            ```
+        count:
+            How many events have it.
+
+            ```proto
+            uint32 count = 2;
+            ```
+    """
+
+    __slots__ = ("value", "count")
+
+    if TYPE_CHECKING:
+
+        def __init__(
+            self,
+            *,
+            value: str = "",
+            count: int = 0,
+        ) -> None:
+            pass
+
+        value: str
+        count: int
+
+_EventFacetFields: TypeAlias = Literal["field", "values", "other_count"]
+
+class EventFacet(Message[_EventFacetFields]):
+    """
+    How many events have each value of a field.
+
+    ```proto
+    message tracker.event.v1alpha1.EventFacet
+    ```
+
+    Attributes:
+        field:
+            The field.
+
+            ```proto
+            string field = 1;
+            ```
+        values:
+            Its values, the most frequent first.
+
+            ```proto
+            repeated tracker.event.v1alpha1.FacetValue values = 2;
+            ```
+        other_count:
+            How many events have other values than these.
+
+            ```proto
+            uint32 other_count = 3;
+            ```
+    """
+
+    __slots__ = ("field", "values", "other_count")
+
+    if TYPE_CHECKING:
+
+        def __init__(
+            self,
+            *,
+            field: str = "",
+            values: list[FacetValue] | None = None,
+            other_count: int = 0,
+        ) -> None:
+            pass
+
+        field: str
+        values: list[FacetValue]
+        other_count: int
+
+_GetEventFacetsResponseFields: TypeAlias = Literal["total_count", "facets"]
+
+class GetEventFacetsResponse(Message[_GetEventFacetsResponseFields]):
+    """
+    How many events have which values.
+
+    ```proto
+    message tracker.event.v1alpha1.GetEventFacetsResponse
+    ```
+
+    Attributes:
+        total_count:
+            How many events were counted.
+
+            ```proto
+            uint32 total_count = 1;
+            ```
+        facets:
+            The fields, in the order asked for.
+
+            ```proto
+            repeated tracker.event.v1alpha1.EventFacet facets = 2;
+            ```
+    """
+
+    __slots__ = ("total_count", "facets")
+
+    if TYPE_CHECKING:
+
+        def __init__(
+            self,
+            *,
+            total_count: int = 0,
+            facets: list[EventFacet] | None = None,
+        ) -> None:
+            pass
+
+        total_count: int
+        facets: list[EventFacet]
+
+_GetEventHistogramRequestFields: TypeAlias = Literal["query", "start_date", "end_date", "interval", "time_zone", "by", "limit", "durations"]
+
+class GetEventHistogramRequest(Message[_GetEventHistogramRequestFields]):
+    """
+    Which events to count over which time.
+
+    ```proto
+    message tracker.event.v1alpha1.GetEventHistogramRequest
+    ```
+
+    Attributes:
+        query:
+            Which events to count, as in a search. Empty, all are.
+
+            ```proto
+            string query = 1;
+            ```
+        start_date:
+            First moment of the period, such as `2026-01-31` or `2026-01-31T12:00:00+02:00`; UTC where no zone is given.
+            Given neither here nor in the query, it is 24 hours before the end.
+
+            ```proto
+            string start_date = 2;
+            ```
+        end_date:
+            Last second of the period, written like `start_date`. A date without a time includes that whole day. Given
+            neither here nor in the query, it is now.
+
+            ```proto
+            string end_date = 3;
+            ```
+        interval:
+            How long an interval is: `month`, `week`, `day`, or what divides a day, such as `6h` or `15m`. Empty, it is
+            the shortest that gives no more than 120.
+
+            ```proto
+            string interval = 4;
+            ```
+        time_zone:
+            Time zone in which days begin, such as `Europe/Paris`. Empty, it is the server's.
+
+            ```proto
+            string time_zone = 5;
+            ```
+        by:
+            Field to count by, such as `status`: one that a facet may have.
+
+            ```proto
+            string by = 6;
+            ```
+        limit:
+            Values to count by, up to 100, the most frequent in the period. Not given or 0, it is 10.
+
+            ```proto
+            optional google.protobuf.UInt32Value limit = 7;
+            ```
+        durations:
+            Whether to return percentiles of the durations too.
+
+            ```proto
+            bool durations = 8;
+            ```
+    """
+
+    __slots__ = ("query", "start_date", "end_date", "interval", "time_zone", "by", "limit", "durations")
+
+    if TYPE_CHECKING:
+
+        def __init__(
+            self,
+            *,
+            query: str = "",
+            start_date: str = "",
+            end_date: str = "",
+            interval: str = "",
+            time_zone: str = "",
+            by: str = "",
+            limit: UInt32Value | None = None,
+            durations: bool = False,
+        ) -> None:
+            pass
+
+        query: str
+        start_date: str
+        end_date: str
+        interval: str
+        time_zone: str
+        by: str
+        limit: UInt32Value | None
+        durations: bool
+
+_DurationPercentilesFields: TypeAlias = Literal["count", "p50", "p90", "p95", "p99", "max"]
+
+class DurationPercentiles(Message[_DurationPercentilesFields]):
+    """
+    Percentiles of the durations of events that have one, by nearest rank.
+
+    ```proto
+    message tracker.event.v1alpha1.DurationPercentiles
+    ```
+
+    Attributes:
+        count:
+            How many events have a duration.
+
+            ```proto
+            uint32 count = 1;
+            ```
+        p50:
+            Half of them took no longer.
+
+            ```proto
+            optional google.protobuf.Duration p50 = 2;
+            ```
+        p90:
+            Nine of ten took no longer.
+
+            ```proto
+            optional google.protobuf.Duration p90 = 3;
+            ```
+        p95:
+            95 of 100 took no longer.
+
+            ```proto
+            optional google.protobuf.Duration p95 = 4;
+            ```
+        p99:
+            99 of 100 took no longer.
+
+            ```proto
+            optional google.protobuf.Duration p99 = 5;
+            ```
+        max:
+            The longest.
+
+            ```proto
+            optional google.protobuf.Duration max = 6;
+            ```
+    """
+
+    __slots__ = ("count", "p50", "p90", "p95", "p99", "max")
+
+    if TYPE_CHECKING:
+
+        def __init__(
+            self,
+            *,
+            count: int = 0,
+            p50: Duration | None = None,
+            p90: Duration | None = None,
+            p95: Duration | None = None,
+            p99: Duration | None = None,
+            max: Duration | None = None,
+        ) -> None:
+            pass
+
+        count: int
+        p50: Duration | None
+        p90: Duration | None
+        p95: Duration | None
+        p99: Duration | None
+        max: Duration | None
+
+_HistogramBucketFields: TypeAlias = Literal["start", "count", "values", "other_count", "durations"]
+
+class HistogramBucket(Message[_HistogramBucketFields]):
+    """
+    The events of one interval.
+
+    ```proto
+    message tracker.event.v1alpha1.HistogramBucket
+    ```
+
+    Attributes:
+        start:
+            When the interval begins; it ends where the next one begins. The first may begin before the period.
+
+            ```proto
+            optional google.protobuf.Timestamp start = 1;
+            ```
+        count:
+            How many events of the period are in it.
+
+            ```proto
+            uint32 count = 2;
+            ```
+        values:
+            How many have each value of the field asked for, in the order of `values` in the answer.
+
+            ```proto
+            repeated tracker.event.v1alpha1.FacetValue values = 3;
+            ```
+        other_count:
+            How many have other values than these.
+
+            ```proto
+            uint32 other_count = 4;
+            ```
+        durations:
+            How long they took; set where that was asked for, and an event in it has a duration.
+
+            ```proto
+            optional tracker.event.v1alpha1.DurationPercentiles durations = 5;
+            ```
+    """
+
+    __slots__ = ("start", "count", "values", "other_count", "durations")
+
+    if TYPE_CHECKING:
+
+        def __init__(
+            self,
+            *,
+            start: Timestamp | None = None,
+            count: int = 0,
+            values: list[FacetValue] | None = None,
+            other_count: int = 0,
+            durations: DurationPercentiles | None = None,
+        ) -> None:
+            pass
+
+        start: Timestamp | None
+        count: int
+        values: list[FacetValue]
+        other_count: int
+        durations: DurationPercentiles | None
+
+_GetEventHistogramResponseFields: TypeAlias = Literal["total_count", "interval", "time_zone", "values", "buckets"]
+
+class GetEventHistogramResponse(Message[_GetEventHistogramResponseFields]):
+    """
+    How many events there were over time.
+
+    ```proto
+    message tracker.event.v1alpha1.GetEventHistogramResponse
+    ```
+
+    Attributes:
+        total_count:
+            How many events were counted.
+
+            ```proto
+            uint32 total_count = 1;
+            ```
+        interval:
+            The interval, as it was asked for or chosen.
+
+            ```proto
+            string interval = 2;
+            ```
+        time_zone:
+            The time zone in which days begin.
+
+            ```proto
+            string time_zone = 3;
+            ```
+        values:
+            Values of the field that was counted by, the most frequent first.
+
+            ```proto
+            repeated string values = 4;
+            ```
+        buckets:
+            The intervals of the period, oldest first.
+
+            ```proto
+            repeated tracker.event.v1alpha1.HistogramBucket buckets = 5;
+            ```
+    """
+
+    __slots__ = ("total_count", "interval", "time_zone", "values", "buckets")
+
+    if TYPE_CHECKING:
+
+        def __init__(
+            self,
+            *,
+            total_count: int = 0,
+            interval: str = "",
+            time_zone: str = "",
+            values: list[str] | None = None,
+            buckets: list[HistogramBucket] | None = None,
+        ) -> None:
+            pass
+
+        total_count: int
+        interval: str
+        time_zone: str
+        values: list[str]
+        buckets: list[HistogramBucket]
+
 class Type(Enum):
     """
     Kind of event.
@@ -2171,7 +2655,7 @@ class ChangeType(Enum):
 
 
 _DESC = file_desc(
-    b'\n proto/event/v1alpha1/event.proto\x12\x16tracker.event.v1alpha1\x1a\x1bbuf/validate/validate.proto\x1a\x1cgoogle/api/annotations.proto\x1a\x1egoogle/protobuf/duration.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x1egoogle/protobuf/wrappers.proto\x1a\x1eproto/options/v1/options.proto"\xaa\x08\n\x0fEventAttributes\x12#\n\x07message\x18\x01 \x01(\tR\x07messageB\t\xbaH\x06r\x04(\x80\x80\x04\x12 \n\x06source\x18\x02 \x01(\tR\x06sourceB\x08\xbaH\x05r\x03\x18\xc8\x01\x120\n\x04type\x18\x03 \x01(\x0e2\x1c.tracker.event.v1alpha1.TypeR\x04type\x12<\n\x08priority\x18\x04 \x01(\x0e2 .tracker.event.v1alpha1.PriorityR\x08priority\x12*\n\nrelated_id\x18\x05 \x01(\tR\trelatedIdB\x0b\xbaH\x08\xd8\x01\x01r\x03\xb0\x01\x01\x12"\n\x07service\x18\x06 \x01(\tR\x07serviceB\x08\xbaH\x05r\x03\x18\xc8\x01\x126\n\x06status\x18\x07 \x01(\x0e2\x1e.tracker.event.v1alpha1.StatusR\x06status\x12E\n\x0benvironment\x18\x08 \x01(\x0e2#.tracker.event.v1alpha1.EnvironmentR\x0benvironment\x12\x16\n\x06impact\x18\t \x01(\x08R\x06impact\x12]\n\nstart_date\x18\n \x01(\x0b2\x1a.google.protobuf.TimestampR\tstartDateB"\xbaH\x1f\xb2\x01\x1c"\r\x08\xff\x82\xd1\xff\xaf\x07\x10\xff\x93\xeb\xdc\x032\x0b\x08\x80\x92\xb8\xc3\x98\xfe\xff\xff\xff\x01\x12Y\n\x08end_date\x18\x0b \x01(\x0b2\x1a.google.protobuf.TimestampR\x07endDateB"\xbaH\x1f\xb2\x01\x1c"\r\x08\xff\x82\xd1\xff\xaf\x07\x10\xff\x93\xeb\xdc\x032\x0b\x08\x80\x92\xb8\xc3\x98\xfe\xff\xff\xff\x01\x12\x1e\n\x05owner\x18\x0c \x01(\tR\x05ownerB\x08\xbaH\x05r\x03\x18\xc8\x01\x125\n\rstake_holders\x18\r \x03(\tR\x0cstakeHoldersB\x10\xbaH\r\x92\x01\n\x10\xe8\x07"\x05r\x03\x18\xc8\x01\x12"\n\x0cnotification\x18\x0e \x01(\x08R\x0cnotification\x126\n\rnotifications\x18\x0f \x03(\tR\rnotificationsB\x10\xbaH\r\x92\x01\n\x10\xe8\x07"\x05r\x03\x18\xc8\x01\x12\x81\x01\n\x06labels\x18d \x03(\x0b23.tracker.event.v1alpha1.EventAttributes.LabelsEntryR\x06labelsB4\xbaH1\x9a\x01.\x10@"#r!\x18d2\x1d^[A-Za-z0-9][A-Za-z0-9._/-]*$*\x05r\x03\x18\xe8\x07\x12"\n\x07version\x18e \x01(\tR\x07versionB\x08\xbaH\x05r\x03\x18\xc8\x01\x12)\n\x0bexternal_id\x18f \x01(\tR\nexternalIdB\x08\xbaH\x05r\x03\x18\xc8\x01\x1a9\n\x0bLabelsEntry\x12\x10\n\x03key\x18\x01 \x01(\tR\x03key\x12\x14\n\x05value\x18\x02 \x01(\tR\x05value:\x028\x01"\xac\x01\n\rEventMetadata\x129\n\ncreated_at\x18\x01 \x01(\x0b2\x1a.google.protobuf.TimestampR\tcreatedAt\x125\n\x08duration\x18\x02 \x01(\x0b2\x19.google.protobuf.DurationR\x08duration\x12\x0e\n\x02id\x18\x03 \x01(\tR\x02id\x12\x19\n\x08slack_id\x18\x04 \x01(\tR\x07slackId"d\n\nEventLinks\x124\n\x11pull_request_link\x18\x01 \x01(\tR\x0fpullRequestLinkB\x08\xbaH\x05r\x03\x18\xd0\x0f\x12 \n\x06ticket\x18\x02 \x01(\tR\x06ticketB\x08\xbaH\x05r\x03\x18\xd0\x0f"\xe6\x02\n\x0eChangelogEntry\x12\\\n\ttimestamp\x18\x01 \x01(\x0b2\x1a.google.protobuf.TimestampR\ttimestampB"\xbaH\x1f\xb2\x01\x1c"\r\x08\xff\x82\xd1\xff\xaf\x07\x10\xff\x93\xeb\xdc\x032\x0b\x08\x80\x92\xb8\xc3\x98\xfe\xff\xff\xff\x01\x12\x1c\n\x04user\x18\x02 \x01(\tR\x04userB\x08\xbaH\x05r\x03\x18\xc8\x01\x12C\n\x0bchange_type\x18\x03 \x01(\x0e2".tracker.event.v1alpha1.ChangeTypeR\nchangeType\x12\x1e\n\x05field\x18\x04 \x01(\tR\x05fieldB\x08\xbaH\x05r\x03\x18\xc8\x01\x12&\n\told_value\x18\x05 \x01(\tR\x08oldValueB\t\xbaH\x06r\x04(\x80\x80\x04\x12&\n\tnew_value\x18\x06 \x01(\tR\x08newValueB\t\xbaH\x06r\x04(\x80\x80\x04\x12#\n\x07comment\x18\x07 \x01(\tR\x07commentB\t\xbaH\x06r\x04(\x80\x80\x04"\xa9\x02\n\x05Event\x12\x14\n\x05title\x18\x01 \x01(\tR\x05title\x12G\n\nattributes\x18\x02 \x01(\x0b2\'.tracker.event.v1alpha1.EventAttributesR\nattributes\x128\n\x05links\x18\x03 \x01(\x0b2".tracker.event.v1alpha1.EventLinksR\x05links\x12A\n\x08metadata\x18\x04 \x01(\x0b2%.tracker.event.v1alpha1.EventMetadataR\x08metadata\x12D\n\tchangelog\x18\x05 \x03(\x0b2&.tracker.event.v1alpha1.ChangelogEntryR\tchangelog"\x82\x05\n\x12CreateEventRequest\x12!\n\x05title\x18\x01 \x01(\tR\x05titleB\x0b\xbaH\x08\xc8\x01\x01r\x03\x18\xf4\x03\x12O\n\nattributes\x18\x02 \x01(\x0b2\'.tracker.event.v1alpha1.EventAttributesR\nattributesB\x06\xbaH\x03\xc8\x01\x01\x128\n\x05links\x18\x03 \x01(\x0b2".tracker.event.v1alpha1.EventLinksR\x05links\x12#\n\x08slack_id\x18\x04 \x01(\tR\x07slackIdB\x08\xbaH\x05r\x03\x18\xc8\x01:\x98\x03\xbaH\x94\x03\x1a\\\n\x1battributes.service.required\x12\x1eattributes.service is required\x1a\x1dthis.attributes.service != \'\'\x1a\x8c\x01\n\x18attributes.type.required\x12Uattributes.type is required: one of deployment, operation, drift, incident, rpa_usage\x1a\x19this.attributes.type != 0\x1a\xa4\x01\n\x1aattributes.source.required\x12Cattributes.source is required where attributes.external_id is given\x1aAthis.attributes.external_id == \'\' || this.attributes.source != \'\'"u\n\x13CreateEventResponse\x123\n\x05event\x18\x01 \x01(\x0b2\x1d.tracker.event.v1alpha1.EventR\x05event\x12\x1d\n\x07updated\x18d \x01(\x08H\x00R\x07updated\x88\x01\x01B\n\n\x08_updated".\n\x0fGetEventRequest\x12\x1b\n\x02id\x18\x01 \x01(\tR\x02idB\x0b\xbaH\x08\xc8\x01\x01r\x03\x18\xc8\x01"G\n\x10GetEventResponse\x123\n\x05event\x18\x01 \x01(\x0b2\x1d.tracker.event.v1alpha1.EventR\x05event"\xd9\x05\n\x13SearchEventsRequest\x12 \n\x06source\x18\x01 \x01(\tR\x06sourceB\x08\xbaH\x05r\x03\x18\xc8\x01\x120\n\x04type\x18\x02 \x01(\x0e2\x1c.tracker.event.v1alpha1.TypeR\x04type\x12<\n\x08priority\x18\x03 \x01(\x0e2 .tracker.event.v1alpha1.PriorityR\x08priority\x126\n\x06status\x18\x04 \x01(\x0e2\x1e.tracker.event.v1alpha1.StatusR\x06status\x12"\n\x07service\x18\x05 \x01(\tR\x07serviceB\x08\xbaH\x05r\x03\x18\xc8\x01\x12<\n\nstart_date\x18\x06 \x01(\tR\tstartDateB\x1d\xbaH\x05r\x03\x18\xc8\x01\xa2\xbb\x18\x04date\xa2\xbb\x18\tdate-time\x128\n\x08end_date\x18\x07 \x01(\tR\x07endDateB\x1d\xbaH\x05r\x03\x18\xc8\x01\xa2\xbb\x18\x04date\xa2\xbb\x18\tdate-time\x12E\n\x0benvironment\x18\x08 \x01(\x0e2#.tracker.event.v1alpha1.EnvironmentR\x0benvironment\x12\x1b\n\x06impact\x18\t \x01(\x08H\x00R\x06impact\x88\x01\x01\x12#\n\x08slack_id\x18\n \x01(\tR\x07slackIdB\x08\xbaH\x05r\x03\x18\xc8\x01\x12A\n\x08per_page\x18d \x01(\x0b2\x1c.google.protobuf.UInt32ValueR\x07perPageB\x08\xbaH\x05*\x03\x18\x90N\x12<\n\x04page\x18e \x01(\x0b2\x1b.google.protobuf.Int32ValueR\x04pageB\x0b\xbaH\x08\x1a\x06\x18\xc0\x84=(\x00\x12\'\n\npage_token\x18f \x01(\tR\tpageTokenB\x08\xbaH\x05r\x03\x18\x80 \x12\x1e\n\x05query\x18g \x01(\tR\x05queryB\x08\xbaH\x05r\x03\x18\x80 B\t\n\x07_impact"\xe9\x01\n\x14SearchEventsResponse\x125\n\x06events\x18\x01 \x03(\x0b2\x1d.tracker.event.v1alpha1.EventR\x06events\x12\x1f\n\x0btotal_count\x18\x02 \x01(\rR\ntotalCount\x12&\n\x0fnext_page_token\x18d \x01(\tR\rnextPageToken\x127\n\x15total_count_estimated\x18e \x01(\x08H\x00R\x13totalCountEstimated\x88\x01\x01B\x18\n\x16_total_count_estimated"\xcb\x02\n\x11ListEventsRequest\x12A\n\x08per_page\x18\x01 \x01(\x0b2\x1c.google.protobuf.UInt32ValueR\x07perPageB\x08\xbaH\x05*\x03\x18\xe8\x07\x12<\n\x04page\x18\x02 \x01(\x0b2\x1b.google.protobuf.Int32ValueR\x04pageB\x0b\xbaH\x08\x1a\x06\x18\xc0\x84=(\x00\x12\'\n\npage_token\x18d \x01(\tR\tpageTokenB\x08\xbaH\x05r\x03\x18\x80 \x120\n\x04type\x18e \x01(\x0e2\x1c.tracker.event.v1alpha1.TypeR\x04type\x12"\n\x07service\x18f \x01(\tR\x07serviceB\x08\xbaH\x05r\x03\x18\xc8\x01\x126\n\x06status\x18g \x01(\x0e2\x1e.tracker.event.v1alpha1.StatusR\x06status"\x94\x01\n\x12ListEventsResponse\x125\n\x06events\x18\x01 \x03(\x0b2\x1d.tracker.event.v1alpha1.EventR\x06events\x12\x1f\n\x0btotal_count\x18\x02 \x01(\rR\ntotalCount\x12&\n\x0fnext_page_token\x18d \x01(\tR\rnextPageToken"\xbe\x01\n\x12TodayEventsRequest\x12A\n\x08per_page\x18\x01 \x01(\x0b2\x1c.google.protobuf.UInt32ValueR\x07perPageB\x08\xbaH\x05*\x03\x18\xe8\x07\x12<\n\x04page\x18\x02 \x01(\x0b2\x1b.google.protobuf.Int32ValueR\x04pageB\x0b\xbaH\x08\x1a\x06\x18\xc0\x84=(\x00\x12\'\n\npage_token\x18d \x01(\tR\tpageTokenB\x08\xbaH\x05r\x03\x18\x80 "\x95\x01\n\x13TodayEventsResponse\x125\n\x06events\x18\x01 \x03(\x0b2\x1d.tracker.event.v1alpha1.EventR\x06events\x12\x1f\n\x0btotal_count\x18\x02 \x01(\rR\ntotalCount\x12&\n\x0fnext_page_token\x18d \x01(\tR\rnextPageToken"\xbc\x01\n\x18AddChangelogEntryRequest\x12\x1b\n\x02id\x18\x01 \x01(\tR\x02idB\x0b\xbaH\x08\xc8\x01\x01r\x03\x18\xc8\x01\x12<\n\x05entry\x18\x02 \x01(\x0b2&.tracker.event.v1alpha1.ChangelogEntryR\x05entry:E\xbaHB\x1a@\n\x0eentry.required\x12\x1dchangelog entry cannot be nil\x1a\x0fhas(this.entry)"P\n\x19AddChangelogEntryResponse\x123\n\x05event\x18\x01 \x01(\x0b2\x1d.tracker.event.v1alpha1.EventR\x05event"\xb8\x01\n\x18GetEventChangelogRequest\x12\x1b\n\x02id\x18\x01 \x01(\tR\x02idB\x0b\xbaH\x08\xc8\x01\x01r\x03\x18\xc8\x01\x12A\n\x08per_page\x18\x02 \x01(\x0b2\x1c.google.protobuf.UInt32ValueR\x07perPageB\x08\xbaH\x05*\x03\x18\xe8\x07\x12<\n\x04page\x18\x03 \x01(\x0b2\x1b.google.protobuf.Int32ValueR\x04pageB\x0b\xbaH\x08\x1a\x06\x18\xc0\x84=(\x00"\x82\x01\n\x19GetEventChangelogResponse\x12D\n\tchangelog\x18\x01 \x03(\x0b2&.tracker.event.v1alpha1.ChangelogEntryR\tchangelog\x12\x1f\n\x0btotal_count\x18\x02 \x01(\rR\ntotalCount"\xcc\x02\n\x12UpdateEventRequest\x12\x1e\n\x05title\x18\x01 \x01(\tR\x05titleB\x08\xbaH\x05r\x03\x18\xf4\x03\x12G\n\nattributes\x18\x02 \x01(\x0b2\'.tracker.event.v1alpha1.EventAttributesR\nattributes\x128\n\x05links\x18\x03 \x01(\x0b2".tracker.event.v1alpha1.EventLinksR\x05links\x12#\n\x08slack_id\x18\x04 \x01(\tR\x07slackIdB\x08\xbaH\x05r\x03\x18\xc8\x01\x12\x18\n\x02id\x18\x05 \x01(\tR\x02idB\x08\xbaH\x05r\x03\x18\xc8\x01:T\xbaHQ\x1aO\n\x0bid.required\x12\x1aid or slack_id is required\x1a$this.id != \'\' || this.slack_id != \'\'"J\n\x13UpdateEventResponse\x123\n\x05event\x18\x01 \x01(\x0b2\x1d.tracker.event.v1alpha1.EventR\x05event"\xa9\x01\n\x12DeleteEventRequest\x12\x18\n\x02id\x18\x01 \x01(\tR\x02idB\x08\xbaH\x05r\x03\x18\xc8\x01\x12#\n\x08slack_id\x18\x02 \x01(\tR\x07slackIdB\x08\xbaH\x05r\x03\x18\xc8\x01:T\xbaHQ\x1aO\n\x0bid.required\x12\x1aid or slack_id is required\x1a$this.id != \'\' || this.slack_id != \'\'"@\n\x13DeleteEventResponse\x12\x0e\n\x02id\x18\x01 \x01(\tR\x02id\x12\x19\n\x08slack_id\x18\x02 \x01(\tR\x07slackId"\x91\x01\n\x11AddSlackIdRequest\x12\x1b\n\x02id\x18\x01 \x01(\tR\x02idB\x0b\xbaH\x08\xc8\x01\x01r\x03\x18\xc8\x01\x12_\n\x08slack_id\x18\x02 \x01(\tR\x07slackIdBD\xbaHA\xba\x019\n\x11slack_id.required\x12\x18slack_id cannot be empty\x1a\nthis != \'\'r\x03\x18\xc8\x01"I\n\x12AddSlackIdResponse\x123\n\x05event\x18\x01 \x01(\x0b2\x1d.tracker.event.v1alpha1.EventR\x05event"\xc3\x05\n\x14GetEventStatsRequest\x12\x86\x01\n\nstart_date\x18\x01 \x01(\tR\tstartDateBg\xbaHO\xba\x01G\n\x13start_date.required\x12$start_date and end_date are required\x1a\nthis != \'\'r\x03\x18\xc8\x01\xa2\xbb\x18\x04date\xa2\xbb\x18\tdate-time\x12\x80\x01\n\x08end_date\x18\x02 \x01(\tR\x07endDateBe\xbaHM\xba\x01E\n\x11end_date.required\x12$start_date and end_date are required\x1a\nthis != \'\'r\x03\x18\xc8\x01\xa2\xbb\x18\x04date\xa2\xbb\x18\tdate-time\x12R\n\x0cenvironments\x18\x03 \x03(\x0e2#.tracker.event.v1alpha1.EnvironmentR\x0cenvironmentsB\t\xbaH\x06\x92\x01\x03\x10\xe8\x07\x122\n\x06impact\x18\x04 \x01(\x0b2\x1a.google.protobuf.BoolValueR\x06impact\x12K\n\npriorities\x18\x05 \x03(\x0e2 .tracker.event.v1alpha1.PriorityR\nprioritiesB\t\xbaH\x06\x92\x01\x03\x10\xe8\x07\x12=\n\x05types\x18\x06 \x03(\x0e2\x1c.tracker.event.v1alpha1.TypeR\x05typesB\t\xbaH\x06\x92\x01\x03\x10\xe8\x07\x12E\n\x08statuses\x18\x07 \x03(\x0e2\x1e.tracker.event.v1alpha1.StatusR\x08statusesB\t\xbaH\x06\x92\x01\x03\x10\xe8\x07\x12 \n\x06source\x18\x08 \x01(\tR\x06sourceB\x08\xbaH\x05r\x03\x18\xc8\x01\x12"\n\x07service\x18\t \x01(\tR\x07serviceB\x08\xbaH\x05r\x03\x18\xc8\x01"r\n\x15GetEventStatsResponse\x12\x1f\n\x0btotal_count\x18\x01 \x01(\x04R\ntotalCount\x12\x1d\n\nstart_date\x18\x02 \x01(\tR\tstartDate\x12\x19\n\x08end_date\x18\x03 \x01(\tR\x07endDate"\xf4\x05\n\x1bGetEventStatsByMonthRequest\x12\x86\x01\n\nstart_date\x18\x01 \x01(\tR\tstartDateBg\xbaHO\xba\x01G\n\x13start_date.required\x12$start_date and end_date are required\x1a\nthis != \'\'r\x03\x18\xc8\x01\xa2\xbb\x18\x04date\xa2\xbb\x18\tdate-time\x12\x80\x01\n\x08end_date\x18\x02 \x01(\tR\x07endDateBe\xbaHM\xba\x01E\n\x11end_date.required\x12$start_date and end_date are required\x1a\nthis != \'\'r\x03\x18\xc8\x01\xa2\xbb\x18\x04date\xa2\xbb\x18\tdate-time\x12R\n\x0cenvironments\x18\x03 \x03(\x0e2#.tracker.event.v1alpha1.EnvironmentR\x0cenvironmentsB\t\xbaH\x06\x92\x01\x03\x10\xe8\x07\x122\n\x06impact\x18\x04 \x01(\x0b2\x1a.google.protobuf.BoolValueR\x06impact\x12K\n\npriorities\x18\x05 \x03(\x0e2 .tracker.event.v1alpha1.PriorityR\nprioritiesB\t\xbaH\x06\x92\x01\x03\x10\xe8\x07\x12=\n\x05types\x18\x06 \x03(\x0e2\x1c.tracker.event.v1alpha1.TypeR\x05typesB\t\xbaH\x06\x92\x01\x03\x10\xe8\x07\x12E\n\x08statuses\x18\x07 \x03(\x0e2\x1e.tracker.event.v1alpha1.StatusR\x08statusesB\t\xbaH\x06\x92\x01\x03\x10\xe8\x07\x12 \n\x06source\x18\x08 \x01(\tR\x06sourceB\x08\xbaH\x05r\x03\x18\xc8\x01\x12"\n\x07service\x18\t \x01(\tR\x07serviceB\x08\xbaH\x05r\x03\x18\xc8\x01\x12(\n\x10group_by_service\x18\n \x01(\x08R\x0egroupByService"h\n\x0cMonthlyStats\x12\x12\n\x04year\x18\x01 \x01(\x05R\x04year\x12\x14\n\x05month\x18\x02 \x01(\x05R\x05month\x12\x14\n\x05count\x18\x03 \x01(\x04R\x05count\x12\x18\n\x07service\x18\x04 \x01(\tR\x07service"\xb5\x01\n\x1cGetEventStatsByMonthResponse\x12:\n\x05stats\x18\x01 \x03(\x0b2$.tracker.event.v1alpha1.MonthlyStatsR\x05stats\x12\x1f\n\x0btotal_count\x18\x02 \x01(\x04R\ntotalCount\x12\x1d\n\nstart_date\x18\x03 \x01(\tR\tstartDate\x12\x19\n\x08end_date\x18\x04 \x01(\tR\x07endDate*c\n\x04Type\x12\x14\n\x10TYPE_UNSPECIFIED\x10\x00\x12\x0e\n\ndeployment\x10\x01\x12\r\n\toperation\x10\x02\x12\t\n\x05drift\x10\x03\x12\x0c\n\x08incident\x10\x04\x12\r\n\trpa_usage\x10\x05*L\n\x08Priority\x12\x18\n\x14PRIORITY_UNSPECIFIED\x10\x00\x12\x06\n\x02P1\x10\x01\x12\x06\n\x02P2\x10\x02\x12\x06\n\x02P3\x10\x03\x12\x06\n\x02P4\x10\x04\x12\x06\n\x02P5\x10\x05*\xe3\x01\n\x06Status\x12\x16\n\x12STATUS_UNSPECIFIED\x10\x00\x12\t\n\x05start\x10\x01\x12\x0b\n\x07failure\x10\x02\x12\x0b\n\x07success\x10\x03\x12\x0b\n\x07warning\x10\x04\x12\t\n\x05error\x10\x05\x12\x0c\n\x08snapshot\x10\x06\x12\x0f\n\x0buser_update\x10\x07\x12\x12\n\x0erecommandation\x10\x08\x12\x08\n\x04open\x10\t\x12\t\n\x05close\x10\n\x12\x08\n\x04done\x10\x0b\x12\x0f\n\x0bin_progress\x10\x0c\x12\x0b\n\x07planned\x10\r\x12\x14\n\x10waiting_approval\x10\x0e*\x97\x01\n\x0bEnvironment\x12\x1b\n\x17ENVIRONMENT_UNSPECIFIED\x10\x00\x12\x0f\n\x0bdevelopment\x10\x01\x12\x0f\n\x0bintegration\x10\x02\x12\x07\n\x03TNR\x10\x03\x12\x07\n\x03UAT\x10\x04\x12\x0b\n\x07recette\x10\x05\x12\x11\n\rpreproduction\x10\x06\x12\x0e\n\nproduction\x10\x07\x12\x07\n\x03mco\x10\x08*\xa8\x01\n\nChangeType\x12\x1b\n\x17CHANGE_TYPE_UNSPECIFIED\x10\x00\x12\x0b\n\x07created\x10\x01\x12\x0b\n\x07updated\x10\x02\x12\x12\n\x0estatus_changed\x10\x03\x12\x0c\n\x08approved\x10\x04\x12\x0c\n\x08rejected\x10\x05\x12\r\n\tcommented\x10\x06\x12\n\n\x06linked\x10\x07\x12\n\n\x06locked\x10\x08\x12\x0c\n\x08unlocked\x10\t2\xaa\x18\n\x0cEventService\x12\xc4\x03\n\x0bCreateEvent\x12*.tracker.event.v1alpha1.CreateEventRequest\x1a+.tracker.event.v1alpha1.CreateEventResponse"\xdb\x02\xaa\xbb\x18K\x08\x05\x12\x17RELATED_EVENT_NOT_FOUND\x1a.No event has the id in `attributes.relatedId`.\xaa\xbb\x18T\x08\x06\x12\tLOCK_HELD\x1aEAnother lock holds the service in this environment for this resource.\xaa\xbb\x18Z\x08\x06\x12\nLOCK_DELAY\x1aJThe lease of the last holder has expired and its `lock_delay` is not over.\xaa\xbb\x184\x08\x06\x12\x0eSLACK_ID_TAKEN\x1a Another event has this Slack id.\x82\xd3\xe4\x93\x02\x18:\x01*"\x13/api/v1alpha1/event\x12\xcb\x04\n\x0bUpdateEvent\x12*.tracker.event.v1alpha1.UpdateEventRequest\x1a+.tracker.event.v1alpha1.UpdateEventResponse"\xe2\x03\xaa\xbb\x18K\x08\x05\x12\x17RELATED_EVENT_NOT_FOUND\x1a.No event has the id in `attributes.relatedId`.\xaa\xbb\x186\x08\x05\x12\x0fEVENT_NOT_FOUND\x1a!No event has this id or Slack id.\xaa\xbb\x18T\x08\x06\x12\tLOCK_HELD\x1aEAnother lock holds the service in this environment for this resource.\xaa\xbb\x18Z\x08\x06\x12\nLOCK_DELAY\x1aJThe lease of the last holder has expired and its `lock_delay` is not over.\xaa\xbb\x184\x08\x06\x12\x0eSLACK_ID_TAKEN\x1a Another event has this Slack id.\xaa\xbb\x18I\x08\x06\x12\x11EXTERNAL_ID_TAKEN\x1a2Another event of this source has this external id.\x82\xd3\xe4\x93\x02\x18:\x01*\x1a\x13/api/v1alpha1/event\x12\xc3\x01\n\x0cDeleteEvents\x12*.tracker.event.v1alpha1.DeleteEventRequest\x1a+.tracker.event.v1alpha1.DeleteEventResponse"Z\xaa\xbb\x186\x08\x05\x12\x0fEVENT_NOT_FOUND\x1a!No event has this id or Slack id.\x82\xd3\xe4\x93\x02\x1a*\x18/api/v1alpha1/event/{id}\x12\xd6\x01\n\x08GetEvent\x12\'.tracker.event.v1alpha1.GetEventRequest\x1a(.tracker.event.v1alpha1.GetEventResponse"w\xaa\xbb\x186\x08\x05\x12\x0fEVENT_NOT_FOUND\x1a!No event has this id or Slack id.\x82\xd3\xe4\x93\x027Z\x1b\x12\x19/api/v1alpha1/events/{id}\x12\x18/api/v1alpha1/event/{id}\x12\x8c\x02\n\x0cSearchEvents\x12+.tracker.event.v1alpha1.SearchEventsRequest\x1a,.tracker.event.v1alpha1.SearchEventsResponse"\xa0\x01\xaa\xbb\x18"\x08\x03\x12\tNO_FILTER\x1a\x13No filter is given.\xaa\xbb\x18S\x08\x03\x12\rINVALID_QUERY\x1a@The query can\'t be understood; the message says at which column.\x82\xd3\xe4\x93\x02\x1d\x12\x1b/api/v1alpha1/events/search\x12\x86\x01\n\nListEvents\x12).tracker.event.v1alpha1.ListEventsRequest\x1a*.tracker.event.v1alpha1.ListEventsResponse"!\x82\xd3\xe4\x93\x02\x1b\x12\x19/api/v1alpha1/events/list\x12\x8a\x01\n\x0bTodayEvents\x12*.tracker.event.v1alpha1.TodayEventsRequest\x1a+.tracker.event.v1alpha1.TodayEventsResponse""\x82\xd3\xe4\x93\x02\x1c\x12\x1a/api/v1alpha1/events/today\x12\xe1\x01\n\x11AddChangelogEntry\x120.tracker.event.v1alpha1.AddChangelogEntryRequest\x1a1.tracker.event.v1alpha1.AddChangelogEntryResponse"g\xaa\xbb\x186\x08\x05\x12\x0fEVENT_NOT_FOUND\x1a!No event has this id or Slack id.\x82\xd3\xe4\x93\x02\':\x01*""/api/v1alpha1/event/{id}/changelog\x12\xde\x01\n\x11GetEventChangelog\x120.tracker.event.v1alpha1.GetEventChangelogRequest\x1a1.tracker.event.v1alpha1.GetEventChangelogResponse"d\xaa\xbb\x186\x08\x05\x12\x0fEVENT_NOT_FOUND\x1a!No event has this id or Slack id.\x82\xd3\xe4\x93\x02$\x12"/api/v1alpha1/event/{id}/changelog\x12\xb8\x02\n\nAddSlackId\x12).tracker.event.v1alpha1.AddSlackIdRequest\x1a*.tracker.event.v1alpha1.AddSlackIdResponse"\xd2\x01\xaa\xbb\x186\x08\x05\x12\x0fEVENT_NOT_FOUND\x1a!No event has this id or Slack id.\xaa\xbb\x183\x08\x06\x12\x0cSLACK_ID_SET\x1a!The event has a Slack id already.\xaa\xbb\x184\x08\x06\x12\x0eSLACK_ID_TAKEN\x1a Another event has this Slack id.\x82\xd3\xe4\x93\x02#:\x01*"\x1e/api/v1alpha1/event/{id}/slack\x12\x90\x01\n\rGetEventStats\x12,.tracker.event.v1alpha1.GetEventStatsRequest\x1a-.tracker.event.v1alpha1.GetEventStatsResponse""\x82\xd3\xe4\x93\x02\x1c\x12\x1a/api/v1alpha1/events/stats\x12\xad\x01\n\x14GetEventStatsByMonth\x123.tracker.event.v1alpha1.GetEventStatsByMonthRequest\x1a4.tracker.event.v1alpha1.GetEventStatsByMonthResponse"*\x82\xd3\xe4\x93\x02$\x12"/api/v1alpha1/events/stats/monthlyb\x06proto3',
+    b'\n proto/event/v1alpha1/event.proto\x12\x16tracker.event.v1alpha1\x1a\x1bbuf/validate/validate.proto\x1a\x1cgoogle/api/annotations.proto\x1a\x1egoogle/protobuf/duration.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x1egoogle/protobuf/wrappers.proto\x1a\x1eproto/options/v1/options.proto"\xaa\x08\n\x0fEventAttributes\x12#\n\x07message\x18\x01 \x01(\tR\x07messageB\t\xbaH\x06r\x04(\x80\x80\x04\x12 \n\x06source\x18\x02 \x01(\tR\x06sourceB\x08\xbaH\x05r\x03\x18\xc8\x01\x120\n\x04type\x18\x03 \x01(\x0e2\x1c.tracker.event.v1alpha1.TypeR\x04type\x12<\n\x08priority\x18\x04 \x01(\x0e2 .tracker.event.v1alpha1.PriorityR\x08priority\x12*\n\nrelated_id\x18\x05 \x01(\tR\trelatedIdB\x0b\xbaH\x08\xd8\x01\x01r\x03\xb0\x01\x01\x12"\n\x07service\x18\x06 \x01(\tR\x07serviceB\x08\xbaH\x05r\x03\x18\xc8\x01\x126\n\x06status\x18\x07 \x01(\x0e2\x1e.tracker.event.v1alpha1.StatusR\x06status\x12E\n\x0benvironment\x18\x08 \x01(\x0e2#.tracker.event.v1alpha1.EnvironmentR\x0benvironment\x12\x16\n\x06impact\x18\t \x01(\x08R\x06impact\x12]\n\nstart_date\x18\n \x01(\x0b2\x1a.google.protobuf.TimestampR\tstartDateB"\xbaH\x1f\xb2\x01\x1c"\r\x08\xff\x82\xd1\xff\xaf\x07\x10\xff\x93\xeb\xdc\x032\x0b\x08\x80\x92\xb8\xc3\x98\xfe\xff\xff\xff\x01\x12Y\n\x08end_date\x18\x0b \x01(\x0b2\x1a.google.protobuf.TimestampR\x07endDateB"\xbaH\x1f\xb2\x01\x1c"\r\x08\xff\x82\xd1\xff\xaf\x07\x10\xff\x93\xeb\xdc\x032\x0b\x08\x80\x92\xb8\xc3\x98\xfe\xff\xff\xff\x01\x12\x1e\n\x05owner\x18\x0c \x01(\tR\x05ownerB\x08\xbaH\x05r\x03\x18\xc8\x01\x125\n\rstake_holders\x18\r \x03(\tR\x0cstakeHoldersB\x10\xbaH\r\x92\x01\n\x10\xe8\x07"\x05r\x03\x18\xc8\x01\x12"\n\x0cnotification\x18\x0e \x01(\x08R\x0cnotification\x126\n\rnotifications\x18\x0f \x03(\tR\rnotificationsB\x10\xbaH\r\x92\x01\n\x10\xe8\x07"\x05r\x03\x18\xc8\x01\x12\x81\x01\n\x06labels\x18d \x03(\x0b23.tracker.event.v1alpha1.EventAttributes.LabelsEntryR\x06labelsB4\xbaH1\x9a\x01.\x10@"#r!\x18d2\x1d^[A-Za-z0-9][A-Za-z0-9._/-]*$*\x05r\x03\x18\xe8\x07\x12"\n\x07version\x18e \x01(\tR\x07versionB\x08\xbaH\x05r\x03\x18\xc8\x01\x12)\n\x0bexternal_id\x18f \x01(\tR\nexternalIdB\x08\xbaH\x05r\x03\x18\xc8\x01\x1a9\n\x0bLabelsEntry\x12\x10\n\x03key\x18\x01 \x01(\tR\x03key\x12\x14\n\x05value\x18\x02 \x01(\tR\x05value:\x028\x01"\xac\x01\n\rEventMetadata\x129\n\ncreated_at\x18\x01 \x01(\x0b2\x1a.google.protobuf.TimestampR\tcreatedAt\x125\n\x08duration\x18\x02 \x01(\x0b2\x19.google.protobuf.DurationR\x08duration\x12\x0e\n\x02id\x18\x03 \x01(\tR\x02id\x12\x19\n\x08slack_id\x18\x04 \x01(\tR\x07slackId"d\n\nEventLinks\x124\n\x11pull_request_link\x18\x01 \x01(\tR\x0fpullRequestLinkB\x08\xbaH\x05r\x03\x18\xd0\x0f\x12 \n\x06ticket\x18\x02 \x01(\tR\x06ticketB\x08\xbaH\x05r\x03\x18\xd0\x0f"\xe6\x02\n\x0eChangelogEntry\x12\\\n\ttimestamp\x18\x01 \x01(\x0b2\x1a.google.protobuf.TimestampR\ttimestampB"\xbaH\x1f\xb2\x01\x1c"\r\x08\xff\x82\xd1\xff\xaf\x07\x10\xff\x93\xeb\xdc\x032\x0b\x08\x80\x92\xb8\xc3\x98\xfe\xff\xff\xff\x01\x12\x1c\n\x04user\x18\x02 \x01(\tR\x04userB\x08\xbaH\x05r\x03\x18\xc8\x01\x12C\n\x0bchange_type\x18\x03 \x01(\x0e2".tracker.event.v1alpha1.ChangeTypeR\nchangeType\x12\x1e\n\x05field\x18\x04 \x01(\tR\x05fieldB\x08\xbaH\x05r\x03\x18\xc8\x01\x12&\n\told_value\x18\x05 \x01(\tR\x08oldValueB\t\xbaH\x06r\x04(\x80\x80\x04\x12&\n\tnew_value\x18\x06 \x01(\tR\x08newValueB\t\xbaH\x06r\x04(\x80\x80\x04\x12#\n\x07comment\x18\x07 \x01(\tR\x07commentB\t\xbaH\x06r\x04(\x80\x80\x04"\xa9\x02\n\x05Event\x12\x14\n\x05title\x18\x01 \x01(\tR\x05title\x12G\n\nattributes\x18\x02 \x01(\x0b2\'.tracker.event.v1alpha1.EventAttributesR\nattributes\x128\n\x05links\x18\x03 \x01(\x0b2".tracker.event.v1alpha1.EventLinksR\x05links\x12A\n\x08metadata\x18\x04 \x01(\x0b2%.tracker.event.v1alpha1.EventMetadataR\x08metadata\x12D\n\tchangelog\x18\x05 \x03(\x0b2&.tracker.event.v1alpha1.ChangelogEntryR\tchangelog"\x82\x05\n\x12CreateEventRequest\x12!\n\x05title\x18\x01 \x01(\tR\x05titleB\x0b\xbaH\x08\xc8\x01\x01r\x03\x18\xf4\x03\x12O\n\nattributes\x18\x02 \x01(\x0b2\'.tracker.event.v1alpha1.EventAttributesR\nattributesB\x06\xbaH\x03\xc8\x01\x01\x128\n\x05links\x18\x03 \x01(\x0b2".tracker.event.v1alpha1.EventLinksR\x05links\x12#\n\x08slack_id\x18\x04 \x01(\tR\x07slackIdB\x08\xbaH\x05r\x03\x18\xc8\x01:\x98\x03\xbaH\x94\x03\x1a\\\n\x1battributes.service.required\x12\x1eattributes.service is required\x1a\x1dthis.attributes.service != \'\'\x1a\x8c\x01\n\x18attributes.type.required\x12Uattributes.type is required: one of deployment, operation, drift, incident, rpa_usage\x1a\x19this.attributes.type != 0\x1a\xa4\x01\n\x1aattributes.source.required\x12Cattributes.source is required where attributes.external_id is given\x1aAthis.attributes.external_id == \'\' || this.attributes.source != \'\'"u\n\x13CreateEventResponse\x123\n\x05event\x18\x01 \x01(\x0b2\x1d.tracker.event.v1alpha1.EventR\x05event\x12\x1d\n\x07updated\x18d \x01(\x08H\x00R\x07updated\x88\x01\x01B\n\n\x08_updated".\n\x0fGetEventRequest\x12\x1b\n\x02id\x18\x01 \x01(\tR\x02idB\x0b\xbaH\x08\xc8\x01\x01r\x03\x18\xc8\x01"G\n\x10GetEventResponse\x123\n\x05event\x18\x01 \x01(\x0b2\x1d.tracker.event.v1alpha1.EventR\x05event"\xd9\x05\n\x13SearchEventsRequest\x12 \n\x06source\x18\x01 \x01(\tR\x06sourceB\x08\xbaH\x05r\x03\x18\xc8\x01\x120\n\x04type\x18\x02 \x01(\x0e2\x1c.tracker.event.v1alpha1.TypeR\x04type\x12<\n\x08priority\x18\x03 \x01(\x0e2 .tracker.event.v1alpha1.PriorityR\x08priority\x126\n\x06status\x18\x04 \x01(\x0e2\x1e.tracker.event.v1alpha1.StatusR\x06status\x12"\n\x07service\x18\x05 \x01(\tR\x07serviceB\x08\xbaH\x05r\x03\x18\xc8\x01\x12<\n\nstart_date\x18\x06 \x01(\tR\tstartDateB\x1d\xbaH\x05r\x03\x18\xc8\x01\xa2\xbb\x18\x04date\xa2\xbb\x18\tdate-time\x128\n\x08end_date\x18\x07 \x01(\tR\x07endDateB\x1d\xbaH\x05r\x03\x18\xc8\x01\xa2\xbb\x18\x04date\xa2\xbb\x18\tdate-time\x12E\n\x0benvironment\x18\x08 \x01(\x0e2#.tracker.event.v1alpha1.EnvironmentR\x0benvironment\x12\x1b\n\x06impact\x18\t \x01(\x08H\x00R\x06impact\x88\x01\x01\x12#\n\x08slack_id\x18\n \x01(\tR\x07slackIdB\x08\xbaH\x05r\x03\x18\xc8\x01\x12A\n\x08per_page\x18d \x01(\x0b2\x1c.google.protobuf.UInt32ValueR\x07perPageB\x08\xbaH\x05*\x03\x18\x90N\x12<\n\x04page\x18e \x01(\x0b2\x1b.google.protobuf.Int32ValueR\x04pageB\x0b\xbaH\x08\x1a\x06\x18\xc0\x84=(\x00\x12\'\n\npage_token\x18f \x01(\tR\tpageTokenB\x08\xbaH\x05r\x03\x18\x80 \x12\x1e\n\x05query\x18g \x01(\tR\x05queryB\x08\xbaH\x05r\x03\x18\x80 B\t\n\x07_impact"\xe9\x01\n\x14SearchEventsResponse\x125\n\x06events\x18\x01 \x03(\x0b2\x1d.tracker.event.v1alpha1.EventR\x06events\x12\x1f\n\x0btotal_count\x18\x02 \x01(\rR\ntotalCount\x12&\n\x0fnext_page_token\x18d \x01(\tR\rnextPageToken\x127\n\x15total_count_estimated\x18e \x01(\x08H\x00R\x13totalCountEstimated\x88\x01\x01B\x18\n\x16_total_count_estimated"\xcb\x02\n\x11ListEventsRequest\x12A\n\x08per_page\x18\x01 \x01(\x0b2\x1c.google.protobuf.UInt32ValueR\x07perPageB\x08\xbaH\x05*\x03\x18\xe8\x07\x12<\n\x04page\x18\x02 \x01(\x0b2\x1b.google.protobuf.Int32ValueR\x04pageB\x0b\xbaH\x08\x1a\x06\x18\xc0\x84=(\x00\x12\'\n\npage_token\x18d \x01(\tR\tpageTokenB\x08\xbaH\x05r\x03\x18\x80 \x120\n\x04type\x18e \x01(\x0e2\x1c.tracker.event.v1alpha1.TypeR\x04type\x12"\n\x07service\x18f \x01(\tR\x07serviceB\x08\xbaH\x05r\x03\x18\xc8\x01\x126\n\x06status\x18g \x01(\x0e2\x1e.tracker.event.v1alpha1.StatusR\x06status"\x94\x01\n\x12ListEventsResponse\x125\n\x06events\x18\x01 \x03(\x0b2\x1d.tracker.event.v1alpha1.EventR\x06events\x12\x1f\n\x0btotal_count\x18\x02 \x01(\rR\ntotalCount\x12&\n\x0fnext_page_token\x18d \x01(\tR\rnextPageToken"\xbe\x01\n\x12TodayEventsRequest\x12A\n\x08per_page\x18\x01 \x01(\x0b2\x1c.google.protobuf.UInt32ValueR\x07perPageB\x08\xbaH\x05*\x03\x18\xe8\x07\x12<\n\x04page\x18\x02 \x01(\x0b2\x1b.google.protobuf.Int32ValueR\x04pageB\x0b\xbaH\x08\x1a\x06\x18\xc0\x84=(\x00\x12\'\n\npage_token\x18d \x01(\tR\tpageTokenB\x08\xbaH\x05r\x03\x18\x80 "\x95\x01\n\x13TodayEventsResponse\x125\n\x06events\x18\x01 \x03(\x0b2\x1d.tracker.event.v1alpha1.EventR\x06events\x12\x1f\n\x0btotal_count\x18\x02 \x01(\rR\ntotalCount\x12&\n\x0fnext_page_token\x18d \x01(\tR\rnextPageToken"\xbc\x01\n\x18AddChangelogEntryRequest\x12\x1b\n\x02id\x18\x01 \x01(\tR\x02idB\x0b\xbaH\x08\xc8\x01\x01r\x03\x18\xc8\x01\x12<\n\x05entry\x18\x02 \x01(\x0b2&.tracker.event.v1alpha1.ChangelogEntryR\x05entry:E\xbaHB\x1a@\n\x0eentry.required\x12\x1dchangelog entry cannot be nil\x1a\x0fhas(this.entry)"P\n\x19AddChangelogEntryResponse\x123\n\x05event\x18\x01 \x01(\x0b2\x1d.tracker.event.v1alpha1.EventR\x05event"\xb8\x01\n\x18GetEventChangelogRequest\x12\x1b\n\x02id\x18\x01 \x01(\tR\x02idB\x0b\xbaH\x08\xc8\x01\x01r\x03\x18\xc8\x01\x12A\n\x08per_page\x18\x02 \x01(\x0b2\x1c.google.protobuf.UInt32ValueR\x07perPageB\x08\xbaH\x05*\x03\x18\xe8\x07\x12<\n\x04page\x18\x03 \x01(\x0b2\x1b.google.protobuf.Int32ValueR\x04pageB\x0b\xbaH\x08\x1a\x06\x18\xc0\x84=(\x00"\x82\x01\n\x19GetEventChangelogResponse\x12D\n\tchangelog\x18\x01 \x03(\x0b2&.tracker.event.v1alpha1.ChangelogEntryR\tchangelog\x12\x1f\n\x0btotal_count\x18\x02 \x01(\rR\ntotalCount"\xcc\x02\n\x12UpdateEventRequest\x12\x1e\n\x05title\x18\x01 \x01(\tR\x05titleB\x08\xbaH\x05r\x03\x18\xf4\x03\x12G\n\nattributes\x18\x02 \x01(\x0b2\'.tracker.event.v1alpha1.EventAttributesR\nattributes\x128\n\x05links\x18\x03 \x01(\x0b2".tracker.event.v1alpha1.EventLinksR\x05links\x12#\n\x08slack_id\x18\x04 \x01(\tR\x07slackIdB\x08\xbaH\x05r\x03\x18\xc8\x01\x12\x18\n\x02id\x18\x05 \x01(\tR\x02idB\x08\xbaH\x05r\x03\x18\xc8\x01:T\xbaHQ\x1aO\n\x0bid.required\x12\x1aid or slack_id is required\x1a$this.id != \'\' || this.slack_id != \'\'"J\n\x13UpdateEventResponse\x123\n\x05event\x18\x01 \x01(\x0b2\x1d.tracker.event.v1alpha1.EventR\x05event"\xa9\x01\n\x12DeleteEventRequest\x12\x18\n\x02id\x18\x01 \x01(\tR\x02idB\x08\xbaH\x05r\x03\x18\xc8\x01\x12#\n\x08slack_id\x18\x02 \x01(\tR\x07slackIdB\x08\xbaH\x05r\x03\x18\xc8\x01:T\xbaHQ\x1aO\n\x0bid.required\x12\x1aid or slack_id is required\x1a$this.id != \'\' || this.slack_id != \'\'"@\n\x13DeleteEventResponse\x12\x0e\n\x02id\x18\x01 \x01(\tR\x02id\x12\x19\n\x08slack_id\x18\x02 \x01(\tR\x07slackId"\x91\x01\n\x11AddSlackIdRequest\x12\x1b\n\x02id\x18\x01 \x01(\tR\x02idB\x0b\xbaH\x08\xc8\x01\x01r\x03\x18\xc8\x01\x12_\n\x08slack_id\x18\x02 \x01(\tR\x07slackIdBD\xbaHA\xba\x019\n\x11slack_id.required\x12\x18slack_id cannot be empty\x1a\nthis != \'\'r\x03\x18\xc8\x01"I\n\x12AddSlackIdResponse\x123\n\x05event\x18\x01 \x01(\x0b2\x1d.tracker.event.v1alpha1.EventR\x05event"\xc3\x05\n\x14GetEventStatsRequest\x12\x86\x01\n\nstart_date\x18\x01 \x01(\tR\tstartDateBg\xbaHO\xba\x01G\n\x13start_date.required\x12$start_date and end_date are required\x1a\nthis != \'\'r\x03\x18\xc8\x01\xa2\xbb\x18\x04date\xa2\xbb\x18\tdate-time\x12\x80\x01\n\x08end_date\x18\x02 \x01(\tR\x07endDateBe\xbaHM\xba\x01E\n\x11end_date.required\x12$start_date and end_date are required\x1a\nthis != \'\'r\x03\x18\xc8\x01\xa2\xbb\x18\x04date\xa2\xbb\x18\tdate-time\x12R\n\x0cenvironments\x18\x03 \x03(\x0e2#.tracker.event.v1alpha1.EnvironmentR\x0cenvironmentsB\t\xbaH\x06\x92\x01\x03\x10\xe8\x07\x122\n\x06impact\x18\x04 \x01(\x0b2\x1a.google.protobuf.BoolValueR\x06impact\x12K\n\npriorities\x18\x05 \x03(\x0e2 .tracker.event.v1alpha1.PriorityR\nprioritiesB\t\xbaH\x06\x92\x01\x03\x10\xe8\x07\x12=\n\x05types\x18\x06 \x03(\x0e2\x1c.tracker.event.v1alpha1.TypeR\x05typesB\t\xbaH\x06\x92\x01\x03\x10\xe8\x07\x12E\n\x08statuses\x18\x07 \x03(\x0e2\x1e.tracker.event.v1alpha1.StatusR\x08statusesB\t\xbaH\x06\x92\x01\x03\x10\xe8\x07\x12 \n\x06source\x18\x08 \x01(\tR\x06sourceB\x08\xbaH\x05r\x03\x18\xc8\x01\x12"\n\x07service\x18\t \x01(\tR\x07serviceB\x08\xbaH\x05r\x03\x18\xc8\x01"r\n\x15GetEventStatsResponse\x12\x1f\n\x0btotal_count\x18\x01 \x01(\x04R\ntotalCount\x12\x1d\n\nstart_date\x18\x02 \x01(\tR\tstartDate\x12\x19\n\x08end_date\x18\x03 \x01(\tR\x07endDate"\xf4\x05\n\x1bGetEventStatsByMonthRequest\x12\x86\x01\n\nstart_date\x18\x01 \x01(\tR\tstartDateBg\xbaHO\xba\x01G\n\x13start_date.required\x12$start_date and end_date are required\x1a\nthis != \'\'r\x03\x18\xc8\x01\xa2\xbb\x18\x04date\xa2\xbb\x18\tdate-time\x12\x80\x01\n\x08end_date\x18\x02 \x01(\tR\x07endDateBe\xbaHM\xba\x01E\n\x11end_date.required\x12$start_date and end_date are required\x1a\nthis != \'\'r\x03\x18\xc8\x01\xa2\xbb\x18\x04date\xa2\xbb\x18\tdate-time\x12R\n\x0cenvironments\x18\x03 \x03(\x0e2#.tracker.event.v1alpha1.EnvironmentR\x0cenvironmentsB\t\xbaH\x06\x92\x01\x03\x10\xe8\x07\x122\n\x06impact\x18\x04 \x01(\x0b2\x1a.google.protobuf.BoolValueR\x06impact\x12K\n\npriorities\x18\x05 \x03(\x0e2 .tracker.event.v1alpha1.PriorityR\nprioritiesB\t\xbaH\x06\x92\x01\x03\x10\xe8\x07\x12=\n\x05types\x18\x06 \x03(\x0e2\x1c.tracker.event.v1alpha1.TypeR\x05typesB\t\xbaH\x06\x92\x01\x03\x10\xe8\x07\x12E\n\x08statuses\x18\x07 \x03(\x0e2\x1e.tracker.event.v1alpha1.StatusR\x08statusesB\t\xbaH\x06\x92\x01\x03\x10\xe8\x07\x12 \n\x06source\x18\x08 \x01(\tR\x06sourceB\x08\xbaH\x05r\x03\x18\xc8\x01\x12"\n\x07service\x18\t \x01(\tR\x07serviceB\x08\xbaH\x05r\x03\x18\xc8\x01\x12(\n\x10group_by_service\x18\n \x01(\x08R\x0egroupByService"h\n\x0cMonthlyStats\x12\x12\n\x04year\x18\x01 \x01(\x05R\x04year\x12\x14\n\x05month\x18\x02 \x01(\x05R\x05month\x12\x14\n\x05count\x18\x03 \x01(\x04R\x05count\x12\x18\n\x07service\x18\x04 \x01(\tR\x07service"\xb5\x01\n\x1cGetEventStatsByMonthResponse\x12:\n\x05stats\x18\x01 \x03(\x0b2$.tracker.event.v1alpha1.MonthlyStatsR\x05stats\x12\x1f\n\x0btotal_count\x18\x02 \x01(\x04R\ntotalCount\x12\x1d\n\nstart_date\x18\x03 \x01(\tR\tstartDate\x12\x19\n\x08end_date\x18\x04 \x01(\tR\x07endDate"\x9c\x02\n\x15GetEventFacetsRequest\x12\x1e\n\x05query\x18\x01 \x01(\tR\x05queryB\x08\xbaH\x05r\x03\x18\x80 \x12-\n\x06fields\x18\x02 \x03(\tR\x06fieldsB\x15\xbaH\x12\xc8\x01\x01\x92\x01\x0c\x10\x14\x18\x01"\x06r\x04\x10\x01\x18x\x12<\n\nstart_date\x18\x03 \x01(\tR\tstartDateB\x1d\xbaH\x05r\x03\x18\xc8\x01\xa2\xbb\x18\x04date\xa2\xbb\x18\tdate-time\x128\n\x08end_date\x18\x04 \x01(\tR\x07endDateB\x1d\xbaH\x05r\x03\x18\xc8\x01\xa2\xbb\x18\x04date\xa2\xbb\x18\tdate-time\x12<\n\x05limit\x18\x05 \x01(\x0b2\x1c.google.protobuf.UInt32ValueR\x05limitB\x08\xbaH\x05*\x03\x18\xe8\x07"8\n\nFacetValue\x12\x14\n\x05value\x18\x01 \x01(\tR\x05value\x12\x14\n\x05count\x18\x02 \x01(\rR\x05count"\x7f\n\nEventFacet\x12\x14\n\x05field\x18\x01 \x01(\tR\x05field\x12:\n\x06values\x18\x02 \x03(\x0b2".tracker.event.v1alpha1.FacetValueR\x06values\x12\x1f\n\x0bother_count\x18\x03 \x01(\rR\notherCount"u\n\x16GetEventFacetsResponse\x12\x1f\n\x0btotal_count\x18\x01 \x01(\rR\ntotalCount\x12:\n\x06facets\x18\x02 \x03(\x0b2".tracker.event.v1alpha1.EventFacetR\x06facets"\xf1\x02\n\x18GetEventHistogramRequest\x12\x1e\n\x05query\x18\x01 \x01(\tR\x05queryB\x08\xbaH\x05r\x03\x18\x80 \x12<\n\nstart_date\x18\x02 \x01(\tR\tstartDateB\x1d\xbaH\x05r\x03\x18\xc8\x01\xa2\xbb\x18\x04date\xa2\xbb\x18\tdate-time\x128\n\x08end_date\x18\x03 \x01(\tR\x07endDateB\x1d\xbaH\x05r\x03\x18\xc8\x01\xa2\xbb\x18\x04date\xa2\xbb\x18\tdate-time\x12#\n\x08interval\x18\x04 \x01(\tR\x08intervalB\x07\xbaH\x04r\x02\x18\x14\x12$\n\ttime_zone\x18\x05 \x01(\tR\x08timeZoneB\x07\xbaH\x04r\x02\x18d\x12\x17\n\x02by\x18\x06 \x01(\tR\x02byB\x07\xbaH\x04r\x02\x18x\x12;\n\x05limit\x18\x07 \x01(\x0b2\x1c.google.protobuf.UInt32ValueR\x05limitB\x07\xbaH\x04*\x02\x18d\x12\x1c\n\tdurations\x18\x08 \x01(\x08R\tdurations"\x8c\x02\n\x13DurationPercentiles\x12\x14\n\x05count\x18\x01 \x01(\rR\x05count\x12+\n\x03p50\x18\x02 \x01(\x0b2\x19.google.protobuf.DurationR\x03p50\x12+\n\x03p90\x18\x03 \x01(\x0b2\x19.google.protobuf.DurationR\x03p90\x12+\n\x03p95\x18\x04 \x01(\x0b2\x19.google.protobuf.DurationR\x03p95\x12+\n\x03p99\x18\x05 \x01(\x0b2\x19.google.protobuf.DurationR\x03p99\x12+\n\x03max\x18\x06 \x01(\x0b2\x19.google.protobuf.DurationR\x03max"\x81\x02\n\x0fHistogramBucket\x120\n\x05start\x18\x01 \x01(\x0b2\x1a.google.protobuf.TimestampR\x05start\x12\x14\n\x05count\x18\x02 \x01(\rR\x05count\x12:\n\x06values\x18\x03 \x03(\x0b2".tracker.event.v1alpha1.FacetValueR\x06values\x12\x1f\n\x0bother_count\x18\x04 \x01(\rR\notherCount\x12I\n\tdurations\x18\x05 \x01(\x0b2+.tracker.event.v1alpha1.DurationPercentilesR\tdurations"\xd0\x01\n\x19GetEventHistogramResponse\x12\x1f\n\x0btotal_count\x18\x01 \x01(\rR\ntotalCount\x12\x1a\n\x08interval\x18\x02 \x01(\tR\x08interval\x12\x1b\n\ttime_zone\x18\x03 \x01(\tR\x08timeZone\x12\x16\n\x06values\x18\x04 \x03(\tR\x06values\x12A\n\x07buckets\x18\x05 \x03(\x0b2\'.tracker.event.v1alpha1.HistogramBucketR\x07buckets*c\n\x04Type\x12\x14\n\x10TYPE_UNSPECIFIED\x10\x00\x12\x0e\n\ndeployment\x10\x01\x12\r\n\toperation\x10\x02\x12\t\n\x05drift\x10\x03\x12\x0c\n\x08incident\x10\x04\x12\r\n\trpa_usage\x10\x05*L\n\x08Priority\x12\x18\n\x14PRIORITY_UNSPECIFIED\x10\x00\x12\x06\n\x02P1\x10\x01\x12\x06\n\x02P2\x10\x02\x12\x06\n\x02P3\x10\x03\x12\x06\n\x02P4\x10\x04\x12\x06\n\x02P5\x10\x05*\xe3\x01\n\x06Status\x12\x16\n\x12STATUS_UNSPECIFIED\x10\x00\x12\t\n\x05start\x10\x01\x12\x0b\n\x07failure\x10\x02\x12\x0b\n\x07success\x10\x03\x12\x0b\n\x07warning\x10\x04\x12\t\n\x05error\x10\x05\x12\x0c\n\x08snapshot\x10\x06\x12\x0f\n\x0buser_update\x10\x07\x12\x12\n\x0erecommandation\x10\x08\x12\x08\n\x04open\x10\t\x12\t\n\x05close\x10\n\x12\x08\n\x04done\x10\x0b\x12\x0f\n\x0bin_progress\x10\x0c\x12\x0b\n\x07planned\x10\r\x12\x14\n\x10waiting_approval\x10\x0e*\x97\x01\n\x0bEnvironment\x12\x1b\n\x17ENVIRONMENT_UNSPECIFIED\x10\x00\x12\x0f\n\x0bdevelopment\x10\x01\x12\x0f\n\x0bintegration\x10\x02\x12\x07\n\x03TNR\x10\x03\x12\x07\n\x03UAT\x10\x04\x12\x0b\n\x07recette\x10\x05\x12\x11\n\rpreproduction\x10\x06\x12\x0e\n\nproduction\x10\x07\x12\x07\n\x03mco\x10\x08*\xa8\x01\n\nChangeType\x12\x1b\n\x17CHANGE_TYPE_UNSPECIFIED\x10\x00\x12\x0b\n\x07created\x10\x01\x12\x0b\n\x07updated\x10\x02\x12\x12\n\x0estatus_changed\x10\x03\x12\x0c\n\x08approved\x10\x04\x12\x0c\n\x08rejected\x10\x05\x12\r\n\tcommented\x10\x06\x12\n\n\x06linked\x10\x07\x12\n\n\x06locked\x10\x08\x12\x0c\n\x08unlocked\x10\t2\x92\x1c\n\x0cEventService\x12\xc4\x03\n\x0bCreateEvent\x12*.tracker.event.v1alpha1.CreateEventRequest\x1a+.tracker.event.v1alpha1.CreateEventResponse"\xdb\x02\xaa\xbb\x18K\x08\x05\x12\x17RELATED_EVENT_NOT_FOUND\x1a.No event has the id in `attributes.relatedId`.\xaa\xbb\x18T\x08\x06\x12\tLOCK_HELD\x1aEAnother lock holds the service in this environment for this resource.\xaa\xbb\x18Z\x08\x06\x12\nLOCK_DELAY\x1aJThe lease of the last holder has expired and its `lock_delay` is not over.\xaa\xbb\x184\x08\x06\x12\x0eSLACK_ID_TAKEN\x1a Another event has this Slack id.\x82\xd3\xe4\x93\x02\x18:\x01*"\x13/api/v1alpha1/event\x12\xcb\x04\n\x0bUpdateEvent\x12*.tracker.event.v1alpha1.UpdateEventRequest\x1a+.tracker.event.v1alpha1.UpdateEventResponse"\xe2\x03\xaa\xbb\x18K\x08\x05\x12\x17RELATED_EVENT_NOT_FOUND\x1a.No event has the id in `attributes.relatedId`.\xaa\xbb\x186\x08\x05\x12\x0fEVENT_NOT_FOUND\x1a!No event has this id or Slack id.\xaa\xbb\x18T\x08\x06\x12\tLOCK_HELD\x1aEAnother lock holds the service in this environment for this resource.\xaa\xbb\x18Z\x08\x06\x12\nLOCK_DELAY\x1aJThe lease of the last holder has expired and its `lock_delay` is not over.\xaa\xbb\x184\x08\x06\x12\x0eSLACK_ID_TAKEN\x1a Another event has this Slack id.\xaa\xbb\x18I\x08\x06\x12\x11EXTERNAL_ID_TAKEN\x1a2Another event of this source has this external id.\x82\xd3\xe4\x93\x02\x18:\x01*\x1a\x13/api/v1alpha1/event\x12\xc3\x01\n\x0cDeleteEvents\x12*.tracker.event.v1alpha1.DeleteEventRequest\x1a+.tracker.event.v1alpha1.DeleteEventResponse"Z\xaa\xbb\x186\x08\x05\x12\x0fEVENT_NOT_FOUND\x1a!No event has this id or Slack id.\x82\xd3\xe4\x93\x02\x1a*\x18/api/v1alpha1/event/{id}\x12\xd6\x01\n\x08GetEvent\x12\'.tracker.event.v1alpha1.GetEventRequest\x1a(.tracker.event.v1alpha1.GetEventResponse"w\xaa\xbb\x186\x08\x05\x12\x0fEVENT_NOT_FOUND\x1a!No event has this id or Slack id.\x82\xd3\xe4\x93\x027Z\x1b\x12\x19/api/v1alpha1/events/{id}\x12\x18/api/v1alpha1/event/{id}\x12\x8c\x02\n\x0cSearchEvents\x12+.tracker.event.v1alpha1.SearchEventsRequest\x1a,.tracker.event.v1alpha1.SearchEventsResponse"\xa0\x01\xaa\xbb\x18"\x08\x03\x12\tNO_FILTER\x1a\x13No filter is given.\xaa\xbb\x18S\x08\x03\x12\rINVALID_QUERY\x1a@The query can\'t be understood; the message says at which column.\x82\xd3\xe4\x93\x02\x1d\x12\x1b/api/v1alpha1/events/search\x12\x86\x01\n\nListEvents\x12).tracker.event.v1alpha1.ListEventsRequest\x1a*.tracker.event.v1alpha1.ListEventsResponse"!\x82\xd3\xe4\x93\x02\x1b\x12\x19/api/v1alpha1/events/list\x12\x8a\x01\n\x0bTodayEvents\x12*.tracker.event.v1alpha1.TodayEventsRequest\x1a+.tracker.event.v1alpha1.TodayEventsResponse""\x82\xd3\xe4\x93\x02\x1c\x12\x1a/api/v1alpha1/events/today\x12\xe1\x01\n\x11AddChangelogEntry\x120.tracker.event.v1alpha1.AddChangelogEntryRequest\x1a1.tracker.event.v1alpha1.AddChangelogEntryResponse"g\xaa\xbb\x186\x08\x05\x12\x0fEVENT_NOT_FOUND\x1a!No event has this id or Slack id.\x82\xd3\xe4\x93\x02\':\x01*""/api/v1alpha1/event/{id}/changelog\x12\xde\x01\n\x11GetEventChangelog\x120.tracker.event.v1alpha1.GetEventChangelogRequest\x1a1.tracker.event.v1alpha1.GetEventChangelogResponse"d\xaa\xbb\x186\x08\x05\x12\x0fEVENT_NOT_FOUND\x1a!No event has this id or Slack id.\x82\xd3\xe4\x93\x02$\x12"/api/v1alpha1/event/{id}/changelog\x12\xb8\x02\n\nAddSlackId\x12).tracker.event.v1alpha1.AddSlackIdRequest\x1a*.tracker.event.v1alpha1.AddSlackIdResponse"\xd2\x01\xaa\xbb\x186\x08\x05\x12\x0fEVENT_NOT_FOUND\x1a!No event has this id or Slack id.\xaa\xbb\x183\x08\x06\x12\x0cSLACK_ID_SET\x1a!The event has a Slack id already.\xaa\xbb\x184\x08\x06\x12\x0eSLACK_ID_TAKEN\x1a Another event has this Slack id.\x82\xd3\xe4\x93\x02#:\x01*"\x1e/api/v1alpha1/event/{id}/slack\x12\x90\x01\n\rGetEventStats\x12,.tracker.event.v1alpha1.GetEventStatsRequest\x1a-.tracker.event.v1alpha1.GetEventStatsResponse""\x82\xd3\xe4\x93\x02\x1c\x12\x1a/api/v1alpha1/events/stats\x12\xad\x01\n\x14GetEventStatsByMonth\x123.tracker.event.v1alpha1.GetEventStatsByMonthRequest\x1a4.tracker.event.v1alpha1.GetEventStatsByMonthResponse"*\x82\xd3\xe4\x93\x02$\x12"/api/v1alpha1/events/stats/monthly\x12\xeb\x01\n\x0eGetEventFacets\x12-.tracker.event.v1alpha1.GetEventFacetsRequest\x1a..tracker.event.v1alpha1.GetEventFacetsResponse"z\xaa\xbb\x18S\x08\x03\x12\rINVALID_QUERY\x1a@The query can\'t be understood; the message says at which column.\x82\xd3\xe4\x93\x02\x1d\x12\x1b/api/v1alpha1/events/facets\x12\xf7\x01\n\x11GetEventHistogram\x120.tracker.event.v1alpha1.GetEventHistogramRequest\x1a1.tracker.event.v1alpha1.GetEventHistogramResponse"}\xaa\xbb\x18S\x08\x03\x12\rINVALID_QUERY\x1a@The query can\'t be understood; the message says at which column.\x82\xd3\xe4\x93\x02 \x12\x1e/api/v1alpha1/events/histogramb\x06proto3',
     [
         validate_pb.desc(),
         annotations_pb.desc(),
@@ -2211,6 +2695,14 @@ _DESC = file_desc(
         "GetEventStatsByMonthRequest": GetEventStatsByMonthRequest,
         "MonthlyStats": MonthlyStats,
         "GetEventStatsByMonthResponse": GetEventStatsByMonthResponse,
+        "GetEventFacetsRequest": GetEventFacetsRequest,
+        "FacetValue": FacetValue,
+        "EventFacet": EventFacet,
+        "GetEventFacetsResponse": GetEventFacetsResponse,
+        "GetEventHistogramRequest": GetEventHistogramRequest,
+        "DurationPercentiles": DurationPercentiles,
+        "HistogramBucket": HistogramBucket,
+        "GetEventHistogramResponse": GetEventHistogramResponse,
         "Type": Type,
         "Priority": Priority,
         "Status": Status,

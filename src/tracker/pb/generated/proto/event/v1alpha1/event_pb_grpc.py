@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 
 from grpc import StatusCode, method_handlers_generic_handler, unary_unary_rpc_method_handler
 
-from .event_pb import AddChangelogEntryRequest, AddChangelogEntryResponse, AddSlackIdRequest, AddSlackIdResponse, CreateEventRequest, CreateEventResponse, DeleteEventRequest, DeleteEventResponse, GetEventChangelogRequest, GetEventChangelogResponse, GetEventRequest, GetEventResponse, GetEventStatsByMonthRequest, GetEventStatsByMonthResponse, GetEventStatsRequest, GetEventStatsResponse, ListEventsRequest, ListEventsResponse, SearchEventsRequest, SearchEventsResponse, TodayEventsRequest, TodayEventsResponse, UpdateEventRequest, UpdateEventResponse
+from .event_pb import AddChangelogEntryRequest, AddChangelogEntryResponse, AddSlackIdRequest, AddSlackIdResponse, CreateEventRequest, CreateEventResponse, DeleteEventRequest, DeleteEventResponse, GetEventChangelogRequest, GetEventChangelogResponse, GetEventFacetsRequest, GetEventFacetsResponse, GetEventHistogramRequest, GetEventHistogramResponse, GetEventRequest, GetEventResponse, GetEventStatsByMonthRequest, GetEventStatsByMonthResponse, GetEventStatsRequest, GetEventStatsResponse, ListEventsRequest, ListEventsResponse, SearchEventsRequest, SearchEventsResponse, TodayEventsRequest, TodayEventsResponse, UpdateEventRequest, UpdateEventResponse
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -148,6 +148,24 @@ class EventServiceService:
         context.set_details("Method not implemented!")
         raise NotImplementedError("Method not implemented!")
 
+    async def get_event_facets(self, request: GetEventFacetsRequest, context: aio.ServicerContext) -> GetEventFacetsResponse:
+        """
+        Counts the events that a query finds by the values of fields, the most frequent first.
+        """
+        context.set_code(StatusCode.UNIMPLEMENTED)
+        context.set_details("Method not implemented!")
+        raise NotImplementedError("Method not implemented!")
+
+    async def get_event_histogram(self, request: GetEventHistogramRequest, context: aio.ServicerContext) -> GetEventHistogramResponse:
+        """
+        Counts the events that a query finds over time: how many began in each hour, day, week or month.
+
+        Every interval of the period is in the answer, those without an event too.
+        """
+        context.set_code(StatusCode.UNIMPLEMENTED)
+        context.set_details("Method not implemented!")
+        raise NotImplementedError("Method not implemented!")
+
     def add_to_server(self, server: aio.Server) -> None:
         """Register this service's RPC handlers with a grpc server."""
         rpc_method_handlers = {
@@ -210,6 +228,16 @@ class EventServiceService:
                 self.get_event_stats_by_month,
                 request_deserializer=GetEventStatsByMonthRequest.from_binary,
                 response_serializer=GetEventStatsByMonthResponse.to_binary,
+            ),
+            "GetEventFacets": unary_unary_rpc_method_handler(
+                self.get_event_facets,
+                request_deserializer=GetEventFacetsRequest.from_binary,
+                response_serializer=GetEventFacetsResponse.to_binary,
+            ),
+            "GetEventHistogram": unary_unary_rpc_method_handler(
+                self.get_event_histogram,
+                request_deserializer=GetEventHistogramRequest.from_binary,
+                response_serializer=GetEventHistogramResponse.to_binary,
             ),
         }
         generic_handler = method_handlers_generic_handler(
@@ -286,6 +314,16 @@ class EventServiceClient:
             "/tracker.event.v1alpha1.EventService/GetEventStatsByMonth",
             request_serializer=GetEventStatsByMonthRequest.to_binary,
             response_deserializer=GetEventStatsByMonthResponse.from_binary,
+        )
+        self._get_event_facets = channel.unary_unary(
+            "/tracker.event.v1alpha1.EventService/GetEventFacets",
+            request_serializer=GetEventFacetsRequest.to_binary,
+            response_deserializer=GetEventFacetsResponse.from_binary,
+        )
+        self._get_event_histogram = channel.unary_unary(
+            "/tracker.event.v1alpha1.EventService/GetEventHistogram",
+            request_serializer=GetEventHistogramRequest.to_binary,
+            response_deserializer=GetEventHistogramResponse.from_binary,
         )
 
     def create_event(
@@ -492,6 +530,38 @@ class EventServiceClient:
         """
         return self._get_event_stats_by_month(request, timeout=timeout, metadata=metadata, credentials=credentials, wait_for_ready=wait_for_ready, compression=compression)
 
+    def get_event_facets(
+        self,
+        request: GetEventFacetsRequest,
+        *,
+        timeout: float | None = None,
+        metadata: aio.Metadata | Sequence[tuple[str, str | bytes]] | None = None,
+        credentials: CallCredentials | None = None,
+        wait_for_ready: bool | None = None,
+        compression: Compression | None = None,
+    ) -> aio.UnaryUnaryCall[GetEventFacetsRequest, GetEventFacetsResponse]:
+        """
+        Counts the events that a query finds by the values of fields, the most frequent first.
+        """
+        return self._get_event_facets(request, timeout=timeout, metadata=metadata, credentials=credentials, wait_for_ready=wait_for_ready, compression=compression)
+
+    def get_event_histogram(
+        self,
+        request: GetEventHistogramRequest,
+        *,
+        timeout: float | None = None,
+        metadata: aio.Metadata | Sequence[tuple[str, str | bytes]] | None = None,
+        credentials: CallCredentials | None = None,
+        wait_for_ready: bool | None = None,
+        compression: Compression | None = None,
+    ) -> aio.UnaryUnaryCall[GetEventHistogramRequest, GetEventHistogramResponse]:
+        """
+        Counts the events that a query finds over time: how many began in each hour, day, week or month.
+
+        Every interval of the period is in the answer, those without an event too.
+        """
+        return self._get_event_histogram(request, timeout=timeout, metadata=metadata, credentials=credentials, wait_for_ready=wait_for_ready, compression=compression)
+
 
 class EventServiceServiceSync:
     """
@@ -620,6 +690,24 @@ class EventServiceServiceSync:
         context.set_details("Method not implemented!")
         raise NotImplementedError("Method not implemented!")
 
+    def get_event_facets(self, request: GetEventFacetsRequest, context: ServicerContext) -> GetEventFacetsResponse:
+        """
+        Counts the events that a query finds by the values of fields, the most frequent first.
+        """
+        context.set_code(StatusCode.UNIMPLEMENTED)
+        context.set_details("Method not implemented!")
+        raise NotImplementedError("Method not implemented!")
+
+    def get_event_histogram(self, request: GetEventHistogramRequest, context: ServicerContext) -> GetEventHistogramResponse:
+        """
+        Counts the events that a query finds over time: how many began in each hour, day, week or month.
+
+        Every interval of the period is in the answer, those without an event too.
+        """
+        context.set_code(StatusCode.UNIMPLEMENTED)
+        context.set_details("Method not implemented!")
+        raise NotImplementedError("Method not implemented!")
+
     def add_to_server(self, server: Server) -> None:
         """Register this service's RPC handlers with a grpc server."""
         rpc_method_handlers = {
@@ -682,6 +770,16 @@ class EventServiceServiceSync:
                 self.get_event_stats_by_month,
                 request_deserializer=GetEventStatsByMonthRequest.from_binary,
                 response_serializer=GetEventStatsByMonthResponse.to_binary,
+            ),
+            "GetEventFacets": unary_unary_rpc_method_handler(
+                self.get_event_facets,
+                request_deserializer=GetEventFacetsRequest.from_binary,
+                response_serializer=GetEventFacetsResponse.to_binary,
+            ),
+            "GetEventHistogram": unary_unary_rpc_method_handler(
+                self.get_event_histogram,
+                request_deserializer=GetEventHistogramRequest.from_binary,
+                response_serializer=GetEventHistogramResponse.to_binary,
             ),
         }
         generic_handler = method_handlers_generic_handler(
@@ -758,6 +856,16 @@ class EventServiceClientSync:
             "/tracker.event.v1alpha1.EventService/GetEventStatsByMonth",
             request_serializer=GetEventStatsByMonthRequest.to_binary,
             response_deserializer=GetEventStatsByMonthResponse.from_binary,
+        )
+        self._get_event_facets = channel.unary_unary(
+            "/tracker.event.v1alpha1.EventService/GetEventFacets",
+            request_serializer=GetEventFacetsRequest.to_binary,
+            response_deserializer=GetEventFacetsResponse.from_binary,
+        )
+        self._get_event_histogram = channel.unary_unary(
+            "/tracker.event.v1alpha1.EventService/GetEventHistogram",
+            request_serializer=GetEventHistogramRequest.to_binary,
+            response_deserializer=GetEventHistogramResponse.from_binary,
         )
 
     def create_event(
@@ -963,3 +1071,35 @@ class EventServiceClientSync:
         Months without an event are left out.
         """
         return self._get_event_stats_by_month(request, timeout=timeout, metadata=metadata, credentials=credentials, wait_for_ready=wait_for_ready, compression=compression)
+
+    def get_event_facets(
+        self,
+        request: GetEventFacetsRequest,
+        *,
+        timeout: float | None = None,
+        metadata: tuple[tuple[str, str | bytes], ...] | None = None,
+        credentials: CallCredentials | None = None,
+        wait_for_ready: bool | None = None,
+        compression: Compression | None = None,
+    ) -> GetEventFacetsResponse:
+        """
+        Counts the events that a query finds by the values of fields, the most frequent first.
+        """
+        return self._get_event_facets(request, timeout=timeout, metadata=metadata, credentials=credentials, wait_for_ready=wait_for_ready, compression=compression)
+
+    def get_event_histogram(
+        self,
+        request: GetEventHistogramRequest,
+        *,
+        timeout: float | None = None,
+        metadata: tuple[tuple[str, str | bytes], ...] | None = None,
+        credentials: CallCredentials | None = None,
+        wait_for_ready: bool | None = None,
+        compression: Compression | None = None,
+    ) -> GetEventHistogramResponse:
+        """
+        Counts the events that a query finds over time: how many began in each hour, day, week or month.
+
+        Every interval of the period is in the answer, those without an event too.
+        """
+        return self._get_event_histogram(request, timeout=timeout, metadata=metadata, credentials=credentials, wait_for_ready=wait_for_ready, compression=compression)

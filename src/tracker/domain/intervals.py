@@ -1,0 +1,104 @@
+"""Intervals of the calendar: the hours, days, weeks and months that a period consists of."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from datetime import date, datetime, time, timedelta
+from typing import TYPE_CHECKING, Final
+
+from tracker.domain.times import MICROS, micros_of
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from zoneinfo import ZoneInfo
+
+MOST_INTERVALS: Final = 10_000
+"""Intervals that a period may be parted into."""
+
+_MINUTE: Final = 60 * MICROS
+_DAY: Final = 24 * 60 * _MINUTE
+_UNITS: Final = {"m": _MINUTE, "h": 60 * _MINUTE}
+_LENGTH: Final = re.compile(r"(\d{1,4})([mh])")
+_DAYS: Final = {"day": 1, "week": 7, "month": 28}
+"""Names of the longer ones, and the fewest days that each has."""
+_ALIASES: Final = {"minute": "1m", "hour": "1h", "1d": "day", "1w": "week", "1mo": "month"}
+
+
+@dataclass(frozen=True, slots=True)
+class Interval:
+    """One of them: how it is written, and the least that it lasts, in microseconds."""
+
+    name: str
+    length: int
+
+    def starts(self, since: int, until: int, zone: ZoneInfo) -> Iterator[int]:
+        """Give when the intervals of a period begin, the first of them at `since` or before.
+
+        What is shorter than a day is counted from midnight, so that one of 6 hours lasts 5 or 7 on the two
+        days of a year that have 23 or 25. Weeks begin on Mondays.
+        """
+        day = datetime.fromtimestamp(since / MICROS, zone).date()
+        if self.name == "week":
+            day -= timedelta(days=day.weekday())
+        elif self.name == "month":
+            day = day.replace(day=1)
+        begun = False
+        previous = since
+        while (start := _midnight(day, zone)) < until:
+            following = self._following(day)
+            end = _midnight(following, zone)
+            for each in range(start, end, self.length) if self.length < _DAY else (start,):
+                if each >= until:
+                    break
+                if each > since and not begun:
+                    yield previous
+                    begun = True
+                if begun:
+                    yield each
+                previous = each
+            day = following
+        if not begun:
+            yield previous
+
+    def _following(self, day: date) -> date:
+        if self.name == "month":
+            return date(day.year + day.month // 12, day.month % 12 + 1, 1)
+        return day + timedelta(days=7 if self.name == "week" else 1)
+
+
+def read_interval(text: str) -> Interval | None:
+    """Return the interval that a text names, or None: `month`, `week`, `day`, or what divides a day."""
+    text = _ALIASES.get(text.lower(), text.lower())
+    if text in _DAYS:
+        return Interval(text, _DAYS[text] * _DAY)
+    match = _LENGTH.fullmatch(text)
+    length = int(match[1]) * _UNITS[match[2]] if match else 0
+    if not length or _DAY % length:
+        return None
+    return Interval("day", _DAY) if length == _DAY else Interval(text, length)
+
+
+def interval_for(since: int, until: int, most: int) -> Interval:
+    """Return the shortest usual interval that parts a period into no more than `most`, else the longest."""
+    return next((each for each in _USUAL if (until - since) // each.length < most), _USUAL[-1])
+
+
+def _midnight(day: date, zone: ZoneInfo) -> int:
+    return micros_of(datetime.combine(day, time(), tzinfo=zone))
+
+
+_USUAL: Final = tuple(
+    Interval(name, length)
+    for name, length in (
+        ("1m", _MINUTE),
+        ("5m", 5 * _MINUTE),
+        ("15m", 15 * _MINUTE),
+        ("1h", 60 * _MINUTE),
+        ("3h", 180 * _MINUTE),
+        ("6h", 360 * _MINUTE),
+        ("day", _DAY),
+        ("week", 7 * _DAY),
+        ("month", 28 * _DAY),
+    )
+)

@@ -1,0 +1,234 @@
+"""The event service, as far as it counts events: in a period, by their values, over time."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from math import ceil
+from typing import TYPE_CHECKING
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+
+from tracker.domain.events import EventFilter
+from tracker.domain.intervals import MOST_INTERVALS, interval_for, read_interval
+from tracker.domain.query import Clock, fields
+from tracker.domain.query.errors import nearest
+from tracker.domain.query.fields import Kind
+from tracker.domain.query.moments import EARLIEST
+from tracker.domain.query.narrowing import narrowed
+from tracker.domain.times import MICROS, duration, period, timestamp
+from tracker.errors import FieldViolation, invalid
+from tracker.pb import event_pb
+from tracker.services.event_filters import read_query
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from tracker.domain.query.fields import Field
+    from tracker.services.call import Call
+    from tracker.services.context import Context
+    from tracker.stores.base import EventStore
+
+_VALUES = 10
+"""Values of a field to answer where the caller gives no number."""
+
+_INTERVALS = 120
+"""Intervals up to which a shorter one is chosen where the caller names none."""
+
+_SPAN = 24 * 60 * 60 * MICROS
+"""How long a period is that nobody has given a beginning."""
+
+
+class EventCounts:
+    """Answers the calls of `tracker.event.v1alpha1.EventService` for numbers of events."""
+
+    def __init__(self, store: EventStore, context: Context, *, zone: ZoneInfo) -> None:
+        self._store = store
+        self._context = context
+        self._zone = zone
+
+    async def get_event_stats(
+        self, request: event_pb.GetEventStatsRequest, call: Call
+    ) -> event_pb.GetEventStatsResponse:
+        """Count the events of a period."""
+        count = await self._store.count(_stats_filter(request))
+        self._context.log.info("event stats retrieved", request_id=call.request_id, total_count=count)
+        return event_pb.GetEventStatsResponse(
+            total_count=count,
+            start_date=request.start_date,
+            end_date=request.end_date,
+        )
+
+    async def get_event_stats_by_month(
+        self, request: event_pb.GetEventStatsByMonthRequest, call: Call
+    ) -> event_pb.GetEventStatsByMonthResponse:
+        """Count the events of a period by month, on demand by service too."""
+        counts = await self._store.count_by_month(_stats_filter(request), by_service=request.group_by_service)
+        total = sum(c.count for c in counts)
+        self._context.log.info(
+            "event stats by month retrieved", request_id=call.request_id, total_count=total
+        )
+        return event_pb.GetEventStatsByMonthResponse(
+            stats=[
+                event_pb.MonthlyStats(year=c.year, month=c.month, service=c.service, count=c.count)
+                for c in counts
+            ],
+            total_count=total,
+            start_date=request.start_date,
+            end_date=request.end_date,
+        )
+
+    async def get_event_facets(
+        self, request: event_pb.GetEventFacetsRequest, _: Call
+    ) -> event_pb.GetEventFacetsResponse:
+        """Count the events that a query finds by the values of fields."""
+        asked = [_facet(name, f"fields[{place}]") for place, name in enumerate(request.fields)]
+        most = (request.limit.value if request.limit is not None else 0) or _VALUES
+        where = self._where(request, self._zone)
+        total, tallies = await self._store.count_by(where, asked, most)
+        return event_pb.GetEventFacetsResponse(
+            total_count=total,
+            facets=[
+                event_pb.EventFacet(
+                    field=field.name,
+                    values=[
+                        event_pb.FacetValue(value=_shown(field, each.value), count=each.events)
+                        for each in values
+                    ],
+                    other_count=total - sum(each.events for each in values),
+                )
+                for field, values in zip(asked, tallies, strict=True)
+            ],
+        )
+
+    async def get_event_histogram(
+        self, request: event_pb.GetEventHistogramRequest, _: Call
+    ) -> event_pb.GetEventHistogramResponse:
+        """Count the events that a query finds over time."""
+        zone = _zone(request.time_zone) if request.time_zone else self._zone
+        by = _facet(request.by, "by") if request.by else None
+        most = (request.limit.value if request.limit is not None else 0) or _VALUES
+        where = narrowed(self._where(request, zone))
+        until = self._context.now() if where.until is None else where.until
+        since = until - _SPAN if where.since is None else where.since
+        interval, starts = _intervals(request.interval, since, until, zone)
+        edges = [since, *starts[1:], until]
+        values: list[str | int] = []
+        if by is not None:
+            _total, (tallies,) = await self._store.count_by(
+                replace(where, since=since, until=until), [by], most
+            )
+            values = [each.value for each in tallies]
+        where = replace(where, since=None, until=None)
+        counts = await self._store.count_between(where, edges, by)
+        buckets = [_bucket(start, counted, by, values) for start, counted in zip(starts, counts, strict=True)]
+        if request.durations:
+            found = await self._store.durations_between(where, edges)
+            for bucket, durations in zip(buckets, found, strict=True):
+                bucket.durations = _percentiles(durations)
+        return event_pb.GetEventHistogramResponse(
+            total_count=sum(bucket.count for bucket in buckets),
+            interval=interval,
+            time_zone=zone.key,
+            values=[_shown(by, value) for value in values] if by is not None else [],
+            buckets=buckets,
+        )
+
+    def _where(
+        self, request: event_pb.GetEventFacetsRequest | event_pb.GetEventHistogramRequest, zone: ZoneInfo
+    ) -> EventFilter:
+        span = period(request.start_date, request.end_date)
+        query = read_query(request.query, Clock(self._context.now(), zone))
+        return EventFilter(since=span.since, until=span.until, query=query)
+
+
+def _facet(name: str, path: str) -> Field:
+    """Return the field of a name that events are counted by."""
+    field = fields.named(name)
+    if field is not None and (field in fields.FACETS or fields.label_name(field) is not None):
+        return field
+    names = [each.name for each in fields.FACETS]
+    expected = f"expected a field to count by, one of {', '.join(names)}, label.NAME"
+    raise invalid(FieldViolation(path, f"{expected}; got {name!r}{nearest(name, names)}"))
+
+
+def _shown(field: Field, value: str | int) -> str:
+    """Return a value as text, empty where the field is unset."""
+    if isinstance(value, str):
+        return value
+    if field.kind is Kind.FLAG:
+        return "true" if value else "false"
+    return field.choice_name(value) if value else ""
+
+
+def _zone(name: str) -> ZoneInfo:
+    try:
+        return ZoneInfo(name)
+    except (ZoneInfoNotFoundError, ValueError, OSError):
+        raise invalid(
+            FieldViolation("time_zone", f"expected a time zone such as Europe/Paris, got {name!r}")
+        ) from None
+
+
+def _intervals(name: str, since: int, until: int, zone: ZoneInfo) -> tuple[str, Sequence[int]]:
+    """Return the interval of a name, or a fitting one, and when those of a period begin."""
+    interval = read_interval(name) if name else interval_for(since, until, _INTERVALS)
+    if interval is None:
+        expected = "expected month, week, day, or what divides a day, such as 6h or 15m"
+        raise invalid(FieldViolation("interval", f"{expected}; got {name!r}"))
+    if until <= since:
+        raise invalid(FieldViolation("start_date", "the period ends before it begins"))
+    number = (until - since) // interval.length
+    if number >= MOST_INTERVALS:
+        raise invalid(
+            FieldViolation(
+                "interval",
+                f"the period has {number:,} intervals of {interval.name}, and may have {MOST_INTERVALS:,};"
+                " choose a longer one, or a shorter period",
+            )
+        )
+    beyond = invalid(FieldViolation("start_date", "the period reaches beyond the calendar"))
+    try:
+        starts = list(interval.starts(since, until, zone))
+    except (ValueError, OverflowError):
+        raise beyond from None
+    if starts[0] < EARLIEST:
+        raise beyond
+    return interval.name, starts
+
+
+def _bucket(
+    start: int, counted: Mapping[str | int, int], by: Field | None, values: Sequence[str | int]
+) -> event_pb.HistogramBucket:
+    bucket = event_pb.HistogramBucket(start=timestamp(start), count=sum(counted.values()))
+    if by is not None:
+        bucket.values = [
+            event_pb.FacetValue(value=_shown(by, value), count=counted.get(value, 0)) for value in values
+        ]
+        bucket.other_count = bucket.count - sum(each.count for each in bucket.values)
+    return bucket
+
+
+def _percentiles(durations: Sequence[int]) -> event_pb.DurationPercentiles | None:
+    """Return percentiles of durations, which rise, by nearest rank: the least that so many are not above."""
+    if not durations:
+        return None
+    p50, p90, p95, p99, longest = (
+        duration(durations[ceil(len(durations) * rank / 100) - 1]) for rank in (50, 90, 95, 99, 100)
+    )
+    return event_pb.DurationPercentiles(count=len(durations), p50=p50, p90=p90, p95=p95, p99=p99, max=longest)
+
+
+def _stats_filter(
+    request: event_pb.GetEventStatsRequest | event_pb.GetEventStatsByMonthRequest,
+) -> EventFilter:
+    span = period(request.start_date, request.end_date)
+    return EventFilter(
+        types=tuple(request.types),
+        priorities=tuple(request.priorities),
+        statuses=tuple(request.statuses),
+        environments=tuple(request.environments),
+        source=request.source,
+        service=request.service,
+        impact=request.impact.value if request.impact is not None else None,
+        since=span.since,
+        until=span.until,
+    )
