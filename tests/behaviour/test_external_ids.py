@@ -149,6 +149,29 @@ async def test_an_update_of_an_older_client_clears_nothing_that_it_does_not_know
     assert (await tell(client, external_id="7"))["updated"] is True
 
 
+async def test_an_update_that_merges_changes_what_it_gives(client: Client) -> None:
+    event = (
+        await tell(client, owner="ana", impact=True, labels={"team": "core"}, links={"ticket": "OPS-1"})
+    )["event"]
+    changed = await update(
+        client,
+        event,
+        merge=True,
+        attributes={"status": "done", "labels": {"pods": "2"}},
+        links={"pullRequestLink": "https://git/7"},
+    )
+    told = changed["attributes"]
+    assert (told["owner"], told["impact"], told["status"], told["service"]) == (
+        "ana",
+        True,
+        "done",
+        "payments",
+    )
+    assert told["labels"] == {"team": "core", "pods": "2"}
+    assert changed["links"] == {"ticket": "OPS-1", "pullRequestLink": "https://git/7"}
+    assert (await update(client, event, merge=True, title="Renamed"))["attributes"] == told
+
+
 async def test_an_update_can_not_take_the_external_id_of_another_event(client: Client) -> None:
     first = (await tell(client, external_id="7"))["event"]
     other = (await tell(client, external_id="8"))["event"]

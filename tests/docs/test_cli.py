@@ -8,19 +8,21 @@ import pytest
 from tests.docs.pages import code, read, table
 from typer.main import get_command
 
-from tracker.cli.lock.exits import TABLE
+from tracker.cli.exits import LOCK_TABLE
 from tracker.cli.main import app
 
 PAGE = "docs/cli.md"
 LOCK = get_command(app).commands["lock"].commands  # type: ignore[attr-defined]  # of a group
+EVENT = get_command(app).commands["event"].commands  # type: ignore[attr-defined]  # of a group
 
 
 def test_every_command_is_listed() -> None:
     commands = {f"tracker {name}" for name, each in get_command(app).commands.items() if not each.hidden}  # type: ignore[attr-defined]  # of a group
     listed = [name for row in table(PAGE, "command", "what it does") for name in code(row[0])]
     assert set(listed) == commands
-    for name in LOCK:
-        assert f"\n| `tracker lock {name}` |" in read(PAGE)
+    for group, each in (("lock", LOCK), ("event", EVENT)):
+        for name in each:
+            assert f"\n| `tracker {group} {name}` |" in read(PAGE)
 
 
 @pytest.mark.parametrize("name", LOCK)
@@ -36,7 +38,7 @@ def test_every_option_of_a_lock_command_is_listed_for_it(name: str) -> None:
 
 def test_the_exit_codes_are_those_of_the_help() -> None:
     listed = {row[0]: row[1].replace("`", "") for row in table(PAGE, "code", "means")}
-    assert listed == {each: meaning.replace("`", "") for each, meaning in TABLE.items()}
+    assert listed == {each: meaning.replace("`", "") for each, meaning in LOCK_TABLE.items()}
 
 
 def test_the_variables_of_the_command_line_are_named() -> None:

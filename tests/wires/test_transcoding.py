@@ -9,7 +9,7 @@ import orjson
 import pytest
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
-from protobuf import Oneof, message_to_json_value
+from protobuf import DescFieldValueList, Oneof, message_to_json_value
 from protobuf.wkt import Timestamp
 from tests.wires.messages import messages
 
@@ -65,6 +65,10 @@ def test_a_request_comes_back_from_path_query_and_body_as_it_was(
     request = data.draw(messages(method.input, open_enums=binding.takes_body))
     for variable in binding.template.variables:
         setattr(request, variable.field_path, data.draw(SEGMENTS))
+    for field in method.input.fields:
+        if isinstance(field.value, DescFieldValueList) and not binding.takes_body:
+            # In a query string, an empty text counts as not given.
+            request[field] = [item for item in request[field] if item != ""]
     path, query, body = spell(binding, dict(cast("dict[str, object]", message_to_json_value(request))))
     found = ROUTER.find(binding.verb, path)
     assert found is not None

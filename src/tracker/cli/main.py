@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from tracker.cli import backup, configuration, healthcheck, lock, migrate, restore, serve, version
+from tracker.cli import backup, configuration, event, healthcheck, lock, migrate, restore, serve, version
 from tracker.cli.errors import CommandError
 from tracker.config import ConfigurationError
 
@@ -21,6 +21,7 @@ app = typer.Typer(
 app.command("serv")(serve.serve)
 app.command("serve", hidden=True)(serve.serve)
 app.command("config")(configuration.config)
+app.add_typer(event.app, name="event")
 app.add_typer(lock.app, name="lock")
 app.command("backup")(backup.backup)
 app.command("restore")(restore.restore)

@@ -20,7 +20,7 @@ from .routes import Route
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from protobuf import DescMethod
+    from protobuf import DescMethod, Message
 
     from .errors import Json
     from .routes import HttpRequest
@@ -76,7 +76,7 @@ class Connection:
             UnreachableError: There was no answer.
         """
         route = self._routes.setdefault(rpc.method, Route(rpc.method))
-        repeatable = rpc.repeatable or route.only_reads or bool(getattr(request, "lock_token", ""))
+        repeatable = rpc.repeatable or route.only_reads or _names_itself(request)
         sent = route.request(request)
         give_up = time.monotonic() + (self._patience if patience is None else patience)
         for pause in _pauses():
@@ -123,6 +123,12 @@ def _worth_repeating(error: ApiError | UnreachableError, *, repeatable: bool) ->
     if isinstance(error, UnreachableError):
         return repeatable or not error.sent
     return repeatable and error.code is Code.UNAVAILABLE
+
+
+def _names_itself(request: Message) -> bool:
+    """Return whether a server knows a request again: by a token, or by what the source calls an event."""
+    attributes = getattr(request, "attributes", None)
+    return bool(getattr(request, "lock_token", "") or getattr(attributes, "external_id", ""))
 
 
 def _why(error: httpx2.TransportError) -> str:

@@ -20,8 +20,8 @@ A = TypeVar("A", bound=Message)
 class Rpc(Generic[Q, A]):
     """One RPC; `repeatable` where a second call has no effect that the first had not.
 
-    One that only reads is repeatable anyway, and so is a request with a `lock_token`: that is what the
-    token is for.
+    One that only reads is repeatable anyway, and so is a request with a `lock_token` or an external id: that
+    is what these are for.
     """
 
     method: DescMethod

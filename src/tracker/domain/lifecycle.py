@@ -63,9 +63,26 @@ def updated_event(
     """Return what a request makes of an event, with a changelog entry for every field that changed.
 
     An absent title, `attributes`, `links` or Slack id leaves the stored one; a message that is
-    present replaces it whole, but for the attributes that older clients don't know.
+    present replaces it whole, but for the attributes that older clients don't know. With `merge`, what it
+    gives replaces what is stored field by field.
     """
-    return _changed(before, request, _over(before, request.attributes), now, linked)
+    event = copy.copy(before)
+    event.title = request.title or before.title
+    event.links = request.links or before.links or event_pb.EventLinks()
+    event.metadata = copy.copy(metadata_of(before))
+    event.metadata.slack_id = request.slack_id or event.metadata.slack_id
+    if request.merge and before.links is not None:
+        event.links = _merged(before.links, event.links)
+    if request.attributes is not None:
+        given = request.attributes
+        if request.merge:
+            given = _merged(attributes_of(before), given)
+        event.attributes = _normalised(_over(before, given))
+        if event.attributes.related_id == event.metadata.id:
+            raise invalid(FieldViolation("attributes.related_id", "an event can't be linked to itself"))
+        event.metadata.duration = _duration(event, before=before, linked=linked, now=now)
+    event.changelog = [*before.changelog, *changelog.differences(before, event, now)]
+    return event
 
 
 def event_told_again(
@@ -75,44 +92,18 @@ def event_told_again(
 
     What the request gives takes the place of what is stored, field by field; labels are added.
     """
-    attributes = request.attributes or event_pb.EventAttributes()
     change = event_pb.UpdateEventRequest(
         title=request.title,
-        links=_merged(before.links or event_pb.EventLinks(), request.links or event_pb.EventLinks()),
+        attributes=request.attributes,
+        links=request.links,
         slack_id=request.slack_id,
+        merge=True,
     )
-    merged = _merged(attributes_of(before), attributes)
-    merged.labels = _labels(before, attributes)
-    return _changed(before, change, merged, now, linked)
+    return updated_event(before, change, now, linked)
 
 
-def _changed(
-    before: event_pb.Event,
-    request: event_pb.UpdateEventRequest,
-    attributes: event_pb.EventAttributes | None,
-    now: int,
-    linked: event_pb.Event | None,
-) -> event_pb.Event:
-    event = copy.copy(before)
-    event.title = request.title or before.title
-    event.links = request.links or before.links or event_pb.EventLinks()
-    event.metadata = copy.copy(metadata_of(before))
-    event.metadata.slack_id = request.slack_id or event.metadata.slack_id
-    if attributes is not None:
-        event.attributes = _normalised(attributes)
-        if event.attributes.related_id == event.metadata.id:
-            raise invalid(FieldViolation("attributes.related_id", "an event can't be linked to itself"))
-        event.metadata.duration = _duration(event, before=before, linked=linked, now=now)
-    event.changelog = [*before.changelog, *changelog.differences(before, event, now)]
-    return event
-
-
-def _over(
-    before: event_pb.Event, attributes: event_pb.EventAttributes | None
-) -> event_pb.EventAttributes | None:
+def _over(before: event_pb.Event, attributes: event_pb.EventAttributes) -> event_pb.EventAttributes:
     """Return the attributes of an update, with what it doesn't mean to clear: older clients don't know it."""
-    if attributes is None:
-        return None
     stored = attributes_of(before)
     attributes = copy.copy(attributes)
     attributes.labels = _labels(before, attributes)

@@ -5,18 +5,15 @@ from __future__ import annotations
 from datetime import timedelta
 from typing import Annotated
 
-from tracker.cli.lock.exits import failures
+from tracker.cli.exits import failures
 from tracker.cli.lock.group import EPILOG, app
 from tracker.cli.lock.options import (
-    DEFAULT_SERVER,
     Environment,
     EventId,
-    Format,
     Labels,
     LockDelay,
     Reason,
     Resource,
-    Server,
     Service,
     Token,
     TokenFile,
@@ -25,6 +22,7 @@ from tracker.cli.lock.options import (
     duration_option,
 )
 from tracker.cli.lock.tokens import token_to_acquire
+from tracker.cli.options import DEFAULT_SERVER, Format, Server
 from tracker.cli.output import Output
 
 
@@ -54,8 +52,9 @@ def acquire(  # noqa: PLR0913  # one for each option
     The token renews and releases it, and is shown this once. With a --token-file that does not exist, a new
     token is written there, and not shown. Asking again with the same token gives the same lock.
     """
-    from tracker.cli.lock.shown import print_json, print_lock
+    from tracker.cli.lock.shown import print_lock
     from tracker.cli.lock.taking import request_of, take
+    from tracker.cli.records import print_json
     from tracker.client import Connection
 
     secret = token_to_acquire(token, token_file)

@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING
 
 import typer
 
+from tracker.cli.durations import written
 from tracker.cli.errors import CommandError
-from tracker.cli.lock.durations import written
-from tracker.cli.lock.exits import FAILED, LOCKED, NOT_EXECUTABLE, NOT_FOUND, SIGNALLED
+from tracker.cli.exits import FAILED, LOCKED, NOT_EXECUTABLE, NOT_FOUND, SIGNALLED
 from tracker.cli.lock.lease import Lease, Renewer
 from tracker.cli.lock.running import GuardianError
 from tracker.cli.lock.taking import take

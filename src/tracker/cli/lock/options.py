@@ -7,12 +7,11 @@ import socket
 from datetime import timedelta
 from pathlib import Path
 from typing import Annotated
-from urllib.parse import urlsplit
 
 import typer
 
-from tracker.cli.lock.durations import duration
-from tracker.cli.output import Output
+from tracker.cli.durations import duration
+from tracker.cli.options import label_option
 
 
 def _duration(text: str) -> timedelta:
@@ -21,27 +20,6 @@ def _duration(text: str) -> timedelta:
     except ValueError as error:
         raise typer.BadParameter(str(error)) from None
 
-
-def _server(text: str) -> str:
-    parts = urlsplit(text)
-    if parts.scheme not in ("http", "https") or not parts.hostname:
-        raise typer.BadParameter(f"expected an address such as http://localhost:8080, got {text!r}")
-    return text
-
-
-def _label(text: str) -> str:
-    if "=" not in text or text.startswith("="):
-        raise typer.BadParameter(f"expected NAME=VALUE, got {text!r}")
-    return text
-
-
-Server = Annotated[
-    str,
-    typer.Option(envvar="TRACKER_SERVER", metavar="URL", callback=_server, help="Address of the server."),
-]
-Format = Annotated[
-    Output, typer.Option("--output", help="`json` prints one JSON document, also where the command fails.")
-]
 
 Service = Annotated[str, typer.Option(metavar="NAME", help="Service that the lock is for.")]
 Environment = Annotated[str, typer.Option(metavar="NAME", help="Environment of the service.")]
@@ -65,7 +43,9 @@ Who = Annotated[
 Reason = Annotated[str, typer.Option(metavar="TEXT", help="Why; whoever finds it held is told.")]
 Labels = Annotated[
     list[str] | None,
-    typer.Option("--label", parser=_label, metavar="NAME=VALUE", help="Label of the lock; may be repeated."),
+    typer.Option(
+        "--label", parser=label_option, metavar="NAME=VALUE", help="Label of the lock; may be repeated."
+    ),
 ]
 EventId = Annotated[str, typer.Option(metavar="ID", help="Event in whose name it is held.")]
 
@@ -79,8 +59,6 @@ Token = Annotated[
 ]
 TokenFile = Annotated[Path | None, typer.Option(metavar="FILE", help="File that holds the token.")]
 LockId = Annotated[str, typer.Argument(envvar="TRACKER_LOCK_ID", metavar="ID", help="Id of the lock.")]
-
-DEFAULT_SERVER = "http://localhost:8080"
 
 
 def who_default() -> str:

@@ -2,17 +2,10 @@
 
 from __future__ import annotations
 
-from tracker.cli.lock.exits import failures
+from tracker.cli.exits import failures
 from tracker.cli.lock.group import EPILOG, app
-from tracker.cli.lock.options import (
-    DEFAULT_SERVER,
-    Environment,
-    Format,
-    LockId,
-    Resource,
-    Server,
-    Service,
-)
+from tracker.cli.lock.options import Environment, LockId, Resource, Service
+from tracker.cli.options import DEFAULT_SERVER, Format, Server
 from tracker.cli.output import Output
 
 
@@ -29,7 +22,8 @@ def list_locks(
 
     Without --service, --environment and --resource, all of them.
     """
-    from tracker.cli.lock.shown import print_json, print_locks
+    from tracker.cli.lock.shown import print_locks
+    from tracker.cli.records import print_json
     from tracker.client import Connection
     from tracker.client.locks import LIST_LOCKS
 
@@ -45,7 +39,8 @@ def list_locks(
 @app.command("show", epilog=EPILOG)
 def show(id_: LockId, *, server: Server = DEFAULT_SERVER, output: Format = Output.TEXT) -> None:
     """Show a lock."""
-    from tracker.cli.lock.shown import print_json, print_lock
+    from tracker.cli.lock.shown import print_lock
+    from tracker.cli.records import print_json
     from tracker.client import Connection
     from tracker.client.locks import GET_LOCK
 

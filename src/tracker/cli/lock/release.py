@@ -7,19 +7,11 @@ from typing import Annotated
 import typer
 
 from tracker.cli.errors import CommandError
-from tracker.cli.lock.exits import USAGE, failures
+from tracker.cli.exits import USAGE, failures
 from tracker.cli.lock.group import EPILOG, app
-from tracker.cli.lock.options import (
-    DEFAULT_SERVER,
-    Format,
-    LockId,
-    Server,
-    Token,
-    TokenFile,
-    Who,
-    who_default,
-)
+from tracker.cli.lock.options import LockId, Token, TokenFile, Who, who_default
 from tracker.cli.lock.tokens import given_token
+from tracker.cli.options import DEFAULT_SERVER, Format, Server
 from tracker.cli.output import Output
 
 
@@ -41,7 +33,7 @@ def release(  # noqa: PLR0913  # one for each option
 
     Doing so twice with the same token is no error.
     """
-    from tracker.cli.lock.shown import print_json
+    from tracker.cli.records import print_json
     from tracker.client import Connection
     from tracker.client.locks import UN_LOCK
 

@@ -5,18 +5,11 @@ from __future__ import annotations
 from datetime import timedelta
 from typing import Annotated
 
-from tracker.cli.lock.exits import failures
+from tracker.cli.exits import failures
 from tracker.cli.lock.group import EPILOG, app
-from tracker.cli.lock.options import (
-    DEFAULT_SERVER,
-    Format,
-    LockId,
-    Server,
-    Token,
-    TokenFile,
-    duration_option,
-)
+from tracker.cli.lock.options import LockId, Token, TokenFile, duration_option
 from tracker.cli.lock.tokens import given_token
+from tracker.cli.options import DEFAULT_SERVER, Format, Server
 from tracker.cli.output import Output
 
 
@@ -38,7 +31,8 @@ def renew(  # noqa: PLR0913  # one for each option
     """
     from protobuf.wkt import Duration
 
-    from tracker.cli.lock.shown import print_json, print_lock
+    from tracker.cli.lock.shown import print_lock
+    from tracker.cli.records import print_json
     from tracker.client import Connection
     from tracker.client.locks import RENEW_LOCK
 

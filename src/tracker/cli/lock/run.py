@@ -10,25 +10,24 @@ from typing import Annotated
 
 import typer
 
+from tracker.cli.durations import written
 from tracker.cli.errors import CommandError
-from tracker.cli.lock.durations import written
-from tracker.cli.lock.exits import NOT_EXECUTABLE, NOT_FOUND, USAGE, failures
+from tracker.cli.exits import NOT_EXECUTABLE, NOT_FOUND, USAGE, failures
 from tracker.cli.lock.group import EPILOG, app
 from tracker.cli.lock.options import (
-    DEFAULT_SERVER,
     Environment,
     EventId,
     Labels,
     LockDelay,
     Reason,
     Resource,
-    Server,
     Service,
     Wait,
     Who,
     duration_option,
 )
 from tracker.cli.lock.tokens import new_token
+from tracker.cli.options import DEFAULT_SERVER, Server
 
 _SHORTEST_TTL = timedelta(seconds=2)
 _LONGEST_GRACE = timedelta(seconds=30)

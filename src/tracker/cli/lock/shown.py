@@ -2,34 +2,22 @@
 
 from __future__ import annotations
 
-import json
 from datetime import datetime
+from functools import partial
 from typing import TYPE_CHECKING
 
 import typer
-from protobuf import message_to_json_value
 
-from tracker.cli.lock.durations import written
+from tracker.cli.durations import written
 from tracker.cli.output import printable
+from tracker.cli.records import print_record, print_table, shown_time
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
-
-    from protobuf import Message
-    from protobuf.wkt import Timestamp
-    from rich.table import Table
+    from collections.abc import Mapping, Sequence
 
     from tracker.pb import lock_pb
 
 _COLUMNS = ("SERVICE", "ENVIRONMENT", "RESOURCE", "WHO", "SINCE", "UNTIL", "REASON", "ID")
-_UNBOUNDED = 1_000_000
-
-
-def print_json(answer: Message, **more: str) -> None:
-    """Print an answer as one JSON document, with fields of our own beside its."""
-    value = message_to_json_value(answer, always_emit_implicit=True)
-    document = {**value, **more} if isinstance(value, dict) else value
-    typer.echo(json.dumps(document, indent=2, ensure_ascii=False))
 
 
 def print_lock(lock: lock_pb.Lock, **more: str) -> None:
@@ -42,7 +30,7 @@ def print_lock(lock: lock_pb.Lock, **more: str) -> None:
         "who": lock.who,
         "reason": lock.reason,
         "event": lock.event_id,
-        "since": _time(lock.created_at),
+        "since": shown_time(lock.created_at),
         "until": _until(lock),
         "renewed": f"{lock.renewals} times" if lock.renewals else "",
         "lock delay": written(lock.lock_delay.to_timedelta()) if lock.lock_delay is not None else "",
@@ -50,53 +38,28 @@ def print_lock(lock: lock_pb.Lock, **more: str) -> None:
         "labels": ", ".join(f"{name}={value}" for name, value in sorted(lock.labels.items())),
         **{name.replace("_", " "): value for name, value in more.items()},
     }
-    width = max(map(len, fields))
-    for name, value in fields.items():
-        if value:
-            typer.echo(f"{name:<{width}}  {printable(value)}")
+    print_record(fields)
 
 
 def print_locks(locks: Sequence[lock_pb.Lock]) -> None:
     """Print locks as a table, or one below the other where a table would not fit the terminal."""
-    from rich.console import Console
-
-    console = Console(highlight=False)
     if not locks:
         typer.echo("no locks are held")
         return
-    table = _table(locks)
-    if not console.is_terminal:
-        console.width = _UNBOUNDED  # a line for each lock, for `grep` and the like
-    if console.measure(table, options=console.options.update(max_width=_UNBOUNDED)).maximum > console.width:
-        for number, lock in enumerate(locks):
-            if number:
-                typer.echo()
-            print_lock(lock)
-        return
-    console.print(table)
-
-
-def _table(locks: Iterable[lock_pb.Lock]) -> Table:
-    from rich import box
-    from rich.table import Table
-    from rich.text import Text
-
-    table = Table(*_COLUMNS, box=box.SIMPLE_HEAD, show_edge=False, pad_edge=False, header_style="bold")
-    for column in table.columns:
-        column.no_wrap = True
-    for lock in locks:
-        values = (
+    rows = [
+        (
             lock.service,
             lock.environment,
             lock.resource or "deployment",
             lock.who,
-            _time(lock.created_at),
+            shown_time(lock.created_at),
             _until(lock),
             lock.reason,
             lock.id,
         )
-        table.add_row(*(Text(printable(value)) for value in values))  # a name may look like markup
-    return table
+        for lock in locks
+    ]
+    print_table(_COLUMNS, rows, in_full=[partial(print_lock, lock) for lock in locks])
 
 
 def holder(metadata: Mapping[str, str]) -> str:
@@ -129,11 +92,7 @@ def _until(lock: lock_pb.Lock) -> str:
         return "expired"
     if lock.expires_at is None:
         return "released"
-    return _time(lock.expires_at)
-
-
-def _time(moment: Timestamp | None) -> str:
-    return "" if moment is None else moment.to_datetime().astimezone().isoformat(" ", "seconds")
+    return shown_time(lock.expires_at)
 
 
 def _local(moment: str) -> str:

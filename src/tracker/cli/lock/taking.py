@@ -11,6 +11,7 @@ from protobuf.wkt import Duration
 
 from tracker.cli.lock import shown
 from tracker.cli.lock.options import who_default
+from tracker.cli.options import label
 from tracker.client import ApiError, UnreachableError
 from tracker.client.locks import CREATE_LOCK
 from tracker.errors import Code
@@ -61,17 +62,12 @@ def request_of(  # noqa: PLR0913  # one for each option
         resource=resource,
         who=who_default() if who is None else who,
         reason=reason,
-        labels=dict(_label(text) for text in labels or ()),
+        labels=dict(map(label, labels or ())),
         event_id=event_id,
         ttl=None if ttl is None else Duration.from_timedelta(ttl),
         lock_delay=None if lock_delay is None else Duration.from_timedelta(lock_delay),
         lock_token=token,
     )
-
-
-def _label(text: str) -> tuple[str, str]:
-    name, _, value = text.partition("=")
-    return name, value
 
 
 class Taken(NamedTuple):

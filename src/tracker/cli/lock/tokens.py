@@ -7,7 +7,7 @@ import secrets
 from typing import TYPE_CHECKING, NamedTuple
 
 from tracker.cli.errors import CommandError
-from tracker.cli.lock.exits import USAGE
+from tracker.cli.exits import USAGE
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -1,4 +1,4 @@
-"""The exit codes of `tracker lock`, and which failure has which."""
+"""The exit codes of commands that ask a server, and which failure has which."""
 
 from __future__ import annotations
 
@@ -33,7 +33,16 @@ NOT_FOUND = 127
 SIGNALLED = 128
 """Added to the number of the signal that ended the command, as shells have it."""
 
-TABLE = {
+EVENT_TABLE = {
+    "0": "done",
+    str(FAILED): "failed, such as an event that is unknown",
+    str(USAGE): "the command line or a value is wrong",
+    str(UNREACHABLE): "the server gave no answer, or can't serve now",
+    str(LOCKED): "a lock is in the way of the event",
+}
+"""What each code of `tracker event` and `tracker stats` means, for the help."""
+
+LOCK_TABLE = {
     "0": "done; of `run`, what the command exits with",
     str(FAILED): "failed, such as a lock that is unknown or a token that is wrong",
     str(USAGE): "the command line or a value is wrong",
@@ -44,7 +53,7 @@ TABLE = {
     str(NOT_FOUND): "run: there is no such command",
     f"{SIGNALLED}+n": "run: signal n ended the command",
 }
-"""What each code means, for the help."""
+"""What each code of `tracker lock` means, for the help."""
 
 _BY_REASON = {
     "LOCK_WAIT_TIMEOUT": WAITED,

@@ -1,0 +1,8 @@
+"""`tracker event`: record what happens, change it, find it again."""
+
+from __future__ import annotations
+
+from tracker.cli.event import changes, queries
+from tracker.cli.event.group import app
+
+__all__ = ["app", "changes", "queries"]

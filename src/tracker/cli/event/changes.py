@@ -1,0 +1,299 @@
+"""`tracker event create`, `update`, `finish`, `comment` and `delete`."""
+
+from __future__ import annotations
+
+import sys
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from tracker.cli.errors import CommandError
+from tracker.cli.event.group import EPILOG, app
+from tracker.cli.event.options import (
+    End,
+    Environment,
+    EventId,
+    ExternalId,
+    Impact,
+    Labels,
+    Message,
+    Owner,
+    Priority,
+    PullRequest,
+    RelatedId,
+    Service,
+    SlackId,
+    Source,
+    StakeHolders,
+    Start,
+    Status,
+    Ticket,
+    Type,
+    Version,
+)
+from tracker.cli.exits import USAGE, failures
+from tracker.cli.options import DEFAULT_SERVER, Format, Server, label
+from tracker.cli.output import Output
+
+if TYPE_CHECKING:
+    from datetime import datetime
+
+    from tracker.pb import event_pb
+
+_ENDINGS = ("success", "failure", "error", "done", "close")
+
+
+@app.command("create", epilog=EPILOG)
+def create(  # noqa: PLR0913  # one for each option
+    title: Annotated[str, typer.Argument(metavar="TITLE", help="What happens, in one line.")],
+    *,
+    service: Service,
+    type_: Type,
+    status: Status = "",
+    environment: Environment = "",
+    priority: Priority = "",
+    message: Message = "",
+    source: Source = "",
+    external_id: ExternalId = "",
+    owner: Owner = "",
+    version: Version = "",
+    labels: Labels = None,
+    start: Start = None,
+    end: End = None,
+    impact: Impact = False,
+    related_id: RelatedId = "",
+    stake_holders: StakeHolders = None,
+    pull_request: PullRequest = "",
+    ticket: Ticket = "",
+    slack_id: SlackId = "",
+    server: Server = DEFAULT_SERVER,
+    output: Format = Output.TEXT,
+) -> None:
+    """Record an event, and print its id.
+
+    A deployment or an operation that begins takes the lock of its service and environment; where another
+    holds it, nothing is recorded. Told of again with the same --source and --external-id, it is changed.
+
+    Example: tracker event create "Deploy payments 2.4.0" --service payments --type deployment --status start
+    """
+    from tracker.client import Connection
+    from tracker.client.events import CREATE_EVENT
+
+    request = CREATE_EVENT.request(
+        title=title,
+        attributes=_attributes(
+            choices={"type": type_, "status": status, "environment": environment, "priority": priority},
+            texts={
+                "service": service,
+                "message": message,
+                "source": source,
+                "external_id": external_id,
+                "owner": owner,
+                "version": version,
+                "related_id": related_id,
+            },
+            labels=labels,
+            stake_holders=stake_holders,
+            period=(start, end),
+            impact=impact,
+        ),
+        links=_links(pull_request, ticket),
+        slack_id=slack_id,
+    )
+    with failures(output), Connection(server) as connection:
+        answer = connection.call(CREATE_EVENT, request)
+    _print(answer, answer.event, output, f"{'updated' if answer.updated else 'created'} ")
+
+
+@app.command("update", epilog=EPILOG)
+def update(  # noqa: PLR0913  # one for each option
+    id_: EventId,
+    *,
+    title: Annotated[str, typer.Option(metavar="TITLE", help="What happens, in one line.")] = "",
+    service: Service = "",
+    type_: Type = "",
+    status: Status = "",
+    environment: Environment = "",
+    priority: Priority = "",
+    message: Message = "",
+    source: Source = "",
+    external_id: ExternalId = "",
+    owner: Owner = "",
+    version: Version = "",
+    labels: Labels = None,
+    start: Start = None,
+    end: End = None,
+    impact: Impact = False,
+    related_id: RelatedId = "",
+    stake_holders: StakeHolders = None,
+    pull_request: PullRequest = "",
+    ticket: Ticket = "",
+    slack_id: SlackId = "",
+    server: Server = DEFAULT_SERVER,
+    output: Format = Output.TEXT,
+) -> None:
+    """Change an event: what is given replaces what is stored, and all else stays.
+
+    Labels are added; `--label NAME=` takes one away.
+    """
+    attributes = _attributes(
+        choices={"type": type_, "status": status, "environment": environment, "priority": priority},
+        texts={
+            "service": service,
+            "message": message,
+            "source": source,
+            "external_id": external_id,
+            "owner": owner,
+            "version": version,
+            "related_id": related_id,
+        },
+        labels=labels,
+        stake_holders=stake_holders,
+        period=(start, end),
+        impact=impact,
+    )
+    links = _links(pull_request, ticket)
+    if not (title or slack_id or attributes.to_binary() or links.to_binary()):
+        raise CommandError("nothing to change: give at least one option, such as --status", USAGE)
+    _merge(id_, title, attributes, links, slack_id, server=server, output=output, done="updated ")
+
+
+@app.command("finish", epilog=EPILOG)
+def finish(
+    id_: EventId,
+    *,
+    status: Annotated[
+        str, typer.Option(metavar="STATUS", help=f"How it ended: {', '.join(_ENDINGS)}.")
+    ] = "success",
+    message: Message = "",
+    server: Server = DEFAULT_SERVER,
+    output: Format = Output.TEXT,
+) -> None:
+    """End an event: its status changes, its duration is known, its locks are released."""
+    if status.lower() not in _ENDINGS:
+        raise CommandError(f"--status: expected one of {', '.join(_ENDINGS)}, got {status!r}", USAGE)
+    attributes = _attributes(choices={"status": status.lower()}, texts={"message": message})
+    _merge(id_, "", attributes, None, "", server=server, output=output, done="finished ")
+
+
+@app.command("comment", epilog=EPILOG)
+def comment(
+    id_: EventId,
+    text: Annotated[str, typer.Argument(metavar="TEXT", help="What to tell whoever reads the changelog.")],
+    *,
+    who: Annotated[str | None, typer.Option(metavar="NAME", help="Who says so.  [default: you]")] = None,
+    server: Server = DEFAULT_SERVER,
+    output: Format = Output.TEXT,
+) -> None:
+    """Write into the changelog of an event."""
+    from tracker.cli.lock.options import who_default
+    from tracker.client import Connection
+    from tracker.client.events import ADD_CHANGELOG_ENTRY
+    from tracker.pb import event_pb
+
+    entry = event_pb.ChangelogEntry(
+        user=who_default() if who is None else who,
+        change_type=event_pb.ChangeType.commented,
+        comment=text,
+    )
+    with failures(output), Connection(server) as connection:
+        answer = connection.call(ADD_CHANGELOG_ENTRY, ADD_CHANGELOG_ENTRY.request(id=id_, entry=entry))
+    _print(answer, answer.event, output, "commented on ")
+
+
+@app.command("delete", epilog=EPILOG)
+def delete(
+    id_: EventId,
+    *,
+    yes: Annotated[bool, typer.Option("--yes", help="Do not ask; needed where nobody can answer.")] = False,
+    server: Server = DEFAULT_SERVER,
+    output: Format = Output.TEXT,
+) -> None:
+    """Delete an event for good, and release its locks."""
+    from tracker.cli.records import print_json
+    from tracker.client import Connection
+    from tracker.client.events import DELETE_EVENTS, GET_EVENT
+
+    with failures(output), Connection(server) as connection:
+        if not yes:
+            if not sys.stdin.isatty():
+                raise CommandError("nobody is there to ask; give --yes to delete the event for good", USAGE)
+            event = connection.call(GET_EVENT, GET_EVENT.request(id=id_)).event
+            title = event.title if event is not None else ""
+            typer.confirm(f"Delete {title!r} for good?", abort=True)
+        answer = connection.call(DELETE_EVENTS, DELETE_EVENTS.request(id=id_))
+    if output is Output.JSON:
+        print_json(answer)
+    else:
+        typer.echo(f"deleted {answer.id}")
+
+
+def _merge(  # noqa: PLR0913  # each is a part of the request, or of what to print
+    id_: str,
+    title: str,
+    attributes: event_pb.EventAttributes,
+    links: event_pb.EventLinks | None,
+    slack_id: str,
+    *,
+    server: str,
+    output: Output,
+    done: str,
+) -> None:
+    from tracker.client import Connection
+    from tracker.client.events import UPDATE_EVENT
+
+    request = UPDATE_EVENT.request(
+        id=id_, title=title, attributes=attributes, links=links, slack_id=slack_id, merge=True
+    )
+    with failures(output), Connection(server) as connection:
+        answer = connection.call(UPDATE_EVENT, request)
+    _print(answer, answer.event, output, done)
+
+
+def _attributes(  # noqa: PLR0913  # each is a kind of options
+    *,
+    choices: dict[str, str],
+    texts: dict[str, str],
+    labels: list[str] | None = None,
+    stake_holders: list[str] | None = None,
+    period: tuple[datetime | None, datetime | None] = (None, None),
+    impact: bool = False,
+) -> event_pb.EventAttributes:
+    """Return the attributes that the options of a command stand for."""
+    from protobuf import message_from_json_value
+    from protobuf.wkt import Timestamp
+
+    from tracker.pb import event_pb
+
+    given = {name: text for name, text in (choices | texts).items() if text}
+    attributes = message_from_json_value(event_pb.EventAttributes, {**given})
+    attributes.labels = dict(map(label, labels or ()))
+    attributes.stake_holders = stake_holders or []
+    start, end = period
+    attributes.start_date = None if start is None else Timestamp.from_datetime(start)
+    attributes.end_date = None if end is None else Timestamp.from_datetime(end)
+    attributes.impact = impact
+    return attributes
+
+
+def _links(pull_request: str, ticket: str) -> event_pb.EventLinks:
+    from tracker.pb import event_pb
+
+    return event_pb.EventLinks(pull_request_link=pull_request, ticket=ticket)
+
+
+def _print(
+    answer: (
+        event_pb.CreateEventResponse | event_pb.UpdateEventResponse | event_pb.AddChangelogEntryResponse
+    ),
+    event: event_pb.Event | None,
+    output: Output,
+    done: str,
+) -> None:
+    """Print what became of an event: its id alone in a pipe, for the next command."""
+    from tracker.cli.records import print_json
+
+    if output is Output.JSON:
+        print_json(answer)
+    elif event is not None and event.metadata is not None:
+        typer.echo(f"{done if sys.stdout.isatty() else ''}{event.metadata.id}")

@@ -1,0 +1,142 @@
+"""Events as people read them, and as scripts do."""
+
+from __future__ import annotations
+
+import csv
+import json
+import sys
+from functools import partial
+from typing import TYPE_CHECKING
+
+import typer
+from protobuf import message_to_json_value
+
+from tracker.cli.durations import written
+from tracker.cli.output import printable
+from tracker.cli.records import print_record, print_table, shown_time
+from tracker.pb import event_pb
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+
+    from protobuf.wkt import Duration
+
+_COLUMNS = ("TIME", "SERVICE", "ENVIRONMENT", "TYPE", "STATUS", "PRIORITY", "TOOK", "TITLE", "ID")
+_STYLES = {
+    **dict.fromkeys(("success", "done", "close"), "green"),
+    **dict.fromkeys(("failure", "error", "P1", "incident"), "bold red"),
+    **dict.fromkeys(("warning", "P2", "drift"), "yellow"),
+    **dict.fromkeys(("start", "in_progress"), "cyan"),
+}
+"""How values look on a terminal."""
+
+
+def print_events(events: Iterable[event_pb.Event]) -> None:
+    """Print events as a table, or one below the other where a table would not fit the terminal."""
+    found = list(events)
+    if not found:
+        typer.echo("no events", err=True)
+        return
+    print_table(
+        _COLUMNS,
+        [_row(event) for event in found],
+        in_full=[partial(print_event, event) for event in found],
+        styles=_STYLES,
+    )
+
+
+def print_event(event: event_pb.Event) -> None:
+    """Print all that is known of an event but its changelog, one line a field; what is empty is left out."""
+    attributes, metadata, links = _parts(event)
+    print_record(
+        {
+            "id": metadata.id,
+            "title": event.title,
+            "service": attributes.service,
+            "environment": _name(attributes, "environment"),
+            "type": _name(attributes, "type"),
+            "status": _name(attributes, "status"),
+            "priority": _name(attributes, "priority"),
+            "version": attributes.version,
+            "owner": attributes.owner,
+            "impact": "yes" if attributes.impact else "",
+            "created": shown_time(metadata.created_at),
+            "start": shown_time(attributes.start_date),
+            "end": shown_time(attributes.end_date),
+            "took": _length(metadata.duration),
+            "source": attributes.source,
+            "external id": attributes.external_id,
+            "slack id": metadata.slack_id,
+            "related to": attributes.related_id,
+            "pull request": links.pull_request_link,
+            "ticket": links.ticket,
+            "stake holders": ", ".join(attributes.stake_holders),
+            "labels": ", ".join(f"{name}={value}" for name, value in sorted(attributes.labels.items())),
+            "message": attributes.message,
+        }
+    )
+
+
+def print_changelog(event: event_pb.Event) -> None:
+    """Print what was done to an event, one line an entry."""
+    for entry in event.changelog:
+        what = entry.comment or "changed"
+        if entry.field:
+            what = f"{entry.field}: {entry.old_value or '-'} -> {entry.new_value or '-'}"
+        typer.echo(f"{shown_time(entry.timestamp)}  {printable(entry.user)}  {printable(what)}")
+
+
+def print_list(events: Iterable[event_pb.Event]) -> None:
+    """Print events as one JSON document."""
+    typer.echo(json.dumps({"events": [_json(event) for event in events]}, indent=2, ensure_ascii=False))
+
+
+def print_lines(events: Iterable[event_pb.Event]) -> None:
+    """Print each event as a line of JSON, as soon as it is there."""
+    for event in events:
+        typer.echo(json.dumps(_json(event), ensure_ascii=False))
+
+
+def print_csv(events: Iterable[event_pb.Event]) -> None:
+    """Print events as a table for other programs (RFC 4180)."""
+    table = csv.writer(sys.stdout)
+    table.writerow(column.lower() for column in _COLUMNS)
+    for event in events:
+        table.writerow(map(printable, _row(event)))
+
+
+def _json(event: event_pb.Event) -> object:
+    return message_to_json_value(event, always_emit_implicit=True)
+
+
+def _row(event: event_pb.Event) -> tuple[str, ...]:
+    attributes, metadata, _ = _parts(event)
+    return (
+        shown_time(attributes.start_date or metadata.created_at),
+        attributes.service,
+        *(_name(attributes, field) for field in ("environment", "type", "status", "priority")),
+        _length(metadata.duration),
+        event.title,
+        metadata.id,
+    )
+
+
+def _parts(
+    event: event_pb.Event,
+) -> tuple[event_pb.EventAttributes, event_pb.EventMetadata, event_pb.EventLinks]:
+    return (
+        event.attributes or event_pb.EventAttributes(),
+        event.metadata or event_pb.EventMetadata(),
+        event.links or event_pb.EventLinks(),
+    )
+
+
+def _name(attributes: event_pb.EventAttributes, field: str) -> str:
+    """Return the name of a value of an enum, or nothing where it is unset."""
+    value = message_to_json_value(attributes)
+    fields: Mapping[str, object] = value if isinstance(value, dict) else {}
+    return str(fields.get(field, ""))
+
+
+def _length(duration: Duration | None) -> str:
+    return "" if duration is None else written(duration.to_timedelta())

@@ -1,0 +1,36 @@
+"""Times as people write them: `2h` ago, `+2h`, `today`, `2026-01-31T12:30`."""
+
+from __future__ import annotations
+
+import os
+import time
+from datetime import UTC, datetime
+from pathlib import Path
+from zoneinfo import ZoneInfo
+
+import typer
+
+_LOCAL = Path("/etc/localtime")
+
+
+def moment_option(text: str) -> datetime:
+    """Return the moment that an option says, in the time zone of this machine where it names none."""
+    from tracker.domain.query.moments import Clock
+
+    found = Clock(time.time_ns() // 1_000, local_zone()).read(text)
+    if found is None:
+        expected = "a time such as 2h (ago), +2h, today, 2026-01-31 or 2026-01-31T12:30"
+        raise typer.BadParameter(f"expected {expected}, got {text!r}")
+    return datetime.fromtimestamp(found.low / 1_000_000, UTC)
+
+
+def local_zone() -> ZoneInfo:
+    """Return the time zone of this machine: what `TZ` names, else the system's, else UTC."""
+    name = os.environ.get("TZ", "").removeprefix(":")
+    try:
+        if name:
+            return ZoneInfo(name)
+        with _LOCAL.open("rb") as file:
+            return ZoneInfo.from_file(file, key=str(_LOCAL))
+    except (OSError, ValueError, KeyError):
+        return ZoneInfo("UTC")

@@ -1,0 +1,187 @@
+"""`tracker event`."""
+
+from __future__ import annotations
+
+import csv
+import json
+import re
+import subprocess
+import sys
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from tests.cli.commands import CLEAN, at, on_terminal, tracker
+
+if TYPE_CHECKING:
+    from tests.server_process import ServerProcess
+
+COMMANDS = ("create", "update", "finish", "comment", "delete", "get", "list", "search")
+
+
+def run(server: ServerProcess, *arguments: str, code: int = 0) -> subprocess.CompletedProcess[str]:
+    """Run `tracker event` and check what it exits with."""
+    done = tracker("event", *arguments, environ=at(server) | {"TZ": "UTC"})
+    assert done.returncode == code, done.stderr
+    return done
+
+
+def created(server: ServerProcess, title: str, service: str, *options: str, type_: str = "deployment") -> str:
+    """Record an event and return its id."""
+    return run(server, "create", title, "--service", service, "--type", type_, *options).stdout.strip()
+
+
+def event(server: ServerProcess, id_: str) -> Any:
+    return json.loads(run(server, "get", id_, "--output", "json").stdout)["event"]
+
+
+def test_an_event_is_recorded_changed_finished_shown_and_deleted(server: ServerProcess, service: str) -> None:
+    id_ = created(
+        server,
+        "Deploy 2.4.0",
+        service,
+        *("--status", "start", "--environment", "PRODUCTION", "--version", "2.4.0", "--owner", "ana"),
+        *("--label", "team=core", "--label", "a=b=c", "--start", "2h", "--stake-holder", "ops", "--impact"),
+    )
+    assert run(server, "update", id_, "--ticket", "OPS-1", "--label", "team=").stdout == f"{id_}\n"
+    run(server, "comment", id_, "halfway", "--who", "ben")
+    run(server, "finish", id_, "--status", "failure", "--message", "timed out")
+    found = event(server, id_)
+    told = found["attributes"]
+    assert (told["status"], told["environment"], told["version"]) == ("failure", "production", "2.4.0")
+    assert (told["labels"], told["impact"], told["message"]) == ({"a": "b=c"}, True, "timed out")
+    assert (told["owner"], told["stakeHolders"]) == ("ana", ["ops"])
+    assert 7_200 <= float(found["metadata"]["duration"].removesuffix("s")) < 7_300
+    assert found["links"]["ticket"] == "OPS-1"
+    text = run(server, "get", id_).stdout
+    assert re.search(r"^took +2h", text, re.MULTILINE)
+    assert re.search(r"ben  halfway$", text, re.MULTILINE)
+    assert re.search(r"ana  status: start -> failure$", text, re.MULTILINE)
+    assert run(server, "delete", id_, code=64).stderr.startswith("tracker: nobody is there to ask")
+    assert run(server, "delete", id_, "--yes").stdout == f"deleted {id_}\n"
+    assert run(server, "get", id_, code=1).stderr.startswith("tracker: no event found")
+
+
+def test_an_event_that_is_told_of_again_is_the_same(server: ServerProcess, service: str) -> None:
+    told = ("--source", "ci", "--external-id", service)
+    first = created(server, "Deploy", service, *told, "--status", "planned", "--owner", "ana")
+    assert created(server, "Deploy", service, *told, "--status", "success") == first
+    assert event(server, first)["attributes"]["owner"] == "ana"
+
+
+def test_an_event_whose_lock_is_held_is_refused(server: ServerProcess, service: str) -> None:
+    options = ("--service", service, "--type", "deployment", "--status", "start", "--environment", "UAT")
+    run(server, "create", "Deploy", *options, "--owner", "ana")
+    done = run(server, "create", "Deploy again", *options, code=75)
+    assert "by ana" in done.stderr
+    error = json.loads(run(server, "create", "x", *options, "--output", "json", code=75).stdout)["error"]
+    assert error["reason"] == "LOCK_HELD"
+
+
+def test_events_are_found_by_a_query_and_printed_for_scripts(server: ServerProcess, service: str) -> None:
+    for number in range(3):
+        created(server, f"Deploy {number}", service, "--status", "success" if number else "failure")
+    query = f"service:{service}"
+    lines = run(server, "search", query, "status:success", "--output", "ndjson").stdout.splitlines()
+    assert [json.loads(line)["title"] for line in lines] == ["Deploy 2", "Deploy 1"]
+    rows = list(csv.DictReader(run(server, "list", "--query", query, "--output", "csv").stdout.splitlines()))
+    assert [row["status"] for row in rows] == ["success", "success", "failure"]
+    document = json.loads(run(server, "search", query, "-n", "2", "--output", "json").stdout)
+    assert [each["title"] for each in document["events"]] == ["Deploy 2", "Deploy 1"]
+    table = run(server, "search", query).stdout.splitlines()
+    assert " ".join(table[0].split()) == "TIME SERVICE ENVIRONMENT TYPE STATUS PRIORITY TOOK TITLE ID"
+    assert len(table) == 5
+    nothing = run(server, "search", query, "nonsense")
+    assert (nothing.stdout, nothing.stderr) == ("", "no events\n")
+
+
+def test_more_events_than_a_page_has_are_all_printed(server: ServerProcess, service: str) -> None:
+    ids = {created(server, f"Deploy {number}", service) for number in range(5)}
+    script = (
+        "from tracker.cli.event import queries; queries._PAGE = 2; from tracker.cli.main import main; main()"
+    )
+    ndjson = ("--output", "ndjson")
+    for limit, wanted in (("0", 5), ("3", 3)):
+        done = subprocess.run(
+            [sys.executable, "-c", script, "event", "search", f"service:{service}", "-n", limit, *ndjson],
+            env=CLEAN | at(server),
+            capture_output=True,
+            text=True,
+            check=True,
+        )
+        found = [json.loads(line)["metadata"]["id"] for line in done.stdout.splitlines()]
+        assert len(found) == len(set(found)) == wanted
+        assert set(found) <= ids
+
+
+def test_a_reader_that_has_enough_ends_a_list_without_a_word(server: ServerProcess, service: str) -> None:
+    for number in range(3):
+        created(server, f"Deploy {number}", service, "--message", "x" * 60_000)
+    done = subprocess.run(
+        ["bash", "-c", f'"{sys.executable}" -m tracker event list -n 0 --output ndjson | head -c 10'],
+        env=CLEAN | at(server),
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert (len(done.stdout), done.stderr) == (10, "")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "told"),
+    [
+        (("create", "x", "--service", "s", "--type", "party"), "expected one of deployment, operation"),
+        (("create", "x", "--service", "s"), "--type"),
+        (
+            ("create", "x", "--service", "s", "--type", "drift", "--start", "soon"),
+            "expected a time such as 2h",
+        ),
+        (("create", "x", "--service", "s", "--type", "drift", "--label", "team"), "expected NAME=VALUE"),
+        (("create", "x", "--service", "s", "--type", "drift", "--external-id", "7"), "source is required"),
+        (("update", "some-id"), "nothing to change"),
+        (("finish", "some-id", "--status", "start"), "expected one of success, failure"),
+        (("search", " "), "expected a query"),
+        (("search", "statsu:failure"), "did you mean status?"),
+        (("list", "--limit", "-1"), "--limit"),
+    ],
+)
+def test_what_is_wrong_is_told_in_words(server: ServerProcess, arguments: tuple[str, ...], told: str) -> None:
+    assert told in run(server, *arguments, code=64).stderr
+
+
+def test_a_server_that_gives_no_answer_is_named() -> None:
+    done = tracker("event", "list", "--server", "http://127.0.0.1:9", environ={})
+    assert done.returncode == 69
+    assert done.stderr.startswith("tracker: no answer from http://127.0.0.1:9")
+
+
+def test_a_wide_terminal_has_a_table_in_colour_and_a_narrow_one_has_records(
+    server: ServerProcess, service: str
+) -> None:
+    created(server, "[bold]Deploy\x1b[2J", service, "--status", "failure")
+    wide = on_terminal("event", "search", f"service:{service}", columns=220, environ=at(server))
+    assert "\x1b[1;31mfailure\x1b[0m" in wide
+    assert "[bold]Deploy\N{REPLACEMENT CHARACTER}[2J" in wide
+    narrow = on_terminal("event", "search", f"service:{service}", columns=60, environ=at(server))
+    assert re.search(r"^status +failure$", narrow, re.MULTILINE)
+
+
+def test_an_event_is_not_deleted_unless_somebody_says_so(server: ServerProcess, service: str) -> None:
+    id_ = created(server, "Deploy", service)
+    done = subprocess.run(
+        ["script", "-qec", f'"{sys.executable}" -m tracker event delete {id_}', "/dev/null"],
+        env=CLEAN | at(server),
+        input="n\n",
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=30,
+    )
+    assert "Delete 'Deploy' for good?" in done.stdout
+    assert event(server, id_)["title"] == "Deploy"
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_help_names_the_exit_codes(command: str) -> None:
+    done = tracker("event", command, "--help")
+    assert done.returncode == 0
+    assert "75     a lock is in the way" in done.stdout
