@@ -6,7 +6,7 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 import typer
-from typer.core import TyperGroup
+from typer.core import TyperCommand, TyperGroup
 from typer.exceptions import TyperException
 
 from tracker.cli.exits import USAGE
@@ -30,6 +30,15 @@ class _ClientGroup(TyperGroup):
     def invoke(self, ctx: Context) -> object:
         with _usage_errors():
             return super().invoke(ctx)
+
+
+class ClientCommand(TyperCommand):
+    """A command that ends like those of a group."""
+
+    def parse_args(self, ctx: Context, args: list[str]) -> list[str]:
+        """Read the command line."""
+        with _usage_errors():
+            return super().parse_args(ctx, args)
 
 
 @contextmanager

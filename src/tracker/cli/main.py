@@ -7,8 +7,20 @@ from typing import Annotated
 
 import typer
 
-from tracker.cli import backup, configuration, event, healthcheck, lock, migrate, restore, serve, version
+from tracker.cli import (
+    backup,
+    configuration,
+    event,
+    healthcheck,
+    lock,
+    migrate,
+    restore,
+    serve,
+    stats,
+    version,
+)
 from tracker.cli.errors import CommandError
+from tracker.cli.group import ClientCommand
 from tracker.config import ConfigurationError
 
 app = typer.Typer(
@@ -22,6 +34,7 @@ app.command("serv")(serve.serve)
 app.command("serve", hidden=True)(serve.serve)
 app.command("config")(configuration.config)
 app.add_typer(event.app, name="event")
+app.command("stats", cls=ClientCommand, epilog=stats.EPILOG)(stats.stats)
 app.add_typer(lock.app, name="lock")
 app.command("backup")(backup.backup)
 app.command("restore")(restore.restore)

@@ -17,20 +17,19 @@ def moment_option(text: str) -> datetime:
     """Return the moment that an option says, in the time zone of this machine where it names none."""
     from tracker.domain.query.moments import Clock
 
-    found = Clock(time.time_ns() // 1_000, local_zone()).read(text)
+    found = Clock(time.time_ns() // 1_000, ZoneInfo(local_zone_name())).read(text)
     if found is None:
         expected = "a time such as 2h (ago), +2h, today, 2026-01-31 or 2026-01-31T12:30"
         raise typer.BadParameter(f"expected {expected}, got {text!r}")
     return datetime.fromtimestamp(found.low / 1_000_000, UTC)
 
 
-def local_zone() -> ZoneInfo:
-    """Return the time zone of this machine: what `TZ` names, else the system's, else UTC."""
+def local_zone_name() -> str:
+    """Return the name of the time zone of this machine: what `TZ` says, else the system's, else UTC."""
     name = os.environ.get("TZ", "").removeprefix(":")
+    if not name and _LOCAL.is_symlink():
+        _, _, name = str(_LOCAL.resolve()).partition("/zoneinfo/")
     try:
-        if name:
-            return ZoneInfo(name)
-        with _LOCAL.open("rb") as file:
-            return ZoneInfo.from_file(file, key=str(_LOCAL))
+        return ZoneInfo(name).key
     except (OSError, ValueError, KeyError):
-        return ZoneInfo("UTC")
+        return "UTC"

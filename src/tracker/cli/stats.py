@@ -1,0 +1,185 @@
+"""`tracker stats`: how many events there are, by value or over time."""
+
+from __future__ import annotations
+
+import csv
+import shutil
+import sys
+from enum import StrEnum
+from typing import TYPE_CHECKING, Annotated, NamedTuple
+
+import typer
+
+from tracker.cli.errors import CommandError
+from tracker.cli.exits import EVENT_TABLE, LOCKED, USAGE, failures
+from tracker.cli.group import epilog
+from tracker.cli.options import DEFAULT_SERVER, Server
+from tracker.cli.output import Output, printable
+from tracker.cli.times import local_zone_name
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from tracker.pb import event_pb
+
+EPILOG = epilog({code: meaning for code, meaning in EVENT_TABLE.items() if code != str(LOCKED)})
+"""What stands below the help."""
+
+_FIELDS = ("status", "service", "environment", "type")
+"""Fields to count by where none is named."""
+
+_BAR = 30
+"""Characters of the longest bar."""
+
+_NO_VALUE = "(none)"
+_OTHERS = "(others)"
+
+
+class Format(StrEnum):
+    """For whom counts are printed."""
+
+    TEXT = "text"
+    JSON = "json"
+    CSV = "csv"
+
+
+def stats(  # noqa: PLR0913  # one for each option
+    query: Annotated[
+        list[str] | None,
+        typer.Argument(metavar="QUERY", help="Which events to count; several arguments are one query."),
+    ] = None,
+    *,
+    by: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="FIELD", help=f"Field to count by; may be repeated.  [default: {', '.join(_FIELDS)}]"
+        ),
+    ] = None,
+    every: Annotated[
+        str, typer.Option(metavar="INTERVAL", help="Count over time: by month, week, day, 6h, 15m or `auto`.")
+    ] = "",
+    limit: Annotated[
+        int,
+        typer.Option("--limit", "-n", min=1, max=100, metavar="NUMBER", help="Values of a field to print."),
+    ] = 10,
+    server: Server = DEFAULT_SERVER,
+    output: Annotated[
+        Format, typer.Option("--output", help="`json` prints the answer of the server, `csv` a table.")
+    ] = Format.TEXT,
+) -> None:
+    """Count events: by the values of fields, or with --every over time.
+
+    Over time, the period is that of the query, or the last 24 hours; --by names one field at most.
+
+    Example: tracker stats type:deployment since:30d --every day --by status
+    """
+    from tracker.cli.records import print_json
+    from tracker.client import Connection
+    from tracker.client.events import GET_EVENT_FACETS, GET_EVENT_HISTOGRAM
+
+    text = " ".join(query or ())
+    if every and by and len(by) > 1:
+        raise CommandError("--by: expected one field at most with --every", USAGE)
+    answer: event_pb.GetEventFacetsResponse | event_pb.GetEventHistogramResponse
+    with failures(Output.JSON if output is Format.JSON else Output.TEXT), Connection(server) as connection:
+        if every:
+            histogram = connection.call(
+                GET_EVENT_HISTOGRAM, _histogram_request(text, every, by[0] if by else "", limit)
+            )
+            answer, tables = histogram, [_over_time(histogram)]
+        else:
+            facets = connection.call(GET_EVENT_FACETS, _facets_request(text, by or _FIELDS, limit))
+            answer, tables = facets, [_by_value(facet) for facet in facets.facets]
+    if output is Format.JSON:
+        print_json(answer)
+    elif output is Format.CSV:
+        rows = csv.writer(sys.stdout)
+        for table in tables:
+            rows.writerow(table.columns)
+            rows.writerows(map(printable, row) for row in table.rows)
+    else:
+        typer.echo(f"{answer.total_count} event{'' if answer.total_count == 1 else 's'}")
+        for table in tables:
+            typer.echo()
+            _print(table)
+
+
+class _Table(NamedTuple):
+    """Rows under their columns, and how many events the bar of each stands for."""
+
+    columns: Sequence[str]
+    rows: Sequence[Sequence[str]]
+    bars: Sequence[int]
+
+
+def _facets_request(query: str, fields: Sequence[str], limit: int) -> event_pb.GetEventFacetsRequest:
+    from protobuf.wkt import UInt32Value
+
+    from tracker.pb import event_pb
+
+    return event_pb.GetEventFacetsRequest(query=query, fields=[*fields], limit=UInt32Value(value=limit))
+
+
+def _histogram_request(query: str, every: str, by: str, limit: int) -> event_pb.GetEventHistogramRequest:
+    from protobuf.wkt import UInt32Value
+
+    from tracker.pb import event_pb
+
+    return event_pb.GetEventHistogramRequest(
+        query=query,
+        interval="" if every == "auto" else every,
+        time_zone=local_zone_name(),
+        by=by,
+        limit=UInt32Value(value=limit),
+    )
+
+
+def _by_value(facet: event_pb.EventFacet) -> _Table:
+    counts = [(each.value or _NO_VALUE, each.count) for each in facet.values]
+    if facet.other_count:
+        counts.append((_OTHERS, facet.other_count))
+    return _Table(
+        (facet.field, "events"),
+        [(value, str(count)) for value, count in counts],
+        [count for _, count in counts],
+    )
+
+
+def _over_time(histogram: event_pb.GetEventHistogramResponse) -> _Table:
+    from tracker.cli.records import shown_time
+
+    others = any(bucket.other_count for bucket in histogram.buckets)
+    return _Table(
+        (
+            "time",
+            "events",
+            *(value or _NO_VALUE for value in histogram.values),
+            *([_OTHERS] if others else []),
+        ),
+        [
+            (
+                shown_time(bucket.start),
+                str(bucket.count),
+                *(str(each.count) for each in bucket.values),
+                *([str(bucket.other_count)] if others else []),
+            )
+            for bucket in histogram.buckets
+        ],
+        [bucket.count for bucket in histogram.buckets],
+    )
+
+
+def _print(table: _Table) -> None:
+    """Print a table with aligned columns, on a terminal with a bar behind each row that fits."""
+    widths = [max(map(len, column)) for column in zip(table.columns, *table.rows, strict=True)]
+    first, *others = widths
+    room = shutil.get_terminal_size().columns - sum(widths) - 2 * len(widths)
+    longest = max(table.bars, default=0)
+    for cells, bar in zip((table.columns, *table.rows), (0, *table.bars), strict=True):
+        line = "  ".join(
+            [printable(cells[0]).ljust(first)]
+            + [printable(cell).rjust(width) for cell, width in zip(cells[1:], others, strict=True)]
+        )
+        if sys.stdout.isatty() and bar:
+            line += "  " + "\N{FULL BLOCK}" * max(1, min(_BAR, room) * bar // longest)
+        typer.echo(line.rstrip())
