@@ -88,7 +88,7 @@ def test_a_migration_that_is_killed_goes_on(tmp_path: Path, mongo: MongoServers)
     assert 0 < there < MANY
     refused = tracker("serv", environ={"MONGO_URI": uri, "HTTP_PORT": "0", "GRPC_PORT": "0"})
     assert refused.returncode == 1
-    assert f"a migration into it, from {here}, is not finished" in refused.stderr
+    assert f"it is not filled to its end, from {here}" in refused.stderr
     done = tracker(*command)
     assert done.returncode == 0, done.stderr
     assert database["events"].count_documents({}) == MANY

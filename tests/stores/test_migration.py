@@ -302,7 +302,7 @@ async def test_an_interrupted_migration_goes_on(
         cut_off(destination, kind, batch, monkeypatch)
         with pytest.raises(CutOffError):
             await migrate(contents_at(here), destination, unheard)
-        assert "is not finished; run the same `tracker migrate` again" in await why_unserved(there)
+        assert "is not filled to its end" in await why_unserved(there)
     await moved(here, there)
     async with opened(there) as store:
         assert await told(store) == before
@@ -320,8 +320,8 @@ async def test_a_migration_goes_on_from_the_store_that_it_began_with(
     cut_off(destination, Kind.EVENTS, 0, monkeypatch)
     with pytest.raises(CutOffError):
         await migrate(contents_at(here), destination, unheard)
-    assert f"a migration into it, from {here}, is not finished" in await why_not(other, there)
-    assert "is not finished" in await why_not(there, places.new("sqlite"))
+    assert f"it is not filled to its end, from {here}" in await why_not(other, there)
+    assert "is not filled to its end" in await why_not(there, places.new("sqlite"))
     await moved(here, there)
 
 
@@ -334,7 +334,7 @@ async def test_a_store_with_records_is_not_filled(places: Places, target: str, k
     async with opened(there) as store:
         await one_record(store, kind)
         before = await told(store)
-    assert "a migration needs a store that is empty" in await why_not(here, there)
+    assert "only a store that is empty can be filled" in await why_not(here, there)
     async with opened(there) as store:
         assert await told(store) == before
 
@@ -415,7 +415,7 @@ async def test_a_record_that_comes_meanwhile_is_noticed(places: Places, where: s
         with pytest.raises(MigrationError, match=r"the events differ: 1[23] in .*, 1[23] in .*, digests"):
             await migrate(source, target, meanwhile)
     assert steps
-    assert "is not finished" in await why_unserved(there)
+    assert "is not filled to its end" in await why_unserved(there)
 
 
 async def test_changes_that_were_cut_off_come_to_their_end_first(

@@ -10,6 +10,7 @@ import typer
 from tracker.cli import (
     backup,
     configuration,
+    demo,
     event,
     healthcheck,
     lock,
@@ -39,6 +40,7 @@ app.add_typer(lock.app, name="lock")
 app.command("backup")(backup.backup)
 app.command("restore")(restore.restore)
 app.command("migrate")(migrate.migrate)
+app.command("demo")(demo.demo)
 app.command("healthcheck")(healthcheck.healthcheck)
 app.command("version")(version.version)
 

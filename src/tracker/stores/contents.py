@@ -144,11 +144,11 @@ class StoreContents(Protocol):
 def unfinished(source: str) -> StoreOpenError:
     """Return the error for a store that was not filled to its end."""
     return StoreOpenError(
-        f"a migration into it, from {source}, is not finished;"
-        " run the same `tracker migrate` again, which goes on, or begin with another one that is empty"
+        f"it is not filled to its end, from {source};"
+        " run the same command again, which goes on, or begin with another store that is empty"
     )
 
 
 def not_empty(what: str) -> StoreOpenError:
     """Return the error for a store that can't be filled, since there are records of a kind in it."""
-    return StoreOpenError(f"it has {what} already; a migration needs a store that is empty")
+    return StoreOpenError(f"it has {what} already; only a store that is empty can be filled")

@@ -31,7 +31,7 @@ class Summary(NamedTuple):
 class Progress(Protocol):
     """Is told how far a step has come, in records."""
 
-    def __call__(self, step: str, done: int, total: int) -> None:
+    def __call__(self, step: str, done: int, total: int, /) -> None:
         """`done` of about `total` records are through the step."""
 
 

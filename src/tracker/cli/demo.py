@@ -1,0 +1,113 @@
+"""`tracker demo`: fills a store with events to try things on."""
+
+from __future__ import annotations
+
+import asyncio
+import sys
+import time
+from datetime import UTC, datetime, timedelta
+from itertools import islice
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from tracker.cli.errors import CommandError
+from tracker.cli.progress import shown_progress
+from tracker.cli.stores import INTERRUPTED, PLACE, Unobserved, place
+from tracker.cli.times import moment_option
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from tracker.stores.contents import StoreContents
+
+_BATCH = 1_000
+
+
+def demo(
+    store: Annotated[
+        str, typer.Argument(metavar="STORE", help=f"The store to fill, empty or missing. {PLACE}")
+    ],
+    *,
+    events: Annotated[int, typer.Option(min=1, max=100_000_000, metavar="NUMBER", help="Events.")] = 10_000,
+    seed: Annotated[int, typer.Option(metavar="NUMBER", help="Another one gives another past.")] = 1,
+    until: Annotated[
+        datetime | None,
+        typer.Option(
+            parser=moment_option, metavar="TIME", help="When the past ends.  [default: the last full hour]"
+        ),
+    ] = None,
+    days: Annotated[
+        int | None,
+        typer.Option(
+            min=1, max=3_650, metavar="NUMBER", help="Days of it.  [default: 300 events make a day]"
+        ),
+    ] = None,
+) -> None:
+    """Fill a store with a believable past: deployments, the incidents after them, operations and drifts.
+
+    The same --events, --seed, --until and --days give the same events. Interrupted, the same command with the
+    same --until goes on.
+
+    Example: tracker demo demo.db --events 100000 && tracker serv --database-path demo.db
+    """
+    from tracker import demo as past
+    from tracker.errors import TrackerError
+    from tracker.stores.base import StoreOpenError
+    from tracker.stores.choice import chosen_contents
+
+    end = until or datetime.now(UTC).replace(minute=0, second=0, microsecond=0)
+    days = days or past.days_for(events)
+    source = f"tracker demo --events {events} --seed {seed} --until {end:%Y-%m-%dT%H:%M:%SZ} --days {days}"
+    began = time.monotonic()
+    try:
+        contents = chosen_contents(place(store, "STORE"), "STORE", Unobserved())
+        micros = (end - datetime(1970, 1, 1, tzinfo=UTC)) // timedelta(microseconds=1)
+        with shown_progress() as progress:
+            asyncio.run(_fill(contents, source, events, (seed, micros, days), progress))
+    except StoreOpenError as error:
+        raise CommandError(str(error)) from None
+    except TrackerError as error:
+        raise CommandError(f"{error.message}; run the same command again, which goes on") from None
+    except KeyboardInterrupt:
+        typer.echo(f"tracker: interrupted; {source} goes on", err=True)
+        sys.exit(INTERRUPTED)
+    seconds = time.monotonic() - began
+    typer.echo(f"{contents.name} has {events:,} events now, {events / seconds:,.0f} a second")
+
+
+async def _fill(
+    contents: StoreContents,
+    source: str,
+    number: int,
+    how: tuple[int, int, int],
+    progress: Callable[[str, int, int], None],
+) -> None:
+    """Put a past into a store that can't be served before all of it is there."""
+    from tracker import demo as past
+    from tracker.stores.contents import Kind, StoredDocument
+
+    seed, until, days = how
+    await contents.open_to_fill(source)
+    try:
+        entries = [StoredDocument(entry.name, entry.to_json()) for entry in past.catalog(seed)]
+        await contents.records(Kind.CATALOG).add(entries)
+        events = contents.records(Kind.EVENTS)
+        made = past.events(number, seed=seed, until=until, days=days)
+        done = 0
+        progress("events", done, number)
+        while batch := list(islice(made, _BATCH)):
+            await events.add(
+                [
+                    StoredDocument(event.metadata.id if event.metadata else "", event.to_json())
+                    for event in batch
+                ]
+            )
+            done += len(batch)
+            progress("events", done, number)
+            await asyncio.sleep(
+                0
+            )  # a file is filled without waiting, and an interrupt would wait for the end
+        await contents.finish()
+    finally:
+        await contents.close()

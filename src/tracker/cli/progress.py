@@ -1,0 +1,57 @@
+"""How far long work has come, for whoever watches."""
+
+from __future__ import annotations
+
+import time
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
+
+import typer
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+_LINE_SECONDS = 5.0
+"""Time between two lines of progress, where there is no terminal."""
+
+
+@contextmanager
+def shown_progress() -> Iterator[Callable[[str, int, int], None]]:
+    """Show a bar on the terminal, or lines now and then where there is none."""
+    from rich.console import Console
+
+    console = Console(stderr=True)
+    if not console.is_terminal:
+        yield _Lines()
+        return
+    from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeRemainingColumn
+    from rich.progress import Progress as Bars
+
+    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
+    with Bars(*columns, console=console, transient=True) as bars:
+        task = bars.add_task("opening", total=None)
+        shown = ""
+
+        def progress(step: str, done: int, total: int) -> None:
+            nonlocal shown
+            if step != shown:
+                bars.reset(task, description=step)
+                shown = step
+            bars.update(task, completed=done, total=total)
+
+        yield progress
+
+
+class _Lines:
+    """Writes a line for the beginning of each step, and every few seconds."""
+
+    def __init__(self) -> None:
+        self._step = ""
+        self._due = 0.0
+
+    def __call__(self, step: str, done: int, total: int) -> None:
+        """Write how far a step has come, if that is due."""
+        now = time.monotonic()
+        if step != self._step or done == total or now >= self._due:
+            self._step, self._due = step, now + _LINE_SECONDS
+            typer.echo(f"{step}: {done:,} of {total:,}", err=True)

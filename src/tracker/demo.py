@@ -1,0 +1,312 @@
+"""A believable past: what forty services of a company went through, the same for the same seed.
+
+Services go from integration over preproduction to production, mostly in working hours. Now and then a
+deployment fails, or an incident follows it, and then a rollback. Beside that there are operations at
+night and drifts at any time.
+"""
+
+from __future__ import annotations
+
+import random
+import uuid
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Final
+
+from tracker.domain.lifecycle import metadata_of, new_event, updated_event
+from tracker.domain.times import MICROS, duration_micros
+from tracker.pb import catalog_pb, event_pb
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+_HOUR: Final = 3_600 * MICROS
+_MINUTE: Final = 60 * MICROS
+_A_DAY: Final = 300
+"""Events of a day, where nothing is said of how many days there are."""
+_FEWEST_DAYS, _MOST_DAYS = 14, 365
+
+_NAMES: Final = (
+    "payments",
+    "checkout",
+    "cart",
+    "catalog",
+    "search",
+    "pricing",
+    "promotions",
+    "inventory",
+    "orders",
+    "shipping",
+    "returns",
+    "invoices",
+    "accounts",
+    "login",
+    "sessions",
+    "profiles",
+    "notifications",
+    "mailer",
+    "sms",
+    "webhooks",
+    "gateway",
+    "edge-proxy",
+    "image-resizer",
+    "recommendations",
+    "reviews",
+    "ranking",
+    "analytics",
+    "reporting",
+    "exports",
+    "imports",
+    "scheduler",
+    "workflow",
+    "fraud",
+    "ledger",
+    "tax",
+    "currency",
+    "loyalty",
+    "vouchers",
+    "warehouse",
+    "fleet",
+)
+_TEAMS: Final = ("core", "shop", "growth", "logistics", "identity", "data", "platform")
+_PEOPLE: Final = ("ana", "ben", "chloe", "dmitri", "elif", "farid", "greta", "hugo", "ines", "jonas")
+_TROUBLES: Final = (
+    "error rate above 5 %",
+    "latency p99 above 2 s",
+    "pods restart in a loop",
+    "queue grows without end",
+    "requests timed out",
+    "connection pool exhausted",
+)
+_WORKS: Final = (
+    "Rotate certificates",
+    "Migrate database",
+    "Resize disks",
+    "Upgrade cluster",
+    "Restart nodes",
+)
+_DRIFTS: Final = ("security group", "replica count", "feature flag", "DNS record", "memory limit")
+
+_Type, _Status, _Environment, _Priority = (
+    event_pb.Type,
+    event_pb.Status,
+    event_pb.Environment,
+    event_pb.Priority,
+)
+_STAGES: Final = (_Environment.integration, _Environment.preproduction, _Environment.production)
+
+
+def days_for(events: int) -> int:
+    """Return over how many days a number of events is believable."""
+    return min(_MOST_DAYS, max(_FEWEST_DAYS, events // _A_DAY))
+
+
+def catalog(seed: int) -> Iterator[catalog_pb.Catalog]:
+    """Give the catalog entries of the services."""
+    for service in _services(random.Random(seed)):  # noqa: S311 - not a secret
+        yield catalog_pb.Catalog(
+            name=service.name,
+            type=catalog_pb.Type.project,
+            owner=service.team,
+            version=f"1.{service.release}.0",
+            description=f"The service {service.name} of the team {service.team}",
+        )
+
+
+def events(number: int, *, seed: int, until: int, days: int) -> Iterator[event_pb.Event]:
+    """Give events up to about `until` (microseconds since the epoch), nearly in the order of their times."""
+    chance = random.Random(seed)  # noqa: S311 - not a secret
+    company = _Company(chance, _services(random.Random(seed)))  # noqa: S311 - as above
+    first = until - days * 24 * _HOUR
+    hours = range(first, until, _HOUR)
+    busyness = [_busyness(hour) for hour in hours]
+    total, passed, given = sum(busyness), 0.0, 0
+    for hour, busy in zip(hours, busyness, strict=True):
+        passed += busy
+        due = number if hour + _HOUR >= until else round(number * passed / total)
+        while given < due:
+            for event in company.story(hour + chance.randrange(_HOUR)):
+                yield event
+                given += 1
+                if given == number:
+                    return
+
+
+def _busyness(hour: int) -> float:
+    """Return how much happens in an hour: most on weekdays, in the morning and after lunch."""
+    moment = datetime.fromtimestamp(hour / MICROS, UTC)
+    by_hour = (0.1, 1.0, 0.8)[(8 <= moment.hour < 18) + (12 <= moment.hour < 14)]  # noqa: PLR2004 - o'clock
+    return by_hour * (0.15 if moment.weekday() > 4 else 1.0)  # noqa: PLR2004 - Saturday and Sunday
+
+
+@dataclass(slots=True)
+class _Service:
+    name: str
+    team: str
+    weight: float
+    release: int = 0
+
+
+def _services(chance: random.Random) -> Sequence[_Service]:
+    return [
+        _Service(name, chance.choice(_TEAMS), weight=1 / (place + 3), release=chance.randrange(5, 60))
+        for place, name in enumerate(_NAMES)
+    ]
+
+
+class _Company:
+    """Tells stories, each a few events that belong together, the first of them at a given moment."""
+
+    def __init__(self, chance: random.Random, services: Sequence[_Service]) -> None:
+        self._chance = chance
+        self._services = services
+        self._weights = [service.weight for service in services]
+        self._runs = 1_000
+
+    def story(self, at: int) -> Iterator[event_pb.Event]:
+        """Give the events of a story."""
+        (service,) = self._chance.choices(self._services, self._weights)
+        kind = self._chance.random()
+        if kind < 0.8:  # noqa: PLR2004 - a share
+            yield from self._release(service, at)
+        elif kind < 0.92:  # noqa: PLR2004 - a share
+            yield self._operation(service, at)
+        else:
+            yield self._drift(service, at)
+
+    def _release(self, service: _Service, at: int) -> Iterator[event_pb.Event]:
+        service.release += 1
+        version = f"1.{service.release}.{self._chance.randrange(3)}"
+        for stage in _STAGES:
+            failed = self._chance.random() < 0.05  # noqa: PLR2004 - a share
+            deployment = self._deployment(service, version, stage, at, failed=failed)
+            yield deployment
+            if failed:
+                return
+            took = metadata_of(deployment).duration
+            at += (duration_micros(took) if took is not None else 0) + self._between(5, 90) * _MINUTE
+            if stage is _Environment.production and self._chance.random() < 0.06:  # noqa: PLR2004 - a share
+                yield from self._incident(service, deployment, at)
+
+    def _deployment(
+        self, service: _Service, version: str, stage: event_pb.Environment, at: int, *, failed: bool
+    ) -> event_pb.Event:
+        self._runs += 1
+        owner = self._chance.choice(_PEOPLE)
+        return self._past(
+            f"Deploy {service.name} {version}",
+            event_pb.EventAttributes(
+                type=_Type.deployment,
+                service=service.name,
+                environment=stage,
+                priority=_Priority.P3,
+                source="github_action",
+                external_id=f"run {self._runs}",
+                version=version,
+                owner=owner,
+                labels={"team": service.team, "region": self._chance.choice(("eu-west", "us-east"))},
+                message=f"{service.name} {version} rolled out to {stage.name} by the pipeline",
+            ),
+            at,
+            self._between(1, 20) * _MINUTE,
+            _Status.failure if failed else _Status.success,
+            event_pb.EventLinks(
+                pull_request_link=f"https://git.example.com/{service.name}/pull/{self._runs}",
+                ticket=f"{service.team.upper()}-{self._runs % 9_000}",
+            ),
+        )
+
+    def _incident(self, service: _Service, cause: event_pb.Event, at: int) -> Iterator[event_pb.Event]:
+        trouble = self._chance.choice(_TROUBLES)
+        took = self._between(10, 180) * _MINUTE
+        yield self._past(
+            f"{service.name}: {trouble}",
+            event_pb.EventAttributes(
+                type=_Type.incident,
+                service=service.name,
+                environment=_Environment.production,
+                priority=self._chance.choice((_Priority.P1, _Priority.P2, _Priority.P2, _Priority.P3)),
+                source="alertmanager",
+                related_id=metadata_of(cause).id,
+                owner=self._chance.choice(_PEOPLE),
+                impact=True,
+                labels={"team": service.team},
+                message=f"{trouble} since {cause.title.removeprefix('Deploy ')}; on-call was paged",
+            ),
+            at,
+            took,
+            _Status.close,
+            linked=cause,
+        )
+        if self._chance.random() < 0.5:  # noqa: PLR2004 - a share
+            version = f"1.{service.release - 1}.0"
+            yield self._deployment(service, version, _Environment.production, at + took // 2, failed=False)
+
+    def _operation(self, service: _Service, at: int) -> event_pb.Event:
+        work = self._chance.choice(_WORKS)
+        night = at - at % (24 * _HOUR) + self._between(1, 5) * _HOUR
+        return self._past(
+            f"{work} of {service.name}",
+            event_pb.EventAttributes(
+                type=_Type.operation,
+                service=service.name,
+                environment=self._chance.choice(_STAGES),
+                priority=_Priority.P4,
+                source="runbook",
+                owner=self._chance.choice(_PEOPLE),
+                labels={"team": service.team},
+                message=f"{work} as planned in the change calendar",
+            ),
+            min(night, at),
+            self._between(5, 120) * _MINUTE,
+            _Status.done,
+        )
+
+    def _drift(self, service: _Service, at: int) -> event_pb.Event:
+        what = self._chance.choice(_DRIFTS)
+        return self._past(
+            f"Drift of {service.name}: {what}",
+            event_pb.EventAttributes(
+                type=_Type.drift,
+                service=service.name,
+                environment=self._chance.choice(_STAGES),
+                priority=_Priority.P5,
+                status=_Status.warning,
+                source="terraform",
+                labels={"team": service.team},
+                message=f"the {what} is not as it is described",
+            ),
+            at,
+        )
+
+    def _past(  # noqa: PLR0913, PLR0917 - each is a part of the event
+        self,
+        title: str,
+        attributes: event_pb.EventAttributes,
+        at: int,
+        took: int = 0,
+        ending: event_pb.Status | None = None,
+        links: event_pb.EventLinks | None = None,
+        linked: event_pb.Event | None = None,
+    ) -> event_pb.Event:
+        """Return an event as it has become: recorded at a moment, and ended some time later."""
+        if ending is not None:
+            attributes.status = _Status.start
+        request = event_pb.CreateEventRequest(title=title, attributes=attributes, links=links)
+        event = new_event(request, event_id=self._id(at), now=at, linked=linked)
+        if ending is None:
+            return event
+        change = event_pb.UpdateEventRequest(attributes=event_pb.EventAttributes(status=ending), merge=True)
+        return updated_event(event, change, at + took, linked)
+
+    def _id(self, at: int) -> str:
+        """Return a UUIDv7 (RFC 9562, 5.7) of a moment, with the randomness of the seed."""
+        random_bits = self._chance.getrandbits(74)
+        number = (
+            (at // 1_000) << 80 | 7 << 76 | (random_bits >> 62) << 64 | 2 << 62 | random_bits & (1 << 62) - 1
+        )
+        return str(uuid.UUID(int=number))
+
+    def _between(self, low: int, high: int) -> int:
+        """Return a number between two, the smaller ones more often."""
+        return low + int((high - low) * self._chance.random() ** 2)

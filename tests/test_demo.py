@@ -1,0 +1,67 @@
+"""The believable past: the same for the same seed, and like what happens."""
+
+from __future__ import annotations
+
+from collections import Counter
+
+from tracker import demo
+from tracker.domain.events import event_key, event_time
+from tracker.domain.lifecycle import attributes_of, metadata_of
+from tracker.domain.times import MICROS
+from tracker.pb import event_pb
+
+UNTIL = 1_780_272_000 * MICROS
+DAYS = 14
+
+
+def past(number: int, seed: int = 1) -> list[event_pb.Event]:
+    return list(demo.events(number, seed=seed, until=UNTIL, days=DAYS))
+
+
+def test_a_seed_gives_the_same_events_and_another_one_others() -> None:
+    first = past(500)
+    assert past(500) == first
+    assert past(500, seed=2) != first
+    assert len(first) == 500
+
+
+def test_ids_are_unique_and_of_the_time_of_their_event() -> None:
+    events = past(2_000)
+    ids = [metadata_of(event).id for event in events]
+    assert len(set(ids)) == len(ids)
+    for event in events:
+        id_ = metadata_of(event).id
+        assert event_key(id_).value == id_
+        assert id_[14] == "7"
+        assert int(id_[:8] + id_[9:13], 16) == event_time(event) // 1_000
+
+
+def test_the_past_is_within_its_days_and_busiest_when_people_work() -> None:
+    times = [event_time(event) for event in past(4_000)]
+    assert min(times) >= UNTIL - DAYS * 86_400 * MICROS
+    assert max(times) < UNTIL + 12 * 3_600 * MICROS
+    hours = Counter(time // (3_600 * MICROS) % 24 for time in times)
+    assert sum(hours[hour] for hour in range(9, 18)) > 3 * sum(hours[hour] for hour in range(6))
+
+
+def test_incidents_follow_deployments_that_were_there() -> None:
+    events = past(4_000)
+    known: dict[str, event_pb.Event] = {}
+    incidents = 0
+    for event in events:
+        told = attributes_of(event)
+        if told.type is event_pb.Type.incident:
+            incidents += 1
+            cause = known[told.related_id]
+            assert attributes_of(cause).service == told.service
+            assert event_time(cause) < event_time(event)
+        known[metadata_of(event).id] = event
+    assert 20 < incidents < 200
+    kinds = Counter(attributes_of(event).type for event in events)
+    assert kinds[event_pb.Type.deployment] > len(events) // 2
+    assert set(kinds) == {1, 2, 3, 4}
+
+
+def test_services_are_in_the_catalog() -> None:
+    services = {entry.name for entry in demo.catalog(1)}
+    assert {attributes_of(event).service for event in past(2_000)} <= services
