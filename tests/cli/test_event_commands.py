@@ -15,7 +15,7 @@ from tests.cli.commands import CLEAN, at, on_terminal, tracker
 if TYPE_CHECKING:
     from tests.server_process import ServerProcess
 
-COMMANDS = ("create", "update", "finish", "comment", "delete", "get", "list", "search")
+COMMANDS = ("create", "update", "finish", "comment", "delete", "get", "changelog", "list", "search")
 
 
 def run(server: ServerProcess, *arguments: str, code: int = 0) -> subprocess.CompletedProcess[str]:
@@ -56,6 +56,9 @@ def test_an_event_is_recorded_changed_finished_shown_and_deleted(server: ServerP
     assert re.search(r"^took +2h", text, re.MULTILINE)
     assert re.search(r"ben  halfway$", text, re.MULTILINE)
     assert re.search(r"ana  status: start -> failure$", text, re.MULTILINE)
+    assert text.endswith(run(server, "changelog", id_).stdout)
+    changelog = json.loads(run(server, "changelog", id_, "--output", "json").stdout)["changelog"]
+    assert changelog == found["changelog"]
     assert run(server, "delete", id_, code=64).stderr.startswith("tracker: nobody is there to ask")
     assert run(server, "delete", id_, "--yes").stdout == f"deleted {id_}\n"
     assert run(server, "get", id_, code=1).stderr.startswith("tracker: no event found")
@@ -111,6 +114,26 @@ def test_more_events_than_a_page_has_are_all_printed(server: ServerProcess, serv
         found = [json.loads(line)["metadata"]["id"] for line in done.stdout.splitlines()]
         assert len(found) == len(set(found)) == wanted
         assert set(found) <= ids
+
+
+def test_a_long_changelog_is_printed_whole(server: ServerProcess, service: str) -> None:
+    id_ = created(server, "Deploy", service)
+    for number in range(4):
+        run(server, "comment", id_, f"note {number}")
+    script = (
+        "from tracker.cli.event import queries; queries._PAGE = 2; from tracker.cli.main import main; main()"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", script, "event", "changelog", id_],
+        env=CLEAN | at(server),
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert [line.rpartition("  ")[2] for line in done.stdout.splitlines()] == [
+        "Event created",
+        *(f"note {number}" for number in range(4)),
+    ]
 
 
 def test_a_reader_that_has_enough_ends_a_list_without_a_word(server: ServerProcess, service: str) -> None:

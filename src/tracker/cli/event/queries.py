@@ -1,4 +1,4 @@
-"""`tracker event get`, `list` and `search`."""
+"""`tracker event get`, `changelog`, `list` and `search`."""
 
 from __future__ import annotations
 
@@ -42,7 +42,39 @@ def get(id_: EventId, *, server: Server = DEFAULT_SERVER, output: OneFormat = Ou
         print_json(answer)
     elif answer.event is not None:
         print_event(answer.event)
-        print_changelog(answer.event)
+        print_changelog(answer.event.changelog)
+
+
+@app.command("changelog", epilog=EPILOG)
+def changelog(id_: EventId, *, server: Server = DEFAULT_SERVER, output: OneFormat = Output.TEXT) -> None:
+    """Show what was done to an event, the oldest first."""
+    from protobuf.wkt import Int32Value, UInt32Value
+
+    from tracker.cli.event.shown import print_changelog
+    from tracker.cli.records import print_json
+    from tracker.client import Connection
+    from tracker.client.events import GET_EVENT_CHANGELOG
+
+    with failures(output), Connection(server) as connection:
+        answer, page = None, 0
+        while answer is None or len(answer.changelog) < answer.total_count:
+            page += 1
+            more = connection.call(
+                GET_EVENT_CHANGELOG,
+                GET_EVENT_CHANGELOG.request(
+                    id=id_, per_page=UInt32Value(value=_PAGE), page=Int32Value(value=page)
+                ),
+            )
+            if answer is None:
+                answer = more
+            elif more.changelog:
+                answer.changelog.extend(more.changelog)
+            else:
+                break
+    if output is Output.JSON:
+        print_json(answer)
+    else:
+        print_changelog(answer.changelog)
 
 
 @app.command("list", epilog=EPILOG)

@@ -77,9 +77,9 @@ def print_event(event: event_pb.Event) -> None:
     )
 
 
-def print_changelog(event: event_pb.Event) -> None:
+def print_changelog(changelog: Iterable[event_pb.ChangelogEntry]) -> None:
     """Print what was done to an event, one line an entry."""
-    for entry in event.changelog:
+    for entry in changelog:
         what = entry.comment or "changed"
         if entry.field:
             what = f"{entry.field}: {entry.old_value or '-'} -> {entry.new_value or '-'}"

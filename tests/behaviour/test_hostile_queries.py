@@ -1,0 +1,107 @@
+"""Queries that mean no good: each gets a clear answer, soon, and the server goes on."""
+
+from __future__ import annotations
+
+import random
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from tests.clients import Refused
+
+from tracker.domain.query.parser import MAX_DEPTH, MAX_LENGTH, MAX_TERMS
+
+if TYPE_CHECKING:
+    from tests.clients import Client
+
+CALLS: tuple[tuple[str, dict[str, Any]], ...] = (
+    ("EventService/SearchEvents", {}),
+    ("EventService/GetEventFacets", {"fields": ["status", "label.team"]}),
+    ("EventService/GetEventHistogram", {"by": "owner", "durations": True}),
+)
+
+
+@pytest.fixture
+async def events(client: Client) -> None:
+    for number in range(3):
+        attributes = {
+            "service": "a" * 200,
+            "type": "deployment",
+            "message": "a" * 60_000,
+            "owner": "ab" * 100,
+            "labels": {"team": "x" * 1_000},
+        }
+        await client.call("EventService/CreateEvent", {"title": f"Deploy {number}", "attributes": attributes})
+
+
+async def refused(client: Client, query: str) -> list[Refused | None]:
+    """Ask all that takes a query, and return what each was refused with, or None."""
+    found: list[Refused | None] = []
+    for method, beside in CALLS:
+        try:
+            await client.call(method, {"query": query, **beside})
+        except Refused as error:
+            found.append(error)
+        else:
+            found.append(None)
+    return found
+
+
+@pytest.mark.usefixtures("events")
+@pytest.mark.parametrize(
+    ("query", "told"),
+    [
+        ("(" * 3_000, "nests up to"),
+        ("-" * 3_000 + "a", "nests up to"),
+        ("NOT " * 900 + "a", "nests up to"),
+        ("(" * (MAX_DEPTH + 1) + "a" + ")" * (MAX_DEPTH + 1), "nests up to"),
+        ("service:(" + " OR ".join(["a"] * 300) + ")", "words and values"),
+        ("service:" + ",".join(["a"] * (MAX_TERMS + 1)), "words and values"),
+        ("a " * (MAX_TERMS + 1), "words and values"),
+        ("service:" + "*a" * 20, "wildcards"),
+        ("title:" + "*" * 500 + "a", "wildcard"),
+        ("time:>" + "9" * 3_000, "expected a time"),
+        ("duration:>" + "9" * 3_000 + "h", "expected a duration"),
+        ("since:9999999999999999w", "column"),
+        ('"' + "a" * 3_000, 'closing "'),
+        ("a" * (MAX_LENGTH + 1), "4096"),
+        ("label." + "x" * 3_000, ""),
+        ("\x00\x01\x02", ""),
+        ("service:\ud83d\ude00".encode("utf-16", "surrogatepass").decode("utf-16"), ""),
+    ],
+)
+async def test_too_much_is_refused_in_words(client: Client, query: str, told: str) -> None:
+    for error in await refused(client, query):
+        if told:
+            assert error is not None
+            assert error.code == "INVALID_ARGUMENT"
+            assert told in error.message
+            assert len(error.message) < 1_000
+        else:
+            assert error is None or error.code == "INVALID_ARGUMENT"
+
+
+@pytest.mark.usefixtures("events")
+@pytest.mark.parametrize(
+    "query",
+    [
+        "service:" + "*".join(["a"] * 9),
+        "owner:" + "*".join(["ab"] * 8) + "*b",
+        "label.team:x*x*x*x*x*x*y",
+        "-(" * 15 + "owner:a*b" + ")" * 15,
+        "service:(" + " OR ".join(f"{number}*" for number in range(250)) + ")",
+        " OR ".join(f"owner:{number}*a*b*c" for number in range(200)),
+        '"' + "a " * 250 + '"',
+        "a" * 4_000,
+    ],
+)
+async def test_as_much_as_is_allowed_is_answered(client: Client, query: str) -> None:
+    assert await refused(client, query) == [None] * len(CALLS)
+
+
+async def test_random_bytes_are_answered(client: Client) -> None:
+    chance = random.Random(4)
+    for size in (10, 100, 1_000, 10_000):
+        for _ in range(10):
+            query = chance.randbytes(size).decode("utf-8", "replace")
+            for error in await refused(client, query):
+                assert error is None or error.code == "INVALID_ARGUMENT"
