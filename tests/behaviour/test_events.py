@@ -257,6 +257,21 @@ async def test_every_filter_of_a_search_filters(client: Client) -> None:
     assert await titles(client, "SearchEvents", source="ci", service="payments") == []
 
 
+async def test_a_search_comes_in_the_order_asked_for(client: Client) -> None:
+    for number in range(4):
+        await create(client, str(number), source="ci", startDate=f"2026-03-0{number + 1}T00:00:00Z")
+    assert await titles(client, "SearchEvents", source="ci", orderBy="time") == ["0", "1", "2", "3"]
+    assert await titles(client, "SearchEvents", source="ci", orderBy="-time") == ["3", "2", "1", "0"]
+    request: JsonObject = {"source": "ci", "orderBy": "time", "perPage": 3}
+    first: Any = await client.call("EventService/SearchEvents", request)
+    token = first["nextPageToken"]
+    assert await titles(client, "SearchEvents", **request, pageToken=token) == ["3"]
+    with pytest.raises(Refused, match=r"page_token|pageToken"):
+        await titles(client, "SearchEvents", source="ci", perPage=3, pageToken=token)
+    with pytest.raises(Refused, match=r"order_by|orderBy"):
+        await titles(client, "SearchEvents", source="ci", orderBy="priority")
+
+
 async def test_a_search_without_a_filter_is_refused(client: Client) -> None:
     with pytest.raises(Refused, match="no filter for search events") as refused:
         await client.call("EventService/SearchEvents", {})

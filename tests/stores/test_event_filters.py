@@ -109,19 +109,32 @@ async def replace_events(store: Store, events: Sequence[event_pb.Event]) -> None
     await asyncio.gather(*(store.events.create(event, None) for event in events))
 
 
-@given(events=several_events(), where=filters, limit=st.none() | st.integers(1, 4), offset=st.integers(0, 5))
+@given(
+    events=several_events(),
+    where=filters,
+    limit=st.none() | st.integers(1, 4),
+    offset=st.integers(0, 5),
+    oldest_first=st.booleans(),
+)
 @settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
-async def test_find_and_count_agree_with_plain_python(
-    store: Store, events: list[event_pb.Event], where: EventFilter, limit: int | None, offset: int
+async def test_find_and_count_agree_with_plain_python(  # noqa: PLR0913, PLR0917 - each is drawn
+    store: Store,
+    events: list[event_pb.Event],
+    where: EventFilter,
+    limit: int | None,
+    offset: int,
+    oldest_first: bool,  # noqa: FBT001 - a parameter of the test
 ) -> None:
     await replace_events(store, events)
-    expected = sorted((event for event in events if matches(event, where)), key=place, reverse=True)
+    expected = sorted(
+        (event for event in events if matches(event, where)), key=place, reverse=not oldest_first
+    )
 
     assert await store.events.count(where) == len(expected)
     by_service = await store.events.count_by_month(where, by_service=True)
     assert sum(month.count for month in by_service) == len(expected)
 
-    given = await store.events.find(where, Slice(limit=limit, offset=offset))
+    given = await store.events.find(where, Slice(limit=limit, offset=offset), oldest_first=oldest_first)
     end = None if limit is None else offset + limit
     assert list(given.records) == expected[offset:end]
     assert given.total == len(expected)
@@ -129,7 +142,7 @@ async def test_find_and_count_agree_with_plain_python(
     walked: list[event_pb.Event] = []
     after: Cursor | None = None
     while True:
-        found = await store.events.find(where, Slice(limit=limit, after=after))
+        found = await store.events.find(where, Slice(limit=limit, after=after), oldest_first=oldest_first)
         assert found.total == len(expected)
         walked += found.records
         after = found.next

@@ -77,6 +77,11 @@ async def agree(store: Store, there: list[event_pb.Event], tree: Node) -> None:
     assert walked == wanted
     second = await store.events.find(where, Slice(limit=2, offset=1))
     assert list(second.records) == wanted[1:3]
+    last = await store.events.find(where, Slice(limit=2), oldest_first=True)
+    assert list(last.records) == wanted[::-1][:2]
+    if last.next is not None:
+        rest = await store.events.find(where, Slice(after=last.next), oldest_first=True)
+        assert list(rest.records) == wanted[::-1][2:]
 
 
 @pytest.mark.parametrize(("word", "total", "estimated"), [("deploy", 3, True), ("odd", 2, False)])

@@ -70,10 +70,11 @@ class EventQueries:
             )
         # A page token goes with the query as it is written, and with the moment when its first page was asked
         # for: what `2h` means changes from page to page.
-        query = f"events {where} {request.query}"
+        oldest_first = request.order_by == "time"
+        query = f"events {where} {request.query}{' oldest first' if oldest_first else ''}"
         part, asked = _resumed(requested_slice(request, query, default=_SEARCH_LIMIT), self._context.now())
         where = replace(where, query=read_query(request.query, Clock(asked, self._zone)))
-        found = await self._store.find(where, part)
+        found = await self._store.find(where, part, oldest_first=oldest_first)
         answer = event_pb.SearchEventsResponse(
             events=list(found.records),
             total_count=found.total,

@@ -221,8 +221,10 @@ class EventStore(Protocol):
     async def delete(self, key: EventKey, release: Release) -> DeletedEvent | None:
         """Delete an event and end the locks that carry its id; return what that was, or None."""
 
-    async def find(self, where: EventFilter, part: Slice) -> Found[event_pb.Event]:
-        """Return a part of the matching events, newest first: by descending (`event_time`, id).
+    async def find(
+        self, where: EventFilter, part: Slice, *, oldest_first: bool = False
+    ) -> Found[event_pb.Event]:
+        """Return a part of the matching events, newest first: by descending (`event_time`, id), or ascending.
 
         Where a query has to be asked of each event, no more than `MOST_COUNTED` are counted.
         """

@@ -26,7 +26,7 @@ from tracker.stores.mongo.parts import select, to_read
 from tracker.stores.mongo.queries import sieve
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Sequence
+    from collections.abc import AsyncIterator, Iterator, Sequence
 
     from tracker.domain.events import EventFilter, EventKey
     from tracker.domain.paging import Cursor
@@ -39,6 +39,7 @@ NAME = "events"
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _NEWEST_FIRST = [("time", -1), ("_id", -1)]
+_OLDEST_FIRST = [("time", 1), ("_id", 1)]
 
 
 def event_id(event: event_pb.Event) -> str:
@@ -124,19 +125,20 @@ async def replace(events: Collection, stored: Document, event: event_pb.Event, *
         raise await _taken(events, event, error) from error
 
 
-async def select_part(events: Collection, where: EventFilter, part: Slice) -> list[event_pb.Event]:
-    """Return the matching events of a part, newest first, and the one behind it."""
+async def select_part(
+    events: Collection, where: EventFilter, part: Slice, *, oldest_first: bool
+) -> list[event_pb.Event]:
+    """Return the matching events of a part, newest or oldest first, and the one behind it."""
     found: list[event_pb.Event] = []
     wanted, skip = to_read(part), part.offset
     query = to_sift(where)
     if query is not None:
-        return await _sifted_part(events, where, query, part)
-    for every in branches(where):
-        branch = every if part.after is None else every.behind(part.after)
+        return await _sifted_part(events, where, query, part, oldest_first=oldest_first)
+    for branch in _remaining(where, part, oldest_first=oldest_first):
         rows = await select(
             events,
             branch.where,
-            _NEWEST_FIRST,
+            _OLDEST_FIRST if oldest_first else _NEWEST_FIRST,
             ["document"],
             limit=wanted - len(found) if wanted else 0,
             offset=skip,
@@ -196,14 +198,20 @@ def to_sift(where: EventFilter) -> Node | None:
     return None if query is None or sieve(query).exact else query
 
 
+def _remaining(where: EventFilter, part: Slice, *, oldest_first: bool) -> Iterator[Branch]:
+    """Give the branches of a filter in an order, without what comes before a part."""
+    parts = branches(where)
+    for branch in reversed(parts) if oldest_first else parts:
+        yield branch if part.after is None else branch.behind(part.after, oldest_first=oldest_first)
+
+
 async def _sifted_part(
-    events: Collection, where: EventFilter, query: Node, part: Slice
+    events: Collection, where: EventFilter, query: Node, part: Slice, *, oldest_first: bool
 ) -> list[event_pb.Event]:
     found: list[event_pb.Event] = []
     wanted, skip = to_read(part), part.offset
-    for every in branches(where):
-        branch = every if part.after is None else every.behind(part.after)
-        async for event in _sifted(events, branch, query):
+    for branch in _remaining(where, part, oldest_first=oldest_first):
+        async for event in _sifted(events, branch, query, oldest_first=oldest_first):
             if skip:
                 skip -= 1
                 continue
@@ -224,9 +232,12 @@ async def each_matching(
             yield event
 
 
-async def _sifted(events: Collection, branch: Branch, query: Node | None) -> AsyncIterator[event_pb.Event]:
-    """Give the events of a branch that match a query, newest first."""
-    async with events.find(branch.where, {"document": 1}, sort=_NEWEST_FIRST, hint=branch.index) as rows:
+async def _sifted(
+    events: Collection, branch: Branch, query: Node | None, *, oldest_first: bool = False
+) -> AsyncIterator[event_pb.Event]:
+    """Give the events of a branch that match a query, newest or oldest first."""
+    order = _OLDEST_FIRST if oldest_first else _NEWEST_FIRST
+    async with events.find(branch.where, {"document": 1}, sort=order, hint=branch.index) as rows:
         async for row in rows:
             event = event_of(row)
             if query is None or matches(query, event):

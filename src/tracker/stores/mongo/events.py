@@ -123,11 +123,13 @@ class MongoEvents:
 
         return await self._changes.run(step)
 
-    async def find(self, where: EventFilter, part: Slice) -> Found[event_pb.Event]:
-        """Return a part of the matching events, newest first."""
+    async def find(
+        self, where: EventFilter, part: Slice, *, oldest_first: bool = False
+    ) -> Found[event_pb.Event]:
+        """Return a part of the matching events, newest or oldest first."""
         events = self._connections.confirmed(event_records.NAME)
         async with self._connections.asking():
-            records = await event_records.select_part(events, where, part)
+            records = await event_records.select_part(events, where, part, oldest_first=oldest_first)
             up_to = event_records.most_counted(where)
             return await found(
                 records,

@@ -42,11 +42,11 @@ class Branch:
     index: str
     where: Document
 
-    def behind(self, cursor: Cursor) -> Branch:
+    def behind(self, cursor: Cursor, *, oldest_first: bool) -> Branch:
         """Return the branch without the events up to and with the one that the cursor names."""
         # The bound of the time, which the alternatives imply, is what the index can be entered at.
-        bound = {"time": {"$lte": cursor[0]}}
-        rest = behind(["time", "_id"], cursor, newest_first=True)
+        bound = {"time": {"$gte" if oldest_first else "$lte": cursor[0]}}
+        rest = behind(["time", "_id"], cursor, newest_first=not oldest_first)
         return Branch(self.index, {"$and": [self.where, bound, rest]})
 
 

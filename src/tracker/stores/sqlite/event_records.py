@@ -47,15 +47,19 @@ def select(db: apsw.Connection, key: EventKey) -> event_pb.Event | None:
     return None if row is None else parse(event_pb.Event, *row)
 
 
-def select_part(db: apsw.Connection, where: EventFilter, part: Slice) -> list[event_pb.Event]:
-    """Return the matching events of a part, newest first, and the one behind it."""
+def select_part(
+    db: apsw.Connection, where: EventFilter, part: Slice, *, oldest_first: bool
+) -> list[event_pb.Event]:
+    """Return the matching events of a part, newest or oldest first, and the one behind it."""
     events: list[event_pb.Event] = []
     wanted = rows_to_read(part)
     skip = part.offset
-    for every in branches(where):
-        branch = every if part.after is None else every.behind(part.after)
+    order = "time, id" if oldest_first else "time DESC, id DESC"
+    parts = branches(where)
+    for every in reversed(parts) if oldest_first else parts:
+        branch = every if part.after is None else every.behind(part.after, oldest_first=oldest_first)
         rows = db.execute(
-            f"{_SELECT} {branch.clauses} ORDER BY time DESC, id DESC LIMIT ? OFFSET ?",
+            f"{_SELECT} {branch.clauses} ORDER BY {order} LIMIT ? OFFSET ?",
             (*branch.bindings, wanted - len(events) if wanted >= 0 else wanted, skip),
         )
         events += [parse(event_pb.Event, *row) for row in rows]

@@ -84,11 +84,13 @@ class SqliteEvents:
 
         return await self._writer.change(step)
 
-    async def find(self, where: EventFilter, part: Slice) -> Found[event_pb.Event]:
-        """Return a part of the matching events, newest first."""
+    async def find(
+        self, where: EventFilter, part: Slice, *, oldest_first: bool = False
+    ) -> Found[event_pb.Event]:
+        """Return a part of the matching events, newest or oldest first."""
 
         def query(db: apsw.Connection) -> Found[event_pb.Event]:
-            events = event_records.select_part(db, where, part)
+            events = event_records.select_part(db, where, part, oldest_first=oldest_first)
             up_to = event_records.most_counted(where)
             return found(
                 events, part, event_records.cursor, lambda: event_records.count(db, where, up_to), up_to

@@ -58,9 +58,10 @@ class Branch:
     def _where(self) -> str:
         return f" WHERE {' AND '.join(self.conditions)}" if self.conditions else ""
 
-    def behind(self, cursor: Cursor) -> Branch:
+    def behind(self, cursor: Cursor, *, oldest_first: bool) -> Branch:
         """Return the branch without the events up to and with the one that the cursor names."""
-        return Branch(self.index, (*self.conditions, "(time, id) < (?, ?)"), (*self.bindings, *cursor))
+        condition = f"(time, id) {'>' if oldest_first else '<'} (?, ?)"
+        return Branch(self.index, (*self.conditions, condition), (*self.bindings, *cursor))
 
 
 def branches(where: EventFilter) -> Sequence[Branch]:

@@ -74,7 +74,7 @@ class EventServiceService:
 
     async def search_events(self, request: SearchEventsRequest, context: aio.ServicerContext) -> SearchEventsResponse:
         """
-        Finds the events that match all the filters given, newest first.
+        Finds the events that match all the filters given, newest first unless `order_by` says otherwise.
 
         At least one filter is required. The time of an event is its start date, or its creation where it has none.
         """
@@ -409,7 +409,7 @@ class EventServiceClient:
         compression: Compression | None = None,
     ) -> aio.UnaryUnaryCall[SearchEventsRequest, SearchEventsResponse]:
         """
-        Finds the events that match all the filters given, newest first.
+        Finds the events that match all the filters given, newest first unless `order_by` says otherwise.
 
         At least one filter is required. The time of an event is its start date, or its creation where it has none.
         """
@@ -616,7 +616,7 @@ class EventServiceServiceSync:
 
     def search_events(self, request: SearchEventsRequest, context: ServicerContext) -> SearchEventsResponse:
         """
-        Finds the events that match all the filters given, newest first.
+        Finds the events that match all the filters given, newest first unless `order_by` says otherwise.
 
         At least one filter is required. The time of an event is its start date, or its creation where it has none.
         """
@@ -951,7 +951,7 @@ class EventServiceClientSync:
         compression: Compression | None = None,
     ) -> SearchEventsResponse:
         """
-        Finds the events that match all the filters given, newest first.
+        Finds the events that match all the filters given, newest first unless `order_by` says otherwise.
 
         At least one filter is required. The time of an event is its start date, or its creation where it has none.
         """
