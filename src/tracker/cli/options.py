@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import getpass
+import socket
 from typing import Annotated
 from urllib.parse import urlsplit
 
@@ -39,3 +41,12 @@ Server = Annotated[
 Format = Annotated[
     Output, typer.Option("--output", help="`json` prints one JSON document, also where the command fails.")
 ]
+
+
+def who_default() -> str:
+    """Return who runs this, and where."""
+    try:
+        user = getpass.getuser()
+    except (KeyError, OSError):  # a user id without a name, as in containers
+        user = "somebody"
+    return f"{user}@{socket.gethostname()}"

@@ -32,7 +32,7 @@ from tracker.cli.event.options import (
     Version,
 )
 from tracker.cli.exits import USAGE, failures
-from tracker.cli.options import DEFAULT_SERVER, Format, Server, label
+from tracker.cli.options import DEFAULT_SERVER, Format, Server, label, who_default
 from tracker.cli.output import Output
 
 if TYPE_CHECKING:
@@ -186,7 +186,6 @@ def comment(
     output: Format = Output.TEXT,
 ) -> None:
     """Write into the changelog of an event."""
-    from tracker.cli.lock.options import who_default
     from tracker.client import Connection
     from tracker.client.events import ADD_CHANGELOG_ENTRY
     from tracker.pb import event_pb

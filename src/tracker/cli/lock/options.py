@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import getpass
-import socket
 from datetime import timedelta
 from pathlib import Path
 from typing import Annotated
@@ -59,12 +57,3 @@ Token = Annotated[
 ]
 TokenFile = Annotated[Path | None, typer.Option(metavar="FILE", help="File that holds the token.")]
 LockId = Annotated[str, typer.Argument(envvar="TRACKER_LOCK_ID", metavar="ID", help="Id of the lock.")]
-
-
-def who_default() -> str:
-    """Return who runs this, and where."""
-    try:
-        user = getpass.getuser()
-    except (KeyError, OSError):  # a user id without a name, as in containers
-        user = "somebody"
-    return f"{user}@{socket.gethostname()}"

@@ -9,9 +9,9 @@ import typer
 from tracker.cli.errors import CommandError
 from tracker.cli.exits import USAGE, failures
 from tracker.cli.lock.group import EPILOG, app
-from tracker.cli.lock.options import LockId, Token, TokenFile, Who, who_default
+from tracker.cli.lock.options import LockId, Token, TokenFile, Who
 from tracker.cli.lock.tokens import given_token
-from tracker.cli.options import DEFAULT_SERVER, Format, Server
+from tracker.cli.options import DEFAULT_SERVER, Format, Server, who_default
 from tracker.cli.output import Output
 
 

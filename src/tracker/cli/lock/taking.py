@@ -10,8 +10,7 @@ import typer
 from protobuf.wkt import Duration
 
 from tracker.cli.lock import shown
-from tracker.cli.lock.options import who_default
-from tracker.cli.options import label
+from tracker.cli.options import label, who_default
 from tracker.client import ApiError, UnreachableError
 from tracker.client.locks import CREATE_LOCK
 from tracker.errors import Code
