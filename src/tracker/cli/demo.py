@@ -17,8 +17,9 @@ from tracker.cli.stores import INTERRUPTED, PLACE, Unobserved, place
 from tracker.cli.times import moment_option
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterable, Iterator
 
+    from tracker.pb import catalog_pb, event_pb
     from tracker.stores.contents import StoreContents
 
 _BATCH = 1_000
@@ -64,7 +65,15 @@ def demo(
         contents = chosen_contents(place(store, "STORE"), "STORE", Unobserved())
         micros = (end - datetime(1970, 1, 1, tzinfo=UTC)) // timedelta(microseconds=1)
         with shown_progress() as progress:
-            asyncio.run(_fill(contents, source, events, (seed, micros, days), progress))
+            asyncio.run(
+                _fill(
+                    contents,
+                    source,
+                    past.catalog(seed),
+                    past.events(events, seed=seed, until=micros, days=days),
+                    lambda done: progress("events", done, events),
+                )
+            )
     except StoreOpenError as error:
         raise CommandError(str(error)) from None
     except TrackerError as error:
@@ -79,35 +88,29 @@ def demo(
 async def _fill(
     contents: StoreContents,
     source: str,
-    number: int,
-    how: tuple[int, int, int],
-    progress: Callable[[str, int, int], None],
+    catalog: Iterable[catalog_pb.Catalog],
+    events: Iterator[event_pb.Event],
+    progress: Callable[[int], None],
 ) -> None:
     """Put a past into a store that can't be served before all of it is there."""
-    from tracker import demo as past
     from tracker.stores.contents import Kind, StoredDocument
 
-    seed, until, days = how
     await contents.open_to_fill(source)
     try:
-        entries = [StoredDocument(entry.name, entry.to_json()) for entry in past.catalog(seed)]
-        await contents.records(Kind.CATALOG).add(entries)
-        events = contents.records(Kind.EVENTS)
-        made = past.events(number, seed=seed, until=until, days=days)
+        await contents.records(Kind.CATALOG).add(
+            [StoredDocument(entry.name, entry.to_json()) for entry in catalog]
+        )
         done = 0
-        progress("events", done, number)
-        while batch := list(islice(made, _BATCH)):
-            await events.add(
-                [
-                    StoredDocument(event.metadata.id if event.metadata else "", event.to_json())
-                    for event in batch
-                ]
-            )
+        progress(done)
+        while batch := [
+            StoredDocument(event.metadata.id if event.metadata else "", event.to_json())
+            for event in islice(events, _BATCH)
+        ]:
+            await contents.records(Kind.EVENTS).add(batch)
             done += len(batch)
-            progress("events", done, number)
-            await asyncio.sleep(
-                0
-            )  # a file is filled without waiting, and an interrupt would wait for the end
+            progress(done)
+            # A file is filled without waiting for anything: an interrupt would come only at the end.
+            await asyncio.sleep(0)
         await contents.finish()
     finally:
         await contents.close()

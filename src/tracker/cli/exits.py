@@ -78,7 +78,7 @@ def exit_code(error: ApiError) -> int:
 
 
 @contextmanager
-def failures(output: Output = Output.TEXT) -> Iterator[None]:
+def failures(output: str = Output.TEXT) -> Iterator[None]:
     """Turn what a call to the server ends with into the failure of the command, for who it prints for.
 
     Raises:
@@ -97,7 +97,7 @@ def failures(output: Output = Output.TEXT) -> Iterator[None]:
         raise CommandError(str(error), UNREACHABLE) from None
 
 
-def _document(output: Output, message: str, **details: object) -> None:
-    if output is Output.JSON:
+def _document(output: str, message: str, **details: object) -> None:
+    if output == Output.JSON:
         document = {"error": {"message": message, **details}}
         typer.echo(json.dumps(document, indent=2, ensure_ascii=False))

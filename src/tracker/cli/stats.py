@@ -14,7 +14,7 @@ from tracker.cli.errors import CommandError
 from tracker.cli.exits import EVENT_TABLE, LOCKED, USAGE, failures
 from tracker.cli.group import epilog
 from tracker.cli.options import DEFAULT_SERVER, Server
-from tracker.cli.output import Output, printable
+from tracker.cli.output import printable
 from tracker.cli.times import local_zone_name
 
 if TYPE_CHECKING:
@@ -81,7 +81,7 @@ def stats(  # noqa: PLR0913  # one for each option
     if every and by and len(by) > 1:
         raise CommandError("--by: expected one field at most with --every", USAGE)
     answer: event_pb.GetEventFacetsResponse | event_pb.GetEventHistogramResponse
-    with failures(Output.JSON if output is Format.JSON else Output.TEXT), Connection(server) as connection:
+    with failures(output), Connection(server) as connection:
         if every:
             histogram = connection.call(
                 GET_EVENT_HISTOGRAM, _histogram_request(text, every, by[0] if by else "", limit)

@@ -17,9 +17,6 @@ SEARCH_EVENTS = Rpc(_METHODS["SearchEvents"], event_pb.SearchEventsRequest, even
 ADD_CHANGELOG_ENTRY = Rpc(
     _METHODS["AddChangelogEntry"], event_pb.AddChangelogEntryRequest, event_pb.AddChangelogEntryResponse
 )
-GET_EVENT_CHANGELOG = Rpc(
-    _METHODS["GetEventChangelog"], event_pb.GetEventChangelogRequest, event_pb.GetEventChangelogResponse
-)
 GET_EVENT_FACETS = Rpc(
     _METHODS["GetEventFacets"], event_pb.GetEventFacetsRequest, event_pb.GetEventFacetsResponse
 )

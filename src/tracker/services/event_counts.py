@@ -18,6 +18,7 @@ from tracker.domain.times import MICROS, duration, period, timestamp
 from tracker.errors import FieldViolation, invalid
 from tracker.pb import event_pb
 from tracker.services.event_filters import read_query
+from tracker.services.paging import given
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -81,7 +82,7 @@ class EventCounts:
     ) -> event_pb.GetEventFacetsResponse:
         """Count the events that a query finds by the values of fields."""
         asked = [_facet(name, f"fields[{place}]") for place, name in enumerate(request.fields)]
-        most = (request.limit.value if request.limit is not None else 0) or _VALUES
+        most = given(request.limit, _VALUES)
         where = self._where(request, self._zone)
         total, tallies = await self._store.count_by(where, asked, most)
         return event_pb.GetEventFacetsResponse(
@@ -105,7 +106,7 @@ class EventCounts:
         """Count the events that a query finds over time."""
         zone = _zone(request.time_zone) if request.time_zone else self._zone
         by = _facet(request.by, "by") if request.by else None
-        most = (request.limit.value if request.limit is not None else 0) or _VALUES
+        most = given(request.limit, _VALUES)
         where = narrowed(self._where(request, zone))
         until = self._context.now() if where.until is None else where.until
         since = until - _SPAN if where.since is None else where.since

@@ -13,7 +13,7 @@ from tracker.errors import Code, TrackerError
 from tracker.pb import event_pb
 from tracker.services.event_errors import event_not_found
 from tracker.services.event_filters import read_query
-from tracker.services.paging import DEFAULT_PER_PAGE, requested_slice
+from tracker.services.paging import DEFAULT_PER_PAGE, given, requested_slice
 
 if TYPE_CHECKING:
     from zoneinfo import ZoneInfo
@@ -108,8 +108,8 @@ class EventQueries:
     ) -> event_pb.GetEventChangelogResponse:
         """Return a page of an event's changelog, oldest entries first."""
         entries = (await self._get(request.id)).changelog
-        size = (request.per_page.value if request.per_page is not None else 0) or _CHANGELOG_PER_PAGE
-        start = ((request.page.value if request.page is not None else 0) or 1) * size - size
+        size = given(request.per_page, _CHANGELOG_PER_PAGE)
+        start = given(request.page, 1) * size - size
         self._context.log.info("changelog retrieved", request_id=call.request_id, id=request.id)
         return event_pb.GetEventChangelogResponse(
             changelog=entries[start : start + size], total_count=len(entries)

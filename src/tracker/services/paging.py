@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Protocol, TypeVar
 
 from tracker.domain.paging import parse_page_token
 from tracker.errors import FieldViolation, invalid
@@ -10,6 +10,8 @@ from tracker.stores.base import Slice
 
 if TYPE_CHECKING:
     from protobuf.wkt import Int32Value, UInt32Value
+
+N = TypeVar("N", int, "int | None")
 
 
 class PagedRequest(Protocol):
@@ -30,14 +32,19 @@ def requested_slice(request: PagedRequest, query: str, *, default: int | None) -
     Raises:
         TrackerError: INVALID_ARGUMENT for a bad token, or a token beside a page number.
     """
-    number = request.page.value if request.page is not None else 0
+    number = given(request.page, 0)
     after = parse_page_token(request.page_token, query)
     if after is not None and number:
         raise invalid(FieldViolation("page", "give either page or page_token, not both"))
-    limit = (request.per_page.value if request.per_page is not None else 0) or default
+    limit = given(request.per_page, default)
     if number and limit is None:
         limit = DEFAULT_PER_PAGE
     return Slice(limit=limit, offset=(number - 1) * limit if number and limit else 0, after=after)
+
+
+def given(number: Int32Value | UInt32Value | None, default: N) -> N:
+    """Return a number of a request, or `default` where it is not given; zero counts as not given."""
+    return (number.value if number is not None else 0) or default
 
 
 DEFAULT_PER_PAGE = 100

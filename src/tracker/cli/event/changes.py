@@ -82,8 +82,11 @@ def create(  # noqa: PLR0913  # one for each option
     request = CREATE_EVENT.request(
         title=title,
         attributes=_attributes(
-            choices={"type": type_, "status": status, "environment": environment, "priority": priority},
             texts={
+                "type": type_,
+                "status": status,
+                "environment": environment,
+                "priority": priority,
                 "service": service,
                 "message": message,
                 "source": source,
@@ -137,8 +140,11 @@ def update(  # noqa: PLR0913  # one for each option
     Labels are added; `--label NAME=` takes one away.
     """
     attributes = _attributes(
-        choices={"type": type_, "status": status, "environment": environment, "priority": priority},
         texts={
+            "type": type_,
+            "status": status,
+            "environment": environment,
+            "priority": priority,
             "service": service,
             "message": message,
             "source": source,
@@ -172,7 +178,7 @@ def finish(
     """End an event: its status changes, its duration is known, its locks are released."""
     if status.lower() not in _ENDINGS:
         raise CommandError(f"--status: expected one of {', '.join(_ENDINGS)}, got {status!r}", USAGE)
-    attributes = _attributes(choices={"status": status.lower()}, texts={"message": message})
+    attributes = _attributes(texts={"status": status.lower(), "message": message})
     _merge(id_, "", attributes, None, "", server=server, output=output, done="finished ")
 
 
@@ -249,23 +255,23 @@ def _merge(  # noqa: PLR0913  # each is a part of the request, or of what to pri
     _print(answer, answer.event, output, done)
 
 
-def _attributes(  # noqa: PLR0913  # each is a kind of options
+def _attributes(
     *,
-    choices: dict[str, str],
     texts: dict[str, str],
     labels: list[str] | None = None,
     stake_holders: list[str] | None = None,
     period: tuple[datetime | None, datetime | None] = (None, None),
     impact: bool = False,
 ) -> event_pb.EventAttributes:
-    """Return the attributes that the options of a command stand for."""
+    """Return the attributes that the options of a command stand for; an empty text is not given."""
     from protobuf import message_from_json_value
     from protobuf.wkt import Timestamp
 
     from tracker.pb import event_pb
 
-    given = {name: text for name, text in (choices | texts).items() if text}
-    attributes = message_from_json_value(event_pb.EventAttributes, {**given})
+    attributes = message_from_json_value(
+        event_pb.EventAttributes, {name: text for name, text in texts.items() if text}
+    )
     attributes.labels = dict(map(label, labels or ()))
     attributes.stake_holders = stake_holders or []
     start, end = period

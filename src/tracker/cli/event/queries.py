@@ -48,33 +48,19 @@ def get(id_: EventId, *, server: Server = DEFAULT_SERVER, output: OneFormat = Ou
 @app.command("changelog", epilog=EPILOG)
 def changelog(id_: EventId, *, server: Server = DEFAULT_SERVER, output: OneFormat = Output.TEXT) -> None:
     """Show what was done to an event, the oldest first."""
-    from protobuf.wkt import Int32Value, UInt32Value
-
     from tracker.cli.event.shown import print_changelog
     from tracker.cli.records import print_json
     from tracker.client import Connection
-    from tracker.client.events import GET_EVENT_CHANGELOG
+    from tracker.client.events import GET_EVENT
+    from tracker.pb import event_pb
 
     with failures(output), Connection(server) as connection:
-        answer, page = None, 0
-        while answer is None or len(answer.changelog) < answer.total_count:
-            page += 1
-            more = connection.call(
-                GET_EVENT_CHANGELOG,
-                GET_EVENT_CHANGELOG.request(
-                    id=id_, per_page=UInt32Value(value=_PAGE), page=Int32Value(value=page)
-                ),
-            )
-            if answer is None:
-                answer = more
-            elif more.changelog:
-                answer.changelog.extend(more.changelog)
-            else:
-                break
+        event = connection.call(GET_EVENT, GET_EVENT.request(id=id_)).event
+    entries = event.changelog if event is not None else []
     if output is Output.JSON:
-        print_json(answer)
+        print_json(event_pb.GetEventChangelogResponse(changelog=entries, total_count=len(entries)))
     else:
-        print_changelog(answer.changelog)
+        print_changelog(entries)
 
 
 @app.command("list", epilog=EPILOG)
@@ -123,7 +109,7 @@ def _print_found(query: str, limit: int, server: str, output: Listing) -> None:
         Listing.NDJSON: print_lines,
         Listing.CSV: print_csv,
     }[output]
-    with failures(Output.JSON if output is Listing.JSON else Output.TEXT), Connection(server) as connection:
+    with failures(output), Connection(server) as connection:
         show(_found(connection, query, limit))
 
 

@@ -164,16 +164,14 @@ def most_counted(where: EventFilter) -> int | None:
 
 async def count(events: Collection, where: EventFilter, up_to: int | None = None) -> int:
     """Count the matching events; more than `up_to` are one more."""
-    query = to_sift(where)
-    if query is not None:
-        counted = 0
-        for branch in branches(where):
-            async for _ in _sifted(events, branch, query):
-                counted += 1
-                if up_to is not None and counted > up_to:
-                    return counted
-        return counted
-    return sum([await _count_branch(events, branch) for branch in branches(where)])
+    if to_sift(where) is None:
+        return sum([await _count_branch(events, branch) for branch in branches(where)])
+    counted = 0
+    async for _ in each_matching(events, where):
+        counted += 1
+        if counted - 1 == up_to:
+            break
+    return counted
 
 
 async def count_by_month(events: Collection, where: EventFilter, *, by_service: bool) -> Sequence[MonthCount]:
