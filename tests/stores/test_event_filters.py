@@ -109,6 +109,15 @@ async def replace_events(store: Store, events: Sequence[event_pb.Event]) -> None
     await asyncio.gather(*(store.events.create(event, None) for event in events))
 
 
+async def test_what_only_reaches_into_a_period_is_found_where_nothing_began_in_it(store: Store) -> None:
+    event = an_event(created=0, attributes=event_pb.EventAttributes(end_date=timestamp(1)))
+    await store.events.create(event, None)
+    for oldest_first in (False, True):
+        where = EventFilter(since=1, overlapping=True)
+        found = await store.events.find(where, Slice(), oldest_first=oldest_first)
+        assert (list(found.records), found.total) == ([event], 1)
+
+
 @given(
     events=several_events(),
     where=filters,

@@ -145,7 +145,7 @@ async def select_part(
             hint=branch.index,
         )
         found += [event_of(row) for row in rows]
-        if len(found) == wanted:
+        if wanted and len(found) == wanted:
             break
         if skip:
             skip = 0 if found else max(0, skip - await _count_branch(events, branch))
