@@ -6,6 +6,7 @@ other than success raises `Refused`.
 
 from __future__ import annotations
 
+import json
 import re
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Protocol, cast
@@ -20,7 +21,7 @@ from tracker import pb
 from tracker.pb import annotations_pb, error_details_pb, status_pb
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import AsyncGenerator, Mapping
 
     from protobuf import DescMethod
 
@@ -55,6 +56,11 @@ class Client(Protocol):
     async def call(self, method: str, request: Mapping[str, Any] | None = None) -> JsonObject:
         """Call an RPC."""
 
+    def stream(
+        self, method: str, request: Mapping[str, Any] | None = None
+    ) -> AsyncGenerator[JsonObject, None]:
+        """Call an RPC whose answer is a stream; ends where the server ends it."""
+
 
 class GrpcClient:
     """Calls over gRPC."""
@@ -77,6 +83,26 @@ class GrpcClient:
         except grpc.aio.AioRpcError as error:
             raise _refused_grpc(error) from None
         return cast("JsonObject", message_to_json_value(answer, always_emit_implicit=True))
+
+    async def stream(
+        self, method: str, request: Mapping[str, Any] | None = None
+    ) -> AsyncGenerator[JsonObject, None]:
+        """Call an RPC whose answer is a stream."""
+        desc = METHODS[method]
+        message = message_from_json_value(desc.input.type, dict(request or {}))
+        multi: grpc.aio.UnaryStreamMultiCallable[Message, Message] = self._channel.unary_stream(
+            f"/{desc.parent.type_name}/{desc.name}",
+            request_serializer=Message.to_binary,
+            response_deserializer=desc.output.type.from_binary,
+        )
+        answers = multi(message)
+        try:
+            async for answer in answers:
+                yield cast("JsonObject", message_to_json_value(answer))
+        except grpc.aio.AioRpcError as error:
+            raise _refused_grpc(error) from None
+        finally:
+            answers.cancel()
 
 
 def _refused_grpc(error: grpc.aio.AioRpcError) -> Refused:
@@ -118,6 +144,36 @@ class RestClient:
         if answer.status_code >= 400:
             raise _refused_rest(answer)
         return _wrapped(answer.json() if answer.content else {}, rule)
+
+    async def stream(
+        self, method: str, request: Mapping[str, Any] | None = None
+    ) -> AsyncGenerator[JsonObject, None]:
+        """Call an RPC whose answer is a stream of events; a resume token is sent as a browser would."""
+        options = METHODS[method].proto.options
+        assert options is not None
+        rule = options[annotations_pb.ext_http]
+        assert rule.pattern is not None
+        asked = dict(request or {})
+        token = asked.pop("resumeToken", None)
+        headers = {"last-event-id": token} if token else {}
+        path = str(rule.pattern.value)
+        async with self._http.stream("GET", path, params=_query(asked), headers=headers) as answer:
+            if answer.status_code >= 400:
+                await answer.aread()
+                raise _refused_rest(answer)
+            assert answer.headers["content-type"] == "text/event-stream"
+            told: JsonObject = {}
+            last = ""
+            async for line in answer.aiter_lines():
+                name, _, value = line.partition(": ")
+                if name == "id":
+                    last = value
+                elif name == "data":
+                    told = {key: value for key, value in json.loads(value).items() if value}
+                elif not line and last:
+                    assert told.setdefault("resumeToken", last) == last
+                    yield told
+                    told, last = {}, ""
 
 
 def _query(request: Mapping[str, Any]) -> httpx2.QueryParams:

@@ -20,9 +20,11 @@ from tracker.pb import catalog_pb, event_pb, link_pb, lock_pb
 from tracker.services.catalog import CatalogService
 from tracker.services.context import Context
 from tracker.services.event_counts import EventCounts
+from tracker.services.event_feed import EventFeed
 from tracker.services.event_locks import AutomaticLocks, EventLocks
 from tracker.services.event_queries import EventQueries
 from tracker.services.event_trail import EventTrail
+from tracker.services.event_watches import EventWatches
 from tracker.services.events import EventChanges
 from tracker.services.leases import LeaseKeeper
 from tracker.services.links import LinkService
@@ -88,12 +90,13 @@ class App:
         context = Context(now=store.now, new_id=lambda: str(uuid_utils.uuid7()), log=log)
         queue = LockQueue(store.locks, context, metrics.locks)
         opened.push_async_callback(queue.close)
+        feed = EventFeed(store.event_log, context)
         trail = LockTrail(context, metrics.locks, queue.freed)
         keeping = asyncio.create_task(LeaseKeeper(store.locks, context, trail, metrics.locks).run())
         opened.callback(keeping.cancel)
 
         pipeline = Pipeline(
-            self._services(store, context, metrics, queue, trail),
+            self._services(store, context, metrics, queue, trail, feed),
             observer=metrics,
             log=log,
             timeout=settings.call_timeout,
@@ -109,7 +112,7 @@ class App:
         await http_server.start()
         opened.push_async_callback(http_server.stop, settings.shutdown_grace)
         await grpc_server.start()
-        opened.push_async_callback(self._stop_wires, http_server, grpc_server)
+        opened.push_async_callback(self._stop_wires, feed, http_server, grpc_server)
         opened.push_async_callback(self._drain, ready, queue, grpc_server)
         self.metrics_address, self.http_address = metrics_server.bound, http_server.bound
         self.grpc_address = grpc_server.bound
@@ -120,8 +123,14 @@ class App:
         ):
             log.info("%s server listening on :%d", name, port, host=host, port=port)
 
-    def _services(
-        self, store: Store, context: Context, metrics: Metrics, queue: LockQueue, trail: LockTrail
+    def _services(  # noqa: PLR0913, PLR0917 - what services have in common
+        self,
+        store: Store,
+        context: Context,
+        metrics: Metrics,
+        queue: LockQueue,
+        trail: LockTrail,
+        feed: EventFeed,
     ) -> Services:
         settings = self._settings
         ttl = duration(round(settings.locks_auto_ttl * MICROS)) if settings.locks_auto_ttl else None
@@ -132,6 +141,7 @@ class App:
                 EventChanges(store.events, event_locks, EventTrail(context, metrics), context),
                 EventQueries(store.events, context, zone=settings.timezone),
                 EventCounts(store.events, context, zone=settings.timezone),
+                EventWatches(feed, context, zone=settings.timezone),
             ),
             catalog_pb.desc().services[0].type_name: (CatalogService(store.catalog, context),),
             lock_pb.desc().services[0].type_name: (
@@ -146,7 +156,8 @@ class App:
         await grpc_server.drain()
         await asyncio.sleep(self._settings.shutdown_drain)
 
-    async def _stop_wires(self, http_server: HttpServer, grpc_server: GrpcServer) -> None:
+    async def _stop_wires(self, feed: EventFeed, http_server: HttpServer, grpc_server: GrpcServer) -> None:
+        feed.drain()
         grace = self._settings.shutdown_grace
         await asyncio.gather(http_server.stop(grace), grpc_server.stop(grace))
 

@@ -34,6 +34,8 @@ class Code(IntEnum):
     """The stored state does not allow the request; change the state first."""
     ABORTED = 10
     """Lost a race against another change; read again and repeat."""
+    OUT_OF_RANGE = 11
+    """What the request goes on from is no longer kept, or never was; begin anew."""
     UNIMPLEMENTED = 12
     """There is no such method, or not with this verb."""
     INTERNAL = 13
@@ -54,6 +56,7 @@ HTTP_STATUS: Mapping[Code, int] = {
     Code.RESOURCE_EXHAUSTED: 429,
     Code.FAILED_PRECONDITION: 400,
     Code.ABORTED: 409,
+    Code.OUT_OF_RANGE: 400,
     Code.UNIMPLEMENTED: 501,
     Code.INTERNAL: 500,
     Code.UNAVAILABLE: 503,

@@ -38,6 +38,7 @@ VALID: dict[str, Json] = {
     "GetEventStatsByMonthRequest": PERIOD,
     "GetEventFacetsRequest": {"fields": ["status"]},
     "GetEventHistogramRequest": {},
+    "WatchEventsRequest": {},
     "CreateUpdateCatalogRequest": ENTRY,
     "GetCatalogRequest": {"name": "n"},
     "DeleteCatalogRequest": {"name": "n"},

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import subprocess
 import sys
 from functools import partial
@@ -9,9 +10,10 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 from pymongo import monitoring
-from tests.faults.mongo_changes import CHANGES, state_of
+from tests.faults.mongo_changes import CHANGES, EVENT, state_of
 from tests.stores.conftest import Observations
 
+from tracker.stores.base import ChangeKind
 from tracker.stores.mongo import MongoStore, janitor
 
 if TYPE_CHECKING:
@@ -74,6 +76,22 @@ def halfway(mongo: MongoServers) -> list[dict[str, Any]]:
     return [document for name in ("events", "locks") for document in database[name].find(where)]
 
 
+async def see_that_the_log_is_whole(mongo: MongoServers, store: MongoStore) -> None:
+    """See that what happened to the event is logged: each change once, the last one as the event is now."""
+    async with asyncio.timeout(20):
+        while any(document.get("unlogged") for document in mongo.documents()):  # noqa: ASYNC110 - others change it
+            await asyncio.sleep(0.005)
+    changes = await store.event_log.read(0, 100)
+    assert [each.number for each in changes] == list(range(1, len(changes) + 1))
+    told = [(each.kind, each.event.to_json() if each.event else "") for each in changes]
+    assert len(set(told)) == len(told)
+    event = await store.events.get(EVENT)
+    if event is not None:
+        assert changes[-1].event == event
+    else:
+        assert not changes or changes[-1].kind is ChangeKind.DELETED
+
+
 @pytest.mark.parametrize("name", CHANGES)
 async def test_a_change_whose_server_is_killed_at_any_step_is_finished_or_undone(
     mongo: MongoServers, uri: str, store: MongoStore, name: str, monkeypatch: pytest.MonkeyPatch
@@ -96,6 +114,7 @@ async def test_a_change_whose_server_is_killed_at_any_step_is_finished_or_undone
             end = await state_of(store)
             assert end in (change.before, change.after), step
             assert halfway(mongo) == [], step
+            await see_that_the_log_is_whole(mongo, store)
             ends.add(end)
             if came_to_its_end:
                 assert end == change.after

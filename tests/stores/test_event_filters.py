@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import itertools
 from typing import TYPE_CHECKING
 
 from hypothesis import HealthCheck, given, settings
@@ -101,7 +102,15 @@ def place(event: event_pb.Event) -> tuple[int, str]:
     return event_time(event), event.metadata.id
 
 
+_EXAMPLES = itertools.count(1)
+
+
 async def replace_events(store: Store, events: Sequence[event_pb.Event]) -> None:
+    """Let a store have these events and no others; their ids become new ones, since none comes twice."""
+    example = f"{next(_EXAMPLES):08x}"
+    for event in events:
+        assert event.metadata is not None
+        event.metadata.id = example + event.metadata.id[len(example) :]
     stored = await store.events.find(EventFilter(), Slice())
     await asyncio.gather(
         *(store.events.delete(EventId(place(event)[1]), an_end()) for event in stored.records)

@@ -39,6 +39,22 @@ async def titles(path: Path) -> set[str]:
     return {event.title for event in found.records}
 
 
+async def log_of(path: Path) -> str:
+    store = SqliteStore(path, Observations())
+    await store.open()
+    name = store.event_log.name
+    await store.close()
+    return name
+
+
+async def test_what_is_restored_has_a_log_of_its_own(store: SqliteStore, tmp_path: Path) -> None:
+    copy, restored = tmp_path / "copy.db", tmp_path / "restored.db"
+    backup(tmp_path / "tracker.db", copy)
+    restore(copy, restored)
+    assert await log_of(copy) == store.event_log.name
+    assert await log_of(restored) not in ("", store.event_log.name)
+
+
 def files(directory: Path) -> set[str]:
     return {file.name for file in directory.iterdir()}
 

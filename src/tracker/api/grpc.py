@@ -97,7 +97,11 @@ class GrpcServer:
                 self._pipeline, method, self._log, self._limits.message_seconds, self._may_answer
             )
             # As a stream of requests, since the wait for the first one can then be bounded.
-            services.setdefault(service, {})[name] = grpc.stream_unary_rpc_method_handler(answerer.answer)
+            services.setdefault(service, {})[name] = (
+                grpc.stream_stream_rpc_method_handler(answerer.stream)
+                if method.streams
+                else grpc.stream_unary_rpc_method_handler(answerer.answer)
+            )
         for service, handlers in services.items():
             server.add_generic_rpc_handlers((grpc.method_handlers_generic_handler(service, handlers),))
         self._health = add_standard_services(server, tuple(services), self._streams)
@@ -172,6 +176,24 @@ class _Answerer:
             await _abort(context, internal_error(request_id), request_id)
         context.set_trailing_metadata(((request_ids.HEADER, request_id),))
         return answer
+
+    async def stream(self, _requests: object, context: _Context) -> None:
+        """Answer one call with a stream."""
+        request_id = _request_id(context)
+        call = Call("grpc", request_id, context.peer(), context.time_remaining())
+
+        async def send(message: Message) -> None:
+            await context.write(message.to_binary())
+
+        try:
+            decode = await self._read(context)
+            await self._pipeline.stream(self._method, decode, call, send)
+        except TrackerError as error:
+            await _abort(context, error, request_id)
+        except Exception:  # noqa: BLE001 - a defect of the wire: logged, and answered as what it is
+            self._log.exception("defect", request_id=request_id, method=self._method.full_name)
+            await _abort(context, internal_error(request_id), request_id)
+        context.set_trailing_metadata(((request_ids.HEADER, request_id),))
 
     async def _read(self, context: _Context) -> Decode:
         """Wait for the request, and return what decodes it, or what raises the error that it deserves."""

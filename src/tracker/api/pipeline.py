@@ -9,8 +9,9 @@ from __future__ import annotations
 import asyncio
 import re
 import time
+from contextlib import aclosing
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Protocol, TypeAlias
+from typing import TYPE_CHECKING, Protocol, TypeAlias, TypeVar, cast
 
 import protovalidate
 from protobuf.wkt import Duration
@@ -21,7 +22,7 @@ from tracker.domain.times import MICROS, duration_micros
 from tracker.errors import Code, FieldViolation, TrackerError, invalid
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
+    from collections.abc import AsyncGenerator, Awaitable, Callable, Coroutine, Iterator, Mapping, Sequence
     from typing import NoReturn
 
     from protobuf import DescMethod, Message
@@ -31,17 +32,28 @@ if TYPE_CHECKING:
 
     Decode = Callable[[], Message]
     Handler = Callable[[Message, Call], Awaitable[Message]]
+    StreamHandler = Callable[[Message, Call], AsyncGenerator[Message, None]]
+    SendMessage = Callable[[Message], Awaitable[None]]
+
+T = TypeVar("T")
+
+UNREAD_SECONDS = 60.0
+"""For how long a message of a stream may wait for its caller to read it."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Method:
-    """One RPC: its descriptor, its message types, and the service's method that answers it."""
+    """One RPC: its descriptor, its message types, and the service's method that answers it.
+
+    `streams` says whether the answer is a stream of messages.
+    """
 
     desc: DescMethod
     full_name: str
     request: type[Message]
     response: type[Message]
-    handler: Handler
+    handler: Handler | StreamHandler
+    streams: bool
 
 
 def refusing(error: TrackerError) -> Decode:
@@ -83,18 +95,19 @@ def methods_of(services: Services) -> Iterator[Method]:
                     request=desc.input.type,
                     response=desc.output.type,
                     handler=_handler(services[service.type_name], name),
+                    streams=desc.method_kind == "server_streaming",
                 )
 
 
-def _handler(service: Sequence[object], name: str) -> Handler:
-    handlers: list[Handler] = [getattr(part, name) for part in service if hasattr(part, name)]
+def _handler(service: Sequence[object], name: str) -> Handler | StreamHandler:
+    handlers: list[Handler | StreamHandler] = [getattr(part, name) for part in service if hasattr(part, name)]
     if len(handlers) != 1:
         raise ValueError(f"{name} has {len(handlers)} answers")
     return handlers[0]
 
 
 class _Deadline:
-    """Cancels the task it is made in after a number of seconds, unless disarmed before.
+    """Cancels the task it is made in after a number of seconds, None for never, unless disarmed before.
 
     A bare timer, since `asyncio.timeout` costs five times as much and most calls are done in a
     fraction of a millisecond.
@@ -102,10 +115,13 @@ class _Deadline:
 
     __slots__ = ("_expired", "_task", "_timer")
 
-    def __init__(self, seconds: float) -> None:
+    def __init__(self, seconds: float | None) -> None:
         self._task = asyncio.current_task()
-        self._timer = asyncio.get_running_loop().call_later(seconds, self._expire)
+        self._timer = self._begin(seconds)
         self._expired = False
+
+    def _begin(self, seconds: float | None) -> asyncio.TimerHandle | None:
+        return None if seconds is None else asyncio.get_running_loop().call_later(seconds, self._expire)
 
     def _expire(self) -> None:
         self._expired = True
@@ -118,9 +134,15 @@ class _Deadline:
             self._task.uncancel()
         return self._expired
 
+    def rearm(self, seconds: float) -> None:
+        """Begin to count anew."""
+        self.disarm()
+        self._timer = self._begin(seconds)
+
     def disarm(self) -> None:
         """Let the task be."""
-        self._timer.cancel()
+        if self._timer is not None:
+            self._timer.cancel()
 
 
 class Pipeline:
@@ -153,18 +175,49 @@ class Pipeline:
         Raises:
             TrackerError: For every answer other than success.
         """
+        deadline = _Deadline(self._limit(call))
+        return await self._observed(method, call, deadline, self._answer(method, decode, call, deadline))
+
+    async def stream(self, method: Method, decode: Decode, call: Call, send: SendMessage) -> None:
+        """Answer a call whose answer is a stream: hand each message to `send`, until its caller goes away.
+
+        `send` returns once the caller can take another one, and may be cancelled where that takes too long.
+        The call may take as long as the caller said, and for ever where it did not say.
+
+        Raises:
+            TrackerError: For every end but that of the stream.
+        """
+        deadline = _Deadline(call.timeout)
+        await self._observed(method, call, deadline, self._tell(method, decode, call, send))
+
+    async def _answer(self, method: Method, decode: Decode, call: Call, deadline: _Deadline) -> Message:
+        request = decode()
+        self._validate(request)
+        wait = getattr(request, "wait", None)
+        if isinstance(wait, Duration):
+            deadline.rearm(self._limit(call, duration_micros(wait) / MICROS))
+        return await cast("Handler", method.handler)(request, call)
+
+    async def _tell(self, method: Method, decode: Decode, call: Call, send: SendMessage) -> None:
+        request = decode()
+        self._validate(request)
+        async with aclosing(cast("StreamHandler", method.handler)(request, call)) as messages:
+            async for message in messages:
+                try:
+                    async with asyncio.timeout(UNREAD_SECONDS):
+                        await send(message)
+                except TimeoutError:
+                    raise _too_slow() from None
+
+    async def _observed(
+        self, method: Method, call: Call, deadline: _Deadline, answering: Coroutine[None, None, T]
+    ) -> T:
+        """Await an answer; count, time and log it, and turn whatever goes wrong into a `TrackerError`."""
         started = time.perf_counter()
         self._observer.call_started()
         error: TrackerError | None = None
-        deadline = _Deadline(self._limit(call))
         try:
-            request = decode()
-            self._validate(request)
-            wait = getattr(request, "wait", None)
-            if isinstance(wait, Duration):
-                deadline.disarm()
-                deadline = _Deadline(self._limit(call, duration_micros(wait) / MICROS))
-            return await method.handler(request, call)
+            return await answering
         except TrackerError as raised:
             error = raised
             raise
@@ -206,6 +259,14 @@ class Pipeline:
             duration_ms=round(seconds * 1000, 3),
             **details,
         )
+
+
+def _too_slow() -> TrackerError:
+    return TrackerError(
+        Code.RESOURCE_EXHAUSTED,
+        f"the caller read nothing for {UNREAD_SECONDS:g} s; come back with the last resume_token",
+        "CALLER_TOO_SLOW",
+    )
 
 
 def _field_violation(violation: protovalidate.Violation) -> FieldViolation:

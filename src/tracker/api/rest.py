@@ -15,11 +15,13 @@ from .error_details import http_headers, http_status, internal_error, json_error
 from .pages import make_pages
 from .pipeline import refusing
 from .router import Router
+from .server_sent_events import BEGINNING, HEADERS, resumed, server_sent_event
 from .transcode import HttpInput, http_bindings
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from protobuf import Message
     from starlette.routing import BaseRoute
     from starlette.types import Message as AsgiMessage
     from starlette.types import Receive, Scope, Send
@@ -44,6 +46,7 @@ class _Request(NamedTuple):
     request_id: str
     timeout: str | None
     length: int
+    last_event_id: str
 
 
 class RestApi:
@@ -106,10 +109,40 @@ class RestApi:
         peer = f"{client[0]}:{client[1]}" if client else ""
         try:
             call = Call("rest", request.request_id, peer, timeout)
+            if method.streams:
+                await self._stream(method, binding, decode, call, request, answer)
+                return
             message = await self._pipeline.call(method, decode, call)
         except TrackerError as error:
             raise binding.respell(error, said) from error
         await answer.success(binding.status, binding.encode(message))
+
+    async def _stream(  # noqa: PLR0913, PLR0917 - all there is to a call
+        self,
+        method: Method,
+        binding: HttpBinding,
+        decode: Decode,
+        call: Call,
+        request: _Request,
+        answer: _Answer,
+    ) -> None:
+        """Answer with server-sent events; a stream that can't go on ends, and its client comes back."""
+
+        async def send(message: Message) -> None:
+            await answer.more(server_sent_event(message, binding.encode))
+
+        def decode_resumed() -> Message:
+            return resumed(decode(), request.last_event_id)
+
+        if request.scope["method"] == "HEAD":
+            await answer.end()
+            return
+        try:
+            await self._pipeline.stream(method, decode_resumed, call, send)
+        except TrackerError:
+            if not answer.started:
+                raise
+        await answer.end()
 
 
 class _Answer:
@@ -118,7 +151,8 @@ class _Answer:
     def __init__(self, send: Send, request_id: str) -> None:
         self._send = send
         self._request_id = (request_ids.HEADER.encode(), request_id.encode())
-        self._started = False
+        self.started = False
+        """Whether an answer is on its way."""
 
     async def success(self, status: int, body: bytes) -> None:
         """Send an answer, without a body where its status allows none."""
@@ -130,13 +164,26 @@ class _Answer:
 
     async def error(self, error: TrackerError) -> None:
         """Send an error, unless an answer is on its way already."""
-        if not self._started:
+        if not self.started:
             await self._json(http_status(error), json_error(error), http_headers(error))
+
+    async def more(self, part: bytes) -> None:
+        """Send a part of a stream; returns once the client can take another one."""
+        if not self.started:
+            await self._start(200, [*HEADERS, self._request_id])
+            part = BEGINNING + part
+        await self._send({"type": "http.response.body", "body": part, "more_body": True})
+
+    async def end(self) -> None:
+        """End a stream."""
+        if not self.started:
+            await self._start(200, [*HEADERS, self._request_id])
+        await self._send({"type": "http.response.body", "body": b""})
 
     async def relay(self, message: AsgiMessage) -> None:
         """Send what a page answers, with the request's id."""
         if message["type"] == "http.response.start":
-            self._started = True
+            self.started = True
             message["headers"] = [*message["headers"], self._request_id]
         await self._send(message)
 
@@ -153,7 +200,7 @@ class _Answer:
         await self._send({"type": "http.response.body", "body": body})
 
     async def _start(self, status: int, headers: list[tuple[bytes, bytes]]) -> None:
-        self._started = True
+        self.started = True
         await self._send({"type": "http.response.start", "status": status, "headers": headers})
 
 
@@ -161,6 +208,7 @@ def _read_request(scope: Scope, receive: Receive) -> _Request:
     given: str | None = None
     timeout: str | None = None
     length = 0
+    last_event_id = ""
     for name, value in scope["headers"]:
         if name == b"content-length":
             length = int(value)  # the HTTP parser has seen that these are digits
@@ -168,7 +216,9 @@ def _read_request(scope: Scope, receive: Receive) -> _Request:
             given = value.decode("latin-1")
         elif name == b"grpc-timeout":
             timeout = value.decode("latin-1")
-    return _Request(scope, receive, request_ids.request_id(given), timeout, length)
+        elif name == b"last-event-id":
+            last_event_id = value.decode("latin-1")
+    return _Request(scope, receive, request_ids.request_id(given), timeout, length, last_event_id)
 
 
 def _read_timeout(text: str | None) -> float | None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import random
 import re
 import time
@@ -29,6 +30,8 @@ if TYPE_CHECKING:
 _ERRORS = 400
 _FIRST_PAUSE, _LONGEST_PAUSE = 0.1, 1.0
 """Seconds before a call is repeated for the first time, and after it failed often."""
+_SILENCE = 45.0
+"""Seconds without a word after which a stream is given up: a server has something to say every 15."""
 
 
 class Connection:
@@ -79,7 +82,7 @@ class Connection:
         repeatable = rpc.repeatable or route.only_reads or _names_itself(request)
         sent = route.request(request)
         give_up = time.monotonic() + (self._patience if patience is None else patience)
-        for pause in _pauses():
+        for pause in pauses():
             try:
                 body = self._send(sent, self._timeout if timeout is None else timeout)
                 return message_from_json_value(rpc.answer, body, ignore_unknown_fields=True)
@@ -88,6 +91,28 @@ class Connection:
                     raise
             time.sleep(pause)
         raise AssertionError("pauses never end")
+
+    def stream(self, rpc: Rpc[Q, A], request: Q) -> Iterator[A]:
+        """Call an RPC whose answer is a stream, and give its messages as they come.
+
+        Ends where the server ends the stream. Nothing is repeated: whoever listens knows from where to go on.
+
+        Raises:
+            ApiError: The server refused the call.
+            UnreachableError: There was no answer, or the stream broke off, or the server fell silent.
+        """
+        sent = self._routes.setdefault(rpc.method, Route(rpc.method)).request(request)
+        timeout = httpx2.Timeout(self._timeout, read=_SILENCE)
+        try:
+            with self._http.stream(
+                sent.verb, self.server + sent.path, params=sent.query or None, timeout=timeout
+            ) as answer:
+                if answer.status_code >= _ERRORS:
+                    answer.read()
+                    raise error_of(answer.status_code, _body(answer), self.server)
+                yield from _messages(answer.iter_lines(), rpc.answer)
+        except httpx2.TransportError as error:
+            raise UnreachableError(f"no answer from {self.server}: {_why(error)}", sent=True) from None
 
     def _send(self, request: HttpRequest, timeout: float) -> Json:
         try:
@@ -101,10 +126,7 @@ class Connection:
         except httpx2.TransportError as error:
             sent = not isinstance(error, httpx2.ConnectError | httpx2.ConnectTimeout)
             raise UnreachableError(f"no answer from {self.server}: {_why(error)}", sent=sent) from None
-        try:
-            body: Json = answer.json()
-        except ValueError:
-            body = None
+        body = _body(answer)
         if answer.status_code >= _ERRORS:
             raise error_of(answer.status_code, body, self.server)
         if not isinstance(body, dict):
@@ -112,7 +134,30 @@ class Connection:
         return body
 
 
-def _pauses() -> Iterator[float]:
+def _body(answer: httpx2.Response) -> Json:
+    try:
+        body: Json = answer.json()
+    except ValueError:
+        return None
+    return body
+
+
+def _messages(lines: Iterator[str], kind: type[A]) -> Iterator[A]:
+    """Give the messages of server-sent events; one that has only an id is a message with only a token."""
+    fields: dict[str, str] = {}
+    for line in lines:
+        name, _, value = line.partition(": ")
+        if line:
+            fields[name] = value
+            continue
+        if "id" in fields:
+            body = json.loads(fields.get("data", "{}")) | {"resumeToken": fields["id"]}
+            yield message_from_json_value(kind, body, ignore_unknown_fields=True)
+        fields = {}
+
+
+def pauses() -> Iterator[float]:
+    """Give the seconds to wait before each new try, longer from try to try."""
     pause = _FIRST_PAUSE
     while True:
         yield pause * random.uniform(0.5, 1)  # noqa: S311  # so that many clients don't come back together

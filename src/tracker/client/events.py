@@ -20,6 +20,7 @@ ADD_CHANGELOG_ENTRY = Rpc(
 GET_EVENT_FACETS = Rpc(
     _METHODS["GetEventFacets"], event_pb.GetEventFacetsRequest, event_pb.GetEventFacetsResponse
 )
+WATCH_EVENTS = Rpc(_METHODS["WatchEvents"], event_pb.WatchEventsRequest, event_pb.WatchEventsResponse)
 GET_EVENT_HISTOGRAM = Rpc(
     _METHODS["GetEventHistogram"], event_pb.GetEventHistogramRequest, event_pb.GetEventHistogramResponse
 )

@@ -15,6 +15,7 @@ whatever it raises. Messages given to a store or to such a function are never ch
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from enum import IntEnum
 from typing import TYPE_CHECKING, Generic, NamedTuple, Protocol, TypeVar
 
 if TYPE_CHECKING:
@@ -28,6 +29,12 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 
+
+CHANGES_KEPT = 100_000
+"""How many changes of events are kept for those who watch, at least."""
+
+LARGEST_LOGGED = 65_536
+"""Bytes of the longest document that the log of events keeps a copy of."""
 
 MOST_COUNTED = 10_000
 """How many events are counted for the total of a list, where each has to be looked at for that."""
@@ -64,6 +71,32 @@ class ExternalIdTakenError(Exception):
         super().__init__(event_id)
         self.external = external
         self.event_id = event_id
+
+
+class ChangesForgottenError(Exception):
+    """What followed a place in the log of events is no longer kept, or never was in it."""
+
+
+class ChangeKind(IntEnum):
+    """What became of an event; the numbers are stored."""
+
+    CREATED = 1
+    UPDATED = 2
+    DELETED = 3
+
+
+@dataclass(frozen=True, slots=True)
+class LoggedChange:
+    """A change of an event: its number in the log, when it was made (microseconds since the epoch), and what.
+
+    `event` is as the change left it, or as it was when it was deleted. Where its document is longer than
+    `LARGEST_LOGGED`, it is as it is now; None where it is no more.
+    """
+
+    number: int
+    at: int
+    kind: ChangeKind
+    event: event_pb.Event | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -256,6 +289,31 @@ class EventStore(Protocol):
         """Return the durations, in microseconds and rising, of what `count_between` would count."""
 
 
+class EventLog(Protocol):
+    """What happened to events, in order: each change is in it soon after it was made, by the next number."""
+
+    @property
+    def name(self) -> str:
+        """Which log this is: numbers mean nothing in another one."""
+
+    @property
+    def poll_seconds(self) -> float | None:
+        """After how long to look for changes that others have made; None where `notify` tells of all."""
+
+    def notify(self, grown: Callable[[], None]) -> None:
+        """Call `grown` whenever there may be more to read."""
+
+    async def end(self) -> int:
+        """Return the number of the last change; 0 where there is none."""
+
+    async def read(self, after: int, most: int) -> Sequence[LoggedChange]:
+        """Return the changes behind a number, up to `most` of them.
+
+        Raises:
+            ChangesForgottenError: The next one is no longer kept, or the log never came so far.
+        """
+
+
 class CatalogStore(Protocol):
     """Catalog entries, one a name."""
 
@@ -374,6 +432,10 @@ class Store(Protocol):
     @property
     def events(self) -> EventStore:
         """The events in it."""
+
+    @property
+    def event_log(self) -> EventLog:
+        """What happened to the events in it."""
 
     @property
     def catalog(self) -> CatalogStore:

@@ -101,6 +101,10 @@ class Operations:
         if example is not None:
             message = message_from_json_value(method.output.type, example)
             content["example"] = json.loads(json_answer(message, shown))
+        if method.method_kind == "server_streaming":
+            # OpenAPI has no words for what each event of a stream is before 3.2.
+            stream: Schema = {"x-event-data": self._answers.message(method.output)}
+            return {"description": description(method.output), "content": {"text/event-stream": stream}}
         told: Schema = {"description": description(method.output), "content": {"application/json": content}}
         leads = links(method, rule)
         return told | {"links": leads} if leads else told

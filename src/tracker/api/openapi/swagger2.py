@@ -9,7 +9,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, cast
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterator, Mapping
 
     from .rules import Schema
 
@@ -56,8 +56,8 @@ class _Converter:
         responses = {
             status: self._response(response) for status, response in _items(_at(operation, "responses"))
         }
-        if all("schema" in response for response in responses.values()):
-            made["produces"] = ["application/json"]
+        if all("content" in response for _, response in _items(_at(operation, "responses"))):
+            made["produces"] = list(_kinds_of_content(_at(operation, "responses")))
         made["responses"] = responses
         return made
 
@@ -119,11 +119,18 @@ class _Converter:
     def _response(self, response: Schema) -> Schema:
         made: Schema = {"description": response["description"]}
         if "content" in response:
-            content = _at(response, "content", "application/json")
-            made["schema"] = self.schema(_at(content, "schema"))
+            content = next(content for _, content in _items(_at(response, "content")))
+            if "schema" in content:
+                made["schema"] = self.schema(_at(content, "schema"))
             if "example" in content:
                 made["examples"] = {"application/json": content["example"]}
         return made
+
+
+def _kinds_of_content(responses: Schema) -> Iterator[str]:
+    """Yield the media types of an operation's answers, each once."""
+    kinds = (kind for _, response in _items(responses) for kind in _at(response, "content"))
+    yield from dict.fromkeys(kinds)
 
 
 def _text(schema: Schema) -> Schema:

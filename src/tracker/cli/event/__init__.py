@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from tracker.cli.event import changes, queries
+from tracker.cli.event import changes, queries, tail
 from tracker.cli.event.group import app
 
-__all__ = ["app", "changes", "queries"]
+__all__ = ["app", "changes", "queries", "tail"]

@@ -110,11 +110,11 @@ def _print_found(query: str, limit: int, server: str, output: Listing) -> None:
         Listing.CSV: print_csv,
     }[output]
     with failures(output), Connection(server) as connection:
-        show(_found(connection, query, limit))
+        show(found_events(connection, query, limit))
 
 
-def _found(connection: Connection, query: str, limit: int) -> Iterator[event_pb.Event]:
-    """Give the events that a query finds, page by page as they are taken."""
+def found_events(connection: Connection, query: str, limit: int) -> Iterator[event_pb.Event]:
+    """Give the newest events that a query finds, 0 for all, page by page as they are taken."""
     from protobuf.wkt import UInt32Value
 
     from tracker.client.events import LIST_EVENTS, SEARCH_EVENTS

@@ -29,6 +29,7 @@ _STYLES = {
     **dict.fromkeys(("start", "in_progress"), "cyan"),
 }
 """How values look on a terminal."""
+_KINDS = {"created": "green", "updated": "cyan", "deleted": "red"}
 
 
 def print_events(events: Iterable[event_pb.Event]) -> None:
@@ -84,6 +85,28 @@ def print_changelog(changelog: Iterable[event_pb.ChangelogEntry]) -> None:
         if entry.field:
             what = f"{entry.field}: {entry.old_value or '-'} -> {entry.new_value or '-'}"
         typer.echo(f"{shown_time(entry.timestamp)}  {printable(entry.user)}  {printable(what)}")
+
+
+def change_line(message: event_pb.WatchEventsResponse) -> list[tuple[str, str]]:
+    """Return the parts of the line for a change, each with its style; an event of before is no change."""
+    event = message.event or event_pb.Event()
+    attributes, metadata, _ = _parts(event)
+    at = message.changed_at or attributes.start_date or metadata.created_at
+    parts = (
+        (shown_time(at)[:19], 19),
+        (message.kind.name if message.kind else "", 7),
+        (_name(attributes, "status"), 11),
+        (attributes.service, 14),
+        (_name(attributes, "environment"), 11),
+        (event.title, 0),
+        (_name(attributes, "type"), 0),
+        (_name(attributes, "priority"), 0),
+        (metadata.id, 0),
+    )
+    styles = _STYLES | _KINDS
+    return [
+        (printable(value).ljust(width), styles.get(value, "")) for value, width in parts if value or width
+    ]
 
 
 def print_list(events: Iterable[event_pb.Event]) -> None:

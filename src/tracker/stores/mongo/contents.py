@@ -40,6 +40,7 @@ from tracker.stores.mongo import (
 from tracker.stores.mongo.changes import CHANGE_SECONDS, Changes
 from tracker.stores.mongo.clock import DatabaseClock
 from tracker.stores.mongo.connections import Connections
+from tracker.stores.mongo.event_log import MongoEventLog
 from tracker.stores.mongo.failures import store_error
 from tracker.stores.mongo.follow_ups import FollowUps
 from tracker.stores.mongo.janitor import Janitor
@@ -71,9 +72,10 @@ class MongoContents:
         self._connections = Connections(uri, argument)
         self._clock = DatabaseClock(self._connections)
         changes = Changes(observer, self._connections.reach)
-        keys = LockKeys(self._connections, changes, self._clock.now)
+        log = MongoEventLog(self._connections, self._clock.now)
+        keys = LockKeys(self._connections, changes, log, self._clock.now)
         follow_ups = FollowUps(self._connections, keys)
-        self._janitor = Janitor(self._connections, keys, follow_ups, self._clock.now)
+        self._janitor = Janitor(self._connections, keys, follow_ups, log, self._clock.now)
         collection = partial(_Collection, self._connections)
         self._records: Mapping[Kind, Records[Any]] = {
             Kind.CATALOG: collection(catalog.NAME, {}, _document, _catalog_entry),

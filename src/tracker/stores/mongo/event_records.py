@@ -1,7 +1,8 @@
 """Events in the database: the documents they are, and one change of each.
 
 A document may hold, beside an event: `outbox`, what still follows for locks from its last change
-(`follow_ups.py`), and `notes`, the last changelog entries that came from locks (`notes.py`). In the place of
+(`follow_ups.py`); `notes`, the last changelog entries that came from locks (`notes.py`); `unlogged`, changes
+that are not yet in the log (`event_log.py`). In the place of
 an event that must not come, or is being deleted, stands a document with `gone`, the time, and no event.
 """
 
@@ -97,14 +98,14 @@ def _external_key(external: ExternalId) -> str:
     return json.dumps([external.source, external.value])
 
 
-async def insert(events: Collection, event: event_pb.Event) -> None:
-    """Store a new event.
+async def insert(events: Collection, event: event_pb.Event, **beside: object) -> None:
+    """Store a new event; `beside` is what the document holds besides.
 
     Raises:
         SlackIdTakenError: Another event has its Slack id.
         ExternalIdTakenError: Another event has its external id.
     """
-    new = {"_id": event_id(event), **fields(event)}
+    new = {"_id": event_id(event), **fields(event), **beside}
     try:
         await writes.insert(events, new)
     except DuplicateKeyError as error:

@@ -10,8 +10,9 @@ from bson import ObjectId
 from pymongo.errors import DuplicateKeyError, PyMongoError
 
 from tracker.errors import TrackerError
-from tracker.stores.base import DeletedEvent, ExternalIdTakenError, HeldLock, SlackIdTakenError
+from tracker.stores.base import ChangeKind, DeletedEvent, ExternalIdTakenError, HeldLock, SlackIdTakenError
 from tracker.stores.mongo import event_counts, event_records, lock_documents, writes
+from tracker.stores.mongo.event_log import note
 from tracker.stores.mongo.failures import unavailable
 from tracker.stores.mongo.follow_ups import outbox, outbox_of_deleted
 from tracker.stores.mongo.parts import found
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
     from tracker.stores.base import EventChange, Found, MonthCount, Release, Slice, Tally
     from tracker.stores.mongo.changes import Changes
     from tracker.stores.mongo.connections import Connections
+    from tracker.stores.mongo.event_log import MongoEventLog
     from tracker.stores.mongo.follow_ups import FollowUps
     from tracker.stores.mongo.lock_keys import LockKeys
     from tracker.stores.mongo.writes import Collection, Document
@@ -33,18 +35,20 @@ if TYPE_CHECKING:
 class MongoEvents:
     """The `EventStore` in MongoDB."""
 
-    def __init__(
+    def __init__(  # noqa: PLR0913, PLR0917 - all that a change of an event may touch
         self,
         connections: Connections,
         changes: Changes,
         keys: LockKeys,
         follow_ups: FollowUps,
+        log: MongoEventLog,
         now: Callable[[], int],
     ) -> None:
         self._connections = connections
         self._changes = changes
         self._keys = keys
         self._follow_ups = follow_ups
+        self._log = log
         self._now = now
 
     async def create(self, event: event_pb.Event, lock: lock_pb.Lock | None) -> None:
@@ -108,15 +112,13 @@ class MongoEvents:
             async with self._changes.turn(f"event {event_id}"):
                 while (stored := await self._find(event_id)) is not None:
                     now = self._now()
-                    gone = {"gone": now, "outbox": outbox_of_deleted(ObjectId(), now, release)}
+                    gone: Document = {"gone": now, "unlogged": note(stored, ChangeKind.DELETED, now)}
                     keys = await self._keys.of_event(event_id)
                     if keys:
-                        deleted = await writes.replace(self._events, stored, gone)
-                        if deleted:
-                            await self._carry_out({"_id": event_id, **gone})
-                    else:
-                        deleted = await writes.delete(self._events, {"_id": event_id, "rev": stored["rev"]})
-                    if deleted:
+                        gone["outbox"] = outbox_of_deleted(ObjectId(), now, release)
+                    if await writes.replace(self._events, stored, gone):
+                        self._log.add({"_id": event_id, **gone})
+                        await self._carry_out({"_id": event_id, **gone})
                         locks = [lock_documents.lock_of(key["holder"]) for key in keys]
                         return DeletedEvent(event_records.event_of(stored), locks)
             return None
@@ -178,10 +180,14 @@ class MongoEvents:
         return self._connections.newest(event_records.NAME)
 
     async def _insert(self, event: event_pb.Event) -> None:
+        unlogged = note(None, ChangeKind.CREATED, self._now())
         try:
-            await event_records.insert(self._events, event)
+            await event_records.insert(self._events, event, unlogged=unlogged)
         except DuplicateKeyError:
             raise unavailable("the change took so long that it was given up") from None
+        self._log.add(
+            {"_id": event_records.event_id(event), "document": event.to_json(), "unlogged": unlogged}
+        )
 
     async def _id_of(self, key: EventKey) -> str | None:
         stored = await self._events.find_one(event_records.condition(key), {"_id": 1})
@@ -211,6 +217,7 @@ class MongoEvents:
             await self._keys.take(HeldLock(changed.acquire), instead_of=release, marks=marks)
         event = _with_entries(changed.event, release)
         beside: Document = {"notes": stored["notes"]} if "notes" in stored else {}
+        beside["unlogged"] = note(stored, ChangeKind.UPDATED, self._now())
         if release or taken is not None:
             beside["outbox"] = outbox(op, self._now(), release=release, taken=taken)
         try:
@@ -223,6 +230,7 @@ class MongoEvents:
         if not made:
             await self._give_back(taken, op)
             return None
+        self._log.add({"_id": event_id, "document": event.to_json(), **beside})
         await self._carry_out({"_id": event_id, **beside})
         return event
 

@@ -52,13 +52,12 @@ class FollowUps:
             release = _release(outbox["release_all"])
             for key in await self._keys.of_event(stored["_id"]):
                 await self._keys.end_unless_gone(key["holder"]["id"], release)
-            await writes.delete(events, where)
         else:
             for each in outbox["release"]:
                 await self._keys.end_unless_gone(each["lock"], _release(each))
             if outbox["taken"] is not None:
                 await self._keys.confirm(outbox["taken"], outbox["op"])
-            await writes.update(events, where, {"$unset": {"outbox": ""}})
+        await writes.update(events, where, {"$unset": {"outbox": ""}})
         return {name: value for name, value in stored.items() if name != "outbox"}
 
 

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
 
     from tracker.stores.mongo.connections import Connections
+    from tracker.stores.mongo.event_log import MongoEventLog
     from tracker.stores.mongo.follow_ups import FollowUps
     from tracker.stores.mongo.lock_keys import LockKeys
     from tracker.stores.mongo.writes import Collection, Document
@@ -41,11 +42,17 @@ class Janitor:
     """Looks for changes that came halfway, and brings each to its end, or back."""
 
     def __init__(
-        self, connections: Connections, keys: LockKeys, follow_ups: FollowUps, now: Callable[[], int]
+        self,
+        connections: Connections,
+        keys: LockKeys,
+        follow_ups: FollowUps,
+        log: MongoEventLog,
+        now: Callable[[], int],
     ) -> None:
         self._connections = connections
         self._keys = keys
         self._follow_ups = follow_ups
+        self._log = log
         self._now = now
 
     async def run(self) -> None:
@@ -70,8 +77,11 @@ class Janitor:
         await self._each(keys, {"outbox.at": late}, self._keys.deliver)
         await self._each(keys, {"holder.provisional.at": lost}, self._decide)
         await self._each(keys, {"holder.moving.at": lost}, self._keys.finish_move)
+        await self._each(events, {"unlogged.at": late}, self._log.finish)
         with pymongo.timeout(CHANGE_SECONDS):
-            await writes.delete_all(events, {"gone": self._before(_GONE_SECONDS), "outbox": None})
+            done: Document = {"gone": self._before(_GONE_SECONDS), "outbox": None, "unlogged.op": None}
+            await writes.delete_all(events, done)
+            await self._log.forget()
 
     def _before(self, seconds: int) -> Document:
         return {"$lt": self._now() - seconds * MICROS}

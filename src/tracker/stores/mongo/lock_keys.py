@@ -32,17 +32,20 @@ if TYPE_CHECKING:
     from tracker.stores.base import Release
     from tracker.stores.mongo.changes import Changes
     from tracker.stores.mongo.connections import Connections
+    from tracker.stores.mongo.event_log import MongoEventLog
     from tracker.stores.mongo.writes import Collection, Document
 
 
 class LockKeys:
     """Takes keys for locks, changes the locks that have them, and frees them."""
 
-    def __init__(self, connections: Connections, changes: Changes, now: Callable[[], int]) -> None:
+    def __init__(
+        self, connections: Connections, changes: Changes, log: MongoEventLog, now: Callable[[], int]
+    ) -> None:
         self._connections = connections
         self._changes = changes
         self._now = now
-        self._notes = Notes(connections, changes)
+        self._notes = Notes(connections, changes, log)
 
     async def of_lock(self, lock_id: str, keys: Collection | None = None) -> Document | None:
         """Return the document of the key that a lock has, or None; `keys` is how the collection is read.

@@ -12,12 +12,14 @@ from typing import TYPE_CHECKING
 from bson import ObjectId
 
 from tracker.pb import event_pb
+from tracker.stores.base import ChangeKind
 from tracker.stores.documents import parse
-from tracker.stores.mongo import event_records, lock_documents, writes
+from tracker.stores.mongo import event_log, event_records, lock_documents, writes
 
 if TYPE_CHECKING:
     from tracker.stores.mongo.changes import Changes
     from tracker.stores.mongo.connections import Connections
+    from tracker.stores.mongo.event_log import MongoEventLog
     from tracker.stores.mongo.writes import Document
 
 _REMEMBERED = 64
@@ -33,9 +35,10 @@ def note(event_id: str, entry: event_pb.ChangelogEntry | None, now: int) -> list
 class Notes:
     """Takes changelog entries from the outboxes of keys to their events."""
 
-    def __init__(self, connections: Connections, changes: Changes) -> None:
+    def __init__(self, connections: Connections, changes: Changes, log: MongoEventLog) -> None:
         self._connections = connections
         self._changes = changes
+        self._log = log
 
     async def deliver(self, key: str, outbox: list[Document]) -> None:
         """Append entries to their events, where these exist, and take them out of a key's outbox."""
@@ -53,6 +56,11 @@ class Notes:
                     return
                 event = event_records.event_of(stored)
                 event.changelog.append(parse(event_pb.ChangelogEntry, note["event"], note["entry"]))
-                new = stored | {"document": event.to_json(), "notes": [*taken, note["op"]][-_REMEMBERED:]}
+                new = stored | {
+                    "document": event.to_json(),
+                    "notes": [*taken, note["op"]][-_REMEMBERED:],
+                    "unlogged": event_log.note(stored, ChangeKind.UPDATED, note["at"]),
+                }
                 if await writes.replace(events, stored, new):
+                    self._log.add(new)
                     return

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import secrets
 from typing import TYPE_CHECKING, Final
 
 from pymongo import IndexModel
@@ -9,7 +10,7 @@ from pymongo.errors import DuplicateKeyError
 
 from tracker.stores.base import StoreOpenError
 from tracker.stores.contents import not_empty, unfinished
-from tracker.stores.mongo import catalog, ended_locks, event_records, links, lock_documents, writes
+from tracker.stores.mongo import catalog, ended_locks, event_log, event_records, links, lock_documents, writes
 from tracker.stores.mongo.filters import BY_END, BY_EXTERNAL_ID, BY_SERVICE, BY_SLACK_ID, BY_SOURCE, BY_TIME
 
 if TYPE_CHECKING:
@@ -51,7 +52,9 @@ INDEXES: Final[Mapping[str, Sequence[IndexModel]]] = {
         _index("events_external_key", "external_key", unique=True, sparse=True),
         _index("events_with_outbox", "outbox.at", sparse=True),
         _index("events_gone", "gone", sparse=True),
+        _index("events_unlogged", "unlogged.at", sparse=True),
     ),
+    event_log.NAME: (_index("event_log_changes", "changes.op", unique=True, sparse=True),),
     lock_documents.NAME: (
         _index("locks_by_id", "holder.id", sparse=True),
         _index("locks_by_event", "holder.event_id", sparse=True),
@@ -126,7 +129,8 @@ async def _make(connections: Connections) -> None:
     for name, indexes in INDEXES.items():
         if indexes:
             await connections.newest(name).create_indexes([*indexes])
-    for document in (HEALTH | {"checked_at": 0}, _SCHEMA | {"version": VERSION}):
+    log = event_log.META | {"name": secrets.token_hex(8)}
+    for document in (HEALTH | {"checked_at": 0}, log, _SCHEMA | {"version": VERSION}):
         try:
             await meta.insert_one(dict(document))
         except DuplicateKeyError:

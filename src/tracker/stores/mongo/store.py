@@ -14,6 +14,7 @@ from tracker.stores.mongo.catalog import MongoCatalog
 from tracker.stores.mongo.changes import CHANGE_SECONDS, Changes
 from tracker.stores.mongo.clock import MEASURE_SECONDS, DatabaseClock
 from tracker.stores.mongo.connections import Connections
+from tracker.stores.mongo.event_log import MongoEventLog
 from tracker.stores.mongo.events import MongoEvents
 from tracker.stores.mongo.follow_ups import FollowUps
 from tracker.stores.mongo.janitor import Janitor
@@ -24,7 +25,14 @@ from tracker.stores.mongo.opening import open_database
 from tracker.stores.mongo.schema import HEALTH, META
 
 if TYPE_CHECKING:
-    from tracker.stores.base import CatalogStore, EventStore, LinkStore, LockStore, StoreObserver
+    from tracker.stores.base import (
+        CatalogStore,
+        EventLog,
+        EventStore,
+        LinkStore,
+        LockStore,
+        StoreObserver,
+    )
 
 
 class MongoStore:
@@ -38,10 +46,14 @@ class MongoStore:
         self._changes = Changes(observer, self._connections.reach)
         self._clock = DatabaseClock(self._connections)
         self._watching: list[asyncio.Task[None]] = []
-        keys = LockKeys(self._connections, self._changes, self.now)
+        self._event_log = MongoEventLog(self._connections, self.now)
+        self.event_log: EventLog = self._event_log
+        keys = LockKeys(self._connections, self._changes, self._event_log, self.now)
         follow_ups = FollowUps(self._connections, keys)
-        self.janitor = Janitor(self._connections, keys, follow_ups, self.now)
-        self.events: EventStore = MongoEvents(self._connections, self._changes, keys, follow_ups, self.now)
+        self.janitor = Janitor(self._connections, keys, follow_ups, self._event_log, self.now)
+        self.events: EventStore = MongoEvents(
+            self._connections, self._changes, keys, follow_ups, self._event_log, self.now
+        )
         self.catalog: CatalogStore = MongoCatalog(self._connections, self._changes)
         self.locks: LockStore = MongoLocks(self._connections, self._changes, keys)
         self.links: LinkStore = MongoLinks(self._connections, self._changes)
@@ -54,6 +66,7 @@ class MongoStore:
         """Reach the database, prove it suitable, make its schema, and begin to watch it."""
         try:
             await open_database(self._connections, self._clock)
+            await self._event_log.open()
         except BaseException:
             await self._connections.close()
             raise
@@ -75,6 +88,7 @@ class MongoStore:
             task.cancel()
         await asyncio.gather(*self._watching, return_exceptions=True)
         await self._changes.close()
+        await self._event_log.close()
         await self._connections.close()
 
     async def _watch_clock(self) -> None:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from tracker.stores.sqlite import clock
 from tracker.stores.sqlite.catalog import SqliteCatalog
 from tracker.stores.sqlite.connections import open_for_reading, open_for_writing
+from tracker.stores.sqlite.event_log import SqliteEventLog
 from tracker.stores.sqlite.events import SqliteEvents
 from tracker.stores.sqlite.file_lock import FileLock
 from tracker.stores.sqlite.links import SqliteLinks
@@ -21,7 +22,14 @@ from tracker.stores.sqlite.writer import Writer
 if TYPE_CHECKING:
     import apsw
 
-    from tracker.stores.base import CatalogStore, EventStore, LinkStore, LockStore, StoreObserver
+    from tracker.stores.base import (
+        CatalogStore,
+        EventLog,
+        EventStore,
+        LinkStore,
+        LockStore,
+        StoreObserver,
+    )
 
 
 class SqliteStore:
@@ -34,6 +42,8 @@ class SqliteStore:
         self._reader = Reader(partial(open_for_reading, self._path), lambda: self._writer.busy)
         self._writer = Writer(partial(open_for_writing, self._path), observer, before=self._reader.let_go)
         self.events: EventStore = SqliteEvents(self._writer, self._reader)
+        self._event_log = SqliteEventLog(self._writer, self._reader)
+        self.event_log: EventLog = self._event_log
         self.catalog: CatalogStore = SqliteCatalog(self._writer, self._reader)
         self.locks: LockStore = SqliteLocks(self._writer, self._reader)
         self.links: LinkStore = SqliteLinks(self._writer, self._reader)
@@ -46,6 +56,7 @@ class SqliteStore:
         """Take the file for this process, make or upgrade it, check it."""
         self._writer.start(await asyncio.to_thread(open_database, self._path, self._lock))
         self._reader.start()
+        await self._event_log.open()
 
     async def check(self) -> None:
         """Prove that a change can be made durable now, by making one."""

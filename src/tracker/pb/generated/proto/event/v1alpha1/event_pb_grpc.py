@@ -11,14 +11,14 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from grpc import StatusCode, method_handlers_generic_handler, unary_unary_rpc_method_handler
+from grpc import StatusCode, method_handlers_generic_handler, unary_stream_rpc_method_handler, unary_unary_rpc_method_handler
 
-from .event_pb import AddChangelogEntryRequest, AddChangelogEntryResponse, AddSlackIdRequest, AddSlackIdResponse, CreateEventRequest, CreateEventResponse, DeleteEventRequest, DeleteEventResponse, GetEventChangelogRequest, GetEventChangelogResponse, GetEventFacetsRequest, GetEventFacetsResponse, GetEventHistogramRequest, GetEventHistogramResponse, GetEventRequest, GetEventResponse, GetEventStatsByMonthRequest, GetEventStatsByMonthResponse, GetEventStatsRequest, GetEventStatsResponse, ListEventsRequest, ListEventsResponse, SearchEventsRequest, SearchEventsResponse, TodayEventsRequest, TodayEventsResponse, UpdateEventRequest, UpdateEventResponse
+from .event_pb import AddChangelogEntryRequest, AddChangelogEntryResponse, AddSlackIdRequest, AddSlackIdResponse, CreateEventRequest, CreateEventResponse, DeleteEventRequest, DeleteEventResponse, GetEventChangelogRequest, GetEventChangelogResponse, GetEventFacetsRequest, GetEventFacetsResponse, GetEventHistogramRequest, GetEventHistogramResponse, GetEventRequest, GetEventResponse, GetEventStatsByMonthRequest, GetEventStatsByMonthResponse, GetEventStatsRequest, GetEventStatsResponse, ListEventsRequest, ListEventsResponse, SearchEventsRequest, SearchEventsResponse, TodayEventsRequest, TodayEventsResponse, UpdateEventRequest, UpdateEventResponse, WatchEventsRequest, WatchEventsResponse
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import AsyncIterator, Iterator, Sequence
 
-    from grpc import CallCredentials, Channel, Compression, Server, ServicerContext, aio
+    from grpc import CallCredentials, Channel, Compression, Server, ServicerContext, _CallIterator, aio
 
 
 class EventServiceService:
@@ -166,6 +166,25 @@ class EventServiceService:
         context.set_details("Method not implemented!")
         raise NotImplementedError("Method not implemented!")
 
+    def watch_events(self, request: WatchEventsRequest, context: aio.ServicerContext) -> AsyncIterator[WatchEventsResponse]:
+        """
+        Tells of events as they are recorded, changed and deleted, until the caller has heard enough.
+
+        The first message has no event: whatever happens to an event from then on is told. Such a message comes again
+        when there was nothing to tell for 15 seconds. Each message has a `resume_token`: a watch that begins with it
+        goes on behind that message, without gaps and without telling anything twice, on whichever server.
+
+        A change is told where the event, as the change left it, matches the query; a deleted one, as it last was.
+        At least the last 100,000 changes are kept for those who come back. Who reads nothing for a minute is cut
+        off with RESOURCE_EXHAUSTED, and comes back when there is time.
+
+        Over REST the answer is a stream of server-sent events (`text/event-stream`): `data` is the JSON of a message,
+        `id` its resume token, which browsers send back as `Last-Event-ID` by themselves.
+        """
+        context.set_code(StatusCode.UNIMPLEMENTED)
+        context.set_details("Method not implemented!")
+        raise NotImplementedError("Method not implemented!")
+
     def add_to_server(self, server: aio.Server) -> None:
         """Register this service's RPC handlers with a grpc server."""
         rpc_method_handlers = {
@@ -238,6 +257,11 @@ class EventServiceService:
                 self.get_event_histogram,
                 request_deserializer=GetEventHistogramRequest.from_binary,
                 response_serializer=GetEventHistogramResponse.to_binary,
+            ),
+            "WatchEvents": unary_stream_rpc_method_handler(
+                self.watch_events,
+                request_deserializer=WatchEventsRequest.from_binary,
+                response_serializer=WatchEventsResponse.to_binary,
             ),
         }
         generic_handler = method_handlers_generic_handler(
@@ -324,6 +348,11 @@ class EventServiceClient:
             "/tracker.event.v1alpha1.EventService/GetEventHistogram",
             request_serializer=GetEventHistogramRequest.to_binary,
             response_deserializer=GetEventHistogramResponse.from_binary,
+        )
+        self._watch_events = channel.unary_stream(
+            "/tracker.event.v1alpha1.EventService/WatchEvents",
+            request_serializer=WatchEventsRequest.to_binary,
+            response_deserializer=WatchEventsResponse.from_binary,
         )
 
     def create_event(
@@ -562,6 +591,32 @@ class EventServiceClient:
         """
         return self._get_event_histogram(request, timeout=timeout, metadata=metadata, credentials=credentials, wait_for_ready=wait_for_ready, compression=compression)
 
+    def watch_events(
+        self,
+        request: WatchEventsRequest,
+        *,
+        timeout: float | None = None,
+        metadata: aio.Metadata | Sequence[tuple[str, str | bytes]] | None = None,
+        credentials: CallCredentials | None = None,
+        wait_for_ready: bool | None = None,
+        compression: Compression | None = None,
+    ) -> aio.UnaryStreamCall[WatchEventsRequest, WatchEventsResponse]:
+        """
+        Tells of events as they are recorded, changed and deleted, until the caller has heard enough.
+
+        The first message has no event: whatever happens to an event from then on is told. Such a message comes again
+        when there was nothing to tell for 15 seconds. Each message has a `resume_token`: a watch that begins with it
+        goes on behind that message, without gaps and without telling anything twice, on whichever server.
+
+        A change is told where the event, as the change left it, matches the query; a deleted one, as it last was.
+        At least the last 100,000 changes are kept for those who come back. Who reads nothing for a minute is cut
+        off with RESOURCE_EXHAUSTED, and comes back when there is time.
+
+        Over REST the answer is a stream of server-sent events (`text/event-stream`): `data` is the JSON of a message,
+        `id` its resume token, which browsers send back as `Last-Event-ID` by themselves.
+        """
+        return self._watch_events(request, timeout=timeout, metadata=metadata, credentials=credentials, wait_for_ready=wait_for_ready, compression=compression)
+
 
 class EventServiceServiceSync:
     """
@@ -708,6 +763,25 @@ class EventServiceServiceSync:
         context.set_details("Method not implemented!")
         raise NotImplementedError("Method not implemented!")
 
+    def watch_events(self, request: WatchEventsRequest, context: ServicerContext) -> Iterator[WatchEventsResponse]:
+        """
+        Tells of events as they are recorded, changed and deleted, until the caller has heard enough.
+
+        The first message has no event: whatever happens to an event from then on is told. Such a message comes again
+        when there was nothing to tell for 15 seconds. Each message has a `resume_token`: a watch that begins with it
+        goes on behind that message, without gaps and without telling anything twice, on whichever server.
+
+        A change is told where the event, as the change left it, matches the query; a deleted one, as it last was.
+        At least the last 100,000 changes are kept for those who come back. Who reads nothing for a minute is cut
+        off with RESOURCE_EXHAUSTED, and comes back when there is time.
+
+        Over REST the answer is a stream of server-sent events (`text/event-stream`): `data` is the JSON of a message,
+        `id` its resume token, which browsers send back as `Last-Event-ID` by themselves.
+        """
+        context.set_code(StatusCode.UNIMPLEMENTED)
+        context.set_details("Method not implemented!")
+        raise NotImplementedError("Method not implemented!")
+
     def add_to_server(self, server: Server) -> None:
         """Register this service's RPC handlers with a grpc server."""
         rpc_method_handlers = {
@@ -780,6 +854,11 @@ class EventServiceServiceSync:
                 self.get_event_histogram,
                 request_deserializer=GetEventHistogramRequest.from_binary,
                 response_serializer=GetEventHistogramResponse.to_binary,
+            ),
+            "WatchEvents": unary_stream_rpc_method_handler(
+                self.watch_events,
+                request_deserializer=WatchEventsRequest.from_binary,
+                response_serializer=WatchEventsResponse.to_binary,
             ),
         }
         generic_handler = method_handlers_generic_handler(
@@ -866,6 +945,11 @@ class EventServiceClientSync:
             "/tracker.event.v1alpha1.EventService/GetEventHistogram",
             request_serializer=GetEventHistogramRequest.to_binary,
             response_deserializer=GetEventHistogramResponse.from_binary,
+        )
+        self._watch_events = channel.unary_stream(
+            "/tracker.event.v1alpha1.EventService/WatchEvents",
+            request_serializer=WatchEventsRequest.to_binary,
+            response_deserializer=WatchEventsResponse.from_binary,
         )
 
     def create_event(
@@ -1103,3 +1187,29 @@ class EventServiceClientSync:
         Every interval of the period is in the answer, those without an event too.
         """
         return self._get_event_histogram(request, timeout=timeout, metadata=metadata, credentials=credentials, wait_for_ready=wait_for_ready, compression=compression)
+
+    def watch_events(
+        self,
+        request: WatchEventsRequest,
+        *,
+        timeout: float | None = None,
+        metadata: tuple[tuple[str, str | bytes], ...] | None = None,
+        credentials: CallCredentials | None = None,
+        wait_for_ready: bool | None = None,
+        compression: Compression | None = None,
+    ) -> _CallIterator[WatchEventsResponse]:
+        """
+        Tells of events as they are recorded, changed and deleted, until the caller has heard enough.
+
+        The first message has no event: whatever happens to an event from then on is told. Such a message comes again
+        when there was nothing to tell for 15 seconds. Each message has a `resume_token`: a watch that begins with it
+        goes on behind that message, without gaps and without telling anything twice, on whichever server.
+
+        A change is told where the event, as the change left it, matches the query; a deleted one, as it last was.
+        At least the last 100,000 changes are kept for those who come back. Who reads nothing for a minute is cut
+        off with RESOURCE_EXHAUSTED, and comes back when there is time.
+
+        Over REST the answer is a stream of server-sent events (`text/event-stream`): `data` is the JSON of a message,
+        `id` its resume token, which browsers send back as `Last-Event-ID` by themselves.
+        """
+        return self._watch_events(request, timeout=timeout, metadata=metadata, credentials=credentials, wait_for_ready=wait_for_ready, compression=compression)

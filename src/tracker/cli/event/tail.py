@@ -1,0 +1,111 @@
+"""`tracker event tail`."""
+
+from __future__ import annotations
+
+import json
+from enum import StrEnum
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from tracker.cli.event.group import EPILOG, app
+from tracker.cli.exits import SIGNALLED, failures
+from tracker.cli.options import DEFAULT_SERVER, Server
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    from tracker.client import Connection
+    from tracker.pb import event_pb
+
+_INTERRUPTED = SIGNALLED + 2
+
+
+class Lines(StrEnum):
+    """For whom a line is printed for each change."""
+
+    TEXT = "text"
+    NDJSON = "ndjson"
+
+
+@app.command("tail", epilog=EPILOG)
+def tail(
+    query: Annotated[
+        list[str] | None,
+        typer.Argument(metavar="[QUERY]", help="Which events, as in `tracker event search`; all, if none."),
+    ] = None,
+    *,
+    last: Annotated[
+        int, typer.Option("--last", "-n", min=0, max=1_000, metavar="NUMBER", help="Events to begin with.")
+    ] = 10,
+    resume: Annotated[
+        str, typer.Option(metavar="TOKEN", help="Go on behind a line of `--output ndjson`: its resumeToken.")
+    ] = "",
+    server: Server = DEFAULT_SERVER,
+    output: Annotated[
+        Lines, typer.Option("--output", help="`ndjson` prints each change as a line of JSON.")
+    ] = Lines.TEXT,
+) -> None:
+    """Print events as they are recorded, changed and deleted, until interrupted.
+
+    Where the connection breaks off, it goes on behind the last line as soon as the server is there again.
+
+    Example: tracker event tail 'env:prod status:(failure OR error)'
+    """
+    from tracker.client import Connection
+
+    show = _as_json if output is Lines.NDJSON else _shown()
+    try:
+        with failures(), Connection(server) as connection:
+            for message in _changes(connection, " ".join(query or ()), resume, 0 if resume else last):
+                show(message)
+    except KeyboardInterrupt:
+        raise typer.Exit(_INTERRUPTED) from None
+
+
+def _changes(
+    connection: Connection, query: str, resume: str, last: int
+) -> Iterator[event_pb.WatchEventsResponse]:
+    """Give the last events, then what happens from now on: nothing between them is missed or told twice."""
+    from tracker.cli.event.queries import found_events
+    from tracker.client.watching import watch
+    from tracker.pb import event_pb
+
+    told = set[bytes]()
+    for message in watch(connection, query, resume, _lost):
+        if message.event is None:
+            for event in reversed(list(found_events(connection, query, last)) if last else []):
+                told.add(event.to_binary())
+                yield event_pb.WatchEventsResponse(event=event)
+            last = 0
+        elif not told or message.event.to_binary() not in told:
+            yield message
+
+
+def _lost(why: str) -> None:
+    typer.echo(f"{why}; goes on when the server is there again", err=True)
+
+
+def _as_json(message: event_pb.WatchEventsResponse) -> None:
+    from protobuf import message_to_json_value
+
+    typer.echo(json.dumps(message_to_json_value(message), ensure_ascii=False))
+
+
+def _shown() -> Callable[[event_pb.WatchEventsResponse], None]:
+    """Return what prints a change as a line: cut off where the terminal ends, whole where there is none."""
+    from rich.console import Console
+    from rich.text import Text
+
+    from tracker.cli.event.shown import change_line
+
+    console = Console(highlight=False)
+
+    def show(message: event_pb.WatchEventsResponse) -> None:
+        line = Text("  ").join(Text(value, style) for value, style in change_line(message))
+        if console.is_terminal:
+            console.print(line, no_wrap=True, overflow="ellipsis")
+        else:
+            console.print(line, soft_wrap=True)
+
+    return show

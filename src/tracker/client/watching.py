@@ -1,0 +1,53 @@
+"""A watch that outlasts its connections."""
+
+from __future__ import annotations
+
+import time
+from typing import TYPE_CHECKING
+
+from tracker.errors import Code
+
+from .connection import pauses
+from .errors import ApiError, UnreachableError
+from .events import WATCH_EVENTS
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    from tracker.pb import event_pb
+
+    from .connection import Connection
+
+
+def watch(
+    connection: Connection, query: str, resume_token: str, lost: Callable[[str], None]
+) -> Iterator[event_pb.WatchEventsResponse]:
+    """Give the changes of events that a query matches, for ever; the first message comes at once.
+
+    Where the connection breaks off, or the server stops, the watch goes on as soon as there is a server,
+    behind the last message; `lost` is told why, once for each time.
+
+    Raises:
+        ApiError: The server refused the watch.
+        UnreachableError: There never was an answer.
+    """
+    began = told = False
+    tries = pauses()
+    while True:
+        try:
+            request = WATCH_EVENTS.request(query=query, resume_token=resume_token)
+            for message in connection.stream(WATCH_EVENTS, request):
+                yield message
+                resume_token = message.resume_token
+                if not began or told:
+                    began, told, tries = True, False, pauses()
+            why = "the server ended the watch"
+        except (ApiError, UnreachableError) as error:
+            refused = isinstance(error, ApiError) and error.code is not Code.UNAVAILABLE
+            if refused or not began:
+                raise
+            why = str(error)
+        if not told:
+            lost(why)
+            told = True
+        time.sleep(next(tries))

@@ -1,0 +1,264 @@
+"""What happened to events, in MongoDB: one log, which all servers on the database write and read.
+
+The change of an event and its place in the log are two documents. So a change is first noted in the event's
+own document, under `unlogged`, in the change itself. Right after, the server that made it puts it into the
+log, many changes to a document, and takes the note away; the janitor finds the notes that stayed.
+
+A document of the log has the number of its first change as its id, and the next document's is the number
+behind its last change. So of several servers that go on behind the same document one succeeds, the others
+look again: there is one order, without gaps. In the log, the ids of changes are unique: none comes twice.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections import deque
+from typing import TYPE_CHECKING
+
+import pymongo
+from bson import ObjectId
+from pymongo.errors import DuplicateKeyError, PyMongoError
+
+from tracker.domain.times import MICROS
+from tracker.errors import TrackerError
+from tracker.pb import event_pb
+from tracker.stores.base import (
+    CHANGES_KEPT,
+    LARGEST_LOGGED,
+    ChangeKind,
+    ChangesForgottenError,
+    LoggedChange,
+)
+from tracker.stores.documents import parse
+from tracker.stores.mongo import event_records, writes
+from tracker.stores.mongo.changes import CHANGE_SECONDS
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from tracker.stores.mongo.connections import Connections
+    from tracker.stores.mongo.writes import Collection, Document
+
+NAME = "event_log"
+"""The collection."""
+
+META = {"_id": "event_log"}
+"""The document that has the log's name."""
+
+POLL_SECONDS = 0.25
+"""After how long a server looks for changes that others have made."""
+
+MOST_AT_ONCE = 256
+"""How many changes a document of the log has at most."""
+
+_BATCH_BYTES = 4 * 2**20
+_LARGEST_DELETED = 8 * 2**20
+_MOST_WAITING = 10_000
+_REMEMBERED = 10_000
+_PAUSE_SECONDS = 0.5
+_KEPT_SECONDS = 600
+"""How long a document of the log is kept at least: longer than any command may be under way."""
+
+
+def note(stored: Document | None, kind: ChangeKind, at: int) -> list[Document]:
+    """Return what a changed event has to note: what was not yet logged of it, and the change itself.
+
+    A note without a document means the one that the event has.
+    """
+    notes = list(stored.get("unlogged", ())) if stored is not None else []
+    if stored is not None and notes and "document" not in notes[-1] and _may_be_copied(stored["document"]):
+        notes[-1] = notes[-1] | {"document": stored["document"]}
+    new: Document = {"op": ObjectId(), "kind": int(kind), "at": at}
+    if kind is ChangeKind.DELETED and stored is not None and len(stored["document"]) <= _LARGEST_DELETED:
+        new["document"] = stored["document"]
+    return [*notes, new]
+
+
+def _may_be_copied(document: str) -> bool:
+    return len(document) <= LARGEST_LOGGED
+
+
+class MongoEventLog:
+    """The `EventLog` in MongoDB, and what puts changes into it."""
+
+    poll_seconds: float | None = POLL_SECONDS
+
+    def __init__(self, connections: Connections, now: Callable[[], int]) -> None:
+        self._connections = connections
+        self._now = now
+        self._grown: Callable[[], None] | None = None
+        self._waiting: deque[Document] = deque()
+        self._logged: dict[ObjectId, None] = {}
+        self._came = asyncio.Event()
+        self._writing: asyncio.Task[None] | None = None
+        self._closing = False
+        self.name = ""
+
+    async def open(self) -> None:
+        """Learn which log this is, and begin to write it."""
+        stored = await self._connections.newest("tracker").find_one(META)
+        self.name = stored["name"] if stored is not None else ""
+        self._writing = asyncio.create_task(self._write())
+
+    async def close(self) -> None:
+        """Log what waits, if that can be done soon; else another server will."""
+        if self._writing is None:
+            return
+        self._closing = True
+        self._came.set()
+        await asyncio.wait([self._writing])
+
+    def notify(self, grown: Callable[[], None]) -> None:
+        """Call `grown` whenever this server has written into the log."""
+        self._grown = grown
+
+    def add(self, stored: Document) -> None:
+        """Log what an event's document notes, soon."""
+        if len(self._waiting) >= _MOST_WAITING:
+            return  # the notes stay, and the janitor finds them
+        for each in stored.get("unlogged", ()):
+            entry = each | {"event": stored["_id"]}
+            document = stored.get("document")
+            if "document" not in entry and document is not None and _may_be_copied(document):
+                entry["document"] = document
+            self._waiting.append(entry)
+        self._came.set()
+
+    async def finish(self, stored: Document) -> None:
+        """Log what an event's document notes, for the janitor."""
+        self.add(stored)
+        while self._waiting and self._writing is None:
+            await self._log_next()
+
+    async def forget(self) -> None:
+        """Take away what nobody needs to be told any more."""
+        log = self._connections.newest(NAME)
+        last = await _last(log)
+        if last is not None:
+            before = {"$lt": self._now() - _KEPT_SECONDS * MICROS}
+            await writes.delete_all(log, {"_id": {"$lt": last["_id"] - CHANGES_KEPT}, "at": before})
+
+    async def end(self) -> int:
+        """Return the number of the last change."""
+        async with self._connections.asking():
+            return _end(await _last(self._connections.confirmed(NAME)))
+
+    async def read(self, after: int, most: int) -> Sequence[LoggedChange]:
+        """Return the changes behind a number."""
+        async with self._connections.asking():
+            rows = await self._rows(after, most)
+            large = [each["event"] for row in rows for each in row["changes"] if "document" not in each]
+            events = await self._events(large) if large else {}
+        changes = [
+            LoggedChange(number, each["at"], ChangeKind(each["kind"]), _event(each, events))
+            for row in rows
+            for number, each in enumerate(row["changes"], row["_id"])
+            if number > after
+        ]
+        return changes[:most]
+
+    async def _rows(self, after: int, most: int) -> list[Document]:
+        """Return the documents of the log that have the changes behind a number."""
+        log = self._connections.confirmed(NAME)
+        rows = await log.find({"_id": {"$gt": after}}, sort=[("_id", 1)], limit=most).to_list()
+        if rows and rows[0]["_id"] == after + 1:
+            return rows
+        before = await log.find_one({"_id": {"$lte": after}}, sort=[("_id", -1)])
+        end = _end(before)
+        if end > after and before is not None:
+            return [before, *rows]
+        if end != after or rows:
+            raise ChangesForgottenError
+        return []
+
+    async def _events(self, event_ids: list[str]) -> dict[str, event_pb.Event]:
+        """Return events as they are now, by id."""
+        events = self._connections.confirmed(event_records.NAME)
+        rows = await events.find({"_id": {"$in": event_ids}, "gone": None}, {"document": 1}).to_list()
+        return {row["_id"]: event_records.event_of(row) for row in rows}
+
+    async def _write(self) -> None:
+        """Log what comes, until the store is closed; what fails is tried again until then."""
+        while self._waiting or not self._closing:
+            if not self._waiting:
+                await self._came.wait()
+                self._came.clear()
+                continue
+            try:
+                await self._log_next()
+            except (TrackerError, PyMongoError):
+                if self._closing:
+                    return
+                await asyncio.sleep(_PAUSE_SECONDS)
+
+    async def _log_next(self) -> None:
+        """Put the next changes that wait into the log, and take their notes away."""
+        batch = self._next_batch()
+        await self._connections.reach()
+        with pymongo.timeout(CHANGE_SECONDS):
+            await self._append([each for each in batch if each["op"] not in self._logged])
+            for each in batch:
+                self._logged[each["op"]] = None
+                if self._waiting and self._waiting[0] is each:
+                    self._waiting.popleft()
+            while len(self._logged) > _REMEMBERED:
+                del self._logged[next(iter(self._logged))]
+            if self._grown is not None:
+                self._grown()
+            await self._take_notes_away(batch)
+
+    def _next_batch(self) -> list[Document]:
+        batch: list[Document] = []
+        size = 0
+        for each in self._waiting:
+            size += len(each.get("document", ""))
+            if batch and (len(batch) == MOST_AT_ONCE or size > _BATCH_BYTES):
+                break
+            batch.append(each)
+        return batch
+
+    async def _append(self, entries: list[Document]) -> None:
+        """Write changes behind the last document of the log, but for those that are in it."""
+        log = self._connections.newest(NAME)
+        entries = list({each["op"]: each for each in entries}.values())
+        while entries:
+            number = _end(await _last(log)) + 1
+            row = {"_id": number, "size": len(entries), "at": self._now(), "changes": entries}
+            try:
+                await log.insert_one(row)
+            except DuplicateKeyError:
+                there = await self._there([each["op"] for each in entries])
+                entries = [each for each in entries if each["op"] not in there]
+            else:
+                return
+
+    async def _there(self, ops: list[ObjectId]) -> set[ObjectId]:
+        """Return which changes are in the log."""
+        log = self._connections.newest(NAME)
+        rows = await log.find({"changes.op": {"$in": ops}}, {"changes.op": 1}).to_list()
+        return {each["op"] for row in rows for each in row["changes"]}
+
+    async def _take_notes_away(self, batch: list[Document]) -> None:
+        events = self._connections.newest(event_records.NAME)
+        ids = list({each["event"] for each in batch})
+        ops = {"$in": [each["op"] for each in batch]}
+        only = {"_id": {"$in": ids}, "unlogged": {"$size": 1}, "unlogged.op": ops}
+        taken = await events.update_many(only, {"$unset": {"unlogged": ""}})
+        if taken.matched_count < len(ids):
+            where = {"_id": {"$in": ids}, "unlogged.op": ops}
+            await events.update_many(where, {"$pull": {"unlogged": {"op": ops}}})
+
+
+async def _last(log: Collection) -> Document | None:
+    return await log.find_one({}, {"size": 1}, sort=[("_id", -1)])
+
+
+def _end(row: Document | None) -> int:
+    """Return the number of the last change in a document of the log."""
+    return 0 if row is None else int(row["_id"] + row["size"] - 1)
+
+
+def _event(entry: Document, events: dict[str, event_pb.Event]) -> event_pb.Event | None:
+    if "document" in entry:
+        return parse(event_pb.Event, entry["event"], entry["document"])
+    return events.get(entry["event"])
