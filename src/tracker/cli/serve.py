@@ -6,8 +6,10 @@ import asyncio
 import errno
 import gc
 import os
+import resource
 import signal
 import sys
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -27,6 +29,7 @@ if TYPE_CHECKING:
 _GC_THRESHOLDS = (50_000, 20, 50)
 """After how many new objects garbage is looked for; a call makes some hundred, and leaves no cycles."""
 
+_OPEN_FILES = 65_536
 _INTERRUPTED = 130
 """Exit code of a process that was interrupted, as shells count it."""
 
@@ -47,6 +50,7 @@ def serve(configuration: Configuration) -> None:
     log = make_logger(settings.log_level, settings.log_format.value, out)
     for name in ineffective_variables(os.environ):
         log.warning("environment variable has no effect", variable=name, reason="MONGO_URI takes its place")
+    _allow_many_connections()
     signal.signal(signal.SIGTERM, signal.default_int_handler)  # until the server handles it
     try:
         with stdlib_routed(log):
@@ -57,6 +61,15 @@ def serve(configuration: Configuration) -> None:
         raise CommandError(_explained(error, settings)) from None
     except KeyboardInterrupt:
         sys.exit(_INTERRUPTED)
+
+
+def _allow_many_connections() -> None:
+    """Raise the soft limit of open files: a thousand watches are as many connections, and 1,024 is usual."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    wanted = _OPEN_FILES if hard == resource.RLIM_INFINITY else min(hard, _OPEN_FILES)
+    if soft != resource.RLIM_INFINITY and soft < wanted:
+        with suppress(ValueError, OSError):
+            resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))
 
 
 async def _run(settings: Settings, log: FilteringBoundLogger) -> None:
