@@ -62,6 +62,10 @@ class Client(Protocol):
         """Call an RPC whose answer is a stream; ends where the server ends it."""
 
 
+STRICT = [("grpc.max_metadata_size", 8192), ("grpc.absolute_max_metadata_size", 8192)]
+"""Options of a channel: metadata above the usual limit is refused always, not by chance."""
+
+
 class GrpcClient:
     """Calls over gRPC."""
 

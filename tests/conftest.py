@@ -8,7 +8,7 @@ import grpc.aio
 import httpx2
 import pytest
 import structlog
-from tests.clients import GrpcClient, RestClient
+from tests.clients import STRICT, GrpcClient, RestClient
 from tests.mongo_servers import MongoServers, mongod
 
 from tracker.app import App
@@ -102,5 +102,5 @@ async def client(request: pytest.FixtureRequest, app: App, http: httpx2.AsyncCli
         yield RestClient(http)
     else:
         host, port = app.grpc_address
-        async with grpc.aio.insecure_channel(f"{host}:{port}") as channel:
+        async with grpc.aio.insecure_channel(f"{host}:{port}", options=STRICT) as channel:
             yield GrpcClient(channel)

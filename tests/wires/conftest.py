@@ -9,6 +9,7 @@ import httpx2
 import pytest
 import structlog
 from hypothesis import settings
+from tests.clients import STRICT
 from tests.wires.standin import StandIn
 
 from tracker.api.grpc import GrpcLimits, GrpcServer
@@ -78,5 +79,5 @@ async def grpc_server(stand_in: StandIn) -> AsyncIterator[GrpcServer]:
 @pytest.fixture
 async def channel(grpc_server: GrpcServer) -> AsyncIterator[grpc.aio.Channel]:
     host, port = grpc_server.bound
-    async with grpc.aio.insecure_channel(f"{host}:{port}") as channel:
+    async with grpc.aio.insecure_channel(f"{host}:{port}", options=STRICT) as channel:
         yield channel

@@ -129,7 +129,27 @@ async def test_violations_name_fields_by_their_proto_names(
     ]
 
 
-async def test_an_error_of_any_size_reaches_the_client(channel: grpc.aio.Channel, stand_in: StandIn) -> None:
+@pytest.mark.parametrize("letter", ["x", "%", "€", "😀"])
+async def test_an_error_of_any_length_reaches_the_client(
+    channel: grpc.aio.Channel, stand_in: StandIn, letter: str
+) -> None:
+    metadata = dict.fromkeys(("who", "service", "environment", "resource", "reason"), letter * 800)
+    stand_in.answer(
+        "get_event", TrackerError(Code.ALREADY_EXISTS, letter * 900, "LOCK_HELD", metadata=metadata)
+    )
+    error = await refused(channel, "GetEvent", GET.to_binary(), (("x-request-id", "i" * 128),))
+    assert error.code() is grpc.StatusCode.ALREADY_EXISTS
+    status = details(error)
+    assert status.message == error.details()
+    assert status.message[:200] == letter * 200
+    info = status.details[0].unpack(error_details_pb.ErrorInfo)
+    assert info is not None
+    assert {name: value[:50] for name, value in info.metadata.items()} == dict.fromkeys(metadata, letter * 50)
+
+
+async def test_an_error_of_many_violations_reaches_the_client(
+    channel: grpc.aio.Channel, stand_in: StandIn
+) -> None:
     violations = [FieldViolation(f"stake_holders[{i}]", "é" * 100) for i in range(1000)]
     stand_in.answer("get_event", invalid(*violations))
     error = await refused(channel, "GetEvent", GET.to_binary())

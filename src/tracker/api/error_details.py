@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from bisect import bisect_right
 from http import HTTPStatus
 from itertools import accumulate
 from typing import TYPE_CHECKING
@@ -25,11 +26,16 @@ _REPEATABLE = frozenset({"LOCK_HELD", "LOCK_WAIT_TIMEOUT", "LOCK_DELAY"})
 """Errors that time alone may put right, though their HTTP status does not say so."""
 
 _MAX_DETAILS = 3072
-"""Bytes of an error's details over gRPC, which metadata carries as base64."""
+"""Bytes of an error's details over gRPC, which metadata carries as base64: a third more."""
 _MAX_MESSAGE = 500
-"""Characters of an error's message over gRPC, each of which metadata may spell with up to 12."""
+"""Characters of an error's message over gRPC."""
+_MAX_SPELLED_MESSAGE = 2900
+"""Bytes of an error's message as metadata spells it: up to 12 for one character."""
+_MIN_VALUE = 8
+"""Characters that are left of any value beside an error's reason, where they have to be cut."""
+_CUT = "…"
 _PREFIX_BYTES = 4
-"""Bytes that go before a violation in a list of them, at most."""
+"""Bytes that go before a detail, or a violation in a list of them, at most."""
 
 _STATUS_OF_REASON = {
     "METHOD_NOT_ALLOWED": 405,
@@ -103,14 +109,15 @@ def http_answer(error: TrackerError, request_id: str) -> bytes:
 def binary_error(error: TrackerError) -> bytes:
     """Return an error as a serialized `google.rpc.Status`, for `grpc-status-details-bin`.
 
-    gRPC clients take no more than 8 KiB of metadata; violations that do not fit are left out.
+    gRPC clients take no more than 8 KiB of metadata. So values beside the reason are cut where they are too
+    long together, and violations that do not fit are left out.
     """
-    info = error_details_pb.ErrorInfo(reason=error.reason, domain=DOMAIN, metadata=dict(error.metadata))
-    status = status_pb.Status(code=int(error.code), message=short(error.message), details=[Any.pack(info)])
+    status = status_pb.Status(code=int(error.code), message=short(error.message))
     retry = _retry_seconds(error)
     if retry is not None:
         delay = error_details_pb.RetryInfo(retry_delay=Duration(seconds=retry))
         status.details.append(Any.pack(delay))
+    status.details.insert(0, _error_info(error, _MAX_DETAILS - len(status.to_binary())))
     violations = [
         error_details_pb.BadRequest.FieldViolation(field=violation.field, description=violation.description)
         for violation in error.violations
@@ -123,6 +130,31 @@ def binary_error(error: TrackerError) -> bytes:
     return status.to_binary()
 
 
+def _error_info(error: TrackerError, room: int) -> Any:
+    """Return the reason of an error and what is known beside it, its values cut to fit into `room` bytes."""
+    longest = max(map(len, error.metadata.values()), default=0)
+    while True:
+        metadata = {name: _cut(value, longest) for name, value in error.metadata.items()}
+        info = error_details_pb.ErrorInfo(reason=error.reason, domain=DOMAIN, metadata=metadata)
+        packed = Any.pack(info)
+        if len(packed.to_binary()) + _PREFIX_BYTES <= room or longest <= _MIN_VALUE:
+            return packed
+        longest = longest * 3 // 4
+
+
 def short(message: str) -> str:
     """Return a message cut to what fits gRPC's metadata beside the details."""
-    return message if len(message) <= _MAX_MESSAGE else f"{message[: _MAX_MESSAGE - 1]}…"
+    message = _cut(message, _MAX_MESSAGE)
+    spelled = list(accumulate(map(_spelled_bytes, message)))
+    if not spelled or spelled[-1] <= _MAX_SPELLED_MESSAGE:
+        return message
+    return f"{message[: bisect_right(spelled, _MAX_SPELLED_MESSAGE - _spelled_bytes(_CUT))]}{_CUT}"
+
+
+def _spelled_bytes(character: str) -> int:
+    """Return the bytes of a character in `grpc-message`, percent-encoded unless it is printable ASCII."""
+    return 1 if " " <= character <= "~" and character != "%" else 3 * len(character.encode())
+
+
+def _cut(text: str, longest: int) -> str:
+    return text if len(text) <= longest else f"{text[: longest - 1]}{_CUT}"
