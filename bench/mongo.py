@@ -32,7 +32,7 @@ from tests.mongo_servers import MongoServers
 from tracker.domain.events import EventFilter, EventId
 from tracker.pb import event_pb
 from tracker.stores.base import Slice
-from tracker.stores.mongo import MongoStore
+from tracker.stores.mongo import MongoStore, event_records
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Iterator, Mapping
@@ -55,8 +55,9 @@ class Recorder(monitoring.CommandListener):
         self.sent: dict[str, Document] = {}
 
     def started(self, event: monitoring.CommandStartedEvent) -> None:
-        """Keep a command."""
-        self.sent[event.command_name] = copy.deepcopy(dict(event.command))
+        """Keep a command for events; what puts changes into the log goes on beside them."""
+        if event.command.get(event.command_name) == event_records.NAME:
+            self.sent[event.command_name] = copy.deepcopy(dict(event.command))
 
     def succeeded(self, event: monitoring.CommandSucceededEvent) -> None:
         """Pass over an answer."""
@@ -121,6 +122,7 @@ def bare_call(database: AsyncDatabase[Document], sent: Mapping[str, Document]) -
     if "insert" in sent:
         into = database[sent["insert"]["insert"]]
         document = sent["insert"]["documents"][0]
+        del document["unlogged"]  # which is for the log, and would set the janitor to work
 
         async def insert() -> None:
             await into.insert_one({**document, "_id": str(uuid_utils.uuid7())})
