@@ -208,6 +208,11 @@ def test_no_field_with_a_secret_name_is_logged(log_file: LogFile, form: Format, 
     assert written.count("***") >= 6
 
 
+def test_a_fencing_token_is_a_number_that_anybody_may_see(log_file: LogFile) -> None:
+    log_file.logger().info("hello", fencing_token=7)
+    assert log_file.line()["fencing_token"] == 7
+
+
 def test_ordinary_text_is_not_taken_for_a_secret(log_file: LogFile) -> None:
     text = "see https://example.com/@ada?next=1, ask ada@example.com; the bearer of bad news; basic plan"
     log_file.logger().info(text, tokens=3, key="payments")

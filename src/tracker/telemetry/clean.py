@@ -19,7 +19,9 @@ _DEPTH: Final = 3
 _ITEMS: Final = 64
 _INT_LIMIT: Final = 2**63
 
-_SECRET_NAME = re.compile(r"(?i)authorization|cookie|passw|secret|credential|(?:api|private)[-_]?key|token$")
+_SECRET_NAME = re.compile(
+    r"(?i)authorization|cookie|passw|secret|credential|(?:api|private)[-_]?key|(?<!fencing_)token$"
+)
 # Every repetition is bounded, so that hostile text can't make the search slow.
 _SECRET_TEXT = re.compile(
     r"(\w://)[^\s\"'<>/?#@:]{0,128}(?::[^\s\"'<>]{0,256})?(?=@)"

@@ -23,8 +23,9 @@ class LineWriter:
 
     A reader that stalls costs the process one second, once: further lines are dropped at once until
     the descriptor takes one again, then `notice` makes the line that tells how many are missing.
-    Lines written from an event loop go out together at the end of its turn, since a system call for
-    each would cost a busy server more than making the line. Safe to use from several threads.
+    Lines written from an event loop go out together at the end of its next turn, since a system call for
+    each would cost a busy server more than making the line, and behind the answers of this turn, for which
+    somebody waits. Safe to use from several threads.
     """
 
     def __init__(self, descriptor: int, notice: Callable[[int], bytes]) -> None:
@@ -48,7 +49,7 @@ class LineWriter:
         with self._lock:
             self._waiting.append(line)
             if loop is not None and len(self._waiting) == 1:
-                loop.call_soon(self.flush)
+                loop.call_soon(loop.call_soon, self.flush)
         if loop is None:
             self.flush()
 
