@@ -5,7 +5,7 @@
 Takes the database of `MONGO_URI`, which should be empty, or else runs a `mongod` of the development
 environment. What a call sends to MongoDB is recorded once, and repeated by PyMongo alone: the same insert
 with another id, the same query. Each kind of call is measured in turns: bare, by the store in this process,
-and over gRPC by a server process.
+and over each wire by a server process.
 """
 
 from __future__ import annotations
@@ -14,9 +14,11 @@ import argparse
 import contextlib
 import copy
 import itertools
+import json
 import os
 import signal
 import tempfile
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -24,8 +26,9 @@ import uuid_utils
 import uvloop
 from bench.api import EVENTS, start_server
 from bench.events import NEEDLE, believable, fill_store
-from bench.load import Closable, GrpcConnection, free_ports, middle, run
+from bench.load import Closable, GrpcConnection, RestConnection, free_ports, http_request, middle, run
 from bench.store_at_rest import Silent
+from protobuf import message_from_json_value
 from pymongo import AsyncMongoClient, monitoring
 from tests.mongo_servers import MongoServers
 
@@ -35,10 +38,13 @@ from tracker.stores.base import Slice
 from tracker.stores.mongo import MongoStore, event_records
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable, Iterator, Mapping
+    from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
 
-    from bench.load import Result
+    from bench.load import Connection, Result
+    from protobuf import Message
     from pymongo.asynchronous.database import AsyncDatabase
+
+    from tracker.api.json_text import JsonValue
 
     Document = dict[str, Any]
     Call = Callable[[], Awaitable[object]]
@@ -99,22 +105,40 @@ def store_calls(store: MongoStore, event_id: str) -> dict[str, Call]:
     }
 
 
-def grpc_requests(event_id: str) -> dict[str, tuple[str, bytes]]:
-    """Return what is measured, as requests over gRPC."""
-    attributes = event_pb.EventAttributes(
-        service="payments", type=event_pb.Type.drift, message="version 1.42.0 by the pipeline", source="bench"
-    )
-    create = event_pb.CreateEventRequest(title="Deployment of payments", attributes=attributes)
-    one = event_pb.SearchEventsRequest(source=NEEDLE)
-    return {
-        "create": (EVENTS + "CreateEvent", create.to_binary()),
-        "get": (EVENTS + "GetEvent", event_pb.GetEventRequest(id=event_id).to_binary()),
-        "search, 1 found": (EVENTS + "SearchEvents", one.to_binary()),
-        "search, many found": (
-            EVENTS + "SearchEvents",
-            event_pb.SearchEventsRequest(service=_SERVICE).to_binary(),
-        ),
+def requests(event_id: str) -> dict[str, Mapping[str, object]]:
+    """Return what is measured, as a request over each wire."""
+    create: dict[str, JsonValue] = {
+        "title": "Deployment of payments",
+        "attributes": {
+            "service": "payments",
+            "type": "drift",
+            "message": "version 1.42.0 by the pipeline",
+            "source": "bench",
+        },
     }
+    search = "/api/v1alpha1/events/search"
+    return {
+        "create": {
+            "REST": http_request("POST", "/api/v1alpha1/event", json.dumps(create).encode()),
+            "gRPC": _grpc("CreateEvent", message_from_json_value(event_pb.CreateEventRequest, create)),
+        },
+        "get": {
+            "REST": http_request("GET", f"/api/v1alpha1/event/{event_id}"),
+            "gRPC": _grpc("GetEvent", event_pb.GetEventRequest(id=event_id)),
+        },
+        "search, 1 found": {
+            "REST": http_request("GET", f"{search}?source={NEEDLE}"),
+            "gRPC": _grpc("SearchEvents", event_pb.SearchEventsRequest(source=NEEDLE)),
+        },
+        "search, many found": {
+            "REST": http_request("GET", f"{search}?service={_SERVICE}"),
+            "gRPC": _grpc("SearchEvents", event_pb.SearchEventsRequest(service=_SERVICE)),
+        },
+    }
+
+
+def _grpc(method: str, message: Message) -> tuple[str, bytes]:
+    return EVENTS + method, message.to_binary()
 
 
 def bare_call(database: AsyncDatabase[Document], sent: Mapping[str, Document]) -> Call:
@@ -134,7 +158,7 @@ def bare_call(database: AsyncDatabase[Document], sent: Mapping[str, Document]) -
     return lambda: collection.find(query["filter"], **options).to_list()
 
 
-async def measure(uri: str, grpc_port: int, options: argparse.Namespace, recorder: Recorder) -> None:
+async def measure(uri: str, ports: Sequence[int], options: argparse.Namespace, recorder: Recorder) -> None:
     """Fill the store, then measure each call in each way and print the figures."""
     store = MongoStore(uri, Silent())
     await store.open()
@@ -143,18 +167,26 @@ async def measure(uri: str, grpc_port: int, options: argparse.Namespace, recorde
     client: AsyncMongoClient[Document] = AsyncMongoClient(
         uri, w="majority", journal=True, readConcernLevel="majority", retryWrites=False
     )
-    requests = grpc_requests(event_id)
+    asked = requests(event_id)
     print(f"{'':20}{'':8}{'callers':>8}{'per s':>9}{'p50 ms':>9}{'p99 ms':>9}{'/bare':>8}")
     for name, call in store_calls(store, event_id).items():
         recorder.sent.clear()
         await call()
         bare = bare_call(client.get_default_database(), recorder.sent)
         for callers in CLIENTS:
-            results: dict[str, list[Result]] = {"bare": [], "store": [], "gRPC": []}
+            results: dict[str, list[Result]] = {"bare": [], "store": [], "REST": [], "gRPC": []}
             for _ in range(options.rounds):
                 results["bare"].append(await _repeat(bare, callers, options.seconds))
                 results["store"].append(await _repeat(call, callers, options.seconds))
-                results["gRPC"].append(await _ask(grpc_port, requests[name], callers, options.seconds))
+                for wire, request in asked[name].items():
+                    connect = partial(_connect, wire, ports)
+                    asking = run(
+                        connect,
+                        lambda connection, request=request: connection.send(request),  # type: ignore[misc] # the default binds the loop's value
+                        connections=callers,
+                        seconds=options.seconds,
+                    )
+                    results[wire].append(await asking)
             _tell(name, callers, {way: middle(of) for way, of in results.items()})
     await client.close()
     await store.close()
@@ -164,11 +196,10 @@ async def _repeat(call: Call, callers: int, seconds: float) -> Result:
     return await run(_process, lambda _: call(), connections=callers, seconds=seconds)
 
 
-async def _ask(port: int, request: tuple[str, bytes], callers: int, seconds: float) -> Result:
-    async def connect() -> GrpcConnection:
-        return GrpcConnection(f"127.0.0.1:{port}")
-
-    return await run(connect, lambda c: c.send(request), connections=callers, seconds=seconds)
+async def _connect(wire: str, ports: Sequence[int]) -> Connection:
+    if wire == "REST":
+        return await RestConnection.open("127.0.0.1", ports[1])
+    return GrpcConnection(f"127.0.0.1:{ports[0]}")
 
 
 def _tell(name: str, callers: int, results: Mapping[str, Result]) -> None:
@@ -202,7 +233,7 @@ def main() -> None:
         ports = free_ports(3)
         server, _ = start_server(Path(folder) / "unused.db", ports, MONGO_URI=uri)
         try:
-            uvloop.run(measure(uri, ports[0], options, recorder))
+            uvloop.run(measure(uri, ports, options, recorder))
         finally:
             server.send_signal(signal.SIGTERM)
             server.wait(40)
