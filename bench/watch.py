@@ -1,12 +1,13 @@
 """How soon many watches hear of an event, and what they cost the server.
 
-    python -m bench.watch [--watches 1000] [--silent 100] [--rate 10] [--seconds 10]
+    python -m bench.watch [--watches 1000] [--silent 100] [--rate 10] [--seconds 10] [--mongo]
 
 Starts a server, opens the watches, and records events at a rate, all on the loopback interface: first over
 REST (server-sent events, each watch on a connection of its own), then over gRPC, a hundred to a connection.
 Beside them some watches never read: the server must not keep for them what they leave. A delay is from before
 the event is sent to when a watch has it. Memory is the server's, before the watches, with them, and after the
-events.
+events. With `--mongo`, two servers are on one `mongod` of the development environment: events are recorded at
+one of them, and watched at the other.
 """
 
 from __future__ import annotations
@@ -19,7 +20,7 @@ import signal
 import socket
 import tempfile
 import time
-from contextlib import AsyncExitStack
+from contextlib import AsyncExitStack, ExitStack, contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple, cast
 
@@ -28,11 +29,12 @@ import psutil
 import uvloop
 from bench.api import EVENTS, start_server
 from bench.load import RestConnection, free_ports, http_request
+from tests.mongo_servers import MongoServers
 
 from tracker.pb import event_pb
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable
+    from collections.abc import Awaitable, Callable, Iterator
 
     Heard = Callable[[float], None]
     Watch = Callable[[list[int], int, Heard, AsyncExitStack], Awaitable[None]]
@@ -45,10 +47,11 @@ _PATIENCE = 60
 
 
 class Server(NamedTuple):
-    """The server that is measured; its first ports are those of gRPC and REST."""
+    """The server that is measured: its ports (gRPC, REST, metrics), and the REST port to record events at."""
 
     ports: list[int]
     process: psutil.Process
+    writes: int
 
     def memory(self) -> float:
         """Return the MiB that it has resident."""
@@ -122,7 +125,7 @@ async def _measure(name: str, watch: Watch, number: int, options: argparse.Names
                 server.ports, number, lambda sent: heard.put_nowait(time.perf_counter() - sent), opened
             )
         idle = server.memory()
-        writer = await RestConnection.open("127.0.0.1", server.ports[1])
+        writer = await RestConnection.open("127.0.0.1", server.writes)
         events = round(options.rate * options.seconds)
         cpu, begun = time.process_time(), time.perf_counter()
         for event in range(events):
@@ -161,17 +164,30 @@ def main() -> None:
     parser.add_argument("--silent", type=int, default=100, help="watches that never read")
     parser.add_argument("--rate", type=float, default=10, help="events a second")
     parser.add_argument("--seconds", type=float, default=10)
+    parser.add_argument("--mongo", action="store_true", help="two servers on a mongod")
     options = parser.parse_args()
     hard = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
     resource.setrlimit(resource.RLIMIT_NOFILE, (min(_FILES, hard), hard))
-    with tempfile.TemporaryDirectory(dir=Path.cwd()) as folder:
-        ports = free_ports(3)
-        server, _ = start_server(Path(folder, "tracker.db"), ports)
-        try:
-            uvloop.run(_both(Server(ports, psutil.Process(server.pid)), options))
-        finally:
-            server.send_signal(signal.SIGTERM)
-            server.wait(40)
+    with tempfile.TemporaryDirectory(dir=Path.cwd()) as name, ExitStack() as opened:
+        folder = Path(name)
+        settings: list[dict[str, str]] = [{}]
+        if options.mongo:
+            servers = opened.enter_context(MongoServers(folder / "mongo"))
+            settings = [{"MONGO_URI": servers.new_database()}] * 2
+        started = [opened.enter_context(_running(folder / "tracker.db", each)) for each in settings]
+        watched, writes = started[0], started[-1]
+        uvloop.run(_both(watched._replace(writes=writes.ports[1]), options))
+
+
+@contextmanager
+def _running(database: Path, settings: dict[str, str]) -> Iterator[Server]:
+    ports = free_ports(3)
+    server, _ = start_server(database, ports, **settings)
+    try:
+        yield Server(ports, psutil.Process(server.pid), ports[1])
+    finally:
+        server.send_signal(signal.SIGTERM)
+        server.wait(40)
 
 
 if __name__ == "__main__":
