@@ -14,9 +14,14 @@ from tests.faults.test_leases import DAY, FAKETIME, SOON, Locks
 from tests.mongo_servers import MongoServers
 from tests.server_process import ServerProcess
 
+from tracker.client import Connection
+from tracker.client.events import WATCH_EVENTS
+
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
+
+    from tracker.pb import event_pb
 
 SECOND_MS = 1_000
 TTL = 1.5
@@ -120,3 +125,38 @@ def test_another_server_goes_on_with_the_leases_of_one_that_was_killed(
         locks.wait_for_end(held)
         assert time.monotonic() - began >= TTL
         assert int(locks.take()["fencingToken"]) > int(held["fencingToken"])
+
+
+def test_a_watch_at_one_server_hears_what_happens_at_another_and_goes_on_there(
+    mongo: MongoServers, tmp_path: Path
+) -> None:
+    uri = mongo.emptied_database()
+    with replica(tmp_path, "one", uri) as one, replica(tmp_path, "other", uri) as other:
+        watched = heard(one)
+        assert next(watched).event is None
+        record(one, "1")
+        record(other, "2")
+        record(one, "3")
+        messages = [next(watched) for _ in range(3)]
+        assert sorted(titles(messages)) == ["1", "2", "3"]
+        one.kill()
+        record(other, "4")
+        goes_on = heard(other, messages[0].resume_token)
+        assert next(goes_on).event is None
+        assert titles([next(goes_on) for _ in range(3)]) == [*titles(messages)[1:], "4"]
+
+
+def record(server: ServerProcess, title: str) -> None:
+    attributes = {"service": "payments", "type": "drift"}
+    assert status(server, "/api/v1alpha1/event", title=title, attributes=attributes)[0] == 200
+
+
+def heard(server: ServerProcess, resume_token: str = "") -> Iterator[event_pb.WatchEventsResponse]:
+    """Watch at a server, which says something every 15 seconds: so every wait ends."""
+    with Connection(f"http://127.0.0.1:{server.http_port}") as connection:
+        request = WATCH_EVENTS.request(query="", resume_token=resume_token)
+        yield from connection.stream(WATCH_EVENTS, request)
+
+
+def titles(messages: list[event_pb.WatchEventsResponse]) -> list[str]:
+    return [message.event.title if message.event is not None else "" for message in messages]
