@@ -97,6 +97,15 @@ def test_events_are_found_by_a_query_and_printed_for_scripts(server: ServerProce
     assert (nothing.stdout, nothing.stderr) == ("", "no events\n")
 
 
+@pytest.mark.parametrize("command", ["list", "search", "tail"])
+def test_a_query_is_given_as_arguments_or_as_an_option(server: ServerProcess, command: str) -> None:
+    told = run(server, command, "--query", "statsu:failure", code=64).stderr
+    assert "did you mean status?" in told
+    assert run(server, command, "statsu:failure", code=64).stderr == told
+    both = run(server, command, "status:failure", "--query", "status:failure", code=64).stderr
+    assert both == "tracker: expected one query, as arguments or by --query, got both\n"
+
+
 def test_more_events_than_a_page_has_are_all_printed(server: ServerProcess, service: str) -> None:
     ids = {created(server, f"Deploy {number}", service) for number in range(5)}
     script = (

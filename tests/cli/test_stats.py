@@ -42,6 +42,9 @@ def test_events_are_counted_by_value(filled: ServerProcess) -> None:
     assert "(none)            3" in lines
     lines = run(filled, "service:cart", "status:failure", "--by", "service").stdout.splitlines()
     assert lines == ["1 event", "", "service  events", "cart          1"]
+    assert (
+        run(filled, "--query", "service:cart status:failure", "--by", "service").stdout.splitlines() == lines
+    )
     assert "(others)       1" in run(filled, "--by", "service", "-n", "1").stdout
 
 

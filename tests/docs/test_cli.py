@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 
 import pytest
+from tests.cli.test_output import FORMS
 from tests.docs.pages import code, read, table
 from typer.main import get_command
 
@@ -34,6 +35,13 @@ def test_every_option_of_a_lock_command_is_listed_for_it(name: str) -> None:
         if name in there or commands == "all":
             listed |= set(code(names))
     assert listed == options - {"--help"}
+
+
+def test_the_forms_of_output_are_listed_with_the_commands_that_have_them() -> None:
+    for form, _, commands in table(PAGE, "form", "what it is", "commands"):
+        having = {command for command, forms in FORMS.items() if code(form)[0] in forms}
+        listed = set(code(commands))
+        assert having == (set(FORMS) - listed if commands.startswith("all") else listed), form
 
 
 def test_the_exit_codes_are_those_of_the_help() -> None:

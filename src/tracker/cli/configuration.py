@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from tracker.cli.documents import Json, print_document
+from tracker.cli.options import output_option
 from tracker.cli.output import Output
 from tracker.cli.settings import takes_settings
 from tracker.config import SETTINGS, Configuration
@@ -19,19 +21,21 @@ if TYPE_CHECKING:
 def config(
     configuration: Configuration,
     *,
-    output: Annotated[Output, typer.Option(help="`text` is itself a configuration file.")] = Output.TEXT,
+    output: Annotated[
+        Output, output_option("`text` is itself a configuration file.", Output.JSON, Output.YAML)
+    ] = Output.TEXT,
 ) -> None:
     """Print the effective settings.
 
     Says where each comes from and masks secrets.
     """
-    if output is Output.JSON:
-        typer.echo(json.dumps(_as_json(configuration), indent=2, ensure_ascii=False))
+    if output is not Output.TEXT:
+        print_document(_as_json(configuration), output)
     else:
         typer.echo("\n".join(_as_toml(configuration)))
 
 
-def _as_json(configuration: Configuration) -> dict[str, dict[str, str | float | bool | None]]:
+def _as_json(configuration: Configuration) -> dict[str, Json]:
     return {
         name: {"value": configuration.shown(setting), "source": configuration.sources[name]}
         for name, setting in SETTINGS.items()

@@ -2,11 +2,8 @@
 
 from __future__ import annotations
 
-import json
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
-
-import typer
 
 from tracker.cli.errors import CommandError
 from tracker.cli.output import Output, printable
@@ -14,6 +11,7 @@ from tracker.cli.output import Output, printable
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from tracker.cli.documents import Json
     from tracker.client import ApiError
 
 FAILED = 1
@@ -78,7 +76,7 @@ def exit_code(error: ApiError) -> int:
 
 
 @contextmanager
-def failures(output: str = Output.TEXT) -> Iterator[None]:
+def failures(output: Output = Output.TEXT) -> Iterator[None]:
     """Turn what a call to the server ends with into the failure of the command, for who it prints for.
 
     Raises:
@@ -89,15 +87,21 @@ def failures(output: str = Output.TEXT) -> Iterator[None]:
     try:
         yield
     except ApiError as error:
-        details = {"code": error.code.name, "reason": error.reason, "metadata": dict(error.metadata)}
-        _document(output, error.message, **details)
+        _document(
+            output,
+            error.message,
+            code=error.code.name,
+            reason=error.reason,
+            metadata={name: str(value) for name, value in error.metadata.items()},
+        )
         raise CommandError(printable(error.message), exit_code(error)) from None
     except UnreachableError as error:
         _document(output, str(error), code="UNAVAILABLE", reason="UNREACHABLE", metadata={})
         raise CommandError(str(error), UNREACHABLE) from None
 
 
-def _document(output: str, message: str, **details: object) -> None:
-    if output == Output.JSON:
-        document = {"error": {"message": message, **details}}
-        typer.echo(json.dumps(document, indent=2, ensure_ascii=False))
+def _document(output: Output, message: str, **details: Json) -> None:
+    from tracker.cli.documents import print_document
+
+    if output in (Output.JSON, Output.YAML):
+        print_document({"error": {"message": message, **details}}, output)

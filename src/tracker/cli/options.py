@@ -4,14 +4,27 @@ from __future__ import annotations
 
 import getpass
 import socket
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 from urllib.parse import urlsplit
 
 import typer
 
+from tracker.cli.errors import CommandError
+from tracker.cli.exits import USAGE
 from tracker.cli.output import Output
 
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from protobuf import DescEnum
+
 DEFAULT_SERVER = "http://localhost:8080"
+
+_SEVERAL = {
+    Output.NDJSON: "has a line for each of several records",
+    Output.CSV: "is a table of several records",
+}
+"""Why a form makes no sense everywhere."""
 
 
 def _server(text: str) -> str:
@@ -34,12 +47,102 @@ def label(text: str) -> tuple[str, str]:
     return name, value
 
 
+def choice_option(enum: str, help_: str, *names: str) -> object:
+    """Return an option that takes the name of a value of an enum, such as `event_pb.Status`, in any case."""
+
+    def parsed(text: str) -> str:
+        if not text:
+            return ""
+        found = value_named(_enum(enum), text)
+        if found is None:
+            known = ", ".join(_names(_enum(enum)))
+            raise typer.BadParameter(f"expected one of {known}, got {text!r}")
+        return found
+
+    metavar = enum.rpartition(".")[2].upper()
+    return typer.Option(*names, parser=parsed, autocompletion=names_of(enum), metavar=metavar, help=help_)
+
+
+def names_of(enum: str) -> Callable[[], list[str]]:
+    """Return what completes the name of a value of an enum."""
+    return lambda: _names(_enum(enum))
+
+
+def value_named(enum: DescEnum, text: str) -> str | None:
+    """Return the name of the value of an enum that a text means, whatever its case."""
+    return {name.lower(): name for name in _names(enum)}.get(text.lower().replace("-", "_"))
+
+
+def _enum(name: str) -> DescEnum:
+    from tracker import pb
+
+    file, _, enum = name.partition(".")
+    described: DescEnum = getattr(getattr(pb, file), enum).desc()
+    return described
+
+
+def _names(enum: DescEnum) -> list[str]:
+    return [value.name for value in enum.values if value.number]
+
+
+def output_option(help_: str, *forms: Output) -> object:
+    """Return the option that says in which form a command prints: as text, or in one of these."""
+    known = [Output.TEXT, *forms]
+
+    def parsed(text: str) -> Output:
+        if text in known:
+            return Output(text)
+        why = f"{text} {_SEVERAL[Output(text)]}; " if text in set(_SEVERAL) else ""
+        raise typer.BadParameter(f"{why}expected one of {', '.join(known)}, got {text!r}")
+
+    return typer.Option(
+        "--output",
+        parser=parsed,
+        autocompletion=lambda: list(map(str, known)),
+        metavar=f"[{'|'.join(known)}]",
+        help=help_,
+    )
+
+
+def query_of(words: list[str] | None, option: str) -> str:
+    """Return the query that a command was given, as arguments or by `--query`; empty for none.
+
+    Raises:
+        CommandError: It was given both ways.
+    """
+    if words and option:
+        raise CommandError("expected one query, as arguments or by --query, got both", USAGE)
+    return option or " ".join(words or ())
+
+
 Server = Annotated[
     str,
     typer.Option(envvar="TRACKER_SERVER", metavar="URL", callback=_server, help="Address of the server."),
 ]
 Format = Annotated[
-    Output, typer.Option("--output", help="`json` prints one JSON document, also where the command fails.")
+    Output,
+    output_option(
+        "`json` prints one JSON document, also where the command fails; `yaml` one of YAML.",
+        Output.JSON,
+        Output.YAML,
+    ),
+]
+ListFormat = Annotated[
+    Output,
+    output_option(
+        "`json` and `yaml` print one document, `ndjson` a record on each line, `csv` a table.",
+        Output.JSON,
+        Output.NDJSON,
+        Output.YAML,
+        Output.CSV,
+    ),
+]
+Query = Annotated[
+    list[str] | None,
+    typer.Argument(metavar="QUERY", help="Which events; several arguments are one query."),
+]
+QueryOption = Annotated[
+    str, typer.Option("--query", metavar="QUERY", help="The query, where it is no argument.")
 ]
 
 

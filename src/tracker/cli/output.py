@@ -1,4 +1,4 @@
-"""How a command prints what it found."""
+"""In which form a command prints what it found."""
 
 from __future__ import annotations
 
@@ -6,10 +6,13 @@ from enum import StrEnum
 
 
 class Output(StrEnum):
-    """For whom a command prints."""
+    """For whom a command prints: people, or programs of one kind or another."""
 
     TEXT = "text"
     JSON = "json"
+    NDJSON = "ndjson"
+    YAML = "yaml"
+    CSV = "csv"
 
 
 def printable(text: str) -> str:

@@ -1,29 +1,19 @@
-"""Records as people read them, and as programs do."""
+"""Records as people read them."""
 
 from __future__ import annotations
 
-import json
 from typing import TYPE_CHECKING
 
 import typer
-from protobuf import message_to_json_value
 
 from tracker.cli.output import printable
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
-    from protobuf import Message
     from protobuf.wkt import Timestamp
 
 _UNBOUNDED = 1_000_000
-
-
-def print_json(answer: Message, **more: str) -> None:
-    """Print an answer as one JSON document, with fields of our own beside its."""
-    value = message_to_json_value(answer, always_emit_implicit=True)
-    document = {**value, **more} if isinstance(value, dict) else value
-    typer.echo(json.dumps(document, indent=2, ensure_ascii=False))
 
 
 def print_record(fields: Mapping[str, str]) -> None:

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import csv
 import shutil
 import sys
-from enum import StrEnum
 from typing import TYPE_CHECKING, Annotated, NamedTuple
 
 import typer
@@ -13,8 +11,8 @@ import typer
 from tracker.cli.errors import CommandError
 from tracker.cli.exits import EVENT_TABLE, LOCKED, USAGE, failures
 from tracker.cli.group import epilog
-from tracker.cli.options import DEFAULT_SERVER, Server
-from tracker.cli.output import printable
+from tracker.cli.options import DEFAULT_SERVER, Query, QueryOption, Server, output_option, query_of
+from tracker.cli.output import Output, printable
 from tracker.cli.times import local_zone_name
 
 if TYPE_CHECKING:
@@ -35,20 +33,10 @@ _NO_VALUE = "(none)"
 _OTHERS = "(others)"
 
 
-class Format(StrEnum):
-    """For whom counts are printed."""
-
-    TEXT = "text"
-    JSON = "json"
-    CSV = "csv"
-
-
 def stats(  # noqa: PLR0913  # one for each option
-    query: Annotated[
-        list[str] | None,
-        typer.Argument(metavar="QUERY", help="Which events to count; several arguments are one query."),
-    ] = None,
+    words: Query = None,
     *,
+    query: QueryOption = "",
     by: Annotated[
         list[str] | None,
         typer.Option(
@@ -64,8 +52,14 @@ def stats(  # noqa: PLR0913  # one for each option
     ] = 10,
     server: Server = DEFAULT_SERVER,
     output: Annotated[
-        Format, typer.Option("--output", help="`json` prints the answer of the server, `csv` a table.")
-    ] = Format.TEXT,
+        Output,
+        output_option(
+            "`json` and `yaml` print the answer of the server, `csv` a table.",
+            Output.JSON,
+            Output.YAML,
+            Output.CSV,
+        ),
+    ] = Output.TEXT,
 ) -> None:
     """Count events: by the values of fields, or with --every over time.
 
@@ -73,11 +67,11 @@ def stats(  # noqa: PLR0913  # one for each option
 
     Example: tracker stats type:deployment since:30d --every day --by status
     """
-    from tracker.cli.records import print_json
+    from tracker.cli.documents import print_answer, print_csv
     from tracker.client import Connection
     from tracker.client.events import GET_EVENT_FACETS, GET_EVENT_HISTOGRAM
 
-    text = " ".join(query or ())
+    text = query_of(words, query)
     if every and by and len(by) > 1:
         raise CommandError("--by: expected one field at most with --every", USAGE)
     answer: event_pb.GetEventFacetsResponse | event_pb.GetEventHistogramResponse
@@ -90,13 +84,11 @@ def stats(  # noqa: PLR0913  # one for each option
         else:
             facets = connection.call(GET_EVENT_FACETS, _facets_request(text, by or _FIELDS, limit))
             answer, tables = facets, [_by_value(facet) for facet in facets.facets]
-    if output is Format.JSON:
-        print_json(answer)
-    elif output is Format.CSV:
-        rows = csv.writer(sys.stdout)
+    if output in (Output.JSON, Output.YAML):
+        print_answer(answer, output)
+    elif output is Output.CSV:
         for table in tables:
-            rows.writerow(table.columns)
-            rows.writerows(map(printable, row) for row in table.rows)
+            print_csv(table.columns, table.rows)
     else:
         typer.echo(f"{answer.total_count} event{'' if answer.total_count == 1 else 's'}")
         for table in tables:

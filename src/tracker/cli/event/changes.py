@@ -215,7 +215,7 @@ def delete(
     output: Format = Output.TEXT,
 ) -> None:
     """Delete an event for good, and release its locks."""
-    from tracker.cli.records import print_json
+    from tracker.cli.documents import print_answer
     from tracker.client import Connection
     from tracker.client.events import DELETE_EVENTS, GET_EVENT
 
@@ -227,8 +227,8 @@ def delete(
             title = event.title if event is not None else ""
             typer.confirm(f"Delete {title!r} for good?", abort=True)
         answer = connection.call(DELETE_EVENTS, DELETE_EVENTS.request(id=id_))
-    if output is Output.JSON:
-        print_json(answer)
+    if output is not Output.TEXT:
+        print_answer(answer, output)
     else:
         typer.echo(f"deleted {answer.id}")
 
@@ -296,9 +296,9 @@ def _print(
     done: str,
 ) -> None:
     """Print what became of an event: its id alone in a pipe, for the next command."""
-    from tracker.cli.records import print_json
+    from tracker.cli.documents import print_answer
 
-    if output is Output.JSON:
-        print_json(answer)
+    if output is not Output.TEXT:
+        print_answer(answer, output)
     elif event is not None and event.metadata is not None:
         typer.echo(f"{done if sys.stdout.isatty() else ''}{event.metadata.id}")

@@ -3,38 +3,12 @@
 from __future__ import annotations
 
 from datetime import datetime
-from enum import StrEnum
-from functools import partial
 from typing import Annotated
 
 import typer
 
-from tracker.cli.options import label_option
+from tracker.cli.options import choice_option, label_option
 from tracker.cli.times import moment_option
-
-
-class Listing(StrEnum):
-    """For whom a command prints several events."""
-
-    TEXT = "text"
-    JSON = "json"
-    NDJSON = "ndjson"
-    CSV = "csv"
-
-
-def _choice(enum: str, text: str) -> str:
-    """Return the name that a text is of a value of an enum, in any case; an empty one is not given."""
-    from tracker.pb import event_pb
-
-    names: list[str] = [value.name for value in getattr(event_pb, enum).desc().values if value.number]
-    found = {name.lower(): name for name in names}.get(text.lower().replace("-", "_"))
-    if found is None and text:
-        raise typer.BadParameter(f"expected one of {', '.join(names)}, got {text!r}")
-    return found or ""
-
-
-def _choice_option(enum: str, help_: str) -> object:
-    return typer.Option(parser=partial(_choice, enum), metavar=enum.upper(), help=help_)
 
 
 def _text(metavar: str, help_: str) -> object:
@@ -47,21 +21,13 @@ def _time(help_: str) -> object:
     )
 
 
-Format = Annotated[
-    Listing,
-    typer.Option(
-        "--output", help="`json` prints one document, `ndjson` an event on each line, `csv` a table."
-    ),
-]
 EventId = Annotated[str, typer.Argument(metavar="ID", help="Id or Slack id of the event.")]
 
 Service = Annotated[str, _text("NAME", "Service that it is about.")]
-Type = Annotated[
-    str, typer.Option("--type", parser=partial(_choice, "Type"), metavar="TYPE", help="Such as `deployment`.")
-]
-Status = Annotated[str, _choice_option("Status", "How far it is, such as `start` or `success`.")]
-Environment = Annotated[str, _choice_option("Environment", "Such as `production`.")]
-Priority = Annotated[str, _choice_option("Priority", "P1, the highest, to P5.")]
+Type = Annotated[str, choice_option("event_pb.Type", "Such as `deployment`.", "--type")]
+Status = Annotated[str, choice_option("event_pb.Status", "How far it is, such as `start` or `success`.")]
+Environment = Annotated[str, choice_option("event_pb.Environment", "Such as `production`.")]
+Priority = Annotated[str, choice_option("event_pb.Priority", "P1, the highest, to P5.")]
 Message = Annotated[str, _text("TEXT", "What happened, in free text.")]
 Source = Annotated[str, _text("NAME", "System that reports it.")]
 Owner = Annotated[str, _text("NAME", "Person or team who answers for it.")]

@@ -8,10 +8,17 @@ import typer
 
 from tracker.cli.errors import CommandError
 from tracker.cli.event.group import EPILOG, app
-from tracker.cli.event.options import EventId, Format, Listing
+from tracker.cli.event.options import EventId
 from tracker.cli.exits import USAGE, failures
-from tracker.cli.options import DEFAULT_SERVER, Server
-from tracker.cli.options import Format as OneFormat
+from tracker.cli.options import (
+    DEFAULT_SERVER,
+    Format,
+    ListFormat,
+    Query,
+    QueryOption,
+    Server,
+    query_of,
+)
 from tracker.cli.output import Output
 
 if TYPE_CHECKING:
@@ -29,27 +36,27 @@ Limit = Annotated[
 
 
 @app.command("get", epilog=EPILOG)
-def get(id_: EventId, *, server: Server = DEFAULT_SERVER, output: OneFormat = Output.TEXT) -> None:
+def get(id_: EventId, *, server: Server = DEFAULT_SERVER, output: Format = Output.TEXT) -> None:
     """Show an event, and all that was done to it."""
+    from tracker.cli.documents import print_answer
     from tracker.cli.event.shown import print_changelog, print_event
-    from tracker.cli.records import print_json
     from tracker.client import Connection
     from tracker.client.events import GET_EVENT
 
     with failures(output), Connection(server) as connection:
         answer = connection.call(GET_EVENT, GET_EVENT.request(id=id_))
-    if output is Output.JSON:
-        print_json(answer)
+    if output is not Output.TEXT:
+        print_answer(answer, output)
     elif answer.event is not None:
         print_event(answer.event)
         print_changelog(answer.event.changelog)
 
 
 @app.command("changelog", epilog=EPILOG)
-def changelog(id_: EventId, *, server: Server = DEFAULT_SERVER, output: OneFormat = Output.TEXT) -> None:
+def changelog(id_: EventId, *, server: Server = DEFAULT_SERVER, output: Format = Output.TEXT) -> None:
     """Show what was done to an event, the oldest first."""
+    from tracker.cli.documents import print_answer
     from tracker.cli.event.shown import print_changelog
-    from tracker.cli.records import print_json
     from tracker.client import Connection
     from tracker.client.events import GET_EVENT
     from tracker.pb import event_pb
@@ -57,60 +64,58 @@ def changelog(id_: EventId, *, server: Server = DEFAULT_SERVER, output: OneForma
     with failures(output), Connection(server) as connection:
         event = connection.call(GET_EVENT, GET_EVENT.request(id=id_)).event
     entries = event.changelog if event is not None else []
-    if output is Output.JSON:
-        print_json(event_pb.GetEventChangelogResponse(changelog=entries, total_count=len(entries)))
+    if output is not Output.TEXT:
+        answer = event_pb.GetEventChangelogResponse(changelog=entries, total_count=len(entries))
+        print_answer(answer, output)
     else:
         print_changelog(entries)
 
 
 @app.command("list", epilog=EPILOG)
 def list_events(
+    words: Query = None,
     *,
-    query: Annotated[
-        str, typer.Option(metavar="QUERY", help="Which events, as in `tracker event search`.")
-    ] = "",
+    query: QueryOption = "",
     limit: Limit = 20,
     server: Server = DEFAULT_SERVER,
-    output: Format = Listing.TEXT,
+    output: ListFormat = Output.TEXT,
 ) -> None:
-    """List events, the newest first."""
-    _print_found(query, limit, server, output)
+    """List events, the newest first; with a query, those that it finds."""
+    _print_found(query_of(words, query), limit, server, output)
 
 
 @app.command("search", epilog=EPILOG)
 def search(
-    query: Annotated[
-        list[str], typer.Argument(metavar="QUERY", help="Which events; several arguments are one query.")
-    ],
+    words: Query = None,
     *,
+    query: QueryOption = "",
     limit: Limit = 100,
     server: Server = DEFAULT_SERVER,
-    output: Format = Listing.TEXT,
+    output: ListFormat = Output.TEXT,
 ) -> None:
     """Find events, the newest first.
 
-    A query that begins with `-` stands behind `--`.
+    A query that begins with `-` stands behind `--`, or as in `--query=-type:drift`.
 
     Example: tracker event search 'status:(failure OR error) env:prod since:24h'
     """
-    text = " ".join(query)
+    text = query_of(words, query)
     if not text.strip():
         raise CommandError("expected a query, such as 'status:failure since:24h'", USAGE)
     _print_found(text, limit, server, output)
 
 
-def _print_found(query: str, limit: int, server: str, output: Listing) -> None:
-    from tracker.cli.event.shown import print_csv, print_events, print_lines, print_list
+def _print_found(query: str, limit: int, server: str, output: Output) -> None:
+    from tracker.cli.documents import print_list
+    from tracker.cli.event.shown import COLUMNS, event_row, print_events
     from tracker.client import Connection
 
-    show = {
-        Listing.TEXT: print_events,
-        Listing.JSON: print_list,
-        Listing.NDJSON: print_lines,
-        Listing.CSV: print_csv,
-    }[output]
     with failures(output), Connection(server) as connection:
-        show(found_events(connection, query, limit))
+        events = found_events(connection, query, limit)
+        if output is Output.TEXT:
+            print_events(events)
+        else:
+            print_list("events", events, output, [name.lower() for name in COLUMNS], event_row)
 
 
 def found_events(connection: Connection, query: str, limit: int) -> Iterator[event_pb.Event]:

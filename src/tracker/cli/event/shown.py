@@ -1,10 +1,7 @@
-"""Events as people read them, and as scripts do."""
+"""Events as people read them, and as the rows of a table."""
 
 from __future__ import annotations
 
-import csv
-import json
-import sys
 from functools import partial
 from typing import TYPE_CHECKING
 
@@ -21,7 +18,7 @@ if TYPE_CHECKING:
 
     from protobuf.wkt import Duration
 
-_COLUMNS = ("TIME", "SERVICE", "ENVIRONMENT", "TYPE", "STATUS", "PRIORITY", "TOOK", "TITLE", "ID")
+COLUMNS = ("TIME", "SERVICE", "ENVIRONMENT", "TYPE", "STATUS", "PRIORITY", "TOOK", "TITLE", "ID")
 _STYLES = {
     **dict.fromkeys(("success", "done", "close"), "green"),
     **dict.fromkeys(("failure", "error", "P1", "incident"), "bold red"),
@@ -39,8 +36,8 @@ def print_events(events: Iterable[event_pb.Event]) -> None:
         typer.echo("no events", err=True)
         return
     print_table(
-        _COLUMNS,
-        [_row(event) for event in found],
+        COLUMNS,
+        [event_row(event) for event in found],
         in_full=[partial(print_event, event) for event in found],
         styles=_STYLES,
     )
@@ -109,30 +106,8 @@ def change_line(message: event_pb.WatchEventsResponse) -> list[tuple[str, str]]:
     ]
 
 
-def print_list(events: Iterable[event_pb.Event]) -> None:
-    """Print events as one JSON document."""
-    typer.echo(json.dumps({"events": [_json(event) for event in events]}, indent=2, ensure_ascii=False))
-
-
-def print_lines(events: Iterable[event_pb.Event]) -> None:
-    """Print each event as a line of JSON, as soon as it is there."""
-    for event in events:
-        typer.echo(json.dumps(_json(event), ensure_ascii=False))
-
-
-def print_csv(events: Iterable[event_pb.Event]) -> None:
-    """Print events as a table for other programs (RFC 4180)."""
-    table = csv.writer(sys.stdout)
-    table.writerow(column.lower() for column in _COLUMNS)
-    for event in events:
-        table.writerow(map(printable, _row(event)))
-
-
-def _json(event: event_pb.Event) -> object:
-    return message_to_json_value(event, always_emit_implicit=True)
-
-
-def _row(event: event_pb.Event) -> tuple[str, ...]:
+def event_row(event: event_pb.Event) -> tuple[str, ...]:
+    """Return the row of an event, a value for each of `COLUMNS`."""
     attributes, metadata, _ = _parts(event)
     return (
         shown_time(attributes.start_date or metadata.created_at),

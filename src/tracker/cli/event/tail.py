@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import json
-from enum import StrEnum
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from tracker.cli.event.group import EPILOG, app
 from tracker.cli.exits import SIGNALLED, failures
-from tracker.cli.options import DEFAULT_SERVER, Server
+from tracker.cli.options import DEFAULT_SERVER, Query, QueryOption, Server, output_option, query_of
+from tracker.cli.output import Output
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -21,20 +21,11 @@ if TYPE_CHECKING:
 _INTERRUPTED = SIGNALLED + 2
 
 
-class Lines(StrEnum):
-    """For whom a line is printed for each change."""
-
-    TEXT = "text"
-    NDJSON = "ndjson"
-
-
 @app.command("tail", epilog=EPILOG)
-def tail(
-    query: Annotated[
-        list[str] | None,
-        typer.Argument(metavar="[QUERY]", help="Which events, as in `tracker event search`; all, if none."),
-    ] = None,
+def tail(  # noqa: PLR0913  # one for each option
+    words: Query = None,
     *,
+    query: QueryOption = "",
     last: Annotated[
         int, typer.Option("--last", "-n", min=0, max=1_000, metavar="NUMBER", help="Events to begin with.")
     ] = 10,
@@ -43,8 +34,13 @@ def tail(
     ] = "",
     server: Server = DEFAULT_SERVER,
     output: Annotated[
-        Lines, typer.Option("--output", help="`ndjson` prints each change as a line of JSON.")
-    ] = Lines.TEXT,
+        Output,
+        output_option(
+            "`ndjson` prints each change as a line of JSON, `yaml` as a document.",
+            Output.NDJSON,
+            Output.YAML,
+        ),
+    ] = Output.TEXT,
 ) -> None:
     """Print events as they are recorded, changed and deleted, until interrupted.
 
@@ -54,10 +50,11 @@ def tail(
     """
     from tracker.client import Connection
 
-    show = _as_json if output is Lines.NDJSON else _shown()
+    show = {Output.NDJSON: _as_json, Output.YAML: _as_yaml}.get(output) or _shown()
+    wanted = query_of(words, query)
     try:
         with failures(), Connection(server) as connection:
-            for message in _changes(connection, " ".join(query or ()), resume, 0 if resume else last):
+            for message in _changes(connection, wanted, resume, 0 if resume else last):
                 show(message)
     except KeyboardInterrupt:
         raise typer.Exit(_INTERRUPTED) from None
@@ -90,6 +87,12 @@ def _as_json(message: event_pb.WatchEventsResponse) -> None:
     from protobuf import message_to_json_value
 
     typer.echo(json.dumps(message_to_json_value(message), ensure_ascii=False))
+
+
+def _as_yaml(message: event_pb.WatchEventsResponse) -> None:
+    from tracker.cli.documents import print_each
+
+    print_each([message], Output.YAML)
 
 
 def _shown() -> Callable[[event_pb.WatchEventsResponse], None]:

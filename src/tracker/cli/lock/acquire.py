@@ -52,9 +52,9 @@ def acquire(  # noqa: PLR0913  # one for each option
     The token renews and releases it, and is shown this once. With a --token-file that does not exist, a new
     token is written there, and not shown. Asking again with the same token gives the same lock.
     """
+    from tracker.cli.documents import print_answer
     from tracker.cli.lock.shown import print_lock
     from tracker.cli.lock.taking import request_of, take
-    from tracker.cli.records import print_json
     from tracker.client import Connection
 
     secret = token_to_acquire(token, token_file)
@@ -73,7 +73,7 @@ def acquire(  # noqa: PLR0913  # one for each option
     with failures(output), Connection(server) as connection:
         answer = take(connection, request, wait).answer
     lock = answer.lock
-    if output is Output.JSON:
-        print_json(answer, **({"lockToken": secret.text} if secret.new else {}))
+    if output is not Output.TEXT:
+        print_answer(answer, output, **({"lockToken": secret.text} if secret.new else {}))
     elif lock is not None:
         print_lock(lock, **({"token": secret.text} if secret.new else {}))

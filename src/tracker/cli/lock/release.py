@@ -33,7 +33,7 @@ def release(  # noqa: PLR0913  # one for each option
 
     Doing so twice with the same token is no error.
     """
-    from tracker.cli.records import print_json
+    from tracker.cli.documents import print_answer
     from tracker.client import Connection
     from tracker.client.locks import UN_LOCK
 
@@ -48,8 +48,8 @@ def release(  # noqa: PLR0913  # one for each option
     )
     with failures(output), Connection(server) as connection:
         answer = connection.call(UN_LOCK, request)
-    if output is Output.JSON:
-        print_json(answer)
+    if output is not Output.TEXT:
+        print_answer(answer, output)
     elif answer.already_released:
         typer.echo(f"{answer.id} had been released before")
     else:

@@ -31,8 +31,8 @@ def renew(  # noqa: PLR0913  # one for each option
     """
     from protobuf.wkt import Duration
 
+    from tracker.cli.documents import print_answer
     from tracker.cli.lock.shown import print_lock
-    from tracker.cli.records import print_json
     from tracker.client import Connection
     from tracker.client.locks import RENEW_LOCK
 
@@ -43,7 +43,7 @@ def renew(  # noqa: PLR0913  # one for each option
     )
     with failures(output), Connection(server) as connection:
         answer = connection.call(RENEW_LOCK, request)
-    if output is Output.JSON:
-        print_json(answer)
+    if output is not Output.TEXT:
+        print_answer(answer, output)
     elif answer.lock is not None:
         print_lock(answer.lock)

@@ -1,4 +1,4 @@
-"""Locks as people read them, and as scripts do."""
+"""Locks as people read them, and as the rows of a table."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
     from tracker.pb import lock_pb
 
-_COLUMNS = ("SERVICE", "ENVIRONMENT", "RESOURCE", "WHO", "SINCE", "UNTIL", "REASON", "ID")
+COLUMNS = ("SERVICE", "ENVIRONMENT", "RESOURCE", "WHO", "SINCE", "UNTIL", "REASON", "ID")
 
 
 def print_lock(lock: lock_pb.Lock, **more: str) -> None:
@@ -46,20 +46,21 @@ def print_locks(locks: Sequence[lock_pb.Lock]) -> None:
     if not locks:
         typer.echo("no locks are held")
         return
-    rows = [
-        (
-            lock.service,
-            lock.environment,
-            lock.resource or "deployment",
-            lock.who,
-            shown_time(lock.created_at),
-            _until(lock),
-            lock.reason,
-            lock.id,
-        )
-        for lock in locks
-    ]
-    print_table(_COLUMNS, rows, in_full=[partial(print_lock, lock) for lock in locks])
+    print_table(COLUMNS, list(map(lock_row, locks)), in_full=[partial(print_lock, lock) for lock in locks])
+
+
+def lock_row(lock: lock_pb.Lock) -> tuple[str, ...]:
+    """Return the row of a lock, a value for each of `COLUMNS`."""
+    return (
+        lock.service,
+        lock.environment,
+        lock.resource or "deployment",
+        lock.who,
+        shown_time(lock.created_at),
+        _until(lock),
+        lock.reason,
+        lock.id,
+    )
 
 
 def holder(metadata: Mapping[str, str]) -> str:

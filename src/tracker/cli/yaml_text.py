@@ -1,0 +1,103 @@
+"""YAML as people like to read it, and as they write it."""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING
+
+import yaml
+
+if yaml.__with_libyaml__:
+    from yaml import CSafeDumper as SafeDumper
+    from yaml import CSafeLoader as SafeLoader
+else:
+    from yaml import SafeDumper, SafeLoader  # type: ignore[assignment]  # the same, ten times slower
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
+    from tracker.cli.documents import Json
+
+_TAG = "tag:yaml.org,2002:"
+_UNBOUNDED = 1_000_000
+"""Characters of a line that is not folded."""
+
+
+class YamlError(Exception):
+    """A text is not the YAML that is read here; the message is one line that says where and why."""
+
+
+def to_yaml(document: Mapping[str, Json]) -> str:
+    """Return a document as YAML, in its order, texts of several lines as they are."""
+    text: str = yaml.dump(document, Dumper=_Dumper, sort_keys=False, allow_unicode=True, width=_UNBOUNDED)
+    return text
+
+
+def from_yaml(text: str) -> Iterator[Json]:
+    """Give the documents of a text. What is neither a list nor a mapping is null, or text as it is written.
+
+    So a version `1.10` stays what it is: it is for whoever knows the field to say what it means.
+
+    Raises:
+        YamlError: It is not YAML, or has tags, or a key twice, or something that contains itself.
+    """
+    try:
+        yield from yaml.load_all(text, Loader=_Loader)
+    except yaml.MarkedYAMLError as error:
+        mark = error.problem_mark
+        where = f"line {mark.line + 1}, column {mark.column + 1}: " if mark is not None else ""
+        raise YamlError(f"{where}{error.problem}") from None
+    except yaml.YAMLError as error:
+        raise YamlError(" ".join(str(error).split())) from None
+    except RecursionError:
+        raise YamlError("it nests too deep") from None
+
+
+class _Dumper(SafeDumper):
+    """Writes a text of several lines as a block."""
+
+    def ignore_aliases(self, data: object) -> bool:  # noqa: ARG002  # whatever it is
+        return True
+
+
+def _represent_text(dumper: _Dumper, text: str) -> yaml.ScalarNode:
+    return dumper.represent_scalar(f"{_TAG}str", text, style="|" if "\n" in text else None)
+
+
+_Dumper.add_representer(str, _represent_text)
+# What YAML 1.2 takes for a number, and YAML 1.1 for text, such as an abbreviated commit.
+_Dumper.add_implicit_resolver(
+    f"{_TAG}float", re.compile(r"[-+]?[0-9]+[eE][-+]?[0-9]+|0o[0-7]+"), list("-+0123456789")
+)
+
+
+class _Loader(SafeLoader):
+    """Knows lists, mappings, texts and null."""
+
+    yaml_implicit_resolvers = {  # noqa: RUF012  # as in the class above it
+        first: [each for each in resolvers if each[0] in (f"{_TAG}null", f"{_TAG}merge")]
+        for first, resolvers in SafeLoader.yaml_implicit_resolvers.items()
+    }
+    yaml_constructors = {  # noqa: RUF012  # as in the class above it
+        tag: SafeLoader.yaml_constructors[tag] for tag in (f"{_TAG}null", f"{_TAG}str", None)
+    }
+
+
+def _construct_mapping(loader: _Loader, node: yaml.MappingNode) -> dict[object, object]:
+    seen = set()
+    for key, _ in node.value:
+        if isinstance(key, yaml.ScalarNode) and key.tag != f"{_TAG}merge":
+            if key.value in seen:
+                raise yaml.MarkedYAMLError(
+                    problem=f"key {key.value!r} stands twice", problem_mark=key.start_mark
+                )
+            seen.add(key.value)
+    return loader.construct_mapping(node, deep=True)
+
+
+def _construct_sequence(loader: _Loader, node: yaml.SequenceNode) -> list[object]:
+    return loader.construct_sequence(node, deep=True)
+
+
+_Loader.add_constructor(f"{_TAG}map", _construct_mapping)
+_Loader.add_constructor(f"{_TAG}seq", _construct_sequence)
