@@ -13,13 +13,13 @@ from contextlib import aclosing
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol, TypeAlias, TypeVar, cast
 
-import protovalidate
 from protobuf.wkt import Duration
 
 from tracker import pb
 from tracker.api.error_details import internal_error
+from tracker.api.rules import Rules
 from tracker.domain.times import MICROS, duration_micros
-from tracker.errors import Code, FieldViolation, TrackerError, invalid
+from tracker.errors import Code, TrackerError
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, Awaitable, Callable, Coroutine, Iterator, Mapping, Sequence
@@ -160,10 +160,9 @@ class Pipeline:
         self._observer = observer
         self._log = log
         self._timeout = timeout
-        self._validator = protovalidate.Validator()
+        self._rules = Rules()
         for method in self.methods:
-            # Compiles the rules now, so that the first call of a method is no slower than the next.
-            self._validator.collect_violations(method.request())
+            self._rules.compile(method.request)  # so that no first call is slower than the next
 
     async def call(self, method: Method, decode: Decode, call: Call) -> Message:
         """Answer a call.
@@ -192,7 +191,7 @@ class Pipeline:
 
     async def _answer(self, method: Method, decode: Decode, call: Call, deadline: _Deadline) -> Message:
         request = decode()
-        self._validate(request)
+        self._rules.check(request)
         wait = getattr(request, "wait", None)
         if isinstance(wait, Duration):
             deadline.rearm(self._limit(call, duration_micros(wait) / MICROS))
@@ -200,7 +199,7 @@ class Pipeline:
 
     async def _tell(self, method: Method, decode: Decode, call: Call, send: SendMessage) -> None:
         request = decode()
-        self._validate(request)
+        self._rules.check(request)
         async with aclosing(cast("StreamHandler", method.handler)(request, call)) as messages:
             async for message in messages:
                 try:
@@ -239,12 +238,6 @@ class Pipeline:
         own = self._timeout + wait
         return own if call.timeout is None else min(call.timeout, own)
 
-    def _validate(self, request: Message) -> None:
-        try:
-            self._validator.validate(request)
-        except protovalidate.ValidationError as error:
-            raise invalid(*map(_field_violation, error.violations)) from None
-
     def _finish(self, method: Method, call: Call, error: TrackerError | None, seconds: float) -> None:
         code = "OK" if error is None else error.code.name
         self._observer.call_finished(method.full_name, call.wire, code, seconds)
@@ -267,15 +260,3 @@ def _too_slow() -> TrackerError:
         f"the caller read nothing for {UNREAD_SECONDS:g} s; come back with the last resume_token",
         "CALLER_TOO_SLOW",
     )
-
-
-def _field_violation(violation: protovalidate.Violation) -> FieldViolation:
-    """Name the field that breaks a rule; the id of a rule of a whole message begins with the field's path."""
-    proto = violation.proto
-    path = ""
-    for element in proto.field.elements if proto.field is not None else ():
-        path += f".{element.field_name}" if path else element.field_name
-        if element.subscript is not None:
-            path += f"[{element.subscript.value}]"
-    path = path or proto.rule_id.rpartition(".")[0]
-    return FieldViolation(path, f"{path} is required" if proto.rule_id == "required" else proto.message)

@@ -1,0 +1,46 @@
+"""The rules that the protos give the fields of requests (`buf.validate`)."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import protovalidate
+
+from tracker.errors import FieldViolation, invalid
+
+if TYPE_CHECKING:
+    from protobuf import Message
+
+
+class Rules:
+    """Checks requests; the rules of a message are compiled when the first one is checked."""
+
+    def __init__(self) -> None:
+        self._validator = protovalidate.Validator()
+
+    def compile(self, kind: type[Message]) -> None:
+        """Compile the rules of a message now."""
+        self._validator.collect_violations(kind())
+
+    def check(self, request: Message) -> None:
+        """Return if a request keeps the rules.
+
+        Raises:
+            TrackerError: INVALID_ARGUMENT, naming the fields by their proto paths.
+        """
+        try:
+            self._validator.validate(request)
+        except protovalidate.ValidationError as error:
+            raise invalid(*map(_field_violation, error.violations)) from None
+
+
+def _field_violation(violation: protovalidate.Violation) -> FieldViolation:
+    """Name the field that breaks a rule; the id of a rule of a whole message begins with the field's path."""
+    proto = violation.proto
+    path = ""
+    for element in proto.field.elements if proto.field is not None else ():
+        path += f".{element.field_name}" if path else element.field_name
+        if element.subscript is not None:
+            path += f"[{element.subscript.value}]"
+    path = path or proto.rule_id.rpartition(".")[0]
+    return FieldViolation(path, f"{path} is required" if proto.rule_id == "required" else proto.message)
