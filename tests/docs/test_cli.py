@@ -9,11 +9,12 @@ from tests.cli.test_output import FORMS
 from tests.docs.pages import code, read, table
 from typer.main import get_command
 
-from tracker.cli.exits import LOCK_TABLE
+from tracker.cli.exits import LOCK_TABLE, OUTDATED
 from tracker.cli.main import app
 
 PAGE = "docs/cli.md"
 LOCK = get_command(app).commands["lock"].commands  # type: ignore[attr-defined]  # of a group
+CATALOG = get_command(app).commands["catalog"].commands  # type: ignore[attr-defined]  # of a group
 EVENT = get_command(app).commands["event"].commands  # type: ignore[attr-defined]  # of a group
 
 
@@ -21,7 +22,7 @@ def test_every_command_is_listed() -> None:
     commands = {f"tracker {name}" for name, each in get_command(app).commands.items() if not each.hidden}  # type: ignore[attr-defined]  # of a group
     listed = [name for row in table(PAGE, "command", "what it does") for name in code(row[0])]
     assert set(listed) == commands
-    for group, each in (("lock", LOCK), ("event", EVENT)):
+    for group, each in (("lock", LOCK), ("event", EVENT), ("catalog", CATALOG)):
         for name in each:
             assert f"\n| `tracker {group} {name}` |" in read(PAGE)
 
@@ -47,6 +48,10 @@ def test_the_forms_of_output_are_listed_with_the_commands_that_have_them() -> No
 def test_the_exit_codes_are_those_of_the_help() -> None:
     listed = {row[0]: row[1].replace("`", "") for row in table(PAGE, "code", "means")}
     assert listed == {each: meaning.replace("`", "") for each, meaning in LOCK_TABLE.items()}
+
+
+def test_the_exit_code_of_outdated_versions_is_named() -> None:
+    assert f"{OUTDATED} is that of `compliance --fail-on-outdated`" in read(PAGE)
 
 
 def test_the_variables_of_the_command_line_are_named() -> None:

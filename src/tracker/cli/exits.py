@@ -16,6 +16,8 @@ if TYPE_CHECKING:
 
 FAILED = 1
 """Anything that has no code of its own, such as a lock that is unknown or a token that is wrong."""
+OUTDATED = 3
+"""A project uses a version that it should not, and this is to be a failure."""
 USAGE = 64
 """The command line, or what the server was asked for, is wrong (`EX_USAGE`)."""
 UNREACHABLE = 69
@@ -39,6 +41,15 @@ EVENT_TABLE = {
     str(LOCKED): "a lock is in the way of the event",
 }
 """What each code of `tracker event` and `tracker stats` means, for the help."""
+
+CATALOG_TABLE = {
+    "0": "done",
+    str(FAILED): "failed, such as an entry that is unknown",
+    str(OUTDATED): "compliance: with --fail-on-outdated, an outdated version is used",
+    str(USAGE): "the command line, a file or a value is wrong",
+    str(UNREACHABLE): "the server gave no answer, or can't serve now",
+}
+"""What each code of `tracker catalog` means, for the help."""
 
 LOCK_TABLE = {
     "0": "done; of `run`, what the command exits with",

@@ -9,6 +9,7 @@ import typer
 
 from tracker.cli import (
     backup,
+    catalog,
     configuration,
     demo,
     event,
@@ -37,6 +38,7 @@ app.command("config")(configuration.config)
 app.add_typer(event.app, name="event")
 app.command("stats", cls=ClientCommand, epilog=stats.EPILOG)(stats.stats)
 app.add_typer(lock.app, name="lock")
+app.add_typer(catalog.app, name="catalog")
 app.command("backup")(backup.backup)
 app.command("restore")(restore.restore)
 app.command("migrate")(migrate.migrate)

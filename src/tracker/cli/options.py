@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import getpass
 import socket
+import sys
 from typing import TYPE_CHECKING, Annotated
 from urllib.parse import urlsplit
 
@@ -144,6 +145,20 @@ Query = Annotated[
 QueryOption = Annotated[
     str, typer.Option("--query", metavar="QUERY", help="The query, where it is no argument.")
 ]
+
+
+Yes = Annotated[bool, typer.Option("--yes", help="Do not ask; needed where nobody can answer.")]
+
+
+def confirm_deletion(what: str, title: Callable[[], str]) -> None:
+    """Have somebody say that something is to be deleted; the command ends where nobody does.
+
+    Raises:
+        CommandError: Nobody is there to ask.
+    """
+    if not sys.stdin.isatty():
+        raise CommandError(f"nobody is there to ask; give --yes to delete the {what} for good", USAGE)
+    typer.confirm(f"Delete {title()!r} for good?", abort=True)
 
 
 def who_default() -> str:

@@ -32,12 +32,13 @@ from tracker.cli.event.options import (
     Version,
 )
 from tracker.cli.exits import USAGE, failures
-from tracker.cli.options import DEFAULT_SERVER, Format, Server, label, who_default
+from tracker.cli.options import DEFAULT_SERVER, Format, Server, Yes, confirm_deletion, label, who_default
 from tracker.cli.output import Output
 
 if TYPE_CHECKING:
     from datetime import datetime
 
+    from tracker.client import Connection
     from tracker.pb import event_pb
 
 _ENDINGS = ("success", "failure", "error", "done", "close")
@@ -210,27 +211,30 @@ def comment(
 def delete(
     id_: EventId,
     *,
-    yes: Annotated[bool, typer.Option("--yes", help="Do not ask; needed where nobody can answer.")] = False,
+    yes: Yes = False,
     server: Server = DEFAULT_SERVER,
     output: Format = Output.TEXT,
 ) -> None:
     """Delete an event for good, and release its locks."""
     from tracker.cli.documents import print_answer
     from tracker.client import Connection
-    from tracker.client.events import DELETE_EVENTS, GET_EVENT
+    from tracker.client.events import DELETE_EVENTS
 
     with failures(output), Connection(server) as connection:
         if not yes:
-            if not sys.stdin.isatty():
-                raise CommandError("nobody is there to ask; give --yes to delete the event for good", USAGE)
-            event = connection.call(GET_EVENT, GET_EVENT.request(id=id_)).event
-            title = event.title if event is not None else ""
-            typer.confirm(f"Delete {title!r} for good?", abort=True)
+            confirm_deletion("event", lambda: _title(connection, id_))
         answer = connection.call(DELETE_EVENTS, DELETE_EVENTS.request(id=id_))
     if output is not Output.TEXT:
         print_answer(answer, output)
     else:
         typer.echo(f"deleted {answer.id}")
+
+
+def _title(connection: Connection, id_: str) -> str:
+    from tracker.client.events import GET_EVENT
+
+    event = connection.call(GET_EVENT, GET_EVENT.request(id=id_)).event
+    return event.title if event is not None else ""
 
 
 def _merge(  # noqa: PLR0913  # each is a part of the request, or of what to print

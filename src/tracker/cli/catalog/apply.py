@@ -1,0 +1,78 @@
+"""`tracker catalog apply`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from tracker.cli.catalog.group import EPILOG, app
+from tracker.cli.errors import CommandError
+from tracker.cli.exits import USAGE, failures
+from tracker.cli.options import DEFAULT_SERVER, Format, Server
+from tracker.cli.output import Output
+
+if TYPE_CHECKING:
+    from tracker.cli.catalog.applying import Applied
+    from tracker.cli.documents import Json
+
+
+@app.command("apply", epilog=EPILOG)
+def apply(
+    *,
+    files: Annotated[
+        list[Path],
+        typer.Option(
+            "--file",
+            "-f",
+            metavar="FILE",
+            help="YAML or JSON; a folder stands for all such files below it, - for standard input.",
+        ),
+    ],
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Change nothing, and tell what would be changed.")
+    ] = False,
+    server: Server = DEFAULT_SERVER,
+    output: Format = Output.TEXT,
+) -> None:
+    """Have the catalog say what files say, and tell of each entry whether that changed it.
+
+    A file has one entry in each document, or a list of them. What it lacks is cleared, but for versions and
+    dependencies: these stay unless the file says something of them. With a mistake anywhere, nothing is
+    changed.
+
+    Example: tracker catalog get shop --output yaml | sed 's/1.4/1.5/' | tracker catalog apply -f -
+    """
+    from tracker.cli.catalog.applying import applied
+    from tracker.cli.catalog.reading import Mistakes, read
+    from tracker.cli.catalog.shown import print_applied
+    from tracker.cli.documents import print_document
+    from tracker.client import Connection
+
+    try:
+        entries = read(files)
+    except Mistakes as mistakes:
+        for line in mistakes.lines:
+            typer.echo(f"tracker: {line}", err=True)
+        raise typer.Exit(USAGE) from None
+    if not entries:
+        raise CommandError("nothing to apply: the files have no entries", USAGE)
+    told: list[Json] = []
+    with failures(output), Connection(server) as connection:
+        for described in entries:
+            result = applied(connection, described, dry_run=dry_run)
+            if output is Output.TEXT:
+                print_applied(result, dry_run=dry_run)
+            else:
+                told.append(_json(result))
+    if output is not Output.TEXT:
+        print_document({"dryRun": dry_run, "entries": told}, output)
+
+
+def _json(result: Applied) -> Json:
+    return {
+        "name": result.name,
+        "outcome": result.outcome.value,
+        "differences": [difference._asdict() for difference in result.differences],
+    }

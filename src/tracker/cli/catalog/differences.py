@@ -1,0 +1,74 @@
+"""What differs between two states of a record, field by field."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, NamedTuple
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
+    from tracker.cli.documents import Json
+
+
+class Difference(NamedTuple):
+    """A field that differs, such as `sla.level`; what is not there is None."""
+
+    field: str
+    old: str | None
+    new: str | None
+
+
+def differences(before: Mapping[str, Json], after: Mapping[str, Json]) -> Iterator[Difference]:
+    """Give what differs between two records, in the order of their fields.
+
+    Items of a list are told apart by their names, or else by themselves; that they stand in another order is
+    told only where nothing else is.
+    """
+    for name in dict.fromkeys((*before, *after)):
+        yield from _of_value(name, before.get(name), after.get(name))
+
+
+def _of_value(path: str, before: Json, after: Json) -> Iterator[Difference]:
+    if before == after:
+        return
+    if isinstance(before, dict) or isinstance(after, dict):
+        old, new = _mapping(before), _mapping(after)
+        for name in dict.fromkeys((*old, *new)):
+            yield from _of_value(f"{path}.{name}", old.get(name), new.get(name))
+    elif isinstance(before, list) or isinstance(after, list):
+        yield from _of_list(path, _list(before), _list(after))
+    else:
+        yield Difference(path, _text(before), _text(after))
+
+
+def _of_list(path: str, before: list[Json], after: list[Json]) -> Iterator[Difference]:
+    old, new = _by_name(before), _by_name(after)
+    if old is None or new is None:
+        old, new = dict(enumerate(before)), dict(enumerate(after))
+    found = False
+    for key in dict.fromkeys((*old, *new)):
+        at, item, other = f"{path}[{key}]", old.get(key), new.get(key)
+        for difference in _of_value(path if isinstance(item or other, str) else at, item, other):
+            found = True
+            yield difference
+    if not found:
+        yield Difference(path, ", ".join(map(str, old)), ", ".join(map(str, new)))
+
+
+def _by_name(items: list[Json]) -> dict[str | int, Json] | None:
+    """Return the items of a list by what names them, or None where that is not each time another."""
+    names = [item.get("name") if isinstance(item, dict) else item for item in items]
+    named = {name: item for name, item in zip(names, items, strict=True) if isinstance(name, str)}
+    return dict(named.items()) if len(named) == len(items) else None
+
+
+def _mapping(value: Json) -> dict[str, Json]:
+    return value if isinstance(value, dict) else {}
+
+
+def _list(value: Json) -> list[Json]:
+    return value if isinstance(value, list) else []
+
+
+def _text(value: Json) -> str | None:
+    return None if value is None else str(value)

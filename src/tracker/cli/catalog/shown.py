@@ -1,0 +1,130 @@
+"""Entries of the catalog as people read them, and as the rows of a table."""
+
+from __future__ import annotations
+
+from functools import partial
+from typing import TYPE_CHECKING
+
+import typer
+from protobuf import message_to_json_value
+from protobuf.wkt import Timestamp
+
+from tracker.cli.output import printable
+from tracker.cli.records import print_record, print_table, shown_time
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from protobuf import Message
+
+    from tracker.cli.catalog.applying import Applied
+    from tracker.cli.catalog.differences import Difference
+    from tracker.cli.documents import Json
+    from tracker.pb import catalog_pb
+
+_COLUMNS = {
+    "NAME": "name",
+    "TYPE": "type",
+    "LANGUAGE": "languages",
+    "OWNER": "owner",
+    "VERSION": "version",
+    "REFERENCE": "reference_version",
+    "LATEST": "latest_version",
+    "PLATFORM": "platform",
+}
+COLUMNS = (*_COLUMNS, "UPDATED")
+
+_LONG = 60
+"""Characters of a value that a difference shows."""
+
+_OUTCOMES = {
+    "created": ("created", "would create", "green"),
+    "changed": ("changed", "would change", "yellow"),
+    "unchanged": ("unchanged", "unchanged", "dim"),
+}
+"""What became of an entry, what would, and how that looks on a terminal."""
+
+
+def print_entries(entries: Sequence[catalog_pb.Catalog]) -> None:
+    """Print entries as a table, or one below the other where a table would not fit the terminal."""
+    if not entries:
+        typer.echo("no entries", err=True)
+        return
+    print_table(
+        COLUMNS, list(map(entry_row, entries)), in_full=[partial(print_entry, entry) for entry in entries]
+    )
+
+
+def entry_row(entry: catalog_pb.Catalog) -> tuple[str, ...]:
+    """Return the row of an entry, a value for each of `COLUMNS`."""
+    fields = _fields(entry)
+    return (*(_text(fields.get(name, "")) for name in _COLUMNS.values()), shown_time(entry.updated_at))
+
+
+def print_entry(entry: Message) -> None:
+    """Print all that is known of an entry or a part of it, one line a field; what is empty is left out."""
+    fields = _fields(entry)
+    values = ((field, getattr(entry, field.local_name)) for field in type(entry).desc().fields)
+    print_record(
+        {
+            _words(field.name): (
+                shown_time(value) if isinstance(value, Timestamp) else _text(fields.get(field.name, ""))
+            )
+            for field, value in values
+        }
+    )
+
+
+def print_applied(result: Applied, *, dry_run: bool) -> None:
+    """Print what became of an entry, or would, and below it what differs where it was there before."""
+    from rich.console import Console
+    from rich.text import Text
+
+    done, would, style = _OUTCOMES[result.outcome]
+    console = Console(highlight=False)
+    line = Text(would if dry_run else done, style).append(f" {printable(result.name)}", "default")
+    console.print(line, soft_wrap=True)
+    for difference in result.differences if result.outcome == "changed" else ():
+        sign, text, style = _shown_difference(difference)
+        console.print(Text(f"  {sign} {text}", style), soft_wrap=True)
+
+
+def _shown_difference(difference: Difference) -> tuple[str, str, str]:
+    """Return the sign of a difference, what it says, and how it looks on a terminal."""
+    field = printable(difference.field)
+    match difference.old, difference.new:
+        case None, new:
+            return "+", f"{field}: {_cut(new)}", "green"
+        case old, None:
+            return "-", f"{field}: {_cut(old)}", "red"
+        case old, new:
+            return "~", f"{field}: {_cut(old)} -> {_cut(new)}", "yellow"
+
+
+def _cut(text: str | None) -> str:
+    shown = printable(text or "")
+    return shown if len(shown) <= _LONG else f"{shown[:_LONG]}…"
+
+
+def _fields(entry: Message) -> Mapping[str, Json]:
+    value = message_to_json_value(entry, use_proto_field_name=True)
+    return value if isinstance(value, dict) else {}
+
+
+def _text(value: Json) -> str:
+    """Return a value as people read it: items and fields behind commas."""
+    match value:
+        case dict():
+            return ", ".join(f"{_words(name)} {_text(each)}" for name, each in value.items())
+        case list():
+            return ", ".join(map(_item, value))
+        case _:
+            return str(value)
+
+
+def _item(value: Json) -> str:
+    return " ".join(map(_text, value.values())) if isinstance(value, dict) else _text(value)
+
+
+def _words(name: str) -> str:
+    return name.replace("_", " ")
