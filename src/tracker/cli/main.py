@@ -10,6 +10,7 @@ import typer
 from tracker.cli import (
     backup,
     catalog,
+    completion,
     configuration,
     demo,
     event,
@@ -44,6 +45,7 @@ app.command("restore")(restore.restore)
 app.command("migrate")(migrate.migrate)
 app.command("demo")(demo.demo)
 app.command("healthcheck")(healthcheck.healthcheck)
+app.command("completion")(completion.completion)
 app.command("version")(version.version)
 
 

@@ -11,7 +11,7 @@ from tracker.cli.catalog.group import EPILOG, app
 from tracker.cli.errors import CommandError
 from tracker.cli.exits import USAGE, failures
 from tracker.cli.options import DEFAULT_SERVER, Format, Server
-from tracker.cli.output import Output
+from tracker.cli.output import Output, printable
 
 if TYPE_CHECKING:
     from tracker.cli.catalog.applying import Applied
@@ -54,7 +54,7 @@ def apply(
         entries = read(files)
     except Mistakes as mistakes:
         for line in mistakes.lines:
-            typer.echo(f"tracker: {line}", err=True)
+            typer.echo(f"tracker: {printable(line)}", err=True)
         raise typer.Exit(USAGE) from None
     if not entries:
         raise CommandError("nothing to apply: the files have no entries", USAGE)

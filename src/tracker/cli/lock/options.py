@@ -9,7 +9,7 @@ from typing import Annotated
 import typer
 
 from tracker.cli.durations import duration
-from tracker.cli.options import label_option
+from tracker.cli.options import label_option, names_of
 
 
 def _duration(text: str) -> timedelta:
@@ -20,7 +20,14 @@ def _duration(text: str) -> timedelta:
 
 
 Service = Annotated[str, typer.Option(metavar="NAME", help="Service that the lock is for.")]
-Environment = Annotated[str, typer.Option(metavar="NAME", help="Environment of the service.")]
+Environment = Annotated[
+    str,
+    typer.Option(
+        metavar="NAME",
+        autocompletion=names_of("event_pb.Environment"),
+        help="Environment of the service, such as `production`.",
+    ),
+]
 Resource = Annotated[
     str, typer.Option(metavar="NAME", help="What the service is locked for; empty, it is `deployment`.")
 ]

@@ -1,0 +1,79 @@
+"""What a shell completes."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from tests.cli.commands import CLEAN, tracker
+
+ON_PATH = CLEAN | {"PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"}
+
+COMPLETED = [
+    ("", {"serv", "event", "lock", "catalog", "stats", "completion"}),
+    ("event cre", {"create"}),
+    ("event list --out", {"--output"}),
+    ("event list --output ", {"text", "json", "ndjson", "yaml", "csv"}),
+    ("event get x --output ", {"text", "json", "yaml"}),
+    ("stats --output c", {"csv"}),
+    ("event create Deploy --status s", {"start", "success", "snapshot"}),
+    ("event update x --environment p", {"preproduction", "production"}),
+    ("event create Deploy --type d", {"deployment", "drift"}),
+    ("event create Deploy --priority P1", {"P1"}),
+    ("lock run --environment pro", {"production"}),
+    ("catalog compliance --type lib", {"library"}),
+    ("completion ", {"bash", "zsh", "fish"}),
+]
+
+
+@pytest.mark.parametrize(("typed", "completed"), COMPLETED)
+def test_bash_completes_commands_options_and_values(typed: str, completed: set[str]) -> None:
+    words = ["tracker", *typed.split(" ")]
+    script = (
+        'source <(tracker completion bash); COMP_WORDS=("$@"); COMP_CWORD=$(($# - 1)); '
+        'complete -p tracker >&2; _tracker_completion tracker; printf "%s\\n" "${COMPREPLY[@]}"'
+    )
+    done = subprocess.run(
+        ["bash", "--norc", "-c", script, "bash", *words],
+        env=ON_PATH,
+        capture_output=True,
+        text=True,
+        timeout=30,
+        check=True,
+    )
+    assert done.stderr == "complete -o default -F _tracker_completion tracker\n"
+    assert completed <= set(done.stdout.split())
+    assert all(each.startswith(words[-1]) for each in done.stdout.split())
+
+
+@pytest.mark.parametrize(
+    ("shell", "environ", "answer"),
+    [
+        ("zsh", {}, '_arguments \'*: :(("deployment"\n"drift"))\'\n'),
+        ("fish", {"_TYPER_COMPLETE_FISH_ACTION": "get-args"}, "deployment\ndrift\n"),
+    ],
+)
+def test_zsh_and_fish_are_answered_as_their_scripts_ask(
+    shell: str, environ: dict[str, str], answer: str
+) -> None:
+    script = tracker("completion", shell).stdout
+    asked = {
+        "_TRACKER_COMPLETE": f"complete_{shell}",
+        "_TYPER_COMPLETE_ARGS": "tracker event create x --type d",
+        **environ,
+    }
+    assert all(f"{name}=" in script for name in asked)
+    assert f"_TRACKER_COMPLETE=complete_{shell}" in script
+    done = subprocess.run(
+        ["tracker"], env=ON_PATH | asked, capture_output=True, text=True, timeout=30, check=True
+    )
+    assert done.stdout == answer
+
+
+def test_a_shell_that_is_unknown_is_refused() -> None:
+    done = tracker("completion", "tcsh")
+    assert done.returncode == 2
+    assert "'tcsh' is not one of" in done.stderr
