@@ -38,6 +38,7 @@ attributes = st.builds(
     impact=st.booleans(),
     service=names,
     source=names,
+    related_id=names,
     start_date=moments,
     end_date=moments,
 )
@@ -70,6 +71,7 @@ filters = st.builds(
     source=names,
     service=names,
     slack_id=st.sampled_from(["", "", "", "1", "2"]),
+    related_ids=some(names.filter(bool)),
     impact=st.none() | st.booleans(),
     since=st.none() | times,
     until=st.none() | times,
@@ -91,6 +93,7 @@ def matches(event: event_pb.Event, where: EventFilter) -> bool:
         and where.source in ("", its.source)
         and where.service in ("", its.service)
         and where.slack_id in ("", event.metadata.slack_id)
+        and (not where.related_ids or its.related_id in where.related_ids)
         and (where.impact is None or its.impact == where.impact)
         and (where.until is None or time < where.until)
         and (began or lasted)

@@ -9,10 +9,12 @@ from typing import TYPE_CHECKING
 
 import apsw
 import pytest
+from tests.domain.query.trees import CLOCK
 from tests.stores.conftest import Observations
 from tests.stores.samples import an_end, an_event, new_id
 
 from tracker.domain.events import EventFilter, EventId, SlackId
+from tracker.domain.query import parse
 from tracker.errors import Code, TrackerError
 from tracker.pb import event_pb
 from tracker.stores.base import Slice
@@ -187,6 +189,8 @@ async def test_fields_of_a_newer_version_are_passed_over(tmp_path: Path) -> None
         (EventFilter(service="a", source="b"), ["events_by_service (service=?)"]),
         (EventFilter(service="a", since=1), ["events_by_service (service=? AND time>?)"]),
         (EventFilter(slack_id="1", service="a", since=1), ["events_by_slack_id (slack_id=?)"]),
+        (EventFilter(related_ids=("a",), service="a"), ["events_by_related_id (related_id=?)"]),
+        (EventFilter(query=parse("related:a since:1h", CLOCK)), ["events_by_related_id (related_id=? AND"]),
         (
             EventFilter(since=1, overlapping=True),
             ["events_by_time (time>?)", "events_by_end (end_time>?"],
@@ -203,7 +207,7 @@ async def test_the_most_selective_index_is_walked_and_decides_alone(
             sql = f"EXPLAIN QUERY PLAN SELECT count(*) {branch.clauses}"
             (step,) = [row[3] for row in connection.execute(sql, branch.bindings)]
             assert plan in step
-            if branch.index != "events_by_slack_id":
+            if branch.index not in {"events_by_slack_id", "events_by_related_id"}:
                 assert "COVERING INDEX" in step
             ordered = f"EXPLAIN QUERY PLAN SELECT document {branch.clauses} ORDER BY time DESC, id DESC"
             sorts = any("TEMP B-TREE" in row[3] for row in connection.execute(ordered, branch.bindings))

@@ -7,10 +7,11 @@ from typing import TYPE_CHECKING
 import apsw
 import pytest
 from tests.stores.conftest import Observations
-from tests.stores.samples import a_lock, an_end, an_event, taken
+from tests.stores.samples import a_lock, an_end, an_event, new_id, taken
 
-from tracker.domain.events import EventId
+from tracker.domain.events import EventFilter, EventId
 from tracker.domain.locks import Ending, LockFilter, LockKey
+from tracker.pb import event_pb
 from tracker.stores.base import DeletedEvent, LeaseState, LockHeldError, Slice
 from tracker.stores.sqlite import SqliteStore, migrations
 
@@ -18,10 +19,10 @@ if TYPE_CHECKING:
     from collections.abc import AsyncIterator
     from pathlib import Path
 
-    from tracker.pb import event_pb, lock_pb
+    from tracker.pb import lock_pb
     from tracker.stores.base import Store
 
-EVENT = an_event()
+EVENT = an_event(attributes=event_pb.EventAttributes(related_id=new_id()))
 
 
 def event_id(event: event_pb.Event) -> str:
@@ -84,3 +85,10 @@ async def test_locks_of_before_end_with_their_event(upgraded: Store) -> None:
     assert deleted == DeletedEvent(EVENT, [LOCKS[1]])
     assert await upgraded.locks.get(LOCKS[1].id) is None
     await taken(upgraded, a_lock("billing"))
+
+
+async def test_events_of_before_are_found_by_what_they_link_to(upgraded: Store) -> None:
+    assert EVENT.attributes is not None
+    where = EventFilter(related_ids=(EVENT.attributes.related_id,))
+    assert list((await upgraded.events.find(where, Slice())).records) == [EVENT]
+    assert await upgraded.events.count(EventFilter(related_ids=(new_id(),))) == 0

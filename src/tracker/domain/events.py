@@ -92,6 +92,7 @@ class EventFilter:
     service: str = ""
     slack_id: str = ""
     external_id: str = ""
+    related_ids: tuple[str, ...] = ()
     impact: bool | None = None
     since: int | None = None
     until: int | None = None

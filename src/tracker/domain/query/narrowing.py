@@ -10,6 +10,7 @@ from tracker.domain.query.fields import (
     EXTERNAL_ID,
     IMPACT,
     PRIORITY,
+    RELATED,
     SERVICE,
     SLACK,
     SOURCE,
@@ -60,6 +61,10 @@ def _lifted(where: EventFilter, term: Term) -> EventFilter | None:
         numbers = [test.value for test in term.tests if isinstance(test, Number)]
         change = {name: tuple(map(enum, numbers))}
         return None if getattr(where, name) else replace(where, **change)
+    if field is RELATED:
+        texts = [test.pieces[0] for test in term.tests if isinstance(test, Pattern) and len(test.pieces) == 1]
+        is_said = len(texts) == len(term.tests) and all(texts) and not where.related_ids
+        return replace(where, related_ids=tuple(texts)) if is_said else None
     if others:
         return None
     match first:

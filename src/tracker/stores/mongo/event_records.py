@@ -61,6 +61,7 @@ def fields(event: event_pb.Event) -> Document:
     return {
         **({"slack_id": event.metadata.slack_id} if event.metadata and event.metadata.slack_id else {}),
         **_external_fields(event),
+        **related_field(attributes.related_id),
         "time": time,
         "month": day.year * 12 + day.month - 1,
         **({} if end is None else {"end_time": end}),
@@ -84,6 +85,11 @@ def condition(key: EventKey) -> Document:
             return {"slack_id": value}
         case ExternalId():
             return {"external_key": _external_key(key)}
+
+
+def related_field(related_id: str) -> Document:
+    """Return what a document holds of the event that its event links to."""
+    return {"related_id": related_id} if related_id else {}
 
 
 def _external_fields(event: event_pb.Event) -> Document:

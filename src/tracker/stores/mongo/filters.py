@@ -20,13 +20,14 @@ if TYPE_CHECKING:
     from tracker.domain.paging import Cursor
     from tracker.stores.mongo.writes import Document
 
-BY_TIME, BY_SERVICE, BY_SOURCE, BY_END, BY_SLACK_ID, BY_EXTERNAL_ID = (
+BY_TIME, BY_SERVICE, BY_SOURCE, BY_END, BY_SLACK_ID, BY_EXTERNAL_ID, BY_RELATED_ID = (
     "events_by_time",
     "events_by_service",
     "events_by_source",
     "events_by_end",
     "events_by_slack_id",
     "events_by_external_id",
+    "events_by_related_id",
 )
 
 _EARLIEST = -(2**63)
@@ -55,15 +56,16 @@ def branches(where: EventFilter) -> Sequence[Branch]:
     where = narrowed(where)
     asked: Document = {} if where.query is None else {"$and": [queries.sieve(where.query).where]}
     index = BY_TIME
-    for name, text, own in (
-        ("source", where.source, BY_SOURCE),
-        ("service", where.service, BY_SERVICE),
-        ("slack_id", where.slack_id, BY_SLACK_ID),
-        ("external_id", where.external_id, BY_EXTERNAL_ID),
+    for name, texts, own in (
+        ("source", (where.source,), BY_SOURCE),
+        ("service", (where.service,), BY_SERVICE),
+        ("related_id", where.related_ids, BY_RELATED_ID),
+        ("slack_id", (where.slack_id,), BY_SLACK_ID),
+        ("external_id", (where.external_id,), BY_EXTERNAL_ID),
     ):
-        if text:
+        if any(texts):
             index = own
-            asked[name] = text
+            asked[name] = texts[0] if len(texts) == 1 else {"$in": [*texts]}
     for name, numbers in (
         ("type", where.types),
         ("priority", where.priorities),

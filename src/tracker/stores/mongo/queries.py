@@ -20,6 +20,7 @@ FIELDS = {
     fields.ID: "_id",
     fields.SLACK: "slack_id",
     fields.EXTERNAL_ID: "external_id",
+    fields.RELATED: "related_id",
     fields.SERVICE: "service",
     fields.SOURCE: "source",
     fields.TYPE: "type",

@@ -10,16 +10,33 @@ from pymongo.errors import DuplicateKeyError
 
 from tracker.stores.base import StoreOpenError
 from tracker.stores.contents import not_empty, unfinished
-from tracker.stores.mongo import catalog, ended_locks, event_log, event_records, links, lock_documents, writes
-from tracker.stores.mongo.filters import BY_END, BY_EXTERNAL_ID, BY_SERVICE, BY_SLACK_ID, BY_SOURCE, BY_TIME
+from tracker.stores.mongo import (
+    catalog,
+    ended_locks,
+    event_log,
+    event_records,
+    links,
+    lock_documents,
+    related_ids,
+    writes,
+)
+from tracker.stores.mongo.filters import (
+    BY_END,
+    BY_EXTERNAL_ID,
+    BY_RELATED_ID,
+    BY_SERVICE,
+    BY_SLACK_ID,
+    BY_SOURCE,
+    BY_TIME,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from tracker.stores.mongo.connections import Connections
 
-VERSION: Final = 1
-"""The version that this Tracker works with."""
+VERSION: Final = 2
+"""The version that this Tracker works with; events of version 1 lack `related_id`."""
 
 META: Final = "tracker"
 """The collection of what is kept about the database itself."""
@@ -49,6 +66,7 @@ INDEXES: Final[Mapping[str, Sequence[IndexModel]]] = {
         _index(BY_END, "end_time", "time", "_id", *_KINDS, "service", "source"),
         _index(BY_SLACK_ID, "slack_id", unique=True, sparse=True),
         _index(BY_EXTERNAL_ID, "external_id", sparse=True),
+        _index(BY_RELATED_ID, "related_id", sparse=True),
         _index("events_external_key", "external_key", unique=True, sparse=True),
         _index("events_with_outbox", "outbox.at", sparse=True),
         _index("events_gone", "gone", sparse=True),
@@ -72,7 +90,7 @@ INDEXES: Final[Mapping[str, Sequence[IndexModel]]] = {
 
 
 async def make(connections: Connections) -> None:
-    """Make what of the schema is missing; several servers may do so at once.
+    """Make what of the schema is missing, and fill in what events lack; several servers may do so at once.
 
     Raises:
         StoreOpenError: A newer Tracker made the schema, or a migration is not finished.
@@ -81,6 +99,7 @@ async def make(connections: Connections) -> None:
     if filling is not None:
         raise unfinished(filling["source"])
     await _make(connections)
+    await _upgrade(connections)
 
 
 async def require(connections: Connections) -> None:
@@ -135,3 +154,10 @@ async def _make(connections: Connections) -> None:
             await meta.insert_one(dict(document))
         except DuplicateKeyError:
             continue
+
+
+async def _upgrade(connections: Connections) -> None:
+    meta = connections.newest(META)
+    if await meta.find_one(_SCHEMA | {"version": VERSION}) is None:
+        await related_ids.fill_in(connections.newest(event_records.NAME))
+        await writes.update(meta, _SCHEMA | {"version": VERSION - 1}, {"$set": {"version": VERSION}})

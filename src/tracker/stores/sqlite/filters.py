@@ -75,15 +75,16 @@ def branches(where: EventFilter) -> Sequence[Branch]:
         bindings.extend(values)
 
     index = EVERYTHING
-    for column, text in (
-        ("source", where.source),
-        ("service", where.service),
-        ("slack_id", where.slack_id),
-        ("external_id", where.external_id),
+    for column, texts in (
+        ("source", (where.source,)),
+        ("service", (where.service,)),
+        ("related_id", where.related_ids),
+        ("slack_id", (where.slack_id,)),
+        ("external_id", (where.external_id,)),
     ):
-        if text:
+        if any(texts):
             index = f"events_by_{column}"
-            ask(f"{column} = ?", text)
+            ask(f"{column} IN ({', '.join('?' * len(texts))})", *texts)
     for column, numbers in (
         ("type", where.types),
         ("priority", where.priorities),

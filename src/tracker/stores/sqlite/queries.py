@@ -35,6 +35,7 @@ _COLUMNS = {
     fields.ID: "id",
     fields.SLACK: "ifnull(slack_id, '')",
     fields.EXTERNAL_ID: "ifnull(external_id, '')",
+    fields.RELATED: "ifnull(related_id, '')",
     fields.SERVICE: "service",
     fields.SOURCE: "source",
     fields.TYPE: "type",
@@ -48,7 +49,6 @@ _COLUMNS = {
 _PATHS = {
     fields.OWNER: "attributes.owner",
     fields.VERSION: "attributes.version",
-    fields.RELATED: "attributes.relatedId",
     fields.NOTIFICATION: "attributes.notification",
     fields.PULL_REQUEST: "links.pullRequestLink",
     fields.TICKET: "links.ticket",

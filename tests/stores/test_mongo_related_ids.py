@@ -1,0 +1,97 @@
+"""What becomes of events of version 1 of the schema, without the field by which links are found."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from tests.domain.query.trees import CLOCK
+from tests.stores.samples import an_event, comments, new_id, noting
+from tests.stores.test_mongo_opening import opened
+
+from tracker.domain.events import EventFilter, EventId
+from tracker.domain.query import parse
+from tracker.pb import event_pb
+from tracker.stores.base import Slice
+from tracker.stores.mongo import related_ids
+
+if TYPE_CHECKING:
+    from pymongo.database import Database
+    from tests.mongo_servers import MongoServers
+
+ROOT = new_id()
+TO_ROOT = EventFilter(related_ids=(ROOT,))
+
+
+class OldDatabase:
+    """A database that a server of version 1 has used."""
+
+    def __init__(self, servers: MongoServers) -> None:
+        primary = servers.primary()
+        assert primary is not None
+        self.uri = servers.emptied_database()
+        self.inside: Database[dict[str, Any]] = primary.client.get_database("emptied")
+
+    async def store(self, number: int) -> list[event_pb.Event]:
+        """Store events, every second of which links to another, and take away what version 1 did not know."""
+        events = [an_event('"relatedId" is a word', attributes=_attributes(each)) for each in range(number)]
+        async with opened(self.uri) as store:
+            await asyncio.gather(*(store.events.create(event, None) for event in events))
+        self.inside["events"].update_many({}, {"$unset": {"related_id": ""}})
+        self.inside["tracker"].update_one({"_id": "schema"}, {"$set": {"version": 1}})
+        return events
+
+    @property
+    def version(self) -> int:
+        (schema,) = self.inside["tracker"].find({"_id": "schema"})
+        return int(schema["version"])
+
+
+def _attributes(number: int) -> event_pb.EventAttributes:
+    return event_pb.EventAttributes(related_id=ROOT if number % 2 else "", message='"relatedId":""')
+
+
+@pytest.fixture(params=["mongo", "mongo_replica_set"])
+def old(request: pytest.FixtureRequest) -> OldDatabase:
+    return OldDatabase(request.getfixturevalue(request.param))
+
+
+async def test_events_of_before_are_found_by_what_they_link_to(
+    old: OldDatabase, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(related_ids, "_AT_A_TIME", 2)
+    events = await old.store(7)
+    async with opened(old.uri) as store:
+        found = await store.events.find(TO_ROOT, Slice(), oldest_first=True)
+        assert list(found.records) == events[1::2]
+        assert await store.events.count(EventFilter(query=parse(f"related:{ROOT}", CLOCK))) == 3
+        assert await store.events.count(EventFilter(query=parse("has:related", CLOCK))) == 3
+    assert old.version == 2
+
+
+async def test_several_servers_fill_in_what_events_lack_at_once_and_change_them(old: OldDatabase) -> None:
+    events = await old.store(20)
+
+    async def serve(number: int) -> None:
+        async with opened(old.uri) as store:
+            for event in events:
+                assert event.metadata is not None
+                await store.events.modify(EventId(event.metadata.id), noting(str(number)))
+
+    await asyncio.gather(*(serve(number) for number in range(4)))
+    async with opened(old.uri) as store:
+        found = (await store.events.find(TO_ROOT, Slice())).records
+    assert len(found) == 10
+    assert all(sorted(comments(event)) == ["0", "1", "2", "3"] for event in found)
+
+
+async def test_an_event_that_cannot_be_read_does_not_keep_others_from_being_filled_in(
+    old: OldDatabase,
+) -> None:
+    damaged, sound = (await old.store(4))[1::2]
+    assert damaged.metadata is not None
+    changed = {"$set": {"document": '{"attributes": {"relatedId"'}}
+    old.inside["events"].update_one({"_id": damaged.metadata.id}, changed)
+    async with opened(old.uri) as store:
+        assert list((await store.events.find(TO_ROOT, Slice())).records) == [sound]
