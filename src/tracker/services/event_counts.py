@@ -9,15 +9,13 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from tracker.domain.events import EventFilter
 from tracker.domain.intervals import MOST_INTERVALS, interval_for, read_interval
-from tracker.domain.query import Clock, fields
-from tracker.domain.query.errors import nearest
-from tracker.domain.query.fields import Kind
+from tracker.domain.query import Clock
 from tracker.domain.query.moments import EARLIEST
 from tracker.domain.query.narrowing import narrowed
 from tracker.domain.times import MICROS, duration, period, timestamp
 from tracker.errors import FieldViolation, invalid
 from tracker.pb import event_pb
-from tracker.services.event_filters import read_query
+from tracker.services.event_filters import facet, read_query
 from tracker.services.paging import given
 
 if TYPE_CHECKING:
@@ -81,7 +79,7 @@ class EventCounts:
         self, request: event_pb.GetEventFacetsRequest, _: Call
     ) -> event_pb.GetEventFacetsResponse:
         """Count the events that a query finds by the values of fields."""
-        asked = [_facet(name, f"fields[{place}]") for place, name in enumerate(request.fields)]
+        asked = [facet(name, f"fields[{place}]", "to count by") for place, name in enumerate(request.fields)]
         most = given(request.limit, _VALUES)
         where = self._where(request, self._zone)
         total, tallies = await self._store.count_by(where, asked, most)
@@ -91,7 +89,7 @@ class EventCounts:
                 event_pb.EventFacet(
                     field=field.name,
                     values=[
-                        event_pb.FacetValue(value=_shown(field, each.value), count=each.events)
+                        event_pb.FacetValue(value=field.shown(each.value), count=each.events)
                         for each in values
                     ],
                     other_count=total - sum(each.events for each in values),
@@ -105,7 +103,7 @@ class EventCounts:
     ) -> event_pb.GetEventHistogramResponse:
         """Count the events that a query finds over time."""
         zone = _zone(request.time_zone) if request.time_zone else self._zone
-        by = _facet(request.by, "by") if request.by else None
+        by = facet(request.by, "by", "to count by") if request.by else None
         most = given(request.limit, _VALUES)
         where = narrowed(self._where(request, zone))
         until = self._context.now() if where.until is None else where.until
@@ -129,7 +127,7 @@ class EventCounts:
             total_count=sum(bucket.count for bucket in buckets),
             interval=interval,
             time_zone=zone.key,
-            values=[_shown(by, value) for value in values] if by is not None else [],
+            values=[by.shown(value) for value in values] if by is not None else [],
             buckets=buckets,
         )
 
@@ -139,25 +137,6 @@ class EventCounts:
         span = period(request.start_date, request.end_date)
         query = read_query(request.query, Clock(self._context.now(), zone))
         return EventFilter(since=span.since, until=span.until, query=query)
-
-
-def _facet(name: str, path: str) -> Field:
-    """Return the field of a name that events are counted by."""
-    field = fields.named(name)
-    if field is not None and (field in fields.FACETS or fields.label_name(field) is not None):
-        return field
-    names = [each.name for each in fields.FACETS]
-    expected = f"expected a field to count by, one of {', '.join(names)}, label.NAME"
-    raise invalid(FieldViolation(path, f"{expected}; got {name!r}{nearest(name, names)}"))
-
-
-def _shown(field: Field, value: str | int) -> str:
-    """Return a value as text, empty where the field is unset."""
-    if isinstance(value, str):
-        return value
-    if field.kind is Kind.FLAG:
-        return "true" if value else "false"
-    return field.choice_name(value) if value else ""
 
 
 def _zone(name: str) -> ZoneInfo:
@@ -202,7 +181,7 @@ def _bucket(
     bucket = event_pb.HistogramBucket(start=timestamp(start), count=sum(counted.values()))
     if by is not None:
         bucket.values = [
-            event_pb.FacetValue(value=_shown(by, value), count=counted.get(value, 0)) for value in values
+            event_pb.FacetValue(value=by.shown(value), count=counted.get(value, 0)) for value in values
         ]
         bucket.other_count = bucket.count - sum(each.count for each in bucket.values)
     return bucket

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from tracker.domain.query import QueryError, parse
-from tracker.errors import Code, FieldViolation, TrackerError
+from tracker.domain.query import QueryError, fields, parse
+from tracker.domain.query.errors import nearest
+from tracker.errors import Code, FieldViolation, TrackerError, invalid
 
 if TYPE_CHECKING:
     from tracker.domain.query import Clock, Node
+    from tracker.domain.query.fields import Field
 
 
 def read_query(text: str, clock: Clock) -> Node | None:
@@ -29,3 +31,19 @@ def read_query(text: str, clock: Clock) -> Node | None:
             metadata={"column": str(error.column)},
             violations=[FieldViolation("query", str(error))],
         ) from None
+
+
+def facet(name: str, path: str, use: str) -> Field:
+    """Return the field of a name, one of those that events are counted by.
+
+    `path` says where in the request the name stands, and `use` what it is for.
+
+    Raises:
+        TrackerError: INVALID_ARGUMENT; there is no such field.
+    """
+    field = fields.named(name)
+    if field is not None and (field in fields.FACETS or fields.label_name(field) is not None):
+        return field
+    names = [each.name for each in fields.FACETS]
+    expected = f"expected a field {use}, one of {', '.join(names)}, label.NAME"
+    raise invalid(FieldViolation(path, f"{expected}; got {name!r}{nearest(name, names)}"))

@@ -56,6 +56,20 @@ class Field:
         """Return the name of a value of a choice, or its number where it has none."""
         return next((name for name, known in self.choices.items() if known == number), str(number))
 
+    def value(self, event: event_pb.Event) -> str | int:
+        """Return what an event has in a field of one value: a text or a number, "" or 0 where it is unset."""
+        if self.kind is Kind.KEYWORD:
+            return next(iter(self.texts(event)), "")
+        return self.number(event) or 0
+
+    def shown(self, value: str | int) -> str:
+        """Return a value as text, empty where the field is unset."""
+        if isinstance(value, str):
+            return value
+        if self.kind is Kind.FLAG:
+            return "true" if value else "false"
+        return self.choice_name(value) if value else ""
+
 
 def _present(text: str) -> Sequence[str]:
     return (text,) if text else ()

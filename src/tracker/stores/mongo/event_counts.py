@@ -19,7 +19,6 @@ if TYPE_CHECKING:
 
     from tracker.domain.events import EventFilter
     from tracker.domain.query.fields import Field
-    from tracker.pb import event_pb
     from tracker.stores.mongo.writes import Collection, Document
 
 
@@ -39,7 +38,7 @@ async def count_by(events: Collection, where: EventFilter, field: Field, most: i
         return [Tally(row["_id"], row["events"]) async for row in rows]
     counts: Counter[str | int] = Counter()
     async for event in each_matching(events, where):
-        counts[_value_in(event, field)] += 1
+        counts[field.value(event)] += 1
     return [Tally(*each) for each in sorted(counts.items(), key=_most_first)[:most]]
 
 
@@ -67,7 +66,7 @@ async def count_between(
             counts[_place(edges, row["_id"]["slot"])][row["_id"]["value"]] += row["events"]
         return counts
     async for event in each_matching(events, where, _within(edges)):
-        counts[_place(edges, event_time(event))]["" if by is None else _value_in(event, by)] += 1
+        counts[_place(edges, event_time(event))]["" if by is None else by.value(event)] += 1
     return counts
 
 
@@ -93,12 +92,6 @@ def _place(edges: Sequence[int], time: int) -> int:
 
 def _value(field: Field) -> Document:
     return {"$ifNull": [f"${FIELDS[field]}", "" if field.kind is Kind.KEYWORD else 0]}
-
-
-def _value_in(event: event_pb.Event, field: Field) -> str | int:
-    if field.kind is Kind.KEYWORD:
-        return next(iter(field.texts(event)), "")
-    return field.number(event) or 0
 
 
 def _most_first(counted: tuple[str | int, int]) -> tuple[int, str | int]:
