@@ -19,6 +19,7 @@ from tracker.domain.times import MICROS, duration
 from tracker.pb import catalog_pb, event_pb, link_pb, lock_pb
 from tracker.services.catalog import CatalogService
 from tracker.services.context import Context
+from tracker.services.event_chains import EventChains
 from tracker.services.event_counts import EventCounts
 from tracker.services.event_feed import EventFeed
 from tracker.services.event_locks import AutomaticLocks, EventLocks
@@ -141,6 +142,7 @@ class App:
                 EventChanges(store.events, event_locks, EventTrail(context, metrics), context),
                 EventQueries(store.events, context, zone=settings.timezone),
                 EventCounts(store.events, context, zone=settings.timezone),
+                EventChains(store.events),
                 EventWatches(feed, context, zone=settings.timezone),
             ),
             catalog_pb.desc().services[0].type_name: (CatalogService(store.catalog, context),),

@@ -50,12 +50,7 @@ def map_case(_context: schemathesis.HookContext, case: Case) -> Case:
     # A search needs a filter.
     if case.operation.path.endswith("/events/search") and not any(map(_filters, map(query.get, FILTERS))):
         query["service"] = "payments"
-    # Names of fields, of intervals and of time zones are lists of words that people type, with aliases.
-    if case.operation.path.endswith("/events/facets"):
-        query["fields"] = ["status", "label.team"]
-    if case.operation.path.endswith("/events/histogram"):
-        query |= {"startDate": "2026-01-01", "endDate": "2026-12-31", "interval": "month"}
-        query |= {"timeZone": "Asia/Kathmandu", "by": "status"}
+    _use_known_words(case.operation.path, query)
     # A lock that has no lease gets one by a renewal with a ttl.
     if case.operation.path.endswith("/renew"):
         body = case.body if isinstance(case.body, dict) else {}
@@ -66,6 +61,15 @@ def map_case(_context: schemathesis.HookContext, case: Case) -> Case:
             _make_sense_of_event(said)
     case.query = query
     return case
+
+
+def _use_known_words(path: str, query: dict[str, Any]) -> None:
+    # Names of fields, of intervals and of time zones are lists of words that people type, with aliases.
+    if path.endswith("/events/facets"):
+        query["fields"] = ["status", "label.team"]
+    if path.endswith("/events/histogram"):
+        query |= {"startDate": "2026-01-01", "endDate": "2026-12-31", "interval": "month"}
+        query |= {"timeZone": "Asia/Kathmandu", "by": "status"}
 
 
 def _make_sense_of_lock(said: dict[str, Any]) -> None:

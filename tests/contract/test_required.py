@@ -24,6 +24,7 @@ REQUIRED = {
     "AddChangelogEntryRequest.id": "value is required",
     "AddChangelogEntryRequest.entry": "changelog entry cannot be nil",
     "GetEventChangelogRequest.id": "value is required",
+    "ListRelatedEventsRequest.id": "value is required",
     "AddSlackIdRequest.id": "value is required",
     "AddSlackIdRequest.slack_id": "slack_id cannot be empty",
     "GetEventStatsRequest.start_date": "start_date and end_date are required",

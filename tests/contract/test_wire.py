@@ -32,12 +32,20 @@ class Package(TypedDict):
 WIRE = cast("dict[str, Package]", json.loads(Path(__file__).with_name("wire.json").read_text()))
 FILES = {file.proto.package: file for file in pb.FILES}
 OWN_NUMBERS = 100
-OWN_METHODS = {"RenewLock", "CheckLock", "GetEventFacets", "GetEventHistogram", "WatchEvents"}
+OWN_METHODS = {
+    "RenewLock",
+    "CheckLock",
+    "GetEventFacets",
+    "GetEventHistogram",
+    "ListRelatedEvents",
+    "WatchEvents",
+}
 OWN_MESSAGES = {f"{name}{kind}" for name in OWN_METHODS for kind in ("Request", "Response")} | {
     "EventFacet",
     "FacetValue",
     "HistogramBucket",
     "DurationPercentiles",
+    "RelatedEvent",
 }
 
 packages = pytest.mark.parametrize("package", WIRE)

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 
 from grpc import StatusCode, method_handlers_generic_handler, unary_stream_rpc_method_handler, unary_unary_rpc_method_handler
 
-from .event_pb import AddChangelogEntryRequest, AddChangelogEntryResponse, AddSlackIdRequest, AddSlackIdResponse, CreateEventRequest, CreateEventResponse, DeleteEventRequest, DeleteEventResponse, GetEventChangelogRequest, GetEventChangelogResponse, GetEventFacetsRequest, GetEventFacetsResponse, GetEventHistogramRequest, GetEventHistogramResponse, GetEventRequest, GetEventResponse, GetEventStatsByMonthRequest, GetEventStatsByMonthResponse, GetEventStatsRequest, GetEventStatsResponse, ListEventsRequest, ListEventsResponse, SearchEventsRequest, SearchEventsResponse, TodayEventsRequest, TodayEventsResponse, UpdateEventRequest, UpdateEventResponse, WatchEventsRequest, WatchEventsResponse
+from .event_pb import AddChangelogEntryRequest, AddChangelogEntryResponse, AddSlackIdRequest, AddSlackIdResponse, CreateEventRequest, CreateEventResponse, DeleteEventRequest, DeleteEventResponse, GetEventChangelogRequest, GetEventChangelogResponse, GetEventFacetsRequest, GetEventFacetsResponse, GetEventHistogramRequest, GetEventHistogramResponse, GetEventRequest, GetEventResponse, GetEventStatsByMonthRequest, GetEventStatsByMonthResponse, GetEventStatsRequest, GetEventStatsResponse, ListEventsRequest, ListEventsResponse, ListRelatedEventsRequest, ListRelatedEventsResponse, SearchEventsRequest, SearchEventsResponse, TodayEventsRequest, TodayEventsResponse, UpdateEventRequest, UpdateEventResponse, WatchEventsRequest, WatchEventsResponse
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Iterator, Sequence
@@ -166,6 +166,18 @@ class EventServiceService:
         context.set_details("Method not implemented!")
         raise NotImplementedError("Method not implemented!")
 
+    async def list_related_events(self, request: ListRelatedEventsRequest, context: aio.ServicerContext) -> ListRelatedEventsResponse:
+        """
+        Lists the chain that an event belongs to, in the order of time: what it links to by `attributes.related_id`,
+        up to an event that links to none, and all that link to one of them, directly or by way of others.
+
+        A chain begins where a link names an event that has been deleted. Where links go round in a circle, it begins
+        with the earliest event of that.
+        """
+        context.set_code(StatusCode.UNIMPLEMENTED)
+        context.set_details("Method not implemented!")
+        raise NotImplementedError("Method not implemented!")
+
     def watch_events(self, request: WatchEventsRequest, context: aio.ServicerContext) -> AsyncIterator[WatchEventsResponse]:
         """
         Tells of events as they are recorded, changed and deleted, until the caller has heard enough.
@@ -258,6 +270,11 @@ class EventServiceService:
                 request_deserializer=GetEventHistogramRequest.from_binary,
                 response_serializer=GetEventHistogramResponse.to_binary,
             ),
+            "ListRelatedEvents": unary_unary_rpc_method_handler(
+                self.list_related_events,
+                request_deserializer=ListRelatedEventsRequest.from_binary,
+                response_serializer=ListRelatedEventsResponse.to_binary,
+            ),
             "WatchEvents": unary_stream_rpc_method_handler(
                 self.watch_events,
                 request_deserializer=WatchEventsRequest.from_binary,
@@ -348,6 +365,11 @@ class EventServiceClient:
             "/tracker.event.v1alpha1.EventService/GetEventHistogram",
             request_serializer=GetEventHistogramRequest.to_binary,
             response_deserializer=GetEventHistogramResponse.from_binary,
+        )
+        self._list_related_events = channel.unary_unary(
+            "/tracker.event.v1alpha1.EventService/ListRelatedEvents",
+            request_serializer=ListRelatedEventsRequest.to_binary,
+            response_deserializer=ListRelatedEventsResponse.from_binary,
         )
         self._watch_events = channel.unary_stream(
             "/tracker.event.v1alpha1.EventService/WatchEvents",
@@ -591,6 +613,25 @@ class EventServiceClient:
         """
         return self._get_event_histogram(request, timeout=timeout, metadata=metadata, credentials=credentials, wait_for_ready=wait_for_ready, compression=compression)
 
+    def list_related_events(
+        self,
+        request: ListRelatedEventsRequest,
+        *,
+        timeout: float | None = None,
+        metadata: aio.Metadata | Sequence[tuple[str, str | bytes]] | None = None,
+        credentials: CallCredentials | None = None,
+        wait_for_ready: bool | None = None,
+        compression: Compression | None = None,
+    ) -> aio.UnaryUnaryCall[ListRelatedEventsRequest, ListRelatedEventsResponse]:
+        """
+        Lists the chain that an event belongs to, in the order of time: what it links to by `attributes.related_id`,
+        up to an event that links to none, and all that link to one of them, directly or by way of others.
+
+        A chain begins where a link names an event that has been deleted. Where links go round in a circle, it begins
+        with the earliest event of that.
+        """
+        return self._list_related_events(request, timeout=timeout, metadata=metadata, credentials=credentials, wait_for_ready=wait_for_ready, compression=compression)
+
     def watch_events(
         self,
         request: WatchEventsRequest,
@@ -763,6 +804,18 @@ class EventServiceServiceSync:
         context.set_details("Method not implemented!")
         raise NotImplementedError("Method not implemented!")
 
+    def list_related_events(self, request: ListRelatedEventsRequest, context: ServicerContext) -> ListRelatedEventsResponse:
+        """
+        Lists the chain that an event belongs to, in the order of time: what it links to by `attributes.related_id`,
+        up to an event that links to none, and all that link to one of them, directly or by way of others.
+
+        A chain begins where a link names an event that has been deleted. Where links go round in a circle, it begins
+        with the earliest event of that.
+        """
+        context.set_code(StatusCode.UNIMPLEMENTED)
+        context.set_details("Method not implemented!")
+        raise NotImplementedError("Method not implemented!")
+
     def watch_events(self, request: WatchEventsRequest, context: ServicerContext) -> Iterator[WatchEventsResponse]:
         """
         Tells of events as they are recorded, changed and deleted, until the caller has heard enough.
@@ -855,6 +908,11 @@ class EventServiceServiceSync:
                 request_deserializer=GetEventHistogramRequest.from_binary,
                 response_serializer=GetEventHistogramResponse.to_binary,
             ),
+            "ListRelatedEvents": unary_unary_rpc_method_handler(
+                self.list_related_events,
+                request_deserializer=ListRelatedEventsRequest.from_binary,
+                response_serializer=ListRelatedEventsResponse.to_binary,
+            ),
             "WatchEvents": unary_stream_rpc_method_handler(
                 self.watch_events,
                 request_deserializer=WatchEventsRequest.from_binary,
@@ -945,6 +1003,11 @@ class EventServiceClientSync:
             "/tracker.event.v1alpha1.EventService/GetEventHistogram",
             request_serializer=GetEventHistogramRequest.to_binary,
             response_deserializer=GetEventHistogramResponse.from_binary,
+        )
+        self._list_related_events = channel.unary_unary(
+            "/tracker.event.v1alpha1.EventService/ListRelatedEvents",
+            request_serializer=ListRelatedEventsRequest.to_binary,
+            response_deserializer=ListRelatedEventsResponse.from_binary,
         )
         self._watch_events = channel.unary_stream(
             "/tracker.event.v1alpha1.EventService/WatchEvents",
@@ -1187,6 +1250,25 @@ class EventServiceClientSync:
         Every interval of the period is in the answer, those without an event too.
         """
         return self._get_event_histogram(request, timeout=timeout, metadata=metadata, credentials=credentials, wait_for_ready=wait_for_ready, compression=compression)
+
+    def list_related_events(
+        self,
+        request: ListRelatedEventsRequest,
+        *,
+        timeout: float | None = None,
+        metadata: tuple[tuple[str, str | bytes], ...] | None = None,
+        credentials: CallCredentials | None = None,
+        wait_for_ready: bool | None = None,
+        compression: Compression | None = None,
+    ) -> ListRelatedEventsResponse:
+        """
+        Lists the chain that an event belongs to, in the order of time: what it links to by `attributes.related_id`,
+        up to an event that links to none, and all that link to one of them, directly or by way of others.
+
+        A chain begins where a link names an event that has been deleted. Where links go round in a circle, it begins
+        with the earliest event of that.
+        """
+        return self._list_related_events(request, timeout=timeout, metadata=metadata, credentials=credentials, wait_for_ready=wait_for_ready, compression=compression)
 
     def watch_events(
         self,
