@@ -23,6 +23,7 @@ from tracker.services.event_chains import EventChains
 from tracker.services.event_counts import EventCounts
 from tracker.services.event_feed import EventFeed
 from tracker.services.event_locks import AutomaticLocks, EventLocks
+from tracker.services.event_overlaps import EventOverlaps
 from tracker.services.event_queries import EventQueries
 from tracker.services.event_trail import EventTrail
 from tracker.services.event_watches import EventWatches
@@ -143,6 +144,7 @@ class App:
                 EventQueries(store.events, context, zone=settings.timezone),
                 EventCounts(store.events, context, zone=settings.timezone),
                 EventChains(store.events),
+                EventOverlaps(store.events, context, zone=settings.timezone),
                 EventWatches(feed, context, zone=settings.timezone),
             ),
             catalog_pb.desc().services[0].type_name: (CatalogService(store.catalog, context),),

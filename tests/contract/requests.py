@@ -38,6 +38,7 @@ VALID: dict[str, Json] = {
     "GetEventStatsByMonthRequest": PERIOD,
     "GetEventFacetsRequest": {"fields": ["status"]},
     "GetEventHistogramRequest": {},
+    "GetEventOverlapsRequest": {},
     "ListRelatedEventsRequest": {"id": UUID},
     "WatchEventsRequest": {},
     "CreateUpdateCatalogRequest": ENTRY,

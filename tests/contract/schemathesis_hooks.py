@@ -67,6 +67,8 @@ def _use_known_words(path: str, query: dict[str, Any]) -> None:
     # Names of fields, of intervals and of time zones are lists of words that people type, with aliases.
     if path.endswith("/events/facets"):
         query["fields"] = ["status", "label.team"]
+    if path.endswith("/events/overlaps"):
+        query["by"] = ["status", "label.team"]
     if path.endswith("/events/histogram"):
         query |= {"startDate": "2026-01-01", "endDate": "2026-12-31", "interval": "month"}
         query |= {"timeZone": "Asia/Kathmandu", "by": "status"}

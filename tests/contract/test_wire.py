@@ -37,6 +37,7 @@ OWN_METHODS = {
     "CheckLock",
     "GetEventFacets",
     "GetEventHistogram",
+    "GetEventOverlaps",
     "ListRelatedEvents",
     "WatchEvents",
 }
@@ -45,6 +46,9 @@ OWN_MESSAGES = {f"{name}{kind}" for name in OWN_METHODS for kind in ("Request", 
     "FacetValue",
     "HistogramBucket",
     "DurationPercentiles",
+    "OverlapGroup",
+    "OverlapPair",
+    "OverlappingEvent",
     "RelatedEvent",
 }
 

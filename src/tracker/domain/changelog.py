@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from protobuf import Enum, Message, message_to_json_value
 
 from tracker.domain.enums import wire_name
-from tracker.domain.times import timestamp
+from tracker.domain.times import micros, timestamp
 from tracker.pb import event_pb
 
 if TYPE_CHECKING:
@@ -102,6 +102,15 @@ def differences(before: event_pb.Event, after: event_pb.Event, now: int) -> list
     if old != new:
         entries.append(slack_linked(after, old, new, now))
     return entries
+
+
+def status_since(event: event_pb.Event) -> int | None:
+    """Return when an event took on its status, in microseconds since the epoch, or None if it began so."""
+    status = wire_name(event.attributes.status) if event.attributes is not None else ""
+    for entry in reversed(event.changelog):
+        if (entry.field, entry.new_value) == ("status", status) and entry.timestamp is not None:
+            return micros(entry.timestamp)
+    return None
 
 
 def _changed_fields(before: Message, after: Message) -> Iterator[tuple[str, str, str]]:

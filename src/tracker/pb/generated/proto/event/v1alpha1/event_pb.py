@@ -2285,6 +2285,369 @@ class GetEventHistogramResponse(Message[_GetEventHistogramResponseFields]):
         values: list[str]
         buckets: list[HistogramBucket]
 
+_GetEventOverlapsRequestFields: TypeAlias = Literal["query", "start_date", "end_date", "by", "limit"]
+
+class GetEventOverlapsRequest(Message[_GetEventOverlapsRequestFields]):
+    """
+    Which events to look at, and what must be the same of two that overlap.
+
+    ```proto
+    message tracker.event.v1alpha1.GetEventOverlapsRequest
+    ```
+
+    Attributes:
+        query:
+            Which events to look at, as in a search. Empty, all are. Its `since` and `until` bound the period.
+
+            ```proto
+            string query = 1;
+            ```
+        start_date:
+            First moment of the period, such as `2026-01-31` or `2026-01-31T12:00:00+02:00`; UTC where no zone is given.
+            Given neither here nor in the query, it is 24 hours before now, or before the end where that is earlier.
+
+            ```proto
+            string start_date = 2;
+            ```
+        end_date:
+            Last second of the period, written like `start_date`. A date without a time includes that whole day. Given
+            neither here nor in the query, it is 24 hours after now, or after the start where that is later.
+
+            ```proto
+            string end_date = 3;
+            ```
+        by:
+            Fields of which two events must have the same values: those that a facet may have, such as `service`,
+            `environment` or `label.cluster`. Empty, they are `service` and `environment`.
+
+            ```proto
+            repeated string by = 4;
+            ```
+        limit:
+            Pairs to return, up to 10,000. Not given or 0, it is 1,000.
+
+            ```proto
+            optional google.protobuf.UInt32Value limit = 5;
+            ```
+    """
+
+    __slots__ = ("query", "start_date", "end_date", "by", "limit")
+
+    if TYPE_CHECKING:
+
+        def __init__(
+            self,
+            *,
+            query: str = "",
+            start_date: str = "",
+            end_date: str = "",
+            by: list[str] | None = None,
+            limit: UInt32Value | None = None,
+        ) -> None:
+            pass
+
+        query: str
+        start_date: str
+        end_date: str
+        by: list[str]
+        limit: UInt32Value | None
+
+_OverlappingEventFields: TypeAlias = Literal["id", "title", "type", "status", "service", "environment", "start", "end", "goes_on"]
+
+class OverlappingEvent(Message[_OverlappingEventFields]):
+    """
+    What there is to know of an event that overlaps others.
+
+    ```proto
+    message tracker.event.v1alpha1.OverlappingEvent
+    ```
+
+    Attributes:
+        id:
+            Id of the event.
+
+            ```proto
+            string id = 1;
+            ```
+        title:
+            What happened, in one line.
+
+            ```proto
+            string title = 2;
+            ```
+        type:
+            Kind of event.
+
+            ```proto
+            tracker.event.v1alpha1.Type type = 3;
+            ```
+        status:
+            How far it is.
+
+            ```proto
+            tracker.event.v1alpha1.Status status = 4;
+            ```
+        service:
+            Service that it is about.
+
+            ```proto
+            string service = 5;
+            ```
+        environment:
+            Environment that it is about.
+
+            ```proto
+            tracker.event.v1alpha1.Environment environment = 6;
+            ```
+        start:
+            When it begins.
+
+            ```proto
+            optional google.protobuf.Timestamp start = 7;
+            ```
+        end:
+            When it ends, the same as `start` for a moment.
+
+            ```proto
+            optional google.protobuf.Timestamp end = 8;
+            ```
+        goes_on:
+            Whether it is under way: `end` is now.
+
+            ```proto
+            bool goes_on = 9;
+            ```
+    """
+
+    __slots__ = ("id", "title", "type", "status", "service", "environment", "start", "end", "goes_on")
+
+    if TYPE_CHECKING:
+
+        def __init__(
+            self,
+            *,
+            id: str = "",
+            title: str = "",
+            type: Type | None = None,
+            status: Status | None = None,
+            service: str = "",
+            environment: Environment | None = None,
+            start: Timestamp | None = None,
+            end: Timestamp | None = None,
+            goes_on: bool = False,
+        ) -> None:
+            pass
+
+        id: str
+        title: str
+        type: Type
+        status: Status
+        service: str
+        environment: Environment
+        start: Timestamp | None
+        end: Timestamp | None
+        goes_on: bool
+
+_OverlapPairFields: TypeAlias = Literal["first_id", "second_id", "start", "end"]
+
+class OverlapPair(Message[_OverlapPairFields]):
+    """
+    Two events that overlap.
+
+    ```proto
+    message tracker.event.v1alpha1.OverlapPair
+    ```
+
+    Attributes:
+        first_id:
+            Id of the event that begins first.
+
+            ```proto
+            string first_id = 1;
+            ```
+        second_id:
+            Id of the other one.
+
+            ```proto
+            string second_id = 2;
+            ```
+        start:
+            From when both go on.
+
+            ```proto
+            optional google.protobuf.Timestamp start = 3;
+            ```
+        end:
+            Until when both go on.
+
+            ```proto
+            optional google.protobuf.Timestamp end = 4;
+            ```
+    """
+
+    __slots__ = ("first_id", "second_id", "start", "end")
+
+    if TYPE_CHECKING:
+
+        def __init__(
+            self,
+            *,
+            first_id: str = "",
+            second_id: str = "",
+            start: Timestamp | None = None,
+            end: Timestamp | None = None,
+        ) -> None:
+            pass
+
+        first_id: str
+        second_id: str
+        start: Timestamp | None
+        end: Timestamp | None
+
+_OverlapGroupFields: TypeAlias = Literal["values", "start", "end", "events", "pairs", "pair_count"]
+
+class OverlapGroup(Message[_OverlapGroupFields]):
+    """
+    Events that overlaps connect: each overlaps one of the others at least.
+
+    ```proto
+    message tracker.event.v1alpha1.OverlapGroup
+    ```
+
+    Attributes:
+        values:
+            What is the same of all of them: a value for each field of `by`, empty where they have none.
+
+            ```proto
+            repeated string values = 1;
+            ```
+        start:
+            When the first of them begins.
+
+            ```proto
+            optional google.protobuf.Timestamp start = 2;
+            ```
+        end:
+            When the last of them ends.
+
+            ```proto
+            optional google.protobuf.Timestamp end = 3;
+            ```
+        events:
+            The events, by when they begin.
+
+            ```proto
+            repeated tracker.event.v1alpha1.OverlappingEvent events = 4;
+            ```
+        pairs:
+            The pairs that overlap, by when they begin to.
+
+            ```proto
+            repeated tracker.event.v1alpha1.OverlapPair pairs = 5;
+            ```
+        pair_count:
+            How many pairs overlap in all; more than `pairs` has where the limit was reached.
+
+            ```proto
+            uint32 pair_count = 6;
+            ```
+    """
+
+    __slots__ = ("values", "start", "end", "events", "pairs", "pair_count")
+
+    if TYPE_CHECKING:
+
+        def __init__(
+            self,
+            *,
+            values: list[str] | None = None,
+            start: Timestamp | None = None,
+            end: Timestamp | None = None,
+            events: list[OverlappingEvent] | None = None,
+            pairs: list[OverlapPair] | None = None,
+            pair_count: int = 0,
+        ) -> None:
+            pass
+
+        values: list[str]
+        start: Timestamp | None
+        end: Timestamp | None
+        events: list[OverlappingEvent]
+        pairs: list[OverlapPair]
+        pair_count: int
+
+_GetEventOverlapsResponseFields: TypeAlias = Literal["groups", "event_count", "pair_count", "incomplete", "start", "end"]
+
+class GetEventOverlapsResponse(Message[_GetEventOverlapsResponseFields]):
+    """
+    Which events go on at the same time.
+
+    ```proto
+    message tracker.event.v1alpha1.GetEventOverlapsResponse
+    ```
+
+    Attributes:
+        groups:
+            The groups, by when they begin. Two of them have nothing in common.
+
+            ```proto
+            repeated tracker.event.v1alpha1.OverlapGroup groups = 1;
+            ```
+        event_count:
+            How many events were looked at.
+
+            ```proto
+            uint32 event_count = 2;
+            ```
+        pair_count:
+            How many pairs overlap in all; more than the groups have where the limit was reached.
+
+            ```proto
+            uint32 pair_count = 3;
+            ```
+        incomplete:
+            Whether there were more than 10,000 events to look at, and only the latest were.
+
+            ```proto
+            bool incomplete = 4;
+            ```
+        start:
+            First moment of the period.
+
+            ```proto
+            optional google.protobuf.Timestamp start = 5;
+            ```
+        end:
+            End of the period, which does not belong to it.
+
+            ```proto
+            optional google.protobuf.Timestamp end = 6;
+            ```
+    """
+
+    __slots__ = ("groups", "event_count", "pair_count", "incomplete", "start", "end")
+
+    if TYPE_CHECKING:
+
+        def __init__(
+            self,
+            *,
+            groups: list[OverlapGroup] | None = None,
+            event_count: int = 0,
+            pair_count: int = 0,
+            incomplete: bool = False,
+            start: Timestamp | None = None,
+            end: Timestamp | None = None,
+        ) -> None:
+            pass
+
+        groups: list[OverlapGroup]
+        event_count: int
+        pair_count: int
+        incomplete: bool
+        start: Timestamp | None
+        end: Timestamp | None
+
 _ListRelatedEventsRequestFields: TypeAlias = Literal["id"]
 
 class ListRelatedEventsRequest(Message[_ListRelatedEventsRequestFields]):
@@ -2961,7 +3324,7 @@ class ChangeType(Enum):
 
 
 _DESC = file_desc(
-    b'\n proto/event/v1alpha1/event.proto\x12\x16tracker.event.v1alpha1\x1a\x1bbuf/validate/validate.proto\x1a\x1cgoogle/api/annotations.proto\x1a\x1egoogle/protobuf/duration.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x1egoogle/protobuf/wrappers.proto\x1a\x1eproto/options/v1/options.proto"\xaa\x08\n\x0fEventAttributes\x12#\n\x07message\x18\x01 \x01(\tR\x07messageB\t\xbaH\x06r\x04(\x80\x80\x04\x12 \n\x06source\x18\x02 \x01(\tR\x06sourceB\x08\xbaH\x05r\x03\x18\xc8\x01\x120\n\x04type\x18\x03 \x01(\x0e2\x1c.tracker.event.v1alpha1.TypeR\x04type\x12<\n\x08priority\x18\x04 \x01(\x0e2 .tracker.event.v1alpha1.PriorityR\x08priority\x12*\n\nrelated_id\x18\x05 \x01(\tR\trelatedIdB\x0b\xbaH\x08\xd8\x01\x01r\x03\xb0\x01\x01\x12"\n\x07service\x18\x06 \x01(\tR\x07serviceB\x08\xbaH\x05r\x03\x18\xc8\x01\x126\n\x06status\x18\x07 \x01(\x0e2\x1e.tracker.event.v1alpha1.StatusR\x06status\x12E\n\x0benvironment\x18\x08 \x01(\x0e2#.tracker.event.v1alpha1.EnvironmentR\x0benvironment\x12\x16\n\x06impact\x18\t \x01(\x08R\x06impact\x12]\n\nstart_date\x18\n \x01(\x0b2\x1a.google.protobuf.TimestampR\tstartDateB"\xbaH\x1f\xb2\x01\x1c"\r\x08\xff\x82\xd1\xff\xaf\x07\x10\xff\x93\xeb\xdc\x032\x0b\x08\x80\x92\xb8\xc3\x98\xfe\xff\xff\xff\x01\x12Y\n\x08end_date\x18\x0b \x01(\x0b2\x1a.google.protobuf.TimestampR\x07endDateB"\xbaH\x1f\xb2\x01\x1c"\r\x08\xff\x82\xd1\xff\xaf\x07\x10\xff\x93\xeb\xdc\x032\x0b\x08\x80\x92\xb8\xc3\x98\xfe\xff\xff\xff\x01\x12\x1e\n\x05owner\x18\x0c \x01(\tR\x05ownerB\x08\xbaH\x05r\x03\x18\xc8\x01\x125\n\rstake_holders\x18\r \x03(\tR\x0cstakeHoldersB\x10\xbaH\r\x92\x01\n\x10\xe8\x07"\x05r\x03\x18\xc8\x01\x12"\n\x0cnotification\x18\x0e \x01(\x08R\x0cnotification\x126\n\rnotifications\x18\x0f \x03(\tR\rnotificationsB\x10\xbaH\r\x92\x01\n\x10\xe8\x07"\x05r\x03\x18\xc8\x01\x12\x81\x01\n\x06labels\x18d \x03(\x0b23.tracker.event.v1alpha1.EventAttributes.LabelsEntryR\x06labelsB4\xbaH1\x9a\x01.\x10@"#r!\x18d2\x1d^[A-Za-z0-9][A-Za-z0-9._/-]*$*\x05r\x03\x18\xe8\x07\x12"\n\x07version\x18e \x01(\tR\x07versionB\x08\xbaH\x05r\x03\x18\xc8\x01\x12)\n\x0bexternal_id\x18f \x01(\tR\nexternalIdB\x08\xbaH\x05r\x03\x18\xc8\x01\x1a9\n\x0bLabelsEntry\x12\x10\n\x03key\x18\x01 \x01(\tR\x03key\x12\x14\n\x05value\x18\x02 \x01(\tR\x05value:\x028\x01"\xac\x01\n\rEventMetadata\x129\n\ncreated_at\x18\x01 \x01(\x0b2\x1a.google.protobuf.TimestampR\tcreatedAt\x125\n\x08duration\x18\x02 \x01(\x0b2\x19.google.protobuf.DurationR\x08duration\x12\x0e\n\x02id\x18\x03 \x01(\tR\x02id\x12\x19\n\x08slack_id\x18\x04 \x01(\tR\x07slackId"d\n\nEventLinks\x124\n\x11pull_request_link\x18\x01 \x01(\tR\x0fpullRequestLinkB\x08\xbaH\x05r\x03\x18\xd0\x0f\x12 \n\x06ticket\x18\x02 \x01(\tR\x06ticketB\x08\xbaH\x05r\x03\x18\xd0\x0f"\xe6\x02\n\x0eChangelogEntry\x12\\\n\ttimestamp\x18\x01 \x01(\x0b2\x1a.google.protobuf.TimestampR\ttimestampB"\xbaH\x1f\xb2\x01\x1c"\r\x08\xff\x82\xd1\xff\xaf\x07\x10\xff\x93\xeb\xdc\x032\x0b\x08\x80\x92\xb8\xc3\x98\xfe\xff\xff\xff\x01\x12\x1c\n\x04user\x18\x02 \x01(\tR\x04userB\x08\xbaH\x05r\x03\x18\xc8\x01\x12C\n\x0bchange_type\x18\x03 \x01(\x0e2".tracker.event.v1alpha1.ChangeTypeR\nchangeType\x12\x1e\n\x05field\x18\x04 \x01(\tR\x05fieldB\x08\xbaH\x05r\x03\x18\xc8\x01\x12&\n\told_value\x18\x05 \x01(\tR\x08oldValueB\t\xbaH\x06r\x04(\x80\x80\x04\x12&\n\tnew_value\x18\x06 \x01(\tR\x08newValueB\t\xbaH\x06r\x04(\x80\x80\x04\x12#\n\x07comment\x18\x07 \x01(\tR\x07commentB\t\xbaH\x06r\x04(\x80\x80\x04"\xa9\x02\n\x05Event\x12\x14\n\x05title\x18\x01 \x01(\tR\x05title\x12G\n\nattributes\x18\x02 \x01(\x0b2\'.tracker.event.v1alpha1.EventAttributesR\nattributes\x128\n\x05links\x18\x03 \x01(\x0b2".tracker.event.v1alpha1.EventLinksR\x05links\x12A\n\x08metadata\x18\x04 \x01(\x0b2%.tracker.event.v1alpha1.EventMetadataR\x08metadata\x12D\n\tchangelog\x18\x05 \x03(\x0b2&.tracker.event.v1alpha1.ChangelogEntryR\tchangelog"\x82\x05\n\x12CreateEventRequest\x12!\n\x05title\x18\x01 \x01(\tR\x05titleB\x0b\xbaH\x08\xc8\x01\x01r\x03\x18\xf4\x03\x12O\n\nattributes\x18\x02 \x01(\x0b2\'.tracker.event.v1alpha1.EventAttributesR\nattributesB\x06\xbaH\x03\xc8\x01\x01\x128\n\x05links\x18\x03 \x01(\x0b2".tracker.event.v1alpha1.EventLinksR\x05links\x12#\n\x08slack_id\x18\x04 \x01(\tR\x07slackIdB\x08\xbaH\x05r\x03\x18\xc8\x01:\x98\x03\xbaH\x94\x03\x1a\\\n\x1battributes.service.required\x12\x1eattributes.service is required\x1a\x1dthis.attributes.service != \'\'\x1a\x8c\x01\n\x18attributes.type.required\x12Uattributes.type is required: one of deployment, operation, drift, incident, rpa_usage\x1a\x19this.attributes.type != 0\x1a\xa4\x01\n\x1aattributes.source.required\x12Cattributes.source is required where attributes.external_id is given\x1aAthis.attributes.external_id == \'\' || this.attributes.source != \'\'"u\n\x13CreateEventResponse\x123\n\x05event\x18\x01 \x01(\x0b2\x1d.tracker.event.v1alpha1.EventR\x05event\x12\x1d\n\x07updated\x18d \x01(\x08H\x00R\x07updated\x88\x01\x01B\n\n\x08_updated".\n\x0fGetEventRequest\x12\x1b\n\x02id\x18\x01 \x01(\tR\x02idB\x0b\xbaH\x08\xc8\x01\x01r\x03\x18\xc8\x01"G\n\x10GetEventResponse\x123\n\x05event\x18\x01 \x01(\x0b2\x1d.tracker.event.v1alpha1.EventR\x05event"\x8a\x06\n\x13SearchEventsRequest\x12 \n\x06source\x18\x01 \x01(\tR\x06sourceB\x08\xbaH\x05r\x03\x18\xc8\x01\x120\n\x04type\x18\x02 \x01(\x0e2\x1c.tracker.event.v1alpha1.TypeR\x04type\x12<\n\x08priority\x18\x03 \x01(\x0e2 .tracker.event.v1alpha1.PriorityR\x08priority\x126\n\x06status\x18\x04 \x01(\x0e2\x1e.tracker.event.v1alpha1.StatusR\x06status\x12"\n\x07service\x18\x05 \x01(\tR\x07serviceB\x08\xbaH\x05r\x03\x18\xc8\x01\x12<\n\nstart_date\x18\x06 \x01(\tR\tstartDateB\x1d\xbaH\x05r\x03\x18\xc8\x01\xa2\xbb\x18\x04date\xa2\xbb\x18\tdate-time\x128\n\x08end_date\x18\x07 \x01(\tR\x07endDateB\x1d\xbaH\x05r\x03\x18\xc8\x01\xa2\xbb\x18\x04date\xa2\xbb\x18\tdate-time\x12E\n\x0benvironment\x18\x08 \x01(\x0e2#.tracker.event.v1alpha1.EnvironmentR\x0benvironment\x12\x1b\n\x06impact\x18\t \x01(\x08H\x00R\x06impact\x88\x01\x01\x12#\n\x08slack_id\x18\n \x01(\tR\x07slackIdB\x08\xbaH\x05r\x03\x18\xc8\x01\x12A\n\x08per_page\x18d \x01(\x0b2\x1c.google.protobuf.UInt32ValueR\x07perPageB\x08\xbaH\x05*\x03\x18\x90N\x12<\n\x04page\x18e \x01(\x0b2\x1b.google.protobuf.Int32ValueR\x04pageB\x0b\xbaH\x08\x1a\x06\x18\xc0\x84=(\x00\x12\'\n\npage_token\x18f \x01(\tR\tpageTokenB\x08\xbaH\x05r\x03\x18\x80 \x12\x1e\n\x05query\x18g \x01(\tR\x05queryB\x08\xbaH\x05r\x03\x18\x80 \x12/\n\x08order_by\x18h \x01(\tR\x07orderByB\x14\xbaH\x11r\x0f\x18\x052\x0b^(-?time)?$B\t\n\x07_impact"\xe9\x01\n\x14SearchEventsResponse\x125\n\x06events\x18\x01 \x03(\x0b2\x1d.tracker.event.v1alpha1.EventR\x06events\x12\x1f\n\x0btotal_count\x18\x02 \x01(\rR\ntotalCount\x12&\n\x0fnext_page_token\x18d \x01(\tR\rnextPageToken\x127\n\x15total_count_estimated\x18e \x01(\x08H\x00R\x13totalCountEstimated\x88\x01\x01B\x18\n\x16_total_count_estimated"\xcb\x02\n\x11ListEventsRequest\x12A\n\x08per_page\x18\x01 \x01(\x0b2\x1c.google.protobuf.UInt32ValueR\x07perPageB\x08\xbaH\x05*\x03\x18\xe8\x07\x12<\n\x04page\x18\x02 \x01(\x0b2\x1b.google.protobuf.Int32ValueR\x04pageB\x0b\xbaH\x08\x1a\x06\x18\xc0\x84=(\x00\x12\'\n\npage_token\x18d \x01(\tR\tpageTokenB\x08\xbaH\x05r\x03\x18\x80 \x120\n\x04type\x18e \x01(\x0e2\x1c.tracker.event.v1alpha1.TypeR\x04type\x12"\n\x07service\x18f \x01(\tR\x07serviceB\x08\xbaH\x05r\x03\x18\xc8\x01\x126\n\x06status\x18g \x01(\x0e2\x1e.tracker.event.v1alpha1.StatusR\x06status"\x94\x01\n\x12ListEventsResponse\x125\n\x06events\x18\x01 \x03(\x0b2\x1d.tracker.event.v1alpha1.EventR\x06events\x12\x1f\n\x0btotal_count\x18\x02 \x01(\rR\ntotalCount\x12&\n\x0fnext_page_token\x18d \x01(\tR\rnextPageToken"\xbe\x01\n\x12TodayEventsRequest\x12A\n\x08per_page\x18\x01 \x01(\x0b2\x1c.google.protobuf.UInt32ValueR\x07perPageB\x08\xbaH\x05*\x03\x18\xe8\x07\x12<\n\x04page\x18\x02 \x01(\x0b2\x1b.google.protobuf.Int32ValueR\x04pageB\x0b\xbaH\x08\x1a\x06\x18\xc0\x84=(\x00\x12\'\n\npage_token\x18d \x01(\tR\tpageTokenB\x08\xbaH\x05r\x03\x18\x80 "\x95\x01\n\x13TodayEventsResponse\x125\n\x06events\x18\x01 \x03(\x0b2\x1d.tracker.event.v1alpha1.EventR\x06events\x12\x1f\n\x0btotal_count\x18\x02 \x01(\rR\ntotalCount\x12&\n\x0fnext_page_token\x18d \x01(\tR\rnextPageToken"\xbc\x01\n\x18AddChangelogEntryRequest\x12\x1b\n\x02id\x18\x01 \x01(\tR\x02idB\x0b\xbaH\x08\xc8\x01\x01r\x03\x18\xc8\x01\x12<\n\x05entry\x18\x02 \x01(\x0b2&.tracker.event.v1alpha1.ChangelogEntryR\x05entry:E\xbaHB\x1a@\n\x0eentry.required\x12\x1dchangelog entry cannot be nil\x1a\x0fhas(this.entry)"P\n\x19AddChangelogEntryResponse\x123\n\x05event\x18\x01 \x01(\x0b2\x1d.tracker.event.v1alpha1.EventR\x05event"\xb8\x01\n\x18GetEventChangelogRequest\x12\x1b\n\x02id\x18\x01 \x01(\tR\x02idB\x0b\xbaH\x08\xc8\x01\x01r\x03\x18\xc8\x01\x12A\n\x08per_page\x18\x02 \x01(\x0b2\x1c.google.protobuf.UInt32ValueR\x07perPageB\x08\xbaH\x05*\x03\x18\xe8\x07\x12<\n\x04page\x18\x03 \x01(\x0b2\x1b.google.protobuf.Int32ValueR\x04pageB\x0b\xbaH\x08\x1a\x06\x18\xc0\x84=(\x00"\x82\x01\n\x19GetEventChangelogResponse\x12D\n\tchangelog\x18\x01 \x03(\x0b2&.tracker.event.v1alpha1.ChangelogEntryR\tchangelog\x12\x1f\n\x0btotal_count\x18\x02 \x01(\rR\ntotalCount"\xe2\x02\n\x12UpdateEventRequest\x12\x1e\n\x05title\x18\x01 \x01(\tR\x05titleB\x08\xbaH\x05r\x03\x18\xf4\x03\x12G\n\nattributes\x18\x02 \x01(\x0b2\'.tracker.event.v1alpha1.EventAttributesR\nattributes\x128\n\x05links\x18\x03 \x01(\x0b2".tracker.event.v1alpha1.EventLinksR\x05links\x12#\n\x08slack_id\x18\x04 \x01(\tR\x07slackIdB\x08\xbaH\x05r\x03\x18\xc8\x01\x12\x18\n\x02id\x18\x05 \x01(\tR\x02idB\x08\xbaH\x05r\x03\x18\xc8\x01\x12\x14\n\x05merge\x18d \x01(\x08R\x05merge:T\xbaHQ\x1aO\n\x0bid.required\x12\x1aid or slack_id is required\x1a$this.id != \'\' || this.slack_id != \'\'"J\n\x13UpdateEventResponse\x123\n\x05event\x18\x01 \x01(\x0b2\x1d.tracker.event.v1alpha1.EventR\x05event"\xa9\x01\n\x12DeleteEventRequest\x12\x18\n\x02id\x18\x01 \x01(\tR\x02idB\x08\xbaH\x05r\x03\x18\xc8\x01\x12#\n\x08slack_id\x18\x02 \x01(\tR\x07slackIdB\x08\xbaH\x05r\x03\x18\xc8\x01:T\xbaHQ\x1aO\n\x0bid.required\x12\x1aid or slack_id is required\x1a$this.id != \'\' || this.slack_id != \'\'"@\n\x13DeleteEventResponse\x12\x0e\n\x02id\x18\x01 \x01(\tR\x02id\x12\x19\n\x08slack_id\x18\x02 \x01(\tR\x07slackId"\x91\x01\n\x11AddSlackIdRequest\x12\x1b\n\x02id\x18\x01 \x01(\tR\x02idB\x0b\xbaH\x08\xc8\x01\x01r\x03\x18\xc8\x01\x12_\n\x08slack_id\x18\x02 \x01(\tR\x07slackIdBD\xbaHA\xba\x019\n\x11slack_id.required\x12\x18slack_id cannot be empty\x1a\nthis != \'\'r\x03\x18\xc8\x01"I\n\x12AddSlackIdResponse\x123\n\x05event\x18\x01 \x01(\x0b2\x1d.tracker.event.v1alpha1.EventR\x05event"\xc3\x05\n\x14GetEventStatsRequest\x12\x86\x01\n\nstart_date\x18\x01 \x01(\tR\tstartDateBg\xbaHO\xba\x01G\n\x13start_date.required\x12$start_date and end_date are required\x1a\nthis != \'\'r\x03\x18\xc8\x01\xa2\xbb\x18\x04date\xa2\xbb\x18\tdate-time\x12\x80\x01\n\x08end_date\x18\x02 \x01(\tR\x07endDateBe\xbaHM\xba\x01E\n\x11end_date.required\x12$start_date and end_date are required\x1a\nthis != \'\'r\x03\x18\xc8\x01\xa2\xbb\x18\x04date\xa2\xbb\x18\tdate-time\x12R\n\x0cenvironments\x18\x03 \x03(\x0e2#.tracker.event.v1alpha1.EnvironmentR\x0cenvironmentsB\t\xbaH\x06\x92\x01\x03\x10\xe8\x07\x122\n\x06impact\x18\x04 \x01(\x0b2\x1a.google.protobuf.BoolValueR\x06impact\x12K\n\npriorities\x18\x05 \x03(\x0e2 .tracker.event.v1alpha1.PriorityR\nprioritiesB\t\xbaH\x06\x92\x01\x03\x10\xe8\x07\x12=\n\x05types\x18\x06 \x03(\x0e2\x1c.tracker.event.v1alpha1.TypeR\x05typesB\t\xbaH\x06\x92\x01\x03\x10\xe8\x07\x12E\n\x08statuses\x18\x07 \x03(\x0e2\x1e.tracker.event.v1alpha1.StatusR\x08statusesB\t\xbaH\x06\x92\x01\x03\x10\xe8\x07\x12 \n\x06source\x18\x08 \x01(\tR\x06sourceB\x08\xbaH\x05r\x03\x18\xc8\x01\x12"\n\x07service\x18\t \x01(\tR\x07serviceB\x08\xbaH\x05r\x03\x18\xc8\x01"r\n\x15GetEventStatsResponse\x12\x1f\n\x0btotal_count\x18\x01 \x01(\x04R\ntotalCount\x12\x1d\n\nstart_date\x18\x02 \x01(\tR\tstartDate\x12\x19\n\x08end_date\x18\x03 \x01(\tR\x07endDate"\xf4\x05\n\x1bGetEventStatsByMonthRequest\x12\x86\x01\n\nstart_date\x18\x01 \x01(\tR\tstartDateBg\xbaHO\xba\x01G\n\x13start_date.required\x12$start_date and end_date are required\x1a\nthis != \'\'r\x03\x18\xc8\x01\xa2\xbb\x18\x04date\xa2\xbb\x18\tdate-time\x12\x80\x01\n\x08end_date\x18\x02 \x01(\tR\x07endDateBe\xbaHM\xba\x01E\n\x11end_date.required\x12$start_date and end_date are required\x1a\nthis != \'\'r\x03\x18\xc8\x01\xa2\xbb\x18\x04date\xa2\xbb\x18\tdate-time\x12R\n\x0cenvironments\x18\x03 \x03(\x0e2#.tracker.event.v1alpha1.EnvironmentR\x0cenvironmentsB\t\xbaH\x06\x92\x01\x03\x10\xe8\x07\x122\n\x06impact\x18\x04 \x01(\x0b2\x1a.google.protobuf.BoolValueR\x06impact\x12K\n\npriorities\x18\x05 \x03(\x0e2 .tracker.event.v1alpha1.PriorityR\nprioritiesB\t\xbaH\x06\x92\x01\x03\x10\xe8\x07\x12=\n\x05types\x18\x06 \x03(\x0e2\x1c.tracker.event.v1alpha1.TypeR\x05typesB\t\xbaH\x06\x92\x01\x03\x10\xe8\x07\x12E\n\x08statuses\x18\x07 \x03(\x0e2\x1e.tracker.event.v1alpha1.StatusR\x08statusesB\t\xbaH\x06\x92\x01\x03\x10\xe8\x07\x12 \n\x06source\x18\x08 \x01(\tR\x06sourceB\x08\xbaH\x05r\x03\x18\xc8\x01\x12"\n\x07service\x18\t \x01(\tR\x07serviceB\x08\xbaH\x05r\x03\x18\xc8\x01\x12(\n\x10group_by_service\x18\n \x01(\x08R\x0egroupByService"h\n\x0cMonthlyStats\x12\x12\n\x04year\x18\x01 \x01(\x05R\x04year\x12\x14\n\x05month\x18\x02 \x01(\x05R\x05month\x12\x14\n\x05count\x18\x03 \x01(\x04R\x05count\x12\x18\n\x07service\x18\x04 \x01(\tR\x07service"\xb5\x01\n\x1cGetEventStatsByMonthResponse\x12:\n\x05stats\x18\x01 \x03(\x0b2$.tracker.event.v1alpha1.MonthlyStatsR\x05stats\x12\x1f\n\x0btotal_count\x18\x02 \x01(\x04R\ntotalCount\x12\x1d\n\nstart_date\x18\x03 \x01(\tR\tstartDate\x12\x19\n\x08end_date\x18\x04 \x01(\tR\x07endDate"\x9c\x02\n\x15GetEventFacetsRequest\x12\x1e\n\x05query\x18\x01 \x01(\tR\x05queryB\x08\xbaH\x05r\x03\x18\x80 \x12-\n\x06fields\x18\x02 \x03(\tR\x06fieldsB\x15\xbaH\x12\xc8\x01\x01\x92\x01\x0c\x10\x14\x18\x01"\x06r\x04\x10\x01\x18x\x12<\n\nstart_date\x18\x03 \x01(\tR\tstartDateB\x1d\xbaH\x05r\x03\x18\xc8\x01\xa2\xbb\x18\x04date\xa2\xbb\x18\tdate-time\x128\n\x08end_date\x18\x04 \x01(\tR\x07endDateB\x1d\xbaH\x05r\x03\x18\xc8\x01\xa2\xbb\x18\x04date\xa2\xbb\x18\tdate-time\x12<\n\x05limit\x18\x05 \x01(\x0b2\x1c.google.protobuf.UInt32ValueR\x05limitB\x08\xbaH\x05*\x03\x18\xe8\x07"8\n\nFacetValue\x12\x14\n\x05value\x18\x01 \x01(\tR\x05value\x12\x14\n\x05count\x18\x02 \x01(\rR\x05count"\x7f\n\nEventFacet\x12\x14\n\x05field\x18\x01 \x01(\tR\x05field\x12:\n\x06values\x18\x02 \x03(\x0b2".tracker.event.v1alpha1.FacetValueR\x06values\x12\x1f\n\x0bother_count\x18\x03 \x01(\rR\notherCount"u\n\x16GetEventFacetsResponse\x12\x1f\n\x0btotal_count\x18\x01 \x01(\rR\ntotalCount\x12:\n\x06facets\x18\x02 \x03(\x0b2".tracker.event.v1alpha1.EventFacetR\x06facets"\xf1\x02\n\x18GetEventHistogramRequest\x12\x1e\n\x05query\x18\x01 \x01(\tR\x05queryB\x08\xbaH\x05r\x03\x18\x80 \x12<\n\nstart_date\x18\x02 \x01(\tR\tstartDateB\x1d\xbaH\x05r\x03\x18\xc8\x01\xa2\xbb\x18\x04date\xa2\xbb\x18\tdate-time\x128\n\x08end_date\x18\x03 \x01(\tR\x07endDateB\x1d\xbaH\x05r\x03\x18\xc8\x01\xa2\xbb\x18\x04date\xa2\xbb\x18\tdate-time\x12#\n\x08interval\x18\x04 \x01(\tR\x08intervalB\x07\xbaH\x04r\x02\x18\x14\x12$\n\ttime_zone\x18\x05 \x01(\tR\x08timeZoneB\x07\xbaH\x04r\x02\x18d\x12\x17\n\x02by\x18\x06 \x01(\tR\x02byB\x07\xbaH\x04r\x02\x18x\x12;\n\x05limit\x18\x07 \x01(\x0b2\x1c.google.protobuf.UInt32ValueR\x05limitB\x07\xbaH\x04*\x02\x18d\x12\x1c\n\tdurations\x18\x08 \x01(\x08R\tdurations"\x8c\x02\n\x13DurationPercentiles\x12\x14\n\x05count\x18\x01 \x01(\rR\x05count\x12+\n\x03p50\x18\x02 \x01(\x0b2\x19.google.protobuf.DurationR\x03p50\x12+\n\x03p90\x18\x03 \x01(\x0b2\x19.google.protobuf.DurationR\x03p90\x12+\n\x03p95\x18\x04 \x01(\x0b2\x19.google.protobuf.DurationR\x03p95\x12+\n\x03p99\x18\x05 \x01(\x0b2\x19.google.protobuf.DurationR\x03p99\x12+\n\x03max\x18\x06 \x01(\x0b2\x19.google.protobuf.DurationR\x03max"\x81\x02\n\x0fHistogramBucket\x120\n\x05start\x18\x01 \x01(\x0b2\x1a.google.protobuf.TimestampR\x05start\x12\x14\n\x05count\x18\x02 \x01(\rR\x05count\x12:\n\x06values\x18\x03 \x03(\x0b2".tracker.event.v1alpha1.FacetValueR\x06values\x12\x1f\n\x0bother_count\x18\x04 \x01(\rR\notherCount\x12I\n\tdurations\x18\x05 \x01(\x0b2+.tracker.event.v1alpha1.DurationPercentilesR\tdurations"\xd0\x01\n\x19GetEventHistogramResponse\x12\x1f\n\x0btotal_count\x18\x01 \x01(\rR\ntotalCount\x12\x1a\n\x08interval\x18\x02 \x01(\tR\x08interval\x12\x1b\n\ttime_zone\x18\x03 \x01(\tR\x08timeZone\x12\x16\n\x06values\x18\x04 \x03(\tR\x06values\x12A\n\x07buckets\x18\x05 \x03(\x0b2\'.tracker.event.v1alpha1.HistogramBucketR\x07buckets"7\n\x18ListRelatedEventsRequest\x12\x1b\n\x02id\x18\x01 \x01(\tR\x02idB\x0b\xbaH\x08\xc8\x01\x01r\x03\x18\xc8\x01"\xf6\x01\n\x0cRelatedEvent\x123\n\x05event\x18\x01 \x01(\x0b2\x1d.tracker.event.v1alpha1.EventR\x05event\x12\x1b\n\tparent_id\x18\x02 \x01(\tR\x08parentId\x12\x14\n\x05depth\x18\x03 \x01(\rR\x05depth\x12<\n\x0csince_parent\x18\x04 \x01(\x0b2\x19.google.protobuf.DurationR\x0bsinceParent\x12@\n\x0esince_previous\x18\x05 \x01(\x0b2\x19.google.protobuf.DurationR\rsincePrevious"\xc9\x01\n\x19ListRelatedEventsResponse\x12<\n\x06events\x18\x01 \x03(\x0b2$.tracker.event.v1alpha1.RelatedEventR\x06events\x12\x17\n\x07root_id\x18\x02 \x01(\tR\x06rootId\x125\n\x08duration\x18\x03 \x01(\x0b2\x19.google.protobuf.DurationR\x08duration\x12\x1e\n\nincomplete\x18\x04 \x01(\x08R\nincomplete"a\n\x12WatchEventsRequest\x12\x1e\n\x05query\x18\x01 \x01(\tR\x05queryB\x08\xbaH\x05r\x03\x18\x80 \x12+\n\x0cresume_token\x18\x02 \x01(\tR\x0bresumeTokenB\x08\xbaH\x05r\x03\x18\x80 "\xb3\x02\n\x13WatchEventsResponse\x12D\n\x04kind\x18\x01 \x01(\x0e20.tracker.event.v1alpha1.WatchEventsResponse.KindR\x04kind\x123\n\x05event\x18\x02 \x01(\x0b2\x1d.tracker.event.v1alpha1.EventR\x05event\x129\n\nchanged_at\x18\x03 \x01(\x0b2\x1a.google.protobuf.TimestampR\tchangedAt\x12!\n\x0cresume_token\x18\x04 \x01(\tR\x0bresumeToken"C\n\x04Kind\x12\x14\n\x10KIND_UNSPECIFIED\x10\x00\x12\x0b\n\x07created\x10\x01\x12\x0b\n\x07updated\x10\x02\x12\x0b\n\x07deleted\x10\x03*c\n\x04Type\x12\x14\n\x10TYPE_UNSPECIFIED\x10\x00\x12\x0e\n\ndeployment\x10\x01\x12\r\n\toperation\x10\x02\x12\t\n\x05drift\x10\x03\x12\x0c\n\x08incident\x10\x04\x12\r\n\trpa_usage\x10\x05*L\n\x08Priority\x12\x18\n\x14PRIORITY_UNSPECIFIED\x10\x00\x12\x06\n\x02P1\x10\x01\x12\x06\n\x02P2\x10\x02\x12\x06\n\x02P3\x10\x03\x12\x06\n\x02P4\x10\x04\x12\x06\n\x02P5\x10\x05*\xe3\x01\n\x06Status\x12\x16\n\x12STATUS_UNSPECIFIED\x10\x00\x12\t\n\x05start\x10\x01\x12\x0b\n\x07failure\x10\x02\x12\x0b\n\x07success\x10\x03\x12\x0b\n\x07warning\x10\x04\x12\t\n\x05error\x10\x05\x12\x0c\n\x08snapshot\x10\x06\x12\x0f\n\x0buser_update\x10\x07\x12\x12\n\x0erecommandation\x10\x08\x12\x08\n\x04open\x10\t\x12\t\n\x05close\x10\n\x12\x08\n\x04done\x10\x0b\x12\x0f\n\x0bin_progress\x10\x0c\x12\x0b\n\x07planned\x10\r\x12\x14\n\x10waiting_approval\x10\x0e*\x97\x01\n\x0bEnvironment\x12\x1b\n\x17ENVIRONMENT_UNSPECIFIED\x10\x00\x12\x0f\n\x0bdevelopment\x10\x01\x12\x0f\n\x0bintegration\x10\x02\x12\x07\n\x03TNR\x10\x03\x12\x07\n\x03UAT\x10\x04\x12\x0b\n\x07recette\x10\x05\x12\x11\n\rpreproduction\x10\x06\x12\x0e\n\nproduction\x10\x07\x12\x07\n\x03mco\x10\x08*\xa8\x01\n\nChangeType\x12\x1b\n\x17CHANGE_TYPE_UNSPECIFIED\x10\x00\x12\x0b\n\x07created\x10\x01\x12\x0b\n\x07updated\x10\x02\x12\x12\n\x0estatus_changed\x10\x03\x12\x0c\n\x08approved\x10\x04\x12\x0c\n\x08rejected\x10\x05\x12\r\n\tcommented\x10\x06\x12\n\n\x06linked\x10\x07\x12\n\n\x06locked\x10\x08\x12\x0c\n\x08unlocked\x10\t2\xaa!\n\x0cEventService\x12\xc4\x03\n\x0bCreateEvent\x12*.tracker.event.v1alpha1.CreateEventRequest\x1a+.tracker.event.v1alpha1.CreateEventResponse"\xdb\x02\xaa\xbb\x18K\x08\x05\x12\x17RELATED_EVENT_NOT_FOUND\x1a.No event has the id in `attributes.relatedId`.\xaa\xbb\x18T\x08\x06\x12\tLOCK_HELD\x1aEAnother lock holds the service in this environment for this resource.\xaa\xbb\x18Z\x08\x06\x12\nLOCK_DELAY\x1aJThe lease of the last holder has expired and its `lock_delay` is not over.\xaa\xbb\x184\x08\x06\x12\x0eSLACK_ID_TAKEN\x1a Another event has this Slack id.\x82\xd3\xe4\x93\x02\x18:\x01*"\x13/api/v1alpha1/event\x12\xcb\x04\n\x0bUpdateEvent\x12*.tracker.event.v1alpha1.UpdateEventRequest\x1a+.tracker.event.v1alpha1.UpdateEventResponse"\xe2\x03\xaa\xbb\x18K\x08\x05\x12\x17RELATED_EVENT_NOT_FOUND\x1a.No event has the id in `attributes.relatedId`.\xaa\xbb\x186\x08\x05\x12\x0fEVENT_NOT_FOUND\x1a!No event has this id or Slack id.\xaa\xbb\x18T\x08\x06\x12\tLOCK_HELD\x1aEAnother lock holds the service in this environment for this resource.\xaa\xbb\x18Z\x08\x06\x12\nLOCK_DELAY\x1aJThe lease of the last holder has expired and its `lock_delay` is not over.\xaa\xbb\x184\x08\x06\x12\x0eSLACK_ID_TAKEN\x1a Another event has this Slack id.\xaa\xbb\x18I\x08\x06\x12\x11EXTERNAL_ID_TAKEN\x1a2Another event of this source has this external id.\x82\xd3\xe4\x93\x02\x18:\x01*\x1a\x13/api/v1alpha1/event\x12\xc3\x01\n\x0cDeleteEvents\x12*.tracker.event.v1alpha1.DeleteEventRequest\x1a+.tracker.event.v1alpha1.DeleteEventResponse"Z\xaa\xbb\x186\x08\x05\x12\x0fEVENT_NOT_FOUND\x1a!No event has this id or Slack id.\x82\xd3\xe4\x93\x02\x1a*\x18/api/v1alpha1/event/{id}\x12\xd6\x01\n\x08GetEvent\x12\'.tracker.event.v1alpha1.GetEventRequest\x1a(.tracker.event.v1alpha1.GetEventResponse"w\xaa\xbb\x186\x08\x05\x12\x0fEVENT_NOT_FOUND\x1a!No event has this id or Slack id.\x82\xd3\xe4\x93\x027Z\x1b\x12\x19/api/v1alpha1/events/{id}\x12\x18/api/v1alpha1/event/{id}\x12\x8c\x02\n\x0cSearchEvents\x12+.tracker.event.v1alpha1.SearchEventsRequest\x1a,.tracker.event.v1alpha1.SearchEventsResponse"\xa0\x01\xaa\xbb\x18"\x08\x03\x12\tNO_FILTER\x1a\x13No filter is given.\xaa\xbb\x18S\x08\x03\x12\rINVALID_QUERY\x1a@The query can\'t be understood; the message says at which column.\x82\xd3\xe4\x93\x02\x1d\x12\x1b/api/v1alpha1/events/search\x12\x86\x01\n\nListEvents\x12).tracker.event.v1alpha1.ListEventsRequest\x1a*.tracker.event.v1alpha1.ListEventsResponse"!\x82\xd3\xe4\x93\x02\x1b\x12\x19/api/v1alpha1/events/list\x12\x8a\x01\n\x0bTodayEvents\x12*.tracker.event.v1alpha1.TodayEventsRequest\x1a+.tracker.event.v1alpha1.TodayEventsResponse""\x82\xd3\xe4\x93\x02\x1c\x12\x1a/api/v1alpha1/events/today\x12\xe1\x01\n\x11AddChangelogEntry\x120.tracker.event.v1alpha1.AddChangelogEntryRequest\x1a1.tracker.event.v1alpha1.AddChangelogEntryResponse"g\xaa\xbb\x186\x08\x05\x12\x0fEVENT_NOT_FOUND\x1a!No event has this id or Slack id.\x82\xd3\xe4\x93\x02\':\x01*""/api/v1alpha1/event/{id}/changelog\x12\xde\x01\n\x11GetEventChangelog\x120.tracker.event.v1alpha1.GetEventChangelogRequest\x1a1.tracker.event.v1alpha1.GetEventChangelogResponse"d\xaa\xbb\x186\x08\x05\x12\x0fEVENT_NOT_FOUND\x1a!No event has this id or Slack id.\x82\xd3\xe4\x93\x02$\x12"/api/v1alpha1/event/{id}/changelog\x12\xb8\x02\n\nAddSlackId\x12).tracker.event.v1alpha1.AddSlackIdRequest\x1a*.tracker.event.v1alpha1.AddSlackIdResponse"\xd2\x01\xaa\xbb\x186\x08\x05\x12\x0fEVENT_NOT_FOUND\x1a!No event has this id or Slack id.\xaa\xbb\x183\x08\x06\x12\x0cSLACK_ID_SET\x1a!The event has a Slack id already.\xaa\xbb\x184\x08\x06\x12\x0eSLACK_ID_TAKEN\x1a Another event has this Slack id.\x82\xd3\xe4\x93\x02#:\x01*"\x1e/api/v1alpha1/event/{id}/slack\x12\x90\x01\n\rGetEventStats\x12,.tracker.event.v1alpha1.GetEventStatsRequest\x1a-.tracker.event.v1alpha1.GetEventStatsResponse""\x82\xd3\xe4\x93\x02\x1c\x12\x1a/api/v1alpha1/events/stats\x12\xad\x01\n\x14GetEventStatsByMonth\x123.tracker.event.v1alpha1.GetEventStatsByMonthRequest\x1a4.tracker.event.v1alpha1.GetEventStatsByMonthResponse"*\x82\xd3\xe4\x93\x02$\x12"/api/v1alpha1/events/stats/monthly\x12\xeb\x01\n\x0eGetEventFacets\x12-.tracker.event.v1alpha1.GetEventFacetsRequest\x1a..tracker.event.v1alpha1.GetEventFacetsResponse"z\xaa\xbb\x18S\x08\x03\x12\rINVALID_QUERY\x1a@The query can\'t be understood; the message says at which column.\x82\xd3\xe4\x93\x02\x1d\x12\x1b/api/v1alpha1/events/facets\x12\xf7\x01\n\x11GetEventHistogram\x120.tracker.event.v1alpha1.GetEventHistogramRequest\x1a1.tracker.event.v1alpha1.GetEventHistogramResponse"}\xaa\xbb\x18S\x08\x03\x12\rINVALID_QUERY\x1a@The query can\'t be understood; the message says at which column.\x82\xd3\xe4\x93\x02 \x12\x1e/api/v1alpha1/events/histogram\x12\xdc\x01\n\x11ListRelatedEvents\x120.tracker.event.v1alpha1.ListRelatedEventsRequest\x1a1.tracker.event.v1alpha1.ListRelatedEventsResponse"b\xaa\xbb\x186\x08\x05\x12\x0fEVENT_NOT_FOUND\x1a!No event has this id or Slack id.\x82\xd3\xe4\x93\x02"\x12 /api/v1alpha1/event/{id}/related\x12\xb6\x03\n\x0bWatchEvents\x12*.tracker.event.v1alpha1.WatchEventsRequest\x1a+.tracker.event.v1alpha1.WatchEventsResponse"\xcb\x02\xaa\xbb\x18S\x08\x03\x12\rINVALID_QUERY\x1a@The query can\'t be understood; the message says at which column.\xaa\xbb\x18A\x08\x08\x12\x10TOO_MANY_WATCHES\x1a+5,000 watches are under way on this server.\xaa\xbb\x18\x88\x01\x08\x0b\x12\x11CHANGES_FORGOTTEN\x1aqWhat followed the token is no longer kept, or was never in this store: read the events again, and watch from now.\x82\xd3\xe4\x93\x02\x1c\x12\x1a/api/v1alpha1/events/watch0\x01b\x06proto3',
+    b'\n proto/event/v1alpha1/event.proto\x12\x16tracker.event.v1alpha1\x1a\x1bbuf/validate/validate.proto\x1a\x1cgoogle/api/annotations.proto\x1a\x1egoogle/protobuf/duration.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x1egoogle/protobuf/wrappers.proto\x1a\x1eproto/options/v1/options.proto"\xaa\x08\n\x0fEventAttributes\x12#\n\x07message\x18\x01 \x01(\tR\x07messageB\t\xbaH\x06r\x04(\x80\x80\x04\x12 \n\x06source\x18\x02 \x01(\tR\x06sourceB\x08\xbaH\x05r\x03\x18\xc8\x01\x120\n\x04type\x18\x03 \x01(\x0e2\x1c.tracker.event.v1alpha1.TypeR\x04type\x12<\n\x08priority\x18\x04 \x01(\x0e2 .tracker.event.v1alpha1.PriorityR\x08priority\x12*\n\nrelated_id\x18\x05 \x01(\tR\trelatedIdB\x0b\xbaH\x08\xd8\x01\x01r\x03\xb0\x01\x01\x12"\n\x07service\x18\x06 \x01(\tR\x07serviceB\x08\xbaH\x05r\x03\x18\xc8\x01\x126\n\x06status\x18\x07 \x01(\x0e2\x1e.tracker.event.v1alpha1.StatusR\x06status\x12E\n\x0benvironment\x18\x08 \x01(\x0e2#.tracker.event.v1alpha1.EnvironmentR\x0benvironment\x12\x16\n\x06impact\x18\t \x01(\x08R\x06impact\x12]\n\nstart_date\x18\n \x01(\x0b2\x1a.google.protobuf.TimestampR\tstartDateB"\xbaH\x1f\xb2\x01\x1c"\r\x08\xff\x82\xd1\xff\xaf\x07\x10\xff\x93\xeb\xdc\x032\x0b\x08\x80\x92\xb8\xc3\x98\xfe\xff\xff\xff\x01\x12Y\n\x08end_date\x18\x0b \x01(\x0b2\x1a.google.protobuf.TimestampR\x07endDateB"\xbaH\x1f\xb2\x01\x1c"\r\x08\xff\x82\xd1\xff\xaf\x07\x10\xff\x93\xeb\xdc\x032\x0b\x08\x80\x92\xb8\xc3\x98\xfe\xff\xff\xff\x01\x12\x1e\n\x05owner\x18\x0c \x01(\tR\x05ownerB\x08\xbaH\x05r\x03\x18\xc8\x01\x125\n\rstake_holders\x18\r \x03(\tR\x0cstakeHoldersB\x10\xbaH\r\x92\x01\n\x10\xe8\x07"\x05r\x03\x18\xc8\x01\x12"\n\x0cnotification\x18\x0e \x01(\x08R\x0cnotification\x126\n\rnotifications\x18\x0f \x03(\tR\rnotificationsB\x10\xbaH\r\x92\x01\n\x10\xe8\x07"\x05r\x03\x18\xc8\x01\x12\x81\x01\n\x06labels\x18d \x03(\x0b23.tracker.event.v1alpha1.EventAttributes.LabelsEntryR\x06labelsB4\xbaH1\x9a\x01.\x10@"#r!\x18d2\x1d^[A-Za-z0-9][A-Za-z0-9._/-]*$*\x05r\x03\x18\xe8\x07\x12"\n\x07version\x18e \x01(\tR\x07versionB\x08\xbaH\x05r\x03\x18\xc8\x01\x12)\n\x0bexternal_id\x18f \x01(\tR\nexternalIdB\x08\xbaH\x05r\x03\x18\xc8\x01\x1a9\n\x0bLabelsEntry\x12\x10\n\x03key\x18\x01 \x01(\tR\x03key\x12\x14\n\x05value\x18\x02 \x01(\tR\x05value:\x028\x01"\xac\x01\n\rEventMetadata\x129\n\ncreated_at\x18\x01 \x01(\x0b2\x1a.google.protobuf.TimestampR\tcreatedAt\x125\n\x08duration\x18\x02 \x01(\x0b2\x19.google.protobuf.DurationR\x08duration\x12\x0e\n\x02id\x18\x03 \x01(\tR\x02id\x12\x19\n\x08slack_id\x18\x04 \x01(\tR\x07slackId"d\n\nEventLinks\x124\n\x11pull_request_link\x18\x01 \x01(\tR\x0fpullRequestLinkB\x08\xbaH\x05r\x03\x18\xd0\x0f\x12 \n\x06ticket\x18\x02 \x01(\tR\x06ticketB\x08\xbaH\x05r\x03\x18\xd0\x0f"\xe6\x02\n\x0eChangelogEntry\x12\\\n\ttimestamp\x18\x01 \x01(\x0b2\x1a.google.protobuf.TimestampR\ttimestampB"\xbaH\x1f\xb2\x01\x1c"\r\x08\xff\x82\xd1\xff\xaf\x07\x10\xff\x93\xeb\xdc\x032\x0b\x08\x80\x92\xb8\xc3\x98\xfe\xff\xff\xff\x01\x12\x1c\n\x04user\x18\x02 \x01(\tR\x04userB\x08\xbaH\x05r\x03\x18\xc8\x01\x12C\n\x0bchange_type\x18\x03 \x01(\x0e2".tracker.event.v1alpha1.ChangeTypeR\nchangeType\x12\x1e\n\x05field\x18\x04 \x01(\tR\x05fieldB\x08\xbaH\x05r\x03\x18\xc8\x01\x12&\n\told_value\x18\x05 \x01(\tR\x08oldValueB\t\xbaH\x06r\x04(\x80\x80\x04\x12&\n\tnew_value\x18\x06 \x01(\tR\x08newValueB\t\xbaH\x06r\x04(\x80\x80\x04\x12#\n\x07comment\x18\x07 \x01(\tR\x07commentB\t\xbaH\x06r\x04(\x80\x80\x04"\xa9\x02\n\x05Event\x12\x14\n\x05title\x18\x01 \x01(\tR\x05title\x12G\n\nattributes\x18\x02 \x01(\x0b2\'.tracker.event.v1alpha1.EventAttributesR\nattributes\x128\n\x05links\x18\x03 \x01(\x0b2".tracker.event.v1alpha1.EventLinksR\x05links\x12A\n\x08metadata\x18\x04 \x01(\x0b2%.tracker.event.v1alpha1.EventMetadataR\x08metadata\x12D\n\tchangelog\x18\x05 \x03(\x0b2&.tracker.event.v1alpha1.ChangelogEntryR\tchangelog"\x82\x05\n\x12CreateEventRequest\x12!\n\x05title\x18\x01 \x01(\tR\x05titleB\x0b\xbaH\x08\xc8\x01\x01r\x03\x18\xf4\x03\x12O\n\nattributes\x18\x02 \x01(\x0b2\'.tracker.event.v1alpha1.EventAttributesR\nattributesB\x06\xbaH\x03\xc8\x01\x01\x128\n\x05links\x18\x03 \x01(\x0b2".tracker.event.v1alpha1.EventLinksR\x05links\x12#\n\x08slack_id\x18\x04 \x01(\tR\x07slackIdB\x08\xbaH\x05r\x03\x18\xc8\x01:\x98\x03\xbaH\x94\x03\x1a\\\n\x1battributes.service.required\x12\x1eattributes.service is required\x1a\x1dthis.attributes.service != \'\'\x1a\x8c\x01\n\x18attributes.type.required\x12Uattributes.type is required: one of deployment, operation, drift, incident, rpa_usage\x1a\x19this.attributes.type != 0\x1a\xa4\x01\n\x1aattributes.source.required\x12Cattributes.source is required where attributes.external_id is given\x1aAthis.attributes.external_id == \'\' || this.attributes.source != \'\'"u\n\x13CreateEventResponse\x123\n\x05event\x18\x01 \x01(\x0b2\x1d.tracker.event.v1alpha1.EventR\x05event\x12\x1d\n\x07updated\x18d \x01(\x08H\x00R\x07updated\x88\x01\x01B\n\n\x08_updated".\n\x0fGetEventRequest\x12\x1b\n\x02id\x18\x01 \x01(\tR\x02idB\x0b\xbaH\x08\xc8\x01\x01r\x03\x18\xc8\x01"G\n\x10GetEventResponse\x123\n\x05event\x18\x01 \x01(\x0b2\x1d.tracker.event.v1alpha1.EventR\x05event"\x8a\x06\n\x13SearchEventsRequest\x12 \n\x06source\x18\x01 \x01(\tR\x06sourceB\x08\xbaH\x05r\x03\x18\xc8\x01\x120\n\x04type\x18\x02 \x01(\x0e2\x1c.tracker.event.v1alpha1.TypeR\x04type\x12<\n\x08priority\x18\x03 \x01(\x0e2 .tracker.event.v1alpha1.PriorityR\x08priority\x126\n\x06status\x18\x04 \x01(\x0e2\x1e.tracker.event.v1alpha1.StatusR\x06status\x12"\n\x07service\x18\x05 \x01(\tR\x07serviceB\x08\xbaH\x05r\x03\x18\xc8\x01\x12<\n\nstart_date\x18\x06 \x01(\tR\tstartDateB\x1d\xbaH\x05r\x03\x18\xc8\x01\xa2\xbb\x18\x04date\xa2\xbb\x18\tdate-time\x128\n\x08end_date\x18\x07 \x01(\tR\x07endDateB\x1d\xbaH\x05r\x03\x18\xc8\x01\xa2\xbb\x18\x04date\xa2\xbb\x18\tdate-time\x12E\n\x0benvironment\x18\x08 \x01(\x0e2#.tracker.event.v1alpha1.EnvironmentR\x0benvironment\x12\x1b\n\x06impact\x18\t \x01(\x08H\x00R\x06impact\x88\x01\x01\x12#\n\x08slack_id\x18\n \x01(\tR\x07slackIdB\x08\xbaH\x05r\x03\x18\xc8\x01\x12A\n\x08per_page\x18d \x01(\x0b2\x1c.google.protobuf.UInt32ValueR\x07perPageB\x08\xbaH\x05*\x03\x18\x90N\x12<\n\x04page\x18e \x01(\x0b2\x1b.google.protobuf.Int32ValueR\x04pageB\x0b\xbaH\x08\x1a\x06\x18\xc0\x84=(\x00\x12\'\n\npage_token\x18f \x01(\tR\tpageTokenB\x08\xbaH\x05r\x03\x18\x80 \x12\x1e\n\x05query\x18g \x01(\tR\x05queryB\x08\xbaH\x05r\x03\x18\x80 \x12/\n\x08order_by\x18h \x01(\tR\x07orderByB\x14\xbaH\x11r\x0f\x18\x052\x0b^(-?time)?$B\t\n\x07_impact"\xe9\x01\n\x14SearchEventsResponse\x125\n\x06events\x18\x01 \x03(\x0b2\x1d.tracker.event.v1alpha1.EventR\x06events\x12\x1f\n\x0btotal_count\x18\x02 \x01(\rR\ntotalCount\x12&\n\x0fnext_page_token\x18d \x01(\tR\rnextPageToken\x127\n\x15total_count_estimated\x18e \x01(\x08H\x00R\x13totalCountEstimated\x88\x01\x01B\x18\n\x16_total_count_estimated"\xcb\x02\n\x11ListEventsRequest\x12A\n\x08per_page\x18\x01 \x01(\x0b2\x1c.google.protobuf.UInt32ValueR\x07perPageB\x08\xbaH\x05*\x03\x18\xe8\x07\x12<\n\x04page\x18\x02 \x01(\x0b2\x1b.google.protobuf.Int32ValueR\x04pageB\x0b\xbaH\x08\x1a\x06\x18\xc0\x84=(\x00\x12\'\n\npage_token\x18d \x01(\tR\tpageTokenB\x08\xbaH\x05r\x03\x18\x80 \x120\n\x04type\x18e \x01(\x0e2\x1c.tracker.event.v1alpha1.TypeR\x04type\x12"\n\x07service\x18f \x01(\tR\x07serviceB\x08\xbaH\x05r\x03\x18\xc8\x01\x126\n\x06status\x18g \x01(\x0e2\x1e.tracker.event.v1alpha1.StatusR\x06status"\x94\x01\n\x12ListEventsResponse\x125\n\x06events\x18\x01 \x03(\x0b2\x1d.tracker.event.v1alpha1.EventR\x06events\x12\x1f\n\x0btotal_count\x18\x02 \x01(\rR\ntotalCount\x12&\n\x0fnext_page_token\x18d \x01(\tR\rnextPageToken"\xbe\x01\n\x12TodayEventsRequest\x12A\n\x08per_page\x18\x01 \x01(\x0b2\x1c.google.protobuf.UInt32ValueR\x07perPageB\x08\xbaH\x05*\x03\x18\xe8\x07\x12<\n\x04page\x18\x02 \x01(\x0b2\x1b.google.protobuf.Int32ValueR\x04pageB\x0b\xbaH\x08\x1a\x06\x18\xc0\x84=(\x00\x12\'\n\npage_token\x18d \x01(\tR\tpageTokenB\x08\xbaH\x05r\x03\x18\x80 "\x95\x01\n\x13TodayEventsResponse\x125\n\x06events\x18\x01 \x03(\x0b2\x1d.tracker.event.v1alpha1.EventR\x06events\x12\x1f\n\x0btotal_count\x18\x02 \x01(\rR\ntotalCount\x12&\n\x0fnext_page_token\x18d \x01(\tR\rnextPageToken"\xbc\x01\n\x18AddChangelogEntryRequest\x12\x1b\n\x02id\x18\x01 \x01(\tR\x02idB\x0b\xbaH\x08\xc8\x01\x01r\x03\x18\xc8\x01\x12<\n\x05entry\x18\x02 \x01(\x0b2&.tracker.event.v1alpha1.ChangelogEntryR\x05entry:E\xbaHB\x1a@\n\x0eentry.required\x12\x1dchangelog entry cannot be nil\x1a\x0fhas(this.entry)"P\n\x19AddChangelogEntryResponse\x123\n\x05event\x18\x01 \x01(\x0b2\x1d.tracker.event.v1alpha1.EventR\x05event"\xb8\x01\n\x18GetEventChangelogRequest\x12\x1b\n\x02id\x18\x01 \x01(\tR\x02idB\x0b\xbaH\x08\xc8\x01\x01r\x03\x18\xc8\x01\x12A\n\x08per_page\x18\x02 \x01(\x0b2\x1c.google.protobuf.UInt32ValueR\x07perPageB\x08\xbaH\x05*\x03\x18\xe8\x07\x12<\n\x04page\x18\x03 \x01(\x0b2\x1b.google.protobuf.Int32ValueR\x04pageB\x0b\xbaH\x08\x1a\x06\x18\xc0\x84=(\x00"\x82\x01\n\x19GetEventChangelogResponse\x12D\n\tchangelog\x18\x01 \x03(\x0b2&.tracker.event.v1alpha1.ChangelogEntryR\tchangelog\x12\x1f\n\x0btotal_count\x18\x02 \x01(\rR\ntotalCount"\xe2\x02\n\x12UpdateEventRequest\x12\x1e\n\x05title\x18\x01 \x01(\tR\x05titleB\x08\xbaH\x05r\x03\x18\xf4\x03\x12G\n\nattributes\x18\x02 \x01(\x0b2\'.tracker.event.v1alpha1.EventAttributesR\nattributes\x128\n\x05links\x18\x03 \x01(\x0b2".tracker.event.v1alpha1.EventLinksR\x05links\x12#\n\x08slack_id\x18\x04 \x01(\tR\x07slackIdB\x08\xbaH\x05r\x03\x18\xc8\x01\x12\x18\n\x02id\x18\x05 \x01(\tR\x02idB\x08\xbaH\x05r\x03\x18\xc8\x01\x12\x14\n\x05merge\x18d \x01(\x08R\x05merge:T\xbaHQ\x1aO\n\x0bid.required\x12\x1aid or slack_id is required\x1a$this.id != \'\' || this.slack_id != \'\'"J\n\x13UpdateEventResponse\x123\n\x05event\x18\x01 \x01(\x0b2\x1d.tracker.event.v1alpha1.EventR\x05event"\xa9\x01\n\x12DeleteEventRequest\x12\x18\n\x02id\x18\x01 \x01(\tR\x02idB\x08\xbaH\x05r\x03\x18\xc8\x01\x12#\n\x08slack_id\x18\x02 \x01(\tR\x07slackIdB\x08\xbaH\x05r\x03\x18\xc8\x01:T\xbaHQ\x1aO\n\x0bid.required\x12\x1aid or slack_id is required\x1a$this.id != \'\' || this.slack_id != \'\'"@\n\x13DeleteEventResponse\x12\x0e\n\x02id\x18\x01 \x01(\tR\x02id\x12\x19\n\x08slack_id\x18\x02 \x01(\tR\x07slackId"\x91\x01\n\x11AddSlackIdRequest\x12\x1b\n\x02id\x18\x01 \x01(\tR\x02idB\x0b\xbaH\x08\xc8\x01\x01r\x03\x18\xc8\x01\x12_\n\x08slack_id\x18\x02 \x01(\tR\x07slackIdBD\xbaHA\xba\x019\n\x11slack_id.required\x12\x18slack_id cannot be empty\x1a\nthis != \'\'r\x03\x18\xc8\x01"I\n\x12AddSlackIdResponse\x123\n\x05event\x18\x01 \x01(\x0b2\x1d.tracker.event.v1alpha1.EventR\x05event"\xc3\x05\n\x14GetEventStatsRequest\x12\x86\x01\n\nstart_date\x18\x01 \x01(\tR\tstartDateBg\xbaHO\xba\x01G\n\x13start_date.required\x12$start_date and end_date are required\x1a\nthis != \'\'r\x03\x18\xc8\x01\xa2\xbb\x18\x04date\xa2\xbb\x18\tdate-time\x12\x80\x01\n\x08end_date\x18\x02 \x01(\tR\x07endDateBe\xbaHM\xba\x01E\n\x11end_date.required\x12$start_date and end_date are required\x1a\nthis != \'\'r\x03\x18\xc8\x01\xa2\xbb\x18\x04date\xa2\xbb\x18\tdate-time\x12R\n\x0cenvironments\x18\x03 \x03(\x0e2#.tracker.event.v1alpha1.EnvironmentR\x0cenvironmentsB\t\xbaH\x06\x92\x01\x03\x10\xe8\x07\x122\n\x06impact\x18\x04 \x01(\x0b2\x1a.google.protobuf.BoolValueR\x06impact\x12K\n\npriorities\x18\x05 \x03(\x0e2 .tracker.event.v1alpha1.PriorityR\nprioritiesB\t\xbaH\x06\x92\x01\x03\x10\xe8\x07\x12=\n\x05types\x18\x06 \x03(\x0e2\x1c.tracker.event.v1alpha1.TypeR\x05typesB\t\xbaH\x06\x92\x01\x03\x10\xe8\x07\x12E\n\x08statuses\x18\x07 \x03(\x0e2\x1e.tracker.event.v1alpha1.StatusR\x08statusesB\t\xbaH\x06\x92\x01\x03\x10\xe8\x07\x12 \n\x06source\x18\x08 \x01(\tR\x06sourceB\x08\xbaH\x05r\x03\x18\xc8\x01\x12"\n\x07service\x18\t \x01(\tR\x07serviceB\x08\xbaH\x05r\x03\x18\xc8\x01"r\n\x15GetEventStatsResponse\x12\x1f\n\x0btotal_count\x18\x01 \x01(\x04R\ntotalCount\x12\x1d\n\nstart_date\x18\x02 \x01(\tR\tstartDate\x12\x19\n\x08end_date\x18\x03 \x01(\tR\x07endDate"\xf4\x05\n\x1bGetEventStatsByMonthRequest\x12\x86\x01\n\nstart_date\x18\x01 \x01(\tR\tstartDateBg\xbaHO\xba\x01G\n\x13start_date.required\x12$start_date and end_date are required\x1a\nthis != \'\'r\x03\x18\xc8\x01\xa2\xbb\x18\x04date\xa2\xbb\x18\tdate-time\x12\x80\x01\n\x08end_date\x18\x02 \x01(\tR\x07endDateBe\xbaHM\xba\x01E\n\x11end_date.required\x12$start_date and end_date are required\x1a\nthis != \'\'r\x03\x18\xc8\x01\xa2\xbb\x18\x04date\xa2\xbb\x18\tdate-time\x12R\n\x0cenvironments\x18\x03 \x03(\x0e2#.tracker.event.v1alpha1.EnvironmentR\x0cenvironmentsB\t\xbaH\x06\x92\x01\x03\x10\xe8\x07\x122\n\x06impact\x18\x04 \x01(\x0b2\x1a.google.protobuf.BoolValueR\x06impact\x12K\n\npriorities\x18\x05 \x03(\x0e2 .tracker.event.v1alpha1.PriorityR\nprioritiesB\t\xbaH\x06\x92\x01\x03\x10\xe8\x07\x12=\n\x05types\x18\x06 \x03(\x0e2\x1c.tracker.event.v1alpha1.TypeR\x05typesB\t\xbaH\x06\x92\x01\x03\x10\xe8\x07\x12E\n\x08statuses\x18\x07 \x03(\x0e2\x1e.tracker.event.v1alpha1.StatusR\x08statusesB\t\xbaH\x06\x92\x01\x03\x10\xe8\x07\x12 \n\x06source\x18\x08 \x01(\tR\x06sourceB\x08\xbaH\x05r\x03\x18\xc8\x01\x12"\n\x07service\x18\t \x01(\tR\x07serviceB\x08\xbaH\x05r\x03\x18\xc8\x01\x12(\n\x10group_by_service\x18\n \x01(\x08R\x0egroupByService"h\n\x0cMonthlyStats\x12\x12\n\x04year\x18\x01 \x01(\x05R\x04year\x12\x14\n\x05month\x18\x02 \x01(\x05R\x05month\x12\x14\n\x05count\x18\x03 \x01(\x04R\x05count\x12\x18\n\x07service\x18\x04 \x01(\tR\x07service"\xb5\x01\n\x1cGetEventStatsByMonthResponse\x12:\n\x05stats\x18\x01 \x03(\x0b2$.tracker.event.v1alpha1.MonthlyStatsR\x05stats\x12\x1f\n\x0btotal_count\x18\x02 \x01(\x04R\ntotalCount\x12\x1d\n\nstart_date\x18\x03 \x01(\tR\tstartDate\x12\x19\n\x08end_date\x18\x04 \x01(\tR\x07endDate"\x9c\x02\n\x15GetEventFacetsRequest\x12\x1e\n\x05query\x18\x01 \x01(\tR\x05queryB\x08\xbaH\x05r\x03\x18\x80 \x12-\n\x06fields\x18\x02 \x03(\tR\x06fieldsB\x15\xbaH\x12\xc8\x01\x01\x92\x01\x0c\x10\x14\x18\x01"\x06r\x04\x10\x01\x18x\x12<\n\nstart_date\x18\x03 \x01(\tR\tstartDateB\x1d\xbaH\x05r\x03\x18\xc8\x01\xa2\xbb\x18\x04date\xa2\xbb\x18\tdate-time\x128\n\x08end_date\x18\x04 \x01(\tR\x07endDateB\x1d\xbaH\x05r\x03\x18\xc8\x01\xa2\xbb\x18\x04date\xa2\xbb\x18\tdate-time\x12<\n\x05limit\x18\x05 \x01(\x0b2\x1c.google.protobuf.UInt32ValueR\x05limitB\x08\xbaH\x05*\x03\x18\xe8\x07"8\n\nFacetValue\x12\x14\n\x05value\x18\x01 \x01(\tR\x05value\x12\x14\n\x05count\x18\x02 \x01(\rR\x05count"\x7f\n\nEventFacet\x12\x14\n\x05field\x18\x01 \x01(\tR\x05field\x12:\n\x06values\x18\x02 \x03(\x0b2".tracker.event.v1alpha1.FacetValueR\x06values\x12\x1f\n\x0bother_count\x18\x03 \x01(\rR\notherCount"u\n\x16GetEventFacetsResponse\x12\x1f\n\x0btotal_count\x18\x01 \x01(\rR\ntotalCount\x12:\n\x06facets\x18\x02 \x03(\x0b2".tracker.event.v1alpha1.EventFacetR\x06facets"\xf1\x02\n\x18GetEventHistogramRequest\x12\x1e\n\x05query\x18\x01 \x01(\tR\x05queryB\x08\xbaH\x05r\x03\x18\x80 \x12<\n\nstart_date\x18\x02 \x01(\tR\tstartDateB\x1d\xbaH\x05r\x03\x18\xc8\x01\xa2\xbb\x18\x04date\xa2\xbb\x18\tdate-time\x128\n\x08end_date\x18\x03 \x01(\tR\x07endDateB\x1d\xbaH\x05r\x03\x18\xc8\x01\xa2\xbb\x18\x04date\xa2\xbb\x18\tdate-time\x12#\n\x08interval\x18\x04 \x01(\tR\x08intervalB\x07\xbaH\x04r\x02\x18\x14\x12$\n\ttime_zone\x18\x05 \x01(\tR\x08timeZoneB\x07\xbaH\x04r\x02\x18d\x12\x17\n\x02by\x18\x06 \x01(\tR\x02byB\x07\xbaH\x04r\x02\x18x\x12;\n\x05limit\x18\x07 \x01(\x0b2\x1c.google.protobuf.UInt32ValueR\x05limitB\x07\xbaH\x04*\x02\x18d\x12\x1c\n\tdurations\x18\x08 \x01(\x08R\tdurations"\x8c\x02\n\x13DurationPercentiles\x12\x14\n\x05count\x18\x01 \x01(\rR\x05count\x12+\n\x03p50\x18\x02 \x01(\x0b2\x19.google.protobuf.DurationR\x03p50\x12+\n\x03p90\x18\x03 \x01(\x0b2\x19.google.protobuf.DurationR\x03p90\x12+\n\x03p95\x18\x04 \x01(\x0b2\x19.google.protobuf.DurationR\x03p95\x12+\n\x03p99\x18\x05 \x01(\x0b2\x19.google.protobuf.DurationR\x03p99\x12+\n\x03max\x18\x06 \x01(\x0b2\x19.google.protobuf.DurationR\x03max"\x81\x02\n\x0fHistogramBucket\x120\n\x05start\x18\x01 \x01(\x0b2\x1a.google.protobuf.TimestampR\x05start\x12\x14\n\x05count\x18\x02 \x01(\rR\x05count\x12:\n\x06values\x18\x03 \x03(\x0b2".tracker.event.v1alpha1.FacetValueR\x06values\x12\x1f\n\x0bother_count\x18\x04 \x01(\rR\notherCount\x12I\n\tdurations\x18\x05 \x01(\x0b2+.tracker.event.v1alpha1.DurationPercentilesR\tdurations"\xd0\x01\n\x19GetEventHistogramResponse\x12\x1f\n\x0btotal_count\x18\x01 \x01(\rR\ntotalCount\x12\x1a\n\x08interval\x18\x02 \x01(\tR\x08interval\x12\x1b\n\ttime_zone\x18\x03 \x01(\tR\x08timeZone\x12\x16\n\x06values\x18\x04 \x03(\tR\x06values\x12A\n\x07buckets\x18\x05 \x03(\x0b2\'.tracker.event.v1alpha1.HistogramBucketR\x07buckets"\x93\x02\n\x17GetEventOverlapsRequest\x12\x1e\n\x05query\x18\x01 \x01(\tR\x05queryB\x08\xbaH\x05r\x03\x18\x80 \x12<\n\nstart_date\x18\x02 \x01(\tR\tstartDateB\x1d\xbaH\x05r\x03\x18\xc8\x01\xa2\xbb\x18\x04date\xa2\xbb\x18\tdate-time\x128\n\x08end_date\x18\x03 \x01(\tR\x07endDateB\x1d\xbaH\x05r\x03\x18\xc8\x01\xa2\xbb\x18\x04date\xa2\xbb\x18\tdate-time\x12"\n\x02by\x18\x04 \x03(\tR\x02byB\x12\xbaH\x0f\x92\x01\x0c\x10\x05\x18\x01"\x06r\x04\x10\x01\x18x\x12<\n\x05limit\x18\x05 \x01(\x0b2\x1c.google.protobuf.UInt32ValueR\x05limitB\x08\xbaH\x05*\x03\x18\x90N"\xfc\x02\n\x10OverlappingEvent\x12\x0e\n\x02id\x18\x01 \x01(\tR\x02id\x12\x14\n\x05title\x18\x02 \x01(\tR\x05title\x120\n\x04type\x18\x03 \x01(\x0e2\x1c.tracker.event.v1alpha1.TypeR\x04type\x126\n\x06status\x18\x04 \x01(\x0e2\x1e.tracker.event.v1alpha1.StatusR\x06status\x12\x18\n\x07service\x18\x05 \x01(\tR\x07service\x12E\n\x0benvironment\x18\x06 \x01(\x0e2#.tracker.event.v1alpha1.EnvironmentR\x0benvironment\x120\n\x05start\x18\x07 \x01(\x0b2\x1a.google.protobuf.TimestampR\x05start\x12,\n\x03end\x18\x08 \x01(\x0b2\x1a.google.protobuf.TimestampR\x03end\x12\x17\n\x07goes_on\x18\t \x01(\x08R\x06goesOn"\xa5\x01\n\x0bOverlapPair\x12\x19\n\x08first_id\x18\x01 \x01(\tR\x07firstId\x12\x1b\n\tsecond_id\x18\x02 \x01(\tR\x08secondId\x120\n\x05start\x18\x03 \x01(\x0b2\x1a.google.protobuf.TimestampR\x05start\x12,\n\x03end\x18\x04 \x01(\x0b2\x1a.google.protobuf.TimestampR\x03end"\xa2\x02\n\x0cOverlapGroup\x12\x16\n\x06values\x18\x01 \x03(\tR\x06values\x120\n\x05start\x18\x02 \x01(\x0b2\x1a.google.protobuf.TimestampR\x05start\x12,\n\x03end\x18\x03 \x01(\x0b2\x1a.google.protobuf.TimestampR\x03end\x12@\n\x06events\x18\x04 \x03(\x0b2(.tracker.event.v1alpha1.OverlappingEventR\x06events\x129\n\x05pairs\x18\x05 \x03(\x0b2#.tracker.event.v1alpha1.OverlapPairR\x05pairs\x12\x1d\n\npair_count\x18\x06 \x01(\rR\tpairCount"\x98\x02\n\x18GetEventOverlapsResponse\x12<\n\x06groups\x18\x01 \x03(\x0b2$.tracker.event.v1alpha1.OverlapGroupR\x06groups\x12\x1f\n\x0bevent_count\x18\x02 \x01(\rR\neventCount\x12\x1d\n\npair_count\x18\x03 \x01(\rR\tpairCount\x12\x1e\n\nincomplete\x18\x04 \x01(\x08R\nincomplete\x120\n\x05start\x18\x05 \x01(\x0b2\x1a.google.protobuf.TimestampR\x05start\x12,\n\x03end\x18\x06 \x01(\x0b2\x1a.google.protobuf.TimestampR\x03end"7\n\x18ListRelatedEventsRequest\x12\x1b\n\x02id\x18\x01 \x01(\tR\x02idB\x0b\xbaH\x08\xc8\x01\x01r\x03\x18\xc8\x01"\xf6\x01\n\x0cRelatedEvent\x123\n\x05event\x18\x01 \x01(\x0b2\x1d.tracker.event.v1alpha1.EventR\x05event\x12\x1b\n\tparent_id\x18\x02 \x01(\tR\x08parentId\x12\x14\n\x05depth\x18\x03 \x01(\rR\x05depth\x12<\n\x0csince_parent\x18\x04 \x01(\x0b2\x19.google.protobuf.DurationR\x0bsinceParent\x12@\n\x0esince_previous\x18\x05 \x01(\x0b2\x19.google.protobuf.DurationR\rsincePrevious"\xc9\x01\n\x19ListRelatedEventsResponse\x12<\n\x06events\x18\x01 \x03(\x0b2$.tracker.event.v1alpha1.RelatedEventR\x06events\x12\x17\n\x07root_id\x18\x02 \x01(\tR\x06rootId\x125\n\x08duration\x18\x03 \x01(\x0b2\x19.google.protobuf.DurationR\x08duration\x12\x1e\n\nincomplete\x18\x04 \x01(\x08R\nincomplete"a\n\x12WatchEventsRequest\x12\x1e\n\x05query\x18\x01 \x01(\tR\x05queryB\x08\xbaH\x05r\x03\x18\x80 \x12+\n\x0cresume_token\x18\x02 \x01(\tR\x0bresumeTokenB\x08\xbaH\x05r\x03\x18\x80 "\xb3\x02\n\x13WatchEventsResponse\x12D\n\x04kind\x18\x01 \x01(\x0e20.tracker.event.v1alpha1.WatchEventsResponse.KindR\x04kind\x123\n\x05event\x18\x02 \x01(\x0b2\x1d.tracker.event.v1alpha1.EventR\x05event\x129\n\nchanged_at\x18\x03 \x01(\x0b2\x1a.google.protobuf.TimestampR\tchangedAt\x12!\n\x0cresume_token\x18\x04 \x01(\tR\x0bresumeToken"C\n\x04Kind\x12\x14\n\x10KIND_UNSPECIFIED\x10\x00\x12\x0b\n\x07created\x10\x01\x12\x0b\n\x07updated\x10\x02\x12\x0b\n\x07deleted\x10\x03*c\n\x04Type\x12\x14\n\x10TYPE_UNSPECIFIED\x10\x00\x12\x0e\n\ndeployment\x10\x01\x12\r\n\toperation\x10\x02\x12\t\n\x05drift\x10\x03\x12\x0c\n\x08incident\x10\x04\x12\r\n\trpa_usage\x10\x05*L\n\x08Priority\x12\x18\n\x14PRIORITY_UNSPECIFIED\x10\x00\x12\x06\n\x02P1\x10\x01\x12\x06\n\x02P2\x10\x02\x12\x06\n\x02P3\x10\x03\x12\x06\n\x02P4\x10\x04\x12\x06\n\x02P5\x10\x05*\xe3\x01\n\x06Status\x12\x16\n\x12STATUS_UNSPECIFIED\x10\x00\x12\t\n\x05start\x10\x01\x12\x0b\n\x07failure\x10\x02\x12\x0b\n\x07success\x10\x03\x12\x0b\n\x07warning\x10\x04\x12\t\n\x05error\x10\x05\x12\x0c\n\x08snapshot\x10\x06\x12\x0f\n\x0buser_update\x10\x07\x12\x12\n\x0erecommandation\x10\x08\x12\x08\n\x04open\x10\t\x12\t\n\x05close\x10\n\x12\x08\n\x04done\x10\x0b\x12\x0f\n\x0bin_progress\x10\x0c\x12\x0b\n\x07planned\x10\r\x12\x14\n\x10waiting_approval\x10\x0e*\x97\x01\n\x0bEnvironment\x12\x1b\n\x17ENVIRONMENT_UNSPECIFIED\x10\x00\x12\x0f\n\x0bdevelopment\x10\x01\x12\x0f\n\x0bintegration\x10\x02\x12\x07\n\x03TNR\x10\x03\x12\x07\n\x03UAT\x10\x04\x12\x0b\n\x07recette\x10\x05\x12\x11\n\rpreproduction\x10\x06\x12\x0e\n\nproduction\x10\x07\x12\x07\n\x03mco\x10\x08*\xa8\x01\n\nChangeType\x12\x1b\n\x17CHANGE_TYPE_UNSPECIFIED\x10\x00\x12\x0b\n\x07created\x10\x01\x12\x0b\n\x07updated\x10\x02\x12\x12\n\x0estatus_changed\x10\x03\x12\x0c\n\x08approved\x10\x04\x12\x0c\n\x08rejected\x10\x05\x12\r\n\tcommented\x10\x06\x12\n\n\x06linked\x10\x07\x12\n\n\x06locked\x10\x08\x12\x0c\n\x08unlocked\x10\t2\xa0#\n\x0cEventService\x12\xc4\x03\n\x0bCreateEvent\x12*.tracker.event.v1alpha1.CreateEventRequest\x1a+.tracker.event.v1alpha1.CreateEventResponse"\xdb\x02\xaa\xbb\x18K\x08\x05\x12\x17RELATED_EVENT_NOT_FOUND\x1a.No event has the id in `attributes.relatedId`.\xaa\xbb\x18T\x08\x06\x12\tLOCK_HELD\x1aEAnother lock holds the service in this environment for this resource.\xaa\xbb\x18Z\x08\x06\x12\nLOCK_DELAY\x1aJThe lease of the last holder has expired and its `lock_delay` is not over.\xaa\xbb\x184\x08\x06\x12\x0eSLACK_ID_TAKEN\x1a Another event has this Slack id.\x82\xd3\xe4\x93\x02\x18:\x01*"\x13/api/v1alpha1/event\x12\xcb\x04\n\x0bUpdateEvent\x12*.tracker.event.v1alpha1.UpdateEventRequest\x1a+.tracker.event.v1alpha1.UpdateEventResponse"\xe2\x03\xaa\xbb\x18K\x08\x05\x12\x17RELATED_EVENT_NOT_FOUND\x1a.No event has the id in `attributes.relatedId`.\xaa\xbb\x186\x08\x05\x12\x0fEVENT_NOT_FOUND\x1a!No event has this id or Slack id.\xaa\xbb\x18T\x08\x06\x12\tLOCK_HELD\x1aEAnother lock holds the service in this environment for this resource.\xaa\xbb\x18Z\x08\x06\x12\nLOCK_DELAY\x1aJThe lease of the last holder has expired and its `lock_delay` is not over.\xaa\xbb\x184\x08\x06\x12\x0eSLACK_ID_TAKEN\x1a Another event has this Slack id.\xaa\xbb\x18I\x08\x06\x12\x11EXTERNAL_ID_TAKEN\x1a2Another event of this source has this external id.\x82\xd3\xe4\x93\x02\x18:\x01*\x1a\x13/api/v1alpha1/event\x12\xc3\x01\n\x0cDeleteEvents\x12*.tracker.event.v1alpha1.DeleteEventRequest\x1a+.tracker.event.v1alpha1.DeleteEventResponse"Z\xaa\xbb\x186\x08\x05\x12\x0fEVENT_NOT_FOUND\x1a!No event has this id or Slack id.\x82\xd3\xe4\x93\x02\x1a*\x18/api/v1alpha1/event/{id}\x12\xd6\x01\n\x08GetEvent\x12\'.tracker.event.v1alpha1.GetEventRequest\x1a(.tracker.event.v1alpha1.GetEventResponse"w\xaa\xbb\x186\x08\x05\x12\x0fEVENT_NOT_FOUND\x1a!No event has this id or Slack id.\x82\xd3\xe4\x93\x027Z\x1b\x12\x19/api/v1alpha1/events/{id}\x12\x18/api/v1alpha1/event/{id}\x12\x8c\x02\n\x0cSearchEvents\x12+.tracker.event.v1alpha1.SearchEventsRequest\x1a,.tracker.event.v1alpha1.SearchEventsResponse"\xa0\x01\xaa\xbb\x18"\x08\x03\x12\tNO_FILTER\x1a\x13No filter is given.\xaa\xbb\x18S\x08\x03\x12\rINVALID_QUERY\x1a@The query can\'t be understood; the message says at which column.\x82\xd3\xe4\x93\x02\x1d\x12\x1b/api/v1alpha1/events/search\x12\x86\x01\n\nListEvents\x12).tracker.event.v1alpha1.ListEventsRequest\x1a*.tracker.event.v1alpha1.ListEventsResponse"!\x82\xd3\xe4\x93\x02\x1b\x12\x19/api/v1alpha1/events/list\x12\x8a\x01\n\x0bTodayEvents\x12*.tracker.event.v1alpha1.TodayEventsRequest\x1a+.tracker.event.v1alpha1.TodayEventsResponse""\x82\xd3\xe4\x93\x02\x1c\x12\x1a/api/v1alpha1/events/today\x12\xe1\x01\n\x11AddChangelogEntry\x120.tracker.event.v1alpha1.AddChangelogEntryRequest\x1a1.tracker.event.v1alpha1.AddChangelogEntryResponse"g\xaa\xbb\x186\x08\x05\x12\x0fEVENT_NOT_FOUND\x1a!No event has this id or Slack id.\x82\xd3\xe4\x93\x02\':\x01*""/api/v1alpha1/event/{id}/changelog\x12\xde\x01\n\x11GetEventChangelog\x120.tracker.event.v1alpha1.GetEventChangelogRequest\x1a1.tracker.event.v1alpha1.GetEventChangelogResponse"d\xaa\xbb\x186\x08\x05\x12\x0fEVENT_NOT_FOUND\x1a!No event has this id or Slack id.\x82\xd3\xe4\x93\x02$\x12"/api/v1alpha1/event/{id}/changelog\x12\xb8\x02\n\nAddSlackId\x12).tracker.event.v1alpha1.AddSlackIdRequest\x1a*.tracker.event.v1alpha1.AddSlackIdResponse"\xd2\x01\xaa\xbb\x186\x08\x05\x12\x0fEVENT_NOT_FOUND\x1a!No event has this id or Slack id.\xaa\xbb\x183\x08\x06\x12\x0cSLACK_ID_SET\x1a!The event has a Slack id already.\xaa\xbb\x184\x08\x06\x12\x0eSLACK_ID_TAKEN\x1a Another event has this Slack id.\x82\xd3\xe4\x93\x02#:\x01*"\x1e/api/v1alpha1/event/{id}/slack\x12\x90\x01\n\rGetEventStats\x12,.tracker.event.v1alpha1.GetEventStatsRequest\x1a-.tracker.event.v1alpha1.GetEventStatsResponse""\x82\xd3\xe4\x93\x02\x1c\x12\x1a/api/v1alpha1/events/stats\x12\xad\x01\n\x14GetEventStatsByMonth\x123.tracker.event.v1alpha1.GetEventStatsByMonthRequest\x1a4.tracker.event.v1alpha1.GetEventStatsByMonthResponse"*\x82\xd3\xe4\x93\x02$\x12"/api/v1alpha1/events/stats/monthly\x12\xeb\x01\n\x0eGetEventFacets\x12-.tracker.event.v1alpha1.GetEventFacetsRequest\x1a..tracker.event.v1alpha1.GetEventFacetsResponse"z\xaa\xbb\x18S\x08\x03\x12\rINVALID_QUERY\x1a@The query can\'t be understood; the message says at which column.\x82\xd3\xe4\x93\x02\x1d\x12\x1b/api/v1alpha1/events/facets\x12\xf7\x01\n\x11GetEventHistogram\x120.tracker.event.v1alpha1.GetEventHistogramRequest\x1a1.tracker.event.v1alpha1.GetEventHistogramResponse"}\xaa\xbb\x18S\x08\x03\x12\rINVALID_QUERY\x1a@The query can\'t be understood; the message says at which column.\x82\xd3\xe4\x93\x02 \x12\x1e/api/v1alpha1/events/histogram\x12\xf3\x01\n\x10GetEventOverlaps\x12/.tracker.event.v1alpha1.GetEventOverlapsRequest\x1a0.tracker.event.v1alpha1.GetEventOverlapsResponse"|\xaa\xbb\x18S\x08\x03\x12\rINVALID_QUERY\x1a@The query can\'t be understood; the message says at which column.\x82\xd3\xe4\x93\x02\x1f\x12\x1d/api/v1alpha1/events/overlaps\x12\xdc\x01\n\x11ListRelatedEvents\x120.tracker.event.v1alpha1.ListRelatedEventsRequest\x1a1.tracker.event.v1alpha1.ListRelatedEventsResponse"b\xaa\xbb\x186\x08\x05\x12\x0fEVENT_NOT_FOUND\x1a!No event has this id or Slack id.\x82\xd3\xe4\x93\x02"\x12 /api/v1alpha1/event/{id}/related\x12\xb6\x03\n\x0bWatchEvents\x12*.tracker.event.v1alpha1.WatchEventsRequest\x1a+.tracker.event.v1alpha1.WatchEventsResponse"\xcb\x02\xaa\xbb\x18S\x08\x03\x12\rINVALID_QUERY\x1a@The query can\'t be understood; the message says at which column.\xaa\xbb\x18A\x08\x08\x12\x10TOO_MANY_WATCHES\x1a+5,000 watches are under way on this server.\xaa\xbb\x18\x88\x01\x08\x0b\x12\x11CHANGES_FORGOTTEN\x1aqWhat followed the token is no longer kept, or was never in this store: read the events again, and watch from now.\x82\xd3\xe4\x93\x02\x1c\x12\x1a/api/v1alpha1/events/watch0\x01b\x06proto3',
     [
         validate_pb.desc(),
         annotations_pb.desc(),
@@ -3009,6 +3372,11 @@ _DESC = file_desc(
         "DurationPercentiles": DurationPercentiles,
         "HistogramBucket": HistogramBucket,
         "GetEventHistogramResponse": GetEventHistogramResponse,
+        "GetEventOverlapsRequest": GetEventOverlapsRequest,
+        "OverlappingEvent": OverlappingEvent,
+        "OverlapPair": OverlapPair,
+        "OverlapGroup": OverlapGroup,
+        "GetEventOverlapsResponse": GetEventOverlapsResponse,
         "ListRelatedEventsRequest": ListRelatedEventsRequest,
         "RelatedEvent": RelatedEvent,
         "ListRelatedEventsResponse": ListRelatedEventsResponse,

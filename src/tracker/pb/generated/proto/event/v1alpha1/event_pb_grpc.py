@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 
 from grpc import StatusCode, method_handlers_generic_handler, unary_stream_rpc_method_handler, unary_unary_rpc_method_handler
 
-from .event_pb import AddChangelogEntryRequest, AddChangelogEntryResponse, AddSlackIdRequest, AddSlackIdResponse, CreateEventRequest, CreateEventResponse, DeleteEventRequest, DeleteEventResponse, GetEventChangelogRequest, GetEventChangelogResponse, GetEventFacetsRequest, GetEventFacetsResponse, GetEventHistogramRequest, GetEventHistogramResponse, GetEventRequest, GetEventResponse, GetEventStatsByMonthRequest, GetEventStatsByMonthResponse, GetEventStatsRequest, GetEventStatsResponse, ListEventsRequest, ListEventsResponse, ListRelatedEventsRequest, ListRelatedEventsResponse, SearchEventsRequest, SearchEventsResponse, TodayEventsRequest, TodayEventsResponse, UpdateEventRequest, UpdateEventResponse, WatchEventsRequest, WatchEventsResponse
+from .event_pb import AddChangelogEntryRequest, AddChangelogEntryResponse, AddSlackIdRequest, AddSlackIdResponse, CreateEventRequest, CreateEventResponse, DeleteEventRequest, DeleteEventResponse, GetEventChangelogRequest, GetEventChangelogResponse, GetEventFacetsRequest, GetEventFacetsResponse, GetEventHistogramRequest, GetEventHistogramResponse, GetEventOverlapsRequest, GetEventOverlapsResponse, GetEventRequest, GetEventResponse, GetEventStatsByMonthRequest, GetEventStatsByMonthResponse, GetEventStatsRequest, GetEventStatsResponse, ListEventsRequest, ListEventsResponse, ListRelatedEventsRequest, ListRelatedEventsResponse, SearchEventsRequest, SearchEventsResponse, TodayEventsRequest, TodayEventsResponse, UpdateEventRequest, UpdateEventResponse, WatchEventsRequest, WatchEventsResponse
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Iterator, Sequence
@@ -166,6 +166,22 @@ class EventServiceService:
         context.set_details("Method not implemented!")
         raise NotImplementedError("Method not implemented!")
 
+    async def get_event_overlaps(self, request: GetEventOverlapsRequest, context: aio.ServicerContext) -> GetEventOverlapsResponse:
+        """
+        Finds events of one service, or whatever `by` names, that go on at the same time, planned ones included.
+
+        An event lasts from its time to its end date. Without an end date, one under way (status `start` or
+        `in_progress`) lasts until now, or until the first event of its type that is linked to it and over; another lasts
+        until its status became a final one, or is a moment where it was recorded with that. What ends when another
+        begins does not overlap it.
+
+        Looked at are events that go on in the period: all that begin in it or have an end date in it or behind it, all
+        that are under way, and of the others those that begin up to 24 hours before it. Up to 10,000 are, the latest.
+        """
+        context.set_code(StatusCode.UNIMPLEMENTED)
+        context.set_details("Method not implemented!")
+        raise NotImplementedError("Method not implemented!")
+
     async def list_related_events(self, request: ListRelatedEventsRequest, context: aio.ServicerContext) -> ListRelatedEventsResponse:
         """
         Lists the chain that an event belongs to, in the order of time: what it links to by `attributes.related_id`,
@@ -270,6 +286,11 @@ class EventServiceService:
                 request_deserializer=GetEventHistogramRequest.from_binary,
                 response_serializer=GetEventHistogramResponse.to_binary,
             ),
+            "GetEventOverlaps": unary_unary_rpc_method_handler(
+                self.get_event_overlaps,
+                request_deserializer=GetEventOverlapsRequest.from_binary,
+                response_serializer=GetEventOverlapsResponse.to_binary,
+            ),
             "ListRelatedEvents": unary_unary_rpc_method_handler(
                 self.list_related_events,
                 request_deserializer=ListRelatedEventsRequest.from_binary,
@@ -365,6 +386,11 @@ class EventServiceClient:
             "/tracker.event.v1alpha1.EventService/GetEventHistogram",
             request_serializer=GetEventHistogramRequest.to_binary,
             response_deserializer=GetEventHistogramResponse.from_binary,
+        )
+        self._get_event_overlaps = channel.unary_unary(
+            "/tracker.event.v1alpha1.EventService/GetEventOverlaps",
+            request_serializer=GetEventOverlapsRequest.to_binary,
+            response_deserializer=GetEventOverlapsResponse.from_binary,
         )
         self._list_related_events = channel.unary_unary(
             "/tracker.event.v1alpha1.EventService/ListRelatedEvents",
@@ -613,6 +639,29 @@ class EventServiceClient:
         """
         return self._get_event_histogram(request, timeout=timeout, metadata=metadata, credentials=credentials, wait_for_ready=wait_for_ready, compression=compression)
 
+    def get_event_overlaps(
+        self,
+        request: GetEventOverlapsRequest,
+        *,
+        timeout: float | None = None,
+        metadata: aio.Metadata | Sequence[tuple[str, str | bytes]] | None = None,
+        credentials: CallCredentials | None = None,
+        wait_for_ready: bool | None = None,
+        compression: Compression | None = None,
+    ) -> aio.UnaryUnaryCall[GetEventOverlapsRequest, GetEventOverlapsResponse]:
+        """
+        Finds events of one service, or whatever `by` names, that go on at the same time, planned ones included.
+
+        An event lasts from its time to its end date. Without an end date, one under way (status `start` or
+        `in_progress`) lasts until now, or until the first event of its type that is linked to it and over; another lasts
+        until its status became a final one, or is a moment where it was recorded with that. What ends when another
+        begins does not overlap it.
+
+        Looked at are events that go on in the period: all that begin in it or have an end date in it or behind it, all
+        that are under way, and of the others those that begin up to 24 hours before it. Up to 10,000 are, the latest.
+        """
+        return self._get_event_overlaps(request, timeout=timeout, metadata=metadata, credentials=credentials, wait_for_ready=wait_for_ready, compression=compression)
+
     def list_related_events(
         self,
         request: ListRelatedEventsRequest,
@@ -804,6 +853,22 @@ class EventServiceServiceSync:
         context.set_details("Method not implemented!")
         raise NotImplementedError("Method not implemented!")
 
+    def get_event_overlaps(self, request: GetEventOverlapsRequest, context: ServicerContext) -> GetEventOverlapsResponse:
+        """
+        Finds events of one service, or whatever `by` names, that go on at the same time, planned ones included.
+
+        An event lasts from its time to its end date. Without an end date, one under way (status `start` or
+        `in_progress`) lasts until now, or until the first event of its type that is linked to it and over; another lasts
+        until its status became a final one, or is a moment where it was recorded with that. What ends when another
+        begins does not overlap it.
+
+        Looked at are events that go on in the period: all that begin in it or have an end date in it or behind it, all
+        that are under way, and of the others those that begin up to 24 hours before it. Up to 10,000 are, the latest.
+        """
+        context.set_code(StatusCode.UNIMPLEMENTED)
+        context.set_details("Method not implemented!")
+        raise NotImplementedError("Method not implemented!")
+
     def list_related_events(self, request: ListRelatedEventsRequest, context: ServicerContext) -> ListRelatedEventsResponse:
         """
         Lists the chain that an event belongs to, in the order of time: what it links to by `attributes.related_id`,
@@ -908,6 +973,11 @@ class EventServiceServiceSync:
                 request_deserializer=GetEventHistogramRequest.from_binary,
                 response_serializer=GetEventHistogramResponse.to_binary,
             ),
+            "GetEventOverlaps": unary_unary_rpc_method_handler(
+                self.get_event_overlaps,
+                request_deserializer=GetEventOverlapsRequest.from_binary,
+                response_serializer=GetEventOverlapsResponse.to_binary,
+            ),
             "ListRelatedEvents": unary_unary_rpc_method_handler(
                 self.list_related_events,
                 request_deserializer=ListRelatedEventsRequest.from_binary,
@@ -1003,6 +1073,11 @@ class EventServiceClientSync:
             "/tracker.event.v1alpha1.EventService/GetEventHistogram",
             request_serializer=GetEventHistogramRequest.to_binary,
             response_deserializer=GetEventHistogramResponse.from_binary,
+        )
+        self._get_event_overlaps = channel.unary_unary(
+            "/tracker.event.v1alpha1.EventService/GetEventOverlaps",
+            request_serializer=GetEventOverlapsRequest.to_binary,
+            response_deserializer=GetEventOverlapsResponse.from_binary,
         )
         self._list_related_events = channel.unary_unary(
             "/tracker.event.v1alpha1.EventService/ListRelatedEvents",
@@ -1250,6 +1325,29 @@ class EventServiceClientSync:
         Every interval of the period is in the answer, those without an event too.
         """
         return self._get_event_histogram(request, timeout=timeout, metadata=metadata, credentials=credentials, wait_for_ready=wait_for_ready, compression=compression)
+
+    def get_event_overlaps(
+        self,
+        request: GetEventOverlapsRequest,
+        *,
+        timeout: float | None = None,
+        metadata: tuple[tuple[str, str | bytes], ...] | None = None,
+        credentials: CallCredentials | None = None,
+        wait_for_ready: bool | None = None,
+        compression: Compression | None = None,
+    ) -> GetEventOverlapsResponse:
+        """
+        Finds events of one service, or whatever `by` names, that go on at the same time, planned ones included.
+
+        An event lasts from its time to its end date. Without an end date, one under way (status `start` or
+        `in_progress`) lasts until now, or until the first event of its type that is linked to it and over; another lasts
+        until its status became a final one, or is a moment where it was recorded with that. What ends when another
+        begins does not overlap it.
+
+        Looked at are events that go on in the period: all that begin in it or have an end date in it or behind it, all
+        that are under way, and of the others those that begin up to 24 hours before it. Up to 10,000 are, the latest.
+        """
+        return self._get_event_overlaps(request, timeout=timeout, metadata=metadata, credentials=credentials, wait_for_ready=wait_for_ready, compression=compression)
 
     def list_related_events(
         self,
