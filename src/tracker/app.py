@@ -22,6 +22,7 @@ from tracker.services.context import Context
 from tracker.services.event_chains import EventChains
 from tracker.services.event_counts import EventCounts
 from tracker.services.event_feed import EventFeed
+from tracker.services.event_imports import EventImports
 from tracker.services.event_locks import AutomaticLocks, EventLocks
 from tracker.services.event_overlaps import EventOverlaps
 from tracker.services.event_queries import EventQueries
@@ -137,10 +138,12 @@ class App:
         settings = self._settings
         ttl = duration(round(settings.locks_auto_ttl * MICROS)) if settings.locks_auto_ttl else None
         automatic = AutomaticLocks(settings.locks_auto, ttl)
+        event_trail = EventTrail(context, metrics)
         event_locks = EventLocks(store.locks, queue, trail, context, automatic)
         return {
             event_pb.desc().services[0].type_name: (
-                EventChanges(store.events, event_locks, EventTrail(context, metrics), context),
+                EventChanges(store.events, event_locks, event_trail, context),
+                EventImports(store.events, event_trail, context),
                 EventQueries(store.events, context, zone=settings.timezone),
                 EventCounts(store.events, context, zone=settings.timezone),
                 EventChains(store.events),

@@ -25,6 +25,7 @@ PERIOD: Json = {"startDate": "2026-01-01", "endDate": "2026-01-31"}
 
 VALID: dict[str, Json] = {
     "CreateEventRequest": EVENT,
+    "ImportEventsRequest": {"events": [EVENT]},
     "UpdateEventRequest": {"id": UUID},
     "DeleteEventRequest": {"id": UUID},
     "GetEventRequest": {"id": UUID},

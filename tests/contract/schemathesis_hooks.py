@@ -86,6 +86,8 @@ def _make_sense_of_lock(said: dict[str, Any]) -> None:
 
 
 def _make_sense_of_event(said: dict[str, Any]) -> None:
+    for event in said.get("events") or ():
+        _make_sense_of_event(event)
     attributes = said.get("attributes")
     if not isinstance(attributes, dict):
         return

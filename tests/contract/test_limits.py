@@ -16,7 +16,7 @@ from protobuf import (
 )
 from protobuf.wkt import Timestamp
 from protovalidate._gen.buf.validate import validate_pb
-from tests.contract.requests import REQUESTS, UUID, VALID, broken, field_of, violations
+from tests.contract.requests import EVENT, REQUESTS, UUID, VALID, broken, field_of, violations
 
 from tracker.pb import event_pb
 
@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from protobuf import DescField
+    from tests.contract.requests import Json
 
 FREE_TEXT = 64 * 1024
 
@@ -248,6 +249,22 @@ def test_a_list_of_messages_is_limited_and_so_are_their_texts(path: str) -> None
 def test_a_list_of_enums_is_limited(path: str) -> None:
     assert broken(path, [1] * 1000) == {}
     assert list(broken(path, [1] * 1001)) == [field_of(path)]
+
+
+def test_imported_events_are_limited_and_so_is_each() -> None:
+    path = "ImportEventsRequest.events"
+    assert broken(path, [EVENT] * 1000) == {}
+    assert broken(path, [EVENT] * 1001) == {"events": ["must contain no more than 1000 item(s)"]}
+    wrong: dict[str, Json] = {
+        "title": {"title": "x" * 501},
+        "metadata.id": {"metadata": {"id": "x"}},
+        "metadata.slack_id": {"metadata": {"slackId": "x" * 201}},
+        "metadata.duration": {"metadata": {"duration": "-1s"}},
+        "changelog[0].user": {"changelog": [{"user": "x" * 201}]},
+        "changelog": {"changelog": [{}] * 100_001},
+    }
+    for field, fields in wrong.items():
+        assert list(broken(path, [EVENT, EVENT | fields])) == [f"events[1].{field}"]
 
 
 def test_a_map_is_limited_and_so_are_its_keys_and_values() -> None:

@@ -18,6 +18,7 @@ REQUIRED = {
     "CreateEventRequest.attributes.type": (
         "attributes.type is required: one of deployment, operation, drift, incident, rpa_usage"
     ),
+    "ImportEventsRequest.events": "value is required",
     "UpdateEventRequest.id": "id or slack_id is required",
     "DeleteEventRequest.id": "id or slack_id is required",
     "GetEventRequest.id": "value is required",

@@ -40,8 +40,10 @@ OWN_METHODS = {
     "GetEventOverlaps",
     "ListRelatedEvents",
     "WatchEvents",
+    "ImportEvents",
 }
 OWN_MESSAGES = {f"{name}{kind}" for name in OWN_METHODS for kind in ("Request", "Response")} | {
+    "RefusedEvent",
     "EventFacet",
     "FacetValue",
     "HistogramBucket",

@@ -105,6 +105,9 @@ CHANGES = {
         state("after", a=FIRST),
         lambda store: store.events.create(an_event("after", event_id=EVENT.value), _lock("a", FIRST)),
     ),
+    "add": Change(
+        State(), state("after"), lambda store: store.events.add([an_event("after", event_id=EVENT.value)])
+    ),
     "begin": Change(state("before"), state("after", a=FIRST), _update(acquire=_lock("a", FIRST))),
     "finish": Change(state("before", a=FIRST), state("after"), _update(release=[FIRST])),
     "trade": Change(

@@ -27,6 +27,7 @@ from tracker.stores.base import (
     DeletedEvent,
     EndedLock,
     EventChange,
+    ExternalIdTakenError,
     HeldLock,
     LockHeldError,
     MonthCount,
@@ -88,6 +89,39 @@ async def test_an_event_whose_lock_is_held_is_not_created(store: Store) -> None:
     assert refused.value.holder == held
     assert await store.events.get(key(event)) is None
     assert (await store.events.find(EventFilter(), Slice())).total == 0
+
+
+async def test_of_many_events_those_that_are_new_are_added(store: Store) -> None:
+    there = an_event("there", slack_id="1700.001")
+    external = event_pb.EventAttributes(source="ci", external_id="run 7")
+    named = an_event("named", attributes=external)
+    await store.events.create(there, None)
+    new = [an_event(f"event {number}") for number in range(600)]
+    again = deepcopy(there)
+    again.title = "again"
+    events = [
+        named,
+        again,
+        an_event(slack_id="1700.001"),
+        an_event(attributes=external),
+        *new,
+        an_event(slack_id="1700.002"),
+        an_event(slack_id="1700.002"),
+        new[0],
+    ]
+    outcomes = await store.events.add(events)
+    assert [outcomes[place] for place in (0, 1, *range(4, 605))] == [True, False, *[True] * 601]
+    slack, external_id, same, last = (outcomes[place] for place in (2, 3, 605, 606))
+    assert isinstance(slack, SlackIdTakenError)
+    assert slack.event_id == key(there).value
+    assert isinstance(external_id, ExternalIdTakenError)
+    assert external_id.event_id == key(named).value
+    assert isinstance(same, SlackIdTakenError)
+    assert last is False
+    assert await store.events.get(key(there)) == there
+    assert (await store.events.find(EventFilter(), Slice(1))).total == 603
+    assert set(await store.events.add(new)) == {False}
+    assert await store.events.add([]) == []
 
 
 async def test_a_slack_id_belongs_to_one_event(store: Store) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 from typing import TYPE_CHECKING, TypeVar
+from uuid import UUID, uuid5
 
 from tracker.domain import changelog
 from tracker.domain.events import event_key, event_time
@@ -26,6 +27,9 @@ RUNNING = frozenset({_Status.start, _Status.in_progress})
 
 FINISHED = frozenset({_Status.success, _Status.failure, _Status.error, _Status.done, _Status.close})
 """Statuses that end an event."""
+
+_IMPORTED = UUID("0199f0c2-b7d2-7a10-a0f3-c1d2e4b5a697")
+"""Name space of the ids that follow from what events say."""
 
 
 def attributes_of(event: event_pb.Event) -> event_pb.EventAttributes:
@@ -55,6 +59,41 @@ def new_event(
     metadata.duration = _duration(event, before=None, linked=linked, now=now)
     event.changelog = [changelog.created(event, now)]
     return event
+
+
+def missing(event: event_pb.Event) -> FieldViolation | None:
+    """Return the field that an event to be imported lacks, or None.
+
+    One that has an id was recorded before, and may have lost its service or type to an update since.
+    """
+    attributes = attributes_of(event)
+    if not metadata_of(event).id and not attributes.service:
+        return FieldViolation("attributes.service", "attributes.service is required")
+    if not metadata_of(event).id and not attributes.type:
+        types = ", ".join(value.name for value in event_pb.Type.desc().values if value.number)
+        return FieldViolation("attributes.type", f"attributes.type is required: one of {types}")
+    if attributes.external_id and not attributes.source:
+        return FieldViolation(
+            "attributes.source", "attributes.source is required where attributes.external_id is given"
+        )
+    return None
+
+
+def imported_event(event: event_pb.Event, now: int) -> event_pb.Event:
+    """Return an event as it is imported at `now`: as it is, with what every stored event has.
+
+    One without an id, which no server has recorded before, gets one that follows from all it says. Its
+    duration is the time between its dates, unless it gives another.
+    """
+    imported = copy.copy(event)
+    imported.attributes = _normalised(attributes_of(event))
+    imported.links = event.links or event_pb.EventLinks()
+    imported.metadata = metadata = copy.copy(metadata_of(event))
+    if not metadata.id and metadata.duration is None:
+        metadata.duration = _between_dates(imported.attributes)
+    metadata.id = event_key(metadata.id or str(uuid5(_IMPORTED, event.to_json()))).value
+    metadata.created_at = metadata.created_at or timestamp(now)
+    return imported
 
 
 def updated_event(
@@ -163,12 +202,18 @@ def _duration(
         return duration(max(0, event_time(event) - event_time(linked)))
     if attributes.related_id:
         return stored
-    start, end = attributes.start_date, attributes.end_date
-    if start is not None and end is not None:
-        return duration(max(0, micros(end) - micros(start)))
+    between = _between_dates(attributes)
+    if between is not None:
+        return between
     if attributes.status not in FINISHED:
         return None
     ended_before = before is not None and attributes_of(before).status in FINISHED
-    if ended_before or (before is None and start is None):
+    if ended_before or (before is None and attributes.start_date is None):
         return stored
     return duration(max(0, now - event_time(event)))
+
+
+def _between_dates(attributes: event_pb.EventAttributes) -> Duration | None:
+    """Return the time from the start date of an event to its end date, where it has both."""
+    start, end = attributes.start_date, attributes.end_date
+    return None if start is None or end is None else duration(max(0, micros(end) - micros(start)))

@@ -57,6 +57,17 @@ class EventTrail:
             self._count_status(event)
         self._log("event updated", event, call)
 
+    def imported(self, answer: event_pb.ImportEventsResponse, call: Call) -> None:
+        """Tell that events were imported; metrics don't count them, which tell of what happens now."""
+        self._context.log.info(
+            "events imported",
+            request_id=call.request_id,
+            stored=answer.stored,
+            unchanged=answer.unchanged,
+            replaced=answer.replaced,
+            refused=len(answer.refused),
+        )
+
     def deleted(self, event: event_pb.Event, call: Call) -> None:
         """Tell that an event was deleted."""
         self._log("event deleted", event, call)

@@ -16,7 +16,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from enum import IntEnum
-from typing import TYPE_CHECKING, Generic, NamedTuple, Protocol, TypeVar
+from typing import TYPE_CHECKING, Generic, NamedTuple, Protocol, TypeAlias, TypeVar
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -71,6 +71,10 @@ class ExternalIdTakenError(Exception):
         super().__init__(event_id)
         self.external = external
         self.event_id = event_id
+
+
+Added: TypeAlias = "bool | SlackIdTakenError | ExternalIdTakenError"
+"""What became of one of many events: whether it was new and is stored, or why it can't be."""
 
 
 class ChangesForgottenError(Exception):
@@ -230,6 +234,13 @@ class EventStore(Protocol):
             SlackIdTakenError: Another event has this Slack id.
             ExternalIdTakenError: Another event has this external id; where that one is being stored at the
                 same time, it may be for the lock that it takes that this one is refused.
+        """
+
+    async def add(self, events: Sequence[event_pb.Event]) -> Sequence[Added]:
+        """Store those of many events whose ids are new, without locks; return what became of each.
+
+        Each event is a step of its own, and of two that exclude each other the first is stored. Where the
+        call raises, some of them may be stored; adding them again passes those over.
         """
 
     async def get(self, key: EventKey) -> event_pb.Event | None:

@@ -22,6 +22,7 @@ from tracker.pb import event_pb
 from tracker.stores.base import MOST_COUNTED, ExternalIdTakenError, MonthCount, SlackIdTakenError
 from tracker.stores.documents import parse
 from tracker.stores.mongo import writes
+from tracker.stores.mongo.failures import unavailable
 from tracker.stores.mongo.filters import BY_SLACK_ID, Branch, branches
 from tracker.stores.mongo.parts import select, to_read
 from tracker.stores.mongo.queries import sieve
@@ -32,7 +33,7 @@ if TYPE_CHECKING:
     from tracker.domain.events import EventFilter, EventKey
     from tracker.domain.paging import Cursor
     from tracker.domain.query import Node
-    from tracker.stores.base import Slice
+    from tracker.stores.base import Added, Slice
     from tracker.stores.mongo.writes import Collection, Document
 
 NAME = "events"
@@ -116,6 +117,17 @@ async def insert(events: Collection, event: event_pb.Event, **beside: object) ->
         await writes.insert(events, new)
     except DuplicateKeyError as error:
         raise await _taken(events, event, error) from error
+
+
+async def insert_new(events: Collection, new: Sequence[tuple[event_pb.Event, Document]]) -> Sequence[Added]:
+    """Store those events whose ids are new; what stands beside each is what its document holds besides."""
+    refused = await writes.insert_all(
+        events, [{"_id": event_id(event), **fields(event), **beside} for event, beside in new]
+    )
+    outcomes: list[Added] = [True] * len(new)
+    for place, error in refused.items():
+        outcomes[place] = await _why_not_new(events, new[place][0], error)
+    return outcomes
 
 
 async def replace(events: Collection, stored: Document, event: event_pb.Event, **beside: object) -> bool:
@@ -251,6 +263,23 @@ async def _sifted(
 
 async def _count_branch(events: Collection, branch: Branch) -> int:
     return await events.count_documents(branch.where, hint=branch.index)
+
+
+async def _why_not_new(events: Collection, event: event_pb.Event, error: DuplicateKeyError) -> Added:
+    """Return what became of an event that was not stored.
+
+    Raises:
+        TrackerError: UNAVAILABLE: it is being deleted.
+    """
+    there = await events.find_one({"_id": event_id(event)}, {"gone": 1})
+    if there is not None:
+        if "gone" in there:
+            raise unavailable(f"the event {there['_id']} is being deleted")
+        return False
+    why = await _taken(events, event, error)
+    if isinstance(why, (SlackIdTakenError, ExternalIdTakenError)):
+        return why
+    raise unavailable(f"another event that had an id of the event {event_id(event)} was just deleted")
 
 
 async def _taken(events: Collection, event: event_pb.Event, error: DuplicateKeyError) -> Exception:

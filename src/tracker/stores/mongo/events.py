@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 from contextlib import suppress
+from functools import partial
 from typing import TYPE_CHECKING
 
 from bson import ObjectId
@@ -23,13 +24,16 @@ if TYPE_CHECKING:
     from tracker.domain.events import EventFilter, EventKey
     from tracker.domain.query.fields import Field
     from tracker.pb import event_pb, lock_pb
-    from tracker.stores.base import EventChange, Found, MonthCount, Release, Slice, Tally
+    from tracker.stores.base import Added, EventChange, Found, MonthCount, Release, Slice, Tally
     from tracker.stores.mongo.changes import Changes
     from tracker.stores.mongo.connections import Connections
     from tracker.stores.mongo.event_log import MongoEventLog
     from tracker.stores.mongo.follow_ups import FollowUps
     from tracker.stores.mongo.lock_keys import LockKeys
     from tracker.stores.mongo.writes import Collection, Document
+
+_ADDED_AT_ONCE = 250
+"""How many events are added by one command."""
 
 
 class MongoEvents:
@@ -74,6 +78,22 @@ class MongoEvents:
                 await self._keys.confirm(lock.id, op)
 
         await self._changes.run(step)
+
+    async def add(self, events: Sequence[event_pb.Event]) -> Sequence[Added]:
+        """Store events that are new."""
+
+        async def step(part: Sequence[event_pb.Event]) -> Sequence[Added]:
+            new = [(event, {"unlogged": note(None, ChangeKind.CREATED, self._now())}) for event in part]
+            outcomes = await event_records.insert_new(self._events, new)
+            for (event, beside), outcome in zip(new, outcomes, strict=True):
+                if outcome is True:
+                    self._log_new(event, **beside)
+            return outcomes
+
+        outcomes: list[Added] = []
+        for start in range(0, len(events), _ADDED_AT_ONCE):
+            outcomes += await self._changes.run(partial(step, events[start : start + _ADDED_AT_ONCE]))
+        return outcomes
 
     async def get(self, key: EventKey) -> event_pb.Event | None:
         """Return one event."""
@@ -185,9 +205,10 @@ class MongoEvents:
             await event_records.insert(self._events, event, unlogged=unlogged)
         except DuplicateKeyError:
             raise unavailable("the change took so long that it was given up") from None
-        self._log.add(
-            {"_id": event_records.event_id(event), "document": event.to_json(), "unlogged": unlogged}
-        )
+        self._log_new(event, unlogged=unlogged)
+
+    def _log_new(self, event: event_pb.Event, **beside: object) -> None:
+        self._log.add({"_id": event_records.event_id(event), "document": event.to_json(), **beside})
 
     async def _id_of(self, key: EventKey) -> str | None:
         stored = await self._events.find_one(event_records.condition(key), {"_id": 1})

@@ -13,12 +13,18 @@ import asyncio
 from typing import TYPE_CHECKING, Any, TypeAlias, TypeVar
 
 from bson import ObjectId
-from pymongo.errors import DuplicateKeyError, PyMongoError
+from pymongo.errors import (
+    BulkWriteError,
+    DuplicateKeyError,
+    OperationFailure,
+    PyMongoError,
+    WriteConcernError,
+)
 
 from tracker.stores.mongo.failures import Fate, fate_of, store_error, unknown
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable
+    from collections.abc import Awaitable, Callable, Mapping, Sequence
 
     from pymongo.asynchronous.collection import AsyncCollection
 
@@ -29,6 +35,8 @@ Document: TypeAlias = dict[str, Any]
 
 if TYPE_CHECKING:
     Collection: TypeAlias = AsyncCollection[Document]
+
+_DUPLICATE_KEY = 11000
 
 _PAUSES = (0.02, 0.05, 0.1, 0.2, 0.4, 0.8, 0.8, 0.8, 0.8, 0.8)
 """Seconds between tries."""
@@ -58,6 +66,35 @@ async def insert(collection: Collection, document: Document) -> None:
                 raise
 
     await until_certain(attempt)
+
+
+async def insert_all(
+    collection: Collection, documents: Sequence[Document]
+) -> Mapping[int, DuplicateKeyError]:
+    """Store those of many documents that can be; return, by their places, the errors of the others.
+
+    Their ids may repeat: of two, the first is stored.
+
+    Raises:
+        TrackerError: UNAVAILABLE.
+    """
+    new = [document | {"rev": 1, "op": ObjectId()} for document in documents]
+    where = {"_id": {"$in": [each["_id"] for each in new]}, "op": {"$in": [each["op"] for each in new]}}
+
+    async def attempt(number: int) -> Mapping[int, DuplicateKeyError]:
+        stored: set[ObjectId] = set()
+        if number:
+            await collection.update_many(where, {"$set": {"tries": number}})  # confirms what has come through
+            stored = {row["op"] for row in await collection.find(where, {"op": 1}).to_list()}
+        left = [place for place, each in enumerate(new) if each["op"] not in stored]
+        try:
+            if left:
+                await collection.insert_many([new[place] for place in left], ordered=False)
+        except BulkWriteError as error:
+            return {left[place]: each for place, each in _duplicates(error).items()}
+        return {}
+
+    return await until_certain(attempt)
 
 
 async def replace(collection: Collection, before: Document, after: Document) -> bool:
@@ -115,6 +152,23 @@ async def update(collection: Collection, where: Document, change: Document, *, u
             await collection.update_one(where, change)
 
     await until_certain(attempt)
+
+
+def _duplicates(error: BulkWriteError) -> Mapping[int, DuplicateKeyError]:
+    """Return what was not unique in a bulk of documents, by place.
+
+    Raises:
+        PyMongoError: Something else went wrong, too.
+    """
+    details = error.details
+    if details.get("writeConcernErrors"):
+        raise WriteConcernError(str(error), error.code, details) from error
+    found: dict[int, DuplicateKeyError] = {}
+    for each in details["writeErrors"]:
+        if each["code"] != _DUPLICATE_KEY:
+            raise OperationFailure(each["errmsg"], each["code"], each) from error
+        found[each["index"]] = DuplicateKeyError(each["errmsg"], each["code"], each)
+    return found
 
 
 async def _confirm(collection: Collection, new: Document, number: int) -> bool:

@@ -30,6 +30,8 @@ _COLUMNS = (
     " document"
 )
 _PLACES = ", ".join("?" * len(_COLUMNS.split(",")))
+_INSERT = f"INSERT INTO events (id, {_COLUMNS}) VALUES (?, {_PLACES})"  # noqa: S608 - our own columns
+_INSERT_NEW = f"{_INSERT} ON CONFLICT (id) DO NOTHING"
 _SELECT = "SELECT id, CAST(document AS BLOB)"
 _MONTH = "strftime('%Y-%m', time / 1000000 - (time % 1000000 < 0), 'unixepoch')"
 
@@ -114,20 +116,28 @@ def insert(db: apsw.Connection, event: event_pb.Event) -> None:
         ExternalIdTakenError: Another event has its external id.
     """
     try:
-        db.execute(
-            f"INSERT INTO events (id, {_COLUMNS}) VALUES (?, {_PLACES})",  # noqa: S608 - our own columns
-            (event_id(event), *_row(event)),
-        )
+        db.execute(_INSERT, (event_id(event), *_row(event)))
     except apsw.ConstraintError as error:
         raise _taken(db, event, error) from error
 
 
+def insert_new(db: apsw.Connection, event: event_pb.Event) -> bool:
+    """Store an event, unless its id is there; return whether it is new.
+
+    Raises:
+        SlackIdTakenError: Another event has its Slack id.
+        ExternalIdTakenError: Another event has its external id.
+    """
+    try:
+        db.execute(_INSERT_NEW, (event_id(event), *_row(event)))
+    except apsw.ConstraintError as error:
+        raise _taken(db, event, error) from error
+    return db.changes() > 0
+
+
 def add(db: apsw.Connection, stored: StoredDocument) -> None:
     """Store an event as another store keeps it, unless it is there."""
-    db.execute(
-        f"INSERT INTO events (id, {_COLUMNS}) VALUES (?, {_PLACES}) ON CONFLICT (id) DO NOTHING",  # noqa: S608 - our own columns
-        (stored.id, *_columns(parse(event_pb.Event, *stored)), stored.document),
-    )
+    db.execute(_INSERT_NEW, (stored.id, *_columns(parse(event_pb.Event, *stored)), stored.document))
 
 
 def update(db: apsw.Connection, event: event_pb.Event) -> None:

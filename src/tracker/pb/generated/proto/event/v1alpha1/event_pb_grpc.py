@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 
 from grpc import StatusCode, method_handlers_generic_handler, unary_stream_rpc_method_handler, unary_unary_rpc_method_handler
 
-from .event_pb import AddChangelogEntryRequest, AddChangelogEntryResponse, AddSlackIdRequest, AddSlackIdResponse, CreateEventRequest, CreateEventResponse, DeleteEventRequest, DeleteEventResponse, GetEventChangelogRequest, GetEventChangelogResponse, GetEventFacetsRequest, GetEventFacetsResponse, GetEventHistogramRequest, GetEventHistogramResponse, GetEventOverlapsRequest, GetEventOverlapsResponse, GetEventRequest, GetEventResponse, GetEventStatsByMonthRequest, GetEventStatsByMonthResponse, GetEventStatsRequest, GetEventStatsResponse, ListEventsRequest, ListEventsResponse, ListRelatedEventsRequest, ListRelatedEventsResponse, SearchEventsRequest, SearchEventsResponse, TodayEventsRequest, TodayEventsResponse, UpdateEventRequest, UpdateEventResponse, WatchEventsRequest, WatchEventsResponse
+from .event_pb import AddChangelogEntryRequest, AddChangelogEntryResponse, AddSlackIdRequest, AddSlackIdResponse, CreateEventRequest, CreateEventResponse, DeleteEventRequest, DeleteEventResponse, GetEventChangelogRequest, GetEventChangelogResponse, GetEventFacetsRequest, GetEventFacetsResponse, GetEventHistogramRequest, GetEventHistogramResponse, GetEventOverlapsRequest, GetEventOverlapsResponse, GetEventRequest, GetEventResponse, GetEventStatsByMonthRequest, GetEventStatsByMonthResponse, GetEventStatsRequest, GetEventStatsResponse, ImportEventsRequest, ImportEventsResponse, ListEventsRequest, ListEventsResponse, ListRelatedEventsRequest, ListRelatedEventsResponse, SearchEventsRequest, SearchEventsResponse, TodayEventsRequest, TodayEventsResponse, UpdateEventRequest, UpdateEventResponse, WatchEventsRequest, WatchEventsResponse
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Iterator, Sequence
@@ -39,6 +39,22 @@ class EventServiceService:
         A deployment or an operation that begins (status `start` or `in_progress`) and names both a service
         and an environment takes the lock of that service, environment and type with it: both are stored, or
         neither. Where the lock is held the event is refused with ALREADY_EXISTS, and the error names the holder.
+        """
+        context.set_code(StatusCode.UNIMPLEMENTED)
+        context.set_details("Method not implemented!")
+        raise NotImplementedError("Method not implemented!")
+
+    async def import_events(self, request: ImportEventsRequest, context: aio.ServicerContext) -> ImportEventsResponse:
+        """
+        Records whole events that happened before, as they are: of another Tracker, or of an archive.
+
+        Ids, times, durations, changelogs, Slack and external ids stay as given. An event whose id is there already is left
+        as it is, so that a call can be repeated. One without an id gets one that follows from what it says: the same event,
+        sent again, is there already. One without `created_at` was created now.
+
+        Each event counts for itself: one that has the Slack or external id of another, or lacks what it needs, is named
+        in the answer, and the others are stored. Imported events take no locks, whatever their status: they tell of what
+        was, and a lock is for what goes on. A watch tells of them.
         """
         context.set_code(StatusCode.UNIMPLEMENTED)
         context.set_details("Method not implemented!")
@@ -221,6 +237,11 @@ class EventServiceService:
                 request_deserializer=CreateEventRequest.from_binary,
                 response_serializer=CreateEventResponse.to_binary,
             ),
+            "ImportEvents": unary_unary_rpc_method_handler(
+                self.import_events,
+                request_deserializer=ImportEventsRequest.from_binary,
+                response_serializer=ImportEventsResponse.to_binary,
+            ),
             "UpdateEvent": unary_unary_rpc_method_handler(
                 self.update_event,
                 request_deserializer=UpdateEventRequest.from_binary,
@@ -321,6 +342,11 @@ class EventServiceClient:
             "/tracker.event.v1alpha1.EventService/CreateEvent",
             request_serializer=CreateEventRequest.to_binary,
             response_deserializer=CreateEventResponse.from_binary,
+        )
+        self._import_events = channel.unary_unary(
+            "/tracker.event.v1alpha1.EventService/ImportEvents",
+            request_serializer=ImportEventsRequest.to_binary,
+            response_deserializer=ImportEventsResponse.from_binary,
         )
         self._update_event = channel.unary_unary(
             "/tracker.event.v1alpha1.EventService/UpdateEvent",
@@ -425,6 +451,29 @@ class EventServiceClient:
         neither. Where the lock is held the event is refused with ALREADY_EXISTS, and the error names the holder.
         """
         return self._create_event(request, timeout=timeout, metadata=metadata, credentials=credentials, wait_for_ready=wait_for_ready, compression=compression)
+
+    def import_events(
+        self,
+        request: ImportEventsRequest,
+        *,
+        timeout: float | None = None,
+        metadata: aio.Metadata | Sequence[tuple[str, str | bytes]] | None = None,
+        credentials: CallCredentials | None = None,
+        wait_for_ready: bool | None = None,
+        compression: Compression | None = None,
+    ) -> aio.UnaryUnaryCall[ImportEventsRequest, ImportEventsResponse]:
+        """
+        Records whole events that happened before, as they are: of another Tracker, or of an archive.
+
+        Ids, times, durations, changelogs, Slack and external ids stay as given. An event whose id is there already is left
+        as it is, so that a call can be repeated. One without an id gets one that follows from what it says: the same event,
+        sent again, is there already. One without `created_at` was created now.
+
+        Each event counts for itself: one that has the Slack or external id of another, or lacks what it needs, is named
+        in the answer, and the others are stored. Imported events take no locks, whatever their status: they tell of what
+        was, and a lock is for what goes on. A watch tells of them.
+        """
+        return self._import_events(request, timeout=timeout, metadata=metadata, credentials=credentials, wait_for_ready=wait_for_ready, compression=compression)
 
     def update_event(
         self,
@@ -731,6 +780,22 @@ class EventServiceServiceSync:
         context.set_details("Method not implemented!")
         raise NotImplementedError("Method not implemented!")
 
+    def import_events(self, request: ImportEventsRequest, context: ServicerContext) -> ImportEventsResponse:
+        """
+        Records whole events that happened before, as they are: of another Tracker, or of an archive.
+
+        Ids, times, durations, changelogs, Slack and external ids stay as given. An event whose id is there already is left
+        as it is, so that a call can be repeated. One without an id gets one that follows from what it says: the same event,
+        sent again, is there already. One without `created_at` was created now.
+
+        Each event counts for itself: one that has the Slack or external id of another, or lacks what it needs, is named
+        in the answer, and the others are stored. Imported events take no locks, whatever their status: they tell of what
+        was, and a lock is for what goes on. A watch tells of them.
+        """
+        context.set_code(StatusCode.UNIMPLEMENTED)
+        context.set_details("Method not implemented!")
+        raise NotImplementedError("Method not implemented!")
+
     def update_event(self, request: UpdateEventRequest, context: ServicerContext) -> UpdateEventResponse:
         """
         Changes an event, and answers what it has become.
@@ -908,6 +973,11 @@ class EventServiceServiceSync:
                 request_deserializer=CreateEventRequest.from_binary,
                 response_serializer=CreateEventResponse.to_binary,
             ),
+            "ImportEvents": unary_unary_rpc_method_handler(
+                self.import_events,
+                request_deserializer=ImportEventsRequest.from_binary,
+                response_serializer=ImportEventsResponse.to_binary,
+            ),
             "UpdateEvent": unary_unary_rpc_method_handler(
                 self.update_event,
                 request_deserializer=UpdateEventRequest.from_binary,
@@ -1008,6 +1078,11 @@ class EventServiceClientSync:
             "/tracker.event.v1alpha1.EventService/CreateEvent",
             request_serializer=CreateEventRequest.to_binary,
             response_deserializer=CreateEventResponse.from_binary,
+        )
+        self._import_events = channel.unary_unary(
+            "/tracker.event.v1alpha1.EventService/ImportEvents",
+            request_serializer=ImportEventsRequest.to_binary,
+            response_deserializer=ImportEventsResponse.from_binary,
         )
         self._update_event = channel.unary_unary(
             "/tracker.event.v1alpha1.EventService/UpdateEvent",
@@ -1112,6 +1187,29 @@ class EventServiceClientSync:
         neither. Where the lock is held the event is refused with ALREADY_EXISTS, and the error names the holder.
         """
         return self._create_event(request, timeout=timeout, metadata=metadata, credentials=credentials, wait_for_ready=wait_for_ready, compression=compression)
+
+    def import_events(
+        self,
+        request: ImportEventsRequest,
+        *,
+        timeout: float | None = None,
+        metadata: tuple[tuple[str, str | bytes], ...] | None = None,
+        credentials: CallCredentials | None = None,
+        wait_for_ready: bool | None = None,
+        compression: Compression | None = None,
+    ) -> ImportEventsResponse:
+        """
+        Records whole events that happened before, as they are: of another Tracker, or of an archive.
+
+        Ids, times, durations, changelogs, Slack and external ids stay as given. An event whose id is there already is left
+        as it is, so that a call can be repeated. One without an id gets one that follows from what it says: the same event,
+        sent again, is there already. One without `created_at` was created now.
+
+        Each event counts for itself: one that has the Slack or external id of another, or lacks what it needs, is named
+        in the answer, and the others are stored. Imported events take no locks, whatever their status: they tell of what
+        was, and a lock is for what goes on. A watch tells of them.
+        """
+        return self._import_events(request, timeout=timeout, metadata=metadata, credentials=credentials, wait_for_ready=wait_for_ready, compression=compression)
 
     def update_event(
         self,
