@@ -30,6 +30,8 @@ NOT_EXECUTABLE = 126
 """The command to run was found, but can't be run, as shells have it."""
 NOT_FOUND = 127
 """The command to run was not found, as shells have it."""
+INTERRUPTED = 130
+"""Interrupted by Ctrl-C, as shells have it."""
 SIGNALLED = 128
 """Added to the number of the signal that ended the command, as shells have it."""
 
@@ -50,6 +52,15 @@ CATALOG_TABLE = {
     str(UNREACHABLE): "the server gave no answer, or can't serve now",
 }
 """What each code of `tracker catalog` means, for the help."""
+
+ARCHIVE_TABLE = {
+    "0": "done: every event is there",
+    str(FAILED): "a line was refused, or the export can't be written",
+    str(USAGE): "the command line is wrong, or the file can't be read",
+    str(UNREACHABLE): "the server gave no answer, or can't serve now",
+    str(INTERRUPTED): "interrupted; the same command goes on",
+}
+"""What each code of `tracker import` and `tracker export` means, for the help."""
 
 LOCK_TABLE = {
     "0": "done; of `run`, what the command exits with",

@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 from tracker.cli import (
+    archive,
     backup,
     catalog,
     completion,
@@ -38,6 +39,8 @@ app.command("serve", hidden=True)(serve.serve)
 app.command("config")(configuration.config)
 app.add_typer(event.app, name="event")
 app.command("stats", cls=ClientCommand, epilog=stats.EPILOG)(stats.stats)
+app.command("export", cls=ClientCommand, epilog=archive.EPILOG)(archive.export)
+app.command("import", cls=ClientCommand, epilog=archive.EPILOG)(archive.import_)
 app.add_typer(lock.app, name="lock")
 app.add_typer(catalog.app, name="catalog")
 app.command("backup")(backup.backup)

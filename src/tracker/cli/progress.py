@@ -11,28 +11,48 @@ import typer
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
+    from rich.progress import Task
+
 _LINE_SECONDS = 5.0
 """Time between two lines of progress, where there is no terminal."""
 
 
 @contextmanager
-def shown_progress() -> Iterator[Callable[[str, int, int], None]]:
-    """Show a bar on the terminal, or lines now and then where there is none."""
+def shown_progress() -> Iterator[Callable[[str, int, int | None], None]]:
+    """Show a bar on the terminal, or lines now and then where there is none; None is a total nobody knows."""
     from rich.console import Console
 
     console = Console(stderr=True)
     if not console.is_terminal:
         yield _Lines()
         return
-    from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeRemainingColumn
+    from rich.progress import (
+        BarColumn,
+        MofNCompleteColumn,
+        ProgressColumn,
+        TextColumn,
+        TimeRemainingColumn,
+    )
     from rich.progress import Progress as Bars
 
-    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
+    class Rate(ProgressColumn):
+        """How many are done a second."""
+
+        def render(self, task: Task) -> str:
+            return f"{task.speed:,.0f}/s" if task.speed else ""
+
+    columns = (
+        TextColumn("{task.description}"),
+        BarColumn(),
+        MofNCompleteColumn(),
+        Rate(),
+        TimeRemainingColumn(),
+    )
     with Bars(*columns, console=console, transient=True) as bars:
         task = bars.add_task("opening", total=None)
         shown = ""
 
-        def progress(step: str, done: int, total: int) -> None:
+        def progress(step: str, done: int, total: int | None) -> None:
             nonlocal shown
             if step != shown:
                 bars.reset(task, description=step)
@@ -49,9 +69,9 @@ class _Lines:
         self._step = ""
         self._due = 0.0
 
-    def __call__(self, step: str, done: int, total: int) -> None:
+    def __call__(self, step: str, done: int, total: int | None) -> None:
         """Write how far a step has come, if that is due."""
         now = time.monotonic()
         if step != self._step or done == total or now >= self._due:
             self._step, self._due = step, now + _LINE_SECONDS
-            typer.echo(f"{step}: {done:,} of {total:,}", err=True)
+            typer.echo(f"{step}: {done:,}" + ("" if total is None else f" of {total:,}"), err=True)

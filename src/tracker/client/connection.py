@@ -30,6 +30,7 @@ if TYPE_CHECKING:
 _ERRORS = 400
 _FIRST_PAUSE, _LONGEST_PAUSE = 0.1, 1.0
 """Seconds before a call is repeated for the first time, and after it failed often."""
+_JSON = {"content-type": "application/json"}
 _SILENCE = 45.0
 """Seconds without a word after which a stream is given up: a server has something to say every 15."""
 
@@ -70,22 +71,38 @@ class Connection:
         self._http.close()
 
     def call(
-        self, rpc: Rpc[Q, A], request: Q, *, timeout: float | None = None, patience: float | None = None
+        self,
+        rpc: Rpc[Q, A],
+        request: Q | bytes,
+        *,
+        timeout: float | None = None,
+        patience: float | None = None,
     ) -> A:
-        """Call an RPC.
+        """Call an RPC; its request may be JSON already.
 
         Raises:
             ApiError: The server refused the call.
             UnreachableError: There was no answer.
         """
+        answer = self.exchange(rpc, request, timeout=timeout, patience=patience)
+        return message_from_json_value(rpc.answer, answer, ignore_unknown_fields=True)
+
+    def exchange(
+        self,
+        rpc: Rpc[Q, A],
+        request: Q | bytes,
+        *,
+        timeout: float | None = None,
+        patience: float | None = None,
+    ) -> dict[str, Json]:
+        """Call an RPC as `call` does, but return the JSON of the answer, as the server wrote it."""
         route = self._routes.setdefault(rpc.method, Route(rpc.method))
         repeatable = rpc.repeatable or route.only_reads or _names_itself(request)
-        sent = route.request(request)
+        sent = route.written(request) if isinstance(request, bytes) else route.request(request)
         give_up = time.monotonic() + (self._patience if patience is None else patience)
         for pause in pauses():
             try:
-                body = self._send(sent, self._timeout if timeout is None else timeout)
-                return message_from_json_value(rpc.answer, body, ignore_unknown_fields=True)
+                return self._send(sent, self._timeout if timeout is None else timeout)
             except (ApiError, UnreachableError) as error:
                 if not _worth_repeating(error, repeatable=repeatable) or time.monotonic() + pause > give_up:
                     raise
@@ -114,13 +131,14 @@ class Connection:
         except httpx2.TransportError as error:
             raise UnreachableError(f"no answer from {self.server}: {_why(error)}", sent=True) from None
 
-    def _send(self, request: HttpRequest, timeout: float) -> Json:
+    def _send(self, request: HttpRequest, timeout: float) -> dict[str, Json]:
         try:
             answer = self._http.request(
                 request.verb,
                 self.server + request.path,
                 params=request.query or None,
-                json=request.body,
+                content=request.body,
+                headers=None if request.body is None else _JSON,
                 timeout=timeout,
             )
         except httpx2.TransportError as error:
@@ -170,7 +188,7 @@ def _worth_repeating(error: ApiError | UnreachableError, *, repeatable: bool) ->
     return repeatable and error.code is Code.UNAVAILABLE
 
 
-def _names_itself(request: Message) -> bool:
+def _names_itself(request: Message | bytes) -> bool:
     """Return whether a server knows a request again: by a token, or by what the source calls an event."""
     attributes = getattr(request, "attributes", None)
     return bool(getattr(request, "lock_token", "") or getattr(attributes, "external_id", ""))

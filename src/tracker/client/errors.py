@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, TypeAlias
 
-from tracker.errors import Code
+from tracker.errors import Code, FieldViolation
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
 Json: TypeAlias = "str | int | float | bool | list[Json] | dict[str, Json] | None"
 
@@ -19,17 +19,24 @@ class ApiError(Exception):
     """The server refused a call.
 
     `reason` is a stable word for programs, and `metadata` holds what a program may want to know beside it;
-    docs/api.md has them all. `message` is one sentence for a person.
+    docs/api.md has them all. `message` is one sentence for a person. `violations` are the fields that broke a
+    rule, named as the request spelled them.
     """
 
     def __init__(
-        self, code: Code, message: str, reason: str = "", metadata: Mapping[str, str] | None = None
+        self,
+        code: Code,
+        message: str,
+        reason: str = "",
+        metadata: Mapping[str, str] | None = None,
+        violations: Sequence[FieldViolation] = (),
     ) -> None:
         super().__init__(message)
         self.code = code
         self.message = message
         self.reason = reason
         self.metadata: Mapping[str, str] = metadata or {}
+        self.violations = violations
 
 
 class UnreachableError(Exception):
@@ -48,13 +55,14 @@ def error_of(status: int, body: Json, where: str) -> ApiError:
     content = body if isinstance(body, dict) else {}
     number, message = content.get("code"), content.get("message")
     if isinstance(message, str) and isinstance(number, int) and number in set(Code):
-        info = _error_info(content.get("details"))
+        info = _detail(content.get("details"), "google.rpc.ErrorInfo")
         metadata = info.get("metadata")
         return ApiError(
             Code(number),
             message,
             str(info.get("reason", "")),
             {name: str(v) for name, v in metadata.items()} if isinstance(metadata, dict) else None,
+            _violations(_detail(content.get("details"), "google.rpc.BadRequest").get("fieldViolations")),
         )
     # Not from Tracker, but from a proxy before it, or from another server altogether.
     if status in _FROM_PROXIES:
@@ -62,8 +70,16 @@ def error_of(status: int, body: Json, where: str) -> ApiError:
     return ApiError(Code.INTERNAL, f"{where} answered with status {status}, but not as a Tracker server does")
 
 
-def _error_info(details: Json) -> dict[str, Json]:
+def _detail(details: Json, kind: str) -> dict[str, Json]:
     for detail in details if isinstance(details, list) else []:
-        if isinstance(detail, dict) and str(detail.get("@type")).endswith("/google.rpc.ErrorInfo"):
+        if isinstance(detail, dict) and str(detail.get("@type")).endswith(f"/{kind}"):
             return detail
     return {}
+
+
+def _violations(told: Json) -> Sequence[FieldViolation]:
+    return [
+        FieldViolation(str(each.get("field", "")), str(each.get("description", "")))
+        for each in (told if isinstance(told, list) else [])
+        if isinstance(each, dict)
+    ]

@@ -9,7 +9,12 @@ from .rpc import Rpc, methods_of
 _METHODS = methods_of(event_pb.desc())
 
 CREATE_EVENT = Rpc(_METHODS["CreateEvent"], event_pb.CreateEventRequest, event_pb.CreateEventResponse)
-UPDATE_EVENT = Rpc(_METHODS["UpdateEvent"], event_pb.UpdateEventRequest, event_pb.UpdateEventResponse)
+IMPORT_EVENTS = Rpc(
+    _METHODS["ImportEvents"], event_pb.ImportEventsRequest, event_pb.ImportEventsResponse, repeatable=True
+)
+UPDATE_EVENT = Rpc(
+    _METHODS["UpdateEvent"], event_pb.UpdateEventRequest, event_pb.UpdateEventResponse, repeatable=True
+)
 DELETE_EVENTS = Rpc(_METHODS["DeleteEvents"], event_pb.DeleteEventRequest, event_pb.DeleteEventResponse)
 GET_EVENT = Rpc(_METHODS["GetEvent"], event_pb.GetEventRequest, event_pb.GetEventResponse)
 LIST_EVENTS = Rpc(_METHODS["ListEvents"], event_pb.ListEventsRequest, event_pb.ListEventsResponse)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -23,12 +24,12 @@ _VARIABLE = re.compile(r"{(\w+)}")
 
 @dataclass(frozen=True, slots=True)
 class HttpRequest:
-    """A request of HTTP; `path` is escaped, `body` is None where there is none."""
+    """A request of HTTP; `path` is escaped, `body` is JSON, None where there is none."""
 
     verb: str
     path: str
     query: tuple[tuple[str, str], ...]
-    body: Json
+    body: bytes | None
 
 
 class Route:
@@ -60,8 +61,18 @@ class Route:
         fields: dict[str, Json] = value if isinstance(value, dict) else {}
         path = _VARIABLE.sub(lambda name: quote(str(fields.pop(name[1], "")), safe=""), self._path)
         if self._has_body:
-            return HttpRequest(self._verb, path, (), fields)
+            return HttpRequest(self._verb, path, (), json.dumps(fields).encode())
         return HttpRequest(self._verb, path, tuple(_query(fields)), None)
+
+    def written(self, body: bytes) -> HttpRequest:
+        """Return the request that carries a message as JSON.
+
+        Raises:
+            ValueError: The message does not go into the body whole.
+        """
+        if not self._has_body or _VARIABLE.search(self._path):
+            raise ValueError(f"{self._path} takes more than a body")
+        return HttpRequest(self._verb, self._path, (), body)
 
 
 def _query(fields: dict[str, Json], prefix: str = "") -> Iterator[tuple[str, str]]:

@@ -1,0 +1,108 @@
+"""A file that an export writes, page by page, and what is beside it until it is whole."""
+
+from __future__ import annotations
+
+import gzip
+import json
+import os
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, NamedTuple
+
+from tracker.cli.errors import CommandError
+from tracker.cli.exits import USAGE
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+    from typing import BinaryIO
+
+    from tracker.cli.archive.pages import Page, Wanted
+
+
+class _Place(NamedTuple):
+    """How far an export has come: the token of the next page, and what the file has before it."""
+
+    token: str = ""
+    bytes: int = 0
+    events: int = 0
+
+
+class Growing:
+    """A file under way. `place` is how far it has come."""
+
+    def __init__(self, path: Path, file: BinaryIO, wanted: Wanted, place: _Place) -> None:
+        self.place = place
+        self._path = path
+        self._file = file
+        self._wanted = wanted
+
+    def add(self, page: Page) -> None:
+        """Add a page, so that an export that ends now can go on behind it.
+
+        In a packed file each page is packed by itself, which is as good as one that is packed whole.
+        """
+        packed = self._path.name.endswith(".gz")
+        data = gzip.compress(page.lines, mtime=0) if packed else page.lines
+        self._file.write(data)
+        self._file.flush()
+        os.fsync(self._file.fileno())
+        place = self.place
+        self.place = _Place(page.next_token, place.bytes + len(data), place.events + page.events)
+        if page.next_token:
+            self.note()
+
+    def note(self) -> None:
+        """Write down how far the file has come."""
+        note = _note_of(self._path)
+        new = note.with_name(f"{note.name}.new")
+        new.write_text(json.dumps({**self._wanted._asdict(), **self.place._asdict()}) + "\n", "utf-8")
+        new.replace(note)
+
+
+@contextmanager
+def growing(path: Path, wanted: Wanted, *, resume: bool) -> Iterator[Growing]:
+    """Open a file to write, behind what an interrupted export left if that is to be resumed.
+
+    Raises:
+        CommandError: It can't be written, or has to be begun anew.
+    """
+    note = _note_of(path)
+    try:
+        place = _place_in(note, path, wanted) if resume and note.exists() else _Place()
+        with path.open("r+b" if place.bytes else "wb") as file:
+            file.truncate(place.bytes)
+            file.seek(place.bytes)
+            under_way = Growing(path, file, wanted, place)
+            under_way.note()
+            yield under_way
+        note.unlink()
+    except OSError as error:
+        raise CommandError(f"{path} can't be written: {error.strerror}") from None
+
+
+def _note_of(path: Path) -> Path:
+    return path.with_name(f"{path.name}.unfinished")
+
+
+def _place_in(note: Path, path: Path, wanted: Wanted) -> _Place:
+    """Return how far an interrupted export came.
+
+    Raises:
+        CommandError: It was another one, or what it wrote is not there.
+    """
+    try:
+        told = json.loads(note.read_text("utf-8"))
+        begun = type(wanted)(told["query"], told["order"])
+        place = _Place(told["token"], told["bytes"], told["events"])
+    except (ValueError, LookupError, TypeError):
+        raise CommandError(f"{note} can't be understood; export without --resume", USAGE) from None
+    if begun != wanted:
+        what = "all events" if not begun.query else f"the query {begun.query!r}"
+        order = "newest" if begun.order.startswith("-") else "oldest"
+        raise CommandError(
+            f"{path} was begun with {what}, the {order} first; give the same again, or leave out --resume",
+            USAGE,
+        )
+    if place.bytes and (not path.exists() or path.stat().st_size < place.bytes):
+        raise CommandError(f"{path} has lost what was written to it; export without --resume", USAGE)
+    return place

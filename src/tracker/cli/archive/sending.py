@@ -1,0 +1,127 @@
+"""Batches of events on their way to a server, several at a time."""
+
+from __future__ import annotations
+
+import re
+from collections import deque
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from tracker.cli.archive.lines import Problem
+from tracker.client import ApiError
+from tracker.client.events import IMPORT_EVENTS
+from tracker.errors import Code, FieldViolation
+from tracker.pb import event_pb
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
+    from concurrent.futures import Future
+
+    from tracker.cli.archive.lines import Batch
+    from tracker.client import Connection
+
+_AT_ONCE = 4
+"""Calls under way: a server decodes one while it stores another."""
+
+_SECONDS = 60.0
+"""How long an answer may take, and how long a server that gives none is asked again."""
+
+_NAMED = re.compile(r"events\[(\d+)\]\.?")
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What became of a batch; its problems are in the order of their lines."""
+
+    stored: int
+    unchanged: int
+    replaced: int
+    problems: Sequence[Problem]
+    position: int
+
+
+def outcomes(connection: Connection, batches: Iterable[Batch], *, overwrite: bool) -> Iterator[Outcome]:
+    """Import batches, and give what became of each, in their order.
+
+    Raises:
+        ApiError: The server refused a batch for something that no event in it is to blame for.
+        UnreachableError: It gave no answer to the end.
+    """
+    under_way: deque[Future[Outcome]] = deque()
+    with ThreadPoolExecutor(_AT_ONCE) as pool:
+        try:
+            for batch in batches:
+                under_way.append(pool.submit(_imported, connection, batch, overwrite=overwrite))
+                if len(under_way) > _AT_ONCE:
+                    yield under_way.popleft().result()
+            while under_way:
+                yield under_way.popleft().result()
+        finally:
+            pool.shutdown(wait=False, cancel_futures=True)
+
+
+def _imported(connection: Connection, batch: Batch, *, overwrite: bool) -> Outcome:
+    lines = dict(enumerate(batch.lines))
+    answers, problems = _send(connection, dict(enumerate(batch.events)), overwrite=overwrite)
+    found = [*batch.problems, *(Problem(lines[place], why) for place, why in problems.items())]
+    return Outcome(
+        stored=sum(answer.stored for answer in answers),
+        unchanged=sum(answer.unchanged for answer in answers),
+        replaced=sum(answer.replaced for answer in answers),
+        problems=sorted(found),
+        position=batch.position,
+    )
+
+
+def _send(
+    connection: Connection, events: Mapping[int, bytes], *, overwrite: bool
+) -> tuple[Sequence[event_pb.ImportEventsResponse], Mapping[int, str]]:
+    """Import events; where the server refuses all for some of them, leave those out and try again.
+
+    Returns the answers, and why events were not imported, by their keys.
+    """
+    answers: list[event_pb.ImportEventsResponse] = []
+    problems: dict[int, str] = {}
+    waiting = [dict(events)] if events else []
+    while waiting:
+        part = waiting.pop()
+        keys = list(part)
+        try:
+            body = _body(part.values(), overwrite=overwrite)
+            answer = connection.call(IMPORT_EVENTS, body, timeout=_SECONDS, patience=_SECONDS)
+        except ApiError as error:
+            if error.code is not Code.INVALID_ARGUMENT:
+                raise
+            wrong = _blamed(error.violations)
+            if wrong:
+                problems |= {keys[place]: why for place, why in wrong.items()}
+                left = {key: part[key] for place, key in enumerate(keys) if place not in wrong}
+                waiting += [left] if left else []
+            elif len(part) > 1:
+                half = len(part) // 2
+                waiting += [{key: part[key] for key in each} for each in (keys[half:], keys[:half])]
+            else:
+                problems[keys[0]] = error.message
+        else:
+            answers.append(answer)
+            problems |= {keys[each.index]: each.message for each in answer.refused}
+    return answers, problems
+
+
+def _body(events: Iterable[bytes], *, overwrite: bool) -> bytes:
+    return b'{"overwrite":%s,"events":[%s]}' % (b"true" if overwrite else b"false", b",".join(events))
+
+
+def _blamed(violations: Iterable[FieldViolation]) -> Mapping[int, str]:
+    """Return what is wrong with events, by their places in the request."""
+    wrong: dict[int, str] = {}
+    for violation in violations:
+        named = _NAMED.match(violation.field)
+        if named is not None:
+            told = FieldViolation(
+                violation.field.removeprefix(named[0]), violation.description.removeprefix(named[0])
+            )
+            place = int(named[1])
+            wrong[place] = "; ".join(filter(None, (wrong.get(place), told.sentence)))
+    return wrong
