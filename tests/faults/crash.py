@@ -6,12 +6,14 @@ import subprocess
 import sys
 import threading
 from typing import TYPE_CHECKING, Self
+from zoneinfo import ZoneInfo
 
 import apsw
 from tests.stores.conftest import Observations
 from tests.stores.samples import comments
 
-from tracker.domain.events import EventId
+from tracker.domain.events import EventFilter, EventId
+from tracker.domain.query import Clock, parse
 from tracker.stores.sqlite import SqliteStore
 
 if TYPE_CHECKING:
@@ -67,6 +69,8 @@ async def lost(database: Path, acknowledged: list[str]) -> list[str]:
     store = SqliteStore(database, Observations())
     await store.open()
     missing = [line for line in acknowledged if not await _has(store, line)]
+    by_words = await store.events.count(EventFilter(query=parse('"an event"', Clock(0, ZoneInfo("UTC")))))
+    assert by_words == await store.events.count(EventFilter())
     await store.close()
     with apsw.Connection(str(database)) as connection:
         assert connection.pragma("integrity_check") == "ok"

@@ -8,7 +8,7 @@ from zoneinfo import ZoneInfo
 from hypothesis import strategies as st
 
 from tracker.domain.query import EVERYTHING, Clock
-from tracker.domain.query.fields import FIELDS, Kind, label
+from tracker.domain.query.fields import FIELDS, MESSAGE, TEXT, TITLE, Kind, label
 from tracker.domain.query.moments import EARLIEST, LATEST, LONGEST
 from tracker.domain.query.tree import And, Has, Not, Number, Or, Pattern, Span, Term
 from tracker.domain.query.words import words
@@ -90,7 +90,7 @@ patterns = names.map(lambda name: Pattern((name,))) | (
     .filter(lambda pattern: any(pattern.pieces))
 )
 phrases = sentences.filter(words).map(lambda text: Pattern((text,))) | st.sampled_from(
-    ["t", "timed", "timed ou", "str", "部"]
+    ["t", "timed", "timed ou", "timed out 1", "str", "部"]
 ).map(lambda text: Pattern((text, "")))
 
 
@@ -125,10 +125,19 @@ leaves: st.SearchStrategy[Node] = fields.map(Has) | fields.flatmap(
     )
 )
 
+prose = st.sampled_from([TITLE, MESSAGE, TEXT]).flatmap(
+    lambda field: st.builds(
+        Term, st.just(field), st.lists(phrases, min_size=1, max_size=3, unique=True).map(tuple)
+    )
+)
+
 
 def _grown(parts: st.SearchStrategy[Node]) -> st.SearchStrategy[Node]:
     several = st.lists(parts, min_size=2, max_size=4).map(tuple)
     return parts.map(Not) | several.map(And) | several.map(Or)
 
+
+texts: st.SearchStrategy[Node] = st.recursive(prose, _grown, max_leaves=6)
+"""Queries for free text alone."""
 
 trees: st.SearchStrategy[Node] = st.just(EVERYTHING) | st.recursive(leaves, _grown, max_leaves=12)

@@ -6,9 +6,13 @@ import re
 import unicodedata
 from dataclasses import dataclass
 from functools import lru_cache
+from typing import Final
 
 MAX_WORD = 256
 """Characters of a word that count."""
+
+RULES: Final = f"1, Unicode {unicodedata.unidata_version}"
+"""What decides which words a text has: those that were kept by other rules are not to be compared with."""
 
 # Scripts that are written without spaces: each character is a word, so that a phrase finds a part of a text.
 _SPACELESS = r"\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff\u3040-\u30ff\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff"

@@ -22,7 +22,7 @@ from tracker.stores.contents import (
     characters,
 )
 from tracker.stores.documents import parse
-from tracker.stores.sqlite import ended_lock_records, event_records, lock_records, migrations
+from tracker.stores.sqlite import ended_lock_records, event_records, lock_records, migrations, word_index
 from tracker.stores.sqlite.failures import store_error
 from tracker.stores.sqlite.file_lock import FileLock
 from tracker.stores.sqlite.opening import open_database, refusal
@@ -72,8 +72,9 @@ class SqliteContents:
         return self._records[kind]
 
     async def finish(self) -> None:
-        """Make the file one that is served."""
+        """Index what came, and make the file one that is served."""
         if self._db is not None:
+            self._index_words(self._db)
             migrations.end_filling(self._db)
 
     async def close(self) -> None:
@@ -82,6 +83,13 @@ class SqliteContents:
             self._db.close()
             self._db = None
         self._lock.release()
+
+    @staticmethod
+    def _index_words(db: apsw.Connection) -> None:
+        more = True
+        while more:
+            with db:
+                more = word_index.advance(db)
 
     def _open(self, db: apsw.Connection) -> None:
         self._db = db

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from bisect import bisect_right
+from collections import Counter
 from dataclasses import replace
 from itertools import pairwise
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from tracker.domain.query import fields
 from tracker.stores.base import Tally
-from tracker.stores.sqlite.filters import EVERYTHING, branches
+from tracker.stores.sqlite.filters import EVERYTHING
 from tracker.stores.sqlite.queries import value_of
 
 if TYPE_CHECKING:
@@ -16,17 +18,17 @@ if TYPE_CHECKING:
 
     import apsw
 
-    from tracker.domain.events import EventFilter
     from tracker.domain.query.fields import Field
     from tracker.stores.sqlite.filters import Branch
+    from tracker.stores.sqlite.plans import Plan
 
 _INDEXES = {fields.SERVICE: "events_by_service", fields.SOURCE: "events_by_source"}
 """Indexes that begin with a field: all events can be counted by it without sorting them."""
 
 
-def count_by(db: apsw.Connection, where: EventFilter, field: Field, most: int) -> Sequence[Tally]:
+def count_by(db: apsw.Connection, plan: Plan, field: Field, most: int) -> Sequence[Tally]:
     """Count the matching events by their values of a field; see `EventStore.count_by`."""
-    (branch,) = branches(where)
+    (branch,) = plan.counted
     value = value_of(field)
     if branch.counted and field in fields.COUNTED:
         sql = f"SELECT {value}, sum(events) AS n {branch.from_facets} GROUP BY 1 HAVING n"
@@ -39,38 +41,43 @@ def count_by(db: apsw.Connection, where: EventFilter, field: Field, most: int) -
 
 
 def count_between(
-    db: apsw.Connection, where: EventFilter, edges: Sequence[int], by: Field | None
+    db: apsw.Connection, plan: Plan, edges: Sequence[int], by: Field | None
 ) -> Sequence[Mapping[str | int, int]]:
     """Count the matching events between edges; see `EventStore.count_between`."""
     value = "''" if by is None else value_of(by)
-    group = "" if by is None else "GROUP BY 1"
+    if plan.texts:  # which would be looked up anew in each interval
+        counts: Sequence[Counter[str | int]] = [Counter() for _ in edges[1:]]
+        for place, found in _placed(db, plan, edges, value):
+            counts[place][found] += 1
+        return counts
+    branch = _within(plan)
+    sql = f"SELECT {value}, count(*) {branch.clauses}{'' if by is None else ' GROUP BY 1'}"
     return [
-        {value: number for value, number in db.execute(f"{sql} {group}", bindings) if number}
-        for sql, bindings in _between(where, edges, f"{value}, count(*)")
+        {value: number for value, number in db.execute(sql, (*branch.bindings, low, high)) if number}
+        for low, high in pairwise(edges)
     ]
 
 
-def durations_between(
-    db: apsw.Connection, where: EventFilter, edges: Sequence[int]
-) -> Sequence[Sequence[int]]:
+def durations_between(db: apsw.Connection, plan: Plan, edges: Sequence[int]) -> Sequence[Sequence[int]]:
     """Return the durations of the matching events between edges; see `EventStore.durations_between`."""
-    return [
-        sorted(_micros(text) for (text,) in db.execute(sql, bindings) if text)
-        for sql, bindings in _between(where, edges, "document ->> '$.metadata.duration'")
-    ]
+    durations: list[list[int]] = [[] for _ in edges[1:]]
+    for place, found in _placed(db, plan, edges, "document ->> '$.metadata.duration'"):
+        if found:
+            durations[place].append(_micros(found))
+    return [sorted(each) for each in durations]
 
 
-def _between(
-    where: EventFilter, edges: Sequence[int], columns: str
-) -> Iterator[tuple[str, tuple[int | str, ...]]]:
-    """Give a statement for the events between each two neighbours of the edges."""
-    (branch,) = branches(where)
-    branch = _within(branch)
-    for low, high in pairwise(edges):
-        yield f"SELECT {columns} {branch.clauses}", (*branch.bindings, low, high)
+def _placed(db: apsw.Connection, plan: Plan, edges: Sequence[int], value: str) -> Iterator[tuple[int, Any]]:
+    """Give a value of each matching event between edges, and the number of the edge that it is behind."""
+    branch = _within(plan)
+    sql = f"SELECT time, {value} {branch.clauses}"
+    for time, found in db.execute(sql, (*branch.bindings, edges[0], edges[-1])):
+        yield bisect_right(edges, time) - 1, found
 
 
-def _within(branch: Branch) -> Branch:
+def _within(plan: Plan) -> Branch:
+    """Return the one branch of a plan, with the bounds of a period to bind."""
+    (branch,) = plan.counted
     return replace(branch, conditions=(*branch.conditions, "time >= ?", "time < ?"), counted=False)
 
 

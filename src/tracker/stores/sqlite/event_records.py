@@ -8,22 +8,20 @@ from typing import TYPE_CHECKING
 import apsw
 
 from tracker.domain.events import EventId, ExternalId, SlackId, event_end, event_time, external_id
-from tracker.domain.query.narrowing import narrowed
 from tracker.pb import event_pb
-from tracker.stores.base import MOST_COUNTED, ExternalIdTakenError, MonthCount, SlackIdTakenError
+from tracker.stores.base import ExternalIdTakenError, MonthCount, SlackIdTakenError
 from tracker.stores.documents import parse
-from tracker.stores.sqlite import queries
-from tracker.stores.sqlite.filters import branches
 from tracker.stores.sqlite.parts import rows_to_read
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from tracker.domain.events import EventFilter, EventKey
+    from tracker.domain.events import EventKey
     from tracker.domain.paging import Cursor
     from tracker.stores.base import Slice
     from tracker.stores.contents import StoredDocument
     from tracker.stores.sqlite.filters import Branch
+    from tracker.stores.sqlite.plans import Plan, Text
 
 _COLUMNS = (
     "slack_id, external_id, time, end_time, type, priority, status, environment, impact, service, source,"
@@ -49,19 +47,16 @@ def select(db: apsw.Connection, key: EventKey) -> event_pb.Event | None:
     return None if row is None else parse(event_pb.Event, *row)
 
 
-def select_part(
-    db: apsw.Connection, where: EventFilter, part: Slice, *, oldest_first: bool
-) -> list[event_pb.Event]:
+def select_part(db: apsw.Connection, plan: Plan, part: Slice, *, oldest_first: bool) -> list[event_pb.Event]:
     """Return the matching events of a part, newest or oldest first, and the one behind it."""
     events: list[event_pb.Event] = []
     wanted = rows_to_read(part)
     skip = part.offset
     order = "time, id" if oldest_first else "time DESC, id DESC"
-    parts = branches(where)
-    for every in reversed(parts) if oldest_first else parts:
+    for every in reversed(plan.listed) if oldest_first else plan.listed:
         branch = every if part.after is None else every.behind(part.after, oldest_first=oldest_first)
         rows = db.execute(
-            f"{_SELECT} {branch.clauses} ORDER BY {order} LIMIT ? OFFSET ?",
+            f"{_SELECT} {branch.ordered(order)}",
             (*branch.bindings, wanted - len(events) if wanted >= 0 else wanted, skip),
         )
         events += [parse(event_pb.Event, *row) for row in rows]
@@ -77,28 +72,24 @@ def cursor(event: event_pb.Event) -> Cursor:
     return (event_time(event), event_id(event))
 
 
-def most_counted(where: EventFilter) -> int | None:
-    """Return up to how many matching events are counted for the total of a list; None for all."""
-    query = narrowed(where).query
-    return None if query is None or not queries.needs_document(query) else MOST_COUNTED
-
-
-def count(db: apsw.Connection, where: EventFilter, up_to: int | None = None) -> int:
+def count(db: apsw.Connection, plan: Plan, up_to: int | None = None) -> int:
     """Count the matching events; more than `up_to` are one more."""
+    if plan.only_text:
+        return _count_text(db, plan.texts[0], up_to)
     if up_to is None:
-        return sum(_count_branch(db, branch) for branch in branches(where))
+        return sum(_count_branch(db, branch) for branch in plan.counted)
     counted = 0
-    for branch in branches(where):
+    for branch in plan.counted:
         sql = f"SELECT count(*) FROM (SELECT 1 {branch.clauses} LIMIT ?)"  # noqa: S608 - our own clauses
         counted += int(db.execute(sql, (*branch.bindings, up_to + 1 - counted)).get)
     return counted
 
 
-def count_by_month(db: apsw.Connection, where: EventFilter, *, by_service: bool) -> Sequence[MonthCount]:
+def count_by_month(db: apsw.Connection, plan: Plan, *, by_service: bool) -> Sequence[MonthCount]:
     """Count the matching events by month and, if asked, by service."""
     service = "service" if by_service else "''"
     counts: Counter[tuple[str, str]] = Counter()
-    for branch in branches(where):
+    for branch in plan.counted:
         sql = f"SELECT {_MONTH}, {service}, count(*) {branch.clauses} GROUP BY 1, 2"
         for month, name, number in db.execute(sql, branch.bindings):
             counts[month, name] += number
@@ -172,6 +163,16 @@ def delete(db: apsw.Connection, event: event_pb.Event) -> None:
 def event_id(event: event_pb.Event) -> str:
     """Return an event's id."""
     return event.metadata.id if event.metadata is not None else ""
+
+
+def _count_text(db: apsw.Connection, text: Text, up_to: int | None) -> int:
+    """Count the events that have a text, and need not be looked at for that."""
+    counted = len(text.newest)
+    if text.few or (up_to is not None and counted > up_to):
+        return counted
+    sql, bindings = text.numbers
+    limit = -1 if up_to is None else up_to + 1
+    return int(db.execute(f"SELECT count(*) FROM ({sql} LIMIT ?)", (*bindings, limit)).get)  # noqa: S608 - our own statement
 
 
 def _count_branch(db: apsw.Connection, branch: Branch) -> int:

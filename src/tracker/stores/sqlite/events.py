@@ -4,23 +4,28 @@ from __future__ import annotations
 
 import asyncio
 from functools import partial
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
+
+import apsw
 
 from tracker.stores.base import DeletedEvent, ExternalIdTakenError, HeldLock, SlackIdTakenError
-from tracker.stores.sqlite import event_counts, event_records, lock_records
+from tracker.stores.sqlite import event_counts, event_records, lock_records, word_index
 from tracker.stores.sqlite.parts import found
+from tracker.stores.sqlite.plans import asks_for_words, plan
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
-
-    import apsw
 
     from tracker.domain.events import EventFilter, EventKey
     from tracker.domain.query.fields import Field
     from tracker.pb import event_pb, lock_pb
     from tracker.stores.base import Added, EventChange, Found, MonthCount, Release, Slice, Tally
+    from tracker.stores.sqlite.plans import Plan
     from tracker.stores.sqlite.reader import Reader
+    from tracker.stores.sqlite.word_indexer import WordIndexer
     from tracker.stores.sqlite.writer import Writer
+
+T = TypeVar("T")
 
 _ADDED_AT_ONCE = 100
 """How many events are added in one step, which takes some 5 ms of the event loop."""
@@ -29,9 +34,10 @@ _ADDED_AT_ONCE = 100
 class SqliteEvents:
     """The `EventStore` in SQLite."""
 
-    def __init__(self, writer: Writer, reader: Reader) -> None:
+    def __init__(self, writer: Writer, reader: Reader, words: WordIndexer) -> None:
         self._writer = writer
         self._reader = reader
+        self._words = words
 
     async def create(self, event: event_pb.Event, lock: lock_pb.Lock | None) -> None:
         """Store a new event and take its lock."""
@@ -102,59 +108,64 @@ class SqliteEvents:
     ) -> Found[event_pb.Event]:
         """Return a part of the matching events, newest or oldest first."""
 
-        def query(db: apsw.Connection) -> Found[event_pb.Event]:
-            events = event_records.select_part(db, where, part, oldest_first=oldest_first)
-            up_to = event_records.most_counted(where)
+        def query(db: apsw.Connection, plan: Plan) -> Found[event_pb.Event]:
+            events = event_records.select_part(db, plan, part, oldest_first=oldest_first)
+            up_to = plan.most_counted
             return found(
-                events, part, event_records.cursor, lambda: event_records.count(db, where, up_to), up_to
+                events, part, event_records.cursor, lambda: event_records.count(db, plan, up_to), up_to
             )
 
-        return await self._reader.read(query, consistent=True)
+        return await self._read(where, query)
 
     async def count(self, where: EventFilter) -> int:
         """Count the matching events."""
-
-        def query(db: apsw.Connection) -> int:
-            return event_records.count(db, where)
-
-        return await self._reader.read(query, consistent=True)
+        return await self._read(where, event_records.count)
 
     async def count_by_month(self, where: EventFilter, *, by_service: bool) -> Sequence[MonthCount]:
         """Count the matching events by month."""
-
-        def query(db: apsw.Connection) -> Sequence[MonthCount]:
-            return event_records.count_by_month(db, where, by_service=by_service)
-
-        return await self._reader.read(query, consistent=True)
+        return await self._read(where, partial(event_records.count_by_month, by_service=by_service))
 
     async def count_by(
         self, where: EventFilter, fields: Sequence[Field], most: int
     ) -> tuple[int, Sequence[Sequence[Tally]]]:
         """Count the matching events by the values of fields."""
 
-        def query(db: apsw.Connection) -> tuple[int, Sequence[Sequence[Tally]]]:
-            tallies = [event_counts.count_by(db, where, field, most) for field in fields]
-            return event_records.count(db, where), tallies
+        def query(db: apsw.Connection, plan: Plan) -> tuple[int, Sequence[Sequence[Tally]]]:
+            tallies = [event_counts.count_by(db, plan, field, most) for field in fields]
+            return event_records.count(db, plan), tallies
 
-        return await self._reader.read(query, consistent=True)
+        return await self._read(where, query)
 
     async def count_between(
         self, where: EventFilter, edges: Sequence[int], by: Field | None
     ) -> Sequence[Mapping[str | int, int]]:
         """Count the matching events between edges."""
-
-        def query(db: apsw.Connection) -> Sequence[Mapping[str | int, int]]:
-            return event_counts.count_between(db, where, edges, by)
-
-        return await self._reader.read(query, consistent=True)
+        return await self._read(where, partial(event_counts.count_between, edges=edges, by=by))
 
     async def durations_between(self, where: EventFilter, edges: Sequence[int]) -> Sequence[Sequence[int]]:
         """Return the durations of the matching events between edges."""
+        return await self._read(where, partial(event_counts.durations_between, edges=edges))
 
-        def query(db: apsw.Connection) -> Sequence[Sequence[int]]:
-            return event_counts.durations_between(db, where, edges)
+    async def _read(self, where: EventFilter, query: Callable[[apsw.Connection, Plan], T]) -> T:
+        """Run a query over the events of a filter; should the index of words be damaged, without it."""
+        if not asks_for_words(where):
+            return await self._reader.read(lambda db: query(db, plan(db, where)), consistent=True)
 
-        return await self._reader.read(query, consistent=True)
+        def by_words(db: apsw.Connection) -> T:
+            try:
+                return query(db, plan(db, where))
+            except apsw.CorruptError as error:
+                raise word_index.DamagedError from error
+
+        def by_documents(db: apsw.Connection) -> T:
+            return query(db, plan(db, where, by_words=False))
+
+        try:
+            return await self._reader.read(by_words, consistent=True, inline=False)
+        except word_index.DamagedError:
+            answer = await self._reader.read(by_documents, consistent=True, inline=False)
+        self._words.rebuild()
+        return answer
 
 
 def _add(events: Sequence[event_pb.Event], db: apsw.Connection) -> Sequence[Added]:

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 
     from tracker.domain.events import EventFilter
     from tracker.domain.paging import Cursor
+    from tracker.stores.sqlite.queries import ByWords
 
 EVERYTHING = "events_by_time"
 """The index of all events."""
@@ -31,7 +32,8 @@ class Branch:
     The branches of a filter don't meet, and all events of one are newer than all of the next.
     """
 
-    index: str
+    index: str | None
+    """The index to walk; None where the conditions name the events by their numbers."""
     conditions: tuple[str, ...]
     bindings: tuple[Binding, ...]
     counted: bool = False
@@ -47,7 +49,18 @@ class Branch:
     @property
     def clauses(self) -> str:
         """The FROM and WHERE clauses."""
-        return f"FROM events INDEXED BY {self.index}{self._where}"
+        walked = "NOT INDEXED" if self.index is None else f"INDEXED BY {self.index}"
+        return f"FROM events {walked}{self._where}"
+
+    def ordered(self, order: str) -> str:
+        """Return the clauses for its events in an order, with a limit and an offset to bind.
+
+        Events that are named by their numbers are sorted without their documents.
+        """
+        if self.index is not None:
+            return f"{self.clauses} ORDER BY {order} LIMIT ? OFFSET ?"
+        numbers = f"SELECT number {self.clauses} ORDER BY {order} LIMIT ? OFFSET ?"
+        return f"FROM events NOT INDEXED WHERE number IN ({numbers}) ORDER BY {order}"
 
     @property
     def from_facets(self) -> str:
@@ -64,8 +77,13 @@ class Branch:
         return Branch(self.index, (*self.conditions, condition), (*self.bindings, *cursor))
 
 
-def branches(where: EventFilter) -> Sequence[Branch]:
-    """Return the branches of a filter."""
+def branches(
+    where: EventFilter, by_words: ByWords = queries.by_nothing, *, numbered: bool = False
+) -> Sequence[Branch]:
+    """Return the branches of a filter.
+
+    With `numbered`, its query names the events by their numbers, and no index is walked.
+    """
     where = narrowed(where)
     conditions: list[str] = []
     bindings: list[Binding] = []
@@ -74,7 +92,7 @@ def branches(where: EventFilter) -> Sequence[Branch]:
         conditions.append(condition)
         bindings.extend(values)
 
-    index = EVERYTHING
+    index: str | None = EVERYTHING
     for column, texts in (
         ("source", (where.source,)),
         ("service", (where.service,)),
@@ -95,10 +113,11 @@ def branches(where: EventFilter) -> Sequence[Branch]:
         if numbers:
             ask(f"{column} IN ({', '.join('?' * len(numbers))})", *map(int, numbers))
     if where.query is not None:
-        sql, values = queries.condition(where.query)
+        sql, values = queries.condition(where.query, by_words)
         ask(sql, *values)
     if where.until is not None:
         ask("time < ?", where.until)
+    index = None if numbered else index
     if where.since is None:
         counted = index == EVERYTHING and where.until is None and where.query is None
         return [Branch(index, tuple(conditions), tuple(bindings), counted)]
@@ -106,7 +125,7 @@ def branches(where: EventFilter) -> Sequence[Branch]:
     if not where.overlapping:
         return [began]
     lasted = Branch(
-        "events_by_end",
+        None if numbered else "events_by_end",
         (*conditions, "time < ?", "end_time >= ?"),
         (*bindings, where.since, where.since),
     )

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import apsw
 
 from tracker.stores.base import StoreOpenError
-from tracker.stores.sqlite import migrations
+from tracker.stores.sqlite import migrations, word_index
 from tracker.stores.sqlite.connections import connect, set_for_writing
 
 if TYPE_CHECKING:
@@ -20,7 +20,8 @@ if TYPE_CHECKING:
 
 _CHECK_SECONDS = 0.5
 _CHECK_STEPS = 1_000
-_TABLES = ("catalog", "facets", "health", "links", "lock_keys", "locks")
+_SOUND = "ok"
+_TABLES = ("catalog", "facets", "health", "links", "lock_keys", "locks", "words_indexed", "words_outdated")
 _EVENT_ORDERS = ("number", "id", "time", "service", "source")
 _DAMAGED = "put the last backup in its place with `tracker restore FILE`"
 
@@ -137,6 +138,7 @@ def _require_sound(connection: apsw.Connection) -> None:
     Small tables are checked whole, and both ends of every index of the events. The rest is checked for
     half a second, enough for some 500,000 events on a warm disk: a server must be ready within two.
     Damage beyond shows when the record is read (`STORE_CORRUPT`), and in a backup, which is checked whole.
+    An index of words that is damaged, or not of today's words, is made anew while the file is served.
     """
     for table in _TABLES:
         _require_ok(connection.pragma("quick_check", table))
@@ -146,13 +148,18 @@ def _require_sound(connection: apsw.Connection) -> None:
     give_up = time.monotonic() + _CHECK_SECONDS
     connection.set_progress_handler(lambda: time.monotonic() > give_up, _CHECK_STEPS)
     try:
-        _require_ok(connection.pragma("quick_check", 1))
+        problem = str(connection.pragma("quick_check", 1))
     except apsw.InterruptError:
-        return
+        problem = _SOUND
     finally:
         connection.set_progress_handler(None)
+    if word_index.NAMED in problem or not word_index.is_usable(connection):
+        with connection:
+            word_index.reset(connection)
+    else:
+        _require_ok(problem)
 
 
 def _require_ok(problem: object) -> None:
-    if problem != "ok":
+    if problem != _SOUND:
         raise apsw.CorruptError(str(problem))

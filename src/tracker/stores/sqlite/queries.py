@@ -1,7 +1,8 @@
 """What a query asks for, as SQL.
 
-What has a column is asked of that. The rest is asked of the document, by functions in Python that SQLite
-calls for the rows that are left: so it means the same here as anywhere.
+What has a column is asked of that, what asks for words of their index, where that may be used. The rest is
+asked of the document, by functions in Python that SQLite calls for the rows that are left: so it means the
+same here as anywhere.
 """
 
 from __future__ import annotations
@@ -22,7 +23,7 @@ from tracker.pb import event_pb
 from tracker.stores import documents
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Callable, Iterator, Sequence
 
     import apsw
 
@@ -30,6 +31,9 @@ if TYPE_CHECKING:
 
 Condition: TypeAlias = tuple[str, tuple[int | str, ...]]
 """An expression that is never NULL, and its bindings."""
+
+ByWords: TypeAlias = "Callable[[Node], Condition | None]"
+"""Returns the condition for a part of a query that the index of words can tell, None for another one."""
 
 _COLUMNS = {
     fields.ID: "id",
@@ -58,22 +62,30 @@ _PLAIN = re.compile(r"[\w .:@-]+", re.ASCII)
 _NOT_ASCII = "length(document) <> octet_length(document)"
 
 
-def condition(node: Node) -> Condition:
+def by_nothing(_: Node) -> Condition | None:
+    """Use no index of words."""
+    return None
+
+
+def condition(node: Node, by_words: ByWords = by_nothing) -> Condition:
     """Return the condition for the events that a query asks for."""
-    if not needs_document(node):
-        return _of_columns(node)
+    if not needs_document(node, by_words):
+        return _of_columns(node, by_words)
     parts = node.parts if isinstance(node, And) else (node,)
-    columns = [_of_columns(part) for part in parts if not needs_document(part)]
-    return _joined(" AND ", [*columns, _of_document(tuple(part for part in parts if needs_document(part)))])
+    columns = [_of_columns(part, by_words) for part in parts if not needs_document(part, by_words)]
+    rest = tuple(part for part in parts if needs_document(part, by_words))
+    return _joined(" AND ", [*columns, of_document(all_of(rest))])
 
 
-def needs_document(node: Node) -> bool:
+def needs_document(node: Node, by_words: ByWords = by_nothing) -> bool:
     """Return whether the documents of events have to be looked at for what a query asks."""
+    if by_words(node) is not None:
+        return False
     match node:
         case And(parts) | Or(parts):
-            return any(map(needs_document, parts))
+            return any(needs_document(part, by_words) for part in parts)
         case Not(part):
-            return needs_document(part)
+            return needs_document(part, by_words)
         case Has(field) | Term(field):
             return field not in _COLUMNS
         case _:
@@ -102,14 +114,19 @@ def _joined(word: str, conditions: Sequence[Condition]) -> Condition:
     return f"({sql})", tuple(binding for _, bindings in conditions for binding in bindings)
 
 
-def _of_columns(node: Node) -> Condition:
+def _of_columns(node: Node, by_words: ByWords = by_nothing) -> Condition:
+    found = by_words(node)
+    if found is not None:
+        return found
     match node:
         case And(parts):
-            return _joined(" AND ", [_of_columns(part) for part in parts]) if parts else ("true", ())
+            return (
+                _joined(" AND ", [_of_columns(part, by_words) for part in parts]) if parts else ("true", ())
+            )
         case Or(parts):
-            return _joined(" OR ", [_of_columns(part) for part in parts])
+            return _joined(" OR ", [_of_columns(part, by_words) for part in parts])
         case Not(part):
-            sql, bindings = _of_columns(part)
+            sql, bindings = _of_columns(part, by_words)
             return f"NOT {sql}", bindings
         case Has(field):
             return _has(field), ()
@@ -153,12 +170,11 @@ def _of_column(term: Term) -> Condition:
     return f"({' OR '.join(sql)})", tuple(bindings)
 
 
-def _of_document(parts: tuple[Node, ...]) -> Condition:
-    """Return the condition for the events whose documents match all the parts.
+def of_document(node: Node) -> Condition:
+    """Return the condition for the events whose documents match.
 
     To read a document takes twenty times as long as to see that a text is nowhere in it.
     """
-    node = all_of(parts)
     sql, bindings = "query_matches(?, id, document)", (to_text(node),)
     possible = _possible(node)
     if possible is None:
@@ -231,16 +247,17 @@ def _pattern(pieces: str) -> Pattern:
 def _tree(query: str) -> tuple[Node, bool]:
     """Return the tree of a query, and whether it asks for nothing but words of titles and messages."""
     tree = parse(query, _ANY_CLOCK)
-    return tree, all(field.kind is Kind.PROSE for field in _fields(tree))
+    return tree, all(field.kind is Kind.PROSE for field in fields_of(tree))
 
 
-def _fields(node: Node) -> Iterator[fields.Field]:
+def fields_of(node: Node) -> Iterator[fields.Field]:
+    """Give the fields that a query asks about."""
     match node:
         case And(parts) | Or(parts):
             for part in parts:
-                yield from _fields(part)
+                yield from fields_of(part)
         case Not(part):
-            yield from _fields(part)
+            yield from fields_of(part)
         case Has(field) | Term(field):
             yield field
         case _:

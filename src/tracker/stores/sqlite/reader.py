@@ -84,13 +84,18 @@ class Reader:
         self._lanes.extend(_Lane(self._connect()) for _ in range(THREADS))
         self._closed = False
 
-    async def read(self, query: Callable[[apsw.Connection], T], *, consistent: bool = False) -> T:
+    async def read(
+        self, query: Callable[[apsw.Connection], T], *, consistent: bool = False, inline: bool = True
+    ) -> T:
         """Run a query, a function that reads and may run twice, and return what it returns.
 
-        With `consistent`, all its statements see the same state of the database.
+        With `consistent`, all its statements see the same state of the database. One that is not `inline`
+        runs in a thread at once: the index of words works in long steps, which nothing stops.
         """
         if self._closed:
             raise unavailable("the database is closed")
+        if not inline:
+            return await self._read_in_thread(query, consistent=consistent)
         now = perf_counter()
         self._budget_ends = now + _INLINE_SECONDS
         self._ticks_left = _INLINE_TICKS

@@ -17,6 +17,7 @@ from tracker.stores.sqlite.links import SqliteLinks
 from tracker.stores.sqlite.locks import SqliteLocks
 from tracker.stores.sqlite.opening import open_database
 from tracker.stores.sqlite.reader import Reader
+from tracker.stores.sqlite.word_indexer import WordIndexer
 from tracker.stores.sqlite.writer import Writer
 
 if TYPE_CHECKING:
@@ -41,7 +42,8 @@ class SqliteStore:
         self._lock = FileLock(self._path)
         self._reader = Reader(partial(open_for_reading, self._path), lambda: self._writer.busy)
         self._writer = Writer(partial(open_for_writing, self._path), observer, before=self._reader.let_go)
-        self.events: EventStore = SqliteEvents(self._writer, self._reader)
+        self._words = WordIndexer(self._writer)
+        self.events: EventStore = SqliteEvents(self._writer, self._reader, self._words)
         self._event_log = SqliteEventLog(self._writer, self._reader)
         self.event_log: EventLog = self._event_log
         self.catalog: CatalogStore = SqliteCatalog(self._writer, self._reader)
@@ -57,6 +59,7 @@ class SqliteStore:
         self._writer.start(await asyncio.to_thread(open_database, self._path, self._lock))
         self._reader.start()
         await self._event_log.open()
+        self._words.start()
 
     async def check(self) -> None:
         """Prove that a change can be made durable now, by making one."""
@@ -70,5 +73,6 @@ class SqliteStore:
     async def close(self) -> None:
         """Finish what is under way and close the file."""
         await self._reader.close()
+        await self._words.close()
         await self._writer.close()
         self._lock.release()

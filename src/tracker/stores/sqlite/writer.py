@@ -81,7 +81,7 @@ class Writer:
         self._connect = connect
         self._observer = observer
         self._before = before
-        self._notify: Callable[[], None] | None = None
+        self._notified: list[Callable[[], None]] = []
         self._waiting: deque[_Change] = deque()
         self._handed: SimpleQueue[Sequence[_Change] | None] = SimpleQueue()
         self._thread = threading.Thread(target=self._commit_all, name="tracker-store-commit", daemon=True)
@@ -105,7 +105,7 @@ class Writer:
 
     def notify(self, committed: Callable[[], None]) -> None:
         """Call `committed` after each commit from now on."""
-        self._notify = committed
+        self._notified.append(committed)
 
     async def change(self, step: Callable[[apsw.Connection], T]) -> T:
         """Run `step` inside a transaction and return what it returns once that is on disk.
@@ -217,8 +217,8 @@ class Writer:
             self._observer.committed(seconds, len(batch))
             for change in batch:
                 change.answer()
-            if self._notify is not None:
-                self._notify()
+            for notify in self._notified:
+                notify()
         else:
             self._fail(batch, failure, commit_error)
         self._next()

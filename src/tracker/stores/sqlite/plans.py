@@ -1,0 +1,156 @@
+"""How the events of a filter are found: by which index, and whether by the index of words.
+
+Free text that few events have names the events, and what else is asked is asked of those. Otherwise the
+events are walked in order, and each is looked up among those that have the text. Where many of the newest
+have it, to gather them all takes longer than to read the documents that fill a page; but not than to read all
+for a count.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Final
+
+import orjson
+
+from tracker.domain.events import EventFilter
+from tracker.domain.query.fields import Kind
+from tracker.domain.query.narrowing import narrowed
+from tracker.domain.query.tree import And
+from tracker.stores.base import MOST_COUNTED
+from tracker.stores.sqlite import queries, word_search
+from tracker.stores.sqlite.filters import branches
+from tracker.stores.sqlite.word_index import progress
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    import apsw
+
+    from tracker.domain.query import Node
+    from tracker.stores.sqlite.filters import Branch
+    from tracker.stores.sqlite.queries import Condition
+
+FEW: Final = 10_000
+"""Events with a text up to which they are fetched by their numbers and sorted."""
+
+_DENSE: Final = 5
+"""Of so many of the newest events, one must have a text for a page to be filled by reading documents."""
+
+_LONG: Final = 200_000
+"""Events of a period that is too long to be looked up."""
+
+MOST_BEHIND: Final = 10_000
+"""Events that the index of words may lack before it is left alone."""
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """The branches to walk for a list and for a count, and what is known of the free text asked for."""
+
+    listed: Sequence[Branch]
+    counted: Sequence[Branch]
+    most_counted: int | None = None
+    """Up to how many are counted for the total of a list; None for all."""
+    texts: Sequence[Text] = ()
+    """The parts of the query that the index of words tells."""
+    only_text: bool = False
+    """Whether nothing is asked for but the one text."""
+    behind: int = 0
+    """How many events that index lacks, counted up to `MOST_BEHIND`."""
+
+
+@dataclass(frozen=True, slots=True)
+class Text:
+    """A part of a query that asks for free text, the statement for the numbers of the events that have it.
+
+    `newest` are those numbers, the highest first, up to one more than `FEW`.
+    """
+
+    node: Node
+    numbers: Condition
+    newest: Sequence[int]
+
+    @property
+    def few(self) -> bool:
+        """Whether `newest` are all that there are."""
+        return len(self.newest) <= FEW
+
+    @property
+    def condition(self) -> Condition:
+        """The condition for the events that have it."""
+        sql, bindings = self.numbers
+        if self.few:
+            sql, bindings = "SELECT value FROM json_each(?)", (orjson.dumps(self.newest).decode(),)
+        return f"(number IN ({sql}))", bindings
+
+    def is_dense(self, highest: int) -> bool:
+        """Say whether many of the events up to a number have it."""
+        return not self.few and self.newest[-1] > highest - _DENSE * FEW
+
+
+def asks_for_words(where: EventFilter) -> bool:
+    """Say whether a query asks for words of titles and messages."""
+    return where.query is not None and any(
+        field.kind is Kind.PROSE for field in queries.fields_of(where.query)
+    )
+
+
+def plan(db: apsw.Connection, where: EventFilter, *, by_words: bool = True) -> Plan:
+    """Choose how to find the events of a filter; `by_words` says whether the index of words may be used."""
+    where = narrowed(where)
+    if where.query is None or not by_words or where.slack_id or where.external_id:
+        return _without_words(where)
+    query = word_search.gathered(where.query)
+    asked = list(word_search.texts(query))
+    if not asked:
+        return _without_words(where)
+    done = progress(db, MOST_BEHIND)
+    if done.behind >= MOST_BEHIND:
+        return _without_words(where, behind=done.behind)
+    span = _span(db, where)
+    texts = {node: _text(db, node, word_search.numbers(node, match, done, span)) for node, match in asked}
+    conditions = {node: text.condition for node, text in texts.items()}
+    first = query.parts[0] if isinstance(query, And) else query
+    few = first in texts and texts[first].few
+    where = replace(where, query=query)
+    counted = branches(where, conditions.get, numbered=few)
+    dense = not few and any(text.is_dense(span[1]) for text in texts.values())
+    return Plan(
+        listed=branches(where) if dense else counted,
+        counted=counted,
+        most_counted=_most_counted(where),
+        texts=list(texts.values()),
+        only_text=query in texts and where == EventFilter(query=query),
+        behind=done.behind,
+    )
+
+
+def _without_words(where: EventFilter, behind: int = 0) -> Plan:
+    walked = branches(where)
+    return Plan(walked, walked, _most_counted(where), behind=behind)
+
+
+def _most_counted(where: EventFilter) -> int | None:
+    return None if where.query is None or not queries.needs_document(where.query) else MOST_COUNTED
+
+
+def _span(db: apsw.Connection, where: EventFilter) -> tuple[int, int]:
+    """Return the lowest and the highest number that an event of a period may have.
+
+    Events come roughly in the order of their times: in the index too, those of a period are close together.
+    """
+    if (where.since is not None or where.until is not None) and not where.overlapping:
+        (branch,) = branches(EventFilter(since=where.since, until=where.until))
+        period = f"SELECT number {branch.clauses} LIMIT ?"
+        sql = f"SELECT count(*), ifnull(min(number), 1), ifnull(max(number), 0) FROM ({period})"  # noqa: S608 - our own clauses
+        events, lowest, highest = db.execute(sql, (*branch.bindings, _LONG + 1)).get
+        if events <= _LONG:
+            return lowest, highest
+    return 1, db.execute("SELECT ifnull(max(number), 0) FROM events").get
+
+
+def _text(db: apsw.Connection, node: Node, numbers: Condition) -> Text:
+    sql, bindings = numbers
+    rows = db.execute(f"{sql} ORDER BY 1 DESC LIMIT ?", (*bindings, FEW + 1))
+    return Text(node, numbers, [number for (number,) in rows])

@@ -1,0 +1,131 @@
+"""The index of the words of titles and messages, behind the changes by a moment.
+
+Its words are ours, joined by spaces: so a phrase means the same to it as to a query. Which events are not in
+it yet the database says in the same transaction: what it tells of the others is what their documents have.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Final
+
+import apsw
+
+from tracker.domain.query.words import MAX_WORD, RULES, words
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+NAMED: Final = "event_words"
+"""How a check of the file calls the index."""
+
+_STEP_EVENTS: Final = 500
+_STEP_BYTES: Final = 2**19
+_MOST_BEHIND: Final = 10_000
+_UP_TO: Final = "SELECT up_to FROM words_indexed"
+
+# A document that can't be read has all words that are anywhere in it: who searches for one of them is told.
+_TEXTS = (
+    "octet_length(document),"
+    " CAST(CASE WHEN json_valid(document) THEN document ->> '$.title' ELSE document END AS BLOB),"
+    " CAST(CASE WHEN json_valid(document) THEN document ->> '$.attributes.message' END AS BLOB)"
+)
+_NEW = f"SELECT number, {_TEXTS} FROM events WHERE number > ? ORDER BY number LIMIT ?"  # noqa: S608 - our own columns
+_OUTDATED = (
+    f"SELECT outdated.number, {_TEXTS} FROM words_outdated outdated"  # noqa: S608 - our own columns
+    " LEFT JOIN events USING (number) ORDER BY outdated.number LIMIT ?"
+)
+
+
+class DamagedError(Exception):
+    """The index can't be read."""
+
+
+@dataclass(frozen=True, slots=True)
+class Progress:
+    """Up to which event the words are indexed, and how many events are to be looked at besides."""
+
+    up_to: int
+    outdated: int
+    behind: int
+    """Events that are not in the index as they are, no more than were to be counted."""
+
+
+def progress(db: apsw.Connection, most: int) -> Progress:
+    """Return how far the index is; `most` is how many events that are not in it are counted."""
+    up_to = int(db.execute(_UP_TO).get)
+    outdated = int(db.execute("SELECT count(*) FROM (SELECT 1 FROM words_outdated LIMIT ?)", (most,)).get)
+    new = "SELECT count(*) FROM (SELECT 1 FROM events WHERE number > ? LIMIT ?)"
+    return Progress(up_to, outdated, outdated + int(db.execute(new, (up_to, most)).get))
+
+
+def advance(db: apsw.Connection) -> bool:
+    """Index some of the events that are not in it, some milliseconds of work; say whether there were any."""
+    rows = _some(db.execute(_OUTDATED, (_STEP_EVENTS,)))
+    if rows:
+        numbers = [(number,) for number, *_ in rows]
+        db.executemany("DELETE FROM event_words WHERE rowid = ?", numbers)
+        _add(db, [row for row in rows if row[1] is not None])
+        db.executemany("DELETE FROM words_outdated WHERE number = ?", numbers)
+        return True
+    rows = _some(db.execute(_NEW, (db.execute(_UP_TO).get, _STEP_EVENTS)))
+    if rows:
+        _add(db, rows)
+        db.execute("UPDATE words_indexed SET up_to = ?", (rows[-1][0],))
+    return bool(rows)
+
+
+def reset(db: apsw.Connection) -> None:
+    """Empty the index: all events are to be indexed anew."""
+    db.execute("INSERT INTO event_words (event_words) VALUES ('delete-all')")
+    db.execute("DELETE FROM words_outdated")
+    db.execute("UPDATE words_indexed SET up_to = 0, made_with = ?", (RULES,))
+
+
+def is_usable(db: apsw.Connection) -> bool:
+    """Say whether the index was made by the rules of today, and has as many events as it must."""
+    try:
+        return db.execute("SELECT made_with FROM words_indexed").get == RULES and _is_complete(db)
+    except apsw.CorruptError:
+        return False
+
+
+def _is_complete(db: apsw.Connection) -> bool:
+    """Compare how many events are in the index with how many there are, but for those that are outdated.
+
+    One that is still far behind is taken as it is: to count what is left takes longer than a start may.
+    """
+    done = progress(db, _MOST_BEHIND)
+    if done.behind >= _MOST_BEHIND:
+        return True
+    events = "SELECT ifnull(sum(events), 0) - ? FROM facets"
+    outdated = "SELECT count(*) FROM events JOIN words_outdated USING (number)"
+    indexed = "SELECT count(*) FROM event_words_docsize WHERE id NOT IN (SELECT number FROM words_outdated)"
+    new = done.behind - done.outdated
+    return bool(db.execute(events, (new,)).get - db.execute(outdated).get == db.execute(indexed).get)
+
+
+def _some(rows: apsw.Cursor) -> Sequence[tuple[Any, ...]]:
+    """Return rows until the documents that they are from weigh enough; at least one, where there is one."""
+    taken: list[tuple[Any, ...]] = []
+    weight = 0
+    for row in rows:
+        taken.append(row)
+        weight += row[1] or 0
+        if weight >= _STEP_BYTES:
+            rows.close()
+            break
+    return taken
+
+
+def _add(db: apsw.Connection, events: Sequence[tuple[Any, ...]]) -> None:
+    db.executemany(
+        "INSERT INTO event_words (rowid, title, message) VALUES (?, ?, ?)",
+        [(number, _words(title), _words(message)) for number, _, title, message in events],
+    )
+
+
+def _words(stored: bytes | None) -> str:
+    """Return a text as the index is to take it: it parts a short one that is ASCII as we do, only faster."""
+    text = (stored or b"").decode(errors="replace")
+    return text if text.isascii() and len(text) <= MAX_WORD else " ".join(words(text))

@@ -1,0 +1,258 @@
+"""Free text means the same whether the index of words has an event, lacks it, or has it in an older form."""
+
+from __future__ import annotations
+
+import asyncio
+from copy import deepcopy
+from typing import TYPE_CHECKING
+
+import apsw
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from tests.domain.query.trees import CLOCK, events, sentences, texts, trees
+from tests.stores.conftest import Observations
+from tests.stores.samples import an_end, an_event, new_id
+from tests.stores.test_event_filters import replace_events
+from tests.stores.test_event_queries import agree, numbered
+
+from tracker.domain.events import EventFilter, EventId
+from tracker.domain.query import parse
+from tracker.pb import event_pb
+from tracker.stores.base import EventChange, Slice
+from tracker.stores.sqlite import SqliteStore, plans, word_index, word_indexer
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Callable, Sequence
+    from pathlib import Path
+
+    from tracker.domain.query import Node
+    from tracker.pb import lock_pb
+    from tracker.stores.base import Store
+
+PATIENCE = 20.0
+NEVER = 1e6
+
+
+@pytest.fixture
+def path(tmp_path: Path) -> Path:
+    return tmp_path / "tracker.db"
+
+
+@pytest.fixture
+async def lagging(path: Path, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Store]:
+    """Give a store whose index is brought up to date by `index` alone."""
+    monkeypatch.setattr(word_indexer, "REST_SECONDS", NEVER)
+    store = SqliteStore(path, Observations())
+    await store.open()
+    yield store
+    await store.close()
+
+
+def index(path: Path) -> None:
+    """Index all that there is."""
+    with changing(path) as db:
+        while word_index.advance(db):
+            pass
+
+
+def changing(path: Path) -> apsw.Connection:
+    return apsw.Connection(str(path), flags=apsw.SQLITE_OPEN_READWRITE)
+
+
+def behind(path: Path) -> int:
+    """Return how many events are not in the index."""
+    return word_index.progress(changing(path), 1_000_000).behind
+
+
+async def caught_up(path: Path) -> None:
+    """Wait until all events are in the index."""
+    async with asyncio.timeout(PATIENCE):
+        while behind(path):  # noqa: ASYNC110 - the file is all that tells
+            await asyncio.sleep(0.01)
+
+
+async def titles(store: Store, query: str) -> list[str]:
+    """Return the titles of the events that a query finds, sorted."""
+    found = await store.events.find(EventFilter(query=parse(query, CLOCK)), Slice())
+    return sorted(event.title for event in found.records)
+
+
+def retitled(title: str) -> Callable[[event_pb.Event, Sequence[lock_pb.Lock]], EventChange]:
+    def change(event: event_pb.Event, _: Sequence[lock_pb.Lock]) -> EventChange:
+        changed = deepcopy(event)
+        changed.title = title
+        return EventChange(changed)
+
+    return change
+
+
+def key(event: event_pb.Event) -> EventId:
+    assert event.metadata is not None
+    return EventId(event.metadata.id)
+
+
+@pytest.mark.parametrize("few", [2, plans.FEW])
+@given(
+    drawn=st.lists(events(), min_size=6, max_size=16).map(numbered),
+    fates=st.lists(st.sampled_from(["indexed", "changed", "deleted", "new"]), min_size=16, max_size=16),
+    title=sentences,
+    queries=st.lists(texts | trees, min_size=2, max_size=6),
+)
+@settings(max_examples=40, deadline=None, suppress_health_check=list(HealthCheck))
+async def test_a_query_finds_the_same_however_far_the_index_is(  # noqa: PLR0913, PLR0917 - what is drawn
+    lagging: Store,
+    path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    drawn: list[event_pb.Event],
+    fates: list[str],
+    title: str,
+    queries: list[Node],
+    few: int,
+) -> None:
+    monkeypatch.setattr(plans, "FEW", few)
+    by_fate = {
+        fate: [event for event, one in zip(drawn, fates, strict=False) if one == fate] for fate in fates
+    }
+    old = [event for fate in ("indexed", "changed", "deleted") for event in by_fate.get(fate, [])]
+    await replace_events(lagging, old)
+    index(path)
+    for event in by_fate.get("changed", []):
+        event.title = title
+        await lagging.events.modify(key(event), retitled(title))
+    for event in by_fate.get("deleted", []):
+        await lagging.events.delete(key(event), an_end())
+    for event in by_fate.get("new", []):
+        assert event.metadata is not None
+        event.metadata.id = new_id()
+        await lagging.events.create(event, None)
+    there = [event for fate in ("indexed", "changed", "new") for event in by_fate.get(fate, [])]
+    for tree in queries:
+        await agree(lagging, there, tree)
+    index(path)
+    assert behind(path) == 0
+    for tree in queries:
+        await agree(lagging, there, tree)
+
+
+async def test_what_was_just_done_is_found_and_what_was_undone_is_not(lagging: Store, path: Path) -> None:
+    changed, deleted = an_event("Deploy changed"), an_event("Deploy deleted")
+    for event in (changed, deleted):
+        await lagging.events.create(event, None)
+    assert await titles(lagging, "deploy") == ["Deploy changed", "Deploy deleted"]
+    index(path)
+    assert await titles(lagging, "deploy") == ["Deploy changed", "Deploy deleted"]
+    await lagging.events.modify(key(changed), retitled("Rotate changed"))
+    await lagging.events.delete(key(deleted), an_end())
+    assert (await titles(lagging, "deploy"), await titles(lagging, "rot*")) == ([], ["Rotate changed"])
+    await lagging.events.create(an_event("Rotate the next one, by the number of the deleted one"), None)
+    assert len(await titles(lagging, "rotate")) == 2
+    index(path)
+    assert (len(await titles(lagging, "rotate")), await titles(lagging, "deploy")) == (2, [])
+
+
+async def test_a_change_that_leaves_the_texts_alone_need_not_be_indexed(lagging: Store, path: Path) -> None:
+    event = an_event("Deploy", attributes=event_pb.EventAttributes(message="by ines"))
+    await lagging.events.create(event, None)
+    index(path)
+
+    def finish(stored: event_pb.Event, _: Sequence[lock_pb.Lock]) -> EventChange:
+        changed = deepcopy(stored)
+        assert changed.attributes is not None
+        changed.attributes.status = event_pb.Status.success
+        return EventChange(changed)
+
+    await lagging.events.modify(key(event), finish)
+    assert behind(path) == 0
+    assert await titles(lagging, "message:ines status:success") == ["Deploy"]
+
+
+async def test_a_file_of_before_is_indexed_while_it_is_served(path: Path) -> None:
+    store = SqliteStore(path, Observations())
+    await store.open()
+    for number in range(1_200):
+        await store.events.create(an_event(f"Deploy {number}"), None)
+    await store.close()
+    with changing(path) as db:
+        db.execute("DELETE FROM event_words WHERE rowid IN (SELECT number FROM events)")
+        db.execute("UPDATE words_indexed SET up_to = 0, made_with = ''")
+    store = SqliteStore(path, Observations())
+    await store.open()
+    assert await titles(store, "777") == ["Deploy 777"]
+    await caught_up(path)
+    assert await titles(store, "777") == ["Deploy 777"]
+    assert (await store.events.count(EventFilter(query=parse("deploy", CLOCK)))) == 1_200
+    await store.close()
+
+
+@pytest.mark.parametrize(
+    "harm",
+    [
+        "INSERT INTO event_words (event_words) VALUES ('delete-all')",
+        "DELETE FROM event_words WHERE rowid = 1",
+        "UPDATE words_indexed SET made_with = 'the words of another release'",
+        "UPDATE event_words_data SET block = x'00' WHERE id > 10",
+        "UPDATE event_words_data SET block = x'ffffffffff'",
+        "DELETE FROM event_words_data",
+    ],
+)
+async def test_an_index_that_lost_something_is_made_anew(path: Path, harm: str) -> None:
+    store = SqliteStore(path, Observations())
+    await store.open()
+    for number in range(3):
+        await store.events.create(an_event(f"Deploy {number}"), None)
+    await caught_up(path)
+    await store.close()
+    with changing(path) as db:
+        db.execute(harm)
+    store = SqliteStore(path, Observations())
+    await store.open()
+    assert await titles(store, "deploy") == ["Deploy 0", "Deploy 1", "Deploy 2"]
+    await caught_up(path)
+    assert await titles(store, "deploy") == ["Deploy 0", "Deploy 1", "Deploy 2"]
+    await store.close()
+    with changing(path) as db:
+        assert db.pragma("integrity_check") == "ok"
+
+
+async def test_damage_that_shows_in_a_query_is_passed_over_and_mended(path: Path) -> None:
+    store = SqliteStore(path, Observations())
+    await store.open()
+    for number in range(3):
+        await store.events.create(an_event(f"Deploy {number}"), None)
+    await caught_up(path)
+    with changing(path) as db:
+        db.execute("UPDATE event_words_data SET block = x'ffffffffff' WHERE id > 10")
+    assert await titles(store, "deploy") == ["Deploy 0", "Deploy 1", "Deploy 2"]
+    async with asyncio.timeout(PATIENCE):
+        while changing(path).pragma("quick_check", "event_words") != "ok":  # noqa: ASYNC110 - as above
+            await asyncio.sleep(0.01)
+    await caught_up(path)
+    assert await titles(store, "deploy") == ["Deploy 0", "Deploy 1", "Deploy 2"]
+    await store.close()
+
+
+async def test_a_long_text_is_found_by_its_last_word(lagging: Store, path: Path) -> None:
+    message = " ".join(f"line{number}" for number in range(6_000))
+    await lagging.events.create(an_event("Log", attributes=event_pb.EventAttributes(message=message)), None)
+    await lagging.events.create(an_event("x" * 300), None)
+    for _ in range(2):
+        assert await titles(lagging, "message:line5999") == ["Log"]
+        assert await titles(lagging, '"line4711 line4712"') == ["Log"]
+        assert await titles(lagging, f"{'x' * 400} -log") == ["x" * 300]
+        index(path)
+
+
+async def test_a_document_that_cannot_be_read_is_told_to_who_asks_for_a_word_in_it(
+    lagging: Store, path: Path
+) -> None:
+    damaged = an_event("Deploy")
+    await lagging.events.create(damaged, None)
+    await lagging.events.create(an_event("Rotate"), None)
+    with changing(path) as db:
+        db.execute('UPDATE events SET document = \'{"title": "Deploy"\' WHERE id = ?', (key(damaged).value,))
+    for _ in range(2):
+        assert await titles(lagging, "rotate") == ["Rotate"]
+        with pytest.raises(Exception, match="can't be read"):
+            await titles(lagging, "deploy")
+        index(path)
