@@ -15,7 +15,10 @@ from tests.cli.commands import CLEAN, at, on_terminal, tracker
 if TYPE_CHECKING:
     from tests.server_process import ServerProcess
 
-COMMANDS = ("create", "update", "finish", "comment", "delete", "get", "changelog", "list", "search", "tail")
+COMMANDS = (
+    *("create", "update", "finish", "comment", "delete", "get", "changelog", "list", "search", "tail"),
+    *("related", "overlaps"),
+)
 
 
 def run(server: ServerProcess, *arguments: str, code: int = 0) -> subprocess.CompletedProcess[str]:

@@ -76,7 +76,10 @@ def test_every_command_that_has_forms_has_yaml(command: str) -> None:
 
 @pytest.mark.parametrize(
     "command",
-    ["event get ID", "event changelog ID", "event list", "event search service:shop", "stats", "lock list"],
+    [
+        *("event get ID", "event changelog ID", "event list", "event search service:shop"),
+        *("event related ID", "event overlaps --from 2020-01-01 --until 2100-01-01", "stats", "lock list"),
+    ],
 )
 def test_yaml_is_json_without_what_is_empty_and_in_the_same_order(
     server: ServerProcess, event_id: str, command: str

@@ -57,6 +57,45 @@ def print_table(
         print_one()
 
 
+def print_lines(
+    columns: Sequence[str], rows: Sequence[Sequence[str]], styles: Mapping[str, str] | None = None
+) -> None:
+    """Print a table whose rows belong together: each stays a line, cut off where the terminal ends.
+
+    `styles` says how values look on a terminal that has colours.
+    """
+    print_line = line_printer()
+    widths = [max(map(len, column)) for column in zip(columns, *rows, strict=True)]
+    for row, usual in ((columns, "bold"), *((row, "") for row in rows)):
+        print_line(
+            [
+                (value.ljust(width), (styles or {}).get(value, usual))
+                for value, width in zip(row, widths, strict=True)
+            ]
+        )
+
+
+def line_printer() -> Callable[[Sequence[tuple[str, str]]], None]:
+    """Return what prints the parts of a line, each with the style that it has on a terminal.
+
+    The line is cut off where the terminal ends, and whole where there is none.
+    """
+    from rich.console import Console
+    from rich.text import Text
+
+    console = Console(highlight=False)
+
+    def print_line(parts: Sequence[tuple[str, str]]) -> None:
+        line = Text("  ").join(Text(printable(value), style) for value, style in parts)
+        line.rstrip()
+        if console.is_terminal:
+            console.print(line, no_wrap=True, overflow="ellipsis")
+        else:
+            console.print(line, soft_wrap=True)
+
+    return print_line
+
+
 def shown_time(moment: Timestamp | None) -> str:
     """Return a moment in the time zone of this machine, or nothing."""
     return "" if moment is None else moment.to_datetime().astimezone().isoformat(" ", "seconds")

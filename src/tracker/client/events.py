@@ -25,6 +25,12 @@ ADD_CHANGELOG_ENTRY = Rpc(
 GET_EVENT_FACETS = Rpc(
     _METHODS["GetEventFacets"], event_pb.GetEventFacetsRequest, event_pb.GetEventFacetsResponse
 )
+GET_EVENT_OVERLAPS = Rpc(
+    _METHODS["GetEventOverlaps"], event_pb.GetEventOverlapsRequest, event_pb.GetEventOverlapsResponse
+)
+LIST_RELATED_EVENTS = Rpc(
+    _METHODS["ListRelatedEvents"], event_pb.ListRelatedEventsRequest, event_pb.ListRelatedEventsResponse
+)
 WATCH_EVENTS = Rpc(_METHODS["WatchEvents"], event_pb.WatchEventsRequest, event_pb.WatchEventsResponse)
 GET_EVENT_HISTOGRAM = Rpc(
     _METHODS["GetEventHistogram"], event_pb.GetEventHistogramRequest, event_pb.GetEventHistogramResponse

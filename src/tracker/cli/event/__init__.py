@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from tracker.cli.event import changes, queries, tail
+from tracker.cli.event import changes, overlaps, queries, related, tail
 from tracker.cli.event.group import app
 
-__all__ = ["app", "changes", "queries", "tail"]
+__all__ = ["app", "changes", "overlaps", "queries", "related", "tail"]

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from protobuf.wkt import Duration
 
 COLUMNS = ("TIME", "SERVICE", "ENVIRONMENT", "TYPE", "STATUS", "PRIORITY", "TOOK", "TITLE", "ID")
-_STYLES = {
+STYLES = {
     **dict.fromkeys(("success", "done", "close"), "green"),
     **dict.fromkeys(("failure", "error", "P1", "incident"), "bold red"),
     **dict.fromkeys(("warning", "P2", "drift"), "yellow"),
@@ -39,7 +39,7 @@ def print_events(events: Iterable[event_pb.Event]) -> None:
         COLUMNS,
         [event_row(event) for event in found],
         in_full=[partial(print_event, event) for event in found],
-        styles=_STYLES,
+        styles=STYLES,
     )
 
 
@@ -51,17 +51,17 @@ def print_event(event: event_pb.Event) -> None:
             "id": metadata.id,
             "title": event.title,
             "service": attributes.service,
-            "environment": _name(attributes, "environment"),
-            "type": _name(attributes, "type"),
-            "status": _name(attributes, "status"),
-            "priority": _name(attributes, "priority"),
+            "environment": name_of(attributes, "environment"),
+            "type": name_of(attributes, "type"),
+            "status": name_of(attributes, "status"),
+            "priority": name_of(attributes, "priority"),
             "version": attributes.version,
             "owner": attributes.owner,
             "impact": "yes" if attributes.impact else "",
             "created": shown_time(metadata.created_at),
             "start": shown_time(attributes.start_date),
             "end": shown_time(attributes.end_date),
-            "took": _length(metadata.duration),
+            "took": shown_length(metadata.duration),
             "source": attributes.source,
             "external id": attributes.external_id,
             "slack id": metadata.slack_id,
@@ -92,18 +92,16 @@ def change_line(message: event_pb.WatchEventsResponse) -> list[tuple[str, str]]:
     parts = (
         (shown_time(at)[:19], 19),
         (message.kind.name if message.kind else "", 7),
-        (_name(attributes, "status"), 11),
+        (name_of(attributes, "status"), 11),
         (attributes.service, 14),
-        (_name(attributes, "environment"), 11),
+        (name_of(attributes, "environment"), 11),
         (event.title, 0),
-        (_name(attributes, "type"), 0),
-        (_name(attributes, "priority"), 0),
+        (name_of(attributes, "type"), 0),
+        (name_of(attributes, "priority"), 0),
         (metadata.id, 0),
     )
-    styles = _STYLES | _KINDS
-    return [
-        (printable(value).ljust(width), styles.get(value, "")) for value, width in parts if value or width
-    ]
+    styles = STYLES | _KINDS
+    return [(value.ljust(width), styles.get(value, "")) for value, width in parts if value or width]
 
 
 def event_row(event: event_pb.Event) -> tuple[str, ...]:
@@ -112,8 +110,8 @@ def event_row(event: event_pb.Event) -> tuple[str, ...]:
     return (
         shown_time(attributes.start_date or metadata.created_at),
         attributes.service,
-        *(_name(attributes, field) for field in ("environment", "type", "status", "priority")),
-        _length(metadata.duration),
+        *(name_of(attributes, field) for field in ("environment", "type", "status", "priority")),
+        shown_length(metadata.duration),
         event.title,
         metadata.id,
     )
@@ -129,12 +127,13 @@ def _parts(
     )
 
 
-def _name(attributes: event_pb.EventAttributes, field: str) -> str:
+def name_of(message: event_pb.EventAttributes | event_pb.OverlappingEvent, field: str) -> str:
     """Return the name of a value of an enum, or nothing where it is unset."""
-    value = message_to_json_value(attributes)
+    value = message_to_json_value(message)
     fields: Mapping[str, object] = value if isinstance(value, dict) else {}
     return str(fields.get(field, ""))
 
 
-def _length(duration: Duration | None) -> str:
+def shown_length(duration: Duration | None) -> str:
+    """Return a duration as people write it, or nothing."""
     return "" if duration is None else written(duration.to_timedelta())

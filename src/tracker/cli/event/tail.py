@@ -96,19 +96,9 @@ def _as_yaml(message: event_pb.WatchEventsResponse) -> None:
 
 
 def _shown() -> Callable[[event_pb.WatchEventsResponse], None]:
-    """Return what prints a change as a line: cut off where the terminal ends, whole where there is none."""
-    from rich.console import Console
-    from rich.text import Text
-
+    """Return what prints a change as a line."""
     from tracker.cli.event.shown import change_line
+    from tracker.cli.records import line_printer
 
-    console = Console(highlight=False)
-
-    def show(message: event_pb.WatchEventsResponse) -> None:
-        line = Text("  ").join(Text(value, style) for value, style in change_line(message))
-        if console.is_terminal:
-            console.print(line, no_wrap=True, overflow="ellipsis")
-        else:
-            console.print(line, soft_wrap=True)
-
-    return show
+    print_line = line_printer()
+    return lambda message: print_line(change_line(message))

@@ -1,0 +1,140 @@
+"""`tracker event overlaps`."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from datetime import datetime
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from tracker.cli.event.group import EPILOG, app
+from tracker.cli.exits import failures
+from tracker.cli.options import DEFAULT_SERVER, ListFormat, Query, QueryOption, Server, query_of
+from tracker.cli.output import Output, printable
+from tracker.cli.times import end_option, moment_option
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    from tracker.pb import event_pb
+
+_BY = ("service", "environment")
+"""What the server compares by where no field is named."""
+
+_COLUMNS = ("FROM", "TOOK", "STATUS", "EVENT", "TYPE", "SERVICE", "ENVIRONMENT", "ID")
+_FIELDS = ("from", "until", "took", "first", "first_id", "second", "second_id")
+
+From = Annotated[
+    datetime | None,
+    typer.Option(
+        "--from", parser=moment_option, metavar="TIME", help="Begin of the period.  [default: 24h, ago]"
+    ),
+]
+Until = Annotated[
+    datetime | None,
+    typer.Option("--until", parser=end_option, metavar="TIME", help="End of the period.  [default: +24h]"),
+]
+By = Annotated[
+    list[str] | None,
+    typer.Option(metavar="FIELD", help=f"Field to compare by; may be repeated.  [default: {', '.join(_BY)}]"),
+]
+
+
+@app.command("overlaps", epilog=EPILOG)
+def overlaps(  # noqa: PLR0913  # one for each option
+    words: Query = None,
+    *,
+    query: QueryOption = "",
+    from_: From = None,
+    until: Until = None,
+    by: By = None,
+    limit: Annotated[
+        int, typer.Option("--limit", "-n", min=1, max=10_000, metavar="NUMBER", help="Overlaps to print.")
+    ] = 1_000,
+    server: Server = DEFAULT_SERVER,
+    output: ListFormat = Output.TEXT,
+) -> None:
+    """Find events of one service in one environment that go on at the same time, planned ones too.
+
+    Example: tracker event overlaps 'env:prod type:(deployment OR operation)' --from now --until +7d
+    """
+    from protobuf.wkt import UInt32Value
+
+    from tracker.cli.documents import print_answer, print_csv, print_each
+    from tracker.client import Connection
+    from tracker.client.events import GET_EVENT_OVERLAPS
+
+    request = GET_EVENT_OVERLAPS.request(
+        query=query_of(words, query),
+        start_date="" if from_ is None else from_.isoformat(timespec="seconds"),
+        end_date="" if until is None else until.isoformat(timespec="seconds"),
+        by=by or [],
+        limit=UInt32Value(value=limit),
+    )
+    with failures(output), Connection(server) as connection:
+        answer = connection.call(GET_EVENT_OVERLAPS, request)
+    match output:
+        case Output.TEXT:
+            _print_groups([group for group in answer.groups if group.pairs])
+        case Output.NDJSON:
+            print_each(answer.groups, output)
+        case Output.CSV:
+            print_csv((*(by or _BY), *_FIELDS), _pairs(answer.groups))
+        case _:
+            print_answer(answer, output)
+    given = sum(len(group.pairs) for group in answer.groups)
+    if given < answer.pair_count:
+        typer.echo(f"{given} of {answer.pair_count} overlaps; --limit gives more", err=True)
+    if answer.incomplete:
+        typer.echo("there are more than 10000 events; only the latest were looked at", err=True)
+
+
+def _print_groups(groups: Sequence[event_pb.OverlapGroup]) -> None:
+    from tracker.cli.event.shown import STYLES
+    from tracker.cli.records import print_lines
+
+    if not groups:
+        typer.echo("no overlaps", err=True)
+    for number, group in enumerate(groups):
+        if number:
+            typer.echo()
+        typer.echo(" ".join(printable(value) or "(none)" for value in group.values))
+        print_lines(_COLUMNS, [*_rows(group)], STYLES)
+
+
+def _rows(group: event_pb.OverlapGroup) -> Iterator[Sequence[str]]:
+    """Give a row for each event, and below it one for each earlier one that it overlaps."""
+    from tracker.cli.event.shown import name_of
+    from tracker.cli.records import shown_time
+
+    titles = {event.id: event.title for event in group.events}
+    pairs: defaultdict[str, list[event_pb.OverlapPair]] = defaultdict(list)
+    for pair in group.pairs:
+        pairs[pair.second_id].append(pair)
+    for event in group.events:
+        type_, status, environment = (name_of(event, field) for field in ("type", "status", "environment"))
+        what = (status, event.title, type_, event.service, environment, event.id)
+        yield (shown_time(event.start)[:19], _took(event), *what)
+        for pair in pairs[event.id]:
+            what = ("", f"└─ at once with {titles[pair.first_id]}", "", "", "", "")
+            yield (shown_time(pair.start)[:19], _took(pair), *what)
+
+
+def _pairs(groups: Sequence[event_pb.OverlapGroup]) -> Iterator[Sequence[str]]:
+    """Give a row for each pair: the values that are the same of both, and a value for each of `_FIELDS`."""
+    from tracker.cli.records import shown_time
+
+    for group in groups:
+        titles = {event.id: event.title for event in group.events}
+        for pair in group.pairs:
+            events = (titles[pair.first_id], pair.first_id, titles[pair.second_id], pair.second_id)
+            yield (*group.values, shown_time(pair.start), shown_time(pair.end), _took(pair), *events)
+
+
+def _took(span: event_pb.OverlappingEvent | event_pb.OverlapPair) -> str:
+    from tracker.cli.durations import written
+
+    if span.start is None or span.end is None:
+        return ""
+    return written(span.end.to_datetime() - span.start.to_datetime())
