@@ -129,10 +129,13 @@ def test_compliance_tells_of_projects_and_of_what_is_outdated(filled: ServerProc
     assert projects.split() == ["PROJECT", "COMPLIANT", "OUTDATED", "USES"]
     assert basket.split() == ["basket", "100", "%", "0", "0"]
     assert checkout.split() == ["checkout", "50", "%", "1", "2"]
-    assert uses.split() == ["PROJECT", "USES", "TYPE", "VERSION", "REFERENCE", "LATEST"]
+    assert uses.split() == ["PROJECT", "DELIVERABLE", "TYPE", "VERSION", "REFERENCE", "LATEST"]
     assert outdated.split() == ["checkout", "shop-lib", "library", "4.0.3", "4.1.0", "4.2.0"]
     rows = list(csv.DictReader(run(filled, "compliance", "--output", "csv").stdout.splitlines()))
-    assert [(row["uses"], row["outdated"]) for row in rows] == [("base-image", "no"), ("shop-lib", "yes")]
+    assert [(row["deliverable"], row["outdated"]) for row in rows] == [
+        ("base-image", "no"),
+        ("shop-lib", "yes"),
+    ]
     answer = json.loads(run(filled, "compliance", "--output", "json").stdout)
     assert answer["summary"]["nonCompliantProjects"] == 1
 

@@ -10,12 +10,13 @@ import urllib.request
 from typing import TYPE_CHECKING
 
 import pytest
-from tests.cli.commands import tracker
+from tests.cli.commands import CLEAN, at, tracker
 from tests.server_process import ServerProcess
 
 from tracker import __version__
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
     from pathlib import Path
 
 
@@ -38,17 +39,64 @@ def test_help_names_each_command() -> None:
         assert f"\n  {command} " in done.stdout
 
 
-def test_help_waits_for_nothing_that_only_a_server_needs() -> None:
+SLOW = {
+    *("apsw", "grpc", "httpx2", "orjson", "protobuf", "protovalidate", "pymongo", "rich", "starlette"),
+    *("structlog", "uvicorn", "yaml"),
+}
+"""What takes its time to import."""
+
+
+def imported(*arguments: str, environ: Mapping[str, str] | None = None) -> set[str]:
+    """Run `tracker`, and return which packages it has imported."""
     done = subprocess.run(
-        [sys.executable, "-X", "importtime", "-m", "tracker", "--help"],
+        [sys.executable, "-X", "importtime", "-m", "tracker", *arguments],
+        env=CLEAN | dict(environ or {}),
         capture_output=True,
         text=True,
         timeout=30,
         check=True,
     )
-    imported = {line.rpartition("|")[2].strip().partition(".")[0] for line in done.stderr.splitlines()}
-    assert "typer" in imported
-    assert not imported & {"apsw", "grpc", "httpx2", "protobuf", "pymongo", "rich", "starlette", "structlog"}
+    times = (line for line in done.stderr.splitlines() if line.startswith("import time:"))
+    return {line.rpartition("|")[2].strip().partition(".")[0] for line in times}
+
+
+@pytest.mark.parametrize(
+    "command",
+    [
+        "--help",
+        "--version",
+        "completion bash",
+        "config",
+        "event list --help",
+        "event create --help",
+        "lock run --help",
+        "catalog apply --help",
+        "stats --help",
+    ],
+)
+def test_a_command_that_asks_nobody_starts_without_what_only_others_need(command: str) -> None:
+    modules = imported(*command.split())
+    assert "typer" in modules
+    assert not modules & SLOW
+
+
+@pytest.mark.parametrize(
+    ("command", "needed"),
+    [
+        ("event list", {"rich"}),
+        ("event list --output json", set()),
+        ("event list --output yaml", {"yaml"}),
+        ("stats", set()),
+        ("lock list --output csv", set()),
+        ("catalog list --output ndjson", set()),
+    ],
+)
+def test_a_command_that_asks_a_server_starts_with_what_it_prints_with(
+    server: ServerProcess, command: str, needed: set[str]
+) -> None:
+    create_event(server)
+    modules = imported(*command.split(), environ=at(server))
+    assert modules & SLOW - {"protovalidate"} == {"httpx2", "protobuf"} | needed
 
 
 @pytest.mark.parametrize(

@@ -24,7 +24,7 @@ def forms(command: Any = None, *path: str) -> Iterator[tuple[str, list[str]]]:
     """Give each command that has `--output`, with the forms that its help names."""
     command = command or get_command(app)
     for parameter in command.params:
-        if "--output" in parameter.opts:
+        if "--output" in parameter.opts and parameter.metavar.startswith("["):
             yield " ".join(path), parameter.metavar.strip("[]").split("|")
     for name, below in getattr(command, "commands", {}).items():
         yield from forms(below, *path, name)

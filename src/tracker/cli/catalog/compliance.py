@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from tracker.pb import catalog_pb
 
 _PROJECTS = ("PROJECT", "COMPLIANT", "OUTDATED", "USES")
-_USES = ("PROJECT", "USES", "TYPE", "VERSION", "REFERENCE", "LATEST")
+_USES = ("PROJECT", "DELIVERABLE", "TYPE", "VERSION", "REFERENCE", "LATEST")
 
 
 @app.command("compliance", epilog=EPILOG)

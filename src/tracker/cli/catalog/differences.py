@@ -19,7 +19,7 @@ class Difference(NamedTuple):
 
 
 def differences(before: Mapping[str, Json], after: Mapping[str, Json]) -> Iterator[Difference]:
-    """Give what differs between two records, in the order of their fields.
+    """Give what differs between two records, in the order of their fields, those of the first before others.
 
     Items of a list are told apart by their names, or else by themselves; that they stand in another order is
     told only where nothing else is.
