@@ -7,16 +7,18 @@ import subprocess
 import sys
 import time
 import urllib.request
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 from tests.cli.commands import CLEAN, at, tracker
 from tests.server_process import ServerProcess
+from typer.main import get_command
 
 from tracker import __version__
+from tracker.cli.main import app
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterator, Mapping
     from pathlib import Path
 
 
@@ -37,6 +39,24 @@ def test_help_names_each_command() -> None:
     assert done.returncode == 0
     for command in ("serv", "config", "lock", "backup", "restore", "migrate", "healthcheck", "version"):
         assert f"\n  {command} " in done.stdout
+
+
+def commands(command: Any = None, *path: str) -> Iterator[tuple[str, Any]]:
+    """Give each command by its whole name."""
+    command = command or get_command(app)
+    if path:
+        yield " ".join(path), command
+    for name, below in getattr(command, "commands", {}).items():
+        yield from commands(below, *path, name)
+
+
+def test_a_query_is_taken_as_arguments_wherever_it_is_taken_as_an_option() -> None:
+    taken = {
+        name: {each.param_type_name for each in command.params if each.metavar == "QUERY"}
+        for name, command in commands()
+    }
+    assert {"event list", "event search", "event tail", "stats", "export"} <= {n for n in taken if taken[n]}
+    assert all(ways in (set(), {"argument", "option"}) for ways in taken.values()), taken
 
 
 SLOW = {

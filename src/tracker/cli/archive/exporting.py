@@ -11,7 +11,7 @@ import typer
 
 from tracker.cli.errors import CommandError
 from tracker.cli.exits import INTERRUPTED, USAGE, failures
-from tracker.cli.options import DEFAULT_SERVER, Server
+from tracker.cli.options import DEFAULT_SERVER, Query, QueryOption, Server, query_of
 from tracker.cli.progress import shown_progress
 
 if TYPE_CHECKING:
@@ -19,12 +19,10 @@ if TYPE_CHECKING:
     from tracker.client import Connection
 
 
-def export(
-    query: Annotated[
-        list[str] | None,
-        typer.Argument(metavar="[QUERY]", help="Which events, as in `tracker event search`; all, if none."),
-    ] = None,
+def export(  # noqa: PLR0913  # one for each option
+    words: Query = None,
     *,
+    query: QueryOption = "",
     file: Annotated[
         str | None,
         typer.Option("--output", "-o", metavar="FILE", help="Where to, packed where it ends in .gz."),
@@ -48,7 +46,7 @@ def export(
     from tracker.cli.archive.pages import Wanted
     from tracker.client import Connection
 
-    wanted = Wanted(" ".join(query or ()), "-time" if newest_first else "time")
+    wanted = Wanted(query_of(words, query), "-time" if newest_first else "time")
     if resume and file is None:
         raise CommandError("--resume needs --output: what was printed can't be gone on with", USAGE)
     try:
