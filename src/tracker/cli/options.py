@@ -17,8 +17,6 @@ from tracker.cli.output import Output
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from protobuf import DescEnum
-
 DEFAULT_SERVER = "http://localhost:8080"
 
 _SEVERAL = {
@@ -46,44 +44,6 @@ def label(text: str) -> tuple[str, str]:
     """Return the name and the value of a label."""
     name, _, value = text.partition("=")
     return name, value
-
-
-def choice_option(enum: str, help_: str, *names: str) -> object:
-    """Return an option that takes the name of a value of an enum, such as `event_pb.Status`, in any case."""
-
-    def parsed(text: str) -> str:
-        if not text:
-            return ""
-        found = value_named(_enum(enum), text)
-        if found is None:
-            known = ", ".join(_names(_enum(enum)))
-            raise typer.BadParameter(f"expected one of {known}, got {text!r}")
-        return found
-
-    metavar = enum.rpartition(".")[2].upper()
-    return typer.Option(*names, parser=parsed, autocompletion=names_of(enum), metavar=metavar, help=help_)
-
-
-def names_of(enum: str) -> Callable[[], list[str]]:
-    """Return what completes the name of a value of an enum."""
-    return lambda: _names(_enum(enum))
-
-
-def value_named(enum: DescEnum, text: str) -> str | None:
-    """Return the name of the value of an enum that a text means, whatever its case."""
-    return {name.lower(): name for name in _names(enum)}.get(text.lower().replace("-", "_"))
-
-
-def _enum(name: str) -> DescEnum:
-    from tracker import pb
-
-    file, _, enum = name.partition(".")
-    described: DescEnum = getattr(getattr(pb, file), enum).desc()
-    return described
-
-
-def _names(enum: DescEnum) -> list[str]:
-    return [value.name for value in enum.values if value.number]
 
 
 def output_option(help_: str, *forms: Output) -> object:
@@ -145,8 +105,6 @@ Query = Annotated[
 QueryOption = Annotated[
     str, typer.Option("--query", metavar="QUERY", help="The query, where it is no argument.")
 ]
-
-
 Yes = Annotated[bool, typer.Option("--yes", help="Do not ask; needed where nobody can answer.")]
 
 

@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from tracker.cli.catalog.group import EPILOG, app
+from tracker.cli.choices import choice_option
 from tracker.cli.exits import OUTDATED, failures
-from tracker.cli.options import DEFAULT_SERVER, Server, choice_option, output_option
+from tracker.cli.options import DEFAULT_SERVER, Server, output_option
 from tracker.cli.output import Output
 
 if TYPE_CHECKING:

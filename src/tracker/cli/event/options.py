@@ -7,7 +7,8 @@ from typing import Annotated
 
 import typer
 
-from tracker.cli.options import choice_option, label_option
+from tracker.cli.choices import choice_option
+from tracker.cli.options import label_option
 from tracker.cli.times import moment_option
 
 

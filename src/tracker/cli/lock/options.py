@@ -8,8 +8,9 @@ from typing import Annotated
 
 import typer
 
+from tracker.cli.choices import names_of
 from tracker.cli.durations import duration
-from tracker.cli.options import label_option, names_of
+from tracker.cli.options import label_option
 
 
 def _duration(text: str) -> timedelta:
