@@ -10,15 +10,23 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 import yaml
+from hypothesis import given
+from hypothesis import strategies as st
+from protobuf.wkt import DoubleValue
 from tests.cli.commands import CLEAN, at, on_terminal, tracker
 
 from tracker.cli.catalog.reading import Mistakes, read
+from tracker.cli.documents import json_of
+from tracker.cli.output import Output
+from tracker.cli.yaml_text import to_yaml
 from tracker.pb import catalog_pb
 
 if TYPE_CHECKING:
     from pathlib import Path
 
     from tests.server_process import ServerProcess
+
+TEXTS = st.text(st.characters(exclude_categories=["Cs"]), min_size=1, max_size=20)
 
 WHOLE = """\
 name: NAME
@@ -94,6 +102,34 @@ def test_an_entry_with_every_field_is_applied_as_it_is_written(server: ServerPro
     assert stored["dependenciesOut"] == ["payments", "stock"]
     assert stored["infrastructureResources"][0]["metadata"] == {"engine": "16", "size": "null-ish"}
     assert not stored["createdAt"].startswith("2026-01-31")
+
+
+@given(
+    st.builds(
+        catalog_pb.Catalog,
+        name=TEXTS,
+        owner=TEXTS,
+        version=TEXTS,
+        description=st.text(st.characters(exclude_categories=["Cs"])),
+        type=st.sampled_from(catalog_pb.Type),
+        dependencies_in=st.lists(TEXTS, max_size=3),
+        sla=st.builds(
+            catalog_pb.SLA, uptime_percentage=st.floats(0, 100).map(lambda n: DoubleValue(value=n))
+        ),
+        infrastructure_resources=st.lists(
+            st.builds(catalog_pb.InfrastructureResource, metadata=st.dictionaries(TEXTS, TEXTS, max_size=3)),
+            max_size=2,
+        ),
+    )
+)
+def test_any_entry_is_read_as_it_is_printed(
+    tmp_path_factory: pytest.TempPathFactory, entry: catalog_pb.Catalog
+) -> None:
+    file = tmp_path_factory.getbasetemp() / "entry.yaml"
+    fields = json_of(entry, Output.YAML)
+    file.write_text(to_yaml(fields), "utf-8")
+    (described,) = read([file])
+    assert described.fields == fields
 
 
 @pytest.mark.parametrize("form", ["yaml", "json"])
