@@ -31,13 +31,12 @@ from tracker.cli.event.options import (
     Type,
     Version,
 )
+from tracker.cli.event.requests import attributes_of, links_of
 from tracker.cli.exits import USAGE, failures
-from tracker.cli.options import DEFAULT_SERVER, Format, Server, Yes, confirm_deletion, label, who_default
+from tracker.cli.options import DEFAULT_SERVER, Format, Server, Yes, confirm_deletion, who_default
 from tracker.cli.output import Output
 
 if TYPE_CHECKING:
-    from datetime import datetime
-
     from tracker.client import Connection
     from tracker.pb import event_pb
 
@@ -82,7 +81,7 @@ def create(  # noqa: PLR0913  # one for each option
 
     request = CREATE_EVENT.request(
         title=title,
-        attributes=_attributes(
+        attributes=attributes_of(
             texts={
                 "type": type_,
                 "status": status,
@@ -101,7 +100,7 @@ def create(  # noqa: PLR0913  # one for each option
             period=(start, end),
             impact=impact,
         ),
-        links=_links(pull_request, ticket),
+        links=links_of(pull_request, ticket),
         slack_id=slack_id,
     )
     with failures(output), Connection(server) as connection:
@@ -140,7 +139,7 @@ def update(  # noqa: PLR0913  # one for each option
 
     Labels are added; `--label NAME=` takes one away.
     """
-    attributes = _attributes(
+    attributes = attributes_of(
         texts={
             "type": type_,
             "status": status,
@@ -159,7 +158,7 @@ def update(  # noqa: PLR0913  # one for each option
         period=(start, end),
         impact=impact,
     )
-    links = _links(pull_request, ticket)
+    links = links_of(pull_request, ticket)
     if not (title or slack_id or attributes.to_binary() or links.to_binary()):
         raise CommandError("nothing to change: give at least one option, such as --status", USAGE)
     _merge(id_, title, attributes, links, slack_id, server=server, output=output, done="updated ")
@@ -179,7 +178,7 @@ def finish(
     """End an event: its status changes, its duration is known, its locks are released."""
     if status.lower() not in _ENDINGS:
         raise CommandError(f"--status: expected one of {', '.join(_ENDINGS)}, got {status!r}", USAGE)
-    attributes = _attributes(texts={"status": status.lower(), "message": message})
+    attributes = attributes_of(texts={"status": status.lower(), "message": message})
     _merge(id_, "", attributes, None, "", server=server, output=output, done="finished ")
 
 
@@ -257,38 +256,6 @@ def _merge(  # noqa: PLR0913  # each is a part of the request, or of what to pri
     with failures(output), Connection(server) as connection:
         answer = connection.call(UPDATE_EVENT, request)
     _print(answer, answer.event, output, done)
-
-
-def _attributes(
-    *,
-    texts: dict[str, str],
-    labels: list[str] | None = None,
-    stake_holders: list[str] | None = None,
-    period: tuple[datetime | None, datetime | None] = (None, None),
-    impact: bool = False,
-) -> event_pb.EventAttributes:
-    """Return the attributes that the options of a command stand for; an empty text is not given."""
-    from protobuf import message_from_json_value
-    from protobuf.wkt import Timestamp
-
-    from tracker.pb import event_pb
-
-    attributes = message_from_json_value(
-        event_pb.EventAttributes, {name: text for name, text in texts.items() if text}
-    )
-    attributes.labels = dict(map(label, labels or ()))
-    attributes.stake_holders = stake_holders or []
-    start, end = period
-    attributes.start_date = None if start is None else Timestamp.from_datetime(start)
-    attributes.end_date = None if end is None else Timestamp.from_datetime(end)
-    attributes.impact = impact
-    return attributes
-
-
-def _links(pull_request: str, ticket: str) -> event_pb.EventLinks:
-    from tracker.pb import event_pb
-
-    return event_pb.EventLinks(pull_request_link=pull_request, ticket=ticket)
 
 
 def _print(
