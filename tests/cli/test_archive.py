@@ -275,7 +275,7 @@ def test_a_file_that_can_not_be_read_or_written_is_named(full: ServerProcess, tm
     (tmp_path / "torn.gz").write_bytes(gzip.compress(b"{}\n" * 1_000)[:20])
     assert "can't be read" in run(full, "import", str(tmp_path / "torn.gz"), code=64).stderr
     assert "can't be written" in run(full, "export", "-o", str(tmp_path / "none" / "x"), code=1).stderr
-    assert run(full, "export", "--resume", code=64).stderr.startswith("tracker: --resume needs --output")
+    assert run(full, "export", "--resume", code=64).stderr.startswith("tracker: --resume needs --file")
 
 
 def test_progress_is_shown_on_a_terminal(full: ServerProcess, archive: Path, tmp_path: Path) -> None:

@@ -75,6 +75,19 @@ LOCK_TABLE = {
 }
 """What each code of `tracker lock` means, for the help."""
 
+RUN_TABLE = {
+    "0": "what the command exits with, 0 to 255",
+    str(FAILED): "the event was refused",
+    str(USAGE): "the command line or a value is wrong",
+    str(UNREACHABLE): "the server gave no answer, or can't serve now",
+    str(LOCKED): "another holds the lock, or the lock was lost",
+    str(WAITED): "the lock was not free within --wait",
+    str(NOT_EXECUTABLE): "the command can't be run",
+    str(NOT_FOUND): "there is no such command",
+    f"{SIGNALLED}+n": "signal n ended the command",
+}
+"""What each code of `tracker run` means, for the help."""
+
 _BY_REASON = {
     "LOCK_WAIT_TIMEOUT": WAITED,
     "LOCK_HELD": LOCKED,

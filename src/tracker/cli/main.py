@@ -19,6 +19,7 @@ from tracker.cli import (
     lock,
     migrate,
     restore,
+    run,
     serve,
     stats,
     version,
@@ -39,6 +40,12 @@ app.command("serve", hidden=True)(serve.serve)
 app.command("config")(configuration.config)
 app.add_typer(event.app, name="event")
 app.command("stats", cls=ClientCommand, epilog=stats.EPILOG)(stats.stats)
+app.command(
+    "run",
+    cls=ClientCommand,
+    epilog=run.EPILOG,
+    context_settings={"allow_interspersed_args": False},
+)(run.run)
 app.command("export", cls=ClientCommand, epilog=archive.EPILOG)(archive.export)
 app.command("import", cls=ClientCommand, epilog=archive.EPILOG)(archive.import_)
 app.add_typer(lock.app, name="lock")

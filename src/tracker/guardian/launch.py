@@ -14,15 +14,20 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
 
-def launch(environ: Mapping[str, str]) -> tuple[subprocess.Popen[bytes], Channel]:
+def launch(
+    environ: Mapping[str, str], *, stdout: int | None = None, stderr: int | None = None
+) -> tuple[subprocess.Popen[bytes], Channel]:
     """Start a guardian, and return how to speak with it.
 
     It is in a process group of its own, so that what stops or ends that of the renewer passes it by. The
-    command inherits `environ` from it, and every open file that this process inherited itself.
+    command inherits `environ` from it, every open file that this process inherited itself, and the standard
+    output and error that are given.
     """
     ours, its = socket.socketpair()
     with its:
         os.set_inheritable(its.fileno(), True)  # noqa: FBT003  # it has no names for its parameters
         command = [sys.executable, "-P", "-m", "tracker.guardian", str(its.fileno())]
-        process = subprocess.Popen(command, env=dict(environ), close_fds=False, process_group=0)  # noqa: S603  # our own program
+        process = subprocess.Popen(  # noqa: S603  # our own program
+            command, env=dict(environ), close_fds=False, process_group=0, stdout=stdout, stderr=stderr
+        )
     return process, Channel(ours)

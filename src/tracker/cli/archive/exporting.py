@@ -25,7 +25,7 @@ def export(  # noqa: PLR0913  # one for each option
     query: QueryOption = "",
     file: Annotated[
         str | None,
-        typer.Option("--output", "-o", metavar="FILE", help="Where to, packed where it ends in .gz."),
+        typer.Option("--file", "-o", metavar="FILE", help="Where to, packed where it ends in .gz."),
     ] = None,
     newest_first: Annotated[
         bool, typer.Option("--newest-first", help="Begin with the newest event, not with the oldest.")
@@ -36,7 +36,9 @@ def export(  # noqa: PLR0913  # one for each option
     ] = False,
     server: Server = DEFAULT_SERVER,
 ) -> None:
-    """Write events whole, each as a line of JSON: `tracker import` reads them.
+    """Write events whole, each as a line of JSON: all, or those that a query finds.
+
+    `tracker import` reads them.
 
     Until an export is done, FILE.unfinished stands beside FILE, with what --resume needs. A file that was
     resumed is the same as one that was written at once, byte by byte.
@@ -48,7 +50,7 @@ def export(  # noqa: PLR0913  # one for each option
 
     wanted = Wanted(query_of(words, query), "-time" if newest_first else "time")
     if resume and file is None:
-        raise CommandError("--resume needs --output: what was printed can't be gone on with", USAGE)
+        raise CommandError("--resume needs --file: what was printed can't be gone on with", USAGE)
     try:
         with failures(), Connection(server) as connection:
             if file is None:

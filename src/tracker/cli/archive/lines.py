@@ -27,8 +27,11 @@ _EVENTS = 250
 _BYTES = 2**20
 """Bytes of a batch, but for its last event."""
 
-_LONGEST = 4 * 2**20 - 1_024
-"""Bytes of the longest line: that of a request, less what stands around the event."""
+_LARGEST = 4 * 2**20 - 1_024
+"""Bytes of the largest event: those of a request, less what stands around it."""
+
+_LONGEST = 64 * 2**20
+"""Bytes of the longest line, which may have a list of events."""
 
 
 class Problem(NamedTuple):
@@ -82,14 +85,13 @@ def opened(name: str) -> Iterator[Source]:
 def batches(source: Source) -> Iterator[Batch]:
     """Give the events of all lines, as they are written, in batches."""
     batch, size = Batch(), 0
-    for number, line in _numbered(source.stream):
-        try:
-            for event in _events(line):
-                batch.events.append(event)
-                batch.lines.append(number)
-                size += len(event)
-        except ValueError as error:
-            batch.problems.append(Problem(number, str(error)))
+    for number, event in _found(source.stream):
+        if isinstance(event, bytes):
+            batch.events.append(event)
+            batch.lines.append(number)
+            size += len(event)
+        else:
+            batch.problems.append(Problem(number, str(event)))
         if len(batch.events) + len(batch.problems) >= _EVENTS or size >= _BYTES:
             batch.position = source.position()
             yield batch
@@ -99,32 +101,45 @@ def batches(source: Source) -> Iterator[Batch]:
         yield batch
 
 
-def _numbered(stream: BinaryIO) -> Iterator[tuple[int, bytes]]:
-    """Give the lines that are not empty, with their numbers; of one that is too long, its beginning."""
+def _found(stream: BinaryIO) -> Iterator[tuple[int, bytes | ValueError]]:
+    """Give the events, and what is wrong with lines that are none, with the numbers of their lines."""
     number = 0
-    while line := stream.readline(_LONGEST + 1):
+    while line := stream.readline(_LONGEST):
         number += 1
-        if not line.endswith(b"\n") and len(line) > _LONGEST:
-            while (rest := stream.readline(_LONGEST)) and not rest.endswith(b"\n"):
-                pass
-        if line.strip():
-            yield number, line
+        if not line.endswith(b"\n") and len(line) == _LONGEST:
+            _skip_line(stream)
+        try:
+            for event in _events(line.strip()):
+                yield number, event
+        except ValueError as error:
+            yield number, error
+
+
+def _skip_line(stream: BinaryIO) -> None:
+    """Pass over what is left of a line."""
+    while (rest := stream.readline(_LONGEST)) and not rest.endswith(b"\n"):
+        pass
 
 
 def _events(line: bytes) -> list[bytes]:
-    """Return the events of a line, as they are written: one, or those of a list that a server answered.
+    """Return the events of a line, as they are written: one, those of a list that a server answered, or none.
 
     Raises:
-        ValueError: The line is too long, or no JSON object.
+        ValueError: The line is no JSON object, or too long.
     """
-    if len(line) > _LONGEST and not line.endswith(b"\n"):
-        raise ValueError("the event is larger than 4 MiB, which no call can bring")
+    if not line:
+        return []
+    if len(line) >= _LONGEST - 1:
+        raise ValueError("the line is longer than 64 MiB")
     try:
         value = orjson.loads(line)
     except orjson.JSONDecodeError as error:
         raise ValueError(f"not JSON: {error}") from None
     if not isinstance(value, dict):
         raise ValueError("expected an event, a JSON object")  # noqa: TRY004 - a wrong line, not a wrong call
+    events = [line]
     if "title" not in value and isinstance(listed := value.get("events"), list):
-        return [orjson.dumps(event) for event in listed]
-    return [line.strip()]
+        events = [orjson.dumps(event) for event in listed]
+    if any(len(event) > _LARGEST for event in events):
+        raise ValueError("the event is larger than 4 MiB, which no call can bring")
+    return events

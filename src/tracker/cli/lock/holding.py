@@ -1,34 +1,27 @@
-"""Holds a lock around a command: take, renew, run, release, and what to say of it."""
+"""Holds a lock around work: takes and renews it, releases it, and says what became of it."""
 
 from __future__ import annotations
 
 import contextlib
-import errno
-import os
-import signal
-from typing import TYPE_CHECKING
-
-import typer
+from typing import TYPE_CHECKING, Protocol
 
 from tracker.cli.durations import written
 from tracker.cli.errors import CommandError
-from tracker.cli.exits import FAILED, LOCKED, NOT_EXECUTABLE, NOT_FOUND, SIGNALLED
+from tracker.cli.exits import LOCKED
+from tracker.cli.lock.command import say
 from tracker.cli.lock.lease import Lease, Renewer
-from tracker.cli.lock.running import GuardianError
 from tracker.cli.lock.taking import take
 from tracker.cli.output import printable
 from tracker.client import ApiError, UnreachableError
 from tracker.guardian import clock
-from tracker.guardian.protocol import Failed
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
     from datetime import timedelta
 
     from tracker.cli.lock.lease import Terms
     from tracker.cli.lock.running import GuardedCommand
     from tracker.client import Connection
-    from tracker.guardian.protocol import Gone
+    from tracker.guardian.protocol import Deadlines, Gone
     from tracker.pb import lock_pb
 
 _SECOND = 1_000_000_000
@@ -40,16 +33,23 @@ _RELEASING_LOST = 1.0
 """Seconds that it may take where the lease is as good as over: a courtesy to who waits."""
 
 
+class Work(Protocol):
+    """What is done while a lock is held."""
+
+    def __call__(self, lock: lock_pb.Lock, environ: dict[str, str], deadlines: Deadlines, /) -> Gone:
+        """Run a command, with these variables beside its own, until these deadlines at most."""
+
+
 def hold(  # noqa: PLR0913  # what a lock is held with, and for
     connection: Connection,
     request: lock_pb.CreateLockRequest,
     guarded: GuardedCommand,
-    command: Sequence[str],
+    work: Work,
     *,
     wait: timedelta | None,
     terms: Terms,
-) -> int:
-    """Run a command while holding the lock that is requested; return what to exit with.
+) -> Gone:
+    """Do work that runs a command while holding the lock that is requested; return how the command ended.
 
     Raises:
         ApiError: The lock was refused.
@@ -69,23 +69,20 @@ def hold(  # noqa: PLR0913  # what a lock is held with, and for
     renewer = Renewer(lease, asked, guarded)
     renewer.start()
     try:
-        end = guarded.run(list(command), environ, terms.deadlines(asked))
-    except GuardianError as error:
+        end = work(taken.answer.lock, environ, terms.deadlines(asked))
+    except BaseException:
         _release(lease)
-        raise CommandError(str(error), SIGNALLED + signal.SIGKILL) from None
+        raise
     finally:
         renewer.stop()
-    if isinstance(end, Failed):
-        _release(lease)
-        raise _not_started(command[0], end.error)
     if end.leftovers:
-        _say("the command left processes behind; they were ended")
+        say("the command left processes behind; they were ended")
     if end.ended:
         raise _ended(end, lease, renewer)
     lost = _release(lease)
     if lost is not None and lost.metadata.get("ending") != "event_ended":
         raise CommandError(printable(f"the lock was lost while the command ran: {lost}"), LOCKED)
-    return _exit_code(end.status, interrupts=guarded.has_terminal)
+    return end
 
 
 def _fresh(lease: Lease, asked: int) -> int:
@@ -119,30 +116,4 @@ def _release(lease: Lease) -> ApiError | None:
 
 def _say_not_released(lease: Lease, error: Exception) -> None:
     within = written(lease.terms.ttl)
-    _say(f"lock {lease.lock_id} was not released, and ends by itself within {within}: {error}")
-
-
-def _exit_code(status: int | None, *, interrupts: bool) -> int:
-    if status is None:
-        return FAILED
-    if not os.WIFSIGNALED(status):
-        return os.WEXITSTATUS(status)
-    number = os.WTERMSIG(status)
-    if number == signal.SIGINT and interrupts:
-        _die_of_interrupt()
-    return SIGNALLED + number
-
-
-def _not_started(name: str, error: int) -> CommandError:
-    code = NOT_FOUND if error == errno.ENOENT else NOT_EXECUTABLE
-    return CommandError(f"{name} can't be run: {os.strerror(error)}", code)
-
-
-def _die_of_interrupt() -> None:
-    """End with the whole job, as Ctrl-C would have ended it had not the command alone had the terminal."""
-    signal.signal(signal.SIGINT, signal.SIG_DFL)
-    os.kill(0, signal.SIGINT)
-
-
-def _say(text: str) -> None:
-    typer.echo(f"tracker: {printable(text)}", err=True)
+    say(f"lock {lease.lock_id} was not released, and ends by itself within {within}: {error}")

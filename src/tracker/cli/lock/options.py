@@ -9,8 +9,13 @@ from typing import Annotated
 import typer
 
 from tracker.cli.choices import names_of
-from tracker.cli.durations import duration
+from tracker.cli.durations import duration, written
+from tracker.cli.errors import CommandError
+from tracker.cli.exits import USAGE
 from tracker.cli.options import label_option
+
+_SHORTEST_TTL = timedelta(seconds=2)
+_LONGEST_GRACE = timedelta(seconds=30)
 
 
 def _duration(text: str) -> timedelta:
@@ -40,6 +45,13 @@ def duration_option(help_: str) -> object:
 
 
 Wait = Annotated[timedelta | None, duration_option("How long to wait where it is held.")]
+RunTtl = Annotated[
+    timedelta | None, duration_option("How long the lease lasts unless renewed.  [default: 30s]")
+]
+Grace = Annotated[
+    timedelta | None,
+    duration_option("Time between SIGTERM and SIGKILL.  [default: a quarter of --ttl, at most 30s]"),
+]
 LockDelay = Annotated[
     timedelta | None, duration_option("How long it stays closed to others if its lease expires, up to 1m.")
 ]
@@ -65,3 +77,18 @@ Token = Annotated[
 ]
 TokenFile = Annotated[Path | None, typer.Option(metavar="FILE", help="File that holds the token.")]
 LockId = Annotated[str, typer.Argument(envvar="TRACKER_LOCK_ID", metavar="ID", help="Id of the lock.")]
+
+
+def lease_times(ttl: timedelta | None, grace: timedelta | None) -> tuple[timedelta, timedelta]:
+    """Return how long the lease of a lock lasts that a command is run under, and how long its end may take.
+
+    Raises:
+        CommandError: A time is out of bounds.
+    """
+    ttl = timedelta(seconds=30) if ttl is None else ttl
+    grace = min(ttl / 4, _LONGEST_GRACE) if grace is None else grace
+    if ttl < _SHORTEST_TTL:
+        raise CommandError(f"--ttl must be {written(_SHORTEST_TTL)} or longer", USAGE)
+    if grace > ttl / 3:
+        raise CommandError(f"--grace must be no longer than a third of --ttl, {written(ttl / 3)}", USAGE)
+    return ttl, grace

@@ -2,38 +2,29 @@
 
 from __future__ import annotations
 
-import os
-import shutil
-from datetime import timedelta
-from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from tracker.cli.durations import written
-from tracker.cli.errors import CommandError
-from tracker.cli.exits import NOT_EXECUTABLE, NOT_FOUND, USAGE, failures
+from tracker.cli.exits import failures
+from tracker.cli.lock.command import LOCK_VARIABLES, end_as, inherited, require_program
 from tracker.cli.lock.group import EPILOG, app
 from tracker.cli.lock.options import (
     Environment,
     EventId,
+    Grace,
     Labels,
     LockDelay,
     Reason,
     Resource,
+    RunTtl,
     Service,
     Wait,
     Who,
-    duration_option,
+    lease_times,
 )
 from tracker.cli.lock.tokens import new_token
 from tracker.cli.options import DEFAULT_SERVER, Server
-
-_SHORTEST_TTL = timedelta(seconds=2)
-_LONGEST_GRACE = timedelta(seconds=30)
-
-_OURS = ("TRACKER_LOCK_TOKEN", "TRACKER_LOCK_ID", "TRACKER_FENCING_TOKEN")
-"""Variables that the command does not inherit: a secret, and what it is told of its own lock."""
 
 
 @app.command("run", epilog=EPILOG, context_settings={"allow_interspersed_args": False})
@@ -43,14 +34,9 @@ def run(  # noqa: PLR0913  # one for each option
     service: Service,
     environment: Environment = "",
     resource: Resource = "",
-    ttl: Annotated[
-        timedelta | None, duration_option("How long the lease lasts unless renewed.  [default: 30s]")
-    ] = None,
+    ttl: RunTtl = None,
     wait: Wait = None,
-    grace: Annotated[
-        timedelta | None,
-        duration_option("Time between SIGTERM and SIGKILL.  [default: a quarter of --ttl, at most 30s]"),
-    ] = None,
+    grace: Grace = None,
     reason: Reason = "",
     who: Who = None,
     label: Labels = None,
@@ -67,17 +53,12 @@ def run(  # noqa: PLR0913  # one for each option
     Where the lease can't be renewed, or this process is stopped or killed, the command is ended before the
     lease is: by SIGTERM, then SIGKILL.
     """
-    ttl = timedelta(seconds=30) if ttl is None else ttl
-    grace = min(ttl / 4, _LONGEST_GRACE) if grace is None else grace
-    if ttl < _SHORTEST_TTL:
-        raise CommandError(f"--ttl must be {written(_SHORTEST_TTL)} or longer", USAGE)
-    if grace > ttl / 3:
-        raise CommandError(f"--grace must be no longer than a third of --ttl, {written(ttl / 3)}", USAGE)
-    _require_program(command[0])
-    environ = {name: value for name, value in os.environ.items() if name not in _OURS}
+    ttl, grace = lease_times(ttl, grace)
+    require_program(command[0])
 
     from tracker.cli.lock.running import GuardedCommand
 
+    environ = inherited(*LOCK_VARIABLES)
     with GuardedCommand(environ) as guarded:  # gets ready while this process imports the rest
         from tracker.cli.lock.holding import hold
         from tracker.cli.lock.lease import Terms
@@ -97,13 +78,12 @@ def run(  # noqa: PLR0913  # one for each option
             token=new_token(),
         )
         with failures(), Connection(server) as connection:
-            code = hold(connection, request, guarded, command, wait=wait, terms=Terms(ttl, grace))
-    raise typer.Exit(code)
-
-
-def _require_program(name: str) -> None:
-    """Find out that there is no such command before the lock is taken, or waited for."""
-    if shutil.which(name) is None:
-        if "/" in name and Path(name).exists():
-            raise CommandError(f"{name} can't be run", NOT_EXECUTABLE)
-        raise CommandError(f"there is no command {name}", NOT_FOUND)
+            end = hold(
+                connection,
+                request,
+                guarded,
+                lambda _, added, deadlines: guarded.run(command, added, deadlines),
+                wait=wait,
+                terms=Terms(ttl, grace),
+            )
+    raise typer.Exit(end_as(end, interrupts=guarded.has_terminal))

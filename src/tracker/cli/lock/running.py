@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import selectors
 import signal
@@ -11,6 +12,7 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING, Self
 
 from tracker.cli.errors import CommandError
+from tracker.cli.exits import NOT_EXECUTABLE, NOT_FOUND, SIGNALLED
 from tracker.guardian.command import take_terminal
 from tracker.guardian.launch import launch
 from tracker.guardian.processes import adopt_orphans, end_all
@@ -47,17 +49,18 @@ _PASSED_ON = (
 _MANY = 4096
 
 
-class GuardianError(Exception):
-    """The guardian ended before the command did, which was killed therefore."""
-
-
 class GuardedCommand:
     """A command that a guardian runs, from the side of the process that renews the lease."""
 
-    def __init__(self, environ: Mapping[str, str]) -> None:
-        """Start the guardian, which takes a moment; it runs nothing yet."""
+    def __init__(
+        self, environ: Mapping[str, str], *, stdout: int | None = None, stderr: int | None = None
+    ) -> None:
+        """Start the guardian, which takes a moment; it runs nothing yet.
+
+        The command writes to `stdout` and `stderr`; None are those of this process.
+        """
         adopt_orphans()  # so that nothing escapes if the guardian ends
-        self._process, self._channel = launch(environ)
+        self._process, self._channel = launch(environ, stdout=stdout, stderr=stderr)
         self._sending = threading.Lock()
         self._group = 0
         self.has_terminal = _has_terminal()
@@ -89,14 +92,14 @@ class GuardedCommand:
         """Have the command ended now."""
         self._send(End())
 
-    def run(self, argv: list[str], environ: dict[str, str], deadlines: Deadlines) -> Gone | Failed:
+    def run(self, argv: list[str], environ: dict[str, str], deadlines: Deadlines) -> Gone:
         """Run the command, and return what became of it.
 
         Signals that this process gets meanwhile are the command's. Where this process is in the foreground
         of a terminal, the command takes its place there.
 
         Raises:
-            GuardianError: The guardian ended.
+            CommandError: The command can't be started, or the guardian ended, and the command with it.
         """
         with _signals() as signals, selectors.DefaultSelector() as selector:
             for file in (signals, self._channel.socket):
@@ -109,9 +112,13 @@ class GuardedCommand:
                         for number in signals.recv(_MANY):
                             self._pass_on(number)
                     if self._channel.socket in ready and (end := self._listen()) is not None:
-                        return end
+                        break
             finally:
                 self._take_terminal_back()
+        if isinstance(end, Failed):
+            code = NOT_FOUND if end.error == errno.ENOENT else NOT_EXECUTABLE
+            raise CommandError(f"{argv[0]} can't be run: {os.strerror(end.error)}", code)
+        return end
 
     def _send(self, message: Message) -> None:
         with self._sending:
@@ -121,7 +128,8 @@ class GuardedCommand:
         messages = self._channel.receive()
         if messages is None:
             end_all(self._group)
-            raise GuardianError("the process that guards the command was ended; so was the command")
+            why = "the process that guards the command was ended; so was the command"
+            raise CommandError(why, SIGNALLED + signal.SIGKILL)
         for message in messages:
             match message:
                 case Started(group):

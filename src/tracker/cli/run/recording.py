@@ -1,0 +1,127 @@
+"""The event that tells of a command: that it begins, and how it ended."""
+
+from __future__ import annotations
+
+import time
+from copy import copy
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING, NamedTuple
+
+from protobuf.wkt import Timestamp
+
+from tracker.cli.durations import written
+from tracker.cli.errors import CommandError
+from tracker.cli.exits import UNREACHABLE, exit_code
+from tracker.cli.lock.command import say
+from tracker.client import ApiError, UnreachableError
+from tracker.client.events import CREATE_EVENT, UPDATE_EVENT
+from tracker.client.locks import UPDATE_LOCK
+from tracker.pb import event_pb
+
+if TYPE_CHECKING:
+    from tracker.client import Connection
+
+_PATIENCE = 60.0
+"""Seconds for which a server that gives no answer is told again how the command ended."""
+
+_LONGEST_MESSAGE = 65_536
+"""Bytes that the message of an event may have."""
+
+
+class HeldLock(NamedTuple):
+    """The lock that the command runs under."""
+
+    id: str
+    token: str
+
+
+class Recording:
+    """Records one command. Until it has begun, and where no server could be told, `event_id` is empty."""
+
+    def __init__(self, connection: Connection, request: event_pb.CreateEventRequest) -> None:
+        self.event_id = ""
+        self._connection = connection
+        self._request = request
+        self._attributes = request.attributes or event_pb.EventAttributes()
+        self._began = 0.0
+
+    def begin(self, *, offline_ok: bool) -> None:
+        """Record that the command begins; the event takes its lock by itself.
+
+        Raises:
+            ApiError: The event was refused, since its lock is held for example.
+            UnreachableError: The server gave no answer, and it is not `offline_ok`.
+        """
+        self._look_at_the_clock()
+        try:
+            self._create(event_pb.Status.start, self._attributes)
+        except (ApiError, UnreachableError) as error:
+            away = isinstance(error, UnreachableError) or exit_code(error) == UNREACHABLE
+            if not (away and offline_ok):
+                raise
+            say(f"{error}; the command runs all the same, and is recorded at its end")
+
+    def begin_under(self, lock: HeldLock) -> None:
+        """Record that the command begins, under a lock that becomes the event's own.
+
+        An event that begins takes its lock by itself: this one does so only once the lock is its own already.
+
+        Raises:
+            ApiError: The event was refused.
+            UnreachableError: The server gave no answer.
+        """
+        self._look_at_the_clock()
+        self._create(event_pb.Status.planned, self._attributes)
+        request = UPDATE_LOCK.request(id=lock.id, event_id=self.event_id, lock_token=lock.token)
+        self._connection.call(UPDATE_LOCK, request)
+        self._update(event_pb.EventAttributes(status=event_pb.Status.start))
+
+    def end(self, code: int, how: str, output: str = "") -> None:
+        """Record how the command ended, and say so where the server can't be told for a minute."""
+        took = timedelta(seconds=time.monotonic() - self._began)
+        told = f"{how} after {written(took)}" + (f"; its last lines:\n{output}" if output else "")
+        attributes = copy(self._attributes) if not self.event_id else event_pb.EventAttributes()
+        start = self._attributes.start_date
+        if start is not None:
+            attributes.end_date = Timestamp.from_datetime(start.to_datetime() + took)
+        attributes.status = event_pb.Status.failure if code else event_pb.Status.success
+        attributes.message = _message(self._attributes.message, told)
+        attributes.labels = {**attributes.labels, "exit_code": str(code)}
+        try:
+            if self.event_id:
+                self._update(attributes, patience=_PATIENCE)
+            else:
+                self._create(attributes.status, attributes, patience=_PATIENCE)
+        except (ApiError, UnreachableError, KeyboardInterrupt, SystemExit) as error:
+            why = str(error) if isinstance(error, Exception) else "interrupted"
+            say(f"the end of the command was not recorded: {why}")
+            if self.event_id:
+                say(f"tracker event finish {self.event_id} --status {attributes.status.name} does so")
+
+    def _look_at_the_clock(self) -> None:
+        self._began = time.monotonic()
+        self._attributes.start_date = Timestamp.from_datetime(datetime.now(UTC))
+
+    def _create(
+        self,
+        status: event_pb.Status,
+        attributes: event_pb.EventAttributes,
+        *,
+        patience: float | None = None,
+    ) -> None:
+        attributes.status = status
+        self._request.attributes = attributes
+        event = self._connection.call(CREATE_EVENT, self._request, patience=patience).event
+        if event is None or event.metadata is None:
+            raise CommandError("the server answered without an event")
+        self.event_id = event.metadata.id
+
+    def _update(self, attributes: event_pb.EventAttributes, *, patience: float | None = None) -> None:
+        request = UPDATE_EVENT.request(id=self.event_id, attributes=attributes, merge=True)
+        self._connection.call(UPDATE_EVENT, request, patience=patience)
+
+
+def _message(given: str, told: str) -> str:
+    """Return the message of an event that has ended: what was given, and how the command ended."""
+    message = f"{given}\n\n{told}" if given else told
+    return message if len(message.encode()) <= _LONGEST_MESSAGE else given

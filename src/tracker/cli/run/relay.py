@@ -1,0 +1,114 @@
+"""What a command writes, passed on as it comes, while its last lines are kept.
+
+A terminal is the command's own: what it writes there passes nobody, so that colours, progress bars and
+questions work, and nothing is kept of it.
+"""
+
+from __future__ import annotations
+
+import os
+import select
+import selectors
+import threading
+from typing import TYPE_CHECKING, NamedTuple, Self
+
+from tracker.cli.run.tail import Tail
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+_STDOUT, _STDERR = 1, 2
+_PIECE = 65_536
+
+_SETTLING = 5.0
+"""Seconds that the last words of a command that has ended are waited for: nobody may be reading them."""
+
+
+class _Pipe(NamedTuple):
+    """A pipe that the command writes to, and the file descriptor that it leads to."""
+
+    reading: int
+    writing: int
+    target: int
+
+
+class Relay:
+    """Stands between a command and standard output and error, where these are no terminals.
+
+    The command writes to `stdout` and `stderr`; None are those of this process.
+    """
+
+    def __init__(self, lines: int) -> None:
+        """Keep so many of the last lines; none leaves the command alone with what it writes."""
+        self.stdout: int | None = None
+        self.stderr: int | None = None
+        self._tail = Tail(lines)
+        self._pipes: Sequence[_Pipe] = ()
+        self._thread = threading.Thread(target=self._pass_on, name="relay", daemon=True)
+        if lines:
+            self._put_between()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        """Pass on all that is left."""
+        if self._thread.is_alive():
+            self._thread.join()
+
+    def begin(self) -> None:
+        """Pass on from now on, until whoever writes has ended: it must have been started."""
+        for pipe in self._pipes:
+            os.close(pipe.writing)
+        self._thread.start()
+
+    def text(self) -> str:
+        """Return the last lines of a command that has ended."""
+        self._thread.join(_SETTLING)
+        return self._tail.text()
+
+    def _put_between(self) -> None:
+        captured = [each for each in (_STDOUT, _STDERR) if _is_open(each) and not os.isatty(each)]
+        if len(captured) > 1 and os.path.sameopenfile(_STDOUT, _STDERR):
+            captured = [_STDOUT]  # one pipe for both, so that what is written stays in its order
+        pipes = {target: _Pipe(*os.pipe(), target) for target in captured}
+        self._pipes = list(pipes.values())
+        if _STDOUT in pipes:
+            self.stdout = pipes[_STDOUT].writing
+        if _STDERR in pipes:
+            self.stderr = pipes[_STDERR].writing
+        elif self.stdout is not None and _is_open(_STDERR) and not os.isatty(_STDERR):
+            self.stderr = self.stdout
+
+    def _pass_on(self) -> None:
+        with selectors.DefaultSelector() as selector:
+            for pipe in self._pipes:
+                selector.register(pipe.reading, selectors.EVENT_READ, pipe.target)
+            while selector.get_map():
+                for key, _ in selector.select():
+                    piece = os.read(key.fd, _PIECE)
+                    self._tail.add(piece)
+                    if not piece or not _written(key.data, piece):
+                        selector.unregister(key.fd)
+                        os.close(key.fd)  # whoever goes on writing learns that nobody reads
+
+
+def _is_open(descriptor: int) -> bool:
+    try:
+        os.fstat(descriptor)
+    except OSError:
+        return False
+    return True
+
+
+def _written(target: int, piece: bytes) -> bool:
+    """Write all of a piece; return whether somebody takes it."""
+    left = memoryview(piece)
+    while left:
+        try:
+            left = left[os.write(target, left) :]
+        except BlockingIOError:
+            select.select([], [target], [])
+        except OSError:
+            return False
+    return True
