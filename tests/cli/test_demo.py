@@ -30,17 +30,17 @@ def test_a_store_is_filled_and_served(tmp_path: Path) -> None:
 
 def test_one_that_was_interrupted_goes_on(tmp_path: Path) -> None:
     file = tmp_path / "demo.db"
-    arguments = ("demo", str(file), "--events", "60000", *UNTIL)
+    arguments = ("demo", str(file), "--events", "20000", *UNTIL)
     with start(*arguments) as process:
         assert process.stderr is not None
-        assert process.stderr.readline().startswith("events: 0 of 60,000")
+        assert process.stderr.readline().startswith("events: 0 of 20,000")
         process.send_signal(signal.SIGINT)
         _, told = process.communicate(timeout=30)
     assert process.returncode == 130
     assert "goes on" in told
     refused = tracker("demo", str(file), "--events", "10", *UNTIL)
     assert refused.returncode == 1
-    assert "it is not filled to its end, from tracker demo --events 60000" in refused.stderr
+    assert "it is not filled to its end, from tracker demo --events 20000" in refused.stderr
     done = tracker(*arguments)
     assert done.returncode == 0, done.stderr
-    assert "has 60,000 events now" in done.stdout
+    assert "has 20,000 events now" in done.stdout
