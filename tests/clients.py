@@ -53,8 +53,10 @@ class Client(Protocol):
 
     wire: str
 
-    async def call(self, method: str, request: Mapping[str, Any] | None = None) -> JsonObject:
-        """Call an RPC."""
+    async def call(
+        self, method: str, request: Mapping[str, Any] | None = None, *, key: str | None = None
+    ) -> JsonObject:
+        """Call an RPC, with an idempotency key if one is given."""
 
     def stream(
         self, method: str, request: Mapping[str, Any] | None = None
@@ -74,7 +76,9 @@ class GrpcClient:
     def __init__(self, channel: grpc.aio.Channel) -> None:
         self._channel = channel
 
-    async def call(self, method: str, request: Mapping[str, Any] | None = None) -> JsonObject:
+    async def call(
+        self, method: str, request: Mapping[str, Any] | None = None, *, key: str | None = None
+    ) -> JsonObject:
         desc = METHODS[method]
         message = message_from_json_value(desc.input.type, dict(request or {}))
         unary: grpc.aio.UnaryUnaryMultiCallable[Message, Message] = self._channel.unary_unary(
@@ -83,7 +87,7 @@ class GrpcClient:
             response_deserializer=desc.output.type.from_binary,
         )
         try:
-            answer = await unary(message, timeout=30)
+            answer = await unary(message, timeout=30, metadata=_metadata(key))
         except grpc.aio.AioRpcError as error:
             raise _refused_grpc(error) from None
         return cast("JsonObject", message_to_json_value(answer, always_emit_implicit=True))
@@ -109,6 +113,10 @@ class GrpcClient:
             answers.cancel()
 
 
+def _metadata(key: str | None) -> tuple[tuple[str, str], ...]:
+    return () if key is None else (("idempotency-key", key),)
+
+
 def _refused_grpc(error: grpc.aio.AioRpcError) -> Refused:
     refused = Refused(error.code().name, error.details() or "")
     trailers = dict(error.trailing_metadata() or ())
@@ -132,7 +140,9 @@ class RestClient:
     def __init__(self, http: httpx2.AsyncClient) -> None:
         self._http = http
 
-    async def call(self, method: str, request: Mapping[str, Any] | None = None) -> JsonObject:
+    async def call(
+        self, method: str, request: Mapping[str, Any] | None = None, *, key: str | None = None
+    ) -> JsonObject:
         desc = METHODS[method]
         rule = desc.proto.options[annotations_pb.ext_http]  # type: ignore[index]  # every RPC has options
         assert rule.pattern is not None
@@ -142,9 +152,9 @@ class RestClient:
             value = str(rest.pop(name, ""))
             path = path.replace(f"{{{name}}}", quote(value, safe=""))
         if rule.body:
-            answer = await self._http.request(verb, path, json=rest)
+            answer = await self._http.request(verb, path, json=rest, headers=dict(_metadata(key)))
         else:
-            answer = await self._http.request(verb, path, params=_query(rest))
+            answer = await self._http.request(verb, path, params=_query(rest), headers=dict(_metadata(key)))
         if answer.status_code >= 400:
             raise _refused_rest(answer)
         return _wrapped(answer.json() if answer.content else {}, rule)

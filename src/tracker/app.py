@@ -29,6 +29,7 @@ from tracker.services.event_queries import EventQueries
 from tracker.services.event_trail import EventTrail
 from tracker.services.event_watches import EventWatches
 from tracker.services.events import EventChanges
+from tracker.services.idempotency import IdempotencyKeys
 from tracker.services.leases import LeaseKeeper
 from tracker.services.links import LinkService
 from tracker.services.lock_queue import LockQueue
@@ -100,6 +101,7 @@ class App:
 
         pipeline = Pipeline(
             self._services(store, context, metrics, queue, trail, feed),
+            IdempotencyKeys(store.idempotency, context),
             observer=metrics,
             log=log,
             timeout=settings.call_timeout,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import uuid
 from typing import TYPE_CHECKING, Any
 
 import schemathesis
@@ -31,12 +32,19 @@ def _end_a_watch(case: Case) -> None:
         case.headers["Grpc-Timeout"] = "300m"
 
 
+def _use_a_new_key(case: Case) -> None:
+    """Give a call an idempotency key of its own: each is for one request only."""
+    if "Idempotency-Key" in case.headers:
+        case.headers["Idempotency-Key"] = str(uuid.uuid4())
+
+
 @schemathesis.hook
 def map_case(_context: schemathesis.HookContext, case: Case) -> Case:
     """Make a request that its schema allows one that makes sense."""
     _end_a_watch(case)
     if case.meta is not None and not case.meta.generation.mode.is_positive:
         return case
+    _use_a_new_key(case)
     query = dict(case.query) if isinstance(case.query, dict) else {}
     # A token is good for the list or the watch that gave it; nobody can make one up.
     query.pop("pageToken", None)

@@ -12,8 +12,9 @@ import pytest
 from openapi_spec_validator import validate
 
 from tracker import __version__, pb
+from tracker.api.openapi.bindings import operation_id
 from tracker.api.transcode import http_bindings
-from tracker.pb import options_pb
+from tracker.pb.methods import only_reads
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -106,22 +107,40 @@ def test_properties_have_the_names_of_the_wire(document: Any) -> None:
 @documents
 def test_every_operation_tells_of_its_own_errors(document: Any) -> None:
     create = document["paths"]["/api/v1alpha1/event"]["post"]["responses"]
-    assert set(create) == {"200", "400", "404", "409", "default"}
+    assert set(create) == {"200", "400", "404", "409", "422", "default"}
     assert "LOCK_HELD" in create["409"]["description"]
     assert set(document["paths"]["/api/links/{id}"]["delete"]["responses"]) == {
         "204",
         "400",
         "404",
+        "409",
+        "422",
         "default",
     }
 
 
-def test_reasons_in_the_protos_are_those_that_the_services_give() -> None:
-    told = set()
-    for method in METHODS:
-        options = method.proto.options
-        if options is not None and options_pb.ext_failures in options:
-            told |= {failure.reason for failure in options[options_pb.ext_failures]}
+@documents
+def test_calls_that_may_change_something_take_an_idempotency_key(document: Any) -> None:
+    taking = {
+        operation["operationId"]
+        for _, _, operation in operations(document)
+        if any(parameter["name"] == "Idempotency-Key" for parameter in operation.get("parameters", []))
+    }
+    changing = [method for method in METHODS if not only_reads(method)]
+    assert taking == {
+        operation_id(method, number)
+        for method in changing
+        for number, _ in enumerate(http_bindings(method), 1)
+    }
+
+
+def test_reasons_in_the_document_are_those_that_the_services_give() -> None:
+    told = {
+        reason
+        for _, _, operation in operations(OPENAPI)
+        for answer in operation["responses"].values()
+        for reason in re.findall(r"`([A-Z_]+)`: ", answer["description"])
+    }
     sources = (ROOT / "src" / "tracker" / "services").glob("*.py")
     given = {
         reason for source in sources for reason in re.findall(r'"([A-Z]+(?:_[A-Z]+)+)"', source.read_text())

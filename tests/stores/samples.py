@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import uuid
 from copy import copy, deepcopy
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import uuid_utils
 
 from tracker.domain.locks import Ending, begin_lease, hash_token
 from tracker.domain.times import MICROS, duration, timestamp
 from tracker.pb import catalog_pb, event_pb, link_pb, lock_pb
-from tracker.stores.base import EventChange, HeldLock, Release
+from tracker.stores.base import EventChange, HeldLock, KeyUse, Once, Release
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -101,6 +101,10 @@ def a_catalog_entry(name: str, version: str = "1.0") -> catalog_pb.Catalog:
 
 def a_link(group: str, name: str) -> link_pb.Link:
     return link_pb.Link(id=new_id(), group=group, name=name, url="https://example.org")
+
+
+def once(key: str, at: int, request: bytes = b"a request") -> Once[Any]:
+    return Once(KeyUse(key, request, at), lambda made: f"answer of {made}".encode())
 
 
 def comments(event: event_pb.Event | None) -> list[str]:

@@ -19,6 +19,7 @@ from tests.stores.samples import (
     an_entry,
     an_event,
     new_id,
+    once,
     taken,
 )
 
@@ -56,6 +57,7 @@ if TYPE_CHECKING:
 KINDS = ["sqlite", "mongo"]
 WAYS = list(itertools.product(KINDS, KINDS))
 ALL = Slice()
+NAMES = ("payments", "Ünïcode / ?", "a.b$c")
 
 
 @dataclass
@@ -151,8 +153,11 @@ async def fill(store: Store, events: int = 12) -> None:
         event.changelog.extend([an_entry("created"), an_entry("changed")])
         lock = a_lock(f"of-event-{number}", event_id=id_of(event))
         await store.events.create(event, None if number % 5 else lock)
-    for name in ("payments", "Ünïcode / ?", "a.b$c"):
-        await store.catalog.upsert(name, lambda _, name=name: a_catalog_entry(name))  # type: ignore[misc]
+    for name in NAMES:
+        entry = a_catalog_entry(name)
+        await store.catalog.upsert(name, lambda _, entry=entry: entry, once(name, store.now()))  # type: ignore[misc]
+    await store.catalog.upsert("gone", lambda _: a_catalog_entry("gone"))
+    await store.catalog.delete("gone", once("end", store.now()))
     await store.links.create(a_link("docs", "handbook"))
     await store.links.create(a_link("docs", "api"))
     await taken(store, a_lock("plain"))
@@ -182,6 +187,7 @@ async def told(store: Store) -> dict[str, Any]:
         "links": [link.to_json() for link in await store.links.find()],
         "locks": [lock.to_json() for lock in locks.records],
         "holders": [(await store.locks.holder(lock_key(lock))) == lock for lock in locks.records],
+        "keys": [await store.idempotency.find(key, store.now()) for key in (*NAMES, "end")],
         "leases": sorted(await store.locks.leases(), key=lambda lease: lease.lock_id),
     }
 
@@ -199,6 +205,7 @@ async def test_all_that_a_store_keeps_is_in_the_other(places: Places, source: st
         Kind.LINKS: 2,
         Kind.LOCK_KEYS: 3 + 4 + 1 + 1 + 2,
         Kind.ENDED_LOCKS: 6,
+        Kind.IDEMPOTENCY_KEYS: 4,
     }
     async with opened(there) as store:
         assert await told(store) == before

@@ -10,6 +10,8 @@ import structlog
 
 from tracker import pb
 from tracker.api.pipeline import Pipeline
+from tracker.services.context import Context
+from tracker.services.idempotency import IdempotencyKeys
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
@@ -18,6 +20,7 @@ if TYPE_CHECKING:
     from protobuf import Message
 
     from tracker.services.call import Call
+    from tracker.stores.base import KeyUse
 
     Handler = Callable[[Message, Call], Awaitable[Message]]
 
@@ -31,10 +34,12 @@ class StandIn:
     def __init__(self) -> None:
         self.asked: list[tuple[Message, Call]] = []
         self.answers: dict[str, Handler] = {}
+        log = structlog.get_logger(wrapper_class=structlog.make_filtering_bound_logger(50))
         self.pipeline = Pipeline(
             {service.type_name: (_Service(self),) for file in pb.FILES for service in file.services},
+            IdempotencyKeys(_NoKeys(), Context(now=int, new_id=str, log=log)),
             observer=_Unseen(),
-            log=structlog.get_logger(wrapper_class=structlog.make_filtering_bound_logger(50)),
+            log=log,
             timeout=30,
         )
 
@@ -80,6 +85,14 @@ _OUTPUTS = {
     for service in file.services
     for method in service.methods
 }
+
+
+class _NoKeys:
+    async def find(self, _key: str, _now: int) -> None:
+        pass
+
+    async def remember(self, use: KeyUse, answer: bytes) -> None:
+        pass
 
 
 class _Unseen:

@@ -22,7 +22,7 @@ _PREFIX = "type.googleapis.com/google.rpc"
 
 _RETRY_SECONDS = 1
 """Seconds after which a refused call is worth repeating; what refuses them clears up fast or not at all."""
-_REPEATABLE = frozenset({"LOCK_HELD", "LOCK_WAIT_TIMEOUT", "LOCK_DELAY"})
+_REPEATABLE = frozenset({"LOCK_HELD", "LOCK_WAIT_TIMEOUT", "LOCK_DELAY", "IDEMPOTENCY_KEY_UNDER_WAY"})
 """Errors that time alone may put right, though their HTTP status does not say so."""
 
 _MAX_DETAILS = 3072
@@ -41,6 +41,7 @@ _STATUS_OF_REASON = {
     "METHOD_NOT_ALLOWED": 405,
     "REQUEST_TIMEOUT": 408,
     "REQUEST_TOO_LARGE": 413,
+    "IDEMPOTENCY_KEY_REUSED": 422,
     "HEADERS_TOO_LARGE": 431,
 }
 """Errors that HTTP has a status of its own for."""

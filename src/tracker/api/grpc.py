@@ -161,8 +161,8 @@ class _Answerer:
 
     async def answer(self, _requests: object, context: _Context) -> bytes:
         """Answer one call."""
-        request_id = _request_id(context)
-        call = Call("grpc", request_id, context.peer(), context.time_remaining())
+        request_id, key = _read_metadata(context)
+        call = Call("grpc", request_id, context.peer(), context.time_remaining(), key)
         try:
             decode = await self._read(context)
             message = await self._pipeline.call(self._method, decode, call)
@@ -179,7 +179,7 @@ class _Answerer:
 
     async def stream(self, _requests: object, context: _Context) -> None:
         """Answer one call with a stream."""
-        request_id = _request_id(context)
+        request_id, _ = _read_metadata(context)
         call = Call("grpc", request_id, context.peer(), context.time_remaining())
 
         async def send(message: Message) -> None:
@@ -247,11 +247,16 @@ async def _abort(context: _Context, error: TrackerError, request_id: str) -> Nev
     await context.abort(_STATUS[int(error.code)], short(error.message), metadata)
 
 
-def _request_id(context: _Context) -> str:
+def _read_metadata(context: _Context) -> tuple[str, str | None]:
+    """Return the id of a request, and the idempotency key that it brought, or None."""
+    given: str | None = None
+    keys: list[str] = []
     for key, value in context.invocation_metadata() or ():
         if key == request_ids.HEADER and isinstance(value, str):
-            return request_ids.request_id(value)
-    return request_ids.request_id(None)
+            given = given or value
+        elif key == "idempotency-key" and isinstance(value, str):
+            keys.append(value)
+    return request_ids.request_id(given), ", ".join(keys) if keys else None
 
 
 def _too_slow() -> TrackerError:

@@ -1,6 +1,7 @@
 """The one path that every call takes, whichever wire it came over.
 
-Decode, validate, run the service's method within the deadline, turn whatever goes wrong into a
+Decode, validate, run the service's method within the deadline, or find what an earlier call with the same
+idempotency key was answered, turn whatever goes wrong into a
 `TrackerError`, count, time and log the call once.
 """
 
@@ -20,6 +21,7 @@ from tracker.api.error_details import internal_error
 from tracker.api.rules import Rules
 from tracker.domain.times import MICROS, duration_micros
 from tracker.errors import Code, TrackerError
+from tracker.pb.methods import only_reads
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, Awaitable, Callable, Coroutine, Iterator, Mapping, Sequence
@@ -29,6 +31,7 @@ if TYPE_CHECKING:
     from structlog.typing import FilteringBoundLogger
 
     from tracker.services.call import Call
+    from tracker.services.idempotency import IdempotencyKeys
 
     Decode = Callable[[], Message]
     Handler = Callable[[Message, Call], Awaitable[Message]]
@@ -151,12 +154,14 @@ class Pipeline:
     def __init__(
         self,
         services: Services,
+        keys: IdempotencyKeys,
         *,
         observer: CallObserver,
         log: FilteringBoundLogger,
         timeout: float,
     ) -> None:
         self.methods: Sequence[Method] = tuple(methods_of(services))
+        self._keys = keys
         self._observer = observer
         self._log = log
         self._timeout = timeout
@@ -195,7 +200,10 @@ class Pipeline:
         wait = getattr(request, "wait", None)
         if isinstance(wait, Duration):
             deadline.rearm(self._limit(call, duration_micros(wait) / MICROS))
-        return await cast("Handler", method.handler)(request, call)
+        handler = cast("Handler", method.handler)
+        if call.idempotency_key is None or only_reads(method.desc):
+            return await handler(request, call)
+        return await self._keys.answer(method.desc, request, call, handler)
 
     async def _tell(self, method: Method, decode: Decode, call: Call, send: SendMessage) -> None:
         request = decode()

@@ -47,6 +47,7 @@ class _Request(NamedTuple):
     timeout: str | None
     length: int
     last_event_id: str
+    idempotency_key: str | None
 
 
 class RestApi:
@@ -108,7 +109,7 @@ class RestApi:
         client = request.scope["client"]
         peer = f"{client[0]}:{client[1]}" if client else ""
         try:
-            call = Call("rest", request.request_id, peer, timeout)
+            call = Call("rest", request.request_id, peer, timeout, request.idempotency_key)
             if method.streams:
                 await self._stream(method, binding, decode, call, request, answer)
                 return
@@ -209,6 +210,7 @@ def _read_request(scope: Scope, receive: Receive) -> _Request:
     timeout: str | None = None
     length = 0
     last_event_id = ""
+    key: str | None = None
     for name, value in scope["headers"]:
         if name == b"content-length":
             length = int(value)  # the HTTP parser has seen that these are digits
@@ -218,7 +220,9 @@ def _read_request(scope: Scope, receive: Receive) -> _Request:
             timeout = value.decode("latin-1")
         elif name == b"last-event-id":
             last_event_id = value.decode("latin-1")
-    return _Request(scope, receive, request_ids.request_id(given), timeout, length, last_event_id)
+        elif name == b"idempotency-key":
+            key = value.decode("latin-1") if key is None else f"{key}, {value.decode('latin-1')}"
+    return _Request(scope, receive, request_ids.request_id(given), timeout, length, last_event_id, key)
 
 
 def _read_timeout(text: str | None) -> float | None:

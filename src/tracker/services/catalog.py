@@ -37,9 +37,9 @@ class CatalogService:
             created = stored is None
             return described_entry(request, stored, now)
 
-        entry = await self._store.upsert(request.name, describe)
+        entry = await self._store.upsert(request.name, describe, call.once(_described))
         self._log("catalog created" if created else "catalog updated", entry.name, call)
-        return catalog_pb.CreateUpdateCatalogResponse(catalog=entry)
+        return _described(entry)
 
     async def get_catalog(
         self, request: catalog_pb.GetCatalogRequest, _: Call
@@ -54,10 +54,11 @@ class CatalogService:
         self, request: catalog_pb.DeleteCatalogRequest, call: Call
     ) -> catalog_pb.DeleteCatalogResponse:
         """Delete one entry."""
-        if not await self._store.delete(request.name):
+        answer = catalog_pb.DeleteCatalogResponse(message="catalog deleted", name=request.name)
+        if not await self._store.delete(request.name, call.once(lambda _: answer)):
             raise _not_found(request.name)
         self._log("catalog deleted", request.name, call)
-        return catalog_pb.DeleteCatalogResponse(message="catalog deleted", name=request.name)
+        return answer
 
     async def list_catalogs(
         self, request: catalog_pb.ListCatalogsRequest, _: Call
@@ -89,25 +90,43 @@ class CatalogService:
     ) -> catalog_pb.UpdateVersionsResponse:
         """Replace the versions of an entry."""
         now = self._context.now()
-        entry = await self._store.modify(request.name, lambda stored: with_versions(stored, request, now))
+        entry = await self._store.modify(
+            request.name, lambda stored: with_versions(stored, request, now), call.once(_updated_versions)
+        )
         if entry is None:
             raise _not_found(request.name)
         self._log("catalog versions updated", entry.name, call)
-        return catalog_pb.UpdateVersionsResponse(catalog=entry)
+        return _updated_versions(entry)
 
     async def update_dependencies(
         self, request: catalog_pb.UpdateDependenciesRequest, call: Call
     ) -> catalog_pb.UpdateDependenciesResponse:
         """Replace the dependencies of an entry."""
         now = self._context.now()
-        entry = await self._store.modify(request.name, lambda stored: with_dependencies(stored, request, now))
+        entry = await self._store.modify(
+            request.name,
+            lambda stored: with_dependencies(stored, request, now),
+            call.once(_updated_dependencies),
+        )
         if entry is None:
             raise _not_found(request.name)
         self._log("catalog dependencies updated", entry.name, call)
-        return catalog_pb.UpdateDependenciesResponse(catalog=entry)
+        return _updated_dependencies(entry)
 
     def _log(self, message: str, name: str, call: Call) -> None:
         self._context.log.info(message, request_id=call.request_id, name=name)
+
+
+def _described(entry: catalog_pb.Catalog) -> catalog_pb.CreateUpdateCatalogResponse:
+    return catalog_pb.CreateUpdateCatalogResponse(catalog=entry)
+
+
+def _updated_versions(entry: catalog_pb.Catalog) -> catalog_pb.UpdateVersionsResponse:
+    return catalog_pb.UpdateVersionsResponse(catalog=entry)
+
+
+def _updated_dependencies(entry: catalog_pb.Catalog) -> catalog_pb.UpdateDependenciesResponse:
+    return catalog_pb.UpdateDependenciesResponse(catalog=entry)
 
 
 def _not_found(name: str) -> TrackerError:

@@ -24,13 +24,15 @@ from tracker.stores.base import EventChange, ExternalIdTakenError, LockHeldError
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
+    from protobuf import Message
+
     from tracker.domain.events import EventKey
     from tracker.pb import lock_pb
     from tracker.services.call import Call
     from tracker.services.context import Context
     from tracker.services.event_locks import EventLocks
     from tracker.services.event_trail import EventTrail
-    from tracker.stores.base import EventStore
+    from tracker.stores.base import DeletedEvent, EventStore
 
 _Request = TypeVar("_Request", event_pb.CreateEventRequest, event_pb.UpdateEventRequest)
 
@@ -60,7 +62,7 @@ class EventChanges:
                 return await self._create_or_change(
                     request, ExternalId(attributes.source, attributes.external_id), call
                 )
-            return event_pb.CreateEventResponse(event=await self._create(request, call))
+            return _created(await self._create(request, call, _created))
         except LockHeldError as error:
             raise await self._locks.refused("create", error, call) from None
         except SlackIdTakenError as error:
@@ -72,7 +74,7 @@ class EventChanges:
         """Change an event, and take, move or release the lock of the work that it tells of."""
         key = _named(request)
         try:
-            event = await self._change(key, request, updated_event, call)
+            event = await self._change(key, request, updated_event, call, _updated)
         except LockHeldError as error:
             raise await self._locks.refused("update", error, call) from None
         except SlackIdTakenError as error:
@@ -81,20 +83,20 @@ class EventChanges:
             raise external_id_taken(error.external, error.event_id) from None
         if event is None:
             raise event_not_found(key)
-        return event_pb.UpdateEventResponse(event=event)
+        return _updated(event)
 
     async def delete_events(
         self, request: event_pb.DeleteEventRequest, call: Call
     ) -> event_pb.DeleteEventResponse:
         """Delete an event and release its locks."""
         key = _named(request)
-        deleted = await self._store.delete(key, Release(Ending.EVENT_ENDED, self._context.now()))
+        release = Release(Ending.EVENT_ENDED, self._context.now())
+        deleted = await self._store.delete(key, release, call.once(_deleted))
         if deleted is None:
             raise event_not_found(key)
         self._trail.deleted(deleted.event, call)
         self._locks.tell(LockPlan(release=tuple(deleted.locks)), call)
-        metadata = metadata_of(deleted.event)
-        return event_pb.DeleteEventResponse(id=metadata.id, slack_id=metadata.slack_id)
+        return _deleted(deleted)
 
     async def add_changelog_entry(
         self, request: event_pb.AddChangelogEntryRequest, call: Call
@@ -111,11 +113,11 @@ class EventChanges:
             return EventChange(event)
 
         key = event_key(request.id)
-        event = await self._store.modify(key, append)
+        event = await self._store.modify(key, append, call.once(_entry_added))
         if event is None:
             raise event_not_found(key)
         self._trail.entry_added(event, entry, call)
-        return event_pb.AddChangelogEntryResponse(event=event)
+        return _entry_added(event)
 
     async def add_slack_id(
         self, request: event_pb.AddSlackIdRequest, call: Call
@@ -137,21 +139,23 @@ class EventChanges:
 
         key = event_key(request.id)
         try:
-            event = await self._store.modify(key, link)
+            event = await self._store.modify(key, link, call.once(_slack_id_added))
         except SlackIdTakenError as error:
             raise slack_id_taken(request.slack_id, error.event_id) from None
         if event is None:
             raise event_not_found(key)
         self._trail.slack_id_added(event, call)
-        return event_pb.AddSlackIdResponse(event=event)
+        return _slack_id_added(event)
 
-    async def _create(self, request: event_pb.CreateEventRequest, call: Call) -> event_pb.Event:
+    async def _create(
+        self, request: event_pb.CreateEventRequest, call: Call, answer: Callable[[event_pb.Event], Message]
+    ) -> event_pb.Event:
         linked = await self._linked(request.attributes)
         now = self._context.now()
         event = new_event(request, event_id=self._context.new_id(), now=now, linked=linked)
         plan = plan_for_new(event, self._locks.lock_of(now))
         made = self._locks.carry_out(plan, event, now)
-        await self._store.create(made.event, made.acquire)
+        await self._store.create(made.event, made.acquire, call.once(answer))
         self._trail.created(made.event, call)
         self._locks.tell(plan, call)
         return made.event
@@ -162,6 +166,7 @@ class EventChanges:
         request: _Request,
         make: Callable[[event_pb.Event, _Request, int, event_pb.Event | None], event_pb.Event],
         call: Call,
+        answer: Callable[[event_pb.Event], Message],
     ) -> event_pb.Event | None:
         """Let `make` make of an event what a request wants at a moment, with the event that it links to."""
         linked = await self._linked(request.attributes, required=False)
@@ -176,7 +181,7 @@ class EventChanges:
             before, plan = stored, plan_for_update(stored, event, held, lock_of)
             return self._locks.carry_out(plan, event, now)
 
-        event = await self._store.modify(key, change)
+        event = await self._store.modify(key, change, call.once(answer))
         if event is not None:
             self._trail.updated(before, event, call)
             self._locks.tell(plan, call)
@@ -188,11 +193,11 @@ class EventChanges:
         """Record an event, or change the one of this external id, which may come or go at any moment."""
         pauses = iter(_PAUSES)
         while True:
-            event = await self._change(external, request, event_told_again, call)
+            event = await self._change(external, request, event_told_again, call, _told_again)
             if event is not None:
-                return event_pb.CreateEventResponse(event=event, updated=True)
+                return _told_again(event)
             try:
-                event = await self._create(request, call)
+                event = await self._create(request, call, _told_first)
             except ExternalIdTakenError:
                 continue
             except LockHeldError as error:
@@ -201,7 +206,7 @@ class EventChanges:
                     raise
                 await asyncio.sleep(pause)
                 continue
-            return event_pb.CreateEventResponse(event=event, updated=False)
+            return _told_first(event)
 
     async def _may_be(self, external: ExternalId, event_id: str) -> bool:
         """Return whether an event is the one of an external id, or may become it: its lock comes first."""
@@ -220,6 +225,35 @@ class EventChanges:
         if event is None and required:
             raise no_linked_event(attributes.related_id)
         return event
+
+
+def _created(event: event_pb.Event) -> event_pb.CreateEventResponse:
+    return event_pb.CreateEventResponse(event=event)
+
+
+def _told_first(event: event_pb.Event) -> event_pb.CreateEventResponse:
+    return event_pb.CreateEventResponse(event=event, updated=False)
+
+
+def _told_again(event: event_pb.Event) -> event_pb.CreateEventResponse:
+    return event_pb.CreateEventResponse(event=event, updated=True)
+
+
+def _updated(event: event_pb.Event) -> event_pb.UpdateEventResponse:
+    return event_pb.UpdateEventResponse(event=event)
+
+
+def _deleted(deleted: DeletedEvent) -> event_pb.DeleteEventResponse:
+    metadata = metadata_of(deleted.event)
+    return event_pb.DeleteEventResponse(id=metadata.id, slack_id=metadata.slack_id)
+
+
+def _entry_added(event: event_pb.Event) -> event_pb.AddChangelogEntryResponse:
+    return event_pb.AddChangelogEntryResponse(event=event)
+
+
+def _slack_id_added(event: event_pb.Event) -> event_pb.AddSlackIdResponse:
+    return event_pb.AddSlackIdResponse(event=event)
 
 
 def _named(request: event_pb.UpdateEventRequest | event_pb.DeleteEventRequest) -> EventKey:

@@ -35,9 +35,9 @@ class LinkService:
         """Add a link."""
         now = self._context.now() // MICROS
         link = _described(link_pb.Link(id=self._context.new_id(), created_at=now, updated_at=now), request)
-        await self._store.create(link)
+        await self._store.create(link, call.once(_created))
         self._context.log.info("link created", request_id=call.request_id, id=link.id, name=link.name)
-        return link_pb.CreateLinkResponse(link=link)
+        return _created(link)
 
     async def update_link(self, request: link_pb.UpdateLinkRequest, call: Call) -> link_pb.UpdateLinkResponse:
         """Replace what a link says."""
@@ -47,18 +47,26 @@ class LinkService:
             kept = link_pb.Link(id=stored.id, created_at=stored.created_at, updated_at=now)
             return _described(kept, request)
 
-        link = await self._store.modify(request.id.lower(), replace)
+        link = await self._store.modify(request.id.lower(), replace, call.once(_updated))
         if link is None:
             raise _not_found(request.id)
         self._context.log.info("link updated", request_id=call.request_id, id=link.id, name=link.name)
-        return link_pb.UpdateLinkResponse(link=link)
+        return _updated(link)
 
     async def delete_link(self, request: link_pb.DeleteLinkRequest, call: Call) -> Empty:
         """Delete a link."""
-        if not await self._store.delete(request.id.lower()):
+        if not await self._store.delete(request.id.lower(), call.once(lambda _: Empty())):
             raise _not_found(request.id)
         self._context.log.info("link deleted", request_id=call.request_id, id=request.id)
         return Empty()
+
+
+def _created(link: link_pb.Link) -> link_pb.CreateLinkResponse:
+    return link_pb.CreateLinkResponse(link=link)
+
+
+def _updated(link: link_pb.Link) -> link_pb.UpdateLinkResponse:
+    return link_pb.UpdateLinkResponse(link=link)
 
 
 def _described(

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from tracker.domain.locks import LockKey
     from tracker.services.context import Context
     from tracker.services.lock_trail import LockObserver
-    from tracker.stores.base import LockStore
+    from tracker.stores.base import LockStore, Once
 
 LockAt: TypeAlias = Callable[[int], lock_pb.Lock]
 """Makes the lock to take, as of a time; its id and its key stay the same."""
@@ -74,10 +74,13 @@ class LockQueue:
         self._draining = False
         self._closing = False
 
-    async def take(self, lock_at: LockAt, token_hash: bytes, wait: float) -> Acquired:
+    async def take(
+        self, lock_at: LockAt, token_hash: bytes, wait: float, once: Once[Acquired] | None = None
+    ) -> Acquired:
         """Take a lock, within `wait` seconds. Where the call is cancelled, nothing has been taken.
 
-        A lock that the token holds already is renewed.
+        With `once`, what was being taken at that moment stays taken, for the call that repeats the cancelled
+        one. A lock that the token holds already is renewed.
 
         Raises:
             LockHeldError: It is held, or others wait for it, and `wait` is 0.
@@ -93,13 +96,13 @@ class LockQueue:
         if place is not None:
             self._enter(key, place)
             try:
-                return await self._wait(place, lock, lock_at, wait)
+                return await self._wait(place, lock, lock_at, wait, once)
             finally:
                 self._leave(key, place)
         first = self._first(key)
         if first is None:
-            return await self._acquire(lock, token_hash)
-        replayed = await self._replay(key, token_hash)
+            return await self._acquire(lock, token_hash, once)
+        replayed = await self._replay(key, token_hash, once)
         if replayed is None:
             raise LockHeldError(await self._store.holder(key) or first.lock)
         return replayed
@@ -130,13 +133,15 @@ class LockQueue:
         self._closing = True
         await asyncio.gather(*self._giving_back)
 
-    async def _wait(self, place: _Place, lock: lock_pb.Lock, lock_at: LockAt, wait: float) -> Acquired:
+    async def _wait(
+        self, place: _Place, lock: lock_pb.Lock, lock_at: LockAt, wait: float, once: Once[Acquired] | None
+    ) -> Acquired:
         loop = asyncio.get_running_loop()
         deadline = loop.time() + wait
         key = lock_key(lock)
         holder: lock_pb.Lock | None = None
         if self._first(key) is not place:
-            replayed = await self._replay(key, place.token_hash)
+            replayed = await self._replay(key, place.token_hash, once)
             if replayed is not None:
                 place.granted = True
                 return replayed
@@ -146,7 +151,7 @@ class LockQueue:
             if place.granted or (first and place.try_now):
                 place.try_now = False
                 try:
-                    acquired = await self._acquire(lock, place.token_hash)
+                    acquired = await self._acquire(lock, place.token_hash, once)
                 except LockHeldError as error:
                     holder = error.holder
                 else:
@@ -175,30 +180,30 @@ class LockQueue:
         holder = holder or await self._store.holder(key) or present[0].lock
         return WaitedInVainError(holder, number, max(number, len(present)))
 
-    async def _acquire(self, lock: lock_pb.Lock, token_hash: bytes) -> Acquired:
+    async def _acquire(self, lock: lock_pb.Lock, token_hash: bytes, once: Once[Acquired] | None) -> Acquired:
         entry = changelog.locked(lock, self._context.now()) if lock.event_id else None
         while True:
             # Runs to its end even if the call is cancelled: only then is it known what to give back.
-            taking = asyncio.ensure_future(self._store.acquire(HeldLock(lock, token_hash), entry))
+            taking = asyncio.ensure_future(self._store.acquire(HeldLock(lock, token_hash), entry, once))
             try:
                 acquired = await asyncio.shield(taking)
             except asyncio.CancelledError:
-                undo = asyncio.ensure_future(self._give_back(taking, lock))
+                undo = asyncio.ensure_future(self._give_back(taking, lock, once))
                 self._giving_back.add(undo)
                 undo.add_done_callback(self._giving_back.discard)
                 raise
             if not acquired.replayed:
                 return acquired
-            renewed = await self._renew(acquired.lock.id, token_hash)
+            renewed = await self._renew(acquired.lock.id, token_hash, once)
             if renewed is not None:
                 return renewed
 
-    async def _replay(self, key: LockKey, token_hash: bytes) -> Acquired | None:
+    async def _replay(self, key: LockKey, token_hash: bytes, once: Once[Acquired] | None) -> Acquired | None:
         """Renew the lock of a key if the token holds it."""
         holder = await self._store.holder(key) if token_hash else None
-        return None if holder is None else await self._renew(holder.id, token_hash)
+        return None if holder is None else await self._renew(holder.id, token_hash, once)
 
-    async def _renew(self, lock_id: str, token_hash: bytes) -> Acquired | None:
+    async def _renew(self, lock_id: str, token_hash: bytes, once: Once[Acquired] | None) -> Acquired | None:
         now = self._context.now()
 
         def renew(held: HeldLock) -> lock_pb.Lock | None:
@@ -206,13 +211,16 @@ class LockQueue:
                 return None
             return renew_lease(held.lock, now)
 
-        lock = await self._store.modify(lock_id, renew)
-        return None if lock is None else Acquired(lock, replayed=True)
+        lock = await self._store.modify(lock_id, renew, None if once is None else once.of(_replayed))
+        return None if lock is None else _replayed(lock)
 
-    async def _give_back(self, taking: asyncio.Future[Acquired], lock: lock_pb.Lock) -> None:
-        """Release a lock that nobody knows of, and try until that is done."""
+    async def _give_back(
+        self, taking: asyncio.Future[Acquired], lock: lock_pb.Lock, once: Once[Acquired] | None
+    ) -> None:
+        """Release a lock that nobody knows of, nor can ask for, and try until that is done."""
         await asyncio.wait((taking,))
-        if not taking.cancelled() and isinstance(taking.exception(), LockHeldError):
+        failure = None if taking.cancelled() else taking.exception()
+        if once is not None or isinstance(failure, LockHeldError):
             return
         now = self._context.now()
 
@@ -282,3 +290,7 @@ class LockQueue:
     def _count(self, calls: int) -> None:
         self._waiting += calls
         self._observer.locks_waiting(self._waiting)
+
+
+def _replayed(lock: lock_pb.Lock) -> Acquired:
+    return Acquired(lock, replayed=True)

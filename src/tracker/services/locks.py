@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from tracker.services.context import Context
     from tracker.services.lock_queue import LockQueue
     from tracker.services.lock_trail import LockObserver, LockTrail
-    from tracker.stores.base import HeldLock, LockStore
+    from tracker.stores.base import Acquired, HeldLock, LockStore
 
 _CHANGEABLE = ("service", "who", "environment", "resource", "event_id")
 
@@ -62,7 +62,9 @@ class LockService:
         wait = duration_micros(request.wait) / MICROS if request.wait is not None else 0.0
         began = time.monotonic()
         try:
-            acquired = await self._queue.take(lock_at, hash_token(request.lock_token), wait)
+            acquired = await self._queue.take(
+                lock_at, hash_token(request.lock_token), wait, call.once(_created)
+            )
         except LockHeldError as error:
             raise self._trail.refused(lock_errors.lock_held(error.holder), error.holder, call) from None
         except WaitedInVainError as error:
@@ -75,7 +77,7 @@ class LockService:
                 self._observer.lock_waited(time.monotonic() - began)
         if not acquired.replayed:
             self._trail.acquired(acquired.lock, call)
-        return lock_pb.CreateLockResponse(lock=acquired.lock, replayed=acquired.replayed)
+        return _created(acquired)
 
     async def get_lock(self, request: lock_pb.GetLockRequest, _: Call) -> lock_pb.GetLockResponse:
         """Return one lock."""
@@ -99,14 +101,14 @@ class LockService:
             return lock
 
         try:
-            lock = await self._store.modify(request.id.lower(), change)
+            lock = await self._store.modify(request.id.lower(), change, call.once(_updated))
         except LockHeldError as error:
             holder = await self._store.holder(lock_key(error.holder)) or error.holder
             raise self._trail.refused(lock_errors.lock_held(holder), holder, call) from None
         if lock is None:
             raise await self._gone(request.id)
         self._trail.updated(before, lock, call)
-        return lock_pb.UpdateLockResponse(lock=lock)
+        return _updated(lock)
 
     async def un_lock(self, request: lock_pb.UnLockRequest, call: Call) -> lock_pb.UnLockResponse:
         """Release a lock: with its token, or by force."""
@@ -120,16 +122,19 @@ class LockService:
             _require_held(held, request.lock_token)
             return Release(Ending.RELEASED, now, request.reason, changelog.unlocked(lock, now))
 
-        lock = await self._store.release(request.id.lower(), decide)
+        def released(lock: lock_pb.Lock) -> lock_pb.UnLockResponse:
+            return lock_pb.UnLockResponse(message="lock deleted", id=lock.id, count=1, forced=request.force)
+
+        lock = await self._store.release(request.id.lower(), decide, call.once(released))
         if lock is None:
             return await self._released_before(request)
         if request.force:
             self._trail.forced(lock, call, who=request.who, reason=request.reason)
         else:
             self._trail.released(lock, call)
-        return lock_pb.UnLockResponse(message="lock deleted", id=lock.id, count=1, forced=request.force)
+        return released(lock)
 
-    async def renew_lock(self, request: lock_pb.RenewLockRequest, _: Call) -> lock_pb.RenewLockResponse:
+    async def renew_lock(self, request: lock_pb.RenewLockRequest, call: Call) -> lock_pb.RenewLockResponse:
         """Begin the lease of a lock anew."""
         now = self._context.now()
 
@@ -139,10 +144,10 @@ class LockService:
                 raise lock_errors.without_lease(held.lock)
             return renew_lease(held.lock, now, request.ttl)
 
-        lock = await self._store.modify(request.id.lower(), renew)
+        lock = await self._store.modify(request.id.lower(), renew, call.once(_renewed))
         if lock is None:
             raise await self._gone(request.id)
-        return lock_pb.RenewLockResponse(lock=lock)
+        return _renewed(lock)
 
     async def check_lock(self, request: lock_pb.CheckLockRequest, _: Call) -> lock_pb.CheckLockResponse:
         """Tell whether a fencing token is that of the lock held now."""
@@ -180,6 +185,18 @@ class LockService:
         if ended is None:
             return lock_errors.lock_not_found(lock_id)
         return lock_errors.lock_lost(ended, await self._store.holder(lock_key(ended.lock)))
+
+
+def _created(acquired: Acquired) -> lock_pb.CreateLockResponse:
+    return lock_pb.CreateLockResponse(lock=acquired.lock, replayed=acquired.replayed)
+
+
+def _updated(lock: lock_pb.Lock) -> lock_pb.UpdateLockResponse:
+    return lock_pb.UpdateLockResponse(lock=lock)
+
+
+def _renewed(lock: lock_pb.Lock) -> lock_pb.RenewLockResponse:
+    return lock_pb.RenewLockResponse(lock=lock)
 
 
 def _require_held(held: HeldLock, lock_token: str) -> None:

@@ -10,6 +10,11 @@ Cancelling a call before its effect began prevents the effect.
 A store keeps no rules: it is given finished messages, or a pure function from the stored document to
 the new one. That function runs inside the atomic step, may run more than once, and aborts the step with
 whatever it raises. Messages given to a store or to such a function are never changed by it.
+
+A change that is given a `Once` uses its idempotency key: the change is made and the answer remembered, or
+neither, wherever the process ends. In place of a change it raises `AnsweredBeforeError` if the key has been
+used, by whichever server and for whatever, and `KeyUnderWayError` if it may be in use. What finds nothing to
+change leaves the key as it was. Keys are forgotten `KEPT_MICROS` after their use.
 """
 
 from __future__ import annotations
@@ -27,6 +32,7 @@ if TYPE_CHECKING:
     from tracker.domain.query.fields import Field
     from tracker.pb import catalog_pb, event_pb, link_pb, lock_pb
 
+S = TypeVar("S")
 T = TypeVar("T")
 
 
@@ -77,8 +83,52 @@ Added: TypeAlias = "bool | SlackIdTakenError | ExternalIdTakenError"
 """What became of one of many events: whether it was new and is stored, or why it can't be."""
 
 
+class AnsweredBeforeError(Exception):
+    """The idempotency key of a change has been used: `answered` says for what, and what was answered."""
+
+    def __init__(self, answered: Answered) -> None:
+        super().__init__(answered)
+        self.answered = answered
+
+
+class KeyUnderWayError(Exception):
+    """The idempotency key of a change belongs to one that is being made, or that was cut off a moment ago."""
+
+
 class ChangesForgottenError(Exception):
     """What followed a place in the log of events is no longer kept, or never was in it."""
+
+
+@dataclass(frozen=True, slots=True)
+class KeyUse:
+    """The use of an idempotency key: for a request, by its digest, at a time in microseconds since 1970."""
+
+    key: str
+    request: bytes
+    at: int
+
+
+@dataclass(frozen=True, slots=True)
+class Once(Generic[T]):
+    """What makes a change happen once, however often it is asked for with the same idempotency key.
+
+    `answer` makes what is answered of what the change led to.
+    """
+
+    use: KeyUse
+    answer: Callable[[T], bytes]
+
+    def of(self, part: Callable[[S], T]) -> Once[S]:
+        """Return the same for a change that leads to something that what is answered is made of."""
+        return Once(self.use, lambda made: self.answer(part(made)))
+
+
+@dataclass(frozen=True, slots=True)
+class Answered:
+    """The digest of the request that an idempotency key was used for, and what was answered."""
+
+    request: bytes
+    answer: bytes
 
 
 class ChangeKind(IntEnum):
@@ -226,7 +276,9 @@ class Tally(NamedTuple):
 class EventStore(Protocol):
     """Events. A Slack id, where set, belongs to one event; an external id, to one of its source."""
 
-    async def create(self, event: event_pb.Event, lock: lock_pb.Lock | None) -> None:
+    async def create(
+        self, event: event_pb.Event, lock: lock_pb.Lock | None, once: Once[event_pb.Event] | None = None
+    ) -> None:
         """Store a new event and take `lock`, as `LockStore.acquire` does, with it: both or neither.
 
         Raises:
@@ -250,6 +302,7 @@ class EventStore(Protocol):
         self,
         key: EventKey,
         change: Callable[[event_pb.Event, Sequence[lock_pb.Lock]], EventChange],
+        once: Once[event_pb.Event] | None = None,
     ) -> event_pb.Event | None:
         """Replace an event by what `change` makes of it and of the locks that carry its id.
 
@@ -262,7 +315,9 @@ class EventStore(Protocol):
             ExternalIdTakenError: Another event has the new external id.
         """
 
-    async def delete(self, key: EventKey, release: Release) -> DeletedEvent | None:
+    async def delete(
+        self, key: EventKey, release: Release, once: Once[DeletedEvent] | None = None
+    ) -> DeletedEvent | None:
         """Delete an event and end the locks that carry its id; return what that was, or None."""
 
     async def find(
@@ -329,12 +384,18 @@ class CatalogStore(Protocol):
     """Catalog entries, one a name."""
 
     async def upsert(
-        self, name: str, change: Callable[[catalog_pb.Catalog | None], catalog_pb.Catalog]
+        self,
+        name: str,
+        change: Callable[[catalog_pb.Catalog | None], catalog_pb.Catalog],
+        once: Once[catalog_pb.Catalog] | None = None,
     ) -> catalog_pb.Catalog:
         """Store what `change` makes of the entry `name`, or of None, and return the new document."""
 
     async def modify(
-        self, name: str, change: Callable[[catalog_pb.Catalog], catalog_pb.Catalog]
+        self,
+        name: str,
+        change: Callable[[catalog_pb.Catalog], catalog_pb.Catalog],
+        once: Once[catalog_pb.Catalog] | None = None,
     ) -> catalog_pb.Catalog | None:
         """Replace the entry `name` by what `change` makes of it.
 
@@ -344,7 +405,7 @@ class CatalogStore(Protocol):
     async def get(self, name: str) -> catalog_pb.Catalog | None:
         """Return the entry `name`, or None."""
 
-    async def delete(self, name: str) -> bool:
+    async def delete(self, name: str, once: Once[bool] | None = None) -> bool:
         """Delete the entry `name`; return whether there was one."""
 
     async def find(self, part: Slice) -> Found[catalog_pb.Catalog]:
@@ -358,12 +419,14 @@ class LockStore(Protocol):
     `domain.locks.is_remembered` says so it remembers how it ended, until told to forget.
     """
 
-    async def acquire(self, claim: HeldLock, entry: event_pb.ChangelogEntry | None) -> Acquired:
+    async def acquire(
+        self, claim: HeldLock, entry: event_pb.ChangelogEntry | None, once: Once[Acquired] | None = None
+    ) -> Acquired:
         """Store a new lock with the next fencing token of its key, and append `entry` to the event it names.
 
         The fencing token is `domain.locks.next_fencing_token`. Where the key is held with the same
-        token hash (not empty), nothing changes and the answer is the lock that is held. The event need
-        not exist.
+        token hash (not empty), nothing changes, `once` is not used, and the answer is the lock that is held.
+        The event need not exist.
 
         Raises:
             LockHeldError: The key is held, or its lock expired and waits for its delay to end.
@@ -380,7 +443,10 @@ class LockStore(Protocol):
         """Return what is remembered of the end of a lock, or None."""
 
     async def modify(
-        self, lock_id: str, change: Callable[[HeldLock], lock_pb.Lock | None]
+        self,
+        lock_id: str,
+        change: Callable[[HeldLock], lock_pb.Lock | None],
+        once: Once[lock_pb.Lock] | None = None,
     ) -> lock_pb.Lock | None:
         """Replace a lock by what `change` makes of it; where that is None, the lock stays as it is.
 
@@ -392,7 +458,10 @@ class LockStore(Protocol):
         """
 
     async def release(
-        self, lock_id: str, decide: Callable[[HeldLock], Release | None]
+        self,
+        lock_id: str,
+        decide: Callable[[HeldLock], Release | None],
+        once: Once[lock_pb.Lock] | None = None,
     ) -> lock_pb.Lock | None:
         """End a lock the way that `decide` says; where that is None, it stays.
 
@@ -412,19 +481,36 @@ class LockStore(Protocol):
 class LinkStore(Protocol):
     """Links of the start page."""
 
-    async def create(self, link: link_pb.Link) -> None:
+    async def create(self, link: link_pb.Link, once: Once[link_pb.Link] | None = None) -> None:
         """Store a new link."""
 
     async def modify(
-        self, link_id: str, change: Callable[[link_pb.Link], link_pb.Link]
+        self,
+        link_id: str,
+        change: Callable[[link_pb.Link], link_pb.Link],
+        once: Once[link_pb.Link] | None = None,
     ) -> link_pb.Link | None:
         """Replace a link by what `change` makes of it; return the new document, or None."""
 
-    async def delete(self, link_id: str) -> bool:
+    async def delete(self, link_id: str, once: Once[bool] | None = None) -> bool:
         """Delete a link; return whether there was one."""
 
     async def find(self) -> Sequence[link_pb.Link]:
         """Return all links, ordered by group, name and id (code points)."""
+
+
+class IdempotencyStore(Protocol):
+    """The idempotency keys that changes were made with, and what was answered."""
+
+    async def find(self, key: str, now: int) -> Answered | None:
+        """Return what a key was used for, less than `KEPT_MICROS` before `now`; None where it may be used.
+
+        Raises:
+            KeyUnderWayError: It can't be told yet, since a change with this key is being made.
+        """
+
+    async def remember(self, use: KeyUse, answer: bytes) -> None:
+        """Remember what a call was answered that has been made, and does no harm if it is made twice."""
 
 
 class StoreObserver(Protocol):
@@ -459,6 +545,10 @@ class Store(Protocol):
     @property
     def links(self) -> LinkStore:
         """The links in it."""
+
+    @property
+    def idempotency(self) -> IdempotencyStore:
+        """The idempotency keys of the changes in it."""
 
     def now(self) -> int:
         """Return the time in microseconds since the epoch, by the clock that all servers on it share."""

@@ -33,6 +33,7 @@ class Kind(StrEnum):
     LINKS = "links"
     LOCK_KEYS = "lock keys"
     ENDED_LOCKS = "ended locks"
+    IDEMPOTENCY_KEYS = "idempotency keys"
     EVENTS = "events"
 
 
@@ -71,7 +72,19 @@ class StoredEnd(NamedTuple):
     document: str
 
 
-StoredRecord: TypeAlias = StoredDocument | StoredKey | StoredEnd
+class StoredAnswer(NamedTuple):
+    """An idempotency key, the digest of the request it was used for, when, and what was answered.
+
+    `at` is microseconds since the epoch.
+    """
+
+    key: str
+    request: bytes
+    at: int
+    answer: bytes
+
+
+StoredRecord: TypeAlias = StoredDocument | StoredKey | StoredEnd | StoredAnswer
 R = TypeVar("R", bound=StoredRecord)
 
 
@@ -82,10 +95,14 @@ def digest(record: StoredRecord) -> int:
 
 
 def characters(record: StoredRecord) -> int:
-    """Return the length of a record's document."""
-    if isinstance(record, StoredKey):
-        return 0 if record.holder is None else len(record.holder.document)
-    return len(record.document)
+    """Return the length of a record's document, or answer."""
+    match record:
+        case StoredKey(holder=holder):
+            return 0 if holder is None else len(holder.document)
+        case StoredAnswer(answer=answer):
+            return len(answer)
+        case StoredDocument(document=document) | StoredEnd(document=document):
+            return len(document)
 
 
 class Records(Protocol[R]):

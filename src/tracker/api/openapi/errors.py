@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from tracker.errors import DOMAIN, HTTP_STATUS, Code
 from tracker.pb import options_pb
+from tracker.pb.methods import only_reads
 
 from .names import reference
 
@@ -83,6 +84,9 @@ def error_responses(method: DescMethod) -> dict[str, Schema]:
     told[400].append("A field breaks a rule; the details name it.")
     for failure in _failures(method):
         told[HTTP_STATUS[Code(int(failure.code))]].append(f"`{failure.reason}`: {failure.when}")
+    if not only_reads(method):
+        told[409].append("`IDEMPOTENCY_KEY_UNDER_WAY`: another call with the `Idempotency-Key` is under way.")
+        told[422].append("`IDEMPOTENCY_KEY_REUSED`: the `Idempotency-Key` was used for another request.")
     responses = {str(status): _response(" ".join(told[status])) for status in sorted(told)}
     return responses | {"default": _response("Any other error.")}
 

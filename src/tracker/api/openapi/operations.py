@@ -11,13 +11,14 @@ from tracker.api.json_answer import json_answer
 from tracker.api.path_template import parse_template
 from tracker.api.query import find_field
 from tracker.api.transcode import http_bindings
+from tracker.pb.methods import only_reads
 
 from .answers import AnswerSchemas
 from .bindings import operation_id, path_of, rules
 from .comments import description, summary
 from .errors import error_responses
 from .links import links
-from .parameters import path_parameter, query_parameters
+from .parameters import IDEMPOTENCY_KEY, path_parameter, query_parameters
 from .requests import RequestSchemas
 
 if TYPE_CHECKING:
@@ -70,6 +71,8 @@ class Operations:
             parameters += query_parameters(method.input, {*variables, rule.body})
         if isinstance(sent, dict):
             _show(parameters, sent)
+        if not only_reads(method):
+            parameters.append(IDEMPOTENCY_KEY)
         if parameters:
             operation["parameters"] = parameters
         if rule.body:

@@ -15,6 +15,7 @@ from protobuf import (
 )
 
 from tracker.api.expected import TIMESTAMP, wrapped_field
+from tracker.domain.idempotency import KEY_PATTERN
 from tracker.pb import options_pb
 
 from .answers import SCALARS, meanings
@@ -28,6 +29,16 @@ if TYPE_CHECKING:
     from protobuf import DescField, DescMessage
 
     from .rules import Schema
+
+
+IDEMPOTENCY_KEY: Schema = {
+    "name": "Idempotency-Key",
+    "in": "header",
+    "description": "Makes the call safe to repeat for 24 hours: the same request with the same key has its"
+    " effect once, and the same answer. The client makes the key up: up to 255 characters, such as a UUID.",
+    "schema": {"type": "string", "pattern": f"^(?:{KEY_PATTERN})$"},
+}
+"""The header of calls that may change something."""
 
 
 def path_parameter(field: DescField) -> Schema:

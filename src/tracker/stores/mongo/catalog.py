@@ -14,24 +14,31 @@ from tracker.stores.mongo.parts import behind, found, select, to_read
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from tracker.stores.base import Found, Slice
+    from tracker.stores.base import Found, Once, Slice
     from tracker.stores.mongo.changes import Changes
     from tracker.stores.mongo.connections import Connections
-    from tracker.stores.mongo.writes import Document
+    from tracker.stores.mongo.idempotency import MongoIdempotency
+    from tracker.stores.mongo.writes import Collection, Document
 
 NAME = "catalog"
 """The collection."""
+
+_THERE: Document = {"gone": None}
 
 
 class MongoCatalog:
     """The `CatalogStore` in MongoDB."""
 
-    def __init__(self, connections: Connections, changes: Changes) -> None:
+    def __init__(self, connections: Connections, changes: Changes, keys: MongoIdempotency) -> None:
         self._connections = connections
         self._changes = changes
+        self._keys = keys
 
     async def upsert(
-        self, name: str, change: Callable[[catalog_pb.Catalog | None], catalog_pb.Catalog]
+        self,
+        name: str,
+        change: Callable[[catalog_pb.Catalog | None], catalog_pb.Catalog],
+        once: Once[catalog_pb.Catalog] | None = None,
     ) -> catalog_pb.Catalog:
         """Store an entry, new or changed."""
 
@@ -40,29 +47,32 @@ class MongoCatalog:
             async with self._changes.turn(f"catalog {name}"):
                 while True:
                     stored = await entries.find_one({"_id": name})
-                    entry = change(None if stored is None else _entry(stored))
-                    try:
-                        if stored is None:
-                            await writes.insert(entries, {"_id": name, "document": entry.to_json()})
-                            return entry
-                    except DuplicateKeyError:
-                        continue
-                    if await writes.replace(entries, stored, {"document": entry.to_json()}):
+                    entry = change(None if stored is None or "gone" in stored else _entry(stored))
+                    async with self._keys.claimed(once, entry, NAME, stored) as claim:
+                        new = {"_id": name, "document": entry.to_json(), **claim.notes}
+                        claim.made = await _put(entries, stored, new)
+                    if claim.made:
                         return entry
 
         return await self._changes.run(step)
 
     async def modify(
-        self, name: str, change: Callable[[catalog_pb.Catalog], catalog_pb.Catalog]
+        self,
+        name: str,
+        change: Callable[[catalog_pb.Catalog], catalog_pb.Catalog],
+        once: Once[catalog_pb.Catalog] | None = None,
     ) -> catalog_pb.Catalog | None:
         """Replace an entry."""
 
         async def step() -> catalog_pb.Catalog | None:
             entries = self._connections.newest(NAME)
             async with self._changes.turn(f"catalog {name}"):
-                while (stored := await entries.find_one({"_id": name})) is not None:
+                while (stored := await entries.find_one({"_id": name, "gone": None})) is not None:
                     entry = change(_entry(stored))
-                    if await writes.replace(entries, stored, {"document": entry.to_json()}):
+                    async with self._keys.claimed(once, entry, NAME, stored) as claim:
+                        new = {"document": entry.to_json(), **claim.notes}
+                        claim.made = await writes.replace(entries, stored, new)
+                    if claim.made:
                         return entry
             return None
 
@@ -71,31 +81,43 @@ class MongoCatalog:
     async def get(self, name: str) -> catalog_pb.Catalog | None:
         """Return one entry."""
         async with self._connections.asking():
-            stored = await self._connections.confirmed(NAME).find_one({"_id": name}, {"document": 1})
+            entries = self._connections.confirmed(NAME)
+            stored = await entries.find_one({"_id": name, "gone": None}, {"document": 1})
         return None if stored is None else _entry(stored)
 
-    async def delete(self, name: str) -> bool:
+    async def delete(self, name: str, once: Once[bool] | None = None) -> bool:
         """Delete one entry."""
 
         async def step() -> bool:
-            return await writes.delete(self._connections.newest(NAME), {"_id": name})
+            return await self._keys.delete(once, self._connections.newest(NAME), name)
 
         return await self._changes.run(step)
 
     async def find(self, part: Slice) -> Found[catalog_pb.Catalog]:
         """Return a part of the entries, by name."""
-        where = {} if part.after is None else behind(["_id"], part.after, newest_first=False)
+        rest = {} if part.after is None else behind(["_id"], part.after, newest_first=False)
         async with self._connections.asking():
             entries = self._connections.confirmed(NAME)
             rows = await select(
-                entries, where, [("_id", 1)], ["document"], limit=to_read(part), offset=part.offset
+                entries, _THERE | rest, [("_id", 1)], ["document"], limit=to_read(part), offset=part.offset
             )
             return await found(
                 [_entry(row) for row in rows],
                 part,
                 lambda entry: (entry.name,),
-                lambda: entries.count_documents({}),
+                lambda: entries.count_documents(_THERE),
             )
+
+
+async def _put(entries: Collection, stored: Document | None, new: Document) -> bool:
+    """Put an entry in the place of a document, or of none; return False if another one has come there."""
+    if stored is not None:
+        return await writes.replace(entries, stored, new)
+    try:
+        await writes.insert(entries, new)
+    except DuplicateKeyError:
+        return False
+    return True
 
 
 def _entry(stored: Document) -> catalog_pb.Catalog:

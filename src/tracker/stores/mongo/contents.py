@@ -21,6 +21,7 @@ from tracker.stores.contents import (
     BATCH_RECORDS,
     Kind,
     R,
+    StoredAnswer,
     StoredDocument,
     StoredEnd,
     StoredKey,
@@ -32,6 +33,7 @@ from tracker.stores.mongo import (
     catalog,
     ended_locks,
     event_records,
+    idempotency,
     links,
     lock_documents,
     schema,
@@ -43,6 +45,7 @@ from tracker.stores.mongo.connections import Connections
 from tracker.stores.mongo.event_log import MongoEventLog
 from tracker.stores.mongo.failures import store_error
 from tracker.stores.mongo.follow_ups import FollowUps
+from tracker.stores.mongo.idempotency import MongoIdempotency
 from tracker.stores.mongo.janitor import Janitor
 from tracker.stores.mongo.lock_keys import LockKeys
 from tracker.stores.mongo.opening import open_database
@@ -73,15 +76,17 @@ class MongoContents:
         self._clock = DatabaseClock(self._connections)
         changes = Changes(observer, self._connections.reach)
         log = MongoEventLog(self._connections, self._clock.now)
-        keys = LockKeys(self._connections, changes, log, self._clock.now)
+        once = MongoIdempotency(self._connections, changes, self._clock.now)
+        keys = LockKeys(self._connections, changes, once, log, self._clock.now)
         follow_ups = FollowUps(self._connections, keys)
-        self._janitor = Janitor(self._connections, keys, follow_ups, log, self._clock.now)
+        self._janitor = Janitor(self._connections, keys, follow_ups, once, log, self._clock.now)
         collection = partial(_Collection, self._connections)
         self._records: Mapping[Kind, Records[Any]] = {
-            Kind.CATALOG: collection(catalog.NAME, {}, _document, _catalog_entry),
-            Kind.LINKS: collection(links.NAME, {}, _document, _link),
+            Kind.CATALOG: collection(catalog.NAME, {"gone": None}, _document, _catalog_entry),
+            Kind.LINKS: collection(links.NAME, {"gone": None}, _document, _link),
             Kind.LOCK_KEYS: collection(lock_documents.NAME, {}, _key, _key_document),
             Kind.ENDED_LOCKS: collection(ended_locks.NAME, {}, _end, _end_document, skip=self._still_held),
+            Kind.IDEMPOTENCY_KEYS: collection(idempotency.NAME, {"claim": None}, _answer, _answer_document),
             Kind.EVENTS: collection(event_records.NAME, {"gone": None}, _document, _event),
         }
 
@@ -130,6 +135,7 @@ class MongoContents:
         events = self._connections.newest(event_records.NAME)
         keys = self._connections.newest(lock_documents.NAME)
         marks = [(events, "outbox.at"), (keys, "outbox.at")]
+        marks += [(self._connections.newest(idempotency.NAME), "claim.at")]
         marks += [(keys, f"holder.{mark}.at") for mark in lock_documents.MARKS]
         with pymongo.timeout(CHANGE_SECONDS):
             for collection, mark in marks:
@@ -301,3 +307,11 @@ def _end_document(stored: StoredEnd) -> Document:
         "document": stored.document,
         "writer": ObjectId(),
     }
+
+
+def _answer(row: Document) -> StoredAnswer:
+    return StoredAnswer(row["_id"], row["request"], row["at"], row["answer"])
+
+
+def _answer_document(stored: StoredAnswer) -> Document:
+    return {"_id": stored.key, "request": stored.request, "at": stored.at, "answer": stored.answer}

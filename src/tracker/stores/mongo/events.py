@@ -24,11 +24,12 @@ if TYPE_CHECKING:
     from tracker.domain.events import EventFilter, EventKey
     from tracker.domain.query.fields import Field
     from tracker.pb import event_pb, lock_pb
-    from tracker.stores.base import Added, EventChange, Found, MonthCount, Release, Slice, Tally
+    from tracker.stores.base import Added, EventChange, Found, MonthCount, Once, Release, Slice, Tally
     from tracker.stores.mongo.changes import Changes
     from tracker.stores.mongo.connections import Connections
     from tracker.stores.mongo.event_log import MongoEventLog
     from tracker.stores.mongo.follow_ups import FollowUps
+    from tracker.stores.mongo.idempotency import MongoIdempotency
     from tracker.stores.mongo.lock_keys import LockKeys
     from tracker.stores.mongo.writes import Collection, Document
 
@@ -45,17 +46,21 @@ class MongoEvents:
         changes: Changes,
         keys: LockKeys,
         follow_ups: FollowUps,
+        once: MongoIdempotency,
         log: MongoEventLog,
         now: Callable[[], int],
     ) -> None:
         self._connections = connections
         self._changes = changes
         self._keys = keys
+        self._once = once
         self._follow_ups = follow_ups
         self._log = log
         self._now = now
 
-    async def create(self, event: event_pb.Event, lock: lock_pb.Lock | None) -> None:
+    async def create(
+        self, event: event_pb.Event, lock: lock_pb.Lock | None, once: Once[event_pb.Event] | None = None
+    ) -> None:
         """Store a new event and take its lock.
 
         The lock is first taken provisionally. If the event does not come, the janitor makes sure that it
@@ -63,19 +68,8 @@ class MongoEvents:
         """
 
         async def step() -> None:
-            if lock is None:
-                await self._insert(event)
-                return
-            event_id, op = event_records.event_id(event), ObjectId()
-            marks = self._provisional(event_id, op, new=True)
-            await self._keys.take(HeldLock(lock), marks=marks)
-            try:
-                await self._insert(event)
-            except (SlackIdTakenError, ExternalIdTakenError):
-                await self._keys.give_back(lock.id, op)
-                raise
-            if lock.event_id != event_id:  # what becomes of the event will not tell of this lock
-                await self._keys.confirm(lock.id, op)
+            async with self._once.claimed(once, event, event_records.NAME) as claim:
+                await self._create(event, lock, claim.notes)
 
         await self._changes.run(step)
 
@@ -106,6 +100,7 @@ class MongoEvents:
         self,
         key: EventKey,
         change: Callable[[event_pb.Event, Sequence[lock_pb.Lock]], EventChange],
+        once: Once[event_pb.Event] | None = None,
     ) -> event_pb.Event | None:
         """Replace one event, with what follows for its locks."""
 
@@ -115,14 +110,16 @@ class MongoEvents:
                 return None
             async with self._changes.turn(f"event {event_id}"):
                 while (stored := await self._find(event_id)) is not None:
-                    changed = await self._try(stored, change)
+                    changed = await self._try(stored, change, once)
                     if changed is not None:
                         return changed
             return None
 
         return await self._changes.run(step)
 
-    async def delete(self, key: EventKey, release: Release) -> DeletedEvent | None:
+    async def delete(
+        self, key: EventKey, release: Release, once: Once[DeletedEvent] | None = None
+    ) -> DeletedEvent | None:
         """Delete one event and its locks."""
 
         async def step() -> DeletedEvent | None:
@@ -136,11 +133,14 @@ class MongoEvents:
                     keys = await self._keys.of_event(event_id)
                     if keys:
                         gone["outbox"] = outbox_of_deleted(ObjectId(), now, release)
-                    if await writes.replace(self._events, stored, gone):
+                    locks = [lock_documents.lock_of(key["holder"]) for key in keys]
+                    deleted = DeletedEvent(event_records.event_of(stored), locks)
+                    async with self._once.claimed(once, deleted, event_records.NAME, stored) as claim:
+                        claim.made = await writes.replace(self._events, stored, gone | claim.notes)
+                    if claim.made:
                         self._log.add({"_id": event_id, **gone})
                         await self._carry_out({"_id": event_id, **gone})
-                        locks = [lock_documents.lock_of(key["holder"]) for key in keys]
-                        return DeletedEvent(event_records.event_of(stored), locks)
+                        return deleted
             return None
 
         return await self._changes.run(step)
@@ -199,10 +199,25 @@ class MongoEvents:
     def _events(self) -> Collection:
         return self._connections.newest(event_records.NAME)
 
-    async def _insert(self, event: event_pb.Event) -> None:
+    async def _create(self, event: event_pb.Event, lock: lock_pb.Lock | None, beside: Document) -> None:
+        if lock is None:
+            await self._insert(event, beside)
+            return
+        event_id, op = event_records.event_id(event), ObjectId()
+        marks = self._provisional(event_id, op, new=True)
+        await self._keys.take(HeldLock(lock), marks=marks)
+        try:
+            await self._insert(event, beside)
+        except (SlackIdTakenError, ExternalIdTakenError):
+            await self._keys.give_back(lock.id, op)
+            raise
+        if lock.event_id != event_id:  # what becomes of the event will not tell of this lock
+            await self._keys.confirm(lock.id, op)
+
+    async def _insert(self, event: event_pb.Event, beside: Document) -> None:
         unlogged = note(None, ChangeKind.CREATED, self._now())
         try:
-            await event_records.insert(self._events, event, unlogged=unlogged)
+            await event_records.insert(self._events, event, unlogged=unlogged, **beside)
         except DuplicateKeyError:
             raise unavailable("the change took so long that it was given up") from None
         self._log_new(event, unlogged=unlogged)
@@ -225,6 +240,7 @@ class MongoEvents:
         self,
         stored: Document,
         change: Callable[[event_pb.Event, Sequence[lock_pb.Lock]], EventChange],
+        once: Once[event_pb.Event] | None,
     ) -> event_pb.Event | None:
         """Change an event, unless it or one of its locks changes meanwhile: then return None."""
         event_id, op = stored["_id"], ObjectId()
@@ -233,23 +249,27 @@ class MongoEvents:
         changed = change(event_records.event_of(stored), locks)
         release = {lock_id: each for lock_id, each in changed.release.items() if lock_id in keys}
         taken = None if changed.acquire is None else changed.acquire.id
-        if changed.acquire is not None:
-            marks = self._provisional(event_id, op, new=False)
-            await self._keys.take(HeldLock(changed.acquire), instead_of=release, marks=marks)
         event = _with_entries(changed.event, release)
         beside: Document = {"notes": stored["notes"]} if "notes" in stored else {}
         beside["unlogged"] = note(stored, ChangeKind.UPDATED, self._now())
         if release or taken is not None:
             beside["outbox"] = outbox(op, self._now(), release=release, taken=taken)
-        try:
-            # A lease that begins anew although nothing comes of the rest harms nobody.
-            renewed = [await self._keys.change(keys[lock.id], lock) for lock in changed.renew]
-            made = None not in renewed and await event_records.replace(self._events, stored, event, **beside)
-        except (SlackIdTakenError, ExternalIdTakenError):
-            await self._give_back(taken, op)
-            raise
-        if not made:
-            await self._give_back(taken, op)
+        async with self._once.claimed(once, event, event_records.NAME, stored) as claim:
+            if changed.acquire is not None:
+                marks = self._provisional(event_id, op, new=False)
+                await self._keys.take(HeldLock(changed.acquire), instead_of=release, marks=marks)
+            try:
+                # A lease that begins anew although nothing comes of the rest harms nobody.
+                renewed = [await self._keys.change(keys[lock.id], lock) for lock in changed.renew]
+                claim.made = None not in renewed and await event_records.replace(
+                    self._events, stored, event, **beside, **claim.notes
+                )
+            except (SlackIdTakenError, ExternalIdTakenError):
+                await self._give_back(taken, op)
+                raise
+            if not claim.made:
+                await self._give_back(taken, op)
+        if not claim.made:
             return None
         self._log.add({"_id": event_id, "document": event.to_json(), **beside})
         await self._carry_out({"_id": event_id, **beside})

@@ -13,7 +13,7 @@ from pymongo.errors import DuplicateKeyError, PyMongoError
 
 from tracker.domain.times import MICROS
 from tracker.errors import TrackerError
-from tracker.stores.mongo import event_records, lock_documents, writes
+from tracker.stores.mongo import catalog, event_records, idempotency, links, lock_documents, writes
 from tracker.stores.mongo.changes import CHANGE_SECONDS
 
 if TYPE_CHECKING:
@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from tracker.stores.mongo.connections import Connections
     from tracker.stores.mongo.event_log import MongoEventLog
     from tracker.stores.mongo.follow_ups import FollowUps
+    from tracker.stores.mongo.idempotency import MongoIdempotency
     from tracker.stores.mongo.lock_keys import LockKeys
     from tracker.stores.mongo.writes import Collection, Document
 
@@ -41,17 +42,19 @@ _GONE_SECONDS = 24 * 60 * 60
 class Janitor:
     """Looks for changes that came halfway, and brings each to its end, or back."""
 
-    def __init__(
+    def __init__(  # noqa: PLR0913, PLR0917 - all that may be left halfway
         self,
         connections: Connections,
         keys: LockKeys,
         follow_ups: FollowUps,
+        once: MongoIdempotency,
         log: MongoEventLog,
         now: Callable[[], int],
     ) -> None:
         self._connections = connections
         self._keys = keys
         self._follow_ups = follow_ups
+        self._once = once
         self._log = log
         self._now = now
 
@@ -73,15 +76,20 @@ class Janitor:
         late, lost = (self._before(0 if early else age) for age in (LATE_SECONDS, LOST_SECONDS))
         events = self._connections.newest(event_records.NAME)
         keys = self._connections.newest(lock_documents.NAME)
+        deleted = [self._connections.newest(name) for name in (catalog.NAME, links.NAME)]
         await self._each(events, {"outbox.at": late}, self._follow_ups.carry_out)
         await self._each(keys, {"outbox.at": late}, self._keys.deliver)
         await self._each(keys, {"holder.provisional.at": lost}, self._decide)
         await self._each(keys, {"holder.moving.at": lost}, self._keys.finish_move)
         await self._each(events, {"unlogged.at": late}, self._log.finish)
+        await self._each(self._connections.newest(idempotency.NAME), {"claim.at": lost}, self._once.finish)
         with pymongo.timeout(CHANGE_SECONDS):
             done: Document = {"gone": self._before(_GONE_SECONDS), "outbox": None, "unlogged.op": None}
             await writes.delete_all(events, done)
             await self._log.forget()
+            await self._once.forget(events, keys, *deleted)
+            for records in deleted:
+                await writes.delete_all(records, {"gone": lost, "keys": None})
 
     def _before(self, seconds: int) -> Document:
         return {"$lt": self._now() - seconds * MICROS}

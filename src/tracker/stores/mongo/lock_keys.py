@@ -29,10 +29,11 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
     from tracker.pb import event_pb, lock_pb
-    from tracker.stores.base import Release
+    from tracker.stores.base import Once, Release
     from tracker.stores.mongo.changes import Changes
     from tracker.stores.mongo.connections import Connections
     from tracker.stores.mongo.event_log import MongoEventLog
+    from tracker.stores.mongo.idempotency import MongoIdempotency
     from tracker.stores.mongo.writes import Collection, Document
 
 
@@ -40,10 +41,16 @@ class LockKeys:
     """Takes keys for locks, changes the locks that have them, and frees them."""
 
     def __init__(
-        self, connections: Connections, changes: Changes, log: MongoEventLog, now: Callable[[], int]
+        self,
+        connections: Connections,
+        changes: Changes,
+        once: MongoIdempotency,
+        log: MongoEventLog,
+        now: Callable[[], int],
     ) -> None:
         self._connections = connections
         self._changes = changes
+        self._once = once
         self._now = now
         self._notes = Notes(connections, changes, log)
 
@@ -78,6 +85,7 @@ class LockKeys:
         entry: event_pb.ChangelogEntry | None = None,
         instead_of: Mapping[str, Release] | None = None,
         marks: Document | None = None,
+        once: Once[Acquired] | None = None,
     ) -> Acquired:
         """Take a key for a new lock, with the key's next fencing token.
 
@@ -92,12 +100,14 @@ class LockKeys:
         yielding = instead_of or {}
         outbox = note(claim.lock.event_id, entry, self._now())
         async with self._changes.turn(f"lock {key_id(key)}"):
-            acquired = await self._take(claim, outbox, yielding, marks or {})
+            acquired = await self._take(claim, outbox, yielding, marks or {}, once)
         if not acquired.replayed:
             await self._deliver(key_id(key), outbox)
         return acquired
 
-    async def change(self, stored: Document, lock: lock_pb.Lock) -> lock_pb.Lock | None:
+    async def change(
+        self, stored: Document, lock: lock_pb.Lock, once: Once[lock_pb.Lock] | None = None
+    ) -> lock_pb.Lock | None:
         """Replace the lock that has a key; return the new one, or None if it changed meanwhile.
 
         Raises:
@@ -105,12 +115,21 @@ class LockKeys:
         """
         before = held(stored)
         if lock_key(lock) != lock_key(before.lock):
-            return await self._move(stored, HeldLock(lock, before.token_hash))
+            return await self._move(stored, HeldLock(lock, before.token_hash), once)
         kept = {mark: stored["holder"][mark] for mark in MARKS if mark in stored["holder"]}
         after = stored | {"holder": holder_fields(HeldLock(lock, before.token_hash)) | kept}
-        return lock if await writes.replace(self._keys, stored, after) else None
+        async with self._once.claimed(once, lock, NAME, stored) as claim:
+            claim.made = await writes.replace(self._keys, stored, after | claim.notes)
+        return lock if claim.made else None
 
-    async def end(self, stored: Document, release: Release, *, noting: bool = True) -> bool:
+    async def end(
+        self,
+        stored: Document,
+        release: Release,
+        *,
+        noting: bool = True,
+        once: Once[lock_pb.Lock] | None = None,
+    ) -> bool:
         """End the lock that has a key; return False if it changed meanwhile.
 
         With `noting`, the release's entry is appended to the event that the lock names.
@@ -118,7 +137,9 @@ class LockKeys:
         end = await ended_locks.remember(self._ends, stored, release)
         event_id = stored["holder"].get("event_id", "")
         outbox = note(event_id, release.entry, self._now()) if noting else []
-        if not await self._put(stored, without_holder(stored), outbox):
+        async with self._once.claimed(once, lock_of(stored["holder"]), NAME, stored) as claim:
+            claim.made = await self._put(stored, without_holder(stored) | claim.notes, outbox)
+        if not claim.made:
             return False
         await ended_locks.settle(self._ends, end)
         await self._deliver(stored["_id"], outbox)
@@ -171,7 +192,12 @@ class LockKeys:
         return self._connections.newest(ended_locks.NAME)
 
     async def _take(
-        self, claim: HeldLock, outbox: list[Document], yielding: Mapping[str, Release], marks: Document
+        self,
+        claim: HeldLock,
+        outbox: list[Document],
+        yielding: Mapping[str, Release],
+        marks: Document,
+        once: Once[Acquired] | None,
     ) -> Acquired:
         key = lock_key(claim.lock)
         while True:
@@ -195,7 +221,9 @@ class LockKeys:
             if holder is not None and "provisional" in marks:
                 given["provisional"] = marks["provisional"] | {"previous": holder}
             after = before | {"token": lock.fencing_token, "holder": given}
-            if await self._put(before, after, outbox):
+            async with self._once.claimed(once, Acquired(lock), NAME, before) as use:
+                use.made = await self._put(before, after | use.notes, outbox)
+            if use.made:
                 return Acquired(lock)
 
     async def _put(self, before: Document, after: Document, outbox: list[Document]) -> bool:
@@ -218,12 +246,16 @@ class LockKeys:
     async def _provisional(self, lock_id: str, op: ObjectId) -> Document | None:
         return await self._keys.find_one({"holder.id": lock_id, "holder.provisional.op": op})
 
-    async def _move(self, stored: Document, to: HeldLock) -> lock_pb.Lock | None:
+    async def _move(
+        self, stored: Document, to: HeldLock, once: Once[lock_pb.Lock] | None
+    ) -> lock_pb.Lock | None:
         """Take the new key, then free the old one, which makes the move happen."""
         op = ObjectId()
         moving = {"from": stored["_id"], "op": op, "at": self._now()}
         moved = (await self.take(to, marks={"moving": moving})).lock
-        happened = await writes.replace(self._keys, stored, without_holder(stored) | {"moved": op})
+        async with self._once.claimed(once, moved, NAME, stored) as claim:
+            after = without_holder(stored) | {"moved": op} | claim.notes
+            claim.made = happened = await writes.replace(self._keys, stored, after)
         while (taken := await self._keys.find_one({"holder.moving.op": op})) is not None:
             kept = {name: value for name, value in taken["holder"].items() if name != "moving"}
             after = without_holder(taken) | ({"holder": kept} if happened else {})

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
     from tracker.domain.locks import LockFilter, LockKey
     from tracker.pb import event_pb, lock_pb
-    from tracker.stores.base import Acquired, EndedLock, Found, HeldLock, LeaseState, Release, Slice
+    from tracker.stores.base import Acquired, EndedLock, Found, HeldLock, LeaseState, Once, Release, Slice
     from tracker.stores.mongo.changes import Changes
     from tracker.stores.mongo.connections import Connections
     from tracker.stores.mongo.lock_keys import LockKeys
@@ -32,9 +32,11 @@ class MongoLocks:
         self._changes = changes
         self._keys = keys
 
-    async def acquire(self, claim: HeldLock, entry: event_pb.ChangelogEntry | None) -> Acquired:
+    async def acquire(
+        self, claim: HeldLock, entry: event_pb.ChangelogEntry | None, once: Once[Acquired] | None = None
+    ) -> Acquired:
         """Take a lock and note it in its event."""
-        return await self._changes.run(lambda: self._keys.take(claim, entry=entry))
+        return await self._changes.run(lambda: self._keys.take(claim, entry=entry, once=once))
 
     async def get(self, lock_id: str) -> lock_pb.Lock | None:
         """Return one lock."""
@@ -60,7 +62,10 @@ class MongoLocks:
         return end
 
     async def modify(
-        self, lock_id: str, change: Callable[[HeldLock], lock_pb.Lock | None]
+        self,
+        lock_id: str,
+        change: Callable[[HeldLock], lock_pb.Lock | None],
+        once: Once[lock_pb.Lock] | None = None,
     ) -> lock_pb.Lock | None:
         """Replace one lock."""
 
@@ -69,7 +74,7 @@ class MongoLocks:
                 changed = change(held(stored))
                 if changed is None:
                     return None
-                lock = await self._keys.change(stored, changed)
+                lock = await self._keys.change(stored, changed, once)
                 if lock is not None:
                     return lock
             return None
@@ -77,7 +82,10 @@ class MongoLocks:
         return await self._changes.run(step)
 
     async def release(
-        self, lock_id: str, decide: Callable[[HeldLock], Release | None]
+        self,
+        lock_id: str,
+        decide: Callable[[HeldLock], Release | None],
+        once: Once[lock_pb.Lock] | None = None,
     ) -> lock_pb.Lock | None:
         """End one lock and note it in its event."""
 
@@ -86,7 +94,7 @@ class MongoLocks:
                 release = decide(held(stored))
                 if release is None:
                     return None
-                if await self._keys.end(stored, release):
+                if await self._keys.end(stored, release, once=once):
                     return lock_of(stored["holder"])
             return None
 

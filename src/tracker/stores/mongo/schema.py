@@ -15,6 +15,7 @@ from tracker.stores.mongo import (
     ended_locks,
     event_log,
     event_records,
+    idempotency,
     links,
     lock_documents,
     related_ids,
@@ -57,6 +58,12 @@ def _index(name: str, *fields: str, unique: bool = False, sparse: bool = False) 
     return IndexModel([(field, 1) for field in fields], name=name, **options)
 
 
+_NOTES = (
+    _index("idempotency_notes", "keys.key", unique=True, sparse=True),
+    _index("idempotency_notes_by_time", "keys.at", sparse=True),
+)
+"""Those of the idempotency keys that are noted in the documents that changes change."""
+
 INDEXES: Final[Mapping[str, Sequence[IndexModel]]] = {
     # Those that lists walk end with what a filter may ask besides, so that counts never touch the documents.
     event_records.NAME: (
@@ -71,6 +78,7 @@ INDEXES: Final[Mapping[str, Sequence[IndexModel]]] = {
         _index("events_with_outbox", "outbox.at", sparse=True),
         _index("events_gone", "gone", sparse=True),
         _index("events_unlogged", "unlogged.at", sparse=True),
+        *_NOTES,
     ),
     event_log.NAME: (_index("event_log_changes", "changes.op", unique=True, sparse=True),),
     lock_documents.NAME: (
@@ -79,13 +87,22 @@ INDEXES: Final[Mapping[str, Sequence[IndexModel]]] = {
         _index("locks_with_outbox", "outbox.at", sparse=True),
         _index("locks_provisional", "holder.provisional.at", sparse=True),
         _index("locks_moving", "holder.moving.at", sparse=True),
+        *_NOTES,
     ),
     ended_locks.NAME: (
         _index("ended_locks_by_time", "at"),
         _index("ended_locks_by_token", "token_hash", sparse=True),
     ),
-    links.NAME: (_index("links_by_place", "group", "name", "_id"),),
-    catalog.NAME: (),
+    links.NAME: (
+        _index("links_by_place", "group", "name", "_id"),
+        _index("links_gone", "gone", sparse=True),
+        *_NOTES,
+    ),
+    catalog.NAME: (_index("catalog_gone", "gone", sparse=True), *_NOTES),
+    idempotency.NAME: (
+        _index("idempotency_keys_by_time", "at"),
+        _index("idempotency_keys_claimed", "claim.at", sparse=True),
+    ),
 }
 
 
@@ -146,8 +163,7 @@ async def _make(connections: Connections) -> None:
             " start the newer Tracker that made it"
         )
     for name, indexes in INDEXES.items():
-        if indexes:
-            await connections.newest(name).create_indexes([*indexes])
+        await connections.newest(name).create_indexes([*indexes])
     log = event_log.META | {"name": secrets.token_hex(8)}
     for document in (HEALTH | {"checked_at": 0}, log, _SCHEMA | {"version": VERSION}):
         try:

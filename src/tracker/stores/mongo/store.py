@@ -17,6 +17,7 @@ from tracker.stores.mongo.connections import Connections
 from tracker.stores.mongo.event_log import MongoEventLog
 from tracker.stores.mongo.events import MongoEvents
 from tracker.stores.mongo.follow_ups import FollowUps
+from tracker.stores.mongo.idempotency import MongoIdempotency
 from tracker.stores.mongo.janitor import Janitor
 from tracker.stores.mongo.links import MongoLinks
 from tracker.stores.mongo.lock_keys import LockKeys
@@ -29,6 +30,7 @@ if TYPE_CHECKING:
         CatalogStore,
         EventLog,
         EventStore,
+        IdempotencyStore,
         LinkStore,
         LockStore,
         StoreObserver,
@@ -48,15 +50,17 @@ class MongoStore:
         self._watching: list[asyncio.Task[None]] = []
         self._event_log = MongoEventLog(self._connections, self.now)
         self.event_log: EventLog = self._event_log
-        keys = LockKeys(self._connections, self._changes, self._event_log, self.now)
+        once = MongoIdempotency(self._connections, self._changes, self.now)
+        self.idempotency: IdempotencyStore = once
+        keys = LockKeys(self._connections, self._changes, once, self._event_log, self.now)
         follow_ups = FollowUps(self._connections, keys)
-        self.janitor = Janitor(self._connections, keys, follow_ups, self._event_log, self.now)
+        self.janitor = Janitor(self._connections, keys, follow_ups, once, self._event_log, self.now)
         self.events: EventStore = MongoEvents(
-            self._connections, self._changes, keys, follow_ups, self._event_log, self.now
+            self._connections, self._changes, keys, follow_ups, once, self._event_log, self.now
         )
-        self.catalog: CatalogStore = MongoCatalog(self._connections, self._changes)
+        self.catalog: CatalogStore = MongoCatalog(self._connections, self._changes, once)
         self.locks: LockStore = MongoLocks(self._connections, self._changes, keys)
-        self.links: LinkStore = MongoLinks(self._connections, self._changes)
+        self.links: LinkStore = MongoLinks(self._connections, self._changes, once)
 
     def now(self) -> int:
         """Return the time by the clock of the database."""

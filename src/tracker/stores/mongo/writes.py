@@ -139,6 +139,15 @@ async def delete_all(collection: Collection, where: Document) -> None:
     await until_certain(attempt)
 
 
+async def update_all(collection: Collection, where: Document, change: Document) -> None:
+    """Apply a change, which is the same made once or twice, to all documents that match."""
+
+    async def attempt(_: int) -> None:
+        await collection.update_many(where, change)
+
+    await until_certain(attempt)
+
+
 async def update(collection: Collection, where: Document, change: Document, *, upsert: bool = False) -> None:
     """Apply a change, which is the same made once or twice, to the document it fits.
 

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from tracker.pb import catalog_pb
 from tracker.stores.documents import parse
+from tracker.stores.sqlite.idempotency import once_only
 from tracker.stores.sqlite.parts import found, rows_to_read
 
 if TYPE_CHECKING:
@@ -13,7 +14,7 @@ if TYPE_CHECKING:
 
     import apsw
 
-    from tracker.stores.base import Found, Slice
+    from tracker.stores.base import Found, Once, Slice
     from tracker.stores.sqlite.reader import Reader
     from tracker.stores.sqlite.writer import Writer
 
@@ -28,7 +29,10 @@ class SqliteCatalog:
         self._reader = reader
 
     async def upsert(
-        self, name: str, change: Callable[[catalog_pb.Catalog | None], catalog_pb.Catalog]
+        self,
+        name: str,
+        change: Callable[[catalog_pb.Catalog | None], catalog_pb.Catalog],
+        once: Once[catalog_pb.Catalog] | None = None,
     ) -> catalog_pb.Catalog:
         """Store an entry, new or changed."""
 
@@ -41,10 +45,13 @@ class SqliteCatalog:
             )
             return entry
 
-        return await self._writer.change(step)
+        return await self._writer.change(once_only(step, once, lambda _: True))
 
     async def modify(
-        self, name: str, change: Callable[[catalog_pb.Catalog], catalog_pb.Catalog]
+        self,
+        name: str,
+        change: Callable[[catalog_pb.Catalog], catalog_pb.Catalog],
+        once: Once[catalog_pb.Catalog] | None = None,
     ) -> catalog_pb.Catalog | None:
         """Replace an entry."""
 
@@ -56,20 +63,21 @@ class SqliteCatalog:
             db.execute("UPDATE catalog SET document = ? WHERE name = ?", (entry.to_json(), name))
             return entry
 
-        return await self._writer.change(step)
+        keyed = once_only(step, once)
+        return await self._writer.change(keyed)
 
     async def get(self, name: str) -> catalog_pb.Catalog | None:
         """Return one entry."""
         return await self._reader.read(lambda db: _select(db, name))
 
-    async def delete(self, name: str) -> bool:
+    async def delete(self, name: str, once: Once[bool] | None = None) -> bool:
         """Delete one entry."""
 
         def step(db: apsw.Connection) -> bool:
             db.execute("DELETE FROM catalog WHERE name = ?", (name,))
             return db.changes() > 0
 
-        return await self._writer.change(step)
+        return await self._writer.change(once_only(step, once, bool))
 
     async def find(self, part: Slice) -> Found[catalog_pb.Catalog]:
         """Return a part of the entries, by name."""

@@ -15,6 +15,7 @@ from tracker.stores.contents import (
     BATCH_RECORDS,
     Kind,
     R,
+    StoredAnswer,
     StoredDocument,
     StoredEnd,
     StoredKey,
@@ -22,7 +23,14 @@ from tracker.stores.contents import (
     characters,
 )
 from tracker.stores.documents import parse
-from tracker.stores.sqlite import ended_lock_records, event_records, lock_records, migrations, word_index
+from tracker.stores.sqlite import (
+    ended_lock_records,
+    event_records,
+    idempotency,
+    lock_records,
+    migrations,
+    word_index,
+)
 from tracker.stores.sqlite.failures import store_error
 from tracker.stores.sqlite.file_lock import FileLock
 from tracker.stores.sqlite.opening import open_database, refusal
@@ -98,6 +106,7 @@ class SqliteContents:
             Kind.LINKS: _Table(db, "links", _LINKS, _link, _add_link),
             Kind.LOCK_KEYS: _Table(db, "lock_keys", _KEYS, _key, _add_key),
             Kind.ENDED_LOCKS: _Table(db, "ended_locks", _ENDS, _end, _add_end),
+            Kind.IDEMPOTENCY_KEYS: _Table(db, "idempotency_keys", _ANSWERS, StoredAnswer, idempotency.add),
             Kind.EVENTS: _Table(db, "events", _EVENTS, _event, _add_event),
         }
 
@@ -162,6 +171,7 @@ _ENDS = (
     "SELECT id, service, environment, resource, token_hash, ending, ended_at, reason,"
     " CAST(document AS BLOB) FROM ended_locks"
 )
+_ANSWERS = "SELECT key, request, at, answer FROM idempotency_keys"
 
 
 def _text(kind: type[Message], name: str, document: bytes) -> str:

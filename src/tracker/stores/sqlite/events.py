@@ -10,6 +10,7 @@ import apsw
 
 from tracker.stores.base import DeletedEvent, ExternalIdTakenError, HeldLock, SlackIdTakenError
 from tracker.stores.sqlite import event_counts, event_records, lock_records, word_index
+from tracker.stores.sqlite.idempotency import once_only
 from tracker.stores.sqlite.parts import found
 from tracker.stores.sqlite.plans import asks_for_words, plan
 
@@ -19,7 +20,7 @@ if TYPE_CHECKING:
     from tracker.domain.events import EventFilter, EventKey
     from tracker.domain.query.fields import Field
     from tracker.pb import event_pb, lock_pb
-    from tracker.stores.base import Added, EventChange, Found, MonthCount, Release, Slice, Tally
+    from tracker.stores.base import Added, EventChange, Found, MonthCount, Once, Release, Slice, Tally
     from tracker.stores.sqlite.plans import Plan
     from tracker.stores.sqlite.reader import Reader
     from tracker.stores.sqlite.word_indexer import WordIndexer
@@ -39,15 +40,19 @@ class SqliteEvents:
         self._reader = reader
         self._words = words
 
-    async def create(self, event: event_pb.Event, lock: lock_pb.Lock | None) -> None:
+    async def create(
+        self, event: event_pb.Event, lock: lock_pb.Lock | None, once: Once[event_pb.Event] | None = None
+    ) -> None:
         """Store a new event and take its lock."""
 
-        def step(db: apsw.Connection) -> None:
+        def step(db: apsw.Connection) -> event_pb.Event:
             if lock is not None:
                 lock_records.acquire(db, HeldLock(lock))
             event_records.insert(db, event)
+            return event
 
-        await self._writer.change(step)
+        keyed = once_only(step, once)
+        await self._writer.change(keyed)
 
     async def add(self, events: Sequence[event_pb.Event]) -> Sequence[Added]:
         """Store events that are new, so many at a time that other changes need not wait long."""
@@ -65,6 +70,7 @@ class SqliteEvents:
         self,
         key: EventKey,
         change: Callable[[event_pb.Event, Sequence[lock_pb.Lock]], EventChange],
+        once: Once[event_pb.Event] | None = None,
     ) -> event_pb.Event | None:
         """Replace one event, with what follows for its locks."""
 
@@ -86,9 +92,12 @@ class SqliteEvents:
                 lock_records.acquire(db, HeldLock(changed.acquire))
             return changed.event
 
-        return await self._writer.change(step)
+        keyed = once_only(step, once)
+        return await self._writer.change(keyed)
 
-    async def delete(self, key: EventKey, release: Release) -> DeletedEvent | None:
+    async def delete(
+        self, key: EventKey, release: Release, once: Once[DeletedEvent] | None = None
+    ) -> DeletedEvent | None:
         """Delete one event and end its locks."""
 
         def step(db: apsw.Connection) -> DeletedEvent | None:
@@ -101,7 +110,8 @@ class SqliteEvents:
                 lock_records.end(db, held, release)
             return DeletedEvent(stored, [held.lock for held in ended])
 
-        return await self._writer.change(step)
+        keyed = once_only(step, once)
+        return await self._writer.change(keyed)
 
     async def find(
         self, where: EventFilter, part: Slice, *, oldest_first: bool = False

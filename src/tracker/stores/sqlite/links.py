@@ -6,12 +6,14 @@ from typing import TYPE_CHECKING
 
 from tracker.pb import link_pb
 from tracker.stores.documents import parse
+from tracker.stores.sqlite.idempotency import once_only
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
     import apsw
 
+    from tracker.stores.base import Once
     from tracker.stores.sqlite.reader import Reader
     from tracker.stores.sqlite.writer import Writer
 
@@ -25,19 +27,24 @@ class SqliteLinks:
         self._writer = writer
         self._reader = reader
 
-    async def create(self, link: link_pb.Link) -> None:
+    async def create(self, link: link_pb.Link, once: Once[link_pb.Link] | None = None) -> None:
         """Store a new link."""
 
-        def step(db: apsw.Connection) -> None:
+        def step(db: apsw.Connection) -> link_pb.Link:
             db.execute(
                 'INSERT INTO links (id, "group", name, document) VALUES (?, ?, ?, ?)',
                 (link.id, link.group, link.name, link.to_json()),
             )
+            return link
 
-        await self._writer.change(step)
+        keyed = once_only(step, once)
+        await self._writer.change(keyed)
 
     async def modify(
-        self, link_id: str, change: Callable[[link_pb.Link], link_pb.Link]
+        self,
+        link_id: str,
+        change: Callable[[link_pb.Link], link_pb.Link],
+        once: Once[link_pb.Link] | None = None,
     ) -> link_pb.Link | None:
         """Replace one link."""
 
@@ -52,16 +59,17 @@ class SqliteLinks:
             )
             return link
 
-        return await self._writer.change(step)
+        keyed = once_only(step, once)
+        return await self._writer.change(keyed)
 
-    async def delete(self, link_id: str) -> bool:
+    async def delete(self, link_id: str, once: Once[bool] | None = None) -> bool:
         """Delete one link."""
 
         def step(db: apsw.Connection) -> bool:
             db.execute("DELETE FROM links WHERE id = ?", (link_id,))
             return db.changes() > 0
 
-        return await self._writer.change(step)
+        return await self._writer.change(once_only(step, once, bool))
 
     async def find(self) -> Sequence[link_pb.Link]:
         """Return all links, by group, name and id."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from tracker.stores.sqlite import ended_lock_records, event_records, lock_records
+from tracker.stores.sqlite.idempotency import once_only
 from tracker.stores.sqlite.parts import found
 
 if TYPE_CHECKING:
@@ -14,7 +15,7 @@ if TYPE_CHECKING:
 
     from tracker.domain.locks import LockFilter, LockKey
     from tracker.pb import event_pb, lock_pb
-    from tracker.stores.base import Acquired, EndedLock, Found, HeldLock, LeaseState, Release, Slice
+    from tracker.stores.base import Acquired, EndedLock, Found, HeldLock, LeaseState, Once, Release, Slice
     from tracker.stores.sqlite.reader import Reader
     from tracker.stores.sqlite.writer import Writer
 
@@ -28,7 +29,9 @@ class SqliteLocks:
         self._writer = writer
         self._reader = reader
 
-    async def acquire(self, claim: HeldLock, entry: event_pb.ChangelogEntry | None) -> Acquired:
+    async def acquire(
+        self, claim: HeldLock, entry: event_pb.ChangelogEntry | None, once: Once[Acquired] | None = None
+    ) -> Acquired:
         """Take a lock and note it in its event."""
 
         def step(db: apsw.Connection) -> Acquired:
@@ -37,7 +40,7 @@ class SqliteLocks:
                 event_records.append_entry(db, claim.lock.event_id, entry)
             return acquired
 
-        return await self._writer.change(step)
+        return await self._writer.change(once_only(step, once, lambda acquired: not acquired.replayed))
 
     async def get(self, lock_id: str) -> lock_pb.Lock | None:
         """Return one lock."""
@@ -52,7 +55,10 @@ class SqliteLocks:
         return await self._reader.read(lambda db: ended_lock_records.select(db, lock_id))
 
     async def modify(
-        self, lock_id: str, change: Callable[[HeldLock], lock_pb.Lock | None]
+        self,
+        lock_id: str,
+        change: Callable[[HeldLock], lock_pb.Lock | None],
+        once: Once[lock_pb.Lock] | None = None,
     ) -> lock_pb.Lock | None:
         """Replace one lock."""
 
@@ -63,10 +69,14 @@ class SqliteLocks:
                 return None
             return lock_records.update(db, held.lock, changed)
 
-        return await self._writer.change(step)
+        keyed = once_only(step, once)
+        return await self._writer.change(keyed)
 
     async def release(
-        self, lock_id: str, decide: Callable[[HeldLock], Release | None]
+        self,
+        lock_id: str,
+        decide: Callable[[HeldLock], Release | None],
+        once: Once[lock_pb.Lock] | None = None,
     ) -> lock_pb.Lock | None:
         """End one lock and note it in its event."""
 
@@ -78,7 +88,8 @@ class SqliteLocks:
             lock_records.end(db, held, release)
             return held.lock
 
-        return await self._writer.change(step)
+        keyed = once_only(step, once)
+        return await self._writer.change(keyed)
 
     async def find(self, where: LockFilter, part: Slice) -> Found[lock_pb.Lock]:
         """Return a part of the matching locks, newest first."""

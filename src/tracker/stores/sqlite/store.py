@@ -13,6 +13,7 @@ from tracker.stores.sqlite.connections import open_for_reading, open_for_writing
 from tracker.stores.sqlite.event_log import SqliteEventLog
 from tracker.stores.sqlite.events import SqliteEvents
 from tracker.stores.sqlite.file_lock import FileLock
+from tracker.stores.sqlite.idempotency import SqliteIdempotency
 from tracker.stores.sqlite.links import SqliteLinks
 from tracker.stores.sqlite.locks import SqliteLocks
 from tracker.stores.sqlite.opening import open_database
@@ -27,6 +28,7 @@ if TYPE_CHECKING:
         CatalogStore,
         EventLog,
         EventStore,
+        IdempotencyStore,
         LinkStore,
         LockStore,
         StoreObserver,
@@ -49,6 +51,7 @@ class SqliteStore:
         self.catalog: CatalogStore = SqliteCatalog(self._writer, self._reader)
         self.locks: LockStore = SqliteLocks(self._writer, self._reader)
         self.links: LinkStore = SqliteLinks(self._writer, self._reader)
+        self.idempotency: IdempotencyStore = SqliteIdempotency(self._writer, self._reader)
 
     def now(self) -> int:
         """Return the time by the machine's clock."""

@@ -1,0 +1,50 @@
+"""Idempotency keys: how they are written, what else is the same request, and how long they are known.
+
+After draft-ietf-httpapi-idempotency-key-header.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import re
+from typing import TYPE_CHECKING, Final
+
+from protobuf import message_to_json_value
+
+from tracker.domain.times import MICROS
+from tracker.errors import FieldViolation, invalid
+
+if TYPE_CHECKING:
+    from protobuf import DescMethod, Message
+
+KEPT_MICROS: Final = 24 * 60 * 60 * MICROS
+"""For how long after its use a key is known, in microseconds."""
+
+KEY_PATTERN: Final = r'"((?:[ !#-\[\]-~]|\\["\\]){1,255})"|([!#-+\--:<-\[\]-~]{1,255})'
+"""A string as RFC 8941 has it, or without its quotation marks, as most clients write it."""
+_KEY = re.compile(KEY_PATTERN)
+_ESCAPED = re.compile(r"\\(.)")
+
+
+def idempotency_key(given: str) -> str:
+    """Return the key that a header gives.
+
+    Raises:
+        TrackerError: INVALID_ARGUMENT; it gives none.
+    """
+    found = _KEY.fullmatch(given)
+    if found is None:
+        message = (
+            "Idempotency-Key: expected 1 to 255 visible ASCII characters, such as 8e03978e-40d5-43dd-bc93;"
+            r" spaces, commas, semicolons, \" and \\ only between quotation marks"
+        )
+        raise invalid(FieldViolation("", message))
+    quoted, bare = found.groups()
+    return bare or _ESCAPED.sub(r"\1", quoted)
+
+
+def request_digest(method: DescMethod, request: Message) -> bytes:
+    """Return the SHA-256 of what is asked for: an RPC, and all that its message says."""
+    asked = [method.parent.type_name, method.name, message_to_json_value(request)]
+    return hashlib.sha256(json.dumps(asked, sort_keys=True).encode()).digest()

@@ -1,0 +1,107 @@
+"""Calls with an idempotency key: each has its effect once, and the same answer however often it is made."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from tracker.domain.idempotency import idempotency_key, request_digest
+from tracker.errors import Code, TrackerError
+from tracker.pb.methods import is_idempotent
+from tracker.stores.base import AnsweredBeforeError, KeyUnderWayError, KeyUse
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable
+
+    from protobuf import DescMethod, Message
+
+    from tracker.services.call import Call
+    from tracker.services.context import Context
+    from tracker.stores.base import IdempotencyStore
+
+
+class IdempotencyKeys:
+    """Answers the calls that have a key and may change something.
+
+    The store remembers an answer with the change itself, or behind a change that may be made twice. An error
+    is not remembered: a call that failed has changed nothing, and may be made again. Where that is not
+    certain, as after a deadline or when the database has not confirmed the change, the store knows the key if
+    the change was made.
+    """
+
+    def __init__(self, store: IdempotencyStore, context: Context) -> None:
+        self._store = store
+        self._context = context
+        self._under_way: dict[str, bytes] = {}
+
+    async def answer(
+        self,
+        method: DescMethod,
+        request: Message,
+        call: Call,
+        handler: Callable[[Message, Call], Awaitable[Message]],
+    ) -> Message:
+        """Answer a call, by `handler` unless its key has been used.
+
+        Raises:
+            TrackerError: INVALID_ARGUMENT, the key is none; ABORTED, another call with it is under way;
+                FAILED_PRECONDITION, it was used for another request; or what `handler` raises.
+        """
+        key = idempotency_key(call.idempotency_key or "")
+        asked = request_digest(method, request)
+        if key in self._under_way:
+            raise _under_way() if self._under_way[key] == asked else _reused()
+        self._under_way[key] = asked
+        try:
+            use = KeyUse(key, asked, self._context.now())
+            answer = await self._answer_first(use, request, call, handler)
+            if is_idempotent(method):
+                await self._store.remember(use, answer.to_binary())
+        except AnsweredBeforeError as error:
+            answered = error.answered
+        except KeyUnderWayError:
+            raise _under_way() from None
+        else:
+            return answer
+        finally:
+            del self._under_way[key]
+        if answered.request != asked:
+            raise _reused()
+        self._context.log.info("answered as before", request_id=call.request_id)
+        return method.output.type.from_binary(answered.answer)
+
+    async def _answer_first(
+        self,
+        use: KeyUse,
+        request: Message,
+        call: Call,
+        handler: Callable[[Message, Call], Awaitable[Message]],
+    ) -> Message:
+        await self._require_unused(use)
+        try:
+            return await handler(request, replace(call, use=use))
+        except TrackerError as error:
+            if error.code is not Code.UNAVAILABLE:
+                await self._require_unused(use)  # it may stand in its own way, having come by another server
+            raise
+
+    async def _require_unused(self, use: KeyUse) -> None:
+        answered = await self._store.find(use.key, use.at)
+        if answered is not None:
+            raise AnsweredBeforeError(answered)
+
+
+def _under_way() -> TrackerError:
+    return TrackerError(
+        Code.ABORTED,
+        "a call with this Idempotency-Key is under way, or was cut off a moment ago; repeat it later",
+        "IDEMPOTENCY_KEY_UNDER_WAY",
+    )
+
+
+def _reused() -> TrackerError:
+    return TrackerError(
+        Code.FAILED_PRECONDITION,
+        "this Idempotency-Key was used for another request; a new request needs a new key",
+        "IDEMPOTENCY_KEY_REUSED",
+    )
