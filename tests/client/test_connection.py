@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Self
 
 import pytest
 
-from tracker.client import ApiError, Connection, UnreachableError
+from tracker.client import ApiError, Connection
+from tracker.client.events import CREATE_EVENT
 from tracker.client.locks import CHECK_LOCK, CREATE_LOCK, GET_LOCK, LIST_LOCKS, RENEW_LOCK, UN_LOCK
 from tracker.errors import Code
 
@@ -25,13 +26,15 @@ class Scripted:
 
     def __init__(self, *answers: tuple[int, str] | None) -> None:
         self.asked: list[tuple[str, str, str]] = []
+        self.keys: list[str | None] = []
         left = list(answers)
-        asked = self.asked
+        asked, keys = self.asked, self.keys
 
         class Handler(BaseHTTPRequestHandler):
             def do_GET(self) -> None:
                 body = self.rfile.read(int(self.headers.get("content-length", 0))).decode()
                 asked.append((self.command, self.path, body))
+                keys.append(self.headers["idempotency-key"])
                 answer = left.pop(0)
                 if answer is None:
                     self.close_connection = True
@@ -155,18 +158,25 @@ def test_a_call_that_is_safe_to_repeat_is_repeated(rpc: Rpc[Q, A], request_: Q) 
         connection.call(rpc, request_)
         assert len(server.asked) == 3
         assert len(set(server.asked)) == 1
+        assert server.keys == [None] * 3
 
 
 @pytest.mark.parametrize(
     ("rpc", "request_"),
-    [(CREATE_LOCK, CREATE_LOCK.request(service="s")), (UN_LOCK, UN_LOCK.request(id=LOCK))],
+    [(CREATE_EVENT, CREATE_EVENT.request(title="t")), (UN_LOCK, UN_LOCK.request(id=LOCK))],
 )
-def test_a_call_that_might_have_a_second_effect_is_not_repeated(rpc: Rpc[Q, A], request_: Q) -> None:
-    for answer, expected in ((None, UnreachableError), (UNAVAILABLE, ApiError)):
-        with Scripted(answer, OK) as server, Connection(server.url) as connection:
-            with pytest.raises(expected):
-                connection.call(rpc, request_)
-            assert len(server.asked) == 1
+def test_a_call_that_might_have_a_second_effect_is_repeated_with_the_same_key(
+    rpc: Rpc[Q, A], request_: Q
+) -> None:
+    under_way = error(Code.ABORTED, reason="IDEMPOTENCY_KEY_UNDER_WAY")
+    with Scripted(None, UNAVAILABLE, under_way, OK, OK) as server, Connection(server.url) as connection:
+        connection.call(rpc, request_)
+        connection.call(rpc, request_)
+        assert len(set(server.asked)) == 1
+        first, *again, another = server.keys
+        assert first
+        assert again == [first] * 3
+        assert another not in (first, None)
 
 
 def test_a_refusal_is_not_repeated() -> None:

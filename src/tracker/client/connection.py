@@ -1,4 +1,4 @@
-"""A connection to a server: sends a message, answers one, and repeats what is safe to repeat."""
+"""A connection to a server: sends a message, answers one, and repeats a call so that it does no harm."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import json
 import random
 import re
 import time
+import uuid
 from typing import TYPE_CHECKING, Self
 from urllib.parse import urlsplit
 
@@ -14,12 +15,13 @@ from protobuf import message_from_json_value
 
 from tracker import __version__
 from tracker.errors import Code
+from tracker.pb.methods import only_reads
 
 from .errors import ApiError, UnreachableError, error_of
 from .routes import Route
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Mapping
 
     from protobuf import DescMethod, Message
 
@@ -41,8 +43,9 @@ class Connection:
     def __init__(self, server: str, *, patience: float = 5.0, timeout: float = 10.0) -> None:
         """Take the address of a server, such as `https://tracker.example.com`.
 
-        A call that is safe to repeat is repeated for up to `patience` seconds while the server can't be
-        reached or can't serve it. An answer is waited for `timeout` seconds.
+        A call is repeated for up to `patience` seconds while the server can't be reached or can't serve it.
+        That is safe: one that is not so by itself has an idempotency key. An answer is waited for `timeout`
+        seconds.
 
         Raises:
             ValueError: The address is none of HTTP.
@@ -97,14 +100,15 @@ class Connection:
     ) -> dict[str, Json]:
         """Call an RPC as `call` does, but return the JSON of the answer, as the server wrote it."""
         route = self._routes.setdefault(rpc.method, Route(rpc.method))
-        repeatable = rpc.repeatable or route.only_reads or _names_itself(request)
+        safe = rpc.repeatable or only_reads(rpc.method) or _names_itself(request)
+        key = {} if safe else {"idempotency-key": str(uuid.uuid4())}
         sent = route.written(request) if isinstance(request, bytes) else route.request(request)
         give_up = time.monotonic() + (self._patience if patience is None else patience)
         for pause in pauses():
             try:
-                return self._send(sent, self._timeout if timeout is None else timeout)
+                return self._send(sent, key, self._timeout if timeout is None else timeout)
             except (ApiError, UnreachableError) as error:
-                if not _worth_repeating(error, repeatable=repeatable) or time.monotonic() + pause > give_up:
+                if not _worth_repeating(error) or time.monotonic() + pause > give_up:
                     raise
             time.sleep(pause)
         raise AssertionError("pauses never end")
@@ -129,21 +133,20 @@ class Connection:
                     raise error_of(answer.status_code, _body(answer), self.server)
                 yield from _messages(answer.iter_lines(), rpc.answer)
         except httpx2.TransportError as error:
-            raise UnreachableError(f"no answer from {self.server}: {_why(error)}", sent=True) from None
+            raise UnreachableError(f"no answer from {self.server}: {_why(error)}") from None
 
-    def _send(self, request: HttpRequest, timeout: float) -> dict[str, Json]:
+    def _send(self, request: HttpRequest, key: Mapping[str, str], timeout: float) -> dict[str, Json]:
         try:
             answer = self._http.request(
                 request.verb,
                 self.server + request.path,
                 params=request.query or None,
                 content=request.body,
-                headers=None if request.body is None else _JSON,
+                headers=key if request.body is None else {**_JSON, **key},
                 timeout=timeout,
             )
         except httpx2.TransportError as error:
-            sent = not isinstance(error, httpx2.ConnectError | httpx2.ConnectTimeout)
-            raise UnreachableError(f"no answer from {self.server}: {_why(error)}", sent=sent) from None
+            raise UnreachableError(f"no answer from {self.server}: {_why(error)}") from None
         body = _body(answer)
         if answer.status_code >= _ERRORS:
             raise error_of(answer.status_code, body, self.server)
@@ -182,10 +185,12 @@ def pauses() -> Iterator[float]:
         pause = min(2 * pause, _LONGEST_PAUSE)
 
 
-def _worth_repeating(error: ApiError | UnreachableError, *, repeatable: bool) -> bool:
-    if isinstance(error, UnreachableError):
-        return repeatable or not error.sent
-    return repeatable and error.code is Code.UNAVAILABLE
+def _worth_repeating(error: ApiError | UnreachableError) -> bool:
+    return (
+        isinstance(error, UnreachableError)
+        or error.code is Code.UNAVAILABLE
+        or error.reason == "IDEMPOTENCY_KEY_UNDER_WAY"
+    )
 
 
 def _names_itself(request: Message | bytes) -> bool:

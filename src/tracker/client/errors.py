@@ -40,14 +40,7 @@ class ApiError(Exception):
 
 
 class UnreachableError(Exception):
-    """There was no answer, so that nobody knows whether the call had an effect; says why in one line.
-
-    `sent` is False where it certainly had none, because no connection could be made.
-    """
-
-    def __init__(self, message: str, *, sent: bool) -> None:
-        super().__init__(message)
-        self.sent = sent
+    """There was no answer, so that nobody knows whether the call had an effect; says why in one line."""
 
 
 def error_of(status: int, body: Json, where: str) -> ApiError:

@@ -50,11 +50,6 @@ class Route:
         if chosen.response_body or chosen.body not in ("", "*"):
             raise ValueError(f"{method} has a part of a message as a body")
 
-    @property
-    def only_reads(self) -> bool:
-        """Whether a call changes nothing."""
-        return self._verb == "GET"
-
     def request(self, message: Message) -> HttpRequest:
         """Return the request that carries a message."""
         value = message_to_json_value(message)

@@ -21,7 +21,7 @@ class Rpc(Generic[Q, A]):
     """One RPC; `repeatable` where a second call has no effect that the first had not.
 
     One that only reads is repeatable anyway, and so is a request with a `lock_token` or an external id: that
-    is what these are for.
+    is what these are for. Any other is sent with an idempotency key.
     """
 
     method: DescMethod
