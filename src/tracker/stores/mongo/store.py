@@ -37,6 +37,9 @@ if TYPE_CHECKING:
     )
 
 
+_CANCEL_SECONDS = 0.1
+
+
 class MongoStore:
     """The `Store` in a MongoDB database, for any number of processes at a time.
 
@@ -88,9 +91,11 @@ class MongoStore:
 
     async def close(self) -> None:
         """Finish what is under way and close the connections."""
-        for task in self._watching:
-            task.cancel()
-        await asyncio.gather(*self._watching, return_exceptions=True)
+        watching = set(self._watching)
+        while watching:
+            for task in watching:
+                task.cancel()  # again and again: before Python 3.12, a task that reads may not hear of it
+            _, watching = await asyncio.wait(watching, timeout=_CANCEL_SECONDS)
         await self._changes.close()
         await self._event_log.close()
         await self._connections.close()
