@@ -2,7 +2,7 @@
 
 As a program: makes the change named, on the database given, once for each line of standard input, in a
 process that ends without a warning before it sends its n-th command, n being what the line says; then prints
-whether the change came to its end.
+whether the change came to its end. A change of `keyed_changes` is made with a key.
 """
 
 from __future__ import annotations
@@ -15,8 +15,9 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from pymongo import monitoring
+from tests.stores import keyed_changes
 from tests.stores.conftest import Observations
-from tests.stores.samples import a_lock, an_end, an_entry, an_event, comments, id_number
+from tests.stores.samples import a_lock, an_end, an_entry, an_event, comments, id_number, once
 
 from tracker.domain.events import EventId
 from tracker.domain.locks import LockFilter
@@ -30,6 +31,7 @@ if TYPE_CHECKING:
     from tracker.stores.base import Release, Store
 
 EVENT, FIRST, SECOND = EventId(id_number(1)), id_number(2), id_number(3)
+KEY = "a-key"
 HEARTBEATS = frozenset({"hello", "ismaster", "ping"})
 
 
@@ -156,13 +158,19 @@ class _Death(monitoring.CommandListener):
         pass
 
 
+def _made_by(name: str) -> Callable[[Store], Awaitable[object]]:
+    if name in CHANGES:
+        return CHANGES[name].make
+    return lambda store: keyed_changes.CHANGES[name](store, once(KEY, store.now()))
+
+
 async def _change(uri: str, name: str, dies_before: int) -> None:
     death = _Death()
     monitoring.register(death)
     store = MongoStore(uri, Observations())
     await store.open()
     death.commands_left = dies_before
-    await CHANGES[name].make(store)
+    await _made_by(name)(store)
     await store.close()
 
 

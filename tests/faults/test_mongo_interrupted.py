@@ -3,17 +3,21 @@
 from __future__ import annotations
 
 import asyncio
+import re
 import subprocess
 import sys
+from collections import Counter
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import pytest
 from pymongo import monitoring
-from tests.faults.mongo_changes import CHANGES, EVENT, state_of
+from tests.faults.mongo_changes import CHANGES, EVENT, KEY, state_of
+from tests.stores import keyed_changes
 from tests.stores.conftest import Observations
+from tests.stores.samples import once
 
-from tracker.stores.base import ChangeKind
+from tracker.stores.base import AnsweredBeforeError, ChangeKind, KeyUnderWayError, LockHeldError
 from tracker.stores.mongo import MongoStore, janitor
 
 if TYPE_CHECKING:
@@ -70,10 +74,11 @@ async def store(uri: str) -> AsyncIterator[MongoStore]:
 
 def halfway(mongo: MongoServers) -> list[dict[str, Any]]:
     """Return the documents that tell of a change that came halfway."""
-    marks = ("outbox.0", "outbox.op", "holder.provisional", "holder.moving")
+    marks = ("outbox.0", "outbox.op", "holder.provisional", "holder.moving", "claim")
     where = {"$or": [{mark: {"$exists": True}} for mark in marks]}
     database = mongo.members[0].client.get_database("emptied")
-    return [document for name in ("events", "locks") for document in database[name].find(where)]
+    names = ("events", "locks", "idempotency_keys")
+    return [document for name in names for document in database[name].find(where)]
 
 
 async def see_that_the_log_is_whole(mongo: MongoServers, store: MongoStore) -> None:
@@ -152,3 +157,71 @@ async def test_a_change_that_fails_at_any_write_is_made_once_all_the_same(
     else:
         pytest.fail("the change never came to its end")
     assert write > 1
+
+
+KEYED = [
+    "event created with lock",
+    "event changed with lock",
+    "event deleted",
+    "entry made",
+    "entry deleted",
+    "lock taken",
+    "lock moved",
+    "lock released",
+    "link made",
+]
+
+
+async def repeat(store: MongoStore, name: str) -> bool:
+    """Make a change with its key, as a service does; return whether it was made before."""
+    for _ in range(3):
+        try:
+            if await store.idempotency.find(KEY, store.now()) is not None:
+                return True
+            await keyed_changes.CHANGES[name](store, once(KEY, store.now()))
+        except AnsweredBeforeError:
+            return True
+        except (KeyUnderWayError, LockHeldError):
+            await store.janitor.look()
+        else:
+            return False
+    pytest.fail("the key stays under way")
+
+
+def shape(everything: list[list[Any]]) -> list[Counter[str]]:
+    """Return what is in a store without what is new each time: ids and fencing tokens."""
+    new = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}|fencing_token=\d+")
+    return [Counter(new.sub("", str(record)) for record in records) for records in everything]
+
+
+@pytest.mark.parametrize("name", KEYED)
+async def test_a_change_with_a_key_whose_server_is_killed_is_made_once_by_repeating_it(
+    mongo: MongoServers, uri: str, store: MongoStore, name: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(janitor, "LATE_SECONDS", -1)
+    monkeypatch.setattr(janitor, "LOST_SECONDS", -1)
+    await keyed_changes.prepare(store)
+    await keyed_changes.CHANGES[name](store, None)
+    once_made = shape(await keyed_changes.everything(store))
+    had_been_made = set()
+    command = [sys.executable, "-m", "tests.faults.mongo_changes", uri, name]
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as program:  # noqa: ASYNC220 - nothing else runs meanwhile
+        assert program.stdin is not None
+        assert program.stdout is not None
+        for step in range(1, MOST_STEPS):
+            mongo.emptied_database()
+            await keyed_changes.prepare(store)
+            print(step, file=program.stdin, flush=True)
+            came_to_its_end = program.stdout.readline() == "1\n"
+            had_been_made.add(await repeat(store, name))
+            assert await repeat(store, name), step
+            await store.janitor.look()
+            await store.janitor.look()
+            assert shape(await keyed_changes.everything(store)) == once_made, step
+            assert halfway(mongo) == [], step
+            if came_to_its_end:
+                break
+        else:
+            pytest.fail("the change never came to its end")
+        program.stdin.close()
+    assert had_been_made == {False, True}
