@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from contextlib import AsyncExitStack
 from typing import TYPE_CHECKING
 
 import grpc.aio
@@ -26,6 +27,7 @@ DEPLOYMENT: JsonObject = {
     "title": "Deploy shop",
     "attributes": {"service": "shop", "type": "deployment", "status": "start"},
 }
+LOCKING = {**DEPLOYMENT, "attributes": {**DEPLOYMENT["attributes"], "environment": "production"}}
 LOCK = {"service": "shop", "environment": "production", "who": "ada"}
 LINK = {"name": "wiki", "url": "https://wiki.example.com"}
 ENTRY = {"name": "shop", "type": "project", "owner": "team-pay", "version": "1.0"}
@@ -286,3 +288,48 @@ async def test_a_key_is_known_after_a_restart(settings: Settings) -> None:
                 answers.append(await client.call("EventService/CreateEvent", DEPLOYMENT, key="a-key"))
                 assert (await client.call("EventService/ListEvents"))["totalCount"] == 1
     assert answers[0] == answers[1]
+
+
+@pytest.mark.parametrize("mongo_uri", ["mongo"], indirect=True)
+async def test_a_key_that_is_used_at_two_servers_at_once_has_one_effect(settings: Settings) -> None:
+    log = structlog.get_logger(wrapper_class=structlog.make_filtering_bound_logger(50))
+    async with App(settings, log) as first, App(settings, log) as second, AsyncExitStack() as channels:
+        clients = [
+            GrpcClient(
+                await channels.enter_async_context(
+                    grpc.aio.insecure_channel("{}:{}".format(*app.grpc_address))
+                )
+            )
+            for app in (first, second)
+        ]
+
+        async def create(number: int) -> JsonObject | None:
+            try:
+                return await clients[number % 2].call("EventService/CreateEvent", LOCKING, key="a-key")
+            except Refused as refused:
+                assert refused.reason == "IDEMPOTENCY_KEY_UNDER_WAY"  # noqa: PT017 - the others succeed
+                return None
+
+        answers = await asyncio.gather(*(create(number) for number in range(20)))
+        (answer,) = {str(answer) for answer in answers if answer is not None}
+        assert [str(await create(number)) for number in range(2)] == [answer] * 2
+        assert (await clients[0].call("EventService/ListEvents"))["totalCount"] == 1
+        assert (await clients[0].call("LockService/ListLocks"))["totalCount"] == 1
+
+
+async def test_calls_that_their_deadlines_cut_off_are_made_once_by_repeating_them(
+    http: httpx2.AsyncClient,
+) -> None:
+    async def create(number: int, **headers: str) -> int:
+        headers["idempotency-key"] = f"key-{number}"
+        answer = await http.post("/api/v1alpha1/event", json=DEPLOYMENT, headers=headers)
+        return answer.status_code
+
+    cut = [await create(number, **{"grpc-timeout": f"{number * 100}u"}) for number in range(40)]
+    assert {200, 504} >= set(cut) >= {504}
+    assert await create(0) == 200
+    async with asyncio.timeout(60):
+        for number in range(1, 40):
+            while (status := await create(number)) != 200:
+                assert status == 409
+    assert (await http.get("/api/v1alpha1/events/list")).json()["totalCount"] == 40
