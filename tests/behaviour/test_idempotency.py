@@ -317,6 +317,7 @@ async def test_a_key_that_is_used_at_two_servers_at_once_has_one_effect(settings
         assert (await clients[0].call("LockService/ListLocks"))["totalCount"] == 1
 
 
+@pytest.mark.parametrize("mongo_uri", ["sqlite"], indirect=True)
 async def test_calls_that_their_deadlines_cut_off_are_made_once_by_repeating_them(
     http: httpx2.AsyncClient,
 ) -> None:

@@ -6,10 +6,10 @@ import asyncio
 from typing import TYPE_CHECKING
 
 import pytest
-from tests.stores.samples import a_lock, an_end, taken
+from tests.stores.samples import a_lock, an_end, once, taken
 
 from tracker.domain.locks import LockFilter, hash_token, lock_key
-from tracker.stores.base import LockHeldError, Slice
+from tracker.stores.base import AnsweredBeforeError, LockHeldError, Slice
 
 if TYPE_CHECKING:
     from tracker.services.lock_queue import LockQueue
@@ -44,6 +44,22 @@ async def test_a_lock_whose_caller_is_gone_is_given_back_and_its_token_not_spent
     assert await held(store) == 0
     acquired = await queue.take(lambda _: a_lock(), TOKEN, 0)
     assert not acquired.replayed
+
+
+async def test_a_lock_whose_caller_is_gone_is_kept_for_the_call_that_repeats_it_with_its_key(
+    store: Store, queue: LockQueue
+) -> None:
+    use = once("a-key", store.now())
+    call = asyncio.ensure_future(queue.take(lambda _: a_lock(), b"", 0, use))
+    await asyncio.sleep(0)
+    assert not call.done()
+    call.cancel()
+    await asyncio.wait((call,))
+    await queue.close()
+    assert call.cancelled()
+    assert await held(store) == 1
+    with pytest.raises(AnsweredBeforeError):
+        await queue.take(lambda _: a_lock("another"), b"", 0, use)
 
 
 async def test_a_call_that_is_repeated_while_the_first_goes_away_holds_what_it_is_told(

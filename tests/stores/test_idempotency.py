@@ -10,7 +10,7 @@ import pytest
 from tests.stores.keyed_changes import CHANGES, EVENT, everything, prepare
 from tests.stores.samples import a_catalog_entry, a_lock, an_event, comments, once, taken
 
-from tracker.domain.events import EventId
+from tracker.domain.events import EventFilter, EventId
 from tracker.domain.idempotency import KEPT_MICROS
 from tracker.domain.locks import hash_token
 from tracker.stores.base import (
@@ -24,7 +24,7 @@ from tracker.stores.base import (
 )
 
 if TYPE_CHECKING:
-    from tracker.stores.base import Store
+    from tracker.stores.base import Answered, Store
 
 
 @pytest.mark.parametrize("name", CHANGES)
@@ -132,3 +132,24 @@ async def test_changes_without_the_key_keep_what_was_noted_of_it(store: Store) -
         with pytest.raises(AnsweredBeforeError):
             await CHANGES[name](store, once(name, store.now()))
     assert comments(await store.events.get(EventId(EVENT))) == ["again", "again"]
+
+
+async def test_a_change_whose_caller_goes_away_is_made_once_by_repeating_it(store: Store) -> None:
+    for number in range(20):
+        asked = once(f"key-{number}", store.now())
+        cut = asyncio.ensure_future(store.events.create(an_event(), None, asked))
+        for _ in range(number * number):
+            await asyncio.sleep(0)
+        cut.cancel()
+        await asyncio.wait((cut,))
+        async with asyncio.timeout(10):
+            while await known(store, asked) is None:
+                with suppress(AnsweredBeforeError, KeyUnderWayError):
+                    await store.events.create(an_event(), None, asked)
+    assert await store.events.count(EventFilter()) == 20
+
+
+async def known(store: Store, asked: Once[Any]) -> Answered | None:
+    with suppress(KeyUnderWayError):
+        return await store.idempotency.find(asked.use.key, store.now())
+    return None

@@ -24,6 +24,7 @@ KEPT_MICROS: Final = 24 * 60 * 60 * MICROS
 KEY_PATTERN: Final = r'"((?:[ !#-\[\]-~]|\\["\\]){1,255})"|([!#-+\--:<-\[\]-~]{1,255})'
 """A string as RFC 8941 has it, or without its quotation marks, as most clients write it."""
 _KEY = re.compile(KEY_PATTERN)
+_SHOWN = 60
 _ESCAPED = re.compile(r"\\(.)")
 
 
@@ -36,8 +37,8 @@ def idempotency_key(given: str) -> str:
     found = _KEY.fullmatch(given)
     if found is None:
         message = (
-            "Idempotency-Key: expected 1 to 255 visible ASCII characters, such as 8e03978e-40d5-43dd-bc93;"
-            r" spaces, commas, semicolons, \" and \\ only between quotation marks"
+            "Idempotency-Key: expected 1 to 255 visible ASCII characters, in quotation marks if there are"
+            f' spaces, commas or semicolons among them, got "{given[:_SHOWN]}"'
         )
         raise invalid(FieldViolation("", message))
     quoted, bare = found.groups()

@@ -1,0 +1,62 @@
+"""What is kept of idempotency keys goes when it is over."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import apsw
+from tests.stores.conftest import Observations
+from tests.stores.keyed_changes import CHANGES, everything, prepare
+from tests.stores.samples import a_link, once
+
+from tracker.domain.idempotency import KEPT_MICROS
+from tracker.stores.mongo import MongoStore, idempotency, janitor
+from tracker.stores.sqlite import SqliteStore
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    import pytest
+    from tests.mongo_servers import MongoServers
+
+
+async def test_new_keys_take_those_that_are_over_away_from_a_file(tmp_path: Path) -> None:
+    store = SqliteStore(tmp_path / "tracker.db", Observations())
+    await store.open()
+    for number in range(25):
+        await store.links.create(a_link("docs", "old"), once(f"old-{number}", number))
+    for number in range(3):
+        await store.links.create(a_link("docs", "new"), once(f"new-{number}", KEPT_MICROS + 25))
+    await store.close()
+    with apsw.Connection(str(tmp_path / "tracker.db")) as file:
+        left = [key for (key,) in file.execute("SELECT key FROM idempotency_keys ORDER BY key")]
+    file.close()
+    assert left == ["new-0", "new-1", "new-2"]
+
+
+async def test_the_janitor_takes_away_what_is_over_of_keys_in_mongodb(
+    mongo: MongoServers, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    store = MongoStore(mongo.emptied_database(), Observations())
+    await store.open()
+    await prepare(store)
+    for name in ("event changed", "lock changed", "link changed", "entry made", "entry deleted"):
+        await CHANGES[name](store, once(name, store.now() - KEPT_MICROS * ("made" in name)))
+    await CHANGES["link changed"](store, once("link changed again", store.now()))
+    before = await everything(store)
+    await store.janitor.look()
+    assert len([each for each in mongo.documents() if "keys" in each]) == 5
+    monkeypatch.setattr(janitor, "LOST_SECONDS", -1)
+    monkeypatch.setattr(idempotency, "_NOTED_SECONDS", -1)
+    await store.janitor.look()
+    assert await everything(store) == before
+    await store.close()
+    left = mongo.documents()
+    assert [each for each in left if "keys" in each or "gone" in each] == []
+    assert {each["_id"] for each in left if "answer" in each} == {
+        "event changed",
+        "lock changed",
+        "link changed",
+        "link changed again",
+        "entry deleted",
+    }
