@@ -17,7 +17,8 @@ from tests.stores import keyed_changes
 from tests.stores.conftest import Observations
 from tests.stores.samples import once
 
-from tracker.stores.base import AnsweredBeforeError, ChangeKind, KeyUnderWayError, LockHeldError
+from tracker.stores.base import ChangeKind, LockHeldError
+from tracker.stores.idempotency import AnsweredBeforeError, KeyUnderWayError
 from tracker.stores.mongo import MongoStore, janitor
 
 if TYPE_CHECKING:

@@ -9,7 +9,8 @@ import pytest
 from tests.stores.samples import a_lock, an_end, once, taken
 
 from tracker.domain.locks import LockFilter, hash_token, lock_key
-from tracker.stores.base import AnsweredBeforeError, LockHeldError, Slice
+from tracker.stores.base import LockHeldError, Slice
+from tracker.stores.idempotency import AnsweredBeforeError
 
 if TYPE_CHECKING:
     from tracker.services.lock_queue import LockQueue

@@ -19,7 +19,8 @@ from tests.stores.samples import (
 
 from tracker.domain.events import EventFilter, EventId
 from tracker.domain.locks import LockFilter
-from tracker.stores.base import EventChange, HeldLock, Once, Slice
+from tracker.stores.base import EventChange, HeldLock, Slice
+from tracker.stores.idempotency import Once
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -13,18 +13,12 @@ from tests.stores.samples import a_catalog_entry, a_lock, an_event, comments, on
 from tracker.domain.events import EventFilter, EventId
 from tracker.domain.idempotency import KEPT_MICROS
 from tracker.domain.locks import hash_token
-from tracker.stores.base import (
-    AnsweredBeforeError,
-    HeldLock,
-    KeyUnderWayError,
-    KeyUse,
-    LockHeldError,
-    Once,
-    SlackIdTakenError,
-)
+from tracker.stores.base import HeldLock, LockHeldError, SlackIdTakenError
+from tracker.stores.idempotency import AnsweredBeforeError, KeyUnderWayError, KeyUse, Once
 
 if TYPE_CHECKING:
-    from tracker.stores.base import Answered, Store
+    from tracker.stores.base import Store
+    from tracker.stores.idempotency import Answered
 
 
 @pytest.mark.parametrize("name", CHANGES)

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from protobuf import Message
 
     from tracker.services.call import Call
-    from tracker.stores.base import KeyUse
+    from tracker.stores.idempotency import KeyUse
 
     Handler = Callable[[Message, Call], Awaitable[Message]]
 

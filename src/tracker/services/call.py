@@ -5,14 +5,14 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal, TypeVar
 
-from tracker.stores.base import Once
+from tracker.stores.idempotency import Once
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from protobuf import Message
 
-    from tracker.stores.base import KeyUse
+    from tracker.stores.idempotency import KeyUse
 
 T = TypeVar("T")
 Wire = Literal["grpc", "rest"]

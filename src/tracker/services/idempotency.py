@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from tracker.domain.idempotency import idempotency_key, request_digest
 from tracker.errors import Code, TrackerError
 from tracker.pb.methods import is_idempotent
-from tracker.stores.base import AnsweredBeforeError, KeyUnderWayError, KeyUse
+from tracker.stores.idempotency import AnsweredBeforeError, KeyUnderWayError, KeyUse
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
     from tracker.services.call import Call
     from tracker.services.context import Context
-    from tracker.stores.base import IdempotencyStore
+    from tracker.stores.idempotency import IdempotencyStore
 
 
 class IdempotencyKeys:

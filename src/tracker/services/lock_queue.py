@@ -23,7 +23,8 @@ if TYPE_CHECKING:
     from tracker.domain.locks import LockKey
     from tracker.services.context import Context
     from tracker.services.lock_trail import LockObserver
-    from tracker.stores.base import LockStore, Once
+    from tracker.stores.base import LockStore
+    from tracker.stores.idempotency import Once
 
 LockAt: TypeAlias = Callable[[int], lock_pb.Lock]
 """Makes the lock to take, as of a time; its id and its key stay the same."""

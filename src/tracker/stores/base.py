@@ -9,12 +9,8 @@ Cancelling a call before its effect began prevents the effect.
 
 A store keeps no rules: it is given finished messages, or a pure function from the stored document to
 the new one. That function runs inside the atomic step, may run more than once, and aborts the step with
-whatever it raises. Messages given to a store or to such a function are never changed by it.
-
-A change that is given a `Once` uses its idempotency key: the change is made and the answer remembered, or
-neither, wherever the process ends. In place of a change it raises `AnsweredBeforeError` if the key has been
-used, by whichever server and for whatever, and `KeyUnderWayError` if it may be in use. What finds nothing to
-change leaves the key as it was. Keys are forgotten `KEPT_MICROS` after their use.
+whatever it raises. Messages given to a store or to such a function are never changed by it. A change that is
+given a `Once` is made once for its idempotency key, as `stores/idempotency.py` says.
 """
 
 from __future__ import annotations
@@ -31,8 +27,8 @@ if TYPE_CHECKING:
     from tracker.domain.paging import Cursor
     from tracker.domain.query.fields import Field
     from tracker.pb import catalog_pb, event_pb, link_pb, lock_pb
+    from tracker.stores.idempotency import IdempotencyStore, Once
 
-S = TypeVar("S")
 T = TypeVar("T")
 
 
@@ -83,52 +79,8 @@ Added: TypeAlias = "bool | SlackIdTakenError | ExternalIdTakenError"
 """What became of one of many events: whether it was new and is stored, or why it can't be."""
 
 
-class AnsweredBeforeError(Exception):
-    """The idempotency key of a change has been used: `answered` says for what, and what was answered."""
-
-    def __init__(self, answered: Answered) -> None:
-        super().__init__(answered)
-        self.answered = answered
-
-
-class KeyUnderWayError(Exception):
-    """The idempotency key of a change belongs to one that is being made, or that was cut off a moment ago."""
-
-
 class ChangesForgottenError(Exception):
     """What followed a place in the log of events is no longer kept, or never was in it."""
-
-
-@dataclass(frozen=True, slots=True)
-class KeyUse:
-    """The use of an idempotency key: for a request, by its digest, at a time in microseconds since 1970."""
-
-    key: str
-    request: bytes
-    at: int
-
-
-@dataclass(frozen=True, slots=True)
-class Once(Generic[T]):
-    """What makes a change happen once, however often it is asked for with the same idempotency key.
-
-    `answer` makes what is answered of what the change led to.
-    """
-
-    use: KeyUse
-    answer: Callable[[T], bytes]
-
-    def of(self, part: Callable[[S], T]) -> Once[S]:
-        """Return the same for a change that leads to something that what is answered is made of."""
-        return Once(self.use, lambda made: self.answer(part(made)))
-
-
-@dataclass(frozen=True, slots=True)
-class Answered:
-    """The digest of the request that an idempotency key was used for, and what was answered."""
-
-    request: bytes
-    answer: bytes
 
 
 class ChangeKind(IntEnum):
@@ -497,20 +449,6 @@ class LinkStore(Protocol):
 
     async def find(self) -> Sequence[link_pb.Link]:
         """Return all links, ordered by group, name and id (code points)."""
-
-
-class IdempotencyStore(Protocol):
-    """The idempotency keys that changes were made with, and what was answered."""
-
-    async def find(self, key: str, now: int) -> Answered | None:
-        """Return what a key was used for, less than `KEPT_MICROS` before `now`; None where it may be used.
-
-        Raises:
-            KeyUnderWayError: It can't be told yet, since a change with this key is being made.
-        """
-
-    async def remember(self, use: KeyUse, answer: bytes) -> None:
-        """Remember what a call was answered that has been made, and does no harm if it is made twice."""
 
 
 class StoreObserver(Protocol):

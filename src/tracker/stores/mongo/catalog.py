@@ -14,7 +14,8 @@ from tracker.stores.mongo.parts import behind, found, select, to_read
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from tracker.stores.base import Found, Once, Slice
+    from tracker.stores.base import Found, Slice
+    from tracker.stores.idempotency import Once
     from tracker.stores.mongo.changes import Changes
     from tracker.stores.mongo.connections import Connections
     from tracker.stores.mongo.idempotency import MongoIdempotency

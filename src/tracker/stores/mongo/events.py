@@ -24,7 +24,8 @@ if TYPE_CHECKING:
     from tracker.domain.events import EventFilter, EventKey
     from tracker.domain.query.fields import Field
     from tracker.pb import event_pb, lock_pb
-    from tracker.stores.base import Added, EventChange, Found, MonthCount, Once, Release, Slice, Tally
+    from tracker.stores.base import Added, EventChange, Found, MonthCount, Release, Slice, Tally
+    from tracker.stores.idempotency import Once
     from tracker.stores.mongo.changes import Changes
     from tracker.stores.mongo.connections import Connections
     from tracker.stores.mongo.event_log import MongoEventLog

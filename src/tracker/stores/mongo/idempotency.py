@@ -21,14 +21,14 @@ from pymongo.errors import DuplicateKeyError, PyMongoError
 from tracker.domain.idempotency import KEPT_MICROS
 from tracker.domain.times import MICROS
 from tracker.errors import TrackerError
-from tracker.stores.base import Answered, AnsweredBeforeError, KeyUnderWayError
+from tracker.stores.idempotency import Answered, AnsweredBeforeError, KeyUnderWayError
 from tracker.stores.mongo import writes
 from tracker.stores.mongo.failures import unavailable
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable
 
-    from tracker.stores.base import KeyUse, Once
+    from tracker.stores.idempotency import KeyUse, Once
     from tracker.stores.mongo.changes import Changes
     from tracker.stores.mongo.connections import Connections
     from tracker.stores.mongo.writes import Collection, Document

@@ -12,7 +12,7 @@ from tracker.stores.mongo.parts import select
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
-    from tracker.stores.base import Once
+    from tracker.stores.idempotency import Once
     from tracker.stores.mongo.changes import Changes
     from tracker.stores.mongo.connections import Connections
     from tracker.stores.mongo.idempotency import MongoIdempotency

@@ -29,7 +29,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
     from tracker.pb import event_pb, lock_pb
-    from tracker.stores.base import Once, Release
+    from tracker.stores.base import Release
+    from tracker.stores.idempotency import Once
     from tracker.stores.mongo.changes import Changes
     from tracker.stores.mongo.connections import Connections
     from tracker.stores.mongo.event_log import MongoEventLog

@@ -13,7 +13,8 @@ if TYPE_CHECKING:
 
     from tracker.domain.locks import LockFilter, LockKey
     from tracker.pb import event_pb, lock_pb
-    from tracker.stores.base import Acquired, EndedLock, Found, HeldLock, LeaseState, Once, Release, Slice
+    from tracker.stores.base import Acquired, EndedLock, Found, HeldLock, LeaseState, Release, Slice
+    from tracker.stores.idempotency import Once
     from tracker.stores.mongo.changes import Changes
     from tracker.stores.mongo.connections import Connections
     from tracker.stores.mongo.lock_keys import LockKeys

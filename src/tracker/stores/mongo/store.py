@@ -26,15 +26,8 @@ from tracker.stores.mongo.opening import open_database
 from tracker.stores.mongo.schema import HEALTH, META
 
 if TYPE_CHECKING:
-    from tracker.stores.base import (
-        CatalogStore,
-        EventLog,
-        EventStore,
-        IdempotencyStore,
-        LinkStore,
-        LockStore,
-        StoreObserver,
-    )
+    from tracker.stores.base import CatalogStore, EventLog, EventStore, LinkStore, LockStore, StoreObserver
+    from tracker.stores.idempotency import IdempotencyStore
 
 
 _CANCEL_SECONDS = 0.1

@@ -14,7 +14,8 @@ if TYPE_CHECKING:
 
     import apsw
 
-    from tracker.stores.base import Found, Once, Slice
+    from tracker.stores.base import Found, Slice
+    from tracker.stores.idempotency import Once
     from tracker.stores.sqlite.reader import Reader
     from tracker.stores.sqlite.writer import Writer
 

@@ -20,7 +20,8 @@ if TYPE_CHECKING:
     from tracker.domain.events import EventFilter, EventKey
     from tracker.domain.query.fields import Field
     from tracker.pb import event_pb, lock_pb
-    from tracker.stores.base import Added, EventChange, Found, MonthCount, Once, Release, Slice, Tally
+    from tracker.stores.base import Added, EventChange, Found, MonthCount, Release, Slice, Tally
+    from tracker.stores.idempotency import Once
     from tracker.stores.sqlite.plans import Plan
     from tracker.stores.sqlite.reader import Reader
     from tracker.stores.sqlite.word_indexer import WordIndexer

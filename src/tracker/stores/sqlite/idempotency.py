@@ -8,11 +8,11 @@ from typing import TYPE_CHECKING, TypeAlias, TypeVar, overload
 import apsw
 
 from tracker.domain.idempotency import KEPT_MICROS
-from tracker.stores.base import Answered, AnsweredBeforeError, Once
+from tracker.stores.idempotency import Answered, AnsweredBeforeError, Once
 
 if TYPE_CHECKING:
-    from tracker.stores.base import KeyUse
     from tracker.stores.contents import StoredAnswer
+    from tracker.stores.idempotency import KeyUse
     from tracker.stores.sqlite.reader import Reader
     from tracker.stores.sqlite.writer import Writer
 

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
     import apsw
 
-    from tracker.stores.base import Once
+    from tracker.stores.idempotency import Once
     from tracker.stores.sqlite.reader import Reader
     from tracker.stores.sqlite.writer import Writer
 

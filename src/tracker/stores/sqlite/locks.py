@@ -15,7 +15,8 @@ if TYPE_CHECKING:
 
     from tracker.domain.locks import LockFilter, LockKey
     from tracker.pb import event_pb, lock_pb
-    from tracker.stores.base import Acquired, EndedLock, Found, HeldLock, LeaseState, Once, Release, Slice
+    from tracker.stores.base import Acquired, EndedLock, Found, HeldLock, LeaseState, Release, Slice
+    from tracker.stores.idempotency import Once
     from tracker.stores.sqlite.reader import Reader
     from tracker.stores.sqlite.writer import Writer
 

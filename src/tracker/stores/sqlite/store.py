@@ -24,15 +24,8 @@ from tracker.stores.sqlite.writer import Writer
 if TYPE_CHECKING:
     import apsw
 
-    from tracker.stores.base import (
-        CatalogStore,
-        EventLog,
-        EventStore,
-        IdempotencyStore,
-        LinkStore,
-        LockStore,
-        StoreObserver,
-    )
+    from tracker.stores.base import CatalogStore, EventLog, EventStore, LinkStore, LockStore, StoreObserver
+    from tracker.stores.idempotency import IdempotencyStore
 
 
 class SqliteStore:
