@@ -90,6 +90,7 @@ class MongoEventLog:
         self._waiting: deque[Document] = deque()
         self._logged: dict[ObjectId, None] = {}
         self._came = asyncio.Event()
+        self._went = asyncio.Event()
         self._writing: asyncio.Task[None] | None = None
         self._closing = False
         self.name = ""
@@ -106,11 +107,18 @@ class MongoEventLog:
             return
         self._closing = True
         self._came.set()
+        self._went.set()
         await asyncio.wait([self._writing])
 
     def notify(self, grown: Callable[[], None]) -> None:
         """Call `grown` whenever this server has written into the log."""
         self._grown = grown
+
+    async def await_room(self) -> None:
+        """Wait while so many changes wait that further ones would delay what others do."""
+        while len(self._waiting) > _MOST_WAITING // 2 and not self._closing:
+            self._went.clear()
+            await self._went.wait()
 
     def add(self, stored: Document) -> None:
         """Log what an event's document notes, soon."""
@@ -201,6 +209,7 @@ class MongoEventLog:
                 self._logged[each["op"]] = None
                 if self._waiting and self._waiting[0] is each:
                     self._waiting.popleft()
+            self._went.set()
             while len(self._logged) > _REMEMBERED:
                 del self._logged[next(iter(self._logged))]
             if self._grown is not None:

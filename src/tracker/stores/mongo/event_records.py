@@ -120,13 +120,24 @@ async def insert(events: Collection, event: event_pb.Event, **beside: object) ->
 
 
 async def insert_new(events: Collection, new: Sequence[tuple[event_pb.Event, Document]]) -> Sequence[Added]:
-    """Store those events whose ids are new; what stands beside each is what its document holds besides."""
+    """Store those events whose ids are new; what stands beside each is what its document holds besides.
+
+    Raises:
+        TrackerError: UNAVAILABLE, or an event that is in the way is just being deleted.
+    """
     refused = await writes.insert_all(
         events, [{"_id": event_id(event), **fields(event), **beside} for event, beside in new]
     )
+    ids = [event_id(new[place][0]) for place in refused]
+    rows = await events.find({"_id": {"$in": ids}}, {"gone": 1}).to_list() if refused else []
+    there = {row["_id"]: "gone" in row for row in rows}
     outcomes: list[Added] = [True] * len(new)
     for place, error in refused.items():
-        outcomes[place] = await _why_not_new(events, new[place][0], error)
+        event = new[place][0]
+        gone = there.get(event_id(event))
+        if gone:
+            raise unavailable(f"the event {event_id(event)} is being deleted")
+        outcomes[place] = False if gone is False else await _whose(events, event, error)
     return outcomes
 
 
@@ -265,21 +276,16 @@ async def _count_branch(events: Collection, branch: Branch) -> int:
     return await events.count_documents(branch.where, hint=branch.index)
 
 
-async def _why_not_new(events: Collection, event: event_pb.Event, error: DuplicateKeyError) -> Added:
-    """Return what became of an event that was not stored.
+async def _whose(events: Collection, event: event_pb.Event, error: DuplicateKeyError) -> Added:
+    """Return whose the Slack or external id of an event is.
 
     Raises:
-        TrackerError: UNAVAILABLE: it is being deleted.
+        TrackerError: UNAVAILABLE: that of another one, which has just been deleted.
     """
-    there = await events.find_one({"_id": event_id(event)}, {"gone": 1})
-    if there is not None:
-        if "gone" in there:
-            raise unavailable(f"the event {there['_id']} is being deleted")
-        return False
-    why = await _taken(events, event, error)
-    if isinstance(why, (SlackIdTakenError, ExternalIdTakenError)):
-        return why
-    raise unavailable(f"another event that had an id of the event {event_id(event)} was just deleted")
+    taken = await _taken(events, event, error)
+    if not isinstance(taken, (SlackIdTakenError, ExternalIdTakenError)):
+        raise unavailable(f"the event that had an id of {event_id(event)} was just deleted")
+    return taken
 
 
 async def _taken(events: Collection, event: event_pb.Event, error: DuplicateKeyError) -> Exception:

@@ -87,6 +87,7 @@ class MongoEvents:
 
         outcomes: list[Added] = []
         for start in range(0, len(events), _ADDED_AT_ONCE):
+            await self._log.await_room()
             outcomes += await self._changes.run(partial(step, events[start : start + _ADDED_AT_ONCE]))
         return outcomes
 
