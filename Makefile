@@ -39,10 +39,11 @@ types: $(VENV)/.dev ## Check types
 generate: $(VENV)/.dev ## Write the messages and OpenAPI documents from proto/
 	$(BIN)/python tools/generate.py
 
-bench: $(VENV)/.dev ## Measure the API, locks beside etcd, watches, the store on MongoDB, and how it grows (see bench/)
+bench: $(VENV)/.dev ## Measure the API, locks beside etcd, watches, imports, the store on MongoDB, and how it grows (see bench/)
 	$(BIN)/python -m bench.api
 	$(BIN)/python -m bench.locks
 	$(BIN)/python -m bench.watch
+	$(BIN)/python -m bench.archive
 	$(BIN)/python -m bench.mongo
 	$(BIN)/python -m bench.size
 
