@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import gzip
 import json
+import signal
 import subprocess
 import sys
 import time
@@ -212,6 +213,49 @@ def test_an_import_that_was_killed_is_repeated_and_nothing_is_there_twice(
     done = run(empty, "import", str(archive))
     assert done.stdout.startswith(f"{EVENTS - there:,} stored, {there:,} there already, ")
     assert exported(empty) == exported(full)
+
+
+def test_an_import_outlasts_a_server_that_is_killed_and_started_again(
+    archive: Path, empty: ServerProcess, full: ServerProcess
+) -> None:
+    lines = archive.read_text().splitlines(keepends=True)
+    with start("import", "-", environ=at(empty)) as process:
+        assert process.stdin is not None
+        process.stdin.write("".join(lines[:1_600]))
+        process.stdin.flush()
+        deadline = time.monotonic() + PATIENCE
+        while not count(empty):
+            assert time.monotonic() < deadline
+        empty.kill()
+        process.stdin.write("".join(lines[1_600:1_900]))  # a batch more, and no more than is read meanwhile
+        process.stdin.flush()
+        empty.start()
+        _, told = process.communicate("".join(lines[1_900:]), timeout=PATIENCE)
+    assert process.returncode == 0, told
+    assert exported(empty) == exported(full)
+
+
+def test_an_interrupted_import_ends_though_the_server_is_away(archive: Path, tmp_path: Path) -> None:
+    with (
+        ServerProcess(tmp_path / "tracker.db") as server,
+        subprocess.Popen(
+            [sys.executable, "-m", "tracker", "import", "-"],
+            env=CLEAN | at(server),
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            preexec_fn=lambda: signal.signal(signal.SIGINT, signal.default_int_handler),  # noqa: PLW1509
+        ) as process,
+    ):
+        assert process.stdin is not None
+        assert process.stderr is not None
+        server.kill()
+        process.stdin.write(b"".join(archive.read_bytes().splitlines(keepends=True)[:1_250]))
+        process.stdin.flush()
+        process.send_signal(signal.SIGINT)
+        _, told = process.communicate(timeout=PATIENCE)
+    assert process.returncode == 130
+    assert told.endswith(b"tracker: interrupted; the same command goes on\n")
 
 
 def test_lines_that_are_wrong_are_named_by_their_numbers(empty: ServerProcess) -> None:

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from tracker.cli.archive.lines import Problem
-from tracker.client import ApiError
+from tracker.client import ApiError, UnreachableError
 from tracker.client.events import IMPORT_EVENTS
 from tracker.errors import Code, FieldViolation
 from tracker.pb import event_pb
@@ -24,8 +24,11 @@ if TYPE_CHECKING:
 _AT_ONCE = 4
 """Calls under way: a server decodes one while it stores another."""
 
-_SECONDS = 60.0
-"""How long an answer may take, and how long a server that gives none is asked again."""
+_ANSWER = 30.0
+"""Seconds that an answer may take."""
+
+_PATIENCE = 60.0
+"""Seconds for which a server that gives no answer is asked again."""
 
 _NAMED = re.compile(r"events\[(\d+)\]\.?")
 
@@ -48,22 +51,33 @@ def outcomes(connection: Connection, batches: Iterable[Batch], *, overwrite: boo
         ApiError: The server refused a batch for something that no event in it is to blame for.
         UnreachableError: It gave no answer to the end.
     """
-    under_way: deque[Future[Outcome]] = deque()
+    under_way: deque[tuple[Batch, Future[Outcome]]] = deque()
     with ThreadPoolExecutor(_AT_ONCE) as pool:
         try:
             for batch in batches:
-                under_way.append(pool.submit(_imported, connection, batch, overwrite=overwrite))
+                under_way.append((batch, pool.submit(_imported, connection, batch, overwrite=overwrite)))
                 if len(under_way) > _AT_ONCE:
-                    yield under_way.popleft().result()
+                    yield _outcome(connection, *under_way.popleft(), overwrite=overwrite)
             while under_way:
-                yield under_way.popleft().result()
+                yield _outcome(connection, *under_way.popleft(), overwrite=overwrite)
         finally:
             pool.shutdown(wait=False, cancel_futures=True)
 
 
-def _imported(connection: Connection, batch: Batch, *, overwrite: bool) -> Outcome:
+def _outcome(connection: Connection, batch: Batch, sent: Future[Outcome], *, overwrite: bool) -> Outcome:
+    """Return what became of a batch; one that got no answer is sent again here, where Ctrl-C ends that."""
+    try:
+        return sent.result()
+    except (ApiError, UnreachableError) as error:
+        if isinstance(error, ApiError) and error.code is not Code.UNAVAILABLE:
+            raise
+    return _imported(connection, batch, overwrite=overwrite, patience=_PATIENCE)
+
+
+def _imported(connection: Connection, batch: Batch, *, overwrite: bool, patience: float = 0.0) -> Outcome:
     lines = dict(enumerate(batch.lines))
-    answers, problems = _send(connection, dict(enumerate(batch.events)), overwrite=overwrite)
+    events = dict(enumerate(batch.events))
+    answers, problems = _send(connection, events, overwrite=overwrite, patience=patience)
     found = [*batch.problems, *(Problem(lines[place], why) for place, why in problems.items())]
     return Outcome(
         stored=sum(answer.stored for answer in answers),
@@ -75,7 +89,7 @@ def _imported(connection: Connection, batch: Batch, *, overwrite: bool) -> Outco
 
 
 def _send(
-    connection: Connection, events: Mapping[int, bytes], *, overwrite: bool
+    connection: Connection, events: Mapping[int, bytes], *, overwrite: bool, patience: float
 ) -> tuple[Sequence[event_pb.ImportEventsResponse], Mapping[int, str]]:
     """Import events; where the server refuses all for some of them, leave those out and try again.
 
@@ -89,7 +103,7 @@ def _send(
         keys = list(part)
         try:
             body = _body(part.values(), overwrite=overwrite)
-            answer = connection.call(IMPORT_EVENTS, body, timeout=_SECONDS, patience=_SECONDS)
+            answer = connection.call(IMPORT_EVENTS, body, timeout=_ANSWER, patience=patience)
         except ApiError as error:
             if error.code is not Code.INVALID_ARGUMENT:
                 raise
