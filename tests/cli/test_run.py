@@ -202,7 +202,7 @@ def test_a_command_that_a_signal_ends_is_recorded_as_shells_count_it(
 
 
 def test_ctrl_c_on_a_terminal_ends_the_command_and_is_recorded(server: ServerProcess, service: str) -> None:
-    arguments = ("run", "--service", service, "--", "sh", "-c", "echo rea''dy; sleep 60")
+    arguments = ("run", "--service", service, "--", "sh", "-c", "echo rea''dy; exec sleep 60")
     with Terminal(CLEAN | at(server)) as terminal:
         terminal.type(f"{shlex.join([sys.executable, '-m', 'tracker', *arguments])}\n".encode())
         terminal.expect("\nready")
