@@ -100,6 +100,16 @@ def test_events_are_found_by_a_query_and_printed_for_scripts(server: ServerProce
     assert (nothing.stdout, nothing.stderr) == ("", "no events\n")
 
 
+def test_a_search_tells_how_its_events_are_found(server: ServerProcess, service: str) -> None:
+    created(server, "Deploy explained", service)
+    told = run(server, "search", f"service:{service}", "explained", "--explain").stdout.splitlines()
+    assert told[0] == f"query     service:{service} explained"
+    assert told[1] == "events    1"
+    assert [line for line in told if line.startswith("- list: ")]
+    plan = json.loads(run(server, "search", f"service:{service}", "--explain", "--output", "json").stdout)
+    assert plan["query"] == f"service:{service}"
+
+
 @pytest.mark.parametrize("command", ["list", "search", "tail"])
 def test_a_query_is_given_as_arguments_or_as_an_option(server: ServerProcess, command: str) -> None:
     told = run(server, command, "--query", "statsu:failure", code=64).stderr

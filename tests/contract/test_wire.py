@@ -52,6 +52,7 @@ OWN_MESSAGES = {f"{name}{kind}" for name in OWN_METHODS for kind in ("Request", 
     "OverlapPair",
     "OverlappingEvent",
     "RelatedEvent",
+    "QueryPlan",
 }
 
 packages = pytest.mark.parametrize("package", WIRE)
@@ -153,6 +154,7 @@ def test_only_what_has_three_states_or_is_left_out_tells_unset_from_false() -> N
         "CreateEventResponse.updated",
         "SearchEventsRequest.impact",
         "SearchEventsResponse.total_count_estimated",
+        "SearchEventsResponse.plan",
     ]
 
 

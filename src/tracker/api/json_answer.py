@@ -59,7 +59,9 @@ class _MessagePlan:
         self._nullable = frozenset(
             field.json_name
             for field in message.fields
-            if isinstance(field.value, DescFieldValueMessage) and field.value.oneof is None
+            if isinstance(field.value, DescFieldValueMessage)
+            and field.value.oneof is None
+            and not field.proto.proto3_optional
         )
         self._below = tuple(
             (field.json_name, finish) for field in message.fields if (finish := _finish(field)) is not None

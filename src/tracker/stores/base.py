@@ -119,6 +119,26 @@ class Slice:
 
 
 @dataclass(frozen=True, slots=True)
+class Explained:
+    """How a list was found, one step after the other, and how many documents were searched for that."""
+
+    steps: Sequence[str]
+    documents: int
+
+
+@dataclass(slots=True)
+class Searched:
+    """How many documents were searched."""
+
+    documents: int = 0
+
+    def count(self, *_: object) -> bool:
+        """Count one."""
+        self.documents += 1
+        return True
+
+
+@dataclass(frozen=True, slots=True)
 class Found(Generic[T]):
     """A part of an ordered result, how many records match in all, and where the next part starts.
 
@@ -130,6 +150,7 @@ class Found(Generic[T]):
     total: int
     next: Cursor | None
     estimated: bool = False
+    explained: Explained | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -273,11 +294,12 @@ class EventStore(Protocol):
         """Delete an event and end the locks that carry its id; return what that was, or None."""
 
     async def find(
-        self, where: EventFilter, part: Slice, *, oldest_first: bool = False
+        self, where: EventFilter, part: Slice, *, oldest_first: bool = False, explain: bool = False
     ) -> Found[event_pb.Event]:
         """Return a part of the matching events, newest first: by descending (`event_time`, id), or ascending.
 
-        Where a query has to be asked of each event, no more than `MOST_COUNTED` are counted.
+        Where a query has to be asked of each event, no more than `MOST_COUNTED` are counted. With `explain`,
+        the answer says how the events were found.
         """
 
     async def count(self, where: EventFilter) -> int:

@@ -85,11 +85,14 @@ def list_events(
 
 
 @app.command("search", epilog=EPILOG)
-def search(
+def search(  # noqa: PLR0913  # one for each option
     words: Query = None,
     *,
     query: QueryOption = "",
     limit: Limit = 100,
+    explain: Annotated[
+        bool, typer.Option("--explain", help="Print how the events are found, in place of them.")
+    ] = False,
     server: Server = DEFAULT_SERVER,
     output: ListFormat = Output.TEXT,
 ) -> None:
@@ -102,6 +105,9 @@ def search(
     text = query_of(words, query)
     if not text.strip():
         raise CommandError("expected a query, such as 'status:failure since:24h'", USAGE)
+    if explain:
+        _explain(text, limit, server, output)
+        return
     _print_found(text, limit, server, output)
 
 
@@ -116,6 +122,26 @@ def _print_found(query: str, limit: int, server: str, output: Output) -> None:
             print_events(events)
         else:
             print_list("events", events, output, [name.lower() for name in COLUMNS], event_row)
+
+
+def _explain(query: str, limit: int, server: str, output: Output) -> None:
+    from protobuf.wkt import UInt32Value
+
+    from tracker.cli.documents import print_answer
+    from tracker.cli.event.shown import print_plan
+    from tracker.client import Connection
+    from tracker.client.events import SEARCH_EVENTS
+    from tracker.pb import event_pb
+
+    size = UInt32Value(value=min(limit or _PAGE, _PAGE))
+    with failures(output), Connection(server) as connection:
+        found = connection.call(
+            SEARCH_EVENTS, SEARCH_EVENTS.request(query=query, per_page=size, explain=True)
+        )
+    if output is Output.TEXT:
+        print_plan(found)
+    else:
+        print_answer(found.plan or event_pb.QueryPlan(), output)
 
 
 def found_events(connection: Connection, query: str, limit: int) -> Iterator[event_pb.Event]:

@@ -52,6 +52,25 @@ def narrowed(where: EventFilter) -> EventFilter:
     return replace(where, query=all_of(tuple(rest))) if rest else where
 
 
+def widened(where: EventFilter) -> Node:
+    """Return a query for the same events as a filter that takes none for overlapping its period."""
+    parts: list[Node] = [
+        Term(field, (Pattern((text,)),)) for field, name in _TEXTS.items() if (text := getattr(where, name))
+    ]
+    if where.related_ids:
+        parts.append(Term(RELATED, tuple(Pattern((text,)) for text in where.related_ids)))
+    for field, (name, _) in _CHOICES.items():
+        if numbers := getattr(where, name):
+            parts.append(Term(field, tuple(Number(int(number)) for number in numbers)))
+    if where.impact is not None:
+        parts.append(Term(IMPACT, (Number(int(where.impact)),)))
+    if where.since is not None or where.until is not None:
+        parts.append(Term(TIME, (Span(where.since, where.until),)))
+    if where.query is not None:
+        parts += where.query.parts if isinstance(where.query, And) else (where.query,)
+    return all_of(tuple(parts))
+
+
 def _lifted(where: EventFilter, term: Term) -> EventFilter | None:
     """Return a filter that asks for what a term asks for too, or None where only a query can."""
     field, (first, *others) = term.field, term.tests

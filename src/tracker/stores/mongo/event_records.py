@@ -19,7 +19,13 @@ from tracker.domain.events import EventId, ExternalId, SlackId, event_end, event
 from tracker.domain.query import matches
 from tracker.domain.query.narrowing import narrowed
 from tracker.pb import event_pb
-from tracker.stores.base import MOST_COUNTED, ExternalIdTakenError, MonthCount, SlackIdTakenError
+from tracker.stores.base import (
+    MOST_COUNTED,
+    ExternalIdTakenError,
+    MonthCount,
+    Searched,
+    SlackIdTakenError,
+)
 from tracker.stores.documents import parse
 from tracker.stores.mongo import writes
 from tracker.stores.mongo.failures import unavailable
@@ -40,8 +46,6 @@ NAME = "events"
 """The collection."""
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
-_NEWEST_FIRST = [("time", -1), ("_id", -1)]
-_OLDEST_FIRST = [("time", 1), ("_id", 1)]
 
 
 def event_id(event: event_pb.Event) -> str:
@@ -75,6 +79,12 @@ def fields(event: event_pb.Event) -> Document:
         "source": attributes.source,
         "document": event.to_json(),
     }
+
+
+def order_of(*, oldest_first: bool) -> list[tuple[str, int]]:
+    """Return the order of a list, as the database is told it."""
+    direction = 1 if oldest_first else -1
+    return [("time", direction), ("_id", direction)]
 
 
 def condition(key: EventKey) -> Document:
@@ -156,19 +166,19 @@ async def replace(events: Collection, stored: Document, event: event_pb.Event, *
 
 
 async def select_part(
-    events: Collection, where: EventFilter, part: Slice, *, oldest_first: bool
+    events: Collection, where: EventFilter, part: Slice, searched: Searched, *, oldest_first: bool
 ) -> list[event_pb.Event]:
     """Return the matching events of a part, newest or oldest first, and the one behind it."""
     found: list[event_pb.Event] = []
     wanted, skip = to_read(part), part.offset
     query = to_sift(where)
     if query is not None:
-        return await _sifted_part(events, where, query, part, oldest_first=oldest_first)
+        return await _sifted_part(events, where, query, part, searched, oldest_first=oldest_first)
     for branch in _remaining(where, part, oldest_first=oldest_first):
         rows = await select(
             events,
             branch.where,
-            _OLDEST_FIRST if oldest_first else _NEWEST_FIRST,
+            order_of(oldest_first=oldest_first),
             ["document"],
             limit=wanted - len(found) if wanted else 0,
             offset=skip,
@@ -192,12 +202,14 @@ def most_counted(where: EventFilter) -> int | None:
     return None if to_sift(where) is None else MOST_COUNTED
 
 
-async def count(events: Collection, where: EventFilter, up_to: int | None = None) -> int:
+async def count(
+    events: Collection, where: EventFilter, up_to: int | None = None, searched: Searched | None = None
+) -> int:
     """Count the matching events; more than `up_to` are one more."""
     if to_sift(where) is None:
         return sum([await _count_branch(events, branch) for branch in branches(where)])
     counted = 0
-    async for _ in each_matching(events, where):
+    async for _ in each_matching(events, where, searched=searched):
         counted += 1
         if counted - 1 == up_to:
             break
@@ -233,13 +245,19 @@ def _remaining(where: EventFilter, part: Slice, *, oldest_first: bool) -> Iterat
         yield branch if part.after is None else branch.behind(part.after, oldest_first=oldest_first)
 
 
-async def _sifted_part(
-    events: Collection, where: EventFilter, query: Node, part: Slice, *, oldest_first: bool
+async def _sifted_part(  # noqa: PLR0913 - each is a part of the query
+    events: Collection,
+    where: EventFilter,
+    query: Node,
+    part: Slice,
+    searched: Searched,
+    *,
+    oldest_first: bool,
 ) -> list[event_pb.Event]:
     found: list[event_pb.Event] = []
     wanted, skip = to_read(part), part.offset
     for branch in _remaining(where, part, oldest_first=oldest_first):
-        async for event in _sifted(events, branch, query, oldest_first=oldest_first):
+        async for event in _sifted(events, branch, query, searched, oldest_first=oldest_first):
             if skip:
                 skip -= 1
                 continue
@@ -250,24 +268,28 @@ async def _sifted_part(
 
 
 async def each_matching(
-    events: Collection, where: EventFilter, also: Document | None = None
+    events: Collection,
+    where: EventFilter,
+    also: Document | None = None,
+    searched: Searched | None = None,
 ) -> AsyncIterator[event_pb.Event]:
     """Give the matching events, newest first, of those that fulfil another condition too."""
     query = to_sift(where)
     for branch in branches(where):
         within = branch if also is None else Branch(branch.index, {"$and": [branch.where, also]})
-        async for event in _sifted(events, within, query):
+        async for event in _sifted(events, within, query, searched or Searched()):
             yield event
 
 
 async def _sifted(
-    events: Collection, branch: Branch, query: Node | None, *, oldest_first: bool = False
+    events: Collection, branch: Branch, query: Node | None, searched: Searched, *, oldest_first: bool = False
 ) -> AsyncIterator[event_pb.Event]:
     """Give the events of a branch that match a query, newest or oldest first."""
-    order = _OLDEST_FIRST if oldest_first else _NEWEST_FIRST
+    order = order_of(oldest_first=oldest_first)
     async with events.find(branch.where, {"document": 1}, sort=order, hint=branch.index) as rows:
         async for row in rows:
             event = event_of(row)
+            searched.count()
             if query is None or matches(query, event):
                 yield event
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 from contextlib import suppress
+from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING
 
@@ -11,9 +12,18 @@ from bson import ObjectId
 from pymongo.errors import DuplicateKeyError, PyMongoError
 
 from tracker.errors import TrackerError
-from tracker.stores.base import ChangeKind, DeletedEvent, ExternalIdTakenError, HeldLock, SlackIdTakenError
+from tracker.stores.base import (
+    ChangeKind,
+    DeletedEvent,
+    Explained,
+    ExternalIdTakenError,
+    HeldLock,
+    Searched,
+    SlackIdTakenError,
+)
 from tracker.stores.mongo import event_counts, event_records, lock_documents, writes
 from tracker.stores.mongo.event_log import note
+from tracker.stores.mongo.explaining import count_steps, list_steps
 from tracker.stores.mongo.failures import unavailable
 from tracker.stores.mongo.follow_ups import outbox, outbox_of_deleted
 from tracker.stores.mongo.parts import found
@@ -148,20 +158,29 @@ class MongoEvents:
         return await self._changes.run(step)
 
     async def find(
-        self, where: EventFilter, part: Slice, *, oldest_first: bool = False
+        self, where: EventFilter, part: Slice, *, oldest_first: bool = False, explain: bool = False
     ) -> Found[event_pb.Event]:
         """Return a part of the matching events, newest or oldest first."""
         events = self._connections.confirmed(event_records.NAME)
+        searched = Searched()
         async with self._connections.asking():
-            records = await event_records.select_part(events, where, part, oldest_first=oldest_first)
+            records = await event_records.select_part(
+                events, where, part, searched, oldest_first=oldest_first
+            )
             up_to = event_records.most_counted(where)
-            return await found(
+            answer = await found(
                 records,
                 part,
                 event_records.cursor,
-                lambda: event_records.count(events, where, up_to),
+                lambda: event_records.count(events, where, up_to, searched),
                 up_to,
             )
+            if not explain:
+                return answer
+            steps = [step async for step in list_steps(events, where, oldest_first=oldest_first)]
+            if answer.next is not None or part.after is not None or part.offset:
+                steps += count_steps(where)
+            return replace(answer, explained=Explained(steps, searched.documents))
 
     async def count(self, where: EventFilter) -> int:
         """Count the matching events."""

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING, TypeVar
 
 import apsw
 
-from tracker.stores.base import DeletedEvent, ExternalIdTakenError, HeldLock, SlackIdTakenError
-from tracker.stores.sqlite import event_counts, event_records, lock_records, word_index
+from tracker.stores.base import DeletedEvent, Explained, ExternalIdTakenError, HeldLock, SlackIdTakenError
+from tracker.stores.sqlite import event_counts, event_records, explaining, lock_records, queries, word_index
 from tracker.stores.sqlite.idempotency import once_only
 from tracker.stores.sqlite.parts import found
 from tracker.stores.sqlite.plans import asks_for_words, plan
@@ -115,7 +116,7 @@ class SqliteEvents:
         return await self._writer.change(keyed)
 
     async def find(
-        self, where: EventFilter, part: Slice, *, oldest_first: bool = False
+        self, where: EventFilter, part: Slice, *, oldest_first: bool = False, explain: bool = False
     ) -> Found[event_pb.Event]:
         """Return a part of the matching events, newest or oldest first."""
 
@@ -126,15 +127,24 @@ class SqliteEvents:
                 events, part, event_records.cursor, lambda: event_records.count(db, plan, up_to), up_to
             )
 
-        return await self._read(where, query)
+        def explained(db: apsw.Connection, by_words: bool) -> Found[event_pb.Event]:  # noqa: FBT001 - as `_read` has it
+            searched = queries.searched(db)
+            chosen = plan(db, where, by_words=by_words, tallied=True)
+            answer = query(db, chosen)
+            steps = list(explaining.list_steps(db, chosen, oldest_first=oldest_first))
+            if answer.next is not None or part.after is not None or part.offset:
+                steps += explaining.count_steps(db, chosen)
+            return replace(answer, explained=Explained(steps, searched.documents))
+
+        return await (self._read(where, explained) if explain else self._planned(where, query))
 
     async def count(self, where: EventFilter) -> int:
         """Count the matching events."""
-        return await self._read(where, event_records.count)
+        return await self._planned(where, event_records.count)
 
     async def count_by_month(self, where: EventFilter, *, by_service: bool) -> Sequence[MonthCount]:
         """Count the matching events by month."""
-        return await self._read(where, partial(event_records.count_by_month, by_service=by_service))
+        return await self._planned(where, partial(event_records.count_by_month, by_service=by_service))
 
     async def count_by(
         self, where: EventFilter, fields: Sequence[Field], most: int
@@ -145,36 +155,36 @@ class SqliteEvents:
             tallies = [event_counts.count_by(db, plan, field, most) for field in fields]
             return event_records.count(db, plan), tallies
 
-        return await self._read(where, query)
+        return await self._planned(where, query)
 
     async def count_between(
         self, where: EventFilter, edges: Sequence[int], by: Field | None
     ) -> Sequence[Mapping[str | int, int]]:
         """Count the matching events between edges."""
-        return await self._read(where, partial(event_counts.count_between, edges=edges, by=by))
+        return await self._planned(where, partial(event_counts.count_between, edges=edges, by=by))
 
     async def durations_between(self, where: EventFilter, edges: Sequence[int]) -> Sequence[Sequence[int]]:
         """Return the durations of the matching events between edges."""
-        return await self._read(where, partial(event_counts.durations_between, edges=edges))
+        return await self._planned(where, partial(event_counts.durations_between, edges=edges))
 
-    async def _read(self, where: EventFilter, query: Callable[[apsw.Connection, Plan], T]) -> T:
-        """Run a query over the events of a filter; should the index of words be damaged, without it."""
+    async def _planned(self, where: EventFilter, query: Callable[[apsw.Connection, Plan], T]) -> T:
+        return await self._read(where, lambda db, by_words: query(db, plan(db, where, by_words=by_words)))
+
+    async def _read(self, where: EventFilter, query: Callable[[apsw.Connection, bool], T]) -> T:
+        """Run a query, which is told whether to use the index of words: not where that is damaged."""
         if not asks_for_words(where):
-            return await self._reader.read(lambda db: query(db, plan(db, where)), consistent=True)
+            return await self._reader.read(lambda db: query(db, False), consistent=True)  # noqa: FBT003 - its one argument
 
         def by_words(db: apsw.Connection) -> T:
             try:
-                return query(db, plan(db, where))
+                return query(db, True)  # noqa: FBT003 - its one argument
             except apsw.CorruptError as error:
                 raise word_index.DamagedError from error
-
-        def by_documents(db: apsw.Connection) -> T:
-            return query(db, plan(db, where, by_words=False))
 
         try:
             return await self._reader.read(by_words, consistent=True, inline=False)
         except word_index.DamagedError:
-            answer = await self._reader.read(by_documents, consistent=True, inline=False)
+            answer = await self._reader.read(lambda db: query(db, False), consistent=True, inline=False)  # noqa: FBT003 - as above
         self._words.rebuild()
         return answer
 

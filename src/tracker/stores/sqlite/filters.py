@@ -6,7 +6,7 @@ selective as one by service. The most selective column that a filter asks for de
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from tracker.domain.query.narrowing import narrowed
@@ -38,6 +38,8 @@ class Branch:
     bindings: tuple[Binding, ...]
     counted: bool = False
     """Whether it asks for nothing but what the table `facets` counts."""
+    searches: bool = False
+    """Whether documents are searched for it."""
 
     @property
     def count(self) -> str:
@@ -74,15 +76,22 @@ class Branch:
     def behind(self, cursor: Cursor, *, oldest_first: bool) -> Branch:
         """Return the branch without the events up to and with the one that the cursor names."""
         condition = f"(time, id) {'>' if oldest_first else '<'} (?, ?)"
-        return Branch(self.index, (*self.conditions, condition), (*self.bindings, *cursor))
+        return replace(
+            self, conditions=(*self.conditions, condition), bindings=(*self.bindings, *cursor), counted=False
+        )
 
 
 def branches(
-    where: EventFilter, by_words: ByWords = queries.by_nothing, *, numbered: bool = False
+    where: EventFilter,
+    by_words: ByWords = queries.by_nothing,
+    *,
+    numbered: bool = False,
+    tallied: bool = False,
 ) -> Sequence[Branch]:
     """Return the branches of a filter.
 
-    With `numbered`, its query names the events by their numbers, and no index is walked.
+    With `numbered`, its query names the events by their numbers, and no index is walked. With `tallied`, it
+    tells of each document that it searches, as `queries.condition` says.
     """
     where = narrowed(where)
     conditions: list[str] = []
@@ -113,20 +122,22 @@ def branches(
         if numbers:
             ask(f"{column} IN ({', '.join('?' * len(numbers))})", *map(int, numbers))
     if where.query is not None:
-        sql, values = queries.condition(where.query, by_words)
+        sql, values = queries.condition(where.query, by_words, tallied=tallied)
         ask(sql, *values)
     if where.until is not None:
         ask("time < ?", where.until)
     index = None if numbered else index
+    searches = where.query is not None and queries.needs_document(where.query, by_words)
     if where.since is None:
         counted = index == EVERYTHING and where.until is None and where.query is None
-        return [Branch(index, tuple(conditions), tuple(bindings), counted)]
-    began = Branch(index, (*conditions, "time >= ?"), (*bindings, where.since))
+        return [Branch(index, tuple(conditions), tuple(bindings), counted, searches)]
+    began = Branch(index, (*conditions, "time >= ?"), (*bindings, where.since), searches=searches)
     if not where.overlapping:
         return [began]
     lasted = Branch(
         None if numbered else "events_by_end",
         (*conditions, "time < ?", "end_time >= ?"),
         (*bindings, where.since, where.since),
+        searches=searches,
     )
     return [began, lasted]

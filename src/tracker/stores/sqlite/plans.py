@@ -96,28 +96,36 @@ def asks_for_words(where: EventFilter) -> bool:
     )
 
 
-def plan(db: apsw.Connection, where: EventFilter, *, by_words: bool = True) -> Plan:
-    """Choose how to find the events of a filter; `by_words` says whether the index of words may be used."""
+def plan(db: apsw.Connection, where: EventFilter, *, by_words: bool = True, tallied: bool = False) -> Plan:
+    """Choose how to find the events of a filter.
+
+    `by_words` says whether the index of words may be used. With `tallied`, each document that is searched is
+    told of, as `queries.condition` says.
+    """
     where = narrowed(where)
-    if where.query is None or not by_words or where.slack_id or where.external_id:
-        return _without_words(where)
+    named = where.slack_id or where.external_id or where.related_ids  # which few events have
+    if where.query is None or not by_words or named:
+        return _without_words(where, tallied=tallied)
     query = word_search.gathered(where.query)
     asked = list(word_search.texts(query))
     if not asked:
-        return _without_words(where)
+        return _without_words(where, tallied=tallied)
     done = progress(db, MOST_BEHIND)
     if done.behind >= MOST_BEHIND:
-        return _without_words(where, behind=done.behind)
+        return _without_words(where, tallied=tallied, behind=done.behind)
     span = _span(db, where)
-    texts = {node: _text(db, node, word_search.numbers(node, match, done, span)) for node, match in asked}
+    texts = {
+        node: _text(db, node, word_search.numbers(node, match, done, span, tallied=tallied))
+        for node, match in asked
+    }
     conditions = {node: text.condition for node, text in texts.items()}
     first = query.parts[0] if isinstance(query, And) else query
     few = first in texts and texts[first].few
     where = replace(where, query=query)
-    counted = branches(where, conditions.get, numbered=few)
+    counted = branches(where, conditions.get, numbered=few, tallied=tallied)
     dense = not few and any(text.is_dense(span[1]) for text in texts.values())
     return Plan(
-        listed=branches(where) if dense else counted,
+        listed=branches(where, tallied=tallied) if dense else counted,
         counted=counted,
         most_counted=_most_counted(where),
         texts=list(texts.values()),
@@ -126,8 +134,8 @@ def plan(db: apsw.Connection, where: EventFilter, *, by_words: bool = True) -> P
     )
 
 
-def _without_words(where: EventFilter, behind: int = 0) -> Plan:
-    walked = branches(where)
+def _without_words(where: EventFilter, *, tallied: bool, behind: int = 0) -> Plan:
+    walked = branches(where, tallied=tallied)
     return Plan(walked, walked, _most_counted(where), behind=behind)
 
 

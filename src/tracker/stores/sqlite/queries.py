@@ -21,6 +21,7 @@ from tracker.domain.query.fields import Kind
 from tracker.domain.query.tree import And, Has, Not, Number, Or, Pattern, Span, Term, all_of
 from tracker.pb import event_pb
 from tracker.stores import documents
+from tracker.stores.base import Searched
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
@@ -67,14 +68,17 @@ def by_nothing(_: Node) -> Condition | None:
     return None
 
 
-def condition(node: Node, by_words: ByWords = by_nothing) -> Condition:
-    """Return the condition for the events that a query asks for."""
+def condition(node: Node, by_words: ByWords = by_nothing, *, tallied: bool = False) -> Condition:
+    """Return the condition for the events that a query asks for.
+
+    With `tallied`, it calls a function `query_searched` for each document that it searches.
+    """
     if not needs_document(node, by_words):
         return _of_columns(node, by_words)
     parts = node.parts if isinstance(node, And) else (node,)
     columns = [_of_columns(part, by_words) for part in parts if not needs_document(part, by_words)]
     rest = tuple(part for part in parts if needs_document(part, by_words))
-    return _joined(" AND ", [*columns, of_document(all_of(rest))])
+    return _joined(" AND ", [*columns, of_document(all_of(rest), tallied=tallied)])
 
 
 def needs_document(node: Node, by_words: ByWords = by_nothing) -> bool:
@@ -107,6 +111,13 @@ def add_functions(connection: apsw.Connection) -> None:
     """Let a connection know the functions that conditions call."""
     connection.create_scalar_function("query_fits", _fits, 2, deterministic=True)
     connection.create_scalar_function("query_matches", _matches, 3, deterministic=True)
+
+
+def searched(connection: apsw.Connection) -> Searched:
+    """Count the documents that a connection searches from now on, by conditions that are `tallied`."""
+    begun = Searched()
+    connection.create_scalar_function("query_searched", begun.count, 0)
+    return begun
 
 
 def _joined(word: str, conditions: Sequence[Condition]) -> Condition:
@@ -170,13 +181,15 @@ def _of_column(term: Term) -> Condition:
     return f"({' OR '.join(sql)})", tuple(bindings)
 
 
-def of_document(node: Node) -> Condition:
+def of_document(node: Node, *, tallied: bool = False) -> Condition:
     """Return the condition for the events whose documents match.
 
     To read a document takes twenty times as long as to see that a text is nowhere in it.
     """
     sql, bindings = "query_matches(?, id, document)", (to_text(node),)
     possible = _possible(node)
+    if tallied:
+        possible = _joined(" AND ", [("query_searched()", ()), possible or ("true", ())])
     if possible is None:
         return sql, bindings
     return f"CASE WHEN {possible[0]} THEN {sql} ELSE false END", (*possible[1], *bindings)

@@ -57,7 +57,7 @@ def texts(node: Node) -> Iterator[tuple[Node, str]]:
         yield from texts(node.part)
 
 
-def numbers(node: Node, match: str, progress: Progress, span: tuple[int, int]) -> Condition:
+def numbers(node: Node, match: str, progress: Progress, span: tuple[int, int], *, tallied: bool) -> Condition:
     """Return the statement for the numbers, those in a span at least, of the events that match.
 
     What is not in the index as it is, is asked of the documents.
@@ -65,7 +65,7 @@ def numbers(node: Node, match: str, progress: Progress, span: tuple[int, int]) -
     sql = "SELECT rowid FROM event_words WHERE event_words MATCH ? AND rowid BETWEEN ? AND ?"
     if not progress.behind:
         return sql, (match, *span)
-    condition, bindings = of_document(node)
+    condition, bindings = of_document(node, tallied=tallied)
     outdated = "SELECT number FROM words_outdated"
     unindexed = f"SELECT number FROM events WHERE (number > ? OR number IN ({outdated})) AND {condition}"  # noqa: S608 - our own statement
     return (
