@@ -256,3 +256,20 @@ async def test_a_document_that_cannot_be_read_is_told_to_who_asks_for_a_word_in_
         with pytest.raises(Exception, match="can't be read"):
             await titles(lagging, "deploy")
         index(path)
+
+
+async def test_a_store_can_be_closed_while_changes_wait_and_events_are_indexed(
+    path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(word_indexer, "REST_SECONDS", 0)
+    store = SqliteStore(path, Observations())
+    await store.open()
+    creating = asyncio.gather(*(store.events.create(an_event("Deploy"), None) for _ in range(2_000)))
+    await asyncio.sleep(0)
+    async with asyncio.timeout(PATIENCE):
+        await store.close()
+        await creating
+    store = SqliteStore(path, Observations())
+    await store.open()
+    assert await store.events.count(EventFilter(query=parse("deploy", CLOCK))) == 2_000
+    await store.close()

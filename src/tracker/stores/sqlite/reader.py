@@ -121,7 +121,8 @@ class Reader:
 
     def let_go(self) -> None:
         """End the read transaction that queries share, before a change is made."""
-        _end(self._inline)
+        if not self._closed:
+            _end(self._inline)
 
     async def close(self) -> None:
         """Stop the queries under way and close the connections."""

@@ -68,7 +68,7 @@ class SqliteStore:
 
     async def close(self) -> None:
         """Finish what is under way and close the file."""
-        await self._reader.close()
         await self._words.close()
+        await self._reader.close()
         await self._writer.close()
         self._lock.release()
