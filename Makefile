@@ -46,6 +46,7 @@ bench: $(VENV)/.dev ## Measure the API, locks beside etcd, watches, imports, the
 	$(BIN)/python -m bench.archive
 	$(BIN)/python -m bench.mongo
 	$(BIN)/python -m bench.size
+	$(BIN)/python -m bench.size --mongo
 
 build: $(VENV)/.dev ## Make the wheel and the sdist in dist/, and ./bin/tracker
 	rm -rf dist build bin

@@ -1,14 +1,17 @@
 """How answers take longer as the store grows: from 10,000 events over 100,000 to a million.
 
-    python -m bench.size [--events 10000 100000 1000000] [--seconds 1]
+    python -m bench.size [--mongo] [--events 10000 100000 1000000] [--seconds 1]
 
-The events are those of `tracker demo`. Beside free text stands `grep` over the same events as lines of JSON.
+The events are those of `tracker demo`. At last, free text and counts of the largest store stand beside what
+`grep` and DuckDB take for them over the same events as lines of JSON. With `--mongo`, the store is a `mongod`
+of the development environment, with up to 100,000 events unless `--events` says otherwise.
 """
 
 from __future__ import annotations
 
 import argparse
 import asyncio
+import contextlib
 import subprocess
 import sys
 import tempfile
@@ -16,13 +19,15 @@ import time
 from datetime import UTC, datetime
 from pathlib import Path
 from statistics import median
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Final, NamedTuple
 from zoneinfo import ZoneInfo
 
 import psutil
 import uuid_utils
 import uvloop
 from bench.store_at_rest import Silent
+from bench.yardsticks import NAMES, Yardsticks
+from tests.mongo_servers import MongoServers
 
 from tracker import demo
 from tracker.domain.events import EventFilter
@@ -30,10 +35,11 @@ from tracker.domain.intervals import read_interval
 from tracker.domain.query import Clock, fields, parse
 from tracker.domain.times import MICROS
 from tracker.stores.base import Slice
+from tracker.stores.mongo import MongoStore
 from tracker.stores.sqlite import SqliteStore
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable, Sequence
+    from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
 
     from tracker.stores.base import Store
 
@@ -42,8 +48,10 @@ _UNTIL = int(_END.timestamp()) * MICROS
 _CLOCK = Clock(_UNTIL, ZoneInfo("UTC"))
 _FIVE = (fields.SERVICE, fields.STATUS, fields.ENVIRONMENT, fields.TYPE, fields.PRIORITY)
 _PAGE = Slice(100)
-_WORD = "exhausted"
-"""A word that one event in some hundred has."""
+_OFTEN, _RARE, _NEVER = "deploy", "exhausted", "nonsense"
+"""Words that most events have, one in some hundred, and none."""
+_FACETS: Final = "facets of five fields"
+_HISTOGRAM: Final = "a month by the hour, by status"
 _CREATED = 4_000
 _CALLERS = 16
 
@@ -56,8 +64,12 @@ class Row(NamedTuple):
     value: float
 
 
-async def _measure(database: Path, number: int, seconds: float) -> list[Row]:
-    store = SqliteStore(database, Silent())
+def _word(word: str) -> str:
+    """Return the name of the row for a word."""
+    return {_OFTEN: "a word that most have", _RARE: "a rare word", _NEVER: "a word that is nowhere"}[word]
+
+
+async def _measure(store: Store, number: int, seconds: float) -> list[Row]:
     await store.open()
     rows: list[Row] = []
 
@@ -82,17 +94,15 @@ async def _measure(database: Path, number: int, seconds: float) -> list[Row]:
     )
     await took("three fields", find("service:ledger status:failure env:production"))
     await took("three fields and a time", find("service:payments status:success type:deployment since:7d"))
-    await took("a word in every other event", find("deploy"))
-    await took(f"a rare word: {_WORD}", find(_WORD))
-    await took("a word that is nowhere", find("nonsense"))
-    await took("facets of five fields", lambda: store.events.count_by(EventFilter(), _FIVE, 10))
+    for word in (_OFTEN, _RARE, _NEVER):
+        await took(_word(word), find(word))
+    await took("a rare word and a field", find(f"{_RARE} service:ledger"))
+    await took("a frequent word, 24 hours", find(f"{_OFTEN} since:24h"))
+    await took(_FACETS, lambda: store.events.count_by(EventFilter(), _FIVE, 10))
     last = EventFilter(query=parse("since:30d", _CLOCK))
     await took("facets of five fields, 30 days", lambda: store.events.count_by(last, _FIVE, 10))
     await took("a month by the hour", lambda: store.events.count_between(EventFilter(), month, None))
-    await took(
-        "a month by the hour, by status",
-        lambda: store.events.count_between(EventFilter(), month, fields.STATUS),
-    )
+    await took(_HISTOGRAM, lambda: store.events.count_between(EventFilter(), month, fields.STATUS))
     rows.extend(
         (
             Row("create, 16 callers", "/s", await _create(store)),
@@ -129,69 +139,81 @@ async def _create(store: Store) -> float:
     return _CREATED / (time.perf_counter() - began)
 
 
-def _grep(number: int, folder: Path) -> float:
-    """Return the milliseconds that `grep` takes to count the lines with a word."""
-    lines = folder / "events.ndjson"
-    with lines.open("w") as file:
-        for event in demo.events(number, seed=1, until=_UNTIL, days=demo.days_for(number)):
-            file.write(f"{event.to_json()}\n")
-    times: list[float] = []
-    for _ in range(3):
-        began = time.perf_counter()
-        # Not to /dev/null, which would have it stop at the first line.
-        subprocess.run(["grep", "-ciw", _WORD, lines], check=True, stdout=subprocess.PIPE)  # noqa: S607 - the one in PATH
-        times.append(time.perf_counter() - began)
-    lines.unlink()
-    return median(times) * 1e3
-
-
 def main() -> None:
     """Fill stores of each size, and measure each in a process of its own."""
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument("--events", type=int, nargs="+", default=[10_000, 100_000, 1_000_000])
+    parser.add_argument("--mongo", action="store_true")
+    parser.add_argument("--events", type=int, nargs="+")
     parser.add_argument("--seconds", type=float, default=1.0)
-    parser.add_argument("--database", type=Path, help=argparse.SUPPRESS)
+    parser.add_argument("--store", help=argparse.SUPPRESS)
     options = parser.parse_args()
-    if options.database is not None:
-        for row in uvloop.run(_measure(options.database, options.events[0], options.seconds)):
+    if options.store is not None:
+        store: Store = (MongoStore if options.mongo else SqliteStore)(options.store, Silent())
+        for row in uvloop.run(_measure(store, options.events[0], options.seconds)):
             print(*row, sep="\t")
         return
+    sizes: list[int] = options.events or [10_000, 100_000, *([] if options.mongo else [1_000_000])]
     table: dict[tuple[str, str], list[float]] = {}
-    for number in options.events:
+    beside: Mapping[str, Mapping[str, float]] = {}
+    for number in sizes:
         with tempfile.TemporaryDirectory() as folder:
-            for row in _one_size(number, Path(folder), options.seconds):
+            for row in _one_size(number, Path(folder), options.seconds, mongo=options.mongo):
                 table.setdefault((row.name, row.unit), []).append(row.value)
-    print(f"{'events':36}{'':4}" + "".join(f"{number:>12,}" for number in options.events))
+            if number == max(sizes):
+                beside = _beside(number, Path(folder))
+    print(f"{'events':36}{'':4}" + "".join(f"{number:>12,}" for number in sizes))
     for (name, unit), values in table.items():
         print(f"{name:36}{unit:4}" + "".join(f"{value:>12,.1f}" for value in values))
+    largest = sizes.index(max(sizes))
+    print(f"\n{f'ms, {max(sizes):,} events':36}" + "".join(f"{name:>15}" for name in ("tracker", *NAMES)))
+    for name, others in beside.items():
+        shown = [f"{others[each]:,.1f}" if each in others else "-" for each in NAMES]
+        print(
+            f"{name:36}" + "".join(f"{each:>15}" for each in (f"{table[name, 'ms'][largest]:,.1f}", *shown))
+        )
 
 
-def _one_size(number: int, folder: Path, seconds: float) -> list[Row]:
+def _one_size(number: int, folder: Path, seconds: float, *, mongo: bool) -> list[Row]:
     database = folder / "tracker.db"
     began = time.perf_counter()
-    fill = [
-        "-m",
-        "tracker",
-        "demo",
-        str(database),
-        "--events",
-        str(number),
-        "--until",
-        f"{_END:%Y-%m-%dT%H:%MZ}",
-    ]
-    subprocess.run([sys.executable, *fill], check=True, stdout=subprocess.DEVNULL)
+    _run("tracker", "demo", str(database), "--events", str(number), "--until", f"{_END:%Y-%m-%dT%H:%MZ}")
     rows = [Row("made and stored by `tracker demo`", "/s", number / (time.perf_counter() - began))]
-    measure = ["-m", "bench.size", "--database", str(database), "--events", str(number)]
-    done = subprocess.run(
-        [sys.executable, *measure, "--seconds", str(seconds)], check=True, stdout=subprocess.PIPE, text=True
-    )
-    for line in done.stdout.splitlines():
+    with _moved(database) if mongo else contextlib.nullcontext(str(database)) as store:
+        asked = ["--store", store, "--events", str(number), "--seconds", str(seconds)]
+        printed = _run("bench.size", *asked, *(["--mongo"] if mongo else []))
+    for line in printed.splitlines():
         name, unit, value = line.split("\t")
         rows.append(Row(name, unit, float(value)))
-    rows.append(Row(f"grep -ciw {_WORD}", "ms", _grep(number, folder)))
     return rows
+
+
+@contextlib.contextmanager
+def _moved(database: Path) -> Iterator[str]:
+    """Move a store into a MongoDB database; give its address."""
+    with MongoServers(database.parent / "mongo") as servers:
+        uri = servers.new_database()
+        _run("tracker", "migrate", "--from", str(database), "--to", uri)
+        yield uri
+
+
+def _run(module: str, *arguments: str) -> str:
+    """Run a program of ours and return what it prints."""
+    command = [sys.executable, "-m", module, *arguments]
+    return subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True).stdout
+
+
+def _beside(number: int, folder: Path) -> Mapping[str, Mapping[str, float]]:
+    """Return the milliseconds that others take for some rows."""
+    events = demo.events(number, seed=1, until=_UNTIL, days=demo.days_for(number))
+    with contextlib.closing(Yardsticks(folder / "events.ndjson", events)) as others:
+        since = datetime.fromtimestamp(_month()[0] / MICROS, UTC)
+        return {
+            **{_word(word): others.word(word) for word in (_OFTEN, _RARE, _NEVER)},
+            _FACETS: others.facets(),
+            _HISTOGRAM: others.histogram(f"{since:%Y-%m-%dT%H:%MZ}", f"{_END:%Y-%m-%dT%H:%MZ}"),
+        }
 
 
 if __name__ == "__main__":
