@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 from tracker.domain.query.narrowing import narrowed
 from tracker.stores.mongo import queries
+from tracker.stores.mongo.event_words import names_a_word
 from tracker.stores.mongo.parts import behind
 
 if TYPE_CHECKING:
@@ -20,8 +21,9 @@ if TYPE_CHECKING:
     from tracker.domain.paging import Cursor
     from tracker.stores.mongo.writes import Document
 
-BY_TIME, BY_SERVICE, BY_SOURCE, BY_END, BY_SLACK_ID, BY_EXTERNAL_ID, BY_RELATED_ID = (
+BY_TIME, BY_WORDS, BY_SERVICE, BY_SOURCE, BY_END, BY_SLACK_ID, BY_EXTERNAL_ID, BY_RELATED_ID = (
     "events_by_time",
+    "events_by_words",
     "events_by_service",
     "events_by_source",
     "events_by_end",
@@ -30,7 +32,7 @@ BY_TIME, BY_SERVICE, BY_SOURCE, BY_END, BY_SLACK_ID, BY_EXTERNAL_ID, BY_RELATED_
     "events_by_related_id",
 )
 
-_EARLIEST = -(2**63)
+EARLIEST = -(2**63)
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,7 +57,7 @@ def branches(where: EventFilter) -> Sequence[Branch]:
     """Return the branches of a filter; those of one with a query may have more events than match it."""
     where = narrowed(where)
     asked: Document = {} if where.query is None else {"$and": [queries.sieve(where.query).where]}
-    index = BY_TIME
+    index = BY_WORDS if where.query is not None and names_a_word(where.query) else BY_TIME
     for name, texts, own in (
         ("source", (where.source,), BY_SOURCE),
         ("service", (where.service,), BY_SERVICE),
@@ -79,7 +81,7 @@ def branches(where: EventFilter) -> Sequence[Branch]:
     until = {} if where.until is None else {"$lt": where.until}
     # What has no time is no event: it keeps the place of one that was never finished, or is being deleted.
     began = Branch(
-        index, asked | {"time": {"$gte": _EARLIEST if where.since is None else where.since} | until}
+        index, asked | {"time": {"$gte": EARLIEST if where.since is None else where.since} | until}
     )
     if where.since is None or not where.overlapping:
         return [began]

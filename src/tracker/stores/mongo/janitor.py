@@ -6,6 +6,7 @@ Every server looks for it every few seconds. Two that find the same do it twice,
 from __future__ import annotations
 
 import asyncio
+from contextlib import suppress
 from typing import TYPE_CHECKING
 
 import pymongo
@@ -13,8 +14,17 @@ from pymongo.errors import DuplicateKeyError, PyMongoError
 
 from tracker.domain.times import MICROS
 from tracker.errors import TrackerError
-from tracker.stores.mongo import catalog, event_records, idempotency, links, lock_documents, writes
+from tracker.stores.mongo import (
+    catalog,
+    event_records,
+    event_words,
+    idempotency,
+    links,
+    lock_documents,
+    writes,
+)
 from tracker.stores.mongo.changes import CHANGE_SECONDS
+from tracker.stores.mongo.filters import BY_WORDS, EARLIEST
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
@@ -37,6 +47,9 @@ LOST_SECONDS = 30
 
 _GONE_SECONDS = 24 * 60 * 60
 """How long the place of an event that must not come is kept."""
+
+_FILLED_AT_ONCE = 1_000
+"""How many events of before get their words beside them in one look."""
 
 
 class Janitor:
@@ -83,6 +96,7 @@ class Janitor:
         await self._each(keys, {"holder.moving.at": lost}, self._keys.finish_move)
         await self._each(events, {"unlogged.at": late}, self._log.finish)
         await self._each(self._connections.newest(idempotency.NAME), {"claim.at": lost}, self._once.finish)
+        await self._fill_in_words(events)
         with pymongo.timeout(CHANGE_SECONDS):
             done: Document = {"gone": self._before(_GONE_SECONDS), "outbox": None, "unlogged.op": None}
             await writes.delete_all(events, done)
@@ -102,6 +116,15 @@ class Janitor:
         for stored in found:
             with pymongo.timeout(CHANGE_SECONDS):
                 await finish(stored)
+
+    async def _fill_in_words(self, events: Collection) -> None:
+        """Put words beside some of the events that were stored by a server that knew of none."""
+        lacking = {"words": None, "time": {"$gte": EARLIEST}}
+        with pymongo.timeout(CHANGE_SECONDS):
+            found = await events.find(lacking, hint=BY_WORDS, limit=_FILLED_AT_ONCE).to_list()
+        for stored in found:
+            with suppress(TrackerError), pymongo.timeout(CHANGE_SECONDS):  # one that can't be read stays
+                await event_words.fill_in(events, stored, event_records.event_of(stored))
 
     async def _decide(self, stored: Document) -> None:
         """Keep a provisional lock if its event has come, or changed; else make sure that it never will."""

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, NamedTuple, assert_never
 from tracker.domain.query import fields
 from tracker.domain.query.fields import Kind
 from tracker.domain.query.tree import And, Has, Not, Number, Or, Pattern, Span, Term
+from tracker.stores.mongo import event_words
 
 if TYPE_CHECKING:
     from tracker.domain.query import Node
@@ -76,6 +77,9 @@ def _has(field: fields.Field) -> Sieve:
 
 
 def _term(term: Term) -> Sieve:
+    if term.field.kind is Kind.PROSE:
+        texts = [event_words.condition(test) for test in term.tests if isinstance(test, Pattern)]
+        return Sieve({"$or": texts}, exact=False) if all(texts) else _ANY
     name = FIELDS.get(term.field)
     if name is None:
         return _ANY

@@ -1,0 +1,83 @@
+"""Free text on MongoDB, also among events that have no words beside them."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from tests.domain.query.trees import CLOCK
+from tests.stores.conftest import Observations
+from tests.stores.samples import an_event
+
+from tracker.domain.events import EventFilter
+from tracker.domain.query import parse
+from tracker.pb import event_pb
+from tracker.stores.base import Slice
+from tracker.stores.mongo import MongoStore
+from tracker.stores.mongo.event_words import MOST_WORDS
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator
+
+    from pymongo.collection import Collection
+    from tests.mongo_servers import MongoServers
+
+
+@pytest.fixture
+async def store(mongo: MongoServers) -> AsyncIterator[MongoStore]:
+    store = MongoStore(mongo.emptied_database(), Observations())
+    await store.open()
+    yield store
+    await store.close()
+
+
+@pytest.fixture
+def documents(mongo: MongoServers) -> Collection[dict[str, Any]]:
+    primary = mongo.primary()
+    assert primary is not None
+    return primary.client.get_database("emptied")["events"]
+
+
+async def titles(store: MongoStore, query: str) -> list[str]:
+    """Return the titles of the events that a query finds, sorted."""
+    found = await store.events.find(EventFilter(query=parse(query, CLOCK)), Slice())
+    return sorted(event.title for event in found.records)
+
+
+async def test_events_of_before_are_found_by_words_and_get_theirs(
+    store: MongoStore, documents: Collection[dict[str, Any]]
+) -> None:
+    for title in ("Deploy old", "Rotate old", "Deploy new"):
+        await store.events.create(an_event(title), None)
+    documents.update_many({"document": {"$regex": "old"}}, {"$unset": {"words": 1}})
+    assert await titles(store, "deploy") == ["Deploy new", "Deploy old"]
+    await store.janitor.look()
+    assert await titles(store, "deploy") == ["Deploy new", "Deploy old"]
+    assert sorted(document["words"] for document in documents.find()) == [
+        ["deploy", "new"],
+        ["deploy", "old"],
+        ["old", "rotate"],
+    ]
+
+
+async def test_an_event_of_more_words_than_are_kept_is_found_by_each(
+    store: MongoStore, documents: Collection[dict[str, Any]]
+) -> None:
+    message = " ".join(f"line{number}" for number in range(2 * MOST_WORDS))
+    await store.events.create(an_event("Log", attributes=event_pb.EventAttributes(message=message)), None)
+    for query in ("log", f"line{2 * MOST_WORDS - 1}", "line1*", '"line4 line5"'):
+        assert await titles(store, query) == ["Log"]
+    assert await titles(store, "line") == []
+    assert documents.find_one({}, {"words": 1, "_id": 0}) == {"words": [""]}
+
+
+async def test_a_word_leads_to_the_events_that_have_it_and_no_others(store: MongoStore) -> None:
+    for number in range(20):
+        await store.events.create(an_event(f"Deploy number{number}"), None)
+    where = EventFilter(query=parse("number7", CLOCK))
+    found = await store.events.find(where, Slice(), explain=True)
+    assert found.explained is not None
+    assert found.explained.documents == 1
+    assert "events_by_words" in found.explained.steps[0]
+    everything = await store.events.find(EventFilter(query=parse("dep*", CLOCK)), Slice(5), explain=True)
+    assert (everything.total, len(everything.records)) == (20, 5)
