@@ -449,8 +449,8 @@ class UpdateLockRequest(Message[_UpdateLockRequestFields]):
             string resource = 5;
             ```
         event_id:
-            Id of the event in whose name it is held. The changelog of that event, where it exists, tells when the
-            lock was taken and released; the end of the event releases it.
+            Id of the event in whose name it is held from now on. The changelog of that event, where it exists, tells
+            when the lock is released; the end of the event releases it.
 
             ```proto
             string event_id = 6;
