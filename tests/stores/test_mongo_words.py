@@ -11,6 +11,7 @@ from tests.stores.samples import an_event
 
 from tracker.domain.events import EventFilter
 from tracker.domain.query import parse
+from tracker.errors import TrackerError
 from tracker.pb import event_pb
 from tracker.stores.base import Slice
 from tracker.stores.mongo import MongoStore
@@ -58,6 +59,20 @@ async def test_events_of_before_are_found_by_words_and_get_theirs(
         ["deploy", "old"],
         ["old", "rotate"],
     ]
+
+
+async def test_an_event_that_cannot_be_read_does_not_keep_the_others_from_their_words(
+    store: MongoStore, documents: Collection[dict[str, Any]]
+) -> None:
+    for title in ("Deploy damaged", "Deploy sound"):
+        await store.events.create(an_event(title), None)
+    documents.update_many({}, {"$unset": {"words": 1}})
+    documents.update_one({"document": {"$regex": "damaged"}}, {"$set": {"document": "{"}})
+    for _ in range(2):
+        await store.janitor.look()
+    assert sorted(document["words"] for document in documents.find()) == [[""], ["deploy", "sound"]]
+    with pytest.raises(TrackerError, match="can't be read"):
+        await titles(store, "deploy")
 
 
 async def test_an_event_of_more_words_than_are_kept_is_found_by_each(

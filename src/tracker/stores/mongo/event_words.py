@@ -14,13 +14,15 @@ from tracker.domain.query.evaluation import phrase
 from tracker.domain.query.fields import Kind
 from tracker.domain.query.tree import And, Pattern, Term
 from tracker.domain.query.words import words
+from tracker.errors import TrackerError
+from tracker.pb import event_pb
+from tracker.stores.documents import parse
 from tracker.stores.mongo import writes
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from tracker.domain.query import Node
-    from tracker.pb import event_pb
     from tracker.stores.mongo.writes import Collection, Document
 
 MOST_WORDS: Final = 256
@@ -62,7 +64,14 @@ def names_a_word(query: Node) -> bool:
     return False
 
 
-async def fill_in(events: Collection, stored: Document, found: event_pb.Event) -> None:
-    """Put the words of an event beside it, unless it has changed since it was read."""
+async def fill_in(events: Collection, stored: Document) -> None:
+    """Put the words of an event beside it, unless it has changed since it was read.
+
+    One that can't be read stays a candidate: who searches is told.
+    """
+    try:
+        kept = words_of(parse(event_pb.Event, stored["_id"], stored["document"]))
+    except TrackerError:
+        kept = [_TOO_MANY]
     same: Document = {"_id": stored["_id"], "rev": stored["rev"]}
-    await writes.update(events, same, {"$set": {"words": words_of(found)}})
+    await writes.update(events, same, {"$set": {"words": kept}})

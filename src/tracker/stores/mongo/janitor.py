@@ -6,7 +6,6 @@ Every server looks for it every few seconds. Two that find the same do it twice,
 from __future__ import annotations
 
 import asyncio
-from contextlib import suppress
 from typing import TYPE_CHECKING
 
 import pymongo
@@ -47,6 +46,7 @@ LOST_SECONDS = 30
 
 _GONE_SECONDS = 24 * 60 * 60
 """How long the place of an event that must not come is kept."""
+
 
 _FILLED_AT_ONCE = 1_000
 """How many events of before get their words beside them in one look."""
@@ -123,8 +123,8 @@ class Janitor:
         with pymongo.timeout(CHANGE_SECONDS):
             found = await events.find(lacking, hint=BY_WORDS, limit=_FILLED_AT_ONCE).to_list()
         for stored in found:
-            with suppress(TrackerError), pymongo.timeout(CHANGE_SECONDS):  # one that can't be read stays
-                await event_words.fill_in(events, stored, event_records.event_of(stored))
+            with pymongo.timeout(CHANGE_SECONDS):
+                await event_words.fill_in(events, stored)
 
     async def _decide(self, stored: Document) -> None:
         """Keep a provisional lock if its event has come, or changed; else make sure that it never will."""
