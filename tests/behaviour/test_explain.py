@@ -59,7 +59,7 @@ async def test_a_plan_says_how_words_are_found(client: Client, settings: Setting
     explained = await plan(client, query='"number 3"')
     assert explained["documents"] >= 0
     if settings.mongo_uri is None:
-        assert explained["steps"][0] == 'words: 1 candidates for "number 3"'
+        assert explained["steps"][0] == 'words: "number 3" has 1 candidate'
 
 
 async def test_who_asks_for_no_plan_gets_none(client: Client) -> None:

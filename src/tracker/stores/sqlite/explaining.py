@@ -23,7 +23,8 @@ def list_steps(db: apsw.Connection, plan: Plan, *, oldest_first: bool) -> Iterat
     """Give the steps that lead to a list of events."""
     for text in plan.texts:
         events = f"{len(text.newest):,}" if text.few else f"more than {FEW:,}"
-        yield f"words: {events} candidates for {to_text(text.node)}"
+        noun = "candidate" if len(text.newest) == 1 else "candidates"
+        yield f"words: {to_text(text.node)} has {events} {noun}"
     if plan.behind >= MOST_BEHIND:
         yield "words: their index is being made, and not used until it is complete"
     elif plan.behind:
