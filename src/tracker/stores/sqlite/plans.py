@@ -40,7 +40,7 @@ _DENSE: Final = 5
 _LONG: Final = 200_000
 """Events of a period that is too long to be looked up."""
 
-MOST_BEHIND: Final = 10_000
+MOST_BEHIND: Final = 20_000
 """Events that the index of words may lack before it is left alone."""
 
 
