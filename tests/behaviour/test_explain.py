@@ -62,6 +62,22 @@ async def test_a_plan_says_how_words_are_found(client: Client, settings: Setting
         assert explained["steps"][0] == 'words: "number 3" has 1 candidate'
 
 
+@pytest.mark.usefixtures("recorded")
+@pytest.mark.parametrize(
+    "query", ["three", "deploy three", "deploy three type:deployment", 'deploy "number three" since:1d']
+)
+async def test_the_few_events_with_some_words_are_fetched_however_they_are_asked_for(
+    client: Client, settings: Settings, query: str
+) -> None:
+    await client.call(
+        "EventService/CreateEvent",
+        {"title": "Deploy number three", "attributes": {"service": "payments", "type": "deployment"}},
+    )
+    steps = (await plan(client, query=query))["steps"]
+    if settings.mongo_uri is None:
+        assert "list: fetch the events that have the words, newest first" in steps
+
+
 async def test_who_asks_for_no_plan_gets_none(client: Client) -> None:
     answer = await client.call("EventService/SearchEvents", {"query": "deploy"})
     assert "plan" not in answer

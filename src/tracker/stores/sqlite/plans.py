@@ -119,7 +119,7 @@ def plan(db: apsw.Connection, where: EventFilter, *, by_words: bool = True, tall
         for node, match in asked
     }
     conditions = {node: text.condition for node, text in texts.items()}
-    first = query.parts[0] if isinstance(query, And) else query
+    first = query.parts[0] if isinstance(query, And) and query not in texts else query
     few = first in texts and texts[first].few
     where = replace(where, query=query)
     counted = branches(where, conditions.get, numbered=few, tallied=tallied)
