@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from collections.abc import AsyncIterator
 
 SHORT_HTTP = HttpLimits(head_seconds=0.3, body_seconds=0.3, idle_seconds=1, message_bytes=8 * 1024 * 1024)
-SHORT_GRPC = GrpcLimits(message_seconds=0.3)
+SHORT_GRPC = GrpcLimits(message_seconds=1)
 
 
 # Random input is about what comes out, not about how long the first of many takes on a busy machine.
