@@ -106,10 +106,7 @@ def insert(db: apsw.Connection, event: event_pb.Event) -> None:
         SlackIdTakenError: Another event has its Slack id.
         ExternalIdTakenError: Another event has its external id.
     """
-    try:
-        db.execute(_INSERT, (event_id(event), *_row(event)))
-    except apsw.ConstraintError as error:
-        raise _taken(db, event, error) from error
+    _insert(db, _INSERT, event)
 
 
 def insert_new(db: apsw.Connection, event: event_pb.Event) -> bool:
@@ -119,10 +116,7 @@ def insert_new(db: apsw.Connection, event: event_pb.Event) -> bool:
         SlackIdTakenError: Another event has its Slack id.
         ExternalIdTakenError: Another event has its external id.
     """
-    try:
-        db.execute(_INSERT_NEW, (event_id(event), *_row(event)))
-    except apsw.ConstraintError as error:
-        raise _taken(db, event, error) from error
+    _insert(db, _INSERT_NEW, event)
     return db.changes() > 0
 
 
@@ -163,6 +157,13 @@ def delete(db: apsw.Connection, event: event_pb.Event) -> None:
 def event_id(event: event_pb.Event) -> str:
     """Return an event's id."""
     return event.metadata.id if event.metadata is not None else ""
+
+
+def _insert(db: apsw.Connection, statement: str, event: event_pb.Event) -> None:
+    try:
+        db.execute(statement, (event_id(event), *_row(event)))
+    except apsw.ConstraintError as error:
+        raise _taken(db, event, error) from error
 
 
 def _count_text(db: apsw.Connection, text: Text, up_to: int | None) -> int:
