@@ -15,7 +15,7 @@ from tracker.domain.query.narrowing import narrowed
 from tracker.domain.times import MICROS, duration, period, timestamp
 from tracker.errors import FieldViolation, invalid
 from tracker.pb import event_pb
-from tracker.services.event_filters import facet, read_query
+from tracker.services.event_filters import facet, in_period
 from tracker.services.paging import given
 
 if TYPE_CHECKING:
@@ -81,7 +81,7 @@ class EventCounts:
         """Count the events that a query finds by the values of fields."""
         asked = [facet(name, f"fields[{place}]", "to count by") for place, name in enumerate(request.fields)]
         most = given(request.limit, _VALUES)
-        where = self._where(request, self._zone)
+        where = in_period(request, Clock(self._context.now(), self._zone))
         total, tallies = await self._store.count_by(where, asked, most)
         return event_pb.GetEventFacetsResponse(
             total_count=total,
@@ -105,7 +105,7 @@ class EventCounts:
         zone = _zone(request.time_zone) if request.time_zone else self._zone
         by = facet(request.by, "by", "to count by") if request.by else None
         most = given(request.limit, _VALUES)
-        where = narrowed(self._where(request, zone))
+        where = narrowed(in_period(request, Clock(self._context.now(), zone)))
         until = self._context.now() if where.until is None else where.until
         since = until - _SPAN if where.since is None else where.since
         interval, starts = _intervals(request.interval, since, until, zone)
@@ -130,13 +130,6 @@ class EventCounts:
             values=[by.shown(value) for value in values] if by is not None else [],
             buckets=buckets,
         )
-
-    def _where(
-        self, request: event_pb.GetEventFacetsRequest | event_pb.GetEventHistogramRequest, zone: ZoneInfo
-    ) -> EventFilter:
-        span = period(request.start_date, request.end_date)
-        query = read_query(request.query, Clock(self._context.now(), zone))
-        return EventFilter(since=span.since, until=span.until, query=query)
 
 
 def _zone(name: str) -> ZoneInfo:

@@ -2,15 +2,35 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
+from tracker.domain.events import EventFilter
 from tracker.domain.query import QueryError, fields, parse
 from tracker.domain.query.errors import nearest
+from tracker.domain.times import period
 from tracker.errors import Code, FieldViolation, TrackerError, invalid
 
 if TYPE_CHECKING:
     from tracker.domain.query import Clock, Node
     from tracker.domain.query.fields import Field
+
+
+class PeriodRequest(Protocol):
+    """A request for the events of a period that a query matches."""
+
+    query: str
+    start_date: str
+    end_date: str
+
+
+def in_period(request: PeriodRequest, clock: Clock) -> EventFilter:
+    """Return the filter for the events that a request asks for by a period and a query.
+
+    Raises:
+        TrackerError: INVALID_ARGUMENT, as `domain.times.period` and `read_query` have it.
+    """
+    span = period(request.start_date, request.end_date)
+    return EventFilter(since=span.since, until=span.until, query=read_query(request.query, clock))
 
 
 def read_query(text: str, clock: Clock) -> Node | None:

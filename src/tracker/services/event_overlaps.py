@@ -14,10 +14,10 @@ from tracker.domain.query import Clock
 from tracker.domain.query.fields import ENVIRONMENT, SERVICE
 from tracker.domain.query.moments import EARLIEST, LATEST
 from tracker.domain.query.narrowing import narrowed
-from tracker.domain.times import MICROS, period, timestamp
+from tracker.domain.times import MICROS, timestamp
 from tracker.errors import FieldViolation, invalid
 from tracker.pb import event_pb
-from tracker.services.event_filters import facet, read_query
+from tracker.services.event_filters import facet, in_period
 from tracker.services.paging import given
 from tracker.stores.base import Slice
 
@@ -59,7 +59,7 @@ class EventOverlaps:
         """Find events that go on at the same time, in pairs and in groups."""
         by = [facet(name, f"by[{place}]", "to compare by") for place, name in enumerate(request.by)]
         now = self._context.now()
-        where = self._where(request, now)
+        where = narrowed(in_period(request, Clock(now, self._zone)))
         since, until = _period(where, now)
         spans, whole = await self._spans(replace(where, since=None, until=None), since, until, now)
         alike: defaultdict[tuple[str, ...], list[Span]] = defaultdict(list)
@@ -77,11 +77,6 @@ class EventOverlaps:
             answer.groups.append(_group(values, group, pairs))
             answer.pair_count += answer.groups[-1].pair_count
         return answer
-
-    def _where(self, request: event_pb.GetEventOverlapsRequest, now: int) -> EventFilter:
-        span = period(request.start_date, request.end_date)
-        query = read_query(request.query, Clock(now, self._zone))
-        return narrowed(EventFilter(since=span.since, until=span.until, query=query))
 
     async def _spans(
         self, where: EventFilter, since: int, until: int, now: int
