@@ -92,9 +92,12 @@ class EventFeed:
         self._tell()
 
     async def _follow(self) -> None:
-        """Read what is new, until cancelled."""
+        """Read what is new, as long as this is the task that follows.
+
+        A database may swallow the cancellation of a read: two tasks would then tell everything twice.
+        """
         failing = False
-        while True:
+        while self._is_following():
             self._grown.clear()
             try:
                 more = await self._read()
@@ -117,14 +120,19 @@ class EventFeed:
         try:
             changes = await self.log.read(self._end, RECENT)
         except ChangesForgottenError:  # the server was away for long; the watches find out for themselves
-            self._recent, self._end = [], await self.log.end()
-            self._tell()
+            end = await self.log.end()
+            if self._is_following():
+                self._recent, self._end = [], end
+                self._tell()
             return True
-        if changes:
+        if changes and self._is_following():
             self._recent = [*self._recent, *changes][-RECENT:]
             self._end = changes[-1].number
             self._tell()
         return len(changes) == RECENT
+
+    def _is_following(self) -> bool:
+        return self._following is asyncio.current_task()
 
     async def _wait(self) -> None:
         try:
