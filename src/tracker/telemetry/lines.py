@@ -6,10 +6,14 @@ import asyncio
 import os
 import select
 import threading
-from typing import TYPE_CHECKING, Final
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Final, TypeAlias
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Sequence
+    from collections.abc import Iterator, Sequence
+
+Line: TypeAlias = Callable[[], bytes]
+"""Makes a line, without its end; must not raise, nor write a line itself."""
 
 _ROOM: Final = select.PIPE_BUF
 """Bytes that a pipe reported writable takes without blocking, in one write or in several."""
@@ -23,9 +27,9 @@ class LineWriter:
 
     A reader that stalls costs the process one second, once: further lines are dropped at once until
     the descriptor takes one again, then `notice` makes the line that tells how many are missing.
-    Lines written from an event loop go out together at the end of its next turn, since a system call for
-    each would cost a busy server more than making the line, and behind the answers of this turn, for which
-    somebody waits. Safe to use from several threads.
+    Lines written from an event loop are made and go out together at the end of its next turn, since a system
+    call for each would cost a busy server more than making the line, and behind the answers of this turn,
+    for which somebody waits. Safe to use from several threads.
     """
 
     def __init__(self, descriptor: int, notice: Callable[[int], bytes]) -> None:
@@ -38,10 +42,10 @@ class LineWriter:
         self._stalled = False
         self._torn = False
         self._dropped = 0
-        self._waiting: list[bytes] = []
+        self._waiting: list[Line] = []
 
-    def write(self, line: bytes) -> None:
-        """Write one line, given without its end, unless the descriptor can't take it."""
+    def write(self, line: Line) -> None:
+        """Write one line, unless the descriptor can't take it."""
         try:
             loop = asyncio.get_running_loop()
         except RuntimeError:
@@ -56,8 +60,8 @@ class LineWriter:
     def flush(self) -> None:
         """Write the lines that wait for the end of the event loop's turn."""
         with self._lock:
-            lines, self._waiting = self._waiting, []
-            for piece in _pieces(lines):
+            waiting, self._waiting = self._waiting, []
+            for piece in _pieces([line() for line in waiting]):
                 if not self._send(b"\n".join(piece)):
                     self._dropped += len(piece)
                 elif self._dropped and self._send(self._notice(self._dropped)):

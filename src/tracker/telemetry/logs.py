@@ -8,6 +8,7 @@ import sys
 import time
 import traceback
 from contextlib import contextmanager
+from functools import partial
 from typing import IO, TYPE_CHECKING, Final, Literal, TypeAlias
 
 import orjson
@@ -17,7 +18,7 @@ from tracker.telemetry.clean import HIDDEN, LIMIT, clean, cut, escaped, is_secre
 from tracker.telemetry.lines import LineWriter
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping, MutableMapping, Sequence
+    from collections.abc import Callable, Iterator, Mapping, Sequence
 
     from structlog.typing import Context, FilteringBoundLogger, Processor
 
@@ -44,8 +45,8 @@ def make_logger(
     terminal = stream.isatty()
     as_text = format == "text" or (format == "auto" and terminal)
     renderer = _TextLines(colors=terminal) if as_text else _JsonLines()
-    sink = _Sink(LineWriter(stream.fileno(), renderer.notice))
-    return _logger_class(level)(sink, [renderer], {})
+    writer = LineWriter(stream.fileno(), renderer.notice)
+    return _logger_class(level, renderer, writer)(writer, (), {})
 
 
 @contextmanager
@@ -60,35 +61,34 @@ def stdlib_routed(logger: FilteringBoundLogger) -> Iterator[None]:
         root.removeHandler(handler)
 
 
-def _logger_class(level: str) -> Callable[[_Sink, Sequence[Processor], Context], FilteringBoundLogger]:
+def _logger_class(
+    level: str, renderer: _JsonLines | _TextLines, writer: LineWriter
+) -> Callable[[LineWriter, Sequence[Processor], Context], FilteringBoundLogger]:
     filtering = structlog.make_filtering_bound_logger(level)
 
     class Logger(filtering):  # type: ignore[misc, valid-type]  # one of a few classes, chosen by the level
-        """Takes a line straight to its one renderer: structlog's own way copies the fields thrice."""
+        """Hands a line to its one renderer when it is written: structlog's own way copies the fields thrice.
+
+        The fields of a line must not change once it is logged.
+        """
 
         def _proxy_to_logger(self, level: str, event: str | None = None, /, **fields: object) -> None:
-            [renderer] = self._processors
-            fields["event"] = event
-            getattr(self._logger, level)(renderer(None, level, {**self._context, **fields}))
+            fields = {**self._context, **fields}
+            if text := _traceback(fields.pop("exc_info", None)):
+                fields["exception"] = text
+            writer.write(partial(renderer, time.time_ns(), level, event or "", fields))
 
     return Logger
 
 
-class _Sink:
-    """What a structlog logger writes to."""
-
-    def __init__(self, writer: LineWriter) -> None:
-        self.debug = self.info = self.warning = self.error = self.critical = writer.write
-
-
 class _Clock:
-    """Says what time it is, in RFC 3339 with microseconds, and formats each second only once."""
+    """Writes nanoseconds since the epoch as RFC 3339 with microseconds, and formats each second only once."""
 
     def __init__(self) -> None:
         self._second = (0, "")
 
-    def __call__(self) -> str:
-        second, nanos = divmod(time.time_ns(), 1_000_000_000)
+    def __call__(self, nanos: int) -> str:
+        second, nanos = divmod(nanos, 1_000_000_000)
         known, text = self._second
         if second != known:
             text = time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime(second))
@@ -100,17 +100,16 @@ class _JsonLines:
     """Renders a line as a JSON object."""
 
     def __init__(self) -> None:
-        self._now = _Clock()
+        self._clock = _Clock()
         self._plain: set[str] = set()
 
-    def __call__(self, _: object, level: str, fields: MutableMapping[str, object]) -> bytes:
-        message = fields.pop("event", "")
+    def __call__(self, at: int, level: str, message: str, fields: Mapping[str, object]) -> bytes:
         if not self._plain.issuperset(fields):
             names = set(fields)
             fields = _prepared(fields)
             if len(self._plain) < _NAMES:
                 self._plain |= {name for name in names if name in fields and not is_secret(name)}
-        line = {"time": self._now(), "level": level, "msg": message, **fields}
+        line = {"time": self._clock(at), "level": level, "msg": message, **fields}
         try:
             data = orjson.dumps(line)
         except TypeError:  # a value or a key that JSON has no word for, a lone surrogate
@@ -124,21 +123,20 @@ class _JsonLines:
 
     def notice(self, dropped: int) -> bytes:
         """Return the line that says how many lines are missing before it."""
-        return self(None, "warning", {"event": "log lines dropped", "count": dropped})
+        return self(time.time_ns(), "warning", "log lines dropped", {"count": dropped})
 
 
 class _TextLines:
     """Renders a line for a person at a terminal; a traceback follows on lines of its own."""
 
     def __init__(self, *, colors: bool) -> None:
-        self._now = _Clock()
+        self._clock = _Clock()
         self._layout = structlog.dev.ConsoleRenderer(
             colors=colors, event_key="msg", timestamp_key="time", sort_keys=False
         )
 
-    def __call__(self, _: object, level: str, fields: MutableMapping[str, object]) -> bytes:
-        message = fields.pop("event", "")
-        line = _cleaned({"time": self._now(), "level": level, "msg": message, **_prepared(fields)})
+    def __call__(self, at: int, level: str, message: str, fields: Mapping[str, object]) -> bytes:
+        line = _cleaned({"time": self._clock(at), "level": level, "msg": message, **_prepared(fields)})
         trace = line.pop("exception", None)
         shown = {escaped(key): escaped(_as_text(value)) for key, value in line.items()}
         text = self._layout(None, level, shown)
@@ -148,7 +146,7 @@ class _TextLines:
 
     def notice(self, dropped: int) -> bytes:
         """Return the line that says how many lines are missing before it."""
-        return self(None, "warning", {"event": "log lines dropped", "count": dropped})
+        return self(time.time_ns(), "warning", "log lines dropped", {"count": dropped})
 
 
 class _Handler(logging.Handler):
@@ -173,14 +171,11 @@ def _severity(level: int) -> int:
 
 
 def _prepared(fields: Mapping[str, object]) -> dict[str, object]:
-    """Return fields without secrets and with names of their own, an exception as its traceback."""
-    prepared = {
+    """Return fields without secrets and with names of their own."""
+    return {
         f"{name}_" if name in OWN_KEYS else name: HIDDEN if is_secret(name) else value
         for name, value in fields.items()
     }
-    if text := _traceback(prepared.pop("exc_info", None)):
-        prepared["exception"] = text
-    return prepared
 
 
 def _traceback(failure: object) -> str:
