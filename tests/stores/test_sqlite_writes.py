@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import asyncio
+import threading
 from typing import TYPE_CHECKING
 
 import apsw
 import pytest
-from tests.stores.samples import an_event
+from tests.stores.samples import a_lock, an_event
 
 from tracker.domain.events import EventFilter
+from tracker.domain.locks import LockFilter
 from tracker.errors import Code, TrackerError
-from tracker.stores.base import Slice
+from tracker.stores.base import HeldLock, SlackIdTakenError, Slice
 from tracker.stores.sqlite import SqliteStore, writer
 
 if TYPE_CHECKING:
@@ -85,3 +87,78 @@ async def test_the_log_does_not_grow_without_bound(tmp_path: Path, store: Sqlite
         log = (tmp_path / "tracker.db-wal").stat().st_size
         assert log < 64 * 2**20
     assert (tmp_path / "tracker.db").stat().st_size > 4 * 2**20
+
+
+@pytest.mark.parametrize("quick", [0.0, float("inf")], ids=["in the thread", "on the loop"])
+async def test_the_log_of_changes_that_come_alone_does_not_grow_either(
+    tmp_path: Path,
+    store: SqliteStore,
+    observations: Observations,
+    monkeypatch: pytest.MonkeyPatch,
+    quick: float,
+) -> None:
+    monkeypatch.setattr(writer, "QUICK_SECONDS", quick)
+    for _ in range(1_000):
+        await create(store)
+    assert observations.commits[-1_000:] == [1] * 1_000
+    assert (tmp_path / "tracker.db-wal").stat().st_size < 2 * writer.CHECKPOINT_PAGES * 4_096
+    assert (tmp_path / "tracker.db").stat().st_size > 2**19
+
+
+@pytest.mark.parametrize("quick", [0.0, float("inf")], ids=["in the thread", "on the loop"])
+async def test_a_change_that_comes_alone_is_on_disk_when_it_is_answered(
+    tmp_path: Path, store: SqliteStore, monkeypatch: pytest.MonkeyPatch, quick: float
+) -> None:
+    monkeypatch.setattr(writer, "QUICK_SECONDS", quick)
+    other = apsw.Connection(str(tmp_path / "tracker.db"), flags=apsw.SQLITE_OPEN_READONLY)
+    for number in range(1, 10):
+        await create(store)
+        assert other.execute("SELECT count(*) FROM events").get == number
+    other.close()
+
+
+async def test_the_loop_waits_for_quick_commits_only(
+    store: SqliteStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    waited: list[bool] = []
+    commit = writer.commit
+
+    def slow(connection: apsw.Connection) -> tuple[apsw.Error | None, float]:
+        waited.append(threading.current_thread() is threading.main_thread())
+        failure, _ = commit(connection)
+        return failure, seconds
+
+    monkeypatch.setattr(writer, "commit", slow)
+    for seconds in (0.0001, 0.02, 0.0001):
+        waited.clear()
+        for _ in range(60):
+            await create(store)
+        assert waited[-1] is (seconds < writer.QUICK_SECONDS)
+    assert waited.index(True) > 20
+
+
+async def test_a_change_that_fails_halfway_undoes_its_own_statements_and_nothing_else(
+    store: SqliteStore,
+) -> None:
+    taken = an_event(slack_id="one")
+    await store.events.create(taken, None)
+    lock = a_lock(service="payments")
+    calls = [
+        store.events.create(an_event(), None),
+        # Takes the lock, then finds that the Slack id is another event's.
+        store.events.create(an_event(slack_id="one"), lock),
+        store.events.create(an_event(), None),
+        store.events.create(an_event(slack_id="one"), a_lock(service="search")),
+        store.events.create(an_event(slack_id="two"), None),
+    ]
+    results = await asyncio.gather(*calls, return_exceptions=True)
+    assert [type(result) for result in results] == [
+        type(None),
+        SlackIdTakenError,
+        type(None),
+        SlackIdTakenError,
+        type(None),
+    ]
+    assert await store.events.count(EventFilter()) == 4
+    assert (await store.locks.find(LockFilter(), Slice())).total == 0
+    await store.locks.acquire(HeldLock(lock), None)

@@ -15,7 +15,6 @@ SYNCHRONOUS: Final = "FULL"
 """A commit has reached the disk when it returns; NORMAL would lose the last ones in a power cut."""
 
 _READ_BUSY_MS: Final = 100
-_CHECKPOINT_PAGES: Final = 1_000
 _JOURNAL_LIMIT: Final = 16 * 2**20
 _WRITE_CACHE_KIB: Final = 8 * 1024
 _READ_CACHE_KIB: Final = 4 * 1024
@@ -36,13 +35,11 @@ def open_for_writing(path: Path) -> apsw.Connection:
 def set_for_writing(connection: apsw.Connection) -> None:
     """Make a connection the one that writes and checkpoints.
 
-    A checkpoint follows the commit that brings the log to 4 MiB; a log that a long read let grow is cut
-    back to 16 MiB. The file isn't mapped into memory: an I/O error would then kill the process, and
-    every page read would count as memory of the server.
+    A log that a long read let grow is cut back to 16 MiB. The file isn't mapped into memory: an I/O error
+    would then kill the process, and every page read would count as memory of the server.
     """
     connection.pragma("journal_mode", "wal")
     connection.pragma("synchronous", SYNCHRONOUS)
-    connection.pragma("wal_autocheckpoint", _CHECKPOINT_PAGES)
     connection.pragma("journal_size_limit", _JOURNAL_LIMIT)
     connection.pragma("cache_size", -_WRITE_CACHE_KIB)
     connection.pragma("temp_store", "memory")
