@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import threading
 from typing import TYPE_CHECKING
 
 import pytest
@@ -11,22 +12,54 @@ from tests.stores.samples import a_lock, an_end, once, taken
 from tracker.domain.locks import LockFilter, hash_token, lock_key
 from tracker.stores.base import LockHeldError, Slice
 from tracker.stores.idempotency import AnsweredBeforeError
+from tracker.stores.sqlite import writer
 
 if TYPE_CHECKING:
+    from collections.abc import AsyncIterator
+
+    import apsw
+
     from tracker.services.lock_queue import LockQueue
     from tracker.stores.base import Acquired, Store
+    from tracker.stores.idempotency import Once
 
 TOKEN = hash_token("token")
+
+
+@pytest.fixture(autouse=True)
+async def disk(store: Store, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[threading.Event]:
+    """Let commits wait in the thread while the event is not set."""
+    ready = threading.Event()
+    ready.set()
+
+    def commit(connection: apsw.Connection) -> tuple[apsw.Error | None, float]:
+        ready.wait(30)
+        return committed(connection)
+
+    committed = writer.commit
+    monkeypatch.setattr(writer, "commit", commit)
+    monkeypatch.setattr(writer, "QUICK_SECONDS", 0)
+    await store.check()
+    yield ready
+    ready.set()
 
 
 async def held(store: Store) -> int:
     return (await store.locks.find(LockFilter(), Slice())).total
 
 
-async def under_way(queue: LockQueue, *, wait: float = 0) -> asyncio.Task[Acquired]:
-    """Return a call that takes a lock, at a time when the store has begun to."""
+async def under_way(
+    queue: LockQueue,
+    disk: threading.Event,
+    *,
+    wait: float = 0,
+    token: bytes = TOKEN,
+    use: Once[Acquired] | None = None,
+) -> asyncio.Task[Acquired]:
+    """Return a call that takes a lock, at a time when the store waits for the disk."""
+    disk.clear()
     lock = a_lock()
-    call = asyncio.ensure_future(queue.take(lambda _: lock, TOKEN, wait))
+    call = asyncio.ensure_future(queue.take(lambda _: lock, token, wait, use))
     for _ in range(4):
         await asyncio.sleep(0)
     assert not call.done()
@@ -35,10 +68,11 @@ async def under_way(queue: LockQueue, *, wait: float = 0) -> asyncio.Task[Acquir
 
 @pytest.mark.parametrize("wait", [0, 60])
 async def test_a_lock_whose_caller_is_gone_is_given_back_and_its_token_not_spent(
-    store: Store, queue: LockQueue, wait: float
+    store: Store, queue: LockQueue, disk: threading.Event, wait: float
 ) -> None:
-    call = await under_way(queue, wait=wait)
+    call = await under_way(queue, disk, wait=wait)
     call.cancel()
+    disk.set()
     await asyncio.wait((call,))
     await queue.close()
     assert call.cancelled()
@@ -48,26 +82,26 @@ async def test_a_lock_whose_caller_is_gone_is_given_back_and_its_token_not_spent
 
 
 async def test_a_lock_whose_caller_is_gone_is_kept_for_the_call_that_repeats_it_with_its_key(
-    store: Store, queue: LockQueue
+    store: Store, queue: LockQueue, disk: threading.Event
 ) -> None:
     use = once("a-key", store.now())
-    call = asyncio.ensure_future(queue.take(lambda _: a_lock(), b"", 0, use))
-    await asyncio.sleep(0)
-    assert not call.done()
+    call = await under_way(queue, disk, token=b"", use=use)
     call.cancel()
+    disk.set()
     await asyncio.wait((call,))
-    await queue.close()
     assert call.cancelled()
+    await store.check()  # which comes behind what was under way
     assert await held(store) == 1
     with pytest.raises(AnsweredBeforeError):
         await queue.take(lambda _: a_lock("another"), b"", 0, use)
 
 
 async def test_a_call_that_is_repeated_while_the_first_goes_away_holds_what_it_is_told(
-    store: Store, queue: LockQueue
+    store: Store, queue: LockQueue, disk: threading.Event
 ) -> None:
-    first, second = await under_way(queue), await under_way(queue)
+    first, second = await under_way(queue, disk), await under_way(queue, disk)
     first.cancel()
+    disk.set()
     answered = await second
     await queue.close()
     assert first.cancelled()

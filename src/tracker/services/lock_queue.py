@@ -184,14 +184,13 @@ class LockQueue:
     async def _acquire(self, lock: lock_pb.Lock, token_hash: bytes, once: Once[Acquired] | None) -> Acquired:
         entry = changelog.locked(lock, self._context.now()) if lock.event_id else None
         while True:
-            # Runs to its end even if the call is cancelled: only then is it known what to give back.
-            taking = asyncio.ensure_future(self._store.acquire(HeldLock(lock, token_hash), entry, once))
             try:
-                acquired = await asyncio.shield(taking)
+                acquired = await self._store.acquire(HeldLock(lock, token_hash), entry, once)
             except asyncio.CancelledError:
-                undo = asyncio.ensure_future(self._give_back(taking, lock, once))
-                self._giving_back.add(undo)
-                undo.add_done_callback(self._giving_back.discard)
+                if once is None:
+                    undo = asyncio.ensure_future(self._give_back(lock))
+                    self._giving_back.add(undo)
+                    undo.add_done_callback(self._giving_back.discard)
                 raise
             if not acquired.replayed:
                 return acquired
@@ -215,14 +214,8 @@ class LockQueue:
         lock = await self._store.modify(lock_id, renew, None if once is None else once.of(_replayed))
         return None if lock is None else _replayed(lock)
 
-    async def _give_back(
-        self, taking: asyncio.Future[Acquired], lock: lock_pb.Lock, once: Once[Acquired] | None
-    ) -> None:
+    async def _give_back(self, lock: lock_pb.Lock) -> None:
         """Release a lock that nobody knows of, nor can ask for, and try until that is done."""
-        await asyncio.wait((taking,))
-        failure = None if taking.cancelled() else taking.exception()
-        if once is not None or isinstance(failure, LockHeldError):
-            return
         now = self._context.now()
 
         def decide(held: HeldLock) -> Release | None:

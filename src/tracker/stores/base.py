@@ -400,7 +400,8 @@ class LockStore(Protocol):
 
         The fencing token is `domain.locks.next_fencing_token`. Where the key is held with the same
         token hash (not empty), nothing changes, `once` is not used, and the answer is the lock that is held.
-        The event need not exist.
+        The event need not exist. Where the call is cancelled, the lock may have been taken, or still be: a
+        `release` that follows sees what came of it.
 
         Raises:
             LockHeldError: The key is held, or its lock expired and waits for its delay to end.

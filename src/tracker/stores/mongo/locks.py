@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from typing import TYPE_CHECKING
 
 from tracker.stores.mongo import ended_locks, writes
@@ -32,12 +33,25 @@ class MongoLocks:
         self._connections = connections
         self._changes = changes
         self._keys = keys
+        self._acquiring: dict[str, asyncio.Future[Acquired]] = {}
 
     async def acquire(
         self, claim: HeldLock, entry: event_pb.ChangelogEntry | None, once: Once[Acquired] | None = None
     ) -> Acquired:
-        """Take a lock and note it in its event."""
-        return await self._changes.run(lambda: self._keys.take(claim, entry=entry, once=once))
+        """Take a lock and note it in its event; that goes on to its end even if the call is cancelled."""
+        lock_id = claim.lock.id
+        acquiring = asyncio.ensure_future(
+            self._changes.run(lambda: self._keys.take(claim, entry=entry, once=once))
+        )
+        self._acquiring[lock_id] = acquiring
+
+        def ended(_: object) -> None:
+            del self._acquiring[lock_id]
+            if not acquiring.cancelled():
+                acquiring.exception()  # whoever still waits is told, and nobody else
+
+        acquiring.add_done_callback(ended)
+        return await asyncio.shield(acquiring)
 
     async def get(self, lock_id: str) -> lock_pb.Lock | None:
         """Return one lock."""
@@ -89,6 +103,8 @@ class MongoLocks:
         once: Once[lock_pb.Lock] | None = None,
     ) -> lock_pb.Lock | None:
         """End one lock and note it in its event."""
+        if lock_id in self._acquiring:
+            await asyncio.wait((self._acquiring[lock_id],))
 
         async def step() -> lock_pb.Lock | None:
             while (stored := await self._keys.of_lock(lock_id)) is not None:
