@@ -51,6 +51,9 @@ POLL_SECONDS = 0.25
 MOST_AT_ONCE = 256
 """How many changes a document of the log has at most."""
 
+_GATHER_SECONDS = 0.02
+"""How long a change waits for others that go into the log with it: what comes often costs little then."""
+
 _BATCH_BYTES = 4 * 2**20
 _LARGEST_DELETED = 8 * 2**20
 _MOST_WAITING = 10_000
@@ -193,6 +196,8 @@ class MongoEventLog:
                 self._came.clear()
                 continue
             try:
+                if len(self._waiting) < MOST_AT_ONCE and not self._closing:
+                    await asyncio.sleep(_GATHER_SECONDS)
                 await self._log_next()
             except (TrackerError, PyMongoError):
                 if self._closing:

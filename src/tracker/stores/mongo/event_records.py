@@ -117,8 +117,8 @@ def _external_key(external: ExternalId) -> str:
     return json.dumps([external.source, external.value])
 
 
-async def insert(events: Collection, event: event_pb.Event, **beside: object) -> None:
-    """Store a new event; `beside` is what the document holds besides.
+async def insert(events: Collection, event: event_pb.Event, **beside: object) -> Document:
+    """Store a new event and return its document; `beside` is what that holds besides.
 
     Raises:
         SlackIdTakenError: Another event has its Slack id.
@@ -129,6 +129,7 @@ async def insert(events: Collection, event: event_pb.Event, **beside: object) ->
         await writes.insert(events, new)
     except DuplicateKeyError as error:
         raise await _taken(events, event, error) from error
+    return new
 
 
 async def insert_new(events: Collection, new: Sequence[tuple[event_pb.Event, Document]]) -> Sequence[Added]:

@@ -79,6 +79,9 @@ class MongoEvents:
         """
 
         async def step() -> None:
+            if once is None:
+                await self._create(event, lock, {})
+                return
             async with self._once.claimed(once, event, event_records.NAME) as claim:
                 await self._create(event, lock, claim.notes)
 
@@ -92,7 +95,9 @@ class MongoEvents:
             outcomes = await event_records.insert_new(self._events, new)
             for (event, beside), outcome in zip(new, outcomes, strict=True):
                 if outcome is True:
-                    self._log_new(event, **beside)
+                    self._log.add(
+                        {"_id": event_records.event_id(event), "document": event.to_json(), **beside}
+                    )
             return outcomes
 
         outcomes: list[Added] = []
@@ -238,13 +243,10 @@ class MongoEvents:
     async def _insert(self, event: event_pb.Event, beside: Document) -> None:
         unlogged = note(None, ChangeKind.CREATED, self._now())
         try:
-            await event_records.insert(self._events, event, unlogged=unlogged, **beside)
+            stored = await event_records.insert(self._events, event, unlogged=unlogged, **beside)
         except DuplicateKeyError:
             raise unavailable("the change took so long that it was given up") from None
-        self._log_new(event, unlogged=unlogged)
-
-    def _log_new(self, event: event_pb.Event, **beside: object) -> None:
-        self._log.add({"_id": event_records.event_id(event), "document": event.to_json(), **beside})
+        self._log.add(stored)
 
     async def _id_of(self, key: EventKey) -> str | None:
         stored = await self._events.find_one(event_records.condition(key), {"_id": 1})
