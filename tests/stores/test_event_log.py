@@ -86,6 +86,12 @@ async def test_what_happens_to_an_event_is_logged_as_it_was_then(store: Store) -
     assert await store.event_log.read(4, 10) == []
 
 
+async def test_whoever_asks_for_the_end_of_the_log_finds_what_was_answered_before_it(store: Store) -> None:
+    for number in range(1, 6):
+        await store.events.create(an_event(), None)
+        assert await store.event_log.end() == number
+
+
 async def test_entries_that_come_from_locks_are_logged(store: Store) -> None:
     event = an_event()
     await store.events.create(event, None)

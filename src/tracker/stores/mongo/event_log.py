@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
+from contextlib import suppress
 from typing import TYPE_CHECKING
 
 import pymongo
@@ -59,6 +60,8 @@ _LARGEST_DELETED = 8 * 2**20
 _MOST_WAITING = 10_000
 _REMEMBERED = 10_000
 _PAUSE_SECONDS = 0.5
+_SETTLED_SECONDS = 1.0
+"""How long whoever asks for the end of the log waits for the changes that go into it."""
 _KEPT_SECONDS = 600
 """How long a document of the log is kept at least: longer than any command may be under way."""
 
@@ -150,7 +153,13 @@ class MongoEventLog:
             await writes.delete_all(log, {"_id": {"$lt": last["_id"] - CHANGES_KEPT}, "at": before})
 
     async def end(self) -> int:
-        """Return the number of the last change."""
+        """Return the number of the last change; those that this server has made come into the log first."""
+        last = self._waiting[-1]["op"] if self._waiting else None
+        with suppress(TimeoutError):
+            async with asyncio.timeout(_SETTLED_SECONDS):
+                while last is not None and last not in self._logged and not self._closing:
+                    self._went.clear()
+                    await self._went.wait()
         async with self._connections.asking():
             return _end(await _last(self._connections.confirmed(NAME)))
 
