@@ -98,6 +98,7 @@ async def test_the_log_of_changes_that_come_alone_does_not_grow_either(
     quick: float,
 ) -> None:
     monkeypatch.setattr(writer, "QUICK_SECONDS", quick)
+    monkeypatch.setattr(writer, "CHECKPOINT_PAGES", 1_000)
     for _ in range(1_000):
         await create(store)
     assert observations.commits[-1_000:] == [1] * 1_000

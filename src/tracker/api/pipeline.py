@@ -116,15 +116,16 @@ class _Deadline:
     fraction of a millisecond.
     """
 
-    __slots__ = ("_expired", "_task", "_timer")
+    __slots__ = ("_expired", "_loop", "_task", "_timer")
 
     def __init__(self, seconds: float | None) -> None:
-        self._task = asyncio.current_task()
+        self._loop = asyncio.get_running_loop()
+        self._task = asyncio.current_task(self._loop)
         self._timer = self._begin(seconds)
         self._expired = False
 
     def _begin(self, seconds: float | None) -> asyncio.TimerHandle | None:
-        return None if seconds is None else asyncio.get_running_loop().call_later(seconds, self._expire)
+        return None if seconds is None else self._loop.call_later(seconds, self._expire)
 
     def _expire(self) -> None:
         self._expired = True

@@ -112,6 +112,7 @@ class Metrics:
         PlatformCollector(registry=registry)
         GCCollector(registry=registry)
         self._calls: dict[tuple[str, str, str], Histogram] = {}
+        self._statuses: dict[tuple[str, str, str], Counter] = {}
 
     @property
     def names(self) -> Sequence[str]:
@@ -120,7 +121,11 @@ class Metrics:
 
     def event_status(self, service: str, status: str, environment: str) -> None:
         """Count an event that was stored with a status, or whose status changed to it."""
-        self._event_status.labels(self._service(service), status, environment).inc()
+        key = (self._service(service), status, environment)
+        series = self._statuses.get(key)
+        if series is None:
+            series = self._statuses[key] = self._event_status.labels(*key)
+        series.inc()
 
     def event_duration(self, service: str, status: str, environment: str, seconds: float) -> None:
         """Measure an event that ended after `seconds`."""

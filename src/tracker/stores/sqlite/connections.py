@@ -15,7 +15,7 @@ SYNCHRONOUS: Final = "FULL"
 """A commit has reached the disk when it returns; NORMAL would lose the last ones in a power cut."""
 
 _READ_BUSY_MS: Final = 100
-_JOURNAL_LIMIT: Final = 16 * 2**20
+_JOURNAL_LIMIT: Final = 32 * 2**20
 _WRITE_CACHE_KIB: Final = 8 * 1024
 _READ_CACHE_KIB: Final = 4 * 1024
 
@@ -35,7 +35,7 @@ def open_for_writing(path: Path) -> apsw.Connection:
 def set_for_writing(connection: apsw.Connection) -> None:
     """Make a connection the one that writes and checkpoints.
 
-    A log that a long read let grow is cut back to 16 MiB. The file isn't mapped into memory: an I/O error
+    A log that a long read let grow is cut back to 32 MiB. The file isn't mapped into memory: an I/O error
     would then kill the process, and every page read would count as memory of the server.
     """
     connection.pragma("journal_mode", "wal")
