@@ -117,22 +117,23 @@ class LockService:
         def decide(held: HeldLock) -> Release:
             lock = held.lock
             if request.force:
-                entry = changelog.lock_forced(lock, now, who=request.who, reason=request.reason)
-                return Release(Ending.FORCED, now, request.reason, entry)
+                forced = changelog.lock_forced(lock, now, who=request.who, reason=request.reason)
+                return Release(Ending.FORCED, now, request.reason, forced)
             _require_held(held, request.lock_token)
-            return Release(Ending.RELEASED, now, request.reason, changelog.unlocked(lock, now))
+            released = changelog.unlocked(lock, now) if lock.event_id else None
+            return Release(Ending.RELEASED, now, request.reason, released)
 
-        def released(lock: lock_pb.Lock) -> lock_pb.UnLockResponse:
+        def answer(lock: lock_pb.Lock) -> lock_pb.UnLockResponse:
             return lock_pb.UnLockResponse(message="lock deleted", id=lock.id, count=1, forced=request.force)
 
-        lock = await self._store.release(request.id.lower(), decide, call.once(released))
+        lock = await self._store.release(request.id.lower(), decide, call.once(answer))
         if lock is None:
             return await self._released_before(request)
         if request.force:
             self._trail.forced(lock, call, who=request.who, reason=request.reason)
         else:
             self._trail.released(lock, call)
-        return released(lock)
+        return answer(lock)
 
     async def renew_lock(self, request: lock_pb.RenewLockRequest, call: Call) -> lock_pb.RenewLockResponse:
         """Begin the lease of a lock anew."""

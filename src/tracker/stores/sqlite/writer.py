@@ -199,8 +199,9 @@ class Writer:
                 if not self._commits_quickly():
                     self._hand_over(connection, batch)
                     return
+                if not self._on_loop:
+                    connection.wal_autocheckpoint(0)
                 self._on_loop += 1
-                connection.wal_autocheckpoint(0)
                 self._committed(batch, *commit(connection))
             else:
                 connection.execute("COMMIT")
