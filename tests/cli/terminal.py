@@ -11,24 +11,28 @@ import time
 from typing import TYPE_CHECKING, Self
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
 PATIENCE = 30.0
 
 CTRL_C, CTRL_Z = b"\x03", b"\x1a"
 
 
-class Terminal:
-    """An interactive bash on a terminal of its own."""
+BASH = ("bash", "--norc", "--noprofile", "--noediting", "-i")
 
-    def __init__(self, environ: Mapping[str, str]) -> None:
+
+class Terminal:
+    """An interactive shell on a terminal of its own."""
+
+    def __init__(self, environ: Mapping[str, str], shell: Sequence[str] = BASH) -> None:
+        self._shell = shell
         self._environ = dict(environ) | {"TERM": "dumb", "PS1": "shell> ", "PS2": ""}
 
     def __enter__(self) -> Self:
         self._pid, self._file = pty.fork()
         if self._pid == 0:
             signal.signal(signal.SIGINT, signal.SIG_DFL)  # which one in the background would ignore
-            os.execvpe("bash", ["bash", "--norc", "--noprofile", "--noediting", "-i"], self._environ)
+            os.execvpe(self._shell[0], list(self._shell), self._environ)
         self._seen = ""
         self.expect("shell> ")
         return self

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import os
+import shutil
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
 from tests.cli.commands import CLEAN, tracker
+from tests.cli.terminal import Terminal
 
 ON_PATH = CLEAN | {"PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"}
 
@@ -47,6 +49,43 @@ def test_bash_completes_commands_options_and_values(typed: str, completed: set[s
     assert done.stderr == "complete -o default -F _tracker_completion tracker\n"
     assert completed <= set(done.stdout.split())
     assert all(each.startswith(words[-1]) for each in done.stdout.split())
+
+
+@pytest.mark.skipif(shutil.which("fish") is None, reason="LEFT OUT: completion in fish, for want of it")
+@pytest.mark.parametrize(("typed", "completed"), COMPLETED)
+def test_fish_completes_commands_options_and_values(typed: str, completed: set[str]) -> None:
+    script = 'tracker completion fish | source; complete -C "tracker $argv"'
+    done = subprocess.run(
+        ["fish", "--no-config", "-c", script, typed],
+        env=ON_PATH,
+        capture_output=True,
+        text=True,
+        timeout=30,
+        check=True,
+    )
+    assert done.stderr == ""
+    assert completed <= {line.partition("\t")[0] for line in done.stdout.splitlines()}
+
+
+@pytest.mark.skipif(shutil.which("zsh") is None, reason="LEFT OUT: completion in zsh, for want of it")
+@pytest.mark.parametrize(
+    ("typed", "added"),
+    [
+        ("event cre", "ate "),
+        ("event list --output y", "aml "),
+        ("lock run --environment pro", "duction "),
+        ("event create Deploy --type de", "ployment "),
+    ],
+)
+def test_zsh_completes_at_its_prompt(typed: str, added: str) -> None:
+    with Terminal(ON_PATH, ("zsh", "-f", "-i")) as screen:
+        screen.type(
+            b"autoload -Uz compinit; compinit -u -D; source <(tracker completion zsh); print rea''dy\n"
+        )
+        screen.expect("ready\n")
+        screen.expect("shell> ")
+        screen.type(f"tracker {typed}\t".encode())
+        screen.expect(f"{typed[-1]}.*{added}")
 
 
 @pytest.mark.parametrize(
