@@ -17,10 +17,11 @@ from tests.stores.test_event_filters import replace_events
 from tests.stores.test_event_queries import agree, numbered
 
 from tracker.domain.events import EventFilter, EventId
-from tracker.domain.query import parse
+from tracker.domain.query import matches, parse
 from tracker.pb import event_pb
 from tracker.stores.base import EventChange, Slice
 from tracker.stores.sqlite import SqliteStore, plans, word_index, word_indexer
+from tracker.stores.sqlite.queries import needs_document
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable, Sequence
@@ -133,6 +134,35 @@ async def test_a_query_finds_the_same_however_far_the_index_is(  # noqa: PLR0913
     assert behind(path) == 0
     for tree in queries:
         await agree(lagging, there, tree)
+
+
+@given(
+    drawn=st.lists(events(), min_size=10, max_size=30).map(numbered),
+    indexed=st.integers(0, 30),
+    queries=st.lists(texts | trees, min_size=2, max_size=6),
+)
+@settings(max_examples=60, deadline=None, suppress_health_check=list(HealthCheck))
+async def test_a_count_that_begins_with_the_newest_says_more_only_where_there_is_more(  # noqa: PLR0913, PLR0917 - what is drawn
+    lagging: Store,
+    path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    drawn: list[event_pb.Event],
+    indexed: int,
+    queries: list[Node],
+) -> None:
+    most = 3
+    monkeypatch.setattr(plans, "FEW", 1)
+    monkeypatch.setattr(plans, "LIKELY", 6)
+    monkeypatch.setattr(plans, "MOST_COUNTED", most)
+    await replace_events(lagging, drawn[:indexed])
+    index(path)
+    for event in drawn[indexed:]:
+        await lagging.events.create(event, None)
+    for tree in queries:
+        there = sum(matches(tree, event) for event in drawn)
+        found = await lagging.events.find(EventFilter(query=tree), Slice(1))
+        assert found.estimated is (found.next is not None and there > most and needs_document(tree))
+        assert found.total == (most if found.estimated else there)
 
 
 async def test_what_was_just_done_is_found_and_what_was_undone_is_not(lagging: Store, path: Path) -> None:

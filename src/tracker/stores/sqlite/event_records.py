@@ -78,11 +78,8 @@ def count(db: apsw.Connection, plan: Plan, up_to: int | None = None) -> int:
         return _count_text(db, plan.texts[0], up_to)
     if up_to is None:
         return sum(_count_branch(db, branch) for branch in plan.counted)
-    counted = 0
-    for branch in plan.counted:
-        sql = f"SELECT count(*) FROM (SELECT 1 {branch.clauses} LIMIT ?)"  # noqa: S608 - our own clauses
-        counted += int(db.execute(sql, (*branch.bindings, up_to + 1 - counted)).get)
-    return counted
+    first = _count_branches(db, plan.counted_first, up_to)
+    return first if first > up_to else _count_branches(db, plan.counted, up_to)
 
 
 def count_by_month(db: apsw.Connection, plan: Plan, *, by_service: bool) -> Sequence[MonthCount]:
@@ -174,6 +171,14 @@ def _count_text(db: apsw.Connection, text: Text, up_to: int | None) -> int:
     sql, bindings = text.numbers
     limit = -1 if up_to is None else up_to + 1
     return int(db.execute(f"SELECT count(*) FROM ({sql} LIMIT ?)", (*bindings, limit)).get)  # noqa: S608 - our own statement
+
+
+def _count_branches(db: apsw.Connection, branches: Sequence[Branch], up_to: int) -> int:
+    counted = 0
+    for branch in branches:
+        sql = f"SELECT count(*) FROM (SELECT 1 {branch.clauses} LIMIT ?)"  # noqa: S608 - our own clauses
+        counted += int(db.execute(sql, (*branch.bindings, up_to + 1 - counted)).get)
+    return counted
 
 
 def _count_branch(db: apsw.Connection, branch: Branch) -> int:

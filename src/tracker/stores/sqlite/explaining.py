@@ -6,7 +6,8 @@ import re
 from typing import TYPE_CHECKING
 
 from tracker.domain.query import to_text
-from tracker.stores.sqlite.plans import FEW, MOST_BEHIND
+from tracker.stores.base import MOST_COUNTED
+from tracker.stores.sqlite.plans import FEW, LIKELY, MOST_BEHIND
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -40,6 +41,8 @@ def count_steps(db: apsw.Connection, plan: Plan) -> Iterator[str]:
     if plan.only_text:
         yield "count: the events that have the words"
         return
+    if plan.counted_first:
+        yield f"count: the newest {LIKELY:,} events first, and others unless more than {MOST_COUNTED:,} match"
     for branch in plan.counted:
         way = "sum up the table facets" if branch.counted else _way(db, branch, branch.count)
         yield f"count: {way}{_checks(branch)}"

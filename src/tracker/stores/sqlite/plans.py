@@ -23,7 +23,7 @@ from tracker.stores.sqlite.filters import branches
 from tracker.stores.sqlite.word_index import progress
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
     import apsw
 
@@ -40,6 +40,9 @@ _DENSE: Final = 5
 _LONG: Final = 200_000
 """Events of a period that is too long to be looked up."""
 
+LIKELY: Final = 250_000
+"""Newest events among which a count begins that needs not go on where it has found enough."""
+
 MOST_BEHIND: Final = 20_000
 """Events that the index of words may lack before it is left alone."""
 
@@ -50,6 +53,8 @@ class Plan:
 
     listed: Sequence[Branch]
     counted: Sequence[Branch]
+    counted_first: Sequence[Branch] = ()
+    """A part of `counted` that may have more than `most_counted` events and is counted sooner; or none."""
     most_counted: int | None = None
     """Up to how many are counted for the total of a list; None for all."""
     texts: Sequence[Text] = ()
@@ -124,19 +129,27 @@ def plan(db: apsw.Connection, where: EventFilter, *, by_words: bool = True, tall
     where = replace(where, query=query)
     counted = branches(where, conditions.get, numbered=few, tallied=tallied)
     dense = not few and any(text.is_dense(span[1]) for text in texts.values())
+    only_text = query in texts and where == EventFilter(query=query)
+    low = 0 if few or only_text else _likely_from(db, where, span[1])
+    newest = {
+        node: texts[node] if texts[node].few else replace(texts[node], numbers=numbers)
+        for node, match in asked
+        if low and (numbers := word_search.numbers(node, match, done, (low, span[1]), tallied=tallied))
+    }
     return Plan(
         listed=branches(where, tallied=tallied) if dense else counted,
         counted=counted,
+        counted_first=_newest(db, where, low, newest, tallied=tallied) if low else (),
         most_counted=_most_counted(where),
         texts=list(texts.values()),
-        only_text=query in texts and where == EventFilter(query=query),
+        only_text=only_text,
         behind=done.behind,
     )
 
 
 def _without_words(where: EventFilter, *, tallied: bool, behind: int = 0) -> Plan:
     walked = branches(where, tallied=tallied)
-    return Plan(walked, walked, _most_counted(where), behind=behind)
+    return Plan(walked, walked, most_counted=_most_counted(where), behind=behind)
 
 
 def _most_counted(where: EventFilter) -> int | None:
@@ -156,6 +169,37 @@ def _span(db: apsw.Connection, where: EventFilter) -> tuple[int, int]:
         if events <= _LONG:
             return lowest, highest
     return 1, db.execute("SELECT ifnull(max(number), 0) FROM events").get
+
+
+def _likely_from(db: apsw.Connection, where: EventFilter, highest: int) -> int:
+    """Return the number from which on there may be more matching events than are counted, or 0.
+
+    What is asked of columns that `facets` counts is taken to be spread evenly.
+    """
+    if highest <= LIKELY or where.since is not None or where.until is not None:
+        return 0
+    columns = EventFilter(
+        types=where.types,
+        priorities=where.priorities,
+        statuses=where.statuses,
+        environments=where.environments,
+        impact=where.impact,
+    )
+    (branch,) = branches(columns)
+    likely = int(db.execute(branch.count, branch.bindings).get) * LIKELY / highest
+    return highest - LIKELY if likely > MOST_COUNTED else 0
+
+
+def _newest(
+    db: apsw.Connection, where: EventFilter, low: int, texts: Mapping[Node, Text], *, tallied: bool
+) -> Sequence[Branch]:
+    """Return the branches for matching events from a number on, not all of them if later ones are older."""
+    since = db.execute("SELECT time FROM events WHERE number >= ? ORDER BY number LIMIT 1", (low,)).get
+    conditions = {node: text.condition for node, text in texts.items()}
+    return [
+        replace(branch, conditions=(*branch.conditions, "number >= ?"), bindings=(*branch.bindings, low))
+        for branch in branches(replace(where, since=since), conditions.get, tallied=tallied)
+    ]
 
 
 def _text(db: apsw.Connection, node: Node, numbers: Condition) -> Text:
