@@ -97,6 +97,7 @@ async def _measure(store: Store, number: int, seconds: float) -> list[Row]:
     for word in (_OFTEN, _RARE, _NEVER):
         await took(_word(word), find(word))
     await took("a rare word and a field", find(f"{_RARE} service:ledger"))
+    await took("a frequent word and a status", find(f"{_OFTEN} status:failure"))
     await took("a frequent word, 24 hours", find(f"{_OFTEN} since:24h"))
     await took(_FACETS, lambda: store.events.count_by(EventFilter(), _FIVE, 10))
     last = EventFilter(query=parse("since:30d", _CLOCK))
