@@ -57,7 +57,7 @@ With 1,000, groups of changes are stored a fifth more slowly; with 8,000, no fas
 _ALONE = 8
 """Changes that came alone, one after the other, before the next is taken for one of a single caller's."""
 
-_ON_LOOP = 64
+_ON_LOOP = 32
 """Commits on the loop after which there is one in the thread: to find whether the log is that long."""
 
 _BATCH_SECONDS = 0.005
