@@ -112,7 +112,7 @@ async def test_a_change_that_comes_alone_is_on_disk_when_it_is_answered(
 ) -> None:
     monkeypatch.setattr(writer, "QUICK_SECONDS", quick)
     other = apsw.Connection(str(tmp_path / "tracker.db"), flags=apsw.SQLITE_OPEN_READONLY)
-    for number in range(1, 10):
+    for number in range(1, 100):
         await create(store)
         assert other.execute("SELECT count(*) FROM events").get == number
     other.close()
@@ -134,7 +134,8 @@ async def test_the_loop_waits_for_quick_commits_only(
         waited.clear()
         for _ in range(60):
             await create(store)
-        assert waited[-1] is (seconds < writer.QUICK_SECONDS)
+        # One in many goes to the thread in any case.
+        assert waited[-8:].count(True) >= 7 if seconds < writer.QUICK_SECONDS else True not in waited[-8:]
     assert waited.index(True) > 20
 
 

@@ -57,8 +57,8 @@ With 1,000, groups of changes are stored a fifth more slowly; with 8,000, no fas
 _ALONE = 8
 """Changes that came alone, one after the other, before the next is taken for one of a single caller's."""
 
-_ON_LOOP = 32
-"""Commits on the loop after which there is one in the thread: to find whether the log is that long."""
+_LOOKS_EVERY = 32
+"""Of so many commits of a single caller, one is left to the thread, to see whether the log is that long."""
 
 _BATCH_SECONDS = 0.005
 _LOCKED_OUT_RETRY_SECONDS = 0.005
@@ -112,7 +112,6 @@ class Writer:
         self._busy = False
         self._commit_seconds = QUICK_SECONDS
         self._alone = 0
-        self._on_loop = 0
         self._locked_out_since: float | None = None
         self._closing: asyncio.Future[None] | None = None
 
@@ -135,9 +134,8 @@ class Writer:
     async def change(self, step: Callable[[apsw.Connection], T]) -> T:
         """Run `step` inside a transaction and return what it returns once that is on disk.
 
-        What it raises undoes its own statements and nothing else. `step` must not wait for anything, and may
-        be run more than once; only what it did the last time counts. Once the call is cancelled, the step
-        has either been run or never will be.
+        What it raises undoes its own statements and nothing else. `step` must not wait for anything. Once the
+        call is cancelled, the step has either been run or never will be.
         """
         if self._closing is not None or not self._thread.is_alive():
             raise unavailable("the database is closed")
@@ -186,22 +184,18 @@ class Writer:
             self._locked_out_since = None
             before = connection.total_changes()
             deadline = perf_counter() + _BATCH_SECONDS
-            run = self._run
             while self._waiting and len(batch) < MAX_BATCH and perf_counter() < deadline:
                 change = self._waiting.popleft()
                 if not change.done.done():
                     batch.append(change)
-                    if not run(connection, change):
-                        run = self._run_apart
-                        self._run_anew(connection, batch)
+                    self._run(connection, change)
             if connection.total_changes() != before:
                 self._alone = 0 if len(batch) > 1 or self._waiting else self._alone + 1
-                if not self._commits_quickly():
-                    self._hand_over(connection, batch)
+                on_loop = self._commits_on_loop()
+                connection.wal_autocheckpoint(0 if on_loop else CHECKPOINT_PAGES)
+                if not on_loop:
+                    self._handed.put(batch)
                     return
-                if not self._on_loop:
-                    connection.wal_autocheckpoint(0)
-                self._on_loop += 1
                 self._committed(batch, *commit(connection))
             else:
                 connection.execute("COMMIT")
@@ -223,10 +217,8 @@ class Writer:
         return perf_counter() - self._locked_out_since < LOCKED_OUT_SECONDS
 
     @staticmethod
-    def _run(connection: apsw.Connection, change: _Change) -> bool:
-        """Run a change; return False where it failed and has left something behind in the transaction."""
-        before = connection.total_changes()
-        change.error = None
+    def _run(connection: apsw.Connection, change: _Change) -> None:
+        connection.execute("SAVEPOINT change")
         try:
             change.result = change.step(connection)
         except Exception as error:
@@ -236,36 +228,13 @@ class Writer:
             change.error = (
                 store_error(error, connection.system_errno) if isinstance(error, apsw.Error) else error
             )
-            return connection.total_changes() == before
-        return True
-
-    def _run_apart(self, connection: apsw.Connection, change: _Change) -> bool:
-        """Run a change in a savepoint, so that nothing is left behind where it fails."""
-        connection.execute("SAVEPOINT change")
-        if not self._run(connection, change):
             connection.execute("ROLLBACK TO change")
         connection.execute("RELEASE change")
-        return True
 
-    def _run_anew(self, connection: apsw.Connection, batch: Sequence[_Change]) -> None:
-        """Begin a transaction again in which a change has left something behind.
-
-        Savepoints for all changes, of which hardly one fails once it has written something, would cost
-        each small one a tenth of its time.
-        """
-        connection.execute("ROLLBACK")
-        connection.execute("BEGIN IMMEDIATE")
-        for change in batch:
-            self._run_apart(connection, change)
-
-    def _commits_quickly(self) -> bool:
-        """Say whether nobody is kept waiting if the loop waits for the disk."""
-        return self._alone > _ALONE and self._commit_seconds < QUICK_SECONDS and self._on_loop < _ON_LOOP
-
-    def _hand_over(self, connection: apsw.Connection, batch: Sequence[_Change]) -> None:
-        self._on_loop = 0
-        connection.wal_autocheckpoint(CHECKPOINT_PAGES)
-        self._handed.put(batch)
+    def _commits_on_loop(self) -> bool:
+        """Say whether nobody else is kept waiting if the loop waits for the disk, and not for long."""
+        looks = self._alone % _LOOKS_EVERY == 0
+        return self._alone > _ALONE and not looks and self._commit_seconds < QUICK_SECONDS
 
     def _commit_all(self) -> None:
         """Commit what is handed over until None is: the work of the thread."""
