@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import warnings
+from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING, Any
 from urllib.parse import parse_qsl, unquote, urlsplit
 
@@ -15,8 +16,7 @@ from tracker.stores.base import StoreOpenError
 from tracker.stores.mongo.failures import store_error, unavailable
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
-    from types import TracebackType
+    from collections.abc import AsyncIterator, Mapping
 
     from pymongo.asynchronous.database import AsyncDatabase
 
@@ -65,7 +65,6 @@ class Connections:
         self._uri = uri
         self._client: AsyncMongoClient[Document]
         self._open = False
-        self._collections: dict[tuple[str, str], Collection] = {}
         self.replicated = False
 
     def open(self) -> None:
@@ -82,7 +81,7 @@ class Connections:
             ):  # what it would pass over, an option it doesn't know
                 self._client = AsyncMongoClient(self._uri, **usual, **_FIXED)
             self._database = self._client.get_default_database(_DATABASE)
-            self._collections.clear()
+            self._collections: dict[tuple[str, str], Collection] = {}
         except (InvalidURI, InvalidName, ValueError):  # its text may quote a part of the password
             raise StoreOpenError(
                 f"{self.argument} is no address of a MongoDB database: write it as"
@@ -138,38 +137,20 @@ class Connections:
             with pymongo.timeout(self._client.options.server_selection_timeout):
                 await self.admin.command("ping")
 
-    def asking(self) -> _Asking:
+    @asynccontextmanager
+    async def asking(self) -> AsyncIterator[None]:
         """Bound the time of the queries inside, and give their failures the meaning that callers know."""
         if not self._open:
             raise unavailable("the database is closed")
-        return _Asking(self)
+        try:
+            await self.reach()
+            with pymongo.timeout(QUERY_SECONDS):
+                yield
+        except PyMongoError as failure:
+            raise store_error(failure) from failure
 
     def without_credentials(self, text: str) -> str:
         """Return what the driver says of the address, unless that quotes who logs in, and how."""
         credentials = urlsplit(self._uri).netloc.rpartition("@")[0]
         secret = any(part and part in text for part in (credentials, *credentials.split(":", 1)))
         return "one of its options is wrong" if secret else text
-
-
-class _Asking:
-    """A context in which queries are made; a generator would cost a quick one a twentieth of its time."""
-
-    __slots__ = ("_connections", "_timeout")
-
-    def __init__(self, connections: Connections) -> None:
-        self._connections = connections
-        self._timeout = pymongo.timeout(QUERY_SECONDS)
-
-    async def __aenter__(self) -> None:
-        try:
-            await self._connections.reach()
-        except PyMongoError as failure:
-            raise store_error(failure) from failure
-        self._timeout.__enter__()
-
-    async def __aexit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self._timeout.__exit__(kind, error, trace)
-        if isinstance(error, PyMongoError):
-            raise store_error(error) from error

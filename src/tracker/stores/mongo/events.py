@@ -79,9 +79,6 @@ class MongoEvents:
         """
 
         async def step() -> None:
-            if once is None:
-                await self._create(event, lock, {})
-                return
             async with self._once.claimed(once, event, event_records.NAME) as claim:
                 await self._create(event, lock, claim.notes)
 
@@ -95,9 +92,7 @@ class MongoEvents:
             outcomes = await event_records.insert_new(self._events, new)
             for (event, beside), outcome in zip(new, outcomes, strict=True):
                 if outcome is True:
-                    self._log.add(
-                        {"_id": event_records.event_id(event), "document": event.to_json(), **beside}
-                    )
+                    self._log_change(event, beside)
             return outcomes
 
         outcomes: list[Added] = []
@@ -248,6 +243,9 @@ class MongoEvents:
             raise unavailable("the change took so long that it was given up") from None
         self._log.add(stored)
 
+    def _log_change(self, event: event_pb.Event, beside: Document) -> None:
+        self._log.add({"_id": event_records.event_id(event), "document": event.to_json(), **beside})
+
     async def _id_of(self, key: EventKey) -> str | None:
         stored = await self._events.find_one(event_records.condition(key), {"_id": 1})
         return None if stored is None else str(stored["_id"])
@@ -294,7 +292,7 @@ class MongoEvents:
                 await self._give_back(taken, op)
         if not claim.made:
             return None
-        self._log.add({"_id": event_id, "document": event.to_json(), **beside})
+        self._log_change(event, beside)
         await self._carry_out({"_id": event_id, **beside})
         return event
 
