@@ -75,9 +75,15 @@ class Branch:
 
     def behind(self, cursor: Cursor, *, oldest_first: bool) -> Branch:
         """Return the branch without the events up to and with the one that the cursor names."""
-        condition = f"(time, id) {'>' if oldest_first else '<'} (?, ?)"
+        return self.also(f"(time, id) {'>' if oldest_first else '<'} (?, ?)", *cursor)
+
+    def also(self, condition: str, *bindings: Binding) -> Branch:
+        """Return the branch for those of its events that fulfil a further condition."""
         return replace(
-            self, conditions=(*self.conditions, condition), bindings=(*self.bindings, *cursor), counted=False
+            self,
+            conditions=(*self.conditions, condition),
+            bindings=(*self.bindings, *bindings),
+            counted=False,
         )
 
 

@@ -23,7 +23,7 @@ from tracker.stores.sqlite.filters import branches
 from tracker.stores.sqlite.word_index import progress
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Sequence
 
     import apsw
 
@@ -119,10 +119,11 @@ def plan(db: apsw.Connection, where: EventFilter, *, by_words: bool = True, tall
     if done.behind >= MOST_BEHIND:
         return _without_words(where, tallied=tallied, behind=done.behind)
     span = _span(db, where)
-    texts = {
-        node: _text(db, node, word_search.numbers(node, match, done, span, tallied=tallied))
-        for node, match in asked
-    }
+
+    def numbers_in(span: tuple[int, int]) -> dict[Node, Condition]:
+        return {node: word_search.numbers(node, match, done, span, tallied=tallied) for node, match in asked}
+
+    texts = {node: _text(db, node, numbers) for node, numbers in numbers_in(span).items()}
     conditions = {node: text.condition for node, text in texts.items()}
     first = query.parts[0] if isinstance(query, And) and query not in texts else query
     few = first in texts and texts[first].few
@@ -131,15 +132,20 @@ def plan(db: apsw.Connection, where: EventFilter, *, by_words: bool = True, tall
     dense = not few and any(text.is_dense(span[1]) for text in texts.values())
     only_text = query in texts and where == EventFilter(query=query)
     low = 0 if few or only_text else _likely_from(db, where, span[1])
-    newest = {
-        node: texts[node] if texts[node].few else replace(texts[node], numbers=numbers)
-        for node, match in asked
-        if low and (numbers := word_search.numbers(node, match, done, (low, span[1]), tallied=tallied))
-    }
+    newest: Sequence[Branch] = ()
+    if low:
+        near = {
+            node: replace(texts[node], numbers=numbers).condition
+            for node, numbers in numbers_in((low, span[1])).items()
+        }
+        newest = [
+            branch.also("number >= ?", low)
+            for branch in branches(replace(where, since=_time(db, low)), near.get, tallied=tallied)
+        ]
     return Plan(
         listed=branches(where, tallied=tallied) if dense else counted,
         counted=counted,
-        counted_first=_newest(db, where, low, newest, tallied=tallied) if low else (),
+        counted_first=newest,
         most_counted=_most_counted(where),
         texts=list(texts.values()),
         only_text=only_text,
@@ -190,16 +196,9 @@ def _likely_from(db: apsw.Connection, where: EventFilter, highest: int) -> int:
     return highest - LIKELY if likely > MOST_COUNTED else 0
 
 
-def _newest(
-    db: apsw.Connection, where: EventFilter, low: int, texts: Mapping[Node, Text], *, tallied: bool
-) -> Sequence[Branch]:
-    """Return the branches for matching events from a number on, not all of them if later ones are older."""
-    since = db.execute("SELECT time FROM events WHERE number >= ? ORDER BY number LIMIT 1", (low,)).get
-    conditions = {node: text.condition for node, text in texts.items()}
-    return [
-        replace(branch, conditions=(*branch.conditions, "number >= ?"), bindings=(*branch.bindings, low))
-        for branch in branches(replace(where, since=since), conditions.get, tallied=tallied)
-    ]
+def _time(db: apsw.Connection, low: int) -> int:
+    """Return the time of the first event from a number on; some of those behind it may be older."""
+    return int(db.execute("SELECT time FROM events WHERE number >= ? ORDER BY number LIMIT 1", (low,)).get)
 
 
 def _text(db: apsw.Connection, node: Node, numbers: Condition) -> Text:
