@@ -46,7 +46,7 @@ def make_logger(
     as_text = format == "text" or (format == "auto" and terminal)
     renderer = _TextLines(colors=terminal) if as_text else _JsonLines()
     writer = LineWriter(stream.fileno(), renderer.notice)
-    return _logger_class(level, renderer, writer)(writer, (), {})
+    return _logger_class(level, renderer)(writer, (), {})
 
 
 @contextmanager
@@ -62,7 +62,7 @@ def stdlib_routed(logger: FilteringBoundLogger) -> Iterator[None]:
 
 
 def _logger_class(
-    level: str, renderer: _JsonLines | _TextLines, writer: LineWriter
+    level: str, renderer: _JsonLines | _TextLines
 ) -> Callable[[LineWriter, Sequence[Processor], Context], FilteringBoundLogger]:
     filtering = structlog.make_filtering_bound_logger(level)
 
@@ -76,7 +76,7 @@ def _logger_class(
             fields = {**self._context, **fields}
             if text := _traceback(fields.pop("exc_info", None)):
                 fields["exception"] = text
-            writer.write(partial(renderer, time.time_ns(), level, event or "", fields))
+            self._logger.write(partial(renderer, time.time_ns(), level, event or "", fields))
 
     return Logger
 

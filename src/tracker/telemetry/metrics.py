@@ -112,7 +112,6 @@ class Metrics:
         PlatformCollector(registry=registry)
         GCCollector(registry=registry)
         self._calls: dict[tuple[str, str, str], Histogram] = {}
-        self._statuses: dict[tuple[str, str, str], Counter] = {}
 
     @property
     def names(self) -> Sequence[str]:
@@ -121,11 +120,7 @@ class Metrics:
 
     def event_status(self, service: str, status: str, environment: str) -> None:
         """Count an event that was stored with a status, or whose status changed to it."""
-        key = (self._service(service), status, environment)
-        series = self._statuses.get(key)
-        if series is None:
-            series = self._statuses[key] = self._event_status.labels(*key)
-        series.inc()
+        self._event_status.labels(self._service(service), status, environment).inc()
 
     def event_duration(self, service: str, status: str, environment: str, seconds: float) -> None:
         """Measure an event that ended after `seconds`."""
