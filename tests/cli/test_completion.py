@@ -31,6 +31,12 @@ COMPLETED = [
 ]
 
 
+def ran(*command: str, **environ: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        command, env=ON_PATH | environ, capture_output=True, text=True, timeout=30, check=True
+    )
+
+
 @pytest.mark.parametrize(("typed", "completed"), COMPLETED)
 def test_bash_completes_commands_options_and_values(typed: str, completed: set[str]) -> None:
     words = ["tracker", *typed.split(" ")]
@@ -38,14 +44,7 @@ def test_bash_completes_commands_options_and_values(typed: str, completed: set[s
         'source <(tracker completion bash); COMP_WORDS=("$@"); COMP_CWORD=$(($# - 1)); '
         'complete -p tracker >&2; _tracker_completion tracker; printf "%s\\n" "${COMPREPLY[@]}"'
     )
-    done = subprocess.run(
-        ["bash", "--norc", "-c", script, "bash", *words],
-        env=ON_PATH,
-        capture_output=True,
-        text=True,
-        timeout=30,
-        check=True,
-    )
+    done = ran("bash", "--norc", "-c", script, "bash", *words)
     assert done.stderr == "complete -o default -F _tracker_completion tracker\n"
     assert completed <= set(done.stdout.split())
     assert all(each.startswith(words[-1]) for each in done.stdout.split())
@@ -55,14 +54,7 @@ def test_bash_completes_commands_options_and_values(typed: str, completed: set[s
 @pytest.mark.parametrize(("typed", "completed"), COMPLETED)
 def test_fish_completes_commands_options_and_values(typed: str, completed: set[str]) -> None:
     script = 'tracker completion fish | source; complete -C "tracker $argv"'
-    done = subprocess.run(
-        ["fish", "--no-config", "-c", script, typed],
-        env=ON_PATH,
-        capture_output=True,
-        text=True,
-        timeout=30,
-        check=True,
-    )
+    done = ran("fish", "--no-config", "-c", script, typed)
     assert done.stderr == ""
     assert completed <= {line.partition("\t")[0] for line in done.stdout.splitlines()}
 
@@ -106,9 +98,7 @@ def test_zsh_and_fish_are_answered_as_their_scripts_ask(
     }
     assert all(f"{name}=" in script for name in asked)
     assert f"_TRACKER_COMPLETE=complete_{shell}" in script
-    done = subprocess.run(
-        ["tracker"], env=ON_PATH | asked, capture_output=True, text=True, timeout=30, check=True
-    )
+    done = ran("tracker", **asked)
     assert done.stdout == answer
 
 
