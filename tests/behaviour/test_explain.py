@@ -12,9 +12,13 @@ if TYPE_CHECKING:
     from tracker.config import Settings
 
 
-async def plan(client: Client, **request: Any) -> Any:
-    answer = await client.call("EventService/SearchEvents", {**request, "explain": True})
+async def plan(client: Client, rpc: str = "SearchEvents", **request: Any) -> Any:
+    answer = await client.call(f"EventService/{rpc}", {**request, "explain": True})
     return answer["plan"]
+
+
+def kinds(steps: list[str]) -> list[str]:
+    return [step.partition(":")[0] for step in steps]
 
 
 @pytest.fixture
@@ -51,7 +55,7 @@ async def test_a_plan_names_the_index_and_how_many_documents_were_searched(clien
 async def test_a_plan_says_how_a_total_was_counted_where_it_was(client: Client) -> None:
     assert not [step for step in (await plan(client, query="type:deployment"))["steps"] if "count" in step]
     steps = (await plan(client, query="type:deployment", perPage=1))["steps"]
-    assert [step.partition(":")[0] for step in steps] == ["list", "count"]
+    assert kinds(steps) == ["list", "count"]
 
 
 @pytest.mark.usefixtures("recorded")
@@ -78,6 +82,62 @@ async def test_the_few_events_with_some_words_are_fetched_however_they_are_asked
         assert "list: fetch the events that have the words, newest first" in steps
 
 
-async def test_who_asks_for_no_plan_gets_none(client: Client) -> None:
-    answer = await client.call("EventService/SearchEvents", {"query": "deploy"})
-    assert "plan" not in answer
+@pytest.mark.usefixtures("recorded")
+async def test_facets_say_how_the_values_of_each_field_were_counted(client: Client) -> None:
+    explained = await plan(client, "GetEventFacets", query="env:prod", fields=["service", "owner"])
+    assert explained["query"] == "environment:production"
+    assert kinds(explained["steps"]) == ["service", "owner", "count"]
+    assert "document" not in explained["steps"][0]
+    assert "document" in explained["steps"][1]
+    assert explained.get("documents", 0) == 0
+    asked_of_each = await plan(client, "GetEventFacets", query="owner:ines", fields=["status"])
+    assert asked_of_each["documents"] == 10  # five for the values, and five for the total
+
+
+@pytest.mark.usefixtures("recorded")
+async def test_facets_of_all_events_come_from_the_table_that_counts_them(
+    client: Client, settings: Settings
+) -> None:
+    steps = (await plan(client, "GetEventFacets", fields=["status", "service"]))["steps"]
+    if settings.mongo_uri is None:
+        assert steps == [
+            "status: sum up the table facets",
+            "service: walk events_by_service",
+            "count: sum up the table facets",
+        ]
+
+
+@pytest.mark.usefixtures("recorded")
+async def test_a_histogram_says_how_its_values_intervals_and_durations_came_to_be(client: Client) -> None:
+    explained = await plan(
+        client,
+        "GetEventHistogram",
+        query="since:1h service:cart",
+        by="status",
+        interval="15m",
+        durations=True,
+    )
+    assert kinds(explained["steps"]) == ["status", "count", "intervals", "durations"]
+    assert all("events_by_service" in step for step in explained["steps"])
+    assert explained["steps"][2].endswith(" of 5")
+    assert explained["query"].startswith("service:cart time:")
+
+
+@pytest.mark.usefixtures("recorded")
+async def test_overlaps_say_how_their_events_were_found(client: Client) -> None:
+    explained = await plan(client, "GetEventOverlaps", query="service:cart")
+    assert explained["query"].startswith("service:cart time:")
+    assert "events_by_service" in explained["steps"][0]
+
+
+@pytest.mark.parametrize(
+    ("rpc", "request_"),
+    [
+        ("SearchEvents", {"query": "deploy"}),
+        ("GetEventFacets", {"fields": ["status"]}),
+        ("GetEventHistogram", {}),
+        ("GetEventOverlaps", {}),
+    ],
+)
+async def test_who_asks_for_no_plan_gets_none(client: Client, rpc: str, request_: dict[str, Any]) -> None:
+    assert (await client.call(f"EventService/{rpc}", request_)).get("plan") is None

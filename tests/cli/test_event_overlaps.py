@@ -75,6 +75,15 @@ def test_overlaps_are_printed_for_scripts(filled: ServerProcess) -> None:
     assert [json.loads(line) for line in lines] == answer["groups"]
 
 
+def test_overlaps_are_explained(filled: ServerProcess) -> None:
+    told = run(filled, "overlaps", *DAY, "service:cart", "--explain").stdout.splitlines()
+    assert told[0].startswith("query     service:cart time:")
+    assert told[1] == "events    3"
+    assert told[4].startswith("- list: walk events_by_service")
+    (line,) = run(filled, "overlaps", *DAY, "--explain", "--output", "ndjson").stdout.splitlines()
+    assert json.loads(line)["steps"]
+
+
 def test_only_groups_of_overlaps_that_are_printed_are_shown(filled: ServerProcess) -> None:
     done = run(filled, "overlaps", *DAY, "-n", "2")
     assert "cart" in done.stdout

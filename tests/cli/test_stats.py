@@ -61,6 +61,18 @@ def test_events_are_counted_over_time(filled: ServerProcess) -> None:
     assert (answer["totalCount"], answer["interval"], answer["timeZone"]) == (3, "1h", "UTC")
 
 
+def test_counts_are_explained(filled: ServerProcess) -> None:
+    told = run(filled, "service:cart", "--by", "owner", "--explain").stdout.splitlines()
+    assert told[:3] == ["query     service:cart", "events    2", "searched  0 documents"]
+    assert told[4].startswith("- owner: walk events_by_service")
+    over_time = ("since:2026-03-02", "before:2026-03-05", "--every", "day", "--explain")
+    plan = json.loads(run(filled, *over_time, "--output", "json").stdout)
+    assert plan["steps"][-1].startswith("intervals: ")
+    rows = run(filled, *over_time, "--output", "csv").stdout.splitlines()
+    assert rows[0] == "step"
+    assert [step for (step,) in csv.reader(rows[1:])] == plan["steps"]
+
+
 def test_a_terminal_has_bars_and_a_pipe_has_none(filled: ServerProcess) -> None:
     shown = on_terminal("stats", "--by", "status", columns=80, environ=at(filled))
     bars = [line.count("\N{FULL BLOCK}") for line in shown.splitlines()]

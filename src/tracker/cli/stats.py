@@ -13,6 +13,7 @@ from tracker.cli.exits import EVENT_TABLE, LOCKED, USAGE, failures
 from tracker.cli.group import epilog
 from tracker.cli.options import DEFAULT_SERVER, Query, QueryOption, Server, output_option, query_of
 from tracker.cli.output import Output, printable
+from tracker.cli.plans import Explain, print_plan
 from tracker.cli.times import local_zone_name
 
 if TYPE_CHECKING:
@@ -50,6 +51,7 @@ def stats(  # noqa: PLR0913  # one for each option
         int,
         typer.Option("--limit", "-n", min=1, max=100, metavar="NUMBER", help="Values of a field to print."),
     ] = 10,
+    explain: Explain = False,
     server: Server = DEFAULT_SERVER,
     output: Annotated[
         Output,
@@ -78,13 +80,18 @@ def stats(  # noqa: PLR0913  # one for each option
     with failures(output), Connection(server) as connection:
         if every:
             histogram = connection.call(
-                GET_EVENT_HISTOGRAM, _histogram_request(text, every, by[0] if by else "", limit)
+                GET_EVENT_HISTOGRAM,
+                _histogram_request(text, every, by[0] if by else "", limit, explain=explain),
             )
             answer, tables = histogram, [_over_time(histogram)]
         else:
-            facets = connection.call(GET_EVENT_FACETS, _facets_request(text, by or _FIELDS, limit))
+            facets = connection.call(
+                GET_EVENT_FACETS, _facets_request(text, by or _FIELDS, limit, explain=explain)
+            )
             answer, tables = facets, [_by_value(facet) for facet in facets.facets]
-    if output in (Output.JSON, Output.YAML):
+    if explain:
+        print_plan(answer, f"{answer.total_count:,}", output)
+    elif output in (Output.JSON, Output.YAML):
         print_answer(answer, output)
     elif output is Output.CSV:
         for table in tables:
@@ -104,15 +111,21 @@ class _Table(NamedTuple):
     bars: Sequence[int]
 
 
-def _facets_request(query: str, fields: Sequence[str], limit: int) -> event_pb.GetEventFacetsRequest:
+def _facets_request(
+    query: str, fields: Sequence[str], limit: int, *, explain: bool
+) -> event_pb.GetEventFacetsRequest:
     from protobuf.wkt import UInt32Value
 
     from tracker.pb import event_pb
 
-    return event_pb.GetEventFacetsRequest(query=query, fields=[*fields], limit=UInt32Value(value=limit))
+    return event_pb.GetEventFacetsRequest(
+        query=query, fields=[*fields], limit=UInt32Value(value=limit), explain=explain
+    )
 
 
-def _histogram_request(query: str, every: str, by: str, limit: int) -> event_pb.GetEventHistogramRequest:
+def _histogram_request(
+    query: str, every: str, by: str, limit: int, *, explain: bool
+) -> event_pb.GetEventHistogramRequest:
     from protobuf.wkt import UInt32Value
 
     from tracker.pb import event_pb
@@ -123,6 +136,7 @@ def _histogram_request(query: str, every: str, by: str, limit: int) -> event_pb.
         time_zone=local_zone_name(),
         by=by,
         limit=UInt32Value(value=limit),
+        explain=explain,
     )
 
 

@@ -17,6 +17,7 @@ from tracker.errors import FieldViolation, invalid
 from tracker.pb import event_pb
 from tracker.services.event_filters import facet, in_period
 from tracker.services.paging import given
+from tracker.services.query_plans import Planned
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -82,7 +83,8 @@ class EventCounts:
         asked = [facet(name, f"fields[{place}]", "to count by") for place, name in enumerate(request.fields)]
         most = given(request.limit, _VALUES)
         where = in_period(request, Clock(self._context.now(), self._zone))
-        total, tallies = await self._store.count_by(where, asked, most)
+        planned = Planned(self._context, wanted=request.explain)
+        total, tallies = await self._store.count_by(where, asked, most, planned.explanation)
         return event_pb.GetEventFacetsResponse(
             total_count=total,
             facets=[
@@ -96,6 +98,7 @@ class EventCounts:
                 )
                 for field, values in zip(asked, tallies, strict=True)
             ],
+            plan=planned.plan(where),
         )
 
     async def get_event_histogram(
@@ -111,16 +114,16 @@ class EventCounts:
         interval, starts = _intervals(request.interval, since, until, zone)
         edges = [since, *starts[1:], until]
         values: list[str | int] = []
+        planned = Planned(self._context, wanted=request.explain)
+        within = replace(where, since=since, until=until)
         if by is not None:
-            _total, (tallies,) = await self._store.count_by(
-                replace(where, since=since, until=until), [by], most
-            )
+            _total, (tallies,) = await self._store.count_by(within, [by], most, planned.explanation)
             values = [each.value for each in tallies]
         where = replace(where, since=None, until=None)
-        counts = await self._store.count_between(where, edges, by)
+        counts = await self._store.count_between(where, edges, by, planned.explanation)
         buckets = [_bucket(start, counted, by, values) for start, counted in zip(starts, counts, strict=True)]
         if request.durations:
-            found = await self._store.durations_between(where, edges)
+            found = await self._store.durations_between(where, edges, planned.explanation)
             for bucket, durations in zip(buckets, found, strict=True):
                 bucket.durations = _percentiles(durations)
         return event_pb.GetEventHistogramResponse(
@@ -129,6 +132,7 @@ class EventCounts:
             time_zone=zone.key,
             values=[by.shown(value) for value in values] if by is not None else [],
             buckets=buckets,
+            plan=planned.plan(within),
         )
 
 

@@ -19,6 +19,7 @@ from tracker.errors import FieldViolation, invalid
 from tracker.pb import event_pb
 from tracker.services.event_filters import facet, in_period
 from tracker.services.paging import given
+from tracker.services.query_plans import Planned
 from tracker.stores.base import Slice
 
 if TYPE_CHECKING:
@@ -30,7 +31,7 @@ if TYPE_CHECKING:
     from tracker.domain.overlaps import Overlap, Span
     from tracker.services.call import Call
     from tracker.services.context import Context
-    from tracker.stores.base import EventStore
+    from tracker.stores.base import EventStore, Explanation
 
 _MOST = 10_000
 """Events that are looked at."""
@@ -61,7 +62,9 @@ class EventOverlaps:
         now = self._context.now()
         where = narrowed(in_period(request, Clock(now, self._zone)))
         since, until = _period(where, now)
-        spans, whole = await self._spans(replace(where, since=None, until=None), since, until, now)
+        planned = Planned(self._context, wanted=request.explain)
+        anytime = replace(where, since=None, until=None)
+        spans, whole = await self._spans(anytime, since, until, now, planned.explanation)
         alike: defaultdict[tuple[str, ...], list[Span]] = defaultdict(list)
         for span in spans:
             alike[tuple(field.shown(field.value(span.event)) for field in by or _BY)].append(span)
@@ -69,7 +72,11 @@ class EventOverlaps:
         found.sort(key=lambda each: (each[1][0].start, each[0]))
         left = given(request.limit, _PAIRS)
         answer = event_pb.GetEventOverlapsResponse(
-            event_count=len(spans), incomplete=not whole, start=_moment(since), end=_moment(until)
+            event_count=len(spans),
+            incomplete=not whole,
+            start=_moment(since),
+            end=_moment(until),
+            plan=planned.plan(replace(where, since=since, until=until)),
         )
         for values, group in found:
             pairs = list(islice(overlaps(group), left))
@@ -79,32 +86,37 @@ class EventOverlaps:
         return answer
 
     async def _spans(
-        self, where: EventFilter, since: int, until: int, now: int
+        self, where: EventFilter, since: int, until: int, now: int, explanation: Explanation | None
     ) -> tuple[Sequence[Span], bool]:
         """Return the spans of the matching events that reach into a period, and whether these are all."""
         near = await self._store.find(
-            replace(where, since=since - _DAY, until=until, overlapping=True), Slice(limit=_MOST)
+            replace(where, since=since - _DAY, until=until, overlapping=True),
+            Slice(limit=_MOST),
+            explanation,
         )
         events, whole = [*near.records], near.next is None
         running = tuple(sorted(RUNNING.intersection(where.statuses or RUNNING)))
         if running and since < now:
             long_ago = await self._store.find(
-                replace(where, until=since - _DAY, statuses=running), Slice(limit=_MOST)
+                replace(where, until=since - _DAY, statuses=running), Slice(limit=_MOST), explanation
             )
             events += filter(is_under_way, long_ago.records)
             whole = whole and long_ago.next is None and len(events) <= _MOST
-        ends = await self._ends(filter(is_under_way, events[:_MOST]))
+        ends = await self._ends(filter(is_under_way, events[:_MOST]), explanation)
         spans = [span_of(event, now, ends.get(metadata_of(event).id)) for event in events[:_MOST]]
         return [span for span in spans if span.behind > since], whole
 
-    async def _ends(self, events: Iterable[event_pb.Event]) -> Mapping[str, int]:
+    async def _ends(
+        self, events: Iterable[event_pb.Event], explanation: Explanation | None
+    ) -> Mapping[str, int]:
         """Return when others of the same type, which are linked to events, say that these are over."""
         types = {metadata_of(event).id: attributes_of(event).type for event in events}
         if not types:
             return {}
         where = EventFilter(related_ids=tuple(types), statuses=tuple(sorted(FINISHED)))
         ends: dict[str, int] = {}
-        for event in (await self._store.find(where, Slice(limit=_MOST), oldest_first=True)).records:
+        found = await self._store.find(where, Slice(limit=_MOST), explanation, oldest_first=True)
+        for event in found.records:
             attributes = attributes_of(event)
             if attributes.type == types[attributes.related_id]:
                 ends.setdefault(attributes.related_id, event_time(event))

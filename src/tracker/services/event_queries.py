@@ -7,14 +7,14 @@ from typing import TYPE_CHECKING, TypeVar
 
 from tracker.domain.events import EventFilter, event_key
 from tracker.domain.paging import page_token
-from tracker.domain.query import Clock, to_text
-from tracker.domain.query.narrowing import widened
-from tracker.domain.times import day_of, duration, period
+from tracker.domain.query import Clock
+from tracker.domain.times import day_of, period
 from tracker.errors import Code, TrackerError
 from tracker.pb import event_pb
 from tracker.services.event_errors import event_not_found
 from tracker.services.event_filters import read_query
 from tracker.services.paging import DEFAULT_PER_PAGE, given, requested_slice
+from tracker.services.query_plans import Planned
 
 if TYPE_CHECKING:
     from zoneinfo import ZoneInfo
@@ -75,22 +75,16 @@ class EventQueries:
         query = f"events {where} {request.query}{' oldest first' if oldest_first else ''}"
         part, asked = _resumed(requested_slice(request, query, default=_SEARCH_LIMIT), self._context.now())
         where = replace(where, query=read_query(request.query, Clock(asked, self._zone)))
-        began = self._context.now()
-        found = await self._store.find(where, part, oldest_first=oldest_first, explain=request.explain)
+        planned = Planned(self._context, wanted=request.explain)
+        found = await self._store.find(where, part, planned.explanation, oldest_first=oldest_first)
         answer = event_pb.SearchEventsResponse(
             events=list(found.records),
             total_count=found.total,
             next_page_token=page_token(found.next and (*found.next, asked), query),
+            plan=planned.plan(where),
         )
         if found.estimated:
             answer.total_count_estimated = True
-        if found.explained is not None:
-            answer.plan = event_pb.QueryPlan(
-                query=to_text(widened(where)),
-                steps=list(found.explained.steps),
-                documents=found.explained.documents,
-                took=duration(max(0, self._context.now() - began)),
-            )
         return answer
 
     async def list_events(self, request: event_pb.ListEventsRequest, _: Call) -> event_pb.ListEventsResponse:

@@ -118,24 +118,22 @@ class Slice:
     after: Cursor | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Explained:
-    """How a list was found, one step after the other, and how many documents were searched for that."""
-
-    steps: Sequence[str]
-    documents: int
-
-
 @dataclass(slots=True)
-class Searched:
-    """How many documents were searched."""
+class Explanation:
+    """What a store did for the calls that it was given to: steps, for people, and documents searched."""
 
+    steps: list[str] = field(default_factory=list)
     documents: int = 0
 
     def count(self, *_: object) -> bool:
-        """Count one."""
+        """Count a document."""
         self.documents += 1
         return True
+
+    def add(self, other: Explanation) -> None:
+        """Add what was done for another call."""
+        self.steps += other.steps
+        self.documents += other.documents
 
 
 @dataclass(frozen=True, slots=True)
@@ -150,7 +148,6 @@ class Found(Generic[T]):
     total: int
     next: Cursor | None
     estimated: bool = False
-    explained: Explained | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -247,7 +244,10 @@ class Tally(NamedTuple):
 
 
 class EventStore(Protocol):
-    """Events. A Slack id, where set, belongs to one event; an external id, to one of its source."""
+    """Events. A Slack id, where set, belongs to one event; an external id, to one of its source.
+
+    Where a call that finds or counts events is given an `Explanation`, it adds to that how it did so.
+    """
 
     async def create(
         self, event: event_pb.Event, lock: lock_pb.Lock | None, once: Once[event_pb.Event] | None = None
@@ -294,12 +294,16 @@ class EventStore(Protocol):
         """Delete an event and end the locks that carry its id; return what that was, or None."""
 
     async def find(
-        self, where: EventFilter, part: Slice, *, oldest_first: bool = False, explain: bool = False
+        self,
+        where: EventFilter,
+        part: Slice,
+        explanation: Explanation | None = None,
+        *,
+        oldest_first: bool = False,
     ) -> Found[event_pb.Event]:
         """Return a part of the matching events, newest first: by descending (`event_time`, id), or ascending.
 
-        Where a query has to be asked of each event, no more than `MOST_COUNTED` are counted. With `explain`,
-        the answer says how the events were found.
+        Where a query has to be asked of each event, no more than `MOST_COUNTED` are counted.
         """
 
     async def count(self, where: EventFilter) -> int:
@@ -309,7 +313,11 @@ class EventStore(Protocol):
         """Count the matching events by the month (UTC) of their time, ordered by year, month, service."""
 
     async def count_by(
-        self, where: EventFilter, fields: Sequence[Field], most: int
+        self,
+        where: EventFilter,
+        fields: Sequence[Field],
+        most: int,
+        explanation: Explanation | None = None,
     ) -> tuple[int, Sequence[Sequence[Tally]]]:
         """Count the matching events, and those of the `most` most frequent values of each field.
 
@@ -317,7 +325,11 @@ class EventStore(Protocol):
         """
 
     async def count_between(
-        self, where: EventFilter, edges: Sequence[int], by: Field | None
+        self,
+        where: EventFilter,
+        edges: Sequence[int],
+        by: Field | None,
+        explanation: Explanation | None = None,
     ) -> Sequence[Mapping[str | int, int]]:
         """Count the matching events whose time is between each two neighbours of `edges`, by a field.
 
@@ -325,7 +337,9 @@ class EventStore(Protocol):
         under "". `where` has no `since` and no `until`.
         """
 
-    async def durations_between(self, where: EventFilter, edges: Sequence[int]) -> Sequence[Sequence[int]]:
+    async def durations_between(
+        self, where: EventFilter, edges: Sequence[int], explanation: Explanation | None = None
+    ) -> Sequence[Sequence[int]]:
         """Return the durations, in microseconds and rising, of what `count_between` would count."""
 
 

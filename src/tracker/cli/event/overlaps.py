@@ -12,6 +12,7 @@ from tracker.cli.event.group import EPILOG, app
 from tracker.cli.exits import failures
 from tracker.cli.options import DEFAULT_SERVER, ListFormat, Query, QueryOption, Server, query_of
 from tracker.cli.output import Output, printable
+from tracker.cli.plans import Explain, print_plan
 from tracker.cli.times import end_option, moment_option
 
 if TYPE_CHECKING:
@@ -52,6 +53,7 @@ def overlaps(  # noqa: PLR0913  # one for each option
     limit: Annotated[
         int, typer.Option("--limit", "-n", min=1, max=10_000, metavar="NUMBER", help="Overlaps to print.")
     ] = 1_000,
+    explain: Explain = False,
     server: Server = DEFAULT_SERVER,
     output: ListFormat = Output.TEXT,
 ) -> None:
@@ -71,9 +73,13 @@ def overlaps(  # noqa: PLR0913  # one for each option
         end_date="" if until is None else until.isoformat(timespec="seconds"),
         by=by or [],
         limit=UInt32Value(value=limit),
+        explain=explain,
     )
     with failures(output), Connection(server) as connection:
         answer = connection.call(GET_EVENT_OVERLAPS, request)
+    if explain:
+        print_plan(answer, f"{answer.event_count:,}", output)
+        return
     match output:
         case Output.TEXT:
             _print_groups([group for group in answer.groups if group.pairs])

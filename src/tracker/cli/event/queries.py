@@ -20,6 +20,7 @@ from tracker.cli.options import (
     query_of,
 )
 from tracker.cli.output import Output
+from tracker.cli.plans import Explain, print_plan
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -90,9 +91,7 @@ def search(  # noqa: PLR0913  # one for each option
     *,
     query: QueryOption = "",
     limit: Limit = 100,
-    explain: Annotated[
-        bool, typer.Option("--explain", help="Print how the events are found, in place of them.")
-    ] = False,
+    explain: Explain = False,
     server: Server = DEFAULT_SERVER,
     output: ListFormat = Output.TEXT,
 ) -> None:
@@ -127,21 +126,15 @@ def _print_found(query: str, limit: int, server: str, output: Output) -> None:
 def _explain(query: str, limit: int, server: str, output: Output) -> None:
     from protobuf.wkt import UInt32Value
 
-    from tracker.cli.documents import print_answer
-    from tracker.cli.event.shown import print_plan
     from tracker.client import Connection
     from tracker.client.events import SEARCH_EVENTS
-    from tracker.pb import event_pb
 
     size = UInt32Value(value=min(limit or _PAGE, _PAGE))
     with failures(output), Connection(server) as connection:
         found = connection.call(
             SEARCH_EVENTS, SEARCH_EVENTS.request(query=query, per_page=size, explain=True)
         )
-    if output is Output.TEXT:
-        print_plan(found)
-    else:
-        print_answer(found.plan or event_pb.QueryPlan(), output)
+    print_plan(found, f"{found.total_count:,}{' or more' if found.total_count_estimated else ''}", output)
 
 
 def found_events(connection: Connection, query: str, limit: int) -> Iterator[event_pb.Event]:

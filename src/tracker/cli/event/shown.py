@@ -84,21 +84,6 @@ def print_changelog(changelog: Iterable[event_pb.ChangelogEntry]) -> None:
         typer.echo(f"{shown_time(entry.timestamp)}  {printable(entry.user)}  {printable(what)}")
 
 
-def print_plan(found: event_pb.SearchEventsResponse) -> None:
-    """Print how a search was answered."""
-    plan = found.plan or event_pb.QueryPlan()
-    print_record(
-        {
-            "query": plan.query,
-            "events": f"{found.total_count:,}{' or more' if found.total_count_estimated else ''}",
-            "searched": f"{plan.documents:,} documents",
-            "took": f"{plan.took.to_timedelta().total_seconds() * 1_000:,.1f} ms" if plan.took else "",
-        }
-    )
-    for step in plan.steps:
-        typer.echo(f"- {printable(step)}")
-
-
 def change_line(message: event_pb.WatchEventsResponse) -> list[tuple[str, str]]:
     """Return the parts of the line for a change, each with its style; an event of before is no change."""
     event = message.event or event_pb.Event()

@@ -19,12 +19,15 @@ if TYPE_CHECKING:
 
     from tracker.domain.events import EventFilter
     from tracker.domain.query.fields import Field
+    from tracker.stores.base import Explanation
     from tracker.stores.mongo.writes import Collection, Document
 
 
-async def count_by(events: Collection, where: EventFilter, field: Field, most: int) -> Sequence[Tally]:
+async def count_by(
+    events: Collection, where: EventFilter, field: Field, most: int, searched: Explanation
+) -> Sequence[Tally]:
     """Count the matching events by their values of a field; see `EventStore.count_by`."""
-    if to_sift(where) is None and field in FIELDS:
+    if is_grouped(where, field):
         (branch,) = branches(where)
         rows = await events.aggregate(
             [
@@ -37,20 +40,20 @@ async def count_by(events: Collection, where: EventFilter, field: Field, most: i
         )
         return [Tally(row["_id"], row["events"]) async for row in rows]
     counts: Counter[str | int] = Counter()
-    async for event in each_matching(events, where):
+    async for event in each_matching(events, where, searched=searched):
         counts[field.value(event)] += 1
     return [Tally(*each) for each in sorted(counts.items(), key=_most_first)[:most]]
 
 
 async def count_between(
-    events: Collection, where: EventFilter, edges: Sequence[int], by: Field | None
+    events: Collection, where: EventFilter, edges: Sequence[int], by: Field | None, searched: Explanation
 ) -> Sequence[Mapping[str | int, int]]:
     """Count the matching events between edges; see `EventStore.count_between`.
 
     The database counts them by slots of a length that all edges are multiples of.
     """
     counts: list[Counter[str | int]] = [Counter() for _ in edges[1:]]
-    if to_sift(where) is None and (by is None or by in FIELDS):
+    if is_grouped(where, by):
         (branch,) = branches(where)
         slot = gcd(*edges)
         rest = {"$mod": [{"$add": [{"$mod": ["$time", slot]}, slot]}, slot]}
@@ -65,21 +68,26 @@ async def count_between(
         async for row in rows:
             counts[_place(edges, row["_id"]["slot"])][row["_id"]["value"]] += row["events"]
         return counts
-    async for event in each_matching(events, where, _within(edges)):
+    async for event in each_matching(events, where, _within(edges), searched):
         counts[_place(edges, event_time(event))]["" if by is None else by.value(event)] += 1
     return counts
 
 
 async def durations_between(
-    events: Collection, where: EventFilter, edges: Sequence[int]
+    events: Collection, where: EventFilter, edges: Sequence[int], searched: Explanation
 ) -> Sequence[Sequence[int]]:
     """Return the durations of the matching events between edges; see `EventStore.durations_between`."""
     found: list[list[int]] = [[] for _ in edges[1:]]
-    async for event in each_matching(events, where, _within(edges)):
+    async for event in each_matching(events, where, _within(edges), searched):
         duration = DURATION.number(event)
         if duration is not None:
             found[_place(edges, event_time(event))].append(duration)
     return [sorted(each) for each in found]
+
+
+def is_grouped(where: EventFilter, by: Field | None) -> bool:
+    """Return whether the database counts the matching events by a field, and needs no look at each."""
+    return to_sift(where) is None and (by is None or by in FIELDS)
 
 
 def _within(edges: Sequence[int]) -> Document:

@@ -21,9 +21,9 @@ from tracker.domain.query.narrowing import narrowed
 from tracker.pb import event_pb
 from tracker.stores.base import (
     MOST_COUNTED,
+    Explanation,
     ExternalIdTakenError,
     MonthCount,
-    Searched,
     SlackIdTakenError,
 )
 from tracker.stores.documents import parse
@@ -169,7 +169,7 @@ async def replace(events: Collection, stored: Document, event: event_pb.Event, *
 
 
 async def select_part(
-    events: Collection, where: EventFilter, part: Slice, searched: Searched, *, oldest_first: bool
+    events: Collection, where: EventFilter, part: Slice, searched: Explanation, *, oldest_first: bool
 ) -> list[event_pb.Event]:
     """Return the matching events of a part, newest or oldest first, and the one behind it."""
     found: list[event_pb.Event] = []
@@ -206,7 +206,7 @@ def most_counted(where: EventFilter) -> int | None:
 
 
 async def count(
-    events: Collection, where: EventFilter, up_to: int | None = None, searched: Searched | None = None
+    events: Collection, where: EventFilter, up_to: int | None = None, searched: Explanation | None = None
 ) -> int:
     """Count the matching events; more than `up_to` are one more."""
     if to_sift(where) is None:
@@ -253,7 +253,7 @@ async def _sifted_part(  # noqa: PLR0913 - each is a part of the query
     where: EventFilter,
     query: Node,
     part: Slice,
-    searched: Searched,
+    searched: Explanation,
     *,
     oldest_first: bool,
 ) -> list[event_pb.Event]:
@@ -274,18 +274,23 @@ async def each_matching(
     events: Collection,
     where: EventFilter,
     also: Document | None = None,
-    searched: Searched | None = None,
+    searched: Explanation | None = None,
 ) -> AsyncIterator[event_pb.Event]:
     """Give the matching events, newest first, of those that fulfil another condition too."""
     query = to_sift(where)
     for branch in branches(where):
         within = branch if also is None else Branch(branch.index, {"$and": [branch.where, also]})
-        async for event in _sifted(events, within, query, searched or Searched()):
+        async for event in _sifted(events, within, query, searched or Explanation()):
             yield event
 
 
 async def _sifted(
-    events: Collection, branch: Branch, query: Node | None, searched: Searched, *, oldest_first: bool = False
+    events: Collection,
+    branch: Branch,
+    query: Node | None,
+    searched: Explanation,
+    *,
+    oldest_first: bool = False,
 ) -> AsyncIterator[event_pb.Event]:
     """Give the events of a branch that match a query, newest or oldest first."""
     order = order_of(oldest_first=oldest_first)

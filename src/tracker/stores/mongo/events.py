@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import copy
 from contextlib import suppress
-from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING
 
@@ -15,15 +14,13 @@ from tracker.errors import TrackerError
 from tracker.stores.base import (
     ChangeKind,
     DeletedEvent,
-    Explained,
+    Explanation,
     ExternalIdTakenError,
     HeldLock,
-    Searched,
     SlackIdTakenError,
 )
-from tracker.stores.mongo import event_counts, event_records, lock_documents, writes
+from tracker.stores.mongo import event_counts, event_records, explaining, lock_documents, writes
 from tracker.stores.mongo.event_log import note
-from tracker.stores.mongo.explaining import count_steps, list_steps
 from tracker.stores.mongo.failures import unavailable
 from tracker.stores.mongo.follow_ups import outbox, outbox_of_deleted
 from tracker.stores.mongo.parts import found
@@ -158,29 +155,32 @@ class MongoEvents:
         return await self._changes.run(step)
 
     async def find(
-        self, where: EventFilter, part: Slice, *, oldest_first: bool = False, explain: bool = False
+        self,
+        where: EventFilter,
+        part: Slice,
+        explanation: Explanation | None = None,
+        *,
+        oldest_first: bool = False,
     ) -> Found[event_pb.Event]:
         """Return a part of the matching events, newest or oldest first."""
         events = self._connections.confirmed(event_records.NAME)
-        searched = Searched()
+        told = explanation or Explanation()
         async with self._connections.asking():
-            records = await event_records.select_part(
-                events, where, part, searched, oldest_first=oldest_first
-            )
+            records = await event_records.select_part(events, where, part, told, oldest_first=oldest_first)
             up_to = event_records.most_counted(where)
             answer = await found(
                 records,
                 part,
                 event_records.cursor,
-                lambda: event_records.count(events, where, up_to, searched),
+                lambda: event_records.count(events, where, up_to, told),
                 up_to,
             )
-            if not explain:
-                return answer
-            steps = [step async for step in list_steps(events, where, oldest_first=oldest_first)]
-            if answer.next is not None or part.after is not None or part.offset:
-                steps += count_steps(where)
-            return replace(answer, explained=Explained(steps, searched.documents))
+            if explanation is not None:
+                async for step in explaining.list_steps(events, where, oldest_first=oldest_first):
+                    explanation.steps.append(step)
+                if answer.next is not None or part.after is not None or part.offset:
+                    explanation.steps += explaining.count_steps(where)
+            return answer
 
     async def count(self, where: EventFilter) -> int:
         """Count the matching events."""
@@ -194,27 +194,46 @@ class MongoEvents:
             return await event_records.count_by_month(events, where, by_service=by_service)
 
     async def count_by(
-        self, where: EventFilter, fields: Sequence[Field], most: int
+        self,
+        where: EventFilter,
+        fields: Sequence[Field],
+        most: int,
+        explanation: Explanation | None = None,
     ) -> tuple[int, Sequence[Sequence[Tally]]]:
         """Count the matching events by the values of fields."""
         events = self._connections.confirmed(event_records.NAME)
+        told = explanation or Explanation()
         async with self._connections.asking():
-            tallies = [await event_counts.count_by(events, where, field, most) for field in fields]
-            return await event_records.count(events, where), tallies
+            tallies = [await event_counts.count_by(events, where, field, most, told) for field in fields]
+            total = await event_records.count(events, where, searched=told)
+        told.steps += [*explaining.facet_steps(where, fields), *explaining.count_steps(where)]
+        return total, tallies
 
     async def count_between(
-        self, where: EventFilter, edges: Sequence[int], by: Field | None
+        self,
+        where: EventFilter,
+        edges: Sequence[int],
+        by: Field | None,
+        explanation: Explanation | None = None,
     ) -> Sequence[Mapping[str | int, int]]:
         """Count the matching events between edges."""
         events = self._connections.confirmed(event_records.NAME)
+        told = explanation or Explanation()
         async with self._connections.asking():
-            return await event_counts.count_between(events, where, edges, by)
+            counts = await event_counts.count_between(events, where, edges, by, told)
+        told.steps += explaining.interval_steps(where, edges, by)
+        return counts
 
-    async def durations_between(self, where: EventFilter, edges: Sequence[int]) -> Sequence[Sequence[int]]:
+    async def durations_between(
+        self, where: EventFilter, edges: Sequence[int], explanation: Explanation | None = None
+    ) -> Sequence[Sequence[int]]:
         """Return the durations of the matching events between edges."""
         events = self._connections.confirmed(event_records.NAME)
+        told = explanation or Explanation()
         async with self._connections.asking():
-            return await event_counts.durations_between(events, where, edges)
+            durations = await event_counts.durations_between(events, where, edges, told)
+        told.steps += explaining.duration_steps(where)
+        return durations
 
     @property
     def _events(self) -> Collection:

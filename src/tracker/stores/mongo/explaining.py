@@ -4,13 +4,15 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from tracker.stores.mongo.event_counts import is_grouped
 from tracker.stores.mongo.event_records import order_of, to_sift
 from tracker.stores.mongo.filters import branches
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Iterator
+    from collections.abc import AsyncIterator, Iterator, Sequence
 
     from tracker.domain.events import EventFilter
+    from tracker.domain.query.fields import Field
     from tracker.stores.mongo.filters import Branch
     from tracker.stores.mongo.writes import Collection, Document
 
@@ -34,6 +36,29 @@ def count_steps(where: EventFilter) -> Iterator[str]:
     """Give the steps that lead to a total."""
     for branch in branches(where):
         yield f"count: walk {branch.index}{_checks(where)}"
+
+
+def facet_steps(where: EventFilter, asked: Sequence[Field]) -> Iterator[str]:
+    """Give the steps that lead to the values of fields."""
+    for field in asked:
+        yield f"{field.name}: {_grouped(where, field)}"
+
+
+def interval_steps(where: EventFilter, edges: Sequence[int], by: Field | None) -> Iterator[str]:
+    """Give the steps that lead to the numbers of events between edges."""
+    yield f"intervals: {_grouped(where, by)}, once for all of {len(edges) - 1:,}"
+
+
+def duration_steps(where: EventFilter) -> Iterator[str]:
+    """Give the steps that lead to durations of events between edges."""
+    for branch in branches(where):
+        yield f"durations: walk {branch.index}, read each document"
+
+
+def _grouped(where: EventFilter, by: Field | None) -> str:
+    (branch,) = branches(where)
+    how = "count in the database" if is_grouped(where, by) else "read each document"
+    return f"walk {branch.index}, {how}"
 
 
 def _checks(where: EventFilter) -> str:

@@ -28,16 +28,26 @@ _INDEXES = {fields.SERVICE: "events_by_service", fields.SOURCE: "events_by_sourc
 
 def count_by(db: apsw.Connection, plan: Plan, field: Field, most: int) -> Sequence[Tally]:
     """Count the matching events by their values of a field; see `EventStore.count_by`."""
+    branch = facet_branch(plan, field)
+    sql = f"{facet_statement(branch, field)} ORDER BY n DESC, 1 LIMIT ?"
+    return [Tally(*row) for row in db.execute(sql, (*branch.bindings, most))]
+
+
+def facet_statement(branch: Branch, field: Field) -> str:
+    """Return the statement for the values of a field of a branch, and how many events have each."""
+    if branch.counted:
+        return f"SELECT {value_of(field)}, sum(events) AS n {branch.from_facets} GROUP BY 1 HAVING n"
+    return f"SELECT {value_of(field)}, count(*) AS n {branch.clauses} GROUP BY 1"
+
+
+def facet_branch(plan: Plan, field: Field) -> Branch:
+    """Return the events to count by a field, `counted` where the table `facets` tells their values of it."""
     (branch,) = plan.counted
-    value = value_of(field)
     if branch.counted and field in fields.COUNTED:
-        sql = f"SELECT {value}, sum(events) AS n {branch.from_facets} GROUP BY 1 HAVING n"
-    else:
-        if branch.index == EVERYTHING and not branch.conditions:
-            branch = replace(branch, index=_INDEXES.get(field, EVERYTHING))
-        sql = f"SELECT {value}, count(*) AS n {branch.clauses} GROUP BY 1"
-    rows = db.execute(f"{sql} ORDER BY n DESC, 1 LIMIT ?", (*branch.bindings, most))
-    return [Tally(*row) for row in rows]
+        return branch
+    everything = branch.index == EVERYTHING and not branch.conditions
+    index = _INDEXES.get(field, EVERYTHING) if everything else branch.index
+    return replace(branch, index=index, counted=False)
 
 
 def count_between(
@@ -50,7 +60,7 @@ def count_between(
         for place, found in _placed(db, plan, edges, value):
             counts[place][found] += 1
         return counts
-    branch = _within(plan)
+    branch = within(plan)
     sql = f"SELECT {value}, count(*) {branch.clauses}{'' if by is None else ' GROUP BY 1'}"
     return [
         {value: number for value, number in db.execute(sql, (*branch.bindings, low, high)) if number}
@@ -69,13 +79,13 @@ def durations_between(db: apsw.Connection, plan: Plan, edges: Sequence[int]) -> 
 
 def _placed(db: apsw.Connection, plan: Plan, edges: Sequence[int], value: str) -> Iterator[tuple[int, Any]]:
     """Give a value of each matching event between edges, and the number of the edge that it is behind."""
-    branch = _within(plan)
+    branch = within(plan)
     sql = f"SELECT time, {value} {branch.clauses}"
     for time, found in db.execute(sql, (*branch.bindings, edges[0], edges[-1])):
         yield bisect_right(edges, time) - 1, found
 
 
-def _within(plan: Plan) -> Branch:
+def within(plan: Plan) -> Branch:
     """Return the one branch of a plan, with the bounds of a period to bind."""
     (branch,) = plan.counted
     return replace(branch, conditions=(*branch.conditions, "time >= ?", "time < ?"), counted=False)

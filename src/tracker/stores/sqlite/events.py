@@ -3,20 +3,19 @@
 from __future__ import annotations
 
 import asyncio
-from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING, TypeVar
 
 import apsw
 
-from tracker.stores.base import DeletedEvent, Explained, ExternalIdTakenError, HeldLock, SlackIdTakenError
+from tracker.stores.base import DeletedEvent, Explanation, ExternalIdTakenError, HeldLock, SlackIdTakenError
 from tracker.stores.sqlite import event_counts, event_records, explaining, lock_records, queries, word_index
 from tracker.stores.sqlite.idempotency import once_only
 from tracker.stores.sqlite.parts import found
 from tracker.stores.sqlite.plans import asks_for_words, plan
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
     from tracker.domain.events import EventFilter, EventKey
     from tracker.domain.query.fields import Field
@@ -116,7 +115,12 @@ class SqliteEvents:
         return await self._writer.change(keyed)
 
     async def find(
-        self, where: EventFilter, part: Slice, *, oldest_first: bool = False, explain: bool = False
+        self,
+        where: EventFilter,
+        part: Slice,
+        explanation: Explanation | None = None,
+        *,
+        oldest_first: bool = False,
     ) -> Found[event_pb.Event]:
         """Return a part of the matching events, newest or oldest first."""
 
@@ -127,16 +131,12 @@ class SqliteEvents:
                 events, part, event_records.cursor, lambda: event_records.count(db, plan, up_to), up_to
             )
 
-        def explained(db: apsw.Connection, by_words: bool) -> Found[event_pb.Event]:  # noqa: FBT001 - as `_read` has it
-            searched = queries.searched(db)
-            chosen = plan(db, where, by_words=by_words, tallied=True)
-            answer = query(db, chosen)
-            steps = list(explaining.list_steps(db, chosen, oldest_first=oldest_first))
+        def steps(db: apsw.Connection, plan: Plan, answer: Found[event_pb.Event]) -> Iterator[str]:
+            yield from explaining.list_steps(db, plan, oldest_first=oldest_first)
             if answer.next is not None or part.after is not None or part.offset:
-                steps += explaining.count_steps(db, chosen)
-            return replace(answer, explained=Explained(steps, searched.documents))
+                yield from explaining.count_steps(db, plan)
 
-        return await (self._read(where, explained) if explain else self._planned(where, query))
+        return await self._planned(where, query, explanation, steps)
 
     async def count(self, where: EventFilter) -> int:
         """Count the matching events."""
@@ -147,7 +147,11 @@ class SqliteEvents:
         return await self._planned(where, partial(event_records.count_by_month, by_service=by_service))
 
     async def count_by(
-        self, where: EventFilter, fields: Sequence[Field], most: int
+        self,
+        where: EventFilter,
+        fields: Sequence[Field],
+        most: int,
+        explanation: Explanation | None = None,
     ) -> tuple[int, Sequence[Sequence[Tally]]]:
         """Count the matching events by the values of fields."""
 
@@ -155,20 +159,60 @@ class SqliteEvents:
             tallies = [event_counts.count_by(db, plan, field, most) for field in fields]
             return event_records.count(db, plan), tallies
 
-        return await self._planned(where, query)
+        def steps(db: apsw.Connection, plan: Plan, _: object) -> Iterator[str]:
+            yield from explaining.facet_steps(db, plan, fields)
+            yield from explaining.count_steps(db, plan)
+
+        return await self._planned(where, query, explanation, steps)
 
     async def count_between(
-        self, where: EventFilter, edges: Sequence[int], by: Field | None
+        self,
+        where: EventFilter,
+        edges: Sequence[int],
+        by: Field | None,
+        explanation: Explanation | None = None,
     ) -> Sequence[Mapping[str | int, int]]:
         """Count the matching events between edges."""
-        return await self._planned(where, partial(event_counts.count_between, edges=edges, by=by))
+        return await self._planned(
+            where,
+            partial(event_counts.count_between, edges=edges, by=by),
+            explanation,
+            lambda db, plan, _: explaining.interval_steps(db, plan, edges, by),
+        )
 
-    async def durations_between(self, where: EventFilter, edges: Sequence[int]) -> Sequence[Sequence[int]]:
+    async def durations_between(
+        self, where: EventFilter, edges: Sequence[int], explanation: Explanation | None = None
+    ) -> Sequence[Sequence[int]]:
         """Return the durations of the matching events between edges."""
-        return await self._planned(where, partial(event_counts.durations_between, edges=edges))
+        return await self._planned(
+            where,
+            partial(event_counts.durations_between, edges=edges),
+            explanation,
+            lambda db, plan, _: explaining.duration_steps(db, plan, edges),
+        )
 
-    async def _planned(self, where: EventFilter, query: Callable[[apsw.Connection, Plan], T]) -> T:
-        return await self._read(where, lambda db, by_words: query(db, plan(db, where, by_words=by_words)))
+    async def _planned(
+        self,
+        where: EventFilter,
+        query: Callable[[apsw.Connection, Plan], T],
+        explanation: Explanation | None = None,
+        steps: Callable[[apsw.Connection, Plan, T], Iterable[str]] = lambda _db, _plan, _answer: (),
+    ) -> T:
+        """Run a query by a plan; where it is to be explained, add to that what `steps` tells of the plan."""
+        if explanation is None:
+            return await self._read(where, lambda db, by_words: query(db, plan(db, where, by_words=by_words)))
+
+        def explained(db: apsw.Connection, by_words: bool) -> tuple[T, Explanation]:  # noqa: FBT001 - as `_read` has it
+            told = Explanation()
+            queries.tally(db, told)
+            chosen = plan(db, where, by_words=by_words, tallied=True)
+            answer = query(db, chosen)
+            told.steps += steps(db, chosen, answer)
+            return answer, told
+
+        answer, told = await self._read(where, explained)
+        explanation.add(told)
+        return answer
 
     async def _read(self, where: EventFilter, query: Callable[[apsw.Connection, bool], T]) -> T:
         """Run a query, which is told whether to use the index of words: not where that is damaged."""

@@ -7,13 +7,16 @@ from typing import TYPE_CHECKING
 
 from tracker.domain.query import to_text
 from tracker.stores.base import MOST_COUNTED
+from tracker.stores.sqlite.event_counts import facet_branch, facet_statement, within
 from tracker.stores.sqlite.plans import FEW, LIKELY, MOST_BEHIND
+from tracker.stores.sqlite.queries import reads_document
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
     import apsw
 
+    from tracker.domain.query.fields import Field
     from tracker.stores.sqlite.filters import Branch
     from tracker.stores.sqlite.plans import Plan
 
@@ -22,14 +25,7 @@ _WALK = re.compile(r"(?:SEARCH|SCAN) events USING (?:COVERING )?INDEX (.*)")
 
 def list_steps(db: apsw.Connection, plan: Plan, *, oldest_first: bool) -> Iterator[str]:
     """Give the steps that lead to a list of events."""
-    for text in plan.texts:
-        events = f"{len(text.newest):,}" if text.few else f"more than {FEW:,}"
-        noun = "candidate" if len(text.newest) == 1 else "candidates"
-        yield f"words: {to_text(text.node)} has {events} {noun}"
-    if plan.behind >= MOST_BEHIND:
-        yield "words: their index is being made, and not used until it is complete"
-    elif plan.behind:
-        yield f"words: the documents of {plan.behind:,} events are searched, which are not in the index yet"
+    yield from _word_steps(plan)
     order = "oldest" if oldest_first else "newest"
     for branch in reversed(plan.listed) if oldest_first else plan.listed:
         sql = f"SELECT id, document {branch.clauses} ORDER BY time, id"
@@ -44,14 +40,59 @@ def count_steps(db: apsw.Connection, plan: Plan) -> Iterator[str]:
     if plan.counted_first:
         yield f"count: the newest {LIKELY:,} events first, and others unless more than {MOST_COUNTED:,} match"
     for branch in plan.counted:
-        way = "sum up the table facets" if branch.counted else _way(db, branch, branch.count)
-        yield f"count: {way}{_checks(branch)}"
+        yield f"count: {_count_way(db, branch, branch.count)}{_checks(branch)}"
 
 
-def _way(db: apsw.Connection, branch: Branch, sql: str) -> str:
+def facet_steps(db: apsw.Connection, plan: Plan, asked: Sequence[Field]) -> Iterator[str]:
+    """Give the steps that lead to the values of fields."""
+    yield from _word_steps(plan)
+    for field in asked:
+        branch = facet_branch(plan, field)
+        way = _count_way(db, branch, facet_statement(branch, field))
+        yield f"{field.name}: {way}{_checks(branch)}{_reads(field)}"
+
+
+def interval_steps(db: apsw.Connection, plan: Plan, edges: Sequence[int], by: Field | None) -> Iterator[str]:
+    """Give the steps that lead to the numbers of events between edges."""
+    yield from _word_steps(plan)
+    branch = within(plan)
+    sql = f"SELECT count(*) {branch.clauses}"
+    way = f"{_way(db, branch, sql, edges[0], edges[-1])}{_checks(branch)}{'' if by is None else _reads(by)}"
+    yield f"intervals: {way}, {'once for all' if plan.texts else 'for each'} of {len(edges) - 1:,}"
+
+
+def duration_steps(db: apsw.Connection, plan: Plan, edges: Sequence[int]) -> Iterator[str]:
+    """Give the steps that lead to durations of events between edges."""
+    branch = within(plan)
+    sql = f"SELECT time, document {branch.clauses}"
+    yield f"durations: {_way(db, branch, sql, edges[0], edges[-1])}{_checks(branch)}, read each document"
+
+
+def _word_steps(plan: Plan) -> Iterator[str]:
+    for text in plan.texts:
+        candidates = _number(len(text.newest), "candidate") if text.few else f"more than {FEW:,} candidates"
+        yield f"words: {to_text(text.node)} has {candidates}"
+    if plan.behind >= MOST_BEHIND:
+        yield "words: their index is being made, and not used until it is complete"
+    elif plan.behind:
+        yield f"words: {_number(plan.behind, 'document')} searched that the index has not got yet"
+
+
+def _number(number: int, noun: str) -> str:
+    return f"{number:,} {noun}{'' if number == 1 else 's'}"
+
+
+def _count_way(db: apsw.Connection, branch: Branch, sql: str) -> str:
+    return "sum up the table facets" if branch.counted else _way(db, branch, sql)
+
+
+def _way(db: apsw.Connection, branch: Branch, sql: str, *more: int) -> str:
+    """Return how SQLite finds the events of a branch for a statement, with `more` to bind."""
     if branch.index is None:
         return "fetch the events that have the words"
-    steps: Sequence[str] = [row[3] for row in db.execute(f"EXPLAIN QUERY PLAN {sql}", branch.bindings)]
+    steps: Sequence[str] = [
+        row[3] for row in db.execute(f"EXPLAIN QUERY PLAN {sql}", (*branch.bindings, *more))
+    ]
     return f"walk {next((match[1] for step in steps if (match := _WALK.fullmatch(step))), branch.index)}"
 
 
@@ -60,3 +101,7 @@ def _checks(branch: Branch) -> str:
     looks_up = branch.index is not None and any("number IN" in condition for condition in branch.conditions)
     looked_up = ", look each up among those that have the words" if looks_up else ""
     return f"{looked_up}{', search its document' if branch.searches else ''}"
+
+
+def _reads(field: Field) -> str:
+    return ", read the value from its document" if reads_document(field) else ""

@@ -21,7 +21,6 @@ from tracker.domain.query.fields import Kind
 from tracker.domain.query.tree import And, Has, Not, Number, Or, Pattern, Span, Term, all_of
 from tracker.pb import event_pb
 from tracker.stores import documents
-from tracker.stores.base import Searched
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
@@ -29,6 +28,7 @@ if TYPE_CHECKING:
     import apsw
 
     from tracker.domain.query import Node
+    from tracker.stores.base import Explanation
 
 Condition: TypeAlias = tuple[str, tuple[int | str, ...]]
 """An expression that is never NULL, and its bindings."""
@@ -91,9 +91,14 @@ def needs_document(node: Node, by_words: ByWords = by_nothing) -> bool:
         case Not(part):
             return needs_document(part, by_words)
         case Has(field) | Term(field):
-            return field not in _COLUMNS
+            return reads_document(field)
         case _:
             assert_never(node)
+
+
+def reads_document(field: fields.Field) -> bool:
+    """Return whether an event's value of a field is read from its document."""
+    return field not in _COLUMNS
 
 
 def value_of(field: fields.Field) -> str:
@@ -113,11 +118,9 @@ def add_functions(connection: apsw.Connection) -> None:
     connection.create_scalar_function("query_matches", _matches, 3, deterministic=True)
 
 
-def searched(connection: apsw.Connection) -> Searched:
+def tally(connection: apsw.Connection, explanation: Explanation) -> None:
     """Count the documents that a connection searches from now on, by conditions that are `tallied`."""
-    begun = Searched()
-    connection.create_scalar_function("query_searched", begun.count, 0)
-    return begun
+    connection.create_scalar_function("query_searched", explanation.count, 0)
 
 
 def _joined(word: str, conditions: Sequence[Condition]) -> Condition:
