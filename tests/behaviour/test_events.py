@@ -417,7 +417,9 @@ async def test_a_query_comes_in_pages(client: Client) -> None:
     first: Any = await client.call("EventService/SearchEvents", request)
     assert first["totalCount"] == 3
     token = first["nextPageToken"]
+    await create(client, "Deploy 5", service="shop")
     second: Any = await client.call("EventService/SearchEvents", request | {"pageToken": token})
+    assert second["totalCount"] == 3
     assert [event["title"] for event in first["events"] + second["events"]] == [
         "Deploy 4",
         "Deploy 2",

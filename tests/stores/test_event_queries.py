@@ -13,7 +13,7 @@ from tests.stores.test_event_filters import replace_events
 
 from tracker.domain.events import EventFilter, event_time
 from tracker.domain.query import matches, parse
-from tracker.stores.base import Slice
+from tracker.stores.base import Explanation, Slice, Total
 
 if TYPE_CHECKING:
     from tracker.domain.query import Node
@@ -101,3 +101,17 @@ async def test_no_more_events_are_counted_than_a_list_needs(
     assert (found.total, found.estimated) == (total, estimated)
     everything = await store.events.find(where, ALL)
     assert (everything.total, everything.estimated) == (len(everything.records), False)
+
+
+async def test_a_total_that_is_known_is_not_counted_again(store: Store) -> None:
+    for number in range(3):
+        await store.events.create(an_event(f"Deploy {number}"), None)
+    told = Explanation()
+    where = EventFilter(query=parse("deploy", CLOCK))
+    first = await store.events.find(where, Slice(limit=1), told)
+    assert (first.total, [step.partition(":")[0] for step in told.steps][-1]) == (3, "count")
+    again = Explanation()
+    known = Slice(limit=1, after=first.next, total=Total(7, estimated=True))
+    page = await store.events.find(where, known, again)
+    assert (len(page.records), page.total, page.estimated) == (1, 7, True)
+    assert not [step for step in again.steps if step.startswith("count")]

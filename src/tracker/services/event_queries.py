@@ -15,14 +15,16 @@ from tracker.services.event_errors import event_not_found
 from tracker.services.event_filters import read_query
 from tracker.services.paging import DEFAULT_PER_PAGE, given, requested_slice
 from tracker.services.query_plans import Planned
+from tracker.stores.base import Total
 
 if TYPE_CHECKING:
     from zoneinfo import ZoneInfo
 
+    from tracker.domain.paging import Cursor
     from tracker.services.call import Call
     from tracker.services.context import Context
     from tracker.services.paging import PagedRequest
-    from tracker.stores.base import EventStore, Slice
+    from tracker.stores.base import EventStore, Found, Slice
 
 _SEARCH_LIMIT = 10_000
 """Results of a search that asks for no number of them."""
@@ -69,10 +71,10 @@ class EventQueries:
                 " service, environment, impact, slack_id, start_date, end_date",
                 "NO_FILTER",
             )
-        # A page token goes with the query as it is written, and with the moment when its first page was asked
-        # for: what `2h` means changes from page to page.
+        # A page token goes with the query as it is written. It keeps the moment when the first page was asked
+        # for, since what `2h` means changes from page to page, and the total, which may take long to count.
         oldest_first = request.order_by == "time"
-        query = f"events {where} {request.query}{' oldest first' if oldest_first else ''}"
+        query = f"search {where} {request.query}{' oldest first' if oldest_first else ''}"
         part, asked = _resumed(requested_slice(request, query, default=_SEARCH_LIMIT), self._context.now())
         where = replace(where, query=read_query(request.query, Clock(asked, self._zone)))
         planned = Planned(self._context, wanted=request.explain)
@@ -80,7 +82,7 @@ class EventQueries:
         answer = event_pb.SearchEventsResponse(
             events=list(found.records),
             total_count=found.total,
-            next_page_token=page_token(found.next and (*found.next, asked), query),
+            next_page_token=page_token(_cursor(found, asked), query),
             plan=planned.plan(where),
         )
         if found.estimated:
@@ -141,9 +143,15 @@ class EventQueries:
         )
 
 
+def _cursor(found: Found[event_pb.Event], asked: int) -> Cursor | None:
+    """Return the cursor of a search: that of the list, the moment of the first page, and the total."""
+    return found.next and (*found.next, asked, found.total, int(found.estimated))
+
+
 def _resumed(part: Slice, now: int) -> tuple[Slice, int]:
-    """Return a part without the moment that its cursor ends in, and that moment, or now for a first page."""
+    """Return the part of the list behind a cursor of `_cursor`, and its moment; now for a first page."""
     if part.after is None:
         return part, now
-    *cursor, asked = part.after
-    return replace(part, after=tuple(cursor)), int(asked)
+    *cursor, asked, total, estimated = part.after
+    known = Total(int(total), estimated=bool(estimated))
+    return replace(part, after=tuple(cursor), total=known), int(asked)

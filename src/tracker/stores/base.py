@@ -105,17 +105,26 @@ class LoggedChange:
     event: event_pb.Event | None
 
 
+class Total(NamedTuple):
+    """How many records match; at least, where it is `estimated`."""
+
+    records: int
+    estimated: bool = False
+
+
 @dataclass(frozen=True, slots=True)
 class Slice:
     """Which part of an ordered result to answer.
 
     `limit` None means all that remain. `after` continues behind the record that the cursor names;
-    `offset` skips that many records first.
+    `offset` skips that many records first. `total` is what the answer for an earlier part said: it is said
+    again, and not counted.
     """
 
     limit: int | None = None
     offset: int = 0
     after: Cursor | None = None
+    total: Total | None = None
 
 
 @dataclass(slots=True)

@@ -7,9 +7,11 @@ from typing import TYPE_CHECKING
 from pymongo.errors import DuplicateKeyError
 
 from tracker.pb import catalog_pb
+from tracker.stores.base import Total
 from tracker.stores.documents import parse
 from tracker.stores.mongo import writes
-from tracker.stores.mongo.parts import behind, found, select, to_read
+from tracker.stores.mongo.parts import behind, select, to_read
+from tracker.stores.parts import found, known_total
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -102,12 +104,8 @@ class MongoCatalog:
             rows = await select(
                 entries, _THERE | rest, [("_id", 1)], ["document"], limit=to_read(part), offset=part.offset
             )
-            return await found(
-                [_entry(row) for row in rows],
-                part,
-                lambda entry: (entry.name,),
-                lambda: entries.count_documents(_THERE),
-            )
+            total = known_total(rows, part) or Total(await entries.count_documents(_THERE))
+        return found([_entry(row) for row in rows], part, lambda entry: (entry.name,), total)
 
 
 async def _put(entries: Collection, stored: Document | None, new: Document) -> bool:

@@ -23,7 +23,7 @@ from tracker.stores.mongo import event_counts, event_records, explaining, lock_d
 from tracker.stores.mongo.event_log import note
 from tracker.stores.mongo.failures import unavailable
 from tracker.stores.mongo.follow_ups import outbox, outbox_of_deleted
-from tracker.stores.mongo.parts import found
+from tracker.stores.parts import counted, found, known_total, was_counted
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -168,17 +168,14 @@ class MongoEvents:
         async with self._connections.asking():
             records = await event_records.select_part(events, where, part, told, oldest_first=oldest_first)
             up_to = event_records.most_counted(where)
-            answer = await found(
-                records,
-                part,
-                event_records.cursor,
-                lambda: event_records.count(events, where, up_to, told),
-                up_to,
+            total = known_total(records, part) or counted(
+                await event_records.count(events, where, up_to, told), up_to
             )
+            answer = found(records, part, event_records.cursor, total)
             if explanation is not None:
                 async for step in explaining.list_steps(events, where, oldest_first=oldest_first):
                     explanation.steps.append(step)
-                if answer.next is not None or part.after is not None or part.offset:
+                if was_counted(answer, part):
                     explanation.steps += explaining.count_steps(where)
             return answer
 

@@ -5,9 +5,11 @@ from __future__ import annotations
 import asyncio
 from typing import TYPE_CHECKING
 
+from tracker.stores.base import Total
 from tracker.stores.mongo import ended_locks, writes
 from tracker.stores.mongo.lock_documents import NAME, created_at, held, key_id, lease_state, lock_of
-from tracker.stores.mongo.parts import behind, found, select, to_read
+from tracker.stores.mongo.parts import behind, select, to_read
+from tracker.stores.parts import found, known_total
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -136,12 +138,9 @@ class MongoLocks:
                 limit=to_read(part),
                 offset=part.offset,
             )
-            return await found(
-                [lock_of(row["holder"]) for row in rows],
-                part,
-                lambda lock: (created_at(lock), lock.id),
-                lambda: keys.count_documents(asked),
-            )
+            total = known_total(rows, part) or Total(await keys.count_documents(asked))
+        locks = [lock_of(row["holder"]) for row in rows]
+        return found(locks, part, lambda lock: (created_at(lock), lock.id), total)
 
     async def leases(self) -> Sequence[LeaseState]:
         """Return the state of every lock."""

@@ -2,18 +2,14 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, TypeVar
-
-from tracker.stores.base import Found
+from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable, Mapping, Sequence
+    from collections.abc import Mapping, Sequence
 
     from tracker.domain.paging import Cursor
     from tracker.stores.base import Slice
     from tracker.stores.mongo.writes import Collection, Document
-
-T = TypeVar("T")
 
 
 async def select(  # noqa: PLR0913 - each is a part of the query
@@ -34,31 +30,6 @@ async def select(  # noqa: PLR0913 - each is a part of the query
 def to_read(part: Slice) -> int:
     """Return the limit of a part: one record more than it gives, to know whether any remain; 0 for all."""
     return 0 if part.limit is None else part.limit + 1
-
-
-async def found(
-    records: list[T],
-    part: Slice,
-    cursor: Callable[[T], Cursor],
-    count: Callable[[], Awaitable[int]],
-    up_to: int | None = None,
-) -> Found[T]:
-    """Return the answer for a part of which up to `to_read` records were read.
-
-    `count` is asked for the total only where the records read don't tell it; what it returns above `up_to`
-    is a sign that there are more.
-    """
-    more = part.limit is not None and len(records) > part.limit
-    given = records[: part.limit] if more else records
-    whole = part.after is None and not part.offset and not more
-    total = len(given) if whole else await count()
-    estimated = up_to is not None and not whole and total > up_to
-    return Found(
-        records=given,
-        total=up_to if estimated and up_to is not None else total,
-        next=cursor(given[-1]) if more and given else None,
-        estimated=estimated,
-    )
 
 
 def behind(fields: Sequence[str], cursor: Cursor, *, newest_first: bool) -> Document:

@@ -5,9 +5,11 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from tracker.pb import catalog_pb
+from tracker.stores.base import Total
 from tracker.stores.documents import parse
+from tracker.stores.parts import found, known_total
 from tracker.stores.sqlite.idempotency import once_only
-from tracker.stores.sqlite.parts import found, rows_to_read
+from tracker.stores.sqlite.parts import rows_to_read
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -90,12 +92,8 @@ class SqliteCatalog:
                 (*after, rows_to_read(part), part.offset),
             )
             entries = [parse(catalog_pb.Catalog, *row) for row in rows]
-            return found(
-                entries,
-                part,
-                lambda entry: (entry.name,),
-                lambda: int(db.execute("SELECT count(*) FROM catalog").get),
-            )
+            total = known_total(entries, part) or Total(db.execute("SELECT count(*) FROM catalog").get)
+            return found(entries, part, lambda entry: (entry.name,), total)
 
         return await self._reader.read(query, consistent=True)
 

@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING, TypeVar
 import apsw
 
 from tracker.stores.base import DeletedEvent, Explanation, ExternalIdTakenError, HeldLock, SlackIdTakenError
+from tracker.stores.parts import counted, found, known_total, was_counted
 from tracker.stores.sqlite import event_counts, event_records, explaining, lock_records, queries, word_index
 from tracker.stores.sqlite.idempotency import once_only
-from tracker.stores.sqlite.parts import found
 from tracker.stores.sqlite.plans import asks_for_words, plan
 
 if TYPE_CHECKING:
@@ -127,13 +127,12 @@ class SqliteEvents:
         def query(db: apsw.Connection, plan: Plan) -> Found[event_pb.Event]:
             events = event_records.select_part(db, plan, part, oldest_first=oldest_first)
             up_to = plan.most_counted
-            return found(
-                events, part, event_records.cursor, lambda: event_records.count(db, plan, up_to), up_to
-            )
+            total = known_total(events, part) or counted(event_records.count(db, plan, up_to), up_to)
+            return found(events, part, event_records.cursor, total)
 
         def steps(db: apsw.Connection, plan: Plan, answer: Found[event_pb.Event]) -> Iterator[str]:
             yield from explaining.list_steps(db, plan, oldest_first=oldest_first)
-            if answer.next is not None or part.after is not None or part.offset:
+            if was_counted(answer, part):
                 yield from explaining.count_steps(db, plan)
 
         return await self._planned(where, query, explanation, steps)

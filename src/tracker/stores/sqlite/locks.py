@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from tracker.stores.base import Total
+from tracker.stores.parts import found, known_total
 from tracker.stores.sqlite import ended_lock_records, event_records, lock_records
 from tracker.stores.sqlite.idempotency import once_only
-from tracker.stores.sqlite.parts import found
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -97,7 +98,8 @@ class SqliteLocks:
 
         def query(db: apsw.Connection) -> Found[lock_pb.Lock]:
             locks = lock_records.select_part(db, where, part)
-            return found(locks, part, lock_records.cursor, lambda: lock_records.count(db, where))
+            total = known_total(locks, part) or Total(lock_records.count(db, where))
+            return found(locks, part, lock_records.cursor, total)
 
         return await self._reader.read(query, consistent=True)
 
