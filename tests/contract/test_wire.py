@@ -155,6 +155,11 @@ def test_only_what_has_three_states_or_is_left_out_tells_unset_from_false() -> N
         "SearchEventsRequest.impact",
         "SearchEventsResponse.total_count_estimated",
         "SearchEventsResponse.plan",
+        "ListEventsResponse.total_count_estimated",
+        "TodayEventsResponse.total_count_estimated",
+        "GetEventFacetsResponse.plan",
+        "GetEventHistogramResponse.plan",
+        "GetEventOverlapsResponse.plan",
     ]
 
 

@@ -1,21 +1,25 @@
-"""Free text on MongoDB, also among events that have no words beside them."""
+"""Free text and totals on MongoDB, also among events that have no words beside them."""
 
 from __future__ import annotations
 
+from collections import Counter
+from itertools import pairwise, product
 from typing import TYPE_CHECKING, Any
 
 import pytest
 from tests.domain.query.trees import CLOCK
 from tests.stores.conftest import Observations
-from tests.stores.samples import an_event
+from tests.stores.samples import NOW, an_event
 
-from tracker.domain.events import EventFilter
-from tracker.domain.query import parse
+from tracker.domain.events import EventFilter, event_time
+from tracker.domain.query import fields, matches, parse
 from tracker.errors import TrackerError
 from tracker.pb import event_pb
 from tracker.stores.base import Explanation, Slice
 from tracker.stores.mongo import MongoStore
 from tracker.stores.mongo.event_words import MOST_WORDS
+
+Status = event_pb.Status
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
@@ -96,3 +100,50 @@ async def test_a_word_leads_to_the_events_that_have_it_and_no_others(store: Mong
     assert "events_by_words" in told.steps[0]
     everything = await store.events.find(EventFilter(query=parse("dep*", CLOCK)), Slice(5))
     assert (everything.total, len(everything.records)) == (20, 5)
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["deploy", "dep*", "-deploy", "deploy OR rotate", "deploy -new", '"deploy new"', "deploy service:a"],
+)
+async def test_events_with_and_without_words_beside_them_are_counted_together(
+    store: MongoStore, documents: Collection[dict[str, Any]], text: str
+) -> None:
+    there = [
+        an_event(
+            f"{title} {'old' if number % 2 else 'new'}",
+            created=NOW + number,
+            attributes=event_pb.EventAttributes(service=service, status=status),
+        )
+        for number, (title, service, status) in enumerate(
+            product(("Deploy", "Rotate"), ("a", "a", "b"), (Status.success, Status.failure, Status.done))
+        )
+    ]
+    for event in there:
+        await store.events.create(event, None)
+    documents.update_many({"document": {"$regex": "old"}}, {"$unset": {"words": 1}})
+    query = parse(text, CLOCK)
+    found = [event for event in there if matches(query, event)]
+    where = EventFilter(query=query)
+    total, tallies = await store.events.count_by(where, [fields.SERVICE, fields.STATUS], 2)
+    assert total == await store.events.count(where) == len(found)
+    for field, counted in zip((fields.SERVICE, fields.STATUS), tallies, strict=True):
+        values = Counter(field.value(event) for event in found)
+        assert list(counted) == sorted(values.items(), key=lambda each: (-each[1], each[0]))[:2]
+    edges = [NOW, NOW + 5, NOW + len(there)]
+    counts = await store.events.count_between(where, edges, fields.SERVICE)
+    assert [sum(each.values()) for each in counts] == [
+        len([event for event in found if low <= event_time(event) < high]) for low, high in pairwise(edges)
+    ]
+
+
+async def test_the_total_of_all_events_is_about_right_where_there_are_many(
+    store: MongoStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("tracker.stores.mongo.event_records.MOST_COUNTED", 3)
+    for _ in range(5):
+        await store.events.create(an_event(), None)
+    of_all = await store.events.find(EventFilter(), Slice(1))
+    assert (of_all.total, of_all.estimated) == (5, True)
+    of_some = await store.events.find(EventFilter(since=NOW), Slice(1))
+    assert (of_some.total, of_some.estimated) == (3, True)

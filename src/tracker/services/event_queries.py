@@ -79,15 +79,13 @@ class EventQueries:
         where = replace(where, query=read_query(request.query, Clock(asked, self._zone)))
         planned = Planned(self._context, wanted=request.explain)
         found = await self._store.find(where, part, planned.explanation, oldest_first=oldest_first)
-        answer = event_pb.SearchEventsResponse(
+        return event_pb.SearchEventsResponse(
             events=list(found.records),
             total_count=found.total,
             next_page_token=page_token(_cursor(found, asked), query),
             plan=planned.plan(where),
+            total_count_estimated=found.estimated or None,
         )
-        if found.estimated:
-            answer.total_count_estimated = True
-        return answer
 
     async def list_events(self, request: event_pb.ListEventsRequest, _: Call) -> event_pb.ListEventsResponse:
         """Return a page of all events, newest first."""
@@ -139,7 +137,10 @@ class EventQueries:
         """Answer the part of the matching events that a request asks for; see `requested_slice`."""
         found = await self._store.find(where, requested_slice(request, query, default=default))
         return answer(
-            events=list(found.records), total_count=found.total, next_page_token=page_token(found.next, query)
+            events=list(found.records),
+            total_count=found.total,
+            next_page_token=page_token(found.next, query),
+            total_count_estimated=found.estimated or None,
         )
 
 

@@ -39,7 +39,7 @@ LARGEST_LOGGED = 65_536
 """Bytes of the longest document that the log of events keeps a copy of."""
 
 MOST_COUNTED = 10_000
-"""How many events are counted for the total of a list, where each has to be looked at for that."""
+"""Up to how many events the total of a list is exact."""
 
 
 class LockHeldError(Exception):
@@ -106,7 +106,7 @@ class LoggedChange:
 
 
 class Total(NamedTuple):
-    """How many records match; at least, where it is `estimated`."""
+    """How many records match; where it is `estimated`, about as many, or at least."""
 
     records: int
     estimated: bool = False
@@ -150,7 +150,7 @@ class Found(Generic[T]):
     """A part of an ordered result, how many records match in all, and where the next part starts.
 
     `next` is the cursor of the last record given, or None where nothing remains behind it. With `estimated`,
-    `total` says only how many match at least.
+    `total` is about how many match, or how many at least.
     """
 
     records: Sequence[T]
@@ -312,7 +312,7 @@ class EventStore(Protocol):
     ) -> Found[event_pb.Event]:
         """Return a part of the matching events, newest first: by descending (`event_time`, id), or ascending.
 
-        Where a query has to be asked of each event, no more than `MOST_COUNTED` are counted.
+        The total is exact up to `MOST_COUNTED`; more need not be counted, where that would take long.
         """
 
     async def count(self, where: EventFilter) -> int:

@@ -15,9 +15,16 @@ from typing import TYPE_CHECKING
 
 from pymongo.errors import DuplicateKeyError
 
-from tracker.domain.events import EventId, ExternalId, SlackId, event_end, event_time, external_id
+from tracker.domain.events import (
+    EventFilter,
+    EventId,
+    ExternalId,
+    SlackId,
+    event_end,
+    event_time,
+    external_id,
+)
 from tracker.domain.query import matches
-from tracker.domain.query.narrowing import narrowed
 from tracker.pb import event_pb
 from tracker.stores.base import (
     MOST_COUNTED,
@@ -25,22 +32,24 @@ from tracker.stores.base import (
     ExternalIdTakenError,
     MonthCount,
     SlackIdTakenError,
+    Total,
 )
 from tracker.stores.documents import parse
 from tracker.stores.mongo import writes
 from tracker.stores.mongo.event_words import words_of
 from tracker.stores.mongo.failures import unavailable
-from tracker.stores.mongo.filters import BY_SLACK_ID, Branch, branches
+from tracker.stores.mongo.filters import BY_SLACK_ID, branches, halves
 from tracker.stores.mongo.parts import select, to_read
-from tracker.stores.mongo.queries import sieve
+from tracker.stores.parts import counted
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Iterator, Sequence
+    from collections.abc import AsyncIterator, Iterable, Iterator, Sequence
 
-    from tracker.domain.events import EventFilter, EventKey
+    from tracker.domain.events import EventKey
     from tracker.domain.paging import Cursor
     from tracker.domain.query import Node
     from tracker.stores.base import Added, Slice
+    from tracker.stores.mongo.filters import Branch
     from tracker.stores.mongo.writes import Collection, Document
 
 NAME = "events"
@@ -174,7 +183,7 @@ async def select_part(
     """Return the matching events of a part, newest or oldest first, and the one behind it."""
     found: list[event_pb.Event] = []
     wanted, skip = to_read(part), part.offset
-    query = to_sift(where)
+    query = halves(where).query
     if query is not None:
         return await _sifted_part(events, where, query, part, searched, oldest_first=oldest_first)
     for branch in _remaining(where, part, oldest_first=oldest_first):
@@ -200,23 +209,30 @@ def cursor(event: event_pb.Event) -> Cursor:
     return (event_time(event), event_id(event))
 
 
-def most_counted(where: EventFilter) -> int | None:
-    """Return up to how many matching events are counted for the total of a list; None for all."""
-    return None if to_sift(where) is None else MOST_COUNTED
+async def total(events: Collection, where: EventFilter, searched: Explanation) -> Total:
+    """Count the matching events for a list, up to `MOST_COUNTED`; of all, the database knows the number."""
+    if where == EventFilter():
+        everything = await events.estimated_document_count()
+        if everything > MOST_COUNTED:
+            return Total(everything, estimated=True)
+    return counted(await count(events, where, MOST_COUNTED, searched), MOST_COUNTED)
 
 
 async def count(
     events: Collection, where: EventFilter, up_to: int | None = None, searched: Explanation | None = None
 ) -> int:
     """Count the matching events; more than `up_to` are one more."""
-    if to_sift(where) is None:
-        return sum([await _count_branch(events, branch) for branch in branches(where)])
-    counted = 0
-    async for _ in each_matching(events, where, searched=searched):
-        counted += 1
-        if counted - 1 == up_to:
+    parts = halves(where)
+    number = 0
+    for branch in parts.told:
+        number += await _count_branch(events, branch, None if up_to is None else up_to + 1 - number)
+        if up_to is not None and number > up_to:
+            return number
+    async for _ in sifted(events, parts.sifted, parts.query, searched or Explanation()):
+        number += 1
+        if number - 1 == up_to:
             break
-    return counted
+    return number
 
 
 async def count_by_month(events: Collection, where: EventFilter, *, by_service: bool) -> Sequence[MonthCount]:
@@ -233,12 +249,6 @@ async def count_by_month(events: Collection, where: EventFilter, *, by_service: 
         MonthCount(month // 12, month % 12 + 1, service, number)
         for (month, service), number in sorted(counts.items())
     ]
-
-
-def to_sift(where: EventFilter) -> Node | None:
-    """Return the query that events must be looked at for; None where the database finds what matches."""
-    query = narrowed(where).query
-    return None if query is None or sieve(query).exact else query
 
 
 def _remaining(where: EventFilter, part: Slice, *, oldest_first: bool) -> Iterator[Branch]:
@@ -259,51 +269,41 @@ async def _sifted_part(  # noqa: PLR0913 - each is a part of the query
 ) -> list[event_pb.Event]:
     found: list[event_pb.Event] = []
     wanted, skip = to_read(part), part.offset
-    for branch in _remaining(where, part, oldest_first=oldest_first):
-        async for event in _sifted(events, branch, query, searched, oldest_first=oldest_first):
-            if skip:
-                skip -= 1
-                continue
-            found.append(event)
-            if len(found) == wanted:
-                return found
+    remaining = _remaining(where, part, oldest_first=oldest_first)
+    async for event in sifted(events, remaining, query, searched, oldest_first=oldest_first):
+        if skip:
+            skip -= 1
+            continue
+        found.append(event)
+        if len(found) == wanted:
+            break
     return found
 
 
-async def each_matching(
+async def sifted(
     events: Collection,
-    where: EventFilter,
-    also: Document | None = None,
-    searched: Explanation | None = None,
-) -> AsyncIterator[event_pb.Event]:
-    """Give the matching events, newest first, of those that fulfil another condition too."""
-    query = to_sift(where)
-    for branch in branches(where):
-        within = branch if also is None else Branch(branch.index, {"$and": [branch.where, also]})
-        async for event in _sifted(events, within, query, searched or Explanation()):
-            yield event
-
-
-async def _sifted(
-    events: Collection,
-    branch: Branch,
+    candidates: Iterable[Branch],
     query: Node | None,
     searched: Explanation,
     *,
     oldest_first: bool = False,
 ) -> AsyncIterator[event_pb.Event]:
-    """Give the events of a branch that match a query, newest or oldest first."""
+    """Give the events of branches, or those that match a query, newest or oldest first.
+
+    Those are counted that have to be `searched` for that.
+    """
     order = order_of(oldest_first=oldest_first)
-    async with events.find(branch.where, {"document": 1}, sort=order, hint=branch.index) as rows:
-        async for row in rows:
-            event = event_of(row)
-            searched.count()
-            if query is None or matches(query, event):
-                yield event
+    for branch in candidates:
+        async with events.find(branch.where, {"document": 1}, sort=order, hint=branch.index) as rows:
+            async for row in rows:
+                event = event_of(row)
+                if query is None or (searched.count() and matches(query, event)):
+                    yield event
 
 
-async def _count_branch(events: Collection, branch: Branch) -> int:
-    return await events.count_documents(branch.where, hint=branch.index)
+async def _count_branch(events: Collection, branch: Branch, up_to: int | None = None) -> int:
+    limit: Document = {} if up_to is None else {"limit": up_to}
+    return await events.count_documents(branch.where, None, hint=branch.index, **limit)
 
 
 async def _whose(events: Collection, event: event_pb.Event, error: DuplicateKeyError) -> Added:

@@ -33,6 +33,12 @@ _TOO_MANY: Final = ""
 
 _UNKNOWN: Final = [_TOO_MANY, None]
 
+HAVE_WORDS: Final = {"words": {"$nin": _UNKNOWN}}
+"""The condition for the events that have their words beside them."""
+
+LACK_WORDS: Final = {"words": {"$in": _UNKNOWN}}
+"""The condition for those that don't."""
+
 
 def words_of(event: event_pb.Event) -> Sequence[str]:
     """Return what is kept of the words of an event."""
@@ -40,15 +46,21 @@ def words_of(event: event_pb.Event) -> Sequence[str]:
     return different if len(different) <= MOST_WORDS else [_TOO_MANY]
 
 
-def condition(pattern: Pattern) -> Document:
-    """Return the condition for the events that may have a text."""
+def condition(pattern: Pattern, *, known: bool) -> Document:
+    """Return the condition for the events that may have a text, all or only those whose words are `known`."""
     asked = phrase(pattern)
     whole = asked.words[:-1] if asked.prefix else asked.words
-    parts: list[Document] = [{"words": {"$in": [word, *_UNKNOWN]}} for word in dict.fromkeys(whole)]
+    unknown = [] if known else _UNKNOWN
+    parts: list[Document] = [{"words": {"$in": [word, *unknown]}} for word in dict.fromkeys(whole)]
     if asked.prefix:
         begun = {"words": {"$regex": f"^{re.escape(asked.words[-1])}"}}
-        parts.append({"$or": [begun, {"words": {"$in": _UNKNOWN}}]})
+        parts.append(begun if known else {"$or": [begun, LACK_WORDS]})
     return {"$and": parts} if parts else {}
+
+
+def is_one_word(pattern: Pattern) -> bool:
+    """Say whether a text is one word, or its beginning, which those beside an event tell for certain."""
+    return len(phrase(pattern).words) == 1
 
 
 def names_a_word(query: Node) -> bool:

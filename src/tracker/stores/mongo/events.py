@@ -23,7 +23,7 @@ from tracker.stores.mongo import event_counts, event_records, explaining, lock_d
 from tracker.stores.mongo.event_log import note
 from tracker.stores.mongo.failures import unavailable
 from tracker.stores.mongo.follow_ups import outbox, outbox_of_deleted
-from tracker.stores.parts import counted, found, known_total, was_counted
+from tracker.stores.parts import found, known_total, was_counted
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -167,10 +167,7 @@ class MongoEvents:
         told = explanation or Explanation()
         async with self._connections.asking():
             records = await event_records.select_part(events, where, part, told, oldest_first=oldest_first)
-            up_to = event_records.most_counted(where)
-            total = known_total(records, part) or counted(
-                await event_records.count(events, where, up_to, told), up_to
-            )
+            total = known_total(records, part) or await event_records.total(events, where, told)
             answer = found(records, part, event_records.cursor, total)
             if explanation is not None:
                 async for step in explaining.list_steps(events, where, oldest_first=oldest_first):
@@ -201,10 +198,9 @@ class MongoEvents:
         events = self._connections.confirmed(event_records.NAME)
         told = explanation or Explanation()
         async with self._connections.asking():
-            tallies = [await event_counts.count_by(events, where, field, most, told) for field in fields]
-            total = await event_records.count(events, where, searched=told)
-        told.steps += [*explaining.facet_steps(where, fields), *explaining.count_steps(where)]
-        return total, tallies
+            counts = await event_counts.count_by(events, where, fields, most, told)
+        told.steps += explaining.facet_steps(where, fields)
+        return counts
 
     async def count_between(
         self,

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from tracker.stores.mongo.event_counts import is_grouped
-from tracker.stores.mongo.event_records import order_of, to_sift
-from tracker.stores.mongo.filters import branches
+from tracker.stores.mongo.event_counts import passes
+from tracker.stores.mongo.event_records import order_of
+from tracker.stores.mongo.filters import branches, halves
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Iterator, Sequence
@@ -21,6 +21,7 @@ async def list_steps(events: Collection, where: EventFilter, *, oldest_first: bo
     """Give the steps that lead to a list of events; the ways to them are what the database says."""
     parts = branches(where)
     order = "oldest" if oldest_first else "newest"
+    searches = "" if halves(where).query is None else ", search each document"
     for branch in reversed(parts) if oldest_first else parts:
         asked = {
             "find": events.name,
@@ -29,40 +30,49 @@ async def list_steps(events: Collection, where: EventFilter, *, oldest_first: bo
             "hint": branch.index,
         }
         said = await events.database.command("explain", asked, verbosity="queryPlanner")
-        yield f"list: {_way(said, branch)}, {order} first{_checks(where)}"
+        yield f"list: {_way(said, branch)}, {order} first{searches}"
 
 
 def count_steps(where: EventFilter) -> Iterator[str]:
     """Give the steps that lead to a total."""
-    for branch in branches(where):
-        yield f"count: walk {branch.index}{_checks(where)}"
+    yield from _steps("count", where, "count in the database")
 
 
 def facet_steps(where: EventFilter, asked: Sequence[Field]) -> Iterator[str]:
     """Give the steps that lead to the values of fields."""
-    for field in asked:
-        yield f"{field.name}: {_grouped(where, field)}"
+    together, alone, read = passes(asked)
+    for fields in (together, *([field] for field in alone)):
+        if fields:
+            yield from _steps(_names(fields), where, "count in the database")
+    if read:
+        yield from _steps(_names(read), where, "read each document")
 
 
 def interval_steps(where: EventFilter, edges: Sequence[int], by: Field | None) -> Iterator[str]:
     """Give the steps that lead to the numbers of events between edges."""
-    yield f"intervals: {_grouped(where, by)}, once for all of {len(edges) - 1:,}"
+    is_read = by is not None and passes([by]).read
+    how = "read each document" if is_read else "count in the database"
+    for step in _steps("intervals", where, how):
+        yield f"{step}, once for all of {len(edges) - 1:,}"
 
 
 def duration_steps(where: EventFilter) -> Iterator[str]:
     """Give the steps that lead to durations of events between edges."""
-    for branch in branches(where):
-        yield f"durations: walk {branch.index}, read each document"
+    yield from _steps("durations", where, "read each document")
 
 
-def _grouped(where: EventFilter, by: Field | None) -> str:
-    (branch,) = branches(where)
-    how = "count in the database" if is_grouped(where, by) else "read each document"
-    return f"walk {branch.index}, {how}"
+def _steps(what: str, where: EventFilter, how: str) -> Iterator[str]:
+    """Give the steps for the events that the database tells, and for those that have to be searched."""
+    parts = halves(where)
+    for branch in parts.told:
+        yield f"{what}: walk {branch.index}, {how}"
+    for branch in parts.sifted:
+        lacking = " of events whose words are not kept" if parts.told else ""
+        yield f"{what}: walk {branch.index}, search each document{lacking}"
 
 
-def _checks(where: EventFilter) -> str:
-    return "" if to_sift(where) is None else ", search each document"
+def _names(fields: Sequence[Field]) -> str:
+    return ", ".join(field.name for field in fields)
 
 
 def _way(said: Document, branch: Branch) -> str:

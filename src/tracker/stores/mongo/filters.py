@@ -6,12 +6,12 @@ selective field that a filter asks for decides.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from tracker.domain.query.narrowing import narrowed
 from tracker.stores.mongo import queries
-from tracker.stores.mongo.event_words import names_a_word
+from tracker.stores.mongo.event_words import HAVE_WORDS, LACK_WORDS, names_a_word
 from tracker.stores.mongo.parts import behind
 
 if TYPE_CHECKING:
@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 
     from tracker.domain.events import EventFilter
     from tracker.domain.paging import Cursor
+    from tracker.domain.query import Node
     from tracker.stores.mongo.writes import Document
 
 BY_TIME, BY_WORDS, BY_SERVICE, BY_SOURCE, BY_END, BY_SLACK_ID, BY_EXTERNAL_ID, BY_RELATED_ID = (
@@ -50,13 +51,50 @@ class Branch:
         # The bound of the time, which the alternatives imply, is what the index can be entered at.
         bound = {"time": {"$gte" if oldest_first else "$lte": cursor[0]}}
         rest = behind(["time", "_id"], cursor, newest_first=not oldest_first)
-        return Branch(self.index, {"$and": [self.where, bound, rest]})
+        return self.also(bound | rest)
+
+    def also(self, condition: Document) -> Branch:
+        """Return the branch for those of its events that fulfil a further condition."""
+        return Branch(self.index, {"$and": [self.where, condition]})
+
+
+@dataclass(frozen=True, slots=True)
+class Halves:
+    """The events of a filter in two parts that don't meet.
+
+    Of `told` the database knows that they match. Those of `sifted` may: each has to be asked the `query`.
+    """
+
+    told: Sequence[Branch]
+    sifted: Sequence[Branch]
+    query: Node | None
 
 
 def branches(where: EventFilter) -> Sequence[Branch]:
     """Return the branches of a filter; those of one with a query may have more events than match it."""
     where = narrowed(where)
-    asked: Document = {} if where.query is None else {"$and": [queries.sieve(where.query).where]}
+    asked = [] if where.query is None else [queries.sieve(where.query).where]
+    return _branches(where, asked)
+
+
+def halves(where: EventFilter) -> Halves:
+    """Return the branches of a filter by whether its query has to be asked of each event."""
+    where = narrowed(where)
+    if where.query is None:
+        return Halves(_branches(where, []), (), None)
+    all_ = queries.sieve(where.query)
+    if all_.exact:
+        return Halves(_branches(where, [all_.where]), (), None)
+    known = queries.sieve(where.query, words_known=True)
+    if not known.exact:
+        return Halves((), _branches(where, [all_.where]), where.query)
+    told = [known.where] if names_a_word(where.query) else [known.where, HAVE_WORDS]
+    others = [replace(each, index=BY_WORDS) for each in _branches(where, [all_.where, LACK_WORDS])]
+    return Halves(_branches(where, told), others, where.query)
+
+
+def _branches(where: EventFilter, query: Sequence[Document]) -> Sequence[Branch]:
+    asked: Document = {"$and": [*query]} if query else {}
     index = BY_WORDS if where.query is not None and names_a_word(where.query) else BY_TIME
     for name, texts, own in (
         ("source", (where.source,), BY_SOURCE),

@@ -45,25 +45,28 @@ class Sieve(NamedTuple):
 _ANY = Sieve({}, exact=False)
 
 
-def sieve(node: Node) -> Sieve:
-    """Return the narrowest condition for the events that a query asks for."""
+def sieve(node: Node, *, words_known: bool = False) -> Sieve:
+    """Return the narrowest condition for the events that a query asks for.
+
+    With `words_known`, it is one for those events that have their words beside them.
+    """
     match node:
         case And(parts):
-            sieves = [sieve(part) for part in parts]
+            sieves = [sieve(part, words_known=words_known) for part in parts]
             narrow = [each.where for each in sieves if each.where]
             return Sieve({"$and": narrow} if narrow else {}, exact=all(each.exact for each in sieves))
         case Or(parts):
-            sieves = [sieve(part) for part in parts]
+            sieves = [sieve(part, words_known=words_known) for part in parts]
             if not all(each.where for each in sieves):
                 return Sieve({}, exact=any(each.exact and not each.where for each in sieves))
             return Sieve({"$or": [each.where for each in sieves]}, exact=all(each.exact for each in sieves))
         case Not(part):
-            inner = sieve(part)
+            inner = sieve(part, words_known=words_known)
             return Sieve({"$nor": [inner.where]}, exact=True) if inner.exact else _ANY
         case Has(field):
             return _has(field)
         case Term():
-            return _term(node)
+            return _term(node, words_known=words_known)
         case _:
             assert_never(node)
 
@@ -76,10 +79,14 @@ def _has(field: fields.Field) -> Sieve:
     return Sieve({name: {"$ne": None} if field.kind is Kind.TIME else nothing}, exact=True)
 
 
-def _term(term: Term) -> Sieve:
+def _term(term: Term, *, words_known: bool) -> Sieve:
     if term.field.kind is Kind.PROSE:
-        texts = [event_words.condition(test) for test in term.tests if isinstance(test, Pattern)]
-        return Sieve({"$or": texts}, exact=False) if all(texts) else _ANY
+        patterns = [test for test in term.tests if isinstance(test, Pattern)]
+        texts = [event_words.condition(pattern, known=words_known) for pattern in patterns]
+        if not all(texts):
+            return _ANY
+        single = term.field is fields.TEXT and all(event_words.is_one_word(each) for each in patterns)
+        return Sieve({"$or": texts}, exact=words_known and single)
     name = FIELDS.get(term.field)
     if name is None:
         return _ANY
