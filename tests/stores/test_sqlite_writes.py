@@ -164,3 +164,41 @@ async def test_a_change_that_fails_halfway_undoes_its_own_statements_and_nothing
     assert await store.events.count(EventFilter()) == 4
     assert (await store.locks.find(LockFilter(), Slice())).total == 0
     await store.locks.acquire(HeldLock(lock), None)
+
+
+async def test_a_defect_beside_a_change_stops_none_that_follow(
+    tmp_path: Path, observations: Observations
+) -> None:
+    def connect() -> apsw.Connection:
+        return apsw.Connection(str(tmp_path / "numbers.db"))
+
+    def insert(db: apsw.Connection) -> None:
+        db.execute("INSERT INTO numbers VALUES (1)")
+
+    before = [RuntimeError("before"), None, None, RuntimeError("before")]
+    after = [RuntimeError("after") if number % 3 == 0 else None for number in range(30)]
+
+    def fail(of: list[RuntimeError | None]) -> None:
+        error = of.pop(0) if of else None
+        if error is not None:
+            raise error
+
+    connection = connect()
+    connection.execute("CREATE TABLE numbers (number INTEGER)")
+    changes = writer.Writer(connect, observations, before=lambda: fail(before))
+    changes.notify(lambda: fail(after))
+    told: list[str] = []
+    asyncio.get_running_loop().set_exception_handler(lambda _, what: told.append(str(what["exception"])))
+    changes.start(connection)
+    outcomes: list[str] = []
+    async with asyncio.timeout(10):
+        for _ in range(24):
+            try:
+                await changes.change(insert)
+                outcomes.append("made")
+            except RuntimeError as error:
+                outcomes.append(str(error))
+        await changes.close()
+    assert outcomes == ["before", "made", "made", "before", *["made"] * 20]
+    assert connect().execute("SELECT count(*) FROM numbers").get == 22
+    assert (told.count("before"), told.count("after")) == (2, 8)

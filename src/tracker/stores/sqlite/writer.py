@@ -169,16 +169,22 @@ class Writer:
         """Run the changes that wait in one transaction and hand it over to be committed."""
         self._observer.queued(len(self._waiting))
         if self._waiting:
-            self._run_batch()
+            goes_on = False
+            try:
+                goes_on = self._run_batch()
+            finally:
+                if not goes_on:
+                    self._loop.call_soon(self._next)
         else:
             self._busy = False
             if self._closing is not None and not self._closing.done():
                 self._closing.set_result(None)
 
-    def _run_batch(self) -> None:
+    def _run_batch(self) -> bool:
+        """Run a transaction; return whether `_next` will be called when it is committed, or may be begun."""
         batch: list[_Change] = []
-        self._before()
         try:
+            self._before()
             connection = self._connection = self._connection or self._connect()
             connection.execute("BEGIN IMMEDIATE")
             self._locked_out_since = None
@@ -195,7 +201,7 @@ class Writer:
                 connection.wal_autocheckpoint(0 if on_loop else CHECKPOINT_PAGES)
                 if not on_loop:
                     self._handed.put(batch)
-                    return
+                    return True
                 self._committed(batch, *commit(connection))
             else:
                 connection.execute("COMMIT")
@@ -204,9 +210,14 @@ class Writer:
         except apsw.Error as failure:
             if isinstance(failure, apsw.BusyError) and not batch and self._may_retry():
                 self._loop.call_later(_LOCKED_OUT_RETRY_SECONDS, self._next)
-                return
+                return True
             self._fail(batch or self._take(), failure, store_error)
-        self._loop.call_soon(self._next)
+        except Exception as defect:
+            for change in batch or self._take():
+                change.fail(defect)
+            self._roll_back()
+            raise
+        return False
 
     def _may_retry(self) -> bool:
         """Return whether to wait on for another program, a backup tool say, that has locked the file.
@@ -245,9 +256,9 @@ class Writer:
     def _committed(self, batch: Sequence[_Change], failure: apsw.Error | None, seconds: float) -> None:
         self._commit_seconds += _WEIGHT * (seconds - self._commit_seconds)
         if failure is None:
-            self._observer.committed(seconds, len(batch))
             for change in batch:
                 change.answer()
+            self._observer.committed(seconds, len(batch))
             for notify in self._notified:
                 notify()
         else:
@@ -256,8 +267,10 @@ class Writer:
     def _committed_in_thread(
         self, batch: Sequence[_Change], failure: apsw.Error | None, seconds: float
     ) -> None:
-        self._committed(batch, failure, seconds)
-        self._next()
+        try:
+            self._committed(batch, failure, seconds)
+        finally:
+            self._next()
 
     def _fail(
         self,
@@ -270,6 +283,10 @@ class Writer:
         system_errno = connection.system_errno if connection is not None else 0
         for change in batch:
             change.fail(meaning(failure, system_errno))
+        self._roll_back()
+
+    def _roll_back(self) -> None:
+        connection = self._connection
         if connection is None:
             return
         try:
