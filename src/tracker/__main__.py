@@ -1,7 +1,20 @@
-"""Runs `python -m tracker` as the command `tracker`."""
+"""The command `tracker`, which `python -m tracker` runs too."""
 
 from __future__ import annotations
 
-from tracker.cli.main import main
+import signal
 
-main()
+
+def main() -> None:
+    """Run the command line; until its modules are imported, Ctrl-C ends it without a word."""
+    handler = signal.getsignal(signal.SIGINT)
+    if handler is signal.default_int_handler:
+        signal.signal(signal.SIGINT, signal.SIG_DFL)
+    from tracker.cli.main import main as run  # noqa: PLC0415 - here is the time that it takes
+
+    signal.signal(signal.SIGINT, handler)
+    run()
+
+
+if __name__ == "__main__":
+    main()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 import socket
 import subprocess
 import sys
@@ -32,6 +33,13 @@ def create_event(server: ServerProcess) -> None:
 @pytest.mark.parametrize("arguments", [["version"], ["--version"]])
 def test_the_version_is_printed(arguments: list[str]) -> None:
     assert tracker(*arguments).stdout == f"tracker {__version__}\n"
+
+
+def test_ctrl_c_while_a_command_is_being_loaded_ends_it_without_a_word(tmp_path: Path) -> None:
+    loaded = tmp_path / "typer.py"
+    loaded.write_text("import os, signal, time\nos.kill(os.getpid(), signal.SIGINT)\ntime.sleep(20)\n")
+    done = tracker("version", environ={"PYTHONPATH": str(tmp_path)})
+    assert (done.returncode, done.stdout, done.stderr) == (-signal.SIGINT, "", "")
 
 
 def test_help_names_each_command() -> None:
