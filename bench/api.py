@@ -15,21 +15,16 @@ import argparse
 import asyncio
 import itertools
 import json
-import os
-import signal
-import subprocess
-import sys
 import tempfile
 import time
-import urllib.request
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import apsw
-import psutil
 import uvloop
 from bench.events import fill
-from bench.load import GrpcConnection, RestConnection, free_ports, http_request, run
+from bench.load import http_request, run
+from bench.server import serving
 from protobuf import message_from_json_value
 from protobuf.wkt import UInt32Value
 
@@ -39,12 +34,11 @@ if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
 
     from bench.load import Connection, Result
+    from bench.server import Server
 
     Script = Callable[[Connection], Awaitable[None]]
 
 CONNECTIONS = (1, 16)
-_READY_WITHIN = 30
-"""Seconds in which a server must be ready."""
 
 EVENTS = "/tracker.event.v1alpha1.EventService/"
 LOCKS = "/tracker.lock.v1alpha1.LockService/"
@@ -136,35 +130,11 @@ def bare_commit_rate(folder: Path, seconds: float) -> float:
     return commits / elapsed
 
 
-def start_server(database: Path, ports: list[int], **settings: str) -> tuple[subprocess.Popen[bytes], float]:
-    """Start a server and wait until it is ready; return it and the seconds that took."""
-    names = ("GRPC_PORT", "HTTP_PORT", "METRICS_PORT")
-    env = os.environ | dict(zip(names, map(str, ports), strict=True))
-    env |= {"HOST": "127.0.0.1", "DATABASE_PATH": str(database), **settings}
-    begun = time.perf_counter()
-    server = subprocess.Popen([sys.executable, "-m", "tracker", "serv"], env=env, stdout=subprocess.DEVNULL)
-    while time.perf_counter() - begun < _READY_WITHIN:
-        try:
-            with urllib.request.urlopen(f"http://127.0.0.1:{ports[1]}/readyz", timeout=1):
-                return server, time.perf_counter() - begun
-        except OSError:
-            time.sleep(0.01)
-    server.kill()
-    raise SystemExit("the server did not become ready")
-
-
-async def measure(ports: list[int], event_id: str, source: str, seconds: float, commits: float) -> None:
+async def measure(server: Server, event_id: str, source: str, seconds: float, commits: float) -> None:
     """Run every script over both wires and print the figures."""
-
-    async def rest() -> Connection:
-        return await RestConnection.open("127.0.0.1", ports[1])
-
-    async def grpc() -> Connection:
-        return GrpcConnection(f"127.0.0.1:{ports[0]}")
-
     wires: list[tuple[str, Any, dict[str, Script]]] = [
-        ("REST", rest, rest_scripts(event_id, source)),
-        ("gRPC", grpc, grpc_scripts(event_id, source)),
+        ("REST", server.rest, rest_scripts(event_id, source)),
+        ("gRPC", server.grpc, grpc_scripts(event_id, source)),
     ]
     print(
         f"{'':22}{'conns':>6}{'per s':>9}{'p50 ms':>9}{'p99 ms':>9}{'/no-op':>8}{'/commits':>10}{'load':>7}"
@@ -194,18 +164,10 @@ def main() -> None:
         database = Path(folder, "tracker.db")
         event_id, source, filled = asyncio.run(fill(database, options.events))
         print(f"filled with {options.events} events: {options.events / filled:.0f} a second")
-        ports = free_ports(3)
-        server, ready = start_server(database, ports)
-        try:
-            memory = psutil.Process(server.pid).memory_info().rss / 2**20
-            print(f"from start to ready: {ready:.2f} s; memory at rest: {memory:.0f} MiB")
-            with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
-                runner.run(measure(ports, event_id, source, options.seconds, commits))
-            memory = psutil.Process(server.pid).memory_info().rss / 2**20
-            print(f"memory after the load: {memory:.0f} MiB")
-        finally:
-            server.send_signal(signal.SIGTERM)
-            server.wait(40)
+        with serving(database) as server:
+            print(f"from start to ready: {server.ready:.2f} s; memory at rest: {server.memory():.0f} MiB")
+            uvloop.run(measure(server, event_id, source, options.seconds, commits))
+            print(f"memory after the load: {server.memory():.0f} MiB")
 
 
 if __name__ == "__main__":

@@ -12,7 +12,6 @@ from __future__ import annotations
 import argparse
 import asyncio
 import os
-import signal
 import subprocess
 import sys
 import tempfile
@@ -20,10 +19,9 @@ import time
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-import psutil
 import uvloop
-from bench.api import start_server
-from bench.load import RestConnection, free_ports, http_request
+from bench.load import http_request
+from bench.server import serving
 
 from tracker import demo
 from tracker.domain.times import MICROS
@@ -31,20 +29,20 @@ from tracker.domain.times import MICROS
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from bench.server import Server
+
 _UNTIL = 1_780_000_000 * MICROS
 _PAUSE = 0.01
 _ASKED = http_request("GET", "/api/v1alpha1/events/list?perPage=1")
 
 
-async def _measure(
-    name: str, arguments: Sequence[str], port: int, server: psutil.Process, number: int
-) -> None:
-    others = await RestConnection.open("127.0.0.1", port)
+async def _measure(name: str, arguments: Sequence[str], server: Server, number: int) -> None:
+    others = await server.rest()
     took: list[float] = []
-    before, began = sum(server.cpu_times()[:2]), time.perf_counter()
+    before, began = sum(server.process.cpu_times()[:2]), time.perf_counter()
     process = await asyncio.create_subprocess_exec(
         *(sys.executable, "-m", "tracker", *arguments),
-        env={**os.environ, "TRACKER_SERVER": f"http://127.0.0.1:{port}"},
+        env={**os.environ, "TRACKER_SERVER": f"http://127.0.0.1:{server.http_port}"},
         stdout=subprocess.DEVNULL,
         stderr=subprocess.DEVNULL,
     )
@@ -58,21 +56,21 @@ async def _measure(
     assert await ended == 0
     await others.close()
     took.sort()
-    cpu = (sum(server.cpu_times()[:2]) - before) / number * 1e6
+    cpu = (sum(server.process.cpu_times()[:2]) - before) / number * 1e6
     times = (took[len(took) // 2], took[int(len(took) * 0.99)], took[-1])
     print(f"{name:24}{number / seconds:>10,.0f}/s{cpu:>8,.0f} us", *(f"{each:>8,.1f} ms" for each in times))
 
 
-async def _all(folder: Path, port: int, server: psutil.Process, number: int) -> None:
+async def _all(folder: Path, server: Server, number: int) -> None:
     lines, out = folder / "events.ndjson", folder / "out.ndjson"
     with lines.open("w") as file:
         for event in demo.events(number, seed=1, until=_UNTIL, days=demo.days_for(number)):
             file.write(f"{event.to_json()}\n")
     print(f"{f'{number:,} events':24}{'rate':>12}{'server':>11}{'others p50':>12}{'p99':>12}{'most':>12}")
-    await _measure("import", ("import", str(lines)), port, server, number)
-    await _measure("import again", ("import", str(lines)), port, server, number)
-    await _measure("export", ("export", "-o", str(out)), port, server, number)
-    await _measure("export, packed", ("export", "-o", f"{out}.gz"), port, server, number)
+    await _measure("import", ("import", str(lines)), server, number)
+    await _measure("import again", ("import", str(lines)), server, number)
+    await _measure("export", ("export", "-o", str(out)), server, number)
+    await _measure("export, packed", ("export", "-o", f"{out}.gz"), server, number)
 
 
 def main() -> None:
@@ -82,14 +80,8 @@ def main() -> None:
     )
     parser.add_argument("--events", type=int, default=100_000)
     options = parser.parse_args()
-    with tempfile.TemporaryDirectory() as folder:
-        ports = free_ports(3)
-        process, _ = start_server(Path(folder, "tracker.db"), ports)
-        try:
-            uvloop.run(_all(Path(folder), ports[1], psutil.Process(process.pid), options.events))
-        finally:
-            process.send_signal(signal.SIGTERM)
-            process.wait()
+    with tempfile.TemporaryDirectory() as folder, serving(Path(folder, "tracker.db")) as server:
+        uvloop.run(_all(Path(folder), server, options.events))
 
 
 if __name__ == "__main__":

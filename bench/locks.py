@@ -13,27 +13,27 @@ hand-overs from one to the next.
 from __future__ import annotations
 
 import argparse
-import contextlib
 import itertools
 import json
 import secrets
-import signal
 import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
 import uvloop
-from bench.api import LOCKS, bare_commit_rate, start_server
+from bench.api import LOCKS, bare_commit_rate
 from bench.etcd import EtcdGrpcLock, EtcdRestLock, etcd_server
-from bench.load import GrpcConnection, RestConnection, free_ports, http_request, middle, run
+from bench.load import http_request, middle, run
+from bench.server import serving
 from protobuf.wkt import Duration
 
 from tracker.pb import lock_pb
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable, Iterator, Mapping
+    from collections.abc import Awaitable, Callable, Mapping
 
-    from bench.load import Result
+    from bench.load import GrpcConnection, RestConnection, Result
+    from bench.server import Server
 
     Connect = Callable[[], Awaitable["Lock"]]
 
@@ -61,9 +61,9 @@ class RestLock:
         self.close = connection.close
 
     @classmethod
-    async def open(cls, port: int) -> RestLock:
+    async def open(cls, server: Server) -> RestLock:
         """Connect."""
-        return cls(await RestConnection.open("127.0.0.1", port))
+        return cls(await server.rest())
 
     async def pair(self) -> None:
         """Take the lock, as soon as it is free, and release it."""
@@ -84,9 +84,9 @@ class GrpcLock:
         self.close = connection.close
 
     @classmethod
-    async def open(cls, port: int) -> GrpcLock:
+    async def open(cls, server: Server) -> GrpcLock:
         """Connect."""
-        return cls(GrpcConnection(f"127.0.0.1:{port}"))
+        return cls(await server.grpc())
 
     async def pair(self) -> None:
         """Take the lock, as soon as it is free, and release it."""
@@ -129,17 +129,6 @@ class Contest:
         return {server: middle(of) for server, of in results.items()}
 
 
-@contextlib.contextmanager
-def _tracker_server(folder: Path) -> Iterator[list[int]]:
-    ports = free_ports(3)
-    server, _ = start_server(folder / "tracker.db", ports)
-    try:
-        yield ports
-    finally:
-        server.send_signal(signal.SIGTERM)
-        server.wait(40)
-
-
 def main() -> None:
     """Measure and print."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
@@ -149,14 +138,14 @@ def main() -> None:
     with tempfile.TemporaryDirectory(dir=Path.cwd()) as name:
         folder = Path(name)
         print(f"bare commits of one row: {bare_commit_rate(folder, options.seconds):.0f} a second")
-        with etcd_server(folder / "etcd") as etcd, _tracker_server(folder) as (grpc, rest, _):
+        with etcd_server(folder / "etcd") as etcd, serving(folder / "tracker.db") as server:
             ways: dict[str, dict[str, Connect]] = {
                 "REST": {
-                    "Tracker": lambda: RestLock.open(rest),
+                    "Tracker": lambda: RestLock.open(server),
                     "etcd": lambda: EtcdRestLock.open(etcd, _NAME, TTL),
                 },
                 "gRPC": {
-                    "Tracker": lambda: GrpcLock.open(grpc),
+                    "Tracker": lambda: GrpcLock.open(server),
                     "etcd": lambda: EtcdGrpcLock.open(etcd, _NAME, TTL),
                 },
             }

@@ -16,17 +16,16 @@ import copy
 import itertools
 import json
 import os
-import signal
 import tempfile
-from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import uuid_utils
 import uvloop
-from bench.api import EVENTS, start_server
+from bench.api import EVENTS
 from bench.events import NEEDLE, believable, fill_store
-from bench.load import Closable, GrpcConnection, RestConnection, free_ports, http_request, middle, run
+from bench.load import Closable, http_request, middle, run
+from bench.server import serving
 from bench.store_at_rest import Silent
 from protobuf import message_from_json_value
 from pymongo import AsyncMongoClient, monitoring
@@ -38,9 +37,10 @@ from tracker.stores.base import Slice
 from tracker.stores.mongo import MongoStore, event_records
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
+    from collections.abc import Awaitable, Callable, Iterator, Mapping
 
-    from bench.load import Connection, Result
+    from bench.load import Result
+    from bench.server import Server
     from protobuf import Message
     from pymongo.asynchronous.database import AsyncDatabase
 
@@ -158,7 +158,7 @@ def bare_call(database: AsyncDatabase[Document], sent: Mapping[str, Document]) -
     return lambda: collection.find(query["filter"], **options).to_list()
 
 
-async def measure(uri: str, ports: Sequence[int], options: argparse.Namespace, recorder: Recorder) -> None:
+async def measure(uri: str, server: Server, options: argparse.Namespace, recorder: Recorder) -> None:
     """Fill the store, then measure each call in each way and print the figures."""
     store = MongoStore(uri, Silent())
     await store.open()
@@ -179,9 +179,8 @@ async def measure(uri: str, ports: Sequence[int], options: argparse.Namespace, r
                 results["bare"].append(await _repeat(bare, callers, options.seconds))
                 results["store"].append(await _repeat(call, callers, options.seconds))
                 for wire, request in asked[name].items():
-                    connect = partial(_connect, wire, ports)
                     asking = run(
-                        connect,
+                        server.rest if wire == "REST" else server.grpc,
                         lambda connection, request=request: connection.send(request),  # type: ignore[misc] # the default binds the loop's value
                         connections=callers,
                         seconds=options.seconds,
@@ -194,12 +193,6 @@ async def measure(uri: str, ports: Sequence[int], options: argparse.Namespace, r
 
 async def _repeat(call: Call, callers: int, seconds: float) -> Result:
     return await run(_process, lambda _: call(), connections=callers, seconds=seconds)
-
-
-async def _connect(wire: str, ports: Sequence[int]) -> Connection:
-    if wire == "REST":
-        return await RestConnection.open("127.0.0.1", ports[1])
-    return GrpcConnection(f"127.0.0.1:{ports[0]}")
 
 
 def _tell(name: str, callers: int, results: Mapping[str, Result]) -> None:
@@ -229,14 +222,12 @@ def main() -> None:
     options = parser.parse_args()
     recorder = Recorder()
     monitoring.register(recorder)
-    with tempfile.TemporaryDirectory(dir=Path.cwd()) as folder, _database(Path(folder)) as uri:
-        ports = free_ports(3)
-        server, _ = start_server(Path(folder) / "unused.db", ports, MONGO_URI=uri)
-        try:
-            uvloop.run(measure(uri, ports, options, recorder))
-        finally:
-            server.send_signal(signal.SIGTERM)
-            server.wait(40)
+    with (
+        tempfile.TemporaryDirectory(dir=Path.cwd()) as folder,
+        _database(Path(folder)) as uri,
+        serving(Path(folder) / "unused.db", MONGO_URI=uri) as server,
+    ):
+        uvloop.run(measure(uri, server, options, recorder))
 
 
 if __name__ == "__main__":

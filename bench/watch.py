@@ -16,46 +16,35 @@ import argparse
 import asyncio
 import json
 import resource
-import signal
 import socket
 import tempfile
 import time
-from contextlib import AsyncExitStack, ExitStack, contextmanager
+from contextlib import AsyncExitStack, ExitStack
 from pathlib import Path
-from typing import TYPE_CHECKING, NamedTuple, cast
+from typing import TYPE_CHECKING, cast
 
 import grpc.aio
-import psutil
 import uvloop
-from bench.api import EVENTS, start_server
-from bench.load import RestConnection, free_ports, http_request
+from bench.api import EVENTS
+from bench.load import http_request
+from bench.server import serving
 from tests.mongo_servers import MongoServers
 
 from tracker.pb import event_pb
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable, Iterator
+    from collections.abc import Awaitable, Callable
+
+    from bench.server import Server
 
     Heard = Callable[[float], None]
-    Watch = Callable[[list[int], int, Heard, AsyncExitStack], Awaitable[None]]
+    Watch = Callable[[Server, int, Heard, AsyncExitStack], Awaitable[None]]
 
 _MESSAGE = "x" * 1_000
 _FILES = 8_192
 _PER_CHANNEL = 100
 _PATIENCE = 60
 """Seconds in which watches must be open, and have heard all."""
-
-
-class Server(NamedTuple):
-    """The server that is measured: its ports (gRPC, REST, metrics), and the REST port to record events at."""
-
-    ports: list[int]
-    process: psutil.Process
-    writes: int
-
-    def memory(self) -> float:
-        """Return the MiB that it has resident."""
-        return float(self.process.memory_info().rss / 2**20)
 
 
 class RestWatch(asyncio.Protocol):
@@ -78,15 +67,17 @@ class RestWatch(asyncio.Protocol):
                 self.opened.set_result(None)
 
 
-async def _watch_rest(ports: list[int], number: int, heard: Heard, opened: AsyncExitStack) -> None:
+async def _watch_rest(server: Server, number: int, heard: Heard, opened: AsyncExitStack) -> None:
     loop = asyncio.get_running_loop()
     for _ in range(number):
-        transport, watch = await loop.create_connection(lambda: RestWatch(heard), "127.0.0.1", ports[1])
+        transport, watch = await loop.create_connection(
+            lambda: RestWatch(heard), "127.0.0.1", server.http_port
+        )
         opened.callback(transport.close)
         await watch.opened
 
 
-async def _watch_grpc(ports: list[int], number: int, heard: Heard, opened: AsyncExitStack) -> None:
+async def _watch_grpc(server: Server, number: int, heard: Heard, opened: AsyncExitStack) -> None:
     async def read(calling: grpc.aio.UnaryStreamCall[bytes, event_pb.WatchEventsResponse]) -> None:
         while isinstance(message := await calling.read(), event_pb.WatchEventsResponse):
             if message.event is not None:
@@ -94,7 +85,7 @@ async def _watch_grpc(ports: list[int], number: int, heard: Heard, opened: Async
 
     for start in range(0, number, _PER_CHANNEL):
         channel = grpc.aio.insecure_channel(
-            f"127.0.0.1:{ports[0]}", options=[("grpc.use_local_subchannel_pool", 1)]
+            f"127.0.0.1:{server.grpc_port}", options=[("grpc.use_local_subchannel_pool", 1)]
         )
         await opened.enter_async_context(channel)
         watch: grpc.aio.UnaryStreamMultiCallable[bytes, event_pb.WatchEventsResponse] = channel.unary_stream(
@@ -114,18 +105,19 @@ def _silent(port: int) -> socket.socket:
     return silent
 
 
-async def _measure(name: str, watch: Watch, number: int, options: argparse.Namespace, server: Server) -> None:
+async def _measure(
+    name: str, watch: Watch, options: argparse.Namespace, watched: Server, writes: Server
+) -> None:
+    number = options.watches
     heard: asyncio.Queue[float] = asyncio.Queue()
     async with AsyncExitStack() as opened:
         for _ in range(options.silent):
-            opened.enter_context(_silent(server.ports[1]))
-        before = server.memory()
+            opened.enter_context(_silent(watched.http_port))
+        before = watched.memory()
         async with asyncio.timeout(_PATIENCE):
-            await watch(
-                server.ports, number, lambda sent: heard.put_nowait(time.perf_counter() - sent), opened
-            )
-        idle = server.memory()
-        writer = await RestConnection.open("127.0.0.1", server.writes)
+            await watch(watched, number, lambda sent: heard.put_nowait(time.perf_counter() - sent), opened)
+        idle = watched.memory()
+        writer = await writes.rest()
         events = round(options.rate * options.seconds)
         cpu, begun = time.process_time(), time.perf_counter()
         for event in range(events):
@@ -138,7 +130,7 @@ async def _measure(name: str, watch: Watch, number: int, options: argparse.Names
         print(
             f"{name:6}{number:8}{len(told):10}{len(told) / took:10.0f}{told[len(told) // 2] * 1e3:9.1f}"
             f"{told[int(len(told) * 0.99)] * 1e3:9.1f}{told[-1] * 1e3:9.1f}{cpu / took:7.0%}"
-            f"{before:9.0f}{idle:9.0f}{server.memory():9.0f}",
+            f"{before:9.0f}{idle:9.0f}{watched.memory():9.0f}",
             flush=True,
         )
 
@@ -148,13 +140,13 @@ def _event(sent: float) -> bytes:
     return json.dumps({"title": repr(sent), "attributes": attributes}).encode()
 
 
-async def _both(server: Server, options: argparse.Namespace) -> None:
+async def _both(options: argparse.Namespace, watched: Server, writes: Server) -> None:
     print(
         f"{'':6}{'watches':>8}{'messages':>10}{'per s':>10}{'p50 ms':>9}{'p99 ms':>9}{'max ms':>9}{'load':>7}"
         f"{'MiB':>9}{'idle':>9}{'after':>9}"
     )
-    await _measure("REST", _watch_rest, options.watches, options, server)
-    await _measure("gRPC", _watch_grpc, options.watches, options, server)
+    await _measure("REST", _watch_rest, options, watched, writes)
+    await _measure("gRPC", _watch_grpc, options, watched, writes)
 
 
 def main() -> None:
@@ -174,20 +166,8 @@ def main() -> None:
         if options.mongo:
             servers = opened.enter_context(MongoServers(folder / "mongo"))
             settings = [{"MONGO_URI": servers.new_database()}] * 2
-        started = [opened.enter_context(_running(folder / "tracker.db", each)) for each in settings]
-        watched, writes = started[0], started[-1]
-        uvloop.run(_both(watched._replace(writes=writes.ports[1]), options))
-
-
-@contextmanager
-def _running(database: Path, settings: dict[str, str]) -> Iterator[Server]:
-    ports = free_ports(3)
-    server, _ = start_server(database, ports, **settings)
-    try:
-        yield Server(ports, psutil.Process(server.pid), ports[1])
-    finally:
-        server.send_signal(signal.SIGTERM)
-        server.wait(40)
+        started = [opened.enter_context(serving(folder / "tracker.db", **each)) for each in settings]
+        uvloop.run(_both(options, started[0], started[-1]))
 
 
 if __name__ == "__main__":
