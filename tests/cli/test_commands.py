@@ -68,7 +68,18 @@ def test_a_query_is_taken_as_arguments_wherever_it_is_taken_as_an_option() -> No
 
 
 SLOW = {
-    *("apsw", "grpc", "httpx2", "orjson", "protobuf", "protovalidate", "pymongo", "rich", "starlette"),
+    *(
+        "apsw",
+        "asyncio",
+        "grpc",
+        "httpx2",
+        "orjson",
+        "protobuf",
+        "protovalidate",
+        "pymongo",
+        "rich",
+        "starlette",
+    ),
     *("structlog", "uvicorn", "yaml"),
 }
 """What takes its time to import."""

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import sys
 import time
 from datetime import UTC, datetime, timedelta
@@ -52,6 +51,8 @@ def demo(
 
     Example: tracker demo demo.db --events 100000 && tracker serv --database-path demo.db
     """
+    import asyncio
+
     from tracker import demo as past
     from tracker.errors import TrackerError
     from tracker.stores.base import StoreOpenError
@@ -93,6 +94,8 @@ async def _fill(
     progress: Callable[[int], None],
 ) -> None:
     """Put a past into a store that can't be served before all of it is there."""
+    import asyncio
+
     from tracker.stores.contents import Kind, StoredDocument
 
     await contents.open_to_fill(source)

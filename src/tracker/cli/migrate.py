@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import sys
 import time
 from typing import TYPE_CHECKING, Annotated
@@ -39,6 +38,8 @@ def migrate(
 
         tracker migrate --from data/tracker.db --to env:MONGO_URI
     """
+    import asyncio
+
     from tracker.errors import TrackerError
     from tracker.stores.base import StoreOpenError
     from tracker.stores.choice import chosen_contents

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import errno
 import gc
 import os
@@ -22,6 +21,8 @@ from tracker.config import (
 )
 
 if TYPE_CHECKING:
+    import asyncio
+
     from structlog.typing import FilteringBoundLogger
 
     from tracker.config import Settings
@@ -89,6 +90,8 @@ def _told_to_stop() -> asyncio.Event:
 
     It is watched for before the server starts: an interrupt inside gRPC's constructors crashes the process.
     """
+    import asyncio
+
     told = asyncio.Event()
     loop = asyncio.get_running_loop()
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import secrets
 from typing import TYPE_CHECKING, NamedTuple
 
 from tracker.cli.errors import CommandError
@@ -24,6 +23,8 @@ class Token(NamedTuple):
 
 def new_token() -> str:
     """Return a token that nobody can guess."""
+    import secrets
+
     return secrets.token_urlsafe(_BYTES)
 
 
