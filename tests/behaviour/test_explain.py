@@ -45,7 +45,7 @@ async def test_a_plan_names_the_index_and_how_many_documents_were_searched(clien
     by_index = await plan(client, query="service:payments")
     assert "events_by_service" in by_index["steps"][0]
     assert by_index.get("documents", 0) == 0
-    by_document = await plan(client, query="service:cart owner:ines")
+    by_document = await plan(client, query="service:cart has:owner")
     assert "events_by_service" in by_document["steps"][0]
     assert "search" in by_document["steps"][0]
     assert by_document["documents"] == 3
@@ -63,7 +63,7 @@ async def test_a_plan_says_how_words_are_found(client: Client, settings: Setting
     explained = await plan(client, query='"number 3"')
     assert explained["documents"] >= 0
     if settings.mongo_uri is None:
-        assert explained["steps"][0] == 'words: "number 3" has 1 candidate'
+        assert explained["steps"][0] == 'index: "number 3" has 1 candidate'
 
 
 @pytest.mark.usefixtures("recorded")
@@ -79,7 +79,7 @@ async def test_the_few_events_with_some_words_are_fetched_however_they_are_asked
     )
     steps = (await plan(client, query=query))["steps"]
     if settings.mongo_uri is None:
-        assert "list: fetch the events that have the words, newest first" in steps
+        assert "list: fetch the candidates, newest first" in steps
 
 
 @pytest.mark.usefixtures("recorded")
@@ -90,7 +90,7 @@ async def test_facets_say_how_the_values_of_each_field_were_counted(client: Clie
     assert "document" not in explained["steps"][0]
     assert "document" in explained["steps"][1]
     assert explained.get("documents", 0) == 0
-    asked_of_each = await plan(client, "GetEventFacets", query="owner:ines", fields=["status"])
+    asked_of_each = await plan(client, "GetEventFacets", query="has:owner", fields=["status"])
     assert asked_of_each["documents"] in {5, 10}  # for the values, and for the total or together with them
 
 

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Callable, Sequence
 from copy import deepcopy
-from typing import TYPE_CHECKING
+from itertools import cycle
+from typing import TYPE_CHECKING, Any
 
 import apsw
 import pytest
@@ -12,23 +14,23 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from tests.domain.query.trees import CLOCK, events, sentences, texts, trees
 from tests.stores.conftest import Observations
-from tests.stores.samples import an_end, an_event, new_id
+from tests.stores.samples import NOW, an_end, an_event, new_id
 from tests.stores.test_event_filters import replace_events
 from tests.stores.test_event_queries import agree, numbered
 
 from tracker.domain.events import EventFilter, EventId
 from tracker.domain.query import matches, parse
-from tracker.pb import event_pb
-from tracker.stores.base import EventChange, Slice
+from tracker.domain.times import timestamp
+from tracker.pb import event_pb, lock_pb
+from tracker.stores.base import EventChange, Explanation, Slice
 from tracker.stores.sqlite import SqliteStore, plans, word_index, word_indexer
 from tracker.stores.sqlite.queries import needs_document
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Callable, Sequence
+    from collections.abc import AsyncIterator
     from pathlib import Path
 
     from tracker.domain.query import Node
-    from tracker.pb import lock_pb
     from tracker.stores.base import Store
 
 PATIENCE = 20.0
@@ -79,10 +81,26 @@ async def titles(store: Store, query: str) -> list[str]:
     return sorted(event.title for event in found.records)
 
 
-def retitled(title: str) -> Callable[[event_pb.Event, Sequence[lock_pb.Lock]], EventChange]:
+Change = Callable[[event_pb.Event, Sequence[lock_pb.Lock]], EventChange]
+
+
+def retitled(title: str) -> Change:
     def change(event: event_pb.Event, _: Sequence[lock_pb.Lock]) -> EventChange:
         changed = deepcopy(event)
         changed.title = title
+        return EventChange(changed)
+
+    return change
+
+
+def with_attributes(**values: Any) -> Change:
+    """Give an event attributes, beside those that it has."""
+
+    def change(event: event_pb.Event, _: Sequence[lock_pb.Lock]) -> EventChange:
+        changed = deepcopy(event)
+        changed.attributes = changed.attributes or event_pb.EventAttributes()
+        for name, value in values.items():
+            setattr(changed.attributes, name, value)
         return EventChange(changed)
 
     return change
@@ -97,7 +115,25 @@ def key(event: event_pb.Event) -> EventId:
 @given(
     drawn=st.lists(events(), min_size=6, max_size=16).map(numbered),
     fates=st.lists(st.sampled_from(["indexed", "changed", "deleted", "new"]), min_size=16, max_size=16),
-    title=sentences,
+    changes=st.lists(
+        sentences.map(retitled)
+        | st.sampled_from(["", "a", "b"]).flatmap(
+            lambda value: st.sampled_from(["message", "owner", "version", "service"]).map(
+                lambda name: with_attributes(**{name: value})
+            )
+        )
+        | st.sampled_from(
+            [
+                with_attributes(labels={"team": "a"}),
+                with_attributes(labels={}),
+                with_attributes(stake_holders=["a"], notifications=[]),
+                with_attributes(status=event_pb.Status.success, type=event_pb.Type.drift),
+                with_attributes(priority=event_pb.Priority.P1, environment=event_pb.Environment.UAT),
+            ]
+        ),
+        min_size=3,
+        max_size=3,
+    ),
     queries=st.lists(texts | trees, min_size=2, max_size=6),
 )
 @settings(max_examples=40, deadline=None, suppress_health_check=list(HealthCheck))
@@ -107,7 +143,7 @@ async def test_a_query_finds_the_same_however_far_the_index_is(  # noqa: PLR0913
     monkeypatch: pytest.MonkeyPatch,
     drawn: list[event_pb.Event],
     fates: list[str],
-    title: str,
+    changes: list[Change],
     queries: list[Node],
     few: int,
 ) -> None:
@@ -118,9 +154,10 @@ async def test_a_query_finds_the_same_however_far_the_index_is(  # noqa: PLR0913
     old = [event for fate in ("indexed", "changed", "deleted") for event in by_fate.get(fate, [])]
     await replace_events(lagging, old)
     index(path)
-    for event in by_fate.get("changed", []):
-        event.title = title
-        await lagging.events.modify(key(event), retitled(title))
+    for event, change in zip(by_fate.get("changed", []), cycle(changes), strict=False):
+        changed = await lagging.events.modify(key(event), change)
+        assert changed is not None
+        event.title, event.attributes, event.links = changed.title, changed.attributes, changed.links
     for event in by_fate.get("deleted", []):
         await lagging.events.delete(key(event), an_end())
     for event in by_fate.get("new", []):
@@ -181,20 +218,68 @@ async def test_what_was_just_done_is_found_and_what_was_undone_is_not(lagging: S
     assert (len(await titles(lagging, "rotate")), await titles(lagging, "deploy")) == (2, [])
 
 
-async def test_a_change_that_leaves_the_texts_alone_need_not_be_indexed(lagging: Store, path: Path) -> None:
-    event = an_event("Deploy", attributes=event_pb.EventAttributes(message="by ines"))
+@pytest.mark.parametrize(
+    ("attributes", "must"),
+    [
+        ({"end_date": timestamp(NOW)}, 0),
+        ({"impact": True}, 0),
+        ({"status": event_pb.Status.success}, 1),
+        ({"owner": "omar"}, 1),
+        ({"labels": {"team": "core"}}, 1),
+    ],
+)
+async def test_only_a_change_of_what_is_indexed_has_to_be_indexed(
+    lagging: Store, path: Path, attributes: dict[str, Any], must: int
+) -> None:
+    event = an_event("Deploy", attributes=event_pb.EventAttributes(message="by ines", owner="ines"))
     await lagging.events.create(event, None)
     index(path)
+    await lagging.events.modify(key(event), with_attributes(**attributes))
+    assert behind(path) == must
+    assert await titles(lagging, "message:ines") == ["Deploy"]
 
-    def finish(stored: event_pb.Event, _: Sequence[lock_pb.Lock]) -> EventChange:
-        changed = deepcopy(stored)
-        assert changed.attributes is not None
-        changed.attributes.status = event_pb.Status.success
-        return EventChange(changed)
 
-    await lagging.events.modify(key(event), finish)
-    assert behind(path) == 0
-    assert await titles(lagging, "message:ines status:success") == ["Deploy"]
+@pytest.mark.parametrize(
+    ("query", "found"),
+    [
+        ("owner:ines", ["Deploy 0", "Deploy 1"]),
+        ("OWNER:Ines", []),
+        ("owner:ine", []),
+        ("owner:in*", ["Deploy 0", "Deploy 1"]),
+        ("label.team:(core OR web) -owner:omar", ["Deploy 0", "Deploy 1"]),
+        ("label.Team:core", []),
+        ("pr:https://git.example/1 OR ticket:OPS-2", ["Deploy 1", "Deploy 2"]),
+        ("stakeholder:ada deploy -status:failure", ["Deploy 0", "Deploy 2"]),
+        ("notified:#ops service:cart", ["Deploy 0"]),
+        ("version:1.2 type:drift", ["Deploy 2"]),
+        ("version:1.2 -type:drift -status:success", ["Deploy 1"]),
+    ],
+)
+async def test_whole_values_are_found_by_the_index(
+    lagging: Store, path: Path, query: str, found: list[str]
+) -> None:
+    for number in range(3):
+        attributes = event_pb.EventAttributes(
+            service="shop" if number else "cart",
+            owner="omar" if number == 2 else "ines",
+            type=event_pb.Type.drift if number == 2 else event_pb.Type.deployment,
+            status=event_pb.Status.failure if number == 1 else event_pb.Status.success,
+            version="1.2",
+            stake_holders=["ada", "bob"],
+            notifications=["#ops"],
+            labels={"team": "web" if number else "core"},
+        )
+        links = event_pb.EventLinks(pull_request_link=f"https://git.example/{number}", ticket=f"OPS-{number}")
+        event = an_event(f"Deploy {number}", attributes=attributes)
+        event.links = links
+        await lagging.events.create(event, None)
+    index(path)
+    told = Explanation()
+    where = EventFilter(query=parse(query, CLOCK))
+    answer = await lagging.events.find(where, Slice(), told)
+    assert sorted(event.title for event in answer.records) == found
+    if "*" not in query:
+        assert told.documents == 0
 
 
 async def test_a_file_of_before_is_indexed_while_it_is_served(path: Path) -> None:
@@ -273,18 +358,21 @@ async def test_a_long_text_is_found_by_its_last_word(lagging: Store, path: Path)
         index(path)
 
 
-async def test_a_document_that_cannot_be_read_is_told_to_who_asks_for_a_word_in_it(
+async def test_a_document_that_cannot_be_read_is_told_to_who_asks_for_a_word_in_it_or_a_value(
     lagging: Store, path: Path
 ) -> None:
     damaged = an_event("Deploy")
     await lagging.events.create(damaged, None)
     await lagging.events.create(an_event("Rotate"), None)
     with changing(path) as db:
-        db.execute('UPDATE events SET document = \'{"title": "Deploy"\' WHERE id = ?', (key(damaged).value,))
+        db.execute(
+            'UPDATE events SET document = \'{"title": "Deploy ines"\' WHERE id = ?', (key(damaged).value,)
+        )
     for _ in range(2):
         assert await titles(lagging, "rotate") == ["Rotate"]
-        with pytest.raises(Exception, match="can't be read"):
-            await titles(lagging, "deploy")
+        for query in ("deploy", "owner:ines"):
+            with pytest.raises(Exception, match="can't be read"):
+                await titles(lagging, query)
         index(path)
 
 

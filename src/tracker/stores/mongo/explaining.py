@@ -67,7 +67,7 @@ def _steps(what: str, where: EventFilter, how: str) -> Iterator[str]:
     for branch in parts.told:
         yield f"{what}: walk {branch.index}, {how}"
     for branch in parts.sifted:
-        lacking = " of events whose words are not kept" if parts.told else ""
+        lacking = " of events whose terms are not kept" if parts.told else ""
         yield f"{what}: walk {branch.index}, search each document{lacking}"
 
 

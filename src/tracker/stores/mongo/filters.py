@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 from tracker.domain.query.narrowing import narrowed
 from tracker.stores.mongo import queries
-from tracker.stores.mongo.event_words import HAVE_WORDS, LACK_WORDS, names_a_word
+from tracker.stores.mongo.event_terms import HAVE_TERMS, LACK_TERMS, names_a_term
 from tracker.stores.mongo.parts import behind
 
 if TYPE_CHECKING:
@@ -22,9 +22,9 @@ if TYPE_CHECKING:
     from tracker.domain.query import Node
     from tracker.stores.mongo.writes import Document
 
-BY_TIME, BY_WORDS, BY_SERVICE, BY_SOURCE, BY_END, BY_SLACK_ID, BY_EXTERNAL_ID, BY_RELATED_ID = (
+BY_TIME, BY_TERM, BY_SERVICE, BY_SOURCE, BY_END, BY_SLACK_ID, BY_EXTERNAL_ID, BY_RELATED_ID = (
     "events_by_time",
-    "events_by_words",
+    "events_by_term",
     "events_by_service",
     "events_by_source",
     "events_by_end",
@@ -85,17 +85,17 @@ def halves(where: EventFilter) -> Halves:
     all_ = queries.sieve(where.query)
     if all_.exact:
         return Halves(_branches(where, [all_.where]), (), None)
-    known = queries.sieve(where.query, words_known=True)
+    known = queries.sieve(where.query, terms_known=True)
     if not known.exact:
         return Halves((), _branches(where, [all_.where]), where.query)
-    told = [known.where] if names_a_word(where.query) else [known.where, HAVE_WORDS]
-    others = [replace(each, index=BY_WORDS) for each in _branches(where, [all_.where, LACK_WORDS])]
+    told = [known.where] if names_a_term(where.query) else [known.where, HAVE_TERMS]
+    others = [replace(each, index=BY_TERM) for each in _branches(where, [all_.where, LACK_TERMS])]
     return Halves(_branches(where, told), others, where.query)
 
 
 def _branches(where: EventFilter, query: Sequence[Document]) -> Sequence[Branch]:
     asked: Document = {"$and": [*query]} if query else {}
-    index = BY_WORDS if where.query is not None and names_a_word(where.query) else BY_TIME
+    index = BY_TERM if where.query is not None and names_a_term(where.query) else BY_TIME
     for name, texts, own in (
         ("source", (where.source,), BY_SOURCE),
         ("service", (where.service,), BY_SERVICE),

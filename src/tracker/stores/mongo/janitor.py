@@ -16,14 +16,14 @@ from tracker.errors import TrackerError
 from tracker.stores.mongo import (
     catalog,
     event_records,
-    event_words,
+    event_terms,
     idempotency,
     links,
     lock_documents,
     writes,
 )
 from tracker.stores.mongo.changes import CHANGE_SECONDS
-from tracker.stores.mongo.filters import BY_WORDS, EARLIEST
+from tracker.stores.mongo.filters import BY_TERM, EARLIEST
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
@@ -49,7 +49,7 @@ _GONE_SECONDS = 24 * 60 * 60
 
 
 _FILLED_AT_ONCE = 1_000
-"""How many events of before get their words beside them in one look."""
+"""How many events of before get their terms beside them in one look."""
 
 
 class Janitor:
@@ -96,7 +96,7 @@ class Janitor:
         await self._each(keys, {"holder.moving.at": lost}, self._keys.finish_move)
         await self._each(events, {"unlogged.at": late}, self._log.finish)
         await self._each(self._connections.newest(idempotency.NAME), {"claim.at": lost}, self._once.finish)
-        await self._fill_in_words(events)
+        await self._fill_in_terms(events)
         with pymongo.timeout(CHANGE_SECONDS):
             done: Document = {"gone": self._before(_GONE_SECONDS), "outbox": None, "unlogged.op": None}
             await writes.delete_all(events, done)
@@ -117,14 +117,14 @@ class Janitor:
             with pymongo.timeout(CHANGE_SECONDS):
                 await finish(stored)
 
-    async def _fill_in_words(self, events: Collection) -> None:
-        """Put words beside some of the events that were stored by a server that knew of none."""
-        lacking = {"words": None, "time": {"$gte": EARLIEST}}
+    async def _fill_in_terms(self, events: Collection) -> None:
+        """Put terms beside some of the events that were stored by a server that knew of none."""
+        lacking = {"terms": None, "time": {"$gte": EARLIEST}}
         with pymongo.timeout(CHANGE_SECONDS):
-            found = await events.find(lacking, hint=BY_WORDS, limit=_FILLED_AT_ONCE).to_list()
+            found = await events.find(lacking, hint=BY_TERM, limit=_FILLED_AT_ONCE).to_list()
         for stored in found:
             with pymongo.timeout(CHANGE_SECONDS):
-                await event_words.fill_in(events, stored)
+                await event_terms.fill_in(events, stored)
 
     async def _decide(self, stored: Document) -> None:
         """Keep a provisional lock if its event has come, or changed; else make sure that it never will."""

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, NamedTuple, assert_never
 from tracker.domain.query import fields
 from tracker.domain.query.fields import Kind
 from tracker.domain.query.tree import And, Has, Not, Number, Or, Pattern, Span, Term
-from tracker.stores.mongo import event_words
+from tracker.stores.mongo import event_terms
 
 if TYPE_CHECKING:
     from tracker.domain.query import Node
@@ -45,28 +45,28 @@ class Sieve(NamedTuple):
 _ANY = Sieve({}, exact=False)
 
 
-def sieve(node: Node, *, words_known: bool = False) -> Sieve:
+def sieve(node: Node, *, terms_known: bool = False) -> Sieve:
     """Return the narrowest condition for the events that a query asks for.
 
-    With `words_known`, it is one for those events that have their words beside them.
+    With `terms_known`, it is one for those events that have their terms beside them.
     """
     match node:
         case And(parts):
-            sieves = [sieve(part, words_known=words_known) for part in parts]
+            sieves = [sieve(part, terms_known=terms_known) for part in parts]
             narrow = [each.where for each in sieves if each.where]
             return Sieve({"$and": narrow} if narrow else {}, exact=all(each.exact for each in sieves))
         case Or(parts):
-            sieves = [sieve(part, words_known=words_known) for part in parts]
+            sieves = [sieve(part, terms_known=terms_known) for part in parts]
             if not all(each.where for each in sieves):
                 return Sieve({}, exact=any(each.exact and not each.where for each in sieves))
             return Sieve({"$or": [each.where for each in sieves]}, exact=all(each.exact for each in sieves))
         case Not(part):
-            inner = sieve(part, words_known=words_known)
+            inner = sieve(part, terms_known=terms_known)
             return Sieve({"$nor": [inner.where]}, exact=True) if inner.exact else _ANY
         case Has(field):
             return _has(field)
         case Term():
-            return _term(node, words_known=words_known)
+            return _term(node, terms_known=terms_known)
         case _:
             assert_never(node)
 
@@ -79,14 +79,10 @@ def _has(field: fields.Field) -> Sieve:
     return Sieve({name: {"$ne": None} if field.kind is Kind.TIME else nothing}, exact=True)
 
 
-def _term(term: Term, *, words_known: bool) -> Sieve:
-    if term.field.kind is Kind.PROSE:
-        patterns = [test for test in term.tests if isinstance(test, Pattern)]
-        texts = [event_words.condition(pattern, known=words_known) for pattern in patterns]
-        if not all(texts):
-            return _ANY
-        single = term.field is fields.TEXT and all(event_words.is_one_word(each) for each in patterns)
-        return Sieve({"$or": texts}, exact=words_known and single)
+def _term(term: Term, *, terms_known: bool) -> Sieve:
+    if event_terms.has_terms(term.field):
+        where = event_terms.condition(term, known=terms_known)
+        return Sieve(where, exact=bool(where) and terms_known and event_terms.are_certain(term))
     name = FIELDS.get(term.field)
     if name is None:
         return _ANY

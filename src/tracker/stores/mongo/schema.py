@@ -28,8 +28,8 @@ from tracker.stores.mongo.filters import (
     BY_SERVICE,
     BY_SLACK_ID,
     BY_SOURCE,
+    BY_TERM,
     BY_TIME,
-    BY_WORDS,
 )
 
 if TYPE_CHECKING:
@@ -69,7 +69,7 @@ INDEXES: Final[Mapping[str, Sequence[IndexModel]]] = {
     # Those that lists walk end with what a filter may ask besides, so that counts never touch the documents.
     event_records.NAME: (
         _index(BY_TIME, "time", "_id", *_KINDS, "service", "month"),
-        _index(BY_WORDS, "words", "time", "_id"),
+        _index(BY_TERM, "terms", "time", "_id"),
         _index(BY_SERVICE, "service", "time", "_id", *_KINDS, "source", "month"),
         _index(BY_SOURCE, "source", "time", "_id", *_KINDS, "service", "month"),
         _index(BY_END, "end_time", "time", "_id", *_KINDS, "service", "source"),

@@ -35,7 +35,7 @@ def list_steps(db: apsw.Connection, plan: Plan, *, oldest_first: bool) -> Iterat
 def count_steps(db: apsw.Connection, plan: Plan) -> Iterator[str]:
     """Give the steps that lead to a total."""
     if plan.only_text:
-        yield "count: the events that have the words"
+        yield "count: the candidates"
         return
     if plan.counted_first:
         yield f"count: the newest {LIKELY:,} events first, and others unless more than {MOST_COUNTED:,} match"
@@ -71,11 +71,11 @@ def duration_steps(db: apsw.Connection, plan: Plan, edges: Sequence[int]) -> Ite
 def _word_steps(plan: Plan) -> Iterator[str]:
     for text in plan.texts:
         candidates = _number(len(text.newest), "candidate") if text.few else f"more than {FEW:,} candidates"
-        yield f"words: {to_text(text.node)} has {candidates}"
+        yield f"index: {to_text(text.node)} has {candidates}"
     if plan.behind >= MOST_BEHIND:
-        yield "words: their index is being made, and not used until it is complete"
+        yield "index: the one of words is being made, and not used until it is complete"
     elif plan.behind:
-        yield f"words: {_number(plan.behind, 'document')} searched that the index has not got yet"
+        yield f"index: {_number(plan.behind, 'document')} searched that it has not got yet"
 
 
 def _number(number: int, noun: str) -> str:
@@ -89,7 +89,7 @@ def _count_way(db: apsw.Connection, branch: Branch, sql: str) -> str:
 def _way(db: apsw.Connection, branch: Branch, sql: str, *more: int) -> str:
     """Return how SQLite finds the events of a branch for a statement, with `more` to bind."""
     if branch.index is None:
-        return "fetch the events that have the words"
+        return "fetch the candidates"
     steps: Sequence[str] = [
         row[3] for row in db.execute(f"EXPLAIN QUERY PLAN {sql}", (*branch.bindings, *more))
     ]
@@ -99,7 +99,7 @@ def _way(db: apsw.Connection, branch: Branch, sql: str, *more: int) -> str:
 def _checks(branch: Branch) -> str:
     """Return what each event is asked, beyond what the way to it says."""
     looks_up = branch.index is not None and any("number IN" in condition for condition in branch.conditions)
-    looked_up = ", look each up among those that have the words" if looks_up else ""
+    looked_up = ", look each up among the candidates" if looks_up else ""
     return f"{looked_up}{', search its document' if branch.searches else ''}"
 
 

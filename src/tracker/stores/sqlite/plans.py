@@ -1,7 +1,7 @@
 """How the events of a filter are found: by which index, and whether by the index of words.
 
-Free text that few events have names the events, and what else is asked is asked of those. Otherwise the
-events are walked in order, and each is looked up among those that have the text. Where many of the newest
+Words or values that few events have name the events, and what else is asked is asked of those. Otherwise the
+events are walked in order, and each is looked up among those that have them. Where many of the newest
 have it, to gather them all takes longer than to read the documents that fill a page; but not than to read all
 for a count.
 """
@@ -18,7 +18,7 @@ from tracker.domain.query.fields import Kind
 from tracker.domain.query.narrowing import narrowed
 from tracker.domain.query.tree import And
 from tracker.stores.base import MOST_COUNTED
-from tracker.stores.sqlite import queries, word_search
+from tracker.stores.sqlite import queries, terms, word_search
 from tracker.stores.sqlite.filters import branches
 from tracker.stores.sqlite.word_index import progress
 
@@ -95,9 +95,9 @@ class Text:
 
 
 def asks_for_words(where: EventFilter) -> bool:
-    """Say whether a query asks for words of titles and messages."""
+    """Say whether a query asks for what the index of words may have."""
     return where.query is not None and any(
-        field.kind is Kind.PROSE for field in queries.fields_of(where.query)
+        field.kind is Kind.PROSE or terms.is_indexed(field) for field in queries.fields_of(where.query)
     )
 
 
@@ -112,7 +112,7 @@ def plan(db: apsw.Connection, where: EventFilter, *, by_words: bool = True, tall
     if where.query is None or not by_words or named:
         return _without_words(where, tallied=tallied)
     query = word_search.gathered(where.query)
-    asked = list(word_search.texts(query))
+    asked = [(node, terms.narrowed(match, where)) for node, match in word_search.texts(query)]
     if not asked:
         return _without_words(where, tallied=tallied)
     done = progress(db, MOST_BEHIND)

@@ -1,4 +1,4 @@
-"""The index of the words of titles and messages, behind the changes by a moment.
+"""The index of the words of titles and messages, and of values (`terms.py`), behind the changes by a moment.
 
 Its words are ours, joined by spaces: so a phrase means the same to it as to a query. Which events are not in
 it yet the database says in the same transaction: what it tells of the others is what their documents have.
@@ -7,11 +7,13 @@ it yet the database says in the same transaction: what it tells of the others is
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Final
 
 import apsw
+import orjson
 
 from tracker.domain.query.words import MAX_WORD, RULES, words
+from tracker.stores.sqlite.terms import UNREADABLE, terms_of
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -24,15 +26,9 @@ _STEP_BYTES: Final = 2**19
 _MOST_BEHIND: Final = 10_000
 _UP_TO: Final = "SELECT up_to FROM words_indexed"
 
-# A document that can't be read has all words that are anywhere in it: who searches for one of them is told.
-_TEXTS = (
-    "octet_length(document),"
-    " CAST(CASE WHEN json_valid(document) THEN document ->> '$.title' ELSE document END AS BLOB),"
-    " CAST(CASE WHEN json_valid(document) THEN document ->> '$.attributes.message' END AS BLOB)"
-)
-_NEW = f"SELECT number, {_TEXTS} FROM events WHERE number > ? ORDER BY number LIMIT ?"  # noqa: S608 - our own columns
+_NEW = "SELECT number, CAST(document AS BLOB) FROM events WHERE number > ? ORDER BY number LIMIT ?"
 _OUTDATED = (
-    f"SELECT outdated.number, {_TEXTS} FROM words_outdated outdated"  # noqa: S608 - our own columns
+    "SELECT outdated.number, CAST(document AS BLOB) FROM words_outdated outdated"
     " LEFT JOIN events USING (number) ORDER BY outdated.number LIMIT ?"
 )
 
@@ -65,7 +61,7 @@ def advance(db: apsw.Connection) -> bool:
     if rows:
         numbers = [(number,) for number, *_ in rows]
         db.executemany("DELETE FROM event_words WHERE rowid = ?", numbers)
-        _add(db, [row for row in rows if row[1] is not None])
+        _add(db, rows)
         db.executemany("DELETE FROM words_outdated WHERE number = ?", numbers)
         return True
     rows = _some(db.execute(_NEW, (db.execute(_UP_TO).get, _STEP_EVENTS)))
@@ -105,27 +101,39 @@ def _is_complete(db: apsw.Connection) -> bool:
     return bool(db.execute(events, (new,)).get - db.execute(outdated).get == db.execute(indexed).get)
 
 
-def _some(rows: apsw.Cursor) -> Sequence[tuple[Any, ...]]:
-    """Return rows until the documents that they are from weigh enough; at least one, where there is one."""
-    taken: list[tuple[Any, ...]] = []
+def _some(rows: apsw.Cursor) -> Sequence[tuple[int, bytes | None]]:
+    """Return rows until their documents weigh enough; at least one, where there is one."""
+    taken: list[tuple[int, bytes | None]] = []
     weight = 0
-    for row in rows:
-        taken.append(row)
-        weight += row[1] or 0
+    for number, document in rows:
+        taken.append((number, document))
+        weight += len(document or b"")
         if weight >= _STEP_BYTES:
             rows.close()
             break
     return taken
 
 
-def _add(db: apsw.Connection, events: Sequence[tuple[Any, ...]]) -> None:
+def _add(db: apsw.Connection, events: Sequence[tuple[int, bytes | None]]) -> None:
     db.executemany(
-        "INSERT INTO event_words (rowid, title, message) VALUES (?, ?, ?)",
-        [(number, _words(title), _words(message)) for number, _, title, message in events],
+        "INSERT INTO event_words (rowid, title, message, terms) VALUES (?, ?, ?, ?)",
+        [(number, *_indexed(document)) for number, document in events if document is not None],
     )
 
 
-def _words(stored: bytes | None) -> str:
+def _indexed(document: bytes) -> tuple[str, str, str]:
+    """Return what the index has of an event: the words of its title and of its message, and its terms.
+
+    A document that can't be read has all words that are anywhere in it: who searches for one of them is told.
+    """
+    try:
+        stored = orjson.loads(document)
+        message = stored.get("attributes", {}).get("message", "")
+        return _words(stored.get("title", "")), _words(message), " ".join(terms_of(stored))
+    except (ValueError, AttributeError, TypeError):
+        return _words(document.decode(errors="replace")), "", UNREADABLE
+
+
+def _words(text: str) -> str:
     """Return a text as the index is to take it: it parts a short one that is ASCII as we do, only faster."""
-    text = (stored or b"").decode(errors="replace")
     return text if text.isascii() and len(text) <= MAX_WORD else " ".join(words(text))

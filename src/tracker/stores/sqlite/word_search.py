@@ -1,4 +1,4 @@
-"""What a query asks for in free text, as the index of words understands it (the MATCH of FTS5)."""
+"""What a query asks the index of words for, as that understands it (the MATCH of FTS5)."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from tracker.domain.query import fields
 from tracker.domain.query.evaluation import phrase
 from tracker.domain.query.fields import Kind
 from tracker.domain.query.tree import And, Not, Or, Pattern, Term, all_of
+from tracker.stores.sqlite import terms
 from tracker.stores.sqlite.queries import of_document
 
 if TYPE_CHECKING:
@@ -17,7 +18,7 @@ if TYPE_CHECKING:
     from tracker.stores.sqlite.queries import Condition
     from tracker.stores.sqlite.word_index import Progress
 
-_COLUMNS = {fields.TITLE: "title : ", fields.MESSAGE: "message : ", fields.TEXT: ""}
+_COLUMNS = {fields.TITLE: "title", fields.MESSAGE: "message", fields.TEXT: "{title message}"}
 
 
 def expression(node: Node) -> str | None:
@@ -25,7 +26,9 @@ def expression(node: Node) -> str | None:
     match node:
         case Term(field, tests) if field.kind is Kind.PROSE:
             phrases = [_phrase(test) for test in tests if isinstance(test, Pattern)]
-            return None if None in phrases else f"{_COLUMNS[field]}({' OR '.join(filter(None, phrases))})"
+            return None if None in phrases else f"{_COLUMNS[field]} : ({' OR '.join(filter(None, phrases))})"
+        case Term(field) if terms.is_indexed(field):
+            return terms.expression(node)
         case Or(parts):
             each = [expression(part) for part in parts]
             return None if None in each else f"({' OR '.join(filter(None, each))})"
@@ -36,7 +39,7 @@ def expression(node: Node) -> str | None:
 
 
 def gathered(node: Node) -> Node:
-    """Return the same query with all that it asks for in free text gathered in its first part."""
+    """Return the same query with all that the index can tell gathered in its first part."""
     parts = node.parts if isinstance(node, And) else (node,)
     asked = tuple(part for part in parts if expression(part) is not None)
     denied = tuple(part for part in parts if isinstance(part, Not) and expression(part.part) is not None)

@@ -1,4 +1,4 @@
-"""Free text and totals on MongoDB, also among events that have no words beside them."""
+"""Words, values and totals on MongoDB, also among events that have no terms beside them."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from tracker.errors import TrackerError
 from tracker.pb import event_pb
 from tracker.stores.base import Explanation, Slice
 from tracker.stores.mongo import MongoStore
-from tracker.stores.mongo.event_words import MOST_WORDS
+from tracker.stores.mongo.event_terms import MOST_TERMS
 
 Status = event_pb.Status
 
@@ -54,11 +54,11 @@ async def test_events_of_before_are_found_by_words_and_get_theirs(
 ) -> None:
     for title in ("Deploy old", "Rotate old", "Deploy new"):
         await store.events.create(an_event(title), None)
-    documents.update_many({"document": {"$regex": "old"}}, {"$unset": {"words": 1}})
+    documents.update_many({"document": {"$regex": "old"}}, {"$unset": {"terms": 1}})
     assert await titles(store, "deploy") == ["Deploy new", "Deploy old"]
     await store.janitor.look()
     assert await titles(store, "deploy") == ["Deploy new", "Deploy old"]
-    assert sorted(document["words"] for document in documents.find()) == [
+    assert sorted(document["terms"] for document in documents.find()) == [
         ["deploy", "new"],
         ["deploy", "old"],
         ["old", "rotate"],
@@ -70,11 +70,11 @@ async def test_an_event_that_cannot_be_read_does_not_keep_the_others_from_their_
 ) -> None:
     for title in ("Deploy damaged", "Deploy sound"):
         await store.events.create(an_event(title), None)
-    documents.update_many({}, {"$unset": {"words": 1}})
+    documents.update_many({}, {"$unset": {"terms": 1}})
     documents.update_one({"document": {"$regex": "damaged"}}, {"$set": {"document": "{"}})
     for _ in range(2):
         await store.janitor.look()
-    assert sorted(document["words"] for document in documents.find()) == [[""], ["deploy", "sound"]]
+    assert sorted(document["terms"] for document in documents.find()) == [[""], ["deploy", "sound"]]
     with pytest.raises(TrackerError, match="can't be read"):
         await titles(store, "deploy")
 
@@ -82,12 +82,12 @@ async def test_an_event_that_cannot_be_read_does_not_keep_the_others_from_their_
 async def test_an_event_of_more_words_than_are_kept_is_found_by_each(
     store: MongoStore, documents: Collection[dict[str, Any]]
 ) -> None:
-    message = " ".join(f"line{number}" for number in range(2 * MOST_WORDS))
+    message = " ".join(f"line{number}" for number in range(2 * MOST_TERMS))
     await store.events.create(an_event("Log", attributes=event_pb.EventAttributes(message=message)), None)
-    for query in ("log", f"line{2 * MOST_WORDS - 1}", "line1*", '"line4 line5"'):
+    for query in ("log", f"line{2 * MOST_TERMS - 1}", "line1*", '"line4 line5"'):
         assert await titles(store, query) == ["Log"]
     assert await titles(store, "line") == []
-    assert documents.find_one({}, {"words": 1, "_id": 0}) == {"words": [""]}
+    assert documents.find_one({}, {"terms": 1, "_id": 0}) == {"terms": [""]}
 
 
 async def test_a_word_leads_to_the_events_that_have_it_and_no_others(store: MongoStore) -> None:
@@ -97,23 +97,38 @@ async def test_a_word_leads_to_the_events_that_have_it_and_no_others(store: Mong
     told = Explanation()
     await store.events.find(where, Slice(), told)
     assert told.documents == 1
-    assert "events_by_words" in told.steps[0]
+    assert "events_by_term" in told.steps[0]
     everything = await store.events.find(EventFilter(query=parse("dep*", CLOCK)), Slice(5))
     assert (everything.total, len(everything.records)) == (20, 5)
 
 
 @pytest.mark.parametrize(
     "text",
-    ["deploy", "dep*", "-deploy", "deploy OR rotate", "deploy -new", '"deploy new"', "deploy service:a"],
+    [
+        *("deploy", "dep*", "-deploy", "deploy OR rotate", "deploy -new", '"deploy new"', "deploy service:a"),
+        *(
+            "owner:ana",
+            "-owner:ana",
+            "owner:an*",
+            "own*",
+            "label.team:core deploy",
+            "rotate OR label.team:core",
+        ),
+    ],
 )
-async def test_events_with_and_without_words_beside_them_are_counted_together(
+async def test_events_with_and_without_terms_beside_them_are_counted_together(
     store: MongoStore, documents: Collection[dict[str, Any]], text: str
 ) -> None:
     there = [
         an_event(
             f"{title} {'old' if number % 2 else 'new'}",
             created=NOW + number,
-            attributes=event_pb.EventAttributes(service=service, status=status),
+            attributes=event_pb.EventAttributes(
+                service=service,
+                status=status,
+                owner="ana" if number % 3 else "bob",
+                labels={"team": "web" if number % 4 else "core"},
+            ),
         )
         for number, (title, service, status) in enumerate(
             product(("Deploy", "Rotate"), ("a", "a", "b"), (Status.success, Status.failure, Status.done))
@@ -121,7 +136,7 @@ async def test_events_with_and_without_words_beside_them_are_counted_together(
     ]
     for event in there:
         await store.events.create(event, None)
-    documents.update_many({"document": {"$regex": "old"}}, {"$unset": {"words": 1}})
+    documents.update_many({"document": {"$regex": "old"}}, {"$unset": {"terms": 1}})
     query = parse(text, CLOCK)
     found = [event for event in there if matches(query, event)]
     where = EventFilter(query=query)

@@ -1,0 +1,125 @@
+"""The words of titles and messages, and the values of fields, in an array beside each event.
+
+They make an event a candidate; where they can't say whether it matches, its text does. An event whose terms
+are not beside it, because they are too many or it was stored before there were any, is always a candidate.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING, Final
+
+from tracker.domain.lifecycle import attributes_of
+from tracker.domain.query import fields
+from tracker.domain.query.evaluation import phrase
+from tracker.domain.query.fields import Kind
+from tracker.domain.query.tree import And, Pattern, Term
+from tracker.domain.query.words import words
+from tracker.errors import TrackerError
+from tracker.pb import event_pb
+from tracker.stores.documents import parse
+from tracker.stores.mongo import writes
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from tracker.domain.query import Node
+    from tracker.domain.query.fields import Field
+    from tracker.stores.mongo.writes import Collection, Document
+
+MOST_TERMS: Final = 256
+"""Different terms of an event up to which they are kept."""
+
+_TOO_MANY: Final = ""
+"""Stands for all terms of an event that has too many."""
+
+_UNKNOWN: Final = [_TOO_MANY, None]
+
+HAVE_TERMS: Final = {"terms": {"$nin": _UNKNOWN}}
+"""The condition for the events that have their terms beside them."""
+
+LACK_TERMS: Final = {"terms": {"$in": _UNKNOWN}}
+"""The condition for those that don't."""
+
+_VALUES: Final = frozenset(
+    {fields.OWNER, fields.VERSION, fields.TICKET, fields.PULL_REQUEST, fields.STAKEHOLDER, fields.NOTIFIED}
+)
+"""Fields whose values are among the terms, beside labels: those that documents have no field for."""
+
+
+def terms_of(event: event_pb.Event) -> Sequence[str]:
+    """Return what is kept of the terms of an event."""
+    attributes = attributes_of(event)
+    different = {*words(event.title), *words(attributes.message)}
+    for field in (*_VALUES, *map(fields.label, attributes.labels)):
+        different.update(_value(field, text) for text in field.texts(event))
+    return sorted(different) if len(different) <= MOST_TERMS else [_TOO_MANY]
+
+
+def has_terms(field: Field) -> bool:
+    """Say whether what events have in a field is among their terms."""
+    return field.kind is Kind.PROSE or field in _VALUES or fields.label_name(field) is not None
+
+
+def condition(term: Term, *, known: bool) -> Document:
+    """Return the condition for the events that may match, all or only those whose terms are `known`.
+
+    It is empty where terms don't tell.
+    """
+    each = [_condition(term.field, test, known=known) for test in term.tests if isinstance(test, Pattern)]
+    return {"$or": each} if all(each) else {}
+
+
+def are_certain(term: Term) -> bool:
+    """Say whether the terms beside an event tell for certain that it matches: by single words, or values."""
+    if term.field.kind is not Kind.PROSE:
+        return True
+    patterns = [test for test in term.tests if isinstance(test, Pattern)]
+    return term.field is fields.TEXT and all(len(phrase(pattern).words) == 1 for pattern in patterns)
+
+
+def names_a_term(query: Node) -> bool:
+    """Say whether all events that match have one and the same term: they can be walked in order by it."""
+    for part in query.parts if isinstance(query, And) else (query,):
+        match part:
+            case Term(field, (Pattern() as only,)) if field.kind is Kind.PROSE:
+                asked = phrase(only)
+                if len(asked.words) > asked.prefix:
+                    return True
+            case Term(field, (Pattern((_,)),)) if has_terms(field):
+                return True
+            case _:
+                continue
+    return False
+
+
+async def fill_in(events: Collection, stored: Document) -> None:
+    """Put the terms of an event beside it, unless it has changed since it was read.
+
+    One that can't be read stays a candidate: who searches is told.
+    """
+    try:
+        kept = terms_of(parse(event_pb.Event, stored["_id"], stored["document"]))
+    except TrackerError:
+        kept = [_TOO_MANY]
+    same: Document = {"_id": stored["_id"], "rev": stored["rev"]}
+    await writes.update(events, same, {"$set": {"terms": kept}, "$unset": {"words": 1}})
+
+
+def _condition(field: Field, pattern: Pattern, *, known: bool) -> Document:
+    unknown = [] if known else _UNKNOWN
+    if field.kind is not Kind.PROSE:
+        text, *others = pattern.pieces
+        return {} if others or not text else {"terms": {"$in": [_value(field, text), *unknown]}}
+    asked = phrase(pattern)
+    whole = asked.words[:-1] if asked.prefix else asked.words
+    parts: list[Document] = [{"terms": {"$in": [word, *unknown]}} for word in dict.fromkeys(whole)]
+    if asked.prefix:
+        begun = {"terms": {"$regex": f"^{re.escape(asked.words[-1])}"}}
+        parts.append(begun if known else {"$or": [begun, LACK_TERMS]})
+    return {"$and": parts} if parts else {}
+
+
+def _value(field: Field, text: str) -> str:
+    """Return the term of a value: no word begins like that."""
+    return f"={field.name}={text}"
