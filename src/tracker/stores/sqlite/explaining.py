@@ -73,9 +73,9 @@ def _word_steps(plan: Plan) -> Iterator[str]:
         candidates = _number(len(text.newest), "candidate") if text.few else f"more than {FEW:,} candidates"
         yield f"index: {to_text(text.node)} has {candidates}"
     if plan.behind >= MOST_BEHIND:
-        yield "index: the one of words is being made, and not used until it is complete"
+        yield "behind: the index is being made, and not used until it is complete"
     elif plan.behind:
-        yield f"index: {_number(plan.behind, 'document')} searched that it has not got yet"
+        yield f"behind: {_number(plan.behind, 'document')} searched that the index has not got yet"
 
 
 def _number(number: int, noun: str) -> str:
