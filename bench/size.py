@@ -99,6 +99,8 @@ async def _measure(store: Store, number: int, seconds: float) -> list[Row]:
     await took("a rare word and a field", find(f"{_RARE} service:ledger"))
     await took("a frequent word and a status", find(f"{_OFTEN} status:failure"))
     await took("a frequent word, 24 hours", find(f"{_OFTEN} since:24h"))
+    await took("a ticket", find("ticket:LOGISTICS-6392"))
+    await took("a label and a status", find("label.team:logistics status:failure"))
     await took(_FACETS, lambda: store.events.count_by(EventFilter(), _FIVE, 10))
     last = EventFilter(query=parse("since:30d", _CLOCK))
     await took("facets of five fields, 30 days", lambda: store.events.count_by(last, _FIVE, 10))
