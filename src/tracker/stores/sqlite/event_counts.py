@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 from tracker.domain.query import fields
 from tracker.stores.base import Tally
 from tracker.stores.sqlite.filters import EVERYTHING
-from tracker.stores.sqlite.queries import value_of
+from tracker.stores.sqlite.values import value_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence

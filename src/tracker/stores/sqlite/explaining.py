@@ -9,7 +9,7 @@ from tracker.domain.query import to_text
 from tracker.stores.base import MOST_COUNTED
 from tracker.stores.sqlite.event_counts import facet_branch, facet_statement, within
 from tracker.stores.sqlite.plans import FEW, LIKELY, MOST_BEHIND
-from tracker.stores.sqlite.queries import reads_document
+from tracker.stores.sqlite.values import reads_document
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence

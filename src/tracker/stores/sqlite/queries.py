@@ -1,8 +1,8 @@
 """What a query asks for, as SQL.
 
-What has a column is asked of that, what asks for words of their index, where that may be used. The rest is
-asked of the document, by functions in Python that SQLite calls for the rows that are left: so it means the
-same here as anywhere.
+What has a column is asked of that, what asks for words or values of their index, where that may be used. The
+rest is asked of the documents of the rows that are left: by SQL where it can read them, which takes 2 us each,
+or else by functions in Python, which take 12 us and mean the same here as anywhere.
 """
 
 from __future__ import annotations
@@ -15,19 +15,20 @@ from zoneinfo import ZoneInfo
 
 import orjson
 
-from tracker.domain.query import Clock, fields, matches, parse, to_text
+from tracker.domain.query import Clock, matches, parse, to_text
 from tracker.domain.query.evaluation import fits, phrase
 from tracker.domain.query.fields import Kind
 from tracker.domain.query.tree import And, Has, Not, Number, Or, Pattern, Span, Term, all_of
 from tracker.pb import event_pb
 from tracker.stores import documents
+from tracker.stores.sqlite.values import bound, is_read, reads_document, value_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
 
     import apsw
 
-    from tracker.domain.query import Node
+    from tracker.domain.query import Node, fields
     from tracker.stores.base import Explanation
 
 Condition: TypeAlias = tuple[str, tuple[int | str, ...]]
@@ -36,28 +37,6 @@ Condition: TypeAlias = tuple[str, tuple[int | str, ...]]
 ByWords: TypeAlias = "Callable[[Node], Condition | None]"
 """Returns the condition for a part of a query that the index of words can tell, None for another one."""
 
-_COLUMNS = {
-    fields.ID: "id",
-    fields.SLACK: "ifnull(slack_id, '')",
-    fields.EXTERNAL_ID: "ifnull(external_id, '')",
-    fields.RELATED: "ifnull(related_id, '')",
-    fields.SERVICE: "service",
-    fields.SOURCE: "source",
-    fields.TYPE: "type",
-    fields.PRIORITY: "priority",
-    fields.STATUS: "status",
-    fields.ENVIRONMENT: "environment",
-    fields.IMPACT: "impact",
-    fields.TIME: "time",
-    fields.END: "end_time",
-}
-_PATHS = {
-    fields.OWNER: "attributes.owner",
-    fields.VERSION: "attributes.version",
-    fields.NOTIFICATION: "attributes.notification",
-    fields.PULL_REQUEST: "links.pullRequestLink",
-    fields.TICKET: "links.ticket",
-}
 _ANY_CLOCK = Clock(0, ZoneInfo("UTC"))
 _PLAIN = re.compile(r"[\w .:@-]+", re.ASCII)
 _NOT_ASCII = "length(document) <> octet_length(document)"
@@ -74,9 +53,9 @@ def condition(node: Node, by_words: ByWords = by_nothing, *, tallied: bool = Fal
     With `tallied`, it calls a function `query_searched` for each document that it searches.
     """
     if not needs_document(node, by_words):
-        return _of_columns(node, by_words)
+        return _of_values(node, by_words)
     parts = node.parts if isinstance(node, And) else (node,)
-    columns = [_of_columns(part, by_words) for part in parts if not needs_document(part, by_words)]
+    columns = [_of_values(part, by_words) for part in parts if not needs_document(part, by_words)]
     rest = tuple(part for part in parts if needs_document(part, by_words))
     return _joined(" AND ", [*columns, of_document(all_of(rest), tallied=tallied)])
 
@@ -96,22 +75,6 @@ def needs_document(node: Node, by_words: ByWords = by_nothing) -> bool:
             assert_never(node)
 
 
-def reads_document(field: fields.Field) -> bool:
-    """Return whether an event's value of a field is read from its document."""
-    return field not in _COLUMNS
-
-
-def value_of(field: fields.Field) -> str:
-    """Return the expression for an event's value of a field that has one value, never NULL."""
-    column = _COLUMNS.get(field)
-    if column is not None:
-        return column
-    label = fields.label_name(field)
-    path = _PATHS[field] if label is None else f'attributes.labels."{label}"'
-    unset = "''" if field.kind is Kind.KEYWORD else "0"
-    return f"ifnull(document ->> '$.{path}', {unset})"
-
-
 def add_functions(connection: apsw.Connection) -> None:
     """Let a connection know the functions that conditions call."""
     connection.create_scalar_function("query_fits", _fits, 2, deterministic=True)
@@ -128,68 +91,86 @@ def _joined(word: str, conditions: Sequence[Condition]) -> Condition:
     return f"({sql})", tuple(binding for _, bindings in conditions for binding in bindings)
 
 
-def _of_columns(node: Node, by_words: ByWords = by_nothing) -> Condition:
+def _of_values(node: Node, by_words: ByWords = by_nothing) -> Condition:
     found = by_words(node)
     if found is not None:
         return found
     match node:
         case And(parts):
-            return (
-                _joined(" AND ", [_of_columns(part, by_words) for part in parts]) if parts else ("true", ())
-            )
+            return _joined(" AND ", [_of_values(part, by_words) for part in parts]) if parts else ("true", ())
         case Or(parts):
-            return _joined(" OR ", [_of_columns(part, by_words) for part in parts])
+            return _joined(" OR ", [_of_values(part, by_words) for part in parts])
         case Not(part):
-            sql, bindings = _of_columns(part, by_words)
+            sql, bindings = _of_values(part, by_words)
             return f"NOT {sql}", bindings
         case Has(field):
             return _has(field), ()
         case Term():
-            return _of_column(node)
+            return _of_value(node)
         case _:
             assert_never(node)
 
 
 def _has(field: fields.Field) -> str:
-    column = _COLUMNS[field]
+    value = value_of(field)
     match field.kind:
         case Kind.KEYWORD | Kind.PROSE:
-            return f"{column} <> ''"
+            return f"{value} <> ''"
         case Kind.CHOICE | Kind.FLAG:
-            return f"{column} <> 0"
+            return f"{value} <> 0"
         case Kind.TIME | Kind.DURATION:
-            return f"{column} IS NOT NULL"
+            return f"{value} IS NOT NULL"
 
 
-def _of_column(term: Term) -> Condition:
-    column = _COLUMNS[term.field]
+def _of_value(term: Term) -> Condition:
+    value = value_of(term.field)
     sql: list[str] = []
     bindings: list[int | str] = []
     for test in term.tests:
         match test:
             case Pattern((text,)):
-                sql.append(f"{column} = ?")
+                sql.append(f"{value} = ?")
                 bindings.append(text)
             case Pattern(pieces):  # GLOB would take a NUL for the end of the text
-                sql.append(f"query_fits(?, {column})")
+                sql.append(f"query_fits(?, {value})")
                 bindings.append(json.dumps(pieces))
-            case Number(value):
-                sql.append(f"{column} = ?")
-                bindings.append(value)
+            case Number(number):
+                sql.append(f"{value} = ?")
+                bindings.append(number)
             case Span(low, high):
-                given = [(sign, bound) for sign, bound in ((">=", low), ("<", high)) if bound is not None]
-                bounds = " AND ".join(f"{column} {sign} ?" for sign, _ in given)
-                sql.append(f"({column} IS NOT NULL AND {bounds})")
-                bindings += [bound for _, bound in given]
+                given = [(sign, at) for sign, at in ((">=", low), ("<", high)) if at is not None]
+                sql.append(f"ifnull({' AND '.join(f'{value} {sign} ?' for sign, _ in given)}, false)")
+                bindings += [bound(term.field, at) for _, at in given]
     return f"({' OR '.join(sql)})", tuple(bindings)
 
 
 def of_document(node: Node, *, tallied: bool = False) -> Condition:
     """Return the condition for the events whose documents match.
 
-    To read a document takes twenty times as long as to see that a text is nowhere in it.
+    What SQL can read is asked first, and only of the others a function in Python.
     """
-    sql, bindings = "query_matches(?, id, document)", (to_text(node),)
+    parts = node.parts if isinstance(node, And) else (node,)
+    read = tuple(part for part in parts if _is_read_by_sql(part))
+    rest = tuple(part for part in parts if part not in read)
+    asked = [all_of(each) for each in (read, rest) if each]
+    return _joined(" AND ", [_of_one_document(each, tallied=tallied and each is asked[0]) for each in asked])
+
+
+def _is_read_by_sql(node: Node) -> bool:
+    return all(map(is_read, fields_of(node)))
+
+
+def _of_one_document(node: Node, *, tallied: bool) -> Condition:
+    """Return the condition for the events whose documents match what is read in one way.
+
+    To read a document takes many times as long as to see that a text is nowhere in it. One that can't be read
+    is left to the function, which says so.
+    """
+    sql = "query_matches(?, id, document)"
+    bindings: tuple[int | str, ...] = (to_text(node),)
+    if _is_read_by_sql(node):
+        values, compared = _of_values(node)
+        sql, bindings = f"CASE WHEN json_valid(document) THEN {values} ELSE {sql} END", (*compared, *bindings)
     possible = _possible(node)
     if tallied:
         possible = _joined(" AND ", [("query_searched()", ()), possible or ("true", ())])
@@ -201,7 +182,7 @@ def of_document(node: Node, *, tallied: bool = False) -> Condition:
 def _possible(node: Node) -> Condition | None:
     """Return a condition that all events fulfil which match, and that is quickly checked, or None."""
     if not needs_document(node):
-        return _of_columns(node)
+        return _of_values(node)
     match node:
         case And(parts):
             found = [each for each in map(_possible, parts) if each is not None]
