@@ -13,10 +13,15 @@ from tests.stores.test_event_filters import replace_events
 
 from tracker.domain.events import EventFilter, event_time
 from tracker.domain.query import matches, parse
+from tracker.domain.query.fields import FIELDS, Kind, label
 from tracker.stores.base import Explanation, Slice, Total
+from tracker.stores.mongo import event_terms
+from tracker.stores.mongo import queries as mongo_queries
+from tracker.stores.sqlite import terms, values
 
 if TYPE_CHECKING:
     from tracker.domain.query import Node
+    from tracker.domain.query.fields import Field
     from tracker.pb import event_pb
     from tracker.stores.base import Store
 
@@ -115,3 +120,9 @@ async def test_a_total_that_is_known_is_not_counted_again(store: Store) -> None:
     page = await store.events.find(where, known, again)
     assert (len(page.records), page.total, page.estimated) == (1, 7, True)
     assert not [step for step in again.steps if step.startswith("count")]
+
+
+@pytest.mark.parametrize("field", [*(field for field in FIELDS if field.kind is Kind.KEYWORD), label("team")])
+def test_whole_values_are_found_without_a_look_at_each_event(field: Field) -> None:
+    assert terms.is_indexed(field) or not values.reads_document(field)
+    assert event_terms.has_terms(field) or field in mongo_queries.FIELDS

@@ -1,8 +1,8 @@
 """What a query asks for, as SQL.
 
 What has a column is asked of that, what asks for words or values of their index, where that may be used. The
-rest is asked of the documents of the rows that are left: by SQL where it can read them, which takes 2 us each,
-or else by functions in Python, which take 12 us and mean the same here as anywhere.
+rest is asked of the documents of the rows that are left: by SQL where it can read them, some 2 us each, or by
+functions in Python, some 12 us each, which mean the same here as anywhere.
 """
 
 from __future__ import annotations
