@@ -90,7 +90,7 @@ async def test_facets_say_how_the_values_of_each_field_were_counted(client: Clie
     assert "document" not in explained["steps"][0]
     assert "document" in explained["steps"][1]
     assert explained.get("documents", 0) == 0
-    asked_of_each = await plan(client, "GetEventFacets", query="has:owner", fields=["status"])
+    asked_of_each = await plan(client, "GetEventFacets", query="created:>2020-01-01", fields=["status"])
     assert asked_of_each["documents"] in {5, 10}  # for the values, and for the total or together with them
 
 

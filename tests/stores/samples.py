@@ -30,19 +30,23 @@ def id_number(number: int) -> str:
     return str(uuid.UUID(int=number))
 
 
-def an_event(
+def an_event(  # noqa: PLR0913 - each is a field of the event
     title: str = "an event",
     *,
     event_id: str = "",
     slack_id: str = "",
     created: int = NOW,
+    took: int | None = None,
     attributes: event_pb.EventAttributes | None = None,
 ) -> event_pb.Event:
     return event_pb.Event(
         title=title,
         attributes=attributes,
         metadata=event_pb.EventMetadata(
-            id=event_id or new_id(), slack_id=slack_id, created_at=timestamp(created)
+            id=event_id or new_id(),
+            slack_id=slack_id,
+            created_at=timestamp(created),
+            duration=None if took is None else duration(took),
         ),
     )
 

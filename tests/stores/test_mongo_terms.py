@@ -13,6 +13,7 @@ from tests.stores.samples import NOW, an_event
 
 from tracker.domain.events import EventFilter, event_time
 from tracker.domain.query import fields, matches, parse
+from tracker.domain.times import MICROS
 from tracker.errors import TrackerError
 from tracker.pb import event_pb
 from tracker.stores.base import Explanation, Slice
@@ -114,6 +115,7 @@ async def test_a_word_leads_to_the_events_that_have_it_and_no_others(store: Mong
             "label.team:core deploy",
             "rotate OR label.team:core",
         ),
+        *("has:owner", "-has:label.team", "has:label.team duration:>5s", "duration:<5s", "-has:duration"),
     ],
 )
 async def test_events_with_and_without_terms_beside_them_are_counted_together(
@@ -126,9 +128,10 @@ async def test_events_with_and_without_terms_beside_them_are_counted_together(
             attributes=event_pb.EventAttributes(
                 service=service,
                 status=status,
-                owner="ana" if number % 3 else "bob",
-                labels={"team": "web" if number % 4 else "core"},
+                owner=("", "ana", "bob")[number % 3],
+                labels={"team": "web" if number % 4 else "core"} if number % 5 else {},
             ),
+            took=number * MICROS if number % 4 else None,
         )
         for number, (title, service, status) in enumerate(
             product(("Deploy", "Rotate"), ("a", "a", "b"), (Status.success, Status.failure, Status.done))
@@ -136,7 +139,7 @@ async def test_events_with_and_without_terms_beside_them_are_counted_together(
     ]
     for event in there:
         await store.events.create(event, None)
-    documents.update_many({"document": {"$regex": "old"}}, {"$unset": {"terms": 1}})
+    documents.update_many({"document": {"$regex": "old"}}, {"$unset": {"terms": 1, "duration": 1}})
     query = parse(text, CLOCK)
     found = [event for event in there if matches(query, event)]
     where = EventFilter(query=query)

@@ -1,9 +1,9 @@
 """Events in the database: the documents they are, and one change of each.
 
-A document holds, beside an event, its `terms` (`event_terms.py`), and may hold: `outbox`, what still follows
-for locks from its last change (`follow_ups.py`); `notes`, the last changelog entries that came from locks
-(`notes.py`); `unlogged`, changes that are not yet in the log (`event_log.py`). In the place of an event that
-must not come, or is being deleted, stands a document with `gone`, the time, and no event.
+A document holds, beside an event, its `terms` and its `duration` (`event_terms.py`). It may hold: `outbox`,
+what still follows for locks from its last change (`follow_ups.py`); `notes`, the last changelog entries that
+came from locks (`notes.py`); `unlogged`, changes that are not yet in the log (`event_log.py`). In the place
+of an event that must not come, or is being deleted, stands a document with `gone`, the time, and no event.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ from tracker.stores.base import (
 )
 from tracker.stores.documents import parse
 from tracker.stores.mongo import writes
-from tracker.stores.mongo.event_terms import terms_of
+from tracker.stores.mongo.event_terms import kept_of
 from tracker.stores.mongo.failures import unavailable
 from tracker.stores.mongo.filters import BY_SLACK_ID, branches, halves
 from tracker.stores.mongo.parts import select, to_read
@@ -87,7 +87,7 @@ def fields(event: event_pb.Event) -> Document:
         "impact": int(attributes.impact),
         "service": attributes.service,
         "source": attributes.source,
-        "terms": terms_of(event),
+        **kept_of(event),
         "document": event.to_json(),
     }
 

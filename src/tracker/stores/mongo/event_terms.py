@@ -2,6 +2,7 @@
 
 They make an event a candidate; where they can't say whether it matches, its text does. An event whose terms
 are not beside it, because they are too many or it was stored before there were any, is always a candidate.
+One that has them has its duration beside it too, if it has one.
 """
 
 from __future__ import annotations
@@ -47,8 +48,13 @@ _VALUES: Final = frozenset(
 """Fields whose values are among the terms, beside labels: those that documents have no field for."""
 
 
-def terms_of(event: event_pb.Event) -> Sequence[str]:
-    """Return what is kept of the terms of an event."""
+def kept_of(event: event_pb.Event) -> Document:
+    """Return what is kept beside an event: its terms, and its duration in microseconds."""
+    duration = fields.DURATION.number(event)
+    return {"terms": _terms(event), **({} if duration is None else {"duration": duration})}
+
+
+def _terms(event: event_pb.Event) -> Sequence[str]:
     attributes = attributes_of(event)
     different = {*words(event.title), *words(attributes.message)}
     for field in (*_VALUES, *map(fields.label, attributes.labels)):
@@ -56,9 +62,22 @@ def terms_of(event: event_pb.Event) -> Sequence[str]:
     return sorted(different) if len(different) <= MOST_TERMS else [_TOO_MANY]
 
 
-def has_terms(field: Field) -> bool:
-    """Say whether what events have in a field is among their terms."""
-    return field.kind is Kind.PROSE or field in _VALUES or fields.label_name(field) is not None
+def has_values(field: Field) -> bool:
+    """Say whether the values that events have in a field are among their terms."""
+    return field in _VALUES or fields.label_name(field) is not None
+
+
+def any_value(field: Field, *, known: bool) -> Document:
+    """Return the condition for the events that may have a value in a field; see `condition`."""
+    begun = _begins(_value(field, ""))
+    return begun if known else {"$or": [begun, LACK_TERMS]}
+
+
+def length(low: int | None, high: int | None, *, known: bool) -> Document:
+    """Return the condition for the events that may have a duration in some bounds; see `condition`."""
+    bounds = {sign: bound for sign, bound in (("$gte", low), ("$lt", high)) if bound is not None}
+    within: Document = {"duration": bounds or {"$ne": None}}
+    return within if known else {"$or": [within, LACK_TERMS]}
 
 
 def condition(term: Term, *, known: bool) -> Document:
@@ -86,7 +105,7 @@ def names_a_term(query: Node) -> bool:
                 asked = phrase(only)
                 if len(asked.words) > asked.prefix:
                     return True
-            case Term(field, (Pattern((_,)),)) if has_terms(field):
+            case Term(field, (Pattern((_,)),)) if has_values(field):
                 return True
             case _:
                 continue
@@ -99,25 +118,39 @@ async def fill_in(events: Collection, stored: Document) -> None:
     One that can't be read stays a candidate: who searches is told.
     """
     try:
-        kept = terms_of(parse(event_pb.Event, stored["_id"], stored["document"]))
+        kept = kept_of(parse(event_pb.Event, stored["_id"], stored["document"]))
     except TrackerError:
-        kept = [_TOO_MANY]
+        kept = {"terms": [_TOO_MANY]}
     same: Document = {"_id": stored["_id"], "rev": stored["rev"]}
-    await writes.update(events, same, {"$set": {"terms": kept}, "$unset": {"words": 1}})
+    await writes.update(events, same, {"$set": kept})
 
 
 def _condition(field: Field, pattern: Pattern, *, known: bool) -> Document:
     unknown = [] if known else _UNKNOWN
     if field.kind is not Kind.PROSE:
-        text, *others = pattern.pieces
-        return {} if others or not text else {"terms": {"$in": [_value(field, text), *unknown]}}
+        return _value_condition(field, pattern, unknown)
     asked = phrase(pattern)
     whole = asked.words[:-1] if asked.prefix else asked.words
     parts: list[Document] = [{"terms": {"$in": [word, *unknown]}} for word in dict.fromkeys(whole)]
     if asked.prefix:
-        begun = {"terms": {"$regex": f"^{re.escape(asked.words[-1])}"}}
+        begun = _begins(asked.words[-1])
         parts.append(begun if known else {"$or": [begun, LACK_TERMS]})
     return {"$and": parts} if parts else {}
+
+
+def _value_condition(field: Field, pattern: Pattern, unknown: Sequence[str | None]) -> Document:
+    match pattern.pieces:
+        case (text,) if text:
+            return {"terms": {"$in": [_value(field, text), *unknown]}}
+        case (text, "") if text and "\0" not in text:  # which no regular expression may have
+            begun = _begins(_value(field, text))
+            return {"$or": [begun, LACK_TERMS]} if unknown else begun
+        case _:
+            return {}
+
+
+def _begins(text: str) -> Document:
+    return {"terms": {"$regex": f"^{re.escape(text)}"}}
 
 
 def _value(field: Field, text: str) -> str:

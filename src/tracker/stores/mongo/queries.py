@@ -64,14 +64,18 @@ def sieve(node: Node, *, terms_known: bool = False) -> Sieve:
             inner = sieve(part, terms_known=terms_known)
             return Sieve({"$nor": [inner.where]}, exact=True) if inner.exact else _ANY
         case Has(field):
-            return _has(field)
+            return _has(field, terms_known=terms_known)
         case Term():
             return _term(node, terms_known=terms_known)
         case _:
             assert_never(node)
 
 
-def _has(field: fields.Field) -> Sieve:
+def _has(field: fields.Field, *, terms_known: bool) -> Sieve:
+    if event_terms.has_values(field):
+        return Sieve(event_terms.any_value(field, known=terms_known), exact=terms_known)
+    if field == fields.DURATION:
+        return Sieve(event_terms.length(None, None, known=terms_known), exact=terms_known)
     name = FIELDS.get(field)
     if name is None:
         return _ANY
@@ -80,7 +84,14 @@ def _has(field: fields.Field) -> Sieve:
 
 
 def _term(term: Term, *, terms_known: bool) -> Sieve:
-    if event_terms.has_terms(term.field):
+    if term.field == fields.DURATION:
+        lengths = [
+            event_terms.length(test.low, test.high, known=terms_known)
+            for test in term.tests
+            if isinstance(test, Span)
+        ]
+        return Sieve({"$or": lengths}, exact=terms_known)
+    if term.field.kind is Kind.PROSE or event_terms.has_values(term.field):
         where = event_terms.condition(term, known=terms_known)
         return Sieve(where, exact=bool(where) and terms_known and event_terms.are_certain(term))
     name = FIELDS.get(term.field)

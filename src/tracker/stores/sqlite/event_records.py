@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from tracker.stores.base import Slice
     from tracker.stores.contents import StoredDocument
     from tracker.stores.sqlite.filters import Branch
-    from tracker.stores.sqlite.plans import Plan, Text
+    from tracker.stores.sqlite.plans import Candidates, Plan
 
 _COLUMNS = (
     "slack_id, external_id, time, end_time, type, priority, status, environment, impact, service, source,"
@@ -74,8 +74,8 @@ def cursor(event: event_pb.Event) -> Cursor:
 
 def count(db: apsw.Connection, plan: Plan, up_to: int | None = None) -> int:
     """Count the matching events; more than `up_to` are one more."""
-    if plan.only_text:
-        return _count_text(db, plan.texts[0], up_to)
+    if plan.only_candidates:
+        return _count_candidates(db, plan.candidates[0], up_to)
     if up_to is None:
         return sum(_count_branch(db, branch) for branch in plan.counted)
     first = _count_branches(db, plan.counted_first, up_to)
@@ -163,12 +163,12 @@ def _insert(db: apsw.Connection, statement: str, event: event_pb.Event) -> None:
         raise _taken(db, event, error) from error
 
 
-def _count_text(db: apsw.Connection, text: Text, up_to: int | None) -> int:
-    """Count the events that have a text, and need not be looked at for that."""
-    counted = len(text.newest)
-    if text.few or (up_to is not None and counted > up_to):
+def _count_candidates(db: apsw.Connection, candidates: Candidates, up_to: int | None) -> int:
+    """Count events that all match, and need not be looked at for that."""
+    counted = len(candidates.newest)
+    if candidates.few or (up_to is not None and counted > up_to):
         return counted
-    sql, bindings = text.numbers
+    sql, bindings = candidates.numbers
     limit = -1 if up_to is None else up_to + 1
     return int(db.execute(f"SELECT count(*) FROM ({sql} LIMIT ?)", (*bindings, limit)).get)  # noqa: S608 - our own statement
 

@@ -34,7 +34,7 @@ def list_steps(db: apsw.Connection, plan: Plan, *, oldest_first: bool) -> Iterat
 
 def count_steps(db: apsw.Connection, plan: Plan) -> Iterator[str]:
     """Give the steps that lead to a total."""
-    if plan.only_text:
+    if plan.only_candidates:
         yield "count: the candidates"
         return
     if plan.counted_first:
@@ -58,7 +58,7 @@ def interval_steps(db: apsw.Connection, plan: Plan, edges: Sequence[int], by: Fi
     branch = within(plan)
     sql = f"SELECT count(*) {branch.clauses}"
     way = f"{_way(db, branch, sql, edges[0], edges[-1])}{_checks(branch)}{'' if by is None else _reads(by)}"
-    yield f"intervals: {way}, {'once for all' if plan.texts else 'for each'} of {len(edges) - 1:,}"
+    yield f"intervals: {way}, {'once for all' if plan.candidates else 'for each'} of {len(edges) - 1:,}"
 
 
 def duration_steps(db: apsw.Connection, plan: Plan, edges: Sequence[int]) -> Iterator[str]:
@@ -69,9 +69,9 @@ def duration_steps(db: apsw.Connection, plan: Plan, edges: Sequence[int]) -> Ite
 
 
 def _word_steps(plan: Plan) -> Iterator[str]:
-    for text in plan.texts:
-        candidates = _number(len(text.newest), "candidate") if text.few else f"more than {FEW:,} candidates"
-        yield f"index: {to_text(text.node)} has {candidates}"
+    for part in plan.candidates:
+        number = _number(len(part.newest), "candidate") if part.few else f"more than {FEW:,} candidates"
+        yield f"index: {to_text(part.node)} has {number}"
     if plan.behind >= MOST_BEHIND:
         yield "behind: the index is being made, and not used until it is complete"
     elif plan.behind:

@@ -49,7 +49,7 @@ MOST_BEHIND: Final = 20_000
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """The branches to walk for a list and for a count, and what is known of the free text asked for."""
+    """The branches to walk for a list and for a count, and what the index of words tells."""
 
     listed: Sequence[Branch]
     counted: Sequence[Branch]
@@ -57,17 +57,17 @@ class Plan:
     """A part of `counted` that may have more than `most_counted` events and is counted sooner; or none."""
     most_counted: int | None = None
     """Up to how many are counted for the total of a list; None for all."""
-    texts: Sequence[Text] = ()
-    """The parts of the query that the index of words tells."""
-    only_text: bool = False
-    """Whether nothing is asked for but the one text."""
+    candidates: Sequence[Candidates] = ()
+    """Those of each part of the query that the index tells."""
+    only_candidates: bool = False
+    """Whether all the candidates of the one part match, and no other events."""
     behind: int = 0
     """How many events that index lacks, counted up to `MOST_BEHIND`."""
 
 
 @dataclass(frozen=True, slots=True)
-class Text:
-    """A part of a query that asks for free text, the statement for the numbers of the events that have it.
+class Candidates:
+    """The events that the index tells for a part of a query, as the statement for their numbers.
 
     `newest` are those numbers, the highest first, up to one more than `FEW`.
     """
@@ -83,14 +83,14 @@ class Text:
 
     @property
     def condition(self) -> Condition:
-        """The condition for the events that have it."""
+        """The condition for them."""
         sql, bindings = self.numbers
         if self.few:
             sql, bindings = "SELECT value FROM json_each(?)", (orjson.dumps(self.newest).decode(),)
         return f"(number IN ({sql}))", bindings
 
     def is_dense(self, highest: int) -> bool:
-        """Say whether many of the events up to a number have it."""
+        """Say whether many of the events up to a number are among them."""
         return not self.few and self.newest[-1] > highest - _DENSE * FEW
 
 
@@ -112,7 +112,7 @@ def plan(db: apsw.Connection, where: EventFilter, *, by_words: bool = True, tall
     if where.query is None or not by_words or named:
         return _without_words(where, tallied=tallied)
     query = word_search.gathered(where.query)
-    asked = [(node, terms.narrowed(match, where)) for node, match in word_search.texts(query)]
+    asked = [(node, terms.narrowed(match, where)) for node, match in word_search.told_parts(query)]
     if not asked:
         return _without_words(where, tallied=tallied)
     done = progress(db, MOST_BEHIND)
@@ -123,19 +123,19 @@ def plan(db: apsw.Connection, where: EventFilter, *, by_words: bool = True, tall
     def numbers_in(span: tuple[int, int]) -> dict[Node, Condition]:
         return {node: word_search.numbers(node, match, done, span, tallied=tallied) for node, match in asked}
 
-    texts = {node: _text(db, node, numbers) for node, numbers in numbers_in(span).items()}
-    conditions = {node: text.condition for node, text in texts.items()}
-    first = query.parts[0] if isinstance(query, And) and query not in texts else query
-    few = first in texts and texts[first].few
+    candidates = {node: _candidates(db, node, numbers) for node, numbers in numbers_in(span).items()}
+    conditions = {node: each.condition for node, each in candidates.items()}
+    first = query.parts[0] if isinstance(query, And) and query not in candidates else query
+    few = first in candidates and candidates[first].few
     where = replace(where, query=query)
     counted = branches(where, conditions.get, numbered=few, tallied=tallied)
-    dense = not few and any(text.is_dense(span[1]) for text in texts.values())
-    only_text = query in texts and where == EventFilter(query=query)
-    low = 0 if few or only_text else _likely_from(db, where, span[1])
+    dense = not few and any(each.is_dense(span[1]) for each in candidates.values())
+    only_candidates = query in candidates and where == EventFilter(query=query)
+    low = 0 if few or only_candidates else _likely_from(db, where, span[1])
     newest: Sequence[Branch] = ()
     if low:
         near = {
-            node: replace(texts[node], numbers=numbers).condition
+            node: replace(candidates[node], numbers=numbers).condition
             for node, numbers in numbers_in((low, span[1])).items()
         }
         newest = [
@@ -147,8 +147,8 @@ def plan(db: apsw.Connection, where: EventFilter, *, by_words: bool = True, tall
         counted=counted,
         counted_first=newest,
         most_counted=_most_counted(where),
-        texts=list(texts.values()),
-        only_text=only_text,
+        candidates=list(candidates.values()),
+        only_candidates=only_candidates,
         behind=done.behind,
     )
 
@@ -201,7 +201,7 @@ def _time(db: apsw.Connection, low: int) -> int:
     return int(db.execute("SELECT time FROM events WHERE number >= ? ORDER BY number LIMIT 1", (low,)).get)
 
 
-def _text(db: apsw.Connection, node: Node, numbers: Condition) -> Text:
+def _candidates(db: apsw.Connection, node: Node, numbers: Condition) -> Candidates:
     sql, bindings = numbers
     rows = db.execute(f"{sql} ORDER BY 1 DESC LIMIT ?", (*bindings, FEW + 1))
-    return Text(node, numbers, [number for (number,) in rows])
+    return Candidates(node, numbers, [number for (number,) in rows])

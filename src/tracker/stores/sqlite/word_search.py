@@ -47,7 +47,7 @@ def gathered(node: Node) -> Node:
     return all_of((all_of((*asked, *denied)), *rest)) if asked else node
 
 
-def texts(node: Node) -> Iterator[tuple[Node, str]]:
+def told_parts(node: Node) -> Iterator[tuple[Node, str]]:
     """Give the parts of a query that the index can tell, each as large as can be, with their expressions."""
     match = expression(node)
     if match is not None:
@@ -55,9 +55,9 @@ def texts(node: Node) -> Iterator[tuple[Node, str]]:
         return
     if isinstance(node, And | Or):
         for part in node.parts:
-            yield from texts(part)
+            yield from told_parts(part)
     if isinstance(node, Not):
-        yield from texts(node.part)
+        yield from told_parts(node.part)
 
 
 def numbers(node: Node, match: str, progress: Progress, span: tuple[int, int], *, tallied: bool) -> Condition:
