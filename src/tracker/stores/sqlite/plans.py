@@ -83,11 +83,13 @@ class Candidates:
 
     @property
     def condition(self) -> Condition:
-        """The condition for them."""
-        sql, bindings = self.numbers
+        """The condition for them; all are gathered only when it is asked of an event below the newest."""
+        newest = "number IN (SELECT value FROM json_each(?))"
+        numbers = orjson.dumps(self.newest).decode()
         if self.few:
-            sql, bindings = "SELECT value FROM json_each(?)", (orjson.dumps(self.newest).decode(),)
-        return f"(number IN ({sql}))", bindings
+            return f"({newest})", (numbers,)
+        sql, bindings = self.numbers
+        return f"({newest} OR number < ? AND number IN ({sql}))", (numbers, self.newest[-1], *bindings)
 
     def is_dense(self, highest: int) -> bool:
         """Say whether many of the events up to a number are among them."""
@@ -130,7 +132,9 @@ def plan(db: apsw.Connection, where: EventFilter, *, by_words: bool = True, tall
     where = replace(where, query=query)
     counted = branches(where, conditions.get, numbered=few, tallied=tallied)
     dense = not few and any(each.is_dense(span[1]) for each in candidates.values())
-    only_candidates = query in candidates and where == EventFilter(query=query)
+    only_candidates = query in candidates and (
+        where == EventFilter(query=query) or (not done.behind and terms.tells_all(where))
+    )
     low = 0 if few or only_candidates else _likely_from(db, where, span[1])
     newest: Sequence[Branch] = ()
     if low:

@@ -6,17 +6,18 @@ Fields that have a column are among them for queries that ask for words, or othe
 
 from __future__ import annotations
 
+from dataclasses import replace
 from functools import lru_cache
 from hashlib import blake2b
 from typing import TYPE_CHECKING, Any, Final
 
+from tracker.domain.events import EventFilter
 from tracker.domain.query import fields
 from tracker.domain.query.tree import And, Not, Number, Pattern, Term
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
-    from tracker.domain.events import EventFilter
     from tracker.domain.query.fields import Field
     from tracker.domain.query.tree import Test
 
@@ -89,6 +90,13 @@ def narrowed(match: str, where: EventFilter) -> str:
         _any_of(words) for term in denied if term.field in _COLUMNS and (words := _words(term)) is not None
     ]
     return f"({there}) NOT ({' OR '.join(not_there)})" if not_there else there
+
+
+def tells_all(where: EventFilter) -> bool:
+    """Say whether the index tells all that a filter asks for beside its query."""
+    numbers = (*where.types, *where.priorities, *where.statuses, *where.environments)
+    rest = replace(where, query=None, service="", types=(), priorities=(), statuses=(), environments=())
+    return all(numbers) and rest == EventFilter()
 
 
 def _words(term: Term) -> Sequence[str] | None:
