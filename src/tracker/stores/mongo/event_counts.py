@@ -15,7 +15,7 @@ from tracker.domain.events import event_time
 from tracker.domain.query.fields import COUNTED, DURATION, Kind
 from tracker.stores.base import Explanation, Tally
 from tracker.stores.mongo.event_records import sifted
-from tracker.stores.mongo.filters import branches, halves
+from tracker.stores.mongo.filters import halves
 from tracker.stores.mongo.queries import FIELDS
 
 if TYPE_CHECKING:
@@ -98,11 +98,12 @@ async def durations_between(
 ) -> Sequence[Sequence[int]]:
     """Return the durations of the matching events between edges; see `EventStore.durations_between`."""
     found: list[list[int]] = [[] for _ in edges[1:]]
-    within = [branch.also(_within(edges)) for branch in branches(where)]
-    async for event in sifted(events, within, halves(where).query, searched):
-        duration = DURATION.number(event)
-        if duration is not None:
-            found[_place(edges, event_time(event))].append(duration)
+    parts, within = halves(where), _within(edges)
+    for candidates, query in ((parts.sifted, parts.query), (parts.told, None)):
+        async for event in sifted(events, [each.also(within) for each in candidates], query, searched):
+            duration = DURATION.number(event)
+            if duration is not None:
+                found[_place(edges, event_time(event))].append(duration)
     return [sorted(each) for each in found]
 
 

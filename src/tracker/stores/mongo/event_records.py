@@ -183,10 +183,10 @@ async def select_part(
     """Return the matching events of a part, newest or oldest first, and the one behind it."""
     found: list[event_pb.Event] = []
     wanted, skip = to_read(part), part.offset
-    query = halves(where).query
-    if query is not None:
-        return await _sifted_part(events, where, query, part, searched, oldest_first=oldest_first)
-    for branch in _remaining(where, part, oldest_first=oldest_first):
+    parts = halves(where)
+    if parts.query is not None:
+        return await _sifted_part(events, where, parts.query, part, searched, oldest_first=oldest_first)
+    for branch in _remaining(parts.told, part, oldest_first=oldest_first):
         rows = await select(
             events,
             branch.where,
@@ -251,10 +251,9 @@ async def count_by_month(events: Collection, where: EventFilter, *, by_service: 
     ]
 
 
-def _remaining(where: EventFilter, part: Slice, *, oldest_first: bool) -> Iterator[Branch]:
-    """Give the branches of a filter in an order, without what comes before a part."""
-    parts = branches(where)
-    for branch in reversed(parts) if oldest_first else parts:
+def _remaining(all_: Sequence[Branch], part: Slice, *, oldest_first: bool) -> Iterator[Branch]:
+    """Give branches in an order, without what comes before a part."""
+    for branch in reversed(all_) if oldest_first else all_:
         yield branch if part.after is None else branch.behind(part.after, oldest_first=oldest_first)
 
 
@@ -269,7 +268,7 @@ async def _sifted_part(  # noqa: PLR0913 - each is a part of the query
 ) -> list[event_pb.Event]:
     found: list[event_pb.Event] = []
     wanted, skip = to_read(part), part.offset
-    remaining = _remaining(where, part, oldest_first=oldest_first)
+    remaining = _remaining(branches(where), part, oldest_first=oldest_first)
     async for event in sifted(events, remaining, query, searched, oldest_first=oldest_first):
         if skip:
             skip -= 1

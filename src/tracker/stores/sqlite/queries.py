@@ -150,32 +150,39 @@ def of_document(node: Node, *, tallied: bool = False) -> Condition:
     What SQL can read is asked first, and only of the others a function in Python.
     """
     parts = node.parts if isinstance(node, And) else (node,)
-    read = tuple(part for part in parts if _is_read_by_sql(part))
-    rest = tuple(part for part in parts if part not in read)
-    asked = [all_of(each) for each in (read, rest) if each]
-    return _joined(" AND ", [_of_one_document(each, tallied=tallied and each is asked[0]) for each in asked])
+    by_sql = [all(map(is_read, fields_of(part))) for part in parts]
+    read = tuple(part for part, is_sql in zip(parts, by_sql, strict=True) if is_sql)
+    rest = tuple(part for part, is_sql in zip(parts, by_sql, strict=True) if not is_sql)
+    asked: list[Condition] = []
+    if read:
+        asked.append(_guarded(all_of(read), _read_by_sql(all_of(read)), tallied=tallied))
+    if rest:
+        asked.append(_guarded(all_of(rest), _matched(all_of(rest)), tallied=tallied and not read))
+    return _joined(" AND ", asked)
 
 
-def _is_read_by_sql(node: Node) -> bool:
-    return all(map(is_read, fields_of(node)))
+def _matched(node: Node) -> Condition:
+    return "query_matches(?, id, document)", (to_text(node),)
 
 
-def _of_one_document(node: Node, *, tallied: bool) -> Condition:
-    """Return the condition for the events whose documents match what is read in one way.
+def _read_by_sql(node: Node) -> Condition:
+    """Return the condition that reads documents by SQL; one that can't be read is left to who says so."""
+    sql, bindings = _of_values(node)
+    otherwise, query = _matched(node)
+    return f"CASE WHEN json_valid(document) THEN {sql} ELSE {otherwise} END", (*bindings, *query)
 
-    To read a document takes many times as long as to see that a text is nowhere in it. One that can't be read
-    is left to the function, which says so.
+
+def _guarded(node: Node, condition: Condition, *, tallied: bool) -> Condition:
+    """Return a condition that is asked only where the documents may match.
+
+    To read a document takes many times as long as to see that a text is nowhere in it.
     """
-    sql = "query_matches(?, id, document)"
-    bindings: tuple[int | str, ...] = (to_text(node),)
-    if _is_read_by_sql(node):
-        values, compared = _of_values(node)
-        sql, bindings = f"CASE WHEN json_valid(document) THEN {values} ELSE {sql} END", (*compared, *bindings)
+    sql, bindings = condition
     possible = _possible(node)
     if tallied:
         possible = _joined(" AND ", [("query_searched()", ()), possible or ("true", ())])
     if possible is None:
-        return sql, bindings
+        return condition
     return f"CASE WHEN {possible[0]} THEN {sql} ELSE false END", (*possible[1], *bindings)
 
 

@@ -13,11 +13,13 @@ from typing import TYPE_CHECKING, Any, Final
 
 from tracker.domain.events import EventFilter
 from tracker.domain.query import fields
+from tracker.domain.query.narrowing import widened
 from tracker.domain.query.tree import And, Not, Number, Pattern, Term
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
+    from tracker.domain.query import Node
     from tracker.domain.query.fields import Field
     from tracker.domain.query.tree import Test
 
@@ -71,25 +73,16 @@ def expression(term: Term) -> str | None:
 
 def narrowed(match: str, where: EventFilter) -> str:
     """Return an expression for those events of another one that a filter by columns takes, or for more."""
-    choices = (
-        (fields.TYPE, where.types),
-        (fields.PRIORITY, where.priorities),
-        (fields.STATUS, where.statuses),
-        (fields.ENVIRONMENT, where.environments),
-    )
-    asked = [
-        Term(field, tuple(Number(int(number)) for number in numbers)) for field, numbers in choices if numbers
+    query = widened(where)
+    parts = query.parts if isinstance(query, And) else (query,)
+    asked = [words for part in parts if (words := _words_of_column(part)) is not None]
+    denied = [
+        words
+        for part in parts
+        if isinstance(part, Not) and (words := _words_of_column(part.part)) is not None
     ]
-    if where.service:
-        asked.append(Term(fields.SERVICE, (Pattern((where.service,)),)))
-    parts = where.query.parts if isinstance(where.query, And) else ()
-    denied = [part.part for part in parts if isinstance(part, Not) and isinstance(part.part, Term)]
-    known = [words for term in asked if (words := _words(term)) is not None]
-    there = " AND ".join([f"({match})", *(_any_of([*words, UNREADABLE]) for words in known)])
-    not_there = [
-        _any_of(words) for term in denied if term.field in _COLUMNS and (words := _words(term)) is not None
-    ]
-    return f"({there}) NOT ({' OR '.join(not_there)})" if not_there else there
+    there = " AND ".join([f"({match})", *(_any_of([*words, UNREADABLE]) for words in asked)])
+    return f"({there}) NOT ({' OR '.join(map(_any_of, denied))})" if denied else there
 
 
 def tells_all(where: EventFilter) -> bool:
@@ -97,6 +90,10 @@ def tells_all(where: EventFilter) -> bool:
     numbers = (*where.types, *where.priorities, *where.statuses, *where.environments)
     rest = replace(where, query=None, service="", types=(), priorities=(), statuses=(), environments=())
     return all(numbers) and rest == EventFilter()
+
+
+def _words_of_column(node: Node) -> Sequence[str] | None:
+    return _words(node) if isinstance(node, Term) and node.field in _COLUMNS else None
 
 
 def _words(term: Term) -> Sequence[str] | None:
