@@ -11,7 +11,8 @@ import time
 import urllib.request
 from typing import TYPE_CHECKING, Any
 
-from bench.load import GrpcConnection, RestConnection, free_ports, http_request
+from bench.http2 import GrpcConnection
+from bench.load import RestConnection, free_ports, http_request
 from google.protobuf import descriptor_pb2, descriptor_pool, message_factory
 
 if TYPE_CHECKING:
@@ -124,7 +125,7 @@ class EtcdGrpcLock:
     @classmethod
     async def open(cls, port: int, name: str, ttl: int) -> EtcdGrpcLock:
         """Connect and get a lease for the locks to come."""
-        connection = GrpcConnection(f"127.0.0.1:{port}")
+        connection = await GrpcConnection.open("127.0.0.1", port)
         grant = _PB["LeaseGrantRequest"](TTL=ttl).SerializeToString()
         answer = await connection.send(("/etcdserverpb.Lease/LeaseGrant", grant))
         return cls(connection, name, _PB["LeaseGrantResponse"].FromString(answer).ID)

@@ -9,8 +9,6 @@ import time
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol, TypeVar, cast
 
-import grpc.aio
-
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
 
@@ -141,26 +139,6 @@ class RestConnection(asyncio.Protocol):
 def http_request(verb: str, path: str, body: bytes = b"") -> bytes:
     """Return the bytes of a request."""
     return f"{verb} {path} HTTP/1.1\r\nHost: bench\r\nContent-Length: {len(body)}\r\n\r\n".encode() + body
-
-
-class GrpcConnection:
-    """One channel with a connection of its own; a request is a full method name and a message's bytes."""
-
-    def __init__(self, target: str) -> None:
-        self._channel = grpc.aio.insecure_channel(target, options=[("grpc.use_local_subchannel_pool", 1)])
-        self._methods: dict[str, Callable[[bytes], Awaitable[bytes]]] = {}
-
-    async def send(self, request: object) -> bytes:
-        assert isinstance(request, tuple)
-        method, message = request
-        call = self._methods.get(method)
-        if call is None:
-            unary: grpc.aio.UnaryUnaryMultiCallable[bytes, bytes] = self._channel.unary_unary(method)
-            call = self._methods[method] = unary
-        return await call(message)
-
-    async def close(self) -> None:
-        await self._channel.close()
 
 
 def free_ports(number: int) -> list[int]:

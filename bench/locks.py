@@ -32,7 +32,8 @@ from tracker.pb import lock_pb
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Mapping
 
-    from bench.load import GrpcConnection, RestConnection, Result
+    from bench.http2 import GrpcConnection
+    from bench.load import RestConnection, Result
     from bench.server import Server
 
     Connect = Callable[[], Awaitable["Lock"]]

@@ -13,7 +13,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import psutil
-from bench.load import GrpcConnection, RestConnection, free_ports
+from bench.http2 import GrpcConnection
+from bench.load import RestConnection, free_ports
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -38,7 +39,7 @@ class Server:
 
     async def grpc(self) -> GrpcConnection:
         """Open a connection to the gRPC port."""
-        return GrpcConnection(f"127.0.0.1:{self.grpc_port}")
+        return await GrpcConnection.open("127.0.0.1", self.grpc_port)
 
     def memory(self) -> float:
         """Return the MiB that it has resident."""
