@@ -57,9 +57,15 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
         )
 
 
-@pytest.fixture
-def anyio_backend() -> str:
-    return "asyncio"
+@pytest.fixture(scope="session")
+def anyio_backend() -> tuple[str, dict[str, bool]]:
+    """Run on the event loop that `tracker serv` runs on."""
+    return "asyncio", {"use_uvloop": True}
+
+
+@pytest.fixture(scope="session", autouse=True)
+async def _one_event_loop(anyio_backend: object) -> None:
+    """Keep it for all tests: gRPC has things to tell it of a server and its calls after they have ended."""
 
 
 @pytest.fixture
@@ -77,6 +83,7 @@ def settings(tmp_path: Path, mongo_uri: str | None) -> Settings:
         metrics_port=0,
         database_path=tmp_path / "tracker.db",
         mongo_uri=mongo_uri,
+        shutdown_grace=0,  # for which no server waits between two tests
     )
 
 

@@ -234,7 +234,7 @@ async def test_a_wait_may_be_longer_than_any_other_call(settings: Settings) -> N
 
 async def test_a_server_that_stops_sends_those_who_wait_away_at_once(settings: Settings) -> None:
     log = structlog.get_logger(wrapper_class=structlog.make_filtering_bound_logger(50))
-    app = App(settings, log)
+    app = App(replace(settings, shutdown_grace=20), log)
     async with app:
         address = "{}:{}".format(*app.grpc_address)
         http = httpx2.AsyncClient(base_url="http://{}:{}".format(*app.http_address), timeout=30)

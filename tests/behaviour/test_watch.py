@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from contextlib import AsyncExitStack, aclosing
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import grpc.aio
@@ -156,6 +157,7 @@ async def test_over_http_a_watch_can_be_asked_for_its_headers(http: httpx2.Async
 
 @pytest.mark.parametrize("wire", ["grpc", "rest"])
 async def test_a_server_that_stops_lets_watches_go(settings: Settings, wire: str) -> None:
+    settings = replace(settings, shutdown_grace=20)
     log = structlog.get_logger(wrapper_class=structlog.make_filtering_bound_logger(50))
     async with AsyncExitStack() as stack:
         async with App(settings, log) as app:

@@ -32,12 +32,6 @@ settings.load_profile("wires")
 
 
 @pytest.fixture
-def anyio_backend() -> tuple[str, dict[str, bool]]:
-    """Run on the event loop that `tracker serv` runs on."""
-    return "asyncio", {"use_uvloop": True}
-
-
-@pytest.fixture
 def stand_in() -> StandIn:
     return StandIn()
 

@@ -127,16 +127,17 @@ class GrpcServer:
         """Accept no more, answer what is under way for up to `grace` seconds, then cut off the rest.
 
         gRPC cancels the calls that reach it while it stops, and clients make their next call as soon as
-        they have an answer. So answers are held back for a moment, until whoever waits for one has made
-        its call, and given once clients have been told to call elsewhere.
+        they have an answer. So with any grace, answers are held back for a moment, until whoever waits for
+        one has made its call, and given once clients have been told to call elsewhere.
         """
         if self._server is None:
             return
+        hold = _HOLD if grace else 0.0
         await self.drain()
         self._may_answer.clear()
-        await asyncio.sleep(_HOLD)
+        await asyncio.sleep(hold)
         stopping = asyncio.ensure_future(self._server.stop(grace))
-        await asyncio.sleep(_HOLD)
+        await asyncio.sleep(hold)
         self._may_answer.set()
         asyncio.get_running_loop().call_later(_LAST_WORDS, self._streams.end)
         await stopping

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import cache
 from typing import TYPE_CHECKING
 
 import protovalidate
@@ -16,7 +17,7 @@ class Rules:
     """Checks requests; the rules of a message are compiled when the first one is checked."""
 
     def __init__(self) -> None:
-        self._validator = protovalidate.Validator()
+        self._validator = _validator()
 
     def compile(self, kind: type[Message]) -> None:
         """Compile the rules of a message now."""
@@ -32,6 +33,12 @@ class Rules:
             self._validator.validate(request)
         except protovalidate.ValidationError as error:
             raise invalid(*map(_field_violation, error.violations)) from None
+
+
+@cache
+def _validator() -> protovalidate.Validator:
+    """Return the process's only one: to compile the rules of all requests takes it 20 ms."""
+    return protovalidate.Validator()
 
 
 def _field_violation(violation: protovalidate.Violation) -> FieldViolation:
