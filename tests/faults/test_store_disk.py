@@ -145,14 +145,18 @@ async def test_a_store_on_a_disk_that_has_become_read_only_is_not_opened_again(
         await SqliteStore(disk.path / "tracker.db", Observations()).open()
 
 
-async def test_a_full_disk_is_said_reads_go_on_and_writes_resume(small_disk: Path) -> None:
+@pytest.mark.parametrize("many", [1, 250], ids=["one by one", "many at once"])
+async def test_a_full_disk_is_said_reads_go_on_and_writes_resume(small_disk: Path, many: int) -> None:
     store = SqliteStore(small_disk / "tracker.db", Observations())
     await store.open()
-    written: set[str] = set()
+    written = {await create(store)}
+    big = "x" * 60_000 if many > 1 else "x"  # so that the disk is full in the middle of a transaction
 
     async def fill() -> None:
         while True:
-            written.add(await create(store))
+            events = {new_id(): big for _ in range(many)}
+            await store.events.add([an_event(text, event_id=event_id) for event_id, text in events.items()])
+            written.update(events)
 
     with pytest.raises(TrackerError) as full:
         await fill()

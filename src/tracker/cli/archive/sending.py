@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from tracker.cli.archive.lines import Batch
     from tracker.client import Connection
 
-_AT_ONCE = 4
+_AT_ONCE = 6
 """Calls under way: a server decodes one while it stores another."""
 
 _ANSWER = 30.0

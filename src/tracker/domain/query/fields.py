@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass, field
 from enum import Enum, auto
+from functools import lru_cache
 from typing import TYPE_CHECKING, Final
 
 from tracker.domain.events import event_end, event_time
@@ -205,6 +206,7 @@ LABEL_NAME: Final = r"[A-Za-z0-9][A-Za-z0-9._/-]*"
 _LABEL = re.compile(f"labels?\\.({LABEL_NAME})", re.IGNORECASE)
 
 
+@lru_cache(maxsize=1_024)
 def label(name: str) -> Field:
     """Return the field for the label of a name, case included."""
     return _keyword(f"label.{name}", lambda event: attributes_of(event).labels.get(name, ""))

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections import Counter
-from typing import TYPE_CHECKING
+from itertools import chain
+from typing import TYPE_CHECKING, TypeAlias
 
 import apsw
 
@@ -11,6 +12,7 @@ from tracker.domain.events import EventId, ExternalId, SlackId, event_end, event
 from tracker.pb import event_pb
 from tracker.stores.base import ExternalIdTakenError, MonthCount, SlackIdTakenError
 from tracker.stores.documents import parse
+from tracker.stores.sqlite.bulk import places
 from tracker.stores.sqlite.parts import rows_to_read
 
 if TYPE_CHECKING:
@@ -18,18 +20,22 @@ if TYPE_CHECKING:
 
     from tracker.domain.events import EventKey
     from tracker.domain.paging import Cursor
-    from tracker.stores.base import Slice
+    from tracker.stores.base import Added, Slice
     from tracker.stores.contents import StoredDocument
     from tracker.stores.sqlite.filters import Branch
     from tracker.stores.sqlite.plans import Candidates, Plan
+
+Row: TypeAlias = "tuple[int | str | None, ...]"
+"""What the table has of an event: its id, and then what `_COLUMNS` names."""
 
 _COLUMNS = (
     "slack_id, external_id, time, end_time, type, priority, status, environment, impact, service, source,"
     " document"
 )
 _PLACES = ", ".join("?" * len(_COLUMNS.split(",")))
-_INSERT = f"INSERT INTO events (id, {_COLUMNS}) VALUES (?, {_PLACES})"  # noqa: S608 - our own columns
-_INSERT_NEW = f"{_INSERT} ON CONFLICT (id) DO NOTHING"
+_INSERT_INTO = f"INSERT INTO events (id, {_COLUMNS})"
+_INSERT = f"{_INSERT_INTO} VALUES (?, {_PLACES})"
+_UNLESS_THERE = "ON CONFLICT (id) DO NOTHING"
 _SELECT = "SELECT id, CAST(document AS BLOB)"
 _MONTH = "strftime('%Y-%m', time / 1000000 - (time % 1000000 < 0), 'unixepoch')"
 
@@ -103,23 +109,29 @@ def insert(db: apsw.Connection, event: event_pb.Event) -> None:
         SlackIdTakenError: Another event has its Slack id.
         ExternalIdTakenError: Another event has its external id.
     """
-    _insert(db, _INSERT, event)
+    try:
+        db.execute(_INSERT, (event_id(event), *_row(event)))
+    except apsw.ConstraintError as error:
+        raise _taken(db, event, error) from error
 
 
-def insert_new(db: apsw.Connection, event: event_pb.Event) -> bool:
-    """Store an event, unless its id is there; return whether it is new.
+def rows(events: Sequence[event_pb.Event]) -> Sequence[Row]:
+    """Return what the table has of events."""
+    return [(event_id(event), *_row(event)) for event in events]
 
-    Raises:
-        SlackIdTakenError: Another event has its Slack id.
-        ExternalIdTakenError: Another event has its external id.
-    """
-    _insert(db, _INSERT_NEW, event)
-    return db.changes() > 0
+
+def insert_new(db: apsw.Connection, events: Sequence[event_pb.Event], rows: Sequence[Row]) -> Sequence[Added]:
+    """Store events, whose rows are given, but for those whose ids are there."""
+    try:
+        return _insert_all(db, rows)
+    except apsw.ConstraintError:
+        return [_insert_one(db, event, row) for event, row in zip(events, rows, strict=True)]
 
 
 def add(db: apsw.Connection, stored: StoredDocument) -> None:
     """Store an event as another store keeps it, unless it is there."""
-    db.execute(_INSERT_NEW, (stored.id, *_columns(parse(event_pb.Event, *stored)), stored.document))
+    columns = _columns(parse(event_pb.Event, *stored))
+    db.execute(f"{_INSERT} {_UNLESS_THERE}", (stored.id, *columns, stored.document))
 
 
 def update(db: apsw.Connection, event: event_pb.Event) -> None:
@@ -156,11 +168,30 @@ def event_id(event: event_pb.Event) -> str:
     return event.metadata.id if event.metadata is not None else ""
 
 
-def _insert(db: apsw.Connection, statement: str, event: event_pb.Event) -> None:
+def _insert_all(db: apsw.Connection, rows: Sequence[Row]) -> Sequence[bool]:
+    """Store those rows whose ids are not there; of several that have the same id, the first.
+
+    Raises:
+        apsw.ConstraintError: None is stored, for the Slack or external id of one of them.
+    """
+    sql = f"{_INSERT_INTO} VALUES {places(len(rows), len(rows[0]))} {_UNLESS_THERE} RETURNING id"
+    new = {str(stored) for (stored,) in db.execute(sql, tuple(chain.from_iterable(rows)))}
+    outcomes = []
+    for of_event, *_ in rows:
+        outcomes.append(of_event in new)
+        new.discard(str(of_event))
+    return outcomes
+
+
+def _insert_one(db: apsw.Connection, event: event_pb.Event, row: Row) -> Added:
     try:
-        db.execute(statement, (event_id(event), *_row(event)))
+        db.execute(f"{_INSERT} {_UNLESS_THERE}", row)
     except apsw.ConstraintError as error:
-        raise _taken(db, event, error) from error
+        taken = _taken(db, event, error)
+        if not isinstance(taken, (SlackIdTakenError, ExternalIdTakenError)):
+            raise taken from error
+        return taken
+    return db.changes() > 0
 
 
 def _count_candidates(db: apsw.Connection, candidates: Candidates, up_to: int | None) -> int:
@@ -185,12 +216,12 @@ def _count_branch(db: apsw.Connection, branch: Branch) -> int:
     return int(db.execute(branch.count, branch.bindings).get)
 
 
-def _row(event: event_pb.Event) -> tuple[int | str | None, ...]:
+def _row(event: event_pb.Event) -> Row:
     """Return what the columns hold of an event."""
     return (*_columns(event), event.to_json())
 
 
-def _columns(event: event_pb.Event) -> tuple[int | str | None, ...]:
+def _columns(event: event_pb.Event) -> Row:
     """Return what the columns hold by which an event is found."""
     attributes = event.attributes or event_pb.EventAttributes()
     return (

@@ -7,16 +7,19 @@ it yet the database says in the same transaction: what it tells of the others is
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Final
+from functools import partial
+from itertools import chain
+from typing import TYPE_CHECKING, Final, TypeAlias
 
 import apsw
 import orjson
 
 from tracker.domain.query.words import MAX_WORD, RULES, words
+from tracker.stores.sqlite.bulk import places
 from tracker.stores.sqlite.terms import UNREADABLE, terms_of
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
 NAMED: Final = "event_words"
 """How a check of the file calls the index."""
@@ -31,6 +34,10 @@ _OUTDATED = (
     "SELECT outdated.number, CAST(document AS BLOB) FROM words_outdated outdated"
     " LEFT JOIN events USING (number) ORDER BY outdated.number LIMIT ?"
 )
+
+
+_Indexed: TypeAlias = "tuple[int, str, str, str]"
+"""An event's number, the words of its title and of its message, and its terms."""
 
 
 class DamagedError(Exception):
@@ -55,20 +62,24 @@ def progress(db: apsw.Connection, most: int) -> Progress:
     return Progress(up_to, outdated, outdated + int(db.execute(new, (up_to, most)).get))
 
 
-def advance(db: apsw.Connection) -> bool:
-    """Index some of the events that are not in it, some milliseconds of work; say whether there were any."""
+def prepared(db: apsw.Connection) -> Callable[[apsw.Connection], None] | None:
+    """Read some of the events that are not in the index; return what puts them there, None where all are.
+
+    The one and the other are some milliseconds of work, and belong in one transaction.
+    """
     rows = _some(db.execute(_OUTDATED, (_STEP_EVENTS,)))
     if rows:
-        numbers = [(number,) for number, *_ in rows]
-        db.executemany("DELETE FROM event_words WHERE rowid = ?", numbers)
-        _add(db, rows)
-        db.executemany("DELETE FROM words_outdated WHERE number = ?", numbers)
-        return True
+        return partial(_replace, numbers=[number for number, _ in rows], events=_indexed(rows))
     rows = _some(db.execute(_NEW, (db.execute(_UP_TO).get, _STEP_EVENTS)))
-    if rows:
-        _add(db, rows)
-        db.execute("UPDATE words_indexed SET up_to = ?", (rows[-1][0],))
-    return bool(rows)
+    return partial(_append, up_to=rows[-1][0], events=_indexed(rows)) if rows else None
+
+
+def advance(db: apsw.Connection) -> bool:
+    """Index some of the events that are not in the index; say whether there were any."""
+    step = prepared(db)
+    if step is not None:
+        step(db)
+    return step is not None
 
 
 def reset(db: apsw.Connection) -> None:
@@ -114,14 +125,30 @@ def _some(rows: apsw.Cursor) -> Sequence[tuple[int, bytes | None]]:
     return taken
 
 
-def _add(db: apsw.Connection, events: Sequence[tuple[int, bytes | None]]) -> None:
-    db.executemany(
-        "INSERT INTO event_words (rowid, title, message, terms) VALUES (?, ?, ?, ?)",
-        [(number, *_indexed(document)) for number, document in events if document is not None],
-    )
+def _replace(db: apsw.Connection, *, numbers: Sequence[int], events: Sequence[_Indexed]) -> None:
+    """Index events anew that have changed; those that are gone are not among `events`."""
+    these = f"({', '.join(map(str, numbers))})"
+    db.execute(f"DELETE FROM event_words WHERE rowid IN {these}", can_cache=False)  # noqa: S608 - numbers
+    _insert(db, events)
+    db.execute(f"DELETE FROM words_outdated WHERE number IN {these}", can_cache=False)  # noqa: S608 - numbers
 
 
-def _indexed(document: bytes) -> tuple[str, str, str]:
+def _append(db: apsw.Connection, *, up_to: int, events: Sequence[_Indexed]) -> None:
+    _insert(db, events)
+    db.execute("UPDATE words_indexed SET up_to = ?", (up_to,))
+
+
+def _insert(db: apsw.Connection, events: Sequence[_Indexed]) -> None:
+    if events:
+        sql = f"INSERT INTO event_words (rowid, title, message, terms) VALUES {places(len(events), 4)}"  # noqa: S608 - places
+        db.execute(sql, tuple(chain.from_iterable(events)))
+
+
+def _indexed(rows: Sequence[tuple[int, bytes | None]]) -> Sequence[_Indexed]:
+    return [(number, *_texts(document)) for number, document in rows if document is not None]
+
+
+def _texts(document: bytes) -> tuple[str, str, str]:
     """Return what the index has of an event: the words of its title and of its message, and its terms.
 
     A document that can't be read has all words that are anywhere in it: who searches for one of them is told.

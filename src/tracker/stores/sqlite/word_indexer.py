@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 import asyncio
+from functools import partial
 from typing import TYPE_CHECKING, Final
 
 import apsw
 
 from tracker.errors import TrackerError
 from tracker.stores.sqlite import word_index
+from tracker.stores.sqlite.bulk import Bulk
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from tracker.stores.sqlite.writer import Writer
 
 REST_SECONDS: Final = 1.0
@@ -53,7 +57,7 @@ class WordIndexer:
         while True:
             self._changed.clear()
             try:
-                more = await self._writer.change(self._step)
+                more = await self._writer.change_in_bulk(self._step)
             except TrackerError:  # the disk is full, say: whoever makes a change is told
                 await asyncio.sleep(_RETRY_SECONDS)
                 continue
@@ -61,13 +65,21 @@ class WordIndexer:
                 await self._changed.wait()
             await asyncio.sleep(_STEP_SECONDS if more else REST_SECONDS)
 
-    def _step(self, db: apsw.Connection) -> bool:
+    def _step(self, db: apsw.Connection) -> Bulk[bool] | bool:
         """Index some events; say whether more may be left."""
         if self._damaged:
             word_index.reset(db)
             self._damaged = False
         try:
-            return word_index.advance(db)
+            step = word_index.prepared(db)
         except apsw.CorruptError:
             self._damaged = True
             return True
+        return False if step is None else Bulk(partial(self._index, step))
+
+    def _index(self, step: Callable[[apsw.Connection], None], db: apsw.Connection) -> bool:
+        try:
+            step(db)
+        except apsw.CorruptError:
+            self._damaged = True
+        return True

@@ -6,6 +6,9 @@ without holding the interpreter lock, runs in a thread. With a whole transaction
 has to win the interpreter lock back after every statement: beside a busy loop, 16 callers get 2,700
 changes a second that way and 7,500 this way, 64 callers 3,900 and 18,000, and an idle loop 20,000 both ways.
 
+Few large statements are another matter: of a change that has some, they are run by the thread, and meanwhile
+the loop reads the next request. So an import takes two cores.
+
 A single caller's changes are committed on the loop too, where the disk is quick: the way to the thread and
 back takes 70 us, and a commit on a good disk hardly more. One caller takes and releases locks a tenth faster.
 With several, the loop has other things to do meanwhile. Checkpoints are always left to the thread.
@@ -24,10 +27,11 @@ from typing import TYPE_CHECKING, TypeVar, cast
 
 import apsw
 
+from tracker.stores.sqlite.bulk import Bulk
 from tracker.stores.sqlite.failures import commit_error, overloaded, store_error, unavailable
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Awaitable, Callable, Sequence
 
     from tracker.stores.base import StoreObserver
 
@@ -71,6 +75,32 @@ class _Change:
     done: asyncio.Future[object]
     result: object = None
     error: Exception | None = None
+
+    @property
+    def in_bulk(self) -> bool:
+        """Whether the change is still to be made, in the thread."""
+        return isinstance(self.result, Bulk)
+
+    def run(self, connection: apsw.Connection) -> None:
+        """Run the step, or what is left of it; an error undoes what it did.
+
+        Raises:
+            apsw.Error: The whole transaction is undone.
+        """
+        step = self.result.run if isinstance(self.result, Bulk) else self.step
+        connection.execute("SAVEPOINT change")
+        try:
+            self.result = step(connection)
+        except Exception as error:
+            # After some errors (disk full, I/O) SQLite has undone the whole transaction.
+            if isinstance(error, apsw.Error) and not connection.in_transaction:
+                raise
+            self.result = None
+            self.error = (
+                store_error(error, connection.system_errno) if isinstance(error, apsw.Error) else error
+            )
+            connection.execute("ROLLBACK TO change")
+        connection.execute("RELEASE change")
 
     def answer(self) -> None:
         """Give the caller, if it still waits, what came of the change."""
@@ -137,16 +167,14 @@ class Writer:
         What it raises undoes its own statements and nothing else. `step` must not wait for anything. Once the
         call is cancelled, the step has either been run or never will be.
         """
-        if self._closing is not None or not self._thread.is_alive():
-            raise unavailable("the database is closed")
-        if len(self._waiting) >= MAX_WAITING:
-            raise overloaded()
-        change = _Change(step, self._loop.create_future())
-        self._waiting.append(change)
-        if not self._busy:
-            self._busy = True
-            self._loop.call_soon(self._next)
-        return cast("T", await change.done)
+        return cast("T", await self._make(step))
+
+    async def change_in_bulk(self, step: Callable[[apsw.Connection], T | Bulk[T]]) -> T:
+        """Make a change as `change` does it; where `step` returns a `Bulk`, that is what makes it.
+
+        Once the call is cancelled, what has begun may still be made.
+        """
+        return cast("T", await self._make(step))
 
     @property
     def busy(self) -> bool:
@@ -164,6 +192,23 @@ class Writer:
         await asyncio.to_thread(self._thread.join)
         if self._connection is not None:
             await asyncio.to_thread(self._connection.close)
+
+    def _make(self, step: Callable[[apsw.Connection], object]) -> Awaitable[object]:
+        """Queue a change; return what will be its result.
+
+        Raises:
+            TrackerError: Nothing can be changed now.
+        """
+        if self._closing is not None or not self._thread.is_alive():
+            raise unavailable("the database is closed")
+        if len(self._waiting) >= MAX_WAITING:
+            raise overloaded()
+        change = _Change(step, self._loop.create_future())
+        self._waiting.append(change)
+        if not self._busy:
+            self._busy = True
+            self._loop.call_soon(self._next)
+        return change.done
 
     def _next(self) -> None:
         """Run the changes that wait in one transaction and hand it over to be committed."""
@@ -190,14 +235,16 @@ class Writer:
             self._locked_out_since = None
             before = connection.total_changes()
             deadline = perf_counter() + _BATCH_SECONDS
-            while self._waiting and len(batch) < MAX_BATCH and perf_counter() < deadline:
+            in_bulk = False
+            while self._waiting and not in_bulk and len(batch) < MAX_BATCH and perf_counter() < deadline:
                 change = self._waiting.popleft()
                 if not change.done.done():
                     batch.append(change)
-                    self._run(connection, change)
-            if connection.total_changes() != before:
+                    change.run(connection)
+                    in_bulk = change.in_bulk
+            if in_bulk or connection.total_changes() != before:
                 self._alone = 0 if len(batch) > 1 or self._waiting else self._alone + 1
-                on_loop = self._commits_on_loop()
+                on_loop = not in_bulk and self._commits_on_loop()
                 connection.wal_autocheckpoint(0 if on_loop else CHECKPOINT_PAGES)
                 if not on_loop:
                     self._handed.put(batch)
@@ -227,21 +274,6 @@ class Writer:
         self._locked_out_since = self._locked_out_since or perf_counter()
         return perf_counter() - self._locked_out_since < LOCKED_OUT_SECONDS
 
-    @staticmethod
-    def _run(connection: apsw.Connection, change: _Change) -> None:
-        connection.execute("SAVEPOINT change")
-        try:
-            change.result = change.step(connection)
-        except Exception as error:
-            # After some errors (disk full, I/O) SQLite has undone the whole transaction.
-            if isinstance(error, apsw.Error) and not connection.in_transaction:
-                raise
-            change.error = (
-                store_error(error, connection.system_errno) if isinstance(error, apsw.Error) else error
-            )
-            connection.execute("ROLLBACK TO change")
-        connection.execute("RELEASE change")
-
     def _commits_on_loop(self) -> bool:
         """Say whether nobody else is kept waiting if the loop waits for the disk, and not for long."""
         looks = self._alone % _LOOKS_EVERY == 0
@@ -250,12 +282,12 @@ class Writer:
     def _commit_all(self) -> None:
         """Commit what is handed over until None is: the work of the thread."""
         while (batch := self._handed.get()) is not None:
-            done = commit(cast("apsw.Connection", self._connection))
+            done = _finish(cast("apsw.Connection", self._connection), batch)
             self._loop.call_soon_threadsafe(self._committed_in_thread, batch, *done)
 
     def _committed(self, batch: Sequence[_Change], failure: apsw.Error | None, seconds: float) -> None:
-        self._commit_seconds += _WEIGHT * (seconds - self._commit_seconds)
         if failure is None:
+            self._commit_seconds += _WEIGHT * (seconds - self._commit_seconds)
             for change in batch:
                 change.answer()
             self._observer.committed(seconds, len(batch))
@@ -299,6 +331,16 @@ class Writer:
     def _take(self) -> Sequence[_Change]:
         taken = [self._waiting.popleft() for _ in range(min(len(self._waiting), MAX_BATCH))]
         return [change for change in taken if not change.done.done()]
+
+
+def _finish(connection: apsw.Connection, batch: Sequence[_Change]) -> tuple[apsw.Error | None, float]:
+    """Make the last change, where that is left to do, and commit; return what `commit` does."""
+    try:
+        if batch[-1].in_bulk:
+            batch[-1].run(connection)
+    except apsw.Error as failure:
+        return failure, 0.0
+    return commit(connection)
 
 
 def commit(connection: apsw.Connection) -> tuple[apsw.Error | None, float]:
