@@ -101,11 +101,13 @@ async def _measure(store: Store, number: int, seconds: float) -> list[Row]:
     await took("a frequent word, 24 hours", find(f"{_OFTEN} since:24h"))
     await took("a ticket", find("ticket:LOGISTICS-6392"))
     await took("a label and a status", find("label.team:logistics status:failure"))
+    await took("a duration and a type", find("duration:>30m type:deployment"))
     await took(_FACETS, lambda: store.events.count_by(EventFilter(), _FIVE, 10))
     last = EventFilter(query=parse("since:30d", _CLOCK))
     await took("facets of five fields, 30 days", lambda: store.events.count_by(last, _FIVE, 10))
     await took("a month by the hour", lambda: store.events.count_between(EventFilter(), month, None))
     await took(_HISTOGRAM, lambda: store.events.count_between(EventFilter(), month, fields.STATUS))
+    await took("a month by the hour, durations", lambda: store.events.durations_between(EventFilter(), month))
     rows.extend(
         (
             Row("create, 16 callers", "/s", await _create(store)),

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
+from zoneinfo import ZoneInfo
 
 import apsw
 import pytest
 from tests.stores.conftest import Observations
-from tests.stores.samples import a_lock, an_end, an_event, new_id, taken
+from tests.stores.samples import NOW, a_lock, an_end, an_event, new_id, taken
 
 from tracker.domain.events import EventFilter, EventId
 from tracker.domain.locks import Ending, LockFilter, LockKey
+from tracker.domain.query import Clock, parse
 from tracker.pb import event_pb
 from tracker.stores.base import DeletedEvent, LeaseState, LockHeldError, Slice
 from tracker.stores.sqlite import SqliteStore, migrations
@@ -22,7 +24,7 @@ if TYPE_CHECKING:
     from tracker.pb import lock_pb
     from tracker.stores.base import Store
 
-EVENT = an_event(attributes=event_pb.EventAttributes(related_id=new_id()))
+EVENT = an_event(took=90_500_000, attributes=event_pb.EventAttributes(related_id=new_id()))
 
 
 def event_id(event: event_pb.Event) -> str:
@@ -85,6 +87,13 @@ async def test_locks_of_before_end_with_their_event(upgraded: Store) -> None:
     assert deleted == DeletedEvent(EVENT, [LOCKS[1]])
     assert await upgraded.locks.get(LOCKS[1].id) is None
     await taken(upgraded, a_lock("billing"))
+
+
+async def test_events_of_before_are_found_by_how_long_they_took(upgraded: Store) -> None:
+    clock = Clock(0, ZoneInfo("UTC"))
+    for query, found in (("duration:1m30s..1m31s", 1), ("duration:>1m31s", 0), ("duration:<1m30s", 0)):
+        assert await upgraded.events.count(EventFilter(query=parse(query, clock))) == found
+    assert await upgraded.events.durations_between(EventFilter(), [0, NOW + 1]) == [[90_500_000]]
 
 
 async def test_events_of_before_are_found_by_what_they_link_to(upgraded: Store) -> None:

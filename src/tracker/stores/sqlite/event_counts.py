@@ -71,9 +71,9 @@ def count_between(
 def durations_between(db: apsw.Connection, plan: Plan, edges: Sequence[int]) -> Sequence[Sequence[int]]:
     """Return the durations of the matching events between edges; see `EventStore.durations_between`."""
     durations: list[list[int]] = [[] for _ in edges[1:]]
-    for place, found in _placed(db, plan, edges, "document ->> '$.metadata.duration'"):
-        if found:
-            durations[place].append(_micros(found))
+    for place, found in _placed(db, plan, edges, value_of(fields.DURATION)):
+        if found is not None:
+            durations[place].append(found)
     return [sorted(each) for each in durations]
 
 
@@ -89,9 +89,3 @@ def within(plan: Plan) -> Branch:
     """Return the one branch of a plan, with the bounds of a period to bind."""
     (branch,) = plan.counted
     return replace(branch, conditions=(*branch.conditions, "time >= ?", "time < ?"), counted=False)
-
-
-def _micros(text: str) -> int:
-    """Return a duration, as the JSON of a document has it, in microseconds."""
-    whole, _, fraction = text.removesuffix("s").partition(".")
-    return int(whole) * 1_000_000 + int(fraction[:6].ljust(6, "0"))

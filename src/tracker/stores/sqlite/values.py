@@ -23,6 +23,7 @@ _COLUMNS: Final = {
     fields.IMPACT: "impact",
     fields.TIME: "time",
     fields.END: "end_time",
+    fields.DURATION: "duration",
 }
 _PATHS: Final = {
     fields.OWNER: "attributes.owner",
@@ -32,15 +33,8 @@ _PATHS: Final = {
     fields.TICKET: "links.ticket",
 }
 _MOMENTS: Final = {fields.START: "attributes.startDate", fields.CREATED: "metadata.createdAt"}
-_READ: Final = frozenset({*_COLUMNS, *_PATHS, *_MOMENTS, fields.DURATION})
+_READ: Final = frozenset({*_COLUMNS, *_PATHS, *_MOMENTS})
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
-
-# JSON has it as seconds, with none, three, six or nine decimals: `660s`, `0.500s`.
-_LENGTH = "document ->> '$.metadata.duration'"
-_DURATION: Final = (
-    f"(CAST({_LENGTH} AS INTEGER) * 1000000 + CASE instr({_LENGTH}, '.') WHEN 0 THEN 0"
-    f" ELSE CAST(substr(rtrim({_LENGTH}, 's') || '000000', instr({_LENGTH}, '.') + 1, 6) AS INTEGER) END)"
-)
 
 
 def reads_document(field: fields.Field) -> bool:
@@ -63,8 +57,6 @@ def value_of(field: fields.Field) -> str:
         return _COLUMNS[field]
     if field in _MOMENTS:
         return f"rtrim(document ->> '$.{_MOMENTS[field]}', 'Z')"
-    if field == fields.DURATION:
-        return _DURATION
     label = fields.label_name(field)
     path = _PATHS[field] if label is None else f'attributes.labels."{label}"'
     unset = "''" if field.kind is Kind.KEYWORD else "0"
