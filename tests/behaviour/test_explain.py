@@ -102,7 +102,7 @@ async def test_facets_of_all_events_come_from_the_table_that_counts_them(
     if settings.mongo_uri is None:
         assert steps == [
             "status: sum up the table facets",
-            "service: walk events_by_service",
+            "service: sum up the table facets",
             "count: sum up the table facets",
         ]
 

@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING, Any
 
 from tracker.domain.query import fields
 from tracker.stores.base import Tally
-from tracker.stores.sqlite.filters import EVERYTHING
+from tracker.stores.sqlite import event_records
+from tracker.stores.sqlite.filters import COUNTED, EVERYTHING
 from tracker.stores.sqlite.values import value_of
 
 if TYPE_CHECKING:
@@ -22,31 +23,56 @@ if TYPE_CHECKING:
     from tracker.stores.sqlite.filters import Branch
     from tracker.stores.sqlite.plans import Plan
 
-_INDEXES = {fields.SERVICE: "events_by_service", fields.SOURCE: "events_by_source"}
+_INDEXES = {fields.SOURCE: "events_by_source"}
 """Indexes that begin with a field: all events can be counted by it without sorting them."""
 
 
-def count_by(db: apsw.Connection, plan: Plan, field: Field, most: int) -> Sequence[Tally]:
-    """Count the matching events by their values of a field; see `EventStore.count_by`."""
-    branch = facet_branch(plan, field)
-    sql = f"{facet_statement(branch, field)} ORDER BY n DESC, 1 LIMIT ?"
-    return [Tally(*row) for row in db.execute(sql, (*branch.bindings, most))]
+def count_by(
+    db: apsw.Connection, plan: Plan, asked: Sequence[Field], most: int
+) -> tuple[int, Sequence[Sequence[Tally]]]:
+    """Count the matching events by their values of fields; see `EventStore.count_by`."""
+    total: int | None = None
+    tallies: dict[Field, Sequence[Tally]] = {}
+    for group in facet_groups(plan, asked):
+        branch = facet_branch(plan, group)
+        sql = facet_statement(branch, group)
+        if len(group) == 1:
+            rows = db.execute(f"{sql} ORDER BY n DESC, 1 LIMIT ?", (*branch.bindings, most))
+            tallies[group[0]] = [Tally(*row) for row in rows]
+        else:
+            combined: list[tuple[Any, ...]] = db.execute(sql, branch.bindings).fetchall()
+            total = sum(row[-1] for row in combined)
+            tallies |= {field: _tallied(combined, place, most) for place, field in enumerate(group)}
+    return event_records.count(db, plan) if total is None else total, [tallies[field] for field in asked]
 
 
-def facet_statement(branch: Branch, field: Field) -> str:
-    """Return the statement for the values of a field of a branch, and how many events have each."""
-    if branch.counted:
-        return f"SELECT {value_of(field)}, sum(events) AS n {branch.from_facets} GROUP BY 1 HAVING n"
-    return f"SELECT {value_of(field)}, count(*) AS n {branch.clauses} GROUP BY 1"
+def facet_groups(plan: Plan, asked: Sequence[Field]) -> Sequence[Sequence[Field]]:
+    """Return fields to count by, those in one group that are counted together, in one walk over the events.
 
-
-def facet_branch(plan: Plan, field: Field) -> Branch:
-    """Return the events to count by a field, `counted` where the table `facets` tells their values of it."""
+    Of the others, each may have as many values as there are events.
+    """
     (branch,) = plan.counted
-    if branch.counted and field in fields.COUNTED:
+    together = [] if branch.counted else [field for field in asked if field in COUNTED]
+    alone = [[field] for field in asked if field not in together]
+    return [together, *alone] if together else alone
+
+
+def facet_statement(branch: Branch, group: Sequence[Field]) -> str:
+    """Return the statement for the values of fields of a branch, and how many events have each."""
+    values = ", ".join(map(value_of, group))
+    places = ", ".join(str(place) for place, _ in enumerate(group, 1))
+    if branch.counted:
+        return f"SELECT {values}, sum(events) AS n {branch.from_facets} GROUP BY {places} HAVING n"
+    return f"SELECT {values}, count(*) AS n {branch.clauses} GROUP BY {places}"
+
+
+def facet_branch(plan: Plan, group: Sequence[Field]) -> Branch:
+    """Return the events to count by fields, `counted` where the table `facets` tells their values of them."""
+    (branch,) = plan.counted
+    if branch.counted and COUNTED.issuperset(group):
         return branch
     everything = branch.index == EVERYTHING and not branch.conditions
-    index = _INDEXES.get(field, EVERYTHING) if everything else branch.index
+    index = _INDEXES.get(group[0], EVERYTHING) if everything else branch.index
     return replace(branch, index=index, counted=False)
 
 
@@ -75,6 +101,14 @@ def durations_between(db: apsw.Connection, plan: Plan, edges: Sequence[int]) -> 
         if found is not None:
             durations[place].append(found)
     return [sorted(each) for each in durations]
+
+
+def _tallied(rows: Sequence[tuple[Any, ...]], place: int, most: int) -> Sequence[Tally]:
+    """Return how many events have each value at a place of rows, whose last one is a number of events."""
+    counts: Counter[str | int] = Counter()
+    for row in rows:
+        counts[row[place]] += row[-1]
+    return [Tally(*each) for each in sorted(counts.items(), key=lambda each: (-each[1], each[0]))[:most]]
 
 
 def _placed(db: apsw.Connection, plan: Plan, edges: Sequence[int], value: str) -> Iterator[tuple[int, Any]]:

@@ -154,14 +154,11 @@ class SqliteEvents:
         """Count the matching events by the values of fields."""
 
         def query(db: apsw.Connection, plan: Plan) -> tuple[int, Sequence[Sequence[Tally]]]:
-            tallies = [event_counts.count_by(db, plan, field, most) for field in fields]
-            return event_records.count(db, plan), tallies
+            return event_counts.count_by(db, plan, fields, most)
 
-        def steps(db: apsw.Connection, plan: Plan, _: object) -> Iterator[str]:
-            yield from explaining.facet_steps(db, plan, fields)
-            yield from explaining.count_steps(db, plan)
-
-        return await self._planned(where, query, explanation, steps)
+        return await self._planned(
+            where, query, explanation, lambda db, plan, _: explaining.facet_steps(db, plan, fields)
+        )
 
     async def count_between(
         self,

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from tracker.domain.query import to_text
 from tracker.stores.base import MOST_COUNTED
-from tracker.stores.sqlite.event_counts import facet_branch, facet_statement, within
+from tracker.stores.sqlite.event_counts import facet_branch, facet_groups, facet_statement, within
 from tracker.stores.sqlite.plans import FEW, LIKELY, MOST_BEHIND
 from tracker.stores.sqlite.values import reads_document
 
@@ -44,12 +44,16 @@ def count_steps(db: apsw.Connection, plan: Plan) -> Iterator[str]:
 
 
 def facet_steps(db: apsw.Connection, plan: Plan, asked: Sequence[Field]) -> Iterator[str]:
-    """Give the steps that lead to the values of fields."""
+    """Give the steps that lead to the values of fields, and to a total."""
     yield from _word_steps(plan)
-    for field in asked:
-        branch = facet_branch(plan, field)
-        way = _count_way(db, branch, facet_statement(branch, field))
-        yield f"{field.name}: {way}{_checks(branch)}{_reads(field)}"
+    groups = facet_groups(plan, asked)
+    for group in groups:
+        branch = facet_branch(plan, group)
+        way = _count_way(db, branch, facet_statement(branch, group))
+        names = ", ".join(field.name for field in group)
+        yield f"{names}: {way}{_checks(branch)}{_reads(group)}"
+    if all(len(group) == 1 for group in groups):
+        yield from count_steps(db, plan)
 
 
 def interval_steps(db: apsw.Connection, plan: Plan, edges: Sequence[int], by: Field | None) -> Iterator[str]:
@@ -57,15 +61,15 @@ def interval_steps(db: apsw.Connection, plan: Plan, edges: Sequence[int], by: Fi
     yield from _word_steps(plan)
     branch = within(plan)
     sql = f"SELECT count(*) {branch.clauses}"
-    way = f"{_way(db, branch, sql, edges[0], edges[-1])}{_checks(branch)}{'' if by is None else _reads(by)}"
+    way = f"{_way(db, branch, sql, edges[0], edges[-1])}{_checks(branch)}{'' if by is None else _reads([by])}"
     yield f"intervals: {way}, {'once for all' if plan.candidates else 'for each'} of {len(edges) - 1:,}"
 
 
 def duration_steps(db: apsw.Connection, plan: Plan, edges: Sequence[int]) -> Iterator[str]:
     """Give the steps that lead to durations of events between edges."""
     branch = within(plan)
-    sql = f"SELECT time, document {branch.clauses}"
-    yield f"durations: {_way(db, branch, sql, edges[0], edges[-1])}{_checks(branch)}, read each document"
+    sql = f"SELECT count(*) {branch.clauses}"
+    yield f"durations: {_way(db, branch, sql, edges[0], edges[-1])}{_checks(branch)}"
 
 
 def _word_steps(plan: Plan) -> Iterator[str]:
@@ -103,5 +107,5 @@ def _checks(branch: Branch) -> str:
     return f"{looked_up}{', search its document' if branch.searches else ''}"
 
 
-def _reads(field: Field) -> str:
-    return ", read the value from its document" if reads_document(field) else ""
+def _reads(group: Sequence[Field]) -> str:
+    return ", read the value from its document" if any(map(reads_document, group)) else ""

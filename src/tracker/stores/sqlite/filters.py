@@ -7,8 +7,9 @@ selective as one by service. The most selective column that a filter asks for de
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
+from tracker.domain.query import fields
 from tracker.domain.query.narrowing import narrowed
 from tracker.stores.sqlite import queries
 
@@ -21,6 +22,9 @@ if TYPE_CHECKING:
 
 EVERYTHING = "events_by_time"
 """The index of all events."""
+
+COUNTED: Final = frozenset({*fields.COUNTED, fields.SERVICE})
+"""Fields whose columns the table `facets` has too: their values have few combinations."""
 
 Binding = int | str
 
@@ -135,8 +139,7 @@ def branches(
     index = None if numbered else index
     searches = where.query is not None and queries.needs_document(where.query, by_words)
     if where.since is None:
-        counted = index == EVERYTHING and where.until is None and where.query is None
-        return [Branch(index, tuple(conditions), tuple(bindings), counted, searches)]
+        return [Branch(index, tuple(conditions), tuple(bindings), _is_counted(where), searches)]
     began = Branch(index, (*conditions, "time >= ?"), (*bindings, where.since), searches=searches)
     if not where.overlapping:
         return [began]
@@ -147,3 +150,11 @@ def branches(
         searches=searches,
     )
     return [began, lasted]
+
+
+def _is_counted(where: EventFilter) -> bool:
+    """Say whether a filter asks for nothing but what the table `facets` counts."""
+    named = where.source or where.related_ids or where.slack_id or where.external_id
+    timed = where.since is not None or where.until is not None
+    asked = () if where.query is None else queries.fields_of(where.query)
+    return not named and not timed and COUNTED.issuperset(asked)
