@@ -15,7 +15,7 @@ from tracker.stores.sqlite.filters import COUNTED, EVERYTHING
 from tracker.stores.sqlite.values import value_of
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
 
     import apsw
 
@@ -40,9 +40,9 @@ def count_by(
             rows = db.execute(f"{sql} ORDER BY n DESC, 1 LIMIT ?", (*branch.bindings, most))
             tallies[group[0]] = [Tally(*row) for row in rows]
         else:
-            combined: list[tuple[Any, ...]] = db.execute(sql, branch.bindings).fetchall()
-            total = sum(row[-1] for row in combined)
-            tallies |= {field: _tallied(combined, place, most) for place, field in enumerate(group)}
+            counts = _counts_of_each(db.execute(sql, branch.bindings), group)
+            total = counts[0].total()
+            tallies |= {field: _most_frequent(each, most) for field, each in zip(group, counts, strict=True)}
     return event_records.count(db, plan) if total is None else total, [tallies[field] for field in asked]
 
 
@@ -103,11 +103,16 @@ def durations_between(db: apsw.Connection, plan: Plan, edges: Sequence[int]) -> 
     return [sorted(each) for each in durations]
 
 
-def _tallied(rows: Sequence[tuple[Any, ...]], place: int, most: int) -> Sequence[Tally]:
-    """Return how many events have each value at a place of rows, whose last one is a number of events."""
-    counts: Counter[str | int] = Counter()
-    for row in rows:
-        counts[row[place]] += row[-1]
+def _counts_of_each(rows: Iterable[tuple[Any, ...]], group: Sequence[Field]) -> Sequence[Counter[str | int]]:
+    """Return how many events have each value of each field, of how many have each combination of them."""
+    counts: Sequence[Counter[str | int]] = [Counter() for _ in group]
+    for *values, number in rows:
+        for count, value in zip(counts, values, strict=True):
+            count[value] += number
+    return counts
+
+
+def _most_frequent(counts: Counter[str | int], most: int) -> Sequence[Tally]:
     return [Tally(*each) for each in sorted(counts.items(), key=lambda each: (-each[1], each[0]))[:most]]
 
 
