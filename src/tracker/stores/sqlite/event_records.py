@@ -36,6 +36,7 @@ _PLACES = ", ".join("?" * len(_COLUMNS.split(",")))
 _INSERT_INTO = f"INSERT INTO events (id, {_COLUMNS})"
 _INSERT = f"{_INSERT_INTO} VALUES (?, {_PLACES})"
 _UNLESS_THERE = "ON CONFLICT (id) DO NOTHING"
+_INSERT_NEW = f"{_INSERT} {_UNLESS_THERE}"
 _SELECT = "SELECT id, CAST(document AS BLOB)"
 _MONTH = "strftime('%Y-%m', time / 1000000 - (time % 1000000 < 0), 'unixepoch')"
 
@@ -109,15 +110,12 @@ def insert(db: apsw.Connection, event: event_pb.Event) -> None:
         SlackIdTakenError: Another event has its Slack id.
         ExternalIdTakenError: Another event has its external id.
     """
-    try:
-        db.execute(_INSERT, (event_id(event), *_row(event)))
-    except apsw.ConstraintError as error:
-        raise _taken(db, event, error) from error
+    _write(db, _INSERT, event, row(event))
 
 
-def rows(events: Sequence[event_pb.Event]) -> Sequence[Row]:
-    """Return what the table has of events."""
-    return [(event_id(event), *_row(event)) for event in events]
+def row(event: event_pb.Event) -> Row:
+    """Return what the table has of an event."""
+    return (event_id(event), *_columns(event), event.to_json())
 
 
 def insert_new(db: apsw.Connection, events: Sequence[event_pb.Event], rows: Sequence[Row]) -> Sequence[Added]:
@@ -125,13 +123,13 @@ def insert_new(db: apsw.Connection, events: Sequence[event_pb.Event], rows: Sequ
     try:
         return _insert_all(db, rows)
     except apsw.ConstraintError:
-        return [_insert_one(db, event, row) for event, row in zip(events, rows, strict=True)]
+        return [_insert_unless_there(db, event, row) for event, row in zip(events, rows, strict=True)]
 
 
 def add(db: apsw.Connection, stored: StoredDocument) -> None:
     """Store an event as another store keeps it, unless it is there."""
     columns = _columns(parse(event_pb.Event, *stored))
-    db.execute(f"{_INSERT} {_UNLESS_THERE}", (stored.id, *columns, stored.document))
+    db.execute(_INSERT_NEW, (stored.id, *columns, stored.document))
 
 
 def update(db: apsw.Connection, event: event_pb.Event) -> None:
@@ -141,13 +139,8 @@ def update(db: apsw.Connection, event: event_pb.Event) -> None:
         SlackIdTakenError: Another event has its Slack id.
         ExternalIdTakenError: Another event has its external id.
     """
-    try:
-        db.execute(
-            f"UPDATE events SET ({_COLUMNS}) = ({_PLACES}) WHERE id = ?",  # noqa: S608 - our own columns
-            (*_row(event), event_id(event)),
-        )
-    except apsw.ConstraintError as error:
-        raise _taken(db, event, error) from error
+    sql = f"UPDATE events SET ({_COLUMNS}) = ({_PLACES}) WHERE id = ?"  # noqa: S608 - our own columns
+    _write(db, sql, event, (*row(event)[1:], event_id(event)))
 
 
 def append_entry(db: apsw.Connection, of_event: str, entry: event_pb.ChangelogEntry) -> None:
@@ -183,15 +176,21 @@ def _insert_all(db: apsw.Connection, rows: Sequence[Row]) -> Sequence[bool]:
     return outcomes
 
 
-def _insert_one(db: apsw.Connection, event: event_pb.Event, row: Row) -> Added:
+def _insert_unless_there(db: apsw.Connection, event: event_pb.Event, row: Row) -> Added:
     try:
-        db.execute(f"{_INSERT} {_UNLESS_THERE}", row)
-    except apsw.ConstraintError as error:
-        taken = _taken(db, event, error)
-        if not isinstance(taken, (SlackIdTakenError, ExternalIdTakenError)):
-            raise taken from error
-        return taken
+        _write(db, _INSERT_NEW, event, row)
+    except (SlackIdTakenError, ExternalIdTakenError) as error:
+        return error
     return db.changes() > 0
+
+
+def _write(
+    db: apsw.Connection, statement: str, event: event_pb.Event, bindings: tuple[int | str | None, ...]
+) -> None:
+    try:
+        db.execute(statement, bindings)
+    except apsw.ConstraintError as error:
+        raise _taken(db, event, error) from error
 
 
 def _count_candidates(db: apsw.Connection, candidates: Candidates, up_to: int | None) -> int:
@@ -216,12 +215,7 @@ def _count_branch(db: apsw.Connection, branch: Branch) -> int:
     return int(db.execute(branch.count, branch.bindings).get)
 
 
-def _row(event: event_pb.Event) -> Row:
-    """Return what the columns hold of an event."""
-    return (*_columns(event), event.to_json())
-
-
-def _columns(event: event_pb.Event) -> Row:
+def _columns(event: event_pb.Event) -> tuple[int | str | None, ...]:
     """Return what the columns hold by which an event is found."""
     attributes = event.attributes or event_pb.EventAttributes()
     return (
@@ -247,6 +241,6 @@ def _taken(db: apsw.Connection, event: event_pb.Event, error: apsw.ConstraintErr
         if other is not None and event_id(other) != event_id(event):
             return ExternalIdTakenError(external, event_id(other))
     holder = db.execute(
-        "SELECT id FROM events WHERE slack_id = ? AND id <> ?", (_row(event)[0], event_id(event))
+        "SELECT id FROM events WHERE slack_id = ? AND id <> ?", (_columns(event)[0], event_id(event))
     ).fetchone()
     return error if holder is None else SlackIdTakenError(holder[0])

@@ -188,7 +188,7 @@ class SqliteEvents:
 
     async def _add(self, events: Sequence[event_pb.Event]) -> Sequence[Added]:
         """Store events that are new in one step."""
-        rows = event_records.rows(events)
+        rows = [event_records.row(event) for event in events]
         insert = Bulk(partial(event_records.insert_new, events=events, rows=rows))
         return await self._writer.change_in_bulk(lambda _db: insert)
 
