@@ -11,7 +11,8 @@ import asyncio
 import struct
 from enum import IntEnum, IntFlag
 from functools import cache
-from typing import cast
+
+from bench.load import ClientProtocol
 
 _PREFACE = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n"
 _FRAME = struct.Struct(">BHBBI")
@@ -43,33 +44,24 @@ class _Flag(IntFlag):
     END_HEADERS = 4
 
 
-class GrpcConnection(asyncio.Protocol):
+class GrpcConnection(ClientProtocol):
     """One connection, with one call under way at a time; a request is a full method name and a message."""
 
     def __init__(self) -> None:
-        self._transport: asyncio.Transport | None = None
-        self._received = b""
+        super().__init__()
         self._stream = -1
         self._body = b""
-        self._answer: asyncio.Future[bytes] | None = None
         self._window = _FIRST_WINDOW
         self._grown = asyncio.Event()
 
-    @classmethod
-    async def open(cls, host: str, port: int) -> GrpcConnection:
-        _, protocol = await asyncio.get_running_loop().create_connection(cls, host, port)
-        return protocol
-
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        self._transport = cast("asyncio.Transport", transport)
+        super().connection_made(transport)
+        assert self._transport is not None
         settings = _SETTING.pack(_INITIAL_WINDOW_SIZE, _LARGEST_WINDOW)
         more = _NUMBER.pack(_LARGEST_WINDOW - _FIRST_WINDOW)
         self._transport.write(
             _PREFACE + _frame(_Type.SETTINGS, 0, settings) + _frame(_Type.WINDOW_UPDATE, 0, more)
         )
-
-    def connection_lost(self, exc: Exception | None) -> None:
-        self._fail(exc or ConnectionResetError("closed by the server"))
 
     def data_received(self, data: bytes) -> None:
         received = self._received + data
@@ -105,12 +97,7 @@ class GrpcConnection(asyncio.Protocol):
         elif self._answer is not None:
             self._answer.set_result(self._body[_MESSAGE.size :])
 
-    def _fail(self, error: Exception) -> None:
-        if self._answer is not None and not self._answer.done():
-            self._answer.set_exception(error)
-
     async def send(self, request: object) -> bytes:
-        assert self._transport is not None
         assert isinstance(request, tuple)
         method, message = request
         body = _MESSAGE.pack(0, len(message)) + message
@@ -120,16 +107,10 @@ class GrpcConnection(asyncio.Protocol):
         self._window -= len(body)
         self._stream += 2
         self._body = b""
-        self._answer = asyncio.get_running_loop().create_future()
-        self._transport.write(
+        return await self._ask(
             _frame(_Type.HEADERS, self._stream, _headers(method), _Flag.END_HEADERS)
             + _frame(_Type.DATA, self._stream, body, _Flag.END_STREAM)
         )
-        return await self._answer
-
-    async def close(self) -> None:
-        assert self._transport is not None
-        self._transport.close()
 
 
 def _frame(kind: _Type, stream: int, payload: bytes, flags: _Flag = _Flag.NONE) -> bytes:

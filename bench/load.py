@@ -7,7 +7,7 @@ import contextlib
 import socket
 import time
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Protocol, TypeVar, cast
+from typing import TYPE_CHECKING, Protocol, Self, TypeVar, cast
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
@@ -84,18 +84,16 @@ async def _repeat(script: Callable[[C], Awaitable[object]], connection: C, secon
     return latencies
 
 
-class RestConnection(asyncio.Protocol):
-    """One kept-alive HTTP/1.1 connection; a request is the bytes on the wire."""
+class ClientProtocol(asyncio.Protocol):
+    """What the clients of both wires have in common: a connection, and the answer that is waited for."""
 
     def __init__(self) -> None:
         self._transport: asyncio.Transport | None = None
         self._received = b""
         self._answer: asyncio.Future[bytes] | None = None
-        self.closing = False
-        """Whether the server has said that it answers no more here."""
 
     @classmethod
-    async def open(cls, host: str, port: int) -> RestConnection:
+    async def open(cls, host: str, port: int) -> Self:
         _, protocol = await asyncio.get_running_loop().create_connection(cls, host, port)
         return protocol
 
@@ -103,8 +101,29 @@ class RestConnection(asyncio.Protocol):
         self._transport = cast("asyncio.Transport", transport)
 
     def connection_lost(self, exc: Exception | None) -> None:
+        self._fail(exc or ConnectionResetError("closed by the server"))
+
+    def _fail(self, error: Exception) -> None:
         if self._answer is not None and not self._answer.done():
-            self._answer.set_exception(exc or ConnectionResetError("closed by the server"))
+            self._answer.set_exception(error)
+
+    async def _ask(self, data: bytes) -> bytes:
+        """Send a request, and wait for its answer."""
+        assert self._transport is not None
+        self._answer = asyncio.get_running_loop().create_future()
+        self._transport.write(data)
+        return await self._answer
+
+    async def close(self) -> None:
+        assert self._transport is not None
+        self._transport.close()
+
+
+class RestConnection(ClientProtocol):
+    """One kept-alive HTTP/1.1 connection; a request is the bytes on the wire."""
+
+    closing = False
+    """Whether the server has said that it answers no more here."""
 
     def data_received(self, data: bytes) -> None:
         self._received += data
@@ -125,15 +144,8 @@ class RestConnection(asyncio.Protocol):
             self._answer.set_result(body)
 
     async def send(self, request: object) -> bytes:
-        assert self._transport is not None
         assert isinstance(request, bytes)
-        self._answer = asyncio.get_running_loop().create_future()
-        self._transport.write(request)
-        return await self._answer
-
-    async def close(self) -> None:
-        assert self._transport is not None
-        self._transport.close()
+        return await self._ask(request)
 
 
 def http_request(verb: str, path: str, body: bytes = b"") -> bytes:
