@@ -30,14 +30,14 @@ lint: $(VENV)/.dev ## Check style, import arrows, protos, and that generated fil
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/lint-imports --no-logo
-	$(BIN)/python tools/generate.py --lint
-	$(BIN)/python tools/generate.py --check
+	$(BIN)/python -m tools.generate --lint
+	$(BIN)/python -m tools.generate --check
 
 types: $(VENV)/.dev ## Check types
 	$(BIN)/mypy
 
 generate: $(VENV)/.dev ## Write the messages and OpenAPI documents from proto/
-	$(BIN)/python tools/generate.py
+	$(BIN)/python -m tools.generate
 
 bench: $(VENV)/.dev ## Measure the API, locks beside etcd, watches, imports, the store on MongoDB, and how it grows (see bench/)
 	$(BIN)/python -m bench.api

@@ -33,7 +33,7 @@ from tests.mongo_servers import MongoServers
 
 from tracker.domain.events import EventFilter, EventId
 from tracker.pb import event_pb
-from tracker.stores.base import Slice
+from tracker.stores.base import Page
 from tracker.stores.mongo import MongoStore, event_records
 
 if TYPE_CHECKING:
@@ -44,7 +44,7 @@ if TYPE_CHECKING:
     from protobuf import Message
     from pymongo.asynchronous.database import AsyncDatabase
 
-    from tracker.api.json_text import JsonValue
+    from tracker.transcoding.json_text import JsonValue
 
     Document = dict[str, Any]
     Call = Callable[[], Awaitable[object]]
@@ -100,8 +100,8 @@ def store_calls(store: MongoStore, event_id: str) -> dict[str, Call]:
     return {
         "create": create,
         "get": lambda: store.events.get(EventId(event_id)),
-        "search, 1 found": lambda: store.events.find(EventFilter(source=NEEDLE), Slice()),
-        "search, many found": lambda: store.events.find(EventFilter(service=_SERVICE), Slice(10_000)),
+        "search, 1 found": lambda: store.events.find(EventFilter(source=NEEDLE), Page()),
+        "search, many found": lambda: store.events.find(EventFilter(service=_SERVICE), Page(10_000)),
     }
 
 

@@ -34,7 +34,7 @@ from tracker.domain.events import EventFilter
 from tracker.domain.intervals import read_interval
 from tracker.domain.query import Clock, fields, parse
 from tracker.domain.times import MICROS
-from tracker.stores.base import Slice
+from tracker.stores.base import Page
 from tracker.stores.mongo import MongoStore
 from tracker.stores.sqlite import SqliteStore
 
@@ -47,7 +47,7 @@ _END = datetime(2026, 6, 1, tzinfo=UTC)
 _UNTIL = int(_END.timestamp()) * MICROS
 _CLOCK = Clock(_UNTIL, ZoneInfo("UTC"))
 _FIVE = (fields.SERVICE, fields.STATUS, fields.ENVIRONMENT, fields.TYPE, fields.PRIORITY)
-_PAGE = Slice(100)
+_PAGE = Page(100)
 _OFTEN, _RARE, _NEVER = "deploy", "exhausted", "nonsense"
 """Words that most events have, one in some hundred, and none."""
 _FACETS: Final = "facets of five fields"
@@ -83,15 +83,15 @@ async def _measure(store: Store, number: int, seconds: float) -> list[Row]:
             times.append(time.perf_counter() - began)
         rows.append(Row(name, "ms", median(times) * 1e3))
 
-    def find(query: str, part: Slice = _PAGE) -> Callable[[], Awaitable[object]]:
+    def find(query: str, part: Page = _PAGE) -> Callable[[], Awaitable[object]]:
         where = EventFilter(query=parse(query, _CLOCK))
         return lambda: store.events.find(where, part)
 
-    middle = await store.events.find(EventFilter(), Slice(1, offset=number // 2))
+    middle = await store.events.find(EventFilter(), Page(1, offset=number // 2))
     month = _month()
     await took("newest page of 100", lambda: store.events.find(EventFilter(), _PAGE))
     await took(
-        "page of 100 in the middle", lambda: store.events.find(EventFilter(), Slice(100, after=middle.next))
+        "page of 100 in the middle", lambda: store.events.find(EventFilter(), Page(100, after=middle.next))
     )
     await took("three fields", find("service:ledger status:failure env:production"))
     await took("three fields and a time", find("service:payments status:success type:deployment since:7d"))

@@ -28,7 +28,7 @@ from tracker.domain.events import EventFilter, EventId
 from tracker.domain.locks import Ending, begin_lease
 from tracker.domain.times import MICROS, duration, timestamp
 from tracker.pb import event_pb, lock_pb
-from tracker.stores.base import HeldLock, Release, Slice
+from tracker.stores.base import HeldLock, Page, Release
 from tracker.stores.sqlite import SqliteStore
 
 if TYPE_CHECKING:
@@ -71,7 +71,7 @@ class Meter:
 async def _measure(database: Path, meter: Meter, known: str, needle: str) -> None:
     store = SqliteStore(database, Silent())
     await store.open()
-    behind = (await store.events.find(EventFilter(), Slice(100))).next
+    behind = (await store.events.find(EventFilter(), Page(100))).next
     new_events = iter(list(believable(_NEW_EVENTS)))  # made now: making one takes longer than storing it
     numbers = count()
 
@@ -92,11 +92,11 @@ async def _measure(database: Path, meter: Meter, known: str, needle: str) -> Non
         await store.locks.release(lock.id, lambda _: Release(Ending.RELEASED, 0))
 
     pages = {
-        "page of 100": (EventFilter(), Slice(100)),
-        "page of 100 behind a cursor": (EventFilter(), Slice(100, after=behind)),
-        "page of 100 of one service": (EventFilter(service="service-7"), Slice(100)),
-        "page of 100 of one status": (EventFilter(statuses=(event_pb.Status.failure,)), Slice(100)),
-        "search that finds one": (EventFilter(source=needle), Slice(10_000)),
+        "page of 100": (EventFilter(), Page(100)),
+        "page of 100 behind a cursor": (EventFilter(), Page(100, after=behind)),
+        "page of 100 of one service": (EventFilter(service="service-7"), Page(100)),
+        "page of 100 of one status": (EventFilter(statuses=(event_pb.Status.failure,)), Page(100)),
+        "search that finds one": (EventFilter(source=needle), Page(10_000)),
     }
     await meter.run("get", lambda: store.events.get(EventId(known)))
     for name, (where, part) in pages.items():

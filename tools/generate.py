@@ -1,8 +1,8 @@
 """Generate from `proto/` the messages (`tracker.pb.generated`) and OpenAPI documents (`tracker.api.spec`).
 
-    generate.py          write them
-    generate.py --check  fail where what is committed is not what would be written
-    generate.py --lint   fail where the protos break a rule of buf.yaml, or are not formatted
+    python -m tools.generate          write them
+    python -m tools.generate --check  fail where what is committed is not what would be written
+    python -m tools.generate --lint   fail where the protos break a rule of buf.yaml, or are not formatted
 
 All tools are installed from PyPI with the development dependencies; nothing is downloaded at this time.
 """
@@ -84,8 +84,9 @@ def write_messages(image: Path, root: Path) -> None:
 
 def write_documents(image: Path, root: Path) -> None:
     """Write the OpenAPI documents under `root`, with the messages that this process can import."""
+    from tools.openapi import as_swagger2, build_document  # noqa: PLC0415 - the same
+
     from tracker import __version__  # noqa: PLC0415 - the messages that it imports may just have been written
-    from tracker.api.openapi import as_swagger2, build_document  # noqa: PLC0415 - the same
 
     registry = FileDescriptorSet.from_binary(image.read_bytes()).to_registry()
     paths = [f"proto/{name}/v1alpha1/{name}.proto" for name in DOCUMENTED]
@@ -126,7 +127,7 @@ def generate(image: Path, *, check: bool) -> int:
                 shutil.copytree(made / place, ROOT / place)
             return 0
     for path in stale:
-        print(f"stale: {path}; run tools/generate.py", file=sys.stderr)
+        print(f"stale: {path}; run make generate", file=sys.stderr)
     return 1 if stale else 0
 
 

@@ -19,22 +19,22 @@ from tracker.domain.times import MICROS, duration
 from tracker.pb import catalog_pb, event_pb, link_pb, lock_pb
 from tracker.services.catalog import CatalogService
 from tracker.services.context import Context
-from tracker.services.event_chains import EventChains
-from tracker.services.event_counts import EventCounts
-from tracker.services.event_feed import EventFeed
-from tracker.services.event_imports import EventImports
-from tracker.services.event_locks import AutomaticLocks, EventLocks
-from tracker.services.event_overlaps import EventOverlaps
-from tracker.services.event_queries import EventQueries
-from tracker.services.event_trail import EventTrail
-from tracker.services.event_watches import EventWatches
-from tracker.services.events import EventChanges
+from tracker.services.events.chains import EventChains
+from tracker.services.events.changes import EventChanges
+from tracker.services.events.counts import EventCounts
+from tracker.services.events.feed import EventFeed
+from tracker.services.events.imports import EventImports
+from tracker.services.events.locks import AutomaticLocks, EventLocks
+from tracker.services.events.overlaps import EventOverlaps
+from tracker.services.events.queries import EventQueries
+from tracker.services.events.reporter import EventReporter
+from tracker.services.events.watches import EventWatches
 from tracker.services.idempotency import IdempotencyKeys
-from tracker.services.leases import LeaseKeeper
 from tracker.services.links import LinkService
-from tracker.services.lock_queue import LockQueue
-from tracker.services.lock_trail import LockTrail
-from tracker.services.locks import LockService
+from tracker.services.locks.leases import LeaseKeeper
+from tracker.services.locks.queue import LockQueue
+from tracker.services.locks.reporter import LockReporter
+from tracker.services.locks.service import LockService
 from tracker.stores.choice import chosen_store
 from tracker.telemetry.metrics import Metrics, metrics_app
 
@@ -95,12 +95,12 @@ class App:
         queue = LockQueue(store.locks, context, metrics.locks)
         opened.push_async_callback(queue.close)
         feed = EventFeed(store.event_log, context)
-        trail = LockTrail(context, metrics.locks, queue.freed)
-        keeping = asyncio.create_task(LeaseKeeper(store.locks, context, trail, metrics.locks).run())
+        reporter = LockReporter(context, metrics.locks, queue.freed)
+        keeping = asyncio.create_task(LeaseKeeper(store.locks, context, reporter, metrics.locks).run())
         opened.callback(keeping.cancel)
 
         pipeline = Pipeline(
-            self._services(store, context, metrics, queue, trail, feed),
+            self._services(store, context, metrics, queue, reporter, feed),
             IdempotencyKeys(store.idempotency, context),
             observer=metrics,
             log=log,
@@ -134,18 +134,18 @@ class App:
         context: Context,
         metrics: Metrics,
         queue: LockQueue,
-        trail: LockTrail,
+        reporter: LockReporter,
         feed: EventFeed,
     ) -> Services:
         settings = self._settings
         ttl = duration(round(settings.locks_auto_ttl * MICROS)) if settings.locks_auto_ttl else None
         automatic = AutomaticLocks(settings.locks_auto, ttl)
-        event_trail = EventTrail(context, metrics)
-        event_locks = EventLocks(store.locks, queue, trail, context, automatic)
+        event_reporter = EventReporter(context, metrics)
+        event_locks = EventLocks(store.locks, queue, reporter, context, automatic)
         return {
             event_pb.desc().services[0].type_name: (
-                EventChanges(store.events, event_locks, event_trail, context),
-                EventImports(store.events, event_trail, context),
+                EventChanges(store.events, event_locks, event_reporter, context),
+                EventImports(store.events, event_reporter, context),
                 EventQueries(store.events, context, zone=settings.timezone),
                 EventCounts(store.events, context, zone=settings.timezone),
                 EventChains(store.events),
@@ -154,7 +154,7 @@ class App:
             ),
             catalog_pb.desc().services[0].type_name: (CatalogService(store.catalog, context),),
             lock_pb.desc().services[0].type_name: (
-                LockService(store.locks, queue, trail, context, metrics.locks),
+                LockService(store.locks, queue, reporter, context, metrics.locks),
             ),
             link_pb.desc().services[0].type_name: (LinkService(store.links, context),),
         }

@@ -18,7 +18,7 @@ from tests.behaviour.test_metrics import metrics
 from tests.clients import GrpcClient, Refused, RestClient
 
 from tracker.app import App
-from tracker.services import lock_queue
+from tracker.services.locks import queue as lock_queue
 
 if TYPE_CHECKING:
     from collections.abc import Coroutine

@@ -15,7 +15,7 @@ from tests.clients import GrpcClient, Refused, RestClient
 
 from tracker.app import App
 from tracker.domain.paging import page_token, parse_page_token
-from tracker.services import event_watches
+from tracker.services.events import watches as event_watches
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator

@@ -13,7 +13,7 @@ from tracker import pb
 if TYPE_CHECKING:
     from protobuf import Message
 
-    from tracker.api.json_text import JsonValue
+    from tracker.transcoding.json_text import JsonValue
 
 Json: TypeAlias = "dict[str, JsonValue]"
 

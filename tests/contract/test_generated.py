@@ -14,7 +14,8 @@ ROOT = Path(__file__).parents[2]
 @pytest.mark.parametrize("mode", ["--check", "--lint"])
 def test_generator_finds_nothing_to_say(mode: str) -> None:
     run = subprocess.run(
-        [sys.executable, ROOT / "tools" / "generate.py", mode],
+        [sys.executable, "-m", "tools.generate", mode],
+        cwd=ROOT,
         capture_output=True,
         text=True,
         timeout=100,

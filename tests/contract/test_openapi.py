@@ -10,11 +10,11 @@ from typing import TYPE_CHECKING, Any
 import jsonschema_rs
 import pytest
 from openapi_spec_validator import validate
+from tools.openapi.bindings import operation_id
 
 from tracker import __version__, pb
-from tracker.api.openapi.bindings import operation_id
-from tracker.api.transcode import http_bindings
 from tracker.pb.methods import only_reads
+from tracker.transcoding.bindings import http_bindings
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

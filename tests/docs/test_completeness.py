@@ -13,13 +13,13 @@ from tests.docs.pages import PAGES, ROOT, code, read, table
 from tracker import pb
 from tracker.api.grpc import GrpcLimits
 from tracker.api.http_protocol import HttpLimits
-from tracker.api.json_text import MAX_DEPTH
 from tracker.api.rest import MAX_BODY
 from tracker.cli.main import app
 from tracker.config import SETTINGS
 from tracker.errors import HTTP_STATUS, Code
 from tracker.pb import annotations_pb, catalog_pb, event_pb
 from tracker.telemetry.metrics import Metrics
+from tracker.transcoding.json_text import MAX_DEPTH
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence

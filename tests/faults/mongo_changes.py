@@ -21,7 +21,7 @@ from tests.stores.samples import a_lock, an_end, an_entry, an_event, comments, i
 
 from tracker.domain.events import EventId
 from tracker.domain.locks import LockFilter
-from tracker.stores.base import EventChange, HeldLock, Slice
+from tracker.stores.base import EventChange, HeldLock, Page
 from tracker.stores.mongo import MongoStore
 
 if TYPE_CHECKING:
@@ -50,7 +50,7 @@ def state(title: str | None, *changelog: str, **locks: str) -> State:
 
 async def state_of(store: Store) -> State:
     event = await store.events.get(EVENT)
-    held = await store.locks.find(LockFilter(), Slice())
+    held = await store.locks.find(LockFilter(), Page())
     return State(
         event.title if event is not None else None,
         tuple(comments(event)),

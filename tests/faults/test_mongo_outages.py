@@ -16,7 +16,7 @@ from tests.stores.samples import a_lock, an_event, new_id, taken
 from tracker.domain.events import EventFilter, EventId
 from tracker.domain.locks import lock_key
 from tracker.errors import Code, TrackerError
-from tracker.stores.base import Slice
+from tracker.stores.base import Page
 from tracker.stores.mongo import MongoStore, changes, connections
 
 if TYPE_CHECKING:
@@ -112,7 +112,7 @@ async def test_no_acknowledged_change_is_lost_when_the_primary_goes(
         await works_again(store)
         stored = {
             event.metadata.id
-            for event in (await store.events.find(EventFilter(), Slice())).records
+            for event in (await store.events.find(EventFilter(), Page())).records
             if event.metadata
         }
     assert len(acknowledged) == len(set(acknowledged))

@@ -15,7 +15,7 @@ from tests.stores.samples import an_event, new_id
 
 from tracker.domain.events import EventFilter, EventId
 from tracker.errors import Code, TrackerError
-from tracker.stores.base import Slice, StoreOpenError
+from tracker.stores.base import Page, StoreOpenError
 from tracker.stores.sqlite import SqliteStore
 
 if TYPE_CHECKING:
@@ -66,7 +66,7 @@ async def refused(store: SqliteStore) -> TrackerError:
 
 
 async def stored(store: SqliteStore) -> set[str]:
-    found = await store.events.find(EventFilter(), Slice())
+    found = await store.events.find(EventFilter(), Page())
     return {event.metadata.id for event in found.records if event.metadata is not None}
 
 

@@ -12,9 +12,9 @@ from tests.stores.conftest import Observations
 from tests.stores.samples import new_id
 
 from tracker.services.context import Context
-from tracker.services.leases import LeaseKeeper
-from tracker.services.lock_queue import LockQueue
-from tracker.services.lock_trail import LockTrail
+from tracker.services.locks.leases import LeaseKeeper
+from tracker.services.locks.queue import LockQueue
+from tracker.services.locks.reporter import LockReporter
 from tracker.stores.sqlite import SqliteStore
 from tracker.telemetry.lock_metrics import LockMetrics
 
@@ -68,5 +68,5 @@ def clock() -> Clock:
 def keeper(
     store: Store, context: Context, metrics: LockMetrics, queue: LockQueue, clock: Clock
 ) -> LeaseKeeper:
-    trail = LockTrail(context, metrics, queue.freed)
-    return LeaseKeeper(store.locks, context, trail, metrics, clock=clock)
+    reporter = LockReporter(context, metrics, queue.freed)
+    return LeaseKeeper(store.locks, context, reporter, metrics, clock=clock)

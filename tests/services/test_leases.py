@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from tests.services.conftest import Clock
 
     from tracker.pb import lock_pb
-    from tracker.services.leases import LeaseKeeper
+    from tracker.services.locks.leases import LeaseKeeper
     from tracker.stores.base import Store
 
 TTL = 10 * MICROS

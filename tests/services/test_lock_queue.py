@@ -10,7 +10,7 @@ import pytest
 from tests.stores.samples import a_lock, an_end, once, taken
 
 from tracker.domain.locks import LockFilter, hash_token, lock_key
-from tracker.stores.base import LockHeldError, Slice
+from tracker.stores.base import LockHeldError, Page
 from tracker.stores.idempotency import AnsweredBeforeError
 from tracker.stores.sqlite import writer
 
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
     import apsw
 
-    from tracker.services.lock_queue import LockQueue
+    from tracker.services.locks.queue import LockQueue
     from tracker.stores.base import Acquired, Store
     from tracker.stores.idempotency import Once
 
@@ -45,7 +45,7 @@ async def disk(store: Store, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[t
 
 
 async def held(store: Store) -> int:
-    return (await store.locks.find(LockFilter(), Slice())).total
+    return (await store.locks.find(LockFilter(), Page())).total
 
 
 async def under_way(
@@ -105,7 +105,7 @@ async def test_a_call_that_is_repeated_while_the_first_goes_away_holds_what_it_i
     answered = await second
     await queue.close()
     assert first.cancelled()
-    assert (await store.locks.find(LockFilter(), Slice())).records == [answered.lock]
+    assert (await store.locks.find(LockFilter(), Page())).records == [answered.lock]
 
 
 async def test_whoever_waits_behind_a_caller_that_is_gone_gets_the_lock(

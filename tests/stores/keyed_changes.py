@@ -19,7 +19,7 @@ from tests.stores.samples import (
 
 from tracker.domain.events import EventFilter, EventId
 from tracker.domain.locks import LockFilter
-from tracker.stores.base import EventChange, HeldLock, Slice
+from tracker.stores.base import EventChange, HeldLock, Page
 from tracker.stores.idempotency import Once
 
 if TYPE_CHECKING:
@@ -93,8 +93,8 @@ async def prepare(store: Store) -> None:
 
 async def everything(store: Store) -> list[Any]:
     return [
-        [event.to_json() for event in (await store.events.find(EventFilter(), Slice())).records],
-        (await store.catalog.find(Slice())).records,
-        (await store.locks.find(LockFilter(), Slice())).records,
+        [event.to_json() for event in (await store.events.find(EventFilter(), Page())).records],
+        (await store.catalog.find(Page())).records,
+        (await store.locks.find(LockFilter(), Page())).records,
         await store.links.find(),
     ]

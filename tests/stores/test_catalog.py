@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from tests.stores.samples import a_catalog_entry
 
 from tracker.pb import catalog_pb
-from tracker.stores.base import Slice
+from tracker.stores.base import Page
 
 if TYPE_CHECKING:
     from tracker.stores.base import Store
@@ -35,7 +35,7 @@ async def test_an_entry_is_made_from_nothing_and_changed_from_what_is_stored(sto
     assert before[-1] == first
     assert second == a_catalog_entry("payments", "2.0")
     assert await store.catalog.get("payments") == second
-    assert (await store.catalog.find(Slice())).total == 1
+    assert (await store.catalog.find(Page())).total == 1
 
 
 async def test_concurrent_changes_of_one_entry_are_all_kept(store: Store) -> None:
@@ -70,23 +70,23 @@ async def test_a_deleted_entry_is_gone(store: Store) -> None:
 
 async def test_names_are_told_apart_by_every_character(store: Store) -> None:
     await put(store, "payments", "Payments", "payments ", "pay/ments")
-    assert (await store.catalog.find(Slice())).total == 4
+    assert (await store.catalog.find(Page())).total == 4
     assert await store.catalog.get("PAYMENTS") is None
 
 
 async def test_entries_are_listed_by_code_points_of_their_names(store: Store) -> None:
     names = ["b", "a", "B", "é", "z", "\U0001f680", "\uffee"]
     await put(store, *names)
-    found = await store.catalog.find(Slice())
+    found = await store.catalog.find(Page())
     assert [entry.name for entry in found.records] == sorted(names)
     assert found.next is None
 
 
 async def test_entries_are_given_in_parts(store: Store) -> None:
     await put(store, "a", "b", "c", "d", "e")
-    first = await store.catalog.find(Slice(limit=2))
+    first = await store.catalog.find(Page(limit=2))
     assert ([entry.name for entry in first.records], first.total) == (["a", "b"], 5)
-    rest = await store.catalog.find(Slice(limit=3, after=first.next))
+    rest = await store.catalog.find(Page(limit=3, after=first.next))
     assert ([entry.name for entry in rest.records], rest.total, rest.next) == (["c", "d", "e"], 5, None)
-    last = await store.catalog.find(Slice(limit=2, offset=4))
+    last = await store.catalog.find(Page(limit=2, offset=4))
     assert ([entry.name for entry in last.records], last.total) == (["e"], 5)

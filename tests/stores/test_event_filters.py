@@ -13,7 +13,7 @@ from tests.stores.samples import an_end, an_event, id_number
 from tracker.domain.events import EventFilter, EventId, event_end, event_time
 from tracker.domain.times import timestamp
 from tracker.pb import event_pb
-from tracker.stores.base import Slice
+from tracker.stores.base import Page
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -114,7 +114,7 @@ async def replace_events(store: Store, events: Sequence[event_pb.Event]) -> None
     for event in events:
         assert event.metadata is not None
         event.metadata.id = example + event.metadata.id[len(example) :]
-    stored = await store.events.find(EventFilter(), Slice())
+    stored = await store.events.find(EventFilter(), Page())
     await asyncio.gather(
         *(store.events.delete(EventId(place(event)[1]), an_end()) for event in stored.records)
     )
@@ -126,7 +126,7 @@ async def test_what_only_reaches_into_a_period_is_found_where_nothing_began_in_i
     await store.events.create(event, None)
     for oldest_first in (False, True):
         where = EventFilter(since=1, overlapping=True)
-        found = await store.events.find(where, Slice(), oldest_first=oldest_first)
+        found = await store.events.find(where, Page(), oldest_first=oldest_first)
         assert (list(found.records), found.total) == ([event], 1)
 
 
@@ -155,7 +155,7 @@ async def test_find_and_count_agree_with_plain_python(  # noqa: PLR0913, PLR0917
     by_service = await store.events.count_by_month(where, by_service=True)
     assert sum(month.count for month in by_service) == len(expected)
 
-    given = await store.events.find(where, Slice(limit=limit, offset=offset), oldest_first=oldest_first)
+    given = await store.events.find(where, Page(limit=limit, offset=offset), oldest_first=oldest_first)
     end = None if limit is None else offset + limit
     assert list(given.records) == expected[offset:end]
     assert given.total == len(expected)
@@ -163,7 +163,7 @@ async def test_find_and_count_agree_with_plain_python(  # noqa: PLR0913, PLR0917
     walked: list[event_pb.Event] = []
     after: Cursor | None = None
     while True:
-        found = await store.events.find(where, Slice(limit=limit, after=after), oldest_first=oldest_first)
+        found = await store.events.find(where, Page(limit=limit, after=after), oldest_first=oldest_first)
         assert found.total == len(expected)
         walked += found.records
         after = found.next

@@ -14,10 +14,10 @@ from tests.stores.test_event_filters import replace_events
 from tracker.domain.events import EventFilter, event_time
 from tracker.domain.query import matches, parse
 from tracker.domain.query.fields import FIELDS, Kind, label
-from tracker.stores.base import Explanation, Slice, Total
-from tracker.stores.mongo import event_terms
-from tracker.stores.mongo import queries as mongo_queries
-from tracker.stores.sqlite import terms, values
+from tracker.stores.base import Explanation, Page, Total
+from tracker.stores.mongo.search import queries as mongo_queries
+from tracker.stores.mongo.search import terms as event_terms
+from tracker.stores.sqlite.search import terms, values
 
 if TYPE_CHECKING:
     from tracker.domain.query import Node
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from tracker.pb import event_pb
     from tracker.stores.base import Store
 
-ALL = Slice()
+ALL = Page()
 
 
 def newest_first(event: event_pb.Event) -> tuple[int, str]:
@@ -71,21 +71,21 @@ async def agree(store: Store, there: list[event_pb.Event], tree: Node) -> None:
     assert found.total == await store.events.count(where) == len(wanted)
     assert not found.estimated
     walked: list[event_pb.Event] = []
-    part = Slice(limit=3)
+    part = Page(limit=3)
     while True:
         page = await store.events.find(where, part)
         walked += page.records
         assert page.total == len(wanted)
         if page.next is None:
             break
-        part = Slice(limit=3, after=page.next)
+        part = Page(limit=3, after=page.next)
     assert walked == wanted
-    second = await store.events.find(where, Slice(limit=2, offset=1))
+    second = await store.events.find(where, Page(limit=2, offset=1))
     assert list(second.records) == wanted[1:3]
-    last = await store.events.find(where, Slice(limit=2), oldest_first=True)
+    last = await store.events.find(where, Page(limit=2), oldest_first=True)
     assert list(last.records) == wanted[::-1][:2]
     if last.next is not None:
-        rest = await store.events.find(where, Slice(after=last.next), oldest_first=True)
+        rest = await store.events.find(where, Page(after=last.next), oldest_first=True)
         assert list(rest.records) == wanted[::-1][2:]
 
 
@@ -102,7 +102,7 @@ async def test_no_more_events_are_counted_than_a_list_needs(
     for number in range(5):
         await store.events.create(an_event(f"Deploy {number} {'odd' if number % 2 else 'even'}"), None)
     where = EventFilter(query=parse(word, CLOCK))
-    found = await store.events.find(where, Slice(limit=1))
+    found = await store.events.find(where, Page(limit=1))
     assert (found.total, found.estimated) == (total, estimated)
     everything = await store.events.find(where, ALL)
     assert (everything.total, everything.estimated) == (len(everything.records), False)
@@ -113,10 +113,10 @@ async def test_a_total_that_is_known_is_not_counted_again(store: Store) -> None:
         await store.events.create(an_event(f"Deploy {number}"), None)
     told = Explanation()
     where = EventFilter(query=parse("deploy", CLOCK))
-    first = await store.events.find(where, Slice(limit=1), told)
+    first = await store.events.find(where, Page(limit=1), told)
     assert (first.total, [step.partition(":")[0] for step in told.steps][-1]) == (3, "count")
     again = Explanation()
-    known = Slice(limit=1, after=first.next, total=Total(7, estimated=True))
+    known = Page(limit=1, after=first.next, total=Total(7, estimated=True))
     page = await store.events.find(where, known, again)
     assert (len(page.records), page.total, page.estimated) == (1, 7, True)
     assert not [step for step in again.steps if step.startswith("count")]

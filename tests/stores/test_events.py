@@ -31,9 +31,9 @@ from tracker.stores.base import (
     HeldLock,
     LockHeldError,
     MonthCount,
+    Page,
     Release,
     SlackIdTakenError,
-    Slice,
 )
 
 if TYPE_CHECKING:
@@ -69,7 +69,7 @@ async def test_no_event_is_found_by_an_unknown_key(store: Store) -> None:
 async def test_an_event_keeps_enum_numbers_that_no_proto_declares(store: Store) -> None:
     event = an_event(attributes=event_pb.EventAttributes(type=event_pb.Type(77)))
     await store.events.create(event, None)
-    found = await store.events.find(EventFilter(types=(event_pb.Type(77),)), Slice())
+    found = await store.events.find(EventFilter(types=(event_pb.Type(77),)), Page())
     assert found.records == [event]
 
 
@@ -88,7 +88,7 @@ async def test_an_event_whose_lock_is_held_is_not_created(store: Store) -> None:
         await store.events.create(event, a_lock())
     assert refused.value.holder == held
     assert await store.events.get(key(event)) is None
-    assert (await store.events.find(EventFilter(), Slice())).total == 0
+    assert (await store.events.find(EventFilter(), Page())).total == 0
 
 
 async def test_of_many_events_those_that_are_new_are_added(store: Store) -> None:
@@ -119,7 +119,7 @@ async def test_of_many_events_those_that_are_new_are_added(store: Store) -> None
     assert isinstance(same, SlackIdTakenError)
     assert last is False
     assert await store.events.get(key(there)) == there
-    assert (await store.events.find(EventFilter(), Slice(1))).total == 603
+    assert (await store.events.find(EventFilter(), Page(1))).total == 603
     assert set(await store.events.add(new)) == {False}
     assert await store.events.add([]) == []
 
@@ -159,7 +159,7 @@ async def test_a_modified_event_is_answered_stored_and_found_anew(store: Store) 
     assert changed.attributes.service == "billing"
     assert await store.events.get(SlackId("1700.002")) == changed
     assert await store.events.count(EventFilter(service="payments")) == 0
-    assert (await store.events.find(EventFilter(service="billing", since=NOW + 5), Slice())).records == [
+    assert (await store.events.find(EventFilter(service="billing", since=NOW + 5), Page())).records == [
         changed
     ]
 
@@ -227,7 +227,7 @@ async def test_a_change_sees_the_locks_of_its_event_and_may_trade_them(store: St
     assert await store.locks.get(first.id) is None
     assert await store.locks.get(second.id) == second
     assert without_fence(await store.locks.get(third.id)) == third
-    assert [lock.id for lock in (await store.locks.find(LockFilter("a"), Slice())).records] == [third.id]
+    assert [lock.id for lock in (await store.locks.find(LockFilter("a"), Page())).records] == [third.id]
 
 
 async def test_a_change_renews_a_lock_of_its_event(store: Store) -> None:
@@ -238,7 +238,7 @@ async def test_a_change_renews_a_lock_of_its_event(store: Store) -> None:
         return EventChange(stored, renew=[renew_lease(lock, NOW + MICROS) for lock in locks])
 
     await store.events.modify(key(event), renew)
-    (lock,) = (await store.locks.find(LockFilter(), Slice())).records
+    (lock,) = (await store.locks.find(LockFilter(), Page())).records
     assert lock.expires_at == timestamp(NOW + 11 * MICROS)
     (lease,) = await store.locks.leases()
     assert (lease.lock_id, lease.ttl, lease.renewals) == (lock.id, 10 * MICROS, 1)
@@ -248,7 +248,7 @@ async def test_the_end_of_a_lock_with_its_event_is_remembered(store: Store) -> N
     event = an_event()
     await store.events.create(event, a_lock("a", event_id=key(event).value, ttl=MICROS))
     second = await taken(store, a_lock("b", event_id=key(event).value), "token")
-    (first,) = (await store.locks.find(LockFilter("a"), Slice())).records
+    (first,) = (await store.locks.find(LockFilter("a"), Page())).records
 
     def end_first(stored: event_pb.Event, _: Sequence[lock_pb.Lock]) -> EventChange:
         return EventChange(stored, release={first.id: GONE})
@@ -284,7 +284,7 @@ async def test_a_change_whose_lock_is_held_changes_nothing(store: Store) -> None
 async def test_a_deleted_event_is_answered_and_gone_with_its_locks(store: Store, by_slack_id: bool) -> None:  # noqa: FBT001 - a parameter of the test
     event = an_event(slack_id="1700.001")
     await store.events.create(event, a_lock("a", event_id=key(event).value))
-    (own,) = (await store.locks.find(LockFilter(), Slice())).records
+    (own,) = (await store.locks.find(LockFilter(), Page())).records
     other = await taken(store, a_lock("b"))
     deleted = await store.events.delete(SlackId("1700.001") if by_slack_id else key(event), GONE)
     assert deleted == DeletedEvent(event, [own])
@@ -357,7 +357,7 @@ async def test_a_walk_by_cursor_neither_repeats_nor_misses_while_events_come_and
     for number in range(50):
         await store.events.create(an_event(event_id=id_number(number), created=NOW + number // 7), None)
     seen: list[str] = []
-    part = Slice(limit=7)
+    part = Page(limit=7)
     while True:
         found = await store.events.find(EventFilter(), part)
         seen += [key(event).value for event in found.records]
@@ -365,5 +365,5 @@ async def test_a_walk_by_cursor_neither_repeats_nor_misses_while_events_come_and
             break
         await store.events.create(an_event(created=NOW + 10 * MICROS), None)
         await store.events.delete(EventId(seen[-1]), GONE)
-        part = Slice(limit=7, after=found.next)
+        part = Page(limit=7, after=found.next)
     assert seen == [id_number(number) for number in reversed(range(50))]

@@ -8,7 +8,7 @@ from tests.stores.samples import an_event, new_id
 
 from tracker.domain.events import EventFilter, EventId
 from tracker.errors import Code, TrackerError
-from tracker.stores.base import Slice
+from tracker.stores.base import Page
 
 if TYPE_CHECKING:
     from tests.stores.conftest import Observations
@@ -33,7 +33,7 @@ async def test_a_closed_store_answers_unavailable(store: Store) -> None:
         store.check(),
         store.events.create(an_event(), None),
         store.events.get(EventId(new_id())),
-        store.events.find(EventFilter(), Slice()),
+        store.events.find(EventFilter(), Page()),
         store.links.find(),
     )
     for call in calls:

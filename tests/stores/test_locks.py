@@ -27,7 +27,7 @@ from tracker.stores.base import (
     LeaseState,
     LockHeldError,
     LockTokenUsedError,
-    Slice,
+    Page,
 )
 
 if TYPE_CHECKING:
@@ -71,7 +71,7 @@ async def test_a_held_key_names_its_holder(store: Store) -> None:
 async def test_locks_of_other_keys_do_not_exclude_each_other(store: Store) -> None:
     for service, environment, resource in (("a", "x", ""), ("b", "x", ""), ("a", "y", ""), ("a", "x", "z")):
         await taken(store, a_lock(service, environment, resource))
-    assert (await store.locks.find(ALL, Slice())).total == 4
+    assert (await store.locks.find(ALL, Page())).total == 4
 
 
 async def test_one_of_hundreds_of_simultaneous_attempts_wins(store: Store) -> None:
@@ -81,14 +81,14 @@ async def test_one_of_hundreds_of_simultaneous_attempts_wins(store: Store) -> No
     assert len(refused) == 399
     (winner,) = [result for result in results if not isinstance(result, BaseException)]
     assert {error.holder.id for error in refused} == {winner.id}
-    assert (await store.locks.find(ALL, Slice())).records == [winner]
+    assert (await store.locks.find(ALL, Page())).records == [winner]
 
 
 async def test_a_lock_let_go_can_be_taken_at_once(store: Store) -> None:
     first = await taken(store, a_lock())
     assert await store.locks.release(first.id, lambda _: an_end()) == first
     second = await taken(store, a_lock())
-    assert (await store.locks.find(ALL, Slice())).records == [second]
+    assert (await store.locks.find(ALL, Page())).records == [second]
 
 
 async def test_fencing_tokens_of_a_key_rise_however_its_locks_end(store: Store) -> None:
@@ -100,7 +100,7 @@ async def test_fencing_tokens_of_a_key_rise_however_its_locks_end(store: Store) 
     event = an_event()
     assert event.metadata is not None
     await store.events.create(event, a_lock(event_id=event.metadata.id))
-    (lock,) = (await store.locks.find(ALL, Slice())).records
+    (lock,) = (await store.locks.find(ALL, Page())).records
     tokens.append(lock.fencing_token)
     assert tokens == sorted(set(tokens))
 
@@ -146,7 +146,7 @@ async def test_a_token_whose_lock_has_ended_takes_its_key_no_more(store: Store, 
         await taken(store, a_lock(), "token")
     assert refused.value.ended == ended
     assert await store.locks.ended(lock.id) == ended
-    assert (await store.locks.find(ALL, Slice())).total == 0
+    assert (await store.locks.find(ALL, Page())).total == 0
     await taken(store, a_lock(), "another")
     await taken(store, a_lock("another key"), "token")
 
@@ -303,7 +303,7 @@ async def test_a_lock_cannot_move_onto_a_held_key(store: Store) -> None:
         await store.locks.modify(lock.id, owned_by("carol", service="billing"))
     assert refused.value.holder == held
     assert await store.locks.get(lock.id) == lock
-    assert (await store.locks.find(ALL, Slice())).total == 2
+    assert (await store.locks.find(ALL, Page())).total == 2
 
 
 async def test_a_late_release_never_frees_a_newer_holder(store: Store) -> None:
@@ -317,14 +317,14 @@ async def test_a_late_release_never_frees_a_newer_holder(store: Store) -> None:
 async def test_locks_are_listed_newest_first(store: Store) -> None:
     locks = [await taken(store, a_lock(str(n), created=NOW + n // 2)) for n in range(5)]
     expected = sorted(locks, key=lambda lock: (int(lock.service) // 2, lock.id), reverse=True)
-    assert (await store.locks.find(ALL, Slice())).records == expected
-    first = await store.locks.find(ALL, Slice(limit=2))
+    assert (await store.locks.find(ALL, Page())).records == expected
+    first = await store.locks.find(ALL, Page(limit=2))
     assert (list(first.records), first.total) == (expected[:2], 5)
     assert first.next is not None
-    rest = await store.locks.find(ALL, Slice(limit=3, after=first.next))
+    rest = await store.locks.find(ALL, Page(limit=3, after=first.next))
     assert (list(rest.records), rest.total, rest.next) == (expected[2:], 5, None)
-    assert (await store.locks.find(ALL, Slice(limit=2, offset=4))).records == expected[4:]
-    assert (await store.locks.find(ALL, Slice(limit=2, offset=9))).total == 5
+    assert (await store.locks.find(ALL, Page(limit=2, offset=4))).records == expected[4:]
+    assert (await store.locks.find(ALL, Page(limit=2, offset=9))).total == 5
 
 
 async def test_locks_are_found_by_the_parts_of_their_keys(store: Store) -> None:
@@ -337,7 +337,7 @@ async def test_locks_are_found_by_the_parts_of_their_keys(store: Store) -> None:
         (lock_filter("a", " Prod", "deployment"), 1),
         (lock_filter("b", "development", ""), 0),
     ):
-        assert (await store.locks.find(where, Slice(limit=1))).total == found
+        assert (await store.locks.find(where, Page(limit=1))).total == found
 
 
 async def test_hundreds_of_ends_are_forgotten_at_once(store: Store) -> None:

@@ -34,7 +34,7 @@ from tracker.stores.base import (
     HeldLock,
     LockHeldError,
     LockTokenUsedError,
-    Slice,
+    Page,
     StoreOpenError,
 )
 from tracker.stores.choice import chosen_contents
@@ -56,7 +56,7 @@ if TYPE_CHECKING:
 
 KINDS = ["sqlite", "mongo"]
 WAYS = list(itertools.product(KINDS, KINDS))
-ALL = Slice()
+ALL = Page()
 NAMES = ("payments", "Ünïcode / ?", "a.b$c")
 
 

@@ -13,7 +13,7 @@ from tests.stores.test_mongo_opening import opened
 from tracker.domain.events import EventFilter, EventId
 from tracker.domain.query import parse
 from tracker.pb import event_pb
-from tracker.stores.base import Slice
+from tracker.stores.base import Page
 from tracker.stores.mongo import related_ids
 
 if TYPE_CHECKING:
@@ -63,7 +63,7 @@ async def test_events_of_before_are_found_by_what_they_link_to(
     monkeypatch.setattr(related_ids, "_AT_A_TIME", 2)
     events = await old.store(7)
     async with opened(old.uri) as store:
-        found = await store.events.find(TO_ROOT, Slice(), oldest_first=True)
+        found = await store.events.find(TO_ROOT, Page(), oldest_first=True)
         assert list(found.records) == events[1::2]
         assert await store.events.count(EventFilter(query=parse(f"related:{ROOT}", CLOCK))) == 3
         assert await store.events.count(EventFilter(query=parse("has:related", CLOCK))) == 3
@@ -81,7 +81,7 @@ async def test_several_servers_fill_in_what_events_lack_at_once_and_change_them(
 
     await asyncio.gather(*(serve(number) for number in range(4)))
     async with opened(old.uri) as store:
-        found = (await store.events.find(TO_ROOT, Slice())).records
+        found = (await store.events.find(TO_ROOT, Page())).records
     assert len(found) == 10
     assert all(sorted(comments(event)) == ["0", "1", "2", "3"] for event in found)
 
@@ -94,4 +94,4 @@ async def test_an_event_that_cannot_be_read_does_not_keep_others_from_being_fill
     changed = {"$set": {"document": '{"attributes": {"relatedId"'}}
     old.inside["events"].update_one({"_id": damaged.metadata.id}, changed)
     async with opened(old.uri) as store:
-        assert list((await store.events.find(TO_ROOT, Slice())).records) == [sound]
+        assert list((await store.events.find(TO_ROOT, Page())).records) == [sound]

@@ -13,7 +13,7 @@ from tests.stores.samples import a_catalog_entry, a_lock, an_end, an_event, comm
 from tracker.domain.events import EventId
 from tracker.domain.locks import LockFilter, hash_token, lock_key
 from tracker.pb import catalog_pb
-from tracker.stores.base import HeldLock, LockHeldError, Slice
+from tracker.stores.base import HeldLock, LockHeldError, Page
 from tracker.stores.mongo import MongoStore
 
 if TYPE_CHECKING:
@@ -116,13 +116,13 @@ async def test_two_moves_and_a_claim_meet_on_one_key_and_one_of_them_gets_it(
             return_exceptions=True,
         )
         assert sum(isinstance(result, LockHeldError) for result in results) == 2
-        held = (await stores[1].locks.find(LockFilter(), Slice())).records
+        held = (await stores[1].locks.find(LockFilter(), Page())).records
         assert [lock.service for lock in held].count("c") == 1
         assert {a.id, b.id} <= {lock.id for lock in held}
         assert len(held) == (3 if claim.lock.id in {lock.id for lock in held} else 2)
         for lock in held:
             await stores[1].locks.release(lock.id, lambda _: an_end())
-    assert (await stores[0].locks.find(LockFilter(), Slice())).total == 0
+    assert (await stores[0].locks.find(LockFilter(), Page())).total == 0
 
 
 async def test_servers_tell_the_same_time_and_their_clocks_go_on(stores: list[MongoStore]) -> None:

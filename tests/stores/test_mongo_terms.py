@@ -16,9 +16,9 @@ from tracker.domain.query import fields, matches, parse
 from tracker.domain.times import MICROS
 from tracker.errors import TrackerError
 from tracker.pb import event_pb
-from tracker.stores.base import Explanation, Slice
+from tracker.stores.base import Explanation, Page
 from tracker.stores.mongo import MongoStore
-from tracker.stores.mongo.event_terms import MOST_TERMS
+from tracker.stores.mongo.search.terms import MOST_TERMS
 
 Status = event_pb.Status
 
@@ -46,7 +46,7 @@ def documents(mongo: MongoServers) -> Collection[dict[str, Any]]:
 
 async def titles(store: MongoStore, query: str) -> list[str]:
     """Return the titles of the events that a query finds, sorted."""
-    found = await store.events.find(EventFilter(query=parse(query, CLOCK)), Slice())
+    found = await store.events.find(EventFilter(query=parse(query, CLOCK)), Page())
     return sorted(event.title for event in found.records)
 
 
@@ -96,10 +96,10 @@ async def test_a_word_leads_to_the_events_that_have_it_and_no_others(store: Mong
         await store.events.create(an_event(f"Deploy number{number}"), None)
     where = EventFilter(query=parse("number7", CLOCK))
     told = Explanation()
-    await store.events.find(where, Slice(), told)
+    await store.events.find(where, Page(), told)
     assert told.documents == 1
     assert "events_by_term" in told.steps[0]
-    everything = await store.events.find(EventFilter(query=parse("dep*", CLOCK)), Slice(5))
+    everything = await store.events.find(EventFilter(query=parse("dep*", CLOCK)), Page(5))
     assert (everything.total, len(everything.records)) == (20, 5)
 
 
@@ -161,7 +161,7 @@ async def test_the_total_of_all_events_is_about_right_where_there_are_many(
     monkeypatch.setattr("tracker.stores.mongo.event_records.MOST_COUNTED", 3)
     for _ in range(5):
         await store.events.create(an_event(), None)
-    of_all = await store.events.find(EventFilter(), Slice(1))
+    of_all = await store.events.find(EventFilter(), Page(1))
     assert (of_all.total, of_all.estimated) == (5, True)
-    of_some = await store.events.find(EventFilter(since=NOW), Slice(1))
+    of_some = await store.events.find(EventFilter(since=NOW), Page(1))
     assert (of_some.total, of_some.estimated) == (3, True)

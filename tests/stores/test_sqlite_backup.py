@@ -12,7 +12,7 @@ from tests.stores.conftest import Observations
 from tests.stores.samples import an_event
 
 from tracker.domain.events import EventFilter
-from tracker.stores.base import Slice
+from tracker.stores.base import Page
 from tracker.stores.sqlite import SqliteStore
 from tracker.stores.sqlite.backup import BackupError, backup, restore
 
@@ -34,7 +34,7 @@ async def store(tmp_path: Path) -> AsyncIterator[SqliteStore]:
 async def titles(path: Path) -> set[str]:
     store = SqliteStore(path, Observations())
     await store.open()
-    found = await store.events.find(EventFilter(), Slice())
+    found = await store.events.find(EventFilter(), Page())
     await store.close()
     return {event.title for event in found.records}
 

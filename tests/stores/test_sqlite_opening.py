@@ -15,7 +15,7 @@ from tests.stores.conftest import Observations
 from tests.stores.samples import an_event
 
 from tracker.domain.events import EventFilter
-from tracker.stores.base import Slice, StoreOpenError
+from tracker.stores.base import Page, StoreOpenError
 from tracker.stores.sqlite import SqliteStore
 
 if TYPE_CHECKING:
@@ -60,7 +60,7 @@ async def test_what_was_stored_is_there_after_opening_again(tmp_path: Path) -> N
     path = tmp_path / "tracker.db"
     await filled(path)
     store = await opened(path)
-    assert (await store.events.find(EventFilter(), Slice())).total == 20
+    assert (await store.events.find(EventFilter(), Page())).total == 20
     await store.close()
     assert not path.with_name("tracker.db-wal").exists()
 

@@ -17,11 +17,11 @@ from tracker.domain.events import EventFilter, EventId, SlackId
 from tracker.domain.query import parse
 from tracker.errors import Code, TrackerError
 from tracker.pb import event_pb
-from tracker.stores.base import Slice
+from tracker.stores.base import Page
 from tracker.stores.sqlite import SqliteStore, reader, writer
 from tracker.stores.sqlite.connections import open_for_reading
-from tracker.stores.sqlite.filters import branches
 from tracker.stores.sqlite.reader import Reader
+from tracker.stores.sqlite.search.filters import branches
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
@@ -155,7 +155,7 @@ async def test_a_record_that_cannot_be_read_is_named_and_others_are_not_harmed(
     assert await store.events.get(EventId(sound)) is not None
     for call in (
         store.events.get(EventId(damaged)),
-        store.events.find(EventFilter(), Slice()),
+        store.events.find(EventFilter(), Page()),
         store.events.delete(EventId(damaged), an_end()),
     ):
         with pytest.raises(TrackerError) as lost:

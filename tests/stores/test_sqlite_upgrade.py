@@ -14,7 +14,7 @@ from tracker.domain.events import EventFilter, EventId
 from tracker.domain.locks import Ending, LockFilter, LockKey
 from tracker.domain.query import Clock, parse
 from tracker.pb import event_pb
-from tracker.stores.base import DeletedEvent, LeaseState, LockHeldError, Slice
+from tracker.stores.base import DeletedEvent, LeaseState, LockHeldError, Page
 from tracker.stores.sqlite import SqliteStore, migrations
 
 if TYPE_CHECKING:
@@ -63,7 +63,7 @@ def old_row(lock: lock_pb.Lock) -> tuple[str, ...]:
 
 
 async def test_locks_of_before_are_held_without_a_lease_or_a_fencing_token(upgraded: Store) -> None:
-    assert {lock.id for lock in (await upgraded.locks.find(LockFilter(), Slice())).records} == {
+    assert {lock.id for lock in (await upgraded.locks.find(LockFilter(), Page())).records} == {
         lock.id for lock in LOCKS
     }
     for lock in LOCKS:
@@ -99,5 +99,5 @@ async def test_events_of_before_are_found_by_how_long_they_took(upgraded: Store)
 async def test_events_of_before_are_found_by_what_they_link_to(upgraded: Store) -> None:
     assert EVENT.attributes is not None
     where = EventFilter(related_ids=(EVENT.attributes.related_id,))
-    assert list((await upgraded.events.find(where, Slice())).records) == [EVENT]
+    assert list((await upgraded.events.find(where, Page())).records) == [EVENT]
     assert await upgraded.events.count(EventFilter(related_ids=(new_id(),))) == 0

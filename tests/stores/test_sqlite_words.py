@@ -22,9 +22,10 @@ from tracker.domain.events import EventFilter, EventId
 from tracker.domain.query import matches, parse
 from tracker.domain.times import timestamp
 from tracker.pb import event_pb, lock_pb
-from tracker.stores.base import EventChange, Explanation, Slice
-from tracker.stores.sqlite import SqliteStore, plans, word_index, word_indexer
-from tracker.stores.sqlite.queries import needs_document
+from tracker.stores.base import EventChange, Explanation, Page
+from tracker.stores.sqlite import SqliteStore
+from tracker.stores.sqlite.search import plans, word_index, word_indexer
+from tracker.stores.sqlite.search.queries import needs_document
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
@@ -77,7 +78,7 @@ async def caught_up(path: Path) -> None:
 
 async def titles(store: Store, query: str) -> list[str]:
     """Return the titles of the events that a query finds, sorted."""
-    found = await store.events.find(EventFilter(query=parse(query, CLOCK)), Slice())
+    found = await store.events.find(EventFilter(query=parse(query, CLOCK)), Page())
     return sorted(event.title for event in found.records)
 
 
@@ -197,7 +198,7 @@ async def test_a_count_that_begins_with_the_newest_says_more_only_where_there_is
         await lagging.events.create(event, None)
     for tree in queries:
         there = sum(matches(tree, event) for event in drawn)
-        found = await lagging.events.find(EventFilter(query=tree), Slice(1))
+        found = await lagging.events.find(EventFilter(query=tree), Page(1))
         assert found.estimated is (found.next is not None and there > most and needs_document(tree))
         assert found.total == (most if found.estimated else there)
 
@@ -276,7 +277,7 @@ async def test_whole_values_are_found_by_the_index(
     index(path)
     told = Explanation()
     where = EventFilter(query=parse(query, CLOCK))
-    answer = await lagging.events.find(where, Slice(), told)
+    answer = await lagging.events.find(where, Page(), told)
     assert sorted(event.title for event in answer.records) == found
     if "*" not in query:
         assert told.documents == 0

@@ -14,9 +14,10 @@ from tests.stores.samples import a_lock, an_event
 from tracker.domain.events import EventFilter
 from tracker.domain.locks import LockFilter
 from tracker.errors import Code, TrackerError
-from tracker.stores.base import HeldLock, SlackIdTakenError, Slice
-from tracker.stores.sqlite import SqliteStore, word_indexer, writer
+from tracker.stores.base import HeldLock, Page, SlackIdTakenError
+from tracker.stores.sqlite import SqliteStore, writer
 from tracker.stores.sqlite.bulk import Bulk
+from tracker.stores.sqlite.search import word_indexer
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable, Iterator
@@ -117,10 +118,10 @@ async def test_a_change_waits_for_another_program_to_unlock_the_file(
     other.execute("BEGIN IMMEDIATE")
     call = asyncio.ensure_future(create(store))
     await asyncio.sleep(0)
-    assert (await store.events.find(EventFilter(), Slice())).total == 0
+    assert (await store.events.find(EventFilter(), Page())).total == 0
     other.close()
     await call
-    assert (await store.events.find(EventFilter(), Slice())).total == 1
+    assert (await store.events.find(EventFilter(), Page())).total == 1
 
 
 async def test_a_change_fails_when_another_program_keeps_the_file_locked(
@@ -223,7 +224,7 @@ async def test_a_change_that_fails_halfway_undoes_its_own_statements_and_nothing
         type(None),
     ]
     assert await store.events.count(EventFilter()) == 4
-    assert (await store.locks.find(LockFilter(), Slice())).total == 0
+    assert (await store.locks.find(LockFilter(), Page())).total == 0
     await store.locks.acquire(HeldLock(lock), None)
 
 

@@ -13,7 +13,7 @@ from tracker import __version__
 from tracker.telemetry.metrics import Metrics, metrics_app
 
 if TYPE_CHECKING:
-    from tracker.services.event_trail import EventObserver
+    from tracker.services.events.reporter import EventObserver
     from tracker.stores.base import StoreObserver
 
 Series = dict[tuple[str, frozenset[tuple[str, str]]], float]

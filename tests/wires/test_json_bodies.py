@@ -10,13 +10,13 @@ from protobuf import Message, message_to_json_value
 from protobuf.wkt import DoubleValue, Timestamp, UInt32Value
 from tests.wires.messages import TEXT, messages
 
-from tracker.api.json_request import make_message, normalise
-from tracker.api.json_text import MAX_DEPTH, parse_json
 from tracker.errors import Code, TrackerError
 from tracker.pb import catalog_pb, event_pb
+from tracker.transcoding.json_request import make_message, normalise
+from tracker.transcoding.json_text import MAX_DEPTH, parse_json
 
 if TYPE_CHECKING:
-    from tracker.api.json_text import JsonValue
+    from tracker.transcoding.json_text import JsonValue
 
 M = TypeVar("M", bound=Message)
 Event = event_pb.CreateEventRequest

@@ -7,10 +7,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 from protobuf.wkt import BoolValue, DoubleValue, Duration, Int32Value, Timestamp, UInt32Value
 
-from tracker.api.json_request import make_message
-from tracker.api.query import parse_query, read_query
 from tracker.errors import Code, TrackerError
 from tracker.pb import catalog_pb, event_pb
+from tracker.transcoding.json_request import make_message
+from tracker.transcoding.query_string import parse_query, read_query
 
 if TYPE_CHECKING:
     from protobuf import Message

@@ -4,10 +4,10 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from tracker.api.path_template import ONE
-from tracker.api.transcode import http_bindings
 from tracker.errors import HTTP_STATUS, Code, FieldViolation, TrackerError, invalid
 from tracker.pb import event_pb, link_pb
+from tracker.transcoding.bindings import http_bindings
+from tracker.transcoding.path_template import ONE
 
 if TYPE_CHECKING:
     import httpx2

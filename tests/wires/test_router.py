@@ -4,9 +4,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tracker.api.path_template import parse_template
 from tracker.api.router import Router
 from tracker.errors import Code, TrackerError
+from tracker.transcoding.path_template import parse_template
 
 ROUTES = (
     ("GET", "/v1/things"),

@@ -4,13 +4,13 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from tracker.api.query import parse_query
-from tracker.api.spelling import nested, respell
 from tracker.errors import Code, FieldViolation, TrackerError, invalid
 from tracker.pb import catalog_pb, event_pb
+from tracker.transcoding.query_string import parse_query
+from tracker.transcoding.spelling import nested, respell
 
 if TYPE_CHECKING:
-    from tracker.api.json_text import JsonValue
+    from tracker.transcoding.json_text import JsonValue
 
 Event = event_pb.CreateEventRequest.desc()
 Catalog = catalog_pb.CreateUpdateCatalogRequest.desc()

@@ -15,9 +15,9 @@ from tests.wires.messages import messages
 
 from tracker import pb
 from tracker.api.router import Router
-from tracker.api.transcode import HttpBinding, HttpInput, http_bindings
 from tracker.errors import TrackerError
 from tracker.pb import event_pb, http_pb, link_pb
+from tracker.transcoding.bindings import HttpBinding, HttpInput, http_bindings
 
 if TYPE_CHECKING:
     from protobuf import DescMethod

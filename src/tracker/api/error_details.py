@@ -10,13 +10,12 @@ from typing import TYPE_CHECKING
 import orjson
 from protobuf.wkt import Any, Duration
 
+from tracker.api.request_id import HEADER
 from tracker.errors import DOMAIN, HTTP_STATUS, Code, TrackerError
 from tracker.pb import error_details_pb, status_pb
 
-from .request_id import HEADER
-
 if TYPE_CHECKING:
-    from .json_text import JsonValue
+    from tracker.transcoding.json_text import JsonValue
 
 _PREFIX = "type.googleapis.com/google.rpc"
 

@@ -11,15 +11,14 @@ import grpc
 from grpc_health.v1 import health_pb2
 from protobuf import DescMessage
 
+from tracker.api import request_id as request_ids
+from tracker.api.error_details import binary_error, internal_error, short
+from tracker.api.grpc_standard import OpenStreams, add_standard_services
+from tracker.api.listening import address, listen
+from tracker.api.pipeline import refusing
 from tracker.errors import Code, FieldViolation, TrackerError, invalid
 from tracker.services.call import Call
-
-from . import request_id as request_ids
-from .error_details import binary_error, internal_error, short
-from .expected import DURATION, TIMESTAMP
-from .grpc_standard import OpenStreams, add_standard_services
-from .listening import address, listen
-from .pipeline import refusing
+from tracker.transcoding.expected import DURATION, TIMESTAMP
 
 if TYPE_CHECKING:
     from typing import Never
@@ -27,7 +26,7 @@ if TYPE_CHECKING:
     from protobuf import Message
     from structlog.typing import FilteringBoundLogger
 
-    from .pipeline import Decode, Method, Pipeline
+    from tracker.api.pipeline import Decode, Method, Pipeline
 
     _Context = grpc.aio.ServicerContext[bytes, bytes]
 

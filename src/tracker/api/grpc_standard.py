@@ -10,7 +10,7 @@ import grpc
 from grpc_health.v1 import health, health_pb2_grpc
 from grpc_reflection.v1alpha import reflection, reflection_pb2
 
-from .descriptor_pool import HEALTH_SERVICE, REFLECTION_SERVICES, make_pool
+from tracker.api.descriptor_pool import HEALTH_SERVICE, REFLECTION_SERVICES, make_pool
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Sequence

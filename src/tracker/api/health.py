@@ -7,10 +7,9 @@ from typing import TYPE_CHECKING
 from starlette.responses import JSONResponse
 from starlette.routing import Route
 
+from tracker.api.error_details import http_headers
+from tracker.api.pages import error_response
 from tracker.errors import TrackerError
-
-from .error_details import http_headers
-from .pages import error_response
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Sequence

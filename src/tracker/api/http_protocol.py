@@ -11,11 +11,10 @@ import httptools
 import uvicorn
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
+from tracker.api import request_id
+from tracker.api.error_details import http_answer
+from tracker.api.http_answers import AnswerTransport, Outbox
 from tracker.errors import Code, TrackerError
-
-from . import request_id
-from .error_details import http_answer
-from .http_answers import AnswerTransport, Outbox
 
 if TYPE_CHECKING:
     from starlette.types import ASGIApp

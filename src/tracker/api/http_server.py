@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, cast
 
 import uvicorn
 
-from .http_protocol import HttpConfig, HttpLimits
-from .listening import listen
+from tracker.api.http_protocol import HttpConfig, HttpLimits
+from tracker.api.listening import listen
 
 if TYPE_CHECKING:
     import socket
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
     from starlette.types import ASGIApp
 
-    from .http_protocol import HttpConnection
+    from tracker.api.http_protocol import HttpConnection
 
 _LAST_REQUESTS = 1.0
 """Seconds for which a stopping server still answers on connections that are open."""

@@ -8,9 +8,8 @@ from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
 from starlette.responses import Response
 
+from tracker.api.error_details import http_status, internal_error, json_error
 from tracker.errors import Code, TrackerError
-
-from .error_details import http_status, internal_error, json_error
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

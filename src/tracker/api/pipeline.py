@@ -18,10 +18,10 @@ from protobuf.wkt import Duration
 
 from tracker import pb
 from tracker.api.error_details import internal_error
-from tracker.api.rules import Rules
 from tracker.domain.times import MICROS, duration_micros
 from tracker.errors import Code, TrackerError
 from tracker.pb.methods import only_reads
+from tracker.transcoding.rules import Rules
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, Awaitable, Callable, Coroutine, Iterator, Mapping, Sequence

@@ -7,16 +7,15 @@ import re
 from functools import partial
 from typing import TYPE_CHECKING, NamedTuple
 
+from tracker.api import request_id as request_ids
+from tracker.api.error_details import http_headers, http_status, internal_error, json_error
+from tracker.api.pages import make_pages
+from tracker.api.pipeline import refusing
+from tracker.api.router import Router
+from tracker.api.server_sent_events import BEGINNING, HEADERS, resumed, server_sent_event
 from tracker.errors import Code, FieldViolation, TrackerError, invalid
 from tracker.services.call import Call
-
-from . import request_id as request_ids
-from .error_details import http_headers, http_status, internal_error, json_error
-from .pages import make_pages
-from .pipeline import refusing
-from .router import Router
-from .server_sent_events import BEGINNING, HEADERS, resumed, server_sent_event
-from .transcode import HttpInput, http_bindings
+from tracker.transcoding.bindings import HttpInput, http_bindings
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -27,8 +26,8 @@ if TYPE_CHECKING:
     from starlette.types import Receive, Scope, Send
     from structlog.typing import FilteringBoundLogger
 
-    from .pipeline import Decode, Method, Pipeline
-    from .transcode import HttpBinding
+    from tracker.api.pipeline import Decode, Method, Pipeline
+    from tracker.transcoding.bindings import HttpBinding
 
 MAX_BODY = 4 * 1024 * 1024
 """Bytes of the largest request body, the same as gRPC's largest message."""

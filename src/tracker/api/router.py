@@ -13,13 +13,12 @@ from typing import TYPE_CHECKING, Generic, TypeVar
 from urllib.parse import unquote
 
 from tracker.errors import Code, FieldViolation, TrackerError, invalid
-
-from .path_template import ONE, REST
+from tracker.transcoding.path_template import ONE, REST
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
-    from .path_template import PathTemplate, Variable
+    from tracker.transcoding.path_template import PathTemplate, Variable
 
 T = TypeVar("T")
 

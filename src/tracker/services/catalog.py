@@ -9,8 +9,8 @@ from tracker.domain.compliance import version_compliance
 from tracker.domain.paging import page_token
 from tracker.errors import Code, TrackerError
 from tracker.pb import catalog_pb
-from tracker.services.paging import requested_slice
-from tracker.stores.base import Slice
+from tracker.services.paging import requested_page
+from tracker.stores.base import Page
 
 if TYPE_CHECKING:
     from tracker.services.call import Call
@@ -65,7 +65,7 @@ class CatalogService:
     ) -> catalog_pb.ListCatalogsResponse:
         """Return the entries, ordered by name."""
         query = "catalog"
-        found = await self._store.find(requested_slice(request, query, default=None))
+        found = await self._store.find(requested_page(request, query, default=None))
         return catalog_pb.ListCatalogsResponse(
             catalogs=list(found.records),
             total_count=found.total,
@@ -76,7 +76,7 @@ class CatalogService:
         self, request: catalog_pb.GetVersionComplianceRequest, call: Call
     ) -> catalog_pb.GetVersionComplianceResponse:
         """Compare the versions that projects use with the reference versions."""
-        found = await self._store.find(Slice())
+        found = await self._store.find(Page())
         compliance = version_compliance(found.records, request.types)
         self._context.log.info(
             "version compliance check completed",

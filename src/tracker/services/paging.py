@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Protocol, TypeVar
 
 from tracker.domain.paging import parse_page_token
 from tracker.errors import FieldViolation, invalid
-from tracker.stores.base import Slice
+from tracker.stores.base import Page
 
 if TYPE_CHECKING:
     from protobuf.wkt import Int32Value, UInt32Value
@@ -22,7 +22,7 @@ class PagedRequest(Protocol):
     page_token: str
 
 
-def requested_slice(request: PagedRequest, query: str, *, default: int | None) -> Slice:
+def requested_page(request: PagedRequest, query: str, *, default: int | None) -> Page:
     """Return the part of a list that a request asks for.
 
     Zero counts as not given. Without `per_page`, a part has `default` records (None: all there are,
@@ -39,7 +39,7 @@ def requested_slice(request: PagedRequest, query: str, *, default: int | None) -
     limit = given(request.per_page, default)
     if number and limit is None:
         limit = DEFAULT_PER_PAGE
-    return Slice(limit=limit, offset=(number - 1) * limit if number and limit else 0, after=after)
+    return Page(limit=limit, offset=(number - 1) * limit if number and limit else 0, after=after)
 
 
 def given(number: Int32Value | UInt32Value | None, default: N) -> N:

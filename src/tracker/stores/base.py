@@ -113,7 +113,7 @@ class Total(NamedTuple):
 
 
 @dataclass(frozen=True, slots=True)
-class Slice:
+class Page:
     """Which part of an ordered result to answer.
 
     `limit` None means all that remain. `after` continues behind the record that the cursor names;
@@ -305,7 +305,7 @@ class EventStore(Protocol):
     async def find(
         self,
         where: EventFilter,
-        part: Slice,
+        part: Page,
         explanation: Explanation | None = None,
         *,
         oldest_first: bool = False,
@@ -405,7 +405,7 @@ class CatalogStore(Protocol):
     async def delete(self, name: str, once: Once[bool] | None = None) -> bool:
         """Delete the entry `name`; return whether there was one."""
 
-    async def find(self, part: Slice) -> Found[catalog_pb.Catalog]:
+    async def find(self, part: Page) -> Found[catalog_pb.Catalog]:
         """Return a part of the entries, ordered by name (code points)."""
 
 
@@ -466,7 +466,7 @@ class LockStore(Protocol):
         Returns the lock that ended, or None where there is no such lock or it stayed.
         """
 
-    async def find(self, where: LockFilter, part: Slice) -> Found[lock_pb.Lock]:
+    async def find(self, where: LockFilter, part: Page) -> Found[lock_pb.Lock]:
         """Return a part of the matching locks, newest first: by descending (creation time, id)."""
 
     async def leases(self) -> Sequence[LeaseState]:

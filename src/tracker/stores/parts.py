@@ -10,12 +10,12 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence, Sized
 
     from tracker.domain.paging import Cursor
-    from tracker.stores.base import Slice
+    from tracker.stores.base import Page
 
 T = TypeVar("T")
 
 
-def known_total(records: Sized, part: Slice) -> Total | None:
+def known_total(records: Sized, part: Page) -> Total | None:
     """Return the total where nothing has to be counted: a part before told it, or the records are all."""
     if part.total is not None:
         return part.total
@@ -29,7 +29,7 @@ def counted(number: int, up_to: int | None) -> Total:
     return Total(number) if up_to is None or number <= up_to else Total(up_to, estimated=True)
 
 
-def found(records: Sequence[T], part: Slice, cursor: Callable[[T], Cursor], total: Total) -> Found[T]:
+def found(records: Sequence[T], part: Page, cursor: Callable[[T], Cursor], total: Total) -> Found[T]:
     """Return the answer for a part."""
     more = part.limit is not None and len(records) > part.limit
     given = records[: part.limit] if more else records
@@ -41,6 +41,6 @@ def found(records: Sequence[T], part: Slice, cursor: Callable[[T], Cursor], tota
     )
 
 
-def was_counted(answer: Found[T], part: Slice) -> bool:
+def was_counted(answer: Found[T], part: Page) -> bool:
     """Return whether the answer for a part took a count."""
     return part.total is None and (answer.next is not None or part.after is not None or part.offset > 0)

@@ -16,12 +16,12 @@ from protobuf import (
     message_to_json_value,
 )
 
-from tracker.api.json_request import make_message, normalise
-from tracker.api.rules import Rules
-from tracker.api.spelling import respell
 from tracker.cli.catalog.files import FileError, entries_at
 from tracker.errors import TrackerError
 from tracker.pb import catalog_pb
+from tracker.transcoding.json_request import make_message, normalise
+from tracker.transcoding.rules import Rules
+from tracker.transcoding.spelling import respell
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator

@@ -16,7 +16,7 @@ from tracker.stores.parts import found, known_total
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from tracker.stores.base import Found, Slice
+    from tracker.stores.base import Found, Page
     from tracker.stores.idempotency import Once
     from tracker.stores.mongo.changes import Changes
     from tracker.stores.mongo.connections import Connections
@@ -96,7 +96,7 @@ class MongoCatalog:
 
         return await self._changes.run(step)
 
-    async def find(self, part: Slice) -> Found[catalog_pb.Catalog]:
+    async def find(self, part: Page) -> Found[catalog_pb.Catalog]:
         """Return a part of the entries, by name."""
         rest = {} if part.after is None else behind(["_id"], part.after, newest_first=False)
         async with self._connections.asking():

@@ -36,10 +36,10 @@ from tracker.stores.base import (
 )
 from tracker.stores.documents import parse
 from tracker.stores.mongo import writes
-from tracker.stores.mongo.event_terms import kept_of
 from tracker.stores.mongo.failures import unavailable
-from tracker.stores.mongo.filters import BY_SLACK_ID, branches, halves
 from tracker.stores.mongo.parts import select, to_read
+from tracker.stores.mongo.search.filters import BY_SLACK_ID, branches, halves
+from tracker.stores.mongo.search.terms import kept_of
 from tracker.stores.parts import counted
 
 if TYPE_CHECKING:
@@ -48,8 +48,8 @@ if TYPE_CHECKING:
     from tracker.domain.events import EventKey
     from tracker.domain.paging import Cursor
     from tracker.domain.query import Node
-    from tracker.stores.base import Added, Slice
-    from tracker.stores.mongo.filters import Branch
+    from tracker.stores.base import Added, Page
+    from tracker.stores.mongo.search.filters import Branch
     from tracker.stores.mongo.writes import Collection, Document
 
 NAME = "events"
@@ -178,7 +178,7 @@ async def replace(events: Collection, stored: Document, event: event_pb.Event, *
 
 
 async def select_part(
-    events: Collection, where: EventFilter, part: Slice, searched: Explanation, *, oldest_first: bool
+    events: Collection, where: EventFilter, part: Page, searched: Explanation, *, oldest_first: bool
 ) -> list[event_pb.Event]:
     """Return the matching events of a part, newest or oldest first, and the one behind it."""
     found: list[event_pb.Event] = []
@@ -251,7 +251,7 @@ async def count_by_month(events: Collection, where: EventFilter, *, by_service: 
     ]
 
 
-def _remaining(all_: Sequence[Branch], part: Slice, *, oldest_first: bool) -> Iterator[Branch]:
+def _remaining(all_: Sequence[Branch], part: Page, *, oldest_first: bool) -> Iterator[Branch]:
     """Give branches in an order, without what comes before a part."""
     for branch in reversed(all_) if oldest_first else all_:
         yield branch if part.after is None else branch.behind(part.after, oldest_first=oldest_first)
@@ -261,7 +261,7 @@ async def _sifted_part(  # noqa: PLR0913 - each is a part of the query
     events: Collection,
     where: EventFilter,
     query: Node,
-    part: Slice,
+    part: Page,
     searched: Explanation,
     *,
     oldest_first: bool,

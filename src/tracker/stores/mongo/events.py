@@ -19,10 +19,12 @@ from tracker.stores.base import (
     HeldLock,
     SlackIdTakenError,
 )
-from tracker.stores.mongo import event_counts, event_records, explaining, lock_documents, writes
+from tracker.stores.mongo import event_records, lock_documents, writes
 from tracker.stores.mongo.event_log import note
 from tracker.stores.mongo.failures import unavailable
 from tracker.stores.mongo.follow_ups import outbox, outbox_of_deleted
+from tracker.stores.mongo.search import counts as event_counts
+from tracker.stores.mongo.search import explaining
 from tracker.stores.parts import found, known_total, was_counted
 
 if TYPE_CHECKING:
@@ -31,7 +33,7 @@ if TYPE_CHECKING:
     from tracker.domain.events import EventFilter, EventKey
     from tracker.domain.query.fields import Field
     from tracker.pb import event_pb, lock_pb
-    from tracker.stores.base import Added, EventChange, Found, MonthCount, Release, Slice, Tally
+    from tracker.stores.base import Added, EventChange, Found, MonthCount, Page, Release, Tally
     from tracker.stores.idempotency import Once
     from tracker.stores.mongo.changes import Changes
     from tracker.stores.mongo.connections import Connections
@@ -157,7 +159,7 @@ class MongoEvents:
     async def find(
         self,
         where: EventFilter,
-        part: Slice,
+        part: Page,
         explanation: Explanation | None = None,
         *,
         oldest_first: bool = False,

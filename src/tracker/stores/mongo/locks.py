@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
     from tracker.domain.locks import LockFilter, LockKey
     from tracker.pb import event_pb, lock_pb
-    from tracker.stores.base import Acquired, EndedLock, Found, HeldLock, LeaseState, Release, Slice
+    from tracker.stores.base import Acquired, EndedLock, Found, HeldLock, LeaseState, Page, Release
     from tracker.stores.idempotency import Once
     from tracker.stores.mongo.changes import Changes
     from tracker.stores.mongo.connections import Connections
@@ -119,7 +119,7 @@ class MongoLocks:
 
         return await self._changes.run(step)
 
-    async def find(self, where: LockFilter, part: Slice) -> Found[lock_pb.Lock]:
+    async def find(self, where: LockFilter, part: Page) -> Found[lock_pb.Lock]:
         """Return a part of the matching locks, newest first."""
         asked = _HELD | {
             name: value

@@ -8,7 +8,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from tracker.domain.paging import Cursor
-    from tracker.stores.base import Slice
+    from tracker.stores.base import Page
     from tracker.stores.mongo.writes import Collection, Document
 
 
@@ -27,7 +27,7 @@ async def select(  # noqa: PLR0913 - each is a part of the query
     return await cursor.to_list()
 
 
-def to_read(part: Slice) -> int:
+def to_read(part: Page) -> int:
     """Return the limit of a part: one record more than it gives, to know whether any remain; 0 for all."""
     return 0 if part.limit is None else part.limit + 1
 

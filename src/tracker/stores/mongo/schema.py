@@ -21,7 +21,7 @@ from tracker.stores.mongo import (
     related_ids,
     writes,
 )
-from tracker.stores.mongo.filters import (
+from tracker.stores.mongo.search.filters import (
     BY_END,
     BY_EXTERNAL_ID,
     BY_RELATED_ID,

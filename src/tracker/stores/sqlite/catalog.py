@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
     import apsw
 
-    from tracker.stores.base import Found, Slice
+    from tracker.stores.base import Found, Page
     from tracker.stores.idempotency import Once
     from tracker.stores.sqlite.reader import Reader
     from tracker.stores.sqlite.writer import Writer
@@ -82,7 +82,7 @@ class SqliteCatalog:
 
         return await self._writer.change(once_only(step, once, bool))
 
-    async def find(self, part: Slice) -> Found[catalog_pb.Catalog]:
+    async def find(self, part: Page) -> Found[catalog_pb.Catalog]:
         """Return a part of the entries, by name."""
         where, after = ("", ()) if part.after is None else ("WHERE name > ?", part.after)
 

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Final
 
 import apsw
 
-from tracker.stores.sqlite.queries import add_functions
+from tracker.stores.sqlite.search.queries import add_functions
 
 if TYPE_CHECKING:
     from pathlib import Path

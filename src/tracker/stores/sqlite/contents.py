@@ -23,17 +23,11 @@ from tracker.stores.contents import (
     characters,
 )
 from tracker.stores.documents import parse
-from tracker.stores.sqlite import (
-    ended_lock_records,
-    event_records,
-    idempotency,
-    lock_records,
-    migrations,
-    word_index,
-)
+from tracker.stores.sqlite import ended_lock_records, event_records, idempotency, lock_records, migrations
 from tracker.stores.sqlite.failures import store_error
 from tracker.stores.sqlite.file_lock import FileLock
 from tracker.stores.sqlite.opening import open_database, refusal
+from tracker.stores.sqlite.search import word_index
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable, Mapping, Sequence

@@ -20,10 +20,10 @@ if TYPE_CHECKING:
 
     from tracker.domain.events import EventKey
     from tracker.domain.paging import Cursor
-    from tracker.stores.base import Added, Slice
+    from tracker.stores.base import Added, Page
     from tracker.stores.contents import StoredDocument
-    from tracker.stores.sqlite.filters import Branch
-    from tracker.stores.sqlite.plans import Candidates, Plan
+    from tracker.stores.sqlite.search.filters import Branch
+    from tracker.stores.sqlite.search.plans import Candidates, Plan
 
 Row: TypeAlias = "tuple[int | str | None, ...]"
 """What the table has of an event: its id, and then what `_COLUMNS` names."""
@@ -54,7 +54,7 @@ def select(db: apsw.Connection, key: EventKey) -> event_pb.Event | None:
     return None if row is None else parse(event_pb.Event, *row)
 
 
-def select_part(db: apsw.Connection, plan: Plan, part: Slice, *, oldest_first: bool) -> list[event_pb.Event]:
+def select_part(db: apsw.Connection, plan: Plan, part: Page, *, oldest_first: bool) -> list[event_pb.Event]:
     """Return the matching events of a part, newest or oldest first, and the one behind it."""
     events: list[event_pb.Event] = []
     wanted = rows_to_read(part)

@@ -10,10 +10,12 @@ import apsw
 
 from tracker.stores.base import DeletedEvent, Explanation, HeldLock
 from tracker.stores.parts import counted, found, known_total, was_counted
-from tracker.stores.sqlite import event_counts, event_records, explaining, lock_records, queries, word_index
+from tracker.stores.sqlite import event_records, lock_records
 from tracker.stores.sqlite.bulk import Bulk
 from tracker.stores.sqlite.idempotency import once_only
-from tracker.stores.sqlite.plans import asks_for_words, plan
+from tracker.stores.sqlite.search import counts as event_counts
+from tracker.stores.sqlite.search import explaining, queries, word_index
+from tracker.stores.sqlite.search.plans import asks_for_words, plan
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -21,11 +23,11 @@ if TYPE_CHECKING:
     from tracker.domain.events import EventFilter, EventKey
     from tracker.domain.query.fields import Field
     from tracker.pb import event_pb, lock_pb
-    from tracker.stores.base import Added, EventChange, Found, MonthCount, Release, Slice, Tally
+    from tracker.stores.base import Added, EventChange, Found, MonthCount, Page, Release, Tally
     from tracker.stores.idempotency import Once
-    from tracker.stores.sqlite.plans import Plan
     from tracker.stores.sqlite.reader import Reader
-    from tracker.stores.sqlite.word_indexer import WordIndexer
+    from tracker.stores.sqlite.search.plans import Plan
+    from tracker.stores.sqlite.search.word_indexer import WordIndexer
     from tracker.stores.sqlite.writer import Writer
 
 T = TypeVar("T")
@@ -116,7 +118,7 @@ class SqliteEvents:
     async def find(
         self,
         where: EventFilter,
-        part: Slice,
+        part: Page,
         explanation: Explanation | None = None,
         *,
         oldest_first: bool = False,

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
     from tracker.domain.locks import LockFilter, LockKey
     from tracker.domain.paging import Cursor
-    from tracker.stores.base import Release, Slice
+    from tracker.stores.base import Page, Release
     from tracker.stores.contents import StoredKey
 
 _COLUMNS = (
@@ -57,7 +57,7 @@ def select_of_event(db: apsw.Connection, event_id: str) -> Sequence[HeldLock]:
     return [HeldLock(parse(lock_pb.Lock, *row[1:]), row[0]) for row in rows]
 
 
-def select_part(db: apsw.Connection, where: LockFilter, part: Slice) -> list[lock_pb.Lock]:
+def select_part(db: apsw.Connection, where: LockFilter, part: Page) -> list[lock_pb.Lock]:
     """Return the matching locks of a part, newest first, and the one behind it."""
     clauses, bindings = _clauses(where)
     if part.after is not None:

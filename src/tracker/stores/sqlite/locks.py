@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
     from tracker.domain.locks import LockFilter, LockKey
     from tracker.pb import event_pb, lock_pb
-    from tracker.stores.base import Acquired, EndedLock, Found, HeldLock, LeaseState, Release, Slice
+    from tracker.stores.base import Acquired, EndedLock, Found, HeldLock, LeaseState, Page, Release
     from tracker.stores.idempotency import Once
     from tracker.stores.sqlite.reader import Reader
     from tracker.stores.sqlite.writer import Writer
@@ -93,7 +93,7 @@ class SqliteLocks:
         keyed = once_only(step, once)
         return await self._writer.change(keyed)
 
-    async def find(self, where: LockFilter, part: Slice) -> Found[lock_pb.Lock]:
+    async def find(self, where: LockFilter, part: Page) -> Found[lock_pb.Lock]:
         """Return a part of the matching locks, newest first."""
 
         def query(db: apsw.Connection) -> Found[lock_pb.Lock]:

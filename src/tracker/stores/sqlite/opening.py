@@ -10,8 +10,9 @@ from typing import TYPE_CHECKING
 import apsw
 
 from tracker.stores.base import StoreOpenError
-from tracker.stores.sqlite import migrations, word_index
+from tracker.stores.sqlite import migrations
 from tracker.stores.sqlite.connections import connect, set_for_writing
+from tracker.stores.sqlite.search import word_index
 
 if TYPE_CHECKING:
     from pathlib import Path

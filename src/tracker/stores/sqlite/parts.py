@@ -5,9 +5,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from tracker.stores.base import Slice
+    from tracker.stores.base import Page
 
 
-def rows_to_read(part: Slice) -> int:
+def rows_to_read(part: Page) -> int:
     """Return the LIMIT of a part: one record more than it gives, to know whether any remain; -1 for all."""
     return -1 if part.limit is None else part.limit + 1

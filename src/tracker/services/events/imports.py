@@ -1,0 +1,132 @@
+"""The event service, as far as it records many events at once, as they are."""
+
+from __future__ import annotations
+
+import asyncio
+from enum import Enum, auto
+from typing import TYPE_CHECKING, TypeAlias
+
+from tracker.domain.events import EventId
+from tracker.domain.lifecycle import imported_event, metadata_of, missing
+from tracker.domain.times import micros
+from tracker.errors import invalid
+from tracker.pb import event_pb
+from tracker.services.events.errors import external_id_taken, slack_id_taken
+from tracker.stores.base import EventChange, ExternalIdTakenError, SlackIdTakenError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+
+    from tracker.errors import TrackerError
+    from tracker.pb import lock_pb
+    from tracker.services.call import Call
+    from tracker.services.context import Context
+    from tracker.services.events.reporter import EventReporter
+    from tracker.stores.base import Added, EventStore
+
+
+class _Kept(Enum):
+    """What became of an event that is in the store now."""
+
+    STORED = auto()
+    UNCHANGED = auto()
+    REPLACED = auto()
+
+
+_Outcome: TypeAlias = "_Kept | event_pb.RefusedEvent"
+
+
+class _UnchangedError(Exception):
+    """An event is what is stored already."""
+
+
+class EventImports:
+    """Answers the call of `tracker.event.v1alpha1.EventService` that imports events."""
+
+    def __init__(self, store: EventStore, reporter: EventReporter, context: Context) -> None:
+        self._store = store
+        self._reporter = reporter
+        self._context = context
+
+    async def import_events(
+        self, request: event_pb.ImportEventsRequest, call: Call
+    ) -> event_pb.ImportEventsResponse:
+        """Record events as they are, but for those that can't be."""
+        now = self._context.now()
+        outcomes: dict[int, _Outcome] = {}
+        new: dict[int, event_pb.Event] = {}
+        for index, event in enumerate(request.events):
+            lacks = missing(event)
+            if lacks is not None:
+                outcomes[index] = _refused(index, lacks.field, invalid(lacks))
+            else:
+                new[index] = imported_event(event, now)
+        for (index, event), added in zip(new.items(), await self._store.add([*new.values()]), strict=True):
+            outcomes[index] = _outcome(index, event, added)
+        if request.overwrite:
+            there = [index for index, each in outcomes.items() if each is _Kept.UNCHANGED]
+            outcomes |= await self._overwrite(there, new, request.events)
+        answer = _answer(outcomes)
+        self._reporter.imported(answer, call)
+        return answer
+
+    async def _overwrite(
+        self, there: Iterable[int], new: dict[int, event_pb.Event], given: Sequence[event_pb.Event]
+    ) -> dict[int, _Outcome]:
+        """Put events in the place of those that have their ids, several with the same id in their order."""
+        by_id: dict[str, list[int]] = {}
+        for index in there:
+            by_id.setdefault(metadata_of(new[index]).id, []).append(index)
+
+        async def replace_each(indexes: list[int]) -> list[tuple[int, _Outcome]]:
+            return [(index, await self._replace(index, new[index], given[index])) for index in indexes]
+
+        replaced = await asyncio.gather(*map(replace_each, by_id.values()))
+        return dict(each for part in replaced for each in part)
+
+    async def _replace(self, index: int, new: event_pb.Event, given: event_pb.Event) -> _Outcome:
+        """Put an event in the place of the one that has its id, wherever that may have gone meanwhile."""
+
+        def change(stored: event_pb.Event, _: Sequence[lock_pb.Lock]) -> EventChange:
+            created = metadata_of(stored).created_at
+            event = new if created is None else imported_event(given, micros(created))
+            if event == stored:
+                raise _UnchangedError
+            return EventChange(event)
+
+        while True:
+            try:
+                if await self._store.modify(EventId(metadata_of(new).id), change) is not None:
+                    return _Kept.REPLACED
+            except _UnchangedError:
+                return _Kept.UNCHANGED
+            except (SlackIdTakenError, ExternalIdTakenError) as error:
+                return _outcome(index, new, error)
+            (added,) = await self._store.add([new])
+            if added is not False:
+                return _outcome(index, new, added)
+
+
+def _outcome(index: int, event: event_pb.Event, added: Added) -> _Outcome:
+    match added:
+        case SlackIdTakenError(event_id=holder):
+            error = slack_id_taken(metadata_of(event).slack_id, holder)
+            return _refused(index, "metadata.slack_id", error)
+        case ExternalIdTakenError(external=external, event_id=holder):
+            return _refused(index, "attributes.external_id", external_id_taken(external, holder))
+        case _:
+            return _Kept.STORED if added else _Kept.UNCHANGED
+
+
+def _refused(index: int, field: str, error: TrackerError) -> event_pb.RefusedEvent:
+    return event_pb.RefusedEvent(index=index, reason=error.reason, field=field, message=error.message)
+
+
+def _answer(outcomes: dict[int, _Outcome]) -> event_pb.ImportEventsResponse:
+    kept = [each for each in outcomes.values() if isinstance(each, _Kept)]
+    return event_pb.ImportEventsResponse(
+        stored=kept.count(_Kept.STORED),
+        unchanged=kept.count(_Kept.UNCHANGED),
+        replaced=kept.count(_Kept.REPLACED),
+        refused=[each for _, each in sorted(outcomes.items()) if isinstance(each, event_pb.RefusedEvent)],
+    )

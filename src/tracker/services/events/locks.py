@@ -1,0 +1,89 @@
+"""The locks that events take and let go of by themselves."""
+
+from __future__ import annotations
+
+import copy
+from dataclasses import dataclass
+from functools import partial
+from typing import TYPE_CHECKING
+
+from tracker.domain import changelog
+from tracker.domain.locks import Ending, event_lock, lock_key, renew_lease
+from tracker.services.locks.errors import lock_held
+from tracker.stores.base import EventChange, Release
+
+if TYPE_CHECKING:
+    from protobuf.wkt import Duration
+
+    from tracker.domain.locks import LockOf, LockPlan
+    from tracker.errors import TrackerError
+    from tracker.pb import event_pb
+    from tracker.services.call import Call
+    from tracker.services.context import Context
+    from tracker.services.locks.queue import LockQueue
+    from tracker.services.locks.reporter import LockReporter
+    from tracker.stores.base import LockHeldError, LockStore
+
+
+@dataclass(frozen=True, slots=True)
+class AutomaticLocks:
+    """Whether events take locks by themselves, and how long the lease of one lasts: None is for ever."""
+
+    enabled: bool = True
+    ttl: Duration | None = None
+
+
+class EventLocks:
+    """Turns the plan that a change of an event has for locks into what the store does, and tells of it."""
+
+    def __init__(
+        self,
+        store: LockStore,
+        queue: LockQueue,
+        reporter: LockReporter,
+        context: Context,
+        automatic: AutomaticLocks,
+    ) -> None:
+        self._store = store
+        self._queue = queue
+        self._reporter = reporter
+        self._context = context
+        self._automatic = automatic
+
+    def lock_of(self, now: int) -> LockOf:
+        """Return what makes the lock of an event's work at `now`: none at all where events take no locks."""
+        if not self._automatic.enabled:
+            return lambda _: None
+        return partial(event_lock, lock_id=self._context.new_id(), now=now, ttl=self._automatic.ttl)
+
+    def carry_out(self, plan: LockPlan, event: event_pb.Event, now: int) -> EventChange:
+        """Return an event with what its plan does to locks, each act noted in the event's changelog.
+
+        Raises:
+            LockHeldError: Others wait for the lock that the event would take.
+        """
+        entries = [changelog.unlocked(lock, now) for lock in plan.release]
+        if plan.acquire is not None:
+            self._queue.require_turn(plan.acquire)
+            entries.append(changelog.locked(plan.acquire, now))
+        event = copy.copy(event)
+        event.changelog = [*event.changelog, *entries]
+        return EventChange(
+            event,
+            release={lock.id: Release(Ending.EVENT_ENDED, now) for lock in plan.release},
+            renew=[renew_lease(lock, now) for lock in plan.renew],
+            acquire=plan.acquire,
+        )
+
+    def tell(self, plan: LockPlan, call: Call) -> None:
+        """Tell that a plan was carried out, those too who wait for a lock that has become free."""
+        for lock in plan.release:
+            self._reporter.released_for_event(lock, call)
+        if plan.acquire is not None:
+            self._reporter.acquired(plan.acquire, call)
+
+    async def refused(self, what: str, error: LockHeldError, call: Call) -> TrackerError:
+        """Return the answer to a call that would `what` (create, update) an event, but for a lock."""
+        holder = await self._store.holder(lock_key(error.holder)) or error.holder
+        refused = lock_held(holder, f"cannot {what} event: ", ". Please unlock it first")
+        return self._reporter.refused(refused, holder, call)

@@ -1,0 +1,174 @@
+"""The event service, as far as it finds events that go on at the same time."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from dataclasses import replace
+from itertools import islice
+from typing import TYPE_CHECKING
+
+from tracker.domain.events import EventFilter, event_time
+from tracker.domain.lifecycle import FINISHED, RUNNING, attributes_of, metadata_of
+from tracker.domain.overlaps import count_overlaps, groups, is_under_way, overlaps, span_of
+from tracker.domain.query import Clock
+from tracker.domain.query.fields import ENVIRONMENT, SERVICE
+from tracker.domain.query.moments import EARLIEST, LATEST
+from tracker.domain.query.narrowing import narrowed
+from tracker.domain.times import MICROS, timestamp
+from tracker.errors import FieldViolation, invalid
+from tracker.pb import event_pb
+from tracker.services.events.filters import facet, in_period
+from tracker.services.paging import given
+from tracker.services.query_plans import Planned
+from tracker.stores.base import Page
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping, Sequence
+    from zoneinfo import ZoneInfo
+
+    from protobuf.wkt import Timestamp
+
+    from tracker.domain.overlaps import Overlap, Span
+    from tracker.services.call import Call
+    from tracker.services.context import Context
+    from tracker.stores.base import EventStore, Explanation
+
+_MOST = 10_000
+"""Events that are looked at."""
+
+_PAIRS = 1_000
+"""Pairs to answer where the caller gives no number."""
+
+_BY = (SERVICE, ENVIRONMENT)
+"""Fields to compare by where none is named."""
+
+_DAY = 24 * 60 * 60 * MICROS
+"""How far a period reaches from now where nobody has said, and how long before it events are looked at."""
+
+
+class EventOverlaps:
+    """Answers the call of `tracker.event.v1alpha1.EventService` for events that overlap."""
+
+    def __init__(self, store: EventStore, context: Context, *, zone: ZoneInfo) -> None:
+        self._store = store
+        self._context = context
+        self._zone = zone
+
+    async def get_event_overlaps(
+        self, request: event_pb.GetEventOverlapsRequest, _: Call
+    ) -> event_pb.GetEventOverlapsResponse:
+        """Find events that go on at the same time, in pairs and in groups."""
+        by = [facet(name, f"by[{place}]", "to compare by") for place, name in enumerate(request.by)]
+        now = self._context.now()
+        where = narrowed(in_period(request, Clock(now, self._zone)))
+        since, until = _period(where, now)
+        planned = Planned(self._context, wanted=request.explain)
+        anytime = replace(where, since=None, until=None)
+        spans, whole = await self._spans(anytime, since, until, now, planned.explanation)
+        alike: defaultdict[tuple[str, ...], list[Span]] = defaultdict(list)
+        for span in spans:
+            alike[tuple(field.shown(field.value(span.event)) for field in by or _BY)].append(span)
+        found = [(values, group) for values, these in alike.items() for group in groups(these)]
+        found.sort(key=lambda each: (each[1][0].start, each[0]))
+        left = given(request.limit, _PAIRS)
+        answer = event_pb.GetEventOverlapsResponse(
+            event_count=len(spans),
+            incomplete=not whole,
+            start=_moment(since),
+            end=_moment(until),
+            plan=planned.plan(replace(where, since=since, until=until)),
+        )
+        for values, group in found:
+            pairs = list(islice(overlaps(group), left))
+            left -= len(pairs)
+            answer.groups.append(_group(values, group, pairs))
+            answer.pair_count += answer.groups[-1].pair_count
+        return answer
+
+    async def _spans(
+        self, where: EventFilter, since: int, until: int, now: int, explanation: Explanation | None
+    ) -> tuple[Sequence[Span], bool]:
+        """Return the spans of the matching events that reach into a period, and whether these are all."""
+        near = await self._store.find(
+            replace(where, since=since - _DAY, until=until, overlapping=True),
+            Page(limit=_MOST),
+            explanation,
+        )
+        events, whole = [*near.records], near.next is None
+        running = tuple(sorted(RUNNING.intersection(where.statuses or RUNNING)))
+        if running and since < now:
+            long_ago = await self._store.find(
+                replace(where, until=since - _DAY, statuses=running), Page(limit=_MOST), explanation
+            )
+            events += filter(is_under_way, long_ago.records)
+            whole = whole and long_ago.next is None and len(events) <= _MOST
+        ends = await self._ends(filter(is_under_way, events[:_MOST]), explanation)
+        spans = [span_of(event, now, ends.get(metadata_of(event).id)) for event in events[:_MOST]]
+        return [span for span in spans if span.behind > since], whole
+
+    async def _ends(
+        self, events: Iterable[event_pb.Event], explanation: Explanation | None
+    ) -> Mapping[str, int]:
+        """Return when others of the same type, which are linked to events, say that these are over."""
+        types = {metadata_of(event).id: attributes_of(event).type for event in events}
+        if not types:
+            return {}
+        where = EventFilter(related_ids=tuple(types), statuses=tuple(sorted(FINISHED)))
+        ends: dict[str, int] = {}
+        found = await self._store.find(where, Page(limit=_MOST), explanation, oldest_first=True)
+        for event in found.records:
+            attributes = attributes_of(event)
+            if attributes.type == types[attributes.related_id]:
+                ends.setdefault(attributes.related_id, event_time(event))
+        return ends
+
+
+def _period(where: EventFilter, now: int) -> tuple[int, int]:
+    """Return the period of a filter; where a side is open, a day from now, or from the side that is given."""
+    since, until = where.since, where.until
+    if since is None:
+        since = (now if until is None else min(now, until)) - _DAY
+    if until is None:
+        until = max(now, since) + _DAY
+    if until <= since:
+        raise invalid(FieldViolation("start_date", "the period ends before it begins"))
+    return since, until
+
+
+def _group(values: tuple[str, ...], group: Sequence[Span], pairs: Sequence[Overlap]) -> event_pb.OverlapGroup:
+    return event_pb.OverlapGroup(
+        values=[*values],
+        start=_moment(group[0].start),
+        end=_moment(max(span.end for span in group)),
+        events=[_event(span) for span in group],
+        pairs=[
+            event_pb.OverlapPair(
+                first_id=metadata_of(pair.first.event).id,
+                second_id=metadata_of(pair.second.event).id,
+                start=_moment(pair.start),
+                end=_moment(pair.end),
+            )
+            for pair in pairs
+        ],
+        pair_count=count_overlaps(group),
+    )
+
+
+def _event(span: Span) -> event_pb.OverlappingEvent:
+    attributes = attributes_of(span.event)
+    return event_pb.OverlappingEvent(
+        id=metadata_of(span.event).id,
+        title=span.event.title,
+        type=attributes.type,
+        status=attributes.status,
+        service=attributes.service,
+        environment=attributes.environment,
+        start=_moment(span.start),
+        end=_moment(span.end),
+        goes_on=span.goes_on,
+    )
+
+
+def _moment(micros: int) -> Timestamp:
+    """Return a moment, or the first or last one that a Timestamp can hold."""
+    return timestamp(min(max(micros, EARLIEST), LATEST))

@@ -1,0 +1,158 @@
+"""The event service, as far as it tells of events: one, or lists of them."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING, TypeVar
+
+from tracker.domain.events import EventFilter, event_key
+from tracker.domain.paging import page_token
+from tracker.domain.query import Clock
+from tracker.domain.times import day_of, period
+from tracker.errors import Code, TrackerError
+from tracker.pb import event_pb
+from tracker.services.events.errors import event_not_found
+from tracker.services.events.filters import read_query
+from tracker.services.paging import DEFAULT_PER_PAGE, given, requested_page
+from tracker.services.query_plans import Planned
+from tracker.stores.base import Total
+
+if TYPE_CHECKING:
+    from zoneinfo import ZoneInfo
+
+    from tracker.domain.paging import Cursor
+    from tracker.services.call import Call
+    from tracker.services.context import Context
+    from tracker.services.paging import PagedRequest
+    from tracker.stores.base import EventStore, Found, Page
+
+_SEARCH_LIMIT = 10_000
+"""Results of a search that asks for no number of them."""
+
+_CHANGELOG_PER_PAGE = 50
+"""Entries of a changelog page whose size the caller did not give."""
+
+_Events = TypeVar("_Events", event_pb.ListEventsResponse, event_pb.TodayEventsResponse)
+
+
+class EventQueries:
+    """Answers the calls of `tracker.event.v1alpha1.EventService` for events and lists of them."""
+
+    def __init__(self, store: EventStore, context: Context, *, zone: ZoneInfo) -> None:
+        self._store = store
+        self._context = context
+        self._zone = zone
+
+    async def get_event(self, request: event_pb.GetEventRequest, _: Call) -> event_pb.GetEventResponse:
+        """Return one event."""
+        return event_pb.GetEventResponse(event=await self._get(request.id))
+
+    async def search_events(
+        self, request: event_pb.SearchEventsRequest, _: Call
+    ) -> event_pb.SearchEventsResponse:
+        """Return the events that match all the filters given."""
+        span = period(request.start_date, request.end_date)
+        where = EventFilter(
+            source=request.source,
+            types=(request.type,) if request.type else (),
+            priorities=(request.priority,) if request.priority else (),
+            statuses=(request.status,) if request.status else (),
+            environments=(request.environment,) if request.environment else (),
+            service=request.service,
+            slack_id=request.slack_id,
+            impact=request.impact if request.has_field("impact") else None,
+            since=span.since,
+            until=span.until,
+        )
+        if where == EventFilter() and not request.query:
+            raise TrackerError(
+                Code.INVALID_ARGUMENT,
+                "no filter for search events: give at least one of query, source, type, priority, status,"
+                " service, environment, impact, slack_id, start_date, end_date",
+                "NO_FILTER",
+            )
+        # A page token goes with the query as it is written. It keeps the moment when the first page was asked
+        # for, since what `2h` means changes from page to page, and the total, which may take long to count.
+        oldest_first = request.order_by == "time"
+        query = f"search {where} {request.query}{' oldest first' if oldest_first else ''}"
+        part, asked = _resumed(requested_page(request, query, default=_SEARCH_LIMIT), self._context.now())
+        where = replace(where, query=read_query(request.query, Clock(asked, self._zone)))
+        planned = Planned(self._context, wanted=request.explain)
+        found = await self._store.find(where, part, planned.explanation, oldest_first=oldest_first)
+        return event_pb.SearchEventsResponse(
+            events=list(found.records),
+            total_count=found.total,
+            next_page_token=page_token(_cursor(found, asked), query),
+            plan=planned.plan(where),
+            total_count_estimated=found.estimated or None,
+        )
+
+    async def list_events(self, request: event_pb.ListEventsRequest, _: Call) -> event_pb.ListEventsResponse:
+        """Return a page of all events, newest first."""
+        where = EventFilter(
+            types=(request.type,) if request.type else (),
+            statuses=(request.status,) if request.status else (),
+            service=request.service,
+        )
+        return await self._list(
+            event_pb.ListEventsResponse, where, request, f"events {where}", default=DEFAULT_PER_PAGE
+        )
+
+    async def today_events(
+        self, request: event_pb.TodayEventsRequest, _: Call
+    ) -> event_pb.TodayEventsResponse:
+        """Return the events of today, those that began earlier and reach into it too."""
+        today = day_of(self._context.now(), self._zone)
+        where = EventFilter(since=today.since, until=today.until, overlapping=True)
+        return await self._list(event_pb.TodayEventsResponse, where, request, "events today", default=None)
+
+    async def get_event_changelog(
+        self, request: event_pb.GetEventChangelogRequest, call: Call
+    ) -> event_pb.GetEventChangelogResponse:
+        """Return a page of an event's changelog, oldest entries first."""
+        entries = (await self._get(request.id)).changelog
+        size = given(request.per_page, _CHANGELOG_PER_PAGE)
+        start = given(request.page, 1) * size - size
+        self._context.log.info("changelog retrieved", request_id=call.request_id, id=request.id)
+        return event_pb.GetEventChangelogResponse(
+            changelog=entries[start : start + size], total_count=len(entries)
+        )
+
+    async def _get(self, id_or_slack_id: str) -> event_pb.Event:
+        key = event_key(id_or_slack_id)
+        event = await self._store.get(key)
+        if event is None:
+            raise event_not_found(key)
+        return event
+
+    async def _list(
+        self,
+        answer: type[_Events],
+        where: EventFilter,
+        request: PagedRequest,
+        query: str,
+        *,
+        default: int | None,
+    ) -> _Events:
+        """Answer the part of the matching events that a request asks for; see `requested_page`."""
+        found = await self._store.find(where, requested_page(request, query, default=default))
+        return answer(
+            events=list(found.records),
+            total_count=found.total,
+            next_page_token=page_token(found.next, query),
+            total_count_estimated=found.estimated or None,
+        )
+
+
+def _cursor(found: Found[event_pb.Event], asked: int) -> Cursor | None:
+    """Return the cursor of a search: that of the list, the moment of the first page, and the total."""
+    return found.next and (*found.next, asked, found.total, int(found.estimated))
+
+
+def _resumed(part: Page, now: int) -> tuple[Page, int]:
+    """Return the part of the list behind a cursor of `_cursor`, and its moment; now for a first page."""
+    if part.after is None:
+        return part, now
+    *cursor, asked, total, estimated = part.after
+    known = Total(int(total), estimated=bool(estimated))
+    return replace(part, after=tuple(cursor), total=known), int(asked)

@@ -1,0 +1,91 @@
+"""What happens to events, told to the log and to the metrics."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Protocol
+
+from tracker.domain.enums import wire_name
+from tracker.domain.lifecycle import FINISHED, attributes_of, metadata_of
+
+if TYPE_CHECKING:
+    from tracker.pb import event_pb
+    from tracker.services.call import Call
+    from tracker.services.context import Context
+
+
+class EventObserver(Protocol):
+    """What the services tell of events, for metrics."""
+
+    def event_status(self, service: str, status: str, environment: str) -> None:
+        """An event was stored with a status, or an event's status changed to it."""
+
+    def event_duration(self, service: str, status: str, environment: str, seconds: float) -> None:
+        """An event ended after `seconds`."""
+
+
+class EventReporter:
+    """Tells of events."""
+
+    def __init__(self, context: Context, observer: EventObserver) -> None:
+        self._context = context
+        self._observer = observer
+
+    def created(self, event: event_pb.Event, call: Call) -> None:
+        """Tell that an event was recorded."""
+        self._count_status(event)
+        attributes, metadata = attributes_of(event), metadata_of(event)
+        self._context.log.info(
+            "event created",
+            request_id=call.request_id,
+            id=metadata.id,
+            title=event.title,
+            message=attributes.message,
+            type=wire_name(attributes.type),
+            status=wire_name(attributes.status),
+            priority=wire_name(attributes.priority),
+            service=attributes.service,
+            environment=wire_name(attributes.environment),
+            impact=attributes.impact,
+            owner=attributes.owner,
+            pull_request=event.links.pull_request_link if event.links else "",
+            created_at=metadata.created_at.to_json().strip('"') if metadata.created_at else "",
+        )
+
+    def updated(self, before: event_pb.Event, event: event_pb.Event, call: Call) -> None:
+        """Tell that an event was changed."""
+        if attributes_of(before).status != attributes_of(event).status:
+            self._count_status(event)
+        self._log("event updated", event, call)
+
+    def imported(self, answer: event_pb.ImportEventsResponse, call: Call) -> None:
+        """Tell that events were imported; metrics don't count them, which tell of what happens now."""
+        self._context.log.info(
+            "events imported",
+            request_id=call.request_id,
+            stored=answer.stored,
+            unchanged=answer.unchanged,
+            replaced=answer.replaced,
+            refused=len(answer.refused),
+        )
+
+    def deleted(self, event: event_pb.Event, call: Call) -> None:
+        """Tell that an event was deleted."""
+        self._log("event deleted", event, call)
+
+    def entry_added(self, event: event_pb.Event, entry: event_pb.ChangelogEntry, call: Call) -> None:
+        """Tell that somebody wrote into an event's changelog."""
+        self._log("changelog entry added", event, call, user=entry.user)
+
+    def slack_id_added(self, event: event_pb.Event, call: Call) -> None:
+        """Tell that an event was tied to a Slack message."""
+        self._log("slack_id added to event", event, call, slack_id=metadata_of(event).slack_id)
+
+    def _log(self, message: str, event: event_pb.Event, call: Call, **more: str) -> None:
+        self._context.log.info(message, request_id=call.request_id, id=metadata_of(event).id, **more)
+
+    def _count_status(self, event: event_pb.Event) -> None:
+        attributes, duration = attributes_of(event), metadata_of(event).duration
+        labels = (attributes.service, wire_name(attributes.status), wire_name(attributes.environment))
+        self._observer.event_status(*labels)
+        if attributes.status in FINISHED and duration is not None:
+            self._observer.event_duration(*labels, duration.seconds + duration.nanos / 1e9)

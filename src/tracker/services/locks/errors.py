@@ -1,0 +1,105 @@
+"""The answers of calls that a lock stands in the way of."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from tracker.domain.locks import delayed_message, end_message, held_message, holder_metadata
+from tracker.domain.times import shown, timestamp
+from tracker.errors import Code, TrackerError
+
+if TYPE_CHECKING:
+    from tracker.pb import lock_pb
+    from tracker.services.locks.queue import WaitedInVainError
+    from tracker.stores.base import EndedLock
+
+
+def lock_held(holder: lock_pb.Lock, prefix: str = "", suffix: str = "") -> TrackerError:
+    """Return the answer to a call that wants what `holder` has, or had and is not free yet."""
+    metadata = holder_metadata(holder)
+    if holder.expired_at is not None:
+        text = f"{prefix}{delayed_message(holder)}{suffix}"
+        return TrackerError(Code.ALREADY_EXISTS, text, "LOCK_DELAY", metadata=metadata)
+    text = f"{prefix}{held_message(holder)}{suffix}"
+    return TrackerError(Code.ALREADY_EXISTS, text, "LOCK_HELD", metadata=metadata)
+
+
+def wait_timeout(waited: WaitedInVainError) -> TrackerError:
+    """Return the answer to a call that has waited as long as it wanted."""
+    return TrackerError(
+        Code.ALREADY_EXISTS,
+        f"{held_message(waited.holder)}; waited in vain: place {waited.place} of {waited.waiting}",
+        "LOCK_WAIT_TIMEOUT",
+        metadata=holder_metadata(waited.holder)
+        | {"place": str(waited.place), "waiting": str(waited.waiting)},
+    )
+
+
+def token_used(ended: EndedLock) -> TrackerError:
+    """Return the answer to a call whose token took this lock before."""
+    return TrackerError(
+        Code.ABORTED,
+        f"this lock_token has been used: {_end(ended)}; take the lock with a new one",
+        "LOCK_TOKEN_USED",
+        metadata=_end_metadata(ended),
+    )
+
+
+def token_mismatch(lock: lock_pb.Lock) -> TrackerError:
+    """Return the answer to a call that does not show the token of a lock."""
+    return TrackerError(
+        Code.PERMISSION_DENIED,
+        f"lock {lock.id} was taken with a lock_token, and this is not it;"
+        " give that token, or release the lock with force and a reason",
+        "LOCK_TOKEN_MISMATCH",
+        metadata={"lock_id": lock.id, "who": lock.who},
+    )
+
+
+def lock_lost(ended: EndedLock, holder: lock_pb.Lock | None) -> TrackerError:
+    """Return the answer to a call for a lock that has ended; `holder` has its key now."""
+    if holder is None:
+        now = "nobody holds it now"
+    elif holder.expired_at is not None:
+        now = "it is free when its lock_delay is over"
+    else:
+        now = held_message(holder)
+    return TrackerError(
+        Code.ABORTED,
+        f"{_end(ended)}; {now}",
+        "LOCK_LOST",
+        metadata=(holder_metadata(holder) if holder is not None else {"lock_id": ended.lock.id})
+        | _end_metadata(ended),
+    )
+
+
+def without_lease(lock: lock_pb.Lock) -> TrackerError:
+    """Return the answer to a renewal of a lock that is held until it is released."""
+    return TrackerError(
+        Code.FAILED_PRECONDITION,
+        f"lock {lock.id} is held until it is released; give a ttl to make it a lease",
+        "LOCK_WITHOUT_LEASE",
+        metadata={"lock_id": lock.id},
+    )
+
+
+def lock_not_found(lock_id: str) -> TrackerError:
+    """Return the answer to a call for a lock that nothing is known of."""
+    return TrackerError(Code.NOT_FOUND, f"no lock found in tracker for id {lock_id}", "LOCK_NOT_FOUND")
+
+
+def shutting_down() -> TrackerError:
+    """Return the answer to a call that waits for a lock while the server stops."""
+    return TrackerError(
+        Code.UNAVAILABLE,
+        "the server stops, and the lock was not free yet; ask again with the same lock_token",
+        "SHUTTING_DOWN",
+    )
+
+
+def _end(ended: EndedLock) -> str:
+    return end_message(ended.lock, ended.ending, ended.at, ended.reason)
+
+
+def _end_metadata(ended: EndedLock) -> dict[str, str]:
+    return {"ended_lock_id": ended.lock.id, "ending": ended.ending, "ended_at": shown(timestamp(ended.at))}

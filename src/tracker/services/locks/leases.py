@@ -1,0 +1,144 @@
+"""The end of leases that nobody renews."""
+
+from __future__ import annotations
+
+import asyncio
+import copy
+import sys
+import time
+from typing import TYPE_CHECKING
+
+from tracker.domain import changelog
+from tracker.domain.locks import Ending
+from tracker.domain.times import MICROS, micros, timestamp
+from tracker.errors import TrackerError
+from tracker.stores.base import Release
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from tracker.pb import lock_pb
+    from tracker.services.context import Context
+    from tracker.services.locks.reporter import LockObserver, LockReporter
+    from tracker.stores.base import HeldLock, LeaseState, LockStore
+
+_LOOK_SECONDS = 0.4
+_LEAST_SECONDS = 0.01
+_GAP_SECONDS = 1.0
+"""Time between two looks after which renewals may have been missed."""
+
+_REMEMBERED = 24 * 60 * 60 * MICROS
+_FORGET_EVERY_SECONDS = 60.0
+
+_CLOCK = time.CLOCK_BOOTTIME if sys.platform == "linux" else time.CLOCK_MONOTONIC
+
+
+def elapsed_seconds() -> float:
+    """Return the time on a clock that nobody sets, and that goes on while the machine is suspended."""
+    return time.clock_gettime(_CLOCK)
+
+
+class LeaseKeeper:
+    """Ends the leases that were not renewed for a whole `ttl`, as one server has seen it.
+
+    It looks at all locks a few times a second, and remembers when, on a clock of its own machine, it saw each
+    in its present state for the first time. Once that is a `ttl` ago, it ends the lock, provided that its
+    state is still the same. So a lease is never shorter than its `ttl`, whatever the wall clocks of servers
+    and clients do. A server that has just started, or could not look for a while, gives each lease a whole
+    `ttl` again. Leader election in Kubernetes bears clock skew the same way.
+    """
+
+    def __init__(
+        self,
+        store: LockStore,
+        context: Context,
+        reporter: LockReporter,
+        observer: LockObserver,
+        *,
+        clock: Callable[[], float] = elapsed_seconds,
+    ) -> None:
+        self._store = store
+        self._context = context
+        self._reporter = reporter
+        self._observer = observer
+        self._clock = clock
+        self._first_seen: dict[LeaseState, float] = {}
+        self._looked = -float("inf")
+        self._forgot = -float("inf")
+        self._failing = False
+
+    async def run(self) -> None:
+        """Keep the leases until cancelled."""
+        while True:
+            try:
+                pause = await self.look()
+            except TrackerError as error:
+                self._tell_failure(error.message)
+                pause = _LOOK_SECONDS
+            except Exception:  # a defect must not end the watch: leases would never end
+                self._context.log.exception("defect", method="leases")
+                pause = _LOOK_SECONDS
+            await asyncio.sleep(pause)
+
+    async def look(self) -> float:
+        """Look at all locks once, end what is due, and return the seconds until the next look.
+
+        Raises:
+            TrackerError: The store can't tell, or can't end a lock.
+        """
+        states = await self._store.leases()
+        now = self._clock()  # behind the answer: a state is never counted from before it was
+        if now - self._looked > _GAP_SECONDS:
+            self._first_seen = {}
+        self._looked = now
+        self._observer.locks_held(sum(not state.expired for state in states))
+        known = self._first_seen
+        self._first_seen = {state: known.get(state, now) for state in states if state.ttl or state.expired}
+        ends = {state: since + _lasts(state) for state, since in self._first_seen.items()}
+        await asyncio.gather(*(self._end(state) for state, end in ends.items() if end <= now))
+        if now - self._forgot > _FORGET_EVERY_SECONDS:
+            await self._store.forget_ended(self._context.now() - _REMEMBERED)
+            self._forgot = now
+        self._failing = False
+        next_end = min((end for end in ends.values() if end > now), default=float("inf"))
+        return min(_LOOK_SECONDS, max(_LEAST_SECONDS, next_end - self._clock()))
+
+    async def _end(self, state: LeaseState) -> None:
+        now = self._context.now()
+
+        def is_same(lock: lock_pb.Lock) -> bool:
+            return lock.renewals == state.renewals and (lock.expired_at is not None) == state.expired
+
+        def expire(held: HeldLock) -> lock_pb.Lock | None:
+            if not is_same(held.lock):
+                return None
+            lock = copy.copy(held.lock)
+            lock.expired_at = timestamp(now)
+            return lock
+
+        def decide(held: HeldLock) -> Release | None:
+            lock = held.lock
+            if not is_same(lock):
+                return None
+            at = now if lock.expired_at is None else micros(lock.expired_at)
+            return Release(Ending.EXPIRED, at, entry=changelog.lock_expired(lock, at))
+
+        if state.lock_delay and not state.expired:
+            lock = await self._store.modify(state.lock_id, expire)
+            if lock is not None:
+                self._reporter.expired(lock, free=False)
+            return
+        lock = await self._store.release(state.lock_id, decide)
+        if lock is not None and state.expired:
+            self._reporter.delay_over(lock)
+        elif lock is not None:
+            self._reporter.expired(lock, free=True)
+
+    def _tell_failure(self, why: str) -> None:
+        if not self._failing:
+            self._context.log.warning("leases can't be watched", error=why)
+        self._failing = True
+
+
+def _lasts(state: LeaseState) -> float:
+    return (state.lock_delay if state.expired else state.ttl) / MICROS

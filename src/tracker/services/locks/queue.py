@@ -1,0 +1,290 @@
+"""Those who wait for a lock, first come first served.
+
+The queue of a key is this process's own. The first in it tries to take the lock whenever one ends here, and
+twice a second besides, since other servers may free it too. While it waits, nobody else on this server gets
+the lock, however lucky its call's timing.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, TypeAlias
+
+from tracker.domain import changelog
+from tracker.domain.locks import Ending, lock_key, renew_lease
+from tracker.errors import TrackerError
+from tracker.pb import lock_pb
+from tracker.services.locks.errors import shutting_down
+from tracker.stores.base import Acquired, HeldLock, LockHeldError, Release
+
+if TYPE_CHECKING:
+    from tracker.domain.locks import LockKey
+    from tracker.services.context import Context
+    from tracker.services.locks.reporter import LockObserver
+    from tracker.stores.base import LockStore
+    from tracker.stores.idempotency import Once
+
+LockAt: TypeAlias = Callable[[int], lock_pb.Lock]
+"""Makes the lock to take, as of a time; its id and its key stay the same."""
+
+TRY_SECONDS = 0.5
+"""How often the first in a queue tries, though it heard of no lock that ended."""
+
+_KEEP_SECONDS = 10.0
+"""How long the place of a caller with a token is kept once the caller is gone."""
+
+
+class WaitedInVainError(Exception):
+    """A lock was not free in time; `holder` has it, and the caller is at `place` (1: next) of `waiting`."""
+
+    def __init__(self, holder: lock_pb.Lock, place: int, waiting: int) -> None:
+        super().__init__(holder.id)
+        self.holder = holder
+        self.place = place
+        self.waiting = waiting
+
+
+@dataclass(eq=False, slots=True)
+class _Place:
+    """A place in a queue: of one caller, or of all that call with the same token.
+
+    Without callers it is passed over. `try_now` says that the lock may be free.
+    """
+
+    lock: lock_pb.Lock
+    token_hash: bytes
+    callers: int = 0
+    granted: bool = False
+    try_now: bool = False
+    wake: asyncio.Event = field(default_factory=asyncio.Event)
+    forget: asyncio.TimerHandle | None = None
+
+
+class LockQueue:
+    """The one way to a lock that a caller asks for."""
+
+    def __init__(self, store: LockStore, context: Context, observer: LockObserver) -> None:
+        self._store = store
+        self._context = context
+        self._observer = observer
+        self._queues: dict[LockKey, list[_Place]] = {}
+        self._waiting = 0
+        self._giving_back: set[asyncio.Task[None]] = set()
+        self._draining = False
+        self._closing = False
+
+    async def take(
+        self, lock_at: LockAt, token_hash: bytes, wait: float, once: Once[Acquired] | None = None
+    ) -> Acquired:
+        """Take a lock, within `wait` seconds. Where the call is cancelled, nothing has been taken.
+
+        With `once`, what was being taken at that moment stays taken, for the call that repeats the cancelled
+        one. A lock that the token holds already is renewed.
+
+        Raises:
+            LockHeldError: It is held, or others wait for it, and `wait` is 0.
+            WaitedInVainError: It was not free for this caller in time.
+            LockTokenUsedError: The token took it before, and it has ended since.
+            TrackerError: UNAVAILABLE; the server stops.
+        """
+        lock = lock_at(self._context.now())
+        key = lock_key(lock)
+        place = self._place_of(key, token_hash)
+        if place is None and wait > 0:
+            place = self._join(key, lock, token_hash)
+        if place is not None:
+            self._enter(key, place)
+            try:
+                return await self._wait(place, lock, lock_at, wait, once)
+            finally:
+                self._leave(key, place)
+        first = self._first(key)
+        if first is None:
+            return await self._acquire(lock, token_hash, once)
+        replayed = await self._replay(key, token_hash, once)
+        if replayed is None:
+            raise LockHeldError(await self._store.holder(key) or first.lock)
+        return replayed
+
+    def require_turn(self, lock: lock_pb.Lock) -> None:
+        """Refuse a lock that others wait for: whoever does not wait doesn't get ahead of them.
+
+        Raises:
+            LockHeldError: Naming the lock that the first who waits is about to take.
+        """
+        first = self._first(lock_key(lock))
+        if first is not None:
+            raise LockHeldError(first.lock)
+
+    def freed(self, key: LockKey) -> None:
+        """Let the first who waits for a key try."""
+        self._prompt(key, try_now=True)
+
+    def drain(self) -> None:
+        """Send all who wait away, now and from now on."""
+        self._draining = True
+        for queue in self._queues.values():
+            for place in queue:
+                place.wake.set()
+
+    async def close(self) -> None:
+        """Finish giving back what callers who went away had taken."""
+        self._closing = True
+        await asyncio.gather(*self._giving_back)
+
+    async def _wait(
+        self, place: _Place, lock: lock_pb.Lock, lock_at: LockAt, wait: float, once: Once[Acquired] | None
+    ) -> Acquired:
+        loop = asyncio.get_running_loop()
+        deadline = loop.time() + wait
+        key = lock_key(lock)
+        holder: lock_pb.Lock | None = None
+        if self._first(key) is not place:
+            replayed = await self._replay(key, place.token_hash, once)
+            if replayed is not None:
+                place.granted = True
+                return replayed
+        while True:
+            place.wake.clear()
+            first = self._first(key) is place
+            if place.granted or (first and place.try_now):
+                place.try_now = False
+                try:
+                    acquired = await self._acquire(lock, place.token_hash, once)
+                except LockHeldError as error:
+                    holder = error.holder
+                else:
+                    place.granted = True
+                    return acquired
+            if self._draining:
+                raise shutting_down()
+            left = deadline - loop.time()
+            if left <= 0:
+                raise await self._waited_in_vain(key, place, holder)
+            self._count(1)
+            try:
+                async with asyncio.timeout(min(left, TRY_SECONDS) if first else left):
+                    await place.wake.wait()
+            except TimeoutError:
+                place.try_now = True
+            finally:
+                self._count(-1)
+            lock = lock_at(self._context.now())
+
+    async def _waited_in_vain(
+        self, key: LockKey, place: _Place, holder: lock_pb.Lock | None
+    ) -> WaitedInVainError:
+        present = [each for each in self._queues.get(key, ()) if each.callers]
+        number = present.index(place) + 1 if place in present else 1
+        holder = holder or await self._store.holder(key) or present[0].lock
+        return WaitedInVainError(holder, number, max(number, len(present)))
+
+    async def _acquire(self, lock: lock_pb.Lock, token_hash: bytes, once: Once[Acquired] | None) -> Acquired:
+        entry = changelog.locked(lock, self._context.now()) if lock.event_id else None
+        while True:
+            try:
+                acquired = await self._store.acquire(HeldLock(lock, token_hash), entry, once)
+            except asyncio.CancelledError:
+                if once is None:
+                    undo = asyncio.ensure_future(self._give_back(lock))
+                    self._giving_back.add(undo)
+                    undo.add_done_callback(self._giving_back.discard)
+                raise
+            if not acquired.replayed:
+                return acquired
+            renewed = await self._renew(acquired.lock.id, token_hash, once)
+            if renewed is not None:
+                return renewed
+
+    async def _replay(self, key: LockKey, token_hash: bytes, once: Once[Acquired] | None) -> Acquired | None:
+        """Renew the lock of a key if the token holds it."""
+        holder = await self._store.holder(key) if token_hash else None
+        return None if holder is None else await self._renew(holder.id, token_hash, once)
+
+    async def _renew(self, lock_id: str, token_hash: bytes, once: Once[Acquired] | None) -> Acquired | None:
+        now = self._context.now()
+
+        def renew(held: HeldLock) -> lock_pb.Lock | None:
+            if held.token_hash != token_hash or held.lock.expired_at is not None:
+                return None
+            return renew_lease(held.lock, now)
+
+        lock = await self._store.modify(lock_id, renew, None if once is None else once.of(_replayed))
+        return None if lock is None else _replayed(lock)
+
+    async def _give_back(self, lock: lock_pb.Lock) -> None:
+        """Release a lock that nobody knows of, nor can ask for, and try until that is done."""
+        now = self._context.now()
+
+        def decide(held: HeldLock) -> Release | None:
+            if held.lock.renewals:
+                return None  # another call with its token has been told of it since
+            return Release(Ending.ABANDONED, now, entry=changelog.lock_abandoned(held.lock, now))
+
+        while True:
+            try:
+                given_back = await self._store.release(lock.id, decide)
+            except TrackerError as error:
+                self._context.log.warning("lock not given back", id=lock.id, error=error.message)
+                if self._closing:
+                    return
+                await asyncio.sleep(TRY_SECONDS)
+            else:
+                if given_back is not None:
+                    self.freed(lock_key(given_back))
+                return
+
+    def _join(self, key: LockKey, lock: lock_pb.Lock, token_hash: bytes) -> _Place:
+        queue = self._queues.setdefault(key, [])
+        place = _Place(lock, token_hash)
+        queue.append(place)
+        return place
+
+    def _enter(self, key: LockKey, place: _Place) -> None:
+        place.callers += 1
+        if place.forget is not None:
+            place.forget.cancel()
+            place.forget = None
+        place.try_now = place.try_now or self._first(key) is place
+
+    def _leave(self, key: LockKey, place: _Place) -> None:
+        place.callers -= 1
+        if place.granted or not (place.callers or place.token_hash):
+            self._remove(key, place)
+        elif not place.callers:
+            loop = asyncio.get_running_loop()
+            place.forget = loop.call_later(_KEEP_SECONDS, self._remove, key, place)
+        if place.granted:
+            place.wake.set()  # for others who called with the same token
+        self._prompt(key, try_now=not place.granted)
+
+    def _remove(self, key: LockKey, place: _Place) -> None:
+        queue = self._queues.get(key, [])
+        if place in queue:
+            queue.remove(place)
+        if not queue:
+            self._queues.pop(key, None)
+
+    def _prompt(self, key: LockKey, *, try_now: bool) -> None:
+        first = self._first(key)
+        if first is not None:
+            first.try_now = first.try_now or try_now
+            first.wake.set()
+
+    def _first(self, key: LockKey) -> _Place | None:
+        return next((place for place in self._queues.get(key, ()) if place.callers), None)
+
+    def _place_of(self, key: LockKey, token_hash: bytes) -> _Place | None:
+        if not token_hash:
+            return None
+        return next((place for place in self._queues.get(key, ()) if place.token_hash == token_hash), None)
+
+    def _count(self, calls: int) -> None:
+        self._waiting += calls
+        self._observer.locks_waiting(self._waiting)
+
+
+def _replayed(lock: lock_pb.Lock) -> Acquired:
+    return Acquired(lock, replayed=True)

@@ -1,0 +1,221 @@
+"""The lock service: who may work on what, and who is doing so now."""
+
+from __future__ import annotations
+
+import copy
+import hmac
+import time
+from typing import TYPE_CHECKING
+
+from tracker.domain import changelog
+from tracker.domain.locks import Ending, begin_lease, hash_token, lock_filter, lock_key, renew_lease
+from tracker.domain.paging import page_token
+from tracker.domain.times import MICROS, duration_micros, micros, timestamp
+from tracker.pb import lock_pb
+from tracker.services.locks import errors as lock_errors
+from tracker.services.locks.queue import WaitedInVainError
+from tracker.services.paging import requested_page
+from tracker.stores.base import EndedLock, LockHeldError, LockTokenUsedError, Release
+
+if TYPE_CHECKING:
+    from tracker.errors import TrackerError
+    from tracker.services.call import Call
+    from tracker.services.context import Context
+    from tracker.services.locks.queue import LockQueue
+    from tracker.services.locks.reporter import LockObserver, LockReporter
+    from tracker.stores.base import Acquired, HeldLock, LockStore
+
+_CHANGEABLE = ("service", "who", "environment", "resource", "event_id")
+
+
+class LockService:
+    """Answers `tracker.lock.v1alpha1.LockService`."""
+
+    def __init__(
+        self,
+        store: LockStore,
+        queue: LockQueue,
+        reporter: LockReporter,
+        context: Context,
+        observer: LockObserver,
+    ) -> None:
+        self._store = store
+        self._queue = queue
+        self._reporter = reporter
+        self._context = context
+        self._observer = observer
+
+    async def create_lock(self, request: lock_pb.CreateLockRequest, call: Call) -> lock_pb.CreateLockResponse:
+        """Take a lock, wait for it if asked to, or tell who holds it."""
+        lock_id = self._context.new_id()
+
+        def lock_at(now: int) -> lock_pb.Lock:
+            lock = lock_pb.Lock(
+                id=lock_id,
+                created_at=timestamp(now),
+                service=request.service,
+                who=request.who,
+                environment=request.environment,
+                resource=request.resource,
+                event_id=request.event_id.lower(),
+                reason=request.reason,
+                labels=request.labels,
+                lock_delay=request.lock_delay,
+            )
+            return begin_lease(lock, now, request.ttl)
+
+        wait = duration_micros(request.wait) / MICROS if request.wait is not None else 0.0
+        began = time.monotonic()
+        try:
+            acquired = await self._queue.take(
+                lock_at, hash_token(request.lock_token), wait, call.once(_created)
+            )
+        except LockHeldError as error:
+            raise self._reporter.refused(lock_errors.lock_held(error.holder), error.holder, call) from None
+        except WaitedInVainError as error:
+            refused = lock_errors.wait_timeout(error) if wait else lock_errors.lock_held(error.holder)
+            raise self._reporter.refused(refused, error.holder, call) from None
+        except LockTokenUsedError as error:
+            raise self._reporter.refused(
+                lock_errors.token_used(error.ended), error.ended.lock, call
+            ) from None
+        finally:
+            if wait:
+                self._observer.lock_waited(time.monotonic() - began)
+        if not acquired.replayed:
+            self._reporter.acquired(acquired.lock, call)
+        return _created(acquired)
+
+    async def get_lock(self, request: lock_pb.GetLockRequest, _: Call) -> lock_pb.GetLockResponse:
+        """Return one lock."""
+        lock = await self._store.get(request.id.lower())
+        if lock is None:
+            raise lock_errors.lock_not_found(request.id)
+        return lock_pb.GetLockResponse(lock=lock)
+
+    async def update_lock(self, request: lock_pb.UpdateLockRequest, call: Call) -> lock_pb.UpdateLockResponse:
+        """Change the fields given; a key that another lock holds is a conflict."""
+        before = lock_pb.Lock()
+
+        def change(held: HeldLock) -> lock_pb.Lock:
+            nonlocal before
+            _require_held(held, request.lock_token)
+            before, lock = held.lock, copy.copy(held.lock)
+            for name in _CHANGEABLE:
+                setattr(lock, name, getattr(request, name) or getattr(before, name))
+            if lock_key(lock) != lock_key(before):
+                self._queue.require_turn(lock)
+            return lock
+
+        try:
+            lock = await self._store.modify(request.id.lower(), change, call.once(_updated))
+        except LockHeldError as error:
+            holder = await self._store.holder(lock_key(error.holder)) or error.holder
+            raise self._reporter.refused(lock_errors.lock_held(holder), holder, call) from None
+        if lock is None:
+            raise await self._gone(request.id)
+        self._reporter.updated(before, lock, call)
+        return _updated(lock)
+
+    async def un_lock(self, request: lock_pb.UnLockRequest, call: Call) -> lock_pb.UnLockResponse:
+        """Release a lock: with its token, or by force."""
+        now = self._context.now()
+
+        def decide(held: HeldLock) -> Release:
+            lock = held.lock
+            if request.force:
+                forced = changelog.lock_forced(lock, now, who=request.who, reason=request.reason)
+                return Release(Ending.FORCED, now, request.reason, forced)
+            _require_held(held, request.lock_token)
+            released = changelog.unlocked(lock, now) if lock.event_id else None
+            return Release(Ending.RELEASED, now, request.reason, released)
+
+        def answer(lock: lock_pb.Lock) -> lock_pb.UnLockResponse:
+            return lock_pb.UnLockResponse(message="lock deleted", id=lock.id, count=1, forced=request.force)
+
+        lock = await self._store.release(request.id.lower(), decide, call.once(answer))
+        if lock is None:
+            return await self._released_before(request)
+        if request.force:
+            self._reporter.forced(lock, call, who=request.who, reason=request.reason)
+        else:
+            self._reporter.released(lock, call)
+        return answer(lock)
+
+    async def renew_lock(self, request: lock_pb.RenewLockRequest, call: Call) -> lock_pb.RenewLockResponse:
+        """Begin the lease of a lock anew."""
+        now = self._context.now()
+
+        def renew(held: HeldLock) -> lock_pb.Lock:
+            _require_held(held, request.lock_token)
+            if held.lock.ttl is None and request.ttl is None:
+                raise lock_errors.without_lease(held.lock)
+            return renew_lease(held.lock, now, request.ttl)
+
+        lock = await self._store.modify(request.id.lower(), renew, call.once(_renewed))
+        if lock is None:
+            raise await self._gone(request.id)
+        return _renewed(lock)
+
+    async def check_lock(self, request: lock_pb.CheckLockRequest, _: Call) -> lock_pb.CheckLockResponse:
+        """Tell whether a fencing token is that of the lock held now."""
+        holder = await self._store.holder(lock_key(request))
+        if holder is None or holder.expired_at is not None:
+            return lock_pb.CheckLockResponse()
+        return lock_pb.CheckLockResponse(current=holder.fencing_token == request.fencing_token, holder=holder)
+
+    async def list_locks(self, request: lock_pb.ListLocksRequest, _: Call) -> lock_pb.ListLocksResponse:
+        """Return the locks that are held, newest first."""
+        where = lock_filter(request.service, request.environment, request.resource)
+        query = f"locks {where}"
+        found = await self._store.find(where, requested_page(request, query, default=None))
+        return lock_pb.ListLocksResponse(
+            locks=list(found.records), total_count=found.total, next_page_token=page_token(found.next, query)
+        )
+
+    async def _released_before(self, request: lock_pb.UnLockRequest) -> lock_pb.UnLockResponse:
+        """Answer the release of a lock that has ended: done already, if it was by its holder."""
+        ended = await self._store.ended(request.id.lower())
+        if (
+            ended is None
+            or ended.ending is not Ending.RELEASED
+            or request.force
+            or not _shows_token(ended, request.lock_token)
+        ):
+            raise await self._gone(request.id)
+        return lock_pb.UnLockResponse(
+            message="lock was deleted before", id=ended.lock.id, already_released=True
+        )
+
+    async def _gone(self, lock_id: str) -> TrackerError:
+        """Return the answer to a call for a lock that is not there: lost, or never heard of."""
+        ended = await self._store.ended(lock_id.lower())
+        if ended is None:
+            return lock_errors.lock_not_found(lock_id)
+        return lock_errors.lock_lost(ended, await self._store.holder(lock_key(ended.lock)))
+
+
+def _created(acquired: Acquired) -> lock_pb.CreateLockResponse:
+    return lock_pb.CreateLockResponse(lock=acquired.lock, replayed=acquired.replayed)
+
+
+def _updated(lock: lock_pb.Lock) -> lock_pb.UpdateLockResponse:
+    return lock_pb.UpdateLockResponse(lock=lock)
+
+
+def _renewed(lock: lock_pb.Lock) -> lock_pb.RenewLockResponse:
+    return lock_pb.RenewLockResponse(lock=lock)
+
+
+def _require_held(held: HeldLock, lock_token: str) -> None:
+    """Refuse a caller who does not have the token of a lock, or comes after its lease expired."""
+    if not _shows_token(held, lock_token):
+        raise lock_errors.token_mismatch(held.lock)
+    if held.lock.expired_at is not None:
+        ended = EndedLock(held.lock, held.token_hash, Ending.EXPIRED, micros(held.lock.expired_at))
+        raise lock_errors.lock_lost(ended, held.lock)
+
+
+def _shows_token(lock: HeldLock | EndedLock, lock_token: str) -> bool:
+    """Return whether a caller has the token that a lock was taken with, if it was taken with one."""
+    return not lock.token_hash or hmac.compare_digest(lock.token_hash, hash_token(lock_token))

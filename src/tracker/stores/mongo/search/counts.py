@@ -1,0 +1,159 @@
+"""Counts of events by the values of their fields, and over time.
+
+The database groups the events that it knows to match by what their documents have beside the event. The
+others are looked at one by one.
+"""
+
+from __future__ import annotations
+
+from bisect import bisect_right
+from collections import Counter
+from math import gcd
+from typing import TYPE_CHECKING, NamedTuple
+
+from tracker.domain.events import event_time
+from tracker.domain.query.fields import COUNTED, DURATION, Kind
+from tracker.stores.base import Explanation, Tally
+from tracker.stores.mongo.event_records import sifted
+from tracker.stores.mongo.search.filters import halves
+from tracker.stores.mongo.search.queries import FIELDS
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from pymongo.asynchronous.command_cursor import AsyncCommandCursor
+
+    from tracker.domain.events import EventFilter
+    from tracker.domain.query.fields import Field
+    from tracker.stores.mongo.search.filters import Branch
+    from tracker.stores.mongo.writes import Collection, Document
+
+
+class Passes(NamedTuple):
+    """Fields by how the events that the database knows to match are counted by them."""
+
+    together: Sequence[Field]
+    """Those with few values, which one pass counts by all of them."""
+    alone: Sequence[Field]
+    """Those that take a pass each."""
+    read: Sequence[Field]
+    """Those that only the event itself has."""
+
+
+def passes(fields: Sequence[Field]) -> Passes:
+    """Return how fields are counted by."""
+    beside = [field for field in fields if field in FIELDS]
+    return Passes(
+        together=[field for field in beside if field in COUNTED],
+        alone=[field for field in beside if field not in COUNTED],
+        read=[field for field in fields if field not in FIELDS],
+    )
+
+
+async def count_by(
+    events: Collection, where: EventFilter, fields: Sequence[Field], most: int, searched: Explanation
+) -> tuple[int, Sequence[Sequence[Tally]]]:
+    """Count the matching events by their values of fields; see `EventStore.count_by`."""
+    counts: dict[Field, Counter[str | int]] = {field: Counter() for field in fields}
+    parts = halves(where)
+    total = 0
+    async for event in sifted(events, parts.sifted, parts.query, searched):
+        total += 1
+        for field, values in counts.items():
+            values[field.value(event)] += 1
+    enough = 0 if total else most  # a value that is rare in one half may be frequent in both
+    for branch in parts.told:
+        total += await _count_told(events, branch, counts, enough)
+    tallies = [sorted(counts[field].items(), key=_most_first)[:most] for field in fields]
+    return total, [[Tally(*each) for each in of_field] for of_field in tallies]
+
+
+async def count_between(
+    events: Collection, where: EventFilter, edges: Sequence[int], by: Field | None, searched: Explanation
+) -> Sequence[Mapping[str | int, int]]:
+    """Count the matching events between edges; see `EventStore.count_between`.
+
+    The database counts them by slots of a length that all edges are multiples of.
+    """
+    counts: list[Counter[str | int]] = [Counter() for _ in edges[1:]]
+    parts, within = halves(where), _within(edges)
+    looked_at = [(parts.sifted, parts.query)]
+    if by is None or by in FIELDS:
+        slot = gcd(*edges)
+        rest = {"$mod": [{"$add": [{"$mod": ["$time", slot]}, slot]}, slot]}
+        key = {"slot": {"$subtract": ["$time", rest]}, "value": "" if by is None else _value(by)}
+        for branch in parts.told:
+            async for row in await _grouped(events, branch.also(within), key):
+                counts[_place(edges, row["_id"]["slot"])][row["_id"]["value"]] += row["events"]
+    else:
+        looked_at.append((parts.told, None))
+    for candidates, query in looked_at:
+        async for event in sifted(events, [each.also(within) for each in candidates], query, searched):
+            counts[_place(edges, event_time(event))]["" if by is None else by.value(event)] += 1
+    return counts
+
+
+async def durations_between(
+    events: Collection, where: EventFilter, edges: Sequence[int], searched: Explanation
+) -> Sequence[Sequence[int]]:
+    """Return the durations of the matching events between edges; see `EventStore.durations_between`."""
+    found: list[list[int]] = [[] for _ in edges[1:]]
+    parts, within = halves(where), _within(edges)
+    for candidates, query in ((parts.sifted, parts.query), (parts.told, None)):
+        async for event in sifted(events, [each.also(within) for each in candidates], query, searched):
+            duration = DURATION.number(event)
+            if duration is not None:
+                found[_place(edges, event_time(event))].append(duration)
+    return [sorted(each) for each in found]
+
+
+async def _count_told(
+    events: Collection, branch: Branch, counts: Mapping[Field, Counter[str | int]], most: int
+) -> int:
+    """Count the events of a branch, and by their values of fields; `most` is as for `_grouped`."""
+    together, alone, read = passes([*counts])
+    total: int | None = None
+    if together:
+        total = 0
+        async for row in await _grouped(events, branch, {each.name: _value(each) for each in together}):
+            total += row["events"]
+            for field in together:
+                counts[field][row["_id"][field.name]] += row["events"]
+    for field in alone:
+        async for row in await _grouped(events, branch, _value(field), most):
+            counts[field][row["_id"]] += row["events"]
+    if read:
+        total = 0
+        async for event in sifted(events, [branch], None, Explanation()):
+            total += 1
+            for field in read:
+                counts[field][field.value(event)] += 1
+    return await events.count_documents(branch.where, hint=branch.index) if total is None else total
+
+
+async def _grouped(
+    events: Collection, branch: Branch, key: Document, most: int = 0
+) -> AsyncCommandCursor[Document]:
+    """Return how many events of a branch have which key; of the `most` frequent keys, 0 for all."""
+    first: list[Document] = [{"$sort": {"events": -1, "_id": 1}}, {"$limit": most}] if most else []
+    return await events.aggregate(
+        [{"$match": branch.where}, {"$group": {"_id": key, "events": {"$sum": 1}}}, *first],
+        hint=branch.index,
+    )
+
+
+def _within(edges: Sequence[int]) -> Document:
+    return {"time": {"$gte": edges[0], "$lt": edges[-1]}}
+
+
+def _place(edges: Sequence[int], time: int) -> int:
+    return bisect_right(edges, time) - 1
+
+
+def _value(field: Field) -> Document:
+    return {"$ifNull": [f"${FIELDS[field]}", "" if field.kind is Kind.KEYWORD else 0]}
+
+
+def _most_first(counted: tuple[str | int, int]) -> tuple[int, str | int]:
+    value, events = counted
+    return -events, value

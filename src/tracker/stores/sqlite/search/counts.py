@@ -1,0 +1,130 @@
+"""Counts of events by the values of their fields, and over time."""
+
+from __future__ import annotations
+
+from bisect import bisect_right
+from collections import Counter
+from dataclasses import replace
+from itertools import pairwise
+from typing import TYPE_CHECKING, Any
+
+from tracker.domain.query import fields
+from tracker.stores.base import Tally
+from tracker.stores.sqlite import event_records
+from tracker.stores.sqlite.search.filters import COUNTED, EVERYTHING
+from tracker.stores.sqlite.search.values import value_of
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
+
+    import apsw
+
+    from tracker.domain.query.fields import Field
+    from tracker.stores.sqlite.search.filters import Branch
+    from tracker.stores.sqlite.search.plans import Plan
+
+_INDEXES = {fields.SOURCE: "events_by_source"}
+"""Indexes that begin with a field: all events can be counted by it without sorting them."""
+
+
+def count_by(
+    db: apsw.Connection, plan: Plan, asked: Sequence[Field], most: int
+) -> tuple[int, Sequence[Sequence[Tally]]]:
+    """Count the matching events by their values of fields; see `EventStore.count_by`."""
+    total: int | None = None
+    tallies: dict[Field, Sequence[Tally]] = {}
+    for group in facet_groups(plan, asked):
+        branch = facet_branch(plan, group)
+        sql = facet_statement(branch, group)
+        if len(group) == 1:
+            rows = db.execute(f"{sql} ORDER BY n DESC, 1 LIMIT ?", (*branch.bindings, most))
+            tallies[group[0]] = [Tally(*row) for row in rows]
+        else:
+            counts = _counts_of_each(db.execute(sql, branch.bindings), group)
+            total = counts[0].total()
+            tallies |= {field: _most_frequent(each, most) for field, each in zip(group, counts, strict=True)}
+    return event_records.count(db, plan) if total is None else total, [tallies[field] for field in asked]
+
+
+def facet_groups(plan: Plan, asked: Sequence[Field]) -> Sequence[Sequence[Field]]:
+    """Return fields to count by, those in one group that are counted together, in one walk over the events.
+
+    Of the others, each may have as many values as there are events.
+    """
+    (branch,) = plan.counted
+    together = [] if branch.counted else [field for field in asked if field in COUNTED]
+    alone = [[field] for field in asked if field not in together]
+    return [together, *alone] if together else alone
+
+
+def facet_statement(branch: Branch, group: Sequence[Field]) -> str:
+    """Return the statement for the values of fields of a branch, and how many events have each."""
+    values = ", ".join(map(value_of, group))
+    places = ", ".join(str(place) for place, _ in enumerate(group, 1))
+    if branch.counted:
+        return f"SELECT {values}, sum(events) AS n {branch.from_facets} GROUP BY {places} HAVING n"
+    return f"SELECT {values}, count(*) AS n {branch.clauses} GROUP BY {places}"
+
+
+def facet_branch(plan: Plan, group: Sequence[Field]) -> Branch:
+    """Return the events to count by fields, `counted` where the table `facets` tells their values of them."""
+    (branch,) = plan.counted
+    if branch.counted and COUNTED.issuperset(group):
+        return branch
+    everything = branch.index == EVERYTHING and not branch.conditions
+    index = _INDEXES.get(group[0], EVERYTHING) if everything else branch.index
+    return replace(branch, index=index, counted=False)
+
+
+def count_between(
+    db: apsw.Connection, plan: Plan, edges: Sequence[int], by: Field | None
+) -> Sequence[Mapping[str | int, int]]:
+    """Count the matching events between edges; see `EventStore.count_between`."""
+    value = "''" if by is None else value_of(by)
+    if plan.candidates:  # which would be looked up anew in each interval
+        counts: Sequence[Counter[str | int]] = [Counter() for _ in edges[1:]]
+        for place, found in _placed(db, plan, edges, value):
+            counts[place][found] += 1
+        return counts
+    branch = within(plan)
+    sql = f"SELECT {value}, count(*) {branch.clauses}{'' if by is None else ' GROUP BY 1'}"
+    return [
+        {value: number for value, number in db.execute(sql, (*branch.bindings, low, high)) if number}
+        for low, high in pairwise(edges)
+    ]
+
+
+def durations_between(db: apsw.Connection, plan: Plan, edges: Sequence[int]) -> Sequence[Sequence[int]]:
+    """Return the durations of the matching events between edges; see `EventStore.durations_between`."""
+    durations: list[list[int]] = [[] for _ in edges[1:]]
+    for place, found in _placed(db, plan, edges, value_of(fields.DURATION)):
+        if found is not None:
+            durations[place].append(found)
+    return [sorted(each) for each in durations]
+
+
+def _counts_of_each(rows: Iterable[tuple[Any, ...]], group: Sequence[Field]) -> Sequence[Counter[str | int]]:
+    """Return how many events have each value of each field, of how many have each combination of them."""
+    counts: Sequence[Counter[str | int]] = [Counter() for _ in group]
+    for *values, number in rows:
+        for count, value in zip(counts, values, strict=True):
+            count[value] += number
+    return counts
+
+
+def _most_frequent(counts: Counter[str | int], most: int) -> Sequence[Tally]:
+    return [Tally(*each) for each in sorted(counts.items(), key=lambda each: (-each[1], each[0]))[:most]]
+
+
+def _placed(db: apsw.Connection, plan: Plan, edges: Sequence[int], value: str) -> Iterator[tuple[int, Any]]:
+    """Give a value of each matching event between edges, and the number of the edge that it is behind."""
+    branch = within(plan)
+    sql = f"SELECT time, {value} {branch.clauses}"
+    for time, found in db.execute(sql, (*branch.bindings, edges[0], edges[-1])):
+        yield bisect_right(edges, time) - 1, found
+
+
+def within(plan: Plan) -> Branch:
+    """Return the one branch of a plan, with the bounds of a period to bind."""
+    (branch,) = plan.counted
+    return replace(branch, conditions=(*branch.conditions, "time >= ?", "time < ?"), counted=False)

@@ -1,0 +1,211 @@
+"""How the events of a filter are found: by which index, and whether by the index of words.
+
+Words or values that few events have name the events, and what else is asked is asked of those. Otherwise the
+events are walked in order, and each is looked up among those that have them. Where many of the newest
+have it, to gather them all takes longer than to read the documents that fill a page; but not than to read all
+for a count.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Final
+
+import orjson
+
+from tracker.domain.events import EventFilter
+from tracker.domain.query.fields import Kind
+from tracker.domain.query.narrowing import narrowed
+from tracker.domain.query.tree import And
+from tracker.stores.base import MOST_COUNTED
+from tracker.stores.sqlite.search import queries, terms, word_search
+from tracker.stores.sqlite.search.filters import branches
+from tracker.stores.sqlite.search.word_index import progress
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    import apsw
+
+    from tracker.domain.query import Node
+    from tracker.stores.sqlite.search.filters import Branch
+    from tracker.stores.sqlite.search.queries import Condition
+
+FEW: Final = 10_000
+"""Events with a text up to which they are fetched by their numbers and sorted."""
+
+_DENSE: Final = 5
+"""Of so many of the newest events, one must have a text for a page to be filled by reading documents."""
+
+_LONG: Final = 200_000
+"""Events of a period that is too long to be looked up."""
+
+LIKELY: Final = 250_000
+"""Newest events among which a count begins that needs not go on where it has found enough."""
+
+MOST_BEHIND: Final = 20_000
+"""Events that the index of words may lack before it is left alone."""
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """The branches to walk for a list and for a count, and what the index of words tells."""
+
+    listed: Sequence[Branch]
+    counted: Sequence[Branch]
+    counted_first: Sequence[Branch] = ()
+    """A part of `counted` that may have more than `most_counted` events and is counted sooner; or none."""
+    most_counted: int | None = None
+    """Up to how many are counted for the total of a list; None for all."""
+    candidates: Sequence[Candidates] = ()
+    """Those of each part of the query that the index tells."""
+    only_candidates: bool = False
+    """Whether all the candidates of the one part match, and no other events."""
+    behind: int = 0
+    """How many events that index lacks, counted up to `MOST_BEHIND`."""
+
+
+@dataclass(frozen=True, slots=True)
+class Candidates:
+    """The events that the index tells for a part of a query, as the statement for their numbers.
+
+    `newest` are those numbers, the highest first, up to one more than `FEW`.
+    """
+
+    node: Node
+    numbers: Condition
+    newest: Sequence[int]
+
+    @property
+    def few(self) -> bool:
+        """Whether `newest` are all that there are."""
+        return len(self.newest) <= FEW
+
+    @property
+    def condition(self) -> Condition:
+        """The condition for them; all are gathered only when it is asked of an event below the newest."""
+        newest = "number IN (SELECT value FROM json_each(?))"
+        numbers = orjson.dumps(self.newest).decode()
+        if self.few:
+            return f"({newest})", (numbers,)
+        sql, bindings = self.numbers
+        return f"({newest} OR number < ? AND number IN ({sql}))", (numbers, self.newest[-1], *bindings)
+
+    def is_dense(self, highest: int) -> bool:
+        """Say whether many of the events up to a number are among them."""
+        return not self.few and self.newest[-1] > highest - _DENSE * FEW
+
+
+def asks_for_words(where: EventFilter) -> bool:
+    """Say whether a query asks for what the index of words may have."""
+    return where.query is not None and any(
+        field.kind is Kind.PROSE or terms.is_indexed(field) for field in queries.fields_of(where.query)
+    )
+
+
+def plan(db: apsw.Connection, where: EventFilter, *, by_words: bool = True, tallied: bool = False) -> Plan:
+    """Choose how to find the events of a filter.
+
+    `by_words` says whether the index of words may be used. With `tallied`, each document that is searched is
+    told of, as `queries.condition` says.
+    """
+    where = narrowed(where)
+    named = where.slack_id or where.external_id or where.related_ids  # which few events have
+    if where.query is None or not by_words or named:
+        return _without_words(where, tallied=tallied)
+    query = word_search.gathered(where.query)
+    asked = [(node, terms.narrowed(match, where)) for node, match in word_search.told_parts(query)]
+    if not asked:
+        return _without_words(where, tallied=tallied)
+    done = progress(db, MOST_BEHIND)
+    if done.behind >= MOST_BEHIND:
+        return _without_words(where, tallied=tallied, behind=done.behind)
+    span = _span(db, where)
+
+    def numbers_in(span: tuple[int, int]) -> dict[Node, Condition]:
+        return {node: word_search.numbers(node, match, done, span, tallied=tallied) for node, match in asked}
+
+    candidates = {node: _candidates(db, node, numbers) for node, numbers in numbers_in(span).items()}
+    conditions = {node: each.condition for node, each in candidates.items()}
+    first = query.parts[0] if isinstance(query, And) and query not in candidates else query
+    few = first in candidates and candidates[first].few
+    where = replace(where, query=query)
+    counted = branches(where, conditions.get, numbered=few, tallied=tallied)
+    dense = not few and any(each.is_dense(span[1]) for each in candidates.values())
+    only_candidates = query in candidates and (
+        where == EventFilter(query=query) or (not done.behind and terms.tells_all(where))
+    )
+    low = 0 if few or only_candidates else _likely_from(db, where, span[1])
+    newest: Sequence[Branch] = ()
+    if low:
+        near = {
+            node: replace(candidates[node], numbers=numbers).condition
+            for node, numbers in numbers_in((low, span[1])).items()
+        }
+        newest = [
+            branch.also("number >= ?", low)
+            for branch in branches(replace(where, since=_time(db, low)), near.get, tallied=tallied)
+        ]
+    return Plan(
+        listed=branches(where, tallied=tallied) if dense else counted,
+        counted=counted,
+        counted_first=newest,
+        most_counted=_most_counted(where),
+        candidates=list(candidates.values()),
+        only_candidates=only_candidates,
+        behind=done.behind,
+    )
+
+
+def _without_words(where: EventFilter, *, tallied: bool, behind: int = 0) -> Plan:
+    walked = branches(where, tallied=tallied)
+    return Plan(walked, walked, most_counted=_most_counted(where), behind=behind)
+
+
+def _most_counted(where: EventFilter) -> int | None:
+    return None if where.query is None or not queries.needs_document(where.query) else MOST_COUNTED
+
+
+def _span(db: apsw.Connection, where: EventFilter) -> tuple[int, int]:
+    """Return the lowest and the highest number that an event of a period may have.
+
+    Events come roughly in the order of their times: in the index too, those of a period are close together.
+    """
+    if (where.since is not None or where.until is not None) and not where.overlapping:
+        (branch,) = branches(EventFilter(since=where.since, until=where.until))
+        period = f"SELECT number {branch.clauses} LIMIT ?"
+        sql = f"SELECT count(*), ifnull(min(number), 1), ifnull(max(number), 0) FROM ({period})"  # noqa: S608 - our own clauses
+        events, lowest, highest = db.execute(sql, (*branch.bindings, _LONG + 1)).get
+        if events <= _LONG:
+            return lowest, highest
+    return 1, db.execute("SELECT ifnull(max(number), 0) FROM events").get
+
+
+def _likely_from(db: apsw.Connection, where: EventFilter, highest: int) -> int:
+    """Return the number from which on there may be more matching events than are counted, or 0.
+
+    What is asked of columns that `facets` counts is taken to be spread evenly.
+    """
+    if highest <= LIKELY or where.since is not None or where.until is not None:
+        return 0
+    columns = EventFilter(
+        types=where.types,
+        priorities=where.priorities,
+        statuses=where.statuses,
+        environments=where.environments,
+        impact=where.impact,
+    )
+    (branch,) = branches(columns)
+    likely = int(db.execute(branch.count, branch.bindings).get) * LIKELY / highest
+    return highest - LIKELY if likely > MOST_COUNTED else 0
+
+
+def _time(db: apsw.Connection, low: int) -> int:
+    """Return the time of the first event from a number on; some of those behind it may be older."""
+    return int(db.execute("SELECT time FROM events WHERE number >= ? ORDER BY number LIMIT 1", (low,)).get)
+
+
+def _candidates(db: apsw.Connection, node: Node, numbers: Condition) -> Candidates:
+    sql, bindings = numbers
+    rows = db.execute(f"{sql} ORDER BY 1 DESC LIMIT ?", (*bindings, FEW + 1))
+    return Candidates(node, numbers, [number for (number,) in rows])

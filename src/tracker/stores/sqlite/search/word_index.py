@@ -1,0 +1,166 @@
+"""The index of the words of titles and messages, and of values (`terms.py`), behind the changes by a moment.
+
+Its words are ours, joined by spaces: so a phrase means the same to it as to a query. Which events are not in
+it yet the database says in the same transaction: what it tells of the others is what their documents have.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import partial
+from itertools import chain
+from typing import TYPE_CHECKING, Final, TypeAlias
+
+import apsw
+import orjson
+
+from tracker.domain.query.words import MAX_WORD, RULES, words
+from tracker.stores.sqlite.bulk import places
+from tracker.stores.sqlite.search.terms import UNREADABLE, terms_of
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+NAMED: Final = "event_words"
+"""How a check of the file calls the index."""
+
+_STEP_EVENTS: Final = 500
+_STEP_BYTES: Final = 2**19
+_MOST_BEHIND: Final = 10_000
+_UP_TO: Final = "SELECT up_to FROM words_indexed"
+
+_NEW = "SELECT number, CAST(document AS BLOB) FROM events WHERE number > ? ORDER BY number LIMIT ?"
+_OUTDATED = (
+    "SELECT outdated.number, CAST(document AS BLOB) FROM words_outdated outdated"
+    " LEFT JOIN events USING (number) ORDER BY outdated.number LIMIT ?"
+)
+
+
+_Indexed: TypeAlias = "tuple[int, str, str, str]"
+"""An event's number, the words of its title and of its message, and its terms."""
+
+
+class DamagedError(Exception):
+    """The index can't be read."""
+
+
+@dataclass(frozen=True, slots=True)
+class Progress:
+    """Up to which event the words are indexed, and how many events are to be looked at besides."""
+
+    up_to: int
+    outdated: int
+    behind: int
+    """Events that are not in the index as they are, no more than were to be counted."""
+
+
+def progress(db: apsw.Connection, most: int) -> Progress:
+    """Return how far the index is; `most` is how many events that are not in it are counted."""
+    up_to = int(db.execute(_UP_TO).get)
+    outdated = int(db.execute("SELECT count(*) FROM (SELECT 1 FROM words_outdated LIMIT ?)", (most,)).get)
+    new = "SELECT count(*) FROM (SELECT 1 FROM events WHERE number > ? LIMIT ?)"
+    return Progress(up_to, outdated, outdated + int(db.execute(new, (up_to, most)).get))
+
+
+def prepared(db: apsw.Connection) -> Callable[[apsw.Connection], None] | None:
+    """Read some of the events that are not in the index; return what puts them there, None where all are.
+
+    The one and the other are some milliseconds of work, and belong in one transaction.
+    """
+    rows = _some(db.execute(_OUTDATED, (_STEP_EVENTS,)))
+    if rows:
+        return partial(_replace, numbers=[number for number, _ in rows], events=_indexed(rows))
+    rows = _some(db.execute(_NEW, (db.execute(_UP_TO).get, _STEP_EVENTS)))
+    return partial(_append, up_to=rows[-1][0], events=_indexed(rows)) if rows else None
+
+
+def advance(db: apsw.Connection) -> bool:
+    """Index some of the events that are not in the index; say whether there were any."""
+    step = prepared(db)
+    if step is not None:
+        step(db)
+    return step is not None
+
+
+def reset(db: apsw.Connection) -> None:
+    """Empty the index: all events are to be indexed anew."""
+    db.execute("INSERT INTO event_words (event_words) VALUES ('delete-all')")
+    db.execute("DELETE FROM words_outdated")
+    db.execute("UPDATE words_indexed SET up_to = 0, made_with = ?", (RULES,))
+
+
+def is_usable(db: apsw.Connection) -> bool:
+    """Say whether the index was made by the rules of today, and has as many events as it must."""
+    try:
+        return db.execute("SELECT made_with FROM words_indexed").get == RULES and _is_complete(db)
+    except apsw.CorruptError:
+        return False
+
+
+def _is_complete(db: apsw.Connection) -> bool:
+    """Compare how many events are in the index with how many there are, but for those that are outdated.
+
+    One that is still far behind is taken as it is: to count what is left takes longer than a start may.
+    """
+    done = progress(db, _MOST_BEHIND)
+    if done.behind >= _MOST_BEHIND:
+        return True
+    events = "SELECT ifnull(sum(events), 0) - ? FROM facets"
+    outdated = "SELECT count(*) FROM events JOIN words_outdated USING (number)"
+    indexed = "SELECT count(*) FROM event_words_docsize WHERE id NOT IN (SELECT number FROM words_outdated)"
+    new = done.behind - done.outdated
+    return bool(db.execute(events, (new,)).get - db.execute(outdated).get == db.execute(indexed).get)
+
+
+def _some(rows: apsw.Cursor) -> Sequence[tuple[int, bytes | None]]:
+    """Return rows until their documents weigh enough; at least one, where there is one."""
+    taken: list[tuple[int, bytes | None]] = []
+    weight = 0
+    for number, document in rows:
+        taken.append((number, document))
+        weight += len(document or b"")
+        if weight >= _STEP_BYTES:
+            rows.close()
+            break
+    return taken
+
+
+def _replace(db: apsw.Connection, *, numbers: Sequence[int], events: Sequence[_Indexed]) -> None:
+    """Index events anew that have changed; those that are gone are not among `events`."""
+    these = f"({', '.join(map(str, numbers))})"
+    db.execute(f"DELETE FROM event_words WHERE rowid IN {these}", can_cache=False)  # noqa: S608 - numbers
+    _insert(db, events)
+    db.execute(f"DELETE FROM words_outdated WHERE number IN {these}", can_cache=False)  # noqa: S608 - numbers
+
+
+def _append(db: apsw.Connection, *, up_to: int, events: Sequence[_Indexed]) -> None:
+    _insert(db, events)
+    db.execute("UPDATE words_indexed SET up_to = ?", (up_to,))
+
+
+def _insert(db: apsw.Connection, events: Sequence[_Indexed]) -> None:
+    if events:
+        sql = f"INSERT INTO event_words (rowid, title, message, terms) VALUES {places(len(events), 4)}"  # noqa: S608 - places
+        db.execute(sql, tuple(chain.from_iterable(events)))
+
+
+def _indexed(rows: Sequence[tuple[int, bytes | None]]) -> Sequence[_Indexed]:
+    return [(number, *_texts(document)) for number, document in rows if document is not None]
+
+
+def _texts(document: bytes) -> tuple[str, str, str]:
+    """Return what the index has of an event: the words of its title and of its message, and its terms.
+
+    A document that can't be read has all words that are anywhere in it: who searches for one of them is told.
+    """
+    try:
+        stored = orjson.loads(document)
+        message = stored.get("attributes", {}).get("message", "")
+        return _words(stored.get("title", "")), _words(message), " ".join(terms_of(stored))
+    except (ValueError, AttributeError, TypeError):
+        return _words(document.decode(errors="replace")), "", UNREADABLE
+
+
+def _words(text: str) -> str:
+    """Return a text as the index is to take it: it parts a short one that is ASCII as we do, only faster."""
+    return text if text.isascii() and len(text) <= MAX_WORD else " ".join(words(text))

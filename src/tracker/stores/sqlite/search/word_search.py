@@ -1,0 +1,94 @@
+"""What a query asks the index of words for, as that understands it (the MATCH of FTS5)."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from tracker.domain.query import fields
+from tracker.domain.query.evaluation import phrase
+from tracker.domain.query.fields import Kind
+from tracker.domain.query.tree import And, Not, Or, Pattern, Term, all_of
+from tracker.stores.sqlite.search import terms
+from tracker.stores.sqlite.search.queries import of_document
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from tracker.domain.query import Node
+    from tracker.stores.sqlite.search.queries import Condition
+    from tracker.stores.sqlite.search.word_index import Progress
+
+_COLUMNS = {fields.TITLE: "title", fields.MESSAGE: "message", fields.TEXT: "{title message}"}
+
+
+def expression(node: Node) -> str | None:
+    """Return what the events that match have in the index, and no others; None for what it can't tell."""
+    match node:
+        case Term(field, tests) if field.kind is Kind.PROSE:
+            phrases = [_phrase(test) for test in tests if isinstance(test, Pattern)]
+            return None if None in phrases else f"{_COLUMNS[field]} : ({' OR '.join(filter(None, phrases))})"
+        case Term(field) if terms.is_indexed(field):
+            return terms.expression(node)
+        case Or(parts):
+            each = [expression(part) for part in parts]
+            return None if None in each else f"({' OR '.join(filter(None, each))})"
+        case And(parts):
+            return _all(parts)
+        case _:
+            return None
+
+
+def gathered(node: Node) -> Node:
+    """Return the same query with all that the index can tell gathered in its first part."""
+    parts = node.parts if isinstance(node, And) else (node,)
+    asked = tuple(part for part in parts if expression(part) is not None)
+    denied = tuple(part for part in parts if isinstance(part, Not) and expression(part.part) is not None)
+    rest = tuple(part for part in parts if part not in asked and part not in denied)
+    return all_of((all_of((*asked, *denied)), *rest)) if asked else node
+
+
+def told_parts(node: Node) -> Iterator[tuple[Node, str]]:
+    """Give the parts of a query that the index can tell, each as large as can be, with their expressions."""
+    match = expression(node)
+    if match is not None:
+        yield node, match
+        return
+    if isinstance(node, And | Or):
+        for part in node.parts:
+            yield from told_parts(part)
+    if isinstance(node, Not):
+        yield from told_parts(node.part)
+
+
+def numbers(node: Node, match: str, progress: Progress, span: tuple[int, int], *, tallied: bool) -> Condition:
+    """Return the statement for the numbers, those in a span at least, of the events that match.
+
+    What is not in the index as it is, is asked of the documents.
+    """
+    sql = "SELECT rowid FROM event_words WHERE event_words MATCH ? AND rowid BETWEEN ? AND ?"
+    if not progress.behind:
+        return sql, (match, *span)
+    condition, bindings = of_document(node, tallied=tallied)
+    outdated = "SELECT number FROM words_outdated"
+    unindexed = f"SELECT number FROM events WHERE (number > ? OR number IN ({outdated})) AND {condition}"  # noqa: S608 - our own statement
+    return (
+        f"{sql} AND rowid NOT IN ({outdated}) UNION ALL {unindexed}",
+        (match, *span, progress.up_to, *bindings),
+    )
+
+
+def _phrase(pattern: Pattern) -> str | None:
+    asked = phrase(pattern)
+    if not asked.words:
+        return None
+    return f'"{" ".join(asked.words)}"{" *" if asked.prefix else ""}'
+
+
+def _all(parts: tuple[Node, ...]) -> str | None:
+    """Return the expression for all of the parts: one at least must say what is there, not what isn't."""
+    asked = [expression(part) for part in parts if not isinstance(part, Not)]
+    denied = [expression(part.part) for part in parts if isinstance(part, Not)]
+    if not asked or None in asked or None in denied:
+        return None
+    there = f"({' AND '.join(filter(None, asked))})"
+    return f"({there} NOT ({' OR '.join(filter(None, denied))}))" if denied else there

@@ -1,0 +1,1 @@
+"""Messages as JSON, query strings and paths, and back, by what the protos say of them."""

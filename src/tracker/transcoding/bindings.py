@@ -1,0 +1,144 @@
+"""HTTP bindings of RPCs, read from the `google.api.http` rules in the descriptors."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, NamedTuple
+
+from tracker.errors import TrackerError
+from tracker.pb import annotations_pb, options_pb
+from tracker.transcoding.json_answer import json_answer
+from tracker.transcoding.json_request import make_message, normalise, normalise_field
+from tracker.transcoding.json_text import parse_json
+from tracker.transcoding.path_template import parse_template
+from tracker.transcoding.query_string import find_field, parse_query, read_query, read_text
+from tracker.transcoding.spelling import nested, respell
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from protobuf import DescField, DescMessage, DescMethod, Message
+
+    from tracker.pb import http_pb
+    from tracker.transcoding.json_text import JsonValue
+    from tracker.transcoding.path_template import PathTemplate
+    from tracker.transcoding.query_string import TextField
+
+_OK = 200
+
+
+class HttpInput(NamedTuple):
+    """What one HTTP request says: the values of the path's variables, the query string, the body."""
+
+    captures: tuple[str, ...]
+    query: bytes
+    body: bytes
+
+
+class HttpBinding:
+    """One way to reach an RPC over HTTP: a verb, a path, and where its fields stand."""
+
+    def __init__(self, method: DescMethod, rule: http_pb.HttpRule) -> None:
+        """Read a rule.
+
+        Raises:
+            ValueError: the rule does not follow the grammar, or names a field that does not exist.
+        """
+        self.verb, path = _pattern(rule)
+        self.template: PathTemplate = parse_template(path)
+        self.status: int = _success_status(method)
+        self.takes_body = bool(rule.body)
+        # A rule can't give a DELETE both a query string and a body; clients send either.
+        self.may_have_body = self.verb == "DELETE" and not self.takes_body
+        self._request = method.input
+        self._variables = tuple(_text_field(method.input, v.field_path) for v in self.template.variables)
+        self._takes_query = rule.body != "*"
+        self._body_field = _named_field(method.input, rule.body) if rule.body not in ("", "*") else None
+        self._answer_field = _named_field(method.output, rule.response_body) if rule.response_body else None
+        self._bound = {variable.proto_path for variable in self._variables}
+        if self._body_field is not None:
+            self._bound.add(self._body_field.name)
+
+    def decode(self, request: HttpInput) -> Message:
+        """Make the request message; a path's variable wins over the same field elsewhere.
+
+        Raises:
+            TrackerError: INVALID_ARGUMENT, with violations that name fields by their proto paths.
+        """
+        fields: dict[str, JsonValue] = {}
+        if not self._takes_query:
+            fields = normalise(self._request, parse_json(request.body))
+        elif request.query:
+            fields = read_query(self._request, parse_query(request.query), self._bound)
+        if self.may_have_body and request.body:
+            fields |= normalise(self._request, parse_json(request.body))
+        if self._body_field is not None and request.body:
+            fields[self._body_field.name] = normalise_field(self._body_field, parse_json(request.body))
+        for variable, text in zip(self._variables, request.captures, strict=True):
+            variable.put(fields, read_text(variable, variable.proto_path, text))
+        return make_message(self._request.type, fields)
+
+    def encode(self, answer: Message) -> bytes:
+        """Return the JSON of an answer."""
+        return json_answer(answer, self._answer_field)
+
+    def respell(self, error: TrackerError, request: HttpInput) -> TrackerError:
+        """Return an error that names fields as the request spelled them."""
+        try:
+            return respell(error, self._request, self._written(request))
+        except TrackerError:
+            return respell(error, self._request, None)
+
+    def _written(self, request: HttpInput) -> JsonValue:
+        if not self._takes_query:
+            return parse_json(request.body)
+        written = nested(parse_query(request.query))
+        if self.may_have_body and isinstance(body := parse_json(request.body), dict):
+            written |= body
+        if self._body_field is not None:
+            written[self._body_field.name] = parse_json(request.body)
+        return written
+
+
+def http_bindings(method: DescMethod) -> Iterator[HttpBinding]:
+    """Yield the HTTP bindings of an RPC, the additional ones last.
+
+    Raises:
+        ValueError: a rule does not follow the grammar, or names a field that does not exist.
+    """
+    options = method.proto.options
+    if options is None or annotations_pb.ext_http not in options:
+        return
+    rule = options[annotations_pb.ext_http]
+    yield HttpBinding(method, rule)
+    for additional in rule.additional_bindings:
+        yield HttpBinding(method, additional)
+
+
+def _pattern(rule: http_pb.HttpRule) -> tuple[str, str]:
+    pattern = rule.pattern
+    if pattern is None:
+        raise ValueError("a rule of google.api.http names neither a verb nor a path")
+    if pattern.field == "custom":
+        return pattern.value.kind, pattern.value.path
+    return pattern.field.upper(), pattern.value
+
+
+def _success_status(method: DescMethod) -> int:
+    options = method.proto.options
+    if options is None or options_pb.ext_success_status not in options:
+        return _OK
+    return options[options_pb.ext_success_status]
+
+
+def _text_field(message: DescMessage, path: str) -> TextField:
+    found = find_field(message, path)
+    if found is None:
+        raise ValueError(f"{message} has no field {path}")
+    return found
+
+
+def _named_field(message: DescMessage, name: str) -> DescField:
+    found = next((field for field in message.fields if field.name == name), None)
+    if found is None:
+        raise ValueError(f"{message} has no field {name}")
+    return found

@@ -1,0 +1,114 @@
+"""Schemas of answers: every property is there, and what is unset is null."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from protobuf import (
+    DescEnum,
+    DescFieldValueEnum,
+    DescFieldValueList,
+    DescFieldValueMap,
+    DescFieldValueMessage,
+    DescFieldValueScalar,
+    DescMessage,
+    ScalarType,
+)
+
+from tracker.transcoding.expected import DURATION, TIMESTAMP, wrapped_field
+
+from .comments import description
+from .names import component_name, enum_names, reference
+
+if TYPE_CHECKING:
+    from protobuf import DescField
+
+    from .rules import Schema
+
+SCALARS: dict[ScalarType, Schema] = {
+    ScalarType.BOOL: {"type": "boolean"},
+    ScalarType.INT32: {"type": "integer", "format": "int32"},
+    ScalarType.UINT32: {"type": "integer", "format": "int64", "minimum": 0, "maximum": 2**32 - 1},
+    ScalarType.INT64: {"type": "string", "format": "int64", "pattern": "^-?[0-9]+$"},
+    ScalarType.UINT64: {"type": "string", "format": "int64", "pattern": "^[0-9]+$"},
+    ScalarType.FLOAT: {"type": "number", "format": "float"},
+    ScalarType.DOUBLE: {"type": "number", "format": "double"},
+    ScalarType.STRING: {"type": "string"},
+    ScalarType.BYTES: {"type": "string", "format": "byte"},
+}
+"""Scalars as answers have them; 64-bit integers are text."""
+
+_NULL: Schema = {"type": "null"}
+
+
+class AnswerSchemas:
+    """Describes messages as answers have them; `components` gathers what the schemas refer to."""
+
+    def __init__(self, components: Schema) -> None:
+        self._components = components
+
+    def message(self, message: DescMessage) -> Schema:
+        """Return the schema of a message."""
+        if message.type_name == TIMESTAMP:
+            return {"type": "string", "format": "date-time"}
+        if message.type_name == DURATION:
+            return {"type": "string", "pattern": r"^-?[0-9]+(\.[0-9]{1,9})?s$"}
+        wrapped = wrapped_field(message)
+        if wrapped is not None:
+            return self._value(wrapped)
+        name = component_name(message)
+        if name not in self._components:
+            schema: Schema = {"type": "object", "description": description(message)}
+            self._components[name] = schema
+            schema["properties"] = {field.json_name: self.field(field) for field in message.fields}
+            always = [field.json_name for field in message.fields if not field.proto.proto3_optional]
+            if always:
+                schema["required"] = list(always)
+        return reference(name)
+
+    def field(self, field: DescField) -> Schema:
+        """Return the schema of a field, with what the protos say of it."""
+        schema = self._value(field)
+        if isinstance(field.value, DescFieldValueMessage):
+            kind = schema.get("type")
+            schema = schema | {"type": [kind, "null"]} if kind else {"anyOf": [schema, _NULL]}
+        return schema | {"description": description(field)}
+
+    def _value(self, field: DescField) -> Schema:
+        match field.value:
+            case DescFieldValueScalar(scalar=scalar):
+                return dict(SCALARS[scalar])
+            case DescFieldValueEnum(enum=enum):
+                return self._enum(enum)
+            case DescFieldValueMessage(message=message):
+                return self.message(message)
+            case DescFieldValueList(element=element):
+                return {"type": "array", "items": self._element(element)}
+            case DescFieldValueMap(value=element):
+                return {"type": "object", "additionalProperties": self._element(element)}
+
+    def _element(self, element: ScalarType | DescEnum | DescMessage) -> Schema:
+        match element:
+            case DescMessage():
+                return self.message(element)
+            case DescEnum():
+                return self._enum(element)
+            case _:
+                return dict(SCALARS[element])
+
+    def _enum(self, enum: DescEnum) -> Schema:
+        name = component_name(enum)
+        if name not in self._components:
+            self._components[name] = {
+                "description": f"{description(enum)}\n\n{meanings(enum)}",
+                "anyOf": [
+                    {"type": "string", "enum": list(enum_names(enum))},
+                    {"type": "integer", "format": "int32", "description": "A number that has no name."},
+                ],
+            }
+        return reference(name)
+
+
+def meanings(enum: DescEnum) -> str:
+    """Return what each value of an enum means, as a list in CommonMark."""
+    return "\n".join(f"- `{value.name}`: {description(value)}" for value in enum.values)

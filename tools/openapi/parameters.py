@@ -1,0 +1,127 @@
+"""Parameters of paths and query strings, one a field of the request message."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from protobuf import (
+    DescEnum,
+    DescFieldValueEnum,
+    DescFieldValueList,
+    DescFieldValueMap,
+    DescFieldValueMessage,
+    DescFieldValueScalar,
+    ScalarType,
+)
+
+from tracker.domain.idempotency import KEY_PATTERN
+from tracker.pb import options_pb
+from tracker.transcoding.expected import TIMESTAMP, wrapped_field
+
+from .answers import SCALARS, meanings
+from .comments import description
+from .names import enum_names
+from .rules import field_rules, is_required, keywords
+
+if TYPE_CHECKING:
+    from collections.abc import Collection, Iterator
+
+    from protobuf import DescField, DescMessage
+
+    from .rules import Schema
+
+
+IDEMPOTENCY_KEY: Schema = {
+    "name": "Idempotency-Key",
+    "in": "header",
+    "description": "Makes the call safe to repeat for 24 hours: the same request with the same key has its"
+    " effect once, and the same answer. The client makes the key up: up to 255 characters, such as a UUID.",
+    "schema": {"type": "string", "pattern": f"^(?:{KEY_PATTERN})$"},
+}
+"""The header of calls that may change something."""
+
+
+def path_parameter(field: DescField) -> Schema:
+    """Return the parameter of a path that sets a field."""
+    return _parameter(field, "path", field.name, _schema(field), required=True)
+
+
+def query_parameters(message: DescMessage, bound: Collection[str], prefix: str = "") -> Iterator[Schema]:
+    """Yield the parameters of a query string, less the fields that are `bound` to the path or the body."""
+    for field in message.fields:
+        if prefix + field.name in bound or isinstance(field.value, DescFieldValueMap):
+            continue
+        below = _message_below(field)
+        if below is not None:
+            yield from query_parameters(below, bound, f"{prefix}{field.json_name}.")
+        else:
+            name = prefix + field.json_name
+            yield _parameter(field, "query", name, _schema(field), required=is_required(field))
+
+
+def _parameter(field: DescField, place: str, name: str, schema: Schema, *, required: bool) -> Schema:
+    text = description(field)
+    enum = _enum_of(field)
+    if enum is not None:
+        text = f"{text}\n\n{meanings(enum)}"
+    parameter: Schema = {"name": name, "in": place, "description": text, "schema": schema}
+    if required:
+        parameter["required"] = True
+        if schema.get("type") == "string":
+            schema.setdefault("minLength", 1)
+    elif schema.get("type") != "string":
+        parameter["allowEmptyValue"] = True
+    return parameter
+
+
+def _schema(field: DescField) -> Schema:
+    told = keywords(field_rules(field))
+    match field.value:
+        case DescFieldValueScalar(scalar=ScalarType.STRING) if formats := _formats(field):
+            return {"anyOf": [{"type": "string", "format": name} for name in formats]}
+        case DescFieldValueScalar(scalar=scalar):
+            return SCALARS[scalar] | told
+        case DescFieldValueEnum(enum=enum):
+            return _enum(enum)
+        case DescFieldValueList(element=DescEnum() | ScalarType() as element):
+            items = _enum(element) if isinstance(element, DescEnum) else dict(SCALARS[element])
+            return {"type": "array", "items": items} | told
+        case DescFieldValueMessage(message=message) if (wrapped := wrapped_field(message)) is not None:
+            return _schema(wrapped) | told
+        case DescFieldValueMessage(message=message) if message.type_name == TIMESTAMP:
+            return {"type": "string", "format": "date-time"}
+        case _:
+            raise ValueError(f"{field} can't stand in a path or a query string")
+
+
+def _enum(enum: DescEnum) -> Schema:
+    numbers = [value.number for value in enum.values]
+    return {
+        "anyOf": [
+            {"type": "string", "enum": list(enum_names(enum))},
+            {"type": "integer", "enum": numbers},
+        ]
+    }
+
+
+def _enum_of(field: DescField) -> DescEnum | None:
+    match field.value:
+        case DescFieldValueEnum(enum=enum) | DescFieldValueList(element=DescEnum() as enum):
+            return enum
+        case _:
+            return None
+
+
+def _formats(field: DescField) -> list[str]:
+    options = field.proto.options
+    if options is None or options_pb.ext_formats not in options:
+        return []
+    return options[options_pb.ext_formats]
+
+
+def _message_below(field: DescField) -> DescMessage | None:
+    """Return the message whose fields a query string names one by one, or None for a plain value."""
+    if not isinstance(field.value, DescFieldValueMessage):
+        return None
+    message = field.value.message
+    return None if message.type_name.startswith("google.protobuf.") else message
