@@ -33,8 +33,8 @@ from tests.mongo_servers import MongoServers
 
 from tracker.domain.events import EventFilter, EventId
 from tracker.pb import event_pb
-from tracker.stores.base import Page
 from tracker.stores.mongo import MongoStore, event_records
+from tracker.stores.pages import Page
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Iterator, Mapping

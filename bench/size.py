@@ -34,8 +34,8 @@ from tracker.domain.events import EventFilter
 from tracker.domain.intervals import read_interval
 from tracker.domain.query import Clock, fields, parse
 from tracker.domain.times import MICROS
-from tracker.stores.base import Page
 from tracker.stores.mongo import MongoStore
+from tracker.stores.pages import Page
 from tracker.stores.sqlite import SqliteStore
 
 if TYPE_CHECKING:

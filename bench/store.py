@@ -28,7 +28,8 @@ from tracker.domain.events import EventFilter, EventId
 from tracker.domain.locks import Ending, begin_lease
 from tracker.domain.times import MICROS, duration, timestamp
 from tracker.pb import event_pb, lock_pb
-from tracker.stores.base import HeldLock, Page, Release
+from tracker.stores.locks import HeldLock, Release
+from tracker.stores.pages import Page
 from tracker.stores.sqlite import SqliteStore
 
 if TYPE_CHECKING:

@@ -21,14 +21,17 @@ from tests.stores.samples import a_lock, an_end, an_entry, an_event, comments, i
 
 from tracker.domain.events import EventId
 from tracker.domain.locks import LockFilter
-from tracker.stores.base import EventChange, HeldLock, Page
+from tracker.stores.events import EventChange
+from tracker.stores.locks import HeldLock
 from tracker.stores.mongo import MongoStore
+from tracker.stores.pages import Page
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Sequence
 
     from tracker.pb import event_pb, lock_pb
-    from tracker.stores.base import Release, Store
+    from tracker.stores.base import Store
+    from tracker.stores.locks import Release
 
 EVENT, FIRST, SECOND = EventId(id_number(1)), id_number(2), id_number(3)
 KEY = "a-key"

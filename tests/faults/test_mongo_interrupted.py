@@ -17,8 +17,9 @@ from tests.stores import keyed_changes
 from tests.stores.conftest import Observations
 from tests.stores.samples import once
 
-from tracker.stores.base import ChangeKind, LockHeldError
+from tracker.stores.changes import ChangeKind
 from tracker.stores.idempotency import AnsweredBeforeError, KeyUnderWayError
+from tracker.stores.locks import LockHeldError
 from tracker.stores.mongo import MongoStore, janitor
 
 if TYPE_CHECKING:

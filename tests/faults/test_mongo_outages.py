@@ -16,8 +16,8 @@ from tests.stores.samples import a_lock, an_event, new_id, taken
 from tracker.domain.events import EventFilter, EventId
 from tracker.domain.locks import lock_key
 from tracker.errors import Code, TrackerError
-from tracker.stores.base import Page
 from tracker.stores.mongo import MongoStore, changes, connections
+from tracker.stores.pages import Page
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable, Iterator

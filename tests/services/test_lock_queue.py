@@ -10,8 +10,9 @@ import pytest
 from tests.stores.samples import a_lock, an_end, once, taken
 
 from tracker.domain.locks import LockFilter, hash_token, lock_key
-from tracker.stores.base import LockHeldError, Page
 from tracker.stores.idempotency import AnsweredBeforeError
+from tracker.stores.locks import LockHeldError
+from tracker.stores.pages import Page
 from tracker.stores.sqlite import writer
 
 if TYPE_CHECKING:
@@ -20,8 +21,9 @@ if TYPE_CHECKING:
     import apsw
 
     from tracker.services.locks.queue import LockQueue
-    from tracker.stores.base import Acquired, Store
+    from tracker.stores.base import Store
     from tracker.stores.idempotency import Once
+    from tracker.stores.locks import Acquired
 
 TOKEN = hash_token("token")
 

@@ -19,8 +19,10 @@ from tests.stores.samples import (
 
 from tracker.domain.events import EventFilter, EventId
 from tracker.domain.locks import LockFilter
-from tracker.stores.base import EventChange, HeldLock, Page
+from tracker.stores.events import EventChange
 from tracker.stores.idempotency import Once
+from tracker.stores.locks import HeldLock
+from tracker.stores.pages import Page
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -11,8 +11,9 @@ import uuid_utils
 from tracker.domain.locks import Ending, begin_lease, hash_token
 from tracker.domain.times import MICROS, duration, timestamp
 from tracker.pb import catalog_pb, event_pb, link_pb, lock_pb
-from tracker.stores.base import EventChange, HeldLock, Release
+from tracker.stores.events import EventChange
 from tracker.stores.idempotency import KeyUse, Once
+from tracker.stores.locks import HeldLock, Release
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence

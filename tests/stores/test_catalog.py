@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from tests.stores.samples import a_catalog_entry
 
 from tracker.pb import catalog_pb
-from tracker.stores.base import Page
+from tracker.stores.pages import Page
 
 if TYPE_CHECKING:
     from tracker.stores.base import Store

@@ -15,7 +15,7 @@ from tests.stores.test_event_queries import numbered
 from tracker.domain.events import EventFilter, event_time
 from tracker.domain.query import matches
 from tracker.domain.query.fields import DURATION, FACETS, Kind, label
-from tracker.stores.base import Tally
+from tracker.stores.events import Tally
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -13,7 +13,7 @@ from tests.stores.samples import an_end, an_event, id_number
 from tracker.domain.events import EventFilter, EventId, event_end, event_time
 from tracker.domain.times import timestamp
 from tracker.pb import event_pb
-from tracker.stores.base import Page
+from tracker.stores.pages import Page
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -12,13 +12,9 @@ from tests.stores.conftest import Observations
 from tests.stores.samples import a_lock, an_end, an_entry, an_event, comments
 
 from tracker.domain.events import EventId
-from tracker.stores.base import (
-    LARGEST_LOGGED,
-    ChangeKind,
-    ChangesForgottenError,
-    EventChange,
-    HeldLock,
-)
+from tracker.stores.changes import LARGEST_LOGGED, ChangeKind, ChangesForgottenError
+from tracker.stores.events import EventChange
+from tracker.stores.locks import HeldLock
 from tracker.stores.mongo import MongoStore, event_log, janitor
 from tracker.stores.sqlite import SqliteStore
 
@@ -29,10 +25,8 @@ if TYPE_CHECKING:
     from tests.mongo_servers import MongoServers
 
     from tracker.pb import event_pb, lock_pb
-    from tracker.stores.base import (
-        LoggedChange,
-        Store,
-    )
+    from tracker.stores.base import Store
+    from tracker.stores.changes import LoggedChange
 
 CREATED, UPDATED, DELETED = ChangeKind.CREATED, ChangeKind.UPDATED, ChangeKind.DELETED
 

@@ -14,9 +14,10 @@ from tests.stores.test_event_filters import replace_events
 from tracker.domain.events import EventFilter, event_time
 from tracker.domain.query import matches, parse
 from tracker.domain.query.fields import FIELDS, Kind, label
-from tracker.stores.base import Explanation, Page, Total
+from tracker.stores.events import Explanation
 from tracker.stores.mongo.search import queries as mongo_queries
 from tracker.stores.mongo.search import terms as event_terms
+from tracker.stores.pages import Page, Total
 from tracker.stores.sqlite.search import terms, values
 
 if TYPE_CHECKING:

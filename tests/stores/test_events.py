@@ -23,18 +23,15 @@ from tracker.domain.events import EventFilter, EventId, SlackId
 from tracker.domain.locks import Ending, LockFilter, hash_token, renew_lease
 from tracker.domain.times import MICROS, timestamp
 from tracker.pb import event_pb
-from tracker.stores.base import (
+from tracker.stores.events import (
     DeletedEvent,
-    EndedLock,
     EventChange,
     ExternalIdTakenError,
-    HeldLock,
-    LockHeldError,
     MonthCount,
-    Page,
-    Release,
     SlackIdTakenError,
 )
+from tracker.stores.locks import EndedLock, HeldLock, LockHeldError, Release
+from tracker.stores.pages import Page
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -8,7 +8,7 @@ from tests.stores.samples import an_event, new_id
 
 from tracker.domain.events import EventFilter, EventId
 from tracker.errors import Code, TrackerError
-from tracker.stores.base import Page
+from tracker.stores.pages import Page
 
 if TYPE_CHECKING:
     from tests.stores.conftest import Observations

@@ -20,15 +20,8 @@ from tests.stores.samples import (
 from tracker.domain.events import EventId
 from tracker.domain.locks import Ending, LockFilter, LockKey, hash_token, lock_filter, renew_lease
 from tracker.domain.times import MICROS, duration, timestamp
-from tracker.stores.base import (
-    Acquired,
-    EndedLock,
-    HeldLock,
-    LeaseState,
-    LockHeldError,
-    LockTokenUsedError,
-    Page,
-)
+from tracker.stores.locks import Acquired, EndedLock, HeldLock, LeaseState, LockHeldError, LockTokenUsedError
+from tracker.stores.pages import Page
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -29,18 +29,14 @@ from tracker.domain.times import MICROS, timestamp
 from tracker.errors import TrackerError
 from tracker.pb import event_pb
 from tracker.stores import contents
-from tracker.stores.base import (
-    EventChange,
-    HeldLock,
-    LockHeldError,
-    LockTokenUsedError,
-    Page,
-    StoreOpenError,
-)
+from tracker.stores.base import StoreOpenError
 from tracker.stores.choice import chosen_contents
 from tracker.stores.contents import Kind
+from tracker.stores.events import EventChange
+from tracker.stores.locks import HeldLock, LockHeldError, LockTokenUsedError
 from tracker.stores.migration import MigrationError, migrate
 from tracker.stores.mongo import MongoStore, follow_ups, lock_keys
+from tracker.stores.pages import Page
 from tracker.stores.sqlite import SqliteStore
 
 if TYPE_CHECKING:

@@ -13,8 +13,8 @@ from tests.stores.test_mongo_opening import opened
 from tracker.domain.events import EventFilter, EventId
 from tracker.domain.query import parse
 from tracker.pb import event_pb
-from tracker.stores.base import Page
 from tracker.stores.mongo import related_ids
+from tracker.stores.pages import Page
 
 if TYPE_CHECKING:
     from pymongo.database import Database

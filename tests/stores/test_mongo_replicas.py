@@ -13,8 +13,9 @@ from tests.stores.samples import a_catalog_entry, a_lock, an_end, an_event, comm
 from tracker.domain.events import EventId
 from tracker.domain.locks import LockFilter, hash_token, lock_key
 from tracker.pb import catalog_pb
-from tracker.stores.base import HeldLock, LockHeldError, Page
+from tracker.stores.locks import HeldLock, LockHeldError
 from tracker.stores.mongo import MongoStore
+from tracker.stores.pages import Page
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
@@ -22,7 +23,7 @@ if TYPE_CHECKING:
     from tests.mongo_servers import MongoServers
 
     from tracker.pb import lock_pb
-    from tracker.stores.base import Acquired
+    from tracker.stores.locks import Acquired
 
 
 @pytest.fixture(params=["mongo", "mongo_replica_set"])

@@ -16,9 +16,10 @@ from tracker.domain.query import fields, matches, parse
 from tracker.domain.times import MICROS
 from tracker.errors import TrackerError
 from tracker.pb import event_pb
-from tracker.stores.base import Explanation, Page
+from tracker.stores.events import Explanation
 from tracker.stores.mongo import MongoStore
 from tracker.stores.mongo.search.terms import MOST_TERMS
+from tracker.stores.pages import Page
 
 Status = event_pb.Status
 

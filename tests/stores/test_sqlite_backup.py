@@ -12,7 +12,7 @@ from tests.stores.conftest import Observations
 from tests.stores.samples import an_event
 
 from tracker.domain.events import EventFilter
-from tracker.stores.base import Page
+from tracker.stores.pages import Page
 from tracker.stores.sqlite import SqliteStore
 from tracker.stores.sqlite.backup import BackupError, backup, restore
 

@@ -15,7 +15,8 @@ from tests.stores.conftest import Observations
 from tests.stores.samples import an_event
 
 from tracker.domain.events import EventFilter
-from tracker.stores.base import Page, StoreOpenError
+from tracker.stores.base import StoreOpenError
+from tracker.stores.pages import Page
 from tracker.stores.sqlite import SqliteStore
 
 if TYPE_CHECKING:

@@ -17,7 +17,7 @@ from tracker.domain.events import EventFilter, EventId, SlackId
 from tracker.domain.query import parse
 from tracker.errors import Code, TrackerError
 from tracker.pb import event_pb
-from tracker.stores.base import Page
+from tracker.stores.pages import Page
 from tracker.stores.sqlite import SqliteStore, reader, writer
 from tracker.stores.sqlite.connections import open_for_reading
 from tracker.stores.sqlite.reader import Reader

@@ -14,7 +14,9 @@ from tracker.domain.events import EventFilter, EventId
 from tracker.domain.locks import Ending, LockFilter, LockKey
 from tracker.domain.query import Clock, parse
 from tracker.pb import event_pb
-from tracker.stores.base import DeletedEvent, LeaseState, LockHeldError, Page
+from tracker.stores.events import DeletedEvent
+from tracker.stores.locks import LeaseState, LockHeldError
+from tracker.stores.pages import Page
 from tracker.stores.sqlite import SqliteStore, migrations
 
 if TYPE_CHECKING:

@@ -22,7 +22,8 @@ from tracker.domain.events import EventFilter, EventId
 from tracker.domain.query import matches, parse
 from tracker.domain.times import timestamp
 from tracker.pb import event_pb, lock_pb
-from tracker.stores.base import EventChange, Explanation, Page
+from tracker.stores.events import EventChange, Explanation
+from tracker.stores.pages import Page
 from tracker.stores.sqlite import SqliteStore
 from tracker.stores.sqlite.search import plans, word_index, word_indexer
 from tracker.stores.sqlite.search.queries import needs_document

@@ -14,7 +14,9 @@ from tests.stores.samples import a_lock, an_event
 from tracker.domain.events import EventFilter
 from tracker.domain.locks import LockFilter
 from tracker.errors import Code, TrackerError
-from tracker.stores.base import HeldLock, Page, SlackIdTakenError
+from tracker.stores.events import SlackIdTakenError
+from tracker.stores.locks import HeldLock
+from tracker.stores.pages import Page
 from tracker.stores.sqlite import SqliteStore, writer
 from tracker.stores.sqlite.bulk import Bulk
 from tracker.stores.sqlite.search import word_indexer

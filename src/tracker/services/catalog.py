@@ -10,12 +10,12 @@ from tracker.domain.paging import page_token
 from tracker.errors import Code, TrackerError
 from tracker.pb import catalog_pb
 from tracker.services.paging import requested_page
-from tracker.stores.base import Page
+from tracker.stores.pages import Page
 
 if TYPE_CHECKING:
     from tracker.services.call import Call
     from tracker.services.context import Context
-    from tracker.stores.base import CatalogStore
+    from tracker.stores.catalog import CatalogStore
 
 
 class CatalogService:

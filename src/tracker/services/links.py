@@ -14,7 +14,7 @@ from tracker.pb import link_pb
 if TYPE_CHECKING:
     from tracker.services.call import Call
     from tracker.services.context import Context
-    from tracker.stores.base import LinkStore
+    from tracker.stores.links import LinkStore
 
 _DEFAULT_GROUP = "Custom"
 _OPTIONAL = ("description", "icon", "color", "logo")

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Protocol, TypeVar
 
 from tracker.domain.paging import parse_page_token
 from tracker.errors import FieldViolation, invalid
-from tracker.stores.base import Page
+from tracker.stores.pages import Page
 
 if TYPE_CHECKING:
     from protobuf.wkt import Int32Value, UInt32Value

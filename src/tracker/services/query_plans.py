@@ -8,7 +8,7 @@ from tracker.domain.query import to_text
 from tracker.domain.query.narrowing import widened
 from tracker.domain.times import duration
 from tracker.pb import event_pb
-from tracker.stores.base import Explanation
+from tracker.stores.events import Explanation
 
 if TYPE_CHECKING:
     from tracker.domain.events import EventFilter

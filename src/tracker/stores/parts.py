@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, TypeVar
 
-from tracker.stores.base import Found, Total
+from tracker.stores.pages import Found, Total
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence, Sized
 
     from tracker.domain.paging import Cursor
-    from tracker.stores.base import Page
+    from tracker.stores.pages import Page
 
 T = TypeVar("T")
 

@@ -11,14 +11,14 @@ from tracker.domain.lifecycle import attributes_of, metadata_of
 from tracker.domain.times import duration
 from tracker.pb import event_pb
 from tracker.services.events.errors import event_not_found
-from tracker.stores.base import Page
+from tracker.stores.pages import Page
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from tracker.domain.chains import Link
     from tracker.services.call import Call
-    from tracker.stores.base import EventStore
+    from tracker.stores.events import EventStore
 
 _MOST = 1_000
 """Events of a chain that are listed."""

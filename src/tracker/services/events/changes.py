@@ -19,7 +19,8 @@ from tracker.services.events.errors import (
     slack_id_set,
     slack_id_taken,
 )
-from tracker.stores.base import EventChange, ExternalIdTakenError, LockHeldError, Release, SlackIdTakenError
+from tracker.stores.events import EventChange, ExternalIdTakenError, SlackIdTakenError
+from tracker.stores.locks import LockHeldError, Release
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -32,7 +33,7 @@ if TYPE_CHECKING:
     from tracker.services.context import Context
     from tracker.services.events.locks import EventLocks
     from tracker.services.events.reporter import EventReporter
-    from tracker.stores.base import DeletedEvent, EventStore
+    from tracker.stores.events import DeletedEvent, EventStore
 
 _Request = TypeVar("_Request", event_pb.CreateEventRequest, event_pb.UpdateEventRequest)
 

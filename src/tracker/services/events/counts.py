@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from tracker.domain.query.fields import Field
     from tracker.services.call import Call
     from tracker.services.context import Context
-    from tracker.stores.base import EventStore
+    from tracker.stores.events import EventStore
 
 _VALUES = 10
 """Values of a field to answer where the caller gives no number."""

@@ -7,13 +7,13 @@ from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING
 
 from tracker.errors import Code, TrackerError
-from tracker.stores.base import ChangesForgottenError
+from tracker.stores.changes import ChangesForgottenError
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Sequence
 
     from tracker.services.context import Context
-    from tracker.stores.base import EventLog, LoggedChange
+    from tracker.stores.changes import EventLog, LoggedChange
 
 MOST_WATCHES = 5_000
 """How many watches a server bears at a time."""

@@ -12,7 +12,7 @@ from tracker.domain.times import micros
 from tracker.errors import invalid
 from tracker.pb import event_pb
 from tracker.services.events.errors import external_id_taken, slack_id_taken
-from tracker.stores.base import EventChange, ExternalIdTakenError, SlackIdTakenError
+from tracker.stores.events import EventChange, ExternalIdTakenError, SlackIdTakenError
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from tracker.services.call import Call
     from tracker.services.context import Context
     from tracker.services.events.reporter import EventReporter
-    from tracker.stores.base import Added, EventStore
+    from tracker.stores.events import Added, EventStore
 
 
 class _Kept(Enum):

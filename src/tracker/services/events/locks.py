@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING
 from tracker.domain import changelog
 from tracker.domain.locks import Ending, event_lock, lock_key, renew_lease
 from tracker.services.locks.errors import lock_held
-from tracker.stores.base import EventChange, Release
+from tracker.stores.events import EventChange
+from tracker.stores.locks import Release
 
 if TYPE_CHECKING:
     from protobuf.wkt import Duration
@@ -22,7 +23,7 @@ if TYPE_CHECKING:
     from tracker.services.context import Context
     from tracker.services.locks.queue import LockQueue
     from tracker.services.locks.reporter import LockReporter
-    from tracker.stores.base import LockHeldError, LockStore
+    from tracker.stores.locks import LockHeldError, LockStore
 
 
 @dataclass(frozen=True, slots=True)

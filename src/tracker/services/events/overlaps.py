@@ -20,7 +20,7 @@ from tracker.pb import event_pb
 from tracker.services.events.filters import facet, in_period
 from tracker.services.paging import given
 from tracker.services.query_plans import Planned
-from tracker.stores.base import Page
+from tracker.stores.pages import Page
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     from tracker.domain.overlaps import Overlap, Span
     from tracker.services.call import Call
     from tracker.services.context import Context
-    from tracker.stores.base import EventStore, Explanation
+    from tracker.stores.events import EventStore, Explanation
 
 _MOST = 10_000
 """Events that are looked at."""

@@ -15,7 +15,7 @@ from tracker.services.events.errors import event_not_found
 from tracker.services.events.filters import read_query
 from tracker.services.paging import DEFAULT_PER_PAGE, given, requested_page
 from tracker.services.query_plans import Planned
-from tracker.stores.base import Total
+from tracker.stores.pages import Total
 
 if TYPE_CHECKING:
     from zoneinfo import ZoneInfo
@@ -24,7 +24,8 @@ if TYPE_CHECKING:
     from tracker.services.call import Call
     from tracker.services.context import Context
     from tracker.services.paging import PagedRequest
-    from tracker.stores.base import EventStore, Found, Page
+    from tracker.stores.events import EventStore
+    from tracker.stores.pages import Found, Page
 
 _SEARCH_LIMIT = 10_000
 """Results of a search that asks for no number of them."""

@@ -11,7 +11,7 @@ from tracker.domain.times import timestamp
 from tracker.errors import Code, FieldViolation, TrackerError, invalid
 from tracker.pb import event_pb
 from tracker.services.events.filters import read_query
-from tracker.stores.base import ChangesForgottenError
+from tracker.stores.changes import ChangesForgottenError
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from tracker.services.call import Call
     from tracker.services.context import Context
     from tracker.services.events.feed import EventFeed
-    from tracker.stores.base import LoggedChange
+    from tracker.stores.changes import LoggedChange
 
 _QUIET_SECONDS = 15.0
 """After which a watch that had nothing to tell says so."""

@@ -11,7 +11,7 @@ from tracker.errors import Code, TrackerError
 if TYPE_CHECKING:
     from tracker.pb import lock_pb
     from tracker.services.locks.queue import WaitedInVainError
-    from tracker.stores.base import EndedLock
+    from tracker.stores.locks import EndedLock
 
 
 def lock_held(holder: lock_pb.Lock, prefix: str = "", suffix: str = "") -> TrackerError:

@@ -12,7 +12,7 @@ from tracker.domain import changelog
 from tracker.domain.locks import Ending
 from tracker.domain.times import MICROS, micros, timestamp
 from tracker.errors import TrackerError
-from tracker.stores.base import Release
+from tracker.stores.locks import Release
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from tracker.pb import lock_pb
     from tracker.services.context import Context
     from tracker.services.locks.reporter import LockObserver, LockReporter
-    from tracker.stores.base import HeldLock, LeaseState, LockStore
+    from tracker.stores.locks import HeldLock, LeaseState, LockStore
 
 _LOOK_SECONDS = 0.4
 _LEAST_SECONDS = 0.01

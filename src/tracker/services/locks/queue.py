@@ -17,14 +17,14 @@ from tracker.domain.locks import Ending, lock_key, renew_lease
 from tracker.errors import TrackerError
 from tracker.pb import lock_pb
 from tracker.services.locks.errors import shutting_down
-from tracker.stores.base import Acquired, HeldLock, LockHeldError, Release
+from tracker.stores.locks import Acquired, HeldLock, LockHeldError, Release
 
 if TYPE_CHECKING:
     from tracker.domain.locks import LockKey
     from tracker.services.context import Context
     from tracker.services.locks.reporter import LockObserver
-    from tracker.stores.base import LockStore
     from tracker.stores.idempotency import Once
+    from tracker.stores.locks import LockStore
 
 LockAt: TypeAlias = Callable[[int], lock_pb.Lock]
 """Makes the lock to take, as of a time; its id and its key stay the same."""

@@ -15,7 +15,7 @@ from tracker.pb import lock_pb
 from tracker.services.locks import errors as lock_errors
 from tracker.services.locks.queue import WaitedInVainError
 from tracker.services.paging import requested_page
-from tracker.stores.base import EndedLock, LockHeldError, LockTokenUsedError, Release
+from tracker.stores.locks import EndedLock, LockHeldError, LockTokenUsedError, Release
 
 if TYPE_CHECKING:
     from tracker.errors import TrackerError
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from tracker.services.context import Context
     from tracker.services.locks.queue import LockQueue
     from tracker.services.locks.reporter import LockObserver, LockReporter
-    from tracker.stores.base import Acquired, HeldLock, LockStore
+    from tracker.stores.locks import Acquired, HeldLock, LockStore
 
 _CHANGEABLE = ("service", "who", "environment", "resource", "event_id")
 

@@ -7,21 +7,21 @@ from typing import TYPE_CHECKING
 from pymongo.errors import DuplicateKeyError
 
 from tracker.pb import catalog_pb
-from tracker.stores.base import Total
 from tracker.stores.documents import parse
 from tracker.stores.mongo import writes
 from tracker.stores.mongo.parts import behind, select, to_read
+from tracker.stores.pages import Total
 from tracker.stores.parts import found, known_total
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from tracker.stores.base import Found, Page
     from tracker.stores.idempotency import Once
     from tracker.stores.mongo.changes import Changes
     from tracker.stores.mongo.connections import Connections
     from tracker.stores.mongo.idempotency import MongoIdempotency
     from tracker.stores.mongo.writes import Collection, Document
+    from tracker.stores.pages import Found, Page
 
 NAME = "catalog"
 """The collection."""

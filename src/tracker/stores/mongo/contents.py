@@ -15,7 +15,7 @@ from pymongo.errors import BulkWriteError, PyMongoError, WriteConcernError
 
 from tracker.domain.locks import LockKey
 from tracker.pb import event_pb, link_pb, lock_pb
-from tracker.stores.base import HeldLock, StoreOpenError
+from tracker.stores.base import StoreOpenError
 from tracker.stores.contents import (
     BATCH_CHARACTERS,
     BATCH_RECORDS,
@@ -29,6 +29,7 @@ from tracker.stores.contents import (
     characters,
 )
 from tracker.stores.documents import parse
+from tracker.stores.locks import HeldLock
 from tracker.stores.mongo import (
     catalog,
     ended_locks,

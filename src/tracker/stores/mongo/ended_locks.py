@@ -11,12 +11,12 @@ from typing import TYPE_CHECKING
 from bson import ObjectId
 
 from tracker.domain.locks import Ending, is_remembered
-from tracker.stores.base import EndedLock
+from tracker.stores.locks import EndedLock
 from tracker.stores.mongo import writes
 from tracker.stores.mongo.lock_documents import held, lock_of
 
 if TYPE_CHECKING:
-    from tracker.stores.base import Release
+    from tracker.stores.locks import Release
     from tracker.stores.mongo.writes import Collection, Document
 
 NAME = "ended_locks"

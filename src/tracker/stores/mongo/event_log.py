@@ -23,7 +23,7 @@ from pymongo.errors import DuplicateKeyError, PyMongoError
 from tracker.domain.times import MICROS
 from tracker.errors import TrackerError
 from tracker.pb import event_pb
-from tracker.stores.base import (
+from tracker.stores.changes import (
     CHANGES_KEPT,
     LARGEST_LOGGED,
     ChangeKind,

@@ -26,20 +26,20 @@ from tracker.domain.events import (
 )
 from tracker.domain.query import matches
 from tracker.pb import event_pb
-from tracker.stores.base import (
+from tracker.stores.documents import parse
+from tracker.stores.events import (
     MOST_COUNTED,
     Explanation,
     ExternalIdTakenError,
     MonthCount,
     SlackIdTakenError,
-    Total,
 )
-from tracker.stores.documents import parse
 from tracker.stores.mongo import writes
 from tracker.stores.mongo.failures import unavailable
 from tracker.stores.mongo.parts import select, to_read
 from tracker.stores.mongo.search.filters import BY_SLACK_ID, branches, halves
 from tracker.stores.mongo.search.terms import kept_of
+from tracker.stores.pages import Total
 from tracker.stores.parts import counted
 
 if TYPE_CHECKING:
@@ -48,9 +48,10 @@ if TYPE_CHECKING:
     from tracker.domain.events import EventKey
     from tracker.domain.paging import Cursor
     from tracker.domain.query import Node
-    from tracker.stores.base import Added, Page
+    from tracker.stores.events import Added
     from tracker.stores.mongo.search.filters import Branch
     from tracker.stores.mongo.writes import Collection, Document
+    from tracker.stores.pages import Page
 
 NAME = "events"
 """The collection."""

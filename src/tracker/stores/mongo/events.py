@@ -11,14 +11,9 @@ from bson import ObjectId
 from pymongo.errors import DuplicateKeyError, PyMongoError
 
 from tracker.errors import TrackerError
-from tracker.stores.base import (
-    ChangeKind,
-    DeletedEvent,
-    Explanation,
-    ExternalIdTakenError,
-    HeldLock,
-    SlackIdTakenError,
-)
+from tracker.stores.changes import ChangeKind
+from tracker.stores.events import DeletedEvent, Explanation, ExternalIdTakenError, SlackIdTakenError
+from tracker.stores.locks import HeldLock
 from tracker.stores.mongo import event_records, lock_documents, writes
 from tracker.stores.mongo.event_log import note
 from tracker.stores.mongo.failures import unavailable
@@ -33,8 +28,9 @@ if TYPE_CHECKING:
     from tracker.domain.events import EventFilter, EventKey
     from tracker.domain.query.fields import Field
     from tracker.pb import event_pb, lock_pb
-    from tracker.stores.base import Added, EventChange, Found, MonthCount, Page, Release, Tally
+    from tracker.stores.events import Added, EventChange, MonthCount, Tally
     from tracker.stores.idempotency import Once
+    from tracker.stores.locks import Release
     from tracker.stores.mongo.changes import Changes
     from tracker.stores.mongo.connections import Connections
     from tracker.stores.mongo.event_log import MongoEventLog
@@ -42,6 +38,7 @@ if TYPE_CHECKING:
     from tracker.stores.mongo.idempotency import MongoIdempotency
     from tracker.stores.mongo.lock_keys import LockKeys
     from tracker.stores.mongo.writes import Collection, Document
+    from tracker.stores.pages import Found, Page
 
 _ADDED_AT_ONCE = 250
 """How many events are added by one command."""

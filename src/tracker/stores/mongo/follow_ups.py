@@ -10,7 +10,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from tracker.domain.locks import Ending
-from tracker.stores.base import Release
+from tracker.stores.locks import Release
 from tracker.stores.mongo import event_records, writes
 
 if TYPE_CHECKING:

@@ -14,8 +14,8 @@ from typing import TYPE_CHECKING
 from tracker.domain.locks import LockKey
 from tracker.domain.times import duration_micros, micros
 from tracker.pb import lock_pb
-from tracker.stores.base import HeldLock, LeaseState
 from tracker.stores.documents import parse
+from tracker.stores.locks import HeldLock, LeaseState
 
 if TYPE_CHECKING:
     from tracker.stores.mongo.writes import Document

@@ -11,7 +11,7 @@ from pymongo.errors import DuplicateKeyError, PyMongoError
 
 from tracker.domain.locks import lock_key, next_fencing_token
 from tracker.errors import TrackerError
-from tracker.stores.base import Acquired, HeldLock, LockHeldError, LockTokenUsedError
+from tracker.stores.locks import Acquired, HeldLock, LockHeldError, LockTokenUsedError
 from tracker.stores.mongo import ended_locks, writes
 from tracker.stores.mongo.lock_documents import (
     MARKS,
@@ -29,8 +29,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
     from tracker.pb import event_pb, lock_pb
-    from tracker.stores.base import Release
     from tracker.stores.idempotency import Once
+    from tracker.stores.locks import Release
     from tracker.stores.mongo.changes import Changes
     from tracker.stores.mongo.connections import Connections
     from tracker.stores.mongo.event_log import MongoEventLog

@@ -5,10 +5,10 @@ from __future__ import annotations
 import asyncio
 from typing import TYPE_CHECKING
 
-from tracker.stores.base import Total
 from tracker.stores.mongo import ended_locks, writes
 from tracker.stores.mongo.lock_documents import NAME, created_at, held, key_id, lease_state, lock_of
 from tracker.stores.mongo.parts import behind, select, to_read
+from tracker.stores.pages import Total
 from tracker.stores.parts import found, known_total
 
 if TYPE_CHECKING:
@@ -16,12 +16,13 @@ if TYPE_CHECKING:
 
     from tracker.domain.locks import LockFilter, LockKey
     from tracker.pb import event_pb, lock_pb
-    from tracker.stores.base import Acquired, EndedLock, Found, HeldLock, LeaseState, Page, Release
     from tracker.stores.idempotency import Once
+    from tracker.stores.locks import Acquired, EndedLock, HeldLock, LeaseState, Release
     from tracker.stores.mongo.changes import Changes
     from tracker.stores.mongo.connections import Connections
     from tracker.stores.mongo.lock_keys import LockKeys
     from tracker.stores.mongo.writes import Document
+    from tracker.stores.pages import Found, Page
 
 _HELD: Document = {"holder.id": {"$exists": True}, "holder.moving": None}
 _NEWEST_FIRST = [("holder.created_at", -1), ("holder.id", -1)]

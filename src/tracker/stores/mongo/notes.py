@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 from bson import ObjectId
 
 from tracker.pb import event_pb
-from tracker.stores.base import ChangeKind
+from tracker.stores.changes import ChangeKind
 from tracker.stores.documents import parse
 from tracker.stores.mongo import event_log, event_records, lock_documents, writes
 

@@ -8,8 +8,8 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from tracker.domain.paging import Cursor
-    from tracker.stores.base import Page
     from tracker.stores.mongo.writes import Collection, Document
+    from tracker.stores.pages import Page
 
 
 async def select(  # noqa: PLR0913 - each is a part of the query

@@ -26,8 +26,13 @@ from tracker.stores.mongo.opening import open_database
 from tracker.stores.mongo.schema import HEALTH, META
 
 if TYPE_CHECKING:
-    from tracker.stores.base import CatalogStore, EventLog, EventStore, LinkStore, LockStore, StoreObserver
+    from tracker.stores.base import StoreObserver
+    from tracker.stores.catalog import CatalogStore
+    from tracker.stores.changes import EventLog
+    from tracker.stores.events import EventStore
     from tracker.stores.idempotency import IdempotencyStore
+    from tracker.stores.links import LinkStore
+    from tracker.stores.locks import LockStore
 
 
 _CANCEL_SECONDS = 0.1

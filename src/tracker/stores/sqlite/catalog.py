@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from tracker.pb import catalog_pb
-from tracker.stores.base import Total
 from tracker.stores.documents import parse
+from tracker.stores.pages import Total
 from tracker.stores.parts import found, known_total
 from tracker.stores.sqlite.idempotency import once_only
 from tracker.stores.sqlite.parts import rows_to_read
@@ -16,8 +16,8 @@ if TYPE_CHECKING:
 
     import apsw
 
-    from tracker.stores.base import Found, Page
     from tracker.stores.idempotency import Once
+    from tracker.stores.pages import Found, Page
     from tracker.stores.sqlite.reader import Reader
     from tracker.stores.sqlite.writer import Writer
 

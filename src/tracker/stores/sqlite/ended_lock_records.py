@@ -6,15 +6,15 @@ from typing import TYPE_CHECKING
 
 from tracker.domain.locks import Ending
 from tracker.pb import lock_pb
-from tracker.stores.base import EndedLock
 from tracker.stores.documents import parse
+from tracker.stores.locks import EndedLock
 
 if TYPE_CHECKING:
     import apsw
 
     from tracker.domain.locks import LockKey
-    from tracker.stores.base import HeldLock, Release
     from tracker.stores.contents import StoredEnd
+    from tracker.stores.locks import HeldLock, Release
 
 _SELECT = "SELECT ending, ended_at, reason, token_hash, id, CAST(document AS BLOB) FROM ended_locks"
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from tracker.pb import event_pb
-from tracker.stores.base import ChangeKind, ChangesForgottenError, LoggedChange
+from tracker.stores.changes import ChangeKind, ChangesForgottenError, LoggedChange
 from tracker.stores.documents import parse
 
 if TYPE_CHECKING:

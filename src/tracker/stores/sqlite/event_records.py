@@ -10,8 +10,8 @@ import apsw
 
 from tracker.domain.events import EventId, ExternalId, SlackId, event_end, event_time, external_id
 from tracker.pb import event_pb
-from tracker.stores.base import ExternalIdTakenError, MonthCount, SlackIdTakenError
 from tracker.stores.documents import parse
+from tracker.stores.events import ExternalIdTakenError, MonthCount, SlackIdTakenError
 from tracker.stores.sqlite.bulk import places
 from tracker.stores.sqlite.parts import rows_to_read
 
@@ -20,8 +20,9 @@ if TYPE_CHECKING:
 
     from tracker.domain.events import EventKey
     from tracker.domain.paging import Cursor
-    from tracker.stores.base import Added, Page
     from tracker.stores.contents import StoredDocument
+    from tracker.stores.events import Added
+    from tracker.stores.pages import Page
     from tracker.stores.sqlite.search.filters import Branch
     from tracker.stores.sqlite.search.plans import Candidates, Plan
 

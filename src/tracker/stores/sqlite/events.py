@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, TypeVar
 
 import apsw
 
-from tracker.stores.base import DeletedEvent, Explanation, HeldLock
+from tracker.stores.events import DeletedEvent, Explanation
+from tracker.stores.locks import HeldLock
 from tracker.stores.parts import counted, found, known_total, was_counted
 from tracker.stores.sqlite import event_records, lock_records
 from tracker.stores.sqlite.bulk import Bulk
@@ -23,8 +24,10 @@ if TYPE_CHECKING:
     from tracker.domain.events import EventFilter, EventKey
     from tracker.domain.query.fields import Field
     from tracker.pb import event_pb, lock_pb
-    from tracker.stores.base import Added, EventChange, Found, MonthCount, Page, Release, Tally
+    from tracker.stores.events import Added, EventChange, MonthCount, Tally
     from tracker.stores.idempotency import Once
+    from tracker.stores.locks import Release
+    from tracker.stores.pages import Found, Page
     from tracker.stores.sqlite.reader import Reader
     from tracker.stores.sqlite.search.plans import Plan
     from tracker.stores.sqlite.search.word_indexer import WordIndexer

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 from tracker.domain.locks import is_remembered, lock_key, next_fencing_token
 from tracker.domain.times import duration_micros, micros
 from tracker.pb import lock_pb
-from tracker.stores.base import Acquired, HeldLock, LeaseState, LockHeldError, LockTokenUsedError
 from tracker.stores.documents import parse
+from tracker.stores.locks import Acquired, HeldLock, LeaseState, LockHeldError, LockTokenUsedError
 from tracker.stores.sqlite import clock, ended_lock_records, event_records
 from tracker.stores.sqlite.parts import rows_to_read
 
@@ -20,8 +20,9 @@ if TYPE_CHECKING:
 
     from tracker.domain.locks import LockFilter, LockKey
     from tracker.domain.paging import Cursor
-    from tracker.stores.base import Page, Release
     from tracker.stores.contents import StoredKey
+    from tracker.stores.locks import Release
+    from tracker.stores.pages import Page
 
 _COLUMNS = (
     "service, environment, resource, event_id, created_at, ttl, lock_delay, renewals, expired, document"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from tracker.stores.base import Total
+from tracker.stores.pages import Total
 from tracker.stores.parts import found, known_total
 from tracker.stores.sqlite import ended_lock_records, event_records, lock_records
 from tracker.stores.sqlite.idempotency import once_only
@@ -16,8 +16,9 @@ if TYPE_CHECKING:
 
     from tracker.domain.locks import LockFilter, LockKey
     from tracker.pb import event_pb, lock_pb
-    from tracker.stores.base import Acquired, EndedLock, Found, HeldLock, LeaseState, Page, Release
     from tracker.stores.idempotency import Once
+    from tracker.stores.locks import Acquired, EndedLock, HeldLock, LeaseState, Release
+    from tracker.stores.pages import Found, Page
     from tracker.stores.sqlite.reader import Reader
     from tracker.stores.sqlite.writer import Writer
 

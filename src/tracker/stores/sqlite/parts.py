@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from tracker.stores.base import Page
+    from tracker.stores.pages import Page
 
 
 def rows_to_read(part: Page) -> int:

@@ -24,8 +24,13 @@ from tracker.stores.sqlite.writer import Writer
 if TYPE_CHECKING:
     import apsw
 
-    from tracker.stores.base import CatalogStore, EventLog, EventStore, LinkStore, LockStore, StoreObserver
+    from tracker.stores.base import StoreObserver
+    from tracker.stores.catalog import CatalogStore
+    from tracker.stores.changes import EventLog
+    from tracker.stores.events import EventStore
     from tracker.stores.idempotency import IdempotencyStore
+    from tracker.stores.links import LinkStore
+    from tracker.stores.locks import LockStore
 
 
 class SqliteStore:

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from tracker.domain.events import event_time
 from tracker.domain.query.fields import COUNTED, DURATION, Kind
-from tracker.stores.base import Explanation, Tally
+from tracker.stores.events import Explanation, Tally
 from tracker.stores.mongo.event_records import sifted
 from tracker.stores.mongo.search.filters import halves
 from tracker.stores.mongo.search.queries import FIELDS

@@ -9,7 +9,7 @@ from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
 from tracker.domain.query import fields
-from tracker.stores.base import Tally
+from tracker.stores.events import Tally
 from tracker.stores.sqlite import event_records
 from tracker.stores.sqlite.search.filters import COUNTED, EVERYTHING
 from tracker.stores.sqlite.search.values import value_of

@@ -6,7 +6,7 @@ import re
 from typing import TYPE_CHECKING
 
 from tracker.domain.query import to_text
-from tracker.stores.base import MOST_COUNTED
+from tracker.stores.events import MOST_COUNTED
 from tracker.stores.sqlite.search.counts import facet_branch, facet_groups, facet_statement, within
 from tracker.stores.sqlite.search.plans import FEW, LIKELY, MOST_BEHIND
 from tracker.stores.sqlite.search.values import reads_document

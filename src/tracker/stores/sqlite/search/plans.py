@@ -17,7 +17,7 @@ from tracker.domain.events import EventFilter
 from tracker.domain.query.fields import Kind
 from tracker.domain.query.narrowing import narrowed
 from tracker.domain.query.tree import And
-from tracker.stores.base import MOST_COUNTED
+from tracker.stores.events import MOST_COUNTED
 from tracker.stores.sqlite.search import queries, terms, word_search
 from tracker.stores.sqlite.search.filters import branches
 from tracker.stores.sqlite.search.word_index import progress

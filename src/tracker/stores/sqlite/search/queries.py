@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     import apsw
 
     from tracker.domain.query import Node, fields
-    from tracker.stores.base import Explanation
+    from tracker.stores.events import Explanation
 
 Condition: TypeAlias = tuple[str, tuple[int | str, ...]]
 """An expression that is never NULL, and its bindings."""

@@ -1,0 +1,151 @@
+"""The contract of a store for locks."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Protocol
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from tracker.domain.locks import Ending, LockFilter, LockKey
+    from tracker.pb import event_pb, lock_pb
+    from tracker.stores.idempotency import Once
+    from tracker.stores.pages import Found, Page
+
+
+class LockHeldError(Exception):
+    """The key of a lock to be taken belongs to `holder`."""
+
+    def __init__(self, holder: lock_pb.Lock) -> None:
+        super().__init__(holder.id)
+        self.holder = holder
+
+
+class LockTokenUsedError(Exception):
+    """The token that a lock was to be taken with has taken it before; `ended` is what became of that lock."""
+
+    def __init__(self, ended: EndedLock) -> None:
+        super().__init__(ended.lock.id)
+        self.ended = ended
+
+
+@dataclass(frozen=True, slots=True)
+class HeldLock:
+    """A lock as a store keeps it; `token_hash` is the SHA-256 of its `lock_token`, empty for none."""
+
+    lock: lock_pb.Lock
+    token_hash: bytes = b""
+
+
+@dataclass(frozen=True, slots=True)
+class Acquired:
+    """The lock that a claim led to; `replayed` if an earlier claim with the same token had taken it."""
+
+    lock: lock_pb.Lock
+    replayed: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Release:
+    """How a lock ends: in which way, when (microseconds since the epoch), and why, where it was forced.
+
+    `entry` is appended to the changelog of the event that the lock names, where that event exists.
+    """
+
+    ending: Ending
+    at: int
+    reason: str = ""
+    entry: event_pb.ChangelogEntry | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class EndedLock:
+    """A lock that is held no more, as it was, and how it ended."""
+
+    lock: lock_pb.Lock
+    token_hash: bytes
+    ending: Ending
+    at: int
+    reason: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class LeaseState:
+    """What decides when a held lock ends: durations in microseconds, 0 where it has none.
+
+    `renewals` changes with every renewal. `expired` locks are held no more, and wait for their delay to end.
+    """
+
+    lock_id: str
+    ttl: int
+    lock_delay: int
+    renewals: int
+    expired: bool
+
+
+class LockStore(Protocol):
+    """Locks; at any moment at most one for each `domain.locks.lock_key`, an expired one included.
+
+    For each key the store remembers, for ever, the last fencing token it gave. Of a lock for which
+    `domain.locks.is_remembered` says so it remembers how it ended, until told to forget.
+    """
+
+    async def acquire(
+        self, claim: HeldLock, entry: event_pb.ChangelogEntry | None, once: Once[Acquired] | None = None
+    ) -> Acquired:
+        """Store a new lock with the next fencing token of its key, and append `entry` to the event it names.
+
+        The fencing token is `domain.locks.next_fencing_token`. Where the key is held with the same
+        token hash (not empty), nothing changes, `once` is not used, and the answer is the lock that is held.
+        The event need not exist. Where the call is cancelled, the lock may have been taken, or still be: a
+        `release` that follows sees what came of it.
+
+        Raises:
+            LockHeldError: The key is held, or its lock expired and waits for its delay to end.
+            LockTokenUsedError: A lock of this key with this token hash has ended, and that is remembered.
+        """
+
+    async def get(self, lock_id: str) -> lock_pb.Lock | None:
+        """Return the lock of an id, or None."""
+
+    async def holder(self, key: LockKey) -> lock_pb.Lock | None:
+        """Return the lock of a key, or None. Never answers with a state from before an acquired lock."""
+
+    async def ended(self, lock_id: str) -> EndedLock | None:
+        """Return what is remembered of the end of a lock, or None."""
+
+    async def modify(
+        self,
+        lock_id: str,
+        change: Callable[[HeldLock], lock_pb.Lock | None],
+        once: Once[lock_pb.Lock] | None = None,
+    ) -> lock_pb.Lock | None:
+        """Replace a lock by what `change` makes of it; where that is None, the lock stays as it is.
+
+        A lock that moves to another key gets the next fencing token of that key. Returns the new
+        document, or None where there is no such lock or it stayed as it is.
+
+        Raises:
+            LockHeldError: The new key is held by another lock.
+        """
+
+    async def release(
+        self,
+        lock_id: str,
+        decide: Callable[[HeldLock], Release | None],
+        once: Once[lock_pb.Lock] | None = None,
+    ) -> lock_pb.Lock | None:
+        """End a lock the way that `decide` says; where that is None, it stays.
+
+        Returns the lock that ended, or None where there is no such lock or it stayed.
+        """
+
+    async def find(self, where: LockFilter, part: Page) -> Found[lock_pb.Lock]:
+        """Return a part of the matching locks, newest first: by descending (creation time, id)."""
+
+    async def leases(self) -> Sequence[LeaseState]:
+        """Return the state of every lock, in no particular order."""
+
+    async def forget_ended(self, before: int) -> None:
+        """Forget the ends of locks that ended before a moment (microseconds since the epoch)."""
