@@ -13,7 +13,7 @@ from tracker.domain.locks import LockFilter, hash_token, lock_key
 from tracker.stores.idempotency import AnsweredBeforeError
 from tracker.stores.locks import LockHeldError
 from tracker.stores.pages import Page
-from tracker.stores.sqlite import writer
+from tracker.stores.sqlite import transaction, writer
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
@@ -38,8 +38,8 @@ async def disk(store: Store, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[t
         ready.wait(30)
         return committed(connection)
 
-    committed = writer.commit
-    monkeypatch.setattr(writer, "commit", commit)
+    committed = transaction.commit
+    monkeypatch.setattr(transaction, "commit", commit)
     monkeypatch.setattr(writer, "QUICK_SECONDS", 0)
     await store.check()
     yield ready

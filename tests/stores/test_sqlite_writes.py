@@ -17,7 +17,7 @@ from tracker.errors import Code, TrackerError
 from tracker.stores.events import SlackIdTakenError
 from tracker.stores.locks import HeldLock
 from tracker.stores.pages import Page
-from tracker.stores.sqlite import SqliteStore, writer
+from tracker.stores.sqlite import SqliteStore, transaction, writer
 from tracker.stores.sqlite.bulk import Bulk
 from tracker.stores.sqlite.search import word_indexer
 
@@ -186,14 +186,14 @@ async def test_the_loop_waits_for_quick_commits_only(
     store: SqliteStore, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     waited: list[bool] = []
-    commit = writer.commit
+    commit = transaction.commit
 
     def slow(connection: apsw.Connection) -> tuple[apsw.Error | None, float]:
         waited.append(threading.current_thread() is threading.main_thread())
         failure, _ = commit(connection)
         return failure, seconds
 
-    monkeypatch.setattr(writer, "commit", slow)
+    monkeypatch.setattr(transaction, "commit", slow)
     for seconds in (0.0001, 0.02, 0.0001):
         waited.clear()
         for _ in range(60):

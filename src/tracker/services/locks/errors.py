@@ -10,7 +10,6 @@ from tracker.errors import Code, TrackerError
 
 if TYPE_CHECKING:
     from tracker.pb import lock_pb
-    from tracker.services.locks.queue import WaitedInVainError
     from tracker.stores.locks import EndedLock
 
 
@@ -24,14 +23,13 @@ def lock_held(holder: lock_pb.Lock, prefix: str = "", suffix: str = "") -> Track
     return TrackerError(Code.ALREADY_EXISTS, text, "LOCK_HELD", metadata=metadata)
 
 
-def wait_timeout(waited: WaitedInVainError) -> TrackerError:
-    """Return the answer to a call that has waited as long as it wanted."""
+def wait_timeout(holder: lock_pb.Lock, place: int, waiting: int) -> TrackerError:
+    """Return the error of a call whose `wait` is over, at a place (1 is next) among the waiting ones."""
     return TrackerError(
         Code.ALREADY_EXISTS,
-        f"{held_message(waited.holder)}; waited in vain: place {waited.place} of {waited.waiting}",
+        f"{held_message(holder)}; waited in vain: place {place} of {waiting}",
         "LOCK_WAIT_TIMEOUT",
-        metadata=holder_metadata(waited.holder)
-        | {"place": str(waited.place), "waiting": str(waited.waiting)},
+        metadata=holder_metadata(holder) | {"place": str(place), "waiting": str(waiting)},
     )
 
 

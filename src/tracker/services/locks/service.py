@@ -73,7 +73,11 @@ class LockService:
         except LockHeldError as error:
             raise self._reporter.refused(lock_errors.lock_held(error.holder), error.holder, call) from None
         except WaitedInVainError as error:
-            refused = lock_errors.wait_timeout(error) if wait else lock_errors.lock_held(error.holder)
+            refused = (
+                lock_errors.wait_timeout(error.holder, error.place, error.waiting)
+                if wait
+                else lock_errors.lock_held(error.holder)
+            )
             raise self._reporter.refused(refused, error.holder, call) from None
         except LockTokenUsedError as error:
             raise self._reporter.refused(

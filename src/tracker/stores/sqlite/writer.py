@@ -1,17 +1,17 @@
-"""The one way a change gets into the database: in a group, durable before it is answered.
+"""The only way a change gets into the database: in a group, durable before it is answered.
 
-Changes that arrive while a commit is under way wait and form the next transaction together. Their
-statements, a few dozen microseconds each, run on the event loop; only COMMIT, which waits for the disk
-without holding the interpreter lock, runs in a thread. With a whole transaction in a thread, the thread
-has to win the interpreter lock back after every statement: beside a busy loop, 16 callers get 2,700
-changes a second that way and 7,500 this way, 64 callers 3,900 and 18,000, and an idle loop 20,000 both ways.
+Changes that arrive during a commit wait and form the next transaction. Their statements, a few dozen
+microseconds each, run on the event loop; only COMMIT, which waits for the disk without the interpreter lock,
+runs in a thread. With whole transactions in a thread, the thread must get the interpreter lock back after
+every statement: beside a busy loop, 16 callers get 2,700 changes a second that way and 7,500 this way,
+64 callers 3,900 and 18,000, and with an idle loop 20,000 either way.
 
-Few large statements are another matter: of a change that has some, they are run by the thread, and meanwhile
-the loop reads the next request. So an import takes two cores.
+Large statements are different: a change that has some runs them in the thread, while the loop reads the next
+request. So an import uses two cores.
 
-A single caller's changes are committed on the loop too, where the disk is quick: the way to the thread and
-back takes 70 us, and a commit on a good disk hardly more. One caller takes and releases locks a tenth faster.
-With several, the loop has other things to do meanwhile. Checkpoints are always left to the thread.
+On a fast disk, the changes of a single caller are committed on the loop: handing over to the thread and back
+takes 70 us, and a commit hardly more. One caller takes and releases locks a tenth faster. With several
+callers, the loop has other work meanwhile. Checkpoints always run in the thread.
 """
 
 from __future__ import annotations
@@ -20,20 +20,21 @@ import asyncio
 import sys
 import threading
 from collections import deque
-from dataclasses import dataclass
 from queue import SimpleQueue
 from time import perf_counter
 from typing import TYPE_CHECKING, TypeVar, cast
 
 import apsw
 
-from tracker.stores.sqlite.bulk import Bulk
+from tracker.stores.sqlite import transaction
 from tracker.stores.sqlite.failures import commit_error, overloaded, store_error, unavailable
+from tracker.stores.sqlite.transaction import Change
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Sequence
 
     from tracker.stores.base import StoreObserver
+    from tracker.stores.sqlite.bulk import Bulk
 
 T = TypeVar("T")
 
@@ -69,54 +70,6 @@ _LOCKED_OUT_RETRY_SECONDS = 0.005
 _SWITCH_SECONDS = 0.0001
 
 
-@dataclass(slots=True)
-class _Change:
-    step: Callable[[apsw.Connection], object]
-    done: asyncio.Future[object]
-    result: object = None
-    error: Exception | None = None
-
-    @property
-    def in_bulk(self) -> bool:
-        """Whether the change is still to be made, in the thread."""
-        return isinstance(self.result, Bulk)
-
-    def run(self, connection: apsw.Connection) -> None:
-        """Run the step, or what is left of it; an error undoes what it did.
-
-        Raises:
-            apsw.Error: The whole transaction is undone.
-        """
-        step = self.result.run if isinstance(self.result, Bulk) else self.step
-        connection.execute("SAVEPOINT change")
-        try:
-            self.result = step(connection)
-        except Exception as error:
-            # After some errors (disk full, I/O) SQLite has undone the whole transaction.
-            if isinstance(error, apsw.Error) and not connection.in_transaction:
-                raise
-            self.result = None
-            self.error = (
-                store_error(error, connection.system_errno) if isinstance(error, apsw.Error) else error
-            )
-            connection.execute("ROLLBACK TO change")
-        connection.execute("RELEASE change")
-
-    def answer(self) -> None:
-        """Give the caller, if it still waits, what came of the change."""
-        if self.done.done():
-            return
-        if self.error is None:
-            self.done.set_result(self.result)
-        else:
-            self.done.set_exception(self.error)
-
-    def fail(self, error: Exception) -> None:
-        """Give the caller, if it still waits, an error."""
-        if not self.done.done():
-            self.done.set_exception(error)
-
-
 class Writer:
     """Makes changes one after the other, many to a commit. Used from one event loop only.
 
@@ -134,8 +87,8 @@ class Writer:
         self._observer = observer
         self._before = before
         self._notified: list[Callable[[], None]] = []
-        self._waiting: deque[_Change] = deque()
-        self._handed: SimpleQueue[Sequence[_Change] | None] = SimpleQueue()
+        self._waiting: deque[Change] = deque()
+        self._handed: SimpleQueue[Sequence[Change] | None] = SimpleQueue()
         self._thread = threading.Thread(target=self._commit_all, name="tracker-store-commit", daemon=True)
         self._loop: asyncio.AbstractEventLoop
         self._connection: apsw.Connection | None = None
@@ -203,7 +156,7 @@ class Writer:
             raise unavailable("the database is closed")
         if len(self._waiting) >= MAX_WAITING:
             raise overloaded()
-        change = _Change(step, self._loop.create_future())
+        change = Change(step, self._loop.create_future())
         self._waiting.append(change)
         if not self._busy:
             self._busy = True
@@ -227,7 +180,7 @@ class Writer:
 
     def _run_batch(self) -> bool:
         """Run a transaction; return whether `_next` will be called when it is committed, or may be begun."""
-        batch: list[_Change] = []
+        batch: list[Change] = []
         try:
             self._before()
             connection = self._connection = self._connection or self._connect()
@@ -249,7 +202,7 @@ class Writer:
                 if not on_loop:
                     self._handed.put(batch)
                     return True
-                self._committed(batch, *commit(connection))
+                self._committed(batch, *transaction.commit(connection))
             else:
                 connection.execute("COMMIT")
                 for change in batch:
@@ -282,10 +235,10 @@ class Writer:
     def _commit_all(self) -> None:
         """Commit what is handed over until None is: the work of the thread."""
         while (batch := self._handed.get()) is not None:
-            done = _finish(cast("apsw.Connection", self._connection), batch)
+            done = transaction.finish(cast("apsw.Connection", self._connection), batch)
             self._loop.call_soon_threadsafe(self._committed_in_thread, batch, *done)
 
-    def _committed(self, batch: Sequence[_Change], failure: apsw.Error | None, seconds: float) -> None:
+    def _committed(self, batch: Sequence[Change], failure: apsw.Error | None, seconds: float) -> None:
         if failure is None:
             self._commit_seconds += _WEIGHT * (seconds - self._commit_seconds)
             for change in batch:
@@ -297,7 +250,7 @@ class Writer:
             self._fail(batch, failure, commit_error)
 
     def _committed_in_thread(
-        self, batch: Sequence[_Change], failure: apsw.Error | None, seconds: float
+        self, batch: Sequence[Change], failure: apsw.Error | None, seconds: float
     ) -> None:
         try:
             self._committed(batch, failure, seconds)
@@ -306,7 +259,7 @@ class Writer:
 
     def _fail(
         self,
-        batch: Sequence[_Change],
+        batch: Sequence[Change],
         failure: apsw.Error,
         meaning: Callable[[apsw.Error, int], Exception],
     ) -> None:
@@ -328,27 +281,6 @@ class Writer:
             self._connection = None  # the next change opens the file anew
             connection.close(force=True)
 
-    def _take(self) -> Sequence[_Change]:
+    def _take(self) -> Sequence[Change]:
         taken = [self._waiting.popleft() for _ in range(min(len(self._waiting), MAX_BATCH))]
         return [change for change in taken if not change.done.done()]
-
-
-def _finish(connection: apsw.Connection, batch: Sequence[_Change]) -> tuple[apsw.Error | None, float]:
-    """Make the last change, where that is left to do, and commit; return what `commit` does."""
-    try:
-        if batch[-1].in_bulk:
-            batch[-1].run(connection)
-    except apsw.Error as failure:
-        return failure, 0.0
-    return commit(connection)
-
-
-def commit(connection: apsw.Connection) -> tuple[apsw.Error | None, float]:
-    """Commit; return what went wrong, if anything did, and the seconds that it took."""
-    failure = None
-    started = perf_counter()
-    try:
-        connection.execute("COMMIT")
-    except apsw.Error as error:
-        failure = error
-    return failure, perf_counter() - started

@@ -1,0 +1,87 @@
+"""One transaction of the writer: its changes, each undone by itself if it fails, and its commit."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from time import perf_counter
+from typing import TYPE_CHECKING
+
+import apsw
+
+from tracker.stores.sqlite.bulk import Bulk
+from tracker.stores.sqlite.failures import store_error
+
+if TYPE_CHECKING:
+    import asyncio
+    from collections.abc import Callable, Sequence
+
+
+@dataclass(slots=True)
+class Change:
+    """One change of a transaction; `done` is what its caller awaits."""
+
+    step: Callable[[apsw.Connection], object]
+    done: asyncio.Future[object]
+    result: object = None
+    error: Exception | None = None
+
+    @property
+    def in_bulk(self) -> bool:
+        """Whether the change is still to be made, in the thread."""
+        return isinstance(self.result, Bulk)
+
+    def run(self, connection: apsw.Connection) -> None:
+        """Run the step, or what is left of it; an error undoes what it did.
+
+        Raises:
+            apsw.Error: The whole transaction is undone.
+        """
+        step = self.result.run if isinstance(self.result, Bulk) else self.step
+        connection.execute("SAVEPOINT change")
+        try:
+            self.result = step(connection)
+        except Exception as error:
+            # After some errors (disk full, I/O) SQLite has undone the whole transaction.
+            if isinstance(error, apsw.Error) and not connection.in_transaction:
+                raise
+            self.result = None
+            self.error = (
+                store_error(error, connection.system_errno) if isinstance(error, apsw.Error) else error
+            )
+            connection.execute("ROLLBACK TO change")
+        connection.execute("RELEASE change")
+
+    def answer(self) -> None:
+        """Give the caller, if it still waits, what came of the change."""
+        if self.done.done():
+            return
+        if self.error is None:
+            self.done.set_result(self.result)
+        else:
+            self.done.set_exception(self.error)
+
+    def fail(self, error: Exception) -> None:
+        """Give the caller, if it still waits, an error."""
+        if not self.done.done():
+            self.done.set_exception(error)
+
+
+def finish(connection: apsw.Connection, batch: Sequence[Change]) -> tuple[apsw.Error | None, float]:
+    """Make the last change, where that is left to do, and commit; return what `commit` does."""
+    try:
+        if batch[-1].in_bulk:
+            batch[-1].run(connection)
+    except apsw.Error as failure:
+        return failure, 0.0
+    return commit(connection)
+
+
+def commit(connection: apsw.Connection) -> tuple[apsw.Error | None, float]:
+    """Commit; return what went wrong, if anything did, and the seconds that it took."""
+    failure = None
+    started = perf_counter()
+    try:
+        connection.execute("COMMIT")
+    except apsw.Error as error:
+        failure = error
+    return failure, perf_counter() - started
