@@ -25,10 +25,9 @@ from bench.events import believable, fill
 from bench.store_at_rest import Silent
 
 from tracker.domain.events import EventFilter, EventId
-from tracker.domain.locks import Ending, begin_lease
+from tracker.domain.locks import Ending, HeldLock, Release, begin_lease
 from tracker.domain.times import MICROS, duration, timestamp
 from tracker.pb import event_pb, lock_pb
-from tracker.stores.locks import HeldLock, Release
 from tracker.stores.pages import Page
 from tracker.stores.sqlite import SqliteStore
 

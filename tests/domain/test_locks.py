@@ -4,22 +4,16 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from tracker.domain.event_locks import LockPlan, event_lock, plan_for_new, plan_for_update
+from tracker.domain.lock_messages import end_message, held_message, holder_metadata
 from tracker.domain.locks import (
     Ending,
     LockFilter,
-    LockPlan,
     begin_lease,
-    end_message,
-    event_lock,
     hash_token,
-    held_message,
-    holder_metadata,
-    is_remembered,
     lock_filter,
     lock_key,
     next_fencing_token,
-    plan_for_new,
-    plan_for_update,
     renew_lease,
 )
 from tracker.domain.times import MICROS, duration, micros, timestamp
@@ -205,15 +199,6 @@ def test_no_token_has_no_hash() -> None:
     assert hash_token("") == b""
     assert len(hash_token("a")) == 32
     assert hash_token("a") != hash_token("b")
-
-
-@pytest.mark.parametrize("ending", Ending)
-def test_an_end_is_remembered_where_somebody_may_ask_for_it(ending: Ending) -> None:
-    leased = begin_lease(HELD, 0, duration(MICROS))
-    expected = ending is not Ending.ABANDONED
-    assert is_remembered(HELD, hash_token("token"), ending) == expected
-    assert is_remembered(leased, b"", ending) == expected
-    assert not is_remembered(HELD, b"", ending)
 
 
 def test_a_filter_is_written_as_keys_are() -> None:

@@ -19,19 +19,18 @@ from tests.stores import keyed_changes
 from tests.stores.conftest import Observations
 from tests.stores.samples import a_lock, an_end, an_entry, an_event, comments, id_number, once
 
+from tracker.domain.event_locks import EventChange
 from tracker.domain.events import EventId
-from tracker.domain.locks import LockFilter
-from tracker.stores.events import EventChange
-from tracker.stores.locks import HeldLock
+from tracker.domain.locks import HeldLock, LockFilter
 from tracker.stores.mongo import MongoStore
 from tracker.stores.pages import Page
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Sequence
 
+    from tracker.domain.locks import Release
     from tracker.pb import event_pb, lock_pb
     from tracker.stores.base import Store
-    from tracker.stores.locks import Release
 
 EVENT, FIRST, SECOND = EventId(id_number(1)), id_number(2), id_number(3)
 KEY = "a-key"

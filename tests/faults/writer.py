@@ -13,7 +13,7 @@ import uvloop
 from tests.stores.conftest import Observations
 from tests.stores.samples import a_lock, an_entry, an_event, new_id
 
-from tracker.stores.locks import HeldLock
+from tracker.domain.locks import HeldLock
 from tracker.stores.sqlite import SqliteStore, connections
 
 CALLERS = 16

@@ -20,10 +20,10 @@ if TYPE_CHECKING:
 
     import apsw
 
+    from tracker.domain.locks import Acquired
     from tracker.services.locks.queue import LockQueue
     from tracker.stores.base import Store
     from tracker.stores.idempotency import Once
-    from tracker.stores.locks import Acquired
 
 TOKEN = hash_token("token")
 

@@ -17,11 +17,10 @@ from tests.stores.samples import (
     taken,
 )
 
+from tracker.domain.event_locks import EventChange
 from tracker.domain.events import EventFilter, EventId
-from tracker.domain.locks import LockFilter
-from tracker.stores.events import EventChange
+from tracker.domain.locks import HeldLock, LockFilter
 from tracker.stores.idempotency import Once
-from tracker.stores.locks import HeldLock
 from tracker.stores.pages import Page
 
 if TYPE_CHECKING:

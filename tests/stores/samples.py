@@ -8,12 +8,11 @@ from typing import TYPE_CHECKING, Any
 
 import uuid_utils
 
-from tracker.domain.locks import Ending, begin_lease, hash_token
+from tracker.domain.event_locks import EventChange
+from tracker.domain.locks import Ending, HeldLock, Release, begin_lease, hash_token
 from tracker.domain.times import MICROS, duration, timestamp
 from tracker.pb import catalog_pb, event_pb, link_pb, lock_pb
-from tracker.stores.events import EventChange
 from tracker.stores.idempotency import KeyUse, Once
-from tracker.stores.locks import HeldLock, Release
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence

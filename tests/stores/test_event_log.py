@@ -11,10 +11,10 @@ import pytest
 from tests.stores.conftest import Observations
 from tests.stores.samples import a_lock, an_end, an_entry, an_event, comments
 
+from tracker.domain.event_locks import EventChange
 from tracker.domain.events import EventId
+from tracker.domain.locks import HeldLock
 from tracker.stores.changes import LARGEST_LOGGED, ChangeKind, ChangesForgottenError
-from tracker.stores.events import EventChange
-from tracker.stores.locks import HeldLock
 from tracker.stores.mongo import MongoStore, event_log, janitor
 from tracker.stores.sqlite import SqliteStore
 

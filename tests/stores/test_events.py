@@ -19,18 +19,13 @@ from tests.stores.samples import (
     without_fence,
 )
 
+from tracker.domain.event_locks import EventChange
 from tracker.domain.events import EventFilter, EventId, SlackId
-from tracker.domain.locks import Ending, LockFilter, hash_token, renew_lease
+from tracker.domain.locks import EndedLock, Ending, HeldLock, LockFilter, Release, hash_token, renew_lease
 from tracker.domain.times import MICROS, timestamp
 from tracker.pb import event_pb
-from tracker.stores.events import (
-    DeletedEvent,
-    EventChange,
-    ExternalIdTakenError,
-    MonthCount,
-    SlackIdTakenError,
-)
-from tracker.stores.locks import EndedLock, HeldLock, LockHeldError, Release
+from tracker.stores.events import DeletedEvent, ExternalIdTakenError, MonthCount, SlackIdTakenError
+from tracker.stores.locks import LockHeldError
 from tracker.stores.pages import Page
 
 if TYPE_CHECKING:

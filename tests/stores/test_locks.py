@@ -18,9 +18,20 @@ from tests.stores.samples import (
 )
 
 from tracker.domain.events import EventId
-from tracker.domain.locks import Ending, LockFilter, LockKey, hash_token, lock_filter, renew_lease
+from tracker.domain.locks import (
+    Acquired,
+    EndedLock,
+    Ending,
+    HeldLock,
+    LeaseState,
+    LockFilter,
+    LockKey,
+    hash_token,
+    lock_filter,
+    renew_lease,
+)
 from tracker.domain.times import MICROS, duration, timestamp
-from tracker.stores.locks import Acquired, EndedLock, HeldLock, LeaseState, LockHeldError, LockTokenUsedError
+from tracker.stores.locks import LockHeldError, LockTokenUsedError
 from tracker.stores.pages import Page
 
 if TYPE_CHECKING:
@@ -297,6 +308,15 @@ async def test_a_lock_cannot_move_onto_a_held_key(store: Store) -> None:
     assert refused.value.holder == held
     assert await store.locks.get(lock.id) == lock
     assert (await store.locks.find(ALL, Page())).total == 2
+
+
+async def test_a_lock_cannot_move_onto_a_key_that_its_own_token_holds(store: Store) -> None:
+    lock, held = [await taken(store, a_lock(name), "token") for name in ("payments", "billing")]
+    with pytest.raises(LockHeldError) as refused:
+        await store.locks.modify(lock.id, owned_by("carol", service="billing"))
+    assert refused.value.holder == held
+    assert await store.locks.get(lock.id) == lock
+    assert await store.locks.get(held.id) == held
 
 
 async def test_a_late_release_never_frees_a_newer_holder(store: Store) -> None:

@@ -23,8 +23,9 @@ from tests.stores.samples import (
     taken,
 )
 
+from tracker.domain.event_locks import EventChange
 from tracker.domain.events import EventFilter, EventId
-from tracker.domain.locks import Ending, LockFilter, hash_token, lock_key
+from tracker.domain.locks import Ending, HeldLock, LockFilter, hash_token, lock_key
 from tracker.domain.times import MICROS, timestamp
 from tracker.errors import TrackerError
 from tracker.pb import event_pb
@@ -32,8 +33,7 @@ from tracker.stores import contents
 from tracker.stores.base import StoreOpenError
 from tracker.stores.choice import chosen_contents
 from tracker.stores.contents import Kind
-from tracker.stores.events import EventChange
-from tracker.stores.locks import HeldLock, LockHeldError, LockTokenUsedError
+from tracker.stores.locks import LockHeldError, LockTokenUsedError
 from tracker.stores.migration import MigrationError, migrate
 from tracker.stores.mongo import MongoStore, follow_ups, lock_keys
 from tracker.stores.pages import Page

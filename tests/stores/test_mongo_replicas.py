@@ -11,9 +11,9 @@ from tests.stores.conftest import Observations
 from tests.stores.samples import a_catalog_entry, a_lock, an_end, an_event, comments, new_id, noting
 
 from tracker.domain.events import EventId
-from tracker.domain.locks import LockFilter, hash_token, lock_key
+from tracker.domain.locks import HeldLock, LockFilter, hash_token, lock_key
 from tracker.pb import catalog_pb
-from tracker.stores.locks import HeldLock, LockHeldError
+from tracker.stores.locks import LockHeldError
 from tracker.stores.mongo import MongoStore
 from tracker.stores.pages import Page
 
@@ -22,8 +22,8 @@ if TYPE_CHECKING:
 
     from tests.mongo_servers import MongoServers
 
+    from tracker.domain.locks import Acquired
     from tracker.pb import lock_pb
-    from tracker.stores.locks import Acquired
 
 
 @pytest.fixture(params=["mongo", "mongo_replica_set"])

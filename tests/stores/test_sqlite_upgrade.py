@@ -11,11 +11,11 @@ from tests.stores.conftest import Observations
 from tests.stores.samples import NOW, a_lock, an_end, an_event, new_id, taken
 
 from tracker.domain.events import EventFilter, EventId
-from tracker.domain.locks import Ending, LockFilter, LockKey
+from tracker.domain.locks import Ending, LeaseState, LockFilter, LockKey
 from tracker.domain.query import Clock, parse
 from tracker.pb import event_pb
 from tracker.stores.events import DeletedEvent
-from tracker.stores.locks import LeaseState, LockHeldError
+from tracker.stores.locks import LockHeldError
 from tracker.stores.pages import Page
 from tracker.stores.sqlite import SqliteStore, migrations
 

@@ -18,11 +18,12 @@ from tests.stores.samples import NOW, an_end, an_event, new_id
 from tests.stores.test_event_filters import replace_events
 from tests.stores.test_event_queries import agree, numbered
 
+from tracker.domain.event_locks import EventChange
 from tracker.domain.events import EventFilter, EventId
 from tracker.domain.query import matches, parse
 from tracker.domain.times import timestamp
 from tracker.pb import event_pb, lock_pb
-from tracker.stores.events import EventChange, Explanation
+from tracker.stores.events import Explanation
 from tracker.stores.pages import Page
 from tracker.stores.sqlite import SqliteStore
 from tracker.stores.sqlite.search import plans, word_index, word_indexer

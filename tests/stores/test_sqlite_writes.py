@@ -12,10 +12,9 @@ import pytest
 from tests.stores.samples import a_lock, an_event
 
 from tracker.domain.events import EventFilter
-from tracker.domain.locks import LockFilter
+from tracker.domain.locks import HeldLock, LockFilter
 from tracker.errors import Code, TrackerError
 from tracker.stores.events import SlackIdTakenError
-from tracker.stores.locks import HeldLock
 from tracker.stores.pages import Page
 from tracker.stores.sqlite import SqliteStore, transaction, writer
 from tracker.stores.sqlite.bulk import Bulk

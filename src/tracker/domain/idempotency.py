@@ -45,6 +45,16 @@ def idempotency_key(given: str) -> str:
     return bare or _ESCAPED.sub(r"\1", quoted)
 
 
+def is_over(used_at: int, now: int) -> bool:
+    """Return whether the use of a key at a moment (microseconds) is forgotten at `now`."""
+    return used_at <= forgotten_until(now)
+
+
+def forgotten_until(now: int) -> int:
+    """Return the moment (microseconds) of the latest use that is forgotten at `now`."""
+    return now - KEPT_MICROS
+
+
 def request_digest(method: DescMethod, request: Message) -> bytes:
     """Return the SHA-256 of what is asked for: an RPC, and all that its message says."""
     asked = [method.parent.type_name, method.name, message_to_json_value(request)]

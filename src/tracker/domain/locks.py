@@ -1,4 +1,7 @@
-"""What a lock excludes, and when an event takes or lets go of one."""
+"""Locks: what one excludes, how long it lasts, who gets it, and what its end leads to.
+
+The functions here decide; a store reads what they need, and makes what they decided one atomic step.
+"""
 
 from __future__ import annotations
 
@@ -6,19 +9,17 @@ import copy
 import hashlib
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import TYPE_CHECKING, NamedTuple, TypeAlias
+from typing import TYPE_CHECKING, NamedTuple
 
-from protobuf import enum_is_unknown
-
-from tracker.domain.changelog import SYSTEM
-from tracker.domain.lifecycle import FINISHED, RUNNING, attributes_of, metadata_of
-from tracker.domain.times import MICROS, duration_micros, shown, timestamp
-from tracker.pb import event_pb, lock_pb
+from tracker.domain.times import duration_micros, timestamp
+from tracker.pb import event_pb
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Collection
 
     from protobuf.wkt import Duration
+
+    from tracker.pb import lock_pb
 
 DEFAULT_RESOURCE = "deployment"
 """What a lock that names no resource excludes."""
@@ -34,12 +35,6 @@ _ENVIRONMENTS = {
     "preprod": "preproduction",
     "prod": "production",
 }
-
-
-_REASON_TOLD = 200
-"""Characters of a holder's reason in an error."""
-
-_LOCKING_TYPES = frozenset({event_pb.Type.deployment, event_pb.Type.operation})
 
 
 class LockKey(NamedTuple):
@@ -90,7 +85,7 @@ class Ending(StrEnum):
     """How a lock came to its end."""
 
     RELEASED = "released"
-    """Its holder let it go."""
+    """Its holder released it."""
     EXPIRED = "expired"
     """Its lease ran out."""
     FORCED = "forced"
@@ -98,23 +93,106 @@ class Ending(StrEnum):
     EVENT_ENDED = "event_ended"
     """The event it was held for ended, moved on, or was deleted."""
     ABANDONED = "abandoned"
-    """Whoever asked for it was gone before the answer: nobody ever knew that it was held."""
+    """Its caller went away before the answer: nobody ever knew that the lock was held."""
 
 
-def is_remembered(lock: lock_pb.Lock, token_hash: bytes, ending: Ending) -> bool:
-    """Return whether a store remembers the end of a lock: somebody may ask for it by its token or lease.
+@dataclass(frozen=True, slots=True)
+class HeldLock:
+    """A lock as a store keeps it; `token_hash` is the SHA-256 of its `lock_token`, empty for none."""
 
-    The token of an abandoned lock may be used again.
+    lock: lock_pb.Lock
+    token_hash: bytes = b""
+
+
+@dataclass(frozen=True, slots=True)
+class LeaseState:
+    """What decides when a held lock ends: durations in microseconds, 0 where it has none.
+
+    `renewals` changes with every renewal. An `expired` lock is no longer held and waits for its delay to end.
     """
-    return ending is not Ending.ABANDONED and (bool(token_hash) or lock.ttl is not None)
+
+    lock_id: str
+    ttl: int
+    lock_delay: int
+    renewals: int
+    expired: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Release:
+    """How a lock ends: in which way, when (microseconds since the epoch), and why, where it was forced.
+
+    `entry` is appended to the changelog of the event that the lock names, where that event exists.
+    """
+
+    ending: Ending
+    at: int
+    reason: str = ""
+    entry: event_pb.ChangelogEntry | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class EndedLock:
+    """A lock that has ended, as it was, and how it ended."""
+
+    lock: lock_pb.Lock
+    token_hash: bytes
+    ending: Ending
+    at: int
+    reason: str = ""
+
+
+class EventEntry(NamedTuple):
+    """A changelog entry, and the id of the event that it is appended to, where that event exists."""
+
+    event_id: str
+    entry: event_pb.ChangelogEntry
+
+
+@dataclass(frozen=True, slots=True)
+class KeyState:
+    """What decides who gets a key: the last fencing token it gave, 0 for none, and its holder."""
+
+    last_token: int = 0
+    holder: HeldLock | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Acquired:
+    """The lock that a claim led to; `replayed` if an earlier claim with the same token had taken it."""
+
+    lock: lock_pb.Lock
+    replayed: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class KeyHeld:
+    """The refusal of a claim: `holder` has the key, or its lock expired and its delay is not over."""
+
+    holder: lock_pb.Lock
+
+
+@dataclass(frozen=True, slots=True)
+class TokenUsed:
+    """The refusal of a claim: its token took the key before, and that lock has ended."""
+
+    ended: EndedLock
+
+
+@dataclass(frozen=True, slots=True)
+class LockEnd:
+    """What the end of a lock leads to: what is remembered of it, and the entry for the event it names."""
+
+    remembered: EndedLock | None
+    entry: EventEntry | None
 
 
 def next_fencing_token(last: int, now: int) -> int:
     """Return the fencing token that follows `last` (0: none yet) for a key, at `now` (microseconds).
 
-    Never less than the milliseconds since the epoch: so tokens rise even over a restored backup that
-    does not know of the latest, as long as a key is not taken more than a thousand times a second for
-    as long as the backup is old. Never less than `last` + 1: so they rise whatever the clock does.
+    It is at least the milliseconds since the epoch: tokens rise even after an old backup is restored, unless
+    the key was taken more than a thousand times a second since then. It is at least `last` + 1: tokens rise
+    whatever the clock does.
     """
     return max(last + 1, now // 1000)
 
@@ -143,135 +221,55 @@ def renew_lease(lock: lock_pb.Lock, now: int, ttl: Duration | None = None) -> lo
     return lock
 
 
-def held_message(holder: lock_pb.Lock) -> str:
-    """Return the sentence that tells a caller who holds the lock it wants."""
-    told = (
-        ("reason", _short(holder.reason)),
-        ("since", shown(holder.created_at)),
-        ("until", shown(holder.expires_at)),
-    )
-    return (
-        f"service {holder.service} is already locked {_where(holder)} by {holder.who or 'nobody named'}"
-        f" (lock_id: {holder.id}, event_id: {holder.event_id})"
-    ) + "".join(
-        f"; {name}: {text}" if name == "reason" else f"; {name} {text}" for name, text in told if text
-    )
+def decide_claim(
+    key: KeyState, claim: HeldLock, now: int, *, used: EndedLock | None = None, freed: Collection[str] = ()
+) -> Acquired | KeyHeld | TokenUsed:
+    """Decide who has a key after a claim at `now` (microseconds): the lock it grants has its fencing token.
 
-
-def delayed_message(expired: lock_pb.Lock) -> str:
-    """Return the sentence that tells a caller that the lock it wants has expired, and is not free yet."""
-    delay = duration_micros(expired.lock_delay) / MICROS if expired.lock_delay is not None else 0
-    return (
-        f"{held_message(expired)}; its lease expired at {shown(expired.expired_at)},"
-        f" and its lock_delay of {delay:g} s is not over"
-    )
-
-
-def holder_metadata(holder: lock_pb.Lock) -> dict[str, str]:
-    """Return what a program may want to know of the lock in its way."""
-    return {
-        "lock_id": holder.id,
-        "service": holder.service,
-        "environment": holder.environment,
-        "resource": holder.resource,
-        "who": holder.who,
-        "event_id": holder.event_id,
-        "reason": _short(holder.reason),
-        "since": shown(holder.created_at),
-        "until": shown(holder.expires_at),
-        "fencing_token": str(holder.fencing_token),
-    }
-
-
-def end_message(lock: lock_pb.Lock, ending: Ending, at: int, reason: str) -> str:
-    """Return the words that tell how a lock came to its end."""
-    how = f"{_HOW_ENDED[ending]} at {shown(timestamp(at))}" + (
-        f", reason: {_short(reason)}" if reason else ""
-    )
-    return f"lock {lock.id} of service {lock.service} {_where(lock)} is held no more: {how}"
-
-
-_HOW_ENDED = {
-    Ending.RELEASED: "it was released",
-    Ending.EXPIRED: "its lease expired",
-    Ending.FORCED: "it was released by force",
-    Ending.EVENT_ENDED: "its event ended",
-    Ending.ABANDONED: "its caller was gone",
-}
-
-
-def _where(lock: lock_pb.Lock) -> str:
-    return f"for {lock.resource or DEFAULT_RESOURCE} in {lock.environment or 'no environment'}"
-
-
-def _short(reason: str) -> str:
-    """Return as much of a reason as an error tells: gRPC carries no more than a few KiB of it all."""
-    return reason if len(reason) <= _REASON_TOLD else f"{reason[: _REASON_TOLD - 1]}…"
-
-
-def event_lock(
-    event: event_pb.Event, *, lock_id: str, now: int, ttl: Duration | None = None
-) -> lock_pb.Lock | None:
-    """Return the lock that stands for the work an event tells of, whatever its status.
-
-    None where the event is neither a deployment nor an operation, or names no service or environment.
+    `used` is the remembered end of a lock of this key that had the claim's token; where the key has a holder,
+    it need not be looked up. `freed` are the ids of the locks that end in the same step.
     """
-    attributes = event.attributes
-    if (
-        attributes is None
-        or attributes.type not in _LOCKING_TYPES
-        or not attributes.service
-        or not attributes.environment
-        or enum_is_unknown(attributes.environment)
-    ):
-        return None
-    lock = lock_pb.Lock(
-        id=lock_id,
-        service=attributes.service,
-        who=attributes.owner or SYSTEM,
-        created_at=timestamp(now),
-        environment=attributes.environment.name,
-        resource=attributes.type.name,
-        event_id=metadata_of(event).id,
-    )
-    return begin_lease(lock, now, ttl)
+    holder = key.holder
+    if holder is not None and holder.lock.id not in freed:
+        return Acquired(holder.lock, replayed=True) if _is_replay(claim, holder) else KeyHeld(holder.lock)
+    if used is not None:
+        return TokenUsed(used)
+    return Acquired(_fenced(claim.lock, key, now))
 
 
-LockOf: TypeAlias = "Callable[[event_pb.Event], lock_pb.Lock | None]"
-"""Makes the lock that stands for an event's work: `event_lock` with an id and a time, or nothing at all."""
+def decide_move(key: KeyState, lock: lock_pb.Lock, now: int) -> lock_pb.Lock | KeyHeld:
+    """Decide whether a held lock may move to another key; there it gets that key's next fencing token."""
+    return _fenced(lock, key, now) if key.holder is None else KeyHeld(key.holder.lock)
 
 
-class LockPlan(NamedTuple):
-    """Which locks an event lets go of and which one it takes, in this order, and whose leases it renews."""
-
-    release: tuple[lock_pb.Lock, ...] = ()
-    acquire: lock_pb.Lock | None = None
-    renew: tuple[lock_pb.Lock, ...] = ()
+def moves(before: lock_pb.Lock, after: lock_pb.Lock) -> bool:
+    """Return whether a change of a lock moves it to another key."""
+    return lock_key(before) != lock_key(after)
 
 
-def plan_for_new(event: event_pb.Event, lock_of: LockOf) -> LockPlan:
-    """Return what a new event means for locks: work that is under way takes one."""
-    return LockPlan(acquire=lock_of(event) if attributes_of(event).status in RUNNING else None)
+def decide_end(held: HeldLock, release: Release) -> LockEnd:
+    """Decide what the end of a held lock leads to.
 
-
-def plan_for_update(
-    before: event_pb.Event, after: event_pb.Event, held: Sequence[lock_pb.Lock], lock_of: LockOf
-) -> LockPlan:
-    """Return what the change of an event means for locks; `held` are those that carry its id.
-
-    The end of the work lets go of all of them. Where the work moves to another service, environment
-    or type, its own lock moves with it; where it goes on, the lease of its own lock begins anew. Work
-    that begins takes a lock; one that ended while the work went on is not taken again.
+    Its end is remembered where somebody may ask for it by its token or lease. The token of an abandoned lock
+    may be used again.
     """
-    if attributes_of(after).status in FINISHED:
-        return LockPlan(release=tuple(held))
-    old, new = lock_of(before), lock_of(after)
-    old_key, new_key = old and lock_key(old), new and lock_key(new)
-    own = tuple(lock for lock in held if lock_key(lock) == old_key)
-    if old_key == new_key:
-        begins = (
-            not own and attributes_of(after).status in RUNNING and attributes_of(before).status not in RUNNING
-        )
-        leased = tuple(lock for lock in own if lock.ttl is not None and lock.expired_at is None)
-        return LockPlan(acquire=new if begins else None, renew=leased)
-    return LockPlan(release=own, acquire=new if own or attributes_of(after).status in RUNNING else None)
+    lock, ending = held.lock, release.ending
+    is_remembered = ending is not Ending.ABANDONED and (bool(held.token_hash) or lock.ttl is not None)
+    ended = EndedLock(lock, held.token_hash, ending, release.at, release.reason)
+    return LockEnd(ended if is_remembered else None, event_entry(lock, release.entry))
+
+
+def event_entry(lock: lock_pb.Lock, entry: event_pb.ChangelogEntry | None) -> EventEntry | None:
+    """Return which entry a change of a lock appends to which event, or None."""
+    return None if entry is None or not lock.event_id else EventEntry(lock.event_id, entry)
+
+
+def _is_replay(claim: HeldLock, holder: HeldLock) -> bool:
+    """Return whether a claim repeats the one that took the key: same token, and not expired since."""
+    return bool(claim.token_hash) and claim.token_hash == holder.token_hash and holder.lock.expired_at is None
+
+
+def _fenced(lock: lock_pb.Lock, key: KeyState, now: int) -> lock_pb.Lock:
+    lock = copy.copy(lock)
+    lock.fencing_token = next_fencing_token(key.last_token, now)
+    return lock

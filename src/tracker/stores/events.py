@@ -8,11 +8,12 @@ from typing import TYPE_CHECKING, NamedTuple, Protocol, TypeAlias
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
+    from tracker.domain.event_locks import EventChange
     from tracker.domain.events import EventFilter, EventKey, ExternalId
+    from tracker.domain.locks import Release
     from tracker.domain.query.fields import Field
     from tracker.pb import event_pb, lock_pb
     from tracker.stores.idempotency import Once
-    from tracker.stores.locks import Release
     from tracker.stores.pages import Found, Page
 
 
@@ -57,20 +58,6 @@ class Explanation:
         """Add what was done for another call."""
         self.steps += other.steps
         self.documents += other.documents
-
-
-@dataclass(frozen=True, slots=True)
-class EventChange:
-    """What one change of an event leads to, for the event and for the locks that carry its id.
-
-    `release` says which of them (by id) end, and how; `renew` holds new documents for others of them;
-    `acquire` is a lock to take after that.
-    """
-
-    event: event_pb.Event
-    release: Mapping[str, Release] = field(default_factory=dict)
-    renew: Sequence[lock_pb.Lock] = ()
-    acquire: lock_pb.Lock | None = None
 
 
 @dataclass(frozen=True, slots=True)

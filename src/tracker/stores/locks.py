@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
-    from tracker.domain.locks import Ending, LockFilter, LockKey
+    from tracker.domain.locks import Acquired, EndedLock, HeldLock, LeaseState, LockFilter, LockKey, Release
     from tracker.pb import event_pb, lock_pb
     from tracker.stores.idempotency import Once
     from tracker.stores.pages import Found, Page
@@ -30,65 +29,12 @@ class LockTokenUsedError(Exception):
         self.ended = ended
 
 
-@dataclass(frozen=True, slots=True)
-class HeldLock:
-    """A lock as a store keeps it; `token_hash` is the SHA-256 of its `lock_token`, empty for none."""
-
-    lock: lock_pb.Lock
-    token_hash: bytes = b""
-
-
-@dataclass(frozen=True, slots=True)
-class Acquired:
-    """The lock that a claim led to; `replayed` if an earlier claim with the same token had taken it."""
-
-    lock: lock_pb.Lock
-    replayed: bool = False
-
-
-@dataclass(frozen=True, slots=True)
-class Release:
-    """How a lock ends: in which way, when (microseconds since the epoch), and why, where it was forced.
-
-    `entry` is appended to the changelog of the event that the lock names, where that event exists.
-    """
-
-    ending: Ending
-    at: int
-    reason: str = ""
-    entry: event_pb.ChangelogEntry | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class EndedLock:
-    """A lock that is held no more, as it was, and how it ended."""
-
-    lock: lock_pb.Lock
-    token_hash: bytes
-    ending: Ending
-    at: int
-    reason: str = ""
-
-
-@dataclass(frozen=True, slots=True)
-class LeaseState:
-    """What decides when a held lock ends: durations in microseconds, 0 where it has none.
-
-    `renewals` changes with every renewal. `expired` locks are held no more, and wait for their delay to end.
-    """
-
-    lock_id: str
-    ttl: int
-    lock_delay: int
-    renewals: int
-    expired: bool
-
-
 class LockStore(Protocol):
     """Locks; at any moment at most one for each `domain.locks.lock_key`, an expired one included.
 
-    For each key the store remembers, for ever, the last fencing token it gave. Of a lock for which
-    `domain.locks.is_remembered` says so it remembers how it ended, until told to forget.
+    Who gets a lock, and what its end leads to, is decided by `decide_claim`, `decide_move` and `decide_end`
+    of `domain.locks`. For each key the store remembers, for ever, the last fencing token it gave; the ends
+    that are to be remembered it keeps until it is told to forget them.
     """
 
     async def acquire(
@@ -96,10 +42,9 @@ class LockStore(Protocol):
     ) -> Acquired:
         """Store a new lock with the next fencing token of its key, and append `entry` to the event it names.
 
-        The fencing token is `domain.locks.next_fencing_token`. Where the key is held with the same
-        token hash (not empty), nothing changes, `once` is not used, and the answer is the lock that is held.
-        The event need not exist. Where the call is cancelled, the lock may have been taken, or still be: a
-        `release` that follows sees what came of it.
+        Where the claim is a replay, nothing changes, `once` is not used, and the answer is the lock that is
+        held. The event need not exist. Where the call is cancelled, the lock may have been taken, or may
+        still be: a `release` that follows sees what came of it.
 
         Raises:
             LockHeldError: The key is held, or its lock expired and waits for its delay to end.

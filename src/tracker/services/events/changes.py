@@ -7,9 +7,10 @@ import copy
 from typing import TYPE_CHECKING, TypeVar
 
 from tracker.domain import changelog
+from tracker.domain.event_locks import EventChange, LockPlan, plan_for_new, plan_for_update
 from tracker.domain.events import EventId, ExternalId, SlackId, event_key, external_id
 from tracker.domain.lifecycle import attributes_of, event_told_again, metadata_of, new_event, updated_event
-from tracker.domain.locks import Ending, LockPlan, plan_for_new, plan_for_update
+from tracker.domain.locks import Ending, Release
 from tracker.domain.times import timestamp
 from tracker.pb import event_pb
 from tracker.services.events.errors import (
@@ -19,8 +20,8 @@ from tracker.services.events.errors import (
     slack_id_set,
     slack_id_taken,
 )
-from tracker.stores.events import EventChange, ExternalIdTakenError, SlackIdTakenError
-from tracker.stores.locks import LockHeldError, Release
+from tracker.stores.events import ExternalIdTakenError, SlackIdTakenError
+from tracker.stores.locks import LockHeldError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence

@@ -6,13 +6,14 @@ import asyncio
 from enum import Enum, auto
 from typing import TYPE_CHECKING, TypeAlias
 
+from tracker.domain.event_locks import EventChange
 from tracker.domain.events import EventId
 from tracker.domain.lifecycle import imported_event, metadata_of, missing
 from tracker.domain.times import micros
 from tracker.errors import invalid
 from tracker.pb import event_pb
 from tracker.services.events.errors import external_id_taken, slack_id_taken
-from tracker.stores.events import EventChange, ExternalIdTakenError, SlackIdTakenError
+from tracker.stores.events import ExternalIdTakenError, SlackIdTakenError
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence

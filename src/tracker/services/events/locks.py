@@ -1,22 +1,19 @@
-"""The locks that events take and let go of by themselves."""
+"""The locks that events take and release automatically."""
 
 from __future__ import annotations
 
-import copy
 from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING
 
-from tracker.domain import changelog
-from tracker.domain.locks import Ending, event_lock, lock_key, renew_lease
+from tracker.domain.event_locks import apply_plan, event_lock
+from tracker.domain.locks import lock_key
 from tracker.services.locks.errors import lock_held
-from tracker.stores.events import EventChange
-from tracker.stores.locks import Release
 
 if TYPE_CHECKING:
     from protobuf.wkt import Duration
 
-    from tracker.domain.locks import LockOf, LockPlan
+    from tracker.domain.event_locks import EventChange, LockOf, LockPlan
     from tracker.errors import TrackerError
     from tracker.pb import event_pb
     from tracker.services.call import Call
@@ -35,7 +32,7 @@ class AutomaticLocks:
 
 
 class EventLocks:
-    """Turns the plan that a change of an event has for locks into what the store does, and tells of it."""
+    """Carries out what a change of an event means for locks, and reports it."""
 
     def __init__(
         self,
@@ -63,18 +60,9 @@ class EventLocks:
         Raises:
             LockHeldError: Others wait for the lock that the event would take.
         """
-        entries = [changelog.unlocked(lock, now) for lock in plan.release]
         if plan.acquire is not None:
             self._queue.require_turn(plan.acquire)
-            entries.append(changelog.locked(plan.acquire, now))
-        event = copy.copy(event)
-        event.changelog = [*event.changelog, *entries]
-        return EventChange(
-            event,
-            release={lock.id: Release(Ending.EVENT_ENDED, now) for lock in plan.release},
-            renew=[renew_lease(lock, now) for lock in plan.renew],
-            acquire=plan.acquire,
-        )
+        return apply_plan(plan, event, now)
 
     def tell(self, plan: LockPlan, call: Call) -> None:
         """Tell that a plan was carried out, those too who wait for a lock that has become free."""

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from tracker.domain.locks import delayed_message, end_message, held_message, holder_metadata
+from tracker.domain.lock_messages import delayed_message, end_message, held_message, holder_metadata
 from tracker.domain.times import shown, timestamp
 from tracker.errors import Code, TrackerError
 
 if TYPE_CHECKING:
+    from tracker.domain.locks import EndedLock
     from tracker.pb import lock_pb
-    from tracker.stores.locks import EndedLock
 
 
 def lock_held(holder: lock_pb.Lock, prefix: str = "", suffix: str = "") -> TrackerError:

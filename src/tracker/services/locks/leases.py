@@ -9,18 +9,18 @@ import time
 from typing import TYPE_CHECKING
 
 from tracker.domain import changelog
-from tracker.domain.locks import Ending
+from tracker.domain.locks import Ending, Release
 from tracker.domain.times import MICROS, micros, timestamp
 from tracker.errors import TrackerError
-from tracker.stores.locks import Release
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from tracker.domain.locks import HeldLock, LeaseState
     from tracker.pb import lock_pb
     from tracker.services.context import Context
     from tracker.services.locks.reporter import LockObserver, LockReporter
-    from tracker.stores.locks import HeldLock, LeaseState, LockStore
+    from tracker.stores.locks import LockStore
 
 _LOOK_SECONDS = 0.4
 _LEAST_SECONDS = 0.01

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Protocol
 
-from tracker.domain.locks import holder_metadata, lock_key
+from tracker.domain.lock_messages import holder_metadata
+from tracker.domain.locks import lock_key
 from tracker.domain.times import MICROS, micros
 
 if TYPE_CHECKING:

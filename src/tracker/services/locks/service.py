@@ -8,22 +8,32 @@ import time
 from typing import TYPE_CHECKING
 
 from tracker.domain import changelog
-from tracker.domain.locks import Ending, begin_lease, hash_token, lock_filter, lock_key, renew_lease
+from tracker.domain.locks import (
+    EndedLock,
+    Ending,
+    Release,
+    begin_lease,
+    hash_token,
+    lock_filter,
+    lock_key,
+    renew_lease,
+)
 from tracker.domain.paging import page_token
 from tracker.domain.times import MICROS, duration_micros, micros, timestamp
 from tracker.pb import lock_pb
 from tracker.services.locks import errors as lock_errors
 from tracker.services.locks.queue import WaitedInVainError
 from tracker.services.paging import requested_page
-from tracker.stores.locks import EndedLock, LockHeldError, LockTokenUsedError, Release
+from tracker.stores.locks import LockHeldError, LockTokenUsedError
 
 if TYPE_CHECKING:
+    from tracker.domain.locks import Acquired, HeldLock
     from tracker.errors import TrackerError
     from tracker.services.call import Call
     from tracker.services.context import Context
     from tracker.services.locks.queue import LockQueue
     from tracker.services.locks.reporter import LockObserver, LockReporter
-    from tracker.stores.locks import Acquired, HeldLock, LockStore
+    from tracker.stores.locks import LockStore
 
 _CHANGEABLE = ("service", "who", "environment", "resource", "event_id")
 

@@ -13,7 +13,7 @@ import pymongo
 from bson import ObjectId
 from pymongo.errors import BulkWriteError, PyMongoError, WriteConcernError
 
-from tracker.domain.locks import LockKey
+from tracker.domain.locks import HeldLock, LockKey
 from tracker.pb import event_pb, link_pb, lock_pb
 from tracker.stores.base import StoreOpenError
 from tracker.stores.contents import (
@@ -29,7 +29,6 @@ from tracker.stores.contents import (
     characters,
 )
 from tracker.stores.documents import parse
-from tracker.stores.locks import HeldLock
 from tracker.stores.mongo import (
     catalog,
     ended_locks,

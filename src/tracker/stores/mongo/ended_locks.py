@@ -10,35 +10,32 @@ from typing import TYPE_CHECKING
 
 from bson import ObjectId
 
-from tracker.domain.locks import Ending, is_remembered
-from tracker.stores.locks import EndedLock
+from tracker.domain.locks import EndedLock, Ending
 from tracker.stores.mongo import writes
-from tracker.stores.mongo.lock_documents import held, lock_of
+from tracker.stores.mongo.lock_documents import lock_of
 
 if TYPE_CHECKING:
-    from tracker.stores.locks import Release
     from tracker.stores.mongo.writes import Collection, Document
 
 NAME = "ended_locks"
 """The collection."""
 
 
-async def remember(ends: Collection, stored: Document, release: Release) -> Document | None:
+async def remember(ends: Collection, key: str, ended: EndedLock | None) -> Document | None:
     """Write how the lock that has a key ends, before it does; return what was written, if it is to be."""
-    lock, holder = held(stored), stored["holder"]
-    if not is_remembered(lock.lock, lock.token_hash, release.ending):
+    if ended is None:
         return None
     end = {
-        "key": stored["_id"],
-        **({"token_hash": lock.token_hash} if lock.token_hash else {}),
-        "ending": release.ending.value,
-        "at": release.at,
-        "reason": release.reason,
-        "document": holder["document"],
+        "key": key,
+        **({"token_hash": ended.token_hash} if ended.token_hash else {}),
+        "ending": ended.ending.value,
+        "at": ended.at,
+        "reason": ended.reason,
+        "document": ended.lock.to_json(),
         "writer": ObjectId(),
     }
-    await writes.update(ends, {"_id": holder["id"]}, {"$set": end}, upsert=True)
-    return end | {"_id": holder["id"]}
+    await writes.update(ends, {"_id": ended.lock.id}, {"$set": end}, upsert=True)
+    return end | {"_id": ended.lock.id}
 
 
 async def settle(ends: Collection, end: Document | None) -> None:
@@ -46,12 +43,6 @@ async def settle(ends: Collection, end: Document | None) -> None:
     if end is not None:
         where = {"_id": end["_id"], "writer": {"$ne": end["writer"]}}
         await writes.update(ends, where, {"$set": {k: v for k, v in end.items() if k != "_id"}})
-
-
-async def retract(ends: Collection, end: Document | None) -> None:
-    """Take back what was written: the lock did not end this way."""
-    if end is not None:
-        await writes.delete(ends, {"_id": end["_id"], "writer": end["writer"]})
 
 
 async def of_lock(ends: Collection, lock_id: str) -> EndedLock | None:

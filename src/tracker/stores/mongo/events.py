@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import copy
 from contextlib import suppress
 from functools import partial
 from typing import TYPE_CHECKING
@@ -10,10 +9,11 @@ from typing import TYPE_CHECKING
 from bson import ObjectId
 from pymongo.errors import DuplicateKeyError, PyMongoError
 
+from tracker.domain.event_locks import decide_event_change
+from tracker.domain.locks import HeldLock
 from tracker.errors import TrackerError
 from tracker.stores.changes import ChangeKind
 from tracker.stores.events import DeletedEvent, Explanation, ExternalIdTakenError, SlackIdTakenError
-from tracker.stores.locks import HeldLock
 from tracker.stores.mongo import event_records, lock_documents, writes
 from tracker.stores.mongo.event_log import note
 from tracker.stores.mongo.failures import unavailable
@@ -25,12 +25,13 @@ from tracker.stores.parts import found, known_total, was_counted
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
+    from tracker.domain.event_locks import EventChange
     from tracker.domain.events import EventFilter, EventKey
+    from tracker.domain.locks import Release
     from tracker.domain.query.fields import Field
     from tracker.pb import event_pb, lock_pb
-    from tracker.stores.events import Added, EventChange, MonthCount, Tally
+    from tracker.stores.events import Added, MonthCount, Tally
     from tracker.stores.idempotency import Once
-    from tracker.stores.locks import Release
     from tracker.stores.mongo.changes import Changes
     from tracker.stores.mongo.connections import Connections
     from tracker.stores.mongo.event_log import MongoEventLog
@@ -277,22 +278,22 @@ class MongoEvents:
         """Change an event, unless it or one of its locks changes meanwhile: then return None."""
         event_id, op = stored["_id"], ObjectId()
         keys = {key["holder"]["id"]: key for key in await self._keys.of_event(event_id)}
-        locks = [lock_documents.lock_of(key["holder"]) for key in keys.values()]
-        changed = change(event_records.event_of(stored), locks)
-        release = {lock_id: each for lock_id, each in changed.release.items() if lock_id in keys}
-        taken = None if changed.acquire is None else changed.acquire.id
-        event = _with_entries(changed.event, release)
+        held = [lock_documents.held(key) for key in keys.values()]
+        changed = change(event_records.event_of(stored), [each.lock for each in held])
+        outcome = decide_event_change(changed, held)
+        event, release = outcome.event, {each.lock.id: release for each, release in outcome.ends}
+        taken = None if outcome.claim is None else outcome.claim.lock.id
         beside: Document = {"notes": stored["notes"]} if "notes" in stored else {}
         beside["unlogged"] = note(stored, ChangeKind.UPDATED, self._now())
         if release or taken is not None:
             beside["outbox"] = outbox(op, self._now(), release=release, taken=taken)
         async with self._once.claimed(once, event, event_records.NAME, stored) as claim:
-            if changed.acquire is not None:
+            if outcome.claim is not None:
                 marks = self._provisional(event_id, op, new=False)
-                await self._keys.take(HeldLock(changed.acquire), instead_of=release, marks=marks)
+                await self._keys.take(outcome.claim, instead_of=release, marks=marks)
             try:
                 # A lease that begins anew although nothing comes of the rest harms nobody.
-                renewed = [await self._keys.change(keys[lock.id], lock) for lock in changed.renew]
+                renewed = [await self._keys.change(keys[lock.id], lock) for _, lock in outcome.renewed]
                 claim.made = None not in renewed and await event_records.replace(
                     self._events, stored, event, **beside, **claim.notes
                 )
@@ -318,12 +319,3 @@ class MongoEvents:
 
     def _provisional(self, event_id: str, op: ObjectId, *, new: bool) -> Document:
         return {"provisional": {"event": event_id, "op": op, "at": self._now(), "new": new}}
-
-
-def _with_entries(event: event_pb.Event, release: dict[str, Release]) -> event_pb.Event:
-    """Return an event with the changelog entries that the ends of its locks bring."""
-    entries = [each.entry for each in release.values() if each.entry is not None]
-    if entries:
-        event = copy.copy(event)
-        event.changelog = [*event.changelog, *entries]
-    return event

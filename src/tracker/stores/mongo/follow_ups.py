@@ -9,8 +9,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from tracker.domain.locks import Ending
-from tracker.stores.locks import Release
+from tracker.domain.locks import Ending, Release
 from tracker.stores.mongo import event_records, writes
 
 if TYPE_CHECKING:

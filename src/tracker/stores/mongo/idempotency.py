@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, TypeVar
 from bson import ObjectId
 from pymongo.errors import DuplicateKeyError, PyMongoError
 
-from tracker.domain.idempotency import KEPT_MICROS
+from tracker.domain.idempotency import forgotten_until, is_over
 from tracker.domain.times import MICROS
 from tracker.errors import TrackerError
 from tracker.stores.idempotency import Answered, AnsweredBeforeError, KeyUnderWayError
@@ -62,7 +62,7 @@ class MongoIdempotency:
         """Return what a key was used for."""
         async with self._connections.asking():
             stored = await self._connections.confirmed(NAME).find_one({"_id": key})
-        if stored is None or _is_over(stored, now):
+        if stored is None or is_over(stored["at"], now):
             return None
         return await self._changes.run(lambda: self._answered(stored))
 
@@ -143,7 +143,7 @@ class MongoIdempotency:
             await writes.update_all(
                 noted, {"keys.at": {"$lt": late}}, {"$pull": {"keys": {"at": {"$lt": late}}}}
             )
-        await writes.delete_all(self._keys, {"at": {"$lte": now - KEPT_MICROS}})
+        await writes.delete_all(self._keys, {"at": {"$lte": forgotten_until(now)}})
 
     @property
     def _keys(self) -> Collection:
@@ -159,7 +159,7 @@ class MongoIdempotency:
             stored = await self._keys.find_one({"_id": use.key})
             if stored is None:
                 continue
-            if not _is_over(stored, use.at):
+            if not is_over(stored["at"], use.at):
                 raise AnsweredBeforeError(await self._answered(stored))
             if await writes.replace(self._keys, stored, new):
                 return
@@ -189,7 +189,3 @@ class MongoIdempotency:
 
     async def _give_up(self, key: str, claim: Document) -> None:
         await writes.delete(self._keys, {"_id": key, "claim.op": claim["op"]})
-
-
-def _is_over(stored: Document, now: int) -> bool:
-    return bool(stored["at"] <= now - KEPT_MICROS)

@@ -11,11 +11,10 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING
 
-from tracker.domain.locks import LockKey
+from tracker.domain.locks import HeldLock, KeyState, LeaseState, LockKey
 from tracker.domain.times import duration_micros, micros
 from tracker.pb import lock_pb
 from tracker.stores.documents import parse
-from tracker.stores.locks import HeldLock, LeaseState
 
 if TYPE_CHECKING:
     from tracker.stores.mongo.writes import Document
@@ -67,6 +66,11 @@ def held(stored: Document) -> HeldLock:
     """Return the lock that has a key, with the hash of its token."""
     holder = stored["holder"]
     return HeldLock(lock_of(holder), holder.get("token_hash", b""))
+
+
+def key_state(stored: Document) -> KeyState:
+    """Return what decides who gets a key."""
+    return KeyState(stored["token"], held(stored) if "holder" in stored else None)
 
 
 def lock_of(holder: Document) -> lock_pb.Lock:

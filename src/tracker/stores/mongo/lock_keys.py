@@ -2,16 +2,26 @@
 
 from __future__ import annotations
 
-import copy
 from contextlib import suppress
 from typing import TYPE_CHECKING
 
 from bson import ObjectId
 from pymongo.errors import DuplicateKeyError, PyMongoError
 
-from tracker.domain.locks import lock_key, next_fencing_token
+from tracker.domain.locks import (
+    Acquired,
+    HeldLock,
+    KeyHeld,
+    TokenUsed,
+    decide_claim,
+    decide_end,
+    decide_move,
+    event_entry,
+    lock_key,
+    moves,
+)
 from tracker.errors import TrackerError
-from tracker.stores.locks import Acquired, HeldLock, LockHeldError, LockTokenUsedError
+from tracker.stores.locks import LockHeldError, LockTokenUsedError
 from tracker.stores.mongo import ended_locks, writes
 from tracker.stores.mongo.lock_documents import (
     MARKS,
@@ -19,6 +29,7 @@ from tracker.stores.mongo.lock_documents import (
     held,
     holder_fields,
     key_id,
+    key_state,
     lock_of,
     new_key,
     without_holder,
@@ -28,9 +39,9 @@ from tracker.stores.mongo.notes import Notes, note
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
+    from tracker.domain.locks import Release
     from tracker.pb import event_pb, lock_pb
     from tracker.stores.idempotency import Once
-    from tracker.stores.locks import Release
     from tracker.stores.mongo.changes import Changes
     from tracker.stores.mongo.connections import Connections
     from tracker.stores.mongo.event_log import MongoEventLog
@@ -98,10 +109,9 @@ class LockKeys:
             LockTokenUsedError: The claim's token has taken this key before.
         """
         key = lock_key(claim.lock)
-        yielding = instead_of or {}
-        outbox = note(claim.lock.event_id, entry, self._now())
+        outbox = note(event_entry(claim.lock, entry), self._now())
         async with self._changes.turn(f"lock {key_id(key)}"):
-            acquired = await self._take(claim, outbox, yielding, marks or {}, once)
+            acquired = await self._take(claim, outbox, instead_of or {}, marks or {}, once)
         if not acquired.replayed:
             await self._deliver(key_id(key), outbox)
         return acquired
@@ -115,7 +125,7 @@ class LockKeys:
             LockHeldError: The lock moves to a key that another one has.
         """
         before = held(stored)
-        if lock_key(lock) != lock_key(before.lock):
+        if moves(before.lock, lock):
             return await self._move(stored, HeldLock(lock, before.token_hash), once)
         kept = {mark: stored["holder"][mark] for mark in MARKS if mark in stored["holder"]}
         after = stored | {"holder": holder_fields(HeldLock(lock, before.token_hash)) | kept}
@@ -127,17 +137,12 @@ class LockKeys:
         self,
         stored: Document,
         release: Release,
-        *,
-        noting: bool = True,
         once: Once[lock_pb.Lock] | None = None,
     ) -> bool:
-        """End the lock that has a key; return False if it changed meanwhile.
-
-        With `noting`, the release's entry is appended to the event that the lock names.
-        """
-        end = await ended_locks.remember(self._ends, stored, release)
-        event_id = stored["holder"].get("event_id", "")
-        outbox = note(event_id, release.entry, self._now()) if noting else []
+        """End the lock that has a key; return False if it changed meanwhile."""
+        decided = decide_end(held(stored), release)
+        end = await ended_locks.remember(self._ends, stored["_id"], decided.remembered)
+        outbox = note(decided.entry, self._now())
         async with self._once.claimed(once, lock_of(stored["holder"]), NAME, stored) as claim:
             claim.made = await self._put(stored, without_holder(stored) | claim.notes, outbox)
         if not claim.made:
@@ -147,9 +152,9 @@ class LockKeys:
         return True
 
     async def end_unless_gone(self, lock_id: str, release: Release) -> None:
-        """End a lock, whatever it has become meanwhile, without an entry in its event."""
+        """End a lock, whatever it has become meanwhile."""
         while (stored := await self.of_lock(lock_id)) is not None:
-            if await self.end(stored, release, noting=False):
+            if await self.end(stored, release):
                 return
 
     async def confirm(self, lock_id: str, op: ObjectId) -> None:
@@ -196,36 +201,52 @@ class LockKeys:
         self,
         claim: HeldLock,
         outbox: list[Document],
-        yielding: Mapping[str, Release],
+        freed: Mapping[str, Release],
         marks: Document,
         once: Once[Acquired] | None,
     ) -> Acquired:
         key = lock_key(claim.lock)
         while True:
             before = await self._keys.find_one({"_id": key_id(key)}) or new_key(key)
-            holder = before.get("holder")
-            if holder is None:
+            state = key_state(before)
+            used = None
+            if state.holder is None:
                 used = await ended_locks.of_token(self._ends, before["_id"], claim.token_hash)
-                if used is not None and "moving" not in marks:
-                    raise LockTokenUsedError(used)
-            elif holder["id"] in yielding:
-                await ended_locks.remember(self._ends, before, yielding[holder["id"]])
-            elif not _is_replay(claim, holder):
-                raise LockHeldError(lock_of(holder))
-            elif await writes.replace(self._keys, before, before):  # proves that it is held, now
-                return Acquired(lock_of(holder), replayed=True)
-            else:
-                continue
-            lock = copy.copy(claim.lock)
-            lock.fencing_token = next_fencing_token(before["token"], self._now())
-            given = holder_fields(HeldLock(lock, claim.token_hash)) | marks
-            if holder is not None and "provisional" in marks:
-                given["provisional"] = marks["provisional"] | {"previous": holder}
-            after = before | {"token": lock.fencing_token, "holder": given}
-            async with self._once.claimed(once, Acquired(lock), NAME, before) as use:
+            decision = decide_claim(state, claim, self._now(), used=used, freed=freed)
+            match decision:
+                case KeyHeld(holder):
+                    raise LockHeldError(holder)
+                case TokenUsed(ended):
+                    raise LockTokenUsedError(ended)
+                case Acquired(replayed=True):
+                    if await writes.replace(self._keys, before, before):  # proves that it is held, now
+                        return decision
+                    continue
+            if state.holder is not None:
+                end = decide_end(state.holder, freed[state.holder.lock.id])
+                await ended_locks.remember(self._ends, before["_id"], end.remembered)
+            after = _held_by(before, HeldLock(decision.lock, claim.token_hash), marks)
+            async with self._once.claimed(once, decision, NAME, before) as use:
                 use.made = await self._put(before, after | use.notes, outbox)
             if use.made:
-                return Acquired(lock)
+                return decision
+
+    async def _take_for_move(self, to: HeldLock, marks: Document) -> lock_pb.Lock:
+        """Take another key for a lock that is held.
+
+        Raises:
+            LockHeldError: Another lock has the key.
+        """
+        key = lock_key(to.lock)
+        async with self._changes.turn(f"lock {key_id(key)}"):
+            while True:
+                before = await self._keys.find_one({"_id": key_id(key)}) or new_key(key)
+                moved = decide_move(key_state(before), to.lock, self._now())
+                if isinstance(moved, KeyHeld):
+                    raise LockHeldError(moved.holder)
+                after = _held_by(before, HeldLock(moved, to.token_hash), marks)
+                if await self._put(before, after, []):
+                    return moved
 
     async def _put(self, before: Document, after: Document, outbox: list[Document]) -> bool:
         """Put a key's document in the place of another, or of none, with what is to follow for events."""
@@ -253,7 +274,7 @@ class LockKeys:
         """Take the new key, then free the old one, which makes the move happen."""
         op = ObjectId()
         moving = {"from": stored["_id"], "op": op, "at": self._now()}
-        moved = (await self.take(to, marks={"moving": moving})).lock
+        moved = await self._take_for_move(to, {"moving": moving})
         async with self._once.claimed(once, moved, NAME, stored) as claim:
             after = without_holder(stored) | {"moved": op} | claim.notes
             claim.made = happened = await writes.replace(self._keys, stored, after)
@@ -265,6 +286,9 @@ class LockKeys:
         return moved if happened else None
 
 
-def _is_replay(claim: HeldLock, holder: Document) -> bool:
-    """Return whether a claim repeats the one that took a key."""
-    return bool(claim.token_hash) and holder.get("token_hash") == claim.token_hash and not holder["expired"]
+def _held_by(before: Document, to: HeldLock, marks: Document) -> Document:
+    """Return the document of a key after a lock has taken it; a provisional one can be undone."""
+    holder = holder_fields(to) | marks
+    if "holder" in before and "provisional" in marks:
+        holder["provisional"] = marks["provisional"] | {"previous": before["holder"]}
+    return before | {"token": to.lock.fencing_token, "holder": holder}

@@ -14,10 +14,9 @@ from tracker.stores.parts import found, known_total
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
-    from tracker.domain.locks import LockFilter, LockKey
+    from tracker.domain.locks import Acquired, EndedLock, HeldLock, LeaseState, LockFilter, LockKey, Release
     from tracker.pb import event_pb, lock_pb
     from tracker.stores.idempotency import Once
-    from tracker.stores.locks import Acquired, EndedLock, HeldLock, LeaseState, Release
     from tracker.stores.mongo.changes import Changes
     from tracker.stores.mongo.connections import Connections
     from tracker.stores.mongo.lock_keys import LockKeys

@@ -17,6 +17,7 @@ from tracker.stores.documents import parse
 from tracker.stores.mongo import event_log, event_records, lock_documents, writes
 
 if TYPE_CHECKING:
+    from tracker.domain.locks import EventEntry
     from tracker.stores.mongo.changes import Changes
     from tracker.stores.mongo.connections import Connections
     from tracker.stores.mongo.event_log import MongoEventLog
@@ -25,11 +26,11 @@ if TYPE_CHECKING:
 _REMEMBERED = 64
 
 
-def note(event_id: str, entry: event_pb.ChangelogEntry | None, now: int) -> list[Document]:
+def note(noted: EventEntry | None, now: int) -> list[Document]:
     """Return what goes into the outbox of a lock's key: an entry for an event, or nothing."""
-    if entry is None or not event_id:
+    if noted is None:
         return []
-    return [{"op": ObjectId(), "event": event_id, "entry": entry.to_json(), "at": now}]
+    return [{"op": ObjectId(), "event": noted.event_id, "entry": noted.entry.to_json(), "at": now}]
 
 
 class Notes:

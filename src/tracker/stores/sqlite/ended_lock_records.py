@@ -4,17 +4,15 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from tracker.domain.locks import Ending
+from tracker.domain.locks import EndedLock, Ending
 from tracker.pb import lock_pb
 from tracker.stores.documents import parse
-from tracker.stores.locks import EndedLock
 
 if TYPE_CHECKING:
     import apsw
 
     from tracker.domain.locks import LockKey
     from tracker.stores.contents import StoredEnd
-    from tracker.stores.locks import HeldLock, Release
 
 _SELECT = "SELECT ending, ended_at, reason, token_hash, id, CAST(document AS BLOB) FROM ended_locks"
 
@@ -36,12 +34,12 @@ def select_of_token(db: apsw.Connection, key: LockKey, token_hash: bytes) -> End
     return _ended(row)
 
 
-def insert(db: apsw.Connection, held: HeldLock, release: Release) -> None:
-    """Remember how a lock ends that is still stored."""
+def insert(db: apsw.Connection, ended: EndedLock) -> None:
+    """Remember how a lock ended; its row still exists."""
     db.execute(
         "INSERT INTO ended_locks"
         " SELECT id, service, environment, resource, ?, ?, ?, token_hash, document FROM locks WHERE id = ?",
-        (release.at, release.ending, release.reason, held.lock.id),
+        (ended.at, ended.ending, ended.reason, ended.lock.id),
     )
 
 

@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING, TypeVar
 
 import apsw
 
+from tracker.domain.event_locks import decide_event_change
+from tracker.domain.locks import HeldLock
 from tracker.stores.events import DeletedEvent, Explanation
-from tracker.stores.locks import HeldLock
 from tracker.stores.parts import counted, found, known_total, was_counted
 from tracker.stores.sqlite import event_records, lock_records
 from tracker.stores.sqlite.bulk import Bulk
@@ -21,12 +22,13 @@ from tracker.stores.sqlite.search.plans import asks_for_words, plan
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
+    from tracker.domain.event_locks import EventChange
     from tracker.domain.events import EventFilter, EventKey
+    from tracker.domain.locks import Release
     from tracker.domain.query.fields import Field
     from tracker.pb import event_pb, lock_pb
-    from tracker.stores.events import Added, EventChange, MonthCount, Tally
+    from tracker.stores.events import Added, MonthCount, Tally
     from tracker.stores.idempotency import Once
-    from tracker.stores.locks import Release
     from tracker.stores.pages import Found, Page
     from tracker.stores.sqlite.reader import Reader
     from tracker.stores.sqlite.search.plans import Plan
@@ -83,19 +85,16 @@ class SqliteEvents:
             stored = event_records.select(db, key)
             if stored is None:
                 return None
-            held = {
-                held.lock.id: held
-                for held in lock_records.select_of_event(db, event_records.event_id(stored))
-            }
-            changed = change(stored, [each.lock for each in held.values()])
-            event_records.update(db, changed.event)
-            for lock_id in changed.release.keys() & held.keys():
-                lock_records.end(db, held[lock_id], changed.release[lock_id])
-            for lock in changed.renew:
-                lock_records.update(db, held[lock.id].lock, lock)
-            if changed.acquire is not None:
-                lock_records.acquire(db, HeldLock(changed.acquire))
-            return changed.event
+            held = lock_records.select_of_event(db, event_records.event_id(stored))
+            outcome = decide_event_change(change(stored, [each.lock for each in held]), held)
+            event_records.update(db, outcome.event)
+            for each, release in outcome.ends:
+                lock_records.end(db, each, release)
+            for each, lock in outcome.renewed:
+                lock_records.update(db, each.lock, lock)
+            if outcome.claim is not None:
+                lock_records.acquire(db, outcome.claim)
+            return outcome.event
 
         keyed = once_only(step, once)
         return await self._writer.change(keyed)

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, TypeAlias, TypeVar, overload
 
 import apsw
 
-from tracker.domain.idempotency import KEPT_MICROS
+from tracker.domain.idempotency import forgotten_until, is_over
 from tracker.stores.idempotency import Answered, AnsweredBeforeError, Once
 
 if TYPE_CHECKING:
@@ -22,7 +22,7 @@ Step: TypeAlias = Callable[[apsw.Connection], T]
 _FORGOTTEN_AT_ONCE = 10
 """How many keys that are over each new one takes away: more than come, so that they don't pile up."""
 
-_SELECT = "SELECT request, answer FROM idempotency_keys WHERE key = ? AND at > ?"
+_SELECT = "SELECT at, request, answer FROM idempotency_keys WHERE key = ?"
 _INSERT = "INSERT INTO idempotency_keys (key, request, at, answer) VALUES (?, ?, ?, ?) ON CONFLICT (key)"
 _REPLACE = f"{_INSERT} DO UPDATE SET request = excluded.request, at = excluded.at, answer = excluded.answer"
 _ADD = f"{_INSERT} DO NOTHING"
@@ -86,9 +86,9 @@ def add(db: apsw.Connection, stored: StoredAnswer) -> None:
 
 def _remember(db: apsw.Connection, use: KeyUse, answer: bytes) -> None:
     db.execute(_REPLACE, (use.key, use.request, use.at, answer))
-    db.execute(_FORGET, (use.at - KEPT_MICROS, _FORGOTTEN_AT_ONCE))
+    db.execute(_FORGET, (forgotten_until(use.at), _FORGOTTEN_AT_ONCE))
 
 
 def _select(db: apsw.Connection, key: str, now: int) -> Answered | None:
-    row = db.execute(_SELECT, (key, now - KEPT_MICROS)).fetchone()
-    return None if row is None else Answered(*row)
+    row = db.execute(_SELECT, (key,)).fetchone()
+    return None if row is None or is_over(row[0], now) else Answered(*row[1:])

@@ -2,14 +2,25 @@
 
 from __future__ import annotations
 
-import copy
 from typing import TYPE_CHECKING
 
-from tracker.domain.locks import is_remembered, lock_key, next_fencing_token
+from tracker.domain.locks import (
+    Acquired,
+    HeldLock,
+    KeyHeld,
+    KeyState,
+    LeaseState,
+    TokenUsed,
+    decide_claim,
+    decide_end,
+    decide_move,
+    lock_key,
+    moves,
+)
 from tracker.domain.times import duration_micros, micros
 from tracker.pb import lock_pb
 from tracker.stores.documents import parse
-from tracker.stores.locks import Acquired, HeldLock, LeaseState, LockHeldError, LockTokenUsedError
+from tracker.stores.locks import LockHeldError, LockTokenUsedError
 from tracker.stores.sqlite import clock, ended_lock_records, event_records
 from tracker.stores.sqlite.parts import rows_to_read
 
@@ -18,10 +29,9 @@ if TYPE_CHECKING:
 
     import apsw
 
-    from tracker.domain.locks import LockFilter, LockKey
+    from tracker.domain.locks import LockFilter, LockKey, Release
     from tracker.domain.paging import Cursor
     from tracker.stores.contents import StoredKey
-    from tracker.stores.locks import Release
     from tracker.stores.pages import Page
 
 _COLUMNS = (
@@ -98,23 +108,22 @@ def acquire(db: apsw.Connection, claim: HeldLock) -> Acquired:
         LockHeldError: The key is held, with another token.
         LockTokenUsedError: The claim's token has taken this key before, and that lock has ended.
     """
-    lock, token_hash = claim.lock, claim.token_hash
-    key = lock_key(lock)
-    last, holder_id = _key_row(db, key)
-    holder = None if holder_id is None else select_held(db, holder_id)
-    if holder is not None:
-        if not token_hash or holder.token_hash != token_hash or holder.lock.expired_at is not None:
-            raise LockHeldError(holder.lock)
-        return Acquired(holder.lock, replayed=True)
-    ended = ended_lock_records.select_of_token(db, key, token_hash)
-    if ended is not None:
-        raise LockTokenUsedError(ended)
-    lock = _claim_key(db, key, lock, last)
-    db.execute(
-        f"INSERT INTO locks (id, token_hash, {_COLUMNS}) VALUES (?, ?, {_PLACES})",  # noqa: S608 - our own columns
-        (lock.id, token_hash, *_row(key, lock)),
-    )
-    return Acquired(lock)
+    key = lock_key(claim.lock)
+    state = _key_state(db, key)
+    used = None if state.holder else ended_lock_records.select_of_token(db, key, claim.token_hash)
+    decision = decide_claim(state, claim, clock.now(), used=used)
+    match decision:
+        case KeyHeld(holder):
+            raise LockHeldError(holder)
+        case TokenUsed(ended):
+            raise LockTokenUsedError(ended)
+        case Acquired(lock, replayed=False):
+            _hold_key(db, key, lock)
+            db.execute(
+                f"INSERT INTO locks (id, token_hash, {_COLUMNS}) VALUES (?, ?, {_PLACES})",  # noqa: S608 - our own columns
+                (lock.id, claim.token_hash, *_row(key, lock)),
+            )
+    return decision
 
 
 def add_key(db: apsw.Connection, stored: StoredKey) -> None:
@@ -139,13 +148,13 @@ def update(db: apsw.Connection, stored: lock_pb.Lock, lock: lock_pb.Lock) -> loc
         LockHeldError: Another lock holds the key it moves to.
     """
     key = lock_key(lock)
-    if key != lock_key(stored):
-        last, holder_id = _key_row(db, key)
-        holder = None if holder_id is None else select(db, holder_id)
-        if holder is not None:
-            raise LockHeldError(holder)
+    if moves(stored, lock):
+        moved = decide_move(_key_state(db, key), lock, clock.now())
+        if isinstance(moved, KeyHeld):
+            raise LockHeldError(moved.holder)
+        lock = moved
         _free_key(db, stored.id)
-        lock = _claim_key(db, key, lock, last)
+        _hold_key(db, key, lock)
     db.execute(
         f"UPDATE locks SET ({_COLUMNS}) = ({_PLACES}) WHERE id = ?",  # noqa: S608 - our own columns
         (*_row(key, lock), stored.id),
@@ -154,14 +163,19 @@ def update(db: apsw.Connection, stored: lock_pb.Lock, lock: lock_pb.Lock) -> loc
 
 
 def end(db: apsw.Connection, held: HeldLock, release: Release) -> None:
-    """Delete a lock, remember how it ended, and note that in its event."""
-    lock = held.lock
-    _free_key(db, lock.id)
-    if is_remembered(lock, held.token_hash, release.ending):
-        ended_lock_records.insert(db, held, release)
-    db.execute("DELETE FROM locks WHERE id = ?", (lock.id,))
-    if release.entry is not None and lock.event_id:
-        event_records.append_entry(db, lock.event_id, release.entry)
+    """Delete a lock, with what its end leads to."""
+    lock_id, end = held.lock.id, decide_end(held, release)
+    _free_key(db, lock_id)
+    if end.remembered is not None:
+        ended_lock_records.insert(db, end.remembered)
+    db.execute("DELETE FROM locks WHERE id = ?", (lock_id,))
+    if end.entry is not None:
+        event_records.append_entry(db, *end.entry)
+
+
+def _key_state(db: apsw.Connection, key: LockKey) -> KeyState:
+    last, holder_id = _key_row(db, key)
+    return KeyState(last, None if holder_id is None else select_held(db, holder_id))
 
 
 def _key_row(db: apsw.Connection, key: LockKey) -> tuple[int, str | None]:
@@ -172,15 +186,12 @@ def _key_row(db: apsw.Connection, key: LockKey) -> tuple[int, str | None]:
     return (0, None) if row is None else (row[0], row[1])
 
 
-def _claim_key(db: apsw.Connection, key: LockKey, lock: lock_pb.Lock, last: int) -> lock_pb.Lock:
-    lock = copy.copy(lock)
-    lock.fencing_token = next_fencing_token(last, clock.now())
+def _hold_key(db: apsw.Connection, key: LockKey, lock: lock_pb.Lock) -> None:
     db.execute(
         "INSERT INTO lock_keys VALUES (?, ?, ?, ?, ?)"
         " ON CONFLICT DO UPDATE SET fencing_token = excluded.fencing_token, lock_id = excluded.lock_id",
         (*key, lock.fencing_token, lock.id),
     )
-    return lock
 
 
 def _free_key(db: apsw.Connection, lock_id: str) -> None:

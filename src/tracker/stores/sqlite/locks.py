@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from tracker.domain.locks import event_entry
 from tracker.stores.pages import Total
 from tracker.stores.parts import found, known_total
 from tracker.stores.sqlite import ended_lock_records, event_records, lock_records
@@ -14,10 +15,9 @@ if TYPE_CHECKING:
 
     import apsw
 
-    from tracker.domain.locks import LockFilter, LockKey
+    from tracker.domain.locks import Acquired, EndedLock, HeldLock, LeaseState, LockFilter, LockKey, Release
     from tracker.pb import event_pb, lock_pb
     from tracker.stores.idempotency import Once
-    from tracker.stores.locks import Acquired, EndedLock, HeldLock, LeaseState, Release
     from tracker.stores.pages import Found, Page
     from tracker.stores.sqlite.reader import Reader
     from tracker.stores.sqlite.writer import Writer
@@ -39,8 +39,9 @@ class SqliteLocks:
 
         def step(db: apsw.Connection) -> Acquired:
             acquired = lock_records.acquire(db, claim)
-            if entry is not None and not acquired.replayed:
-                event_records.append_entry(db, claim.lock.event_id, entry)
+            noted = None if acquired.replayed else event_entry(claim.lock, entry)
+            if noted is not None:
+                event_records.append_entry(db, *noted)
             return acquired
 
         return await self._writer.change(once_only(step, once, lambda acquired: not acquired.replayed))
