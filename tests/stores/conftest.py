@@ -65,7 +65,7 @@ monitoring.register(COMMANDS)  # a client has the listeners of when it was made:
 
 @pytest.fixture(scope="session")
 def documented_commands() -> frozenset[str]:
-    rows = table("docs/operations.md", "command", "what for")
+    rows = table("docs/operations.md", "command", "for")
     return frozenset(name for row in rows for cell in row for name in code(cell))
 
 
