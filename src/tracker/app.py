@@ -31,11 +31,13 @@ from tracker.services.events.reporter import EventReporter
 from tracker.services.events.watches import EventWatches
 from tracker.services.idempotency import IdempotencyKeys
 from tracker.services.links import LinkService
+from tracker.services.locks import leases
 from tracker.services.locks.leases import LeaseKeeper
 from tracker.services.locks.queue import LockQueue
 from tracker.services.locks.reporter import LockReporter
 from tracker.services.locks.service import LockService
 from tracker.stores.choice import chosen_store
+from tracker.supervision import Supervisor
 from tracker.telemetry.metrics import Metrics, metrics_app
 
 if TYPE_CHECKING:
@@ -86,18 +88,21 @@ class App:
     async def _start(self, opened: AsyncExitStack) -> None:
         settings, log = self._settings, self._log
         metrics = Metrics(max_services=settings.max_service_labels)
-        store = chosen_store(settings.database_path, settings.mongo_uri, metrics)
+        tasks = Supervisor(log, metrics.tasks)
+        opened.push_async_callback(tasks.close)
+        store = chosen_store(settings.database_path, settings.mongo_uri, metrics, tasks)
         await store.open()
         opened.push_async_callback(store.close)
         log.info("store opened", **_place(settings))
 
         context = Context(now=store.now, new_id=lambda: str(uuid_utils.uuid7()), log=log)
-        queue = LockQueue(store.locks, context, metrics.locks)
+        queue = LockQueue(store.locks, context, metrics.locks, tasks)
         opened.push_async_callback(queue.close)
         feed = EventFeed(store.event_log, context)
         reporter = LockReporter(context, metrics.locks, queue.freed)
-        keeping = asyncio.create_task(LeaseKeeper(store.locks, context, reporter, metrics.locks).run())
-        opened.callback(keeping.cancel)
+        keeper = LeaseKeeper(store.locks, context, reporter, metrics.locks)
+        tasks.repeat(leases.TASK, keeper.keep, max_pause=leases.MAX_PAUSE)
+        opened.push_async_callback(tasks.stop, leases.TASK)
 
         pipeline = Pipeline(
             self._services(store, context, metrics, queue, reporter, feed),

@@ -16,6 +16,7 @@ from tracker.services.locks.leases import LeaseKeeper
 from tracker.services.locks.queue import LockQueue
 from tracker.services.locks.reporter import LockReporter
 from tracker.stores.sqlite import SqliteStore
+from tracker.supervision import Supervisor
 from tracker.telemetry.lock_metrics import LockMetrics
 
 if TYPE_CHECKING:
@@ -56,7 +57,7 @@ def metrics() -> LockMetrics:
 
 @pytest.fixture
 def queue(store: Store, context: Context, metrics: LockMetrics) -> LockQueue:
-    return LockQueue(store.locks, context, metrics)
+    return LockQueue(store.locks, context, metrics, Supervisor(context.log))
 
 
 @pytest.fixture

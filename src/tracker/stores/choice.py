@@ -13,9 +13,12 @@ if TYPE_CHECKING:
 
     from tracker.stores.base import Store, StoreObserver
     from tracker.stores.contents import StoreContents
+    from tracker.supervision import Supervisor
 
 
-def chosen_store(path: Path, mongo_uri: str | None, observer: StoreObserver) -> Store:
+def chosen_store(
+    path: Path, mongo_uri: str | None, observer: StoreObserver, tasks: Supervisor | None = None
+) -> Store:
     """Return the store, not yet open: the database of a MongoDB address, or else the file at `path`.
 
     Raises:
@@ -24,11 +27,11 @@ def chosen_store(path: Path, mongo_uri: str | None, observer: StoreObserver) -> 
     if mongo_uri is None:
         from tracker.stores.sqlite import SqliteStore  # noqa: PLC0415 - only the one that is used
 
-        return SqliteStore(path, observer)
+        return SqliteStore(path, observer, tasks)
     with _needing_driver("MONGO_URI is set"):
         from tracker.stores.mongo import MongoStore  # noqa: PLC0415 - an extra, which may be missing
 
-        return MongoStore(mongo_uri, observer)
+        return MongoStore(mongo_uri, observer, tasks)
 
 
 def chosen_contents(place: str, argument: str, observer: StoreObserver) -> StoreContents:

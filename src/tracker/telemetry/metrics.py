@@ -22,6 +22,7 @@ from starlette.routing import Route
 
 from tracker import __version__
 from tracker.telemetry.lock_metrics import LockMetrics
+from tracker.telemetry.task_metrics import TaskMetrics
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -58,8 +59,9 @@ _COMMIT_CHANGES: Final = (1, 2, 4, 8, 16, 32, 64, 128, 256, 512)
 class Metrics:
     """The metrics of one server, on a registry of their own.
 
-    It is what the pipeline, the services and the store report to; `locks` is told of locks. At most
-    `max_services` values of the label `service` are kept apart; further ones are counted as `other`.
+    It is what the pipeline, the services and the store report to; `locks` has those of locks, `tasks` those
+    of background tasks. At most `max_services` values of the label `service` are kept apart; further ones are
+    counted as `other`.
     """
 
     def __init__(self, *, max_services: int) -> None:
@@ -103,6 +105,7 @@ class Metrics:
             "tracker_store_queue", "Changes that wait for a commit of the store.", registry=registry
         )
         self.locks = LockMetrics(registry)
+        self.tasks = TaskMetrics(registry)
         build = Info(
             "tracker_build", "The version of Tracker and of the Python that runs it.", registry=registry
         )

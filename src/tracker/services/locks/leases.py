@@ -6,12 +6,11 @@ import asyncio
 import copy
 import sys
 import time
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from tracker.domain import changelog
 from tracker.domain.locks import Ending, Release
 from tracker.domain.times import MICROS, micros, timestamp
-from tracker.errors import TrackerError
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -21,6 +20,12 @@ if TYPE_CHECKING:
     from tracker.services.context import Context
     from tracker.services.locks.reporter import LockObserver, LockReporter
     from tracker.stores.locks import LockStore
+
+TASK: Final = "leases"
+"""The name under which leases are kept in the background."""
+
+MAX_PAUSE: Final = 1.0
+"""Seconds between two attempts to look at the locks while the store does not answer, at most."""
 
 _LOOK_SECONDS = 0.4
 _LEAST_SECONDS = 0.01
@@ -65,20 +70,10 @@ class LeaseKeeper:
         self._first_seen: dict[LeaseState, float] = {}
         self._looked = -float("inf")
         self._forgot = -float("inf")
-        self._failing = False
 
-    async def run(self) -> None:
-        """Keep the leases until cancelled."""
-        while True:
-            try:
-                pause = await self.look()
-            except TrackerError as error:
-                self._tell_failure(error.message)
-                pause = _LOOK_SECONDS
-            except Exception:  # a defect must not end the watch: leases would never end
-                self._context.log.exception("defect", method="leases")
-                pause = _LOOK_SECONDS
-            await asyncio.sleep(pause)
+    async def keep(self) -> None:
+        """Look at all locks once, then wait until the next look is due."""
+        await asyncio.sleep(await self.look())
 
     async def look(self) -> float:
         """Look at all locks once, end what is due, and return the seconds until the next look.
@@ -99,7 +94,6 @@ class LeaseKeeper:
         if now - self._forgot > _FORGET_EVERY_SECONDS:
             await self._store.forget_ended(self._context.now() - _REMEMBERED)
             self._forgot = now
-        self._failing = False
         next_end = min((end for end in ends.values() if end > now), default=float("inf"))
         return min(_LOOK_SECONDS, max(_LEAST_SECONDS, next_end - self._clock()))
 
@@ -133,11 +127,6 @@ class LeaseKeeper:
             self._reporter.delay_over(lock)
         elif lock is not None:
             self._reporter.expired(lock, free=True)
-
-    def _tell_failure(self, why: str) -> None:
-        if not self._failing:
-            self._context.log.warning("leases can't be watched", error=why)
-        self._failing = True
 
 
 def _lasts(state: LeaseState) -> float:

@@ -10,11 +10,11 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from functools import partial
 from typing import TYPE_CHECKING, TypeAlias
 
 from tracker.domain import changelog
 from tracker.domain.locks import Acquired, Ending, HeldLock, Release, lock_key, renew_lease
-from tracker.errors import TrackerError
 from tracker.pb import lock_pb
 from tracker.services.locks.errors import shutting_down
 from tracker.stores.locks import LockHeldError
@@ -25,12 +25,16 @@ if TYPE_CHECKING:
     from tracker.services.locks.reporter import LockObserver
     from tracker.stores.idempotency import Once
     from tracker.stores.locks import LockStore
+    from tracker.supervision import Supervisor
 
 LockAt: TypeAlias = Callable[[int], lock_pb.Lock]
 """Makes the lock to take, as of a time; its id and its key stay the same."""
 
 TRY_SECONDS = 0.5
 """How often the first in a queue tries, though it heard of no lock that ended."""
+
+_TASK = "abandoned_locks"
+_MAX_PAUSE = 1.0
 
 _KEEP_SECONDS = 10.0
 """How long the place of a caller with a token is kept once the caller is gone."""
@@ -65,15 +69,14 @@ class _Place:
 class LockQueue:
     """The one way to a lock that a caller asks for."""
 
-    def __init__(self, store: LockStore, context: Context, observer: LockObserver) -> None:
+    def __init__(self, store: LockStore, context: Context, observer: LockObserver, tasks: Supervisor) -> None:
         self._store = store
         self._context = context
+        self._tasks = tasks
         self._observer = observer
         self._queues: dict[LockKey, list[_Place]] = {}
         self._waiting = 0
-        self._giving_back: set[asyncio.Task[None]] = set()
         self._draining = False
-        self._closing = False
 
     async def take(
         self, lock_at: LockAt, token_hash: bytes, wait: float, once: Once[Acquired] | None = None
@@ -131,8 +134,7 @@ class LockQueue:
 
     async def close(self) -> None:
         """Finish giving back what callers who went away had taken."""
-        self._closing = True
-        await asyncio.gather(*self._giving_back)
+        await self._tasks.stop(_TASK)
 
     async def _wait(
         self, place: _Place, lock: lock_pb.Lock, lock_at: LockAt, wait: float, once: Once[Acquired] | None
@@ -188,9 +190,9 @@ class LockQueue:
                 acquired = await self._store.acquire(HeldLock(lock, token_hash), entry, once)
             except asyncio.CancelledError:
                 if once is None:
-                    undo = asyncio.ensure_future(self._give_back(lock))
-                    self._giving_back.add(undo)
-                    undo.add_done_callback(self._giving_back.discard)
+                    self._tasks.finish(
+                        _TASK, partial(self._give_back, lock, self._context.now()), max_pause=_MAX_PAUSE
+                    )
                 raise
             if not acquired.replayed:
                 return acquired
@@ -214,27 +216,17 @@ class LockQueue:
         lock = await self._store.modify(lock_id, renew, None if once is None else once.of(_replayed))
         return None if lock is None else _replayed(lock)
 
-    async def _give_back(self, lock: lock_pb.Lock) -> None:
-        """Release a lock that nobody knows of, nor can ask for, and try until that is done."""
-        now = self._context.now()
+    async def _give_back(self, lock: lock_pb.Lock, at: int) -> None:
+        """Release a lock that nobody knows of, nor can ask for, as of the time when its caller went away."""
 
         def decide(held: HeldLock) -> Release | None:
             if held.lock.renewals:
                 return None  # another call with its token has been told of it since
-            return Release(Ending.ABANDONED, now, entry=changelog.lock_abandoned(held.lock, now))
+            return Release(Ending.ABANDONED, at, entry=changelog.lock_abandoned(held.lock, at))
 
-        while True:
-            try:
-                given_back = await self._store.release(lock.id, decide)
-            except TrackerError as error:
-                self._context.log.warning("lock not given back", id=lock.id, error=error.message)
-                if self._closing:
-                    return
-                await asyncio.sleep(TRY_SECONDS)
-            else:
-                if given_back is not None:
-                    self.freed(lock_key(given_back))
-                return
+        given_back = await self._store.release(lock.id, decide)
+        if given_back is not None:
+            self.freed(lock_key(given_back))
 
     def _join(self, key: LockKey, lock: lock_pb.Lock, token_hash: bytes) -> _Place:
         queue = self._queues.setdefault(key, [])

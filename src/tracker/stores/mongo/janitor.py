@@ -5,14 +5,12 @@ Every server looks for it every few seconds. Two that find the same do it twice,
 
 from __future__ import annotations
 
-import asyncio
 from typing import TYPE_CHECKING
 
 import pymongo
-from pymongo.errors import DuplicateKeyError, PyMongoError
+from pymongo.errors import DuplicateKeyError
 
 from tracker.domain.times import MICROS
-from tracker.errors import TrackerError
 from tracker.stores.mongo import catalog, event_records, idempotency, links, lock_documents, writes
 from tracker.stores.mongo.changes import CHANGE_SECONDS
 from tracker.stores.mongo.search import terms as event_terms
@@ -63,15 +61,6 @@ class Janitor:
         self._once = once
         self._log = log
         self._now = now
-
-    async def run(self) -> None:
-        """Look again and again, until cancelled; what can't be done now is found again."""
-        while True:
-            await asyncio.sleep(LOOK_SECONDS)
-            try:
-                await self.look()
-            except (TrackerError, PyMongoError):
-                continue
 
     async def look(self, *, early: bool = False) -> None:
         """Look once, and finish what is late.

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-from contextlib import suppress
 from typing import TYPE_CHECKING
 
 import pymongo
@@ -16,14 +15,16 @@ from tracker.stores.mongo.clock import MEASURE_SECONDS, DatabaseClock
 from tracker.stores.mongo.connections import Connections
 from tracker.stores.mongo.event_log import MongoEventLog
 from tracker.stores.mongo.events import MongoEvents
+from tracker.stores.mongo.failures import store_error
 from tracker.stores.mongo.follow_ups import FollowUps
 from tracker.stores.mongo.idempotency import MongoIdempotency
-from tracker.stores.mongo.janitor import Janitor
+from tracker.stores.mongo.janitor import LOOK_SECONDS, Janitor
 from tracker.stores.mongo.links import MongoLinks
 from tracker.stores.mongo.lock_keys import LockKeys
 from tracker.stores.mongo.locks import MongoLocks
 from tracker.stores.mongo.opening import open_database
 from tracker.stores.mongo.schema import HEALTH, META
+from tracker.supervision import Supervisor
 
 if TYPE_CHECKING:
     from tracker.stores.base import StoreObserver
@@ -35,20 +36,23 @@ if TYPE_CHECKING:
     from tracker.stores.locks import LockStore
 
 
-_CANCEL_SECONDS = 0.1
+_RECONCILER = "reconciler"
+_CLOCK = "database_clock"
+_MAX_PAUSE = 5.0
 
 
 class MongoStore:
     """The `Store` in a MongoDB database, for any number of processes at a time.
 
-    `janitor` finishes what others left; it looks by itself, and tests make it look.
+    `janitor` finishes what others left; it looks by itself, and tests make it look. What the store does in
+    the background runs under `tasks`.
     """
 
-    def __init__(self, uri: str, observer: StoreObserver) -> None:
+    def __init__(self, uri: str, observer: StoreObserver, tasks: Supervisor | None = None) -> None:
         self._connections = Connections(uri)
         self._changes = Changes(observer, self._connections.reach)
         self._clock = DatabaseClock(self._connections)
-        self._watching: list[asyncio.Task[None]] = []
+        self._tasks = tasks or Supervisor()
         self._event_log = MongoEventLog(self._connections, self.now)
         self.event_log: EventLog = self._event_log
         once = MongoIdempotency(self._connections, self._changes, self.now)
@@ -76,7 +80,8 @@ class MongoStore:
             await self._connections.close()
             raise
         self._changes.start()
-        self._watching = [asyncio.create_task(self.janitor.run()), asyncio.create_task(self._watch_clock())]
+        self._tasks.repeat(_RECONCILER, self._reconcile, max_pause=_MAX_PAUSE)
+        self._tasks.repeat(_CLOCK, self._measure_clock, max_pause=_MAX_PAUSE)
 
     async def check(self) -> None:
         """Prove that a change can be made durable now, by making one."""
@@ -89,17 +94,23 @@ class MongoStore:
 
     async def close(self) -> None:
         """Finish what is under way and close the connections."""
-        watching = set(self._watching)
-        while watching:
-            for task in watching:
-                task.cancel()  # again and again: before Python 3.12, a task that reads may not hear of it
-            _, watching = await asyncio.wait(watching, timeout=_CANCEL_SECONDS)
+        await self._tasks.stop(_RECONCILER)
+        await self._tasks.stop(_CLOCK)
         await self._changes.close()
         await self._event_log.close()
         await self._connections.close()
 
-    async def _watch_clock(self) -> None:
-        while True:
-            await asyncio.sleep(MEASURE_SECONDS)
-            with suppress(PyMongoError), pymongo.timeout(CHANGE_SECONDS):
+    async def _reconcile(self) -> None:
+        await asyncio.sleep(LOOK_SECONDS)
+        try:
+            await self.janitor.look()
+        except PyMongoError as error:
+            raise store_error(error) from error
+
+    async def _measure_clock(self) -> None:
+        await asyncio.sleep(MEASURE_SECONDS)
+        try:
+            with pymongo.timeout(CHANGE_SECONDS):
                 await self._clock.measure()
+        except PyMongoError as error:
+            raise store_error(error) from error

@@ -20,6 +20,7 @@ from tracker.stores.sqlite.opening import open_database
 from tracker.stores.sqlite.reader import Reader
 from tracker.stores.sqlite.search.word_indexer import WordIndexer
 from tracker.stores.sqlite.writer import Writer
+from tracker.supervision import Supervisor
 
 if TYPE_CHECKING:
     import apsw
@@ -34,15 +35,18 @@ if TYPE_CHECKING:
 
 
 class SqliteStore:
-    """The `Store` in one SQLite file, for one process at a time."""
+    """The `Store` in one SQLite file, for one process at a time.
 
-    def __init__(self, path: Path | str, observer: StoreObserver) -> None:
+    What it does in the background runs under `tasks`.
+    """
+
+    def __init__(self, path: Path | str, observer: StoreObserver, tasks: Supervisor | None = None) -> None:
         # Whatever name it is reached by, the file has one lock.
         self._path = Path(path).resolve()
         self._lock = FileLock(self._path)
         self._reader = Reader(partial(open_for_reading, self._path), lambda: self._writer.busy)
         self._writer = Writer(partial(open_for_writing, self._path), observer, before=self._reader.let_go)
-        self._words = WordIndexer(self._writer)
+        self._words = WordIndexer(self._writer, tasks or Supervisor())
         self.events: EventStore = SqliteEvents(self._writer, self._reader, self._words)
         self._event_log = SqliteEventLog(self._writer, self._reader)
         self.event_log: EventLog = self._event_log

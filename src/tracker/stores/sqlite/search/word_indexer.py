@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING, Final
 
 import apsw
 
-from tracker.errors import TrackerError
 from tracker.stores.sqlite.bulk import Bulk
 from tracker.stores.sqlite.search import word_index
 
@@ -16,12 +15,14 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from tracker.stores.sqlite.writer import Writer
+    from tracker.supervision import Supervisor
 
 REST_SECONDS: Final = 1.0
 """How long changes gather before they are indexed together; many together take less time than alone."""
 
 _STEP_SECONDS: Final = 0.005
-_RETRY_SECONDS: Final = 5.0
+_MAX_PAUSE: Final = 5.0
+_TASK: Final = "word_index"
 
 
 class WordIndexer:
@@ -31,16 +32,16 @@ class WordIndexer:
     there is as long a time for others. A file that was never indexed is searched by its documents meanwhile.
     """
 
-    def __init__(self, writer: Writer) -> None:
+    def __init__(self, writer: Writer, tasks: Supervisor) -> None:
         self._writer = writer
+        self._tasks = tasks
         self._changed = asyncio.Event()
         self._damaged = False
-        self._running: asyncio.Task[None] | None = None
 
     def start(self) -> None:
         """Begin to index, what is left from before first."""
         self._writer.notify(self._changed.set)
-        self._running = asyncio.create_task(self._run())
+        self._tasks.repeat(_TASK, self._index_changes, max_pause=_MAX_PAUSE)
 
     def rebuild(self) -> None:
         """Index everything anew, because the index is damaged."""
@@ -49,21 +50,15 @@ class WordIndexer:
 
     async def close(self) -> None:
         """Stop; what isn't indexed yet is when the file is opened again."""
-        if self._running is not None:
-            self._running.cancel()
-            await asyncio.gather(self._running, return_exceptions=True)
+        await self._tasks.stop(_TASK)
 
-    async def _run(self) -> None:
-        while True:
-            self._changed.clear()
-            try:
-                more = await self._writer.change_in_bulk(self._step)
-            except TrackerError:  # the disk is full, say: whoever makes a change is told
-                await asyncio.sleep(_RETRY_SECONDS)
-                continue
-            if not more:
-                await self._changed.wait()
-            await asyncio.sleep(_STEP_SECONDS if more else REST_SECONDS)
+    async def _index_changes(self) -> None:
+        """Index some events, then wait until there are more."""
+        self._changed.clear()
+        more = await self._writer.change_in_bulk(self._step)
+        if not more:
+            await self._changed.wait()
+        await asyncio.sleep(_STEP_SECONDS if more else REST_SECONDS)
 
     def _step(self, db: apsw.Connection) -> Bulk[bool] | bool:
         """Index some events; say whether more may be left."""
