@@ -10,7 +10,7 @@ import structlog
 from structlog.testing import capture_logs
 
 from tracker import supervision
-from tracker.errors import Code, TrackerError
+from tracker.errors import Reason, TrackerError
 from tracker.supervision import Supervisor
 
 if TYPE_CHECKING:
@@ -57,7 +57,7 @@ async def test_a_task_that_fails_is_repeated_after_pauses_that_grow(
     async def work() -> None:
         attempts.append(clock())
         if len(attempts) <= 5:
-            raise TrackerError(Code.UNAVAILABLE, "the disk is full", "STORE_UNAVAILABLE")
+            raise TrackerError(Reason.STORE_UNAVAILABLE, "the disk is full")
         works.set()
         await asyncio.Event().wait()
 
@@ -89,7 +89,7 @@ async def test_a_pause_is_bounded(tasks: Supervisor) -> None:
         attempts += 1
         if attempts == 100:
             many.set()
-        raise TrackerError(Code.UNAVAILABLE, "the disk is full", "STORE_UNAVAILABLE")
+        raise TrackerError(Reason.STORE_UNAVAILABLE, "the disk is full")
 
     tasks.repeat("work", work, max_pause=0.01)
     async with asyncio.timeout(BOUND):
@@ -169,7 +169,7 @@ async def test_what_is_to_be_finished_is_tried_until_it_succeeds(
         nonlocal attempts
         attempts += 1
         if attempts < 3:
-            raise TrackerError(Code.UNAVAILABLE, "the disk is full", "STORE_UNAVAILABLE")
+            raise TrackerError(Reason.STORE_UNAVAILABLE, "the disk is full")
         done.set()
 
     tasks.finish("work", work)
@@ -189,7 +189,7 @@ async def test_an_attempt_under_way_is_finished_and_the_last_when_its_task_is_st
         nonlocal attempts
         await asyncio.sleep(0.05)
         attempts += 1
-        raise TrackerError(Code.UNAVAILABLE, "the disk is full", "STORE_UNAVAILABLE")
+        raise TrackerError(Reason.STORE_UNAVAILABLE, "the disk is full")
 
     tasks.finish("work", work)
     async with asyncio.timeout(BOUND):

@@ -1,10 +1,10 @@
-"""The one family of errors, and the one table from an error code to a wire's status."""
+"""The errors of every layer, and the one table of their reasons."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from enum import IntEnum
-from typing import TYPE_CHECKING
+from enum import IntEnum, StrEnum, auto
+from typing import TYPE_CHECKING, Final, Self
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -65,6 +65,135 @@ HTTP_STATUS: Mapping[Code, int] = {
 """HTTP status of each code, as `google/rpc/code.proto` maps them."""
 
 
+_RETRY: Final = True
+"""The same call may succeed a moment later, though its HTTP status does not say so."""
+
+
+class Reason(StrEnum):
+    """Why a call was refused: stable words for programs, in `google.rpc.ErrorInfo.reason`.
+
+    Each has its code, what it means as docs/api.md has it, and where they differ from what follows from the
+    code: the HTTP status, and whether a retry can help.
+    """
+
+    code: Code
+    meaning: str
+    http_status: int
+    retryable: bool
+
+    def __new__(  # noqa: D102 - makes members, and is called by nobody else
+        cls,
+        word: str,
+        code: Code,
+        meaning: str,
+        http_status: int | None = None,
+        retryable: bool | None = None,  # noqa: FBT001 - a column of the table
+    ) -> Self:
+        member = str.__new__(cls, word)
+        member._value_ = word
+        member.code = code
+        member.meaning = meaning
+        member.http_status = http_status or HTTP_STATUS[code]
+        member.retryable = member.http_status in (429, 503) if retryable is None else retryable
+        return member
+
+    @staticmethod
+    def _generate_next_value_(name: str, *_: object) -> str:
+        return name
+
+    INVALID_FIELD = auto(), Code.INVALID_ARGUMENT, "fields break a rule; `BadRequest` says which"
+    NO_FILTER = auto(), Code.INVALID_ARGUMENT, "a search without a filter"
+    INVALID_QUERY = auto(), Code.INVALID_ARGUMENT, "a `query` that can't be understood"
+    INVALID_HTTP = auto(), Code.INVALID_ARGUMENT, "the request is not HTTP"
+    INVALID_REQUEST = auto(), Code.INVALID_ARGUMENT, "a page other than the API refuses the request"
+    CHANGES_FORGOTTEN = (
+        auto(),
+        Code.OUT_OF_RANGE,
+        "what followed the `resumeToken` of a watch is no longer kept, or is another store's",
+    )
+    EVENT_NOT_FOUND = auto(), Code.NOT_FOUND, "no such event"
+    RELATED_EVENT_NOT_FOUND = (
+        auto(),
+        Code.NOT_FOUND,
+        "the event that `attributes.relatedId` names does not exist",
+    )
+    LOCK_NOT_FOUND = auto(), Code.NOT_FOUND, "no such lock, or not any more"
+    CATALOG_NOT_FOUND = auto(), Code.NOT_FOUND, "no entry of this name"
+    LINK_NOT_FOUND = auto(), Code.NOT_FOUND, "no such link"
+    UNKNOWN_PATH = auto(), Code.NOT_FOUND, "no such path"
+    METHOD_NOT_ALLOWED = auto(), Code.UNIMPLEMENTED, "the path has no such verb", 405
+    LOCK_HELD = auto(), Code.ALREADY_EXISTS, "the lock is held, or others wait for it", None, _RETRY
+    LOCK_WAIT_TIMEOUT = auto(), Code.ALREADY_EXISTS, "the lock was not free within `wait`", None, _RETRY
+    LOCK_DELAY = (
+        auto(),
+        Code.ALREADY_EXISTS,
+        "the lease of the last holder expired, and its `lockDelay` is not over",
+        None,
+        _RETRY,
+    )
+    LOCK_TOKEN_MISMATCH = (
+        auto(),
+        Code.PERMISSION_DENIED,
+        "the lock was taken with a `lockToken`, and the one given is none or another",
+    )
+    LOCK_LOST = (
+        auto(),
+        Code.ABORTED,
+        "the lock ended before: its lease expired, it was released by force, or its event ended",
+    )
+    LOCK_TOKEN_USED = auto(), Code.ABORTED, "the `lockToken` took this lock before, and that one has ended"
+    LOCK_WITHOUT_LEASE = (
+        auto(),
+        Code.FAILED_PRECONDITION,
+        "the lock to renew has no `ttl`, and the call gives none",
+    )
+    IDEMPOTENCY_KEY_UNDER_WAY = (
+        auto(),
+        Code.ABORTED,
+        "another call with this idempotency key is under way, or was cut off a moment ago",
+        None,
+        _RETRY,
+    )
+    IDEMPOTENCY_KEY_REUSED = (
+        auto(),
+        Code.FAILED_PRECONDITION,
+        "the idempotency key was used for another request",
+        422,
+    )
+    SLACK_ID_SET = auto(), Code.ALREADY_EXISTS, "the event has a Slack id already"
+    SLACK_ID_TAKEN = auto(), Code.ALREADY_EXISTS, "another event has this Slack id"
+    EXTERNAL_ID_TAKEN = auto(), Code.ALREADY_EXISTS, "another event of this source has this external id"
+    TOO_MANY_WATCHES = auto(), Code.RESOURCE_EXHAUSTED, "5,000 watches are under way on this server"
+    CALLER_TOO_SLOW = (
+        auto(),
+        Code.RESOURCE_EXHAUSTED,
+        "whoever watches read nothing for a minute; come back with the last `resumeToken`",
+    )
+    REQUEST_TOO_LARGE = auto(), Code.RESOURCE_EXHAUSTED, "the body is over 4 MiB", 413
+    HEADERS_TOO_LARGE = auto(), Code.RESOURCE_EXHAUSTED, "the headers are over 64 KiB", 431
+    REQUEST_TIMEOUT = auto(), Code.DEADLINE_EXCEEDED, "headers or body came too slowly", 408
+    DEADLINE_EXCEEDED = auto(), Code.DEADLINE_EXCEEDED, "the deadline passed before the answer was ready"
+    QUERY_TOO_LONG = auto(), Code.DEADLINE_EXCEEDED, "a query took longer than 30 s, on MongoDB 20 s"
+    CANCELLED = auto(), Code.CANCELLED, "the caller went away; only in logs and metrics"
+    DRAINING = auto(), Code.UNAVAILABLE, "the server is stopping"
+    SHUTTING_DOWN = (
+        auto(),
+        Code.UNAVAILABLE,
+        "the server is stopping before the lock was free; ask again with the same `lockToken`",
+    )
+    STORE_UNAVAILABLE = auto(), Code.UNAVAILABLE, "the store can't work now; the message says why"
+    STORE_OVERLOADED = auto(), Code.UNAVAILABLE, "too many calls wait for the store"
+    STORE_FULL = auto(), Code.UNAVAILABLE, "the disk is full"
+    STORE_READ_ONLY = auto(), Code.UNAVAILABLE, "the store can only be read"
+    STORE_OUTCOME_UNKNOWN = (
+        auto(),
+        Code.UNAVAILABLE,
+        "the disk or the database did not confirm the change; repeat it with the same idempotency key",
+    )
+    STORE_CORRUPT = auto(), Code.DATA_LOSS, "a record, or the file, can't be read"
+    INTERNAL = auto(), Code.INTERNAL, "a defect"
+
+
 @dataclass(frozen=True, slots=True)
 class FieldViolation:
     """One field of a request that breaks a rule.
@@ -87,28 +216,31 @@ class FieldViolation:
 class TrackerError(Exception):
     """An answer other than success, on whichever wire.
 
-    `reason` is a stable UPPER_SNAKE_CASE word for programs; `metadata` holds what a program may
-    want to know beside it (ids, holders); `message` is one sentence for a person.
+    `metadata` holds what a program may want to know beside the reason (ids, holders); `message` is one
+    sentence for a person.
     """
 
     def __init__(
         self,
-        code: Code,
+        reason: Reason,
         message: str,
-        reason: str,
         *,
         metadata: Mapping[str, str] | None = None,
         violations: Sequence[FieldViolation] = (),
     ) -> None:
         super().__init__(message)
-        self.code = code
-        self.message = message
         self.reason = reason
+        self.message = message
         self.metadata: Mapping[str, str] = metadata or {}
         self.violations = tuple(violations)
+
+    @property
+    def code(self) -> Code:
+        """The code of the reason."""
+        return self.reason.code
 
 
 def invalid(*violations: FieldViolation) -> TrackerError:
     """Return the INVALID_ARGUMENT error for fields that break a rule."""
     message = "; ".join(violation.sentence for violation in violations)
-    return TrackerError(Code.INVALID_ARGUMENT, message, "INVALID_FIELD", violations=violations)
+    return TrackerError(Reason.INVALID_FIELD, message, violations=violations)

@@ -4,7 +4,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from tracker.errors import HTTP_STATUS, Code, FieldViolation, TrackerError, invalid
+from tracker.errors import FieldViolation, Reason, TrackerError, invalid
 from tracker.pb import event_pb, link_pb
 from tracker.transcoding.bindings import http_bindings
 from tracker.transcoding.path_template import ONE
@@ -126,26 +126,27 @@ async def test_success_has_the_status_of_the_proto_and_204_has_no_body(
     assert "content-type" not in deleted.headers
 
 
-@pytest.mark.parametrize("code", Code)
-async def test_every_code_has_its_status_and_the_details_in_the_body(
-    rest: httpx2.AsyncClient, stand_in: StandIn, code: Code
+@pytest.mark.parametrize("reason", Reason)
+async def test_every_reason_has_its_status_and_the_details_in_the_body(
+    rest: httpx2.AsyncClient, stand_in: StandIn, reason: Reason
 ) -> None:
-    stand_in.answer("get_event", TrackerError(code, "it is so", "SO_IT_IS", metadata={"id": "7"}))
+    stand_in.answer("get_event", TrackerError(reason, "it is so", metadata={"allow": "GET"}))
     response = await rest.get(f"{EVENT}/1")
-    assert response.status_code == HTTP_STATUS[code]
+    assert response.status_code == reason.http_status
     assert response.json() == {
-        "code": code.value,
+        "code": reason.code.value,
         "message": "it is so",
         "details": [
             {
                 "@type": "type.googleapis.com/google.rpc.ErrorInfo",
-                "reason": "SO_IT_IS",
+                "reason": reason.name,
                 "domain": "tracker",
-                "metadata": {"id": "7"},
+                "metadata": {"allow": "GET"},
             }
         ],
     }
-    assert ("retry-after" in response.headers) == (response.status_code in (429, 503))
+    assert ("retry-after" in response.headers) == reason.retryable
+    assert ("allow" in response.headers) == (response.status_code == 405)
 
 
 async def test_violations_name_fields_as_the_client_wrote_them(

@@ -4,7 +4,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from tracker.errors import Code, FieldViolation, TrackerError, invalid
+from tracker.errors import FieldViolation, Reason, TrackerError, invalid
 from tracker.pb import catalog_pb, event_pb
 from tracker.transcoding.query_string import parse_query
 from tracker.transcoding.spelling import nested, respell
@@ -76,13 +76,16 @@ def test_the_keys_of_a_query_string_count_as_the_clients_spelling() -> None:
 
 def test_a_message_that_is_not_made_of_violations_stays() -> None:
     error = TrackerError(
-        Code.FAILED_PRECONDITION,
+        Reason.STORE_UNAVAILABLE,
         "not now",
-        "BUSY",
         metadata={"by": "me"},
         violations=[FieldViolation("slack_id", "x")],
     )
     spelled = respell(error, Event, {})
-    assert (spelled.code, spelled.message, spelled.reason) == (error.code, "not now", "BUSY")
+    assert (spelled.code, spelled.message, spelled.reason) == (
+        error.code,
+        "not now",
+        Reason.STORE_UNAVAILABLE,
+    )
     assert spelled.metadata == {"by": "me"}
     assert spelled.violations[0].field == "slackId"

@@ -11,7 +11,7 @@ import orjson
 from protobuf.wkt import Any, Duration
 
 from tracker.api.request_id import HEADER
-from tracker.errors import DOMAIN, HTTP_STATUS, Code, TrackerError
+from tracker.errors import DOMAIN, Reason, TrackerError
 from tracker.pb import error_details_pb, status_pb
 
 if TYPE_CHECKING:
@@ -21,8 +21,6 @@ _PREFIX = "type.googleapis.com/google.rpc"
 
 _RETRY_SECONDS = 1
 """Seconds after which a refused call is worth repeating; what refuses them clears up fast or not at all."""
-_REPEATABLE = frozenset({"LOCK_HELD", "LOCK_WAIT_TIMEOUT", "LOCK_DELAY", "IDEMPOTENCY_KEY_UNDER_WAY"})
-"""Errors that time alone may put right, though their HTTP status does not say so."""
 
 _MAX_DETAILS = 3072
 """Bytes of an error's details over gRPC, which metadata carries as base64: a third more."""
@@ -36,40 +34,19 @@ _CUT = "…"
 _PREFIX_BYTES = 4
 """Bytes that go before a detail, or a violation in a list of them, at most."""
 
-_STATUS_OF_REASON = {
-    "METHOD_NOT_ALLOWED": 405,
-    "REQUEST_TIMEOUT": 408,
-    "REQUEST_TOO_LARGE": 413,
-    "IDEMPOTENCY_KEY_REUSED": 422,
-    "HEADERS_TOO_LARGE": 431,
-}
-"""Errors that HTTP has a status of its own for."""
-
 
 def internal_error(request_id: str) -> TrackerError:
     """Return the answer to a call that a defect of the server ended."""
     message = f"internal error; the log has it as request {request_id}"
-    return TrackerError(Code.INTERNAL, message, "INTERNAL")
-
-
-def http_status(error: TrackerError) -> int:
-    """Return the HTTP status of an error."""
-    return _STATUS_OF_REASON.get(error.reason) or HTTP_STATUS[error.code]
-
-
-def _retry_seconds(error: TrackerError) -> int | None:
-    """Return when to repeat a call that was refused, where that is worth trying."""
-    repeatable = http_status(error) in (429, 503) or error.reason in _REPEATABLE
-    return _RETRY_SECONDS if repeatable else None
+    return TrackerError(Reason.INTERNAL, message)
 
 
 def http_headers(error: TrackerError) -> list[tuple[bytes, bytes]]:
     """Return the headers that go with an error."""
     headers: list[tuple[bytes, bytes]] = []
-    retry = _retry_seconds(error)
-    if retry is not None:
-        headers.append((b"retry-after", b"%d" % retry))
-    if http_status(error) == 405:  # noqa: PLR2004 - RFC 9110, 15.5.6
+    if error.reason.retryable:
+        headers.append((b"retry-after", b"%d" % _RETRY_SECONDS))
+    if error.reason.http_status == 405:  # noqa: PLR2004 - RFC 9110, 15.5.6
         headers.append((b"allow", error.metadata["allow"].encode()))
     return headers
 
@@ -95,7 +72,7 @@ def json_error(error: TrackerError) -> bytes:
 def http_answer(error: TrackerError, request_id: str) -> bytes:
     """Return a whole HTTP answer, for a request that no application has seen."""
     body = json_error(error)
-    status = HTTPStatus(http_status(error))
+    status = HTTPStatus(error.reason.http_status)
     head = (
         f"HTTP/1.1 {status} {status.phrase}\r\n"
         "content-type: application/json\r\n"
@@ -113,9 +90,8 @@ def binary_error(error: TrackerError) -> bytes:
     long together, and violations that do not fit are left out.
     """
     status = status_pb.Status(code=int(error.code), message=short(error.message))
-    retry = _retry_seconds(error)
-    if retry is not None:
-        delay = error_details_pb.RetryInfo(retry_delay=Duration(seconds=retry))
+    if error.reason.retryable:
+        delay = error_details_pb.RetryInfo(retry_delay=Duration(seconds=_RETRY_SECONDS))
         status.details.append(Any.pack(delay))
     status.details.insert(0, _error_info(error, _MAX_DETAILS - len(status.to_binary())))
     violations = [

@@ -16,7 +16,7 @@ from tracker.api.error_details import binary_error, internal_error, short
 from tracker.api.grpc_standard import OpenStreams, add_standard_services
 from tracker.api.listening import address, listen
 from tracker.api.pipeline import refusing
-from tracker.errors import Code, FieldViolation, TrackerError, invalid
+from tracker.errors import FieldViolation, Reason, TrackerError, invalid
 from tracker.services.call import Call
 from tracker.transcoding.expected import DURATION, TIMESTAMP
 
@@ -261,7 +261,7 @@ def _read_metadata(context: _Context) -> tuple[str, str | None]:
 
 def _too_slow() -> TrackerError:
     message = "the request's message took too long to arrive"
-    return TrackerError(Code.DEADLINE_EXCEEDED, message, "REQUEST_TIMEOUT")
+    return TrackerError(Reason.REQUEST_TIMEOUT, message)
 
 
 def _no_message() -> TrackerError:

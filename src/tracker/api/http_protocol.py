@@ -14,7 +14,7 @@ from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 from tracker.api import request_id
 from tracker.api.error_details import http_answer
 from tracker.api.http_answers import AnswerTransport, Outbox
-from tracker.errors import Code, TrackerError
+from tracker.errors import Reason, TrackerError
 
 if TYPE_CHECKING:
     from starlette.types import ASGIApp
@@ -136,9 +136,7 @@ class HttpConnection(HttpToolsProtocol):
         if self._reading is _Reading.HEAD and self._received > self._limits.head_bytes:
             self._refuse(_head_too_large(self._limits))
         elif self._received > self._limits.message_bytes:
-            self._refuse(
-                TrackerError(Code.RESOURCE_EXHAUSTED, "the request is too large", "REQUEST_TOO_LARGE")
-            )
+            self._refuse(TrackerError(Reason.REQUEST_TOO_LARGE, "the request is too large"))
         else:
             self._watch()
 
@@ -151,7 +149,7 @@ class HttpConnection(HttpToolsProtocol):
             self.parser = httptools.HttpRequestParser(self)
             self._parse(self._head_without_upgrade() + rest)
         except httptools.HttpParserError:
-            error = TrackerError(Code.INVALID_ARGUMENT, "this is not HTTP/1.1", "INVALID_HTTP")
+            error = TrackerError(Reason.INVALID_HTTP, "this is not HTTP/1.1")
             self._refuse(self._refusal or error)
 
     def _head_without_upgrade(self) -> bytes:
@@ -260,7 +258,7 @@ class HttpConnection(HttpToolsProtocol):
             return
         what = "headers" if self._reading is _Reading.HEAD else "body"
         message = f"the request's {what} took too long to arrive"
-        self._refuse(TrackerError(Code.DEADLINE_EXCEEDED, message, "REQUEST_TIMEOUT"))
+        self._refuse(TrackerError(Reason.REQUEST_TIMEOUT, message))
 
     def _refuse(self, error: TrackerError) -> None:
         """Answer an error and end the connection; where another answer is under way, only end it."""
@@ -300,4 +298,4 @@ class HttpConnection(HttpToolsProtocol):
 
 def _head_too_large(limits: HttpLimits) -> TrackerError:
     message = f"the request's headers are larger than {limits.head_bytes} bytes"
-    return TrackerError(Code.RESOURCE_EXHAUSTED, message, "HEADERS_TOO_LARGE")
+    return TrackerError(Reason.HEADERS_TOO_LARGE, message)

@@ -8,8 +8,8 @@ from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
 from starlette.responses import Response
 
-from tracker.api.error_details import http_status, internal_error, json_error
-from tracker.errors import Code, TrackerError
+from tracker.api.error_details import internal_error, json_error
+from tracker.errors import Reason, TrackerError
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -27,23 +27,20 @@ def make_pages(routes: Sequence[BaseRoute]) -> Starlette:
 
 def error_response(error: TrackerError) -> Response:
     """Return an error as a page answers it."""
-    return Response(json_error(error), http_status(error), media_type="application/json")
+    return Response(json_error(error), error.reason.http_status, media_type="application/json")
 
 
 def _refuse(_request: Request, exception: Exception) -> Response:
     if not isinstance(exception, HTTPException):
         raise TypeError(exception)
-    code, reason = _CODES.get(exception.status_code, (Code.INVALID_ARGUMENT, "INVALID_REQUEST"))
-    response = error_response(TrackerError(code, exception.detail, reason))
+    reason = _REASONS.get(exception.status_code, Reason.INVALID_REQUEST)
+    response = error_response(TrackerError(reason, exception.detail))
     response.status_code = exception.status_code
     response.headers.update(exception.headers or {})
     return response
 
 
-_CODES = {
-    404: (Code.NOT_FOUND, "UNKNOWN_PATH"),
-    405: (Code.UNIMPLEMENTED, "METHOD_NOT_ALLOWED"),
-}
+_REASONS = {404: Reason.UNKNOWN_PATH, 405: Reason.METHOD_NOT_ALLOWED}
 
 
 def _fail(request: Request, _exception: Exception) -> Response:

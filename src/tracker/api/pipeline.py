@@ -19,7 +19,7 @@ from protobuf.wkt import Duration
 from tracker import pb
 from tracker.api.error_details import internal_error
 from tracker.domain.times import MICROS, duration_micros
-from tracker.errors import Code, TrackerError
+from tracker.errors import Reason, TrackerError
 from tracker.pb.methods import only_reads
 from tracker.transcoding.rules import Rules
 
@@ -231,9 +231,9 @@ class Pipeline:
             raise
         except asyncio.CancelledError:
             if not deadline.passed():
-                error = TrackerError(Code.CANCELLED, "the caller went away", "CANCELLED")
+                error = TrackerError(Reason.CANCELLED, "the caller went away")
                 raise
-            error = TrackerError(Code.DEADLINE_EXCEEDED, "the deadline passed", "DEADLINE_EXCEEDED")
+            error = TrackerError(Reason.DEADLINE_EXCEEDED, "the deadline passed")
             raise error from None
         except Exception as defect:
             self._log.exception("defect", request_id=call.request_id, method=method.full_name)
@@ -265,7 +265,6 @@ class Pipeline:
 
 def _too_slow() -> TrackerError:
     return TrackerError(
-        Code.RESOURCE_EXHAUSTED,
+        Reason.CALLER_TOO_SLOW,
         f"the caller read nothing for {UNREAD_SECONDS:g} s; come back with the last resume_token",
-        "CALLER_TOO_SLOW",
     )

@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from typing import TYPE_CHECKING
 
-from tracker.errors import Code, TrackerError
+from tracker.errors import Reason, TrackerError
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
@@ -33,7 +33,7 @@ class Readiness:
             TrackerError: UNAVAILABLE, with the reason why it is not.
         """
         if self._draining:
-            raise TrackerError(Code.UNAVAILABLE, "the server is stopping", "DRAINING")
+            raise TrackerError(Reason.DRAINING, "the server is stopping")
         if time.monotonic() - self._proven >= _GOOD_FOR:
             await self._check()
             self._proven = time.monotonic()

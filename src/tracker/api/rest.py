@@ -8,12 +8,12 @@ from functools import partial
 from typing import TYPE_CHECKING, NamedTuple
 
 from tracker.api import request_id as request_ids
-from tracker.api.error_details import http_headers, http_status, internal_error, json_error
+from tracker.api.error_details import http_headers, internal_error, json_error
 from tracker.api.pages import make_pages
 from tracker.api.pipeline import refusing
 from tracker.api.router import Router
 from tracker.api.server_sent_events import BEGINNING, HEADERS, resumed, server_sent_event
-from tracker.errors import Code, FieldViolation, TrackerError, invalid
+from tracker.errors import FieldViolation, Reason, TrackerError, invalid
 from tracker.services.call import Call
 from tracker.transcoding.bindings import HttpInput, http_bindings
 
@@ -82,7 +82,7 @@ class RestApi:
             await answer.error(error)
         except asyncio.CancelledError:
             # The client went away, and this reaches nobody; or the server has waited long enough to stop.
-            await answer.error(TrackerError(Code.UNAVAILABLE, "the server is stopping", "DRAINING"))
+            await answer.error(TrackerError(Reason.DRAINING, "the server is stopping"))
         except Exception:  # noqa: BLE001 - a defect of the wire or a page: logged, and answered as what it is
             self._log.exception("defect", request_id=request.request_id, path=scope["path"])
             await answer.error(internal_error(request.request_id))
@@ -165,7 +165,7 @@ class _Answer:
     async def error(self, error: TrackerError) -> None:
         """Send an error, unless an answer is on its way already."""
         if not self.started:
-            await self._json(http_status(error), json_error(error), http_headers(error))
+            await self._json(error.reason.http_status, json_error(error), http_headers(error))
 
     async def more(self, part: bytes) -> None:
         """Send a part of a stream; returns once the client can take another one."""
@@ -266,4 +266,4 @@ async def _read_body(receive: Receive, length: int) -> bytes:
 
 def _too_large() -> TrackerError:
     message = f"the body is larger than {MAX_BODY} bytes"
-    return TrackerError(Code.RESOURCE_EXHAUSTED, message, "REQUEST_TOO_LARGE")
+    return TrackerError(Reason.REQUEST_TOO_LARGE, message)

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Generic, TypeVar
 from urllib.parse import unquote
 
-from tracker.errors import Code, FieldViolation, TrackerError, invalid
+from tracker.errors import FieldViolation, Reason, TrackerError, invalid
 from tracker.transcoding.path_template import ONE, REST
 
 if TYPE_CHECKING:
@@ -146,8 +146,7 @@ def _wrong_verb(allowed: Iterable[str]) -> TrackerError:
     if "GET" in verbs:
         verbs.add("HEAD")
     return TrackerError(
-        Code.UNIMPLEMENTED,
+        Reason.METHOD_NOT_ALLOWED,
         "Method Not Allowed",
-        "METHOD_NOT_ALLOWED",
         metadata={"allow": ", ".join(sorted(verbs))},
     )

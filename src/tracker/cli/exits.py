@@ -88,26 +88,25 @@ RUN_TABLE = {
 }
 """What each code of `tracker run` means, for the help."""
 
-_BY_REASON = {
-    "LOCK_WAIT_TIMEOUT": WAITED,
-    "LOCK_HELD": LOCKED,
-    "LOCK_DELAY": LOCKED,
-    "LOCK_LOST": LOCKED,
-    "LOCK_TOKEN_USED": LOCKED,
-}
-
 
 def exit_code(error: ApiError) -> int:
     """Return what a command ends with that the server refused."""
-    from tracker.errors import Code
+    from tracker.errors import Code, Reason
 
+    by_reason: dict[str, int] = {
+        Reason.LOCK_WAIT_TIMEOUT: WAITED,
+        Reason.LOCK_HELD: LOCKED,
+        Reason.LOCK_DELAY: LOCKED,
+        Reason.LOCK_LOST: LOCKED,
+        Reason.LOCK_TOKEN_USED: LOCKED,
+    }
     by_code = {
         Code.INVALID_ARGUMENT: USAGE,
         Code.UNAVAILABLE: UNREACHABLE,
         Code.DEADLINE_EXCEEDED: UNREACHABLE,
         Code.RESOURCE_EXHAUSTED: UNREACHABLE,
     }
-    return _BY_REASON.get(error.reason) or by_code.get(error.code, FAILED)
+    return by_reason.get(error.reason) or by_code.get(error.code, FAILED)
 
 
 @contextmanager

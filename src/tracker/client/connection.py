@@ -14,7 +14,7 @@ import httpx2
 from protobuf import message_from_json_value
 
 from tracker import __version__
-from tracker.errors import Code
+from tracker.errors import Code, Reason
 from tracker.pb.methods import only_reads
 
 from .errors import ApiError, UnreachableError, error_of
@@ -189,7 +189,7 @@ def _worth_repeating(error: ApiError | UnreachableError) -> bool:
     return (
         isinstance(error, UnreachableError)
         or error.code is Code.UNAVAILABLE
-        or error.reason == "IDEMPOTENCY_KEY_UNDER_WAY"
+        or error.reason == Reason.IDEMPOTENCY_KEY_UNDER_WAY
     )
 
 

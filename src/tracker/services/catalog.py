@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from tracker.domain.catalog import described_entry, with_dependencies, with_versions
 from tracker.domain.compliance import version_compliance
 from tracker.domain.paging import page_token
-from tracker.errors import Code, TrackerError
+from tracker.errors import Reason, TrackerError
 from tracker.pb import catalog_pb
 from tracker.services.paging import requested_page
 from tracker.stores.pages import Page
@@ -130,4 +130,4 @@ def _updated_dependencies(entry: catalog_pb.Catalog) -> catalog_pb.UpdateDepende
 
 
 def _not_found(name: str) -> TrackerError:
-    return TrackerError(Code.NOT_FOUND, f"no catalog found in tracker for name {name}", "CATALOG_NOT_FOUND")
+    return TrackerError(Reason.CATALOG_NOT_FOUND, f"no catalog found in tracker for name {name}")

@@ -6,7 +6,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from tracker.domain.idempotency import idempotency_key, request_digest
-from tracker.errors import Code, TrackerError
+from tracker.errors import Code, Reason, TrackerError
 from tracker.pb.methods import is_idempotent
 from tracker.stores.idempotency import AnsweredBeforeError, KeyUnderWayError, KeyUse
 
@@ -93,15 +93,13 @@ class IdempotencyKeys:
 
 def _under_way() -> TrackerError:
     return TrackerError(
-        Code.ABORTED,
+        Reason.IDEMPOTENCY_KEY_UNDER_WAY,
         "a call with this Idempotency-Key is under way, or was cut off a moment ago; repeat it later",
-        "IDEMPOTENCY_KEY_UNDER_WAY",
     )
 
 
 def _reused() -> TrackerError:
     return TrackerError(
-        Code.FAILED_PRECONDITION,
+        Reason.IDEMPOTENCY_KEY_REUSED,
         "this Idempotency-Key was used for another request; a new request needs a new key",
-        "IDEMPOTENCY_KEY_REUSED",
     )

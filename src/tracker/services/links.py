@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from protobuf.wkt import Empty
 
 from tracker.domain.times import MICROS
-from tracker.errors import Code, TrackerError
+from tracker.errors import Reason, TrackerError
 from tracker.pb import link_pb
 
 if TYPE_CHECKING:
@@ -84,4 +84,4 @@ def _described(
 
 
 def _not_found(link_id: str) -> TrackerError:
-    return TrackerError(Code.NOT_FOUND, f"no link found in tracker for id {link_id}", "LINK_NOT_FOUND")
+    return TrackerError(Reason.LINK_NOT_FOUND, f"no link found in tracker for id {link_id}")

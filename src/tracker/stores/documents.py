@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, TypeVar
 
-from tracker.errors import Code, TrackerError
+from tracker.errors import Reason, TrackerError
 
 if TYPE_CHECKING:
     from protobuf import Message
@@ -35,8 +35,7 @@ def parse(kind: type[M], name: str, document: bytes | str) -> M:
     except (ValueError, TypeError) as error:
         noun = kind.desc().name.lower()
         raise TrackerError(
-            Code.DATA_LOSS,
+            Reason.STORE_CORRUPT,
             f"the stored {noun} {name} can't be read: {error}",
-            "STORE_CORRUPT",
             metadata={noun: name},
         ) from error

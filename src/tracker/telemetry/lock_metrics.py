@@ -6,12 +6,14 @@ from typing import TYPE_CHECKING, Final
 
 from prometheus_client import Counter, Gauge, Histogram
 
+from tracker.errors import Reason
+
 if TYPE_CHECKING:
     from prometheus_client import CollectorRegistry
 
 _WAIT_SECONDS: Final = (0.01, 0.1, 0.5, 1, 2.5, 5, 10, 30, 60, 120, 300)
 _HOLD_SECONDS: Final = (0.1, 1, 5, 15, 60, 300, 900, 3_600, 14_400, 86_400)
-_REFUSALS: Final = ("LOCK_HELD", "LOCK_WAIT_TIMEOUT", "LOCK_DELAY", "LOCK_TOKEN_USED")
+_REFUSALS: Final = (Reason.LOCK_HELD, Reason.LOCK_WAIT_TIMEOUT, Reason.LOCK_DELAY, Reason.LOCK_TOKEN_USED)
 
 
 class LockMetrics:

@@ -18,7 +18,7 @@ from protobuf import (
     ScalarType,
 )
 
-from tracker.errors import Code, FieldViolation, TrackerError, invalid
+from tracker.errors import FieldViolation, Reason, TrackerError, invalid
 from tracker.transcoding.expected import DURATION, TIMESTAMP, expected_element, wrapped_field
 from tracker.transcoding.json_request import takes
 
@@ -210,4 +210,4 @@ def _names(message: DescMessage) -> dict[str, DescField]:
 
 def _refusal(found: TextField, message: str, description: str) -> TrackerError:
     violation = FieldViolation(found.proto_path, description)
-    return TrackerError(Code.INVALID_ARGUMENT, message, "INVALID_FIELD", violations=(violation,))
+    return TrackerError(Reason.INVALID_FIELD, message, violations=(violation,))

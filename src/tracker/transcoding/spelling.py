@@ -37,9 +37,8 @@ def respell(error: TrackerError, message: DescMessage, written: JsonValue) -> Tr
     violations = [FieldViolation(_path(v.field, message, written), v.description) for v in error.violations]
     names_fields = error.message == invalid(*error.violations).message
     return TrackerError(
-        error.code,
-        invalid(*violations).message if names_fields else error.message,
         error.reason,
+        invalid(*violations).message if names_fields else error.message,
         metadata=error.metadata,
         violations=violations,
     )

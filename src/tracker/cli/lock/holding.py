@@ -13,6 +13,7 @@ from tracker.cli.lock.lease import Lease, Renewer
 from tracker.cli.lock.taking import take
 from tracker.cli.output import printable
 from tracker.client import ApiError, UnreachableError
+from tracker.errors import Reason
 from tracker.guardian import clock
 
 if TYPE_CHECKING:
@@ -106,7 +107,7 @@ def _release(lease: Lease) -> ApiError | None:
     try:
         lease.release(timeout=_RELEASING, patience=_RELEASING)
     except ApiError as error:
-        if error.reason == "LOCK_LOST":
+        if error.reason == Reason.LOCK_LOST:
             return error
         _say_not_released(lease, error)
     except UnreachableError as error:

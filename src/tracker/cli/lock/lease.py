@@ -10,6 +10,7 @@ from protobuf.wkt import Duration
 
 from tracker.client import ApiError, UnreachableError
 from tracker.client.locks import RENEW_LOCK, UN_LOCK
+from tracker.errors import Reason
 from tracker.guardian import clock
 from tracker.guardian.protocol import Deadlines
 
@@ -23,7 +24,7 @@ _SECOND = 1_000_000_000
 _LONGEST_MARGIN = 2.0
 """Seconds between the killing of a command and the end of its lease, where the lease has the time."""
 
-_LOST = ("LOCK_LOST", "LOCK_NOT_FOUND", "LOCK_TOKEN_MISMATCH")
+_LOST = (Reason.LOCK_LOST, Reason.LOCK_NOT_FOUND, Reason.LOCK_TOKEN_MISMATCH)
 """Reasons of a renewal's refusal that no second try would change."""
 
 _LONGEST_ANSWER = 10.0

@@ -13,7 +13,7 @@ from tracker.cli.lock import shown
 from tracker.cli.options import label, who_default
 from tracker.client import ApiError, UnreachableError
 from tracker.client.locks import CREATE_LOCK
-from tracker.errors import Code
+from tracker.errors import Code, Reason
 from tracker.guardian import clock
 
 if TYPE_CHECKING:
@@ -38,7 +38,7 @@ _TOO_SHORT = 0.05
 _ANSWER = 10.0
 """Seconds that an answer may take beside the waiting."""
 
-_BUSY = ("LOCK_HELD", "LOCK_DELAY", "LOCK_WAIT_TIMEOUT")
+_BUSY = (Reason.LOCK_HELD, Reason.LOCK_DELAY, Reason.LOCK_WAIT_TIMEOUT)
 
 
 def request_of(  # noqa: PLR0913  # one for each option
@@ -123,11 +123,11 @@ class _Attempt:
         if error.reason not in _BUSY or self._wait is None:
             raise error
         if time.monotonic() + _TOO_SHORT >= self._give_up:
-            raise ApiError(error.code, error.message, "LOCK_WAIT_TIMEOUT", error.metadata)
+            raise ApiError(error.code, error.message, Reason.LOCK_WAIT_TIMEOUT, error.metadata)
         self._outage_ends = max(self._give_up, time.monotonic() + _PATIENCE)
         told = (shown.holder(error.metadata), shown.place(error.metadata))
         self._say(f"waiting: {'; '.join(filter(None, told))}")
-        if error.reason != "LOCK_WAIT_TIMEOUT":
+        if error.reason != Reason.LOCK_WAIT_TIMEOUT:
             time.sleep(_PAUSE)
 
     def _no_answer(self, error: ApiError | UnreachableError) -> None:

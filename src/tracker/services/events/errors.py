@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from tracker.domain.events import EventId, ExternalId, SlackId
-from tracker.errors import Code, FieldViolation, TrackerError
+from tracker.errors import FieldViolation, Reason, TrackerError
 
 if TYPE_CHECKING:
     from tracker.domain.events import EventKey
@@ -14,9 +14,7 @@ if TYPE_CHECKING:
 def event_not_found(key: EventKey) -> TrackerError:
     """Return the answer to a call for an event that does not exist."""
     kind = {EventId: "id", SlackId: "slack id", ExternalId: "external id"}[type(key)]
-    return TrackerError(
-        Code.NOT_FOUND, f"no event found in tracker for {kind} {key.value}", "EVENT_NOT_FOUND"
-    )
+    return TrackerError(Reason.EVENT_NOT_FOUND, f"no event found in tracker for {kind} {key.value}")
 
 
 def no_linked_event(related_id: str) -> TrackerError:
@@ -24,9 +22,8 @@ def no_linked_event(related_id: str) -> TrackerError:
     field = "attributes.related_id"
     message = f"no event found in tracker for {field} {related_id}"
     return TrackerError(
-        Code.NOT_FOUND,
+        Reason.RELATED_EVENT_NOT_FOUND,
         message,
-        "RELATED_EVENT_NOT_FOUND",
         metadata={"related_id": related_id},
         violations=[FieldViolation(field, message)],
     )
@@ -35,9 +32,8 @@ def no_linked_event(related_id: str) -> TrackerError:
 def slack_id_taken(slack_id: str, event_id: str) -> TrackerError:
     """Return the answer to a call that wants the Slack id of another event."""
     return TrackerError(
-        Code.ALREADY_EXISTS,
+        Reason.SLACK_ID_TAKEN,
         f"slack_id {slack_id} already belongs to the event {event_id}",
-        "SLACK_ID_TAKEN",
         metadata={"slack_id": slack_id, "event_id": event_id},
     )
 
@@ -46,14 +42,13 @@ def external_id_taken(external: ExternalId, event_id: str) -> TrackerError:
     """Return the answer to a call that wants the external id of another event of the same source."""
     message = f"the external_id {external.value} of {external.source} already belongs to the event {event_id}"
     metadata = {"source": external.source, "external_id": external.value, "event_id": event_id}
-    return TrackerError(Code.ALREADY_EXISTS, message, "EXTERNAL_ID_TAKEN", metadata=metadata)
+    return TrackerError(Reason.EXTERNAL_ID_TAKEN, message, metadata=metadata)
 
 
 def slack_id_set(slack_id: str) -> TrackerError:
     """Return the answer to a call that gives a Slack id to an event that has one."""
     return TrackerError(
-        Code.ALREADY_EXISTS,
+        Reason.SLACK_ID_SET,
         f"event already has a slack_id: {slack_id}",
-        "SLACK_ID_SET",
         metadata={"slack_id": slack_id},
     )

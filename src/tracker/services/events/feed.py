@@ -6,7 +6,7 @@ import asyncio
 from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING
 
-from tracker.errors import Code, TrackerError
+from tracker.errors import Reason, TrackerError
 from tracker.stores.changes import ChangesForgottenError
 
 if TYPE_CHECKING:
@@ -52,9 +52,7 @@ class EventFeed:
             TrackerError: RESOURCE_EXHAUSTED for one watch too many; UNAVAILABLE while the server stops.
         """
         if self._watches >= MOST_WATCHES:
-            raise TrackerError(
-                Code.RESOURCE_EXHAUSTED, f"{MOST_WATCHES} watches are under way", "TOO_MANY_WATCHES"
-            )
+            raise TrackerError(Reason.TOO_MANY_WATCHES, f"{MOST_WATCHES} watches are under way")
         self._require_open()
         self._watches += 1
         try:
@@ -149,7 +147,6 @@ class EventFeed:
     def _require_open(self) -> None:
         if self._draining:
             raise TrackerError(
-                Code.UNAVAILABLE,
+                Reason.DRAINING,
                 "the server is stopping; watch on from the last resume_token at another one",
-                "DRAINING",
             )

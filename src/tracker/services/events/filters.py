@@ -8,7 +8,7 @@ from tracker.domain.events import EventFilter
 from tracker.domain.query import QueryError, fields, parse
 from tracker.domain.query.errors import nearest
 from tracker.domain.times import period
-from tracker.errors import Code, FieldViolation, TrackerError, invalid
+from tracker.errors import FieldViolation, Reason, TrackerError, invalid
 
 if TYPE_CHECKING:
     from tracker.domain.query import Clock, Node
@@ -45,9 +45,8 @@ def read_query(text: str, clock: Clock) -> Node | None:
         return parse(text, clock)
     except QueryError as error:
         raise TrackerError(
-            Code.INVALID_ARGUMENT,
+            Reason.INVALID_QUERY,
             f"query: {error}",
-            "INVALID_QUERY",
             metadata={"column": str(error.column)},
             violations=[FieldViolation("query", str(error))],
         ) from None

@@ -9,7 +9,7 @@ from tracker.domain.events import EventFilter, event_key
 from tracker.domain.paging import page_token
 from tracker.domain.query import Clock
 from tracker.domain.times import day_of, period
-from tracker.errors import Code, TrackerError
+from tracker.errors import Reason, TrackerError
 from tracker.pb import event_pb
 from tracker.services.events.errors import event_not_found
 from tracker.services.events.filters import read_query
@@ -67,10 +67,9 @@ class EventQueries:
         )
         if where == EventFilter() and not request.query:
             raise TrackerError(
-                Code.INVALID_ARGUMENT,
+                Reason.NO_FILTER,
                 "no filter for search events: give at least one of query, source, type, priority, status,"
                 " service, environment, impact, slack_id, start_date, end_date",
-                "NO_FILTER",
             )
         # A page token goes with the query as it is written. It keeps the moment when the first page was asked
         # for, since what `2h` means changes from page to page, and the total, which may take long to count.

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from tracker.domain.paging import page_token, parse_page_token
 from tracker.domain.query import Clock, matches
 from tracker.domain.times import timestamp
-from tracker.errors import Code, FieldViolation, TrackerError, invalid
+from tracker.errors import FieldViolation, Reason, TrackerError, invalid
 from tracker.pb import event_pb
 from tracker.services.events.filters import read_query
 from tracker.stores.changes import ChangesForgottenError
@@ -102,8 +102,7 @@ class EventWatches:
 
 def _forgotten() -> TrackerError:
     return TrackerError(
-        Code.OUT_OF_RANGE,
+        Reason.CHANGES_FORGOTTEN,
         "resume_token: what followed it is no longer kept, or was never in this store; read the events again,"
         " and watch from now",
-        "CHANGES_FORGOTTEN",
     )

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from tracker.domain.lock_messages import delayed_message, end_message, held_message, holder_metadata
 from tracker.domain.times import shown, timestamp
-from tracker.errors import Code, TrackerError
+from tracker.errors import Reason, TrackerError
 
 if TYPE_CHECKING:
     from tracker.domain.locks import EndedLock
@@ -18,17 +18,16 @@ def lock_held(holder: lock_pb.Lock, prefix: str = "", suffix: str = "") -> Track
     metadata = holder_metadata(holder)
     if holder.expired_at is not None:
         text = f"{prefix}{delayed_message(holder)}{suffix}"
-        return TrackerError(Code.ALREADY_EXISTS, text, "LOCK_DELAY", metadata=metadata)
+        return TrackerError(Reason.LOCK_DELAY, text, metadata=metadata)
     text = f"{prefix}{held_message(holder)}{suffix}"
-    return TrackerError(Code.ALREADY_EXISTS, text, "LOCK_HELD", metadata=metadata)
+    return TrackerError(Reason.LOCK_HELD, text, metadata=metadata)
 
 
 def wait_timeout(holder: lock_pb.Lock, place: int, waiting: int) -> TrackerError:
     """Return the error of a call whose `wait` is over, at a place (1 is next) among the waiting ones."""
     return TrackerError(
-        Code.ALREADY_EXISTS,
+        Reason.LOCK_WAIT_TIMEOUT,
         f"{held_message(holder)}; waited in vain: place {place} of {waiting}",
-        "LOCK_WAIT_TIMEOUT",
         metadata=holder_metadata(holder) | {"place": str(place), "waiting": str(waiting)},
     )
 
@@ -36,9 +35,8 @@ def wait_timeout(holder: lock_pb.Lock, place: int, waiting: int) -> TrackerError
 def token_used(ended: EndedLock) -> TrackerError:
     """Return the answer to a call whose token took this lock before."""
     return TrackerError(
-        Code.ABORTED,
+        Reason.LOCK_TOKEN_USED,
         f"this lock_token has been used: {_end(ended)}; take the lock with a new one",
-        "LOCK_TOKEN_USED",
         metadata=_end_metadata(ended),
     )
 
@@ -46,10 +44,9 @@ def token_used(ended: EndedLock) -> TrackerError:
 def token_mismatch(lock: lock_pb.Lock) -> TrackerError:
     """Return the answer to a call that does not show the token of a lock."""
     return TrackerError(
-        Code.PERMISSION_DENIED,
+        Reason.LOCK_TOKEN_MISMATCH,
         f"lock {lock.id} was taken with a lock_token, and this is not it;"
         " give that token, or release the lock with force and a reason",
-        "LOCK_TOKEN_MISMATCH",
         metadata={"lock_id": lock.id, "who": lock.who},
     )
 
@@ -63,9 +60,8 @@ def lock_lost(ended: EndedLock, holder: lock_pb.Lock | None) -> TrackerError:
     else:
         now = held_message(holder)
     return TrackerError(
-        Code.ABORTED,
+        Reason.LOCK_LOST,
         f"{_end(ended)}; {now}",
-        "LOCK_LOST",
         metadata=(holder_metadata(holder) if holder is not None else {"lock_id": ended.lock.id})
         | _end_metadata(ended),
     )
@@ -74,24 +70,22 @@ def lock_lost(ended: EndedLock, holder: lock_pb.Lock | None) -> TrackerError:
 def without_lease(lock: lock_pb.Lock) -> TrackerError:
     """Return the answer to a renewal of a lock that is held until it is released."""
     return TrackerError(
-        Code.FAILED_PRECONDITION,
+        Reason.LOCK_WITHOUT_LEASE,
         f"lock {lock.id} is held until it is released; give a ttl to make it a lease",
-        "LOCK_WITHOUT_LEASE",
         metadata={"lock_id": lock.id},
     )
 
 
 def lock_not_found(lock_id: str) -> TrackerError:
     """Return the answer to a call for a lock that nothing is known of."""
-    return TrackerError(Code.NOT_FOUND, f"no lock found in tracker for id {lock_id}", "LOCK_NOT_FOUND")
+    return TrackerError(Reason.LOCK_NOT_FOUND, f"no lock found in tracker for id {lock_id}")
 
 
 def shutting_down() -> TrackerError:
     """Return the answer to a call that waits for a lock while the server stops."""
     return TrackerError(
-        Code.UNAVAILABLE,
+        Reason.SHUTTING_DOWN,
         "the server stops, and the lock was not free yet; ask again with the same lock_token",
-        "SHUTTING_DOWN",
     )
 
 

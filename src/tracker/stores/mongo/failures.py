@@ -13,7 +13,7 @@ from pymongo.errors import (
     WriteConcernError,
 )
 
-from tracker.errors import Code, TrackerError
+from tracker.errors import Reason, TrackerError
 
 if TYPE_CHECKING:
     from pymongo.errors import PyMongoError
@@ -58,11 +58,9 @@ def store_error(failure: PyMongoError) -> Exception:
     if isinstance(failure, WaitQueueTimeoutError):
         return overloaded()
     if isinstance(failure, ExecutionTimeout):
-        return TrackerError(
-            Code.DEADLINE_EXCEEDED, "the query took longer than the database may take", "QUERY_TOO_LONG"
-        )
+        return TrackerError(Reason.QUERY_TOO_LONG, "the query took longer than the database may take")
     if code == _OUT_OF_DISK_SPACE:
-        return TrackerError(Code.UNAVAILABLE, "the disk of the database is full", "STORE_FULL")
+        return TrackerError(Reason.STORE_FULL, "the disk of the database is full")
     if code in _REFUSED:
         return unavailable(f"the database refuses a command: {_REFUSED[code]}")
     if isinstance(failure, (AutoReconnect, WriteConcernError)) or code in _NOT_PRIMARY | _CHANGING_PRIMARY:
@@ -76,20 +74,19 @@ def store_error(failure: PyMongoError) -> Exception:
 def unknown() -> TrackerError:
     """Return the error for a change that may or may not have been made."""
     return TrackerError(
-        Code.UNAVAILABLE,
+        Reason.STORE_OUTCOME_UNKNOWN,
         "the database did not confirm the change; it may or may not last",
-        "STORE_OUTCOME_UNKNOWN",
     )
 
 
 def unavailable(message: str) -> TrackerError:
     """Return the error for a store that can't work now."""
-    return TrackerError(Code.UNAVAILABLE, message, "STORE_UNAVAILABLE")
+    return TrackerError(Reason.STORE_UNAVAILABLE, message)
 
 
 def overloaded() -> TrackerError:
     """Return the error for a call that came while too many wait."""
-    return TrackerError(Code.UNAVAILABLE, "too many calls wait for the database", "STORE_OVERLOADED")
+    return TrackerError(Reason.STORE_OVERLOADED, "too many calls wait for the database")
 
 
 def _code(failure: PyMongoError) -> int | None:

@@ -20,7 +20,7 @@ from pymongo.errors import DuplicateKeyError, PyMongoError
 
 from tracker.domain.idempotency import forgotten_until, is_over
 from tracker.domain.times import MICROS
-from tracker.errors import TrackerError
+from tracker.errors import Reason, TrackerError
 from tracker.stores.idempotency import Answered, AnsweredBeforeError, KeyUnderWayError
 from tracker.stores.mongo import writes
 from tracker.stores.mongo.failures import unavailable
@@ -93,7 +93,7 @@ class MongoIdempotency:
         try:
             yield claim
         except Exception as error:
-            if not isinstance(error, TrackerError) or error.reason != "STORE_OUTCOME_UNKNOWN":
+            if not isinstance(error, TrackerError) or error.reason is not Reason.STORE_OUTCOME_UNKNOWN:
                 with suppress(TrackerError, PyMongoError):  # the janitor finds it
                     await self.finish({"_id": key, "claim": claimed})
             if isinstance(error, DuplicateKeyError):

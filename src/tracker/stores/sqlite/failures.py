@@ -6,7 +6,7 @@ import errno
 
 import apsw
 
-from tracker.errors import Code, TrackerError
+from tracker.errors import Reason, TrackerError
 
 _FULL = {errno.ENOSPC, errno.EDQUOT}
 _UNAVAILABLE = (
@@ -25,15 +25,13 @@ def store_error(failure: apsw.Error | UnicodeDecodeError, system_errno: int = 0)
     `system_errno` is the operating system's reason for an I/O error (`Connection.system_errno`).
     """
     if isinstance(failure, (apsw.CorruptError, apsw.NotADBError, UnicodeDecodeError)):
-        return TrackerError(
-            Code.DATA_LOSS, "the database file is damaged; restore it from a backup", "STORE_CORRUPT"
-        )
+        return TrackerError(Reason.STORE_CORRUPT, "the database file is damaged; restore it from a backup")
     if isinstance(failure, apsw.FullError) or (isinstance(failure, apsw.IOError) and system_errno in _FULL):
-        return TrackerError(Code.UNAVAILABLE, "the disk of the database is full", "STORE_FULL")
+        return TrackerError(Reason.STORE_FULL, "the disk of the database is full")
     if isinstance(failure, apsw.ReadOnlyError) or (
         isinstance(failure, _UNAVAILABLE) and system_errno == errno.EROFS
     ):
-        return TrackerError(Code.UNAVAILABLE, "the database can only be read", "STORE_READ_ONLY")
+        return TrackerError(Reason.STORE_READ_ONLY, "the database can only be read")
     if isinstance(failure, _UNAVAILABLE):
         return unavailable(f"the database can't be used: {failure}")
     return failure
@@ -47,18 +45,17 @@ def commit_error(failure: apsw.Error, system_errno: int = 0) -> Exception:
     """
     if getattr(failure, "extendedresult", None) == apsw.SQLITE_IOERR_FSYNC:
         return TrackerError(
-            Code.UNAVAILABLE,
+            Reason.STORE_OUTCOME_UNKNOWN,
             "the database could not be synced to disk; the change may or may not last",
-            "STORE_OUTCOME_UNKNOWN",
         )
     return store_error(failure, system_errno)
 
 
 def unavailable(message: str) -> TrackerError:
     """Return the error for a store that can't work now."""
-    return TrackerError(Code.UNAVAILABLE, message, "STORE_UNAVAILABLE")
+    return TrackerError(Reason.STORE_UNAVAILABLE, message)
 
 
 def overloaded() -> TrackerError:
     """Return the error for a call that came while too many wait."""
-    return TrackerError(Code.UNAVAILABLE, "too many calls wait for the database", "STORE_OVERLOADED")
+    return TrackerError(Reason.STORE_OVERLOADED, "too many calls wait for the database")

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, TypeVar
 
 import apsw
 
-from tracker.errors import Code, TrackerError
+from tracker.errors import Reason, TrackerError
 from tracker.stores.sqlite.failures import overloaded, store_error, unavailable
 
 if TYPE_CHECKING:
@@ -151,7 +151,7 @@ class Reader:
                 )
         except TimeoutError:
             raise TrackerError(
-                Code.DEADLINE_EXCEEDED, f"the query took longer than {MAX_SECONDS:g} s", "QUERY_TOO_LONG"
+                Reason.QUERY_TOO_LONG, f"the query took longer than {MAX_SECONDS:g} s"
             ) from None
         finally:
             job.stopped = True
