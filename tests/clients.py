@@ -132,6 +132,12 @@ def _refused_grpc(error: grpc.aio.AioRpcError) -> Refused:
     return refused
 
 
+def http_client(address: tuple[str, int], **options: Any) -> httpx2.AsyncClient:
+    """Return a client of one HTTP port, without the certificates that take longer to load than most tests."""
+    host, port = address
+    return httpx2.AsyncClient(base_url=f"http://{host}:{port}", verify=False, timeout=30, **options)
+
+
 class RestClient:
     """Calls over REST, by the first HTTP binding of the method."""
 

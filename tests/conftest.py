@@ -9,7 +9,8 @@ import grpc.aio
 import httpx2
 import pytest
 import structlog
-from tests.clients import STRICT, GrpcClient, RestClient
+from tests.clients import STRICT, GrpcClient, RestClient, http_client
+from tests.clocks import StoppedClock
 from tests.mongo_servers import MongoServers, mongod
 
 from tracker.app import App
@@ -94,18 +95,20 @@ def settings(tmp_path: Path, mongo_uri: str | None) -> Settings:
 
 
 @pytest.fixture
-async def app(settings: Settings) -> AsyncIterator[App]:
-    async with App(
-        settings, structlog.get_logger(wrapper_class=structlog.make_filtering_bound_logger(50))
-    ) as app:
+def clock() -> StoppedClock:
+    return StoppedClock()
+
+
+@pytest.fixture
+async def app(settings: Settings, clock: StoppedClock) -> AsyncIterator[App]:
+    log = structlog.get_logger(wrapper_class=structlog.make_filtering_bound_logger(50))
+    async with App(settings, log, clock) as app:
         yield app
 
 
 @pytest.fixture
 async def http(app: App) -> AsyncIterator[httpx2.AsyncClient]:
-    host, port = app.http_address
-    limits = httpx2.Limits(max_connections=None)
-    async with httpx2.AsyncClient(base_url=f"http://{host}:{port}", timeout=30, limits=limits) as http:
+    async with http_client(app.http_address, limits=httpx2.Limits(max_connections=None)) as http:
         yield http
 
 

@@ -18,6 +18,7 @@ from tracker.api.rest import RestApi
 from tracker.domain.times import MICROS, duration
 from tracker.pb import catalog_pb, event_pb, link_pb, lock_pb
 from tracker.services.catalog import CatalogService
+from tracker.services.clock import SystemClock
 from tracker.services.context import Context
 from tracker.services.events.chains import EventChains
 from tracker.services.events.changes import EventChanges
@@ -47,6 +48,7 @@ if TYPE_CHECKING:
 
     from tracker.api.pipeline import Services
     from tracker.config import Settings
+    from tracker.services.clock import MakeClock
     from tracker.stores.base import Store
 
 
@@ -60,9 +62,10 @@ class App:
     http_address: tuple[str, int]
     metrics_address: tuple[str, int]
 
-    def __init__(self, settings: Settings, log: FilteringBoundLogger) -> None:
+    def __init__(self, settings: Settings, log: FilteringBoundLogger, clock: MakeClock = SystemClock) -> None:
         self._settings = settings
         self._log = log
+        self._clock = clock
         self._running = AsyncExitStack()
 
     async def __aenter__(self) -> Self:
@@ -95,12 +98,13 @@ class App:
         opened.push_async_callback(store.close)
         log.info("store opened", **_place(settings))
 
-        context = Context(now=store.now, new_id=lambda: str(uuid_utils.uuid7()), log=log)
+        clock = self._clock(store.now)
+        context = Context(now=clock.now, new_id=lambda: str(uuid_utils.uuid7()), log=log)
         queue = LockQueue(store.locks, context, metrics.locks, tasks)
         opened.push_async_callback(queue.close)
         feed = EventFeed(store.event_log, context)
         reporter = LockReporter(context, metrics.locks, queue.freed)
-        keeper = LeaseKeeper(store.locks, context, reporter, metrics.locks)
+        keeper = LeaseKeeper(store.locks, context, reporter, metrics.locks, clock)
         tasks.repeat(leases.TASK, keeper.keep, max_pause=leases.MAX_PAUSE)
         opened.push_async_callback(tasks.stop, leases.TASK)
 

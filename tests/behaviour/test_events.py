@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import grpc.aio
 import pytest
 from protobuf.wkt import Timestamp
+from tests.behaviour.events import UNKNOWN, create, get, request
 from tests.clients import Refused
 
 from tracker.pb import event_pb
@@ -18,24 +19,6 @@ if TYPE_CHECKING:
     from tests.clients import Client, JsonObject
 
     from tracker.app import App
-
-UNKNOWN = "018f0000-0000-7000-8000-000000000000"
-
-
-def request(title: str = "Deploy", *, slack_id: str = "", **attributes: Any) -> JsonObject:
-    return {
-        "title": title,
-        "slackId": slack_id,
-        "attributes": {"service": "payments", "type": "deployment", **attributes},
-    }
-
-
-async def create(client: Client, title: str = "Deploy", **fields: Any) -> Any:
-    return (await client.call("EventService/CreateEvent", request(title, **fields)))["event"]
-
-
-async def get(client: Client, id_: str) -> Any:
-    return (await client.call("EventService/GetEvent", {"id": id_}))["event"]
 
 
 async def titles(client: Client, method: str, **filters: Any) -> list[str]:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import grpc.aio
 import pytest
 import structlog
-from tests.behaviour.test_lock_queue import waiting
+from tests.behaviour.servers import waiting
 from tests.clients import METHODS, GrpcClient, Refused, RestClient
 
 from tracker.app import App

@@ -3,48 +3,33 @@
 from __future__ import annotations
 
 import asyncio
-import secrets
 import time
-from contextlib import asynccontextmanager
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
-import httpx2
 import pytest
-import structlog
-from tests.behaviour.test_events import UNKNOWN, create, get
-from tests.behaviour.test_locks import RUNNING, lock, locks
-from tests.behaviour.test_metrics import metrics
+from tests.behaviour.events import UNKNOWN, create, get
+from tests.behaviour.locks import RUNNING, a_token, lock, locks, take, unlock
+from tests.behaviour.servers import SOON, metrics, server
 from tests.clients import Refused, RestClient
 
-from tracker.app import App
-
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Callable
+    from collections.abc import Callable
 
+    import httpx2
     from tests.clients import Client, JsonObject
+    from tests.clocks import StoppedClock
 
+    from tracker.app import App
     from tracker.config import Settings
 
-SOON = 20.0
-"""Seconds within which what must happen soon has happened on the slowest machine."""
 
-
-def a_token() -> str:
-    return secrets.token_urlsafe(32)
-
-
-async def take(client: Client, **fields: Any) -> Any:
-    body = {"service": "payments", "who": "ana", "environment": "production", **fields}
-    return await client.call("LockService/CreateLock", body)
+LOOK = 0.5
+"""Seconds within which a server looks at its locks again."""
 
 
 async def renew(client: Client, held: JsonObject, **fields: Any) -> Any:
     return (await client.call("LockService/RenewLock", {"id": held["id"], **fields}))["lock"]
-
-
-async def unlock(client: Client, held: JsonObject, **fields: Any) -> Any:
-    return await client.call("LockService/UnLock", {"id": held["id"], **fields})
 
 
 async def check(client: Client, fencing_token: object) -> Any:
@@ -68,43 +53,48 @@ async def changelog(client: Client, event: JsonObject, *, entries: int) -> list[
         await asyncio.sleep(0.02)  # between two polls
 
 
-async def gone(client: Client, held: JsonObject) -> None:
-    """Wait until a lock is no more."""
-
-    async def look() -> None:
-        while True:
-            await client.call("LockService/GetLock", {"id": held["id"]})
-            await asyncio.sleep(0.02)  # between two polls
-
-    with pytest.raises(Refused) as refused:
-        await asyncio.wait_for(look(), SOON)
-    assert refused.value.code == "NOT_FOUND"
+async def is_held(client: Client, held: JsonObject) -> bool:
+    try:
+        await client.call("LockService/GetLock", {"id": held["id"]})
+    except Refused as refused:
+        if refused.code != "NOT_FOUND":
+            raise
+        return False
+    return True
 
 
-@asynccontextmanager
-async def server(settings: Settings) -> AsyncIterator[Client]:
-    log = structlog.get_logger(wrapper_class=structlog.make_filtering_bound_logger(50))
-    async with App(settings, log) as app:
-        host, port = app.http_address
-        async with httpx2.AsyncClient(base_url=f"http://{host}:{port}", timeout=30) as http:
-            yield RestClient(http)
+async def ended(clock: StoppedClock, client: Client, held: JsonObject, *, ttl: float) -> None:
+    """Let time go by until a lock has ended, which is when its lease is over, and not before."""
+    await clock.forward(ttl - 0.01)
+    assert await is_held(client, held)
+    await clock.forward(LOOK)
+    assert not await is_held(client, held)
 
 
-async def test_a_lease_that_nobody_renews_ends_by_itself_and_never_early(client: Client) -> None:
-    asked = time.monotonic()
-    held = await lock(client, ttl="1s")
-    await gone(client, held)
-    assert time.monotonic() - asked >= 1
+async def test_a_lease_of_a_second_takes_a_second(settings: Settings) -> None:
+    async with server(settings) as client:
+        asked = time.monotonic()
+        held = await lock(client, ttl="1s")
+        async with asyncio.timeout(SOON):
+            while await is_held(client, held):  # noqa: ASYNC110 - over HTTP
+                await asyncio.sleep(0.02)  # between two polls
+        assert time.monotonic() - asked >= 1
+
+
+async def test_a_lease_that_nobody_renews_ends_by_itself_and_never_early(
+    clock: StoppedClock, client: Client
+) -> None:
+    held = await lock(client, ttl="60s")
+    await ended(clock, client, held, ttl=60)
     assert (await lock(client))["id"] != held["id"]
 
 
-async def test_a_lease_that_is_renewed_goes_on(client: Client) -> None:
-    held = await lock(client, ttl="2s")
-    end = time.monotonic() + 5
-    while time.monotonic() < end:
+async def test_a_lease_that_is_renewed_goes_on(clock: StoppedClock, client: Client) -> None:
+    held = await lock(client, ttl="60s")
+    for _ in range(3):
+        await clock.forward(59)
         held = await renew(client, held)
-        await asyncio.sleep(0.2)  # as a holder does
-    assert int(held["renewals"]) > 2
+    assert held["renewals"] == "3"
     assert (await locks(client))[0]["id"] == held["id"]
 
 
@@ -129,10 +119,10 @@ async def test_a_renewal_begins_the_lease_anew_with_another_ttl_if_one_is_given(
 
 
 @pytest.mark.parametrize("method", ["RenewLock", "UnLock"])
-async def test_a_lease_that_expired_is_lost(client: Client, method: str) -> None:
+async def test_a_lease_that_expired_is_lost(clock: StoppedClock, client: Client, method: str) -> None:
     token = a_token()
-    held = await lock(client, ttl="1s", lockToken=token)
-    await gone(client, held)
+    held = await lock(client, ttl="60s", lockToken=token)
+    await ended(clock, client, held, ttl=60)
     with pytest.raises(Refused, match=r"its lease expired at .*; nobody holds it now") as refused:
         await client.call(f"LockService/{method}", {"id": held["id"], "lockToken": token})
     assert (refused.value.code, refused.value.reason) == ("ABORTED", "LOCK_LOST")
@@ -238,14 +228,16 @@ async def test_a_late_release_never_frees_a_newer_holder(client: Client) -> None
         await unlock(client, successor)
 
 
-async def test_fencing_tokens_rise_and_only_the_holders_is_current(client: Client) -> None:
+async def test_fencing_tokens_rise_and_only_the_holders_is_current(
+    clock: StoppedClock, client: Client
+) -> None:
     tokens = []
     for end in ("release", "force", "expiry", "event"):
         if end == "event":
             event = await create(client, **RUNNING)
             (held,) = await locks(client)
         else:
-            held = await lock(client, **({"ttl": "1s"} if end == "expiry" else {}))
+            held = await lock(client, **({"ttl": "60s"} if end == "expiry" else {}))
         tokens.append(int(held["fencingToken"]))
         for token in tokens[:-1]:
             answer = await check(client, token)
@@ -253,7 +245,7 @@ async def test_fencing_tokens_rise_and_only_the_holders_is_current(client: Clien
             assert answer["holder"] == held
         assert await check(client, held["fencingToken"]) == {"current": True, "holder": held}
         if end == "expiry":
-            await gone(client, held)
+            await ended(clock, client, held, ttl=60)
         elif end == "event":
             await client.call("EventService/DeleteEvents", {"id": event["metadata"]["id"]})
         else:
@@ -272,16 +264,17 @@ async def test_a_lock_that_moves_frees_its_key_for_others(client: Client) -> Non
         await lock(client, service="billing")
 
 
-async def test_a_lock_stays_closed_for_its_delay_after_its_lease_expired(client: Client) -> None:
+async def test_a_lock_stays_closed_for_its_delay_after_its_lease_expired(
+    clock: StoppedClock, client: Client
+) -> None:
     token = a_token()
-    held = await lock(client, ttl="1s", lock_delay="2s", lockToken=token, who="ana")
-    async with asyncio.timeout(SOON):
-        while True:
-            with pytest.raises(Refused, match="already locked") as refused:
-                await lock(client)
-            if refused.value.reason != "LOCK_HELD":
-                break
-            await asyncio.sleep(0.02)  # between two polls
+    held = await lock(client, ttl="60s", lock_delay="2s", lockToken=token, who="ana")
+    with pytest.raises(Refused, match="already locked") as refused:
+        await lock(client)
+    assert refused.value.reason == "LOCK_HELD"
+    await clock.forward(60 + LOOK)
+    with pytest.raises(Refused, match="already locked") as refused:
+        await lock(client)
     assert (refused.value.code, refused.value.reason) == ("ALREADY_EXISTS", "LOCK_DELAY")
     assert "its lock_delay of 2 s is not over" in refused.value.message
     assert (await locks(client))[0]["expiredAt"] >= held["expiresAt"]
@@ -289,7 +282,7 @@ async def test_a_lock_stays_closed_for_its_delay_after_its_lease_expired(client:
     with pytest.raises(Refused, match="free when its lock_delay is over") as refused:
         await renew(client, held, lockToken=token)
     assert refused.value.reason == "LOCK_LOST"
-    await gone(client, held)
+    await clock.forward(2 + LOOK)
     await lock(client)
 
 
@@ -366,11 +359,13 @@ async def test_the_lock_of_an_event_has_a_lease_that_updates_renew(client: Clien
     assert renewed == held | {name: renewed[name] for name in ("expiresAt", "renewedAt", "renewals")}
 
 
-async def test_the_lock_of_an_event_that_nobody_updates_expires(settings: Settings) -> None:
-    async with server(replace(settings, locks_auto_ttl=1.0)) as client:
+async def test_the_lock_of_an_event_that_nobody_updates_expires(
+    settings: Settings, clock: StoppedClock
+) -> None:
+    async with server(replace(settings, locks_auto_ttl=60.0), clock) as client:
         event = await create(client, owner="ana", **RUNNING)
         (held,) = await locks(client)
-        await gone(client, held)
+        await ended(clock, client, held, ttl=60)
         entries = await asyncio.wait_for(changelog(client, event, entries=3), SOON)
         assert [entry["changeType"] for entry in entries] == ["created", "locked", "unlocked"]
         assert entries[-1]["comment"] == "Service unlocked in production: the lease expired"
@@ -383,18 +378,18 @@ async def test_locks_of_events_have_no_lease_where_the_setting_is_0(settings: Se
         assert (await locks(client))[0]["ttl"] is None
 
 
-async def test_locks_are_counted(app: App, client: Client) -> None:
+async def test_locks_are_counted(app: App, clock: StoppedClock, client: Client) -> None:
     await unlock(client, await lock(client))
-    held = await lock(client, ttl="1s")
+    held = await lock(client, ttl="60s")
     with pytest.raises(Refused):
         await lock(client)
-    await gone(client, held)
+    await ended(clock, client, held, ttl=60)
     await create(client, **RUNNING)
     with pytest.raises(Refused):
         await lock(client)
-    async with asyncio.timeout(SOON):
-        while "tracker_locks_held 1.0" not in (text := await metrics(app)):  # noqa: ASYNC110 - over HTTP
-            await asyncio.sleep(0.02)  # between two polls
+    await clock.forward(LOOK)
+    text = await metrics(app)
+    assert "tracker_locks_held 1.0" in text
     assert "tracker_lock_acquired_total 3.0" in text
     assert "tracker_lock_expired_total 1.0" in text
     assert 'tracker_lock_refused_total{reason="LOCK_HELD"} 2.0' in text

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from tests.behaviour.test_events import UNKNOWN
+from tests.behaviour.events import UNKNOWN
 from tests.clients import Refused
 
 if TYPE_CHECKING:

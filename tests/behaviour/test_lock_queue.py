@@ -8,14 +8,12 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import grpc.aio
-import httpx2
 import pytest
 import structlog
-from tests.behaviour.test_events import create
-from tests.behaviour.test_leases import SOON, a_token, server, take, unlock
-from tests.behaviour.test_locks import RUNNING, lock, locks
-from tests.behaviour.test_metrics import metrics
-from tests.clients import GrpcClient, Refused, RestClient
+from tests.behaviour.events import create
+from tests.behaviour.locks import RUNNING, a_token, lock, locks, take, unlock
+from tests.behaviour.servers import SOON, metrics, server, waiting
+from tests.clients import GrpcClient, Refused, RestClient, http_client
 
 from tracker.app import App
 from tracker.services.locks import queue as lock_queue
@@ -24,17 +22,11 @@ if TYPE_CHECKING:
     from collections.abc import Coroutine
 
     from tests.clients import Client
+    from tests.clocks import StoppedClock
 
     from tracker.config import Settings
 
 Waiter = asyncio.Task[Any]
-
-
-async def waiting(app: App, number: int) -> None:
-    """Wait until so many calls wait for a lock."""
-    async with asyncio.timeout(SOON):
-        while f"tracker_locks_waiting {number}.0" not in await metrics(app):  # noqa: ASYNC110 - over HTTP
-            await asyncio.sleep(0.01)  # between two polls
 
 
 def waiter(client: Client, **fields: Any) -> Waiter:
@@ -65,11 +57,11 @@ async def test_a_free_lock_is_not_waited_for(client: Client) -> None:
 
 @pytest.mark.parametrize("end", ["expiry", "force", "event done", "event moved", "event deleted", "moved"])
 async def test_a_waiter_is_woken_however_the_lock_ends(
-    app: App, client: Client, monkeypatch: pytest.MonkeyPatch, end: str
+    app: App, clock: StoppedClock, client: Client, monkeypatch: pytest.MonkeyPatch, end: str
 ) -> None:
     monkeypatch.setattr(lock_queue, "TRY_SECONDS", 3600.0)
     event = await create(client, **RUNNING) if end.startswith("event") else None
-    held = (await locks(client))[0] if event else await lock(client, ttl="1s" if end == "expiry" else None)
+    held = (await locks(client))[0] if event else await lock(client, ttl="60s" if end == "expiry" else None)
     second = waiter(client, wait="300s")
     await waiting(app, 1)
     if event and end == "event deleted":
@@ -80,6 +72,8 @@ async def test_a_waiter_is_woken_however_the_lock_ends(
         await client.call("EventService/UpdateEvent", {"id": held["eventId"], "attributes": attributes})
     elif end == "force":
         await unlock(client, held, force=True, reason="a test")
+    elif end == "expiry":
+        await clock.forward(61)
     elif end == "moved":
         await client.call("LockService/UpdateLock", {"id": held["id"], "service": "billing"})
     assert (await asyncio.wait_for(second, SOON))["id"] != held["id"]
@@ -237,7 +231,7 @@ async def test_a_server_that_stops_sends_those_who_wait_away_at_once(settings: S
     app = App(replace(settings, shutdown_grace=20), log)
     async with app:
         address = "{}:{}".format(*app.grpc_address)
-        http = httpx2.AsyncClient(base_url="http://{}:{}".format(*app.http_address), timeout=30)
+        http = http_client(app.http_address)
         channel = grpc.aio.insecure_channel(address)
         held = await lock(RestClient(http), ttl="60s")
         waiters = [waiter(RestClient(http)), waiter(GrpcClient(channel))]

@@ -6,22 +6,12 @@ import asyncio
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from tests.behaviour.test_events import UNKNOWN, create
+from tests.behaviour.events import UNKNOWN, create
+from tests.behaviour.locks import RUNNING, lock, locks
 from tests.clients import Refused
 
 if TYPE_CHECKING:
     from tests.clients import Client
-
-RUNNING = {"status": "start", "environment": "production"}
-
-
-async def lock(client: Client, **fields: Any) -> Any:
-    body = {"service": "payments", "who": "ana", "environment": "production", **fields}
-    return (await client.call("LockService/CreateLock", body))["lock"]
-
-
-async def locks(client: Client) -> Any:
-    return (await client.call("LockService/ListLocks", {}))["locks"]
 
 
 async def test_a_held_lock_names_its_holder(client: Client) -> None:

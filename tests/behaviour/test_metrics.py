@@ -4,21 +4,15 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-import httpx2
 import pytest
-from tests.behaviour.test_events import create
+from tests.behaviour.events import create
+from tests.behaviour.servers import metrics
 from tests.clients import Refused
 
 if TYPE_CHECKING:
     from tests.clients import Client
 
     from tracker.app import App
-
-
-async def metrics(app: App) -> str:
-    host, port = app.metrics_address
-    async with httpx2.AsyncClient() as http:
-        return (await http.get(f"http://{host}:{port}/metrics")).text
 
 
 async def test_an_event_is_counted_by_its_status_and_timed_when_it_ends(app: App, client: Client) -> None:

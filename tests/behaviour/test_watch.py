@@ -8,10 +8,9 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import grpc.aio
-import httpx2
 import pytest
 import structlog
-from tests.clients import GrpcClient, Refused, RestClient
+from tests.clients import GrpcClient, Refused, RestClient, http_client
 
 from tracker.app import App
 from tracker.domain.paging import page_token, parse_page_token
@@ -20,6 +19,7 @@ from tracker.services.events import watches as event_watches
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
 
+    import httpx2
     from tests.clients import Client
 
     from tracker.config import Settings
@@ -174,9 +174,7 @@ async def _client(wire: str, app: App, stack: AsyncExitStack) -> Client:
     if wire == "grpc":
         host, port = app.grpc_address
         return GrpcClient(await stack.enter_async_context(grpc.aio.insecure_channel(f"{host}:{port}")))
-    host, port = app.http_address
-    http = httpx2.AsyncClient(base_url=f"http://{host}:{port}", timeout=30)
-    return RestClient(await stack.enter_async_context(http))
+    return RestClient(await stack.enter_async_context(http_client(app.http_address)))
 
 
 async def _to_the_end(watch: AsyncIterator[dict[str, Any]]) -> str:

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from tests.cli.commands import CLEAN, at, on_terminal, start, tracker
 from tests.server_process import ServerProcess
-from tests.stores.conftest import Observations
+from tests.stores.observations import Observations
 
 from tracker import demo
 from tracker.stores.choice import chosen_contents

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 from tests.cli.commands import CLEAN, at, on_terminal, tracker
+from tests.cli.events import created, run
 
 if TYPE_CHECKING:
     from tests.server_process import ServerProcess
@@ -19,18 +20,6 @@ COMMANDS = (
     *("create", "update", "finish", "comment", "delete", "get", "changelog", "list", "search", "tail"),
     *("related", "overlaps"),
 )
-
-
-def run(server: ServerProcess, *arguments: str, code: int = 0) -> subprocess.CompletedProcess[str]:
-    """Run `tracker event` and check what it exits with."""
-    done = tracker("event", *arguments, environ=at(server) | {"TZ": "UTC"})
-    assert done.returncode == code, done.stderr
-    return done
-
-
-def created(server: ServerProcess, title: str, service: str, *options: str, type_: str = "deployment") -> str:
-    """Record an event and return its id."""
-    return run(server, "create", title, "--service", service, "--type", type_, *options).stdout.strip()
 
 
 def event(server: ServerProcess, id_: str) -> Any:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 from tests.cli.commands import at, on_terminal
-from tests.cli.test_event_commands import created, run
+from tests.cli.events import created, run
 from tests.server_process import ServerProcess
 
 if TYPE_CHECKING:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 from tests.cli.commands import at, on_terminal, tracker
-from tests.cli.test_event_commands import created, run
+from tests.cli.events import created, run
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

@@ -15,7 +15,7 @@ import pytest
 from tests.cli.commands import CLEAN, on_terminal, start, tracker
 from tests.cli.terminal import CTRL_C, Terminal
 from tests.server_process import ServerProcess
-from tests.stores.conftest import Observations
+from tests.stores.observations import Observations
 from tests.stores.samples import an_event
 
 from tracker.stores.choice import chosen_contents, chosen_store

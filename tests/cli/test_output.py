@@ -9,28 +9,12 @@ from typing import TYPE_CHECKING, Any
 import pytest
 import yaml
 from tests.cli.commands import at, tracker
-from typer.main import get_command
-
-from tracker.cli.main import app
+from tests.cli.forms import FORMS
 
 if TYPE_CHECKING:
     import subprocess
-    from collections.abc import Iterator
 
     from tests.server_process import ServerProcess
-
-
-def forms(command: Any = None, *path: str) -> Iterator[tuple[str, list[str]]]:
-    """Give each command that has `--output`, with the forms that its help names."""
-    command = command or get_command(app)
-    for parameter in command.params:
-        if "--output" in parameter.opts and parameter.metavar.startswith("["):
-            yield " ".join(path), parameter.metavar.strip("[]").split("|")
-    for name, below in getattr(command, "commands", {}).items():
-        yield from forms(below, *path, name)
-
-
-FORMS = dict(forms())
 
 
 @pytest.fixture(scope="module")

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 
 import pytest
-from tests.cli.test_output import FORMS
+from tests.cli.forms import FORMS
 from tests.docs.pages import code, read, table
 from typer.main import get_command
 

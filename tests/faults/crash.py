@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Self
 from zoneinfo import ZoneInfo
 
 import apsw
-from tests.stores.conftest import Observations
+from tests.stores.observations import Observations
 from tests.stores.samples import comments
 
 from tracker.domain.events import EventFilter, EventId

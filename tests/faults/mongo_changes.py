@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING
 
 from pymongo import monitoring
 from tests.stores import keyed_changes
-from tests.stores.conftest import Observations
+from tests.stores.observations import Observations
 from tests.stores.samples import a_lock, an_end, an_entry, an_event, comments, id_number, once
 
 from tracker.domain.event_locks import EventChange

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import grpc.aio
 import pytest
 from bench.load import RestConnection, http_request
-from tests.faults.test_server_killed_or_stopped import CREATE, WRITERS, stored
+from tests.faults.load import CREATE, WRITERS, stored
 from tests.server_process import ServerProcess
 
 from tracker.pb import event_pb

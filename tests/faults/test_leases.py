@@ -4,59 +4,19 @@ from __future__ import annotations
 
 import signal
 import time
-from pathlib import Path
-from typing import TYPE_CHECKING, Any, Self
+from typing import TYPE_CHECKING
 
-import httpx2
 import pytest
+from tests.faults.locks import FAKETIME, Locks
 from tests.server_process import ServerProcess
 
 from tracker.stores.sqlite.backup import backup, restore
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from pathlib import Path
 
 TTL = 1.0
-SOON = 30.0
-"""Seconds within which a lease has ended on the slowest machine."""
-
-FAKETIME = Path("/usr/lib/x86_64-linux-gnu/faketime/libfaketime.so.1")
-DAY = 86_400
-
-
-class Locks:
-    """The locks of a server, for one service."""
-
-    def __init__(self, server: ServerProcess) -> None:
-        self._http = httpx2.Client(base_url=f"http://127.0.0.1:{server.http_port}/api/v1alpha1", timeout=SOON)
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self._http.close()
-
-    def take(self, **fields: Any) -> Any:
-        answer = self._http.post("/lock", json={"service": "payments", **fields})
-        assert answer.status_code == 200, answer.text
-        return answer.json()["lock"]
-
-    def renew(self, held: Any) -> Any:
-        answer = self._http.post(f"/lock/{held['id']}/renew")
-        assert answer.status_code == 200, answer.text
-        return answer.json()["lock"]
-
-    def release(self, held: Any) -> None:
-        assert self._http.delete(f"/lock/{held['id']}").status_code == 200
-
-    def exists(self, held: Any) -> bool:
-        return self._http.get(f"/lock/{held['id']}").status_code == 200
-
-    def wait_for_end(self, held: Any) -> None:
-        deadline = time.monotonic() + SOON
-        while self.exists(held):
-            assert time.monotonic() < deadline
-            time.sleep(0.02)  # between two polls
 
 
 def test_a_lease_has_a_whole_ttl_again_after_a_restart(tmp_path: Path) -> None:

@@ -12,7 +12,7 @@ import pytest
 from bench.events import believable
 from bench.load import RestConnection, http_request
 from tests.server_process import ServerProcess
-from tests.stores.conftest import Observations
+from tests.stores.observations import Observations
 
 from tracker.domain.events import event_time
 from tracker.domain.times import MICROS

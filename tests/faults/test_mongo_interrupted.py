@@ -14,7 +14,7 @@ import pytest
 from pymongo import monitoring
 from tests.faults.mongo_changes import CHANGES, EVENT, KEY, state_of
 from tests.stores import keyed_changes
-from tests.stores.conftest import Observations
+from tests.stores.observations import Observations
 from tests.stores.samples import once
 
 from tracker.stores.changes import ChangeKind

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import pytest
 from pymongo.errors import PyMongoError
 from tests.mongo_servers import MongoServers
-from tests.stores.conftest import Observations
+from tests.stores.observations import Observations
 from tests.stores.samples import a_lock, an_event, new_id, taken
 
 from tracker.domain.events import EventFilter, EventId

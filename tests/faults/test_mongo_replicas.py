@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import httpx2
 import pytest
-from tests.faults.test_leases import DAY, FAKETIME, SOON, Locks
+from tests.faults.locks import DAY, FAKETIME, SOON, Locks
 from tests.mongo_servers import MongoServers
 from tests.server_process import ServerProcess
 

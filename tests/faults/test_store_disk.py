@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import anyio
 import pytest
 from tests.faults.forgetful import ForgetfulFileSystem
-from tests.stores.conftest import Observations
+from tests.stores.observations import Observations
 from tests.stores.samples import an_event, new_id
 
 from tracker.domain.events import EventFilter, EventId

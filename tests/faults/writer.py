@@ -10,7 +10,7 @@ import os
 import sys
 
 import uvloop
-from tests.stores.conftest import Observations
+from tests.stores.observations import Observations
 from tests.stores.samples import a_lock, an_entry, an_event, new_id
 
 from tracker.domain.locks import HeldLock

@@ -8,8 +8,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import grpc.aio
-import httpx2
-from tests.clients import GrpcClient, RestClient
+from tests.clients import GrpcClient, RestClient, http_client
 from tests.mongo_servers import MongoServers
 from tests.server_process import READY_WITHIN, ServerEndedError, ServerProcess
 from tests.tcp_proxy import TcpProxy
@@ -59,7 +58,7 @@ class Replica:
     async def connect(self, wire: str, stack: AsyncExitStack) -> Client:
         """Return a client with a connection of its own, which ends with the stack."""
         if wire == "rest":
-            http = httpx2.AsyncClient(base_url=f"http://127.0.0.1:{self._rest.port}", timeout=30)
+            http = http_client(("127.0.0.1", self._rest.port))
             return RestClient(await stack.enter_async_context(http))
         channel = grpc.aio.insecure_channel(f"127.0.0.1:{self._grpc.port}", options=_RECONNECT)
         return GrpcClient(await stack.enter_async_context(channel))

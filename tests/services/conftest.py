@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import pytest
 import structlog
 from prometheus_client import CollectorRegistry
-from tests.stores.conftest import Observations
+from tests.stores.observations import Observations
 from tests.stores.samples import new_id
 
 from tracker.services.context import Context
@@ -23,17 +22,9 @@ if TYPE_CHECKING:
     from collections.abc import AsyncIterator
     from pathlib import Path
 
+    from tests.clocks import StoppedClock
+
     from tracker.stores.base import Store
-
-
-@dataclass
-class Clock:
-    """A clock that goes on when it is told to."""
-
-    seconds: float = 1_000_000.0
-
-    def __call__(self) -> float:
-        return self.seconds
 
 
 @pytest.fixture
@@ -61,13 +52,8 @@ def queue(store: Store, context: Context, metrics: LockMetrics) -> LockQueue:
 
 
 @pytest.fixture
-def clock() -> Clock:
-    return Clock()
-
-
-@pytest.fixture
 def keeper(
-    store: Store, context: Context, metrics: LockMetrics, queue: LockQueue, clock: Clock
+    store: Store, context: Context, metrics: LockMetrics, queue: LockQueue, clock: StoppedClock
 ) -> LeaseKeeper:
     reporter = LockReporter(context, metrics, queue.freed)
-    return LeaseKeeper(store.locks, context, reporter, metrics, clock=clock)
+    return LeaseKeeper(store.locks, context, reporter, metrics, clock)

@@ -13,7 +13,7 @@ from tracker.domain.times import MICROS
 from tracker.errors import TrackerError
 
 if TYPE_CHECKING:
-    from tests.services.conftest import Clock
+    from tests.clocks import StoppedClock
 
     from tracker.pb import lock_pb
     from tracker.services.locks.leases import LeaseKeeper
@@ -27,7 +27,7 @@ async def held(store: Store, lock: lock_pb.Lock) -> bool:
     return await store.locks.get(lock.id) is not None
 
 
-async def look_for(keeper: LeaseKeeper, clock: Clock, seconds: float) -> None:
+async def look_for(keeper: LeaseKeeper, clock: StoppedClock, seconds: float) -> None:
     """Let a time go by, with a look at the locks every 0.4 s of it."""
     end = clock.seconds + seconds
     while clock.seconds < end:
@@ -36,7 +36,7 @@ async def look_for(keeper: LeaseKeeper, clock: Clock, seconds: float) -> None:
 
 
 async def test_a_lease_ends_a_whole_ttl_after_it_was_first_seen(
-    store: Store, keeper: LeaseKeeper, clock: Clock
+    store: Store, keeper: LeaseKeeper, clock: StoppedClock
 ) -> None:
     lock = await taken(store, a_lock(ttl=TTL))
     await keeper.look()
@@ -50,7 +50,7 @@ async def test_a_lease_ends_a_whole_ttl_after_it_was_first_seen(
 
 
 async def test_what_the_times_in_a_lock_say_ends_no_lease(
-    store: Store, keeper: LeaseKeeper, clock: Clock
+    store: Store, keeper: LeaseKeeper, clock: StoppedClock
 ) -> None:
     long_ago = await taken(store, a_lock("a", ttl=TTL, created=0))
     far_ahead = await taken(store, a_lock("b", ttl=TTL, created=2 * store.now()))
@@ -61,7 +61,9 @@ async def test_what_the_times_in_a_lock_say_ends_no_lease(
     assert [await held(store, lock) for lock in (long_ago, far_ahead)] == [False, False]
 
 
-async def test_a_renewal_gives_a_whole_ttl_again(store: Store, keeper: LeaseKeeper, clock: Clock) -> None:
+async def test_a_renewal_gives_a_whole_ttl_again(
+    store: Store, keeper: LeaseKeeper, clock: StoppedClock
+) -> None:
     lock = await taken(store, a_lock(ttl=TTL))
     await keeper.look()
     for _ in range(3):
@@ -75,7 +77,7 @@ async def test_a_renewal_gives_a_whole_ttl_again(store: Store, keeper: LeaseKeep
 
 @pytest.mark.parametrize("gap", [1.1, 9.0, 100_000.0])
 async def test_a_time_without_looking_gives_every_lease_a_whole_ttl_again(
-    store: Store, keeper: LeaseKeeper, clock: Clock, gap: float
+    store: Store, keeper: LeaseKeeper, clock: StoppedClock, gap: float
 ) -> None:
     lock = await taken(store, a_lock(ttl=TTL))
     await keeper.look()
@@ -88,14 +90,18 @@ async def test_a_time_without_looking_gives_every_lease_a_whole_ttl_again(
     assert not await held(store, lock)
 
 
-async def test_a_lock_without_a_lease_never_ends(store: Store, keeper: LeaseKeeper, clock: Clock) -> None:
+async def test_a_lock_without_a_lease_never_ends(
+    store: Store, keeper: LeaseKeeper, clock: StoppedClock
+) -> None:
     lock = await taken(store, a_lock(lock_delay=MICROS))
     await keeper.look()
     await look_for(keeper, clock, 60)
     assert await held(store, lock)
 
 
-async def test_a_delay_begins_when_the_lease_ends(store: Store, keeper: LeaseKeeper, clock: Clock) -> None:
+async def test_a_delay_begins_when_the_lease_ends(
+    store: Store, keeper: LeaseKeeper, clock: StoppedClock
+) -> None:
     lock = await taken(store, a_lock(ttl=TTL, lock_delay=2 * MICROS))
     await keeper.look()
     await look_for(keeper, clock, 10)
@@ -109,7 +115,7 @@ async def test_a_delay_begins_when_the_lease_ends(store: Store, keeper: LeaseKee
 
 
 async def test_the_next_look_comes_when_a_lease_is_due(
-    store: Store, keeper: LeaseKeeper, clock: Clock
+    store: Store, keeper: LeaseKeeper, clock: StoppedClock
 ) -> None:
     assert await keeper.look() == STEP
     await taken(store, a_lock(ttl=TTL))
@@ -120,7 +126,7 @@ async def test_the_next_look_comes_when_a_lease_is_due(
 
 
 async def test_a_lease_that_ends_is_noted_in_its_event_once(
-    store: Store, keeper: LeaseKeeper, clock: Clock
+    store: Store, keeper: LeaseKeeper, clock: StoppedClock
 ) -> None:
     event = an_event()
     assert event.metadata is not None

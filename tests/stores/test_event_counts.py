@@ -9,8 +9,7 @@ from typing import TYPE_CHECKING
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from tests.domain.query.trees import LABELS, events, times, trees
-from tests.stores.test_event_filters import replace_events
-from tests.stores.test_event_queries import numbered
+from tests.stores.events import numbered, replace_events
 
 from tracker.domain.events import EventFilter, event_time
 from tracker.domain.query import matches

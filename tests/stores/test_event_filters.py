@@ -2,22 +2,19 @@
 
 from __future__ import annotations
 
-import asyncio
-import itertools
 from typing import TYPE_CHECKING
 
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from tests.stores.samples import an_end, an_event, id_number
+from tests.stores.events import place, replace_events
+from tests.stores.samples import an_event, id_number
 
-from tracker.domain.events import EventFilter, EventId, event_end, event_time
+from tracker.domain.events import EventFilter, event_end, event_time
 from tracker.domain.times import timestamp
 from tracker.pb import event_pb
 from tracker.stores.pages import Page
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-
     from tracker.domain.paging import Cursor
     from tracker.stores.base import Store
 
@@ -98,27 +95,6 @@ def matches(event: event_pb.Event, where: EventFilter) -> bool:
         and (where.until is None or time < where.until)
         and (began or lasted)
     )
-
-
-def place(event: event_pb.Event) -> tuple[int, str]:
-    assert event.metadata is not None
-    return event_time(event), event.metadata.id
-
-
-_EXAMPLES = itertools.count(1)
-
-
-async def replace_events(store: Store, events: Sequence[event_pb.Event]) -> None:
-    """Let a store have these events and no others; their ids become new ones, since none comes twice."""
-    example = f"{next(_EXAMPLES):08x}"
-    for event in events:
-        assert event.metadata is not None
-        event.metadata.id = example + event.metadata.id[len(example) :]
-    stored = await store.events.find(EventFilter(), Page())
-    await asyncio.gather(
-        *(store.events.delete(EventId(place(event)[1]), an_end()) for event in stored.records)
-    )
-    await asyncio.gather(*(store.events.create(event, None) for event in events))
 
 
 async def test_what_only_reaches_into_a_period_is_found_where_nothing_began_in_it(store: Store) -> None:

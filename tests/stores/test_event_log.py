@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import apsw
 import pytest
-from tests.stores.conftest import Observations
+from tests.stores.observations import Observations
 from tests.stores.samples import a_lock, an_end, an_entry, an_event, comments
 
 from tracker.domain.event_locks import EventChange

@@ -8,11 +8,11 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from tests.domain.query.trees import CLOCK, events, trees
-from tests.stores.samples import an_event, id_number
-from tests.stores.test_event_filters import replace_events
+from tests.stores.events import ALL, agree, numbered, replace_events
+from tests.stores.samples import an_event
 
-from tracker.domain.events import EventFilter, event_time
-from tracker.domain.query import matches, parse
+from tracker.domain.events import EventFilter
+from tracker.domain.query import parse
 from tracker.domain.query.fields import FIELDS, Kind, label
 from tracker.stores.events import Explanation
 from tracker.stores.mongo.search import queries as mongo_queries
@@ -26,30 +26,6 @@ if TYPE_CHECKING:
     from tracker.pb import event_pb
     from tracker.stores.base import Store
 
-ALL = Page()
-
-
-def newest_first(event: event_pb.Event) -> tuple[int, str]:
-    assert event.metadata is not None
-    return (event_time(event), event.metadata.id)
-
-
-def numbered(drawn: list[event_pb.Event]) -> list[event_pb.Event]:
-    """Return events that can be in one store: with ids of their own, and others that are not taken."""
-    taken: set[str] = set()
-    told: set[tuple[str, str]] = set()
-    for number, event in enumerate(drawn):
-        assert event.metadata is not None
-        event.metadata.id = id_number(number)
-        if event.metadata.slack_id in taken:
-            event.metadata.slack_id = ""
-        taken.add(event.metadata.slack_id)
-        if event.attributes is not None:
-            if (event.attributes.source, event.attributes.external_id) in told:
-                event.attributes.external_id = ""
-            told.add((event.attributes.source, event.attributes.external_id))
-    return drawn
-
 
 @given(
     drawn=st.lists(events(), min_size=6, max_size=16).map(numbered),
@@ -62,32 +38,6 @@ async def test_a_query_finds_the_events_that_match_it(
     await replace_events(store, drawn)
     for tree in queries:
         await agree(store, drawn, tree)
-
-
-async def agree(store: Store, there: list[event_pb.Event], tree: Node) -> None:
-    wanted = sorted((e for e in there if matches(tree, e)), key=newest_first, reverse=True)
-    where = EventFilter(query=tree)
-    found = await store.events.find(where, ALL)
-    assert list(found.records) == wanted
-    assert found.total == await store.events.count(where) == len(wanted)
-    assert not found.estimated
-    walked: list[event_pb.Event] = []
-    part = Page(limit=3)
-    while True:
-        page = await store.events.find(where, part)
-        walked += page.records
-        assert page.total == len(wanted)
-        if page.next is None:
-            break
-        part = Page(limit=3, after=page.next)
-    assert walked == wanted
-    second = await store.events.find(where, Page(limit=2, offset=1))
-    assert list(second.records) == wanted[1:3]
-    last = await store.events.find(where, Page(limit=2), oldest_first=True)
-    assert list(last.records) == wanted[::-1][:2]
-    if last.next is not None:
-        rest = await store.events.find(where, Page(after=last.next), oldest_first=True)
-        assert list(rest.records) == wanted[::-1][2:]
 
 
 @pytest.mark.parametrize(("word", "total", "estimated"), [("deploy", 3, True), ("odd", 2, False)])

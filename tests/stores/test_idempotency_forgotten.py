@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import apsw
-from tests.stores.conftest import Observations
 from tests.stores.keyed_changes import CHANGES, everything, prepare
+from tests.stores.observations import Observations
 from tests.stores.samples import a_link, once
 
 from tracker.domain.idempotency import KEPT_MICROS

@@ -11,7 +11,7 @@ from tracker.errors import Code, TrackerError
 from tracker.stores.pages import Page
 
 if TYPE_CHECKING:
-    from tests.stores.conftest import Observations
+    from tests.stores.observations import Observations
 
     from tracker.stores.base import Store
 

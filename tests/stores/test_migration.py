@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import apsw
 import pytest
-from tests.stores.conftest import COMMANDS, Observations
+from tests.stores.observations import COMMANDS, Observations
 from tests.stores.samples import (
     NOW,
     a_catalog_entry,

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import sys
-from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING
 
 import pytest
-from tests.stores.conftest import Observations
+from tests.stores.mongo import opened
+from tests.stores.observations import Observations
 from tests.stores.samples import an_event
 
 from tracker.domain.events import EventFilter
@@ -18,18 +18,9 @@ from tracker.stores.mongo import MongoStore, janitor
 from tracker.stores.mongo.schema import INDEXES, VERSION
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator
     from pathlib import Path
 
     from tests.mongo_servers import MongoServers
-
-
-@asynccontextmanager
-async def opened(uri: str) -> AsyncIterator[MongoStore]:
-    store = MongoStore(uri, Observations())
-    await store.open()
-    yield store
-    await store.close()
 
 
 async def refusal(uri: str) -> str:

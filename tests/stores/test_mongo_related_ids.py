@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 from tests.domain.query.trees import CLOCK
+from tests.stores.mongo import opened
 from tests.stores.samples import an_event, comments, new_id, noting
-from tests.stores.test_mongo_opening import opened
 
 from tracker.domain.events import EventFilter, EventId
 from tracker.domain.query import parse

@@ -7,7 +7,7 @@ from copy import deepcopy
 from typing import TYPE_CHECKING
 
 import pytest
-from tests.stores.conftest import Observations
+from tests.stores.observations import Observations
 from tests.stores.samples import a_catalog_entry, a_lock, an_end, an_event, comments, new_id, noting
 
 from tracker.domain.events import EventId

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 from tests.domain.query.trees import CLOCK
-from tests.stores.conftest import Observations
+from tests.stores.observations import Observations
 from tests.stores.samples import NOW, an_event
 
 from tracker.domain.events import EventFilter, event_time

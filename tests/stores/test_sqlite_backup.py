@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import apsw
 import pytest
-from tests.stores.conftest import Observations
+from tests.stores.observations import Observations
 from tests.stores.samples import an_event
 
 from tracker.domain.events import EventFilter

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 import anyio
 import apsw
 import pytest
-from tests.stores.conftest import Observations
+from tests.stores.observations import Observations
 from tests.stores.samples import an_event
 
 from tracker.domain.events import EventFilter
@@ -81,7 +81,7 @@ async def test_a_second_process_is_told_who_has_the_file(tmp_path: Path) -> None
     store = await opened(tmp_path / "tracker.db")
     program = (
         "import asyncio, sys\n"
-        "from tests.stores.conftest import Observations\n"
+        "from tests.stores.observations import Observations\n"
         "from tracker.stores.sqlite import SqliteStore\n"
         "asyncio.run(SqliteStore(sys.argv[1], Observations()).open())\n"
     )

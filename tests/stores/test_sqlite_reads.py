@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import apsw
 import pytest
 from tests.domain.query.trees import CLOCK
-from tests.stores.conftest import Observations
+from tests.stores.observations import Observations
 from tests.stores.samples import an_end, an_event, new_id
 
 from tracker.domain.events import EventFilter, EventId, SlackId

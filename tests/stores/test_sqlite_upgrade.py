@@ -7,7 +7,7 @@ from zoneinfo import ZoneInfo
 
 import apsw
 import pytest
-from tests.stores.conftest import Observations
+from tests.stores.observations import Observations
 from tests.stores.samples import NOW, a_lock, an_end, an_event, new_id, taken
 
 from tracker.domain.events import EventFilter, EventId

@@ -13,10 +13,9 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from tests.domain.query.trees import CLOCK, events, sentences, texts, trees
-from tests.stores.conftest import Observations
+from tests.stores.events import agree, numbered, replace_events
+from tests.stores.observations import Observations
 from tests.stores.samples import NOW, an_end, an_event, new_id
-from tests.stores.test_event_filters import replace_events
-from tests.stores.test_event_queries import agree, numbered
 
 from tracker.domain.event_locks import EventChange
 from tracker.domain.events import EventFilter, EventId

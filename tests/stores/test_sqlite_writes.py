@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable, Iterator
     from pathlib import Path
 
-    from tests.stores.conftest import Observations
+    from tests.stores.observations import Observations
 
 
 @pytest.fixture

@@ -18,7 +18,7 @@ from tracker.telemetry.logs import stdlib_routed
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from tests.telemetry.conftest import LogFile
+    from tests.telemetry.log_file import LogFile
 
     from tracker.telemetry.logs import Format
 

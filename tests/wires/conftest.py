@@ -5,14 +5,14 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import grpc.aio
-import httpx2
 import pytest
 import structlog
 from hypothesis import settings
-from tests.clients import STRICT
+from tests.clients import STRICT, http_client
+from tests.wires.limits import SHORT_GRPC
 from tests.wires.standin import StandIn
 
-from tracker.api.grpc import GrpcLimits, GrpcServer
+from tracker.api.grpc import GrpcServer
 from tracker.api.health import probes
 from tracker.api.http_protocol import HttpLimits
 from tracker.api.http_server import HttpServer
@@ -22,8 +22,7 @@ from tracker.api.rest import RestApi
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
 
-SHORT_HTTP = HttpLimits(head_seconds=0.3, body_seconds=0.3, idle_seconds=1, message_bytes=8 * 1024 * 1024)
-SHORT_GRPC = GrpcLimits(message_seconds=1)
+    import httpx2
 
 
 # Random input is about what comes out, not about how long the first of many takes on a busy machine.
@@ -56,8 +55,7 @@ async def http_server(stand_in: StandIn, limits: HttpLimits) -> AsyncIterator[Ht
 
 @pytest.fixture
 async def rest(http_server: HttpServer) -> AsyncIterator[httpx2.AsyncClient]:
-    host, port = http_server.bound
-    async with httpx2.AsyncClient(base_url=f"http://{host}:{port}") as client:
+    async with http_client(http_server.bound) as client:
         yield client
 
 

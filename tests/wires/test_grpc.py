@@ -10,7 +10,7 @@ import pytest
 import structlog
 from google.rpc import error_details_pb2 as google_details  # type: ignore[import-untyped] # they have no marker
 from google.rpc import status_pb2 as google_status
-from tests.wires.conftest import SHORT_GRPC
+from tests.wires.limits import SHORT_GRPC
 from tests.wires.standin import BOUND, Held, unary
 
 from tracker.api.grpc import GrpcServer

@@ -6,7 +6,7 @@ import json
 from typing import TYPE_CHECKING
 
 import pytest
-from tests.wires.conftest import SHORT_HTTP
+from tests.wires.limits import SHORT_HTTP
 from tests.wires.standin import BOUND, Held, exchange
 
 from tracker.api.rest import MAX_BODY

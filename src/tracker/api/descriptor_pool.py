@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import cache
 from typing import TYPE_CHECKING
 
 from google.protobuf.descriptor_pb2 import FileDescriptorProto
@@ -22,8 +23,9 @@ REFLECTION_SERVICES = (f"{_V1}.ServerReflection", f"{_V1ALPHA}.ServerReflection"
 HEALTH_SERVICE = "grpc.health.v1.Health"
 
 
+@cache
 def make_pool() -> DescriptorPool:
-    """Return a pool of its own with all services of the gRPC port and whatever they import."""
+    """Return a pool of its own with all services of the gRPC port and their imports."""
     pool = DescriptorPool()
     added: set[str] = set()
     for file in pb.FILES:

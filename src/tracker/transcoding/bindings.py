@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import cache
 from typing import TYPE_CHECKING, NamedTuple
 
 from tracker.errors import TrackerError
@@ -14,8 +15,6 @@ from tracker.transcoding.query_string import find_field, parse_query, read_query
 from tracker.transcoding.spelling import nested, respell
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-
     from protobuf import DescField, DescMessage, DescMethod, Message
 
     from tracker.pb import http_pb
@@ -99,19 +98,18 @@ class HttpBinding:
         return written
 
 
-def http_bindings(method: DescMethod) -> Iterator[HttpBinding]:
-    """Yield the HTTP bindings of an RPC, the additional ones last.
+@cache
+def http_bindings(method: DescMethod) -> tuple[HttpBinding, ...]:
+    """Return the HTTP bindings of an RPC, the additional ones last.
 
     Raises:
         ValueError: a rule does not follow the grammar, or names a field that does not exist.
     """
     options = method.proto.options
     if options is None or annotations_pb.ext_http not in options:
-        return
+        return ()
     rule = options[annotations_pb.ext_http]
-    yield HttpBinding(method, rule)
-    for additional in rule.additional_bindings:
-        yield HttpBinding(method, additional)
+    return tuple(HttpBinding(method, each) for each in (rule, *rule.additional_bindings))
 
 
 def _pattern(rule: http_pb.HttpRule) -> tuple[str, str]:

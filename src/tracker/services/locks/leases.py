@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import copy
-import sys
-import time
 from typing import TYPE_CHECKING, Final
 
 from tracker.domain import changelog
@@ -13,10 +11,9 @@ from tracker.domain.locks import Ending, Release
 from tracker.domain.times import MICROS, micros, timestamp
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
     from tracker.domain.locks import HeldLock, LeaseState
     from tracker.pb import lock_pb
+    from tracker.services.clock import Clock
     from tracker.services.context import Context
     from tracker.services.locks.reporter import LockObserver, LockReporter
     from tracker.stores.locks import LockStore
@@ -35,13 +32,6 @@ _GAP_SECONDS = 1.0
 _REMEMBERED = 24 * 60 * 60 * MICROS
 _FORGET_EVERY_SECONDS = 60.0
 
-_CLOCK = time.CLOCK_BOOTTIME if sys.platform == "linux" else time.CLOCK_MONOTONIC
-
-
-def elapsed_seconds() -> float:
-    """Return the time on a clock that nobody sets, and that goes on while the machine is suspended."""
-    return time.clock_gettime(_CLOCK)
-
 
 class LeaseKeeper:
     """Ends the leases that were not renewed for a whole `ttl`, as one server has seen it.
@@ -59,8 +49,7 @@ class LeaseKeeper:
         context: Context,
         reporter: LockReporter,
         observer: LockObserver,
-        *,
-        clock: Callable[[], float] = elapsed_seconds,
+        clock: Clock,
     ) -> None:
         self._store = store
         self._context = context
@@ -73,7 +62,7 @@ class LeaseKeeper:
 
     async def keep(self) -> None:
         """Look at all locks once, then wait until the next look is due."""
-        await asyncio.sleep(await self.look())
+        await self._clock.sleep(await self.look())
 
     async def look(self) -> float:
         """Look at all locks once, end what is due, and return the seconds until the next look.
@@ -82,7 +71,7 @@ class LeaseKeeper:
             TrackerError: The store can't tell, or can't end a lock.
         """
         states = await self._store.leases()
-        now = self._clock()  # behind the answer: a state is never counted from before it was
+        now = self._clock.elapsed()  # behind the answer: a state is never counted from before it was
         if now - self._looked > _GAP_SECONDS:
             self._first_seen = {}
         self._looked = now
@@ -95,7 +84,7 @@ class LeaseKeeper:
             await self._store.forget_ended(self._context.now() - _REMEMBERED)
             self._forgot = now
         next_end = min((end for end in ends.values() if end > now), default=float("inf"))
-        return min(_LOOK_SECONDS, max(_LEAST_SECONDS, next_end - self._clock()))
+        return min(_LOOK_SECONDS, max(_LEAST_SECONDS, next_end - self._clock.elapsed()))
 
     async def _end(self, state: LeaseState) -> None:
         now = self._context.now()

@@ -1,0 +1,43 @@
+"""Servers that a test starts itself, and what they report."""
+
+from __future__ import annotations
+
+import asyncio
+from contextlib import asynccontextmanager
+from typing import TYPE_CHECKING
+
+import structlog
+from tests.clients import RestClient, http_client
+
+from tracker.app import App
+from tracker.services.clock import SystemClock
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator
+
+    from tests.clients import Client
+
+    from tracker.config import Settings
+    from tracker.services.clock import MakeClock
+
+SOON = 20.0
+"""Seconds within which what must happen soon has happened on the slowest machine."""
+
+
+@asynccontextmanager
+async def server(settings: Settings, clock: MakeClock = SystemClock) -> AsyncIterator[Client]:
+    log = structlog.get_logger(wrapper_class=structlog.make_filtering_bound_logger(50))
+    async with App(settings, log, clock) as app, http_client(app.http_address) as http:
+        yield RestClient(http)
+
+
+async def metrics(app: App) -> str:
+    async with http_client(app.metrics_address) as http:
+        return (await http.get("/metrics")).text
+
+
+async def waiting(app: App, number: int) -> None:
+    """Wait until so many calls wait for a lock."""
+    async with asyncio.timeout(SOON):
+        while f"tracker_locks_waiting {number}.0" not in await metrics(app):  # noqa: ASYNC110 - over HTTP
+            await asyncio.sleep(0.01)  # between two polls
