@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from typing import Annotated
 
 import typer
 
 from tracker.cli.errors import CommandError
 from tracker.cli.settings import takes_settings
+from tracker.cli.times import duration_option
 from tracker.config import Configuration
 
 _EVERYWHERE = ("::", "0.0.0.0")  # noqa: S104  # names to compare with, nothing is bound
@@ -21,7 +23,9 @@ def healthcheck(
     live: Annotated[
         bool, typer.Option("--live", help="Ask whether it runs, not whether it can serve.")
     ] = False,
-    timeout: Annotated[float, typer.Option(help="Seconds to wait for the answer.", min=0.1)] = 3.0,
+    timeout: Annotated[
+        timedelta | None, duration_option("How long to wait for the answer.  [default: 3s]")
+    ] = None,
 ) -> None:
     """Ask the local server whether it is well.
 
@@ -31,8 +35,9 @@ def healthcheck(
 
     settings = configuration.settings
     host = "localhost" if settings.host in _EVERYWHERE else settings.host
+    seconds = 3.0 if timeout is None else max(0.1, timeout.total_seconds())
     path = "/livez" if live else "/readyz"
-    connection = http.client.HTTPConnection(host, settings.http_port, timeout=timeout)
+    connection = http.client.HTTPConnection(host, settings.http_port, timeout=seconds)
     try:
         connection.request("GET", path)
         answer = connection.getresponse()

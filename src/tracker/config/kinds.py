@@ -9,6 +9,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Generic, TypeVar
 from zoneinfo import ZoneInfo
 
+from tracker.time_text import hint, read_timedelta
+
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
@@ -33,13 +35,14 @@ class Kind(Generic[T]):
 
     `expected` says what a value must be, for messages. `parse` reads it from text and raises ValueError for
     any other text. `toml` names the TOML types, besides a string, that a file may write it as. `show` writes
-    it as text that `parse` reads.
+    it as text that `parse` reads. `hint` says what else to write, if it knows, after a text that is refused.
     """
 
     expected: str
     parse: Callable[[str], T]
     toml: tuple[type, ...] = ()
     show: Callable[[T], str] = str
+    hint: Callable[[str], str] = lambda _: ""
 
 
 def _text(value: str) -> str:
@@ -94,17 +97,17 @@ def whole(low: int, high: int, noun: str = "a whole number") -> Kind[int]:
 
 
 def seconds(low: float, high: float) -> Kind[float]:
-    """Return the kind of a time in seconds from `low` to `high`, both included."""
+    """Return the kind of a duration from `low` to `high` seconds, both included; a bare number is seconds."""
 
     def parse(text: str) -> float:
-        value = float(text)
+        duration = read_timedelta(text)
+        value = float(text) if duration is None else duration.total_seconds()
         if math.isnan(value) or not low <= value <= high:
             raise ValueError
         return value
 
-    return Kind(
-        f"seconds from {low:g} to {high:g}", parse, toml=(int, float), show=lambda value: f"{value:g}"
-    )
+    expected = f"seconds from {low:g} to {high:g}"
+    return Kind(expected, parse, toml=(int, float), show=lambda value: f"{value:g}", hint=hint)
 
 
 def choice(of: type[E], also: Mapping[str, E] | None = None) -> Kind[E]:

@@ -110,7 +110,9 @@ def _value(setting: Setting[object], given: _Given, problems: list[str]) -> obje
         except ValueError:
             pass
     got = "another value" if setting.secret else _excerpt(value)
-    problems.append(f"{setting.name}: expected {kind.expected}, got {got} ({given.named})")
+    problems.append(
+        f"{setting.name}: expected {kind.expected}, got {got} ({given.named}){kind.hint(str(value))}"
+    )
     return None
 
 

@@ -21,7 +21,7 @@ _PORT = whole(0, 65535, "a port")
 
 
 class LogLevel(StrEnum):
-    """The least important lines to log."""
+    """The minimum level of the lines to log."""
 
     DEBUG = "debug"
     INFO = "info"
@@ -30,7 +30,7 @@ class LogLevel(StrEnum):
 
 
 class LogFormat(StrEnum):
-    """How a log line looks; `AUTO` is text on a terminal and JSON anywhere else."""
+    """The format of log lines; `AUTO` is text on a terminal and JSON anywhere else."""
 
     AUTO = "auto"
     JSON = "json"
@@ -39,10 +39,10 @@ class LogFormat(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Setting(Generic[T]):
-    """What is known of one setting besides its value.
+    """The declaration of one setting.
 
     `name` is its key in a configuration file; `variable` and `flag` follow from it. The value of a
-    `secret` one is never printed.
+    `secret` setting is never printed.
     """
 
     name: str
@@ -78,30 +78,30 @@ class Settings:
         "Address to listen on; `::` is every interface, IPv6 and IPv4 (IPv4 alone where there is no IPv6).",
         default="::",
     )
-    grpc_port: int = _setting(_PORT, "Port of the gRPC API; 0 takes a free one.", default=8765)
+    grpc_port: int = _setting(_PORT, "Port of the gRPC API; 0 selects a free one.", default=8765)
     http_port: int = _setting(
-        _PORT, "Port of the REST API, its documentation and the probes; 0 takes a free one.", default=8080
+        _PORT, "Port of the REST API, its documentation and the probes; 0 selects a free one.", default=8080
     )
-    metrics_port: int = _setting(_PORT, "Port of `/metrics`; 0 takes a free one.", default=8081)
+    metrics_port: int = _setting(_PORT, "Port of `/metrics`; 0 selects a free one.", default=8081)
     database_path: Path = _setting(
         PATH,
-        "File of the embedded store; made when missing, with its folder.",
+        "File of the embedded store; created with its folder if missing.",
         default=Path("data/tracker.db"),
     )
     mongo_uri: str | None = _setting(
         optional(TEXT),
-        "Address of a MongoDB database, for several servers; takes the place of the embedded store.",
+        "URI of a MongoDB database, for several servers; replaces the embedded store.",
         default=None,
         secret=True,
     )
     log_level: LogLevel = _setting(
         choice(LogLevel, {"warn": LogLevel.WARNING}),
-        "Least important log lines to write: debug, info, warning or error.",
+        "Minimum log level: debug, info, warning or error.",
         default=LogLevel.INFO,
     )
     log_format: LogFormat = _setting(
         choice(LogFormat),
-        "Log lines as `json` or `text`; `auto` is text on a terminal, else JSON.",
+        "Log format: `json`, `text`, or `auto`, which is text on a terminal, else JSON.",
         default=LogFormat.AUTO,
     )
     timezone: ZoneInfo = _setting(
@@ -109,30 +109,30 @@ class Settings:
     )
     locks_auto: bool = _setting(
         SWITCH,
-        "Whether deployments and operations under way take a lock by themselves: on or off.",
+        "Whether running deployments and operations take a lock automatically: on or off.",
         default=True,
     )
     locks_auto_ttl: float = _setting(
         seconds(0, 604_800),
-        "Seconds for which such a lock is held unless the event is updated; 0 is until it is released.",
+        "How long such a lock is held after the last update of its event; 0 means until it is released.",
         default=14_400.0,
     )
     call_timeout: float = _setting(
-        seconds(0.001, 600), "Seconds that a call may take at most, whatever its client allows.", default=30.0
+        seconds(0.001, 600), "Longest time a call may take, whatever its client allows.", default=30.0
     )
     shutdown_drain: float = _setting(
         seconds(0, 300),
-        "Seconds for which a server told to stop still takes calls, while `/readyz` already says no.",
+        "How long a stopping server still accepts calls while `/readyz` reports it as not ready.",
         default=0.0,
     )
     shutdown_grace: float = _setting(
         seconds(0, 300),
-        "Seconds that calls under way have to finish once a server that stops takes no more.",
+        "How long calls in progress may take to finish after a stopping server accepts no more.",
         default=25.0,
     )
     max_service_labels: int = _setting(
         whole(0, 1_000_000),
-        "Different values of the label `service` in metrics; further services count as `other`.",
+        "Maximum number of values of the label `service` in metrics; further services count as `other`.",
         default=1000,
     )
 

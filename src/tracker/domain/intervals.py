@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import re
 from dataclasses import dataclass
 from datetime import date, datetime, time, timedelta
 from typing import TYPE_CHECKING, Final
 
-from tracker.domain.times import MICROS, micros_of
+from tracker.time_text import MICROS, micros_of, read_duration
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -18,11 +17,9 @@ MOST_INTERVALS: Final = 10_000
 
 _MINUTE: Final = 60 * MICROS
 _DAY: Final = 24 * 60 * _MINUTE
-_UNITS: Final = {"m": _MINUTE, "h": 60 * _MINUTE}
-_LENGTH: Final = re.compile(r"(\d{1,4})([mh])")
 _DAYS: Final = {"day": 1, "week": 7, "month": 28}
 """Names of the longer ones, and the fewest days that each has."""
-_ALIASES: Final = {"minute": "1m", "hour": "1h", "1d": "day", "1w": "week", "1mo": "month"}
+_ALIASES: Final = {"minute": "1m", "hour": "1h", "1mo": "month"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,14 +66,19 @@ class Interval:
 
 def read_interval(text: str) -> Interval | None:
     """Return the interval that a text names, or None: `month`, `week`, `day`, or what divides a day."""
-    text = _ALIASES.get(text.lower(), text.lower())
-    if text in _DAYS:
-        return Interval(text, _DAYS[text] * _DAY)
-    match = _LENGTH.fullmatch(text)
-    length = int(match[1]) * _UNITS[match[2]] if match else 0
-    if not length or _DAY % length:
-        return None
-    return Interval("day", _DAY) if length == _DAY else Interval(text, length)
+    name = _ALIASES.get(text.lower(), text)
+    if name.lower() in _DAYS:
+        return Interval(name.lower(), _DAYS[name.lower()] * _DAY)
+    found = read_duration(name) if name.isalnum() else None
+    match found.low if found else 0:
+        case 0:
+            return None
+        case length if length == _DAY:
+            return Interval("day", length)
+        case length if length == 7 * _DAY:
+            return Interval("week", length)
+        case length:
+            return Interval(name.lower(), length) if not length % _MINUTE and not _DAY % length else None
 
 
 def interval_for(since: int, until: int, most: int) -> Interval:

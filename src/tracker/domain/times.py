@@ -2,28 +2,34 @@
 
 from __future__ import annotations
 
-import re
-from datetime import UTC, datetime, time, timedelta, timezone
+from datetime import UTC
 from typing import TYPE_CHECKING, NamedTuple
 
 from protobuf.wkt import Duration, Timestamp
 
 from tracker.errors import FieldViolation, invalid
+from tracker.time_text import MICROS, Clock, micros_of, read_date
 
 if TYPE_CHECKING:
     from zoneinfo import ZoneInfo
 
-MICROS = 1_000_000
-"""Microseconds in a second."""
+    from tracker.time_text import Interval
 
-_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+__all__ = [
+    "MICROS",
+    "Period",
+    "day_of",
+    "duration",
+    "duration_micros",
+    "micros",
+    "micros_of",
+    "period",
+    "shown",
+    "timestamp",
+]
 
-_DATE = re.compile(
-    r"(?P<day>\d{4}-\d{2}-\d{2})"
-    r"(?:[Tt ](?P<hour>\d{2})(?::(?P<minute>\d{2})(?::(?P<second>\d{2})(?:[.,]\d+)?)?)?"
-    # A '+' that was not escaped in a query string arrives as a space.
-    r"(?:(?P<utc>[Zz])|(?P<sign>[-+ ])(?P<zone_hours>\d{2}):?(?P<zone_minutes>\d{2})?)?)?"
-)
+_HOUR = 3_600 * MICROS
+_DAY_CHARACTERS = len("2026-01-31")
 
 
 def micros(timestamp: Timestamp) -> int:
@@ -53,20 +59,15 @@ def shown(timestamp_: Timestamp | None) -> str:
     return "" if timestamp_ is None else timestamp_.to_json().strip('"')
 
 
-def micros_of(moment: datetime) -> int:
-    """Return a datetime with a zone as microseconds since the epoch."""
-    return (moment - _EPOCH) // timedelta(microseconds=1)
-
-
 class Period(NamedTuple):
-    """A span in microseconds since the epoch: `since` belongs to it, `until` does not; None is open."""
+    """An interval in microseconds since the epoch: `since` belongs to it, `until` does not; None is open."""
 
     since: int | None
     until: int | None
 
 
 def period(start_date: str, end_date: str) -> Period:
-    """Return the span between two dates as clients write them, both included; "" leaves a side open.
+    """Return the period between two dates as clients write them, both included; "" leaves a side open.
 
     A date is RFC 3339, or shorter: without a zone (then UTC), without seconds, minutes or the time of day.
     Whole seconds count. An end without a time of day includes that day.
@@ -74,8 +75,8 @@ def period(start_date: str, end_date: str) -> Period:
     Raises:
         TrackerError: INVALID_ARGUMENT for text that is no date, or an end before the start.
     """
-    since = _parse("start_date", start_date)[0] if start_date else None
-    until = _end(end_date) if end_date else None
+    since = _second(_read("start_date", start_date).low) if start_date else None
+    until = _end(_read("end_date", end_date)) if end_date else None
     if since is not None and until is not None and until <= since:
         raise invalid(
             FieldViolation("start_date", f"start_date {start_date} and end_date {end_date} are inversed")
@@ -83,33 +84,25 @@ def period(start_date: str, end_date: str) -> Period:
     return Period(since, until)
 
 
-def _end(text: str) -> int:
-    moment, whole_day = _parse("end_date", text)
-    return moment + (86_400 if whole_day else 1) * MICROS
-
-
-def _parse(field: str, text: str) -> tuple[int, bool]:
-    """Return the whole second that a text names, and whether it names a day only."""
-    match = _DATE.fullmatch(text)
-    if match is not None:
-        part = match.groupdict()
-        offset = timedelta(hours=int(part["zone_hours"] or 0), minutes=int(part["zone_minutes"] or 0))
-        try:
-            zone = timezone(-offset if part["sign"] == "-" else offset)
-            of_day = time(int(part["hour"] or 0), int(part["minute"] or 0), int(part["second"] or 0))
-            moment = datetime.combine(datetime.fromisoformat(part["day"]), of_day, tzinfo=zone)
-            return micros_of(moment), part["hour"] is None
-        except (ValueError, OverflowError):
-            pass
-    raise invalid(
-        FieldViolation(field, f"expected a date such as 2026-01-31 or 2026-01-31T12:00:00Z, got {text!r}")
-    )
-
-
 def day_of(micros_: int, zone: ZoneInfo) -> Period:
     """Return the day, in a time zone, that a moment falls in."""
-    today = datetime.fromtimestamp(micros_ / MICROS, zone).date()
-    midnight = datetime.combine(today, time(), tzinfo=zone)
-    return Period(
-        micros_of(midnight), micros_of(datetime.combine(today + timedelta(days=1), time(), tzinfo=zone))
-    )
+    return Period(*Clock(micros_, zone).day())
+
+
+def _read(field: str, text: str) -> Interval:
+    # A '+' that was not escaped in a query string arrives as a space.
+    found = read_date(text[: _DAY_CHARACTERS + 1] + text[_DAY_CHARACTERS + 1 :].replace(" ", "+"), UTC)
+    if found is None:
+        raise invalid(
+            FieldViolation(field, f"expected a date such as 2026-01-31 or 2026-01-31T12:00:00Z, got {text!r}")
+        )
+    return found
+
+
+def _second(micros_: int) -> int:
+    return micros_ - micros_ % MICROS
+
+
+def _end(named: Interval) -> int:
+    """Return when an end date ends: with its second, or with its day if it names no time of day."""
+    return named.high if named.high - named.low > _HOUR else _second(named.low) + MICROS

@@ -9,11 +9,11 @@ from hypothesis import strategies as st
 
 from tracker.domain.query import EVERYTHING, Clock
 from tracker.domain.query.fields import FIELDS, MESSAGE, TEXT, TITLE, Kind, label
-from tracker.domain.query.moments import EARLIEST, LATEST, LONGEST
 from tracker.domain.query.tree import And, Has, Not, Number, Or, Pattern, Span, Term
 from tracker.domain.query.words import words
 from tracker.domain.times import MICROS, duration, timestamp
 from tracker.pb import event_pb
+from tracker.time_text import EARLIEST, LATEST, LONGEST
 
 if TYPE_CHECKING:
     from tracker.domain.query import Node

@@ -139,8 +139,8 @@ def _pairs(groups: Sequence[event_pb.OverlapGroup]) -> Iterator[Sequence[str]]:
 
 
 def _took(span: event_pb.OverlappingEvent | event_pb.OverlapPair) -> str:
-    from tracker.cli.durations import written
+    from tracker.time_text import rounded_text
 
     if span.start is None or span.end is None:
         return ""
-    return written(span.end.to_datetime() - span.start.to_datetime())
+    return rounded_text(span.end.to_datetime() - span.start.to_datetime())

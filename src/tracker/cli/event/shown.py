@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING
 import typer
 from protobuf import message_to_json_value
 
-from tracker.cli.durations import written
 from tracker.cli.output import printable
 from tracker.cli.records import print_record, print_table, shown_time
 from tracker.pb import event_pb
+from tracker.time_text import rounded_text
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -136,4 +136,4 @@ def name_of(message: event_pb.EventAttributes | event_pb.OverlappingEvent, field
 
 def shown_length(duration: Duration | None) -> str:
     """Return a duration as people write it, or nothing."""
-    return "" if duration is None else written(duration.to_timedelta())
+    return "" if duration is None else rounded_text(duration.to_timedelta())

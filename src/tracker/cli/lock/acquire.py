@@ -19,11 +19,11 @@ from tracker.cli.lock.options import (
     TokenFile,
     Wait,
     Who,
-    duration_option,
 )
 from tracker.cli.lock.tokens import token_to_acquire
 from tracker.cli.options import DEFAULT_SERVER, Format, Server
 from tracker.cli.output import Output
+from tracker.cli.times import duration_option
 
 
 @app.command("acquire", epilog=EPILOG)

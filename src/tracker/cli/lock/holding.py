@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 from typing import TYPE_CHECKING, Protocol
 
-from tracker.cli.durations import written
 from tracker.cli.errors import CommandError
 from tracker.cli.exits import LOCKED
 from tracker.cli.lock.command import say
@@ -15,6 +14,7 @@ from tracker.cli.output import printable
 from tracker.client import ApiError, UnreachableError
 from tracker.errors import Reason
 from tracker.guardian import clock
+from tracker.time_text import rounded_text
 
 if TYPE_CHECKING:
     from datetime import timedelta
@@ -116,5 +116,5 @@ def _release(lease: Lease) -> ApiError | None:
 
 
 def _say_not_released(lease: Lease, error: Exception) -> None:
-    within = written(lease.terms.ttl)
+    within = rounded_text(lease.terms.ttl)
     say(f"lock {lease.lock_id} was not released, and ends by itself within {within}: {error}")

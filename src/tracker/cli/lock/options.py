@@ -9,20 +9,14 @@ from typing import Annotated
 import typer
 
 from tracker.cli.choices import names_of
-from tracker.cli.durations import duration, written
 from tracker.cli.errors import CommandError
 from tracker.cli.exits import USAGE
 from tracker.cli.options import label_option
+from tracker.cli.times import duration_option
+from tracker.time_text import rounded_text
 
 _SHORTEST_TTL = timedelta(seconds=2)
 _LONGEST_GRACE = timedelta(seconds=30)
-
-
-def _duration(text: str) -> timedelta:
-    try:
-        return duration(text)
-    except ValueError as error:
-        raise typer.BadParameter(str(error)) from None
 
 
 Service = Annotated[str, typer.Option(metavar="NAME", help="Service that the lock is for.")]
@@ -37,11 +31,6 @@ Environment = Annotated[
 Resource = Annotated[
     str, typer.Option(metavar="NAME", help="What the service is locked for; empty, it is `deployment`.")
 ]
-
-
-def duration_option(help_: str) -> object:
-    """Return an option that takes a duration."""
-    return typer.Option(parser=_duration, metavar="DURATION", help=help_)
 
 
 Wait = Annotated[timedelta | None, duration_option("How long to wait where it is held.")]
@@ -88,7 +77,7 @@ def lease_times(ttl: timedelta | None, grace: timedelta | None) -> tuple[timedel
     ttl = timedelta(seconds=30) if ttl is None else ttl
     grace = min(ttl / 4, _LONGEST_GRACE) if grace is None else grace
     if ttl < _SHORTEST_TTL:
-        raise CommandError(f"--ttl must be {written(_SHORTEST_TTL)} or longer", USAGE)
+        raise CommandError(f"--ttl must be {rounded_text(_SHORTEST_TTL)} or longer", USAGE)
     if grace > ttl / 3:
-        raise CommandError(f"--grace must be no longer than a third of --ttl, {written(ttl / 3)}", USAGE)
+        raise CommandError(f"--grace must be no longer than a third of --ttl, {rounded_text(ttl / 3)}", USAGE)
     return ttl, grace

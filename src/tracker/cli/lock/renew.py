@@ -7,10 +7,11 @@ from typing import Annotated
 
 from tracker.cli.exits import failures
 from tracker.cli.lock.group import EPILOG, app
-from tracker.cli.lock.options import LockId, Token, TokenFile, duration_option
+from tracker.cli.lock.options import LockId, Token, TokenFile
 from tracker.cli.lock.tokens import given_token
 from tracker.cli.options import DEFAULT_SERVER, Format, Server
 from tracker.cli.output import Output
+from tracker.cli.times import duration_option
 
 
 @app.command("renew", epilog=EPILOG)

@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING
 
 import typer
 
-from tracker.cli.durations import written
 from tracker.cli.output import printable
 from tracker.cli.records import print_record, print_table, shown_time
+from tracker.time_text import rounded_text
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -33,7 +33,7 @@ def print_lock(lock: lock_pb.Lock, **more: str) -> None:
         "since": shown_time(lock.created_at),
         "until": _until(lock),
         "renewed": f"{lock.renewals} times" if lock.renewals else "",
-        "lock delay": written(lock.lock_delay.to_timedelta()) if lock.lock_delay is not None else "",
+        "lock delay": rounded_text(lock.lock_delay.to_timedelta()) if lock.lock_delay is not None else "",
         "fencing token": str(lock.fencing_token or ""),
         "labels": ", ".join(f"{name}={value}" for name, value in sorted(lock.labels.items())),
         **{name.replace("_", " "): value for name, value in more.items()},

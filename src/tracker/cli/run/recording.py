@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from protobuf.wkt import Timestamp
 
-from tracker.cli.durations import written
 from tracker.cli.errors import CommandError
 from tracker.cli.exits import UNREACHABLE, exit_code
 from tracker.cli.lock.command import say
@@ -17,6 +16,7 @@ from tracker.client import ApiError, UnreachableError
 from tracker.client.events import CREATE_EVENT, UPDATE_EVENT
 from tracker.client.locks import UPDATE_LOCK
 from tracker.pb import event_pb
+from tracker.time_text import rounded_text
 
 if TYPE_CHECKING:
     from tracker.client import Connection
@@ -79,7 +79,7 @@ class Recording:
     def end(self, code: int, how: str, output: str = "") -> None:
         """Record how the command ended, and say so where the server can't be told for a minute."""
         took = timedelta(seconds=time.monotonic() - self._began)
-        told = f"{how} after {written(took)}" + (f"; its last lines:\n{output}" if output else "")
+        told = f"{how} after {rounded_text(took)}" + (f"; its last lines:\n{output}" if output else "")
         attributes = copy(self._attributes) if not self.event_id else event_pb.EventAttributes()
         start = self._attributes.start_date
         if start is not None:

@@ -7,9 +7,9 @@ from __future__ import annotations
 
 from tracker.domain.query.errors import QueryError
 from tracker.domain.query.evaluation import matches
-from tracker.domain.query.moments import Clock
 from tracker.domain.query.parser import parse
 from tracker.domain.query.printer import to_text
 from tracker.domain.query.tree import EVERYTHING, Node
+from tracker.time_text import Clock
 
 __all__ = ["EVERYTHING", "Clock", "Node", "QueryError", "matches", "parse", "to_text"]

@@ -21,9 +21,9 @@ from tracker.domain.query.values import ANYTHING, read_value
 if TYPE_CHECKING:
     from tracker.domain.query.fields import Field
     from tracker.domain.query.lexer import Token
-    from tracker.domain.query.moments import Clock
     from tracker.domain.query.tree import Node
     from tracker.domain.query.values import Value
+    from tracker.time_text import Clock
 
 MAX_LENGTH: Final = 4_096
 """Characters of a query."""

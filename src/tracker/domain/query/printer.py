@@ -6,9 +6,8 @@ import re
 from typing import TYPE_CHECKING, assert_never
 
 from tracker.domain.query.fields import TEXT, Kind
-from tracker.domain.query.moments import length_text, moment_text
 from tracker.domain.query.tree import And, Has, Not, Number, Or, Pattern, Span, Term
-from tracker.domain.times import MICROS
+from tracker.time_text import MICROS, duration_text, moment_text
 
 if TYPE_CHECKING:
     from tracker.domain.query.fields import Field
@@ -66,10 +65,10 @@ def _length_span(span: Span) -> str:
     """Return a span of lengths; its values are points: what is longer than 5 min starts 1 µs behind it."""
     if span.low is None:
         high = span.high or 0
-        return f"<={length_text(high - 1)}" if high % _SHORT == 1 else f"<{length_text(high)}"
+        return f"<={duration_text(high - 1)}" if high % _SHORT == 1 else f"<{duration_text(high)}"
     if span.high is not None:
-        return f"{length_text(span.low)}..{length_text(span.high - 1)}"
-    return f">{length_text(span.low - 1)}" if span.low % _SHORT == 1 else f">={length_text(span.low)}"
+        return f"{duration_text(span.low)}..{duration_text(span.high - 1)}"
+    return f">{duration_text(span.low - 1)}" if span.low % _SHORT == 1 else f">={duration_text(span.low)}"
 
 
 def _moment_span(span: Span) -> str:

@@ -7,17 +7,17 @@ from typing import TYPE_CHECKING, Final, TypeAlias
 from tracker.domain.query.errors import QueryError, nearest, shown
 from tracker.domain.query.evaluation import fits
 from tracker.domain.query.fields import PRIORITY, TEXT, Kind
-from tracker.domain.query.moments import EARLIEST, LATEST, LONGEST, read_length
 from tracker.domain.query.tree import Number, Pattern, Span
 from tracker.domain.query.words import ends_in_word, words
+from tracker.time_text import DURATION, EARLIEST, LATEST, LONGEST, TIME, hint, read_duration
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from tracker.domain.query.fields import Field
     from tracker.domain.query.lexer import Token
-    from tracker.domain.query.moments import Clock, Stretch
     from tracker.domain.query.tree import Test
+    from tracker.time_text import Clock, Interval
 
 Value: TypeAlias = "tuple[Test, ...]"
 """Tests, one of which a field must pass."""
@@ -47,7 +47,7 @@ def read_value(field: Field, token: Token, comparison: str, clock: Clock) -> Val
     if field.kind is Kind.TIME:
         return (_span(field, token, comparison, clock.read, EARLIEST, LATEST),)
     if field.kind is Kind.DURATION:
-        return (_span(field, token, comparison, read_length, 0, LONGEST),)
+        return (_span(field, token, comparison, read_duration, 0, LONGEST),)
     if field is PRIORITY:
         return _priorities(token, comparison)
     if comparison:
@@ -138,16 +138,18 @@ def _span(  # noqa: PLR0913, PLR0917 - the bounds go with the reader
     field: Field,
     token: Token,
     comparison: str,
-    read: Callable[[str], Stretch | None],
+    read: Callable[[str], Interval | None],
     lowest: int,
     highest: int,
 ) -> Span:
-    """Return the span of a value: a comparison, a range, or the stretch that a text names."""
+    """Return the span of a value: a comparison, a range, or the interval that a text names."""
 
-    def stretch(text: str) -> Stretch:
+    def named(text: str) -> Interval:
         found = read(text)
         if found is None:
-            raise QueryError(f"expected {_EXPECTED[field.kind]}, found {shown(text)}", token.column)
+            raise QueryError(
+                f"expected {_EXPECTED[field.kind]}, found {shown(text)}{hint(text)}", token.column
+            )
         return found
 
     start, is_range, end = token.text.partition(_RANGE)
@@ -156,10 +158,10 @@ def _span(  # noqa: PLR0913, PLR0917 - the bounds go with the reader
             raise QueryError(f"expected one value behind {comparison}, or a range without it", token.column)
         if not start and not end:
             raise QueryError(f"expected {_EXPECTED[field.kind]} on one side of the ..", token.column)
-        low = stretch(start).low if start else None
-        high = _end(field, stretch(end)) if end else None
+        low = named(start).low if start else None
+        high = _end(field, named(end)) if end else None
     else:
-        low, high = _compared(field, comparison, stretch(start))
+        low, high = _compared(field, comparison, named(start))
     if (
         (low is not None and low > highest)
         or (high is not None and high <= lowest)
@@ -173,7 +175,7 @@ def _span(  # noqa: PLR0913, PLR0917 - the bounds go with the reader
     return Span(low, high)
 
 
-def _compared(field: Field, comparison: str, named: Stretch) -> tuple[int | None, int | None]:
+def _compared(field: Field, comparison: str, named: Interval) -> tuple[int | None, int | None]:
     match comparison:
         case ">":
             return _end(field, named), None
@@ -187,12 +189,12 @@ def _compared(field: Field, comparison: str, named: Stretch) -> tuple[int | None
             return named
 
 
-def _end(field: Field, named: Stretch) -> int:
+def _end(field: Field, named: Interval) -> int:
     """Return what follows a named value: a day has an end, five minutes are a point on a scale."""
     return named.low + 1 if field.kind is Kind.DURATION else named.high
 
 
 _EXPECTED: Final = {
-    Kind.TIME: "a time such as 2h, yesterday, 2026-01-31 or 2026-01-31T12:30Z",
-    Kind.DURATION: "a duration such as 90s, 5m or 1h30m",
+    Kind.TIME: TIME,
+    Kind.DURATION: DURATION,
 }

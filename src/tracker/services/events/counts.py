@@ -10,7 +10,6 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 from tracker.domain.events import EventFilter
 from tracker.domain.intervals import MOST_INTERVALS, interval_for, read_interval
 from tracker.domain.query import Clock
-from tracker.domain.query.moments import EARLIEST
 from tracker.domain.query.narrowing import narrowed
 from tracker.domain.times import MICROS, duration, period, timestamp
 from tracker.errors import FieldViolation, invalid
@@ -18,6 +17,7 @@ from tracker.pb import event_pb
 from tracker.services.events.filters import facet, in_period
 from tracker.services.paging import given
 from tracker.services.query_plans import Planned
+from tracker.time_text import EARLIEST, hint
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -150,7 +150,7 @@ def _intervals(name: str, since: int, until: int, zone: ZoneInfo) -> tuple[str, 
     interval = read_interval(name) if name else interval_for(since, until, _INTERVALS)
     if interval is None:
         expected = "expected month, week, day, or what divides a day, such as 6h or 15m"
-        raise invalid(FieldViolation("interval", f"{expected}; got {name!r}"))
+        raise invalid(FieldViolation("interval", f"{expected}; got {name!r}{hint(name)}"))
     if until <= since:
         raise invalid(FieldViolation("start_date", "the period ends before it begins"))
     number = (until - since) // interval.length

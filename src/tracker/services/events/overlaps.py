@@ -12,7 +12,6 @@ from tracker.domain.lifecycle import FINISHED, RUNNING, attributes_of, metadata_
 from tracker.domain.overlaps import count_overlaps, groups, is_under_way, overlaps, span_of
 from tracker.domain.query import Clock
 from tracker.domain.query.fields import ENVIRONMENT, SERVICE
-from tracker.domain.query.moments import EARLIEST, LATEST
 from tracker.domain.query.narrowing import narrowed
 from tracker.domain.times import MICROS, timestamp
 from tracker.errors import FieldViolation, invalid
@@ -21,6 +20,7 @@ from tracker.services.events.filters import facet, in_period
 from tracker.services.paging import given
 from tracker.services.query_plans import Planned
 from tracker.stores.pages import Page
+from tracker.time_text import EARLIEST, LATEST
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence

@@ -7,7 +7,7 @@ from typing import Final
 
 from tracker.domain.query import fields
 from tracker.domain.query.fields import Kind
-from tracker.domain.query.moments import EARLIEST, LATEST
+from tracker.time_text import EARLIEST, LATEST
 
 _COLUMNS: Final = {
     fields.ID: "id",

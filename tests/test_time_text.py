@@ -1,0 +1,148 @@
+"""Durations and times mean the same in queries, requests, options, settings and files."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING, Any
+from zoneinfo import ZoneInfo
+
+import pytest
+import typer
+from typer.main import get_command
+
+from tracker.cli.main import app
+from tracker.config import ConfigurationError, load
+from tracker.domain.intervals import read_interval
+from tracker.domain.query import Clock, QueryError, parse
+from tracker.domain.query.tree import Span, Term
+from tracker.domain.times import MICROS, micros_of, period
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
+
+DAY = 86_400
+MONTHS = "months have no fixed length: write 30d, and m for minutes"
+UNITS = "units are us, ms, s, m, h, d, w"
+
+SPELLINGS = [
+    ("90s", 90.0),
+    ("1.5s", 1.5),
+    ("250ms", 0.25),
+    ("500000us", 0.5),
+    ("5m", 300.0),
+    ("1h30m", 5_400.0),
+    ("30m1h", 5_400.0),
+    ("1.5h", 5_400.0),
+    ("2H", 7_200.0),
+    ("1d12h", 1.5 * DAY),
+    ("1w", 7.0 * DAY),
+    ("1W", 7.0 * DAY),
+]
+REFUSED = [
+    ("1M", MONTHS),
+    ("1h1M", MONTHS),
+    ("1Ms", UNITS),
+    ("1mo", MONTHS),
+    ("2months", MONTHS),
+    ("5min", UNITS),
+    ("1y", UNITS),
+    ("soon", ""),
+    ("1h-5m", ""),
+]
+
+
+def in_query(text: str) -> float:
+    node = parse(f"duration:>={text}", Clock(0, ZoneInfo("UTC")))
+    assert isinstance(node, Term)
+    (test,) = node.tests
+    assert isinstance(test, Span)
+    assert test.low is not None
+    return test.low / MICROS
+
+
+def in_option(text: str) -> float:
+    command: Any = get_command(app)
+    for name in ("lock", "acquire"):
+        command = command.commands[name]
+    option = next(each for each in command.params if "--ttl" in each.opts)
+    duration = option.process_value(command.make_context(None, [], resilient_parsing=True), text)
+    assert isinstance(duration, timedelta)
+    return duration.total_seconds()
+
+
+def in_variable(text: str) -> float:
+    return load(flags={}, environ={"LOCKS_AUTO_TTL": text}).settings.locks_auto_ttl
+
+
+@pytest.fixture
+def in_file(tmp_path: Path) -> Callable[[str], float]:
+    def read(text: str) -> float:
+        file = tmp_path / "tracker.toml"
+        file.write_text(f'locks_auto_ttl = "{text}"')
+        return load(flags={}, environ={}, file=file).settings.locks_auto_ttl
+
+    return read
+
+
+@pytest.mark.parametrize(("text", "seconds"), SPELLINGS)
+def test_a_duration_means_the_same_everywhere(
+    text: str, seconds: float, in_file: Callable[[str], float]
+) -> None:
+    assert [read(text) for read in (in_query, in_option, in_variable, in_file)] == [seconds] * 4
+
+
+@pytest.mark.parametrize(("text", "hint"), REFUSED)
+def test_an_unknown_unit_is_refused_everywhere_with_what_to_write(
+    text: str, hint: str, in_file: Callable[[str], float]
+) -> None:
+    for read, error in (
+        (in_query, QueryError),
+        (in_option, typer.BadParameter),
+        (in_variable, ConfigurationError),
+        (in_file, ConfigurationError),
+    ):
+        with pytest.raises(error) as refused:
+            read(text)
+        assert str(refused.value).endswith(hint)
+
+
+@pytest.mark.parametrize("text", ["30", "1.5", "0", "1e2"])
+def test_a_setting_takes_bare_seconds(text: str, in_file: Callable[[str], float]) -> None:
+    assert in_variable(text) == in_file(text) == float(text)
+
+
+def test_an_option_takes_bare_seconds() -> None:
+    assert (in_option("30"), in_option("1.5"), in_option("1m30")) == (30, 1.5, 90)
+
+
+@pytest.mark.parametrize("text", ["1M", "-1M", "+1M", "today-1M"])
+def test_a_time_takes_no_months_for_minutes(text: str) -> None:
+    with pytest.raises(QueryError, match=MONTHS):
+        parse(f"since:{text}", Clock(0, ZoneInfo("UTC")))
+
+
+def test_an_interval_takes_no_months_for_minutes() -> None:
+    assert read_interval("1M") is None
+    assert [getattr(read_interval(each), "name", None) for each in ("1m", "1mo", "1h30m")] == [
+        "1m",
+        "month",
+        "1h30m",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("text", "moment"),
+    [
+        ("2026-01-31T12:30:00.25Z", datetime(2026, 1, 31, 12, 30, 0, 250_000, UTC)),
+        ("2026-01-31T12:30:00,123456789Z", datetime(2026, 1, 31, 12, 30, 0, 123_456, UTC)),
+        ("2026-01-31 14:30+0200", datetime(2026, 1, 31, 12, 30, tzinfo=UTC)),
+        ("2026-01-31T12:30", datetime(2026, 1, 31, 12, 30, tzinfo=UTC)),
+        ("2026-01", datetime(2026, 1, 1, tzinfo=UTC)),
+    ],
+)
+def test_a_date_means_the_same_in_a_query_and_in_a_request(text: str, moment: datetime) -> None:
+    found = Clock(0, ZoneInfo("UTC")).read(text)
+    assert found is not None
+    assert found.low == micros_of(moment)
+    assert period(text, "").since == micros_of(moment.replace(microsecond=0))
