@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import defaultdict
 from typing import TYPE_CHECKING
 
-from tracker.errors import DOMAIN, HTTP_STATUS, Code
+from tracker.errors import DOMAIN, Reason
 from tracker.pb import options_pb
 from tracker.pb.methods import only_reads
 
@@ -79,15 +79,19 @@ COMPONENTS: Schema = {"Error": ERROR, "ErrorInfo": ERROR_INFO, "BadRequest": BAD
 
 
 def error_responses(method: DescMethod) -> dict[str, Schema]:
-    """Return the error answers of a method by HTTP status."""
-    told: dict[int, list[str]] = defaultdict(list)
-    told[400].append("A field breaks a rule; the details name it.")
+    """Return the error answers of a method by HTTP status.
+
+    Raises:
+        KeyError: The method names a reason that there is not.
+    """
+    texts: dict[int, list[str]] = defaultdict(list)
+    texts[Reason.INVALID_FIELD.http_status].append("A field breaks a rule; the details name it.")
     for failure in _failures(method):
-        told[HTTP_STATUS[Code(int(failure.code))]].append(f"`{failure.reason}`: {failure.when}")
+        texts[Reason[failure.reason].http_status].append(f"`{failure.reason}`: {failure.when}")
     if not only_reads(method):
-        told[409].append("`IDEMPOTENCY_KEY_UNDER_WAY`: another call with the `Idempotency-Key` is under way.")
-        told[422].append("`IDEMPOTENCY_KEY_REUSED`: the `Idempotency-Key` was used for another request.")
-    responses = {str(status): _response(" ".join(told[status])) for status in sorted(told)}
+        for reason in (Reason.IDEMPOTENCY_KEY_UNDER_WAY, Reason.IDEMPOTENCY_KEY_REUSED):
+            texts[reason.http_status].append(f"`{reason}`: {reason.meaning}.")
+    responses = {str(status): _response(" ".join(texts[status])) for status in sorted(texts)}
     return responses | {"default": _response("Any other error.")}
 
 

@@ -16,15 +16,11 @@ from protobuf._codegen import file_desc
 from protobuf.wkt.google.protobuf import descriptor_pb
 from protobuf.wkt.google.protobuf.descriptor_pb import FieldOptions, MethodOptions
 
-from ....google.rpc import code_pb
-
 if TYPE_CHECKING:
     from protobuf import DescFile
 
-    from ....google.rpc.code_pb import Code
 
-
-_FailureFields: TypeAlias = Literal["code", "reason", "when"]
+_FailureFields: TypeAlias = Literal["reason", "when"]
 
 class Failure(Message[_FailureFields]):
     """
@@ -35,14 +31,8 @@ class Failure(Message[_FailureFields]):
     ```
 
     Attributes:
-        code:
-            Code of the error; decides the status on either wire.
-
-            ```proto
-            google.rpc.Code code = 1;
-            ```
         reason:
-            Word that programs can rely on, in `google.rpc.ErrorInfo.reason`.
+            Word that programs can rely on, in `google.rpc.ErrorInfo.reason`; its code and HTTP status follow from it.
 
             ```proto
             string reason = 2;
@@ -55,20 +45,18 @@ class Failure(Message[_FailureFields]):
             ```
     """
 
-    __slots__ = ("code", "reason", "when")
+    __slots__ = ("reason", "when")
 
     if TYPE_CHECKING:
 
         def __init__(
             self,
             *,
-            code: Code | None = None,
             reason: str = "",
             when: str = "",
         ) -> None:
             pass
 
-        code: Code
         reason: str
         when: str
 
@@ -101,10 +89,9 @@ extend google.protobuf.FieldOptions { repeated string formats = 50100 [json_name
 
 
 _DESC = file_desc(
-    b'\n\x1eproto/options/v1/options.proto\x12\x12tracker.options.v1\x1a google/protobuf/descriptor.proto\x1a\x15google/rpc/code.proto"[\n\x07Failure\x12$\n\x04code\x18\x01 \x01(\x0e2\x10.google.rpc.CodeR\x04code\x12\x16\n\x06reason\x18\x02 \x01(\tR\x06reason\x12\x12\n\x04when\x18\x03 \x01(\tR\x04when:G\n\x0esuccess_status\x18\xb4\x87\x03 \x01(\r\x12\x1e.google.protobuf.MethodOptionsR\rsuccessStatus:Y\n\x08failures\x18\xb5\x87\x03 \x03(\x0b2\x1b.tracker.options.v1.Failure\x12\x1e.google.protobuf.MethodOptionsR\x08failures:9\n\x07formats\x18\xb4\x87\x03 \x03(\t\x12\x1d.google.protobuf.FieldOptionsR\x07formatsb\x06proto3',
+    b'\n\x1eproto/options/v1/options.proto\x12\x12tracker.options.v1\x1a google/protobuf/descriptor.proto";\n\x07Failure\x12\x16\n\x06reason\x18\x02 \x01(\tR\x06reason\x12\x12\n\x04when\x18\x03 \x01(\tR\x04whenJ\x04\x08\x01\x10\x02:G\n\x0esuccess_status\x18\xb4\x87\x03 \x01(\r\x12\x1e.google.protobuf.MethodOptionsR\rsuccessStatus:Y\n\x08failures\x18\xb5\x87\x03 \x03(\x0b2\x1b.tracker.options.v1.Failure\x12\x1e.google.protobuf.MethodOptionsR\x08failures:9\n\x07formats\x18\xb4\x87\x03 \x03(\t\x12\x1d.google.protobuf.FieldOptionsR\x07formatsb\x06proto3',
     [
         descriptor_pb.desc(),
-        code_pb.desc(),
     ],
     {
         "Failure": Failure,
