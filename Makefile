@@ -12,7 +12,7 @@ export PIP_NO_INPUT := 1
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help run test check lint types generate bench build lock clean
+.PHONY: help run test soak check lint types generate bench build lock clean
 
 help: ## Show this list
 	@sed -n 's/^\([a-z]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | while IFS="$$(printf '\t')" read -r name text; do \
@@ -23,6 +23,10 @@ run: $(VENV)/.runtime ## Start a server from this tree
 
 test: $(VENV)/.dev ## Run the tests (ARGS="tests/cli -k version" for some of them)
 	$(BIN)/pytest --numprocesses auto --dist worksteal $(ARGS)
+
+soak: $(VENV)/.dev ## Run for long what `make test` runs for a while: kills, walks, random queries (half an hour)
+	SOAK=1 $(BIN)/pytest --numprocesses auto --dist worksteal --timeout 1800 -m soak $(ARGS)
+	$(BIN)/python -m tests.histories --store mongo --acquisitions 5000 --harm-databases
 
 check: lint types test ## All that must pass before a change is merged
 

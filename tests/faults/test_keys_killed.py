@@ -8,10 +8,10 @@ import json
 from typing import TYPE_CHECKING
 
 import grpc.aio
-import pytest
 from bench.load import RestConnection, http_request
 from tests.faults.load import CREATE, WRITERS, stored
 from tests.server_process import ServerProcess
+from tests.soak import size, soaks
 
 from tracker.pb import event_pb
 
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-KILLS = 10
+KILLS = size(3, soak=10)
 GRPC_REQUEST = event_pb.CreateEventRequest(
     title="an event", attributes=event_pb.EventAttributes(service="payments", type=event_pb.Type.drift)
 ).to_binary()
@@ -68,7 +68,7 @@ async def create_over_grpc(port: int, keys: Iterator[str], answers: Answers) -> 
             answers[key] = event.metadata.id
 
 
-@pytest.mark.timeout(240)
+@soaks
 async def test_as_many_events_as_keys_come_of_calls_that_are_repeated_after_a_kill(tmp_path: Path) -> None:
     database = tmp_path / "tracker.db"
     answers: Answers = {}

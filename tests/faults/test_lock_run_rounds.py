@@ -1,19 +1,19 @@
-"""`tracker lock run` while things go wrong around it, in the short form; `lock_run.py` has the long one."""
+"""`tracker lock run` while things go wrong around it."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-import pytest
 from tests.faults.lock_run import play, sound
+from tests.soak import size, soaks
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-ROUNDS = 10
+ROUNDS = size(5, soak=50)
 
 
-@pytest.mark.timeout(300)
+@soaks
 def test_a_command_is_gone_before_its_lease_ends_whatever_happens(tmp_path: Path) -> None:
     rounds = play(tmp_path, ROUNDS, sites=3, seed=1)
     assert len(rounds) == ROUNDS

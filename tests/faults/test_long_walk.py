@@ -1,4 +1,4 @@
-"""A walk through 100,000 events by page tokens, page after page, while others arrive all the time."""
+"""A walk through many events by page tokens, page after page, while others arrive all the time."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ import pytest
 from bench.events import believable
 from bench.load import RestConnection, http_request
 from tests.server_process import ServerProcess
+from tests.soak import size, soaks
 from tests.stores.observations import Observations
 
 from tracker.domain.events import event_time
@@ -28,8 +29,8 @@ if TYPE_CHECKING:
     from tracker.pb import event_pb
     from tracker.stores.base import Store
 
-EVENTS = 100_000
-PER_PAGE = 250
+EVENTS = size(5_000, soak=100_000)
+PER_PAGE = size(50, soak=250)
 PER_SECOND, WRITERS = 500, 8
 _AT_ONCE = 1_000
 
@@ -75,8 +76,9 @@ async def walked(connection: RestConnection, path: str) -> list[str]:
         await asyncio.sleep(0.01)  # a reader does something with a page
 
 
+@soaks
 @pytest.mark.parametrize("kind", ["sqlite", "mongo"])
-async def test_a_walk_through_100000_events_shows_none_twice_and_misses_none(
+async def test_a_walk_through_many_events_shows_none_twice_and_misses_none(
     request: pytest.FixtureRequest, tmp_path: Path, kind: str
 ) -> None:
     path = tmp_path / "tracker.db"
@@ -103,4 +105,4 @@ async def test_a_walk_through_100000_events_shows_none_twice_and_misses_none(
     assert len(set(ids)) == len(ids)
     assert there <= set(ids)
     assert len(ids) > EVENTS  # some of those that came
-    assert next(numbers) > 1_000
+    assert next(numbers) > size(100, soak=1_000)

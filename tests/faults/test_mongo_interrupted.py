@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from pymongo import monitoring
 from tests.faults.mongo_changes import CHANGES, EVENT, KEY, state_of
+from tests.soak import size, soaks
 from tests.stores import keyed_changes
 from tests.stores.observations import Observations
 from tests.stores.samples import once
@@ -56,6 +57,12 @@ class Trap(monitoring.CommandListener):
         pass
 
 
+def steps(number: int) -> Iterator[int]:
+    """Yield the steps at which one of several changes is cut: all, or every third from another one on."""
+    stride = size(3, soak=1)
+    yield from (1, *range(2 + number % stride, MOST_STEPS, stride))
+
+
 TRAP = Trap()
 monitoring.register(TRAP)
 
@@ -67,7 +74,9 @@ def trap() -> Iterator[Trap]:
 
 
 @pytest.fixture
-async def store(uri: str) -> AsyncIterator[MongoStore]:
+async def store(uri: str, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[MongoStore]:
+    """Give a store that finishes what others left only when the test makes it."""
+    monkeypatch.setattr("tracker.stores.mongo.store.LOOK_SECONDS", 3_600)
     store = MongoStore(uri, Observations())
     await store.open()
     yield store
@@ -99,6 +108,7 @@ async def see_that_the_log_is_whole(mongo: MongoServers, store: MongoStore) -> N
         assert not changes or changes[-1].kind is ChangeKind.DELETED
 
 
+@soaks
 @pytest.mark.parametrize("name", CHANGES)
 async def test_a_change_whose_server_is_killed_at_any_step_is_finished_or_undone(
     mongo: MongoServers, uri: str, store: MongoStore, name: str, monkeypatch: pytest.MonkeyPatch
@@ -111,7 +121,7 @@ async def test_a_change_whose_server_is_killed_at_any_step_is_finished_or_undone
     with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as program:  # noqa: ASYNC220 - nothing else runs meanwhile
         assert program.stdin is not None
         assert program.stdout is not None
-        for step in range(1, MOST_STEPS):
+        for step in steps(list(CHANGES).index(name)):
             mongo.emptied_database()
             await change.prepare(store)
             print(step, file=program.stdin, flush=True)
@@ -132,6 +142,7 @@ async def test_a_change_whose_server_is_killed_at_any_step_is_finished_or_undone
     assert ends == {change.before, change.after}
 
 
+@soaks
 @pytest.mark.parametrize(
     ("name", "failure"),
     [
@@ -148,7 +159,7 @@ async def test_a_change_that_fails_at_any_write_is_made_once_all_the_same(
     change = CHANGES[name]
     data = {"failCommands": WRITES, "appName": "tracker", **failure}
     trap.spring = partial(server.command, "configureFailPoint", "failCommand", mode={"times": 1}, data=data)
-    for write in range(1, MOST_STEPS):
+    for write in steps(list(CHANGES).index(name)):
         mongo.emptied_database()
         await change.prepare(store)
         trap.writes_left = write
@@ -196,6 +207,7 @@ def shape(everything: list[list[Any]]) -> list[Counter[str]]:
     return [Counter(new.sub("", str(record)) for record in records) for records in everything]
 
 
+@soaks
 @pytest.mark.parametrize("name", KEYED)
 async def test_a_change_with_a_key_whose_server_is_killed_is_made_once_by_repeating_it(
     mongo: MongoServers, uri: str, store: MongoStore, name: str, monkeypatch: pytest.MonkeyPatch
@@ -210,7 +222,7 @@ async def test_a_change_with_a_key_whose_server_is_killed_is_made_once_by_repeat
     with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as program:  # noqa: ASYNC220 - nothing else runs meanwhile
         assert program.stdin is not None
         assert program.stdout is not None
-        for step in range(1, MOST_STEPS):
+        for step in steps(KEYED.index(name)):
             mongo.emptied_database()
             await keyed_changes.prepare(store)
             print(step, file=program.stdin, flush=True)

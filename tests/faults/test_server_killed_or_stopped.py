@@ -5,17 +5,17 @@ from __future__ import annotations
 import asyncio
 from typing import TYPE_CHECKING
 
-import pytest
 from tests.faults.load import load, stored, written
 from tests.server_process import ServerProcess
+from tests.soak import size, soaks
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-KILLS = 30
+KILLS = size(4, soak=30)
 
 
-@pytest.mark.timeout(300)
+@soaks
 async def test_no_acknowledged_write_is_lost_when_the_server_is_killed(tmp_path: Path) -> None:
     database = tmp_path / "tracker.db"
     acknowledged: list[str] = []

@@ -4,16 +4,16 @@ import asyncio
 import random
 from typing import TYPE_CHECKING
 
-import pytest
 from tests.faults.crash import Writer, lost
+from tests.soak import size, soaks
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-ROUNDS = 30
+ROUNDS = size(6, soak=30)
 
 
-@pytest.mark.timeout(240)
+@soaks
 async def test_no_acknowledged_write_is_lost_when_the_process_is_killed(tmp_path: Path) -> None:
     database = tmp_path / "tracker.db"
     moments = random.Random(20250617)

@@ -10,6 +10,7 @@ from tests.histories.checker import violations
 from tests.histories.operations import Answer, Kind
 from tests.histories.run import Plan, record
 from tests.mongo_servers import mongod
+from tests.soak import size, soaks
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -32,11 +33,12 @@ def store(request: pytest.FixtureRequest) -> str:
     return str(request.param)
 
 
-@pytest.mark.timeout(300)
+@soaks
 async def test_locks_are_right_while_servers_die_pause_and_lose_answers(store: str, tmp_path: Path) -> None:
-    recording = await record(plan(store, 400, mean_gap=0.5), tmp_path)
+    acquisitions = size(150, soak=10_000)
+    recording = await record(plan(store, acquisitions, mean_gap=0.5), tmp_path)
     seen = answers(recording.contest.history)
-    assert seen[Kind.ACQUIRE, Answer.OK] >= 400
+    assert seen[Kind.ACQUIRE, Answer.OK] >= acquisitions
     assert all(seen[kind, Answer.OK] > 0 for kind in Kind)
     assert seen[Kind.ACQUIRE, Answer.UNKNOWN] > 0
     assert {"answers lost", "servers killed", "servers paused"} <= set(recording.harm)

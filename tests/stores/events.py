@@ -6,6 +6,7 @@ import asyncio
 import itertools
 from typing import TYPE_CHECKING
 
+import pytest
 from tests.stores.samples import an_end, id_number
 
 from tracker.domain.events import EventFilter, EventId, event_time
@@ -18,6 +19,10 @@ if TYPE_CHECKING:
     from tracker.domain.query import Node
     from tracker.pb import event_pb
     from tracker.stores.base import Store
+
+
+one_deployment = pytest.mark.parametrize("store", ["sqlite", "mongo"], indirect=True)
+"""Leaves out the replica set: a query means the same on every deployment of MongoDB."""
 
 
 def place(event: event_pb.Event) -> tuple[int, str]:

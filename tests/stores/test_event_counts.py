@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from tests.domain.query.trees import LABELS, events, times, trees
-from tests.stores.events import numbered, replace_events
+from tests.soak import size, soaks
+from tests.stores.events import numbered, one_deployment, replace_events
 
 from tracker.domain.events import EventFilter, event_time
 from tracker.domain.query import matches
@@ -38,13 +39,15 @@ def matching(there: Sequence[event_pb.Event], query: Node | None) -> list[event_
     return [event for event in there if query is None or matches(query, event)]
 
 
+@soaks
+@one_deployment
 @given(
     drawn=st.lists(events(), min_size=4, max_size=16).map(numbered),
     query=queries,
     asked=st.lists(fields, min_size=1, max_size=4),
     most=st.integers(1, 4),
 )
-@settings(max_examples=80, deadline=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=size(32, soak=400), deadline=None, suppress_health_check=list(HealthCheck))
 async def test_events_are_counted_by_the_values_of_fields(
     store: Store, drawn: list[event_pb.Event], query: Node | None, asked: list[Field], most: int
 ) -> None:
@@ -58,13 +61,15 @@ async def test_events_are_counted_by_the_values_of_fields(
         assert list(counted) == [Tally(value, -number) for number, value in wanted[:most]]
 
 
+@soaks
+@one_deployment
 @given(
     drawn=st.lists(events(), min_size=4, max_size=16).map(numbered),
     query=queries,
     by=st.none() | fields,
     edges=st.lists(times, min_size=2, max_size=6, unique=True).map(sorted),
 )
-@settings(max_examples=80, deadline=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=size(32, soak=400), deadline=None, suppress_health_check=list(HealthCheck))
 async def test_events_are_counted_between_moments(
     store: Store, drawn: list[event_pb.Event], query: Node | None, by: Field | None, edges: list[int]
 ) -> None:

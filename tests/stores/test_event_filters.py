@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING
 
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from tests.stores.events import place, replace_events
+from tests.soak import size, soaks
+from tests.stores.events import one_deployment, place, replace_events
 from tests.stores.samples import an_event, id_number
 
 from tracker.domain.events import EventFilter, event_end, event_time
@@ -106,6 +107,8 @@ async def test_what_only_reaches_into_a_period_is_found_where_nothing_began_in_i
         assert (list(found.records), found.total) == ([event], 1)
 
 
+@soaks
+@one_deployment
 @given(
     events=several_events(),
     where=filters,
@@ -113,7 +116,11 @@ async def test_what_only_reaches_into_a_period_is_found_where_nothing_began_in_i
     offset=st.integers(0, 5),
     oldest_first=st.booleans(),
 )
-@settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(
+    max_examples=size(60, soak=750),
+    deadline=None,
+    suppress_health_check=[HealthCheck.function_scoped_fixture],
+)
 async def test_find_and_count_agree_with_plain_python(  # noqa: PLR0913, PLR0917 - each is drawn
     store: Store,
     events: list[event_pb.Event],

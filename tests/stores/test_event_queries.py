@@ -8,7 +8,8 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from tests.domain.query.trees import CLOCK, events, trees
-from tests.stores.events import ALL, agree, numbered, replace_events
+from tests.soak import size, soaks
+from tests.stores.events import ALL, agree, numbered, one_deployment, replace_events
 from tests.stores.samples import an_event
 
 from tracker.domain.events import EventFilter
@@ -27,11 +28,13 @@ if TYPE_CHECKING:
     from tracker.stores.base import Store
 
 
+@soaks
+@one_deployment
 @given(
     drawn=st.lists(events(), min_size=6, max_size=16).map(numbered),
     queries=st.lists(trees, min_size=1, max_size=6),
 )
-@settings(max_examples=80, deadline=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=size(32, soak=400), deadline=None, suppress_health_check=list(HealthCheck))
 async def test_a_query_finds_the_events_that_match_it(
     store: Store, drawn: list[event_pb.Event], queries: list[Node]
 ) -> None:

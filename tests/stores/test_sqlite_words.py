@@ -13,6 +13,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from tests.domain.query.trees import CLOCK, events, sentences, texts, trees
+from tests.soak import size, soaks
 from tests.stores.events import agree, numbered, replace_events
 from tests.stores.observations import Observations
 from tests.stores.samples import NOW, an_end, an_event, new_id
@@ -113,6 +114,7 @@ def key(event: event_pb.Event) -> EventId:
     return EventId(event.metadata.id)
 
 
+@soaks
 @pytest.mark.parametrize("few", [2, plans.FEW])
 @given(
     drawn=st.lists(events(), min_size=6, max_size=16).map(numbered),
@@ -138,7 +140,7 @@ def key(event: event_pb.Event) -> EventId:
     ),
     queries=st.lists(texts | trees, min_size=2, max_size=6),
 )
-@settings(max_examples=40, deadline=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=size(15, soak=200), deadline=None, suppress_health_check=list(HealthCheck))
 async def test_a_query_finds_the_same_however_far_the_index_is(  # noqa: PLR0913, PLR0917 - what is drawn
     lagging: Store,
     path: Path,
@@ -175,12 +177,13 @@ async def test_a_query_finds_the_same_however_far_the_index_is(  # noqa: PLR0913
         await agree(lagging, there, tree)
 
 
+@soaks
 @given(
     drawn=st.lists(events(), min_size=10, max_size=30).map(numbered),
     indexed=st.integers(0, 30),
     queries=st.lists(texts | trees, min_size=2, max_size=6),
 )
-@settings(max_examples=60, deadline=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=size(25, soak=300), deadline=None, suppress_health_check=list(HealthCheck))
 async def test_a_count_that_begins_with_the_newest_says_more_only_where_there_is_more(  # noqa: PLR0913, PLR0917 - what is drawn
     lagging: Store,
     path: Path,
