@@ -15,7 +15,7 @@ from protobuf import (
     ScalarType,
 )
 
-from tracker.transcoding.expected import DURATION, TIMESTAMP, wrapped_field
+from tracker.transcoding.fields import DURATION, TIMESTAMP, wrapped_field
 
 from .comments import description
 from .names import component_name, enum_names, reference

@@ -16,7 +16,7 @@ from protobuf import (
 
 from tracker.domain.idempotency import KEY_PATTERN
 from tracker.pb import options_pb
-from tracker.transcoding.expected import TIMESTAMP, wrapped_field
+from tracker.transcoding.fields import TIMESTAMP, wrapped_field
 
 from .answers import SCALARS, meanings
 from .comments import description

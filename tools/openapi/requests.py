@@ -19,7 +19,7 @@ from protobuf import (
     ScalarType,
 )
 
-from tracker.transcoding.expected import DURATION, TIMESTAMP, wrapped_field
+from tracker.transcoding.fields import DURATION, TIMESTAMP, wrapped_field
 
 from .answers import SCALARS, meanings
 from .comments import description

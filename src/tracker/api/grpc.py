@@ -18,7 +18,7 @@ from tracker.api.listening import address, listen
 from tracker.api.pipeline import refusing
 from tracker.errors import FieldViolation, Reason, TrackerError, invalid
 from tracker.services.call import Call
-from tracker.transcoding.expected import DURATION, TIMESTAMP
+from tracker.transcoding.fields import DURATION, TIMESTAMP
 
 if TYPE_CHECKING:
     from typing import Never

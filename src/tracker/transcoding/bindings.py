@@ -4,6 +4,10 @@ from __future__ import annotations
 
 from functools import cache
 from typing import TYPE_CHECKING, NamedTuple
+from urllib.parse import quote
+
+import orjson
+from protobuf import message_to_json_value
 
 from tracker.errors import TrackerError
 from tracker.pb import annotations_pb, options_pb
@@ -11,11 +15,18 @@ from tracker.transcoding.json_answer import json_answer
 from tracker.transcoding.json_request import make_message, normalise, normalise_field
 from tracker.transcoding.json_text import parse_json
 from tracker.transcoding.path_template import parse_template
-from tracker.transcoding.query_string import find_field, parse_query, read_query, read_text
-from tracker.transcoding.spelling import nested, respell
+from tracker.transcoding.query_string import (
+    find_field,
+    nested,
+    parse_query,
+    read_query,
+    read_text,
+    write_query,
+)
+from tracker.transcoding.spelling import respell
 
 if TYPE_CHECKING:
-    from protobuf import DescField, DescMessage, DescMethod, Message
+    from protobuf import DescMessage, DescMethod, Message
 
     from tracker.pb import http_pb
     from tracker.transcoding.json_text import JsonValue
@@ -26,11 +37,19 @@ _OK = 200
 
 
 class HttpInput(NamedTuple):
-    """What one HTTP request says: the values of the path's variables, the query string, the body."""
+    """What a server reads of a request: the values of the path's variables, the query string, the body."""
 
     captures: tuple[str, ...]
     query: bytes
     body: bytes
+
+
+class HttpRequest(NamedTuple):
+    """What a client sends: `path` is escaped and includes the query string; `body` is None without one."""
+
+    verb: str
+    path: str
+    body: bytes | None
 
 
 class HttpBinding:
@@ -40,7 +59,7 @@ class HttpBinding:
         """Read a rule.
 
         Raises:
-            ValueError: the rule does not follow the grammar, or names a field that does not exist.
+            ValueError: The rule does not follow the grammar, or names a field that does not exist.
         """
         self.verb, path = _pattern(rule)
         self.template: PathTemplate = parse_template(path)
@@ -51,8 +70,12 @@ class HttpBinding:
         self._request = method.input
         self._variables = tuple(_text_field(method.input, v.field_path) for v in self.template.variables)
         self._takes_query = rule.body != "*"
-        self._body_field = _named_field(method.input, rule.body) if rule.body not in ("", "*") else None
-        self._answer_field = _named_field(method.output, rule.response_body) if rule.response_body else None
+        self._body_field = (
+            _text_field(method.input, rule.body).path[-1] if rule.body not in ("", "*") else None
+        )
+        self._answer_field = (
+            _text_field(method.output, rule.response_body).path[-1] if rule.response_body else None
+        )
         self._bound = {variable.proto_path for variable in self._variables}
         if self._body_field is not None:
             self._bound.add(self._body_field.name)
@@ -75,6 +98,31 @@ class HttpBinding:
         for variable, text in zip(self._variables, request.captures, strict=True):
             variable.put(fields, read_text(variable, variable.proto_path, text))
         return make_message(self._request.type, fields)
+
+    def request(self, message: Message | bytes) -> HttpRequest:
+        """Return the request that `decode` makes a message of; one in JSON has to fit into the body whole.
+
+        Raises:
+            ValueError: The message is JSON already, and the binding needs some of its fields elsewhere.
+        """
+        if isinstance(message, bytes):
+            if self._takes_query or self._variables:
+                raise ValueError(f"a request of {self._request} needs more than a body")
+            return HttpRequest(self.verb, "/" + "/".join(self.template.segments), message)
+        value = message_to_json_value(message)
+        fields = value if isinstance(value, dict) else {}
+        segments = list(self.template.segments)
+        for variable, field in reversed([*zip(self.template.variables, self._variables, strict=True)]):
+            safe = "/" if variable.spans_segments else ""
+            segments[variable.start : variable.end] = [quote(field.pop(fields), safe=safe)]
+        path = "/" + "/".join(segments) + (f":{self.template.verb}" if self.template.verb else "")
+        if not self._takes_query:
+            return HttpRequest(self.verb, path, orjson.dumps(fields))
+        body = None
+        if self._body_field is not None:
+            body = orjson.dumps(fields.pop(self._body_field.json_name, None))
+        query = write_query(fields)
+        return HttpRequest(self.verb, f"{path}?{query}" if query else path, body)
 
     def encode(self, answer: Message) -> bytes:
         """Return the JSON of an answer."""
@@ -103,7 +151,7 @@ def http_bindings(method: DescMethod) -> tuple[HttpBinding, ...]:
     """Return the HTTP bindings of an RPC, the additional ones last.
 
     Raises:
-        ValueError: a rule does not follow the grammar, or names a field that does not exist.
+        ValueError: A rule does not follow the grammar, or names a field that does not exist.
     """
     options = method.proto.options
     if options is None or annotations_pb.ext_http not in options:
@@ -132,11 +180,4 @@ def _text_field(message: DescMessage, path: str) -> TextField:
     found = find_field(message, path)
     if found is None:
         raise ValueError(f"{message} has no field {path}")
-    return found
-
-
-def _named_field(message: DescMessage, name: str) -> DescField:
-    found = next((field for field in message.fields if field.name == name), None)
-    if found is None:
-        raise ValueError(f"{message} has no field {name}")
     return found

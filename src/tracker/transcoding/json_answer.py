@@ -1,13 +1,13 @@
-"""Answers as JSON: every field present, in the order of its declaration.
+"""Answers as JSON: every field is present, in the order of its declaration.
 
-The message library leaves out unset messages, which clients expect as `null`; each message type has
-a plan, compiled once from its descriptor, that puts them in. Fields that are declared `optional` are
-left out while unset.
+The message library omits unset messages, which clients expect as `null`. Each message type has a plan,
+compiled once from its descriptor, that adds them. Fields declared `optional` are omitted while unset.
 """
 
 from __future__ import annotations
 
 import struct
+from functools import cache, cached_property
 from typing import TYPE_CHECKING, TypeAlias, cast
 
 import orjson
@@ -15,25 +15,23 @@ from protobuf import (
     DescFieldValueList,
     DescFieldValueMap,
     DescFieldValueMessage,
-    DescFieldValueScalar,
-    DescMessage,
     ScalarType,
     message_to_json_value,
 )
 
-from tracker.transcoding.expected import is_well_known
+from tracker.transcoding.fields import element_of, is_well_known, message_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from protobuf import DescField, Message
+    from protobuf import DescField, DescMessage, Message
 
     from tracker.transcoding.json_text import JsonValue
 
     Finish: TypeAlias = Callable[[JsonValue], JsonValue]
 
 _FLOAT32_DIGITS = range(6, 10)
-"""Nine significant digits tell all 32-bit floating point numbers apart."""
+"""Nine significant digits distinguish all 32-bit floating point numbers."""
 
 
 def json_answer(message: Message, response_body: DescField | None) -> bytes:
@@ -47,27 +45,24 @@ def json_answer(message: Message, response_body: DescField | None) -> bytes:
 class _MessagePlan:
     """What one message type's JSON lacks."""
 
-    def __init__(self) -> None:
-        self._names: tuple[str, ...] = ()
-        self._nullable: frozenset[str] = frozenset()
-        self._below: tuple[tuple[str, Finish], ...] = ()
-        self._nulls: dict[str, JsonValue] | None = None
-
-    def compile(self, message: DescMessage) -> None:
-        """Read the descriptor; apart from the constructor, so that a type may contain itself."""
+    def __init__(self, message: DescMessage) -> None:
+        self._fields = message.fields
         self._names = tuple(field.json_name for field in message.fields)
         self._nullable = frozenset(
             field.json_name
             for field in message.fields
-            if isinstance(field.value, DescFieldValueMessage)
-            and field.value.oneof is None
-            and not field.proto.proto3_optional
+            if isinstance(field.value, DescFieldValueMessage) and not _is_omitted_when_unset(field)
         )
-        self._below = tuple(
-            (field.json_name, finish) for field in message.fields if (finish := _finish(field)) is not None
-        )
-        if all(f.json_name in self._nullable or _is_always_there(f) for f in message.fields):
+        self._nulls: dict[str, JsonValue] | None = None
+        if not any(map(_is_omitted_when_unset, message.fields)):
             self._nulls = dict.fromkeys(self._names)
+
+    @cached_property
+    def _below(self) -> tuple[tuple[str, Finish], ...]:
+        """What the values of fields lack; compiled on first use, since a type may contain itself."""
+        return tuple(
+            (field.json_name, finish) for field in self._fields if (finish := _finish(field)) is not None
+        )
 
     def finish(self, value: JsonValue) -> JsonValue:
         """Return the JSON of a message with what it lacks."""
@@ -84,46 +79,30 @@ class _MessagePlan:
         return made
 
 
-_PLANS: dict[DescMessage, _MessagePlan] = {}
+_plan = cache(_MessagePlan)
 
 
-def _plan(message: DescMessage) -> _MessagePlan:
-    plan = _PLANS.get(message)
-    if plan is None:
-        plan = _PLANS[message] = _MessagePlan()
-        plan.compile(message)
-    return plan
-
-
-def _is_always_there(field: DescField) -> bool:
-    """Whether the library gives a field in every answer: lists, maps and fields without presence."""
+def _is_omitted_when_unset(field: DescField) -> bool:
     if isinstance(field.value, DescFieldValueList | DescFieldValueMap):
-        return True
-    return not field.proto.proto3_optional and field.value.oneof is None
+        return False
+    return field.proto.proto3_optional or field.value.oneof is not None
 
 
 def _finish(field: DescField) -> Finish | None:
+    message = message_of(field)
+    if element_of(field) is ScalarType.FLOAT:
+        finish: Finish = _shortest_float32
+    elif message is not None and not is_well_known(message):
+        finish = _plan(message).finish
+    else:
+        return None
     match field.value:
-        case DescFieldValueScalar(scalar=ScalarType.FLOAT):
-            return _shortest_float32
-        case DescFieldValueList(element=ScalarType.FLOAT):
-            return _each(_shortest_float32)
-        case DescFieldValueMessage(message=message) if not is_well_known(message):
-            return _plan(message).finish
-        case DescFieldValueList(element=DescMessage() as message) if not is_well_known(message):
-            return _each(_plan(message).finish)
-        case DescFieldValueMap(value=DescMessage() as message) if not is_well_known(message):
-            return _each_value(_plan(message).finish)
+        case DescFieldValueList():
+            return lambda items: [finish(item) for item in cast("list[JsonValue]", items)]
+        case DescFieldValueMap():
+            return lambda items: {key: finish(i) for key, i in cast("dict[str, JsonValue]", items).items()}
         case _:
-            return None
-
-
-def _each(finish: Finish) -> Finish:
-    return lambda items: [finish(item) for item in cast("list[JsonValue]", items)]
-
-
-def _each_value(finish: Finish) -> Finish:
-    return lambda items: {key: finish(item) for key, item in cast("dict[str, JsonValue]", items).items()}
+            return finish
 
 
 def _shortest_float32(value: JsonValue) -> JsonValue:

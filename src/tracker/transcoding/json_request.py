@@ -1,65 +1,65 @@
-"""JSON values of requests, put into the strict form that the message library reads.
+"""JSON values of requests, converted to the strict form that the message library reads.
 
-Each message type has a plan, compiled once from its descriptor, that knows both spellings of every
-field and touches only what ProtoJSON is stricter about than Tracker: names of enums in any case and
-numbers as text, empty timestamps, unknown keys. Fields are named by their proto names from here on.
+Each message type has a plan, compiled once from its descriptor, that knows both spellings of every field. It
+changes only what ProtoJSON is stricter about than Tracker: names of enums in any case, numbers as text, empty
+timestamps, unknown keys. The result names fields by their proto names.
 """
 
 from __future__ import annotations
 
 import re
-from functools import cache
-from typing import TYPE_CHECKING, Protocol
+from functools import cache, cached_property
+from typing import TYPE_CHECKING, TypeAlias
 
 from protobuf import (
     DescEnum,
-    DescFieldValueEnum,
     DescFieldValueList,
     DescFieldValueMap,
-    DescFieldValueMessage,
-    DescFieldValueScalar,
-    DescMessage,
     ScalarType,
     message_from_json_value,
 )
 
 from tracker.errors import FieldViolation, invalid
-from tracker.transcoding.expected import (
+from tracker.transcoding.fields import (
     TIMESTAMP,
-    expected,
+    element_of,
     expected_element,
+    fields_by_name,
     is_well_known,
+    message_of,
     shown,
     wrapped_field,
 )
 from tracker.transcoding.json_text import RepeatedKeys
 
 if TYPE_CHECKING:
-    from protobuf import DescField, Message
+    from collections.abc import Callable
+
+    from protobuf import DescField, DescMessage, Message
 
     from tracker.transcoding.json_text import JsonValue
+
+    Convert: TypeAlias = Callable[[JsonValue], JsonValue]
+    """Converts one value other than null to the form that the library reads."""
 
 _NUMBER = re.compile(r"-?(?:0|[1-9][0-9]*)(?:\.[0-9]+)?(?:[eE][+-]?[0-9]+)?")
 _WHOLE = re.compile(r"-?[0-9]{1,10}")
 _INT32 = range(-(2**31), 2**31)
 _NOT_NUMBERS = (ScalarType.STRING, ScalarType.BYTES, ScalarType.BOOL)
 _WRONG = (ValueError, TypeError, OverflowError, RecursionError)
-"""What the message library raises for a value it does not take."""
-
-
-class _Convert(Protocol):
-    """Puts one value other than null into the form that the library reads."""
-
-    def __call__(self, value: JsonValue, /) -> JsonValue: ...
+"""What the message library raises for a value that it does not accept."""
 
 
 class _WrongValue(Exception):  # noqa: N818 - carries a finding, and never leaves this module
-    """A value that no reading of the rules allows, and where it stands."""
+    """A value that no rule accepts, and where it stands."""
 
     def __init__(self, path: str, description: str) -> None:
         super().__init__(description)
-        self.path = path
-        self.description = description
+        self.violation = FieldViolation(path, description)
+
+    def within(self, parent: str) -> _WrongValue:
+        """Return the same finding, seen from the message, list or map that holds `parent`."""
+        return _WrongValue(_join(parent, self.violation.field), self.violation.description)
 
 
 def normalise(message: DescMessage, value: JsonValue) -> dict[str, JsonValue]:
@@ -69,9 +69,9 @@ def normalise(message: DescMessage, value: JsonValue) -> dict[str, JsonValue]:
         TrackerError: INVALID_ARGUMENT, naming the field by its proto path.
     """
     try:
-        return _plan(message)(value)
+        return _plan(message).convert(value)
     except _WrongValue as wrong:
-        raise invalid(FieldViolation(wrong.path, wrong.description)) from None
+        raise invalid(wrong.violation) from None
 
 
 def normalise_field(field: DescField, value: JsonValue) -> JsonValue:
@@ -86,7 +86,7 @@ def normalise_field(field: DescField, value: JsonValue) -> JsonValue:
     try:
         return convert(value)
     except _WrongValue as wrong:
-        raise invalid(FieldViolation(_join(field.name, wrong.path), wrong.description)) from None
+        raise invalid(wrong.within(field.name).violation) from None
 
 
 def make_message(cls: type[Message], fields: dict[str, JsonValue]) -> Message:
@@ -101,8 +101,8 @@ def make_message(cls: type[Message], fields: dict[str, JsonValue]) -> Message:
         raise invalid(_find_wrong(cls.desc(), fields)) from None
 
 
-def takes(field: DescField, value: JsonValue) -> bool:
-    """Say whether the message library takes a normalised value for a field."""
+def accepts(field: DescField, value: JsonValue) -> bool:
+    """Return whether the message library accepts a normalised value for a field."""
     try:
         message_from_json_value(field.parent.type, {field.name: value})
     except _WRONG:
@@ -113,16 +113,19 @@ def takes(field: DescField, value: JsonValue) -> bool:
 class _MessagePlan:
     """The fields of one message type by both spellings, each with its converter."""
 
-    def __init__(self) -> None:
-        self.fields: dict[str, tuple[str, _Convert | None]] = {}
+    def __init__(self, message: DescMessage) -> None:
+        self._message = message
 
-    def compile(self, message: DescMessage) -> None:
-        """Read the descriptor; apart from the constructor, so that a type may contain itself."""
-        for field in message.fields:
-            self.fields[field.name] = self.fields[field.json_name] = (field.name, _converter(field))
+    @cached_property
+    def _fields(self) -> dict[str, tuple[str, Convert | None]]:
+        """The plan itself; compiled on first use, since a type may contain itself."""
+        return {
+            name: (field.name, _converter(field)) for name, field in fields_by_name(self._message).items()
+        }
 
-    def __call__(self, value: JsonValue, /) -> dict[str, JsonValue]:
-        fields = self.fields
+    def convert(self, value: JsonValue) -> dict[str, JsonValue]:
+        """Return the fields that a JSON object sets."""
+        fields = self._fields
         if not isinstance(value, dict):
             raise _WrongValue("", f"expected an object, got {shown(value)}")
         if isinstance(value, RepeatedKeys):
@@ -142,38 +145,27 @@ class _MessagePlan:
             try:
                 made[name] = convert(item)
             except _WrongValue as wrong:
-                raise _WrongValue(_join(name, wrong.path), wrong.description) from None
+                raise wrong.within(name) from None
         return made
 
 
-_PLANS: dict[DescMessage, _MessagePlan] = {}
-
-
-def _plan(message: DescMessage) -> _MessagePlan:
-    plan = _PLANS.get(message)
-    if plan is None:
-        plan = _PLANS[message] = _MessagePlan()
-        plan.compile(message)
-    return plan
+_plan = cache(_MessagePlan)
 
 
 @cache
-def _converter(field: DescField) -> _Convert | None:
+def _converter(field: DescField) -> Convert | None:
+    convert = _element_converter(field)
     match field.value:
-        case DescFieldValueScalar(scalar=kind):
-            return _element_converter(kind, field)
-        case DescFieldValueEnum(enum=enum):
-            return _element_converter(enum, field)
-        case DescFieldValueMessage(message=message):
-            return _element_converter(message, field)
-        case DescFieldValueList(element=element):
-            return _list_converter(_element_converter(element, field), field)
-        case DescFieldValueMap(value=element):
-            return _map_converter(_element_converter(element, field), field)
-    raise TypeError(f"{field} holds nothing known")
+        case DescFieldValueList():
+            return None if convert is None else _list_converter(convert, field)
+        case DescFieldValueMap():
+            return _map_converter(convert, field)
+        case _:
+            return convert
 
 
-def _element_converter(element: ScalarType | DescEnum | DescMessage, field: DescField) -> _Convert | None:
+def _element_converter(field: DescField) -> Convert | None:
+    element = element_of(field)
     if isinstance(element, DescEnum):
         return _enum_converter(element)
     if isinstance(element, ScalarType):
@@ -183,17 +175,15 @@ def _element_converter(element: ScalarType | DescEnum | DescMessage, field: Desc
     wrapped = wrapped_field(element)
     if wrapped is not None:
         return _converter(wrapped)
-    if is_well_known(element):
-        return None
-    return _plan(element)
+    return None if is_well_known(element) else _plan(element).convert
 
 
 def _unset_if_empty(value: JsonValue) -> JsonValue:
     return None if value == "" else value
 
 
-def _number_converter(field: DescField) -> _Convert:
-    """Hold text to the grammar of JSON numbers; the library alone would take `1_000` and `NaN`."""
+def _number_converter(field: DescField) -> Convert:
+    """Hold text to the grammar of JSON numbers; the library alone would accept `1_000` and `NaN`."""
 
     def convert(value: JsonValue) -> JsonValue:
         if isinstance(value, str) and not _NUMBER.fullmatch(value):
@@ -203,8 +193,8 @@ def _number_converter(field: DescField) -> _Convert:
     return convert
 
 
-def _enum_converter(enum: DescEnum) -> _Convert:
-    """Take names in any case, whole numbers, and whole numbers as text; count unknown names as the first."""
+def _enum_converter(enum: DescEnum) -> Convert:
+    """Accept names in any case, whole numbers, and whole numbers as text; read unknown names as the first."""
     numbers = {value.name.lower(): value.number for value in enum.values}
     numbers |= {value.name: value.number for value in enum.values}
     unspecified = enum.values[0].number
@@ -224,43 +214,35 @@ def _enum_converter(enum: DescEnum) -> _Convert:
     return convert
 
 
-def _list_converter(convert: _Convert | None, field: DescField) -> _Convert | None:
-    if convert is None:
-        return None
-
+def _list_converter(convert: Convert, field: DescField) -> Convert:
     def convert_list(value: JsonValue) -> JsonValue:
         if not isinstance(value, list):
             raise _WrongValue("", f"expected a list, got {shown(value)}")
-        made: list[JsonValue] = []
-        for index, item in enumerate(value):
-            if item is None:
-                raise _WrongValue(f"[{index}]", f"expected {expected_element(field)}, got null")
-            try:
-                made.append(convert(item))
-            except _WrongValue as wrong:
-                raise _WrongValue(_join(f"[{index}]", wrong.path), wrong.description) from None
-        return made
+        return [_convert_item(convert, field, index, item) for index, item in enumerate(value)]
 
     return convert_list
 
 
-def _map_converter(convert: _Convert | None, field: DescField) -> _Convert:
+def _map_converter(convert: Convert | None, field: DescField) -> Convert:
     def convert_map(value: JsonValue) -> JsonValue:
         if not isinstance(value, dict):
             raise _WrongValue("", f"expected an object, got {shown(value)}")
         if isinstance(value, RepeatedKeys):
             raise _WrongValue(f"[{value.repeated[0]}]", "duplicate field: give it once")
-        made: dict[str, JsonValue] = {}
-        for key, item in value.items():
-            if item is None:
-                raise _WrongValue(f"[{key}]", f"expected {expected_element(field)}, got null")
-            try:
-                made[key] = item if convert is None else convert(item)
-            except _WrongValue as wrong:
-                raise _WrongValue(_join(f"[{key}]", wrong.path), wrong.description) from None
-        return made
+        return {key: _convert_item(convert, field, key, item) for key, item in value.items()}
 
     return convert_map
+
+
+def _convert_item(convert: Convert | None, field: DescField, key: int | str, item: JsonValue) -> JsonValue:
+    if item is None:
+        raise _WrongValue(f"[{key}]", f"expected {expected_element(field)}, got null")
+    if convert is None:
+        return item
+    try:
+        return convert(item)
+    except _WrongValue as wrong:
+        raise wrong.within(f"[{key}]") from None
 
 
 def _join(path: str, below: str) -> str:
@@ -268,31 +250,25 @@ def _join(path: str, below: str) -> str:
 
 
 def _find_wrong(message: DescMessage, fields: dict[str, JsonValue]) -> FieldViolation:
-    """Find the field that the library did not take, by giving it one at a time."""
+    """Find the field that the library did not accept, by giving it one at a time."""
     for field in message.fields:
         value = fields.get(field.name)
-        if takes(field, value):
+        if accepts(field, value):
             continue
+        path, item = field.name, value
         match field.value, value:
-            case DescFieldValueMessage(message=inner), dict() if not is_well_known(inner):
-                found = _find_wrong(inner, value)
-                return FieldViolation(_join(field.name, found.field), found.description)
-            case DescFieldValueList(element=element), list():
-                index, item = next((i, v) for i, v in enumerate(value) if not takes(field, [v]))
-                return _wrong_item(field, element, f"[{index}]", item)
-            case DescFieldValueMap(value=element), dict():
-                key, item = next((k, v) for k, v in value.items() if not takes(field, {k: v}))
-                return _wrong_item(field, element, f"[{key}]", item)
-            case _:
-                return FieldViolation(field.name, f"expected {expected(field)}, got {shown(value)}")
+            case DescFieldValueList(), list():
+                index, item = next((i, v) for i, v in enumerate(value) if not accepts(field, [v]))
+                path += f"[{index}]"
+            case DescFieldValueMap(), dict():
+                key, item = next((k, v) for k, v in value.items() if not accepts(field, {k: v}))
+                path += f"[{key}]"
+            case DescFieldValueList() | DescFieldValueMap() as kind, _:
+                expected = "a list" if isinstance(kind, DescFieldValueList) else "an object"
+                return FieldViolation(path, f"expected {expected}, got {shown(value)}")
+        inner = message_of(field)
+        if inner is not None and isinstance(item, dict) and not is_well_known(inner):
+            found = _find_wrong(inner, item)
+            return FieldViolation(_join(path, found.field), found.description)
+        return FieldViolation(path, f"expected {expected_element(field)}, got {shown(item)}")
     raise TypeError(f"every field of {message} is right by itself, but not the whole")
-
-
-def _wrong_item(
-    field: DescField, element: ScalarType | DescEnum | DescMessage, subscript: str, item: JsonValue
-) -> FieldViolation:
-    path = field.name + subscript
-    if isinstance(element, DescMessage) and isinstance(item, dict) and not is_well_known(element):
-        found = _find_wrong(element, item)
-        return FieldViolation(_join(path, found.field), found.description)
-    return FieldViolation(path, f"expected {expected_element(field)}, got {shown(item)}")

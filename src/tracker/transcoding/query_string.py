@@ -1,4 +1,4 @@
-"""Query strings and path parameters, as the JSON values of the fields they name."""
+"""Query strings and path variables: the JSON values of the fields they name, and the way back."""
 
 from __future__ import annotations
 
@@ -6,24 +6,30 @@ import re
 from dataclasses import dataclass
 from functools import cache, lru_cache
 from typing import TYPE_CHECKING, TypeAlias
-from urllib.parse import parse_qsl
+from urllib.parse import parse_qsl, urlencode
 
 from protobuf import (
     DescEnum,
-    DescFieldValueEnum,
     DescFieldValueList,
+    DescFieldValueMap,
     DescFieldValueMessage,
-    DescFieldValueScalar,
     DescMessage,
     ScalarType,
 )
 
 from tracker.errors import FieldViolation, Reason, TrackerError, invalid
-from tracker.transcoding.expected import DURATION, TIMESTAMP, expected_element, wrapped_field
-from tracker.transcoding.json_request import takes
+from tracker.transcoding.fields import (
+    DURATION,
+    TIMESTAMP,
+    element_of,
+    expected_element,
+    fields_by_name,
+    wrapped_field,
+)
+from tracker.transcoding.json_request import accepts
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Collection
+    from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 
     from protobuf import DescField
 
@@ -40,6 +46,12 @@ _NUMBER = re.compile(r"-?[0-9]+(?:\.[0-9]+)?(?:[eE][+-]?[0-9]+)?")
 _BROKEN_ESCAPE = re.compile(rb"%(?![0-9A-Fa-f]{2})")
 _LOST_PLUS = re.compile(r" (?=[0-9]{2}:[0-9]{2}$)")
 _ANY = re.compile(r".*")
+_GRAMMARS: Mapping[ScalarType | str, re.Pattern[str]] = {
+    **dict.fromkeys(ScalarType, _WHOLE),
+    **dict.fromkeys((ScalarType.FLOAT, ScalarType.DOUBLE), _NUMBER),
+    **dict.fromkeys((ScalarType.STRING, ScalarType.BYTES, ScalarType.BOOL, TIMESTAMP, DURATION), _ANY),
+}
+"""What has a text: scalars and some messages, by type or by name."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -57,24 +69,27 @@ class TextField:
 
     def put(self, fields: dict[str, JsonValue], value: JsonValue) -> None:
         """Set the field in a tree of normalised fields, whatever stood there."""
-        for field in self.path[:-1]:
-            below = fields.get(field.name)
-            if not isinstance(below, dict):
-                below = fields[field.name] = {}
-            fields = below
-        fields[self.path[-1].name] = value
+        _put(fields, [field.name for field in self.path], value)
+
+    def pop(self, fields: dict[str, JsonValue]) -> str:
+        """Remove the field from a message's JSON, and return its value as text: empty where it is unset."""
+        *parents, last = self.path
+        for field in parents:
+            below = fields.get(field.json_name)
+            fields = below if isinstance(below, dict) else {}
+        return text_of(fields.pop(last.json_name, ""))
 
 
 @lru_cache(maxsize=4096)
 def find_field(message: DescMessage, key: str) -> TextField | None:
     """Return the field that a key such as `attributes.startDate` names, or None where there is none.
 
-    `value` below a wrapper names the wrapper.
+    `value` below a wrapper is the wrapper itself.
     """
     path: list[DescField] = []
     below: DescMessage | None = message
     for name in key.split("."):
-        field = None if below is None else _names(below).get(name)
+        field = None if below is None else fields_by_name(below).get(name)
         if field is None or below is None:
             return None
         if wrapped_field(below) is not None:
@@ -143,55 +158,72 @@ def read_text(found: TextField, key: str, text: str) -> JsonValue:
     return value
 
 
+def nested(pairs: Pairs) -> dict[str, JsonValue]:
+    """Return a query string in the shape of a JSON body, `a.b=1` as `{"a": {"b": "1"}}`; the first wins."""
+    tree: dict[str, JsonValue] = {}
+    for key, text in reversed(pairs):
+        _put(tree, key.split("."), text)
+    return tree
+
+
+def write_query(fields: Mapping[str, JsonValue]) -> str:
+    """Return the query string that sets what a message's JSON sets."""
+    return urlencode([*_pairs(fields, "")])
+
+
+def text_of(value: JsonValue) -> str:
+    """Return the text of a value that is neither a list nor an object."""
+    return str(value).lower() if isinstance(value, bool) else str(value)
+
+
+def _pairs(fields: Mapping[str, JsonValue], prefix: str) -> Iterator[tuple[str, str]]:
+    for name, value in fields.items():
+        for item in value if isinstance(value, list) else [value]:
+            if isinstance(item, dict):
+                yield from _pairs(item, f"{prefix}{name}.")
+            else:
+                yield f"{prefix}{name}", text_of(item)
+
+
+def _put(tree: dict[str, JsonValue], path: Sequence[str], value: JsonValue) -> None:
+    *parents, last = path
+    for name in parents:
+        below = tree.get(name)
+        if not isinstance(below, dict):
+            below = tree[name] = {}
+        tree = below
+    tree[last] = value
+
+
 def _reader(field: DescField) -> Callable[[str], JsonValue]:
-    match field.value:
-        case DescFieldValueScalar(scalar=kind) | DescFieldValueList(element=ScalarType() as kind):
-            return _scalar_reader(kind, field)
-        case DescFieldValueEnum(enum=enum) | DescFieldValueList(element=DescEnum() as enum):
-            return lambda text: _enum_numbers(enum).get(text.lower())
-        case DescFieldValueMessage(message=message) | DescFieldValueList(element=DescMessage() as message):
-            return _message_reader(message, field)
-        case _:
-            return _refuse
-
-
-def _scalar_reader(kind: ScalarType, field: DescField) -> Callable[[str], JsonValue]:
+    element = element_of(field)
+    wrapped = wrapped_field(element) if isinstance(element, DescMessage) else None
+    if wrapped is not None:
+        element = element_of(wrapped)
+    if isinstance(element, DescEnum):
+        numbers = _enum_numbers(element)
+        return lambda text: numbers.get(text.lower())
+    kind = element.type_name if isinstance(element, DescMessage) else element
+    if isinstance(field.value, DescFieldValueMap) or kind not in _GRAMMARS:
+        return lambda _: None  # maps and messages have no text
     if kind is ScalarType.STRING:
         return str
     if kind is ScalarType.BOOL:
         return _BOOLEANS.get
-    if kind is ScalarType.BYTES:
-        return _checked(field, _ANY)
-    return _checked(field, _NUMBER if kind in (ScalarType.FLOAT, ScalarType.DOUBLE) else _WHOLE)
-
-
-def _message_reader(message: DescMessage, field: DescField) -> Callable[[str], JsonValue]:
-    if message.type_name == DURATION:
-        return _checked(field, _ANY)
-    if message.type_name == TIMESTAMP:
-        read = _checked(field, _ANY)
-        # A plus sign that was not escaped came as a space; nothing else can stand there.
-        return lambda text: read(_LOST_PLUS.sub("+", text))
-    wrapped = wrapped_field(message)
-    if wrapped is not None and isinstance(wrapped.value, DescFieldValueScalar):
-        return _scalar_reader(wrapped.value.scalar, field)
-    return _refuse
+    read = _checked(field, _GRAMMARS[kind])
+    # A plus sign that was not escaped came as a space; nothing else in a timestamp can be one.
+    return read if kind != TIMESTAMP else lambda text: read(_LOST_PLUS.sub("+", text))
 
 
 def _checked(field: DescField, grammar: re.Pattern[str]) -> Callable[[str], JsonValue]:
-    """Read a text that fits a grammar and that the message library takes for the field."""
+    """Read a text that fits a grammar and that the message library accepts for the field."""
     repeated = isinstance(field.value, DescFieldValueList)
 
     def read(text: str) -> JsonValue:
-        fits = grammar.fullmatch(text) and takes(field, [text] if repeated else text)
+        fits = grammar.fullmatch(text) and accepts(field, [text] if repeated else text)
         return text if fits else None
 
     return read
-
-
-def _refuse(_text: str) -> JsonValue:
-    """Read nothing: messages and maps have no text."""
-    return None
 
 
 @cache
@@ -199,13 +231,6 @@ def _enum_numbers(enum: DescEnum) -> dict[str, JsonValue]:
     """Return the numbers that names in lower case, and numbers as text, stand for."""
     numbers: dict[str, JsonValue] = {str(value.number): value.number for value in enum.values}
     return numbers | {value.name.lower(): value.number for value in enum.values}
-
-
-@cache
-def _names(message: DescMessage) -> dict[str, DescField]:
-    return {field.json_name: field for field in message.fields} | {
-        field.name: field for field in message.fields
-    }
 
 
 def _refusal(found: TextField, message: str, description: str) -> TrackerError:

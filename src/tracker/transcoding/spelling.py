@@ -1,6 +1,6 @@
 """Names of fields in errors, spelled as the client spelled them.
 
-Errors name fields by their proto paths (`attributes.start_date`, `types[2]`) until a wire answers.
+Until a wire answers, errors name fields by their proto paths: `attributes.start_date`, `types[2]`.
 """
 
 from __future__ import annotations
@@ -8,20 +8,13 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING
 
-from protobuf import (
-    DescFieldValueList,
-    DescFieldValueMap,
-    DescFieldValueMessage,
-    DescMessage,
-)
-
 from tracker.errors import FieldViolation, TrackerError, invalid
+from tracker.transcoding.fields import fields_by_name, message_of
 
 if TYPE_CHECKING:
-    from protobuf import DescField
+    from protobuf import DescMessage
 
     from tracker.transcoding.json_text import JsonValue
-    from tracker.transcoding.query_string import Pairs
 
 _ELEMENT = re.compile(r"([^.\[\]]+)((?:\[.*?\](?=[.\[]|$))*)(?:\.|$)")
 _SUBSCRIPT = re.compile(r"\[(.*?)\](?=\[|$)")
@@ -30,7 +23,7 @@ _SUBSCRIPT = re.compile(r"\[(.*?)\](?=\[|$)")
 def respell(error: TrackerError, message: DescMessage, written: JsonValue) -> TrackerError:
     """Return an error whose violations name fields as `written`, the client's own JSON, spells them.
 
-    Fields that it does not spell are named in lowerCamelCase.
+    Fields that are not in it are named in lowerCamelCase.
     """
     if not error.violations:
         return error
@@ -44,25 +37,10 @@ def respell(error: TrackerError, message: DescMessage, written: JsonValue) -> Tr
     )
 
 
-def nested(pairs: Pairs) -> dict[str, JsonValue]:
-    """Return the keys of a query string in the shape of a JSON body: `a.b=1` as `{"a": {"b": "1"}}`."""
-    tree: dict[str, JsonValue] = {}
-    for key, text in pairs:
-        *parents, last = key.split(".")
-        at = tree
-        for name in parents:
-            below = at.get(name)
-            if not isinstance(below, dict):
-                below = at[name] = {}
-            at = below
-        at.setdefault(last, text)
-    return tree
-
-
 def _path(path: str, message: DescMessage | None, written: JsonValue) -> str:
     spelled: list[str] = []
     for name, subscripts in _ELEMENT.findall(path):
-        field = _field(message, name)
+        field = None if message is None else fields_by_name(message).get(name)
         if field is None:
             spelled.append(name + subscripts)
             message = None
@@ -74,12 +52,8 @@ def _path(path: str, message: DescMessage | None, written: JsonValue) -> str:
         for subscript in _SUBSCRIPT.findall(subscripts):
             written = _item(written, subscript)
         spelled.append(key + subscripts)
-        message = _message_below(field)
+        message = message_of(field)
     return ".".join(spelled)
-
-
-def _field(message: DescMessage | None, name: str) -> DescField | None:
-    return None if message is None else next((f for f in message.fields if f.name == name), None)
 
 
 def _item(written: JsonValue, subscript: str) -> JsonValue:
@@ -88,15 +62,3 @@ def _item(written: JsonValue, subscript: str) -> JsonValue:
     if isinstance(written, list) and subscript.isdecimal() and int(subscript) < len(written):
         return written[int(subscript)]
     return None
-
-
-def _message_below(field: DescField) -> DescMessage | None:
-    match field.value:
-        case (
-            DescFieldValueMessage(message=message)
-            | DescFieldValueList(element=DescMessage() as message)
-            | DescFieldValueMap(value=DescMessage() as message)
-        ):
-            return message
-        case _:
-            return None
