@@ -9,7 +9,7 @@ from enum import Enum
 from typing import TYPE_CHECKING, Self, TypeVar
 
 if TYPE_CHECKING:
-    from collections.abc import Coroutine
+    from collections.abc import Callable, Coroutine
 
 T = TypeVar("T")
 
@@ -29,7 +29,7 @@ class TcpProxy:
     def __init__(self, target: int) -> None:
         self._target = target
         self._cut: Cut | None = None
-        self._lose_answer = False
+        self._before_loss: Callable[[], object] | None = None
         self._writers: set[asyncio.StreamWriter] = set()
         self._loop = asyncio.new_event_loop()
         self._thread = threading.Thread(target=self._loop.run_forever)
@@ -47,9 +47,9 @@ class TcpProxy:
         self._thread.join()
         self._loop.close()
 
-    def lose_next_answer(self) -> None:
-        """Break the connection on which the server answers next, in place of passing the answer on."""
-        self._lose_answer = True
+    def lose_next_answer(self, meanwhile: Callable[[], object] = bool) -> None:
+        """Call `meanwhile` when the server answers next, then break the connection on which it does."""
+        self._before_loss = meanwhile
 
     def cut(self, how: Cut) -> None:
         """Cut everybody off."""
@@ -91,8 +91,9 @@ class TcpProxy:
         try:
             with contextlib.suppress(OSError):
                 while piece := await reader.read(65_536):
-                    if answers and self._lose_answer:
-                        self._lose_answer = False
+                    if answers and self._before_loss is not None:
+                        meanwhile, self._before_loss = self._before_loss, None
+                        await asyncio.to_thread(meanwhile)
                         writer.transport.abort()
                     elif self._cut is None:
                         writer.write(piece)

@@ -144,18 +144,9 @@ UNAVAILABLE = error(Code.UNAVAILABLE)
 OK = (200, "{}")
 
 
-@pytest.mark.parametrize(
-    ("rpc", "request_"),
-    [
-        (LIST_LOCKS, LIST_LOCKS.request()),
-        (RENEW_LOCK, RENEW_LOCK.request(id=LOCK)),
-        (CREATE_LOCK, CREATE_LOCK.request(service="s", lock_token=SECRET)),
-        (UN_LOCK, UN_LOCK.request(id=LOCK, lock_token=SECRET)),
-    ],
-)
-def test_a_call_that_is_safe_to_repeat_is_repeated(rpc: Rpc[Q, A], request_: Q) -> None:
+def test_a_call_that_only_reads_is_repeated() -> None:
     with Scripted(None, UNAVAILABLE, OK) as server, Connection(server.url) as connection:
-        connection.call(rpc, request_)
+        connection.call(LIST_LOCKS, LIST_LOCKS.request())
         assert len(server.asked) == 3
         assert len(set(server.asked)) == 1
         assert server.keys == [None] * 3
@@ -163,11 +154,15 @@ def test_a_call_that_is_safe_to_repeat_is_repeated(rpc: Rpc[Q, A], request_: Q) 
 
 @pytest.mark.parametrize(
     ("rpc", "request_"),
-    [(CREATE_EVENT, CREATE_EVENT.request(title="t")), (UN_LOCK, UN_LOCK.request(id=LOCK))],
+    [
+        (CREATE_EVENT, CREATE_EVENT.request(title="t")),
+        (CREATE_LOCK, CREATE_LOCK.request(service="s", lock_token=SECRET)),
+        (RENEW_LOCK, RENEW_LOCK.request(id=LOCK)),
+        (UN_LOCK, UN_LOCK.request(id=LOCK)),
+        (UN_LOCK, UN_LOCK.request(id=LOCK, lock_token=SECRET)),
+    ],
 )
-def test_a_call_that_might_have_a_second_effect_is_repeated_with_the_same_key(
-    rpc: Rpc[Q, A], request_: Q
-) -> None:
+def test_a_call_that_changes_something_is_repeated_with_the_same_key(rpc: Rpc[Q, A], request_: Q) -> None:
     under_way = error(Code.ABORTED, reason="IDEMPOTENCY_KEY_UNDER_WAY")
     with Scripted(None, UNAVAILABLE, under_way, OK, OK) as server, Connection(server.url) as connection:
         connection.call(rpc, request_)
@@ -177,6 +172,13 @@ def test_a_call_that_might_have_a_second_effect_is_repeated_with_the_same_key(
         assert first
         assert again == [first] * 3
         assert another not in (first, None)
+
+
+def test_a_call_without_patience_is_made_once_and_needs_no_key() -> None:
+    with Scripted(UNAVAILABLE, OK) as server, Connection(server.url) as connection:
+        with pytest.raises(ApiError):
+            connection.call(RENEW_LOCK, RENEW_LOCK.request(id=LOCK), patience=0)
+        assert server.keys == [None]
 
 
 def test_a_refusal_is_not_repeated() -> None:

@@ -1,4 +1,4 @@
-"""A connection to a server: sends a message, answers one, and repeats a call so that it does no harm."""
+"""A connection to a server: sends requests, returns answers, and repeats calls where that is safe."""
 
 from __future__ import annotations
 
@@ -18,23 +18,21 @@ from tracker.errors import Code, Reason
 from tracker.pb.methods import only_reads
 
 from .errors import ApiError, UnreachableError, error_of
-from .routes import Route
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
-    from protobuf import DescMethod, Message
+    from tracker.transcoding.bindings import HttpRequest
 
     from .errors import Json
-    from .routes import HttpRequest
     from .rpc import A, Q, Rpc
 
 _ERRORS = 400
 _FIRST_PAUSE, _LONGEST_PAUSE = 0.1, 1.0
-"""Seconds before a call is repeated for the first time, and after it failed often."""
+"""Seconds before a call is repeated for the first time, and the longest pause before any repetition."""
 _JSON = {"content-type": "application/json"}
 _SILENCE = 45.0
-"""Seconds without a word after which a stream is given up: a server has something to say every 15."""
+"""Seconds without data after which a stream is given up: a server sends something every 15."""
 
 
 class Connection:
@@ -43,12 +41,12 @@ class Connection:
     def __init__(self, server: str, *, patience: float = 5.0, timeout: float = 10.0) -> None:
         """Take the address of a server, such as `https://tracker.example.com`.
 
-        A call is repeated for up to `patience` seconds while the server can't be reached or can't serve it.
-        That is safe: one that is not so by itself has an idempotency key. An answer is waited for `timeout`
-        seconds.
+        A call is repeated for up to `patience` seconds while the server can't be reached or can't serve it. A
+        call that changes something has an idempotency key then, so that it takes effect once. Each attempt
+        waits `timeout` seconds for its answer.
 
         Raises:
-            ValueError: The address is none of HTTP.
+            ValueError: The address is not an HTTP address.
         """
         parts = urlsplit(server)
         if parts.scheme not in ("http", "https") or not parts.hostname:
@@ -61,7 +59,6 @@ class Connection:
             headers={"user-agent": f"tracker/{__version__}"},
             verify=parts.scheme == "https",  # certificates are slow to load, and without TLS nobody asks
         )
-        self._routes: dict[DescMethod, Route] = {}
 
     def __enter__(self) -> Self:
         return self
@@ -70,7 +67,7 @@ class Connection:
         self.close()
 
     def close(self) -> None:
-        """Close what is open."""
+        """Close the connections to the server."""
         self._http.close()
 
     def call(
@@ -81,7 +78,7 @@ class Connection:
         timeout: float | None = None,
         patience: float | None = None,
     ) -> A:
-        """Call an RPC; its request may be JSON already.
+        """Call an RPC; the request may be JSON already.
 
         Raises:
             ApiError: The server refused the call.
@@ -99,14 +96,15 @@ class Connection:
         patience: float | None = None,
     ) -> dict[str, Json]:
         """Call an RPC as `call` does, but return the JSON of the answer, as the server wrote it."""
-        route = self._routes.setdefault(rpc.method, Route(rpc.method))
-        safe = rpc.repeatable or only_reads(rpc.method) or _names_itself(request)
-        key = {} if safe else {"idempotency-key": str(uuid.uuid4())}
-        sent = route.written(request) if isinstance(request, bytes) else route.request(request)
-        give_up = time.monotonic() + (self._patience if patience is None else patience)
+        sent = rpc.binding.request(request)
+        patience = self._patience if patience is None else patience
+        headers = {} if sent.body is None else dict(_JSON)
+        if patience and not only_reads(rpc.method):
+            headers["idempotency-key"] = str(uuid.uuid4())
+        give_up = time.monotonic() + patience
         for pause in pauses():
             try:
-                return self._send(sent, key, self._timeout if timeout is None else timeout)
+                return self._send(sent, headers, self._timeout if timeout is None else timeout)
             except (ApiError, UnreachableError) as error:
                 if not _worth_repeating(error) or time.monotonic() + pause > give_up:
                     raise
@@ -114,20 +112,18 @@ class Connection:
         raise AssertionError("pauses never end")
 
     def stream(self, rpc: Rpc[Q, A], request: Q) -> Iterator[A]:
-        """Call an RPC whose answer is a stream, and give its messages as they come.
+        """Call an RPC whose answer is a stream, and yield its messages as they arrive.
 
-        Ends where the server ends the stream. Nothing is repeated: whoever listens knows from where to go on.
+        Ends when the server ends the stream. Nothing is repeated: the caller knows where to resume.
 
         Raises:
             ApiError: The server refused the call.
-            UnreachableError: There was no answer, or the stream broke off, or the server fell silent.
+            UnreachableError: There was no answer, the stream broke off, or the server fell silent.
         """
-        sent = self._routes.setdefault(rpc.method, Route(rpc.method)).request(request)
+        sent = rpc.binding.request(request)
         timeout = httpx2.Timeout(self._timeout, read=_SILENCE)
         try:
-            with self._http.stream(
-                sent.verb, self.server + sent.path, params=sent.query or None, timeout=timeout
-            ) as answer:
+            with self._http.stream(sent.verb, self.server + sent.path, timeout=timeout) as answer:
                 if answer.status_code >= _ERRORS:
                     answer.read()
                     raise error_of(answer.status_code, _body(answer), self.server)
@@ -135,14 +131,13 @@ class Connection:
         except httpx2.TransportError as error:
             raise UnreachableError(f"no answer from {self.server}: {_why(error)}") from None
 
-    def _send(self, request: HttpRequest, key: Mapping[str, str], timeout: float) -> dict[str, Json]:
+    def _send(self, request: HttpRequest, headers: Mapping[str, str], timeout: float) -> dict[str, Json]:
         try:
             answer = self._http.request(
                 request.verb,
                 self.server + request.path,
-                params=request.query or None,
                 content=request.body,
-                headers=key if request.body is None else {**_JSON, **key},
+                headers=headers,
                 timeout=timeout,
             )
         except httpx2.TransportError as error:
@@ -164,7 +159,7 @@ def _body(answer: httpx2.Response) -> Json:
 
 
 def _messages(lines: Iterator[str], kind: type[A]) -> Iterator[A]:
-    """Give the messages of server-sent events; one that has only an id is a message with only a token."""
+    """Yield the messages of server-sent events; an event with an id alone is a message with a token alone."""
     fields: dict[str, str] = {}
     for line in lines:
         name, _, value = line.partition(": ")
@@ -178,7 +173,7 @@ def _messages(lines: Iterator[str], kind: type[A]) -> Iterator[A]:
 
 
 def pauses() -> Iterator[float]:
-    """Give the seconds to wait before each new try, longer from try to try."""
+    """Yield the seconds to wait before each new attempt, a little longer each time."""
     pause = _FIRST_PAUSE
     while True:
         yield pause * random.uniform(0.5, 1)  # noqa: S311  # so that many clients don't come back together
@@ -191,12 +186,6 @@ def _worth_repeating(error: ApiError | UnreachableError) -> bool:
         or error.code is Code.UNAVAILABLE
         or error.reason == Reason.IDEMPOTENCY_KEY_UNDER_WAY
     )
-
-
-def _names_itself(request: Message | bytes) -> bool:
-    """Return whether a server knows a request again: by a token, or by what the source calls an event."""
-    attributes = getattr(request, "attributes", None)
-    return bool(getattr(request, "lock_token", "") or getattr(attributes, "external_id", ""))
 
 
 def _why(error: httpx2.TransportError) -> str:

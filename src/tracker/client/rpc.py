@@ -1,35 +1,36 @@
-"""What a client knows of an RPC: its descriptor, and the types of its request and answer."""
+"""What a client knows of an RPC: its types, and what the protos say of it."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from functools import cached_property
 from typing import TYPE_CHECKING, Generic, TypeVar
 
 from protobuf import Message
 
-if TYPE_CHECKING:
-    from collections.abc import Mapping
+from tracker.pb import FILES
+from tracker.transcoding.bindings import http_bindings
 
-    from protobuf import DescFile, DescMethod
+if TYPE_CHECKING:
+    from protobuf import DescMethod
+
+    from tracker.transcoding.bindings import HttpBinding
 
 Q = TypeVar("Q", bound=Message)
 A = TypeVar("A", bound=Message)
 
+_METHODS = {method.input: method for file in FILES for service in file.services for method in service.methods}
 
-@dataclass(frozen=True, slots=True)
+
 class Rpc(Generic[Q, A]):
-    """One RPC; `repeatable` where a second call has no effect that the first had not.
+    """One RPC, named by the types of its request and its answer."""
 
-    One that only reads is repeatable anyway, and so is a request with a `lock_token` or an external id: that
-    is what these are for. Any other is sent with an idempotency key.
-    """
+    def __init__(self, request: type[Q], answer: type[A]) -> None:
+        self.request = request
+        self.answer = answer
+        self.method: DescMethod = _METHODS[request.desc()]
 
-    method: DescMethod
-    request: type[Q]
-    answer: type[A]
-    repeatable: bool = False
-
-
-def methods_of(file: DescFile) -> Mapping[str, DescMethod]:
-    """Return the methods that the services of a file have, by their names."""
-    return {method.name: method for service in file.services for method in service.methods}
+    @cached_property
+    def binding(self) -> HttpBinding:
+        """How to reach the RPC over HTTP: with a body where there is a choice, since servers log URLs."""
+        bindings = [*http_bindings(self.method)]
+        return next((binding for binding in bindings if binding.takes_body), bindings[0])
