@@ -74,6 +74,10 @@ def test_a_request_comes_back_from_path_query_and_body_as_it_was(
     assert found is not None
     assume(found[0] is binding)  # an id that reads like a literal of another route is the other route
     assert binding.decode(HttpInput(found[1], query, body)) == request
+    written = binding.request(request)
+    assert (written.verb, written.path.partition("?")[0]) == (binding.verb, path)
+    query = written.path.partition("?")[2].encode()
+    assert binding.decode(HttpInput(found[1], query, written.body or b"")) == request
 
 
 def bind(method: DescMethod, path: str, body: str = "", response_body: str = "") -> HttpBinding:
@@ -103,6 +107,24 @@ def test_a_variable_may_name_a_field_of_a_message_and_span_segments() -> None:
     decoded = binding.decode(HttpInput(found[1], b"", b'{"attributes": {"owner": "me", "service": "x"}}'))
     attributes = event_pb.EventAttributes(service="teams/a/b%2Fc", type=event_pb.Type.drift, owner="me")
     assert decoded == event_pb.CreateEventRequest(attributes=attributes)
+
+
+def test_a_request_has_what_the_path_and_the_body_take_and_the_rest_in_its_query() -> None:
+    attributes = event_pb.EventAttributes(service="teams/a/b c", owner="me")
+    message = event_pb.CreateEventRequest(
+        title="t", attributes=attributes, links=event_pb.EventLinks(ticket="T&1")
+    )
+    binding = bind(CREATE, path="/v1/{attributes.service=teams/*/*}/x/{title}:save", body="attributes")
+    sent = binding.request(message)
+    assert (sent.verb, sent.path) == ("POST", "/v1/teams/a/b%20c/x/t:save?links.ticket=T%261")
+    assert orjson.loads(sent.body or b"") == {"owner": "me"}
+
+
+def test_a_request_in_json_goes_into_a_body_that_takes_all_of_it() -> None:
+    assert bind(CREATE, path="/v1", body="*").request(b"{}") == ("POST", "/v1", b"{}")
+    for binding in (bind(CREATE, path="/v1/{title}", body="*"), bind(CREATE, path="/v1")):
+        with pytest.raises(ValueError, match="more than a body"):
+            binding.request(b"{}")
 
 
 def test_a_body_may_be_one_field_beside_a_query_for_the_others() -> None:

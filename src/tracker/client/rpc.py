@@ -32,5 +32,5 @@ class Rpc(Generic[Q, A]):
     @cached_property
     def binding(self) -> HttpBinding:
         """How to reach the RPC over HTTP: with a body where there is a choice, since servers log URLs."""
-        bindings = [*http_bindings(self.method)]
+        bindings = http_bindings(self.method)
         return next((binding for binding in bindings if binding.takes_body), bindings[0])
