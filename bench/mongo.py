@@ -31,7 +31,10 @@ from protobuf import message_from_json_value
 from pymongo import AsyncMongoClient, monitoring
 from tests.mongo_servers import MongoServers
 
-from tracker.domain.events import EventFilter, EventId
+from tracker.domain.events import EventId
+from tracker.domain.query import fields
+from tracker.domain.query.filters import EventFilter
+from tracker.domain.query.tree import one_of
 from tracker.pb import event_pb
 from tracker.stores.mongo import MongoStore, event_records
 from tracker.stores.pages import Page
@@ -100,8 +103,10 @@ def store_calls(store: MongoStore, event_id: str) -> dict[str, Call]:
     return {
         "create": create,
         "get": lambda: store.events.get(EventId(event_id)),
-        "search, 1 found": lambda: store.events.find(EventFilter(source=NEEDLE), Page()),
-        "search, many found": lambda: store.events.find(EventFilter(service=_SERVICE), Page(10_000)),
+        "search, 1 found": lambda: store.events.find(EventFilter(one_of(fields.SOURCE, [NEEDLE])), Page()),
+        "search, many found": lambda: store.events.find(
+            EventFilter(one_of(fields.SERVICE, [_SERVICE])), Page(10_000)
+        ),
     }
 
 

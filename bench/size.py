@@ -30,9 +30,9 @@ from bench.yardsticks import NAMES, Yardsticks
 from tests.mongo_servers import MongoServers
 
 from tracker import demo
-from tracker.domain.events import EventFilter
 from tracker.domain.intervals import read_interval
 from tracker.domain.query import Clock, fields, parse
+from tracker.domain.query.filters import EventFilter
 from tracker.domain.times import MICROS
 from tracker.stores.mongo import MongoStore
 from tracker.stores.pages import Page
@@ -46,7 +46,7 @@ if TYPE_CHECKING:
 _END = datetime(2026, 6, 1, tzinfo=UTC)
 _UNTIL = int(_END.timestamp()) * MICROS
 _CLOCK = Clock(_UNTIL, ZoneInfo("UTC"))
-_FIVE = (fields.SERVICE, fields.STATUS, fields.ENVIRONMENT, fields.TYPE, fields.PRIORITY)
+_FIVE = tuple(fields.BY_NAME[name] for name in ("service", "status", "environment", "type", "priority"))
 _PAGE = Page(100)
 _OFTEN, _RARE, _NEVER = "deploy", "exhausted", "nonsense"
 """Words that most events have, one in some hundred, and none."""
@@ -84,7 +84,7 @@ async def _measure(store: Store, number: int, seconds: float) -> list[Row]:
         rows.append(Row(name, "ms", median(times) * 1e3))
 
     def find(query: str, part: Page = _PAGE) -> Callable[[], Awaitable[object]]:
-        where = EventFilter(query=parse(query, _CLOCK))
+        where = EventFilter(parse(query, _CLOCK))
         return lambda: store.events.find(where, part)
 
     middle = await store.events.find(EventFilter(), Page(1, offset=number // 2))
@@ -104,7 +104,7 @@ async def _measure(store: Store, number: int, seconds: float) -> list[Row]:
     await took("a label and a status", find("label.team:logistics status:failure"))
     await took("a duration and a type", find("duration:>30m type:deployment"))
     await took(_FACETS, lambda: store.events.count_by(EventFilter(), _FIVE, 10))
-    last = EventFilter(query=parse("since:30d", _CLOCK))
+    last = EventFilter(parse("since:30d", _CLOCK))
     await took("facets of five fields, 30 days", lambda: store.events.count_by(last, _FIVE, 10))
     await took("a month by the hour", lambda: store.events.count_between(EventFilter(), month, None))
     await took(_HISTOGRAM, lambda: store.events.count_between(EventFilter(), month, fields.STATUS))

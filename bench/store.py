@@ -24,8 +24,11 @@ from bench.api import bare_commit_rate
 from bench.events import believable, fill
 from bench.store_at_rest import Silent
 
-from tracker.domain.events import EventFilter, EventId
+from tracker.domain.events import EventId
 from tracker.domain.locks import Ending, HeldLock, Release, begin_lease
+from tracker.domain.query import fields
+from tracker.domain.query.filters import EventFilter
+from tracker.domain.query.tree import one_of
 from tracker.domain.times import MICROS, duration, timestamp
 from tracker.pb import event_pb, lock_pb
 from tracker.stores.pages import Page
@@ -94,9 +97,12 @@ async def _measure(database: Path, meter: Meter, known: str, needle: str) -> Non
     pages = {
         "page of 100": (EventFilter(), Page(100)),
         "page of 100 behind a cursor": (EventFilter(), Page(100, after=behind)),
-        "page of 100 of one service": (EventFilter(service="service-7"), Page(100)),
-        "page of 100 of one status": (EventFilter(statuses=(event_pb.Status.failure,)), Page(100)),
-        "search that finds one": (EventFilter(source=needle), Page(10_000)),
+        "page of 100 of one service": (EventFilter(one_of(fields.SERVICE, ["service-7"])), Page(100)),
+        "page of 100 of one status": (
+            EventFilter(one_of(fields.STATUS, [event_pb.Status.failure])),
+            Page(100),
+        ),
+        "search that finds one": (EventFilter(one_of(fields.SOURCE, [needle])), Page(10_000)),
     }
     await meter.run("get", lambda: store.events.get(EventId(known)))
     for name, (where, part) in pages.items():

@@ -14,7 +14,7 @@ from tracker.cli.main import app
 from tracker.config import ConfigurationError, load
 from tracker.domain.intervals import read_interval
 from tracker.domain.query import Clock, QueryError, parse
-from tracker.domain.query.tree import Span, Term
+from tracker.domain.query.tree import Range, Term
 from tracker.domain.times import MICROS, micros_of, period
 
 if TYPE_CHECKING:
@@ -56,7 +56,7 @@ def in_query(text: str) -> float:
     node = parse(f"duration:>={text}", Clock(0, ZoneInfo("UTC")))
     assert isinstance(node, Term)
     (test,) = node.tests
-    assert isinstance(test, Span)
+    assert isinstance(test, Range)
     assert test.low is not None
     return test.low / MICROS
 

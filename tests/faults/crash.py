@@ -12,8 +12,9 @@ import apsw
 from tests.stores.observations import Observations
 from tests.stores.samples import comments
 
-from tracker.domain.events import EventFilter, EventId
+from tracker.domain.events import EventId
 from tracker.domain.query import Clock, parse
+from tracker.domain.query.filters import EventFilter
 from tracker.stores.sqlite import SqliteStore
 
 if TYPE_CHECKING:
@@ -69,7 +70,7 @@ async def lost(database: Path, acknowledged: list[str]) -> list[str]:
     store = SqliteStore(database, Observations())
     await store.open()
     missing = [line for line in acknowledged if not await _has(store, line)]
-    by_words = await store.events.count(EventFilter(query=parse('"an event"', Clock(0, ZoneInfo("UTC")))))
+    by_words = await store.events.count(EventFilter(parse('"an event"', Clock(0, ZoneInfo("UTC")))))
     assert by_words == await store.events.count(EventFilter())
     await store.close()
     with apsw.Connection(str(database)) as connection:

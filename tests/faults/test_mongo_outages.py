@@ -13,8 +13,9 @@ from tests.mongo_servers import MongoServers
 from tests.stores.observations import Observations
 from tests.stores.samples import a_lock, an_event, new_id, taken
 
-from tracker.domain.events import EventFilter, EventId
+from tracker.domain.events import EventId
 from tracker.domain.locks import lock_key
+from tracker.domain.query.filters import EventFilter
 from tracker.errors import Code, TrackerError
 from tracker.stores.mongo import MongoStore, changes, connections
 from tracker.stores.pages import Page

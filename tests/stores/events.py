@@ -9,8 +9,9 @@ from typing import TYPE_CHECKING
 import pytest
 from tests.stores.samples import an_end, id_number
 
-from tracker.domain.events import EventFilter, EventId, event_time
+from tracker.domain.events import EventId, event_time
 from tracker.domain.query import matches
+from tracker.domain.query.filters import EventFilter
 from tracker.stores.pages import Page
 
 if TYPE_CHECKING:
@@ -73,7 +74,7 @@ def numbered(drawn: list[event_pb.Event]) -> list[event_pb.Event]:
 
 async def agree(store: Store, there: list[event_pb.Event], tree: Node) -> None:
     wanted = sorted((e for e in there if matches(tree, e)), key=newest_first, reverse=True)
-    where = EventFilter(query=tree)
+    where = EventFilter(tree)
     found = await store.events.find(where, ALL)
     assert list(found.records) == wanted
     assert found.total == await store.events.count(where) == len(wanted)

@@ -12,9 +12,10 @@ from tests.domain.query.trees import LABELS, events, times, trees
 from tests.soak import size, soaks
 from tests.stores.events import numbered, one_deployment, replace_events
 
-from tracker.domain.events import EventFilter, event_time
-from tracker.domain.query import matches
+from tracker.domain.events import event_time
+from tracker.domain.query import EVERYTHING, matches
 from tracker.domain.query.fields import DURATION, FACETS, Kind, label
+from tracker.domain.query.filters import EventFilter
 from tracker.stores.events import Tally
 
 if TYPE_CHECKING:
@@ -52,7 +53,9 @@ async def test_events_are_counted_by_the_values_of_fields(
     store: Store, drawn: list[event_pb.Event], query: Node | None, asked: list[Field], most: int
 ) -> None:
     await replace_events(store, drawn)
-    total, tallies = await store.events.count_by(EventFilter(query=query), asked, most)
+    total, tallies = await store.events.count_by(
+        EventFilter(EVERYTHING if query is None else query), asked, most
+    )
     found = matching(drawn, query)
     assert total == len(found)
     for field, counted in zip(asked, tallies, strict=True):
@@ -75,7 +78,7 @@ async def test_events_are_counted_between_moments(
 ) -> None:
     query = None if query is not None and bounds_time(query) else query
     await replace_events(store, drawn)
-    where = EventFilter(query=query)
+    where = EventFilter(EVERYTHING if query is None else query)
     counts = await store.events.count_between(where, edges, by)
     durations = await store.events.durations_between(where, edges)
     found = matching(drawn, query)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
@@ -10,13 +10,17 @@ from tests.soak import size, soaks
 from tests.stores.events import one_deployment, place, replace_events
 from tests.stores.samples import an_event, id_number
 
-from tracker.domain.events import EventFilter, event_end, event_time
+from tracker.domain.events import event_end, event_time
+from tracker.domain.query.fields import BY_NAME
+from tracker.domain.query.filters import EventFilter
+from tracker.domain.query.tree import Number, Pattern, Term, all_of, one_of, parts_of
 from tracker.domain.times import timestamp
 from tracker.pb import event_pb
 from tracker.stores.pages import Page
 
 if TYPE_CHECKING:
     from tracker.domain.paging import Cursor
+    from tracker.domain.query import Node
     from tracker.stores.base import Store
 
 times = st.integers(-3, 12) | st.integers(-62_135_596_800_000_000, 253_402_300_799_999_999)
@@ -56,43 +60,60 @@ def several_events(draw: st.DrawFn) -> list[event_pb.Event]:
     ]
 
 
-def some(values: st.SearchStrategy[object]) -> st.SearchStrategy[tuple[object, ...]]:
-    return st.just(()) | st.lists(values, max_size=2).map(tuple)
+def some(name: str, values: st.SearchStrategy[Any]) -> st.SearchStrategy[list[Node]]:
+    """Draw no term for a field, or one for some of its values."""
+    field = BY_NAME[name]
+    several = st.lists(values, min_size=1, max_size=2)
+    return st.just([]) | several.map(lambda drawn: [one_of(field, drawn)])
 
+
+queries = st.tuples(
+    some("type", types),
+    some("priority", priorities),
+    some("status", statuses),
+    some("environment", environments),
+    some("source", names.filter(bool)),
+    some("service", names.filter(bool)),
+    some("slack", st.sampled_from(["1", "2"])) | st.just([]) | st.just([]),
+    some("related", names.filter(bool)),
+    some("impact", st.booleans()),
+).map(lambda drawn: all_of(tuple(term for terms in drawn for term in terms)))
 
 filters = st.builds(
     EventFilter,
-    types=some(types),
-    priorities=some(priorities),
-    statuses=some(statuses),
-    environments=some(environments),
-    source=names,
-    service=names,
-    slack_id=st.sampled_from(["", "", "", "1", "2"]),
-    related_ids=some(names.filter(bool)),
-    impact=st.none() | st.booleans(),
+    queries,
     since=st.none() | times,
     until=st.none() | times,
     overlapping=st.booleans(),
 )
 
 
-def matches(event: event_pb.Event, where: EventFilter) -> bool:
+def has_one_of(event: event_pb.Event, term: Node) -> bool:
+    assert isinstance(term, Term)
+    wanted = {test.value for test in term.tests if isinstance(test, Number)}
+    texts = {test.pieces[0] for test in term.tests if isinstance(test, Pattern)}
     its = event.attributes or event_pb.EventAttributes()
     assert event.metadata is not None
+    has = {
+        "type": its.type,
+        "priority": its.priority,
+        "status": its.status,
+        "environment": its.environment,
+        "source": its.source,
+        "service": its.service,
+        "slack": event.metadata.slack_id,
+        "related": its.related_id,
+        "impact": its.impact,
+    }
+    return has[term.field.name] in (texts or wanted)
+
+
+def matches(event: event_pb.Event, where: EventFilter) -> bool:
     time, end = event_time(event), event_end(event)
     began = where.since is None or time >= where.since
     lasted = where.overlapping and where.since is not None and end is not None and end >= where.since
     return (
-        (not where.types or its.type in where.types)
-        and (not where.priorities or its.priority in where.priorities)
-        and (not where.statuses or its.status in where.statuses)
-        and (not where.environments or its.environment in where.environments)
-        and where.source in ("", its.source)
-        and where.service in ("", its.service)
-        and where.slack_id in ("", event.metadata.slack_id)
-        and (not where.related_ids or its.related_id in where.related_ids)
-        and (where.impact is None or its.impact == where.impact)
+        all(has_one_of(event, term) for term in parts_of(where.query))
         and (where.until is None or time < where.until)
         and (began or lasted)
     )

@@ -11,8 +11,9 @@ from tests.domain.query.trees import CLOCK
 from tests.stores.observations import Observations
 from tests.stores.samples import NOW, an_event
 
-from tracker.domain.events import EventFilter, event_time
+from tracker.domain.events import event_time
 from tracker.domain.query import fields, matches, parse
+from tracker.domain.query.filters import EventFilter
 from tracker.domain.times import MICROS
 from tracker.errors import TrackerError
 from tracker.pb import event_pb
@@ -47,7 +48,7 @@ def documents(mongo: MongoServers) -> Collection[dict[str, Any]]:
 
 async def titles(store: MongoStore, query: str) -> list[str]:
     """Return the titles of the events that a query finds, sorted."""
-    found = await store.events.find(EventFilter(query=parse(query, CLOCK)), Page())
+    found = await store.events.find(EventFilter(parse(query, CLOCK)), Page())
     return sorted(event.title for event in found.records)
 
 
@@ -95,12 +96,12 @@ async def test_an_event_of_more_words_than_are_kept_is_found_by_each(
 async def test_a_word_leads_to_the_events_that_have_it_and_no_others(store: MongoStore) -> None:
     for number in range(20):
         await store.events.create(an_event(f"Deploy number{number}"), None)
-    where = EventFilter(query=parse("number7", CLOCK))
+    where = EventFilter(parse("number7", CLOCK))
     told = Explanation()
     await store.events.find(where, Page(), told)
     assert told.documents == 1
     assert "events_by_term" in told.steps[0]
-    everything = await store.events.find(EventFilter(query=parse("dep*", CLOCK)), Page(5))
+    everything = await store.events.find(EventFilter(parse("dep*", CLOCK)), Page(5))
     assert (everything.total, len(everything.records)) == (20, 5)
 
 
@@ -143,7 +144,7 @@ async def test_events_with_and_without_terms_beside_them_are_counted_together(
     documents.update_many({"document": {"$regex": "old"}}, {"$unset": {"terms": 1, "duration": 1}})
     query = parse(text, CLOCK)
     found = [event for event in there if matches(query, event)]
-    where = EventFilter(query=query)
+    where = EventFilter(query)
     total, tallies = await store.events.count_by(where, [fields.SERVICE, fields.STATUS], 2)
     assert total == await store.events.count(where) == len(found)
     for field, counted in zip((fields.SERVICE, fields.STATUS), tallies, strict=True):

@@ -13,15 +13,15 @@ from tests.domain.query.trees import CLOCK
 from tests.stores.observations import Observations
 from tests.stores.samples import an_end, an_event, new_id
 
-from tracker.domain.events import EventFilter, EventId, SlackId
+from tracker.domain.events import EventId, SlackId
 from tracker.domain.query import parse
+from tracker.domain.query.filters import EventFilter
 from tracker.errors import Code, TrackerError
-from tracker.pb import event_pb
 from tracker.stores.pages import Page
 from tracker.stores.sqlite import SqliteStore, reader, writer
 from tracker.stores.sqlite.connections import open_for_reading
 from tracker.stores.sqlite.reader import Reader
-from tracker.stores.sqlite.search.filters import branches
+from tracker.stores.sqlite.search.index_scans import index_scans
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
@@ -186,14 +186,14 @@ async def test_fields_of_a_newer_version_are_passed_over(tmp_path: Path) -> None
 @pytest.mark.parametrize(
     ("where", "plans"),
     [
-        (EventFilter(statuses=(event_pb.Status.open,), impact=True), ["events_by_time"]),
+        (EventFilter(parse("status:open impact:true", CLOCK)), ["events_by_time"]),
         (EventFilter(since=1, until=2), ["events_by_time (time>? AND time<?)"]),
-        (EventFilter(source="a", statuses=(event_pb.Status.open,)), ["events_by_source (source=?)"]),
-        (EventFilter(service="a", source="b"), ["events_by_service (service=?)"]),
-        (EventFilter(service="a", since=1), ["events_by_service (service=? AND time>?)"]),
-        (EventFilter(slack_id="1", service="a", since=1), ["events_by_slack_id (slack_id=?)"]),
-        (EventFilter(related_ids=("a",), service="a"), ["events_by_related_id (related_id=?)"]),
-        (EventFilter(query=parse("related:a since:1h", CLOCK)), ["events_by_related_id (related_id=? AND"]),
+        (EventFilter(parse("source:a status:open", CLOCK)), ["events_by_source (source=?)"]),
+        (EventFilter(parse("service:a source:b", CLOCK)), ["events_by_service (service=?)"]),
+        (EventFilter(parse("service:a", CLOCK), since=1), ["events_by_service (service=? AND time>?)"]),
+        (EventFilter(parse("slack:1 service:a", CLOCK), since=1), ["events_by_slack_id (slack_id=?)"]),
+        (EventFilter(parse("related:a service:a", CLOCK)), ["events_by_related_id (related_id=?)"]),
+        (EventFilter(parse("related:a since:1h", CLOCK)), ["events_by_related_id (related_id=? AND"]),
         (
             EventFilter(since=1, overlapping=True),
             ["events_by_time (time>?)", "events_by_end (end_time>?"],
@@ -206,15 +206,15 @@ async def test_the_most_selective_index_is_walked_and_decides_alone(
     store = SqliteStore(tmp_path / "tracker.db", Observations())
     await store.open()
     with apsw.Connection(str(tmp_path / "tracker.db")) as connection:
-        for branch, plan in zip(branches(where), plans, strict=True):
-            sql = f"EXPLAIN QUERY PLAN SELECT count(*) {branch.clauses}"
-            (step,) = [row[3] for row in connection.execute(sql, branch.bindings)]
+        for scan, plan in zip(index_scans(where), plans, strict=True):
+            sql = f"EXPLAIN QUERY PLAN SELECT count(*) {scan.clauses}"
+            (step,) = [row[3] for row in connection.execute(sql, scan.bindings)]
             assert plan in step
-            if branch.index not in {"events_by_slack_id", "events_by_related_id"}:
+            if scan.index not in {"events_by_slack_id", "events_by_related_id"}:
                 assert "COVERING INDEX" in step
-            ordered = f"EXPLAIN QUERY PLAN SELECT document {branch.clauses} ORDER BY time DESC, id DESC"
-            sorts = any("TEMP B-TREE" in row[3] for row in connection.execute(ordered, branch.bindings))
-            assert sorts == (branch.index == "events_by_end")
+            ordered = f"EXPLAIN QUERY PLAN SELECT document {scan.clauses} ORDER BY time DESC, id DESC"
+            sorts = any("TEMP B-TREE" in row[3] for row in connection.execute(ordered, scan.bindings))
+            assert sorts == (scan.index == "events_by_end")
     connection.close()
     assert await store.events.get(SlackId("none")) is None
     await store.close()

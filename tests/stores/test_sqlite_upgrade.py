@@ -10,9 +10,12 @@ import pytest
 from tests.stores.observations import Observations
 from tests.stores.samples import NOW, a_lock, an_end, an_event, new_id, taken
 
-from tracker.domain.events import EventFilter, EventId
+from tracker.domain.events import EventId
 from tracker.domain.locks import Ending, LeaseState, LockFilter, LockKey
 from tracker.domain.query import Clock, parse
+from tracker.domain.query.fields import RELATED
+from tracker.domain.query.filters import EventFilter
+from tracker.domain.query.tree import one_of
 from tracker.pb import event_pb
 from tracker.stores.events import DeletedEvent
 from tracker.stores.locks import LockHeldError
@@ -94,12 +97,12 @@ async def test_locks_of_before_end_with_their_event(upgraded: Store) -> None:
 async def test_events_of_before_are_found_by_how_long_they_took(upgraded: Store) -> None:
     clock = Clock(0, ZoneInfo("UTC"))
     for query, found in (("duration:1m30s..1m31s", 1), ("duration:>1m31s", 0), ("duration:<1m30s", 0)):
-        assert await upgraded.events.count(EventFilter(query=parse(query, clock))) == found
+        assert await upgraded.events.count(EventFilter(parse(query, clock))) == found
     assert await upgraded.events.durations_between(EventFilter(), [0, NOW + 1]) == [[90_500_000]]
 
 
 async def test_events_of_before_are_found_by_what_they_link_to(upgraded: Store) -> None:
     assert EVENT.attributes is not None
-    where = EventFilter(related_ids=(EVENT.attributes.related_id,))
+    where = EventFilter(one_of(RELATED, [EVENT.attributes.related_id]))
     assert list((await upgraded.events.find(where, Page())).records) == [EVENT]
-    assert await upgraded.events.count(EventFilter(related_ids=(new_id(),))) == 0
+    assert await upgraded.events.count(EventFilter(one_of(RELATED, [new_id()]))) == 0

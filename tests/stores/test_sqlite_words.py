@@ -19,8 +19,9 @@ from tests.stores.observations import Observations
 from tests.stores.samples import NOW, an_end, an_event, new_id
 
 from tracker.domain.event_locks import EventChange
-from tracker.domain.events import EventFilter, EventId
+from tracker.domain.events import EventId
 from tracker.domain.query import matches, parse
+from tracker.domain.query.filters import EventFilter
 from tracker.domain.times import timestamp
 from tracker.pb import event_pb, lock_pb
 from tracker.stores.events import Explanation
@@ -80,7 +81,7 @@ async def caught_up(path: Path) -> None:
 
 async def titles(store: Store, query: str) -> list[str]:
     """Return the titles of the events that a query finds, sorted."""
-    found = await store.events.find(EventFilter(query=parse(query, CLOCK)), Page())
+    found = await store.events.find(EventFilter(parse(query, CLOCK)), Page())
     return sorted(event.title for event in found.records)
 
 
@@ -202,7 +203,7 @@ async def test_a_count_that_begins_with_the_newest_says_more_only_where_there_is
         await lagging.events.create(event, None)
     for tree in queries:
         there = sum(matches(tree, event) for event in drawn)
-        found = await lagging.events.find(EventFilter(query=tree), Page(1))
+        found = await lagging.events.find(EventFilter(tree), Page(1))
         assert found.estimated is (found.next is not None and there > most and needs_document(tree))
         assert found.total == (most if found.estimated else there)
 
@@ -280,7 +281,7 @@ async def test_whole_values_are_found_by_the_index(
         await lagging.events.create(event, None)
     index(path)
     told = Explanation()
-    where = EventFilter(query=parse(query, CLOCK))
+    where = EventFilter(parse(query, CLOCK))
     answer = await lagging.events.find(where, Page(), told)
     assert sorted(event.title for event in answer.records) == found
     if "*" not in query:
@@ -301,7 +302,7 @@ async def test_a_file_of_before_is_indexed_while_it_is_served(path: Path) -> Non
     assert await titles(store, "777") == ["Deploy 777"]
     await caught_up(path)
     assert await titles(store, "777") == ["Deploy 777"]
-    assert (await store.events.count(EventFilter(query=parse("deploy", CLOCK)))) == 1_200
+    assert (await store.events.count(EventFilter(parse("deploy", CLOCK)))) == 1_200
     await store.close()
 
 
@@ -394,5 +395,5 @@ async def test_a_store_can_be_closed_while_changes_wait_and_events_are_indexed(
         await creating
     store = SqliteStore(path, Observations())
     await store.open()
-    assert await store.events.count(EventFilter(query=parse("deploy", CLOCK))) == 2_000
+    assert await store.events.count(EventFilter(parse("deploy", CLOCK))) == 2_000
     await store.close()

@@ -11,8 +11,8 @@ import apsw
 import pytest
 from tests.stores.samples import a_lock, an_event
 
-from tracker.domain.events import EventFilter
 from tracker.domain.locks import HeldLock, LockFilter
+from tracker.domain.query.filters import EventFilter
 from tracker.errors import Code, TrackerError
 from tracker.stores.events import SlackIdTakenError
 from tracker.stores.pages import Page

@@ -1,12 +1,14 @@
-"""The names that enum values have on the wire."""
+"""The names that enum values have on the wire and in queries."""
 
 from __future__ import annotations
 
 from functools import cache
 from typing import TYPE_CHECKING
 
+from tracker.pb import options_pb
+
 if TYPE_CHECKING:
-    from protobuf import Enum
+    from protobuf import DescEnum, Enum
 
 
 @cache
@@ -17,3 +19,14 @@ def _names(enum: type[Enum]) -> dict[int, str]:
 def wire_name(value: Enum) -> str:
     """Return the name of an enum value in its proto, or its number where the proto declares none."""
     return _names(type(value)).get(int(value), str(int(value)))
+
+
+def numbers(enum: DescEnum) -> dict[str, int]:
+    """Return the numbers of an enum's values, but 0, by their names and then by their aliases."""
+    named = {value.name: value.number for value in enum.values if value.number}
+    for value in enum.values:
+        options = value.proto.options
+        if options is not None and options_pb.ext_aliases in options:
+            aliases = options[options_pb.ext_aliases]
+            named |= dict.fromkeys(aliases, value.number)
+    return named

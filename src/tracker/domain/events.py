@@ -1,4 +1,4 @@
-"""Rules over events: what names one, when it happened, which ones a filter takes."""
+"""Rules over events: what names one, and when it happened."""
 
 from __future__ import annotations
 
@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING, TypeAlias
 from tracker.domain.times import micros
 
 if TYPE_CHECKING:
-    from tracker.domain.query.tree import Node
     from tracker.pb import event_pb
 
 _UUID = re.compile(
@@ -73,28 +72,3 @@ def event_end(event: event_pb.Event) -> int | None:
     if attributes is not None and attributes.end_date is not None:
         return micros(attributes.end_date)
     return None
-
-
-@dataclass(frozen=True, slots=True)
-class EventFilter:
-    """Which events: all fields must match; an empty one filters nothing, its values are alternatives.
-
-    `since` (included) and `until` (excluded) bound the event's time, in microseconds since the epoch.
-    With `overlapping`, an event that began before `since` matches too if its end date is not before it
-    (`until` bounds its time all the same). `query` must match as well; None matches everything.
-    """
-
-    types: tuple[event_pb.Type, ...] = ()
-    priorities: tuple[event_pb.Priority, ...] = ()
-    statuses: tuple[event_pb.Status, ...] = ()
-    environments: tuple[event_pb.Environment, ...] = ()
-    source: str = ""
-    service: str = ""
-    slack_id: str = ""
-    external_id: str = ""
-    related_ids: tuple[str, ...] = ()
-    impact: bool | None = None
-    since: int | None = None
-    until: int | None = None
-    overlapping: bool = False
-    query: Node | None = None

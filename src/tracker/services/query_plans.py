@@ -5,13 +5,13 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from tracker.domain.query import to_text
-from tracker.domain.query.narrowing import widened
+from tracker.domain.query.filters import widened
 from tracker.domain.times import duration
 from tracker.pb import event_pb
 from tracker.stores.events import Explanation
 
 if TYPE_CHECKING:
-    from tracker.domain.events import EventFilter
+    from tracker.domain.query.filters import EventFilter
     from tracker.services.context import Context
 
 

@@ -9,9 +9,10 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
     from tracker.domain.event_locks import EventChange
-    from tracker.domain.events import EventFilter, EventKey, ExternalId
+    from tracker.domain.events import EventKey, ExternalId
     from tracker.domain.locks import Release
     from tracker.domain.query.fields import Field
+    from tracker.domain.query.filters import EventFilter
     from tracker.pb import event_pb, lock_pb
     from tracker.stores.idempotency import Once
     from tracker.stores.pages import Found, Page

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from tracker.domain.query import EVERYTHING, Clock
 from tracker.domain.query.fields import FIELDS, MESSAGE, TEXT, TITLE, Kind, label
-from tracker.domain.query.tree import And, Has, Not, Number, Or, Pattern, Span, Term
+from tracker.domain.query.tree import And, Has, Not, Number, Or, Pattern, Range, Term
 from tracker.domain.query.words import words
 from tracker.domain.times import MICROS, duration, timestamp
 from tracker.pb import event_pb
@@ -95,11 +95,11 @@ phrases = sentences.filter(words).map(lambda text: Pattern((text,))) | st.sample
 
 
 @st.composite
-def spans(draw: st.DrawFn, values: st.SearchStrategy[int], lowest: int) -> Span:
+def ranges(draw: st.DrawFn, values: st.SearchStrategy[int], lowest: int) -> Range:
     low, high = draw(st.none() | values), draw(st.none() | values.filter(lambda value: value > lowest))
     if low is not None and high is not None and low >= high:
         low = None
-    return Span(lowest if low is None and high is None else low, high)
+    return Range(lowest if low is None and high is None else low, high)
 
 
 def tests_of(field: Field) -> st.SearchStrategy[Test]:
@@ -113,9 +113,9 @@ def tests_of(field: Field) -> st.SearchStrategy[Test]:
         case Kind.FLAG:
             return st.sampled_from([Number(0), Number(1)])
         case Kind.TIME:
-            return spans(times, EARLIEST)
+            return ranges(times, EARLIEST)
         case Kind.DURATION:
-            return spans(lengths, 0)
+            return ranges(lengths, 0)
 
 
 fields = st.sampled_from([*FIELDS, *map(label, LABELS)])

@@ -6,7 +6,7 @@ from functools import lru_cache
 from typing import TYPE_CHECKING, assert_never
 
 from tracker.domain.query.fields import Kind
-from tracker.domain.query.tree import And, Has, Not, Number, Or, Pattern, Span, Term
+from tracker.domain.query.tree import And, Has, Not, Number, Or, Pattern, Range, Term
 from tracker.domain.query.words import Phrase, words
 
 if TYPE_CHECKING:
@@ -75,7 +75,7 @@ def _passes(field: Field, tests: tuple[Test, ...], event: event_pb.Event) -> boo
                 passed = any(fits(test, text) for text in texts)
             case Number(value):
                 passed = number == value
-            case Span(low, high):
+            case Range(low, high):
                 passed = (
                     number is not None and (low is None or number >= low) and (high is None or number < high)
                 )

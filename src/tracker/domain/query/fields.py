@@ -1,27 +1,42 @@
-"""The fields that a query can ask about: their names, what they hold, and how to get it from an event."""
+"""The fields that a query can ask for: those that the protos declare, and those derived from them.
+
+A field of a message is declared by its option `(tracker.options.v1.query)`. Parser, stores, services and
+commands have no other list.
+"""
 
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass, field
+from dataclasses import KW_ONLY, dataclass, field, replace
 from enum import Enum, auto
 from functools import lru_cache
-from typing import TYPE_CHECKING, Final
+from hashlib import blake2b
+from operator import attrgetter
+from typing import TYPE_CHECKING, Any, Final, TypeAlias
 
-from tracker.domain.events import event_end, event_time
-from tracker.domain.lifecycle import attributes_of, metadata_of
+from protobuf import (
+    DescFieldValueEnum,
+    DescFieldValueList,
+    DescFieldValueMessage,
+    DescFieldValueScalar,
+    ScalarType,
+)
+from protobuf.wkt import Duration
+
+from tracker.domain.enums import numbers
+from tracker.domain.events import event_time
 from tracker.domain.times import duration_micros, micros
-from tracker.pb import event_pb
+from tracker.pb import event_pb, options_pb
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Callable, Iterator, Mapping, Sequence
 
-    from protobuf import Enum as ProtoEnum
+    from protobuf import DescField, DescMessage
     from protobuf.wkt import Timestamp
 
 
 class Kind(Enum):
-    """What a field holds, which decides what may stand behind its colon."""
+    """What a field holds, which decides what may stand after its colon."""
 
     KEYWORD = auto()
     """Names that are compared whole, case included: a service, an owner."""
@@ -37,21 +52,45 @@ class Kind(Enum):
     """A length of time, in microseconds."""
 
 
+_Texts: TypeAlias = "Callable[[event_pb.Event], Sequence[str]]"
+_Number: TypeAlias = "Callable[[event_pb.Event], int | None]"
+
+_NO_TEXTS: _Texts = lambda _: ()  # noqa: E731 - typed as what takes its place
+_NO_NUMBER: _Number = lambda _: None  # noqa: E731 - the same
+
+
 @dataclass(frozen=True, slots=True)
 class Field:
-    """A field of events; its name tells it from all others.
+    """A field of events; its name and kind tell it from all others.
 
-    `read` returns what an event has in it: texts that are not empty; one number for a choice or a flag;
-    no number, or one, for a time or a duration.
+    `texts` returns the texts that an event has in it, without empty ones. `number` returns the number of a
+    choice or a flag; of a time or a duration its microseconds, or None.
     """
 
     name: str
     kind: Kind
-    texts: Callable[[event_pb.Event], Sequence[str]] = field(repr=False, compare=False, default=lambda _: ())
-    number: Callable[[event_pb.Event], int | None] = field(repr=False, compare=False, default=lambda _: None)
+    _: KW_ONLY
+    texts: _Texts = field(repr=False, compare=False, default=_NO_TEXTS)
+    number: _Number = field(repr=False, compare=False, default=_NO_NUMBER)
     choices: Mapping[str, int] = field(repr=False, compare=False, default_factory=dict)
-    """Names of the values of a choice, the first of each number its own, the others what people type."""
+    """Numbers by the names of a choice's values; of several names, the first is the value's own."""
     aliases: tuple[str, ...] = field(repr=False, compare=False, default=())
+    path: tuple[str, ...] = field(repr=False, compare=False, default=())
+    """Names that lead to it in the JSON of an event; none for a derived field."""
+    facet: bool = field(repr=False, compare=False, default=False)
+    """Whether events are counted by its values."""
+    term: bool = field(repr=False, compare=False, default=False)
+    """Whether its whole values are terms of an event."""
+    column: str = field(repr=False, compare=False, default="")
+    """Name of its column in stores; empty where it has none."""
+    indexed: bool = field(repr=False, compare=False, default=False)
+    """Whether there is an index that begins with its column."""
+    selective: bool = field(repr=False, compare=False, default=False)
+    """Whether few events share a value."""
+    ordered: bool = field(repr=False, compare=False, default=False)
+    """Whether the values of a choice have an order."""
+    several: bool = field(repr=False, compare=False, default=False)
+    """Whether an event may have several values in it."""
 
     def choice_name(self, number: int) -> str:
         """Return the name of a value of a choice, or its number where it has none."""
@@ -72,128 +111,120 @@ class Field:
         return self.choice_name(value) if value else ""
 
 
-def _present(text: str) -> Sequence[str]:
-    return (text,) if text else ()
+def _declared(message: DescMessage, parent: str = "") -> Iterator[Field]:
+    """Yield the fields that a message, and the messages in it, declare."""
+    for described in message.fields:
+        options = described.proto.options
+        if options is not None and options_pb.ext_query in options:
+            yield _field(described, parent, options[options_pb.ext_query])
+        elif not parent and isinstance(described.value, DescFieldValueMessage):
+            yield from _declared(described.value.message, described.name)
 
 
-def _keyword(name: str, text: Callable[[event_pb.Event], str], *aliases: str) -> Field:
-    return Field(name, Kind.KEYWORD, texts=lambda event: _present(text(event)), aliases=aliases)
-
-
-def _several(name: str, texts: Callable[[event_pb.Event], Sequence[str]], *aliases: str) -> Field:
+def _field(described: DescField, parent: str, query: options_pb.Query) -> Field:
+    read = _reader(parent, described.local_name)
+    kind, texts, number = Kind.KEYWORD, _NO_TEXTS, _NO_NUMBER
+    choices: Mapping[str, int] = {}
+    match described.value:
+        case DescFieldValueEnum(enum=enum):
+            kind, number = Kind.CHOICE, lambda event: int(read(event))
+            choices = numbers(enum) | {"none": 0}
+        case DescFieldValueMessage(message=message):
+            duration = message == Duration.desc()
+            kind, number = (Kind.DURATION, _duration(read)) if duration else (Kind.TIME, _moment(read))
+        case DescFieldValueScalar(scalar=ScalarType.BOOL):
+            kind, number = Kind.FLAG, lambda event: int(read(event))
+        case DescFieldValueList():
+            texts = _several(read)
+        case _:
+            kind, texts = Kind.PROSE if query.words else Kind.KEYWORD, _single(read)
     return Field(
-        name, Kind.KEYWORD, texts=lambda event: [text for text in texts(event) if text], aliases=aliases
+        query.name or described.name,
+        kind,
+        texts=texts,
+        number=number,
+        choices=choices,
+        aliases=(*query.aliases, *([described.name] if query.name else ())),
+        path=(*filter(None, [parent]), described.json_name),
+        facet=query.facet,
+        term=query.term,
+        column=described.name if query.column else "",
+        indexed=query.column and kind is Kind.KEYWORD,
+        selective=query.selective,
+        ordered=query.ordered,
+        several=isinstance(described.value, DescFieldValueList),
     )
 
 
-def _choice(
-    name: str,
-    enum: type[ProtoEnum],
-    number: Callable[[event_pb.Event], int],
-    typed: Mapping[str, int],
-    *aliases: str,
-) -> Field:
-    own = {value.name: value.number for value in enum.desc().values if value.number}
-    return Field(name, Kind.CHOICE, number=number, choices={**own, "none": 0, **typed}, aliases=aliases)
+def _reader(parent: str, name: str) -> Callable[[event_pb.Event], Any]:
+    """Return what reads a field of an event, or of a message in it; of one that is not there, the default."""
+    of_message = attrgetter(name)
+    if not parent:
+        return of_message
+    of_event = attrgetter(parent)
+    unset = of_message(type(of_event(_EXAMPLE))())
+
+    def read(event: event_pb.Event) -> Any:  # noqa: ANN401 - what the field holds
+        message = of_event(event)
+        return unset if message is None else of_message(message)
+
+    return read
 
 
-def _time(name: str, moment: Callable[[event_pb.Event], Timestamp | None], *aliases: str) -> Field:
-    def number(event: event_pb.Event) -> int | None:
-        found = moment(event)
-        return None if found is None else micros(found)
-
-    return Field(name, Kind.TIME, number=number, aliases=aliases)
+def _single(read: Callable[[event_pb.Event], str]) -> _Texts:
+    return lambda event: (text,) if (text := read(event)) else ()
 
 
-def _duration(event: event_pb.Event) -> int | None:
-    found = metadata_of(event).duration
-    return None if found is None else duration_micros(found)
+def _several(read: _Texts) -> _Texts:
+    return lambda event: [text for text in read(event) if text]
 
 
-def _links(event: event_pb.Event) -> event_pb.EventLinks:
-    return event.links or event_pb.EventLinks()
+def _moment(read: Callable[[event_pb.Event], Timestamp | None]) -> _Number:
+    return lambda event: None if (moment := read(event)) is None else micros(moment)
 
 
-def _message(event: event_pb.Event) -> str:
-    return attributes_of(event).message
+def _duration(read: Callable[[event_pb.Event], Duration | None]) -> _Number:
+    return lambda event: None if (length := read(event)) is None else duration_micros(length)
 
 
-_Type, _Status, _Environment = event_pb.Type, event_pb.Status, event_pb.Environment
+def _rank(field: Field) -> tuple[bool, bool]:
+    return not field.facet, field.name not in {"service", "environment"}
 
-ID: Final = _keyword("id", lambda e: metadata_of(e).id)
-SLACK: Final = _keyword("slack", lambda e: metadata_of(e).slack_id, "slack_id")
-SOURCE: Final = _keyword("source", lambda e: attributes_of(e).source)
-SERVICE: Final = _keyword("service", lambda e: attributes_of(e).service, "svc")
-EXTERNAL_ID: Final = _keyword("external_id", lambda e: attributes_of(e).external_id, "external")
-VERSION: Final = _keyword("version", lambda e: attributes_of(e).version)
-OWNER: Final = _keyword("owner", lambda e: attributes_of(e).owner)
-RELATED: Final = _keyword("related", lambda e: attributes_of(e).related_id, "related_id")
-TICKET: Final = _keyword("ticket", lambda e: _links(e).ticket)
-PULL_REQUEST: Final = _keyword(
-    "pull_request", lambda e: _links(e).pull_request_link, "pr", "pull_request_link", "link"
+
+_EXAMPLE: Final = event_pb.Event(
+    attributes=event_pb.EventAttributes(), links=event_pb.EventLinks(), metadata=event_pb.EventMetadata()
 )
-STAKEHOLDER: Final = _several(
-    "stakeholder", lambda e: attributes_of(e).stake_holders, "stakeholders", "stake_holders"
-)
-NOTIFIED: Final = _several("notified", lambda e: attributes_of(e).notifications, "notifications")
-TITLE: Final = Field("title", Kind.PROSE, texts=lambda e: _present(e.title))
-MESSAGE: Final = Field("message", Kind.PROSE, texts=lambda e: _present(_message(e)), aliases=("msg",))
-TEXT: Final = Field("text", Kind.PROSE, texts=lambda e: [*_present(e.title), *_present(_message(e))])
-TYPE: Final = _choice(
-    "type", _Type, lambda e: int(attributes_of(e).type), {"deploy": _Type.deployment, "rpa": _Type.rpa_usage}
-)
-PRIORITY: Final = _choice("priority", event_pb.Priority, lambda e: int(attributes_of(e).priority), {}, "prio")
-STATUS: Final = _choice(
-    "status",
-    _Status,
-    lambda e: int(attributes_of(e).status),
-    {
-        "started": _Status.start,
-        "running": _Status.in_progress,
-        "failed": _Status.failure,
-        "succeeded": _Status.success,
-        "closed": _Status.close,
-        "recommendation": _Status.recommandation,
-    },
-    "state",
-)
-ENVIRONMENT: Final = _choice(
-    "environment",
-    _Environment,
-    lambda e: int(attributes_of(e).environment),
-    {
-        "prod": _Environment.production,
-        "preprod": _Environment.preproduction,
-        "dev": _Environment.development,
-        "int": _Environment.integration,
-    },
-    "env",
-)
-IMPACT: Final = Field("impact", Kind.FLAG, number=lambda e: int(attributes_of(e).impact))
-NOTIFICATION: Final = Field(
-    "notification", Kind.FLAG, number=lambda e: int(attributes_of(e).notification), aliases=("notify",)
-)
-TIME: Final = Field("time", Kind.TIME, number=event_time, aliases=("at", "date"))
-START: Final = _time("start", lambda e: attributes_of(e).start_date, "start_date")
-END: Final = Field("end", Kind.TIME, number=event_end, aliases=("end_date",))
-CREATED: Final = _time("created", lambda e: metadata_of(e).created_at, "created_at")
-DURATION: Final = Field("duration", Kind.DURATION, number=_duration, aliases=("took",))
+_COLUMNS: Final = {"id": "id", "end": "end_time"}
+"""Columns that stores have for more than queries, by field."""
 
-FIELDS: Final = (
-    SERVICE, ENVIRONMENT, TYPE, STATUS, PRIORITY, IMPACT, VERSION, SOURCE, OWNER, TITLE, MESSAGE, TEXT,
-    TIME, START, END, CREATED, DURATION, ID, EXTERNAL_ID, SLACK, RELATED, PULL_REQUEST, TICKET,
-    STAKEHOLDER, NOTIFICATION, NOTIFIED,
-)  # fmt: skip
-"""All fields, those asked for most first."""
+_DECLARED: Final = {
+    each.name: replace(each, column=each.column or _COLUMNS.get(each.name, ""))
+    for each in sorted(_declared(event_pb.Event.desc()), key=_rank)
+}
+TITLE: Final = _DECLARED["title"]
+MESSAGE: Final = _DECLARED["message"]
+SERVICE: Final = _DECLARED["service"]
+SOURCE: Final = _DECLARED["source"]
+STATUS: Final = _DECLARED["status"]
+ENVIRONMENT: Final = _DECLARED["environment"]
+RELATED: Final = _DECLARED["related"]
+DURATION: Final = _DECLARED["duration"]
+TEXT: Final = Field("text", Kind.PROSE, texts=lambda event: (*TITLE.texts(event), *MESSAGE.texts(event)))
+TIME: Final = Field("time", Kind.TIME, number=event_time, aliases=("at", "date"), column="time")
 
-COUNTED: Final = frozenset({TYPE, PRIORITY, STATUS, ENVIRONMENT, IMPACT})
-"""Fields that a store may keep count of."""
+FIELDS: Final = (*_DECLARED.values(), TEXT, TIME)
+"""All fields but labels, those that events are counted by first."""
 
-FACETS: Final = (
-    SERVICE, ENVIRONMENT, TYPE, STATUS, PRIORITY, IMPACT, VERSION, SOURCE, OWNER,
-    RELATED, PULL_REQUEST, TICKET, NOTIFICATION,
-)  # fmt: skip
-"""Fields that events are counted by, beside labels: those that have one value, and the same one often."""
+FACETS: Final = tuple(field for field in FIELDS if field.facet)
+"""Fields that events are counted by, beside labels."""
+
+TERMS: Final = tuple(field for field in FIELDS if field.term)
+"""Fields whose values are terms of an event, beside labels."""
+
+TERMS_DIGEST: Final = blake2b(
+    repr([(field.name, field.path) for field in TERMS]).encode(), digest_size=4
+).hexdigest()
+"""Tells terms that were made from these fields from those made from others."""
 
 BY_NAME: Final[Mapping[str, Field]] = {
     name: field for field in FIELDS for name in (field.name, *field.aliases)
@@ -203,19 +234,24 @@ BY_NAME: Final[Mapping[str, Field]] = {
 LABEL_NAME: Final = r"[A-Za-z0-9][A-Za-z0-9._/-]*"
 """The name of a label, as a regular expression; the proto says the same of what is stored."""
 
+LABELS: Final = ("attributes", "labels")
+"""Names that lead to the labels in the JSON of an event."""
+
 _LABEL = re.compile(f"labels?\\.({LABEL_NAME})", re.IGNORECASE)
 
 
 @lru_cache(maxsize=1_024)
 def label(name: str) -> Field:
     """Return the field for the label of a name, case included."""
-    return _keyword(f"label.{name}", lambda event: attributes_of(event).labels.get(name, ""))
-
-
-def label_name(field: Field) -> str | None:
-    """Return the name of the label that a field is for, or None where it is for none."""
-    of_label = _LABEL.fullmatch(field.name)
-    return of_label[1] if of_label else None
+    labels = _reader(*LABELS)
+    return Field(
+        f"label.{name}",
+        Kind.KEYWORD,
+        texts=_single(lambda event: labels(event).get(name, "")),
+        path=(*LABELS, f'"{name}"'),
+        facet=True,
+        term=True,
+    )
 
 
 def named(name: str) -> Field | None:

@@ -6,7 +6,7 @@ import re
 from typing import TYPE_CHECKING, assert_never
 
 from tracker.domain.query.fields import TEXT, Kind
-from tracker.domain.query.tree import And, Has, Not, Number, Or, Pattern, Span, Term
+from tracker.domain.query.tree import And, Has, Not, Number, Or, Pattern, Range, Term
 from tracker.time_text import MICROS, duration_text, moment_text
 
 if TYPE_CHECKING:
@@ -57,29 +57,31 @@ def _test(field: Field, test: Test) -> str:
             return _FLAGS[value]
         case Number(value):
             return field.choice_name(value)
-        case Span():
-            return _length_span(test) if field.kind is Kind.DURATION else _moment_span(test)
+        case Range():
+            return _length_range(test) if field.kind is Kind.DURATION else _moment_range(test)
 
 
-def _length_span(span: Span) -> str:
-    """Return a span of lengths; its values are points: what is longer than 5 min starts 1 µs behind it."""
-    if span.low is None:
-        high = span.high or 0
+def _length_range(bounds: Range) -> str:
+    """Return a range of lengths; its values are points: what is longer than 5 min starts 1 µs behind it."""
+    if bounds.low is None:
+        high = bounds.high or 0
         return f"<={duration_text(high - 1)}" if high % _SHORT == 1 else f"<{duration_text(high)}"
-    if span.high is not None:
-        return f"{duration_text(span.low)}..{duration_text(span.high - 1)}"
-    return f">{duration_text(span.low - 1)}" if span.low % _SHORT == 1 else f">={duration_text(span.low)}"
+    if bounds.high is not None:
+        return f"{duration_text(bounds.low)}..{duration_text(bounds.high - 1)}"
+    return (
+        f">{duration_text(bounds.low - 1)}" if bounds.low % _SHORT == 1 else f">={duration_text(bounds.low)}"
+    )
 
 
-def _moment_span(span: Span) -> str:
-    """Return a span of moments; the last one of a range stands for its whole second, or microsecond."""
-    if span.low is None:
-        return f"<{moment_text(span.high or 0)}"
-    if span.high is None:
-        return f">={moment_text(span.low)}"
-    whole = span.high % MICROS == 0
-    last = moment_text(span.high - (MICROS if whole else 1), exact=not whole)
-    return f"{moment_text(span.low)}..{last}"
+def _moment_range(bounds: Range) -> str:
+    """Return a range of moments; the last one of a range stands for its whole second, or microsecond."""
+    if bounds.low is None:
+        return f"<{moment_text(bounds.high or 0)}"
+    if bounds.high is None:
+        return f">={moment_text(bounds.low)}"
+    whole = bounds.high % MICROS == 0
+    last = moment_text(bounds.high - (MICROS if whole else 1), exact=not whole)
+    return f"{moment_text(bounds.low)}..{last}"
 
 
 def _pattern(pattern: Pattern) -> str:

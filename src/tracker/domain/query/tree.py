@@ -10,6 +10,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final, TypeAlias
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from tracker.domain.query.fields import Field
 
 
@@ -31,7 +33,7 @@ class Number:
 
 
 @dataclass(frozen=True, slots=True)
-class Span:
+class Range:
     """Moments or lengths of time, in microseconds: `low` belongs to it, `high` does not; None is open.
 
     One side at least is not open, and `low` is below `high`.
@@ -41,7 +43,7 @@ class Span:
     high: int | None
 
 
-Test: TypeAlias = Pattern | Number | Span
+Test: TypeAlias = Pattern | Number | Range
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,9 +88,24 @@ EVERYTHING: Final = And(())
 """What an empty query asks for."""
 
 
+def parts_of(node: Node) -> tuple[Node, ...]:
+    """Return the nodes all of which must match."""
+    return node.parts if isinstance(node, And) else (node,)
+
+
 def all_of(parts: tuple[Node, ...]) -> Node:
     """Return the node that matches what all the parts match."""
     return parts[0] if len(parts) == 1 else And(parts)
+
+
+def both(first: Node, second: Node) -> Node:
+    """Return the node that matches what two nodes match, without one nested in it."""
+    return all_of((*parts_of(first), *parts_of(second)))
+
+
+def one_of(field: Field, values: Iterable[str | int]) -> Term:
+    """Return the term for the events that have one of some values in a field."""
+    return Term(field, tuple(Pattern((v,)) if isinstance(v, str) else Number(int(v)) for v in values))
 
 
 def any_of(parts: tuple[Node, ...]) -> Node:

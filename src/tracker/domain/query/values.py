@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING, Final, TypeAlias
 
 from tracker.domain.query.errors import QueryError, nearest, shown
 from tracker.domain.query.evaluation import fits
-from tracker.domain.query.fields import PRIORITY, TEXT, Kind
-from tracker.domain.query.tree import Number, Pattern, Span
+from tracker.domain.query.fields import TEXT, Kind
+from tracker.domain.query.tree import Number, Pattern, Range
 from tracker.domain.query.words import ends_in_word, words
 from tracker.time_text import DURATION, EARLIEST, LATEST, LONGEST, TIME, hint, read_duration
 
@@ -45,11 +45,11 @@ def read_value(field: Field, token: Token, comparison: str, clock: Clock) -> Val
     if len(token.pieces) > MAX_WILDCARDS + 1:
         raise QueryError(f"a value has up to {MAX_WILDCARDS} wildcards", token.column)
     if field.kind is Kind.TIME:
-        return (_span(field, token, comparison, clock.read, EARLIEST, LATEST),)
+        return (_range(field, token, comparison, clock.read, EARLIEST, LATEST),)
     if field.kind is Kind.DURATION:
-        return (_span(field, token, comparison, read_duration, 0, LONGEST),)
-    if field is PRIORITY:
-        return _priorities(token, comparison)
+        return (_range(field, token, comparison, read_duration, 0, LONGEST),)
+    if field.ordered:
+        return _choices_in_order(field, token, comparison)
     if comparison:
         raise QueryError(f"{field.name} has no order; expected a value without {comparison}", token.column)
     return _READERS[field.kind](field, token)
@@ -105,44 +105,46 @@ def _own_names(field: Field) -> list[str]:
     return [field.choice_name(number) for number in dict.fromkeys(field.choices.values()) if number]
 
 
-def _priorities(token: Token, comparison: str) -> Value:
-    """Return the priorities of a range, as numbers: P1 is below P2."""
+def _choices_in_order(field: Field, token: Token, comparison: str) -> Value:
+    """Return the values of a choice that a range of them names, as numbers: P1 comes before P2."""
     start, is_range, end = token.text.partition(_RANGE)
     if token.quoted or not (is_range or comparison):
-        return _choices(PRIORITY, token)
+        return _choices(field, token)
     if is_range and comparison:
-        raise QueryError(f"expected one priority behind {comparison}, or a range without it", token.column)
-    known = range(1, max(PRIORITY.choices.values()) + 1)
-    low, high = known[0], known[-1]
+        raise QueryError(f"expected one {field.name} after {comparison}, or a range without it", token.column)
+    names = _own_names(field)
+    low, high = 1, max(field.choices.values())
     if is_range:
-        low, high = _priority(start, token) if start else low, _priority(end, token) if end else high
+        low, high = _place(field, start, token) if start else low, _place(field, end, token) if end else high
     else:
-        named = _priority(start, token)
+        named = _place(field, start, token)
         low = {">": named + 1, ">=": named, "=": named}.get(comparison, low)
         high = {"<": named - 1, "<=": named, "=": named}.get(comparison, high)
-    found = tuple(Number(number) for number in known if low <= number <= high)
+    found = tuple(Number(number) for number in range(low, high + 1))
     if not found:
-        raise QueryError("no priority is in this range; P1 comes before P5", token.column)
+        raise QueryError(
+            f"no {field.name} is in this range; {names[0]} comes before {names[-1]}", token.column
+        )
     return found
 
 
-def _priority(text: str, token: Token) -> int:
-    number = PRIORITY.choices.get(text.upper())
+def _place(field: Field, text: str, token: Token) -> int:
+    number = {name.upper(): number for name, number in field.choices.items() if number}.get(text.upper())
     if number is None:
-        names = ", ".join(_own_names(PRIORITY))
-        raise QueryError(f"priority is one of {names}, not {shown(text)}", token.column)
+        names = ", ".join(_own_names(field))
+        raise QueryError(f"{field.name} is one of {names}, not {shown(text)}", token.column)
     return number
 
 
-def _span(  # noqa: PLR0913, PLR0917 - the bounds go with the reader
+def _range(  # noqa: PLR0913, PLR0917 - the bounds go with the reader
     field: Field,
     token: Token,
     comparison: str,
     read: Callable[[str], Interval | None],
     lowest: int,
     highest: int,
-) -> Span:
-    """Return the span of a value: a comparison, a range, or the interval that a text names."""
+) -> Range:
+    """Return the range of a value: a comparison, two bounds, or the interval that a text names."""
 
     def named(text: str) -> Interval:
         found = read(text)
@@ -155,7 +157,7 @@ def _span(  # noqa: PLR0913, PLR0917 - the bounds go with the reader
     start, is_range, end = token.text.partition(_RANGE)
     if is_range:
         if comparison:
-            raise QueryError(f"expected one value behind {comparison}, or a range without it", token.column)
+            raise QueryError(f"expected one value after {comparison}, or a range without it", token.column)
         if not start and not end:
             raise QueryError(f"expected {_EXPECTED[field.kind]} on one side of the ..", token.column)
         low = named(start).low if start else None
@@ -172,7 +174,7 @@ def _span(  # noqa: PLR0913, PLR0917 - the bounds go with the reader
     high = None if high is not None and high > highest else high
     if low is None and high is None:
         low = lowest
-    return Span(low, high)
+    return Range(low, high)
 
 
 def _compared(field: Field, comparison: str, named: Interval) -> tuple[int | None, int | None]:

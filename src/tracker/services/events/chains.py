@@ -6,8 +6,11 @@ from itertools import islice
 from typing import TYPE_CHECKING
 
 from tracker.domain.chains import chain, root_of
-from tracker.domain.events import EventFilter, EventId, event_key, event_time
+from tracker.domain.events import EventId, event_key, event_time
 from tracker.domain.lifecycle import attributes_of, metadata_of
+from tracker.domain.query.fields import RELATED
+from tracker.domain.query.filters import EventFilter
+from tracker.domain.query.tree import one_of
 from tracker.domain.times import duration
 from tracker.pb import event_pb
 from tracker.services.events.errors import event_not_found
@@ -73,7 +76,7 @@ class EventChains:
         level = tuple(ids)
         while level:
             linking = await self._store.find(
-                EventFilter(related_ids=level), Page(limit=_MOST), oldest_first=True
+                EventFilter(one_of(RELATED, level)), Page(limit=_MOST), oldest_first=True
             )
             new = {metadata_of(event).id: event for event in linking.records}
             new = {event_id: event for event_id, event in new.items() if event_id not in found}

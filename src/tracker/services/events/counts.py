@@ -7,14 +7,13 @@ from math import ceil
 from typing import TYPE_CHECKING
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
-from tracker.domain.events import EventFilter
 from tracker.domain.intervals import MOST_INTERVALS, interval_for, read_interval
 from tracker.domain.query import Clock
-from tracker.domain.query.narrowing import narrowed
+from tracker.domain.query.filters import EventFilter, narrowed
 from tracker.domain.times import MICROS, duration, period, timestamp
 from tracker.errors import FieldViolation, invalid
 from tracker.pb import event_pb
-from tracker.services.events.filters import facet, in_period
+from tracker.services.events.filters import asked_for, facet, in_period
 from tracker.services.paging import given
 from tracker.services.query_plans import Planned
 from tracker.time_text import EARLIEST, hint
@@ -198,14 +197,4 @@ def _stats_filter(
     request: event_pb.GetEventStatsRequest | event_pb.GetEventStatsByMonthRequest,
 ) -> EventFilter:
     span = period(request.start_date, request.end_date)
-    return EventFilter(
-        types=tuple(request.types),
-        priorities=tuple(request.priorities),
-        statuses=tuple(request.statuses),
-        environments=tuple(request.environments),
-        source=request.source,
-        service=request.service,
-        impact=request.impact.value if request.impact is not None else None,
-        since=span.since,
-        until=span.until,
-    )
+    return EventFilter(asked_for(request), since=span.since, until=span.until)

@@ -2,15 +2,25 @@
 
 from __future__ import annotations
 
+from functools import cache
 from typing import TYPE_CHECKING, Protocol
 
-from tracker.domain.events import EventFilter
-from tracker.domain.query import QueryError, fields, parse
+from protobuf import DescEnum, DescFieldValueEnum, DescFieldValueList
+from protobuf.wkt import BoolValue
+
+from tracker.domain.query import EVERYTHING, QueryError, fields, parse
 from tracker.domain.query.errors import nearest
+from tracker.domain.query.filters import EventFilter
+from tracker.domain.query.tree import all_of, one_of
 from tracker.domain.times import period
 from tracker.errors import FieldViolation, Reason, TrackerError, invalid
+from tracker.pb import event_pb
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from protobuf import DescField, DescMessage, Message
+
     from tracker.domain.query import Clock, Node
     from tracker.domain.query.fields import Field
 
@@ -30,17 +40,49 @@ def in_period(request: PeriodRequest, clock: Clock) -> EventFilter:
         TrackerError: INVALID_ARGUMENT, as `domain.times.period` and `read_query` have it.
     """
     span = period(request.start_date, request.end_date)
-    return EventFilter(since=span.since, until=span.until, query=read_query(request.query, clock))
+    return EventFilter(read_query(request.query, clock), since=span.since, until=span.until)
 
 
-def read_query(text: str, clock: Clock) -> Node | None:
-    """Return the tree of a query, or None for no query.
+def asked_for(request: Message) -> Node:
+    """Return the query for the events that have one of the values that a request gives for each field."""
+    terms = []
+    for described, field in _fields_of(request.desc()).items():
+        if described in request:
+            value = request[described]
+            values = (
+                value if isinstance(value, list) else [value.value if isinstance(value, BoolValue) else value]
+            )
+            terms.append(one_of(field, values))
+    return all_of(tuple(terms)) if terms else EVERYTHING
+
+
+@cache
+def _fields_of(request: DescMessage) -> Mapping[DescField, Field]:
+    """Return the fields of a request that give values of a field of events: that of its name or its enum."""
+    by_enum = {
+        enum: fields.named(each.name) for each in _ATTRIBUTES.fields if (enum := _enum_of(each)) is not None
+    }
+    asked = {
+        each: fields.named(each.name) if (enum := _enum_of(each)) is None else by_enum.get(enum)
+        for each in request.fields
+    }
+    return {each: field for each, field in asked.items() if field is not None and field.kind in _COMPARED}
+
+
+def _enum_of(field: DescField) -> DescEnum | None:
+    match field.value:
+        case DescFieldValueEnum(enum=enum) | DescFieldValueList(element=DescEnum() as enum):
+            return enum
+        case _:
+            return None
+
+
+def read_query(text: str, clock: Clock) -> Node:
+    """Return the tree of a query.
 
     Raises:
         TrackerError: INVALID_ARGUMENT (`INVALID_QUERY`), with the column of what is wrong.
     """
-    if not text:
-        return None
     try:
         return parse(text, clock)
     except QueryError as error:
@@ -61,8 +103,12 @@ def facet(name: str, path: str, use: str) -> Field:
         TrackerError: INVALID_ARGUMENT; there is no such field.
     """
     field = fields.named(name)
-    if field is not None and (field in fields.FACETS or fields.label_name(field) is not None):
+    if field is not None and field.facet:
         return field
     names = [each.name for each in fields.FACETS]
     expected = f"expected a field {use}, one of {', '.join(names)}, label.NAME"
     raise invalid(FieldViolation(path, f"{expected}; got {name!r}{nearest(name, names)}"))
+
+
+_ATTRIBUTES = event_pb.EventAttributes.desc()
+_COMPARED = frozenset({fields.Kind.KEYWORD, fields.Kind.CHOICE, fields.Kind.FLAG})

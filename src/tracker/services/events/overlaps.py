@@ -7,12 +7,13 @@ from dataclasses import replace
 from itertools import islice
 from typing import TYPE_CHECKING
 
-from tracker.domain.events import EventFilter, event_time
+from tracker.domain.events import event_time
 from tracker.domain.lifecycle import FINISHED, RUNNING, attributes_of, metadata_of
 from tracker.domain.overlaps import count_overlaps, groups, is_under_way, overlaps, span_of
 from tracker.domain.query import Clock
-from tracker.domain.query.fields import ENVIRONMENT, SERVICE
-from tracker.domain.query.narrowing import narrowed
+from tracker.domain.query.fields import ENVIRONMENT, RELATED, SERVICE, STATUS
+from tracker.domain.query.filters import EventFilter, narrowed
+from tracker.domain.query.tree import Number, Term, both, one_of, parts_of
 from tracker.domain.times import MICROS, timestamp
 from tracker.errors import FieldViolation, invalid
 from tracker.pb import event_pb
@@ -29,6 +30,7 @@ if TYPE_CHECKING:
     from protobuf.wkt import Timestamp
 
     from tracker.domain.overlaps import Overlap, Span
+    from tracker.domain.query import Node
     from tracker.services.call import Call
     from tracker.services.context import Context
     from tracker.stores.events import EventStore, Explanation
@@ -95,10 +97,10 @@ class EventOverlaps:
             explanation,
         )
         events, whole = [*near.records], near.next is None
-        running = tuple(sorted(RUNNING.intersection(where.statuses or RUNNING)))
-        if running and since < now:
+        if _may_run(where.query) and since < now:
+            running = both(where.query, one_of(STATUS, sorted(RUNNING)))
             long_ago = await self._store.find(
-                replace(where, until=since - _DAY, statuses=running), Page(limit=_MOST), explanation
+                replace(where, query=running, until=since - _DAY), Page(limit=_MOST), explanation
             )
             events += filter(is_under_way, long_ago.records)
             whole = whole and long_ago.next is None and len(events) <= _MOST
@@ -113,7 +115,7 @@ class EventOverlaps:
         types = {metadata_of(event).id: attributes_of(event).type for event in events}
         if not types:
             return {}
-        where = EventFilter(related_ids=tuple(types), statuses=tuple(sorted(FINISHED)))
+        where = EventFilter(both(one_of(RELATED, types), one_of(STATUS, sorted(FINISHED))))
         ends: dict[str, int] = {}
         found = await self._store.find(where, Page(limit=_MOST), explanation, oldest_first=True)
         for event in found.records:
@@ -121,6 +123,12 @@ class EventOverlaps:
             if attributes.type == types[attributes.related_id]:
                 ends.setdefault(attributes.related_id, event_time(event))
         return ends
+
+
+def _may_run(query: Node) -> bool:
+    """Return whether a query may find events that are under way."""
+    asked = [part for part in parts_of(query) if isinstance(part, Term) and part.field == STATUS]
+    return all(any(Number(status) in part.tests for status in RUNNING) for part in asked)
 
 
 def _period(where: EventFilter, now: int) -> tuple[int, int]:

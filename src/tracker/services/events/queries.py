@@ -5,14 +5,16 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING, TypeVar
 
-from tracker.domain.events import EventFilter, event_key
+from tracker.domain.events import event_key
 from tracker.domain.paging import page_token
-from tracker.domain.query import Clock
+from tracker.domain.query import Clock, to_text
+from tracker.domain.query.filters import EventFilter, widened
+from tracker.domain.query.tree import both
 from tracker.domain.times import day_of, period
 from tracker.errors import Reason, TrackerError
 from tracker.pb import event_pb
 from tracker.services.events.errors import event_not_found
-from tracker.services.events.filters import read_query
+from tracker.services.events.filters import asked_for, read_query
 from tracker.services.paging import DEFAULT_PER_PAGE, given, requested_page
 from tracker.services.query_plans import Planned
 from tracker.stores.pages import Total
@@ -53,18 +55,7 @@ class EventQueries:
     ) -> event_pb.SearchEventsResponse:
         """Return the events that match all the filters given."""
         span = period(request.start_date, request.end_date)
-        where = EventFilter(
-            source=request.source,
-            types=(request.type,) if request.type else (),
-            priorities=(request.priority,) if request.priority else (),
-            statuses=(request.status,) if request.status else (),
-            environments=(request.environment,) if request.environment else (),
-            service=request.service,
-            slack_id=request.slack_id,
-            impact=request.impact if request.has_field("impact") else None,
-            since=span.since,
-            until=span.until,
-        )
+        where = EventFilter(asked_for(request), since=span.since, until=span.until)
         if where == EventFilter() and not request.query:
             raise TrackerError(
                 Reason.NO_FILTER,
@@ -74,11 +65,11 @@ class EventQueries:
         # A page token goes with the query as it is written. It keeps the moment when the first page was asked
         # for, since what `2h` means changes from page to page, and the total, which may take long to count.
         oldest_first = request.order_by == "time"
-        query = f"search {where} {request.query}{' oldest first' if oldest_first else ''}"
-        part, asked = _resumed(requested_page(request, query, default=_SEARCH_LIMIT), self._context.now())
-        where = replace(where, query=read_query(request.query, Clock(asked, self._zone)))
+        query = f"search {to_text(widened(where))} {request.query}{' oldest first' if oldest_first else ''}"
+        page, asked = _resumed(requested_page(request, query, default=_SEARCH_LIMIT), self._context.now())
+        where = replace(where, query=both(where.query, read_query(request.query, Clock(asked, self._zone))))
         planned = Planned(self._context, wanted=request.explain)
-        found = await self._store.find(where, part, planned.explanation, oldest_first=oldest_first)
+        found = await self._store.find(where, page, planned.explanation, oldest_first=oldest_first)
         return event_pb.SearchEventsResponse(
             events=list(found.records),
             total_count=found.total,
@@ -89,14 +80,9 @@ class EventQueries:
 
     async def list_events(self, request: event_pb.ListEventsRequest, _: Call) -> event_pb.ListEventsResponse:
         """Return a page of all events, newest first."""
-        where = EventFilter(
-            types=(request.type,) if request.type else (),
-            statuses=(request.status,) if request.status else (),
-            service=request.service,
-        )
-        return await self._list(
-            event_pb.ListEventsResponse, where, request, f"events {where}", default=DEFAULT_PER_PAGE
-        )
+        where = EventFilter(asked_for(request))
+        query = f"events {to_text(where.query)}"
+        return await self._list(event_pb.ListEventsResponse, where, request, query, default=DEFAULT_PER_PAGE)
 
     async def today_events(
         self, request: event_pb.TodayEventsRequest, _: Call
@@ -134,7 +120,7 @@ class EventQueries:
         *,
         default: int | None,
     ) -> _Events:
-        """Answer the part of the matching events that a request asks for; see `requested_page`."""
+        """Answer the page of the matching events that a request asks for; see `requested_page`."""
         found = await self._store.find(where, requested_page(request, query, default=default))
         return answer(
             events=list(found.records),
@@ -149,10 +135,10 @@ def _cursor(found: Found[event_pb.Event], asked: int) -> Cursor | None:
     return found.next and (*found.next, asked, found.total, int(found.estimated))
 
 
-def _resumed(part: Page, now: int) -> tuple[Page, int]:
-    """Return the part of the list behind a cursor of `_cursor`, and its moment; now for a first page."""
-    if part.after is None:
-        return part, now
-    *cursor, asked, total, estimated = part.after
+def _resumed(page: Page, now: int) -> tuple[Page, int]:
+    """Return the page that a cursor of `_cursor` leads to, and its moment; now for a first page."""
+    if page.after is None:
+        return page, now
+    *cursor, asked, total, estimated = page.after
     known = Total(int(total), estimated=bool(estimated))
-    return replace(part, after=tuple(cursor), total=known), int(asked)
+    return replace(page, after=tuple(cursor), total=known), int(asked)

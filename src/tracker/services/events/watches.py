@@ -55,7 +55,7 @@ class EventWatches:
                         changes = ()
                     for change in changes:
                         after = change.number
-                        if change.event is not None and (query is None or matches(query, change.event)):
+                        if change.event is not None and matches(query, change.event):
                             yield self._told(change, change.event)
                             told = clock()
                     if clock() - told >= _QUIET_SECONDS:

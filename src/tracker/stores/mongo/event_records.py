@@ -11,12 +11,11 @@ from __future__ import annotations
 import json
 from collections import Counter
 from datetime import UTC, datetime, timedelta
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from pymongo.errors import DuplicateKeyError
 
 from tracker.domain.events import (
-    EventFilter,
     EventId,
     ExternalId,
     SlackId,
@@ -25,6 +24,8 @@ from tracker.domain.events import (
     external_id,
 )
 from tracker.domain.query import matches
+from tracker.domain.query.fields import FIELDS, Kind
+from tracker.domain.query.filters import EventFilter
 from tracker.pb import event_pb
 from tracker.stores.documents import parse
 from tracker.stores.events import (
@@ -37,7 +38,7 @@ from tracker.stores.events import (
 from tracker.stores.mongo import writes
 from tracker.stores.mongo.failures import unavailable
 from tracker.stores.mongo.parts import select, to_read
-from tracker.stores.mongo.search.filters import BY_SLACK_ID, branches, halves
+from tracker.stores.mongo.search.index_scans import BY_SLACK_ID, index_scans, split
 from tracker.stores.mongo.search.terms import kept_of
 from tracker.stores.pages import Total
 from tracker.stores.parts import counted
@@ -48,13 +49,19 @@ if TYPE_CHECKING:
     from tracker.domain.events import EventKey
     from tracker.domain.paging import Cursor
     from tracker.domain.query import Node
+    from tracker.domain.query.fields import Field
     from tracker.stores.events import Added
-    from tracker.stores.mongo.search.filters import Branch
+    from tracker.stores.mongo.search.index_scans import IndexScan
     from tracker.stores.mongo.writes import Collection, Document
     from tracker.stores.pages import Page
 
 NAME = "events"
 """The collection."""
+
+COLUMNS: Final = tuple(
+    field for field in FIELDS if field.indexed or (field.column and field.kind in {Kind.CHOICE, Kind.FLAG})
+)
+"""Fields whose values stand beside an event because the protos say so."""
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
@@ -71,26 +78,23 @@ def event_of(stored: Document) -> event_pb.Event:
 
 def fields(event: event_pb.Event) -> Document:
     """Return what a document holds of an event."""
-    attributes = event.attributes or event_pb.EventAttributes()
     time, end = event_time(event), event_end(event)
+    external = external_id(event)
     day = _EPOCH + timedelta(microseconds=time)
     return {
-        **({"slack_id": event.metadata.slack_id} if event.metadata and event.metadata.slack_id else {}),
-        **_external_fields(event),
-        **related_field(attributes.related_id),
+        **columns(event, COLUMNS),
+        **({} if external is None else {"external_key": _external_key(external)}),
         "time": time,
         "month": day.year * 12 + day.month - 1,
         **({} if end is None else {"end_time": end}),
-        "type": int(attributes.type),
-        "priority": int(attributes.priority),
-        "status": int(attributes.status),
-        "environment": int(attributes.environment),
-        "impact": int(attributes.impact),
-        "service": attributes.service,
-        "source": attributes.source,
         **kept_of(event),
         "document": event.to_json(),
     }
+
+
+def columns(event: event_pb.Event, fields: Iterable[Field]) -> Document:
+    """Return what a document has beside its event for some of `COLUMNS`; sparse indexes lack empty values."""
+    return {field.column: value for field in fields if (value := field.value(event)) or not field.selective}
 
 
 def order_of(*, oldest_first: bool) -> list[tuple[str, int]]:
@@ -108,18 +112,6 @@ def condition(key: EventKey) -> Document:
             return {"slack_id": value}
         case ExternalId():
             return {"external_key": _external_key(key)}
-
-
-def related_field(related_id: str) -> Document:
-    """Return what a document holds of the event that its event links to."""
-    return {"related_id": related_id} if related_id else {}
-
-
-def _external_fields(event: event_pb.Event) -> Document:
-    external = external_id(event)
-    return (
-        {} if external is None else {"external_id": external.value, "external_key": _external_key(external)}
-    )
 
 
 def _external_key(external: ExternalId) -> str:
@@ -179,29 +171,29 @@ async def replace(events: Collection, stored: Document, event: event_pb.Event, *
 
 
 async def select_part(
-    events: Collection, where: EventFilter, part: Page, searched: Explanation, *, oldest_first: bool
+    events: Collection, where: EventFilter, page: Page, searched: Explanation, *, oldest_first: bool
 ) -> list[event_pb.Event]:
-    """Return the matching events of a part, newest or oldest first, and the one behind it."""
+    """Return the matching events of a page, newest or oldest first, and the one after it."""
     found: list[event_pb.Event] = []
-    wanted, skip = to_read(part), part.offset
-    parts = halves(where)
-    if parts.query is not None:
-        return await _sifted_part(events, where, parts.query, part, searched, oldest_first=oldest_first)
-    for branch in _remaining(parts.told, part, oldest_first=oldest_first):
+    wanted, skip = to_read(page), page.offset
+    scans = split(where)
+    if scans.residual:
+        return await _select_matching(events, where, page, searched, oldest_first=oldest_first)
+    for scan in _remaining(scans.exact, page, oldest_first=oldest_first):
         rows = await select(
             events,
-            branch.where,
+            scan.where,
             order_of(oldest_first=oldest_first),
             ["document"],
             limit=wanted - len(found) if wanted else 0,
             offset=skip,
-            hint=branch.index,
+            hint=scan.index,
         )
         found += [event_of(row) for row in rows]
         if wanted and len(found) == wanted:
             break
         if skip:
-            skip = 0 if found else max(0, skip - await _count_branch(events, branch))
+            skip = 0 if found else max(0, skip - await _count_scan(events, scan))
     return found
 
 
@@ -223,13 +215,13 @@ async def count(
     events: Collection, where: EventFilter, up_to: int | None = None, searched: Explanation | None = None
 ) -> int:
     """Count the matching events; more than `up_to` are one more."""
-    parts = halves(where)
+    scans = split(where)
     number = 0
-    for branch in parts.told:
-        number += await _count_branch(events, branch, None if up_to is None else up_to + 1 - number)
+    for scan in scans.exact:
+        number += await _count_scan(events, scan, None if up_to is None else up_to + 1 - number)
         if up_to is not None and number > up_to:
             return number
-    async for _ in sifted(events, parts.sifted, parts.query, searched or Explanation()):
+    async for _ in matching(events, scans.residual, scans.query, searched or Explanation()):
         number += 1
         if number - 1 == up_to:
             break
@@ -240,9 +232,9 @@ async def count_by_month(events: Collection, where: EventFilter, *, by_service: 
     """Count the matching events by month and, if asked, by service."""
     group = {"month": "$month", **({"service": "$service"} if by_service else {})}
     counts: Counter[tuple[int, str]] = Counter()
-    for branch in branches(where):
+    for scan in index_scans(where):
         rows = await events.aggregate(
-            [{"$match": branch.where}, {"$group": {"_id": group, "events": {"$sum": 1}}}], hint=branch.index
+            [{"$match": scan.where}, {"$group": {"_id": group, "events": {"$sum": 1}}}], hint=scan.index
         )
         async for row in rows:
             counts[row["_id"]["month"], row["_id"].get("service", "")] += row["events"]
@@ -252,25 +244,19 @@ async def count_by_month(events: Collection, where: EventFilter, *, by_service: 
     ]
 
 
-def _remaining(all_: Sequence[Branch], part: Page, *, oldest_first: bool) -> Iterator[Branch]:
-    """Give branches in an order, without what comes before a part."""
-    for branch in reversed(all_) if oldest_first else all_:
-        yield branch if part.after is None else branch.behind(part.after, oldest_first=oldest_first)
+def _remaining(all_: Sequence[IndexScan], page: Page, *, oldest_first: bool) -> Iterator[IndexScan]:
+    """Yield index scans in an order, without what comes before a page."""
+    for scan in reversed(all_) if oldest_first else all_:
+        yield scan if page.after is None else scan.after(page.after, oldest_first=oldest_first)
 
 
-async def _sifted_part(  # noqa: PLR0913 - each is a part of the query
-    events: Collection,
-    where: EventFilter,
-    query: Node,
-    part: Page,
-    searched: Explanation,
-    *,
-    oldest_first: bool,
+async def _select_matching(
+    events: Collection, where: EventFilter, page: Page, searched: Explanation, *, oldest_first: bool
 ) -> list[event_pb.Event]:
     found: list[event_pb.Event] = []
-    wanted, skip = to_read(part), part.offset
-    remaining = _remaining(branches(where), part, oldest_first=oldest_first)
-    async for event in sifted(events, remaining, query, searched, oldest_first=oldest_first):
+    wanted, skip = to_read(page), page.offset
+    remaining = _remaining(index_scans(where), page, oldest_first=oldest_first)
+    async for event in matching(events, remaining, where.query, searched, oldest_first=oldest_first):
         if skip:
             skip -= 1
             continue
@@ -280,30 +266,30 @@ async def _sifted_part(  # noqa: PLR0913 - each is a part of the query
     return found
 
 
-async def sifted(
+async def matching(
     events: Collection,
-    candidates: Iterable[Branch],
+    scans: Iterable[IndexScan],
     query: Node | None,
     searched: Explanation,
     *,
     oldest_first: bool = False,
 ) -> AsyncIterator[event_pb.Event]:
-    """Give the events of branches, or those that match a query, newest or oldest first.
+    """Yield the events of index scans, or those that match a query, newest or oldest first.
 
     Those are counted that have to be `searched` for that.
     """
     order = order_of(oldest_first=oldest_first)
-    for branch in candidates:
-        async with events.find(branch.where, {"document": 1}, sort=order, hint=branch.index) as rows:
+    for scan in scans:
+        async with events.find(scan.where, {"document": 1}, sort=order, hint=scan.index) as rows:
             async for row in rows:
                 event = event_of(row)
                 if query is None or (searched.count() and matches(query, event)):
                     yield event
 
 
-async def _count_branch(events: Collection, branch: Branch, up_to: int | None = None) -> int:
+async def _count_scan(events: Collection, scan: IndexScan, up_to: int | None = None) -> int:
     limit: Document = {} if up_to is None else {"limit": up_to}
-    return await events.count_documents(branch.where, None, hint=branch.index, **limit)
+    return await events.count_documents(scan.where, None, hint=scan.index, **limit)
 
 
 async def _whose(events: Collection, event: event_pb.Event, error: DuplicateKeyError) -> Added:

@@ -14,7 +14,7 @@ from tracker.domain.times import MICROS
 from tracker.stores.mongo import catalog, event_records, idempotency, links, lock_documents, writes
 from tracker.stores.mongo.changes import CHANGE_SECONDS
 from tracker.stores.mongo.search import terms as event_terms
-from tracker.stores.mongo.search.filters import BY_TERM, EARLIEST
+from tracker.stores.mongo.search.index_scans import BY_TERM, EARLIEST
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable

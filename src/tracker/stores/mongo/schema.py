@@ -18,23 +18,15 @@ from tracker.stores.mongo import (
     idempotency,
     links,
     lock_documents,
-    related_ids,
+    new_fields,
     writes,
 )
-from tracker.stores.mongo.search.filters import (
-    BY_END,
-    BY_EXTERNAL_ID,
-    BY_RELATED_ID,
-    BY_SERVICE,
-    BY_SLACK_ID,
-    BY_SOURCE,
-    BY_TERM,
-    BY_TIME,
-)
+from tracker.stores.mongo.search.index_scans import BY_END, BY_TERM, BY_TIME, index_of
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
+    from tracker.domain.query.fields import Field
     from tracker.stores.mongo.connections import Connections
 
 VERSION: Final = 2
@@ -51,12 +43,23 @@ _SCHEMA: Final = {"_id": "schema"}
 _FILLING: Final = {"_id": "filling"}
 """The document that says from which store a migration has not yet filled the database to its end."""
 
+_FIELDS: Final = {"_id": "fields"}
+"""The document that names the fields that events have beside them."""
+
 _KINDS = ("type", "priority", "status", "environment", "impact")
 
 
 def _index(name: str, *fields: str, unique: bool = False, sparse: bool = False) -> IndexModel:
     options = {option: True for option, wanted in (("unique", unique), ("sparse", sparse)) if wanted}
     return IndexModel([(field, 1) for field in fields], name=name, **options)
+
+
+def _index_of(field: Field) -> IndexModel:
+    name, column = index_of(field), field.column
+    if field.selective:
+        return _index(name, column, unique=column == "slack_id", sparse=True)
+    others = [other for other in ("service", "source") if other != column]
+    return _index(name, column, "time", "_id", *_KINDS, *others, "month")
 
 
 _NOTES = (
@@ -70,12 +73,8 @@ INDEXES: Final[Mapping[str, Sequence[IndexModel]]] = {
     event_records.NAME: (
         _index(BY_TIME, "time", "_id", *_KINDS, "service", "month"),
         _index(BY_TERM, "terms", "time", "_id"),
-        _index(BY_SERVICE, "service", "time", "_id", *_KINDS, "source", "month"),
-        _index(BY_SOURCE, "source", "time", "_id", *_KINDS, "service", "month"),
         _index(BY_END, "end_time", "time", "_id", *_KINDS, "service", "source"),
-        _index(BY_SLACK_ID, "slack_id", unique=True, sparse=True),
-        _index(BY_EXTERNAL_ID, "external_id", sparse=True),
-        _index(BY_RELATED_ID, "related_id", sparse=True),
+        *(_index_of(field) for field in event_records.COLUMNS if field.indexed),
         _index("events_external_key", "external_key", unique=True, sparse=True),
         _index("events_with_outbox", "outbox.at", sparse=True),
         _index("events_gone", "gone", sparse=True),
@@ -175,7 +174,14 @@ async def _make(connections: Connections) -> None:
 
 
 async def _upgrade(connections: Connections) -> None:
-    meta = connections.newest(META)
+    meta, events = connections.newest(META), connections.newest(event_records.NAME)
+    stored = await meta.find_one(_FIELDS)
+    known = set(new_fields.FIRST if stored is None else stored["names"])
     if await meta.find_one(_SCHEMA | {"version": VERSION}) is None:
-        await related_ids.fill_in(connections.newest(event_records.NAME))
-        await writes.update(meta, _SCHEMA | {"version": VERSION - 1}, {"$set": {"version": VERSION}})
+        known.discard("related")
+    names = [field.name for field in new_fields.STORED]
+    if not known.issuperset(names):
+        await new_fields.fill_in(events, known)
+        known.update(names)
+        await writes.update(meta, dict(_FIELDS), {"$set": {"names": sorted(known)}}, upsert=True)
+    await writes.update(meta, _SCHEMA | {"version": VERSION - 1}, {"$set": {"version": VERSION}})

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from tracker.stores.contents import StoredDocument
     from tracker.stores.events import Added
     from tracker.stores.pages import Page
-    from tracker.stores.sqlite.search.filters import Branch
+    from tracker.stores.sqlite.search.index_scans import IndexScan
     from tracker.stores.sqlite.search.plans import Candidates, Plan
 
 Row: TypeAlias = "tuple[int | str | None, ...]"
@@ -62,16 +62,16 @@ def select_part(db: apsw.Connection, plan: Plan, part: Page, *, oldest_first: bo
     skip = part.offset
     order = "time, id" if oldest_first else "time DESC, id DESC"
     for every in reversed(plan.listed) if oldest_first else plan.listed:
-        branch = every if part.after is None else every.behind(part.after, oldest_first=oldest_first)
+        scan = every if part.after is None else every.after(part.after, oldest_first=oldest_first)
         rows = db.execute(
-            f"{_SELECT} {branch.ordered(order)}",
-            (*branch.bindings, wanted - len(events) if wanted >= 0 else wanted, skip),
+            f"{_SELECT} {scan.ordered(order)}",
+            (*scan.bindings, wanted - len(events) if wanted >= 0 else wanted, skip),
         )
         events += [parse(event_pb.Event, *row) for row in rows]
         if len(events) == wanted:
             break
         if skip:
-            skip = 0 if events else max(0, skip - _count_branch(db, branch))
+            skip = 0 if events else max(0, skip - _count_scan(db, scan))
     return events
 
 
@@ -85,18 +85,18 @@ def count(db: apsw.Connection, plan: Plan, up_to: int | None = None) -> int:
     if plan.only_candidates:
         return _count_candidates(db, plan.candidates[0], up_to)
     if up_to is None:
-        return sum(_count_branch(db, branch) for branch in plan.counted)
-    first = _count_branches(db, plan.counted_first, up_to)
-    return first if first > up_to else _count_branches(db, plan.counted, up_to)
+        return sum(_count_scan(db, scan) for scan in plan.counted)
+    first = _count_scans(db, plan.counted_first, up_to)
+    return first if first > up_to else _count_scans(db, plan.counted, up_to)
 
 
 def count_by_month(db: apsw.Connection, plan: Plan, *, by_service: bool) -> Sequence[MonthCount]:
     """Count the matching events by month and, if asked, by service."""
     service = "service" if by_service else "''"
     counts: Counter[tuple[str, str]] = Counter()
-    for branch in plan.counted:
-        sql = f"SELECT {_MONTH}, {service}, count(*) {branch.clauses} GROUP BY 1, 2"
-        for month, name, number in db.execute(sql, branch.bindings):
+    for scan in plan.counted:
+        sql = f"SELECT {_MONTH}, {service}, count(*) {scan.clauses} GROUP BY 1, 2"
+        for month, name, number in db.execute(sql, scan.bindings):
             counts[month, name] += number
     return [
         MonthCount(int(month[:4]), int(month[5:]), name, number)
@@ -204,16 +204,16 @@ def _count_candidates(db: apsw.Connection, candidates: Candidates, up_to: int | 
     return int(db.execute(f"SELECT count(*) FROM ({sql} LIMIT ?)", (*bindings, limit)).get)  # noqa: S608 - our own statement
 
 
-def _count_branches(db: apsw.Connection, branches: Sequence[Branch], up_to: int) -> int:
+def _count_scans(db: apsw.Connection, scans: Sequence[IndexScan], up_to: int) -> int:
     counted = 0
-    for branch in branches:
-        sql = f"SELECT count(*) FROM (SELECT 1 {branch.clauses} LIMIT ?)"  # noqa: S608 - our own clauses
-        counted += int(db.execute(sql, (*branch.bindings, up_to + 1 - counted)).get)
+    for scan in scans:
+        sql = f"SELECT count(*) FROM (SELECT 1 {scan.clauses} LIMIT ?)"  # noqa: S608 - our own clauses
+        counted += int(db.execute(sql, (*scan.bindings, up_to + 1 - counted)).get)
     return counted
 
 
-def _count_branch(db: apsw.Connection, branch: Branch) -> int:
-    return int(db.execute(branch.count, branch.bindings).get)
+def _count_scan(db: apsw.Connection, scan: IndexScan) -> int:
+    return int(db.execute(scan.count, scan.bindings).get)
 
 
 def _columns(event: event_pb.Event) -> tuple[int | str | None, ...]:

@@ -23,9 +23,10 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
     from tracker.domain.event_locks import EventChange
-    from tracker.domain.events import EventFilter, EventKey
+    from tracker.domain.events import EventKey
     from tracker.domain.locks import Release
     from tracker.domain.query.fields import Field
+    from tracker.domain.query.filters import EventFilter
     from tracker.pb import event_pb, lock_pb
     from tracker.stores.events import Added, MonthCount, Tally
     from tracker.stores.idempotency import Once

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Final
 
 from tracker.stores.base import StoreOpenError
 from tracker.stores.contents import not_empty, unfinished
+from tracker.stores.sqlite.search.values import add_columns
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -60,10 +61,12 @@ def require_ours(db: apsw.Connection, *, filled_from: str | None = None) -> None
 
 
 def upgrade(db: apsw.Connection) -> None:
-    """Bring the schema to the newest version, one transaction a step."""
+    """Bring the schema to the newest version, one transaction a step, with the columns of new fields."""
     for version, sql in steps().items():
         if version > db.pragma("user_version"):
             db.execute(f"BEGIN IMMEDIATE; {sql}; PRAGMA user_version = {version}; COMMIT")
+    with db:
+        add_columns(db)
 
 
 def begin_filling(db: apsw.Connection, source: str) -> None:

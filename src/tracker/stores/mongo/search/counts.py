@@ -1,7 +1,7 @@
 """Counts of events by the values of their fields, and over time.
 
-The database groups the events that it knows to match by what their documents have beside the event. The
-others are looked at one by one.
+The database groups the events of exact scans by what their documents have beside the event. The others
+are read one by one.
 """
 
 from __future__ import annotations
@@ -12,25 +12,26 @@ from math import gcd
 from typing import TYPE_CHECKING, NamedTuple
 
 from tracker.domain.events import event_time
-from tracker.domain.query.fields import COUNTED, DURATION, Kind
+from tracker.domain.query.fields import DURATION, Kind
 from tracker.stores.events import Explanation, Tally
-from tracker.stores.mongo.event_records import sifted
-from tracker.stores.mongo.search.filters import halves
-from tracker.stores.mongo.search.queries import FIELDS
+from tracker.stores.mongo.event_records import matching
+from tracker.stores.mongo.search.index_scans import split
+from tracker.stores.mongo.search.queries import column
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from pymongo.asynchronous.command_cursor import AsyncCommandCursor
 
-    from tracker.domain.events import EventFilter
+    from tracker.domain.query import Node
     from tracker.domain.query.fields import Field
-    from tracker.stores.mongo.search.filters import Branch
+    from tracker.domain.query.filters import EventFilter
+    from tracker.stores.mongo.search.index_scans import IndexScan
     from tracker.stores.mongo.writes import Collection, Document
 
 
 class Passes(NamedTuple):
-    """Fields by how the events that the database knows to match are counted by them."""
+    """Fields by how the events of exact scans are counted by them."""
 
     together: Sequence[Field]
     """Those with few values, which one pass counts by all of them."""
@@ -42,11 +43,11 @@ class Passes(NamedTuple):
 
 def passes(fields: Sequence[Field]) -> Passes:
     """Return how fields are counted by."""
-    beside = [field for field in fields if field in FIELDS]
+    beside = [field for field in fields if column(field) is not None]
     return Passes(
-        together=[field for field in beside if field in COUNTED],
-        alone=[field for field in beside if field not in COUNTED],
-        read=[field for field in fields if field not in FIELDS],
+        together=[field for field in beside if field.kind is not Kind.KEYWORD],
+        alone=[field for field in beside if field.kind is Kind.KEYWORD],
+        read=[field for field in fields if column(field) is None],
     )
 
 
@@ -55,15 +56,15 @@ async def count_by(
 ) -> tuple[int, Sequence[Sequence[Tally]]]:
     """Count the matching events by their values of fields; see `EventStore.count_by`."""
     counts: dict[Field, Counter[str | int]] = {field: Counter() for field in fields}
-    parts = halves(where)
+    scans = split(where)
     total = 0
-    async for event in sifted(events, parts.sifted, parts.query, searched):
+    async for event in matching(events, scans.residual, scans.query, searched):
         total += 1
         for field, values in counts.items():
             values[field.value(event)] += 1
-    enough = 0 if total else most  # a value that is rare in one half may be frequent in both
-    for branch in parts.told:
-        total += await _count_told(events, branch, counts, enough)
+    enough = 0 if total else most  # a value that is rare in some scans may be frequent in all
+    for scan in scans.exact:
+        total += await _count_exact(events, scan, counts, enough)
     tallies = [sorted(counts[field].items(), key=_most_first)[:most] for field in fields]
     return total, [[Tally(*each) for each in of_field] for of_field in tallies]
 
@@ -76,19 +77,19 @@ async def count_between(
     The database counts them by slots of a length that all edges are multiples of.
     """
     counts: list[Counter[str | int]] = [Counter() for _ in edges[1:]]
-    parts, within = halves(where), _within(edges)
-    looked_at = [(parts.sifted, parts.query)]
-    if by is None or by in FIELDS:
+    scans, within = split(where), _within(edges)
+    looked_at: list[tuple[Sequence[IndexScan], Node | None]] = [(scans.residual, scans.query)]
+    if by is None or column(by) is not None:
         slot = gcd(*edges)
         rest = {"$mod": [{"$add": [{"$mod": ["$time", slot]}, slot]}, slot]}
         key = {"slot": {"$subtract": ["$time", rest]}, "value": "" if by is None else _value(by)}
-        for branch in parts.told:
-            async for row in await _grouped(events, branch.also(within), key):
+        for scan in scans.exact:
+            async for row in await _grouped(events, scan.also(within), key):
                 counts[_place(edges, row["_id"]["slot"])][row["_id"]["value"]] += row["events"]
     else:
-        looked_at.append((parts.told, None))
+        looked_at.append((scans.exact, None))
     for candidates, query in looked_at:
-        async for event in sifted(events, [each.also(within) for each in candidates], query, searched):
+        async for event in matching(events, [each.also(within) for each in candidates], query, searched):
             counts[_place(edges, event_time(event))]["" if by is None else by.value(event)] += 1
     return counts
 
@@ -98,47 +99,47 @@ async def durations_between(
 ) -> Sequence[Sequence[int]]:
     """Return the durations of the matching events between edges; see `EventStore.durations_between`."""
     found: list[list[int]] = [[] for _ in edges[1:]]
-    parts, within = halves(where), _within(edges)
-    for candidates, query in ((parts.sifted, parts.query), (parts.told, None)):
-        async for event in sifted(events, [each.also(within) for each in candidates], query, searched):
+    scans, within = split(where), _within(edges)
+    for candidates, query in ((scans.residual, scans.query), (scans.exact, None)):
+        async for event in matching(events, [each.also(within) for each in candidates], query, searched):
             duration = DURATION.number(event)
             if duration is not None:
                 found[_place(edges, event_time(event))].append(duration)
     return [sorted(each) for each in found]
 
 
-async def _count_told(
-    events: Collection, branch: Branch, counts: Mapping[Field, Counter[str | int]], most: int
+async def _count_exact(
+    events: Collection, scan: IndexScan, counts: Mapping[Field, Counter[str | int]], most: int
 ) -> int:
-    """Count the events of a branch, and by their values of fields; `most` is as for `_grouped`."""
+    """Count the events of a scan, and by their values of fields; `most` is as for `_grouped`."""
     together, alone, read = passes([*counts])
     total: int | None = None
     if together:
         total = 0
-        async for row in await _grouped(events, branch, {each.name: _value(each) for each in together}):
+        async for row in await _grouped(events, scan, {each.name: _value(each) for each in together}):
             total += row["events"]
             for field in together:
                 counts[field][row["_id"][field.name]] += row["events"]
     for field in alone:
-        async for row in await _grouped(events, branch, _value(field), most):
+        async for row in await _grouped(events, scan, _value(field), most):
             counts[field][row["_id"]] += row["events"]
     if read:
         total = 0
-        async for event in sifted(events, [branch], None, Explanation()):
+        async for event in matching(events, [scan], None, Explanation()):
             total += 1
             for field in read:
                 counts[field][field.value(event)] += 1
-    return await events.count_documents(branch.where, hint=branch.index) if total is None else total
+    return await events.count_documents(scan.where, hint=scan.index) if total is None else total
 
 
 async def _grouped(
-    events: Collection, branch: Branch, key: Document, most: int = 0
+    events: Collection, scan: IndexScan, key: Document, most: int = 0
 ) -> AsyncCommandCursor[Document]:
-    """Return how many events of a branch have which key; of the `most` frequent keys, 0 for all."""
+    """Return how many events of a scan have which key; of the `most` frequent keys, 0 for all."""
     first: list[Document] = [{"$sort": {"events": -1, "_id": 1}}, {"$limit": most}] if most else []
     return await events.aggregate(
-        [{"$match": branch.where}, {"$group": {"_id": key, "events": {"$sum": 1}}}, *first],
-        hint=branch.index,
+        [{"$match": scan.where}, {"$group": {"_id": key, "events": {"$sum": 1}}}, *first],
+        hint=scan.index,
     )
 
 
@@ -151,7 +152,7 @@ def _place(edges: Sequence[int], time: int) -> int:
 
 
 def _value(field: Field) -> Document:
-    return {"$ifNull": [f"${FIELDS[field]}", "" if field.kind is Kind.KEYWORD else 0]}
+    return {"$ifNull": [f"${column(field)}", "" if field.kind is Kind.KEYWORD else 0]}
 
 
 def _most_first(counted: tuple[str | int, int]) -> tuple[int, str | int]:

@@ -6,31 +6,31 @@ from typing import TYPE_CHECKING
 
 from tracker.stores.mongo.event_records import order_of
 from tracker.stores.mongo.search.counts import passes
-from tracker.stores.mongo.search.filters import branches, halves
+from tracker.stores.mongo.search.index_scans import index_scans, split
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Iterator, Sequence
 
-    from tracker.domain.events import EventFilter
     from tracker.domain.query.fields import Field
-    from tracker.stores.mongo.search.filters import Branch
+    from tracker.domain.query.filters import EventFilter
+    from tracker.stores.mongo.search.index_scans import IndexScan
     from tracker.stores.mongo.writes import Collection, Document
 
 
 async def list_steps(events: Collection, where: EventFilter, *, oldest_first: bool) -> AsyncIterator[str]:
     """Give the steps that lead to a list of events; the ways to them are what the database says."""
-    parts = branches(where)
+    scans = index_scans(where)
     order = "oldest" if oldest_first else "newest"
-    searches = "" if halves(where).query is None else ", search each document"
-    for branch in reversed(parts) if oldest_first else parts:
+    searches = ", search each document" if split(where).residual else ""
+    for scan in reversed(scans) if oldest_first else scans:
         asked = {
             "find": events.name,
-            "filter": branch.where,
+            "filter": scan.where,
             "sort": dict(order_of(oldest_first=oldest_first)),
-            "hint": branch.index,
+            "hint": scan.index,
         }
         said = await events.database.command("explain", asked, verbosity="queryPlanner")
-        yield f"list: {_way(said, branch)}, {order} first{searches}"
+        yield f"list: {_way(said, scan)}, {order} first{searches}"
 
 
 def count_steps(where: EventFilter) -> Iterator[str]:
@@ -62,24 +62,24 @@ def duration_steps(where: EventFilter) -> Iterator[str]:
 
 
 def _steps(what: str, where: EventFilter, how: str) -> Iterator[str]:
-    """Give the steps for the events that the database tells, and for those that have to be searched."""
-    parts = halves(where)
-    for branch in parts.told:
-        yield f"{what}: walk {branch.index}, {how}"
-    for branch in parts.sifted:
-        lacking = " of events whose terms are not kept" if parts.told else ""
-        yield f"{what}: walk {branch.index}, search each document{lacking}"
+    """Yield the steps for the exact scans of a filter, and for the residual ones."""
+    scans = split(where)
+    for scan in scans.exact:
+        yield f"{what}: walk {scan.index}, {how}"
+    for scan in scans.residual:
+        lacking = " of events whose terms are not kept" if scans.exact else ""
+        yield f"{what}: walk {scan.index}, search each document{lacking}"
 
 
 def _names(fields: Sequence[Field]) -> str:
     return ", ".join(field.name for field in fields)
 
 
-def _way(said: Document, branch: Branch) -> str:
+def _way(said: Document, scan: IndexScan) -> str:
     """Return the stages of the plan that won, the first one first; not every database tells of them."""
     plan = said.get("queryPlanner", {}).get("winningPlan", {})
     stages = list(_stages(plan.get("queryPlan", plan)))
-    return " > ".join(stages) or f"walk {branch.index}"
+    return " > ".join(stages) or f"walk {scan.index}"
 
 
 def _stages(plan: Document) -> Iterator[str]:

@@ -14,7 +14,7 @@ from tracker.domain.lifecycle import attributes_of
 from tracker.domain.query import fields
 from tracker.domain.query.evaluation import phrase
 from tracker.domain.query.fields import Kind
-from tracker.domain.query.tree import And, Pattern, Term
+from tracker.domain.query.tree import Pattern, Term, parts_of
 from tracker.domain.query.words import words
 from tracker.errors import TrackerError
 from tracker.pb import event_pb
@@ -42,9 +42,7 @@ HAVE_TERMS: Final = {"terms": {"$nin": _UNKNOWN}}
 LACK_TERMS: Final = {"terms": {"$in": _UNKNOWN}}
 """The condition for those that don't."""
 
-_VALUES: Final = frozenset(
-    {fields.OWNER, fields.VERSION, fields.TICKET, fields.PULL_REQUEST, fields.STAKEHOLDER, fields.NOTIFIED}
-)
+_VALUES: Final = tuple(field for field in fields.TERMS if not field.column)
 """Fields whose values are among the terms, beside labels: those that documents have no field for."""
 
 
@@ -63,8 +61,8 @@ def _terms(event: event_pb.Event) -> Sequence[str]:
 
 
 def has_values(field: Field) -> bool:
-    """Say whether the values that events have in a field are among their terms."""
-    return field in _VALUES or fields.label_name(field) is not None
+    """Return whether the values that events have in a field are among their terms."""
+    return field.term and not field.column
 
 
 def any_value(field: Field, *, known: bool) -> Document:
@@ -83,14 +81,14 @@ def length(low: int | None, high: int | None, *, known: bool) -> Document:
 def condition(term: Term, *, known: bool) -> Document:
     """Return the condition for the events that may match, all or only those whose terms are `known`.
 
-    It is empty where terms don't tell.
+    It is empty where terms can't answer.
     """
     each = [_condition(term.field, test, known=known) for test in term.tests if isinstance(test, Pattern)]
     return {"$or": each} if all(each) else {}
 
 
 def are_certain(term: Term) -> bool:
-    """Say whether the terms beside an event tell for certain that it matches: by single words, or values."""
+    """Return whether an event that has the terms certainly matches: by single words, or values."""
     if term.field.kind is not Kind.PROSE:
         return True
     patterns = [test for test in term.tests if isinstance(test, Pattern)]
@@ -98,8 +96,8 @@ def are_certain(term: Term) -> bool:
 
 
 def names_a_term(query: Node) -> bool:
-    """Say whether all events that match have one and the same term: they can be walked in order by it."""
-    for part in query.parts if isinstance(query, And) else (query,):
+    """Return whether all events that match have one and the same term: they can be walked in order by it."""
+    for part in parts_of(query):
         match part:
             case Term(field, (Pattern() as only,)) if field.kind is Kind.PROSE:
                 asked = phrase(only)

@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING, Any
 from tracker.domain.query import fields
 from tracker.stores.events import Tally
 from tracker.stores.sqlite import event_records
-from tracker.stores.sqlite.search.filters import COUNTED, EVERYTHING
-from tracker.stores.sqlite.search.values import value_of
+from tracker.stores.sqlite.search.index_scans import COUNTED, EVERYTHING
+from tracker.stores.sqlite.search.values import has_all, value_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -20,11 +20,8 @@ if TYPE_CHECKING:
     import apsw
 
     from tracker.domain.query.fields import Field
-    from tracker.stores.sqlite.search.filters import Branch
+    from tracker.stores.sqlite.search.index_scans import IndexScan
     from tracker.stores.sqlite.search.plans import Plan
-
-_INDEXES = {fields.SOURCE: "events_by_source"}
-"""Indexes that begin with a field: all events can be counted by it without sorting them."""
 
 
 def count_by(
@@ -34,13 +31,13 @@ def count_by(
     total: int | None = None
     tallies: dict[Field, Sequence[Tally]] = {}
     for group in facet_groups(plan, asked):
-        branch = facet_branch(plan, group)
-        sql = facet_statement(branch, group)
+        scan = facet_scan(plan, group)
+        sql = facet_statement(scan, group)
         if len(group) == 1:
-            rows = db.execute(f"{sql} ORDER BY n DESC, 1 LIMIT ?", (*branch.bindings, most))
+            rows = db.execute(f"{sql} ORDER BY n DESC, 1 LIMIT ?", (*scan.bindings, most))
             tallies[group[0]] = [Tally(*row) for row in rows]
         else:
-            counts = _counts_of_each(db.execute(sql, branch.bindings), group)
+            counts = _counts_of_each(db.execute(sql, scan.bindings), group)
             total = counts[0].total()
             tallies |= {field: _most_frequent(each, most) for field, each in zip(group, counts, strict=True)}
     return event_records.count(db, plan) if total is None else total, [tallies[field] for field in asked]
@@ -51,29 +48,30 @@ def facet_groups(plan: Plan, asked: Sequence[Field]) -> Sequence[Sequence[Field]
 
     Of the others, each may have as many values as there are events.
     """
-    (branch,) = plan.counted
-    together = [] if branch.counted else [field for field in asked if field in COUNTED]
+    (scan,) = plan.counted
+    together = [] if scan.counted else [field for field in asked if field in COUNTED]
     alone = [[field] for field in asked if field not in together]
     return [together, *alone] if together else alone
 
 
-def facet_statement(branch: Branch, group: Sequence[Field]) -> str:
-    """Return the statement for the values of fields of a branch, and how many events have each."""
+def facet_statement(scan: IndexScan, group: Sequence[Field]) -> str:
+    """Return the statement for the values of fields in an index scan, and how many events have each."""
     values = ", ".join(map(value_of, group))
     places = ", ".join(str(place) for place, _ in enumerate(group, 1))
-    if branch.counted:
-        return f"SELECT {values}, sum(events) AS n {branch.from_facets} GROUP BY {places} HAVING n"
-    return f"SELECT {values}, count(*) AS n {branch.clauses} GROUP BY {places}"
+    if scan.counted:
+        return f"SELECT {values}, sum(events) AS n {scan.from_facets} GROUP BY {places} HAVING n"
+    return f"SELECT {values}, count(*) AS n {scan.clauses} GROUP BY {places}"
 
 
-def facet_branch(plan: Plan, group: Sequence[Field]) -> Branch:
-    """Return the events to count by fields, `counted` where the table `facets` tells their values of them."""
-    (branch,) = plan.counted
-    if branch.counted and COUNTED.issuperset(group):
-        return branch
-    everything = branch.index == EVERYTHING and not branch.conditions
-    index = _INDEXES.get(group[0], EVERYTHING) if everything else branch.index
-    return replace(branch, index=index, counted=False)
+def facet_scan(plan: Plan, group: Sequence[Field]) -> IndexScan:
+    """Return the events to count by fields, `counted` where the table `facets` has the numbers."""
+    (scan,) = plan.counted
+    if scan.counted and COUNTED.issuperset(group):
+        return scan
+    field, index = group[0], scan.index
+    if index == EVERYTHING and not scan.conditions and field.indexed and has_all(field):
+        index = f"events_by_{field.column}"  # in whose order events need no sorting
+    return replace(scan, index=index, counted=False)
 
 
 def count_between(
@@ -86,10 +84,10 @@ def count_between(
         for place, found in _placed(db, plan, edges, value):
             counts[place][found] += 1
         return counts
-    branch = within(plan)
-    sql = f"SELECT {value}, count(*) {branch.clauses}{'' if by is None else ' GROUP BY 1'}"
+    scan = within(plan)
+    sql = f"SELECT {value}, count(*) {scan.clauses}{'' if by is None else ' GROUP BY 1'}"
     return [
-        {value: number for value, number in db.execute(sql, (*branch.bindings, low, high)) if number}
+        {value: number for value, number in db.execute(sql, (*scan.bindings, low, high)) if number}
         for low, high in pairwise(edges)
     ]
 
@@ -117,14 +115,14 @@ def _most_frequent(counts: Counter[str | int], most: int) -> Sequence[Tally]:
 
 
 def _placed(db: apsw.Connection, plan: Plan, edges: Sequence[int], value: str) -> Iterator[tuple[int, Any]]:
-    """Give a value of each matching event between edges, and the number of the edge that it is behind."""
-    branch = within(plan)
-    sql = f"SELECT time, {value} {branch.clauses}"
-    for time, found in db.execute(sql, (*branch.bindings, edges[0], edges[-1])):
+    """Give a value of each matching event between edges, and the number of the edge that it comes after."""
+    scan = within(plan)
+    sql = f"SELECT time, {value} {scan.clauses}"
+    for time, found in db.execute(sql, (*scan.bindings, edges[0], edges[-1])):
         yield bisect_right(edges, time) - 1, found
 
 
-def within(plan: Plan) -> Branch:
-    """Return the one branch of a plan, with the bounds of a period to bind."""
-    (branch,) = plan.counted
-    return replace(branch, conditions=(*branch.conditions, "time >= ?", "time < ?"), counted=False)
+def within(plan: Plan) -> IndexScan:
+    """Return the only index scan of a plan, with the bounds of a period to bind."""
+    (scan,) = plan.counted
+    return replace(scan, conditions=(*scan.conditions, "time >= ?", "time < ?"), counted=False)

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from tracker.domain.query import to_text
 from tracker.stores.events import MOST_COUNTED
-from tracker.stores.sqlite.search.counts import facet_branch, facet_groups, facet_statement, within
+from tracker.stores.sqlite.search.counts import facet_groups, facet_scan, facet_statement, within
 from tracker.stores.sqlite.search.plans import FEW, LIKELY, MOST_BEHIND
 from tracker.stores.sqlite.search.values import reads_document
 
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     import apsw
 
     from tracker.domain.query.fields import Field
-    from tracker.stores.sqlite.search.filters import Branch
+    from tracker.stores.sqlite.search.index_scans import IndexScan
     from tracker.stores.sqlite.search.plans import Plan
 
 _WALK = re.compile(r"(?:SEARCH|SCAN) events USING (?:COVERING )?INDEX (.*)")
@@ -27,9 +27,9 @@ def list_steps(db: apsw.Connection, plan: Plan, *, oldest_first: bool) -> Iterat
     """Give the steps that lead to a list of events."""
     yield from _word_steps(plan)
     order = "oldest" if oldest_first else "newest"
-    for branch in reversed(plan.listed) if oldest_first else plan.listed:
-        sql = f"SELECT id, document {branch.clauses} ORDER BY time, id"
-        yield f"list: {_way(db, branch, sql)}, {order} first{_checks(branch)}"
+    for scan in reversed(plan.listed) if oldest_first else plan.listed:
+        sql = f"SELECT id, document {scan.clauses} ORDER BY time, id"
+        yield f"list: {_way(db, scan, sql)}, {order} first{_checks(scan)}"
 
 
 def count_steps(db: apsw.Connection, plan: Plan) -> Iterator[str]:
@@ -39,8 +39,8 @@ def count_steps(db: apsw.Connection, plan: Plan) -> Iterator[str]:
         return
     if plan.counted_first:
         yield f"count: the newest {LIKELY:,} events first, and others unless more than {MOST_COUNTED:,} match"
-    for branch in plan.counted:
-        yield f"count: {_count_way(db, branch, branch.count)}{_checks(branch)}"
+    for scan in plan.counted:
+        yield f"count: {_count_way(db, scan, scan.count)}{_checks(scan)}"
 
 
 def facet_steps(db: apsw.Connection, plan: Plan, asked: Sequence[Field]) -> Iterator[str]:
@@ -48,10 +48,10 @@ def facet_steps(db: apsw.Connection, plan: Plan, asked: Sequence[Field]) -> Iter
     yield from _word_steps(plan)
     groups = facet_groups(plan, asked)
     for group in groups:
-        branch = facet_branch(plan, group)
-        way = _count_way(db, branch, facet_statement(branch, group))
+        scan = facet_scan(plan, group)
+        way = _count_way(db, scan, facet_statement(scan, group))
         names = ", ".join(field.name for field in group)
-        yield f"{names}: {way}{_checks(branch)}{_reads(group)}"
+        yield f"{names}: {way}{_checks(scan)}{_reads(group)}"
     if all(len(group) == 1 for group in groups):
         yield from count_steps(db, plan)
 
@@ -59,17 +59,17 @@ def facet_steps(db: apsw.Connection, plan: Plan, asked: Sequence[Field]) -> Iter
 def interval_steps(db: apsw.Connection, plan: Plan, edges: Sequence[int], by: Field | None) -> Iterator[str]:
     """Give the steps that lead to the numbers of events between edges."""
     yield from _word_steps(plan)
-    branch = within(plan)
-    sql = f"SELECT count(*) {branch.clauses}"
-    way = f"{_way(db, branch, sql, edges[0], edges[-1])}{_checks(branch)}{'' if by is None else _reads([by])}"
+    scan = within(plan)
+    sql = f"SELECT count(*) {scan.clauses}"
+    way = f"{_way(db, scan, sql, edges[0], edges[-1])}{_checks(scan)}{'' if by is None else _reads([by])}"
     yield f"intervals: {way}, {'once for all' if plan.candidates else 'for each'} of {len(edges) - 1:,}"
 
 
 def duration_steps(db: apsw.Connection, plan: Plan, edges: Sequence[int]) -> Iterator[str]:
     """Give the steps that lead to durations of events between edges."""
-    branch = within(plan)
-    sql = f"SELECT count(*) {branch.clauses}"
-    yield f"durations: {_way(db, branch, sql, edges[0], edges[-1])}{_checks(branch)}"
+    scan = within(plan)
+    sql = f"SELECT count(*) {scan.clauses}"
+    yield f"durations: {_way(db, scan, sql, edges[0], edges[-1])}{_checks(scan)}"
 
 
 def _word_steps(plan: Plan) -> Iterator[str]:
@@ -86,25 +86,25 @@ def _number(number: int, noun: str) -> str:
     return f"{number:,} {noun}{'' if number == 1 else 's'}"
 
 
-def _count_way(db: apsw.Connection, branch: Branch, sql: str) -> str:
-    return "sum up the table facets" if branch.counted else _way(db, branch, sql)
+def _count_way(db: apsw.Connection, scan: IndexScan, sql: str) -> str:
+    return "sum up the table facets" if scan.counted else _way(db, scan, sql)
 
 
-def _way(db: apsw.Connection, branch: Branch, sql: str, *more: int) -> str:
-    """Return how SQLite finds the events of a branch for a statement, with `more` to bind."""
-    if branch.index is None:
+def _way(db: apsw.Connection, scan: IndexScan, sql: str, *more: int) -> str:
+    """Return how SQLite finds the events of an index scan for a statement, with `more` to bind."""
+    if scan.index is None:
         return "fetch the candidates"
     steps: Sequence[str] = [
-        row[3] for row in db.execute(f"EXPLAIN QUERY PLAN {sql}", (*branch.bindings, *more))
+        row[3] for row in db.execute(f"EXPLAIN QUERY PLAN {sql}", (*scan.bindings, *more))
     ]
-    return f"walk {next((match[1] for step in steps if (match := _WALK.fullmatch(step))), branch.index)}"
+    return f"walk {next((match[1] for step in steps if (match := _WALK.fullmatch(step))), scan.index)}"
 
 
-def _checks(branch: Branch) -> str:
+def _checks(scan: IndexScan) -> str:
     """Return what each event is asked, beyond what the way to it says."""
-    looks_up = branch.index is not None and any("number IN" in condition for condition in branch.conditions)
+    looks_up = scan.index is not None and any("number IN" in condition for condition in scan.conditions)
     looked_up = ", look each up among the candidates" if looks_up else ""
-    return f"{looked_up}{', search its document' if branch.searches else ''}"
+    return f"{looked_up}{', search its document' if scan.searches else ''}"
 
 
 def _reads(group: Sequence[Field]) -> str:

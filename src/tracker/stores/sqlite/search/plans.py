@@ -1,7 +1,7 @@
 """How the events of a filter are found: by which index, and whether by the index of words.
 
-Words or values that few events have name the events, and what else is asked is asked of those. Otherwise the
-events are walked in order, and each is looked up among those that have them. Where many of the newest
+Words or values that few events have name the events, and what else is asked is asked of those. Otherwise an
+index is scanned in order, and each event is looked up among those that have them. Where many of the newest
 have it, to gather them all takes longer than to read the documents that fill a page; but not than to read all
 for a count.
 """
@@ -13,13 +13,12 @@ from typing import TYPE_CHECKING, Final
 
 import orjson
 
-from tracker.domain.events import EventFilter
 from tracker.domain.query.fields import Kind
-from tracker.domain.query.narrowing import narrowed
-from tracker.domain.query.tree import And
+from tracker.domain.query.filters import EventFilter, leading, narrowed
+from tracker.domain.query.tree import Term, all_of, parts_of
 from tracker.stores.events import MOST_COUNTED
 from tracker.stores.sqlite.search import queries, terms, word_search
-from tracker.stores.sqlite.search.filters import branches
+from tracker.stores.sqlite.search.index_scans import COUNTED, index_scans
 from tracker.stores.sqlite.search.word_index import progress
 
 if TYPE_CHECKING:
@@ -28,7 +27,7 @@ if TYPE_CHECKING:
     import apsw
 
     from tracker.domain.query import Node
-    from tracker.stores.sqlite.search.filters import Branch
+    from tracker.stores.sqlite.search.index_scans import IndexScan
     from tracker.stores.sqlite.search.queries import Condition
 
 FEW: Final = 10_000
@@ -49,16 +48,16 @@ MOST_BEHIND: Final = 20_000
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """The branches to walk for a list and for a count, and what the index of words tells."""
+    """The index scans for a list and for a count, and what the index of words has for the query."""
 
-    listed: Sequence[Branch]
-    counted: Sequence[Branch]
-    counted_first: Sequence[Branch] = ()
+    listed: Sequence[IndexScan]
+    counted: Sequence[IndexScan]
+    counted_first: Sequence[IndexScan] = ()
     """A part of `counted` that may have more than `most_counted` events and is counted sooner; or none."""
     most_counted: int | None = None
     """Up to how many are counted for the total of a list; None for all."""
     candidates: Sequence[Candidates] = ()
-    """Those of each part of the query that the index tells."""
+    """Those of each part of the query that the index of words answers."""
     only_candidates: bool = False
     """Whether all the candidates of the one part match, and no other events."""
     behind: int = 0
@@ -67,7 +66,7 @@ class Plan:
 
 @dataclass(frozen=True, slots=True)
 class Candidates:
-    """The events that the index tells for a part of a query, as the statement for their numbers.
+    """The events that the index has for a part of a query, as the statement for their numbers.
 
     `newest` are those numbers, the highest first, up to one more than `FEW`.
     """
@@ -97,8 +96,8 @@ class Candidates:
 
 
 def asks_for_words(where: EventFilter) -> bool:
-    """Say whether a query asks for what the index of words may have."""
-    return where.query is not None and any(
+    """Return whether a query asks for what the index of words may have."""
+    return any(
         field.kind is Kind.PROSE or terms.is_indexed(field) for field in queries.fields_of(where.query)
     )
 
@@ -107,47 +106,56 @@ def plan(db: apsw.Connection, where: EventFilter, *, by_words: bool = True, tall
     """Choose how to find the events of a filter.
 
     `by_words` says whether the index of words may be used. With `tallied`, each document that is searched is
-    told of, as `queries.condition` says.
+    counted, as `queries.condition` says.
     """
     where = narrowed(where)
-    named = where.slack_id or where.external_id or where.related_ids  # which few events have
-    if where.query is None or not by_words or named:
+    lead = leading(where.query)
+    if not by_words or (lead is not None and lead.field.selective):
         return _without_words(where, tallied=tallied)
-    query = word_search.gathered(where.query)
-    asked = [(node, terms.narrowed(match, where)) for node, match in word_search.told_parts(query)]
-    if not asked:
+    indexed, others = word_search.gathered(where.query)
+    parts = others if indexed is None else (*others, indexed)
+    expressions = {
+        node: terms.narrowed(match, others)
+        for part in parts
+        for node, match in word_search.indexed_parts(part)
+    }
+    if not expressions:
         return _without_words(where, tallied=tallied)
     done = progress(db, MOST_BEHIND)
     if done.behind >= MOST_BEHIND:
         return _without_words(where, tallied=tallied, behind=done.behind)
-    span = _span(db, where)
+    interval = _interval(db, where)
 
-    def numbers_in(span: tuple[int, int]) -> dict[Node, Condition]:
-        return {node: word_search.numbers(node, match, done, span, tallied=tallied) for node, match in asked}
+    def numbers_in(interval: tuple[int, int]) -> dict[Node, Condition]:
+        return {
+            node: word_search.numbers(node, match, done, interval, tallied=tallied)
+            for node, match in expressions.items()
+        }
 
-    candidates = {node: _candidates(db, node, numbers) for node, numbers in numbers_in(span).items()}
+    candidates = {node: _candidates(db, node, numbers) for node, numbers in numbers_in(interval).items()}
     conditions = {node: each.condition for node, each in candidates.items()}
-    first = query.parts[0] if isinstance(query, And) and query not in candidates else query
-    few = first in candidates and candidates[first].few
-    where = replace(where, query=query)
-    counted = branches(where, conditions.get, numbered=few, tallied=tallied)
-    dense = not few and any(each.is_dense(span[1]) for each in candidates.values())
-    only_candidates = query in candidates and (
-        where == EventFilter(query=query) or (not done.behind and terms.tells_all(where))
+    few = indexed is not None and candidates[indexed].few
+    where = replace(where, query=all_of(parts))
+    counted = index_scans(where, conditions.get, numbered=few, tallied=tallied)
+    dense = not few and any(each.is_dense(interval[1]) for each in candidates.values())
+    only_candidates = (
+        indexed is not None
+        and not where.timed
+        and (not others or (not done.behind and all(terms.words_of_column(part) for part in others)))
     )
-    low = 0 if few or only_candidates else _likely_from(db, where, span[1])
-    newest: Sequence[Branch] = ()
+    low = 0 if few or only_candidates else _likely_from(db, where, interval[1])
+    newest: Sequence[IndexScan] = ()
     if low:
         near = {
             node: replace(candidates[node], numbers=numbers).condition
-            for node, numbers in numbers_in((low, span[1])).items()
+            for node, numbers in numbers_in((low, interval[1])).items()
         }
         newest = [
-            branch.also("number >= ?", low)
-            for branch in branches(replace(where, since=_time(db, low)), near.get, tallied=tallied)
+            scan.also("number >= ?", low)
+            for scan in index_scans(replace(where, since=_time(db, low)), near.get, tallied=tallied)
         ]
     return Plan(
-        listed=branches(where, tallied=tallied) if dense else counted,
+        listed=index_scans(where, tallied=tallied) if dense else counted,
         counted=counted,
         counted_first=newest,
         most_counted=_most_counted(where),
@@ -158,24 +166,24 @@ def plan(db: apsw.Connection, where: EventFilter, *, by_words: bool = True, tall
 
 
 def _without_words(where: EventFilter, *, tallied: bool, behind: int = 0) -> Plan:
-    walked = branches(where, tallied=tallied)
-    return Plan(walked, walked, most_counted=_most_counted(where), behind=behind)
+    scans = index_scans(where, tallied=tallied)
+    return Plan(scans, scans, most_counted=_most_counted(where), behind=behind)
 
 
 def _most_counted(where: EventFilter) -> int | None:
-    return None if where.query is None or not queries.needs_document(where.query) else MOST_COUNTED
+    return MOST_COUNTED if queries.needs_document(where.query) else None
 
 
-def _span(db: apsw.Connection, where: EventFilter) -> tuple[int, int]:
+def _interval(db: apsw.Connection, where: EventFilter) -> tuple[int, int]:
     """Return the lowest and the highest number that an event of a period may have.
 
     Events come roughly in the order of their times: in the index too, those of a period are close together.
     """
-    if (where.since is not None or where.until is not None) and not where.overlapping:
-        (branch,) = branches(EventFilter(since=where.since, until=where.until))
-        period = f"SELECT number {branch.clauses} LIMIT ?"
+    if where.timed and not where.overlapping:
+        (scan,) = index_scans(EventFilter(since=where.since, until=where.until))
+        period = f"SELECT number {scan.clauses} LIMIT ?"
         sql = f"SELECT count(*), ifnull(min(number), 1), ifnull(max(number), 0) FROM ({period})"  # noqa: S608 - our own clauses
-        events, lowest, highest = db.execute(sql, (*branch.bindings, _LONG + 1)).get
+        events, lowest, highest = db.execute(sql, (*scan.bindings, _LONG + 1)).get
         if events <= _LONG:
             return lowest, highest
     return 1, db.execute("SELECT ifnull(max(number), 0) FROM events").get
@@ -184,19 +192,17 @@ def _span(db: apsw.Connection, where: EventFilter) -> tuple[int, int]:
 def _likely_from(db: apsw.Connection, where: EventFilter, highest: int) -> int:
     """Return the number from which on there may be more matching events than are counted, or 0.
 
-    What is asked of columns that `facets` counts is taken to be spread evenly.
+    Choices and flags that `facets` counts are taken to be spread evenly.
     """
-    if highest <= LIKELY or where.since is not None or where.until is not None:
+    if highest <= LIKELY or where.timed:
         return 0
-    columns = EventFilter(
-        types=where.types,
-        priorities=where.priorities,
-        statuses=where.statuses,
-        environments=where.environments,
-        impact=where.impact,
+    even = tuple(
+        part
+        for part in parts_of(where.query)
+        if isinstance(part, Term) and part.field in COUNTED and part.field.kind is not Kind.KEYWORD
     )
-    (branch,) = branches(columns)
-    likely = int(db.execute(branch.count, branch.bindings).get) * LIKELY / highest
+    (scan,) = index_scans(EventFilter(all_of(even)))
+    likely = int(db.execute(scan.count, scan.bindings).get) * LIKELY / highest
     return highest - LIKELY if likely > MOST_COUNTED else 0
 
 

@@ -18,7 +18,7 @@ import orjson
 from tracker.domain.query import Clock, matches, parse, to_text
 from tracker.domain.query.evaluation import fits, phrase
 from tracker.domain.query.fields import Kind
-from tracker.domain.query.tree import And, Has, Not, Number, Or, Pattern, Span, Term, all_of
+from tracker.domain.query.tree import And, Has, Not, Number, Or, Pattern, Range, Term, all_of, parts_of
 from tracker.pb import event_pb
 from tracker.stores import documents
 from tracker.stores.sqlite.search.values import bound, is_read, reads_document, value_of
@@ -31,11 +31,13 @@ if TYPE_CHECKING:
     from tracker.domain.query import Node, fields
     from tracker.stores.events import Explanation
 
-Condition: TypeAlias = tuple[str, tuple[int | str, ...]]
+Binding: TypeAlias = int | str
+
+Condition: TypeAlias = tuple[str, tuple[Binding, ...]]
 """An expression that is never NULL, and its bindings."""
 
 ByWords: TypeAlias = "Callable[[Node], Condition | None]"
-"""Returns the condition for a part of a query that the index of words can tell, None for another one."""
+"""Returns the condition for a part of a query that the index of words answers, None for another one."""
 
 _ANY_CLOCK = Clock(0, ZoneInfo("UTC"))
 _PLAIN = re.compile(r"[\w .:@-]+", re.ASCII)
@@ -54,7 +56,7 @@ def condition(node: Node, by_words: ByWords = by_nothing, *, tallied: bool = Fal
     """
     if not needs_document(node, by_words):
         return _of_values(node, by_words)
-    parts = node.parts if isinstance(node, And) else (node,)
+    parts = parts_of(node)
     columns = [_of_values(part, by_words) for part in parts if not needs_document(part, by_words)]
     rest = tuple(part for part in parts if needs_document(part, by_words))
     return _joined(" AND ", [*columns, of_document(all_of(rest), tallied=tallied)])
@@ -125,7 +127,7 @@ def _has(field: fields.Field) -> str:
 def _of_value(term: Term) -> Condition:
     value = value_of(term.field)
     sql: list[str] = []
-    bindings: list[int | str] = []
+    bindings: list[Binding] = []
     for test in term.tests:
         match test:
             case Pattern((text,)):
@@ -137,7 +139,7 @@ def _of_value(term: Term) -> Condition:
             case Number(number):
                 sql.append(f"{value} = ?")
                 bindings.append(number)
-            case Span(low, high):
+            case Range(low, high):
                 given = [(sign, at) for sign, at in ((">=", low), ("<", high)) if at is not None]
                 sql.append(f"ifnull({' AND '.join(f'{value} {sign} ?' for sign, _ in given)}, false)")
                 bindings += [bound(term.field, at) for _, at in given]
@@ -149,7 +151,7 @@ def of_document(node: Node, *, tallied: bool = False) -> Condition:
 
     What SQL can read is asked first, and only of the others a function in Python.
     """
-    parts = node.parts if isinstance(node, And) else (node,)
+    parts = parts_of(node)
     by_sql = [all(map(is_read, fields_of(part))) for part in parts]
     read = tuple(part for part, is_sql in zip(parts, by_sql, strict=True) if is_sql)
     rest = tuple(part for part, is_sql in zip(parts, by_sql, strict=True) if not is_sql)

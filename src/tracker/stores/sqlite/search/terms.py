@@ -6,15 +6,13 @@ Fields that have a column are among them for queries that ask for words, or othe
 
 from __future__ import annotations
 
-from dataclasses import replace
+from collections import defaultdict
 from functools import lru_cache
 from hashlib import blake2b
 from typing import TYPE_CHECKING, Any, Final
 
-from tracker.domain.events import EventFilter
 from tracker.domain.query import fields
-from tracker.domain.query.narrowing import widened
-from tracker.domain.query.tree import And, Not, Number, Pattern, Term
+from tracker.domain.query.tree import Not, Number, Pattern, Term
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -24,44 +22,32 @@ if TYPE_CHECKING:
     from tracker.domain.query.tree import Test
 
 UNREADABLE: Final = "unreadable"
-"""The word of an event whose document can't be read: whoever asks for any value is told."""
+"""The word of an event whose document can't be read: a query for any value then fails."""
 
-_ATTRIBUTES: Final = {fields.OWNER: "owner", fields.VERSION: "version"}
-_COLUMNS: Final = {
-    fields.SERVICE: "service",
-    fields.TYPE: "type",
-    fields.PRIORITY: "priority",
-    fields.STATUS: "status",
-    fields.ENVIRONMENT: "environment",
-}
-_LISTS: Final = {fields.STAKEHOLDER: "stakeHolders", fields.NOTIFIED: "notifications"}
-_LINKS: Final = {fields.PULL_REQUEST: "pullRequestLink", fields.TICKET: "ticket"}
-_INDEXED: Final = frozenset({*_ATTRIBUTES, *_LISTS, *_LINKS})
 _DIGEST_BYTES: Final = 12
+_OF_MESSAGE: Final = defaultdict[str, list[tuple[str, str]]](list)
+for _field in fields.TERMS:
+    _OF_MESSAGE[_field.path[0]].append((_field.name, _field.path[1]))
 
 
 def is_indexed(field: Field) -> bool:
-    """Say whether the index has the values of a field, which no column has."""
-    return field in _INDEXED or fields.label_name(field) is not None
+    """Return whether the index has the values of a field, which no column has."""
+    return field.term and not field.column
 
 
 def terms_of(stored: Mapping[str, Any]) -> Iterator[str]:
-    """Give the words of an event's values, as its document has them.
+    """Yield the words of an event's values, as its document has them.
 
     Raises:
         AttributeError, TypeError: It is no document of an event.
     """
-    attributes, links = stored.get("attributes", {}), stored.get("links", {})
-    for field, name in (*_COLUMNS.items(), *_ATTRIBUTES.items()):
-        if value := attributes.get(name):
-            yield _term(field.name, value)
-    for field, name in _LINKS.items():
-        if value := links.get(name):
-            yield _term(field.name, value)
-    for field, name in _LISTS.items():
-        for value in attributes.get(name, ()):
-            yield _term(field.name, value)
-    for name, value in attributes.get("labels", {}).items():
+    for message, names in _OF_MESSAGE.items():
+        values = stored.get(message, {})
+        for name, key in names:
+            if value := values.get(key):
+                for each in value if isinstance(value, list) else (value,):
+                    yield _term(name, each)
+    for name, value in stored.get("attributes", {}).get("labels", {}).items():
         yield _term(fields.label(name).name, value)
 
 
@@ -71,35 +57,26 @@ def expression(term: Term) -> str | None:
     return None if words is None else _any_of([*words, UNREADABLE])
 
 
-def narrowed(match: str, where: EventFilter) -> str:
-    """Return an expression for those events of another one that a filter by columns takes, or for more."""
-    query = widened(where)
-    parts = query.parts if isinstance(query, And) else (query,)
-    asked = [words for part in parts if (words := _words_of_column(part)) is not None]
+def narrowed(match: str, parts: Sequence[Node]) -> str:
+    """Return an expression for those events of another one that match parts about columns, or for more."""
+    asked = [words for part in parts if (words := words_of_column(part)) is not None]
     denied = [
-        words
-        for part in parts
-        if isinstance(part, Not) and (words := _words_of_column(part.part)) is not None
+        words for part in parts if isinstance(part, Not) and (words := words_of_column(part.part)) is not None
     ]
     there = " AND ".join([f"({match})", *(_any_of([*words, UNREADABLE]) for words in asked)])
     return f"({there}) NOT ({' OR '.join(map(_any_of, denied))})" if denied else there
 
 
-def tells_all(where: EventFilter) -> bool:
-    """Say whether the index tells all that a filter asks for beside its query."""
-    numbers = (*where.types, *where.priorities, *where.statuses, *where.environments)
-    rest = replace(where, query=None, service="", types=(), priorities=(), statuses=(), environments=())
-    return all(numbers) and rest == EventFilter()
-
-
-def _words_of_column(node: Node) -> Sequence[str] | None:
-    return _words(node) if isinstance(node, Term) and node.field in _COLUMNS else None
+def words_of_column(node: Node) -> Sequence[str] | None:
+    """Return the words of the values of a column that a node asks for; None where the index lacks them."""
+    is_of_column = isinstance(node, Term) and node.field.term and node.field.column
+    return _words(node) if is_of_column and isinstance(node, Term) else None
 
 
 def _words(term: Term) -> Sequence[str] | None:
     """Return the words of the values that a term asks for; None where one of them has no word."""
     values = [_value(term.field, test) for test in term.tests]
-    return [_term(term.field.name, value) for value in values if value] if all(values) else None
+    return [_term(term.field.name, value) for value in values] if all(values) else None
 
 
 def _value(field: Field, test: Test) -> str:

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Final, TypeAlias
 import apsw
 import orjson
 
+from tracker.domain.query.fields import FIELDS, LABELS, TERMS_DIGEST, Kind
 from tracker.domain.query.words import MAX_WORD, RULES, words
 from tracker.stores.sqlite.bulk import places
 from tracker.stores.sqlite.search.terms import UNREADABLE, terms_of
@@ -35,6 +36,27 @@ _OUTDATED = (
     " LEFT JOIN events USING (number) ORDER BY outdated.number LIMIT ?"
 )
 
+
+_PATHS = ", ".join(
+    f"'$.{'.'.join(path)}'"
+    for path in (
+        *(field.path for field in FIELDS if field.term or (field.kind is Kind.PROSE and field.path)),
+        LABELS,
+    )
+)
+_MADE_WITH: Final = f"{RULES}, {TERMS_DIGEST}"
+_ON_UPDATE: Final = f"""
+CREATE TRIGGER words_of_updated AFTER UPDATE OF document ON events
+WHEN new.number <= (SELECT up_to FROM words_indexed) AND CASE
+    WHEN json_valid(old.document) AND json_valid(new.document)
+    THEN json_extract(old.document, {_PATHS}) IS NOT json_extract(new.document, {_PATHS})
+    ELSE true
+END
+BEGIN
+    INSERT OR IGNORE INTO words_outdated VALUES (new.number);
+END
+"""  # noqa: S608 - our own paths
+"""Has an event indexed anew when a change of it is one of what is indexed."""
 
 _Indexed: TypeAlias = "tuple[int, str, str, str]"
 """An event's number, the words of its title and of its message, and its terms."""
@@ -83,16 +105,18 @@ def advance(db: apsw.Connection) -> bool:
 
 
 def reset(db: apsw.Connection) -> None:
-    """Empty the index: all events are to be indexed anew."""
+    """Empty the index: all events are to be indexed anew, by the rules and fields of today."""
     db.execute("INSERT INTO event_words (event_words) VALUES ('delete-all')")
     db.execute("DELETE FROM words_outdated")
-    db.execute("UPDATE words_indexed SET up_to = 0, made_with = ?", (RULES,))
+    db.execute("UPDATE words_indexed SET up_to = 0, made_with = ?", (_MADE_WITH,))
+    db.execute("DROP TRIGGER IF EXISTS words_of_updated")
+    db.execute(_ON_UPDATE)
 
 
 def is_usable(db: apsw.Connection) -> bool:
-    """Say whether the index was made by the rules of today, and has as many events as it must."""
+    """Say whether the index was made by the rules and fields of today, and has as many events as it must."""
     try:
-        return db.execute("SELECT made_with FROM words_indexed").get == RULES and _is_complete(db)
+        return db.execute("SELECT made_with FROM words_indexed").get == _MADE_WITH and _is_complete(db)
     except apsw.CorruptError:
         return False
 

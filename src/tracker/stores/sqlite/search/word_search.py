@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from tracker.domain.query import fields
 from tracker.domain.query.evaluation import phrase
 from tracker.domain.query.fields import Kind
-from tracker.domain.query.tree import And, Not, Or, Pattern, Term, all_of
+from tracker.domain.query.tree import And, Not, Or, Pattern, Term, all_of, parts_of
 from tracker.stores.sqlite.search import terms
 from tracker.stores.sqlite.search.queries import of_document
 
@@ -22,7 +22,7 @@ _COLUMNS = {fields.TITLE: "title", fields.MESSAGE: "message", fields.TEXT: "{tit
 
 
 def expression(node: Node) -> str | None:
-    """Return what the events that match have in the index, and no others; None for what it can't tell."""
+    """Return what the events that match have in the index, and no others; None for what it can't answer."""
     match node:
         case Term(field, tests) if field.kind is Kind.PROSE:
             phrases = [_phrase(test) for test in tests if isinstance(test, Pattern)]
@@ -38,42 +38,47 @@ def expression(node: Node) -> str | None:
             return None
 
 
-def gathered(node: Node) -> Node:
-    """Return the same query with all that the index can tell gathered in its first part."""
-    parts = node.parts if isinstance(node, And) else (node,)
+def gathered(node: Node) -> tuple[Node | None, tuple[Node, ...]]:
+    """Return the part of a query that the index answers, as one node or None, and the other parts of it."""
+    parts = parts_of(node)
     asked = tuple(part for part in parts if expression(part) is not None)
+    if not asked:
+        return None, parts
     denied = tuple(part for part in parts if isinstance(part, Not) and expression(part.part) is not None)
-    rest = tuple(part for part in parts if part not in asked and part not in denied)
-    return all_of((all_of((*asked, *denied)), *rest)) if asked else node
+    return all_of((*asked, *denied)), tuple(
+        part for part in parts if part not in asked and part not in denied
+    )
 
 
-def told_parts(node: Node) -> Iterator[tuple[Node, str]]:
-    """Give the parts of a query that the index can tell, each as large as can be, with their expressions."""
+def indexed_parts(node: Node) -> Iterator[tuple[Node, str]]:
+    """Yield the parts of a query that the index answers, each as large as can be, with their expressions."""
     match = expression(node)
     if match is not None:
         yield node, match
         return
     if isinstance(node, And | Or):
         for part in node.parts:
-            yield from told_parts(part)
+            yield from indexed_parts(part)
     if isinstance(node, Not):
-        yield from told_parts(node.part)
+        yield from indexed_parts(node.part)
 
 
-def numbers(node: Node, match: str, progress: Progress, span: tuple[int, int], *, tallied: bool) -> Condition:
-    """Return the statement for the numbers, those in a span at least, of the events that match.
+def numbers(
+    node: Node, match: str, progress: Progress, interval: tuple[int, int], *, tallied: bool
+) -> Condition:
+    """Return the statement for the numbers, those in an interval at least, of the events that match.
 
     What is not in the index as it is, is asked of the documents.
     """
     sql = "SELECT rowid FROM event_words WHERE event_words MATCH ? AND rowid BETWEEN ? AND ?"
     if not progress.behind:
-        return sql, (match, *span)
+        return sql, (match, *interval)
     condition, bindings = of_document(node, tallied=tallied)
     outdated = "SELECT number FROM words_outdated"
     unindexed = f"SELECT number FROM events WHERE (number > ? OR number IN ({outdated})) AND {condition}"  # noqa: S608 - our own statement
     return (
         f"{sql} AND rowid NOT IN ({outdated}) UNION ALL {unindexed}",
-        (match, *span, progress.up_to, *bindings),
+        (match, *interval, progress.up_to, *bindings),
     )
 
 

@@ -14,7 +14,7 @@ from typing import Final, Literal, TYPE_CHECKING, TypeAlias
 from protobuf import Extension, Message
 from protobuf._codegen import file_desc
 from protobuf.wkt.google.protobuf import descriptor_pb
-from protobuf.wkt.google.protobuf.descriptor_pb import FieldOptions, MethodOptions
+from protobuf.wkt.google.protobuf.descriptor_pb import EnumValueOptions, FieldOptions, MethodOptions
 
 if TYPE_CHECKING:
     from protobuf import DescFile
@@ -60,6 +60,94 @@ class Failure(Message[_FailureFields]):
         reason: str
         when: str
 
+_QueryFields: TypeAlias = Literal["name", "aliases", "facet", "words", "term", "column", "selective", "ordered"]
+
+class Query(Message[_QueryFields]):
+    """
+    How queries ask for a field of an event, and what stores keep to answer them without reading each event.
+
+    ```proto
+    message tracker.options.v1.Query
+    ```
+
+    Attributes:
+        name:
+            Name in queries, where it is not that in the proto, which is then an alias.
+
+            ```proto
+            string name = 1;
+            ```
+        aliases:
+            Other names in queries.
+
+            ```proto
+            repeated string aliases = 2;
+            ```
+        facet:
+            Whether events are counted, and compared, by its values.
+
+            ```proto
+            bool facet = 3;
+            ```
+        words:
+            Whether it is searched for words, and the index of words has them.
+
+            ```proto
+            bool words = 4;
+            ```
+        term:
+            Whether its whole values are terms, by which the index of words finds events.
+
+            ```proto
+            bool term = 5;
+            ```
+        column:
+            Whether it has a column, and if it is a text, an index of its own.
+
+            ```proto
+            bool column = 6;
+            ```
+        selective:
+            Whether few events share a value, so that its index is preferred to others.
+
+            ```proto
+            bool selective = 7;
+            ```
+        ordered:
+            Whether queries may ask for a range of the values of its enum, in the order of their numbers.
+
+            ```proto
+            bool ordered = 8;
+            ```
+    """
+
+    __slots__ = ("name", "aliases", "facet", "words", "term", "column", "selective", "ordered")
+
+    if TYPE_CHECKING:
+
+        def __init__(
+            self,
+            *,
+            name: str = "",
+            aliases: list[str] | None = None,
+            facet: bool = False,
+            words: bool = False,
+            term: bool = False,
+            column: bool = False,
+            selective: bool = False,
+            ordered: bool = False,
+        ) -> None:
+            pass
+
+        name: str
+        aliases: list[str]
+        facet: bool
+        words: bool
+        term: bool
+        column: bool
+        selective: bool
+        ordered: bool
+
 ext_success_status: Final[Extension[MethodOptions, int]] = Extension()
 """
 HTTP status of a successful answer over REST, where it is not 200.
@@ -87,17 +175,38 @@ extend google.protobuf.FieldOptions { repeated string formats = 50100 [json_name
 ```
 """
 
+ext_query: Final[Extension[FieldOptions, Query]] = Extension()
+"""
+How queries ask for this field of an event; without it, they don't.
+
+```proto
+extend google.protobuf.FieldOptions { optional tracker.options.v1.Query query = 50101 [json_name = "[tracker.options.v1.query]"] }
+```
+"""
+
+ext_aliases: Final[Extension[EnumValueOptions, list[str]]] = Extension()
+"""
+Other names of this value in queries.
+
+```proto
+extend google.protobuf.EnumValueOptions { repeated string aliases = 50100 [json_name = "[tracker.options.v1.aliases]"] }
+```
+"""
+
 
 _DESC = file_desc(
-    b'\n\x1eproto/options/v1/options.proto\x12\x12tracker.options.v1\x1a google/protobuf/descriptor.proto";\n\x07Failure\x12\x16\n\x06reason\x18\x02 \x01(\tR\x06reason\x12\x12\n\x04when\x18\x03 \x01(\tR\x04whenJ\x04\x08\x01\x10\x02:G\n\x0esuccess_status\x18\xb4\x87\x03 \x01(\r\x12\x1e.google.protobuf.MethodOptionsR\rsuccessStatus:Y\n\x08failures\x18\xb5\x87\x03 \x03(\x0b2\x1b.tracker.options.v1.Failure\x12\x1e.google.protobuf.MethodOptionsR\x08failures:9\n\x07formats\x18\xb4\x87\x03 \x03(\t\x12\x1d.google.protobuf.FieldOptionsR\x07formatsb\x06proto3',
+    b'\n\x1eproto/options/v1/options.proto\x12\x12tracker.options.v1\x1a google/protobuf/descriptor.proto";\n\x07Failure\x12\x16\n\x06reason\x18\x02 \x01(\tR\x06reason\x12\x12\n\x04when\x18\x03 \x01(\tR\x04whenJ\x04\x08\x01\x10\x02"\xc5\x01\n\x05Query\x12\x12\n\x04name\x18\x01 \x01(\tR\x04name\x12\x18\n\x07aliases\x18\x02 \x03(\tR\x07aliases\x12\x14\n\x05facet\x18\x03 \x01(\x08R\x05facet\x12\x14\n\x05words\x18\x04 \x01(\x08R\x05words\x12\x12\n\x04term\x18\x05 \x01(\x08R\x04term\x12\x16\n\x06column\x18\x06 \x01(\x08R\x06column\x12\x1c\n\tselective\x18\x07 \x01(\x08R\tselective\x12\x18\n\x07ordered\x18\x08 \x01(\x08R\x07ordered:G\n\x0esuccess_status\x18\xb4\x87\x03 \x01(\r\x12\x1e.google.protobuf.MethodOptionsR\rsuccessStatus:Y\n\x08failures\x18\xb5\x87\x03 \x03(\x0b2\x1b.tracker.options.v1.Failure\x12\x1e.google.protobuf.MethodOptionsR\x08failures:9\n\x07formats\x18\xb4\x87\x03 \x03(\t\x12\x1d.google.protobuf.FieldOptionsR\x07formats:P\n\x05query\x18\xb5\x87\x03 \x01(\x0b2\x19.tracker.options.v1.Query\x12\x1d.google.protobuf.FieldOptionsR\x05query:=\n\x07aliases\x18\xb4\x87\x03 \x03(\t\x12!.google.protobuf.EnumValueOptionsR\x07aliasesb\x06proto3',
     [
         descriptor_pb.desc(),
     ],
     {
         "Failure": Failure,
+        "Query": Query,
         "success_status": ext_success_status,
         "failures": ext_failures,
         "formats": ext_formats,
+        "query": ext_query,
+        "aliases": ext_aliases,
     },
 )
 

@@ -10,10 +10,13 @@ from tests.domain.query.trees import CLOCK
 from tests.stores.mongo import opened
 from tests.stores.samples import an_event, comments, new_id, noting
 
-from tracker.domain.events import EventFilter, EventId
+from tracker.domain.events import EventId
 from tracker.domain.query import parse
+from tracker.domain.query.fields import RELATED
+from tracker.domain.query.filters import EventFilter
+from tracker.domain.query.tree import one_of
 from tracker.pb import event_pb
-from tracker.stores.mongo import related_ids
+from tracker.stores.mongo import new_fields
 from tracker.stores.pages import Page
 
 if TYPE_CHECKING:
@@ -21,7 +24,7 @@ if TYPE_CHECKING:
     from tests.mongo_servers import MongoServers
 
 ROOT = new_id()
-TO_ROOT = EventFilter(related_ids=(ROOT,))
+TO_ROOT = EventFilter(one_of(RELATED, [ROOT]))
 
 
 class OldDatabase:
@@ -60,13 +63,13 @@ def old(request: pytest.FixtureRequest) -> OldDatabase:
 async def test_events_of_before_are_found_by_what_they_link_to(
     old: OldDatabase, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(related_ids, "_AT_A_TIME", 2)
+    monkeypatch.setattr(new_fields, "_AT_A_TIME", 2)
     events = await old.store(7)
     async with opened(old.uri) as store:
         found = await store.events.find(TO_ROOT, Page(), oldest_first=True)
         assert list(found.records) == events[1::2]
-        assert await store.events.count(EventFilter(query=parse(f"related:{ROOT}", CLOCK))) == 3
-        assert await store.events.count(EventFilter(query=parse("has:related", CLOCK))) == 3
+        assert await store.events.count(EventFilter(parse(f"related:{ROOT}", CLOCK))) == 3
+        assert await store.events.count(EventFilter(parse("has:related", CLOCK))) == 3
     assert old.version == 2
 
 
