@@ -8,11 +8,19 @@ from typing import TYPE_CHECKING, Self
 
 import uuid_utils
 
+from tracker.api.calls.authenticate import Authenticate
+from tracker.api.calls.authorize import Authorize
+from tracker.api.calls.deadline import Deadline
+from tracker.api.calls.endpoint import Chain
+from tracker.api.calls.idempotency import Idempotency
+from tracker.api.calls.limits import OpenStreams
+from tracker.api.calls.methods import methods_of
+from tracker.api.calls.observe import Observe
+from tracker.api.calls.validate import Validate
 from tracker.api.docs import documentation
 from tracker.api.grpc import GrpcServer
 from tracker.api.health import probes
 from tracker.api.http_server import HttpServer
-from tracker.api.pipeline import Pipeline
 from tracker.api.readiness import Readiness
 from tracker.api.rest import RestApi
 from tracker.domain.times import MICROS, duration
@@ -46,7 +54,7 @@ if TYPE_CHECKING:
 
     from structlog.typing import FilteringBoundLogger
 
-    from tracker.api.pipeline import Services
+    from tracker.api.calls.methods import Services
     from tracker.config import Settings
     from tracker.services.clock import MakeClock
     from tracker.stores.base import Store
@@ -108,18 +116,22 @@ class App:
         tasks.repeat(leases.TASK, keeper.keep, max_pause=leases.MAX_PAUSE)
         opened.push_async_callback(tasks.stop, leases.TASK)
 
-        pipeline = Pipeline(
-            self._services(store, context, metrics, queue, reporter, feed),
-            IdempotencyKeys(store.idempotency, context),
-            observer=metrics,
-            log=log,
-            timeout=settings.call_timeout,
+        streams = OpenStreams()
+        chain = Chain(
+            Observe(metrics, log),
+            Authenticate(),
+            streams,
+            Deadline(settings.call_timeout),
+            Validate(),
+            Authorize(),
+            Idempotency(IdempotencyKeys(store.idempotency, context)),
         )
+        methods = tuple(methods_of(self._services(store, context, metrics, queue, reporter, feed)))
         ready = Readiness(store.check)
-        rest = RestApi(pipeline, pages=[*probes(ready), *documentation()], log=log)
+        rest = RestApi(chain, methods, [*probes(ready), *documentation()], log=log)
         metrics_server = HttpServer(metrics_app(metrics.registry), settings.host, settings.metrics_port)
         http_server = HttpServer(rest, settings.host, settings.http_port)
-        grpc_server = GrpcServer(pipeline, settings.host, settings.grpc_port, log=log)
+        grpc_server = GrpcServer(chain, methods, settings.host, settings.grpc_port, streams=streams, log=log)
 
         await metrics_server.start()
         opened.push_async_callback(metrics_server.stop, 0)
@@ -171,7 +183,7 @@ class App:
     async def _drain(self, ready: Readiness, queue: LockQueue, grpc_server: GrpcServer) -> None:
         ready.drain()
         queue.drain()
-        await grpc_server.drain()
+        grpc_server.drain()
         await asyncio.sleep(self._settings.shutdown_drain)
 
     async def _stop_wires(self, feed: EventFeed, http_server: HttpServer, grpc_server: GrpcServer) -> None:

@@ -105,7 +105,6 @@ class Reason(StrEnum):
     NO_FILTER = auto(), Code.INVALID_ARGUMENT, "a search without a filter"
     INVALID_QUERY = auto(), Code.INVALID_ARGUMENT, "a `query` that can't be understood"
     INVALID_HTTP = auto(), Code.INVALID_ARGUMENT, "the request is not HTTP"
-    INVALID_REQUEST = auto(), Code.INVALID_ARGUMENT, "a page other than the API refuses the request"
     CHANGES_FORGOTTEN = (
         auto(),
         Code.OUT_OF_RANGE,
@@ -121,6 +120,7 @@ class Reason(StrEnum):
     CATALOG_NOT_FOUND = auto(), Code.NOT_FOUND, "no entry of this name"
     LINK_NOT_FOUND = auto(), Code.NOT_FOUND, "no such link"
     UNKNOWN_PATH = auto(), Code.NOT_FOUND, "no such path"
+    UNKNOWN_METHOD = auto(), Code.UNIMPLEMENTED, "no such RPC"
     METHOD_NOT_ALLOWED = auto(), Code.UNIMPLEMENTED, "the path has no such verb", 405
     LOCK_HELD = auto(), Code.ALREADY_EXISTS, "the lock is held, or others wait for it", None, _RETRY
     LOCK_WAIT_TIMEOUT = auto(), Code.ALREADY_EXISTS, "the lock was not free within `wait`", None, _RETRY

@@ -11,9 +11,9 @@ from tests.clients import METHODS
 from tests.docs.pages import PAGES, ROOT, code, read, table
 
 from tracker import pb
+from tracker.api.calls.endpoint import MAX_BODY
 from tracker.api.grpc import GrpcLimits
 from tracker.api.http_protocol import HttpLimits
-from tracker.api.rest import MAX_BODY
 from tracker.cli.main import app
 from tracker.config import SETTINGS
 from tracker.errors import HTTP_STATUS, Code, Reason

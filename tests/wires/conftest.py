@@ -46,7 +46,8 @@ async def http_server(stand_in: StandIn, limits: HttpLimits) -> AsyncIterator[Ht
         pass
 
     log = structlog.get_logger(wrapper_class=structlog.make_filtering_bound_logger(50))
-    api = RestApi(stand_in.pipeline, pages=probes(Readiness(check)), log=log)
+    routes = [*probes(Readiness(check)), *stand_in.routes]
+    api = RestApi(stand_in.chain, stand_in.methods, routes, log=log)
     server = HttpServer(api, "127.0.0.1", 0, limits)
     await server.start()
     yield server
@@ -62,7 +63,15 @@ async def rest(http_server: HttpServer) -> AsyncIterator[httpx2.AsyncClient]:
 @pytest.fixture
 async def grpc_server(stand_in: StandIn) -> AsyncIterator[GrpcServer]:
     log = structlog.get_logger(wrapper_class=structlog.make_filtering_bound_logger(50))
-    server = GrpcServer(stand_in.pipeline, "127.0.0.1", 0, log=log, limits=SHORT_GRPC)
+    server = GrpcServer(
+        stand_in.chain,
+        stand_in.methods,
+        "127.0.0.1",
+        0,
+        streams=stand_in.streams,
+        log=log,
+        limits=SHORT_GRPC,
+    )
     await server.start()
     yield server
     await server.stop(0)

@@ -1,4 +1,4 @@
-"""Services that answer what a test wants and remember what they were asked, behind the real pipeline."""
+"""Services that answer what a test wants and remember what they were asked, behind the real chain."""
 
 from __future__ import annotations
 
@@ -9,7 +9,15 @@ from typing import TYPE_CHECKING
 import structlog
 
 from tracker import pb
-from tracker.api.pipeline import Pipeline
+from tracker.api.calls.authenticate import Authenticate
+from tracker.api.calls.authorize import Authorize
+from tracker.api.calls.deadline import Deadline
+from tracker.api.calls.endpoint import Chain
+from tracker.api.calls.idempotency import Idempotency
+from tracker.api.calls.limits import OpenStreams
+from tracker.api.calls.methods import methods_of
+from tracker.api.calls.observe import Observe
+from tracker.api.calls.validate import Validate
 from tracker.services.context import Context
 from tracker.services.idempotency import IdempotencyKeys
 
@@ -19,6 +27,7 @@ if TYPE_CHECKING:
     import grpc.aio
     from protobuf import Message
 
+    from tracker.api.http_route import HttpRoute
     from tracker.services.call import Call
     from tracker.stores.idempotency import KeyUse
 
@@ -35,13 +44,20 @@ class StandIn:
         self.asked: list[tuple[Message, Call]] = []
         self.answers: dict[str, Handler] = {}
         log = structlog.get_logger(wrapper_class=structlog.make_filtering_bound_logger(50))
-        self.pipeline = Pipeline(
-            {service.type_name: (_Service(self),) for file in pb.FILES for service in file.services},
-            IdempotencyKeys(_NoKeys(), Context(now=int, new_id=str, log=log)),
-            observer=_Unseen(),
-            log=log,
-            timeout=30,
+        self.routes: list[HttpRoute] = []
+        self.observed = Observed()
+        self.streams = OpenStreams()
+        self.chain = Chain(
+            Observe(self.observed, log),
+            Authenticate(),
+            self.streams,
+            Deadline(30),
+            Validate(),
+            Authorize(),
+            Idempotency(IdempotencyKeys(_NoKeys(), Context(now=int, new_id=str, log=log))),
         )
+        services = [service.type_name for file in pb.FILES for service in file.services]
+        self.methods = tuple(methods_of({name: (_Service(self),) for name in services}))
 
     @property
     def request(self) -> Message:
@@ -95,12 +111,20 @@ class _NoKeys:
         pass
 
 
-class _Unseen:
+class Observed:
+    """What is reported of calls."""
+
+    def __init__(self) -> None:
+        self.under_way = 0
+        self.finished: list[tuple[str, str, str]] = []
+
     def call_started(self) -> None:
-        pass
+        self.under_way += 1
 
     def call_finished(self, method: str, wire: str, code: str, seconds: float) -> None:
-        pass
+        assert seconds >= 0
+        self.under_way -= 1
+        self.finished.append((method, wire, code))
 
 
 class Held:

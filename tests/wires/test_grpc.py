@@ -251,7 +251,13 @@ async def test_a_deadline_that_passes_stops_the_work(channel: grpc.aio.Channel, 
 async def test_an_address_in_use_is_an_error_that_names_it(
     grpc_server: GrpcServer, stand_in: StandIn
 ) -> None:
-    second = GrpcServer(stand_in.pipeline, *grpc_server.bound, log=structlog.get_logger())
+    second = GrpcServer(
+        stand_in.chain,
+        stand_in.methods,
+        *grpc_server.bound,
+        streams=stand_in.streams,
+        log=structlog.get_logger(),
+    )
     with pytest.raises(OSError, match=f"cannot listen on 127.0.0.1:{grpc_server.bound[1]}: Address already"):
         await second.start()
     await second.stop(0)

@@ -119,7 +119,7 @@ async def test_the_server_and_each_service_are_healthy(channel: grpc.aio.Channel
 async def test_a_draining_server_says_so_and_still_answers(
     grpc_server: GrpcServer, channel: grpc.aio.Channel
 ) -> None:
-    await grpc_server.drain()
+    grpc_server.drain()
     for service in ("", *TRACKER):
         assert await health(channel, service) == NOT_SERVING
     assert await unary(channel, "/tracker.event.v1alpha1.EventService/GetEvent")(GET) == b""

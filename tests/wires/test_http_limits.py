@@ -9,7 +9,7 @@ import pytest
 from tests.wires.limits import SHORT_HTTP
 from tests.wires.standin import BOUND, Held, exchange
 
-from tracker.api.rest import MAX_BODY
+from tracker.api.calls.endpoint import MAX_BODY
 from tracker.pb import event_pb
 
 if TYPE_CHECKING:

@@ -81,8 +81,9 @@ async def test_no_path_leads_to_an_rpc_by_a_verb_that_it_does_not_have(
     rest: httpx2.AsyncClient, stand_in: StandIn
 ) -> None:
     verbs: dict[str, set[str]] = {}
-    for method in stand_in.pipeline.methods:
-        for binding in http_bindings(method.desc):
+    for method in stand_in.methods:
+        assert method.rpc is not None
+        for binding in http_bindings(method.rpc):
             path = "/".join(["", *("1" if part == ONE else part for part in binding.template.segments)])
             verbs.setdefault(path, set()).add(binding.verb)
     for path, own in verbs.items():

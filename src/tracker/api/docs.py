@@ -6,16 +6,19 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from starlette.exceptions import HTTPException
 from starlette.responses import FileResponse, RedirectResponse
-from starlette.routing import Mount, Route
 from starlette.staticfiles import StaticFiles
+
+from tracker.api.http_route import HttpRoute, unknown_path
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from starlette.requests import Request
     from starlette.responses import Response
-    from starlette.routing import BaseRoute
+
+    from tracker.api.http_route import HttpRequest
+    from tracker.services.call import Call
 
 _FOLDER = Path(__file__).parent
 
@@ -30,27 +33,39 @@ _HEADERS = {
 }
 
 
-def documentation() -> Sequence[BaseRoute]:
+def documentation() -> Sequence[HttpRoute]:
     """Return `/docs`, `/openapi.json` (3.1), `/swagger.json` (2.0), and `/`, which leads to `/docs`."""
     return (
-        Route("/", _lead_to_docs),
+        HttpRoute("GET", "/", _lead_to_docs),
         _file("/docs", _FOLDER / "swagger_ui" / "index.html", "text/html"),
         _file("/docs/initializer.js", _FOLDER / "swagger_ui" / "initializer.js", "text/javascript"),
-        Mount("/docs/assets", StaticFiles(directory=_swagger_ui())),
+        _folder("/docs/assets/{file=**}", _swagger_ui()),
         _file("/openapi.json", _FOLDER / "spec" / "openapi.json", "application/json"),
         _file("/swagger.json", _FOLDER / "spec" / "swagger.json", "application/json"),
     )
 
 
-async def _lead_to_docs(_request: Request) -> Response:
+async def _lead_to_docs(_request: HttpRequest, _call: Call) -> Response:
     return RedirectResponse("/docs")
 
 
-def _file(path: str, file: Path, media_type: str) -> Route:
-    async def answer(_request: Request) -> Response:
+def _file(path: str, file: Path, media_type: str) -> HttpRoute:
+    async def answer(_request: HttpRequest, _call: Call) -> Response:
         return FileResponse(file, media_type=media_type, headers=_HEADERS)
 
-    return Route(path, answer)
+    return HttpRoute("GET", path, answer)
+
+
+def _folder(path: str, folder: Path) -> HttpRoute:
+    files = StaticFiles(directory=folder)
+
+    async def answer(request: HttpRequest, _call: Call) -> Response:
+        try:
+            return await files.get_response(request.captures[0], request.scope)
+        except HTTPException:
+            raise unknown_path() from None
+
+    return HttpRoute("GET", path, answer)
 
 
 def _swagger_ui() -> Path:

@@ -1,4 +1,4 @@
-"""The gRPC wire: a server whose methods are the pipeline's."""
+"""The gRPC wire: a server of RPCs, health and reflection."""
 
 from __future__ import annotations
 
@@ -8,25 +8,26 @@ from functools import cache, partial
 from typing import TYPE_CHECKING
 
 import grpc
-from grpc_health.v1 import health_pb2
 from protobuf import DescMessage
 
 from tracker.api import request_id as request_ids
+from tracker.api.calls.endpoint import UNKNOWN, Endpoint
 from tracker.api.error_details import binary_error, internal_error, short
-from tracker.api.grpc_standard import OpenStreams, add_standard_services
+from tracker.api.grpc_standard import GrpcMethod, Health, reflection_methods
 from tracker.api.listening import address, listen
-from tracker.api.pipeline import refusing
 from tracker.errors import FieldViolation, Reason, TrackerError, invalid
 from tracker.services.call import Call
 from tracker.transcoding.fields import DURATION, TIMESTAMP
 
 if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Iterable, Iterator
     from typing import Never
 
     from protobuf import Message
     from structlog.typing import FilteringBoundLogger
 
-    from tracker.api.pipeline import Decode, Method, Pipeline
+    from tracker.api.calls.endpoint import Chain
+    from tracker.api.calls.limits import OpenStreams
 
     _Context = grpc.aio.ServicerContext[bytes, bytes]
 
@@ -37,6 +38,14 @@ _UNREADABLE = (ValueError, TypeError, OverflowError, RecursionError)
 """What the message library raises for bytes that are no message."""
 _HOLD = 0.1
 """Seconds for which a server that stops holds answers back, and again once clients have been told."""
+
+
+async def _refuse(_request: object, _call: Call) -> Never:
+    raise TrackerError(Reason.UNKNOWN_METHOD, "there is no such method")
+
+
+_UNKNOWN = GrpcMethod(Endpoint(UNKNOWN, _refuse), bytes, bytes)
+"""Whatever is called that there is not."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,24 +67,29 @@ class GrpcLimits:
 
 
 class GrpcServer:
-    """Serves the pipeline's methods, health and reflection on one address."""
+    """Serves RPCs, health and reflection on one address."""
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - what a server is made of
         self,
-        pipeline: Pipeline,
+        chain: Chain,
+        methods: Iterable[Endpoint],
         host: str,
         port: int,
         *,
+        streams: OpenStreams,
         log: FilteringBoundLogger,
         limits: GrpcLimits | None = None,
     ) -> None:
         """Prepare a server; port 0 stands for any that is free, host `::` for every interface."""
         self._limits = limits or GrpcLimits()
-        self._pipeline = pipeline
+        self._chain = chain
+        self._methods = tuple(methods)
         self._log = log
         self._host = host
         self._port = port
-        self._streams = OpenStreams()
+        self._streams = streams
+        self._services = tuple(dict.fromkeys(method.name.partition("/")[0] for method in self._methods))
+        self._health = Health(self._services)
         self._server: grpc.aio.Server | None = None
         self._may_answer = asyncio.Event()
         self._may_answer.set()
@@ -89,23 +103,7 @@ class GrpcServer:
             OSError: the address can't be had.
         """
         server = grpc.aio.server(options=_options(self._limits))
-        services: dict[str, dict[str, grpc.RpcMethodHandler[bytes, bytes]]] = {}
-        for method in self._pipeline.methods:
-            service, _, name = method.full_name.partition("/")
-            answerer = _Answerer(
-                self._pipeline, method, self._log, self._limits.message_seconds, self._may_answer
-            )
-            # As a stream of requests, since the wait for the first one can then be bounded.
-            services.setdefault(service, {})[name] = (
-                grpc.stream_stream_rpc_method_handler(answerer.stream)
-                if method.streams
-                else grpc.stream_unary_rpc_method_handler(answerer.answer)
-            )
-        for service, handlers in services.items():
-            server.add_generic_rpc_handlers((grpc.method_handlers_generic_handler(service, handlers),))
-        self._health = add_standard_services(server, tuple(services), self._streams)
-        for service in services:
-            await self._health.set(service, health_pb2.HealthCheckResponse.SERVING)
+        server.add_generic_rpc_handlers((_Handlers(self._answerers()),))
         # Tried first with a socket of our own, as gRPC does not say why it can't have an address.
         with listen(self._host, self._port) as listener:
             host, port = listener.getsockname()[:2]
@@ -117,10 +115,9 @@ class GrpcServer:
         self.bound = (host, port)
         self._server = server
 
-    async def drain(self) -> None:
+    def drain(self) -> None:
         """Say NOT_SERVING from now on, to those who ask and to those who watch."""
-        if self._server is not None:
-            await self._health.enter_graceful_shutdown()
+        self._health.drain()
 
     async def stop(self, grace: float) -> None:
         """Accept no more, answer what is under way for up to `grace` seconds, then cut off the rest.
@@ -132,14 +129,42 @@ class GrpcServer:
         if self._server is None:
             return
         hold = _HOLD if grace else 0.0
-        await self.drain()
+        self.drain()
         self._may_answer.clear()
         await asyncio.sleep(hold)
         stopping = asyncio.ensure_future(self._server.stop(grace))
         await asyncio.sleep(hold)
         self._may_answer.set()
-        asyncio.get_running_loop().call_later(_LAST_WORDS, self._streams.end)
+        asyncio.get_running_loop().call_later(_LAST_WORDS, self._streams.end, _stopping)
         await stopping
+
+    def _answerers(self) -> Iterator[tuple[str, grpc.RpcMethodHandler[bytes, bytes]]]:
+        """Yield what answers each RPC, by its path."""
+        own = map(_own, self._methods)
+        standard = (*self._health.methods(), *reflection_methods(self._services))
+        for method in (*own, *standard, _UNKNOWN):
+            answerer = _Answerer(
+                method, self._chain, self._log, self._limits.message_seconds, self._may_answer
+            )
+            # As a stream of requests, since the wait for the first one can then be bounded.
+            yield (
+                f"/{method.endpoint.name}",
+                grpc.stream_stream_rpc_method_handler(answerer.stream)
+                if method.endpoint.streams
+                else grpc.stream_unary_rpc_method_handler(answerer.answer),
+            )
+
+
+class _Handlers(grpc.GenericRpcHandler):
+    """Finds what answers a call."""
+
+    def __init__(self, handlers: Iterable[tuple[str, grpc.RpcMethodHandler[bytes, bytes]]]) -> None:
+        self._handlers = dict(handlers)
+        self._unknown = self._handlers[f"/{UNKNOWN}"]
+
+    def service(self, handler_call_details: grpc.HandlerCallDetails) -> grpc.RpcMethodHandler[bytes, bytes]:
+        """Return what answers the call of a path."""
+        return self._handlers.get(handler_call_details.method, self._unknown)
 
 
 class _Answerer:
@@ -147,56 +172,59 @@ class _Answerer:
 
     def __init__(
         self,
-        pipeline: Pipeline,
-        method: Method,
+        method: GrpcMethod,
+        chain: Chain,
         log: FilteringBoundLogger,
         message_seconds: float,
         may_answer: asyncio.Event,
     ) -> None:
-        self._pipeline = pipeline
         self._method = method
+        self._handle = chain.compose(method.endpoint)
         self._log = log
         self._message_seconds = message_seconds
         self._may_answer = may_answer
 
     async def answer(self, _requests: object, context: _Context) -> bytes:
         """Answer one call."""
-        request_id, key = _read_metadata(context)
-        call = Call("grpc", request_id, context.peer(), context.time_remaining(), key)
+        call = _call(context)
         try:
-            decode = await self._read(context)
-            message = await self._pipeline.call(self._method, decode, call)
-            answer = message.to_binary()
+            message = await self._handle(partial(self._read, context), call)
+            answer = self._method.encode(message)
             await self._may_answer.wait()
         except TrackerError as error:
             await self._may_answer.wait()
-            await _abort(context, error, request_id)
+            await _abort(context, error, call.request_id)
         except Exception:  # noqa: BLE001 - a defect of the wire: logged, and answered as what it is
-            self._log.exception("defect", request_id=request_id, method=self._method.full_name)
-            await _abort(context, internal_error(request_id), request_id)
-        context.set_trailing_metadata(((request_ids.HEADER, request_id),))
+            await self._fail(context, call)
+        context.set_trailing_metadata(((request_ids.HEADER, call.request_id),))
         return answer
 
-    async def stream(self, _requests: object, context: _Context) -> None:
+    async def stream(self, requests: AsyncIterator[bytes], context: _Context) -> None:
         """Answer one call with a stream."""
-        request_id, _ = _read_metadata(context)
-        call = Call("grpc", request_id, context.peer(), context.time_remaining())
+        method = self._method
 
-        async def send(message: Message) -> None:
-            await context.write(message.to_binary())
+        async def send(message: object) -> None:
+            await context.write(method.encode(message))
 
+        async def read_all() -> AsyncIterator[object]:
+            return (method.decode(request) async for request in requests)
+
+        call = _call(context)
+        call.send = send
         try:
-            decode = await self._read(context)
-            await self._pipeline.stream(self._method, decode, call, send)
+            await self._handle(read_all if method.takes_stream else partial(self._read, context), call)
         except TrackerError as error:
-            await _abort(context, error, request_id)
+            await _abort(context, error, call.request_id)
         except Exception:  # noqa: BLE001 - a defect of the wire: logged, and answered as what it is
-            self._log.exception("defect", request_id=request_id, method=self._method.full_name)
-            await _abort(context, internal_error(request_id), request_id)
-        context.set_trailing_metadata(((request_ids.HEADER, request_id),))
+            await self._fail(context, call)
+        context.set_trailing_metadata(((request_ids.HEADER, call.request_id),))
 
-    async def _read(self, context: _Context) -> Decode:
-        """Wait for the request, and return what decodes it, or what raises the error that it deserves."""
+    async def _read(self, context: _Context) -> object:
+        """Wait for the request and decode it.
+
+        Raises:
+            TrackerError: It took too long to arrive, or is none.
+        """
         task = asyncio.current_task()
         if task is None:
             raise RuntimeError("a call runs in a task")
@@ -208,12 +236,28 @@ class _Answerer:
         except asyncio.CancelledError:
             if loop.time() < timer.when():
                 raise
-            return refusing(_too_slow())
+            task.uncancel()
+            raise _too_slow() from None
         finally:
             timer.cancel()
         if not isinstance(request, bytes):
-            return refusing(_no_message())
-        return partial(_decode, self._method.request, request)
+            raise _no_message()
+        return self._method.decode(request)
+
+    async def _fail(self, context: _Context, call: Call) -> Never:
+        self._log.exception("defect", request_id=call.request_id, method=self._method.endpoint.name)
+        await _abort(context, internal_error(call.request_id), call.request_id)
+
+
+def _own(method: Endpoint) -> GrpcMethod:
+    """Return an RPC of the protos."""
+    if method.rpc is None:
+        raise TypeError(f"{method.name} is no RPC")
+    return GrpcMethod(method, partial(_decode, method.rpc.input.type), _encode)
+
+
+def _encode(message: Message) -> bytes:
+    return message.to_binary()
 
 
 def _decode(cls: type[Message], request: bytes) -> Message:
@@ -247,16 +291,18 @@ async def _abort(context: _Context, error: TrackerError, request_id: str) -> Nev
     await context.abort(_STATUS[int(error.code)], short(error.message), metadata)
 
 
-def _read_metadata(context: _Context) -> tuple[str, str | None]:
-    """Return the id of a request, and the idempotency key that it brought, or None."""
-    given: str | None = None
-    keys: list[str] = []
-    for key, value in context.invocation_metadata() or ():
-        if key == request_ids.HEADER and isinstance(value, str):
-            given = given or value
-        elif key == "idempotency-key" and isinstance(value, str):
-            keys.append(value)
-    return request_ids.request_id(given), ", ".join(keys) if keys else None
+def _call(context: _Context) -> Call:
+    """Return the call that a request makes."""
+    headers: dict[str, str] = {}
+    for name, value in context.invocation_metadata() or ():
+        if isinstance(value, str):
+            headers[name] = f"{headers[name]}, {value}" if name in headers else value
+    request_id = request_ids.request_id(headers.get(request_ids.HEADER))
+    return Call("grpc", request_id, context.peer(), headers, context.time_remaining())
+
+
+def _stopping(_endpoint: Endpoint, _call: Call) -> TrackerError:
+    return TrackerError(Reason.DRAINING, "the server is stopping")
 
 
 def _too_slow() -> TrackerError:

@@ -3,103 +3,107 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
-from typing import TYPE_CHECKING, TypeVar
+from functools import partial
+from typing import TYPE_CHECKING, Any, NamedTuple
 
-import grpc
-from grpc_health.v1 import health, health_pb2_grpc
+from google.protobuf.message import DecodeError
+from grpc_health.v1 import health_pb2
 from grpc_reflection.v1alpha import reflection, reflection_pb2
 
+from tracker.api.calls.endpoint import Endpoint
+from tracker.api.calls.streams import sending
 from tracker.api.descriptor_pool import HEALTH_SERVICE, REFLECTION_SERVICES, make_pool
+from tracker.errors import FieldViolation, Reason, TrackerError, invalid
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Sequence
+    from collections.abc import AsyncGenerator, AsyncIterator, Callable, Iterable, Sequence
 
-    from grpc_health.v1 import health_pb2
+    from google.protobuf.message import Message
 
-    HealthContext = grpc.aio.ServicerContext[health_pb2.HealthCheckRequest, health_pb2.HealthCheckResponse]
-    ReflectionContext = grpc.aio.ServicerContext[
-        reflection_pb2.ServerReflectionRequest, reflection_pb2.ServerReflectionResponse
-    ]
-    Request = TypeVar("Request")
-    Response = TypeVar("Response")
+    from tracker.services.call import Call
+
+_Status = health_pb2.HealthCheckResponse
 
 
-class OpenStreams:
-    """The streams that clients keep open for as long as they like, and that end when the server stops."""
+class GrpcMethod(NamedTuple):
+    """An endpoint as gRPC has it: how its messages are decoded and encoded.
 
-    def __init__(self) -> None:
-        self._tasks: set[asyncio.Task[object]] = set()
-        self._ending = False
+    One that `takes_stream` is given an iterator of requests.
+    """
 
-    @contextlib.asynccontextmanager
-    async def open(self, context: grpc.aio.ServicerContext[Request, Response]) -> AsyncIterator[None]:
-        """Hold the stream of the current task open until it ends by itself or `end` ends it."""
-        task = asyncio.current_task()
-        if task is None or self._ending:
-            await context.abort(grpc.StatusCode.UNAVAILABLE, "the server is stopping")
-        self._tasks.add(task)
-        try:
-            yield
-        except asyncio.CancelledError:
-            if not self._ending:
-                raise
-            await context.abort(grpc.StatusCode.UNAVAILABLE, "the server is stopping")
-        finally:
-            self._tasks.discard(task)
-
-    def end(self) -> None:
-        """End all streams, and those to come."""
-        self._ending = True
-        for task in self._tasks:
-            task.cancel()
+    endpoint: Endpoint
+    decode: Callable[[bytes], object]
+    encode: Callable[[Any], bytes]
+    takes_stream: bool = False
 
 
-class HealthServicer(health.aio.HealthServicer):
-    """`grpc.health.v1`, whose watchers do not keep the server from stopping."""
+class Health:
+    """`grpc.health.v1`: the server, and each of its services, is well until the server drains."""
 
-    def __init__(self, streams: OpenStreams) -> None:
-        super().__init__()
-        self._streams = streams
+    def __init__(self, services: Iterable[str]) -> None:
+        self._services = {"", *services}
+        self._draining = asyncio.Event()
 
-    async def Watch(  # noqa: N802 - the name of the RPC
-        self, request: health_pb2.HealthCheckRequest, context: HealthContext
-    ) -> None:
-        """Tell the status of a service, and every change of it."""
-        async with self._streams.open(context):
-            await super().Watch(request, context)
+    def drain(self) -> None:
+        """Say NOT_SERVING from now on, to those who ask and to those who watch."""
+        self._draining.set()
+
+    def methods(self) -> Sequence[GrpcMethod]:
+        """Return the RPCs."""
+        check = Endpoint(f"{HEALTH_SERVICE}/Check", self._check, quiet=True)
+        watch = Endpoint(f"{HEALTH_SERVICE}/Watch", sending(self._watch), streams=True)
+        decode = partial(_decode, health_pb2.HealthCheckRequest)
+        return (GrpcMethod(check, decode, _encode), GrpcMethod(watch, decode, _encode))
+
+    async def _check(self, request: health_pb2.HealthCheckRequest, _call: Call) -> _Status:
+        if request.service not in self._services:
+            raise TrackerError(Reason.UNKNOWN_PATH, "there is no such service")
+        return self._status()
+
+    async def _watch(
+        self, request: health_pb2.HealthCheckRequest, _call: Call
+    ) -> AsyncGenerator[_Status, None]:
+        if request.service in self._services:
+            if not self._draining.is_set():
+                yield self._status()
+                await self._draining.wait()
+            yield self._status()
+        else:
+            yield _Status(status=_Status.SERVICE_UNKNOWN)
+        await asyncio.Event().wait()
+
+    def _status(self) -> _Status:
+        return _Status(status=_Status.NOT_SERVING if self._draining.is_set() else _Status.SERVING)
 
 
-class Reflection:
-    """Server reflection, whose clients do not keep the server from stopping."""
-
-    def __init__(self, services: Sequence[str], streams: OpenStreams) -> None:
-        self._servicer = reflection.aio.ReflectionServicer(services, make_pool())
-        self._streams = streams
+def reflection_methods(services: Iterable[str]) -> Sequence[GrpcMethod]:
+    """Return server reflection, in both versions, of `services` and of the standard ones."""
+    names = (*services, HEALTH_SERVICE, *REFLECTION_SERVICES)
+    servicer = reflection.aio.ReflectionServicer(names, make_pool())
 
     async def answer(
-        self, requests: AsyncIterator[reflection_pb2.ServerReflectionRequest], context: ReflectionContext
-    ) -> AsyncIterator[reflection_pb2.ServerReflectionResponse]:
-        """Answer questions about descriptors, each as it comes."""
-        async with self._streams.open(context):
-            answers = self._servicer.ServerReflectionInfo(requests, context)
-            async for response in answers:  # type: ignore[attr-defined] # an async generator, not a coroutine
-                yield response
+        requests: AsyncIterator[reflection_pb2.ServerReflectionRequest], _call: Call
+    ) -> AsyncGenerator[reflection_pb2.ServerReflectionResponse, None]:
+        answers = servicer.ServerReflectionInfo(requests, None)
+        async for response in answers:  # type: ignore[attr-defined] # an async generator, not a coroutine
+            yield response
 
-
-def add_standard_services(
-    server: grpc.aio.Server, services: Sequence[str], streams: OpenStreams
-) -> HealthServicer:
-    """Add health and reflection to a server that answers `services`; return its health."""
-    names = (*services, HEALTH_SERVICE, *REFLECTION_SERVICES)
-    servicer = HealthServicer(streams)
-    health_pb2_grpc.add_HealthServicer_to_server(servicer, server)
-    reflect = grpc.stream_stream_rpc_method_handler(
-        Reflection(names, streams).answer,
-        request_deserializer=reflection_pb2.ServerReflectionRequest.FromString,
-        response_serializer=reflection_pb2.ServerReflectionResponse.SerializeToString,
+    decode = partial(_decode, reflection_pb2.ServerReflectionRequest)
+    endpoints = (
+        Endpoint(f"{name}/ServerReflectionInfo", sending(answer), streams=True)
+        for name in REFLECTION_SERVICES
     )
-    for name in REFLECTION_SERVICES:
-        handler = grpc.method_handlers_generic_handler(name, {"ServerReflectionInfo": reflect})
-        server.add_generic_rpc_handlers((handler,))
-    return servicer
+    return [GrpcMethod(endpoint, decode, _encode, takes_stream=True) for endpoint in endpoints]
+
+
+def _decode(kind: type[Message], request: bytes) -> Message:
+    try:
+        return kind.FromString(request)
+    except DecodeError as error:
+        raise invalid(
+            FieldViolation("", f"the request is not a {kind.DESCRIPTOR.full_name}: {error}")
+        ) from None
+
+
+def _encode(message: Message) -> bytes:
+    return message.SerializeToString()

@@ -5,35 +5,29 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from starlette.responses import JSONResponse
-from starlette.routing import Route
 
-from tracker.api.error_details import http_headers
-from tracker.api.pages import error_response
-from tracker.errors import TrackerError
+from tracker.api.http_route import HttpRoute
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Sequence
 
-    from starlette.requests import Request
     from starlette.responses import Response
 
+    from tracker.api.http_route import HttpRequest
+    from tracker.services.call import Call
 
-def probes(ready: Callable[[], Awaitable[None]]) -> Sequence[Route]:
+
+def probes(ready: Callable[[], Awaitable[None]]) -> Sequence[HttpRoute]:
     """Return `/livez`, which asks nobody, and `/readyz`, which asks `ready`.
 
     `ready` raises the `TrackerError` that says why the server should not be sent calls.
     """
 
-    async def livez(_request: Request) -> Response:
+    async def livez(_request: HttpRequest, _call: Call) -> Response:
         return JSONResponse({"status": "alive"})
 
-    async def readyz(_request: Request) -> Response:
-        try:
-            await ready()
-        except TrackerError as error:
-            response = error_response(error)
-            response.headers.update({name.decode(): value.decode() for name, value in http_headers(error)})
-            return response
+    async def readyz(_request: HttpRequest, _call: Call) -> Response:
+        await ready()
         return JSONResponse({"status": "ready"})
 
-    return (Route("/livez", livez), Route("/readyz", readyz))
+    return (HttpRoute("GET", "/livez", livez, quiet=True), HttpRoute("GET", "/readyz", readyz, quiet=True))

@@ -1,269 +1,205 @@
-"""The REST wire: an ASGI application whose routes are the HTTP bindings of the pipeline's methods."""
+"""The HTTP wire: an ASGI application with the HTTP bindings of RPCs, and plain routes."""
 
 from __future__ import annotations
 
 import asyncio
-import re
-from functools import partial
-from typing import TYPE_CHECKING, NamedTuple
+from dataclasses import replace
+from typing import TYPE_CHECKING, Protocol
 
-from tracker.api import request_id as request_ids
-from tracker.api.error_details import http_headers, internal_error, json_error
-from tracker.api.pages import make_pages
-from tracker.api.pipeline import refusing
+from tracker.api.calls.endpoint import UNKNOWN, Endpoint, refusing
+from tracker.api.error_details import internal_error
+from tracker.api.http_exchange import HttpExchange
+from tracker.api.http_route import HttpRequest, unknown_path
 from tracker.api.router import Router
-from tracker.api.server_sent_events import BEGINNING, HEADERS, resumed, server_sent_event
-from tracker.errors import FieldViolation, Reason, TrackerError, invalid
-from tracker.services.call import Call
+from tracker.api.server_sent_events import resumed, server_sent_event
+from tracker.errors import Reason, TrackerError
 from tracker.transcoding.bindings import HttpInput, http_bindings
+from tracker.transcoding.path_template import PathTemplate, parse_template
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterable
 
     from protobuf import Message
-    from starlette.routing import BaseRoute
-    from starlette.types import Message as AsgiMessage
+    from starlette.responses import Response
     from starlette.types import Receive, Scope, Send
     from structlog.typing import FilteringBoundLogger
 
-    from tracker.api.pipeline import Decode, Method, Pipeline
+    from tracker.api.calls.endpoint import Chain, Handler, Read
+    from tracker.api.http_route import HttpRoute
+    from tracker.services.call import Call
     from tracker.transcoding.bindings import HttpBinding
 
-MAX_BODY = 4 * 1024 * 1024
-"""Bytes of the largest request body, the same as gRPC's largest message."""
-
-_TIMEOUT = re.compile(r"([0-9]{1,8})([HMSmun])")
-_UNITS = {"H": 3600.0, "M": 60.0, "S": 1.0, "m": 1e-3, "u": 1e-6, "n": 1e-9}
-"""Seconds in each unit of gRPC's timeout header, which REST takes as `Grpc-Timeout`."""
+_ROOT = PathTemplate((), (), "")
 
 
-class _Request(NamedTuple):
-    """One HTTP request, and what the wire wants to know of its headers."""
+class _Target(Protocol):
+    """What a route leads to."""
 
-    scope: Scope
-    receive: Receive
-    request_id: str
-    timeout: str | None
-    length: int
-    last_event_id: str
-    idempotency_key: str | None
+    async def answer(self, exchange: HttpExchange, captures: tuple[str, ...]) -> None:
+        """Answer a request; `captures` are the values of the path's variables."""
 
 
 class RestApi:
-    """Takes HTTP requests to the pipeline; whatever is no RPC goes to `pages`."""
+    """Takes HTTP requests through the chain to RPCs and to plain routes."""
 
-    def __init__(self, pipeline: Pipeline, *, pages: Sequence[BaseRoute], log: FilteringBoundLogger) -> None:
+    def __init__(
+        self,
+        chain: Chain,
+        methods: Iterable[Endpoint],
+        routes: Iterable[HttpRoute],
+        *,
+        log: FilteringBoundLogger,
+    ) -> None:
         """Read the routes.
 
         Raises:
-            ValueError: a binding in the protos is wrong, or two are the same.
+            ValueError: A path is wrong, or two routes are the same.
         """
-        self._pipeline = pipeline
-        self._pages = make_pages(pages)
         self._log = log
-        self._router: Router[tuple[Method, HttpBinding]] = Router()
-        for method in pipeline.methods:
-            for binding in http_bindings(method.desc):
-                self._router.add(binding.verb, binding.template, (method, binding))
+        self._unknown = chain.compose(Endpoint(UNKNOWN, _answer_nothing))
+        self._router: Router[_Target] = Router()
+        for method in methods:
+            target = _Stream if method.streams else _Rpc
+            for binding in http_bindings(method.rpc) if method.rpc is not None else ():
+                self._router.add(binding.verb, binding.template, target(method, binding, chain))
+        for route in routes:
+            endpoint = Endpoint(route.path, route.handler, limits=route.limits, quiet=route.quiet)
+            template = parse_template(route.path) if route.path != "/" else _ROOT
+            self._router.add(route.verb, template, _Plain(chain.compose(endpoint), route))
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one request."""
-        request = _read_request(scope, receive)
-        answer = _Answer(send, request.request_id)
+        exchange = HttpExchange(scope, receive, send)
         try:
-            found = self._router.find(scope["method"], scope["raw_path"].decode())
-            if found is None:
-                scope["state"]["request_id"] = request.request_id
-                await self._pages(scope, receive, answer.relay)
+            try:
+                found = self._router.find(scope["method"], scope["raw_path"].decode())
+                if found is None:
+                    raise unknown_path()
+            except TrackerError as error:
+                await self._unknown(refusing(error), exchange.call("http"))
             else:
-                (method, binding), captures = found
-                await self._call(method, binding, captures, request, answer)
+                target, captures = found
+                await target.answer(exchange, captures)
         except TrackerError as error:
-            await answer.error(error)
+            await exchange.error(error)
         except asyncio.CancelledError:
             # The client went away, and this reaches nobody; or the server has waited long enough to stop.
-            await answer.error(TrackerError(Reason.DRAINING, "the server is stopping"))
-        except Exception:  # noqa: BLE001 - a defect of the wire or a page: logged, and answered as what it is
-            self._log.exception("defect", request_id=request.request_id, path=scope["path"])
-            await answer.error(internal_error(request.request_id))
+            await exchange.error(TrackerError(Reason.DRAINING, "the server is stopping"))
+        except Exception:  # noqa: BLE001 - a defect of the wire: logged, and answered as what it is
+            self._log.exception("defect", request_id=exchange.request_id, path=scope["path"])
+            await exchange.error(internal_error(exchange.request_id))
 
-    async def _call(
-        self,
-        method: Method,
-        binding: HttpBinding,
-        captures: tuple[str, ...],
-        request: _Request,
-        answer: _Answer,
-    ) -> None:
-        said = HttpInput(captures, request.scope["query_string"], b"")
-        decode: Decode
-        timeout: float | None = None
-        try:
-            timeout = _read_timeout(request.timeout)
-            if binding.takes_body or binding.may_have_body or request.length > MAX_BODY:
-                said = said._replace(body=await _read_body(request.receive, request.length))
-            decode = partial(binding.decode, said)
-        except TrackerError as error:
-            decode = refusing(error)
-        client = request.scope["client"]
-        peer = f"{client[0]}:{client[1]}" if client else ""
-        try:
-            call = Call("rest", request.request_id, peer, timeout, request.idempotency_key)
-            if method.streams:
-                await self._stream(method, binding, decode, call, request, answer)
-                return
-            message = await self._pipeline.call(method, decode, call)
-        except TrackerError as error:
-            raise binding.respell(error, said) from error
-        await answer.success(binding.status, binding.encode(message))
 
-    async def _stream(  # noqa: PLR0913, PLR0917 - all there is to a call
-        self,
-        method: Method,
-        binding: HttpBinding,
-        decode: Decode,
-        call: Call,
-        request: _Request,
-        answer: _Answer,
-    ) -> None:
-        """Answer with server-sent events; a stream that can't go on ends, and its client comes back."""
+class _Rpc:
+    """An RPC, by one of its bindings."""
+
+    def __init__(self, method: Endpoint, binding: HttpBinding, chain: Chain) -> None:
+        self._binding = binding
+        self._limit = method.limits.body_bytes
+        self._handle = chain.compose(method)
+
+    async def answer(self, exchange: HttpExchange, captures: tuple[str, ...]) -> None:
+        """Answer a request with a message."""
+        request = _Request(self._binding, exchange, captures, self._limit)
+        message = await request.call(self._handle, exchange.call("rest"))
+        await exchange.success(self._binding.status, self._binding.encode(message))
+
+
+class _Stream:
+    """An RPC whose answer is a stream, which HTTP has as server-sent events."""
+
+    def __init__(self, method: Endpoint, binding: HttpBinding, chain: Chain) -> None:
+        self._binding = binding
+        self._limit = method.limits.body_bytes
+        self._handle = chain.compose(method)
+        self._handle_head = chain.compose(replace(method, handler=_answer_nothing, streams=False))
+
+    async def answer(self, exchange: HttpExchange, captures: tuple[str, ...]) -> None:
+        """Answer with a stream; one that can't go on ends, and its client comes back."""
 
         async def send(message: Message) -> None:
-            await answer.more(server_sent_event(message, binding.encode))
+            await exchange.more(server_sent_event(message, self._binding.encode))
 
-        def decode_resumed() -> Message:
-            return resumed(decode(), request.last_event_id)
-
-        if request.scope["method"] == "HEAD":
-            await answer.end()
-            return
+        request = _StreamRequest(self._binding, exchange, captures, self._limit)
+        call = exchange.call("rest")
+        call.send = send
         try:
-            await self._pipeline.stream(method, decode_resumed, call, send)
+            await request.call(
+                self._handle_head if exchange.scope["method"] == "HEAD" else self._handle, call
+            )
         except TrackerError:
-            if not answer.started:
+            if not exchange.started:
                 raise
-        await answer.end()
+        await exchange.end()
 
 
-class _Answer:
-    """Sends the answer to one request."""
+class _Request:
+    """A request for an RPC, and what was read of it."""
 
-    def __init__(self, send: Send, request_id: str) -> None:
-        self._send = send
-        self._request_id = (request_ids.HEADER.encode(), request_id.encode())
-        self.started = False
-        """Whether an answer is on its way."""
+    __slots__ = ("_binding", "_exchange", "_limit", "_said")
 
-    async def success(self, status: int, body: bytes) -> None:
-        """Send an answer, without a body where its status allows none."""
-        if status == 204:  # noqa: PLR2004 - RFC 9110, 15.3.5
-            await self._start(status, [self._request_id])
-            await self._send({"type": "http.response.body", "body": b""})
-        else:
-            await self._json(status, body, [])
+    def __init__(
+        self, binding: HttpBinding, exchange: HttpExchange, captures: tuple[str, ...], limit: int
+    ) -> None:
+        self._binding = binding
+        self._exchange = exchange
+        self._limit = limit
+        self._said = HttpInput(captures, exchange.scope["query_string"], b"")
 
-    async def error(self, error: TrackerError) -> None:
-        """Send an error, unless an answer is on its way already."""
-        if not self.started:
-            await self._json(error.reason.http_status, json_error(error), http_headers(error))
+    async def call(self, handle: Handler, call: Call) -> Message:
+        """Answer the call that the request makes; errors name fields as the client wrote them."""
+        try:
+            message: Message = await handle(_timed(self._exchange, call, self._read), call)
+        except TrackerError as error:
+            raise self._binding.respell(error, self._said) from error
+        return message
 
-    async def more(self, part: bytes) -> None:
-        """Send a part of a stream; returns once the client can take another one."""
-        if not self.started:
-            await self._start(200, [*HEADERS, self._request_id])
-            part = BEGINNING + part
-        await self._send({"type": "http.response.body", "body": part, "more_body": True})
-
-    async def end(self) -> None:
-        """End a stream."""
-        if not self.started:
-            await self._start(200, [*HEADERS, self._request_id])
-        await self._send({"type": "http.response.body", "body": b""})
-
-    async def relay(self, message: AsgiMessage) -> None:
-        """Send what a page answers, with the request's id."""
-        if message["type"] == "http.response.start":
-            self.started = True
-            message["headers"] = [*message["headers"], self._request_id]
-        await self._send(message)
-
-    async def _json(self, status: int, body: bytes, headers: list[tuple[bytes, bytes]]) -> None:
-        await self._start(
-            status,
-            [
-                (b"content-type", b"application/json"),
-                (b"content-length", b"%d" % len(body)),
-                self._request_id,
-                *headers,
-            ],
-        )
-        await self._send({"type": "http.response.body", "body": body})
-
-    async def _start(self, status: int, headers: list[tuple[bytes, bytes]]) -> None:
-        self.started = True
-        await self._send({"type": "http.response.start", "status": status, "headers": headers})
+    async def _read(self) -> Message:
+        binding, exchange = self._binding, self._exchange
+        if binding.takes_body or binding.may_have_body or exchange.body_bytes > self._limit:
+            self._said = self._said._replace(body=await exchange.body(self._limit))
+        return binding.decode(self._said)
 
 
-def _read_request(scope: Scope, receive: Receive) -> _Request:
-    given: str | None = None
-    timeout: str | None = None
-    length = 0
-    last_event_id = ""
-    key: str | None = None
-    for name, value in scope["headers"]:
-        if name == b"content-length":
-            length = int(value)  # the HTTP parser has seen that these are digits
-        elif name == b"x-request-id":
-            given = value.decode("latin-1")
-        elif name == b"grpc-timeout":
-            timeout = value.decode("latin-1")
-        elif name == b"last-event-id":
-            last_event_id = value.decode("latin-1")
-        elif name == b"idempotency-key":
-            key = value.decode("latin-1") if key is None else f"{key}, {value.decode('latin-1')}"
-    return _Request(scope, receive, request_ids.request_id(given), timeout, length, last_event_id, key)
+class _StreamRequest(_Request):
+    """A request for a stream, which goes on after the event that its client heard last."""
+
+    __slots__ = ()
+
+    async def _read(self) -> Message:
+        return resumed(await super()._read(), self._exchange.headers.get("last-event-id", ""))
 
 
-def _read_timeout(text: str | None) -> float | None:
-    """Return the seconds that a client will wait.
+class _Plain:
+    """A plain HTTP route."""
 
-    Raises:
-        TrackerError: INVALID_ARGUMENT where the header is not in gRPC's format.
-    """
-    if text is None:
-        return None
-    found = _TIMEOUT.fullmatch(text)
-    if found is None:
-        message = f'Grpc-Timeout: expected up to 8 digits and one of H M S m u n, such as 500m, got "{text}"'
-        raise invalid(FieldViolation("", message))
-    return int(found[1]) * _UNITS[found[2]]
+    def __init__(self, handle: Handler, route: HttpRoute) -> None:
+        self._handle = handle
+        self._takes_body = route.verb != "GET"
+        self._limit = route.limits.body_bytes
 
+    async def answer(self, exchange: HttpExchange, captures: tuple[str, ...]) -> None:
+        """Answer a request with the route's response."""
 
-async def _read_body(receive: Receive, length: int) -> bytes:
-    """Return the body; refuse one that is too large without reading on.
+        async def read() -> HttpRequest:
+            body = b""
+            if self._takes_body or exchange.body_bytes > self._limit:
+                body = await exchange.body(self._limit)
+            return HttpRequest(captures, body, exchange.scope)
 
-    Raises:
-        TrackerError: RESOURCE_EXHAUSTED for a body above `MAX_BODY`.
-    """
-    if length > MAX_BODY:
-        raise _too_large()
-    message = await receive()
-    body: bytes = message.get("body", b"")
-    if message.get("more_body", False):
-        chunks = [body]
-        size = len(body)
-        while size <= MAX_BODY and message.get("more_body", False):
-            message = await receive()
-            chunks.append(message.get("body", b""))
-            size += len(chunks[-1])
-        body = b"".join(chunks)
-    if message["type"] == "http.disconnect":
-        raise asyncio.CancelledError
-    if len(body) > MAX_BODY:
-        raise _too_large()
-    return body
+        call = exchange.call("http")
+        response: Response = await self._handle(_timed(exchange, call, read), call)
+        await exchange.respond(response)
 
 
-def _too_large() -> TrackerError:
-    message = f"the body is larger than {MAX_BODY} bytes"
-    return TrackerError(Reason.REQUEST_TOO_LARGE, message)
+def _timed(exchange: HttpExchange, call: Call, read: Read) -> Read:
+    """Give a call its caller's deadline; return `read`, or what refuses a request that gives a wrong one."""
+    try:
+        call.timeout = exchange.timeout()
+    except TrackerError as error:
+        return refusing(error)
+    return read
+
+
+async def _answer_nothing(_request: object, _call: Call) -> None:
+    """Answer a request that is refused before, or that asks for no more than headers."""

@@ -72,8 +72,8 @@ class Router(Generic[T]):
             TrackerError: UNIMPLEMENTED where the path is known but not with this verb (`metadata`
                 holds those it has as `allow`); INVALID_ARGUMENT where the path is not UTF-8.
         """
-        written = path.split("/")[1:]
-        if not written or "" in written:
+        written = path.split("/")[1:] if path != "/" else []
+        if "" in written or not path.startswith("/"):
             return None
         allowed: set[str] = set()
         for root, segments in self._readings(written):
@@ -89,7 +89,7 @@ class Router(Generic[T]):
 
     def _readings(self, written: list[str]) -> Iterator[tuple[_Node[T], list[str]]]:
         """Yield the ways to read a path: with a custom verb (`/v1/things/7:close`), then without."""
-        if len(self._roots) > 1:
+        if len(self._roots) > 1 and written:
             last, _, verb = written[-1].rpartition(":")
             root = self._roots.get(verb) if verb else None
             if root is not None and last:

@@ -2,36 +2,69 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Literal, TypeVar
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, Literal, TypeAlias, TypeVar
 
 from tracker.stores.idempotency import Once
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Mapping
 
     from protobuf import Message
 
     from tracker.stores.idempotency import KeyUse
 
 T = TypeVar("T")
-Wire = Literal["grpc", "rest"]
+Wire = Literal["grpc", "rest", "http"]
+"""How a call came: an RPC over gRPC, an RPC over REST, or a plain HTTP request."""
+Send: TypeAlias = Callable[[Any], Awaitable[None]]
+"""Hands a message of a stream to its caller."""
 
 
 @dataclass(frozen=True, slots=True)
-class Call:
-    """One call: which wire it came over, its id, who made it.
+class Principal:
+    """Who makes a call."""
 
-    `timeout` is the seconds that the caller will wait, or None where it did not say. `idempotency_key` is the
-    header of that name as it came; `use` says what its key is used for, if the call may change something.
+    id: str
+
+
+ANONYMOUS = Principal("anonymous")
+"""A caller that has not said who it is."""
+
+
+async def _send_nothing(_message: object) -> None:
+    raise TypeError("only a stream sends messages")
+
+
+@dataclass(slots=True)
+class Call:
+    """One call: its wire, its id, the address it came from, and who makes it.
+
+    `headers` are those of HTTP, or the metadata of gRPC, by lower-case name; repeated ones are joined by
+    commas. `timeout` is the seconds that the caller will wait, or None where it did not say. `send` returns
+    once the caller can take another message, and may be cancelled where that takes too long. The steps of the
+    chain set `principal`, and `use` for a call whose idempotency key is to be remembered with its change.
     """
 
     wire: Wire
     request_id: str
     peer: str
+    headers: Mapping[str, str] = field(default_factory=dict)
     timeout: float | None = None
-    idempotency_key: str | None = None
+    send: Send = _send_nothing
+    principal: Principal = field(init=False, repr=False)
     use: KeyUse | None = None
+
+    @property
+    def user_agent(self) -> str:
+        """The program that makes the call, as it calls itself."""
+        return self.headers.get("user-agent", "")
+
+    @property
+    def idempotency_key(self) -> str | None:
+        """The header of that name, as it came."""
+        return self.headers.get("idempotency-key")
 
     def once(self, answer: Callable[[T], Message]) -> Once[T] | None:
         """Return what makes the change that this call asks for happen once: None where the call has no key.

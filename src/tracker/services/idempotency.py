@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from tracker.domain.idempotency import idempotency_key, request_digest
 from tracker.errors import Code, Reason, TrackerError
 from tracker.pb.methods import is_idempotent
+from tracker.services.call import ANONYMOUS
 from tracker.stores.idempotency import AnsweredBeforeError, KeyUnderWayError, KeyUse
 
 if TYPE_CHECKING:
@@ -47,7 +47,7 @@ class IdempotencyKeys:
             TrackerError: INVALID_ARGUMENT, the key is none; ABORTED, another call with it is under way;
                 FAILED_PRECONDITION, it was used for another request; or what `handler` raises.
         """
-        key = idempotency_key(call.idempotency_key or "")
+        key = _stored_key(call)
         asked = request_digest(method, request)
         if key in self._under_way:
             raise _under_way() if self._under_way[key] == asked else _reused()
@@ -78,8 +78,9 @@ class IdempotencyKeys:
         handler: Callable[[Message, Call], Awaitable[Message]],
     ) -> Message:
         await self._require_unused(use)
+        call.use = use
         try:
-            return await handler(request, replace(call, use=use))
+            return await handler(request, call)
         except TrackerError as error:
             if error.code is not Code.UNAVAILABLE:
                 await self._require_unused(use)  # it may stand in its own way, having come by another server
@@ -89,6 +90,12 @@ class IdempotencyKeys:
         answered = await self._store.find(use.key, use.at)
         if answered is not None:
             raise AnsweredBeforeError(answered)
+
+
+def _stored_key(call: Call) -> str:
+    """Return the key that the store sees: each principal has keys of its own, and no key has a tab in it."""
+    key = idempotency_key(call.idempotency_key or "")
+    return key if call.principal == ANONYMOUS else f"{call.principal.id}\t{key}"
 
 
 def _under_way() -> TrackerError:

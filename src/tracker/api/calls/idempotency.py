@@ -1,0 +1,37 @@
+"""The step that gives a call with a used idempotency key the answer that it has had."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from tracker.pb.methods import only_reads
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable
+
+    from protobuf import Message
+
+    from tracker.api.calls.endpoint import Endpoint, Handler
+    from tracker.services.call import Call
+    from tracker.services.idempotency import IdempotencyKeys
+
+
+class Idempotency:
+    """Answers the calls that bring a key and may change something."""
+
+    def __init__(self, keys: IdempotencyKeys) -> None:
+        self._keys = keys
+
+    def wrap(self, endpoint: Endpoint, then: Handler) -> Handler:
+        """Look the keys of an RPC's calls up, unless it only reads."""
+        rpc = endpoint.rpc
+        if rpc is None or endpoint.streams or only_reads(rpc):
+            return then
+        answer = self._keys.answer
+
+        def once(request: Message, call: Call) -> Awaitable[Any]:
+            if call.idempotency_key is None:
+                return then(request, call)
+            return answer(rpc, request, call, then)
+
+        return once

@@ -1,0 +1,83 @@
+"""The step that limits how many streams are open, and can end them.
+
+How large a request may be is checked where it is read, in the `Read` of its wire, by `Endpoint.limits`.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from tracker.errors import Reason, TrackerError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from tracker.api.calls.endpoint import Endpoint, Handler, Read
+    from tracker.services.call import Call
+
+MAX_STREAMS = 5_000
+"""How many streams a server keeps open at a time."""
+
+
+@dataclass(eq=False, slots=True)
+class _Stream:
+    endpoint: Endpoint
+    call: Call
+    task: asyncio.Task[object]
+    why: TrackerError | None = None
+
+
+class OpenStreams:
+    """The streams that are open: at most `MAX_STREAMS`, and each can be ended from outside."""
+
+    def __init__(self) -> None:
+        self._open: set[_Stream] = set()
+        self._refused: Callable[[Endpoint, Call], TrackerError | None] = _refuse_none
+
+    def wrap(self, endpoint: Endpoint, then: Handler) -> Handler:
+        """Keep account of the streams of an endpoint."""
+        if not endpoint.streams:
+            return then
+
+        async def opened(read: Read, call: Call) -> Any:  # noqa: ANN401 - whatever the handler returns
+            stream = self._enter(endpoint, call)
+            try:
+                return await then(read, call)
+            except asyncio.CancelledError:
+                if stream.why is None:
+                    raise
+                stream.task.uncancel()
+                raise stream.why from None
+            finally:
+                self._open.discard(stream)
+
+        return opened
+
+    def end(self, why: Callable[[Endpoint, Call], TrackerError | None]) -> None:
+        """End the streams for which `why` returns an error, and refuse further ones, with that error."""
+        self._refused = why
+        for stream in self._open:
+            error = why(stream.endpoint, stream.call)
+            if error is not None and stream.why is None:
+                stream.why = error
+                stream.task.cancel()
+
+    def _enter(self, endpoint: Endpoint, call: Call) -> _Stream:
+        refused = self._refused(endpoint, call)
+        if refused is not None:
+            raise refused
+        if len(self._open) >= MAX_STREAMS:
+            message = f"{MAX_STREAMS} watches are under way"
+            raise TrackerError(Reason.TOO_MANY_WATCHES, message)
+        task = asyncio.current_task()
+        if task is None:
+            raise RuntimeError("a call runs in a task")
+        stream = _Stream(endpoint, call, task)
+        self._open.add(stream)
+        return stream
+
+
+def _refuse_none(_endpoint: Endpoint, _call: Call) -> None:
+    """Refuse no stream."""

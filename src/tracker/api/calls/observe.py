@@ -1,0 +1,76 @@
+"""The step that counts, times and logs each call, and turns whatever goes wrong into a `TrackerError`."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from typing import TYPE_CHECKING, Any, Protocol
+
+from tracker.api.error_details import internal_error
+from tracker.errors import Reason, TrackerError
+
+if TYPE_CHECKING:
+    from structlog.typing import FilteringBoundLogger
+
+    from tracker.api.calls.endpoint import Endpoint, Handler, Read
+    from tracker.services.call import Call
+
+
+class CallObserver(Protocol):
+    """What is reported of calls, for metrics."""
+
+    def call_started(self) -> None:
+        """A call has begun."""
+
+    def call_finished(self, method: str, wire: str, code: str, seconds: float) -> None:
+        """A call has ended; `code` is a name of `Code`, or OK."""
+
+
+class Observe:
+    """Observes calls from their start to their end."""
+
+    def __init__(self, observer: CallObserver, log: FilteringBoundLogger) -> None:
+        self._observer = observer
+        self._log = log
+
+    def wrap(self, endpoint: Endpoint, then: Handler) -> Handler:
+        """Observe the calls of an endpoint."""
+        clock, started, finish, log = time.perf_counter, self._observer.call_started, self._finish, self._log
+
+        async def observed(read: Read, call: Call) -> Any:  # noqa: ANN401 - whatever the handler returns
+            start = clock()
+            started()
+            error: TrackerError | None = None
+            try:
+                return await then(read, call)
+            except TrackerError as raised:
+                error = raised
+                raise
+            except asyncio.CancelledError:
+                error = TrackerError(Reason.CANCELLED, "the caller went away")
+                raise
+            except Exception as defect:
+                log.exception("defect", request_id=call.request_id, method=endpoint.name)
+                error = internal_error(call.request_id)
+                raise error from defect
+            finally:
+                finish(endpoint, call, error, clock() - start)
+
+        return observed
+
+    def _finish(self, endpoint: Endpoint, call: Call, error: TrackerError | None, seconds: float) -> None:
+        code = "OK" if error is None else error.code.name
+        self._observer.call_finished(endpoint.name, call.wire, code, seconds)
+        details = {"reason": error.reason, "error": error.message} if error is not None else {}
+        write = self._log.debug if endpoint.quiet and error is None else self._log.info
+        write(
+            "call",
+            request_id=call.request_id,
+            method=endpoint.name,
+            wire=call.wire,
+            peer=call.peer,
+            user_agent=call.user_agent,
+            code=code,
+            duration_ms=round(seconds * 1000, 3),
+            **details,
+        )

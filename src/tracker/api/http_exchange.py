@@ -1,0 +1,147 @@
+"""One HTTP request, and the answer to it."""
+
+from __future__ import annotations
+
+import asyncio
+import re
+from typing import TYPE_CHECKING
+
+from tracker.api import request_id as request_ids
+from tracker.api.error_details import http_headers, json_error
+from tracker.api.server_sent_events import BEGINNING, HEADERS
+from tracker.errors import FieldViolation, Reason, TrackerError, invalid
+from tracker.services.call import Call
+
+if TYPE_CHECKING:
+    from starlette.responses import Response
+    from starlette.types import Message as AsgiMessage
+    from starlette.types import Receive, Scope, Send
+
+    from tracker.services.call import Wire
+
+_TIMEOUT = re.compile(r"([0-9]{1,8})([HMSmun])")
+_UNITS = {"H": 3600.0, "M": 60.0, "S": 1.0, "m": 1e-3, "u": 1e-6, "n": 1e-9}
+"""Seconds in each unit of gRPC's timeout header, which HTTP takes as `Grpc-Timeout`."""
+
+
+class HttpExchange:
+    """One HTTP request, and the answer to it, which is sent once."""
+
+    __slots__ = ("_receive", "_send", "headers", "request_id", "scope", "started")
+
+    def __init__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        self.scope = scope
+        self._receive = receive
+        self._send = send
+        headers: dict[str, str] = {}
+        for raw_name, raw_value in scope["headers"]:
+            name, value = raw_name.decode("latin-1"), raw_value.decode("latin-1")
+            headers[name] = f"{headers[name]}, {value}" if name in headers else value
+        self.headers = headers
+        self.request_id = request_ids.request_id(headers.get(request_ids.HEADER))
+        self.started = False
+        """Whether an answer is on its way."""
+
+    def call(self, wire: Wire) -> Call:
+        """Return the call that the request makes."""
+        client = self.scope["client"]
+        peer = f"{client[0]}:{client[1]}" if client else ""
+        return Call(wire, self.request_id, peer, self.headers)
+
+    @property
+    def body_bytes(self) -> int:
+        """How large the body is, as its client says; 0 where it does not say."""
+        return int(self.headers.get("content-length", 0))  # the HTTP parser has seen that these are digits
+
+    def timeout(self) -> float | None:
+        """Return the seconds that the client will wait, or None where it does not say.
+
+        Raises:
+            TrackerError: INVALID_ARGUMENT where the header is not in gRPC's format.
+        """
+        text = self.headers.get("grpc-timeout")
+        if text is None:
+            return None
+        found = _TIMEOUT.fullmatch(text)
+        if found is None:
+            message = (
+                f'Grpc-Timeout: expected up to 8 digits and one of H M S m u n, such as 500m, got "{text}"'
+            )
+            raise invalid(FieldViolation("", message))
+        return int(found[1]) * _UNITS[found[2]]
+
+    async def body(self, limit: int) -> bytes:
+        """Return the body; refuse one that is too large without reading on.
+
+        Raises:
+            TrackerError: RESOURCE_EXHAUSTED for a body of more than `limit` bytes.
+        """
+        if self.body_bytes > limit:
+            raise _too_large(limit)
+        message = await self._receive()
+        body: bytes = message.get("body", b"")
+        if message.get("more_body", False):
+            chunks = [body]
+            size = len(body)
+            while size <= limit and message.get("more_body", False):
+                message = await self._receive()
+                chunks.append(message.get("body", b""))
+                size += len(chunks[-1])
+            body = b"".join(chunks)
+        if message["type"] == "http.disconnect":
+            raise asyncio.CancelledError
+        if len(body) > limit:
+            raise _too_large(limit)
+        return body
+
+    async def success(self, status: int, body: bytes) -> None:
+        """Send an answer, without a body where its status allows none."""
+        if status == 204:  # noqa: PLR2004 - RFC 9110, 15.3.5
+            await self._start(status, [])
+            await self._send({"type": "http.response.body", "body": b""})
+        else:
+            await self._json(status, body, [])
+
+    async def error(self, error: TrackerError) -> None:
+        """Send an error, unless an answer is on its way already."""
+        if not self.started:
+            await self._json(error.reason.http_status, json_error(error), http_headers(error))
+
+    async def respond(self, response: Response) -> None:
+        """Send a whole response."""
+        await response(self.scope, self._receive, self._relay)
+
+    async def more(self, part: bytes) -> None:
+        """Send a part of a stream; returns once the client can take another one."""
+        if not self.started:
+            await self._start(200, HEADERS)
+            part = BEGINNING + part
+        await self._send({"type": "http.response.body", "body": part, "more_body": True})
+
+    async def end(self) -> None:
+        """End a stream."""
+        if not self.started:
+            await self._start(200, HEADERS)
+        await self._send({"type": "http.response.body", "body": b""})
+
+    async def _relay(self, message: AsgiMessage) -> None:
+        if message["type"] == "http.response.start":
+            await self._start(message["status"], message["headers"])
+        else:
+            await self._send(message)
+
+    async def _json(self, status: int, body: bytes, headers: list[tuple[bytes, bytes]]) -> None:
+        length = b"%d" % len(body)
+        json = [(b"content-type", b"application/json"), (b"content-length", length)]
+        await self._start(status, [*json, *headers])
+        await self._send({"type": "http.response.body", "body": body})
+
+    async def _start(self, status: int, headers: list[tuple[bytes, bytes]]) -> None:
+        self.started = True
+        id_header = (request_ids.HEADER.encode(), self.request_id.encode())
+        await self._send({"type": "http.response.start", "status": status, "headers": [*headers, id_header]})
+
+
+def _too_large(limit: int) -> TrackerError:
+    message = f"the body is larger than {limit} bytes"
+    return TrackerError(Reason.REQUEST_TOO_LARGE, message)
