@@ -58,7 +58,7 @@ def test_the_log_line_on_the_operations_page_is_like_a_real_one(tmp_path: Path) 
         assert server.terminate() == 0
     lines = [json.loads(line) for line in server.log().splitlines()]
     (real,) = (line for line in lines if line["msg"] == "call")
-    varies = {"time", "request_id", "peer", "duration_ms"}
+    varies = {"time", "request_id", "peer", "user_agent", "duration_ms"}
     assert list(shown) == list(real)
     assert {name: shown[name] for name in shown.keys() - varies} == {
         name: real[name] for name in real.keys() - varies

@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 
     import grpc.aio
     from protobuf import Message
+    from structlog.typing import FilteringBoundLogger
 
     from tracker.api.http_route import HttpRoute
     from tracker.services.call import Call
@@ -40,10 +41,10 @@ BOUND = 10.0
 class StandIn:
     """Every service of the protos: each method answers an empty message unless a test says otherwise."""
 
-    def __init__(self) -> None:
+    def __init__(self, log: FilteringBoundLogger | None = None) -> None:
         self.asked: list[tuple[Message, Call]] = []
         self.answers: dict[str, Handler] = {}
-        log = structlog.get_logger(wrapper_class=structlog.make_filtering_bound_logger(50))
+        log = log or structlog.get_logger(wrapper_class=structlog.make_filtering_bound_logger(50))
         self.routes: list[HttpRoute] = []
         self.observed = Observed()
         self.streams = OpenStreams()
@@ -115,16 +116,19 @@ class Observed:
     """What is reported of calls."""
 
     def __init__(self) -> None:
+        self.changed = asyncio.Event()
         self.under_way = 0
         self.finished: list[tuple[str, str, str]] = []
 
     def call_started(self) -> None:
         self.under_way += 1
+        self.changed.set()
 
     def call_finished(self, method: str, wire: str, code: str, seconds: float) -> None:
         assert seconds >= 0
         self.under_way -= 1
         self.finished.append((method, wire, code))
+        self.changed.set()
 
 
 class Held:
