@@ -143,8 +143,8 @@ def test_every_reason_is_documented_with_its_calls_unless_any_call_may_answer_it
             for reason in Reason
             if reason.code in (Code.CANCELLED, Code.DEADLINE_EXCEEDED, Code.INTERNAL)
         ),
-        *(Reason.INVALID_FIELD, Reason.INVALID_HTTP, Reason.INVALID_REQUEST),
-        *(Reason.UNKNOWN_PATH, Reason.METHOD_NOT_ALLOWED),
+        *(Reason.INVALID_FIELD, Reason.INVALID_HTTP),
+        *(Reason.UNKNOWN_PATH, Reason.UNKNOWN_METHOD, Reason.METHOD_NOT_ALLOWED),
         *(Reason.REQUEST_TOO_LARGE, Reason.HEADERS_TOO_LARGE),
         *(Reason.DRAINING, Reason.CALLER_TOO_SLOW),
     }

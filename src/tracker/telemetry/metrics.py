@@ -59,7 +59,7 @@ _COMMIT_CHANGES: Final = (1, 2, 4, 8, 16, 32, 64, 128, 256, 512)
 class Metrics:
     """The metrics of one server, on a registry of their own.
 
-    It is what the pipeline, the services and the store report to; `locks` has those of locks, `tasks` those
+    It is what the chain, the services and the store report to; `locks` has those of locks, `tasks` those
     of background tasks. At most `max_services` values of the label `service` are kept apart; further ones are
     counted as `other`.
     """
@@ -83,7 +83,7 @@ class Metrics:
         )
         self._rpc_seconds = Histogram(
             "tracker_rpc_seconds",
-            "Calls and the time each took, by method, wire (grpc, rest) and code of the answer.",
+            "Calls and the time each took, by method or route, wire (grpc, rest, http) and code.",
             ("method", "wire", "code"),
             buckets=_RPC_SECONDS,
             registry=registry,
