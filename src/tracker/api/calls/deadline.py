@@ -10,7 +10,7 @@ from protobuf import DescMessage
 
 from tracker.domain.times import MICROS, duration_micros
 from tracker.errors import Reason, TrackerError
-from tracker.transcoding.expected import DURATION
+from tracker.transcoding.fields import DURATION
 
 if TYPE_CHECKING:
     from tracker.api.calls.endpoint import Endpoint, Handler, Read
