@@ -28,6 +28,7 @@ from tracker.pb import catalog_pb, event_pb, link_pb, lock_pb
 from tracker.services.catalog import CatalogService
 from tracker.services.clock import SystemClock
 from tracker.services.context import Context
+from tracker.services.events import feed as event_feed
 from tracker.services.events.chains import EventChains
 from tracker.services.events.changes import EventChanges
 from tracker.services.events.counts import EventCounts
@@ -101,7 +102,9 @@ class App:
         metrics = Metrics(max_services=settings.max_service_labels)
         tasks = Supervisor(log, metrics.tasks)
         opened.push_async_callback(tasks.close)
-        store = chosen_store(settings.database_path, settings.mongo_uri, metrics, tasks)
+        store = chosen_store(
+            settings.database_path, settings.mongo_uri, metrics, tasks, changes_kept=settings.changes_kept
+        )
         await store.open()
         opened.push_async_callback(store.close)
         log.info("store opened", **_place(settings))
@@ -110,7 +113,9 @@ class App:
         context = Context(now=clock.now, new_id=lambda: str(uuid_utils.uuid7()), log=log)
         queue = LockQueue(store.locks, context, metrics.locks, tasks)
         opened.push_async_callback(queue.close)
-        feed = EventFeed(store.event_log, context)
+        feed = EventFeed(store.changes)
+        tasks.repeat(event_feed.TASK, feed.follow, max_pause=event_feed.MAX_PAUSE)
+        opened.push_async_callback(tasks.stop, event_feed.TASK)
         reporter = LockReporter(context, metrics.locks, queue.freed)
         keeper = LeaseKeeper(store.locks, context, reporter, metrics.locks, clock)
         tasks.repeat(leases.TASK, keeper.keep, max_pause=leases.MAX_PAUSE)

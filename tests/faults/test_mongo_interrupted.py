@@ -18,7 +18,8 @@ from tests.stores import keyed_changes
 from tests.stores.observations import Observations
 from tests.stores.samples import once
 
-from tracker.stores.changes import ChangeKind
+from tracker.pb import event_pb
+from tracker.stores.changes import ChangeKind, Position, RecordKind
 from tracker.stores.idempotency import AnsweredBeforeError, KeyUnderWayError
 from tracker.stores.locks import LockHeldError
 from tracker.stores.mongo import MongoStore, janitor
@@ -97,13 +98,14 @@ async def see_that_the_log_is_whole(mongo: MongoServers, store: MongoStore) -> N
     async with asyncio.timeout(20):
         while any(document.get("unlogged") for document in mongo.documents()):  # noqa: ASYNC110 - others change it
             await asyncio.sleep(0.005)
-    changes = await store.event_log.read(0, 100)
-    assert [each.number for each in changes] == list(range(1, len(changes) + 1))
-    told = [(each.kind, each.event.to_json() if each.event else "") for each in changes]
+    log = (await store.changes.end()).log
+    changes, _ = await store.changes.read(Position(log), 100, [RecordKind.EVENT])
+    assert [each.position.number for each in changes] == list(range(1, len(changes) + 1))
+    told = [(each.kind, (each.after or each.before or event_pb.Event()).to_json()) for each in changes]
     assert len(set(told)) == len(told)
     event = await store.events.get(EVENT)
     if event is not None:
-        assert changes[-1].event == event
+        assert changes[-1].after == event
     else:
         assert not changes or changes[-1].kind is ChangeKind.DELETED
 

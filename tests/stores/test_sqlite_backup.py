@@ -20,6 +20,8 @@ if TYPE_CHECKING:
     from collections.abc import AsyncIterator
     from pathlib import Path
 
+    from tracker.stores.changes import Position
+
 
 @pytest.fixture
 async def store(tmp_path: Path) -> AsyncIterator[SqliteStore]:
@@ -39,20 +41,23 @@ async def titles(path: Path) -> set[str]:
     return {event.title for event in found.records}
 
 
-async def log_of(path: Path) -> str:
+async def end_of_log(path: Path) -> Position:
     store = SqliteStore(path, Observations())
     await store.open()
-    name = store.event_log.name
+    end = await store.changes.end()
     await store.close()
-    return name
+    return end
 
 
-async def test_what_is_restored_has_a_log_of_its_own(store: SqliteStore, tmp_path: Path) -> None:
+async def test_what_is_restored_goes_on_in_the_log_where_the_copy_was_made(
+    store: SqliteStore, tmp_path: Path
+) -> None:
     copy, restored = tmp_path / "copy.db", tmp_path / "restored.db"
+    end = await store.changes.end()
     backup(tmp_path / "tracker.db", copy)
+    await store.events.create(an_event(), None)
     restore(copy, restored)
-    assert await log_of(copy) == store.event_log.name
-    assert await log_of(restored) not in ("", store.event_log.name)
+    assert await end_of_log(restored) == end != await store.changes.end()
 
 
 def files(directory: Path) -> set[str]:

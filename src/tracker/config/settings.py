@@ -130,6 +130,11 @@ class Settings:
         "How long calls in progress may take to finish after a stopping server accepts no more.",
         default=25.0,
     )
+    changes_kept: int = _setting(
+        whole(1_000, 1_000_000_000),
+        "Minimum number of latest changes kept, from which watches and consumers continue.",
+        default=100_000,
+    )
     max_service_labels: int = _setting(
         whole(0, 1_000_000),
         "Maximum number of values of the label `service` in metrics; further services count as `other`.",

@@ -221,6 +221,11 @@ def renew_lease(lock: lock_pb.Lock, now: int, ttl: Duration | None = None) -> lo
     return lock
 
 
+def is_renewal(before: lock_pb.Lock, after: lock_pb.Lock) -> bool:
+    """Return whether a change of a lock began its lease anew, and no more."""
+    return after.renewals != before.renewals
+
+
 def decide_claim(
     key: KeyState, claim: HeldLock, now: int, *, used: EndedLock | None = None, freed: Collection[str] = ()
 ) -> Acquired | KeyHeld | TokenUsed:

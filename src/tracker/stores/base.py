@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Protocol
 
 if TYPE_CHECKING:
     from tracker.stores.catalog import CatalogStore
-    from tracker.stores.changes import EventLog
+    from tracker.stores.changes import ChangeLog, ConsumerStore
     from tracker.stores.events import EventStore
     from tracker.stores.idempotency import IdempotencyStore
     from tracker.stores.links import LinkStore
@@ -44,8 +44,12 @@ class Store(Protocol):
         """The events in it."""
 
     @property
-    def event_log(self) -> EventLog:
-        """What happened to the events in it."""
+    def changes(self) -> ChangeLog:
+        """The log of the changes made in it."""
+
+    @property
+    def consumers(self) -> ConsumerStore:
+        """How far the consumers of that log have come."""
 
     @property
     def catalog(self) -> CatalogStore:

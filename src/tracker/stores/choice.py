@@ -6,6 +6,7 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 from tracker.stores.base import StoreOpenError
+from tracker.stores.changes import CHANGES_KEPT
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -17,7 +18,12 @@ if TYPE_CHECKING:
 
 
 def chosen_store(
-    path: Path, mongo_uri: str | None, observer: StoreObserver, tasks: Supervisor | None = None
+    path: Path,
+    mongo_uri: str | None,
+    observer: StoreObserver,
+    tasks: Supervisor | None = None,
+    *,
+    changes_kept: int = CHANGES_KEPT,
 ) -> Store:
     """Return the store, not yet open: the database of a MongoDB address, or else the file at `path`.
 
@@ -27,11 +33,11 @@ def chosen_store(
     if mongo_uri is None:
         from tracker.stores.sqlite import SqliteStore  # noqa: PLC0415 - only the one that is used
 
-        return SqliteStore(path, observer, tasks)
+        return SqliteStore(path, observer, tasks, changes_kept=changes_kept)
     with _needing_driver("MONGO_URI is set"):
         from tracker.stores.mongo import MongoStore  # noqa: PLC0415 - an extra, which may be missing
 
-        return MongoStore(mongo_uri, observer, tasks)
+        return MongoStore(mongo_uri, observer, tasks, changes_kept=changes_kept)
 
 
 def chosen_contents(place: str, argument: str, observer: StoreObserver) -> StoreContents:

@@ -1,52 +1,57 @@
-"""What the watches of one server share: one reader of the log, and the changes that came last."""
+"""What the watches of one server share: one reader of the change log, and the latest changes of events."""
 
 from __future__ import annotations
 
 import asyncio
-from contextlib import asynccontextmanager
-from typing import TYPE_CHECKING
+from bisect import bisect_right
+from contextlib import asynccontextmanager, suppress
+from typing import TYPE_CHECKING, Final
 
 from tracker.errors import Reason, TrackerError
-from tracker.stores.changes import ChangesForgottenError
+from tracker.stores.changes import Batch, ChangesForgottenError, Position, RecordKind
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Sequence
 
-    from tracker.services.context import Context
-    from tracker.stores.changes import EventLog, LoggedChange
+    from tracker.stores.changes import Change, ChangeLog
 
 MOST_WATCHES = 5_000
 """How many watches a server bears at a time."""
+
+TASK: Final = "event_feed"
+"""The background task that takes in what is new."""
+
+MAX_PAUSE: Final = 1.0
+"""Seconds between two attempts where the log can't be read, at most: watches wait meanwhile."""
 
 RECENT = 500
 """How many changes are kept in memory, for the watches that are up to date."""
 
 _PAGE = 100
-_RETRY_SECONDS = 0.5
+_EVENTS = (RecordKind.EVENT,)
 
 
 class EventFeed:
-    """Gives every watch the changes behind the place that it has come to.
+    """Gives every watch the changes of events after the position that it has come to.
 
-    However slow whoever listens is, nothing is kept for one watch: it is a number, and what is behind it is
-    taken from the changes that came last, or from the log.
+    Nothing is kept for one watch, however slow its listener is: it is a position, and what follows it is read
+    from the latest changes, or from the log.
     """
 
-    def __init__(self, log: EventLog, context: Context) -> None:
+    def __init__(self, log: ChangeLog) -> None:
         self.log = log
-        self._context = context
-        self._recent: list[LoggedChange] = []
-        self._end = 0
+        self._recent: list[Change] = []
+        self._start = self._end = Position("")
         self._grown = asyncio.Event()
         self._news: asyncio.Future[None] | None = None
         self._watches = 0
-        self._following: asyncio.Task[None] | None = None
+        self._watched = asyncio.Event()
         self._draining = False
         log.notify(self._grown.set)
 
     @asynccontextmanager
     async def watching(self) -> AsyncIterator[None]:
-        """Follow the log while anybody watches.
+        """Let the log be followed while anybody watches.
 
         Raises:
             TrackerError: RESOURCE_EXHAUSTED for one watch too many; UNAVAILABLE while the server stops.
@@ -55,91 +60,86 @@ class EventFeed:
             raise TrackerError(Reason.TOO_MANY_WATCHES, f"{MOST_WATCHES} watches are under way")
         self._require_open()
         self._watches += 1
+        self._watched.set()
         try:
-            if self._following is None:
-                self._recent, self._end = [], await self.log.end()
-                self._following = self._following or asyncio.create_task(self._follow())
             yield
         finally:
             self._watches -= 1
-            if not self._watches and self._following is not None:
-                self._following.cancel()
-                self._following = None
+            if not self._watches:
+                self._watched.clear()
 
-    async def changes(self, after: int) -> Sequence[LoggedChange]:
-        """Return the next changes behind a number, as soon as there are any.
+    async def follow(self) -> None:
+        """Take in what is new, and wait for more: one round of a background task."""
+        if not self._watched.is_set():
+            await self._watched.wait()
+            self._begin(await self.log.end())
+        self._grown.clear()
+        if not await self._read():
+            with suppress(TimeoutError):
+                async with asyncio.timeout(self.log.poll_seconds):
+                    await self._grown.wait()
+
+    async def changes(self, after: Position) -> Batch:
+        """Return the next changes of events after a position, as soon as there are any.
+
+        The batch is empty where many changes of other records were passed over.
 
         Raises:
             ChangesForgottenError: They are no longer kept.
             TrackerError: UNAVAILABLE while the server stops, or where the store can't be read.
         """
-        while after >= self._end:
+        while True:
             self._require_open()
-            if self._news is None:
-                self._news = asyncio.get_running_loop().create_future()
-            await asyncio.shield(self._news)
-        self._require_open()
-        if self._recent and self._recent[0].number <= after + 1:
-            first = after + 1 - self._recent[0].number
-            return self._recent[first : first + _PAGE]
-        return await self.log.read(after, _PAGE)
+            self._news = news = self._news or asyncio.get_running_loop().create_future()
+            batch = self._recent_after(after) or await self.log.read(after, _PAGE, _EVENTS)
+            if batch.end != after:
+                return batch
+            await asyncio.shield(news)
+
+    def quiet_until(self, after: Position) -> Position:
+        """Return the latest position known to have no change of an event between `after` and itself."""
+        batch = self._recent_after(after)
+        return after if batch is None or batch.changes else self._end
 
     def drain(self) -> None:
-        """End all watches: who watched goes on elsewhere."""
+        """End all watches: their clients go on elsewhere."""
         self._draining = True
-        self._tell()
+        self._report_news()
 
-    async def _follow(self) -> None:
-        """Read what is new, as long as this is the task that follows.
-
-        A database may swallow the cancellation of a read: two tasks would then tell everything twice.
-        """
-        failing = False
-        while self._is_following():
-            self._grown.clear()
-            try:
-                more = await self._read()
-                failing = False
-            except TrackerError as error:
-                if not failing:
-                    self._context.log.warning("events can't be followed", error=error.message)
-                failing = True
-                await asyncio.sleep(_RETRY_SECONDS)
-                continue
-            except Exception:  # a defect must not end the watches: they would hear nothing more
-                self._context.log.exception("defect", method="event feed")
-                await asyncio.sleep(_RETRY_SECONDS)
-                continue
-            if not more:
-                await self._wait()
+    def _recent_after(self, after: Position) -> Batch | None:
+        """Return the next changes, or None where the position is not one of those in memory."""
+        index = bisect_right(self._recent, after.number, key=lambda change: change.position.number)
+        if after not in (self._end, self._recent[index - 1].position if index else self._start):
+            return None
+        changes = self._recent[index : index + _PAGE]
+        return Batch(changes, changes[-1].position if changes else after)
 
     async def _read(self) -> bool:
         """Take the next changes in; return whether there may be more."""
         try:
-            changes = await self.log.read(self._end, RECENT)
-        except ChangesForgottenError:  # the server was away for long; the watches find out for themselves
-            end = await self.log.end()
-            if self._is_following():
-                self._recent, self._end = [], end
-                self._tell()
+            changes, end = await self.log.read(self._end, RECENT, _EVENTS)
+        except ChangesForgottenError:  # an older copy was put back, or the server was away for long
+            self._begin(await self.log.end())
             return True
-        if changes and self._is_following():
-            self._recent = [*self._recent, *changes][-RECENT:]
-            self._end = changes[-1].number
-            self._tell()
-        return len(changes) == RECENT
+        more = end.number - self._end.number == RECENT
+        self._end = end
+        if changes:
+            self._take_in(changes)
+            self._report_news()
+        return more
 
-    def _is_following(self) -> bool:
-        return self._following is asyncio.current_task()
+    def _begin(self, end: Position) -> None:
+        """Keep no changes up to a position: watches that have not come to it read the log."""
+        self._recent, self._start, self._end = [], end, end
+        self._report_news()
 
-    async def _wait(self) -> None:
-        try:
-            async with asyncio.timeout(self.log.poll_seconds):
-                await self._grown.wait()
-        except TimeoutError:
-            return
+    def _take_in(self, changes: Sequence[Change]) -> None:
+        recent = [*self._recent, *changes]
+        if len(recent) > RECENT:
+            self._start = recent[-RECENT - 1].position
+        self._recent = recent[-RECENT:]
 
-    def _tell(self) -> None:
+    def _report_news(self) -> None:
         news, self._news = self._news, None
         if news is not None:
             news.set_result(None)

@@ -11,7 +11,7 @@ from tracker.domain.times import timestamp
 from tracker.errors import FieldViolation, Reason, TrackerError, invalid
 from tracker.pb import event_pb
 from tracker.services.events.filters import read_query
-from tracker.stores.changes import ChangesForgottenError
+from tracker.stores.changes import Batch, ChangeKind, ChangesForgottenError, Position
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from tracker.services.call import Call
     from tracker.services.context import Context
     from tracker.services.events.feed import EventFeed
-    from tracker.stores.changes import LoggedChange
+    from tracker.stores.changes import Change
 
 _QUIET_SECONDS = 15.0
 """After which a watch that had nothing to tell says so."""
@@ -44,31 +44,33 @@ class EventWatches:
         try:
             async with self._feed.watching():
                 after = await self._beginning(request.resume_token)
-                yield self._nothing(after)
+                yield _nothing(after)
                 clock = asyncio.get_running_loop().time
                 told = clock()
                 while True:
                     try:
                         async with asyncio.timeout_at(told + _QUIET_SECONDS):
-                            changes = await self._feed.changes(after)
+                            batch = await self._feed.changes(after)
                     except TimeoutError:
-                        changes = ()
-                    for change in changes:
-                        after = change.number
-                        if change.event is not None and matches(query, change.event):
-                            yield self._told(change, change.event)
+                        batch = Batch((), after)
+                    for change in batch.changes:
+                        event = change.before if change.kind is ChangeKind.DELETED else change.after
+                        if isinstance(event, event_pb.Event) and matches(query, event):
+                            yield _changed(change, event)
                             told = clock()
+                    after = batch.end
                     if clock() - told >= _QUIET_SECONDS:
-                        yield self._nothing(after)
+                        yield _nothing(self._feed.quiet_until(after))
                         told = clock()
         except ChangesForgottenError:
             raise _forgotten() from None
 
-    async def _beginning(self, resume_token: str) -> int:
-        """Return the number of the change behind which a watch begins.
+    async def _beginning(self, resume_token: str) -> Position:
+        """Return the position after which a watch begins.
 
         Raises:
-            TrackerError: INVALID_ARGUMENT for what is no token, OUT_OF_RANGE for one that came too late.
+            ChangesForgottenError: What followed the token is no longer known.
+            TrackerError: INVALID_ARGUMENT for what is no token.
         """
         log = self._feed.log
         try:
@@ -77,27 +79,28 @@ class EventWatches:
             raise invalid(
                 FieldViolation("resume_token", "not a token of a watch; pass that of the last message heard")
             ) from None
-        if place is None:
-            return await log.end()
-        name, number = place
-        if name != log.name:
-            raise ChangesForgottenError
-        await log.read(int(number), 1)
-        return int(number)
+        match place:
+            case None:
+                return await log.end()
+            case (str(name), int(number), int(at)):
+                position = Position(name, number, at)
+                await log.read(position, 1)
+                return position
+            case _:  # of a version whose tokens named no moment
+                raise ChangesForgottenError
 
-    def _told(self, change: LoggedChange, event: event_pb.Event) -> event_pb.WatchEventsResponse:
-        return event_pb.WatchEventsResponse(
-            kind=event_pb.WatchEventsResponse.Kind(change.kind),
-            event=event,
-            changed_at=timestamp(change.at),
-            resume_token=self._token(change.number),
-        )
 
-    def _nothing(self, after: int) -> event_pb.WatchEventsResponse:
-        return event_pb.WatchEventsResponse(resume_token=self._token(after))
+def _changed(change: Change, event: event_pb.Event) -> event_pb.WatchEventsResponse:
+    return event_pb.WatchEventsResponse(
+        kind=event_pb.WatchEventsResponse.Kind(change.kind),
+        event=event,
+        changed_at=timestamp(change.position.at),
+        resume_token=page_token(change.position, _LIST),
+    )
 
-    def _token(self, number: int) -> str:
-        return page_token((self._feed.log.name, number), _LIST)
+
+def _nothing(after: Position) -> event_pb.WatchEventsResponse:
+    return event_pb.WatchEventsResponse(resume_token=page_token(after, _LIST))
 
 
 def _forgotten() -> TrackerError:

@@ -26,9 +26,13 @@ from tracker.pb import event_pb
 from tracker.stores.changes import (
     CHANGES_KEPT,
     LARGEST_LOGGED,
+    PRINCIPAL,
+    Batch,
+    Change,
     ChangeKind,
     ChangesForgottenError,
-    LoggedChange,
+    Position,
+    RecordKind,
 )
 from tracker.stores.documents import parse
 from tracker.stores.mongo import event_records, writes
@@ -55,6 +59,7 @@ MOST_AT_ONCE = 256
 _GATHER_SECONDS = 0.02
 """How long a change waits for others that go into the log with it: what comes often costs little then."""
 
+_ALL: Document = {}
 _BATCH_BYTES = 4 * 2**20
 _LARGEST_DELETED = 8 * 2**20
 _MOST_WAITING = 10_000
@@ -74,7 +79,7 @@ def note(stored: Document | None, kind: ChangeKind, at: int) -> list[Document]:
     notes = list(stored.get("unlogged", ())) if stored is not None else []
     if stored is not None and notes and "document" not in notes[-1] and _may_be_copied(stored["document"]):
         notes[-1] = notes[-1] | {"document": stored["document"]}
-    new: Document = {"op": ObjectId(), "kind": int(kind), "at": at}
+    new: Document = {"op": ObjectId(), "kind": int(kind), "at": at, "principal": PRINCIPAL.get()}
     if kind is ChangeKind.DELETED and stored is not None and len(stored["document"]) <= _LARGEST_DELETED:
         new["document"] = stored["document"]
     return [*notes, new]
@@ -85,26 +90,27 @@ def _may_be_copied(document: str) -> bool:
 
 
 class MongoEventLog:
-    """The `EventLog` in MongoDB, and what puts changes into it."""
+    """The `ChangeLog` in MongoDB, and what puts changes into it."""
 
     poll_seconds: float | None = POLL_SECONDS
 
-    def __init__(self, connections: Connections, now: Callable[[], int]) -> None:
+    def __init__(self, connections: Connections, now: Callable[[], int], kept: int = CHANGES_KEPT) -> None:
         self._connections = connections
         self._now = now
-        self._grown: Callable[[], None] | None = None
+        self._kept = kept
+        self._grown: list[Callable[[], None]] = []
         self._waiting: deque[Document] = deque()
         self._logged: dict[ObjectId, None] = {}
         self._came = asyncio.Event()
         self._went = asyncio.Event()
         self._writing: asyncio.Task[None] | None = None
         self._closing = False
-        self.name = ""
+        self._name = ""
 
     async def open(self) -> None:
         """Learn which log this is, and begin to write it."""
         stored = await self._connections.newest("tracker").find_one(META)
-        self.name = stored["name"] if stored is not None else ""
+        self._name = stored["name"] if stored is not None else ""
         self._writing = asyncio.create_task(self._write())
 
     async def close(self) -> None:
@@ -118,7 +124,7 @@ class MongoEventLog:
 
     def notify(self, grown: Callable[[], None]) -> None:
         """Call `grown` whenever this server has written into the log."""
-        self._grown = grown
+        self._grown.append(grown)
 
     async def await_room(self) -> None:
         """Wait while so many changes wait that further ones would delay what others do."""
@@ -150,10 +156,10 @@ class MongoEventLog:
         last = await _last(log)
         if last is not None:
             before = {"$lt": self._now() - _KEPT_SECONDS * MICROS}
-            await writes.delete_all(log, {"_id": {"$lt": last["_id"] - CHANGES_KEPT}, "at": before})
+            await writes.delete_all(log, {"_id": {"$lt": last["_id"] - self._kept}, "at": before})
 
-    async def end(self) -> int:
-        """Return the number of the last change; those that this server has made come into the log first."""
+    async def end(self) -> Position:
+        """Return the position after the last change; those that this server has made are logged first."""
         last = self._waiting[-1]["op"] if self._waiting else None
         with suppress(TimeoutError):
             async with asyncio.timeout(_SETTLED_SECONDS):
@@ -161,35 +167,66 @@ class MongoEventLog:
                     self._went.clear()
                     await self._went.wait()
         async with self._connections.asking():
-            return _end(await _last(self._connections.confirmed(NAME)))
+            row = await self._row(_ALL)
+        return Position(self._name) if row is None else self._position(row, _end(row))
 
-    async def read(self, after: int, most: int) -> Sequence[LoggedChange]:
-        """Return the changes behind a number."""
+    async def oldest(self) -> Position:
+        """Return the oldest position that can be read from."""
         async with self._connections.asking():
-            rows = await self._rows(after, most)
+            row = await self._connections.confirmed(NAME).find_one({}, {"changes.at": 1}, sort=[("_id", 1)])
+        return Position(self._name) if row is None or row["_id"] == 1 else self._position(row, row["_id"])
+
+    async def read(
+        self, after: Position, most: int, kinds: Sequence[RecordKind] = tuple(RecordKind)
+    ) -> Batch:
+        """Return the changes that follow a position."""
+        async with self._connections.asking():
+            log = self._connections.confirmed(NAME)
+            before = await self._row({"_id": {"$lte": after.number}})
+            start = after.number if before is None or _end(before) <= after.number else before["_id"] - 1
+            rows = await log.find({"_id": {"$gt": start}}, sort=[("_id", 1)], limit=most).to_list()
+            self._require_kept(after, before, rows)
             large = [each["event"] for row in rows for each in row["changes"] if "document" not in each]
             events = await self._events(large) if large else {}
         changes = [
-            LoggedChange(number, each["at"], ChangeKind(each["kind"]), _event(each, events))
+            self._change(row, number, events)
             for row in rows
-            for number, each in enumerate(row["changes"], row["_id"])
-            if number > after
+            for number in range(max(row["_id"], after.number + 1), min(_end(row), after.number + most) + 1)
         ]
-        return changes[:most]
+        end = changes[-1].position if changes else after
+        return Batch([change for change in changes if change.record in kinds], end)
 
-    async def _rows(self, after: int, most: int) -> list[Document]:
-        """Return the documents of the log that have the changes behind a number."""
+    async def _row(self, where: Document) -> Document | None:
+        """Return the numbers and moments of the last document of the log that a condition matches."""
         log = self._connections.confirmed(NAME)
-        rows = await log.find({"_id": {"$gt": after}}, sort=[("_id", 1)], limit=most).to_list()
-        if rows and rows[0]["_id"] == after + 1:
-            return rows
-        before = await log.find_one({"_id": {"$lte": after}}, sort=[("_id", -1)])
-        end = _end(before)
-        if end > after and before is not None:
-            return [before, *rows]
-        if end != after or rows:
+        return await log.find_one(where, {"size": 1, "changes.at": 1}, sort=[("_id", -1)])
+
+    def _require_kept(self, after: Position, before: Document | None, rows: list[Document]) -> None:
+        """Raise `ChangesForgottenError` for a position that the log does not have."""
+        if after.number:
+            known = before is not None and _end(before) >= after.number
+            kept = known and before is not None and self._position(before, after.number) == after
+        else:
+            kept = after == Position(self._name) and (not rows or rows[0]["_id"] == 1)
+        if not kept:
             raise ChangesForgottenError
-        return []
+
+    def _position(self, row: Document, number: int) -> Position:
+        return Position(self._name, number, row["changes"][number - row["_id"]]["at"])
+
+    def _change(self, row: Document, number: int, events: dict[str, event_pb.Event]) -> Change:
+        entry = row["changes"][number - row["_id"]]
+        kind, event = ChangeKind(entry["kind"]), _event(entry, events)
+        deleted = kind is ChangeKind.DELETED
+        return Change(
+            self._position(row, number),
+            RecordKind.EVENT,
+            kind,
+            entry["event"],
+            entry.get("principal", ""),
+            event if deleted else None,
+            None if deleted else event,
+        )
 
     async def _events(self, event_ids: list[str]) -> dict[str, event_pb.Event]:
         """Return events as they are now, by id."""
@@ -226,8 +263,8 @@ class MongoEventLog:
             self._went.set()
             while len(self._logged) > _REMEMBERED:
                 del self._logged[next(iter(self._logged))]
-            if self._grown is not None:
-                self._grown()
+            for grown in self._grown:
+                grown()
             await self._take_notes_away(batch)
 
     def _next_batch(self) -> list[Document]:

@@ -8,11 +8,13 @@ from typing import TYPE_CHECKING
 import pymongo
 from pymongo.errors import PyMongoError
 
+from tracker.stores.changes import CHANGES_KEPT
 from tracker.stores.mongo import writes
 from tracker.stores.mongo.catalog import MongoCatalog
 from tracker.stores.mongo.changes import CHANGE_SECONDS, Changes
 from tracker.stores.mongo.clock import MEASURE_SECONDS, DatabaseClock
 from tracker.stores.mongo.connections import Connections
+from tracker.stores.mongo.consumers import MongoConsumers
 from tracker.stores.mongo.event_log import MongoEventLog
 from tracker.stores.mongo.events import MongoEvents
 from tracker.stores.mongo.failures import store_error
@@ -29,7 +31,7 @@ from tracker.supervision import Supervisor
 if TYPE_CHECKING:
     from tracker.stores.base import StoreObserver
     from tracker.stores.catalog import CatalogStore
-    from tracker.stores.changes import EventLog
+    from tracker.stores.changes import ChangeLog, ConsumerStore
     from tracker.stores.events import EventStore
     from tracker.stores.idempotency import IdempotencyStore
     from tracker.stores.links import LinkStore
@@ -45,16 +47,24 @@ class MongoStore:
     """The `Store` in a MongoDB database, for any number of processes at a time.
 
     `janitor` finishes what others left; it looks by itself, and tests make it look. What the store does in
-    the background runs under `tasks`.
+    the background runs under `tasks`. Its log keeps the last `changes_kept` changes.
     """
 
-    def __init__(self, uri: str, observer: StoreObserver, tasks: Supervisor | None = None) -> None:
+    def __init__(
+        self,
+        uri: str,
+        observer: StoreObserver,
+        tasks: Supervisor | None = None,
+        *,
+        changes_kept: int = CHANGES_KEPT,
+    ) -> None:
         self._connections = Connections(uri)
         self._changes = Changes(observer, self._connections.reach)
         self._clock = DatabaseClock(self._connections)
         self._tasks = tasks or Supervisor()
-        self._event_log = MongoEventLog(self._connections, self.now)
-        self.event_log: EventLog = self._event_log
+        self._event_log = MongoEventLog(self._connections, self.now, changes_kept)
+        self.changes: ChangeLog = self._event_log
+        self.consumers: ConsumerStore = MongoConsumers(self._connections, self._changes)
         once = MongoIdempotency(self._connections, self._changes, self.now)
         self.idempotency: IdempotencyStore = once
         keys = LockKeys(self._connections, self._changes, once, self._event_log, self.now)

@@ -82,7 +82,6 @@ def restore(source: Path, target: Path, *, force: bool = False) -> Copied:
             raise BackupError(f"{target} exists; --force moves it aside and keeps it")
         with _temporary(target) as temporary:
             size, events = _copy(source, temporary, None)
-            _begin_another_log(temporary)
             kept = _set_aside(target)
             temporary.replace(target)
             sync_directory(target.parent)
@@ -110,15 +109,6 @@ def _copy(source: Path, target: Path, progress: Callable[[int, int], None] | Non
                 raise apsw.CorruptError(str(problem))
             events = int(copy.execute("SELECT count(*) FROM events").get)
     return _sync(target), events
-
-
-def _begin_another_log(restored: Path) -> None:
-    """Let nobody go on in the log of events who has heard of what came after the backup."""
-    with closing(connect(restored)) as db:
-        db.pragma("journal_mode", "delete")
-        if db.table_exists("main", "event_log_name"):
-            db.execute("UPDATE event_log_name SET name = lower(hex(randomblob(8)))")
-    _sync(restored)
 
 
 def _copy_pages(origin: apsw.Connection, target: Path, progress: Callable[[int, int], None] | None) -> None:

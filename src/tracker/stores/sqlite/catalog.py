@@ -5,9 +5,11 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from tracker.pb import catalog_pb
+from tracker.stores.changes import RecordKind
 from tracker.stores.documents import parse
 from tracker.stores.pages import Total
 from tracker.stores.parts import found, known_total
+from tracker.stores.sqlite.change_log import log_created, log_deleted, log_updated
 from tracker.stores.sqlite.idempotency import once_only
 from tracker.stores.sqlite.parts import rows_to_read
 
@@ -40,12 +42,14 @@ class SqliteCatalog:
         """Store an entry, new or changed."""
 
         def step(db: apsw.Connection) -> catalog_pb.Catalog:
-            entry = change(_select(db, name))
-            db.execute(
-                "INSERT INTO catalog (name, document) VALUES (?, ?)"
-                " ON CONFLICT (name) DO UPDATE SET document = excluded.document",
-                (name, entry.to_json()),
-            )
+            stored = _select(db, name)
+            entry = change(stored)
+            if stored is not None:
+                _update(db, name, entry)
+            else:
+                document = entry.to_json()
+                db.execute("INSERT INTO catalog (name, document) VALUES (?, ?)", (name, document))
+                log_created(db, RecordKind.CATALOG_ENTRY, name, document)
             return entry
 
         return await self._writer.change(once_only(step, once, lambda _: True))
@@ -63,7 +67,7 @@ class SqliteCatalog:
             if stored is None:
                 return None
             entry = change(stored)
-            db.execute("UPDATE catalog SET document = ? WHERE name = ?", (entry.to_json(), name))
+            _update(db, name, entry)
             return entry
 
         keyed = once_only(step, once)
@@ -77,6 +81,7 @@ class SqliteCatalog:
         """Delete one entry."""
 
         def step(db: apsw.Connection) -> bool:
+            log_deleted(db, RecordKind.CATALOG_ENTRY, name)
             db.execute("DELETE FROM catalog WHERE name = ?", (name,))
             return db.changes() > 0
 
@@ -101,3 +106,9 @@ class SqliteCatalog:
 def _select(db: apsw.Connection, name: str) -> catalog_pb.Catalog | None:
     row = db.execute(f"{_SELECT} WHERE name = ?", (name,)).fetchone()
     return None if row is None else parse(catalog_pb.Catalog, *row)
+
+
+def _update(db: apsw.Connection, name: str, entry: catalog_pb.Catalog) -> None:
+    document = entry.to_json()
+    log_updated(db, RecordKind.CATALOG_ENTRY, name, document)
+    db.execute("UPDATE catalog SET document = ? WHERE name = ?", (document, name))

@@ -10,9 +10,11 @@ import apsw
 
 from tracker.domain.events import EventId, ExternalId, SlackId, event_end, event_time, external_id
 from tracker.pb import event_pb
+from tracker.stores.changes import RecordKind
 from tracker.stores.documents import parse
 from tracker.stores.events import ExternalIdTakenError, MonthCount, SlackIdTakenError
 from tracker.stores.sqlite.bulk import places
+from tracker.stores.sqlite.change_log import log_created, log_deleted, log_events_created, log_updated
 from tracker.stores.sqlite.parts import rows_to_read
 
 if TYPE_CHECKING:
@@ -111,7 +113,9 @@ def insert(db: apsw.Connection, event: event_pb.Event) -> None:
         SlackIdTakenError: Another event has its Slack id.
         ExternalIdTakenError: Another event has its external id.
     """
-    _write(db, _INSERT, event, row(event))
+    columns = row(event)
+    _write(db, _INSERT, event, columns)
+    log_created(db, RecordKind.EVENT, event_id(event), str(columns[-1]))
 
 
 def row(event: event_pb.Event) -> Row:
@@ -121,10 +125,14 @@ def row(event: event_pb.Event) -> Row:
 
 def insert_new(db: apsw.Connection, events: Sequence[event_pb.Event], rows: Sequence[Row]) -> Sequence[Added]:
     """Store events, whose rows are given, but for those whose ids are there."""
+    last = int(db.execute("SELECT coalesce(max(number), 0) FROM events").get)
+    outcomes: Sequence[Added]
     try:
-        return _insert_all(db, rows)
+        outcomes = _insert_all(db, rows)
     except apsw.ConstraintError:
-        return [_insert_unless_there(db, event, row) for event, row in zip(events, rows, strict=True)]
+        outcomes = [_insert_unless_there(db, event, row) for event, row in zip(events, rows, strict=True)]
+    log_events_created(db, last)
+    return outcomes
 
 
 def add(db: apsw.Connection, stored: StoredDocument) -> None:
@@ -140,8 +148,10 @@ def update(db: apsw.Connection, event: event_pb.Event) -> None:
         SlackIdTakenError: Another event has its Slack id.
         ExternalIdTakenError: Another event has its external id.
     """
+    changed, *columns = row(event)
+    log_updated(db, RecordKind.EVENT, str(changed), str(columns[-1]))
     sql = f"UPDATE events SET ({_COLUMNS}) = ({_PLACES}) WHERE id = ?"  # noqa: S608 - our own columns
-    _write(db, sql, event, (*row(event)[1:], event_id(event)))
+    _write(db, sql, event, (*columns, changed))
 
 
 def append_entry(db: apsw.Connection, of_event: str, entry: event_pb.ChangelogEntry) -> None:
@@ -149,11 +159,14 @@ def append_entry(db: apsw.Connection, of_event: str, entry: event_pb.ChangelogEn
     event = select(db, EventId(of_event))
     if event is not None:
         event.changelog.append(entry)
-        db.execute("UPDATE events SET document = ? WHERE id = ?", (event.to_json(), of_event))
+        document = event.to_json()
+        log_updated(db, RecordKind.EVENT, of_event, document)
+        db.execute("UPDATE events SET document = ? WHERE id = ?", (document, of_event))
 
 
 def delete(db: apsw.Connection, event: event_pb.Event) -> None:
     """Delete a stored event."""
+    log_deleted(db, RecordKind.EVENT, event_id(event))
     db.execute("DELETE FROM events WHERE id = ?", (event_id(event),))
 
 

@@ -14,14 +14,17 @@ from tracker.domain.locks import (
     decide_claim,
     decide_end,
     decide_move,
+    is_renewal,
     lock_key,
     moves,
 )
 from tracker.domain.times import duration_micros, micros
 from tracker.pb import lock_pb
+from tracker.stores.changes import RecordKind
 from tracker.stores.documents import parse
 from tracker.stores.locks import LockHeldError, LockTokenUsedError
 from tracker.stores.sqlite import clock, ended_lock_records, event_records
+from tracker.stores.sqlite.change_log import log_created, log_deleted, log_updated
 from tracker.stores.sqlite.parts import rows_to_read
 
 if TYPE_CHECKING:
@@ -119,10 +122,12 @@ def acquire(db: apsw.Connection, claim: HeldLock) -> Acquired:
             raise LockTokenUsedError(ended)
         case Acquired(lock, replayed=False):
             _hold_key(db, key, lock)
+            document = lock.to_json()
             db.execute(
                 f"INSERT INTO locks (id, token_hash, {_COLUMNS}) VALUES (?, ?, {_PLACES})",  # noqa: S608 - our own columns
-                (lock.id, claim.token_hash, *_row(key, lock)),
+                (lock.id, claim.token_hash, *_columns(key, lock), document),
             )
+            log_created(db, RecordKind.LOCK, lock.id, document)
     return decision
 
 
@@ -155,9 +160,12 @@ def update(db: apsw.Connection, stored: lock_pb.Lock, lock: lock_pb.Lock) -> loc
         lock = moved
         _free_key(db, stored.id)
         _hold_key(db, key, lock)
+    document = lock.to_json()
+    if not is_renewal(stored, lock):
+        log_updated(db, RecordKind.LOCK, stored.id, document)
     db.execute(
         f"UPDATE locks SET ({_COLUMNS}) = ({_PLACES}) WHERE id = ?",  # noqa: S608 - our own columns
-        (*_row(key, lock), stored.id),
+        (*_columns(key, lock), document, stored.id),
     )
     return lock
 
@@ -168,6 +176,7 @@ def end(db: apsw.Connection, held: HeldLock, release: Release) -> None:
     _free_key(db, lock_id)
     if end.remembered is not None:
         ended_lock_records.insert(db, end.remembered)
+    log_deleted(db, RecordKind.LOCK, lock_id, release.ending, release.reason)
     db.execute("DELETE FROM locks WHERE id = ?", (lock_id,))
     if end.entry is not None:
         event_records.append_entry(db, *end.entry)
@@ -213,10 +222,6 @@ def _clauses(where: LockFilter) -> tuple[str, tuple[int | str, ...]]:
 
 def _created_at(lock: lock_pb.Lock) -> int:
     return micros(lock.created_at) if lock.created_at is not None else 0
-
-
-def _row(key: LockKey, lock: lock_pb.Lock) -> tuple[int | str, ...]:
-    return (*_columns(key, lock), lock.to_json())
 
 
 def _columns(key: LockKey, lock: lock_pb.Lock) -> tuple[int | str, ...]:

@@ -7,10 +7,12 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from tracker.stores.changes import CHANGES_KEPT
 from tracker.stores.sqlite import clock
 from tracker.stores.sqlite.catalog import SqliteCatalog
+from tracker.stores.sqlite.change_log import SqliteChangeLog
 from tracker.stores.sqlite.connections import open_for_reading, open_for_writing
-from tracker.stores.sqlite.event_log import SqliteEventLog
+from tracker.stores.sqlite.consumers import SqliteConsumers
 from tracker.stores.sqlite.events import SqliteEvents
 from tracker.stores.sqlite.file_lock import FileLock
 from tracker.stores.sqlite.idempotency import SqliteIdempotency
@@ -27,7 +29,7 @@ if TYPE_CHECKING:
 
     from tracker.stores.base import StoreObserver
     from tracker.stores.catalog import CatalogStore
-    from tracker.stores.changes import EventLog
+    from tracker.stores.changes import ChangeLog, ConsumerStore
     from tracker.stores.events import EventStore
     from tracker.stores.idempotency import IdempotencyStore
     from tracker.stores.links import LinkStore
@@ -37,10 +39,17 @@ if TYPE_CHECKING:
 class SqliteStore:
     """The `Store` in one SQLite file, for one process at a time.
 
-    What it does in the background runs under `tasks`.
+    What it does in the background runs under `tasks`. Its log keeps the last `changes_kept` changes.
     """
 
-    def __init__(self, path: Path | str, observer: StoreObserver, tasks: Supervisor | None = None) -> None:
+    def __init__(
+        self,
+        path: Path | str,
+        observer: StoreObserver,
+        tasks: Supervisor | None = None,
+        *,
+        changes_kept: int = CHANGES_KEPT,
+    ) -> None:
         # Whatever name it is reached by, the file has one lock.
         self._path = Path(path).resolve()
         self._lock = FileLock(self._path)
@@ -48,8 +57,9 @@ class SqliteStore:
         self._writer = Writer(partial(open_for_writing, self._path), observer, before=self._reader.let_go)
         self._words = WordIndexer(self._writer, tasks or Supervisor())
         self.events: EventStore = SqliteEvents(self._writer, self._reader, self._words)
-        self._event_log = SqliteEventLog(self._writer, self._reader)
-        self.event_log: EventLog = self._event_log
+        self._log = SqliteChangeLog(self._writer, self._reader, changes_kept)
+        self.changes: ChangeLog = self._log
+        self.consumers: ConsumerStore = SqliteConsumers(self._writer, self._reader)
         self.catalog: CatalogStore = SqliteCatalog(self._writer, self._reader)
         self.locks: LockStore = SqliteLocks(self._writer, self._reader)
         self.links: LinkStore = SqliteLinks(self._writer, self._reader)
@@ -63,7 +73,7 @@ class SqliteStore:
         """Take the file for this process, make or upgrade it, check it."""
         self._writer.start(await asyncio.to_thread(open_database, self._path, self._lock))
         self._reader.start()
-        await self._event_log.open()
+        await self._log.open()
         self._words.start()
 
     async def check(self) -> None:

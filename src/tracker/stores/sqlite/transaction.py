@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from contextvars import copy_context
+from dataclasses import dataclass, field
 from time import perf_counter
 from typing import TYPE_CHECKING
 
@@ -14,6 +15,7 @@ from tracker.stores.sqlite.failures import store_error
 if TYPE_CHECKING:
     import asyncio
     from collections.abc import Callable, Sequence
+    from contextvars import Context
 
 
 @dataclass(slots=True)
@@ -22,6 +24,7 @@ class Change:
 
     step: Callable[[apsw.Connection], object]
     done: asyncio.Future[object]
+    context: Context = field(default_factory=copy_context)
     result: object = None
     error: Exception | None = None
 
@@ -31,7 +34,7 @@ class Change:
         return isinstance(self.result, Bulk)
 
     def run(self, connection: apsw.Connection) -> None:
-        """Run the step, or what is left of it; an error undoes what it did.
+        """Run the step, or what is left of it, in the context of its caller; an error undoes what it did.
 
         Raises:
             apsw.Error: The whole transaction is undone.
@@ -39,7 +42,7 @@ class Change:
         step = self.result.run if isinstance(self.result, Bulk) else self.step
         connection.execute("SAVEPOINT change")
         try:
-            self.result = step(connection)
+            self.result = self.context.run(step, connection)
         except Exception as error:
             # After some errors (disk full, I/O) SQLite has undone the whole transaction.
             if isinstance(error, apsw.Error) and not connection.in_transaction:

@@ -1,0 +1,193 @@
+"""The change log in SQLite: an entry is written in the transaction of the change, by one insert."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+from tracker.domain.locks import Ending
+from tracker.pb import catalog_pb, event_pb, lock_pb
+from tracker.stores.changes import (
+    LARGEST_LOGGED,
+    PRINCIPAL,
+    Batch,
+    Change,
+    ChangeKind,
+    ChangesForgottenError,
+    Position,
+    RecordKind,
+)
+from tracker.stores.documents import parse
+from tracker.stores.sqlite import clock
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping, Sequence
+
+    import apsw
+
+    from tracker.stores.changes import Record
+    from tracker.stores.sqlite.reader import Reader
+    from tracker.stores.sqlite.writer import Writer
+
+_MESSAGES: Final[Mapping[RecordKind, type[Record]]] = {
+    RecordKind.EVENT: event_pb.Event,
+    RecordKind.LOCK: lock_pb.Lock,
+    RecordKind.CATALOG_ENTRY: catalog_pb.Catalog,
+}
+_KEYS: Final = {
+    RecordKind.EVENT: ("events", "id"),
+    RecordKind.LOCK: ("locks", "id"),
+    RecordKind.CATALOG_ENTRY: ("catalog", "name"),
+}
+"""The table of each kind of record, and the column that identifies one."""
+
+_ADD = "INSERT INTO changes (at, principal, record, kind, id, before, after, ending, reason)"
+_SHORT = f"iif(octet_length(document) <= {LARGEST_LOGGED}, document, NULL)"
+_NEW = f"iif(octet_length(?3) <= {LARGEST_LOGGED}, ?3, NULL)"
+_CREATED: Final = f"{_ADD} VALUES (?1, ?2, ?5, {ChangeKind.CREATED}, ?4, NULL, {_NEW}, NULL, NULL)"
+_UPDATED: Final = {
+    kind: f"{_ADD} SELECT ?1, ?2, {kind}, {ChangeKind.UPDATED}, ?4, {_SHORT}, {_NEW}, NULL, NULL FROM {table} WHERE {key} = ?4"  # noqa: S608, E501 - our own tables
+    for kind, (table, key) in _KEYS.items()
+}
+_DELETED: Final = {
+    kind: f"{_ADD} SELECT ?1, ?2, {kind}, {ChangeKind.DELETED}, ?3, document, NULL, ?4, ?5 FROM {table} WHERE {key} = ?3"  # noqa: S608, E501 - our own tables
+    for kind, (table, key) in _KEYS.items()
+}
+_CREATED_SINCE = f"SELECT ?, ?, {RecordKind.EVENT}, {ChangeKind.CREATED}, id, NULL, {_SHORT}, NULL, NULL"
+_EVENTS_CREATED: Final = f"{_ADD} {_CREATED_SINCE} FROM events WHERE number > ? ORDER BY number"
+
+_CURRENT = " ".join(
+    f"WHEN {kind} THEN (SELECT document FROM {table} WHERE {key} = changes.id)"  # noqa: S608 - our own tables
+    for kind, (table, key) in _KEYS.items()
+)
+_AFTER = f"iif(kind = {ChangeKind.DELETED}, NULL, coalesce(after, CASE record {_CURRENT} END))"
+_SELECT: Final = (
+    f"SELECT number, at, record, kind, id, principal, CAST(before AS BLOB), CAST({_AFTER} AS BLOB), ending, reason"  # noqa: S608, E501 - our own columns
+    " FROM changes WHERE number > ? AND number <= ?"
+)
+_AT: Final = "SELECT at FROM changes WHERE number = ?"
+_FIRST: Final = "SELECT number, at FROM changes ORDER BY number LIMIT 1"
+_LAST: Final = "SELECT number, at FROM changes ORDER BY number DESC LIMIT 1"
+
+
+def log_created(db: apsw.Connection, record: RecordKind, record_id: str, document: str) -> None:
+    """Log that a record was created."""
+    db.execute(_CREATED, (clock.now(), PRINCIPAL.get(), document, record_id, record))
+
+
+def log_events_created(db: apsw.Connection, after: int) -> None:
+    """Log that the events were created whose rows have numbers above `after`."""
+    db.execute(_EVENTS_CREATED, (clock.now(), PRINCIPAL.get(), after))
+
+
+def log_updated(db: apsw.Connection, record: RecordKind, record_id: str, document: str) -> None:
+    """Log that a record, still stored as it was before, gets another document."""
+    db.execute(_UPDATED[record], (clock.now(), PRINCIPAL.get(), document, record_id))
+
+
+def log_deleted(
+    db: apsw.Connection,
+    record: RecordKind,
+    record_id: str,
+    ending: Ending | None = None,
+    reason: str | None = None,
+) -> None:
+    """Log that a record, still stored as it was before, is deleted."""
+    db.execute(_DELETED[record], (clock.now(), PRINCIPAL.get(), record_id, ending, reason))
+
+
+class SqliteChangeLog:
+    """The `ChangeLog` in SQLite. One process has the file: its commits are all there is to report."""
+
+    poll_seconds: float | None = None
+
+    def __init__(self, writer: Writer, reader: Reader, kept: int) -> None:
+        self._writer = writer
+        self._reader = reader
+        self._kept = kept
+        self._name = ""
+
+    async def open(self) -> None:
+        """Read which log this is, and set how many changes are kept."""
+
+        def step(db: apsw.Connection) -> str:
+            db.execute("UPDATE change_log SET kept = ?1 WHERE kept <> ?1", (self._kept,))
+            return str(db.execute("SELECT name FROM change_log").get)
+
+        self._name = await self._writer.change(step)
+
+    def notify(self, grown: Callable[[], None]) -> None:
+        """Call `grown` after each commit."""
+        self._writer.notify(grown)
+
+    async def end(self) -> Position:
+        """Return the position after the last change."""
+        return await self._reader.read(self._end)
+
+    async def oldest(self) -> Position:
+        """Return the oldest position that can be read from."""
+
+        def query(db: apsw.Connection) -> Position:
+            first = db.execute(_FIRST).fetchone()
+            return Position(self._name) if first is None or first[0] == 1 else Position(self._name, *first)
+
+        return await self._reader.read(query)
+
+    async def read(
+        self, after: Position, most: int, kinds: Sequence[RecordKind] = tuple(RecordKind)
+    ) -> Batch:
+        """Return the changes that follow a position."""
+        numbers = ", ".join(str(int(kind)) for kind in kinds)
+        select = f"{_SELECT} AND record IN ({numbers}) ORDER BY number"
+
+        def query(db: apsw.Connection) -> Batch:
+            end = self._end_if_known(db, after)
+            if end.number > after.number + most:
+                number = after.number + most
+                end = Position(self._name, number, db.execute(_AT, (number,)).get)
+            return Batch([self._change(*row) for row in db.execute(select, (after.number, end.number))], end)
+
+        return await self._reader.read(query, consistent=True)
+
+    def _end(self, db: apsw.Connection) -> Position:
+        return Position(self._name, *(db.execute(_LAST).fetchone() or (0, 0)))
+
+    def _end_if_known(self, db: apsw.Connection, after: Position) -> Position:
+        """Return the position after the last change.
+
+        Raises:
+            ChangesForgottenError: The log does not have the position `after`.
+        """
+        end = self._end(db)
+        if after.number:
+            at = db.execute(_AT, (after.number,)).get
+        else:
+            at = 0 if not end.number or db.execute(_FIRST).get[0] == 1 else None
+        if after != (self._name, after.number, at):
+            raise ChangesForgottenError
+        return end
+
+    def _change(  # noqa: PLR0913, PLR0917 - the columns
+        self,
+        number: int,
+        at: int,
+        record: int,
+        kind: int,
+        record_id: str,
+        principal: str,
+        before: bytes | None,
+        after: bytes | None,
+        ending: str | None,
+        reason: str | None,
+    ) -> Change:
+        message = _MESSAGES[RecordKind(record)]
+        return Change(
+            Position(self._name, number, at),
+            RecordKind(record),
+            ChangeKind(kind),
+            record_id,
+            principal,
+            None if before is None else parse(message, record_id, before),
+            None if after is None else parse(message, record_id, after),
+            None if ending is None else Ending(ending),
+            reason or "",
+        )

@@ -1,0 +1,48 @@
+-- What happened to events, locks and catalog entries, in order. Whoever changes one writes an entry in the same
+-- transaction. Nobody can go on from a position in the log of before, which named no moment: it begins anew.
+
+DROP TRIGGER event_log_of_created;
+DROP TRIGGER event_log_of_updated;
+DROP TRIGGER event_log_of_deleted;
+DROP TABLE event_log;
+DROP TABLE event_log_name;
+
+-- Records are 1 (event), 2 (lock), 3 (catalog entry); kinds are 1 (created), 2 (updated), 3 (deleted). A document of
+-- more than 65,536 characters is not copied, but for that of a deleted record. There is no index: writers add to the end.
+CREATE TABLE changes (
+    number    INTEGER PRIMARY KEY,
+    at        INTEGER NOT NULL,
+    record    INTEGER NOT NULL,
+    kind      INTEGER NOT NULL,
+    id        TEXT    NOT NULL,
+    principal TEXT    NOT NULL,
+    before    TEXT,
+    after     TEXT,
+    ending    TEXT,
+    reason    TEXT
+) STRICT;
+
+-- Which log this is, and how many changes are kept at least: the setting CHANGES_KEPT.
+CREATE TABLE change_log (
+    only INTEGER PRIMARY KEY CHECK (only = 1),
+    name TEXT    NOT NULL,
+    kept INTEGER NOT NULL
+) STRICT;
+
+INSERT INTO change_log VALUES (1, lower(hex(randomblob(8))), 100000);
+
+-- Where the setting was lowered, a thousand at a time are forgotten, so that no change waits long.
+CREATE TRIGGER changes_forgotten AFTER INSERT ON changes WHEN new.number % 100 = 0 BEGIN
+    DELETE FROM changes WHERE number <= new.number - (SELECT kept FROM change_log)
+        AND number < (SELECT min(number) FROM changes) + 1000;
+END;
+
+-- How far each consumer of the changes has come, and which server runs it.
+CREATE TABLE consumers (
+    name   TEXT    PRIMARY KEY,
+    log    TEXT    NOT NULL,
+    number INTEGER NOT NULL,
+    at     INTEGER NOT NULL,
+    server TEXT    NOT NULL,
+    beats  INTEGER NOT NULL
+) STRICT, WITHOUT ROWID;
