@@ -1,4 +1,4 @@
-"""Generate from `proto/` the messages (`tracker.pb.generated`) and OpenAPI documents (`tracker.api.spec`).
+"""Generate from `proto/` the messages, OpenAPI documents and the table of fields that commands read.
 
     python -m tools.generate          write them
     python -m tools.generate --check  fail where what is committed is not what would be written
@@ -32,6 +32,8 @@ if TYPE_CHECKING:
 ROOT = Path(__file__).resolve().parent.parent
 GENERATED = Path("src", "tracker", "pb", "generated")
 SPEC = Path("src", "tracker", "api", "spec")
+TABLE = Path("src", "tracker", "cli", "spec")
+PLACES = (GENERATED, SPEC, TABLE)
 DOCUMENTED = ("event", "catalog", "lock", "link")
 
 
@@ -83,7 +85,8 @@ def write_messages(image: Path, root: Path) -> None:
 
 
 def write_documents(image: Path, root: Path) -> None:
-    """Write the OpenAPI documents under `root`, with the messages that this process can import."""
+    """Write documents and the table under `root`, with the messages that this process can import."""
+    from tools.event_fields import build_table  # noqa: PLC0415 - the same as below
     from tools.openapi import as_swagger2, build_document  # noqa: PLC0415 - the same
 
     from tracker import __version__  # noqa: PLC0415 - the messages that it imports may just have been written
@@ -93,10 +96,15 @@ def write_documents(image: Path, root: Path) -> None:
     files = [file for path in paths if (file := registry.file(path)) is not None]
     examples = json.loads((ROOT / "proto" / "examples.json").read_text())
     document = build_document(files, examples, __version__)
-    (root / SPEC).mkdir(parents=True, exist_ok=True)
-    for name, content in (("openapi.json", document), ("swagger.json", as_swagger2(document))):
+    written = {
+        SPEC / "openapi.json": document,
+        SPEC / "swagger.json": as_swagger2(document),
+        TABLE / "event_fields.json": build_table(files[DOCUMENTED.index("event")]),
+    }
+    for path, content in written.items():
         text = json.dumps(content, indent=2, ensure_ascii=False)
-        (root / SPEC / name).write_text(text + "\n", encoding="utf-8")
+        (root / path.parent).mkdir(parents=True, exist_ok=True)
+        (root / path).write_text(text + "\n", encoding="utf-8")
 
 
 def stale_files(root: Path, folder: Path) -> Sequence[str]:
@@ -119,10 +127,10 @@ def generate(image: Path, *, check: bool) -> int:
         made = Path(folder)
         write_messages(image, made)
         write_documents(image, made)
-        stale = [*stale_files(made, GENERATED), *stale_files(made, SPEC)]
+        stale = [path for place in PLACES for path in stale_files(made, place)]
         if not check:
             # Made elsewhere first, so that a proto that can't be compiled leaves what is there.
-            for place in (GENERATED, SPEC):
+            for place in PLACES:
                 shutil.rmtree(ROOT / place, ignore_errors=True)
                 shutil.copytree(made / place, ROOT / place)
             return 0

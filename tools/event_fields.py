@@ -1,0 +1,60 @@
+"""The table of the fields of events that commands read: it takes no time to load, as the messages do."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from protobuf import (
+    DescFieldValueEnum,
+    DescFieldValueList,
+    DescFieldValueMap,
+    DescFieldValueMessage,
+    DescFieldValueScalar,
+    ScalarType,
+)
+from tools.openapi.comments import description, summary
+
+from tracker.pb import options_pb
+
+if TYPE_CHECKING:
+    from protobuf import DescField, DescFile
+
+_SETTABLE = {"attributes": "EventAttributes", "links": "EventLinks"}
+"""Messages of an event that its client fills."""
+
+
+def build_table(file: DescFile) -> list[dict[str, object]]:
+    """Return a row for each field of an event that its client fills, in the order of the proto."""
+    messages = {message.name: message for message in file.messages}
+    return [_row(part, field) for part, name in _SETTABLE.items() for field in messages[name].fields]
+
+
+def _row(part: str, field: DescField) -> dict[str, object]:
+    row: dict[str, object] = {"name": field.name, "part": part, "kind": _kind(field)}
+    if isinstance(field.value, DescFieldValueEnum):
+        row["enum"] = field.value.enum.name
+    row["help"] = f"{summary(description(field))}."
+    options = field.proto.options
+    if options is not None and options_pb.ext_query in options:
+        query = options[options_pb.ext_query]
+        row["query"] = query.name or field.name
+        row["facet"] = query.facet
+    return row
+
+
+def _kind(field: DescField) -> str:
+    match field.value:
+        case DescFieldValueEnum():
+            return "choice"
+        case DescFieldValueScalar(scalar=ScalarType.BOOL):
+            return "flag"
+        case DescFieldValueScalar(scalar=ScalarType.STRING):
+            return "text"
+        case DescFieldValueList(element=ScalarType.STRING):
+            return "texts"
+        case DescFieldValueMap():
+            return "pairs"
+        case DescFieldValueMessage(message=message) if message.type_name == "google.protobuf.Timestamp":
+            return "time"
+        case _:
+            raise ValueError(f"no option can give {field.name}")
