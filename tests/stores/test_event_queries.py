@@ -51,7 +51,7 @@ async def test_no_more_events_are_counted_than_a_list_needs(
     total: int,
     estimated: bool,  # noqa: FBT001 - a parameter of the test
 ) -> None:
-    for kind in ("sqlite.search.plans", "mongo.event_records"):
+    for kind in ("sqlite.search.plans", "mongo.search.lists"):
         monkeypatch.setattr(f"tracker.stores.{kind}.MOST_COUNTED", 3)
     for number in range(5):
         await store.events.create(an_event(f"Deploy {number} {'odd' if number % 2 else 'even'}"), None)

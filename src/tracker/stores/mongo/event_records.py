@@ -9,7 +9,6 @@ of an event that must not come, or is being deleted, stands a document with `gon
 from __future__ import annotations
 
 import json
-from collections import Counter
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Final
 
@@ -23,40 +22,30 @@ from tracker.domain.events import (
     event_time,
     external_id,
 )
-from tracker.domain.query import matches
 from tracker.domain.query.fields import FIELDS, Kind
-from tracker.domain.query.filters import EventFilter
 from tracker.pb import event_pb
 from tracker.stores.documents import parse
 from tracker.stores.events import (
-    MOST_COUNTED,
-    Explanation,
     ExternalIdTakenError,
-    MonthCount,
     SlackIdTakenError,
 )
 from tracker.stores.mongo import writes
+from tracker.stores.mongo.event_terms import kept_of
 from tracker.stores.mongo.failures import unavailable
-from tracker.stores.mongo.parts import select, to_read
-from tracker.stores.mongo.search.index_scans import BY_SLACK_ID, index_scans, split
-from tracker.stores.mongo.search.terms import kept_of
-from tracker.stores.pages import Total
-from tracker.stores.parts import counted
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Iterable, Iterator, Sequence
+    from collections.abc import Iterable, Sequence
 
     from tracker.domain.events import EventKey
     from tracker.domain.paging import Cursor
-    from tracker.domain.query import Node
     from tracker.domain.query.fields import Field
     from tracker.stores.events import Added
-    from tracker.stores.mongo.search.index_scans import IndexScan
     from tracker.stores.mongo.writes import Collection, Document
-    from tracker.stores.pages import Page
 
 NAME = "events"
 """The collection."""
+
+_BY_SLACK_ID = "events_by_slack_id"
 
 COLUMNS: Final = tuple(
     field for field in FIELDS if field.indexed or (field.column and field.kind in {Kind.CHOICE, Kind.FLAG})
@@ -95,12 +84,6 @@ def fields(event: event_pb.Event) -> Document:
 def columns(event: event_pb.Event, fields: Iterable[Field]) -> Document:
     """Return what a document has beside its event for some of `COLUMNS`; sparse indexes lack empty values."""
     return {field.column: value for field in fields if (value := field.value(event)) or not field.selective}
-
-
-def order_of(*, oldest_first: bool) -> list[tuple[str, int]]:
-    """Return the order of a list, as the database is told it."""
-    direction = 1 if oldest_first else -1
-    return [("time", direction), ("_id", direction)]
 
 
 def condition(key: EventKey) -> Document:
@@ -170,126 +153,9 @@ async def replace(events: Collection, stored: Document, event: event_pb.Event, *
         raise await _taken(events, event, error) from error
 
 
-async def select_part(
-    events: Collection, where: EventFilter, page: Page, searched: Explanation, *, oldest_first: bool
-) -> list[event_pb.Event]:
-    """Return the matching events of a page, newest or oldest first, and the one after it."""
-    found: list[event_pb.Event] = []
-    wanted, skip = to_read(page), page.offset
-    scans = split(where)
-    if scans.residual:
-        return await _select_matching(events, where, page, searched, oldest_first=oldest_first)
-    for scan in _remaining(scans.exact, page, oldest_first=oldest_first):
-        rows = await select(
-            events,
-            scan.where,
-            order_of(oldest_first=oldest_first),
-            ["document"],
-            limit=wanted - len(found) if wanted else 0,
-            offset=skip,
-            hint=scan.index,
-        )
-        found += [event_of(row) for row in rows]
-        if wanted and len(found) == wanted:
-            break
-        if skip:
-            skip = 0 if found else max(0, skip - await _count_scan(events, scan))
-    return found
-
-
 def cursor(event: event_pb.Event) -> Cursor:
     """Return where an event stands in a list of events."""
     return (event_time(event), event_id(event))
-
-
-async def total(events: Collection, where: EventFilter, searched: Explanation) -> Total:
-    """Count the matching events for a list, up to `MOST_COUNTED`; of all, the database knows the number."""
-    if where == EventFilter():
-        everything = await events.estimated_document_count()
-        if everything > MOST_COUNTED:
-            return Total(everything, estimated=True)
-    return counted(await count(events, where, MOST_COUNTED, searched), MOST_COUNTED)
-
-
-async def count(
-    events: Collection, where: EventFilter, up_to: int | None = None, searched: Explanation | None = None
-) -> int:
-    """Count the matching events; more than `up_to` are one more."""
-    scans = split(where)
-    number = 0
-    for scan in scans.exact:
-        number += await _count_scan(events, scan, None if up_to is None else up_to + 1 - number)
-        if up_to is not None and number > up_to:
-            return number
-    async for _ in matching(events, scans.residual, scans.query, searched or Explanation()):
-        number += 1
-        if number - 1 == up_to:
-            break
-    return number
-
-
-async def count_by_month(events: Collection, where: EventFilter, *, by_service: bool) -> Sequence[MonthCount]:
-    """Count the matching events by month and, if asked, by service."""
-    group = {"month": "$month", **({"service": "$service"} if by_service else {})}
-    counts: Counter[tuple[int, str]] = Counter()
-    for scan in index_scans(where):
-        rows = await events.aggregate(
-            [{"$match": scan.where}, {"$group": {"_id": group, "events": {"$sum": 1}}}], hint=scan.index
-        )
-        async for row in rows:
-            counts[row["_id"]["month"], row["_id"].get("service", "")] += row["events"]
-    return [
-        MonthCount(month // 12, month % 12 + 1, service, number)
-        for (month, service), number in sorted(counts.items())
-    ]
-
-
-def _remaining(all_: Sequence[IndexScan], page: Page, *, oldest_first: bool) -> Iterator[IndexScan]:
-    """Yield index scans in an order, without what comes before a page."""
-    for scan in reversed(all_) if oldest_first else all_:
-        yield scan if page.after is None else scan.after(page.after, oldest_first=oldest_first)
-
-
-async def _select_matching(
-    events: Collection, where: EventFilter, page: Page, searched: Explanation, *, oldest_first: bool
-) -> list[event_pb.Event]:
-    found: list[event_pb.Event] = []
-    wanted, skip = to_read(page), page.offset
-    remaining = _remaining(index_scans(where), page, oldest_first=oldest_first)
-    async for event in matching(events, remaining, where.query, searched, oldest_first=oldest_first):
-        if skip:
-            skip -= 1
-            continue
-        found.append(event)
-        if len(found) == wanted:
-            break
-    return found
-
-
-async def matching(
-    events: Collection,
-    scans: Iterable[IndexScan],
-    query: Node | None,
-    searched: Explanation,
-    *,
-    oldest_first: bool = False,
-) -> AsyncIterator[event_pb.Event]:
-    """Yield the events of index scans, or those that match a query, newest or oldest first.
-
-    Those are counted that have to be `searched` for that.
-    """
-    order = order_of(oldest_first=oldest_first)
-    for scan in scans:
-        async with events.find(scan.where, {"document": 1}, sort=order, hint=scan.index) as rows:
-            async for row in rows:
-                event = event_of(row)
-                if query is None or (searched.count() and matches(query, event)):
-                    yield event
-
-
-async def _count_scan(events: Collection, scan: IndexScan, up_to: int | None = None) -> int:
-    limit: Document = {} if up_to is None else {"limit": up_to}
-    return await events.count_documents(scan.where, None, hint=scan.index, **limit)
 
 
 async def _whose(events: Collection, event: event_pb.Event, error: DuplicateKeyError) -> Added:
@@ -314,7 +180,7 @@ async def _taken(events: Collection, event: event_pb.Event, error: DuplicateKeyE
             return ExternalIdTakenError(external, other["_id"])
     if event.metadata is not None and event.metadata.slack_id:
         where = {"slack_id": event.metadata.slack_id, "_id": {"$ne": event_id(event)}}
-        holder = await events.find_one(where, {"_id": 1}, hint=BY_SLACK_ID)
+        holder = await events.find_one(where, {"_id": 1}, hint=_BY_SLACK_ID)
         if holder is not None:
             return SlackIdTakenError(holder["_id"])
     return error

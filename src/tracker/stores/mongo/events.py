@@ -19,7 +19,7 @@ from tracker.stores.mongo.event_log import note
 from tracker.stores.mongo.failures import unavailable
 from tracker.stores.mongo.follow_ups import outbox, outbox_of_deleted
 from tracker.stores.mongo.search import counts as event_counts
-from tracker.stores.mongo.search import explaining
+from tracker.stores.mongo.search import explaining, lists
 from tracker.stores.parts import found, known_total, was_counted
 
 if TYPE_CHECKING:
@@ -167,8 +167,8 @@ class MongoEvents:
         events = self._connections.confirmed(event_records.NAME)
         told = explanation or Explanation()
         async with self._connections.asking():
-            records = await event_records.select_part(events, where, part, told, oldest_first=oldest_first)
-            total = known_total(records, part) or await event_records.total(events, where, told)
+            records = await lists.select_page(events, where, part, told, oldest_first=oldest_first)
+            total = known_total(records, part) or await lists.total(events, where, told)
             answer = found(records, part, event_records.cursor, total)
             if explanation is not None:
                 async for step in explaining.list_steps(events, where, oldest_first=oldest_first):
@@ -180,13 +180,13 @@ class MongoEvents:
     async def count(self, where: EventFilter) -> int:
         """Count the matching events."""
         async with self._connections.asking():
-            return await event_records.count(self._connections.confirmed(event_records.NAME), where)
+            return await lists.count(self._connections.confirmed(event_records.NAME), where)
 
     async def count_by_month(self, where: EventFilter, *, by_service: bool) -> Sequence[MonthCount]:
         """Count the matching events by month."""
         events = self._connections.confirmed(event_records.NAME)
         async with self._connections.asking():
-            return await event_records.count_by_month(events, where, by_service=by_service)
+            return await lists.count_by_month(events, where, by_service=by_service)
 
     async def count_by(
         self,

@@ -11,9 +11,16 @@ import pymongo
 from pymongo.errors import DuplicateKeyError
 
 from tracker.domain.times import MICROS
-from tracker.stores.mongo import catalog, event_records, idempotency, links, lock_documents, writes
+from tracker.stores.mongo import (
+    catalog,
+    event_records,
+    event_terms,
+    idempotency,
+    links,
+    lock_documents,
+    writes,
+)
 from tracker.stores.mongo.changes import CHANGE_SECONDS
-from tracker.stores.mongo.search import terms as event_terms
 from tracker.stores.mongo.search.index_scans import BY_TERM, EARLIEST
 
 if TYPE_CHECKING:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from itertools import chain
 from typing import TYPE_CHECKING, TypeAlias
 
@@ -12,10 +11,9 @@ from tracker.domain.events import EventId, ExternalId, SlackId, event_end, event
 from tracker.pb import event_pb
 from tracker.stores.changes import RecordKind
 from tracker.stores.documents import parse
-from tracker.stores.events import ExternalIdTakenError, MonthCount, SlackIdTakenError
+from tracker.stores.events import ExternalIdTakenError, SlackIdTakenError
 from tracker.stores.sqlite.bulk import places
 from tracker.stores.sqlite.change_log import log_created, log_deleted, log_events_created, log_updated
-from tracker.stores.sqlite.parts import rows_to_read
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -24,9 +22,6 @@ if TYPE_CHECKING:
     from tracker.domain.paging import Cursor
     from tracker.stores.contents import StoredDocument
     from tracker.stores.events import Added
-    from tracker.stores.pages import Page
-    from tracker.stores.sqlite.search.index_scans import IndexScan
-    from tracker.stores.sqlite.search.plans import Candidates, Plan
 
 Row: TypeAlias = "tuple[int | str | None, ...]"
 """What the table has of an event: its id, and then what `_COLUMNS` names."""
@@ -40,70 +35,26 @@ _INSERT_INTO = f"INSERT INTO events (id, {_COLUMNS})"
 _INSERT = f"{_INSERT_INTO} VALUES (?, {_PLACES})"
 _UNLESS_THERE = "ON CONFLICT (id) DO NOTHING"
 _INSERT_NEW = f"{_INSERT} {_UNLESS_THERE}"
-_SELECT = "SELECT id, CAST(document AS BLOB)"
-_MONTH = "strftime('%Y-%m', time / 1000000 - (time % 1000000 < 0), 'unixepoch')"
+SELECT = "SELECT id, CAST(document AS BLOB)"
+"""What the ids and documents of events are read by."""
 
 
 def select(db: apsw.Connection, key: EventKey) -> event_pb.Event | None:
     """Return the event of a key, or None."""
     match key:
         case EventId(value):
-            row = db.execute(f"{_SELECT} FROM events WHERE id = ?", (value,)).fetchone()
+            row = db.execute(f"{SELECT} FROM events WHERE id = ?", (value,)).fetchone()
         case SlackId(value):
-            row = db.execute(f"{_SELECT} FROM events WHERE slack_id = ?", (value,)).fetchone()
+            row = db.execute(f"{SELECT} FROM events WHERE slack_id = ?", (value,)).fetchone()
         case ExternalId(source, value):
-            sql = f"{_SELECT} FROM events WHERE external_id = ? AND source = ?"
+            sql = f"{SELECT} FROM events WHERE external_id = ? AND source = ?"
             row = db.execute(sql, (value, source)).fetchone()
     return None if row is None else parse(event_pb.Event, *row)
-
-
-def select_part(db: apsw.Connection, plan: Plan, part: Page, *, oldest_first: bool) -> list[event_pb.Event]:
-    """Return the matching events of a part, newest or oldest first, and the one behind it."""
-    events: list[event_pb.Event] = []
-    wanted = rows_to_read(part)
-    skip = part.offset
-    order = "time, id" if oldest_first else "time DESC, id DESC"
-    for every in reversed(plan.listed) if oldest_first else plan.listed:
-        scan = every if part.after is None else every.after(part.after, oldest_first=oldest_first)
-        rows = db.execute(
-            f"{_SELECT} {scan.ordered(order)}",
-            (*scan.bindings, wanted - len(events) if wanted >= 0 else wanted, skip),
-        )
-        events += [parse(event_pb.Event, *row) for row in rows]
-        if len(events) == wanted:
-            break
-        if skip:
-            skip = 0 if events else max(0, skip - _count_scan(db, scan))
-    return events
 
 
 def cursor(event: event_pb.Event) -> Cursor:
     """Return where an event stands in a list of events."""
     return (event_time(event), event_id(event))
-
-
-def count(db: apsw.Connection, plan: Plan, up_to: int | None = None) -> int:
-    """Count the matching events; more than `up_to` are one more."""
-    if plan.only_candidates:
-        return _count_candidates(db, plan.candidates[0], up_to)
-    if up_to is None:
-        return sum(_count_scan(db, scan) for scan in plan.counted)
-    first = _count_scans(db, plan.counted_first, up_to)
-    return first if first > up_to else _count_scans(db, plan.counted, up_to)
-
-
-def count_by_month(db: apsw.Connection, plan: Plan, *, by_service: bool) -> Sequence[MonthCount]:
-    """Count the matching events by month and, if asked, by service."""
-    service = "service" if by_service else "''"
-    counts: Counter[tuple[str, str]] = Counter()
-    for scan in plan.counted:
-        sql = f"SELECT {_MONTH}, {service}, count(*) {scan.clauses} GROUP BY 1, 2"
-        for month, name, number in db.execute(sql, scan.bindings):
-            counts[month, name] += number
-    return [
-        MonthCount(int(month[:4]), int(month[5:]), name, number)
-        for (month, name), number in sorted(counts.items())
-    ]
 
 
 def insert(db: apsw.Connection, event: event_pb.Event) -> None:
@@ -205,28 +156,6 @@ def _write(
         db.execute(statement, bindings)
     except apsw.ConstraintError as error:
         raise _taken(db, event, error) from error
-
-
-def _count_candidates(db: apsw.Connection, candidates: Candidates, up_to: int | None) -> int:
-    """Count events that all match, and need not be looked at for that."""
-    counted = len(candidates.newest)
-    if candidates.few or (up_to is not None and counted > up_to):
-        return counted
-    sql, bindings = candidates.numbers
-    limit = -1 if up_to is None else up_to + 1
-    return int(db.execute(f"SELECT count(*) FROM ({sql} LIMIT ?)", (*bindings, limit)).get)  # noqa: S608 - our own statement
-
-
-def _count_scans(db: apsw.Connection, scans: Sequence[IndexScan], up_to: int) -> int:
-    counted = 0
-    for scan in scans:
-        sql = f"SELECT count(*) FROM (SELECT 1 {scan.clauses} LIMIT ?)"  # noqa: S608 - our own clauses
-        counted += int(db.execute(sql, (*scan.bindings, up_to + 1 - counted)).get)
-    return counted
-
-
-def _count_scan(db: apsw.Connection, scan: IndexScan) -> int:
-    return int(db.execute(scan.count, scan.bindings).get)
 
 
 def _columns(event: event_pb.Event) -> tuple[int | str | None, ...]:

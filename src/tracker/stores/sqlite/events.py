@@ -16,7 +16,7 @@ from tracker.stores.sqlite import event_records, lock_records
 from tracker.stores.sqlite.bulk import Bulk
 from tracker.stores.sqlite.idempotency import once_only
 from tracker.stores.sqlite.search import counts as event_counts
-from tracker.stores.sqlite.search import explaining, queries, word_index
+from tracker.stores.sqlite.search import explaining, lists, queries, word_index
 from tracker.stores.sqlite.search.plans import asks_for_words, plan
 
 if TYPE_CHECKING:
@@ -129,9 +129,9 @@ class SqliteEvents:
         """Return a part of the matching events, newest or oldest first."""
 
         def query(db: apsw.Connection, plan: Plan) -> Found[event_pb.Event]:
-            events = event_records.select_part(db, plan, part, oldest_first=oldest_first)
+            events = lists.select_page(db, plan, part, oldest_first=oldest_first)
             up_to = plan.most_counted
-            total = known_total(events, part) or counted(event_records.count(db, plan, up_to), up_to)
+            total = known_total(events, part) or counted(lists.count(db, plan, up_to), up_to)
             return found(events, part, event_records.cursor, total)
 
         def steps(db: apsw.Connection, plan: Plan, answer: Found[event_pb.Event]) -> Iterator[str]:
@@ -143,11 +143,11 @@ class SqliteEvents:
 
     async def count(self, where: EventFilter) -> int:
         """Count the matching events."""
-        return await self._planned(where, event_records.count)
+        return await self._planned(where, lists.count)
 
     async def count_by_month(self, where: EventFilter, *, by_service: bool) -> Sequence[MonthCount]:
         """Count the matching events by month."""
-        return await self._planned(where, partial(event_records.count_by_month, by_service=by_service))
+        return await self._planned(where, partial(lists.count_by_month, by_service=by_service))
 
     async def count_by(
         self,

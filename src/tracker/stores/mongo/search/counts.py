@@ -14,8 +14,8 @@ from typing import TYPE_CHECKING, NamedTuple
 from tracker.domain.events import event_time
 from tracker.domain.query.fields import DURATION, Kind
 from tracker.stores.events import Explanation, Tally
-from tracker.stores.mongo.event_records import matching
 from tracker.stores.mongo.search.index_scans import split
+from tracker.stores.mongo.search.lists import matching
 from tracker.stores.mongo.search.queries import column
 
 if TYPE_CHECKING:

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from tracker.stores.mongo.event_records import order_of
 from tracker.stores.mongo.search.counts import passes
 from tracker.stores.mongo.search.index_scans import index_scans, split
+from tracker.stores.mongo.search.lists import order_of
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Iterator, Sequence

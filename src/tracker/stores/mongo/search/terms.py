@@ -1,8 +1,7 @@
-"""The words of titles and messages, and the values of fields, in an array beside each event.
+"""What a query asks of the terms beside each event.
 
-They make an event a candidate; where they can't say whether it matches, its text does. An event whose terms
-are not beside it, because they are too many or it was stored before there were any, is always a candidate.
-One that has them has its duration beside it too, if it has one.
+They make an event a candidate; where they can't say whether it matches, its text does. An event without them
+is always a candidate.
 """
 
 from __future__ import annotations
@@ -10,54 +9,27 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING, Final
 
-from tracker.domain.lifecycle import attributes_of
 from tracker.domain.query import fields
 from tracker.domain.query.evaluation import phrase
 from tracker.domain.query.fields import Kind
 from tracker.domain.query.tree import Pattern, Term, parts_of
-from tracker.domain.query.words import words
-from tracker.errors import TrackerError
-from tracker.pb import event_pb
-from tracker.stores.documents import parse
-from tracker.stores.mongo import writes
+from tracker.stores.mongo.event_terms import TOO_MANY, value_term
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from tracker.domain.query import Node
     from tracker.domain.query.fields import Field
-    from tracker.stores.mongo.writes import Collection, Document
+    from tracker.stores.mongo.writes import Document
 
-MOST_TERMS: Final = 256
-"""Different terms of an event up to which they are kept."""
 
-_TOO_MANY: Final = ""
-"""Stands for all terms of an event that has too many."""
-
-_UNKNOWN: Final = [_TOO_MANY, None]
+_UNKNOWN: Final = [TOO_MANY, None]
 
 HAVE_TERMS: Final = {"terms": {"$nin": _UNKNOWN}}
 """The condition for the events that have their terms beside them."""
 
 LACK_TERMS: Final = {"terms": {"$in": _UNKNOWN}}
 """The condition for those that don't."""
-
-_VALUES: Final = tuple(field for field in fields.TERMS if not field.column)
-"""Fields whose values are among the terms, beside labels: those that documents have no field for."""
-
-
-def kept_of(event: event_pb.Event) -> Document:
-    """Return what is kept beside an event: its terms, and its duration in microseconds."""
-    duration = fields.DURATION.number(event)
-    return {"terms": _terms(event), **({} if duration is None else {"duration": duration})}
-
-
-def _terms(event: event_pb.Event) -> Sequence[str]:
-    attributes = attributes_of(event)
-    different = {*words(event.title), *words(attributes.message)}
-    for field in (*_VALUES, *map(fields.label, attributes.labels)):
-        different.update(_value(field, text) for text in field.texts(event))
-    return sorted(different) if len(different) <= MOST_TERMS else [_TOO_MANY]
 
 
 def has_values(field: Field) -> bool:
@@ -67,7 +39,7 @@ def has_values(field: Field) -> bool:
 
 def any_value(field: Field, *, known: bool) -> Document:
     """Return the condition for the events that may have a value in a field; see `condition`."""
-    begun = _begins(_value(field, ""))
+    begun = _begins(value_term(field, ""))
     return begun if known else {"$or": [begun, LACK_TERMS]}
 
 
@@ -110,19 +82,6 @@ def names_a_term(query: Node) -> bool:
     return False
 
 
-async def fill_in(events: Collection, stored: Document) -> None:
-    """Put the terms of an event beside it, unless it has changed since it was read.
-
-    One that can't be read stays a candidate: who searches is told.
-    """
-    try:
-        kept = kept_of(parse(event_pb.Event, stored["_id"], stored["document"]))
-    except TrackerError:
-        kept = {"terms": [_TOO_MANY]}
-    same: Document = {"_id": stored["_id"], "rev": stored["rev"]}
-    await writes.update(events, same, {"$set": kept})
-
-
 def _condition(field: Field, pattern: Pattern, *, known: bool) -> Document:
     unknown = [] if known else _UNKNOWN
     if field.kind is not Kind.PROSE:
@@ -139,9 +98,9 @@ def _condition(field: Field, pattern: Pattern, *, known: bool) -> Document:
 def _value_condition(field: Field, pattern: Pattern, unknown: Sequence[str | None]) -> Document:
     match pattern.pieces:
         case (text,) if text:
-            return {"terms": {"$in": [_value(field, text), *unknown]}}
+            return {"terms": {"$in": [value_term(field, text), *unknown]}}
         case (text, "") if text and "\0" not in text:  # which no regular expression may have
-            begun = _begins(_value(field, text))
+            begun = _begins(value_term(field, text))
             return {"$or": [begun, LACK_TERMS]} if unknown else begun
         case _:
             return {}
@@ -149,8 +108,3 @@ def _value_condition(field: Field, pattern: Pattern, unknown: Sequence[str | Non
 
 def _begins(text: str) -> Document:
     return {"terms": {"$regex": f"^{re.escape(text)}"}}
-
-
-def _value(field: Field, text: str) -> str:
-    """Return the term of a value: no word begins like that."""
-    return f"={field.name}={text}"

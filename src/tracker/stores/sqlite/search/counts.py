@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from tracker.domain.query import fields
 from tracker.stores.events import Tally
-from tracker.stores.sqlite import event_records
+from tracker.stores.sqlite.search import lists
 from tracker.stores.sqlite.search.index_scans import COUNTED, EVERYTHING
 from tracker.stores.sqlite.search.values import has_all, value_of
 
@@ -40,7 +40,7 @@ def count_by(
             counts = _counts_of_each(db.execute(sql, scan.bindings), group)
             total = counts[0].total()
             tallies |= {field: _most_frequent(each, most) for field, each in zip(group, counts, strict=True)}
-    return event_records.count(db, plan) if total is None else total, [tallies[field] for field in asked]
+    return lists.count(db, plan) if total is None else total, [tallies[field] for field in asked]
 
 
 def facet_groups(plan: Plan, asked: Sequence[Field]) -> Sequence[Sequence[Field]]:
