@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import jsonschema_rs
 import pytest
 from openapi_spec_validator import validate
-from tools.openapi.bindings import operation_id
+from tools.openapi.names import operation_id
 
 from tracker import __version__, pb
 from tracker.errors import Code, Reason
@@ -39,16 +39,7 @@ def operations(document: Any) -> Iterator[tuple[str, str, Any]]:
 
 
 def routes_of_protos() -> set[tuple[str, str]]:
-    routes = set()
-    for method in METHODS:
-        for binding in http_bindings(method):
-            names = {variable.start: variable.field_path for variable in binding.template.variables}
-            segments = [
-                f"{{{names[at]}}}" if at in names else segment
-                for at, segment in enumerate(binding.template.segments)
-            ]
-            routes.add((f"/{'/'.join(segments)}", binding.verb.lower()))
-    return routes
+    return {(binding.path, binding.verb.lower()) for method in METHODS for binding in http_bindings(method)}
 
 
 def check(schema: Any, value: Any) -> list[str]:

@@ -6,22 +6,22 @@ from typing import TYPE_CHECKING
 
 from protobuf import (
     DescEnum,
-    DescFieldValueEnum,
     DescFieldValueList,
     DescFieldValueMap,
     DescFieldValueMessage,
-    DescFieldValueScalar,
     DescMessage,
     ScalarType,
 )
 
-from tracker.transcoding.fields import DURATION, TIMESTAMP, wrapped_field
+from tracker.transcoding.fields import DURATION, TIMESTAMP, element_of, wrapped_field
 
 from .comments import description
-from .names import component_name, enum_names, reference
+from .names import component_name, reference
 
 if TYPE_CHECKING:
     from protobuf import DescField
+
+    from tracker.transcoding.fields import Element
 
     from .rules import Schema
 
@@ -75,26 +75,19 @@ class AnswerSchemas:
         return schema | {"description": description(field)}
 
     def _value(self, field: DescField) -> Schema:
+        schema = self._element(element_of(field))
         match field.value:
-            case DescFieldValueScalar(scalar=scalar):
-                return dict(SCALARS[scalar])
-            case DescFieldValueEnum(enum=enum):
-                return self._enum(enum)
-            case DescFieldValueMessage(message=message):
-                return self.message(message)
-            case DescFieldValueList(element=element):
-                return {"type": "array", "items": self._element(element)}
-            case DescFieldValueMap(value=element):
-                return {"type": "object", "additionalProperties": self._element(element)}
-
-    def _element(self, element: ScalarType | DescEnum | DescMessage) -> Schema:
-        match element:
-            case DescMessage():
-                return self.message(element)
-            case DescEnum():
-                return self._enum(element)
+            case DescFieldValueList():
+                return {"type": "array", "items": schema}
+            case DescFieldValueMap():
+                return {"type": "object", "additionalProperties": schema}
             case _:
-                return dict(SCALARS[element])
+                return schema
+
+    def _element(self, element: Element) -> Schema:
+        if isinstance(element, DescMessage):
+            return self.message(element)
+        return self._enum(element) if isinstance(element, DescEnum) else dict(SCALARS[element])
 
     def _enum(self, enum: DescEnum) -> Schema:
         name = component_name(enum)
@@ -102,7 +95,7 @@ class AnswerSchemas:
             self._components[name] = {
                 "description": f"{description(enum)}\n\n{meanings(enum)}",
                 "anyOf": [
-                    {"type": "string", "enum": list(enum_names(enum))},
+                    {"type": "string", "enum": [value.name for value in enum.values]},
                     {"type": "integer", "format": "int32", "description": "A number that has no name."},
                 ],
             }

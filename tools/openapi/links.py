@@ -6,30 +6,29 @@ from typing import TYPE_CHECKING
 
 from protobuf import DescFieldValueMessage
 
-from tracker.transcoding.path_template import parse_template
+from tracker.transcoding.bindings import http_bindings
 
-from .bindings import operation_id, path_of, rules
+from .names import operation_id
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from protobuf import DescField, DescMessage, DescMethod
 
-    from tracker.pb import http_pb
+    from tracker.transcoding.bindings import HttpBinding
 
     from .rules import Schema
 
 _KEYS = ("id", "name")
 
 
-def links(method: DescMethod, rule: http_pb.HttpRule) -> Schema:
-    """Return the links of a method that answers one record: to what its service does with that one."""
+def links(method: DescMethod, binding: HttpBinding) -> Schema:
+    """Return the links of a method that answers one record: to the operations on that record."""
     found = next(_keys(method.output), None)
-    if found is None or rule.body != "*":
+    if found is None or binding.takes_query:
         return {}
     key, path = found
-    shown = path[1:] if rule.response_body else path
-    pointer = "/".join(field.json_name for field in shown)
+    pointer = "/".join(field.json_name for field in (path[1:] if binding.answer_field else path))
     return {
         name: {"operationId": name, "parameters": {key: f"$response.body#/{pointer}"}}
         for name in _operations_on(method, key)
@@ -52,7 +51,6 @@ def _keys(answer: DescMessage) -> Iterator[tuple[str, tuple[DescField, ...]]]:
 
 def _operations_on(method: DescMethod, key: str) -> Iterator[str]:
     for other in method.parent.methods:
-        for number, rule in enumerate(rules(other), 1):
-            variables = parse_template(path_of(rule)).variables
-            if [variable.field_path for variable in variables] == [key]:
+        for number, binding in enumerate(http_bindings(other), 1):
+            if [variable.proto_path for variable in binding.variables] == [key]:
                 yield operation_id(other, number)

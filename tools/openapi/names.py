@@ -5,9 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-
-    from protobuf import DescEnum, DescMessage
+    from protobuf import DescEnum, DescMessage, DescMethod
 
     from .rules import Schema
 
@@ -23,6 +21,6 @@ def reference(name: str) -> Schema:
     return {"$ref": f"#/components/schemas/{name}"}
 
 
-def enum_names(enum: DescEnum) -> Sequence[str]:
-    """Return the names of an enum's values."""
-    return [value.name for value in enum.values]
+def operation_id(method: DescMethod, number: int) -> str:
+    """Return the name of an RPC's operation; the second binding of a method makes number 2."""
+    return f"{method.parent.name}_{method.name}{number if number > 1 else ''}"

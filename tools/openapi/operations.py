@@ -9,24 +9,20 @@ from protobuf import message_from_json_value
 
 from tracker.pb.methods import only_reads
 from tracker.transcoding.bindings import http_bindings
-from tracker.transcoding.json_answer import json_answer
-from tracker.transcoding.path_template import parse_template
-from tracker.transcoding.query_string import find_field
 
 from .answers import AnswerSchemas
-from .bindings import operation_id, path_of, rules
 from .comments import description, summary
 from .errors import error_responses
 from .links import links
+from .names import operation_id
 from .parameters import IDEMPOTENCY_KEY, path_parameter, query_parameters
 from .requests import RequestSchemas
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
-    from protobuf import DescField, DescMethod
+    from protobuf import DescMethod
 
-    from tracker.pb import http_pb
     from tracker.transcoding.bindings import HttpBinding
     from tracker.transcoding.json_text import JsonValue
 
@@ -48,76 +44,57 @@ class Operations:
 
     def of_method(self, method: DescMethod) -> Iterator[tuple[str, str, Schema]]:
         """Yield the path, the verb in lower case and the description of each way to reach an RPC."""
-        for number, (rule, binding) in enumerate(zip(rules(method), http_bindings(method), strict=True), 1):
-            path = path_of(rule)
-            yield path, binding.verb.lower(), self._operation(method, rule, binding, path, number)
+        for number, binding in enumerate(http_bindings(method), 1):
+            operation = self._operation(method, binding, operation_id(method, number))
+            yield binding.path, binding.verb.lower(), operation
 
-    def _operation(
-        self, method: DescMethod, rule: http_pb.HttpRule, binding: HttpBinding, path: str, number: int
-    ) -> Schema:
+    def _operation(self, method: DescMethod, binding: HttpBinding, name: str) -> Schema:
         text = description(method)
-        operation: Schema = {
-            "tags": [method.parent.name],
-            "summary": summary(text),
-            "operationId": operation_id(method, number),
-        }
+        operation: Schema = {"tags": [method.parent.name], "summary": summary(text), "operationId": name}
         if text != f"{operation['summary']}.":
             operation["description"] = text
         example = self._examples.get(f"{method.parent.name}/{method.name}", {})
         sent = example.get("request")
-        variables = [variable.field_path for variable in parse_template(path).variables]
-        parameters = [path_parameter(_field(method, name)) for name in variables]
-        if rule.body != "*":
-            parameters += query_parameters(method.input, {*variables, rule.body})
+        parameters = [path_parameter(variable.path[-1]) for variable in binding.variables]
+        if binding.takes_query:
+            parameters += query_parameters(method.input, binding.bound)
         if isinstance(sent, dict):
             _show(parameters, sent)
         if not only_reads(method):
             parameters.append(IDEMPOTENCY_KEY)
         if parameters:
             operation["parameters"] = parameters
-        if rule.body:
-            operation["requestBody"] = self._body(method, rule, variables, sent)
-        success = self._success(method, rule, binding, example.get("answer"))
+        if binding.takes_body:
+            operation["requestBody"] = self._body(method, binding, sent)
+        success = self._success(method, binding, example.get("answer"))
         operation["responses"] = {str(binding.status): success} | error_responses(method)
         return operation
 
-    def _body(
-        self, method: DescMethod, rule: http_pb.HttpRule, variables: list[str], example: JsonValue
-    ) -> Schema:
-        if rule.body != "*":
+    def _body(self, method: DescMethod, binding: HttpBinding, example: JsonValue) -> Schema:
+        if binding.takes_query:
             raise ValueError(f"{method}: a body that is one field is not described yet")
-        schema = self._requests.body(method.input, variables)
+        schema = self._requests.body(method.input, binding.bound)
         content: Schema = {"schema": schema}
         if isinstance(example, dict):
-            bound = {_field(method, name).json_name for name in variables}
+            bound = {variable.path[-1].json_name for variable in binding.variables}
             content["example"] = {name: value for name, value in example.items() if name not in bound}
         return {"required": self._requests.asks(schema), "content": {"application/json": content}}
 
-    def _success(
-        self, method: DescMethod, rule: http_pb.HttpRule, binding: HttpBinding, example: JsonValue
-    ) -> Schema:
+    def _success(self, method: DescMethod, binding: HttpBinding, example: JsonValue) -> Schema:
         if binding.status == _NO_CONTENT:
             return {"description": "Done."}
-        shown = next((f for f in method.output.fields if f.name == rule.response_body), None)
+        text, shown = description(method.output), binding.answer_field
         schema = self._answers.message(method.output) if shown is None else self._answers.field(shown)
+        if method.method_kind == "server_streaming":
+            # OpenAPI can't describe the events of a stream before 3.2.
+            return {"description": text, "content": {"text/event-stream": {"x-event-data": schema}}}
         content: Schema = {"schema": schema}
         if example is not None:
             message = message_from_json_value(method.output.type, example)
-            content["example"] = json.loads(json_answer(message, shown))
-        if method.method_kind == "server_streaming":
-            # OpenAPI has no words for what each event of a stream is before 3.2.
-            stream: Schema = {"x-event-data": self._answers.message(method.output)}
-            return {"description": description(method.output), "content": {"text/event-stream": stream}}
-        told: Schema = {"description": description(method.output), "content": {"application/json": content}}
-        leads = links(method, rule)
-        return told | {"links": leads} if leads else told
-
-
-def _field(method: DescMethod, path: str) -> DescField:
-    found = find_field(method.input, path)
-    if found is None:
-        raise ValueError(f"{method.input} has no field {path}")
-    return found.path[-1]
+            content["example"] = json.loads(binding.encode(message))
+        success: Schema = {"description": text, "content": {"application/json": content}}
+        leads = links(method, binding)
+        return success | {"links": leads} if leads else success
 
 
 def _show(parameters: list[Schema], example: Mapping[str, JsonValue]) -> None:

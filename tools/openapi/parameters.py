@@ -9,24 +9,23 @@ from protobuf import (
     DescFieldValueEnum,
     DescFieldValueList,
     DescFieldValueMap,
-    DescFieldValueMessage,
     DescFieldValueScalar,
+    DescMessage,
     ScalarType,
 )
 
 from tracker.domain.idempotency import KEY_PATTERN
 from tracker.pb import options_pb
-from tracker.transcoding.fields import TIMESTAMP, wrapped_field
+from tracker.transcoding.fields import element_of, is_well_known, message_of, wrapped_field
 
 from .answers import SCALARS, meanings
 from .comments import description
-from .names import enum_names
 from .rules import field_rules, is_required, keywords
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterator
 
-    from protobuf import DescField, DescMessage
+    from protobuf import DescField
 
     from .rules import Schema
 
@@ -61,9 +60,9 @@ def query_parameters(message: DescMessage, bound: Collection[str], prefix: str =
 
 def _parameter(field: DescField, place: str, name: str, schema: Schema, *, required: bool) -> Schema:
     text = description(field)
-    enum = _enum_of(field)
-    if enum is not None:
-        text = f"{text}\n\n{meanings(enum)}"
+    element = element_of(field)
+    if isinstance(element, DescEnum):
+        text = f"{text}\n\n{meanings(element)}"
     parameter: Schema = {"name": name, "in": place, "description": text, "schema": schema}
     if required:
         parameter["required"] = True
@@ -76,40 +75,30 @@ def _parameter(field: DescField, place: str, name: str, schema: Schema, *, requi
 
 def _schema(field: DescField) -> Schema:
     told = keywords(field_rules(field))
+    schema = _element(field)
     match field.value:
         case DescFieldValueScalar(scalar=ScalarType.STRING) if formats := _formats(field):
             return {"anyOf": [{"type": "string", "format": name} for name in formats]}
-        case DescFieldValueScalar(scalar=scalar):
-            return SCALARS[scalar] | told
-        case DescFieldValueEnum(enum=enum):
-            return _enum(enum)
-        case DescFieldValueList(element=DescEnum() | ScalarType() as element):
-            items = _enum(element) if isinstance(element, DescEnum) else dict(SCALARS[element])
-            return {"type": "array", "items": items} | told
-        case DescFieldValueMessage(message=message) if (wrapped := wrapped_field(message)) is not None:
-            return _schema(wrapped) | told
-        case DescFieldValueMessage(message=message) if message.type_name == TIMESTAMP:
+        case DescFieldValueList():
+            return {"type": "array", "items": schema} | told
+        case DescFieldValueEnum():
+            return schema
+        case _:
+            return schema | told
+
+
+def _element(field: DescField) -> Schema:
+    match element_of(field):
+        case ScalarType() as scalar:
+            return dict(SCALARS[scalar])
+        case DescEnum() as enum:
+            names, numbers = [v.name for v in enum.values], [v.number for v in enum.values]
+            return {"anyOf": [{"type": "string", "enum": names}, {"type": "integer", "enum": numbers}]}
+        case DescMessage() as message if (wrapped := wrapped_field(message)) is not None:
+            return _schema(wrapped)
+        case DescMessage(type_name="google.protobuf.Timestamp"):
             return {"type": "string", "format": "date-time"}
-        case _:
-            raise ValueError(f"{field} can't stand in a path or a query string")
-
-
-def _enum(enum: DescEnum) -> Schema:
-    numbers = [value.number for value in enum.values]
-    return {
-        "anyOf": [
-            {"type": "string", "enum": list(enum_names(enum))},
-            {"type": "integer", "enum": numbers},
-        ]
-    }
-
-
-def _enum_of(field: DescField) -> DescEnum | None:
-    match field.value:
-        case DescFieldValueEnum(enum=enum) | DescFieldValueList(element=DescEnum() as enum):
-            return enum
-        case _:
-            return None
+    raise ValueError(f"{field} can't stand in a path or a query string")
 
 
 def _formats(field: DescField) -> list[str]:
@@ -121,7 +110,5 @@ def _formats(field: DescField) -> list[str]:
 
 def _message_below(field: DescField) -> DescMessage | None:
     """Return the message whose fields a query string names one by one, or None for a plain value."""
-    if not isinstance(field.value, DescFieldValueMessage):
-        return None
-    message = field.value.message
-    return None if message.type_name.startswith("google.protobuf.") else message
+    message = message_of(field)
+    return None if message is None or is_well_known(message) else message

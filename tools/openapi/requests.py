@@ -10,26 +10,25 @@ from typing import TYPE_CHECKING
 
 from protobuf import (
     DescEnum,
-    DescFieldValueEnum,
     DescFieldValueList,
     DescFieldValueMap,
     DescFieldValueMessage,
-    DescFieldValueScalar,
-    DescMessage,
     ScalarType,
 )
 
-from tracker.transcoding.fields import DURATION, TIMESTAMP, wrapped_field
+from tracker.transcoding.fields import DURATION, TIMESTAMP, element_of, wrapped_field
 
 from .answers import SCALARS, meanings
 from .comments import description
-from .names import component_name, enum_names, reference
+from .names import component_name, reference
 from .rules import field_rules, is_required, keywords, required_paths
 
 if TYPE_CHECKING:
     from collections.abc import Collection
 
-    from protobuf import DescField
+    from protobuf import DescField, DescMessage
+
+    from tracker.transcoding.fields import Element
 
     from .rules import Schema
 
@@ -99,43 +98,36 @@ class RequestSchemas:
 
     def _field(self, field: DescField, *, required: bool) -> Schema:
         told = keywords(field_rules(field))
+        element = element_of(field)
         match field.value:
-            case DescFieldValueScalar(scalar=scalar):
-                schema = _scalar(scalar, told)
-            case DescFieldValueEnum(enum=enum):
-                schema = _given_enum(enum) if required else self._enum(enum)
-            case DescFieldValueMessage(message=message):
-                schema = self._message_field(message, told)
-            case DescFieldValueList(element=element):
-                schema = {"type": "array", "items": self._element(element, field)} | told
-            case DescFieldValueMap(value=element):
-                schema = {"type": "object", "additionalProperties": self._element(element, field)} | told
-                schema |= _key_limits(field)
+            case DescFieldValueList():
+                schema = {"type": "array", "items": self._element(element, _element_limits(field))} | told
+            case DescFieldValueMap():
+                items = self._element(element, _element_limits(field))
+                schema = {"type": "object", "additionalProperties": items} | told | _key_limits(field)
+            case _ if required and isinstance(element, DescEnum):
+                schema = _given_enum(element)
+            case _:
+                schema = self._element(element, told)
         if required:
             return {"minLength": 1} | schema if schema.get("type") == "string" else schema
         if "format" in told:
             schema = {"anyOf": [schema, _EMPTY]}
         return _or_null(schema)
 
-    def _message_field(self, message: DescMessage, told: Schema) -> Schema:
-        wrapped = wrapped_field(message)
-        inner = wrapped.value if wrapped is not None else None
-        if isinstance(inner, DescFieldValueScalar):
-            return _scalar(inner.scalar, told)
-        if message.type_name == TIMESTAMP:
+    def _element(self, element: Element, limits: Schema) -> Schema:
+        if isinstance(element, DescEnum):
+            return self._enum(element)
+        if isinstance(element, ScalarType):
+            return _scalar(element, limits)
+        wrapped = wrapped_field(element)
+        if wrapped is not None:
+            return self._element(element_of(wrapped), limits)
+        if element.type_name == TIMESTAMP:
             return {"anyOf": [{"type": "string", "format": "date-time"}, _EMPTY]}
-        if message.type_name == DURATION:
-            return {"type": "string"} | told
-        return self._message(message)
-
-    def _element(self, element: ScalarType | DescEnum | DescMessage, field: DescField) -> Schema:
-        match element:
-            case DescMessage():
-                return self._message(element)
-            case DescEnum():
-                return self._enum(element)
-            case _:
-                return _scalar(element, _element_limits(field))
+        if element.type_name == DURATION:
+            return {"type": "string"} | limits
+        return self._message(element)
 
     def _message(self, message: DescMessage) -> Schema:
         name = component_name(message, _SUFFIX)
@@ -150,7 +142,7 @@ class RequestSchemas:
             self._components[name] = {
                 "description": f"{description(enum)}\n\n{meanings(enum)}\n\n{_LENIENT}",
                 "anyOf": [
-                    {"type": "string", "enum": list(enum_names(enum))},
+                    {"type": "string", "enum": [value.name for value in enum.values]},
                     {"type": "string"},
                     {"type": "integer", "format": "int32", **_INT32},
                 ],
@@ -174,7 +166,7 @@ def _given_enum(enum: DescEnum) -> Schema:
     """Return the schema of an enum that has to be given: anything but its first value."""
     return {
         "anyOf": [
-            {"type": "string", "enum": list(enum_names(enum))[1:]},
+            {"type": "string", "enum": [value.name for value in enum.values[1:]]},
             {"type": "string", "pattern": "^[1-9][0-9]{0,8}$"},
             {"type": "integer", "format": "int32", "minimum": 1, "maximum": 2**31 - 1},
         ]

@@ -53,7 +53,11 @@ class HttpRequest(NamedTuple):
 
 
 class HttpBinding:
-    """One way to reach an RPC over HTTP: a verb, a path, and where its fields stand."""
+    """One way to reach an RPC over HTTP: a verb, a path, and where its fields stand.
+
+    `variables` are the fields in the path, `bound` the proto paths of all fields that a query string can't
+    set, and `answer_field` is the one field of the answer that is sent, None for the whole answer.
+    """
 
     def __init__(self, method: DescMethod, rule: http_pb.HttpRule) -> None:
         """Read a rule.
@@ -61,24 +65,24 @@ class HttpBinding:
         Raises:
             ValueError: The rule does not follow the grammar, or names a field that does not exist.
         """
-        self.verb, path = _pattern(rule)
-        self.template: PathTemplate = parse_template(path)
+        self.verb, self.path = _pattern(rule)
+        self.template: PathTemplate = parse_template(self.path)
         self.status: int = _success_status(method)
         self.takes_body = bool(rule.body)
         # A rule can't give a DELETE both a query string and a body; clients send either.
         self.may_have_body = self.verb == "DELETE" and not self.takes_body
         self._request = method.input
-        self._variables = tuple(_text_field(method.input, v.field_path) for v in self.template.variables)
-        self._takes_query = rule.body != "*"
+        self.variables = tuple(_text_field(method.input, v.field_path) for v in self.template.variables)
+        self.takes_query = rule.body != "*"
         self._body_field = (
             _text_field(method.input, rule.body).path[-1] if rule.body not in ("", "*") else None
         )
-        self._answer_field = (
+        self.answer_field = (
             _text_field(method.output, rule.response_body).path[-1] if rule.response_body else None
         )
-        self._bound = {variable.proto_path for variable in self._variables}
+        self.bound = {variable.proto_path for variable in self.variables}
         if self._body_field is not None:
-            self._bound.add(self._body_field.name)
+            self.bound.add(self._body_field.name)
 
     def decode(self, request: HttpInput) -> Message:
         """Make the request message; a path's variable wins over the same field elsewhere.
@@ -87,15 +91,15 @@ class HttpBinding:
             TrackerError: INVALID_ARGUMENT, with violations that name fields by their proto paths.
         """
         fields: dict[str, JsonValue] = {}
-        if not self._takes_query:
+        if not self.takes_query:
             fields = normalise(self._request, parse_json(request.body))
         elif request.query:
-            fields = read_query(self._request, parse_query(request.query), self._bound)
+            fields = read_query(self._request, parse_query(request.query), self.bound)
         if self.may_have_body and request.body:
             fields |= normalise(self._request, parse_json(request.body))
         if self._body_field is not None and request.body:
             fields[self._body_field.name] = normalise_field(self._body_field, parse_json(request.body))
-        for variable, text in zip(self._variables, request.captures, strict=True):
+        for variable, text in zip(self.variables, request.captures, strict=True):
             variable.put(fields, read_text(variable, variable.proto_path, text))
         return make_message(self._request.type, fields)
 
@@ -106,17 +110,17 @@ class HttpBinding:
             ValueError: The message is JSON already, and the binding needs some of its fields elsewhere.
         """
         if isinstance(message, bytes):
-            if self._takes_query or self._variables:
+            if self.takes_query or self.variables:
                 raise ValueError(f"a request of {self._request} needs more than a body")
             return HttpRequest(self.verb, "/" + "/".join(self.template.segments), message)
         value = message_to_json_value(message)
         fields = value if isinstance(value, dict) else {}
         segments = list(self.template.segments)
-        for variable, field in reversed([*zip(self.template.variables, self._variables, strict=True)]):
+        for variable, field in reversed([*zip(self.template.variables, self.variables, strict=True)]):
             safe = "/" if variable.spans_segments else ""
             segments[variable.start : variable.end] = [quote(field.pop(fields), safe=safe)]
         path = "/" + "/".join(segments) + (f":{self.template.verb}" if self.template.verb else "")
-        if not self._takes_query:
+        if not self.takes_query:
             return HttpRequest(self.verb, path, orjson.dumps(fields))
         body = None
         if self._body_field is not None:
@@ -126,7 +130,7 @@ class HttpBinding:
 
     def encode(self, answer: Message) -> bytes:
         """Return the JSON of an answer."""
-        return json_answer(answer, self._answer_field)
+        return json_answer(answer, self.answer_field)
 
     def respell(self, error: TrackerError, request: HttpInput) -> TrackerError:
         """Return an error that names fields as the request spelled them."""
@@ -136,7 +140,7 @@ class HttpBinding:
             return respell(error, self._request, None)
 
     def _written(self, request: HttpInput) -> JsonValue:
-        if not self._takes_query:
+        if not self.takes_query:
             return parse_json(request.body)
         written = nested(parse_query(request.query))
         if self.may_have_body and isinstance(body := parse_json(request.body), dict):
