@@ -19,7 +19,9 @@ from tracker.telemetry.logs import make_logger
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from tracker.telemetry.lines import Line
+    from structlog.typing import EventDict
+
+    from tracker.telemetry.lines import Record
 
 
 @pytest.fixture
@@ -46,12 +48,13 @@ def drained(reading: int) -> bytes:
         data += part
 
 
-def line(data: bytes) -> Line:
-    return lambda: data
+def line(data: bytes) -> Record:
+    return 0, "info", {"line": data}
 
 
-def notice(count: int) -> bytes:
-    return f"missing {count}".encode()
+def render(_at: int, _level: str, fields: EventDict) -> bytes:
+    """Return the line of a record, or how many are missing."""
+    return fields.get("line") or b"missing %d" % fields["count"]
 
 
 def test_a_line_that_the_disk_has_no_room_for_is_dropped() -> None:
@@ -64,45 +67,45 @@ def test_a_line_that_the_disk_has_no_room_for_is_dropped() -> None:
 def test_lines_that_nobody_reads_any_more_are_dropped(pipe: tuple[int, int]) -> None:
     reading, writing = pipe
     os.close(reading)
-    writer = LineWriter(writing, notice)
+    writer = LineWriter(writing, render)
     for _ in range(10):
-        writer.write(line(b"hello"))
+        writer.write(*line(b"hello"))
 
 
 def test_a_stream_that_was_closed_takes_nothing(pipe: tuple[int, int]) -> None:
-    writer = LineWriter(pipe[1], notice)
+    writer = LineWriter(pipe[1], render)
     os.close(pipe[1])
-    writer.write(line(b"hello"))
+    writer.write(*line(b"hello"))
 
 
 def test_a_reader_who_stops_costs_a_second_once(pipe: tuple[int, int]) -> None:
-    writer = LineWriter(pipe[1], notice)
+    writer = LineWriter(pipe[1], render)
     started = time.monotonic()
     for _ in range(5000):
-        writer.write(line(b"x" * 1000))
+        writer.write(*line(b"x" * 1000))
     assert 0.9 < time.monotonic() - started < 3
 
 
 def test_when_the_reader_goes_on_a_line_says_how_many_are_missing(pipe: tuple[int, int]) -> None:
     reading, writing = pipe
-    writer = LineWriter(writing, notice)
+    writer = LineWriter(writing, render)
     for _ in range(200):
-        writer.write(line(b"x" * 999))
+        writer.write(*line(b"x" * 999))
     got = drained(reading).splitlines()
     assert set(got) == {b"x" * 999}
-    writer.write(line(b"back"))
+    writer.write(*line(b"back"))
     assert drained(reading).splitlines() == [b"back", f"missing {200 - len(got)}".encode()]
-    writer.write(line(b"and on"))
+    writer.write(*line(b"and on"))
     assert drained(reading) == b"and on\n"
 
 
 def test_a_line_that_was_torn_does_not_spoil_the_next_one(pipe: tuple[int, int]) -> None:
     reading, writing = pipe
-    writer = LineWriter(writing, notice)
-    writer.write(line(b"y" * 1_000_000))
+    writer = LineWriter(writing, render)
+    writer.write(*line(b"y" * 1_000_000))
     torn = drained(reading)
     assert set(torn) == {ord("y")}
-    writer.write(line(b"next"))
+    writer.write(*line(b"next"))
     assert drained(reading) == b"\nnext\nmissing 1\n"
 
 
@@ -117,7 +120,7 @@ def test_a_long_line_waits_for_a_slow_reader(pipe: tuple[int, int]) -> None:
 
     reader = threading.Thread(target=read_all)
     reader.start()
-    LineWriter(writing, notice).write(line(b"z" * 500_000))
+    LineWriter(writing, render).write(*line(b"z" * 500_000))
     reader.join(10)
     assert b"".join(read) == b"z" * 500_000 + b"\n"
 
@@ -155,10 +158,10 @@ async def test_lines_of_one_turn_of_the_loop_go_out_together_and_in_order(
     pipe: tuple[int, int],
 ) -> None:
     reading, writing = pipe
-    writer = LineWriter(writing, notice)
+    writer = LineWriter(writing, render)
     for number in range(10):
-        writer.write(line(str(number).encode()))
+        writer.write(*line(str(number).encode()))
     assert drained(reading) == b""
-    await asyncio.to_thread(writer.write, line(b"10"))
+    await asyncio.to_thread(writer.write, *line(b"10"))
     await asyncio.sleep(0)
     assert drained(reading).decode().split() == [str(number) for number in range(11)]

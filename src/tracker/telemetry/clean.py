@@ -1,4 +1,4 @@
-"""What a log field may show: no secrets, nothing that a terminal would act on, no more than 4 KiB."""
+"""What a log line may hold: no secrets, nothing that a terminal acts on, at most 4 KiB a field."""
 
 from __future__ import annotations
 
@@ -8,11 +8,13 @@ from collections.abc import Set as AbstractSet
 from itertools import islice
 from typing import Final
 
+import orjson
+
 LIMIT: Final = 4096
 """Bytes of one field that are logged."""
 
 HIDDEN: Final = "***"
-"""What stands in place of a secret."""
+"""Stands in place of a secret."""
 
 _CUT: Final = "…"
 _DEPTH: Final = 3
@@ -30,7 +32,7 @@ _SECRET_TEXT = re.compile(
     r"|(\btrk_)\w{1,256}",
     re.IGNORECASE,
 )
-_CONTROL = re.compile("[\x00-\x1f\x7f-\x9f\u2028-\u202e\u2066-\u2069\ud800-\udfff]")
+_CONTROL = re.compile("[\x00-\x1f\x7f-\x9f\u2028-\u202e\u2066-\u2069]")
 
 
 def is_secret(name: str) -> bool:
@@ -38,38 +40,52 @@ def is_secret(name: str) -> bool:
     return _SECRET_NAME.search(name) is not None
 
 
-def may_hold_secret(text: bytes) -> bool:
-    """Return whether a text needs to be searched for secrets: quick, and wrong only on the safe side."""
-    low = text.lower()
-    return (b"://" in low and b"@" in low) or b"authorization" in low or b"bearer" in low or b"trk_" in low
-
-
-def escaped(text: str) -> str:
-    """Return `text` with what moves a cursor, ends a line or can't be encoded written as an escape."""
-    return _CONTROL.sub(lambda found: found[0].encode("unicode_escape").decode(), text)
-
-
-def cut(text: str) -> str:
-    """Return the start of `text`, as much of it as fits a field."""
-    if len(text) <= LIMIT // 4:
-        return text
-    data = text.encode()
-    return text if len(data) <= LIMIT else data[: LIMIT - 3].decode(errors="ignore") + _CUT
-
-
-def tail(text: str) -> str:
-    """Return the end of `text`, as much of it as fits a field: where a traceback says what went wrong."""
-    data = redacted(text).encode(errors="backslashreplace")
-    return data.decode() if len(data) <= LIMIT else _CUT + data[3 - LIMIT :].decode(errors="ignore")
-
-
 def redacted(text: str) -> str:
     """Return `text` without the credentials in its URLs, its authorization headers and API tokens."""
     return _SECRET_TEXT.sub(lambda found: f"{found[found.lastindex or 0]}{HIDDEN}", text)
 
 
-def clean(value: object, depth: int = _DEPTH) -> object:
-    """Return what may be logged of a value: what JSON can hold, bounded in size, without secrets."""
+def escaped(text: str) -> str:
+    """Return `text` with the characters escaped that move a cursor, end a line or turn its direction."""
+    return _CONTROL.sub(lambda found: found[0].encode("unicode_escape").decode(), text)
+
+
+def tail(text: str) -> str:
+    """Return the end of `text` that fits a field, without secrets: a traceback ends with the error."""
+    data = redacted(text).encode(errors="backslashreplace")
+    return data.decode() if len(data) <= LIMIT else _CUT + data[3 - LIMIT :].decode(errors="ignore")
+
+
+def json_text(fields: Mapping[str, object]) -> str:
+    """Return fields as JSON on one line, and clean them first where the text shows that they may need it."""
+    try:
+        text = orjson.dumps(fields).decode()
+    except TypeError:  # a value or a name that JSON can't represent, a lone surrogate
+        text = ""
+    if not text or len(text) > LIMIT or text.find("{", 1) > 0 or _may_hold_secret(text.lower()):
+        text = orjson.dumps(clean_fields(fields)).decode()
+    if text.isascii() and "\x7f" not in text:
+        return text
+    return _CONTROL.sub(lambda found: f"\\u{ord(found[0]):04x}", text)
+
+
+def _may_hold_secret(text: str) -> bool:
+    return ("@" in text and "://" in text) or "authorization" in text or "bearer" in text or "trk_" in text
+
+
+def clean_fields(fields: Mapping[str, object]) -> dict[str, object]:
+    """Return what may be logged of fields, each at most `LIMIT` bytes long."""
+    cleaned = {}
+    for name, value in fields.items():
+        shown = _clean(value, _DEPTH)
+        if isinstance(shown, dict | list) and len(data := orjson.dumps(shown)) > LIMIT:
+            shown = _cut(data.decode())
+        cleaned[_clean_text(name)] = shown
+    return cleaned
+
+
+def _clean(value: object, depth: int) -> object:
+    """Return a value as JSON can hold it: bounded in size and depth, without secrets."""
     if (
         value is None
         or isinstance(value, bool | float)
@@ -77,24 +93,32 @@ def clean(value: object, depth: int = _DEPTH) -> object:
     ):
         return value
     if isinstance(value, bytes | bytearray | memoryview):
-        return _cleaned(bytes(value[: 2 * LIMIT]).decode(errors="backslashreplace"))
+        return _clean_text(bytes(value[: 2 * LIMIT]).decode(errors="backslashreplace"))
     if isinstance(value, str) or not isinstance(value, Mapping | Sequence | AbstractSet):
-        return _cleaned(_text(value))
+        return _clean_text(_text(value))
     if depth == 0:
         return _CUT
     if isinstance(value, Mapping):
-        named = ((_cleaned(_text(key)), item) for key, item in islice(value.items(), _ITEMS))
-        return {name: HIDDEN if is_secret(name) else clean(item, depth - 1) for name, item in named}
-    return [clean(item, depth - 1) for item in islice(value, _ITEMS)]
+        named = ((_clean_text(_text(key)), item) for key, item in islice(value.items(), _ITEMS))
+        return {name: HIDDEN if is_secret(name) else _clean(item, depth - 1) for name, item in named}
+    return [_clean(item, depth - 1) for item in islice(value, _ITEMS)]
 
 
-def _cleaned(text: str) -> str:
+def _clean_text(text: str) -> str:
     """Return the start of `text`; what follows it is searched too, for a secret that the cut would split."""
-    return cut(redacted(text[: 2 * LIMIT].encode(errors="backslashreplace").decode()))
+    return _cut(redacted(text[: 2 * LIMIT].encode(errors="backslashreplace").decode()))
+
+
+def _cut(text: str) -> str:
+    """Return the start of `text` that fits a field."""
+    if len(text) <= LIMIT // 4:  # at most four bytes a character
+        return text
+    data = text.encode()
+    return text if len(data) <= LIMIT else data[: LIMIT - 3].decode(errors="ignore") + _CUT
 
 
 def _text(value: object) -> str:
     try:
         return str(value)
-    except Exception as error:  # noqa: BLE001  # a line must not fail for what it is about
+    except Exception as error:  # noqa: BLE001 - a line must not fail for what it is about
         return f"<{type(value).__name__}: {type(error).__name__}>"

@@ -6,98 +6,98 @@ import asyncio
 import os
 import select
 import threading
+import time
+from collections import deque
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Final, TypeAlias
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from structlog.typing import EventDict
 
-Line: TypeAlias = Callable[[], bytes]
-"""Makes a line, without its end; must not raise, nor write a line itself."""
+Record: TypeAlias = "tuple[int, str, EventDict]"
+"""When a line was logged in nanoseconds since the epoch, its level and its fields."""
 
-_ROOM: Final = select.PIPE_BUF
-"""Bytes that a pipe reported writable takes without blocking, in one write or in several."""
+Render: TypeAlias = Callable[[int, str, "EventDict"], bytes]
+"""Renders a record as a line, without its end; must not raise, nor log."""
+
+_PIPE_SPACE: Final = select.PIPE_BUF
+"""Bytes that a pipe reported as writable takes without blocking, in one write or in several."""
+
+_NEWLINE: Final = ord("\n")
 
 _PATIENCE: Final = 1000
-"""Milliseconds that a line waits for a reader who has stopped reading; the lines after it don't wait."""
+"""Milliseconds that a line waits for a reader that has stopped reading; the lines after it don't wait."""
 
 
 class LineWriter:
     """Writes whole lines to a file descriptor, and drops those that it can't take.
 
-    A reader that stalls costs the process one second, once: further lines are dropped at once until
-    the descriptor takes one again, then `notice` makes the line that tells how many are missing.
-    Lines written from an event loop are made and go out together at the end of its next turn, since a system
-    call for each would cost a busy server more than making the line, and behind the answers of this turn,
-    for which somebody waits. Safe to use from several threads.
+    A reader that stalls costs the process one second, once: further lines are dropped at once until the
+    descriptor takes one again, and a line after that one says how many are missing.
+
+    Lines logged in an event loop are rendered and written together at the end of its next turn: a system call
+    for each would cost a busy server more than rendering it, and the answers of this turn go out first. Safe
+    to use from several threads.
     """
 
-    def __init__(self, descriptor: int, notice: Callable[[int], bytes]) -> None:
+    def __init__(self, descriptor: int, render: Render) -> None:
         self._descriptor = descriptor
-        self._notice = notice
+        self._render = render
         self._poll = select.poll()
         self._poll.register(descriptor, select.POLLOUT)
         self._lock = threading.Lock()
-        self._room = 0
+        self._space = 0
         self._stalled = False
         self._torn = False
         self._dropped = 0
-        self._waiting: list[Line] = []
+        self._waiting: deque[Record] = deque()
+        self._scheduled = False
 
-    def write(self, line: Line) -> None:
+    def write(self, *record: *Record) -> None:
         """Write one line, unless the descriptor can't take it."""
+        self._waiting.append(record)
         try:
             loop = asyncio.get_running_loop()
         except RuntimeError:
-            loop = None
-        with self._lock:
-            self._waiting.append(line)
-            if loop is not None and len(self._waiting) == 1:
-                loop.call_soon(loop.call_soon, self.flush)
-        if loop is None:
             self.flush()
+            return
+        if not self._scheduled:
+            self._scheduled = True
+            loop.call_soon(loop.call_soon, self.flush)
+
+    debug = info = warning = error = critical = write
 
     def flush(self) -> None:
         """Write the lines that wait for the end of the event loop's turn."""
+        self._scheduled = False
         with self._lock:
-            waiting, self._waiting = self._waiting, []
-            for piece in _pieces([line() for line in waiting]):
-                if not self._send(b"\n".join(piece)):
-                    self._dropped += len(piece)
-                elif self._dropped and self._send(self._notice(self._dropped)):
+            lines = [self._render(*self._waiting.popleft()) for _ in range(len(self._waiting))]
+            if dropped := self._send(b"\n".join([*lines, b""])):
+                self._dropped += dropped
+            elif self._dropped:
+                fields = {"event": "log lines dropped", "count": self._dropped}
+                if not self._send(self._render(time.time_ns(), "warning", fields) + b"\n"):
                     self._dropped = 0
 
-    def _send(self, line: bytes) -> bool:
-        rest = b"\n" + line + b"\n" if self._torn else line + b"\n"
+    def _send(self, lines: bytes) -> int:
+        """Write whole lines, as many at a time as a pipe takes; return how many could not be written."""
+        data = b"\n" + lines if self._torn else lines
+        start = 0
         try:
-            while True:
-                part = rest[:_ROOM]
-                if len(part) > self._room and not self._wait():
-                    return False
+            while start < len(data):
+                end = start + _PIPE_SPACE
+                part = data[start : data.rfind(b"\n", start, end) + 1 or end]
+                if len(part) > self._space and not self._wait():
+                    break
                 sent = os.write(self._descriptor, part)
-                self._room -= sent
-                self._torn = sent < len(rest)
-                if not self._torn:
-                    return True
-                rest = rest[sent:]
+                self._space -= sent
+                self._torn = part[sent - 1] != _NEWLINE
+                start += sent
         except OSError:  # closed pipe, full disk, lost terminal
-            return False
+            pass
+        return min(data.count(b"\n", start), lines.count(b"\n"))
 
     def _wait(self) -> bool:
         self._stalled = not self._poll.poll(0 if self._stalled else _PATIENCE)
-        self._room = 0 if self._stalled else _ROOM
+        self._space = 0 if self._stalled else _PIPE_SPACE
         return not self._stalled
-
-
-def _pieces(lines: Sequence[bytes]) -> Iterator[Sequence[bytes]]:
-    """Split lines into pieces that one write takes, and lines that are longer by themselves."""
-    piece: list[bytes] = []
-    size = 0
-    for line in lines:
-        if piece and size + len(line) >= _ROOM:
-            yield piece
-            piece, size = [], 0
-        piece.append(line)
-        size += len(line) + 1
-    if piece:
-        yield piece
