@@ -57,7 +57,7 @@ class Connection:
         self._http = httpx2.Client(
             base_url=self.server,
             headers={"user-agent": f"tracker/{__version__}"},
-            verify=parts.scheme == "https",  # certificates are slow to load, and without TLS nobody asks
+            verify=parts.scheme == "https",  # without TLS, loading certificates only costs time
         )
 
     def __enter__(self) -> Self:
@@ -176,7 +176,7 @@ def pauses() -> Iterator[float]:
     """Yield the seconds to wait before each new attempt, a little longer each time."""
     pause = _FIRST_PAUSE
     while True:
-        yield pause * random.uniform(0.5, 1)  # noqa: S311  # so that many clients don't come back together
+        yield pause * random.uniform(0.5, 1)  # noqa: S311  # so that clients don't retry in step
         pause = min(2 * pause, _LONGEST_PAUSE)
 
 

@@ -1,4 +1,4 @@
-"""What a call can end with other than an answer."""
+"""The errors that a call can end with."""
 
 from __future__ import annotations
 
@@ -12,15 +12,15 @@ if TYPE_CHECKING:
 Json: TypeAlias = "str | int | float | bool | list[Json] | dict[str, Json] | None"
 
 _FROM_PROXIES = (502, 503, 504)
-"""What a proxy answers when the server behind it does not."""
+"""Statuses that a proxy answers while its server does not."""
 
 
 class ApiError(Exception):
     """The server refused a call.
 
-    `reason` is a stable word for programs, and `metadata` holds what a program may want to know beside it;
-    docs/api.md has them all. `message` is one sentence for a person. `violations` are the fields that broke a
-    rule, named as the request spelled them.
+    `reason` is stable, for programs, and `metadata` holds details for them; docs/api.md lists both. `message`
+    is one sentence for a person. `violations` are the fields that broke a rule, named as the request spelled
+    them.
     """
 
     def __init__(
@@ -40,11 +40,11 @@ class ApiError(Exception):
 
 
 class UnreachableError(Exception):
-    """There was no answer, so that nobody knows whether the call had an effect; says why in one line."""
+    """There was no answer, so the call may or may not have taken effect; the text says why, in one line."""
 
 
 def error_of(status: int, body: Json, where: str) -> ApiError:
-    """Return the error that an answer of HTTP is; `body` is its JSON, None where it has none."""
+    """Return the error that an HTTP answer stands for; `body` is its JSON, or None."""
     content = body if isinstance(body, dict) else {}
     number, message = content.get("code"), content.get("message")
     if isinstance(message, str) and isinstance(number, int) and number in set(Code):
@@ -57,7 +57,7 @@ def error_of(status: int, body: Json, where: str) -> ApiError:
             {name: str(v) for name, v in metadata.items()} if isinstance(metadata, dict) else None,
             _violations(_detail(content.get("details"), "google.rpc.BadRequest").get("fieldViolations")),
         )
-    # Not from Tracker, but from a proxy before it, or from another server altogether.
+    # Not from Tracker, but from a proxy in front of it, or from an entirely different server.
     if status in _FROM_PROXIES:
         return ApiError(Code.UNAVAILABLE, f"{where} answered with status {status}")
     return ApiError(Code.INTERNAL, f"{where} answered with status {status}, but not as a Tracker server does")
@@ -70,9 +70,9 @@ def _detail(details: Json, kind: str) -> dict[str, Json]:
     return {}
 
 
-def _violations(told: Json) -> Sequence[FieldViolation]:
+def _violations(found: Json) -> Sequence[FieldViolation]:
     return [
         FieldViolation(str(each.get("field", "")), str(each.get("description", "")))
-        for each in (told if isinstance(told, list) else [])
+        for each in (found if isinstance(found, list) else [])
         if isinstance(each, dict)
     ]

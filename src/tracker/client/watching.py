@@ -1,4 +1,4 @@
-"""A watch that outlasts its connections."""
+"""A watch that survives lost connections."""
 
 from __future__ import annotations
 
@@ -22,16 +22,16 @@ if TYPE_CHECKING:
 def watch(
     connection: Connection, query: str, resume_token: str, lost: Callable[[str], None]
 ) -> Iterator[event_pb.WatchEventsResponse]:
-    """Give the changes of events that a query matches, for ever; the first message comes at once.
+    """Yield the changes of events that a query matches, without end; the first message comes at once.
 
-    Where the connection breaks off, or the server stops, the watch goes on as soon as there is a server,
-    behind the last message; `lost` is told why, once for each time.
+    When the connection breaks or the server stops, the watch resumes after the last message as soon as a
+    server answers. `lost` is called with the cause, once per interruption.
 
     Raises:
         ApiError: The server refused the watch.
-        UnreachableError: There never was an answer.
+        UnreachableError: The first attempt had no answer.
     """
-    began = told = False
+    began = reported = False
     tries = pauses()
     while True:
         try:
@@ -39,15 +39,15 @@ def watch(
             for message in connection.stream(WATCH_EVENTS, request):
                 yield message
                 resume_token = message.resume_token
-                if not began or told:
-                    began, told, tries = True, False, pauses()
+                if not began or reported:
+                    began, reported, tries = True, False, pauses()
             why = "the server ended the watch"
         except (ApiError, UnreachableError) as error:
             refused = isinstance(error, ApiError) and error.code is not Code.UNAVAILABLE
             if refused or not began:
                 raise
             why = str(error)
-        if not told:
+        if not reported:
             lost(why)
-            told = True
+            reported = True
         time.sleep(next(tries))

@@ -1,1 +1,1 @@
-"""Messages as JSON, query strings and paths, and back, by what the protos say of them."""
+"""Conversion of messages to and from JSON, query strings and paths, as the protos define it."""

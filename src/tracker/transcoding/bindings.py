@@ -1,4 +1,4 @@
-"""HTTP bindings of RPCs, read from the `google.api.http` rules in the descriptors."""
+"""HTTP bindings of RPCs: the `google.api.http` rules of the protos, in both directions."""
 
 from __future__ import annotations
 
@@ -85,7 +85,7 @@ class HttpBinding:
             self.bound.add(self._body_field.name)
 
     def decode(self, request: HttpInput) -> Message:
-        """Make the request message; a path's variable wins over the same field elsewhere.
+        """Return the request message; a variable of the path wins over the same field elsewhere.
 
         Raises:
             TrackerError: INVALID_ARGUMENT, with violations that name fields by their proto paths.
@@ -104,7 +104,7 @@ class HttpBinding:
         return make_message(self._request.type, fields)
 
     def request(self, message: Message | bytes) -> HttpRequest:
-        """Return the request that `decode` makes a message of; one in JSON has to fit into the body whole.
+        """Return the request for a message, or for one in JSON that is the whole body; `decode` reads it.
 
         Raises:
             ValueError: The message is JSON already, and the binding needs some of its fields elsewhere.

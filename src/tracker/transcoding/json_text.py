@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 JsonValue: TypeAlias = "bool | int | float | str | list[JsonValue] | dict[str, JsonValue] | None"
 
 MAX_DEPTH = 64
-"""How deep objects and lists may nest."""
+"""Maximum nesting of objects and lists."""
 
 _SPACE = " \t\r\n"
 
@@ -24,7 +24,7 @@ _SPACE = " \t\r\n"
 class RepeatedKeys(dict[str, JsonValue]):
     """An object that gives a key more than once; `repeated` holds those keys.
 
-    Whether that is an error depends on whether the key is one of the message's fields.
+    It is an error only where such a key is a field of the message.
     """
 
     __slots__ = ("repeated",)
@@ -36,11 +36,11 @@ class RepeatedKeys(dict[str, JsonValue]):
 
 
 def parse_json(body: bytes) -> JsonValue:
-    """Return the first JSON value in a body; whatever follows it is ignored, an empty body is `{}`.
+    """Return the first JSON value in a body; anything after it is ignored, and an empty body is `{}`.
 
     Raises:
         TrackerError: INVALID_ARGUMENT where the body is not UTF-8 or does not begin with a JSON value
-            (NaN, Infinity and unpaired surrogates are none), or nests deeper than `MAX_DEPTH`.
+            (NaN, Infinity and unpaired surrogates are not JSON), or nests deeper than `MAX_DEPTH`.
     """
     try:
         text = body.decode().lstrip(_SPACE)
@@ -77,7 +77,7 @@ _DECODER = json.JSONDecoder(object_pairs_hook=_make_object, parse_constant=_refu
 
 
 def _refuse_unpaired_surrogates(text: str) -> None:
-    """Let a stricter parser judge the escapes, as `json` takes halves of surrogate pairs."""
+    """Check the escapes with a stricter parser: `json` accepts halves of surrogate pairs."""
     try:
         orjson.loads(text)
     except orjson.JSONDecodeError as error:

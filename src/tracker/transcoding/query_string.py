@@ -51,15 +51,15 @@ _GRAMMARS: Mapping[ScalarType | str, re.Pattern[str]] = {
     **dict.fromkeys((ScalarType.FLOAT, ScalarType.DOUBLE), _NUMBER),
     **dict.fromkeys((ScalarType.STRING, ScalarType.BYTES, ScalarType.BOOL, TIMESTAMP, DURATION), _ANY),
 }
-"""What has a text: scalars and some messages, by type or by name."""
+"""The grammars of what can be text: scalars, and messages by their names."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class TextField:
-    """A field that text can set.
+    """A field that a query string or a path can set.
 
     `path` leads to it from the request message, `proto_path` is the same in proto names
-    (`attributes.start_date`). `read` makes the JSON value of a text, or None of one that is not valid.
+    (`attributes.start_date`). `read` returns the JSON value of a text, or None for an invalid text.
     """
 
     path: tuple[DescField, ...]

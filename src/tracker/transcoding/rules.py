@@ -1,4 +1,4 @@
-"""The rules that the protos give the fields of requests (`buf.validate`)."""
+"""Validation of requests by the rules in the protos (`buf.validate`)."""
 
 from __future__ import annotations
 
@@ -14,17 +14,17 @@ if TYPE_CHECKING:
 
 
 class Rules:
-    """Checks requests; the rules of a message are compiled when the first one is checked."""
+    """Checks requests; the rules of a message type are compiled on first use."""
 
     def __init__(self) -> None:
         self._validator = _validator()
 
     def compile(self, kind: type[Message]) -> None:
-        """Compile the rules of a message now."""
+        """Compile the rules of a message type now."""
         self._validator.collect_violations(kind())
 
     def check(self, request: Message) -> None:
-        """Return if a request keeps the rules.
+        """Check that a request follows the rules.
 
         Raises:
             TrackerError: INVALID_ARGUMENT, naming the fields by their proto paths.
@@ -37,12 +37,12 @@ class Rules:
 
 @cache
 def _validator() -> protovalidate.Validator:
-    """Return the process's only one: to compile the rules of all requests takes it 20 ms."""
+    """Return the only validator of the process: compiling the rules of all requests takes 20 ms."""
     return protovalidate.Validator()
 
 
 def _field_violation(violation: protovalidate.Violation) -> FieldViolation:
-    """Name the field that breaks a rule; the id of a rule of a whole message begins with the field's path."""
+    """Name the field that breaks a rule; the id of a message's rule begins with the path of the field."""
     proto = violation.proto
     path = ""
     for element in proto.field.elements if proto.field is not None else ():
