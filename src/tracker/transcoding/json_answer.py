@@ -7,7 +7,6 @@ compiled once from its descriptor, that adds them. Fields declared `optional` ar
 from __future__ import annotations
 
 import struct
-from functools import cache, cached_property
 from typing import TYPE_CHECKING, TypeAlias, cast
 
 import orjson
@@ -46,7 +45,7 @@ class _MessagePlan:
     """What one message type's JSON lacks."""
 
     def __init__(self, message: DescMessage) -> None:
-        self._fields = message.fields
+        _PLANS[message] = self  # before its fields are read, since a type may contain itself
         self._names = tuple(field.json_name for field in message.fields)
         self._nullable = frozenset(
             field.json_name
@@ -56,12 +55,8 @@ class _MessagePlan:
         self._nulls: dict[str, JsonValue] | None = None
         if not any(map(_is_omitted_when_unset, message.fields)):
             self._nulls = dict.fromkeys(self._names)
-
-    @cached_property
-    def _below(self) -> tuple[tuple[str, Finish], ...]:
-        """What the values of fields lack; compiled on first use, since a type may contain itself."""
-        return tuple(
-            (field.json_name, finish) for field in self._fields if (finish := _finish(field)) is not None
+        self._below = tuple(
+            (field.json_name, finish) for field in message.fields if (finish := _finish(field)) is not None
         )
 
     def finish(self, value: JsonValue) -> JsonValue:
@@ -79,7 +74,11 @@ class _MessagePlan:
         return made
 
 
-_plan = cache(_MessagePlan)
+_PLANS: dict[DescMessage, _MessagePlan] = {}
+
+
+def _plan(message: DescMessage) -> _MessagePlan:
+    return _PLANS.get(message) or _MessagePlan(message)
 
 
 def _is_omitted_when_unset(field: DescField) -> bool:

@@ -8,7 +8,7 @@ timestamps, unknown keys. The result names fields by their proto names.
 from __future__ import annotations
 
 import re
-from functools import cache, cached_property
+from functools import cache
 from typing import TYPE_CHECKING, TypeAlias
 
 from protobuf import (
@@ -114,14 +114,8 @@ class _MessagePlan:
     """The fields of one message type by both spellings, each with its converter."""
 
     def __init__(self, message: DescMessage) -> None:
-        self._message = message
-
-    @cached_property
-    def _fields(self) -> dict[str, tuple[str, Convert | None]]:
-        """The plan itself; compiled on first use, since a type may contain itself."""
-        return {
-            name: (field.name, _converter(field)) for name, field in fields_by_name(self._message).items()
-        }
+        _PLANS[message] = self  # before its fields are read, since a type may contain itself
+        self._fields = {name: (f.name, _converter(f)) for name, f in fields_by_name(message).items()}
 
     def convert(self, value: JsonValue) -> dict[str, JsonValue]:
         """Return the fields that a JSON object sets."""
@@ -149,7 +143,11 @@ class _MessagePlan:
         return made
 
 
-_plan = cache(_MessagePlan)
+_PLANS: dict[DescMessage, _MessagePlan] = {}
+
+
+def _plan(message: DescMessage) -> _MessagePlan:
+    return _PLANS.get(message) or _MessagePlan(message)
 
 
 @cache

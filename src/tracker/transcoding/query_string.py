@@ -58,18 +58,19 @@ _GRAMMARS: Mapping[ScalarType | str, re.Pattern[str]] = {
 class TextField:
     """A field that a query string or a path can set.
 
-    `path` leads to it from the request message, `proto_path` is the same in proto names
-    (`attributes.start_date`). `read` returns the JSON value of a text, or None for an invalid text.
+    `path` leads to it from the request message; `names` and `proto_path` (`attributes.start_date`) are the
+    same in proto names. `read` returns the JSON value of a text, or None for an invalid text.
     """
 
     path: tuple[DescField, ...]
+    names: tuple[str, ...]
     proto_path: str
     repeated: bool
     read: Callable[[str], JsonValue]
 
     def put(self, fields: dict[str, JsonValue], value: JsonValue) -> None:
         """Set the field in a tree of normalised fields, whatever stood there."""
-        _put(fields, [field.name for field in self.path], value)
+        _put(fields, self.names, value)
 
     def pop(self, fields: dict[str, JsonValue]) -> str:
         """Remove the field from a message's JSON, and return its value as text: empty where it is unset."""
@@ -97,9 +98,11 @@ def find_field(message: DescMessage, key: str) -> TextField | None:
         path.append(field)
         below = field.value.message if isinstance(field.value, DescFieldValueMessage) else None
     last = path[-1]
+    names = tuple(field.name for field in path)
     return TextField(
         path=tuple(path),
-        proto_path=".".join(field.name for field in path),
+        names=names,
+        proto_path=".".join(names),
         repeated=isinstance(last.value, DescFieldValueList),
         read=_reader(last),
     )
@@ -186,13 +189,12 @@ def _pairs(fields: Mapping[str, JsonValue], prefix: str) -> Iterator[tuple[str, 
 
 
 def _put(tree: dict[str, JsonValue], path: Sequence[str], value: JsonValue) -> None:
-    *parents, last = path
-    for name in parents:
+    for name in path[:-1]:
         below = tree.get(name)
         if not isinstance(below, dict):
             below = tree[name] = {}
         tree = below
-    tree[last] = value
+    tree[path[-1]] = value
 
 
 def _reader(field: DescField) -> Callable[[str], JsonValue]:
