@@ -1,7 +1,8 @@
-"""`tracker completion`: has a shell complete commands, options and values."""
+"""`tracker completion`: lets a shell complete commands, options and values."""
 
 from __future__ import annotations
 
+import os
 from enum import StrEnum
 from typing import Annotated
 
@@ -9,22 +10,19 @@ import typer
 
 
 class Shell(StrEnum):
-    """A shell that can complete."""
+    """A shell with completion."""
 
     BASH = "bash"
     ZSH = "zsh"
     FISH = "fish"
 
 
-def completion(
-    context: typer.Context, shell: Annotated[Shell, typer.Argument(help="For which shell.")]
-) -> None:
-    """Print the script with which a shell completes commands, options and values.
+def completion(context: typer.Context, shell: Annotated[Shell, typer.Argument(help="The shell.")]) -> None:
+    """Print the script that lets a shell complete commands, options and values.
 
-    `tracker --install-completion` sets up the shell that it is called from.
+    `tracker --install-completion` installs it for the current shell.
 
     Example: source <(tracker completion bash)
     """
-    from typer.completion import shell_complete
-
-    shell_complete(context.find_root().command, {}, "tracker", "_TRACKER_COMPLETE", f"source_{shell}")
+    os.environ["_TRACKER_COMPLETE"] = f"source_{shell}"  # the request that the script itself makes
+    context.find_root().command(prog_name="tracker")

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from tracker.cli.documents import Json, print_document
+from tracker.cli.documents import print_document
 from tracker.cli.options import output_option
 from tracker.cli.output import Output
 from tracker.cli.settings import takes_settings
@@ -15,6 +15,8 @@ from tracker.config import SETTINGS, Configuration
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+
+    from tracker.transcoding.json_text import JsonValue
 
 
 @takes_settings()
@@ -35,7 +37,7 @@ def config(
         typer.echo("\n".join(_as_toml(configuration)))
 
 
-def _as_json(configuration: Configuration) -> dict[str, Json]:
+def _as_json(configuration: Configuration) -> dict[str, JsonValue]:
     return {
         name: {"value": configuration.shown(setting), "source": configuration.sources[name]}
         for name, setting in SETTINGS.items()

@@ -1,11 +1,11 @@
-"""What commands print for programs: JSON, lines of JSON, YAML and CSV."""
+"""Answers as commands print them for programs: JSON, lines of JSON, YAML and CSV."""
 
 from __future__ import annotations
 
 import csv
 import json
 import sys
-from typing import TYPE_CHECKING, TypeAlias, TypeVar
+from typing import TYPE_CHECKING
 
 import typer
 
@@ -16,17 +16,37 @@ if TYPE_CHECKING:
 
     from protobuf import Message
 
-M = TypeVar("M", bound="Message")
-Json: TypeAlias = "str | int | float | bool | list[Json] | dict[str, Json] | None"
+    from tracker.transcoding.json_text import JsonValue
 
 
-def print_answer(answer: Message, output: Output, **more: str) -> None:
-    """Print an answer as one document, with fields of our own beside its."""
-    print_document({**json_of(answer, output), **more}, output)
+def print_answer(  # noqa: PLR0913  # what each form needs
+    answer: Message,
+    output: Output,
+    text: Callable[[], object],
+    *,
+    records: Iterable[Message] = (),
+    columns: Sequence[str] = (),
+    rows: Iterable[Sequence[str]] = (),
+    more: Mapping[str, str] | None = None,
+) -> None:
+    """Print an answer in the form that was asked for.
+
+    For people, `text` prints it. `ndjson` has a line for each of `records`, `csv` a row for each of `rows`,
+    and the others one document: the answer, and `more` fields after its own.
+    """
+    match output:
+        case Output.TEXT:
+            text()
+        case Output.NDJSON:
+            print_each(records, output)
+        case Output.CSV:
+            print_csv(columns, rows)
+        case _:
+            print_document({**json_of(answer, output), **(more or {})}, output)
 
 
-def print_document(document: Mapping[str, Json], output: Output) -> None:
-    """Print one document, as JSON unless as YAML."""
+def print_document(document: Mapping[str, JsonValue], output: Output) -> None:
+    """Print one document, as YAML if that was asked for, else as JSON."""
     if output is Output.YAML:
         from tracker.cli.yaml_text import to_yaml
 
@@ -36,42 +56,24 @@ def print_document(document: Mapping[str, Json], output: Output) -> None:
 
 
 def print_each(messages: Iterable[Message], output: Output) -> None:
-    """Print messages as soon as they are there: each as a line of JSON, or as a document of YAML."""
-    if output is Output.YAML:
-        from tracker.cli.yaml_text import to_yaml
-
-        for message in messages:
-            typer.echo(f"---\n{to_yaml(json_of(message, output))}", nl=False)
-    else:
-        for message in messages:
-            typer.echo(json.dumps(json_of(message, output), ensure_ascii=False))
-
-
-def print_list(
-    name: str,
-    messages: Iterable[M],
-    output: Output,
-    columns: Sequence[str],
-    row: Callable[[M], Sequence[str]],
-) -> None:
-    """Print messages as lines or as a table, as soon as they are there, or as the field of one document."""
-    match output:
-        case Output.NDJSON:
-            print_each(messages, output)
-        case Output.CSV:
-            print_csv(columns, map(row, messages))
-        case _:
-            print_document({name: [json_of(message, output) for message in messages]}, output)
+    """Print messages as they arrive: each as a line of JSON, or as a document of YAML."""
+    for message in messages:
+        fields = json_of(message, output)
+        if output is Output.YAML:
+            typer.echo("---")
+            print_document(fields, output)
+        else:
+            typer.echo(json.dumps(fields, ensure_ascii=False))
 
 
 def print_csv(columns: Sequence[str], rows: Iterable[Sequence[str]]) -> None:
-    """Print a table for other programs (RFC 4180)."""
+    """Print a table for other programs (RFC 4180); it names its columns in lower case."""
     table = csv.writer(sys.stdout)
-    table.writerow(columns)
+    table.writerow(map(str.lower, columns))
     table.writerows(map(printable, row) for row in rows)
 
 
-def json_of(message: Message, output: Output) -> dict[str, Json]:
+def json_of(message: Message, output: Output) -> dict[str, JsonValue]:
     """Return the fields of a message in the order of its proto; for YAML only those that are set."""
     from protobuf import message_to_json_value
 

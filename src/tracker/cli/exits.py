@@ -9,15 +9,15 @@ from tracker.cli.errors import CommandError
 from tracker.cli.output import Output, printable
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Mapping
 
-    from tracker.cli.documents import Json
     from tracker.client import ApiError
+    from tracker.transcoding.json_text import JsonValue
 
 FAILED = 1
 """Anything that has no code of its own, such as a lock that is unknown or a token that is wrong."""
 OUTDATED = 3
-"""A project uses a version that it should not, and this is to be a failure."""
+"""A project uses an outdated version, and --fail-on-outdated was given."""
 USAGE = 64
 """The command line, or what the server was asked for, is wrong (`EX_USAGE`)."""
 UNREACHABLE = 69
@@ -25,72 +25,62 @@ UNREACHABLE = 69
 LOCKED = 75
 """Another holds the lock, or the lock was lost (`EX_TEMPFAIL`)."""
 WAITED = 124
-"""The lock was not free within `--wait`, as `timeout` has it."""
+"""The lock was not free within `--wait`, as of `timeout`."""
 NOT_EXECUTABLE = 126
-"""The command to run was found, but can't be run, as shells have it."""
+"""The command to run was found, but can't be run, as in shells."""
 NOT_FOUND = 127
-"""The command to run was not found, as shells have it."""
+"""The command to run was not found, as in shells."""
 INTERRUPTED = 130
-"""Interrupted by Ctrl-C, as shells have it."""
+"""Interrupted by Ctrl-C, as in shells."""
 SIGNALLED = 128
-"""Added to the number of the signal that ended the command, as shells have it."""
+"""Added to the number of the signal that ended the command, as in shells."""
 
-EVENT_TABLE = {
-    "0": "done",
-    str(FAILED): "failed, such as an event that is unknown",
-    str(USAGE): "the command line or a value is wrong",
-    str(UNREACHABLE): "the server gave no answer, or can't serve now",
-    str(LOCKED): "a lock is in the way of the event",
-}
-"""What each code of `tracker event` and `tracker stats` means, for the help."""
 
-CATALOG_TABLE = {
-    "0": "done",
-    str(FAILED): "failed, such as an entry that is unknown",
-    str(OUTDATED): "compliance: with --fail-on-outdated, an outdated version is used",
-    str(USAGE): "the command line, a file or a value is wrong",
-    str(UNREACHABLE): "the server gave no answer, or can't serve now",
-}
-"""What each code of `tracker catalog` means, for the help."""
+def _table(codes: Mapping[int, str], usage: str = "the command line or a value is wrong") -> dict[str, str]:
+    """Return what each exit code of a command means, for the help."""
+    meanings = {USAGE: usage, UNREACHABLE: "the server gave no answer, or can't serve now", **codes}
+    table = {str(code): meanings[code] for code in sorted(meanings)}
+    return table | ({f"{SIGNALLED}+n": table.pop(str(SIGNALLED))} if SIGNALLED in codes else {})
 
-ARCHIVE_TABLE = {
-    "0": "done: every event is there",
-    str(FAILED): "a line was refused, or the export can't be written",
-    str(USAGE): "the command line is wrong, or the file can't be read",
-    str(UNREACHABLE): "the server gave no answer, or can't serve now",
-    str(INTERRUPTED): "interrupted; the same command goes on",
-}
-"""What each code of `tracker import` and `tracker export` means, for the help."""
 
-LOCK_TABLE = {
-    "0": "done; of `run`, what the command exits with",
-    str(FAILED): "failed, such as a lock that is unknown or a token that is wrong",
-    str(USAGE): "the command line or a value is wrong",
-    str(UNREACHABLE): "the server gave no answer, or can't serve now",
-    str(LOCKED): "another holds the lock, or the lock was lost",
-    str(WAITED): "the lock was not free within --wait",
-    str(NOT_EXECUTABLE): "run: the command can't be run",
-    str(NOT_FOUND): "run: there is no such command",
-    f"{SIGNALLED}+n": "run: signal n ended the command",
+_STATS = {0: "done", FAILED: "failed, such as an event that is unknown"}
+_COMMAND = {
+    LOCKED: "another holds the lock, or the lock was lost",
+    WAITED: "the lock was not free within --wait",
+    NOT_EXECUTABLE: "the command can't be run",
+    NOT_FOUND: "there is no such command",
+    SIGNALLED: "signal n ended the command",
 }
-"""What each code of `tracker lock` means, for the help."""
-
-RUN_TABLE = {
-    "0": "what the command exits with, 0 to 255",
-    str(FAILED): "the event was refused",
-    str(USAGE): "the command line or a value is wrong",
-    str(UNREACHABLE): "the server gave no answer, or can't serve now",
-    str(LOCKED): "another holds the lock, or the lock was lost",
-    str(WAITED): "the lock was not free within --wait",
-    str(NOT_EXECUTABLE): "the command can't be run",
-    str(NOT_FOUND): "there is no such command",
-    f"{SIGNALLED}+n": "signal n ended the command",
-}
-"""What each code of `tracker run` means, for the help."""
+STATS_TABLE = _table(_STATS)
+EVENT_TABLE = _table({**_STATS, LOCKED: "a lock is in the way of the event"})
+CATALOG_TABLE = _table(
+    {
+        0: "done",
+        FAILED: "failed, such as an entry that is unknown",
+        OUTDATED: "compliance: with --fail-on-outdated, an outdated version is used",
+    },
+    "the command line, a file or a value is wrong",
+)
+ARCHIVE_TABLE = _table(
+    {
+        0: "done: every event is there",
+        FAILED: "a line was refused, or the export can't be written",
+        INTERRUPTED: "interrupted; the same command goes on",
+    },
+    "the command line is wrong, or the file can't be read",
+)
+RUN_TABLE = _table({**_COMMAND, 0: "what the command exits with, 0 to 255", FAILED: "the event was refused"})
+LOCK_TABLE = _table(
+    {
+        **{code: f"run: {text}" if code >= NOT_EXECUTABLE else text for code, text in _COMMAND.items()},
+        0: "done; of `run`, what the command exits with",
+        FAILED: "failed, such as a lock that is unknown or a token that is wrong",
+    }
+)
 
 
 def exit_code(error: ApiError) -> int:
-    """Return what a command ends with that the server refused."""
+    """Return the exit code of a command whose call the server refused."""
     from tracker.errors import Code, Reason
 
     by_reason: dict[str, int] = {
@@ -111,7 +101,7 @@ def exit_code(error: ApiError) -> int:
 
 @contextmanager
 def failures(output: Output = Output.TEXT) -> Iterator[None]:
-    """Turn what a call to the server ends with into the failure of the command, for who it prints for.
+    """Turn the failure of a call into that of the command, and print it as a document if one was asked for.
 
     Raises:
         CommandError: The call failed.
@@ -134,7 +124,7 @@ def failures(output: Output = Output.TEXT) -> Iterator[None]:
         raise CommandError(str(error), UNREACHABLE) from None
 
 
-def _document(output: Output, message: str, **details: Json) -> None:
+def _document(output: Output, message: str, **details: JsonValue) -> None:
     from tracker.cli.documents import print_document
 
     if output in (Output.JSON, Output.YAML):

@@ -1,4 +1,4 @@
-"""`--explain`: how the server answers a query."""
+"""`--explain`: how the server finds the answer to a query."""
 
 from __future__ import annotations
 
@@ -12,31 +12,24 @@ if TYPE_CHECKING:
     from tracker.pb import event_pb
 
 Explain = Annotated[
-    bool, typer.Option("--explain", help="Print how the server answers that, in place of the answer.")
+    bool, typer.Option("--explain", help="Print how the server finds the answer, instead of the answer.")
 ]
 
 
 class Planned(Protocol):
-    """An answer that may say how it was come by."""
+    """An answer that may have a query plan."""
 
     plan: event_pb.QueryPlan | None
 
 
 def print_plan(answer: Planned, events: str, output: Output) -> None:
-    """Print how a query was answered; `events` is how many it found."""
-    from tracker.cli.documents import print_answer, print_csv, print_each
+    """Print the plan of a query; `events` is the number of its matches."""
+    from tracker.cli.documents import print_answer
     from tracker.pb import event_pb
 
     plan = answer.plan or event_pb.QueryPlan()
-    match output:
-        case Output.TEXT:
-            _print(plan, events)
-        case Output.NDJSON:
-            print_each([plan], output)
-        case Output.CSV:
-            print_csv(("step",), [(step,) for step in plan.steps])
-        case _:
-            print_answer(plan, output)
+    steps = [(step,) for step in plan.steps]
+    print_answer(plan, output, lambda: _print(plan, events), records=[plan], columns=["step"], rows=steps)
 
 
 def _print(plan: event_pb.QueryPlan, events: str) -> None:

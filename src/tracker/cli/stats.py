@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING, Annotated, NamedTuple
 
 import typer
 
+from tracker.cli.calls import ask, request_of
 from tracker.cli.errors import CommandError
-from tracker.cli.exits import EVENT_TABLE, LOCKED, USAGE, failures
-from tracker.cli.group import epilog
+from tracker.cli.exits import USAGE
 from tracker.cli.options import DEFAULT_SERVER, Query, QueryOption, Server, output_option, query_of
 from tracker.cli.output import Output, printable
 from tracker.cli.plans import Explain, print_plan
@@ -20,12 +20,10 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from tracker.pb import event_pb
-
-EPILOG = epilog({code: meaning for code, meaning in EVENT_TABLE.items() if code != str(LOCKED)})
-"""What stands below the help."""
+    from tracker.transcoding.json_text import JsonValue
 
 _FIELDS = ("status", "service", "environment", "type")
-"""Fields to count by where none is named."""
+"""Fields to count by, by default."""
 
 _BAR = 30
 """Characters of the longest bar."""
@@ -63,44 +61,36 @@ def stats(  # noqa: PLR0913  # one for each option
         ),
     ] = Output.TEXT,
 ) -> None:
-    """Count events: by the values of fields, or with --every over time.
+    """Count events by the values of fields, or over time with --every.
 
-    Over time, the period is that of the query, or the last 24 hours; --by names one field at most.
+    Over time, the period is that of the query, by default the last 24 hours; --by names one field at most.
 
     Example: tracker stats type:deployment since:30d --every day --by status
     """
     from tracker.cli.documents import print_answer, print_csv
-    from tracker.client import Connection
     from tracker.client.events import GET_EVENT_FACETS, GET_EVENT_HISTOGRAM
 
     text = query_of(words, query)
     if every and by and len(by) > 1:
         raise CommandError("--by: expected one field at most with --every", USAGE)
     answer: event_pb.GetEventFacetsResponse | event_pb.GetEventHistogramResponse
-    with failures(output), Connection(server) as connection:
-        if every:
-            histogram = connection.call(
-                GET_EVENT_HISTOGRAM,
-                _histogram_request(text, every, by[0] if by else "", limit, explain=explain),
-            )
-            answer, tables = histogram, [_over_time(histogram)]
-        else:
-            facets = connection.call(
-                GET_EVENT_FACETS, _facets_request(text, by or _FIELDS, limit, explain=explain)
-            )
-            answer, tables = facets, [_by_value(facet) for facet in facets.facets]
+    common: dict[str, JsonValue] = {"query": text, "limit": limit, "explain": explain}
+    if every:
+        interval, field = "" if every == "auto" else every, by[0] if by else ""
+        asked = {**common, "interval": interval, "time_zone": local_zone_name(), "by": field}
+        histogram = ask(server, output, GET_EVENT_HISTOGRAM, request_of(GET_EVENT_HISTOGRAM, asked))
+        answer, tables = histogram, [_over_time(histogram)]
+    else:
+        asked = {**common, "fields": [*(by or _FIELDS)]}
+        facets = ask(server, output, GET_EVENT_FACETS, request_of(GET_EVENT_FACETS, asked))
+        answer, tables = facets, [_by_value(facet) for facet in facets.facets]
     if explain:
         print_plan(answer, f"{answer.total_count:,}", output)
-    elif output in (Output.JSON, Output.YAML):
-        print_answer(answer, output)
     elif output is Output.CSV:
         for table in tables:
             print_csv(table.columns, table.rows)
     else:
-        typer.echo(f"{answer.total_count} event{'' if answer.total_count == 1 else 's'}")
-        for table in tables:
-            typer.echo()
-            _print(table)
+        print_answer(answer, output, lambda: _print(answer.total_count, tables))
 
 
 class _Table(NamedTuple):
@@ -109,35 +99,6 @@ class _Table(NamedTuple):
     columns: Sequence[str]
     rows: Sequence[Sequence[str]]
     bars: Sequence[int]
-
-
-def _facets_request(
-    query: str, fields: Sequence[str], limit: int, *, explain: bool
-) -> event_pb.GetEventFacetsRequest:
-    from protobuf.wkt import UInt32Value
-
-    from tracker.pb import event_pb
-
-    return event_pb.GetEventFacetsRequest(
-        query=query, fields=[*fields], limit=UInt32Value(value=limit), explain=explain
-    )
-
-
-def _histogram_request(
-    query: str, every: str, by: str, limit: int, *, explain: bool
-) -> event_pb.GetEventHistogramRequest:
-    from protobuf.wkt import UInt32Value
-
-    from tracker.pb import event_pb
-
-    return event_pb.GetEventHistogramRequest(
-        query=query,
-        interval="" if every == "auto" else every,
-        time_zone=local_zone_name(),
-        by=by,
-        limit=UInt32Value(value=limit),
-        explain=explain,
-    )
 
 
 def _by_value(facet: event_pb.EventFacet) -> _Table:
@@ -175,8 +136,15 @@ def _over_time(histogram: event_pb.GetEventHistogramResponse) -> _Table:
     )
 
 
-def _print(table: _Table) -> None:
-    """Print a table with aligned columns, on a terminal with a bar behind each row that fits."""
+def _print(total: int, tables: Sequence[_Table]) -> None:
+    typer.echo(f"{total} event{'' if total == 1 else 's'}")
+    for table in tables:
+        typer.echo()
+        _print_table(table)
+
+
+def _print_table(table: _Table) -> None:
+    """Print a table with aligned columns, on a terminal with a bar after each row if it fits."""
     widths = [max(map(len, column)) for column in zip(table.columns, *table.rows, strict=True)]
     first, *others = widths
     room = shutil.get_terminal_size().columns - sum(widths) - 2 * len(widths)

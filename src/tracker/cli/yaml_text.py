@@ -16,7 +16,7 @@ else:
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
-    from tracker.cli.documents import Json
+    from tracker.transcoding.json_text import JsonValue
 
 _TAG = "tag:yaml.org,2002:"
 _UNBOUNDED = 1_000_000
@@ -27,13 +27,13 @@ class YamlError(Exception):
     """A text is not the YAML that is read here; the message is one line that says where and why."""
 
 
-def to_yaml(document: Mapping[str, Json]) -> str:
+def to_yaml(document: Mapping[str, JsonValue]) -> str:
     """Return a document as YAML, in its order, texts of several lines as they are."""
     text: str = yaml.dump(document, Dumper=_Dumper, sort_keys=False, allow_unicode=True, width=_UNBOUNDED)
     return text
 
 
-def from_yaml(text: str) -> Iterator[Json]:
+def from_yaml(text: str) -> Iterator[JsonValue]:
     """Give the documents of a text. What is neither a list nor a mapping is null, or text as it is written.
 
     So a version `1.10` stays what it is: it is for whoever knows the field to say what it means.

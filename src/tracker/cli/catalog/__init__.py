@@ -1,8 +1,8 @@
-"""`tracker catalog`: describe what runs, find it again, and see who uses what in which version."""
+"""`tracker catalog`: describes what runs, and reports who uses what in which version."""
 
 from __future__ import annotations
 
-from tracker.cli.catalog import apply, compliance, delete, parts, queries
+from tracker.cli.catalog import apply, commands, compliance
 from tracker.cli.catalog.group import app
 
-__all__ = ["app", "apply", "compliance", "delete", "parts", "queries"]
+__all__ = ["app", "apply", "commands", "compliance"]

@@ -15,7 +15,7 @@ from tracker.cli.output import Output, printable
 
 if TYPE_CHECKING:
     from tracker.cli.catalog.applying import Applied
-    from tracker.cli.documents import Json
+    from tracker.transcoding.json_text import JsonValue
 
 
 @app.command("apply", epilog=EPILOG)
@@ -58,7 +58,7 @@ def apply(
         raise typer.Exit(USAGE) from None
     if not entries:
         raise CommandError("nothing to apply: the files have no entries", USAGE)
-    told: list[Json] = []
+    told: list[JsonValue] = []
     with failures(output), Connection(server) as connection:
         for described in entries:
             result = applied(connection, described, dry_run=dry_run)
@@ -70,7 +70,7 @@ def apply(
         print_document({"dryRun": dry_run, "entries": told}, output)
 
 
-def _json(result: Applied) -> Json:
+def _json(result: Applied) -> JsonValue:
     return {
         "name": result.name,
         "outcome": result.outcome.value,

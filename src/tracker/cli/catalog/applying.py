@@ -16,9 +16,9 @@ if TYPE_CHECKING:
     from protobuf import Message
 
     from tracker.cli.catalog.reading import Described
-    from tracker.cli.documents import Json
     from tracker.client import Connection
     from tracker.client.rpc import A, Q, Rpc
+    from tracker.transcoding.json_text import JsonValue
 
 _TIMES = ("createdAt", "updatedAt")
 """What the server alone says of an entry."""
@@ -78,7 +78,7 @@ def applied(connection: Connection, described: Described, *, dry_run: bool) -> A
     return Applied(described.name, Outcome.CHANGED if changed else Outcome.UNCHANGED, found)
 
 
-def _stored(connection: Connection, name: str) -> dict[str, Json] | None:
+def _stored(connection: Connection, name: str) -> dict[str, JsonValue] | None:
     """Return what the catalog says of an entry, or None where it has none of this name."""
     try:
         entry = connection.call(GET_CATALOG, GET_CATALOG.request(name=name)).catalog
@@ -91,5 +91,5 @@ def _stored(connection: Connection, name: str) -> dict[str, Json] | None:
     return {name: value for name, value in fields.items() if name not in _TIMES}
 
 
-def _send(connection: Connection, rpc: Rpc[Q, A], fields: dict[str, Json]) -> None:
+def _send(connection: Connection, rpc: Rpc[Q, A], fields: dict[str, JsonValue]) -> None:
     connection.call(rpc, message_from_json_value(rpc.request, fields, ignore_unknown_fields=True))

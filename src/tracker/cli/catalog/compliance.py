@@ -7,9 +7,10 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from tracker.cli.calls import ask
 from tracker.cli.catalog.group import EPILOG, app
 from tracker.cli.choices import choice_option
-from tracker.cli.exits import OUTDATED, failures
+from tracker.cli.exits import OUTDATED
 from tracker.cli.options import DEFAULT_SERVER, Server, output_option
 from tracker.cli.output import Output
 
@@ -27,12 +28,12 @@ def compliance(
     *,
     types: Annotated[
         list[str] | None,
-        choice_option("catalog_pb.Type", "What to look at, such as `library`; may be repeated.", "--type"),
+        choice_option("catalog_pb.Type", "Type to report, such as `library`; may be repeated.", "--type"),
     ] = None,
     fail: Annotated[
         bool,
         typer.Option(
-            "--fail-on-outdated", help=f"Exit with {OUTDATED} where a project uses an outdated version."
+            "--fail-on-outdated", help=f"Exit with {OUTDATED} if a project uses an outdated version."
         ),
     ] = False,
     server: Server = DEFAULT_SERVER,
@@ -46,30 +47,22 @@ def compliance(
         ),
     ] = Output.TEXT,
 ) -> None:
-    """Show how far projects use the reference versions of what they use, and what is outdated.
+    """Show which projects use the reference versions of their dependencies, and what is outdated.
 
     Example: tracker catalog compliance --type library --fail-on-outdated
     """
-    from tracker.cli.documents import print_answer, print_csv
-    from tracker.client import Connection
+    from tracker.cli.documents import print_answer
     from tracker.client.catalog import GET_VERSION_COMPLIANCE
     from tracker.pb import catalog_pb
 
     request = GET_VERSION_COMPLIANCE.request(types=[catalog_pb.Type[name] for name in types or ()])
-    with failures(output), Connection(server) as connection:
-        answer = connection.call(GET_VERSION_COMPLIANCE, request)
-    match output:
-        case Output.TEXT:
-            _print(answer)
-        case Output.CSV:
-            rows = [
-                (*row, "yes" if use.is_outdated else "no")
-                for project in answer.projects
-                for use, row in _uses(project)
-            ]
-            print_csv([*(name.lower() for name in _USES), "outdated"], rows)
-        case _:
-            print_answer(answer, output)
+    answer = ask(server, output, GET_VERSION_COMPLIANCE, request)
+    rows = [
+        (*row, "yes" if use.is_outdated else "no")
+        for project in answer.projects
+        for use, row in _uses(project)
+    ]
+    print_answer(answer, output, lambda: _print(answer), columns=(*_USES, "outdated"), rows=rows)
     if fail and any(project.outdated_count for project in answer.projects):
         raise typer.Exit(OUTDATED)
 
@@ -77,7 +70,7 @@ def compliance(
 def _uses(
     project: catalog_pb.ProjectCompliance,
 ) -> Iterator[tuple[catalog_pb.DeliverableUsage, tuple[str, ...]]]:
-    """Give what a project uses, each with its row, a value for each of `_USES`."""
+    """Yield what a project uses, each with its row, a value for each of `_USES`."""
     for use in project.deliverables:
         yield (
             use,

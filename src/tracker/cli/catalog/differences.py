@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, NamedTuple
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
-    from tracker.cli.documents import Json
+    from tracker.transcoding.json_text import JsonValue
 
 
 class Difference(NamedTuple):
@@ -18,7 +18,7 @@ class Difference(NamedTuple):
     new: str | None
 
 
-def differences(before: Mapping[str, Json], after: Mapping[str, Json]) -> Iterator[Difference]:
+def differences(before: Mapping[str, JsonValue], after: Mapping[str, JsonValue]) -> Iterator[Difference]:
     """Give what differs between two records, in the order of their fields, those of the first before others.
 
     Items of a list are told apart by their names, or else by themselves; that they stand in another order is
@@ -28,7 +28,7 @@ def differences(before: Mapping[str, Json], after: Mapping[str, Json]) -> Iterat
         yield from _of_value(name, before.get(name), after.get(name))
 
 
-def _of_value(path: str, before: Json, after: Json) -> Iterator[Difference]:
+def _of_value(path: str, before: JsonValue, after: JsonValue) -> Iterator[Difference]:
     if before == after:
         return
     if isinstance(before, dict) or isinstance(after, dict):
@@ -41,7 +41,7 @@ def _of_value(path: str, before: Json, after: Json) -> Iterator[Difference]:
         yield Difference(path, _text(before), _text(after))
 
 
-def _of_list(path: str, before: list[Json], after: list[Json]) -> Iterator[Difference]:
+def _of_list(path: str, before: list[JsonValue], after: list[JsonValue]) -> Iterator[Difference]:
     old, new = _by_name(before), _by_name(after)
     if old is None or new is None:
         old, new = dict(enumerate(before)), dict(enumerate(after))
@@ -55,20 +55,20 @@ def _of_list(path: str, before: list[Json], after: list[Json]) -> Iterator[Diffe
         yield Difference(path, ", ".join(map(str, old)), ", ".join(map(str, new)))
 
 
-def _by_name(items: list[Json]) -> dict[str | int, Json] | None:
+def _by_name(items: list[JsonValue]) -> dict[str | int, JsonValue] | None:
     """Return the items of a list by what names them, or None where that is not each time another."""
     names = [item.get("name") if isinstance(item, dict) else item for item in items]
     named = {name: item for name, item in zip(names, items, strict=True) if isinstance(name, str)}
     return dict(named.items()) if len(named) == len(items) else None
 
 
-def _mapping(value: Json) -> dict[str, Json]:
+def _mapping(value: JsonValue) -> dict[str, JsonValue]:
     return value if isinstance(value, dict) else {}
 
 
-def _list(value: Json) -> list[Json]:
+def _list(value: JsonValue) -> list[JsonValue]:
     return value if isinstance(value, list) else []
 
 
-def _text(value: Json) -> str | None:
+def _text(value: JsonValue) -> str | None:
     return None if value is None else str(value)

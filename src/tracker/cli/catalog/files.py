@@ -13,7 +13,7 @@ from tracker.cli.yaml_text import YamlError, from_yaml
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from tracker.cli.documents import Json
+    from tracker.transcoding.json_text import JsonValue
 
 STDIN = Path("-")
 
@@ -26,7 +26,7 @@ class Entry(NamedTuple):
     """What stands in a file of one entry of the catalog; `place` is the file and the document."""
 
     place: str
-    value: Json
+    value: JsonValue
 
 
 class FileError(Exception):
@@ -58,7 +58,7 @@ def _files(path: Path) -> list[Path]:
     return found
 
 
-def _documents(file: Path, name: str) -> Iterator[Json]:
+def _documents(file: Path, name: str) -> Iterator[JsonValue]:
     try:
         text = (sys.stdin.buffer.read() if file == STDIN else file.read_bytes()).decode("utf-8-sig")
     except OSError as error:
@@ -76,10 +76,10 @@ def _documents(file: Path, name: str) -> Iterator[Json]:
             raise FileError(f"{name}: {wrong}") from None
 
 
-def _json_documents(text: str) -> list[Json]:
+def _json_documents(text: str) -> list[JsonValue]:
     """Return the documents of a JSON text, whatever space is between them; numbers as they are written."""
     decoder = json.JSONDecoder(object_pairs_hook=_unique, parse_int=str, parse_float=str)
-    found: list[Json] = []
+    found: list[JsonValue] = []
     at = _after_space(text, 0)
     while at < len(text):
         value, end = decoder.raw_decode(text, at)
@@ -95,7 +95,7 @@ def _after_space(text: str, at: int) -> int:
     return at if space is None else space.end()
 
 
-def _unique(pairs: list[tuple[str, Json]]) -> dict[str, Json]:
+def _unique(pairs: list[tuple[str, JsonValue]]) -> dict[str, JsonValue]:
     made = dict(pairs)
     if len(made) < len(pairs):
         names = [name for name, _ in pairs]
@@ -104,7 +104,7 @@ def _unique(pairs: list[tuple[str, Json]]) -> dict[str, Json]:
     return made
 
 
-def _entries(document: Json) -> list[Json]:
+def _entries(document: JsonValue) -> list[JsonValue]:
     match document:
         case None:
             return []

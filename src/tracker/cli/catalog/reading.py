@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from protobuf import DescField, Message
 
     from tracker.cli.catalog.files import Entry
-    from tracker.cli.documents import Json
+    from tracker.transcoding.json_text import JsonValue
 
 _CATALOG = catalog_pb.Catalog.desc()
 _REQUESTS = (catalog_pb.CreateUpdateCatalogRequest, catalog_pb.UpdateVersionsRequest)
@@ -45,7 +45,7 @@ class Described(NamedTuple):
 
     place: str
     name: str
-    fields: dict[str, Json]
+    fields: dict[str, JsonValue]
     given: frozenset[str]
 
 
@@ -109,12 +109,12 @@ def _described(entry: Entry, rules: Rules) -> Described:
     )
 
 
-def _json(message: Message) -> dict[str, Json]:
+def _json(message: Message) -> dict[str, JsonValue]:
     value = message_to_json_value(message)
     return value if isinstance(value, dict) else {}
 
 
-def _unknown(message: DescMessage, value: Json, path: str) -> Iterator[str]:
+def _unknown(message: DescMessage, value: JsonValue, path: str) -> Iterator[str]:
     """Tell of the keys and names of values that no proto has: a server passes over them."""
     if not isinstance(value, dict):
         return
@@ -128,7 +128,7 @@ def _unknown(message: DescMessage, value: Json, path: str) -> Iterator[str]:
             yield from _unknown_in_field(field, item, f"{path}.{key}" if path else key)
 
 
-def _unknown_in_field(field: DescField, value: Json, path: str) -> Iterator[str]:
+def _unknown_in_field(field: DescField, value: JsonValue, path: str) -> Iterator[str]:
     match field.value, value:
         case DescFieldValueList(element=element), list():
             items = [(f"{path}[{index}]", item) for index, item in enumerate(value)]

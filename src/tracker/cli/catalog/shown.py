@@ -19,8 +19,8 @@ if TYPE_CHECKING:
 
     from tracker.cli.catalog.applying import Applied
     from tracker.cli.catalog.differences import Difference
-    from tracker.cli.documents import Json
     from tracker.pb import catalog_pb
+    from tracker.transcoding.json_text import JsonValue
 
 _COLUMNS = {
     "NAME": "name",
@@ -106,12 +106,12 @@ def _cut(text: str | None) -> str:
     return shown if len(shown) <= _LONG else f"{shown[:_LONG]}…"
 
 
-def _fields(entry: Message) -> Mapping[str, Json]:
+def _fields(entry: Message) -> Mapping[str, JsonValue]:
     value = message_to_json_value(entry, use_proto_field_name=True)
     return value if isinstance(value, dict) else {}
 
 
-def _text(value: Json) -> str:
+def _text(value: JsonValue) -> str:
     """Return a value as people read it: items and fields behind commas."""
     match value:
         case dict():
@@ -122,7 +122,7 @@ def _text(value: Json) -> str:
             return str(value)
 
 
-def _item(value: Json) -> str:
+def _item(value: JsonValue) -> str:
     return " ".join(map(_text, value.values())) if isinstance(value, dict) else _text(value)
 
 

@@ -7,161 +7,60 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from tracker.cli.calls import ask, request_of
 from tracker.cli.errors import CommandError
 from tracker.cli.event.group import EPILOG, app
-from tracker.cli.event.options import (
-    End,
-    Environment,
-    EventId,
-    ExternalId,
-    Impact,
-    Labels,
-    Message,
-    Owner,
-    Priority,
-    PullRequest,
-    RelatedId,
-    Service,
-    SlackId,
-    Source,
-    StakeHolders,
-    Start,
-    Status,
-    Ticket,
-    Type,
-    Version,
-)
-from tracker.cli.event.requests import attributes_of, links_of
-from tracker.cli.exits import USAGE, failures
+from tracker.cli.event.options import EventFields, EventId, Message, takes_event
+from tracker.cli.exits import USAGE
 from tracker.cli.options import DEFAULT_SERVER, Format, Server, Yes, confirm_deletion, who_default
 from tracker.cli.output import Output
 
 if TYPE_CHECKING:
-    from tracker.client import Connection
     from tracker.pb import event_pb
+    from tracker.transcoding.json_text import JsonValue
 
 _ENDINGS = ("success", "failure", "error", "done", "close")
 
 
 @app.command("create", epilog=EPILOG)
-def create(  # noqa: PLR0913  # one for each option
+@takes_event("service", "type")
+def create(
+    fields: EventFields,
     title: Annotated[str, typer.Argument(metavar="TITLE", help="What happens, in one line.")],
     *,
-    service: Service,
-    type_: Type,
-    status: Status = "",
-    environment: Environment = "",
-    priority: Priority = "",
-    message: Message = "",
-    source: Source = "",
-    external_id: ExternalId = "",
-    owner: Owner = "",
-    version: Version = "",
-    labels: Labels = None,
-    start: Start = None,
-    end: End = None,
-    impact: Impact = False,
-    related_id: RelatedId = "",
-    stake_holders: StakeHolders = None,
-    pull_request: PullRequest = "",
-    ticket: Ticket = "",
-    slack_id: SlackId = "",
     server: Server = DEFAULT_SERVER,
     output: Format = Output.TEXT,
 ) -> None:
     """Record an event, and print its id.
 
-    A deployment or an operation that begins takes the lock of its service and environment; where another
-    holds it, nothing is recorded. Told of again with the same --source and --external-id, it is changed.
+    A deployment or an operation that begins takes the lock of its service and environment; if another event
+    holds it, nothing is recorded. Repeated with the same --source and --external-id, the event is updated.
 
     Example: tracker event create "Deploy payments 2.4.0" --service payments --type deployment --status start
     """
-    from tracker.client import Connection
     from tracker.client.events import CREATE_EVENT
 
-    request = CREATE_EVENT.request(
-        title=title,
-        attributes=attributes_of(
-            texts={
-                "type": type_,
-                "status": status,
-                "environment": environment,
-                "priority": priority,
-                "service": service,
-                "message": message,
-                "source": source,
-                "external_id": external_id,
-                "owner": owner,
-                "version": version,
-                "related_id": related_id,
-            },
-            labels=labels,
-            stake_holders=stake_holders,
-            period=(start, end),
-            impact=impact,
-        ),
-        links=links_of(pull_request, ticket),
-        slack_id=slack_id,
-    )
-    with failures(output), Connection(server) as connection:
-        answer = connection.call(CREATE_EVENT, request)
-    _print(answer, answer.event, output, f"{'updated' if answer.updated else 'created'} ")
+    answer = ask(server, output, CREATE_EVENT, request_of(CREATE_EVENT, fields.request(title=title)))
+    _print(answer, answer.event, output, "updated" if answer.updated else "created")
 
 
 @app.command("update", epilog=EPILOG)
-def update(  # noqa: PLR0913  # one for each option
+@takes_event()
+def update(
+    fields: EventFields,
     id_: EventId,
     *,
     title: Annotated[str, typer.Option(metavar="TITLE", help="What happens, in one line.")] = "",
-    service: Service = "",
-    type_: Type = "",
-    status: Status = "",
-    environment: Environment = "",
-    priority: Priority = "",
-    message: Message = "",
-    source: Source = "",
-    external_id: ExternalId = "",
-    owner: Owner = "",
-    version: Version = "",
-    labels: Labels = None,
-    start: Start = None,
-    end: End = None,
-    impact: Impact = False,
-    related_id: RelatedId = "",
-    stake_holders: StakeHolders = None,
-    pull_request: PullRequest = "",
-    ticket: Ticket = "",
-    slack_id: SlackId = "",
     server: Server = DEFAULT_SERVER,
     output: Format = Output.TEXT,
 ) -> None:
-    """Change an event: what is given replaces what is stored, and all else stays.
+    """Change the given fields of an event; all others stay.
 
-    Labels are added; `--label NAME=` takes one away.
+    Labels are added; `--label NAME=` removes one.
     """
-    attributes = attributes_of(
-        texts={
-            "type": type_,
-            "status": status,
-            "environment": environment,
-            "priority": priority,
-            "service": service,
-            "message": message,
-            "source": source,
-            "external_id": external_id,
-            "owner": owner,
-            "version": version,
-            "related_id": related_id,
-        },
-        labels=labels,
-        stake_holders=stake_holders,
-        period=(start, end),
-        impact=impact,
-    )
-    links = links_of(pull_request, ticket)
-    if not (title or slack_id or attributes.to_binary() or links.to_binary()):
+    if not (title or fields):
         raise CommandError("nothing to change: give at least one option, such as --status", USAGE)
-    _merge(id_, title, attributes, links, slack_id, server=server, output=output, done="updated ")
+    _merge(server, output, "updated", fields.request(id=id_, title=title))
 
 
 @app.command("finish", epilog=EPILOG)
@@ -175,86 +74,55 @@ def finish(
     server: Server = DEFAULT_SERVER,
     output: Format = Output.TEXT,
 ) -> None:
-    """End an event: its status changes, its duration is known, its locks are released."""
+    """End an event: change its status, set its duration and release its locks."""
     if status.lower() not in _ENDINGS:
         raise CommandError(f"--status: expected one of {', '.join(_ENDINGS)}, got {status!r}", USAGE)
-    attributes = attributes_of(texts={"status": status.lower(), "message": message})
-    _merge(id_, "", attributes, None, "", server=server, output=output, done="finished ")
+    attributes: JsonValue = {"status": status.lower(), "message": message}
+    _merge(server, output, "finished", {"id": id_, "attributes": attributes})
 
 
 @app.command("comment", epilog=EPILOG)
 def comment(
     id_: EventId,
-    text: Annotated[str, typer.Argument(metavar="TEXT", help="What to tell whoever reads the changelog.")],
+    text: Annotated[str, typer.Argument(metavar="TEXT", help="The comment.")],
     *,
-    who: Annotated[str | None, typer.Option(metavar="NAME", help="Who says so.  [default: you]")] = None,
+    who: Annotated[str | None, typer.Option(metavar="NAME", help="Its author.  [default: you]")] = None,
     server: Server = DEFAULT_SERVER,
     output: Format = Output.TEXT,
 ) -> None:
-    """Write into the changelog of an event."""
-    from tracker.client import Connection
+    """Add a comment to the changelog of an event."""
     from tracker.client.events import ADD_CHANGELOG_ENTRY
-    from tracker.pb import event_pb
 
-    entry = event_pb.ChangelogEntry(
-        user=who_default() if who is None else who,
-        change_type=event_pb.ChangeType.commented,
-        comment=text,
+    author = who_default() if who is None else who
+    entry: JsonValue = {"user": author, "change_type": "commented", "comment": text}
+    answer = ask(
+        server, output, ADD_CHANGELOG_ENTRY, request_of(ADD_CHANGELOG_ENTRY, {"id": id_, "entry": entry})
     )
-    with failures(output), Connection(server) as connection:
-        answer = connection.call(ADD_CHANGELOG_ENTRY, ADD_CHANGELOG_ENTRY.request(id=id_, entry=entry))
-    _print(answer, answer.event, output, "commented on ")
+    _print(answer, answer.event, output, "commented on")
 
 
 @app.command("delete", epilog=EPILOG)
 def delete(
-    id_: EventId,
-    *,
-    yes: Yes = False,
-    server: Server = DEFAULT_SERVER,
-    output: Format = Output.TEXT,
+    id_: EventId, *, yes: Yes = False, server: Server = DEFAULT_SERVER, output: Format = Output.TEXT
 ) -> None:
-    """Delete an event for good, and release its locks."""
+    """Delete an event permanently, and release its locks."""
     from tracker.cli.documents import print_answer
-    from tracker.client import Connection
-    from tracker.client.events import DELETE_EVENTS
+    from tracker.client.events import DELETE_EVENTS, GET_EVENT
 
-    with failures(output), Connection(server) as connection:
-        if not yes:
-            confirm_deletion("event", lambda: _title(connection, id_))
-        answer = connection.call(DELETE_EVENTS, DELETE_EVENTS.request(id=id_))
-    if output is not Output.TEXT:
-        print_answer(answer, output)
-    else:
-        typer.echo(f"deleted {answer.id}")
+    if not yes:
+        confirm_deletion("event", lambda: _title(ask(server, output, GET_EVENT, GET_EVENT.request(id=id_))))
+    answer = ask(server, output, DELETE_EVENTS, DELETE_EVENTS.request(id=id_))
+    print_answer(answer, output, lambda: typer.echo(f"deleted {answer.id}"))
 
 
-def _title(connection: Connection, id_: str) -> str:
-    from tracker.client.events import GET_EVENT
-
-    event = connection.call(GET_EVENT, GET_EVENT.request(id=id_)).event
-    return event.title if event is not None else ""
+def _title(answer: event_pb.GetEventResponse) -> str:
+    return answer.event.title if answer.event is not None else ""
 
 
-def _merge(  # noqa: PLR0913  # each is a part of the request, or of what to print
-    id_: str,
-    title: str,
-    attributes: event_pb.EventAttributes,
-    links: event_pb.EventLinks | None,
-    slack_id: str,
-    *,
-    server: str,
-    output: Output,
-    done: str,
-) -> None:
-    from tracker.client import Connection
+def _merge(server: str, output: Output, done: str, fields: dict[str, JsonValue]) -> None:
     from tracker.client.events import UPDATE_EVENT
 
-    request = UPDATE_EVENT.request(
-        id=id_, title=title, attributes=attributes, links=links, slack_id=slack_id, merge=True
-    )
-    with failures(output), Connection(server) as connection:
-        answer = connection.call(UPDATE_EVENT, request)
+    answer = ask(server, output, UPDATE_EVENT, request_of(UPDATE_EVENT, {**fields, "merge": True}))
     _print(answer, answer.event, output, done)
 
 
@@ -269,7 +137,5 @@ def _print(
     """Print what became of an event: its id alone in a pipe, for the next command."""
     from tracker.cli.documents import print_answer
 
-    if output is not Output.TEXT:
-        print_answer(answer, output)
-    elif event is not None and event.metadata is not None:
-        typer.echo(f"{done if sys.stdout.isatty() else ''}{event.metadata.id}")
+    id_ = event.metadata.id if event is not None and event.metadata is not None else ""
+    print_answer(answer, output, lambda: typer.echo(f"{done} {id_}" if sys.stdout.isatty() else id_))

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from tracker.cli.calls import ask
 from tracker.cli.event.group import EPILOG, app
-from tracker.cli.exits import failures
 from tracker.cli.options import DEFAULT_SERVER, ListFormat, Query, QueryOption, Server, query_of
 from tracker.cli.output import Output, printable
 from tracker.cli.plans import Explain, print_plan
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from tracker.pb import event_pb
 
 _BY = ("service", "environment")
-"""What the server compares by where no field is named."""
+"""The fields that the server compares by default."""
 
 _COLUMNS = ("FROM", "TOOK", "STATUS", "EVENT", "TYPE", "SERVICE", "ENVIRONMENT", "ID")
 _FIELDS = ("from", "until", "took", "first", "first_id", "second", "second_id")
@@ -29,7 +29,7 @@ _FIELDS = ("from", "until", "took", "first", "first_id", "second", "second_id")
 From = Annotated[
     datetime | None,
     typer.Option(
-        "--from", parser=moment_option, metavar="TIME", help="Begin of the period.  [default: 24h, ago]"
+        "--from", parser=moment_option, metavar="TIME", help="Start of the period.  [default: 24h, ago]"
     ),
 ]
 Until = Annotated[
@@ -57,14 +57,13 @@ def overlaps(  # noqa: PLR0913  # one for each option
     server: Server = DEFAULT_SERVER,
     output: ListFormat = Output.TEXT,
 ) -> None:
-    """Find events of one service in one environment that go on at the same time, planned ones too.
+    """Find events of one service and environment that overlap in time, planned events included.
 
     Example: tracker event overlaps 'env:prod type:(deployment OR operation)' --from now --until +7d
     """
     from protobuf.wkt import UInt32Value
 
-    from tracker.cli.documents import print_answer, print_csv, print_each
-    from tracker.client import Connection
+    from tracker.cli.documents import print_answer
     from tracker.client.events import GET_EVENT_OVERLAPS
 
     request = GET_EVENT_OVERLAPS.request(
@@ -75,25 +74,23 @@ def overlaps(  # noqa: PLR0913  # one for each option
         limit=UInt32Value(value=limit),
         explain=explain,
     )
-    with failures(output), Connection(server) as connection:
-        answer = connection.call(GET_EVENT_OVERLAPS, request)
+    answer = ask(server, output, GET_EVENT_OVERLAPS, request)
     if explain:
         print_plan(answer, f"{answer.event_count:,}", output)
         return
-    match output:
-        case Output.TEXT:
-            _print_groups([group for group in answer.groups if group.pairs])
-        case Output.NDJSON:
-            print_each(answer.groups, output)
-        case Output.CSV:
-            print_csv((*(by or _BY), *_FIELDS), _pairs(answer.groups))
-        case _:
-            print_answer(answer, output)
+    print_answer(
+        answer,
+        output,
+        lambda: _print_groups([group for group in answer.groups if group.pairs]),
+        records=answer.groups,
+        columns=(*(by or _BY), *_FIELDS),
+        rows=_pairs(answer.groups),
+    )
     given = sum(len(group.pairs) for group in answer.groups)
     if given < answer.pair_count:
         typer.echo(f"{given} of {answer.pair_count} overlaps; --limit gives more", err=True)
     if answer.incomplete:
-        typer.echo("there are more than 10000 events; only the latest were looked at", err=True)
+        typer.echo("there are more than 10000 events; only the latest were compared", err=True)
 
 
 def _print_groups(groups: Sequence[event_pb.OverlapGroup]) -> None:
@@ -110,7 +107,7 @@ def _print_groups(groups: Sequence[event_pb.OverlapGroup]) -> None:
 
 
 def _rows(group: event_pb.OverlapGroup) -> Iterator[Sequence[str]]:
-    """Give a row for each event, and below it one for each earlier one that it overlaps."""
+    """Yield a row for each event, followed by one for each earlier event that it overlaps."""
     from tracker.cli.event.shown import name_of
     from tracker.cli.records import shown_time
 
@@ -128,7 +125,7 @@ def _rows(group: event_pb.OverlapGroup) -> Iterator[Sequence[str]]:
 
 
 def _pairs(groups: Sequence[event_pb.OverlapGroup]) -> Iterator[Sequence[str]]:
-    """Give a row for each pair: the values that are the same of both, and a value for each of `_FIELDS`."""
+    """Yield a row for each pair: the values that both share, and a value for each of `_FIELDS`."""
     from tracker.cli.records import shown_time
 
     for group in groups:

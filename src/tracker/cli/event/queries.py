@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from tracker.cli.calls import ask
 from tracker.cli.errors import CommandError
 from tracker.cli.event.group import EPILOG, app
 from tracker.cli.event.options import EventId
@@ -29,7 +30,7 @@ if TYPE_CHECKING:
     from tracker.pb import event_pb
 
 _PAGE = 1_000
-"""Events to ask for at a time."""
+"""Events of a page."""
 
 Limit = Annotated[
     int, typer.Option("--limit", "-n", min=0, metavar="NUMBER", help="Events to print; 0 prints all.")
@@ -38,38 +39,34 @@ Limit = Annotated[
 
 @app.command("get", epilog=EPILOG)
 def get(id_: EventId, *, server: Server = DEFAULT_SERVER, output: Format = Output.TEXT) -> None:
-    """Show an event, and all that was done to it."""
+    """Show an event with its changelog."""
     from tracker.cli.documents import print_answer
     from tracker.cli.event.shown import print_changelog, print_event
-    from tracker.client import Connection
     from tracker.client.events import GET_EVENT
+    from tracker.pb import event_pb
 
-    with failures(output), Connection(server) as connection:
-        answer = connection.call(GET_EVENT, GET_EVENT.request(id=id_))
-    if output is not Output.TEXT:
-        print_answer(answer, output)
-    elif answer.event is not None:
-        print_event(answer.event)
-        print_changelog(answer.event.changelog)
+    answer = ask(server, output, GET_EVENT, GET_EVENT.request(id=id_))
+    event = answer.event or event_pb.Event()
+
+    def text() -> None:
+        print_event(event)
+        print_changelog(event.changelog)
+
+    print_answer(answer, output, text)
 
 
 @app.command("changelog", epilog=EPILOG)
 def changelog(id_: EventId, *, server: Server = DEFAULT_SERVER, output: Format = Output.TEXT) -> None:
-    """Show what was done to an event, the oldest first."""
+    """Show the changelog of an event, the oldest entry first."""
     from tracker.cli.documents import print_answer
     from tracker.cli.event.shown import print_changelog
-    from tracker.client import Connection
     from tracker.client.events import GET_EVENT
     from tracker.pb import event_pb
 
-    with failures(output), Connection(server) as connection:
-        event = connection.call(GET_EVENT, GET_EVENT.request(id=id_)).event
+    event = ask(server, output, GET_EVENT, GET_EVENT.request(id=id_)).event
     entries = event.changelog if event is not None else []
-    if output is not Output.TEXT:
-        answer = event_pb.GetEventChangelogResponse(changelog=entries, total_count=len(entries))
-        print_answer(answer, output)
-    else:
-        print_changelog(entries)
+    answer = event_pb.GetEventChangelogResponse(changelog=entries, total_count=len(entries))
+    print_answer(answer, output, lambda: print_changelog(entries))
 
 
 @app.command("list", epilog=EPILOG)
@@ -81,7 +78,7 @@ def list_events(
     server: Server = DEFAULT_SERVER,
     output: ListFormat = Output.TEXT,
 ) -> None:
-    """List events, the newest first; with a query, those that it finds."""
+    """List events, newest first; with a query, its matches."""
     _print_found(query_of(words, query), limit, server, output)
 
 
@@ -95,9 +92,9 @@ def search(  # noqa: PLR0913  # one for each option
     server: Server = DEFAULT_SERVER,
     output: ListFormat = Output.TEXT,
 ) -> None:
-    """Find events, the newest first.
+    """Find events, newest first.
 
-    A query that begins with `-` stands behind `--`, or as in `--query=-type:drift`.
+    A query that begins with `-` follows `--`, or is written as in `--query=-type:drift`.
 
     Example: tracker event search 'status:(failure OR error) env:prod since:24h'
     """
@@ -111,34 +108,36 @@ def search(  # noqa: PLR0913  # one for each option
 
 
 def _print_found(query: str, limit: int, server: str, output: Output) -> None:
-    from tracker.cli.documents import print_list
+    from tracker.cli.documents import json_of, print_csv, print_document, print_each
     from tracker.cli.event.shown import COLUMNS, event_row, print_events
     from tracker.client import Connection
 
     with failures(output), Connection(server) as connection:
         events = found_events(connection, query, limit)
-        if output is Output.TEXT:
-            print_events(events)
-        else:
-            print_list("events", events, output, [name.lower() for name in COLUMNS], event_row)
+        match output:  # the pages of an answer are printed as they arrive
+            case Output.TEXT:
+                print_events(events)
+            case Output.NDJSON:
+                print_each(events, output)
+            case Output.CSV:
+                print_csv(COLUMNS, map(event_row, events))
+            case _:
+                print_document({"events": [json_of(event, output) for event in events]}, output)
 
 
 def _explain(query: str, limit: int, server: str, output: Output) -> None:
     from protobuf.wkt import UInt32Value
 
-    from tracker.client import Connection
     from tracker.client.events import SEARCH_EVENTS
 
     size = UInt32Value(value=min(limit or _PAGE, _PAGE))
-    with failures(output), Connection(server) as connection:
-        found = connection.call(
-            SEARCH_EVENTS, SEARCH_EVENTS.request(query=query, per_page=size, explain=True)
-        )
+    request = SEARCH_EVENTS.request(query=query, per_page=size, explain=True)
+    found = ask(server, output, SEARCH_EVENTS, request)
     print_plan(found, f"{found.total_count:,}{' or more' if found.total_count_estimated else ''}", output)
 
 
 def found_events(connection: Connection, query: str, limit: int) -> Iterator[event_pb.Event]:
-    """Give the newest events that a query finds, 0 for all, page by page as they are taken."""
+    """Yield up to `limit` matches of a query, newest first, 0 for all; pages are fetched as needed."""
     from protobuf.wkt import UInt32Value
 
     from tracker.client.events import LIST_EVENTS, SEARCH_EVENTS
@@ -146,13 +145,12 @@ def found_events(connection: Connection, query: str, limit: int) -> Iterator[eve
     left, token = limit, ""
     while True:
         size = UInt32Value(value=min(left, _PAGE) if limit else _PAGE)
-        page = (
-            connection.call(
-                SEARCH_EVENTS, SEARCH_EVENTS.request(query=query, per_page=size, page_token=token)
-            )
-            if query
-            else connection.call(LIST_EVENTS, LIST_EVENTS.request(per_page=size, page_token=token))
-        )
+        page: event_pb.SearchEventsResponse | event_pb.ListEventsResponse
+        if query:
+            search = SEARCH_EVENTS.request(query=query, per_page=size, page_token=token)
+            page = connection.call(SEARCH_EVENTS, search)
+        else:
+            page = connection.call(LIST_EVENTS, LIST_EVENTS.request(per_page=size, page_token=token))
         yield from page.events
         left, token = left - len(page.events), page.next_page_token
         if not token or (limit and left <= 0):

@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING
 
 import typer
 
+from tracker.cli.calls import ask
 from tracker.cli.event.group import EPILOG, app
 from tracker.cli.event.options import EventId
-from tracker.cli.exits import failures
 from tracker.cli.options import DEFAULT_SERVER, ListFormat, Server
 from tracker.cli.output import Output
 
@@ -28,26 +28,19 @@ _FIELDS = (
 
 @app.command("related", epilog=EPILOG)
 def related(id_: EventId, *, server: Server = DEFAULT_SERVER, output: ListFormat = Output.TEXT) -> None:
-    """Show the chain that an event belongs to: what it links to, and all that links to that.
+    """Show the chain of an event: what it links to, and all that links to that.
 
-    Each event stands below the one that it links to, with how long after that one it came: the incident after
-    the deployment, the rollback after the incident.
+    Each event follows the one that it links to, with the time between the two: the incident after the
+    deployment, the rollback after the incident.
     """
-    from tracker.cli.documents import print_answer, print_csv, print_each
-    from tracker.client import Connection
+    from tracker.cli.documents import print_answer
     from tracker.client.events import LIST_RELATED_EVENTS
 
-    with failures(output), Connection(server) as connection:
-        answer = connection.call(LIST_RELATED_EVENTS, LIST_RELATED_EVENTS.request(id=id_))
-    match output:
-        case Output.TEXT:
-            _print_tree(answer)
-        case Output.NDJSON:
-            print_each(answer.events, output)
-        case Output.CSV:
-            print_csv(_FIELDS, map(_fields, answer.events))
-        case _:
-            print_answer(answer, output)
+    answer = ask(server, output, LIST_RELATED_EVENTS, LIST_RELATED_EVENTS.request(id=id_))
+    rows = map(_fields, answer.events)
+    print_answer(
+        answer, output, lambda: _print_tree(answer), records=answer.events, columns=_FIELDS, rows=rows
+    )
     if answer.incomplete:
         typer.echo(f"there are more events than these {len(answer.events)}", err=True)
 
@@ -62,7 +55,7 @@ def _print_tree(answer: event_pb.ListRelatedEventsResponse) -> None:
 
 
 def _tree(events: Sequence[event_pb.RelatedEvent]) -> Iterator[tuple[str, event_pb.RelatedEvent]]:
-    """Give each event behind the one that it links to, and before it the lines of a tree."""
+    """Yield each event after the one that it links to, with the lines of the tree before it."""
     below: defaultdict[str, list[event_pb.RelatedEvent]] = defaultdict(list)
     for each in events:
         below[each.parent_id].append(each)
@@ -86,7 +79,7 @@ def _row(lines: str, each: event_pb.RelatedEvent) -> Sequence[str]:
 
 
 def _fields(each: event_pb.RelatedEvent) -> Sequence[str]:
-    """Return what there is to know of an event, a value for each of `_FIELDS`."""
+    """Return the row of an event, a value for each of `_FIELDS`."""
     from tracker.cli.event.shown import event_row, shown_length
     from tracker.pb import event_pb
 

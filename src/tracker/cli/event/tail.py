@@ -27,10 +27,12 @@ def tail(  # noqa: PLR0913  # one for each option
     *,
     query: QueryOption = "",
     last: Annotated[
-        int, typer.Option("--last", "-n", min=0, max=1_000, metavar="NUMBER", help="Events to begin with.")
+        int,
+        typer.Option("--last", "-n", min=0, max=1_000, metavar="NUMBER", help="Last events to print first."),
     ] = 10,
     resume: Annotated[
-        str, typer.Option(metavar="TOKEN", help="Go on behind a line of `--output ndjson`: its resumeToken.")
+        str,
+        typer.Option(metavar="TOKEN", help="Continue after the resumeToken of an `ndjson` line."),
     ] = "",
     server: Server = DEFAULT_SERVER,
     output: Annotated[
@@ -44,13 +46,13 @@ def tail(  # noqa: PLR0913  # one for each option
 ) -> None:
     """Print events as they are recorded, changed and deleted, until interrupted.
 
-    Where the connection breaks off, it goes on behind the last line as soon as the server is there again.
+    After a broken connection, it continues after the last line as soon as the server is available again.
 
     Example: tracker event tail 'env:prod status:(failure OR error)'
     """
     from tracker.client import Connection
 
-    show = {Output.NDJSON: _as_json, Output.YAML: _as_yaml}.get(output) or _shown()
+    show = _line_printer() if output is Output.TEXT else lambda message: _print(message, output)
     wanted = query_of(words, query)
     try:
         with failures(), Connection(server) as connection:
@@ -63,19 +65,19 @@ def tail(  # noqa: PLR0913  # one for each option
 def _changes(
     connection: Connection, query: str, resume: str, last: int
 ) -> Iterator[event_pb.WatchEventsResponse]:
-    """Give the last events, then what happens from now on: nothing between them is missed or told twice."""
+    """Yield the last events, then all changes from now on: none is missed or repeated."""
     from tracker.cli.event.queries import found_events
     from tracker.client.watching import watch
     from tracker.pb import event_pb
 
-    told = set[bytes]()
+    printed = set[bytes]()
     for message in watch(connection, query, resume, _lost):
         if message.event is None:
             for event in reversed(list(found_events(connection, query, last)) if last else []):
-                told.add(event.to_binary())
+                printed.add(event.to_binary())
                 yield event_pb.WatchEventsResponse(event=event)
             last = 0
-        elif not told or message.event.to_binary() not in told:
+        elif not printed or message.event.to_binary() not in printed:
             yield message
 
 
@@ -83,19 +85,18 @@ def _lost(why: str) -> None:
     typer.echo(f"{why}; goes on when the server is there again", err=True)
 
 
-def _as_json(message: event_pb.WatchEventsResponse) -> None:
+def _print(message: event_pb.WatchEventsResponse, output: Output) -> None:
     from protobuf import message_to_json_value
 
-    typer.echo(json.dumps(message_to_json_value(message), ensure_ascii=False))
+    if output is Output.YAML:
+        from tracker.cli.documents import print_each
+
+        print_each([message], output)
+    else:
+        typer.echo(json.dumps(message_to_json_value(message), ensure_ascii=False))
 
 
-def _as_yaml(message: event_pb.WatchEventsResponse) -> None:
-    from tracker.cli.documents import print_each
-
-    print_each([message], Output.YAML)
-
-
-def _shown() -> Callable[[event_pb.WatchEventsResponse], None]:
+def _line_printer() -> Callable[[event_pb.WatchEventsResponse], None]:
     """Return what prints a change as a line."""
     from tracker.cli.event.shown import change_line
     from tracker.cli.records import line_printer

@@ -1,4 +1,4 @@
-"""Takes a lock: waits for it in slices, tells what goes on meanwhile, outlasts a server that restarts."""
+"""Takes a lock: waits for it call by call, reports its holder meanwhile, and outlasts a server restart."""
 
 from __future__ import annotations
 
@@ -10,67 +10,36 @@ import typer
 from protobuf.wkt import Duration
 
 from tracker.cli.lock import shown
-from tracker.cli.options import label, who_default
 from tracker.client import ApiError, UnreachableError
 from tracker.client.locks import CREATE_LOCK
 from tracker.errors import Code, Reason
 from tracker.guardian import clock
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-
     from tracker.client import Connection
     from tracker.pb import lock_pb
 
-_FIRST_SLICE, _SLICE = 0.5, 5.0
-"""Seconds of waiting in one call: the first is short, so that the user soon learns who is in the way. The
+_FIRST_WAIT, _WAIT = 0.5, 5.0
+"""Seconds of waiting in one call: the first is short, so that the user soon learns who holds the lock. The
 server keeps the place in its queue for 10 seconds between two calls with the same token."""
 
 _PATIENCE = 5.0
-"""Seconds for which a server that gives no answer is asked again, where nothing was said of waiting."""
+"""Seconds for which a call without an answer is repeated if the command does not wait."""
 
 _PAUSE = 0.5
-"""Seconds between two calls while there is no answer."""
+"""Seconds between two calls without an answer."""
 
 _TOO_SHORT = 0.05
 """Seconds of waiting that are not worth a call."""
 
 _ANSWER = 10.0
-"""Seconds that an answer may take beside the waiting."""
+"""Seconds that an answer may take in addition to the waiting."""
 
 _BUSY = (Reason.LOCK_HELD, Reason.LOCK_DELAY, Reason.LOCK_WAIT_TIMEOUT)
 
 
-def request_of(  # noqa: PLR0913  # one for each option
-    *,
-    service: str,
-    environment: str,
-    resource: str,
-    who: str | None,
-    reason: str,
-    labels: Sequence[str] | None,
-    event_id: str,
-    ttl: timedelta | None,
-    lock_delay: timedelta | None,
-    token: str,
-) -> lock_pb.CreateLockRequest:
-    """Return the request that the options of a command stand for."""
-    return CREATE_LOCK.request(
-        service=service,
-        environment=environment,
-        resource=resource,
-        who=who_default() if who is None else who,
-        reason=reason,
-        labels=dict(map(label, labels or ())),
-        event_id=event_id,
-        ttl=None if ttl is None else Duration.from_timedelta(ttl),
-        lock_delay=None if lock_delay is None else Duration.from_timedelta(lock_delay),
-        lock_token=token,
-    )
-
-
 class Taken(NamedTuple):
-    """A lock that was taken, and when it was asked for (`clock.now`): from then on its lease counts."""
+    """A lock that was taken, and when it was asked for (`clock.now`), which is when its lease began."""
 
     answer: lock_pb.CreateLockResponse
     asked: int
@@ -99,10 +68,10 @@ class _Attempt:
         self._said = ""
 
     def run(self) -> Taken:
-        slice_ = _FIRST_SLICE
+        longest = _FIRST_WAIT
         while True:
             left = max(0.0, self._give_up - time.monotonic())
-            now = min(slice_, left)
+            now = min(longest, left)
             if self._wait is not None:
                 self._request.wait = Duration.from_timedelta(timedelta(seconds=now))
             asked = clock.now()
@@ -114,7 +83,7 @@ class _Attempt:
                 self._no_answer(error)
             else:
                 return Taken(answer, asked)
-            slice_ = _SLICE
+            longest = _WAIT
 
     def _refused(self, error: ApiError) -> None:
         if error.code is Code.UNAVAILABLE:
@@ -125,8 +94,8 @@ class _Attempt:
         if time.monotonic() + _TOO_SHORT >= self._give_up:
             raise ApiError(error.code, error.message, Reason.LOCK_WAIT_TIMEOUT, error.metadata)
         self._outage_ends = max(self._give_up, time.monotonic() + _PATIENCE)
-        told = (shown.holder(error.metadata), shown.place(error.metadata))
-        self._say(f"waiting: {'; '.join(filter(None, told))}")
+        known = (shown.holder(error.metadata), shown.place(error.metadata))
+        self._say(f"waiting: {'; '.join(filter(None, known))}")
         if error.reason != Reason.LOCK_WAIT_TIMEOUT:
             time.sleep(_PAUSE)
 
