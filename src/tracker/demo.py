@@ -1,8 +1,8 @@
-"""A believable past: what forty services of a company went through, the same for the same seed.
+"""Sample data: the events of forty services of a company, the same for the same seed.
 
 Services go from integration over preproduction to production, mostly in working hours. Now and then a
-deployment fails, or an incident follows it, and then a rollback. Beside that there are operations at
-night and drifts at any time.
+deployment fails, or an incident follows it, and then a rollback. There are also operations at night and
+drifts at any time.
 """
 
 from __future__ import annotations
@@ -23,50 +23,15 @@ if TYPE_CHECKING:
 _HOUR: Final = 3_600 * MICROS
 _MINUTE: Final = 60 * MICROS
 _A_DAY: Final = 300
-"""Events of a day, where nothing is said of how many days there are."""
+"""Events of a day if no number of days is given."""
 _FEWEST_DAYS, _MOST_DAYS = 14, 365
 
 _NAMES: Final = (
-    "payments",
-    "checkout",
-    "cart",
-    "catalog",
-    "search",
-    "pricing",
-    "promotions",
-    "inventory",
-    "orders",
-    "shipping",
-    "returns",
-    "invoices",
-    "accounts",
-    "login",
-    "sessions",
-    "profiles",
-    "notifications",
-    "mailer",
-    "sms",
-    "webhooks",
-    "gateway",
-    "edge-proxy",
-    "image-resizer",
-    "recommendations",
-    "reviews",
-    "ranking",
-    "analytics",
-    "reporting",
-    "exports",
-    "imports",
-    "scheduler",
-    "workflow",
-    "fraud",
-    "ledger",
-    "tax",
-    "currency",
-    "loyalty",
-    "vouchers",
-    "warehouse",
-    "fleet",
+    *("payments", "checkout", "cart", "catalog", "search", "pricing", "promotions", "inventory", "orders"),
+    *("shipping", "returns", "invoices", "accounts", "login", "sessions", "profiles", "notifications"),
+    *("mailer", "sms", "webhooks", "gateway", "edge-proxy", "image-resizer", "recommendations"),
+    *("reviews", "ranking", "analytics", "reporting", "exports", "imports", "scheduler", "workflow"),
+    *("fraud", "ledger", "tax", "currency", "loyalty", "vouchers", "warehouse", "fleet"),
 )
 _TEAMS: Final = ("core", "shop", "growth", "logistics", "identity", "data", "platform")
 _PEOPLE: Final = ("ana", "ben", "chloe", "dmitri", "elif", "farid", "greta", "hugo", "ines", "jonas")
@@ -97,12 +62,12 @@ _STAGES: Final = (_Environment.integration, _Environment.preproduction, _Environ
 
 
 def days_for(events: int) -> int:
-    """Return over how many days a number of events is believable."""
+    """Return over how many days a number of events is plausible."""
     return min(_MOST_DAYS, max(_FEWEST_DAYS, events // _A_DAY))
 
 
 def catalog(seed: int) -> Iterator[catalog_pb.Catalog]:
-    """Give the catalog entries of the services."""
+    """Yield the catalog entries of the services."""
     for service in _services(random.Random(seed)):  # noqa: S311 - not a secret
         yield catalog_pb.Catalog(
             name=service.name,
@@ -114,7 +79,7 @@ def catalog(seed: int) -> Iterator[catalog_pb.Catalog]:
 
 
 def events(number: int, *, seed: int, until: int, days: int) -> Iterator[event_pb.Event]:
-    """Give events up to about `until` (microseconds since the epoch), nearly in the order of their times."""
+    """Yield events up to about `until` (microseconds since the epoch), nearly in the order of their times."""
     chance = random.Random(seed)  # noqa: S311 - not a secret
     company = _Company(chance, _services(random.Random(seed)))  # noqa: S311 - as above
     first = until - days * 24 * _HOUR
@@ -133,7 +98,7 @@ def events(number: int, *, seed: int, until: int, days: int) -> Iterator[event_p
 
 
 def _busyness(hour: int) -> float:
-    """Return how much happens in an hour: most on weekdays, in the morning and after lunch."""
+    """Return the weight of an hour: highest on weekdays, in the morning and after lunch."""
     moment = datetime.fromtimestamp(hour / MICROS, UTC)
     by_hour = (0.1, 1.0, 0.8)[(8 <= moment.hour < 18) + (12 <= moment.hour < 14)]  # noqa: PLR2004 - o'clock
     return by_hour * (0.15 if moment.weekday() > 4 else 1.0)  # noqa: PLR2004 - Saturday and Sunday
@@ -155,7 +120,7 @@ def _services(chance: random.Random) -> Sequence[_Service]:
 
 
 class _Company:
-    """Tells stories, each a few events that belong together, the first of them at a given moment."""
+    """Makes stories: a few events each that belong together, the first of them at a given moment."""
 
     def __init__(self, chance: random.Random, services: Sequence[_Service]) -> None:
         self._chance = chance
@@ -164,7 +129,7 @@ class _Company:
         self._runs = 1_000
 
     def story(self, at: int) -> Iterator[event_pb.Event]:
-        """Give the events of a story."""
+        """Yield the events of a story."""
         (service,) = self._chance.choices(self._services, self._weights)
         kind = self._chance.random()
         if kind < 0.8:  # noqa: PLR2004 - a share
@@ -289,7 +254,7 @@ class _Company:
         links: event_pb.EventLinks | None = None,
         linked: event_pb.Event | None = None,
     ) -> event_pb.Event:
-        """Return an event as it has become: recorded at a moment, and ended some time later."""
+        """Return an event that was recorded at a moment and ended some time later."""
         if ending is not None:
             attributes.status = _Status.start
         request = event_pb.CreateEventRequest(title=title, attributes=attributes, links=links)

@@ -1,8 +1,8 @@
-"""Records as people read them."""
+"""Records printed for people."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 import typer
 
@@ -13,11 +13,13 @@ if TYPE_CHECKING:
 
     from protobuf.wkt import Timestamp
 
+R = TypeVar("R")
+
 _UNBOUNDED = 1_000_000
 
 
 def print_record(fields: Mapping[str, str]) -> None:
-    """Print what is known of a record, one line a field; what is empty is left out."""
+    """Print a record, one line a field, without empty fields."""
     width = max(map(len, fields))
     for name, value in fields.items():
         if value:
@@ -26,14 +28,15 @@ def print_record(fields: Mapping[str, str]) -> None:
 
 def print_table(
     columns: Sequence[str],
-    rows: Sequence[Sequence[str]],
+    records: Sequence[R],
+    row: Callable[[R], Sequence[str]],
+    print_one: Callable[[R], None],
     *,
-    in_full: Sequence[Callable[[], None]],
     styles: Mapping[str, str] | None = None,
 ) -> None:
-    """Print a table, or, where it would not fit the terminal, each record in full below the other.
+    """Print records as a table, or each by itself if a table does not fit the terminal.
 
-    `styles` says how values look on a terminal that has colours.
+    `styles` has the styles of values on a terminal with colours.
     """
     from rich import box
     from rich.console import Console
@@ -44,25 +47,25 @@ def print_table(
     table = Table(*columns, box=box.SIMPLE_HEAD, show_edge=False, pad_edge=False, header_style="bold")
     for column in table.columns:
         column.no_wrap = True
-    for row in rows:  # a name may look like markup
-        table.add_row(*(Text(printable(value), (styles or {}).get(value, "")) for value in row))
+    for record in records:  # a name may look like markup
+        table.add_row(*(Text(printable(value), (styles or {}).get(value, "")) for value in row(record)))
     if not console.is_terminal:
         console.width = _UNBOUNDED  # a line for each record, for `grep` and the like
     if console.measure(table, options=console.options.update(max_width=_UNBOUNDED)).maximum <= console.width:
         console.print(table)
         return
-    for number, print_one in enumerate(in_full):
+    for number, record in enumerate(records):
         if number:
             typer.echo()
-        print_one()
+        print_one(record)
 
 
 def print_lines(
     columns: Sequence[str], rows: Sequence[Sequence[str]], styles: Mapping[str, str] | None = None
 ) -> None:
-    """Print a table whose rows belong together: each stays a line, cut off where the terminal ends.
+    """Print a table whose rows belong together: each stays one line, cut off at the edge of the terminal.
 
-    `styles` says how values look on a terminal that has colours.
+    `styles` has the styles of values on a terminal with colours.
     """
     print_line = line_printer()
     widths = [max(map(len, column)) for column in zip(columns, *rows, strict=True)]
@@ -76,9 +79,9 @@ def print_lines(
 
 
 def line_printer() -> Callable[[Sequence[tuple[str, str]]], None]:
-    """Return what prints the parts of a line, each with the style that it has on a terminal.
+    """Return a function that prints the parts of a line, each with its style on a terminal.
 
-    The line is cut off where the terminal ends, and whole where there is none.
+    A terminal cuts off long lines.
     """
     from rich.console import Console
     from rich.text import Text
@@ -97,5 +100,5 @@ def line_printer() -> Callable[[Sequence[tuple[str, str]]], None]:
 
 
 def shown_time(moment: Timestamp | None) -> str:
-    """Return a moment in the time zone of this machine, or nothing."""
+    """Return a moment in the time zone of this machine, or `` for none."""
     return "" if moment is None else moment.to_datetime().astimezone().isoformat(" ", "seconds")

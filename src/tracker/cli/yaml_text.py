@@ -1,4 +1,4 @@
-"""YAML as people like to read it, and as they write it."""
+"""YAML that is readable, and that is read as it is written."""
 
 from __future__ import annotations
 
@@ -24,22 +24,20 @@ _UNBOUNDED = 1_000_000
 
 
 class YamlError(Exception):
-    """A text is not the YAML that is read here; the message is one line that says where and why."""
+    """A text is not YAML of the supported kind; the message is one line that says where and why."""
 
 
 def to_yaml(document: Mapping[str, JsonValue]) -> str:
-    """Return a document as YAML, in its order, texts of several lines as they are."""
+    """Return a document as YAML, in its order, with texts of several lines as blocks."""
     text: str = yaml.dump(document, Dumper=_Dumper, sort_keys=False, allow_unicode=True, width=_UNBOUNDED)
     return text
 
 
 def from_yaml(text: str) -> Iterator[JsonValue]:
-    """Give the documents of a text. What is neither a list nor a mapping is null, or text as it is written.
-
-    So a version `1.10` stays what it is: it is for whoever knows the field to say what it means.
+    """Yield the documents of a text; scalars are null or text as written, so that `1.10` stays a version.
 
     Raises:
-        YamlError: It is not YAML, or has tags, or a key twice, or something that contains itself.
+        YamlError: It is not YAML, or has a tag, a duplicate key or a node that contains itself.
     """
     try:
         yield from yaml.load_all(text, Loader=_Loader)
@@ -54,7 +52,7 @@ def from_yaml(text: str) -> Iterator[JsonValue]:
 
 
 class _Dumper(SafeDumper):
-    """Writes a text of several lines as a block."""
+    """Writes texts of several lines as blocks."""
 
     def ignore_aliases(self, data: object) -> bool:  # noqa: ARG002  # whatever it is
         return True
@@ -65,7 +63,7 @@ def _represent_text(dumper: _Dumper, text: str) -> yaml.ScalarNode:
 
 
 _Dumper.add_representer(str, _represent_text)
-# What YAML 1.2 takes for a number, and YAML 1.1 for text, such as an abbreviated commit.
+# Numbers in YAML 1.2 that are text in YAML 1.1, such as an abbreviated commit.
 _Dumper.add_implicit_resolver(
     f"{_TAG}float", re.compile(r"[-+]?[0-9]+[eE][-+]?[0-9]+|0o[0-7]+"), list("-+0123456789")
 )

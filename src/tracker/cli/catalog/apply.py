@@ -27,20 +27,17 @@ def apply(
             "--file",
             "-f",
             metavar="FILE",
-            help="YAML or JSON; a folder stands for all such files below it, - for standard input.",
+            help="YAML or JSON file, a folder of such files, or - for standard input; may be repeated.",
         ),
     ],
-    dry_run: Annotated[
-        bool, typer.Option("--dry-run", help="Change nothing, and tell what would be changed.")
-    ] = False,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Only print what would be changed.")] = False,
     server: Server = DEFAULT_SERVER,
     output: Format = Output.TEXT,
 ) -> None:
-    """Have the catalog say what files say, and tell of each entry whether that changed it.
+    """Create and update entries from files, and print what changed.
 
-    A file has one entry in each document, or a list of them. What it lacks is cleared, but for versions and
-    dependencies: these stay unless the file says something of them. With a mistake anywhere, nothing is
-    changed.
+    A file has one entry in each document, or a list of them. Fields that an entry lacks are cleared, except
+    versions and dependencies, which stay. Any mistake stops everything, and nothing is changed.
 
     Example: tracker catalog get shop --output yaml | sed 's/1.4/1.5/' | tracker catalog apply -f -
     """
@@ -58,16 +55,16 @@ def apply(
         raise typer.Exit(USAGE) from None
     if not entries:
         raise CommandError("nothing to apply: the files have no entries", USAGE)
-    told: list[JsonValue] = []
+    results: list[JsonValue] = []
     with failures(output), Connection(server) as connection:
         for described in entries:
             result = applied(connection, described, dry_run=dry_run)
             if output is Output.TEXT:
                 print_applied(result, dry_run=dry_run)
             else:
-                told.append(_json(result))
+                results.append(_json(result))
     if output is not Output.TEXT:
-        print_document({"dryRun": dry_run, "entries": told}, output)
+        print_document({"dryRun": dry_run, "entries": results}, output)
 
 
 def _json(result: Applied) -> JsonValue:

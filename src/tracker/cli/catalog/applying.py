@@ -1,12 +1,13 @@
-"""Has the catalog say of an entry what a file says of it."""
+"""Applies the description of an entry to the catalog."""
 
 from __future__ import annotations
 
 from enum import StrEnum
 from typing import TYPE_CHECKING, NamedTuple
 
-from protobuf import message_from_json_value, message_to_json_value
+from protobuf import message_to_json_value
 
+from tracker.cli.calls import request_of
 from tracker.cli.catalog.differences import Difference, differences
 from tracker.client import ApiError
 from tracker.client.catalog import CREATE_UPDATE_CATALOG, GET_CATALOG, UPDATE_DEPENDENCIES, UPDATE_VERSIONS
@@ -17,11 +18,10 @@ if TYPE_CHECKING:
 
     from tracker.cli.catalog.reading import Described
     from tracker.client import Connection
-    from tracker.client.rpc import A, Q, Rpc
     from tracker.transcoding.json_text import JsonValue
 
 _TIMES = ("createdAt", "updatedAt")
-"""What the server alone says of an entry."""
+"""Fields that only the server sets."""
 
 
 def _fields(request: type[Message]) -> frozenset[str]:
@@ -30,7 +30,7 @@ def _fields(request: type[Message]) -> frozenset[str]:
 
 _VERSIONS = _fields(UPDATE_VERSIONS.request)
 _KEPT = _VERSIONS | _fields(UPDATE_DEPENDENCIES.request)
-"""What others may have said of an entry: it stays unless it stands in the file."""
+"""Fields that have calls of their own: they stay unless the file has them."""
 
 
 class Outcome(StrEnum):
@@ -42,7 +42,7 @@ class Outcome(StrEnum):
 
 
 class Applied(NamedTuple):
-    """What became of an entry, or would have, and in which fields it differed."""
+    """What became of an entry, or would have, and how it differed."""
 
     name: str
     outcome: Outcome
@@ -50,12 +50,12 @@ class Applied(NamedTuple):
 
 
 def applied(connection: Connection, described: Described, *, dry_run: bool) -> Applied:
-    """Have the catalog say what a file says, and tell what that changed.
+    """Apply the description of an entry, and return what that changed.
 
-    What the file lacks is cleared, but for versions and dependencies, which stay.
+    Fields that the file lacks are cleared, except versions and dependencies, which stay.
 
     Raises:
-        ApiError: The server refused it; the message says where it stands.
+        ApiError: The server refused it; the message begins with its place in the files.
         UnreachableError: There was no answer.
     """
     try:
@@ -67,9 +67,9 @@ def applied(connection: Connection, described: Described, *, dry_run: bool) -> A
         changed = {name for name in before.keys() | after.keys() if before.get(name) != after.get(name)}
         if not dry_run:
             if stored is None or changed - _VERSIONS:
-                _send(connection, CREATE_UPDATE_CATALOG, after)
+                connection.call(CREATE_UPDATE_CATALOG, request_of(CREATE_UPDATE_CATALOG, after))
             if changed & _VERSIONS:
-                _send(connection, UPDATE_VERSIONS, after)
+                connection.call(UPDATE_VERSIONS, request_of(UPDATE_VERSIONS, after))
     except ApiError as error:
         message = f"{described.place}: {error.message}"
         raise ApiError(error.code, message, error.reason, error.metadata) from None
@@ -79,7 +79,7 @@ def applied(connection: Connection, described: Described, *, dry_run: bool) -> A
 
 
 def _stored(connection: Connection, name: str) -> dict[str, JsonValue] | None:
-    """Return what the catalog says of an entry, or None where it has none of this name."""
+    """Return the stored fields of an entry, or None if there is none of this name."""
     try:
         entry = connection.call(GET_CATALOG, GET_CATALOG.request(name=name)).catalog
     except ApiError as error:
@@ -89,7 +89,3 @@ def _stored(connection: Connection, name: str) -> dict[str, JsonValue] | None:
     value = message_to_json_value(entry) if entry is not None else None
     fields = value if isinstance(value, dict) else {}
     return {name: value for name, value in fields.items() if name not in _TIMES}
-
-
-def _send(connection: Connection, rpc: Rpc[Q, A], fields: dict[str, JsonValue]) -> None:
-    connection.call(rpc, message_from_json_value(rpc.request, fields, ignore_unknown_fields=True))

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from functools import partial
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -113,5 +112,5 @@ def _print(answer: catalog_pb.GetVersionComplianceResponse) -> None:
 def _print_table(columns: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
     from tracker.cli.records import print_record, print_table
 
-    fields = [{name.lower(): value for name, value in zip(columns, row, strict=True)} for row in rows]
-    print_table(columns, rows, in_full=[partial(print_record, each) for each in fields])
+    names = list(map(str.lower, columns))
+    print_table(columns, rows, lambda row: row, lambda row: print_record(dict(zip(names, row, strict=True))))

@@ -1,4 +1,4 @@
-"""What differs between two states of a record, field by field."""
+"""The differences between two states of a record, field by field."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ if TYPE_CHECKING:
 
 
 class Difference(NamedTuple):
-    """A field that differs, such as `sla.level`; what is not there is None."""
+    """A field that differs, such as `sla.level`; a missing value is None."""
 
     field: str
     old: str | None
@@ -19,10 +19,10 @@ class Difference(NamedTuple):
 
 
 def differences(before: Mapping[str, JsonValue], after: Mapping[str, JsonValue]) -> Iterator[Difference]:
-    """Give what differs between two records, in the order of their fields, those of the first before others.
+    """Yield the differences between two records, in the order of the fields of the first, then the second.
 
-    Items of a list are told apart by their names, or else by themselves; that they stand in another order is
-    told only where nothing else is.
+    Items of a list are identified by their names, or else by themselves. Another order is only a difference
+    if there is no other.
     """
     for name in dict.fromkeys((*before, *after)):
         yield from _of_value(name, before.get(name), after.get(name))
@@ -56,7 +56,7 @@ def _of_list(path: str, before: list[JsonValue], after: list[JsonValue]) -> Iter
 
 
 def _by_name(items: list[JsonValue]) -> dict[str | int, JsonValue] | None:
-    """Return the items of a list by what names them, or None where that is not each time another."""
+    """Return the items of a list by their names, or None if these are not unique."""
     names = [item.get("name") if isinstance(item, dict) else item for item in items]
     named = {name: item for name, item in zip(names, items, strict=True) if isinstance(name, str)}
     return dict(named.items()) if len(named) == len(items) else None

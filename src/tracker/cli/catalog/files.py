@@ -1,4 +1,4 @@
-"""The files in which people describe the catalog: YAML and JSON, with one or many documents each."""
+"""The files that describe the catalog: YAML and JSON, with one or several documents each."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ _SUFFIXES = (".yaml", ".yml", _JSON)
 
 
 class Entry(NamedTuple):
-    """What stands in a file of one entry of the catalog; `place` is the file and the document."""
+    """The description of an entry in a file; `place` is the file and the document."""
 
     place: str
     value: JsonValue
@@ -34,7 +34,7 @@ class FileError(Exception):
 
 
 def entries_at(path: Path) -> Iterator[Entry]:
-    """Give the entries in a file, in all files below a folder, or in standard input.
+    """Yield the entries of a file, of all files below a folder, or of standard input.
 
     A document is an entry, a list of entries, or an answer of the API.
 
@@ -77,7 +77,7 @@ def _documents(file: Path, name: str) -> Iterator[JsonValue]:
 
 
 def _json_documents(text: str) -> list[JsonValue]:
-    """Return the documents of a JSON text, whatever space is between them; numbers as they are written."""
+    """Return the documents of a JSON text, with any space between them; numbers stay text as written."""
     decoder = json.JSONDecoder(object_pairs_hook=_unique, parse_int=str, parse_float=str)
     found: list[JsonValue] = []
     at = _after_space(text, 0)

@@ -1,4 +1,4 @@
-"""Reads what people write of an entry of the catalog, and finds their mistakes before anything is sent."""
+"""Reads descriptions of entries, and finds mistakes in them before anything is sent."""
 
 from __future__ import annotations
 
@@ -34,13 +34,13 @@ if TYPE_CHECKING:
 
 _CATALOG = catalog_pb.Catalog.desc()
 _REQUESTS = (catalog_pb.CreateUpdateCatalogRequest, catalog_pb.UpdateVersionsRequest)
-"""By whose rules an entry is checked: these bring it to the server."""
+"""The requests that send an entry; their rules check it."""
 
 
 class Described(NamedTuple):
-    """An entry as a file describes it: its fields in the JSON of the proto, none of them empty.
+    """An entry as a file describes it: its fields in the JSON of the proto, without empty ones.
 
-    `given` names the fields that stand there, also those that are empty.
+    `given` has the names of all fields of the file, including empty ones.
     """
 
     place: str
@@ -50,7 +50,7 @@ class Described(NamedTuple):
 
 
 class Mistakes(Exception):  # noqa: N818  # what was found, one line each
-    """What people wrote can't be applied; `lines` say where and why, one line a mistake."""
+    """The files can't be applied; `lines` say where and why, one line a mistake."""
 
     def __init__(self, lines: list[str]) -> None:
         super().__init__("; ".join(lines))
@@ -61,7 +61,7 @@ def read(files: Iterable[Path]) -> list[Described]:
     """Return the entries that files and folders describe, in order.
 
     Raises:
-        Mistakes: Some are wrong; what is wrong with each of them is told.
+        Mistakes: Some are wrong; all mistakes are reported.
     """
     rules = Rules()
     found: dict[str, Described] = {}
@@ -115,7 +115,7 @@ def _json(message: Message) -> dict[str, JsonValue]:
 
 
 def _unknown(message: DescMessage, value: JsonValue, path: str) -> Iterator[str]:
-    """Tell of the keys and names of values that no proto has: a server passes over them."""
+    """Yield messages about keys and values that no proto has, which a server ignores."""
     if not isinstance(value, dict):
         return
     fields = {name: field for field in message.fields for name in (field.json_name, field.name)}
@@ -151,7 +151,7 @@ def _unknown_in_field(field: DescField, value: JsonValue, path: str) -> Iterator
 
 
 def _nearest(wrong: str, known: Iterable[str]) -> str:
-    """Return `, did you mean …?` with the known name nearest to a wrong one, empty where none is near."""
+    """Return `, did you mean …?` with the known name nearest to a wrong one, or `` if none is near."""
     names = {name.lower(): name for name in known}
     found = get_close_matches(wrong.lower(), names, n=1)
     return f", did you mean {names[found[0]]!r}?" if found else ""

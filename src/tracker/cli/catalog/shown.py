@@ -1,8 +1,7 @@
-"""Entries of the catalog as people read them, and as the rows of a table."""
+"""Entries of the catalog printed for people, and as the rows of a table."""
 
 from __future__ import annotations
 
-from functools import partial
 from typing import TYPE_CHECKING
 
 import typer
@@ -35,24 +34,22 @@ _COLUMNS = {
 COLUMNS = (*_COLUMNS, "UPDATED")
 
 _LONG = 60
-"""Characters of a value that a difference shows."""
+"""Characters of a value in a difference."""
 
 _OUTCOMES = {
     "created": ("created", "would create", "green"),
     "changed": ("changed", "would change", "yellow"),
     "unchanged": ("unchanged", "unchanged", "dim"),
 }
-"""What became of an entry, what would, and how that looks on a terminal."""
+"""What became of an entry, what a dry run prints, and the style of both on a terminal."""
 
 
 def print_entries(entries: Sequence[catalog_pb.Catalog]) -> None:
-    """Print entries as a table, or one below the other where a table would not fit the terminal."""
-    if not entries:
+    """Print entries as a table, or each by itself if a table does not fit the terminal."""
+    if entries:
+        print_table(COLUMNS, entries, entry_row, print_entry)
+    else:
         typer.echo("no entries", err=True)
-        return
-    print_table(
-        COLUMNS, list(map(entry_row, entries)), in_full=[partial(print_entry, entry) for entry in entries]
-    )
 
 
 def entry_row(entry: catalog_pb.Catalog) -> tuple[str, ...]:
@@ -62,7 +59,7 @@ def entry_row(entry: catalog_pb.Catalog) -> tuple[str, ...]:
 
 
 def print_entry(entry: Message) -> None:
-    """Print all that is known of an entry or a part of it, one line a field; what is empty is left out."""
+    """Print an entry or a part of it, one line a field, without empty fields."""
     fields = _fields(entry)
     values = ((field, getattr(entry, field.local_name)) for field in type(entry).desc().fields)
     print_record(
@@ -76,7 +73,7 @@ def print_entry(entry: Message) -> None:
 
 
 def print_applied(result: Applied, *, dry_run: bool) -> None:
-    """Print what became of an entry, or would, and below it what differs where it was there before."""
+    """Print what became of an entry, or would, followed by the differences if it existed before."""
     from rich.console import Console
     from rich.text import Text
 
@@ -90,7 +87,7 @@ def print_applied(result: Applied, *, dry_run: bool) -> None:
 
 
 def _shown_difference(difference: Difference) -> tuple[str, str, str]:
-    """Return the sign of a difference, what it says, and how it looks on a terminal."""
+    """Return the sign of a difference, its text, and its style on a terminal."""
     field = printable(difference.field)
     match difference.old, difference.new:
         case None, new:
@@ -112,7 +109,7 @@ def _fields(entry: Message) -> Mapping[str, JsonValue]:
 
 
 def _text(value: JsonValue) -> str:
-    """Return a value as people read it: items and fields behind commas."""
+    """Return a value for people: items and fields are separated by commas."""
     match value:
         case dict():
             return ", ".join(f"{_words(name)} {_text(each)}" for name, each in value.items())

@@ -1,8 +1,7 @@
-"""Events as people read them, and as the rows of a table."""
+"""Events printed for people, and as the rows of a table."""
 
 from __future__ import annotations
 
-from functools import partial
 from typing import TYPE_CHECKING
 
 import typer
@@ -25,26 +24,20 @@ STYLES = {
     **dict.fromkeys(("warning", "P2", "drift"), "yellow"),
     **dict.fromkeys(("start", "in_progress"), "cyan"),
 }
-"""How values look on a terminal."""
+"""Styles of values on a terminal."""
 _KINDS = {"created": "green", "updated": "cyan", "deleted": "red"}
 
 
 def print_events(events: Iterable[event_pb.Event]) -> None:
-    """Print events as a table, or one below the other where a table would not fit the terminal."""
-    found = list(events)
-    if not found:
+    """Print events as a table, or each by itself if a table does not fit the terminal."""
+    if found := list(events):
+        print_table(COLUMNS, found, event_row, print_event, styles=STYLES)
+    else:
         typer.echo("no events", err=True)
-        return
-    print_table(
-        COLUMNS,
-        [event_row(event) for event in found],
-        in_full=[partial(print_event, event) for event in found],
-        styles=STYLES,
-    )
 
 
 def print_event(event: event_pb.Event) -> None:
-    """Print all that is known of an event but its changelog, one line a field; what is empty is left out."""
+    """Print an event without its changelog, one line a field, without empty fields."""
     attributes, metadata, links = _parts(event)
     print_record(
         {
@@ -76,7 +69,7 @@ def print_event(event: event_pb.Event) -> None:
 
 
 def print_changelog(changelog: Iterable[event_pb.ChangelogEntry]) -> None:
-    """Print what was done to an event, one line an entry."""
+    """Print a changelog, one line an entry."""
     for entry in changelog:
         what = entry.comment or "changed"
         if entry.field:
@@ -85,7 +78,7 @@ def print_changelog(changelog: Iterable[event_pb.ChangelogEntry]) -> None:
 
 
 def change_line(message: event_pb.WatchEventsResponse) -> list[tuple[str, str]]:
-    """Return the parts of the line for a change, each with its style; an event of before is no change."""
+    """Return the parts of the line for a change, or for an earlier event, each with its style."""
     event = message.event or event_pb.Event()
     attributes, metadata, _ = _parts(event)
     at = message.changed_at or attributes.start_date or metadata.created_at
@@ -128,12 +121,12 @@ def _parts(
 
 
 def name_of(message: event_pb.EventAttributes | event_pb.OverlappingEvent, field: str) -> str:
-    """Return the name of a value of an enum, or nothing where it is unset."""
+    """Return the name of a value of an enum, or `` if it is unset."""
     value = message_to_json_value(message)
     fields: Mapping[str, object] = value if isinstance(value, dict) else {}
     return str(fields.get(field, ""))
 
 
 def shown_length(duration: Duration | None) -> str:
-    """Return a duration as people write it, or nothing."""
+    """Return a duration for people, or `` for none."""
     return "" if duration is None else rounded_text(duration.to_timedelta())

@@ -1,4 +1,4 @@
-"""The command that is run under a guardian: whether there is one, what it inherits, what its end means."""
+"""The command that a guardian runs: whether it exists, what it inherits, and the meaning of its end."""
 
 from __future__ import annotations
 
@@ -19,16 +19,16 @@ if TYPE_CHECKING:
 
 
 LOCK_VARIABLES = ("TRACKER_LOCK_TOKEN", "TRACKER_LOCK_ID", "TRACKER_FENCING_TOKEN")
-"""Variables that tell of a lock: a secret, and what the holder's command is told."""
+"""Variables about a lock: its token, and those that the command of its holder gets."""
 
 
 def inherited(*but: str) -> dict[str, str]:
-    """Return the variables that a command inherits: all but some, which are about something else."""
+    """Return the variables that a command inherits: all but those about another event or lock."""
     return {name: value for name, value in os.environ.items() if name not in but}
 
 
 def require_program(name: str) -> None:
-    """Find out that there is no such command before anything is done for it.
+    """Check that there is such a command.
 
     Raises:
         CommandError: There is none, or it can't be run.
@@ -49,7 +49,7 @@ def exit_code(end: Gone) -> int:
 
 
 def end_as(end: Gone, *, interrupts: bool) -> int:
-    """Return what to exit with after a command; the Ctrl-C that ended it on its terminal ends this, too."""
+    """Return the exit code after a command; a Ctrl-C that ended it on its terminal ends this process too."""
     interrupted = end.status is not None and os.WIFSIGNALED(end.status)
     if interrupts and interrupted and exit_code(end) == SIGNALLED + signal.SIGINT:
         _die_of_interrupt()
@@ -57,11 +57,11 @@ def end_as(end: Gone, *, interrupts: bool) -> int:
 
 
 def say(text: str) -> None:
-    """Tell the user something, apart from what the command prints."""
+    """Print a message to the user, apart from the output of the command."""
     typer.echo(f"tracker: {printable(text)}", err=True)
 
 
 def _die_of_interrupt() -> None:
-    """End with the whole job, as Ctrl-C would have ended it had not the command alone had the terminal."""
+    """End the whole job, as Ctrl-C would have done if the command had not had the terminal to itself."""
     signal.signal(signal.SIGINT, signal.SIG_DFL)
     os.kill(0, signal.SIGINT)

@@ -1,9 +1,9 @@
-"""Holds a lock around work: takes and renews it, releases it, and says what became of it."""
+"""Holds a lock while a command runs: takes, renews and releases it, and reports what became of it."""
 
 from __future__ import annotations
 
 import contextlib
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING
 
 from tracker.cli.errors import CommandError
 from tracker.cli.exits import LOCKED
@@ -17,6 +17,7 @@ from tracker.guardian import clock
 from tracker.time_text import rounded_text
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from datetime import timedelta
 
     from tracker.cli.lock.lease import Terms
@@ -28,29 +29,24 @@ if TYPE_CHECKING:
 _SECOND = 1_000_000_000
 
 _RELEASING = 5.0
-"""Seconds that a release may take, and for which it is tried again where the server gives no answer."""
+"""Seconds that a release may take, and for which it is retried without an answer."""
 
 _RELEASING_LOST = 1.0
-"""Seconds that it may take where the lease is as good as over: a courtesy to who waits."""
-
-
-class Work(Protocol):
-    """What is done while a lock is held."""
-
-    def __call__(self, lock: lock_pb.Lock, environ: dict[str, str], deadlines: Deadlines, /) -> Gone:
-        """Run a command, with these variables beside its own, until these deadlines at most."""
+"""Seconds that it may take if the lease is about to expire: a courtesy to those who wait."""
 
 
 def hold(  # noqa: PLR0913  # what a lock is held with, and for
     connection: Connection,
     request: lock_pb.CreateLockRequest,
     guarded: GuardedCommand,
-    work: Work,
+    work: Callable[[lock_pb.Lock, dict[str, str], Deadlines], Gone],
     *,
     wait: timedelta | None,
     terms: Terms,
 ) -> Gone:
-    """Do work that runs a command while holding the lock that is requested; return how the command ended.
+    """Run a command while holding the requested lock; return how the command ended.
+
+    `work` runs it with variables in addition to its own, until the given deadlines at most.
 
     Raises:
         ApiError: The lock was refused.
@@ -87,13 +83,13 @@ def hold(  # noqa: PLR0913  # what a lock is held with, and for
 
 
 def _fresh(lease: Lease, asked: int) -> int:
-    """Renew a lease that has grown old while the lock was waited for; return from when it counts."""
+    """Renew a lease of which the wait used a tenth or more; return the moment from which it counts."""
     ttl = lease.terms.ttl.total_seconds()
     return lease.renew(ttl) if clock.now() - asked > ttl / 10 * _SECOND else asked
 
 
 def _ended(end: Gone, lease: Lease, renewer: Renewer) -> CommandError:
-    """Return how the command fails that the guardian ended."""
+    """Return the failure of a command that the guardian ended."""
     if renewer.lost is None:
         with contextlib.suppress(ApiError, UnreachableError):
             lease.release(timeout=_RELEASING_LOST, patience=0)
@@ -103,7 +99,7 @@ def _ended(end: Gone, lease: Lease, renewer: Renewer) -> CommandError:
 
 
 def _release(lease: Lease) -> ApiError | None:
-    """Release the lock; return how the server says that it was lost, if it does."""
+    """Release the lock; return the error with which the server reports it as lost, if it does."""
     try:
         lease.release(timeout=_RELEASING, patience=_RELEASING)
     except ApiError as error:

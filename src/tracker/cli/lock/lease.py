@@ -1,10 +1,10 @@
-"""A lease from the side of who holds it: what its times mean for a command, and what keeps it going."""
+"""A lease from the view of its holder: what it means for a command, and how it is renewed."""
 
 from __future__ import annotations
 
 import threading
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING
 
 from protobuf.wkt import Duration
 
@@ -17,35 +17,36 @@ from tracker.guardian.protocol import Deadlines
 if TYPE_CHECKING:
     from datetime import timedelta
 
+    from tracker.cli.lock.running import GuardedCommand
     from tracker.client import Connection
 
 _SECOND = 1_000_000_000
 
 _LONGEST_MARGIN = 2.0
-"""Seconds between the killing of a command and the end of its lease, where the lease has the time."""
+"""Longest time in seconds between killing a command and the end of its lease."""
 
 _LOST = (Reason.LOCK_LOST, Reason.LOCK_NOT_FOUND, Reason.LOCK_TOKEN_MISMATCH)
-"""Reasons of a renewal's refusal that no second try would change."""
+"""Reasons of refused renewals that a retry can't change."""
 
 _LONGEST_ANSWER = 10.0
-"""Seconds to wait for the answer to a renewal, where the lease has the time."""
+"""Longest time in seconds to wait for the answer to a renewal."""
 
 _LONGEST_PAUSE = 1.0
-"""Seconds between a renewal that failed and the next."""
+"""Longest time in seconds between a failed renewal and the next."""
 
 
 @dataclass(frozen=True, slots=True)
 class Terms:
-    """How long a lease lasts, and how much of that a command has to end itself when it is told to."""
+    """The length of a lease, and how much of it a command has to end after SIGTERM."""
 
     ttl: timedelta
     grace: timedelta
 
     def deadlines(self, asked: int) -> Deadlines:
-        """Return when a command must end if nothing renews the lease that was asked for at a moment.
+        """Return when a command must end if the lease that was asked for at a moment is not renewed.
 
-        It is killed a fifth of the lease before its end, or 2 seconds where that is less, so that it is
-        gone by then also on a busy machine; and told to end by SIGTERM the grace earlier.
+        It is killed a fifth of the lease, at most 2 seconds, before the end of the lease, so that it has
+        ended by then also on a busy machine; SIGTERM precedes that by the grace.
         """
         ttl = self.ttl.total_seconds()
         kill = asked + int((ttl - min(ttl / 5, _LONGEST_MARGIN)) * _SECOND)
@@ -54,7 +55,7 @@ class Terms:
 
 @dataclass(frozen=True, slots=True)
 class Lease:
-    """A lock that is held with a lease."""
+    """A lock held with a lease."""
 
     connection: Connection
     lock_id: str
@@ -62,7 +63,7 @@ class Lease:
     terms: Terms
 
     def renew(self, timeout: float) -> int:
-        """Begin the lease anew; return from which moment it counts, which is before it was asked for.
+        """Renew the lease; return the moment from which it counts, which is before the request.
 
         Raises:
             ApiError: The lock is lost, or the server can't renew it now.
@@ -85,35 +86,25 @@ class Lease:
         self.connection.call(UN_LOCK, request, timeout=timeout, patience=patience)
 
 
-class Listener(Protocol):
-    """Who wants to know of renewals."""
-
-    def renewed(self, deadlines: Deadlines) -> None:
-        """The lease has become longer."""
-
-    def end(self) -> None:
-        """The lock is lost."""
-
-
 class Renewer(threading.Thread):
-    """Renews a lease every third of its time, until it is told to stop or the lock is lost.
+    """Renews a lease after every third of its length, until it is stopped or the lock is lost.
 
-    Where there is no answer it goes on trying: the lease may still be good when the server is back.
+    Without an answer it retries: the lease may still be valid when the server is back.
     """
 
-    def __init__(self, lease: Lease, asked: int, listener: Listener) -> None:
+    def __init__(self, lease: Lease, asked: int, guarded: GuardedCommand) -> None:
         super().__init__(name="renewer", daemon=True)
         self.trouble: ApiError | UnreachableError | None = None
         """Why the last renewal failed, if it did."""
         self.lost: ApiError | None = None
-        """How the server said that the lock is lost, if it did."""
+        """The error with which the server reported the lock as lost, if it did."""
         self._lease = lease
         self._asked = asked
-        self._listener = listener
+        self._guarded = guarded
         self._stop_asked = threading.Event()
 
     def stop(self) -> None:
-        """Renew no more."""
+        """Stop renewing."""
         self._stop_asked.set()
 
     def run(self) -> None:
@@ -123,7 +114,7 @@ class Renewer(threading.Thread):
         while not self._stop_asked.wait(max(0.0, pause)):
             pause = third if self._renew(min(third, _LONGEST_ANSWER)) else min(third / 4, _LONGEST_PAUSE)
             if self.lost is not None:
-                self._listener.end()
+                self._guarded.end()
                 return
 
     def _renew(self, timeout: float) -> bool:
@@ -138,5 +129,5 @@ class Renewer(threading.Thread):
             self.trouble = error
             return False
         self.trouble = None
-        self._listener.renewed(self._lease.terms.deadlines(asked))
+        self._guarded.renewed(self._lease.terms.deadlines(asked))
         return True

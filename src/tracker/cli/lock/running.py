@@ -1,4 +1,4 @@
-"""Runs a command under a lock: between the user's signals, the renewer and the guardian."""
+"""Runs a command under a guardian, and passes the user's signals on to it."""
 
 from __future__ import annotations
 
@@ -50,7 +50,7 @@ _MANY = 4096
 
 
 class GuardedCommand:
-    """A command that a guardian runs, from the side of the process that renews the lease."""
+    """A command that a guardian runs, from the view of the process that renews the lease."""
 
     def __init__(
         self, environ: Mapping[str, str], *, stdout: int | None = None, stderr: int | None = None

@@ -1,9 +1,8 @@
-"""Locks as people read them, and as the rows of a table."""
+"""Locks printed for people, and as the rows of a table."""
 
 from __future__ import annotations
 
 from datetime import datetime
-from functools import partial
 from typing import TYPE_CHECKING
 
 import typer
@@ -20,8 +19,8 @@ if TYPE_CHECKING:
 COLUMNS = ("SERVICE", "ENVIRONMENT", "RESOURCE", "WHO", "SINCE", "UNTIL", "REASON", "ID")
 
 
-def print_lock(lock: lock_pb.Lock, **more: str) -> None:
-    """Print all that is known of a lock, one line a field; what is empty is left out."""
+def print_lock(lock: lock_pb.Lock, token: str = "") -> None:
+    """Print a lock, and a new token if there is one, one line a field, without empty fields."""
     fields = {
         "id": lock.id,
         "service": lock.service,
@@ -36,17 +35,17 @@ def print_lock(lock: lock_pb.Lock, **more: str) -> None:
         "lock delay": rounded_text(lock.lock_delay.to_timedelta()) if lock.lock_delay is not None else "",
         "fencing token": str(lock.fencing_token or ""),
         "labels": ", ".join(f"{name}={value}" for name, value in sorted(lock.labels.items())),
-        **{name.replace("_", " "): value for name, value in more.items()},
+        "token": token,
     }
     print_record(fields)
 
 
 def print_locks(locks: Sequence[lock_pb.Lock]) -> None:
-    """Print locks as a table, or one below the other where a table would not fit the terminal."""
-    if not locks:
+    """Print locks as a table, or each by itself if a table does not fit the terminal."""
+    if locks:
+        print_table(COLUMNS, locks, lock_row, print_lock)
+    else:
         typer.echo("no locks are held")
-        return
-    print_table(COLUMNS, list(map(lock_row, locks)), in_full=[partial(print_lock, lock) for lock in locks])
 
 
 def lock_row(lock: lock_pb.Lock) -> tuple[str, ...]:
@@ -64,7 +63,7 @@ def lock_row(lock: lock_pb.Lock) -> tuple[str, ...]:
 
 
 def holder(metadata: Mapping[str, str]) -> str:
-    """Return who holds a lock, as far as the metadata of an error tells."""
+    """Return the holder of a lock, from the metadata of an error."""
     text = f"held by {metadata.get('who') or 'nobody named'}"
     if reason := metadata.get("reason"):
         text += f" ({reason})"
@@ -75,7 +74,7 @@ def holder(metadata: Mapping[str, str]) -> str:
 
 
 def place(metadata: Mapping[str, str]) -> str:
-    """Return a caller's place in the queue, as the metadata of an error tells; empty where it doesn't."""
+    """Return a caller's place in the queue, from the metadata of an error; `` if it has none."""
     try:
         number, waiting = int(metadata["place"]), int(metadata["waiting"])
     except (KeyError, ValueError):

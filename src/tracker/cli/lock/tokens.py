@@ -1,4 +1,4 @@
-"""Where the token of a lock comes from."""
+"""The token of a lock: given, read from a file, or new."""
 
 from __future__ import annotations
 
@@ -15,21 +15,21 @@ _BYTES = 32
 
 
 class Token(NamedTuple):
-    """A token, and whether it was made just now, so that the user has yet to learn it."""
+    """A token, and whether it is new and thus unknown to the user."""
 
     text: str
     new: bool
 
 
 def new_token() -> str:
-    """Return a token that nobody can guess."""
+    """Return a random token."""
     import secrets
 
     return secrets.token_urlsafe(_BYTES)
 
 
 def given_token(token: str | None, file: Path | None) -> str:
-    """Return the token that a command was given, empty for none.
+    """Return the token that a command was given, `` for none.
 
     Raises:
         CommandError: The file can't be read, or there are two tokens.
