@@ -11,8 +11,9 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from tracker.cli.errors import CommandError
+from tracker.cli.exits import INTERRUPTED
 from tracker.cli.progress import shown_progress
-from tracker.cli.stores import INTERRUPTED, PLACE, Unobserved, place
+from tracker.cli.stores import PLACE, Unobserved, place
 from tracker.cli.times import moment_option
 
 if TYPE_CHECKING:
@@ -30,7 +31,7 @@ def demo(
     ],
     *,
     events: Annotated[int, typer.Option(min=1, max=100_000_000, metavar="NUMBER", help="Events.")] = 10_000,
-    seed: Annotated[int, typer.Option(metavar="NUMBER", help="Another one gives another past.")] = 1,
+    seed: Annotated[int, typer.Option(metavar="NUMBER", help="Seed of the random numbers.")] = 1,
     until: Annotated[
         datetime | None,
         typer.Option(
@@ -40,14 +41,14 @@ def demo(
     days: Annotated[
         int | None,
         typer.Option(
-            min=1, max=3_650, metavar="NUMBER", help="Days of it.  [default: 300 events make a day]"
+            min=1, max=3_650, metavar="NUMBER", help="Length of the past.  [default: a day for 300 events]"
         ),
     ] = None,
 ) -> None:
-    """Fill a store with a believable past: deployments, the incidents after them, operations and drifts.
+    """Fill a store with sample events: deployments, the incidents after them, operations and drifts.
 
-    The same --events, --seed, --until and --days give the same events. Interrupted, the same command with the
-    same --until goes on.
+    The same --events, --seed, --until and --days give the same events. After an interruption, the same
+    command with the same --until goes on.
 
     Example: tracker demo demo.db --events 100000 && tracker serv --database-path demo.db
     """
@@ -93,7 +94,7 @@ async def _fill(
     events: Iterator[event_pb.Event],
     progress: Callable[[int], None],
 ) -> None:
-    """Put a past into a store that can't be served before all of it is there."""
+    """Fill a store; no server starts on it before everything is stored."""
     import asyncio
 
     from tracker.stores.contents import Kind, StoredDocument

@@ -9,8 +9,9 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from tracker.cli.errors import CommandError
+from tracker.cli.exits import INTERRUPTED
 from tracker.cli.progress import shown_progress
-from tracker.cli.stores import INTERRUPTED, PLACE, Unobserved, place
+from tracker.cli.stores import PLACE, Unobserved, place
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -20,21 +21,20 @@ if TYPE_CHECKING:
 
 
 def migrate(
-    source: Annotated[str, typer.Option("--from", metavar="STORE", help=f"The store that is there. {PLACE}")],
+    source: Annotated[str, typer.Option("--from", metavar="STORE", help=f"Store to move. {PLACE}")],
     target: Annotated[
-        str, typer.Option("--to", metavar="STORE", help="Where it goes: a place like that, and empty.")
+        str, typer.Option("--to", metavar="STORE", help="Its target, in the same form; must be empty.")
     ],
 ) -> None:
-    """Move a store: from a file to a MongoDB database, or back.
+    """Move a store from a file to a MongoDB database, or back.
 
-    Everything goes: events, catalog, links, locks that are held, fencing tokens, ends of locks. The
-    store that it comes from stays as it is. Stop all servers on both first.
+    Moves everything: events, catalog, links, held locks, fencing tokens, ends of locks. The source stays
+    unchanged. Stop all servers on both stores first.
 
-    Interrupted, the same command goes on where it was. Until everything is there and found the same by
-    counts and digests, no server starts on the new store.
+    After an interruption, the same command goes on. No server starts on the new store before everything is
+    stored and verified by counts and digests.
 
-    An address with a password is better kept out of the arguments, which every user of a machine can
-    read:
+    Keep an address with a password out of the arguments, which every user of a machine can read:
 
         tracker migrate --from data/tracker.db --to env:MONGO_URI
     """

@@ -1,4 +1,4 @@
-"""How far long work has come, for whoever watches."""
+"""The progress of long work."""
 
 from __future__ import annotations
 
@@ -14,40 +14,28 @@ if TYPE_CHECKING:
     from rich.progress import Task
 
 _LINE_SECONDS = 5.0
-"""Time between two lines of progress, where there is no terminal."""
+"""Seconds between two lines of progress without a terminal."""
 
 
 @contextmanager
 def shown_progress() -> Iterator[Callable[[str, int, int | None], None]]:
-    """Show a bar on the terminal, or lines now and then where there is none; None is a total nobody knows."""
+    """Show a progress bar on a terminal, else a line now and then; a total of None is unknown."""
     from rich.console import Console
 
     console = Console(stderr=True)
     if not console.is_terminal:
         yield _Lines()
         return
-    from rich.progress import (
-        BarColumn,
-        MofNCompleteColumn,
-        ProgressColumn,
-        TextColumn,
-        TimeRemainingColumn,
-    )
+    from rich.progress import BarColumn, MofNCompleteColumn, ProgressColumn, TimeRemainingColumn
     from rich.progress import Progress as Bars
 
     class Rate(ProgressColumn):
-        """How many are done a second."""
+        """Steps done a second."""
 
         def render(self, task: Task) -> str:
             return f"{task.speed:,.0f}/s" if task.speed else ""
 
-    columns = (
-        TextColumn("{task.description}"),
-        BarColumn(),
-        MofNCompleteColumn(),
-        Rate(),
-        TimeRemainingColumn(),
-    )
+    columns = ("{task.description}", BarColumn(), MofNCompleteColumn(), Rate(), TimeRemainingColumn())
     with Bars(*columns, console=console, transient=True) as bars:
         task = bars.add_task("opening", total=None)
         shown = ""
@@ -63,14 +51,13 @@ def shown_progress() -> Iterator[Callable[[str, int, int | None], None]]:
 
 
 class _Lines:
-    """Writes a line for the beginning of each step, and every few seconds."""
+    """Prints a line at the beginning and the end of each step, and every few seconds."""
 
     def __init__(self) -> None:
         self._step = ""
         self._due = 0.0
 
     def __call__(self, step: str, done: int, total: int | None) -> None:
-        """Write how far a step has come, if that is due."""
         now = time.monotonic()
         if step != self._step or done == total or now >= self._due:
             self._step, self._due = step, now + _LINE_SECONDS

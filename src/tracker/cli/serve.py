@@ -13,12 +13,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from tracker.cli.errors import CommandError
+from tracker.cli.exits import INTERRUPTED
 from tracker.cli.settings import takes_settings
-from tracker.config import (
-    SETTINGS,
-    Configuration,
-    ineffective_variables,
-)
+from tracker.config import SETTINGS, Configuration, ineffective_variables
 
 if TYPE_CHECKING:
     import asyncio
@@ -31,15 +28,13 @@ _GC_THRESHOLDS = (50_000, 20, 50)
 """After how many new objects garbage is looked for; a call makes some hundred, and leaves no cycles."""
 
 _OPEN_FILES = 65_536
-_INTERRUPTED = 130
-"""Exit code of a process that was interrupted, as shells count it."""
 
 
 @takes_settings()
 def serve(configuration: Configuration) -> None:
     """Run the server.
 
-    It stops when it is told to, by SIGTERM or Ctrl-C; told twice, it stops at once.
+    SIGTERM or Ctrl-C stops it gracefully; a second one stops it at once.
     """
     settings = configuration.settings
     import uvloop
@@ -61,7 +56,7 @@ def serve(configuration: Configuration) -> None:
     except OSError as error:
         raise CommandError(_explained(error, settings)) from None
     except KeyboardInterrupt:
-        sys.exit(_INTERRUPTED)
+        sys.exit(INTERRUPTED)
 
 
 def _allow_many_connections() -> None:

@@ -1,4 +1,4 @@
-"""What commands share that work on a store themselves."""
+"""Stores as arguments of commands that open them."""
 
 from __future__ import annotations
 
@@ -6,15 +6,12 @@ import os
 
 from tracker.cli.errors import CommandError
 
-INTERRUPTED = 130
-"""Exit code of a process that was interrupted, as shells count it."""
-
 PLACE = "A file, a MongoDB address, or env:NAME for a variable that has one of these."
-"""How a store is named, for the help."""
+"""The forms of the argument, for the help."""
 
 
 def place(given: str, argument: str) -> str:
-    """Return where a store is, from the variable that is named, or as it is given."""
+    """Return the place of a store, from a variable if the argument names one."""
     if not given.startswith("env:"):
         return given
     name = given.removeprefix("env:")
@@ -25,10 +22,10 @@ def place(given: str, argument: str) -> str:
 
 
 class Unobserved:
-    """Measures nothing of a store's work."""
+    """Discards the measurements of a store."""
 
     def committed(self, seconds: float, changes: int) -> None:
-        """Pass over a commit."""
+        """Discard a commit."""
 
     def queued(self, changes: int) -> None:
-        """Pass over the length of a queue."""
+        """Discard the length of a queue."""

@@ -25,23 +25,23 @@ def export(  # noqa: PLR0913  # one for each option
     query: QueryOption = "",
     file: Annotated[
         str | None,
-        typer.Option("--file", "-o", metavar="FILE", help="Where to, packed where it ends in .gz."),
+        typer.Option("--file", "-o", metavar="FILE", help="Target, compressed if it ends in .gz."),
     ] = None,
     newest_first: Annotated[
-        bool, typer.Option("--newest-first", help="Begin with the newest event, not with the oldest.")
+        bool, typer.Option("--newest-first", help="Write the newest events first.")
     ] = False,
     resume: Annotated[
         bool,
-        typer.Option("--resume", help="Go on where an export into FILE was interrupted; else begin anew."),
+        typer.Option("--resume", help="Continue an interrupted export to FILE, or start one."),
     ] = False,
     server: Server = DEFAULT_SERVER,
 ) -> None:
-    """Write events whole, each as a line of JSON: all, or those that a query finds.
+    """Write complete events, each as a line of JSON: all, or the matches of a query.
 
     `tracker import` reads them.
 
-    Until an export is done, FILE.unfinished stands beside FILE, with what --resume needs. A file that was
-    resumed is the same as one that was written at once, byte by byte.
+    Until an export is complete, FILE.unfinished has the state that --resume needs. A resumed file is the same
+    as one written without interruption, byte by byte.
 
     Example: tracker export -o events.ndjson.gz 'service:shop since:90d'
     """
@@ -50,7 +50,7 @@ def export(  # noqa: PLR0913  # one for each option
 
     wanted = Wanted(query_of(words, query), "-time" if newest_first else "time")
     if resume and file is None:
-        raise CommandError("--resume needs --file: what was printed can't be gone on with", USAGE)
+        raise CommandError("--resume needs --file: printed output can't be resumed", USAGE)
     try:
         with failures(), Connection(server) as connection:
             if file is None:

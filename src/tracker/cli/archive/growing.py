@@ -1,4 +1,4 @@
-"""A file that an export writes, page by page, and what is beside it until it is whole."""
+"""A file that an export writes page by page, and the state beside it until it is complete."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 
 class _Place(NamedTuple):
-    """How far an export has come: the token of the next page, and what the file has before it."""
+    """The state of an export: the token of the next page, and the size of the file before it."""
 
     token: str = ""
     bytes: int = 0
@@ -28,7 +28,7 @@ class _Place(NamedTuple):
 
 
 class Growing:
-    """A file under way. `place` is how far it has come."""
+    """A file that is being written; `place` is its state."""
 
     def __init__(self, path: Path, file: BinaryIO, wanted: Wanted, place: _Place) -> None:
         self.place = place
@@ -37,9 +37,9 @@ class Growing:
         self._wanted = wanted
 
     def add(self, page: Page) -> None:
-        """Add a page, so that an export that ends now can go on behind it.
+        """Add a page, so that an export that ends now can continue after it.
 
-        In a packed file each page is packed by itself, which is as good as one that is packed whole.
+        Each page is compressed by itself; a file of such pages is valid gzip.
         """
         packed = self._path.name.endswith(".gz")
         data = gzip.compress(page.lines, mtime=0) if packed else page.lines
@@ -52,7 +52,7 @@ class Growing:
             self.note()
 
     def note(self) -> None:
-        """Write down how far the file has come."""
+        """Write the state beside the file."""
         note = _note_of(self._path)
         new = note.with_name(f"{note.name}.new")
         new.write_text(json.dumps({**self._wanted._asdict(), **self.place._asdict()}) + "\n", "utf-8")
@@ -61,10 +61,10 @@ class Growing:
 
 @contextmanager
 def growing(path: Path, wanted: Wanted, *, resume: bool) -> Iterator[Growing]:
-    """Open a file to write, behind what an interrupted export left if that is to be resumed.
+    """Open a file for writing, after what an interrupted export wrote if that is resumed.
 
     Raises:
-        CommandError: It can't be written, or has to be begun anew.
+        CommandError: It can't be written, or not be resumed.
     """
     note = _note_of(path)
     try:
@@ -85,15 +85,15 @@ def _note_of(path: Path) -> Path:
 
 
 def _place_in(note: Path, path: Path, wanted: Wanted) -> _Place:
-    """Return how far an interrupted export came.
+    """Return the state of an interrupted export.
 
     Raises:
-        CommandError: It was another one, or what it wrote is not there.
+        CommandError: It was another export, or its file is missing or shorter.
     """
     try:
-        told = json.loads(note.read_text("utf-8"))
-        begun = type(wanted)(told["query"], told["order"])
-        place = _Place(told["token"], told["bytes"], told["events"])
+        state = json.loads(note.read_text("utf-8"))
+        begun = type(wanted)(state["query"], state["order"])
+        place = _Place(state["token"], state["bytes"], state["events"])
     except (ValueError, LookupError, TypeError):
         raise CommandError(f"{note} can't be understood; export without --resume", USAGE) from None
     if begun != wanted:

@@ -1,10 +1,11 @@
-"""`tracker import`: records the events of a file."""
+"""`tracker import`: stores the events of a file."""
 
 from __future__ import annotations
 
 import time
+from collections import Counter
 from enum import StrEnum
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 
@@ -13,12 +14,9 @@ from tracker.cli.options import DEFAULT_SERVER, Server
 from tracker.cli.output import printable
 from tracker.cli.progress import shown_progress
 
-if TYPE_CHECKING:
-    from tracker.cli.archive.sending import Outcome
-
 
 class OnError(StrEnum):
-    """What to do about a line that can't be imported."""
+    """What to do with a line that can't be imported."""
 
     STOP = "stop"
     SKIP = "skip"
@@ -27,21 +25,21 @@ class OnError(StrEnum):
 def import_(
     file: Annotated[
         str,
-        typer.Argument(metavar="FILE", help="Lines of JSON, packed where it ends in .gz; `-` reads them."),
+        typer.Argument(metavar="FILE", help="Lines of JSON, compressed if it ends in .gz; `-` is stdin."),
     ],
     *,
     on_error: Annotated[
-        OnError, typer.Option("--on-error", help="Whether a line that is wrong ends the import.")
+        OnError, typer.Option("--on-error", help="Whether a wrong line ends the import.")
     ] = OnError.STOP,
     overwrite: Annotated[
-        bool, typer.Option("--overwrite", help="Replace events that are there, where the file differs.")
+        bool, typer.Option("--overwrite", help="Replace stored events if the file differs.")
     ] = False,
     server: Server = DEFAULT_SERVER,
 ) -> None:
-    """Record events as they are: those of `tracker export`, of another tool, or written by hand.
+    """Store events unchanged: those of `tracker export`, of another tool, or written by hand.
 
-    Each line is an event in JSON. Events whose ids are there are passed over, so that the same command may be
-    run again, after an interruption too. Imported events take no locks.
+    Each line is an event in JSON. Events whose ids are stored are skipped, so that the command can be
+    repeated, also after an interruption. Imported events take no locks.
 
     An event without an id needs a title, a service and a type:
 
@@ -51,7 +49,8 @@ def import_(
     from tracker.cli.archive.sending import outcomes
     from tracker.client import Connection
 
-    tally = _Tally()
+    counts: Counter[str] = Counter()
+    began = time.monotonic()
     try:
         with (
             failures(),
@@ -60,60 +59,30 @@ def import_(
             shown_progress() as progress,
         ):
             for outcome in outcomes(connection, batches(source), overwrite=overwrite):
-                tally.add(outcome)
-                progress("events", tally.events, tally.expected(source.size))
+                counts.update(outcome.counts)
+                progress("events", counts.total(), _expected(counts.total(), outcome.position, source.size))
                 for problem in outcome.problems:
                     typer.echo(f"tracker: line {problem.line}: {printable(problem.message)}", err=True)
                 if outcome.problems and on_error is OnError.STOP:
                     break
     except KeyboardInterrupt:
-        tally.print()
+        _print(counts, began)
         typer.echo("tracker: interrupted; the same command goes on", err=True)
         raise typer.Exit(INTERRUPTED) from None
-    tally.print()
-    if tally.refused:
+    _print(counts, began)
+    if counts["refused"]:
         if on_error is OnError.STOP:
-            told = "stopped there; what is right around that line may be stored already. Correct it and run"
-            typer.echo(f"tracker: {told} the same command again, or give --on-error skip", err=True)
+            stopped = "stopped there; valid lines around that one may be stored already. Correct it and run"
+            typer.echo(f"tracker: {stopped} the same command again, or give --on-error skip", err=True)
         raise typer.Exit(FAILED)
 
 
-class _Tally:
-    """What became of all lines so far."""
+def _expected(events: int, position: int, size: int | None) -> int | None:
+    """Return about how many events a file of a size has, from those that were read up to a position."""
+    return max(events, round(events * size / position)) if size is not None and position else None
 
-    def __init__(self) -> None:
-        self.stored = self.unchanged = self.replaced = self.refused = 0
-        self._position = 0
-        self._began = time.monotonic()
 
-    @property
-    def events(self) -> int:
-        """How many events were dealt with."""
-        return self.stored + self.unchanged + self.replaced + self.refused
-
-    def add(self, outcome: Outcome) -> None:
-        """Count what became of a batch."""
-        self.stored += outcome.stored
-        self.unchanged += outcome.unchanged
-        self.replaced += outcome.replaced
-        self.refused += len(outcome.problems)
-        self._position = outcome.position
-
-    def expected(self, size: int | None) -> int | None:
-        """Return about how many events a file of that size has, by those that have been read of it."""
-        if size is None or not self._position:
-            return None
-        return max(self.events, round(self.events * size / self._position))
-
-    def print(self) -> None:
-        """Print it all."""
-        seconds = time.monotonic() - self._began
-        counts = (
-            (self.stored, "stored"),
-            (self.unchanged, "there already"),
-            (self.replaced, "replaced"),
-            (self.refused, "refused"),
-        )
-        told = ", ".join(f"{number:,} {what}" for number, what in counts if number)
-        rate = f", {self.events / seconds:,.0f} a second" if told else ""
-        typer.echo(f"{told or 'no events'}{rate}")
+def _print(counts: Counter[str], began: float) -> None:
+    found = ", ".join(f"{number:,} {what}" for what, number in counts.items() if number)
+    rate = counts.total() / (time.monotonic() - began)
+    typer.echo(f"{found}, {rate:,.0f} a second" if found else "no events")

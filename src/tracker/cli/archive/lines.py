@@ -1,4 +1,4 @@
-"""Lines of JSON, read from a file and put together to what one call imports."""
+"""Lines of JSON, read from a file and batched for calls."""
 
 from __future__ import annotations
 
@@ -19,19 +19,19 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
 STDIN = "-"
-"""What stands for standard input in the place of a file."""
+"""The name of standard input."""
 
 _EVENTS = 250
-"""Events of a batch: so few that a server's other callers need not wait, enough to be worth a call."""
+"""Events of a batch: few enough not to delay other callers, enough to be worth a call."""
 
 _BYTES = 2**20
-"""Bytes of a batch, but for its last event."""
+"""Bytes of a batch without its last event."""
 
 _LARGEST = 4 * 2**20 - 1_024
-"""Bytes of the largest event: those of a request, less what stands around it."""
+"""Bytes of the largest event: those of a request, less the envelope."""
 
 _LONGEST = 64 * 2**20
-"""Bytes of the longest line, which may have a list of events."""
+"""Bytes of the longest line, which may be a list of events."""
 
 
 class Problem(NamedTuple):
@@ -43,9 +43,9 @@ class Problem(NamedTuple):
 
 @dataclass(slots=True)
 class Batch:
-    """Events as they were written, the number of the line of each, and lines that are none.
+    """Events as they were written, the line number of each, and lines that are not events.
 
-    `position` is how far the file was read, in bytes.
+    `position` is the number of bytes read of the file.
     """
 
     events: list[bytes] = field(default_factory=list)
@@ -56,7 +56,7 @@ class Batch:
 
 @dataclass(frozen=True, slots=True)
 class Source:
-    """Where lines come from; `size` is that of the file, None where nobody knows."""
+    """A source of lines; `size` is that of the file, None if it is unknown."""
 
     stream: BinaryIO
     size: int | None
@@ -65,7 +65,7 @@ class Source:
 
 @contextmanager
 def opened(name: str) -> Iterator[Source]:
-    """Open a file, packed with gzip if its name says so, or standard input.
+    """Open a file, compressed if its name ends in .gz, or standard input.
 
     Raises:
         CommandError: It can't be read.
@@ -83,7 +83,7 @@ def opened(name: str) -> Iterator[Source]:
 
 
 def batches(source: Source) -> Iterator[Batch]:
-    """Give the events of all lines, as they are written, in batches."""
+    """Yield the events of all lines, as they are written, in batches."""
     batch, size = Batch(), 0
     for number, event in _found(source.stream):
         if isinstance(event, bytes):
@@ -102,7 +102,7 @@ def batches(source: Source) -> Iterator[Batch]:
 
 
 def _found(stream: BinaryIO) -> Iterator[tuple[int, bytes | ValueError]]:
-    """Give the events, and what is wrong with lines that are none, with the numbers of their lines."""
+    """Yield events and errors of other lines, each with its line number."""
     number = 0
     while line := stream.readline(_LONGEST):
         number += 1
@@ -116,16 +116,16 @@ def _found(stream: BinaryIO) -> Iterator[tuple[int, bytes | ValueError]]:
 
 
 def _skip_line(stream: BinaryIO) -> None:
-    """Pass over what is left of a line."""
+    """Skip the rest of a line."""
     while (rest := stream.readline(_LONGEST)) and not rest.endswith(b"\n"):
         pass
 
 
 def _events(line: bytes) -> list[bytes]:
-    """Return the events of a line, as they are written: one, those of a list that a server answered, or none.
+    """Return the events of a line, as they are written: one, those of a list response, or none.
 
     Raises:
-        ValueError: The line is no JSON object, or too long.
+        ValueError: The line is not a JSON object, or too long.
     """
     if not line:
         return []

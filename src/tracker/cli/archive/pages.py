@@ -19,21 +19,21 @@ _EVENTS = 1_000
 """Events of a page."""
 
 _SECONDS = 60.0
-"""How long an answer may take, and how long a server that gives none is asked again."""
+"""How long an answer may take, and for how long a call without one is repeated."""
 
 _EVER = "0001-01-01"
-"""The first day that an event can be of: a search needs a filter, and this one takes all."""
+"""The first day of the calendar: a search needs a filter, and this one matches all events."""
 
 
 class Wanted(NamedTuple):
-    """Which events, and in which order, as the API has it."""
+    """The query and the order of the events."""
 
     query: str
     order: str
 
 
 class Page(NamedTuple):
-    """Events as lines, how many these are, how many match in all, and the token of the page behind."""
+    """Events as lines, their number, the number of all matches, and the token of the next page."""
 
     lines: bytes
     events: int
@@ -42,11 +42,11 @@ class Page(NamedTuple):
 
 
 def pages(connection: Connection, wanted: Wanted, token: str) -> Iterator[Page]:
-    """Give the pages of the events wanted, from that of a token on.
+    """Yield the pages of the wanted events, starting with that of a token.
 
     Raises:
         ApiError: The server refused the query, or the token.
-        UnreachableError: It gave no answer to the end.
+        UnreachableError: There was no answer.
     """
     while True:
         request = SEARCH_EVENTS.request(

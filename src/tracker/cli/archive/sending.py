@@ -1,4 +1,4 @@
-"""Batches of events on their way to a server, several at a time."""
+"""Sends batches of events to a server, several at a time."""
 
 from __future__ import annotations
 
@@ -22,33 +22,31 @@ if TYPE_CHECKING:
     from tracker.client import Connection
 
 _AT_ONCE = 6
-"""Calls under way: a server decodes one while it stores another."""
+"""Concurrent calls: a server decodes one while it stores another."""
 
 _ANSWER = 30.0
 """Seconds that an answer may take."""
 
 _PATIENCE = 60.0
-"""Seconds for which a server that gives no answer is asked again."""
+"""Seconds for which a call without an answer is repeated."""
 
 _NAMED = re.compile(r"events\[(\d+)\]\.?")
 
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """What became of a batch; its problems are in the order of their lines."""
+    """What became of a batch: events by outcome, and problems in the order of their lines."""
 
-    stored: int
-    unchanged: int
-    replaced: int
+    counts: Mapping[str, int]
     problems: Sequence[Problem]
     position: int
 
 
 def outcomes(connection: Connection, batches: Iterable[Batch], *, overwrite: bool) -> Iterator[Outcome]:
-    """Import batches, and give what became of each, in their order.
+    """Import batches, and yield the outcome of each, in their order.
 
     Raises:
-        ApiError: The server refused a batch for something that no event in it is to blame for.
+        ApiError: The server refused a batch for a reason that is not in its events.
         UnreachableError: It gave no answer to the end.
     """
     under_way: deque[tuple[Batch, Future[Outcome]]] = deque()
@@ -65,7 +63,7 @@ def outcomes(connection: Connection, batches: Iterable[Batch], *, overwrite: boo
 
 
 def _outcome(connection: Connection, batch: Batch, sent: Future[Outcome], *, overwrite: bool) -> Outcome:
-    """Return what became of a batch; one that got no answer is sent again here, where Ctrl-C ends that."""
+    """Return the outcome of a batch; without an answer it is sent again here, where Ctrl-C can end that."""
     try:
         return sent.result()
     except (ApiError, UnreachableError) as error:
@@ -79,19 +77,19 @@ def _imported(connection: Connection, batch: Batch, *, overwrite: bool, patience
     events = dict(enumerate(batch.events))
     answers, problems = _send(connection, events, overwrite=overwrite, patience=patience)
     found = [*batch.problems, *(Problem(lines[place], why) for place, why in problems.items())]
-    return Outcome(
-        stored=sum(answer.stored for answer in answers),
-        unchanged=sum(answer.unchanged for answer in answers),
-        replaced=sum(answer.replaced for answer in answers),
-        problems=sorted(found),
-        position=batch.position,
-    )
+    counts = {
+        "stored": sum(answer.stored for answer in answers),
+        "there already": sum(answer.unchanged for answer in answers),
+        "replaced": sum(answer.replaced for answer in answers),
+        "refused": len(found),
+    }
+    return Outcome(counts, sorted(found), batch.position)
 
 
 def _send(
     connection: Connection, events: Mapping[int, bytes], *, overwrite: bool, patience: float
 ) -> tuple[Sequence[event_pb.ImportEventsResponse], Mapping[int, str]]:
-    """Import events; where the server refuses all for some of them, leave those out and try again.
+    """Import events; if the server refuses all because of some, retry without those.
 
     Returns the answers, and why events were not imported, by their keys.
     """
