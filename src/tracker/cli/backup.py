@@ -1,4 +1,4 @@
-"""`tracker backup`: a copy of the store, also while a server uses it."""
+"""`tracker backup`: copies the store, also while a server uses it."""
 
 from __future__ import annotations
 
@@ -19,11 +19,11 @@ if TYPE_CHECKING:
 @takes_settings("database_path")
 def backup(
     configuration: Configuration,
-    file: Annotated[Path, typer.Argument(metavar="FILE", help="Where to write the copy; must not exist.")],
+    file: Annotated[Path, typer.Argument(metavar="FILE", help="Target of the copy; must not exist.")],
 ) -> None:
     """Copy the store to FILE.
 
-    A server may go on using the store. The copy is its state at one moment, and is checked.
+    A server may use the store meanwhile. The copy is its state at one moment, and is verified.
     """
     from tracker.stores.sqlite import backup as copies
 
@@ -38,7 +38,7 @@ def backup(
 
 @contextmanager
 def _bar(title: str) -> Iterator[Callable[[int, int], None]]:
-    """Show a bar on the terminal, and nothing where there is none."""
+    """Show a progress bar on a terminal, else nothing."""
     from rich.console import Console
     from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TransferSpeedColumn
 

@@ -1,4 +1,4 @@
-"""Options whose values are those of an enum, by their names."""
+"""Options that take the names of the values of an enum."""
 
 from __future__ import annotations
 
@@ -25,12 +25,12 @@ def choice_option(enum: str, help_: str, *names: str) -> object:
 
 
 def names_of(enum: str) -> Callable[[], list[str]]:
-    """Return what completes the name of a value of an enum."""
+    """Return a completion of the names of the values of an enum."""
     return lambda: list(_names(enum).values())
 
 
 def _names(enum: str) -> Mapping[str, str]:
-    """Return the names that the values of an enum have, by their names in lower case."""
+    """Return the names of the values of an enum by their lower case."""
     from tracker import pb
 
     file, _, name = enum.partition(".")

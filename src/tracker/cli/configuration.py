@@ -29,7 +29,7 @@ def config(
 ) -> None:
     """Print the effective settings.
 
-    Says where each comes from and masks secrets.
+    Prints the source of each, and masks secrets.
     """
     if output is not Output.TEXT:
         print_document(_as_json(configuration), output)

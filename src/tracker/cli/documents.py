@@ -25,7 +25,7 @@ def print_answer(  # noqa: PLR0913  # what each form needs
     text: Callable[[], object],
     *,
     records: Iterable[Message] = (),
-    columns: Sequence[str] = (),
+    columns: Iterable[str] = (),
     rows: Iterable[Sequence[str]] = (),
     more: Mapping[str, str] | None = None,
 ) -> None:
@@ -66,10 +66,10 @@ def print_each(messages: Iterable[Message], output: Output) -> None:
             typer.echo(json.dumps(fields, ensure_ascii=False))
 
 
-def print_csv(columns: Sequence[str], rows: Iterable[Sequence[str]]) -> None:
-    """Print a table for other programs (RFC 4180); it names its columns in lower case."""
+def print_csv(columns: Iterable[str], rows: Iterable[Sequence[str]]) -> None:
+    """Print a table for other programs (RFC 4180)."""
     table = csv.writer(sys.stdout)
-    table.writerow(map(str.lower, columns))
+    table.writerow(columns)
     table.writerows(map(printable, row) for row in rows)
 
 

@@ -1,10 +1,10 @@
-"""How a command fails when the user can do something about it."""
+"""Failures of commands that the user can do something about."""
 
 from __future__ import annotations
 
 
 class CommandError(Exception):
-    """A command can't do what it was told to; the message is one line that says why and what to do.
+    """A command failed; the message is one line that says why and what to do.
 
     `exit_code` is what the process ends with.
     """

@@ -1,4 +1,4 @@
-"""`tracker healthcheck`: whether the server on this machine is well, as a container's health check asks."""
+"""`tracker healthcheck`: checks the health of the server on this machine, for containers."""
 
 from __future__ import annotations
 
@@ -21,15 +21,15 @@ def healthcheck(
     configuration: Configuration,
     *,
     live: Annotated[
-        bool, typer.Option("--live", help="Ask whether it runs, not whether it can serve.")
+        bool, typer.Option("--live", help="Check whether it runs, not whether it is ready.")
     ] = False,
     timeout: Annotated[
         timedelta | None, duration_option("How long to wait for the answer.  [default: 3s]")
     ] = None,
 ) -> None:
-    """Ask the local server whether it is well.
+    """Check the health of the local server.
 
-    Exits with 0 if it can serve calls now, else with 1.
+    Exits with 0 if it is ready, else with 1.
     """
     import http.client
 

@@ -31,7 +31,7 @@ from tracker.cli.run.command import run
 from tracker.config import ConfigurationError
 
 app = typer.Typer(
-    help="Record deployments, operations, drifts and incidents; keep a catalog; take deployment locks.",
+    help="Record deployments, operations, drifts and incidents; manage a catalog; take deployment locks.",
     context_settings={"help_option_names": ["-h", "--help"]},
     no_args_is_help=True,
     rich_markup_mode=None,

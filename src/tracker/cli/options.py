@@ -1,4 +1,4 @@
-"""The options that commands share which ask a server."""
+"""The options that commands which call a server share."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ _SEVERAL = {
     Output.NDJSON: "has a line for each of several records",
     Output.CSV: "is a table of several records",
 }
-"""Why a form makes no sense everywhere."""
+"""Why a command may lack a form of output."""
 
 
 def _server(text: str) -> str:
@@ -47,7 +47,7 @@ def label(text: str) -> tuple[str, str]:
 
 
 def output_option(help_: str, *forms: Output) -> object:
-    """Return the option that says in which form a command prints: as text, or in one of these."""
+    """Return the option for the form of output: text, or one of these."""
     known = [Output.TEXT, *forms]
 
     def parsed(text: str) -> Output:
@@ -66,7 +66,7 @@ def output_option(help_: str, *forms: Output) -> object:
 
 
 def query_of(words: list[str] | None, option: str) -> str:
-    """Return the query that a command was given, as arguments or by `--query`; empty for none.
+    """Return the query of a command, given as arguments or by `--query`; `` for none.
 
     Raises:
         CommandError: It was given both ways.
@@ -78,12 +78,12 @@ def query_of(words: list[str] | None, option: str) -> str:
 
 Server = Annotated[
     str,
-    typer.Option(envvar="TRACKER_SERVER", metavar="URL", callback=_server, help="Address of the server."),
+    typer.Option(envvar="TRACKER_SERVER", metavar="URL", callback=_server, help="URL of the server."),
 ]
 Format = Annotated[
     Output,
     output_option(
-        "`json` prints one JSON document, also where the command fails; `yaml` one of YAML.",
+        "`json` prints one JSON document, also if the command fails; `yaml` one of YAML.",
         Output.JSON,
         Output.YAML,
     ),
@@ -100,19 +100,19 @@ ListFormat = Annotated[
 ]
 Query = Annotated[
     list[str] | None,
-    typer.Argument(metavar="QUERY", help="Which events; several arguments are one query."),
+    typer.Argument(metavar="QUERY", help="Query for events; several arguments form one."),
 ]
 QueryOption = Annotated[
-    str, typer.Option("--query", metavar="QUERY", help="The query, where it is no argument.")
+    str, typer.Option("--query", metavar="QUERY", help="The query, instead of arguments.")
 ]
-Yes = Annotated[bool, typer.Option("--yes", help="Do not ask; needed where nobody can answer.")]
+Yes = Annotated[bool, typer.Option("--yes", help="Do not ask for confirmation; required without a terminal.")]
 
 
 def confirm_deletion(what: str, title: Callable[[], str]) -> None:
-    """Have somebody say that something is to be deleted; the command ends where nobody does.
+    """Ask for confirmation to delete something; the command ends without it.
 
     Raises:
-        CommandError: Nobody is there to ask.
+        CommandError: There is no terminal.
     """
     if not sys.stdin.isatty():
         raise CommandError(f"nobody is there to ask; give --yes to delete the {what} for good", USAGE)
@@ -120,7 +120,7 @@ def confirm_deletion(what: str, title: Callable[[], str]) -> None:
 
 
 def who_default() -> str:
-    """Return who runs this, and where."""
+    """Return the user and the machine that run this."""
     try:
         user = getpass.getuser()
     except (KeyError, OSError):  # a user id without a name, as in containers

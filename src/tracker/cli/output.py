@@ -1,4 +1,4 @@
-"""In which form a command prints what it found."""
+"""The forms in which commands print."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from enum import StrEnum
 
 
 class Output(StrEnum):
-    """For whom a command prints: people, or programs of one kind or another."""
+    """A form of output, for people or for programs."""
 
     TEXT = "text"
     JSON = "json"
@@ -16,9 +16,9 @@ class Output(StrEnum):
 
 
 def printable(text: str) -> str:
-    """Return a text on one line, without what would have a terminal do something.
+    """Return a text on one line, without control characters.
 
-    What a server says may have been written by anybody.
+    Anybody may have written what a server returns.
     """
     return "".join(
         each if each.isprintable() else " " if each.isspace() else "\N{REPLACEMENT CHARACTER}"

@@ -1,4 +1,4 @@
-"""`tracker restore`: puts a copy back in the place of the store."""
+"""`tracker restore`: replaces the store by a copy."""
 
 from __future__ import annotations
 
@@ -18,10 +18,10 @@ def restore(
     file: Annotated[Path, typer.Argument(metavar="FILE", help="A copy made by `tracker backup`.")],
     *,
     force: Annotated[
-        bool, typer.Option("--force", help="Replace the store that is there; it is kept beside.")
+        bool, typer.Option("--force", help="Replace an existing store, which is kept beside it.")
     ] = False,
 ) -> None:
-    """Put the copy FILE in the place of the store.
+    """Restore the store from the copy FILE.
 
     Stop the server first.
     """

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from tracker.config import Settings
 
 _GC_THRESHOLDS = (50_000, 20, 50)
-"""After how many new objects garbage is looked for; a call makes some hundred, and leaves no cycles."""
+"""New objects between garbage collections; a call makes some hundred, and leaves no cycles."""
 
 _OPEN_FILES = 65_536
 
@@ -71,38 +71,38 @@ def _allow_many_connections() -> None:
 async def _run(settings: Settings, log: FilteringBoundLogger) -> None:
     from tracker.app import App
 
-    told = _told_to_stop()
+    stopping = _stop_signal()
     async with App(settings, log):
         # What is here now stays; searching it for garbage again and again would cost a tenth of all calls.
         gc.collect()
         gc.freeze()
         gc.set_threshold(*_GC_THRESHOLDS)
-        await told.wait()
+        await stopping.wait()
 
 
-def _told_to_stop() -> asyncio.Event:
-    """Return what the first SIGTERM or SIGINT sets; a second one ends the process there and then.
+def _stop_signal() -> asyncio.Event:
+    """Return an event that the first SIGTERM or SIGINT sets; a second one ends the process at once.
 
-    It is watched for before the server starts: an interrupt inside gRPC's constructors crashes the process.
+    Signals are handled before the server starts: an interrupt inside gRPC's constructors crashes the process.
     """
     import asyncio
 
-    told = asyncio.Event()
+    stopping = asyncio.Event()
     loop = asyncio.get_running_loop()
 
     def stop() -> None:
-        told.set()
+        stopping.set()
         for number in (signal.SIGTERM, signal.SIGINT):
             # Not left to the system: it ends the first process of a container for no unhandled signal.
             loop.add_signal_handler(number, os._exit, 128 + number)
 
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stop)
-    return told
+    return stopping
 
 
 def _explained(error: OSError, settings: Settings) -> str:
-    """Return why the server can't start and, where it is for an address, what to do about that."""
+    """Return why the server can't start and, for an address, what to do about that."""
     text = error.strerror or str(error)
     for name in ("grpc_port", "http_port", "metrics_port"):
         if f":{getattr(settings, name)}:" in text:

@@ -94,7 +94,7 @@ def stats(  # noqa: PLR0913  # one for each option
 
 
 class _Table(NamedTuple):
-    """Rows under their columns, and how many events the bar of each stands for."""
+    """Rows under their columns, and the number of events that the bar of each shows."""
 
     columns: Sequence[str]
     rows: Sequence[Sequence[str]]

@@ -1,4 +1,4 @@
-"""What can be set about a server, where each value comes from, and how it is printed.
+"""The settings of a server, the sources of their values, and how they are printed.
 
 `load` takes flags over environment variables over a TOML file over the defaults declared in `Settings`.
 """

@@ -26,7 +26,7 @@ _SECRET_OPTION = re.compile(r"(?i)([?&][^=&]*(?:password|secret|token|key|proper
 
 
 class ConfigurationError(Exception):
-    """The configuration can't be used; each of `problems` is one line for whoever wrote it."""
+    """The configuration can't be used; each of `problems` is one line."""
 
     def __init__(self, problems: Sequence[str]) -> None:
         super().__init__("; ".join(problems))

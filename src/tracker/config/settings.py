@@ -75,7 +75,7 @@ class Settings:
 
     host: str = _setting(
         TEXT,
-        "Address to listen on; `::` is every interface, IPv6 and IPv4 (IPv4 alone where there is no IPv6).",
+        "Address to listen on; `::` is every interface, IPv6 and IPv4 (IPv4 alone without IPv6).",
         default="::",
     )
     grpc_port: int = _setting(_PORT, "Port of the gRPC API; 0 selects a free one.", default=8765)

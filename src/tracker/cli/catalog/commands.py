@@ -47,8 +47,14 @@ def list_entries(*, server: Server = DEFAULT_SERVER, output: ListFormat = Output
     if output is Output.YAML:
         print_each(map(_description, found), output)
         return
-    rows = map(entry_row, found)
-    print_answer(answer, output, lambda: print_entries(found), records=found, columns=COLUMNS, rows=rows)
+    print_answer(
+        answer,
+        output,
+        lambda: print_entries(found),
+        records=found,
+        columns=map(str.lower, COLUMNS),
+        rows=map(entry_row, found),
+    )
 
 
 @app.command("versions", epilog=EPILOG)

@@ -61,7 +61,8 @@ def compliance(
         for project in answer.projects
         for use, row in _uses(project)
     ]
-    print_answer(answer, output, lambda: _print(answer), columns=(*_USES, "outdated"), rows=rows)
+    columns = [*map(str.lower, _USES), "outdated"]
+    print_answer(answer, output, lambda: _print(answer), columns=columns, rows=rows)
     if fail and any(project.outdated_count for project in answer.projects):
         raise typer.Exit(OUTDATED)
 

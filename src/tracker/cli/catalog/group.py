@@ -6,6 +6,6 @@ from tracker.cli.exits import CATALOG_TABLE
 from tracker.cli.group import client_group, epilog
 
 EPILOG = epilog(CATALOG_TABLE)
-"""What stands below the help of each command."""
+"""The exit codes, printed after the help of each command."""
 
 app = client_group("Manage the catalog: what runs, who is responsible, and which versions it uses.", EPILOG)

@@ -6,6 +6,6 @@ from tracker.cli.exits import EVENT_TABLE
 from tracker.cli.group import client_group, epilog
 
 EPILOG = epilog(EVENT_TABLE)
-"""What stands below the help of each command."""
+"""The exit codes, printed after the help of each command."""
 
-app = client_group("Record deployments, operations, drifts and incidents; change and find them.", EPILOG)
+app = client_group("Record, change and find deployments, operations, drifts and incidents.", EPILOG)

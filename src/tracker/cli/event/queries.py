@@ -120,7 +120,7 @@ def _print_found(query: str, limit: int, server: str, output: Output) -> None:
             case Output.NDJSON:
                 print_each(events, output)
             case Output.CSV:
-                print_csv(COLUMNS, map(event_row, events))
+                print_csv(map(str.lower, COLUMNS), map(event_row, events))
             case _:
                 print_document({"events": [json_of(event, output) for event in events]}, output)
 

@@ -149,9 +149,13 @@ def list_locks(
 
     request = LIST_LOCKS.request(service=service, environment=environment, resource=resource)
     answer = ask(server, output, LIST_LOCKS, request)
-    rows = map(lock_row, answer.locks)
     print_answer(
-        answer, output, lambda: print_locks(answer.locks), records=answer.locks, columns=COLUMNS, rows=rows
+        answer,
+        output,
+        lambda: print_locks(answer.locks),
+        records=answer.locks,
+        columns=map(str.lower, COLUMNS),
+        rows=map(lock_row, answer.locks),
     )
 
 

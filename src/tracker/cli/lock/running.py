@@ -71,12 +71,12 @@ class GuardedCommand:
         return self
 
     def __exit__(self, *_: object) -> None:
-        """Part with the guardian; it ends the command, should that still run."""
+        """Close the channel to the guardian, which then ends the command if it still runs."""
         self._channel.socket.close()
         self._process.wait()
 
     def await_guardian(self) -> None:
-        """Wait until the guardian is there: what that takes is then no part of the lease.
+        """Wait until the guardian has started, so that its start does not count against the lease.
 
         Raises:
             CommandError: The guardian ended.
@@ -85,18 +85,18 @@ class GuardedCommand:
             raise CommandError("the process that guards the command could not be started")
 
     def renewed(self, deadlines: Deadlines) -> None:
-        """Tell the guardian that the lease has become longer."""
+        """Send the new deadlines to the guardian after a renewal."""
         self._send(Renewed(deadlines))
 
     def end(self) -> None:
-        """Have the command ended now."""
+        """End the command now."""
         self._send(End())
 
     def run(self, argv: list[str], environ: dict[str, str], deadlines: Deadlines) -> Gone:
         """Run the command, and return what became of it.
 
-        Signals that this process gets meanwhile are the command's. Where this process is in the foreground
-        of a terminal, the command takes its place there.
+        Signals to this process are passed on to the command. If this process is in the foreground of a
+        terminal, the command takes its place there.
 
         Raises:
             CommandError: The command can't be started, or the guardian ended, and the command with it.
@@ -151,10 +151,10 @@ class GuardedCommand:
     def _stop(self) -> None:
         """Stop as the command did, so that the shell takes over; the lease runs on meanwhile."""
         if not self.has_terminal and not self._stop_asked:
-            return  # somebody stopped the command, not this
+            return  # only the command was stopped
         self._stop_asked = False
         if not _has_job_control():
-            self._send(Foreground())  # nobody could continue either
+            self._send(Foreground())  # there is no shell to continue it
             return
         self._take_terminal_back()
         os.kill(0, signal.SIGSTOP)  # goes on here with SIGCONT, which is passed on
@@ -166,7 +166,7 @@ class GuardedCommand:
 
 @contextmanager
 def _signals() -> Iterator[socket.socket]:
-    """Give a socket from which the numbers of the signals that come can be read, one a byte."""
+    """Yield a socket that has the numbers of incoming signals, one a byte."""
     reading, writing = socket.socketpair()
     with reading, writing:
         writing.settimeout(0)

@@ -1,4 +1,4 @@
-"""The event that tells of a command: that it begins, and how it ended."""
+"""The event of a command: its begin and its end."""
 
 from __future__ import annotations
 
@@ -22,21 +22,21 @@ if TYPE_CHECKING:
     from tracker.client import Connection
 
 _PATIENCE = 60.0
-"""Seconds for which a server that gives no answer is told again how the command ended."""
+"""Seconds for which recording the end is retried without an answer."""
 
 _LONGEST_MESSAGE = 65_536
 """Bytes that the message of an event may have."""
 
 
 class HeldLock(NamedTuple):
-    """The lock that the command runs under."""
+    """The lock under which the command runs."""
 
     id: str
     token: str
 
 
 class Recording:
-    """Records one command. Until it has begun, and where no server could be told, `event_id` is empty."""
+    """Records one command; `event_id` is empty until its begin is recorded."""
 
     def __init__(self, connection: Connection, request: event_pb.CreateEventRequest) -> None:
         self.event_id = ""
@@ -46,7 +46,7 @@ class Recording:
         self._began = 0.0
 
     def begin(self, *, offline_ok: bool) -> None:
-        """Record that the command begins; the event takes its lock by itself.
+        """Record the begin of the command; the event takes its lock automatically.
 
         Raises:
             ApiError: The event was refused, since its lock is held for example.
@@ -62,9 +62,9 @@ class Recording:
             say(f"{error}; the command runs all the same, and is recorded at its end")
 
     def begin_under(self, lock: HeldLock) -> None:
-        """Record that the command begins, under a lock that becomes the event's own.
+        """Record the begin of the command under a lock that becomes that of the event.
 
-        An event that begins takes its lock by itself: this one does so only once the lock is its own already.
+        An event that begins takes its lock automatically: this one begins after it has got the lock.
 
         Raises:
             ApiError: The event was refused.
@@ -77,15 +77,15 @@ class Recording:
         self._update(event_pb.EventAttributes(status=event_pb.Status.start))
 
     def end(self, code: int, how: str, output: str = "") -> None:
-        """Record how the command ended, and say so where the server can't be told for a minute."""
+        """Record the end of the command, and print a message if that fails for a minute."""
         took = timedelta(seconds=time.monotonic() - self._began)
-        told = f"{how} after {rounded_text(took)}" + (f"; its last lines:\n{output}" if output else "")
+        ending = f"{how} after {rounded_text(took)}" + (f"; its last lines:\n{output}" if output else "")
         attributes = copy(self._attributes) if not self.event_id else event_pb.EventAttributes()
         start = self._attributes.start_date
         if start is not None:
             attributes.end_date = Timestamp.from_datetime(start.to_datetime() + took)
         attributes.status = event_pb.Status.failure if code else event_pb.Status.success
-        attributes.message = _message(self._attributes.message, told)
+        attributes.message = _message(self._attributes.message, ending)
         attributes.labels = {**attributes.labels, "exit_code": str(code)}
         try:
             if self.event_id:
@@ -121,7 +121,7 @@ class Recording:
         self._connection.call(UPDATE_EVENT, request, patience=patience)
 
 
-def _message(given: str, told: str) -> str:
-    """Return the message of an event that has ended: what was given, and how the command ended."""
-    message = f"{given}\n\n{told}" if given else told
+def _message(given: str, ending: str) -> str:
+    """Return the message of an event that has ended: the given one, and how the command ended."""
+    message = f"{given}\n\n{ending}" if given else ending
     return message if len(message.encode()) <= _LONGEST_MESSAGE else given

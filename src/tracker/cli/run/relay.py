@@ -1,7 +1,6 @@
-"""What a command writes, passed on as it comes, while its last lines are kept.
+"""Passes the output of a command on as it arrives, and keeps its last lines.
 
-A terminal is the command's own: what it writes there passes nobody, so that colours, progress bars and
-questions work, and nothing is kept of it.
+Output to a terminal is not relayed, so that colours, progress bars and prompts work, and none of it is kept.
 """
 
 from __future__ import annotations
@@ -21,7 +20,7 @@ _STDOUT, _STDERR = 1, 2
 _PIECE = 65_536
 
 _SETTLING = 5.0
-"""Seconds that the last words of a command that has ended are waited for: nobody may be reading them."""
+"""Seconds to wait for the last output of a command that has ended: its reader may be blocked."""
 
 
 class _Pipe(NamedTuple):
@@ -33,13 +32,13 @@ class _Pipe(NamedTuple):
 
 
 class Relay:
-    """Stands between a command and standard output and error, where these are no terminals.
+    """Relays the output of a command to standard output and error if these are not terminals.
 
     The command writes to `stdout` and `stderr`; None are those of this process.
     """
 
     def __init__(self, lines: int) -> None:
-        """Keep so many of the last lines; none leaves the command alone with what it writes."""
+        """Keep the last `lines`; 0 relays nothing."""
         self.stdout: int | None = None
         self.stderr: int | None = None
         self._tail = Tail(lines)
@@ -52,12 +51,12 @@ class Relay:
         return self
 
     def __exit__(self, *_: object) -> None:
-        """Pass on all that is left."""
+        """Pass the rest on."""
         if self._thread.is_alive():
             self._thread.join()
 
     def begin(self) -> None:
-        """Pass on from now on, until whoever writes has ended: it must have been started."""
+        """Start to pass output on, until the command, which must have been started, has ended."""
         for pipe in self._pipes:
             os.close(pipe.writing)
         self._thread.start()
@@ -90,7 +89,7 @@ class Relay:
                     self._tail.add(piece)
                     if not piece or not _written(key.data, piece):
                         selector.unregister(key.fd)
-                        os.close(key.fd)  # whoever goes on writing learns that nobody reads
+                        os.close(key.fd)  # a writer gets EPIPE
 
 
 def _is_open(descriptor: int) -> bool:
@@ -102,7 +101,7 @@ def _is_open(descriptor: int) -> bool:
 
 
 def _written(target: int, piece: bytes) -> bool:
-    """Write all of a piece; return whether somebody takes it."""
+    """Write all of a piece; return whether the target is still open."""
     left = memoryview(piece)
     while left:
         try:

@@ -1,4 +1,4 @@
-"""The last lines that a command writes, as a text that can be stored."""
+"""The last lines of the output of a command, as a text that can be stored."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ _BYTES = 4_096
 """Bytes of the text."""
 
 _KEPT = 65_536
-"""Bytes kept of what was written: colours and progress bars take many times the room of the text."""
+"""Bytes of output kept: colours and progress bars take much more room than the text."""
 
 _ESCAPE = re.compile(
     r"\x1b(?:\[[0-?]*[ -/]*[@-~]"  # CSI: colours, cursor
@@ -39,7 +39,7 @@ class Tail:
             self._cut = True
 
     def text(self) -> str:
-        """Return the last lines, without what only a terminal understands, and without credentials."""
+        """Return the last lines, without control sequences and credentials."""
         text = b"".join(self._pieces).decode(errors="replace")
         if self._cut:
             text = text.partition("\n")[2] or text
@@ -51,6 +51,6 @@ class Tail:
 
 
 def _shown(line: str) -> str:
-    """Return what is left on a terminal of a line that was written over."""
+    """Return what a terminal shows of a line that was overwritten."""
     parts = [part for part in line.split("\r") if part]
     return _CONTROL.sub("", parts[-1]).rstrip() if parts else ""

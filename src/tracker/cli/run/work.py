@@ -1,4 +1,4 @@
-"""Runs a command between the two halves of its event, with a lock or without one."""
+"""Runs a command and records it, with a lock or without one."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from tracker.pb import lock_pb
 
 _NEVER = 2**62
-"""Nanoseconds of a clock that no machine will live to see."""
+"""Nanoseconds of a clock that no machine reaches."""
 
 _SECOND = 1_000_000_000
 
@@ -42,7 +42,7 @@ class RecordedCommand:
         self._command = list(command)
 
     def run(self, grace: timedelta, *, offline_ok: bool) -> Gone:
-        """Run it; what it leaves behind has `grace` to end itself.
+        """Run it; processes that it leaves running get `grace` between SIGTERM and SIGKILL.
 
         Raises:
             ApiError: The event was refused, and the command not run.
@@ -64,7 +64,7 @@ class RecordedCommand:
         wait: timedelta | None,
         terms: Terms,
     ) -> Gone:
-        """Run it while holding a lock, as `hold` does; the end of the event releases the lock, too.
+        """Run it while holding a lock, as `hold` does; the end of the event releases the lock too.
 
         Raises:
             ApiError: The lock or the event was refused, and the command not run.
@@ -93,7 +93,7 @@ class RecordedCommand:
 
 
 def _not_run(error: BaseException) -> tuple[int, str]:
-    """Return the exit code, and what to say, of a command that was not run, or not to its end."""
+    """Return the exit code and the description of a command that was not run, or not to its end."""
     match error:
         case CommandError():
             return error.exit_code, str(error)
