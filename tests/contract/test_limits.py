@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeAlias
 
 import pytest
 from protobuf import (
@@ -26,160 +26,25 @@ if TYPE_CHECKING:
     from protobuf import DescField
     from tests.contract.requests import Json
 
+    from tracker.transcoding.json_text import JsonValue
+
+NAME = 200
 FREE_TEXT = 64 * 1024
-
 LENGTHS = {
-    "CreateEventRequest.title": 500,
-    "CreateEventRequest.slack_id": 200,
-    "CreateEventRequest.attributes.message": FREE_TEXT,
-    "CreateEventRequest.attributes.source": 200,
-    "CreateEventRequest.attributes.service": 200,
-    "CreateEventRequest.attributes.owner": 200,
-    "CreateEventRequest.links.pull_request_link": 2000,
-    "CreateEventRequest.links.ticket": 2000,
-    "UpdateEventRequest.title": 500,
-    "UpdateEventRequest.id": 200,
-    "UpdateEventRequest.slack_id": 200,
-    "DeleteEventRequest.id": 200,
-    "DeleteEventRequest.slack_id": 200,
-    "GetEventRequest.id": 200,
-    "SearchEventsRequest.source": 200,
-    "SearchEventsRequest.service": 200,
-    "SearchEventsRequest.slack_id": 200,
-    "SearchEventsRequest.start_date": 200,
-    "SearchEventsRequest.end_date": 200,
-    "SearchEventsRequest.page_token": 4096,
-    "SearchEventsRequest.query": 4096,
-    "ListEventsRequest.service": 200,
-    "ListEventsRequest.page_token": 4096,
-    "TodayEventsRequest.page_token": 4096,
-    "AddChangelogEntryRequest.id": 200,
-    "AddChangelogEntryRequest.entry.user": 200,
-    "AddChangelogEntryRequest.entry.field": 200,
-    "AddChangelogEntryRequest.entry.old_value": FREE_TEXT,
-    "AddChangelogEntryRequest.entry.new_value": FREE_TEXT,
-    "AddChangelogEntryRequest.entry.comment": FREE_TEXT,
-    "GetEventChangelogRequest.id": 200,
-    "AddSlackIdRequest.id": 200,
-    "AddSlackIdRequest.slack_id": 200,
-    "GetEventStatsRequest.start_date": 200,
-    "GetEventStatsRequest.end_date": 200,
-    "GetEventStatsRequest.source": 200,
-    "GetEventStatsRequest.service": 200,
-    "GetEventStatsByMonthRequest.start_date": 200,
-    "GetEventStatsByMonthRequest.end_date": 200,
-    "GetEventStatsByMonthRequest.source": 200,
-    "GetEventStatsByMonthRequest.service": 200,
-    "CreateUpdateCatalogRequest.name": 200,
-    "CreateUpdateCatalogRequest.owner": 200,
-    "CreateUpdateCatalogRequest.version": 200,
-    "CreateUpdateCatalogRequest.link": 2000,
-    "CreateUpdateCatalogRequest.description": FREE_TEXT,
-    "CreateUpdateCatalogRequest.repository": 2000,
-    "CreateUpdateCatalogRequest.sla.description": FREE_TEXT,
-    "GetCatalogRequest.name": 200,
-    "DeleteCatalogRequest.name": 200,
-    "ListCatalogsRequest.page_token": 4096,
-    "UpdateVersionsRequest.name": 200,
-    "UpdateVersionsRequest.latest_version": 200,
-    "UpdateVersionsRequest.reference_version": 200,
-    "UpdateDependenciesRequest.name": 200,
-    "CreateLockRequest.service": 200,
-    "CreateLockRequest.who": 200,
-    "CreateLockRequest.environment": 200,
-    "CreateLockRequest.resource": 200,
-    "CreateLockRequest.lock_token": 256,
-    "CreateLockRequest.reason": 2000,
-    "UpdateLockRequest.service": 200,
-    "UpdateLockRequest.who": 200,
-    "UpdateLockRequest.environment": 200,
-    "UpdateLockRequest.resource": 200,
-    "UpdateLockRequest.lock_token": 256,
-    "UnLockRequest.lock_token": 256,
-    "UnLockRequest.reason": 2000,
-    "UnLockRequest.who": 200,
-    "RenewLockRequest.lock_token": 256,
-    "CheckLockRequest.service": 200,
-    "CheckLockRequest.environment": 200,
-    "CheckLockRequest.resource": 200,
-    "ListLocksRequest.page_token": 4096,
-    "ListLocksRequest.service": 200,
-    "ListLocksRequest.environment": 200,
-    "ListLocksRequest.resource": 200,
-    "CreateLinkRequest.group": 200,
-    "CreateLinkRequest.name": 200,
-    "CreateLinkRequest.description": FREE_TEXT,
-    "CreateLinkRequest.icon": 200,
-    "CreateLinkRequest.color": 200,
-    "CreateLinkRequest.logo": 2000,
-    "UpdateLinkRequest.group": 200,
-    "UpdateLinkRequest.name": 200,
-    "UpdateLinkRequest.description": FREE_TEXT,
-    "UpdateLinkRequest.icon": 200,
-    "UpdateLinkRequest.color": 200,
-    "UpdateLinkRequest.logo": 2000,
+    **dict.fromkeys(("message", "description", "comment", "old_value", "new_value"), FREE_TEXT),
+    **dict.fromkeys(("page_token", "resume_token", "query"), 4096),
+    **dict.fromkeys(("link", "url", "pull_request_link", "ticket", "repository", "logo", "endpoint"), 2000),
+    **dict.fromkeys(("order_by", "time_zone"), 100),
+    **dict.fromkeys(("fields", "by"), 120),
+    "title": 500,
+    "reason": 2000,
+    "lock_token": 256,
+    "interval": 20,
 }
-"""How long a text may be."""
+"""How long a text of this name, or in a list of this name, may be, wherever it is; any other: `NAME`."""
 
-LISTS_OF_NAMES = (
-    "CreateEventRequest.attributes.stake_holders",
-    "CreateEventRequest.attributes.notifications",
-    "CreateUpdateCatalogRequest.dependencies_in",
-    "CreateUpdateCatalogRequest.dependencies_out",
-    "UpdateVersionsRequest.available_versions",
-    "UpdateDependenciesRequest.dependencies_in",
-    "UpdateDependenciesRequest.dependencies_out",
-)
-LISTS_OF_MESSAGES = (
-    "CreateUpdateCatalogRequest.used_deliverables",
-    "CreateUpdateCatalogRequest.communication_channels",
-    "CreateUpdateCatalogRequest.dashboard_links",
-    "CreateUpdateCatalogRequest.infrastructure_resources",
-    "CreateUpdateCatalogRequest.vulnerability_summary.sources",
-)
-LISTS_OF_ENUMS = (
-    "GetVersionComplianceRequest.types",
-    *(
-        f"{request}.{name}"
-        for request in ("GetEventStatsRequest", "GetEventStatsByMonthRequest")
-        for name in ("environments", "priorities", "types", "statuses")
-    ),
-)
-
-ITEMS = {
-    "used_deliverables": {"name": 200, "version_used": 200, "description": FREE_TEXT},
-    "communication_channels": {"name": 200, "url": 2000, "description": FREE_TEXT},
-    "dashboard_links": {"name": 200, "url": 2000, "description": FREE_TEXT},
-    "infrastructure_resources": {
-        "id": 200,
-        "name": 200,
-        "description": FREE_TEXT,
-        "provider": 200,
-        "region": 200,
-        "endpoint": 2000,
-    },
-    "sources": {"name": 200, "type": 200, "url": 2000, "scan_version": 200, "description": FREE_TEXT},
-}
-"""How long the texts in a list of messages may be."""
-
-PAGES = {
-    "SearchEventsRequest": 10_000,
-    "ListEventsRequest": 1000,
-    "TodayEventsRequest": 1000,
-    "GetEventChangelogRequest": 1000,
-    "ListCatalogsRequest": 1000,
-    "ListLocksRequest": 1000,
-}
-"""The most records that a page may have."""
-
-COUNTS = ("critical_count", "high_count", "medium_count", "low_count", "info_count", "total_count")
-
-TIMES = (
-    "CreateEventRequest.attributes.start_date",
-    "CreateEventRequest.attributes.end_date",
-    "AddChangelogEntryRequest.entry.timestamp",
-    "CreateUpdateCatalogRequest.vulnerability_summary.last_updated",
-)
+ITEMS = {"fields": 20, "by": 5, "changelog": 100_000}
+"""How many items a list of this name may have, wherever it is; any other: 1,000."""
 
 DURATIONS = {
     "CreateLockRequest.ttl": (1, 604_800),
@@ -189,23 +54,46 @@ DURATIONS = {
 }
 """From how many seconds to how many a time may last."""
 
-UUIDS = (
-    "RenewLockRequest.id",
-    "GetLockRequest.id",
-    "UnLockRequest.id",
-    "UpdateLockRequest.id",
-    "UpdateLinkRequest.id",
-    "DeleteLinkRequest.id",
-)
-OPTIONAL_UUIDS = (
-    "CreateEventRequest.attributes.related_id",
-    "CreateLockRequest.event_id",
-    "UpdateLockRequest.event_id",
-)
+Path: TypeAlias = "tuple[DescField, ...]"
 
 
-def text_of(length: int, path: str) -> str:
-    return f"{'https://' if path.endswith('.url') else ''}{'x' * length}"[:length]
+def paths(message: DescMessage, above: Path = ()) -> Iterator[Path]:
+    """Yield the way to each field of a message and of those in it."""
+    for field in message.fields:
+        yield (*above, field)
+        below = message_below(field)
+        if below is not None and below not in (message, *(each.parent for each in above)):
+            yield from paths(below, (*above, field))
+
+
+def violations_at(path: Path, value: JsonValue) -> list[str]:
+    """Return what is wrong with the value at the end of a path, on which each list has one item."""
+    *above, last = path
+    at = last.name
+    body: JsonValue = {last.json_name: value}
+    for field in reversed(above):
+        is_list = isinstance(field.value, DescFieldValueList)
+        body = {field.json_name: [body] if is_list else body}
+        at = f"{field.name}{'[0]' if is_list else ''}.{at}"
+    found = violations(message_from_json_value(path[0].parent.type, body))
+    return [text for name, texts in found.items() if name.removesuffix("[0]") == at for text in texts]
+
+
+def names(path: Path) -> str:
+    return ".".join(field.name for field in path)
+
+
+def has(message: DescMessage, name: str) -> bool:
+    return any(field.name == name for field in message.fields)
+
+
+def is_uuid(path: Path) -> bool:
+    """Return whether a field names a lock, a link, or an event by nothing but its id."""
+    of_lock_or_link = path[0].parent.name.endswith(("LockRequest", "LinkRequest"))
+    within = path[-2].name if len(path) > 1 else ""
+    return path[-1].name in {"related_id", "event_id"} or (
+        path[-1].name == "id" and (of_lock_or_link or within == "metadata")
+    )
 
 
 @pytest.mark.parametrize("name", VALID)
@@ -217,11 +105,22 @@ def test_every_request_is_tried() -> None:
     assert set(VALID) == set(REQUESTS)
 
 
-@pytest.mark.parametrize(("path", "limit"), LENGTHS.items())
-def test_a_text_may_have_its_length_and_no_more(path: str, limit: int) -> None:
-    assert broken(path, text_of(limit, path)) == {}
-    unit = "bytes" if limit == FREE_TEXT else "characters"
-    assert broken(path, text_of(limit + 1, path)) == {field_of(path): [f"must be at most {limit} {unit}"]}
+@pytest.mark.parametrize("name", REQUESTS)
+def test_a_text_may_have_its_length_and_no_more(name: str) -> None:
+    for path in paths(REQUESTS[name]):
+        match path[-1].value:
+            case DescFieldValueScalar(scalar=ScalarType.STRING) if not is_uuid(path):
+                given: list[str] | str = ""
+            case DescFieldValueList(element=ScalarType.STRING):
+                given = []
+            case _:
+                continue
+        limit = LENGTHS.get(path[-1].name, NAME)
+        refusal = f"must be at most {limit} {'bytes' if limit == FREE_TEXT else 'characters'}"
+        for length, refusals in ((limit, []), (limit + 1, [refusal])):
+            text = f"{'https://' if path[-1].name == 'url' else ''}{'x' * length}"[:length]
+            texts = violations_at(path, text if given == "" else [text])
+            assert [each for each in texts if "at most" in each] == refusals, names(path)
 
 
 def test_free_text_is_measured_in_bytes() -> None:
@@ -229,26 +128,22 @@ def test_free_text_is_measured_in_bytes() -> None:
     assert list(broken("CreateEventRequest.attributes.message", "é" * (FREE_TEXT // 2 + 1)))
 
 
-@pytest.mark.parametrize("path", LISTS_OF_NAMES)
-def test_a_list_of_names_is_limited_and_so_is_each_name(path: str) -> None:
-    assert broken(path, ["x" * 200] * 1000) == {}
-    assert broken(path, ["x"] * 1001) == {field_of(path): ["must contain no more than 1000 item(s)"]}
-    assert broken(path, ["x", "x" * 201]) == {f"{field_of(path)}[1]": ["must be at most 200 characters"]}
-
-
-@pytest.mark.parametrize("path", LISTS_OF_MESSAGES)
-def test_a_list_of_messages_is_limited_and_so_are_their_texts(path: str) -> None:
-    assert broken(path, [{}] * 1000) == {}
-    assert broken(path, [{}] * 1001) == {field_of(path): ["must contain no more than 1000 item(s)"]}
-    for name, limit in ITEMS[path.rpartition(".")[2]].items():
-        assert broken(path, [{name: "x" * limit}]) == {}
-        assert list(broken(path, [{}, {name: "x" * (limit + 1)}])) == [f"{field_of(path)}[1].{name}"]
-
-
-@pytest.mark.parametrize("path", LISTS_OF_ENUMS)
-def test_a_list_of_enums_is_limited(path: str) -> None:
-    assert broken(path, [1] * 1000) == {}
-    assert list(broken(path, [1] * 1001)) == [field_of(path)]
+@pytest.mark.parametrize("name", REQUESTS)
+def test_a_list_may_have_its_items_and_no_more(name: str) -> None:
+    for path in paths(REQUESTS[name]):
+        match path[-1].value:
+            case DescFieldValueList(element=DescMessage()):
+                items: list[JsonValue] = [{}]
+            case DescFieldValueList(element=ScalarType.STRING):
+                items = [str(number) for number in range(1_001)]
+            case DescFieldValueList():
+                items = [1]
+            case _:
+                continue
+        most = ITEMS.get(path[-1].name, 1_000)
+        for number, refusals in ((most, []), (most + 1, [f"must contain no more than {most} item(s)"])):
+            texts = violations_at(path, (items * (number // len(items) + 1))[:number])
+            assert [each for each in texts if "no more than" in each] == refusals, names(path)
 
 
 def test_imported_events_are_limited_and_so_is_each() -> None:
@@ -277,16 +172,9 @@ def test_a_map_is_limited_and_so_are_its_keys_and_values() -> None:
     assert list(broken(path, [{"metadata": {"k": "x" * (FREE_TEXT + 1)}}])) == [f"{metadata}[k]"]
 
 
-def test_names_of_things_connected_to_infrastructure_are_limited() -> None:
-    path = "CreateUpdateCatalogRequest.infrastructure_resources"
-    connected = f"{field_of(path)}[0].connected_services"
-    assert broken(path, [{"connectedServices": ["x" * 200] * 1000}]) == {}
-    assert list(broken(path, [{"connectedServices": ["x"] * 1001}])) == [connected]
-    assert list(broken(path, [{"connectedServices": ["x" * 201]}])) == [f"{connected}[0]"]
-
-
-@pytest.mark.parametrize(("name", "limit"), PAGES.items())
-def test_a_page_has_a_largest_size_and_number(name: str, limit: int) -> None:
+@pytest.mark.parametrize("name", [name for name, desc in REQUESTS.items() if has(desc, "per_page")])
+def test_a_page_has_a_largest_size_and_number(name: str) -> None:
+    limit = 10_000 if name == "SearchEventsRequest" else 1_000
     for allowed in (0, 1, limit):
         assert broken(f"{name}.per_page", allowed) == {}
     assert broken(f"{name}.per_page", limit + 1) == {"per_page": [f"must be less than or equal to {limit}"]}
@@ -296,12 +184,12 @@ def test_a_page_has_a_largest_size_and_number(name: str, limit: int) -> None:
         assert list(broken(f"{name}.page", refused)) == ["page"]
 
 
-@pytest.mark.parametrize("count", COUNTS)
-def test_counts_of_vulnerabilities_are_not_negative(count: str) -> None:
-    summary = "CreateUpdateCatalogRequest.vulnerability_summary"
-    assert broken(f"{summary}.{count}", 0) == {}
-    assert list(broken(f"{summary}.{count}", -1)) == [f"vulnerability_summary.{count}"]
-    assert list(broken(f"{summary}.sources", [{count: -1}])) == [f"vulnerability_summary.sources[0].{count}"]
+def test_counts_are_not_negative() -> None:
+    counts = [p for desc in REQUESTS.values() for p in paths(desc) if p[-1].name.endswith("_count")]
+    assert counts
+    for path in counts:
+        assert violations_at(path, 0) == []
+        assert violations_at(path, -1) == ["must be greater than or equal to 0"], names(path)
 
 
 @pytest.mark.parametrize(("uptime", "allowed"), [(0, True), (100, True), (-0.1, False), (100.1, False)])
@@ -310,10 +198,12 @@ def test_uptime_is_a_percentage(uptime: float, *, allowed: bool) -> None:
     assert list(broken(path, uptime)) == ([] if allowed else [field_of(path)])
 
 
-@pytest.mark.parametrize("path", TIMES)
-def test_a_time_is_in_the_years_that_rfc_3339_can_write(path: str) -> None:
-    for allowed in ("0001-01-01T00:00:00Z", "9999-12-31T23:59:59.999999999Z"):
-        assert broken(path, allowed) == {}
+def test_a_time_is_in_the_years_that_rfc_3339_can_write() -> None:
+    for path in (path for desc in REQUESTS.values() for path in paths(desc)):
+        match path[-1].value:
+            case DescFieldValueMessage(message=message) if message.type_name == "google.protobuf.Timestamp":
+                for allowed in ("0001-01-01T00:00:00Z", "9999-12-31T23:59:59.999999999Z"):
+                    assert violations_at(path, allowed) == [], names(path)
 
 
 @pytest.mark.parametrize(("path", "least", "most"), [(path, *span) for path, span in DURATIONS.items()])
@@ -357,18 +247,13 @@ def test_a_time_that_no_text_can_write_is_refused() -> None:
     assert list(violations(request)) == ["attributes.start_date"]
 
 
-@pytest.mark.parametrize("path", UUIDS)
-def test_an_id_is_a_uuid(path: str) -> None:
-    assert broken(path, UUID.upper()) == {}
-    for refused in ("1700000000.000100", f"urn:uuid:{UUID}", f"{{{UUID}}}", f" {UUID}"):
-        assert broken(path, refused) == {field_of(path): ["must be a valid UUID"]}
-
-
-@pytest.mark.parametrize("path", OPTIONAL_UUIDS)
-def test_an_id_that_may_be_left_out_is_a_uuid_where_it_is_given(path: str) -> None:
-    assert broken(path, "") == {}
-    assert broken(path, UUID) == {}
-    assert broken(path, "x") == {field_of(path): ["must be a valid UUID"]}
+def test_an_id_is_a_uuid() -> None:
+    for path in (path for desc in REQUESTS.values() for path in paths(desc) if is_uuid(path)):
+        assert violations_at(path, UUID) == violations_at(path, UUID.upper()) == []
+        for refused in ("1700000000.000100", "x", f"urn:uuid:{UUID}", f"{{{UUID}}}", f" {UUID}"):
+            assert violations_at(path, refused) == ["must be a valid UUID"], names(path)
+        if path[-1].name != "id":
+            assert violations_at(path, "") == [], names(path)
 
 
 def test_an_event_may_be_named_by_any_text() -> None:
