@@ -10,6 +10,8 @@ import termios
 from contextlib import suppress
 from typing import TYPE_CHECKING
 
+from tests.cli.forks import forks
+
 from tracker.config import SETTINGS
 
 if TYPE_CHECKING:
@@ -27,17 +29,26 @@ CLEAN = {
 """The environment of this process without what would set up a server, find one, or size a terminal."""
 
 
+_READ_BY_COMMANDS = _OURS | {"TRACKER_CONFIG", "TRACKER_SERVER", "TZ"}
+"""What is not read while Python starts and imports."""
+
+PATIENCE = 30.0
+
+
 def tracker(
     *arguments: str, environ: Mapping[str, str] | None = None, folder: Path | None = None
 ) -> subprocess.CompletedProcess[str]:
     """Run `tracker` to its end."""
+    ours = CLEAN | dict(environ or {})
+    if set(environ or ()) <= _READ_BY_COMMANDS:
+        return forks().run(arguments, ours, folder, PATIENCE)
     return subprocess.run(
         [sys.executable, "-m", "tracker", *arguments],
-        env=CLEAN | dict(environ or {}),
+        env=ours,
         cwd=folder,
         capture_output=True,
         text=True,
-        timeout=30,
+        timeout=PATIENCE,
         check=False,
     )
 
