@@ -15,6 +15,7 @@ import pytest
 from tests.cli.commands import CLEAN, at, on_terminal, start, tracker
 from tests.server_process import ServerProcess
 from tests.stores.observations import Observations
+from tests.tcp_proxy import TcpProxy
 
 from tracker import demo
 from tracker.stores.choice import chosen_contents
@@ -312,6 +313,17 @@ def test_with_overwrite_the_file_takes_the_place_of_what_is_there(empty: ServerP
     assert sent(empty, changed).stdout.startswith("1 there already, ")
     assert sent(empty, changed, "--overwrite").stdout.startswith("1 replaced, ")
     assert exported(empty)[0]["title"] == "Deploy again"
+
+
+def test_a_lost_answer_does_not_overwrite_what_another_changed_meanwhile(empty: ServerProcess) -> None:
+    event = {"title": "Deploy", "metadata": {"id": "019ad3f1-7b00-7c21-9d0e-5b1f3a7c2e48"}}
+    sent(empty, json.dumps(event))
+    theirs, mine = (json.dumps(event | {"title": title}) for title in ("Deploy theirs", "Deploy mine"))
+    with TcpProxy(empty.http_port) as proxy:
+        proxy.lose_next_answer(lambda: sent(empty, theirs, "--overwrite"))
+        server = ("--server", f"http://127.0.0.1:{proxy.port}")
+        assert sent(empty, mine, "--overwrite", *server).stdout.startswith("1 replaced, ")
+    assert exported(empty)[0]["title"] == "Deploy theirs"
 
 
 def test_a_file_that_can_not_be_read_or_written_is_named(full: ServerProcess, tmp_path: Path) -> None:

@@ -77,14 +77,19 @@ class Connection:
         *,
         timeout: float | None = None,
         patience: float | None = None,
+        idempotency_key: str | None = None,
     ) -> A:
         """Call an RPC; the request may be JSON already.
+
+        `idempotency_key` is for callers that repeat a call themselves.
 
         Raises:
             ApiError: The server refused the call.
             UnreachableError: There was no answer.
         """
-        answer = self.exchange(rpc, request, timeout=timeout, patience=patience)
+        answer = self.exchange(
+            rpc, request, timeout=timeout, patience=patience, idempotency_key=idempotency_key
+        )
         return message_from_json_value(rpc.answer, answer, ignore_unknown_fields=True)
 
     def exchange(
@@ -94,13 +99,14 @@ class Connection:
         *,
         timeout: float | None = None,
         patience: float | None = None,
+        idempotency_key: str | None = None,
     ) -> dict[str, Json]:
         """Call an RPC as `call` does, but return the JSON of the answer, as the server wrote it."""
         sent = rpc.binding.request(request)
         patience = self._patience if patience is None else patience
         headers = {} if sent.body is None else dict(_JSON)
-        if patience and not only_reads(rpc.method):
-            headers["idempotency-key"] = str(uuid.uuid4())
+        if idempotency_key or (patience and not only_reads(rpc.method)):
+            headers["idempotency-key"] = idempotency_key or str(uuid.uuid4())
         give_up = time.monotonic() + patience
         for pause in pauses():
             try:

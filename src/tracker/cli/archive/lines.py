@@ -5,6 +5,7 @@ from __future__ import annotations
 import gzip
 import io
 import sys
+import uuid
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -52,6 +53,8 @@ class Batch:
     lines: list[int] = field(default_factory=list)
     problems: list[Problem] = field(default_factory=list)
     position: int = 0
+    key: str = field(default_factory=lambda: str(uuid.uuid4()))
+    """What the idempotency keys of its calls begin with."""
 
 
 @dataclass(frozen=True, slots=True)

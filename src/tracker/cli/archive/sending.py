@@ -75,7 +75,7 @@ def _outcome(connection: Connection, batch: Batch, sent: Future[Outcome], *, ove
 def _imported(connection: Connection, batch: Batch, *, overwrite: bool, patience: float = 0.0) -> Outcome:
     lines = dict(enumerate(batch.lines))
     events = dict(enumerate(batch.events))
-    answers, problems = _send(connection, events, overwrite=overwrite, patience=patience)
+    answers, problems = _send(connection, events, overwrite=overwrite, patience=patience, key=batch.key)
     found = [*batch.problems, *(Problem(lines[place], why) for place, why in problems.items())]
     counts = {
         "stored": sum(answer.stored for answer in answers),
@@ -87,7 +87,7 @@ def _imported(connection: Connection, batch: Batch, *, overwrite: bool, patience
 
 
 def _send(
-    connection: Connection, events: Mapping[int, bytes], *, overwrite: bool, patience: float
+    connection: Connection, events: Mapping[int, bytes], *, overwrite: bool, patience: float, key: str
 ) -> tuple[Sequence[event_pb.ImportEventsResponse], Mapping[int, str]]:
     """Import events; if the server refuses all because of some, retry without those.
 
@@ -101,7 +101,14 @@ def _send(
         keys = list(part)
         try:
             body = _body(part.values(), overwrite=overwrite)
-            answer = connection.call(IMPORT_EVENTS, body, timeout=_ANSWER, patience=patience)
+            answer = connection.call(
+                IMPORT_EVENTS,
+                body,
+                timeout=_ANSWER,
+                patience=patience,
+                # A repetition that overwrites must not undo what others have changed since.
+                idempotency_key=f"{key}.{keys[0]}.{len(part)}" if overwrite else None,
+            )
         except ApiError as error:
             if error.code is not Code.INVALID_ARGUMENT:
                 raise

@@ -556,7 +556,8 @@ class ImportEventsRequest(Message[_ImportEventsRequestFields]):
             repeated tracker.event.v1alpha1.Event events = 1;
             ```
         overwrite:
-            Whether an event takes the place of the one that has its id. The locks of that one stay as they are.
+            Whether an event takes the place of the one that has its id. The locks of that one stay as they are. Repeat such a
+            call with an `Idempotency-Key`, or it overwrites what others have changed since.
 
             ```proto
             bool overwrite = 2;
