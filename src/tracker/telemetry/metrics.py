@@ -88,7 +88,9 @@ class Metrics:
             buckets=_RPC_SECONDS,
             registry=registry,
         )
-        self._inflight = Gauge("tracker_inflight", "Calls under way.", registry=registry)
+        self._under_way = 0  # a number, since a gauge takes longer to count than some calls to answer
+        inflight = Gauge("tracker_inflight", "Calls under way.", registry=registry)
+        inflight.set_function(lambda: self._under_way)
         self._commit_seconds = Histogram(
             "tracker_store_commit_seconds",
             "Time that each commit of the store took until its changes were durable.",
@@ -131,11 +133,11 @@ class Metrics:
 
     def call_started(self) -> None:
         """Count a call as under way."""
-        self._inflight.inc()
+        self._under_way += 1
 
     def call_finished(self, method: str, wire: str, code: str, seconds: float) -> None:
         """Measure a call that ended; `code` is a name of `Code`, or OK."""
-        self._inflight.dec()
+        self._under_way -= 1
         key = (method, wire, code)
         series = self._calls.get(key)
         if series is None:
