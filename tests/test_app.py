@@ -4,6 +4,7 @@ import asyncio
 from typing import TYPE_CHECKING
 
 import structlog
+from tests.clients import http_client
 
 from tracker.app import App
 from tracker.stores.sqlite import SqliteStore
@@ -31,7 +32,16 @@ async def test_a_server_that_stops_closes_nothing_that_a_background_task_still_u
     monkeypatch.setattr(SqliteStore, "close", close_noting_tasks)
     log = structlog.get_logger(wrapper_class=structlog.make_filtering_bound_logger(50))
     async with App(settings, log):
-        assert {"leases", "word_index"} <= running()
-    assert "leases" not in at_close
+        assert {"leases", "event_feed", "word_index"} <= running()
+    assert not {"leases", "event_feed"} & at_close
     assert "word_index" in at_close
-    assert not running() & {"leases", "word_index"}
+    assert not running() & {"leases", "event_feed", "word_index"}
+
+
+async def test_beside_the_metrics_nothing_is_served_on_their_port(settings: Settings) -> None:
+    log = structlog.get_logger(wrapper_class=structlog.make_filtering_bound_logger(50))
+    async with App(settings, log) as app, http_client(app.metrics_address) as http:
+        answers = [await http.get(path) for path in ("/metrics", "/", "/metrics/x", "/livez", "/metrics")]
+        assert [answer.status_code for answer in answers] == [200, 404, 404, 404, 200]
+    assert 'tracker_rpc_seconds_count{code="OK",method="/metrics",wire="http"} 1.0' in answers[-1].text
+    assert "tracker_inflight 0.0" in answers[-1].text

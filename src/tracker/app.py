@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from contextlib import AsyncExitStack
+from functools import partial
 from typing import TYPE_CHECKING, Self
 
 import uuid_utils
@@ -21,9 +22,11 @@ from tracker.api.docs import documentation
 from tracker.api.grpc import GrpcServer
 from tracker.api.health import probes
 from tracker.api.http_server import HttpServer
+from tracker.api.metrics_page import metrics_page
 from tracker.api.readiness import Readiness
 from tracker.api.rest import RestApi
 from tracker.domain.times import MICROS, duration
+from tracker.errors import Reason, TrackerError
 from tracker.pb import catalog_pb, event_pb, link_pb, lock_pb
 from tracker.services.catalog import CatalogService
 from tracker.services.clock import SystemClock
@@ -48,15 +51,17 @@ from tracker.services.locks.reporter import LockReporter
 from tracker.services.locks.service import LockService
 from tracker.stores.choice import chosen_store
 from tracker.supervision import Supervisor
-from tracker.telemetry.metrics import Metrics, metrics_app
+from tracker.telemetry.metrics import Metrics, exposition
 
 if TYPE_CHECKING:
     from types import TracebackType
 
     from structlog.typing import FilteringBoundLogger
 
+    from tracker.api.calls.endpoint import Endpoint
     from tracker.api.calls.methods import Services
     from tracker.config import Settings
+    from tracker.services.call import Call
     from tracker.services.clock import MakeClock
     from tracker.stores.base import Store
 
@@ -134,7 +139,10 @@ class App:
         methods = tuple(methods_of(self._services(store, context, metrics, queue, reporter, feed)))
         ready = Readiness(store.check)
         rest = RestApi(chain, methods, [*probes(ready), *documentation()], log=log)
-        metrics_server = HttpServer(metrics_app(metrics.registry), settings.host, settings.metrics_port)
+        scrape = metrics_page(partial(exposition, metrics.registry))
+        metrics_server = HttpServer(
+            RestApi(chain, (), (scrape,), log=log), settings.host, settings.metrics_port
+        )
         http_server = HttpServer(rest, settings.host, settings.http_port)
         grpc_server = GrpcServer(chain, methods, settings.host, settings.grpc_port, streams=streams, log=log)
 
@@ -143,7 +151,7 @@ class App:
         await http_server.start()
         opened.push_async_callback(http_server.stop, settings.shutdown_grace)
         await grpc_server.start()
-        opened.push_async_callback(self._stop_wires, feed, http_server, grpc_server)
+        opened.push_async_callback(self._stop_wires, streams, http_server, grpc_server)
         opened.push_async_callback(self._drain, ready, queue, grpc_server)
         self.metrics_address, self.http_address = metrics_server.bound, http_server.bound
         self.grpc_address = grpc_server.bound
@@ -191,10 +199,20 @@ class App:
         grpc_server.drain()
         await asyncio.sleep(self._settings.shutdown_drain)
 
-    async def _stop_wires(self, feed: EventFeed, http_server: HttpServer, grpc_server: GrpcServer) -> None:
-        feed.drain()
+    async def _stop_wires(
+        self, streams: OpenStreams, http_server: HttpServer, grpc_server: GrpcServer
+    ) -> None:
+        streams.end(_moved)
         grace = self._settings.shutdown_grace
         await asyncio.gather(http_server.stop(grace), grpc_server.stop(grace))
+
+
+def _moved(endpoint: Endpoint, _call: Call) -> TrackerError | None:
+    """Return why a watch ends while the server stops; health and reflection end when gRPC does."""
+    if endpoint.rpc is None:
+        return None
+    message = "the server is stopping; watch on from the last resume_token at another one"
+    return TrackerError(Reason.DRAINING, message)
 
 
 def _place(settings: Settings) -> dict[str, str]:

@@ -120,13 +120,12 @@ class Observed:
         self.under_way = 0
         self.finished: list[tuple[str, str, str]] = []
 
-    def call_started(self) -> None:
-        self.under_way += 1
+    def calls_under_way(self, change: int) -> None:
+        self.under_way += change
         self.changed.set()
 
     def call_finished(self, method: str, wire: str, code: str, seconds: float) -> None:
         assert seconds >= 0
-        self.under_way -= 1
         self.finished.append((method, wire, code))
         self.changed.set()
 

@@ -20,12 +20,15 @@ from tracker.api.calls.endpoint import Endpoint, Limits
 from tracker.api.calls.streams import sending
 from tracker.api.http_route import HttpRoute
 from tracker.errors import Reason, TrackerError
+from tracker.pb import event_pb
 from tracker.services.call import ANONYMOUS, Call
+from tracker.stores.changes import PRINCIPAL
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, AsyncIterable, AsyncIterator, Callable
 
     import httpx2
+    from protobuf import Message
 
     from tracker.api.http_route import HttpRequest
     from tracker.api.http_server import HttpServer
@@ -100,6 +103,22 @@ async def test_a_raw_body_reaches_its_route_with_the_headers_and_the_principal(
         "user_agent": "hooks/1",
         "code": "OK",
     }
+
+
+async def test_changes_are_made_in_the_name_of_the_principal(
+    rest: httpx2.AsyncClient, channel: grpc.aio.Channel, stand_in: StandIn
+) -> None:
+    names: list[str] = []
+
+    async def handler(_request: Message, _call: Call) -> Message:
+        names.append(PRINCIPAL.get())
+        return event_pb.GetEventResponse()
+
+    stand_in.answers["get_event"] = handler
+    await rest.get("/api/v1alpha1/event/1")
+    await unary(channel, f"/{EVENTS}/GetEvent")(event_pb.GetEventRequest(id="1").to_binary())
+    assert names == ["anonymous"] * 2
+    assert not PRINCIPAL.get()
 
 
 async def test_an_error_of_a_plain_route_is_answered_logged_and_counted_as_that_of_an_rpc(

@@ -6,6 +6,7 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Literal, TypeAlias, TypeVar
 
+from tracker.stores.changes import PRINCIPAL
 from tracker.stores.idempotency import Once
 
 if TYPE_CHECKING:
@@ -55,6 +56,11 @@ class Call:
     send: Send = _send_nothing
     principal: Principal = field(init=False, repr=False)
     use: KeyUse | None = None
+
+    def made_by(self, principal: Principal) -> None:
+        """Set who makes the call, in its task: the change log names the principal of each change."""
+        self.principal = principal
+        PRINCIPAL.set(principal.id)
 
     @property
     def user_agent(self) -> str:

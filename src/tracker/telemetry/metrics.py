@@ -16,9 +16,6 @@ from prometheus_client import (
     ProcessCollector,
 )
 from prometheus_client.exposition import choose_encoder
-from starlette.applications import Starlette
-from starlette.responses import Response
-from starlette.routing import Route
 
 from tracker import __version__
 from tracker.telemetry.lock_metrics import LockMetrics
@@ -28,8 +25,6 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
     from prometheus_client.metrics_core import Metric
-    from starlette.requests import Request
-    from starlette.types import ASGIApp
 
 OTHER: Final = "other"
 """The label that all services share which came after the label had as many values as it may."""
@@ -89,7 +84,7 @@ class Metrics:
             registry=registry,
         )
         self._under_way = 0  # a number, since a gauge takes longer to count than some calls to answer
-        inflight = Gauge("tracker_inflight", "Calls under way.", registry=registry)
+        inflight = Gauge("tracker_inflight", "Calls under way, without probes.", registry=registry)
         inflight.set_function(lambda: self._under_way)
         self._commit_seconds = Histogram(
             "tracker_store_commit_seconds",
@@ -131,13 +126,12 @@ class Metrics:
         """Measure an event that ended after `seconds`."""
         self._event_duration.labels(self._service(service), status, environment).observe(seconds)
 
-    def call_started(self) -> None:
-        """Count a call as under way."""
-        self._under_way += 1
+    def calls_under_way(self, change: int) -> None:
+        """Count so many calls more, or less, as under way."""
+        self._under_way += change
 
     def call_finished(self, method: str, wire: str, code: str, seconds: float) -> None:
         """Measure a call that ended; `code` is a name of `Code`, or OK."""
-        self._under_way -= 1
         key = (method, wire, code)
         series = self._calls.get(key)
         if series is None:
@@ -162,15 +156,10 @@ class Metrics:
         return name
 
 
-def metrics_app(registry: CollectorRegistry) -> ASGIApp:
-    """Return the application that answers `/metrics` with all that `registry` holds, and 404 elsewhere."""
-    shown = _WithoutCreationTimes(registry)
-
-    def scrape(request: Request) -> Response:
-        encode, media_type = choose_encoder(request.headers.get("accept", ""))
-        return Response(encode(shown), headers={"content-type": media_type})
-
-    return Starlette(routes=[Route("/metrics", scrape)])
+def exposition(registry: CollectorRegistry, accept: str) -> tuple[bytes, str]:
+    """Return all that a registry holds, in a format that the header `Accept` names, and its media type."""
+    encode, media_type = choose_encoder(accept)
+    return encode(_WithoutCreationTimes(registry)), media_type
 
 
 class _WithoutCreationTimes:

@@ -20,7 +20,7 @@ class Authenticate:
         """Name the principal of the calls of an endpoint."""
 
         def authenticated(read: Read, call: Call) -> Awaitable[Any]:
-            call.principal = ANONYMOUS
+            call.made_by(ANONYMOUS)
             return then(read, call)
 
         return authenticated

@@ -20,6 +20,9 @@ if TYPE_CHECKING:
 MAX_STREAMS = 5_000
 """How many streams a server keeps open at a time."""
 
+_CANCEL_AGAIN = 0.1
+"""Seconds after which a stream that has not ended is cancelled again."""
+
 
 @dataclass(eq=False, slots=True)
 class _Stream:
@@ -48,7 +51,8 @@ class OpenStreams:
             except asyncio.CancelledError:
                 if stream.why is None:
                     raise
-                stream.task.uncancel()
+                while stream.task.cancelling():
+                    stream.task.uncancel()
                 raise stream.why from None
             finally:
                 self._open.discard(stream)
@@ -62,7 +66,13 @@ class OpenStreams:
             error = why(stream.endpoint, stream.call)
             if error is not None and stream.why is None:
                 stream.why = error
-                stream.task.cancel()
+                self._cancel(stream)
+
+    def _cancel(self, stream: _Stream) -> None:
+        """Cancel a stream, again and again until it ends: a driver may swallow a cancellation."""
+        if stream in self._open:
+            stream.task.cancel()
+            asyncio.get_running_loop().call_later(_CANCEL_AGAIN, self._cancel, stream)
 
     def _enter(self, endpoint: Endpoint, call: Call) -> _Stream:
         refused = self._refused(endpoint, call)

@@ -19,8 +19,8 @@ if TYPE_CHECKING:
 class CallObserver(Protocol):
     """What is reported of calls, for metrics."""
 
-    def call_started(self) -> None:
-        """A call has begun."""
+    def calls_under_way(self, change: int) -> None:
+        """So many calls more, or less, are under way; calls of quiet endpoints are left out."""
 
     def call_finished(self, method: str, wire: str, code: str, seconds: float) -> None:
         """A call has ended; `code` is a name of `Code`, or OK."""
@@ -35,11 +35,17 @@ class Observe:
 
     def wrap(self, endpoint: Endpoint, then: Handler) -> Handler:
         """Observe the calls of an endpoint."""
-        clock, started, finish, log = time.perf_counter, self._observer.call_started, self._finish, self._log
+        clock, under_way, finish, log = (
+            time.perf_counter,
+            self._observer.calls_under_way,
+            self._finish,
+            self._log,
+        )
+        weight = 0 if endpoint.quiet else 1
 
         async def observed(read: Read, call: Call) -> Any:  # noqa: ANN401 - whatever the handler returns
             start = clock()
-            started()
+            under_way(weight)
             error: TrackerError | None = None
             try:
                 return await then(read, call)
@@ -54,6 +60,7 @@ class Observe:
                 error = internal_error(call.request_id)
                 raise error from defect
             finally:
+                under_way(-weight)
                 finish(endpoint, call, error, clock() - start)
 
         return observed
