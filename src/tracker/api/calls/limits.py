@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from tracker.api.calls.endpoint import Endpoint, Handler, Read
-    from tracker.services.call import Call
+    from tracker.services.call import Call, Send
 
 MAX_STREAMS = 5_000
 """How many streams a server keeps open at a time."""
@@ -29,7 +29,19 @@ class _Stream:
     endpoint: Endpoint
     call: Call
     task: asyncio.Task[object]
+    deliver: Send
+    sending: bool = False
     why: TrackerError | None = None
+
+    async def send(self, message: object) -> None:
+        """Hand a message over, without being cancelled meanwhile: gRPC could then not send the error."""
+        self.sending = True
+        try:
+            await self.deliver(message)
+        finally:
+            self.sending = False
+        if self.why is not None:
+            raise self.why
 
 
 class OpenStreams:
@@ -71,7 +83,8 @@ class OpenStreams:
     def _cancel(self, stream: _Stream) -> None:
         """Cancel a stream, again and again until it ends: a driver may swallow a cancellation."""
         if stream in self._open:
-            stream.task.cancel()
+            if not stream.sending:
+                stream.task.cancel()
             asyncio.get_running_loop().call_later(_CANCEL_AGAIN, self._cancel, stream)
 
     def _enter(self, endpoint: Endpoint, call: Call) -> _Stream:
@@ -84,7 +97,8 @@ class OpenStreams:
         task = asyncio.current_task()
         if task is None:
             raise RuntimeError("a call runs in a task")
-        stream = _Stream(endpoint, call, task)
+        stream = _Stream(endpoint, call, task, call.send)
+        call.send = stream.send
         self._open.add(stream)
         return stream
 
