@@ -19,14 +19,13 @@ from tracker.pb import options_pb
 if TYPE_CHECKING:
     from protobuf import DescField, DescFile
 
-_SETTABLE = {"attributes": "EventAttributes", "links": "EventLinks"}
-"""Messages of an event that its client fills."""
-
 
 def build_table(file: DescFile) -> list[dict[str, object]]:
-    """Return a row for each field of an event that its client fills, in the order of the proto."""
+    """Return a row for each field of an event that its client fills, or that queries ask for."""
     messages = {message.name: message for message in file.messages}
-    return [_row(part, field) for part, name in _SETTABLE.items() for field in messages[name].fields]
+    parts = {"": "Event", "attributes": "EventAttributes", "links": "EventLinks", "metadata": "EventMetadata"}
+    rows = [_row(part, field) for part, name in parts.items() for field in messages[name].fields]
+    return [row for row in rows if row["part"] in {"attributes", "links"} or "query" in row]
 
 
 def _row(part: str, field: DescField) -> dict[str, object]:
@@ -43,18 +42,18 @@ def _row(part: str, field: DescField) -> dict[str, object]:
 
 
 def _kind(field: DescField) -> str:
+    kind = "message"
     match field.value:
         case DescFieldValueEnum():
-            return "choice"
+            kind = "choice"
         case DescFieldValueScalar(scalar=ScalarType.BOOL):
-            return "flag"
-        case DescFieldValueScalar(scalar=ScalarType.STRING):
-            return "text"
-        case DescFieldValueList(element=ScalarType.STRING):
-            return "texts"
+            kind = "flag"
+        case DescFieldValueScalar():
+            kind = "text"
+        case DescFieldValueList():
+            kind = "texts"
         case DescFieldValueMap():
-            return "pairs"
+            kind = "pairs"
         case DescFieldValueMessage(message=message) if message.type_name == "google.protobuf.Timestamp":
-            return "time"
-        case _:
-            raise ValueError(f"no option can give {field.name}")
+            kind = "time"
+    return kind

@@ -56,6 +56,23 @@ def test_an_event_is_recorded_changed_finished_shown_and_deleted(server: ServerP
     assert run(server, "get", id_, code=1).stderr.startswith("tracker: no event found")
 
 
+def test_an_option_for_a_field_narrows_down_what_is_listed_found_and_counted(
+    server: ServerProcess, service: str
+) -> None:
+    quoted = f'{service} "a\\b"'
+    deployed = created(server, "Deploy", service, "--status", "failure", "--owner", quoted, "--impact")
+    created(server, "Rotate", service, "--status", "done")
+    for options in (("--status", "failure"), ("--owner", quoted), ("--impact",)):
+        for command in (("search", "deploy OR rotate"), ("list",)):
+            found = run(server, *command, "--service", service, *options, "--output", "ndjson").stdout
+            assert [json.loads(line)["metadata"]["id"] for line in found.splitlines()] == [deployed]
+    counted = tracker(
+        *("stats", "--service", service, "--status", "done", "--by", "service", "--output", "json"),
+        environ=at(server),
+    )
+    assert json.loads(counted.stdout)["totalCount"] == 1
+
+
 def test_an_event_that_is_told_of_again_is_the_same(server: ServerProcess, service: str) -> None:
     told = ("--source", "ci", "--external-id", service)
     first = created(server, "Deploy", service, *told, "--status", "planned", "--owner", "ana")

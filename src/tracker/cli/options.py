@@ -11,6 +11,7 @@ from urllib.parse import urlsplit
 import typer
 
 from tracker.cli.errors import CommandError
+from tracker.cli.event_fields import query_names
 from tracker.cli.exits import USAGE
 from tracker.cli.output import Output
 
@@ -100,7 +101,9 @@ ListFormat = Annotated[
 ]
 Query = Annotated[
     list[str] | None,
-    typer.Argument(metavar="QUERY", help="Query for events; several arguments form one."),
+    typer.Argument(
+        metavar="QUERY", autocompletion=query_names, help="Query for events; several arguments form one."
+    ),
 ]
 QueryOption = Annotated[
     str, typer.Option("--query", metavar="QUERY", help="The query, instead of arguments.")

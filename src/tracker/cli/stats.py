@@ -10,8 +10,10 @@ import typer
 
 from tracker.cli.calls import ask, request_of
 from tracker.cli.errors import CommandError
+from tracker.cli.event.options import takes_query
+from tracker.cli.event_fields import facet_names
 from tracker.cli.exits import USAGE
-from tracker.cli.options import DEFAULT_SERVER, Query, QueryOption, Server, output_option, query_of
+from tracker.cli.options import DEFAULT_SERVER, Server, output_option
 from tracker.cli.output import Output, printable
 from tracker.cli.plans import Explain, print_plan
 from tracker.cli.times import local_zone_name
@@ -32,14 +34,16 @@ _NO_VALUE = "(none)"
 _OTHERS = "(others)"
 
 
+@takes_query
 def stats(  # noqa: PLR0913  # one for each option
-    words: Query = None,
+    query: str,
     *,
-    query: QueryOption = "",
     by: Annotated[
         list[str] | None,
         typer.Option(
-            metavar="FIELD", help=f"Field to count by; may be repeated.  [default: {', '.join(_FIELDS)}]"
+            metavar="FIELD",
+            autocompletion=facet_names,
+            help=f"Field to count by; may be repeated.  [default: {', '.join(_FIELDS)}]",
         ),
     ] = None,
     every: Annotated[
@@ -70,11 +74,10 @@ def stats(  # noqa: PLR0913  # one for each option
     from tracker.cli.documents import print_answer, print_csv
     from tracker.client.events import GET_EVENT_FACETS, GET_EVENT_HISTOGRAM
 
-    text = query_of(words, query)
     if every and by and len(by) > 1:
         raise CommandError("--by: expected one field at most with --every", USAGE)
     answer: event_pb.GetEventFacetsResponse | event_pb.GetEventHistogramResponse
-    common: dict[str, JsonValue] = {"query": text, "limit": limit, "explain": explain}
+    common: dict[str, JsonValue] = {"query": query, "limit": limit, "explain": explain}
     if every:
         interval, field = "" if every == "auto" else every, by[0] if by else ""
         asked = {**common, "interval": interval, "time_zone": local_zone_name(), "by": field}

@@ -19,6 +19,9 @@ _Message = TypeVar("_Message", event_pb.EventAttributes, event_pb.EventLinks)
 
 _Status = event_pb.Status
 
+OUR_NUMBERS = 100
+"""Number from which on fields are not those of the Go implementation, whose clients don't know them."""
+
 MAX_LABELS = 64
 """Labels of an event; the proto says the same of a request."""
 
@@ -27,6 +30,13 @@ RUNNING = frozenset({_Status.start, _Status.in_progress})
 
 FINISHED = frozenset({_Status.success, _Status.failure, _Status.error, _Status.done, _Status.close})
 """Statuses that end an event."""
+
+_OURS = tuple(
+    field
+    for field in event_pb.EventAttributes.desc().fields
+    if field.number >= OUR_NUMBERS and field.name != "labels"
+)
+"""Attributes that older clients don't know, but for labels."""
 
 _IMPORTED = UUID("0199f0c2-b7d2-7a10-a0f3-c1d2e4b5a697")
 """Name space of the ids that follow from what events say."""
@@ -146,8 +156,8 @@ def _over(before: event_pb.Event, attributes: event_pb.EventAttributes) -> event
     stored = attributes_of(before)
     attributes = copy.copy(attributes)
     attributes.labels = _labels(before, attributes)
-    attributes.version = attributes.version or stored.version
-    attributes.external_id = attributes.external_id or stored.external_id
+    for field in _OURS:
+        attributes[field] = attributes[field] or stored[field]
     if attributes.external_id:
         attributes.source = attributes.source or stored.source
     if attributes.external_id and not attributes.source:

@@ -41,25 +41,28 @@ sentences = st.sampled_from(
 times = st.integers(-2, 6).map(lambda n: n * MICROS // 2) | st.sampled_from([EARLIEST, LATEST])
 lengths = st.integers(0, 6) | st.sampled_from([1_000, 1_001, MICROS, 60 * MICROS, LONGEST])
 
+keywords = [
+    described.name
+    for described in event_pb.EventAttributes.desc().fields
+    for field in FIELDS
+    if field.path == ("attributes", described.json_name)
+    if field.kind is Kind.KEYWORD and not field.several
+]
 attributes = st.builds(
     event_pb.EventAttributes,
+    **dict.fromkeys(keywords, some_names),
     message=sentences,
-    source=some_names,
     type=st.sampled_from(list(event_pb.Type)),
     priority=st.sampled_from(list(event_pb.Priority)),
-    related_id=some_names,
-    service=some_names,
     status=st.sampled_from(list(event_pb.Status)),
     environment=st.sampled_from(list(event_pb.Environment)),
     impact=st.booleans(),
     start_date=st.none() | times.map(timestamp),
     end_date=st.none() | times.map(timestamp),
-    owner=some_names,
     stake_holders=st.lists(some_names, max_size=2),
     notification=st.booleans(),
     notifications=st.lists(some_names, max_size=2),
     labels=st.dictionaries(st.sampled_from(LABELS), names, max_size=2),
-    version=some_names,
 )
 links = st.builds(event_pb.EventLinks, pull_request_link=some_names, ticket=some_names)
 

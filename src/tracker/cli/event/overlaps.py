@@ -10,7 +10,9 @@ import typer
 
 from tracker.cli.calls import ask
 from tracker.cli.event.group import EPILOG, app
-from tracker.cli.options import DEFAULT_SERVER, ListFormat, Query, QueryOption, Server, query_of
+from tracker.cli.event.options import takes_query
+from tracker.cli.event_fields import facet_names
+from tracker.cli.options import DEFAULT_SERVER, ListFormat, Server
 from tracker.cli.output import Output, printable
 from tracker.cli.plans import Explain, print_plan
 from tracker.cli.times import end_option, moment_option
@@ -38,15 +40,19 @@ Until = Annotated[
 ]
 By = Annotated[
     list[str] | None,
-    typer.Option(metavar="FIELD", help=f"Field to compare by; may be repeated.  [default: {', '.join(_BY)}]"),
+    typer.Option(
+        metavar="FIELD",
+        autocompletion=facet_names,
+        help=f"Field to compare by; may be repeated.  [default: {', '.join(_BY)}]",
+    ),
 ]
 
 
 @app.command("overlaps", epilog=EPILOG)
+@takes_query
 def overlaps(  # noqa: PLR0913  # one for each option
-    words: Query = None,
+    query: str,
     *,
-    query: QueryOption = "",
     from_: From = None,
     until: Until = None,
     by: By = None,
@@ -67,7 +73,7 @@ def overlaps(  # noqa: PLR0913  # one for each option
     from tracker.client.events import GET_EVENT_OVERLAPS
 
     request = GET_EVENT_OVERLAPS.request(
-        query=query_of(words, query),
+        query=query,
         start_date="" if from_ is None else from_.isoformat(timespec="seconds"),
         end_date="" if until is None else until.isoformat(timespec="seconds"),
         by=by or [],

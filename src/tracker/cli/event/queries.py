@@ -9,16 +9,13 @@ import typer
 from tracker.cli.calls import ask
 from tracker.cli.errors import CommandError
 from tracker.cli.event.group import EPILOG, app
-from tracker.cli.event.options import EventId
+from tracker.cli.event.options import EventId, takes_query
 from tracker.cli.exits import USAGE, failures
 from tracker.cli.options import (
     DEFAULT_SERVER,
     Format,
     ListFormat,
-    Query,
-    QueryOption,
     Server,
-    query_of,
 )
 from tracker.cli.output import Output
 from tracker.cli.plans import Explain, print_plan
@@ -70,23 +67,23 @@ def changelog(id_: EventId, *, server: Server = DEFAULT_SERVER, output: Format =
 
 
 @app.command("list", epilog=EPILOG)
+@takes_query
 def list_events(
-    words: Query = None,
+    query: str,
     *,
-    query: QueryOption = "",
     limit: Limit = 20,
     server: Server = DEFAULT_SERVER,
     output: ListFormat = Output.TEXT,
 ) -> None:
     """List events, newest first; with a query, its matches."""
-    _print_found(query_of(words, query), limit, server, output)
+    _print_found(query, limit, server, output)
 
 
 @app.command("search", epilog=EPILOG)
-def search(  # noqa: PLR0913  # one for each option
-    words: Query = None,
+@takes_query
+def search(  # one for each option
+    query: str,
     *,
-    query: QueryOption = "",
     limit: Limit = 100,
     explain: Explain = False,
     server: Server = DEFAULT_SERVER,
@@ -98,13 +95,12 @@ def search(  # noqa: PLR0913  # one for each option
 
     Example: tracker event search 'status:(failure OR error) env:prod since:24h'
     """
-    text = query_of(words, query)
-    if not text.strip():
+    if not query.strip():
         raise CommandError("expected a query, such as 'status:failure since:24h'", USAGE)
     if explain:
-        _explain(text, limit, server, output)
+        _explain(query, limit, server, output)
         return
-    _print_found(text, limit, server, output)
+    _print_found(query, limit, server, output)
 
 
 def _print_found(query: str, limit: int, server: str, output: Output) -> None:

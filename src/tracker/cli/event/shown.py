@@ -6,7 +6,9 @@ from typing import TYPE_CHECKING
 
 import typer
 from protobuf import message_to_json_value
+from protobuf.wkt import Timestamp
 
+from tracker.cli.event_fields import FIELDS
 from tracker.cli.output import printable
 from tracker.cli.records import print_record, print_table, shown_time
 from tracker.pb import event_pb
@@ -16,6 +18,16 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
     from protobuf.wkt import Duration
+
+_FIRST = ("service", "environment", "type", "status", "priority", "version", "owner", "impact")
+_LAST = ("labels", "message")
+_LABELS = {
+    "related_id": "related to",
+    "pull_request_link": "pull request",
+    "start_date": "start",
+    "end_date": "end",
+}
+"""Names of fields that people read otherwise."""
 
 COLUMNS = ("TIME", "SERVICE", "ENVIRONMENT", "TYPE", "STATUS", "PRIORITY", "TOOK", "TITLE", "ID")
 STYLES = {
@@ -39,33 +51,22 @@ def print_events(events: Iterable[event_pb.Event]) -> None:
 def print_event(event: event_pb.Event) -> None:
     """Print an event without its changelog, one line a field, without empty fields."""
     attributes, metadata, links = _parts(event)
-    print_record(
-        {
-            "id": metadata.id,
-            "title": event.title,
-            "service": attributes.service,
-            "environment": name_of(attributes, "environment"),
-            "type": name_of(attributes, "type"),
-            "status": name_of(attributes, "status"),
-            "priority": name_of(attributes, "priority"),
-            "version": attributes.version,
-            "owner": attributes.owner,
-            "impact": "yes" if attributes.impact else "",
-            "created": shown_time(metadata.created_at),
-            "start": shown_time(attributes.start_date),
-            "end": shown_time(attributes.end_date),
-            "took": shown_length(metadata.duration),
-            "source": attributes.source,
-            "external id": attributes.external_id,
-            "slack id": metadata.slack_id,
-            "related to": attributes.related_id,
-            "pull request": links.pull_request_link,
-            "ticket": links.ticket,
-            "stake holders": ", ".join(attributes.stake_holders),
-            "labels": ", ".join(f"{name}={value}" for name, value in sorted(attributes.labels.items())),
-            "message": attributes.message,
-        }
-    )
+    shown = {
+        "id": metadata.id,
+        "title": event.title,
+        **{_label(name): _text(attributes, name) for name in _FIRST},
+        "created": shown_time(metadata.created_at),
+        "start": shown_time(attributes.start_date),
+        "end": shown_time(attributes.end_date),
+        "took": shown_length(metadata.duration),
+        "slack id": metadata.slack_id,
+    }
+    for field in FIELDS:
+        if field.part in {"attributes", "links"} and field.name not in _LAST:
+            shown.setdefault(
+                _label(field.name), _text(links if field.part == "links" else attributes, field.name)
+            )
+    print_record(shown | {name: _text(attributes, name) for name in _LAST})
 
 
 def print_changelog(changelog: Iterable[event_pb.ChangelogEntry]) -> None:
@@ -118,6 +119,27 @@ def _parts(
         event.metadata or event_pb.EventMetadata(),
         event.links or event_pb.EventLinks(),
     )
+
+
+def _label(name: str) -> str:
+    return _LABELS.get(name, name.replace("_", " "))
+
+
+def _text(message: event_pb.EventAttributes | event_pb.EventLinks, field: str) -> str:
+    """Return what a message has in a field, for people, or nothing."""
+    match getattr(message, field):
+        case bool(flag):
+            return "yes" if flag else ""
+        case dict(pairs):
+            return ", ".join(f"{name}={value}" for name, value in sorted(pairs.items()))
+        case list(values):
+            return ", ".join(values)
+        case str(text):
+            return text
+        case Timestamp() as moment:
+            return shown_time(moment)
+        case value:
+            return (value.name or str(int(value))) if value else ""
 
 
 def name_of(message: event_pb.EventAttributes | event_pb.OverlappingEvent, field: str) -> str:

@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from tracker.cli.event.group import EPILOG, app
+from tracker.cli.event.options import takes_query
 from tracker.cli.exits import SIGNALLED, failures
-from tracker.cli.options import DEFAULT_SERVER, Query, QueryOption, Server, output_option, query_of
+from tracker.cli.options import DEFAULT_SERVER, Server, output_option
 from tracker.cli.output import Output
 
 if TYPE_CHECKING:
@@ -22,10 +23,10 @@ _INTERRUPTED = SIGNALLED + 2
 
 
 @app.command("tail", epilog=EPILOG)
-def tail(  # noqa: PLR0913  # one for each option
-    words: Query = None,
+@takes_query
+def tail(  # one for each option
+    query: str,
     *,
-    query: QueryOption = "",
     last: Annotated[
         int,
         typer.Option("--last", "-n", min=0, max=1_000, metavar="NUMBER", help="Last events to print first."),
@@ -53,10 +54,9 @@ def tail(  # noqa: PLR0913  # one for each option
     from tracker.client import Connection
 
     show = _line_printer() if output is Output.TEXT else lambda message: _print(message, output)
-    wanted = query_of(words, query)
     try:
         with failures(), Connection(server) as connection:
-            for message in _changes(connection, wanted, resume, 0 if resume else last):
+            for message in _changes(connection, query, resume, 0 if resume else last):
                 show(message)
     except KeyboardInterrupt:
         raise typer.Exit(_INTERRUPTED) from None

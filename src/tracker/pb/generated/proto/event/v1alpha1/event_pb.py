@@ -1443,8 +1443,8 @@ class UpdateEventRequest(Message[_UpdateEventRequestFields]):
             stored ones stay.
 
             Fields that older clients don't know are never cleared: `labels` are added to the stored ones, and one with
-            an empty value is taken away; `version`, `external_id`, and the `source` of an event with an external id
-            stay where they are empty.
+            an empty value is taken away; others such as `version` and `external_id`, and the `source` of an event with
+            an external id, stay where they are empty.
 
             ```proto
             optional tracker.event.v1alpha1.EventAttributes attributes = 2;
