@@ -17,8 +17,9 @@ from tracker.api.http_answers import AnswerTransport, Outbox
 from tracker.errors import Reason, TrackerError
 
 if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable
+
     from starlette.types import ASGIApp
-    from uvicorn._types import ASGI3Application
     from uvicorn.protocols.http.httptools_impl import RequestResponseCycle
     from uvicorn.server import ServerState
 
@@ -223,7 +224,7 @@ class HttpConnection(HttpToolsProtocol):
             self._reading is not _Reading.BODY and (self.cycle is None or self.cycle.response_complete)
         )
 
-    def _start_asgi_task(self, cycle: RequestResponseCycle, app: ASGI3Application) -> None:
+    def _start_asgi_task(self, cycle: RequestResponseCycle, app: Callable[..., Awaitable[None]]) -> None:
         """Run the application, and remember the task; uvicorn's own way has no hold on it."""
         task = self.loop.create_task(cycle.run_asgi(app))
         self.tasks.add(task)
