@@ -29,6 +29,8 @@ from tracker.domain.times import MICROS, duration
 from tracker.errors import Reason, TrackerError
 from tracker.pb import catalog_pb, event_pb, link_pb, lock_pb
 from tracker.services.catalog import CatalogService
+from tracker.services.changes import consumers as change_consumers
+from tracker.services.changes.consumers import ConsumerRunner
 from tracker.services.clock import SystemClock
 from tracker.services.context import Context
 from tracker.services.events import feed as event_feed
@@ -54,6 +56,7 @@ from tracker.supervision import Supervisor
 from tracker.telemetry.metrics import Metrics, exposition
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
     from types import TracebackType
 
     from structlog.typing import FilteringBoundLogger
@@ -62,6 +65,7 @@ if TYPE_CHECKING:
     from tracker.api.calls.methods import Services
     from tracker.config import Settings
     from tracker.services.call import Call
+    from tracker.services.changes.consumers import Consumer
     from tracker.services.clock import MakeClock
     from tracker.stores.base import Store
 
@@ -76,10 +80,17 @@ class App:
     http_address: tuple[str, int]
     metrics_address: tuple[str, int]
 
-    def __init__(self, settings: Settings, log: FilteringBoundLogger, clock: MakeClock = SystemClock) -> None:
+    def __init__(
+        self,
+        settings: Settings,
+        log: FilteringBoundLogger,
+        clock: MakeClock = SystemClock,
+        consumers: Sequence[Consumer] = (),
+    ) -> None:
         self._settings = settings
         self._log = log
         self._clock = clock
+        self._consumers = consumers
         self._running = AsyncExitStack()
 
     async def __aenter__(self) -> Self:
@@ -125,6 +136,12 @@ class App:
         keeper = LeaseKeeper(store.locks, context, reporter, metrics.locks, clock)
         tasks.repeat(leases.TASK, keeper.keep, max_pause=leases.MAX_PAUSE)
         opened.push_async_callback(tasks.stop, leases.TASK)
+
+        for consumer in self._consumers:
+            runner = ConsumerRunner(consumer, store, context, metrics.consumers, clock)
+            tasks.repeat(runner.task, runner.work, max_pause=change_consumers.MAX_PAUSE)
+            opened.push_async_callback(runner.let_go)
+            opened.push_async_callback(tasks.stop, runner.task)
 
         streams = OpenStreams()
         chain = Chain(

@@ -18,6 +18,7 @@ from prometheus_client import (
 from prometheus_client.exposition import choose_encoder
 
 from tracker import __version__
+from tracker.telemetry.consumer_metrics import ConsumerMetrics
 from tracker.telemetry.lock_metrics import LockMetrics
 from tracker.telemetry.task_metrics import TaskMetrics
 
@@ -55,8 +56,8 @@ class Metrics:
     """The metrics of one server, on a registry of their own.
 
     It is what the chain, the services and the store report to; `locks` has those of locks, `tasks` those
-    of background tasks. At most `max_services` values of the label `service` are kept apart; further ones are
-    counted as `other`.
+    of background tasks, `consumers` those of consumers of changes. At most `max_services` values of the label
+    `service` are kept apart; further ones are counted as `other`.
     """
 
     def __init__(self, *, max_services: int) -> None:
@@ -103,6 +104,7 @@ class Metrics:
         )
         self.locks = LockMetrics(registry)
         self.tasks = TaskMetrics(registry)
+        self.consumers = ConsumerMetrics(registry)
         build = Info(
             "tracker_build", "The version of Tracker and of the Python that runs it.", registry=registry
         )

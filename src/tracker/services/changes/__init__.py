@@ -1,0 +1,1 @@
+"""What follows from changes: the consumers of the change log."""
