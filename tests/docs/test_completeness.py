@@ -60,6 +60,7 @@ def test_operations_lists_every_metric() -> None:
     metrics.event_duration("service", "status", "environment", 1)
     metrics.calls_under_way(1)
     metrics.tasks.task_healthy("task", True)  # noqa: FBT003 - as the protocol has it
+    metrics.consumers.consumer_lag("consumer", 1)
     metrics.call_finished("method", "grpc", "OK", 1)
     own = {exposed_name(metric): metric for metric in metrics.registry.collect()}
     expected = [
