@@ -151,7 +151,7 @@ def bare_call(database: AsyncDatabase[Document], sent: Mapping[str, Document]) -
     if "insert" in sent:
         into = database[sent["insert"]["insert"]]
         document = sent["insert"]["documents"][0]
-        del document["unlogged"]  # which is for the log, and would set the janitor to work
+        del document["outbox"]  # which the reconciler would deliver
 
         async def insert() -> None:
             await into.insert_one({**document, "_id": str(uuid_utils.uuid7())})

@@ -18,11 +18,13 @@ from tests.stores import keyed_changes
 from tests.stores.observations import Observations
 from tests.stores.samples import once
 
+from tracker.domain.locks import LockFilter
 from tracker.pb import event_pb
 from tracker.stores.changes import ChangeKind, Position, RecordKind
 from tracker.stores.idempotency import AnsweredBeforeError, KeyUnderWayError
 from tracker.stores.locks import LockHeldError
-from tracker.stores.mongo import MongoStore, janitor
+from tracker.stores.mongo import MongoStore
+from tracker.stores.pages import Page
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable, Iterator
@@ -86,23 +88,24 @@ async def store(uri: str, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Mong
 
 def halfway(mongo: MongoServers) -> list[dict[str, Any]]:
     """Return the documents that tell of a change that came halfway."""
-    marks = ("outbox.0", "outbox.op", "holder.provisional", "holder.moving", "claim")
-    where = {"$or": [{mark: {"$exists": True}} for mark in marks]}
-    database = mongo.members[0].client.get_database("emptied")
-    names = ("events", "locks", "idempotency_keys")
-    return [document for name in names for document in database[name].find(where)]
+    return [document for document in mongo.documents() if document.get("outbox")]
 
 
 async def see_that_the_log_is_whole(mongo: MongoServers, store: MongoStore) -> None:
-    """See that what happened to the event is logged: each change once, the last one as the event is now."""
+    """See that what happened is logged: each change once, the last ones as the event and its locks are."""
     async with asyncio.timeout(20):
-        while any(document.get("unlogged") for document in mongo.documents()):  # noqa: ASYNC110 - others change it
+        while halfway(mongo):  # noqa: ASYNC110 - others change it
             await asyncio.sleep(0.005)
     log = (await store.changes.end()).log
-    changes, _ = await store.changes.read(Position(log), 100, [RecordKind.EVENT])
-    assert [each.position.number for each in changes] == list(range(1, len(changes) + 1))
-    told = [(each.kind, (each.after or each.before or event_pb.Event()).to_json()) for each in changes]
+    logged, _ = await store.changes.read(Position(log), 100)
+    assert [each.position.number for each in logged] == list(range(1, len(logged) + 1))
+    documents = [(each.after or each.before or event_pb.Event()).to_json() for each in logged]
+    told = [(each.record, each.kind, document) for each, document in zip(logged, documents, strict=True)]
     assert len(set(told)) == len(told)
+    locks = {each.id: each.after for each in logged if each.record is RecordKind.LOCK}
+    held = await store.locks.find(LockFilter(), Page())
+    assert [lock for lock in locks.values() if lock is not None] == list(held.records)
+    changes = [each for each in logged if each.record is RecordKind.EVENT]
     event = await store.events.get(EVENT)
     if event is not None:
         assert changes[-1].after == event
@@ -113,10 +116,8 @@ async def see_that_the_log_is_whole(mongo: MongoServers, store: MongoStore) -> N
 @soaks
 @pytest.mark.parametrize("name", CHANGES)
 async def test_a_change_whose_server_is_killed_at_any_step_is_finished_or_undone(
-    mongo: MongoServers, uri: str, store: MongoStore, name: str, monkeypatch: pytest.MonkeyPatch
+    mongo: MongoServers, uri: str, store: MongoStore, name: str
 ) -> None:
-    monkeypatch.setattr(janitor, "LATE_SECONDS", -1)
-    monkeypatch.setattr(janitor, "LOST_SECONDS", -1)
     change = CHANGES[name]
     ends = set()
     command = [sys.executable, "-m", "tests.faults.mongo_changes", uri, name]
@@ -128,8 +129,8 @@ async def test_a_change_whose_server_is_killed_at_any_step_is_finished_or_undone
             await change.prepare(store)
             print(step, file=program.stdin, flush=True)
             came_to_its_end = program.stdout.readline() == "1\n"
-            await store.janitor.look()
-            await store.janitor.look()
+            await store.reconciler.look(early=True)
+            await store.reconciler.look(early=True)
             end = await state_of(store)
             assert end in (change.before, change.after), step
             assert halfway(mongo) == [], step
@@ -197,7 +198,7 @@ async def repeat(store: MongoStore, name: str) -> bool:
         except AnsweredBeforeError:
             return True
         except (KeyUnderWayError, LockHeldError):
-            await store.janitor.look()
+            await store.reconciler.look(early=True)
         else:
             return False
     pytest.fail("the key stays under way")
@@ -212,10 +213,8 @@ def shape(everything: list[list[Any]]) -> list[Counter[str]]:
 @soaks
 @pytest.mark.parametrize("name", KEYED)
 async def test_a_change_with_a_key_whose_server_is_killed_is_made_once_by_repeating_it(
-    mongo: MongoServers, uri: str, store: MongoStore, name: str, monkeypatch: pytest.MonkeyPatch
+    mongo: MongoServers, uri: str, store: MongoStore, name: str
 ) -> None:
-    monkeypatch.setattr(janitor, "LATE_SECONDS", -1)
-    monkeypatch.setattr(janitor, "LOST_SECONDS", -1)
     await keyed_changes.prepare(store)
     await keyed_changes.CHANGES[name](store, None)
     once_made = shape(await keyed_changes.everything(store))
@@ -231,8 +230,8 @@ async def test_a_change_with_a_key_whose_server_is_killed_is_made_once_by_repeat
             came_to_its_end = program.stdout.readline() == "1\n"
             had_been_made.add(await repeat(store, name))
             assert await repeat(store, name), step
-            await store.janitor.look()
-            await store.janitor.look()
+            await store.reconciler.look(early=True)
+            await store.reconciler.look(early=True)
             assert shape(await keyed_changes.everything(store)) == once_made, step
             assert halfway(mongo) == [], step
             if came_to_its_end:

@@ -26,7 +26,7 @@ from tracker.stores.changes import (
     Position,
     RecordKind,
 )
-from tracker.stores.mongo import MongoStore, event_log, janitor
+from tracker.stores.mongo import MongoStore, change_log, courier, reconciler
 from tracker.stores.sqlite import SqliteStore
 
 if TYPE_CHECKING:
@@ -123,14 +123,6 @@ async def put_back(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncItera
     await made.store.close()
 
 
-@pytest.fixture
-async def sqlite(tmp_path: Path) -> AsyncIterator[Store]:
-    store = SqliteStore(tmp_path / "tracker.db", Observations())
-    await store.open()
-    yield store
-    await store.close()
-
-
 async def start(store: Store) -> Position:
     """Return the position before the first change."""
     return Position((await store.changes.end()).log)
@@ -210,8 +202,7 @@ async def test_entries_that_come_from_locks_are_logged(store: Store) -> None:
     assert [comments(event_of(each)) for each in events] == [[], ["locked"], ["locked", "unlocked"]]
 
 
-async def test_what_happens_to_a_lock_is_logged_but_for_renewals(sqlite: Store) -> None:
-    store = sqlite
+async def test_what_happens_to_a_lock_is_logged_but_for_renewals(store: Store) -> None:
     free, forced, expiring = (a_lock(service, ttl=60 * MICROS) for service in ("a", "b", "c"))
     free, forced, expiring = [await taken(store, each) for each in (free, forced, expiring)]
     await store.locks.modify(free.id, lambda held: renew_lease(held.lock, store.now()))
@@ -250,8 +241,7 @@ def renewed(found: object, lock: lock_pb.Lock) -> lock_pb.Lock:
     return lock
 
 
-async def test_locks_that_end_with_their_event_are_logged_with_it(sqlite: Store) -> None:
-    store = sqlite
+async def test_locks_that_end_with_their_event_are_logged_with_it(store: Store) -> None:
     event = an_event()
     lock = a_lock(event_id=key(event).value)
     await store.events.create(event, lock)
@@ -266,8 +256,7 @@ async def test_locks_that_end_with_their_event_are_logged_with_it(sqlite: Store)
     assert (ended.id, ended.ending) == (lock.id, Ending.EVENT_ENDED)
 
 
-async def test_what_happens_to_the_catalog_is_logged_with_what_was_there_before(sqlite: Store) -> None:
-    store = sqlite
+async def test_what_happens_to_the_catalog_is_logged_with_what_was_there_before(store: Store) -> None:
     first, second, third = (a_catalog_entry("cart", version) for version in ("1", "2", "3"))
     await store.catalog.upsert("cart", lambda _: first)
     await store.catalog.upsert("cart", lambda _: second)
@@ -284,8 +273,7 @@ async def test_what_happens_to_the_catalog_is_logged_with_what_was_there_before(
     assert {(each.record, each.id) for each in changes} == {(RecordKind.CATALOG_ENTRY, "cart")}
 
 
-async def test_a_change_is_logged_with_what_an_event_was_before(sqlite: Store) -> None:
-    store = sqlite
+async def test_a_change_is_logged_with_what_an_event_was_before(store: Store) -> None:
     event = an_event("one")
     await store.events.create(event, None)
     changed = await store.events.modify(key(event), retitled("two"))
@@ -305,8 +293,7 @@ async def test_changes_are_logged_with_the_caller_that_each_was_made_for(store: 
     assert len({each.principal for each in changes}) == 21
 
 
-async def test_only_the_kinds_of_record_asked_for_are_read(sqlite: Store) -> None:
-    store = sqlite
+async def test_only_the_kinds_of_record_asked_for_are_read(store: Store) -> None:
     for number in range(5):
         await store.catalog.upsert("cart", lambda _, n=number: a_catalog_entry("cart", str(n)))  # type: ignore[misc]
         await store.events.create(an_event(str(number)), None)
@@ -456,14 +443,14 @@ async def test_several_servers_write_one_log(mongo_replica_set: MongoServers) ->
     assert last == await stores[1].events.get(key(event))
     for store in stores:
         await store.close()
-    assert not [each for each in mongo_replica_set.documents() if each.get("unlogged")]
+    assert not [each for each in mongo_replica_set.documents() if each.get("outbox")]
 
 
 async def test_many_events_that_are_added_at_once_are_all_logged_and_none_is_left_to_be_found_later(
     mongo: MongoServers, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(event_log, "_MOST_WAITING", 500)
-    monkeypatch.setattr(janitor, "LATE_SECONDS", 3_600)
+    monkeypatch.setattr(courier, "_MOST_WAITING", 300)
+    monkeypatch.setattr(reconciler, "LATE_SECONDS", 3_600)
     store = MongoStore(mongo.emptied_database(), Observations())
     await store.open()
     await store.events.add([an_event(f"event {number}") for number in range(3_000)])
@@ -482,10 +469,10 @@ async def test_mongo_forgets_what_is_old_and_beyond_what_is_kept(
         await store.events.create(an_event(str(number)), None)
         (change,) = await logged(store, 1, after=end)
         end = change.position
-    await store.janitor.look()
+    await store.reconciler.look()
     changes = await logged(store, 10)  # none of them is old
-    monkeypatch.setattr(event_log, "_KEPT_SECONDS", -1)
-    await store.janitor.look()
+    monkeypatch.setattr(change_log, "_KEPT_SECONDS", -1)
+    await store.reconciler.look()
     with pytest.raises(ChangesForgottenError):
         await store.changes.read(changes[4].position, 10)
     assert (await store.changes.oldest()).number <= 7

@@ -10,7 +10,7 @@ from tests.stores.observations import Observations
 from tests.stores.samples import a_link, once
 
 from tracker.domain.idempotency import KEPT_MICROS
-from tracker.stores.mongo import MongoStore, idempotency, janitor
+from tracker.stores.mongo import MongoStore, reconciler
 from tracker.stores.sqlite import SqliteStore
 
 if TYPE_CHECKING:
@@ -34,7 +34,7 @@ async def test_new_keys_take_those_that_are_over_away_from_a_file(tmp_path: Path
     assert left == ["new-0", "new-1", "new-2"]
 
 
-async def test_the_janitor_takes_away_what_is_over_of_keys_in_mongodb(
+async def test_the_reconciler_takes_away_what_is_over_of_keys_in_mongodb(
     mongo: MongoServers, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     store = MongoStore(mongo.emptied_database(), Observations())
@@ -44,15 +44,15 @@ async def test_the_janitor_takes_away_what_is_over_of_keys_in_mongodb(
         await CHANGES[name](store, once(name, store.now() - KEPT_MICROS * ("made" in name)))
     await CHANGES["link changed"](store, once("link changed again", store.now()))
     before = await everything(store)
-    await store.janitor.look()
-    assert len([each for each in mongo.documents() if "keys" in each]) == 5
-    monkeypatch.setattr(janitor, "LOST_SECONDS", -1)
-    monkeypatch.setattr(idempotency, "_NOTED_SECONDS", -1)
-    await store.janitor.look()
+    await store.reconciler.look(early=True)
+    assert [each for each in mongo.documents() if each.get("outbox")] == []
+    assert len([each for each in mongo.documents() if "tombstone" in each]) == 1
+    monkeypatch.setattr(reconciler, "_TOMBSTONE_SECONDS", -1)
+    await store.reconciler.look()
     assert await everything(store) == before
     await store.close()
     left = mongo.documents()
-    assert [each for each in left if "keys" in each or "gone" in each] == []
+    assert [each for each in left if each.get("outbox") or "tombstone" in each] == []
     assert {each["_id"] for each in left if "answer" in each} == {
         "event changed",
         "lock changed",

@@ -36,7 +36,7 @@ from tracker.stores.choice import chosen_contents
 from tracker.stores.contents import Kind
 from tracker.stores.locks import LockHeldError, LockTokenUsedError
 from tracker.stores.migration import MigrationError, migrate
-from tracker.stores.mongo import MongoStore, follow_ups, lock_keys
+from tracker.stores.mongo import MongoStore, deliveries
 from tracker.stores.pages import Page
 from tracker.stores.sqlite import SqliteStore
 
@@ -432,8 +432,7 @@ async def test_changes_that_were_cut_off_come_to_their_end_first(
         await store.events.create(event, None)
         await taken(store, a_lock("halfway"))
         with monkeypatch.context() as patch:
-            patch.setattr(follow_ups.FollowUps, "carry_out", not_yet)
-            patch.setattr(lock_keys.LockKeys, "_deliver", never)
+            patch.setattr(deliveries.Deliveries, "try_to_deliver", never)
             noted = await taken_noting(store, id_of(event))
             with pytest.raises(CutOffError):
                 await store.events.modify(
@@ -447,12 +446,6 @@ async def test_changes_that_were_cut_off_come_to_their_end_first(
         stored = await store.events.get(EventId(id_of(event)))
         assert stored is not None
         assert [entry.comment for entry in stored.changelog] == ["taken"]
-
-
-async def not_yet(_: object, stored: dict[str, object]) -> dict[str, object]:
-    if "outbox" in stored:
-        raise CutOffError
-    return stored
 
 
 async def never(*_: object, **__: object) -> None:
@@ -476,7 +469,7 @@ async def test_changes_that_never_end_are_a_sign_of_servers(
         event = an_event()
         await store.events.create(event, None)
         with monkeypatch.context() as patch:
-            patch.setattr(lock_keys.LockKeys, "_deliver", never)
+            patch.setattr(deliveries.Deliveries, "try_to_deliver", never)
             await taken_noting(store, id_of(event))
     monkeypatch.setattr("tracker.stores.mongo.contents.SETTLE_SECONDS", 0.0)
     assert "stop them first" in await why_not(here, places.new("sqlite"))

@@ -59,7 +59,7 @@ async def test_events_of_before_are_found_by_words_and_get_theirs(
         await store.events.create(an_event(title), None)
     documents.update_many({"document": {"$regex": "old"}}, {"$unset": {"terms": 1}})
     assert await titles(store, "deploy") == ["Deploy new", "Deploy old"]
-    await store.janitor.look()
+    await store.reconciler.look()
     assert await titles(store, "deploy") == ["Deploy new", "Deploy old"]
     assert sorted(document["terms"] for document in documents.find()) == [
         ["deploy", "new"],
@@ -76,7 +76,7 @@ async def test_an_event_that_cannot_be_read_does_not_keep_the_others_from_their_
     documents.update_many({}, {"$unset": {"terms": 1}})
     documents.update_one({"document": {"$regex": "damaged"}}, {"$set": {"document": "{"}})
     for _ in range(2):
-        await store.janitor.look()
+        await store.reconciler.look()
     assert sorted(document["terms"] for document in documents.find()) == [[""], ["deploy", "sound"]]
     with pytest.raises(TrackerError, match="can't be read"):
         await titles(store, "deploy")

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from pymongo.errors import DuplicateKeyError
-
 from tracker.pb import catalog_pb
+from tracker.stores.changes import ChangeKind, RecordKind
 from tracker.stores.documents import parse
 from tracker.stores.mongo import writes
+from tracker.stores.mongo.change_log import logged
+from tracker.stores.mongo.changes import turn_of
+from tracker.stores.mongo.outbox import carried, new_entry
 from tracker.stores.mongo.parts import behind, select, to_read
 from tracker.stores.pages import Total
 from tracker.stores.parts import found, known_total
@@ -19,6 +21,7 @@ if TYPE_CHECKING:
     from tracker.stores.idempotency import Once
     from tracker.stores.mongo.changes import Changes
     from tracker.stores.mongo.connections import Connections
+    from tracker.stores.mongo.courier import Courier
     from tracker.stores.mongo.idempotency import MongoIdempotency
     from tracker.stores.mongo.writes import Collection, Document
     from tracker.stores.pages import Found, Page
@@ -26,16 +29,25 @@ if TYPE_CHECKING:
 NAME = "catalog"
 """The collection."""
 
-_THERE: Document = {"gone": None}
+_THERE: Document = {"tombstone": None}
 
 
 class MongoCatalog:
     """The `CatalogStore` in MongoDB."""
 
-    def __init__(self, connections: Connections, changes: Changes, keys: MongoIdempotency) -> None:
+    def __init__(
+        self,
+        connections: Connections,
+        changes: Changes,
+        keys: MongoIdempotency,
+        courier: Courier,
+        now: Callable[[], int],
+    ) -> None:
         self._connections = connections
         self._changes = changes
         self._keys = keys
+        self._courier = courier
+        self._now = now
 
     async def upsert(
         self,
@@ -47,14 +59,11 @@ class MongoCatalog:
 
         async def step() -> catalog_pb.Catalog:
             entries = self._connections.newest(NAME)
-            async with self._changes.turn(f"catalog {name}"):
+            async with self._changes.turn(turn_of(NAME, name)):
                 while True:
                     stored = await entries.find_one({"_id": name})
-                    entry = change(None if stored is None or "gone" in stored else _entry(stored))
-                    async with self._keys.claimed(once, entry, NAME, stored) as claim:
-                        new = {"_id": name, "document": entry.to_json(), **claim.notes}
-                        claim.made = await _put(entries, stored, new)
-                    if claim.made:
+                    entry = change(None if stored is None or "tombstone" in stored else _entry(stored))
+                    if await self._put(entries, name, stored, entry, once):
                         return entry
 
         return await self._changes.run(step)
@@ -69,13 +78,10 @@ class MongoCatalog:
 
         async def step() -> catalog_pb.Catalog | None:
             entries = self._connections.newest(NAME)
-            async with self._changes.turn(f"catalog {name}"):
-                while (stored := await entries.find_one({"_id": name, "gone": None})) is not None:
+            async with self._changes.turn(turn_of(NAME, name)):
+                while (stored := await entries.find_one({"_id": name} | _THERE)) is not None:
                     entry = change(_entry(stored))
-                    async with self._keys.claimed(once, entry, NAME, stored) as claim:
-                        new = {"document": entry.to_json(), **claim.notes}
-                        claim.made = await writes.replace(entries, stored, new)
-                    if claim.made:
+                    if await self._put(entries, name, stored, entry, once):
                         return entry
             return None
 
@@ -85,14 +91,17 @@ class MongoCatalog:
         """Return one entry."""
         async with self._connections.asking():
             entries = self._connections.confirmed(NAME)
-            stored = await entries.find_one({"_id": name, "gone": None}, {"document": 1})
+            stored = await entries.find_one({"_id": name} | _THERE, {"document": 1})
         return None if stored is None else _entry(stored)
 
     async def delete(self, name: str, once: Once[bool] | None = None) -> bool:
         """Delete one entry."""
 
         async def step() -> bool:
-            return await self._keys.delete(once, self._connections.newest(NAME), name)
+            tombstone = await self._keys.delete(once, self._connections.newest(NAME), name, _deleted)
+            if tombstone is not None:
+                self._courier.add(NAME, tombstone)
+            return tombstone is not None
 
         return await self._changes.run(step)
 
@@ -107,16 +116,34 @@ class MongoCatalog:
             total = known_total(rows, part) or Total(await entries.count_documents(_THERE))
         return found([_entry(row) for row in rows], part, lambda entry: (entry.name,), total)
 
+    async def _put(
+        self,
+        entries: Collection,
+        name: str,
+        stored: Document | None,
+        entry: catalog_pb.Catalog,
+        once: Once[catalog_pb.Catalog] | None,
+    ) -> bool:
+        """Put an entry in the place of a document, or of none; return False if another one has come there."""
+        before = "" if stored is None else stored.get("document", "")
+        kind = ChangeKind.UPDATED if before else ChangeKind.CREATED
+        log = [logged(RecordKind.CATALOG_ENTRY, kind, name, before=before)]
+        change = new_entry(self._now(), log=log)
+        new = {"_id": name, "document": entry.to_json()}
+        async with self._keys.claimed(once, entry, (NAME, name), change) as claim:
+            new |= carried(stored, change)
+            if stored is not None:
+                claim.made = await writes.replace(entries, stored, new)
+            else:
+                claim.made = await writes.insert_unless_there(entries, new)
+        if claim.made:
+            self._courier.add(NAME, new)
+        return claim.made
 
-async def _put(entries: Collection, stored: Document | None, new: Document) -> bool:
-    """Put an entry in the place of a document, or of none; return False if another one has come there."""
-    if stored is not None:
-        return await writes.replace(entries, stored, new)
-    try:
-        await writes.insert(entries, new)
-    except DuplicateKeyError:
-        return False
-    return True
+
+def _deleted(stored: Document) -> list[Document]:
+    kind, before = ChangeKind.DELETED, stored["document"]
+    return [logged(RecordKind.CATALOG_ENTRY, kind, stored["_id"], before=before)]
 
 
 def _entry(stored: Document) -> catalog_pb.Catalog:

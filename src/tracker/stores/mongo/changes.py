@@ -29,6 +29,11 @@ MAX_WAITING = 4_096
 """How many changes may be under way or wait."""
 
 
+def turn_of(collection: str, record_id: str) -> str:
+    """Return the name of the turn to change a record."""
+    return f"{collection} {record_id}"
+
+
 class Changes:
     """Runs changes, each in a task of its own: a caller that goes away doesn't leave half of one behind."""
 

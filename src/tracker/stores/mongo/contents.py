@@ -39,16 +39,11 @@ from tracker.stores.mongo import (
     schema,
     writes,
 )
-from tracker.stores.mongo.changes import CHANGE_SECONDS, Changes
-from tracker.stores.mongo.clock import DatabaseClock
-from tracker.stores.mongo.connections import Connections
-from tracker.stores.mongo.event_log import MongoEventLog
+from tracker.stores.mongo.changes import CHANGE_SECONDS
+from tracker.stores.mongo.components import Components
 from tracker.stores.mongo.failures import store_error
-from tracker.stores.mongo.follow_ups import FollowUps
-from tracker.stores.mongo.idempotency import MongoIdempotency
-from tracker.stores.mongo.janitor import Janitor
-from tracker.stores.mongo.lock_keys import LockKeys
 from tracker.stores.mongo.opening import open_database
+from tracker.stores.mongo.reconciler import COLLECTIONS
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
@@ -58,6 +53,7 @@ if TYPE_CHECKING:
         Records,
         StoredRecord,
     )
+    from tracker.stores.mongo.connections import Connections
     from tracker.stores.mongo.writes import Collection, Document
 
 SETTLE_SECONDS = 10.0
@@ -72,22 +68,16 @@ class MongoContents:
 
     def __init__(self, uri: str, argument: str, observer: StoreObserver) -> None:
         self._uri = uri
-        self._connections = Connections(uri, argument)
-        self._clock = DatabaseClock(self._connections)
-        changes = Changes(observer, self._connections.reach)
-        log = MongoEventLog(self._connections, self._clock.now)
-        once = MongoIdempotency(self._connections, changes, self._clock.now)
-        keys = LockKeys(self._connections, changes, once, log, self._clock.now)
-        follow_ups = FollowUps(self._connections, keys)
-        self._janitor = Janitor(self._connections, keys, follow_ups, once, log, self._clock.now)
+        parts = Components(uri, observer, argument=argument)
+        self._connections, self._clock, self._reconciler = parts.connections, parts.clock, parts.reconciler
         collection = partial(_Collection, self._connections)
         self._records: Mapping[Kind, Records[Any]] = {
-            Kind.CATALOG: collection(catalog.NAME, {"gone": None}, _document, _catalog_entry),
-            Kind.LINKS: collection(links.NAME, {"gone": None}, _document, _link),
+            Kind.CATALOG: collection(catalog.NAME, {"tombstone": None}, _document, _catalog_entry),
+            Kind.LINKS: collection(links.NAME, {"tombstone": None}, _document, _link),
             Kind.LOCK_KEYS: collection(lock_documents.NAME, {}, _key, _key_document),
             Kind.ENDED_LOCKS: collection(ended_locks.NAME, {}, _end, _end_document, skip=self._still_held),
-            Kind.IDEMPOTENCY_KEYS: collection(idempotency.NAME, {"claim": None}, _answer, _answer_document),
-            Kind.EVENTS: collection(event_records.NAME, {"gone": None}, _document, _event),
+            Kind.IDEMPOTENCY_KEYS: collection(idempotency.NAME, {"outbox": None}, _answer, _answer_document),
+            Kind.EVENTS: collection(event_records.NAME, {"tombstone": None}, _document, _event),
         }
 
     @property
@@ -127,19 +117,15 @@ class MongoContents:
         while await self._is_halfway():
             if time.monotonic() > give_up:
                 raise StoreOpenError(f"servers go on changing {self.name}; stop them first")
-            await self._janitor.look(early=True)
+            await self._reconciler.look(early=True)
             await asyncio.sleep(_SETTLE_PAUSE)
 
     async def _is_halfway(self) -> bool:
         """Return whether a change came halfway."""
-        events = self._connections.newest(event_records.NAME)
-        keys = self._connections.newest(lock_documents.NAME)
-        marks = [(events, "outbox.at"), (keys, "outbox.at")]
-        marks += [(self._connections.newest(idempotency.NAME), "claim.at")]
-        marks += [(keys, f"holder.{mark}.at") for mark in lock_documents.MARKS]
         with pymongo.timeout(CHANGE_SECONDS):
-            for collection, mark in marks:
-                if await collection.find_one({mark: {"$exists": True}}, {"_id": 1}) is not None:
+            for name in COLLECTIONS:
+                waiting = {"outbox.at": {"$exists": True}}
+                if await self._connections.newest(name).find_one(waiting, {"_id": 1}) is not None:
                     return True
         return False
 

@@ -1,9 +1,9 @@
 """Events in the database: the documents they are, and one change of each.
 
-A document holds, beside an event, its `terms` and its `duration` (`event_terms.py`). It may hold: `outbox`,
-what still follows for locks from its last change (`follow_ups.py`); `notes`, the last changelog entries that
-came from locks (`notes.py`); `unlogged`, changes that are not yet in the log (`event_log.py`). In the place
-of an event that must not come, or is being deleted, stands a document with `gone`, the time, and no event.
+A document holds, beside an event, its `terms` and its `duration` (`search/terms.py`), its `outbox`
+(`outbox.py`) and the `notes` of the last changelog entries that came from locks (`event_entries.py`). In
+the place of an event that was deleted, or must not come, stands a document with `tombstone`, the time, and
+no event.
 """
 
 from __future__ import annotations
@@ -32,6 +32,7 @@ from tracker.stores.events import (
 from tracker.stores.mongo import writes
 from tracker.stores.mongo.event_terms import kept_of
 from tracker.stores.mongo.failures import unavailable
+from tracker.stores.mongo.outbox import carried
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -87,7 +88,7 @@ def columns(event: event_pb.Event, fields: Iterable[Field]) -> Document:
 
 
 def condition(key: EventKey) -> Document:
-    """Return the condition for the document of a key; one with `gone` may have an id, never another key."""
+    """Return the condition for the document of a key; a tombstone may have an id, never another key."""
     match key:
         case EventId(value):
             return {"_id": value}
@@ -102,14 +103,14 @@ def _external_key(external: ExternalId) -> str:
     return json.dumps([external.source, external.value])
 
 
-async def insert(events: Collection, event: event_pb.Event, **beside: object) -> Document:
-    """Store a new event and return its document; `beside` is what that holds besides.
+async def insert(events: Collection, event: event_pb.Event, change: Document) -> Document:
+    """Store a new event and return its document; `change` is the entry for its outbox.
 
     Raises:
         SlackIdTakenError: Another event has its Slack id.
         ExternalIdTakenError: Another event has its external id.
     """
-    new = {"_id": event_id(event), **fields(event), **beside}
+    new = new_document(event, change)
     try:
         await writes.insert(events, new)
     except DuplicateKeyError as error:
@@ -117,38 +118,48 @@ async def insert(events: Collection, event: event_pb.Event, **beside: object) ->
     return new
 
 
-async def insert_new(events: Collection, new: Sequence[tuple[event_pb.Event, Document]]) -> Sequence[Added]:
-    """Store those events whose ids are new; what stands beside each is what its document holds besides.
+def new_document(event: event_pb.Event, change: Document) -> Document:
+    """Return the document of a new event, with an entry in its outbox."""
+    return {"_id": event_id(event), **fields(event), **carried(None, change)}
+
+
+async def insert_new(
+    events: Collection, new: Sequence[event_pb.Event], documents: Sequence[Document]
+) -> Sequence[Added]:
+    """Store those events, whose documents are given, that are new.
 
     Raises:
         TrackerError: UNAVAILABLE, or an event that is in the way is just being deleted.
     """
-    refused = await writes.insert_all(
-        events, [{"_id": event_id(event), **fields(event), **beside} for event, beside in new]
-    )
-    ids = [event_id(new[place][0]) for place in refused]
-    rows = await events.find({"_id": {"$in": ids}}, {"gone": 1}).to_list() if refused else []
-    there = {row["_id"]: "gone" in row for row in rows}
+    refused = await writes.insert_all(events, documents)
+    ids = [event_id(new[place]) for place in refused]
+    rows = await events.find({"_id": {"$in": ids}}, {"tombstone": 1}).to_list() if refused else []
+    there = {row["_id"]: "tombstone" in row for row in rows}
     outcomes: list[Added] = [True] * len(new)
     for place, error in refused.items():
-        event = new[place][0]
-        gone = there.get(event_id(event))
-        if gone:
+        event = new[place]
+        deleted = there.get(event_id(event))
+        if deleted:
             raise unavailable(f"the event {event_id(event)} is being deleted")
-        outcomes[place] = False if gone is False else await _whose(events, event, error)
+        outcomes[place] = False if deleted is False else await _whose(events, event, error)
     return outcomes
 
 
-async def replace(events: Collection, stored: Document, event: event_pb.Event, **beside: object) -> bool:
-    """Replace a stored event, if that is still the same; `beside` is what the document holds besides.
+async def replace(
+    events: Collection, stored: Document, event: event_pb.Event, change: Document
+) -> Document | None:
+    """Replace a stored event and return its document, or None if it has changed meanwhile.
+
+    `change` is the entry for its outbox.
 
     Raises:
         SlackIdTakenError: Another event has its Slack id.
         ExternalIdTakenError: Another event has its external id.
     """
-    new = fields(event) | beside
+    notes = {"notes": stored["notes"]} if "notes" in stored else {}
+    new = {"_id": stored["_id"], **fields(event), **notes, **carried(stored, change)}
     try:
-        return await writes.replace(events, stored, new)
+        return new if await writes.replace(events, stored, new) else None
     except DuplicateKeyError as error:
         raise await _taken(events, event, error) from error
 

@@ -2,22 +2,21 @@
 
 from __future__ import annotations
 
-from contextlib import suppress
 from functools import partial
 from typing import TYPE_CHECKING
 
-from bson import ObjectId
-from pymongo.errors import DuplicateKeyError, PyMongoError
+from pymongo.errors import DuplicateKeyError
 
 from tracker.domain.event_locks import decide_event_change
-from tracker.domain.locks import HeldLock
-from tracker.errors import TrackerError
-from tracker.stores.changes import ChangeKind
+from tracker.domain.locks import HeldLock, lock_key
+from tracker.stores.changes import ChangeKind, RecordKind
 from tracker.stores.events import DeletedEvent, Explanation, ExternalIdTakenError, SlackIdTakenError
 from tracker.stores.mongo import event_records, lock_documents, writes
-from tracker.stores.mongo.event_log import note
+from tracker.stores.mongo.change_log import logged
+from tracker.stores.mongo.changes import turn_of
+from tracker.stores.mongo.deliveries import end_fields, ends_of
 from tracker.stores.mongo.failures import unavailable
-from tracker.stores.mongo.follow_ups import outbox, outbox_of_deleted
+from tracker.stores.mongo.outbox import carried, new_entry
 from tracker.stores.mongo.search import counts as event_counts
 from tracker.stores.mongo.search import explaining, lists
 from tracker.stores.parts import found, known_total, was_counted
@@ -35,8 +34,9 @@ if TYPE_CHECKING:
     from tracker.stores.idempotency import Once
     from tracker.stores.mongo.changes import Changes
     from tracker.stores.mongo.connections import Connections
-    from tracker.stores.mongo.event_log import MongoEventLog
-    from tracker.stores.mongo.follow_ups import FollowUps
+    from tracker.stores.mongo.courier import Courier
+    from tracker.stores.mongo.decisions import Decisions
+    from tracker.stores.mongo.deliveries import Deliveries
     from tracker.stores.mongo.idempotency import MongoIdempotency
     from tracker.stores.mongo.lock_keys import LockKeys
     from tracker.stores.mongo.writes import Collection, Document
@@ -53,18 +53,20 @@ class MongoEvents:
         self,
         connections: Connections,
         changes: Changes,
+        decisions: Decisions,
         keys: LockKeys,
-        follow_ups: FollowUps,
         once: MongoIdempotency,
-        log: MongoEventLog,
+        deliveries: Deliveries,
+        courier: Courier,
         now: Callable[[], int],
     ) -> None:
         self._connections = connections
         self._changes = changes
+        self._decisions = decisions
         self._keys = keys
         self._once = once
-        self._follow_ups = follow_ups
-        self._log = log
+        self._deliveries = deliveries
+        self._courier = courier
         self._now = now
 
     async def create(
@@ -72,13 +74,18 @@ class MongoEvents:
     ) -> None:
         """Store a new event and take its lock.
 
-        The lock is first taken provisionally. If the event does not come, the janitor makes sure that it
-        never will, and frees the key.
+        The lock is taken first, and undecided until the event is stored.
         """
 
         async def step() -> None:
-            async with self._once.claimed(once, event, event_records.NAME) as claim:
-                await self._create(event, lock, claim.notes)
+            event_id = event_records.event_id(event)
+            change = new_entry(self._now(), log=[_logged(ChangeKind.CREATED, event_id)])
+            decider = (event_records.NAME, event_id)
+            async with self._once.claimed(once, event, decider, change):
+                if lock is not None:
+                    await self._keys.take_for_event(HeldLock(lock), *decider, change, {})
+                stored = await self._insert(event, lock, change)
+            await self._deliveries.try_to_deliver(event_records.NAME, stored)
 
         await self._changes.run(step)
 
@@ -86,16 +93,19 @@ class MongoEvents:
         """Store events that are new."""
 
         async def step(part: Sequence[event_pb.Event]) -> Sequence[Added]:
-            new = [(event, {"unlogged": note(None, ChangeKind.CREATED, self._now())}) for event in part]
-            outcomes = await event_records.insert_new(self._events, new)
-            for (event, beside), outcome in zip(new, outcomes, strict=True):
+            now = self._now()
+            ids = map(event_records.event_id, part)
+            changes = [new_entry(now, log=[_logged(ChangeKind.CREATED, each)]) for each in ids]
+            new = [*map(event_records.new_document, part, changes)]
+            outcomes = await event_records.insert_new(self._events, part, new)
+            for document, outcome in zip(new, outcomes, strict=True):
                 if outcome is True:
-                    self._log_change(event, beside)
+                    self._courier.add(event_records.NAME, document)
             return outcomes
 
         outcomes: list[Added] = []
         for start in range(0, len(events), _ADDED_AT_ONCE):
-            await self._log.await_room()
+            await self._courier.await_room()
             outcomes += await self._changes.run(partial(step, events[start : start + _ADDED_AT_ONCE]))
         return outcomes
 
@@ -103,8 +113,8 @@ class MongoEvents:
         """Return one event."""
         async with self._connections.asking():
             events = self._connections.confirmed(event_records.NAME)
-            stored = await events.find_one(event_records.condition(key), {"document": 1, "gone": 1})
-        return None if stored is None or "gone" in stored else event_records.event_of(stored)
+            stored = await events.find_one(event_records.condition(key), {"document": 1, "tombstone": 1})
+        return None if stored is None or "tombstone" in stored else event_records.event_of(stored)
 
     async def modify(
         self,
@@ -118,7 +128,7 @@ class MongoEvents:
             event_id = await self._id_of(key)
             if event_id is None:
                 return None
-            async with self._changes.turn(f"event {event_id}"):
+            async with self._changes.turn(turn_of(event_records.NAME, event_id)):
                 while (stored := await self._find(event_id)) is not None:
                     changed = await self._try(stored, change, once)
                     if changed is not None:
@@ -136,20 +146,23 @@ class MongoEvents:
             event_id = await self._id_of(key)
             if event_id is None:
                 return None
-            async with self._changes.turn(f"event {event_id}"):
+            async with self._changes.turn(turn_of(event_records.NAME, event_id)):
                 while (stored := await self._find(event_id)) is not None:
                     now = self._now()
-                    gone: Document = {"gone": now, "unlogged": note(stored, ChangeKind.DELETED, now)}
                     keys = await self._keys.of_event(event_id)
-                    if keys:
-                        gone["outbox"] = outbox_of_deleted(ObjectId(), now, release)
                     locks = [lock_documents.lock_of(key["holder"]) for key in keys]
                     deleted = DeletedEvent(event_records.event_of(stored), locks)
-                    async with self._once.claimed(once, deleted, event_records.NAME, stored) as claim:
-                        claim.made = await writes.replace(self._events, stored, gone | claim.notes)
+                    change = new_entry(
+                        now,
+                        log=[_logged(ChangeKind.DELETED, event_id, stored["document"])],
+                        ends_all=end_fields(release) if keys else None,
+                    )
+                    decider = (event_records.NAME, event_id)
+                    async with self._once.claimed(once, deleted, decider, change) as claim:
+                        tombstone = {"_id": event_id, "tombstone": now, **carried(stored, change)}
+                        claim.made = await writes.replace(self._events, stored, tombstone)
                     if claim.made:
-                        self._log.add({"_id": event_id, **gone})
-                        await self._carry_out({"_id": event_id, **gone})
+                        await self._deliveries.try_to_deliver(event_records.NAME, tombstone)
                         return deleted
             return None
 
@@ -233,42 +246,25 @@ class MongoEvents:
     def _events(self) -> Collection:
         return self._connections.newest(event_records.NAME)
 
-    async def _create(self, event: event_pb.Event, lock: lock_pb.Lock | None, beside: Document) -> None:
-        if lock is None:
-            await self._insert(event, beside)
-            return
-        event_id, op = event_records.event_id(event), ObjectId()
-        marks = self._provisional(event_id, op, new=True)
-        await self._keys.take(HeldLock(lock), marks=marks)
+    async def _insert(self, event: event_pb.Event, lock: lock_pb.Lock | None, change: Document) -> Document:
         try:
-            await self._insert(event, beside)
-        except (SlackIdTakenError, ExternalIdTakenError):
-            await self._keys.give_back(lock.id, op)
-            raise
-        if lock.event_id != event_id:  # what becomes of the event will not tell of this lock
-            await self._keys.confirm(lock.id, op)
-
-    async def _insert(self, event: event_pb.Event, beside: Document) -> None:
-        unlogged = note(None, ChangeKind.CREATED, self._now())
-        try:
-            stored = await event_records.insert(self._events, event, unlogged=unlogged, **beside)
+            return await event_records.insert(self._events, event, change)
         except DuplicateKeyError:
             raise unavailable("the change took so long that it was given up") from None
-        self._log.add(stored)
-
-    def _log_change(self, event: event_pb.Event, beside: Document) -> None:
-        self._log.add({"_id": event_records.event_id(event), "document": event.to_json(), **beside})
+        except (SlackIdTakenError, ExternalIdTakenError):
+            await self._give_back(lock, change)
+            raise
 
     async def _id_of(self, key: EventKey) -> str | None:
         stored = await self._events.find_one(event_records.condition(key), {"_id": 1})
         return None if stored is None else str(stored["_id"])
 
     async def _find(self, event_id: str) -> Document | None:
-        """Return the document of an event from whose last change nothing more follows, or None."""
-        stored = await self._events.find_one({"_id": event_id})
-        if stored is None or "gone" in stored:
-            return None
-        return await self._follow_ups.carry_out(stored)
+        """Return the document of an event, none of whose earlier changes is still to end a lock, or None."""
+        stored = await self._events.find_one({"_id": event_id, "tombstone": None})
+        if stored is not None:
+            await self._deliveries.finish_ends(event_records.NAME, stored)
+        return stored
 
     async def _try(
         self,
@@ -277,46 +273,44 @@ class MongoEvents:
         once: Once[event_pb.Event] | None,
     ) -> event_pb.Event | None:
         """Change an event, unless it or one of its locks changes meanwhile: then return None."""
-        event_id, op = stored["_id"], ObjectId()
+        event_id = stored["_id"]
         keys = {key["holder"]["id"]: key for key in await self._keys.of_event(event_id)}
         held = [lock_documents.held(key) for key in keys.values()]
-        changed = change(event_records.event_of(stored), [each.lock for each in held])
-        outcome = decide_event_change(changed, held)
-        event, release = outcome.event, {each.lock.id: release for each, release in outcome.ends}
-        taken = None if outcome.claim is None else outcome.claim.lock.id
-        beside: Document = {"notes": stored["notes"]} if "notes" in stored else {}
-        beside["unlogged"] = note(stored, ChangeKind.UPDATED, self._now())
-        if release or taken is not None:
-            beside["outbox"] = outbox(op, self._now(), release=release, taken=taken)
-        async with self._once.claimed(once, event, event_records.NAME, stored) as claim:
+        outcome = decide_event_change(
+            change(event_records.event_of(stored), [each.lock for each in held]), held
+        )
+        ends = {each.lock.id: release for each, release in outcome.ends}
+        taken = None if outcome.claim is None else outcome.claim.lock
+        log = [_logged(ChangeKind.UPDATED, event_id, stored["document"])]
+        entry = new_entry(self._now(), log=log, ends=ends_of(ends))
+        decider = (event_records.NAME, event_id)
+        async with self._once.claimed(once, outcome.event, decider, entry) as claim:
             if outcome.claim is not None:
-                marks = self._provisional(event_id, op, new=False)
-                await self._keys.take(outcome.claim, instead_of=release, marks=marks)
+                await self._keys.take_for_event(outcome.claim, *decider, entry, ends)
             try:
                 # A lease that begins anew although nothing comes of the rest harms nobody.
                 renewed = [await self._keys.change(keys[lock.id], lock) for _, lock in outcome.renewed]
-                claim.made = None not in renewed and await event_records.replace(
-                    self._events, stored, event, **beside, **claim.notes
+                new = (
+                    None
+                    if None in renewed
+                    else await event_records.replace(self._events, stored, outcome.event, entry)
                 )
             except (SlackIdTakenError, ExternalIdTakenError):
-                await self._give_back(taken, op)
+                await self._give_back(taken, entry)
                 raise
-            if not claim.made:
-                await self._give_back(taken, op)
-        if not claim.made:
+            claim.made = new is not None
+            if new is None:
+                await self._give_back(taken, entry)
+        if new is None:
             return None
-        self._log_change(event, beside)
-        await self._carry_out({"_id": event_id, **beside})
-        return event
+        await self._deliveries.try_to_deliver(event_records.NAME, new)
+        return outcome.event
 
-    async def _give_back(self, taken: str | None, op: ObjectId) -> None:
+    async def _give_back(self, taken: lock_pb.Lock | None, change: Document) -> None:
         if taken is not None:
-            await self._keys.give_back(taken, op)
+            key = lock_documents.key_id(lock_key(taken))
+            await self._decisions.undo(lock_documents.NAME, key, change["op"])
 
-    async def _carry_out(self, stored: Document) -> None:
-        """Let happen what follows from a change that was made; what fails is left to the janitor."""
-        with suppress(TrackerError, PyMongoError):
-            await self._follow_ups.carry_out(stored)
 
-    def _provisional(self, event_id: str, op: ObjectId, *, new: bool) -> Document:
-        return {"provisional": {"event": event_id, "op": op, "at": self._now(), "new": new}}
+def _logged(kind: ChangeKind, event_id: str, before: str = "") -> Document:
+    return logged(RecordKind.EVENT, kind, event_id, before=before)

@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING
 from tracker.pb import link_pb
 from tracker.stores.documents import parse
 from tracker.stores.mongo import writes
+from tracker.stores.mongo.changes import turn_of
+from tracker.stores.mongo.outbox import carried, new_entry
 from tracker.stores.mongo.parts import select
 
 if TYPE_CHECKING:
@@ -15,6 +17,7 @@ if TYPE_CHECKING:
     from tracker.stores.idempotency import Once
     from tracker.stores.mongo.changes import Changes
     from tracker.stores.mongo.connections import Connections
+    from tracker.stores.mongo.courier import Courier
     from tracker.stores.mongo.idempotency import MongoIdempotency
     from tracker.stores.mongo.writes import Document
 
@@ -25,18 +28,29 @@ NAME = "links"
 class MongoLinks:
     """The `LinkStore` in MongoDB."""
 
-    def __init__(self, connections: Connections, changes: Changes, keys: MongoIdempotency) -> None:
+    def __init__(
+        self,
+        connections: Connections,
+        changes: Changes,
+        keys: MongoIdempotency,
+        courier: Courier,
+        now: Callable[[], int],
+    ) -> None:
         self._connections = connections
         self._changes = changes
         self._keys = keys
+        self._courier = courier
+        self._now = now
 
     async def create(self, link: link_pb.Link, once: Once[link_pb.Link] | None = None) -> None:
         """Store a new link."""
 
         async def step() -> None:
-            async with self._keys.claimed(once, link, NAME) as claim:
-                new = {"_id": link.id, **fields(link), **claim.notes}
+            change = new_entry(self._now())
+            async with self._keys.claimed(once, link, (NAME, link.id), change):
+                new = {"_id": link.id, **fields(link), **carried(None, change)}
                 await writes.insert(self._connections.newest(NAME), new)
+            self._courier.add(NAME, new)
 
         await self._changes.run(step)
 
@@ -50,12 +64,14 @@ class MongoLinks:
 
         async def step() -> link_pb.Link | None:
             links = self._connections.newest(NAME)
-            async with self._changes.turn(f"link {link_id}"):
-                while (stored := await links.find_one({"_id": link_id, "gone": None})) is not None:
-                    link = change(_link(stored))
-                    async with self._keys.claimed(once, link, NAME, stored) as claim:
-                        claim.made = await writes.replace(links, stored, fields(link) | claim.notes)
+            async with self._changes.turn(turn_of(NAME, link_id)):
+                while (stored := await links.find_one({"_id": link_id, "tombstone": None})) is not None:
+                    link, entry = change(_link(stored)), new_entry(self._now())
+                    async with self._keys.claimed(once, link, (NAME, link_id), entry) as claim:
+                        new = {"_id": link_id, **fields(link), **carried(stored, entry)}
+                        claim.made = await writes.replace(links, stored, new)
                     if claim.made:
+                        self._courier.add(NAME, new)
                         return link
             return None
 
@@ -65,7 +81,10 @@ class MongoLinks:
         """Delete one link."""
 
         async def step() -> bool:
-            return await self._keys.delete(once, self._connections.newest(NAME), link_id)
+            tombstone = await self._keys.delete(once, self._connections.newest(NAME), link_id)
+            if tombstone is not None:
+                self._courier.add(NAME, tombstone)
+            return tombstone is not None
 
         return await self._changes.run(step)
 
@@ -74,7 +93,7 @@ class MongoLinks:
         async with self._connections.asking():
             order = [("group", 1), ("name", 1), ("_id", 1)]
             links = self._connections.confirmed(NAME)
-            rows = await select(links, {"gone": None}, order, ["document"], limit=0)
+            rows = await select(links, {"tombstone": None}, order, ["document"], limit=0)
         return [_link(row) for row in rows]
 
 

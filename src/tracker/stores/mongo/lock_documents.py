@@ -1,9 +1,11 @@
-"""What a document says of a key of locks.
+"""The document of a key of locks.
 
 There is one document for each key that was ever locked, and it is never deleted: `token` is the last fencing
-token that the key gave. `holder` is the lock that has the key, and missing while it is free. Beside the lock
-it may hold `provisional`, until the event that the lock is taken for is certain, or `moving`, until the key
-that the lock had before is free. `outbox` has the changelog entries that follow from the last changes.
+token that the key gave. `holder` is the lock that has the key, and missing while the key is free.
+
+A lock that is taken for an event has the key as soon as that is written; what undoes it, where the event does
+not come, is the `lock` that goes and the `previous` holder that returns. A lock that moves has two keys until
+the first is free; at the second it is `arriving`.
 """
 
 from __future__ import annotations
@@ -15,15 +17,18 @@ from tracker.domain.locks import HeldLock, KeyState, LeaseState, LockKey
 from tracker.domain.times import duration_micros, micros
 from tracker.pb import lock_pb
 from tracker.stores.documents import parse
+from tracker.stores.mongo.outbox import undecided_of, without
 
 if TYPE_CHECKING:
+    from bson import ObjectId
+
     from tracker.stores.mongo.writes import Document
 
 NAME = "locks"
 """The collection."""
 
-MARKS = ("provisional", "moving")
-"""Fields of a holder that are not about the lock."""
+HELD: Document = {"holder.id": {"$exists": True}, "outbox.undecided.arriving": {"$ne": True}}
+"""The condition for a key whose lock is not on its way there from another key."""
 
 
 def key_id(key: LockKey) -> str:
@@ -84,6 +89,20 @@ def lease_state(stored: Document) -> LeaseState:
     return LeaseState(
         holder["id"], holder["ttl"], holder["lock_delay"], holder["renewals"], expired=holder["expired"]
     )
+
+
+def is_arriving(stored: Document) -> bool:
+    """Return whether the lock that has a key is on its way there from another key."""
+    return any(entry["undecided"].get("arriving") for entry in undecided_of(stored))
+
+
+def undone(stored: Document, op: ObjectId) -> Document:
+    """Return the document of a key as it is when an undecided change of it was not made."""
+    (undecided,) = [entry["undecided"] for entry in undecided_of(stored) if entry["op"] == op]
+    after = without(stored, op)
+    if after.get("holder", {}).get("id") == undecided["lock"]:
+        after = without_holder(after) | ({"holder": undecided["previous"]} if "previous" in undecided else {})
+    return after
 
 
 def without_holder(stored: Document) -> Document:

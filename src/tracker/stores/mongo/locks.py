@@ -6,7 +6,7 @@ import asyncio
 from typing import TYPE_CHECKING
 
 from tracker.stores.mongo import ended_locks, writes
-from tracker.stores.mongo.lock_documents import NAME, created_at, held, key_id, lease_state, lock_of
+from tracker.stores.mongo.lock_documents import HELD, NAME, created_at, held, key_id, lease_state, lock_of
 from tracker.stores.mongo.parts import behind, select, to_read
 from tracker.stores.pages import Total
 from tracker.stores.parts import found, known_total
@@ -19,11 +19,10 @@ if TYPE_CHECKING:
     from tracker.stores.idempotency import Once
     from tracker.stores.mongo.changes import Changes
     from tracker.stores.mongo.connections import Connections
+    from tracker.stores.mongo.deliveries import Deliveries
     from tracker.stores.mongo.lock_keys import LockKeys
-    from tracker.stores.mongo.writes import Document
     from tracker.stores.pages import Found, Page
 
-_HELD: Document = {"holder.id": {"$exists": True}, "holder.moving": None}
 _NEWEST_FIRST = [("holder.created_at", -1), ("holder.id", -1)]
 _LEASE = ["holder.id", "holder.ttl", "holder.lock_delay", "holder.renewals", "holder.expired"]
 
@@ -31,10 +30,13 @@ _LEASE = ["holder.id", "holder.ttl", "holder.lock_delay", "holder.renewals", "ho
 class MongoLocks:
     """The `LockStore` in MongoDB."""
 
-    def __init__(self, connections: Connections, changes: Changes, keys: LockKeys) -> None:
+    def __init__(
+        self, connections: Connections, changes: Changes, keys: LockKeys, deliveries: Deliveries
+    ) -> None:
         self._connections = connections
         self._changes = changes
         self._keys = keys
+        self._deliveries = deliveries
         self._acquiring: dict[str, asyncio.Future[Acquired]] = {}
 
     async def acquire(
@@ -42,9 +44,14 @@ class MongoLocks:
     ) -> Acquired:
         """Take a lock and note it in its event; that goes on to its end even if the call is cancelled."""
         lock_id = claim.lock.id
-        acquiring = asyncio.ensure_future(
-            self._changes.run(lambda: self._keys.take(claim, entry=entry, once=once))
-        )
+
+        async def step() -> Acquired:
+            acquired, stored = await self._keys.take(claim, entry, once)
+            if stored is not None:
+                await self._deliveries.try_to_deliver(NAME, stored)
+            return acquired
+
+        acquiring = asyncio.ensure_future(self._changes.run(step))
         self._acquiring[lock_id] = acquiring
 
         def ended(_: object) -> None:
@@ -87,13 +94,14 @@ class MongoLocks:
         """Replace one lock."""
 
         async def step() -> lock_pb.Lock | None:
-            while (stored := await self._keys.of_lock(lock_id)) is not None:
+            while (stored := await self._keys.settled(lock_id)) is not None:
                 changed = change(held(stored))
                 if changed is None:
                     return None
-                lock = await self._keys.change(stored, changed, once)
-                if lock is not None:
-                    return lock
+                written = await self._keys.change(stored, changed, once)
+                if written is not None:
+                    await self._deliveries.try_to_deliver(NAME, written.stored)
+                    return written.lock
             return None
 
         return await self._changes.run(step)
@@ -109,11 +117,13 @@ class MongoLocks:
             await asyncio.wait((self._acquiring[lock_id],))
 
         async def step() -> lock_pb.Lock | None:
-            while (stored := await self._keys.of_lock(lock_id)) is not None:
+            while (stored := await self._keys.settled(lock_id)) is not None:
                 release = decide(held(stored))
                 if release is None:
                     return None
-                if await self._keys.end(stored, release, once=once):
+                ended = await self._keys.end(stored, release, once)
+                if ended is not None:
+                    await self._deliveries.try_to_deliver(NAME, ended)
                     return lock_of(stored["holder"])
             return None
 
@@ -121,7 +131,7 @@ class MongoLocks:
 
     async def find(self, where: LockFilter, part: Page) -> Found[lock_pb.Lock]:
         """Return a part of the matching locks, newest first."""
-        asked = _HELD | {
+        asked = HELD | {
             name: value
             for name in ("service", "environment", "resource")
             if (value := getattr(where, name)) is not None
@@ -145,7 +155,7 @@ class MongoLocks:
     async def leases(self) -> Sequence[LeaseState]:
         """Return the state of every lock."""
         async with self._connections.asking():
-            rows = await select(self._connections.confirmed(NAME), _HELD, [("holder.id", 1)], _LEASE, limit=0)
+            rows = await select(self._connections.confirmed(NAME), HELD, [("holder.id", 1)], _LEASE, limit=0)
         return [lease_state(row) for row in rows]
 
     async def forget_ended(self, before: int) -> None:

@@ -25,7 +25,7 @@ _UNAUTHORIZED, _AUTHENTICATION_FAILED = 13, 18
 async def open_database(
     connections: Connections,
     clock: DatabaseClock,
-    prepare: Callable[[Connections], Awaitable[None]] = schema.make,
+    prepare: Callable[[Connections, int], Awaitable[None]] = schema.make,
 ) -> None:
     """Reach the database, find it suitable, read its clock, and prepare its schema.
 
@@ -41,7 +41,7 @@ async def open_database(
             servers.require_suitable(build, hello)
             connections.replicated = servers.is_replicated(build, hello)
             await clock.measure()
-            await prepare(connections)
+            await prepare(connections, clock.now())
     except PyMongoError as error:
         raise StoreOpenError(_explained(error, connections)) from None
     except StoreOpenError as error:

@@ -12,13 +12,14 @@ from tracker.stores.base import StoreOpenError
 from tracker.stores.contents import not_empty, unfinished
 from tracker.stores.mongo import (
     catalog,
+    change_log,
     ended_locks,
-    event_log,
     event_records,
     idempotency,
     links,
     lock_documents,
     new_fields,
+    old_marks,
     writes,
 )
 from tracker.stores.mongo.search.index_scans import BY_END, BY_TERM, BY_TIME, index_of
@@ -29,8 +30,11 @@ if TYPE_CHECKING:
     from tracker.domain.query.fields import Field
     from tracker.stores.mongo.connections import Connections
 
-VERSION: Final = 2
-"""The version that this Tracker works with; events of version 1 lack `related_id`."""
+VERSION: Final = 3
+"""The version that this Tracker works with.
+
+Events of version 1 lack `related_id`; `old_marks.py` says what documents of version 2 had.
+"""
 
 META: Final = "tracker"
 """The collection of what is kept about the database itself."""
@@ -38,7 +42,11 @@ META: Final = "tracker"
 HEALTH: Final = {"_id": "health"}
 """The document that proves that changes can be made."""
 
-_SCHEMA: Final = {"_id": "schema"}
+SCHEMA: Final = {"_id": "schema"}
+"""The document that has the version; `had_marks` says that servers of version 2 may still leave marks."""
+
+_WITH_RELATED_IDS, _WITH_OUTBOXES = 2, 3
+"""The versions from which on events have `related_id`, and documents outboxes."""
 
 _FILLING: Final = {"_id": "filling"}
 """The document that says from which store a migration has not yet filled the database to its end."""
@@ -62,12 +70,6 @@ def _index_of(field: Field) -> IndexModel:
     return _index(name, column, "time", "_id", *_KINDS, *others, "month")
 
 
-_NOTES = (
-    _index("idempotency_notes", "keys.key", unique=True, sparse=True),
-    _index("idempotency_notes_by_time", "keys.at", sparse=True),
-)
-"""Those of the idempotency keys that are noted in the documents that changes change."""
-
 INDEXES: Final[Mapping[str, Sequence[IndexModel]]] = {
     # Those that lists walk end with what a filter may ask besides, so that counts never touch the documents.
     event_records.NAME: (
@@ -77,18 +79,13 @@ INDEXES: Final[Mapping[str, Sequence[IndexModel]]] = {
         *(_index_of(field) for field in event_records.COLUMNS if field.indexed),
         _index("events_external_key", "external_key", unique=True, sparse=True),
         _index("events_with_outbox", "outbox.at", sparse=True),
-        _index("events_gone", "gone", sparse=True),
-        _index("events_unlogged", "unlogged.at", sparse=True),
-        *_NOTES,
+        _index("events_deleted", "tombstone", sparse=True),
     ),
-    event_log.NAME: (_index("event_log_changes", "changes.op", unique=True, sparse=True),),
+    change_log.NAME: (_index("changes_by_op", "changes.op", unique=True, sparse=True),),
     lock_documents.NAME: (
         _index("locks_by_id", "holder.id", sparse=True),
         _index("locks_by_event", "holder.event_id", sparse=True),
         _index("locks_with_outbox", "outbox.at", sparse=True),
-        _index("locks_provisional", "holder.provisional.at", sparse=True),
-        _index("locks_moving", "holder.moving.at", sparse=True),
-        *_NOTES,
     ),
     ended_locks.NAME: (
         _index("ended_locks_by_time", "at"),
@@ -96,18 +93,21 @@ INDEXES: Final[Mapping[str, Sequence[IndexModel]]] = {
     ),
     links.NAME: (
         _index("links_by_place", "group", "name", "_id"),
-        _index("links_gone", "gone", sparse=True),
-        *_NOTES,
+        _index("links_with_outbox", "outbox.at", sparse=True),
+        _index("links_deleted", "tombstone", sparse=True),
     ),
-    catalog.NAME: (_index("catalog_gone", "gone", sparse=True), *_NOTES),
+    catalog.NAME: (
+        _index("catalog_with_outbox", "outbox.at", sparse=True),
+        _index("catalog_deleted", "tombstone", sparse=True),
+    ),
     idempotency.NAME: (
         _index("idempotency_keys_by_time", "at"),
-        _index("idempotency_keys_claimed", "claim.at", sparse=True),
+        _index("idempotency_keys_with_outbox", "outbox.at", sparse=True),
     ),
 }
 
 
-async def make(connections: Connections) -> None:
+async def make(connections: Connections, now: int) -> None:
     """Make what of the schema is missing, and fill in what events lack; several servers may do so at once.
 
     Raises:
@@ -117,21 +117,21 @@ async def make(connections: Connections) -> None:
     if filling is not None:
         raise unfinished(filling["source"])
     await _make(connections)
-    await _upgrade(connections)
+    await _upgrade(connections, now)
 
 
-async def require(connections: Connections) -> None:
+async def require(connections: Connections, now: int) -> None:
     """Make what of the schema is missing in a database that has been used before.
 
     Raises:
         StoreOpenError: It has not, or a newer Tracker made the schema, or a migration is not finished.
     """
-    if await connections.newest(META).find_one(_SCHEMA) is None:
+    if await connections.newest(META).find_one(SCHEMA) is None:
         raise StoreOpenError("there is no store in it")
-    await make(connections)
+    await make(connections, now)
 
 
-async def begin_filling(connections: Connections, source: str) -> None:
+async def begin_filling(connections: Connections, _: int, source: str) -> None:
     """Make the schema in an empty database, and let it be served no more until it is filled.
 
     Raises:
@@ -157,7 +157,7 @@ async def end_filling(connections: Connections) -> None:
 
 async def _make(connections: Connections) -> None:
     meta = connections.newest(META)
-    stored = await meta.find_one(_SCHEMA)
+    stored = await meta.find_one(SCHEMA)
     if stored is not None and stored["version"] > VERSION:
         raise StoreOpenError(
             f"its schema has version {stored['version']}, this Tracker knows versions up to {VERSION};"
@@ -165,23 +165,27 @@ async def _make(connections: Connections) -> None:
         )
     for name, indexes in INDEXES.items():
         await connections.newest(name).create_indexes([*indexes])
-    log = event_log.META | {"name": secrets.token_hex(8)}
-    for document in (HEALTH | {"checked_at": 0}, log, _SCHEMA | {"version": VERSION}):
+    log = change_log.META | {"name": secrets.token_hex(8)}
+    for document in (HEALTH | {"checked_at": 0}, log, SCHEMA | {"version": VERSION}):
         try:
             await meta.insert_one(dict(document))
         except DuplicateKeyError:
             continue
 
 
-async def _upgrade(connections: Connections) -> None:
+async def _upgrade(connections: Connections, now: int) -> None:
     meta, events = connections.newest(META), connections.newest(event_records.NAME)
-    stored = await meta.find_one(_FIELDS)
-    known = set(new_fields.FIRST if stored is None else stored["names"])
-    if await meta.find_one(_SCHEMA | {"version": VERSION}) is None:
+    fields = await meta.find_one(_FIELDS)
+    known = set(new_fields.FIRST if fields is None else fields["names"])
+    schema = await meta.find_one(SCHEMA) or {"version": VERSION}
+    if schema["version"] < _WITH_RELATED_IDS:
         known.discard("related")
     names = [field.name for field in new_fields.STORED]
     if not known.issuperset(names):
         await new_fields.fill_in(events, known)
         known.update(names)
         await writes.update(meta, dict(_FIELDS), {"$set": {"names": sorted(known)}}, upsert=True)
-    await writes.update(meta, _SCHEMA | {"version": VERSION - 1}, {"$set": {"version": VERSION}})
+    if schema["version"] < _WITH_OUTBOXES:
+        await old_marks.replace_marks(connections, old_marks.Ages(now, late=now, lost=now))
+        before = SCHEMA | {"version": schema["version"]}
+        await writes.update(meta, before, {"$set": {"version": VERSION, "had_marks": True}})

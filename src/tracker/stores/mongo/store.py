@@ -11,20 +11,17 @@ from pymongo.errors import PyMongoError
 from tracker.stores.changes import CHANGES_KEPT
 from tracker.stores.mongo import writes
 from tracker.stores.mongo.catalog import MongoCatalog
-from tracker.stores.mongo.changes import CHANGE_SECONDS, Changes
-from tracker.stores.mongo.clock import MEASURE_SECONDS, DatabaseClock
-from tracker.stores.mongo.connections import Connections
+from tracker.stores.mongo.change_log import MongoChangeLog
+from tracker.stores.mongo.changes import CHANGE_SECONDS
+from tracker.stores.mongo.clock import MEASURE_SECONDS
+from tracker.stores.mongo.components import Components
 from tracker.stores.mongo.consumers import MongoConsumers
-from tracker.stores.mongo.event_log import MongoEventLog
 from tracker.stores.mongo.events import MongoEvents
 from tracker.stores.mongo.failures import store_error
-from tracker.stores.mongo.follow_ups import FollowUps
-from tracker.stores.mongo.idempotency import MongoIdempotency
-from tracker.stores.mongo.janitor import LOOK_SECONDS, Janitor
 from tracker.stores.mongo.links import MongoLinks
-from tracker.stores.mongo.lock_keys import LockKeys
 from tracker.stores.mongo.locks import MongoLocks
 from tracker.stores.mongo.opening import open_database
+from tracker.stores.mongo.reconciler import LOOK_SECONDS
 from tracker.stores.mongo.schema import HEALTH, META
 from tracker.supervision import Supervisor
 
@@ -38,6 +35,7 @@ if TYPE_CHECKING:
     from tracker.stores.locks import LockStore
 
 
+_COURIER = "courier"
 _RECONCILER = "reconciler"
 _CLOCK = "database_clock"
 _MAX_PAUSE = 5.0
@@ -46,7 +44,7 @@ _MAX_PAUSE = 5.0
 class MongoStore:
     """The `Store` in a MongoDB database, for any number of processes at a time.
 
-    `janitor` finishes what others left; it looks by itself, and tests make it look. What the store does in
+    `reconciler` finishes what others left; it looks by itself, and tests make it look. What the store does in
     the background runs under `tasks`. Its log keeps the last `changes_kept` changes.
     """
 
@@ -58,24 +56,22 @@ class MongoStore:
         *,
         changes_kept: int = CHANGES_KEPT,
     ) -> None:
-        self._connections = Connections(uri)
-        self._changes = Changes(observer, self._connections.reach)
-        self._clock = DatabaseClock(self._connections)
+        parts = Components(uri, observer, changes_kept=changes_kept)
+        connections, changes, once, courier = parts.connections, parts.changes, parts.once, parts.courier
+        self._connections, self._changes, self._courier = connections, changes, courier
+        self._clock = parts.clock
         self._tasks = tasks or Supervisor()
-        self._event_log = MongoEventLog(self._connections, self.now, changes_kept)
-        self.changes: ChangeLog = self._event_log
-        self.consumers: ConsumerStore = MongoConsumers(self._connections, self._changes)
-        once = MongoIdempotency(self._connections, self._changes, self.now)
+        self._change_log = MongoChangeLog(connections, parts.log, courier.drained)
+        self.changes: ChangeLog = self._change_log
+        self.consumers: ConsumerStore = MongoConsumers(connections, changes)
         self.idempotency: IdempotencyStore = once
-        keys = LockKeys(self._connections, self._changes, once, self._event_log, self.now)
-        follow_ups = FollowUps(self._connections, keys)
-        self.janitor = Janitor(self._connections, keys, follow_ups, once, self._event_log, self.now)
+        self.reconciler = parts.reconciler
         self.events: EventStore = MongoEvents(
-            self._connections, self._changes, keys, follow_ups, once, self._event_log, self.now
+            connections, changes, parts.decisions, parts.keys, once, parts.deliveries, courier, self.now
         )
-        self.catalog: CatalogStore = MongoCatalog(self._connections, self._changes, once)
-        self.locks: LockStore = MongoLocks(self._connections, self._changes, keys)
-        self.links: LinkStore = MongoLinks(self._connections, self._changes, once)
+        self.catalog: CatalogStore = MongoCatalog(connections, changes, once, courier, self.now)
+        self.locks: LockStore = MongoLocks(connections, changes, parts.keys, parts.deliveries)
+        self.links: LinkStore = MongoLinks(connections, changes, once, courier, self.now)
 
     def now(self) -> int:
         """Return the time by the clock of the database."""
@@ -85,11 +81,12 @@ class MongoStore:
         """Reach the database, prove it suitable, make its schema, and begin to watch it."""
         try:
             await open_database(self._connections, self._clock)
-            await self._event_log.open()
+            await self._change_log.open()
         except BaseException:
             await self._connections.close()
             raise
         self._changes.start()
+        self._tasks.finish(_COURIER, self._courier.run, max_pause=_MAX_PAUSE)
         self._tasks.repeat(_RECONCILER, self._reconcile, max_pause=_MAX_PAUSE)
         self._tasks.repeat(_CLOCK, self._measure_clock, max_pause=_MAX_PAUSE)
 
@@ -107,13 +104,14 @@ class MongoStore:
         await self._tasks.stop(_RECONCILER)
         await self._tasks.stop(_CLOCK)
         await self._changes.close()
-        await self._event_log.close()
+        self._courier.close()
+        await self._tasks.stop(_COURIER)
         await self._connections.close()
 
     async def _reconcile(self) -> None:
         await asyncio.sleep(LOOK_SECONDS)
         try:
-            await self.janitor.look()
+            await self.reconciler.look()
         except PyMongoError as error:
             raise store_error(error) from error
 

@@ -68,6 +68,15 @@ async def insert(collection: Collection, document: Document) -> None:
     await until_certain(attempt)
 
 
+async def insert_unless_there(collection: Collection, document: Document) -> bool:
+    """Store a document that is new; return False if another one has its id."""
+    try:
+        await insert(collection, document)
+    except DuplicateKeyError:
+        return False
+    return True
+
+
 async def insert_all(
     collection: Collection, documents: Sequence[Document]
 ) -> Mapping[int, DuplicateKeyError]:

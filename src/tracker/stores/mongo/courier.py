@@ -1,0 +1,177 @@
+"""Delivers in the background what no caller waits for, and removes from outboxes what was delivered."""
+
+from __future__ import annotations
+
+import asyncio
+from collections import defaultdict, deque
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import pymongo
+from pymongo.errors import PyMongoError
+
+from tracker.stores.mongo.change_log import MOST_AT_ONCE
+from tracker.stores.mongo.changes import CHANGE_SECONDS, turn_of
+from tracker.stores.mongo.failures import store_error
+from tracker.stores.mongo.outbox import entries_of, with_document
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+
+    from bson import ObjectId
+
+    from tracker.stores.mongo.change_log import LogWriter
+    from tracker.stores.mongo.changes import Changes
+    from tracker.stores.mongo.connections import Connections
+    from tracker.stores.mongo.decisions import Decisions
+    from tracker.stores.mongo.writes import Document
+
+_GATHER_SECONDS = 0.02
+"""How long a parcel waits for others: delivered together, they cost little."""
+
+_BATCH_BYTES = 4 * 2**20
+_FOR_LOG = frozenset({"op", "at", "log"})
+_MOST_WAITING = 10_000
+_REMEMBERED = 10_000
+
+
+@dataclass(slots=True)
+class _Parcel:
+    """An outbox entry of a document; unless it is `complete`, more of it than its log is to be delivered."""
+
+    collection: str
+    record_id: str
+    entry: Document
+    complete: bool = True
+
+    @property
+    def log(self) -> Sequence[Document]:
+        """The log entries, with their moment."""
+        return [each | {"at": self.entry["at"]} for each in self.entry.get("log", ())]
+
+
+class Courier:
+    """Takes parcels from the documents that this server changes, and delivers many at a time, in order."""
+
+    def __init__(
+        self, connections: Connections, changes: Changes, decisions: Decisions, log: LogWriter
+    ) -> None:
+        self._connections = connections
+        self._changes = changes
+        self._decisions = decisions
+        self._log = log
+        self._waiting: deque[_Parcel] = deque()
+        self._confirmed: dict[ObjectId, None] = {}
+        self._taken = self._delivered = 0
+        self._came = asyncio.Event()
+        self._went = asyncio.Event()
+        self._running = False
+        self._closing = False
+
+    def add(self, collection: str, stored: Document) -> None:
+        """Take what is in a document's outbox, of which nothing else remains to be delivered."""
+        if len(self._waiting) >= _MOST_WAITING:
+            return  # the entries stay, and the reconciler finds them
+        for entry in entries_of(stored):
+            if "undecided" in entry:
+                break
+            if "document" in stored:
+                entry = with_document(entry, stored["document"])  # noqa: PLW2901 - the same entry, complete
+            self._waiting.append(_Parcel(collection, stored["_id"], entry))
+            self._taken += 1
+        self._came.set()
+
+    async def run(self) -> None:
+        """Deliver what comes, until the courier is closed and nothing is left."""
+        self._running = True
+        while self._waiting or not self._closing:
+            if not self._waiting:
+                await self._came.wait()
+                self._came.clear()
+                continue
+            if len(self._waiting) < MOST_AT_ONCE and not self._closing:
+                await asyncio.sleep(_GATHER_SECONDS)
+            try:
+                await self._deliver_next()
+            except PyMongoError as failure:
+                raise store_error(failure) from failure
+
+    def close(self) -> None:
+        """Let `run` come to its end."""
+        self._closing = True
+        self._came.set()
+        self._went.set()
+
+    async def await_room(self) -> None:
+        """Wait while so many parcels wait that further ones would delay what others do."""
+        while len(self._waiting) > _MOST_WAITING // 2 and not self._closing:
+            self._went.clear()
+            await self._went.wait()
+
+    async def drained(self) -> None:
+        """Wait until what was taken before is delivered; where nobody runs the courier, deliver it here."""
+        last = self._taken
+        while self._delivered < last and not self._closing:
+            if self._running:
+                self._went.clear()
+                await self._went.wait()
+            else:
+                await self._deliver_next()
+
+    async def _deliver_next(self) -> None:
+        batch = self._next_batch()
+        await self._connections.reach()
+        with pymongo.timeout(CHANGE_SECONDS):
+            confirmed = await asyncio.gather(*map(self._confirm, batch))
+            parcels = [each for pair in zip(confirmed, batch, strict=True) for each in (*pair[0], pair[1])]
+            await self._log.append([entry for parcel in parcels for entry in parcel.log])
+            await self._remove(parcel for parcel in parcels if parcel.complete)
+        for _ in batch:
+            self._waiting.popleft()
+        self._delivered += len(batch)
+        self._went.set()
+
+    def _next_batch(self) -> Sequence[_Parcel]:
+        batch: list[_Parcel] = []
+        size = 0
+        for parcel in self._waiting:
+            log = parcel.entry.get("log", ())
+            size += sum(len(each.get("before", "")) + len(each.get("after", "")) for each in log)
+            if batch and (len(batch) == MOST_AT_ONCE or size > _BATCH_BYTES):
+                break
+            batch.append(parcel)
+        return batch
+
+    async def _confirm(self, parcel: _Parcel) -> Sequence[_Parcel]:
+        """Deliver the confirmations of a parcel; return what those documents have to deliver by that."""
+        confirmed: list[_Parcel] = []
+        op = parcel.entry["op"]
+        if "confirms" not in parcel.entry or op in self._confirmed:
+            return confirmed
+        for collection, record_id in parcel.entry["confirms"]:
+            async with self._changes.turn(turn_of(collection, record_id)):
+                stored = await self._decisions.confirm(collection, record_id, op)
+            for entry in entries_of(stored or {}):  # all, so that the log has them in their order
+                if "undecided" in entry:
+                    break
+                complete = entry["op"] == op or entry.keys() <= _FOR_LOG
+                confirmed.append(_Parcel(collection, record_id, entry, complete=complete))
+        self._confirmed[op] = None
+        if len(self._confirmed) > _REMEMBERED:
+            del self._confirmed[next(iter(self._confirmed))]
+        return confirmed
+
+    async def _remove(self, parcels: Iterable[_Parcel]) -> None:
+        delivered: defaultdict[str, list[_Parcel]] = defaultdict(list)
+        for parcel in parcels:
+            delivered[parcel.collection].append(parcel)
+        for name, parcels_of in delivered.items():
+            collection = self._connections.newest(name)
+            ids = list({parcel.record_id for parcel in parcels_of})
+            ops = {"$in": [parcel.entry["op"] for parcel in parcels_of]}
+            where = {"_id": {"$in": ids}, "outbox.op": ops}
+            emptied = await collection.update_many(
+                where | {"outbox": {"$size": 1}}, {"$unset": {"outbox": ""}}
+            )
+            if emptied.matched_count < len(ids):
+                await collection.update_many(where, {"$pull": {"outbox": {"op": ops}}})

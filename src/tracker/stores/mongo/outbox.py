@@ -1,0 +1,119 @@
+"""Changes of several documents: how one is made without transactions, and ends whole wherever it is cut.
+
+MongoDB changes one document atomically. So one document *decides* a change of several: the change is made
+once that document is written, and what is still to happen to others stands in its `outbox`, put there by
+the same write. The server that made the change delivers it right after; where it dies before, the
+reconciler of any server does. The outbox has one entry for each such change:
+
+    op          the id of the change
+    at          when it was made, in microseconds since the epoch
+    log         entries for the change log (`change_log.py`)
+    note        an entry for the changelog of an event: `event`, `entry`
+    ends        locks that end: `lock`, `ending`, `at`, `reason`; `ends_all`: all those of a deleted event
+    confirms    documents that were changed before, for this change: `[collection, id]` of each
+    undecided   see below
+
+A document that has to be changed before the deciding one (a lock that a new event takes, the key that a
+lock moves to, the idempotency key of a call) is written with an entry that has the same `op`, and
+`undecided`: the collection (`in`) and `id` of the document that decides, and what undoes the change. The
+other parts of that entry wait for the decision. One rule decides, whoever asks, and whenever: where the
+outbox of the deciding document has an entry with this `op`, the change is made, and `undecided` is removed.
+Otherwise it is not, and the writer must learn that: the deciding document first gets another revision, or a
+tombstone in the place where it would be inserted, on which the writer's own command fails; then the change
+is undone.
+
+This holds because:
+
+- Each change of a document replaces the revision it read, and carries the outbox along. So an entry leaves
+  an outbox only by being removed after its delivery, and its `confirms` are delivered before that.
+- Deciding what was undecided raises the revision. So no concurrent change can bring `undecided` back.
+- Removing a delivered entry does not raise the revision: a concurrent change may bring it back. So every
+  delivery may be repeated: a log entry and a changelog entry are recognised by their ids, a lock ends once,
+  and confirming what is certain changes nothing.
+
+One state of a record is no entry: `tombstone`, the time from which on a deleted record is invisible. Its
+document has to outlast the record, since it carries the outbox of the deletion.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from bson import ObjectId
+
+from tracker.stores.changes import LARGEST_LOGGED, ChangeKind
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from tracker.stores.mongo.writes import Document
+
+_OWN_FIELDS = frozenset({"op", "at"})
+"""Fields of an entry that are no part to be delivered."""
+
+UNDECIDED = {"undecided": {"$exists": True}}
+"""The condition for an entry that waits for a decision."""
+
+
+def new_entry(at: int, **parts: object) -> Document:
+    """Return an entry with those parts that are not empty."""
+    return {"op": ObjectId(), "at": at} | {name: part for name, part in parts.items() if part}
+
+
+def confirming(entry: Document, collection: str, record_id: str) -> None:
+    """Add to an entry that it confirms what another document has undecided."""
+    entry.setdefault("confirms", []).append([collection, record_id])
+
+
+def entries_of(stored: Document) -> Sequence[Document]:
+    """Return the entries in a document's outbox."""
+    entries: Sequence[Document] = stored.get("outbox", ())
+    return entries
+
+
+def undecided_of(stored: Document) -> Sequence[Document]:
+    """Return the entries of a document that wait for a decision."""
+    return [entry for entry in entries_of(stored) if "undecided" in entry]
+
+
+def carried(stored: Document | None, *new: Document) -> Document:
+    """Return the field `outbox` after a change: what a document has in it, and what follows from the change.
+
+    A log entry without the record as it became means the record that the document has: once that changes, the
+    entry gets a copy.
+    """
+    entries = list(entries_of(stored)) if stored is not None else []
+    if entries and stored is not None and "document" in stored:
+        entries[-1] = with_document(entries[-1], stored["document"])
+    entries += [entry for entry in new if entry.keys() - _OWN_FIELDS]
+    return {"outbox": entries} if entries else {}
+
+
+def with_document(entry: Document, document: str) -> Document:
+    """Return an entry whose log entries have the record as the document has it, if that is not too long."""
+    if "log" not in entry or len(document) > LARGEST_LOGGED:
+        return entry
+    log = [
+        each if "after" in each or each["kind"] == ChangeKind.DELETED else each | {"after": document}
+        for each in entry["log"]
+    ]
+    return entry | {"log": log}
+
+
+def without(stored: Document, op: ObjectId) -> Document:
+    """Return a document without the entry of a change."""
+    return _with_entries(stored, [entry for entry in entries_of(stored) if entry["op"] != op])
+
+
+def decided(stored: Document, op: ObjectId) -> Document:
+    """Return a document in which a change is certain; what follows from it stays in the outbox."""
+    entries = [
+        {name: part for name, part in entry.items() if name != "undecided"} if entry["op"] == op else entry
+        for entry in entries_of(stored)
+    ]
+    return _with_entries(stored, [entry for entry in entries if entry.keys() - _OWN_FIELDS])
+
+
+def _with_entries(stored: Document, entries: list[Document]) -> Document:
+    rest = {name: value for name, value in stored.items() if name != "outbox"}
+    return rest | {"outbox": entries} if entries else rest
