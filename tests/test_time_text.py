@@ -16,6 +16,9 @@ from tracker.domain.intervals import read_interval
 from tracker.domain.query import Clock, QueryError, parse
 from tracker.domain.query.tree import Range, Term
 from tracker.domain.times import MICROS, micros_of, period
+from tracker.errors import TrackerError
+from tracker.pb import lock_pb
+from tracker.transcoding.json_request import make_message, normalise
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -146,3 +149,18 @@ def test_a_date_means_the_same_in_a_query_and_in_a_request(text: str, moment: da
     assert found is not None
     assert found.low == micros_of(moment)
     assert period(text, "").since == micros_of(moment.replace(microsecond=0))
+
+
+@pytest.mark.parametrize(("text", "seconds"), SPELLINGS)
+def test_a_duration_in_a_body_has_the_same_units(text: str, seconds: float) -> None:
+    fields = normalise(lock_pb.CreateLockRequest.desc(), {"ttl": text})
+    made = make_message(lock_pb.CreateLockRequest, fields)
+    assert isinstance(made, lock_pb.CreateLockRequest)
+    assert made.ttl is not None
+    assert made.ttl.to_timedelta().total_seconds() == seconds
+
+
+@pytest.mark.parametrize(("text", "hint"), REFUSED)
+def test_a_duration_in_a_body_is_refused_with_what_to_write(text: str, hint: str) -> None:
+    with pytest.raises(TrackerError, match=f"expected a duration in seconds.*{hint}"):
+        make_message(lock_pb.CreateLockRequest, normalise(lock_pb.CreateLockRequest.desc(), {"ttl": text}))

@@ -17,6 +17,8 @@ from protobuf import (
     ScalarType,
 )
 
+from tracker.time_text import MICROS, read_duration
+
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
@@ -104,9 +106,15 @@ def expected_element(field: DescField) -> str:
     if element.type_name == TIMESTAMP:
         return "an RFC 3339 timestamp such as 2026-01-31T12:00:00Z"
     if element.type_name == DURATION:
-        return "a duration in seconds such as 3.5s"
+        return "a duration in seconds such as 3.5s, or with units such as 1h30m"
     wrapped = wrapped_field(element)
     return "an object" if wrapped is None else expected_element(wrapped)
+
+
+def duration_json(text: str) -> str:
+    """Return the ProtoJSON of a duration with units such as `1h30m`, and any other text as it is."""
+    found = None if text.removesuffix("s").replace(".", "").isdecimal() else read_duration(text)
+    return text if found is None else f"{found.low // MICROS}.{found.low % MICROS:06d}s"
 
 
 def shown(value: JsonValue) -> str:

@@ -20,8 +20,11 @@ from protobuf import (
 )
 
 from tracker.errors import FieldViolation, invalid
+from tracker.time_text import hint
 from tracker.transcoding.fields import (
+    DURATION,
     TIMESTAMP,
+    duration_json,
     element_of,
     expected_element,
     fields_by_name,
@@ -170,6 +173,8 @@ def _element_converter(field: DescField) -> Convert | None:
         return None if element in _NOT_NUMBERS else _number_converter(field)
     if element.type_name == TIMESTAMP:
         return _unset_if_empty
+    if element.type_name == DURATION:
+        return _duration_converter(field)
     wrapped = wrapped_field(element)
     if wrapped is not None:
         return _converter(wrapped)
@@ -178,6 +183,19 @@ def _element_converter(field: DescField) -> Convert | None:
 
 def _unset_if_empty(value: JsonValue) -> JsonValue:
     return None if value == "" else value
+
+
+def _duration_converter(field: DescField) -> Convert:
+    """Accept durations with units; the library alone would accept seconds only."""
+
+    def convert(value: JsonValue) -> JsonValue:
+        if not isinstance(value, str):
+            return value
+        if why := hint(value):
+            raise _WrongValue("", f"expected {expected_element(field)}, got {shown(value)}{why}")
+        return duration_json(value)
+
+    return convert
 
 
 def _number_converter(field: DescField) -> Convert:

@@ -18,9 +18,11 @@ from protobuf import (
 )
 
 from tracker.errors import FieldViolation, Reason, TrackerError, invalid
+from tracker.time_text import hint
 from tracker.transcoding.fields import (
     DURATION,
     TIMESTAMP,
+    duration_json,
     element_of,
     expected_element,
     fields_by_name,
@@ -156,7 +158,9 @@ def read_text(found: TextField, key: str, text: str) -> JsonValue:
     value = found.read(text)
     if value is None:
         what = "list" if found.repeated else "field"
-        valid = f"expected {expected_element(found.path[-1])}"
+        element = element_of(found.path[-1])
+        duration = isinstance(element, DescMessage) and element.type_name == DURATION
+        valid = f"expected {expected_element(found.path[-1])}{hint(text) if duration else ''}"
         raise _refusal(found, f'parsing {what} "{key}": "{text}" is not a valid value: {valid}', valid)
     return value
 
@@ -214,7 +218,9 @@ def _reader(field: DescField) -> Callable[[str], JsonValue]:
         return _BOOLEANS.get
     read = _checked(field, _GRAMMARS[kind])
     # A plus sign that was not escaped came as a space; nothing else in a timestamp can be one.
-    return read if kind != TIMESTAMP else lambda text: read(_LOST_PLUS.sub("+", text))
+    if kind == TIMESTAMP:
+        return lambda text: read(_LOST_PLUS.sub("+", text))
+    return read if kind != DURATION else lambda text: read(duration_json(text))
 
 
 def _checked(field: DescField, grammar: re.Pattern[str]) -> Callable[[str], JsonValue]:
