@@ -1,4 +1,4 @@
-"""How a connection writes its answers."""
+"""Writing answers to connections."""
 
 from __future__ import annotations
 
@@ -12,23 +12,23 @@ _CONTINUE = b"HTTP/1.1 100 Continue\r\n\r\n"
 
 
 class Outbox:
-    """Answers of all connections, which go out one right after the other at the end of the loop's turn.
+    """Answers of all connections, sent one after the other at the end of the event loop's turn.
 
-    Sending to a client that sleeps wakes its processor, which takes the kernel longer than sending. Of
-    clients on one machine, most are awake by the time that the second answer goes out.
+    Sending to a client that sleeps wakes its processor, which takes the kernel longer than sending. Most
+    clients on one machine are awake when the second answer is sent.
     """
 
     def __init__(self) -> None:
         self._waiting: list[tuple[asyncio.Transport, bytes]] = []
 
     def put(self, transport: asyncio.Transport, data: bytes) -> None:
-        """Send what a connection has to say before the event loop waits for anything again."""
+        """Send data before the event loop waits again."""
         if not self._waiting:
             asyncio.get_running_loop().call_soon(self.flush)
         self._waiting.append((transport, data))
 
     def flush(self) -> None:
-        """Send what waits, before anything else happens to a connection."""
+        """Send all waiting data."""
         waiting, self._waiting = self._waiting, []
         for transport, data in waiting:
             if not transport.is_closing():
@@ -36,9 +36,9 @@ class Outbox:
 
 
 class AnswerTransport(asyncio.Transport):
-    """The transport of a connection's answers, which sends head and body in one piece.
+    """The transport of a connection's answers, which sends head and body together.
 
-    uvicorn writes them one after the other, and the event loop makes a system call of each write.
+    uvicorn writes one after the other, and the event loop makes a system call for each write.
     """
 
     def __init__(self, transport: asyncio.Transport, outbox: Outbox, end: Callable[[], None]) -> None:
@@ -48,10 +48,10 @@ class AnswerTransport(asyncio.Transport):
         self._end = end
         self._begun = False
         self._head = b""
-        self.is_closing = transport.is_closing  # type: ignore[method-assign] # nothing comes between
+        self.is_closing = transport.is_closing  # type: ignore[method-assign] # saves a call
 
     def write(self, data: bytes | bytearray | memoryview) -> None:
-        """Keep the head of an answer until there is more of it."""
+        """Keep the head of an answer until its body follows."""
         if self._begun:
             self._outbox.put(self._transport, self._head + data if self._head else bytes(data))
             self._head = b""
@@ -62,7 +62,7 @@ class AnswerTransport(asyncio.Transport):
             self._head = bytes(data)
 
     def finish(self) -> None:
-        """Send the head of an answer that has no body, and expect another answer."""
+        """Send the head of an answer without a body, and prepare for the next answer."""
         if self._head:
             self._outbox.put(self._transport, self._head)
             self._head = b""

@@ -1,4 +1,4 @@
-"""HTTP/1.1 connections with limits on time and size, which uvicorn's own have not."""
+"""HTTP/1.1 connections with limits of time and size, which uvicorn lacks."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ class HttpLimits:
     body_seconds: float = 30
     """From the end of the headers to the end of the body."""
     linger_seconds: float = 2
-    """For which the rest of a refused request is thrown away, so that its client comes to read the answer."""
+    """For discarding the rest of a refused request, so that its client gets to read the answer."""
     idle_seconds: int = 75
     """Between two requests on one connection."""
     head_bytes: int = 64 * 1024
@@ -43,16 +43,16 @@ class HttpLimits:
     message_bytes: int = 16 * 1024 * 1024
     """One whole request as it stands on the wire, chunk sizes and trailers included.
 
-    The wire refuses bodies long before; this bounds what the parser keeps for itself.
+    Large bodies are refused long before; this bounds what the parser buffers.
     """
 
 
 class HttpConfig(uvicorn.Config):
-    """uvicorn's configuration, and what our connections share beside it."""
+    """uvicorn's configuration, and what all connections share."""
 
     limits: HttpLimits
     draining = False
-    """Whether the server is about to stop: every answer then ends its connection."""
+    """Whether the server stops: every answer then ends its connection."""
 
     def __init__(self, app: ASGIApp, limits: HttpLimits) -> None:
         """Serve bare HTTP/1.1: no WebSocket, no access log, no logging configuration of its own."""
@@ -85,7 +85,7 @@ class _Refused(Exception):  # noqa: N818 - tells the parser to stop, and never l
 
 
 class HttpConnection(HttpToolsProtocol):
-    """One connection: cut off when it is too slow or sends too much; its end cancels its calls."""
+    """One connection: closed when it is too slow or sends too much; its end cancels its calls."""
 
     def __init__(
         self,
@@ -109,13 +109,13 @@ class HttpConnection(HttpToolsProtocol):
         self._calls: set[asyncio.Task[None]] = set()
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override] # as uvicorn has it
-        """Start the clock: a connection that never sends anything is too slow as well."""
+        """Start the timer: it also ends a connection that never sends anything."""
         super().connection_made(transport)
         self._answers = AnswerTransport(transport, self._http.outbox, self._end)
         self._watch()
 
     def connection_lost(self, exc: Exception | None) -> None:
-        """Stop the work that nobody waits for any more."""
+        """Cancel the calls whose answer nobody reads any more."""
         super().connection_lost(exc)
         self._reading = _Reading.NOTHING
         self._watch()
@@ -124,7 +124,7 @@ class HttpConnection(HttpToolsProtocol):
         self._http.connection_ended.set()
 
     def data_received(self, data: bytes) -> None:
-        """Read on, and see to the limits."""
+        """Parse what arrived, and enforce the limits."""
         self._received += len(data)
         if self._lingering:
             if self._received > self._limits.message_bytes:
@@ -156,8 +156,8 @@ class HttpConnection(HttpToolsProtocol):
     def _head_without_upgrade(self) -> bytes:
         """Return the request's head as it would be without the offer to speak another protocol.
 
-        The parser drops the body of a request with such an offer, as though it were taken up. Some
-        client libraries offer HTTP/2 with every request, and mean it to be answered all the same.
+        The parser drops the body of a request with such an offer, as if it were accepted. Some client
+        libraries offer HTTP/2 with every request, and expect an answer over HTTP/1.1 all the same.
         """
         lines = [b"%s %s HTTP/1.1" % (self._method, self.url)]
         lines += [b"%s: %s" % header for header in self.headers if header[0] not in _UPGRADE_HEADERS]
@@ -171,10 +171,10 @@ class HttpConnection(HttpToolsProtocol):
         self._reading = _Reading.HEAD
 
     def on_headers_complete(self) -> None:
-        """Hand the request to the application.
+        """Pass the request to the application.
 
-        An answer that is sent before the request is all here ends the connection, as what follows on
-        it may be the rest of the body or not.
+        An answer sent before the request is complete ends the connection: the bytes that follow may be
+        the rest of the body, or not.
         """
         if self._received > self._limits.head_bytes and self._head_size() > self._limits.head_bytes:
             self._refusal = _head_too_large(self._limits)
@@ -190,7 +190,7 @@ class HttpConnection(HttpToolsProtocol):
         self.cycle.transport = self._answers
 
     def on_message_complete(self) -> None:
-        """Note that the request is all here."""
+        """Note that the request is complete."""
         if self._declining:
             return
         super().on_message_complete()
@@ -200,19 +200,19 @@ class HttpConnection(HttpToolsProtocol):
         self._stop_timer()
 
     def on_response_complete(self) -> None:
-        """Send what is left of the answer, and go on with the next request."""
+        """Send the rest of the answer, and start the next request."""
         self._answers.finish()
         super().on_response_complete()
 
     def timeout_keep_alive_handler(self) -> None:
-        """End an idle connection; one whose client has not even read its answer at once."""
+        """Close an idle connection, and abort one whose client has not read its answer."""
         if self.transport.get_write_buffer_size():
             self.transport.abort()
         else:
             super().timeout_keep_alive_handler()
 
     def drain(self) -> None:
-        """Let the answer under way be the connection's last."""
+        """Make the answer under way the connection's last."""
         self._keep_alive = False
         if self.cycle is not None:
             self.cycle.keep_alive = False
@@ -225,7 +225,7 @@ class HttpConnection(HttpToolsProtocol):
         )
 
     def _start_asgi_task(self, cycle: RequestResponseCycle, app: Callable[..., Awaitable[None]]) -> None:
-        """Run the application, and remember the task; uvicorn's own way has no hold on it."""
+        """Run the application in a task of this connection, which its end cancels."""
         task = self.loop.create_task(cycle.run_asgi(app))
         self.tasks.add(task)
         self._calls.add(task)
@@ -236,7 +236,7 @@ class HttpConnection(HttpToolsProtocol):
         self._calls.discard(task)
 
     def _watch(self) -> None:
-        """See that the timer is the one for what the connection waits for."""
+        """Set the timer for what the connection waits for."""
         if self._timed is self._reading:
             return
         self._stop_timer()
@@ -255,7 +255,7 @@ class HttpConnection(HttpToolsProtocol):
     def _too_slow(self) -> None:
         self._timed = _Reading.NOTHING
         if self.flow.read_paused:
-            self._watch()  # it is this server that does not read
+            self._watch()  # this server has paused reading
             return
         what = "headers" if self._reading is _Reading.HEAD else "body"
         message = f"the request's {what} took too long to arrive"
@@ -278,10 +278,10 @@ class HttpConnection(HttpToolsProtocol):
             self._linger()
 
     def _linger(self) -> None:
-        """End the connection once its client had time to read the answer.
+        """Close the connection after its client had time to read the answer.
 
-        Closing at once, with bytes of the request unread, would reset the connection, and many clients
-        would see that instead of the answer.
+        Closing it at once, with bytes of the request unread, would reset it, and many clients would
+        report that instead of the answer.
         """
         if self._lingering or self.transport.is_closing():
             return

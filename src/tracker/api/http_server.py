@@ -1,4 +1,4 @@
-"""An HTTP server that starts, tells where it listens, and stops without cutting calls off."""
+"""An HTTP server that reports its address, and stops without cutting off calls."""
 
 from __future__ import annotations
 
@@ -20,16 +20,16 @@ if TYPE_CHECKING:
     from tracker.api.http_protocol import HttpConnection
 
 _LAST_REQUESTS = 1.0
-"""Seconds for which a stopping server still answers on connections that are open."""
+"""Seconds for which a stopping server still answers requests on open connections."""
 _ABORTED = 1.0
-"""Seconds that connections cut off may take to end, which takes them a turn of the event loop."""
+"""Seconds that aborted connections may take to end, which takes a turn of the event loop."""
 
 
 class HttpServer:
     """Serves an ASGI application on one address."""
 
     def __init__(self, app: ASGIApp, host: str, port: int, limits: HttpLimits | None = None) -> None:
-        """Prepare a server; port 0 stands for any that is free, host `::` for every interface."""
+        """Prepare a server; port 0 means any free one, host `::` every interface."""
         self._host = host
         self._port = port
         self._server = _Server(HttpConfig(app, limits or HttpLimits()))
@@ -41,7 +41,7 @@ class HttpServer:
         """Listen, and return when connections are accepted.
 
         Raises:
-            OSError: the address can't be had.
+            OSError: The address is not available.
         """
         listener = listen(self._host, self._port)
         self.bound = listener.getsockname()[:2]
@@ -53,7 +53,7 @@ class HttpServer:
             await self._serving
 
     async def stop(self, grace: float) -> None:
-        """Accept no more, answer what is under way for up to `grace` seconds, then cut off the rest."""
+        """Accept no more connections, finish calls for up to `grace` seconds, then cancel the rest."""
         if self._serving is None:
             return
         self._server.request_stop(grace)
@@ -61,7 +61,7 @@ class HttpServer:
 
 
 class _Server(uvicorn.Server):
-    """uvicorn's server, without its hold on signals and with another way to stop."""
+    """uvicorn's server without its signal handlers, and with a shutdown of its own."""
 
     def __init__(self, config: HttpConfig) -> None:
         super().__init__(config)
@@ -72,30 +72,30 @@ class _Server(uvicorn.Server):
         """Set once connections are accepted."""
 
     def request_stop(self, grace: float) -> None:
-        """Let `serve` end, after up to `grace` seconds for what is under way."""
+        """End `serve`, after up to `grace` seconds for calls under way."""
         self._grace = grace
         self.should_exit = True
         self._stopping.set()
 
     @contextlib.contextmanager
     def capture_signals(self) -> Generator[None, None, None]:
-        """Leave signals to whoever runs the process."""
+        """Leave signals to the process."""
         yield
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
-        """Start, and say so."""
+        """Start, and set `accepting`."""
         await super().startup(sockets)
         self.accepting.set()
 
     async def main_loop(self) -> None:
-        """Keep the time that answers are dated with, until the server is to stop."""
+        """Update the `Date` of answers until the server stops."""
         while not await self.on_tick(0):
             with contextlib.suppress(TimeoutError):
                 async with asyncio.timeout(1):
                     await self._stopping.wait()
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
-        """Stop: first hear clients out, then wait for what is under way.
+        """Stop: answer requests that are on their way, then wait for calls under way.
 
         A connection that looks idle may have a request on its way. Each open connection therefore
         gets one more answer, marked as its last, before the idle ones are closed.

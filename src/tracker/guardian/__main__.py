@@ -1,4 +1,4 @@
-"""Runs `python -m tracker.guardian FD`: a guardian that hears from its renewer by the socket FD."""
+"""Runs `python -m tracker.guardian FD`: a guardian whose renewer speaks to it over the socket FD."""
 
 from __future__ import annotations
 
@@ -10,5 +10,5 @@ from tracker.guardian.guard import Guard
 from tracker.guardian.protocol import Channel
 
 descriptor = int(sys.argv[1])
-os.set_inheritable(descriptor, False)  # noqa: FBT003  # it has no names for its parameters; the command has no part in this
+os.set_inheritable(descriptor, False)  # noqa: FBT003  # positional only; the command must not inherit it
 Guard(Channel(socket.socket(fileno=descriptor))).run()

@@ -1,4 +1,4 @@
-"""The clock of leases: it goes on while the machine is suspended, and nobody can set it."""
+"""The clock of leases: monotonic, also while the machine is suspended."""
 
 from __future__ import annotations
 
@@ -8,5 +8,5 @@ _BOOTTIME = getattr(time, "CLOCK_BOOTTIME", time.CLOCK_MONOTONIC)  # macOS's mon
 
 
 def now() -> int:
-    """Return nanoseconds since some moment before all processes, the same for all of them."""
+    """Return nanoseconds since a moment that is the same for all processes."""
     return time.clock_gettime_ns(_BOOTTIME)

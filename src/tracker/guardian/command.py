@@ -1,4 +1,4 @@
-"""The command that a guardian runs, and all that comes from it."""
+"""The command that a guardian runs, and its descendants."""
 
 from __future__ import annotations
 
@@ -14,25 +14,25 @@ _NOT_STARTED = 127
 
 
 class Command:
-    """A process in a group of its own, with its descendants; it dies when the process that made it does."""
+    """A process in a group of its own, with its descendants; it dies with the process that started it."""
 
     def __init__(self) -> None:
         self.group = 0
-        """Number of its process, which is that of its group; 0 before it was started."""
+        """Id of the process and of its group; 0 before the start."""
         self.status: int | None = None
-        """What `waitpid` told of its end."""
+        """Exit status, as `waitpid` reports it; None while it runs."""
         self.stopped = False
-        """Whether a signal has just stopped it; who reads it sets it back."""
+        """Whether a signal has just stopped it; the reader resets it."""
         self.left = False
-        """Whether anything of it is left, the command itself or what came from it."""
+        """Whether the command or a descendant is alive."""
 
     def start(self, argv: list[str], environ: dict[str, str], *, terminal: bool) -> None:
-        """Start it.
+        """Start the command.
 
         Raises:
-            OSError: There is no such command, or it can't be run.
+            OSError: The command does not exist, or can't be run.
         """
-        reading, writing = os.pipe()  # closed by exec, or told why there was none
+        reading, writing = os.pipe()  # closed by exec, or written to when exec fails
         guardian = os.getpid()
         pid = os.fork()
         if pid == 0:
@@ -43,21 +43,21 @@ class Command:
                     take_terminal(os.getpid())
                 for number in (signal.SIGPIPE, signal.SIGXFSZ):  # Python has them ignored
                     signal.signal(number, signal.SIG_DFL)
-                os.execvpe(argv[0], argv, environ)  # noqa: S606  # the user's command, as it was given
+                os.execvpe(argv[0], argv, environ)  # noqa: S606  # the user's command, as given
             except OSError as error:
                 os.write(writing, _ERRNO.pack(error.errno or 0))
             finally:
                 os._exit(_NOT_STARTED)
         os.close(writing)
         with os.fdopen(reading, "rb") as failure:
-            if told := failure.read():
+            if error_number := failure.read():
                 os.waitpid(pid, 0)
-                (number,) = _ERRNO.unpack(told)
+                (number,) = _ERRNO.unpack(error_number)
                 raise OSError(number, os.strerror(number))
         self.group, self.left = pid, True
 
     def look(self) -> None:
-        """See what has become of it since."""
+        """Update `status`, `stopped` and `left`."""
         changed, children = reap()
         status = changed.get(self.group)
         if status is not None and os.WIFSTOPPED(status):
@@ -72,22 +72,22 @@ class Command:
             send_signal([-self.group], number)
 
     def signal_all(self, number: int) -> None:
-        """Send a signal to it and to all that came from it, wherever they hid."""
-        # While the command is not reaped, no other group can have its number; as a group, none can fork away.
+        """Send a signal to the command and all its descendants, in whatever process group."""
+        # Until the command is reaped, its id can't be reused; a signal to the group misses no fork.
         own_group = [-self.group] if self.status is None or not LINUX else []
         send_signal([*own_group, *descendants(os.getpid())], number)
 
     def _has_group(self) -> bool:
         try:
             os.kill(-self.group, 0)
-        except (ProcessLookupError, PermissionError):  # macOS says the latter of a group of the dead
+        except (ProcessLookupError, PermissionError):  # macOS raises the latter for a group of zombies
             return False
         return True
 
 
 def take_terminal(group: int) -> None:
-    """Make a process group the foreground of the terminal that is standard input, if there still is one."""
-    before = signal.signal(signal.SIGTTOU, signal.SIG_IGN)  # sent to whoever does so from the background
+    """Make a process group the foreground of the terminal that is standard input, if it is still there."""
+    before = signal.signal(signal.SIGTTOU, signal.SIG_IGN)  # which tcsetpgrp sends to a background process
     with contextlib.suppress(OSError):
         os.tcsetpgrp(0, group)
     signal.signal(signal.SIGTTOU, before)

@@ -22,13 +22,13 @@ if TYPE_CHECKING:
 _SECOND = 1_000_000_000
 
 _TICK = 0.1
-"""Longest time, in seconds, between two looks at the clock: timers stand still in a suspended machine."""
+"""Seconds between two looks at the clock, at most: timers stand still while the machine is suspended."""
 
 _LINGER = 2 * _SECOND
-"""How long what the command leaves behind may go on by itself, such as a `tee` that writes the last lines."""
+"""Time for processes that the command leaves behind, such as a `tee` that writes the last lines."""
 
 _MANY = 4096
-"""More wake-ups than may have gathered."""
+"""Bytes read at once; more than there are wake-ups waiting."""
 
 _NOT_FOR_US = (
     signal.SIGHUP,
@@ -41,26 +41,26 @@ _NOT_FOR_US = (
     signal.SIGTTIN,
     signal.SIGTTOU,
 )
-"""Signals that may reach the guardian with others; the command gets them from the renewer, or by itself."""
+"""Signals that may be meant for others too; the command gets them anyway, or from the renewer."""
 
 
 class Guard:
-    """Listens to the renewer, watches the clock and the command; whichever says so first ends it."""
+    """Runs one command, and ends it when the renewer asks for it or is gone, or when the lease is over."""
 
     def __init__(self, channel: Channel) -> None:
         self._channel = channel
         self._command = Command()
         self._deadlines: Deadlines | None = None
         self._kill_at: int | None = None
-        """When what is left is killed, once it was told to end."""
+        """When SIGKILL follows SIGTERM; None before SIGTERM was sent."""
         self._left_since: int | None = None
-        """When the command was gone, and others that came from it were not."""
+        """When the command had ended and descendants of it had not."""
         self._ended = False
-        """Whether the command was told to end, and not only what it left behind."""
+        """Whether SIGTERM was sent to the command itself, not only to what it left behind."""
         self._over = False
 
     def run(self) -> None:
-        """Guard one command to its end."""
+        """Guard one command until it has ended."""
         with selectors.DefaultSelector() as selector, _woken_by_children() as woken:
             adopt_orphans()
             for file in (self._channel.socket, woken):
@@ -81,15 +81,15 @@ class Guard:
     def _listen(self, selector: selectors.BaseSelector) -> None:
         messages = self._channel.receive()
         if messages is None:
-            # The renewer is gone, and nobody renews any more.
+            # The renewer is gone, and with it whoever renews the lease.
             selector.unregister(self._channel.socket)
             self._over = not self._command.group
             self._end()
             return
         for message in messages:
-            self._obey(message)
+            self._handle(message)
 
-    def _obey(self, message: Message) -> None:
+    def _handle(self, message: Message) -> None:
         match message:
             case Start():
                 self._start(message)
@@ -140,25 +140,25 @@ class Guard:
         elif self._command.status is not None:
             self._left_since = self._left_since or now
             if now - self._left_since >= _LINGER:
-                self._tell_to_end(now)
+                self._terminate(now)
 
     def _end(self) -> None:
         self._ended = self._ended or self._command.status is None
         if self._kill_at is None:
-            self._tell_to_end(clock.now())
+            self._terminate(clock.now())
 
-    def _tell_to_end(self, now: int) -> None:
+    def _terminate(self, now: int) -> None:
         if self._deadlines is None:
             return
         grace = self._deadlines.kill - self._deadlines.term
         self._kill_at = min(now + grace, self._deadlines.kill)
         self._command.signal_all(signal.SIGTERM)
-        self._command.signal_all(signal.SIGCONT)  # one that is stopped would not hear of it
+        self._command.signal_all(signal.SIGCONT)  # a stopped process does not handle SIGTERM
 
 
 @contextlib.contextmanager
 def _woken_by_children() -> Iterator[socket.socket]:
-    """Give a socket that has bytes to read when a child has changed; let no signal end this process."""
+    """Yield a socket that is readable when a child has changed; no signal ends this process meanwhile."""
     reading, writing = socket.socketpair()
     with reading, writing:
         for end in (reading, writing):
@@ -166,10 +166,12 @@ def _woken_by_children() -> Iterator[socket.socket]:
         signal.set_wakeup_fd(writing.fileno(), warn_on_full_buffer=False)
         signal.signal(signal.SIGCHLD, _nothing)
         for number in _NOT_FOR_US:
-            if signal.getsignal(number) is not signal.SIG_IGN:  # the command shall ignore it then, too
+            if (
+                signal.getsignal(number) is not signal.SIG_IGN
+            ):  # otherwise the command inherits that it is ignored
                 signal.signal(number, _nothing)
         yield reading
 
 
 def _nothing(*_: object) -> None:
-    """Handle a signal: the wake-up is all that is wanted, and a command does not inherit a handler."""
+    """Handle a signal: only its wake-up matters, and the command inherits no handler, as it would SIG_IGN."""

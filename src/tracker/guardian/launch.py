@@ -17,15 +17,15 @@ if TYPE_CHECKING:
 def launch(
     environ: Mapping[str, str], *, stdout: int | None = None, stderr: int | None = None
 ) -> tuple[subprocess.Popen[bytes], Channel]:
-    """Start a guardian, and return how to speak with it.
+    """Start a guardian, and return the channel to it.
 
-    It is in a process group of its own, so that what stops or ends that of the renewer passes it by. The
-    command inherits `environ` from it, every open file that this process inherited itself, and the standard
-    output and error that are given.
+    It has a process group of its own, so that signals to the renewer's group don't reach it. The command
+    inherits `environ` from it, every file that this process inherited itself, and the given standard output
+    and error.
     """
     ours, its = socket.socketpair()
     with its:
-        os.set_inheritable(its.fileno(), True)  # noqa: FBT003  # it has no names for its parameters
+        os.set_inheritable(its.fileno(), True)  # noqa: FBT003  # positional only
         command = [sys.executable, "-P", "-m", "tracker.guardian", str(its.fileno())]
         process = subprocess.Popen(  # noqa: S603  # our own program
             command, env=dict(environ), close_fds=False, process_group=0, stdout=stdout, stderr=stderr

@@ -1,4 +1,4 @@
-"""Processes as the operating system shows them: who descends from whom, and what ends with whom."""
+"""Processes of the operating system: their descendants, signals and ends."""
 
 from __future__ import annotations
 
@@ -21,10 +21,10 @@ _PR_SET_PDEATHSIG = 1
 _PR_SET_CHILD_SUBREAPER = 36
 
 _PARENT = 1
-"""Which field of `/proc/PID/stat` is the parent, counted behind the name (which may hold anything)."""
+"""Index of the parent in `/proc/PID/stat`, counted after the name, which may hold any characters."""
 
 KILL_AGAIN = 0.01
-"""Seconds between two rounds of killing; what is forked during one is found by the next."""
+"""Seconds between two rounds of killing; the next round finds what was forked during one."""
 
 if LINUX:
     _libc = ctypes.CDLL(None, use_errno=True)
@@ -37,7 +37,7 @@ def adopt_orphans() -> None:
 
 
 def die_with_parent(parent: int) -> None:
-    """Have this process killed when its parent ends, at once if it is no longer `parent` (Linux only)."""
+    """Have this process killed when its parent ends, or at once if it already has (Linux only)."""
     if LINUX:
         _prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
         if os.getppid() != parent:
@@ -51,12 +51,12 @@ def _prctl(option: int, value: int) -> None:
 
 
 def descendants(ancestor: int) -> list[int]:
-    """Return the processes that descend from one, as far as `/proc` shows them."""
+    """Return the descendants of a process that `/proc` shows."""
     children = defaultdict(list)
     for entry in Path("/proc").glob("[0-9]*/stat"):
         with contextlib.suppress(OSError):  # it may end meanwhile
-            behind_name = entry.read_bytes().rpartition(b")")[2].split()
-            children[int(behind_name[_PARENT])].append(int(entry.parent.name))
+            after_name = entry.read_bytes().rpartition(b")")[2].split()
+            children[int(after_name[_PARENT])].append(int(entry.parent.name))
     found = list(children[ancestor])
     for pid in found:  # grows while it is walked
         found += children[pid]
@@ -64,16 +64,16 @@ def descendants(ancestor: int) -> list[int]:
 
 
 def send_signal(targets: Iterable[int], number: int) -> None:
-    """Send a signal to processes, or groups (negative); those that are gone or not ours are passed over."""
+    """Send a signal to processes, or to groups (negative); ignore those that are gone or not ours."""
     for target in targets:
         with contextlib.suppress(ProcessLookupError, PermissionError):
             os.kill(target, number)
 
 
 def reap() -> tuple[dict[int, int], bool]:
-    """Return what `waitpid` tells of children that have changed, and whether any are left.
+    """Return the `waitpid` status of each child that has changed, and whether any child is left.
 
-    Of a process that adopts orphans, no children left means no descendants left.
+    A process that adopts orphans has no descendants once it has no children.
     """
     changed: dict[int, int] = {}
     while True:
@@ -89,7 +89,7 @@ def reap() -> tuple[dict[int, int], bool]:
 def end_all(group: int) -> None:
     """Kill a process group and all descendants, and wait until none is left.
 
-    For when a guardian is gone: its descendants are then those of the process that called `adopt_orphans`.
+    This is for when a guardian is gone: the process that called `adopt_orphans` then has its descendants.
     """
     if not LINUX:
         send_signal([-group] if group else [], signal.SIGKILL)

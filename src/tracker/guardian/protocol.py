@@ -1,6 +1,6 @@
-"""What the process that renews a lease and its guardian tell each other: JSON, one message a line.
+"""The messages between the process that renews a lease and its guardian: JSON, one a line.
 
-Their socket is also how each learns that the other is gone.
+The end of the socket shows each that the other is gone.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Deadlines:
-    """When the command is told to end, and when it is killed: nanoseconds of `clock.now`."""
+    """When the command gets SIGTERM, and when SIGKILL: nanoseconds of `clock.now`."""
 
     term: int
     kill: int
@@ -23,9 +23,9 @@ class Deadlines:
 
 @dataclass(frozen=True, slots=True)
 class Start:
-    """To the guardian: run a command, with these variables beside its own.
+    """To the guardian: run a command, with these variables added to the guardian's.
 
-    `terminal` says that the command shall be in the foreground of the terminal that is standard input.
+    With `terminal`, the command is in the foreground of the terminal that is standard input.
     """
 
     argv: list[str]
@@ -36,7 +36,7 @@ class Start:
 
 @dataclass(frozen=True, slots=True)
 class Renewed:
-    """To the guardian: the lease has become longer."""
+    """To the guardian: the lease was renewed."""
 
     deadlines: Deadlines
 
@@ -50,7 +50,7 @@ class Signal:
 
 @dataclass(frozen=True, slots=True)
 class Foreground:
-    """To the guardian: put the command into the foreground of the terminal, and let it go on."""
+    """To the guardian: put the command into the foreground of the terminal, and continue it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,19 +60,19 @@ class End:
 
 @dataclass(frozen=True, slots=True)
 class Ready:
-    """From the guardian: it is there, and will start a command at once."""
+    """From the guardian: it is ready to start a command."""
 
 
 @dataclass(frozen=True, slots=True)
 class Started:
-    """From the guardian: the command runs, in the process group of this number."""
+    """From the guardian: the command runs, in the process group of this id."""
 
     group: int
 
 
 @dataclass(frozen=True, slots=True)
 class Failed:
-    """From the guardian: the command can't be started, for the reason that is this `errno`."""
+    """From the guardian: the command can't be started; `error` is the `errno`."""
 
     error: int
 
@@ -84,11 +84,11 @@ class Stopped:
 
 @dataclass(frozen=True, slots=True)
 class Gone:
-    """From the guardian: the command is gone, and all that came from it.
+    """From the guardian: the command and all its descendants have ended.
 
-    `status` is what `waitpid` told of the command, None where it never ran. `ended` says that the guardian
-    ended it: the lease came to its end, or it was told to. `leftovers` says that the command left processes
-    behind, which the guardian ended.
+    `status` is the command's as `waitpid` reports it, None where it never ran. `ended` means that the
+    guardian ended it, because the lease was over or on request; `leftovers`, that the guardian ended
+    processes that the command had left behind.
     """
 
     status: int | None
@@ -101,7 +101,7 @@ Message: TypeAlias = Start | Renewed | Signal | Foreground | End | Ready | Start
 
 @dataclass(slots=True)
 class Channel:
-    """One side of the conversation."""
+    """One end of the connection."""
 
     socket: socket.socket
     _received: bytes = field(default=b"", init=False)
@@ -113,7 +113,7 @@ class Channel:
     _PIECE: ClassVar[int] = 65_536
 
     def send(self, message: Message) -> bool:
-        """Send a message; return whether the other side was there to take it."""
+        """Send a message; return whether the other side is still there."""
         line = json.dumps({type(message).__name__: asdict(message)}).encode() + b"\n"
         try:
             self.socket.sendall(line)
@@ -122,7 +122,7 @@ class Channel:
         return True
 
     def receive(self) -> list[Message] | None:
-        """Return the messages that have come, waiting for some bytes; None once the other side is gone."""
+        """Wait for bytes, and return the messages complete by then; None once the other side is gone."""
         try:
             piece = self.socket.recv(self._PIECE)
         except OSError:
