@@ -146,13 +146,15 @@ class GrpcServer:
             answerer = _Answerer(
                 method, self._chain, self._log, self._limits.message_seconds, self._may_answer
             )
-            # As a stream of requests, since the wait for the first one can then be bounded.
-            yield (
-                f"/{method.endpoint.name}",
-                grpc.stream_stream_rpc_method_handler(answerer.stream)
-                if method.endpoint.streams
-                else grpc.stream_unary_rpc_method_handler(answerer.answer),
-            )
+            # As a stream of requests, so that the wait for the first one is bounded; probes do without.
+            handler: grpc.RpcMethodHandler[bytes, bytes]
+            if method.endpoint.streams:
+                handler = grpc.stream_stream_rpc_method_handler(answerer.stream)
+            elif method.endpoint.quiet:
+                handler = grpc.unary_unary_rpc_method_handler(answerer.answer)
+            else:
+                handler = grpc.stream_unary_rpc_method_handler(answerer.answer)
+            yield f"/{method.endpoint.name}", handler
 
 
 class _Handlers(grpc.GenericRpcHandler):
@@ -184,11 +186,11 @@ class _Answerer:
         self._message_seconds = message_seconds
         self._may_answer = may_answer
 
-    async def answer(self, _requests: object, context: _Context) -> bytes:
+    async def answer(self, given: object, context: _Context) -> bytes:
         """Answer one call."""
         call = _call(context)
         try:
-            message = await self._handle(partial(self._read, context), call)
+            message = await self._handle(partial(self._read, context, given), call)
             answer = self._method.encode(message)
             await self._may_answer.wait()
         except TrackerError as error:
@@ -212,19 +214,23 @@ class _Answerer:
         call = _call(context)
         call.send = send
         try:
-            await self._handle(read_all if method.takes_stream else partial(self._read, context), call)
+            await self._handle(
+                read_all if method.takes_stream else partial(self._read, context, requests), call
+            )
         except TrackerError as error:
             await _abort(context, error, call.request_id)
         except Exception:  # noqa: BLE001 - a defect of the wire: logged, and answered as what it is
             await self._fail(context, call)
         context.set_trailing_metadata(((request_ids.HEADER, call.request_id),))
 
-    async def _read(self, context: _Context) -> object:
-        """Wait for the request and decode it.
+    async def _read(self, context: _Context, given: object) -> object:
+        """Wait for the request, unless it is given, and decode it.
 
         Raises:
             TrackerError: It took too long to arrive, or is none.
         """
+        if isinstance(given, bytes):
+            return self._method.decode(given)
         task = asyncio.current_task()
         if task is None:
             raise RuntimeError("a call runs in a task")

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import asyncio
 from functools import partial
+from math import inf
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from google.protobuf.message import DecodeError
 from grpc_health.v1 import health_pb2
 from grpc_reflection.v1alpha import reflection, reflection_pb2
 
-from tracker.api.calls.endpoint import Endpoint
+from tracker.api.calls.endpoint import Endpoint, Limits
 from tracker.api.calls.streams import sending
 from tracker.api.descriptor_pool import HEALTH_SERVICE, REFLECTION_SERVICES, make_pool
 from tracker.errors import FieldViolation, Reason, TrackerError, invalid
@@ -50,7 +51,7 @@ class Health:
 
     def methods(self) -> Sequence[GrpcMethod]:
         """Return the RPCs."""
-        check = Endpoint(f"{HEALTH_SERVICE}/Check", self._check, quiet=True)
+        check = Endpoint(f"{HEALTH_SERVICE}/Check", self._check, limits=Limits(seconds=inf), quiet=True)
         watch = Endpoint(f"{HEALTH_SERVICE}/Watch", sending(self._watch), streams=True)
         decode = partial(_decode, health_pb2.HealthCheckRequest)
         return (GrpcMethod(check, decode, _encode), GrpcMethod(watch, decode, _encode))

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from math import inf
 from typing import TYPE_CHECKING
 
 from starlette.responses import JSONResponse
 
+from tracker.api.calls.endpoint import Limits
 from tracker.api.http_route import HttpRoute
 
 if TYPE_CHECKING:
@@ -30,4 +32,7 @@ def probes(ready: Callable[[], Awaitable[None]]) -> Sequence[HttpRoute]:
         await ready()
         return JSONResponse({"status": "ready"})
 
-    return (HttpRoute("GET", "/livez", livez, quiet=True), HttpRoute("GET", "/readyz", readyz, quiet=True))
+    return (
+        HttpRoute("GET", "/livez", livez, Limits(seconds=inf), quiet=True),
+        HttpRoute("GET", "/readyz", readyz, quiet=True),
+    )

@@ -32,6 +32,12 @@ class Deadline:
         """Limit the time of the calls of an endpoint."""
         own = inf if endpoint.streams else endpoint.limits.seconds or self._seconds
         waits = _has_wait(endpoint)
+        if own == inf and not endpoint.streams:
+
+            async def unlimited(read: Read, call: Call) -> Any:  # noqa: ANN401 - whatever the handler returns
+                return await then(await read(), call)
+
+            return unlimited
 
         async def limited(read: Read, call: Call) -> Any:  # noqa: ANN401 - whatever the handler returns
             request = await read()

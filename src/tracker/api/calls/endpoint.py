@@ -37,7 +37,10 @@ MAX_BODY = 4 * 1024 * 1024
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """What one call may take; `seconds` is None where the server's own limit applies."""
+    """What one call may take.
+
+    `seconds` is None where the server's own limit applies, infinite where a call never waits for anything.
+    """
 
     body_bytes: int = MAX_BODY
     seconds: float | None = None
