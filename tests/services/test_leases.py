@@ -13,8 +13,11 @@ from tracker.domain.times import MICROS
 from tracker.errors import TrackerError
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from tests.clocks import StoppedClock
 
+    from tracker.domain.locks import LeaseState
     from tracker.pb import lock_pb
     from tracker.services.locks.leases import LeaseKeeper
     from tracker.stores.base import Store
@@ -73,6 +76,33 @@ async def test_a_renewal_gives_a_whole_ttl_again(
     assert await held(store, lock)
     await look_for(keeper, clock, 1)
     assert not await held(store, lock)
+
+
+@pytest.mark.parametrize("lock_delay", [0, 2 * MICROS])
+async def test_a_renewal_that_comes_while_the_lease_is_being_ended_counts(
+    store: Store,
+    keeper: LeaseKeeper,
+    clock: StoppedClock,
+    monkeypatch: pytest.MonkeyPatch,
+    lock_delay: int,
+) -> None:
+    lock = await taken(store, a_lock(ttl=TTL, lock_delay=lock_delay))
+    await keeper.look()
+    await look_for(keeper, clock, 9.9)
+    leases = store.locks.leases
+
+    async def leases_before_a_renewal() -> Sequence[LeaseState]:
+        states = await leases()
+        await store.locks.modify(lock.id, lambda held: renew_lease(held.lock, NOW))
+        return states
+
+    with monkeypatch.context() as meanwhile:
+        meanwhile.setattr(store.locks, "leases", leases_before_a_renewal)
+        clock.seconds += 0.2
+        await keeper.look()
+    renewed = await store.locks.get(lock.id)
+    assert renewed is not None
+    assert renewed.expired_at is None
 
 
 @pytest.mark.parametrize("gap", [1.1, 9.0, 100_000.0])
