@@ -111,11 +111,7 @@ class Reason(StrEnum):
         "what followed the `resumeToken` of a watch is no longer kept, or is another store's",
     )
     EVENT_NOT_FOUND = auto(), Code.NOT_FOUND, "no such event"
-    RELATED_EVENT_NOT_FOUND = (
-        auto(),
-        Code.NOT_FOUND,
-        "the event that `attributes.relatedId` names does not exist",
-    )
+    RELATED_EVENT_NOT_FOUND = auto(), Code.NOT_FOUND, "`attributes.relatedId` names no event"
     LOCK_NOT_FOUND = auto(), Code.NOT_FOUND, "no such lock, or not any more"
     CATALOG_NOT_FOUND = auto(), Code.NOT_FOUND, "no entry of this name"
     LINK_NOT_FOUND = auto(), Code.NOT_FOUND, "no such link"
@@ -124,18 +120,8 @@ class Reason(StrEnum):
     METHOD_NOT_ALLOWED = auto(), Code.UNIMPLEMENTED, "the path has no such verb", 405
     LOCK_HELD = auto(), Code.ALREADY_EXISTS, "the lock is held, or others wait for it", None, _RETRY
     LOCK_WAIT_TIMEOUT = auto(), Code.ALREADY_EXISTS, "the lock was not free within `wait`", None, _RETRY
-    LOCK_DELAY = (
-        auto(),
-        Code.ALREADY_EXISTS,
-        "the lease of the last holder expired, and its `lockDelay` is not over",
-        None,
-        _RETRY,
-    )
-    LOCK_TOKEN_MISMATCH = (
-        auto(),
-        Code.PERMISSION_DENIED,
-        "the lock was taken with a `lockToken`, and the one given is none or another",
-    )
+    LOCK_DELAY = auto(), Code.ALREADY_EXISTS, "`lockDelay` after an expired lease is not over", None, _RETRY
+    LOCK_TOKEN_MISMATCH = auto(), Code.PERMISSION_DENIED, "the `lockToken` is missing, or not the lock's"
     LOCK_LOST = (
         auto(),
         Code.ABORTED,
@@ -145,7 +131,7 @@ class Reason(StrEnum):
     LOCK_WITHOUT_LEASE = (
         auto(),
         Code.FAILED_PRECONDITION,
-        "the lock to renew has no `ttl`, and the call gives none",
+        "neither the lock to renew nor the call has a `ttl`",
     )
     IDEMPOTENCY_KEY_UNDER_WAY = (
         auto(),
