@@ -98,3 +98,18 @@ async def test_an_event_that_cannot_be_read_does_not_keep_others_from_being_fill
     old.inside["events"].update_one({"_id": damaged.metadata.id}, changed)
     async with opened(old.uri) as store:
         assert list((await store.events.find(TO_ROOT, Page())).records) == [sound]
+
+
+async def test_events_of_before_are_found_by_a_value_that_is_a_term_since(old: OldDatabase) -> None:
+    places = [event_pb.EventAttributes(region=region) for region in ("eu", "us", "")]
+    events = [an_event("Deploy", attributes=place) for place in places]
+    async with opened(old.uri) as store:
+        await asyncio.gather(*(store.events.create(event, None) for event in events))
+    old.inside["events"].update_many({}, {"$set": {"terms": ["deploy"]}})
+    old.inside["tracker"].update_one({"_id": "fields"}, {"$pull": {"names": "region"}})
+    query = EventFilter(parse("region:eu", CLOCK))
+    async with opened(old.uri) as store:
+        assert list((await store.events.find(query, Page())).records) == events[:1]
+    lacking = {"terms": None, "time": {"$exists": True}}
+    assert old.inside["events"].count_documents(lacking) == 2
+    assert "region" in (old.inside["tracker"].find_one({"_id": "fields"}) or {})["names"]

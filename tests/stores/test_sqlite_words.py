@@ -306,6 +306,27 @@ async def test_a_file_of_before_is_indexed_while_it_is_served(path: Path) -> Non
     await store.close()
 
 
+async def test_an_index_without_a_field_that_is_new_is_made_anew_and_follows_it(path: Path) -> None:
+    store = SqliteStore(path, Observations())
+    await store.open()
+    event = an_event("Deploy", attributes=event_pb.EventAttributes(region="eu"))
+    await store.events.create(event, None)
+    await caught_up(path)
+    await store.close()
+    with changing(path) as db:  # as an earlier Tracker left it
+        db.execute("UPDATE words_indexed SET made_with = 'other fields'")
+        db.execute("DROP TRIGGER words_of_updated")
+    store = SqliteStore(path, Observations())
+    await store.open()
+    assert await titles(store, "region:eu") == ["Deploy"]
+    await caught_up(path)
+    await store.events.modify(key(event), with_attributes(region="us"))
+    assert (await titles(store, "region:eu"), await titles(store, "region:us")) == ([], ["Deploy"])
+    await caught_up(path)
+    assert (await titles(store, "region:eu"), await titles(store, "region:us")) == ([], ["Deploy"])
+    await store.close()
+
+
 @pytest.mark.parametrize(
     "harm",
     [
