@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import TYPE_CHECKING, NamedTuple
 
+from tracker.domain.enums import numbers, wire_name
 from tracker.domain.times import duration_micros, timestamp
 from tracker.pb import event_pb
 
@@ -24,16 +25,9 @@ if TYPE_CHECKING:
 DEFAULT_RESOURCE = "deployment"
 """What a lock that names no resource excludes."""
 
-_ENVIRONMENTS = {
-    value.name.casefold(): value.name.casefold()
-    for value in event_pb.Environment.desc().values
-    if value.number
-} | {
-    "environment_unspecified": "",
-    "dev": "development",
-    "int": "integration",
-    "preprod": "preproduction",
-    "prod": "production",
+_ENVIRONMENTS = {"environment_unspecified": ""} | {
+    name.casefold(): wire_name(event_pb.Environment(number)).casefold()
+    for name, number in numbers(event_pb.Environment.desc()).items()
 }
 
 

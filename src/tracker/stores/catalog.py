@@ -40,5 +40,5 @@ class CatalogStore(Protocol):
     async def delete(self, name: str, once: Once[bool] | None = None) -> bool:
         """Delete the entry `name`; return whether there was one."""
 
-    async def find(self, part: Page) -> Found[catalog_pb.Catalog]:
-        """Return a part of the entries, ordered by name (code points)."""
+    async def find(self, page: Page) -> Found[catalog_pb.Catalog]:
+        """Return a page of the entries, ordered by name (code points)."""

@@ -139,12 +139,12 @@ class EventStore(Protocol):
     async def find(
         self,
         where: EventFilter,
-        part: Page,
+        page: Page,
         explanation: Explanation | None = None,
         *,
         oldest_first: bool = False,
     ) -> Found[event_pb.Event]:
-        """Return a part of the matching events, newest first: by descending (`event_time`, id), or ascending.
+        """Return a page of the matching events, newest first: by descending (`event_time`, id), or ascending.
 
         The total is exact up to `MOST_COUNTED`; more need not be counted, where that would take long.
         """

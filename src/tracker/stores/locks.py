@@ -86,8 +86,8 @@ class LockStore(Protocol):
         Returns the lock that ended, or None where there is no such lock or it stayed.
         """
 
-    async def find(self, where: LockFilter, part: Page) -> Found[lock_pb.Lock]:
-        """Return a part of the matching locks, newest first: by descending (creation time, id)."""
+    async def find(self, where: LockFilter, page: Page) -> Found[lock_pb.Lock]:
+        """Return a page of the matching locks, newest first: by descending (creation time, id)."""
 
     async def leases(self) -> Sequence[LeaseState]:
         """Return the state of every lock, in no particular order."""

@@ -15,12 +15,12 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 
 
-def known_total(records: Sized, part: Page) -> Total | None:
-    """Return the total where nothing has to be counted: a part before told it, or the records are all."""
-    if part.total is not None:
-        return part.total
-    is_first = part.after is None and not part.offset
-    is_last = part.limit is None or len(records) <= part.limit
+def known_total(records: Sized, page: Page) -> Total | None:
+    """Return the total where nothing has to be counted: a page before told it, or the records are all."""
+    if page.total is not None:
+        return page.total
+    is_first = page.after is None and not page.offset
+    is_last = page.limit is None or len(records) <= page.limit
     return Total(len(records)) if is_first and is_last else None
 
 
@@ -29,10 +29,10 @@ def counted(number: int, up_to: int | None) -> Total:
     return Total(number) if up_to is None or number <= up_to else Total(up_to, estimated=True)
 
 
-def found(records: Sequence[T], part: Page, cursor: Callable[[T], Cursor], total: Total) -> Found[T]:
-    """Return the answer for a part."""
-    more = part.limit is not None and len(records) > part.limit
-    given = records[: part.limit] if more else records
+def found(records: Sequence[T], page: Page, cursor: Callable[[T], Cursor], total: Total) -> Found[T]:
+    """Return the answer for a page."""
+    more = page.limit is not None and len(records) > page.limit
+    given = records[: page.limit] if more else records
     return Found(
         records=given,
         total=total.records,
@@ -41,6 +41,6 @@ def found(records: Sequence[T], part: Page, cursor: Callable[[T], Cursor], total
     )
 
 
-def was_counted(answer: Found[T], part: Page) -> bool:
-    """Return whether the answer for a part took a count."""
-    return part.total is None and (answer.next is not None or part.after is not None or part.offset > 0)
+def was_counted(answer: Found[T], page: Page) -> bool:
+    """Return whether the answer for a page took a count."""
+    return page.total is None and (answer.next is not None or page.after is not None or page.offset > 0)

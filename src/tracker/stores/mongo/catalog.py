@@ -105,16 +105,16 @@ class MongoCatalog:
 
         return await self._changes.run(step)
 
-    async def find(self, part: Page) -> Found[catalog_pb.Catalog]:
-        """Return a part of the entries, by name."""
-        rest = {} if part.after is None else behind(["_id"], part.after, newest_first=False)
+    async def find(self, page: Page) -> Found[catalog_pb.Catalog]:
+        """Return a page of the entries, by name."""
+        rest = {} if page.after is None else behind(["_id"], page.after, newest_first=False)
         async with self._connections.asking():
             entries = self._connections.confirmed(NAME)
             rows = await select(
-                entries, _THERE | rest, [("_id", 1)], ["document"], limit=to_read(part), offset=part.offset
+                entries, _THERE | rest, [("_id", 1)], ["document"], limit=to_read(page), offset=page.offset
             )
-            total = known_total(rows, part) or Total(await entries.count_documents(_THERE))
-        return found([_entry(row) for row in rows], part, lambda entry: (entry.name,), total)
+            total = known_total(rows, page) or Total(await entries.count_documents(_THERE))
+        return found([_entry(row) for row in rows], page, lambda entry: (entry.name,), total)
 
     async def _put(
         self,

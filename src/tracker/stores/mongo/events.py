@@ -92,12 +92,12 @@ class MongoEvents:
     async def add(self, events: Sequence[event_pb.Event]) -> Sequence[Added]:
         """Store events that are new."""
 
-        async def step(part: Sequence[event_pb.Event]) -> Sequence[Added]:
+        async def step(batch: Sequence[event_pb.Event]) -> Sequence[Added]:
             now = self._now()
-            ids = map(event_records.event_id, part)
+            ids = map(event_records.event_id, batch)
             changes = [new_entry(now, log=[_logged(ChangeKind.CREATED, each)]) for each in ids]
-            new = [*map(event_records.new_document, part, changes)]
-            outcomes = await event_records.insert_new(self._events, part, new)
+            new = [*map(event_records.new_document, batch, changes)]
+            outcomes = await event_records.insert_new(self._events, batch, new)
             for document, outcome in zip(new, outcomes, strict=True):
                 if outcome is True:
                     self._courier.add(event_records.NAME, document)
@@ -171,22 +171,22 @@ class MongoEvents:
     async def find(
         self,
         where: EventFilter,
-        part: Page,
+        page: Page,
         explanation: Explanation | None = None,
         *,
         oldest_first: bool = False,
     ) -> Found[event_pb.Event]:
-        """Return a part of the matching events, newest or oldest first."""
+        """Return a page of the matching events, newest or oldest first."""
         events = self._connections.confirmed(event_records.NAME)
         told = explanation or Explanation()
         async with self._connections.asking():
-            records = await lists.select_page(events, where, part, told, oldest_first=oldest_first)
-            total = known_total(records, part) or await lists.total(events, where, told)
-            answer = found(records, part, event_records.cursor, total)
+            records = await lists.select_page(events, where, page, told, oldest_first=oldest_first)
+            total = known_total(records, page) or await lists.total(events, where, told)
+            answer = found(records, page, event_records.cursor, total)
             if explanation is not None:
                 async for step in explaining.list_steps(events, where, oldest_first=oldest_first):
                     explanation.steps.append(step)
-                if was_counted(answer, part):
+                if was_counted(answer, page):
                     explanation.steps += explaining.count_steps(where)
             return answer
 

@@ -129,15 +129,15 @@ class MongoLocks:
 
         return await self._changes.run(step)
 
-    async def find(self, where: LockFilter, part: Page) -> Found[lock_pb.Lock]:
-        """Return a part of the matching locks, newest first."""
+    async def find(self, where: LockFilter, page: Page) -> Found[lock_pb.Lock]:
+        """Return a page of the matching locks, newest first."""
         asked = HELD | {
             name: value
             for name in ("service", "environment", "resource")
             if (value := getattr(where, name)) is not None
         }
         fields = [name for name, _ in _NEWEST_FIRST]
-        rest = {} if part.after is None else behind(fields, part.after, newest_first=True)
+        rest = {} if page.after is None else behind(fields, page.after, newest_first=True)
         async with self._connections.asking():
             keys = self._connections.confirmed(NAME)
             rows = await select(
@@ -145,12 +145,12 @@ class MongoLocks:
                 asked | rest,
                 _NEWEST_FIRST,
                 ["holder.id", "holder.document"],
-                limit=to_read(part),
-                offset=part.offset,
+                limit=to_read(page),
+                offset=page.offset,
             )
-            total = known_total(rows, part) or Total(await keys.count_documents(asked))
+            total = known_total(rows, page) or Total(await keys.count_documents(asked))
         locks = [lock_of(row["holder"]) for row in rows]
-        return found(locks, part, lambda lock: (created_at(lock), lock.id), total)
+        return found(locks, page, lambda lock: (created_at(lock), lock.id), total)
 
     async def leases(self) -> Sequence[LeaseState]:
         """Return the state of every lock."""

@@ -27,9 +27,9 @@ async def select(  # noqa: PLR0913 - each is a part of the query
     return await cursor.to_list()
 
 
-def to_read(part: Page) -> int:
-    """Return the limit of a part: one record more than it gives, to know whether any remain; 0 for all."""
-    return 0 if part.limit is None else part.limit + 1
+def to_read(page: Page) -> int:
+    """Return the limit of a page: one record more than it gives, to know whether any remain; 0 for all."""
+    return 0 if page.limit is None else page.limit + 1
 
 
 def behind(fields: Sequence[str], cursor: Cursor, *, newest_first: bool) -> Document:

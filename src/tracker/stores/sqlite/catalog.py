@@ -87,18 +87,18 @@ class SqliteCatalog:
 
         return await self._writer.change(once_only(step, once, bool))
 
-    async def find(self, part: Page) -> Found[catalog_pb.Catalog]:
-        """Return a part of the entries, by name."""
-        where, after = ("", ()) if part.after is None else ("WHERE name > ?", part.after)
+    async def find(self, page: Page) -> Found[catalog_pb.Catalog]:
+        """Return a page of the entries, by name."""
+        where, after = ("", ()) if page.after is None else ("WHERE name > ?", page.after)
 
         def query(db: apsw.Connection) -> Found[catalog_pb.Catalog]:
             rows = db.execute(
                 f"{_SELECT} {where} ORDER BY name LIMIT ? OFFSET ?",
-                (*after, rows_to_read(part), part.offset),
+                (*after, rows_to_read(page), page.offset),
             )
             entries = [parse(catalog_pb.Catalog, *row) for row in rows]
-            total = known_total(entries, part) or Total(db.execute("SELECT count(*) FROM catalog").get)
-            return found(entries, part, lambda entry: (entry.name,), total)
+            total = known_total(entries, page) or Total(db.execute("SELECT count(*) FROM catalog").get)
+            return found(entries, page, lambda entry: (entry.name,), total)
 
         return await self._reader.read(query, consistent=True)
 

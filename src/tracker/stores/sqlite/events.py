@@ -121,22 +121,22 @@ class SqliteEvents:
     async def find(
         self,
         where: EventFilter,
-        part: Page,
+        page: Page,
         explanation: Explanation | None = None,
         *,
         oldest_first: bool = False,
     ) -> Found[event_pb.Event]:
-        """Return a part of the matching events, newest or oldest first."""
+        """Return a page of the matching events, newest or oldest first."""
 
         def query(db: apsw.Connection, plan: Plan) -> Found[event_pb.Event]:
-            events = lists.select_page(db, plan, part, oldest_first=oldest_first)
+            events = lists.select_page(db, plan, page, oldest_first=oldest_first)
             up_to = plan.most_counted
-            total = known_total(events, part) or counted(lists.count(db, plan, up_to), up_to)
-            return found(events, part, event_records.cursor, total)
+            total = known_total(events, page) or counted(lists.count(db, plan, up_to), up_to)
+            return found(events, page, event_records.cursor, total)
 
         def steps(db: apsw.Connection, plan: Plan, answer: Found[event_pb.Event]) -> Iterator[str]:
             yield from explaining.list_steps(db, plan, oldest_first=oldest_first)
-            if was_counted(answer, part):
+            if was_counted(answer, page):
                 yield from explaining.count_steps(db, plan)
 
         return await self._planned(where, query, explanation, steps)

@@ -71,15 +71,15 @@ def select_of_event(db: apsw.Connection, event_id: str) -> Sequence[HeldLock]:
     return [HeldLock(parse(lock_pb.Lock, *row[1:]), row[0]) for row in rows]
 
 
-def select_part(db: apsw.Connection, where: LockFilter, part: Page) -> list[lock_pb.Lock]:
-    """Return the matching locks of a part, newest first, and the one behind it."""
+def select_page(db: apsw.Connection, where: LockFilter, page: Page) -> list[lock_pb.Lock]:
+    """Return the matching locks of a page, newest first, and the one after it."""
     clauses, bindings = _clauses(where)
-    if part.after is not None:
+    if page.after is not None:
         clauses += " AND (created_at, id) < (?, ?)"
-        bindings += part.after
+        bindings += page.after
     rows = db.execute(
         f"{_SELECT} WHERE {clauses} ORDER BY created_at DESC, id DESC LIMIT ? OFFSET ?",
-        (*bindings, rows_to_read(part), part.offset),
+        (*bindings, rows_to_read(page), page.offset),
     )
     return [parse(lock_pb.Lock, *row) for row in rows]
 

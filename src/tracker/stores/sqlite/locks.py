@@ -95,13 +95,13 @@ class SqliteLocks:
         keyed = once_only(step, once)
         return await self._writer.change(keyed)
 
-    async def find(self, where: LockFilter, part: Page) -> Found[lock_pb.Lock]:
-        """Return a part of the matching locks, newest first."""
+    async def find(self, where: LockFilter, page: Page) -> Found[lock_pb.Lock]:
+        """Return a page of the matching locks, newest first."""
 
         def query(db: apsw.Connection) -> Found[lock_pb.Lock]:
-            locks = lock_records.select_part(db, where, part)
-            total = known_total(locks, part) or Total(lock_records.count(db, where))
-            return found(locks, part, lock_records.cursor, total)
+            locks = lock_records.select_page(db, where, page)
+            total = known_total(locks, page) or Total(lock_records.count(db, where))
+            return found(locks, page, lock_records.cursor, total)
 
         return await self._reader.read(query, consistent=True)
 

@@ -8,6 +8,6 @@ if TYPE_CHECKING:
     from tracker.stores.pages import Page
 
 
-def rows_to_read(part: Page) -> int:
-    """Return the LIMIT of a part: one record more than it gives, to know whether any remain; -1 for all."""
-    return -1 if part.limit is None else part.limit + 1
+def rows_to_read(page: Page) -> int:
+    """Return the LIMIT of a page: one record more than it gives, to know whether any remain; -1 for all."""
+    return -1 if page.limit is None else page.limit + 1
