@@ -16,7 +16,7 @@ from tracker.domain.query.fields import RELATED
 from tracker.domain.query.filters import EventFilter
 from tracker.domain.query.tree import one_of
 from tracker.pb import event_pb
-from tracker.stores.mongo import new_fields
+from tracker.stores.mongo import new_fields, schema
 from tracker.stores.pages import Page
 
 if TYPE_CHECKING:
@@ -47,8 +47,8 @@ class OldDatabase:
 
     @property
     def version(self) -> int:
-        (schema,) = self.inside["tracker"].find({"_id": "schema"})
-        return int(schema["version"])
+        (stored,) = self.inside["tracker"].find({"_id": "schema"})
+        return int(stored["version"])
 
 
 def _attributes(number: int) -> event_pb.EventAttributes:
@@ -70,7 +70,7 @@ async def test_events_of_before_are_found_by_what_they_link_to(
         assert list(found.records) == events[1::2]
         assert await store.events.count(EventFilter(parse(f"related:{ROOT}", CLOCK))) == 3
         assert await store.events.count(EventFilter(parse("has:related", CLOCK))) == 3
-    assert old.version == 2
+    assert old.version == schema.VERSION
 
 
 async def test_several_servers_fill_in_what_events_lack_at_once_and_change_them(old: OldDatabase) -> None:
