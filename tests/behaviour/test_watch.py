@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from contextlib import AsyncExitStack, aclosing
+import shutil
+from contextlib import AsyncExitStack, aclosing, asynccontextmanager
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
@@ -15,12 +16,15 @@ from tests.clients import GrpcClient, Refused, RestClient, http_client
 from tracker.app import App
 from tracker.domain.paging import page_token, parse_page_token
 from tracker.services.events import watches as event_watches
+from tracker.stores.mongo import change_log
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
+    from pathlib import Path
 
     import httpx2
     from tests.clients import Client
+    from tests.mongo_servers import MongoServers
 
     from tracker.config import Settings
 
@@ -146,6 +150,55 @@ async def test_a_token_from_which_nobody_can_go_on_is_refused(
     async with aclosing(client.stream(WATCH)) as watch:
         (name, *_) = parse_page_token((await heard(watch, 1))[0]["resumeToken"], "events watched") or ("",)
     await refused_as_forgotten(client, page_token((place[0] or name, *place[1:]), "events watched"))
+
+
+@pytest.mark.parametrize("mongo_uri", [None])
+@pytest.mark.parametrize("wire", ["grpc", "rest"])
+async def test_a_token_of_changes_that_an_older_copy_lacks_is_refused_and_none_is_skipped(
+    settings: Settings, wire: str, tmp_path: Path
+) -> None:
+    copy = tmp_path / "copy.db"
+    async with served(settings, wire) as client, aclosing(client.stream(WATCH)) as watch:
+        await record(client, "kept")
+        kept = (await heard(watch, 2))[-1]["resumeToken"]
+    shutil.copyfile(settings.database_path, copy)
+    async with served(settings, wire) as client, aclosing(client.stream(WATCH)) as watch:
+        await record(client, "lost")
+        lost = (await heard(watch, 2))[-1]["resumeToken"]
+    shutil.copyfile(copy, settings.database_path)
+    async with served(settings, wire) as client:
+        await refused_as_forgotten(client, lost)
+        await record(client, "new")
+        await refused_as_forgotten(client, lost)
+        async with aclosing(client.stream(WATCH, {"resumeToken": kept})) as watch:
+            assert told((await heard(watch, 2))[1:]) == [("created", "new")]
+
+
+@pytest.mark.parametrize("mongo_uri", [None])
+async def test_a_watch_of_a_database_that_is_put_back_while_it_is_served_ends(
+    settings: Settings, mongo: MongoServers
+) -> None:
+    settings = replace(settings, mongo_uri=mongo.emptied_database())
+    changes = mongo.members[0].client.get_database("emptied")[change_log.NAME]
+    async with served(settings, "grpc") as client, aclosing(client.stream(WATCH)) as watch:
+        await record(client, "kept")
+        await heard(watch, 2)
+        kept = list(changes.find())
+        await record(client, "lost")
+        await heard(watch, 1)
+        changes.delete_many({})
+        changes.insert_many(kept)
+        await record(client, "new")
+        with pytest.raises(Refused) as refused:
+            await heard(watch, 1)
+        assert refused.value.reason == "CHANGES_FORGOTTEN"
+
+
+@asynccontextmanager
+async def served(settings: Settings, wire: str) -> AsyncIterator[Client]:
+    log = structlog.get_logger(wrapper_class=structlog.make_filtering_bound_logger(50))
+    async with App(settings, log) as app, AsyncExitStack() as stack:
+        yield await _client(wire, app, stack)
 
 
 async def refused_as_forgotten(client: Client, token: str) -> None:
