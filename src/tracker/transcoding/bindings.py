@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
+import json
 from functools import cache
 from typing import TYPE_CHECKING, NamedTuple
 from urllib.parse import quote
 
-import orjson
 from protobuf import message_to_json_value
 
 from tracker.errors import TrackerError
@@ -121,10 +121,10 @@ class HttpBinding:
             segments[variable.start : variable.end] = [quote(field.pop(fields), safe=safe)]
         path = "/" + "/".join(segments) + (f":{self.template.verb}" if self.template.verb else "")
         if not self.takes_query:
-            return HttpRequest(self.verb, path, orjson.dumps(fields))
+            return HttpRequest(self.verb, path, _json(fields))
         body = None
         if self._body_field is not None:
-            body = orjson.dumps(fields.pop(self._body_field.json_name, None))
+            body = _json(fields.pop(self._body_field.json_name, None))
         query = write_query(fields)
         return HttpRequest(self.verb, f"{path}?{query}" if query else path, body)
 
@@ -185,3 +185,7 @@ def _text_field(message: DescMessage, path: str) -> TextField:
     if found is None:
         raise ValueError(f"{message} has no field {path}")
     return found
+
+
+def _json(value: JsonValue) -> bytes:
+    return json.dumps(value, ensure_ascii=False, separators=(",", ":")).encode()

@@ -9,7 +9,6 @@ from __future__ import annotations
 import struct
 from typing import TYPE_CHECKING, TypeAlias, cast
 
-import orjson
 from protobuf import (
     DescFieldValueList,
     DescFieldValueMap,
@@ -38,6 +37,8 @@ def json_answer(message: Message, response_body: DescField | None) -> bytes:
     answer = _plan(message.desc()).finish(message_to_json_value(message, always_emit_implicit=True))
     if response_body is not None and isinstance(answer, dict):
         answer = answer[response_body.json_name]
+    import orjson  # noqa: PLC0415 - clients need not load it
+
     return orjson.dumps(answer)
 
 

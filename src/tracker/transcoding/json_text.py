@@ -6,8 +6,6 @@ import json
 from collections import Counter
 from typing import TYPE_CHECKING, TypeAlias
 
-import orjson
-
 from tracker.errors import FieldViolation, invalid
 
 if TYPE_CHECKING:
@@ -78,6 +76,8 @@ _DECODER = json.JSONDecoder(object_pairs_hook=_make_object, parse_constant=_refu
 
 def _refuse_unpaired_surrogates(text: str) -> None:
     """Check the escapes with a stricter parser: `json` accepts halves of surrogate pairs."""
+    import orjson  # noqa: PLC0415 - clients need not load it
+
     try:
         orjson.loads(text)
     except orjson.JSONDecodeError as error:
