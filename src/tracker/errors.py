@@ -101,19 +101,19 @@ class Reason(StrEnum):
     def _generate_next_value_(name: str, *_: object) -> str:
         return name
 
-    INVALID_FIELD = auto(), Code.INVALID_ARGUMENT, "fields break a rule; `BadRequest` says which"
+    INVALID_FIELD = auto(), Code.INVALID_ARGUMENT, "fields break a rule; `BadRequest` names them"
     NO_FILTER = auto(), Code.INVALID_ARGUMENT, "a search without a filter"
-    INVALID_QUERY = auto(), Code.INVALID_ARGUMENT, "a `query` that can't be understood"
+    INVALID_QUERY = auto(), Code.INVALID_ARGUMENT, "the `query` can't be parsed"
     INVALID_HTTP = auto(), Code.INVALID_ARGUMENT, "the request is not HTTP"
     CHANGES_FORGOTTEN = (
         auto(),
         Code.OUT_OF_RANGE,
-        "what followed the `resumeToken` of a watch is no longer kept, or is another store's",
+        "changes after the `resumeToken` are no longer kept, or it is another store's",
     )
     EVENT_NOT_FOUND = auto(), Code.NOT_FOUND, "no such event"
     RELATED_EVENT_NOT_FOUND = auto(), Code.NOT_FOUND, "`attributes.relatedId` names no event"
-    LOCK_NOT_FOUND = auto(), Code.NOT_FOUND, "no such lock, or not any more"
-    CATALOG_NOT_FOUND = auto(), Code.NOT_FOUND, "no entry of this name"
+    LOCK_NOT_FOUND = auto(), Code.NOT_FOUND, "no such lock, or it has ended"
+    CATALOG_NOT_FOUND = auto(), Code.NOT_FOUND, "no such entry"
     LINK_NOT_FOUND = auto(), Code.NOT_FOUND, "no such link"
     UNKNOWN_PATH = auto(), Code.NOT_FOUND, "no such path"
     UNKNOWN_METHOD = auto(), Code.UNIMPLEMENTED, "no such RPC"
@@ -122,12 +122,8 @@ class Reason(StrEnum):
     LOCK_WAIT_TIMEOUT = auto(), Code.ALREADY_EXISTS, "the lock was not free within `wait`", None, _RETRY
     LOCK_DELAY = auto(), Code.ALREADY_EXISTS, "`lockDelay` after an expired lease is not over", None, _RETRY
     LOCK_TOKEN_MISMATCH = auto(), Code.PERMISSION_DENIED, "the `lockToken` is missing, or not the lock's"
-    LOCK_LOST = (
-        auto(),
-        Code.ABORTED,
-        "the lock ended before: its lease expired, it was released by force, or its event ended",
-    )
-    LOCK_TOKEN_USED = auto(), Code.ABORTED, "the `lockToken` took this lock before, and that one has ended"
+    LOCK_LOST = auto(), Code.ABORTED, "the lock ended: it expired, was released by force, or its event ended"
+    LOCK_TOKEN_USED = auto(), Code.ABORTED, "the `lockToken` took a lock that has ended"
     LOCK_WITHOUT_LEASE = (
         auto(),
         Code.FAILED_PRECONDITION,
@@ -136,7 +132,7 @@ class Reason(StrEnum):
     IDEMPOTENCY_KEY_UNDER_WAY = (
         auto(),
         Code.ABORTED,
-        "another call with this idempotency key is under way, or was cut off a moment ago",
+        "a call with this idempotency key is under way, or was just cut off",
         None,
         _RETRY,
     )
@@ -146,35 +142,35 @@ class Reason(StrEnum):
         "the idempotency key was used for another request",
         422,
     )
-    SLACK_ID_SET = auto(), Code.ALREADY_EXISTS, "the event has a Slack id already"
+    SLACK_ID_SET = auto(), Code.ALREADY_EXISTS, "the event already has a Slack id"
     SLACK_ID_TAKEN = auto(), Code.ALREADY_EXISTS, "another event has this Slack id"
-    EXTERNAL_ID_TAKEN = auto(), Code.ALREADY_EXISTS, "another event of this source has this external id"
-    TOO_MANY_WATCHES = auto(), Code.RESOURCE_EXHAUSTED, "5,000 watches are under way on this server"
+    EXTERNAL_ID_TAKEN = auto(), Code.ALREADY_EXISTS, "another event of the source has this external id"
+    TOO_MANY_WATCHES = auto(), Code.RESOURCE_EXHAUSTED, "the server has 5,000 watches"
     CALLER_TOO_SLOW = (
         auto(),
         Code.RESOURCE_EXHAUSTED,
-        "whoever watches read nothing for a minute; come back with the last `resumeToken`",
+        "the watch read nothing for a minute; resume with the last `resumeToken`",
     )
     REQUEST_TOO_LARGE = auto(), Code.RESOURCE_EXHAUSTED, "the body is over 4 MiB", 413
     HEADERS_TOO_LARGE = auto(), Code.RESOURCE_EXHAUSTED, "the headers are over 64 KiB", 431
     REQUEST_TIMEOUT = auto(), Code.DEADLINE_EXCEEDED, "headers or body came too slowly", 408
-    DEADLINE_EXCEEDED = auto(), Code.DEADLINE_EXCEEDED, "the deadline passed before the answer was ready"
+    DEADLINE_EXCEEDED = auto(), Code.DEADLINE_EXCEEDED, "the deadline passed"
     QUERY_TOO_LONG = auto(), Code.DEADLINE_EXCEEDED, "a query took longer than 30 s, on MongoDB 20 s"
-    CANCELLED = auto(), Code.CANCELLED, "the caller went away; only in logs and metrics"
+    CANCELLED = auto(), Code.CANCELLED, "the caller disconnected; only in logs and metrics"
     DRAINING = auto(), Code.UNAVAILABLE, "the server is stopping"
     SHUTTING_DOWN = (
         auto(),
         Code.UNAVAILABLE,
-        "the server is stopping before the lock was free; ask again with the same `lockToken`",
+        "the server stopped before the lock was free; repeat with the same `lockToken`",
     )
-    STORE_UNAVAILABLE = auto(), Code.UNAVAILABLE, "the store can't work now; the message says why"
+    STORE_UNAVAILABLE = auto(), Code.UNAVAILABLE, "the store is unavailable; the message says why"
     STORE_OVERLOADED = auto(), Code.UNAVAILABLE, "too many calls wait for the store"
     STORE_FULL = auto(), Code.UNAVAILABLE, "the disk is full"
-    STORE_READ_ONLY = auto(), Code.UNAVAILABLE, "the store can only be read"
+    STORE_READ_ONLY = auto(), Code.UNAVAILABLE, "the store is read-only"
     STORE_OUTCOME_UNKNOWN = (
         auto(),
         Code.UNAVAILABLE,
-        "the disk or the database did not confirm the change; repeat it with the same idempotency key",
+        "the change was not confirmed; repeat it with the same idempotency key",
     )
     STORE_CORRUPT = auto(), Code.DATA_LOSS, "a record, or the file, can't be read"
     INTERNAL = auto(), Code.INTERNAL, "a defect"

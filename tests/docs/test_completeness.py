@@ -22,8 +22,6 @@ from tracker.telemetry.metrics import Metrics
 from tracker.transcoding.json_text import MAX_DEPTH
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-
     from prometheus_client.metrics_core import Metric
 
     from tracker.pb import http_pb
@@ -64,18 +62,19 @@ def test_operations_lists_every_metric() -> None:
     metrics.call_finished("method", "grpc", "OK", 1)
     own = {exposed_name(metric): metric for metric in metrics.registry.collect()}
     expected = [
-        (quoted(name), own[name].type, ", ".join(map(quoted, labels(own[name]))), own[name].documentation)
-        for name in metrics.names
+        (f"`{name}{labels(own[name])}`", own[name].type, own[name].documentation) for name in metrics.names
     ]
-    assert table("docs/operations.md", "metric", "type", "labels", "meaning") == expected
+    assert table("docs/operations.md", "metric", "type", "meaning") == expected
 
 
 def exposed_name(metric: Metric) -> str:
     return str(metric.name) + {"counter": "_total", "info": "_info"}.get(metric.type, "")
 
 
-def labels(metric: Metric) -> Sequence[str]:
-    return list(dict.fromkeys(name for sample in metric.samples for name in sample.labels if name != "le"))
+def labels(metric: Metric) -> str:
+    """Return the labels of a metric as PromQL writes them."""
+    names = dict.fromkeys(name for sample in metric.samples for name in sample.labels if name != "le")
+    return f"{{{','.join(names)}}}" if names else ""
 
 
 def test_the_api_page_lists_every_call_with_its_paths() -> None:
@@ -107,15 +106,21 @@ def test_the_api_page_lists_every_reason_as_the_table_of_errors_has_it() -> None
     expected = [
         (
             quoted(reason.name),
-            quoted(reason.code.name),
-            str(reason.http_status),
-            "yes" if reason.retryable else "",
+            quoted(reason.code.name)
+            + (f", {reason.http_status}" if reason.http_status != HTTP_STATUS[reason.code] else ""),
             reason.meaning,
         )
         for reason in Reason
     ]
-    rows = table("docs/api.md", "reason", "code", "HTTP", "retry", "means", "metadata")
-    assert [(*row[:4], without_links(row[4])) for row in rows] == expected
+    rows = table("docs/api.md", "reason", "code", "means", "metadata")
+    assert [(*row[:2], without_links(row[2])) for row in rows] == expected
+
+
+def test_the_api_page_names_what_a_retry_can_help() -> None:
+    section = read("docs/api.md").partition("where a retry can help: ")[2].partition("\n\n")[0]
+    statuses, names = set(re.findall(r"\b\d{3}\b", section)), set(code(section))
+    for reason in Reason:
+        assert reason.retryable == (str(reason.http_status) in statuses or reason.name in names), reason
 
 
 def without_links(text: str) -> str:

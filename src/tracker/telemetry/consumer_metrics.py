@@ -16,7 +16,7 @@ class ConsumerMetrics:
     def __init__(self, registry: CollectorRegistry) -> None:
         self._lag = Gauge(
             "tracker_changes_consumer_lag",
-            "Changes that a consumer of the change log has still to handle, on the server that runs it.",
+            "Changes that a consumer has yet to handle, on the server that runs it.",
             ("consumer",),
             registry=registry,
         )

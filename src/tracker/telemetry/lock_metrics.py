@@ -20,16 +20,16 @@ class LockMetrics:
     """The metrics of locks, on the registry of a server."""
 
     def __init__(self, registry: CollectorRegistry) -> None:
-        self._held = Gauge("tracker_locks_held", "Locks that are held.", registry=registry)
+        self._held = Gauge("tracker_locks_held", "Locks held.", registry=registry)
         self._waiting = Gauge("tracker_locks_waiting", "Calls that wait for a lock.", registry=registry)
         self._acquired = Counter(
-            "tracker_lock_acquired", "Locks taken, by a call or for an event.", registry=registry
+            "tracker_lock_acquired", "Locks taken, by calls or events.", registry=registry
         )
-        self._expired = Counter("tracker_lock_expired", "Locks whose lease ran out.", registry=registry)
+        self._expired = Counter("tracker_lock_expired", "Locks whose lease expired.", registry=registry)
         self._forced = Counter("tracker_lock_forced", "Locks released by force.", registry=registry)
         self._refused = Counter(
             "tracker_lock_refused",
-            "Locks that a call or an event did not get, by the reason of the error.",
+            "Locks refused to calls or events, by reason of the error.",
             ("reason",),
             registry=registry,
         )
@@ -37,13 +37,13 @@ class LockMetrics:
             self._refused.labels(reason)
         self._wait_seconds = Histogram(
             "tracker_lock_wait_seconds",
-            "Time that calls with `wait` took to get their lock or to give up.",
+            "Time that calls with `wait` took to get their lock or give up.",
             buckets=_WAIT_SECONDS,
             registry=registry,
         )
         self._hold_seconds = Histogram(
             "tracker_lock_hold_seconds",
-            "Time for which locks were held that ended in any way but with a deleted event.",
+            "Time that locks were held, without those of deleted events.",
             buckets=_HOLD_SECONDS,
             registry=registry,
         )

@@ -66,20 +66,20 @@ class Metrics:
         self._services: set[str] = set()
         self._event_status = Counter(
             "tracker_event_status",
-            "Events stored with a status, and changes of an event's status to it.",
+            "Events stored with a status or changed to it.",
             _EVENT_LABELS,
             registry=registry,
         )
         self._event_duration = Histogram(
             "tracker_event_duration_seconds",
-            "Time from an event's start to its end, by the status that ended it.",
+            "Duration of events, by final status.",
             _EVENT_LABELS,
             buckets=_EVENT_SECONDS,
             registry=registry,
         )
         self._rpc_seconds = Histogram(
             "tracker_rpc_seconds",
-            "Calls and the time each took, by method or route, wire (grpc, rest, http) and code.",
+            "Duration of calls, by method or route, wire (grpc, rest, http) and code.",
             ("method", "wire", "code"),
             buckets=_RPC_SECONDS,
             registry=registry,
@@ -89,25 +89,21 @@ class Metrics:
         inflight.set_function(lambda: self._under_way)
         self._commit_seconds = Histogram(
             "tracker_store_commit_seconds",
-            "Time that each commit of the store took until its changes were durable.",
+            "Duration of each commit of the store, until its changes are durable.",
             buckets=_COMMIT_SECONDS,
             registry=registry,
         )
         self._commit_changes = Histogram(
             "tracker_store_commit_changes",
-            "Changes that each commit of the store made durable together.",
+            "Changes in each commit of the store.",
             buckets=_COMMIT_CHANGES,
             registry=registry,
         )
-        self._queue = Gauge(
-            "tracker_store_queue", "Changes that wait for a commit of the store.", registry=registry
-        )
+        self._queue = Gauge("tracker_store_queue", "Changes that wait for a commit.", registry=registry)
         self.locks = LockMetrics(registry)
         self.tasks = TaskMetrics(registry)
         self.consumers = ConsumerMetrics(registry)
-        build = Info(
-            "tracker_build", "The version of Tracker and of the Python that runs it.", registry=registry
-        )
+        build = Info("tracker_build", "Version of Tracker and of Python.", registry=registry)
         build.info({"version": __version__, "python": platform.python_version()})
         self._own = tuple(_exposed_names(registry))
         ProcessCollector(registry=registry)

@@ -16,13 +16,13 @@ class TaskMetrics:
     def __init__(self, registry: CollectorRegistry) -> None:
         self._healthy = Gauge(
             "tracker_background_task_healthy",
-            "1 while a background task works, 0 while it fails and is repeated.",
+            "1 while a background task works, 0 while it fails.",
             ("task",),
             registry=registry,
         )
         self._failures = Counter(
             "tracker_background_task_failures",
-            "Attempts of a background task that failed.",
+            "Failed attempts of a background task.",
             ("task",),
             registry=registry,
         )
