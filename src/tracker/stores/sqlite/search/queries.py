@@ -128,21 +128,21 @@ def _of_value(term: Term) -> Condition:
     value = value_of(term.field)
     sql: list[str] = []
     bindings: list[Binding] = []
+    equal: dict[Binding, None] = {}
     for test in term.tests:
         match test:
-            case Pattern((text,)):
-                sql.append(f"{value} = ?")
-                bindings.append(text)
+            case Pattern((only,)) | Number(only):
+                equal[only] = None
             case Pattern(pieces):  # GLOB would take a NUL for the end of the text
                 sql.append(f"query_fits(?, {value})")
                 bindings.append(json.dumps(pieces))
-            case Number(number):
-                sql.append(f"{value} = ?")
-                bindings.append(number)
             case Range(low, high):
                 given = [(sign, at) for sign, at in ((">=", low), ("<", high)) if at is not None]
                 sql.append(f"ifnull({' AND '.join(f'{value} {sign} ?' for sign, _ in given)}, false)")
                 bindings += [bound(term.field, at) for _, at in given]
+    if equal:  # one list however many: SQLite bounds how deep an expression is
+        sql.append(f"{value} IN ({', '.join('?' * len(equal))})" if len(equal) > 1 else f"{value} = ?")
+        bindings += equal
     return f"({' OR '.join(sql)})", tuple(bindings)
 
 
