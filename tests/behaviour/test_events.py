@@ -360,7 +360,7 @@ async def test_stats_count_the_same_events_as_a_search(client: Client) -> None:
 
 async def test_stats_take_as_many_values_of_a_filter_as_a_list_may_have(client: Client) -> None:
     await create(client, startDate="2026-01-15T00:00:00Z", status="success")
-    span = {"startDate": "2026-01-01", "endDate": "2026-02-28", "statuses": [3, *range(1_000, 1_999)]}
+    span = {"startDate": "2026-01-01", "endDate": "2026-02-28", "statuses": ["success", "failure"] * 500}
     stats: Any = await client.call("EventService/GetEventStats", span)
     assert stats["totalCount"] == "1"
 
