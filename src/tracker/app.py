@@ -20,10 +20,8 @@ from tracker.api.calls.observe import Observe
 from tracker.api.calls.validate import Validate
 from tracker.api.docs import documentation
 from tracker.api.grpc import GrpcServer
-from tracker.api.health import probes
+from tracker.api.health import Readiness, metrics_page, probes
 from tracker.api.http_server import HttpServer
-from tracker.api.metrics_page import metrics_page
-from tracker.api.readiness import Readiness
 from tracker.api.rest import RestApi
 from tracker.domain.times import MICROS, duration
 from tracker.errors import Reason, TrackerError

@@ -13,10 +13,9 @@ from tests.wires.limits import SHORT_GRPC
 from tests.wires.standin import StandIn
 
 from tracker.api.grpc import GrpcServer
-from tracker.api.health import probes
+from tracker.api.health import Readiness, probes
 from tracker.api.http_protocol import HttpLimits
 from tracker.api.http_server import HttpServer
-from tracker.api.readiness import Readiness
 from tracker.api.rest import RestApi
 
 if TYPE_CHECKING:

@@ -16,8 +16,7 @@ from structlog.testing import capture_logs
 from tests.wires.standin import BOUND, StandIn, unary
 
 from tracker.api.calls import limits
-from tracker.api.calls.endpoint import Endpoint, Limits
-from tracker.api.calls.streams import sending
+from tracker.api.calls.endpoint import Endpoint, Limits, sending
 from tracker.api.http_route import HttpRoute
 from tracker.errors import Reason, TrackerError
 from tracker.pb import event_pb

@@ -1,4 +1,4 @@
-"""The API's documentation: the OpenAPI documents, and Swagger UI to read and try them."""
+"""The documentation of the API: OpenAPI documents, and Swagger UI to read and try them."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ _HEADERS = {
 
 
 def documentation() -> Sequence[HttpRoute]:
-    """Return `/docs`, `/openapi.json` (3.1), `/swagger.json` (2.0), and `/`, which leads to `/docs`."""
+    """Return `/docs`, `/openapi.json` (3.1), `/swagger.json` (2.0), and `/`, which redirects to `/docs`."""
     return (
         HttpRoute("GET", "/", _lead_to_docs),
         _file("/docs", _FOLDER / "swagger_ui" / "index.html", "text/html"),
@@ -69,7 +69,7 @@ def _folder(path: str, folder: Path) -> HttpRoute:
 
 
 def _swagger_ui() -> Path:
-    """Find the files of Swagger UI; the package that brings them is not imported, since that needs Flask."""
+    """Return the folder of Swagger UI; its package is not imported, since that needs Flask."""
     package = find_spec("flask_swagger_ui")
     if package is None or package.origin is None:
         raise ModuleNotFoundError("flask-swagger-ui is not installed; it brings Swagger UI")

@@ -1,4 +1,4 @@
-"""Errors in the two shapes that the wires answer with."""
+"""Errors as the wires send them: JSON over HTTP, `google.rpc.Status` over gRPC."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 _PREFIX = "type.googleapis.com/google.rpc"
 
 _RETRY_SECONDS = 1
-"""Seconds after which a refused call is worth repeating; what refuses them clears up fast or not at all."""
+"""Seconds after which a refused call is worth a retry: the causes clear up soon or not at all."""
 
 _MAX_DETAILS = 3072
 """Bytes of an error's details over gRPC, which metadata carries as base64: a third more."""
@@ -29,16 +29,15 @@ _MAX_MESSAGE = 500
 _MAX_SPELLED_MESSAGE = 2900
 """Bytes of an error's message as metadata spells it: up to 12 for one character."""
 _MIN_VALUE = 8
-"""Characters that are left of any value beside an error's reason, where they have to be cut."""
+"""Characters that are kept of each value of the metadata where they have to be cut."""
 _CUT = "…"
 _PREFIX_BYTES = 4
 """Bytes that go before a detail, or a violation in a list of them, at most."""
 
 
 def internal_error(request_id: str) -> TrackerError:
-    """Return the answer to a call that a defect of the server ended."""
-    message = f"internal error; the log has it as request {request_id}"
-    return TrackerError(Reason.INTERNAL, message)
+    """Return the error of a call that failed because of a defect."""
+    return TrackerError(Reason.INTERNAL, f"internal error; the log has it as request {request_id}")
 
 
 def http_headers(error: TrackerError) -> list[tuple[bytes, bytes]]:
@@ -70,7 +69,7 @@ def json_error(error: TrackerError) -> bytes:
 
 
 def http_answer(error: TrackerError, request_id: str) -> bytes:
-    """Return a whole HTTP answer, for a request that no application has seen."""
+    """Return a whole HTTP answer, for a request that has not reached the application."""
     body = json_error(error)
     status = HTTPStatus(error.reason.http_status)
     head = (
@@ -86,8 +85,8 @@ def http_answer(error: TrackerError, request_id: str) -> bytes:
 def binary_error(error: TrackerError) -> bytes:
     """Return an error as a serialized `google.rpc.Status`, for `grpc-status-details-bin`.
 
-    gRPC clients take no more than 8 KiB of metadata. So values beside the reason are cut where they are too
-    long together, and violations that do not fit are left out.
+    gRPC clients accept up to 8 KiB of metadata: values of an error's metadata are cut to fit, and violations
+    that do not fit are left out.
     """
     status = status_pb.Status(code=int(error.code), message=short(error.message))
     if error.reason.retryable:
@@ -107,7 +106,7 @@ def binary_error(error: TrackerError) -> bytes:
 
 
 def _error_info(error: TrackerError, room: int) -> Any:
-    """Return the reason of an error and what is known beside it, its values cut to fit into `room` bytes."""
+    """Return the reason and the metadata of an error, the values cut to fit into `room` bytes."""
     longest = max(map(len, error.metadata.values()), default=0)
     while True:
         metadata = {name: _cut(value, longest) for name, value in error.metadata.items()}
@@ -119,7 +118,7 @@ def _error_info(error: TrackerError, room: int) -> Any:
 
 
 def short(message: str) -> str:
-    """Return a message cut to what fits gRPC's metadata beside the details."""
+    """Return a message, cut to fit into the metadata of gRPC together with the details."""
     message = _cut(message, _MAX_MESSAGE)
     spelled = list(accumulate(map(_spelled_bytes, message)))
     if not spelled or spelled[-1] <= _MAX_SPELLED_MESSAGE:

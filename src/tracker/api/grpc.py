@@ -33,11 +33,11 @@ if TYPE_CHECKING:
 
 _STATUS = {status.value[0]: status for status in grpc.StatusCode}
 _LAST_WORDS = 0.1
-"""Seconds for which streams stay open after they were told that the server stops."""
+"""Seconds between GOAWAY and the end of streams."""
 _UNREADABLE = (ValueError, TypeError, OverflowError, RecursionError)
-"""What the message library raises for bytes that are no message."""
+"""What the message library raises for bytes that are not a message."""
 _HOLD = 0.1
-"""Seconds for which a server that stops holds answers back, and again once clients have been told."""
+"""Seconds for which a stopping server holds answers back, before and after it has sent GOAWAY."""
 
 
 async def _refuse(_request: object, _call: Call) -> Never:
@@ -45,7 +45,7 @@ async def _refuse(_request: object, _call: Call) -> Never:
 
 
 _UNKNOWN = GrpcMethod(Endpoint(UNKNOWN, _refuse), bytes, bytes)
-"""Whatever is called that there is not."""
+"""What answers unknown methods."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,17 +53,17 @@ class GrpcLimits:
     """What one connection may take: seconds, and bytes."""
 
     handshake_seconds: float = 10
-    """From a connection's start to the end of HTTP/2's handshake."""
+    """From the start of a connection to the end of the HTTP/2 handshake."""
     message_seconds: float = 30
     """From the end of a call's metadata to the end of its message."""
     message_bytes: int = 4 * 1024 * 1024
     metadata_bytes: int = 16 * 1024
     streams: int = 1000
-    """Calls at a time on one connection; more wait in the client."""
+    """Concurrent calls on one connection; further ones wait in the client."""
     idle_seconds: float = 900
-    """After which a connection without calls is closed; clients reconnect by themselves."""
+    """After which a connection without calls is closed; clients reconnect on their own."""
     ping_seconds: float = 60
-    """After which a silent client is asked whether it is still there, and given 20 seconds to answer."""
+    """After which a silent client is pinged, and given 20 seconds to answer."""
 
 
 class GrpcServer:
@@ -100,11 +100,11 @@ class GrpcServer:
         """Listen, and return when calls are accepted.
 
         Raises:
-            OSError: the address can't be had.
+            OSError: The address is not available.
         """
         server = grpc.aio.server(options=_options(self._limits))
         server.add_generic_rpc_handlers((_Handlers(self._answerers()),))
-        # Tried first with a socket of our own, as gRPC does not say why it can't have an address.
+        # A socket of our own first: gRPC does not report why an address is not available.
         with listen(self._host, self._port) as listener:
             host, port = listener.getsockname()[:2]
         try:
@@ -116,15 +116,15 @@ class GrpcServer:
         self._server = server
 
     def drain(self) -> None:
-        """Say NOT_SERVING from now on, to those who ask and to those who watch."""
+        """Report NOT_SERVING from now on, to checks and to watches."""
         self._health.drain()
 
     async def stop(self, grace: float) -> None:
         """Accept no more, answer what is under way for up to `grace` seconds, then cut off the rest.
 
         gRPC cancels the calls that reach it while it stops, and clients make their next call as soon as
-        they have an answer. So with any grace, answers are held back for a moment, until whoever waits for
-        one has made its call, and given once clients have been told to call elsewhere.
+        they have an answer. With any grace, answers are therefore held back until clients have been told to
+        connect elsewhere.
         """
         if self._server is None:
             return
@@ -139,14 +139,13 @@ class GrpcServer:
         await stopping
 
     def _answerers(self) -> Iterator[tuple[str, grpc.RpcMethodHandler[bytes, bytes]]]:
-        """Yield what answers each RPC, by its path."""
+        """Yield the handler of each RPC, with its path."""
         own = map(_own, self._methods)
         standard = (*self._health.methods(), *reflection_methods(self._services))
         for method in (*own, *standard, _UNKNOWN):
-            answerer = _Answerer(
-                method, self._chain, self._log, self._limits.message_seconds, self._may_answer
-            )
-            # As a stream of requests, so that the wait for the first one is bounded; probes do without.
+            seconds = self._limits.message_seconds
+            answerer = _Answerer(method, self._chain, self._log, seconds, self._may_answer)
+            # A stream of requests, which bounds the wait for the first one; probes do without.
             handler: grpc.RpcMethodHandler[bytes, bytes]
             if method.endpoint.streams:
                 handler = grpc.stream_stream_rpc_method_handler(answerer.stream)
@@ -158,14 +157,14 @@ class GrpcServer:
 
 
 class _Handlers(grpc.GenericRpcHandler):
-    """Finds what answers a call."""
+    """Finds the handler of a call."""
 
     def __init__(self, handlers: Iterable[tuple[str, grpc.RpcMethodHandler[bytes, bytes]]]) -> None:
         self._handlers = dict(handlers)
         self._unknown = self._handlers[f"/{UNKNOWN}"]
 
     def service(self, handler_call_details: grpc.HandlerCallDetails) -> grpc.RpcMethodHandler[bytes, bytes]:
-        """Return what answers the call of a path."""
+        """Return the handler of a path."""
         return self._handlers.get(handler_call_details.method, self._unknown)
 
 
@@ -227,7 +226,7 @@ class _Answerer:
         """Wait for the request, unless it is given, and decode it.
 
         Raises:
-            TrackerError: It took too long to arrive, or is none.
+            TrackerError: It took too long to arrive, or is malformed.
         """
         if isinstance(given, bytes):
             return self._method.decode(given)
@@ -235,7 +234,7 @@ class _Answerer:
         if task is None:
             raise RuntimeError("a call runs in a task")
         loop = asyncio.get_running_loop()
-        # A bare timer: it costs a third of `asyncio.timeout`, and hardly ever fires.
+        # A bare timer costs a third of `asyncio.timeout`, and hardly ever fires.
         timer = loop.call_later(self._message_seconds, task.cancel)
         try:
             request = await context.read()
@@ -243,11 +242,12 @@ class _Answerer:
             if loop.time() < timer.when():
                 raise
             task.uncancel()
-            raise _too_slow() from None
+            message = "the request's message took too long to arrive"
+            raise TrackerError(Reason.REQUEST_TIMEOUT, message) from None
         finally:
             timer.cancel()
         if not isinstance(request, bytes):
-            raise _no_message()
+            raise invalid(FieldViolation("", "the call brought no message"))
         return self._method.decode(request)
 
     async def _fail(self, context: _Context, call: Call) -> Never:
@@ -256,7 +256,6 @@ class _Answerer:
 
 
 def _own(method: Endpoint) -> GrpcMethod:
-    """Return an RPC of the protos."""
     if method.rpc is None:
         raise TypeError(f"{method.name} is no RPC")
     return GrpcMethod(method, partial(_decode, method.rpc.input.type), _encode)
@@ -269,31 +268,28 @@ def _encode(message: Message) -> bytes:
 def _decode(cls: type[Message], request: bytes) -> Message:
     try:
         message = cls.from_binary(request)
-        if _tells_time(cls.desc()):
-            message.to_json()  # refuses the nanoseconds that no time has, which no rule in a proto can see
+        if _holds_time(cls.desc()):
+            message.to_json()  # refuses nanoseconds out of range, which no rule in a proto can check
     except _UNREADABLE as error:
         raise invalid(FieldViolation("", f"the request is not a {cls.desc().type_name}: {error}")) from None
     return message
 
 
 @cache
-def _tells_time(message: DescMessage) -> bool:
+def _holds_time(message: DescMessage) -> bool:
     """Return whether a message, or one inside it, may hold a Timestamp or a Duration."""
     if message.type_name in (TIMESTAMP, DURATION):
         return True
     below = (field.value for field in message.fields)
     return any(
-        isinstance(inner, DescMessage) and _tells_time(inner)
+        isinstance(inner, DescMessage) and _holds_time(inner)
         for value in below
         for inner in (getattr(value, "message", None), getattr(value, "element", None))
     )
 
 
 async def _abort(context: _Context, error: TrackerError, request_id: str) -> Never:
-    metadata = (
-        (request_ids.HEADER, request_id),
-        ("grpc-status-details-bin", binary_error(error)),
-    )
+    metadata = ((request_ids.HEADER, request_id), ("grpc-status-details-bin", binary_error(error)))
     await context.abort(_STATUS[int(error.code)], short(error.message), metadata)
 
 
@@ -311,17 +307,8 @@ def _stopping(_endpoint: Endpoint, _call: Call) -> TrackerError:
     return TrackerError(Reason.DRAINING, "the server is stopping")
 
 
-def _too_slow() -> TrackerError:
-    message = "the request's message took too long to arrive"
-    return TrackerError(Reason.REQUEST_TIMEOUT, message)
-
-
-def _no_message() -> TrackerError:
-    return invalid(FieldViolation("", "the call brought no message"))
-
-
 def _options(limits: GrpcLimits) -> list[tuple[str, int]]:
-    """Return gRPC core's names for the limits."""
+    """Return the limits as channel arguments of gRPC core."""
     return [
         ("grpc.so_reuseport", 0),  # a second server on the same port is an error, not a half of the calls
         ("grpc.max_receive_message_length", limits.message_bytes),

@@ -3,31 +3,40 @@
 from __future__ import annotations
 
 import asyncio
-from functools import partial
+from functools import cache, partial
 from math import inf
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from google.protobuf.descriptor_pb2 import FileDescriptorProto
+from google.protobuf.descriptor_pool import DescriptorPool
 from google.protobuf.message import DecodeError
 from grpc_health.v1 import health_pb2
 from grpc_reflection.v1alpha import reflection, reflection_pb2
 
-from tracker.api.calls.endpoint import Endpoint, Limits
-from tracker.api.calls.streams import sending
-from tracker.api.descriptor_pool import HEALTH_SERVICE, REFLECTION_SERVICES, make_pool
+from tracker import pb
+from tracker.api.calls.endpoint import Endpoint, Limits, sending
 from tracker.errors import FieldViolation, Reason, TrackerError, invalid
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, AsyncIterator, Callable, Iterable, Sequence
 
     from google.protobuf.message import Message
+    from protobuf import DescFile
 
     from tracker.services.call import Call
+
+_V1ALPHA = "grpc.reflection.v1alpha"
+_V1 = "grpc.reflection.v1"
+
+REFLECTION_SERVICES = (f"{_V1}.ServerReflection", f"{_V1ALPHA}.ServerReflection")
+"""Both versions, whose messages are the same."""
+HEALTH_SERVICE = "grpc.health.v1.Health"
 
 _Status = health_pb2.HealthCheckResponse
 
 
 class GrpcMethod(NamedTuple):
-    """An endpoint as gRPC has it: how its messages are decoded and encoded.
+    """An endpoint of gRPC, and how its messages are decoded and encoded.
 
     One that `takes_stream` is given an iterator of requests.
     """
@@ -39,18 +48,17 @@ class GrpcMethod(NamedTuple):
 
 
 class Health:
-    """`grpc.health.v1`: the server, and each of its services, is well until the server drains."""
+    """`grpc.health.v1`: the server and each of its services are SERVING until the server drains."""
 
     def __init__(self, services: Iterable[str]) -> None:
         self._services = {"", *services}
         self._draining = asyncio.Event()
 
     def drain(self) -> None:
-        """Say NOT_SERVING from now on, to those who ask and to those who watch."""
+        """Report NOT_SERVING from now on, to checks and to watches."""
         self._draining.set()
 
     def methods(self) -> Sequence[GrpcMethod]:
-        """Return the RPCs."""
         check = Endpoint(f"{HEALTH_SERVICE}/Check", self._check, limits=Limits(seconds=inf), quiet=True)
         watch = Endpoint(f"{HEALTH_SERVICE}/Watch", sending(self._watch), streams=True)
         decode = partial(_decode, health_pb2.HealthCheckRequest)
@@ -78,9 +86,9 @@ class Health:
 
 
 def reflection_methods(services: Iterable[str]) -> Sequence[GrpcMethod]:
-    """Return server reflection, in both versions, of `services` and of the standard ones."""
+    """Return both versions of server reflection, for `services` and the standard ones."""
     names = (*services, HEALTH_SERVICE, *REFLECTION_SERVICES)
-    servicer = reflection.aio.ReflectionServicer(names, make_pool())
+    servicer = reflection.aio.ReflectionServicer(names, _pool())
 
     async def answer(
         requests: AsyncIterator[reflection_pb2.ServerReflectionRequest], _call: Call
@@ -95,6 +103,48 @@ def reflection_methods(services: Iterable[str]) -> Sequence[GrpcMethod]:
         for name in REFLECTION_SERVICES
     )
     return [GrpcMethod(endpoint, decode, _encode, takes_stream=True) for endpoint in endpoints]
+
+
+@cache
+def _pool() -> DescriptorPool:
+    """Return all services of the gRPC port and their imports, in the pool that Google's library needs."""
+    pool = DescriptorPool()
+    added: set[str] = set()
+    for file in pb.FILES:
+        _add(pool, file, added)
+    pool.AddSerializedFile(health_pb2.DESCRIPTOR.serialized_pb)
+    pool.AddSerializedFile(reflection_pb2.DESCRIPTOR.serialized_pb)
+    pool.AddSerializedFile(_reflection_v1().SerializeToString())
+    return pool
+
+
+def _add(pool: DescriptorPool, file: DescFile, added: set[str]) -> None:
+    if file.name in added:
+        return
+    added.add(file.name)
+    for dependency in file.dependencies:
+        _add(pool, dependency, added)
+    pool.AddSerializedFile(file.proto.to_binary())
+
+
+def _reflection_v1() -> FileDescriptorProto:
+    """Return the descriptor of reflection v1: that of v1alpha in another package."""
+    file = FileDescriptorProto.FromString(reflection_pb2.DESCRIPTOR.serialized_pb)
+    file.name = "grpc/reflection/v1/reflection.proto"
+    file.package = _V1
+    for message in file.message_type:
+        for field in message.field:
+            if field.type_name:  # a scalar field must not have one, not even an empty one
+                field.type_name = _renamed(field.type_name)
+    for service in file.service:
+        for method in service.method:
+            method.input_type = _renamed(method.input_type)
+            method.output_type = _renamed(method.output_type)
+    return file
+
+
+def _renamed(type_name: str) -> str:
+    return type_name.replace(f".{_V1ALPHA}.", f".{_V1}.")
 
 
 def _decode(kind: type[Message], request: bytes) -> Message:

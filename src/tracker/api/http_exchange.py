@@ -1,27 +1,40 @@
-"""One HTTP request, and the answer to it."""
+"""One HTTP request, and the answer to it: a whole one, or a stream of server-sent events.
+
+Server-sent events: https://html.spec.whatwg.org/multipage/server-sent-events.html
+"""
 
 from __future__ import annotations
 
 import asyncio
 import re
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, cast
 
 from tracker.api import request_id as request_ids
 from tracker.api.error_details import http_headers, json_error
-from tracker.api.server_sent_events import BEGINNING, HEADERS
 from tracker.errors import FieldViolation, Reason, TrackerError, invalid
 from tracker.services.call import Call
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from protobuf import Message
     from starlette.responses import Response
     from starlette.types import Message as AsgiMessage
     from starlette.types import Receive, Scope, Send
 
     from tracker.services.call import Wire
 
+_STREAM_HEADERS = [
+    (b"content-type", b"text/event-stream"),
+    (b"cache-control", b"no-store"),
+    (b"x-accel-buffering", b"no"),  # nginx would buffer a few KiB of the stream
+]
+_STREAM_BEGINNING = b"retry: 1000\n\n"
+"""The milliseconds after which a client reconnects."""
+
 _TIMEOUT = re.compile(r"([0-9]{1,8})([HMSmun])")
 _UNITS = {"H": 3600.0, "M": 60.0, "S": 1.0, "m": 1e-3, "u": 1e-6, "n": 1e-9}
-"""Seconds in each unit of gRPC's timeout header, which HTTP takes as `Grpc-Timeout`."""
+"""Seconds in each unit of gRPC's timeout header, over HTTP `Grpc-Timeout`."""
 
 
 class HttpExchange:
@@ -50,11 +63,11 @@ class HttpExchange:
 
     @property
     def body_bytes(self) -> int:
-        """How large the body is, as its client says; 0 where it does not say."""
+        """The size of the body according to its client; 0 where that is not given."""
         return int(self.headers.get("content-length", 0))  # the HTTP parser has seen that these are digits
 
     def timeout(self) -> float | None:
-        """Return the seconds that the client will wait, or None where it does not say.
+        """Return the seconds that the client is willing to wait, or None for any time.
 
         Raises:
             TrackerError: INVALID_ARGUMENT where the header is not in gRPC's format.
@@ -64,10 +77,8 @@ class HttpExchange:
             return None
         found = _TIMEOUT.fullmatch(text)
         if found is None:
-            message = (
-                f'Grpc-Timeout: expected up to 8 digits and one of H M S m u n, such as 500m, got "{text}"'
-            )
-            raise invalid(FieldViolation("", message))
+            expected = "expected up to 8 digits and one of H M S m u n, such as 500m"
+            raise invalid(FieldViolation("", f'Grpc-Timeout: {expected}, got "{text}"'))
         return int(found[1]) * _UNITS[found[2]]
 
     async def body(self, limit: int) -> bytes:
@@ -112,16 +123,16 @@ class HttpExchange:
         await response(self.scope, self._receive, self._relay)
 
     async def more(self, part: bytes) -> None:
-        """Send a part of a stream; returns once the client can take another one."""
+        """Send a part of a stream; return once the client can take another one."""
         if not self.started:
-            await self._start(200, HEADERS)
-            part = BEGINNING + part
+            await self._start(200, _STREAM_HEADERS)
+            part = _STREAM_BEGINNING + part
         await self._send({"type": "http.response.body", "body": part, "more_body": True})
 
     async def end(self) -> None:
         """End a stream."""
         if not self.started:
-            await self._start(200, HEADERS)
+            await self._start(200, _STREAM_HEADERS)
         await self._send({"type": "http.response.body", "body": b""})
 
     async def _relay(self, message: AsgiMessage) -> None:
@@ -142,6 +153,16 @@ class HttpExchange:
         await self._send({"type": "http.response.start", "status": status, "headers": [*headers, id_header]})
 
 
+def server_sent_event(message: Message, encode: Callable[[Message], bytes]) -> bytes:
+    """Return a message of a stream as an event; its id is the `resume_token`.
+
+    A message with nothing but a token becomes a comment with an id, which clients remember and skip.
+    """
+    token: str = cast("Any", message).resume_token
+    if message == type(message)(resume_token=token):
+        return b": nothing to tell\nid: %s\n\n" % token.encode()
+    return b"id: %s\ndata: %s\n\n" % (token.encode(), encode(message))
+
+
 def _too_large(limit: int) -> TrackerError:
-    message = f"the body is larger than {limit} bytes"
-    return TrackerError(Reason.REQUEST_TOO_LARGE, message)
+    return TrackerError(Reason.REQUEST_TOO_LARGE, f"the body is larger than {limit} bytes")

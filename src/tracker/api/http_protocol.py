@@ -41,10 +41,7 @@ class HttpLimits:
     head_bytes: int = 64 * 1024
     """The request line and all headers."""
     message_bytes: int = 16 * 1024 * 1024
-    """One whole request as it stands on the wire, chunk sizes and trailers included.
-
-    Large bodies are refused long before; this bounds what the parser buffers.
-    """
+    """One whole request on the wire, with chunk sizes and trailers: this bounds what the parser buffers."""
 
 
 class HttpConfig(uvicorn.Config):
@@ -115,7 +112,7 @@ class HttpConnection(HttpToolsProtocol):
         self._watch()
 
     def connection_lost(self, exc: Exception | None) -> None:
-        """Cancel the calls whose answer nobody reads any more."""
+        """Cancel the calls whose answer can no longer be sent."""
         super().connection_lost(exc)
         self._reading = _Reading.NOTHING
         self._watch()
@@ -298,5 +295,5 @@ class HttpConnection(HttpToolsProtocol):
 
 
 def _head_too_large(limits: HttpLimits) -> TrackerError:
-    message = f"the request's headers are larger than {limits.head_bytes} bytes"
-    return TrackerError(Reason.HEADERS_TOO_LARGE, message)
+    text = f"the request's headers are larger than {limits.head_bytes} bytes"
+    return TrackerError(Reason.HEADERS_TOO_LARGE, text)

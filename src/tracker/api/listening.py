@@ -12,7 +12,7 @@ def listen(host: str, port: int) -> socket.socket:
     where there is no IPv6.
 
     Raises:
-        OSError: the address can't be had; the message names it.
+        OSError: The address is not available; the message names it.
     """
     try:
         return _bind(host, port)
@@ -21,7 +21,7 @@ def listen(host: str, port: int) -> socket.socket:
 
 
 def address(host: str, port: int) -> str:
-    """Return an address as a URL has it: `127.0.0.1:8080`, `[::]:8080`."""
+    """Return an address as in a URL: `127.0.0.1:8080`, `[::]:8080`."""
     return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
 
 

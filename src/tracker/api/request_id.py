@@ -1,4 +1,4 @@
-"""Ids of requests: the caller's own where it sent one that fits a log line, else new."""
+"""Ids of requests: that of the caller where it is safe to log, else a new one."""
 
 from __future__ import annotations
 
@@ -13,5 +13,5 @@ _SANE = re.compile(r"[A-Za-z0-9._-]{1,128}")
 
 
 def request_id(given: str | None) -> str:
-    """Return the id of a request, which may have brought one."""
+    """Return the id `given` with a request, or a new one."""
     return given if given is not None and _SANE.fullmatch(given) else uuid_utils.uuid7().hex

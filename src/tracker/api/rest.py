@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import asyncio
 from dataclasses import replace
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Any, Protocol, cast
 
 from tracker.api.calls.endpoint import UNKNOWN, Endpoint, refusing
 from tracker.api.error_details import internal_error
-from tracker.api.http_exchange import HttpExchange
+from tracker.api.http_exchange import HttpExchange, server_sent_event
 from tracker.api.http_route import HttpRequest, unknown_path
 from tracker.api.router import Router
-from tracker.api.server_sent_events import resumed, server_sent_event
 from tracker.errors import Reason, TrackerError
 from tracker.transcoding.bindings import HttpInput, http_bindings
 from tracker.transcoding.path_template import PathTemplate, parse_template
@@ -33,10 +32,9 @@ _ROOT = PathTemplate((), (), "")
 
 
 class _Target(Protocol):
-    """What a route leads to."""
+    """The target of a route; `captures` are the values of the path's variables."""
 
-    async def answer(self, exchange: HttpExchange, captures: tuple[str, ...]) -> None:
-        """Answer a request; `captures` are the values of the path's variables."""
+    async def answer(self, exchange: HttpExchange, captures: tuple[str, ...]) -> None: ...
 
 
 class RestApi:
@@ -91,7 +89,7 @@ class RestApi:
 
 
 class _Rpc:
-    """An RPC, by one of its bindings."""
+    """An RPC, through one of its bindings."""
 
     def __init__(self, method: Endpoint, binding: HttpBinding, chain: Chain) -> None:
         self._binding = binding
@@ -99,14 +97,13 @@ class _Rpc:
         self._handle = chain.compose(method)
 
     async def answer(self, exchange: HttpExchange, captures: tuple[str, ...]) -> None:
-        """Answer a request with a message."""
         request = _Request(self._binding, exchange, captures, self._limit)
         message = await request.call(self._handle, exchange.call("rest"))
         await exchange.success(self._binding.status, self._binding.encode(message))
 
 
 class _Stream:
-    """An RPC whose answer is a stream, which HTTP has as server-sent events."""
+    """An RPC that answers with server-sent events; an error ends the stream, and clients reconnect."""
 
     def __init__(self, method: Endpoint, binding: HttpBinding, chain: Chain) -> None:
         self._binding = binding
@@ -115,8 +112,6 @@ class _Stream:
         self._handle_head = chain.compose(replace(method, handler=_answer_nothing, streams=False))
 
     async def answer(self, exchange: HttpExchange, captures: tuple[str, ...]) -> None:
-        """Answer with a stream; one that can't go on ends, and its client comes back."""
-
         async def send(message: Message) -> None:
             await exchange.more(server_sent_event(message, self._binding.encode))
 
@@ -134,7 +129,7 @@ class _Stream:
 
 
 class _Request:
-    """A request for an RPC, and what was read of it."""
+    """A request for an RPC, and as much of it as has been read."""
 
     __slots__ = ("_binding", "_exchange", "_limit", "_said")
 
@@ -162,12 +157,15 @@ class _Request:
 
 
 class _StreamRequest(_Request):
-    """A request for a stream, which goes on after the event that its client heard last."""
+    """A request for a stream, which continues after the last event that its client received."""
 
     __slots__ = ()
 
     async def _read(self) -> Message:
-        return resumed(await super()._read(), self._exchange.headers.get("last-event-id", ""))
+        message = await super()._read()
+        if last_event_id := self._exchange.headers.get("last-event-id", ""):
+            cast("Any", message).resume_token = last_event_id
+        return message
 
 
 class _Plain:
@@ -179,8 +177,6 @@ class _Plain:
         self._limit = route.limits.body_bytes
 
     async def answer(self, exchange: HttpExchange, captures: tuple[str, ...]) -> None:
-        """Answer a request with the route's response."""
-
         async def read() -> HttpRequest:
             body = b""
             if self._takes_body or exchange.body_bytes > self._limit:
@@ -193,7 +189,7 @@ class _Plain:
 
 
 def _timed(exchange: HttpExchange, call: Call, read: Read) -> Read:
-    """Give a call its caller's deadline; return `read`, or what refuses a request that gives a wrong one."""
+    """Set the timeout of a call; return `read`, or a `Read` that refuses a malformed one."""
     try:
         call.timeout = exchange.timeout()
     except TrackerError as error:
@@ -202,4 +198,4 @@ def _timed(exchange: HttpExchange, call: Call, read: Read) -> Read:
 
 
 async def _answer_nothing(_request: object, _call: Call) -> None:
-    """Answer a request that is refused before, or that asks for no more than headers."""
+    """Answer a request that is refused earlier, or that asks for headers only."""

@@ -1,4 +1,4 @@
-"""Finds what answers a path and a verb.
+"""Finds the target of a path and a verb.
 
 Literal segments win over variables, whatever the order in which routes were added, and whatever the verb:
 where there is a route for `/things/list`, no request for that path is one for the thing `list`. Paths are
@@ -16,7 +16,7 @@ from tracker.errors import FieldViolation, Reason, TrackerError, invalid
 from tracker.transcoding.path_template import ONE, REST
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Iterator
 
     from tracker.transcoding.path_template import PathTemplate, Variable
 
@@ -64,13 +64,13 @@ class Router(Generic[T]):
     def find(self, verb: str, path: str) -> tuple[T, tuple[str, ...]] | None:
         """Return the target and the values of its variables, or None for an unknown path.
 
-        `path` is as the client sent it, percent-encoded. A value is decoded after the path is split,
-        so that `%2F` is a slash inside it; in a variable of several segments it stays `%2F`, as
-        `google/api/http.proto` has it. A route for GET answers HEAD.
+        `path` is percent-encoded, as the client sent it. Values are decoded after the path is split: `%2F` is
+        a slash in a value. In a variable of several segments it stays `%2F`, as `google/api/http.proto`
+        demands. A route for GET answers HEAD.
 
         Raises:
-            TrackerError: UNIMPLEMENTED where the path is known but not with this verb (`metadata`
-                holds those it has as `allow`); INVALID_ARGUMENT where the path is not UTF-8.
+            TrackerError: UNIMPLEMENTED for a known path with another verb (`metadata` has the known ones as
+                `allow`); INVALID_ARGUMENT for a path that is not UTF-8.
         """
         written = path.split("/")[1:] if path != "/" else []
         if "" in written or not path.startswith("/"):
@@ -85,7 +85,10 @@ class Router(Generic[T]):
             allowed.update(routes)
         if not allowed:
             return None
-        raise _wrong_verb(allowed)
+        if "GET" in allowed:
+            allowed.add("HEAD")
+        metadata = {"allow": ", ".join(sorted(allowed))}
+        raise TrackerError(Reason.METHOD_NOT_ALLOWED, "Method Not Allowed", metadata=metadata)
 
     def _readings(self, written: list[str]) -> Iterator[tuple[_Node[T], list[str]]]:
         """Yield the ways to read a path: with a custom verb (`/v1/things/7:close`), then without."""
@@ -108,7 +111,7 @@ def _child(node: _Node[T], segment: str) -> _Node[T]:
 
 
 def _walk(node: _Node[T], segments: list[str], at: int) -> dict[str, _Route[T]]:
-    """Return the routes of the most literal path that the segments are, by verb; none for an unknown one."""
+    """Return the routes of the most literal path that matches, by verb; none for an unknown path."""
     found: dict[str, _Route[T]] = {}
     if at == len(segments):
         found = node.routes
@@ -139,14 +142,3 @@ def _decode(segment: str) -> str:
         return unquote(segment, errors="strict")
     except UnicodeDecodeError:
         raise invalid(FieldViolation("", "the path is not UTF-8")) from None
-
-
-def _wrong_verb(allowed: Iterable[str]) -> TrackerError:
-    verbs = set(allowed)
-    if "GET" in verbs:
-        verbs.add("HEAD")
-    return TrackerError(
-        Reason.METHOD_NOT_ALLOWED,
-        "Method Not Allowed",
-        metadata={"allow": ", ".join(sorted(verbs))},
-    )

@@ -1,4 +1,4 @@
-"""The step that finds out who makes a call."""
+"""The step that determines who makes a call."""
 
 from __future__ import annotations
 
@@ -14,11 +14,9 @@ if TYPE_CHECKING:
 
 
 class Authenticate:
-    """Gives each call its principal: the anonymous one, since there are no credentials yet."""
+    """Sets the principal of each call: the anonymous one, since there are no credentials yet."""
 
     def wrap(self, _endpoint: Endpoint, then: Handler) -> Handler:
-        """Name the principal of the calls of an endpoint."""
-
         def authenticated(read: Read, call: Call) -> Awaitable[Any]:
             call.made_by(ANONYMOUS)
             return then(read, call)

@@ -9,8 +9,7 @@ if TYPE_CHECKING:
 
 
 class Authorize:
-    """Lets every principal call every endpoint, the anonymous one too: there is no access control yet."""
+    """Allows every principal, including the anonymous one, every endpoint: there is no access control yet."""
 
     def wrap(self, _endpoint: Endpoint, then: Handler) -> Handler:
-        """Return `then`: no endpoint asks for a permission."""
         return then

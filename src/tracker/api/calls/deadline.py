@@ -18,18 +18,17 @@ if TYPE_CHECKING:
 
 
 class Deadline:
-    """Reads a request, then ends its call if that takes too long.
+    """Reads the request, then ends its call if that takes too long.
 
-    A call may take as long as its caller will wait, and never longer than the limit of its endpoint, or else
-    the server's own (seconds); the field `wait` of a request comes on top of that. A stream may take as long
-    as its caller said, and for ever where it did not say. The wire limits how long a request takes to arrive.
+    A call may take as long as its caller is willing to wait, and at most the limit of its endpoint or else
+    of the server (seconds), plus the field `wait` of the request. A stream has no limit but its caller's.
+    The wire limits how long a request takes to arrive.
     """
 
     def __init__(self, seconds: float) -> None:
         self._seconds = seconds
 
     def wrap(self, endpoint: Endpoint, then: Handler) -> Handler:
-        """Limit the time of the calls of an endpoint."""
         own = inf if endpoint.streams else endpoint.limits.seconds or self._seconds
         waits = _has_wait(endpoint)
         if own == inf and not endpoint.streams:
@@ -50,7 +49,7 @@ class Deadline:
             except asyncio.CancelledError:
                 if not timer.passed():
                     raise
-                raise _deadline_exceeded() from None
+                raise TrackerError(Reason.DEADLINE_EXCEEDED, "the deadline passed") from None
             finally:
                 timer.disarm()
 
@@ -58,7 +57,7 @@ class Deadline:
 
 
 def _has_wait(endpoint: Endpoint) -> bool:
-    """Return whether requests have a field `wait` that says how long a call may wait."""
+    """Return whether requests have a field `wait`: for how long a call may wait."""
     if endpoint.rpc is None:
         return False
     wait = next((field.value for field in endpoint.rpc.input.fields if field.name == "wait"), None)
@@ -71,10 +70,9 @@ def _wait_seconds(request: Any) -> float:  # noqa: ANN401 - a message with a fie
 
 
 class _Timer:
-    """Cancels the task it is made in after a number of seconds, unless disarmed before; `inf` is never.
+    """Cancels the current task after a number of seconds, unless disarmed before; `inf` is never.
 
-    A bare timer, since `asyncio.timeout` costs five times as much and most calls are done in a
-    fraction of a millisecond.
+    A bare timer: `asyncio.timeout` costs five times as much, and most calls take a fraction of a millisecond.
     """
 
     __slots__ = ("_expired", "_task", "_timer")
@@ -91,16 +89,12 @@ class _Timer:
             self._task.cancel()
 
     def passed(self) -> bool:
-        """Return whether the deadline is why the task was cancelled; if so, it no longer is."""
+        """Return whether the deadline has cancelled the task; if so, revoke that cancellation."""
         if self._expired and self._task is not None:
             self._task.uncancel()
         return self._expired
 
     def disarm(self) -> None:
-        """Let the task be."""
+        """Stop the timer."""
         if self._timer is not None:
             self._timer.cancel()
-
-
-def _deadline_exceeded() -> TrackerError:
-    return TrackerError(Reason.DEADLINE_EXCEEDED, "the deadline passed")

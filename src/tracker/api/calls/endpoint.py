@@ -1,11 +1,14 @@
-"""What can be called, and the chain of steps that a call of it passes through."""
+"""What can be called, and the chain of steps that its calls pass through."""
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncGenerator, Awaitable, Callable
+from contextlib import aclosing
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Protocol, TypeAlias
 
+from tracker.errors import Reason, TrackerError
 from tracker.services.call import Call
 
 if TYPE_CHECKING:
@@ -13,10 +16,8 @@ if TYPE_CHECKING:
 
     from protobuf import DescMethod
 
-    from tracker.errors import TrackerError
-
 Handler: TypeAlias = Callable[[Any, Call], Awaitable[Any]]
-"""Answers a request. Up to the step `Deadline`, that is the `Read` which provides it; then, what was read."""
+"""Answers a request. Its first argument is a `Read` up to the step `Deadline`, and then what was read."""
 
 StreamHandler: TypeAlias = Callable[[Any, Call], AsyncGenerator[Any, None]]
 """Answers a request with a stream of messages."""
@@ -29,7 +30,10 @@ Raises:
 """
 
 UNKNOWN = "unknown"
-"""The name of whatever is asked for by an unknown path or a wrong verb."""
+"""The name of the endpoint for unknown paths, wrong verbs and unknown gRPC methods."""
+
+UNREAD_SECONDS = 60.0
+"""How long a message of a stream may wait for its caller to read it."""
 
 MAX_BODY = 4 * 1024 * 1024
 """Bytes of the largest request body, the same as gRPC's largest message."""
@@ -50,8 +54,8 @@ class Limits:
 class Endpoint:
     """Something that can be called: an RPC or a plain HTTP route.
 
-    `name` stands in the log and in metrics. `rpc` is the descriptor of an RPC of the protos. Successful calls
-    of a `quiet` endpoint are logged at level debug.
+    `name` is used in the log and in metrics. `rpc` is the descriptor of an RPC. Successful calls of a `quiet`
+    endpoint are logged at level debug.
     """
 
     name: str
@@ -66,10 +70,10 @@ class Step(Protocol):
     """One step of the chain."""
 
     def wrap(self, endpoint: Endpoint, then: Handler) -> Handler:
-        """Return what runs this step for an endpoint, and `then` what comes after it.
+        """Return a handler that runs this step and then `then`, the rest of the chain.
 
-        Called once for each endpoint, when the server is put together: where the step has nothing to do for
-        it, `then` itself is returned, and costs a call nothing.
+        Called once for each endpoint, when the server is put together. A step that has nothing to do for an
+        endpoint returns `then` itself, and costs its calls nothing.
         """
 
 
@@ -80,7 +84,7 @@ class Chain:
         self._steps = steps
 
     def compose(self, endpoint: Endpoint) -> Handler:
-        """Return what answers the calls of an endpoint; it takes a `Read`, and raises `TrackerError` only."""
+        """Return the handler of an endpoint's calls; it takes a `Read`, and raises `TrackerError` only."""
         handler = endpoint.handler
         for step in reversed(self._steps):
             handler = step.wrap(endpoint, handler)
@@ -94,3 +98,22 @@ def refusing(error: TrackerError) -> Read:
         raise error
 
     return refuse
+
+
+def sending(stream: StreamHandler) -> Handler:
+    """Return a handler that hands the messages of a stream to `Call.send`, one by one."""
+
+    async def send_all(request: object, call: Call) -> None:
+        async with aclosing(stream(request, call)) as messages:
+            async for message in messages:
+                try:
+                    async with asyncio.timeout(UNREAD_SECONDS):
+                        await call.send(message)
+                except TimeoutError:
+                    raise TrackerError(
+                        Reason.CALLER_TOO_SLOW,
+                        f"the caller read nothing for {UNREAD_SECONDS:g} s;"
+                        " come back with the last resume_token",
+                    ) from None
+
+    return send_all

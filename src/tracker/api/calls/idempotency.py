@@ -1,4 +1,4 @@
-"""The step that gives a call with a used idempotency key the answer that it has had."""
+"""The step that answers a call with a used idempotency key as it was answered before."""
 
 from __future__ import annotations
 
@@ -17,13 +17,12 @@ if TYPE_CHECKING:
 
 
 class Idempotency:
-    """Answers the calls that bring a key and may change something."""
+    """Looks up the idempotency keys of calls that may change something."""
 
     def __init__(self, keys: IdempotencyKeys) -> None:
         self._keys = keys
 
     def wrap(self, endpoint: Endpoint, then: Handler) -> Handler:
-        """Look the keys of an RPC's calls up, unless it only reads."""
         rpc = endpoint.rpc
         if rpc is None or endpoint.streams or only_reads(rpc):
             return then

@@ -34,7 +34,7 @@ class _Stream:
     why: TrackerError | None = None
 
     async def send(self, message: object) -> None:
-        """Hand a message over, without being cancelled meanwhile: gRPC could then not send the error."""
+        """Send a message without being cancelled meanwhile: gRPC could then not send the error."""
         self.sending = True
         try:
             await self.deliver(message)
@@ -52,7 +52,6 @@ class OpenStreams:
         self._refused: Callable[[Endpoint, Call], TrackerError | None] = _refuse_none
 
     def wrap(self, endpoint: Endpoint, then: Handler) -> Handler:
-        """Keep account of the streams of an endpoint."""
         if not endpoint.streams:
             return then
 
@@ -92,8 +91,7 @@ class OpenStreams:
         if refused is not None:
             raise refused
         if len(self._open) >= MAX_STREAMS:
-            message = f"{MAX_STREAMS} watches are under way"
-            raise TrackerError(Reason.TOO_MANY_WATCHES, message)
+            raise TrackerError(Reason.TOO_MANY_WATCHES, f"{MAX_STREAMS} watches are under way")
         task = asyncio.current_task()
         if task is None:
             raise RuntimeError("a call runs in a task")
@@ -103,5 +101,4 @@ class OpenStreams:
         return stream
 
 
-def _refuse_none(_endpoint: Endpoint, _call: Call) -> None:
-    """Refuse no stream."""
+def _refuse_none(_endpoint: Endpoint, _call: Call) -> None: ...

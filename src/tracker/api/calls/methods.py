@@ -6,8 +6,7 @@ import re
 from typing import TYPE_CHECKING, TypeAlias, cast
 
 from tracker import pb
-from tracker.api.calls.endpoint import Endpoint
-from tracker.api.calls.streams import sending
+from tracker.api.calls.endpoint import Endpoint, sending
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -15,11 +14,11 @@ if TYPE_CHECKING:
     from tracker.api.calls.endpoint import Handler, StreamHandler
 
 Services: TypeAlias = "Mapping[str, Sequence[object]]"
-"""The objects that answer each service, by its full name: an RPC by the method of its name in snake case."""
+"""The objects that answer each service, by its full name; they have a method for each RPC, in snake case."""
 
 
 def methods_of(services: Services) -> Iterator[Endpoint]:
-    """Yield the RPCs of all services that the protos declare.
+    """Yield the endpoint of each RPC that the protos declare.
 
     Raises:
         ValueError: An RPC has no answer, or more than one.

@@ -1,4 +1,4 @@
-"""The step that counts, times and logs each call, and turns whatever goes wrong into a `TrackerError`."""
+"""The step that counts, times and logs each call, and turns every exception into a `TrackerError`."""
 
 from __future__ import annotations
 
@@ -34,13 +34,8 @@ class Observe:
         self._log = log
 
     def wrap(self, endpoint: Endpoint, then: Handler) -> Handler:
-        """Observe the calls of an endpoint."""
-        clock, under_way, finish, log = (
-            time.perf_counter,
-            self._observer.calls_under_way,
-            self._finish,
-            self._log,
-        )
+        clock, log = time.perf_counter, self._log
+        under_way, finish = self._observer.calls_under_way, self._finish
         weight = 0 if endpoint.quiet else 1
 
         async def observed(read: Read, call: Call) -> Any:  # noqa: ANN401 - whatever the handler returns

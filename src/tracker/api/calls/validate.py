@@ -16,17 +16,16 @@ if TYPE_CHECKING:
 
 
 class Validate:
-    """Hands on requests that keep the rules."""
+    """Refuses requests that break the rules."""
 
     def __init__(self) -> None:
         self._rules = Rules()
 
     def wrap(self, endpoint: Endpoint, then: Handler) -> Handler:
-        """Check the requests of an RPC."""
         if endpoint.rpc is None:
             return then
         check = self._rules.check
-        self._rules.compile(endpoint.rpc.input.type)  # so that no first call is slower than the next
+        self._rules.compile(endpoint.rpc.input.type)  # now: the first call would wait for it
 
         def validated(request: Message, call: Call) -> Awaitable[Any]:
             check(request)
