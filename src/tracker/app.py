@@ -29,10 +29,8 @@ from tracker.pb import catalog_pb, event_pb, link_pb, lock_pb
 from tracker.services.catalog import CatalogService
 from tracker.services.changes import consumers as change_consumers
 from tracker.services.changes.consumers import ConsumerRunner
-from tracker.services.clock import SystemClock
-from tracker.services.context import Context
+from tracker.services.context import Context, SystemClock
 from tracker.services.events import feed as event_feed
-from tracker.services.events.chains import EventChains
 from tracker.services.events.changes import EventChanges
 from tracker.services.events.counts import EventCounts
 from tracker.services.events.feed import EventFeed
@@ -64,7 +62,7 @@ if TYPE_CHECKING:
     from tracker.config import Settings
     from tracker.services.call import Call
     from tracker.services.changes.consumers import Consumer
-    from tracker.services.clock import MakeClock
+    from tracker.services.context import MakeClock
     from tracker.stores.base import Store
 
 
@@ -197,7 +195,6 @@ class App:
                 EventImports(store.events, event_reporter, context),
                 EventQueries(store.events, context, zone=settings.timezone),
                 EventCounts(store.events, context, zone=settings.timezone),
-                EventChains(store.events),
                 EventOverlaps(store.events, context, zone=settings.timezone),
                 EventWatches(feed, context, zone=settings.timezone),
             ),

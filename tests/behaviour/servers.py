@@ -10,7 +10,7 @@ import structlog
 from tests.clients import RestClient, http_client
 
 from tracker.app import App
-from tracker.services.clock import SystemClock
+from tracker.services.context import SystemClock
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from tests.clients import Client
 
     from tracker.config import Settings
-    from tracker.services.clock import MakeClock
+    from tracker.services.context import MakeClock
 
 SOON = 20.0
 """Seconds within which what must happen soon has happened on the slowest machine."""

@@ -109,7 +109,7 @@ async def test_a_link_that_is_moved_is_followed_to_where_it_leads_now(client: Cl
 async def test_of_too_long_a_chain_the_event_and_what_follows_from_it_are_listed(
     client: Client, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("tracker.services.events.chains._MOST", 5)
+    monkeypatch.setattr("tracker.services.events.queries._MAX_RELATED", 5)
     root = await record(client, "root", 0)
     for number in range(6):
         await record(client, f"early {number}", 1 + number, root)
@@ -129,7 +129,7 @@ async def test_of_too_long_a_chain_the_event_and_what_follows_from_it_are_listed
 async def test_a_chain_of_as_many_events_as_are_listed_is_whole(
     client: Client, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("tracker.services.events.chains._MOST", 3)
+    monkeypatch.setattr("tracker.services.events.queries._MAX_RELATED", 3)
     root = await record(client, "root", 0)
     second = await record(client, "second", 1, root)
     third = await record(client, "third", 2, second)

@@ -20,7 +20,7 @@ from tracker.app import App
 from tracker.config import Settings
 from tracker.pb import event_pb
 from tracker.services.changes.consumers import Consumer
-from tracker.services.clock import SystemClock
+from tracker.services.context import SystemClock
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -1,4 +1,4 @@
-"""How a catalog entry is made and changed."""
+"""How a catalog entry is created and changed."""
 
 from __future__ import annotations
 
@@ -12,16 +12,15 @@ if TYPE_CHECKING:
     from protobuf import Message
 
 _KEPT = ("created_at", "available_versions", "latest_version", "reference_version")
-"""What describing an entry again leaves as it is stored."""
+"""Fields of a stored entry that a new description does not replace."""
 
 
 def described_entry(
     request: catalog_pb.CreateUpdateCatalogRequest, stored: catalog_pb.Catalog | None, now: int
 ) -> catalog_pb.Catalog:
-    """Return the entry that a request describes.
+    """Return the entry that a request describes, with the creation time and the versions of `stored`.
 
-    Replaces all descriptive fields; the creation time and the versions of `stored` are kept. Times
-    in the request are ignored.
+    Times in the request are ignored.
     """
     entry = catalog_pb.Catalog()
     _copy_shared(request, entry)
@@ -33,21 +32,12 @@ def described_entry(
     return entry
 
 
-def with_versions(
-    stored: catalog_pb.Catalog, request: catalog_pb.UpdateVersionsRequest, now: int
+def updated_entry(
+    stored: catalog_pb.Catalog,
+    request: catalog_pb.UpdateVersionsRequest | catalog_pb.UpdateDependenciesRequest,
+    now: int,
 ) -> catalog_pb.Catalog:
-    """Return an entry with the versions of a request, all of them replaced."""
-    return _replaced(stored, request, now)
-
-
-def with_dependencies(
-    stored: catalog_pb.Catalog, request: catalog_pb.UpdateDependenciesRequest, now: int
-) -> catalog_pb.Catalog:
-    """Return an entry with the dependencies of a request, all of them replaced."""
-    return _replaced(stored, request, now)
-
-
-def _replaced(stored: catalog_pb.Catalog, request: Message, now: int) -> catalog_pb.Catalog:
+    """Return an entry with the versions or dependencies of a request, all of them replaced."""
     entry = copy.copy(stored)
     _copy_shared(request, entry)
     entry.updated_at = timestamp(now)

@@ -134,21 +134,13 @@ def updated_event(
     return event
 
 
-def event_told_again(
+def merged_event(
     before: event_pb.Event, request: event_pb.CreateEventRequest, now: int, linked: event_pb.Event | None
 ) -> event_pb.Event:
-    """Return what an event becomes by a request to create it that was recorded before.
-
-    What the request gives takes the place of what is stored, field by field; labels are added.
-    """
-    change = event_pb.UpdateEventRequest(
-        title=request.title,
-        attributes=request.attributes,
-        links=request.links,
-        slack_id=request.slack_id,
-        merge=True,
-    )
-    return updated_event(before, change, now, linked)
+    """Return a stored event merged with a request to create it: fields that are given replace stored ones."""
+    names = ("title", "attributes", "links", "slack_id")
+    given = {name: getattr(request, name) for name in names}
+    return updated_event(before, event_pb.UpdateEventRequest(**given, merge=True), now, linked)
 
 
 def _over(before: event_pb.Event, attributes: event_pb.EventAttributes) -> event_pb.EventAttributes:

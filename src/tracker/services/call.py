@@ -17,8 +17,9 @@ if TYPE_CHECKING:
     from tracker.stores.idempotency import KeyUse
 
 T = TypeVar("T")
+M = TypeVar("M", bound="Message")
 Wire = Literal["grpc", "rest", "http"]
-"""How a call came: an RPC over gRPC, an RPC over REST, or a plain HTTP request."""
+"""How a call arrived: an RPC over gRPC, an RPC over REST, or a plain HTTP request."""
 Send: TypeAlias = Callable[[Any], Awaitable[None]]
 """Hands a message of a stream to its caller."""
 
@@ -31,7 +32,7 @@ class Principal:
 
 
 ANONYMOUS = Principal("anonymous")
-"""A caller that has not said who it is."""
+"""A caller without credentials."""
 
 
 async def _send_nothing(_message: object) -> None:
@@ -43,9 +44,9 @@ class Call:
     """One call: its wire, its id, the address it came from, and who makes it.
 
     `headers` are those of HTTP, or the metadata of gRPC, by lower-case name; repeated ones are joined by
-    commas. `timeout` is the seconds that the caller will wait, or None where it did not say. `send` returns
-    once the caller can take another message, and may be cancelled where that takes too long. The steps of the
-    chain set `principal`, and `use` for a call whose idempotency key is to be remembered with its change.
+    commas. `timeout` is the seconds that the caller is willing to wait, or None for any time. `send` returns
+    once the caller can take another message, and may be cancelled. The chain sets `principal`, and `use` for
+    a call whose idempotency key is remembered with its change.
     """
 
     wire: Wire
@@ -58,23 +59,28 @@ class Call:
     use: KeyUse | None = None
 
     def made_by(self, principal: Principal) -> None:
-        """Set who makes the call, in its task: the change log names the principal of each change."""
+        """Set who makes the call, in its task: the change log records the principal of each change."""
         self.principal = principal
         PRINCIPAL.set(principal.id)
 
     @property
     def user_agent(self) -> str:
-        """The program that makes the call, as it calls itself."""
+        """The value of the header `User-Agent`."""
         return self.headers.get("user-agent", "")
 
     @property
     def idempotency_key(self) -> str | None:
-        """The header of that name, as it came."""
+        """The header of that name, as it was sent."""
         return self.headers.get("idempotency-key")
 
     def once(self, answer: Callable[[T], Message]) -> Once[T] | None:
-        """Return what makes the change that this call asks for happen once: None where the call has no key.
+        """Return how the store remembers the answer to this call, or None where the call has no key.
 
-        `answer` makes the answer to the call of what the change led to.
+        `answer` returns the answer for the result of the change.
         """
         return None if self.use is None else Once(self.use, lambda made: answer(made).to_binary())
+
+
+def answer_with(response: Callable[..., M], field: str) -> Callable[[object], M]:
+    """Return what makes the answer that has a record in `field`, and nothing else."""
+    return lambda record: response(**{field: record})

@@ -1,19 +1,22 @@
-"""The catalog service: what runs here, who owns it, what it uses."""
+"""The catalog service: what exists, who owns it, what it uses."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from tracker.domain.catalog import described_entry, with_dependencies, with_versions
+from tracker.domain.catalog import described_entry, updated_entry
 from tracker.domain.compliance import version_compliance
 from tracker.domain.paging import page_token
 from tracker.errors import Reason, TrackerError
 from tracker.pb import catalog_pb
+from tracker.services.call import answer_with
 from tracker.services.paging import requested_page
 from tracker.stores.pages import Page
 
 if TYPE_CHECKING:
-    from tracker.services.call import Call
+    from collections.abc import Callable
+
+    from tracker.services.call import Call, M
     from tracker.services.context import Context
     from tracker.stores.catalog import CatalogStore
 
@@ -28,7 +31,7 @@ class CatalogService:
     async def create_update_catalog(
         self, request: catalog_pb.CreateUpdateCatalogRequest, call: Call
     ) -> catalog_pb.CreateUpdateCatalogResponse:
-        """Describe an entry, new or known; its creation time and versions are kept."""
+        """Create an entry, or replace its description; its creation time and versions are kept."""
         now = self._context.now()
         created = False
 
@@ -64,12 +67,10 @@ class CatalogService:
         self, request: catalog_pb.ListCatalogsRequest, _: Call
     ) -> catalog_pb.ListCatalogsResponse:
         """Return the entries, ordered by name."""
-        query = "catalog"
-        found = await self._store.find(requested_page(request, query, default=None))
+        found = await self._store.find(requested_page(request, "catalog", default=None))
+        token = page_token(found.next, "catalog")
         return catalog_pb.ListCatalogsResponse(
-            catalogs=list(found.records),
-            total_count=found.total,
-            next_page_token=page_token(found.next, query),
+            catalogs=list(found.records), total_count=found.total, next_page_token=token
         )
 
     async def get_version_compliance(
@@ -78,55 +79,45 @@ class CatalogService:
         """Compare the versions that projects use with the reference versions."""
         found = await self._store.find(Page())
         compliance = version_compliance(found.records, request.types)
-        self._context.log.info(
-            "version compliance check completed",
-            request_id=call.request_id,
-            projects=len(compliance.projects),
-        )
+        message, projects = "version compliance check completed", len(compliance.projects)
+        self._context.log.info(message, request_id=call.request_id, projects=projects)
         return compliance
 
     async def update_versions(
         self, request: catalog_pb.UpdateVersionsRequest, call: Call
     ) -> catalog_pb.UpdateVersionsResponse:
         """Replace the versions of an entry."""
-        now = self._context.now()
-        entry = await self._store.modify(
-            request.name, lambda stored: with_versions(stored, request, now), call.once(_updated_versions)
-        )
-        if entry is None:
-            raise _not_found(request.name)
-        self._log("catalog versions updated", entry.name, call)
-        return _updated_versions(entry)
+        return await self._update(request, call, _versions_updated, "catalog versions updated")
 
     async def update_dependencies(
         self, request: catalog_pb.UpdateDependenciesRequest, call: Call
     ) -> catalog_pb.UpdateDependenciesResponse:
         """Replace the dependencies of an entry."""
+        return await self._update(request, call, _dependencies_updated, "catalog dependencies updated")
+
+    async def _update(
+        self,
+        request: catalog_pb.UpdateVersionsRequest | catalog_pb.UpdateDependenciesRequest,
+        call: Call,
+        answer: Callable[[catalog_pb.Catalog], M],
+        message: str,
+    ) -> M:
         now = self._context.now()
         entry = await self._store.modify(
-            request.name,
-            lambda stored: with_dependencies(stored, request, now),
-            call.once(_updated_dependencies),
+            request.name, lambda stored: updated_entry(stored, request, now), call.once(answer)
         )
         if entry is None:
             raise _not_found(request.name)
-        self._log("catalog dependencies updated", entry.name, call)
-        return _updated_dependencies(entry)
+        self._log(message, entry.name, call)
+        return answer(entry)
 
     def _log(self, message: str, name: str, call: Call) -> None:
         self._context.log.info(message, request_id=call.request_id, name=name)
 
 
-def _described(entry: catalog_pb.Catalog) -> catalog_pb.CreateUpdateCatalogResponse:
-    return catalog_pb.CreateUpdateCatalogResponse(catalog=entry)
-
-
-def _updated_versions(entry: catalog_pb.Catalog) -> catalog_pb.UpdateVersionsResponse:
-    return catalog_pb.UpdateVersionsResponse(catalog=entry)
-
-
-def _updated_dependencies(entry: catalog_pb.Catalog) -> catalog_pb.UpdateDependenciesResponse:
-    return catalog_pb.UpdateDependenciesResponse(catalog=entry)
+_described = answer_with(catalog_pb.CreateUpdateCatalogResponse, "catalog")
+_versions_updated = answer_with(catalog_pb.UpdateVersionsResponse, "catalog")
+_dependencies_updated = answer_with(catalog_pb.UpdateDependenciesResponse, "catalog")
 
 
 def _not_found(name: str) -> TrackerError:

@@ -10,6 +10,7 @@ from protobuf.wkt import Empty
 from tracker.domain.times import MICROS
 from tracker.errors import Reason, TrackerError
 from tracker.pb import link_pb
+from tracker.services.call import answer_with
 
 if TYPE_CHECKING:
     from tracker.services.call import Call
@@ -40,7 +41,7 @@ class LinkService:
         return _created(link)
 
     async def update_link(self, request: link_pb.UpdateLinkRequest, call: Call) -> link_pb.UpdateLinkResponse:
-        """Replace what a link says."""
+        """Replace the fields of a link."""
         now = self._context.now() // MICROS
 
         def replace(stored: link_pb.Link) -> link_pb.Link:
@@ -61,18 +62,14 @@ class LinkService:
         return Empty()
 
 
-def _created(link: link_pb.Link) -> link_pb.CreateLinkResponse:
-    return link_pb.CreateLinkResponse(link=link)
-
-
-def _updated(link: link_pb.Link) -> link_pb.UpdateLinkResponse:
-    return link_pb.UpdateLinkResponse(link=link)
+_created = answer_with(link_pb.CreateLinkResponse, "link")
+_updated = answer_with(link_pb.UpdateLinkResponse, "link")
 
 
 def _described(
     link: link_pb.Link, request: link_pb.CreateLinkRequest | link_pb.UpdateLinkRequest
 ) -> link_pb.Link:
-    """Return a link with what a request says of it; empty optional texts are left out."""
+    """Return a link with the fields of a request; empty optional texts are left out."""
     link = copy.copy(link)
     link.group = request.group.strip() or _DEFAULT_GROUP
     link.name = request.name

@@ -1,4 +1,4 @@
-"""How requests ask for a part of a list, the same for every list."""
+"""How requests ask for a page of a list, the same for every list."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ N = TypeVar("N", int, "int | None")
 
 
 class PagedRequest(Protocol):
-    """A request for a part of a list."""
+    """A request for a page of a list."""
 
     per_page: UInt32Value | None
     page: Int32Value | None
@@ -23,14 +23,13 @@ class PagedRequest(Protocol):
 
 
 def requested_page(request: PagedRequest, query: str, *, default: int | None) -> Page:
-    """Return the part of a list that a request asks for.
+    """Return the page of a list that a request asks for.
 
-    Zero counts as not given. Without `per_page`, a part has `default` records (None: all there are,
-    or 100 where a page is asked for by number). `query` names the list and its filters, as for
-    `domain.paging.page_token`.
+    Zero counts as not given. Without `per_page`, a page has `default` records (None: all records, or 100
+    where a page is asked for by number). `query` is that of `domain.paging.page_token`.
 
     Raises:
-        TrackerError: INVALID_ARGUMENT for a bad token, or a token beside a page number.
+        TrackerError: INVALID_ARGUMENT for a bad token, or a token together with a page number.
     """
     number = given(request.page, 0)
     after = parse_page_token(request.page_token, query)

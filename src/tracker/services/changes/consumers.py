@@ -13,8 +13,7 @@ from tracker.stores.changes import Batch, ChangesForgottenError, ConsumerState
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Sequence
 
-    from tracker.services.clock import Clock
-    from tracker.services.context import Context
+    from tracker.services.context import Clock, Context
     from tracker.stores.base import Store
     from tracker.stores.changes import Change, Position
 

@@ -1,4 +1,4 @@
-"""The event service, as far as it changes events; `event_queries.py` has the rest."""
+"""The RPCs of the event service that change an event."""
 
 from __future__ import annotations
 
@@ -9,10 +9,11 @@ from typing import TYPE_CHECKING, TypeVar
 from tracker.domain import changelog
 from tracker.domain.event_locks import EventChange, LockPlan, plan_for_new, plan_for_update
 from tracker.domain.events import EventId, ExternalId, SlackId, event_key, external_id
-from tracker.domain.lifecycle import attributes_of, event_told_again, metadata_of, new_event, updated_event
+from tracker.domain.lifecycle import attributes_of, merged_event, metadata_of, new_event, updated_event
 from tracker.domain.locks import Ending, Release
 from tracker.domain.times import timestamp
 from tracker.pb import event_pb
+from tracker.services.call import answer_with
 from tracker.services.events.errors import (
     event_not_found,
     external_id_taken,
@@ -39,11 +40,11 @@ if TYPE_CHECKING:
 _Request = TypeVar("_Request", event_pb.CreateEventRequest, event_pb.UpdateEventRequest)
 
 _PAUSES = (0.02, 0.05, 0.1, 0.2, 0.4, 0.8)
-"""Seconds to wait for an event whose lock is taken and which may be the one that is told of."""
+"""Seconds to wait for an event that has taken the lock, and may be the one to change."""
 
 
 class EventChanges:
-    """Answers the calls of `tracker.event.v1alpha1.EventService` that change an event."""
+    """Answers the RPCs of `tracker.event.v1alpha1.EventService` that change an event."""
 
     def __init__(
         self, store: EventStore, locks: EventLocks, reporter: EventReporter, context: Context
@@ -58,7 +59,7 @@ class EventChanges:
     ) -> event_pb.CreateEventResponse:
         """Record an event, and take the lock of the deployment or operation that it begins.
 
-        One that its source has told of before becomes what is new of it.
+        An event with a known external id is changed instead.
         """
         attributes = request.attributes or event_pb.EventAttributes()
         try:
@@ -75,7 +76,7 @@ class EventChanges:
     async def update_event(
         self, request: event_pb.UpdateEventRequest, call: Call
     ) -> event_pb.UpdateEventResponse:
-        """Change an event, and take, move or release the lock of the work that it tells of."""
+        """Change an event, and take, move or release the lock of the work that it describes."""
         key = _named(request)
         try:
             event = await self._change(key, request, updated_event, call, _updated)
@@ -99,7 +100,7 @@ class EventChanges:
         if deleted is None:
             raise event_not_found(key)
         self._reporter.deleted(deleted.event, call)
-        self._locks.tell(LockPlan(release=tuple(deleted.locks)), call)
+        self._locks.report(LockPlan(release=tuple(deleted.locks)), call)
         return _deleted(deleted)
 
     async def add_changelog_entry(
@@ -126,7 +127,7 @@ class EventChanges:
     async def add_slack_id(
         self, request: event_pb.AddSlackIdRequest, call: Call
     ) -> event_pb.AddSlackIdResponse:
-        """Tie an event to the Slack message that stands for it."""
+        """Link an event to its Slack message."""
         now = self._context.now()
 
         def link(event: event_pb.Event, _: Sequence[lock_pb.Lock]) -> EventChange:
@@ -135,10 +136,8 @@ class EventChanges:
             if event.metadata.slack_id:
                 raise slack_id_set(event.metadata.slack_id)
             event.metadata.slack_id = request.slack_id
-            event.changelog = [
-                *event.changelog,
-                changelog.slack_linked(event, "", request.slack_id, now),
-            ]
+            entry = changelog.slack_linked(event, "", request.slack_id, now)
+            event.changelog = [*event.changelog, entry]
             return EventChange(event)
 
         key = event_key(request.id)
@@ -161,7 +160,7 @@ class EventChanges:
         made = self._locks.carry_out(plan, event, now)
         await self._store.create(made.event, made.acquire, call.once(answer))
         self._reporter.created(made.event, call)
-        self._locks.tell(plan, call)
+        self._locks.report(plan, call)
         return made.event
 
     async def _change(
@@ -172,7 +171,7 @@ class EventChanges:
         call: Call,
         answer: Callable[[event_pb.Event], Message],
     ) -> event_pb.Event | None:
-        """Let `make` make of an event what a request wants at a moment, with the event that it links to."""
+        """Change the event of a key, if it exists; `make` returns the new event."""
         linked = await self._linked(request.attributes, required=False)
         now = self._context.now()
         lock_of = self._locks.lock_of(now)
@@ -188,20 +187,20 @@ class EventChanges:
         event = await self._store.modify(key, change, call.once(answer))
         if event is not None:
             self._reporter.updated(before, event, call)
-            self._locks.tell(plan, call)
+            self._locks.report(plan, call)
         return event
 
     async def _create_or_change(
         self, request: event_pb.CreateEventRequest, external: ExternalId, call: Call
     ) -> event_pb.CreateEventResponse:
-        """Record an event, or change the one of this external id, which may come or go at any moment."""
+        """Record an event, or change the one of this external id, which may appear or vanish meanwhile."""
         pauses = iter(_PAUSES)
         while True:
-            event = await self._change(external, request, event_told_again, call, _told_again)
+            event = await self._change(external, request, merged_event, call, _merged)
             if event is not None:
-                return _told_again(event)
+                return _merged(event)
             try:
-                event = await self._create(request, call, _told_first)
+                event = await self._create(request, call, _inserted)
             except ExternalIdTakenError:
                 continue
             except LockHeldError as error:
@@ -210,10 +209,10 @@ class EventChanges:
                     raise
                 await asyncio.sleep(pause)
                 continue
-            return _told_first(event)
+            return _inserted(event)
 
     async def _may_be(self, external: ExternalId, event_id: str) -> bool:
-        """Return whether an event is the one of an external id, or may become it: its lock comes first."""
+        """Return whether an event has an external id, or may soon be stored with it: its lock comes first."""
         if not event_id:
             return False
         event = await self._store.get(EventId(event_id))
@@ -222,7 +221,7 @@ class EventChanges:
     async def _linked(
         self, attributes: event_pb.EventAttributes | None, *, required: bool = True
     ) -> event_pb.Event | None:
-        """Return the event that `related_id` names, or None where it names none."""
+        """Return the event that `related_id` names, or None."""
         if attributes is None or not attributes.related_id:
             return None
         event = await self._store.get(event_key(attributes.related_id))
@@ -231,20 +230,18 @@ class EventChanges:
         return event
 
 
-def _created(event: event_pb.Event) -> event_pb.CreateEventResponse:
-    return event_pb.CreateEventResponse(event=event)
+_created = answer_with(event_pb.CreateEventResponse, "event")
+_updated = answer_with(event_pb.UpdateEventResponse, "event")
+_entry_added = answer_with(event_pb.AddChangelogEntryResponse, "event")
+_slack_id_added = answer_with(event_pb.AddSlackIdResponse, "event")
 
 
-def _told_first(event: event_pb.Event) -> event_pb.CreateEventResponse:
+def _inserted(event: event_pb.Event) -> event_pb.CreateEventResponse:
     return event_pb.CreateEventResponse(event=event, updated=False)
 
 
-def _told_again(event: event_pb.Event) -> event_pb.CreateEventResponse:
+def _merged(event: event_pb.Event) -> event_pb.CreateEventResponse:
     return event_pb.CreateEventResponse(event=event, updated=True)
-
-
-def _updated(event: event_pb.Event) -> event_pb.UpdateEventResponse:
-    return event_pb.UpdateEventResponse(event=event)
 
 
 def _deleted(deleted: DeletedEvent) -> event_pb.DeleteEventResponse:
@@ -252,16 +249,8 @@ def _deleted(deleted: DeletedEvent) -> event_pb.DeleteEventResponse:
     return event_pb.DeleteEventResponse(id=metadata.id, slack_id=metadata.slack_id)
 
 
-def _entry_added(event: event_pb.Event) -> event_pb.AddChangelogEntryResponse:
-    return event_pb.AddChangelogEntryResponse(event=event)
-
-
-def _slack_id_added(event: event_pb.Event) -> event_pb.AddSlackIdResponse:
-    return event_pb.AddSlackIdResponse(event=event)
-
-
 def _named(request: event_pb.UpdateEventRequest | event_pb.DeleteEventRequest) -> EventKey:
-    """Return what a request names the event by: its id where it gives one, else its Slack id."""
+    """Return the key of the event that a request names: its id where given, else its Slack id."""
     return event_key(request.id) if request.id else SlackId(request.slack_id)
 
 

@@ -1,4 +1,4 @@
-"""The event service, as far as it counts events: in a period, by their values, over time."""
+"""The RPCs of the event service that count events: in a period, by values, over time."""
 
 from __future__ import annotations
 
@@ -13,9 +13,8 @@ from tracker.domain.query.filters import EventFilter, narrowed
 from tracker.domain.times import MICROS, duration, period, timestamp
 from tracker.errors import FieldViolation, invalid
 from tracker.pb import event_pb
-from tracker.services.events.filters import asked_for, facet, in_period
+from tracker.services.events.filters import Planned, asked_for, facet, in_period
 from tracker.services.paging import given
-from tracker.services.query_plans import Planned
 from tracker.time_text import EARLIEST, hint
 
 if TYPE_CHECKING:
@@ -27,17 +26,17 @@ if TYPE_CHECKING:
     from tracker.stores.events import EventStore
 
 _VALUES = 10
-"""Values of a field to answer where the caller gives no number."""
+"""Values of a field to return without `limit`."""
 
 _INTERVALS = 120
-"""Intervals up to which a shorter one is chosen where the caller names none."""
+"""Most intervals of a histogram whose request names no interval."""
 
-_SPAN = 24 * 60 * 60 * MICROS
-"""How long a period is that nobody has given a beginning."""
+_PERIOD = 24 * 60 * 60 * MICROS
+"""Length of a period without a start."""
 
 
 class EventCounts:
-    """Answers the calls of `tracker.event.v1alpha1.EventService` for numbers of events."""
+    """Answers the RPCs of `tracker.event.v1alpha1.EventService` that count events."""
 
     def __init__(self, store: EventStore, context: Context, *, zone: ZoneInfo) -> None:
         self._store = store
@@ -51,20 +50,17 @@ class EventCounts:
         count = await self._store.count(_stats_filter(request))
         self._context.log.info("event stats retrieved", request_id=call.request_id, total_count=count)
         return event_pb.GetEventStatsResponse(
-            total_count=count,
-            start_date=request.start_date,
-            end_date=request.end_date,
+            total_count=count, start_date=request.start_date, end_date=request.end_date
         )
 
     async def get_event_stats_by_month(
         self, request: event_pb.GetEventStatsByMonthRequest, call: Call
     ) -> event_pb.GetEventStatsByMonthResponse:
-        """Count the events of a period by month, on demand by service too."""
+        """Count the events of a period by month, and by service if requested."""
         counts = await self._store.count_by_month(_stats_filter(request), by_service=request.group_by_service)
         total = sum(c.count for c in counts)
-        self._context.log.info(
-            "event stats by month retrieved", request_id=call.request_id, total_count=total
-        )
+        message = "event stats by month retrieved"
+        self._context.log.info(message, request_id=call.request_id, total_count=total)
         return event_pb.GetEventStatsByMonthResponse(
             stats=[
                 event_pb.MonthlyStats(year=c.year, month=c.month, service=c.service, count=c.count)
@@ -109,7 +105,7 @@ class EventCounts:
         most = given(request.limit, _VALUES)
         where = narrowed(in_period(request, Clock(self._context.now(), zone)))
         until = self._context.now() if where.until is None else where.until
-        since = until - _SPAN if where.since is None else where.since
+        since = until - _PERIOD if where.since is None else where.since
         interval, starts = _intervals(request.interval, since, until, zone)
         edges = [since, *starts[1:], until]
         values: list[str | int] = []
@@ -145,7 +141,7 @@ def _zone(name: str) -> ZoneInfo:
 
 
 def _intervals(name: str, since: int, until: int, zone: ZoneInfo) -> tuple[str, Sequence[int]]:
-    """Return the interval of a name, or a fitting one, and when those of a period begin."""
+    """Return the interval of a name, or a suitable one, and the starts of those of a period."""
     interval = read_interval(name) if name else interval_for(since, until, _INTERVALS)
     if interval is None:
         expected = "expected month, week, day, or what divides a day, such as 6h or 15m"
@@ -154,13 +150,8 @@ def _intervals(name: str, since: int, until: int, zone: ZoneInfo) -> tuple[str, 
         raise invalid(FieldViolation("start_date", "the period ends before it begins"))
     number = (until - since) // interval.length
     if number >= MOST_INTERVALS:
-        raise invalid(
-            FieldViolation(
-                "interval",
-                f"the period has {number:,} intervals of {interval.name}, and may have {MOST_INTERVALS:,};"
-                " choose a longer one, or a shorter period",
-            )
-        )
+        text = f"the period has {number:,} intervals of {interval.name}, and may have {MOST_INTERVALS:,};"
+        raise invalid(FieldViolation("interval", f"{text} choose a longer one, or a shorter period"))
     beyond = invalid(FieldViolation("start_date", "the period reaches beyond the calendar"))
     try:
         starts = list(interval.starts(since, until, zone))
@@ -184,7 +175,7 @@ def _bucket(
 
 
 def _percentiles(durations: Sequence[int]) -> event_pb.DurationPercentiles | None:
-    """Return percentiles of durations, which rise, by nearest rank: the least that so many are not above."""
+    """Return the percentiles, by nearest rank, of sorted durations."""
     if not durations:
         return None
     p50, p90, p95, p99, longest = (
@@ -196,5 +187,5 @@ def _percentiles(durations: Sequence[int]) -> event_pb.DurationPercentiles | Non
 def _stats_filter(
     request: event_pb.GetEventStatsRequest | event_pb.GetEventStatsByMonthRequest,
 ) -> EventFilter:
-    span = period(request.start_date, request.end_date)
-    return EventFilter(asked_for(request), since=span.since, until=span.until)
+    dates = period(request.start_date, request.end_date)
+    return EventFilter(asked_for(request), since=dates.since, until=dates.until)

@@ -1,4 +1,4 @@
-"""Which events a request asks for: what several calls read alike."""
+"""What several calls have in common: which events a request asks for, and the plan of its query."""
 
 from __future__ import annotations
 
@@ -8,13 +8,14 @@ from typing import TYPE_CHECKING, Protocol
 from protobuf import DescEnum, DescFieldValueEnum, DescFieldValueList
 from protobuf.wkt import BoolValue
 
-from tracker.domain.query import EVERYTHING, QueryError, fields, parse
+from tracker.domain.query import EVERYTHING, QueryError, fields, parse, to_text
 from tracker.domain.query.errors import nearest
-from tracker.domain.query.filters import EventFilter
+from tracker.domain.query.filters import EventFilter, widened
 from tracker.domain.query.tree import all_of, one_of
-from tracker.domain.times import period
+from tracker.domain.times import duration, period
 from tracker.errors import FieldViolation, Reason, TrackerError, invalid
 from tracker.pb import event_pb
+from tracker.stores.events import Explanation
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
 
     from tracker.domain.query import Clock, Node
     from tracker.domain.query.fields import Field
+    from tracker.services.context import Context
 
 
 class PeriodRequest(Protocol):
@@ -37,10 +39,10 @@ def in_period(request: PeriodRequest, clock: Clock) -> EventFilter:
     """Return the filter for the events that a request asks for by a period and a query.
 
     Raises:
-        TrackerError: INVALID_ARGUMENT, as `domain.times.period` and `read_query` have it.
+        TrackerError: INVALID_ARGUMENT, as from `domain.times.period` and `read_query`.
     """
-    span = period(request.start_date, request.end_date)
-    return EventFilter(read_query(request.query, clock), since=span.since, until=span.until)
+    dates = period(request.start_date, request.end_date)
+    return EventFilter(read_query(request.query, clock), since=dates.since, until=dates.until)
 
 
 def asked_for(request: Message) -> Node:
@@ -97,7 +99,7 @@ def read_query(text: str, clock: Clock) -> Node:
 def facet(name: str, path: str, use: str) -> Field:
     """Return the field of a name, one of those that events are counted by.
 
-    `path` says where in the request the name stands, and `use` what it is for.
+    `path` is the place of the name in the request, and `use` what it is for.
 
     Raises:
         TrackerError: INVALID_ARGUMENT; there is no such field.
@@ -108,6 +110,27 @@ def facet(name: str, path: str, use: str) -> Field:
     names = [each.name for each in fields.FACETS]
     expected = f"expected a field {use}, one of {', '.join(names)}, label.NAME"
     raise invalid(FieldViolation(path, f"{expected}; got {name!r}{nearest(name, names)}"))
+
+
+class Planned:
+    """Measures one request, and returns its plan."""
+
+    def __init__(self, context: Context, *, wanted: bool) -> None:
+        self.explanation = Explanation() if wanted else None
+        """What the store fills in; None where no plan is wanted."""
+        self._context = context
+        self._began = context.now()
+
+    def plan(self, where: EventFilter) -> event_pb.QueryPlan | None:
+        """Return how the events of a filter were found or counted; None where no plan is wanted."""
+        if self.explanation is None:
+            return None
+        return event_pb.QueryPlan(
+            query=to_text(widened(where)),
+            steps=self.explanation.steps,
+            documents=self.explanation.documents,
+            took=duration(max(0, self._context.now() - self._began)),
+        )
 
 
 _ATTRIBUTES = event_pb.EventAttributes.desc()

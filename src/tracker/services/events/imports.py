@@ -1,4 +1,4 @@
-"""The event service, as far as it records many events at once, as they are."""
+"""The RPC of the event service that imports events as they are."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
 
 class _Kept(Enum):
-    """What became of an event that is in the store now."""
+    """What happened to an event that is now in the store."""
 
     STORED = auto()
     UNCHANGED = auto()
@@ -38,11 +38,11 @@ _Outcome: TypeAlias = "_Kept | event_pb.RefusedEvent"
 
 
 class _UnchangedError(Exception):
-    """An event is what is stored already."""
+    """The stored event is the same."""
 
 
 class EventImports:
-    """Answers the call of `tracker.event.v1alpha1.EventService` that imports events."""
+    """Answers the RPC of `tracker.event.v1alpha1.EventService` that imports events."""
 
     def __init__(self, store: EventStore, reporter: EventReporter, context: Context) -> None:
         self._store = store
@@ -52,7 +52,7 @@ class EventImports:
     async def import_events(
         self, request: event_pb.ImportEventsRequest, call: Call
     ) -> event_pb.ImportEventsResponse:
-        """Record events as they are, but for those that can't be."""
+        """Record events as they are, except those that are refused."""
         now = self._context.now()
         outcomes: dict[int, _Outcome] = {}
         new: dict[int, event_pb.Event] = {}
@@ -65,18 +65,18 @@ class EventImports:
         for (index, event), added in zip(new.items(), await self._store.add([*new.values()]), strict=True):
             outcomes[index] = _outcome(index, event, added)
         if request.overwrite:
-            there = [index for index, each in outcomes.items() if each is _Kept.UNCHANGED]
-            outcomes |= await self._overwrite(there, new, request.events)
+            known = [index for index, each in outcomes.items() if each is _Kept.UNCHANGED]
+            outcomes |= await self._overwrite(known, new, request.events)
         answer = _answer(outcomes)
         self._reporter.imported(answer, call)
         return answer
 
     async def _overwrite(
-        self, there: Iterable[int], new: dict[int, event_pb.Event], given: Sequence[event_pb.Event]
+        self, known: Iterable[int], new: dict[int, event_pb.Event], given: Sequence[event_pb.Event]
     ) -> dict[int, _Outcome]:
-        """Put events in the place of those that have their ids, several with the same id in their order."""
+        """Replace the stored events of the same ids; several events with one id in their order."""
         by_id: dict[str, list[int]] = {}
-        for index in there:
+        for index in known:
             by_id.setdefault(metadata_of(new[index]).id, []).append(index)
 
         async def replace_each(indexes: list[int]) -> list[tuple[int, _Outcome]]:
@@ -86,7 +86,7 @@ class EventImports:
         return dict(each for part in replaced for each in part)
 
     async def _replace(self, index: int, new: event_pb.Event, given: event_pb.Event) -> _Outcome:
-        """Put an event in the place of the one that has its id, wherever that may have gone meanwhile."""
+        """Replace the stored event of the same id, or add it where that has been deleted meanwhile."""
 
         def change(stored: event_pb.Event, _: Sequence[lock_pb.Lock]) -> EventChange:
             created = metadata_of(stored).created_at

@@ -25,14 +25,14 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class AutomaticLocks:
-    """Whether events take locks by themselves, and how long the lease of one lasts: None is for ever."""
+    """Whether events take locks automatically, and for how long the lease of one lasts: None is for ever."""
 
     enabled: bool = True
     ttl: Duration | None = None
 
 
 class EventLocks:
-    """Carries out what a change of an event means for locks, and reports it."""
+    """Carries out the lock plan of a change of an event, and reports it."""
 
     def __init__(
         self,
@@ -49,13 +49,13 @@ class EventLocks:
         self._automatic = automatic
 
     def lock_of(self, now: int) -> LockOf:
-        """Return what makes the lock of an event's work at `now`: none at all where events take no locks."""
+        """Return what makes the lock of an event's work at `now`; no lock where events take none."""
         if not self._automatic.enabled:
             return lambda _: None
         return partial(event_lock, lock_id=self._context.new_id(), now=now, ttl=self._automatic.ttl)
 
     def carry_out(self, plan: LockPlan, event: event_pb.Event, now: int) -> EventChange:
-        """Return an event with what its plan does to locks, each act noted in the event's changelog.
+        """Return the change that a plan makes of an event and its locks.
 
         Raises:
             LockHeldError: Others wait for the lock that the event would take.
@@ -64,15 +64,15 @@ class EventLocks:
             self._queue.require_turn(plan.acquire)
         return apply_plan(plan, event, now)
 
-    def tell(self, plan: LockPlan, call: Call) -> None:
-        """Tell that a plan was carried out, those too who wait for a lock that has become free."""
+    def report(self, plan: LockPlan, call: Call) -> None:
+        """Report that a plan was carried out, also to calls that wait for a released lock."""
         for lock in plan.release:
             self._reporter.released_for_event(lock, call)
         if plan.acquire is not None:
             self._reporter.acquired(plan.acquire, call)
 
     async def refused(self, what: str, error: LockHeldError, call: Call) -> TrackerError:
-        """Return the answer to a call that would `what` (create, update) an event, but for a lock."""
+        """Report and return the error of a call that can't `what` (create, update) an event, for a lock."""
         holder = await self._store.holder(lock_key(error.holder)) or error.holder
         refused = lock_held(holder, f"cannot {what} event: ", ". Please unlock it first")
         return self._reporter.refused(refused, holder, call)

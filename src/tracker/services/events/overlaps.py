@@ -1,4 +1,4 @@
-"""The event service, as far as it finds events that go on at the same time."""
+"""The RPC of the event service that finds events under way at the same time."""
 
 from __future__ import annotations
 
@@ -17,9 +17,8 @@ from tracker.domain.query.tree import Number, Term, both, one_of, parts_of
 from tracker.domain.times import MICROS, timestamp
 from tracker.errors import FieldViolation, invalid
 from tracker.pb import event_pb
-from tracker.services.events.filters import facet, in_period
+from tracker.services.events.filters import Planned, facet, in_period
 from tracker.services.paging import given
-from tracker.services.query_plans import Planned
 from tracker.stores.pages import Page
 from tracker.time_text import EARLIEST, LATEST
 
@@ -36,20 +35,20 @@ if TYPE_CHECKING:
     from tracker.stores.events import EventStore, Explanation
 
 _MOST = 10_000
-"""Events that are looked at."""
+"""Events that are examined."""
 
 _PAIRS = 1_000
-"""Pairs to answer where the caller gives no number."""
+"""Pairs to return without `limit`."""
 
 _BY = (SERVICE, ENVIRONMENT)
-"""Fields to compare by where none is named."""
+"""Fields to compare by where the request names none."""
 
 _DAY = 24 * 60 * 60 * MICROS
-"""How far a period reaches from now where nobody has said, and how long before it events are looked at."""
+"""How far a period without bounds reaches from now, and how long before a period events are examined."""
 
 
 class EventOverlaps:
-    """Answers the call of `tracker.event.v1alpha1.EventService` for events that overlap."""
+    """Answers the RPC of `tracker.event.v1alpha1.EventService` that finds overlaps."""
 
     def __init__(self, store: EventStore, context: Context, *, zone: ZoneInfo) -> None:
         self._store = store
@@ -59,7 +58,7 @@ class EventOverlaps:
     async def get_event_overlaps(
         self, request: event_pb.GetEventOverlapsRequest, _: Call
     ) -> event_pb.GetEventOverlapsResponse:
-        """Find events that go on at the same time, in pairs and in groups."""
+        """Find events under way at the same time, in pairs and in groups."""
         by = [facet(name, f"by[{place}]", "to compare by") for place, name in enumerate(request.by)]
         now = self._context.now()
         where = narrowed(in_period(request, Clock(now, self._zone)))
@@ -111,7 +110,7 @@ class EventOverlaps:
     async def _ends(
         self, events: Iterable[event_pb.Event], explanation: Explanation | None
     ) -> Mapping[str, int]:
-        """Return when others of the same type, which are linked to events, say that these are over."""
+        """Return when events ended according to others of the same type that link to them, by id."""
         types = {metadata_of(event).id: attributes_of(event).type for event in events}
         if not types:
             return {}

@@ -1,45 +1,53 @@
-"""The event service, as far as it tells of events: one, or lists of them."""
+"""The RPCs of the event service that return events: one, lists of them, and chains."""
 
 from __future__ import annotations
 
 from dataclasses import replace
+from itertools import islice
 from typing import TYPE_CHECKING, TypeVar
 
-from tracker.domain.events import event_key
+from tracker.domain.chains import chain, root_of
+from tracker.domain.events import EventId, event_key, event_time
+from tracker.domain.lifecycle import attributes_of, metadata_of
 from tracker.domain.paging import page_token
 from tracker.domain.query import Clock, to_text
+from tracker.domain.query.fields import RELATED
 from tracker.domain.query.filters import EventFilter, widened
-from tracker.domain.query.tree import both
-from tracker.domain.times import day_of, period
+from tracker.domain.query.tree import both, one_of
+from tracker.domain.times import day_of, duration, period
 from tracker.errors import Reason, TrackerError
 from tracker.pb import event_pb
 from tracker.services.events.errors import event_not_found
-from tracker.services.events.filters import asked_for, read_query
+from tracker.services.events.filters import Planned, asked_for, read_query
 from tracker.services.paging import DEFAULT_PER_PAGE, given, requested_page
-from tracker.services.query_plans import Planned
-from tracker.stores.pages import Total
+from tracker.stores.pages import Page, Total
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
     from zoneinfo import ZoneInfo
 
+    from tracker.domain.chains import Link
     from tracker.domain.paging import Cursor
     from tracker.services.call import Call
     from tracker.services.context import Context
     from tracker.services.paging import PagedRequest
     from tracker.stores.events import EventStore
-    from tracker.stores.pages import Found, Page
+    from tracker.stores.pages import Found
 
 _SEARCH_LIMIT = 10_000
-"""Results of a search that asks for no number of them."""
+"""Results of a search without `per_page`."""
 
 _CHANGELOG_PER_PAGE = 50
-"""Entries of a changelog page whose size the caller did not give."""
+"""Entries of a changelog page without `per_page`."""
+
+_MAX_RELATED = 1_000
+"""Events of a chain that are listed."""
 
 _Events = TypeVar("_Events", event_pb.ListEventsResponse, event_pb.TodayEventsResponse)
 
 
 class EventQueries:
-    """Answers the calls of `tracker.event.v1alpha1.EventService` for events and lists of them."""
+    """Answers the RPCs of `tracker.event.v1alpha1.EventService` that return events."""
 
     def __init__(self, store: EventStore, context: Context, *, zone: ZoneInfo) -> None:
         self._store = store
@@ -54,16 +62,16 @@ class EventQueries:
         self, request: event_pb.SearchEventsRequest, _: Call
     ) -> event_pb.SearchEventsResponse:
         """Return the events that match all the filters given."""
-        span = period(request.start_date, request.end_date)
-        where = EventFilter(asked_for(request), since=span.since, until=span.until)
+        dates = period(request.start_date, request.end_date)
+        where = EventFilter(asked_for(request), since=dates.since, until=dates.until)
         if where == EventFilter() and not request.query:
             raise TrackerError(
                 Reason.NO_FILTER,
                 "no filter for search events: give at least one of query, source, type, priority, status,"
                 " service, environment, impact, slack_id, start_date, end_date",
             )
-        # A page token goes with the query as it is written. It keeps the moment when the first page was asked
-        # for, since what `2h` means changes from page to page, and the total, which may take long to count.
+        # A page token belongs to the query as written. It keeps the moment of the first page, since `2h`
+        # would mean another period on each page, and the total, which may take long to count.
         oldest_first = request.order_by == "time"
         query = f"search {to_text(widened(where))} {request.query}{' oldest first' if oldest_first else ''}"
         page, asked = _resumed(requested_page(request, query, default=_SEARCH_LIMIT), self._context.now())
@@ -87,7 +95,7 @@ class EventQueries:
     async def today_events(
         self, request: event_pb.TodayEventsRequest, _: Call
     ) -> event_pb.TodayEventsResponse:
-        """Return the events of today, those that began earlier and reach into it too."""
+        """Return the events of today, including those that began earlier and reach into it."""
         today = day_of(self._context.now(), self._zone)
         where = EventFilter(since=today.since, until=today.until, overlapping=True)
         return await self._list(event_pb.TodayEventsResponse, where, request, "events today", default=None)
@@ -103,6 +111,57 @@ class EventQueries:
         return event_pb.GetEventChangelogResponse(
             changelog=entries[start : start + size], total_count=len(entries)
         )
+
+    async def list_related_events(
+        self, request: event_pb.ListRelatedEventsRequest, _: Call
+    ) -> event_pb.ListRelatedEventsResponse:
+        """List the chain that an event belongs to."""
+        event = await self._get(request.id)
+        path, whole = await self._path(event)
+        root = root_of([*path.values()])
+        found = dict(path)
+        # What follows from the requested event takes precedence, should there be too many events.
+        whole = await self._follow([metadata_of(event).id], found) and whole
+        whole = await self._follow(path, found) and whole
+        links = chain(root, found.values())
+        times = [event_time(link.event) for link in links]
+        return event_pb.ListRelatedEventsResponse(
+            events=[
+                _related(link, None if before is None else time - before)
+                for link, time, before in zip(links, times, [None, *times], strict=False)
+            ],
+            root_id=metadata_of(root).id,
+            duration=duration(times[-1] - times[0]),
+            incomplete=not whole,
+        )
+
+    async def _path(self, event: event_pb.Event) -> tuple[dict[str, event_pb.Event], bool]:
+        """Return an event, the one that it links to, and so on, by id; and whether the path is complete."""
+        path = {metadata_of(event).id: event}
+        while (above := attributes_of(event).related_id) and above not in path:
+            if len(path) == _MAX_RELATED:
+                return path, False
+            linked = await self._store.get(EventId(above))
+            if linked is None:
+                break
+            event = path[above] = linked
+        return path, True
+
+    async def _follow(self, ids: Iterable[str], found: dict[str, event_pb.Event]) -> bool:
+        """Add what links to events, also indirectly, to `found`; return whether there was room for all."""
+        level = tuple(ids)
+        while level:
+            linking = await self._store.find(
+                EventFilter(one_of(RELATED, level)), Page(limit=_MAX_RELATED), oldest_first=True
+            )
+            new = {metadata_of(event).id: event for event in linking.records}
+            new = {event_id: event for event_id, event in new.items() if event_id not in found}
+            room = _MAX_RELATED - len(found)
+            found.update(islice(new.items(), room))
+            if linking.next is not None or len(new) > room:
+                return False
+            level = tuple(new)
+        return True
 
     async def _get(self, id_or_slack_id: str) -> event_pb.Event:
         key = event_key(id_or_slack_id)
@@ -120,7 +179,7 @@ class EventQueries:
         *,
         default: int | None,
     ) -> _Events:
-        """Answer the page of the matching events that a request asks for; see `requested_page`."""
+        """Return the page of the matching events that a request asks for; see `requested_page`."""
         found = await self._store.find(where, requested_page(request, query, default=default))
         return answer(
             events=list(found.records),
@@ -142,3 +201,13 @@ def _resumed(page: Page, now: int) -> tuple[Page, int]:
     *cursor, asked, total, estimated = page.after
     known = Total(int(total), estimated=bool(estimated))
     return replace(page, after=tuple(cursor), total=known), int(asked)
+
+
+def _related(link: Link, since_previous: int | None) -> event_pb.RelatedEvent:
+    return event_pb.RelatedEvent(
+        event=link.event,
+        parent_id="" if link.parent is None else metadata_of(link.parent).id,
+        depth=link.depth,
+        since_parent=None if link.since_parent is None else duration(link.since_parent),
+        since_previous=None if since_previous is None else duration(since_previous),
+    )

@@ -1,4 +1,4 @@
-"""What happens to events, told to the log and to the metrics."""
+"""Reports what happens to events, to the log and the metrics."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 
 class EventObserver(Protocol):
-    """What the services tell of events, for metrics."""
+    """What the services report of events, for metrics."""
 
     def event_status(self, service: str, status: str, environment: str) -> None:
         """An event was stored with a status, or an event's status changed to it."""
@@ -24,14 +24,14 @@ class EventObserver(Protocol):
 
 
 class EventReporter:
-    """Tells of events."""
+    """Reports what happens to events."""
 
     def __init__(self, context: Context, observer: EventObserver) -> None:
         self._context = context
         self._observer = observer
 
     def created(self, event: event_pb.Event, call: Call) -> None:
-        """Tell that an event was recorded."""
+        """Report that an event was recorded."""
         self._count_status(event)
         attributes, metadata = attributes_of(event), metadata_of(event)
         self._context.log.info(
@@ -52,13 +52,13 @@ class EventReporter:
         )
 
     def updated(self, before: event_pb.Event, event: event_pb.Event, call: Call) -> None:
-        """Tell that an event was changed."""
+        """Report that an event was changed."""
         if attributes_of(before).status != attributes_of(event).status:
             self._count_status(event)
         self._log("event updated", event, call)
 
     def imported(self, answer: event_pb.ImportEventsResponse, call: Call) -> None:
-        """Tell that events were imported; metrics don't count them, which tell of what happens now."""
+        """Report that events were imported; metrics count only what happens now."""
         self._context.log.info(
             "events imported",
             request_id=call.request_id,
@@ -69,15 +69,15 @@ class EventReporter:
         )
 
     def deleted(self, event: event_pb.Event, call: Call) -> None:
-        """Tell that an event was deleted."""
+        """Report that an event was deleted."""
         self._log("event deleted", event, call)
 
     def entry_added(self, event: event_pb.Event, entry: event_pb.ChangelogEntry, call: Call) -> None:
-        """Tell that somebody wrote into an event's changelog."""
+        """Report that an entry was added to an event's changelog."""
         self._log("changelog entry added", event, call, user=entry.user)
 
     def slack_id_added(self, event: event_pb.Event, call: Call) -> None:
-        """Tell that an event was tied to a Slack message."""
+        """Report that an event was linked to a Slack message."""
         self._log("slack_id added to event", event, call, slack_id=metadata_of(event).slack_id)
 
     def _log(self, message: str, event: event_pb.Event, call: Call, **more: str) -> None:

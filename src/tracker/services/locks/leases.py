@@ -13,8 +13,7 @@ from tracker.domain.times import MICROS, micros, timestamp
 if TYPE_CHECKING:
     from tracker.domain.locks import HeldLock, LeaseState
     from tracker.pb import lock_pb
-    from tracker.services.clock import Clock
-    from tracker.services.context import Context
+    from tracker.services.context import Clock, Context
     from tracker.services.locks.reporter import LockObserver, LockReporter
     from tracker.stores.locks import LockStore
 
