@@ -5,7 +5,6 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tracker.domain.event_locks import LockPlan, event_lock, plan_for_new, plan_for_update
-from tracker.domain.lock_messages import end_message, held_message, holder_metadata
 from tracker.domain.locks import (
     Ending,
     LockFilter,
@@ -18,6 +17,7 @@ from tracker.domain.locks import (
 )
 from tracker.domain.times import MICROS, duration, micros, timestamp
 from tracker.pb import event_pb, lock_pb
+from tracker.services.locks.errors import end_message, held_message, holder_metadata
 
 Status, Type, Environment = event_pb.Status, event_pb.Type, event_pb.Environment
 lock_of = partial(event_lock, lock_id="new", now=0)

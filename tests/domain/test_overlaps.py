@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tracker.domain.changelog import differences
-from tracker.domain.overlaps import Span, count_overlaps, groups, overlaps, span_of
+from tracker.domain.overlaps import TimedEvent, count_overlaps, groups, overlaps, timed_event
 from tracker.domain.times import duration, timestamp
 from tracker.pb import event_pb
 
@@ -17,9 +17,9 @@ Status = event_pb.Status
 NOW = 1_000
 
 
-def span(number: int, start: int, length: int) -> Span:
+def span(number: int, start: int, length: int) -> TimedEvent:
     event = event_pb.Event(metadata=event_pb.EventMetadata(id=f"{number:03}"))
-    return Span(event, start, start + length)
+    return TimedEvent(event, start, start + length)
 
 
 spans = st.lists(st.tuples(st.integers(-10, 30), st.integers(0, 8)), max_size=24).map(
@@ -27,23 +27,23 @@ spans = st.lists(st.tuples(st.integers(-10, 30), st.integers(0, 8)), max_size=24
 )
 
 
-def id_of(each: Span) -> str:
+def id_of(each: TimedEvent) -> str:
     assert each.event.metadata is not None
     return each.event.metadata.id
 
 
-def microseconds(each: Span) -> set[int]:
+def microseconds(each: TimedEvent) -> set[int]:
     return set(range(each.start, each.end)) or {each.start}
 
 
-def compared(spans: list[Span]) -> dict[frozenset[str], set[int]]:
+def compared(spans: list[TimedEvent]) -> dict[frozenset[str], set[int]]:
     """Return the pairs that have microseconds in common, and these."""
     pairs = combinations(spans, 2)
     common = {frozenset(map(id_of, pair)): set.intersection(*map(microseconds, pair)) for pair in pairs}
     return {pair: shared for pair, shared in common.items() if shared}
 
 
-def connected(spans: list[Span]) -> set[frozenset[str]]:
+def connected(spans: list[TimedEvent]) -> set[frozenset[str]]:
     """Return the sets of ids that pairs connect, merged until none can be."""
     sets = set(compared(spans))
     while meeting := next((pair for pair in combinations(sets, 2) if pair[0] & pair[1]), None):
@@ -52,7 +52,7 @@ def connected(spans: list[Span]) -> set[frozenset[str]]:
 
 
 @given(spans)
-def test_pairs_are_those_that_have_time_in_common(spans: list[Span]) -> None:
+def test_pairs_are_those_that_have_time_in_common(spans: list[TimedEvent]) -> None:
     found = [pair for group in groups(spans) for pair in overlaps(group)]
     wanted = compared(spans)
     assert len(found) == len(wanted)
@@ -63,7 +63,7 @@ def test_pairs_are_those_that_have_time_in_common(spans: list[Span]) -> None:
 
 
 @given(spans)
-def test_groups_are_what_pairs_connect_in_the_order_of_time(spans: list[Span]) -> None:
+def test_groups_are_what_pairs_connect_in_the_order_of_time(spans: list[TimedEvent]) -> None:
     found = list(groups(spans))
     assert {frozenset(map(id_of, group)) for group in found} == connected(spans)
     assert [group[0].start for group in found] == sorted(group[0].start for group in found)
@@ -73,7 +73,7 @@ def test_groups_are_what_pairs_connect_in_the_order_of_time(spans: list[Span]) -
 
 
 @given(spans, st.integers(0, 5))
-def test_the_first_pairs_are_those_that_overlap_first(spans: list[Span], most: int) -> None:
+def test_the_first_pairs_are_those_that_overlap_first(spans: list[TimedEvent], most: int) -> None:
     for group in groups(spans):
         starts = [pair.start for pair in overlaps(group)]
         assert [pair.start for pair in islice(overlaps(group), most)] == sorted(starts)[:most]
@@ -131,15 +131,15 @@ def test_an_event_lasts_as_long_as_is_known_of_it(
     end: int,
     goes_on: bool,  # noqa: FBT001 - a parameter of the test
 ) -> None:
-    assert span_of(event, NOW) == Span(event, 100, end, goes_on)
+    assert timed_event(event, NOW) == TimedEvent(event, 100, end, goes_on)
 
 
 def test_what_another_event_says_is_over_lasts_until_then_and_no_longer() -> None:
     event = told(Status.start)
-    assert span_of(event, NOW, 400) == Span(event, 100, 400)
-    assert span_of(event, NOW, 40) == Span(event, 100, 100)
-    assert span_of(told(Status.start, end=300), NOW, 400).end == 300
+    assert timed_event(event, NOW, 400) == TimedEvent(event, 100, 400)
+    assert timed_event(event, NOW, 40) == TimedEvent(event, 100, 100)
+    assert timed_event(told(Status.start, end=300), NOW, 400).end == 300
 
 
 def test_what_is_to_start_is_a_moment_until_then() -> None:
-    assert span_of(told(Status.start), 50).end == 100
+    assert timed_event(told(Status.start), 50).end == 100

@@ -17,10 +17,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Link:
-    """An event of a chain, the event of it that it links to, and how many links lead from it to the root.
-
-    The root has no parent.
-    """
+    """An event of a chain, the event that it links to (none for the root), and its distance from the root."""
 
     event: event_pb.Event
     parent: event_pb.Event | None
@@ -33,9 +30,9 @@ class Link:
 
 
 def root_of(path: Sequence[event_pb.Event]) -> event_pb.Event:
-    """Return where a chain begins, given a path from one event to the one that it links to, and so on.
+    """Return the root of a chain, given the path from an event to the one that it links to, and so on.
 
-    That is its last event. Where links go round in a circle, it is the earliest event of that.
+    That is the last event of the path; where links form a cycle, it is the earliest event of the cycle.
     """
     ids = [metadata_of(event).id for event in path]
     above = attributes_of(path[-1]).related_id
@@ -43,7 +40,7 @@ def root_of(path: Sequence[event_pb.Event]) -> event_pb.Event:
 
 
 def chain(root: event_pb.Event, events: Iterable[event_pb.Event]) -> Sequence[Link]:
-    """Return the root, and those of the events that lead to it by their links, in the order of time."""
+    """Return the root and the events that link to it, directly or indirectly, in the order of time."""
     linking: defaultdict[str, list[event_pb.Event]] = defaultdict(list)
     for event in events:
         linking[attributes_of(event).related_id].append(event)

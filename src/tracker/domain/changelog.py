@@ -1,4 +1,4 @@
-"""The changelog of an event: one entry for everything that was done to it."""
+"""The changelog of an event: an entry for each change of it."""
 
 from __future__ import annotations
 
@@ -19,34 +19,29 @@ _ChangeType = event_pb.ChangeType
 _Entry = event_pb.ChangelogEntry
 
 SYSTEM = "system"
-"""Who did a thing where nobody is named."""
+"""The author of changes whose author is not named."""
 
 _APPROVAL_YIELDS_TO = frozenset({"status", "priority", "title", "ticket"})
 """A new owner approves the event, unless one of these fields changed with it."""
 
 
 def author(event: event_pb.Event) -> str:
-    """Return who stands behind a change of an event: its owner."""
+    """Return the author of a change of an event: its owner."""
     return (event.attributes.owner if event.attributes else "") or SYSTEM
 
 
 def created(event: event_pb.Event, now: int) -> _Entry:
     """Return the first entry of a new event."""
-    return _Entry(
-        timestamp=timestamp(now),
-        user=author(event),
-        change_type=_ChangeType.created,
-        comment="Event created",
-    )
+    return _entry(event, now, _ChangeType.created, "Event created")
 
 
 def locked(lock: lock_pb.Lock, now: int) -> _Entry:
-    """Return the entry for a lock taken in the name of an event."""
+    """Return the entry for a lock that was acquired for an event."""
     return _lock_entry(lock, now, _ChangeType.locked, lock.who)
 
 
 def unlocked(lock: lock_pb.Lock, now: int) -> _Entry:
-    """Return the entry for a lock of an event that was let go."""
+    """Return the entry for a lock of an event that was released."""
     return _lock_entry(lock, now, _ChangeType.unlocked, lock.who)
 
 
@@ -61,7 +56,7 @@ def lock_forced(lock: lock_pb.Lock, now: int, *, who: str, reason: str) -> _Entr
 
 
 def lock_abandoned(lock: lock_pb.Lock, now: int) -> _Entry:
-    """Return the entry for a lock of an event whose caller went away before it was told."""
+    """Return the entry for a lock of an event whose caller disconnected before the answer."""
     return _lock_entry(lock, now, _ChangeType.unlocked, SYSTEM, ": the caller was gone")
 
 
@@ -76,16 +71,8 @@ def _lock_entry(lock: lock_pb.Lock, now: int, change_type: _ChangeType, who: str
 
 
 def slack_linked(event: event_pb.Event, old: str, new: str, now: int) -> _Entry:
-    """Return the entry for a Slack message that stands for an event."""
-    return _Entry(
-        timestamp=timestamp(now),
-        user=author(event),
-        change_type=_ChangeType.linked,
-        field="slack_id",
-        old_value=old,
-        new_value=new,
-        comment="Slack message linked",
-    )
+    """Return the entry for a Slack message that was linked to an event."""
+    return _entry(event, now, _ChangeType.linked, "Slack message linked", ("slack_id", old, new))
 
 
 def differences(before: event_pb.Event, after: event_pb.Event, now: int) -> list[_Entry]:
@@ -105,7 +92,7 @@ def differences(before: event_pb.Event, after: event_pb.Event, now: int) -> list
 
 
 def status_since(event: event_pb.Event) -> int | None:
-    """Return when an event took on its status, in microseconds since the epoch, or None if it began so."""
+    """Return when an event got its status (microseconds since the epoch), or None at its creation."""
     status = wire_name(event.attributes.status) if event.attributes is not None else ""
     for entry in reversed(event.changelog):
         if (entry.field, entry.new_value) == ("status", status) and entry.timestamp is not None:
@@ -121,7 +108,7 @@ def _changed_fields(before: Message, after: Message) -> Iterator[tuple[str, str,
 
 
 def _text(value: object) -> str:
-    """Return a field's value the way the JSON of an event shows it; "" where it is unset."""
+    """Return the value of a field as in the JSON of an event; "" where it is unset."""
     if isinstance(value, dict):
         value = [f"{name}={item}" for name, item in sorted(value.items())]
     match value:
@@ -142,7 +129,7 @@ def _text(value: object) -> str:
 def _difference(
     event: event_pb.Event, change: tuple[str, str, str], changes: Sequence[tuple[str, str, str]], now: int
 ) -> _Entry:
-    field, old, new = change
+    field, _, new = change
     change_type, comment = _ChangeType.updated, f"{field.replace('_', ' ').capitalize()} updated"
     match field:
         case "status":
@@ -151,10 +138,17 @@ def _difference(
             change_type, comment = _ChangeType.linked, "Jira ticket linked"
         case "owner" if new and not any(name in _APPROVAL_YIELDS_TO for name, _, _ in changes):
             change_type, comment = _ChangeType.approved, f"Event approved by {new}"
+    return _entry(event, now, change_type, comment, change)
+
+
+def _entry(
+    event: event_pb.Event, now: int, kind: _ChangeType, comment: str, change: tuple[str, str, str] = ("",) * 3
+) -> _Entry:
+    field, old, new = change
     return _Entry(
         timestamp=timestamp(now),
         user=author(event),
-        change_type=change_type,
+        change_type=kind,
         field=field,
         old_value=old,
         new_value=new,

@@ -1,8 +1,9 @@
-"""Version compliance: which projects use which deliverables, and whether in the version they should."""
+"""Version compliance: which projects use which deliverables, and whether in their reference version."""
 
 from __future__ import annotations
 
 from collections import defaultdict
+from operator import attrgetter
 from typing import TYPE_CHECKING
 
 from tracker.pb import catalog_pb
@@ -16,11 +17,11 @@ _Type = catalog_pb.Type
 def version_compliance(
     entries: Iterable[catalog_pb.Catalog], types: Collection[catalog_pb.Type] = ()
 ) -> catalog_pb.GetVersionComplianceResponse:
-    """Return how far the projects of a catalog use the reference versions of what they use.
+    """Return the compliance of the projects of a catalog.
 
-    A deliverable is any entry that is not a project; `types` keeps those types only. A version is
-    outdated where the deliverable has a reference version and the project uses another. Uses of what
-    the catalog does not know are left out. Projects and deliverables are ordered by name.
+    A deliverable is any entry that is not a project, of one of `types` if given. A version is outdated where
+    the deliverable has a reference version and the project uses another. Unknown deliverables are left out.
+    Projects and deliverables are ordered by name.
     """
     by_name = {entry.name: entry for entry in entries}
     deliverables = {
@@ -44,14 +45,8 @@ def percentage(part: int, whole: int) -> float:
 def _project(
     project: catalog_pb.Catalog, deliverables: Mapping[str, catalog_pb.Catalog]
 ) -> catalog_pb.ProjectCompliance:
-    usages = sorted(
-        (
-            _usage(used, deliverables[used.name])
-            for used in project.used_deliverables
-            if used.name in deliverables
-        ),
-        key=lambda usage: usage.name,
-    )
+    known = [used for used in project.used_deliverables if used.name in deliverables]
+    usages = [_usage(used, deliverables[used.name]) for used in sorted(known, key=attrgetter("name"))]
     outdated = sum(usage.is_outdated for usage in usages)
     return catalog_pb.ProjectCompliance(
         project_name=project.name,

@@ -25,7 +25,7 @@ _LOCKING_TYPES = frozenset({event_pb.Type.deployment, event_pb.Type.operation})
 def event_lock(
     event: event_pb.Event, *, lock_id: str, now: int, ttl: Duration | None = None
 ) -> lock_pb.Lock | None:
-    """Return the lock that stands for the work that an event describes, whatever its status.
+    """Return the lock of the work that an event describes, whatever its status.
 
     None where the event is neither a deployment nor an operation, or names no service or environment.
     """
@@ -51,7 +51,7 @@ def event_lock(
 
 
 LockOf: TypeAlias = "Callable[[event_pb.Event], lock_pb.Lock | None]"
-"""Makes the lock that stands for an event's work: `event_lock` with an id and a time, or nothing at all."""
+"""Returns the lock of an event's work: `event_lock` with an id and a time, or nothing."""
 
 
 class LockPlan(NamedTuple):
@@ -64,10 +64,10 @@ class LockPlan(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class EventChange:
-    """What one change of an event leads to, for the event and for the locks that carry its id.
+    """A change of an event and of the locks with its id.
 
-    `release` says which of them (by id) end, and how; `renew` holds new documents for others of them;
-    `acquire` is a lock to take after that.
+    `release` are those that end (by id), and how; `renew` are new documents of others; `acquire` is a lock
+    to take after that.
     """
 
     event: event_pb.Event
@@ -78,7 +78,7 @@ class EventChange:
 
 @dataclass(frozen=True, slots=True)
 class EventOutcome:
-    """What a change makes of an event and of the locks that it had.
+    """The result of a change for an event and its locks.
 
     `event` has the changelog entries of the locks that end. `ends` are these locks and how they end,
     `renewed` are locks before and after their renewal, and `claim` is the lock to take after that.
@@ -91,18 +91,18 @@ class EventOutcome:
 
 
 def plan_for_new(event: event_pb.Event, lock_of: LockOf) -> LockPlan:
-    """Return what a new event means for locks: work that is under way takes one."""
+    """Return the lock plan of a new event: work under way takes a lock."""
     return LockPlan(acquire=lock_of(event) if attributes_of(event).status in RUNNING else None)
 
 
 def plan_for_update(
     before: event_pb.Event, after: event_pb.Event, held: Sequence[lock_pb.Lock], lock_of: LockOf
 ) -> LockPlan:
-    """Return what the change of an event means for locks; `held` are those that carry its id.
+    """Return the lock plan of the change of an event; `held` are the locks with its id.
 
-    The end of the work releases all of them. Where the work moves to another service, environment
-    or type, its own lock moves with it; where it goes on, the lease of its own lock begins anew. Work
-    that begins takes a lock; a lock that ended while the work went on is not taken again.
+    The end of the work releases all of them. Where the work moves to another service, environment or type,
+    its own lock moves with it; where it continues, the lease of its own lock is renewed. Work that begins
+    takes a lock; a lock that ended during the work is not taken again.
     """
     if attributes_of(after).status in FINISHED:
         return LockPlan(release=tuple(held))
@@ -110,9 +110,8 @@ def plan_for_update(
     old_key, new_key = old and lock_key(old), new and lock_key(new)
     own = tuple(lock for lock in held if lock_key(lock) == old_key)
     if old_key == new_key:
-        begins = (
-            not own and attributes_of(after).status in RUNNING and attributes_of(before).status not in RUNNING
-        )
+        runs, ran = (attributes_of(each).status in RUNNING for each in (after, before))
+        begins = runs and not ran and not own
         leased = tuple(lock for lock in own if lock.ttl is not None and lock.expired_at is None)
         return LockPlan(acquire=new if begins else None, renew=leased)
     return LockPlan(release=own, acquire=new if own or attributes_of(after).status in RUNNING else None)
@@ -132,7 +131,7 @@ def apply_plan(plan: LockPlan, event: event_pb.Event, now: int) -> EventChange:
 
 
 def decide_event_change(change: EventChange, held: Sequence[HeldLock]) -> EventOutcome:
-    """Decide what a change makes of an event and of the locks that carry its id, which are `held`."""
+    """Return the result of a change for an event and the locks with its id, which are `held`."""
     ends = [(each, change.release[each.lock.id]) for each in held if each.lock.id in change.release]
     renewed = {lock.id: lock for lock in change.renew}
     return EventOutcome(

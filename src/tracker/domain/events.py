@@ -1,4 +1,4 @@
-"""Rules over events: what names one, and when it happened."""
+"""Rules of events: what identifies one, and when it happened."""
 
 from __future__ import annotations
 
@@ -18,21 +18,21 @@ _UUID = re.compile(
 
 @dataclass(frozen=True, slots=True)
 class EventId:
-    """Names an event by its id, a UUID in canonical lower-case text."""
+    """Identifies an event by its id, a UUID in canonical lower-case text."""
 
     value: str
 
 
 @dataclass(frozen=True, slots=True)
 class SlackId:
-    """Names an event by its Slack id, any text that is not a UUID."""
+    """Identifies an event by its Slack id, any text that is not a UUID."""
 
     value: str
 
 
 @dataclass(frozen=True, slots=True)
 class ExternalId:
-    """Names an event by what its source calls it."""
+    """Identifies an event by its id at its source."""
 
     source: str
     value: str
@@ -42,7 +42,7 @@ EventKey: TypeAlias = EventId | SlackId | ExternalId
 
 
 def external_id(event: event_pb.Event) -> ExternalId | None:
-    """Return what the source of an event calls it, or None."""
+    """Return the external id of an event, or None."""
     attributes = event.attributes
     if attributes is None or not attributes.external_id:
         return None
@@ -50,7 +50,7 @@ def external_id(event: event_pb.Event) -> ExternalId | None:
 
 
 def event_key(text: str) -> EventId | SlackId:
-    """Return what a client's `{id}` names: a UUID is an id, anything else a Slack id."""
+    """Return the key for the `{id}` of a client: a UUID is an id, anything else a Slack id."""
     if _UUID.fullmatch(text):
         return EventId(text.lower().removeprefix("urn:uuid:"))
     return SlackId(text)

@@ -1,4 +1,4 @@
-"""Idempotency keys: how they are written, what else is the same request, and how long they are known.
+"""Idempotency keys: their syntax, what counts as the same request, and how long they are remembered.
 
 After draft-ietf-httpapi-idempotency-key-header.
 """
@@ -19,20 +19,20 @@ if TYPE_CHECKING:
     from protobuf import DescMethod, Message
 
 KEPT_MICROS: Final = 24 * 60 * 60 * MICROS
-"""For how long after its use a key is known, in microseconds."""
+"""How long after its use a key is remembered, in microseconds."""
 
 KEY_PATTERN: Final = r'"((?:[ !#-\[\]-~]|\\["\\]){1,255})"|([!#-+\--:<-\[\]-~]{1,255})'
-"""A string as RFC 8941 has it, or without its quotation marks, as most clients write it."""
+"""A string of RFC 8941, with or, as most clients send it, without quotation marks."""
 _KEY = re.compile(KEY_PATTERN)
 _SHOWN = 60
 _ESCAPED = re.compile(r"\\(.)")
 
 
 def idempotency_key(given: str) -> str:
-    """Return the key that a header gives.
+    """Return the key in a header.
 
     Raises:
-        TrackerError: INVALID_ARGUMENT; it gives none.
+        TrackerError: INVALID_ARGUMENT; it is malformed.
     """
     found = _KEY.fullmatch(given)
     if found is None:
@@ -56,6 +56,6 @@ def forgotten_until(now: int) -> int:
 
 
 def request_digest(method: DescMethod, request: Message) -> bytes:
-    """Return the SHA-256 of what is asked for: an RPC, and all that its message says."""
+    """Return the SHA-256 of an RPC and its request."""
     asked = [method.parent.type_name, method.name, message_to_json_value(request)]
     return hashlib.sha256(json.dumps(asked, sort_keys=True).encode()).digest()

@@ -1,4 +1,4 @@
-"""Intervals of the calendar: the hours, days, weeks and months that a period consists of."""
+"""Intervals of the calendar: the hours, days, weeks and months of a period."""
 
 from __future__ import annotations
 
@@ -13,27 +13,27 @@ if TYPE_CHECKING:
     from zoneinfo import ZoneInfo
 
 MOST_INTERVALS: Final = 10_000
-"""Intervals that a period may be parted into."""
+"""Most intervals of a period."""
 
 _MINUTE: Final = 60 * MICROS
 _DAY: Final = 24 * 60 * _MINUTE
 _DAYS: Final = {"day": 1, "week": 7, "month": 28}
-"""Names of the longer ones, and the fewest days that each has."""
+"""The fewest days of each interval that is not a fixed time."""
 _ALIASES: Final = {"minute": "1m", "hour": "1h", "1mo": "month"}
 
 
 @dataclass(frozen=True, slots=True)
 class Interval:
-    """One of them: how it is written, and the least that it lasts, in microseconds."""
+    """An interval of the calendar: its name, and its least length in microseconds."""
 
     name: str
     length: int
 
     def starts(self, since: int, until: int, zone: ZoneInfo) -> Iterator[int]:
-        """Give when the intervals of a period begin, the first of them at `since` or before.
+        """Yield the starts of the intervals of a period, the first of them at `since` or before.
 
-        What is shorter than a day is counted from midnight, so that one of 6 hours lasts 5 or 7 on the two
-        days of a year that have 23 or 25. Weeks begin on Mondays.
+        Intervals shorter than a day are counted from midnight: one of 6 hours lasts 5 or 7 on the two days of
+        a year that have 23 or 25. Weeks begin on Mondays.
         """
         day = datetime.fromtimestamp(since / MICROS, zone).date()
         if self.name == "week":
@@ -82,7 +82,7 @@ def read_interval(text: str) -> Interval | None:
 
 
 def interval_for(since: int, until: int, most: int) -> Interval:
-    """Return the shortest usual interval that parts a period into no more than `most`, else the longest."""
+    """Return the shortest usual interval of which a period has no more than `most`, else the longest."""
     return next((each for each in _USUAL if (until - since) // each.length < most), _USUAL[-1])
 
 
@@ -90,17 +90,5 @@ def _midnight(day: date, zone: ZoneInfo) -> int:
     return micros_of(datetime.combine(day, time(), tzinfo=zone))
 
 
-_USUAL: Final = tuple(
-    Interval(name, length)
-    for name, length in (
-        ("1m", _MINUTE),
-        ("5m", 5 * _MINUTE),
-        ("15m", 15 * _MINUTE),
-        ("1h", 60 * _MINUTE),
-        ("3h", 180 * _MINUTE),
-        ("6h", 360 * _MINUTE),
-        ("day", _DAY),
-        ("week", 7 * _DAY),
-        ("month", 28 * _DAY),
-    )
-)
+_NAMES: Final = ("1m", "5m", "15m", "1h", "3h", "6h", "day", "week", "month")
+_USUAL: Final = tuple(filter(None, map(read_interval, _NAMES)))

@@ -1,4 +1,4 @@
-"""The life of an event: how one is made and changed, when it is over, how long it took."""
+"""The life of an event: how it is created and changed, when it ends, how long it takes."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ _Message = TypeVar("_Message", event_pb.EventAttributes, event_pb.EventLinks)
 _Status = event_pb.Status
 
 OUR_NUMBERS = 100
-"""Number from which on fields are not those of the Go implementation, whose clients don't know them."""
+"""First number of the fields that the Go implementation, and its clients, do not have."""
 
 MAX_LABELS = 64
 """Labels of an event; the proto says the same of a request."""
@@ -36,10 +36,10 @@ _OURS = tuple(
     for field in event_pb.EventAttributes.desc().fields
     if field.number >= OUR_NUMBERS and field.name != "labels"
 )
-"""Attributes that older clients don't know, but for labels."""
+"""Attributes unknown to older clients, except labels."""
 
 _IMPORTED = UUID("0199f0c2-b7d2-7a10-a0f3-c1d2e4b5a697")
-"""Name space of the ids that follow from what events say."""
+"""Namespace of the ids that are derived from the content of events."""
 
 
 def attributes_of(event: event_pb.Event) -> event_pb.EventAttributes:
@@ -74,7 +74,7 @@ def new_event(
 def missing(event: event_pb.Event) -> FieldViolation | None:
     """Return the field that an event to be imported lacks, or None.
 
-    One that has an id was recorded before, and may have lost its service or type to an update since.
+    One with an id was recorded before: an update may have cleared its service or type.
     """
     attributes = attributes_of(event)
     if not metadata_of(event).id and not attributes.service:
@@ -83,17 +83,16 @@ def missing(event: event_pb.Event) -> FieldViolation | None:
         types = ", ".join(value.name for value in event_pb.Type.desc().values if value.number)
         return FieldViolation("attributes.type", f"attributes.type is required: one of {types}")
     if attributes.external_id and not attributes.source:
-        return FieldViolation(
-            "attributes.source", "attributes.source is required where attributes.external_id is given"
-        )
+        text = "attributes.source is required where attributes.external_id is given"
+        return FieldViolation("attributes.source", text)
     return None
 
 
 def imported_event(event: event_pb.Event, now: int) -> event_pb.Event:
-    """Return an event as it is imported at `now`: as it is, with what every stored event has.
+    """Return the event to store for one that is imported at `now`.
 
-    One without an id, which no server has recorded before, gets one that follows from all it says. Its
-    duration is the time between its dates, unless it gives another.
+    One without an id, which was never recorded, gets one that is derived from its content, and the time
+    between its dates as its duration unless it has one.
     """
     imported = copy.copy(event)
     imported.attributes = _normalised(attributes_of(event))
@@ -109,11 +108,10 @@ def imported_event(event: event_pb.Event, now: int) -> event_pb.Event:
 def updated_event(
     before: event_pb.Event, request: event_pb.UpdateEventRequest, now: int, linked: event_pb.Event | None
 ) -> event_pb.Event:
-    """Return what a request makes of an event, with a changelog entry for every field that changed.
+    """Return an event as a request changes it, with a changelog entry for every field that changed.
 
-    An absent title, `attributes`, `links` or Slack id leaves the stored one; a message that is
-    present replaces it whole, but for the attributes that older clients don't know. With `merge`, what it
-    gives replaces what is stored field by field.
+    An absent title, `attributes`, `links` or Slack id leaves the stored one. A present message replaces the
+    whole stored one, except attributes that older clients do not know; with `merge`, field by field.
     """
     event = copy.copy(before)
     event.title = request.title or before.title
@@ -144,7 +142,7 @@ def merged_event(
 
 
 def _over(before: event_pb.Event, attributes: event_pb.EventAttributes) -> event_pb.EventAttributes:
-    """Return the attributes of an update, with what it doesn't mean to clear: older clients don't know it."""
+    """Return the attributes of an update, with the stored ones that older clients do not know."""
     stored = attributes_of(before)
     attributes = copy.copy(attributes)
     attributes.labels = _labels(before, attributes)
@@ -153,24 +151,22 @@ def _over(before: event_pb.Event, attributes: event_pb.EventAttributes) -> event
     if attributes.external_id:
         attributes.source = attributes.source or stored.source
     if attributes.external_id and not attributes.source:
-        raise invalid(
-            FieldViolation("attributes.source", "attributes.source is required with attributes.external_id")
-        )
+        text = "attributes.source is required with attributes.external_id"
+        raise invalid(FieldViolation("attributes.source", text))
     return attributes
 
 
 def _labels(before: event_pb.Event, attributes: event_pb.EventAttributes) -> dict[str, str]:
-    """Return the labels of an event with those of a request; an empty value takes one away."""
+    """Return the labels of an event with those of a request; an empty value removes one."""
     labels = attributes_of(before).labels | attributes.labels
     if sum(map(bool, labels.values())) > MAX_LABELS:
-        raise invalid(
-            FieldViolation("attributes.labels", f"an event has up to {MAX_LABELS} labels, not {len(labels)}")
-        )
+        text = f"an event has up to {MAX_LABELS} labels, not {len(labels)}"
+        raise invalid(FieldViolation("attributes.labels", text))
     return labels
 
 
 def _merged(stored: _Message, given: _Message) -> _Message:
-    """Return a stored message with the fields that another gives."""
+    """Return a stored message with the fields that are set in another."""
     merged = copy.copy(stored)
     for field in type(given).desc().fields:
         if given[field]:
@@ -192,11 +188,10 @@ def _normalised(attributes: event_pb.EventAttributes) -> event_pb.EventAttribute
 def _duration(
     event: event_pb.Event, *, before: event_pb.Event | None, linked: event_pb.Event | None, now: int
 ) -> Duration | None:
-    """Return how long an event took, or None while that is not known; never below zero.
+    """Return how long an event took, never below zero, or None while that is unknown.
 
-    A linked event took the time since the one it links to. Otherwise it took the time from its start
-    date to its end date. Otherwise what counts is when its status became a final one: the time since
-    its start date, or since its creation where it has none.
+    That is the time since the event that it links to; else from its start date to its end date; else from its
+    start date or creation to the moment when it got a final status.
     """
     attributes = attributes_of(event)
     stored = metadata_of(before).duration if before is not None else None

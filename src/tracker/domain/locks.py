@@ -1,6 +1,6 @@
-"""Locks: what one excludes, how long it lasts, who gets it, and what its end leads to.
+"""Locks: what one excludes, how long it lasts, who gets it, and what follows from its end.
 
-The functions here decide; a store reads what they need, and makes what they decided one atomic step.
+A store reads what these functions need, and applies their decision in one atomic step.
 """
 
 from __future__ import annotations
@@ -44,11 +44,8 @@ def lock_key(lock: lock_pb.Lock | lock_pb.CheckLockRequest) -> LockKey:
 
     `PROD`, `prod` and `production` are one environment; a lock without a resource is one of a deployment.
     """
-    return LockKey(
-        lock.service,
-        environment_key(lock.environment),
-        lock.resource.strip().casefold() or DEFAULT_RESOURCE,
-    )
+    resource = lock.resource.strip().casefold() or DEFAULT_RESOURCE
+    return LockKey(lock.service, environment_key(lock.environment), resource)
 
 
 def environment_key(environment: str) -> str:
@@ -76,7 +73,7 @@ def lock_filter(service: str, environment: str, resource: str) -> LockFilter:
 
 
 class Ending(StrEnum):
-    """How a lock came to its end."""
+    """How a lock ended."""
 
     RELEASED = "released"
     """Its holder released it."""
@@ -85,9 +82,9 @@ class Ending(StrEnum):
     FORCED = "forced"
     """Somebody released it by force."""
     EVENT_ENDED = "event_ended"
-    """The event it was held for ended, moved on, or was deleted."""
+    """The event that it was held for ended, moved to another key, or was deleted."""
     ABANDONED = "abandoned"
-    """Its caller went away before the answer: nobody ever knew that the lock was held."""
+    """Its caller disconnected before the answer, and never knew that it held the lock."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -175,7 +172,7 @@ class TokenUsed:
 
 @dataclass(frozen=True, slots=True)
 class LockEnd:
-    """What the end of a lock leads to: what is remembered of it, and the entry for the event it names."""
+    """What follows from the end of a lock: what is remembered of it, and the entry for its event."""
 
     remembered: EndedLock | None
     entry: EventEntry | None
@@ -184,17 +181,17 @@ class LockEnd:
 def next_fencing_token(last: int, now: int) -> int:
     """Return the fencing token that follows `last` (0: none yet) for a key, at `now` (microseconds).
 
-    It is at least the milliseconds since the epoch: tokens rise even after an old backup is restored, unless
-    the key was taken more than a thousand times a second since then. It is at least `last` + 1: tokens rise
-    whatever the clock does.
+    It is at least the milliseconds since the epoch: tokens increase even after an old backup is restored,
+    unless the key was taken more than a thousand times a second since then. It is at least `last` + 1: tokens
+    increase whatever the clock does.
     """
     return max(last + 1, now // 1000)
 
 
 def hash_token(lock_token: str) -> bytes:
-    """Return what is stored of a lock's token: its SHA-256, or nothing for no token.
+    """Return the SHA-256 of a lock's token, which is stored, or nothing for no token.
 
-    The tokens are random and long, so that a slow hash would add nothing.
+    Tokens are random and long: a slow hash would add nothing.
     """
     return hashlib.sha256(lock_token.encode()).digest() if lock_token else b""
 
@@ -209,14 +206,14 @@ def begin_lease(lock: lock_pb.Lock, now: int, ttl: Duration | None) -> lock_pb.L
 
 
 def renew_lease(lock: lock_pb.Lock, now: int, ttl: Duration | None = None) -> lock_pb.Lock:
-    """Return a lock whose lease begins anew at `now`, with another `ttl` where one is given."""
+    """Return a lock whose lease begins again at `now`, with another `ttl` where one is given."""
     lock = begin_lease(lock, now, ttl or lock.ttl)
     lock.renewals += 1
     return lock
 
 
 def is_renewal(before: lock_pb.Lock, after: lock_pb.Lock) -> bool:
-    """Return whether a change of a lock began its lease anew, and no more."""
+    """Return whether a change of a lock is the renewal of its lease."""
     return after.renewals != before.renewals
 
 
@@ -247,10 +244,9 @@ def moves(before: lock_pb.Lock, after: lock_pb.Lock) -> bool:
 
 
 def decide_end(held: HeldLock, release: Release) -> LockEnd:
-    """Decide what the end of a held lock leads to.
+    """Decide what follows from the end of a held lock.
 
-    Its end is remembered where somebody may ask for it by its token or lease. The token of an abandoned lock
-    may be used again.
+    It is remembered if it had a token or a lease. The token of an abandoned lock may be used again.
     """
     lock, ending = held.lock, release.ending
     is_remembered = ending is not Ending.ABANDONED and (bool(held.token_hash) or lock.ttl is not None)

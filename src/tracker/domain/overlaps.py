@@ -1,4 +1,4 @@
-"""Overlaps: which events go on at the same time, in pairs and in groups."""
+"""Overlaps: which events are under way at the same time, in pairs and in groups."""
 
 from __future__ import annotations
 
@@ -20,11 +20,11 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True, slots=True)
-class Span:
-    """An event, and from when until when it lasts, in microseconds since the epoch.
+class TimedEvent:
+    """An event with its start and end, in microseconds since the epoch.
 
-    A moment begins and ends at once, and takes up its microsecond all the same. What ends when another begins
-    does not overlap it. One that `goes_on` has no end yet, and lasts until now.
+    An event without a length occupies one microsecond. An event that ends when another begins does not
+    overlap it. One that `goes_on` has no end yet, and lasts until now.
     """
 
     event: event_pb.Event
@@ -33,30 +33,30 @@ class Span:
     goes_on: bool = False
 
     @property
-    def behind(self) -> int:
-        """The first microsecond that is not in it."""
+    def stop(self) -> int:
+        """The first microsecond after it."""
         return max(self.end, self.start + 1)
 
 
 class Overlap(NamedTuple):
-    """Two events, the earlier one first, and from when until when both go on."""
+    """Two events, the earlier one first, and the start and end of their overlap."""
 
-    first: Span
-    second: Span
+    first: TimedEvent
+    second: TimedEvent
     start: int
     end: int
 
 
 def is_under_way(event: event_pb.Event) -> bool:
-    """Say whether an event has begun and nobody has said when it ends."""
+    """Return whether an event has begun and has no end date."""
     return event_end(event) is None and attributes_of(event).status in RUNNING
 
 
-def span_of(event: event_pb.Event, now: int, ended: int | None = None) -> Span:
-    """Return the span of an event, planned or not: from its time to its end date.
+def timed_event(event: event_pb.Event, now: int, ended: int | None = None) -> TimedEvent:
+    """Return an event with its start and end, planned or not: its time and its end date.
 
-    Without an end date, one that is under way lasts until `ended`, when another event says that it is over,
-    or else until now. Another lasts until it was over, or is a moment where that is not known.
+    Without an end date, an event under way lasts until `ended`, when another event reports its end, or else
+    until now. Any other event lasts until it was over, or has no length where that is unknown.
     """
     start, end = event_time(event), event_end(event)
     under_way = is_under_way(event)
@@ -64,13 +64,13 @@ def span_of(event: event_pb.Event, now: int, ended: int | None = None) -> Span:
         end = now if ended is None else ended
     elif end is None:
         end = _over_at(event)
-    return Span(event, start, start if end is None else max(start, end), under_way and ended is None)
+    return TimedEvent(event, start, start if end is None else max(start, end), under_way and ended is None)
 
 
 def _over_at(event: event_pb.Event) -> int | None:
-    """Return when an event was over, or None where that is not known.
+    """Return when an event was over, or None where that is unknown.
 
-    Its duration says so, unless that counts from a linked event; else the change of its status does.
+    That follows from its duration, unless it counts from a linked event; else from the change of its status.
     """
     attributes, took = attributes_of(event), metadata_of(event).duration
     if took is not None and not attributes.related_id:
@@ -78,42 +78,42 @@ def _over_at(event: event_pb.Event) -> int | None:
     return status_since(event) if attributes.status in FINISHED else None
 
 
-def groups(spans: Iterable[Span]) -> Iterator[Sequence[Span]]:
-    """Give the groups that overlaps connect, directly or by way of others; events in each by their start.
+def groups(spans: Iterable[TimedEvent]) -> Iterator[Sequence[TimedEvent]]:
+    """Yield the groups of events that overlaps connect, directly or indirectly, each ordered by start.
 
-    What overlaps nothing is in no group.
+    An event that overlaps no other is in no group.
     """
-    group: list[Span] = []
-    behind = -inf
+    group: list[TimedEvent] = []
+    stop = -inf
     for span in sorted(spans, key=_by_start):
-        if span.start >= behind:
+        if span.start >= stop:
             if len(group) > 1:
                 yield group
             group = []
         group.append(span)
-        behind = max(behind, span.behind)
+        stop = max(stop, span.stop)
     if len(group) > 1:
         yield group
 
 
-def overlaps(group: Sequence[Span]) -> Iterator[Overlap]:
-    """Give the pairs of a group that overlap, by when they begin to."""
-    going_on: list[Span] = []
+def overlaps(group: Sequence[TimedEvent]) -> Iterator[Overlap]:
+    """Yield the pairs of a group that overlap, ordered by the start of the overlap."""
+    going_on: list[TimedEvent] = []
     for span in group:
-        del going_on[: bisect_right(going_on, span.start, key=_behind)]
+        del going_on[: bisect_right(going_on, span.start, key=_stop)]
         for other in going_on:
             yield Overlap(other, span, span.start, max(span.start, min(other.end, span.end)))
-        insort(going_on, span, key=_behind)
+        insort(going_on, span, key=_stop)
 
 
-def count_overlaps(group: Sequence[Span]) -> int:
-    """Count the pairs of a group that overlap, in less time than it takes to give them."""
-    ends = sorted(span.behind for span in group)
+def count_overlaps(group: Sequence[TimedEvent]) -> int:
+    """Count the pairs of a group that overlap, without forming them."""
+    ends = sorted(span.stop for span in group)
     return sum(number - bisect_right(ends, span.start) for number, span in enumerate(group))
 
 
-_behind = attrgetter("behind")
+_stop = attrgetter("stop")
 
 
-def _by_start(span: Span) -> tuple[int, str]:
+def _by_start(span: TimedEvent) -> tuple[int, str]:
     return span.start, metadata_of(span.event).id

@@ -1,4 +1,4 @@
-"""Pages of a list: by number, or by an opaque token that stays true while records come and go."""
+"""Pages of a list: by number, or by an opaque token that stays valid while records are added and deleted."""
 
 from __future__ import annotations
 
@@ -24,9 +24,9 @@ def _check(body: bytes, query: str) -> bytes:
 
 
 def page_token(cursor: Cursor | None, query: str) -> str:
-    """Return the token that continues `query` behind `cursor`, or "" where nothing remains.
+    """Return the token that continues `query` after `cursor`, or "" where nothing remains.
 
-    `query` names the list and its filters; the token is good for that query only.
+    `query` identifies the list and its filters; the token is valid for that query only.
     """
     if cursor is None:
         return ""
@@ -53,9 +53,5 @@ def parse_page_token(token: str, query: str) -> Cursor | None:
 
 
 def _bad_token() -> TrackerError:
-    return invalid(
-        FieldViolation(
-            "page_token",
-            "not a token of this list; pass next_page_token of the answer before, with the same filters",
-        )
-    )
+    text = "not a token of this list; pass next_page_token of the answer before, with the same filters"
+    return invalid(FieldViolation("page_token", text))

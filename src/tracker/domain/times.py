@@ -1,4 +1,4 @@
-"""Points in time: microseconds since the epoch inside, Timestamps in messages, text in requests."""
+"""Points in time: microseconds since the epoch internally, Timestamps in messages, text in requests."""
 
 from __future__ import annotations
 
@@ -55,37 +55,36 @@ def duration_micros(duration_: Duration) -> int:
 
 
 def shown(timestamp_: Timestamp | None) -> str:
-    """Return a Timestamp as its JSON shows it, or nothing where it is unset."""
+    """Return a Timestamp as in JSON, or "" where it is unset."""
     return "" if timestamp_ is None else timestamp_.to_json().strip('"')
 
 
 class Period(NamedTuple):
-    """An interval in microseconds since the epoch: `since` belongs to it, `until` does not; None is open."""
+    """Microseconds since the epoch, from `since` (included) to `until` (excluded); None is open."""
 
     since: int | None
     until: int | None
 
 
 def period(start_date: str, end_date: str) -> Period:
-    """Return the period between two dates as clients write them, both included; "" leaves a side open.
+    """Return the period between two dates of a request, both included; "" leaves a side open.
 
     A date is RFC 3339, or shorter: without a zone (then UTC), without seconds, minutes or the time of day.
     Whole seconds count. An end without a time of day includes that day.
 
     Raises:
-        TrackerError: INVALID_ARGUMENT for text that is no date, or an end before the start.
+        TrackerError: INVALID_ARGUMENT for text that is not a date, or an end before the start.
     """
     since = _second(_read("start_date", start_date).low) if start_date else None
     until = _end(_read("end_date", end_date)) if end_date else None
     if since is not None and until is not None and until <= since:
-        raise invalid(
-            FieldViolation("start_date", f"start_date {start_date} and end_date {end_date} are inversed")
-        )
+        text = f"start_date {start_date} and end_date {end_date} are inversed"
+        raise invalid(FieldViolation("start_date", text))
     return Period(since, until)
 
 
 def day_of(micros_: int, zone: ZoneInfo) -> Period:
-    """Return the day, in a time zone, that a moment falls in."""
+    """Return the day, in a time zone, of a moment."""
     return Period(*Clock(micros_, zone).day())
 
 
@@ -93,9 +92,8 @@ def _read(field: str, text: str) -> Interval:
     # A '+' that was not escaped in a query string arrives as a space.
     found = read_date(text[: _DAY_CHARACTERS + 1] + text[_DAY_CHARACTERS + 1 :].replace(" ", "+"), UTC)
     if found is None:
-        raise invalid(
-            FieldViolation(field, f"expected a date such as 2026-01-31 or 2026-01-31T12:00:00Z, got {text!r}")
-        )
+        expected = "expected a date such as 2026-01-31 or 2026-01-31T12:00:00Z"
+        raise invalid(FieldViolation(field, f"{expected}, got {text!r}"))
     return found
 
 

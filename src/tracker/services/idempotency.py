@@ -1,4 +1,4 @@
-"""Calls with an idempotency key: each has its effect once, and the same answer however often it is made."""
+"""Calls with an idempotency key: a repeated call has no further effect, and gets the first answer."""
 
 from __future__ import annotations
 
@@ -23,10 +23,9 @@ if TYPE_CHECKING:
 class IdempotencyKeys:
     """Answers the calls that have a key and may change something.
 
-    The store remembers an answer with the change itself, or behind a change that may be made twice. An error
-    is not remembered: a call that failed has changed nothing, and may be made again. Where that is not
-    certain, as after a deadline or when the database has not confirmed the change, the store knows the key if
-    the change was made.
+    The store remembers an answer together with the change, or after it where the call may be made twice. An
+    error is not remembered: a failed call has changed nothing, and may be repeated. Where that is uncertain,
+    as after a deadline or an unconfirmed write, the store knows the key if the change was made.
     """
 
     def __init__(self, store: IdempotencyStore, context: Context) -> None:
@@ -44,7 +43,7 @@ class IdempotencyKeys:
         """Answer a call, by `handler` unless its key has been used.
 
         Raises:
-            TrackerError: INVALID_ARGUMENT, the key is none; ABORTED, another call with it is under way;
+            TrackerError: INVALID_ARGUMENT, the key is malformed; ABORTED, another call with it is under way;
                 FAILED_PRECONDITION, it was used for another request; or what `handler` raises.
         """
         key = _stored_key(call)
@@ -83,7 +82,7 @@ class IdempotencyKeys:
             return await handler(request, call)
         except TrackerError as error:
             if error.code is not Code.UNAVAILABLE:
-                await self._require_unused(use)  # it may stand in its own way, having come by another server
+                await self._require_unused(use)  # another server may be answering the same call
             raise
 
     async def _require_unused(self, use: KeyUse) -> None:
@@ -93,7 +92,7 @@ class IdempotencyKeys:
 
 
 def _stored_key(call: Call) -> str:
-    """Return the key that the store sees: each principal has keys of its own, and no key has a tab in it."""
+    """Return the key for the store: each principal has its own keys, none of which has a tab in it."""
     key = idempotency_key(call.idempotency_key or "")
     return key if call.principal == ANONYMOUS else f"{call.principal.id}\t{key}"
 

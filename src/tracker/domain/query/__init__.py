@@ -1,4 +1,4 @@
-"""The query language: from text to a typed tree, to text again, and over one event.
+"""The query language: parsed to a typed tree, rendered as text, and evaluated on an event.
 
 `service:payments status:(failure OR error) -type:drift "timed out" duration:>5m since:24h`
 """

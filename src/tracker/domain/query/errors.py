@@ -1,4 +1,4 @@
-"""What is wrong with a query, and where."""
+"""Errors of queries, and their places."""
 
 from __future__ import annotations
 
@@ -10,10 +10,7 @@ if TYPE_CHECKING:
 
 
 class QueryError(Exception):
-    """A text is not a query.
-
-    `column` counts characters from 1 and points at what is wrong; `message` says what was expected there.
-    """
+    """A text is not a query; `column` is the place of the error, in characters from 1."""
 
     def __init__(self, message: str, column: int) -> None:
         super().__init__(f"column {column}: {message}")

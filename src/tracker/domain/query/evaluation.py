@@ -1,4 +1,4 @@
-"""A query over one event in memory."""
+"""Evaluation of a query on one event in memory."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 
 def matches(node: Node, event: event_pb.Event) -> bool:
-    """Say whether an event is one of those that a query asks for."""
+    """Return whether an event matches a query."""
     match node:
         case And(parts):
             return all(matches(part, event) for part in parts)
@@ -33,7 +33,7 @@ def matches(node: Node, event: event_pb.Event) -> bool:
 
 
 def fits(pattern: Pattern, text: str) -> bool:
-    """Say whether a whole text is one of those that a pattern stands for."""
+    """Return whether a pattern matches a whole text."""
     first, *others = pattern.pieces
     if not others:
         return text == first
@@ -51,7 +51,7 @@ def fits(pattern: Pattern, text: str) -> bool:
 
 @lru_cache(maxsize=1024)
 def phrase(pattern: Pattern) -> Phrase:
-    """Return what a pattern for prose looks for; its only wildcard may be at the end."""
+    """Return the phrase of a pattern for prose, whose only wildcard may be at the end."""
     return Phrase(tuple(words(pattern.pieces[0])), prefix=len(pattern.pieces) > 1)
 
 

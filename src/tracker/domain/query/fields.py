@@ -1,4 +1,4 @@
-"""The fields that a query can ask for: those that the protos declare, and those derived from them.
+"""The fields of queries: those that the protos declare, and those derived from them.
 
 A field of a message is declared by its option `(tracker.options.v1.query)`. Parser, stores, services and
 commands have no other list.
@@ -36,7 +36,7 @@ if TYPE_CHECKING:
 
 
 class Kind(Enum):
-    """What a field holds, which decides what may stand after its colon."""
+    """The kind of a field, which determines the values after its colon."""
 
     KEYWORD = auto()
     """Names that are compared whole, case included: a service, an owner."""
@@ -61,7 +61,7 @@ _NO_NUMBER: _Number = lambda _: None  # noqa: E731 - the same
 
 @dataclass(frozen=True, slots=True)
 class Field:
-    """A field of events; its name and kind tell it from all others.
+    """A field of events, identified by its name and kind.
 
     `texts` returns the texts that an event has in it, without empty ones. `number` returns the number of a
     choice or a flag; of a time or a duration its microseconds, or None.
@@ -97,7 +97,7 @@ class Field:
         return next((name for name, known in self.choices.items() if known == number), str(number))
 
     def value(self, event: event_pb.Event) -> str | int:
-        """Return what an event has in a field of one value: a text or a number, "" or 0 where it is unset."""
+        """Return the value of a field with one value: a text or a number, "" or 0 where it is unset."""
         if self.kind is Kind.KEYWORD:
             return next(iter(self.texts(event)), "")
         return self.number(event) or 0
@@ -157,7 +157,7 @@ def _field(described: DescField, parent: str, query: options_pb.Query) -> Field:
 
 
 def _reader(parent: str, name: str) -> Callable[[event_pb.Event], Any]:
-    """Return what reads a field of an event, or of a message in it; of one that is not there, the default."""
+    """Return what reads a field of an event, or of a message in it; the default where that is unset."""
     of_message = attrgetter(name)
     if not parent:
         return of_message
@@ -195,7 +195,7 @@ _EXAMPLE: Final = event_pb.Event(
     attributes=event_pb.EventAttributes(), links=event_pb.EventLinks(), metadata=event_pb.EventMetadata()
 )
 _COLUMNS: Final = {"id": "id", "end": "end_time"}
-"""Columns that stores have for more than queries, by field."""
+"""Columns that stores need anyway, by field."""
 
 _DECLARED: Final = {
     each.name: replace(each, column=each.column or _COLUMNS.get(each.name, ""))
@@ -216,15 +216,15 @@ FIELDS: Final = (*_DECLARED.values(), TEXT, TIME)
 """All fields but labels, those that events are counted by first."""
 
 FACETS: Final = tuple(field for field in FIELDS if field.facet)
-"""Fields that events are counted by, beside labels."""
+"""Fields that events are counted by, in addition to labels."""
 
 TERMS: Final = tuple(field for field in FIELDS if field.term)
-"""Fields whose values are terms of an event, beside labels."""
+"""Fields whose values are terms of an event, in addition to labels."""
 
 TERMS_DIGEST: Final = blake2b(
     repr([(field.name, field.path) for field in TERMS]).encode(), digest_size=4
 ).hexdigest()
-"""Tells terms that were made from these fields from those made from others."""
+"""Identifies the terms that these fields lead to."""
 
 BY_NAME: Final[Mapping[str, Field]] = {
     name: field for field in FIELDS for name in (field.name, *field.aliases)
@@ -232,7 +232,7 @@ BY_NAME: Final[Mapping[str, Field]] = {
 """The field of each name and alias, in lower case."""
 
 LABEL_NAME: Final = r"[A-Za-z0-9][A-Za-z0-9._/-]*"
-"""The name of a label, as a regular expression; the proto says the same of what is stored."""
+"""The name of a label, as a regular expression, the same as in the proto."""
 
 LABELS: Final = ("attributes", "labels")
 """Names that lead to the labels in the JSON of an event."""

@@ -1,4 +1,4 @@
-"""Which events a list, a count or a page is about."""
+"""Filters of events, for lists and counts."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class EventFilter:
-    """Which events: those that match the query, in a period.
+    """The events of a period that match a query.
 
     `since` (included) and `until` (excluded) bound the event's time, in microseconds since the epoch.
     With `overlapping`, an event that began before `since` matches too if its end date is not before it
@@ -33,7 +33,7 @@ class EventFilter:
 
 
 def narrowed(where: EventFilter) -> EventFilter:
-    """Return a filter for the same events whose query does not bound the time: the period does."""
+    """Return the same filter with the bounds of time in its period instead of its query."""
     if where.overlapping:
         return where
     rest: list[Node] = []
@@ -49,16 +49,16 @@ def narrowed(where: EventFilter) -> EventFilter:
 
 
 def widened(where: EventFilter) -> Node:
-    """Return a query for the same events as a filter that takes none for overlapping its period."""
+    """Return a query for the same events as a filter that is not `overlapping`."""
     if not where.timed:
         return where.query
     return both(where.query, Term(TIME, (Range(where.since, where.until),)))
 
 
 def leading(query: Node) -> Term | None:
-    """Return the term of a query by whose index a store has the fewest events to look at, or None.
+    """Return the term of a query whose index scan reads the fewest events, or None.
 
-    It asks for one whole value, of which the index has the events in order; or for several that few have.
+    It tests for one whole value, whose events the index has in order, or for several selective ones.
     """
     led = [part for part in parts_of(query) if isinstance(part, Term) and _leads(part)]
     return max(led, key=lambda term: _BY_SELECTIVITY.index(term.field), default=None)
@@ -73,4 +73,4 @@ def _leads(term: Term) -> bool:
 _BY_SELECTIVITY = sorted(
     (field for field in FIELDS if field.indexed), key=lambda field: (field.selective, field.term)
 )
-"""Fields with an index, the most selective last; one that is a term too has more values than another."""
+"""Fields with an index, the most selective last; terms have more values than others."""

@@ -1,7 +1,7 @@
-"""The parts that a query's text consists of.
+"""Tokens of a query.
 
-What a character means depends on where it stands: a colon ends a field's name, but belongs to a time. So
-the parser asks for the next part of a query, or for the next part of a field's value.
+The meaning of a character depends on its place: a colon ends a field's name, but is part of a time. The
+parser therefore asks for the next token of a query, or of a field's value.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from tracker.domain.query.fields import BY_NAME, LABEL_NAME
 
 
 class Sort(Enum):
-    """What a token is; the value is how an error calls it."""
+    """The kind of a token; the value is its name in errors."""
 
     OPEN = "("
     CLOSE = ")"
@@ -32,9 +32,9 @@ class Sort(Enum):
 
 @dataclass(frozen=True, slots=True)
 class Token:
-    """A part of a query, and the column (from 1) where it begins.
+    """A token, and the column (from 1) where it begins.
 
-    `pieces` is what stands between the wildcards of a text; a quoted one has no wildcards.
+    `pieces` are the parts of a text between its wildcards; a quoted one has no wildcards.
     """
 
     sort: Sort
@@ -64,7 +64,7 @@ class Lexer:
         self._at = 0
 
     def next(self) -> Token:
-        """Return the next part of a query."""
+        """Return the next token of a query."""
         column = self._skip_space()
         character = self._text[self._at : self._at + 1]
         if sort := Sort.END if not character else _SIGNS.get(character):
@@ -80,7 +80,7 @@ class Lexer:
         return Token(_WORDS.get(token.text, Sort.TEXT), column) if self._plain(token) in _WORDS else token
 
     def next_of_value(self, *, in_list: bool) -> Token:
-        """Return the next part of a field's value, which begins right here unless `in_list`."""
+        """Return the next token of a field's value, which begins right here unless `in_list`."""
         column = self._skip_space() if in_list else self._at + 1
         character = self._text[self._at : self._at + 1]
         if not character or (character.isspace() and not in_list):
@@ -95,7 +95,7 @@ class Lexer:
         return Token(Sort.OR, column) if in_list and self._plain(token) == "OR" else token
 
     def at_comma(self) -> bool:
-        """Pass over a comma that stands right here, and say whether there was one."""
+        """Skip a comma that is right here, and return whether there was one."""
         found = self._text.startswith(",", self._at)
         self._at += found
         return found
@@ -106,7 +106,7 @@ class Lexer:
         return self._at + 1
 
     def _field(self) -> re.Match[str] | None:
-        """Return the name of a field that stands here, before a colon or a comparison."""
+        """Return the match of a field's name here, before a colon or a comparison."""
         if compared := _COMPARED.match(self._text, self._at):
             return compared if compared[1].lower() in BY_NAME else None
         return _FIELD.match(self._text, self._at)
@@ -143,7 +143,7 @@ class Lexer:
         raise QueryError('expected a closing "', column)
 
     def _character(self) -> str:
-        """Return the character that stands here, or the one behind it where this is a backslash."""
+        """Return the character here, or the one after it where this is a backslash."""
         if self._text[self._at] == "\\":
             self._at += 1
             if self._at == len(self._text):

@@ -1,4 +1,4 @@
-"""From the text of a query to its tree, by recursive descent.
+"""Recursive-descent parser of queries.
 
 query    = [or]
 or       = and { "OR" and }
@@ -30,24 +30,23 @@ MAX_LENGTH: Final = 4_096
 MAX_TERMS: Final = 256
 """Words, phrases and values in it."""
 MAX_DEPTH: Final = 32
-"""How deep parentheses and negations may stand in each other."""
+"""How deep parentheses and negations may be nested."""
 
 _BOUNDS: Final = {"since": ">=", "after": ">", "until": "<=", "before": "<"}
-"""Names that bound an event's time, and the comparison that each stands for."""
+"""Names that bound an event's time, and the comparison of each."""
 _NAMES: Final = (*BY_NAME, *_BOUNDS, "has")
 _STARTS: Final = (Sort.OPEN, Sort.NOT, Sort.FIELD, Sort.TEXT)
 
 
 def parse(text: str, clock: Clock) -> Node:
-    """Return the tree of a query; `clock` says what its dates and relative times mean.
+    """Return the tree of a query; `clock` resolves its dates and relative times.
 
     Raises:
-        QueryError: The text is no query, or a larger one than Tracker takes.
+        QueryError: The text is not a query, or too large.
     """
     if len(text) > MAX_LENGTH:
-        raise QueryError(
-            f"a query has up to {MAX_LENGTH:,} characters, this one {len(text):,}", MAX_LENGTH + 1
-        )
+        message = f"a query has up to {MAX_LENGTH:,} characters, this one {len(text):,}"
+        raise QueryError(message, MAX_LENGTH + 1)
     return _Parser(text, clock).parse()
 
 
@@ -114,9 +113,8 @@ class _Parser:
             return self._has()
         field = TIME if name in _BOUNDS else fields.named(named.text)
         if field is None:
-            raise QueryError(
-                f"no field {shown(named.text)}{nearest(name, _NAMES) or _ask_quoted(named)}", named.column
-            )
+            meant = nearest(name, _NAMES) or f'; to search for the text, quote it: "{named.text}:…"'
+            raise QueryError(f"no field {shown(named.text)}{meant}", named.column)
         return self._node(field, self._values(field, _BOUNDS.get(name, "")), named)
 
     def _has(self) -> Node:
@@ -164,7 +162,7 @@ class _Parser:
         return read_value(field, token, comparison, self._clock)
 
     def _node(self, field: Field, values: list[Value], token: Token) -> Node:
-        """Return the node for the alternatives that a field's value gives."""
+        """Return the node for the alternatives of a field's value."""
         if field is TEXT and token.sort is Sort.TEXT:
             self._count(token)
         if ANYTHING in values:
@@ -186,7 +184,3 @@ class _Parser:
 
     def _unexpected(self, expected: str) -> QueryError:
         return QueryError(f"expected {expected}, found {self._token.sort.value}", self._token.column)
-
-
-def _ask_quoted(named: Token) -> str:
-    return f'; to search for the text, quote it: "{named.text}:…"'

@@ -1,4 +1,4 @@
-"""From the tree of a query to a text that gives the same tree again."""
+"""From the tree of a query to a text that parses to the same tree."""
 
 from __future__ import annotations
 
@@ -16,12 +16,12 @@ if TYPE_CHECKING:
 _BARE = re.compile(r"[\w/@#+][\w/@#+.-]*")
 _OPERATORS = frozenset({"AND", "OR", "NOT"})
 _SHORT = 1_000
-"""Microseconds; lengths next to a multiple of it are written as that multiple, with its border left out."""
+"""Microseconds; durations next to a multiple of it are written as that multiple, excluded."""
 _FLAGS = ("false", "true")
 
 
 def to_text(node: Node) -> str:
-    """Return the text of a query; whatever clock it is parsed with, it gives the same tree."""
+    """Return the text of a query; it parses to the same tree with any clock."""
     match node:
         case And(parts):
             return " ".join(map(_part, parts))
@@ -38,7 +38,7 @@ def to_text(node: Node) -> str:
 
 
 def _part(node: Node) -> str:
-    """Return the text of a node that stands in another."""
+    """Return the text of a node inside another."""
     return f"({to_text(node)})" if isinstance(node, And | Or) else to_text(node)
 
 
@@ -62,7 +62,7 @@ def _test(field: Field, test: Test) -> str:
 
 
 def _length_range(bounds: Range) -> str:
-    """Return a range of lengths; its values are points: what is longer than 5 min starts 1 µs behind it."""
+    """Return a range of durations, which are points: `>5m` begins 1 µs after five minutes."""
     if bounds.low is None:
         high = bounds.high or 0
         return f"<={duration_text(high - 1)}" if high % _SHORT == 1 else f"<{duration_text(high)}"
@@ -74,7 +74,7 @@ def _length_range(bounds: Range) -> str:
 
 
 def _moment_range(bounds: Range) -> str:
-    """Return a range of moments; the last one of a range stands for its whole second, or microsecond."""
+    """Return a range of moments; its last one includes its whole second, or microsecond."""
     if bounds.low is None:
         return f"<{moment_text(bounds.high or 0)}"
     if bounds.high is None:

@@ -1,7 +1,7 @@
 """A query as a tree of typed nodes.
 
-Everything in it is absolute: names of values have become numbers, `2h` a moment. So a tree says the same
-thing at any time, anywhere.
+Everything in it is absolute: names of values are numbers, `2h` is a moment. A tree means the same at any
+time, anywhere.
 """
 
 from __future__ import annotations
@@ -17,10 +17,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Pattern:
-    """A text; between its pieces, anything may stand.
-
-    One piece is a text without a wildcard. At least one piece is not empty.
-    """
+    """A text with wildcards between its pieces, at least one of which is not empty."""
 
     pieces: tuple[str, ...]
 
@@ -34,7 +31,7 @@ class Number:
 
 @dataclass(frozen=True, slots=True)
 class Range:
-    """Moments or lengths of time, in microseconds: `low` belongs to it, `high` does not; None is open.
+    """Moments or durations in microseconds, from `low` (included) to `high` (excluded); None is open.
 
     One side at least is not open, and `low` is below `high`.
     """
@@ -85,7 +82,7 @@ class Or:
 Node: TypeAlias = Term | Has | Not | And | Or
 
 EVERYTHING: Final = And(())
-"""What an empty query asks for."""
+"""The tree of an empty query."""
 
 
 def parts_of(node: Node) -> tuple[Node, ...]:
@@ -104,10 +101,10 @@ def both(first: Node, second: Node) -> Node:
 
 
 def one_of(field: Field, values: Iterable[str | int]) -> Term:
-    """Return the term for the events that have one of some values in a field."""
+    """Return the term for the events with one of some values in a field."""
     return Term(field, tuple(Pattern((v,)) if isinstance(v, str) else Number(int(v)) for v in values))
 
 
 def any_of(parts: tuple[Node, ...]) -> Node:
-    """Return the node that matches what one of the parts, at least one, matches."""
+    """Return the node that matches what at least one of the parts matches."""
     return parts[0] if len(parts) == 1 else Or(parts)

@@ -1,4 +1,4 @@
-"""What the value behind a field's colon asks for."""
+"""The meaning of the values of fields."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ _RANGE: Final = ".."
 
 
 def read_value(field: Field, token: Token, comparison: str, clock: Clock) -> Value:
-    """Return what one value asks of a field; `comparison` is what stands before it: `>`, `<=` or nothing.
+    """Return the tests of one value of a field; `comparison` precedes it: `>`, `<=` or nothing.
 
     Raises:
         QueryError: The field takes no such value.
@@ -122,9 +122,8 @@ def _choices_in_order(field: Field, token: Token, comparison: str) -> Value:
         high = {"<": named - 1, "<=": named, "=": named}.get(comparison, high)
     found = tuple(Number(number) for number in range(low, high + 1))
     if not found:
-        raise QueryError(
-            f"no {field.name} is in this range; {names[0]} comes before {names[-1]}", token.column
-        )
+        order = f"{names[0]} comes before {names[-1]}"
+        raise QueryError(f"no {field.name} is in this range; {order}", token.column)
     return found
 
 
@@ -144,14 +143,13 @@ def _range(  # noqa: PLR0913, PLR0917 - the bounds go with the reader
     lowest: int,
     highest: int,
 ) -> Range:
-    """Return the range of a value: a comparison, two bounds, or the interval that a text names."""
+    """Return the range of a value: a comparison, two bounds, or the interval of a text."""
 
     def named(text: str) -> Interval:
         found = read(text)
         if found is None:
-            raise QueryError(
-                f"expected {_EXPECTED[field.kind]}, found {shown(text)}{hint(text)}", token.column
-            )
+            expected = f"expected {_EXPECTED[field.kind]}"
+            raise QueryError(f"{expected}, found {shown(text)}{hint(text)}", token.column)
         return found
 
     start, is_range, end = token.text.partition(_RANGE)
@@ -164,39 +162,22 @@ def _range(  # noqa: PLR0913, PLR0917 - the bounds go with the reader
         high = _end(field, named(end)) if end else None
     else:
         low, high = _compared(field, comparison, named(start))
-    if (
-        (low is not None and low > highest)
-        or (high is not None and high <= lowest)
-        or (low is not None and high is not None and low >= high)
-    ):
+    first, stop = lowest if low is None else max(low, lowest), highest + 1 if high is None else high
+    if first >= min(stop, highest + 1):
         raise QueryError("nothing is in this range", token.column)
-    low = None if low is None else max(low, lowest)
-    high = None if high is not None and high > highest else high
-    if low is None and high is None:
-        low = lowest
-    return Range(low, high)
+    high = None if stop > highest else stop
+    return Range(None if low is None and high is not None else first, high)
 
 
 def _compared(field: Field, comparison: str, named: Interval) -> tuple[int | None, int | None]:
-    match comparison:
-        case ">":
-            return _end(field, named), None
-        case ">=":
-            return named.low, None
-        case "<":
-            return None, named.low
-        case "<=":
-            return None, _end(field, named)
-        case _:
-            return named
+    low, end = named.low, _end(field, named)
+    bounds = {">": (end, None), ">=": (low, None), "<": (None, low), "<=": (None, end)}
+    return bounds.get(comparison, named)
 
 
 def _end(field: Field, named: Interval) -> int:
-    """Return what follows a named value: a day has an end, five minutes are a point on a scale."""
+    """Return the bound after a named value: a day has an end, five minutes are a point on a scale."""
     return named.low + 1 if field.kind is Kind.DURATION else named.high
 
 
-_EXPECTED: Final = {
-    Kind.TIME: TIME,
-    Kind.DURATION: DURATION,
-}
+_EXPECTED: Final = {Kind.TIME: TIME, Kind.DURATION: DURATION}

@@ -1,4 +1,4 @@
-"""What a text says, as words: the unit in which titles and messages are searched."""
+"""The words of a text: the unit in which titles and messages are searched."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ MAX_WORD = 256
 """Characters of a word that count."""
 
 RULES: Final = f"1, Unicode {unicodedata.unidata_version}"
-"""What decides which words a text has: those that were kept by other rules are not to be compared with."""
+"""The version of the rules that split a text into words; words by other rules can't be compared."""
 
 # Scripts that are written without spaces: each character is a word, so that a phrase finds a part of a text.
 _SPACELESS = r"\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff\u3040-\u30ff\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff"
@@ -25,7 +25,7 @@ def words(text: str) -> list[str]:
 
 
 def ends_in_word(text: str) -> bool:
-    """Say whether the last word of a text goes on to its end."""
+    """Return whether the last word of a text extends to its end."""
     folded = _folded(text)
     return any(word.end() == len(folded) for word in _WORD.finditer(folded))
 
@@ -38,13 +38,13 @@ def _folded(text: str) -> str:
 
 @dataclass(frozen=True, slots=True)
 class Phrase:
-    """Words that follow each other; with `prefix`, the last one may go on."""
+    """Consecutive words; with `prefix`, the last one may be the beginning of a word."""
 
     words: tuple[str, ...]
     prefix: bool = False
 
     def occurs_in(self, text: str) -> bool:
-        """Say whether a text has the phrase."""
+        """Return whether a text contains the phrase."""
         if text.isascii() and (pattern := _in_ascii(self.words, self.prefix)) is not None:
             return pattern.search(text) is not None
         end = "" if self.prefix else " "
@@ -53,7 +53,7 @@ class Phrase:
 
 @lru_cache(maxsize=1024)
 def _in_ascii(words_: tuple[str, ...], prefix: bool) -> re.Pattern[str] | None:  # noqa: FBT001 - a part of the key
-    """Return what finds a phrase in a text that is ASCII, five times as fast, or None where words are cut."""
+    """Return a pattern for a phrase in ASCII text, five times as fast, or None where words are cut."""
     if not words_ or any(len(word) >= MAX_WORD for word in words_):
         return None
     phrase = "[^a-z0-9]+".join(map(re.escape, words_))

@@ -1,4 +1,4 @@
-"""Consumers of the change log: each is run by one server at a time, and continues where it was."""
+"""Consumers of the change log: each is run by one server at a time, and resumes where it stopped."""
 
 from __future__ import annotations
 
@@ -18,13 +18,13 @@ if TYPE_CHECKING:
     from tracker.stores.changes import Change, Position
 
 LEASE_SECONDS: Final = 20.0
-"""After which another server takes a consumer over, if its state has not changed meanwhile."""
+"""After which another server takes over a consumer whose state has not changed."""
 
 RENEW_SECONDS: Final = 5.0
 """After which its server confirms that it still runs a consumer."""
 
 HANDLE_SECONDS: Final = 10.0
-"""How long a batch may take: with the above, it is handled or given up before another server takes over."""
+"""How long a batch may take: it ends before another server takes over."""
 
 MAX_PAUSE: Final = 5.0
 """Seconds between two attempts of a consumer that fails, at most."""
@@ -32,11 +32,11 @@ MAX_PAUSE: Final = 5.0
 
 @dataclass(frozen=True, slots=True)
 class Consumer:
-    """What is to be done about changes.
+    """Handles changes, each at least once, in order.
 
-    `handle` is given up to `batch` consecutive changes, and returns within `HANDLE_SECONDS`. Once it has
-    returned, they are done with. If it raises, or its server dies, it is given them again: each change at
-    least once, in order. A consumer that has never run begins with the next change; the name is for ever.
+    `handle` is called with up to `batch` consecutive changes, and returns within `HANDLE_SECONDS`. If it
+    raises, or its server dies, it is called with them again. A new consumer begins with the next change; its
+    name must not change.
     """
 
     name: str
@@ -48,7 +48,7 @@ class ConsumerObserver(Protocol):
     """What is reported of consumers, for metrics."""
 
     def consumer_lag(self, consumer: str, changes: int) -> None:
-        """A consumer that this server runs has still to handle so many changes."""
+        """A consumer that this server runs has this many changes left to handle."""
 
     def consumer_left(self, consumer: str) -> None:
         """This server no longer runs a consumer."""
@@ -57,8 +57,8 @@ class ConsumerObserver(Protocol):
 class ConsumerRunner:
     """Runs a consumer on one server, or waits until no other server does.
 
-    The lease is decided as those of locks are: whoever waits has seen the state unchanged for the whole of
-    it, on a clock of its own machine. So clocks that are set do no harm.
+    Its lease ends as those of locks do: another server has seen its state unchanged for the whole lease, on
+    the monotonic clock of its own machine. Wall clocks do not matter.
     """
 
     def __init__(
@@ -79,7 +79,7 @@ class ConsumerRunner:
         store.changes.notify(self._grown.set)
 
     async def work(self) -> None:
-        """Handle the next changes, or wait for some, or for the consumer: one round of a background task."""
+        """Handle or await the next changes, or the end of another server's lease: one round of a task."""
         self._grown.clear()
         if self._mine is None and not await self._take_over():
             await self._clock.sleep(RENEW_SECONDS)
@@ -105,7 +105,7 @@ class ConsumerRunner:
 
     def _is_over(self, stored: ConsumerState) -> bool:
         """Return whether the lease of another server is over."""
-        now = self._clock.elapsed()  # taken after the answer: a state is never counted from before it was
+        now = self._clock.elapsed()  # after the answer: a state is never counted from before it existed
         if self._seen is None or self._seen[0] != stored:
             self._seen = (stored, now)
         return now - self._seen[1] >= LEASE_SECONDS
@@ -127,16 +127,12 @@ class ConsumerRunner:
         try:
             return await self._changes.read(position, self._consumer.batch)
         except ChangesForgottenError:
-            # Ahead of a log that was put back to an older copy, all that is in it has been handled.
+            # A position ahead of the log: an older copy was restored, all of which has been handled.
             end = await self._changes.end()
             is_ahead = position.log == end.log and position.number > end.number
             resumed = end if is_ahead else await self._changes.oldest()
-            self._log.error(
-                "changes lost to a consumer",
-                consumer=self._consumer.name,
-                position=position.number,
-                resumed=resumed.number,
-            )
+            fields = {"position": position.number, "resumed": resumed.number}
+            self._log.error("changes lost to a consumer", consumer=self._consumer.name, **fields)
             return Batch((), resumed)
 
     async def _put(self, position: Position, before: ConsumerState | None) -> bool:

@@ -99,7 +99,7 @@ class EventChanges:
         deleted = await self._store.delete(key, release, call.once(_deleted))
         if deleted is None:
             raise event_not_found(key)
-        self._reporter.deleted(deleted.event, call)
+        self._reporter.log("event deleted", deleted.event, call)
         self._locks.report(LockPlan(release=tuple(deleted.locks)), call)
         return _deleted(deleted)
 
@@ -121,7 +121,7 @@ class EventChanges:
         event = await self._store.modify(key, append, call.once(_entry_added))
         if event is None:
             raise event_not_found(key)
-        self._reporter.entry_added(event, entry, call)
+        self._reporter.log("changelog entry added", event, call, user=entry.user)
         return _entry_added(event)
 
     async def add_slack_id(
@@ -147,7 +147,7 @@ class EventChanges:
             raise slack_id_taken(request.slack_id, error.event_id) from None
         if event is None:
             raise event_not_found(key)
-        self._reporter.slack_id_added(event, call)
+        self._reporter.log("slack_id added to event", event, call, slack_id=request.slack_id)
         return _slack_id_added(event)
 
     async def _create(

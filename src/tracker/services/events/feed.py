@@ -1,4 +1,4 @@
-"""What the watches of one server share: one reader of the change log, and the latest changes of events."""
+"""What the watches of a server share: one reader of the change log, and the latest changes of events."""
 
 from __future__ import annotations
 
@@ -10,28 +10,28 @@ from typing import TYPE_CHECKING, Final
 from tracker.stores.changes import Batch, ChangesForgottenError, Position, RecordKind
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Sequence
+    from collections.abc import AsyncIterator
 
     from tracker.stores.changes import Change, ChangeLog
 
 TASK: Final = "event_feed"
-"""The background task that takes in what is new."""
+"""The background task that reads new changes."""
 
 MAX_PAUSE: Final = 1.0
-"""Seconds between two attempts where the log can't be read, at most: watches wait meanwhile."""
+"""Seconds between two attempts while the log can't be read, at most: watches wait meanwhile."""
 
 RECENT = 500
-"""How many changes are kept in memory, for the watches that are up to date."""
+"""Changes that are kept in memory, for the watches that are up to date."""
 
 _PAGE = 100
 _EVENTS = (RecordKind.EVENT,)
 
 
 class EventFeed:
-    """Gives every watch the changes of events after the position that it has come to.
+    """Provides watches with the changes of events after their positions.
 
-    Nothing is kept for one watch, however slow its listener is: it is a position, and what follows it is read
-    from the latest changes, or from the log.
+    Nothing is kept per watch, however slow its client: what follows its position is read from the latest
+    changes in memory, or from the log.
     """
 
     def __init__(self, log: ChangeLog) -> None:
@@ -46,7 +46,7 @@ class EventFeed:
 
     @asynccontextmanager
     async def watching(self) -> AsyncIterator[None]:
-        """Let the log be followed while anybody watches."""
+        """Follow the log while any client watches."""
         self._watches += 1
         self._watched.set()
         try:
@@ -57,7 +57,7 @@ class EventFeed:
                 self._watched.clear()
 
     async def follow(self) -> None:
-        """Take in what is new, and wait for more: one round of a background task."""
+        """Read new changes, or wait for some: one round of a background task."""
         if not self._watched.is_set():
             await self._watched.wait()
             self._begin(await self.log.end())
@@ -70,7 +70,7 @@ class EventFeed:
     async def changes(self, after: Position) -> Batch:
         """Return the next changes of events after a position, as soon as there are any.
 
-        The batch is empty where many changes of other records were passed over.
+        The batch is empty where many changes of other records were skipped.
 
         Raises:
             ChangesForgottenError: They are no longer kept.
@@ -97,29 +97,26 @@ class EventFeed:
         return Batch(changes, changes[-1].position if changes else after)
 
     async def _read(self) -> bool:
-        """Take the next changes in; return whether there may be more."""
+        """Read the next changes; return whether there may be more."""
         try:
             changes, end = await self.log.read(self._end, RECENT, _EVENTS)
-        except ChangesForgottenError:  # an older copy was put back, or the server was away for long
+        except ChangesForgottenError:  # an older copy was restored, or the server was suspended
             self._begin(await self.log.end())
             return True
         more = end.number - self._end.number == RECENT
         self._end = end
         if changes:
-            self._take_in(changes)
+            recent = [*self._recent, *changes]
+            if len(recent) > RECENT:
+                self._start = recent[-RECENT - 1].position
+            self._recent = recent[-RECENT:]
             self._report_news()
         return more
 
     def _begin(self, end: Position) -> None:
-        """Keep no changes up to a position: watches that have not come to it read the log."""
+        """Keep no changes up to a position: watches before it read the log."""
         self._recent, self._start, self._end = [], end, end
         self._report_news()
-
-    def _take_in(self, changes: Sequence[Change]) -> None:
-        recent = [*self._recent, *changes]
-        if len(recent) > RECENT:
-            self._start = recent[-RECENT - 1].position
-        self._recent = recent[-RECENT:]
 
     def _report_news(self) -> None:
         news, self._news = self._news, None

@@ -67,7 +67,7 @@ class EventLocks:
     def report(self, plan: LockPlan, call: Call) -> None:
         """Report that a plan was carried out, also to calls that wait for a released lock."""
         for lock in plan.release:
-            self._reporter.released_for_event(lock, call)
+            self._reporter.released(lock, call, "lock released for event")
         if plan.acquire is not None:
             self._reporter.acquired(plan.acquire, call)
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from tracker.domain.events import event_time
 from tracker.domain.lifecycle import FINISHED, RUNNING, attributes_of, metadata_of
-from tracker.domain.overlaps import count_overlaps, groups, is_under_way, overlaps, span_of
+from tracker.domain.overlaps import count_overlaps, groups, is_under_way, overlaps, timed_event
 from tracker.domain.query import Clock
 from tracker.domain.query.fields import ENVIRONMENT, RELATED, SERVICE, STATUS
 from tracker.domain.query.filters import EventFilter, narrowed
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 
     from protobuf.wkt import Timestamp
 
-    from tracker.domain.overlaps import Overlap, Span
+    from tracker.domain.overlaps import Overlap, TimedEvent
     from tracker.domain.query import Node
     from tracker.services.call import Call
     from tracker.services.context import Context
@@ -66,7 +66,7 @@ class EventOverlaps:
         planned = Planned(self._context, wanted=request.explain)
         anytime = replace(where, since=None, until=None)
         spans, whole = await self._spans(anytime, since, until, now, planned.explanation)
-        alike: defaultdict[tuple[str, ...], list[Span]] = defaultdict(list)
+        alike: defaultdict[tuple[str, ...], list[TimedEvent]] = defaultdict(list)
         for span in spans:
             alike[tuple(field.shown(field.value(span.event)) for field in by or _BY)].append(span)
         found = [(values, group) for values, these in alike.items() for group in groups(these)]
@@ -88,7 +88,7 @@ class EventOverlaps:
 
     async def _spans(
         self, where: EventFilter, since: int, until: int, now: int, explanation: Explanation | None
-    ) -> tuple[Sequence[Span], bool]:
+    ) -> tuple[Sequence[TimedEvent], bool]:
         """Return the spans of the matching events that reach into a period, and whether these are all."""
         near = await self._store.find(
             replace(where, since=since - _DAY, until=until, overlapping=True),
@@ -104,8 +104,8 @@ class EventOverlaps:
             events += filter(is_under_way, long_ago.records)
             whole = whole and long_ago.next is None and len(events) <= _MOST
         ends = await self._ends(filter(is_under_way, events[:_MOST]), explanation)
-        spans = [span_of(event, now, ends.get(metadata_of(event).id)) for event in events[:_MOST]]
-        return [span for span in spans if span.behind > since], whole
+        spans = [timed_event(event, now, ends.get(metadata_of(event).id)) for event in events[:_MOST]]
+        return [span for span in spans if span.stop > since], whole
 
     async def _ends(
         self, events: Iterable[event_pb.Event], explanation: Explanation | None
@@ -142,7 +142,9 @@ def _period(where: EventFilter, now: int) -> tuple[int, int]:
     return since, until
 
 
-def _group(values: tuple[str, ...], group: Sequence[Span], pairs: Sequence[Overlap]) -> event_pb.OverlapGroup:
+def _group(
+    values: tuple[str, ...], group: Sequence[TimedEvent], pairs: Sequence[Overlap]
+) -> event_pb.OverlapGroup:
     return event_pb.OverlapGroup(
         values=[*values],
         start=_moment(group[0].start),
@@ -161,7 +163,7 @@ def _group(values: tuple[str, ...], group: Sequence[Span], pairs: Sequence[Overl
     )
 
 
-def _event(span: Span) -> event_pb.OverlappingEvent:
+def _event(span: TimedEvent) -> event_pb.OverlappingEvent:
     attributes = attributes_of(span.event)
     return event_pb.OverlappingEvent(
         id=metadata_of(span.event).id,

@@ -55,7 +55,7 @@ class EventReporter:
         """Report that an event was changed."""
         if attributes_of(before).status != attributes_of(event).status:
             self._count_status(event)
-        self._log("event updated", event, call)
+        self.log("event updated", event, call)
 
     def imported(self, answer: event_pb.ImportEventsResponse, call: Call) -> None:
         """Report that events were imported; metrics count only what happens now."""
@@ -68,19 +68,8 @@ class EventReporter:
             refused=len(answer.refused),
         )
 
-    def deleted(self, event: event_pb.Event, call: Call) -> None:
-        """Report that an event was deleted."""
-        self._log("event deleted", event, call)
-
-    def entry_added(self, event: event_pb.Event, entry: event_pb.ChangelogEntry, call: Call) -> None:
-        """Report that an entry was added to an event's changelog."""
-        self._log("changelog entry added", event, call, user=entry.user)
-
-    def slack_id_added(self, event: event_pb.Event, call: Call) -> None:
-        """Report that an event was linked to a Slack message."""
-        self._log("slack_id added to event", event, call, slack_id=metadata_of(event).slack_id)
-
-    def _log(self, message: str, event: event_pb.Event, call: Call, **more: str) -> None:
+    def log(self, message: str, event: event_pb.Event, call: Call, **more: str) -> None:
+        """Log what happened to an event."""
         self._context.log.info(message, request_id=call.request_id, id=metadata_of(event).id, **more)
 
     def _count_status(self, event: event_pb.Event) -> None:

@@ -1,4 +1,4 @@
-"""The event service, as far as it tells of events while they happen."""
+"""The RPC of the event service that reports changes of events as they happen."""
 
 from __future__ import annotations
 
@@ -23,13 +23,13 @@ if TYPE_CHECKING:
     from tracker.stores.changes import Change
 
 _QUIET_SECONDS = 15.0
-"""After which a watch that had nothing to tell says so."""
+"""After which a watch without changes sends an empty message."""
 
 _LIST = "events watched"
 
 
 class EventWatches:
-    """Answers the calls of `tracker.event.v1alpha1.EventService` that last as long as anybody listens."""
+    """Answers the RPC of `tracker.event.v1alpha1.EventService` that watches events."""
 
     def __init__(self, feed: EventFeed, context: Context, *, zone: ZoneInfo) -> None:
         self._feed = feed
@@ -39,17 +39,17 @@ class EventWatches:
     async def watch_events(
         self, request: event_pb.WatchEventsRequest, _: Call
     ) -> AsyncIterator[event_pb.WatchEventsResponse]:
-        """Tell of changes of the events that a query matches."""
+        """Stream the changes of the events that a query matches, until the client leaves."""
         query = read_query(request.query, Clock(self._context.now(), self._zone))
         try:
             async with self._feed.watching():
                 after = await self._beginning(request.resume_token)
                 yield _nothing(after)
                 clock = asyncio.get_running_loop().time
-                told = clock()
+                sent = clock()
                 while True:
                     try:
-                        async with asyncio.timeout_at(told + _QUIET_SECONDS):
+                        async with asyncio.timeout_at(sent + _QUIET_SECONDS):
                             batch = await self._feed.changes(after)
                     except TimeoutError:
                         batch = Batch((), after)
@@ -57,13 +57,17 @@ class EventWatches:
                         event = change.before if change.kind is ChangeKind.DELETED else change.after
                         if isinstance(event, event_pb.Event) and matches(query, event):
                             yield _changed(change, event)
-                            told = clock()
+                            sent = clock()
                     after = batch.end
-                    if clock() - told >= _QUIET_SECONDS:
+                    if clock() - sent >= _QUIET_SECONDS:
                         yield _nothing(self._feed.quiet_until(after))
-                        told = clock()
+                        sent = clock()
         except ChangesForgottenError:
-            raise _forgotten() from None
+            raise TrackerError(
+                Reason.CHANGES_FORGOTTEN,
+                "resume_token: what followed it is no longer kept, or was never in this store;"
+                " read the events again, and watch from now",
+            ) from None
 
     async def _beginning(self, resume_token: str) -> Position:
         """Return the position after which a watch begins.
@@ -76,9 +80,8 @@ class EventWatches:
         try:
             place = parse_page_token(resume_token, _LIST)
         except TrackerError:
-            raise invalid(
-                FieldViolation("resume_token", "not a token of a watch; pass that of the last message heard")
-            ) from None
+            text = "not a token of a watch; pass that of the last message heard"
+            raise invalid(FieldViolation("resume_token", text)) from None
         match place:
             case None:
                 return await log.end()
@@ -101,11 +104,3 @@ def _changed(change: Change, event: event_pb.Event) -> event_pb.WatchEventsRespo
 
 def _nothing(after: Position) -> event_pb.WatchEventsResponse:
     return event_pb.WatchEventsResponse(resume_token=page_token(after, _LIST))
-
-
-def _forgotten() -> TrackerError:
-    return TrackerError(
-        Reason.CHANGES_FORGOTTEN,
-        "resume_token: what followed it is no longer kept, or was never in this store; read the events again,"
-        " and watch from now",
-    )

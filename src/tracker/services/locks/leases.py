@@ -1,4 +1,4 @@
-"""The end of leases that nobody renews."""
+"""Ends the leases that are not renewed."""
 
 from __future__ import annotations
 
@@ -18,28 +18,28 @@ if TYPE_CHECKING:
     from tracker.stores.locks import LockStore
 
 TASK: Final = "leases"
-"""The name under which leases are kept in the background."""
+"""The background task that ends leases."""
 
 MAX_PAUSE: Final = 1.0
-"""Seconds between two attempts to look at the locks while the store does not answer, at most."""
+"""Seconds between two attempts while the store does not answer, at most."""
 
 _LOOK_SECONDS = 0.4
 _LEAST_SECONDS = 0.01
 _GAP_SECONDS = 1.0
-"""Time between two looks after which renewals may have been missed."""
+"""Time between two checks after which renewals may have been missed."""
 
 _REMEMBERED = 24 * 60 * 60 * MICROS
 _FORGET_EVERY_SECONDS = 60.0
 
 
 class LeaseKeeper:
-    """Ends the leases that were not renewed for a whole `ttl`, as one server has seen it.
+    """Ends the leases that one server has not seen renewed for a whole `ttl`.
 
-    It looks at all locks a few times a second, and remembers when, on a clock of its own machine, it saw each
-    in its present state for the first time. Once that is a `ttl` ago, it ends the lock, provided that its
-    state is still the same. So a lease is never shorter than its `ttl`, whatever the wall clocks of servers
-    and clients do. A server that has just started, or could not look for a while, gives each lease a whole
-    `ttl` again. Leader election in Kubernetes bears clock skew the same way.
+    It reads all locks a few times a second, and remembers when, on the monotonic clock of its machine, it
+    first saw each in its present state. A `ttl` later it ends the lock, provided that its state is still the
+    same. A lease is therefore never shorter than its `ttl`, whatever the wall clocks of servers and clients
+    show. A server that has just started, or could not read the locks for a while, gives each lease a whole
+    `ttl` again. Leader election in Kubernetes tolerates clock skew the same way.
     """
 
     def __init__(
@@ -60,17 +60,17 @@ class LeaseKeeper:
         self._forgot = -float("inf")
 
     async def keep(self) -> None:
-        """Look at all locks once, then wait until the next look is due."""
+        """Check all locks once, then wait until the next check is due."""
         await self._clock.sleep(await self.look())
 
     async def look(self) -> float:
-        """Look at all locks once, end what is due, and return the seconds until the next look.
+        """Check all locks once, end those that are due, and return the seconds until the next check.
 
         Raises:
-            TrackerError: The store can't tell, or can't end a lock.
+            TrackerError: The store can't be read, or can't end a lock.
         """
         states = await self._store.leases()
-        now = self._clock.elapsed()  # behind the answer: a state is never counted from before it was
+        now = self._clock.elapsed()  # after the answer: a state is never counted from before it existed
         if now - self._looked > _GAP_SECONDS:
             self._first_seen = {}
         self._looked = now

@@ -1,8 +1,8 @@
-"""Those who wait for a lock, first come first served.
+"""The calls that wait for a lock, in the order of their arrival.
 
-The queue of a key is this process's own. The first in it tries to take the lock whenever one ends here, and
-twice a second besides, since other servers may free it too. While it waits, nobody else on this server gets
-the lock, however lucky its call's timing.
+Each server has a queue of its own for each key. The first call in it tries to take the lock whenever a lock
+of this key ends on this server, and twice a second, since other servers release locks too. While it waits,
+no other call on this server gets the lock.
 """
 
 from __future__ import annotations
@@ -28,20 +28,20 @@ if TYPE_CHECKING:
     from tracker.supervision import Supervisor
 
 LockAt: TypeAlias = Callable[[int], lock_pb.Lock]
-"""Makes the lock to take, as of a time; its id and its key stay the same."""
+"""Returns the lock to take, as of a time; its id and its key stay the same."""
 
 TRY_SECONDS = 0.5
-"""How often the first in a queue tries, though it heard of no lock that ended."""
+"""How often the first in a queue tries, in addition to every end of a lock."""
 
 _TASK = "abandoned_locks"
 _MAX_PAUSE = 1.0
 
 _KEEP_SECONDS = 10.0
-"""How long the place of a caller with a token is kept once the caller is gone."""
+"""How long the place of a caller with a token is kept after it has disconnected."""
 
 
-class WaitedInVainError(Exception):
-    """A lock was not free in time; `holder` has it, and the caller is at `place` (1: next) of `waiting`."""
+class WaitTimeoutError(Exception):
+    """A lock was not free in time: `holder` has it, and the call was at `place` (1: next) of `waiting`."""
 
     def __init__(self, holder: lock_pb.Lock, place: int, waiting: int) -> None:
         super().__init__(holder.id)
@@ -52,9 +52,9 @@ class WaitedInVainError(Exception):
 
 @dataclass(eq=False, slots=True)
 class _Place:
-    """A place in a queue: of one caller, or of all that call with the same token.
+    """A place in a queue, shared by all callers with the same token; without callers it is skipped.
 
-    Without callers it is passed over. `try_now` says that the lock may be free.
+    `try_now` is set where the lock may be free.
     """
 
     lock: lock_pb.Lock
@@ -67,7 +67,7 @@ class _Place:
 
 
 class LockQueue:
-    """The one way to a lock that a caller asks for."""
+    """Takes the locks that callers request."""
 
     def __init__(self, store: LockStore, context: Context, observer: LockObserver, tasks: Supervisor) -> None:
         self._store = store
@@ -81,22 +81,22 @@ class LockQueue:
     async def take(
         self, lock_at: LockAt, token_hash: bytes, wait: float, once: Once[Acquired] | None = None
     ) -> Acquired:
-        """Take a lock, within `wait` seconds. Where the call is cancelled, nothing has been taken.
+        """Take a lock, within `wait` seconds; a lock that the token holds already is renewed.
 
-        With `once`, what was being taken at that moment stays taken, for the call that repeats the cancelled
-        one. A lock that the token holds already is renewed.
+        A cancelled call takes nothing. With `once`, it may still get the lock, for the call that repeats it.
 
         Raises:
             LockHeldError: It is held, or others wait for it, and `wait` is 0.
-            WaitedInVainError: It was not free for this caller in time.
+            WaitTimeoutError: It was not free for this caller in time.
             LockTokenUsedError: The token took it before, and it has ended since.
-            TrackerError: UNAVAILABLE; the server stops.
+            TrackerError: UNAVAILABLE; the server is stopping.
         """
         lock = lock_at(self._context.now())
         key = lock_key(lock)
         place = self._place_of(key, token_hash)
         if place is None and wait > 0:
-            place = self._join(key, lock, token_hash)
+            place = _Place(lock, token_hash)
+            self._queues.setdefault(key, []).append(place)
         if place is not None:
             self._enter(key, place)
             try:
@@ -112,28 +112,28 @@ class LockQueue:
         return replayed
 
     def require_turn(self, lock: lock_pb.Lock) -> None:
-        """Refuse a lock that others wait for: whoever does not wait doesn't get ahead of them.
+        """Refuse a lock that other calls wait for.
 
         Raises:
-            LockHeldError: Naming the lock that the first who waits is about to take.
+            LockHeldError: It names the lock that the first of them is about to take.
         """
         first = self._first(lock_key(lock))
         if first is not None:
             raise LockHeldError(first.lock)
 
     def freed(self, key: LockKey) -> None:
-        """Let the first who waits for a key try."""
+        """Let the first call that waits for a key try."""
         self._prompt(key, try_now=True)
 
     def drain(self) -> None:
-        """Send all who wait away, now and from now on."""
+        """Refuse all calls that wait, now and from now on."""
         self._draining = True
         for queue in self._queues.values():
             for place in queue:
                 place.wake.set()
 
     async def close(self) -> None:
-        """Finish giving back what callers who went away had taken."""
+        """Finish the release of locks whose callers have disconnected."""
         await self._tasks.stop(_TASK)
 
     async def _wait(
@@ -164,7 +164,7 @@ class LockQueue:
                 raise shutting_down()
             left = deadline - loop.time()
             if left <= 0:
-                raise await self._waited_in_vain(key, place, holder)
+                raise await self._timed_out(key, place, holder)
             self._count(1)
             try:
                 async with asyncio.timeout(min(left, TRY_SECONDS) if first else left):
@@ -175,13 +175,11 @@ class LockQueue:
                 self._count(-1)
             lock = lock_at(self._context.now())
 
-    async def _waited_in_vain(
-        self, key: LockKey, place: _Place, holder: lock_pb.Lock | None
-    ) -> WaitedInVainError:
+    async def _timed_out(self, key: LockKey, place: _Place, holder: lock_pb.Lock | None) -> WaitTimeoutError:
         present = [each for each in self._queues.get(key, ()) if each.callers]
         number = present.index(place) + 1 if place in present else 1
         holder = holder or await self._store.holder(key) or present[0].lock
-        return WaitedInVainError(holder, number, max(number, len(present)))
+        return WaitTimeoutError(holder, number, max(number, len(present)))
 
     async def _acquire(self, lock: lock_pb.Lock, token_hash: bytes, once: Once[Acquired] | None) -> Acquired:
         entry = changelog.locked(lock, self._context.now()) if lock.event_id else None
@@ -190,9 +188,8 @@ class LockQueue:
                 acquired = await self._store.acquire(HeldLock(lock, token_hash), entry, once)
             except asyncio.CancelledError:
                 if once is None:
-                    self._tasks.finish(
-                        _TASK, partial(self._give_back, lock, self._context.now()), max_pause=_MAX_PAUSE
-                    )
+                    give_back = partial(self._give_back, lock, self._context.now())
+                    self._tasks.finish(_TASK, give_back, max_pause=_MAX_PAUSE)
                 raise
             if not acquired.replayed:
                 return acquired
@@ -217,22 +214,16 @@ class LockQueue:
         return None if lock is None else _replayed(lock)
 
     async def _give_back(self, lock: lock_pb.Lock, at: int) -> None:
-        """Release a lock that nobody knows of, nor can ask for, as of the time when its caller went away."""
+        """Release a lock of a cancelled call, as of the time when its caller disconnected."""
 
         def decide(held: HeldLock) -> Release | None:
             if held.lock.renewals:
-                return None  # another call with its token has been told of it since
+                return None  # another call with the same token has got it since
             return Release(Ending.ABANDONED, at, entry=changelog.lock_abandoned(held.lock, at))
 
         given_back = await self._store.release(lock.id, decide)
         if given_back is not None:
             self.freed(lock_key(given_back))
-
-    def _join(self, key: LockKey, lock: lock_pb.Lock, token_hash: bytes) -> _Place:
-        queue = self._queues.setdefault(key, [])
-        place = _Place(lock, token_hash)
-        queue.append(place)
-        return place
 
     def _enter(self, key: LockKey, place: _Place) -> None:
         place.callers += 1
@@ -249,7 +240,7 @@ class LockQueue:
             loop = asyncio.get_running_loop()
             place.forget = loop.call_later(_KEEP_SECONDS, self._remove, key, place)
         if place.granted:
-            place.wake.set()  # for others who called with the same token
+            place.wake.set()  # for other calls with the same token
         self._prompt(key, try_now=not place.granted)
 
     def _remove(self, key: LockKey, place: _Place) -> None:

@@ -1,12 +1,12 @@
-"""What happens to locks, told to the log, to the metrics, and to those who wait for one."""
+"""Reports what happens to locks, to the log, the metrics and the queue."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Protocol
 
-from tracker.domain.lock_messages import holder_metadata
 from tracker.domain.locks import lock_key
 from tracker.domain.times import MICROS, micros
+from tracker.services.locks.errors import holder_metadata
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -18,8 +18,11 @@ if TYPE_CHECKING:
     from tracker.services.context import Context
 
 
+_LOGGED = ("id", "service", "environment", "resource", "who", "event_id", "fencing_token")
+
+
 class LockObserver(Protocol):
-    """What the services tell of locks, for metrics."""
+    """What the services report of locks, for metrics."""
 
     def locks_held(self, locks: int) -> None:
         """So many locks are held."""
@@ -34,7 +37,7 @@ class LockObserver(Protocol):
         """A lock was refused; `reason` is that of the error."""
 
     def lock_waited(self, seconds: float) -> None:
-        """A call that was ready to wait got its lock, or gave up, after `seconds`."""
+        """A call with `wait` got its lock, or gave up, after `seconds`."""
 
     def lock_ended(self, seconds: float) -> None:
         """A lock ended that was held for `seconds`."""
@@ -47,7 +50,7 @@ class LockObserver(Protocol):
 
 
 class LockReporter:
-    """Tells of locks; `freed` is given the key of each that has become free."""
+    """Reports what happens to locks; `freed` is called with the key of each that has become free."""
 
     def __init__(self, context: Context, observer: LockObserver, freed: Callable[[LockKey], None]) -> None:
         self._context = context
@@ -55,49 +58,44 @@ class LockReporter:
         self._freed = freed
 
     def acquired(self, lock: lock_pb.Lock, call: Call) -> None:
-        """Tell that a lock was taken."""
+        """Report that a lock was taken."""
         self._observer.lock_acquired()
         self._log("lock created", lock, call)
 
     def refused(self, error: TrackerError, holder: lock_pb.Lock, call: Call) -> TrackerError:
-        """Tell that a lock was refused because of `holder`; return the error."""
+        """Report that a lock was refused because of `holder`; return the error."""
         self._observer.lock_refused(error.reason)
         self._context.log.error("service locking", request_id=call.request_id, **holder_metadata(holder))
         return error
 
     def updated(self, before: lock_pb.Lock, lock: lock_pb.Lock, call: Call) -> None:
-        """Tell that a lock was changed; it may have moved to another key."""
+        """Report that a lock was changed; it may have moved to another key."""
         self._log("lock updated", lock, call)
         if lock_key(before) != lock_key(lock):
             self._freed(lock_key(before))
 
-    def released(self, lock: lock_pb.Lock, call: Call) -> None:
-        """Tell that a lock was released."""
+    def released(self, lock: lock_pb.Lock, call: Call, message: str = "lock deleted") -> None:
+        """Report that a lock was released, by a call for it or with its event."""
         self._ended(lock, self._context.now())
-        self._log("lock deleted", lock, call)
-
-    def released_for_event(self, lock: lock_pb.Lock, call: Call) -> None:
-        """Tell that a lock ended with its event."""
-        self._ended(lock, self._context.now())
-        self._log("lock released for event", lock, call)
+        self._log(message, lock, call)
 
     def forced(self, lock: lock_pb.Lock, call: Call, *, who: str, reason: str) -> None:
-        """Tell that `who` released a lock by force."""
+        """Report that `who` released a lock by force."""
         self._observer.lock_forced()
         self._ended(lock, self._context.now())
         self._context.log.warning(
-            "lock released by force", request_id=call.request_id, **_told(lock), by=who, reason=reason
+            "lock released by force", request_id=call.request_id, **_fields(lock), by=who, reason=reason
         )
 
     def expired(self, lock: lock_pb.Lock, *, free: bool) -> None:
-        """Tell that the lease of a lock ran out, and whether others can have it now."""
+        """Report that the lease of a lock ran out, and whether others can have it now."""
         self._observer.lock_expired()
-        self._context.log.warning("lock expired", **_told(lock))
+        self._context.log.warning("lock expired", **_fields(lock))
         if free:
             self._ended(lock, self._context.now())
 
     def delay_over(self, lock: lock_pb.Lock) -> None:
-        """Tell that a lock has become free whose lease ran out before."""
+        """Report that a lock has become free, some time after its lease ran out."""
         if lock.expired_at is not None:
             self._ended(lock, micros(lock.expired_at))
 
@@ -107,16 +105,8 @@ class LockReporter:
         self._freed(lock_key(lock))
 
     def _log(self, message: str, lock: lock_pb.Lock, call: Call) -> None:
-        self._context.log.info(message, request_id=call.request_id, **_told(lock))
+        self._context.log.info(message, request_id=call.request_id, **_fields(lock))
 
 
-def _told(lock: lock_pb.Lock) -> dict[str, str | int]:
-    return {
-        "id": lock.id,
-        "service": lock.service,
-        "environment": lock.environment,
-        "resource": lock.resource,
-        "who": lock.who,
-        "event_id": lock.event_id,
-        "fencing_token": lock.fencing_token,
-    }
+def _fields(lock: lock_pb.Lock) -> dict[str, str | int]:
+    return {name: getattr(lock, name) for name in _LOGGED}

@@ -1,4 +1,4 @@
-"""The lock service: who may work on what, and who is doing so now."""
+"""The lock service: who works on what, to the exclusion of others."""
 
 from __future__ import annotations
 
@@ -21,8 +21,9 @@ from tracker.domain.locks import (
 from tracker.domain.paging import page_token
 from tracker.domain.times import MICROS, duration_micros, micros, timestamp
 from tracker.pb import lock_pb
+from tracker.services.call import answer_with
 from tracker.services.locks import errors as lock_errors
-from tracker.services.locks.queue import WaitedInVainError
+from tracker.services.locks.queue import WaitTimeoutError
 from tracker.services.paging import requested_page
 from tracker.stores.locks import LockHeldError, LockTokenUsedError
 
@@ -56,7 +57,7 @@ class LockService:
         self._observer = observer
 
     async def create_lock(self, request: lock_pb.CreateLockRequest, call: Call) -> lock_pb.CreateLockResponse:
-        """Take a lock, wait for it if asked to, or tell who holds it."""
+        """Take a lock, or wait for it as long as requested; an error names its holder."""
         lock_id = self._context.new_id()
 
         def lock_at(now: int) -> lock_pb.Lock:
@@ -82,17 +83,14 @@ class LockService:
             )
         except LockHeldError as error:
             raise self._reporter.refused(lock_errors.lock_held(error.holder), error.holder, call) from None
-        except WaitedInVainError as error:
-            refused = (
-                lock_errors.wait_timeout(error.holder, error.place, error.waiting)
-                if wait
-                else lock_errors.lock_held(error.holder)
-            )
+        except WaitTimeoutError as error:
+            refused = lock_errors.wait_timeout(error.holder, error.place, error.waiting)
+            if not wait:
+                refused = lock_errors.lock_held(error.holder)
             raise self._reporter.refused(refused, error.holder, call) from None
         except LockTokenUsedError as error:
-            raise self._reporter.refused(
-                lock_errors.token_used(error.ended), error.ended.lock, call
-            ) from None
+            used = lock_errors.token_used(error.ended)
+            raise self._reporter.refused(used, error.ended.lock, call) from None
         finally:
             if wait:
                 self._observer.lock_waited(time.monotonic() - began)
@@ -108,7 +106,7 @@ class LockService:
         return lock_pb.GetLockResponse(lock=lock)
 
     async def update_lock(self, request: lock_pb.UpdateLockRequest, call: Call) -> lock_pb.UpdateLockResponse:
-        """Change the fields given; a key that another lock holds is a conflict."""
+        """Change the given fields; a key that another lock has is a conflict."""
         before = lock_pb.Lock()
 
         def change(held: HeldLock) -> lock_pb.Lock:
@@ -127,7 +125,7 @@ class LockService:
             holder = await self._store.holder(lock_key(error.holder)) or error.holder
             raise self._reporter.refused(lock_errors.lock_held(holder), holder, call) from None
         if lock is None:
-            raise await self._gone(request.id)
+            raise await self._not_held(request.id)
         self._reporter.updated(before, lock, call)
         return _updated(lock)
 
@@ -157,7 +155,7 @@ class LockService:
         return answer(lock)
 
     async def renew_lock(self, request: lock_pb.RenewLockRequest, call: Call) -> lock_pb.RenewLockResponse:
-        """Begin the lease of a lock anew."""
+        """Begin the lease of a lock again."""
         now = self._context.now()
 
         def renew(held: HeldLock) -> lock_pb.Lock:
@@ -168,18 +166,18 @@ class LockService:
 
         lock = await self._store.modify(request.id.lower(), renew, call.once(_renewed))
         if lock is None:
-            raise await self._gone(request.id)
+            raise await self._not_held(request.id)
         return _renewed(lock)
 
     async def check_lock(self, request: lock_pb.CheckLockRequest, _: Call) -> lock_pb.CheckLockResponse:
-        """Tell whether a fencing token is that of the lock held now."""
+        """Return whether a fencing token is that of the current lock."""
         holder = await self._store.holder(lock_key(request))
         if holder is None or holder.expired_at is not None:
             return lock_pb.CheckLockResponse()
         return lock_pb.CheckLockResponse(current=holder.fencing_token == request.fencing_token, holder=holder)
 
     async def list_locks(self, request: lock_pb.ListLocksRequest, _: Call) -> lock_pb.ListLocksResponse:
-        """Return the locks that are held, newest first."""
+        """Return the current locks, newest first."""
         where = lock_filter(request.service, request.environment, request.resource)
         query = f"locks {where}"
         found = await self._store.find(where, requested_page(request, query, default=None))
@@ -188,7 +186,7 @@ class LockService:
         )
 
     async def _released_before(self, request: lock_pb.UnLockRequest) -> lock_pb.UnLockResponse:
-        """Answer the release of a lock that has ended: done already, if it was by its holder."""
+        """Answer the release of a lock that has ended: repeated, if its holder has released it."""
         ended = await self._store.ended(request.id.lower())
         if (
             ended is None
@@ -196,13 +194,12 @@ class LockService:
             or request.force
             or not _shows_token(ended, request.lock_token)
         ):
-            raise await self._gone(request.id)
-        return lock_pb.UnLockResponse(
-            message="lock was deleted before", id=ended.lock.id, already_released=True
-        )
+            raise await self._not_held(request.id)
+        message = "lock was deleted before"
+        return lock_pb.UnLockResponse(message=message, id=ended.lock.id, already_released=True)
 
-    async def _gone(self, lock_id: str) -> TrackerError:
-        """Return the answer to a call for a lock that is not there: lost, or never heard of."""
+    async def _not_held(self, lock_id: str) -> TrackerError:
+        """Return the error of a call for a lock that has ended, or is unknown."""
         ended = await self._store.ended(lock_id.lower())
         if ended is None:
             return lock_errors.lock_not_found(lock_id)
@@ -213,16 +210,12 @@ def _created(acquired: Acquired) -> lock_pb.CreateLockResponse:
     return lock_pb.CreateLockResponse(lock=acquired.lock, replayed=acquired.replayed)
 
 
-def _updated(lock: lock_pb.Lock) -> lock_pb.UpdateLockResponse:
-    return lock_pb.UpdateLockResponse(lock=lock)
-
-
-def _renewed(lock: lock_pb.Lock) -> lock_pb.RenewLockResponse:
-    return lock_pb.RenewLockResponse(lock=lock)
+_updated = answer_with(lock_pb.UpdateLockResponse, "lock")
+_renewed = answer_with(lock_pb.RenewLockResponse, "lock")
 
 
 def _require_held(held: HeldLock, lock_token: str) -> None:
-    """Refuse a caller who does not have the token of a lock, or comes after its lease expired."""
+    """Refuse a caller without the token of a lock, or after its lease has expired."""
     if not _shows_token(held, lock_token):
         raise lock_errors.token_mismatch(held.lock)
     if held.lock.expired_at is not None:
