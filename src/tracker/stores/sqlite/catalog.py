@@ -81,9 +81,11 @@ class SqliteCatalog:
         """Delete one entry."""
 
         def step(db: apsw.Connection) -> bool:
+            if not db.execute("SELECT EXISTS (SELECT 1 FROM catalog WHERE name = ?)", (name,)).get:
+                return False
             log_deleted(db, RecordKind.CATALOG_ENTRY, name)
             db.execute("DELETE FROM catalog WHERE name = ?", (name,))
-            return db.changes() > 0
+            return True
 
         return await self._writer.change(once_only(step, once, bool))
 

@@ -44,12 +44,13 @@ _ADD = "INSERT INTO changes (at, principal, record, kind, id, before, after, end
 _SHORT = f"iif(octet_length(document) <= {LARGEST_LOGGED}, document, NULL)"
 _NEW = f"iif(octet_length(?3) <= {LARGEST_LOGGED}, ?3, NULL)"
 _CREATED: Final = f"{_ADD} VALUES (?1, ?2, ?5, {ChangeKind.CREATED}, ?4, NULL, {_NEW}, NULL, NULL)"
+# A scalar subquery, since INSERT ... SELECT into a table with a trigger would go through a temporary table.
 _UPDATED: Final = {
-    kind: f"{_ADD} SELECT ?1, ?2, {kind}, {ChangeKind.UPDATED}, ?4, {_SHORT}, {_NEW}, NULL, NULL FROM {table} WHERE {key} = ?4"  # noqa: S608, E501 - our own tables
+    kind: f"{_ADD} VALUES (?1, ?2, {kind}, {ChangeKind.UPDATED}, ?4, (SELECT {_SHORT} FROM {table} WHERE {key} = ?4), {_NEW}, NULL, NULL)"  # noqa: S608, E501 - our own tables
     for kind, (table, key) in _KEYS.items()
 }
 _DELETED: Final = {
-    kind: f"{_ADD} SELECT ?1, ?2, {kind}, {ChangeKind.DELETED}, ?3, document, NULL, ?4, ?5 FROM {table} WHERE {key} = ?3"  # noqa: S608, E501 - our own tables
+    kind: f"{_ADD} VALUES (?1, ?2, {kind}, {ChangeKind.DELETED}, ?3, (SELECT document FROM {table} WHERE {key} = ?3), NULL, ?4, ?5)"  # noqa: S608, E501 - our own tables
     for kind, (table, key) in _KEYS.items()
 }
 _CREATED_SINCE = f"SELECT ?, ?, {RecordKind.EVENT}, {ChangeKind.CREATED}, id, NULL, {_SHORT}, NULL, NULL"
