@@ -39,8 +39,6 @@ class SqliteCatalog:
         change: Callable[[catalog_pb.Catalog | None], catalog_pb.Catalog],
         once: Once[catalog_pb.Catalog] | None = None,
     ) -> catalog_pb.Catalog:
-        """Store an entry, new or changed."""
-
         def step(db: apsw.Connection) -> catalog_pb.Catalog:
             stored = _select(db, name)
             entry = change(stored)
@@ -60,8 +58,6 @@ class SqliteCatalog:
         change: Callable[[catalog_pb.Catalog], catalog_pb.Catalog],
         once: Once[catalog_pb.Catalog] | None = None,
     ) -> catalog_pb.Catalog | None:
-        """Replace an entry."""
-
         def step(db: apsw.Connection) -> catalog_pb.Catalog | None:
             stored = _select(db, name)
             if stored is None:
@@ -74,12 +70,9 @@ class SqliteCatalog:
         return await self._writer.change(keyed)
 
     async def get(self, name: str) -> catalog_pb.Catalog | None:
-        """Return one entry."""
         return await self._reader.read(lambda db: _select(db, name))
 
     async def delete(self, name: str, once: Once[bool] | None = None) -> bool:
-        """Delete one entry."""
-
         def step(db: apsw.Connection) -> bool:
             if not db.execute("SELECT EXISTS (SELECT 1 FROM catalog WHERE name = ?)", (name,)).get:
                 return False
@@ -90,7 +83,6 @@ class SqliteCatalog:
         return await self._writer.change(once_only(step, once, bool))
 
     async def find(self, page: Page) -> Found[catalog_pb.Catalog]:
-        """Return a page of the entries, by name."""
         where, after = ("", ()) if page.after is None else ("WHERE name > ?", page.after)
 
         def query(db: apsw.Connection) -> Found[catalog_pb.Catalog]:

@@ -117,16 +117,12 @@ class SqliteChangeLog:
         self._name = await self._writer.change(step)
 
     def notify(self, grown: Callable[[], None]) -> None:
-        """Call `grown` after each commit."""
         self._writer.notify(grown)
 
     async def end(self) -> Position:
-        """Return the position after the last change."""
         return await self._reader.read(self._end)
 
     async def oldest(self) -> Position:
-        """Return the oldest position that can be read from."""
-
         def query(db: apsw.Connection) -> Position:
             first = db.execute(_FIRST).fetchone()
             return Position(self._name) if first is None or first[0] == 1 else Position(self._name, *first)
@@ -136,7 +132,6 @@ class SqliteChangeLog:
     async def read(
         self, after: Position, most: int, kinds: Sequence[RecordKind] = tuple(RecordKind)
     ) -> Batch:
-        """Return the changes that follow a position."""
         numbers = ", ".join(str(int(kind)) for kind in kinds)
         select = f"{_SELECT} AND record IN ({numbers}) ORDER BY number"
 

@@ -24,12 +24,9 @@ class SqliteConsumers:
         self._reader = reader
 
     async def get(self, name: str) -> ConsumerState | None:
-        """Return the state of a consumer."""
         return await self._reader.read(lambda db: _select(db, name))
 
     async def put(self, name: str, state: ConsumerState, instead_of: ConsumerState | None) -> bool:
-        """Replace the state of a consumer."""
-
         def step(db: apsw.Connection) -> bool:
             if _select(db, name) != instead_of:
                 return False

@@ -51,7 +51,6 @@ class SqliteContents:
 
     @property
     def name(self) -> str:
-        """The file, with the whole path to it."""
         return str(self._path)
 
     async def open_to_read(self) -> None:
@@ -61,7 +60,6 @@ class SqliteContents:
         self._open(open_database(self._path, self._lock))
 
     async def open_to_fill(self, source: str) -> None:
-        """Open a file that is empty, missing, or was being filled from `source`."""
         db = open_database(self._path, self._lock, filled_from=source)
         self._open(db)
         try:
@@ -70,7 +68,6 @@ class SqliteContents:
             raise StoreOpenError(refusal(self._path, str(error))) from None
 
     def records(self, kind: Kind) -> Records[StoredRecord]:
-        """Return the records of a kind."""
         return self._records[kind]
 
     async def finish(self) -> None:
@@ -80,7 +77,6 @@ class SqliteContents:
             migrations.end_filling(self._db)
 
     async def close(self) -> None:
-        """Close the file, and let it go."""
         if self._db is not None:
             self._db.close()
             self._db = None
@@ -123,11 +119,9 @@ class _Table(Generic[R]):
         self._add = add
 
     async def count(self) -> int:
-        """Count the rows."""
         return int(self._db.execute(f"SELECT count(*) FROM {self._name}").get)  # noqa: S608 - our own tables
 
     async def batches(self) -> AsyncIterator[Sequence[R]]:
-        """Give all rows, in the order in which they lie."""
         batch: list[R] = []
         length = 0
         try:
@@ -143,7 +137,6 @@ class _Table(Generic[R]):
             yield batch
 
     async def add(self, records: Sequence[R]) -> None:
-        """Store what is new, in one transaction."""
         try:
             with self._db:
                 for record in records:

@@ -53,8 +53,6 @@ class SqliteEvents:
     async def create(
         self, event: event_pb.Event, lock: lock_pb.Lock | None, once: Once[event_pb.Event] | None = None
     ) -> None:
-        """Store a new event and take its lock."""
-
         def step(db: apsw.Connection) -> event_pb.Event:
             if lock is not None:
                 lock_records.acquire(db, HeldLock(lock))
@@ -71,7 +69,6 @@ class SqliteEvents:
         return [each for part in added for each in part]
 
     async def get(self, key: EventKey) -> event_pb.Event | None:
-        """Return one event."""
         return await self._reader.read(lambda db: event_records.select(db, key))
 
     async def modify(
@@ -80,8 +77,6 @@ class SqliteEvents:
         change: Callable[[event_pb.Event, Sequence[lock_pb.Lock]], EventChange],
         once: Once[event_pb.Event] | None = None,
     ) -> event_pb.Event | None:
-        """Replace one event, with what follows for its locks."""
-
         def step(db: apsw.Connection) -> event_pb.Event | None:
             stored = event_records.select(db, key)
             if stored is None:
@@ -103,8 +98,6 @@ class SqliteEvents:
     async def delete(
         self, key: EventKey, release: Release, once: Once[DeletedEvent] | None = None
     ) -> DeletedEvent | None:
-        """Delete one event and end its locks."""
-
         def step(db: apsw.Connection) -> DeletedEvent | None:
             stored = event_records.select(db, key)
             if stored is None:
@@ -126,8 +119,6 @@ class SqliteEvents:
         *,
         oldest_first: bool = False,
     ) -> Found[event_pb.Event]:
-        """Return a page of the matching events, newest or oldest first."""
-
         def query(db: apsw.Connection, plan: Plan) -> Found[event_pb.Event]:
             events = lists.select_page(db, plan, page, oldest_first=oldest_first)
             up_to = plan.most_counted
@@ -142,11 +133,9 @@ class SqliteEvents:
         return await self._planned(where, query, explanation, steps)
 
     async def count(self, where: EventFilter) -> int:
-        """Count the matching events."""
         return await self._planned(where, lists.count)
 
     async def count_by_month(self, where: EventFilter, *, by_service: bool) -> Sequence[MonthCount]:
-        """Count the matching events by month."""
         return await self._planned(where, partial(lists.count_by_month, by_service=by_service))
 
     async def count_by(
@@ -156,8 +145,6 @@ class SqliteEvents:
         most: int,
         explanation: Explanation | None = None,
     ) -> tuple[int, Sequence[Sequence[Tally]]]:
-        """Count the matching events by the values of fields."""
-
         def query(db: apsw.Connection, plan: Plan) -> tuple[int, Sequence[Sequence[Tally]]]:
             return event_counts.count_by(db, plan, fields, most)
 
@@ -172,7 +159,6 @@ class SqliteEvents:
         by: Field | None,
         explanation: Explanation | None = None,
     ) -> Sequence[Mapping[str | int, int]]:
-        """Count the matching events between edges."""
         return await self._planned(
             where,
             partial(event_counts.count_between, edges=edges, by=by),
@@ -183,7 +169,6 @@ class SqliteEvents:
     async def durations_between(
         self, where: EventFilter, edges: Sequence[int], explanation: Explanation | None = None
     ) -> Sequence[Sequence[int]]:
-        """Return the durations of the matching events between edges."""
         return await self._planned(
             where,
             partial(event_counts.durations_between, edges=edges),

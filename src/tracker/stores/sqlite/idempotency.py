@@ -40,11 +40,9 @@ class SqliteIdempotency:
         self._reader = reader
 
     async def find(self, key: str, now: int) -> Answered | None:
-        """Return what a key was used for."""
         return await self._reader.read(lambda db: _select(db, key, now))
 
     async def remember(self, use: KeyUse, answer: bytes) -> None:
-        """Remember an answer."""
         keyed = once_only(lambda _: answer, Once(use, bytes))
         await self._writer.change(keyed)
 

@@ -28,8 +28,6 @@ class SqliteLinks:
         self._reader = reader
 
     async def create(self, link: link_pb.Link, once: Once[link_pb.Link] | None = None) -> None:
-        """Store a new link."""
-
         def step(db: apsw.Connection) -> link_pb.Link:
             db.execute(
                 'INSERT INTO links (id, "group", name, document) VALUES (?, ?, ?, ?)',
@@ -46,8 +44,6 @@ class SqliteLinks:
         change: Callable[[link_pb.Link], link_pb.Link],
         once: Once[link_pb.Link] | None = None,
     ) -> link_pb.Link | None:
-        """Replace one link."""
-
         def step(db: apsw.Connection) -> link_pb.Link | None:
             row = db.execute(f"{_SELECT} WHERE id = ?", (link_id,)).fetchone()
             if row is None:
@@ -63,8 +59,6 @@ class SqliteLinks:
         return await self._writer.change(keyed)
 
     async def delete(self, link_id: str, once: Once[bool] | None = None) -> bool:
-        """Delete one link."""
-
         def step(db: apsw.Connection) -> bool:
             db.execute("DELETE FROM links WHERE id = ?", (link_id,))
             return db.changes() > 0
@@ -72,8 +66,6 @@ class SqliteLinks:
         return await self._writer.change(once_only(step, once, bool))
 
     async def find(self) -> Sequence[link_pb.Link]:
-        """Return all links, by group, name and id."""
-
         def query(db: apsw.Connection) -> Sequence[link_pb.Link]:
             rows = db.execute(f'{_SELECT} ORDER BY "group", name, id')
             return [parse(link_pb.Link, *row) for row in rows]

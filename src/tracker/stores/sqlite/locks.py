@@ -35,8 +35,6 @@ class SqliteLocks:
     async def acquire(
         self, claim: HeldLock, entry: event_pb.ChangelogEntry | None, once: Once[Acquired] | None = None
     ) -> Acquired:
-        """Take a lock and note it in its event."""
-
         def step(db: apsw.Connection) -> Acquired:
             acquired = lock_records.acquire(db, claim)
             noted = None if acquired.replayed else event_entry(claim.lock, entry)
@@ -47,15 +45,12 @@ class SqliteLocks:
         return await self._writer.change(once_only(step, once, lambda acquired: not acquired.replayed))
 
     async def get(self, lock_id: str) -> lock_pb.Lock | None:
-        """Return one lock."""
         return await self._reader.read(lambda db: lock_records.select(db, lock_id))
 
     async def holder(self, key: LockKey) -> lock_pb.Lock | None:
-        """Return the lock of a key."""
         return await self._reader.read(lambda db: lock_records.select_holder(db, key), consistent=True)
 
     async def ended(self, lock_id: str) -> EndedLock | None:
-        """Return how a lock ended."""
         return await self._reader.read(lambda db: ended_lock_records.select(db, lock_id))
 
     async def modify(
@@ -64,8 +59,6 @@ class SqliteLocks:
         change: Callable[[HeldLock], lock_pb.Lock | None],
         once: Once[lock_pb.Lock] | None = None,
     ) -> lock_pb.Lock | None:
-        """Replace one lock."""
-
         def step(db: apsw.Connection) -> lock_pb.Lock | None:
             held = lock_records.select_held(db, lock_id)
             changed = None if held is None else change(held)
@@ -82,8 +75,6 @@ class SqliteLocks:
         decide: Callable[[HeldLock], Release | None],
         once: Once[lock_pb.Lock] | None = None,
     ) -> lock_pb.Lock | None:
-        """End one lock and note it in its event."""
-
         def step(db: apsw.Connection) -> lock_pb.Lock | None:
             held = lock_records.select_held(db, lock_id)
             release = None if held is None else decide(held)
@@ -96,8 +87,6 @@ class SqliteLocks:
         return await self._writer.change(keyed)
 
     async def find(self, where: LockFilter, page: Page) -> Found[lock_pb.Lock]:
-        """Return a page of the matching locks, newest first."""
-
         def query(db: apsw.Connection) -> Found[lock_pb.Lock]:
             locks = lock_records.select_page(db, where, page)
             total = known_total(locks, page) or Total(lock_records.count(db, where))
@@ -106,12 +95,9 @@ class SqliteLocks:
         return await self._reader.read(query, consistent=True)
 
     async def leases(self) -> Sequence[LeaseState]:
-        """Return the state of every lock."""
         return await self._reader.read(lock_records.select_leases)
 
     async def forget_ended(self, before: int) -> None:
-        """Forget the ends of locks that ended before a moment, a thousand at a time."""
-
         def step(db: apsw.Connection) -> int:
             return ended_lock_records.delete_some(db, before, _FORGET_AT_ONCE)
 

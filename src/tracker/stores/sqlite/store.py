@@ -66,7 +66,6 @@ class SqliteStore:
         self.idempotency: IdempotencyStore = SqliteIdempotency(self._writer, self._reader)
 
     def now(self) -> int:
-        """Return the time by the machine's clock."""
         return clock.now()
 
     async def open(self) -> None:
@@ -77,7 +76,6 @@ class SqliteStore:
         self._words.start()
 
     async def check(self) -> None:
-        """Prove that a change can be made durable now, by making one."""
         now = clock.now()
 
         def step(db: apsw.Connection) -> None:
@@ -86,7 +84,6 @@ class SqliteStore:
         await self._writer.change(step)
 
     async def close(self) -> None:
-        """Finish what is under way and close the file."""
         await self._words.close()
         await self._reader.close()
         await self._writer.close()
