@@ -1,4 +1,4 @@
-"""Work that outlives a call: started, named, repeated after a failure, observed and awaited in one place."""
+"""Background tasks: starts, names, retries, observes and stops them."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     Work = Callable[[], Awaitable[object]]
 
 MAX_PAUSE: Final = 30.0
-"""Seconds between two attempts, at most, unless a task says otherwise."""
+"""Default of the longest pause between two attempts, in seconds."""
 
 _FIRST_PAUSE: Final = 0.5
 _CANCEL_AGAIN: Final = 0.1
@@ -50,7 +50,7 @@ class _Task:
     running: asyncio.Task[None] = field(init=False)
 
     async def pause(self) -> None:
-        """Wait before the next attempt: twice as long after each failure in a row."""
+        """Wait before the next attempt: twice as long after each consecutive failure."""
         seconds = min(_FIRST_PAUSE * 2 ** min(self.failures - 1, 16), self.max_pause)
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(seconds):
@@ -66,9 +66,9 @@ class _Task:
 
 
 class Supervisor:
-    """Runs background tasks, each under a name that its log lines and metrics have.
+    """Runs background tasks under names, which are used in log lines and metrics.
 
-    Whoever starts a task stops it before it closes what the task uses; `close` stops what is left.
+    A part that starts a task stops it before it closes what the task uses; `close` stops the remaining ones.
     """
 
     def __init__(self, log: FilteringBoundLogger | None = None, observer: TaskObserver | None = None) -> None:
@@ -77,15 +77,15 @@ class Supervisor:
         self._tasks: dict[_Task, None] = {}  # in the order they were started
 
     def repeat(self, name: str, work: Work, *, max_pause: float = MAX_PAUSE) -> None:
-        """Do `work` again and again until it is stopped, which cancels it.
+        """Repeat `work` until the task is stopped, which cancels it.
 
-        `work` is one round, and waits by itself for the next. A round that raises is done again after a
-        pause, which doubles up to `max_pause` seconds until a round succeeds.
+        `work` is one round, and waits until the next is due. A round that raises is repeated after a pause,
+        which doubles up to `max_pause` seconds until a round succeeds.
         """
         self._start(_Task(name, work, repeats=True, max_pause=max_pause))
 
     def finish(self, name: str, work: Work, *, max_pause: float = MAX_PAUSE) -> None:
-        """Do `work` until it has succeeded once; an attempt under way when it is stopped is the last."""
+        """Repeat `work` until it has succeeded once; `stop` waits for the current attempt."""
         self._start(_Task(name, work, repeats=False, max_pause=max_pause))
 
     async def stop(self, name: str) -> None:

@@ -16,7 +16,7 @@ from tracker.services.locks.queue import LockQueue
 from tracker.services.locks.reporter import LockReporter
 from tracker.stores.sqlite import SqliteStore
 from tracker.supervision import Supervisor
-from tracker.telemetry.lock_metrics import LockMetrics
+from tracker.telemetry.metrics import LockMetrics
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from protobuf import Message
     from structlog.typing import FilteringBoundLogger
 
-    from tracker.api.calls.endpoint import Chain
+    from tracker.api.calls.endpoint import Chain, Handler
     from tracker.api.calls.limits import OpenStreams
 
     _Context = grpc.aio.ServicerContext[bytes, bytes]
@@ -144,7 +144,8 @@ class GrpcServer:
         standard = (*self._health.methods(), *reflection_methods(self._services))
         for method in (*own, *standard, _UNKNOWN):
             seconds = self._limits.message_seconds
-            answerer = _Answerer(method, self._chain, self._log, seconds, self._may_answer)
+            handle = self._chain.compose(method.endpoint)
+            answerer = _Answerer(method, handle, self._log, seconds, self._may_answer)
             # A stream of requests, which bounds the wait for the first one; probes do without.
             handler: grpc.RpcMethodHandler[bytes, bytes]
             if method.endpoint.streams:
@@ -168,22 +169,15 @@ class _Handlers(grpc.GenericRpcHandler):
         return self._handlers.get(handler_call_details.method, self._unknown)
 
 
+@dataclass(frozen=True, slots=True)
 class _Answerer:
     """Answers the calls of one method."""
 
-    def __init__(
-        self,
-        method: GrpcMethod,
-        chain: Chain,
-        log: FilteringBoundLogger,
-        message_seconds: float,
-        may_answer: asyncio.Event,
-    ) -> None:
-        self._method = method
-        self._handle = chain.compose(method.endpoint)
-        self._log = log
-        self._message_seconds = message_seconds
-        self._may_answer = may_answer
+    _method: GrpcMethod
+    _handle: Handler
+    _log: FilteringBoundLogger
+    _message_seconds: float
+    _may_answer: asyncio.Event
 
     async def answer(self, given: object, context: _Context) -> bytes:
         """Answer one call."""

@@ -1,1 +1,1 @@
-"""What a server tells of its work: log lines and metrics."""
+"""What a server reports of its work: log lines and metrics."""

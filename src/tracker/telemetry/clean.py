@@ -1,4 +1,4 @@
-"""What a log line may hold: no secrets, nothing that a terminal acts on, at most 4 KiB a field."""
+"""Cleans log lines: no secrets, no control characters, at most 4 KiB per field."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ LIMIT: Final = 4096
 """Bytes of one field that are logged."""
 
 HIDDEN: Final = "***"
-"""Stands in place of a secret."""
+"""Replaces a secret."""
 
 _CUT: Final = "…"
 _DEPTH: Final = 3
@@ -24,7 +24,7 @@ _INT_LIMIT: Final = 2**63
 _SECRET_NAME = re.compile(
     r"(?i)authorization|cookie|passw|secret|credential|(?:api|private)[-_]?key|(?<!fencing_)token$"
 )
-# Every repetition is bounded, so that hostile text can't make the search slow.
+# Every repetition is bounded: hostile text can't make the search slow.
 _SECRET_TEXT = re.compile(
     r"(\w://)[^\s\"'<>/?#@:]{0,128}(?::[^\s\"'<>]{0,256})?(?=@)"
     r"|(authorization[\"']?\s{0,4}[:=]\s{0,4}[\"']?(?:\w{1,16}\s{1,4})?)[^\s\"',]{1,4096}"
@@ -46,7 +46,7 @@ def redacted(text: str) -> str:
 
 
 def escaped(text: str) -> str:
-    """Return `text` with the characters escaped that move a cursor, end a line or turn its direction."""
+    """Return `text` with control characters escaped, including those of line breaks and direction."""
     return _CONTROL.sub(lambda found: found[0].encode("unicode_escape").decode(), text)
 
 
@@ -57,10 +57,10 @@ def tail(text: str) -> str:
 
 
 def json_text(fields: Mapping[str, object]) -> str:
-    """Return fields as JSON on one line, and clean them first where the text shows that they may need it."""
+    """Return fields as JSON on one line, cleaned first where the text may need it."""
     try:
         text = orjson.dumps(fields).decode()
-    except TypeError:  # a value or a name that JSON can't represent, a lone surrogate
+    except TypeError:  # a value, a name or a lone surrogate that JSON can't represent
         text = ""
     if not text or len(text) > LIMIT or text.find("{", 1) > 0 or _may_hold_secret(text.lower()):
         text = orjson.dumps(clean_fields(fields)).decode()
@@ -74,7 +74,7 @@ def _may_hold_secret(text: str) -> bool:
 
 
 def clean_fields(fields: Mapping[str, object]) -> dict[str, object]:
-    """Return what may be logged of fields, each at most `LIMIT` bytes long."""
+    """Return fields without secrets, each at most `LIMIT` bytes long."""
     cleaned = {}
     for name, value in fields.items():
         shown = _clean(value, _DEPTH)
@@ -105,7 +105,7 @@ def _clean(value: object, depth: int) -> object:
 
 
 def _clean_text(text: str) -> str:
-    """Return the start of `text`; what follows it is searched too, for a secret that the cut would split."""
+    """Return the start of `text` without secrets, including one that the cut would split."""
     return _cut(redacted(text[: 2 * LIMIT].encode(errors="backslashreplace").decode()))
 
 

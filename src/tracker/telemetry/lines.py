@@ -1,4 +1,4 @@
-"""Where log lines go: a stream that may stall, fill up or vanish without harm to the server."""
+"""Writes log lines to a stream that may stall, fill up or close without harm to the server."""
 
 from __future__ import annotations
 
@@ -26,18 +26,17 @@ _PIPE_SPACE: Final = select.PIPE_BUF
 _NEWLINE: Final = ord("\n")
 
 _PATIENCE: Final = 1000
-"""Milliseconds that a line waits for a reader that has stopped reading; the lines after it don't wait."""
+"""Milliseconds that a line waits for a stalled reader; further lines do not wait."""
 
 
 class LineWriter:
     """Writes whole lines to a file descriptor, and drops those that it can't take.
 
-    A reader that stalls costs the process one second, once: further lines are dropped at once until the
-    descriptor takes one again, and a line after that one says how many are missing.
+    A stalled reader costs the process one second, once: further lines are dropped immediately until the
+    descriptor takes one again, and a line then reports how many are missing.
 
-    Lines logged in an event loop are rendered and written together at the end of its next turn: a system call
-    for each would cost a busy server more than rendering it, and the answers of this turn go out first. Safe
-    to use from several threads.
+    Lines logged in an event loop are rendered and written together at the end of its next iteration: a system
+    call for each would cost more than its rendering, and answers are sent first. Thread-safe.
     """
 
     def __init__(self, descriptor: int, render: Render) -> None:
@@ -68,7 +67,7 @@ class LineWriter:
     debug = info = warning = error = critical = write
 
     def flush(self) -> None:
-        """Write the lines that wait for the end of the event loop's turn."""
+        """Write the waiting lines."""
         self._scheduled = False
         with self._lock:
             lines = [self._render(*self._waiting.popleft()) for _ in range(len(self._waiting))]

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 Format: TypeAlias = Literal["auto", "json", "text"]
 
 _OWN_NAMES: Final = ("time", "level", "msg")
-"""The fields that every line begins with; a caller's field of such a name gets a trailing `_`."""
+"""The first fields of every line; other fields of these names get a trailing `_`."""
 
 
 def make_logger(
@@ -35,8 +35,8 @@ def make_logger(
 ) -> FilteringBoundLogger:
     """Return a logger that writes lines of `level` and above to the file descriptor of `stream`.
 
-    A line that the stream can't take is dropped; logging never raises. A line is rendered after the call
-    that logs it, so its fields must not change any more.
+    A line that the stream can't take is dropped; logging never raises. A line is rendered after the call that
+    logs it: its fields must not be changed.
     """
     terminal = stream.isatty()
     as_text = format == "text" or (format == "auto" and terminal)

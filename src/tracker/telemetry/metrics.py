@@ -1,8 +1,9 @@
-"""What a server counts and measures, and the page on which Prometheus reads it."""
+"""The metrics of a server, and their text for Prometheus."""
 
 from __future__ import annotations
 
 import platform
+from functools import partial
 from typing import TYPE_CHECKING, Final
 
 from prometheus_client import (
@@ -14,62 +15,126 @@ from prometheus_client import (
     Info,
     PlatformCollector,
     ProcessCollector,
+    disable_created_metrics,
 )
 from prometheus_client.exposition import choose_encoder
 
 from tracker import __version__
-from tracker.telemetry.consumer_metrics import ConsumerMetrics
-from tracker.telemetry.lock_metrics import LockMetrics
-from tracker.telemetry.task_metrics import TaskMetrics
+from tracker.errors import Reason
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-    from prometheus_client.metrics_core import Metric
+disable_created_metrics()  # type: ignore[no-untyped-call] # the library has no annotation; nobody reads them
 
 OTHER: Final = "other"
-"""The label that all services share which came after the label had as many values as it may."""
+"""The label of all services beyond the limit of values."""
 
 _EVENT_LABELS: Final = ("service", "status", "environment")
 _EVENT_SECONDS: Final = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10)
 _RPC_SECONDS: Final = (0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30)
-_COMMIT_SECONDS: Final = (
-    0.0001,
-    0.00025,
-    0.0005,
-    0.001,
-    0.0025,
-    0.005,
-    0.01,
-    0.025,
-    0.05,
-    0.1,
-    0.25,
-    0.5,
-    1,
-    5,
-)
+_COMMIT_MILLISECONDS: Final = (0.1, 0.25, 0.5, 1, 2.5, 5, 10, 25, 50, 100, 250, 500, 1_000, 5_000)
+_WAIT_SECONDS: Final = (0.01, 0.1, 0.5, 1, 2.5, 5, 10, 30, 60, 120, 300)
+_HOLD_SECONDS: Final = (0.1, 1, 5, 15, 60, 300, 900, 3_600, 14_400, 86_400)
+_REFUSALS: Final = (Reason.LOCK_HELD, Reason.LOCK_WAIT_TIMEOUT, Reason.LOCK_DELAY, Reason.LOCK_TOKEN_USED)
 _COMMIT_CHANGES: Final = (1, 2, 4, 8, 16, 32, 64, 128, 256, 512)
+
+
+class LockMetrics:
+    """The metrics of locks."""
+
+    def __init__(self, registry: CollectorRegistry) -> None:
+        counter = partial(Counter, registry=registry)
+        self._held = Gauge("tracker_locks_held", "Locks held.", registry=registry)
+        self._waiting = Gauge("tracker_locks_waiting", "Calls that wait for a lock.", registry=registry)
+        self._acquired = counter("tracker_lock_acquired", "Locks taken, by calls or events.")
+        self._expired = counter("tracker_lock_expired", "Locks whose lease expired.")
+        self._forced = counter("tracker_lock_forced", "Locks released by force.")
+        text = "Locks refused to calls or events, by reason of the error."
+        self._refused = counter("tracker_lock_refused", text, ("reason",))
+        for reason in _REFUSALS:
+            self._refused.labels(reason)
+        text = "Time that calls with `wait` took to get their lock or give up."
+        self._wait_seconds = Histogram(
+            "tracker_lock_wait_seconds", text, buckets=_WAIT_SECONDS, registry=registry
+        )
+        text = "Time that locks were held, without those of deleted events."
+        self._hold_seconds = Histogram(
+            "tracker_lock_hold_seconds", text, buckets=_HOLD_SECONDS, registry=registry
+        )
+
+    def locks_held(self, locks: int) -> None:
+        self._held.set(locks)
+
+    def locks_waiting(self, calls: int) -> None:
+        self._waiting.set(calls)
+
+    def lock_acquired(self) -> None:
+        self._acquired.inc()
+
+    def lock_refused(self, reason: str) -> None:
+        self._refused.labels(reason).inc()
+
+    def lock_waited(self, seconds: float) -> None:
+        self._wait_seconds.observe(seconds)
+
+    def lock_ended(self, seconds: float) -> None:
+        self._hold_seconds.observe(seconds)
+
+    def lock_expired(self) -> None:
+        self._expired.inc()
+
+    def lock_forced(self) -> None:
+        self._forced.inc()
+
+
+class TaskMetrics:
+    """The metrics of background tasks."""
+
+    def __init__(self, registry: CollectorRegistry) -> None:
+        text = "1 while a background task works, 0 while it fails."
+        self._healthy = Gauge("tracker_background_task_healthy", text, ("task",), registry=registry)
+        text = "Failed attempts of a background task."
+        self._failures = Counter("tracker_background_task_failures", text, ("task",), registry=registry)
+
+    def task_healthy(self, task: str, healthy: bool) -> None:  # noqa: FBT001 - what is reported
+        self._failures.labels(task)  # from zero: the first failure is an increase
+        self._healthy.labels(task).set(healthy)
+
+    def task_failed(self, task: str) -> None:
+        self._failures.labels(task).inc()
+
+    def task_stopped(self, task: str) -> None:
+        self._healthy.remove(task)
+
+
+class ConsumerMetrics:
+    """The metrics of the consumers of the change log that a server runs."""
+
+    def __init__(self, registry: CollectorRegistry) -> None:
+        text = "Changes that a consumer has yet to handle, on the server that runs it."
+        self._lag = Gauge("tracker_changes_consumer_lag", text, ("consumer",), registry=registry)
+
+    def consumer_lag(self, consumer: str, changes: int) -> None:
+        self._lag.labels(consumer).set(changes)
+
+    def consumer_left(self, consumer: str) -> None:
+        self._lag.remove(consumer)
 
 
 class Metrics:
     """The metrics of one server, on a registry of their own.
 
-    It is what the chain, the services and the store report to; `locks` has those of locks, `tasks` those
-    of background tasks, `consumers` those of consumers of changes. At most `max_services` values of the label
-    `service` are kept apart; further ones are counted as `other`.
+    The chain, the services and the store report to it, through Protocols of their own. At most `max_services`
+    values of the label `service` are distinguished; further ones are counted as `other`.
     """
 
     def __init__(self, *, max_services: int) -> None:
         self.registry = registry = CollectorRegistry()
         self._max_services = max_services
         self._services: set[str] = set()
-        self._event_status = Counter(
-            "tracker_event_status",
-            "Events stored with a status or changed to it.",
-            _EVENT_LABELS,
-            registry=registry,
-        )
+        text = "Events stored with a status or changed to it."
+        self._event_status = Counter("tracker_event_status", text, _EVENT_LABELS, registry=registry)
         self._event_duration = Histogram(
             "tracker_event_duration_seconds",
             "Duration of events, by final status.",
@@ -84,20 +149,18 @@ class Metrics:
             buckets=_RPC_SECONDS,
             registry=registry,
         )
-        self._under_way = 0  # a number, since a gauge takes longer to count than some calls to answer
+        self._under_way = 0  # a plain number: a gauge is slower than some calls
         inflight = Gauge("tracker_inflight", "Calls under way, without probes.", registry=registry)
         inflight.set_function(lambda: self._under_way)
         self._commit_seconds = Histogram(
             "tracker_store_commit_seconds",
             "Duration of each commit of the store, until its changes are durable.",
-            buckets=_COMMIT_SECONDS,
+            buckets=[each / 1_000 for each in _COMMIT_MILLISECONDS],
             registry=registry,
         )
+        text = "Changes in each commit of the store."
         self._commit_changes = Histogram(
-            "tracker_store_commit_changes",
-            "Changes in each commit of the store.",
-            buckets=_COMMIT_CHANGES,
-            registry=registry,
+            "tracker_store_commit_changes", text, buckets=_COMMIT_CHANGES, registry=registry
         )
         self._queue = Gauge("tracker_store_queue", "Changes that wait for a commit.", registry=registry)
         self.locks = LockMetrics(registry)
@@ -117,19 +180,15 @@ class Metrics:
         return self._own
 
     def event_status(self, service: str, status: str, environment: str) -> None:
-        """Count an event that was stored with a status, or whose status changed to it."""
         self._event_status.labels(self._service(service), status, environment).inc()
 
     def event_duration(self, service: str, status: str, environment: str, seconds: float) -> None:
-        """Measure an event that ended after `seconds`."""
         self._event_duration.labels(self._service(service), status, environment).observe(seconds)
 
     def calls_under_way(self, change: int) -> None:
-        """Count so many calls more, or less, as under way."""
         self._under_way += change
 
     def call_finished(self, method: str, wire: str, code: str, seconds: float) -> None:
-        """Measure a call that ended; `code` is a name of `Code`, or OK."""
         key = (method, wire, code)
         series = self._calls.get(key)
         if series is None:
@@ -137,12 +196,10 @@ class Metrics:
         series.observe(seconds)
 
     def committed(self, seconds: float, changes: int) -> None:
-        """Measure a commit of the store."""
         self._commit_seconds.observe(seconds)
         self._commit_changes.observe(changes)
 
     def queued(self, changes: int) -> None:
-        """Set how many changes wait for a commit."""
         self._queue.set(changes)
 
     def _service(self, name: str) -> str:
@@ -157,19 +214,7 @@ class Metrics:
 def exposition(registry: CollectorRegistry, accept: str) -> tuple[bytes, str]:
     """Return all that a registry holds, in a format that the header `Accept` names, and its media type."""
     encode, media_type = choose_encoder(accept)
-    return encode(_WithoutCreationTimes(registry)), media_type
-
-
-class _WithoutCreationTimes:
-    """The metrics of a registry without the `_created` series, which no rule or dashboard of ours reads."""
-
-    def __init__(self, registry: CollectorRegistry) -> None:
-        self._registry = registry
-
-    def collect(self) -> Iterator[Metric]:
-        for metric in self._registry.collect():
-            metric.samples = [s for s in metric.samples if not s.name.endswith("_created")]
-            yield metric
+    return encode(registry), media_type
 
 
 def _exposed_names(registry: CollectorRegistry) -> Iterator[str]:

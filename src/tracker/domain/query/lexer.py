@@ -1,4 +1,4 @@
-"""Tokens of a query.
+"""Tokens of a query, and errors in it.
 
 The meaning of a character depends on its place: a colon ends a field's name, but is part of a time. The
 parser therefore asks for the next token of a query, or of a field's value.
@@ -8,11 +8,38 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
+from difflib import get_close_matches
 from enum import Enum
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
-from tracker.domain.query.errors import QueryError
 from tracker.domain.query.fields import BY_NAME, LABEL_NAME
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+
+_COMPARABLE = 40
+_SHOWN = 40
+
+
+class QueryError(Exception):
+    """A text is not a query; `column` is the place of the error, in characters from 1."""
+
+    def __init__(self, message: str, column: int) -> None:
+        super().__init__(f"column {column}: {message}")
+        self.message = message
+        self.column = column
+
+
+def nearest(wrong: str, known: Iterable[str]) -> str:
+    """Return `; did you mean …?` with the known word nearest to a wrong one, or "" where none is near."""
+    found = get_close_matches(wrong.lower()[:_COMPARABLE], known, n=1)
+    return f"; did you mean {found[0]}?" if found else ""
+
+
+def shown(text: str) -> str:
+    """Return a part of a query as an error quotes it, cut to a length that fits a message."""
+    return f'"{text}"' if len(text) <= _SHOWN else f'"{text[:_SHOWN]}…"'
 
 
 class Sort(Enum):
@@ -147,5 +174,5 @@ class Lexer:
         if self._text[self._at] == "\\":
             self._at += 1
             if self._at == len(self._text):
-                raise QueryError("expected a character behind the backslash", self._at)
+                raise QueryError("expected a character after the backslash", self._at)
         return self._text[self._at]

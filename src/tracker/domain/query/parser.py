@@ -12,9 +12,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final
 
 from tracker.domain.query import fields
-from tracker.domain.query.errors import QueryError, nearest, shown
 from tracker.domain.query.fields import BY_NAME, FIELDS, TEXT, TIME
-from tracker.domain.query.lexer import Lexer, Sort
+from tracker.domain.query.lexer import Lexer, QueryError, Sort, nearest, shown
 from tracker.domain.query.tree import EVERYTHING, Has, Not, Term, all_of, any_of
 from tracker.domain.query.values import ANYTHING, read_value
 
@@ -123,7 +122,7 @@ class _Parser:
         if field is None:
             names = [*(field.name for field in FIELDS), "label.NAME"]
             meant = nearest(token.text, BY_NAME) if token.sort is Sort.TEXT else ""
-            raise QueryError(f"expected a field behind has:, one of {', '.join(names)}{meant}", token.column)
+            raise QueryError(f"expected a field after has:, one of {', '.join(names)}{meant}", token.column)
         self._count(token)
         return Has(field)
 
@@ -146,7 +145,7 @@ class _Parser:
         if token.sort is Sort.END:
             raise QueryError("expected the ) that closes this (", opened.column)
         if token.sort is not Sort.CLOSE:
-            raise QueryError("expected OR, a comma or ) behind a value of a list", token.column)
+            raise QueryError("expected OR, a comma or ) after a value of a list", token.column)
         return found
 
     def _value(self, field: Field, comparison: str, token: Token, *, in_list: bool = False) -> Value:
@@ -156,7 +155,7 @@ class _Parser:
             comparison = token.text
             token = self._lexer.next_of_value(in_list=in_list)
         if token.sort is not Sort.TEXT:
-            where = "" if in_list else " right behind the colon"
+            where = "" if in_list else " right after the colon"
             raise QueryError(f"expected a value of {field.name}{where}", token.column)
         self._count(token)
         return read_value(field, token, comparison, self._clock)

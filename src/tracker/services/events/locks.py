@@ -31,22 +31,15 @@ class AutomaticLocks:
     ttl: Duration | None = None
 
 
+@dataclass(frozen=True, slots=True)
 class EventLocks:
     """Carries out the lock plan of a change of an event, and reports it."""
 
-    def __init__(
-        self,
-        store: LockStore,
-        queue: LockQueue,
-        reporter: LockReporter,
-        context: Context,
-        automatic: AutomaticLocks,
-    ) -> None:
-        self._store = store
-        self._queue = queue
-        self._reporter = reporter
-        self._context = context
-        self._automatic = automatic
+    _store: LockStore
+    _queue: LockQueue
+    _reporter: LockReporter
+    _context: Context
+    _automatic: AutomaticLocks
 
     def lock_of(self, now: int) -> LockOf:
         """Return what makes the lock of an event's work at `now`; no lock where events take none."""

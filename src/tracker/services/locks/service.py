@@ -5,6 +5,7 @@ from __future__ import annotations
 import copy
 import hmac
 import time
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from tracker.domain import changelog
@@ -39,22 +40,15 @@ if TYPE_CHECKING:
 _CHANGEABLE = ("service", "who", "environment", "resource", "event_id")
 
 
+@dataclass(frozen=True, slots=True)
 class LockService:
     """Answers `tracker.lock.v1alpha1.LockService`."""
 
-    def __init__(
-        self,
-        store: LockStore,
-        queue: LockQueue,
-        reporter: LockReporter,
-        context: Context,
-        observer: LockObserver,
-    ) -> None:
-        self._store = store
-        self._queue = queue
-        self._reporter = reporter
-        self._context = context
-        self._observer = observer
+    _store: LockStore
+    _queue: LockQueue
+    _reporter: LockReporter
+    _context: Context
+    _observer: LockObserver
 
     async def create_lock(self, request: lock_pb.CreateLockRequest, call: Call) -> lock_pb.CreateLockResponse:
         """Take a lock, or wait for it as long as requested; an error names its holder."""
