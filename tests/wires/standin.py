@@ -9,8 +9,7 @@ from typing import TYPE_CHECKING
 import structlog
 
 from tracker import pb
-from tracker.api.calls.authenticate import Authenticate
-from tracker.api.calls.authorize import Authorize
+from tracker.api.calls.access import Authenticate, Authorize
 from tracker.api.calls.deadline import Deadline
 from tracker.api.calls.endpoint import Chain
 from tracker.api.calls.idempotency import Idempotency

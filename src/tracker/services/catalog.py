@@ -31,7 +31,6 @@ class CatalogService:
     async def create_update_catalog(
         self, request: catalog_pb.CreateUpdateCatalogRequest, call: Call
     ) -> catalog_pb.CreateUpdateCatalogResponse:
-        """Create an entry, or replace its description; its creation time and versions are kept."""
         now = self._context.now()
         created = False
 
@@ -47,7 +46,6 @@ class CatalogService:
     async def get_catalog(
         self, request: catalog_pb.GetCatalogRequest, _: Call
     ) -> catalog_pb.GetCatalogResponse:
-        """Return one entry."""
         entry = await self._store.get(request.name)
         if entry is None:
             raise _not_found(request.name)
@@ -56,7 +54,6 @@ class CatalogService:
     async def delete_catalog(
         self, request: catalog_pb.DeleteCatalogRequest, call: Call
     ) -> catalog_pb.DeleteCatalogResponse:
-        """Delete one entry."""
         answer = catalog_pb.DeleteCatalogResponse(message="catalog deleted", name=request.name)
         if not await self._store.delete(request.name, call.once(lambda _: answer)):
             raise _not_found(request.name)
@@ -66,7 +63,6 @@ class CatalogService:
     async def list_catalogs(
         self, request: catalog_pb.ListCatalogsRequest, _: Call
     ) -> catalog_pb.ListCatalogsResponse:
-        """Return the entries, ordered by name."""
         found = await self._store.find(requested_page(request, "catalog", default=None))
         token = page_token(found.next, "catalog")
         return catalog_pb.ListCatalogsResponse(
@@ -76,7 +72,6 @@ class CatalogService:
     async def get_version_compliance(
         self, request: catalog_pb.GetVersionComplianceRequest, call: Call
     ) -> catalog_pb.GetVersionComplianceResponse:
-        """Compare the versions that projects use with the reference versions."""
         found = await self._store.find(Page())
         compliance = version_compliance(found.records, request.types)
         message, projects = "version compliance check completed", len(compliance.projects)
@@ -86,13 +81,11 @@ class CatalogService:
     async def update_versions(
         self, request: catalog_pb.UpdateVersionsRequest, call: Call
     ) -> catalog_pb.UpdateVersionsResponse:
-        """Replace the versions of an entry."""
         return await self._update(request, call, _versions_updated, "catalog versions updated")
 
     async def update_dependencies(
         self, request: catalog_pb.UpdateDependenciesRequest, call: Call
     ) -> catalog_pb.UpdateDependenciesResponse:
-        """Replace the dependencies of an entry."""
         return await self._update(request, call, _dependencies_updated, "catalog dependencies updated")
 
     async def _update(

@@ -29,11 +29,9 @@ class LinkService:
         self._context = context
 
     async def list_links(self, _request: link_pb.ListLinksRequest, _: Call) -> link_pb.ListLinksResponse:
-        """Return all links, ordered by group and name."""
         return link_pb.ListLinksResponse(links=list(await self._store.find()))
 
     async def create_link(self, request: link_pb.CreateLinkRequest, call: Call) -> link_pb.CreateLinkResponse:
-        """Add a link."""
         now = self._context.now() // MICROS
         link = _described(link_pb.Link(id=self._context.new_id(), created_at=now, updated_at=now), request)
         await self._store.create(link, call.once(_created))
@@ -41,7 +39,6 @@ class LinkService:
         return _created(link)
 
     async def update_link(self, request: link_pb.UpdateLinkRequest, call: Call) -> link_pb.UpdateLinkResponse:
-        """Replace the fields of a link."""
         now = self._context.now() // MICROS
 
         def replace(stored: link_pb.Link) -> link_pb.Link:
@@ -55,7 +52,6 @@ class LinkService:
         return _updated(link)
 
     async def delete_link(self, request: link_pb.DeleteLinkRequest, call: Call) -> Empty:
-        """Delete a link."""
         if not await self._store.delete(request.id.lower(), call.once(lambda _: Empty())):
             raise _not_found(request.id)
         self._context.log.info("link deleted", request_id=call.request_id, id=request.id)

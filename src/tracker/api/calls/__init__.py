@@ -1,1 +1,1 @@
-"""The chain that every request passes through: one module a step, put together in `app.py`."""
+"""The chain of steps that every request passes through, put together in `app.py`."""

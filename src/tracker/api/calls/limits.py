@@ -49,7 +49,7 @@ class OpenStreams:
 
     def __init__(self) -> None:
         self._open: set[_Stream] = set()
-        self._refused: Callable[[Endpoint, Call], TrackerError | None] = _refuse_none
+        self._refused: Callable[[Endpoint, Call], TrackerError | None] = lambda *_: None
 
     def wrap(self, endpoint: Endpoint, then: Handler) -> Handler:
         if not endpoint.streams:
@@ -99,6 +99,3 @@ class OpenStreams:
         call.send = stream.send
         self._open.add(stream)
         return stream
-
-
-def _refuse_none(_endpoint: Endpoint, _call: Call) -> None: ...

@@ -76,7 +76,6 @@ class EventChanges:
     async def update_event(
         self, request: event_pb.UpdateEventRequest, call: Call
     ) -> event_pb.UpdateEventResponse:
-        """Change an event, and take, move or release the lock of the work that it describes."""
         key = _named(request)
         try:
             event = await self._change(key, request, updated_event, call, _updated)
@@ -93,7 +92,6 @@ class EventChanges:
     async def delete_events(
         self, request: event_pb.DeleteEventRequest, call: Call
     ) -> event_pb.DeleteEventResponse:
-        """Delete an event and release its locks."""
         key = _named(request)
         release = Release(Ending.EVENT_ENDED, self._context.now())
         deleted = await self._store.delete(key, release, call.once(_deleted))
@@ -106,7 +104,6 @@ class EventChanges:
     async def add_changelog_entry(
         self, request: event_pb.AddChangelogEntryRequest, call: Call
     ) -> event_pb.AddChangelogEntryResponse:
-        """Append an entry to an event's changelog."""
         entry = request.entry or event_pb.ChangelogEntry()
         if entry.timestamp is None:
             entry = copy.copy(entry)
@@ -127,7 +124,6 @@ class EventChanges:
     async def add_slack_id(
         self, request: event_pb.AddSlackIdRequest, call: Call
     ) -> event_pb.AddSlackIdResponse:
-        """Link an event to its Slack message."""
         now = self._context.now()
 
         def link(event: event_pb.Event, _: Sequence[lock_pb.Lock]) -> EventChange:

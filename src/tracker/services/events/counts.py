@@ -9,11 +9,11 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from tracker.domain.intervals import MOST_INTERVALS, interval_for, read_interval
 from tracker.domain.query import Clock
-from tracker.domain.query.filters import EventFilter, narrowed
-from tracker.domain.times import MICROS, duration, period, timestamp
+from tracker.domain.query.filters import narrowed
+from tracker.domain.times import MICROS, duration, timestamp
 from tracker.errors import FieldViolation, invalid
 from tracker.pb import event_pb
-from tracker.services.events.filters import Planned, asked_for, facet, in_period
+from tracker.services.events.filters import Planned, by_fields, facet, in_period
 from tracker.services.paging import given
 from tracker.time_text import EARLIEST, hint
 
@@ -46,8 +46,7 @@ class EventCounts:
     async def get_event_stats(
         self, request: event_pb.GetEventStatsRequest, call: Call
     ) -> event_pb.GetEventStatsResponse:
-        """Count the events of a period."""
-        count = await self._store.count(_stats_filter(request))
+        count = await self._store.count(by_fields(request, request.start_date, request.end_date))
         self._context.log.info("event stats retrieved", request_id=call.request_id, total_count=count)
         return event_pb.GetEventStatsResponse(
             total_count=count, start_date=request.start_date, end_date=request.end_date
@@ -56,8 +55,8 @@ class EventCounts:
     async def get_event_stats_by_month(
         self, request: event_pb.GetEventStatsByMonthRequest, call: Call
     ) -> event_pb.GetEventStatsByMonthResponse:
-        """Count the events of a period by month, and by service if requested."""
-        counts = await self._store.count_by_month(_stats_filter(request), by_service=request.group_by_service)
+        where = by_fields(request, request.start_date, request.end_date)
+        counts = await self._store.count_by_month(where, by_service=request.group_by_service)
         total = sum(c.count for c in counts)
         message = "event stats by month retrieved"
         self._context.log.info(message, request_id=call.request_id, total_count=total)
@@ -74,7 +73,6 @@ class EventCounts:
     async def get_event_facets(
         self, request: event_pb.GetEventFacetsRequest, _: Call
     ) -> event_pb.GetEventFacetsResponse:
-        """Count the events that a query finds by the values of fields."""
         asked = [facet(name, f"fields[{place}]", "to count by") for place, name in enumerate(request.fields)]
         most = given(request.limit, _VALUES)
         where = in_period(request, Clock(self._context.now(), self._zone))
@@ -99,7 +97,6 @@ class EventCounts:
     async def get_event_histogram(
         self, request: event_pb.GetEventHistogramRequest, _: Call
     ) -> event_pb.GetEventHistogramResponse:
-        """Count the events that a query finds over time."""
         zone = _zone(request.time_zone) if request.time_zone else self._zone
         by = facet(request.by, "by", "to count by") if request.by else None
         most = given(request.limit, _VALUES)
@@ -182,10 +179,3 @@ def _percentiles(durations: Sequence[int]) -> event_pb.DurationPercentiles | Non
         duration(durations[ceil(len(durations) * rank / 100) - 1]) for rank in (50, 90, 95, 99, 100)
     )
     return event_pb.DurationPercentiles(count=len(durations), p50=p50, p90=p90, p95=p95, p99=p99, max=longest)
-
-
-def _stats_filter(
-    request: event_pb.GetEventStatsRequest | event_pb.GetEventStatsByMonthRequest,
-) -> EventFilter:
-    dates = period(request.start_date, request.end_date)
-    return EventFilter(asked_for(request), since=dates.since, until=dates.until)

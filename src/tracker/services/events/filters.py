@@ -45,7 +45,13 @@ def in_period(request: PeriodRequest, clock: Clock) -> EventFilter:
     return EventFilter(read_query(request.query, clock), since=dates.since, until=dates.until)
 
 
-def asked_for(request: Message) -> Node:
+def by_fields(request: Message, start_date: str = "", end_date: str = "") -> EventFilter:
+    """Return the filter for the events of a period with one of the values that a request gives for fields."""
+    dates = period(start_date, end_date)
+    return EventFilter(_asked_for(request), since=dates.since, until=dates.until)
+
+
+def _asked_for(request: Message) -> Node:
     """Return the query for the events that have one of the values that a request gives for each field."""
     terms = []
     for described, field in _fields_of(request.desc()).items():

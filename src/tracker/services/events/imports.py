@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from enum import Enum, auto
-from typing import TYPE_CHECKING, TypeAlias
+from collections import Counter
+from typing import TYPE_CHECKING, Literal, TypeAlias
 
 from tracker.domain.event_locks import EventChange
 from tracker.domain.events import EventId
@@ -26,15 +26,7 @@ if TYPE_CHECKING:
     from tracker.stores.events import Added, EventStore
 
 
-class _Kept(Enum):
-    """What happened to an event that is now in the store."""
-
-    STORED = auto()
-    UNCHANGED = auto()
-    REPLACED = auto()
-
-
-_Outcome: TypeAlias = "_Kept | event_pb.RefusedEvent"
+_Outcome: TypeAlias = "Literal['stored', 'unchanged', 'replaced'] | event_pb.RefusedEvent"
 
 
 class _UnchangedError(Exception):
@@ -52,7 +44,6 @@ class EventImports:
     async def import_events(
         self, request: event_pb.ImportEventsRequest, call: Call
     ) -> event_pb.ImportEventsResponse:
-        """Record events as they are, except those that are refused."""
         now = self._context.now()
         outcomes: dict[int, _Outcome] = {}
         new: dict[int, event_pb.Event] = {}
@@ -65,7 +56,7 @@ class EventImports:
         for (index, event), added in zip(new.items(), await self._store.add([*new.values()]), strict=True):
             outcomes[index] = _outcome(index, event, added)
         if request.overwrite:
-            known = [index for index, each in outcomes.items() if each is _Kept.UNCHANGED]
+            known = [index for index, each in outcomes.items() if each == "unchanged"]
             outcomes |= await self._overwrite(known, new, request.events)
         answer = _answer(outcomes)
         self._reporter.imported(answer, call)
@@ -98,9 +89,9 @@ class EventImports:
         while True:
             try:
                 if await self._store.modify(EventId(metadata_of(new).id), change) is not None:
-                    return _Kept.REPLACED
+                    return "replaced"
             except _UnchangedError:
-                return _Kept.UNCHANGED
+                return "unchanged"
             except (SlackIdTakenError, ExternalIdTakenError) as error:
                 return _outcome(index, new, error)
             (added,) = await self._store.add([new])
@@ -116,7 +107,7 @@ def _outcome(index: int, event: event_pb.Event, added: Added) -> _Outcome:
         case ExternalIdTakenError(external=external, event_id=holder):
             return _refused(index, "attributes.external_id", external_id_taken(external, holder))
         case _:
-            return _Kept.STORED if added else _Kept.UNCHANGED
+            return "stored" if added else "unchanged"
 
 
 def _refused(index: int, field: str, error: TrackerError) -> event_pb.RefusedEvent:
@@ -124,10 +115,6 @@ def _refused(index: int, field: str, error: TrackerError) -> event_pb.RefusedEve
 
 
 def _answer(outcomes: dict[int, _Outcome]) -> event_pb.ImportEventsResponse:
-    kept = [each for each in outcomes.values() if isinstance(each, _Kept)]
-    return event_pb.ImportEventsResponse(
-        stored=kept.count(_Kept.STORED),
-        unchanged=kept.count(_Kept.UNCHANGED),
-        replaced=kept.count(_Kept.REPLACED),
-        refused=[each for _, each in sorted(outcomes.items()) if isinstance(each, event_pb.RefusedEvent)],
-    )
+    kept: Counter[str] = Counter(each for each in outcomes.values() if isinstance(each, str))
+    refused = [each for _, each in sorted(outcomes.items()) if isinstance(each, event_pb.RefusedEvent)]
+    return event_pb.ImportEventsResponse(**kept, refused=refused)

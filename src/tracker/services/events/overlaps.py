@@ -58,7 +58,6 @@ class EventOverlaps:
     async def get_event_overlaps(
         self, request: event_pb.GetEventOverlapsRequest, _: Call
     ) -> event_pb.GetEventOverlapsResponse:
-        """Find events under way at the same time, in pairs and in groups."""
         by = [facet(name, f"by[{place}]", "to compare by") for place, name in enumerate(request.by)]
         now = self._context.now()
         where = narrowed(in_period(request, Clock(now, self._zone)))

@@ -14,11 +14,11 @@ from tracker.domain.query import Clock, to_text
 from tracker.domain.query.fields import RELATED
 from tracker.domain.query.filters import EventFilter, widened
 from tracker.domain.query.tree import both, one_of
-from tracker.domain.times import day_of, duration, period
+from tracker.domain.times import day_of, duration
 from tracker.errors import Reason, TrackerError
 from tracker.pb import event_pb
 from tracker.services.events.errors import event_not_found
-from tracker.services.events.filters import Planned, asked_for, read_query
+from tracker.services.events.filters import Planned, by_fields, read_query
 from tracker.services.paging import DEFAULT_PER_PAGE, given, requested_page
 from tracker.stores.pages import Page, Total
 
@@ -55,15 +55,12 @@ class EventQueries:
         self._zone = zone
 
     async def get_event(self, request: event_pb.GetEventRequest, _: Call) -> event_pb.GetEventResponse:
-        """Return one event."""
         return event_pb.GetEventResponse(event=await self._get(request.id))
 
     async def search_events(
         self, request: event_pb.SearchEventsRequest, _: Call
     ) -> event_pb.SearchEventsResponse:
-        """Return the events that match all the filters given."""
-        dates = period(request.start_date, request.end_date)
-        where = EventFilter(asked_for(request), since=dates.since, until=dates.until)
+        where = by_fields(request, request.start_date, request.end_date)
         if where == EventFilter() and not request.query:
             raise TrackerError(
                 Reason.NO_FILTER,
@@ -87,15 +84,13 @@ class EventQueries:
         )
 
     async def list_events(self, request: event_pb.ListEventsRequest, _: Call) -> event_pb.ListEventsResponse:
-        """Return a page of all events, newest first."""
-        where = EventFilter(asked_for(request))
+        where = by_fields(request)
         query = f"events {to_text(where.query)}"
         return await self._list(event_pb.ListEventsResponse, where, request, query, default=DEFAULT_PER_PAGE)
 
     async def today_events(
         self, request: event_pb.TodayEventsRequest, _: Call
     ) -> event_pb.TodayEventsResponse:
-        """Return the events of today, including those that began earlier and reach into it."""
         today = day_of(self._context.now(), self._zone)
         where = EventFilter(since=today.since, until=today.until, overlapping=True)
         return await self._list(event_pb.TodayEventsResponse, where, request, "events today", default=None)
@@ -103,7 +98,6 @@ class EventQueries:
     async def get_event_changelog(
         self, request: event_pb.GetEventChangelogRequest, call: Call
     ) -> event_pb.GetEventChangelogResponse:
-        """Return a page of an event's changelog, oldest entries first."""
         entries = (await self._get(request.id)).changelog
         size = given(request.per_page, _CHANGELOG_PER_PAGE)
         start = given(request.page, 1) * size - size
@@ -115,7 +109,6 @@ class EventQueries:
     async def list_related_events(
         self, request: event_pb.ListRelatedEventsRequest, _: Call
     ) -> event_pb.ListRelatedEventsResponse:
-        """List the chain that an event belongs to."""
         event = await self._get(request.id)
         path, whole = await self._path(event)
         root = root_of([*path.values()])

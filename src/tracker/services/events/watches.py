@@ -39,7 +39,6 @@ class EventWatches:
     async def watch_events(
         self, request: event_pb.WatchEventsRequest, _: Call
     ) -> AsyncIterator[event_pb.WatchEventsResponse]:
-        """Stream the changes of the events that a query matches, until the client leaves."""
         query = read_query(request.query, Clock(self._context.now(), self._zone))
         try:
             async with self._feed.watching():

@@ -51,7 +51,6 @@ class LockService:
     _observer: LockObserver
 
     async def create_lock(self, request: lock_pb.CreateLockRequest, call: Call) -> lock_pb.CreateLockResponse:
-        """Take a lock, or wait for it as long as requested; an error names its holder."""
         lock_id = self._context.new_id()
 
         def lock_at(now: int) -> lock_pb.Lock:
@@ -93,14 +92,12 @@ class LockService:
         return _created(acquired)
 
     async def get_lock(self, request: lock_pb.GetLockRequest, _: Call) -> lock_pb.GetLockResponse:
-        """Return one lock."""
         lock = await self._store.get(request.id.lower())
         if lock is None:
             raise lock_errors.lock_not_found(request.id)
         return lock_pb.GetLockResponse(lock=lock)
 
     async def update_lock(self, request: lock_pb.UpdateLockRequest, call: Call) -> lock_pb.UpdateLockResponse:
-        """Change the given fields; a key that another lock has is a conflict."""
         before = lock_pb.Lock()
 
         def change(held: HeldLock) -> lock_pb.Lock:
@@ -124,7 +121,6 @@ class LockService:
         return _updated(lock)
 
     async def un_lock(self, request: lock_pb.UnLockRequest, call: Call) -> lock_pb.UnLockResponse:
-        """Release a lock: with its token, or by force."""
         now = self._context.now()
 
         def decide(held: HeldLock) -> Release:
@@ -149,7 +145,6 @@ class LockService:
         return answer(lock)
 
     async def renew_lock(self, request: lock_pb.RenewLockRequest, call: Call) -> lock_pb.RenewLockResponse:
-        """Begin the lease of a lock again."""
         now = self._context.now()
 
         def renew(held: HeldLock) -> lock_pb.Lock:
@@ -164,14 +159,12 @@ class LockService:
         return _renewed(lock)
 
     async def check_lock(self, request: lock_pb.CheckLockRequest, _: Call) -> lock_pb.CheckLockResponse:
-        """Return whether a fencing token is that of the current lock."""
         holder = await self._store.holder(lock_key(request))
         if holder is None or holder.expired_at is not None:
             return lock_pb.CheckLockResponse()
         return lock_pb.CheckLockResponse(current=holder.fencing_token == request.fencing_token, holder=holder)
 
     async def list_locks(self, request: lock_pb.ListLocksRequest, _: Call) -> lock_pb.ListLocksResponse:
-        """Return the current locks, newest first."""
         where = lock_filter(request.service, request.environment, request.resource)
         query = f"locks {where}"
         found = await self._store.find(where, requested_page(request, query, default=None))
