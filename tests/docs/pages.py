@@ -81,6 +81,16 @@ def table(page: str, *heads: str) -> Sequence[tuple[str, ...]]:
     return rows
 
 
+def section(page: str, heading: str) -> str:
+    """Return the text below a heading of a page, up to the next one."""
+    return re.split(r"^#+ ", read(page).partition(f"\n{heading}\n")[2], maxsplit=1, flags=re.MULTILINE)[0]
+
+
+def listing(page: str, heading: str) -> Sequence[tuple[str, str]]:
+    """Return the items below a heading that begin with code: what is before the colon, and after it."""
+    return re.findall(r"^- (`.*?): (.*)$", section(page, heading), re.MULTILINE)
+
+
 def code(cell: str) -> list[str]:
     """Return what a text has in backquotes."""
     return re.findall(r"(?<!`)`([^`\n]+)`(?!`)", cell)

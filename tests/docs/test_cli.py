@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 from tests.cli.forms import FORMS
-from tests.docs.pages import code, read, table
+from tests.docs.pages import code, listing, read, section, table
 from typer.main import get_command
 
 from tracker.cli.exits import LOCK_TABLE, OUTDATED
@@ -24,11 +24,11 @@ EVENT = get_command(app).commands["event"].commands  # type: ignore[attr-defined
 
 def test_every_command_is_listed() -> None:
     commands = {f"tracker {name}" for name, each in get_command(app).commands.items() if not each.hidden}  # type: ignore[attr-defined]  # of a group
-    listed = [name for row in table(PAGE, "command", "what it does") for name in code(row[0])]
+    listed = [name for names, _ in listing(PAGE, "## Commands") for name in code(names)]
     assert set(listed) == commands
     for group, each in (("lock", LOCK), ("event", EVENT), ("catalog", CATALOG)):
         for name in each:
-            assert f"\n| `tracker {group} {name}` |" in read(PAGE)
+            assert f"\n- `tracker {group} {name}`: " in read(PAGE)
 
 
 @pytest.mark.parametrize("group", [LOCK, EVENT, CATALOG])
@@ -47,7 +47,8 @@ def test_the_forms_of_output_are_listed_with_the_commands_that_have_them() -> No
 
 
 def test_the_exit_codes_are_those_of_the_help() -> None:
-    listed = {row[0]: row[1].replace("`", "") for row in table(PAGE, "code", "means")}
+    items = re.findall(r"^- ([\w+]+): (.*)$", section(PAGE, "### Exit codes"), re.MULTILINE)
+    listed = {each: meaning.replace("`", "") for each, meaning in items}
     assert listed == {each: meaning.replace("`", "") for each, meaning in LOCK_TABLE.items()}
 
 

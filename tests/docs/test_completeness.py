@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 from tests.clients import METHODS
-from tests.docs.pages import PAGES, ROOT, code, read, table
+from tests.docs.pages import PAGES, ROOT, code, listing, read, section, table
 
 from tracker import pb
 from tracker.api.calls.endpoint import MAX_BODY
@@ -40,16 +40,21 @@ def quoted(text: str) -> str:
 def test_the_readme_lists_every_setting_with_its_default() -> None:
     expected = [
         (
-            quoted(setting.name),
             quoted(setting.variable),
-            "" if setting.secret else quoted(setting.flag),
             quoted(str(setting.kind.show(setting.default) or "")),
             setting.help,
         )
         for setting in SETTINGS.values()
     ]
-    listed = table("README.md", "name", "environment variable", "flag", "default", "meaning")
-    assert listed == expected
+    assert table("README.md", "variable", "default", "meaning") == expected
+
+
+def test_the_flags_and_keys_of_settings_follow_from_their_variables_as_the_readme_says() -> None:
+    for setting in SETTINGS.values():
+        assert setting.name == setting.variable.lower()
+        assert setting.flag == f"--{setting.name.replace('_', '-')}"
+    secrets = [setting.variable for setting in SETTINGS.values() if setting.secret]
+    assert f"`{'`, `'.join(secrets)}` is a secret and has no flag" in read("README.md")
 
 
 def test_operations_lists_every_metric() -> None:
@@ -62,9 +67,9 @@ def test_operations_lists_every_metric() -> None:
     metrics.call_finished("method", "grpc", "OK", 1)
     own = {exposed_name(metric): metric for metric in metrics.registry.collect()}
     expected = [
-        (f"`{name}{labels(own[name])}`", own[name].type, own[name].documentation) for name in metrics.names
+        (f"`{name}{labels(own[name])}` ({own[name].type})", own[name].documentation) for name in metrics.names
     ]
-    assert table("docs/operations.md", "metric", "type", "meaning") == expected
+    assert listing("docs/operations.md", "## Metrics") == expected
 
 
 def exposed_name(metric: Metric) -> str:
@@ -84,7 +89,7 @@ def test_the_api_page_lists_every_call_with_its_paths() -> None:
         rule = method.proto.options[annotations_pb.ext_http]
         paths = [f"`{verb_and_path(each)}`" for each in (rule, *rule.additional_bindings)]
         expected.append((f"`{name}`", ", ".join(paths)))
-    assert table("docs/api.md", "RPC", "REST") == expected
+    assert listing("docs/api.md", "## Calls") == expected
 
 
 def verb_and_path(rule: http_pb.HttpRule) -> str:
@@ -97,28 +102,26 @@ def test_the_api_page_lists_every_package() -> None:
     assert all(f"`{file.proto.package}`" in text for file in pb.FILES)
 
 
-def test_the_api_page_lists_every_error_code_with_its_status() -> None:
-    expected = [(quoted(code_.name), str(int(code_)), str(HTTP_STATUS[code_])) for code_ in Code]
-    assert [row[:3] for row in table("docs/api.md", "code", "number", "HTTP", "when")] == expected
-
-
-def test_the_api_page_lists_every_reason_as_the_table_of_errors_has_it() -> None:
-    expected = [
-        (
-            quoted(reason.name),
-            quoted(reason.code.name)
-            + (f", {reason.http_status}" if reason.http_status != HTTP_STATUS[reason.code] else ""),
-            reason.meaning,
-        )
-        for reason in Reason
-    ]
-    rows = table("docs/api.md", "reason", "code", "means", "metadata")
-    assert [(*row[:2], without_links(row[2])) for row in rows] == expected
+def test_the_api_page_lists_every_error_code_and_reason_as_the_table_of_errors_has_them() -> None:
+    found = {}
+    for part in re.split(r"^(?=\*\*`)", section("docs/api.md", "### Reasons"), flags=re.MULTILINE)[1:]:
+        head, _, reasons = part.partition("\n")
+        found[head.partition("):")[0]] = re.findall(r"^- (.*)$", reasons, re.MULTILINE)
+    assert list(found) == [f"**`{each.name}`** ({each:d}, HTTP {HTTP_STATUS[each]}" for each in Code]
+    for each, listed in zip(Code, found.values(), strict=True):
+        expected = [
+            f"`{reason.name}`"
+            + (f", {reason.http_status}" if reason.http_status != HTTP_STATUS[each] else "")
+            + f": {reason.meaning}"
+            for reason in Reason
+            if reason.code is each
+        ]
+        assert [re.sub(r" \([^)]*\)$", "", without_links(text)) for text in listed] == expected
 
 
 def test_the_api_page_names_what_a_retry_can_help() -> None:
-    section = read("docs/api.md").partition("where a retry can help: ")[2].partition("\n\n")[0]
-    statuses, names = set(re.findall(r"\b\d{3}\b", section)), set(code(section))
+    sentence = read("docs/api.md").partition("where a retry can help: ")[2].partition("\n\n")[0]
+    statuses, names = set(re.findall(r"\b\d{3}\b", sentence)), set(code(sentence))
     for reason in Reason:
         assert reason.retryable == (str(reason.http_status) in statuses or reason.name in names), reason
 
@@ -141,13 +144,13 @@ def test_the_api_page_states_the_limits_that_are_in_force() -> None:
         "an idle gRPC connection": f"{grpc.idle_seconds / 60:g} minutes",
         "depth of JSON": f"{MAX_DEPTH} levels",
     }
-    stated = {row[0]: row[1] for row in table("docs/api.md", "what", "at most")}
+    stated = dict(re.findall(r"^- ([^:\n]*): (.*)$", section("docs/api.md", "## Limits"), re.MULTILINE))
     assert stated | in_force == stated
     assert http.body_seconds == grpc.message_seconds
 
 
 def test_the_operations_page_names_every_line_that_a_service_logs() -> None:
-    services = [tree for path, tree in SOURCES.items() if path.parent.name == "services"]
+    services = [tree for path, tree in SOURCES.items() if "services" in path.parts]
     logged = {
         argument.value
         for tree in services
@@ -169,7 +172,7 @@ def test_messages_that_the_operations_page_explains_are_those_of_the_source() ->
         for node in ast.walk(tree)
         if isinstance(node, ast.Constant | ast.FormattedValue)
     )
-    for message, _ in table("docs/operations.md", "message contains", "what to do"):
+    for message, _ in listing("docs/operations.md", "## When the server does not start"):
         for text in code(message):
             assert all(part.strip() in texts for part in text.split("…")), text
 
@@ -180,15 +183,13 @@ def test_the_operations_page_names_every_command() -> None:
         assert f"`tracker {command.name}" in text
 
 
-@pytest.mark.parametrize(
-    ("heads", "enum"),
-    [(("type", "number", "for"), event_pb.Type), (("status", "number", "means"), event_pb.Status)],
-)
+@pytest.mark.parametrize(("heading", "enum"), [("## Types", event_pb.Type), ("## Statuses", event_pb.Status)])
 def test_the_events_page_lists_every_type_and_status(
-    heads: tuple[str, ...], enum: type[event_pb.Type | event_pb.Status]
+    heading: str, enum: type[event_pb.Type | event_pb.Status]
 ) -> None:
-    listed = {code(row[0])[0]: int(row[1]) for row in table("docs/events.md", *heads)}
-    assert listed == {value.name: value.number for value in enum.desc().values if value.number}
+    listed = re.findall(r"^- (`\w+` \(\d+\)): ", section("docs/events.md", heading), re.MULTILINE)
+    expected = [f"`{value.name}` ({value.number})" for value in enum.desc().values if value.number]
+    assert sorted(listed) == sorted(expected)
 
 
 def test_the_events_page_lists_every_environment_and_change_type() -> None:

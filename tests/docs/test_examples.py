@@ -13,7 +13,7 @@ import pytest
 from protobuf import message_from_json_value
 from tests.clients import METHODS
 from tests.docs.answers import difference
-from tests.docs.pages import PAGES, ROOT, blocks, code, examples, table
+from tests.docs.pages import PAGES, ROOT, blocks, code, examples, listing
 from tests.docs.shell import Shell
 from tests.server_process import ServerProcess
 
@@ -63,7 +63,7 @@ def test_the_log_line_on_the_operations_page_is_like_a_real_one(tmp_path: Path) 
     assert {name: shown[name] for name in shown.keys() - varies} == {
         name: real[name] for name in real.keys() - varies
     }
-    explained = {name for row in table("docs/operations.md", "field", "what") for name in code(row[0])}
+    explained = {name for names, _ in listing("docs/operations.md", "## Logs") for name in code(names)}
     assert real.keys() <= explained
 
 

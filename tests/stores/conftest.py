@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import pytest
-from tests.docs.pages import code, table
+from tests.docs.pages import code, listing
 from tests.stores.observations import COMMANDS, Observations
 
 from tracker.stores.mongo import MongoStore
@@ -25,7 +25,7 @@ def observations() -> Observations:
 
 @pytest.fixture(scope="session")
 def documented_commands() -> frozenset[str]:
-    rows = table("docs/operations.md", "command", "for")
+    rows = listing("docs/operations.md", "### Supported databases")
     return frozenset(name for row in rows for cell in row for name in code(cell))
 
 

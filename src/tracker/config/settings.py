@@ -75,7 +75,7 @@ class Settings:
 
     host: str = _setting(
         TEXT,
-        "Address to listen on; `::` is every interface, IPv6 and IPv4 (IPv4 alone without IPv6).",
+        "Address to listen on; `::` is every interface, IPv6 and IPv4.",
         default="::",
     )
     grpc_port: int = _setting(_PORT, "Port of the gRPC API; 0 selects a free one.", default=8765)
@@ -109,12 +109,12 @@ class Settings:
     )
     locks_auto: bool = _setting(
         SWITCH,
-        "Whether running deployments and operations take a lock automatically: on or off.",
+        "Whether deployments and operations under way take a lock: on or off.",
         default=True,
     )
     locks_auto_ttl: float = _setting(
         seconds(0, 604_800),
-        "How long such a lock is held after the last update of its event; 0 means until it is released.",
+        "How long such a lock lasts after the last update of its event; 0: until released.",
         default=14_400.0,
     )
     call_timeout: float = _setting(
@@ -122,22 +122,22 @@ class Settings:
     )
     shutdown_drain: float = _setting(
         seconds(0, 300),
-        "How long a stopping server still accepts calls while `/readyz` reports it as not ready.",
+        "How long a stopping server still accepts calls, while `/readyz` answers 503.",
         default=0.0,
     )
     shutdown_grace: float = _setting(
         seconds(0, 300),
-        "How long calls in progress may take to finish after a stopping server accepts no more.",
+        "How long a stopping server then waits for calls under way.",
         default=25.0,
     )
     changes_kept: int = _setting(
         whole(1_000, 1_000_000_000),
-        "Minimum number of latest changes kept, from which watches and consumers continue.",
+        "Minimum number of changes kept, from which watches and consumers continue.",
         default=100_000,
     )
     max_service_labels: int = _setting(
         whole(0, 1_000_000),
-        "Maximum number of values of the label `service` in metrics; further services count as `other`.",
+        "Maximum number of values of the label `service` in metrics; the rest count as `other`.",
         default=1000,
     )
 
