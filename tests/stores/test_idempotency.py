@@ -149,3 +149,13 @@ async def known(store: Store, asked: Once[Any]) -> Answered | None:
     with suppress(KeyUnderWayError):
         return await store.idempotency.find(asked.use.key, store.now())
     return None
+
+
+async def test_a_lock_that_does_not_move_because_of_a_used_key_leaves_its_new_place_free(
+    store: Store,
+) -> None:
+    await CHANGES["link made"](store, once("a-key", store.now()))
+    await prepare(store)
+    with pytest.raises(AnsweredBeforeError):
+        await CHANGES["lock moved"](store, once("a-key", store.now()))
+    assert await taken(store, a_lock("elsewhere"))

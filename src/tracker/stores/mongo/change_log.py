@@ -23,7 +23,6 @@ from tracker.pb import catalog_pb, event_pb, lock_pb
 from tracker.stores.changes import (
     CHANGES_KEPT,
     LARGEST_LOGGED,
-    PRINCIPAL,
     Batch,
     Change,
     ChangeKind,
@@ -82,7 +81,6 @@ def logged(  # noqa: PLR0913 - each is a field of the entry
 ) -> Document:
     """Return an entry of the log for an outbox; without `after`, it gets what the document has there."""
     entry: Document = {"op": ObjectId(), "record": int(record), "kind": int(kind), "id": record_id}
-    entry["principal"] = PRINCIPAL.get()
     if before and len(before) <= (_LARGEST_DELETED if kind is ChangeKind.DELETED else LARGEST_LOGGED):
         entry["before"] = before
     if after and len(after) <= LARGEST_LOGGED:

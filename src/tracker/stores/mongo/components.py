@@ -42,7 +42,7 @@ class Components:
         self.once = MongoIdempotency(self.connections, self.changes, self.decisions, now)
         self.keys = LockKeys(self.connections, self.changes, self.decisions, self.once, now)
         entries = EventEntries(self.connections, self.changes)
-        self.deliveries = Deliveries(self.keys, entries, self.courier)
+        self.deliveries = Deliveries(self.decisions, self.keys, entries, self.courier)
         self.reconciler = Reconciler(
             self.connections, self.decisions, self.deliveries, self.courier, self.log, self.once, now
         )

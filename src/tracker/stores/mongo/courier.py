@@ -30,7 +30,7 @@ _GATHER_SECONDS = 0.02
 """How long a parcel waits for others: delivered together, they cost little."""
 
 _BATCH_BYTES = 4 * 2**20
-_FOR_LOG = frozenset({"op", "at", "log"})
+_FOR_LOG = frozenset({"op", "at", "principal", "log"})
 _MOST_WAITING = 10_000
 _REMEMBERED = 10_000
 
@@ -46,8 +46,9 @@ class _Parcel:
 
     @property
     def log(self) -> Sequence[Document]:
-        """The log entries, with their moment."""
-        return [each | {"at": self.entry["at"]} for each in self.entry.get("log", ())]
+        """The log entries, with what the outbox entry says of all of them."""
+        own = {"at": self.entry["at"], "principal": self.entry.get("principal", "")}
+        return [own | each for each in self.entry.get("log", ())]
 
 
 class Courier:
@@ -122,8 +123,11 @@ class Courier:
         batch = self._next_batch()
         await self._connections.reach()
         with pymongo.timeout(CHANGE_SECONDS):
-            confirmed = await asyncio.gather(*map(self._confirm, batch))
-            parcels = [each for pair in zip(confirmed, batch, strict=True) for each in (*pair[0], pair[1])]
+            different = {parcel.entry["op"]: parcel for parcel in batch}.values()
+            confirmed = await asyncio.gather(*map(self._confirm, different))
+            parcels = [
+                each for pair in zip(confirmed, different, strict=True) for each in (*pair[0], pair[1])
+            ]
             await self._log.append([entry for parcel in parcels for entry in parcel.log])
             await self._remove(parcel for parcel in parcels if parcel.complete)
         for _ in batch:
@@ -168,10 +172,9 @@ class Courier:
         for name, parcels_of in delivered.items():
             collection = self._connections.newest(name)
             ids = list({parcel.record_id for parcel in parcels_of})
-            ops = {"$in": [parcel.entry["op"] for parcel in parcels_of]}
-            where = {"_id": {"$in": ids}, "outbox.op": ops}
-            emptied = await collection.update_many(
-                where | {"outbox": {"$size": 1}}, {"$unset": {"outbox": ""}}
-            )
+            ops = [parcel.entry["op"] for parcel in parcels_of]
+            where = {"_id": {"$in": ids}, "outbox.op": {"$in": ops}}
+            no_others = {"outbox": {"$not": {"$elemMatch": {"op": {"$nin": ops}}}}}
+            emptied = await collection.update_many(where | no_others, {"$unset": {"outbox": ""}})
             if emptied.matched_count < len(ids):
-                await collection.update_many(where, {"$pull": {"outbox": {"op": ops}}})
+                await collection.update_many(where, {"$pull": {"outbox": {"op": {"$in": ops}}}})

@@ -9,15 +9,17 @@ from pymongo.errors import PyMongoError
 
 from tracker.domain.locks import Ending, Release
 from tracker.errors import TrackerError
+from tracker.stores.changes import PRINCIPAL
 from tracker.stores.mongo import event_records, lock_documents
-from tracker.stores.mongo.outbox import entries_of
+from tracker.stores.mongo.outbox import entries_of, made_by
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Collection, Mapping
 
     from bson import ObjectId
 
     from tracker.stores.mongo.courier import Courier
+    from tracker.stores.mongo.decisions import Decisions
     from tracker.stores.mongo.event_entries import EventEntries
     from tracker.stores.mongo.lock_keys import LockKeys
     from tracker.stores.mongo.writes import Document
@@ -39,19 +41,31 @@ def end_fields(release: Release) -> Document:
 class Deliveries:
     """Delivers what is in the outboxes of documents; the rest, which nobody waits for, the courier does."""
 
-    def __init__(self, keys: LockKeys, entries: EventEntries, courier: Courier) -> None:
+    def __init__(self, decisions: Decisions, keys: LockKeys, entries: EventEntries, courier: Courier) -> None:
+        self._decisions = decisions
         self._keys = keys
         self._entries = entries
         self._courier = courier
         self._delivered: dict[ObjectId, None] = {}
 
-    async def deliver(self, collection: str, stored: Document, *, again: bool = False) -> None:
-        """Deliver what is in the outbox of a document, `again` even what this server has delivered before."""
+    async def deliver(
+        self, collection: str, stored: Document, made: Collection[ObjectId] = (), *, again: bool = False
+    ) -> None:
+        """Deliver what is in the outbox of a document, `again` even what this server has delivered before.
+
+        The changes in `made` are known to be made.
+        """
         for entry in entries_of(stored):
-            if "undecided" in entry:
+            if "undecided" in entry:  # it has nothing to deliver here
+                if entry["op"] in made or await self._decisions.is_made(entry):
+                    continue
                 break
             if again or entry["op"] not in self._delivered:
-                await self._deliver(stored["_id"], entry)
+                principal = PRINCIPAL.set(entry.get("principal", ""))
+                try:
+                    await self._deliver(stored, entry)
+                finally:
+                    PRINCIPAL.reset(principal)
                 self._delivered[entry["op"]] = None
         while len(self._delivered) > _REMEMBERED:
             del self._delivered[next(iter(self._delivered))]
@@ -67,20 +81,21 @@ class Deliveries:
         if any(entry.keys() & _ENDS and entry["op"] not in self._delivered for entry in entries_of(stored)):
             await self.deliver(collection, stored)
 
-    async def _deliver(self, record_id: str, entry: Document) -> None:
+    async def _deliver(self, stored: Document, entry: Document) -> None:
+        made = made_by(stored)
         for each in entry.get("ends", ()):
-            await self._end(each["lock"], each)
+            await self._end(each["lock"], each, made)
         if "ends_all" in entry:
-            for key in await self._keys.of_event(record_id):
-                await self._end(key["holder"]["id"], entry["ends_all"])
+            for key in await self._keys.of_event(stored["_id"], made):
+                await self._end(key["holder"]["id"], entry["ends_all"], made)
         if "note" in entry and (event := await self._entries.append(entry)) is not None:
             await self.deliver(event_records.NAME, event)
 
-    async def _end(self, lock_id: str, fields: Document) -> None:
+    async def _end(self, lock_id: str, fields: Document, made: Collection[ObjectId]) -> None:
         """End a lock, whatever it has become meanwhile, if it is held."""
         release = Release(Ending(fields["ending"]), fields["at"], fields["reason"])
-        while (stored := await self._keys.settled(lock_id)) is not None:
+        while (stored := await self._keys.settled(lock_id, made)) is not None:
             ended = await self._keys.end(stored, release)
             if ended is not None:
-                await self.deliver(lock_documents.NAME, ended)
+                await self.deliver(lock_documents.NAME, ended, made)
                 return

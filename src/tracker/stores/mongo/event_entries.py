@@ -9,6 +9,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from tracker.domain.event_locks import with_entries
+from tracker.errors import TrackerError
 from tracker.pb import event_pb
 from tracker.stores.changes import ChangeKind, RecordKind
 from tracker.stores.documents import parse
@@ -48,7 +49,10 @@ class EventEntries:
                 if entry["op"] in notes:
                     return None
                 appended = parse(event_pb.ChangelogEntry, event_id, entry["note"]["entry"])
-                event = with_entries(event_records.event_of(stored), [appended])
+                try:
+                    event = with_entries(event_records.event_of(stored), [appended])
+                except TrackerError:  # nobody can read the event
+                    return None
                 stored["notes"] = [*notes, entry["op"]][-_REMEMBERED:]
                 log = logged(RecordKind.EVENT, ChangeKind.UPDATED, event_id, before=stored["document"])
                 change = new_entry(entry["at"], log=[log])

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from pymongo.errors import DuplicateKeyError
 
 from tracker.domain.event_locks import decide_event_change
+from tracker.domain.events import EventId
 from tracker.domain.locks import HeldLock, lock_key
 from tracker.stores.changes import ChangeKind, RecordKind
 from tracker.stores.events import DeletedEvent, Explanation, ExternalIdTakenError, SlackIdTakenError
@@ -16,7 +17,7 @@ from tracker.stores.mongo.change_log import logged
 from tracker.stores.mongo.changes import turn_of
 from tracker.stores.mongo.deliveries import end_fields, ends_of
 from tracker.stores.mongo.failures import unavailable
-from tracker.stores.mongo.outbox import carried, new_entry
+from tracker.stores.mongo.outbox import carried, made_by, new_entry
 from tracker.stores.mongo.search import counts as event_counts
 from tracker.stores.mongo.search import explaining, lists
 from tracker.stores.parts import found, known_total, was_counted
@@ -149,7 +150,7 @@ class MongoEvents:
             async with self._changes.turn(turn_of(event_records.NAME, event_id)):
                 while (stored := await self._find(event_id)) is not None:
                     now = self._now()
-                    keys = await self._keys.of_event(event_id)
+                    keys = await self._keys.of_event(event_id, made_by(stored))
                     locks = [lock_documents.lock_of(key["holder"]) for key in keys]
                     deleted = DeletedEvent(event_records.event_of(stored), locks)
                     change = new_entry(
@@ -256,6 +257,8 @@ class MongoEvents:
             raise
 
     async def _id_of(self, key: EventKey) -> str | None:
+        if isinstance(key, EventId):
+            return key.value
         stored = await self._events.find_one(event_records.condition(key), {"_id": 1})
         return None if stored is None else str(stored["_id"])
 
@@ -274,7 +277,7 @@ class MongoEvents:
     ) -> event_pb.Event | None:
         """Change an event, unless it or one of its locks changes meanwhile: then return None."""
         event_id = stored["_id"]
-        keys = {key["holder"]["id"]: key for key in await self._keys.of_event(event_id)}
+        keys = {key["holder"]["id"]: key for key in await self._keys.of_event(event_id, made_by(stored))}
         held = [lock_documents.held(key) for key in keys.values()]
         outcome = decide_event_change(
             change(event_records.event_of(stored), [each.lock for each in held]), held
@@ -288,7 +291,7 @@ class MongoEvents:
             if outcome.claim is not None:
                 await self._keys.take_for_event(outcome.claim, *decider, entry, ends)
             try:
-                # A lease that begins anew although nothing comes of the rest harms nobody.
+                # A lease that begins again although nothing comes of the rest harms nobody.
                 renewed = [await self._keys.change(keys[lock.id], lock) for _, lock in outcome.renewed]
                 new = (
                     None

@@ -18,7 +18,7 @@ from tracker.stores.idempotency import Answered, AnsweredBeforeError, KeyUnderWa
 from tracker.stores.mongo import writes
 from tracker.stores.mongo.decisions import IDEMPOTENCY_KEYS
 from tracker.stores.mongo.failures import unavailable
-from tracker.stores.mongo.outbox import carried, confirming, new_entry, undecided_of
+from tracker.stores.mongo.outbox import carried, confirming, new_entry, undecided_of, waiting
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable, Sequence
@@ -82,9 +82,7 @@ class MongoIdempotency:
         if once is None:
             yield claim
             return
-        key, (collection, record_id) = once.use.key, decider
-        undecided = {"in": collection, "id": record_id}
-        entry = {"op": change["op"], "at": change["at"], "undecided": undecided}
+        key, entry = once.use.key, waiting(change, *decider)
         await self._take(once.use, {"answer": once.answer(made), "outbox": [entry]})
         confirming(change, NAME, key)
         try:

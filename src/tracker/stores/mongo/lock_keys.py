@@ -17,6 +17,7 @@ from tracker.domain.locks import (
     moves,
 )
 from tracker.stores.changes import ChangeKind, RecordKind
+from tracker.stores.idempotency import AnsweredBeforeError, KeyUnderWayError
 from tracker.stores.locks import LockHeldError, LockTokenUsedError
 from tracker.stores.mongo import ended_locks, writes
 from tracker.stores.mongo.change_log import logged
@@ -34,10 +35,12 @@ from tracker.stores.mongo.lock_documents import (
     new_key,
     without_holder,
 )
-from tracker.stores.mongo.outbox import carried, confirming, new_entry, undecided_of
+from tracker.stores.mongo.outbox import carried, confirming, new_entry, undecided_of, waiting
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Callable, Collection, Mapping, Sequence
+
+    from bson import ObjectId
 
     from tracker.domain.locks import Acquired, LockKey, Release
     from tracker.pb import event_pb, lock_pb
@@ -46,7 +49,7 @@ if TYPE_CHECKING:
     from tracker.stores.mongo.connections import Connections
     from tracker.stores.mongo.decisions import Decisions
     from tracker.stores.mongo.idempotency import MongoIdempotency
-    from tracker.stores.mongo.writes import Collection, Document
+    from tracker.stores.mongo.writes import Document
 
 
 class Written(NamedTuple):
@@ -73,7 +76,7 @@ class LockKeys:
         self._once = once
         self._now = now
 
-    async def of_lock(self, lock_id: str, keys: Collection | None = None) -> Document | None:
+    async def of_lock(self, lock_id: str, keys: writes.Collection | None = None) -> Document | None:
         """Return the document of the key that a lock has, or None; `keys` is how the collection is read.
 
         A lock on its way to another key has both until the first is free: the first counts. If that was
@@ -91,23 +94,24 @@ class LockKeys:
             if not found or await keys.find_one(HELD | {"holder.id": lock_id}, {"_id": 1}) is None:
                 return None
 
-    async def of_event(self, event_id: str) -> Sequence[Document]:
+    async def of_event(self, event_id: str, made: Collection[ObjectId]) -> Sequence[Document]:
         """Return the documents of the keys whose locks carry an event's id, oldest lock first.
 
-        What is undecided in them belongs to changes of the event that are not made, or not yet.
+        The changes in `made` are known to be made. What else is undecided belongs to changes of the event
+        that are not made, or not yet.
         """
         if not event_id:
             return []
         while True:
             found = await self._keys.find(HELD | {"holder.event_id": event_id}).to_list()
-            undecided = filter(undecided_of, found)
-            if not any([await self._decisions.confirm_made(NAME, stored) for stored in undecided]):
+            open_ = [stored for stored in found if _is_open(stored, made)]
+            if not any([await self._decisions.confirm_made(NAME, stored) for stored in open_]):
                 break
         return sorted(found, key=lambda stored: (stored["holder"]["created_at"], stored["holder"]["id"]))
 
-    async def settled(self, lock_id: str) -> Document | None:
-        """Return the document of the key that a lock has once nothing in it is undecided, or None."""
-        while (stored := await self.of_lock(lock_id)) is not None and undecided_of(stored):
+    async def settled(self, lock_id: str, made: Collection[ObjectId] = ()) -> Document | None:
+        """Return the document of the key that a lock has, once nothing but `made` is undecided, or None."""
+        while (stored := await self.of_lock(lock_id)) is not None and _is_open(stored, made):
             await self._decisions.settle(NAME, stored)
         return stored
 
@@ -156,7 +160,7 @@ class LockKeys:
         async with self._changes.turn(turn_of(NAME, key_id(lock_key(claim.lock)))):
             while True:
                 before, acquired = await self._decide(claim, freed)
-                undecided = {"in": collection, "id": event_id, "lock": acquired.lock.id}
+                undo: Document = {"lock": acquired.lock.id}
                 log = [_created(acquired.lock)]
                 if await self._decisions.confirm_made(NAME, before):
                     continue
@@ -165,10 +169,10 @@ class LockKeys:
                     release = freed[previous.lock.id]
                     end = decide_end(previous, release)
                     await ended_locks.remember(self._ends, before["_id"], end.remembered)
-                    undecided["previous"] = before["holder"]
+                    undo["previous"] = before["holder"]
                     log.insert(0, _deleted(before["holder"], release))
-                waiting = {"op": change["op"], "at": change["at"], "undecided": undecided, "log": log}
-                after = _taken(before, HeldLock(acquired.lock, claim.token_hash), waiting)
+                entry = waiting(change, collection, event_id, **undo) | {"log": log}
+                after = _taken(before, HeldLock(acquired.lock, claim.token_hash), entry)
                 if await self._put(before, after):
                     confirming(change, NAME, before["_id"])
                     return
@@ -209,11 +213,11 @@ class LockKeys:
         return after
 
     @property
-    def _keys(self) -> Collection:
+    def _keys(self) -> writes.Collection:
         return self._connections.newest(NAME)
 
     @property
-    def _ends(self) -> Collection:
+    def _ends(self) -> writes.Collection:
         return self._connections.newest(ended_locks.NAME)
 
     async def _read(self, key: LockKey) -> Document:
@@ -245,9 +249,13 @@ class LockKeys:
         target, moved = await self._take_for_move(stored["_id"], to, change)
         change["log"] = [_updated(stored["holder"], holder_fields(HeldLock(moved, to.token_hash)))]
         confirming(change, NAME, target)
-        async with self._once.claimed(once, moved, (NAME, stored["_id"]), change) as use:
-            after = without_holder(stored) | carried(stored, change)
-            use.made = await writes.replace(self._keys, stored, after)
+        try:
+            async with self._once.claimed(once, moved, (NAME, stored["_id"]), change) as use:
+                after = without_holder(stored) | carried(stored, change)
+                use.made = await writes.replace(self._keys, stored, after)
+        except (AnsweredBeforeError, KeyUnderWayError):
+            await self._decisions.undo(NAME, target, change["op"])
+            raise
         if not use.made:
             await self._decisions.undo(NAME, target, change["op"])
             return None
@@ -267,10 +275,14 @@ class LockKeys:
                 moved = decide_move(key_state(before), to.lock, self._now())
                 if isinstance(moved, KeyHeld):
                     raise LockHeldError(moved.holder)
-                undecided = {"in": NAME, "id": origin, "lock": moved.id, "arriving": True}
-                waiting = {"op": change["op"], "at": change["at"], "undecided": undecided}
-                if await self._put(before, _taken(before, HeldLock(moved, to.token_hash), waiting)):
+                entry = waiting(change, NAME, origin, lock=moved.id, arriving=True)
+                if await self._put(before, _taken(before, HeldLock(moved, to.token_hash), entry)):
                     return before["_id"], moved
+
+
+def _is_open(stored: Document, made: Collection[ObjectId]) -> bool:
+    """Return whether a document has an undecided change that is not known to be made."""
+    return any(entry["op"] not in made for entry in undecided_of(stored))
 
 
 def _taken(before: Document, to: HeldLock, change: Document) -> Document:

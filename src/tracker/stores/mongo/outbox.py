@@ -7,6 +7,7 @@ reconciler of any server does. The outbox has one entry for each such change:
 
     op          the id of the change
     at          when it was made, in microseconds since the epoch
+    principal   for whom it was made
     log         entries for the change log (`change_log.py`)
     note        an entry for the changelog of an event: `event`, `entry`
     ends        locks that end: `lock`, `ending`, `at`, `reason`; `ends_all`: all those of a deleted event
@@ -41,14 +42,14 @@ from typing import TYPE_CHECKING
 
 from bson import ObjectId
 
-from tracker.stores.changes import LARGEST_LOGGED, ChangeKind
+from tracker.stores.changes import LARGEST_LOGGED, PRINCIPAL, ChangeKind
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Collection, Sequence
 
     from tracker.stores.mongo.writes import Document
 
-_OWN_FIELDS = frozenset({"op", "at"})
+_OWN_FIELDS = frozenset({"op", "at", "principal"})
 """Fields of an entry that are no part to be delivered."""
 
 UNDECIDED = {"undecided": {"$exists": True}}
@@ -57,7 +58,14 @@ UNDECIDED = {"undecided": {"$exists": True}}
 
 def new_entry(at: int, **parts: object) -> Document:
     """Return an entry with those parts that are not empty."""
-    return {"op": ObjectId(), "at": at} | {name: part for name, part in parts.items() if part}
+    own = {"op": ObjectId(), "at": at, "principal": PRINCIPAL.get()}
+    return own | {name: part for name, part in parts.items() if part}
+
+
+def waiting(change: Document, collection: str, record_id: str, **undo: object) -> Document:
+    """Return the entry of a document that is written before the one that decides a change."""
+    own = {name: change[name] for name in _OWN_FIELDS}
+    return own | {"undecided": {"in": collection, "id": record_id, **undo}}
 
 
 def confirming(entry: Document, collection: str, record_id: str) -> None:
@@ -69,6 +77,11 @@ def entries_of(stored: Document) -> Sequence[Document]:
     """Return the entries in a document's outbox."""
     entries: Sequence[Document] = stored.get("outbox", ())
     return entries
+
+
+def made_by(stored: Document) -> Collection[ObjectId]:
+    """Return the ids of changes that a document proves to be made: those in its own outbox."""
+    return {entry["op"] for entry in entries_of(stored)}
 
 
 def undecided_of(stored: Document) -> Sequence[Document]:
