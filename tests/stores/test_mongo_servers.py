@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from tracker.stores.base import StoreOpenError
-from tracker.stores.mongo.servers import is_replicated, require_suitable
+from tracker.stores.mongo.opening import is_replicated, require_suitable
 
 if TYPE_CHECKING:
     from tests.mongo_servers import MongoServers

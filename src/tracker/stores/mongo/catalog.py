@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, TypeVar
 
 from tracker.pb import catalog_pb
 from tracker.stores.changes import ChangeKind, RecordKind
 from tracker.stores.documents import parse
-from tracker.stores.mongo import writes
 from tracker.stores.mongo.change_log import logged
 from tracker.stores.mongo.changes import turn_of
-from tracker.stores.mongo.outbox import carried, new_entry
-from tracker.stores.mongo.parts import behind, select, to_read
+from tracker.stores.mongo.outbox import new_entry
+from tracker.stores.mongo.parts import beyond_cursor, select, to_read
 from tracker.stores.pages import Total
 from tracker.stores.parts import found, known_total
 
@@ -23,31 +23,26 @@ if TYPE_CHECKING:
     from tracker.stores.mongo.connections import Connections
     from tracker.stores.mongo.courier import Courier
     from tracker.stores.mongo.idempotency import MongoIdempotency
-    from tracker.stores.mongo.writes import Collection, Document
+    from tracker.stores.mongo.writes import Document
     from tracker.stores.pages import Found, Page
 
 NAME = "catalog"
 """The collection."""
 
+E = TypeVar("E", bound="catalog_pb.Catalog | None")
+
 _THERE: Document = {"tombstone": None}
 
 
+@dataclass(eq=False)
 class MongoCatalog:
     """The `CatalogStore` in MongoDB."""
 
-    def __init__(
-        self,
-        connections: Connections,
-        changes: Changes,
-        keys: MongoIdempotency,
-        courier: Courier,
-        now: Callable[[], int],
-    ) -> None:
-        self._connections = connections
-        self._changes = changes
-        self._keys = keys
-        self._courier = courier
-        self._now = now
+    _connections: Connections
+    _changes: Changes
+    _keys: MongoIdempotency
+    _courier: Courier
+    _now: Callable[[], int]
 
     async def upsert(
         self,
@@ -55,18 +50,7 @@ class MongoCatalog:
         change: Callable[[catalog_pb.Catalog | None], catalog_pb.Catalog],
         once: Once[catalog_pb.Catalog] | None = None,
     ) -> catalog_pb.Catalog:
-        """Store an entry, new or changed."""
-
-        async def step() -> catalog_pb.Catalog:
-            entries = self._connections.newest(NAME)
-            async with self._changes.turn(turn_of(NAME, name)):
-                while True:
-                    stored = await entries.find_one({"_id": name})
-                    entry = change(None if stored is None or "tombstone" in stored else _entry(stored))
-                    if await self._put(entries, name, stored, entry, once):
-                        return entry
-
-        return await self._changes.run(step)
+        return await self._change(name, change, once)
 
     async def modify(
         self,
@@ -74,29 +58,14 @@ class MongoCatalog:
         change: Callable[[catalog_pb.Catalog], catalog_pb.Catalog],
         once: Once[catalog_pb.Catalog] | None = None,
     ) -> catalog_pb.Catalog | None:
-        """Replace an entry."""
-
-        async def step() -> catalog_pb.Catalog | None:
-            entries = self._connections.newest(NAME)
-            async with self._changes.turn(turn_of(NAME, name)):
-                while (stored := await entries.find_one({"_id": name} | _THERE)) is not None:
-                    entry = change(_entry(stored))
-                    if await self._put(entries, name, stored, entry, once):
-                        return entry
-            return None
-
-        return await self._changes.run(step)
+        return await self._change(name, lambda entry: None if entry is None else change(entry), once)
 
     async def get(self, name: str) -> catalog_pb.Catalog | None:
-        """Return one entry."""
-        async with self._connections.asking():
-            entries = self._connections.confirmed(NAME)
+        async with self._connections.asking(NAME) as entries:
             stored = await entries.find_one({"_id": name} | _THERE, {"document": 1})
         return None if stored is None else _entry(stored)
 
     async def delete(self, name: str, once: Once[bool] | None = None) -> bool:
-        """Delete one entry."""
-
         async def step() -> bool:
             tombstone = await self._keys.delete(once, self._connections.newest(NAME), name, _deleted)
             if tombstone is not None:
@@ -106,39 +75,51 @@ class MongoCatalog:
         return await self._changes.run(step)
 
     async def find(self, page: Page) -> Found[catalog_pb.Catalog]:
-        """Return a page of the entries, by name."""
-        rest = {} if page.after is None else behind(["_id"], page.after, newest_first=False)
-        async with self._connections.asking():
-            entries = self._connections.confirmed(NAME)
+        rest = {} if page.after is None else beyond_cursor(["_id"], page.after, newest_first=False)
+        async with self._connections.asking(NAME) as entries:
             rows = await select(
                 entries, _THERE | rest, [("_id", 1)], ["document"], limit=to_read(page), offset=page.offset
             )
             total = known_total(rows, page) or Total(await entries.count_documents(_THERE))
         return found([_entry(row) for row in rows], page, lambda entry: (entry.name,), total)
 
+    async def _change(
+        self,
+        name: str,
+        change: Callable[[catalog_pb.Catalog | None], E],
+        once: Once[catalog_pb.Catalog] | None,
+    ) -> E:
+        """Store the entry that `change` returns, if any, and return it."""
+
+        async def step() -> E:
+            entries = self._connections.newest(NAME)
+            async with self._changes.turn(turn_of(NAME, name)):
+                while True:
+                    stored = await entries.find_one({"_id": name})
+                    entry = change(None if stored is None or "tombstone" in stored else _entry(stored))
+                    if entry is None or await self._put(name, stored, entry, once):
+                        return entry
+
+        return await self._changes.run(step)
+
     async def _put(
         self,
-        entries: Collection,
         name: str,
         stored: Document | None,
         entry: catalog_pb.Catalog,
         once: Once[catalog_pb.Catalog] | None,
     ) -> bool:
-        """Put an entry in the place of a document, or of none; return False if another one has come there."""
+        """Replace the document of an entry, or insert it; return False if it has changed meanwhile."""
         before = "" if stored is None else stored.get("document", "")
         kind = ChangeKind.UPDATED if before else ChangeKind.CREATED
         log = [logged(RecordKind.CATALOG_ENTRY, kind, name, before=before)]
         change = new_entry(self._now(), log=log)
-        new = {"_id": name, "document": entry.to_json()}
-        async with self._keys.claimed(once, entry, (NAME, name), change) as claim:
-            new |= carried(stored, change)
-            if stored is not None:
-                claim.made = await writes.replace(entries, stored, new)
-            else:
-                claim.made = await writes.insert_unless_there(entries, new)
-        if claim.made:
+        document = {"_id": name, "document": entry.to_json()}
+        entries = self._connections.newest(NAME)
+        new = await self._keys.put(once, entry, entries, stored, document, change)
+        if new is not None:
             self._courier.add(NAME, new)
-        return claim.made
+        return new is not None
 
 
 def _deleted(stored: Document) -> list[Document]:

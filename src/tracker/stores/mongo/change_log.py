@@ -1,10 +1,9 @@
 """The change log in MongoDB, which all servers on the database write and read.
 
-A change has its log entry in the outbox of the document that it changes, and the courier brings it here, many
-to a document. A document of the log has the number of its first entry as its id; the next document's is the
-number after its last entry. So of several servers that append after the same document one succeeds, and the
-others look again: there is one order, without gaps. The ids of entries are unique in the log: none comes
-twice.
+The log entry of a change is in the outbox of the changed document. The courier copies it here, many to a
+document. The id of a document is the number of its first entry; the id of the next one is the number after
+its last entry. So of several servers that append at once one succeeds, and the others try again: there is
+one order, without gaps. The ids of entries are unique: no entry is logged twice.
 """
 
 from __future__ import annotations
@@ -12,6 +11,7 @@ from __future__ import annotations
 import asyncio
 from collections import defaultdict
 from contextlib import suppress
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from bson import ObjectId
@@ -27,6 +27,7 @@ from tracker.stores.changes import (
     Change,
     ChangeKind,
     ChangesForgottenError,
+    ConsumerState,
     Position,
     RecordKind,
 )
@@ -37,11 +38,15 @@ if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Mapping, Sequence
 
     from tracker.stores.changes import Record
+    from tracker.stores.mongo.changes import Changes
     from tracker.stores.mongo.connections import Connections
     from tracker.stores.mongo.writes import Collection, Document
 
 NAME = "changes"
 """The collection."""
+
+CONSUMERS = "consumers"
+"""The collection of those who read the log."""
 
 META = {"_id": "change_log"}
 """The document that has the log's name."""
@@ -60,11 +65,10 @@ _MESSAGES: Mapping[RecordKind, type[Any]] = {
 _COLLECTIONS = {RecordKind.EVENT: "events", RecordKind.CATALOG_ENTRY: "catalog"}
 """Where records are whose documents may be too long for the log."""
 
-_ALL: Document = {}
 _LARGEST_DELETED = 8 * 2**20
 _REMEMBERED = 10_000
 _SETTLED_SECONDS = 1.0
-"""How long whoever asks for the end of the log waits for the changes that go into it."""
+"""How long `end` waits until the changes of this server are logged."""
 _KEPT_SECONDS = 600
 """How long a document of the log is kept at least: longer than any command may be under way."""
 
@@ -123,7 +127,7 @@ class LogWriter:
             grown()
 
     async def forget(self) -> None:
-        """Delete what nobody may ask for any more."""
+        """Delete the entries that need not be kept."""
         log = self._connections.newest(NAME)
         last = await log.find_one({}, {"_id": 1}, sort=[("_id", -1)])
         if last is not None:
@@ -156,29 +160,25 @@ class MongoChangeLog:
         self._name = stored["name"] if stored is not None else ""
 
     def notify(self, grown: Callable[[], None]) -> None:
-        """Call `grown` whenever this server has written into the log."""
         self._writer.notify(grown)
 
     async def end(self) -> Position:
-        """Return the position after the last change; those that this server has made are logged first."""
         with suppress(TimeoutError):
             async with asyncio.timeout(_SETTLED_SECONDS):
                 await self._settled()
-        async with self._connections.asking():
-            row = await self._row(_ALL)
+        async with self._connections.asking(NAME):
+            row = await self._row({})
         return Position(self._name) if row is None else self._position(row, _end(row))
 
     async def oldest(self) -> Position:
-        """Return the oldest position that can be read from."""
-        async with self._connections.asking():
-            row = await self._log.find_one({}, {"changes.at": 1}, sort=[("_id", 1)])
+        async with self._connections.asking(NAME) as log:
+            row = await log.find_one({}, {"changes.at": 1}, sort=[("_id", 1)])
         return Position(self._name) if row is None or row["_id"] == 1 else self._position(row, row["_id"])
 
     async def read(
         self, after: Position, most: int, kinds: Sequence[RecordKind] = tuple(RecordKind)
     ) -> Batch:
-        """Return the changes that follow a position."""
-        async with self._connections.asking():
+        async with self._connections.asking(NAME):
             before = await self._row({"_id": {"$lte": after.number}})
             start = after.number if before is None or _end(before) <= after.number else before["_id"] - 1
             rows = await self._log.find({"_id": {"$gt": start}}, sort=[("_id", 1)], limit=most).to_list()
@@ -244,6 +244,36 @@ class MongoChangeLog:
             rows = self._connections.confirmed(_COLLECTIONS[record]).find(where, {"document": 1})
             found |= {(record, row["_id"]): row["document"] async for row in rows}
         return found
+
+
+@dataclass(eq=False)
+class MongoConsumers:
+    """The `ConsumerStore` in MongoDB."""
+
+    _connections: Connections
+    _changes: Changes
+
+    async def get(self, name: str) -> ConsumerState | None:
+        async with self._connections.asking(CONSUMERS) as consumers:
+            return _state(await consumers.find_one({"_id": name}))
+
+    async def put(self, name: str, state: ConsumerState, instead_of: ConsumerState | None) -> bool:
+        new: Document = {"position": [*state.position], "server": state.server, "beats": state.beats}
+
+        async def step() -> bool:
+            consumers = self._connections.newest(CONSUMERS)
+            stored = await consumers.find_one({"_id": name})
+            if _state(stored) != instead_of:
+                return False
+            return await writes.put(consumers, stored, {"_id": name, **new})
+
+        return await self._changes.run(step)
+
+
+def _state(stored: Document | None) -> ConsumerState | None:
+    if stored is None:
+        return None
+    return ConsumerState(Position(*stored["position"]), stored["server"], stored["beats"])
 
 
 def _end(row: Document | None) -> int:

@@ -1,4 +1,4 @@
-"""How changes are run: each to its end, whatever becomes of its caller."""
+"""How changes run: each completes, whatever happens to its caller."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ CHANGE_SECONDS = 10.0
 """How long a change may take, waiting for a server included."""
 
 AT_ONCE = 16
-"""How many changes are made at a time; more would only wait for each other, here and in the database."""
+"""How many changes run at a time; more would only wait for each other in the database."""
 
 MAX_WAITING = 4_096
 """How many changes may be under way or wait."""
@@ -35,7 +35,7 @@ def turn_of(collection: str, record_id: str) -> str:
 
 
 class Changes:
-    """Runs changes, each in a task of its own: a caller that goes away doesn't leave half of one behind."""
+    """Runs each change in a task of its own, which completes even if its caller is cancelled."""
 
     def __init__(self, observer: StoreObserver, reach: Callable[[], Awaitable[None]]) -> None:
         self._observer = observer
@@ -46,11 +46,11 @@ class Changes:
         self._closed = True
 
     def start(self) -> None:
-        """Take changes from now on."""
+        """Accept changes from now on."""
         self._closed = False
 
     async def run(self, change: Callable[[], Awaitable[T]]) -> T:
-        """Make a change and return what it returns; one whose caller is gone by then is not begun."""
+        """Make a change and return its result; it does not begin if its caller was cancelled before."""
         if self._closed:
             raise unavailable("the database is closed")
         if len(self._tasks) >= MAX_WAITING:
@@ -64,9 +64,9 @@ class Changes:
 
     @asynccontextmanager
     async def turn(self, name: str) -> AsyncIterator[None]:
-        """Wait for the turn to change a record: those of this process do so one after the other.
+        """Wait for the turn to change a record: changes of this process take turns.
 
-        Else they would take the revision from under each other's feet, and most would try in vain. A change
+        Otherwise most would fail and retry, as another one has replaced the revision they read. A change
         that has the turn of an event may wait for that of a lock, never the other way round.
         """
         lock, users = self._turns.get(name) or (asyncio.Lock(), 0)
@@ -82,7 +82,7 @@ class Changes:
                 self._turns[name] = (lock, users - 1)
 
     async def close(self) -> None:
-        """Let the changes under way come to their end, and take no more."""
+        """Accept no more changes, and wait for those under way."""
         self._closed = True
         while self._tasks:
             await asyncio.wait(self._tasks)
@@ -96,7 +96,7 @@ class Changes:
                 await self._reach()
                 with pymongo.timeout(CHANGE_SECONDS):
                     result = await change()
-            except Exception as failure:  # noqa: BLE001 - handed to whoever waits for the change
+            except Exception as failure:  # noqa: BLE001 - raised where the change is awaited
                 error = store_error(failure) if isinstance(failure, PyMongoError) else failure
                 if not done.done():
                     done.set_exception(error)

@@ -21,15 +21,15 @@ _CLOCK = getattr(time, "CLOCK_BOOTTIME", time.CLOCK_MONOTONIC)
 
 
 def _elapsed() -> int:
-    """Return microseconds on a clock of this machine that nobody sets, and that goes on while it sleeps."""
+    """Return microseconds of a clock that is never set and goes on while this machine is suspended."""
     return time.clock_gettime_ns(_CLOCK) // 1_000
 
 
 class DatabaseClock:
-    """Tells the time of the primary's wall clock, from how far it is off a clock of this machine.
+    """The primary's wall clock, computed from its offset to a clock of this machine.
 
-    The primary tells its time in the middle of a round trip, more or less: half the round trip is how
-    wrong that can be. Between two measurements the time never goes back.
+    The primary reads its clock at some moment of a round trip: the error is at most half the round trip.
+    Between two measurements the time never goes back.
     """
 
     def __init__(self, connections: Connections) -> None:
@@ -46,7 +46,7 @@ class DatabaseClock:
     async def measure(self) -> None:
         """Read the primary's clock.
 
-        What lies within the error of both measurements is no reason to change the time.
+        A difference within the error of both measurements does not change the time.
         """
         before = _elapsed()
         hello = await self._connections.admin.command("hello")

@@ -89,8 +89,8 @@ class Connections:
                 " each as a percent sign and two hexadecimal digits"
             ) from None
         except (PyMongoError, Warning) as error:
-            told = self.without_credentials(str(error))
-            raise StoreOpenError(f"{self.argument} can't be used: {told}") from None
+            details = self.without_credentials(str(error))
+            raise StoreOpenError(f"{self.argument} can't be used: {details}") from None
         self._open = True
 
     async def close(self) -> None:
@@ -138,14 +138,14 @@ class Connections:
                 await self.admin.command("ping")
 
     @asynccontextmanager
-    async def asking(self) -> AsyncIterator[None]:
-        """Bound the time of the queries inside, and give their failures the meaning that callers know."""
+    async def asking(self, name: str) -> AsyncIterator[Collection]:
+        """Give a collection as a majority has it; bound the time of queries, and translate their failures."""
         if not self._open:
             raise unavailable("the database is closed")
         try:
             await self.reach()
             with pymongo.timeout(QUERY_SECONDS):
-                yield
+                yield self.confirmed(name)
         except PyMongoError as failure:
             raise store_error(failure) from failure
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
+from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING, Any, Generic
 from urllib.parse import urlsplit
@@ -40,10 +41,10 @@ from tracker.stores.mongo import (
     writes,
 )
 from tracker.stores.mongo.changes import CHANGE_SECONDS
-from tracker.stores.mongo.components import Components
 from tracker.stores.mongo.failures import store_error
 from tracker.stores.mongo.opening import open_database
 from tracker.stores.mongo.reconciler import COLLECTIONS
+from tracker.stores.mongo.store import Components
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
@@ -57,7 +58,7 @@ if TYPE_CHECKING:
     from tracker.stores.mongo.writes import Collection, Document
 
 SETTLE_SECONDS = 10.0
-"""How long to try to bring changes that were cut off to their end."""
+"""How long to try to finish interrupted changes."""
 
 _SETTLE_PAUSE = 0.1
 _LARGEST_DOCUMENT = 16 * 2**20
@@ -75,19 +76,17 @@ class MongoContents:
             Kind.CATALOG: collection(catalog.NAME, {"tombstone": None}, _document, _catalog_entry),
             Kind.LINKS: collection(links.NAME, {"tombstone": None}, _document, _link),
             Kind.LOCK_KEYS: collection(lock_documents.NAME, {}, _key, _key_document),
-            Kind.ENDED_LOCKS: collection(ended_locks.NAME, {}, _end, _end_document, skip=self._still_held),
+            Kind.ENDED_LOCKS: collection(ended_locks.NAME, {}, _end, _end_document, self._still_held),
             Kind.IDEMPOTENCY_KEYS: collection(idempotency.NAME, {"outbox": None}, _answer, _answer_document),
             Kind.EVENTS: collection(event_records.NAME, {"tombstone": None}, _document, _event),
         }
 
     @property
     def name(self) -> str:
-        """The servers and the database."""
         hosts = urlsplit(self._uri).netloc.rpartition("@")[2]
         return f"mongodb://{hosts}/{self._connections.database_name}"
 
     async def open_to_read(self) -> None:
-        """Open a database that has the schema, and bring to their end what changes were cut off."""
         await open_database(self._connections, self._clock, schema.require)
         try:
             await self._settle()
@@ -95,24 +94,20 @@ class MongoContents:
             raise store_error(failure) from failure
 
     async def open_to_fill(self, source: str) -> None:
-        """Open a database that is empty, or was being filled from `source`."""
         await open_database(self._connections, self._clock, partial(schema.begin_filling, source=source))
 
     def records(self, kind: Kind) -> Records[StoredRecord]:
-        """Return the records of a kind."""
         return self._records[kind]
 
     async def finish(self) -> None:
-        """Make the database one that is served."""
         with pymongo.timeout(CHANGE_SECONDS):
             await schema.end_filling(self._connections)
 
     async def close(self) -> None:
-        """Close the connections."""
         await self._connections.close()
 
     async def _settle(self) -> None:
-        """Finish what was cut off, as servers do."""
+        """Finish interrupted changes, as servers do."""
         give_up = time.monotonic() + SETTLE_SECONDS
         while await self._is_halfway():
             if time.monotonic() > give_up:
@@ -121,7 +116,7 @@ class MongoContents:
             await asyncio.sleep(_SETTLE_PAUSE)
 
     async def _is_halfway(self) -> bool:
-        """Return whether a change came halfway."""
+        """Return whether there are unfinished changes."""
         with pymongo.timeout(CHANGE_SECONDS):
             for name in COLLECTIONS:
                 waiting = {"outbox.at": {"$exists": True}}
@@ -130,7 +125,7 @@ class MongoContents:
         return False
 
     async def _still_held(self, lock_ids: list[str]) -> set[str]:
-        """Return which locks are held: what is written of their end is of no account."""
+        """Return which locks are held: a stored end of these does not count."""
         keys = self._connections.confirmed(lock_documents.NAME)
         rows = await keys.find({"holder.id": {"$in": lock_ids}}, {"holder.id": 1}).to_list()
         return {row["holder"]["id"] for row in rows}
@@ -140,42 +135,30 @@ async def _none(_: list[str]) -> set[str]:
     return set()
 
 
+@dataclass(eq=False)
 class _Collection(Generic[R]):
-    """The `Records` of one collection: those that match `where`, but for the ids that `skip` returns."""
+    """The `Records` of one collection: those that match `where`, but for the ids that `_skip` returns."""
 
-    def __init__(  # noqa: PLR0913 - each says what is particular about the collection
-        self,
-        connections: Connections,
-        name: str,
-        where: Document,
-        record: Callable[[Document], R],
-        document: Callable[[R], Document],
-        *,
-        skip: Callable[[list[str]], Awaitable[set[str]]] = _none,
-    ) -> None:
-        self._connections = connections
-        self._name = name
-        self._where = where
-        self._record = record
-        self._document = document
-        self._skip = skip
+    _connections: Connections
+    _name: str
+    _where: Document
+    _record: Callable[[Document], R]
+    _document: Callable[[R], Document]
+    _skip: Callable[[list[str]], Awaitable[set[str]]] = _none
 
     async def count(self) -> int:
-        """Count the documents."""
-        async with self._connections.asking():
-            return await self._collection.count_documents(self._where)
+        async with self._connections.asking(self._name) as collection:
+            return await collection.count_documents(self._where)
 
     async def batches(self) -> AsyncIterator[Sequence[R]]:
-        """Give all records, by id."""
         after: Document = {}
         while rows := await self._page(after):
             after = {"_id": {"$gt": rows[-1]["_id"]}}
-            async with self._connections.asking():
+            async with self._connections.asking(self._name):
                 skipped = await self._skip([row["_id"] for row in rows])
             yield [self._record(row) for row in rows if row["_id"] not in skipped]
 
     async def add(self, records: Sequence[R]) -> None:
-        """Store what is new; done twice, it is done once."""
         documents = [self._document(record) | {"rev": 1, "op": ObjectId()} for record in records]
         for record, document in zip(records, documents, strict=True):
             if characters(record) > _LARGEST_DOCUMENT // 4 and len(bson.encode(document)) > _LARGEST_DOCUMENT:
@@ -195,17 +178,13 @@ class _Collection(Generic[R]):
         with pymongo.timeout(CHANGE_SECONDS):
             await writes.until_certain(attempt)
 
-    @property
-    def _collection(self) -> Collection:
-        return self._connections.confirmed(self._name)
-
     async def _page(self, after: Document) -> list[Document]:
-        """Return the next documents behind an id."""
+        """Return the next documents after an id."""
         rows: list[Document] = []
         length = 0
         async with (
-            self._connections.asking(),
-            self._collection.find(self._where | after, sort=[("_id", 1)], limit=BATCH_RECORDS) as found,
+            self._connections.asking(self._name) as collection,
+            collection.find(self._where | after, sort=[("_id", 1)], limit=BATCH_RECORDS) as found,
         ):
             async for row in found:
                 rows.append(row)

@@ -1,4 +1,4 @@
-"""Delivers in the background what no caller waits for, and removes from outboxes what was delivered."""
+"""Delivers log entries and confirmations in the background, and removes delivered entries from outboxes."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from tracker.stores.mongo.writes import Document
 
 _GATHER_SECONDS = 0.02
-"""How long a parcel waits for others: delivered together, they cost little."""
+"""How long a parcel waits for others, so that they are delivered together."""
 
 _BATCH_BYTES = 4 * 2**20
 _FOR_LOG = frozenset({"op", "at", "principal", "log"})
@@ -37,7 +37,7 @@ _REMEMBERED = 10_000
 
 @dataclass(slots=True)
 class _Parcel:
-    """An outbox entry of a document; unless it is `complete`, more of it than its log is to be delivered."""
+    """An outbox entry of a document; unless it is `complete`, only its log is delivered here."""
 
     collection: str
     record_id: str
@@ -52,7 +52,7 @@ class _Parcel:
 
 
 class Courier:
-    """Takes parcels from the documents that this server changes, and delivers many at a time, in order."""
+    """Queues outbox entries of documents that this server changes, and delivers them in batches."""
 
     def __init__(
         self, connections: Connections, changes: Changes, decisions: Decisions, log: LogWriter
@@ -70,7 +70,7 @@ class Courier:
         self._closing = False
 
     def add(self, collection: str, stored: Document) -> None:
-        """Take what is in a document's outbox, of which nothing else remains to be delivered."""
+        """Take the entries of a document's outbox whose other parts have been delivered."""
         if len(self._waiting) >= _MOST_WAITING:
             return  # the entries stay, and the reconciler finds them
         for entry in entries_of(stored):
@@ -98,19 +98,19 @@ class Courier:
                 raise store_error(failure) from failure
 
     def close(self) -> None:
-        """Let `run` come to its end."""
+        """Let `run` return once everything is delivered."""
         self._closing = True
         self._came.set()
         self._went.set()
 
     async def await_room(self) -> None:
-        """Wait while so many parcels wait that further ones would delay what others do."""
+        """Wait while the queue is more than half full."""
         while len(self._waiting) > _MOST_WAITING // 2 and not self._closing:
             self._went.clear()
             await self._went.wait()
 
     async def drained(self) -> None:
-        """Wait until what was taken before is delivered; where nobody runs the courier, deliver it here."""
+        """Wait until the entries taken so far are delivered; deliver them here if `run` is not running."""
         last = self._taken
         while self._delivered < last and not self._closing:
             if self._running:
@@ -123,7 +123,7 @@ class Courier:
         batch = self._next_batch()
         await self._connections.reach()
         with pymongo.timeout(CHANGE_SECONDS):
-            different = {parcel.entry["op"]: parcel for parcel in batch}.values()
+            different = {(parcel.record_id, parcel.entry["op"]): parcel for parcel in batch}.values()
             confirmed = await asyncio.gather(*map(self._confirm, different))
             parcels = [
                 each for pair in zip(confirmed, different, strict=True) for each in (*pair[0], pair[1])
@@ -147,7 +147,7 @@ class Courier:
         return batch
 
     async def _confirm(self, parcel: _Parcel) -> Sequence[_Parcel]:
-        """Deliver the confirmations of a parcel; return what those documents have to deliver by that."""
+        """Confirm the documents that a parcel names; return the parcels of their own outboxes."""
         confirmed: list[_Parcel] = []
         op = parcel.entry["op"]
         if "confirms" not in parcel.entry or op in self._confirmed:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from tracker.stores.mongo import lock_documents, writes
@@ -16,15 +17,15 @@ if TYPE_CHECKING:
     from tracker.stores.mongo.writes import Document
 
 IDEMPOTENCY_KEYS = "idempotency_keys"
-"""The collection whose documents have nothing but the use of a key: undone, one is deleted."""
+"""The collection whose documents are deleted when they are undone."""
 
 
+@dataclass(eq=False)
 class Decisions:
-    """Finds out whether a change was made, and brings the documents written before it to that state."""
+    """Finds out whether a change was made, and confirms or undoes it in the documents written before it."""
 
-    def __init__(self, connections: Connections, now: Callable[[], int]) -> None:
-        self._connections = connections
-        self._now = now
+    _connections: Connections
+    _now: Callable[[], int]
 
     async def is_made(self, entry: Document) -> bool:
         """Return whether the change of an undecided entry has been made, as far as is known now."""
@@ -33,21 +34,21 @@ class Decisions:
         return await self._connections.newest(by["in"]).find_one(where, {"_id": 1}) is not None
 
     async def settle(self, name: str, stored: Document) -> None:
-        """Decide what a document has undecided; where others interfere, some of it may remain so."""
+        """Decide the undecided entries of a document; some may remain if others change it meanwhile."""
         if not await self.confirm_made(name, stored):
             for entry in undecided_of(stored):
                 if await self._prevent(entry):
                     await self.undo(name, stored["_id"], entry["op"])
 
     async def confirm_made(self, name: str, stored: Document) -> bool:
-        """Make certain what a document has undecided and was made; return whether there was such a change."""
+        """Confirm the undecided changes of a document that were made; return whether there was one."""
         made = [entry["op"] for entry in undecided_of(stored) if await self.is_made(entry)]
         for op in made:
             await self.confirm(name, stored["_id"], op)
         return bool(made)
 
     async def confirm(self, name: str, record_id: str, op: ObjectId) -> Document | None:
-        """Make certain what a document has undecided; return it if what follows is not delivered yet."""
+        """Confirm an undecided change; return the document if its entry has parts to deliver."""
         collection = self._connections.newest(name)
         if name == IDEMPOTENCY_KEYS:
             change = {"$unset": {"outbox": ""}, "$inc": {"rev": 1}}
@@ -62,7 +63,7 @@ class Decisions:
         return None
 
     async def undo(self, name: str, record_id: str, op: ObjectId) -> None:
-        """Bring a document back to what it was before an undecided change, which was not made."""
+        """Undo an undecided change, which was not made."""
         collection = self._connections.newest(name)
         if name == IDEMPOTENCY_KEYS:
             await writes.delete(collection, {"_id": record_id, "outbox.op": op})
@@ -73,9 +74,9 @@ class Decisions:
                 return
 
     async def _prevent(self, entry: Document) -> bool:
-        """Let the change of an undecided entry never be made, by whoever began it and was only slow.
+        """Prevent the change of an undecided entry from being made later by a slow server.
 
-        Returns False if somebody else was quicker: then it is to be looked at again.
+        Returns False if the deciding document has changed meanwhile: then look at it again.
         """
         by = entry["undecided"]
         collection = self._connections.newest(by["in"])

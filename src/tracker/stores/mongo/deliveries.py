@@ -1,31 +1,39 @@
-"""What is delivered right after a change: the ends of locks, and the changelog entries of events."""
+"""Delivers the ends of locks and the changelog entries of events right after a change."""
 
 from __future__ import annotations
 
 from contextlib import suppress
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from pymongo.errors import PyMongoError
 
+from tracker.domain.event_locks import with_entries
 from tracker.domain.locks import Ending, Release
 from tracker.errors import TrackerError
-from tracker.stores.changes import PRINCIPAL
+from tracker.pb import event_pb
+from tracker.stores.changes import PRINCIPAL, ChangeKind, RecordKind
+from tracker.stores.documents import parse
 from tracker.stores.mongo import event_records, lock_documents
-from tracker.stores.mongo.outbox import entries_of, made_by
+from tracker.stores.mongo.change_log import logged
+from tracker.stores.mongo.changes import turn_of
+from tracker.stores.mongo.outbox import entries_of, made_by, new_entry
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping
 
     from bson import ObjectId
 
+    from tracker.stores.mongo.changes import Changes
+    from tracker.stores.mongo.connections import Connections
     from tracker.stores.mongo.courier import Courier
     from tracker.stores.mongo.decisions import Decisions
-    from tracker.stores.mongo.event_entries import EventEntries
     from tracker.stores.mongo.lock_keys import LockKeys
     from tracker.stores.mongo.writes import Document
 
 _ENDS = {"ends", "ends_all"}
 _REMEMBERED = 10_000
+_NOTES_REMEMBERED = 64
 
 
 def ends_of(release: Mapping[str, Release]) -> list[Document]:
@@ -34,19 +42,20 @@ def ends_of(release: Mapping[str, Release]) -> list[Document]:
 
 
 def end_fields(release: Release) -> Document:
-    """Return what an outbox entry says of how a lock ends."""
+    """Return the fields of an outbox entry for the end of a lock."""
     return {"ending": release.ending.value, "at": release.at, "reason": release.reason}
 
 
+@dataclass(eq=False)
 class Deliveries:
-    """Delivers what is in the outboxes of documents; the rest, which nobody waits for, the courier does."""
+    """Delivers the parts of outboxes that callers wait for; the courier delivers the rest."""
 
-    def __init__(self, decisions: Decisions, keys: LockKeys, entries: EventEntries, courier: Courier) -> None:
-        self._decisions = decisions
-        self._keys = keys
-        self._entries = entries
-        self._courier = courier
-        self._delivered: dict[ObjectId, None] = {}
+    _connections: Connections
+    _changes: Changes
+    _decisions: Decisions
+    _keys: LockKeys
+    _courier: Courier
+    _delivered: dict[ObjectId, None] = field(default_factory=dict, init=False)
 
     async def deliver(
         self, collection: str, stored: Document, made: Collection[ObjectId] = (), *, again: bool = False
@@ -88,14 +97,39 @@ class Deliveries:
         if "ends_all" in entry:
             for key in await self._keys.of_event(stored["_id"], made):
                 await self._end(key["holder"]["id"], entry["ends_all"], made)
-        if "note" in entry and (event := await self._entries.append(entry)) is not None:
+        if "note" in entry and (event := await self._append(entry)) is not None:
             await self.deliver(event_records.NAME, event)
 
     async def _end(self, lock_id: str, fields: Document, made: Collection[ObjectId]) -> None:
-        """End a lock, whatever it has become meanwhile, if it is held."""
+        """End a lock if it is still held."""
         release = Release(Ending(fields["ending"]), fields["at"], fields["reason"])
         while (stored := await self._keys.settled(lock_id, made)) is not None:
             ended = await self._keys.end(stored, release)
             if ended is not None:
                 await self.deliver(lock_documents.NAME, ended, made)
                 return
+
+    async def _append(self, entry: Document) -> Document | None:
+        """Deliver the `note` of an outbox entry once; return the event's document if that has changed.
+
+        An event remembers the changes that its last entries came from: none is appended twice.
+        """
+        event_id = entry["note"]["event"]
+        events = self._connections.newest(event_records.NAME)
+        async with self._changes.turn(turn_of(event_records.NAME, event_id)):
+            while (stored := await events.find_one({"_id": event_id, "tombstone": None})) is not None:
+                notes = stored.get("notes", [])
+                if entry["op"] in notes:
+                    return None
+                appended = parse(event_pb.ChangelogEntry, event_id, entry["note"]["entry"])
+                try:
+                    event = with_entries(event_records.event_of(stored), [appended])
+                except TrackerError:  # nobody can read the event
+                    return None
+                stored["notes"] = [*notes, entry["op"]][-_NOTES_REMEMBERED:]
+                log = logged(RecordKind.EVENT, ChangeKind.UPDATED, event_id, before=stored["document"])
+                change = new_entry(entry["at"], log=[log])
+                new = await event_records.replace(events, stored, event, change)
+                if new is not None:
+                    return new
+        return None

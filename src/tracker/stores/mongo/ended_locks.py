@@ -1,7 +1,7 @@
 """The ends of locks in the database.
 
-An end is written before the key is free, so that nobody who finds it free can miss it. While a lock is held,
-what is written of its end is of no account: its holder may have died on the way, or lost to another end.
+An end is written before the key becomes free, so that it is known to all who find the key free. The end of
+a lock that is still held does not count: its writer may have died, or another end may come first.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ NAME = "ended_locks"
 
 
 async def remember(ends: Collection, key: str, ended: EndedLock | None) -> Document | None:
-    """Write how the lock that has a key ends, before it does; return what was written, if it is to be."""
+    """Write how the lock that has a key will end; return what was written, if anything."""
     if ended is None:
         return None
     end = {
@@ -39,7 +39,7 @@ async def remember(ends: Collection, key: str, ended: EndedLock | None) -> Docum
 
 
 async def settle(ends: Collection, end: Document | None) -> None:
-    """Make sure that an end is the one that is remembered: the lock has ended this way."""
+    """Make sure that the end of a lock that has ended is the one remembered."""
     if end is not None:
         where = {"_id": end["_id"], "writer": {"$ne": end["writer"]}}
         await writes.update(ends, where, {"$set": {k: v for k, v in end.items() if k != "_id"}})

@@ -1,9 +1,8 @@
-"""Events in the database: the documents they are, and one change of each.
+"""The documents of events.
 
-A document holds, beside an event, its `terms` and its `duration` (`search/terms.py`), its `outbox`
-(`outbox.py`) and the `notes` of the last changelog entries that came from locks (`event_entries.py`). In
-the place of an event that was deleted, or must not come, stands a document with `tombstone`, the time, and
-no event.
+A document has an event, its `terms` and `duration` (`event_terms.py`), its `outbox` (`outbox.py`) and the
+`notes`: ids of the last outbox entries that appended to its changelog (`deliveries.py`). An event that was
+deleted, or must not be created, is replaced by a document with `tombstone`, the time.
 """
 
 from __future__ import annotations
@@ -51,7 +50,7 @@ _BY_SLACK_ID = "events_by_slack_id"
 COLUMNS: Final = tuple(
     field for field in FIELDS if field.indexed or (field.column and field.kind in {Kind.CHOICE, Kind.FLAG})
 )
-"""Fields whose values stand beside an event because the protos say so."""
+"""Fields that are stored with an event as columns."""
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
@@ -67,7 +66,7 @@ def event_of(stored: Document) -> event_pb.Event:
 
 
 def fields(event: event_pb.Event) -> Document:
-    """Return what a document holds of an event."""
+    """Return the fields of the document of an event."""
     time, end = event_time(event), event_end(event)
     external = external_id(event)
     day = _EPOCH + timedelta(microseconds=time)
@@ -83,7 +82,7 @@ def fields(event: event_pb.Event) -> Document:
 
 
 def columns(event: event_pb.Event, fields: Iterable[Field]) -> Document:
-    """Return what a document has beside its event for some of `COLUMNS`; sparse indexes lack empty values."""
+    """Return the columns of an event for some of `COLUMNS`; sparse indexes lack empty values."""
     return {field.column: value for field in fields if (value := field.value(event)) or not field.selective}
 
 

@@ -1,7 +1,7 @@
-"""The terms beside each event: the words of its title and message, and the values of fields.
+"""The terms stored with each event: the words of its title and message, and the values of fields.
 
-An event that has none, because they are too many or it was stored before there were any, may match any query.
-One that has them has its duration beside it too, if it has one.
+An event without terms has too many of them, or was stored by an earlier version: it may match any query. An
+event with terms is stored with its duration too, if it has one.
 """
 
 from __future__ import annotations
@@ -30,11 +30,11 @@ TOO_MANY: Final = ""
 
 
 _VALUES: Final = tuple(field for field in fields.TERMS if not field.column)
-"""Fields whose values are among the terms, beside labels: those that documents have no field for."""
+"""Fields whose values are among the terms, in addition to labels: those without a column."""
 
 
 def kept_of(event: event_pb.Event) -> Document:
-    """Return what is kept beside an event: its terms, and its duration in microseconds."""
+    """Return what is stored with an event: its terms, and its duration in microseconds."""
     duration = fields.DURATION.number(event)
     return {"terms": _terms(event), **({} if duration is None else {"duration": duration})}
 
@@ -53,9 +53,9 @@ def value_term(field: Field, text: str) -> str:
 
 
 async def fill_in(events: Collection, stored: Document) -> None:
-    """Put the terms of an event beside it, unless it has changed since it was read.
+    """Store the terms of an event, unless it has changed since it was read.
 
-    One that can't be read stays a candidate: who searches is told.
+    An unreadable event stays a candidate: searches report it.
     """
     try:
         kept = kept_of(parse(event_pb.Event, stored["_id"], stored["document"]))

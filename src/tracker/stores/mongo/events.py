@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING
 
@@ -12,12 +13,12 @@ from tracker.domain.events import EventId
 from tracker.domain.locks import HeldLock, lock_key
 from tracker.stores.changes import ChangeKind, RecordKind
 from tracker.stores.events import DeletedEvent, Explanation, ExternalIdTakenError, SlackIdTakenError
-from tracker.stores.mongo import event_records, lock_documents, writes
+from tracker.stores.mongo import event_records, lock_documents
 from tracker.stores.mongo.change_log import logged
 from tracker.stores.mongo.changes import turn_of
 from tracker.stores.mongo.deliveries import end_fields, ends_of
 from tracker.stores.mongo.failures import unavailable
-from tracker.stores.mongo.outbox import carried, made_by, new_entry
+from tracker.stores.mongo.outbox import made_by, new_entry
 from tracker.stores.mongo.search import counts as event_counts
 from tracker.stores.mongo.search import explaining, lists
 from tracker.stores.parts import found, known_total, was_counted
@@ -47,42 +48,28 @@ _ADDED_AT_ONCE = 250
 """How many events are added by one command."""
 
 
+@dataclass(eq=False)
 class MongoEvents:
     """The `EventStore` in MongoDB."""
 
-    def __init__(  # noqa: PLR0913, PLR0917 - all that a change of an event may touch
-        self,
-        connections: Connections,
-        changes: Changes,
-        decisions: Decisions,
-        keys: LockKeys,
-        once: MongoIdempotency,
-        deliveries: Deliveries,
-        courier: Courier,
-        now: Callable[[], int],
-    ) -> None:
-        self._connections = connections
-        self._changes = changes
-        self._decisions = decisions
-        self._keys = keys
-        self._once = once
-        self._deliveries = deliveries
-        self._courier = courier
-        self._now = now
+    _connections: Connections
+    _changes: Changes
+    _decisions: Decisions
+    _keys: LockKeys
+    _once: MongoIdempotency
+    _deliveries: Deliveries
+    _courier: Courier
+    _now: Callable[[], int]
 
     async def create(
         self, event: event_pb.Event, lock: lock_pb.Lock | None, once: Once[event_pb.Event] | None = None
     ) -> None:
-        """Store a new event and take its lock.
-
-        The lock is taken first, and undecided until the event is stored.
-        """
-
         async def step() -> None:
             event_id = event_records.event_id(event)
             change = new_entry(self._now(), log=[_logged(ChangeKind.CREATED, event_id)])
             decider = (event_records.NAME, event_id)
             async with self._once.claimed(once, event, decider, change):
+                # The lock is undecided until the event is stored.
                 if lock is not None:
                     await self._keys.take_for_event(HeldLock(lock), *decider, change, {})
                 stored = await self._insert(event, lock, change)
@@ -91,8 +78,6 @@ class MongoEvents:
         await self._changes.run(step)
 
     async def add(self, events: Sequence[event_pb.Event]) -> Sequence[Added]:
-        """Store events that are new."""
-
         async def step(batch: Sequence[event_pb.Event]) -> Sequence[Added]:
             now = self._now()
             ids = map(event_records.event_id, batch)
@@ -111,9 +96,7 @@ class MongoEvents:
         return outcomes
 
     async def get(self, key: EventKey) -> event_pb.Event | None:
-        """Return one event."""
-        async with self._connections.asking():
-            events = self._connections.confirmed(event_records.NAME)
+        async with self._connections.asking(event_records.NAME) as events:
             stored = await events.find_one(event_records.condition(key), {"document": 1, "tombstone": 1})
         return None if stored is None or "tombstone" in stored else event_records.event_of(stored)
 
@@ -123,8 +106,6 @@ class MongoEvents:
         change: Callable[[event_pb.Event, Sequence[lock_pb.Lock]], EventChange],
         once: Once[event_pb.Event] | None = None,
     ) -> event_pb.Event | None:
-        """Replace one event, with what follows for its locks."""
-
         async def step() -> event_pb.Event | None:
             event_id = await self._id_of(key)
             if event_id is None:
@@ -141,8 +122,6 @@ class MongoEvents:
     async def delete(
         self, key: EventKey, release: Release, once: Once[DeletedEvent] | None = None
     ) -> DeletedEvent | None:
-        """Delete one event and its locks."""
-
         async def step() -> DeletedEvent | None:
             event_id = await self._id_of(key)
             if event_id is None:
@@ -158,11 +137,9 @@ class MongoEvents:
                         log=[_logged(ChangeKind.DELETED, event_id, stored["document"])],
                         ends_all=end_fields(release) if keys else None,
                     )
-                    decider = (event_records.NAME, event_id)
-                    async with self._once.claimed(once, deleted, decider, change) as claim:
-                        tombstone = {"_id": event_id, "tombstone": now, **carried(stored, change)}
-                        claim.made = await writes.replace(self._events, stored, tombstone)
-                    if claim.made:
+                    new = {"_id": event_id, "tombstone": now}
+                    tombstone = await self._once.put(once, deleted, self._events, stored, new, change)
+                    if tombstone is not None:
                         await self._deliveries.try_to_deliver(event_records.NAME, tombstone)
                         return deleted
             return None
@@ -177,12 +154,10 @@ class MongoEvents:
         *,
         oldest_first: bool = False,
     ) -> Found[event_pb.Event]:
-        """Return a page of the matching events, newest or oldest first."""
-        events = self._connections.confirmed(event_records.NAME)
-        told = explanation or Explanation()
-        async with self._connections.asking():
-            records = await lists.select_page(events, where, page, told, oldest_first=oldest_first)
-            total = known_total(records, page) or await lists.total(events, where, told)
+        searched = explanation or Explanation()
+        async with self._connections.asking(event_records.NAME) as events:
+            records = await lists.select_page(events, where, page, searched, oldest_first=oldest_first)
+            total = known_total(records, page) or await lists.total(events, where, searched)
             answer = found(records, page, event_records.cursor, total)
             if explanation is not None:
                 async for step in explaining.list_steps(events, where, oldest_first=oldest_first):
@@ -192,14 +167,11 @@ class MongoEvents:
             return answer
 
     async def count(self, where: EventFilter) -> int:
-        """Count the matching events."""
-        async with self._connections.asking():
-            return await lists.count(self._connections.confirmed(event_records.NAME), where)
+        async with self._connections.asking(event_records.NAME) as events:
+            return await lists.count(events, where)
 
     async def count_by_month(self, where: EventFilter, *, by_service: bool) -> Sequence[MonthCount]:
-        """Count the matching events by month."""
-        events = self._connections.confirmed(event_records.NAME)
-        async with self._connections.asking():
+        async with self._connections.asking(event_records.NAME) as events:
             return await lists.count_by_month(events, where, by_service=by_service)
 
     async def count_by(
@@ -209,12 +181,10 @@ class MongoEvents:
         most: int,
         explanation: Explanation | None = None,
     ) -> tuple[int, Sequence[Sequence[Tally]]]:
-        """Count the matching events by the values of fields."""
-        events = self._connections.confirmed(event_records.NAME)
-        told = explanation or Explanation()
-        async with self._connections.asking():
-            counts = await event_counts.count_by(events, where, fields, most, told)
-        told.steps += explaining.facet_steps(where, fields)
+        searched = explanation or Explanation()
+        async with self._connections.asking(event_records.NAME) as events:
+            counts = await event_counts.count_by(events, where, fields, most, searched)
+        searched.steps += explaining.facet_steps(where, fields)
         return counts
 
     async def count_between(
@@ -224,23 +194,19 @@ class MongoEvents:
         by: Field | None,
         explanation: Explanation | None = None,
     ) -> Sequence[Mapping[str | int, int]]:
-        """Count the matching events between edges."""
-        events = self._connections.confirmed(event_records.NAME)
-        told = explanation or Explanation()
-        async with self._connections.asking():
-            counts = await event_counts.count_between(events, where, edges, by, told)
-        told.steps += explaining.interval_steps(where, edges, by)
+        searched = explanation or Explanation()
+        async with self._connections.asking(event_records.NAME) as events:
+            counts = await event_counts.count_between(events, where, edges, by, searched)
+        searched.steps += explaining.interval_steps(where, edges, by)
         return counts
 
     async def durations_between(
         self, where: EventFilter, edges: Sequence[int], explanation: Explanation | None = None
     ) -> Sequence[Sequence[int]]:
-        """Return the durations of the matching events between edges."""
-        events = self._connections.confirmed(event_records.NAME)
-        told = explanation or Explanation()
-        async with self._connections.asking():
-            durations = await event_counts.durations_between(events, where, edges, told)
-        told.steps += explaining.duration_steps(where)
+        searched = explanation or Explanation()
+        async with self._connections.asking(event_records.NAME) as events:
+            durations = await event_counts.durations_between(events, where, edges, searched)
+        searched.steps += explaining.duration_steps(where)
         return durations
 
     @property

@@ -1,7 +1,7 @@
 """Idempotency keys in MongoDB.
 
-The use of a key is written before the change that it is for, with what will be answered, and is undecided
-until the change is made (`outbox.py`).
+The use of a key is written before its change, with the answer, and is undecided until the change is made
+(`outbox.py`).
 """
 
 from __future__ import annotations
@@ -42,27 +42,23 @@ class Claim:
     made: bool = True
 
 
+@dataclass(eq=False)
 class MongoIdempotency:
     """The `IdempotencyStore` in MongoDB, and what claims keys for changes."""
 
-    def __init__(
-        self, connections: Connections, changes: Changes, decisions: Decisions, now: Callable[[], int]
-    ) -> None:
-        self._connections = connections
-        self._changes = changes
-        self._decisions = decisions
-        self._now = now
+    _connections: Connections
+    _changes: Changes
+    _decisions: Decisions
+    _now: Callable[[], int]
 
     async def find(self, key: str, now: int) -> Answered | None:
-        """Return what a key was used for."""
-        async with self._connections.asking():
-            stored = await self._connections.confirmed(NAME).find_one({"_id": key})
+        async with self._connections.asking(NAME) as keys:
+            stored = await keys.find_one({"_id": key})
         if stored is None or is_over(stored["at"], now):
             return None
         return await self._changes.run(lambda: self._answered(stored))
 
     async def remember(self, use: KeyUse, answer: bytes) -> None:
-        """Remember an answer."""
         await self._changes.run(lambda: self._take(use, {"answer": answer}))
 
     @asynccontextmanager
@@ -98,6 +94,24 @@ class MongoIdempotency:
         if not claim.made:
             await self._decisions.undo(NAME, key, entry["op"])
 
+    async def put(  # noqa: PLR0913, PLR0917 - what is changed, and what is remembered of it
+        self,
+        once: Once[T] | None,
+        made: T,
+        collection: Collection,
+        before: Document | None,
+        after: Document,
+        change: Document,
+    ) -> Document | None:
+        """Claim a key for a change, and make it as `writes.put` does; return the new document, or None.
+
+        `change` is the entry for its outbox.
+        """
+        async with self.claimed(once, made, (collection.name, after["_id"]), change) as claim:
+            after |= carried(before, change)
+            claim.made = await writes.put(collection, before, after)
+        return after if claim.made else None
+
     async def delete(
         self,
         once: Once[bool] | None,
@@ -111,11 +125,10 @@ class MongoIdempotency:
         """
         while (stored := await collection.find_one({"_id": record_id, "tombstone": None})) is not None:
             change = new_entry(self._now(), log=log(stored))
-            async with self.claimed(once, True, (collection.name, record_id), change) as claim:  # noqa: FBT003 - it is deleted
-                tombstone = {"_id": record_id, "tombstone": self._now(), **carried(stored, change)}
-                claim.made = await writes.replace(collection, stored, tombstone)
-            if claim.made:
-                return tombstone
+            tombstone = {"_id": record_id, "tombstone": self._now()}
+            deleted = await self.put(once, True, collection, stored, tombstone, change)  # noqa: FBT003 - it is deleted
+            if deleted is not None:
+                return deleted
         return None
 
     async def forget(self) -> None:
@@ -126,9 +139,9 @@ class MongoIdempotency:
     def _keys(self) -> Collection:
         return self._connections.newest(NAME)
 
-    async def _take(self, use: KeyUse, beside: Document) -> None:
-        """Put the document of a key where there is none, or one that is over."""
-        new = {"_id": use.key, "request": use.request, "at": use.at, **beside}
+    async def _take(self, use: KeyUse, fields: Document) -> None:
+        """Store the use of a key that is unused, or whose earlier use is over."""
+        new = {"_id": use.key, "request": use.request, "at": use.at, **fields}
         while True:
             with suppress(DuplicateKeyError):
                 await writes.insert(self._keys, new)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from tracker.pb import link_pb
@@ -25,26 +26,17 @@ NAME = "links"
 """The collection."""
 
 
+@dataclass(eq=False)
 class MongoLinks:
     """The `LinkStore` in MongoDB."""
 
-    def __init__(
-        self,
-        connections: Connections,
-        changes: Changes,
-        keys: MongoIdempotency,
-        courier: Courier,
-        now: Callable[[], int],
-    ) -> None:
-        self._connections = connections
-        self._changes = changes
-        self._keys = keys
-        self._courier = courier
-        self._now = now
+    _connections: Connections
+    _changes: Changes
+    _keys: MongoIdempotency
+    _courier: Courier
+    _now: Callable[[], int]
 
     async def create(self, link: link_pb.Link, once: Once[link_pb.Link] | None = None) -> None:
-        """Store a new link."""
-
         async def step() -> None:
             change = new_entry(self._now())
             async with self._keys.claimed(once, link, (NAME, link.id), change):
@@ -60,17 +52,14 @@ class MongoLinks:
         change: Callable[[link_pb.Link], link_pb.Link],
         once: Once[link_pb.Link] | None = None,
     ) -> link_pb.Link | None:
-        """Replace one link."""
-
         async def step() -> link_pb.Link | None:
             links = self._connections.newest(NAME)
             async with self._changes.turn(turn_of(NAME, link_id)):
                 while (stored := await links.find_one({"_id": link_id, "tombstone": None})) is not None:
                     link, entry = change(_link(stored)), new_entry(self._now())
-                    async with self._keys.claimed(once, link, (NAME, link_id), entry) as claim:
-                        new = {"_id": link_id, **fields(link), **carried(stored, entry)}
-                        claim.made = await writes.replace(links, stored, new)
-                    if claim.made:
+                    document = {"_id": link_id, **fields(link)}
+                    new = await self._keys.put(once, link, links, stored, document, entry)
+                    if new is not None:
                         self._courier.add(NAME, new)
                         return link
             return None
@@ -78,8 +67,6 @@ class MongoLinks:
         return await self._changes.run(step)
 
     async def delete(self, link_id: str, once: Once[bool] | None = None) -> bool:
-        """Delete one link."""
-
         async def step() -> bool:
             tombstone = await self._keys.delete(once, self._connections.newest(NAME), link_id)
             if tombstone is not None:
@@ -89,10 +76,8 @@ class MongoLinks:
         return await self._changes.run(step)
 
     async def find(self) -> Sequence[link_pb.Link]:
-        """Return all links, by group, name and id."""
-        async with self._connections.asking():
-            order = [("group", 1), ("name", 1), ("_id", 1)]
-            links = self._connections.confirmed(NAME)
+        order = [("group", 1), ("name", 1), ("_id", 1)]
+        async with self._connections.asking(NAME) as links:
             rows = await select(links, {"tombstone": None}, order, ["document"], limit=0)
         return [_link(row) for row in rows]
 

@@ -3,9 +3,9 @@
 There is one document for each key that was ever locked, and it is never deleted: `token` is the last fencing
 token that the key gave. `holder` is the lock that has the key, and missing while the key is free.
 
-A lock that is taken for an event has the key as soon as that is written; what undoes it, where the event does
-not come, is the `lock` that goes and the `previous` holder that returns. A lock that moves has two keys until
-the first is free; at the second it is `arriving`.
+A lock that is taken for an event has the key as soon as that is written. If the event is not written, the
+`lock` of the undecided entry is removed, and the `previous` holder restored. A lock that moves has two keys
+until the first is free; at the second it is `arriving`.
 """
 
 from __future__ import annotations
@@ -47,7 +47,7 @@ def new_key(key: LockKey) -> Document:
 
 
 def holder_fields(held: HeldLock) -> Document:
-    """Return what a key's document says of the lock that has it."""
+    """Return the field `holder` for the lock that has a key."""
     lock = held.lock
     return {
         "id": lock.id,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, NamedTuple
 
 from tracker.domain.locks import (
@@ -22,7 +23,6 @@ from tracker.stores.locks import LockHeldError, LockTokenUsedError
 from tracker.stores.mongo import ended_locks, writes
 from tracker.stores.mongo.change_log import logged
 from tracker.stores.mongo.changes import turn_of
-from tracker.stores.mongo.event_entries import note
 from tracker.stores.mongo.lock_documents import (
     HELD,
     NAME,
@@ -35,7 +35,7 @@ from tracker.stores.mongo.lock_documents import (
     new_key,
     without_holder,
 )
-from tracker.stores.mongo.outbox import carried, confirming, new_entry, undecided_of, waiting
+from tracker.stores.mongo.outbox import carried, confirming, new_entry, note, undecided_of, waiting
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Mapping, Sequence
@@ -59,22 +59,15 @@ class Written(NamedTuple):
     stored: Document
 
 
+@dataclass(eq=False)
 class LockKeys:
     """Takes keys for locks, changes the locks that have them, and frees them."""
 
-    def __init__(
-        self,
-        connections: Connections,
-        changes: Changes,
-        decisions: Decisions,
-        once: MongoIdempotency,
-        now: Callable[[], int],
-    ) -> None:
-        self._connections = connections
-        self._changes = changes
-        self._decisions = decisions
-        self._once = once
-        self._now = now
+    _connections: Connections
+    _changes: Changes
+    _decisions: Decisions
+    _once: MongoIdempotency
+    _now: Callable[[], int]
 
     async def of_lock(self, lock_id: str, keys: writes.Collection | None = None) -> Document | None:
         """Return the document of the key that a lock has, or None; `keys` is how the collection is read.
@@ -140,10 +133,10 @@ class LockKeys:
                 held_lock = HeldLock(acquired.lock, claim.token_hash)
                 noted = note(event_entry(claim.lock, entry))
                 change = new_entry(self._now(), log=[_created(acquired.lock)], note=noted)
-                async with self._once.claimed(once, acquired, (NAME, before["_id"]), change) as use:
-                    after = _taken(before, held_lock, change)
-                    use.made = await self._put(before, after)
-                if use.made:
+                after = await self._once.put(
+                    once, acquired, self._keys, before, _taken(before, held_lock), change
+                )
+                if after is not None:
                     return acquired, after
 
     async def take_for_event(
@@ -172,8 +165,8 @@ class LockKeys:
                     undo["previous"] = before["holder"]
                     log.insert(0, _deleted(before["holder"], release))
                 entry = waiting(change, collection, event_id, **undo) | {"log": log}
-                after = _taken(before, HeldLock(acquired.lock, claim.token_hash), entry)
-                if await self._put(before, after):
+                after = _taken(before, HeldLock(acquired.lock, claim.token_hash)) | carried(before, entry)
+                if await writes.put(self._keys, before, after):
                     confirming(change, NAME, before["_id"])
                     return
 
@@ -191,10 +184,9 @@ class LockKeys:
         holder = holder_fields(HeldLock(lock, before.token_hash))
         log = [] if is_renewal(before.lock, lock) else [_updated(stored["holder"], holder)]
         change = new_entry(self._now(), log=log)
-        async with self._once.claimed(once, lock, (NAME, stored["_id"]), change) as use:
-            after = stored | {"holder": holder} | carried(stored, change)
-            use.made = await writes.replace(self._keys, stored, after)
-        return Written(lock, after) if use.made else None
+        new = stored | {"holder": holder}
+        after = await self._once.put(once, lock, self._keys, stored, new, change)
+        return None if after is None else Written(lock, after)
 
     async def end(
         self, stored: Document, release: Release, once: Once[lock_pb.Lock] | None = None
@@ -204,12 +196,10 @@ class LockKeys:
         end = await ended_locks.remember(self._ends, stored["_id"], decided.remembered)
         log = [_deleted(stored["holder"], release)]
         change = new_entry(self._now(), log=log, note=note(decided.entry))
-        async with self._once.claimed(once, lock_of(stored["holder"]), (NAME, stored["_id"]), change) as use:
-            after = without_holder(stored) | carried(stored, change)
-            use.made = await writes.replace(self._keys, stored, after)
-        if not use.made:
-            return None
-        await ended_locks.settle(self._ends, end)
+        lock, new = lock_of(stored["holder"]), without_holder(stored)
+        after = await self._once.put(once, lock, self._keys, stored, new, change)
+        if after is not None:
+            await ended_locks.settle(self._ends, end)
         return after
 
     @property
@@ -237,12 +227,6 @@ class LockKeys:
             case acquired:
                 return before, acquired
 
-    async def _put(self, before: Document, after: Document) -> bool:
-        """Put a key's document in the place of another, or of none; return False if another came first."""
-        if "rev" in before:
-            return await writes.replace(self._keys, before, after)
-        return await writes.insert_unless_there(self._keys, after)
-
     async def _move(self, stored: Document, to: HeldLock, once: Once[lock_pb.Lock] | None) -> Written | None:
         """Take the new key, then free the old one, which decides that the lock has moved."""
         change = new_entry(self._now())
@@ -250,13 +234,11 @@ class LockKeys:
         change["log"] = [_updated(stored["holder"], holder_fields(HeldLock(moved, to.token_hash)))]
         confirming(change, NAME, target)
         try:
-            async with self._once.claimed(once, moved, (NAME, stored["_id"]), change) as use:
-                after = without_holder(stored) | carried(stored, change)
-                use.made = await writes.replace(self._keys, stored, after)
+            after = await self._once.put(once, moved, self._keys, stored, without_holder(stored), change)
         except (AnsweredBeforeError, KeyUnderWayError):
             await self._decisions.undo(NAME, target, change["op"])
             raise
-        if not use.made:
+        if after is None:
             await self._decisions.undo(NAME, target, change["op"])
             return None
         await self._decisions.confirm(NAME, target, change["op"])
@@ -276,7 +258,8 @@ class LockKeys:
                 if isinstance(moved, KeyHeld):
                     raise LockHeldError(moved.holder)
                 entry = waiting(change, NAME, origin, lock=moved.id, arriving=True)
-                if await self._put(before, _taken(before, HeldLock(moved, to.token_hash), entry)):
+                after = _taken(before, HeldLock(moved, to.token_hash)) | carried(before, entry)
+                if await writes.put(self._keys, before, after):
                     return before["_id"], moved
 
 
@@ -285,10 +268,9 @@ def _is_open(stored: Document, made: Collection[ObjectId]) -> bool:
     return any(entry["op"] not in made for entry in undecided_of(stored))
 
 
-def _taken(before: Document, to: HeldLock, change: Document) -> Document:
+def _taken(before: Document, to: HeldLock) -> Document:
     """Return the document of a key after a lock has taken it."""
-    holder = {"token": to.lock.fencing_token, "holder": holder_fields(to)}
-    return before | holder | carried(before, change)
+    return before | {"token": to.lock.fencing_token, "holder": holder_fields(to)}
 
 
 def _created(lock: lock_pb.Lock) -> Document:

@@ -26,7 +26,7 @@ FIRST: Final = (
 """Fields of the databases that don't say which fields they have."""
 
 STORED: Final = tuple(field for field in FIELDS if field.path and (field.column or field.term))
-"""Fields that documents have beside the event, as columns or among the terms."""
+"""Fields that are stored with events, as columns or among the terms."""
 
 _AT_A_TIME = 1_000
 """Events that are read and changed together."""

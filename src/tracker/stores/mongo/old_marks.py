@@ -1,8 +1,8 @@
-"""The upgrade of November 2026: the marks of half-done changes that documents had before they had outboxes.
+"""The upgrade of databases of version 2, whose documents had marks of unfinished changes, but no outboxes.
 
-A mark of a change that was made becomes an entry in an outbox; a change that was only begun is undone, and
-can no longer be made. That is done when a database is opened, and goes on while it is served, since servers
-of before may run on beside it for a while. The indexes of the marks are sparse, so looking costs little.
+The mark of a change that was made becomes an outbox entry. A change that was only begun is undone, and can no
+longer be made. This happens when a database is opened, and again while it is served, since servers of the
+earlier version may still run for a while. The indexes of the marks are sparse, so these queries are cheap.
 """
 
 from __future__ import annotations
@@ -23,11 +23,11 @@ if TYPE_CHECKING:
     from tracker.stores.mongo.writes import Collection, Document
 
 _NOTED_MICROS = 60 * MICROS
-"""How long after its use the note of an idempotency key stays in the document that was changed."""
+"""How long a changed document keeps the note of an idempotency key after its use."""
 
 
 class Ages(NamedTuple):
-    """Moments in microseconds: changes from before `late` are delivered, from before `lost` undone."""
+    """Moments in microseconds: changes made before `late` are delivered, those begun before `lost` undone."""
 
     now: int
     late: int
@@ -35,7 +35,7 @@ class Ages(NamedTuple):
 
 
 async def replace_marks(connections: Connections, ages: Ages) -> None:
-    """Bring marks of before into the form of outboxes, or undo what they are of."""
+    """Replace marks by outbox entries, or undo their changes."""
     await _decide_claims(connections, ages)
     await _decide_moves(connections.newest(lock_documents.NAME), ages)
     await _decide_provisional(connections, ages)
@@ -59,7 +59,7 @@ async def _decide_claims(connections: Connections, ages: Ages) -> None:
 
 
 async def _decide_moves(keys: Collection, ages: Ages) -> None:
-    """Let a lock have one key that was on its way to another: the second, if the first was freed for that."""
+    """Let a lock that was moving have one key: the second if the first was freed for the move."""
     for stored in await keys.find({"holder.moving.at": {"$lt": ages.late}}).to_list():
         moving = stored["holder"]["moving"]
         free = lock_documents.without_holder(stored)
@@ -71,10 +71,10 @@ async def _decide_moves(keys: Collection, ages: Ages) -> None:
 
 
 async def _decide_provisional(connections: Connections, ages: Ages) -> None:
-    """Keep the locks whose events have come, or changed; give the keys of others back."""
+    """Keep the locks whose events were created or changed; undo the others."""
     keys, events = connections.newest(lock_documents.NAME), connections.newest(event_records.NAME)
     where = {"holder.provisional.at": {"$lt": ages.lost}}
-    while found := await keys.find(where).to_list():  # what returns to a key may be provisional, too
+    while found := await keys.find(where).to_list():  # the previous holder may be provisional, too
         for stored in found:
             provisional = stored["holder"]["provisional"]
             event_id, previous = provisional["event"], provisional.get("previous")
@@ -91,14 +91,14 @@ async def _decide_provisional(connections: Connections, ages: Ages) -> None:
 
 
 async def _prevent(events: Collection, event: Document) -> bool:
-    """Let the change of an event that began before it was read never be made, if it was not since."""
+    """Prevent a change of an event from being made; return False if the event has changed meanwhile."""
     if "rev" in event:
         return await writes.replace(events, event, event)
     return await writes.insert_unless_there(events, event)
 
 
 async def _replace(connections: Connections, collection: Collection, ages: Ages) -> None:
-    """Put entries in the place of the marks of each document of a collection."""
+    """Replace the marks of the documents of a collection by outbox entries."""
     old = [{f"outbox.{name}": {"$exists": True}, "outbox.at": {"$lt": ages.late}} for name in _OLD_PARTS]
     where = {"$or": [{"unlogged.at": {"$lt": ages.late}}, {"gone": {"$lt": ages.late}}, *old]}
     for stored in await collection.find(where).to_list():
@@ -113,7 +113,7 @@ _OLD_PARTS = ("taken", "release_all", "entry")
 
 
 async def _confirm_taken(connections: Connections, outbox: Document) -> None:
-    """Make a lock certain that an event has taken."""
+    """Confirm the lock that an event has taken."""
     where = {"holder.id": outbox.get("taken"), "holder.provisional.op": outbox.get("op")}
     change = {"$unset": {"holder.provisional": ""}, "$inc": {"rev": 1}}
     if outbox.get("taken") is not None:
@@ -121,7 +121,7 @@ async def _confirm_taken(connections: Connections, outbox: Document) -> None:
 
 
 def _entries(stored: Document) -> Iterator[Document]:
-    """Give the entries that say what the marks of a document said, in their order."""
+    """Yield the outbox entries for the marks of a document, in order."""
     for each in stored.get("unlogged", ()):
         log = {"op": each["op"], "record": int(RecordKind.EVENT), "kind": each["kind"], "id": stored["_id"]}
         log["principal"] = each.get("principal", "")

@@ -1,4 +1,4 @@
-"""The way from an address to a database that can be served."""
+"""Opening a database, on a server that the store supports."""
 
 from __future__ import annotations
 
@@ -8,13 +8,17 @@ import pymongo
 from pymongo.errors import ConfigurationError, OperationFailure, PyMongoError, ServerSelectionTimeoutError
 
 from tracker.stores.base import StoreOpenError
-from tracker.stores.mongo import schema, servers
+from tracker.stores.mongo import schema
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
 
     from tracker.stores.mongo.clock import DatabaseClock
     from tracker.stores.mongo.connections import Connections
+    from tracker.stores.mongo.writes import Document
+
+OLDEST_MONGODB = (5, 0)
+OLDEST_FERRETDB = 2
 
 OPEN_SECONDS = 60.0
 """How long opening may take, once there is a primary."""
@@ -38,8 +42,8 @@ async def open_database(
         with pymongo.timeout(OPEN_SECONDS):
             build = await connections.admin.command("buildInfo")
             hello = await connections.admin.command("hello")
-            servers.require_suitable(build, hello)
-            connections.replicated = servers.is_replicated(build, hello)
+            require_suitable(build, hello)
+            connections.replicated = is_replicated(build, hello)
             await clock.measure()
             await prepare(connections, clock.now())
     except PyMongoError as error:
@@ -59,9 +63,57 @@ def _explained(error: PyMongoError, connections: Connections) -> str:
             f"the user in {argument} may not do what is needed: give it the role readWrite"
             f" on the database {connections.database_name}"
         )
-    told = connections.without_credentials(str(error))
+    details = connections.without_credentials(str(error))
     if isinstance(error, ServerSelectionTimeoutError):
-        return f"the database of {argument} can't be reached: {told}"
+        return f"the database of {argument} can't be reached: {details}"
     if isinstance(error, ConfigurationError):
-        return f"{argument} can't be used: {told}"
-    return f"the database of {argument} can't be used: {told}"
+        return f"{argument} can't be used: {details}"
+    return f"the database of {argument} can't be used: {details}"
+
+
+def require_suitable(build: Document, hello: Document) -> None:
+    """Refuse a server that lacks what the store depends on, by its `buildInfo` and `hello`.
+
+    Raises:
+        StoreOpenError: It can't; the message says why, and what to do.
+    """
+    ferret = _ferretdb_version(build)
+    if ferret is not None:
+        if _numbers(ferret)[:1] < (OLDEST_FERRETDB,):
+            raise StoreOpenError(
+                f"it is FerretDB {ferret.removeprefix('v')}, whose updates are not atomic: two callers could"
+                f" get one lock; use FerretDB {OLDEST_FERRETDB} or later, or MongoDB"
+            )
+    elif _numbers(str(build["version"]))[:2] < OLDEST_MONGODB:
+        oldest = ".".join(map(str, OLDEST_MONGODB))
+        raise StoreOpenError(f"it is MongoDB {build['version']}; use {oldest} or later")
+    if not hello.get("isWritablePrimary", False):
+        raise StoreOpenError(
+            "the server takes no changes; leave directConnection out of its address,"
+            " so that the primary is found"
+        )
+
+
+def is_replicated(build: Document, hello: Document) -> bool:
+    """Return whether another server may have become the primary without this one's knowledge.
+
+    FerretDB may give itself the name of a replica set, but stores everything in one PostgreSQL.
+    """
+    return _ferretdb_version(build) is None and ("setName" in hello or hello.get("msg") == "isdbgrid")
+
+
+def _ferretdb_version(build: Document) -> str | None:
+    """Return the version of FerretDB, or None for another server: version 1 has a field of its own for it."""
+    if "ferretdb" in build:
+        return str(build["ferretdb"]["version"])
+    return str(build["ferretdbVersion"]) if "ferretdbVersion" in build else None
+
+
+def _numbers(version: str) -> tuple[int, ...]:
+    """Return the numbers that a version such as v2.5.0-1 begins with."""
+    numbers = []
+    for part in version.removeprefix("v").replace("-", ".").split("."):
+        if not part.isdecimal():
+            break
+        numbers.append(int(part))
+    return tuple(numbers)

@@ -1,9 +1,9 @@
-"""Changes of several documents: how one is made without transactions, and ends whole wherever it is cut.
+"""Changes of several documents without transactions, each completed or undone wherever it is interrupted.
 
 MongoDB changes one document atomically. So one document *decides* a change of several: the change is made
-once that document is written, and what is still to happen to others stands in its `outbox`, put there by
-the same write. The server that made the change delivers it right after; where it dies before, the
-reconciler of any server does. The outbox has one entry for each such change:
+once that document is written. The same write puts what follows for other documents into its `outbox`. The
+server that made the change delivers that right away; if it dies, the reconciler of any server does. The
+outbox has one entry for each change:
 
     op          the id of the change
     at          when it was made, in microseconds since the epoch
@@ -11,26 +11,26 @@ reconciler of any server does. The outbox has one entry for each such change:
     log         entries for the change log (`change_log.py`)
     note        an entry for the changelog of an event: `event`, `entry`
     ends        locks that end: `lock`, `ending`, `at`, `reason`; `ends_all`: all those of a deleted event
-    confirms    documents that were changed before, for this change: `[collection, id]` of each
+    confirms    documents that were changed before the deciding one: `[collection, id]` of each
     undecided   see below
 
 A document that has to be changed before the deciding one (a lock that a new event takes, the key that a
 lock moves to, the idempotency key of a call) is written with an entry that has the same `op`, and
 `undecided`: the collection (`in`) and `id` of the document that decides, and what undoes the change. The
-other parts of that entry wait for the decision. One rule decides, whoever asks, and whenever: where the
-outbox of the deciding document has an entry with this `op`, the change is made, and `undecided` is removed.
-Otherwise it is not, and the writer must learn that: the deciding document first gets another revision, or a
-tombstone in the place where it would be inserted, on which the writer's own command fails; then the change
-is undone.
+other parts of that entry wait for the decision. One rule decides at any time: if the outbox of the deciding
+document has an entry with this `op`, the change is made, and `undecided` is removed. Otherwise the
+change must first be prevented: the deciding document gets another revision, or a tombstone if it does not
+exist, so that the command of a slow writer fails. Then the change is undone.
 
 This holds because:
 
 - Each change of a document replaces the revision it read, and carries the outbox along. So an entry leaves
   an outbox only by being removed after its delivery, and its `confirms` are delivered before that.
-- Deciding what was undecided raises the revision. So no concurrent change can bring `undecided` back.
-- Removing a delivered entry does not raise the revision: a concurrent change may bring it back. So every
-  delivery may be repeated: a log entry and a changelog entry are recognised by their ids, a lock ends once,
-  and confirming what is certain changes nothing.
+- Deciding an entry raises the revision. So no concurrent change can restore `undecided`.
+- An entry whose change is known to be made may stay undecided while its document changes: it is never undone.
+- Removing a delivered entry does not raise the revision: a concurrent change may restore it. So deliveries
+  may be repeated: a log entry and a changelog entry are recognised by their ids, a lock ends once, and
+  confirming a decided entry changes nothing.
 
 One state of a record is no entry: `tombstone`, the time from which on a deleted record is invisible. Its
 document has to outlast the record, since it carries the outbox of the deletion.
@@ -47,10 +47,11 @@ from tracker.stores.changes import LARGEST_LOGGED, PRINCIPAL, ChangeKind
 if TYPE_CHECKING:
     from collections.abc import Collection, Sequence
 
+    from tracker.domain.locks import EventEntry
     from tracker.stores.mongo.writes import Document
 
 _OWN_FIELDS = frozenset({"op", "at", "principal"})
-"""Fields of an entry that are no part to be delivered."""
+"""Fields of an entry that are not delivered."""
 
 UNDECIDED = {"undecided": {"$exists": True}}
 """The condition for an entry that waits for a decision."""
@@ -69,8 +70,13 @@ def waiting(change: Document, collection: str, record_id: str, **undo: object) -
 
 
 def confirming(entry: Document, collection: str, record_id: str) -> None:
-    """Add to an entry that it confirms what another document has undecided."""
+    """Add to an entry that it confirms the undecided entry of another document."""
     entry.setdefault("confirms", []).append([collection, record_id])
+
+
+def note(noted: EventEntry | None) -> Document | None:
+    """Return the part of an outbox entry that appends an entry to an event's changelog."""
+    return None if noted is None else {"event": noted.event_id, "entry": noted.entry.to_json()}
 
 
 def entries_of(stored: Document) -> Sequence[Document]:
@@ -90,7 +96,7 @@ def undecided_of(stored: Document) -> Sequence[Document]:
 
 
 def carried(stored: Document | None, *new: Document) -> Document:
-    """Return the field `outbox` after a change: what a document has in it, and what follows from the change.
+    """Return the field `outbox` after a change: its entries before, and the new ones.
 
     A log entry without the record as it became means the record that the document has: once that changes, the
     entry gets a copy.
@@ -119,7 +125,7 @@ def without(stored: Document, op: ObjectId) -> Document:
 
 
 def decided(stored: Document, op: ObjectId) -> Document:
-    """Return a document in which a change is certain; what follows from it stays in the outbox."""
+    """Return a document in which a change is decided; the other parts of its entry stay in the outbox."""
     entries = [
         {name: part for name, part in entry.items() if name != "undecided"} if entry["op"] == op else entry
         for entry in entries_of(stored)

@@ -1,4 +1,4 @@
-"""Parts of an ordered result."""
+"""Pages of an ordered result."""
 
 from __future__ import annotations
 
@@ -32,8 +32,8 @@ def to_read(page: Page) -> int:
     return 0 if page.limit is None else page.limit + 1
 
 
-def behind(fields: Sequence[str], cursor: Cursor, *, newest_first: bool) -> Document:
-    """Return the condition for what comes behind a cursor in the order of its fields."""
+def beyond_cursor(fields: Sequence[str], cursor: Cursor, *, newest_first: bool) -> Document:
+    """Return the condition for what comes after a cursor in the order of its fields."""
     beyond = "$lt" if newest_first else "$gt"
     return {
         "$or": [

@@ -1,10 +1,11 @@
-"""The reconciler: finishes what other servers, or this one, have begun and left (`outbox.py`).
+"""The reconciler: finishes changes that other servers, or this one, left unfinished (`outbox.py`).
 
-Every server looks for it every few seconds. Two that find the same do it twice, which is as good as once.
+Every server runs it every few seconds. It does no harm if two servers finish the same change.
 """
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import pymongo
@@ -39,13 +40,13 @@ if TYPE_CHECKING:
     from tracker.stores.mongo.writes import Collection, Document
 
 LOOK_SECONDS = 5.0
-"""Time between two looks."""
+"""Time between two rounds."""
 
 LATE_SECONDS = 5
-"""Age from which on what follows from a change is late."""
+"""Age from which an undelivered entry is late."""
 
 LOST_SECONDS = 30
-"""Age from which on a change that is undecided is given up: thrice what one may take."""
+"""Age from which an undecided change is undone: three times the limit of a change."""
 
 COLLECTIONS = (event_records.NAME, lock_documents.NAME, idempotency.NAME, catalog.NAME, links.NAME)
 """Those whose documents have outboxes."""
@@ -54,38 +55,28 @@ _TOMBSTONE_SECONDS = 24 * 60 * 60
 """How long a tombstone is kept, for a change that comes too late to find it."""
 
 _FILLED_AT_ONCE = 1_000
-"""How many events of before get their terms beside them in one look."""
+"""How many events get the terms that they lack in one round."""
 
 
+@dataclass(eq=False)
 class Reconciler:
-    """Looks for changes that came halfway, and brings each to its end, or back."""
+    """Looks for unfinished changes, and completes or undoes each."""
 
-    def __init__(  # noqa: PLR0913, PLR0917 - all that may be left halfway
-        self,
-        connections: Connections,
-        decisions: Decisions,
-        deliveries: Deliveries,
-        courier: Courier,
-        log: LogWriter,
-        once: MongoIdempotency,
-        now: Callable[[], int],
-    ) -> None:
-        self._connections = connections
-        self._decisions = decisions
-        self._deliveries = deliveries
-        self._courier = courier
-        self._log = log
-        self._once = once
-        self._now = now
+    _connections: Connections
+    _decisions: Decisions
+    _deliveries: Deliveries
+    _courier: Courier
+    _log: LogWriter
+    _once: MongoIdempotency
+    _now: Callable[[], int]
 
     async def look(self, *, early: bool = False) -> None:
-        """Look once, and finish what is late.
+        """Finish the changes that are late.
 
-        With `early`, finish all that is under way, which does no harm but to those whose change it is: they
-        find that it was decided without them.
+        With `early`, finish all that are under way; calls whose change is undone fail.
 
         Raises:
-            TrackerError: Some of it can't be finished now; it will be found again.
+            TrackerError: Some can't be finished now; the next round tries again.
         """
         await self._replace_old_marks()
         failures = []
@@ -102,7 +93,7 @@ class Reconciler:
             raise store_error(failures[0]) if isinstance(failures[0], PyMongoError) else failures[0]
 
     async def _replace_old_marks(self) -> None:
-        """Take over what servers of an earlier version have left, if there may be any."""
+        """Replace the marks of servers of an earlier version, if there may be any."""
         with pymongo.timeout(CHANGE_SECONDS):
             schema = await self._connections.newest("tracker").find_one({"_id": "schema", "had_marks": True})
             if schema is not None:
@@ -111,12 +102,12 @@ class Reconciler:
                 await old_marks.replace_marks(self._connections, old_marks.Ages(now, late, lost))
 
     async def _late(self, name: str, seconds: float) -> list[Document]:
-        """Return the documents of a collection whose outboxes have something of some age."""
+        """Return the documents of a collection whose outboxes have an entry of some age."""
         with pymongo.timeout(CHANGE_SECONDS):
             return await self._connections.newest(name).find({"outbox.at": self._before(seconds)}).to_list()
 
     async def _finish(self, name: str, stored: Document, lost_seconds: float) -> None:
-        """Decide what a document has undecided for long, or deliver what is in its outbox."""
+        """Decide old undecided entries of a document, and deliver its outbox."""
         undecided = undecided_of(stored)
         if any(entry["at"] < self._now() - lost_seconds * MICROS for entry in undecided):
             await self._decisions.settle(name, stored)
@@ -124,7 +115,7 @@ class Reconciler:
         await self._deliveries.deliver(name, stored, again=True)
 
     async def _forget(self) -> None:
-        """Delete what is no longer needed, and fill in what events lack."""
+        """Delete what is no longer needed, and store the terms that events lack."""
         await self._fill_in_terms(self._connections.newest(event_records.NAME))
         with pymongo.timeout(CHANGE_SECONDS):
             for name in (event_records.NAME, catalog.NAME, links.NAME):
@@ -137,7 +128,7 @@ class Reconciler:
         return {"$lt": self._now() - int(seconds * MICROS)}
 
     async def _fill_in_terms(self, events: Collection) -> None:
-        """Put terms beside some of the events that were stored by a server that knew of none."""
+        """Store the terms of some events that an earlier version stored without them."""
         lacking = {"terms": None, "time": {"$gte": EARLIEST}}
         with pymongo.timeout(CHANGE_SECONDS):
             found = await events.find(lacking, hint=BY_TERM, limit=_FILLED_AT_ONCE).to_list()

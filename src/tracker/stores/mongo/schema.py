@@ -52,7 +52,7 @@ _FILLING: Final = {"_id": "filling"}
 """The document that says from which store a migration has not yet filled the database to its end."""
 
 _FIELDS: Final = {"_id": "fields"}
-"""The document that names the fields that events have beside them."""
+"""The document that names the fields whose columns and terms are stored with events."""
 
 _KINDS = ("type", "priority", "status", "environment", "impact")
 
@@ -71,7 +71,7 @@ def _index_of(field: Field) -> IndexModel:
 
 
 INDEXES: Final[Mapping[str, Sequence[IndexModel]]] = {
-    # Those that lists walk end with what a filter may ask besides, so that counts never touch the documents.
+    # Indexes of lists end with the other fields that filters use, so that counts read no documents.
     event_records.NAME: (
         _index(BY_TIME, "time", "_id", *_KINDS, "service", "month"),
         _index(BY_TERM, "terms", "time", "_id"),
@@ -132,7 +132,7 @@ async def require(connections: Connections, now: int) -> None:
 
 
 async def begin_filling(connections: Connections, _: int, source: str) -> None:
-    """Make the schema in an empty database, and let it be served no more until it is filled.
+    """Make the schema in an empty database, which is not served until it is filled.
 
     Raises:
         StoreOpenError: It has records, or is being filled from another store.

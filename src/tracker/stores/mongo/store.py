@@ -11,17 +11,21 @@ from pymongo.errors import PyMongoError
 from tracker.stores.changes import CHANGES_KEPT
 from tracker.stores.mongo import writes
 from tracker.stores.mongo.catalog import MongoCatalog
-from tracker.stores.mongo.change_log import MongoChangeLog
-from tracker.stores.mongo.changes import CHANGE_SECONDS
-from tracker.stores.mongo.clock import MEASURE_SECONDS
-from tracker.stores.mongo.components import Components
-from tracker.stores.mongo.consumers import MongoConsumers
+from tracker.stores.mongo.change_log import LogWriter, MongoChangeLog, MongoConsumers
+from tracker.stores.mongo.changes import CHANGE_SECONDS, Changes
+from tracker.stores.mongo.clock import MEASURE_SECONDS, DatabaseClock
+from tracker.stores.mongo.connections import Connections
+from tracker.stores.mongo.courier import Courier
+from tracker.stores.mongo.decisions import Decisions
+from tracker.stores.mongo.deliveries import Deliveries
 from tracker.stores.mongo.events import MongoEvents
 from tracker.stores.mongo.failures import store_error
+from tracker.stores.mongo.idempotency import MongoIdempotency
 from tracker.stores.mongo.links import MongoLinks
+from tracker.stores.mongo.lock_keys import LockKeys
 from tracker.stores.mongo.locks import MongoLocks
 from tracker.stores.mongo.opening import open_database
-from tracker.stores.mongo.reconciler import LOOK_SECONDS
+from tracker.stores.mongo.reconciler import LOOK_SECONDS, Reconciler
 from tracker.stores.mongo.schema import HEALTH, META
 from tracker.supervision import Supervisor
 
@@ -39,6 +43,32 @@ _COURIER = "courier"
 _RECONCILER = "reconciler"
 _CLOCK = "database_clock"
 _MAX_PAUSE = 5.0
+
+
+class Components:
+    """The components of a store, wired to each other; `argument` is what messages call the address."""
+
+    def __init__(
+        self,
+        uri: str,
+        observer: StoreObserver,
+        *,
+        argument: str = "MONGO_URI",
+        changes_kept: int = CHANGES_KEPT,
+    ) -> None:
+        self.connections = Connections(uri, argument)
+        self.clock = DatabaseClock(self.connections)
+        now = self.clock.now
+        self.changes = Changes(observer, self.connections.reach)
+        self.decisions = Decisions(self.connections, now)
+        self.log = LogWriter(self.connections, now, changes_kept)
+        self.courier = Courier(self.connections, self.changes, self.decisions, self.log)
+        self.once = MongoIdempotency(self.connections, self.changes, self.decisions, now)
+        self.keys = LockKeys(self.connections, self.changes, self.decisions, self.once, now)
+        self.deliveries = Deliveries(self.connections, self.changes, self.decisions, self.keys, self.courier)
+        self.reconciler = Reconciler(
+            self.connections, self.decisions, self.deliveries, self.courier, self.log, self.once, now
+        )
 
 
 class MongoStore:
@@ -74,11 +104,9 @@ class MongoStore:
         self.links: LinkStore = MongoLinks(connections, changes, once, courier, self.now)
 
     def now(self) -> int:
-        """Return the time by the clock of the database."""
         return self._clock.now()
 
     async def open(self) -> None:
-        """Reach the database, prove it suitable, make its schema, and begin to watch it."""
         try:
             await open_database(self._connections, self._clock)
             await self._change_log.open()
@@ -91,8 +119,6 @@ class MongoStore:
         self._tasks.repeat(_CLOCK, self._measure_clock, max_pause=_MAX_PAUSE)
 
     async def check(self) -> None:
-        """Prove that a change can be made durable now, by making one."""
-
         async def step() -> None:
             now = self.now()
             await writes.update(self._connections.newest(META), HEALTH, {"$set": {"checked_at": now}})
@@ -100,7 +126,6 @@ class MongoStore:
         await self._changes.run(step)
 
     async def close(self) -> None:
-        """Finish what is under way and close the connections."""
         await self._tasks.stop(_RECONCILER)
         await self._tasks.stop(_CLOCK)
         await self._changes.close()

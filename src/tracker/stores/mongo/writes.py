@@ -1,10 +1,10 @@
-"""Durable changes of one document each, that stay one change however often the command is repeated.
+"""Durable changes of single documents, whose commands can be repeated safely.
 
-Every document has a revision, `rev`, that each change raises by one, and the id of the change that led to
-it, `op`. A change names the revision that it replaces: of several at once, one is made. Where an answer is
-lost, or the primary changes, the command is repeated in a form that fits both the state before the change
-and the state that it led to, and writes in either case: once that is confirmed by a majority, so is
-the change. The driver's own retries are off: not every server that speaks the protocol has them.
+Every document has a revision, `rev`, which each change raises by one, and the id of its last change, `op`. A
+change names the revision that it replaces: of several concurrent ones, one succeeds. If an answer is lost, or
+the primary changes, the command is repeated in a form that matches the document before and after the change,
+and writes in either case: once a majority confirms that write, the change is confirmed too. The driver's own
+retries are off: not every server that speaks the protocol has them.
 """
 
 from __future__ import annotations
@@ -126,6 +126,13 @@ async def replace(collection: Collection, before: Document, after: Document) -> 
     return await until_certain(attempt)
 
 
+async def put(collection: Collection, before: Document | None, after: Document) -> bool:
+    """Replace a document, or insert one where `before` is not stored; return False if another came first."""
+    if before is not None and "rev" in before:
+        return await replace(collection, before, after)
+    return await insert_unless_there(collection, after)
+
+
 async def delete(collection: Collection, where: Document) -> bool:
     """Delete the document of an id (and revision, if given); return whether there was one."""
 
@@ -196,7 +203,7 @@ async def _confirm(collection: Collection, new: Document, number: int) -> bool:
 
 
 async def _was_ours(collection: Collection, new: Document) -> bool:
-    """Return whether an earlier try may have led to the revision behind the one that stands there now."""
+    """Return whether an earlier try may have been made and replaced since."""
     stored = await collection.find_one({"_id": new["_id"]}, {"rev": 1, "op": 1})
     return stored is None or stored["rev"] > new["rev"] or stored["op"] == new["op"]
 
@@ -204,7 +211,7 @@ async def _was_ours(collection: Collection, new: Document) -> bool:
 async def until_certain(attempt: Callable[[int], Awaitable[T]]) -> T:
     """Try until the outcome is known, or the time is up.
 
-    `attempt` is given how many tries may have had an effect that nobody heard of.
+    `attempt` takes the number of earlier tries that may have been made without an answer.
     """
     maybe = 0
     for pause in (*_PAUSES, None):

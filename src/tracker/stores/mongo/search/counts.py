@@ -1,7 +1,6 @@
 """Counts of events by the values of their fields, and over time.
 
-The database groups the events of exact scans by what their documents have beside the event. The others
-are read one by one.
+The database groups the events of exact scans by their columns. The others are read one by one.
 """
 
 from __future__ import annotations
@@ -31,7 +30,7 @@ if TYPE_CHECKING:
 
 
 class Passes(NamedTuple):
-    """Fields by how the events of exact scans are counted by them."""
+    """Fields, by how the events of exact scans are counted by them."""
 
     together: Sequence[Field]
     """Those with few values, which one pass counts by all of them."""
@@ -42,11 +41,11 @@ class Passes(NamedTuple):
 
 
 def passes(fields: Sequence[Field]) -> Passes:
-    """Return how fields are counted by."""
-    beside = [field for field in fields if column(field) is not None]
+    """Return how events are counted by some fields."""
+    with_column = [field for field in fields if column(field) is not None]
     return Passes(
-        together=[field for field in beside if field.kind is not Kind.KEYWORD],
-        alone=[field for field in beside if field.kind is Kind.KEYWORD],
+        together=[field for field in with_column if field.kind is not Kind.KEYWORD],
+        alone=[field for field in with_column if field.kind is Kind.KEYWORD],
         read=[field for field in fields if column(field) is None],
     )
 

@@ -1,4 +1,4 @@
-"""What a database does for a list of events, in words for people."""
+"""Query plans as text."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 
 async def list_steps(events: Collection, where: EventFilter, *, oldest_first: bool) -> AsyncIterator[str]:
-    """Give the steps that lead to a list of events; the ways to them are what the database says."""
+    """Yield the steps of a list of events, with the query plans of the database."""
     scans = index_scans(where)
     order = "oldest" if oldest_first else "newest"
     searches = ", search each document" if split(where).residual else ""
@@ -34,12 +34,12 @@ async def list_steps(events: Collection, where: EventFilter, *, oldest_first: bo
 
 
 def count_steps(where: EventFilter) -> Iterator[str]:
-    """Give the steps that lead to a total."""
+    """Yield the steps of a total."""
     yield from _steps("count", where, "count in the database")
 
 
 def facet_steps(where: EventFilter, asked: Sequence[Field]) -> Iterator[str]:
-    """Give the steps that lead to the values of fields."""
+    """Yield the steps of counts by the values of fields."""
     together, alone, read = passes(asked)
     for fields in (together, *([field] for field in alone)):
         if fields:
@@ -49,7 +49,7 @@ def facet_steps(where: EventFilter, asked: Sequence[Field]) -> Iterator[str]:
 
 
 def interval_steps(where: EventFilter, edges: Sequence[int], by: Field | None) -> Iterator[str]:
-    """Give the steps that lead to the numbers of events between edges."""
+    """Yield the steps of counts between edges."""
     is_read = by is not None and passes([by]).read
     how = "read each document" if is_read else "count in the database"
     for step in _steps("intervals", where, how):
@@ -57,7 +57,7 @@ def interval_steps(where: EventFilter, edges: Sequence[int], by: Field | None) -
 
 
 def duration_steps(where: EventFilter) -> Iterator[str]:
-    """Give the steps that lead to durations of events between edges."""
+    """Yield the steps of durations between edges."""
     yield from _steps("durations", where, "read each document")
 
 
@@ -76,7 +76,7 @@ def _names(fields: Sequence[Field]) -> str:
 
 
 def _way(said: Document, scan: IndexScan) -> str:
-    """Return the stages of the plan that won, the first one first; not every database tells of them."""
+    """Return the stages of the winning plan, in order; not every database reports them."""
     plan = said.get("queryPlanner", {}).get("winningPlan", {})
     stages = list(_stages(plan.get("queryPlan", plan)))
     return " > ".join(stages) or f"walk {scan.index}"

@@ -1,7 +1,6 @@
-"""Which events a filter takes, as queries that name the index to scan.
+"""Filters of events as index scans: queries that name the index to use.
 
-The indexes are the same as in SQLite, and so is the reason why they are named: the most selective field
-that a filter asks for decides.
+As in SQLite, the most selective field of a filter decides which index that is.
 """
 
 from __future__ import annotations
@@ -10,7 +9,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from tracker.domain.query.filters import leading, narrowed
-from tracker.stores.mongo.parts import behind
+from tracker.stores.mongo.parts import beyond_cursor
 from tracker.stores.mongo.search.queries import pushdown
 from tracker.stores.mongo.search.terms import HAVE_TERMS, LACK_TERMS, names_a_term
 
@@ -47,7 +46,7 @@ class IndexScan:
         """Return the scan for those of its events that come after the one that the cursor names."""
         # The bound of the time, which the alternatives imply, is what the index can be entered at.
         bound = {"time": {"$gte" if oldest_first else "$lte": cursor[0]}}
-        rest = behind(["time", "_id"], cursor, newest_first=not oldest_first)
+        rest = beyond_cursor(["time", "_id"], cursor, newest_first=not oldest_first)
         return self.also(bound | rest)
 
     def also(self, condition: Document) -> IndexScan:
@@ -59,7 +58,7 @@ class IndexScan:
 class Scans:
     """The index scans of a filter, of two sorts that have no event in common.
 
-    All events of `exact` match. Those of `residual` may: the `query` has yet to be asked of each.
+    All events of `exact` match. Those of `residual` may: `query` is their residual filter.
     """
 
     exact: Sequence[IndexScan]
@@ -79,7 +78,7 @@ def index_scans(where: EventFilter) -> Sequence[IndexScan]:
 
 
 def split(where: EventFilter) -> Scans:
-    """Return the index scans of a filter by whether its query has to be asked of each event."""
+    """Return the index scans of a filter, divided by whether they need a residual filter."""
     where = narrowed(where)
     asked = pushdown(where.query)
     if asked.exact:
@@ -99,7 +98,7 @@ def _scans(where: EventFilter, *conditions: Document) -> Sequence[IndexScan]:
     index = BY_TERM if names_a_term(where.query) else BY_TIME
     index = index if lead is None else index_of(lead.field)
     until = {} if where.until is None else {"$lt": where.until}
-    # What has no time is no event: it keeps the place of one that was never finished, or is being deleted.
+    # A document without a time is a tombstone.
     began = IndexScan(
         index, asked | {"time": {"$gte": EARLIEST if where.since is None else where.since} | until}
     )

@@ -1,7 +1,7 @@
-"""What of a query a database can find by itself.
+"""The pushdown of queries: conditions that the database can evaluate.
 
-It is asked for events that may match, by what their documents have beside the event; which of those do is
-then seen in the event. So a query means the same here as anywhere.
+They select the events that may match, by the columns and terms of their documents. A residual filter then
+evaluates the query on the events themselves: so a query means the same in every store.
 """
 
 from __future__ import annotations
@@ -19,14 +19,14 @@ if TYPE_CHECKING:
 
 
 def column(field: Field) -> str | None:
-    """Return the name under which every document has a field beside its event, or None."""
+    """Return the column of a field that every document has, or None."""
     if field.kind is Kind.DURATION or not field.column:
         return None
     return "_id" if field.name == "id" else field.column
 
 
 class Pushdown(NamedTuple):
-    """A condition that all events fulfil which match; with `exact`, no others do."""
+    """A condition that all matching events fulfil; with `exact`, no others do."""
 
     where: Document
     exact: bool
@@ -36,9 +36,9 @@ _ANY = Pushdown({}, exact=False)
 
 
 def pushdown(node: Node, *, terms_known: bool = False) -> Pushdown:
-    """Return the narrowest condition for the events that a query asks for.
+    """Return the narrowest condition for the events that match a query.
 
-    With `terms_known`, it is one for those events that have their terms beside them.
+    With `terms_known`, it is for events that are stored with their terms.
     """
     match node:
         case And(parts):

@@ -1,7 +1,7 @@
-"""What a query asks of the terms beside each event.
+"""Conditions on the terms stored with each event.
 
-They make an event a candidate; where they can't say whether it matches, its text does. An event without them
-is always a candidate.
+Terms select candidates; where they can't decide whether an event matches, its text does. An event without
+terms is always a candidate.
 """
 
 from __future__ import annotations
@@ -26,10 +26,10 @@ if TYPE_CHECKING:
 _UNKNOWN: Final = [TOO_MANY, None]
 
 HAVE_TERMS: Final = {"terms": {"$nin": _UNKNOWN}}
-"""The condition for the events that have their terms beside them."""
+"""The condition for events that are stored with their terms."""
 
 LACK_TERMS: Final = {"terms": {"$in": _UNKNOWN}}
-"""The condition for those that don't."""
+"""The condition for the others."""
 
 
 def has_values(field: Field) -> bool:
@@ -53,7 +53,7 @@ def length(low: int | None, high: int | None, *, known: bool) -> Document:
 def condition(term: Term, *, known: bool) -> Document:
     """Return the condition for the events that may match, all or only those whose terms are `known`.
 
-    It is empty where terms can't answer.
+    It is empty where terms can't decide.
     """
     each = [_condition(term.field, test, known=known) for test in term.tests if isinstance(test, Pattern)]
     return {"$or": each} if all(each) else {}
@@ -68,7 +68,7 @@ def are_certain(term: Term) -> bool:
 
 
 def names_a_term(query: Node) -> bool:
-    """Return whether all events that match have one and the same term: they can be walked in order by it."""
+    """Return whether all matching events have a term in common: its index range has them in order."""
     for part in parts_of(query):
         match part:
             case Term(field, (Pattern() as only,)) if field.kind is Kind.PROSE:
