@@ -14,7 +14,7 @@ from tests.stores.samples import an_event
 from tracker.domain.query.filters import EventFilter
 from tracker.stores import choice
 from tracker.stores.base import StoreOpenError
-from tracker.stores.mongo import MongoStore, reconciler
+from tracker.stores.mongo import MongoStore
 from tracker.stores.mongo.schema import INDEXES, VERSION
 
 if TYPE_CHECKING:
@@ -112,7 +112,7 @@ async def test_without_the_driver_the_message_says_how_to_install_it(
 async def test_a_store_closes_whatever_the_reconciler_is_doing(
     mongo: MongoServers, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(reconciler, "LOOK_SECONDS", 0.0)
+    monkeypatch.setattr("tracker.stores.mongo.store.LOOK_SECONDS", 0.0)
     uri = mongo.emptied_database()
     for checks in range(30):
         store = MongoStore(uri, Observations())

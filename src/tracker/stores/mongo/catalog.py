@@ -66,13 +66,9 @@ class MongoCatalog:
         return None if stored is None else _entry(stored)
 
     async def delete(self, name: str, once: Once[bool] | None = None) -> bool:
-        async def step() -> bool:
-            tombstone = await self._keys.delete(once, self._connections.newest(NAME), name, _deleted)
-            if tombstone is not None:
-                self._courier.add(NAME, tombstone)
-            return tombstone is not None
-
-        return await self._changes.run(step)
+        return await self._changes.run(
+            lambda: self._keys.delete(once, NAME, name, self._courier.add, _deleted)
+        )
 
     async def find(self, page: Page) -> Found[catalog_pb.Catalog]:
         rest = {} if page.after is None else beyond_cursor(["_id"], page.after, newest_first=False)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import partial
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 from pymongo.errors import DuplicateKeyError
 
@@ -24,7 +24,7 @@ from tracker.stores.mongo.search import explaining, lists
 from tracker.stores.parts import found, known_total, was_counted
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Awaitable, Callable, Mapping, Sequence
 
     from tracker.domain.event_locks import EventChange
     from tracker.domain.events import EventKey
@@ -43,6 +43,8 @@ if TYPE_CHECKING:
     from tracker.stores.mongo.lock_keys import LockKeys
     from tracker.stores.mongo.writes import Collection, Document
     from tracker.stores.pages import Found, Page
+
+T = TypeVar("T")
 
 _ADDED_AT_ONCE = 250
 """How many events are added by one command."""
@@ -106,45 +108,26 @@ class MongoEvents:
         change: Callable[[event_pb.Event, Sequence[lock_pb.Lock]], EventChange],
         once: Once[event_pb.Event] | None = None,
     ) -> event_pb.Event | None:
-        async def step() -> event_pb.Event | None:
-            event_id = await self._id_of(key)
-            if event_id is None:
-                return None
-            async with self._changes.turn(turn_of(event_records.NAME, event_id)):
-                while (stored := await self._find(event_id)) is not None:
-                    changed = await self._try(stored, change, once)
-                    if changed is not None:
-                        return changed
-            return None
-
-        return await self._changes.run(step)
+        return await self._change(key, lambda stored: self._try(stored, change, once))
 
     async def delete(
         self, key: EventKey, release: Release, once: Once[DeletedEvent] | None = None
     ) -> DeletedEvent | None:
-        async def step() -> DeletedEvent | None:
-            event_id = await self._id_of(key)
-            if event_id is None:
+        async def attempt(stored: Document) -> DeletedEvent | None:
+            event_id, now = stored["_id"], self._now()
+            keys = await self._keys.of_event(event_id, made_by(stored))
+            locks = [lock_documents.lock_of(key["holder"]) for key in keys]
+            deleted = DeletedEvent(event_records.event_of(stored), locks)
+            log = [_logged(ChangeKind.DELETED, event_id, stored["document"])]
+            change = new_entry(now, log=log, ends_all=end_fields(release) if keys else None)
+            new = {"_id": event_id, "tombstone": now}
+            tombstone = await self._once.put(once, deleted, self._events, stored, new, change)
+            if tombstone is None:
                 return None
-            async with self._changes.turn(turn_of(event_records.NAME, event_id)):
-                while (stored := await self._find(event_id)) is not None:
-                    now = self._now()
-                    keys = await self._keys.of_event(event_id, made_by(stored))
-                    locks = [lock_documents.lock_of(key["holder"]) for key in keys]
-                    deleted = DeletedEvent(event_records.event_of(stored), locks)
-                    change = new_entry(
-                        now,
-                        log=[_logged(ChangeKind.DELETED, event_id, stored["document"])],
-                        ends_all=end_fields(release) if keys else None,
-                    )
-                    new = {"_id": event_id, "tombstone": now}
-                    tombstone = await self._once.put(once, deleted, self._events, stored, new, change)
-                    if tombstone is not None:
-                        await self._deliveries.try_to_deliver(event_records.NAME, tombstone)
-                        return deleted
-            return None
+            await self._deliveries.try_to_deliver(event_records.NAME, tombstone)
+            return deleted
 
-        return await self._changes.run(step)
+        return await self._change(key, attempt)
 
     async def find(
         self,
@@ -222,18 +205,24 @@ class MongoEvents:
             await self._give_back(lock, change)
             raise
 
-    async def _id_of(self, key: EventKey) -> str | None:
-        if isinstance(key, EventId):
-            return key.value
-        stored = await self._events.find_one(event_records.condition(key), {"_id": 1})
-        return None if stored is None else str(stored["_id"])
+    async def _change(self, key: EventKey, attempt: Callable[[Document], Awaitable[T | None]]) -> T | None:
+        """Change the event that has a key, if there is one: repeat `attempt` while it returns None."""
 
-    async def _find(self, event_id: str) -> Document | None:
-        """Return the document of an event, none of whose earlier changes is still to end a lock, or None."""
-        stored = await self._events.find_one({"_id": event_id, "tombstone": None})
-        if stored is not None:
-            await self._deliveries.finish_ends(event_records.NAME, stored)
-        return stored
+        async def step() -> T | None:
+            if isinstance(key, EventId):
+                event_id = key.value
+            elif row := await self._events.find_one(event_records.condition(key), {"_id": 1}):
+                event_id = row["_id"]
+            else:
+                return None
+            async with self._changes.turn(turn_of(event_records.NAME, event_id)):
+                while stored := await self._events.find_one({"_id": event_id, "tombstone": None}):
+                    await self._deliveries.finish_ends(event_records.NAME, stored)
+                    if (changed := await attempt(stored)) is not None:
+                        return changed
+            return None
+
+        return await self._changes.run(step)
 
     async def _try(
         self,
@@ -257,13 +246,11 @@ class MongoEvents:
             if outcome.claim is not None:
                 await self._keys.take_for_event(outcome.claim, *decider, entry, ends)
             try:
-                # A lease that begins again although nothing comes of the rest harms nobody.
+                # If the rest fails, a lease that was renewed does no harm.
                 renewed = [await self._keys.change(keys[lock.id], lock) for _, lock in outcome.renewed]
-                new = (
-                    None
-                    if None in renewed
-                    else await event_records.replace(self._events, stored, outcome.event, entry)
-                )
+                new = None
+                if None not in renewed:
+                    new = await event_records.replace(self._events, stored, outcome.event, entry)
             except (SlackIdTakenError, ExternalIdTakenError):
                 await self._give_back(taken, entry)
                 raise

@@ -115,21 +115,24 @@ class MongoIdempotency:
     async def delete(
         self,
         once: Once[bool] | None,
-        collection: Collection,
+        name: str,
         record_id: str,
+        deliver: Callable[[str, Document], None],
         log: Callable[[Document], Sequence[Document]] = lambda _: (),
-    ) -> Document | None:
-        """Put a tombstone in the place of a record; return it, or None where there is no such record.
+    ) -> bool:
+        """Replace a record by a tombstone, and `deliver` its outbox; return False if there is none.
 
         `log` returns the log entries for the deletion of a document.
         """
+        collection = self._connections.newest(name)
         while (stored := await collection.find_one({"_id": record_id, "tombstone": None})) is not None:
             change = new_entry(self._now(), log=log(stored))
             tombstone = {"_id": record_id, "tombstone": self._now()}
             deleted = await self.put(once, True, collection, stored, tombstone, change)  # noqa: FBT003 - it is deleted
             if deleted is not None:
-                return deleted
-        return None
+                deliver(name, deleted)
+                return True
+        return False
 
     async def forget(self) -> None:
         """Forget the keys that are over."""

@@ -67,13 +67,7 @@ class MongoLinks:
         return await self._changes.run(step)
 
     async def delete(self, link_id: str, once: Once[bool] | None = None) -> bool:
-        async def step() -> bool:
-            tombstone = await self._keys.delete(once, self._connections.newest(NAME), link_id)
-            if tombstone is not None:
-                self._courier.add(NAME, tombstone)
-            return tombstone is not None
-
-        return await self._changes.run(step)
+        return await self._changes.run(lambda: self._keys.delete(once, NAME, link_id, self._courier.add))
 
     async def find(self) -> Sequence[link_pb.Link]:
         order = [("group", 1), ("name", 1), ("_id", 1)]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 from tracker.domain.locks import (
     HeldLock,
@@ -50,13 +50,6 @@ if TYPE_CHECKING:
     from tracker.stores.mongo.decisions import Decisions
     from tracker.stores.mongo.idempotency import MongoIdempotency
     from tracker.stores.mongo.writes import Document
-
-
-class Written(NamedTuple):
-    """A lock that was changed, and a document that was written for that, which may have things to deliver."""
-
-    lock: lock_pb.Lock
-    stored: Document
 
 
 @dataclass(eq=False)
@@ -172,8 +165,8 @@ class LockKeys:
 
     async def change(
         self, stored: Document, lock: lock_pb.Lock, once: Once[lock_pb.Lock] | None = None
-    ) -> Written | None:
-        """Replace the lock that has a key; return None if it changed meanwhile.
+    ) -> tuple[lock_pb.Lock, Document] | None:
+        """Replace the lock that has a key; return it and the document to deliver, or None if it has changed.
 
         Raises:
             LockHeldError: The lock moves to a key that another one has.
@@ -186,7 +179,7 @@ class LockKeys:
         change = new_entry(self._now(), log=log)
         new = stored | {"holder": holder}
         after = await self._once.put(once, lock, self._keys, stored, new, change)
-        return None if after is None else Written(lock, after)
+        return None if after is None else (lock, after)
 
     async def end(
         self, stored: Document, release: Release, once: Once[lock_pb.Lock] | None = None
@@ -227,7 +220,9 @@ class LockKeys:
             case acquired:
                 return before, acquired
 
-    async def _move(self, stored: Document, to: HeldLock, once: Once[lock_pb.Lock] | None) -> Written | None:
+    async def _move(
+        self, stored: Document, to: HeldLock, once: Once[lock_pb.Lock] | None
+    ) -> tuple[lock_pb.Lock, Document] | None:
         """Take the new key, then free the old one, which decides that the lock has moved."""
         change = new_entry(self._now())
         target, moved = await self._take_for_move(stored["_id"], to, change)
@@ -242,7 +237,7 @@ class LockKeys:
             await self._decisions.undo(NAME, target, change["op"])
             return None
         await self._decisions.confirm(NAME, target, change["op"])
-        return Written(moved, after)
+        return moved, after
 
     async def _take_for_move(self, origin: str, to: HeldLock, change: Document) -> tuple[str, lock_pb.Lock]:
         """Take another key for a lock that is held, which is undecided until its first key is free.

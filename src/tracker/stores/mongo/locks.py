@@ -89,8 +89,9 @@ class MongoLocks:
                     return None
                 written = await self._keys.change(stored, changed, once)
                 if written is not None:
-                    await self._deliveries.try_to_deliver(NAME, written.stored)
-                    return written.lock
+                    lock, document = written
+                    await self._deliveries.try_to_deliver(NAME, document)
+                    return lock
             return None
 
         return await self._changes.run(step)

@@ -74,8 +74,8 @@ class Components:
 class MongoStore:
     """The `Store` in a MongoDB database, for any number of processes at a time.
 
-    `reconciler` finishes what others left; it looks by itself, and tests make it look. What the store does in
-    the background runs under `tasks`. Its log keeps the last `changes_kept` changes.
+    `reconciler` finishes what servers left unfinished. Background work runs under `tasks`. The log keeps
+    the last `changes_kept` changes.
     """
 
     def __init__(

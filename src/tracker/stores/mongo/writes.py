@@ -148,20 +148,12 @@ async def delete(collection: Collection, where: Document) -> bool:
 
 async def delete_all(collection: Collection, where: Document) -> None:
     """Delete all documents that match."""
-
-    async def attempt(_: int) -> None:
-        await collection.delete_many(where)
-
-    await until_certain(attempt)
+    await until_certain(lambda _: collection.delete_many(where))
 
 
 async def update_all(collection: Collection, where: Document, change: Document) -> None:
     """Apply a change, which is the same made once or twice, to all documents that match."""
-
-    async def attempt(_: int) -> None:
-        await collection.update_many(where, change)
-
-    await until_certain(attempt)
+    await until_certain(lambda _: collection.update_many(where, change))
 
 
 async def update(collection: Collection, where: Document, change: Document, *, upsert: bool = False) -> None:
