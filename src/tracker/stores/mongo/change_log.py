@@ -46,13 +46,13 @@ NAME = "changes"
 """The collection."""
 
 CONSUMERS = "consumers"
-"""The collection of those who read the log."""
+"""The collection of its consumers."""
 
 META = {"_id": "change_log"}
-"""The document that has the log's name."""
+"""The document with the name of the log."""
 
 POLL_SECONDS = 0.25
-"""After how long a server looks for changes that others have made."""
+"""Time between two reads for the changes of other servers."""
 
 MOST_AT_ONCE = 256
 """How many entries a document of the log has at most."""
@@ -63,14 +63,14 @@ _MESSAGES: Mapping[RecordKind, type[Any]] = {
     RecordKind.CATALOG_ENTRY: catalog_pb.Catalog,
 }
 _COLLECTIONS = {RecordKind.EVENT: "events", RecordKind.CATALOG_ENTRY: "catalog"}
-"""Where records are whose documents may be too long for the log."""
+"""The collections of records whose documents may be too long for the log."""
 
 _LARGEST_DELETED = 8 * 2**20
 _REMEMBERED = 10_000
 _SETTLED_SECONDS = 1.0
 """How long `end` waits until the changes of this server are logged."""
 _KEPT_SECONDS = 600
-"""How long a document of the log is kept at least: longer than any command may be under way."""
+"""How long a document of the log is kept at least: longer than any command takes."""
 
 
 def logged(  # noqa: PLR0913 - each is a field of the entry
@@ -83,7 +83,7 @@ def logged(  # noqa: PLR0913 - each is a field of the entry
     ending: Ending | None = None,
     reason: str = "",
 ) -> Document:
-    """Return an entry of the log for an outbox; without `after`, it gets what the document has there."""
+    """Return an entry of the log for an outbox; without `after`, it gets the record of its document."""
     entry: Document = {"op": ObjectId(), "record": int(record), "kind": int(kind), "id": record_id}
     if before and len(before) <= (_LARGEST_DELETED if kind is ChangeKind.DELETED else LARGEST_LOGGED):
         entry["before"] = before
@@ -141,21 +141,18 @@ class LogWriter:
         return {each["op"] for row in rows for each in row["changes"]}
 
 
+@dataclass(eq=False)
 class MongoChangeLog:
-    """The `ChangeLog` in MongoDB; `settled` waits until what this server has changed is in it."""
+    """The `ChangeLog` in MongoDB; `_settled` waits until what this server has changed is in it."""
 
+    _connections: Connections
+    _writer: LogWriter
+    _settled: Callable[[], Awaitable[None]]
+    _name: str = ""
     poll_seconds: float | None = POLL_SECONDS
 
-    def __init__(
-        self, connections: Connections, writer: LogWriter, settled: Callable[[], Awaitable[None]]
-    ) -> None:
-        self._connections = connections
-        self._writer = writer
-        self._settled = settled
-        self._name = ""
-
     async def open(self) -> None:
-        """Learn which log this is."""
+        """Read the name of the log."""
         stored = await self._connections.newest("tracker").find_one(META)
         self._name = stored["name"] if stored is not None else ""
 
@@ -282,5 +279,5 @@ def _end(row: Document | None) -> int:
 
 
 def _is_long(entry: Document) -> bool:
-    """Return whether the record as it became was too long for the log."""
+    """Return whether the record after a change was too long for the log."""
     return "after" not in entry and entry["kind"] != ChangeKind.DELETED

@@ -1,4 +1,4 @@
-"""The connection to a MongoDB database, and what each kind of access is set to."""
+"""The connections to a MongoDB database, and their options."""
 
 from __future__ import annotations
 
@@ -23,10 +23,10 @@ if TYPE_CHECKING:
     from tracker.stores.mongo.writes import Collection, Document
 
 QUERY_SECONDS = 20.0
-"""How long a query may take, waiting for a server included."""
+"""How long a query may take, including the wait for a server."""
 
 _DATABASE = "tracker"
-"""The database that an address without one means."""
+"""The database of an address that names none."""
 
 _FIXED: Mapping[str, Any] = {
     "appname": "tracker",
@@ -46,18 +46,18 @@ _USUAL: Mapping[str, Any] = {
     "heartbeatFrequencyMS": 2_000,
     "maxPoolSize": 32,
 }
-"""Options that an address may set otherwise."""
+"""Options that an address may change."""
 
 
 class Connections:
-    """The database of an address, as long as it is open.
+    """The connections to the database of an address.
 
-    A change reads the newest state that the primary has (read concern `local`), since it can't be made on any
-    other; who only asks gets what a majority has confirmed (`majority`), which is never taken back. Whether a
-    lock is current is asked with `linearizable`: then a server that no longer is the primary, and
-    doesn't know, does not answer. A server alone has no such read, and needs none.
+    Changes read the newest state of the primary (read concern `local`), which they replace. Queries read what
+    a majority has confirmed (`majority`), which is never rolled back. The holder of a lock is read with
+    `linearizable`: a former primary that does not know of its successor then fails. A standalone server has
+    no such read, and needs none.
 
-    `argument` is what messages call the address: the name of the setting or option that has it.
+    `argument` is the name of the setting or option with the address, for messages.
     """
 
     def __init__(self, uri: str, argument: str = "MONGO_URI") -> None:
@@ -71,7 +71,7 @@ class Connections:
         """Make the client, which connects when it is first used.
 
         Raises:
-            StoreOpenError: The address is none.
+            StoreOpenError: The address is invalid.
         """
         try:
             given = {name.lower() for name, _ in parse_qsl(urlsplit(self._uri).query)}
@@ -101,7 +101,7 @@ class Connections:
 
     @property
     def admin(self) -> AsyncDatabase[Document]:
-        """The database that answers for the server itself."""
+        """The database for administrative commands."""
         return self._client.get_database("admin")
 
     @property
@@ -110,15 +110,15 @@ class Connections:
         return unquote(urlsplit(self._uri).path.strip("/")) or _DATABASE
 
     def newest(self, name: str) -> Collection:
-        """Return a collection as the primary has it, for changes."""
+        """Return a collection with the newest state of the primary, for changes."""
         return self._collection(name)
 
     def confirmed(self, name: str) -> Collection:
-        """Return a collection as a majority has it."""
+        """Return a collection with what a majority has confirmed."""
         return self._collection(name, "majority")
 
     def current(self, name: str) -> Collection:
-        """Return a collection as it certainly is now."""
+        """Return a collection for linearizable reads."""
         return self._collection(name, "linearizable" if self.replicated else "majority")
 
     def _collection(self, name: str, level: str = "local") -> Collection:
@@ -129,7 +129,7 @@ class Connections:
         return made
 
     async def reach(self) -> None:
-        """Wait for a primary, if none is known, for as long as may be waited for one.
+        """Wait for a primary, if none is known, as long as the address allows.
 
         A command with a time of its own would spend all of it on that.
         """
@@ -150,7 +150,7 @@ class Connections:
             raise store_error(failure) from failure
 
     def without_credentials(self, text: str) -> str:
-        """Return what the driver says of the address, unless that quotes who logs in, and how."""
+        """Return an error text of the driver, unless it quotes user or password."""
         credentials = urlsplit(self._uri).netloc.rpartition("@")[0]
         secret = any(part and part in text for part in (credentials, *credentials.split(":", 1)))
         return "one of its options is wrong" if secret else text

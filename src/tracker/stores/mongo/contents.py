@@ -1,4 +1,4 @@
-"""All that is in a MongoDB database, record by record."""
+"""The contents of a MongoDB database, record by record."""
 
 from __future__ import annotations
 
@@ -109,13 +109,13 @@ class MongoContents:
     async def _settle(self) -> None:
         """Finish interrupted changes, as servers do."""
         give_up = time.monotonic() + SETTLE_SECONDS
-        while await self._is_halfway():
+        while await self._has_unfinished():
             if time.monotonic() > give_up:
                 raise StoreOpenError(f"servers go on changing {self.name}; stop them first")
             await self._reconciler.look(early=True)
             await asyncio.sleep(_SETTLE_PAUSE)
 
-    async def _is_halfway(self) -> bool:
+    async def _has_unfinished(self) -> bool:
         """Return whether there are unfinished changes."""
         with pymongo.timeout(CHANGE_SECONDS):
             for name in COLLECTIONS:
@@ -137,7 +137,7 @@ async def _none(_: list[str]) -> set[str]:
 
 @dataclass(eq=False)
 class _Collection(Generic[R]):
-    """The `Records` of one collection: those that match `where`, but for the ids that `_skip` returns."""
+    """The `Records` of a collection that match `_where`, except for the ids that `_skip` returns."""
 
     _connections: Connections
     _name: str
@@ -195,7 +195,7 @@ class _Collection(Generic[R]):
 
 
 async def _insert(collection: Collection, documents: list[Document]) -> None:
-    """Insert documents, some of which may get there twice.
+    """Insert documents, some of which may be inserted already.
 
     Raises:
         StoreOpenError: One can't be stored.

@@ -1,4 +1,4 @@
-"""What a failure of the database means: to the one who asked, and for what became of a change."""
+"""What a failure of the database means for the caller, and for the outcome of a change."""
 
 from __future__ import annotations
 
@@ -30,16 +30,16 @@ _REFUSED = {13: "the user in MONGO_URI may not do it", 18: "the user in MONGO_UR
 
 
 class Fate(Enum):
-    """What became of a change whose command failed."""
+    """The outcome of a change whose command failed."""
 
     NEVER = "it was not made"
-    AGAIN = "it was not made, and may be another time"
+    AGAIN = "it was not made, and may be tried again"
     MAYBE = "it may have been made, or still be"
     MAYBE_FOR_GOOD = "it may have been made, and there is no time left to find out"
 
 
 def fate_of(failure: PyMongoError) -> Fate:
-    """Return what became of the change whose command failed like this."""
+    """Return the outcome of the change whose command failed."""
     code = _code(failure)
     if isinstance(failure, (ServerSelectionTimeoutError, WaitQueueTimeoutError)):
         return Fate.NEVER
@@ -53,7 +53,7 @@ def fate_of(failure: PyMongoError) -> Fate:
 
 
 def store_error(failure: PyMongoError) -> Exception:
-    """Return what a caller gets for a failure; one that only a defect explains stays as it is."""
+    """Return the error that a caller gets for a failure; one that only a defect explains stays as it is."""
     code = _code(failure)
     if isinstance(failure, WaitQueueTimeoutError):
         return overloaded()
@@ -80,12 +80,12 @@ def unknown() -> TrackerError:
 
 
 def unavailable(message: str) -> TrackerError:
-    """Return the error for a store that can't work now."""
+    """Return the error for a store that is unavailable."""
     return TrackerError(Reason.STORE_UNAVAILABLE, message)
 
 
 def overloaded() -> TrackerError:
-    """Return the error for a call that came while too many wait."""
+    """Return the error for a call while too many others wait."""
     return TrackerError(Reason.STORE_OVERLOADED, "too many calls wait for the database")
 
 

@@ -37,14 +37,14 @@ NAME = IDEMPOTENCY_KEYS
 
 @dataclass(slots=True)
 class Claim:
-    """A change that is about to be made; `made` says what came of it."""
+    """A change that is about to be made; `made` is its outcome."""
 
     made: bool = True
 
 
 @dataclass(eq=False)
 class MongoIdempotency:
-    """The `IdempotencyStore` in MongoDB, and what claims keys for changes."""
+    """The `IdempotencyStore` in MongoDB, which also claims keys for changes."""
 
     _connections: Connections
     _changes: Changes
@@ -68,7 +68,7 @@ class MongoIdempotency:
         """Claim the key of a change that leads to `made`.
 
         `decider` is the collection and id of the document that decides the change, and `change` the entry
-        for its outbox. An exception inside says that the change was not made, unless its outcome is unknown.
+        for its outbox. After an exception inside, the change was not made, unless its outcome is unknown.
 
         Raises:
             AnsweredBeforeError: The key has been used.

@@ -1,4 +1,4 @@
-"""Keys of locks in the database: one atomic change of one document each; what follows is in its outbox."""
+"""Keys of locks in the database, each changed by an atomic change of one document with an outbox."""
 
 from __future__ import annotations
 
@@ -107,7 +107,7 @@ class LockKeys:
         entry: event_pb.ChangelogEntry | None = None,
         once: Once[Acquired] | None = None,
     ) -> tuple[Acquired, Document | None]:
-        """Take a key for a new lock; return that, and the document of the key if that has changed.
+        """Take a key for a new lock; return the lock, and the document of the key if it has changed.
 
         `entry` is appended to the event that the lock names.
 
@@ -135,10 +135,10 @@ class LockKeys:
     async def take_for_event(
         self, claim: HeldLock, collection: str, event_id: str, change: Document, freed: Mapping[str, Release]
     ) -> None:
-        """Take a key for a lock of an event, whose change puts the entry `change` into the event's outbox.
+        """Take a key for a lock of an event, which is changed with the outbox entry `change`.
 
-        Until that is written, the lock is undecided. `freed` says of other locks, by id, how they end if one
-        of them has the key.
+        Until then, the lock is undecided. `freed` are the ends of other locks, by id, one of
+        which may have the key.
 
         Raises:
             LockHeldError: The key is held.
@@ -207,7 +207,7 @@ class LockKeys:
         return await self._keys.find_one({"_id": key_id(key)}) or new_key(key)
 
     async def _decide(self, claim: HeldLock, freed: Mapping[str, Release]) -> tuple[Document, Acquired]:
-        """Return the document of a claim's key, and the lock that it leads to."""
+        """Return the document of a claim's key, and the lock that the claim acquires."""
         before = await self._read(lock_key(claim.lock))
         state, used = key_state(before), None
         if state.holder is None:

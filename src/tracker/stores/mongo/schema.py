@@ -31,16 +31,16 @@ if TYPE_CHECKING:
     from tracker.stores.mongo.connections import Connections
 
 VERSION: Final = 3
-"""The version that this Tracker works with.
+"""The current version.
 
 Events of version 1 lack `related_id`; `old_marks.py` says what documents of version 2 had.
 """
 
 META: Final = "tracker"
-"""The collection of what is kept about the database itself."""
+"""The collection of metadata of the database."""
 
 HEALTH: Final = {"_id": "health"}
-"""The document that proves that changes can be made."""
+"""The document that health checks change."""
 
 SCHEMA: Final = {"_id": "schema"}
 """The document that has the version; `had_marks` says that servers of version 2 may still leave marks."""
@@ -49,7 +49,7 @@ _WITH_RELATED_IDS, _WITH_OUTBOXES = 2, 3
 """The versions from which on events have `related_id`, and documents outboxes."""
 
 _FILLING: Final = {"_id": "filling"}
-"""The document that says from which store a migration has not yet filled the database to its end."""
+"""The document that names the source of an unfinished migration."""
 
 _FIELDS: Final = {"_id": "fields"}
 """The document that names the fields whose columns and terms are stored with events."""
@@ -108,7 +108,7 @@ INDEXES: Final[Mapping[str, Sequence[IndexModel]]] = {
 
 
 async def make(connections: Connections, now: int) -> None:
-    """Make what of the schema is missing, and fill in what events lack; several servers may do so at once.
+    """Make the missing parts of the schema, and upgrade documents; several servers may do so at once.
 
     Raises:
         StoreOpenError: A newer Tracker made the schema, or a migration is not finished.
@@ -121,7 +121,7 @@ async def make(connections: Connections, now: int) -> None:
 
 
 async def require(connections: Connections, now: int) -> None:
-    """Make what of the schema is missing in a database that has been used before.
+    """Make the missing parts of the schema in a database that has been used before.
 
     Raises:
         StoreOpenError: It has not, or a newer Tracker made the schema, or a migration is not finished.
@@ -151,7 +151,7 @@ async def begin_filling(connections: Connections, _: int, source: str) -> None:
 
 
 async def end_filling(connections: Connections) -> None:
-    """Let a database that was filled be served."""
+    """Allow a database that was filled to be served."""
     await writes.delete(connections.newest(META), dict(_FILLING))
 
 

@@ -152,14 +152,14 @@ async def delete_all(collection: Collection, where: Document) -> None:
 
 
 async def update_all(collection: Collection, where: Document, change: Document) -> None:
-    """Apply a change, which is the same made once or twice, to all documents that match."""
+    """Apply an idempotent change to all documents that match."""
     await until_certain(lambda _: collection.update_many(where, change))
 
 
 async def update(collection: Collection, where: Document, change: Document, *, upsert: bool = False) -> None:
-    """Apply a change, which is the same made once or twice, to the document it fits.
+    """Apply an idempotent change to the document that matches.
 
-    Where there is none, one is made with `upsert`; else nothing is changed.
+    If there is none, insert one with `upsert`; otherwise change nothing.
     """
 
     async def attempt(_: int) -> None:

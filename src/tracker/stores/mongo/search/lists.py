@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
 
 def order_of(*, oldest_first: bool) -> list[tuple[str, int]]:
-    """Return the order of a list, as the database takes it."""
+    """Return the sort order of a list."""
     direction = 1 if oldest_first else -1
     return [("time", direction), ("_id", direction)]
 
@@ -33,7 +33,7 @@ def order_of(*, oldest_first: bool) -> list[tuple[str, int]]:
 async def select_page(
     events: Collection, where: EventFilter, page: Page, searched: Explanation, *, oldest_first: bool
 ) -> list[event_pb.Event]:
-    """Return the matching events of a page, newest or oldest first, and the one after it."""
+    """Return the matching events of a page, newest or oldest first, and one more."""
     found: list[event_pb.Event] = []
     wanted, skip = to_read(page), page.offset
     scans = split(where)
@@ -58,7 +58,7 @@ async def select_page(
 
 
 async def total(events: Collection, where: EventFilter, searched: Explanation) -> Total:
-    """Count the matching events for a list, up to `MOST_COUNTED`; of all, the database knows the number."""
+    """Count the matching events for a list up to `MOST_COUNTED`; estimate the number of all events."""
     if where == EventFilter():
         everything = await events.estimated_document_count()
         if everything > MOST_COUNTED:
@@ -69,7 +69,7 @@ async def total(events: Collection, where: EventFilter, searched: Explanation) -
 async def count(
     events: Collection, where: EventFilter, up_to: int | None = None, searched: Explanation | None = None
 ) -> int:
-    """Count the matching events; more than `up_to` are one more."""
+    """Count the matching events, at most `up_to` + 1."""
     scans = split(where)
     number = 0
     for scan in scans.exact:
