@@ -17,8 +17,8 @@ from tracker.errors import Code, TrackerError
 from tracker.stores.events import SlackIdTakenError
 from tracker.stores.pages import Page
 from tracker.stores.sqlite import SqliteStore, transaction, writer
-from tracker.stores.sqlite.bulk import Bulk
 from tracker.stores.sqlite.search import word_indexer
+from tracker.stores.sqlite.transaction import Bulk
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable, Iterator

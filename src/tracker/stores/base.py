@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
 
 class StoreObserver(Protocol):
-    """What a store tells of its work, for metrics."""
+    """What a store reports of its work, for metrics."""
 
     def committed(self, seconds: float, changes: int) -> None:
         """`changes` changes were made durable by one commit that took `seconds`."""

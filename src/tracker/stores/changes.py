@@ -53,7 +53,7 @@ class ChangeKind(IntEnum):
 class Position(NamedTuple):
     """A place in a log: after the entry of a number, made at a moment (microseconds since the epoch).
 
-    Number and moment are 0 before the first entry. A store that is put back to an older copy gives the same
+    Number and moment are 0 before the first entry. A store that is restored from an older copy gives the same
     numbers again, at later moments: so a position after an entry that was lost is recognised.
     """
 

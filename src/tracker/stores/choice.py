@@ -1,4 +1,4 @@
-"""Which store there is at a place: a MongoDB database, or a file."""
+"""Chooses the store at a place: a MongoDB database, or a file."""
 
 from __future__ import annotations
 

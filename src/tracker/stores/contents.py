@@ -1,8 +1,8 @@
 """All that a store keeps, record by record: what a migration reads from one and puts into another.
 
 A record is what its store keeps of it and can't derive: the document as it was written, unknown fields
-included, and what stands beside it. Only the ends of locks that are still held, half-made changes and the
-like are left out: whoever opens a store to be read brings those to their end first.
+included, and what is stored with it. Only the ends of locks that are still held, half-made changes and the
+like are left out: opening a store to read it completes those first.
 """
 
 from __future__ import annotations
@@ -133,7 +133,7 @@ class StoreContents(Protocol):
         """Which store it is, for people, without credentials; the same whenever it is opened."""
 
     async def open_to_read(self) -> None:
-        """Open a store that exists, and bring to their end what changes were cut off.
+        """Open a store that exists, and complete the changes that were cut off.
 
         Raises:
             StoreOpenError: It can't be read; the message says what to do.

@@ -69,7 +69,7 @@ class IdempotencyStore(Protocol):
         """Return what a key was used for, less than `KEPT_MICROS` before `now`; None where it may be used.
 
         Raises:
-            KeyUnderWayError: It can't be told yet, since a change with this key is being made.
+            KeyUnderWayError: It isn't known yet, since a change with this key is being made.
         """
 
     async def remember(self, use: KeyUse, answer: bytes) -> None:

@@ -34,7 +34,7 @@ class LockStore(Protocol):
 
     Who gets a lock, and what its end leads to, is decided by `decide_claim`, `decide_move` and `decide_end`
     of `domain.locks`. For each key the store remembers, for ever, the last fencing token it gave; the ends
-    that are to be remembered it keeps until it is told to forget them.
+    that are to be remembered it keeps until `forget_ended`.
     """
 
     async def acquire(

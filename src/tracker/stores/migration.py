@@ -29,7 +29,7 @@ class Summary(NamedTuple):
 
 
 class Progress(Protocol):
-    """Is told how far a step has come, in records."""
+    """Receives the progress of a step, in records."""
 
     def __call__(self, step: str, done: int, total: int, /) -> None:
         """`done` of about `total` records are through the step."""
@@ -107,7 +107,7 @@ async def _summary(records: Records[StoredRecord], progress: Callable[[int], Non
 
 
 def _stop_if_cancelled() -> None:
-    """Heed a cancellation that went unheard: before Python 3.12, `asyncio.wait_for` may lose one."""
+    """Raise a cancellation that was lost: before Python 3.12, `asyncio.wait_for` may lose one."""
     task = asyncio.current_task()
     if task is not None and task.cancelling():
         raise asyncio.CancelledError

@@ -22,11 +22,11 @@ class Total(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Page:
-    """Which part of an ordered result to answer.
+    """Which records of an ordered result to return.
 
-    `limit` None means all that remain. `after` continues behind the record that the cursor names;
-    `offset` skips that many records first. `total` is what the answer for an earlier part said: it is said
-    again, and not counted.
+    `limit` None means all that remain. `after` continues after the record that the cursor names;
+    `offset` skips that many records first. `total` is that of an earlier page:
+    it is returned again, not counted.
     """
 
     limit: int | None = None
@@ -37,9 +37,9 @@ class Page:
 
 @dataclass(frozen=True, slots=True)
 class Found(Generic[T]):
-    """A part of an ordered result, how many records match in all, and where the next part starts.
+    """A page of an ordered result, how many records match in all, and where the next page starts.
 
-    `next` is the cursor of the last record given, or None where nothing remains behind it. With `estimated`,
+    `next` is the cursor of the last record given, or None where nothing remains after it. With `estimated`,
     `total` is about how many match, or how many at least.
     """
 

@@ -1,4 +1,4 @@
-"""Parts of an ordered result, of which one record more than asked for was read to know whether any remain."""
+"""Pages of an ordered result, of which one record more than asked for was read to know whether any remain."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ T = TypeVar("T")
 
 
 def known_total(records: Sized, page: Page) -> Total | None:
-    """Return the total where nothing has to be counted: a page before told it, or the records are all."""
+    """Return the total where nothing has to be counted: an earlier page has it, or these are all."""
     if page.total is not None:
         return page.total
     is_first = page.after is None and not page.offset

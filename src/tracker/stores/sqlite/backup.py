@@ -1,4 +1,4 @@
-"""Copies of a store, made while its server runs, and put back while it doesn't."""
+"""Backups of a store, made while its server runs and restored while none does."""
 
 from __future__ import annotations
 
@@ -26,14 +26,14 @@ _LOGS = ("-wal", "-shm")
 
 
 class BackupError(Exception):
-    """A backup can't be made or put back; the message says why and what to do about it."""
+    """A backup can't be made or restored; the message says why and what to do about it."""
 
 
 @dataclass(frozen=True, slots=True)
 class Copied:
     """A copy of a store that was made and checked: its size, how many events are in it.
 
-    `kept` is what stood in its place before, moved aside.
+    `kept` is the file that it replaced, moved aside.
     """
 
     bytes: int
@@ -45,7 +45,7 @@ def backup(source: Path, target: Path, progress: Callable[[int, int], None] | No
     """Write a consistent copy of a store to `target`, whether or not a server runs on it.
 
     The copy is the state at one moment: every change answered before the call is in it. The server goes on
-    undisturbed, and the copy is checked whole before it gets its name. `progress` is told the bytes copied
+    undisturbed, and the copy is checked whole before it gets its name. `progress` gets the bytes copied
     and the bytes in all.
 
     Raises:
@@ -62,7 +62,7 @@ def backup(source: Path, target: Path, progress: Callable[[int, int], None] | No
 def restore(source: Path, target: Path, *, force: bool = False) -> Copied:
     """Put a backup in the place of a store on which no server runs.
 
-    What stands there is kept beside it, under a name ending in `.before-restore-<time>`; without `force`
+    The file there is kept next to it, under a name ending in `.before-restore-<time>`; without `force`
     it isn't touched.
 
     Raises:
@@ -125,7 +125,7 @@ def _copy_pages(origin: apsw.Connection, target: Path, progress: Callable[[int, 
                 pages.step(_STEP_PAGES)
                 if progress is not None:
                     progress((pages.page_count - pages.remaining) * page_size, pages.page_count * page_size)
-        copy.pragma("journal_mode", "delete")  # one file, without a log beside it
+        copy.pragma("journal_mode", "delete")  # one file, without a log
     origin.execute("ROLLBACK")
 
 
@@ -146,7 +146,7 @@ def _explained(path: Path) -> Iterator[None]:
 
 @contextmanager
 def _temporary(target: Path) -> Iterator[Path]:
-    """Give the name of a file beside `target` that is gone at the end."""
+    """Yield the name of a file next to `target` that is deleted at the end."""
     temporary = target.with_name(f".{target.name}.partial-{os.getpid()}")
     try:
         os.close(os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600))
@@ -179,10 +179,10 @@ def _sync(path: Path) -> int:
 
 
 def _set_aside(target: Path) -> Path | None:
-    """Keep what stands at `target` under another name too, and let no log of it stay behind.
+    """Keep the file at `target` under another name too, and leave no log of it.
 
     A log left there would be replayed onto the file that comes. It is folded into its own file first; of a
-    file too damaged for that, it is kept beside it.
+    file too damaged for that, it is kept with it.
     """
     if not target.exists():
         for suffix in _LOGS:

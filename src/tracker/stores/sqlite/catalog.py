@@ -11,7 +11,7 @@ from tracker.stores.pages import Total
 from tracker.stores.parts import found, known_total
 from tracker.stores.sqlite.change_log import log_created, log_deleted, log_updated
 from tracker.stores.sqlite.idempotency import once_only
-from tracker.stores.sqlite.parts import rows_to_read
+from tracker.stores.sqlite.statements import rows_to_read
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -1,4 +1,7 @@
-"""The change log in SQLite: an entry is written in the transaction of the change, by one insert."""
+"""The change log and its consumers in SQLite.
+
+An entry is written in the transaction of the change, by one insert.
+"""
 
 from __future__ import annotations
 
@@ -13,6 +16,7 @@ from tracker.stores.changes import (
     Change,
     ChangeKind,
     ChangesForgottenError,
+    ConsumerState,
     Position,
     RecordKind,
 )
@@ -68,6 +72,11 @@ _SELECT: Final = (
 _AT: Final = "SELECT at FROM changes WHERE number = ?"
 _FIRST: Final = "SELECT number, at FROM changes ORDER BY number LIMIT 1"
 _LAST: Final = "SELECT number, at FROM changes ORDER BY number DESC LIMIT 1"
+
+_SELECT_CONSUMER: Final = "SELECT log, number, at, server, beats FROM consumers WHERE name = ?"
+_PUT_CONSUMER: Final = (
+    "INSERT OR REPLACE INTO consumers (name, log, number, at, server, beats) VALUES (?, ?, ?, ?, ?, ?)"
+)
 
 
 def log_created(db: apsw.Connection, record: RecordKind, record_id: str, document: str) -> None:
@@ -187,3 +196,28 @@ class SqliteChangeLog:
             None if ending is None else Ending(ending),
             reason or "",
         )
+
+
+class SqliteConsumers:
+    """The `ConsumerStore` in SQLite."""
+
+    def __init__(self, writer: Writer, reader: Reader) -> None:
+        self._writer = writer
+        self._reader = reader
+
+    async def get(self, name: str) -> ConsumerState | None:
+        return await self._reader.read(lambda db: _select_consumer(db, name))
+
+    async def put(self, name: str, state: ConsumerState, instead_of: ConsumerState | None) -> bool:
+        def step(db: apsw.Connection) -> bool:
+            if _select_consumer(db, name) != instead_of:
+                return False
+            db.execute(_PUT_CONSUMER, (name, *state.position, state.server, state.beats))
+            return True
+
+        return await self._writer.change(step)
+
+
+def _select_consumer(db: apsw.Connection, name: str) -> ConsumerState | None:
+    row = db.execute(_SELECT_CONSUMER, (name,)).fetchone()
+    return None if row is None else ConsumerState(Position(*row[:3]), *row[3:])

@@ -46,7 +46,7 @@ def set_for_writing(connection: apsw.Connection) -> None:
 
 
 def open_for_reading(path: Path) -> apsw.Connection:
-    """Open a connection that only reads, beside the one that writes.
+    """Open a connection that only reads.
 
     It is opened for writing all the same and then forbidden to: SQLite lets only such a connection
     share the write-ahead log's index whatever the file's permissions.

@@ -12,8 +12,8 @@ from tracker.pb import event_pb
 from tracker.stores.changes import RecordKind
 from tracker.stores.documents import parse
 from tracker.stores.events import ExternalIdTakenError, SlackIdTakenError
-from tracker.stores.sqlite.bulk import places
 from tracker.stores.sqlite.change_log import log_created, log_deleted, log_events_created, log_updated
+from tracker.stores.sqlite.statements import places
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -13,11 +13,11 @@ from tracker.domain.locks import HeldLock
 from tracker.stores.events import DeletedEvent, Explanation
 from tracker.stores.parts import counted, found, known_total, was_counted
 from tracker.stores.sqlite import event_records, lock_records
-from tracker.stores.sqlite.bulk import Bulk
 from tracker.stores.sqlite.idempotency import once_only
 from tracker.stores.sqlite.search import counts as event_counts
 from tracker.stores.sqlite.search import explaining, lists, queries, word_index
 from tracker.stores.sqlite.search.plans import asks_for_words, plan
+from tracker.stores.sqlite.transaction import Bulk
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -189,11 +189,11 @@ class SqliteEvents:
         explanation: Explanation | None = None,
         steps: Callable[[apsw.Connection, Plan, T], Iterable[str]] = lambda _db, _plan, _answer: (),
     ) -> T:
-        """Run a query by a plan; where it is to be explained, add to that what `steps` tells of the plan."""
+        """Run a query by a plan; if it is to be explained, add the steps of the plan."""
         if explanation is None:
             return await self._read(where, lambda db, by_words: query(db, plan(db, where, by_words=by_words)))
 
-        def explained(db: apsw.Connection, by_words: bool) -> tuple[T, Explanation]:  # noqa: FBT001 - as `_read` has it
+        def explained(db: apsw.Connection, by_words: bool) -> tuple[T, Explanation]:  # noqa: FBT001 - as in `_read`
             told = Explanation()
             queries.tally(db, told)
             chosen = plan(db, where, by_words=by_words, tallied=True)
@@ -206,7 +206,7 @@ class SqliteEvents:
         return answer
 
     async def _read(self, where: EventFilter, query: Callable[[apsw.Connection, bool], T]) -> T:
-        """Run a query, which is told whether to use the index of words: not where that is damaged."""
+        """Run a query with the index of words, or without it where it is damaged."""
         if not asks_for_words(where):
             return await self._reader.read(lambda db: query(db, False), consistent=True)  # noqa: FBT003 - its one argument
 

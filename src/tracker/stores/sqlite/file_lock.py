@@ -17,7 +17,7 @@ class FileLock:
     """The lock of a database file: `<file>.lock`, which holds the id of the process that has it.
 
     It ends with the process, however that ends. The file stays: were it deleted, a process that has it
-    open and one that makes it anew would both hold the lock.
+    open and one that creates it again would both hold the lock.
     """
 
     def __init__(self, database: Path) -> None:
@@ -48,7 +48,7 @@ class FileLock:
         self._note(f"{os.getpid()}\n")
 
     def release(self) -> None:
-        """Let the lock go, where it is held."""
+        """Release the lock, if it is held."""
         if self._descriptor is not None:
             self._note("")
             os.close(self._descriptor)

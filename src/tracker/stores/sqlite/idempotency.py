@@ -20,7 +20,7 @@ T = TypeVar("T")
 Step: TypeAlias = Callable[[apsw.Connection], T]
 
 _FORGOTTEN_AT_ONCE = 10
-"""How many keys that are over each new one takes away: more than come, so that they don't pile up."""
+"""How many expired keys each new one deletes: more than are added, so they don't pile up."""
 
 _SELECT = "SELECT at, request, answer FROM idempotency_keys WHERE key = ?"
 _INSERT = "INSERT INTO idempotency_keys (key, request, at, answer) VALUES (?, ?, ?, ?) ON CONFLICT (key)"
@@ -60,7 +60,7 @@ def once_only(
 ) -> Step[T | None]:
     """Return a step that does what another one does, once for each key.
 
-    Where that one returns None, or what `changed` says no to, it has changed nothing.
+    A step has changed nothing if it returns None or `changed` rejects its result.
     """
     if once is None:
         return step

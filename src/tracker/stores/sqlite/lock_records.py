@@ -25,7 +25,7 @@ from tracker.stores.documents import parse
 from tracker.stores.locks import LockHeldError, LockTokenUsedError
 from tracker.stores.sqlite import clock, ended_lock_records, event_records
 from tracker.stores.sqlite.change_log import log_created, log_deleted, log_updated
-from tracker.stores.sqlite.parts import rows_to_read
+from tracker.stores.sqlite.statements import rows_to_read
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -19,7 +19,7 @@ APPLICATION_ID: Final = int.from_bytes(b"TRKR")
 """Marks a SQLite file as ours, in its header."""
 
 _FILLED_ID: Final = int.from_bytes(b"TRKM")
-"""Marks one that `tracker migrate` has not yet filled to its end: the table `filling` says from where."""
+"""Marks one that `tracker migrate` has not filled completely yet: the table `filling` says from where."""
 
 _RECORDS: Final = ("events", "catalog", "links", "locks", "lock_keys", "ended_locks", "idempotency_keys")
 

@@ -81,7 +81,7 @@ def _open_locked(path: Path, filled_from: str | None) -> apsw.Connection:
 
 
 def _make(path: Path) -> None:
-    """Make the file where it is missing, for this user's eyes only."""
+    """Create the file if it is missing, readable by this user only."""
     try:
         descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
     except FileExistsError:
@@ -93,7 +93,7 @@ def _make(path: Path) -> None:
 
 
 def sync_directory(directory: Path) -> None:
-    """Make names that were given in a directory outlast a power cut."""
+    """Sync a directory, so that new names in it survive a power cut."""
     descriptor = os.open(directory, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
     try:
         os.fsync(descriptor)
@@ -139,7 +139,7 @@ def _require_sound(connection: apsw.Connection) -> None:
     Small tables are checked whole, and both ends of every index of the events. The rest is checked for
     half a second, enough for some 500,000 events on a warm disk: a server must be ready within two.
     Damage beyond shows when the record is read (`STORE_CORRUPT`), and in a backup, which is checked whole.
-    An index of words that is damaged, or not of today's words, is made anew while the file is served.
+    An index of words that is damaged, or outdated, is rebuilt while the file is served.
     """
     for table in _TABLES:
         _require_ok(connection.pragma("quick_check", table))

@@ -62,7 +62,7 @@ class Reader:
 
     While no change is under way, queries on the event loop share one read transaction: SQLite locks and
     unlocks the file for each, four system calls that cost as much as a point get itself. `let_go` ends it.
-    A transaction held while changes are committed would keep the log from ever starting anew.
+    A transaction held while changes are committed would keep the write-ahead log from ever being reset.
     """
 
     def __init__(self, connect: Callable[[], apsw.Connection], writing: Callable[[], bool]) -> None:

@@ -10,9 +10,8 @@ from typing import TYPE_CHECKING
 from tracker.stores.changes import CHANGES_KEPT
 from tracker.stores.sqlite import clock
 from tracker.stores.sqlite.catalog import SqliteCatalog
-from tracker.stores.sqlite.change_log import SqliteChangeLog
+from tracker.stores.sqlite.change_log import SqliteChangeLog, SqliteConsumers
 from tracker.stores.sqlite.connections import open_for_reading, open_for_writing
-from tracker.stores.sqlite.consumers import SqliteConsumers
 from tracker.stores.sqlite.events import SqliteEvents
 from tracker.stores.sqlite.file_lock import FileLock
 from tracker.stores.sqlite.idempotency import SqliteIdempotency

@@ -5,17 +5,29 @@ from __future__ import annotations
 from contextvars import copy_context
 from dataclasses import dataclass, field
 from time import perf_counter
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Generic, TypeVar
 
 import apsw
 
-from tracker.stores.sqlite.bulk import Bulk
 from tracker.stores.sqlite.failures import store_error
 
 if TYPE_CHECKING:
     import asyncio
     from collections.abc import Callable, Sequence
     from contextvars import Context
+
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True, slots=True)
+class Bulk(Generic[T]):
+    """The part of a change that runs in the thread that commits: a few large statements.
+
+    They run without the interpreter lock, and so while the event loop works.
+    """
+
+    run: Callable[[apsw.Connection], T]
 
 
 @dataclass(slots=True)
@@ -55,7 +67,7 @@ class Change:
         connection.execute("RELEASE change")
 
     def answer(self) -> None:
-        """Give the caller, if it still waits, what came of the change."""
+        """Give the result of the change to the caller, if it still waits."""
         if self.done.done():
             return
         if self.error is None:
@@ -64,7 +76,7 @@ class Change:
             self.done.set_exception(self.error)
 
     def fail(self, error: Exception) -> None:
-        """Give the caller, if it still waits, an error."""
+        """Give an error to the caller, if it still waits."""
         if not self.done.done():
             self.done.set_exception(error)
 

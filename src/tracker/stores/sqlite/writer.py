@@ -3,7 +3,7 @@
 Changes that arrive during a commit wait and form the next transaction. Their statements, a few dozen
 microseconds each, run on the event loop; only COMMIT, which waits for the disk without the interpreter lock,
 runs in a thread. With whole transactions in a thread, the thread must get the interpreter lock back after
-every statement: beside a busy loop, 16 callers get 2,700 changes a second that way and 7,500 this way,
+every statement: with a busy loop, 16 callers get 2,700 changes a second that way and 7,500 this way,
 64 callers 3,900 and 18,000, and with an idle loop 20,000 either way.
 
 Large statements are different: a change that has some runs them in the thread, while the loop reads the next
@@ -34,7 +34,7 @@ if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Sequence
 
     from tracker.stores.base import StoreObserver
-    from tracker.stores.sqlite.bulk import Bulk
+    from tracker.stores.sqlite.transaction import Bulk
 
 T = TypeVar("T")
 
@@ -101,9 +101,9 @@ class Writer:
     def start(self, connection: apsw.Connection) -> None:
         """Begin to work with a connection that from now on is this writer's alone.
 
-        The interpreter hands its lock to a waiting thread every 5 ms unless told otherwise, and beside a
-        busy uvloop hardly at all: a commit would wait up to half a second to tell that it is done. The
-        shorter interval is the whole process's; it costs nothing while no thread waits.
+        By default, the interpreter hands its lock to a waiting thread every 5 ms, and hardly at all while
+        uvloop is busy: the end of a commit would be noticed up to half a second late. The shorter interval
+        is the whole process's; it costs nothing while no thread waits.
         """
         sys.setswitchinterval(min(sys.getswitchinterval(), _SWITCH_SECONDS))
         self._loop = asyncio.get_running_loop()
@@ -228,7 +228,7 @@ class Writer:
         return perf_counter() - self._locked_out_since < LOCKED_OUT_SECONDS
 
     def _commits_on_loop(self) -> bool:
-        """Say whether nobody else is kept waiting if the loop waits for the disk, and not for long."""
+        """Return whether the loop may wait for the disk: nobody else waits, and commits are quick."""
         looks = self._alone % _LOOKS_EVERY == 0
         return self._alone > _ALONE and not looks and self._commit_seconds < QUICK_SECONDS
 
@@ -278,7 +278,7 @@ class Writer:
             if connection.in_transaction:
                 connection.execute("ROLLBACK")
         except apsw.Error:
-            self._connection = None  # the next change opens the file anew
+            self._connection = None  # the next change opens the file again
             connection.close(force=True)
 
     def _take(self) -> Sequence[Change]:

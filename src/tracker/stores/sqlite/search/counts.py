@@ -79,7 +79,7 @@ def count_between(
 ) -> Sequence[Mapping[str | int, int]]:
     """Count the matching events between edges; see `EventStore.count_between`."""
     value = "''" if by is None else value_of(by)
-    if plan.candidates:  # which would be looked up anew in each interval
+    if plan.candidates:  # which would be looked up again in each interval
         counts: Sequence[Counter[str | int]] = [Counter() for _ in edges[1:]]
         for place, found in _placed(db, plan, edges, value):
             counts[place][found] += 1

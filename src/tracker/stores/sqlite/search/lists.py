@@ -9,7 +9,7 @@ from tracker.pb import event_pb
 from tracker.stores.documents import parse
 from tracker.stores.events import MonthCount
 from tracker.stores.sqlite.event_records import SELECT
-from tracker.stores.sqlite.parts import rows_to_read
+from tracker.stores.sqlite.statements import rows_to_read
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -16,8 +16,8 @@ import orjson
 
 from tracker.domain.query.fields import FIELDS, LABELS, TERMS_DIGEST, Kind
 from tracker.domain.query.words import MAX_WORD, RULES, words
-from tracker.stores.sqlite.bulk import places
 from tracker.stores.sqlite.search.terms import UNREADABLE, terms_of
+from tracker.stores.sqlite.statements import places
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -97,7 +97,7 @@ def prepared(db: apsw.Connection) -> Callable[[apsw.Connection], None] | None:
 
 
 def advance(db: apsw.Connection) -> bool:
-    """Index some of the events that are not in the index; say whether there were any."""
+    """Index some of the events that are not in the index; return whether there were any."""
     step = prepared(db)
     if step is not None:
         step(db)
@@ -105,7 +105,7 @@ def advance(db: apsw.Connection) -> bool:
 
 
 def reset(db: apsw.Connection) -> None:
-    """Empty the index: all events are to be indexed anew, by the rules and fields of today."""
+    """Empty the index: all events will be indexed again, by the current rules and fields."""
     db.execute("INSERT INTO event_words (event_words) VALUES ('delete-all')")
     db.execute("DELETE FROM words_outdated")
     db.execute("UPDATE words_indexed SET up_to = 0, made_with = ?", (_MADE_WITH,))
@@ -114,7 +114,7 @@ def reset(db: apsw.Connection) -> None:
 
 
 def is_usable(db: apsw.Connection) -> bool:
-    """Say whether the index was made by the rules and fields of today, and has as many events as it must."""
+    """Return whether the index was made by the current rules and fields, and has all events."""
     try:
         return db.execute("SELECT made_with FROM words_indexed").get == _MADE_WITH and _is_complete(db)
     except apsw.CorruptError:
@@ -124,7 +124,7 @@ def is_usable(db: apsw.Connection) -> bool:
 def _is_complete(db: apsw.Connection) -> bool:
     """Compare how many events are in the index with how many there are, but for those that are outdated.
 
-    One that is still far behind is taken as it is: to count what is left takes longer than a start may.
+    An index that lags far behind is taken as it is: to count what is left takes longer than a start may.
     """
     done = progress(db, _MOST_BEHIND)
     if done.behind >= _MOST_BEHIND:
@@ -150,7 +150,7 @@ def _some(rows: apsw.Cursor) -> Sequence[tuple[int, bytes | None]]:
 
 
 def _replace(db: apsw.Connection, *, numbers: Sequence[int], events: Sequence[_Indexed]) -> None:
-    """Index events anew that have changed; those that are gone are not among `events`."""
+    """Index changed events again; deleted ones are not among `events`."""
     these = f"({', '.join(map(str, numbers))})"
     db.execute(f"DELETE FROM event_words WHERE rowid IN {these}", can_cache=False)  # noqa: S608 - numbers
     _insert(db, events)
@@ -175,7 +175,7 @@ def _indexed(rows: Sequence[tuple[int, bytes | None]]) -> Sequence[_Indexed]:
 def _texts(document: bytes) -> tuple[str, str, str]:
     """Return what the index has of an event: the words of its title and of its message, and its terms.
 
-    A document that can't be read has all words that are anywhere in it: who searches for one of them is told.
+    A document that can't be read is indexed with all words in it: a search for one of them reports it.
     """
     try:
         stored = orjson.loads(document)

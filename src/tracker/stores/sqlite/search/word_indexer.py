@@ -1,4 +1,4 @@
-"""Keeps the index of words close behind the changes."""
+"""Indexes the words of changed events, soon after each commit."""
 
 from __future__ import annotations
 
@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Final
 
 import apsw
 
-from tracker.stores.sqlite.bulk import Bulk
 from tracker.stores.sqlite.search import word_index
+from tracker.stores.sqlite.transaction import Bulk
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -39,17 +39,17 @@ class WordIndexer:
         self._damaged = False
 
     def start(self) -> None:
-        """Begin to index, what is left from before first."""
+        """Begin to index, first what an earlier run left."""
         self._writer.notify(self._changed.set)
         self._tasks.repeat(_TASK, self._index_changes, max_pause=_MAX_PAUSE)
 
     def rebuild(self) -> None:
-        """Index everything anew, because the index is damaged."""
+        """Index all events again, because the index is damaged."""
         self._damaged = True
         self._changed.set()
 
     async def close(self) -> None:
-        """Stop; what isn't indexed yet is when the file is opened again."""
+        """Stop; the rest is indexed when the file is opened again."""
         await self._tasks.stop(_TASK)
 
     async def _index_changes(self) -> None:
@@ -61,7 +61,7 @@ class WordIndexer:
         await asyncio.sleep(_STEP_SECONDS if more else REST_SECONDS)
 
     def _step(self, db: apsw.Connection) -> Bulk[bool] | bool:
-        """Index some events; say whether more may be left."""
+        """Index some events; return whether more may be left."""
         if self._damaged:
             word_index.reset(db)
             self._damaged = False

@@ -1,4 +1,4 @@
-"""Parts of an ordered result."""
+"""Parts of SQL statements."""
 
 from __future__ import annotations
 
@@ -6,6 +6,11 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from tracker.stores.pages import Page
+
+
+def places(rows: int, columns: int) -> str:
+    """Return the parameters of rows for VALUES; a statement may have 32,766."""
+    return ",".join([f"({','.join('?' * columns)})"] * rows)
 
 
 def rows_to_read(page: Page) -> int:
