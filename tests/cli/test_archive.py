@@ -103,9 +103,8 @@ def summary(store: Path | str) -> tuple[int, int]:
 
 def by_small_pages(*arguments: str) -> list[str]:
     """Return the command of an export that takes many pages."""
-    script = (
-        "from tracker.cli.archive import pages; pages._EVENTS = 20; from tracker.cli.main import main; main()"
-    )
+    smaller = "from tracker.cli.archive import writing; writing._PAGE = 20"
+    script = f"{smaller}; from tracker.cli.main import main; main()"
     return [sys.executable, "-c", script, "export", *arguments]
 
 

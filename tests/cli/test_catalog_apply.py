@@ -16,8 +16,7 @@ from protobuf.wkt import DoubleValue
 from tests.cli.commands import CLEAN, at, on_terminal, tracker
 
 from tracker.cli.catalog.reading import Mistakes, read
-from tracker.cli.documents import json_of
-from tracker.cli.output import Output
+from tracker.cli.printing import Output, json_of
 from tracker.cli.yaml_text import to_yaml
 from tracker.pb import catalog_pb
 

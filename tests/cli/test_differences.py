@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from tracker.cli.catalog.differences import Difference, differences
+from tracker.cli.catalog.applying import Difference, differences
 
 
 @pytest.mark.parametrize(

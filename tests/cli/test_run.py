@@ -16,7 +16,7 @@ from tests.cli.commands import CLEAN, at, on_terminal, start, tracker
 from tests.cli.terminal import CTRL_C, Terminal
 from tests.server_process import ServerProcess
 
-from tracker.cli.run.tail import Tail
+from tracker.cli.run.relay import Tail
 
 if TYPE_CHECKING:
     from pathlib import Path

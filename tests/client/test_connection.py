@@ -10,12 +10,19 @@ from typing import TYPE_CHECKING, Self
 import pytest
 
 from tracker.client import ApiError, Connection
-from tracker.client.events import CREATE_EVENT
-from tracker.client.locks import CHECK_LOCK, CREATE_LOCK, GET_LOCK, LIST_LOCKS, RENEW_LOCK, UN_LOCK
+from tracker.client.rpcs import (
+    CHECK_LOCK,
+    CREATE_EVENT,
+    CREATE_LOCK,
+    GET_LOCK,
+    LIST_LOCKS,
+    RENEW_LOCK,
+    UN_LOCK,
+)
 from tracker.errors import Code
 
 if TYPE_CHECKING:
-    from tracker.client.rpc import A, Q, Rpc
+    from tracker.client.rpcs import A, Q, Rpc
 
 LOCK = "0199f0c2-b7d2-7a10-a0f3-c1d2e4b5a697"
 SECRET = "s3cret" * 5

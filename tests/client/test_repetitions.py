@@ -10,9 +10,19 @@ from protobuf.wkt import Duration
 from tests.tcp_proxy import TcpProxy
 
 from tracker.client import Connection
-from tracker.client.catalog import CREATE_UPDATE_CATALOG, GET_CATALOG, UPDATE_DEPENDENCIES, UPDATE_VERSIONS
-from tracker.client.events import CREATE_EVENT, GET_EVENT, UPDATE_EVENT
-from tracker.client.locks import CREATE_LOCK, GET_LOCK, RENEW_LOCK, UPDATE_LOCK
+from tracker.client.rpcs import (
+    CREATE_EVENT,
+    CREATE_LOCK,
+    CREATE_UPDATE_CATALOG,
+    GET_CATALOG,
+    GET_EVENT,
+    GET_LOCK,
+    RENEW_LOCK,
+    UPDATE_DEPENDENCIES,
+    UPDATE_EVENT,
+    UPDATE_LOCK,
+    UPDATE_VERSIONS,
+)
 from tracker.pb import event_pb
 
 if TYPE_CHECKING:

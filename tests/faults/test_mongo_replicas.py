@@ -15,7 +15,7 @@ from tests.mongo_servers import MongoServers
 from tests.server_process import ServerProcess
 
 from tracker.client import Connection
-from tracker.client.events import WATCH_EVENTS
+from tracker.client.rpcs import WATCH_EVENTS
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

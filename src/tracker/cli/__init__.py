@@ -1,1 +1,1 @@
-"""The command `tracker`: one file a command, which imports what is slow to import when it runs."""
+"""The command `tracker`: its modules import what is slow to import when a command runs."""

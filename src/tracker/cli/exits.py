@@ -1,18 +1,25 @@
-"""The exit codes of commands that ask a server, and which failure has which."""
+"""How commands end: their exit codes, and the failures that a user can do something about."""
 
 from __future__ import annotations
 
-from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
-from tracker.cli.errors import CommandError
-from tracker.cli.output import Output, printable
+import typer
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Mapping
 
-    from tracker.client import ApiError
-    from tracker.transcoding.json_text import JsonValue
+
+class CommandError(Exception):
+    """A command failed; the message is one line that says why and what to do.
+
+    `exit_code` is what the process ends with.
+    """
+
+    def __init__(self, message: str, exit_code: int = 1) -> None:
+        super().__init__(message)
+        self.exit_code = exit_code
+
 
 FAILED = 1
 """Anything that has no code of its own, such as a lock that is unknown or a token that is wrong."""
@@ -79,53 +86,12 @@ LOCK_TABLE = _table(
 )
 
 
-def exit_code(error: ApiError) -> int:
-    """Return the exit code of a command whose call the server refused."""
-    from tracker.errors import Code, Reason
-
-    by_reason: dict[str, int] = {
-        Reason.LOCK_WAIT_TIMEOUT: WAITED,
-        Reason.LOCK_HELD: LOCKED,
-        Reason.LOCK_DELAY: LOCKED,
-        Reason.LOCK_LOST: LOCKED,
-        Reason.LOCK_TOKEN_USED: LOCKED,
-    }
-    by_code = {
-        Code.INVALID_ARGUMENT: USAGE,
-        Code.UNAVAILABLE: UNREACHABLE,
-        Code.DEADLINE_EXCEEDED: UNREACHABLE,
-        Code.RESOURCE_EXHAUSTED: UNREACHABLE,
-    }
-    return by_reason.get(error.reason) or by_code.get(error.code, FAILED)
+def epilog(codes: Mapping[str, str]) -> str:
+    """Return the text that follows the help of a command: its exit codes."""
+    lines = "\n".join(f"  {code:<6} {meaning}" for code, meaning in codes.items())
+    return f"\b\nExit codes:\n{lines}"
 
 
-@contextmanager
-def failures(output: Output = Output.TEXT) -> Iterator[None]:
-    """Turn the failure of a call into that of the command, and print it as a document if one was asked for.
-
-    Raises:
-        CommandError: The call failed.
-    """
-    from tracker.client import ApiError, UnreachableError
-
-    try:
-        yield
-    except ApiError as error:
-        _document(
-            output,
-            error.message,
-            code=error.code.name,
-            reason=error.reason,
-            metadata={name: str(value) for name, value in error.metadata.items()},
-        )
-        raise CommandError(printable(error.message), exit_code(error)) from None
-    except UnreachableError as error:
-        _document(output, str(error), code="UNAVAILABLE", reason="UNREACHABLE", metadata={})
-        raise CommandError(str(error), UNREACHABLE) from None
-
-
-def _document(output: Output, message: str, **details: JsonValue) -> None:
-    from tracker.cli.documents import print_document
-
-    if output in (Output.JSON, Output.YAML):
-        print_document({"error": {"message": message, **details}}, output)
+def client_group(help_: str, codes: Mapping[str, str]) -> typer.Typer:
+    """Return a group that commands are added to."""
+    return typer.Typer(help=help_, epilog=epilog(codes), no_args_is_help=True, rich_markup_mode=None)

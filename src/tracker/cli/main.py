@@ -2,32 +2,21 @@
 
 from __future__ import annotations
 
+import os
 import sys
+from enum import StrEnum
 from typing import Annotated
 
 import typer
 
-from tracker.cli import (
-    backup,
-    catalog,
-    completion,
-    configuration,
-    demo,
-    event,
-    healthcheck,
-    lock,
-    migrate,
-    restore,
-    serve,
-    stats,
-    version,
-)
-from tracker.cli.archive.exporting import export
-from tracker.cli.archive.importing import import_
-from tracker.cli.errors import CommandError
-from tracker.cli.exits import ARCHIVE_TABLE, RUN_TABLE, STATS_TABLE, USAGE
-from tracker.cli.group import epilog
+from tracker import __version__
+from tracker.cli import copying, event, server
+from tracker.cli.archive.commands import export, import_
+from tracker.cli.catalog.commands import app as catalog
+from tracker.cli.exits import ARCHIVE_TABLE, RUN_TABLE, STATS_TABLE, USAGE, CommandError, epilog
+from tracker.cli.lock.commands import app as lock
 from tracker.cli.run.command import run
+from tracker.cli.stats import stats
 from tracker.config import ConfigurationError
 
 app = typer.Typer(
@@ -37,23 +26,54 @@ app = typer.Typer(
     rich_markup_mode=None,
     pretty_exceptions_enable=False,
 )
-app.command("serv")(serve.serve)
-app.command("serve", hidden=True)(serve.serve)
-app.command("config")(configuration.config)
+app.command("serv")(server.serve)
+app.command("serve", hidden=True)(server.serve)
+app.command("config")(server.config)
 app.add_typer(event.app, name="event")
-app.command("stats", epilog=epilog(STATS_TABLE))(stats.stats)
+app.command("stats", epilog=epilog(STATS_TABLE))(stats)
 app.command("run", epilog=epilog(RUN_TABLE), context_settings={"allow_interspersed_args": False})(run)
 app.command("export", epilog=epilog(ARCHIVE_TABLE))(export)
 app.command("import", epilog=epilog(ARCHIVE_TABLE))(import_)
-app.add_typer(lock.app, name="lock")
-app.add_typer(catalog.app, name="catalog")
-app.command("backup")(backup.backup)
-app.command("restore")(restore.restore)
-app.command("migrate")(migrate.migrate)
-app.command("demo")(demo.demo)
-app.command("healthcheck")(healthcheck.healthcheck)
-app.command("completion")(completion.completion)
-app.command("version")(version.version)
+app.add_typer(lock, name="lock")
+app.add_typer(catalog, name="catalog")
+app.command("backup")(copying.backup)
+app.command("restore")(copying.restore)
+app.command("migrate")(copying.migrate)
+app.command("demo")(copying.demo)
+app.command("healthcheck")(server.healthcheck)
+
+
+class Shell(StrEnum):
+    """A shell with completion."""
+
+    BASH = "bash"
+    ZSH = "zsh"
+    FISH = "fish"
+
+
+@app.command("completion")
+def completion(context: typer.Context, shell: Annotated[Shell, typer.Argument(help="The shell.")]) -> None:
+    """Print the script that lets a shell complete commands, options and values.
+
+    `tracker --install-completion` installs it for the current shell.
+
+    Example: source <(tracker completion bash)
+    """
+    os.environ["_TRACKER_COMPLETE"] = f"source_{shell}"  # the request that the script itself makes
+    context.find_root().command(prog_name="tracker")
+
+
+@app.command("version")
+def version() -> None:
+    """Print the version."""
+    typer.echo(f"tracker {__version__}")
+
+
+def _print_version(wanted: bool) -> None:  # noqa: FBT001  # how typer calls it
+    """Answer `--version`."""
+    if wanted:
+        version()
+        raise typer.Exit
 
 
 @app.callback()
@@ -61,7 +81,7 @@ def _options(
     *,
     show: Annotated[
         bool,
-        typer.Option("--version", help="Print the version.", callback=version.print_and_exit, is_eager=True),
+        typer.Option("--version", help="Print the version.", callback=_print_version, is_eager=True),
     ] = False,
 ) -> None:
     """Declare the options that precede a command."""

@@ -1,22 +1,133 @@
-"""The options that commands which call a server share."""
+"""The options that commands share."""
 
 from __future__ import annotations
 
 import getpass
+import inspect
+import os
 import socket
 import sys
-from typing import TYPE_CHECKING, Annotated
+import time
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Concatenate, ParamSpec, TypeVar
 from urllib.parse import urlsplit
+from zoneinfo import ZoneInfo
 
 import typer
 
-from tracker.cli.errors import CommandError
-from tracker.cli.event_fields import query_names
-from tracker.cli.exits import USAGE
-from tracker.cli.output import Output
+from tracker.cli.exits import USAGE, CommandError
+from tracker.cli.printing import Output
+from tracker.time_text import DURATION, Clock, hint, read_timedelta
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping, Sequence
+    from datetime import timedelta
+
+    from tracker.time_text import Interval
+
+P = ParamSpec("P")
+T = TypeVar("T")
+
+
+def with_parameters(
+    added: Sequence[inspect.Parameter],
+    make: Callable[[Mapping[str, object]], T],
+    command: Callable[Concatenate[T, P], None],
+) -> Callable[..., None]:
+    """Return a command that passes what `make` returns for the added options as the first argument.
+
+    In the help, they follow the command's arguments and precede its own options.
+    """
+
+    def called(*args: P.args, **kwargs: P.kwargs) -> None:
+        given = {each.name: kwargs.pop(each.name) for each in added}
+        command(make(given), *args, **kwargs)
+
+    own = list(inspect.signature(command, eval_str=True).parameters.values())[1:]
+    arguments = [each for each in own if each.kind is not inspect.Parameter.KEYWORD_ONLY]
+    options = own[len(arguments) :]
+    called.__signature__ = inspect.Signature([*arguments, *added, *options])  # type: ignore[attr-defined]  # read by inspect
+    called.__doc__ = command.__doc__
+    return called
+
+
+def option(name: str, annotation: object, default: object = None) -> inspect.Parameter:
+    """Return an option as a parameter; a default of `inspect.Parameter.empty` makes it required."""
+    return inspect.Parameter(name, inspect.Parameter.KEYWORD_ONLY, default=default, annotation=annotation)
+
+
+def choice_option(enum: str, help_: str, *names: str) -> object:
+    """Return an option that takes the name of a value of an enum, such as `event_pb.Status`, in any case."""
+
+    def parsed(text: str) -> str:
+        known = _enum_names(enum)
+        found = known.get(text.lower().replace("-", "_"))
+        if found is None and text:
+            raise typer.BadParameter(f"expected one of {', '.join(known.values())}, got {text!r}")
+        return found or ""
+
+    metavar = enum.rpartition(".")[2].upper()
+    return typer.Option(*names, parser=parsed, autocompletion=names_of(enum), metavar=metavar, help=help_)
+
+
+def names_of(enum: str) -> Callable[[], list[str]]:
+    """Return a completion of the names of the values of an enum."""
+    return lambda: list(_enum_names(enum).values())
+
+
+def _enum_names(enum: str) -> Mapping[str, str]:
+    """Return the names of the values of an enum by their lower case."""
+    from tracker import pb
+
+    file, _, name = enum.partition(".")
+    values = getattr(getattr(pb, file), name).desc().values
+    return {value.name.lower(): value.name for value in values if value.number}
+
+
+_LOCAL = Path("/etc/localtime")
+
+
+def duration_option(help_: str) -> object:
+    """Return an option that takes a duration."""
+    return typer.Option(parser=_duration, metavar="DURATION", help=help_)
+
+
+def moment_option(text: str) -> datetime:
+    """Return the moment that an option names, in the time zone of this machine unless it names one."""
+    return datetime.fromtimestamp(_interval(text).low / 1_000_000, UTC)
+
+
+def end_option(text: str) -> datetime:
+    """Return the last second of the time that an option names: a day ends before midnight."""
+    return datetime.fromtimestamp((_interval(text).high - 1) // 1_000_000, UTC)
+
+
+def local_zone_name() -> str:
+    """Return the name of the time zone of this machine: from `TZ`, else the system's, else UTC."""
+    name = os.environ.get("TZ", "").removeprefix(":")
+    if not name and _LOCAL.is_symlink():
+        _, _, name = str(_LOCAL.resolve()).partition("/zoneinfo/")
+    try:
+        return ZoneInfo(name).key
+    except (OSError, ValueError, KeyError):
+        return "UTC"
+
+
+def _duration(text: str) -> timedelta:
+    found = read_timedelta(text.strip())
+    if found is None:
+        raise typer.BadParameter(f"expected {DURATION}, got {text!r}{hint(text)}")
+    return found
+
+
+def _interval(text: str) -> Interval:
+    found = Clock(time.time_ns() // 1_000, ZoneInfo(local_zone_name())).read(text)
+    if found is None:
+        expected = "a time such as 2h (ago), +2h, today, 2026-01-31 or 2026-01-31T12:30"
+        raise typer.BadParameter(f"expected {expected}, got {text!r}{hint(text)}")
+    return found
+
 
 DEFAULT_SERVER = "http://localhost:8080"
 
@@ -66,17 +177,6 @@ def output_option(help_: str, *forms: Output) -> object:
     )
 
 
-def query_of(words: list[str] | None, option: str) -> str:
-    """Return the query of a command, given as arguments or by `--query`; `` for none.
-
-    Raises:
-        CommandError: It was given both ways.
-    """
-    if words and option:
-        raise CommandError("expected one query, as arguments or by --query, got both", USAGE)
-    return option or " ".join(words or ())
-
-
 Server = Annotated[
     str,
     typer.Option(envvar="TRACKER_SERVER", metavar="URL", callback=_server, help="URL of the server."),
@@ -98,15 +198,6 @@ ListFormat = Annotated[
         Output.YAML,
         Output.CSV,
     ),
-]
-Query = Annotated[
-    list[str] | None,
-    typer.Argument(
-        metavar="QUERY", autocompletion=query_names, help="Query for events; several arguments form one."
-    ),
-]
-QueryOption = Annotated[
-    str, typer.Option("--query", metavar="QUERY", help="The query, instead of arguments.")
 ]
 Yes = Annotated[bool, typer.Option("--yes", help="Do not ask for confirmation; required without a terminal.")]
 

@@ -9,14 +9,10 @@ from typing import TYPE_CHECKING, Annotated, NamedTuple
 import typer
 
 from tracker.cli.calls import ask, request_of
-from tracker.cli.errors import CommandError
-from tracker.cli.event.options import takes_query
-from tracker.cli.event_fields import facet_names
-from tracker.cli.exits import USAGE
-from tracker.cli.options import DEFAULT_SERVER, Server, output_option
-from tracker.cli.output import Output, printable
-from tracker.cli.plans import Explain, print_plan
-from tracker.cli.times import local_zone_name
+from tracker.cli.event.options import Explain, facet_names, takes_query
+from tracker.cli.exits import USAGE, CommandError
+from tracker.cli.options import DEFAULT_SERVER, Server, local_zone_name, output_option
+from tracker.cli.printing import Output, printable
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -71,8 +67,9 @@ def stats(  # noqa: PLR0913  # one for each option
 
     Example: tracker stats type:deployment since:30d --every day --by status
     """
-    from tracker.cli.documents import print_answer, print_csv
-    from tracker.client.events import GET_EVENT_FACETS, GET_EVENT_HISTOGRAM
+    from tracker.cli.event.shown import print_plan
+    from tracker.cli.printing import print_answer, print_csv
+    from tracker.client.rpcs import GET_EVENT_FACETS, GET_EVENT_HISTOGRAM
 
     if every and by and len(by) > 1:
         raise CommandError("--by: expected one field at most with --every", USAGE)
@@ -116,7 +113,7 @@ def _by_value(facet: event_pb.EventFacet) -> _Table:
 
 
 def _over_time(histogram: event_pb.GetEventHistogramResponse) -> _Table:
-    from tracker.cli.records import shown_time
+    from tracker.cli.printing import shown_time
 
     others = any(bucket.other_count for bucket in histogram.buckets)
     return _Table(

@@ -14,18 +14,18 @@ import httpx2
 from protobuf import message_from_json_value
 
 from tracker import __version__
+from tracker.client.errors import ApiError, UnreachableError, error_of
+from tracker.client.rpcs import WATCH_EVENTS
 from tracker.errors import Code, Reason
 from tracker.pb.methods import only_reads
 
-from .errors import ApiError, UnreachableError, error_of
-
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Callable, Iterator, Mapping
 
+    from tracker.client.errors import Json
+    from tracker.client.rpcs import A, Q, Rpc
+    from tracker.pb import event_pb
     from tracker.transcoding.bindings import HttpRequest
-
-    from .errors import Json
-    from .rpc import A, Q, Rpc
 
 _ERRORS = 400
 _FIRST_PAUSE, _LONGEST_PAUSE = 0.1, 1.0
@@ -198,3 +198,37 @@ def _why(error: httpx2.TransportError) -> str:
     if isinstance(error, httpx2.TimeoutException):
         return "timed out"
     return re.sub(r"^\[Errno -?\d+\] ", "", str(error)) or type(error).__name__
+
+
+def watch(
+    connection: Connection, query: str, resume_token: str, lost: Callable[[str], None]
+) -> Iterator[event_pb.WatchEventsResponse]:
+    """Yield the changes of events that a query matches, without end; the first message comes at once.
+
+    When the connection breaks or the server stops, the watch resumes after the last message as soon as a
+    server answers. `lost` is called with the cause, once per interruption.
+
+    Raises:
+        ApiError: The server refused the watch.
+        UnreachableError: The first attempt had no answer.
+    """
+    began = reported = False
+    tries = pauses()
+    while True:
+        try:
+            request = WATCH_EVENTS.request(query=query, resume_token=resume_token)
+            for message in connection.stream(WATCH_EVENTS, request):
+                yield message
+                resume_token = message.resume_token
+                if not began or reported:
+                    began, reported, tries = True, False, pauses()
+            why = "the server ended the watch"
+        except (ApiError, UnreachableError) as error:
+            refused = isinstance(error, ApiError) and error.code is not Code.UNAVAILABLE
+            if refused or not began:
+                raise
+            why = str(error)
+        if not reported:
+            lost(why)
+            reported = True
+        time.sleep(next(tries))

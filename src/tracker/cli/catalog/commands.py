@@ -1,32 +1,114 @@
-"""`tracker catalog get`, `list`, `versions`, `deps` and `delete`."""
+"""`tracker catalog`: describes what runs, and reports who uses what in which version."""
 
 from __future__ import annotations
 
+from functools import partial
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from tracker.cli.calls import ask, request_of
-from tracker.cli.catalog.group import EPILOG, app
-from tracker.cli.options import DEFAULT_SERVER, Format, ListFormat, Server, Yes, confirm_deletion
-from tracker.cli.output import Output
+from tracker.cli.calls import ask, failures, request_of
+from tracker.cli.exits import CATALOG_TABLE, OUTDATED, USAGE, CommandError, client_group, epilog
+from tracker.cli.options import (
+    DEFAULT_SERVER,
+    Format,
+    ListFormat,
+    Server,
+    Yes,
+    choice_option,
+    confirm_deletion,
+    output_option,
+)
+from tracker.cli.printing import (
+    Output,
+    json_of,
+    print_answer,
+    print_document,
+    print_each,
+    print_record,
+    print_table,
+    printable,
+)
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterator, Mapping, Sequence
 
-    from tracker.client.rpc import A, Q, Rpc
+    from tracker.cli.catalog.applying import Applied
+    from tracker.client.rpcs import A, Q, Rpc
     from tracker.pb import catalog_pb
     from tracker.transcoding.json_text import JsonValue
+
+app = client_group(
+    "Manage the catalog: what runs, who is responsible, and which versions it uses.", CATALOG_TABLE
+)
+command = partial(app.command, epilog=epilog(CATALOG_TABLE))
+
 
 Name = Annotated[str, typer.Argument(metavar="NAME", help="Name of the entry.")]
 
 
-@app.command("get", epilog=EPILOG)
+@command("apply")
+def apply(
+    *,
+    files: Annotated[
+        list[Path],
+        typer.Option(
+            "--file",
+            "-f",
+            metavar="FILE",
+            help="YAML or JSON file, a folder of such files, or - for standard input; may be repeated.",
+        ),
+    ],
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Only print what would be changed.")] = False,
+    server: Server = DEFAULT_SERVER,
+    output: Format = Output.TEXT,
+) -> None:
+    """Create and update entries from files, and print what changed.
+
+    A file has one entry in each document, or a list of them. Fields that an entry lacks are cleared, except
+    versions and dependencies, which stay. Any mistake stops everything, and nothing is changed.
+
+    Example: tracker catalog get shop --output yaml | sed 's/1.4/1.5/' | tracker catalog apply -f -
+    """
+    from tracker.cli.catalog.applying import applied
+    from tracker.cli.catalog.reading import Mistakes, read
+    from tracker.cli.catalog.shown import print_applied
+    from tracker.client import Connection
+
+    try:
+        entries = read(files)
+    except Mistakes as mistakes:
+        for line in mistakes.lines:
+            typer.echo(f"tracker: {printable(line)}", err=True)
+        raise typer.Exit(USAGE) from None
+    if not entries:
+        raise CommandError("nothing to apply: the files have no entries", USAGE)
+    results: list[JsonValue] = []
+    with failures(output), Connection(server) as connection:
+        for described in entries:
+            result = applied(connection, described, dry_run=dry_run)
+            if output is Output.TEXT:
+                print_applied(result, dry_run=dry_run)
+            else:
+                results.append(_applied_json(result))
+    if output is not Output.TEXT:
+        print_document({"dryRun": dry_run, "entries": results}, output)
+
+
+def _applied_json(result: Applied) -> JsonValue:
+    return {
+        "name": result.name,
+        "outcome": result.outcome.value,
+        "differences": [difference._asdict() for difference in result.differences],
+    }
+
+
+@command("get")
 def get(name: Name, *, server: Server = DEFAULT_SERVER, output: Format = Output.TEXT) -> None:
     """Show an entry; with `--output yaml`, as `tracker catalog apply` reads it."""
     from tracker.cli.catalog.shown import print_entry
-    from tracker.cli.documents import print_answer
-    from tracker.client.catalog import GET_CATALOG
+    from tracker.client.rpcs import GET_CATALOG
     from tracker.pb import catalog_pb
 
     answer = ask(server, output, GET_CATALOG, GET_CATALOG.request(name=name))
@@ -35,12 +117,11 @@ def get(name: Name, *, server: Server = DEFAULT_SERVER, output: Format = Output.
     print_answer(document, output, lambda: print_entry(entry))
 
 
-@app.command("list", epilog=EPILOG)
+@command("list")
 def list_entries(*, server: Server = DEFAULT_SERVER, output: ListFormat = Output.TEXT) -> None:
     """List all entries by name; with `--output yaml`, as `tracker catalog apply` reads them."""
     from tracker.cli.catalog.shown import COLUMNS, entry_row, print_entries
-    from tracker.cli.documents import print_answer, print_each
-    from tracker.client.catalog import LIST_CATALOGS
+    from tracker.client.rpcs import LIST_CATALOGS
 
     answer = ask(server, output, LIST_CATALOGS, LIST_CATALOGS.request())
     found = answer.catalogs
@@ -57,7 +138,7 @@ def list_entries(*, server: Server = DEFAULT_SERVER, output: ListFormat = Output
     )
 
 
-@app.command("versions", epilog=EPILOG)
+@command("versions")
 def versions(  # noqa: PLR0913  # one for each option
     name: Name,
     *,
@@ -73,13 +154,13 @@ def versions(  # noqa: PLR0913  # one for each option
     output: Format = Output.TEXT,
 ) -> None:
     """Show the versions of an entry, or change those that are given; an empty value clears."""
-    from tracker.client.catalog import UPDATE_VERSIONS
+    from tracker.client.rpcs import UPDATE_VERSIONS
 
     given = {"availableVersions": available, "latestVersion": latest, "referenceVersion": reference}
     _show_or_set(name, UPDATE_VERSIONS, given, server, output)
 
 
-@app.command("deps", epilog=EPILOG)
+@command("deps")
 def deps(
     name: Name,
     *,
@@ -95,19 +176,18 @@ def deps(
     output: Format = Output.TEXT,
 ) -> None:
     """Show the dependencies of an entry, or change those that are given; an empty value clears."""
-    from tracker.client.catalog import UPDATE_DEPENDENCIES
+    from tracker.client.rpcs import UPDATE_DEPENDENCIES
 
     given = {"dependenciesIn": in_, "dependenciesOut": out}
     _show_or_set(name, UPDATE_DEPENDENCIES, given, server, output)
 
 
-@app.command("delete", epilog=EPILOG)
+@command("delete")
 def delete(
     name: Name, *, yes: Yes = False, server: Server = DEFAULT_SERVER, output: Format = Output.TEXT
 ) -> None:
     """Delete an entry permanently; entries that name it stay as they are."""
-    from tracker.cli.documents import print_answer
-    from tracker.client.catalog import DELETE_CATALOG
+    from tracker.client.rpcs import DELETE_CATALOG
 
     if not yes:
         confirm_deletion("entry", lambda: name)
@@ -120,8 +200,7 @@ def _show_or_set(
 ) -> None:
     """Show the part of an entry that a request of `rpc` has, after changing it if something is given."""
     from tracker.cli.catalog.shown import print_entry
-    from tracker.cli.documents import json_of, print_answer
-    from tracker.client.catalog import GET_CATALOG
+    from tracker.client.rpcs import GET_CATALOG
     from tracker.pb import catalog_pb
 
     new: dict[str, JsonValue] = {
@@ -140,3 +219,99 @@ def _description(entry: catalog_pb.Catalog) -> catalog_pb.Catalog:
     """Return what people write of an entry, without its times."""
     entry.created_at = entry.updated_at = None
     return entry
+
+
+_PROJECTS = ("PROJECT", "COMPLIANT", "OUTDATED", "USES")
+_USES = ("PROJECT", "DELIVERABLE", "TYPE", "VERSION", "REFERENCE", "LATEST")
+
+
+@command("compliance")
+def compliance(
+    *,
+    types: Annotated[
+        list[str] | None,
+        choice_option("catalog_pb.Type", "Type to report, such as `library`; may be repeated.", "--type"),
+    ] = None,
+    fail: Annotated[
+        bool,
+        typer.Option(
+            "--fail-on-outdated", help=f"Exit with {OUTDATED} if a project uses an outdated version."
+        ),
+    ] = False,
+    server: Server = DEFAULT_SERVER,
+    output: Annotated[
+        Output,
+        output_option(
+            "`json` and `yaml` print the answer of the server, `csv` a table of all uses.",
+            Output.JSON,
+            Output.YAML,
+            Output.CSV,
+        ),
+    ] = Output.TEXT,
+) -> None:
+    """Show which projects use the reference versions of their dependencies, and what is outdated.
+
+    Example: tracker catalog compliance --type library --fail-on-outdated
+    """
+    from tracker.client.rpcs import GET_VERSION_COMPLIANCE
+    from tracker.pb import catalog_pb
+
+    request = GET_VERSION_COMPLIANCE.request(types=[catalog_pb.Type[name] for name in types or ()])
+    answer = ask(server, output, GET_VERSION_COMPLIANCE, request)
+    rows = [
+        (*row, "yes" if use.is_outdated else "no")
+        for project in answer.projects
+        for use, row in _uses(project)
+    ]
+    columns = [*map(str.lower, _USES), "outdated"]
+    print_answer(answer, output, lambda: _print_compliance(answer), columns=columns, rows=rows)
+    if fail and any(project.outdated_count for project in answer.projects):
+        raise typer.Exit(OUTDATED)
+
+
+def _uses(
+    project: catalog_pb.ProjectCompliance,
+) -> Iterator[tuple[catalog_pb.DeliverableUsage, tuple[str, ...]]]:
+    """Yield what a project uses, each with its row, a value for each of `_USES`."""
+    for use in project.deliverables:
+        yield (
+            use,
+            (
+                project.project_name,
+                use.name,
+                use.type.name if use.type else "",
+                use.current_version,
+                use.reference_version,
+                use.latest_version,
+            ),
+        )
+
+
+def _print_compliance(answer: catalog_pb.GetVersionComplianceResponse) -> None:
+    if answer.summary is None or not answer.projects:
+        typer.echo("no projects", err=True)
+        return
+    summary = answer.summary
+    typer.echo(f"{summary.compliant_projects} of {summary.total_projects} projects are compliant")
+    typer.echo()
+    _print_table(
+        _PROJECTS,
+        [
+            (
+                project.project_name,
+                f"{project.compliance_percentage:.0f} %",
+                str(project.outdated_count),
+                str(project.total_count),
+            )
+            for project in answer.projects
+        ],
+    )
+    outdated = [row for project in answer.projects for use, row in _uses(project) if use.is_outdated]
+    if outdated:
+        typer.echo()
+        _print_table(_USES, outdated)
+
+
+def _print_table(columns: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
+    names = list(map(str.lower, columns))
+    print_table(columns, rows, lambda row: row, lambda row: print_record(dict(zip(names, row, strict=True))))

@@ -8,16 +8,14 @@ import typer
 from protobuf import message_to_json_value
 from protobuf.wkt import Timestamp
 
-from tracker.cli.output import printable
-from tracker.cli.records import print_record, print_table, shown_time
+from tracker.cli.printing import print_record, print_table, printable, shown_time
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from protobuf import Message
 
-    from tracker.cli.catalog.applying import Applied
-    from tracker.cli.catalog.differences import Difference
+    from tracker.cli.catalog.applying import Applied, Difference
     from tracker.pb import catalog_pb
     from tracker.transcoding.json_text import JsonValue
 

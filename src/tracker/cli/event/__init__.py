@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from tracker.cli.event import changes, overlaps, queries, related, tail
-from tracker.cli.event.group import app
+from tracker.cli.event import changes, queries, relations
+from tracker.cli.event.options import app
 
-__all__ = ["app", "changes", "overlaps", "queries", "related", "tail"]
+__all__ = ["app", "changes", "queries", "relations"]

@@ -8,12 +8,10 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from tracker.cli.calls import ask, request_of
-from tracker.cli.errors import CommandError
-from tracker.cli.event.group import EPILOG, app
-from tracker.cli.event.options import EventFields, EventId, Message, takes_event
-from tracker.cli.exits import USAGE
+from tracker.cli.event.options import EventFields, EventId, Message, command, takes_event
+from tracker.cli.exits import USAGE, CommandError
 from tracker.cli.options import DEFAULT_SERVER, Format, Server, Yes, confirm_deletion, who_default
-from tracker.cli.output import Output
+from tracker.cli.printing import Output
 
 if TYPE_CHECKING:
     from tracker.pb import event_pb
@@ -22,7 +20,7 @@ if TYPE_CHECKING:
 _ENDINGS = ("success", "failure", "error", "done", "close")
 
 
-@app.command("create", epilog=EPILOG)
+@command("create")
 @takes_event("service", "type")
 def create(
     fields: EventFields,
@@ -38,13 +36,13 @@ def create(
 
     Example: tracker event create "Deploy payments 2.4.0" --service payments --type deployment --status start
     """
-    from tracker.client.events import CREATE_EVENT
+    from tracker.client.rpcs import CREATE_EVENT
 
     answer = ask(server, output, CREATE_EVENT, request_of(CREATE_EVENT, fields.request(title=title)))
     _print(answer, answer.event, output, "updated" if answer.updated else "created")
 
 
-@app.command("update", epilog=EPILOG)
+@command("update")
 @takes_event()
 def update(
     fields: EventFields,
@@ -63,7 +61,7 @@ def update(
     _merge(server, output, "updated", fields.request(id=id_, title=title))
 
 
-@app.command("finish", epilog=EPILOG)
+@command("finish")
 def finish(
     id_: EventId,
     *,
@@ -81,7 +79,7 @@ def finish(
     _merge(server, output, "finished", {"id": id_, "attributes": attributes})
 
 
-@app.command("comment", epilog=EPILOG)
+@command("comment")
 def comment(
     id_: EventId,
     text: Annotated[str, typer.Argument(metavar="TEXT", help="The comment.")],
@@ -91,7 +89,7 @@ def comment(
     output: Format = Output.TEXT,
 ) -> None:
     """Add a comment to the changelog of an event."""
-    from tracker.client.events import ADD_CHANGELOG_ENTRY
+    from tracker.client.rpcs import ADD_CHANGELOG_ENTRY
 
     author = who_default() if who is None else who
     entry: JsonValue = {"user": author, "change_type": "commented", "comment": text}
@@ -101,13 +99,13 @@ def comment(
     _print(answer, answer.event, output, "commented on")
 
 
-@app.command("delete", epilog=EPILOG)
+@command("delete")
 def delete(
     id_: EventId, *, yes: Yes = False, server: Server = DEFAULT_SERVER, output: Format = Output.TEXT
 ) -> None:
     """Delete an event permanently, and release its locks."""
-    from tracker.cli.documents import print_answer
-    from tracker.client.events import DELETE_EVENTS, GET_EVENT
+    from tracker.cli.printing import print_answer
+    from tracker.client.rpcs import DELETE_EVENTS, GET_EVENT
 
     if not yes:
         confirm_deletion("event", lambda: _title(ask(server, output, GET_EVENT, GET_EVENT.request(id=id_))))
@@ -120,7 +118,7 @@ def _title(answer: event_pb.GetEventResponse) -> str:
 
 
 def _merge(server: str, output: Output, done: str, fields: dict[str, JsonValue]) -> None:
-    from tracker.client.events import UPDATE_EVENT
+    from tracker.client.rpcs import UPDATE_EVENT
 
     answer = ask(server, output, UPDATE_EVENT, request_of(UPDATE_EVENT, {**fields, "merge": True}))
     _print(answer, answer.event, output, done)
@@ -135,7 +133,7 @@ def _print(
     done: str,
 ) -> None:
     """Print what became of an event: its id alone in a pipe, for the next command."""
-    from tracker.cli.documents import print_answer
+    from tracker.cli.printing import print_answer
 
     id_ = event.metadata.id if event is not None and event.metadata is not None else ""
     print_answer(answer, output, lambda: typer.echo(f"{done} {id_}" if sys.stdout.isatty() else id_))

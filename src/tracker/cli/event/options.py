@@ -3,28 +3,87 @@
 from __future__ import annotations
 
 import inspect
+import json
 from dataclasses import dataclass
 from datetime import datetime
-from typing import TYPE_CHECKING, Annotated, Any, Concatenate, ParamSpec
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any, Concatenate, NamedTuple, ParamSpec
 
 import typer
 
-from tracker.cli.choices import choice_option
-from tracker.cli.event_fields import FIELDS, EventField
-from tracker.cli.options import Query, QueryOption, label, label_option, query_of
-from tracker.cli.parameters import option, with_parameters
-from tracker.cli.times import moment_option
+from tracker.cli.exits import EVENT_TABLE, USAGE, CommandError, client_group, epilog
+from tracker.cli.options import (
+    choice_option,
+    label,
+    label_option,
+    moment_option,
+    option,
+    with_parameters,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Mapping
 
     from tracker.transcoding.json_text import JsonValue
 
+_TABLE = Path(__file__).parents[1] / "spec" / "event_fields.json"
+
+_DERIVED = ("has", "since", "text", "time", "until")
+"""Names in queries that are not those of a field."""
+
+
+class EventField(NamedTuple):
+    """A field of an event, `part` the message in it that has the field."""
+
+    name: str
+    part: str
+    kind: str
+    help: str
+    enum: str = ""
+    query: str = ""
+    """Its name in queries; empty for one that they don't ask for."""
+    facet: bool = False
+
+
+FIELDS = tuple(EventField(**row) for row in json.loads(_TABLE.read_text("utf-8")))
+
+_FACETS = {field.name: field for field in FIELDS if field.facet}
+"""The fields that events are counted by, in addition to labels."""
+
+
+def facet_names() -> list[str]:
+    """Return what completes the name of a field to count by."""
+    return sorted(field.query for field in _FACETS.values())
+
+
+def query_names() -> list[str]:
+    """Return what completes the name of a field in a query."""
+    return sorted(f"{name}:" for name in (*_DERIVED, *(field.query for field in FIELDS if field.query)))
+
+
+app = client_group("Record, change and find deployments, operations, drifts and incidents.", EVENT_TABLE)
+command = partial(app.command, epilog=epilog(EVENT_TABLE))
+
+
 P = ParamSpec("P")
 
 
+Query = Annotated[
+    list[str] | None,
+    typer.Argument(
+        metavar="QUERY", autocompletion=query_names, help="Query for events; several arguments form one."
+    ),
+]
+QueryOption = Annotated[
+    str, typer.Option("--query", metavar="QUERY", help="The query, instead of arguments.")
+]
 EventId = Annotated[str, typer.Argument(metavar="ID", help="Id or Slack id of the event.")]
 Message = Annotated[str, typer.Option(metavar="TEXT", help="What happened, in free text.")]
+
+Explain = Annotated[
+    bool, typer.Option("--explain", help="Print how the server finds the answer, instead of the answer.")
+]
 
 _FLAGS = {"related_id": "--related-id", "stake_holders": "--stake-holder", "labels": "--label"}
 """Options that are not named as in queries."""
@@ -32,7 +91,17 @@ _FLAGS = {"related_id": "--related-id", "stake_holders": "--stake-holder", "labe
 _UNSET: Mapping[str, object] = {"text": "", "choice": "", "flag": False}
 _SETTABLE = {field.name: field for field in FIELDS if field.part in {"attributes", "links"}}
 _SLACK_ID = EventField("slack_id", "", "text", "Slack message about the event.")
-_FACETS = {field.name: field for field in FIELDS if field.facet}
+
+
+def query_of(words: list[str] | None, option: str) -> str:
+    """Return the query of a command, given as arguments or by `--query`; `` for none.
+
+    Raises:
+        CommandError: It was given both ways.
+    """
+    if words and option:
+        raise CommandError("expected one query, as arguments or by --query, got both", USAGE)
+    return option or " ".join(words or ())
 
 
 def _declared(field: EventField) -> object:

@@ -1,27 +1,28 @@
-"""`tracker event get`, `changelog`, `list` and `search`."""
+"""`tracker event get`, `changelog`, `list`, `search` and `tail`."""
 
 from __future__ import annotations
 
+import json
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from tracker.cli.calls import ask
-from tracker.cli.errors import CommandError
-from tracker.cli.event.group import EPILOG, app
-from tracker.cli.event.options import EventId, takes_query
-from tracker.cli.exits import USAGE, failures
-from tracker.cli.options import (
-    DEFAULT_SERVER,
-    Format,
-    ListFormat,
-    Server,
+from tracker.cli.calls import ask, failures
+from tracker.cli.event.options import EventId, Explain, command, takes_query
+from tracker.cli.exits import SIGNALLED, USAGE, CommandError
+from tracker.cli.options import DEFAULT_SERVER, Format, ListFormat, Server, output_option
+from tracker.cli.printing import (
+    Output,
+    json_of,
+    line_printer,
+    print_answer,
+    print_csv,
+    print_document,
+    print_each,
 )
-from tracker.cli.output import Output
-from tracker.cli.plans import Explain, print_plan
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
     from tracker.client import Connection
     from tracker.pb import event_pb
@@ -34,12 +35,11 @@ Limit = Annotated[
 ]
 
 
-@app.command("get", epilog=EPILOG)
+@command("get")
 def get(id_: EventId, *, server: Server = DEFAULT_SERVER, output: Format = Output.TEXT) -> None:
     """Show an event with its changelog."""
-    from tracker.cli.documents import print_answer
     from tracker.cli.event.shown import print_changelog, print_event
-    from tracker.client.events import GET_EVENT
+    from tracker.client.rpcs import GET_EVENT
     from tracker.pb import event_pb
 
     answer = ask(server, output, GET_EVENT, GET_EVENT.request(id=id_))
@@ -52,12 +52,11 @@ def get(id_: EventId, *, server: Server = DEFAULT_SERVER, output: Format = Outpu
     print_answer(answer, output, text)
 
 
-@app.command("changelog", epilog=EPILOG)
+@command("changelog")
 def changelog(id_: EventId, *, server: Server = DEFAULT_SERVER, output: Format = Output.TEXT) -> None:
     """Show the changelog of an event, the oldest entry first."""
-    from tracker.cli.documents import print_answer
     from tracker.cli.event.shown import print_changelog
-    from tracker.client.events import GET_EVENT
+    from tracker.client.rpcs import GET_EVENT
     from tracker.pb import event_pb
 
     event = ask(server, output, GET_EVENT, GET_EVENT.request(id=id_)).event
@@ -66,7 +65,7 @@ def changelog(id_: EventId, *, server: Server = DEFAULT_SERVER, output: Format =
     print_answer(answer, output, lambda: print_changelog(entries))
 
 
-@app.command("list", epilog=EPILOG)
+@command("list")
 @takes_query
 def list_events(
     query: str,
@@ -79,7 +78,7 @@ def list_events(
     _print_found(query, limit, server, output)
 
 
-@app.command("search", epilog=EPILOG)
+@command("search")
 @takes_query
 def search(  # one for each option
     query: str,
@@ -104,7 +103,6 @@ def search(  # one for each option
 
 
 def _print_found(query: str, limit: int, server: str, output: Output) -> None:
-    from tracker.cli.documents import json_of, print_csv, print_document, print_each
     from tracker.cli.event.shown import COLUMNS, event_row, print_events
     from tracker.client import Connection
 
@@ -124,7 +122,8 @@ def _print_found(query: str, limit: int, server: str, output: Output) -> None:
 def _explain(query: str, limit: int, server: str, output: Output) -> None:
     from protobuf.wkt import UInt32Value
 
-    from tracker.client.events import SEARCH_EVENTS
+    from tracker.cli.event.shown import print_plan
+    from tracker.client.rpcs import SEARCH_EVENTS
 
     size = UInt32Value(value=min(limit or _PAGE, _PAGE))
     request = SEARCH_EVENTS.request(query=query, per_page=size, explain=True)
@@ -136,7 +135,7 @@ def found_events(connection: Connection, query: str, limit: int) -> Iterator[eve
     """Yield up to `limit` matches of a query, newest first, 0 for all; pages are fetched as needed."""
     from protobuf.wkt import UInt32Value
 
-    from tracker.client.events import LIST_EVENTS, SEARCH_EVENTS
+    from tracker.client.rpcs import LIST_EVENTS, SEARCH_EVENTS
 
     left, token = limit, ""
     while True:
@@ -151,3 +150,85 @@ def found_events(connection: Connection, query: str, limit: int) -> Iterator[eve
         left, token = left - len(page.events), page.next_page_token
         if not token or (limit and left <= 0):
             return
+
+
+_INTERRUPTED = SIGNALLED + 2
+
+
+@command("tail")
+@takes_query
+def tail(  # one for each option
+    query: str,
+    *,
+    last: Annotated[
+        int,
+        typer.Option("--last", "-n", min=0, max=1_000, metavar="NUMBER", help="Last events to print first."),
+    ] = 10,
+    resume: Annotated[
+        str,
+        typer.Option(metavar="TOKEN", help="Continue after the resumeToken of an `ndjson` line."),
+    ] = "",
+    server: Server = DEFAULT_SERVER,
+    output: Annotated[
+        Output,
+        output_option(
+            "`ndjson` prints each change as a line of JSON, `yaml` as a document.",
+            Output.NDJSON,
+            Output.YAML,
+        ),
+    ] = Output.TEXT,
+) -> None:
+    """Print events as they are recorded, changed and deleted, until interrupted.
+
+    After a broken connection, it continues after the last line as soon as the server is available again.
+
+    Example: tracker event tail 'env:prod status:(failure OR error)'
+    """
+    from tracker.client import Connection
+
+    show = _line_printer() if output is Output.TEXT else lambda message: _print_change(message, output)
+    try:
+        with failures(), Connection(server) as connection:
+            for message in _changes(connection, query, resume, 0 if resume else last):
+                show(message)
+    except KeyboardInterrupt:
+        raise typer.Exit(_INTERRUPTED) from None
+
+
+def _changes(
+    connection: Connection, query: str, resume: str, last: int
+) -> Iterator[event_pb.WatchEventsResponse]:
+    """Yield the last events, then all changes from now on: none is missed or repeated."""
+    from tracker.client.connection import watch
+    from tracker.pb import event_pb
+
+    printed = set[bytes]()
+    for message in watch(connection, query, resume, _lost):
+        if message.event is None:
+            for event in reversed(list(found_events(connection, query, last)) if last else []):
+                printed.add(event.to_binary())
+                yield event_pb.WatchEventsResponse(event=event)
+            last = 0
+        elif not printed or message.event.to_binary() not in printed:
+            yield message
+
+
+def _lost(why: str) -> None:
+    typer.echo(f"{why}; goes on when the server is there again", err=True)
+
+
+def _print_change(message: event_pb.WatchEventsResponse, output: Output) -> None:
+    from protobuf import message_to_json_value
+
+    if output is Output.YAML:
+        print_each([message], output)
+    else:
+        typer.echo(json.dumps(message_to_json_value(message), ensure_ascii=False))
+
+
+def _line_printer() -> Callable[[event_pb.WatchEventsResponse], None]:
+    """Return what prints a change as a line."""
+    from tracker.cli.event.shown import change_line
+
+    print_line = line_printer()
+    return lambda message: print_line(change_line(message))

@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 import typer
 from protobuf import message_to_json_value
 from protobuf.wkt import Timestamp
 
-from tracker.cli.event_fields import FIELDS
-from tracker.cli.output import printable
-from tracker.cli.records import print_record, print_table, shown_time
+from tracker.cli.event.options import FIELDS
+from tracker.cli.printing import Output, print_answer, print_record, print_table, printable, shown_time
 from tracker.pb import event_pb
 from tracker.time_text import rounded_text
 
@@ -152,3 +151,31 @@ def name_of(message: event_pb.EventAttributes | event_pb.OverlappingEvent, field
 def shown_length(duration: Duration | None) -> str:
     """Return a duration for people, or `` for none."""
     return "" if duration is None else rounded_text(duration.to_timedelta())
+
+
+class Planned(Protocol):
+    """An answer that may have a query plan."""
+
+    plan: event_pb.QueryPlan | None
+
+
+def print_plan(answer: Planned, events: str, output: Output) -> None:
+    """Print the plan of a query; `events` is the number of its matches."""
+    plan = answer.plan or event_pb.QueryPlan()
+    steps = [(step,) for step in plan.steps]
+    print_answer(
+        plan, output, lambda: _print_plan(plan, events), records=[plan], columns=["step"], rows=steps
+    )
+
+
+def _print_plan(plan: event_pb.QueryPlan, events: str) -> None:
+    print_record(
+        {
+            "query": plan.query,
+            "events": events,
+            "searched": f"{plan.documents:,} document{'' if plan.documents == 1 else 's'}",
+            "took": f"{plan.took.to_timedelta().total_seconds() * 1_000:,.1f} ms" if plan.took else "",
+        }
+    )
+    for step in plan.steps:
+        typer.echo(f"- {printable(step)}")

@@ -1,38 +1,44 @@
-"""`tracker lock acquire`, `renew`, `release`, `list` and `show`."""
+"""`tracker lock`: takes, renews, releases and lists locks, and runs a command under one."""
 
 from __future__ import annotations
 
 from datetime import timedelta
+from functools import partial
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from tracker.cli.calls import ask
-from tracker.cli.errors import CommandError
-from tracker.cli.exits import USAGE, failures
-from tracker.cli.lock.group import EPILOG, app
+from tracker.cli.calls import ask, failures
+from tracker.cli.exits import LOCK_TABLE, USAGE, CommandError, client_group, epilog
 from tracker.cli.lock.options import (
     Environment,
+    Grace,
     LockId,
     LockOptions,
     Resource,
+    RunTtl,
     Service,
     Token,
     TokenFile,
     Wait,
     Who,
+    given_token,
+    lease_times,
+    new_token,
     takes_lock,
+    token_to_acquire,
 )
-from tracker.cli.lock.tokens import given_token, token_to_acquire
-from tracker.cli.options import DEFAULT_SERVER, Format, ListFormat, Server, who_default
-from tracker.cli.output import Output
-from tracker.cli.times import duration_option
+from tracker.cli.options import DEFAULT_SERVER, Format, ListFormat, Server, duration_option, who_default
+from tracker.cli.printing import Output, print_answer
 
 if TYPE_CHECKING:
     from tracker.pb import lock_pb
 
+app = client_group("Take, renew, release and list locks, and run commands under them.", LOCK_TABLE)
+command = partial(app.command, epilog=epilog(LOCK_TABLE))
 
-@app.command("acquire", epilog=EPILOG)
+
+@command("acquire")
 @takes_lock()
 def acquire(  # noqa: PLR0913  # one for each option
     wanted: LockOptions,
@@ -53,9 +59,8 @@ def acquire(  # noqa: PLR0913  # one for each option
     new token is written there, and not printed. Repeated with the same token, the command returns the same
     lock.
     """
-    from tracker.cli.documents import print_answer
+    from tracker.cli.lock.holding import take
     from tracker.cli.lock.shown import print_lock
-    from tracker.cli.lock.taking import take
     from tracker.client import Connection
     from tracker.pb import lock_pb
 
@@ -68,7 +73,7 @@ def acquire(  # noqa: PLR0913  # one for each option
     )
 
 
-@app.command("renew", epilog=EPILOG)
+@command("renew")
 def renew(  # noqa: PLR0913  # one for each option
     id_: LockId,
     *,
@@ -86,14 +91,14 @@ def renew(  # noqa: PLR0913  # one for each option
     """
     from protobuf.wkt import Duration
 
-    from tracker.client.locks import RENEW_LOCK
+    from tracker.client.rpcs import RENEW_LOCK
 
     length = None if ttl is None else Duration.from_timedelta(ttl)
     request = RENEW_LOCK.request(id=id_, lock_token=given_token(token, token_file), ttl=length)
     _print(ask(server, output, RENEW_LOCK, request), output)
 
 
-@app.command("release", epilog=EPILOG)
+@command("release")
 def release(  # noqa: PLR0913  # one for each option
     id_: LockId,
     *,
@@ -111,8 +116,7 @@ def release(  # noqa: PLR0913  # one for each option
 
     Repeating it with the same token is not an error.
     """
-    from tracker.cli.documents import print_answer
-    from tracker.client.locks import UN_LOCK
+    from tracker.client.rpcs import UN_LOCK
 
     if force and not reason.strip():
         raise CommandError("--force needs --reason: whoever had the lock will want to know", USAGE)
@@ -130,7 +134,7 @@ def release(  # noqa: PLR0913  # one for each option
     print_answer(answer, output, lambda: typer.echo(text))
 
 
-@app.command("list", epilog=EPILOG)
+@command("list")
 def list_locks(
     *,
     service: Service = "",
@@ -143,9 +147,8 @@ def list_locks(
 
     Without --service, --environment and --resource, all of them.
     """
-    from tracker.cli.documents import print_answer
     from tracker.cli.lock.shown import COLUMNS, lock_row, print_locks
-    from tracker.client.locks import LIST_LOCKS
+    from tracker.client.rpcs import LIST_LOCKS
 
     request = LIST_LOCKS.request(service=service, environment=environment, resource=resource)
     answer = ask(server, output, LIST_LOCKS, request)
@@ -159,18 +162,58 @@ def list_locks(
     )
 
 
-@app.command("show", epilog=EPILOG)
+@command("show")
 def show(id_: LockId, *, server: Server = DEFAULT_SERVER, output: Format = Output.TEXT) -> None:
     """Show a lock."""
-    from tracker.client.locks import GET_LOCK
+    from tracker.client.rpcs import GET_LOCK
 
     _print(ask(server, output, GET_LOCK, GET_LOCK.request(id=id_)), output)
 
 
 def _print(answer: lock_pb.GetLockResponse | lock_pb.RenewLockResponse, output: Output) -> None:
-    from tracker.cli.documents import print_answer
     from tracker.cli.lock.shown import print_lock
     from tracker.pb import lock_pb
 
     lock = answer.lock or lock_pb.Lock()
     print_answer(answer, output, lambda: print_lock(lock))
+
+
+@command("run", context_settings={"allow_interspersed_args": False})
+@takes_lock()
+def run(  # noqa: PLR0913  # one for each option
+    wanted: LockOptions,
+    command: Annotated[list[str], typer.Argument(metavar="COMMAND", help="The command to run.")],
+    *,
+    ttl: RunTtl = None,
+    wait: Wait = None,
+    grace: Grace = None,
+    server: Server = DEFAULT_SERVER,
+) -> None:
+    """Run a command while holding a lock.
+
+    Takes the lock, renews it while the command runs, releases it at the end, and exits as the command did.
+    The command gets TRACKER_LOCK_ID and TRACKER_FENCING_TOKEN. Signals to this process are passed on to it.
+    Processes that it leaves running are ended.
+
+    If the lease can't be renewed, or this process is stopped or killed, the command is ended before the lease
+    expires: by SIGTERM, then SIGKILL.
+    """
+    from tracker.cli.lock.running import LOCK_VARIABLES, GuardedCommand, end_as, inherited, require_program
+
+    ttl, grace = lease_times(ttl, grace)
+    require_program(command[0])
+    environ = inherited(*LOCK_VARIABLES)
+    with GuardedCommand(environ) as guarded:  # starts while this process imports the rest
+        from tracker.cli.lock.holding import Terms, hold
+        from tracker.client import Connection
+
+        with failures(), Connection(server) as connection:
+            end = hold(
+                connection,
+                wanted.request(ttl, new_token()),
+                guarded,
+                lambda _, added, deadlines: guarded.run(command, added, deadlines),
+                wait=wait,
+                terms=Terms(ttl, grace),
+            )
+    raise typer.Exit(end_as(end, interrupts=guarded.has_terminal))

@@ -3,30 +3,238 @@
 from __future__ import annotations
 
 import contextlib
-from typing import TYPE_CHECKING
+import threading
+import time
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import TYPE_CHECKING, NamedTuple
 
-from tracker.cli.errors import CommandError
-from tracker.cli.exits import LOCKED
-from tracker.cli.lock.command import say
-from tracker.cli.lock.lease import Lease, Renewer
-from tracker.cli.lock.taking import take
-from tracker.cli.output import printable
+import typer
+from protobuf.wkt import Duration
+
+from tracker.cli.exits import LOCKED, CommandError
+from tracker.cli.lock import shown
+from tracker.cli.lock.running import say
+from tracker.cli.printing import printable
 from tracker.client import ApiError, UnreachableError
-from tracker.errors import Reason
+from tracker.client.rpcs import CREATE_LOCK, RENEW_LOCK, UN_LOCK
+from tracker.errors import Code, Reason
 from tracker.guardian import clock
+from tracker.guardian.protocol import Deadlines
 from tracker.time_text import rounded_text
 
 if TYPE_CHECKING:
     from collections.abc import Callable
-    from datetime import timedelta
 
-    from tracker.cli.lock.lease import Terms
     from tracker.cli.lock.running import GuardedCommand
     from tracker.client import Connection
-    from tracker.guardian.protocol import Deadlines, Gone
+    from tracker.guardian.protocol import Gone
     from tracker.pb import lock_pb
 
 _SECOND = 1_000_000_000
+
+_LONGEST_MARGIN = 2.0
+"""Longest time in seconds between killing a command and the end of its lease."""
+
+_LOST_REASONS = (Reason.LOCK_LOST, Reason.LOCK_NOT_FOUND, Reason.LOCK_TOKEN_MISMATCH)
+"""Reasons of refused renewals that a retry can't change."""
+
+_LONGEST_ANSWER = 10.0
+"""Longest time in seconds to wait for the answer to a renewal."""
+
+_LONGEST_PAUSE = 1.0
+"""Longest time in seconds between a failed renewal and the next."""
+
+
+@dataclass(frozen=True, slots=True)
+class Terms:
+    """The length of a lease, and how much of it a command has to end after SIGTERM."""
+
+    ttl: timedelta
+    grace: timedelta
+
+    def deadlines(self, asked: int) -> Deadlines:
+        """Return when a command must end if the lease that was asked for at a moment is not renewed.
+
+        It is killed a fifth of the lease, at most 2 seconds, before the end of the lease, so that it has
+        ended by then also on a busy machine; SIGTERM precedes that by the grace.
+        """
+        ttl = self.ttl.total_seconds()
+        kill = asked + int((ttl - min(ttl / 5, _LONGEST_MARGIN)) * _SECOND)
+        return Deadlines(term=kill - int(self.grace.total_seconds() * _SECOND), kill=kill)
+
+
+@dataclass(frozen=True, slots=True)
+class Lease:
+    """A lock held with a lease."""
+
+    connection: Connection
+    lock_id: str
+    token: str
+    terms: Terms
+
+    def renew(self, timeout: float) -> int:
+        """Renew the lease; return the moment from which it counts, which is before the request.
+
+        Raises:
+            ApiError: The lock is lost, or the server can't renew it now.
+            UnreachableError: There was no answer.
+        """
+        asked = clock.now()
+        ttl = Duration.from_timedelta(self.terms.ttl)
+        request = RENEW_LOCK.request(id=self.lock_id, lock_token=self.token, ttl=ttl)
+        self.connection.call(RENEW_LOCK, request, timeout=timeout, patience=0)
+        return asked
+
+    def release(self, *, timeout: float, patience: float) -> None:
+        """Release the lock, trying again for `patience` seconds.
+
+        Raises:
+            ApiError: The lock was lost before, or the server can't release it now.
+            UnreachableError: There was no answer.
+        """
+        request = UN_LOCK.request(id=self.lock_id, lock_token=self.token)
+        self.connection.call(UN_LOCK, request, timeout=timeout, patience=patience)
+
+
+class Renewer(threading.Thread):
+    """Renews a lease after every third of its length, until it is stopped or the lock is lost.
+
+    Without an answer it retries: the lease may still be valid when the server is back.
+    """
+
+    def __init__(self, lease: Lease, asked: int, guarded: GuardedCommand) -> None:
+        super().__init__(name="renewer", daemon=True)
+        self.trouble: ApiError | UnreachableError | None = None
+        """Why the last renewal failed, if it did."""
+        self.lost: ApiError | None = None
+        """The error with which the server reported the lock as lost, if it did."""
+        self._lease = lease
+        self._asked = asked
+        self._guarded = guarded
+        self._stop_asked = threading.Event()
+
+    def stop(self) -> None:
+        """Stop renewing."""
+        self._stop_asked.set()
+
+    def run(self) -> None:
+        """Renew, in a thread of its own."""
+        third = self._lease.terms.ttl.total_seconds() / 3
+        pause = third - (clock.now() - self._asked) / _SECOND
+        while not self._stop_asked.wait(max(0.0, pause)):
+            pause = third if self._renew(min(third, _LONGEST_ANSWER)) else min(third / 4, _LONGEST_PAUSE)
+            if self.lost is not None:
+                self._guarded.end()
+                return
+
+    def _renew(self, timeout: float) -> bool:
+        try:
+            asked = self._lease.renew(timeout)
+        except ApiError as error:
+            self.trouble = error
+            if error.reason in _LOST_REASONS:
+                self.lost = error
+            return False
+        except UnreachableError as error:
+            self.trouble = error
+            return False
+        self.trouble = None
+        self._guarded.renewed(self._lease.terms.deadlines(asked))
+        return True
+
+
+_FIRST_WAIT, _WAIT = 0.5, 5.0
+"""Seconds of waiting in one call: the first is short, so that the user soon learns who holds the lock. The
+server keeps the place in its queue for 10 seconds between two calls with the same token."""
+
+_PATIENCE = 5.0
+"""Seconds for which a call without an answer is repeated if the command does not wait."""
+
+_PAUSE = 0.5
+"""Seconds between two calls without an answer."""
+
+_TOO_SHORT = 0.05
+"""Seconds of waiting that are not worth a call."""
+
+_ANSWER = 10.0
+"""Seconds that an answer may take in addition to the waiting."""
+
+_BUSY = (Reason.LOCK_HELD, Reason.LOCK_DELAY, Reason.LOCK_WAIT_TIMEOUT)
+
+
+class Taken(NamedTuple):
+    """A lock that was taken, and when it was asked for (`clock.now`), which is when its lease began."""
+
+    answer: lock_pb.CreateLockResponse
+    asked: int
+
+
+def take(connection: Connection, request: lock_pb.CreateLockRequest, wait: timedelta | None) -> Taken:
+    """Take a lock, waiting for it up to `wait`; the request must have a token.
+
+    Raises:
+        ApiError: The server refused it to the end.
+        UnreachableError: It gave no answer to the end.
+    """
+    return _Attempt(connection, request, wait).run()
+
+
+class _Attempt:
+    def __init__(
+        self, connection: Connection, request: lock_pb.CreateLockRequest, wait: timedelta | None
+    ) -> None:
+        self._connection = connection
+        self._request = request
+        self._wait = wait
+        now = time.monotonic()
+        self._give_up = now + (wait.total_seconds() if wait is not None else 0)
+        self._outage_ends = now + _PATIENCE
+        self._said = ""
+
+    def run(self) -> Taken:
+        longest = _FIRST_WAIT
+        while True:
+            left = max(0.0, self._give_up - time.monotonic())
+            now = min(longest, left)
+            if self._wait is not None:
+                self._request.wait = Duration.from_timedelta(timedelta(seconds=now))
+            asked = clock.now()
+            try:
+                answer = self._connection.call(CREATE_LOCK, self._request, timeout=now + _ANSWER, patience=0)
+            except ApiError as error:
+                self._refused(error)
+            except UnreachableError as error:
+                self._no_answer(error)
+            else:
+                return Taken(answer, asked)
+            longest = _WAIT
+
+    def _refused(self, error: ApiError) -> None:
+        if error.code is Code.UNAVAILABLE:
+            self._no_answer(error)
+            return
+        if error.reason not in _BUSY or self._wait is None:
+            raise error
+        if time.monotonic() + _TOO_SHORT >= self._give_up:
+            raise ApiError(error.code, error.message, Reason.LOCK_WAIT_TIMEOUT, error.metadata)
+        self._outage_ends = max(self._give_up, time.monotonic() + _PATIENCE)
+        known = (shown.holder(error.metadata), shown.place(error.metadata))
+        self._say(f"waiting: {'; '.join(filter(None, known))}")
+        if error.reason != Reason.LOCK_WAIT_TIMEOUT:
+            time.sleep(_PAUSE)
+
+    def _no_answer(self, error: ApiError | UnreachableError) -> None:
+        if time.monotonic() + _PAUSE > self._outage_ends:
+            raise error
+        self._say(f"{error}; trying again")
+        time.sleep(_PAUSE)
+
+    def _say(self, text: str) -> None:
+        if text != self._said:
+            typer.echo(f"tracker: {text}", err=True)
+            self._said = text
+
 
 _RELEASING = 5.0
 """Seconds that a release may take, and for which it is retried without an answer."""

@@ -1,21 +1,26 @@
-"""The options that several commands of `tracker lock` share."""
+"""The options of `tracker lock`: which lock, for how long, and with which token."""
 
 from __future__ import annotations
 
 import inspect
+import os
 from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, Concatenate, ParamSpec
+from typing import TYPE_CHECKING, Annotated, Any, Concatenate, NamedTuple, ParamSpec
 
 import typer
 
-from tracker.cli.choices import names_of
-from tracker.cli.errors import CommandError
-from tracker.cli.exits import USAGE
-from tracker.cli.options import label, label_option, who_default
-from tracker.cli.parameters import option, with_parameters
-from tracker.cli.times import duration_option
+from tracker.cli.exits import USAGE, CommandError
+from tracker.cli.options import (
+    duration_option,
+    label,
+    label_option,
+    names_of,
+    option,
+    who_default,
+    with_parameters,
+)
 from tracker.time_text import rounded_text
 
 if TYPE_CHECKING:
@@ -134,3 +139,59 @@ def lease_times(ttl: timedelta | None, grace: timedelta | None) -> tuple[timedel
     if grace > ttl / 3:
         raise CommandError(f"--grace must be no longer than a third of --ttl, {rounded_text(ttl / 3)}", USAGE)
     return ttl, grace
+
+
+_BYTES = 32
+
+
+class SecretToken(NamedTuple):
+    """A token, and whether it is new and thus unknown to the user."""
+
+    text: str
+    new: bool
+
+
+def new_token() -> str:
+    """Return a random token."""
+    import secrets
+
+    return secrets.token_urlsafe(_BYTES)
+
+
+def given_token(token: str | None, file: Path | None) -> str:
+    """Return the token that a command was given, `` for none.
+
+    Raises:
+        CommandError: The file can't be read, or there are two tokens.
+    """
+    if file is None:
+        return token or ""
+    try:
+        text = file.read_text("utf-8").strip()
+    except (OSError, ValueError) as error:
+        raise CommandError(f"the token can't be read: {error}", USAGE) from None
+    if token and token != text:
+        raise CommandError(f"{file} and TRACKER_LOCK_TOKEN (or --token) hold different tokens", USAGE)
+    return text
+
+
+def token_to_acquire(token: str | None, file: Path | None) -> SecretToken:
+    """Return the token to take a lock with: the one given, or a new one.
+
+    A new one is written to `file`, for its owner's eyes only, before the lock is asked for.
+
+    Raises:
+        CommandError: The file can't be read or written, or there are two tokens.
+    """
+    if file is None:
+        return SecretToken(token, new=False) if token else SecretToken(new_token(), new=True)
+    if file.exists():
+        return SecretToken(given_token(token, file), new=False)
+    text = token or new_token()
+    try:
+        descriptor = os.open(file, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+        with os.fdopen(descriptor, "w", encoding="utf-8") as written:
+            written.write(text + "\n")
+    except OSError as error:
+        raise CommandError(f"the token can't be written: {error}", USAGE) from None
+    return SecretToken(text, new=False)

@@ -7,8 +7,7 @@ from typing import TYPE_CHECKING
 
 import typer
 
-from tracker.cli.output import printable
-from tracker.cli.records import print_record, print_table, shown_time
+from tracker.cli.printing import print_record, print_table, printable, shown_time
 from tracker.time_text import rounded_text
 
 if TYPE_CHECKING:

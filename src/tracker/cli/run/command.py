@@ -7,12 +7,10 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from tracker.cli.errors import CommandError
+from tracker.cli.calls import failures, request_of
 from tracker.cli.event.options import EventFields, takes_event
-from tracker.cli.exits import SIGNALLED, USAGE, failures
-from tracker.cli.lock.command import LOCK_VARIABLES, end_as, inherited, require_program
-from tracker.cli.lock.options import Grace, LockDelay, LockOptions, RunTtl, Wait, lease_times
-from tracker.cli.lock.tokens import new_token
+from tracker.cli.exits import SIGNALLED, USAGE, CommandError
+from tracker.cli.lock.options import Grace, LockDelay, LockOptions, RunTtl, Wait, lease_times, new_token
 from tracker.cli.options import DEFAULT_SERVER, Server, who_default
 
 if TYPE_CHECKING:
@@ -56,6 +54,9 @@ def run(  # noqa: PLR0913  # one for each option
 
     Example: tracker run --service shop --environment production --version 1.4.2 -- ./deploy.sh
     """
+    from tracker.cli.lock.running import LOCK_VARIABLES, GuardedCommand, end_as, inherited, require_program
+    from tracker.cli.run.relay import Relay
+
     if not lock and (wait is not None or ttl is not None or lock_delay is not None):
         raise CommandError("--wait, --ttl and --lock-delay are about a lease: they need --lock", USAGE)
     if lock and offline_ok:
@@ -65,20 +66,15 @@ def run(  # noqa: PLR0913  # one for each option
     _end_orderly()
     environ = inherited("TRACKER_EVENT_ID", *(LOCK_VARIABLES if lock else LOCK_VARIABLES[:1]))
 
-    from tracker.cli.lock.running import GuardedCommand
-    from tracker.cli.run.relay import Relay
-
     with (
         Relay(tail) as relay,
         GuardedCommand(environ, stdout=relay.stdout, stderr=relay.stderr) as guarded,
     ):
         relay.begin()
-        from tracker.cli.calls import request_of
-        from tracker.cli.lock.lease import Terms
-        from tracker.cli.run.recording import Recording
-        from tracker.cli.run.work import RecordedCommand
+        from tracker.cli.lock.holding import Terms
+        from tracker.cli.run.recording import RecordedCommand, Recording
         from tracker.client import Connection
-        from tracker.client.events import CREATE_EVENT
+        from tracker.client.rpcs import CREATE_EVENT
 
         type_, service, environment, version = (
             str(fields.attributes.get(name, "")) for name in ("type", "service", "environment", "version")

@@ -1,7 +1,8 @@
-"""The event of a command: its begin and its end."""
+"""Runs a command and records its begin and its end as an event, with a lock or without one."""
 
 from __future__ import annotations
 
+import os
 import time
 from copy import copy
 from datetime import UTC, datetime, timedelta
@@ -9,17 +10,25 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from protobuf.wkt import Timestamp
 
-from tracker.cli.errors import CommandError
-from tracker.cli.exits import UNREACHABLE, exit_code
-from tracker.cli.lock.command import say
+from tracker.cli import calls
+from tracker.cli.exits import FAILED, INTERRUPTED, LOCKED, UNREACHABLE, CommandError
+from tracker.cli.lock.holding import hold
+from tracker.cli.lock.running import exit_code, say
 from tracker.client import ApiError, UnreachableError
-from tracker.client.events import CREATE_EVENT, UPDATE_EVENT
-from tracker.client.locks import UPDATE_LOCK
+from tracker.client.rpcs import CREATE_EVENT, UPDATE_EVENT, UPDATE_LOCK
+from tracker.guardian.protocol import Deadlines
 from tracker.pb import event_pb
 from tracker.time_text import rounded_text
 
 if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from tracker.cli.lock.holding import Terms
+    from tracker.cli.lock.running import GuardedCommand
+    from tracker.cli.run.relay import Relay
     from tracker.client import Connection
+    from tracker.guardian.protocol import Gone
+    from tracker.pb import lock_pb
 
 _PATIENCE = 60.0
 """Seconds for which recording the end is retried without an answer."""
@@ -56,7 +65,7 @@ class Recording:
         try:
             self._create(event_pb.Status.start, self._attributes)
         except (ApiError, UnreachableError) as error:
-            away = isinstance(error, UnreachableError) or exit_code(error) == UNREACHABLE
+            away = isinstance(error, UnreachableError) or calls.exit_code(error) == UNREACHABLE
             if not (away and offline_ok):
                 raise
             say(f"{error}; the command runs all the same, and is recorded at its end")
@@ -125,3 +134,91 @@ def _message(given: str, ending: str) -> str:
     """Return the message of an event that has ended: the given one, and how the command ended."""
     message = f"{given}\n\n{ending}" if given else ending
     return message if len(message.encode()) <= _LONGEST_MESSAGE else given
+
+
+_NEVER = 2**62
+"""Nanoseconds of a clock that no machine reaches."""
+
+_SECOND = 1_000_000_000
+
+
+class RecordedCommand:
+    """A command that is recorded as an event."""
+
+    def __init__(
+        self, recording: Recording, guarded: GuardedCommand, relay: Relay, command: Sequence[str]
+    ) -> None:
+        self._recording = recording
+        self._guarded = guarded
+        self._relay = relay
+        self._command = list(command)
+
+    def run(self, grace: timedelta, *, offline_ok: bool) -> Gone:
+        """Run it; processes that it leaves running get `grace` between SIGTERM and SIGKILL.
+
+        Raises:
+            ApiError: The event was refused, and the command not run.
+            UnreachableError: The server gave no answer, and it is not `offline_ok`.
+            CommandError: The command can't be started.
+        """
+        self._guarded.await_guardian()
+        deadlines = Deadlines(term=_NEVER, kill=_NEVER + int(grace.total_seconds() * _SECOND))
+        end = self._record(lambda: self._recording.begin(offline_ok=offline_ok), {}, deadlines)
+        if end.leftovers:
+            say("the command left processes behind; they were ended")
+        return end
+
+    def run_under_lock(
+        self,
+        connection: Connection,
+        request: lock_pb.CreateLockRequest,
+        *,
+        wait: timedelta | None,
+        terms: Terms,
+    ) -> Gone:
+        """Run it while holding a lock, as `hold` does; the end of the event releases the lock too.
+
+        Raises:
+            ApiError: The lock or the event was refused, and the command not run.
+            UnreachableError: The server gave no answer.
+            CommandError: The lock was lost, or the command can't be started.
+        """
+
+        def work(lock: lock_pb.Lock, environ: dict[str, str], deadlines: Deadlines) -> Gone:
+            held = HeldLock(lock.id, request.lock_token)
+            return self._record(lambda: self._recording.begin_under(held), environ, deadlines)
+
+        return hold(connection, request, self._guarded, work, wait=wait, terms=terms)
+
+    def _record(self, begin: Callable[[], None], environ: dict[str, str], deadlines: Deadlines) -> Gone:
+        recording = self._recording
+        try:
+            begin()
+            event = {"TRACKER_EVENT_ID": recording.event_id} if recording.event_id else {}
+            end = self._guarded.run(self._command, environ | event, deadlines)
+        except BaseException as error:
+            if recording.event_id:
+                recording.end(*_not_run(error))
+            raise
+        recording.end(*_outcome(end), self._relay.text())
+        return end
+
+
+def _not_run(error: BaseException) -> tuple[int, str]:
+    """Return the exit code and the description of a command that was not run, or not to its end."""
+    match error:
+        case CommandError():
+            return error.exit_code, str(error)
+        case Exception():
+            return FAILED, f"not started: {error}"
+        case _:
+            return INTERRUPTED, "interrupted before it was started"
+
+
+def _outcome(end: Gone) -> tuple[int, str]:
+    """Return the exit code of a command, and how it ended."""
+    if end.ended:
+        return LOCKED, "ended, since its lock was lost,"
+    if end.status is not None and os.WIFSIGNALED(end.status):
+        return exit_code(end), f"ended by signal {os.WTERMSIG(end.status)}"
+    return exit_code(end), f"exited with {exit_code(end)}"

@@ -1,7 +1,8 @@
-"""`tracker event overlaps`."""
+"""`tracker event related` and `overlaps`."""
 
 from __future__ import annotations
 
+import sys
 from collections import defaultdict
 from datetime import datetime
 from typing import TYPE_CHECKING, Annotated
@@ -9,18 +10,83 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from tracker.cli.calls import ask
-from tracker.cli.event.group import EPILOG, app
-from tracker.cli.event.options import takes_query
-from tracker.cli.event_fields import facet_names
-from tracker.cli.options import DEFAULT_SERVER, ListFormat, Server
-from tracker.cli.output import Output, printable
-from tracker.cli.plans import Explain, print_plan
-from tracker.cli.times import end_option, moment_option
+from tracker.cli.event.options import EventId, Explain, command, facet_names, takes_query
+from tracker.cli.options import DEFAULT_SERVER, ListFormat, Server, end_option, moment_option
+from tracker.cli.printing import Output, print_answer, print_lines, printable, shown_time
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
     from tracker.pb import event_pb
+
+_CHAIN_COLUMNS = ("TIME", "AFTER", "STATUS", "EVENT", "TYPE", "SERVICE", "ENVIRONMENT", "ID")
+_CHAIN_FIELDS = (
+    *("time", "after", "after_previous", "depth", "service", "environment", "type", "status"),
+    *("title", "id", "parent_id"),
+)
+
+
+@command("related")
+def related(id_: EventId, *, server: Server = DEFAULT_SERVER, output: ListFormat = Output.TEXT) -> None:
+    """Show the chain of an event: what it links to, and all that links to that.
+
+    Each event follows the one that it links to, with the time between the two: the incident after the
+    deployment, the rollback after the incident.
+    """
+    from tracker.client.rpcs import LIST_RELATED_EVENTS
+
+    answer = ask(server, output, LIST_RELATED_EVENTS, LIST_RELATED_EVENTS.request(id=id_))
+    rows = map(_chain_fields, answer.events)
+    print_answer(
+        answer, output, lambda: _print_tree(answer), records=answer.events, columns=_CHAIN_FIELDS, rows=rows
+    )
+    if answer.incomplete:
+        typer.echo(f"there are more events than these {len(answer.events)}", err=True)
+
+
+def _print_tree(answer: event_pb.ListRelatedEventsResponse) -> None:
+    from tracker.cli.event.shown import STYLES, shown_length
+
+    print_lines(_CHAIN_COLUMNS, [_chain_row(lines, each) for lines, each in _tree(answer.events)], STYLES)
+    if sys.stdout.isatty() and len(answer.events) > 1:
+        typer.echo(f"\n{len(answer.events)} events in {shown_length(answer.duration)}")
+
+
+def _tree(events: Sequence[event_pb.RelatedEvent]) -> Iterator[tuple[str, event_pb.RelatedEvent]]:
+    """Yield each event after the one that it links to, with the lines of the tree before it."""
+    below: defaultdict[str, list[event_pb.RelatedEvent]] = defaultdict(list)
+    for each in events:
+        below[each.parent_id].append(each)
+    waiting = [("", "", each) for each in below[""]]
+    while waiting:
+        lines, indent, each = waiting.pop()
+        yield lines, each
+        for number, following in enumerate(reversed(below[_id(each)])):
+            branch, rest = ("├─ ", "│  ") if number else ("└─ ", "   ")
+            waiting.append((indent + branch, indent + rest, following))
+
+
+def _id(each: event_pb.RelatedEvent) -> str:
+    return each.event.metadata.id if each.event is not None and each.event.metadata is not None else ""
+
+
+def _chain_row(lines: str, each: event_pb.RelatedEvent) -> Sequence[str]:
+    """Return the row of an event in the tree, a value for each of `_CHAIN_COLUMNS`."""
+    time, after, _, _, service, environment, type_, status, title, id_, _ = _chain_fields(each)
+    return (time[:19], after and f"+{after}", status, f"{lines}{title}", type_, service, environment, id_)
+
+
+def _chain_fields(each: event_pb.RelatedEvent) -> Sequence[str]:
+    """Return the row of an event, a value for each of `_CHAIN_FIELDS`."""
+    from tracker.cli.event.shown import event_row, shown_length
+    from tracker.pb import event_pb
+
+    time, service, environment, type_, status, _, _, title, id_ = event_row(each.event or event_pb.Event())
+    return (
+        *(time, shown_length(each.since_parent), shown_length(each.since_previous), str(each.depth)),
+        *(service, environment, type_, status, title, id_, each.parent_id),
+    )
+
 
 _BY = ("service", "environment")
 """The fields that the server compares by default."""
@@ -48,7 +114,7 @@ By = Annotated[
 ]
 
 
-@app.command("overlaps", epilog=EPILOG)
+@command("overlaps")
 @takes_query
 def overlaps(  # noqa: PLR0913  # one for each option
     query: str,
@@ -69,8 +135,8 @@ def overlaps(  # noqa: PLR0913  # one for each option
     """
     from protobuf.wkt import UInt32Value
 
-    from tracker.cli.documents import print_answer
-    from tracker.client.events import GET_EVENT_OVERLAPS
+    from tracker.cli.event.shown import print_plan
+    from tracker.client.rpcs import GET_EVENT_OVERLAPS
 
     request = GET_EVENT_OVERLAPS.request(
         query=query,
@@ -101,7 +167,6 @@ def overlaps(  # noqa: PLR0913  # one for each option
 
 def _print_groups(groups: Sequence[event_pb.OverlapGroup]) -> None:
     from tracker.cli.event.shown import STYLES
-    from tracker.cli.records import print_lines
 
     if not groups:
         typer.echo("no overlaps", err=True)
@@ -115,7 +180,6 @@ def _print_groups(groups: Sequence[event_pb.OverlapGroup]) -> None:
 def _rows(group: event_pb.OverlapGroup) -> Iterator[Sequence[str]]:
     """Yield a row for each event, followed by one for each earlier event that it overlaps."""
     from tracker.cli.event.shown import name_of
-    from tracker.cli.records import shown_time
 
     titles = {event.id: event.title for event in group.events}
     pairs: defaultdict[str, list[event_pb.OverlapPair]] = defaultdict(list)
@@ -132,8 +196,6 @@ def _rows(group: event_pb.OverlapGroup) -> Iterator[Sequence[str]]:
 
 def _pairs(groups: Sequence[event_pb.OverlapGroup]) -> Iterator[Sequence[str]]:
     """Yield a row for each pair: the values that both share, and a value for each of `_FIELDS`."""
-    from tracker.cli.records import shown_time
-
     for group in groups:
         titles = {event.id: event.title for event in group.events}
         for pair in group.pairs:

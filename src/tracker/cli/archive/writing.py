@@ -1,4 +1,4 @@
-"""A file that an export writes page by page, and the state beside it until it is complete."""
+"""The events that a query finds, written page by page to a file that an interrupted export can continue."""
 
 from __future__ import annotations
 
@@ -8,15 +8,69 @@ import os
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, NamedTuple
 
-from tracker.cli.errors import CommandError
-from tracker.cli.exits import USAGE
+import orjson
+from protobuf.wkt import UInt32Value
+
+from tracker.cli.exits import USAGE, CommandError
+from tracker.client.rpcs import SEARCH_EVENTS
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
     from typing import BinaryIO
 
-    from tracker.cli.archive.pages import Page, Wanted
+    from tracker.client import Connection
+
+_PAGE = 1_000
+"""Events of a page."""
+
+_SECONDS = 60.0
+"""How long an answer may take, and for how long a call without one is repeated."""
+
+_EVER = "0001-01-01"
+"""The first day of the calendar: a search needs a filter, and this one matches all events."""
+
+
+class Wanted(NamedTuple):
+    """The query and the order of the events."""
+
+    query: str
+    order: str
+
+
+class Page(NamedTuple):
+    """Events as lines, their number, the number of all matches, and the token of the next page."""
+
+    lines: bytes
+    events: int
+    total: int
+    next_token: str
+
+
+def pages(connection: Connection, wanted: Wanted, token: str) -> Iterator[Page]:
+    """Yield the pages of the wanted events, starting with that of a token.
+
+    Raises:
+        ApiError: The server refused the query, or the token.
+        UnreachableError: There was no answer.
+    """
+    while True:
+        request = SEARCH_EVENTS.request(
+            query=wanted.query,
+            start_date="" if wanted.query else _EVER,
+            order_by=wanted.order,
+            per_page=UInt32Value(value=_PAGE),
+            page_token=token,
+        )
+        answer = connection.exchange(SEARCH_EVENTS, request, timeout=_SECONDS, patience=_SECONDS)
+        match answer:
+            case {"events": list() as events, "totalCount": int() as total, "nextPageToken": str() as token}:
+                lines = b"".join(orjson.dumps(event, option=orjson.OPT_APPEND_NEWLINE) for event in events)
+                yield Page(lines, len(events), total, token)
+            case _:
+                raise CommandError("the server answered, but not as a Tracker server does")
+        if not token:
+            return
 
 
 class _Place(NamedTuple):

@@ -1,0 +1,162 @@
+"""`tracker export` and `import`: events as lines of JSON in a file."""
+
+from __future__ import annotations
+
+import sys
+import time
+from collections import Counter
+from enum import StrEnum
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from tracker.cli.calls import failures
+from tracker.cli.event.options import Query, QueryOption, query_of
+from tracker.cli.exits import FAILED, INTERRUPTED, USAGE, CommandError
+from tracker.cli.options import DEFAULT_SERVER, Server
+from tracker.cli.printing import printable
+from tracker.cli.progress import shown_progress
+
+if TYPE_CHECKING:
+    from tracker.cli.archive.writing import Wanted
+    from tracker.client import Connection
+
+
+def export(  # noqa: PLR0913  # one for each option
+    words: Query = None,
+    *,
+    query: QueryOption = "",
+    file: Annotated[
+        str | None,
+        typer.Option("--file", "-o", metavar="FILE", help="Target, compressed if it ends in .gz."),
+    ] = None,
+    newest_first: Annotated[
+        bool, typer.Option("--newest-first", help="Write the newest events first.")
+    ] = False,
+    resume: Annotated[
+        bool,
+        typer.Option("--resume", help="Continue an interrupted export to FILE, or start one."),
+    ] = False,
+    server: Server = DEFAULT_SERVER,
+) -> None:
+    """Write complete events, each as a line of JSON: all, or the matches of a query.
+
+    `tracker import` reads them.
+
+    Until an export is complete, FILE.unfinished has the state that --resume needs. A resumed file is the same
+    as one written without interruption, byte by byte.
+
+    Example: tracker export -o events.ndjson.gz 'service:shop since:90d'
+    """
+    from tracker.cli.archive.writing import Wanted
+    from tracker.client import Connection
+
+    wanted = Wanted(query_of(words, query), "-time" if newest_first else "time")
+    if resume and file is None:
+        raise CommandError("--resume needs --file: printed output can't be resumed", USAGE)
+    try:
+        with failures(), Connection(server) as connection:
+            if file is None:
+                _print_pages(connection, wanted)
+            else:
+                _write(connection, wanted, Path(file), resume=resume)
+    except KeyboardInterrupt:
+        hint = "" if file is None else "; the same command with --resume goes on"
+        typer.echo(f"tracker: interrupted{hint}", err=True)
+        raise typer.Exit(INTERRUPTED) from None
+
+
+def _print_pages(connection: Connection, wanted: Wanted) -> None:
+    from tracker.cli.archive.writing import pages
+
+    for page in pages(connection, wanted, ""):
+        sys.stdout.buffer.write(page.lines)
+    sys.stdout.buffer.flush()
+
+
+def _write(connection: Connection, wanted: Wanted, path: Path, *, resume: bool) -> None:
+    from tracker.cli.archive.writing import growing, pages
+
+    began = time.monotonic()
+    with growing(path, wanted, resume=resume) as file, shown_progress() as progress:
+        before = file.place.events
+        for page in pages(connection, wanted, file.place.token):
+            file.add(page)
+            progress("events", file.place.events, max(page.total, file.place.events))
+    written = file.place.events - before
+    rate = written / (time.monotonic() - began)
+    resumed = f", {before:,} of them before" if before else ""
+    typer.echo(f"{file.place.events:,} events are in {path}{resumed}, {rate:,.0f} a second")
+
+
+class OnError(StrEnum):
+    """What to do with a line that can't be imported."""
+
+    STOP = "stop"
+    SKIP = "skip"
+
+
+def import_(
+    file: Annotated[
+        str,
+        typer.Argument(metavar="FILE", help="Lines of JSON, compressed if it ends in .gz; `-` is stdin."),
+    ],
+    *,
+    on_error: Annotated[
+        OnError, typer.Option("--on-error", help="Whether a wrong line ends the import.")
+    ] = OnError.STOP,
+    overwrite: Annotated[
+        bool, typer.Option("--overwrite", help="Replace stored events if the file differs.")
+    ] = False,
+    server: Server = DEFAULT_SERVER,
+) -> None:
+    """Store events unchanged: those of `tracker export`, of another tool, or written by hand.
+
+    Each line is an event in JSON. Events whose ids are stored are skipped, so that the command can be
+    repeated, also after an interruption. Imported events take no locks.
+
+    An event without an id needs a title, a service and a type:
+
+        {"title": "Deploy shop", "attributes": {"service": "shop", "type": "deployment"}}
+    """
+    from tracker.cli.archive.reading import batches, opened, outcomes
+    from tracker.client import Connection
+
+    counts: Counter[str] = Counter()
+    began = time.monotonic()
+    try:
+        with (
+            failures(),
+            opened(file) as source,
+            Connection(server) as connection,
+            shown_progress() as progress,
+        ):
+            for outcome in outcomes(connection, batches(source), overwrite=overwrite):
+                counts.update(outcome.counts)
+                progress("events", counts.total(), _expected(counts.total(), outcome.position, source.size))
+                for problem in outcome.problems:
+                    typer.echo(f"tracker: line {problem.line}: {printable(problem.message)}", err=True)
+                if outcome.problems and on_error is OnError.STOP:
+                    break
+    except KeyboardInterrupt:
+        _print_counts(counts, began)
+        typer.echo("tracker: interrupted; the same command goes on", err=True)
+        raise typer.Exit(INTERRUPTED) from None
+    _print_counts(counts, began)
+    if counts["refused"]:
+        if on_error is OnError.STOP:
+            stopped = "stopped there; valid lines around that one may be stored already. Correct it and run"
+            typer.echo(f"tracker: {stopped} the same command again, or give --on-error skip", err=True)
+        raise typer.Exit(FAILED)
+
+
+def _expected(events: int, position: int, size: int | None) -> int | None:
+    """Return about how many events a file of a size has, from those that were read up to a position."""
+    return max(events, round(events * size / position)) if size is not None and position else None
+
+
+def _print_counts(counts: Counter[str], began: float) -> None:
+    found = ", ".join(f"{number:,} {what}" for what, number in counts.items() if number)
+    rate = counts.total() / (time.monotonic() - began)
+    typer.echo(f"{found}, {rate:,.0f} a second" if found else "no events")

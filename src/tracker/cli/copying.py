@@ -1,0 +1,259 @@
+"""`tracker backup`, `restore`, `migrate` and `demo`: commands that open a store themselves."""
+
+from __future__ import annotations
+
+import os
+import sys
+import time
+from contextlib import contextmanager
+from datetime import UTC, datetime, timedelta
+from itertools import islice
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from tracker.cli.exits import INTERRUPTED, CommandError
+from tracker.cli.options import moment_option
+from tracker.cli.progress import shown_progress
+from tracker.cli.server import takes_settings
+from tracker.config import Configuration
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Iterator, Mapping
+
+    from tracker.pb import catalog_pb, event_pb
+    from tracker.stores.contents import Kind, StoreContents
+    from tracker.stores.migration import Summary
+
+PLACE = "A file, a MongoDB address, or env:NAME for a variable that has one of these."
+"""The forms of the argument, for the help."""
+
+
+def place(given: str, argument: str) -> str:
+    """Return the place of a store, from a variable if the argument names one."""
+    if not given.startswith("env:"):
+        return given
+    name = given.removeprefix("env:")
+    place = os.environ.get(name, "")
+    if not place:
+        raise CommandError(f"{argument} names the environment variable {name}, which is not set")
+    return place
+
+
+class Unobserved:
+    """Discards the measurements of a store."""
+
+    def committed(self, seconds: float, changes: int) -> None:
+        """Discard a commit."""
+
+    def queued(self, changes: int) -> None:
+        """Discard the length of a queue."""
+
+
+@takes_settings("database_path")
+def backup(
+    configuration: Configuration,
+    file: Annotated[Path, typer.Argument(metavar="FILE", help="Target of the copy; must not exist.")],
+) -> None:
+    """Copy the store to FILE.
+
+    A server may use the store meanwhile. The copy is its state at one moment, and is verified.
+    """
+    from tracker.stores.sqlite import backup as copies
+
+    source = configuration.settings.database_path
+    try:
+        with _bar(f"Copying {source}") as progress:
+            copied = copies.backup(source, file, progress)
+    except copies.BackupError as error:
+        raise CommandError(str(error)) from None
+    typer.echo(f"{file}: {copied.events} events, {copied.bytes} bytes")
+
+
+@contextmanager
+def _bar(title: str) -> Iterator[Callable[[int, int], None]]:
+    """Show a progress bar on a terminal, else nothing."""
+    from rich.console import Console
+    from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TransferSpeedColumn
+
+    columns = (TextColumn("{task.description}"), BarColumn(), DownloadColumn(), TransferSpeedColumn())
+    console = Console(stderr=True)
+    with Progress(*columns, console=console, transient=True, disable=not console.is_terminal) as progress:
+        task = progress.add_task(title, total=None)
+        yield lambda done, total: progress.update(task, completed=done, total=total)
+
+
+@takes_settings("database_path")
+def restore(
+    configuration: Configuration,
+    file: Annotated[Path, typer.Argument(metavar="FILE", help="A copy made by `tracker backup`.")],
+    *,
+    force: Annotated[
+        bool, typer.Option("--force", help="Replace an existing store, which is kept beside it.")
+    ] = False,
+) -> None:
+    """Restore the store from the copy FILE.
+
+    Stop the server first.
+    """
+    from tracker.stores.sqlite import backup as copies
+
+    target = configuration.settings.database_path
+    try:
+        restored = copies.restore(file, target, force=force)
+    except copies.BackupError as error:
+        raise CommandError(str(error)) from None
+    typer.echo(f"{target}: {restored.events} events, {restored.bytes} bytes")
+    if restored.kept is not None:
+        typer.echo(f"what was there is now {restored.kept}")
+
+
+def migrate(
+    source: Annotated[str, typer.Option("--from", metavar="STORE", help=f"Store to move. {PLACE}")],
+    target: Annotated[
+        str, typer.Option("--to", metavar="STORE", help="Its target, in the same form; must be empty.")
+    ],
+) -> None:
+    """Move a store from a file to a MongoDB database, or back.
+
+    Moves everything: events, catalog, links, held locks, fencing tokens, ends of locks. The source stays
+    unchanged. Stop all servers on both stores first.
+
+    After an interruption, the same command goes on. No server starts on the new store before everything is
+    stored and verified by counts and digests.
+
+    Keep an address with a password out of the arguments, which every user of a machine can read:
+
+        tracker migrate --from data/tracker.db --to env:MONGO_URI
+    """
+    import asyncio
+
+    from tracker.errors import TrackerError
+    from tracker.stores.base import StoreOpenError
+    from tracker.stores.choice import chosen_contents
+    from tracker.stores.migration import MigrationError
+    from tracker.stores.migration import migrate as move
+
+    started = time.monotonic()
+    try:
+        origin = chosen_contents(place(source, "--from"), "--from", Unobserved())
+        destination = chosen_contents(place(target, "--to"), "--to", Unobserved())
+        with shown_progress() as progress:
+            summaries = asyncio.run(move(origin, destination, progress))
+    except (StoreOpenError, MigrationError) as error:
+        raise CommandError(str(error)) from None
+    except TrackerError as error:
+        raise CommandError(f"{error.message}; run the same command again, which goes on") from None
+    except KeyboardInterrupt:
+        typer.echo("tracker: interrupted; run the same command again, which goes on", err=True)
+        sys.exit(INTERRUPTED)
+    _report(origin, destination, summaries, time.monotonic() - started)
+
+
+def _report(
+    source: StoreContents, target: StoreContents, summaries: Mapping[Kind, Summary], seconds: float
+) -> None:
+    typer.echo(f"{source.name} is now in {target.name}, the same by counts and digests:")
+    for kind, summary in summaries.items():
+        typer.echo(f"  {summary.records:>11,} {kind:<15} {summary.digest:064x}")
+    records = sum(summary.records for summary in summaries.values())
+    typer.echo(f"{records:,} records in {seconds:.1f} s, {records / seconds:,.0f} a second")
+
+
+_BATCH = 1_000
+
+
+def demo(
+    store: Annotated[
+        str, typer.Argument(metavar="STORE", help=f"The store to fill, empty or missing. {PLACE}")
+    ],
+    *,
+    events: Annotated[int, typer.Option(min=1, max=100_000_000, metavar="NUMBER", help="Events.")] = 10_000,
+    seed: Annotated[int, typer.Option(metavar="NUMBER", help="Seed of the random numbers.")] = 1,
+    until: Annotated[
+        datetime | None,
+        typer.Option(
+            parser=moment_option, metavar="TIME", help="When the past ends.  [default: the last full hour]"
+        ),
+    ] = None,
+    days: Annotated[
+        int | None,
+        typer.Option(
+            min=1, max=3_650, metavar="NUMBER", help="Length of the past.  [default: a day for 300 events]"
+        ),
+    ] = None,
+) -> None:
+    """Fill a store with sample events: deployments, the incidents after them, operations and drifts.
+
+    The same --events, --seed, --until and --days give the same events. After an interruption, the same
+    command with the same --until goes on.
+
+    Example: tracker demo demo.db --events 100000 && tracker serv --database-path demo.db
+    """
+    import asyncio
+
+    from tracker import demo as past
+    from tracker.errors import TrackerError
+    from tracker.stores.base import StoreOpenError
+    from tracker.stores.choice import chosen_contents
+
+    end = until or datetime.now(UTC).replace(minute=0, second=0, microsecond=0)
+    days = days or past.days_for(events)
+    source = f"tracker demo --events {events} --seed {seed} --until {end:%Y-%m-%dT%H:%M:%SZ} --days {days}"
+    began = time.monotonic()
+    try:
+        contents = chosen_contents(place(store, "STORE"), "STORE", Unobserved())
+        micros = (end - datetime(1970, 1, 1, tzinfo=UTC)) // timedelta(microseconds=1)
+        with shown_progress() as progress:
+            asyncio.run(
+                _fill(
+                    contents,
+                    source,
+                    past.catalog(seed),
+                    past.events(events, seed=seed, until=micros, days=days),
+                    lambda done: progress("events", done, events),
+                )
+            )
+    except StoreOpenError as error:
+        raise CommandError(str(error)) from None
+    except TrackerError as error:
+        raise CommandError(f"{error.message}; run the same command again, which goes on") from None
+    except KeyboardInterrupt:
+        typer.echo(f"tracker: interrupted; {source} goes on", err=True)
+        sys.exit(INTERRUPTED)
+    seconds = time.monotonic() - began
+    typer.echo(f"{contents.name} has {events:,} events now, {events / seconds:,.0f} a second")
+
+
+async def _fill(
+    contents: StoreContents,
+    source: str,
+    catalog: Iterable[catalog_pb.Catalog],
+    events: Iterator[event_pb.Event],
+    progress: Callable[[int], None],
+) -> None:
+    """Fill a store; no server starts on it before everything is stored."""
+    import asyncio
+
+    from tracker.stores.contents import Kind, StoredDocument
+
+    await contents.open_to_fill(source)
+    try:
+        await contents.records(Kind.CATALOG).add(
+            [StoredDocument(entry.name, entry.to_json()) for entry in catalog]
+        )
+        done = 0
+        progress(done)
+        while batch := [
+            StoredDocument(event.metadata.id if event.metadata else "", event.to_json())
+            for event in islice(events, _BATCH)
+        ]:
+            await contents.records(Kind.EVENTS).add(batch)
+            done += len(batch)
+            progress(done)
+            # A file is filled without waiting for anything: an interrupt would come only at the end.
+            await asyncio.sleep(0)
+        await contents.finish()
+    finally:
+        await contents.close()

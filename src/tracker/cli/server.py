@@ -1,0 +1,230 @@
+"""`tracker serv`, `config` and `healthcheck`: the server of this machine and its settings."""
+
+from __future__ import annotations
+
+import errno
+import gc
+import json
+import os
+import resource
+import signal
+import sys
+from contextlib import suppress
+from datetime import timedelta
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Concatenate, ParamSpec
+
+import typer
+
+from tracker.cli.exits import INTERRUPTED, CommandError
+from tracker.cli.options import duration_option, option, output_option, with_parameters
+from tracker.cli.printing import Output, print_document
+from tracker.config import CONFIG_VARIABLE, SETTINGS, Configuration, ineffective_variables, load
+
+if TYPE_CHECKING:
+    import asyncio
+    import inspect
+    from collections.abc import Callable, Iterator, Mapping
+
+    from structlog.typing import FilteringBoundLogger
+
+    from tracker.config import Setting, Settings
+    from tracker.transcoding.json_text import JsonValue
+
+P = ParamSpec("P")
+
+_FILE = option(
+    "config",
+    Annotated[
+        Path | None, typer.Option(metavar="FILE", help=f"Configuration file, TOML ({CONFIG_VARIABLE}).")
+    ],
+)
+
+
+def takes_settings(
+    *names: str,
+) -> Callable[[Callable[Concatenate[Configuration, P], None]], Callable[..., None]]:
+    """Make a command of a function whose first parameter is the configuration.
+
+    The command has `--config`, and flags for the settings named, or for all. A secret has none, since every
+    user of the machine can read the arguments of a process.
+    """
+    flags = [_flag(SETTINGS[name]) for name in names or SETTINGS if not SETTINGS[name].secret]
+
+    def configuration(given: Mapping[str, object]) -> Configuration:
+        texts = {name: value for name, value in given.items() if isinstance(value, str)}
+        file = given[_FILE.name]
+        return load(flags=texts, environ=os.environ, file=file if isinstance(file, Path) else None)
+
+    return lambda command: with_parameters([_FILE, *flags], configuration, command)
+
+
+def _flag(setting: Setting[object]) -> inspect.Parameter:
+    default = setting.kind.show(setting.default)
+    help_ = f"{setting.help} ({setting.variable}; default {default})"
+    declared = typer.Option(setting.flag, metavar="VALUE", help=help_)
+    return option(setting.name, Annotated[str | None, declared])
+
+
+_GC_THRESHOLDS = (50_000, 20, 50)
+"""New objects between garbage collections; a call makes some hundred, and leaves no cycles."""
+
+_OPEN_FILES = 65_536
+
+
+@takes_settings()
+def serve(configuration: Configuration) -> None:
+    """Run the server.
+
+    SIGTERM or Ctrl-C stops it gracefully; a second one stops it at once.
+    """
+    settings = configuration.settings
+    import uvloop
+
+    from tracker.stores.base import StoreOpenError
+    from tracker.telemetry.logs import make_logger, stdlib_routed
+
+    out = sys.stdout or Path(os.devnull).open("wb")  # noqa: SIM115  # there is none when it was closed at start
+    log = make_logger(settings.log_level, settings.log_format.value, out)
+    for name in ineffective_variables(os.environ):
+        log.warning("environment variable has no effect", variable=name, reason="MONGO_URI takes its place")
+    _allow_many_connections()
+    signal.signal(signal.SIGTERM, signal.default_int_handler)  # until the server handles it
+    try:
+        with stdlib_routed(log):
+            uvloop.run(_run(settings, log))
+    except StoreOpenError as error:
+        raise CommandError(str(error)) from None
+    except OSError as error:
+        raise CommandError(_explained(error, settings)) from None
+    except KeyboardInterrupt:
+        sys.exit(INTERRUPTED)
+
+
+def _allow_many_connections() -> None:
+    """Raise the soft limit of open files: a thousand watches are as many connections, and 1,024 is usual."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    wanted = _OPEN_FILES if hard == resource.RLIM_INFINITY else min(hard, _OPEN_FILES)
+    if soft != resource.RLIM_INFINITY and soft < wanted:
+        with suppress(ValueError, OSError):
+            resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))
+
+
+async def _run(settings: Settings, log: FilteringBoundLogger) -> None:
+    from tracker.app import App
+
+    stopping = _stop_signal()
+    async with App(settings, log):
+        # What is here now stays; searching it for garbage again and again would cost a tenth of all calls.
+        gc.collect()
+        gc.freeze()
+        gc.set_threshold(*_GC_THRESHOLDS)
+        await stopping.wait()
+
+
+def _stop_signal() -> asyncio.Event:
+    """Return an event that the first SIGTERM or SIGINT sets; a second one ends the process at once.
+
+    Signals are handled before the server starts: an interrupt inside gRPC's constructors crashes the process.
+    """
+    import asyncio
+
+    stopping = asyncio.Event()
+    loop = asyncio.get_running_loop()
+
+    def stop() -> None:
+        stopping.set()
+        for number in (signal.SIGTERM, signal.SIGINT):
+            # Not left to the system: it ends the first process of a container for no unhandled signal.
+            loop.add_signal_handler(number, os._exit, 128 + number)
+
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, stop)
+    return stopping
+
+
+def _explained(error: OSError, settings: Settings) -> str:
+    """Return why the server can't start and, for an address, what to do about that."""
+    text = error.strerror or str(error)
+    for name in ("grpc_port", "http_port", "metrics_port"):
+        if f":{getattr(settings, name)}:" in text:
+            port = SETTINGS[name].variable
+            if error.errno == errno.EADDRINUSE:
+                return f"{text}; stop what listens there, or set {port} to another port"
+            return f"{text}; set {SETTINGS['host'].variable} or {port} to what this machine allows"
+    return f"{text}: {error.filename}" if error.filename else text
+
+
+@takes_settings()
+def config(
+    configuration: Configuration,
+    *,
+    output: Annotated[
+        Output, output_option("`text` is itself a configuration file.", Output.JSON, Output.YAML)
+    ] = Output.TEXT,
+) -> None:
+    """Print the effective settings.
+
+    Prints the source of each, and masks secrets.
+    """
+    if output is not Output.TEXT:
+        print_document(_as_json(configuration), output)
+    else:
+        typer.echo("\n".join(_as_toml(configuration)))
+
+
+def _as_json(configuration: Configuration) -> dict[str, JsonValue]:
+    return {
+        name: {"value": configuration.shown(setting), "source": configuration.sources[name]}
+        for name, setting in SETTINGS.items()
+    }
+
+
+def _as_toml(configuration: Configuration) -> Iterator[str]:
+    lines = {name: f"{name} = {_toml(configuration.shown(setting))}" for name, setting in SETTINGS.items()}
+    width = max(map(len, lines.values()))
+    for name, line in lines.items():
+        yield f"{line:<{width}}  # {configuration.sources[name]}"
+
+
+def _toml(value: object) -> str:
+    """Return a value as TOML, which writes the numbers, switches and text of settings as JSON does."""
+    return json.dumps("" if value is None else value, ensure_ascii=False)
+
+
+_EVERYWHERE = ("::", "0.0.0.0")  # noqa: S104  # names to compare with, nothing is bound
+_OK = 200
+
+
+@takes_settings("host", "http_port")
+def healthcheck(
+    configuration: Configuration,
+    *,
+    live: Annotated[
+        bool, typer.Option("--live", help="Check whether it runs, not whether it is ready.")
+    ] = False,
+    timeout: Annotated[
+        timedelta | None, duration_option("How long to wait for the answer.  [default: 3s]")
+    ] = None,
+) -> None:
+    """Check the health of the local server.
+
+    Exits with 0 if it is ready, else with 1.
+    """
+    import http.client
+
+    settings = configuration.settings
+    host = "localhost" if settings.host in _EVERYWHERE else settings.host
+    seconds = 3.0 if timeout is None else max(0.1, timeout.total_seconds())
+    path = "/livez" if live else "/readyz"
+    connection = http.client.HTTPConnection(host, settings.http_port, timeout=seconds)
+    try:
+        connection.request("GET", path)
+        answer = connection.getresponse()
+        body = answer.read(1000).decode(errors="replace")
+    except (OSError, http.client.HTTPException) as error:
+        raise CommandError(f"no answer from http://{host}:{settings.http_port}{path}: {error}") from None
+    finally:
+        connection.close()
+    if answer.status != _OK:
+        raise CommandError(f"{path} answered {answer.status}: {' '.join(body.split())}")

@@ -1,0 +1,65 @@
+"""The RPCs that a client calls."""
+
+from __future__ import annotations
+
+from functools import cached_property
+from typing import TYPE_CHECKING, Generic, TypeVar
+
+from protobuf import Message
+
+from tracker.pb import FILES, catalog_pb, event_pb, lock_pb
+from tracker.transcoding.bindings import http_bindings
+
+if TYPE_CHECKING:
+    from protobuf import DescMethod
+
+    from tracker.transcoding.bindings import HttpBinding
+
+Q = TypeVar("Q", bound=Message)
+A = TypeVar("A", bound=Message)
+
+_METHODS = {method.input: method for file in FILES for service in file.services for method in service.methods}
+
+
+class Rpc(Generic[Q, A]):
+    """One RPC, named by the types of its request and its answer."""
+
+    def __init__(self, request: type[Q], answer: type[A]) -> None:
+        self.request = request
+        self.answer = answer
+        self.method: DescMethod = _METHODS[request.desc()]
+
+    @cached_property
+    def binding(self) -> HttpBinding:
+        """How to reach the RPC over HTTP: with a body where there is a choice, since servers log URLs."""
+        bindings = http_bindings(self.method)
+        return next((binding for binding in bindings if binding.takes_body), bindings[0])
+
+
+CREATE_UPDATE_CATALOG = Rpc(catalog_pb.CreateUpdateCatalogRequest, catalog_pb.CreateUpdateCatalogResponse)
+DELETE_CATALOG = Rpc(catalog_pb.DeleteCatalogRequest, catalog_pb.DeleteCatalogResponse)
+GET_CATALOG = Rpc(catalog_pb.GetCatalogRequest, catalog_pb.GetCatalogResponse)
+GET_VERSION_COMPLIANCE = Rpc(catalog_pb.GetVersionComplianceRequest, catalog_pb.GetVersionComplianceResponse)
+LIST_CATALOGS = Rpc(catalog_pb.ListCatalogsRequest, catalog_pb.ListCatalogsResponse)
+UPDATE_DEPENDENCIES = Rpc(catalog_pb.UpdateDependenciesRequest, catalog_pb.UpdateDependenciesResponse)
+UPDATE_VERSIONS = Rpc(catalog_pb.UpdateVersionsRequest, catalog_pb.UpdateVersionsResponse)
+ADD_CHANGELOG_ENTRY = Rpc(event_pb.AddChangelogEntryRequest, event_pb.AddChangelogEntryResponse)
+CREATE_EVENT = Rpc(event_pb.CreateEventRequest, event_pb.CreateEventResponse)
+DELETE_EVENTS = Rpc(event_pb.DeleteEventRequest, event_pb.DeleteEventResponse)
+GET_EVENT = Rpc(event_pb.GetEventRequest, event_pb.GetEventResponse)
+GET_EVENT_FACETS = Rpc(event_pb.GetEventFacetsRequest, event_pb.GetEventFacetsResponse)
+GET_EVENT_HISTOGRAM = Rpc(event_pb.GetEventHistogramRequest, event_pb.GetEventHistogramResponse)
+GET_EVENT_OVERLAPS = Rpc(event_pb.GetEventOverlapsRequest, event_pb.GetEventOverlapsResponse)
+IMPORT_EVENTS = Rpc(event_pb.ImportEventsRequest, event_pb.ImportEventsResponse)
+LIST_EVENTS = Rpc(event_pb.ListEventsRequest, event_pb.ListEventsResponse)
+LIST_RELATED_EVENTS = Rpc(event_pb.ListRelatedEventsRequest, event_pb.ListRelatedEventsResponse)
+SEARCH_EVENTS = Rpc(event_pb.SearchEventsRequest, event_pb.SearchEventsResponse)
+UPDATE_EVENT = Rpc(event_pb.UpdateEventRequest, event_pb.UpdateEventResponse)
+WATCH_EVENTS = Rpc(event_pb.WatchEventsRequest, event_pb.WatchEventsResponse)
+CHECK_LOCK = Rpc(lock_pb.CheckLockRequest, lock_pb.CheckLockResponse)
+CREATE_LOCK = Rpc(lock_pb.CreateLockRequest, lock_pb.CreateLockResponse)
+GET_LOCK = Rpc(lock_pb.GetLockRequest, lock_pb.GetLockResponse)
+LIST_LOCKS = Rpc(lock_pb.ListLocksRequest, lock_pb.ListLocksResponse)
+RENEW_LOCK = Rpc(lock_pb.RenewLockRequest, lock_pb.RenewLockResponse)
+UN_LOCK = Rpc(lock_pb.UnLockRequest, lock_pb.UnLockResponse)
+UPDATE_LOCK = Rpc(lock_pb.UpdateLockRequest, lock_pb.UpdateLockResponse)
