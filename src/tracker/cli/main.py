@@ -80,8 +80,7 @@ def _print_version(wanted: bool) -> None:  # noqa: FBT001  # how typer calls it
 def _options(
     *,
     show: Annotated[
-        bool,
-        typer.Option("--version", help="Print the version.", callback=_print_version, is_eager=True),
+        bool, typer.Option("--version", help="Print the version.", callback=_print_version, is_eager=True)
     ] = False,
 ) -> None:
     """Declare the options that precede a command."""

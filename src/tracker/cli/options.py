@@ -178,8 +178,7 @@ def output_option(help_: str, *forms: Output) -> object:
 
 
 Server = Annotated[
-    str,
-    typer.Option(envvar="TRACKER_SERVER", metavar="URL", callback=_server, help="URL of the server."),
+    str, typer.Option(envvar="TRACKER_SERVER", metavar="URL", callback=_server, help="URL of the server.")
 ]
 Format = Annotated[
     Output,

@@ -28,15 +28,13 @@ def export(  # noqa: PLR0913  # one for each option
     *,
     query: QueryOption = "",
     file: Annotated[
-        str | None,
-        typer.Option("--file", "-o", metavar="FILE", help="Target, compressed if it ends in .gz."),
+        str | None, typer.Option("--file", "-o", metavar="FILE", help="Target, compressed if it ends in .gz.")
     ] = None,
     newest_first: Annotated[
         bool, typer.Option("--newest-first", help="Write the newest events first.")
     ] = False,
     resume: Annotated[
-        bool,
-        typer.Option("--resume", help="Continue an interrupted export to FILE, or start one."),
+        bool, typer.Option("--resume", help="Continue an interrupted export to FILE, or start one.")
     ] = False,
     server: Server = DEFAULT_SERVER,
 ) -> None:
@@ -99,8 +97,7 @@ class OnError(StrEnum):
 
 def import_(
     file: Annotated[
-        str,
-        typer.Argument(metavar="FILE", help="Lines of JSON, compressed if it ends in .gz; `-` is stdin."),
+        str, typer.Argument(metavar="FILE", help="Lines of JSON, compressed if it ends in .gz; `-` is stdin.")
     ],
     *,
     on_error: Annotated[

@@ -13,14 +13,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Concatenate, NamedTuple, Param
 import typer
 
 from tracker.cli.exits import EVENT_TABLE, USAGE, CommandError, client_group, epilog
-from tracker.cli.options import (
-    choice_option,
-    label,
-    label_option,
-    moment_option,
-    option,
-    with_parameters,
-)
+from tracker.cli.options import choice_option, label, label_option, moment_option, option, with_parameters
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Mapping

@@ -68,11 +68,7 @@ def changelog(id_: EventId, *, server: Server = DEFAULT_SERVER, output: Format =
 @command("list")
 @takes_query
 def list_events(
-    query: str,
-    *,
-    limit: Limit = 20,
-    server: Server = DEFAULT_SERVER,
-    output: ListFormat = Output.TEXT,
+    query: str, *, limit: Limit = 20, server: Server = DEFAULT_SERVER, output: ListFormat = Output.TEXT
 ) -> None:
     """List events, newest first; with a query, its matches."""
     _print_found(query, limit, server, output)
@@ -165,16 +161,13 @@ def tail(  # one for each option
         typer.Option("--last", "-n", min=0, max=1_000, metavar="NUMBER", help="Last events to print first."),
     ] = 10,
     resume: Annotated[
-        str,
-        typer.Option(metavar="TOKEN", help="Continue after the resumeToken of an `ndjson` line."),
+        str, typer.Option(metavar="TOKEN", help="Continue after the resumeToken of an `ndjson` line.")
     ] = "",
     server: Server = DEFAULT_SERVER,
     output: Annotated[
         Output,
         output_option(
-            "`ndjson` prints each change as a line of JSON, `yaml` as a document.",
-            Output.NDJSON,
-            Output.YAML,
+            "`ndjson` prints each change as a line of JSON, `yaml` as a document.", Output.NDJSON, Output.YAML
         ),
     ] = Output.TEXT,
 ) -> None:

@@ -66,10 +66,7 @@ def run(  # noqa: PLR0913  # one for each option
     _end_orderly()
     environ = inherited("TRACKER_EVENT_ID", *(LOCK_VARIABLES if lock else LOCK_VARIABLES[:1]))
 
-    with (
-        Relay(tail) as relay,
-        GuardedCommand(environ, stdout=relay.stdout, stderr=relay.stderr) as guarded,
-    ):
+    with Relay(tail) as relay, GuardedCommand(environ, stdout=relay.stdout, stderr=relay.stderr) as guarded:
         relay.begin()
         from tracker.cli.lock.holding import Terms
         from tracker.cli.run.recording import RecordedCommand, Recording

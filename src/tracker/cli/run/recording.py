@@ -112,11 +112,7 @@ class Recording:
         self._attributes.start_date = Timestamp.from_datetime(datetime.now(UTC))
 
     def _create(
-        self,
-        status: event_pb.Status,
-        attributes: event_pb.EventAttributes,
-        *,
-        patience: float | None = None,
+        self, status: event_pb.Status, attributes: event_pb.EventAttributes, *, patience: float | None = None
     ) -> None:
         attributes.status = status
         self._request.attributes = attributes
