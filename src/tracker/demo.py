@@ -52,13 +52,11 @@ _WORKS: Final = (
 )
 _DRIFTS: Final = ("security group", "replica count", "feature flag", "DNS record", "memory limit")
 
-_Type, _Status, _Environment, _Priority = (
-    event_pb.Type,
-    event_pb.Status,
-    event_pb.Environment,
-    event_pb.Priority,
+_STAGES: Final = (
+    event_pb.Environment.integration,
+    event_pb.Environment.preproduction,
+    event_pb.Environment.production,
 )
-_STAGES: Final = (_Environment.integration, _Environment.preproduction, _Environment.production)
 
 
 def days_for(events: int) -> int:
@@ -150,7 +148,7 @@ class _Company:
                 return
             took = metadata_of(deployment).duration
             at += (duration_micros(took) if took is not None else 0) + self._between(5, 90) * _MINUTE
-            if stage is _Environment.production and self._chance.random() < 0.06:  # noqa: PLR2004 - a share
+            if stage is event_pb.Environment.production and self._chance.random() < 0.06:  # noqa: PLR2004 - a share
                 yield from self._incident(service, deployment, at)
 
     def _deployment(
@@ -161,10 +159,10 @@ class _Company:
         return self._past(
             f"Deploy {service.name} {version}",
             event_pb.EventAttributes(
-                type=_Type.deployment,
+                type=event_pb.Type.deployment,
                 service=service.name,
                 environment=stage,
-                priority=_Priority.P3,
+                priority=event_pb.Priority.P3,
                 source="github_action",
                 external_id=f"run {self._runs}",
                 version=version,
@@ -174,7 +172,7 @@ class _Company:
             ),
             at,
             self._between(1, 20) * _MINUTE,
-            _Status.failure if failed else _Status.success,
+            event_pb.Status.failure if failed else event_pb.Status.success,
             event_pb.EventLinks(
                 pull_request_link=f"https://git.example.com/{service.name}/pull/{self._runs}",
                 ticket=f"{service.team.upper()}-{self._runs % 9_000}",
@@ -187,10 +185,12 @@ class _Company:
         yield self._past(
             f"{service.name}: {trouble}",
             event_pb.EventAttributes(
-                type=_Type.incident,
+                type=event_pb.Type.incident,
                 service=service.name,
-                environment=_Environment.production,
-                priority=self._chance.choice((_Priority.P1, _Priority.P2, _Priority.P2, _Priority.P3)),
+                environment=event_pb.Environment.production,
+                priority=self._chance.choice(
+                    (event_pb.Priority.P1, event_pb.Priority.P2, event_pb.Priority.P2, event_pb.Priority.P3)
+                ),
                 source="alertmanager",
                 related_id=metadata_of(cause).id,
                 owner=self._chance.choice(_PEOPLE),
@@ -200,12 +200,14 @@ class _Company:
             ),
             at,
             took,
-            _Status.close,
+            event_pb.Status.close,
             linked=cause,
         )
         if self._chance.random() < 0.5:  # noqa: PLR2004 - a share
             version = f"1.{service.release - 1}.0"
-            yield self._deployment(service, version, _Environment.production, at + took // 2, failed=False)
+            yield self._deployment(
+                service, version, event_pb.Environment.production, at + took // 2, failed=False
+            )
 
     def _operation(self, service: _Service, at: int) -> event_pb.Event:
         work = self._chance.choice(_WORKS)
@@ -213,10 +215,10 @@ class _Company:
         return self._past(
             f"{work} of {service.name}",
             event_pb.EventAttributes(
-                type=_Type.operation,
+                type=event_pb.Type.operation,
                 service=service.name,
                 environment=self._chance.choice(_STAGES),
-                priority=_Priority.P4,
+                priority=event_pb.Priority.P4,
                 source="runbook",
                 owner=self._chance.choice(_PEOPLE),
                 labels={"team": service.team},
@@ -224,7 +226,7 @@ class _Company:
             ),
             min(night, at),
             self._between(5, 120) * _MINUTE,
-            _Status.done,
+            event_pb.Status.done,
         )
 
     def _drift(self, service: _Service, at: int) -> event_pb.Event:
@@ -232,11 +234,11 @@ class _Company:
         return self._past(
             f"Drift of {service.name}: {what}",
             event_pb.EventAttributes(
-                type=_Type.drift,
+                type=event_pb.Type.drift,
                 service=service.name,
                 environment=self._chance.choice(_STAGES),
-                priority=_Priority.P5,
-                status=_Status.warning,
+                priority=event_pb.Priority.P5,
+                status=event_pb.Status.warning,
                 source="terraform",
                 labels={"team": service.team},
                 message=f"the {what} is not as it is described",
@@ -256,7 +258,7 @@ class _Company:
     ) -> event_pb.Event:
         """Return an event that was recorded at a moment and ended some time later."""
         if ending is not None:
-            attributes.status = _Status.start
+            attributes.status = event_pb.Status.start
         request = event_pb.CreateEventRequest(title=title, attributes=attributes, links=links)
         event = new_event(request, event_id=self._id(at), now=at, linked=linked)
         if ending is None:

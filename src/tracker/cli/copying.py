@@ -26,22 +26,11 @@ if TYPE_CHECKING:
     from tracker.stores.contents import Kind, StoreContents
     from tracker.stores.migration import Summary
 
-PLACE = "A file, a MongoDB address, or env:NAME for a variable that has one of these."
+_PLACE = "A file, a MongoDB address, or env:NAME for a variable that has one of these."
 """The forms of the argument, for the help."""
 
 
-def place(given: str, argument: str) -> str:
-    """Return the place of a store, from a variable if the argument names one."""
-    if not given.startswith("env:"):
-        return given
-    name = given.removeprefix("env:")
-    place = os.environ.get(name, "")
-    if not place:
-        raise CommandError(f"{argument} names the environment variable {name}, which is not set")
-    return place
-
-
-class Unobserved:
+class _Unobserved:
     """Discards the measurements of a store."""
 
     def committed(self, seconds: float, changes: int) -> None:
@@ -49,6 +38,43 @@ class Unobserved:
 
     def queued(self, changes: int) -> None:
         """Discard the length of a queue."""
+
+
+def _contents(place: str, argument: str) -> StoreContents:
+    """Return the contents of the store at a place, which the argument or a variable that it names gives."""
+    from tracker.stores.choice import chosen_contents
+
+    if place.startswith("env:"):
+        name = place.removeprefix("env:")
+        place = os.environ.get(name, "")
+        if not place:
+            raise CommandError(f"{argument} names the environment variable {name}, which is not set")
+    return chosen_contents(place, argument, _Unobserved())
+
+
+@contextmanager
+def _filling(again: str) -> Iterator[Callable[[str, int, int | None], None]]:
+    """Show the progress of filling a store; turn its failure into that of the command.
+
+    `again` is what continues after an interruption.
+
+    Raises:
+        CommandError: A store can't be opened, read or filled.
+    """
+    from tracker.errors import TrackerError
+    from tracker.stores.base import StoreOpenError
+    from tracker.stores.migration import MigrationError
+
+    try:
+        with shown_progress() as progress:
+            yield progress
+    except (StoreOpenError, MigrationError) as error:
+        raise CommandError(str(error)) from None
+    except TrackerError as error:
+        raise CommandError(f"{error.message}; run the same command again, which goes on") from None
+    except KeyboardInterrupt:
+        typer.echo(f"tracker: interrupted; {again} goes on", err=True)
+        sys.exit(INTERRUPTED)
 
 
 @takes_settings("database_path")
@@ -110,7 +136,7 @@ def restore(
 
 
 def migrate(
-    source: Annotated[str, typer.Option("--from", metavar="STORE", help=f"Store to move. {PLACE}")],
+    source: Annotated[str, typer.Option("--from", metavar="STORE", help=f"Store to move. {_PLACE}")],
     target: Annotated[
         str, typer.Option("--to", metavar="STORE", help="Its target, in the same form; must be empty.")
     ],
@@ -129,25 +155,12 @@ def migrate(
     """
     import asyncio
 
-    from tracker.errors import TrackerError
-    from tracker.stores.base import StoreOpenError
-    from tracker.stores.choice import chosen_contents
-    from tracker.stores.migration import MigrationError
     from tracker.stores.migration import migrate as move
 
     started = time.monotonic()
-    try:
-        origin = chosen_contents(place(source, "--from"), "--from", Unobserved())
-        destination = chosen_contents(place(target, "--to"), "--to", Unobserved())
-        with shown_progress() as progress:
-            summaries = asyncio.run(move(origin, destination, progress))
-    except (StoreOpenError, MigrationError) as error:
-        raise CommandError(str(error)) from None
-    except TrackerError as error:
-        raise CommandError(f"{error.message}; run the same command again, which goes on") from None
-    except KeyboardInterrupt:
-        typer.echo("tracker: interrupted; run the same command again, which goes on", err=True)
-        sys.exit(INTERRUPTED)
+    with _filling("run the same command again, which") as progress:
+        origin, destination = _contents(source, "--from"), _contents(target, "--to")
+        summaries = asyncio.run(move(origin, destination, progress))
     _report(origin, destination, summaries, time.monotonic() - started)
 
 
@@ -166,7 +179,7 @@ _BATCH = 1_000
 
 def demo(
     store: Annotated[
-        str, typer.Argument(metavar="STORE", help=f"The store to fill, empty or missing. {PLACE}")
+        str, typer.Argument(metavar="STORE", help=f"The store to fill, empty or missing. {_PLACE}")
     ],
     *,
     events: Annotated[int, typer.Option(min=1, max=100_000_000, metavar="NUMBER", help="Events.")] = 10_000,
@@ -194,34 +207,18 @@ def demo(
     import asyncio
 
     from tracker import demo as past
-    from tracker.errors import TrackerError
-    from tracker.stores.base import StoreOpenError
-    from tracker.stores.choice import chosen_contents
 
     end = until or datetime.now(UTC).replace(minute=0, second=0, microsecond=0)
     days = days or past.days_for(events)
     source = f"tracker demo --events {events} --seed {seed} --until {end:%Y-%m-%dT%H:%M:%SZ} --days {days}"
     began = time.monotonic()
-    try:
-        contents = chosen_contents(place(store, "STORE"), "STORE", Unobserved())
+    with _filling(source) as progress:
+        contents = _contents(store, "STORE")
         micros = (end - datetime(1970, 1, 1, tzinfo=UTC)) // timedelta(microseconds=1)
-        with shown_progress() as progress:
-            asyncio.run(
-                _fill(
-                    contents,
-                    source,
-                    past.catalog(seed),
-                    past.events(events, seed=seed, until=micros, days=days),
-                    lambda done: progress("events", done, events),
-                )
-            )
-    except StoreOpenError as error:
-        raise CommandError(str(error)) from None
-    except TrackerError as error:
-        raise CommandError(f"{error.message}; run the same command again, which goes on") from None
-    except KeyboardInterrupt:
-        typer.echo(f"tracker: interrupted; {source} goes on", err=True)
-        sys.exit(INTERRUPTED)
+        made = past.events(events, seed=seed, until=micros, days=days)
+        asyncio.run(
+            _fill(contents, source, past.catalog(seed), made, lambda done: progress("events", done, events))
+        )
     seconds = time.monotonic() - began
     typer.echo(f"{contents.name} has {events:,} events now, {events / seconds:,.0f} a second")
 

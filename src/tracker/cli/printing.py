@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import json
 import sys
+from dataclasses import dataclass, field
 from enum import StrEnum
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING, Generic, TypeVar
 
 import typer
 
@@ -16,6 +17,10 @@ if TYPE_CHECKING:
     from protobuf.wkt import Timestamp
 
     from tracker.transcoding.json_text import JsonValue
+
+
+R = TypeVar("R")
+M = TypeVar("M", bound="Message")
 
 
 class Output(StrEnum):
@@ -97,13 +102,20 @@ def print_csv(columns: Iterable[str], rows: Iterable[Sequence[str]]) -> None:
 
 def json_of(message: Message, output: Output) -> dict[str, JsonValue]:
     """Return the fields of a message in the order of its proto; for YAML only those that are set."""
+    return fields_of(message, always_emit_implicit=output is not Output.YAML)
+
+
+def fields_of(
+    message: Message, *, always_emit_implicit: bool = False, use_proto_field_name: bool = False
+) -> dict[str, JsonValue]:
+    """Return the fields of a message as JSON has them, with the options of `message_to_json_value`."""
     from protobuf import message_to_json_value
 
-    value = message_to_json_value(message, always_emit_implicit=output is not Output.YAML)
+    value = message_to_json_value(
+        message, always_emit_implicit=always_emit_implicit, use_proto_field_name=use_proto_field_name
+    )
     return value if isinstance(value, dict) else {}
 
-
-R = TypeVar("R")
 
 _UNBOUNDED = 1_000_000
 
@@ -116,38 +128,69 @@ def print_record(fields: Mapping[str, str]) -> None:
             typer.echo(f"{name:<{width}}  {printable(value)}")
 
 
-def print_table(
-    columns: Sequence[str],
-    records: Sequence[R],
-    row: Callable[[R], Sequence[str]],
-    print_one: Callable[[R], None],
-    *,
-    styles: Mapping[str, str] | None = None,
-) -> None:
-    """Print records as a table, or each by itself if a table does not fit the terminal.
+@dataclass(frozen=True, slots=True)
+class Table(Generic[R]):
+    """How records of a kind are listed: `row` returns a value for each of `columns`.
 
-    `styles` has the styles of values on a terminal with colours.
+    `print_one` prints a record by itself, and `styles` has the styles of values on a terminal with colours.
     """
+
+    columns: Sequence[str]
+    row: Callable[[R], Sequence[str]]
+    print_one: Callable[[R], None]
+    styles: Mapping[str, str] = field(default_factory=dict)
+
+
+def print_list(  # noqa: PLR0913  # what each form needs
+    records: Iterable[M],
+    output: Output,
+    table: Table[M],
+    document: Callable[[], Mapping[str, JsonValue]],
+    none: str,
+    *,
+    err: bool = True,
+) -> None:
+    """Print records in the form that was asked for, as they arrive if it has a line for each.
+
+    `document` returns all of them as one document. `none` is the message for people if there are none; it
+    goes to standard error if `err`.
+    """
+    match output:
+        case Output.TEXT:
+            if found := list(records):
+                print_table(table, found)
+            else:
+                typer.echo(none, err=err)
+        case Output.NDJSON:
+            print_each(records, output)
+        case Output.CSV:
+            print_csv(map(str.lower, table.columns), map(table.row, records))
+        case _:
+            print_document(document(), output)
+
+
+def print_table(table: Table[R], records: Sequence[R]) -> None:
+    """Print records as a table, or each by itself if a table does not fit the terminal."""
     from rich import box
     from rich.console import Console
-    from rich.table import Table
+    from rich.table import Table as Grid
     from rich.text import Text
 
     console = Console(highlight=False)
-    table = Table(*columns, box=box.SIMPLE_HEAD, show_edge=False, pad_edge=False, header_style="bold")
-    for column in table.columns:
+    grid = Grid(*table.columns, box=box.SIMPLE_HEAD, show_edge=False, pad_edge=False, header_style="bold")
+    for column in grid.columns:
         column.no_wrap = True
     for record in records:  # a name may look like markup
-        table.add_row(*(Text(printable(value), (styles or {}).get(value, "")) for value in row(record)))
+        grid.add_row(*(Text(printable(value), table.styles.get(value, "")) for value in table.row(record)))
     if not console.is_terminal:
         console.width = _UNBOUNDED  # a line for each record, for `grep` and the like
-    if console.measure(table, options=console.options.update(max_width=_UNBOUNDED)).maximum <= console.width:
-        console.print(table)
+    if console.measure(grid, options=console.options.update(max_width=_UNBOUNDED)).maximum <= console.width:
+        console.print(grid)
         return
     for number, record in enumerate(records):
         if number:
             typer.echo()
-        print_one(record)
+        table.print_one(record)
 
 
 def print_lines(

@@ -70,7 +70,7 @@ _Dumper.add_implicit_resolver(
 
 
 class _Loader(SafeLoader):
-    """Knows lists, mappings, texts and null."""
+    """Loads lists, mappings, texts and null."""
 
     yaml_implicit_resolvers = {  # noqa: RUF012  # as in the class above it
         first: [each for each in resolvers if each[0] in (f"{_TAG}null", f"{_TAG}merge")]

@@ -44,7 +44,7 @@ class UnreachableError(Exception):
 
 
 def error_of(status: int, body: Json, where: str) -> ApiError:
-    """Return the error that an HTTP answer stands for; `body` is its JSON, or None."""
+    """Return the error that an HTTP response represents; `body` is its JSON, or None."""
     content = body if isinstance(body, dict) else {}
     number, message = content.get("code"), content.get("message")
     if isinstance(message, str) and isinstance(number, int) and number in set(Code):

@@ -41,7 +41,7 @@ class Configuration:
     sources: Mapping[str, str]
 
     def shown(self, setting: Setting[object]) -> str | float | bool | None:
-        """Return the value of a setting as JSON can say it, secrets masked."""
+        """Return the value of a setting as JSON represents it, with secrets masked."""
         value = getattr(self.settings, setting.name)
         if value is None or isinstance(value, bool | int | float):
             return value
@@ -124,11 +124,8 @@ def _excerpt(value: object) -> str:
 def _read(path: Path, problems: list[str]) -> Mapping[str, object]:
     try:
         content = tomllib.loads(path.read_bytes().decode())
-    except OSError as error:
-        problems.append(f"configuration file {path}: {error.strerror}")
-        return {}
-    except ValueError as error:  # not TOML, or not UTF-8
-        problems.append(f"configuration file {path}: {error}")
+    except (OSError, ValueError) as error:  # a ValueError: not TOML, or not UTF-8
+        problems.append(f"configuration file {path}: {getattr(error, 'strerror', error)}")
         return {}
     for key in sorted(content.keys() - SETTINGS.keys()):
         near = difflib.get_close_matches(key.lower().replace("-", "_"), SETTINGS, n=1)

@@ -18,14 +18,8 @@ T = TypeVar("T")
 E = TypeVar("E", bound=StrEnum)
 
 _SWITCH = {
-    "on": True,
-    "true": True,
-    "yes": True,
-    "1": True,
-    "off": False,
-    "false": False,
-    "no": False,
-    "0": False,
+    **dict.fromkeys(("on", "true", "yes", "1"), True),
+    **dict.fromkeys(("off", "false", "no", "0"), False),
 }
 
 
@@ -33,9 +27,9 @@ _SWITCH = {
 class Kind(Generic[T]):
     """A kind of value.
 
-    `expected` says what a value must be, for messages. `parse` reads it from text and raises ValueError for
+    `expected` describes the values, for messages. `parse` reads it from text and raises ValueError for
     any other text. `toml` names the TOML types, besides a string, that a file may write it as. `show` writes
-    it as text that `parse` reads. `hint` says what else to write, if it knows, after a text that is refused.
+    it as text that `parse` reads. `hint` suggests another spelling of a refused text, if there is one.
     """
 
     expected: str
@@ -43,10 +37,6 @@ class Kind(Generic[T]):
     toml: tuple[type, ...] = ()
     show: Callable[[T], str] = str
     hint: Callable[[str], str] = lambda _: ""
-
-
-def _text(value: str) -> str:
-    return value
 
 
 def _switch(value: str) -> bool:
@@ -72,7 +62,7 @@ def _timezone(value: str) -> ZoneInfo:
         raise ValueError from None
 
 
-TEXT: Kind[str] = Kind("text", _text)
+TEXT: Kind[str] = Kind("text", str)
 SWITCH: Kind[bool] = Kind("on or off", _switch, toml=(bool,), show=lambda on: "on" if on else "off")
 PATH: Kind[Path] = Kind("a path", _path)
 TIMEZONE: Kind[ZoneInfo] = Kind(

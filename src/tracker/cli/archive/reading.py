@@ -171,7 +171,7 @@ _NAMED = re.compile(r"events\[(\d+)\]\.?")
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """What became of a batch: events by outcome, and problems in the order of their lines."""
+    """The outcome of a batch: the number of events by outcome, and problems in the order of their lines."""
 
     counts: Mapping[str, int]
     problems: Sequence[Problem]
@@ -274,9 +274,9 @@ def _blamed(violations: Iterable[FieldViolation]) -> Mapping[int, str]:
     for violation in violations:
         named = _NAMED.match(violation.field)
         if named is not None:
-            told = FieldViolation(
+            within = FieldViolation(
                 violation.field.removeprefix(named[0]), violation.description.removeprefix(named[0])
             )
             place = int(named[1])
-            wrong[place] = "; ".join(filter(None, (wrong.get(place), told.sentence)))
+            wrong[place] = "; ".join(filter(None, (wrong.get(place), within.sentence)))
     return wrong

@@ -106,7 +106,7 @@ class Growing:
             self.note()
 
     def note(self) -> None:
-        """Write the state beside the file."""
+        """Write the state to a file next to it."""
         note = _note_of(self._path)
         new = note.with_name(f"{note.name}.new")
         new.write_text(json.dumps({**self._wanted._asdict(), **self.place._asdict()}) + "\n", "utf-8")

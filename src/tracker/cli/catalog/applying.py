@@ -5,9 +5,8 @@ from __future__ import annotations
 from enum import StrEnum
 from typing import TYPE_CHECKING, NamedTuple
 
-from protobuf import message_to_json_value
-
 from tracker.cli.calls import request_of
+from tracker.cli.printing import fields_of
 from tracker.client import ApiError
 from tracker.client.rpcs import CREATE_UPDATE_CATALOG, GET_CATALOG, UPDATE_DEPENDENCIES, UPDATE_VERSIONS
 from tracker.errors import Code
@@ -100,7 +99,7 @@ _KEPT = _VERSIONS | _fields(UPDATE_DEPENDENCIES.request)
 
 
 class Outcome(StrEnum):
-    """What became of an entry."""
+    """The outcome of applying an entry."""
 
     CREATED = "created"
     CHANGED = "changed"
@@ -108,7 +107,7 @@ class Outcome(StrEnum):
 
 
 class Applied(NamedTuple):
-    """What became of an entry, or would have, and how it differed."""
+    """The outcome of an entry, possibly of a dry run, and its differences."""
 
     name: str
     outcome: Outcome
@@ -152,6 +151,5 @@ def _stored(connection: Connection, name: str) -> dict[str, JsonValue] | None:
         if error.code is Code.NOT_FOUND:
             return None
         raise
-    value = message_to_json_value(entry) if entry is not None else None
-    fields = value if isinstance(value, dict) else {}
+    fields = fields_of(entry) if entry is not None else {}
     return {name: value for name, value in fields.items() if name not in _TIMES}

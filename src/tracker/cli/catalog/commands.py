@@ -22,10 +22,12 @@ from tracker.cli.options import (
 )
 from tracker.cli.printing import (
     Output,
+    Table,
     json_of,
     print_answer,
     print_document,
     print_each,
+    print_list,
     print_record,
     print_table,
     printable,
@@ -120,22 +122,14 @@ def get(name: Name, *, server: Server = DEFAULT_SERVER, output: Format = Output.
 @command("list")
 def list_entries(*, server: Server = DEFAULT_SERVER, output: ListFormat = Output.TEXT) -> None:
     """List all entries by name; with `--output yaml`, as `tracker catalog apply` reads them."""
-    from tracker.cli.catalog.shown import COLUMNS, entry_row, print_entries
+    from tracker.cli.catalog.shown import ENTRIES
     from tracker.client.rpcs import LIST_CATALOGS
 
     answer = ask(server, output, LIST_CATALOGS, LIST_CATALOGS.request())
-    found = answer.catalogs
     if output is Output.YAML:
-        print_each(map(_description, found), output)
+        print_each(map(_description, answer.catalogs), output)
         return
-    print_answer(
-        answer,
-        output,
-        lambda: print_entries(found),
-        records=found,
-        columns=map(str.lower, COLUMNS),
-        rows=map(entry_row, found),
-    )
+    print_list(answer.catalogs, output, ENTRIES, lambda: json_of(answer, output), "no entries")
 
 
 @command("versions")
@@ -314,4 +308,4 @@ def _print_compliance(answer: catalog_pb.GetVersionComplianceResponse) -> None:
 
 def _print_table(columns: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
     names = list(map(str.lower, columns))
-    print_table(columns, rows, lambda row: row, lambda row: print_record(dict(zip(names, row, strict=True))))
+    print_table(Table(columns, tuple, lambda row: print_record(dict(zip(names, row, strict=True)))), rows)

@@ -17,9 +17,9 @@ from protobuf import (
     DescFieldValueMessage,
     DescMessage,
     message_from_json_value,
-    message_to_json_value,
 )
 
+from tracker.cli.printing import fields_of
 from tracker.cli.yaml_text import YamlError, from_yaml
 from tracker.errors import TrackerError
 from tracker.pb import catalog_pb
@@ -30,7 +30,7 @@ from tracker.transcoding.spelling import respell
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
-    from protobuf import DescField, Message
+    from protobuf import DescField
 
     from tracker.transcoding.json_text import JsonValue
 
@@ -198,7 +198,7 @@ def _described(entry: Entry, rules: Rules) -> Described:
     if unknown:
         raise Mistakes([f"{place}: {line}" for line in unknown])
     try:
-        fields = _json(make_message(catalog_pb.Catalog, normalise(_CATALOG, value)))
+        fields = fields_of(make_message(catalog_pb.Catalog, normalise(_CATALOG, value)))
         for request in _REQUESTS:
             rules.check(message_from_json_value(request, fields, ignore_unknown_fields=True))
     except TrackerError as error:
@@ -212,11 +212,6 @@ def _described(entry: Entry, rules: Rules) -> Described:
         fields,
         frozenset(spelled.get(key, key) for key, item in given.items() if item is not None),
     )
-
-
-def _json(message: Message) -> dict[str, JsonValue]:
-    value = message_to_json_value(message)
-    return value if isinstance(value, dict) else {}
 
 
 def _unknown(message: DescMessage, value: JsonValue, path: str) -> Iterator[str]:

@@ -4,15 +4,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-import typer
-from protobuf import message_to_json_value
 from protobuf.wkt import Timestamp
 
-from tracker.cli.printing import print_record, print_table, printable, shown_time
+from tracker.cli.printing import Table, fields_of, print_record, printable, shown_time
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
-
     from protobuf import Message
 
     from tracker.cli.catalog.applying import Applied, Difference
@@ -29,8 +25,6 @@ _COLUMNS = {
     "LATEST": "latest_version",
     "PLATFORM": "platform",
 }
-COLUMNS = (*_COLUMNS, "UPDATED")
-
 _LONG = 60
 """Characters of a value in a difference."""
 
@@ -39,26 +33,18 @@ _OUTCOMES = {
     "changed": ("changed", "would change", "yellow"),
     "unchanged": ("unchanged", "unchanged", "dim"),
 }
-"""What became of an entry, what a dry run prints, and the style of both on a terminal."""
-
-
-def print_entries(entries: Sequence[catalog_pb.Catalog]) -> None:
-    """Print entries as a table, or each by itself if a table does not fit the terminal."""
-    if entries:
-        print_table(COLUMNS, entries, entry_row, print_entry)
-    else:
-        typer.echo("no entries", err=True)
+"""The texts for outcomes, those of a dry run, and the style of both on a terminal."""
 
 
 def entry_row(entry: catalog_pb.Catalog) -> tuple[str, ...]:
-    """Return the row of an entry, a value for each of `COLUMNS`."""
-    fields = _fields(entry)
+    """Return the row of an entry, a value for each of the columns of `ENTRIES`."""
+    fields = fields_of(entry, use_proto_field_name=True)
     return (*(_text(fields.get(name, "")) for name in _COLUMNS.values()), shown_time(entry.updated_at))
 
 
 def print_entry(entry: Message) -> None:
     """Print an entry or a part of it, one line a field, without empty fields."""
-    fields = _fields(entry)
+    fields = fields_of(entry, use_proto_field_name=True)
     values = ((field, getattr(entry, field.local_name)) for field in type(entry).desc().fields)
     print_record(
         {
@@ -70,8 +56,11 @@ def print_entry(entry: Message) -> None:
     )
 
 
+ENTRIES: Table[catalog_pb.Catalog] = Table((*_COLUMNS, "UPDATED"), entry_row, print_entry)
+
+
 def print_applied(result: Applied, *, dry_run: bool) -> None:
-    """Print what became of an entry, or would, followed by the differences if it existed before."""
+    """Print the outcome of an entry, followed by the differences if it existed before."""
     from rich.console import Console
     from rich.text import Text
 
@@ -99,11 +88,6 @@ def _shown_difference(difference: Difference) -> tuple[str, str, str]:
 def _cut(text: str | None) -> str:
     shown = printable(text or "")
     return shown if len(shown) <= _LONG else f"{shown[:_LONG]}…"
-
-
-def _fields(entry: Message) -> Mapping[str, JsonValue]:
-    value = message_to_json_value(entry, use_proto_field_name=True)
-    return value if isinstance(value, dict) else {}
 
 
 def _text(value: JsonValue) -> str:

@@ -132,7 +132,7 @@ def _print(
     output: Output,
     done: str,
 ) -> None:
-    """Print what became of an event: its id alone in a pipe, for the next command."""
+    """Print what was done to an event; in a pipe its id alone, for the next command."""
     from tracker.cli.printing import print_answer
 
     id_ = event.metadata.id if event is not None and event.metadata is not None else ""

@@ -16,9 +16,8 @@ from tracker.cli.printing import (
     json_of,
     line_printer,
     print_answer,
-    print_csv,
-    print_document,
     print_each,
+    print_list,
 )
 
 if TYPE_CHECKING:
@@ -99,20 +98,18 @@ def search(  # one for each option
 
 
 def _print_found(query: str, limit: int, server: str, output: Output) -> None:
-    from tracker.cli.event.shown import COLUMNS, event_row, print_events
+    from tracker.cli.event.shown import EVENTS
     from tracker.client import Connection
 
     with failures(output), Connection(server) as connection:
         events = found_events(connection, query, limit)
-        match output:  # the pages of an answer are printed as they arrive
-            case Output.TEXT:
-                print_events(events)
-            case Output.NDJSON:
-                print_each(events, output)
-            case Output.CSV:
-                print_csv(map(str.lower, COLUMNS), map(event_row, events))
-            case _:
-                print_document({"events": [json_of(event, output) for event in events]}, output)
+        print_list(
+            events,
+            output,
+            EVENTS,
+            lambda: {"events": [json_of(each, output) for each in events]},
+            "no events",
+        )
 
 
 def _explain(query: str, limit: int, server: str, output: Output) -> None:

@@ -5,16 +5,15 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Protocol
 
 import typer
-from protobuf import message_to_json_value
 from protobuf.wkt import Timestamp
 
 from tracker.cli.event.options import FIELDS
-from tracker.cli.printing import Output, print_answer, print_record, print_table, printable, shown_time
+from tracker.cli.printing import Output, Table, fields_of, print_answer, print_record, printable, shown_time
 from tracker.pb import event_pb
 from tracker.time_text import rounded_text
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Iterable
 
     from protobuf.wkt import Duration
 
@@ -28,7 +27,7 @@ _LABELS = {
 }
 """Names of fields that people read otherwise."""
 
-COLUMNS = ("TIME", "SERVICE", "ENVIRONMENT", "TYPE", "STATUS", "PRIORITY", "TOOK", "TITLE", "ID")
+_COLUMNS = ("TIME", "SERVICE", "ENVIRONMENT", "TYPE", "STATUS", "PRIORITY", "TOOK", "TITLE", "ID")
 STYLES = {
     **dict.fromkeys(("success", "done", "close"), "green"),
     **dict.fromkeys(("failure", "error", "P1", "incident"), "bold red"),
@@ -37,14 +36,6 @@ STYLES = {
 }
 """Styles of values on a terminal."""
 _KINDS = {"created": "green", "updated": "cyan", "deleted": "red"}
-
-
-def print_events(events: Iterable[event_pb.Event]) -> None:
-    """Print events as a table, or each by itself if a table does not fit the terminal."""
-    if found := list(events):
-        print_table(COLUMNS, found, event_row, print_event, styles=STYLES)
-    else:
-        typer.echo("no events", err=True)
 
 
 def print_event(event: event_pb.Event) -> None:
@@ -98,7 +89,7 @@ def change_line(message: event_pb.WatchEventsResponse) -> list[tuple[str, str]]:
 
 
 def event_row(event: event_pb.Event) -> tuple[str, ...]:
-    """Return the row of an event, a value for each of `COLUMNS`."""
+    """Return the row of an event, a value for each of `_COLUMNS`."""
     attributes, metadata, _ = _parts(event)
     return (
         shown_time(attributes.start_date or metadata.created_at),
@@ -108,6 +99,9 @@ def event_row(event: event_pb.Event) -> tuple[str, ...]:
         event.title,
         metadata.id,
     )
+
+
+EVENTS = Table(_COLUMNS, event_row, print_event, STYLES)
 
 
 def _parts(
@@ -143,9 +137,7 @@ def _text(message: event_pb.EventAttributes | event_pb.EventLinks, field: str) -
 
 def name_of(message: event_pb.EventAttributes | event_pb.OverlappingEvent, field: str) -> str:
     """Return the name of a value of an enum, or `` if it is unset."""
-    value = message_to_json_value(message)
-    fields: Mapping[str, object] = value if isinstance(value, dict) else {}
-    return str(fields.get(field, ""))
+    return str(fields_of(message).get(field, ""))
 
 
 def shown_length(duration: Duration | None) -> str:

@@ -29,7 +29,7 @@ from tracker.cli.lock.options import (
     token_to_acquire,
 )
 from tracker.cli.options import DEFAULT_SERVER, Format, ListFormat, Server, duration_option, who_default
-from tracker.cli.printing import Output, print_answer
+from tracker.cli.printing import Output, json_of, print_answer, print_list
 
 if TYPE_CHECKING:
     from tracker.pb import lock_pb
@@ -147,19 +147,12 @@ def list_locks(
 
     Without --service, --environment and --resource, all of them.
     """
-    from tracker.cli.lock.shown import COLUMNS, lock_row, print_locks
+    from tracker.cli.lock.shown import LOCKS
     from tracker.client.rpcs import LIST_LOCKS
 
     request = LIST_LOCKS.request(service=service, environment=environment, resource=resource)
     answer = ask(server, output, LIST_LOCKS, request)
-    print_answer(
-        answer,
-        output,
-        lambda: print_locks(answer.locks),
-        records=answer.locks,
-        columns=map(str.lower, COLUMNS),
-        rows=map(lock_row, answer.locks),
-    )
+    print_list(answer.locks, output, LOCKS, lambda: json_of(answer, output), "no locks are held", err=False)
 
 
 @command("show")

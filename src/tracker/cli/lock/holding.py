@@ -1,4 +1,4 @@
-"""Holds a lock while a command runs: takes, renews and releases it, and reports what became of it."""
+"""Holds a lock while a command runs: takes, renews and releases it, and reports its loss."""
 
 from __future__ import annotations
 
@@ -131,13 +131,10 @@ class Renewer(threading.Thread):
     def _renew(self, timeout: float) -> bool:
         try:
             asked = self._lease.renew(timeout)
-        except ApiError as error:
+        except (ApiError, UnreachableError) as error:
             self.trouble = error
-            if error.reason in _LOST_REASONS:
+            if isinstance(error, ApiError) and error.reason in _LOST_REASONS:
                 self.lost = error
-            return False
-        except UnreachableError as error:
-            self.trouble = error
             return False
         self.trouble = None
         self._guarded.renewed(self._lease.terms.deadlines(asked))
@@ -240,7 +237,7 @@ _RELEASING = 5.0
 """Seconds that a release may take, and for which it is retried without an answer."""
 
 _RELEASING_LOST = 1.0
-"""Seconds that it may take if the lease is about to expire: a courtesy to those who wait."""
+"""Seconds that it may take if the lease is about to expire: others may be waiting for the lock."""
 
 
 def hold(  # noqa: PLR0913  # what a lock is held with, and for
@@ -310,15 +307,9 @@ def _release(lease: Lease) -> ApiError | None:
     """Release the lock; return the error with which the server reports it as lost, if it does."""
     try:
         lease.release(timeout=_RELEASING, patience=_RELEASING)
-    except ApiError as error:
-        if error.reason == Reason.LOCK_LOST:
+    except (ApiError, UnreachableError) as error:
+        if isinstance(error, ApiError) and error.reason == Reason.LOCK_LOST:
             return error
-        _say_not_released(lease, error)
-    except UnreachableError as error:
-        _say_not_released(lease, error)
+        within = rounded_text(lease.terms.ttl)
+        say(f"lock {lease.lock_id} was not released, and ends by itself within {within}: {error}")
     return None
-
-
-def _say_not_released(lease: Lease, error: Exception) -> None:
-    within = rounded_text(lease.terms.ttl)
-    say(f"lock {lease.lock_id} was not released, and ends by itself within {within}: {error}")

@@ -136,7 +136,7 @@ class GuardedCommand:
         self._send(End())
 
     def run(self, argv: list[str], environ: dict[str, str], deadlines: Deadlines) -> Gone:
-        """Run the command, and return what became of it.
+        """Run the command, and return how it ended.
 
         Signals to this process are passed on to the command. If this process is in the foreground of a
         terminal, the command takes its place there.
@@ -192,7 +192,7 @@ class GuardedCommand:
             self._send(Signal(number))
 
     def _stop(self) -> None:
-        """Stop as the command did, so that the shell takes over; the lease runs on meanwhile."""
+        """Stop as the command did, so that the shell takes over; the lease keeps running."""
         if not self.has_terminal and not self._stop_asked:
             return  # only the command was stopped
         self._stop_asked = False

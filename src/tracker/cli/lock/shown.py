@@ -5,17 +5,15 @@ from __future__ import annotations
 from datetime import datetime
 from typing import TYPE_CHECKING
 
-import typer
-
-from tracker.cli.printing import print_record, print_table, printable, shown_time
+from tracker.cli.printing import Table, print_record, printable, shown_time
 from tracker.time_text import rounded_text
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Mapping
 
     from tracker.pb import lock_pb
 
-COLUMNS = ("SERVICE", "ENVIRONMENT", "RESOURCE", "WHO", "SINCE", "UNTIL", "REASON", "ID")
+_COLUMNS = ("SERVICE", "ENVIRONMENT", "RESOURCE", "WHO", "SINCE", "UNTIL", "REASON", "ID")
 
 
 def print_lock(lock: lock_pb.Lock, token: str = "") -> None:
@@ -39,16 +37,8 @@ def print_lock(lock: lock_pb.Lock, token: str = "") -> None:
     print_record(fields)
 
 
-def print_locks(locks: Sequence[lock_pb.Lock]) -> None:
-    """Print locks as a table, or each by itself if a table does not fit the terminal."""
-    if locks:
-        print_table(COLUMNS, locks, lock_row, print_lock)
-    else:
-        typer.echo("no locks are held")
-
-
 def lock_row(lock: lock_pb.Lock) -> tuple[str, ...]:
-    """Return the row of a lock, a value for each of `COLUMNS`."""
+    """Return the row of a lock, a value for each of `_COLUMNS`."""
     return (
         lock.service,
         lock.environment,
@@ -59,6 +49,9 @@ def lock_row(lock: lock_pb.Lock) -> tuple[str, ...]:
         lock.reason,
         lock.id,
     )
+
+
+LOCKS = Table(_COLUMNS, lock_row, print_lock)
 
 
 def holder(metadata: Mapping[str, str]) -> str:

@@ -6,7 +6,8 @@ import os
 import time
 from copy import copy
 from datetime import UTC, datetime, timedelta
-from typing import TYPE_CHECKING, NamedTuple
+from functools import partial
+from typing import TYPE_CHECKING
 
 from protobuf.wkt import Timestamp
 
@@ -37,13 +38,6 @@ _LONGEST_MESSAGE = 65_536
 """Bytes that the message of an event may have."""
 
 
-class HeldLock(NamedTuple):
-    """The lock under which the command runs."""
-
-    id: str
-    token: str
-
-
 class Recording:
     """Records one command; `event_id` is empty until its begin is recorded."""
 
@@ -61,7 +55,7 @@ class Recording:
             ApiError: The event was refused, since its lock is held for example.
             UnreachableError: The server gave no answer, and it is not `offline_ok`.
         """
-        self._look_at_the_clock()
+        self._start_clock()
         try:
             self._create(event_pb.Status.start, self._attributes)
         except (ApiError, UnreachableError) as error:
@@ -70,7 +64,7 @@ class Recording:
                 raise
             say(f"{error}; the command runs all the same, and is recorded at its end")
 
-    def begin_under(self, lock: HeldLock) -> None:
+    def begin_under(self, lock_id: str, token: str) -> None:
         """Record the begin of the command under a lock that becomes that of the event.
 
         An event that begins takes its lock automatically: this one begins after it has got the lock.
@@ -79,9 +73,9 @@ class Recording:
             ApiError: The event was refused.
             UnreachableError: The server gave no answer.
         """
-        self._look_at_the_clock()
+        self._start_clock()
         self._create(event_pb.Status.planned, self._attributes)
-        request = UPDATE_LOCK.request(id=lock.id, event_id=self.event_id, lock_token=lock.token)
+        request = UPDATE_LOCK.request(id=lock_id, event_id=self.event_id, lock_token=token)
         self._connection.call(UPDATE_LOCK, request)
         self._update(event_pb.EventAttributes(status=event_pb.Status.start))
 
@@ -107,7 +101,7 @@ class Recording:
             if self.event_id:
                 say(f"tracker event finish {self.event_id} --status {attributes.status.name} does so")
 
-    def _look_at_the_clock(self) -> None:
+    def _start_clock(self) -> None:
         self._began = time.monotonic()
         self._attributes.start_date = Timestamp.from_datetime(datetime.now(UTC))
 
@@ -159,7 +153,7 @@ class RecordedCommand:
         """
         self._guarded.await_guardian()
         deadlines = Deadlines(term=_NEVER, kill=_NEVER + int(grace.total_seconds() * _SECOND))
-        end = self._record(lambda: self._recording.begin(offline_ok=offline_ok), {}, deadlines)
+        end = self._record(partial(self._recording.begin, offline_ok=offline_ok), {}, deadlines)
         if end.leftovers:
             say("the command left processes behind; they were ended")
         return end
@@ -181,8 +175,8 @@ class RecordedCommand:
         """
 
         def work(lock: lock_pb.Lock, environ: dict[str, str], deadlines: Deadlines) -> Gone:
-            held = HeldLock(lock.id, request.lock_token)
-            return self._record(lambda: self._recording.begin_under(held), environ, deadlines)
+            begin = partial(self._recording.begin_under, lock.id, request.lock_token)
+            return self._record(begin, environ, deadlines)
 
         return hold(connection, request, self._guarded, work, wait=wait, terms=terms)
 
