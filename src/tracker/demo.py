@@ -36,27 +36,17 @@ _NAMES: Final = (
 _TEAMS: Final = ("core", "shop", "growth", "logistics", "identity", "data", "platform")
 _PEOPLE: Final = ("ana", "ben", "chloe", "dmitri", "elif", "farid", "greta", "hugo", "ines", "jonas")
 _TROUBLES: Final = (
-    "error rate above 5 %",
-    "latency p99 above 2 s",
-    "pods restart in a loop",
-    "queue grows without end",
-    "requests timed out",
-    "connection pool exhausted",
+    *("error rate above 5 %", "latency p99 above 2 s", "pods restart in a loop"),
+    *("queue grows without end", "requests timed out", "connection pool exhausted"),
 )
 _WORKS: Final = (
-    "Rotate certificates",
-    "Migrate database",
-    "Resize disks",
-    "Upgrade cluster",
-    "Restart nodes",
+    *("Rotate certificates", "Migrate database", "Resize disks", "Upgrade cluster", "Restart nodes"),
 )
 _DRIFTS: Final = ("security group", "replica count", "feature flag", "DNS record", "memory limit")
 
-_STAGES: Final = (
-    event_pb.Environment.integration,
-    event_pb.Environment.preproduction,
-    event_pb.Environment.production,
-)
+_Type, _Status = event_pb.Type, event_pb.Status
+_Environment, _Priority = event_pb.Environment, event_pb.Priority
+_STAGES: Final = (_Environment.integration, _Environment.preproduction, _Environment.production)
 
 
 def days_for(events: int) -> int:
@@ -148,7 +138,7 @@ class _Company:
                 return
             took = metadata_of(deployment).duration
             at += (duration_micros(took) if took is not None else 0) + self._between(5, 90) * _MINUTE
-            if stage is event_pb.Environment.production and self._chance.random() < 0.06:  # noqa: PLR2004 - a share
+            if stage is _Environment.production and self._chance.random() < 0.06:  # noqa: PLR2004 - a share
                 yield from self._incident(service, deployment, at)
 
     def _deployment(
@@ -159,10 +149,10 @@ class _Company:
         return self._past(
             f"Deploy {service.name} {version}",
             event_pb.EventAttributes(
-                type=event_pb.Type.deployment,
+                type=_Type.deployment,
                 service=service.name,
                 environment=stage,
-                priority=event_pb.Priority.P3,
+                priority=_Priority.P3,
                 source="github_action",
                 external_id=f"run {self._runs}",
                 version=version,
@@ -172,7 +162,7 @@ class _Company:
             ),
             at,
             self._between(1, 20) * _MINUTE,
-            event_pb.Status.failure if failed else event_pb.Status.success,
+            _Status.failure if failed else _Status.success,
             event_pb.EventLinks(
                 pull_request_link=f"https://git.example.com/{service.name}/pull/{self._runs}",
                 ticket=f"{service.team.upper()}-{self._runs % 9_000}",
@@ -185,12 +175,10 @@ class _Company:
         yield self._past(
             f"{service.name}: {trouble}",
             event_pb.EventAttributes(
-                type=event_pb.Type.incident,
+                type=_Type.incident,
                 service=service.name,
-                environment=event_pb.Environment.production,
-                priority=self._chance.choice(
-                    (event_pb.Priority.P1, event_pb.Priority.P2, event_pb.Priority.P2, event_pb.Priority.P3)
-                ),
+                environment=_Environment.production,
+                priority=self._chance.choice((_Priority.P1, _Priority.P2, _Priority.P2, _Priority.P3)),
                 source="alertmanager",
                 related_id=metadata_of(cause).id,
                 owner=self._chance.choice(_PEOPLE),
@@ -200,14 +188,12 @@ class _Company:
             ),
             at,
             took,
-            event_pb.Status.close,
+            _Status.close,
             linked=cause,
         )
         if self._chance.random() < 0.5:  # noqa: PLR2004 - a share
             version = f"1.{service.release - 1}.0"
-            yield self._deployment(
-                service, version, event_pb.Environment.production, at + took // 2, failed=False
-            )
+            yield self._deployment(service, version, _Environment.production, at + took // 2, failed=False)
 
     def _operation(self, service: _Service, at: int) -> event_pb.Event:
         work = self._chance.choice(_WORKS)
@@ -215,10 +201,10 @@ class _Company:
         return self._past(
             f"{work} of {service.name}",
             event_pb.EventAttributes(
-                type=event_pb.Type.operation,
+                type=_Type.operation,
                 service=service.name,
                 environment=self._chance.choice(_STAGES),
-                priority=event_pb.Priority.P4,
+                priority=_Priority.P4,
                 source="runbook",
                 owner=self._chance.choice(_PEOPLE),
                 labels={"team": service.team},
@@ -226,7 +212,7 @@ class _Company:
             ),
             min(night, at),
             self._between(5, 120) * _MINUTE,
-            event_pb.Status.done,
+            _Status.done,
         )
 
     def _drift(self, service: _Service, at: int) -> event_pb.Event:
@@ -234,11 +220,11 @@ class _Company:
         return self._past(
             f"Drift of {service.name}: {what}",
             event_pb.EventAttributes(
-                type=event_pb.Type.drift,
+                type=_Type.drift,
                 service=service.name,
                 environment=self._chance.choice(_STAGES),
-                priority=event_pb.Priority.P5,
-                status=event_pb.Status.warning,
+                priority=_Priority.P5,
+                status=_Status.warning,
                 source="terraform",
                 labels={"team": service.team},
                 message=f"the {what} is not as it is described",
@@ -258,7 +244,7 @@ class _Company:
     ) -> event_pb.Event:
         """Return an event that was recorded at a moment and ended some time later."""
         if ending is not None:
-            attributes.status = event_pb.Status.start
+            attributes.status = _Status.start
         request = event_pb.CreateEventRequest(title=title, attributes=attributes, links=links)
         event = new_event(request, event_id=self._id(at), now=at, linked=linked)
         if ending is None:

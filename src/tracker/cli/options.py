@@ -10,7 +10,7 @@ import sys
 import time
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Concatenate, ParamSpec, TypeVar
+from typing import TYPE_CHECKING, Annotated, Any, Concatenate, ParamSpec, TypeVar
 from urllib.parse import urlsplit
 from zoneinfo import ZoneInfo
 
@@ -32,7 +32,7 @@ T = TypeVar("T")
 
 def with_parameters(
     added: Sequence[inspect.Parameter],
-    make: Callable[[Mapping[str, object]], T],
+    make: Callable[[Mapping[str, Any]], T],
     command: Callable[Concatenate[T, P], None],
 ) -> Callable[..., None]:
     """Return a command that passes what `make` returns for the added options as the first argument.

@@ -115,25 +115,13 @@ def _by_value(facet: event_pb.EventFacet) -> _Table:
 def _over_time(histogram: event_pb.GetEventHistogramResponse) -> _Table:
     from tracker.cli.printing import shown_time
 
-    others = any(bucket.other_count for bucket in histogram.buckets)
-    return _Table(
-        (
-            "time",
-            "events",
-            *(value or _NO_VALUE for value in histogram.values),
-            *([_OTHERS] if others else []),
-        ),
-        [
-            (
-                shown_time(bucket.start),
-                str(bucket.count),
-                *(str(each.count) for each in bucket.values),
-                *([str(bucket.other_count)] if others else []),
-            )
-            for bucket in histogram.buckets
-        ],
-        [bucket.count for bucket in histogram.buckets],
-    )
+    others = [_OTHERS] if any(bucket.other_count for bucket in histogram.buckets) else []
+    columns = ("time", "events", *(value or _NO_VALUE for value in histogram.values), *others)
+    rows = []
+    for bucket in histogram.buckets:
+        counts = (bucket.count, *(each.count for each in bucket.values), bucket.other_count)
+        rows.append((shown_time(bucket.start), *map(str, counts))[: len(columns)])
+    return _Table(columns, rows, [bucket.count for bucket in histogram.buckets])
 
 
 def _print(total: int, tables: Sequence[_Table]) -> None:

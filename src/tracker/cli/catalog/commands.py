@@ -34,7 +34,7 @@ from tracker.cli.printing import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Mapping, Sequence
 
     from tracker.cli.catalog.applying import Applied
     from tracker.client.rpcs import A, Q, Rpc
@@ -253,9 +253,9 @@ def compliance(
     request = GET_VERSION_COMPLIANCE.request(types=[catalog_pb.Type[name] for name in types or ()])
     answer = ask(server, output, GET_VERSION_COMPLIANCE, request)
     rows = [
-        (*row, "yes" if use.is_outdated else "no")
+        (*_use_row(project, use), "yes" if use.is_outdated else "no")
         for project in answer.projects
-        for use, row in _uses(project)
+        for use in project.deliverables
     ]
     columns = [*map(str.lower, _USES), "outdated"]
     print_answer(answer, output, lambda: _print_compliance(answer), columns=columns, rows=rows)
@@ -263,22 +263,11 @@ def compliance(
         raise typer.Exit(OUTDATED)
 
 
-def _uses(
-    project: catalog_pb.ProjectCompliance,
-) -> Iterator[tuple[catalog_pb.DeliverableUsage, tuple[str, ...]]]:
-    """Yield what a project uses, each with its row, a value for each of `_USES`."""
-    for use in project.deliverables:
-        yield (
-            use,
-            (
-                project.project_name,
-                use.name,
-                use.type.name if use.type else "",
-                use.current_version,
-                use.reference_version,
-                use.latest_version,
-            ),
-        )
+def _use_row(project: catalog_pb.ProjectCompliance, use: catalog_pb.DeliverableUsage) -> Sequence[str]:
+    """Return the row of what a project uses, a value for each of `_USES`."""
+    type_ = use.type.name if use.type else ""
+    versions = (use.current_version, use.reference_version, use.latest_version)
+    return (project.project_name, use.name, type_, *versions)
 
 
 def _print_compliance(answer: catalog_pb.GetVersionComplianceResponse) -> None:
@@ -288,19 +277,19 @@ def _print_compliance(answer: catalog_pb.GetVersionComplianceResponse) -> None:
     summary = answer.summary
     typer.echo(f"{summary.compliant_projects} of {summary.total_projects} projects are compliant")
     typer.echo()
-    _print_table(
-        _PROJECTS,
-        [
-            (
-                project.project_name,
-                f"{project.compliance_percentage:.0f} %",
-                str(project.outdated_count),
-                str(project.total_count),
-            )
-            for project in answer.projects
-        ],
-    )
-    outdated = [row for project in answer.projects for use, row in _uses(project) if use.is_outdated]
+    projects = [
+        (
+            each.project_name,
+            f"{each.compliance_percentage:.0f} %",
+            str(each.outdated_count),
+            str(each.total_count),
+        )
+        for each in answer.projects
+    ]
+    _print_table(_PROJECTS, projects)
+    outdated = [
+        _use_row(each, use) for each in answer.projects for use in each.deliverables if use.is_outdated
+    ]
     if outdated:
         typer.echo()
         _print_table(_USES, outdated)

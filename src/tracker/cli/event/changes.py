@@ -14,6 +14,8 @@ from tracker.cli.options import DEFAULT_SERVER, Format, Server, Yes, confirm_del
 from tracker.cli.printing import Output
 
 if TYPE_CHECKING:
+    import protobuf
+
     from tracker.pb import event_pb
     from tracker.transcoding.json_text import JsonValue
 
@@ -124,14 +126,7 @@ def _merge(server: str, output: Output, done: str, fields: dict[str, JsonValue])
     _print(answer, answer.event, output, done)
 
 
-def _print(
-    answer: (
-        event_pb.CreateEventResponse | event_pb.UpdateEventResponse | event_pb.AddChangelogEntryResponse
-    ),
-    event: event_pb.Event | None,
-    output: Output,
-    done: str,
-) -> None:
+def _print(answer: protobuf.Message, event: event_pb.Event | None, output: Output, done: str) -> None:
     """Print what was done to an event; in a pipe its id alone, for the next command."""
     from tracker.cli.printing import print_answer
 

@@ -39,7 +39,7 @@ command = partial(app.command, epilog=epilog(LOCK_TABLE))
 
 
 @command("acquire")
-@takes_lock()
+@takes_lock
 def acquire(  # noqa: PLR0913  # one for each option
     wanted: LockOptions,
     *,
@@ -172,7 +172,7 @@ def _print(answer: lock_pb.GetLockResponse | lock_pb.RenewLockResponse, output: 
 
 
 @command("run", context_settings={"allow_interspersed_args": False})
-@takes_lock()
+@takes_lock
 def run(  # noqa: PLR0913  # one for each option
     wanted: LockOptions,
     command: Annotated[list[str], typer.Argument(metavar="COMMAND", help="The command to run.")],

@@ -7,7 +7,7 @@ import os
 from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, Concatenate, NamedTuple, ParamSpec
+from typing import TYPE_CHECKING, Annotated, Concatenate, NamedTuple, ParamSpec
 
 import typer
 
@@ -17,14 +17,13 @@ from tracker.cli.options import (
     label,
     label_option,
     names_of,
-    option,
     who_default,
     with_parameters,
 )
 from tracker.time_text import rounded_text
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Callable
 
     from tracker.pb import lock_pb
 
@@ -69,33 +68,24 @@ Token = Annotated[
 TokenFile = Annotated[Path | None, typer.Option(metavar="FILE", help="File that holds the token.")]
 LockId = Annotated[str, typer.Argument(envvar="TRACKER_LOCK_ID", metavar="ID", help="Id of the lock.")]
 
-_REASON = typer.Option(metavar="TEXT", help="Why; shown to callers who find the lock held.")
-_LABEL = typer.Option(parser=label_option, metavar="NAME=VALUE", help="Label of the lock; may be repeated.")
-_EVENT = typer.Option(metavar="ID", help="Event that the lock belongs to.")
-_OPTIONS = [
-    option("service", Service, inspect.Parameter.empty),
-    option("environment", Environment, ""),
-    option("resource", Resource, ""),
-    option("reason", Annotated[str, _REASON], ""),
-    option("who", Who),
-    option("label", Annotated[list[str] | None, _LABEL]),
-    option("lock_delay", LockDelay),
-    option("event_id", Annotated[str, _EVENT], ""),
-]
-
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LockOptions:
-    """The lock that a command takes."""
+    """The lock that a command takes; each field is an option."""
 
-    service: str
-    environment: str
-    resource: str
-    reason: str
-    who: str | None
-    label: Sequence[str] | None = None
-    lock_delay: timedelta | None
-    event_id: str = ""
+    service: Service
+    environment: Environment = ""
+    resource: Resource = ""
+    reason: Annotated[
+        str, typer.Option(metavar="TEXT", help="Why; shown to callers who find the lock held.")
+    ] = ""
+    who: Who = None
+    label: Annotated[
+        list[str] | None,
+        typer.Option(parser=label_option, metavar="NAME=VALUE", help="Label of the lock; may be repeated."),
+    ] = None
+    lock_delay: LockDelay = None
+    event_id: Annotated[str, typer.Option(metavar="ID", help="Event that the lock belongs to.")] = ""
 
     def request(self, ttl: timedelta | None, token: str) -> lock_pb.CreateLockRequest:
         """Return the request that takes the lock."""
@@ -117,13 +107,10 @@ class LockOptions:
         )
 
 
-def takes_lock() -> Callable[[Callable[Concatenate[LockOptions, P], None]], Callable[..., None]]:
-    """Make a command of a function whose first parameter is the lock to take, each field an option."""
-
-    def wanted(given: Mapping[str, Any]) -> LockOptions:
-        return LockOptions(**given)
-
-    return lambda command: with_parameters(_OPTIONS, wanted, command)
+def takes_lock(command: Callable[Concatenate[LockOptions, P], None]) -> Callable[..., None]:
+    """Make a command of a function whose first parameter is the lock to take."""
+    options = list(inspect.signature(LockOptions, eval_str=True).parameters.values())
+    return with_parameters(options, lambda given: LockOptions(**given), command)
 
 
 def lease_times(ttl: timedelta | None, grace: timedelta | None) -> tuple[timedelta, timedelta]:
