@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, NamedTuple
 import typer
 
 from tracker.cli.calls import ask, request_of
-from tracker.cli.event.options import Explain, facet_names, takes_query
+from tracker.cli.event.options import Explain, by_option, takes_query
 from tracker.cli.exits import USAGE, CommandError
 from tracker.cli.options import DEFAULT_SERVER, Server, local_zone_name, output_option
 from tracker.cli.printing import Output, printable
@@ -34,14 +34,7 @@ _OTHERS = "(others)"
 def stats(  # noqa: PLR0913  # one for each option
     query: str,
     *,
-    by: Annotated[
-        list[str] | None,
-        typer.Option(
-            metavar="FIELD",
-            autocompletion=facet_names,
-            help=f"Field to count by; may be repeated.  [default: {', '.join(_FIELDS)}]",
-        ),
-    ] = None,
+    by: Annotated[list[str] | None, by_option("Field to count by", _FIELDS)] = None,
     every: Annotated[
         str, typer.Option(metavar="INTERVAL", help="Count over time: by month, week, day, 6h, 15m or `auto`.")
     ] = "",

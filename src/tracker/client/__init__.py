@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from .connection import Connection
-from .errors import ApiError, UnreachableError
+from .connection import ApiError, Connection, UnreachableError
 
 __all__ = ["ApiError", "Connection", "UnreachableError"]

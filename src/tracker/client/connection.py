@@ -7,25 +7,28 @@ import random
 import re
 import time
 import uuid
-from typing import TYPE_CHECKING, Self
+from typing import TYPE_CHECKING, Self, TypeAlias
 from urllib.parse import urlsplit
 
 import httpx2
 from protobuf import message_from_json_value
 
 from tracker import __version__
-from tracker.client.errors import ApiError, UnreachableError, error_of
 from tracker.client.rpcs import WATCH_EVENTS
-from tracker.errors import Code, Reason
+from tracker.errors import Code, FieldViolation, Reason
 from tracker.pb.methods import only_reads
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping
+    from collections.abc import Callable, Iterator, Mapping, Sequence
 
-    from tracker.client.errors import Json
     from tracker.client.rpcs import A, Q, Rpc
     from tracker.pb import event_pb
     from tracker.transcoding.bindings import HttpRequest
+
+Json: TypeAlias = "str | int | float | bool | list[Json] | dict[str, Json] | None"
+
+_FROM_PROXIES = (502, 503, 504)
+"""Statuses that a proxy answers while its server does not."""
 
 _ERRORS = 400
 _FIRST_PAUSE, _LONGEST_PAUSE = 0.1, 1.0
@@ -33,6 +36,34 @@ _FIRST_PAUSE, _LONGEST_PAUSE = 0.1, 1.0
 _JSON = {"content-type": "application/json"}
 _SILENCE = 45.0
 """Seconds without data after which a stream is given up: a server sends something every 15."""
+
+
+class ApiError(Exception):
+    """The server refused a call.
+
+    `reason` is stable, for programs, and `metadata` holds details for them; docs/api.md lists both. `message`
+    is one sentence for a person. `violations` are the fields that broke a rule, named as the request spelled
+    them.
+    """
+
+    def __init__(
+        self,
+        code: Code,
+        message: str,
+        reason: str = "",
+        metadata: Mapping[str, str] | None = None,
+        violations: Sequence[FieldViolation] = (),
+    ) -> None:
+        super().__init__(message)
+        self.code = code
+        self.message = message
+        self.reason = reason
+        self.metadata: Mapping[str, str] = metadata or {}
+        self.violations = violations
+
+
+class UnreachableError(Exception):
+    """There was no answer, so the call may or may not have taken effect; the text says why, in one line."""
 
 
 class Connection:
@@ -132,7 +163,7 @@ class Connection:
             with self._http.stream(sent.verb, self.server + sent.path, timeout=timeout) as answer:
                 if answer.status_code >= _ERRORS:
                     answer.read()
-                    raise error_of(answer.status_code, _body(answer), self.server)
+                    raise _error_of(answer.status_code, _body(answer), self.server)
                 yield from _messages(answer.iter_lines(), rpc.answer)
         except httpx2.TransportError as error:
             raise UnreachableError(f"no answer from {self.server}: {_why(error)}") from None
@@ -150,7 +181,7 @@ class Connection:
             raise UnreachableError(f"no answer from {self.server}: {_why(error)}") from None
         body = _body(answer)
         if answer.status_code >= _ERRORS:
-            raise error_of(answer.status_code, body, self.server)
+            raise _error_of(answer.status_code, body, self.server)
         if not isinstance(body, dict):
             raise ApiError(Code.INTERNAL, f"{self.server} answered, but not as a Tracker server does")
         return body
@@ -232,3 +263,38 @@ def watch(
             lost(why)
             reported = True
         time.sleep(next(tries))
+
+
+def _error_of(status: int, body: Json, where: str) -> ApiError:
+    """Return the error that an HTTP response represents; `body` is its JSON, or None."""
+    content = body if isinstance(body, dict) else {}
+    number, message = content.get("code"), content.get("message")
+    if isinstance(message, str) and isinstance(number, int) and number in set(Code):
+        info = _detail(content.get("details"), "google.rpc.ErrorInfo")
+        metadata = info.get("metadata")
+        return ApiError(
+            Code(number),
+            message,
+            str(info.get("reason", "")),
+            {name: str(v) for name, v in metadata.items()} if isinstance(metadata, dict) else None,
+            _violations(_detail(content.get("details"), "google.rpc.BadRequest").get("fieldViolations")),
+        )
+    # Not from Tracker, but from a proxy in front of it, or from an entirely different server.
+    if status in _FROM_PROXIES:
+        return ApiError(Code.UNAVAILABLE, f"{where} answered with status {status}")
+    return ApiError(Code.INTERNAL, f"{where} answered with status {status}, but not as a Tracker server does")
+
+
+def _detail(details: Json, kind: str) -> dict[str, Json]:
+    for detail in details if isinstance(details, list) else []:
+        if isinstance(detail, dict) and str(detail.get("@type")).endswith(f"/{kind}"):
+            return detail
+    return {}
+
+
+def _violations(found: Json) -> Sequence[FieldViolation]:
+    return [
+        FieldViolation(str(each.get("field", "")), str(each.get("description", "")))
+        for each in (found if isinstance(found, list) else [])
+        if isinstance(each, dict)
+    ]

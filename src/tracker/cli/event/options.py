@@ -16,7 +16,7 @@ from tracker.cli.exits import EVENT_TABLE, USAGE, CommandError, client_group, ep
 from tracker.cli.options import choice_option, label, label_option, moment_option, option, with_parameters
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Collection, Mapping
+    from collections.abc import Callable, Collection, Mapping, Sequence
 
     from tracker.transcoding.json_text import JsonValue
 
@@ -45,9 +45,13 @@ _FACETS = {field.name: field for field in FIELDS if field.facet}
 """The fields that events are counted by, in addition to labels."""
 
 
-def facet_names() -> list[str]:
-    """Return what completes the name of a field to count by."""
-    return sorted(field.query for field in _FACETS.values())
+def by_option(help_: str, default: Sequence[str]) -> object:
+    """Return the option for the fields to count or to compare events by."""
+    return typer.Option(
+        metavar="FIELD",
+        autocompletion=lambda: sorted(field.query for field in _FACETS.values()),
+        help=f"{help_}; may be repeated.  [default: {', '.join(default)}]",
+    )
 
 
 def query_names() -> list[str]:

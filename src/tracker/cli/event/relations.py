@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from tracker.cli.calls import ask
-from tracker.cli.event.options import EventId, Explain, command, facet_names, takes_query
+from tracker.cli.event.options import EventId, Explain, by_option, command, takes_query
 from tracker.cli.options import DEFAULT_SERVER, ListFormat, Server, end_option, moment_option
 from tracker.cli.printing import Output, print_answer, print_lines, printable, shown_time
 
@@ -104,14 +104,6 @@ Until = Annotated[
     datetime | None,
     typer.Option("--until", parser=end_option, metavar="TIME", help="End of the period.  [default: +24h]"),
 ]
-By = Annotated[
-    list[str] | None,
-    typer.Option(
-        metavar="FIELD",
-        autocompletion=facet_names,
-        help=f"Field to compare by; may be repeated.  [default: {', '.join(_BY)}]",
-    ),
-]
 
 
 @command("overlaps")
@@ -121,7 +113,7 @@ def overlaps(  # noqa: PLR0913  # one for each option
     *,
     from_: From = None,
     until: Until = None,
-    by: By = None,
+    by: Annotated[list[str] | None, by_option("Field to compare by", _BY)] = None,
     limit: Annotated[
         int, typer.Option("--limit", "-n", min=1, max=10_000, metavar="NUMBER", help="Overlaps to print.")
     ] = 1_000,
