@@ -30,6 +30,9 @@ _PLACE = "A file, a MongoDB address, or env:NAME for a variable that has one of 
 """The forms of the argument, for the help."""
 
 
+_BATCH = 1_000
+
+
 class _Unobserved:
     """Discards the measurements of a store."""
 
@@ -172,9 +175,6 @@ def _report(
         typer.echo(f"  {summary.records:>11,} {kind:<15} {summary.digest:064x}")
     records = sum(summary.records for summary in summaries.values())
     typer.echo(f"{records:,} records in {seconds:.1f} s, {records / seconds:,.0f} a second")
-
-
-_BATCH = 1_000
 
 
 def demo(

@@ -30,6 +30,17 @@ P = ParamSpec("P")
 T = TypeVar("T")
 
 
+_LOCAL = Path("/etc/localtime")
+
+DEFAULT_SERVER = "http://localhost:8080"
+
+_SEVERAL = {
+    Output.NDJSON: "has a line for each of several records",
+    Output.CSV: "is a table of several records",
+}
+"""Why a command may lack a form of output."""
+
+
 def with_parameters(
     added: Sequence[inspect.Parameter],
     make: Callable[[Mapping[str, Any]], T],
@@ -85,9 +96,6 @@ def _enum_names(enum: str) -> Mapping[str, str]:
     return {value.name.lower(): value.name for value in values if value.number}
 
 
-_LOCAL = Path("/etc/localtime")
-
-
 def duration_option(help_: str) -> object:
     """Return an option that takes a duration."""
     return typer.Option(parser=_duration, metavar="DURATION", help=help_)
@@ -127,15 +135,6 @@ def _interval(text: str) -> Interval:
         expected = "a time such as 2h (ago), +2h, today, 2026-01-31 or 2026-01-31T12:30"
         raise typer.BadParameter(f"expected {expected}, got {text!r}{hint(text)}")
     return found
-
-
-DEFAULT_SERVER = "http://localhost:8080"
-
-_SEVERAL = {
-    Output.NDJSON: "has a line for each of several records",
-    Output.CSV: "is a table of several records",
-}
-"""Why a command may lack a form of output."""
 
 
 def _server(text: str) -> str:

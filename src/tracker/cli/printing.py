@@ -23,6 +23,9 @@ R = TypeVar("R")
 M = TypeVar("M", bound="Message")
 
 
+_UNBOUNDED = 1_000_000
+
+
 class Output(StrEnum):
     """A form of output, for people or for programs."""
 
@@ -115,9 +118,6 @@ def fields_of(
         message, always_emit_implicit=always_emit_implicit, use_proto_field_name=use_proto_field_name
     )
     return value if isinstance(value, dict) else {}
-
-
-_UNBOUNDED = 1_000_000
 
 
 def print_record(fields: Mapping[str, str]) -> None:

@@ -41,6 +41,15 @@ _FILE = option(
 )
 
 
+_GC_THRESHOLDS = (50_000, 20, 50)
+"""New objects between garbage collections; a call makes some hundred, and leaves no cycles."""
+
+_OPEN_FILES = 65_536
+
+_EVERYWHERE = ("::", "0.0.0.0")  # noqa: S104  # names to compare with, nothing is bound
+_OK = 200
+
+
 def takes_settings(
     *names: str,
 ) -> Callable[[Callable[Concatenate[Configuration, P], None]], Callable[..., None]]:
@@ -64,12 +73,6 @@ def _flag(setting: Setting[object]) -> inspect.Parameter:
     help_ = f"{setting.help} ({setting.variable}; default {default})"
     declared = typer.Option(setting.flag, metavar="VALUE", help=help_)
     return option(setting.name, Annotated[str | None, declared])
-
-
-_GC_THRESHOLDS = (50_000, 20, 50)
-"""New objects between garbage collections; a call makes some hundred, and leaves no cycles."""
-
-_OPEN_FILES = 65_536
 
 
 @takes_settings()
@@ -190,10 +193,6 @@ def _as_toml(configuration: Configuration) -> Iterator[str]:
 def _toml(value: object) -> str:
     """Return a value as TOML, which writes the numbers, switches and text of settings as JSON does."""
     return json.dumps("" if value is None else value, ensure_ascii=False)
-
-
-_EVERYWHERE = ("::", "0.0.0.0")  # noqa: S104  # names to compare with, nothing is bound
-_OK = 200
 
 
 @takes_settings("host", "http_port")

@@ -44,6 +44,18 @@ _LONGEST = 64 * 2**20
 """Bytes of the longest line, which may be a list of events."""
 
 
+_AT_ONCE = 6
+"""Concurrent calls: a server decodes one while it stores another."""
+
+_ANSWER = 30.0
+"""Seconds that an answer may take."""
+
+_PATIENCE = 60.0
+"""Seconds for which a call without an answer is repeated."""
+
+_NAMED = re.compile(r"events\[(\d+)\]\.?")
+
+
 class Problem(NamedTuple):
     """A line that is not imported, and why."""
 
@@ -155,18 +167,6 @@ def _events_of(line: bytes) -> list[bytes]:
     if any(len(event) > _LARGEST for event in events):
         raise ValueError("the event is larger than 4 MiB, which no call can bring")
     return events
-
-
-_AT_ONCE = 6
-"""Concurrent calls: a server decodes one while it stores another."""
-
-_ANSWER = 30.0
-"""Seconds that an answer may take."""
-
-_PATIENCE = 60.0
-"""Seconds for which a call without an answer is repeated."""
-
-_NAMED = re.compile(r"events\[(\d+)\]\.?")
 
 
 @dataclass(frozen=True, slots=True)

@@ -21,6 +21,10 @@ if TYPE_CHECKING:
     from tracker.transcoding.json_text import JsonValue
 
 
+_TIMES = ("createdAt", "updatedAt")
+"""Fields that only the server sets."""
+
+
 class Difference(NamedTuple):
     """A field that differs, such as `sla.level`; a missing value is None."""
 
@@ -83,10 +87,6 @@ def _list(value: JsonValue) -> list[JsonValue]:
 
 def _text(value: JsonValue) -> str | None:
     return None if value is None else str(value)
-
-
-_TIMES = ("createdAt", "updatedAt")
-"""Fields that only the server sets."""
 
 
 def _fields(request: type[Message]) -> frozenset[str]:

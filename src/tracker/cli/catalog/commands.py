@@ -50,6 +50,10 @@ command = partial(app.command, epilog=epilog(CATALOG_TABLE))
 Name = Annotated[str, typer.Argument(metavar="NAME", help="Name of the entry.")]
 
 
+_PROJECTS = ("PROJECT", "COMPLIANT", "OUTDATED", "USES")
+_USES = ("PROJECT", "DELIVERABLE", "TYPE", "VERSION", "REFERENCE", "LATEST")
+
+
 @command("apply")
 def apply(
     *,
@@ -213,10 +217,6 @@ def _description(entry: catalog_pb.Catalog) -> catalog_pb.Catalog:
     """Return what people write of an entry, without its times."""
     entry.created_at = entry.updated_at = None
     return entry
-
-
-_PROJECTS = ("PROJECT", "COMPLIANT", "OUTDATED", "USES")
-_USES = ("PROJECT", "DELIVERABLE", "TYPE", "VERSION", "REFERENCE", "LATEST")
 
 
 @command("compliance")

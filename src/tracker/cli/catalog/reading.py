@@ -41,6 +41,10 @@ _SPACE = re.compile(r"\s*")
 _SUFFIXES = (".yaml", ".yml", _JSON)
 
 
+_REQUESTS = (catalog_pb.CreateUpdateCatalogRequest, catalog_pb.UpdateVersionsRequest)
+"""The requests that send an entry; their rules check it."""
+
+
 class Entry(NamedTuple):
     """The description of an entry in a file; `place` is the file and the document."""
 
@@ -138,8 +142,6 @@ def _entries(document: JsonValue) -> list[JsonValue]:
 
 
 _CATALOG = catalog_pb.Catalog.desc()
-_REQUESTS = (catalog_pb.CreateUpdateCatalogRequest, catalog_pb.UpdateVersionsRequest)
-"""The requests that send an entry; their rules check it."""
 
 
 class Described(NamedTuple):

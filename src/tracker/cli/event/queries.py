@@ -34,6 +34,9 @@ Limit = Annotated[
 ]
 
 
+_INTERRUPTED = SIGNALLED + 2
+
+
 @command("get")
 def get(id_: EventId, *, server: Server = DEFAULT_SERVER, output: Format = Output.TEXT) -> None:
     """Show an event with its changelog."""
@@ -143,9 +146,6 @@ def found_events(connection: Connection, query: str, limit: int) -> Iterator[eve
         left, token = left - len(page.events), page.next_page_token
         if not token or (limit and left <= 0):
             return
-
-
-_INTERRUPTED = SIGNALLED + 2
 
 
 @command("tail")

@@ -26,6 +26,13 @@ _CHAIN_FIELDS = (
 )
 
 
+_BY = ("service", "environment")
+"""The fields that the server compares by default."""
+
+_COLUMNS = ("FROM", "TOOK", "STATUS", "EVENT", "TYPE", "SERVICE", "ENVIRONMENT", "ID")
+_FIELDS = ("from", "until", "took", "first", "first_id", "second", "second_id")
+
+
 @command("related")
 def related(id_: EventId, *, server: Server = DEFAULT_SERVER, output: ListFormat = Output.TEXT) -> None:
     """Show the chain of an event: what it links to, and all that links to that.
@@ -87,12 +94,6 @@ def _chain_fields(each: event_pb.RelatedEvent) -> Sequence[str]:
         *(service, environment, type_, status, title, id_, each.parent_id),
     )
 
-
-_BY = ("service", "environment")
-"""The fields that the server compares by default."""
-
-_COLUMNS = ("FROM", "TOOK", "STATUS", "EVENT", "TYPE", "SERVICE", "ENVIRONMENT", "ID")
-_FIELDS = ("from", "until", "took", "first", "first_id", "second", "second_id")
 
 From = Annotated[
     datetime | None,

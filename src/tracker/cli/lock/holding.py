@@ -46,6 +46,31 @@ _LONGEST_PAUSE = 1.0
 """Longest time in seconds between a failed renewal and the next."""
 
 
+_FIRST_WAIT, _WAIT = 0.5, 5.0
+"""Seconds of waiting in one call: the first is short, so that the user soon learns who holds the lock. The
+server keeps the place in its queue for 10 seconds between two calls with the same token."""
+
+_PATIENCE = 5.0
+"""Seconds for which a call without an answer is repeated if the command does not wait."""
+
+_PAUSE = 0.5
+"""Seconds between two calls without an answer."""
+
+_TOO_SHORT = 0.05
+"""Seconds of waiting that are not worth a call."""
+
+_ANSWER = 10.0
+"""Seconds that an answer may take in addition to the waiting."""
+
+_BUSY = (Reason.LOCK_HELD, Reason.LOCK_DELAY, Reason.LOCK_WAIT_TIMEOUT)
+
+_RELEASING = 5.0
+"""Seconds that a release may take, and for which it is retried without an answer."""
+
+_RELEASING_LOST = 1.0
+"""Seconds that it may take if the lease is about to expire: others may be waiting for the lock."""
+
+
 @dataclass(frozen=True, slots=True)
 class Terms:
     """The length of a lease, and how much of it a command has to end after SIGTERM."""
@@ -141,25 +166,6 @@ class Renewer(threading.Thread):
         return True
 
 
-_FIRST_WAIT, _WAIT = 0.5, 5.0
-"""Seconds of waiting in one call: the first is short, so that the user soon learns who holds the lock. The
-server keeps the place in its queue for 10 seconds between two calls with the same token."""
-
-_PATIENCE = 5.0
-"""Seconds for which a call without an answer is repeated if the command does not wait."""
-
-_PAUSE = 0.5
-"""Seconds between two calls without an answer."""
-
-_TOO_SHORT = 0.05
-"""Seconds of waiting that are not worth a call."""
-
-_ANSWER = 10.0
-"""Seconds that an answer may take in addition to the waiting."""
-
-_BUSY = (Reason.LOCK_HELD, Reason.LOCK_DELAY, Reason.LOCK_WAIT_TIMEOUT)
-
-
 class Taken(NamedTuple):
     """A lock that was taken, and when it was asked for (`clock.now`), which is when its lease began."""
 
@@ -231,13 +237,6 @@ class _Attempt:
         if text != self._said:
             typer.echo(f"tracker: {text}", err=True)
             self._said = text
-
-
-_RELEASING = 5.0
-"""Seconds that a release may take, and for which it is retried without an answer."""
-
-_RELEASING_LOST = 1.0
-"""Seconds that it may take if the lease is about to expire: others may be waiting for the lock."""
 
 
 def hold(  # noqa: PLR0913  # what a lock is held with, and for

@@ -69,6 +69,9 @@ TokenFile = Annotated[Path | None, typer.Option(metavar="FILE", help="File that 
 LockId = Annotated[str, typer.Argument(envvar="TRACKER_LOCK_ID", metavar="ID", help="Id of the lock.")]
 
 
+_BYTES = 32
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LockOptions:
     """The lock that a command takes; each field is an option."""
@@ -126,9 +129,6 @@ def lease_times(ttl: timedelta | None, grace: timedelta | None) -> tuple[timedel
     if grace > ttl / 3:
         raise CommandError(f"--grace must be no longer than a third of --ttl, {rounded_text(ttl / 3)}", USAGE)
     return ttl, grace
-
-
-_BYTES = 32
 
 
 class SecretToken(NamedTuple):

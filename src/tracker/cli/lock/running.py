@@ -31,6 +31,15 @@ LOCK_VARIABLES = ("TRACKER_LOCK_TOKEN", "TRACKER_LOCK_ID", "TRACKER_FENCING_TOKE
 """Variables about a lock: its token, and those that the command of its holder gets."""
 
 
+_PASSED_ON = (
+    *(signal.SIGHUP, signal.SIGINT, signal.SIGQUIT, signal.SIGTERM, signal.SIGUSR1, signal.SIGUSR2),
+    *(signal.SIGWINCH, signal.SIGTSTP, signal.SIGCONT),
+)
+"""Signals that the command gets when this process gets them."""
+
+_MANY = 4096
+
+
 def inherited(*but: str) -> dict[str, str]:
     """Return the variables that a command inherits: all but those about another event or lock."""
     return {name: value for name, value in os.environ.items() if name not in but}
@@ -74,15 +83,6 @@ def _die_of_interrupt() -> None:
     """End the whole job, as Ctrl-C would have done if the command had not had the terminal to itself."""
     signal.signal(signal.SIGINT, signal.SIG_DFL)
     os.kill(0, signal.SIGINT)
-
-
-_PASSED_ON = (
-    *(signal.SIGHUP, signal.SIGINT, signal.SIGQUIT, signal.SIGTERM, signal.SIGUSR1, signal.SIGUSR2),
-    *(signal.SIGWINCH, signal.SIGTSTP, signal.SIGCONT),
-)
-"""Signals that the command gets when this process gets them."""
-
-_MANY = 4096
 
 
 class GuardedCommand:

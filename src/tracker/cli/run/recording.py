@@ -38,6 +38,12 @@ _LONGEST_MESSAGE = 65_536
 """Bytes that the message of an event may have."""
 
 
+_NEVER = 2**62
+"""Nanoseconds of a clock that no machine reaches."""
+
+_SECOND = 1_000_000_000
+
+
 class Recording:
     """Records one command; `event_id` is empty until its begin is recorded."""
 
@@ -124,12 +130,6 @@ def _message(given: str, ending: str) -> str:
     """Return the message of an event that has ended: the given one, and how the command ended."""
     message = f"{given}\n\n{ending}" if given else ending
     return message if len(message.encode()) <= _LONGEST_MESSAGE else given
-
-
-_NEVER = 2**62
-"""Nanoseconds of a clock that no machine reaches."""
-
-_SECOND = 1_000_000_000
 
 
 class RecordedCommand:

@@ -32,6 +32,13 @@ _ESCAPE = re.compile(
 _CONTROL = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u2028-\u202e\u2066-\u2069]")
 
 
+_STDOUT, _STDERR = 1, 2
+_PIECE = 65_536
+
+_SETTLING = 5.0
+"""Seconds to wait for the last output of a command that has ended: its reader may be blocked."""
+
+
 class Tail:
     """Keeps the end of what is added to it."""
 
@@ -65,13 +72,6 @@ def _shown(line: str) -> str:
     """Return what a terminal shows of a line that was overwritten."""
     parts = [part for part in line.split("\r") if part]
     return _CONTROL.sub("", parts[-1]).rstrip() if parts else ""
-
-
-_STDOUT, _STDERR = 1, 2
-_PIECE = 65_536
-
-_SETTLING = 5.0
-"""Seconds to wait for the last output of a command that has ended: its reader may be blocked."""
 
 
 class _Pipe(NamedTuple):
