@@ -11,7 +11,7 @@ from tracker.stores.documents import parse
 from tracker.stores.mongo.change_log import logged
 from tracker.stores.mongo.changes import turn_of
 from tracker.stores.mongo.outbox import new_entry
-from tracker.stores.mongo.parts import beyond_cursor, select, to_read
+from tracker.stores.mongo.parts import beyond_cursor, to_read
 from tracker.stores.pages import Total
 from tracker.stores.parts import found, known_total
 
@@ -73,9 +73,8 @@ class MongoCatalog:
     async def find(self, page: Page) -> Found[catalog_pb.Catalog]:
         rest = {} if page.after is None else beyond_cursor(["_id"], page.after, newest_first=False)
         async with self._connections.asking(NAME) as entries:
-            rows = await select(
-                entries, _THERE | rest, [("_id", 1)], ["document"], limit=to_read(page), offset=page.offset
-            )
+            cursor = entries.find(_THERE | rest, {"document": 1}, sort=[("_id", 1)], skip=page.offset)
+            rows = await cursor.limit(to_read(page)).to_list()
             total = known_total(rows, page) or Total(await entries.count_documents(_THERE))
         return found([_entry(row) for row in rows], page, lambda entry: (entry.name,), total)
 

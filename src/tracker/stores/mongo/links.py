@@ -10,7 +10,6 @@ from tracker.stores.documents import parse
 from tracker.stores.mongo import writes
 from tracker.stores.mongo.changes import turn_of
 from tracker.stores.mongo.outbox import carried, new_entry
-from tracker.stores.mongo.parts import select
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -72,7 +71,7 @@ class MongoLinks:
     async def find(self) -> Sequence[link_pb.Link]:
         order = [("group", 1), ("name", 1), ("_id", 1)]
         async with self._connections.asking(NAME) as links:
-            rows = await select(links, {"tombstone": None}, order, ["document"], limit=0)
+            rows = await links.find({"tombstone": None}, {"document": 1}, sort=order).to_list()
         return [_link(row) for row in rows]
 
 

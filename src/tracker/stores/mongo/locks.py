@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from tracker.stores.mongo import ended_locks, writes
 from tracker.stores.mongo.lock_documents import HELD, NAME, created_at, held, key_id, lease_state, lock_of
-from tracker.stores.mongo.parts import beyond_cursor, select, to_read
+from tracker.stores.mongo.parts import beyond_cursor, to_read
 from tracker.stores.pages import Total
 from tracker.stores.parts import found, known_total
 
@@ -25,7 +25,8 @@ if TYPE_CHECKING:
     from tracker.stores.pages import Found, Page
 
 _NEWEST_FIRST = [("holder.created_at", -1), ("holder.id", -1)]
-_LEASE = ["holder.id", "holder.ttl", "holder.lock_delay", "holder.renewals", "holder.expired"]
+_DOCUMENT = {"holder.id": 1, "holder.document": 1}
+_LEASE = {f"holder.{name}": 1 for name in ("id", "ttl", "lock_delay", "renewals", "expired")}
 
 
 @dataclass(eq=False)
@@ -127,21 +128,15 @@ class MongoLocks:
         fields = [name for name, _ in _NEWEST_FIRST]
         rest = {} if page.after is None else beyond_cursor(fields, page.after, newest_first=True)
         async with self._connections.asking(NAME) as keys:
-            rows = await select(
-                keys,
-                asked | rest,
-                _NEWEST_FIRST,
-                ["holder.id", "holder.document"],
-                limit=to_read(page),
-                offset=page.offset,
-            )
+            cursor = keys.find(asked | rest, _DOCUMENT, sort=_NEWEST_FIRST, skip=page.offset)
+            rows = await cursor.limit(to_read(page)).to_list()
             total = known_total(rows, page) or Total(await keys.count_documents(asked))
         locks = [lock_of(row["holder"]) for row in rows]
         return found(locks, page, lambda lock: (created_at(lock), lock.id), total)
 
     async def leases(self) -> Sequence[LeaseState]:
         async with self._connections.asking(NAME) as keys:
-            rows = await select(keys, HELD, [("holder.id", 1)], _LEASE, limit=0)
+            rows = await keys.find(HELD, _LEASE, sort=[("holder.id", 1)]).to_list()
         return [lease_state(row) for row in rows]
 
     async def forget_ended(self, before: int) -> None:

@@ -5,26 +5,11 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Sequence
 
     from tracker.domain.paging import Cursor
-    from tracker.stores.mongo.writes import Collection, Document
+    from tracker.stores.mongo.writes import Document
     from tracker.stores.pages import Page
-
-
-async def select(  # noqa: PLR0913 - each is a part of the query
-    collection: Collection,
-    where: Mapping[str, object],
-    order: Sequence[tuple[str, int]],
-    fields: Sequence[str],
-    *,
-    limit: int,
-    offset: int = 0,
-    hint: str | None = None,
-) -> list[Document]:
-    """Return some fields of the matching documents in an order; a `limit` of 0 is none."""
-    cursor = collection.find(where, dict.fromkeys(fields, 1), sort=order, limit=limit, skip=offset, hint=hint)
-    return await cursor.to_list()
 
 
 def to_read(page: Page) -> int:

@@ -9,7 +9,7 @@ from tracker.domain.query import matches
 from tracker.domain.query.filters import EventFilter
 from tracker.stores.events import MOST_COUNTED, Explanation, MonthCount
 from tracker.stores.mongo.event_records import event_of
-from tracker.stores.mongo.parts import select, to_read
+from tracker.stores.mongo.parts import to_read
 from tracker.stores.mongo.search.index_scans import index_scans, split
 from tracker.stores.pages import Total
 from tracker.stores.parts import counted
@@ -39,17 +39,11 @@ async def select_page(
     scans = split(where)
     if scans.residual:
         return await _select_matching(events, where, page, searched, oldest_first=oldest_first)
+    order = order_of(oldest_first=oldest_first)
     for scan in _remaining(scans.exact, page, oldest_first=oldest_first):
-        rows = await select(
-            events,
-            scan.where,
-            order_of(oldest_first=oldest_first),
-            ["document"],
-            limit=wanted - len(found) if wanted else 0,
-            offset=skip,
-            hint=scan.index,
-        )
-        found += [event_of(row) for row in rows]
+        rows = events.find(scan.where, {"document": 1}, sort=order, skip=skip, hint=scan.index)
+        rows.limit(wanted - len(found) if wanted else 0)
+        found += [event_of(row) for row in await rows.to_list()]
         if wanted and len(found) == wanted:
             break
         if skip:
