@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import grpc.aio
 import httpx2
+import hypothesis
 import pytest
 import structlog
 from tests.clients import STRICT, GrpcClient, RestClient, http_client
@@ -21,6 +22,10 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from tests.clients import Client
+
+# Random input is about what comes out, not about how long the first of many takes on a busy machine.
+hypothesis.settings.register_profile("tracker", deadline=None)
+hypothesis.settings.load_profile("tracker")
 
 
 @pytest.fixture(scope="session")

@@ -5,7 +5,7 @@ from random import Random
 from typing import TYPE_CHECKING
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from tests.histories.brute_force import linearizable
 from tests.histories.checker import violations
@@ -188,7 +188,6 @@ def test_a_wrong_history_is_not(case: str) -> None:
     assert list(violations(WRONG[case]))
 
 
-@settings(deadline=None)
 @given(st.randoms(), st.integers(1, 300))
 def test_whatever_a_lock_answers_that_does_one_thing_at_a_time_is_accepted(
     chance: Random, calls: int

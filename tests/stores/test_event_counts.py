@@ -48,7 +48,7 @@ def matching(there: Sequence[event_pb.Event], query: Node | None) -> list[event_
     asked=st.lists(fields, min_size=1, max_size=4),
     most=st.integers(1, 4),
 )
-@settings(max_examples=size(32, soak=400), deadline=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=size(32, soak=400), suppress_health_check=list(HealthCheck))
 async def test_events_are_counted_by_the_values_of_fields(
     store: Store, drawn: list[event_pb.Event], query: Node | None, asked: list[Field], most: int
 ) -> None:
@@ -72,7 +72,7 @@ async def test_events_are_counted_by_the_values_of_fields(
     by=st.none() | fields,
     edges=st.lists(times, min_size=2, max_size=6, unique=True).map(sorted),
 )
-@settings(max_examples=size(32, soak=400), deadline=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=size(32, soak=400), suppress_health_check=list(HealthCheck))
 async def test_events_are_counted_between_moments(
     store: Store, drawn: list[event_pb.Event], query: Node | None, by: Field | None, edges: list[int]
 ) -> None:

@@ -139,7 +139,6 @@ async def test_what_only_reaches_into_a_period_is_found_where_nothing_began_in_i
 )
 @settings(
     max_examples=size(60, soak=750),
-    deadline=None,
     suppress_health_check=[HealthCheck.function_scoped_fixture],
 )
 async def test_find_and_count_agree_with_plain_python(  # noqa: PLR0913, PLR0917 - each is drawn

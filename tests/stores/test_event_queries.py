@@ -34,7 +34,7 @@ if TYPE_CHECKING:
     drawn=st.lists(events(), min_size=6, max_size=16).map(numbered),
     queries=st.lists(trees, min_size=1, max_size=6),
 )
-@settings(max_examples=size(32, soak=400), deadline=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=size(32, soak=400), suppress_health_check=list(HealthCheck))
 async def test_a_query_finds_the_events_that_match_it(
     store: Store, drawn: list[event_pb.Event], queries: list[Node]
 ) -> None:

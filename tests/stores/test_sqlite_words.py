@@ -141,7 +141,7 @@ def key(event: event_pb.Event) -> EventId:
     ),
     queries=st.lists(texts | trees, min_size=2, max_size=6),
 )
-@settings(max_examples=size(15, soak=200), deadline=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=size(15, soak=200), suppress_health_check=list(HealthCheck))
 async def test_a_query_finds_the_same_however_far_the_index_is(  # noqa: PLR0913, PLR0917 - what is drawn
     lagging: Store,
     path: Path,
@@ -184,7 +184,7 @@ async def test_a_query_finds_the_same_however_far_the_index_is(  # noqa: PLR0913
     indexed=st.integers(0, 30),
     queries=st.lists(texts | trees, min_size=2, max_size=6),
 )
-@settings(max_examples=size(25, soak=300), deadline=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=size(25, soak=300), suppress_health_check=list(HealthCheck))
 async def test_a_count_that_begins_with_the_newest_says_more_only_where_there_is_more(  # noqa: PLR0913, PLR0917 - what is drawn
     lagging: Store,
     path: Path,

@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING
 import grpc.aio
 import pytest
 import structlog
-from hypothesis import settings
 from tests.clients import STRICT, http_client
 from tests.wires.limits import SHORT_GRPC
 from tests.wires.standin import StandIn
@@ -22,11 +21,6 @@ if TYPE_CHECKING:
     from collections.abc import AsyncIterator
 
     import httpx2
-
-
-# Random input is about what comes out, not about how long the first of many takes on a busy machine.
-settings.register_profile("wires", deadline=None)
-settings.load_profile("wires")
 
 
 @pytest.fixture
