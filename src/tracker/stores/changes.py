@@ -10,12 +10,12 @@ from __future__ import annotations
 from contextvars import ContextVar
 from dataclasses import dataclass
 from enum import IntEnum
-from typing import TYPE_CHECKING, NamedTuple, Protocol, TypeAlias
+from typing import TYPE_CHECKING, Final, NamedTuple, Protocol, TypeAlias
 
 from tracker.pb import catalog_pb, event_pb, lock_pb
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Mapping, Sequence
 
     from tracker.domain.locks import Ending
 
@@ -40,6 +40,14 @@ class RecordKind(IntEnum):
     EVENT = 1
     LOCK = 2
     CATALOG_ENTRY = 3
+
+
+MESSAGES: Final[Mapping[RecordKind, type[Record]]] = {
+    RecordKind.EVENT: event_pb.Event,
+    RecordKind.LOCK: lock_pb.Lock,
+    RecordKind.CATALOG_ENTRY: catalog_pb.Catalog,
+}
+"""The message of each kind of record."""
 
 
 class ChangeKind(IntEnum):

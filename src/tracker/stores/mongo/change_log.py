@@ -12,17 +12,17 @@ import asyncio
 from collections import defaultdict
 from contextlib import suppress
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from bson import ObjectId
 from pymongo.errors import DuplicateKeyError
 
 from tracker.domain.locks import Ending
 from tracker.domain.times import MICROS
-from tracker.pb import catalog_pb, event_pb, lock_pb
 from tracker.stores.changes import (
     CHANGES_KEPT,
     LARGEST_LOGGED,
+    MESSAGES,
     Batch,
     Change,
     ChangeKind,
@@ -57,11 +57,6 @@ POLL_SECONDS = 0.25
 MOST_AT_ONCE = 256
 """How many entries a document of the log has at most."""
 
-_MESSAGES: Mapping[RecordKind, type[Any]] = {
-    RecordKind.EVENT: event_pb.Event,
-    RecordKind.LOCK: lock_pb.Lock,
-    RecordKind.CATALOG_ENTRY: catalog_pb.Catalog,
-}
 _COLLECTIONS = {RecordKind.EVENT: "events", RecordKind.CATALOG_ENTRY: "catalog"}
 """The collections of records whose documents may be too long for the log."""
 
@@ -215,7 +210,7 @@ class MongoChangeLog:
         record, record_id = RecordKind(entry["record"]), entry["id"]
 
         def read(document: str | None) -> Record | None:
-            return None if document is None else parse(_MESSAGES[record], record_id, document)
+            return None if document is None else parse(MESSAGES[record], record_id, document)
 
         ending = Ending(entry["ending"]) if "ending" in entry else None
         return Change(

@@ -8,9 +8,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final
 
 from tracker.domain.locks import Ending
-from tracker.pb import catalog_pb, event_pb, lock_pb
 from tracker.stores.changes import (
     LARGEST_LOGGED,
+    MESSAGES,
     PRINCIPAL,
     Batch,
     Change,
@@ -24,19 +24,13 @@ from tracker.stores.documents import parse
 from tracker.stores.sqlite import clock
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Callable, Sequence
 
     import apsw
 
-    from tracker.stores.changes import Record
     from tracker.stores.sqlite.reader import Reader
     from tracker.stores.sqlite.writer import Writer
 
-_MESSAGES: Final[Mapping[RecordKind, type[Record]]] = {
-    RecordKind.EVENT: event_pb.Event,
-    RecordKind.LOCK: lock_pb.Lock,
-    RecordKind.CATALOG_ENTRY: catalog_pb.Catalog,
-}
 _KEYS: Final = {
     RecordKind.EVENT: ("events", "id"),
     RecordKind.LOCK: ("locks", "id"),
@@ -184,7 +178,7 @@ class SqliteChangeLog:
         ending: str | None,
         reason: str | None,
     ) -> Change:
-        message = _MESSAGES[RecordKind(record)]
+        message = MESSAGES[RecordKind(record)]
         return Change(
             Position(self._name, number, at),
             RecordKind(record),
