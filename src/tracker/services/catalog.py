@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
     from tracker.services.call import Call, M
     from tracker.services.context import Context
-    from tracker.stores.catalog import CatalogStore
+    from tracker.stores.base import CatalogStore
 
 
 class CatalogService:

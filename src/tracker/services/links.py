@@ -15,7 +15,7 @@ from tracker.services.call import answer_with
 if TYPE_CHECKING:
     from tracker.services.call import Call
     from tracker.services.context import Context
-    from tracker.stores.links import LinkStore
+    from tracker.stores.base import LinkStore
 
 _DEFAULT_GROUP = "Custom"
 _OPTIONAL = ("description", "icon", "color", "logo")

@@ -18,12 +18,14 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Protocol
 
 if TYPE_CHECKING:
-    from tracker.stores.catalog import CatalogStore
+    from collections.abc import Callable, Sequence
+
+    from tracker.pb import catalog_pb, link_pb
     from tracker.stores.changes import ChangeLog, ConsumerStore
     from tracker.stores.events import EventStore
-    from tracker.stores.idempotency import IdempotencyStore
-    from tracker.stores.links import LinkStore
+    from tracker.stores.idempotency import IdempotencyStore, Once
     from tracker.stores.locks import LockStore
+    from tracker.stores.pages import Found, Page
 
 
 class StoreObserver(Protocol):
@@ -36,36 +38,69 @@ class StoreObserver(Protocol):
         """`changes` changes wait for a commit."""
 
 
+class CatalogStore(Protocol):
+    """Catalog entries, one a name."""
+
+    async def upsert(
+        self,
+        name: str,
+        change: Callable[[catalog_pb.Catalog | None], catalog_pb.Catalog],
+        once: Once[catalog_pb.Catalog] | None = None,
+    ) -> catalog_pb.Catalog:
+        """Store what `change` makes of the entry `name`, or of None, and return the new document."""
+
+    async def modify(
+        self,
+        name: str,
+        change: Callable[[catalog_pb.Catalog], catalog_pb.Catalog],
+        once: Once[catalog_pb.Catalog] | None = None,
+    ) -> catalog_pb.Catalog | None:
+        """Replace the entry `name` by what `change` makes of it.
+
+        Returns the new document, or None where there is none.
+        """
+
+    async def get(self, name: str) -> catalog_pb.Catalog | None:
+        """Return the entry `name`, or None."""
+
+    async def delete(self, name: str, once: Once[bool] | None = None) -> bool:
+        """Delete the entry `name`; return whether there was one."""
+
+    async def find(self, page: Page) -> Found[catalog_pb.Catalog]:
+        """Return a page of the entries, ordered by name (code points)."""
+
+
+class LinkStore(Protocol):
+    """Links of the start page."""
+
+    async def create(self, link: link_pb.Link, once: Once[link_pb.Link] | None = None) -> None:
+        """Store a new link."""
+
+    async def modify(
+        self,
+        link_id: str,
+        change: Callable[[link_pb.Link], link_pb.Link],
+        once: Once[link_pb.Link] | None = None,
+    ) -> link_pb.Link | None:
+        """Replace a link by what `change` makes of it; return the new document, or None."""
+
+    async def delete(self, link_id: str, once: Once[bool] | None = None) -> bool:
+        """Delete a link; return whether there was one."""
+
+    async def find(self) -> Sequence[link_pb.Link]:
+        """Return all links, ordered by group, name and id (code points)."""
+
+
 class Store(Protocol):
     """One database with all that Tracker keeps."""
 
-    @property
-    def events(self) -> EventStore:
-        """The events in it."""
-
-    @property
-    def changes(self) -> ChangeLog:
-        """The log of the changes made in it."""
-
-    @property
-    def consumers(self) -> ConsumerStore:
-        """How far the consumers of that log have come."""
-
-    @property
-    def catalog(self) -> CatalogStore:
-        """The catalog in it."""
-
-    @property
-    def locks(self) -> LockStore:
-        """The locks in it."""
-
-    @property
-    def links(self) -> LinkStore:
-        """The links in it."""
-
-    @property
-    def idempotency(self) -> IdempotencyStore:
-        """The idempotency keys of the changes in it."""
+    events: EventStore
+    changes: ChangeLog
+    consumers: ConsumerStore
+    catalog: CatalogStore
+    locks: LockStore
+    links: LinkStore
+    idempotency: IdempotencyStore
 
     def now(self) -> int:
         """Return the time in microseconds since the epoch, by the clock that all servers on it share."""

@@ -1,4 +1,7 @@
-"""Pages of ordered results."""
+"""Pages of ordered results.
+
+A store reads one record more than a page has, to know whether any remain.
+"""
 
 from __future__ import annotations
 
@@ -6,7 +9,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Generic, NamedTuple, TypeVar
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence, Sized
 
     from tracker.domain.paging import Cursor
 
@@ -34,6 +37,10 @@ class Page:
     after: Cursor | None = None
     total: Total | None = None
 
+    def rows(self, everything: int) -> int:
+        """Return how many records to read; a limit of `everything` means all to the database."""
+        return everything if self.limit is None else self.limit + 1
+
 
 @dataclass(frozen=True, slots=True)
 class Found(Generic[T]):
@@ -47,3 +54,29 @@ class Found(Generic[T]):
     total: int
     next: Cursor | None
     estimated: bool = False
+
+
+def known_total(records: Sized, page: Page) -> Total | None:
+    """Return the total where nothing has to be counted: an earlier page has it, or these are all."""
+    if page.total is not None:
+        return page.total
+    is_first = page.after is None and not page.offset
+    is_last = page.limit is None or len(records) <= page.limit
+    return Total(len(records)) if is_first and is_last else None
+
+
+def counted(number: int, up_to: int | None) -> Total:
+    """Return the total of a count that ends where it exceeds `up_to`."""
+    return Total(number) if up_to is None or number <= up_to else Total(up_to, estimated=True)
+
+
+def found(records: Sequence[T], page: Page, cursor: Callable[[T], Cursor], total: Total) -> Found[T]:
+    """Return the answer for a page."""
+    more = page.limit is not None and len(records) > page.limit
+    given = records[: page.limit] if more else records
+    return Found(given, total.records, cursor(given[-1]) if more and given else None, total.estimated)
+
+
+def was_counted(answer: Found[T], page: Page) -> bool:
+    """Return whether the answer for a page took a count."""
+    return page.total is None and (answer.next is not None or page.after is not None or page.offset > 0)

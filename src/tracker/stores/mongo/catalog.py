@@ -12,8 +12,7 @@ from tracker.stores.mongo.change_log import logged
 from tracker.stores.mongo.changes import turn_of
 from tracker.stores.mongo.outbox import new_entry
 from tracker.stores.mongo.parts import beyond_cursor, to_read
-from tracker.stores.pages import Total
-from tracker.stores.parts import found, known_total
+from tracker.stores.pages import Total, found, known_total
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -21,7 +21,7 @@ from tracker.stores.mongo.failures import unavailable
 from tracker.stores.mongo.outbox import made_by, new_entry
 from tracker.stores.mongo.search import counts as event_counts
 from tracker.stores.mongo.search import explaining, lists
-from tracker.stores.parts import found, known_total, was_counted
+from tracker.stores.pages import found, known_total, was_counted
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Mapping, Sequence

@@ -9,8 +9,7 @@ from typing import TYPE_CHECKING
 from tracker.stores.mongo import ended_locks, writes
 from tracker.stores.mongo.lock_documents import HELD, NAME, created_at, held, key_id, lease_state, lock_of
 from tracker.stores.mongo.parts import beyond_cursor, to_read
-from tracker.stores.pages import Total
-from tracker.stores.parts import found, known_total
+from tracker.stores.pages import Total, found, known_total
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import pymongo
 from pymongo.errors import PyMongoError
 
+from tracker.stores.base import Store
 from tracker.stores.changes import CHANGES_KEPT
 from tracker.stores.mongo import writes
 from tracker.stores.mongo.catalog import MongoCatalog
@@ -31,12 +32,6 @@ from tracker.supervision import Supervisor
 
 if TYPE_CHECKING:
     from tracker.stores.base import StoreObserver
-    from tracker.stores.catalog import CatalogStore
-    from tracker.stores.changes import ChangeLog, ConsumerStore
-    from tracker.stores.events import EventStore
-    from tracker.stores.idempotency import IdempotencyStore
-    from tracker.stores.links import LinkStore
-    from tracker.stores.locks import LockStore
 
 
 _COURIER = "courier"
@@ -71,7 +66,7 @@ class Components:
         )
 
 
-class MongoStore:
+class MongoStore(Store):
     """The `Store` in a MongoDB database, for any number of processes at a time.
 
     `reconciler` finishes what servers left unfinished. Background work runs under `tasks`. The log keeps
@@ -92,16 +87,16 @@ class MongoStore:
         self._clock = parts.clock
         self._tasks = tasks or Supervisor()
         self._change_log = MongoChangeLog(connections, parts.log, courier.drained)
-        self.changes: ChangeLog = self._change_log
-        self.consumers: ConsumerStore = MongoConsumers(connections, changes)
-        self.idempotency: IdempotencyStore = once
+        self.changes = self._change_log
+        self.consumers = MongoConsumers(connections, changes)
+        self.idempotency = once
         self.reconciler = parts.reconciler
-        self.events: EventStore = MongoEvents(
+        self.events = MongoEvents(
             connections, changes, parts.decisions, parts.keys, once, parts.deliveries, courier, self.now
         )
-        self.catalog: CatalogStore = MongoCatalog(connections, changes, once, courier, self.now)
-        self.locks: LockStore = MongoLocks(connections, changes, parts.keys, parts.deliveries)
-        self.links: LinkStore = MongoLinks(connections, changes, once, courier, self.now)
+        self.catalog = MongoCatalog(connections, changes, once, courier, self.now)
+        self.locks = MongoLocks(connections, changes, parts.keys, parts.deliveries)
+        self.links = MongoLinks(connections, changes, once, courier, self.now)
 
     def now(self) -> int:
         return self._clock.now()

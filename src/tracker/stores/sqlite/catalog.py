@@ -7,11 +7,9 @@ from typing import TYPE_CHECKING
 from tracker.pb import catalog_pb
 from tracker.stores.changes import RecordKind
 from tracker.stores.documents import parse
-from tracker.stores.pages import Total
-from tracker.stores.parts import found, known_total
+from tracker.stores.pages import Total, found, known_total
 from tracker.stores.sqlite.change_log import log_created, log_deleted, log_updated
 from tracker.stores.sqlite.idempotency import once_only
-from tracker.stores.sqlite.statements import rows_to_read
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -88,7 +86,7 @@ class SqliteCatalog:
         def query(db: apsw.Connection) -> Found[catalog_pb.Catalog]:
             rows = db.execute(
                 f"{_SELECT} {where} ORDER BY name LIMIT ? OFFSET ?",
-                (*after, rows_to_read(page), page.offset),
+                (*after, page.rows(-1), page.offset),
             )
             entries = [parse(catalog_pb.Catalog, *row) for row in rows]
             total = known_total(entries, page) or Total(db.execute("SELECT count(*) FROM catalog").get)

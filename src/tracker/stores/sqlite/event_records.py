@@ -13,7 +13,6 @@ from tracker.stores.changes import RecordKind
 from tracker.stores.documents import parse
 from tracker.stores.events import ExternalIdTakenError, SlackIdTakenError
 from tracker.stores.sqlite.change_log import log_created, log_deleted, log_events_created, log_updated
-from tracker.stores.sqlite.statements import places
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -124,6 +123,11 @@ def delete(db: apsw.Connection, event: event_pb.Event) -> None:
 def event_id(event: event_pb.Event) -> str:
     """Return an event's id."""
     return event.metadata.id if event.metadata is not None else ""
+
+
+def places(rows: int, columns: int) -> str:
+    """Return the parameters of rows for VALUES; a statement may have 32,766."""
+    return ",".join([f"({','.join('?' * columns)})"] * rows)
 
 
 def _insert_all(db: apsw.Connection, rows: Sequence[Row]) -> Sequence[bool]:

@@ -11,7 +11,7 @@ import apsw
 from tracker.domain.event_locks import decide_event_change
 from tracker.domain.locks import HeldLock
 from tracker.stores.events import DeletedEvent, Explanation
-from tracker.stores.parts import counted, found, known_total, was_counted
+from tracker.stores.pages import counted, found, known_total, was_counted
 from tracker.stores.sqlite import event_records, lock_records
 from tracker.stores.sqlite.idempotency import once_only
 from tracker.stores.sqlite.search import counts as event_counts

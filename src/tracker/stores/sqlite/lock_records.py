@@ -25,7 +25,6 @@ from tracker.stores.documents import parse
 from tracker.stores.locks import LockHeldError, LockTokenUsedError
 from tracker.stores.sqlite import clock, ended_lock_records, event_records
 from tracker.stores.sqlite.change_log import log_created, log_deleted, log_updated
-from tracker.stores.sqlite.statements import rows_to_read
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -79,7 +78,7 @@ def select_page(db: apsw.Connection, where: LockFilter, page: Page) -> list[lock
         bindings += page.after
     rows = db.execute(
         f"{_SELECT} WHERE {clauses} ORDER BY created_at DESC, id DESC LIMIT ? OFFSET ?",
-        (*bindings, rows_to_read(page), page.offset),
+        (*bindings, page.rows(-1), page.offset),
     )
     return [parse(lock_pb.Lock, *row) for row in rows]
 

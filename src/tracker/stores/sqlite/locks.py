@@ -5,8 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from tracker.domain.locks import event_entry
-from tracker.stores.pages import Total
-from tracker.stores.parts import found, known_total
+from tracker.stores.pages import Total, found, known_total
 from tracker.stores.sqlite import ended_lock_records, event_records, lock_records
 from tracker.stores.sqlite.idempotency import once_only
 

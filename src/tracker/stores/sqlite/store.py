@@ -7,6 +7,7 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from tracker.stores.base import Store
 from tracker.stores.changes import CHANGES_KEPT
 from tracker.stores.sqlite import clock
 from tracker.stores.sqlite.catalog import SqliteCatalog
@@ -27,15 +28,9 @@ if TYPE_CHECKING:
     import apsw
 
     from tracker.stores.base import StoreObserver
-    from tracker.stores.catalog import CatalogStore
-    from tracker.stores.changes import ChangeLog, ConsumerStore
-    from tracker.stores.events import EventStore
-    from tracker.stores.idempotency import IdempotencyStore
-    from tracker.stores.links import LinkStore
-    from tracker.stores.locks import LockStore
 
 
-class SqliteStore:
+class SqliteStore(Store):
     """The `Store` in one SQLite file, for one process at a time.
 
     What it does in the background runs under `tasks`. Its log keeps the last `changes_kept` changes.
@@ -55,14 +50,14 @@ class SqliteStore:
         self._reader = Reader(partial(open_for_reading, self._path), lambda: self._writer.busy)
         self._writer = Writer(partial(open_for_writing, self._path), observer, before=self._reader.let_go)
         self._words = WordIndexer(self._writer, tasks or Supervisor())
-        self.events: EventStore = SqliteEvents(self._writer, self._reader, self._words)
+        self.events = SqliteEvents(self._writer, self._reader, self._words)
         self._log = SqliteChangeLog(self._writer, self._reader, changes_kept)
-        self.changes: ChangeLog = self._log
-        self.consumers: ConsumerStore = SqliteConsumers(self._writer, self._reader)
-        self.catalog: CatalogStore = SqliteCatalog(self._writer, self._reader)
-        self.locks: LockStore = SqliteLocks(self._writer, self._reader)
-        self.links: LinkStore = SqliteLinks(self._writer, self._reader)
-        self.idempotency: IdempotencyStore = SqliteIdempotency(self._writer, self._reader)
+        self.changes = self._log
+        self.consumers = SqliteConsumers(self._writer, self._reader)
+        self.catalog = SqliteCatalog(self._writer, self._reader)
+        self.locks = SqliteLocks(self._writer, self._reader)
+        self.links = SqliteLinks(self._writer, self._reader)
+        self.idempotency = SqliteIdempotency(self._writer, self._reader)
 
     def now(self) -> int:
         return clock.now()

@@ -11,8 +11,7 @@ from tracker.stores.events import MOST_COUNTED, Explanation, MonthCount
 from tracker.stores.mongo.event_records import event_of
 from tracker.stores.mongo.parts import to_read
 from tracker.stores.mongo.search.index_scans import index_scans, split
-from tracker.stores.pages import Total
-from tracker.stores.parts import counted
+from tracker.stores.pages import Total, counted
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Iterable, Iterator, Sequence

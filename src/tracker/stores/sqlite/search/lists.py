@@ -9,7 +9,6 @@ from tracker.pb import event_pb
 from tracker.stores.documents import parse
 from tracker.stores.events import MonthCount
 from tracker.stores.sqlite.event_records import SELECT
-from tracker.stores.sqlite.statements import rows_to_read
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -26,7 +25,7 @@ _MONTH = "strftime('%Y-%m', time / 1000000 - (time % 1000000 < 0), 'unixepoch')"
 def select_page(db: apsw.Connection, plan: Plan, page: Page, *, oldest_first: bool) -> list[event_pb.Event]:
     """Return the matching events of a page, newest or oldest first, and the one after it."""
     events: list[event_pb.Event] = []
-    wanted = rows_to_read(page)
+    wanted = page.rows(-1)
     skip = page.offset
     order = "time, id" if oldest_first else "time DESC, id DESC"
     for every in reversed(plan.listed) if oldest_first else plan.listed:

@@ -16,8 +16,8 @@ import orjson
 
 from tracker.domain.query.fields import FIELDS, LABELS, TERMS_DIGEST, Kind
 from tracker.domain.query.words import MAX_WORD, RULES, words
+from tracker.stores.sqlite.event_records import places
 from tracker.stores.sqlite.search.terms import UNREADABLE, terms_of
-from tracker.stores.sqlite.statements import places
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
