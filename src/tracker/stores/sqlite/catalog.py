@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from tracker.pb import catalog_pb
@@ -24,12 +25,12 @@ if TYPE_CHECKING:
 _SELECT = "SELECT name, CAST(document AS BLOB) FROM catalog"
 
 
+@dataclass(eq=False)
 class SqliteCatalog:
     """The `CatalogStore` in SQLite."""
 
-    def __init__(self, writer: Writer, reader: Reader) -> None:
-        self._writer = writer
-        self._reader = reader
+    _writer: Writer
+    _reader: Reader
 
     async def upsert(
         self,
@@ -48,7 +49,7 @@ class SqliteCatalog:
                 log_created(db, RecordKind.CATALOG_ENTRY, name, document)
             return entry
 
-        return await self._writer.change(once_only(step, once, lambda _: True))
+        return await self._writer.change(once_only(step, once))
 
     async def modify(
         self,
@@ -64,8 +65,7 @@ class SqliteCatalog:
             _update(db, name, entry)
             return entry
 
-        keyed = once_only(step, once)
-        return await self._writer.change(keyed)
+        return await self._writer.change(once_only(step, once))
 
     async def get(self, name: str) -> catalog_pb.Catalog | None:
         return await self._reader.read(lambda db: _select(db, name))

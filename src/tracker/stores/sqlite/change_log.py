@@ -5,6 +5,7 @@ An entry is written in the transaction of the change, by one insert.
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
 from tracker.domain.locks import Ending
@@ -99,16 +100,15 @@ def log_deleted(
     db.execute(_DELETED[record], (clock.now(), PRINCIPAL.get(), record_id, ending, reason))
 
 
+@dataclass(eq=False)
 class SqliteChangeLog:
-    """The `ChangeLog` in SQLite. One process has the file: its commits are all there is to report."""
+    """The `ChangeLog` in SQLite. One process has the file: it makes all the changes."""
 
+    _writer: Writer
+    _reader: Reader
+    _kept: int
+    _name: str = ""
     poll_seconds: float | None = None
-
-    def __init__(self, writer: Writer, reader: Reader, kept: int) -> None:
-        self._writer = writer
-        self._reader = reader
-        self._kept = kept
-        self._name = ""
 
     async def open(self) -> None:
         """Read which log this is, and set how many changes are kept."""
@@ -192,12 +192,12 @@ class SqliteChangeLog:
         )
 
 
+@dataclass(eq=False)
 class SqliteConsumers:
     """The `ConsumerStore` in SQLite."""
 
-    def __init__(self, writer: Writer, reader: Reader) -> None:
-        self._writer = writer
-        self._reader = reader
+    _writer: Writer
+    _reader: Reader
 
     async def get(self, name: str) -> ConsumerState | None:
         return await self._reader.read(lambda db: _select_consumer(db, name))

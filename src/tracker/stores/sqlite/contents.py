@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Generic
 
@@ -23,7 +25,7 @@ from tracker.stores.contents import (
     characters,
 )
 from tracker.stores.documents import parse
-from tracker.stores.sqlite import ended_lock_records, event_records, idempotency, lock_records, migrations
+from tracker.stores.sqlite import event_records, idempotency, lock_records, migrations
 from tracker.stores.sqlite.failures import store_error
 from tracker.stores.sqlite.file_lock import FileLock
 from tracker.stores.sqlite.opening import open_database, refusal
@@ -34,10 +36,20 @@ if TYPE_CHECKING:
 
     from protobuf import Message
 
-    from tracker.stores.contents import (
-        Records,
-        StoredRecord,
-    )
+    from tracker.stores.contents import Records, StoredRecord
+
+_CATALOG = "SELECT name, CAST(document AS BLOB) FROM catalog"
+_LINKS = "SELECT id, CAST(document AS BLOB) FROM links"
+_EVENTS = "SELECT id, CAST(document AS BLOB) FROM events ORDER BY number"
+_KEYS = (
+    "SELECT key.service, key.environment, key.resource, fencing_token,"
+    " id, token_hash, CAST(document AS BLOB) FROM lock_keys key LEFT JOIN locks ON id = lock_id"
+)
+_ENDS = (
+    "SELECT id, service, environment, resource, token_hash, ending, ended_at, reason,"
+    " CAST(document AS BLOB) FROM ended_locks"
+)
+_ANSWERS = "SELECT key, request, at, answer FROM idempotency_keys"
 
 
 class SqliteContents:
@@ -73,7 +85,10 @@ class SqliteContents:
     async def finish(self) -> None:
         """Index what came, and make the file one that is served."""
         if self._db is not None:
-            self._index_words(self._db)
+            more = True
+            while more:
+                with self._db:
+                    more = word_index.advance(self._db)
             migrations.end_filling(self._db)
 
     async def close(self) -> None:
@@ -82,41 +97,27 @@ class SqliteContents:
             self._db = None
         self._lock.release()
 
-    @staticmethod
-    def _index_words(db: apsw.Connection) -> None:
-        more = True
-        while more:
-            with db:
-                more = word_index.advance(db)
-
     def _open(self, db: apsw.Connection) -> None:
         self._db = db
         self._records = {
-            Kind.CATALOG: _Table(db, "catalog", _CATALOG, _catalog_entry, _add_catalog_entry),
-            Kind.LINKS: _Table(db, "links", _LINKS, _link, _add_link),
-            Kind.LOCK_KEYS: _Table(db, "lock_keys", _KEYS, _key, _add_key),
-            Kind.ENDED_LOCKS: _Table(db, "ended_locks", _ENDS, _end, _add_end),
+            Kind.CATALOG: _Table(db, "catalog", _CATALOG, partial(_document, catalog_pb.Catalog), _add_entry),
+            Kind.LINKS: _Table(db, "links", _LINKS, partial(_document, link_pb.Link), _add_link),
+            Kind.LOCK_KEYS: _Table(db, "lock_keys", _KEYS, _key, lock_records.add_key),
+            Kind.ENDED_LOCKS: _Table(db, "ended_locks", _ENDS, _end, lock_records.add_ended),
             Kind.IDEMPOTENCY_KEYS: _Table(db, "idempotency_keys", _ANSWERS, StoredAnswer, idempotency.add),
-            Kind.EVENTS: _Table(db, "events", _EVENTS, _event, _add_event),
+            Kind.EVENTS: _Table(db, "events", _EVENTS, partial(_document, event_pb.Event), event_records.add),
         }
 
 
+@dataclass(eq=False)
 class _Table(Generic[R]):
-    """The `Records` of one table; nothing else uses the file, so what it does is done where it is called."""
+    """The `Records` of one table. Nothing else uses the file: so its methods block."""
 
-    def __init__(
-        self,
-        db: apsw.Connection,
-        name: str,
-        select: str,
-        record: Callable[..., R],
-        add: Callable[[apsw.Connection, R], None],
-    ) -> None:
-        self._db = db
-        self._name = name
-        self._select = select
-        self._record = record
-        self._add = add
+    _db: apsw.Connection
+    _name: str
+    _select: str
+    _record: Callable[..., R]
+    _add: Callable[[apsw.Connection, R], None]
 
     async def count(self) -> int:
         return int(self._db.execute(f"SELECT count(*) FROM {self._name}").get)  # noqa: S608 - our own tables
@@ -147,38 +148,20 @@ class _Table(Generic[R]):
             raise store_error(error, self._db.system_errno) from error
 
 
-_CATALOG = "SELECT name, CAST(document AS BLOB) FROM catalog"
-_LINKS = "SELECT id, CAST(document AS BLOB) FROM links"
-_EVENTS = "SELECT id, CAST(document AS BLOB) FROM events ORDER BY number"
-_KEYS = (
-    "SELECT key.service, key.environment, key.resource, fencing_token,"
-    " id, token_hash, CAST(document AS BLOB) FROM lock_keys key LEFT JOIN locks ON id = lock_id"
-)
-_ENDS = (
-    "SELECT id, service, environment, resource, token_hash, ending, ended_at, reason,"
-    " CAST(document AS BLOB) FROM ended_locks"
-)
-_ANSWERS = "SELECT key, request, at, answer FROM idempotency_keys"
-
-
 def _text(kind: type[Message], name: str, document: bytes) -> str:
-    """Return a document as text; one that is none is refused as it is when it is read."""
+    """Return a document as text; one that is not UTF-8 raises what reading it raises."""
     try:
         return document.decode()
     except UnicodeDecodeError:
         return parse(kind, name, document).to_json()
 
 
-def _catalog_entry(name: str, document: bytes) -> StoredDocument:
-    return StoredDocument(name, _text(catalog_pb.Catalog, name, document))
+def _document(kind: type[Message], name: str, document: bytes) -> StoredDocument:
+    return StoredDocument(name, _text(kind, name, document))
 
 
-def _add_catalog_entry(db: apsw.Connection, entry: StoredDocument) -> None:
+def _add_entry(db: apsw.Connection, entry: StoredDocument) -> None:
     db.execute("INSERT INTO catalog (name, document) VALUES (?, ?) ON CONFLICT (name) DO NOTHING", entry)
-
-
-def _link(link_id: str, document: bytes) -> StoredDocument:
-    return StoredDocument(link_id, _text(link_pb.Link, link_id, document))
 
 
 def _add_link(db: apsw.Connection, stored: StoredDocument) -> None:
@@ -191,30 +174,13 @@ def _add_link(db: apsw.Connection, stored: StoredDocument) -> None:
 
 def _key(service: str, environment: str, resource: str, fencing_token: int, *lock: Any) -> StoredKey:  # noqa: ANN401 - columns
     lock_id, token_hash, document = lock
-    key = LockKey(service, environment, resource)
-    if lock_id is None:
-        return StoredKey(key, fencing_token, None)
-    holder = StoredLock(lock_id, token_hash, _text(lock_pb.Lock, lock_id, document))
-    return StoredKey(key, fencing_token, holder)
+    holder = (
+        None if lock_id is None else StoredLock(lock_id, token_hash, _text(lock_pb.Lock, lock_id, document))
+    )
+    return StoredKey(LockKey(service, environment, resource), fencing_token, holder)
 
 
-def _add_key(db: apsw.Connection, stored: StoredKey) -> None:
-    lock_records.add_key(db, stored)
-
-
-def _end(lock_id: str, *columns: Any) -> StoredEnd:  # noqa: ANN401 - what the table holds
-    service, environment, resource, token_hash, ending, at, reason, document = columns
+def _end(lock_id: str, *columns: Any) -> StoredEnd:  # noqa: ANN401 - columns
+    *key, token_hash, ending, at, reason, document = columns
     text = _text(lock_pb.Lock, lock_id, document)
-    return StoredEnd(lock_id, LockKey(service, environment, resource), token_hash, ending, at, reason, text)
-
-
-def _add_end(db: apsw.Connection, stored: StoredEnd) -> None:
-    ended_lock_records.add(db, stored)
-
-
-def _event(event_id: str, document: bytes) -> StoredDocument:
-    return StoredDocument(event_id, _text(event_pb.Event, event_id, document))
-
-
-def _add_event(db: apsw.Connection, stored: StoredDocument) -> None:
-    event_records.add(db, stored)
+    return StoredEnd(lock_id, LockKey(*key), token_hash, ending, at, reason, text)

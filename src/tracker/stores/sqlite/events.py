@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING, TypeVar
 
@@ -42,13 +43,13 @@ _ADDED_AT_ONCE = 250
 """How many events are added in one step, for which other changes wait some 5 ms."""
 
 
+@dataclass(eq=False)
 class SqliteEvents:
     """The `EventStore` in SQLite."""
 
-    def __init__(self, writer: Writer, reader: Reader, words: WordIndexer) -> None:
-        self._writer = writer
-        self._reader = reader
-        self._words = words
+    _writer: Writer
+    _reader: Reader
+    _words: WordIndexer
 
     async def create(
         self, event: event_pb.Event, lock: lock_pb.Lock | None, once: Once[event_pb.Event] | None = None
@@ -59,8 +60,7 @@ class SqliteEvents:
             event_records.insert(db, event)
             return event
 
-        keyed = once_only(step, once)
-        await self._writer.change(keyed)
+        await self._writer.change(once_only(step, once))
 
     async def add(self, events: Sequence[event_pb.Event]) -> Sequence[Added]:
         """Store events that are new, so many at a time that other changes need not wait long."""
@@ -92,8 +92,7 @@ class SqliteEvents:
                 lock_records.acquire(db, outcome.claim)
             return outcome.event
 
-        keyed = once_only(step, once)
-        return await self._writer.change(keyed)
+        return await self._writer.change(once_only(step, once))
 
     async def delete(
         self, key: EventKey, release: Release, once: Once[DeletedEvent] | None = None
@@ -108,8 +107,7 @@ class SqliteEvents:
                 lock_records.end(db, held, release)
             return DeletedEvent(stored, [held.lock for held in ended])
 
-        keyed = once_only(step, once)
-        return await self._writer.change(keyed)
+        return await self._writer.change(once_only(step, once))
 
     async def find(
         self,

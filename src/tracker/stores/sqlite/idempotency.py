@@ -2,22 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import TYPE_CHECKING, TypeAlias, TypeVar, overload
-
-import apsw
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, TypeVar, cast
 
 from tracker.domain.idempotency import forgotten_until, is_over
 from tracker.stores.idempotency import Answered, AnsweredBeforeError, Once
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    import apsw
+
     from tracker.stores.contents import StoredAnswer
     from tracker.stores.idempotency import KeyUse
     from tracker.stores.sqlite.reader import Reader
     from tracker.stores.sqlite.writer import Writer
 
+R = TypeVar("R")
 T = TypeVar("T")
-Step: TypeAlias = Callable[[apsw.Connection], T]
 
 _FORGOTTEN_AT_ONCE = 10
 """How many expired keys each new one deletes: more than are added, so they don't pile up."""
@@ -32,47 +34,42 @@ _FORGET = (
 )
 
 
+@dataclass(eq=False)
 class SqliteIdempotency:
-    """The `IdempotencyStore` in SQLite; no change is under way where a reader could see that."""
+    """The `IdempotencyStore` in SQLite; a reader never sees a change that is not committed."""
 
-    def __init__(self, writer: Writer, reader: Reader) -> None:
-        self._writer = writer
-        self._reader = reader
+    _writer: Writer
+    _reader: Reader
 
     async def find(self, key: str, now: int) -> Answered | None:
         return await self._reader.read(lambda db: _select(db, key, now))
 
     async def remember(self, use: KeyUse, answer: bytes) -> None:
-        keyed = once_only(lambda _: answer, Once(use, bytes))
-        await self._writer.change(keyed)
-
-
-@overload
-def once_only(step: Step[T | None], once: Once[T] | None) -> Step[T | None]: ...
-
-
-@overload
-def once_only(step: Step[T], once: Once[T] | None, changed: Callable[[T], bool]) -> Step[T]: ...
+        await self._writer.change(once_only(lambda _: answer, Once(use, bytes)))
 
 
 def once_only(
-    step: Step[T | None], once: Once[T] | None, changed: Callable[[T], bool] = lambda _: True
-) -> Step[T | None]:
+    step: Callable[[apsw.Connection], R],
+    once: Once[T] | None,
+    changed: Callable[[R], bool] = lambda result: result is not None,
+) -> Callable[[apsw.Connection], R]:
     """Return a step that does what another one does, once for each key.
 
-    A step has changed nothing if it returns None or `changed` rejects its result.
+    A key is used where `changed` accepts the result of the step, which is then a T.
     """
     if once is None:
         return step
 
-    def keyed(db: apsw.Connection) -> T | None:
+    def keyed(db: apsw.Connection) -> R:
         answered = _select(db, once.use.key, once.use.at)
         if answered is not None:
             raise AnsweredBeforeError(answered)
-        made = step(db)
-        if made is not None and changed(made):
-            _remember(db, once.use, once.answer(made))
-        return made
+        result = step(db)
+        if changed(result):
+            use, answer = once.use, once.answer(cast("T", result))
+            db.execute(_REPLACE, (use.key, use.request, use.at, answer))
+            db.execute(_FORGET, (forgotten_until(use.at), _FORGOTTEN_AT_ONCE))
+        return result
 
     return keyed
 
@@ -80,11 +77,6 @@ def once_only(
 def add(db: apsw.Connection, stored: StoredAnswer) -> None:
     """Store what another store remembers of a key, unless it is there."""
     db.execute(_ADD, stored)
-
-
-def _remember(db: apsw.Connection, use: KeyUse, answer: bytes) -> None:
-    db.execute(_REPLACE, (use.key, use.request, use.at, answer))
-    db.execute(_FORGET, (forgotten_until(use.at), _FORGOTTEN_AT_ONCE))
 
 
 def _select(db: apsw.Connection, key: str, now: int) -> Answered | None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from tracker.pb import link_pb
@@ -20,12 +21,12 @@ if TYPE_CHECKING:
 _SELECT = "SELECT id, CAST(document AS BLOB) FROM links"
 
 
+@dataclass(eq=False)
 class SqliteLinks:
     """The `LinkStore` in SQLite."""
 
-    def __init__(self, writer: Writer, reader: Reader) -> None:
-        self._writer = writer
-        self._reader = reader
+    _writer: Writer
+    _reader: Reader
 
     async def create(self, link: link_pb.Link, once: Once[link_pb.Link] | None = None) -> None:
         def step(db: apsw.Connection) -> link_pb.Link:
@@ -35,8 +36,7 @@ class SqliteLinks:
             )
             return link
 
-        keyed = once_only(step, once)
-        await self._writer.change(keyed)
+        await self._writer.change(once_only(step, once))
 
     async def modify(
         self,
@@ -55,8 +55,7 @@ class SqliteLinks:
             )
             return link
 
-        keyed = once_only(step, once)
-        return await self._writer.change(keyed)
+        return await self._writer.change(once_only(step, once))
 
     async def delete(self, link_id: str, once: Once[bool] | None = None) -> bool:
         def step(db: apsw.Connection) -> bool:

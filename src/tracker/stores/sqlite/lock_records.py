@@ -1,4 +1,4 @@
-"""Locks in the database: what the stores do with them inside a transaction."""
+"""Rows of locks and of their ends: what the stores read and write inside a transaction."""
 
 from __future__ import annotations
 
@@ -6,6 +6,8 @@ from typing import TYPE_CHECKING
 
 from tracker.domain.locks import (
     Acquired,
+    EndedLock,
+    Ending,
     HeldLock,
     KeyHeld,
     KeyState,
@@ -23,7 +25,7 @@ from tracker.pb import lock_pb
 from tracker.stores.changes import RecordKind
 from tracker.stores.documents import parse
 from tracker.stores.locks import LockHeldError, LockTokenUsedError
-from tracker.stores.sqlite import clock, ended_lock_records, event_records
+from tracker.stores.sqlite import clock, event_records
 from tracker.stores.sqlite.change_log import log_created, log_deleted, log_updated
 
 if TYPE_CHECKING:
@@ -33,41 +35,33 @@ if TYPE_CHECKING:
 
     from tracker.domain.locks import LockFilter, LockKey, Release
     from tracker.domain.paging import Cursor
-    from tracker.stores.contents import StoredKey
+    from tracker.stores.contents import StoredEnd, StoredKey
     from tracker.stores.pages import Page
 
 _COLUMNS = (
     "service, environment, resource, event_id, created_at, ttl, lock_delay, renewals, expired, document"
 )
 _PLACES = "?, ?, ?, ?, ?, ?, ?, ?, ?, ?"
-_SELECT = "SELECT id, CAST(document AS BLOB) FROM locks"
-_SELECT_HELD = "SELECT token_hash, id, CAST(document AS BLOB) FROM locks"
+_SELECT = "SELECT token_hash, id, CAST(document AS BLOB) FROM locks"
+_INSERT = f"INSERT INTO locks (id, token_hash, {_COLUMNS}) VALUES (?, ?, {_PLACES})"  # noqa: S608 - our own columns
+_SELECT_ENDED = "SELECT ending, ended_at, reason, token_hash, id, CAST(document AS BLOB) FROM ended_locks"
 
 
-def select(db: apsw.Connection, lock_id: str) -> lock_pb.Lock | None:
-    """Return the lock of an id, or None."""
-    row = db.execute(f"{_SELECT} WHERE id = ?", (lock_id,)).fetchone()
-    return None if row is None else parse(lock_pb.Lock, *row)
-
-
-def select_held(db: apsw.Connection, lock_id: str) -> HeldLock | None:
+def select(db: apsw.Connection, lock_id: str) -> HeldLock | None:
     """Return the lock of an id with the hash of its token, or None."""
-    row = db.execute(f"{_SELECT_HELD} WHERE id = ?", (lock_id,)).fetchone()
-    return None if row is None else HeldLock(parse(lock_pb.Lock, *row[1:]), row[0])
+    row = db.execute(f"{_SELECT} WHERE id = ?", (lock_id,)).fetchone()
+    return None if row is None else _held(*row)
 
 
-def select_holder(db: apsw.Connection, key: LockKey) -> lock_pb.Lock | None:
+def select_holder(db: apsw.Connection, key: LockKey) -> HeldLock | None:
     """Return the lock of a key, or None."""
-    lock_id = _key_row(db, key)[1]
-    return None if lock_id is None else select(db, lock_id)
+    return _key_state(db, key).holder
 
 
 def select_of_event(db: apsw.Connection, event_id: str) -> Sequence[HeldLock]:
     """Return the locks that carry an event's id, oldest first."""
-    rows = db.execute(
-        f"{_SELECT_HELD} WHERE event_id = ? AND event_id <> '' ORDER BY created_at, id", (event_id,)
-    )
-    return [HeldLock(parse(lock_pb.Lock, *row[1:]), row[0]) for row in rows]
+    where = "WHERE event_id = ? AND event_id <> '' ORDER BY created_at, id"
+    return [_held(*row) for row in db.execute(f"{_SELECT} {where}", (event_id,))]
 
 
 def select_page(db: apsw.Connection, where: LockFilter, page: Page) -> list[lock_pb.Lock]:
@@ -80,7 +74,7 @@ def select_page(db: apsw.Connection, where: LockFilter, page: Page) -> list[lock
         f"{_SELECT} WHERE {clauses} ORDER BY created_at DESC, id DESC LIMIT ? OFFSET ?",
         (*bindings, page.rows(-1), page.offset),
     )
-    return [parse(lock_pb.Lock, *row) for row in rows]
+    return [_held(*row).lock for row in rows]
 
 
 def cursor(lock: lock_pb.Lock) -> Cursor:
@@ -112,7 +106,7 @@ def acquire(db: apsw.Connection, claim: HeldLock) -> Acquired:
     """
     key = lock_key(claim.lock)
     state = _key_state(db, key)
-    used = None if state.holder else ended_lock_records.select_of_token(db, key, claim.token_hash)
+    used = None if state.holder else _select_ended_by_token(db, key, claim.token_hash)
     decision = decide_claim(state, claim, clock.now(), used=used)
     match decision:
         case KeyHeld(holder):
@@ -122,10 +116,7 @@ def acquire(db: apsw.Connection, claim: HeldLock) -> Acquired:
         case Acquired(lock, replayed=False):
             _hold_key(db, key, lock)
             document = lock.to_json()
-            db.execute(
-                f"INSERT INTO locks (id, token_hash, {_COLUMNS}) VALUES (?, ?, {_PLACES})",  # noqa: S608 - our own columns
-                (lock.id, claim.token_hash, *_columns(key, lock), document),
-            )
+            db.execute(_INSERT, (lock.id, claim.token_hash, *_columns(key, lock), document))
             log_created(db, RecordKind.LOCK, lock.id, document)
     return decision
 
@@ -139,10 +130,7 @@ def add_key(db: apsw.Connection, stored: StoredKey) -> None:
     )
     if holder is not None and db.changes():
         lock = parse(lock_pb.Lock, holder.id, holder.document)
-        db.execute(
-            f"INSERT INTO locks (id, token_hash, {_COLUMNS}) VALUES (?, ?, {_PLACES})",  # noqa: S608 - our own columns
-            (holder.id, holder.token_hash, *_columns(key, lock), holder.document),
-        )
+        db.execute(_INSERT, (holder.id, holder.token_hash, *_columns(key, lock), holder.document))
 
 
 def update(db: apsw.Connection, stored: lock_pb.Lock, lock: lock_pb.Lock) -> lock_pb.Lock:
@@ -174,24 +162,67 @@ def end(db: apsw.Connection, held: HeldLock, release: Release) -> None:
     lock_id, end = held.lock.id, decide_end(held, release)
     _free_key(db, lock_id)
     if end.remembered is not None:
-        ended_lock_records.insert(db, end.remembered)
+        _remember(db, end.remembered)
     log_deleted(db, RecordKind.LOCK, lock_id, release.ending, release.reason)
     db.execute("DELETE FROM locks WHERE id = ?", (lock_id,))
     if end.entry is not None:
         event_records.append_entry(db, *end.entry)
 
 
+def select_ended(db: apsw.Connection, lock_id: str) -> EndedLock | None:
+    """Return how the lock of an id ended, or None."""
+    return _ended(db.execute(f"{_SELECT_ENDED} WHERE id = ?", (lock_id,)).fetchone())
+
+
+def add_ended(db: apsw.Connection, stored: StoredEnd) -> None:
+    """Store the end of a lock as another store keeps it, unless it is there."""
+    db.execute(
+        "INSERT INTO ended_locks VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (id) DO NOTHING",
+        (stored.id, *stored.key, stored.at, stored.ending, stored.reason, stored.token_hash, stored.document),
+    )
+
+
+def delete_ended(db: apsw.Connection, before: int, limit: int) -> int:
+    """Forget up to `limit` locks that ended before a moment; return how many that were."""
+    db.execute(
+        "DELETE FROM ended_locks WHERE id IN (SELECT id FROM ended_locks WHERE ended_at < ? LIMIT ?)",
+        (before, limit),
+    )
+    return db.changes()
+
+
+def _held(token_hash: bytes, lock_id: str, document: bytes) -> HeldLock:
+    return HeldLock(parse(lock_pb.Lock, lock_id, document), token_hash)
+
+
+def _ended(row: tuple[str, int, str, bytes, str, bytes] | None) -> EndedLock | None:
+    if row is None:
+        return None
+    ending, at, reason, token_hash, lock_id, document = row
+    return EndedLock(parse(lock_pb.Lock, lock_id, document), token_hash, Ending(ending), at, reason)
+
+
+def _select_ended_by_token(db: apsw.Connection, key: LockKey, token_hash: bytes) -> EndedLock | None:
+    """Return how the lock ended that a token had taken a key with, or None."""
+    if not token_hash:
+        return None
+    where = "token_hash = ? AND token_hash <> x'' AND (service, environment, resource) = (?, ?, ?)"
+    return _ended(db.execute(f"{_SELECT_ENDED} WHERE {where}", (token_hash, *key)).fetchone())
+
+
+def _remember(db: apsw.Connection, ended: EndedLock) -> None:
+    """Store how a lock ended whose row still exists."""
+    db.execute(
+        "INSERT INTO ended_locks"
+        " SELECT id, service, environment, resource, ?, ?, ?, token_hash, document FROM locks WHERE id = ?",
+        (ended.at, ended.ending, ended.reason, ended.lock.id),
+    )
+
+
 def _key_state(db: apsw.Connection, key: LockKey) -> KeyState:
-    last, holder_id = _key_row(db, key)
-    return KeyState(last, None if holder_id is None else select_held(db, holder_id))
-
-
-def _key_row(db: apsw.Connection, key: LockKey) -> tuple[int, str | None]:
-    """Return the last fencing token that a key gave, 0 for none, and the id of the lock that has it."""
-    row = db.execute(
-        "SELECT fencing_token, lock_id FROM lock_keys WHERE (service, environment, resource) = (?, ?, ?)", key
-    ).fetchone()
-    return (0, None) if row is None else (row[0], row[1])
+    sql = "SELECT fencing_token, lock_id FROM lock_keys WHERE (service, environment, resource) = (?, ?, ?)"
+    last, holder_id = db.execute(sql, key).fetchone() or (0, None)
+    return KeyState(last, None if holder_id is None else select(db, holder_id))
 
 
 def _hold_key(db: apsw.Connection, key: LockKey, lock: lock_pb.Lock) -> None:

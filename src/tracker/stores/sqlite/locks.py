@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from tracker.domain.locks import event_entry
 from tracker.stores.pages import Total, found, known_total
-from tracker.stores.sqlite import ended_lock_records, event_records, lock_records
+from tracker.stores.sqlite import event_records, lock_records
 from tracker.stores.sqlite.idempotency import once_only
 
 if TYPE_CHECKING:
@@ -24,12 +25,12 @@ if TYPE_CHECKING:
 _FORGET_AT_ONCE = 1_000
 
 
+@dataclass(eq=False)
 class SqliteLocks:
     """The `LockStore` in SQLite."""
 
-    def __init__(self, writer: Writer, reader: Reader) -> None:
-        self._writer = writer
-        self._reader = reader
+    _writer: Writer
+    _reader: Reader
 
     async def acquire(
         self, claim: HeldLock, entry: event_pb.ChangelogEntry | None, once: Once[Acquired] | None = None
@@ -44,13 +45,15 @@ class SqliteLocks:
         return await self._writer.change(once_only(step, once, lambda acquired: not acquired.replayed))
 
     async def get(self, lock_id: str) -> lock_pb.Lock | None:
-        return await self._reader.read(lambda db: lock_records.select(db, lock_id))
+        held = await self._reader.read(lambda db: lock_records.select(db, lock_id))
+        return None if held is None else held.lock
 
     async def holder(self, key: LockKey) -> lock_pb.Lock | None:
-        return await self._reader.read(lambda db: lock_records.select_holder(db, key), consistent=True)
+        held = await self._reader.read(lambda db: lock_records.select_holder(db, key), consistent=True)
+        return None if held is None else held.lock
 
     async def ended(self, lock_id: str) -> EndedLock | None:
-        return await self._reader.read(lambda db: ended_lock_records.select(db, lock_id))
+        return await self._reader.read(lambda db: lock_records.select_ended(db, lock_id))
 
     async def modify(
         self,
@@ -59,14 +62,13 @@ class SqliteLocks:
         once: Once[lock_pb.Lock] | None = None,
     ) -> lock_pb.Lock | None:
         def step(db: apsw.Connection) -> lock_pb.Lock | None:
-            held = lock_records.select_held(db, lock_id)
+            held = lock_records.select(db, lock_id)
             changed = None if held is None else change(held)
             if held is None or changed is None:
                 return None
             return lock_records.update(db, held.lock, changed)
 
-        keyed = once_only(step, once)
-        return await self._writer.change(keyed)
+        return await self._writer.change(once_only(step, once))
 
     async def release(
         self,
@@ -75,15 +77,14 @@ class SqliteLocks:
         once: Once[lock_pb.Lock] | None = None,
     ) -> lock_pb.Lock | None:
         def step(db: apsw.Connection) -> lock_pb.Lock | None:
-            held = lock_records.select_held(db, lock_id)
+            held = lock_records.select(db, lock_id)
             release = None if held is None else decide(held)
             if held is None or release is None:
                 return None
             lock_records.end(db, held, release)
             return held.lock
 
-        keyed = once_only(step, once)
-        return await self._writer.change(keyed)
+        return await self._writer.change(once_only(step, once))
 
     async def find(self, where: LockFilter, page: Page) -> Found[lock_pb.Lock]:
         def query(db: apsw.Connection) -> Found[lock_pb.Lock]:
@@ -98,7 +99,7 @@ class SqliteLocks:
 
     async def forget_ended(self, before: int) -> None:
         def step(db: apsw.Connection) -> int:
-            return ended_lock_records.delete_some(db, before, _FORGET_AT_ONCE)
+            return lock_records.delete_ended(db, before, _FORGET_AT_ONCE)
 
         while await self._writer.change(step) == _FORGET_AT_ONCE:
             pass
