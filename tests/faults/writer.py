@@ -14,7 +14,7 @@ from tests.stores.observations import Observations
 from tests.stores.samples import a_lock, an_entry, an_event, new_id
 
 from tracker.domain.locks import HeldLock
-from tracker.stores.sqlite import SqliteStore, connections
+from tracker.stores.sqlite import SqliteStore, opening
 
 CALLERS = 16
 
@@ -44,5 +44,5 @@ async def main(database: str) -> None:
 
 if __name__ == "__main__":
     if len(sys.argv) > 2:
-        setattr(connections, "SYNCHRONOUS", sys.argv[2])  # noqa: B010 - a constant of the product
+        setattr(opening, "SYNCHRONOUS", sys.argv[2])  # noqa: B010 - a constant of the product
     uvloop.run(main(sys.argv[1]))

@@ -19,7 +19,7 @@ from tracker.domain.query.filters import EventFilter
 from tracker.errors import Code, TrackerError
 from tracker.stores.pages import Page
 from tracker.stores.sqlite import SqliteStore, reader, writer
-from tracker.stores.sqlite.connections import open_for_reading
+from tracker.stores.sqlite.opening import open_for_reading
 from tracker.stores.sqlite.reader import Reader
 from tracker.stores.sqlite.search.index_scans import index_scans
 
@@ -61,8 +61,8 @@ async def test_a_long_query_leaves_the_loop_free(queries: Reader) -> None:
 
 async def test_a_query_stopped_on_the_loop_leaves_nothing_behind(queries: Reader) -> None:
     for _ in range(3):
-        assert await queries.read(long, consistent=True) == 1_000_000
-        assert await queries.read(short, consistent=True) == 10
+        assert await queries.read(long) == 1_000_000
+        assert await queries.read(short) == 10
 
 
 async def test_short_queries_are_answered_while_endless_ones_run(queries: Reader) -> None:

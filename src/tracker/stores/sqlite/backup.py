@@ -13,9 +13,7 @@ import apsw
 
 from tracker.stores.base import StoreOpenError
 from tracker.stores.sqlite import migrations
-from tracker.stores.sqlite.connections import connect
-from tracker.stores.sqlite.file_lock import FileLock
-from tracker.stores.sqlite.opening import sync_directory
+from tracker.stores.sqlite.opening import FileLock, connect, sync
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -84,7 +82,7 @@ def restore(source: Path, target: Path, *, force: bool = False) -> Copied:
             size, events = _copy(source, temporary, None)
             kept = _set_aside(target)
             temporary.replace(target)
-            sync_directory(target.parent)
+            sync(target.parent)
     finally:
         lock.release()
     return Copied(size, events, kept)
@@ -108,7 +106,7 @@ def _copy(source: Path, target: Path, progress: Callable[[int, int], None] | Non
             if problem != "ok":
                 raise apsw.CorruptError(str(problem))
             events = int(copy.execute("SELECT count(*) FROM events").get)
-    return _sync(target), events
+    return sync(target), events
 
 
 def _copy_pages(origin: apsw.Connection, target: Path, progress: Callable[[int, int], None] | None) -> None:
@@ -166,16 +164,7 @@ def _name(temporary: Path, target: Path) -> None:
         raise BackupError(f"{target} exists; choose another name") from None
     except PermissionError:  # a file system without hard links, as memory sticks have
         temporary.rename(target)
-    sync_directory(target.parent)
-
-
-def _sync(path: Path) -> int:
-    descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
-    try:
-        os.fsync(descriptor)
-        return os.fstat(descriptor).st_size
-    finally:
-        os.close(descriptor)
+    sync(target.parent)
 
 
 def _set_aside(target: Path) -> Path | None:
@@ -195,5 +184,5 @@ def _set_aside(target: Path) -> Path | None:
     for suffix in _LOGS:
         with suppress(FileNotFoundError):
             Path(f"{target}{suffix}").rename(f"{kept}{suffix}")
-    sync_directory(target.parent)
+    sync(target.parent)
     return kept

@@ -92,7 +92,7 @@ class SqliteCatalog:
             total = known_total(entries, page) or Total(db.execute("SELECT count(*) FROM catalog").get)
             return found(entries, page, lambda entry: (entry.name,), total)
 
-        return await self._reader.read(query, consistent=True)
+        return await self._reader.read(query)
 
 
 def _select(db: apsw.Connection, name: str) -> catalog_pb.Catalog | None:

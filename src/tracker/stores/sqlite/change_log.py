@@ -145,7 +145,7 @@ class SqliteChangeLog:
                 end = Position(self._name, number, db.execute(_AT, (number,)).get)
             return Batch([self._change(*row) for row in db.execute(select, (after.number, end.number))], end)
 
-        return await self._reader.read(query, consistent=True)
+        return await self._reader.read(query)
 
     def _end(self, db: apsw.Connection) -> Position:
         return Position(self._name, *(db.execute(_LAST).fetchone() or (0, 0)))

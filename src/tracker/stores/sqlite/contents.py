@@ -27,8 +27,7 @@ from tracker.stores.contents import (
 from tracker.stores.documents import parse
 from tracker.stores.sqlite import event_records, idempotency, lock_records, migrations
 from tracker.stores.sqlite.failures import store_error
-from tracker.stores.sqlite.file_lock import FileLock
-from tracker.stores.sqlite.opening import open_database, refusal
+from tracker.stores.sqlite.opening import FileLock, open_database, refusal
 from tracker.stores.sqlite.search import word_index
 
 if TYPE_CHECKING:

@@ -206,7 +206,7 @@ class SqliteEvents:
     async def _read(self, where: EventFilter, query: Callable[[apsw.Connection, bool], T]) -> T:
         """Run a query with the index of words, or without it where it is damaged."""
         if not asks_for_words(where):
-            return await self._reader.read(lambda db: query(db, False), consistent=True)  # noqa: FBT003 - its one argument
+            return await self._reader.read(lambda db: query(db, False))  # noqa: FBT003 - its one argument
 
         def by_words(db: apsw.Connection) -> T:
             try:
@@ -215,8 +215,8 @@ class SqliteEvents:
                 raise word_index.DamagedError from error
 
         try:
-            return await self._reader.read(by_words, consistent=True, inline=False)
+            return await self._reader.read(by_words, inline=False)
         except word_index.DamagedError:
-            answer = await self._reader.read(lambda db: query(db, False), consistent=True, inline=False)  # noqa: FBT003 - as above
+            answer = await self._reader.read(lambda db: query(db, False), inline=False)  # noqa: FBT003 - as above
         self._words.rebuild()
         return answer

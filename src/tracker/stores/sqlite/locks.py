@@ -49,7 +49,7 @@ class SqliteLocks:
         return None if held is None else held.lock
 
     async def holder(self, key: LockKey) -> lock_pb.Lock | None:
-        held = await self._reader.read(lambda db: lock_records.select_holder(db, key), consistent=True)
+        held = await self._reader.read(lambda db: lock_records.select_holder(db, key))
         return None if held is None else held.lock
 
     async def ended(self, lock_id: str) -> EndedLock | None:
@@ -92,7 +92,7 @@ class SqliteLocks:
             total = known_total(locks, page) or Total(lock_records.count(db, where))
             return found(locks, page, lock_records.cursor, total)
 
-        return await self._reader.read(query, consistent=True)
+        return await self._reader.read(query)
 
     async def leases(self) -> Sequence[LeaseState]:
         return await self._reader.read(lock_records.select_leases)

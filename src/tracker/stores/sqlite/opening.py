@@ -1,30 +1,86 @@
-"""Opening a database file: made if missing, refused if it can't be trusted."""
+"""Opening a database file, with its lock and its connections: made if missing, refused if damaged."""
 
 from __future__ import annotations
 
 import errno
+import fcntl
 import os
 import time
-from typing import TYPE_CHECKING
+from contextlib import suppress
+from typing import TYPE_CHECKING, Final
 
 import apsw
 
 from tracker.stores.base import StoreOpenError
 from tracker.stores.sqlite import migrations
-from tracker.stores.sqlite.connections import connect, set_for_writing
 from tracker.stores.sqlite.search import word_index
+from tracker.stores.sqlite.search.queries import add_functions
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from tracker.stores.sqlite.file_lock import FileLock
+SYNCHRONOUS: Final = "FULL"
+"""A commit has reached the disk when it returns; NORMAL would lose the last ones in a power cut."""
 
+_READ_BUSY_MS: Final = 100
+_JOURNAL_LIMIT: Final = 32 * 2**20
+_WRITE_CACHE_KIB: Final = 8 * 1024
+_READ_CACHE_KIB: Final = 4 * 1024
 _CHECK_SECONDS = 0.5
 _CHECK_STEPS = 1_000
 _SOUND = "ok"
 _TABLES = ("catalog", "facets", "health", "links", "lock_keys", "locks", "words_indexed", "words_outdated")
 _EVENT_ORDERS = ("number", "id", "time", "service", "source")
 _DAMAGED = "put the last backup in its place with `tracker restore FILE`"
+
+
+class FileLock:
+    """The lock of a database file: `<file>.lock`, which holds the id of the process that has it.
+
+    It ends with the process, however that ends. The file stays: were it deleted, a process that has it
+    open and one that creates it again would both hold the lock.
+    """
+
+    def __init__(self, database: Path) -> None:
+        self._path = database.with_name(database.name + ".lock")
+        self._descriptor: int | None = None
+
+    def acquire(self) -> None:
+        """Take the lock.
+
+        Raises:
+            StoreOpenError: Another process has it.
+            OSError: The lock file can't be made.
+        """
+        descriptor = os.open(self._path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            holder = os.read(descriptor, 32).decode(errors="replace").strip() or "unknown"
+            os.close(descriptor)
+            raise StoreOpenError(
+                f"another Tracker (process {holder}) has it open;"
+                " stop that one, or choose another DATABASE_PATH"
+            ) from None
+        except OSError:
+            os.close(descriptor)
+            raise
+        self._descriptor = descriptor
+        self._note(f"{os.getpid()}\n")
+
+    def release(self) -> None:
+        """Release the lock, if it is held."""
+        if self._descriptor is not None:
+            self._note("")
+            os.close(self._descriptor)
+            self._descriptor = None
+
+    def _note(self, text: str) -> None:
+        """Replace what the file says. The lock doesn't depend on it, so a full disk is no reason to fail."""
+        if self._descriptor is not None:
+            with suppress(OSError):
+                os.truncate(self._descriptor, 0)
+                os.pwrite(self._descriptor, text.encode(), 0)
 
 
 def open_database(path: Path, lock: FileLock, *, filled_from: str | None = None) -> apsw.Connection:
@@ -43,20 +99,48 @@ def open_database(path: Path, lock: FileLock, *, filled_from: str | None = None)
         except BaseException:
             lock.release()
             raise
-    except StoreOpenError as error:
-        raise StoreOpenError(refusal(path, str(error))) from None
-    except apsw.NotADBError:
-        why = f"it is not a database file; choose another DATABASE_PATH, or {_DAMAGED}"
-        raise StoreOpenError(refusal(path, why)) from None
-    except (apsw.CorruptError, apsw.SQLError) as error:
-        raise StoreOpenError(refusal(path, f"it is damaged ({error}); {_DAMAGED}")) from error
-    except apsw.Error as error:
-        why = (
-            f"{error}; make the file and its directory writable for this user, and see that the disk has room"
-        )
-        raise StoreOpenError(refusal(path, why)) from error
-    except OSError as error:
+    except (StoreOpenError, apsw.Error, OSError) as error:
         raise StoreOpenError(refusal(path, _explain(error))) from error
+
+
+def connect(path: Path) -> apsw.Connection:
+    """Open a file that exists, without changing anything in it."""
+    return apsw.Connection(str(path), flags=apsw.SQLITE_OPEN_READWRITE)
+
+
+def open_for_writing(path: Path) -> apsw.Connection:
+    """Open the one connection that writes and checkpoints."""
+    connection = connect(path)
+    set_for_writing(connection)
+    return connection
+
+
+def set_for_writing(connection: apsw.Connection) -> None:
+    """Make a connection the one that writes and checkpoints.
+
+    A log that a long read let grow is cut back to 32 MiB. The file isn't mapped into memory: an I/O error
+    would then kill the process, and every page read would count as memory of the server.
+    """
+    connection.pragma("journal_mode", "wal")
+    connection.pragma("synchronous", SYNCHRONOUS)
+    connection.pragma("journal_size_limit", _JOURNAL_LIMIT)
+    connection.pragma("cache_size", -_WRITE_CACHE_KIB)
+    connection.pragma("temp_store", "memory")
+
+
+def open_for_reading(path: Path) -> apsw.Connection:
+    """Open a connection that only reads.
+
+    It is opened for writing all the same and then forbidden to: SQLite lets only such a connection
+    share the write-ahead log's index whatever the file's permissions.
+    """
+    connection = connect(path)
+    connection.set_busy_timeout(_READ_BUSY_MS)
+    connection.pragma("query_only", value=True)
+    connection.pragma("cache_size", -_READ_CACHE_KIB)
+    connection.pragma("temp_store", "memory")
+    add_functions(connection)
+    return connection
 
 
 def refusal(path: Path, why: str) -> str:
@@ -89,26 +173,38 @@ def _make(path: Path) -> None:
             raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR)) from None
         return
     os.close(descriptor)
-    sync_directory(path.parent)
+    sync(path.parent)
 
 
-def sync_directory(directory: Path) -> None:
-    """Sync a directory, so that new names in it survive a power cut."""
-    descriptor = os.open(directory, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+def sync(path: Path) -> int:
+    """Sync a file, or a directory so that new names in it survive a power cut; return its size."""
+    descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
     try:
         os.fsync(descriptor)
+        return os.fstat(descriptor).st_size
     finally:
         os.close(descriptor)
 
 
-def _explain(error: OSError) -> str:
-    if error.errno in {errno.EACCES, errno.EPERM}:
-        return f"{error.strerror}; make the file and its directory writable for this user"
-    if error.errno == errno.EROFS:
-        return f"{error.strerror}; choose a DATABASE_PATH on a file system that can be written"
-    if error.errno in {errno.ENOSPC, errno.EDQUOT}:
-        return f"{error.strerror}; free some space"
-    return f"{error.strerror or error}; choose another DATABASE_PATH"
+def _explain(error: StoreOpenError | apsw.Error | OSError) -> str:
+    match error:
+        case StoreOpenError():
+            return str(error)
+        case apsw.NotADBError():
+            return f"it is not a database file; choose another DATABASE_PATH, or {_DAMAGED}"
+        case apsw.CorruptError() | apsw.SQLError():
+            return f"it is damaged ({error}); {_DAMAGED}"
+        case apsw.Error():
+            todo = "make the file and its directory writable for this user, and see that the disk has room"
+            return f"{error}; {todo}"
+        case OSError(errno=errno.EACCES | errno.EPERM):
+            return f"{error.strerror}; make the file and its directory writable for this user"
+        case OSError(errno=errno.EROFS):
+            return f"{error.strerror}; choose a DATABASE_PATH on a file system that can be written"
+        case OSError(errno=errno.ENOSPC | errno.EDQUOT):
+            return f"{error.strerror}; free some space"
+        case _:
+            return f"{error.strerror or error}; choose another DATABASE_PATH"
 
 
 def _require_wal(connection: apsw.Connection) -> None:

@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import threading
 from collections import deque
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field
-from functools import partial
 from math import inf
 from time import perf_counter
 from typing import TYPE_CHECKING, TypeVar
@@ -37,27 +36,11 @@ _STEPS_PER_TICK = 1_000
 _THREAD_STEPS = 200_000
 
 
-@dataclass(slots=True, eq=False)
-class _Job:
-    stopped: bool = False
-
-
-@dataclass(slots=True)
-class _Lane:
-    """A connection of a thread, and what it works for."""
-
-    connection: apsw.Connection
-    job: _Job = field(default_factory=_Job)
-
-    def __post_init__(self) -> None:
-        self.connection.set_progress_handler(lambda: self.job.stopped, _THREAD_STEPS)
-
-
 class Reader:
-    """Runs queries on connections of its own, each on the state after the last commit.
+    """Runs queries on connections of its own, each on one state of the database: that after the last commit.
 
-    A query first runs on the event loop, where a point get or the search for one event takes less than
-    the way to a thread and back. One that isn't done after 20,000 steps of SQLite's machine, some
+    A query first runs on the event loop, where a point get or the search for one event takes less time than
+    the way to a thread and back. One that is not done after 20,000 steps of SQLite's machine, some
     milliseconds of work, or 10 ms of waiting for a disk, is stopped and runs again in a thread.
 
     While no change is under way, queries on the event loop share one read transaction: SQLite locks and
@@ -70,32 +53,30 @@ class Reader:
         self._writing = writing
         self._held_until = 0.0
         self._inline: apsw.Connection
-        self._lanes: deque[_Lane] = deque()
+        self._idle: deque[apsw.Connection] = deque()
         self._threads = ThreadPoolExecutor(THREADS, thread_name_prefix="tracker-store-read")
         self._budget_ends = 0.0
         self._ticks_left = 0.0
-        self._jobs: set[_Job] = set()
+        self._jobs: set[threading.Event] = set()
         self._closed = True
 
     def start(self) -> None:
         """Open the connections."""
         self._inline = self._connect()
         self._inline.set_progress_handler(self._over_budget, _STEPS_PER_TICK)
-        self._lanes.extend(_Lane(self._connect()) for _ in range(THREADS))
+        self._idle.extend(self._connect() for _ in range(THREADS))
         self._closed = False
 
-    async def read(
-        self, query: Callable[[apsw.Connection], T], *, consistent: bool = False, inline: bool = True
-    ) -> T:
+    async def read(self, query: Callable[[apsw.Connection], T], *, inline: bool = True) -> T:
         """Run a query, a function that reads and may run twice, and return what it returns.
 
-        With `consistent`, all its statements see the same state of the database. One that is not `inline`
-        runs in a thread at once: the index of words works in long steps, which nothing stops.
+        One that is not `inline` runs in a thread at once: the index of words works in long steps, which
+        nothing stops.
         """
         if self._closed:
             raise unavailable("the database is closed")
         if not inline:
-            return await self._read_in_thread(query, consistent=consistent)
+            return await self._read_in_thread(query)
         now = perf_counter()
         self._budget_ends = now + _INLINE_SECONDS
         self._ticks_left = _INLINE_TICKS
@@ -105,7 +86,9 @@ class Reader:
             self._held_until = now + _HELD_SECONDS
         done = False
         try:
-            answer = _run(self._inline, query, consistent=consistent or hold)
+            if not self._inline.in_transaction:
+                self._inline.execute("BEGIN")
+            answer = query(self._inline)
             done = True
         except apsw.InterruptError:
             pass
@@ -117,7 +100,7 @@ class Reader:
             self._budget_ends = self._ticks_left = inf
             if not (hold and done):
                 self.let_go()
-        return await self._read_in_thread(query, consistent=consistent)
+        return await self._read_in_thread(query)
 
     def let_go(self) -> None:
         """End the read transaction that queries share, before a change is made."""
@@ -129,53 +112,46 @@ class Reader:
         if self._closed:
             return
         self._closed = True
-        for job in self._jobs:
-            job.stopped = True
+        for stopped in self._jobs:
+            stopped.set()
         await asyncio.to_thread(self._threads.shutdown)
-        for connection in (self._inline, *(lane.connection for lane in self._lanes)):
+        for connection in (self._inline, *self._idle):
             connection.close()
 
     def _over_budget(self) -> bool:
         self._ticks_left -= 1
         return self._ticks_left < 0 or perf_counter() > self._budget_ends
 
-    async def _read_in_thread(self, query: Callable[[apsw.Connection], T], *, consistent: bool) -> T:
+    async def _read_in_thread(self, query: Callable[[apsw.Connection], T]) -> T:
         if len(self._jobs) >= MAX_WAITING:
             raise overloaded()
-        job = _Job()
-        self._jobs.add(job)
+        stopped = threading.Event()
+        self._jobs.add(stopped)
         try:
             async with asyncio.timeout(MAX_SECONDS):
-                return await asyncio.get_running_loop().run_in_executor(
-                    self._threads, partial(self._run_in_thread, query, job, consistent=consistent)
-                )
+                loop = asyncio.get_running_loop()
+                return await loop.run_in_executor(self._threads, self._run_in_thread, query, stopped)
         except TimeoutError:
-            raise TrackerError(
-                Reason.QUERY_TOO_LONG, f"the query took longer than {MAX_SECONDS:g} s"
-            ) from None
+            message = f"the query took longer than {MAX_SECONDS:g} s"
+            raise TrackerError(Reason.QUERY_TOO_LONG, message) from None
         finally:
-            job.stopped = True
-            self._jobs.discard(job)
+            stopped.set()
+            self._jobs.discard(stopped)
 
-    def _run_in_thread(self, query: Callable[[apsw.Connection], T], job: _Job, *, consistent: bool) -> T:
-        lane = self._lanes.pop()
-        lane.job = job
+    def _run_in_thread(self, query: Callable[[apsw.Connection], T], stopped: threading.Event) -> T:
+        connection = self._idle.pop()
+        connection.set_progress_handler(stopped.is_set, _THREAD_STEPS)
         try:
-            return _run(lane.connection, query, consistent=consistent)
+            connection.execute("BEGIN")
+            return query(connection)
         except apsw.InterruptError:
             raise unavailable("the query was stopped") from None
         except (apsw.Error, UnicodeDecodeError) as failure:
-            raise store_error(failure, lane.connection.system_errno) from failure
+            raise store_error(failure, connection.system_errno) from failure
         finally:
-            lane.job = _Job()
-            _end(lane.connection)
-            self._lanes.append(lane)
-
-
-def _run(connection: apsw.Connection, query: Callable[[apsw.Connection], T], *, consistent: bool) -> T:
-    if consistent and not connection.in_transaction:
-        connection.execute("BEGIN")
-    return query(connection)
+            connection.set_progress_handler(None)
+            _end(connection)
+            self._idle.append(connection)
 
 
 def _end(connection: apsw.Connection) -> None:

@@ -12,13 +12,11 @@ from tracker.stores.changes import CHANGES_KEPT
 from tracker.stores.sqlite import clock
 from tracker.stores.sqlite.catalog import SqliteCatalog
 from tracker.stores.sqlite.change_log import SqliteChangeLog, SqliteConsumers
-from tracker.stores.sqlite.connections import open_for_reading, open_for_writing
 from tracker.stores.sqlite.events import SqliteEvents
-from tracker.stores.sqlite.file_lock import FileLock
 from tracker.stores.sqlite.idempotency import SqliteIdempotency
 from tracker.stores.sqlite.links import SqliteLinks
 from tracker.stores.sqlite.locks import SqliteLocks
-from tracker.stores.sqlite.opening import open_database
+from tracker.stores.sqlite.opening import FileLock, open_database, open_for_reading, open_for_writing
 from tracker.stores.sqlite.reader import Reader
 from tracker.stores.sqlite.search.word_indexer import WordIndexer
 from tracker.stores.sqlite.writer import Writer
