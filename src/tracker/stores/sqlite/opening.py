@@ -195,16 +195,16 @@ def _explain(error: StoreOpenError | apsw.Error | OSError) -> str:
         case apsw.CorruptError() | apsw.SQLError():
             return f"it is damaged ({error}); {_DAMAGED}"
         case apsw.Error():
-            todo = "make the file and its directory writable for this user, and see that the disk has room"
-            return f"{error}; {todo}"
+            why = "make the file and its directory writable for this user, and see that the disk has room"
         case OSError(errno=errno.EACCES | errno.EPERM):
-            return f"{error.strerror}; make the file and its directory writable for this user"
+            why = "make the file and its directory writable for this user"
         case OSError(errno=errno.EROFS):
-            return f"{error.strerror}; choose a DATABASE_PATH on a file system that can be written"
+            why = "choose a DATABASE_PATH on a file system that can be written"
         case OSError(errno=errno.ENOSPC | errno.EDQUOT):
-            return f"{error.strerror}; free some space"
+            why = "free some space"
         case _:
-            return f"{error.strerror or error}; choose another DATABASE_PATH"
+            why = "choose another DATABASE_PATH"
+    return f"{(isinstance(error, OSError) and error.strerror) or error}; {why}"
 
 
 def _require_wal(connection: apsw.Connection) -> None:
