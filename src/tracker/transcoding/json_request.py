@@ -11,13 +11,7 @@ import re
 from functools import cache
 from typing import TYPE_CHECKING, TypeAlias
 
-from protobuf import (
-    DescEnum,
-    DescFieldValueList,
-    DescFieldValueMap,
-    ScalarType,
-    message_from_json_value,
-)
+from protobuf import DescEnum, DescFieldValueList, DescFieldValueMap, ScalarType, message_from_json_value
 
 from tracker.errors import FieldViolation, invalid
 from tracker.time_text import hint

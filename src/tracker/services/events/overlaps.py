@@ -90,9 +90,7 @@ class EventOverlaps:
     ) -> tuple[Sequence[TimedEvent], bool]:
         """Return the spans of the matching events that reach into a period, and whether these are all."""
         near = await self._store.find(
-            replace(where, since=since - _DAY, until=until, overlapping=True),
-            Page(limit=_MOST),
-            explanation,
+            replace(where, since=since - _DAY, until=until, overlapping=True), Page(limit=_MOST), explanation
         )
         events, whole = [*near.records], near.next is None
         if _may_run(where.query) and since < now:

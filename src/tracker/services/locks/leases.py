@@ -43,12 +43,7 @@ class LeaseKeeper:
     """
 
     def __init__(
-        self,
-        store: LockStore,
-        context: Context,
-        reporter: LockReporter,
-        observer: LockObserver,
-        clock: Clock,
+        self, store: LockStore, context: Context, reporter: LockReporter, observer: LockObserver, clock: Clock
     ) -> None:
         self._store = store
         self._context = context
