@@ -33,8 +33,7 @@ from tests.mongo_servers import MongoServers
 
 from tracker.domain.events import EventId
 from tracker.domain.query import fields
-from tracker.domain.query.filters import EventFilter
-from tracker.domain.query.tree import one_of
+from tracker.domain.query.tree import EventFilter, one_of
 from tracker.pb import event_pb
 from tracker.stores.mongo import MongoStore, event_records
 from tracker.stores.pages import Page

@@ -32,7 +32,7 @@ from tests.mongo_servers import MongoServers
 from tracker import demo
 from tracker.domain.intervals import read_interval
 from tracker.domain.query import Clock, fields, parse
-from tracker.domain.query.filters import EventFilter
+from tracker.domain.query.tree import EventFilter
 from tracker.domain.times import MICROS
 from tracker.stores.mongo import MongoStore
 from tracker.stores.pages import Page

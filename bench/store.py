@@ -27,8 +27,7 @@ from bench.store_at_rest import Silent
 from tracker.domain.events import EventId
 from tracker.domain.locks import Ending, HeldLock, Release, begin_lease
 from tracker.domain.query import fields
-from tracker.domain.query.filters import EventFilter
-from tracker.domain.query.tree import one_of
+from tracker.domain.query.tree import EventFilter, one_of
 from tracker.domain.times import MICROS, duration, timestamp
 from tracker.pb import event_pb, lock_pb
 from tracker.stores.pages import Page

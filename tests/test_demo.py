@@ -5,8 +5,7 @@ from __future__ import annotations
 from collections import Counter
 
 from tracker import demo
-from tracker.domain.events import event_key, event_time
-from tracker.domain.lifecycle import attributes_of, metadata_of
+from tracker.domain.events import attributes_of, event_key, event_time, metadata_of
 from tracker.domain.times import MICROS
 from tracker.pb import event_pb
 

@@ -9,39 +9,28 @@ from typing import TYPE_CHECKING, Self
 
 import uuid_utils
 
-from tracker.api.calls.access import Authenticate, Authorize
-from tracker.api.calls.deadline import Deadline
-from tracker.api.calls.endpoint import Chain
-from tracker.api.calls.idempotency import Idempotency
-from tracker.api.calls.limits import OpenStreams
-from tracker.api.calls.methods import methods_of
-from tracker.api.calls.observe import Observe
-from tracker.api.calls.validate import Validate
-from tracker.api.docs import documentation
+from tracker.api.calls.endpoint import Chain, methods_of
+from tracker.api.calls.limits import Deadline, OpenStreams
+from tracker.api.calls.steps import Authenticate, Authorize, Idempotency, Observe, Validate
 from tracker.api.grpc import GrpcServer
-from tracker.api.health import Readiness, metrics_page, probes
 from tracker.api.http_server import HttpServer
 from tracker.api.rest import RestApi
+from tracker.api.routes import Readiness, documentation, metrics_page, probes
 from tracker.domain.times import MICROS, duration
 from tracker.errors import Reason, TrackerError
 from tracker.pb import catalog_pb, event_pb, link_pb, lock_pb
 from tracker.services.catalog import CatalogService
-from tracker.services.changes import consumers as change_consumers
-from tracker.services.changes.consumers import ConsumerRunner
+from tracker.services.consumers import ConsumerRunner
 from tracker.services.context import Context, SystemClock
-from tracker.services.events import feed as event_feed
-from tracker.services.events.changes import EventChanges
+from tracker.services.events.changes import AutomaticLocks, EventChanges, EventLocks
 from tracker.services.events.counts import EventCounts
-from tracker.services.events.feed import EventFeed
 from tracker.services.events.imports import EventImports
-from tracker.services.events.locks import AutomaticLocks, EventLocks
 from tracker.services.events.overlaps import EventOverlaps
 from tracker.services.events.queries import EventQueries
 from tracker.services.events.reporter import EventReporter
-from tracker.services.events.watches import EventWatches
+from tracker.services.events.watches import EventFeed, EventWatches
 from tracker.services.idempotency import IdempotencyKeys
 from tracker.services.links import LinkService
-from tracker.services.locks import leases
 from tracker.services.locks.leases import LeaseKeeper
 from tracker.services.locks.queue import LockQueue
 from tracker.services.locks.reporter import LockReporter
@@ -56,12 +45,10 @@ if TYPE_CHECKING:
 
     from structlog.typing import FilteringBoundLogger
 
-    from tracker.api.calls.endpoint import Endpoint
-    from tracker.api.calls.methods import Services
+    from tracker.api.calls.endpoint import Endpoint, Services
     from tracker.config import Settings
-    from tracker.services.call import Call
-    from tracker.services.changes.consumers import Consumer
-    from tracker.services.context import MakeClock
+    from tracker.services.consumers import Consumer
+    from tracker.services.context import Call, MakeClock
     from tracker.stores.base import Store
 
 
@@ -125,16 +112,16 @@ class App:
         queue = LockQueue(store.locks, context, metrics.locks, tasks)
         opened.push_async_callback(queue.close)
         feed = EventFeed(store.changes)
-        tasks.repeat(event_feed.TASK, feed.follow, max_pause=event_feed.MAX_PAUSE)
-        opened.push_async_callback(tasks.stop, event_feed.TASK)
+        tasks.repeat("event_feed", feed.follow, max_pause=1.0)
+        opened.push_async_callback(tasks.stop, "event_feed")
         reporter = LockReporter(context, metrics.locks, queue.freed)
         keeper = LeaseKeeper(store.locks, context, reporter, metrics.locks, clock)
-        tasks.repeat(leases.TASK, keeper.keep, max_pause=leases.MAX_PAUSE)
-        opened.push_async_callback(tasks.stop, leases.TASK)
+        tasks.repeat("leases", keeper.keep, max_pause=1.0)
+        opened.push_async_callback(tasks.stop, "leases")
 
         for consumer in self._consumers:
             runner = ConsumerRunner(consumer, store, context, metrics.consumers, clock)
-            tasks.repeat(runner.task, runner.work, max_pause=change_consumers.MAX_PAUSE)
+            tasks.repeat(runner.task, runner.work)
             opened.push_async_callback(runner.let_go)
             opened.push_async_callback(tasks.stop, runner.task)
 

@@ -13,7 +13,8 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Final
 
-from tracker.domain.lifecycle import metadata_of, new_event, updated_event
+from tracker.domain.events import metadata_of
+from tracker.domain.lifecycle import new_event, updated_event
 from tracker.domain.times import MICROS, duration_micros
 from tracker.pb import catalog_pb, event_pb
 

@@ -18,9 +18,6 @@ if TYPE_CHECKING:
 
     Work = Callable[[], Awaitable[object]]
 
-MAX_PAUSE: Final = 30.0
-"""Default of the longest pause between two attempts, in seconds."""
-
 _FIRST_PAUSE: Final = 0.5
 _CANCEL_AGAIN: Final = 0.1
 """Seconds after which a task that has not ended is cancelled again: a driver may swallow a cancellation."""
@@ -76,7 +73,7 @@ class Supervisor:
         self._observer = observer
         self._tasks: dict[_Task, None] = {}  # in the order they were started
 
-    def repeat(self, name: str, work: Work, *, max_pause: float = MAX_PAUSE) -> None:
+    def repeat(self, name: str, work: Work, *, max_pause: float = 5.0) -> None:
         """Repeat `work` until the task is stopped, which cancels it.
 
         `work` is one round, and waits until the next is due. A round that raises is repeated after a pause,
@@ -84,7 +81,7 @@ class Supervisor:
         """
         self._start(_Task(name, work, repeats=True, max_pause=max_pause))
 
-    def finish(self, name: str, work: Work, *, max_pause: float = MAX_PAUSE) -> None:
+    def finish(self, name: str, work: Work, *, max_pause: float = 5.0) -> None:
         """Repeat `work` until it has succeeded once; `stop` waits for the current attempt."""
         self._start(_Task(name, work, repeats=False, max_pause=max_pause))
 

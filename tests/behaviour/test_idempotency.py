@@ -13,7 +13,7 @@ from tests.behaviour.servers import waiting
 from tests.clients import METHODS, GrpcClient, Refused, RestClient
 
 from tracker.app import App
-from tracker.pb.methods import only_reads
+from tracker.pb.options import only_reads
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable

@@ -14,8 +14,8 @@ import structlog
 from tests.clients import GrpcClient, Refused, RestClient, http_client
 
 from tracker.app import App
-from tracker.domain.paging import page_token, parse_page_token
 from tracker.services.events import watches as event_watches
+from tracker.services.paging import page_token, parse_page_token
 from tracker.stores.mongo import change_log
 
 if TYPE_CHECKING:

@@ -14,7 +14,7 @@ from tools.openapi.names import operation_id
 
 from tracker import __version__, pb
 from tracker.errors import Code, Reason
-from tracker.pb.methods import only_reads
+from tracker.pb.options import only_reads
 from tracker.transcoding.bindings import http_bindings
 
 if TYPE_CHECKING:

@@ -8,15 +8,14 @@ from typing import TYPE_CHECKING
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tracker.domain.chains import chain, root_of
-from tracker.domain.events import event_time
+from tracker.domain.events import chain, event_time, root_of
 from tracker.domain.times import timestamp
 from tracker.pb import event_pb
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from tracker.domain.chains import Link
+    from tracker.domain.events import Link
 
 
 def event(name: str, time: int = 0, related_id: str = "") -> event_pb.Event:

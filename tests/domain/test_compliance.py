@@ -1,6 +1,6 @@
 import pytest
 
-from tracker.domain.compliance import version_compliance
+from tracker.domain.catalog import version_compliance
 from tracker.pb import catalog_pb
 
 Type = catalog_pb.Type

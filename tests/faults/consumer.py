@@ -19,7 +19,7 @@ import uvloop
 from tracker.app import App
 from tracker.config import Settings
 from tracker.pb import event_pb
-from tracker.services.changes.consumers import Consumer
+from tracker.services.consumers import Consumer
 from tracker.services.context import SystemClock
 
 if TYPE_CHECKING:

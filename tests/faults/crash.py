@@ -14,7 +14,7 @@ from tests.stores.samples import comments
 
 from tracker.domain.events import EventId
 from tracker.domain.query import Clock, parse
-from tracker.domain.query.filters import EventFilter
+from tracker.domain.query.tree import EventFilter
 from tracker.stores.sqlite import SqliteStore
 
 if TYPE_CHECKING:

@@ -15,7 +15,7 @@ from tests.stores.samples import a_lock, an_event, new_id, taken
 
 from tracker.domain.events import EventId
 from tracker.domain.locks import lock_key
-from tracker.domain.query.filters import EventFilter
+from tracker.domain.query.tree import EventFilter
 from tracker.errors import Code, TrackerError
 from tracker.stores.mongo import MongoStore, changes, connections
 from tracker.stores.pages import Page

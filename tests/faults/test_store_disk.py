@@ -14,7 +14,7 @@ from tests.stores.observations import Observations
 from tests.stores.samples import an_event, new_id
 
 from tracker.domain.events import EventId
-from tracker.domain.query.filters import EventFilter
+from tracker.domain.query.tree import EventFilter
 from tracker.errors import Code, TrackerError
 from tracker.stores.base import StoreOpenError
 from tracker.stores.pages import Page

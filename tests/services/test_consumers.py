@@ -13,7 +13,7 @@ from tests.stores.observations import Observations
 from tests.stores.samples import a_catalog_entry, an_event, new_id
 
 from tracker.pb import catalog_pb, event_pb
-from tracker.services.changes.consumers import LEASE_SECONDS, RENEW_SECONDS, Consumer, ConsumerRunner
+from tracker.services.consumers import LEASE_SECONDS, RENEW_SECONDS, Consumer, ConsumerRunner
 from tracker.services.context import Context
 from tracker.stores.changes import ConsumerState, Position
 from tracker.stores.mongo import MongoStore

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 import pytest
 
 from tracker.pb import event_pb
-from tracker.pb.methods import is_idempotent
-from tracker.services.call import ANONYMOUS, Call, Principal
+from tracker.pb.options import is_idempotent
+from tracker.services.context import ANONYMOUS, Call, Principal
 from tracker.services.idempotency import IdempotencyKeys
 
 if TYPE_CHECKING:

@@ -11,7 +11,7 @@ from tests.stores.samples import an_end, id_number
 
 from tracker.domain.events import EventId, event_time
 from tracker.domain.query import matches
-from tracker.domain.query.filters import EventFilter
+from tracker.domain.query.tree import EventFilter
 from tracker.stores.pages import Page
 
 if TYPE_CHECKING:

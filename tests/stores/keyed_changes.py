@@ -20,7 +20,7 @@ from tests.stores.samples import (
 from tracker.domain.event_locks import EventChange
 from tracker.domain.events import EventId
 from tracker.domain.locks import HeldLock, LockFilter
-from tracker.domain.query.filters import EventFilter
+from tracker.domain.query.tree import EventFilter
 from tracker.stores.idempotency import Once
 from tracker.stores.pages import Page
 

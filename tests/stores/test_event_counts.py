@@ -15,7 +15,7 @@ from tests.stores.events import numbered, one_deployment, replace_events
 from tracker.domain.events import event_time
 from tracker.domain.query import EVERYTHING, matches
 from tracker.domain.query.fields import DURATION, FACETS, Kind, label
-from tracker.domain.query.filters import EventFilter
+from tracker.domain.query.tree import EventFilter
 from tracker.stores.events import Tally
 
 if TYPE_CHECKING:

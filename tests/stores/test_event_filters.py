@@ -12,16 +12,15 @@ from tests.stores.samples import an_event, id_number
 
 from tracker.domain.events import event_end, event_time
 from tracker.domain.query.fields import BY_NAME
-from tracker.domain.query.filters import EventFilter
-from tracker.domain.query.tree import Number, Pattern, Term, all_of, one_of, parts_of
+from tracker.domain.query.tree import EventFilter, Number, Pattern, Term, all_of, one_of, parts_of
 from tracker.domain.times import timestamp
 from tracker.pb import event_pb
 from tracker.stores.pages import Page
 
 if TYPE_CHECKING:
-    from tracker.domain.paging import Cursor
     from tracker.domain.query import Node
     from tracker.stores.base import Store
+    from tracker.stores.pages import Cursor
 
 times = st.integers(-3, 12) | st.integers(-62_135_596_800_000_000, 253_402_300_799_999_999)
 moments = st.none() | times.map(timestamp)

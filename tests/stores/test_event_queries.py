@@ -14,7 +14,7 @@ from tests.stores.samples import an_event
 
 from tracker.domain.query import parse
 from tracker.domain.query.fields import FIELDS, Kind, label
-from tracker.domain.query.filters import EventFilter
+from tracker.domain.query.tree import EventFilter
 from tracker.stores.events import Explanation
 from tracker.stores.mongo.search import queries as mongo_queries
 from tracker.stores.mongo.search import terms as event_terms

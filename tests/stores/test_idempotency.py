@@ -13,7 +13,7 @@ from tests.stores.samples import a_catalog_entry, a_lock, an_event, comments, on
 from tracker.domain.events import EventId
 from tracker.domain.idempotency import KEPT_MICROS
 from tracker.domain.locks import HeldLock, hash_token
-from tracker.domain.query.filters import EventFilter
+from tracker.domain.query.tree import EventFilter
 from tracker.stores.events import SlackIdTakenError
 from tracker.stores.idempotency import AnsweredBeforeError, KeyUnderWayError, KeyUse, Once
 from tracker.stores.locks import LockHeldError

@@ -26,7 +26,7 @@ from tests.stores.samples import (
 from tracker.domain.event_locks import EventChange
 from tracker.domain.events import EventId
 from tracker.domain.locks import Ending, HeldLock, LockFilter, hash_token, lock_key
-from tracker.domain.query.filters import EventFilter
+from tracker.domain.query.tree import EventFilter
 from tracker.domain.times import MICROS, timestamp
 from tracker.errors import TrackerError
 from tracker.pb import event_pb

@@ -13,8 +13,7 @@ from tests.stores.samples import an_event, comments, new_id, noting
 from tracker.domain.events import EventId
 from tracker.domain.query import parse
 from tracker.domain.query.fields import RELATED
-from tracker.domain.query.filters import EventFilter
-from tracker.domain.query.tree import one_of
+from tracker.domain.query.tree import EventFilter, one_of
 from tracker.pb import event_pb
 from tracker.stores.mongo import new_fields, schema
 from tracker.stores.pages import Page

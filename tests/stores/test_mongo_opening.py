@@ -11,7 +11,7 @@ from tests.stores.mongo import opened
 from tests.stores.observations import Observations
 from tests.stores.samples import an_event
 
-from tracker.domain.query.filters import EventFilter
+from tracker.domain.query.tree import EventFilter
 from tracker.stores import choice
 from tracker.stores.base import StoreOpenError
 from tracker.stores.mongo import MongoStore

@@ -13,7 +13,7 @@ from tests.stores.samples import NOW, an_event
 
 from tracker.domain.events import event_time
 from tracker.domain.query import fields, matches, parse
-from tracker.domain.query.filters import EventFilter
+from tracker.domain.query.tree import EventFilter
 from tracker.domain.times import MICROS
 from tracker.errors import TrackerError
 from tracker.pb import event_pb

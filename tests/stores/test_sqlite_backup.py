@@ -11,7 +11,7 @@ import pytest
 from tests.stores.observations import Observations
 from tests.stores.samples import an_event
 
-from tracker.domain.query.filters import EventFilter
+from tracker.domain.query.tree import EventFilter
 from tracker.stores.pages import Page
 from tracker.stores.sqlite import SqliteStore
 from tracker.stores.sqlite.backup import BackupError, backup, restore

@@ -14,7 +14,7 @@ import pytest
 from tests.stores.observations import Observations
 from tests.stores.samples import an_event
 
-from tracker.domain.query.filters import EventFilter
+from tracker.domain.query.tree import EventFilter
 from tracker.stores.base import StoreOpenError
 from tracker.stores.pages import Page
 from tracker.stores.sqlite import SqliteStore

@@ -15,7 +15,7 @@ from tests.stores.samples import an_end, an_event, new_id
 
 from tracker.domain.events import EventId, SlackId
 from tracker.domain.query import parse
-from tracker.domain.query.filters import EventFilter
+from tracker.domain.query.tree import EventFilter
 from tracker.errors import Code, TrackerError
 from tracker.stores.pages import Page
 from tracker.stores.sqlite import SqliteStore, reader, writer

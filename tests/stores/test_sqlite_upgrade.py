@@ -14,8 +14,7 @@ from tracker.domain.events import EventId
 from tracker.domain.locks import Ending, LeaseState, LockFilter, LockKey
 from tracker.domain.query import Clock, parse
 from tracker.domain.query.fields import RELATED
-from tracker.domain.query.filters import EventFilter
-from tracker.domain.query.tree import one_of
+from tracker.domain.query.tree import EventFilter, one_of
 from tracker.pb import event_pb
 from tracker.stores.events import DeletedEvent
 from tracker.stores.locks import LockHeldError

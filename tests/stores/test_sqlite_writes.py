@@ -12,7 +12,7 @@ import pytest
 from tests.stores.samples import a_lock, an_event
 
 from tracker.domain.locks import HeldLock, LockFilter
-from tracker.domain.query.filters import EventFilter
+from tracker.domain.query.tree import EventFilter
 from tracker.errors import Code, TrackerError
 from tracker.stores.events import SlackIdTakenError
 from tracker.stores.pages import Page

@@ -13,15 +13,14 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from tracker.telemetry.lines import LineWriter
-from tracker.telemetry.logs import make_logger
+from tracker.telemetry.logs import LineWriter, make_logger
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from structlog.typing import EventDict
 
-    from tracker.telemetry.lines import Record
+    from tracker.telemetry.logs import Record
 
 
 @pytest.fixture

@@ -12,10 +12,10 @@ from tests.wires.limits import SHORT_GRPC
 from tests.wires.standin import StandIn
 
 from tracker.api.grpc import GrpcServer
-from tracker.api.health import Readiness, probes
 from tracker.api.http_protocol import HttpLimits
 from tracker.api.http_server import HttpServer
 from tracker.api.rest import RestApi
+from tracker.api.routes import Readiness, probes
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator

@@ -9,14 +9,9 @@ from typing import TYPE_CHECKING
 import structlog
 
 from tracker import pb
-from tracker.api.calls.access import Authenticate, Authorize
-from tracker.api.calls.deadline import Deadline
-from tracker.api.calls.endpoint import Chain
-from tracker.api.calls.idempotency import Idempotency
-from tracker.api.calls.limits import OpenStreams
-from tracker.api.calls.methods import methods_of
-from tracker.api.calls.observe import Observe
-from tracker.api.calls.validate import Validate
+from tracker.api.calls.endpoint import Chain, methods_of
+from tracker.api.calls.limits import Deadline, OpenStreams
+from tracker.api.calls.steps import Authenticate, Authorize, Idempotency, Observe, Validate
 from tracker.services.context import Context
 from tracker.services.idempotency import IdempotencyKeys
 
@@ -27,8 +22,8 @@ if TYPE_CHECKING:
     from protobuf import Message
     from structlog.typing import FilteringBoundLogger
 
-    from tracker.api.http_route import HttpRoute
-    from tracker.services.call import Call
+    from tracker.api.routes import HttpRoute
+    from tracker.services.context import Call
     from tracker.stores.idempotency import KeyUse
 
     Handler = Callable[[Message, Call], Awaitable[Message]]

@@ -17,10 +17,10 @@ from tests.wires.standin import BOUND, StandIn, unary
 
 from tracker.api.calls import limits
 from tracker.api.calls.endpoint import Endpoint, Limits, sending
-from tracker.api.http_route import HttpRoute
+from tracker.api.routes import HttpRoute
 from tracker.errors import Reason, TrackerError
 from tracker.pb import event_pb
-from tracker.services.call import ANONYMOUS, Call
+from tracker.services.context import ANONYMOUS, Call
 from tracker.stores.changes import PRINCIPAL
 
 if TYPE_CHECKING:
@@ -29,8 +29,8 @@ if TYPE_CHECKING:
     import httpx2
     from protobuf import Message
 
-    from tracker.api.http_route import HttpRequest
     from tracker.api.http_server import HttpServer
+    from tracker.api.routes import HttpRequest
 
 HOOK = "/hooks/{sender}"
 EVENTS = "tracker.event.v1alpha1.EventService"

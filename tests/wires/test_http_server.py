@@ -10,7 +10,7 @@ import pytest
 from tests.wires.standin import BOUND, Held, exchange
 
 from tracker.api.http_server import HttpServer
-from tracker.api.listening import address, listen
+from tracker.api.wires import address, listen
 from tracker.pb import event_pb
 
 if TYPE_CHECKING:

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tracker.transcoding.path_template import PathTemplate, Variable, parse_template
+from tracker.transcoding.bindings import PathTemplate, Variable, parse_template
 
 LITERALS = st.from_regex(r"[A-Za-z0-9\-._~]{1,6}", fullmatch=True)
 NAMES = st.from_regex(r"[a-z_][a-z0-9_]{0,5}(\.[a-z_][a-z0-9_]{0,5})?", fullmatch=True)

@@ -6,15 +6,14 @@ import pytest
 
 from tracker.errors import FieldViolation, Reason, TrackerError, invalid
 from tracker.pb import event_pb, link_pb
-from tracker.transcoding.bindings import http_bindings
-from tracker.transcoding.path_template import ONE
+from tracker.transcoding.bindings import ONE, http_bindings
 
 if TYPE_CHECKING:
     import httpx2
     from protobuf import Message
     from tests.wires.standin import StandIn
 
-    from tracker.services.call import Call
+    from tracker.services.context import Call
 
 EVENT = "/api/v1alpha1/event"
 

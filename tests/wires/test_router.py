@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 
 from tracker.api.router import Router
 from tracker.errors import Code, TrackerError
-from tracker.transcoding.path_template import parse_template
+from tracker.transcoding.bindings import parse_template
 
 ROUTES = (
     ("GET", "/v1/things"),

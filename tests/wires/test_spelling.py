@@ -6,8 +6,8 @@ import pytest
 
 from tracker.errors import FieldViolation, Reason, TrackerError, invalid
 from tracker.pb import catalog_pb, event_pb
+from tracker.transcoding.bindings import respell
 from tracker.transcoding.query_string import nested, parse_query
-from tracker.transcoding.spelling import respell
 
 if TYPE_CHECKING:
     from tracker.transcoding.json_text import JsonValue

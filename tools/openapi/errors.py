@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from tracker.errors import DOMAIN, Reason
 from tracker.pb import options_pb
-from tracker.pb.methods import only_reads
+from tracker.pb.options import only_reads
 
 from .names import reference
 

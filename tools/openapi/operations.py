@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from protobuf import message_from_json_value
 
-from tracker.pb.methods import only_reads
+from tracker.pb.options import only_reads
 from tracker.transcoding.bindings import http_bindings
 
 from .answers import AnswerSchemas

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import orjson
 from protobuf.wkt import Any, Duration
 
-from tracker.api.request_id import HEADER
+from tracker.api.wires import REQUEST_ID_HEADER
 from tracker.errors import DOMAIN, Reason, TrackerError
 from tracker.pb import error_details_pb, status_pb
 
@@ -76,7 +76,7 @@ def http_answer(error: TrackerError, request_id: str) -> bytes:
         f"HTTP/1.1 {status} {status.phrase}\r\n"
         "content-type: application/json\r\n"
         f"content-length: {len(body)}\r\n"
-        f"{HEADER}: {request_id}\r\n"
+        f"{REQUEST_ID_HEADER}: {request_id}\r\n"
         "connection: close\r\n\r\n"
     )
     return head.encode() + body

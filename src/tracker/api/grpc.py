@@ -10,13 +10,12 @@ from typing import TYPE_CHECKING
 import grpc
 from protobuf import DescMessage
 
-from tracker.api import request_id as request_ids
 from tracker.api.calls.endpoint import UNKNOWN, Endpoint
 from tracker.api.error_details import binary_error, internal_error, short
 from tracker.api.grpc_standard import GrpcMethod, Health, reflection_methods
-from tracker.api.listening import address, listen
+from tracker.api.wires import REQUEST_ID_HEADER, address, listen, request_id_of
 from tracker.errors import FieldViolation, Reason, TrackerError, invalid
-from tracker.services.call import Call
+from tracker.services.context import Call
 from tracker.transcoding.fields import DURATION, TIMESTAMP
 
 if TYPE_CHECKING:
@@ -191,7 +190,7 @@ class _Answerer:
             await _abort(context, error, call.request_id)
         except Exception:  # noqa: BLE001 - a defect of the wire: logged, and answered as what it is
             await self._fail(context, call)
-        context.set_trailing_metadata(((request_ids.HEADER, call.request_id),))
+        context.set_trailing_metadata(((REQUEST_ID_HEADER, call.request_id),))
         return answer
 
     async def stream(self, requests: AsyncIterator[bytes], context: _Context) -> None:
@@ -214,7 +213,7 @@ class _Answerer:
             await _abort(context, error, call.request_id)
         except Exception:  # noqa: BLE001 - a defect of the wire: logged, and answered as what it is
             await self._fail(context, call)
-        context.set_trailing_metadata(((request_ids.HEADER, call.request_id),))
+        context.set_trailing_metadata(((REQUEST_ID_HEADER, call.request_id),))
 
     async def _read(self, context: _Context, given: object) -> object:
         """Wait for the request, unless it is given, and decode it.
@@ -283,7 +282,7 @@ def _holds_time(message: DescMessage) -> bool:
 
 
 async def _abort(context: _Context, error: TrackerError, request_id: str) -> Never:
-    metadata = ((request_ids.HEADER, request_id), ("grpc-status-details-bin", binary_error(error)))
+    metadata = ((REQUEST_ID_HEADER, request_id), ("grpc-status-details-bin", binary_error(error)))
     await context.abort(_STATUS[int(error.code)], short(error.message), metadata)
 
 
@@ -293,7 +292,7 @@ def _call(context: _Context) -> Call:
     for name, value in context.invocation_metadata() or ():
         if isinstance(value, str):
             headers[name] = f"{headers[name]}, {value}" if name in headers else value
-    request_id = request_ids.request_id(headers.get(request_ids.HEADER))
+    request_id = request_id_of(headers.get(REQUEST_ID_HEADER))
     return Call("grpc", request_id, context.peer(), headers, context.time_remaining())
 
 

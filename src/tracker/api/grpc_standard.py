@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from google.protobuf.message import Message
     from protobuf import DescFile
 
-    from tracker.services.call import Call
+    from tracker.services.context import Call
 
 _V1ALPHA = "grpc.reflection.v1alpha"
 _V1 = "grpc.reflection.v1"

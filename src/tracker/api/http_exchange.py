@@ -9,10 +9,10 @@ import asyncio
 import re
 from typing import TYPE_CHECKING, Any, cast
 
-from tracker.api import request_id as request_ids
 from tracker.api.error_details import http_headers, json_error
+from tracker.api.wires import REQUEST_ID_HEADER, request_id_of
 from tracker.errors import FieldViolation, Reason, TrackerError, invalid
-from tracker.services.call import Call
+from tracker.services.context import Call
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from starlette.types import Message as AsgiMessage
     from starlette.types import Receive, Scope, Send
 
-    from tracker.services.call import Wire
+    from tracker.services.context import Wire
 
 _STREAM_HEADERS = [
     (b"content-type", b"text/event-stream"),
@@ -51,7 +51,7 @@ class HttpExchange:
             name, value = raw_name.decode("latin-1"), raw_value.decode("latin-1")
             headers[name] = f"{headers[name]}, {value}" if name in headers else value
         self.headers = headers
-        self.request_id = request_ids.request_id(headers.get(request_ids.HEADER))
+        self.request_id = request_id_of(headers.get(REQUEST_ID_HEADER))
         self.started = False
         """Whether an answer is on its way."""
 
@@ -149,7 +149,7 @@ class HttpExchange:
 
     async def _start(self, status: int, headers: list[tuple[bytes, bytes]]) -> None:
         self.started = True
-        id_header = (request_ids.HEADER.encode(), self.request_id.encode())
+        id_header = (REQUEST_ID_HEADER.encode(), self.request_id.encode())
         await self._send({"type": "http.response.start", "status": status, "headers": [*headers, id_header]})
 
 

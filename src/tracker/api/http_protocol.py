@@ -11,9 +11,9 @@ import httptools
 import uvicorn
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
-from tracker.api import request_id
 from tracker.api.error_details import http_answer
 from tracker.api.http_answers import AnswerTransport, Outbox
+from tracker.api.wires import request_id_of
 from tracker.errors import Reason, TrackerError
 
 if TYPE_CHECKING:
@@ -265,7 +265,7 @@ class HttpConnection(HttpToolsProtocol):
         if not self.pipeline and not (
             answering and (self.cycle.response_started or not self.cycle.more_body)
         ):
-            self.transport.write(http_answer(error, request_id.request_id(None)))
+            self.transport.write(http_answer(error, request_id_of(None)))
         self._linger()
 
     def _end(self) -> None:

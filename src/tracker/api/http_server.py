@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, cast
 import uvicorn
 
 from tracker.api.http_protocol import HttpConfig, HttpLimits
-from tracker.api.listening import listen
+from tracker.api.wires import listen
 
 if TYPE_CHECKING:
     import socket

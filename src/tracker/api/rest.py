@@ -9,11 +9,10 @@ from typing import TYPE_CHECKING, Any, Protocol, cast
 from tracker.api.calls.endpoint import UNKNOWN, Endpoint, refusing
 from tracker.api.error_details import internal_error
 from tracker.api.http_exchange import HttpExchange, server_sent_event
-from tracker.api.http_route import HttpRequest, unknown_path
 from tracker.api.router import Router
+from tracker.api.routes import HttpRequest, unknown_path
 from tracker.errors import Reason, TrackerError
-from tracker.transcoding.bindings import HttpInput, http_bindings
-from tracker.transcoding.path_template import PathTemplate, parse_template
+from tracker.transcoding.bindings import HttpInput, PathTemplate, http_bindings, parse_template
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -24,8 +23,8 @@ if TYPE_CHECKING:
     from structlog.typing import FilteringBoundLogger
 
     from tracker.api.calls.endpoint import Chain, Handler, Read
-    from tracker.api.http_route import HttpRoute
-    from tracker.services.call import Call
+    from tracker.api.routes import HttpRoute
+    from tracker.services.context import Call
     from tracker.transcoding.bindings import HttpBinding
 
 _ROOT = PathTemplate((), (), "")

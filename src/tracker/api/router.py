@@ -13,12 +13,12 @@ from typing import TYPE_CHECKING, Generic, TypeVar
 from urllib.parse import unquote
 
 from tracker.errors import FieldViolation, Reason, TrackerError, invalid
-from tracker.transcoding.path_template import ONE, REST
+from tracker.transcoding.bindings import ONE, REST
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from tracker.transcoding.path_template import PathTemplate, Variable
+    from tracker.transcoding.bindings import PathTemplate, Variable
 
 T = TypeVar("T")
 

@@ -16,7 +16,7 @@ from protobuf import message_from_json_value
 from tracker import __version__
 from tracker.client.rpcs import WATCH_EVENTS
 from tracker.errors import Code, FieldViolation, Reason
-from tracker.pb.methods import only_reads
+from tracker.pb.options import only_reads
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence

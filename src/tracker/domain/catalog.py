@@ -1,15 +1,23 @@
-"""How a catalog entry is created and changed."""
+"""Rules of the catalog: how an entry is created and changed, and version compliance.
+
+Compliance is which projects use which deliverables, and whether in their reference version.
+"""
 
 from __future__ import annotations
 
 import copy
+from collections import defaultdict
+from operator import attrgetter
 from typing import TYPE_CHECKING
 
 from tracker.domain.times import timestamp
 from tracker.pb import catalog_pb
 
 if TYPE_CHECKING:
+    from collections.abc import Collection, Iterable, Mapping, Sequence
+
     from protobuf import Message
+
 
 _KEPT = ("created_at", "available_versions", "latest_version", "reference_version")
 """Fields of a stored entry that a new description does not replace."""
@@ -50,3 +58,89 @@ def _copy_shared(source: Message, target: catalog_pb.Catalog) -> None:
     for field in type(source).desc().fields:
         if field.local_name in names:
             setattr(target, field.local_name, getattr(source, field.local_name))
+
+
+_Type = catalog_pb.Type
+
+
+def version_compliance(
+    entries: Iterable[catalog_pb.Catalog], types: Collection[catalog_pb.Type] = ()
+) -> catalog_pb.GetVersionComplianceResponse:
+    """Return the compliance of the projects of a catalog.
+
+    A deliverable is any entry that is not a project, of one of `types` if given. A version is outdated where
+    the deliverable has a reference version and the project uses another. Unknown deliverables are left out.
+    Projects and deliverables are ordered by name.
+    """
+    by_name = {entry.name: entry for entry in entries}
+    deliverables = {
+        name: entry
+        for name, entry in by_name.items()
+        if entry.type != _Type.project and (not types or entry.type in types)
+    }
+    projects = [
+        _project(entry, deliverables) for _, entry in sorted(by_name.items()) if entry.type == _Type.project
+    ]
+    return catalog_pb.GetVersionComplianceResponse(
+        projects=projects, summary=_summary(projects, deliverables)
+    )
+
+
+def percentage(part: int, whole: int) -> float:
+    """Return `part` of `whole` in per cent; all of nothing is 100."""
+    return 100.0 * part / whole if whole else 100.0
+
+
+def _project(
+    project: catalog_pb.Catalog, deliverables: Mapping[str, catalog_pb.Catalog]
+) -> catalog_pb.ProjectCompliance:
+    known = [used for used in project.used_deliverables if used.name in deliverables]
+    usages = [_usage(used, deliverables[used.name]) for used in sorted(known, key=attrgetter("name"))]
+    outdated = sum(usage.is_outdated for usage in usages)
+    return catalog_pb.ProjectCompliance(
+        project_name=project.name,
+        deliverables=usages,
+        outdated_count=outdated,
+        total_count=len(usages),
+        compliance_percentage=percentage(len(usages) - outdated, len(usages)),
+    )
+
+
+def _usage(used: catalog_pb.UsedDeliverable, deliverable: catalog_pb.Catalog) -> catalog_pb.DeliverableUsage:
+    reference, latest = deliverable.reference_version, deliverable.latest_version
+    return catalog_pb.DeliverableUsage(
+        name=used.name,
+        type=deliverable.type,
+        current_version=used.version_used,
+        latest_version=latest,
+        reference_version=reference,
+        is_outdated=bool(reference) and used.version_used != reference,
+        is_latest=bool(latest) and used.version_used == latest,
+    )
+
+
+def _summary(
+    projects: Sequence[catalog_pb.ProjectCompliance], deliverables: Mapping[str, catalog_pb.Catalog]
+) -> catalog_pb.ComplianceSummary:
+    compliant = sum(not project.outdated_count for project in projects)
+    usages: dict[str, list[catalog_pb.DeliverableUsage]] = defaultdict(list)
+    for project in projects:
+        for usage in {usage.name: usage for usage in project.deliverables}.values():
+            usages[usage.name].append(usage)
+    return catalog_pb.ComplianceSummary(
+        total_projects=len(projects),
+        compliant_projects=compliant,
+        non_compliant_projects=len(projects) - compliant,
+        overall_compliance_percentage=percentage(compliant, len(projects)),
+        deliverable_stats=[
+            catalog_pb.DeliverableComplianceStats(
+                name=name,
+                type=deliverables[name].type,
+                projects_using=len(uses),
+                projects_outdated=sum(use.is_outdated for use in uses),
+                latest_version=deliverables[name].latest_version,
+                reference_version=deliverables[name].reference_version,
+            )
+            for name, uses in sorted(usages.items())
+        ],
+    )

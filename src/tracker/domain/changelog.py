@@ -6,9 +6,9 @@ from typing import TYPE_CHECKING
 
 from protobuf import Enum, Message, message_to_json_value
 
-from tracker.domain.enums import wire_name
 from tracker.domain.times import micros, timestamp
 from tracker.pb import event_pb
+from tracker.pb.options import wire_name
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence

@@ -1,15 +1,18 @@
-"""Rules of events: what identifies one, and when it happened."""
+"""Rules of events: what identifies one, when it happened, and the chains that their links form."""
 
 from __future__ import annotations
 
 import re
+from collections import defaultdict, deque
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, TypeAlias
 
 from tracker.domain.times import micros
+from tracker.pb import event_pb
 
 if TYPE_CHECKING:
-    from tracker.pb import event_pb
+    from collections.abc import Iterable, Sequence
+
 
 _UUID = re.compile(
     r"(?:urn:uuid:)?[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}", re.IGNORECASE
@@ -41,12 +44,20 @@ class ExternalId:
 EventKey: TypeAlias = EventId | SlackId | ExternalId
 
 
+def attributes_of(event: event_pb.Event) -> event_pb.EventAttributes:
+    """Return an event's attributes, empty ones where it has none."""
+    return event.attributes or event_pb.EventAttributes()
+
+
+def metadata_of(event: event_pb.Event) -> event_pb.EventMetadata:
+    """Return an event's metadata, empty where it has none."""
+    return event.metadata or event_pb.EventMetadata()
+
+
 def external_id(event: event_pb.Event) -> ExternalId | None:
     """Return the external id of an event, or None."""
-    attributes = event.attributes
-    if attributes is None or not attributes.external_id:
-        return None
-    return ExternalId(attributes.source, attributes.external_id)
+    attributes = attributes_of(event)
+    return ExternalId(attributes.source, attributes.external_id) if attributes.external_id else None
 
 
 def event_key(text: str) -> EventId | SlackId:
@@ -58,17 +69,55 @@ def event_key(text: str) -> EventId | SlackId:
 
 def event_time(event: event_pb.Event) -> int:
     """Return when an event happened, its start date or else its creation, in microseconds since the epoch."""
-    attributes, metadata = event.attributes, event.metadata
-    if attributes is not None and attributes.start_date is not None:
-        return micros(attributes.start_date)
-    if metadata is not None and metadata.created_at is not None:
-        return micros(metadata.created_at)
-    return 0
+    moment = attributes_of(event).start_date or metadata_of(event).created_at
+    return 0 if moment is None else micros(moment)
 
 
 def event_end(event: event_pb.Event) -> int | None:
     """Return an event's end date in microseconds since the epoch, or None."""
-    attributes = event.attributes
-    if attributes is not None and attributes.end_date is not None:
-        return micros(attributes.end_date)
-    return None
+    end = attributes_of(event).end_date
+    return None if end is None else micros(end)
+
+
+@dataclass(frozen=True, slots=True)
+class Link:
+    """An event of a chain, the event that it links to (none for the root), and its distance from the root."""
+
+    event: event_pb.Event
+    parent: event_pb.Event | None
+    depth: int
+
+    @property
+    def since_parent(self) -> int | None:
+        """Microseconds since the parent, never below zero, or None for the root."""
+        return None if self.parent is None else max(0, event_time(self.event) - event_time(self.parent))
+
+
+def root_of(path: Sequence[event_pb.Event]) -> event_pb.Event:
+    """Return the root of a chain, given the path from an event to the one that it links to, and so on.
+
+    That is the last event of the path; where links form a cycle, it is the earliest event of the cycle.
+    """
+    ids = [metadata_of(event).id for event in path]
+    above = attributes_of(path[-1]).related_id
+    return min(path[ids.index(above) :], key=_by_time) if above in ids else path[-1]
+
+
+def chain(root: event_pb.Event, events: Iterable[event_pb.Event]) -> Sequence[Link]:
+    """Return the root and the events that link to it, directly or indirectly, in the order of time."""
+    linking: defaultdict[str, list[event_pb.Event]] = defaultdict(list)
+    for event in events:
+        linking[attributes_of(event).related_id].append(event)
+    links = {metadata_of(root).id: Link(root, None, 0)}
+    waiting = deque(links.values())
+    while waiting:
+        parent = waiting.popleft()
+        for event in linking[metadata_of(parent.event).id]:
+            if metadata_of(event).id not in links:
+                link = links[metadata_of(event).id] = Link(event, parent.event, parent.depth + 1)
+                waiting.append(link)
+    return sorted(links.values(), key=lambda link: _by_time(link.event))
+
+
+def _by_time(event: event_pb.Event) -> tuple[int, str]:
+    return event_time(event), metadata_of(event).id

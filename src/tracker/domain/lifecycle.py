@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, TypeVar
 from uuid import UUID, uuid5
 
 from tracker.domain import changelog
-from tracker.domain.events import event_key, event_time
+from tracker.domain.events import attributes_of, event_key, event_time, metadata_of
 from tracker.domain.times import duration, micros, timestamp
 from tracker.errors import FieldViolation, invalid
 from tracker.pb import event_pb
@@ -40,16 +40,6 @@ _OURS = tuple(
 
 _IMPORTED = UUID("0199f0c2-b7d2-7a10-a0f3-c1d2e4b5a697")
 """Namespace of the ids that are derived from the content of events."""
-
-
-def attributes_of(event: event_pb.Event) -> event_pb.EventAttributes:
-    """Return an event's attributes, empty ones where it has none."""
-    return event.attributes or event_pb.EventAttributes()
-
-
-def metadata_of(event: event_pb.Event) -> event_pb.EventMetadata:
-    """Return an event's metadata, empty where it has none."""
-    return event.metadata or event_pb.EventMetadata()
 
 
 def new_event(

@@ -11,9 +11,9 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import TYPE_CHECKING, NamedTuple
 
-from tracker.domain.enums import numbers, wire_name
 from tracker.domain.times import duration_micros, timestamp
 from tracker.pb import event_pb
+from tracker.pb.options import numbers, wire_name
 
 if TYPE_CHECKING:
     from collections.abc import Collection

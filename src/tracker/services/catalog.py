@@ -4,20 +4,17 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from tracker.domain.catalog import described_entry, updated_entry
-from tracker.domain.compliance import version_compliance
-from tracker.domain.paging import page_token
+from tracker.domain.catalog import described_entry, updated_entry, version_compliance
 from tracker.errors import Reason, TrackerError
 from tracker.pb import catalog_pb
-from tracker.services.call import answer_with
-from tracker.services.paging import requested_page
+from tracker.services.context import answer_with
+from tracker.services.paging import page_token, requested_page
 from tracker.stores.pages import Page
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from tracker.services.call import Call, M
-    from tracker.services.context import Context
+    from tracker.services.context import Call, Context, M
     from tracker.stores.base import CatalogStore
 
 

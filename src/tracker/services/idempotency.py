@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING
 
 from tracker.domain.idempotency import idempotency_key, request_digest
 from tracker.errors import Code, Reason, TrackerError
-from tracker.pb.methods import is_idempotent
-from tracker.services.call import ANONYMOUS
+from tracker.pb.options import is_idempotent
+from tracker.services.context import ANONYMOUS
 from tracker.stores.idempotency import AnsweredBeforeError, KeyUnderWayError, KeyUse
 
 if TYPE_CHECKING:
@@ -15,8 +15,7 @@ if TYPE_CHECKING:
 
     from protobuf import DescMethod, Message
 
-    from tracker.services.call import Call
-    from tracker.services.context import Context
+    from tracker.services.context import Call, Context
     from tracker.stores.idempotency import IdempotencyStore
 
 

@@ -10,11 +10,10 @@ from protobuf.wkt import Empty
 from tracker.domain.times import MICROS
 from tracker.errors import Reason, TrackerError
 from tracker.pb import link_pb
-from tracker.services.call import answer_with
+from tracker.services.context import answer_with
 
 if TYPE_CHECKING:
-    from tracker.services.call import Call
-    from tracker.services.context import Context
+    from tracker.services.context import Call, Context
     from tracker.stores.base import LinkStore
 
 _DEFAULT_GROUP = "Custom"

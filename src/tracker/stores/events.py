@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from tracker.domain.events import EventKey, ExternalId
     from tracker.domain.locks import Release
     from tracker.domain.query.fields import Field
-    from tracker.domain.query.filters import EventFilter
+    from tracker.domain.query.tree import EventFilter
     from tracker.pb import event_pb, lock_pb
     from tracker.stores.idempotency import Once
     from tracker.stores.pages import Found, Page

@@ -6,14 +6,14 @@ A store reads one record more than a page has, to know whether any remain.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Generic, NamedTuple, TypeVar
+from typing import TYPE_CHECKING, Generic, NamedTuple, TypeAlias, TypeVar
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence, Sized
 
-    from tracker.domain.paging import Cursor
-
 T = TypeVar("T")
+Cursor: TypeAlias = tuple[int | str, ...]
+"""The sort key of a record in its list."""
 
 
 class Total(NamedTuple):

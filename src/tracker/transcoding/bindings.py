@@ -1,20 +1,30 @@
-"""HTTP bindings of RPCs: the `google.api.http` rules of the protos, in both directions."""
+"""HTTP bindings of RPCs: the `google.api.http` rules of the protos, in both directions.
+
+The grammar of their path templates is the one in `google/api/http.proto`:
+
+    Template = "/" Segments [ ":" LITERAL ] ;
+    Segments = Segment { "/" Segment } ;
+    Segment  = "*" | "**" | LITERAL | Variable ;
+    Variable = "{" FieldPath [ "=" Segments ] "}" ;
+"""
 
 from __future__ import annotations
 
 import json
+import re
+from dataclasses import dataclass
 from functools import cache
 from typing import TYPE_CHECKING, NamedTuple
 from urllib.parse import quote
 
 from protobuf import message_to_json_value
 
-from tracker.errors import TrackerError
+from tracker.errors import FieldViolation, TrackerError, invalid
 from tracker.pb import annotations_pb, options_pb
+from tracker.transcoding.fields import fields_by_name, message_of
 from tracker.transcoding.json_answer import json_answer
 from tracker.transcoding.json_request import make_message, normalise, normalise_field
 from tracker.transcoding.json_text import parse_json
-from tracker.transcoding.path_template import parse_template
 from tracker.transcoding.query_string import (
     find_field,
     nested,
@@ -23,15 +33,125 @@ from tracker.transcoding.query_string import (
     read_text,
     write_query,
 )
-from tracker.transcoding.spelling import respell
 
 if TYPE_CHECKING:
     from protobuf import DescMessage, DescMethod, Message
 
     from tracker.pb import http_pb
     from tracker.transcoding.json_text import JsonValue
-    from tracker.transcoding.path_template import PathTemplate
     from tracker.transcoding.query_string import TextField
+
+
+ONE = "*"
+"""The segment that matches any one segment."""
+REST = "**"
+"""The segment that matches all remaining segments, of which there may be none."""
+
+_LITERAL = r"(?:[A-Za-z0-9\-._~!$&'()+,;=@]|%[0-9A-Fa-f]{2})+"
+_SEGMENT = rf"(?:\*\*?|{_LITERAL})"
+_NAME = r"[A-Za-z_][A-Za-z0-9_]*"
+_PART = rf"/(?:({_SEGMENT})|{{({_NAME}(?:\.{_NAME})*)(?:=({_SEGMENT}(?:/{_SEGMENT})*))?}})"
+_PARTS = re.compile(_PART)
+_TEMPLATE = re.compile(rf"((?:{_PART})+)(?::(?P<verb>{_LITERAL}))?")
+
+
+@dataclass(frozen=True, slots=True)
+class Variable:
+    """A field that takes its value from the segments `start` to `end` of the path.
+
+    `end` is None where the variable takes everything up to the end of the path.
+    """
+
+    field_path: str
+    start: int
+    end: int | None
+
+    @property
+    def spans_segments(self) -> bool:
+        """Whether the value may hold slashes that separate segments."""
+        return self.end is None or self.end - self.start > 1
+
+
+@dataclass(frozen=True, slots=True)
+class PathTemplate:
+    """A parsed template: its segments (literals, `*`, `**`), its variables and its verb."""
+
+    segments: tuple[str, ...]
+    variables: tuple[Variable, ...]
+    verb: str
+
+
+def parse_template(text: str) -> PathTemplate:
+    """Parse a path template.
+
+    Raises:
+        ValueError: The template does not follow the grammar, or names a field twice.
+    """
+    found = _TEMPLATE.fullmatch(text)
+    if found is None:
+        raise ValueError(f"{text!r} is not a path template of google.api.http")
+    segments: list[str] = []
+    variables: list[Variable] = []
+    for plain, field_path, inner in _PARTS.findall(found[1]):
+        start = len(segments)
+        segments += [plain] if plain else (inner or ONE).split("/")
+        if field_path:
+            end = None if segments[-1] == REST else len(segments)
+            variables.append(Variable(field_path, start, end))
+    if REST in segments[:-1]:
+        raise ValueError(f"{text!r}: only a verb may follow '**'")
+    if len({variable.field_path for variable in variables}) < len(variables):
+        raise ValueError(f"{text!r} names a field twice")
+    return PathTemplate(tuple(segments), tuple(variables), found["verb"] or "")
+
+
+_ELEMENT = re.compile(r"([^.\[\]]+)((?:\[.*?\](?=[.\[]|$))*)(?:\.|$)")
+_SUBSCRIPT = re.compile(r"\[(.*?)\](?=\[|$)")
+
+
+def respell(error: TrackerError, message: DescMessage, written: JsonValue) -> TrackerError:
+    """Return an error whose violations name fields as `written`, the client's own JSON, spells them.
+
+    Fields that are not in it are named in lowerCamelCase.
+    """
+    if not error.violations:
+        return error
+    violations = [FieldViolation(_path(v.field, message, written), v.description) for v in error.violations]
+    names_fields = error.message == invalid(*error.violations).message
+    return TrackerError(
+        error.reason,
+        invalid(*violations).message if names_fields else error.message,
+        metadata=error.metadata,
+        violations=violations,
+    )
+
+
+def _path(path: str, message: DescMessage | None, written: JsonValue) -> str:
+    spelled: list[str] = []
+    for name, subscripts in _ELEMENT.findall(path):
+        field = None if message is None else fields_by_name(message).get(name)
+        if field is None:
+            spelled.append(name + subscripts)
+            message = None
+            continue
+        key = field.json_name
+        if isinstance(written, dict):
+            key = field.name if field.name in written and key not in written else key
+            written = written.get(key)
+        for subscript in _SUBSCRIPT.findall(subscripts):
+            written = _item(written, subscript)
+        spelled.append(key + subscripts)
+        message = message_of(field)
+    return ".".join(spelled)
+
+
+def _item(written: JsonValue, subscript: str) -> JsonValue:
+    if isinstance(written, dict):
+        return written.get(subscript)
+    if isinstance(written, list) and subscript.isdecimal() and int(subscript) < len(written):
+        return written[int(subscript)]
+    return None
+
 
 _OK = 200
 

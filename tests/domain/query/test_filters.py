@@ -6,7 +6,7 @@ import pytest
 from tests.domain.query.trees import CLOCK
 
 from tracker.domain.query import EVERYTHING, parse, to_text
-from tracker.domain.query.filters import EventFilter, leading, narrowed, widened
+from tracker.domain.query.tree import EventFilter, leading, narrowed, widened
 
 
 @pytest.mark.parametrize(

@@ -5,7 +5,7 @@ from __future__ import annotations
 from hypothesis import assume, example, given, settings
 from hypothesis import strategies as st
 
-from tracker.domain.query.words import MAX_WORD, Phrase, words
+from tracker.domain.query.matching import MAX_WORD, Phrase, words
 
 texts = st.text("aAbB1_ -.\n\x00", max_size=12)
 long = "a" * MAX_WORD

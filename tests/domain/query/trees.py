@@ -9,8 +9,8 @@ from hypothesis import strategies as st
 
 from tracker.domain.query import EVERYTHING, Clock
 from tracker.domain.query.fields import FIELDS, MESSAGE, TEXT, TITLE, Kind, label
+from tracker.domain.query.matching import words
 from tracker.domain.query.tree import And, Has, Not, Number, Or, Pattern, Range, Term
-from tracker.domain.query.words import words
 from tracker.domain.times import MICROS, duration, timestamp
 from tracker.pb import event_pb
 from tracker.time_text import EARLIEST, LATEST, LONGEST

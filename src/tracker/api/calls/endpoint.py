@@ -3,18 +3,22 @@
 from __future__ import annotations
 
 import asyncio
+import re
 from collections.abc import AsyncGenerator, Awaitable, Callable
 from contextlib import aclosing
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, Protocol, TypeAlias
+from typing import TYPE_CHECKING, Any, Protocol, TypeAlias, cast
 
+from tracker import pb
 from tracker.errors import Reason, TrackerError
-from tracker.services.call import Call
+from tracker.services.context import Call
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping, Sequence
     from typing import NoReturn
 
     from protobuf import DescMethod
+
 
 Handler: TypeAlias = Callable[[Any, Call], Awaitable[Any]]
 """Answers a request. Its first argument is a `Read` up to the step `Deadline`, and then what was read."""
@@ -117,3 +121,34 @@ def sending(stream: StreamHandler) -> Handler:
                     ) from None
 
     return send_all
+
+
+Services: TypeAlias = "Mapping[str, Sequence[object]]"
+"""The objects that answer each service, by its full name; they have a method for each RPC, in snake case."""
+
+
+def methods_of(services: Services) -> Iterator[Endpoint]:
+    """Yield the endpoint of each RPC that the protos declare.
+
+    Raises:
+        ValueError: An RPC has no answer, or more than one.
+    """
+    for file in pb.FILES:
+        for service in file.services:
+            for rpc in service.methods:
+                name = re.sub(r"(?<=.)(?=[A-Z])", "_", rpc.name).lower()
+                handler = _handler(services[service.type_name], name)
+                streams = rpc.method_kind == "server_streaming"
+                yield Endpoint(
+                    f"{service.type_name}/{rpc.name}",
+                    sending(cast("StreamHandler", handler)) if streams else cast("Handler", handler),
+                    rpc=rpc,
+                    streams=streams,
+                )
+
+
+def _handler(service: Sequence[object], name: str) -> object:
+    handlers: list[object] = [getattr(part, name) for part in service if hasattr(part, name)]
+    if len(handlers) != 1:
+        raise ValueError(f"{name} has {len(handlers)} answers")
+    return handlers[0]

@@ -23,9 +23,9 @@ from tracker.cli.printing import fields_of
 from tracker.cli.yaml_text import YamlError, from_yaml
 from tracker.errors import TrackerError
 from tracker.pb import catalog_pb
+from tracker.transcoding.bindings import respell
 from tracker.transcoding.json_request import make_message, normalise
 from tracker.transcoding.rules import Rules
-from tracker.transcoding.spelling import respell
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator

@@ -5,8 +5,8 @@
 
 from __future__ import annotations
 
-from tracker.domain.query.evaluation import matches
 from tracker.domain.query.lexer import QueryError
+from tracker.domain.query.matching import matches
 from tracker.domain.query.parser import parse
 from tracker.domain.query.printer import to_text
 from tracker.domain.query.tree import EVERYTHING, Node

@@ -23,10 +23,10 @@ from protobuf import (
 )
 from protobuf.wkt import Duration
 
-from tracker.domain.enums import numbers
 from tracker.domain.events import event_time
 from tracker.domain.times import duration_micros, micros
 from tracker.pb import event_pb, options_pb
+from tracker.pb.options import numbers
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence

@@ -4,11 +4,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final, TypeAlias
 
-from tracker.domain.query.evaluation import fits
 from tracker.domain.query.fields import TEXT, Kind
 from tracker.domain.query.lexer import QueryError, nearest, shown
+from tracker.domain.query.matching import ends_in_word, fits, words
 from tracker.domain.query.tree import Number, Pattern, Range
-from tracker.domain.query.words import ends_in_word, words
 from tracker.time_text import DURATION, EARLIEST, LATEST, LONGEST, TIME, hint, read_duration
 
 if TYPE_CHECKING:

@@ -1,19 +1,36 @@
-"""The RPCs of the event service that change an event."""
+"""The RPCs of the event service that change an event, and the locks that its change takes and releases."""
 
 from __future__ import annotations
 
 import asyncio
 import copy
+from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING, TypeVar
 
 from tracker.domain import changelog
-from tracker.domain.event_locks import EventChange, LockPlan, plan_for_new, plan_for_update
-from tracker.domain.events import EventId, ExternalId, SlackId, event_key, external_id
-from tracker.domain.lifecycle import attributes_of, merged_event, metadata_of, new_event, updated_event
-from tracker.domain.locks import Ending, Release
+from tracker.domain.event_locks import (
+    EventChange,
+    LockPlan,
+    apply_plan,
+    event_lock,
+    plan_for_new,
+    plan_for_update,
+)
+from tracker.domain.events import (
+    EventId,
+    ExternalId,
+    SlackId,
+    attributes_of,
+    event_key,
+    external_id,
+    metadata_of,
+)
+from tracker.domain.lifecycle import merged_event, new_event, updated_event
+from tracker.domain.locks import Ending, Release, lock_key
 from tracker.domain.times import timestamp
 from tracker.pb import event_pb
-from tracker.services.call import answer_with
+from tracker.services.context import answer_with
 from tracker.services.events.errors import (
     event_not_found,
     external_id_taken,
@@ -21,6 +38,7 @@ from tracker.services.events.errors import (
     slack_id_set,
     slack_id_taken,
 )
+from tracker.services.locks.errors import lock_held
 from tracker.stores.events import ExternalIdTakenError, SlackIdTakenError
 from tracker.stores.locks import LockHeldError
 
@@ -28,14 +46,67 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
     from protobuf import Message
+    from protobuf.wkt import Duration
 
+    from tracker.domain.event_locks import LockOf
     from tracker.domain.events import EventKey
+    from tracker.errors import TrackerError
     from tracker.pb import lock_pb
-    from tracker.services.call import Call
-    from tracker.services.context import Context
-    from tracker.services.events.locks import EventLocks
+    from tracker.services.context import Call, Context
     from tracker.services.events.reporter import EventReporter
+    from tracker.services.locks.queue import LockQueue
+    from tracker.services.locks.reporter import LockReporter
     from tracker.stores.events import DeletedEvent, EventStore
+    from tracker.stores.locks import LockStore
+
+
+@dataclass(frozen=True, slots=True)
+class AutomaticLocks:
+    """Whether events take locks automatically, and for how long the lease of one lasts: None is for ever."""
+
+    enabled: bool = True
+    ttl: Duration | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class EventLocks:
+    """Carries out the lock plan of a change of an event, and reports it."""
+
+    _store: LockStore
+    _queue: LockQueue
+    _reporter: LockReporter
+    _context: Context
+    _automatic: AutomaticLocks
+
+    def lock_of(self, now: int) -> LockOf:
+        """Return what makes the lock of an event's work at `now`; no lock where events take none."""
+        if not self._automatic.enabled:
+            return lambda _: None
+        return partial(event_lock, lock_id=self._context.new_id(), now=now, ttl=self._automatic.ttl)
+
+    def carry_out(self, plan: LockPlan, event: event_pb.Event, now: int) -> EventChange:
+        """Return the change that a plan makes of an event and its locks.
+
+        Raises:
+            LockHeldError: Others wait for the lock that the event would take.
+        """
+        if plan.acquire is not None:
+            self._queue.require_turn(plan.acquire)
+        return apply_plan(plan, event, now)
+
+    def report(self, plan: LockPlan, call: Call) -> None:
+        """Report that a plan was carried out, also to calls that wait for a released lock."""
+        for lock in plan.release:
+            self._reporter.released(lock, call, "lock released for event")
+        if plan.acquire is not None:
+            self._reporter.acquired(plan.acquire, call)
+
+    async def refused(self, what: str, error: LockHeldError, call: Call) -> TrackerError:
+        """Report and return the error of a call that can't `what` (create, update) an event, for a lock."""
+        holder = await self._store.holder(lock_key(error.holder)) or error.holder
+        refused = lock_held(holder, f"cannot {what} event: ", ". Please unlock it first")
+        return self._reporter.refused(refused, holder, call)
+
 
 _Request = TypeVar("_Request", event_pb.CreateEventRequest, event_pb.UpdateEventRequest)
 

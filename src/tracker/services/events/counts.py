@@ -9,7 +9,7 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from tracker.domain.intervals import MOST_INTERVALS, interval_for, read_interval
 from tracker.domain.query import Clock
-from tracker.domain.query.filters import narrowed
+from tracker.domain.query.tree import narrowed
 from tracker.domain.times import MICROS, duration, timestamp
 from tracker.errors import FieldViolation, invalid
 from tracker.pb import event_pb
@@ -21,8 +21,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from tracker.domain.query.fields import Field
-    from tracker.services.call import Call
-    from tracker.services.context import Context
+    from tracker.services.context import Call, Context
     from tracker.stores.events import EventStore
 
 _VALUES = 10

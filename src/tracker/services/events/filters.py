@@ -9,9 +9,8 @@ from protobuf import DescEnum, DescFieldValueEnum, DescFieldValueList
 from protobuf.wkt import BoolValue
 
 from tracker.domain.query import EVERYTHING, QueryError, fields, parse, to_text
-from tracker.domain.query.filters import EventFilter, widened
 from tracker.domain.query.lexer import nearest
-from tracker.domain.query.tree import all_of, one_of
+from tracker.domain.query.tree import EventFilter, all_of, one_of, widened
 from tracker.domain.times import duration, period
 from tracker.errors import FieldViolation, Reason, TrackerError, invalid
 from tracker.pb import event_pb

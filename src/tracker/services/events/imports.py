@@ -7,8 +7,8 @@ from collections import Counter
 from typing import TYPE_CHECKING, Literal, TypeAlias
 
 from tracker.domain.event_locks import EventChange
-from tracker.domain.events import EventId
-from tracker.domain.lifecycle import imported_event, metadata_of, missing
+from tracker.domain.events import EventId, metadata_of
+from tracker.domain.lifecycle import imported_event, missing
 from tracker.domain.times import micros
 from tracker.errors import invalid
 from tracker.pb import event_pb
@@ -20,8 +20,7 @@ if TYPE_CHECKING:
 
     from tracker.errors import TrackerError
     from tracker.pb import lock_pb
-    from tracker.services.call import Call
-    from tracker.services.context import Context
+    from tracker.services.context import Call, Context
     from tracker.services.events.reporter import EventReporter
     from tracker.stores.events import Added, EventStore
 

@@ -7,13 +7,12 @@ from dataclasses import replace
 from itertools import islice
 from typing import TYPE_CHECKING
 
-from tracker.domain.events import event_time
-from tracker.domain.lifecycle import FINISHED, RUNNING, attributes_of, metadata_of
+from tracker.domain.events import attributes_of, event_time, metadata_of
+from tracker.domain.lifecycle import FINISHED, RUNNING
 from tracker.domain.overlaps import count_overlaps, groups, is_under_way, overlaps, timed_event
 from tracker.domain.query import Clock
 from tracker.domain.query.fields import ENVIRONMENT, RELATED, SERVICE, STATUS
-from tracker.domain.query.filters import EventFilter, narrowed
-from tracker.domain.query.tree import Number, Term, both, one_of, parts_of
+from tracker.domain.query.tree import EventFilter, Number, Term, both, narrowed, one_of, parts_of
 from tracker.domain.times import MICROS, timestamp
 from tracker.errors import FieldViolation, invalid
 from tracker.pb import event_pb
@@ -30,8 +29,7 @@ if TYPE_CHECKING:
 
     from tracker.domain.overlaps import Overlap, TimedEvent
     from tracker.domain.query import Node
-    from tracker.services.call import Call
-    from tracker.services.context import Context
+    from tracker.services.context import Call, Context
     from tracker.stores.events import EventStore, Explanation
 
 _MOST = 10_000

@@ -6,33 +6,27 @@ from dataclasses import replace
 from itertools import islice
 from typing import TYPE_CHECKING, TypeVar
 
-from tracker.domain.chains import chain, root_of
-from tracker.domain.events import EventId, event_key, event_time
-from tracker.domain.lifecycle import attributes_of, metadata_of
-from tracker.domain.paging import page_token
+from tracker.domain.events import EventId, attributes_of, chain, event_key, event_time, metadata_of, root_of
 from tracker.domain.query import Clock, to_text
 from tracker.domain.query.fields import RELATED
-from tracker.domain.query.filters import EventFilter, widened
-from tracker.domain.query.tree import both, one_of
+from tracker.domain.query.tree import EventFilter, both, one_of, widened
 from tracker.domain.times import day_of, duration
 from tracker.errors import Reason, TrackerError
 from tracker.pb import event_pb
 from tracker.services.events.errors import event_not_found
 from tracker.services.events.filters import Planned, by_fields, read_query
-from tracker.services.paging import DEFAULT_PER_PAGE, given, requested_page
+from tracker.services.paging import DEFAULT_PER_PAGE, given, page_token, requested_page
 from tracker.stores.pages import Page, Total
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
     from zoneinfo import ZoneInfo
 
-    from tracker.domain.chains import Link
-    from tracker.domain.paging import Cursor
-    from tracker.services.call import Call
-    from tracker.services.context import Context
+    from tracker.domain.events import Link
+    from tracker.services.context import Call, Context
     from tracker.services.paging import PagedRequest
     from tracker.stores.events import EventStore
-    from tracker.stores.pages import Found
+    from tracker.stores.pages import Cursor, Found
 
 _SEARCH_LIMIT = 10_000
 """Results of a search without `per_page`."""

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Protocol
 
-from tracker.domain.enums import wire_name
-from tracker.domain.lifecycle import FINISHED, attributes_of, metadata_of
+from tracker.domain.events import attributes_of, metadata_of
+from tracker.domain.lifecycle import FINISHED
+from tracker.pb.options import wire_name
 
 if TYPE_CHECKING:
     from tracker.pb import event_pb
-    from tracker.services.call import Call
-    from tracker.services.context import Context
+    from tracker.services.context import Call, Context
 
 
 class EventObserver(Protocol):

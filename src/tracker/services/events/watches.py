@@ -1,26 +1,131 @@
-"""The RPC of the event service that reports changes of events as they happen."""
+"""The RPC of the event service that reports changes as they happen, and the feed that all watches share."""
 
 from __future__ import annotations
 
 import asyncio
+from bisect import bisect_right
+from contextlib import asynccontextmanager, suppress
 from typing import TYPE_CHECKING
 
-from tracker.domain.paging import page_token, parse_page_token
 from tracker.domain.query import Clock, matches
 from tracker.domain.times import timestamp
 from tracker.errors import FieldViolation, Reason, TrackerError, invalid
 from tracker.pb import event_pb
 from tracker.services.events.filters import read_query
-from tracker.stores.changes import Batch, ChangeKind, ChangesForgottenError, Position
+from tracker.services.paging import page_token, parse_page_token
+from tracker.stores.changes import Batch, ChangeKind, ChangesForgottenError, Position, RecordKind
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
     from zoneinfo import ZoneInfo
 
-    from tracker.services.call import Call
-    from tracker.services.context import Context
-    from tracker.services.events.feed import EventFeed
-    from tracker.stores.changes import Change
+    from tracker.services.context import Call, Context
+    from tracker.stores.changes import Change, ChangeLog
+
+
+RECENT = 500
+"""Changes that are kept in memory, for the watches that are up to date."""
+
+_PAGE = 100
+_EVENTS = (RecordKind.EVENT,)
+
+
+class EventFeed:
+    """Provides watches with the changes of events after their positions.
+
+    Nothing is kept per watch, however slow its client: what follows its position is read from the latest
+    changes in memory, or from the log.
+    """
+
+    def __init__(self, log: ChangeLog) -> None:
+        self.log = log
+        self._recent: list[Change] = []
+        self._start = self._end = Position("")
+        self._grown = asyncio.Event()
+        self._news: asyncio.Future[None] | None = None
+        self._watches = 0
+        self._watched = asyncio.Event()
+        log.notify(self._grown.set)
+
+    @asynccontextmanager
+    async def watching(self) -> AsyncIterator[None]:
+        """Follow the log while any client watches."""
+        self._watches += 1
+        self._watched.set()
+        try:
+            yield
+        finally:
+            self._watches -= 1
+            if not self._watches:
+                self._watched.clear()
+
+    async def follow(self) -> None:
+        """Read new changes, or wait for some: one round of a background task."""
+        if not self._watched.is_set():
+            await self._watched.wait()
+            self._begin(await self.log.end())
+        self._grown.clear()
+        if not await self._read():
+            with suppress(TimeoutError):
+                async with asyncio.timeout(self.log.poll_seconds):
+                    await self._grown.wait()
+
+    async def changes(self, after: Position) -> Batch:
+        """Return the next changes of events after a position, as soon as there are any.
+
+        The batch is empty where many changes of other records were skipped.
+
+        Raises:
+            ChangesForgottenError: They are no longer kept.
+            TrackerError: UNAVAILABLE; the store can't be read.
+        """
+        while True:
+            self._news = news = self._news or asyncio.get_running_loop().create_future()
+            batch = self._recent_after(after) or await self.log.read(after, _PAGE, _EVENTS)
+            if batch.end != after:
+                return batch
+            await asyncio.shield(news)
+
+    def quiet_until(self, after: Position) -> Position:
+        """Return the latest position known to have no change of an event between `after` and itself."""
+        batch = self._recent_after(after)
+        return after if batch is None or batch.changes else self._end
+
+    def _recent_after(self, after: Position) -> Batch | None:
+        """Return the next changes, or None where the position is not one of those in memory."""
+        index = bisect_right(self._recent, after.number, key=lambda change: change.position.number)
+        if after not in (self._end, self._recent[index - 1].position if index else self._start):
+            return None
+        changes = self._recent[index : index + _PAGE]
+        return Batch(changes, changes[-1].position if changes else after)
+
+    async def _read(self) -> bool:
+        """Read the next changes; return whether there may be more."""
+        try:
+            changes, end = await self.log.read(self._end, RECENT, _EVENTS)
+        except ChangesForgottenError:  # an older copy was restored, or the server was suspended
+            self._begin(await self.log.end())
+            return True
+        more = end.number - self._end.number == RECENT
+        self._end = end
+        if changes:
+            recent = [*self._recent, *changes]
+            if len(recent) > RECENT:
+                self._start = recent[-RECENT - 1].position
+            self._recent = recent[-RECENT:]
+            self._report_news()
+        return more
+
+    def _begin(self, end: Position) -> None:
+        """Keep no changes up to a position: watches before it read the log."""
+        self._recent, self._start, self._end = [], end, end
+        self._report_news()
+
+    def _report_news(self) -> None:
+        news, self._news = self._news, None
+        if news is not None:
+            news.set_result(None)
+
 
 _QUIET_SECONDS = 15.0
 """After which a watch without changes sends an empty message."""

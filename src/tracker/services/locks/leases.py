@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import copy
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING
 
 from tracker.domain import changelog
 from tracker.domain.locks import Ending, Release
@@ -16,12 +16,6 @@ if TYPE_CHECKING:
     from tracker.services.context import Clock, Context
     from tracker.services.locks.reporter import LockObserver, LockReporter
     from tracker.stores.locks import LockStore
-
-TASK: Final = "leases"
-"""The background task that ends leases."""
-
-MAX_PAUSE: Final = 1.0
-"""Seconds between two attempts while the store does not answer, at most."""
 
 _LOOK_SECONDS = 0.4
 _LEAST_SECONDS = 0.01

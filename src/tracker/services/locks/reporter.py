@@ -14,8 +14,7 @@ if TYPE_CHECKING:
     from tracker.domain.locks import LockKey
     from tracker.errors import TrackerError
     from tracker.pb import lock_pb
-    from tracker.services.call import Call
-    from tracker.services.context import Context
+    from tracker.services.context import Call, Context
 
 
 _LOGGED = ("id", "service", "environment", "resource", "who", "event_id", "fencing_token")

@@ -19,20 +19,18 @@ from tracker.domain.locks import (
     lock_key,
     renew_lease,
 )
-from tracker.domain.paging import page_token
 from tracker.domain.times import MICROS, duration_micros, micros, timestamp
 from tracker.pb import lock_pb
-from tracker.services.call import answer_with
+from tracker.services.context import answer_with
 from tracker.services.locks import errors as lock_errors
 from tracker.services.locks.queue import WaitTimeoutError
-from tracker.services.paging import requested_page
+from tracker.services.paging import page_token, requested_page
 from tracker.stores.locks import LockHeldError, LockTokenUsedError
 
 if TYPE_CHECKING:
     from tracker.domain.locks import Acquired, HeldLock
     from tracker.errors import TrackerError
-    from tracker.services.call import Call
-    from tracker.services.context import Context
+    from tracker.services.context import Call, Context
     from tracker.services.locks.queue import LockQueue
     from tracker.services.locks.reporter import LockObserver, LockReporter
     from tracker.stores.locks import LockStore

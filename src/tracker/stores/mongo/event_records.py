@@ -37,10 +37,10 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
     from tracker.domain.events import EventKey
-    from tracker.domain.paging import Cursor
     from tracker.domain.query.fields import Field
     from tracker.stores.events import Added
     from tracker.stores.mongo.writes import Collection, Document
+    from tracker.stores.pages import Cursor
 
 NAME = "events"
 """The collection."""

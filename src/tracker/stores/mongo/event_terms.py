@@ -8,9 +8,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
-from tracker.domain.lifecycle import attributes_of
+from tracker.domain.events import attributes_of
 from tracker.domain.query import fields
-from tracker.domain.query.words import words
+from tracker.domain.query.matching import words
 from tracker.errors import TrackerError
 from tracker.pb import event_pb
 from tracker.stores.documents import parse

@@ -7,9 +7,8 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from tracker.domain.paging import Cursor
     from tracker.stores.mongo.writes import Document
-    from tracker.stores.pages import Page
+    from tracker.stores.pages import Cursor, Page
 
 
 def to_read(page: Page) -> int:

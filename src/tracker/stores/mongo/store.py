@@ -37,7 +37,6 @@ if TYPE_CHECKING:
 _COURIER = "courier"
 _RECONCILER = "reconciler"
 _CLOCK = "database_clock"
-_MAX_PAUSE = 5.0
 
 
 class Components:
@@ -109,9 +108,9 @@ class MongoStore(Store):
             await self._connections.close()
             raise
         self._changes.start()
-        self._tasks.finish(_COURIER, self._courier.run, max_pause=_MAX_PAUSE)
-        self._tasks.repeat(_RECONCILER, self._reconcile, max_pause=_MAX_PAUSE)
-        self._tasks.repeat(_CLOCK, self._measure_clock, max_pause=_MAX_PAUSE)
+        self._tasks.finish(_COURIER, self._courier.run)
+        self._tasks.repeat(_RECONCILER, self._reconcile)
+        self._tasks.repeat(_CLOCK, self._measure_clock)
 
     async def check(self) -> None:
         async def step() -> None:

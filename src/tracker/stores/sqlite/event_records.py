@@ -18,9 +18,9 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from tracker.domain.events import EventKey
-    from tracker.domain.paging import Cursor
     from tracker.stores.contents import StoredDocument
     from tracker.stores.events import Added
+    from tracker.stores.pages import Cursor
 
 Row: TypeAlias = "tuple[int | str | None, ...]"
 """What the table has of an event: its id, and then what `_COLUMNS` names."""

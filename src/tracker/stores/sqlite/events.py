@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from tracker.domain.events import EventKey
     from tracker.domain.locks import Release
     from tracker.domain.query.fields import Field
-    from tracker.domain.query.filters import EventFilter
+    from tracker.domain.query.tree import EventFilter
     from tracker.pb import event_pb, lock_pb
     from tracker.stores.events import Added, MonthCount, Tally
     from tracker.stores.idempotency import Once

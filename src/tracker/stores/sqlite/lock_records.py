@@ -34,9 +34,8 @@ if TYPE_CHECKING:
     import apsw
 
     from tracker.domain.locks import LockFilter, LockKey, Release
-    from tracker.domain.paging import Cursor
     from tracker.stores.contents import StoredEnd, StoredKey
-    from tracker.stores.pages import Page
+    from tracker.stores.pages import Cursor, Page
 
 _COLUMNS = (
     "service, environment, resource, event_id, created_at, ttl, lock_delay, renewals, expired, document"

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Iterator, Sequence
 
     from tracker.domain.query.fields import Field
-    from tracker.domain.query.filters import EventFilter
+    from tracker.domain.query.tree import EventFilter
     from tracker.stores.mongo.search.index_scans import IndexScan
     from tracker.stores.mongo.writes import Collection, Document
 

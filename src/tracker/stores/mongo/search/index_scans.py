@@ -8,7 +8,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
-from tracker.domain.query.filters import leading, narrowed
+from tracker.domain.query.tree import leading, narrowed
 from tracker.stores.mongo.parts import beyond_cursor
 from tracker.stores.mongo.search.queries import pushdown
 from tracker.stores.mongo.search.terms import HAVE_TERMS, LACK_TERMS, names_a_term
@@ -16,11 +16,11 @@ from tracker.stores.mongo.search.terms import HAVE_TERMS, LACK_TERMS, names_a_te
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from tracker.domain.paging import Cursor
     from tracker.domain.query import Node
     from tracker.domain.query.fields import Field
-    from tracker.domain.query.filters import EventFilter
+    from tracker.domain.query.tree import EventFilter
     from tracker.stores.mongo.writes import Document
+    from tracker.stores.pages import Cursor
 
 BY_TIME, BY_TERM, BY_END, BY_SLACK_ID = (
     "events_by_time",

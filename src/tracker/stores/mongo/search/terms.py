@@ -10,8 +10,8 @@ import re
 from typing import TYPE_CHECKING, Final
 
 from tracker.domain.query import fields
-from tracker.domain.query.evaluation import phrase
 from tracker.domain.query.fields import Kind
+from tracker.domain.query.matching import phrase
 from tracker.domain.query.tree import Pattern, Term, parts_of
 from tracker.stores.mongo.event_terms import TOO_MANY, value_term
 

@@ -10,16 +10,15 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Final
 
 from tracker.domain.query.fields import BY_NAME
-from tracker.domain.query.filters import leading, narrowed
 from tracker.domain.query.tree import EVERYTHING as EVERY_EVENT
-from tracker.domain.query.tree import Pattern, all_of, parts_of
+from tracker.domain.query.tree import Pattern, all_of, leading, narrowed, parts_of
 from tracker.stores.sqlite.search import queries
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from tracker.domain.paging import Cursor
-    from tracker.domain.query.filters import EventFilter
+    from tracker.domain.query.tree import EventFilter
+    from tracker.stores.pages import Cursor
     from tracker.stores.sqlite.search.queries import Binding, ByWords, Condition
 
 EVERYTHING = "events_by_time"

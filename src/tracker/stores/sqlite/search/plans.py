@@ -14,8 +14,7 @@ from typing import TYPE_CHECKING, Final
 import orjson
 
 from tracker.domain.query.fields import Kind
-from tracker.domain.query.filters import EventFilter, leading, narrowed
-from tracker.domain.query.tree import Term, all_of, parts_of
+from tracker.domain.query.tree import EventFilter, Term, all_of, leading, narrowed, parts_of
 from tracker.stores.events import MOST_COUNTED
 from tracker.stores.sqlite.search import queries, terms, word_search
 from tracker.stores.sqlite.search.index_scans import COUNTED, index_scans

@@ -16,8 +16,8 @@ from zoneinfo import ZoneInfo
 import orjson
 
 from tracker.domain.query import Clock, matches, parse, to_text
-from tracker.domain.query.evaluation import fits, phrase
 from tracker.domain.query.fields import Kind
+from tracker.domain.query.matching import fits, phrase
 from tracker.domain.query.tree import And, Has, Not, Number, Or, Pattern, Range, Term, all_of, parts_of
 from tracker.pb import event_pb
 from tracker.stores import documents

@@ -15,7 +15,7 @@ import apsw
 import orjson
 
 from tracker.domain.query.fields import FIELDS, LABELS, TERMS_DIGEST, Kind
-from tracker.domain.query.words import MAX_WORD, RULES, words
+from tracker.domain.query.matching import MAX_WORD, RULES, words
 from tracker.stores.sqlite.event_records import places
 from tracker.stores.sqlite.search.terms import UNREADABLE, terms_of
 

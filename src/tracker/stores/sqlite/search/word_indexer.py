@@ -21,7 +21,6 @@ REST_SECONDS: Final = 1.0
 """How long changes gather before they are indexed together; many together take less time than alone."""
 
 _STEP_SECONDS: Final = 0.005
-_MAX_PAUSE: Final = 5.0
 _TASK: Final = "word_index"
 
 
@@ -41,7 +40,7 @@ class WordIndexer:
     def start(self) -> None:
         """Begin to index, first what an earlier run left."""
         self._writer.notify(self._changed.set)
-        self._tasks.repeat(_TASK, self._index_changes, max_pause=_MAX_PAUSE)
+        self._tasks.repeat(_TASK, self._index_changes)
 
     def rebuild(self) -> None:
         """Index all events again, because the index is damaged."""

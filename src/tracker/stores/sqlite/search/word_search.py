@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from tracker.domain.query import fields
-from tracker.domain.query.evaluation import phrase
 from tracker.domain.query.fields import Kind
+from tracker.domain.query.matching import phrase
 from tracker.domain.query.tree import And, Not, Or, Pattern, Term, all_of, parts_of
 from tracker.stores.sqlite.search import terms
 from tracker.stores.sqlite.search.queries import of_document

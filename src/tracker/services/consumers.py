@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from tracker.stores.base import Store
     from tracker.stores.changes import Change, Position
 
+
 LEASE_SECONDS: Final = 20.0
 """After which another server takes over a consumer whose state has not changed."""
 
@@ -25,9 +26,6 @@ RENEW_SECONDS: Final = 5.0
 
 HANDLE_SECONDS: Final = 10.0
 """How long a batch may take: it ends before another server takes over."""
-
-MAX_PAUSE: Final = 5.0
-"""Seconds between two attempts of a consumer that fails, at most."""
 
 
 @dataclass(frozen=True, slots=True)

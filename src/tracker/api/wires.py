@@ -1,8 +1,11 @@
-"""Sockets that servers listen on."""
+"""What both wires need: the sockets that servers listen on, and the ids of requests."""
 
 from __future__ import annotations
 
+import re
 import socket
+
+import uuid_utils
 
 
 def listen(host: str, port: int) -> socket.socket:
@@ -42,3 +45,14 @@ def _bind(host: str, port: int) -> socket.socket:
         listener.close()
         raise
     return listener
+
+
+REQUEST_ID_HEADER = "x-request-id"
+"""Header over REST, metadata key over gRPC, in requests and in answers."""
+
+_SANE = re.compile(r"[A-Za-z0-9._-]{1,128}")
+
+
+def request_id_of(given: str | None) -> str:
+    """Return the id `given` with a request, or a new one."""
+    return given if given is not None and _SANE.fullmatch(given) else uuid_utils.uuid7().hex

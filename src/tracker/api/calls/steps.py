@@ -1,4 +1,4 @@
-"""The step that counts, times and logs each call, and turns every exception into a `TrackerError`."""
+"""The steps that observe, authenticate, validate and authorize calls, and answer repeated ones."""
 
 from __future__ import annotations
 
@@ -8,12 +8,19 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 from tracker.api.error_details import internal_error
 from tracker.errors import Reason, TrackerError
+from tracker.pb.options import only_reads
+from tracker.services.context import ANONYMOUS
+from tracker.transcoding.rules import Rules
 
 if TYPE_CHECKING:
+    from collections.abc import Awaitable
+
+    from protobuf import Message
     from structlog.typing import FilteringBoundLogger
 
     from tracker.api.calls.endpoint import Endpoint, Handler, Read
-    from tracker.services.call import Call
+    from tracker.services.context import Call
+    from tracker.services.idempotency import IdempotencyKeys
 
 
 class CallObserver(Protocol):
@@ -76,3 +83,60 @@ class Observe:
             duration_ms=round(seconds * 1000, 3),
             **details,
         )
+
+
+class Authenticate:
+    """Sets the principal of each call: the anonymous one, since there are no credentials yet."""
+
+    def wrap(self, _endpoint: Endpoint, then: Handler) -> Handler:
+        def authenticated(read: Read, call: Call) -> Awaitable[Any]:
+            call.made_by(ANONYMOUS)
+            return then(read, call)
+
+        return authenticated
+
+
+class Authorize:
+    """Allows every principal, including the anonymous one, every endpoint: there is no access control yet."""
+
+    def wrap(self, _endpoint: Endpoint, then: Handler) -> Handler:
+        return then
+
+
+class Validate:
+    """Refuses requests that break the rules."""
+
+    def __init__(self) -> None:
+        self._rules = Rules()
+
+    def wrap(self, endpoint: Endpoint, then: Handler) -> Handler:
+        if endpoint.rpc is None:
+            return then
+        check = self._rules.check
+        self._rules.compile(endpoint.rpc.input.type)  # now: the first call would wait for it
+
+        def validated(request: Message, call: Call) -> Awaitable[Any]:
+            check(request)
+            return then(request, call)
+
+        return validated
+
+
+class Idempotency:
+    """Looks up the idempotency keys of calls that may change something."""
+
+    def __init__(self, keys: IdempotencyKeys) -> None:
+        self._keys = keys
+
+    def wrap(self, endpoint: Endpoint, then: Handler) -> Handler:
+        rpc = endpoint.rpc
+        if rpc is None or endpoint.streams or only_reads(rpc):
+            return then
+        answer = self._keys.answer
+
+        def once(request: Message, call: Call) -> Awaitable[Any]:
+            if call.idempotency_key is None:
+                return then(request, call)
+            return answer(rpc, request, call, then)
+
+        return once

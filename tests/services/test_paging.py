@@ -4,8 +4,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tracker.domain.paging import page_token, parse_page_token
 from tracker.errors import TrackerError
+from tracker.services.paging import page_token, parse_page_token
 
 cursors = st.tuples(st.integers(-(2**62), 2**62), st.text(max_size=50))
 

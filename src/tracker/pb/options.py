@@ -1,14 +1,26 @@
-"""The names that enum values have on the wire and in queries."""
+"""What the protos say beside the fields of messages: of RPCs, and of the values of enums."""
 
 from __future__ import annotations
 
 from functools import cache
 from typing import TYPE_CHECKING
 
+from protobuf.wkt.google.protobuf.descriptor_pb import MethodOptions
+
 from tracker.pb import options_pb
 
 if TYPE_CHECKING:
-    from protobuf import DescEnum, Enum
+    from protobuf import DescEnum, DescMethod, Enum
+
+
+def only_reads(method: DescMethod) -> bool:
+    """Return whether a call of an RPC changes nothing."""
+    return method.idempotency is MethodOptions.IdempotencyLevel.NO_SIDE_EFFECTS
+
+
+def is_idempotent(method: DescMethod) -> bool:
+    """Return whether calls of an RPC that are the same have the effect of one, by themselves."""
+    return method.idempotency is MethodOptions.IdempotencyLevel.IDEMPOTENT
 
 
 @cache

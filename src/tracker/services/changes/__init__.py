@@ -1,1 +1,0 @@
-"""What follows from changes: the consumers of the change log."""
