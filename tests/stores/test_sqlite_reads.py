@@ -21,7 +21,7 @@ from tracker.stores.pages import Page
 from tracker.stores.sqlite import SqliteStore, reader, writer
 from tracker.stores.sqlite.opening import open_for_reading
 from tracker.stores.sqlite.reader import Reader
-from tracker.stores.sqlite.search.index_scans import index_scans
+from tracker.stores.sqlite.search.plans import index_scans
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator

@@ -27,7 +27,7 @@ from tracker.pb import event_pb, lock_pb
 from tracker.stores.events import Explanation
 from tracker.stores.pages import Page
 from tracker.stores.sqlite import SqliteStore
-from tracker.stores.sqlite.search import plans, word_index, word_indexer
+from tracker.stores.sqlite.search import plans, word_index
 from tracker.stores.sqlite.search.queries import needs_document
 
 if TYPE_CHECKING:
@@ -49,7 +49,7 @@ def path(tmp_path: Path) -> Path:
 @pytest.fixture
 async def lagging(path: Path, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Store]:
     """Give a store whose index is brought up to date by `index` alone."""
-    monkeypatch.setattr(word_indexer, "REST_SECONDS", NEVER)
+    monkeypatch.setattr(word_index, "REST_SECONDS", NEVER)
     store = SqliteStore(path, Observations())
     await store.open()
     yield store
@@ -406,7 +406,7 @@ async def test_a_document_that_cannot_be_read_is_told_to_who_asks_for_a_word_in_
 async def test_a_store_can_be_closed_while_changes_wait_and_events_are_indexed(
     path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(word_indexer, "REST_SECONDS", 0)
+    monkeypatch.setattr(word_index, "REST_SECONDS", 0)
     store = SqliteStore(path, Observations())
     await store.open()
     creating = asyncio.gather(*(store.events.create(an_event("Deploy"), None) for _ in range(2_000)))

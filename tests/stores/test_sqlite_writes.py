@@ -17,7 +17,7 @@ from tracker.errors import Code, TrackerError
 from tracker.stores.events import SlackIdTakenError
 from tracker.stores.pages import Page
 from tracker.stores.sqlite import SqliteStore, transaction, writer
-from tracker.stores.sqlite.search import word_indexer
+from tracker.stores.sqlite.search import word_index
 from tracker.stores.sqlite.transaction import Bulk
 
 if TYPE_CHECKING:
@@ -160,7 +160,7 @@ async def test_the_log_of_changes_that_come_alone_does_not_grow_either(
     monkeypatch.setattr(writer, "QUICK_SECONDS", quick)
     monkeypatch.setattr(writer, "CHECKPOINT_PAGES", 1_000)
     monkeypatch.setattr(
-        word_indexer, "REST_SECONDS", 3_600
+        word_index, "REST_SECONDS", 3_600
     )  # so that no change of its comes beside one of these
     for _ in range(1_000):
         await create(store)

@@ -15,8 +15,7 @@ from tracker.stores.events import DeletedEvent, Explanation
 from tracker.stores.pages import counted, found, known_total, was_counted
 from tracker.stores.sqlite import event_records, lock_records
 from tracker.stores.sqlite.idempotency import once_only
-from tracker.stores.sqlite.search import counts as event_counts
-from tracker.stores.sqlite.search import explaining, lists, queries, word_index
+from tracker.stores.sqlite.search import execution, explaining, queries, word_index
 from tracker.stores.sqlite.search.plans import asks_for_words, plan
 from tracker.stores.sqlite.transaction import Bulk
 
@@ -34,7 +33,7 @@ if TYPE_CHECKING:
     from tracker.stores.pages import Found, Page
     from tracker.stores.sqlite.reader import Reader
     from tracker.stores.sqlite.search.plans import Plan
-    from tracker.stores.sqlite.search.word_indexer import WordIndexer
+    from tracker.stores.sqlite.search.word_index import WordIndexer
     from tracker.stores.sqlite.writer import Writer
 
 T = TypeVar("T")
@@ -118,9 +117,9 @@ class SqliteEvents:
         oldest_first: bool = False,
     ) -> Found[event_pb.Event]:
         def query(db: apsw.Connection, plan: Plan) -> Found[event_pb.Event]:
-            events = lists.select_page(db, plan, page, oldest_first=oldest_first)
+            events = execution.select_page(db, plan, page, oldest_first=oldest_first)
             up_to = plan.most_counted
-            total = known_total(events, page) or counted(lists.count(db, plan, up_to), up_to)
+            total = known_total(events, page) or counted(execution.count(db, plan, up_to), up_to)
             return found(events, page, event_records.cursor, total)
 
         def steps(db: apsw.Connection, plan: Plan, answer: Found[event_pb.Event]) -> Iterator[str]:
@@ -131,10 +130,10 @@ class SqliteEvents:
         return await self._planned(where, query, explanation, steps)
 
     async def count(self, where: EventFilter) -> int:
-        return await self._planned(where, lists.count)
+        return await self._planned(where, execution.count)
 
     async def count_by_month(self, where: EventFilter, *, by_service: bool) -> Sequence[MonthCount]:
-        return await self._planned(where, partial(lists.count_by_month, by_service=by_service))
+        return await self._planned(where, partial(execution.count_by_month, by_service=by_service))
 
     async def count_by(
         self,
@@ -144,7 +143,7 @@ class SqliteEvents:
         explanation: Explanation | None = None,
     ) -> tuple[int, Sequence[Sequence[Tally]]]:
         def query(db: apsw.Connection, plan: Plan) -> tuple[int, Sequence[Sequence[Tally]]]:
-            return event_counts.count_by(db, plan, fields, most)
+            return execution.count_by(db, plan, fields, most)
 
         return await self._planned(
             where, query, explanation, lambda db, plan, _: explaining.facet_steps(db, plan, fields)
@@ -159,7 +158,7 @@ class SqliteEvents:
     ) -> Sequence[Mapping[str | int, int]]:
         return await self._planned(
             where,
-            partial(event_counts.count_between, edges=edges, by=by),
+            partial(execution.count_between, edges=edges, by=by),
             explanation,
             lambda db, plan, _: explaining.interval_steps(db, plan, edges, by),
         )
@@ -169,7 +168,7 @@ class SqliteEvents:
     ) -> Sequence[Sequence[int]]:
         return await self._planned(
             where,
-            partial(event_counts.durations_between, edges=edges),
+            partial(execution.durations_between, edges=edges),
             explanation,
             lambda db, plan, _: explaining.duration_steps(db, plan, edges),
         )

@@ -18,7 +18,7 @@ from tracker.stores.sqlite.links import SqliteLinks
 from tracker.stores.sqlite.locks import SqliteLocks
 from tracker.stores.sqlite.opening import FileLock, open_database, open_for_reading, open_for_writing
 from tracker.stores.sqlite.reader import Reader
-from tracker.stores.sqlite.search.word_indexer import WordIndexer
+from tracker.stores.sqlite.search.word_index import WordIndexer
 from tracker.stores.sqlite.writer import Writer
 from tracker.supervision import Supervisor
 

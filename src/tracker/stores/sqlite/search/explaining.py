@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from tracker.domain.query import to_text
 from tracker.stores.events import MOST_COUNTED
-from tracker.stores.sqlite.search.counts import facet_groups, facet_scan, facet_statement, within
+from tracker.stores.sqlite.search.execution import facet_groups, facet_scan, facet_statement, within
 from tracker.stores.sqlite.search.plans import FEW, LIKELY, MOST_BEHIND
 from tracker.stores.sqlite.search.values import reads_document
 
@@ -17,8 +17,7 @@ if TYPE_CHECKING:
     import apsw
 
     from tracker.domain.query.fields import Field
-    from tracker.stores.sqlite.search.index_scans import IndexScan
-    from tracker.stores.sqlite.search.plans import Plan
+    from tracker.stores.sqlite.search.plans import IndexScan, Plan
 
 _WALK = re.compile(r"(?:SEARCH|SCAN) events USING (?:COVERING )?INDEX (.*)")
 

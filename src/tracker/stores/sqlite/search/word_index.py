@@ -1,30 +1,48 @@
-"""The index of the words of titles and messages, and of values (`terms.py`), behind the changes by a moment.
+"""The index of words of titles and messages and of other values, updated soon after each commit.
 
-Its words are ours, joined by spaces: so a phrase means the same to it as to a query. Which events are not in
-it yet the database says in the same transaction: what it tells of the others is what their documents have.
+Its words are ours, joined by spaces: so a phrase means the same to it as to a query. A value can be any text,
+and upper case differs from lower case: so its word is a digest of the field and the value. Values that have a
+column are in it too, for queries that also ask for words or other values.
+
+The database says which events are not in the index as they are. What it has of the others is what their
+documents have.
 """
 
 from __future__ import annotations
 
+import asyncio
+from collections import defaultdict
 from dataclasses import dataclass
-from functools import partial
+from functools import lru_cache, partial
+from hashlib import blake2b
 from itertools import chain
-from typing import TYPE_CHECKING, Final, TypeAlias
+from typing import TYPE_CHECKING, Any, Final, TypeAlias
 
 import apsw
 import orjson
 
-from tracker.domain.query.fields import FIELDS, LABELS, TERMS_DIGEST, Kind
+from tracker.domain.query.fields import FIELDS, LABELS, TERMS, TERMS_DIGEST, Kind, label
 from tracker.domain.query.matching import MAX_WORD, RULES, words
 from tracker.stores.sqlite.event_records import places
-from tracker.stores.sqlite.search.terms import UNREADABLE, terms_of
+from tracker.stores.sqlite.transaction import Bulk
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Iterator, Mapping, Sequence
+
+    from tracker.stores.sqlite.writer import Writer
+    from tracker.supervision import Supervisor
 
 NAMED: Final = "event_words"
 """How a check of the file calls the index."""
 
+UNREADABLE: Final = "unreadable"
+"""The word of an event whose document can't be read: a query for any value then fails."""
+
+REST_SECONDS: Final = 1.0
+"""How long changes gather before they are indexed together; many together take less time than alone."""
+
+_STEP_SECONDS: Final = 0.005
+_TASK: Final = "word_index"
 _STEP_EVENTS: Final = 500
 _STEP_BYTES: Final = 2**19
 _MOST_BEHIND: Final = 10_000
@@ -57,6 +75,11 @@ BEGIN
 END
 """  # noqa: S608 - our own paths
 """Has an event indexed anew when a change of it is one of what is indexed."""
+
+_DIGEST_BYTES: Final = 12
+_OF_MESSAGE: Final = defaultdict[str, list[tuple[str, str]]](list)
+for _field in TERMS:
+    _OF_MESSAGE[_field.path[0]].append((_field.name, _field.path[1]))
 
 _Indexed: TypeAlias = "tuple[int, str, str, str]"
 """An event's number, the words of its title and of its message, and its terms."""
@@ -136,6 +159,61 @@ def _is_complete(db: apsw.Connection) -> bool:
     return bool(db.execute(events, (new,)).get - db.execute(outdated).get == db.execute(indexed).get)
 
 
+class WordIndexer:
+    """Indexes what was committed, in steps among the other changes.
+
+    Each step holds up the event loop, and with it the changes that wait, for a few milliseconds; between two
+    there is as long a time for others. A file that was never indexed is searched by its documents meanwhile.
+    """
+
+    def __init__(self, writer: Writer, tasks: Supervisor) -> None:
+        self._writer = writer
+        self._tasks = tasks
+        self._changed = asyncio.Event()
+        self._damaged = False
+
+    def start(self) -> None:
+        """Begin to index, first what an earlier run left."""
+        self._writer.notify(self._changed.set)
+        self._tasks.repeat(_TASK, self._index_changes)
+
+    def rebuild(self) -> None:
+        """Index all events again, because the index is damaged."""
+        self._damaged = True
+        self._changed.set()
+
+    async def close(self) -> None:
+        """Stop; the rest is indexed when the file is opened again."""
+        await self._tasks.stop(_TASK)
+
+    async def _index_changes(self) -> None:
+        """Index some events, then wait until there are more."""
+        self._changed.clear()
+        more = await self._writer.change_in_bulk(self._step)
+        if not more:
+            await self._changed.wait()
+        await asyncio.sleep(_STEP_SECONDS if more else REST_SECONDS)
+
+    def _step(self, db: apsw.Connection) -> Bulk[bool] | bool:
+        """Index some events; return whether more may be left."""
+        if self._damaged:
+            reset(db)
+            self._damaged = False
+        try:
+            step = prepared(db)
+        except apsw.CorruptError:
+            self._damaged = True
+            return True
+        return False if step is None else Bulk(partial(self._index, step))
+
+    def _index(self, step: Callable[[apsw.Connection], None], db: apsw.Connection) -> bool:
+        try:
+            step(db)
+        except apsw.CorruptError:
+            self._damaged = True
+        return True
+
+
 def _some(rows: apsw.Cursor) -> Sequence[tuple[int, bytes | None]]:
     """Return rows until their documents weigh enough; at least one, where there is one."""
     taken: list[tuple[int, bytes | None]] = []
@@ -180,9 +258,31 @@ def _texts(document: bytes) -> tuple[str, str, str]:
     try:
         stored = orjson.loads(document)
         message = stored.get("attributes", {}).get("message", "")
-        return _words(stored.get("title", "")), _words(message), " ".join(terms_of(stored))
+        return _words(stored.get("title", "")), _words(message), " ".join(_terms(stored))
     except (ValueError, AttributeError, TypeError):
         return _words(document.decode(errors="replace")), "", UNREADABLE
+
+
+def _terms(stored: Mapping[str, Any]) -> Iterator[str]:
+    """Yield the words of an event's values, as its document has them.
+
+    Raises:
+        AttributeError, TypeError: It is no document of an event.
+    """
+    for message, names in _OF_MESSAGE.items():
+        values = stored.get(message, {})
+        for name, key in names:
+            if value := values.get(key):
+                for each in value if isinstance(value, list) else (value,):
+                    yield value_word(name, each)
+    for name, value in stored.get("attributes", {}).get("labels", {}).items():
+        yield value_word(label(name).name, value)
+
+
+@lru_cache(maxsize=16_384)
+def value_word(field: str, value: str) -> str:
+    """Return the word of a value of a field."""
+    return blake2b(f"{field}\0{value}".encode(errors="surrogatepass"), digest_size=_DIGEST_BYTES).hexdigest()
 
 
 def _words(text: str) -> str:

@@ -1,4 +1,4 @@
-"""What a query asks the index of words for, as that understands it (the MATCH of FTS5)."""
+"""What a query asks the index of words for, as an expression of FTS5 (its MATCH)."""
 
 from __future__ import annotations
 
@@ -7,18 +7,25 @@ from typing import TYPE_CHECKING
 from tracker.domain.query import fields
 from tracker.domain.query.fields import Kind
 from tracker.domain.query.matching import phrase
-from tracker.domain.query.tree import And, Not, Or, Pattern, Term, all_of, parts_of
-from tracker.stores.sqlite.search import terms
+from tracker.domain.query.tree import And, Not, Number, Or, Pattern, Term, all_of, parts_of
 from tracker.stores.sqlite.search.queries import of_document
+from tracker.stores.sqlite.search.word_index import UNREADABLE, value_word
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
 
     from tracker.domain.query import Node
+    from tracker.domain.query.fields import Field
+    from tracker.domain.query.tree import Test
     from tracker.stores.sqlite.search.queries import Condition
     from tracker.stores.sqlite.search.word_index import Progress
 
 _COLUMNS = {fields.TITLE: "title", fields.MESSAGE: "message", fields.TEXT: "{title message}"}
+
+
+def is_indexed(field: Field) -> bool:
+    """Return whether the index has the values of a field, which no column has."""
+    return field.term and not field.column
 
 
 def expression(node: Node) -> str | None:
@@ -27,8 +34,9 @@ def expression(node: Node) -> str | None:
         case Term(field, tests) if field.kind is Kind.PROSE:
             phrases = [_phrase(test) for test in tests if isinstance(test, Pattern)]
             return None if None in phrases else f"{_COLUMNS[field]} : ({' OR '.join(filter(None, phrases))})"
-        case Term(field) if terms.is_indexed(field):
-            return terms.expression(node)
+        case Term(field) if is_indexed(field):
+            words = _words(node)
+            return None if words is None else _any_of([*words, UNREADABLE])
         case Or(parts):
             each = [expression(part) for part in parts]
             return None if None in each else f"({' OR '.join(filter(None, each))})"
@@ -36,6 +44,22 @@ def expression(node: Node) -> str | None:
             return _all(parts)
         case _:
             return None
+
+
+def narrowed(match: str, parts: Sequence[Node]) -> str:
+    """Return an expression for those events of another one that match parts about columns, or for more."""
+    asked = [words for part in parts if (words := words_of_column(part)) is not None]
+    denied = [
+        words for part in parts if isinstance(part, Not) and (words := words_of_column(part.part)) is not None
+    ]
+    there = " AND ".join([f"({match})", *(_any_of([*words, UNREADABLE]) for words in asked)])
+    return f"({there}) NOT ({' OR '.join(map(_any_of, denied))})" if denied else there
+
+
+def words_of_column(node: Node) -> Sequence[str] | None:
+    """Return the words of the values of a column that a node asks for; None where the index lacks them."""
+    is_of_column = isinstance(node, Term) and node.field.term and node.field.column
+    return _words(node) if is_of_column and isinstance(node, Term) else None
 
 
 def gathered(node: Node) -> tuple[Node | None, tuple[Node, ...]]:
@@ -97,3 +121,23 @@ def _all(parts: tuple[Node, ...]) -> str | None:
         return None
     there = f"({' AND '.join(filter(None, asked))})"
     return f"({there} NOT ({' OR '.join(filter(None, denied))}))" if denied else there
+
+
+def _words(term: Term) -> Sequence[str] | None:
+    """Return the words of the values that a term asks for; None where one of them has no word."""
+    values = [_value(term.field, test) for test in term.tests]
+    return [value_word(term.field.name, value) for value in values] if all(values) else None
+
+
+def _value(field: Field, test: Test) -> str:
+    match test:
+        case Pattern((text,)):
+            return text
+        case Number(number) if number:
+            return field.choice_name(number)
+        case _:
+            return ""
+
+
+def _any_of(words: Sequence[str]) -> str:
+    return f"terms : ({' OR '.join(words)})"

@@ -1,4 +1,4 @@
-"""Counts of events by the values of their fields, and over time."""
+"""Executes plans: lists of events, how many there are, counts by the values of their fields and over time."""
 
 from __future__ import annotations
 
@@ -9,9 +9,11 @@ from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
 from tracker.domain.query import fields
-from tracker.stores.events import Tally
-from tracker.stores.sqlite.search import lists
-from tracker.stores.sqlite.search.index_scans import COUNTED, EVERYTHING
+from tracker.pb import event_pb
+from tracker.stores.documents import parse
+from tracker.stores.events import MonthCount, Tally
+from tracker.stores.sqlite.event_records import SELECT
+from tracker.stores.sqlite.search.plans import COUNTED, EVERYTHING
 from tracker.stores.sqlite.search.values import has_all, value_of
 
 if TYPE_CHECKING:
@@ -20,8 +22,54 @@ if TYPE_CHECKING:
     import apsw
 
     from tracker.domain.query.fields import Field
-    from tracker.stores.sqlite.search.index_scans import IndexScan
-    from tracker.stores.sqlite.search.plans import Plan
+    from tracker.stores.pages import Page
+    from tracker.stores.sqlite.search.plans import Candidates, IndexScan, Plan
+
+_MONTH = "strftime('%Y-%m', time / 1000000 - (time % 1000000 < 0), 'unixepoch')"
+
+
+def select_page(db: apsw.Connection, plan: Plan, page: Page, *, oldest_first: bool) -> list[event_pb.Event]:
+    """Return the matching events of a page, newest or oldest first, and the one after it."""
+    events: list[event_pb.Event] = []
+    wanted = page.rows(-1)
+    skip = page.offset
+    order = "time, id" if oldest_first else "time DESC, id DESC"
+    for every in reversed(plan.listed) if oldest_first else plan.listed:
+        scan = every if page.after is None else every.after(page.after, oldest_first=oldest_first)
+        rows = db.execute(
+            f"{SELECT} {scan.ordered(order)}",
+            (*scan.bindings, wanted - len(events) if wanted >= 0 else wanted, skip),
+        )
+        events += [parse(event_pb.Event, *row) for row in rows]
+        if len(events) == wanted:
+            break
+        if skip:
+            skip = 0 if events else max(0, skip - _count_scan(db, scan))
+    return events
+
+
+def count(db: apsw.Connection, plan: Plan, up_to: int | None = None) -> int:
+    """Count the matching events; more than `up_to` are one more."""
+    if plan.only_candidates:
+        return _count_candidates(db, plan.candidates[0], up_to)
+    if up_to is None:
+        return sum(_count_scan(db, scan) for scan in plan.counted)
+    first = _count_scans(db, plan.counted_first, up_to)
+    return first if first > up_to else _count_scans(db, plan.counted, up_to)
+
+
+def count_by_month(db: apsw.Connection, plan: Plan, *, by_service: bool) -> Sequence[MonthCount]:
+    """Count the matching events by month and, if asked, by service."""
+    service = "service" if by_service else "''"
+    counts: Counter[tuple[str, str]] = Counter()
+    for scan in plan.counted:
+        sql = f"SELECT {_MONTH}, {service}, count(*) {scan.clauses} GROUP BY 1, 2"
+        for month, name, number in db.execute(sql, scan.bindings):
+            counts[month, name] += number
+    return [
+        MonthCount(int(month[:4]), int(month[5:]), name, number)
+        for (month, name), number in sorted(counts.items())
+    ]
 
 
 def count_by(
@@ -40,7 +88,7 @@ def count_by(
             counts = _counts_of_each(db.execute(sql, scan.bindings), group)
             total = counts[0].total()
             tallies |= {field: _most_frequent(each, most) for field, each in zip(group, counts, strict=True)}
-    return lists.count(db, plan) if total is None else total, [tallies[field] for field in asked]
+    return count(db, plan) if total is None else total, [tallies[field] for field in asked]
 
 
 def facet_groups(plan: Plan, asked: Sequence[Field]) -> Sequence[Sequence[Field]]:
@@ -126,3 +174,25 @@ def within(plan: Plan) -> IndexScan:
     """Return the only index scan of a plan, with the bounds of a period to bind."""
     (scan,) = plan.counted
     return replace(scan, conditions=(*scan.conditions, "time >= ?", "time < ?"), counted=False)
+
+
+def _count_candidates(db: apsw.Connection, candidates: Candidates, up_to: int | None) -> int:
+    """Count events that all match, and need not be looked at for that."""
+    counted = len(candidates.newest)
+    if candidates.few or (up_to is not None and counted > up_to):
+        return counted
+    sql, bindings = candidates.numbers
+    limit = -1 if up_to is None else up_to + 1
+    return int(db.execute(f"SELECT count(*) FROM ({sql} LIMIT ?)", (*bindings, limit)).get)  # noqa: S608 - our own statement
+
+
+def _count_scans(db: apsw.Connection, scans: Sequence[IndexScan], up_to: int) -> int:
+    counted = 0
+    for scan in scans:
+        sql = f"SELECT count(*) FROM (SELECT 1 {scan.clauses} LIMIT ?)"  # noqa: S608 - our own clauses
+        counted += int(db.execute(sql, (*scan.bindings, up_to + 1 - counted)).get)
+    return counted
+
+
+def _count_scan(db: apsw.Connection, scan: IndexScan) -> int:
+    return int(db.execute(scan.count, scan.bindings).get)
