@@ -14,11 +14,11 @@ from tracker.domain.locks import (
     Ending,
     EventEntry,
     HeldLock,
-    KeyHeld,
     KeyState,
     LockEnd,
+    LockHeldError,
+    LockTokenUsedError,
     Release,
-    TokenUsed,
     begin_lease,
     decide_claim,
     decide_end,
@@ -72,22 +72,30 @@ def test_a_claim_with_the_token_of_the_holder_is_a_replay() -> None:
     ],
 )
 def test_any_other_claim_of_a_held_key_is_refused(holder: HeldLock, token: bytes) -> None:
-    assert decide_claim(KeyState(7, holder), HeldLock(NEW, token), NOW) == KeyHeld(holder.lock)
+    with pytest.raises(LockHeldError) as refused:
+        decide_claim(KeyState(7, holder), HeldLock(NEW, token), NOW)
+    assert refused.value.holder == holder.lock
 
 
 def test_a_token_that_has_had_the_key_before_is_refused() -> None:
-    assert decide_claim(KeyState(7), HeldLock(NEW, TOKEN), NOW, used=USED) == TokenUsed(USED)
+    with pytest.raises(LockTokenUsedError) as refused:
+        decide_claim(KeyState(7), HeldLock(NEW, TOKEN), NOW, used=USED)
+    assert refused.value.ended == USED
 
 
 def test_a_key_is_granted_whose_holder_ends_in_the_same_step() -> None:
     key = KeyState(7, HeldLock(LOCK))
     assert decide_claim(key, HeldLock(NEW), NOW, freed={"held"}) == Acquired(fenced(NEW, 5_000))
-    assert decide_claim(key, HeldLock(NEW), NOW, freed={"other"}) == KeyHeld(LOCK)
+    with pytest.raises(LockHeldError) as refused:
+        decide_claim(key, HeldLock(NEW), NOW, freed={"other"})
+    assert refused.value.holder == LOCK
 
 
 def test_a_lock_moves_to_a_free_key_and_not_to_a_held_one_even_with_its_own_token() -> None:
     assert decide_move(KeyState(9_000), LOCK, NOW) == fenced(LOCK, 9_001)
-    assert decide_move(KeyState(7, HeldLock(NEW, TOKEN)), LOCK, NOW) == KeyHeld(NEW)
+    with pytest.raises(LockHeldError) as refused:
+        decide_move(KeyState(7, HeldLock(NEW, TOKEN)), LOCK, NOW)
+    assert refused.value.holder == NEW
 
 
 @pytest.mark.parametrize(

@@ -18,11 +18,10 @@ from tests.stores import keyed_changes
 from tests.stores.observations import Observations
 from tests.stores.samples import once
 
-from tracker.domain.locks import LockFilter
+from tracker.domain.locks import LockFilter, LockHeldError
 from tracker.pb import event_pb
 from tracker.stores.changes import ChangeKind, Position, RecordKind
 from tracker.stores.idempotency import AnsweredBeforeError, KeyUnderWayError
-from tracker.stores.locks import LockHeldError
 from tracker.stores.mongo import MongoStore
 from tracker.stores.pages import Page
 

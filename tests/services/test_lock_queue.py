@@ -9,9 +9,8 @@ from typing import TYPE_CHECKING
 import pytest
 from tests.stores.samples import a_lock, an_end, once, taken
 
-from tracker.domain.locks import LockFilter, hash_token, lock_key
+from tracker.domain.locks import LockFilter, LockHeldError, hash_token, lock_key
 from tracker.stores.idempotency import AnsweredBeforeError
-from tracker.stores.locks import LockHeldError
 from tracker.stores.pages import Page
 from tracker.stores.sqlite import transaction, writer
 

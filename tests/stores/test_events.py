@@ -21,13 +21,21 @@ from tests.stores.samples import (
 
 from tracker.domain.event_locks import EventChange
 from tracker.domain.events import EventId, SlackId
-from tracker.domain.locks import EndedLock, Ending, HeldLock, LockFilter, Release, hash_token, renew_lease
+from tracker.domain.locks import (
+    EndedLock,
+    Ending,
+    HeldLock,
+    LockFilter,
+    LockHeldError,
+    Release,
+    hash_token,
+    renew_lease,
+)
 from tracker.domain.query.fields import BY_NAME, SERVICE
 from tracker.domain.query.tree import EventFilter, one_of
 from tracker.domain.times import MICROS, timestamp
 from tracker.pb import event_pb
 from tracker.stores.events import DeletedEvent, ExternalIdTakenError, MonthCount, SlackIdTakenError
-from tracker.stores.locks import LockHeldError
 from tracker.stores.pages import Page
 
 if TYPE_CHECKING:

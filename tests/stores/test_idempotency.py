@@ -12,11 +12,10 @@ from tests.stores.samples import a_catalog_entry, a_lock, an_event, comments, on
 
 from tracker.domain.events import EventId
 from tracker.domain.idempotency import KEPT_MICROS
-from tracker.domain.locks import HeldLock, hash_token
+from tracker.domain.locks import HeldLock, LockHeldError, hash_token
 from tracker.domain.query.tree import EventFilter
 from tracker.stores.events import SlackIdTakenError
 from tracker.stores.idempotency import AnsweredBeforeError, KeyUnderWayError, KeyUse, Once
-from tracker.stores.locks import LockHeldError
 
 if TYPE_CHECKING:
     from tracker.stores.base import Store

@@ -25,13 +25,14 @@ from tracker.domain.locks import (
     HeldLock,
     LeaseState,
     LockFilter,
+    LockHeldError,
     LockKey,
+    LockTokenUsedError,
     hash_token,
     lock_filter,
     renew_lease,
 )
 from tracker.domain.times import MICROS, duration, timestamp
-from tracker.stores.locks import LockHeldError, LockTokenUsedError
 from tracker.stores.pages import Page
 from tracker.stores.sqlite import locks as sqlite_locks
 

@@ -25,7 +25,15 @@ from tests.stores.samples import (
 
 from tracker.domain.event_locks import EventChange
 from tracker.domain.events import EventId
-from tracker.domain.locks import Ending, HeldLock, LockFilter, hash_token, lock_key
+from tracker.domain.locks import (
+    Ending,
+    HeldLock,
+    LockFilter,
+    LockHeldError,
+    LockTokenUsedError,
+    hash_token,
+    lock_key,
+)
 from tracker.domain.query.tree import EventFilter
 from tracker.domain.times import MICROS, timestamp
 from tracker.errors import TrackerError
@@ -34,7 +42,6 @@ from tracker.stores import contents
 from tracker.stores.base import StoreOpenError
 from tracker.stores.choice import chosen_contents
 from tracker.stores.contents import Kind
-from tracker.stores.locks import LockHeldError, LockTokenUsedError
 from tracker.stores.migration import MigrationError, migrate
 from tracker.stores.mongo import MongoStore, deliveries
 from tracker.stores.pages import Page

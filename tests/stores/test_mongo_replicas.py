@@ -11,9 +11,8 @@ from tests.stores.observations import Observations
 from tests.stores.samples import a_catalog_entry, a_lock, an_end, an_event, comments, new_id, noting
 
 from tracker.domain.events import EventId
-from tracker.domain.locks import HeldLock, LockFilter, hash_token, lock_key
+from tracker.domain.locks import HeldLock, LockFilter, LockHeldError, hash_token, lock_key
 from tracker.pb import catalog_pb
-from tracker.stores.locks import LockHeldError
 from tracker.stores.mongo import MongoStore
 from tracker.stores.pages import Page
 

@@ -156,18 +156,20 @@ class Acquired:
     replayed: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class KeyHeld:
-    """The refusal of a claim: `holder` has the key, or its lock expired and its delay is not over."""
+class LockHeldError(Exception):
+    """A key belongs to `holder`, or the lease of that lock has expired and its delay is not over."""
 
-    holder: lock_pb.Lock
+    def __init__(self, holder: lock_pb.Lock) -> None:
+        super().__init__(holder.id)
+        self.holder = holder
 
 
-@dataclass(frozen=True, slots=True)
-class TokenUsed:
-    """The refusal of a claim: its token took the key before, and that lock has ended."""
+class LockTokenUsedError(Exception):
+    """The token of a claim took the key before; `ended` is the end of that lock."""
 
-    ended: EndedLock
+    def __init__(self, ended: EndedLock) -> None:
+        super().__init__(ended.lock.id)
+        self.ended = ended
 
 
 @dataclass(frozen=True, slots=True)
@@ -219,23 +221,36 @@ def is_renewal(before: lock_pb.Lock, after: lock_pb.Lock) -> bool:
 
 def decide_claim(
     key: KeyState, claim: HeldLock, now: int, *, used: EndedLock | None = None, freed: Collection[str] = ()
-) -> Acquired | KeyHeld | TokenUsed:
+) -> Acquired:
     """Decide who has a key after a claim at `now` (microseconds): the lock it grants has its fencing token.
 
     `used` is the remembered end of a lock of this key that had the claim's token; where the key has a holder,
     it need not be looked up. `freed` are the ids of the locks that end in the same step.
+
+    Raises:
+        LockHeldError: Another lock has the key.
+        LockTokenUsedError: The claim's token took the key before, and that lock has ended.
     """
     holder = key.holder
     if holder is not None and holder.lock.id not in freed:
-        return Acquired(holder.lock, replayed=True) if _is_replay(claim, holder) else KeyHeld(holder.lock)
+        is_replay = bool(claim.token_hash) and claim.token_hash == holder.token_hash
+        if not is_replay or holder.lock.expired_at is not None:
+            raise LockHeldError(holder.lock)
+        return Acquired(holder.lock, replayed=True)
     if used is not None:
-        return TokenUsed(used)
+        raise LockTokenUsedError(used)
     return Acquired(_fenced(claim.lock, key, now))
 
 
-def decide_move(key: KeyState, lock: lock_pb.Lock, now: int) -> lock_pb.Lock | KeyHeld:
-    """Decide whether a held lock may move to another key; there it gets that key's next fencing token."""
-    return _fenced(lock, key, now) if key.holder is None else KeyHeld(key.holder.lock)
+def decide_move(key: KeyState, lock: lock_pb.Lock, now: int) -> lock_pb.Lock:
+    """Return a held lock as it moves to another key: there it gets that key's next fencing token.
+
+    Raises:
+        LockHeldError: Another lock has the key.
+    """
+    if key.holder is not None:
+        raise LockHeldError(key.holder.lock)
+    return _fenced(lock, key, now)
 
 
 def moves(before: lock_pb.Lock, after: lock_pb.Lock) -> bool:
@@ -257,11 +272,6 @@ def decide_end(held: HeldLock, release: Release) -> LockEnd:
 def event_entry(lock: lock_pb.Lock, entry: event_pb.ChangelogEntry | None) -> EventEntry | None:
     """Return which entry a change of a lock appends to which event, or None."""
     return None if entry is None or not lock.event_id else EventEntry(lock.event_id, entry)
-
-
-def _is_replay(claim: HeldLock, holder: HeldLock) -> bool:
-    """Return whether a claim repeats the one that took the key: same token, and not expired since."""
-    return bool(claim.token_hash) and claim.token_hash == holder.token_hash and holder.lock.expired_at is None
 
 
 def _fenced(lock: lock_pb.Lock, key: KeyState, now: int) -> lock_pb.Lock:

@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, NamedTuple, Protocol, TypeAlias
 
+from tracker.errors import Reason, TrackerError
+
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
@@ -22,20 +24,24 @@ MOST_COUNTED = 10_000
 """Up to how many events the total of a list is exact."""
 
 
-class SlackIdTakenError(Exception):
+class SlackIdTakenError(TrackerError):
     """The Slack id of an event to be stored belongs to the event `event_id`."""
 
-    def __init__(self, event_id: str) -> None:
-        super().__init__(event_id)
+    def __init__(self, slack_id: str, event_id: str) -> None:
+        message = f"slack_id {slack_id} already belongs to the event {event_id}"
+        metadata = {"slack_id": slack_id, "event_id": event_id}
+        super().__init__(Reason.SLACK_ID_TAKEN, message, metadata=metadata)
         self.event_id = event_id
 
 
-class ExternalIdTakenError(Exception):
+class ExternalIdTakenError(TrackerError):
     """The external id of an event to be stored belongs to the event `event_id` of the same source."""
 
     def __init__(self, external: ExternalId, event_id: str) -> None:
-        super().__init__(event_id)
-        self.external = external
+        source, value = external.source, external.value
+        message = f"the external_id {value} of {source} already belongs to the event {event_id}"
+        metadata = {"source": source, "external_id": value, "event_id": event_id}
+        super().__init__(Reason.EXTERNAL_ID_TAKEN, message, metadata=metadata)
         self.event_id = event_id
 
 

@@ -13,22 +13,6 @@ if TYPE_CHECKING:
     from tracker.stores.pages import Found, Page
 
 
-class LockHeldError(Exception):
-    """The key of a lock to be taken belongs to `holder`."""
-
-    def __init__(self, holder: lock_pb.Lock) -> None:
-        super().__init__(holder.id)
-        self.holder = holder
-
-
-class LockTokenUsedError(Exception):
-    """The token that a lock was to be taken with has taken it before; `ended` is what became of that lock."""
-
-    def __init__(self, ended: EndedLock) -> None:
-        super().__init__(ended.lock.id)
-        self.ended = ended
-
-
 class LockStore(Protocol):
     """Locks; at any moment at most one for each `domain.locks.lock_key`, an expired one included.
 

@@ -27,20 +27,14 @@ from tracker.domain.events import (
     metadata_of,
 )
 from tracker.domain.lifecycle import merged_event, new_event, updated_event
-from tracker.domain.locks import Ending, Release, lock_key
+from tracker.domain.locks import Ending, LockHeldError, Release, lock_key
 from tracker.domain.times import timestamp
+from tracker.errors import FieldViolation, Reason, TrackerError
 from tracker.pb import event_pb
 from tracker.services.context import answer_with
-from tracker.services.events.errors import (
-    event_not_found,
-    external_id_taken,
-    no_linked_event,
-    slack_id_set,
-    slack_id_taken,
-)
+from tracker.services.events.filters import event_not_found
 from tracker.services.locks.errors import lock_held
-from tracker.stores.events import ExternalIdTakenError, SlackIdTakenError
-from tracker.stores.locks import LockHeldError
+from tracker.stores.events import ExternalIdTakenError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -50,7 +44,6 @@ if TYPE_CHECKING:
 
     from tracker.domain.event_locks import LockOf
     from tracker.domain.events import EventKey
-    from tracker.errors import TrackerError
     from tracker.pb import lock_pb
     from tracker.services.context import Call, Context
     from tracker.services.events.reporter import EventReporter
@@ -141,8 +134,6 @@ class EventChanges:
             return _created(await self._create(request, call, _created))
         except LockHeldError as error:
             raise await self._locks.refused("create", error, call) from None
-        except SlackIdTakenError as error:
-            raise slack_id_taken(request.slack_id, error.event_id) from None
 
     async def update_event(
         self, request: event_pb.UpdateEventRequest, call: Call
@@ -152,10 +143,6 @@ class EventChanges:
             event = await self._change(key, request, updated_event, call, _updated)
         except LockHeldError as error:
             raise await self._locks.refused("update", error, call) from None
-        except SlackIdTakenError as error:
-            raise slack_id_taken(request.slack_id, error.event_id) from None
-        except ExternalIdTakenError as error:
-            raise external_id_taken(error.external, error.event_id) from None
         if event is None:
             raise event_not_found(key)
         return _updated(event)
@@ -201,17 +188,16 @@ class EventChanges:
             event = copy.copy(event)
             event.metadata = copy.copy(metadata_of(event))
             if event.metadata.slack_id:
-                raise slack_id_set(event.metadata.slack_id)
+                stored = event.metadata.slack_id
+                text = f"event already has a slack_id: {stored}"
+                raise TrackerError(Reason.SLACK_ID_SET, text, metadata={"slack_id": stored})
             event.metadata.slack_id = request.slack_id
             entry = changelog.slack_linked(event, "", request.slack_id, now)
             event.changelog = [*event.changelog, entry]
             return EventChange(event)
 
         key = event_key(request.id)
-        try:
-            event = await self._store.modify(key, link, call.once(_slack_id_added))
-        except SlackIdTakenError as error:
-            raise slack_id_taken(request.slack_id, error.event_id) from None
+        event = await self._store.modify(key, link, call.once(_slack_id_added))
         if event is None:
             raise event_not_found(key)
         self._reporter.log("slack_id added to event", event, call, slack_id=request.slack_id)
@@ -293,7 +279,7 @@ class EventChanges:
             return None
         event = await self._store.get(event_key(attributes.related_id))
         if event is None and required:
-            raise no_linked_event(attributes.related_id)
+            raise _no_linked_event(attributes.related_id)
         return event
 
 
@@ -328,4 +314,15 @@ def _check_link(
     if attributes is None or not attributes.related_id or linked is not None:
         return
     if event_key(attributes.related_id).value != attributes_of(stored).related_id:
-        raise no_linked_event(attributes.related_id)
+        raise _no_linked_event(attributes.related_id)
+
+
+def _no_linked_event(related_id: str) -> TrackerError:
+    field = "attributes.related_id"
+    message = f"no event found in tracker for {field} {related_id}"
+    return TrackerError(
+        Reason.RELATED_EVENT_NOT_FOUND,
+        message,
+        metadata={"related_id": related_id},
+        violations=[FieldViolation(field, message)],
+    )

@@ -1,4 +1,4 @@
-"""What several calls have in common: which events a request asks for, and the plan of its query."""
+"""What several calls have in common: which events a request asks for, and how they were found, or not."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Protocol
 from protobuf import DescEnum, DescFieldValueEnum, DescFieldValueList
 from protobuf.wkt import BoolValue
 
+from tracker.domain.events import EventId, ExternalId, SlackId
 from tracker.domain.query import EVERYTHING, QueryError, fields, parse, to_text
 from tracker.domain.query.lexer import nearest
 from tracker.domain.query.tree import EventFilter, all_of, one_of, widened
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
 
     from protobuf import DescField, DescMessage, Message
 
+    from tracker.domain.events import EventKey
     from tracker.domain.query import Clock, Node
     from tracker.domain.query.fields import Field
     from tracker.services.context import Context
@@ -115,6 +117,12 @@ def facet(name: str, path: str, use: str) -> Field:
     names = [each.name for each in fields.FACETS]
     expected = f"expected a field {use}, one of {', '.join(names)}, label.NAME"
     raise invalid(FieldViolation(path, f"{expected}; got {name!r}{nearest(name, names)}"))
+
+
+def event_not_found(key: EventKey) -> TrackerError:
+    """Return the error for an event that does not exist."""
+    kind = {EventId: "id", SlackId: "slack id", ExternalId: "external id"}[type(key)]
+    return TrackerError(Reason.EVENT_NOT_FOUND, f"no event found in tracker for {kind} {key.value}")
 
 
 class Planned:

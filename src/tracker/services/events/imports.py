@@ -12,7 +12,6 @@ from tracker.domain.lifecycle import imported_event, missing
 from tracker.domain.times import micros
 from tracker.errors import invalid
 from tracker.pb import event_pb
-from tracker.services.events.errors import external_id_taken, slack_id_taken
 from tracker.stores.events import ExternalIdTakenError, SlackIdTakenError
 
 if TYPE_CHECKING:
@@ -52,8 +51,8 @@ class EventImports:
                 outcomes[index] = _refused(index, lacks.field, invalid(lacks))
             else:
                 new[index] = imported_event(event, now)
-        for (index, event), added in zip(new.items(), await self._store.add([*new.values()]), strict=True):
-            outcomes[index] = _outcome(index, event, added)
+        for index, added in zip(new, await self._store.add([*new.values()]), strict=True):
+            outcomes[index] = _outcome(index, added)
         if request.overwrite:
             known = [index for index, each in outcomes.items() if each == "unchanged"]
             outcomes |= await self._overwrite(known, new, request.events)
@@ -92,19 +91,18 @@ class EventImports:
             except _UnchangedError:
                 return "unchanged"
             except (SlackIdTakenError, ExternalIdTakenError) as error:
-                return _outcome(index, new, error)
+                return _outcome(index, error)
             (added,) = await self._store.add([new])
             if added is not False:
-                return _outcome(index, new, added)
+                return _outcome(index, added)
 
 
-def _outcome(index: int, event: event_pb.Event, added: Added) -> _Outcome:
+def _outcome(index: int, added: Added) -> _Outcome:
     match added:
-        case SlackIdTakenError(event_id=holder):
-            error = slack_id_taken(metadata_of(event).slack_id, holder)
-            return _refused(index, "metadata.slack_id", error)
-        case ExternalIdTakenError(external=external, event_id=holder):
-            return _refused(index, "attributes.external_id", external_id_taken(external, holder))
+        case SlackIdTakenError():
+            return _refused(index, "metadata.slack_id", added)
+        case ExternalIdTakenError():
+            return _refused(index, "attributes.external_id", added)
         case _:
             return "stored" if added else "unchanged"
 

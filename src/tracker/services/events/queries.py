@@ -13,8 +13,7 @@ from tracker.domain.query.tree import EventFilter, both, one_of, widened
 from tracker.domain.times import day_of, duration
 from tracker.errors import Reason, TrackerError
 from tracker.pb import event_pb
-from tracker.services.events.errors import event_not_found
-from tracker.services.events.filters import Planned, by_fields, read_query
+from tracker.services.events.filters import Planned, by_fields, event_not_found, read_query
 from tracker.services.paging import DEFAULT_PER_PAGE, given, page_token, requested_page
 from tracker.stores.pages import Page, Total
 

@@ -14,10 +14,9 @@ from functools import partial
 from typing import TYPE_CHECKING, TypeAlias
 
 from tracker.domain import changelog
-from tracker.domain.locks import Acquired, Ending, HeldLock, Release, lock_key, renew_lease
+from tracker.domain.locks import Acquired, Ending, HeldLock, LockHeldError, Release, lock_key, renew_lease
 from tracker.pb import lock_pb
 from tracker.services.locks.errors import shutting_down
-from tracker.stores.locks import LockHeldError
 
 if TYPE_CHECKING:
     from tracker.domain.locks import LockKey

@@ -12,6 +12,8 @@ from tracker.domain import changelog
 from tracker.domain.locks import (
     EndedLock,
     Ending,
+    LockHeldError,
+    LockTokenUsedError,
     Release,
     begin_lease,
     hash_token,
@@ -25,7 +27,6 @@ from tracker.services.context import answer_with
 from tracker.services.locks import errors as lock_errors
 from tracker.services.locks.queue import WaitTimeoutError
 from tracker.services.paging import page_token, requested_page
-from tracker.stores.locks import LockHeldError, LockTokenUsedError
 
 if TYPE_CHECKING:
     from tracker.domain.locks import Acquired, HeldLock

@@ -192,5 +192,5 @@ async def _taken(events: Collection, event: event_pb.Event, error: DuplicateKeyE
         where = {"slack_id": event.metadata.slack_id, "_id": {"$ne": event_id(event)}}
         holder = await events.find_one(where, {"_id": 1}, hint=_BY_SLACK_ID)
         if holder is not None:
-            return SlackIdTakenError(holder["_id"])
+            return SlackIdTakenError(event.metadata.slack_id, holder["_id"])
     return error

@@ -7,8 +7,6 @@ from typing import TYPE_CHECKING
 
 from tracker.domain.locks import (
     HeldLock,
-    KeyHeld,
-    TokenUsed,
     decide_claim,
     decide_end,
     decide_move,
@@ -19,7 +17,6 @@ from tracker.domain.locks import (
 )
 from tracker.stores.changes import ChangeKind, RecordKind
 from tracker.stores.idempotency import AnsweredBeforeError, KeyUnderWayError
-from tracker.stores.locks import LockHeldError, LockTokenUsedError
 from tracker.stores.mongo import ended_locks, writes
 from tracker.stores.mongo.change_log import logged
 from tracker.stores.mongo.changes import turn_of
@@ -212,13 +209,7 @@ class LockKeys:
         state, used = key_state(before), None
         if state.holder is None:
             used = await ended_locks.of_token(self._ends, before["_id"], claim.token_hash)
-        match decide_claim(state, claim, self._now(), used=used, freed=freed):
-            case KeyHeld(holder):
-                raise LockHeldError(holder)
-            case TokenUsed(ended):
-                raise LockTokenUsedError(ended)
-            case acquired:
-                return before, acquired
+        return before, decide_claim(state, claim, self._now(), used=used, freed=freed)
 
     async def _move(
         self, stored: Document, to: HeldLock, once: Once[lock_pb.Lock] | None
@@ -250,8 +241,6 @@ class LockKeys:
             while True:
                 before = await self._read(key)
                 moved = decide_move(key_state(before), to.lock, self._now())
-                if isinstance(moved, KeyHeld):
-                    raise LockHeldError(moved.holder)
                 entry = waiting(change, NAME, origin, lock=moved.id, arriving=True)
                 after = _taken(before, HeldLock(moved, to.token_hash)) | carried(before, entry)
                 if await writes.put(self._keys, before, after):

@@ -7,7 +7,15 @@ from typing import TYPE_CHECKING, TypeAlias
 
 import apsw
 
-from tracker.domain.events import EventId, ExternalId, SlackId, event_end, event_time, external_id
+from tracker.domain.events import (
+    EventId,
+    ExternalId,
+    SlackId,
+    event_end,
+    event_time,
+    external_id,
+    metadata_of,
+)
 from tracker.pb import event_pb
 from tracker.stores.changes import RecordKind
 from tracker.stores.documents import parse
@@ -187,7 +195,8 @@ def _taken(db: apsw.Connection, event: event_pb.Event, error: apsw.ConstraintErr
         other = select(db, external)
         if other is not None and event_id(other) != event_id(event):
             return ExternalIdTakenError(external, event_id(other))
+    slack_id = metadata_of(event).slack_id
     holder = db.execute(
-        "SELECT id FROM events WHERE slack_id = ? AND id <> ?", (_columns(event)[0], event_id(event))
+        "SELECT id FROM events WHERE slack_id = ? AND id <> ?", (slack_id, event_id(event))
     ).fetchone()
-    return error if holder is None else SlackIdTakenError(holder[0])
+    return error if holder is None else SlackIdTakenError(slack_id, holder[0])

@@ -9,10 +9,8 @@ from tracker.domain.locks import (
     EndedLock,
     Ending,
     HeldLock,
-    KeyHeld,
     KeyState,
     LeaseState,
-    TokenUsed,
     decide_claim,
     decide_end,
     decide_move,
@@ -24,7 +22,6 @@ from tracker.domain.times import duration_micros, micros
 from tracker.pb import lock_pb
 from tracker.stores.changes import RecordKind
 from tracker.stores.documents import parse
-from tracker.stores.locks import LockHeldError, LockTokenUsedError
 from tracker.stores.sqlite import clock, event_records
 from tracker.stores.sqlite.change_log import log_created, log_deleted, log_updated
 
@@ -106,18 +103,14 @@ def acquire(db: apsw.Connection, claim: HeldLock) -> Acquired:
     key = lock_key(claim.lock)
     state = _key_state(db, key)
     used = None if state.holder else _select_ended_by_token(db, key, claim.token_hash)
-    decision = decide_claim(state, claim, clock.now(), used=used)
-    match decision:
-        case KeyHeld(holder):
-            raise LockHeldError(holder)
-        case TokenUsed(ended):
-            raise LockTokenUsedError(ended)
-        case Acquired(lock, replayed=False):
-            _hold_key(db, key, lock)
-            document = lock.to_json()
-            db.execute(_INSERT, (lock.id, claim.token_hash, *_columns(key, lock), document))
-            log_created(db, RecordKind.LOCK, lock.id, document)
-    return decision
+    acquired = decide_claim(state, claim, clock.now(), used=used)
+    if not acquired.replayed:
+        lock = acquired.lock
+        _hold_key(db, key, lock)
+        document = lock.to_json()
+        db.execute(_INSERT, (lock.id, claim.token_hash, *_columns(key, lock), document))
+        log_created(db, RecordKind.LOCK, lock.id, document)
+    return acquired
 
 
 def add_key(db: apsw.Connection, stored: StoredKey) -> None:
@@ -140,10 +133,7 @@ def update(db: apsw.Connection, stored: lock_pb.Lock, lock: lock_pb.Lock) -> loc
     """
     key = lock_key(lock)
     if moves(stored, lock):
-        moved = decide_move(_key_state(db, key), lock, clock.now())
-        if isinstance(moved, KeyHeld):
-            raise LockHeldError(moved.holder)
-        lock = moved
+        lock = decide_move(_key_state(db, key), lock, clock.now())
         _free_key(db, stored.id)
         _hold_key(db, key, lock)
     document = lock.to_json()
