@@ -14,55 +14,44 @@ DOMAIN = "tracker"
 
 
 class Code(IntEnum):
-    """The codes that Tracker answers; the numbers are those of `google.rpc.Code`."""
+    """The codes that Tracker answers: number and HTTP status, as `google/rpc/code.proto` has them."""
 
-    CANCELLED = 1
+    http_status: int
+
+    def __new__(cls, number: int, http_status: int = 0) -> Self:  # noqa: D102 - makes members
+        member = int.__new__(cls, number)
+        member._value_ = number
+        member.http_status = http_status
+        return member
+
+    CANCELLED = 1, 499
     """The caller went away before the answer was ready."""
-    INVALID_ARGUMENT = 3
+    INVALID_ARGUMENT = 3, 400
     """The request is wrong whatever the state of the system; repeating it is no use."""
-    DEADLINE_EXCEEDED = 4
+    DEADLINE_EXCEEDED = 4, 504
     """The caller's deadline, or the server's own, passed before the answer was ready."""
-    NOT_FOUND = 5
+    NOT_FOUND = 5, 404
     """What the request names does not exist."""
-    ALREADY_EXISTS = 6
+    ALREADY_EXISTS = 6, 409
     """What the request would make, take or claim belongs to another."""
-    PERMISSION_DENIED = 7
+    PERMISSION_DENIED = 7, 403
     """What the request names belongs to another, and the caller has not shown the right to it."""
-    RESOURCE_EXHAUSTED = 8
+    RESOURCE_EXHAUSTED = 8, 429
     """A limit on size or number is reached."""
-    FAILED_PRECONDITION = 9
+    FAILED_PRECONDITION = 9, 400
     """The stored state does not allow the request; change the state first."""
-    ABORTED = 10
+    ABORTED = 10, 409
     """Lost a race against another change; read again and repeat."""
-    OUT_OF_RANGE = 11
-    """What the request goes on from is no longer kept, or never was; begin anew."""
-    UNIMPLEMENTED = 12
+    OUT_OF_RANGE = 11, 400
+    """What the request goes on from is no longer kept, or never was; start again."""
+    UNIMPLEMENTED = 12, 501
     """There is no such method, or not with this verb."""
-    INTERNAL = 13
+    INTERNAL = 13, 500
     """A defect of the server; the log has it under the request id."""
-    UNAVAILABLE = 14
+    UNAVAILABLE = 14, 503
     """The server can't serve this now; repeat later."""
-    DATA_LOSS = 15
+    DATA_LOSS = 15, 500
     """The store holds a record that can't be read."""
-
-
-HTTP_STATUS: Mapping[Code, int] = {
-    Code.CANCELLED: 499,
-    Code.INVALID_ARGUMENT: 400,
-    Code.DEADLINE_EXCEEDED: 504,
-    Code.NOT_FOUND: 404,
-    Code.ALREADY_EXISTS: 409,
-    Code.PERMISSION_DENIED: 403,
-    Code.RESOURCE_EXHAUSTED: 429,
-    Code.FAILED_PRECONDITION: 400,
-    Code.ABORTED: 409,
-    Code.OUT_OF_RANGE: 400,
-    Code.UNIMPLEMENTED: 501,
-    Code.INTERNAL: 500,
-    Code.UNAVAILABLE: 503,
-    Code.DATA_LOSS: 500,
-}
-"""HTTP status of each code, as `google/rpc/code.proto` maps them."""
 
 
 _RETRY: Final = True
@@ -93,7 +82,7 @@ class Reason(StrEnum):
         member._value_ = word
         member.code = code
         member.meaning = meaning
-        member.http_status = http_status or HTTP_STATUS[code]
+        member.http_status = http_status or code.http_status
         member.retryable = member.http_status in (429, 503) if retryable is None else retryable
         return member
 

@@ -16,7 +16,7 @@ from tracker.api.grpc import GrpcLimits
 from tracker.api.http_protocol import HttpLimits
 from tracker.cli.main import app
 from tracker.config import SETTINGS
-from tracker.errors import HTTP_STATUS, Code, Reason
+from tracker.errors import Code, Reason
 from tracker.pb import annotations_pb, catalog_pb, event_pb
 from tracker.telemetry.metrics import Metrics
 from tracker.transcoding.json_text import MAX_DEPTH
@@ -65,10 +65,8 @@ def test_operations_lists_every_metric() -> None:
     metrics.tasks.task_healthy("task", True)  # noqa: FBT003 - as the protocol has it
     metrics.consumers.consumer_lag("consumer", 1)
     metrics.call_finished("method", "grpc", "OK", 1)
-    own = {exposed_name(metric): metric for metric in metrics.registry.collect()}
-    expected = [
-        (f"`{name}{labels(own[name])}` ({own[name].type})", own[name].documentation) for name in metrics.names
-    ]
+    own = [metric for metric in metrics.registry.collect() if metric.name.startswith("tracker_")]
+    expected = [(f"`{exposed_name(each)}{labels(each)}` ({each.type})", each.documentation) for each in own]
     assert listing("docs/operations.md", "## Metrics") == expected
 
 
@@ -107,11 +105,11 @@ def test_the_api_page_lists_every_error_code_and_reason_as_the_table_of_errors_h
     for part in re.split(r"^(?=\*\*`)", section("docs/api.md", "### Reasons"), flags=re.MULTILINE)[1:]:
         head, _, reasons = part.partition("\n")
         found[head.partition("):")[0]] = re.findall(r"^- (.*)$", reasons, re.MULTILINE)
-    assert list(found) == [f"**`{each.name}`** ({each:d}, HTTP {HTTP_STATUS[each]}" for each in Code]
+    assert list(found) == [f"**`{each.name}`** ({each:d}, HTTP {each.http_status}" for each in Code]
     for each, listed in zip(Code, found.values(), strict=True):
         expected = [
             f"`{reason.name}`"
-            + (f", {reason.http_status}" if reason.http_status != HTTP_STATUS[each] else "")
+            + (f", {reason.http_status}" if reason.http_status != each.http_status else "")
             + f": {reason.meaning}"
             for reason in Reason
             if reason.code is each

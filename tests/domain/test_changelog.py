@@ -87,7 +87,9 @@ def test_as_many_entries_as_fields_differ(message: str, other: str, source: str,
 
 def test_a_lock_leaves_entries_when_taken_and_released() -> None:
     lock = lock_pb.Lock(service="payments", environment="production", who="ana")
-    assert [(e.change_type, e.user, e.comment) for e in (locked(lock, NOW), unlocked(lock, NOW))] == [
+    assert [
+        (e.change_type, e.user, e.comment) for e in (locked(lock, NOW), unlocked(lock, NOW, lock.who))
+    ] == [
         (Change.locked, "ana", "Service locked in production"),
         (Change.unlocked, "ana", "Service unlocked in production"),
     ]

@@ -37,37 +37,18 @@ def created(event: event_pb.Event, now: int) -> _Entry:
 
 def locked(lock: lock_pb.Lock, now: int) -> _Entry:
     """Return the entry for a lock that was acquired for an event."""
-    return _lock_entry(lock, now, _ChangeType.locked, lock.who)
+    return _lock_entry(lock, now, _ChangeType.locked, lock.who, "")
 
 
-def unlocked(lock: lock_pb.Lock, now: int) -> _Entry:
-    """Return the entry for a lock of an event that was released."""
-    return _lock_entry(lock, now, _ChangeType.unlocked, lock.who)
+def unlocked(lock: lock_pb.Lock, now: int, who: str, how: str = "") -> _Entry:
+    """Return the entry for a lock of an event that `who` released, "" for the server, and how."""
+    return _lock_entry(lock, now, _ChangeType.unlocked, who, how)
 
 
-def lock_expired(lock: lock_pb.Lock, now: int) -> _Entry:
-    """Return the entry for a lock of an event whose lease ran out."""
-    return _lock_entry(lock, now, _ChangeType.unlocked, SYSTEM, ": the lease expired")
-
-
-def lock_forced(lock: lock_pb.Lock, now: int, *, who: str, reason: str) -> _Entry:
-    """Return the entry for a lock of an event that `who` released by force."""
-    return _lock_entry(lock, now, _ChangeType.unlocked, who, f" by force: {reason}")
-
-
-def lock_abandoned(lock: lock_pb.Lock, now: int) -> _Entry:
-    """Return the entry for a lock of an event whose caller disconnected before the answer."""
-    return _lock_entry(lock, now, _ChangeType.unlocked, SYSTEM, ": the caller was gone")
-
-
-def _lock_entry(lock: lock_pb.Lock, now: int, change_type: _ChangeType, who: str, how: str = "") -> _Entry:
+def _lock_entry(lock: lock_pb.Lock, now: int, change_type: _ChangeType, who: str, how: str) -> _Entry:
     where = f" in {lock.environment}" if lock.environment else ""
-    return _Entry(
-        timestamp=timestamp(now),
-        user=who or SYSTEM,
-        change_type=change_type,
-        comment=f"Service {change_type.name}{where}{how}",
-    )
+    comment = f"Service {change_type.name}{where}{how}"
+    return _Entry(timestamp=timestamp(now), user=who or SYSTEM, change_type=change_type, comment=comment)
 
 
 def slack_linked(event: event_pb.Event, old: str, new: str, now: int) -> _Entry:

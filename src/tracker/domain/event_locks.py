@@ -120,7 +120,7 @@ def plan_for_update(
 
 def apply_plan(plan: LockPlan, event: event_pb.Event, now: int) -> EventChange:
     """Return the change that carries out a plan, with an entry in the event's changelog for each lock."""
-    entries = [changelog.unlocked(lock, now) for lock in plan.release]
+    entries = [changelog.unlocked(lock, now, lock.who) for lock in plan.release]
     if plan.acquire is not None:
         entries.append(changelog.locked(plan.acquire, now))
     return EventChange(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import platform
 from functools import partial
-from typing import TYPE_CHECKING, Final
+from typing import Final
 
 from prometheus_client import (
     CollectorRegistry,
@@ -21,9 +21,6 @@ from prometheus_client.exposition import choose_encoder
 
 from tracker import __version__
 from tracker.errors import Reason
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
 
 disable_created_metrics()  # type: ignore[no-untyped-call] # the library has no annotation; nobody reads them
 
@@ -45,47 +42,24 @@ class LockMetrics:
 
     def __init__(self, registry: CollectorRegistry) -> None:
         counter = partial(Counter, registry=registry)
-        self._held = Gauge("tracker_locks_held", "Locks held.", registry=registry)
-        self._waiting = Gauge("tracker_locks_waiting", "Calls that wait for a lock.", registry=registry)
-        self._acquired = counter("tracker_lock_acquired", "Locks taken, by calls or events.")
-        self._expired = counter("tracker_lock_expired", "Locks whose lease expired.")
-        self._forced = counter("tracker_lock_forced", "Locks released by force.")
+        self.locks_held = Gauge("tracker_locks_held", "Locks held.", registry=registry).set
+        waiting = Gauge("tracker_locks_waiting", "Calls that wait for a lock.", registry=registry)
+        self.locks_waiting = waiting.set
+        self.lock_acquired = counter("tracker_lock_acquired", "Locks taken, by calls or events.").inc
+        self.lock_expired = counter("tracker_lock_expired", "Locks whose lease expired.").inc
+        self.lock_forced = counter("tracker_lock_forced", "Locks released by force.").inc
         text = "Locks refused to calls or events, by reason of the error."
         self._refused = counter("tracker_lock_refused", text, ("reason",))
         for reason in _REFUSALS:
             self._refused.labels(reason)
+        histogram = partial(Histogram, registry=registry)
         text = "Time that calls with `wait` took to get their lock or give up."
-        self._wait_seconds = Histogram(
-            "tracker_lock_wait_seconds", text, buckets=_WAIT_SECONDS, registry=registry
-        )
+        self.lock_waited = histogram("tracker_lock_wait_seconds", text, buckets=_WAIT_SECONDS).observe
         text = "Time that locks were held, without those of deleted events."
-        self._hold_seconds = Histogram(
-            "tracker_lock_hold_seconds", text, buckets=_HOLD_SECONDS, registry=registry
-        )
-
-    def locks_held(self, locks: int) -> None:
-        self._held.set(locks)
-
-    def locks_waiting(self, calls: int) -> None:
-        self._waiting.set(calls)
-
-    def lock_acquired(self) -> None:
-        self._acquired.inc()
+        self.lock_ended = histogram("tracker_lock_hold_seconds", text, buckets=_HOLD_SECONDS).observe
 
     def lock_refused(self, reason: str) -> None:
         self._refused.labels(reason).inc()
-
-    def lock_waited(self, seconds: float) -> None:
-        self._wait_seconds.observe(seconds)
-
-    def lock_ended(self, seconds: float) -> None:
-        self._hold_seconds.observe(seconds)
-
-    def lock_expired(self) -> None:
-        self._expired.inc()
-
-    def lock_forced(self) -> None:
-        self._forced.inc()
 
 
 class TaskMetrics:
@@ -96,6 +70,7 @@ class TaskMetrics:
         self._healthy = Gauge("tracker_background_task_healthy", text, ("task",), registry=registry)
         text = "Failed attempts of a background task."
         self._failures = Counter("tracker_background_task_failures", text, ("task",), registry=registry)
+        self.task_stopped = self._healthy.remove
 
     def task_healthy(self, task: str, healthy: bool) -> None:  # noqa: FBT001 - what is reported
         self._failures.labels(task)  # from zero: the first failure is an increase
@@ -104,9 +79,6 @@ class TaskMetrics:
     def task_failed(self, task: str) -> None:
         self._failures.labels(task).inc()
 
-    def task_stopped(self, task: str) -> None:
-        self._healthy.remove(task)
-
 
 class ConsumerMetrics:
     """The metrics of the consumers of the change log that a server runs."""
@@ -114,12 +86,10 @@ class ConsumerMetrics:
     def __init__(self, registry: CollectorRegistry) -> None:
         text = "Changes that a consumer has yet to handle, on the server that runs it."
         self._lag = Gauge("tracker_changes_consumer_lag", text, ("consumer",), registry=registry)
+        self.consumer_left = self._lag.remove
 
     def consumer_lag(self, consumer: str, changes: int) -> None:
         self._lag.labels(consumer).set(changes)
-
-    def consumer_left(self, consumer: str) -> None:
-        self._lag.remove(consumer)
 
 
 class Metrics:
@@ -162,22 +132,17 @@ class Metrics:
         self._commit_changes = Histogram(
             "tracker_store_commit_changes", text, buckets=_COMMIT_CHANGES, registry=registry
         )
-        self._queue = Gauge("tracker_store_queue", "Changes that wait for a commit.", registry=registry)
+        queue = Gauge("tracker_store_queue", "Changes that wait for a commit.", registry=registry)
+        self.queued = queue.set
         self.locks = LockMetrics(registry)
         self.tasks = TaskMetrics(registry)
         self.consumers = ConsumerMetrics(registry)
         build = Info("tracker_build", "Version of Tracker and of Python.", registry=registry)
         build.info({"version": __version__, "python": platform.python_version()})
-        self._own = tuple(_exposed_names(registry))
         ProcessCollector(registry=registry)
         PlatformCollector(registry=registry)
         GCCollector(registry=registry)
         self._calls: dict[tuple[str, str, str], Histogram] = {}
-
-    @property
-    def names(self) -> Sequence[str]:
-        """The names of Tracker's own metrics, as they are exposed."""
-        return self._own
 
     def event_status(self, service: str, status: str, environment: str) -> None:
         self._event_status.labels(self._service(service), status, environment).inc()
@@ -199,9 +164,6 @@ class Metrics:
         self._commit_seconds.observe(seconds)
         self._commit_changes.observe(changes)
 
-    def queued(self, changes: int) -> None:
-        self._queue.set(changes)
-
     def _service(self, name: str) -> str:
         if name in self._services:
             return name
@@ -215,9 +177,3 @@ def exposition(registry: CollectorRegistry, accept: str) -> tuple[bytes, str]:
     """Return all that a registry holds, in a format that the header `Accept` names, and its media type."""
     encode, media_type = choose_encoder(accept)
     return encode(registry), media_type
-
-
-def _exposed_names(registry: CollectorRegistry) -> Iterator[str]:
-    suffixes = {"counter": "_total", "info": "_info"}
-    for metric in registry.collect():
-        yield metric.name + suffixes.get(metric.type, "")

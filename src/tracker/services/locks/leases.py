@@ -92,7 +92,7 @@ class LeaseKeeper:
             if not is_same(lock):
                 return None
             at = now if lock.expired_at is None else micros(lock.expired_at)
-            return Release(Ending.EXPIRED, at, entry=changelog.lock_expired(lock, at))
+            return Release(Ending.EXPIRED, at, entry=changelog.unlocked(lock, at, "", ": the lease expired"))
 
         if state.lock_delay and not state.expired:
             lock = await self._store.modify(state.lock_id, expire)

@@ -218,7 +218,8 @@ class LockQueue:
         def decide(held: HeldLock) -> Release | None:
             if held.lock.renewals:
                 return None  # another call with the same token has got it since
-            return Release(Ending.ABANDONED, at, entry=changelog.lock_abandoned(held.lock, at))
+            entry = changelog.unlocked(held.lock, at, "", ": the caller was gone")
+            return Release(Ending.ABANDONED, at, entry=entry)
 
         given_back = await self._store.release(lock.id, decide)
         if given_back is not None:

@@ -125,10 +125,10 @@ class LockService:
         def decide(held: HeldLock) -> Release:
             lock = held.lock
             if request.force:
-                forced = changelog.lock_forced(lock, now, who=request.who, reason=request.reason)
+                forced = changelog.unlocked(lock, now, request.who, f" by force: {request.reason}")
                 return Release(Ending.FORCED, now, request.reason, forced)
             _require_held(held, request.lock_token)
-            released = changelog.unlocked(lock, now) if lock.event_id else None
+            released = changelog.unlocked(lock, now, lock.who) if lock.event_id else None
             return Release(Ending.RELEASED, now, request.reason, released)
 
         def answer(lock: lock_pb.Lock) -> lock_pb.UnLockResponse:

@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from tracker.domain.locks import (
-    Acquired,
     EndedLock,
     Ending,
     HeldLock,
@@ -30,7 +29,12 @@ if TYPE_CHECKING:
 
     import apsw
 
-    from tracker.domain.locks import LockFilter, LockKey, Release
+    from tracker.domain.locks import (
+        Acquired,
+        LockFilter,
+        LockKey,
+        Release,
+    )
     from tracker.stores.contents import StoredEnd, StoredKey
     from tracker.stores.pages import Cursor, Page
 
