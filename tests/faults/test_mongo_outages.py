@@ -17,7 +17,7 @@ from tracker.domain.events import EventId
 from tracker.domain.locks import lock_key
 from tracker.domain.query.tree import EventFilter
 from tracker.errors import Code, TrackerError
-from tracker.stores.mongo import MongoStore, changes, connections
+from tracker.stores.mongo import MongoStore, connections, database
 from tracker.stores.pages import Page
 
 if TYPE_CHECKING:
@@ -125,7 +125,7 @@ async def test_no_acknowledged_change_is_lost_when_the_primary_goes(
 async def test_calls_are_refused_while_the_server_is_gone_and_answered_when_it_is_back(
     alone: MongoServers, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(changes, "CHANGE_SECONDS", 2.0)
+    monkeypatch.setattr(database, "CHANGE_SECONDS", 2.0)
     (server,) = alone.members
     async with opened(alone, "?serverSelectionTimeoutMS=500") as store:
         event = an_event(event_id=new_id())
@@ -153,7 +153,7 @@ async def test_calls_are_refused_while_the_server_is_gone_and_answered_when_it_i
 async def test_a_server_that_hangs_is_not_waited_for_longer_than_a_call_may_take(
     alone: MongoServers, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(changes, "CHANGE_SECONDS", 1.0)
+    monkeypatch.setattr(database, "CHANGE_SECONDS", 1.0)
     monkeypatch.setattr(connections, "QUERY_SECONDS", 1.0)
     (server,) = alone.members
     async with opened(alone) as store:

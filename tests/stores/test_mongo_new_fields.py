@@ -15,7 +15,7 @@ from tracker.domain.query import parse
 from tracker.domain.query.fields import RELATED
 from tracker.domain.query.tree import EventFilter, one_of
 from tracker.pb import event_pb
-from tracker.stores.mongo import new_fields, schema
+from tracker.stores.mongo import upgrades
 from tracker.stores.pages import Page
 
 if TYPE_CHECKING:
@@ -62,14 +62,14 @@ def old(request: pytest.FixtureRequest) -> OldDatabase:
 async def test_events_of_before_are_found_by_what_they_link_to(
     old: OldDatabase, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(new_fields, "_AT_A_TIME", 2)
+    monkeypatch.setattr(upgrades, "_AT_A_TIME", 2)
     events = await old.store(7)
     async with opened(old.uri) as store:
         found = await store.events.find(TO_ROOT, Page(), oldest_first=True)
         assert list(found.records) == events[1::2]
         assert await store.events.count(EventFilter(parse(f"related:{ROOT}", CLOCK))) == 3
         assert await store.events.count(EventFilter(parse("has:related", CLOCK))) == 3
-    assert old.version == schema.VERSION
+    assert old.version == upgrades.VERSION
 
 
 async def test_several_servers_fill_in_what_events_lack_at_once_and_change_them(old: OldDatabase) -> None:

@@ -15,7 +15,8 @@ from tracker.domain.query.tree import EventFilter
 from tracker.stores import choice
 from tracker.stores.base import StoreOpenError
 from tracker.stores.mongo import MongoStore
-from tracker.stores.mongo.schema import INDEXES, VERSION
+from tracker.stores.mongo.schema import INDEXES
+from tracker.stores.mongo.upgrades import VERSION
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -19,7 +19,7 @@ from tracker.errors import TrackerError
 from tracker.pb import event_pb
 from tracker.stores.events import Explanation
 from tracker.stores.mongo import MongoStore
-from tracker.stores.mongo.event_terms import MOST_TERMS
+from tracker.stores.mongo.event_records import MOST_TERMS
 from tracker.stores.pages import Page
 
 Status = event_pb.Status

@@ -54,6 +54,11 @@ def metadata_of(event: event_pb.Event) -> event_pb.EventMetadata:
     return event.metadata or event_pb.EventMetadata()
 
 
+def event_id(event: event_pb.Event) -> str:
+    """Return an event's id."""
+    return metadata_of(event).id
+
+
 def external_id(event: event_pb.Event) -> ExternalId | None:
     """Return the external id of an event, or None."""
     attributes = attributes_of(event)
@@ -71,6 +76,11 @@ def event_time(event: event_pb.Event) -> int:
     """Return when an event happened, its start date or else its creation, in microseconds since the epoch."""
     moment = attributes_of(event).start_date or metadata_of(event).created_at
     return 0 if moment is None else micros(moment)
+
+
+def event_cursor(event: event_pb.Event) -> tuple[int, str]:
+    """Return where an event stands in a list of events."""
+    return (event_time(event), event_id(event))
 
 
 def event_end(event: event_pb.Event) -> int | None:
@@ -100,7 +110,7 @@ def root_of(path: Sequence[event_pb.Event]) -> event_pb.Event:
     """
     ids = [metadata_of(event).id for event in path]
     above = attributes_of(path[-1]).related_id
-    return min(path[ids.index(above) :], key=_by_time) if above in ids else path[-1]
+    return min(path[ids.index(above) :], key=event_cursor) if above in ids else path[-1]
 
 
 def chain(root: event_pb.Event, events: Iterable[event_pb.Event]) -> Sequence[Link]:
@@ -116,8 +126,4 @@ def chain(root: event_pb.Event, events: Iterable[event_pb.Event]) -> Sequence[Li
             if metadata_of(event).id not in links:
                 link = links[metadata_of(event).id] = Link(event, parent.event, parent.depth + 1)
                 waiting.append(link)
-    return sorted(links.values(), key=lambda link: _by_time(link.event))
-
-
-def _by_time(event: event_pb.Event) -> tuple[int, str]:
-    return event_time(event), metadata_of(event).id
+    return sorted(links.values(), key=lambda link: event_cursor(link.event))

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import TYPE_CHECKING, NamedTuple
 
-from tracker.domain.times import duration_micros, timestamp
+from tracker.domain.times import duration_micros, micros, timestamp
 from tracker.pb import event_pb
 from tracker.pb.options import numbers, wire_name
 
@@ -54,8 +54,7 @@ def environment_key(environment: str) -> str:
     return _ENVIRONMENTS.get(environment, environment)
 
 
-@dataclass(frozen=True, slots=True)
-class LockFilter:
+class LockFilter(NamedTuple):
     """Which locks: those whose `LockKey` has all these parts; None matches any."""
 
     service: str | None = None
@@ -95,8 +94,7 @@ class HeldLock:
     token_hash: bytes = b""
 
 
-@dataclass(frozen=True, slots=True)
-class LeaseState:
+class LeaseState(NamedTuple):
     """What decides when a held lock ends: durations in microseconds, 0 where it has none.
 
     `renewals` changes with every renewal. An `expired` lock is no longer held and waits for its delay to end.
@@ -107,6 +105,17 @@ class LeaseState:
     lock_delay: int
     renewals: int
     expired: bool
+
+
+def lease_state(lock: lock_pb.Lock) -> LeaseState:
+    """Return what decides when a lock ends."""
+    ttl, delay = (0 if each is None else duration_micros(each) for each in (lock.ttl, lock.lock_delay))
+    return LeaseState(lock.id, ttl, delay, lock.renewals, lock.expired_at is not None)
+
+
+def created_at(lock: lock_pb.Lock) -> int:
+    """Return when a lock was taken, in microseconds since the epoch."""
+    return micros(lock.created_at) if lock.created_at is not None else 0
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,26 +9,22 @@ from tracker.pb import catalog_pb
 from tracker.stores.changes import ChangeKind, RecordKind
 from tracker.stores.documents import parse
 from tracker.stores.mongo.change_log import logged
-from tracker.stores.mongo.changes import turn_of
-from tracker.stores.mongo.outbox import new_entry
-from tracker.stores.mongo.parts import beyond_cursor, to_read
-from tracker.stores.pages import Total, found, known_total
+from tracker.stores.mongo.pages import read_page
+from tracker.stores.pages import found
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from tracker.stores.idempotency import Once
-    from tracker.stores.mongo.changes import Changes
-    from tracker.stores.mongo.connections import Connections
-    from tracker.stores.mongo.courier import Courier
-    from tracker.stores.mongo.idempotency import MongoIdempotency
+    from tracker.stores.mongo.database import Database
+    from tracker.stores.mongo.deliveries import Deliveries
     from tracker.stores.mongo.writes import Document
     from tracker.stores.pages import Found, Page
 
 NAME = "catalog"
 """The collection."""
 
-E = TypeVar("E", bound="catalog_pb.Catalog | None")
+E = TypeVar("E", catalog_pb.Catalog, "catalog_pb.Catalog | None")
 
 _THERE: Document = {"tombstone": None}
 
@@ -37,11 +33,8 @@ _THERE: Document = {"tombstone": None}
 class MongoCatalog:
     """The `CatalogStore` in MongoDB."""
 
-    _connections: Connections
-    _changes: Changes
-    _keys: MongoIdempotency
-    _courier: Courier
-    _now: Callable[[], int]
+    _database: Database
+    _deliveries: Deliveries
 
     async def upsert(
         self,
@@ -60,21 +53,16 @@ class MongoCatalog:
         return await self._change(name, lambda entry: None if entry is None else change(entry), once)
 
     async def get(self, name: str) -> catalog_pb.Catalog | None:
-        async with self._connections.asking(NAME) as entries:
+        async with self._database.asking(NAME) as entries:
             stored = await entries.find_one({"_id": name} | _THERE, {"document": 1})
         return None if stored is None else _entry(stored)
 
     async def delete(self, name: str, once: Once[bool] | None = None) -> bool:
-        return await self._changes.run(
-            lambda: self._keys.delete(once, NAME, name, self._courier.add, _deleted)
-        )
+        return await self._deliveries.delete(NAME, name, once, RecordKind.CATALOG_ENTRY)
 
     async def find(self, page: Page) -> Found[catalog_pb.Catalog]:
-        rest = {} if page.after is None else beyond_cursor(["_id"], page.after, newest_first=False)
-        async with self._connections.asking(NAME) as entries:
-            cursor = entries.find(_THERE | rest, {"document": 1}, sort=[("_id", 1)], skip=page.offset)
-            rows = await cursor.limit(to_read(page)).to_list()
-            total = known_total(rows, page) or Total(await entries.count_documents(_THERE))
+        async with self._database.asking(NAME) as entries:
+            rows, total = await read_page(entries, _THERE, ["_id"], page)
         return found([_entry(row) for row in rows], page, lambda entry: (entry.name,), total)
 
     async def _change(
@@ -86,39 +74,21 @@ class MongoCatalog:
         """Store the entry that `change` returns, if any, and return it."""
 
         async def step() -> E:
-            entries = self._connections.newest(NAME)
-            async with self._changes.turn(turn_of(NAME, name)):
+            entries = self._database.newest(NAME)
+            async with self._database.turn(NAME, name):
                 while True:
                     stored = await entries.find_one({"_id": name})
-                    entry = change(None if stored is None or "tombstone" in stored else _entry(stored))
-                    if entry is None or await self._put(name, stored, entry, once):
+                    before = (stored or {}).get("document", "")
+                    entry = change(_entry(stored) if stored is not None and before else None)
+                    if entry is None:
+                        return entry
+                    kind = ChangeKind.UPDATED if before else ChangeKind.CREATED
+                    log = [logged(RecordKind.CATALOG_ENTRY, kind, name, before=before)]
+                    new = {"_id": name, "document": entry.to_json()}
+                    if await self._deliveries.put(once, entry, NAME, stored, new, log=log):
                         return entry
 
-        return await self._changes.run(step)
-
-    async def _put(
-        self,
-        name: str,
-        stored: Document | None,
-        entry: catalog_pb.Catalog,
-        once: Once[catalog_pb.Catalog] | None,
-    ) -> bool:
-        """Replace the document of an entry, or insert it; return False if it has changed meanwhile."""
-        before = "" if stored is None else stored.get("document", "")
-        kind = ChangeKind.UPDATED if before else ChangeKind.CREATED
-        log = [logged(RecordKind.CATALOG_ENTRY, kind, name, before=before)]
-        change = new_entry(self._now(), log=log)
-        document = {"_id": name, "document": entry.to_json()}
-        entries = self._connections.newest(NAME)
-        new = await self._keys.put(once, entry, entries, stored, document, change)
-        if new is not None:
-            self._courier.add(NAME, new)
-        return new is not None
-
-
-def _deleted(stored: Document) -> list[Document]:
-    kind, before = ChangeKind.DELETED, stored["document"]
-    return [logged(RecordKind.CATALOG_ENTRY, kind, stored["_id"], before=before)]
+        return await self._database.run(step)
 
 
 def _entry(stored: Document) -> catalog_pb.Catalog:

@@ -20,7 +20,6 @@ from pymongo.errors import DuplicateKeyError
 from tracker.domain.locks import Ending
 from tracker.domain.times import MICROS
 from tracker.stores.changes import (
-    CHANGES_KEPT,
     LARGEST_LOGGED,
     MESSAGES,
     Batch,
@@ -33,13 +32,13 @@ from tracker.stores.changes import (
 )
 from tracker.stores.documents import parse
 from tracker.stores.mongo import writes
+from tracker.stores.mongo.database import META
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Mapping, Sequence
 
     from tracker.stores.changes import Record
-    from tracker.stores.mongo.changes import Changes
-    from tracker.stores.mongo.connections import Connections
+    from tracker.stores.mongo.database import Database
     from tracker.stores.mongo.writes import Collection, Document
 
 NAME = "changes"
@@ -48,7 +47,7 @@ NAME = "changes"
 CONSUMERS = "consumers"
 """The collection of its consumers."""
 
-META = {"_id": "change_log"}
+LOG = {"_id": "change_log"}
 """The document with the name of the log."""
 
 POLL_SECONDS = 0.25
@@ -90,9 +89,8 @@ def logged(  # noqa: PLR0913 - each is a field of the entry
 class LogWriter:
     """Appends to the log, which keeps the last `kept` changes at least."""
 
-    def __init__(self, connections: Connections, now: Callable[[], int], kept: int = CHANGES_KEPT) -> None:
-        self._connections = connections
-        self._now = now
+    def __init__(self, database: Database, kept: int) -> None:
+        self._database = database
         self._kept = kept
         self._logged: dict[ObjectId, None] = {}
         self._grown: list[Callable[[], None]] = []
@@ -103,11 +101,11 @@ class LogWriter:
 
     async def append(self, entries: Sequence[Document]) -> None:
         """Write entries after the last document of the log, except those that are in it."""
-        log = self._connections.newest(NAME)
+        log = self._database.newest(NAME)
         new = {each["op"]: each for each in entries if each["op"] not in self._logged}
         while new:
             number = _end(await log.find_one({}, {"size": 1}, sort=[("_id", -1)])) + 1
-            row = {"_id": number, "size": len(new), "at": self._now(), "changes": [*new.values()]}
+            row = {"_id": number, "size": len(new), "at": self._database.now(), "changes": [*new.values()]}
             try:
                 await log.insert_one(row)
             except DuplicateKeyError:
@@ -123,15 +121,15 @@ class LogWriter:
 
     async def forget(self) -> None:
         """Delete the entries that need not be kept."""
-        log = self._connections.newest(NAME)
+        log = self._database.newest(NAME)
         last = await log.find_one({}, {"_id": 1}, sort=[("_id", -1)])
         if last is not None:
-            before = {"$lt": self._now() - _KEPT_SECONDS * MICROS}
+            before = {"$lt": self._database.now() - _KEPT_SECONDS * MICROS}
             await writes.delete_all(log, {"_id": {"$lt": last["_id"] - self._kept}, "at": before})
 
     async def _there(self, ops: list[ObjectId]) -> set[ObjectId]:
         """Return which entries are in the log."""
-        log = self._connections.newest(NAME)
+        log = self._database.newest(NAME)
         rows = await log.find({"changes.op": {"$in": ops}}, {"changes.op": 1}).to_list()
         return {each["op"] for row in rows for each in row["changes"]}
 
@@ -140,7 +138,7 @@ class LogWriter:
 class MongoChangeLog:
     """The `ChangeLog` in MongoDB; `_settled` waits until what this server has changed is in it."""
 
-    _connections: Connections
+    _database: Database
     _writer: LogWriter
     _settled: Callable[[], Awaitable[None]]
     _name: str = ""
@@ -148,7 +146,7 @@ class MongoChangeLog:
 
     async def open(self) -> None:
         """Read the name of the log."""
-        stored = await self._connections.newest("tracker").find_one(META)
+        stored = await self._database.newest(META).find_one(LOG)
         self._name = stored["name"] if stored is not None else ""
 
     def notify(self, grown: Callable[[], None]) -> None:
@@ -158,19 +156,19 @@ class MongoChangeLog:
         with suppress(TimeoutError):
             async with asyncio.timeout(_SETTLED_SECONDS):
                 await self._settled()
-        async with self._connections.asking(NAME):
+        async with self._database.asking(NAME):
             row = await self._row({})
         return Position(self._name) if row is None else self._position(row, _end(row))
 
     async def oldest(self) -> Position:
-        async with self._connections.asking(NAME) as log:
+        async with self._database.asking(NAME) as log:
             row = await log.find_one({}, {"changes.at": 1}, sort=[("_id", 1)])
         return Position(self._name) if row is None or row["_id"] == 1 else self._position(row, row["_id"])
 
     async def read(
         self, after: Position, most: int, kinds: Sequence[RecordKind] = tuple(RecordKind)
     ) -> Batch:
-        async with self._connections.asking(NAME):
+        async with self._database.asking(NAME):
             before = await self._row({"_id": {"$lte": after.number}})
             start = after.number if before is None or _end(before) <= after.number else before["_id"] - 1
             rows = await self._log.find({"_id": {"$gt": start}}, sort=[("_id", 1)], limit=most).to_list()
@@ -186,7 +184,7 @@ class MongoChangeLog:
 
     @property
     def _log(self) -> Collection:
-        return self._connections.confirmed(NAME)
+        return self._database.confirmed(NAME)
 
     async def _row(self, where: Document) -> Document | None:
         """Return the numbers and moments of the last document of the log that a condition matches."""
@@ -233,7 +231,7 @@ class MongoChangeLog:
         found: dict[tuple[int, str], str] = {}
         for record, of_kind in ids.items():
             where = {"_id": {"$in": of_kind}, "tombstone": None}
-            rows = self._connections.confirmed(_COLLECTIONS[record]).find(where, {"document": 1})
+            rows = self._database.confirmed(_COLLECTIONS[record]).find(where, {"document": 1})
             found |= {(record, row["_id"]): row["document"] async for row in rows}
         return found
 
@@ -242,24 +240,23 @@ class MongoChangeLog:
 class MongoConsumers:
     """The `ConsumerStore` in MongoDB."""
 
-    _connections: Connections
-    _changes: Changes
+    _database: Database
 
     async def get(self, name: str) -> ConsumerState | None:
-        async with self._connections.asking(CONSUMERS) as consumers:
+        async with self._database.asking(CONSUMERS) as consumers:
             return _state(await consumers.find_one({"_id": name}))
 
     async def put(self, name: str, state: ConsumerState, instead_of: ConsumerState | None) -> bool:
         new: Document = {"position": [*state.position], "server": state.server, "beats": state.beats}
 
         async def step() -> bool:
-            consumers = self._connections.newest(CONSUMERS)
+            consumers = self._database.newest(CONSUMERS)
             stored = await consumers.find_one({"_id": name})
             if _state(stored) != instead_of:
                 return False
             return await writes.put(consumers, stored, {"_id": name, **new})
 
-        return await self._changes.run(step)
+        return await self._database.run(step)
 
 
 def _state(stored: Document | None) -> ConsumerState | None:

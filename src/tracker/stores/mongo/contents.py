@@ -32,7 +32,6 @@ from tracker.stores.contents import (
 from tracker.stores.documents import parse
 from tracker.stores.mongo import (
     catalog,
-    ended_locks,
     event_records,
     idempotency,
     links,
@@ -40,21 +39,18 @@ from tracker.stores.mongo import (
     schema,
     writes,
 )
-from tracker.stores.mongo.changes import CHANGE_SECONDS
+from tracker.stores.mongo.database import CHANGE_SECONDS
 from tracker.stores.mongo.failures import store_error
 from tracker.stores.mongo.opening import open_database
 from tracker.stores.mongo.reconciler import COLLECTIONS
-from tracker.stores.mongo.store import Components
+from tracker.stores.mongo.store import MongoStore
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 
     from tracker.stores.base import StoreObserver
-    from tracker.stores.contents import (
-        Records,
-        StoredRecord,
-    )
-    from tracker.stores.mongo.connections import Connections
+    from tracker.stores.contents import Records, StoredRecord
+    from tracker.stores.mongo.database import Database
     from tracker.stores.mongo.writes import Collection, Document
 
 SETTLE_SECONDS = 10.0
@@ -69,14 +65,16 @@ class MongoContents:
 
     def __init__(self, uri: str, argument: str, observer: StoreObserver) -> None:
         self._uri = uri
-        parts = Components(uri, observer, argument=argument)
-        self._connections, self._clock, self._reconciler = parts.connections, parts.clock, parts.reconciler
-        collection = partial(_Collection, self._connections)
+        store = MongoStore(uri, observer, argument=argument)
+        self._database, self._reconciler = store.database, store.reconciler
+        collection = partial(_Collection, self._database)
         self._records: Mapping[Kind, Records[Any]] = {
             Kind.CATALOG: collection(catalog.NAME, {"tombstone": None}, _document, _catalog_entry),
             Kind.LINKS: collection(links.NAME, {"tombstone": None}, _document, _link),
             Kind.LOCK_KEYS: collection(lock_documents.NAME, {}, _key, _key_document),
-            Kind.ENDED_LOCKS: collection(ended_locks.NAME, {}, _end, _end_document, self._still_held),
+            Kind.ENDED_LOCKS: collection(
+                lock_documents.ENDED, {}, _end, lock_documents.end_document, self._still_held
+            ),
             Kind.IDEMPOTENCY_KEYS: collection(idempotency.NAME, {"outbox": None}, _answer, _answer_document),
             Kind.EVENTS: collection(event_records.NAME, {"tombstone": None}, _document, _event),
         }
@@ -84,27 +82,27 @@ class MongoContents:
     @property
     def name(self) -> str:
         hosts = urlsplit(self._uri).netloc.rpartition("@")[2]
-        return f"mongodb://{hosts}/{self._connections.database_name}"
+        return f"mongodb://{hosts}/{self._database.database_name}"
 
     async def open_to_read(self) -> None:
-        await open_database(self._connections, self._clock, schema.require)
+        await open_database(self._database, schema.require)
         try:
             await self._settle()
         except PyMongoError as failure:
             raise store_error(failure) from failure
 
     async def open_to_fill(self, source: str) -> None:
-        await open_database(self._connections, self._clock, partial(schema.begin_filling, source=source))
+        await open_database(self._database, partial(schema.begin_filling, source=source))
 
     def records(self, kind: Kind) -> Records[StoredRecord]:
         return self._records[kind]
 
     async def finish(self) -> None:
         with pymongo.timeout(CHANGE_SECONDS):
-            await schema.end_filling(self._connections)
+            await schema.end_filling(self._database)
 
     async def close(self) -> None:
-        await self._connections.close()
+        await self._database.close()
 
     async def _settle(self) -> None:
         """Finish interrupted changes, as servers do."""
@@ -120,13 +118,13 @@ class MongoContents:
         with pymongo.timeout(CHANGE_SECONDS):
             for name in COLLECTIONS:
                 waiting = {"outbox.at": {"$exists": True}}
-                if await self._connections.newest(name).find_one(waiting, {"_id": 1}) is not None:
+                if await self._database.newest(name).find_one(waiting, {"_id": 1}) is not None:
                     return True
         return False
 
     async def _still_held(self, lock_ids: list[str]) -> set[str]:
         """Return which locks are held: a stored end of these does not count."""
-        keys = self._connections.confirmed(lock_documents.NAME)
+        keys = self._database.confirmed(lock_documents.NAME)
         rows = await keys.find({"holder.id": {"$in": lock_ids}}, {"holder.id": 1}).to_list()
         return {row["holder"]["id"] for row in rows}
 
@@ -139,7 +137,7 @@ async def _none(_: list[str]) -> set[str]:
 class _Collection(Generic[R]):
     """The `Records` of a collection that match `_where`, except for the ids that `_skip` returns."""
 
-    _connections: Connections
+    _database: Database
     _name: str
     _where: Document
     _record: Callable[[Document], R]
@@ -147,14 +145,14 @@ class _Collection(Generic[R]):
     _skip: Callable[[list[str]], Awaitable[set[str]]] = _none
 
     async def count(self) -> int:
-        async with self._connections.asking(self._name) as collection:
+        async with self._database.asking(self._name) as collection:
             return await collection.count_documents(self._where)
 
     async def batches(self) -> AsyncIterator[Sequence[R]]:
         after: Document = {}
         while rows := await self._page(after):
             after = {"_id": {"$gt": rows[-1]["_id"]}}
-            async with self._connections.asking(self._name):
+            async with self._database.asking(self._name):
                 skipped = await self._skip([row["_id"] for row in rows])
             yield [self._record(row) for row in rows if row["_id"] not in skipped]
 
@@ -167,14 +165,14 @@ class _Collection(Generic[R]):
                 )
 
         async def attempt(_: int) -> None:
-            collection = self._connections.newest(self._name)
+            collection = self._database.newest(self._name)
             known = collection.find({"_id": {"$in": [each["_id"] for each in documents]}}, {"_id": 1})
             there = {row["_id"] for row in await known.to_list()}
             missing = [each for each in documents if each["_id"] not in there]
             if missing:
                 await _insert(collection, missing)
 
-        await self._connections.reach()
+        await self._database.reach()
         with pymongo.timeout(CHANGE_SECONDS):
             await writes.until_certain(attempt)
 
@@ -183,7 +181,7 @@ class _Collection(Generic[R]):
         rows: list[Document] = []
         length = 0
         async with (
-            self._connections.asking(self._name) as collection,
+            self._database.asking(self._name) as collection,
             collection.find(self._where | after, sort=[("_id", 1)], limit=BATCH_RECORDS) as found,
         ):
             async for row in found:
@@ -259,19 +257,6 @@ def _end(row: Document) -> StoredEnd:
         row["reason"],
         row["document"],
     )
-
-
-def _end_document(stored: StoredEnd) -> Document:
-    return {
-        "_id": stored.id,
-        "key": lock_documents.key_id(stored.key),
-        **({"token_hash": stored.token_hash} if stored.token_hash else {}),
-        "ending": stored.ending,
-        "at": stored.at,
-        "reason": stored.reason,
-        "document": stored.document,
-        "writer": ObjectId(),
-    }
 
 
 def _answer(row: Document) -> StoredAnswer:

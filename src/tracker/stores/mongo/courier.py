@@ -5,15 +5,16 @@ from __future__ import annotations
 import asyncio
 from collections import defaultdict, deque
 from dataclasses import dataclass
+from itertools import chain
 from typing import TYPE_CHECKING
 
 import pymongo
 from pymongo.errors import PyMongoError
 
 from tracker.stores.mongo.change_log import MOST_AT_ONCE
-from tracker.stores.mongo.changes import CHANGE_SECONDS, turn_of
+from tracker.stores.mongo.database import CHANGE_SECONDS
 from tracker.stores.mongo.failures import store_error
-from tracker.stores.mongo.outbox import entries_of, with_document
+from tracker.stores.mongo.outbox import confirm, entries_of, with_document
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -21,9 +22,7 @@ if TYPE_CHECKING:
     from bson import ObjectId
 
     from tracker.stores.mongo.change_log import LogWriter
-    from tracker.stores.mongo.changes import Changes
-    from tracker.stores.mongo.connections import Connections
-    from tracker.stores.mongo.decisions import Decisions
+    from tracker.stores.mongo.database import Database
     from tracker.stores.mongo.writes import Document
 
 _GATHER_SECONDS = 0.02
@@ -54,12 +53,8 @@ class _Parcel:
 class Courier:
     """Queues outbox entries of documents that this server changes, and delivers them in batches."""
 
-    def __init__(
-        self, connections: Connections, changes: Changes, decisions: Decisions, log: LogWriter
-    ) -> None:
-        self._connections = connections
-        self._changes = changes
-        self._decisions = decisions
+    def __init__(self, database: Database, log: LogWriter) -> None:
+        self._database = database
         self._log = log
         self._waiting: deque[_Parcel] = deque()
         self._confirmed: dict[ObjectId, None] = {}
@@ -121,13 +116,10 @@ class Courier:
 
     async def _deliver_next(self) -> None:
         batch = self._next_batch()
-        await self._connections.reach()
+        await self._database.reach()
         with pymongo.timeout(CHANGE_SECONDS):
             different = {(parcel.record_id, parcel.entry["op"]): parcel for parcel in batch}.values()
-            confirmed = await asyncio.gather(*map(self._confirm, different))
-            parcels = [
-                each for pair in zip(confirmed, different, strict=True) for each in (*pair[0], pair[1])
-            ]
+            parcels = [*chain.from_iterable(await asyncio.gather(*map(self._confirm, different)))]
             await self._log.append([entry for parcel in parcels for entry in parcel.log])
             await self._remove(parcel for parcel in parcels if parcel.complete)
         for _ in batch:
@@ -147,14 +139,14 @@ class Courier:
         return batch
 
     async def _confirm(self, parcel: _Parcel) -> Sequence[_Parcel]:
-        """Confirm the documents that a parcel names; return the parcels of their own outboxes."""
+        """Confirm the documents that a parcel names; return the parcels of their outboxes, and then it."""
         confirmed: list[_Parcel] = []
         op = parcel.entry["op"]
         if "confirms" not in parcel.entry or op in self._confirmed:
-            return confirmed
+            return [parcel]
         for collection, record_id in parcel.entry["confirms"]:
-            async with self._changes.turn(turn_of(collection, record_id)):
-                stored = await self._decisions.confirm(collection, record_id, op)
+            async with self._database.turn(collection, record_id):
+                stored = await confirm(self._database, collection, record_id, op)
             for entry in entries_of(stored or {}):  # all, so that the log has them in their order
                 if "undecided" in entry:
                     break
@@ -163,14 +155,14 @@ class Courier:
         self._confirmed[op] = None
         if len(self._confirmed) > _REMEMBERED:
             del self._confirmed[next(iter(self._confirmed))]
-        return confirmed
+        return [*confirmed, parcel]
 
     async def _remove(self, parcels: Iterable[_Parcel]) -> None:
         delivered: defaultdict[str, list[_Parcel]] = defaultdict(list)
         for parcel in parcels:
             delivered[parcel.collection].append(parcel)
         for name, parcels_of in delivered.items():
-            collection = self._connections.newest(name)
+            collection = self._database.newest(name)
             ids = list({parcel.record_id for parcel in parcels_of})
             ops = [parcel.entry["op"] for parcel in parcels_of]
             where = {"_id": {"$in": ids}, "outbox.op": {"$in": ops}}

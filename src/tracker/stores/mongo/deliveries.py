@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from contextlib import suppress
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 from pymongo.errors import PyMongoError
 
@@ -14,31 +14,25 @@ from tracker.errors import TrackerError
 from tracker.pb import event_pb
 from tracker.stores.changes import PRINCIPAL, ChangeKind, RecordKind
 from tracker.stores.documents import parse
-from tracker.stores.mongo import event_records, lock_documents
+from tracker.stores.mongo import event_records, idempotency, lock_documents, lock_keys
 from tracker.stores.mongo.change_log import logged
-from tracker.stores.mongo.changes import turn_of
-from tracker.stores.mongo.outbox import entries_of, made_by, new_entry
+from tracker.stores.mongo.outbox import entries_of, is_made, made_by, new_entry
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Mapping
+    from collections.abc import Collection
 
     from bson import ObjectId
 
-    from tracker.stores.mongo.changes import Changes
-    from tracker.stores.mongo.connections import Connections
+    from tracker.stores.idempotency import Once
     from tracker.stores.mongo.courier import Courier
-    from tracker.stores.mongo.decisions import Decisions
-    from tracker.stores.mongo.lock_keys import LockKeys
+    from tracker.stores.mongo.database import Database
     from tracker.stores.mongo.writes import Document
+
+T = TypeVar("T")
 
 _ENDS = {"ends", "ends_all"}
 _REMEMBERED = 10_000
 _NOTES_REMEMBERED = 64
-
-
-def ends_of(release: Mapping[str, Release]) -> list[Document]:
-    """Return the part of an outbox entry that ends locks, by id."""
-    return [{"lock": lock_id, **end_fields(each)} for lock_id, each in release.items()]
 
 
 def end_fields(release: Release) -> Document:
@@ -50,12 +44,42 @@ def end_fields(release: Release) -> Document:
 class Deliveries:
     """Delivers the parts of outboxes that callers wait for; the courier delivers the rest."""
 
-    _connections: Connections
-    _changes: Changes
-    _decisions: Decisions
-    _keys: LockKeys
-    _courier: Courier
+    _database: Database
+    courier: Courier
     _delivered: dict[ObjectId, None] = field(default_factory=dict, init=False)
+
+    async def put(
+        self,
+        once: Once[T] | None,
+        made: T,
+        name: str,
+        before: Document | None,
+        after: Document,
+        **parts: object,
+    ) -> bool:
+        """Make a change as `idempotency.put` does, and deliver what follows; return whether it was made."""
+        change = new_entry(self._database.now(), **parts)
+        new = await idempotency.put(self._database, once, made, name, before, after, change)
+        if new is not None:
+            await self.try_to_deliver(name, new)
+        return new is not None
+
+    async def delete(
+        self, name: str, record_id: str, once: Once[bool] | None, kind: RecordKind | None = None
+    ) -> bool:
+        """Replace a record by a tombstone; return False if there is none. The log has records of a `kind`."""
+
+        async def step() -> bool:
+            where = {"_id": record_id, "tombstone": None}
+            while (stored := await self._database.newest(name).find_one(where)) is not None:
+                before = stored["document"]
+                log = [logged(kind, ChangeKind.DELETED, record_id, before=before)] if kind is not None else ()
+                tombstone = {"_id": record_id, "tombstone": self._database.now()}
+                if await self.put(once, True, name, stored, tombstone, log=log):  # noqa: FBT003 - it is deleted
+                    return True
+            return False
+
+        return await self._database.run(step)
 
     async def deliver(
         self, collection: str, stored: Document, made: Collection[ObjectId] = (), *, again: bool = False
@@ -66,7 +90,7 @@ class Deliveries:
         """
         for entry in entries_of(stored):
             if "undecided" in entry:  # it has nothing to deliver here
-                if entry["op"] in made or await self._decisions.is_made(entry):
+                if entry["op"] in made or await is_made(self._database, entry):
                     continue
                 break
             if again or entry["op"] not in self._delivered:
@@ -78,7 +102,7 @@ class Deliveries:
                 self._delivered[entry["op"]] = None
         while len(self._delivered) > _REMEMBERED:
             del self._delivered[next(iter(self._delivered))]
-        self._courier.add(collection, stored)
+        self.courier.add(collection, stored)
 
     async def try_to_deliver(self, collection: str, stored: Document) -> None:
         """Deliver what is in the outbox of a document; what fails is left to the reconciler."""
@@ -95,7 +119,7 @@ class Deliveries:
         for each in entry.get("ends", ()):
             await self._end(each["lock"], each, made)
         if "ends_all" in entry:
-            for key in await self._keys.of_event(stored["_id"], made):
+            for key in await lock_keys.of_event(self._database, stored["_id"], made):
                 await self._end(key["holder"]["id"], entry["ends_all"], made)
         if "note" in entry and (event := await self._append(entry)) is not None:
             await self.deliver(event_records.NAME, event)
@@ -103,10 +127,10 @@ class Deliveries:
     async def _end(self, lock_id: str, fields: Document, made: Collection[ObjectId]) -> None:
         """End a lock if it is still held."""
         release = Release(Ending(fields["ending"]), fields["at"], fields["reason"])
-        while (stored := await self._keys.settled(lock_id, made)) is not None:
-            ended = await self._keys.end(stored, release)
+        while (stored := await lock_keys.settled(self._database, lock_id, made)) is not None:
+            ended = await lock_keys.end(self._database, stored, release)
             if ended is not None:
-                await self.deliver(lock_documents.NAME, ended, made)
+                await self.deliver(lock_documents.NAME, ended[1], made)
                 return
 
     async def _append(self, entry: Document) -> Document | None:
@@ -115,8 +139,8 @@ class Deliveries:
         An event remembers the changes that its last entries came from: none is appended twice.
         """
         event_id = entry["note"]["event"]
-        events = self._connections.newest(event_records.NAME)
-        async with self._changes.turn(turn_of(event_records.NAME, event_id)):
+        events = self._database.newest(event_records.NAME)
+        async with self._database.turn(event_records.NAME, event_id):
             while (stored := await events.find_one({"_id": event_id, "tombstone": None})) is not None:
                 notes = stored.get("notes", [])
                 if entry["op"] in notes:

@@ -1,8 +1,12 @@
 """The documents of events.
 
-A document has an event, its `terms` and `duration` (`event_terms.py`), its `outbox` (`outbox.py`) and the
-`notes`: ids of the last outbox entries that appended to its changelog (`deliveries.py`). An event that was
-deleted, or must not be created, is replaced by a document with `tombstone`, the time.
+A document has an event, its columns, terms and duration, its `outbox` (`outbox.py`) and the `notes`: ids of
+the last outbox entries that appended to its changelog (`deliveries.py`). An event that was deleted, or must
+not be created, is replaced by a document with `tombstone`, the time.
+
+The terms are the words of title and message, and the values of fields. An event without terms has too many
+of them, or was stored by an earlier version: it may match any query. An event with terms is stored with its
+duration too, if it has one.
 """
 
 from __future__ import annotations
@@ -17,19 +21,19 @@ from tracker.domain.events import (
     EventId,
     ExternalId,
     SlackId,
+    attributes_of,
     event_end,
+    event_id,
     event_time,
     external_id,
+    metadata_of,
 )
-from tracker.domain.query.fields import FIELDS, Kind
+from tracker.domain.query.fields import DURATION, FIELDS, TERMS, Kind, label
+from tracker.domain.query.matching import words
 from tracker.pb import event_pb
 from tracker.stores.documents import parse
-from tracker.stores.events import (
-    ExternalIdTakenError,
-    SlackIdTakenError,
-)
+from tracker.stores.events import ExternalIdTakenError, SlackIdTakenError
 from tracker.stores.mongo import writes
-from tracker.stores.mongo.event_terms import kept_of
 from tracker.stores.mongo.failures import unavailable
 from tracker.stores.mongo.outbox import carried
 
@@ -40,24 +44,26 @@ if TYPE_CHECKING:
     from tracker.domain.query.fields import Field
     from tracker.stores.events import Added
     from tracker.stores.mongo.writes import Collection, Document
-    from tracker.stores.pages import Cursor
 
 NAME = "events"
 """The collection."""
 
-_BY_SLACK_ID = "events_by_slack_id"
+MOST_TERMS: Final = 256
+"""Different terms of an event up to which they are kept."""
+
+TOO_MANY: Final = ""
+"""Stands for all terms of an event that has too many."""
 
 COLUMNS: Final = tuple(
     field for field in FIELDS if field.indexed or (field.column and field.kind in {Kind.CHOICE, Kind.FLAG})
 )
 """Fields that are stored with an event as columns."""
 
+_VALUES: Final = tuple(field for field in TERMS if not field.column)
+"""Fields whose values are among the terms, in addition to labels: those without a column."""
+
+_BY_SLACK_ID = "events_by_slack_id"
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
-
-
-def event_id(event: event_pb.Event) -> str:
-    """Return an event's id."""
-    return event.metadata.id if event.metadata is not None else ""
 
 
 def event_of(stored: Document) -> event_pb.Event:
@@ -76,7 +82,7 @@ def fields(event: event_pb.Event) -> Document:
         "time": time,
         "month": day.year * 12 + day.month - 1,
         **({} if end is None else {"end_time": end}),
-        **kept_of(event),
+        **search_fields(event),
         "document": event.to_json(),
     }
 
@@ -84,6 +90,24 @@ def fields(event: event_pb.Event) -> Document:
 def columns(event: event_pb.Event, fields: Iterable[Field]) -> Document:
     """Return the columns of an event for some of `COLUMNS`; sparse indexes lack empty values."""
     return {field.column: value for field in fields if (value := field.value(event)) or not field.selective}
+
+
+def search_fields(event: event_pb.Event) -> Document:
+    """Return the terms of an event, and its duration in microseconds."""
+    attributes = attributes_of(event)
+    terms = {*words(event.title), *words(attributes.message)}
+    for field in (*_VALUES, *map(label, attributes.labels)):
+        terms.update(value_term(field, text) for text in field.texts(event))
+    duration = DURATION.number(event)
+    return {
+        "terms": sorted(terms) if len(terms) <= MOST_TERMS else [TOO_MANY],
+        **({} if duration is None else {"duration": duration}),
+    }
+
+
+def value_term(field: Field, text: str) -> str:
+    """Return the term of a value: no word begins like that."""
+    return f"={field.name}={text}"
 
 
 def condition(key: EventKey) -> Document:
@@ -113,7 +137,7 @@ async def insert(events: Collection, event: event_pb.Event, change: Document) ->
     try:
         await writes.insert(events, new)
     except DuplicateKeyError as error:
-        raise await _taken(events, event, error) from error
+        raise await _taken(events, event) or error from error
     return new
 
 
@@ -133,14 +157,15 @@ async def insert_new(
     refused = await writes.insert_all(events, documents)
     ids = [event_id(new[place]) for place in refused]
     rows = await events.find({"_id": {"$in": ids}}, {"tombstone": 1}).to_list() if refused else []
-    there = {row["_id"]: "tombstone" in row for row in rows}
+    deleted = {row["_id"]: "tombstone" in row for row in rows}
     outcomes: list[Added] = [True] * len(new)
-    for place, error in refused.items():
-        event = new[place]
-        deleted = there.get(event_id(event))
-        if deleted:
-            raise unavailable(f"the event {event_id(event)} is being deleted")
-        outcomes[place] = False if deleted is False else await _whose(events, event, error)
+    for place, of_event in zip(refused, ids, strict=True):
+        if deleted.get(of_event):
+            raise unavailable(f"the event {of_event} is being deleted")
+        outcome = False if of_event in deleted else await _taken(events, new[place])
+        if outcome is None:
+            raise unavailable(f"the event that had an id of {of_event} was just deleted")
+        outcomes[place] = outcome
     return outcomes
 
 
@@ -160,37 +185,20 @@ async def replace(
     try:
         return new if await writes.replace(events, stored, new) else None
     except DuplicateKeyError as error:
-        raise await _taken(events, event, error) from error
+        raise await _taken(events, event) or error from error
 
 
-def cursor(event: event_pb.Event) -> Cursor:
-    """Return where an event stands in a list of events."""
-    return (event_time(event), event_id(event))
-
-
-async def _whose(events: Collection, event: event_pb.Event, error: DuplicateKeyError) -> Added:
-    """Return whose the Slack or external id of an event is.
-
-    Raises:
-        TrackerError: UNAVAILABLE: that of another one, which has just been deleted.
-    """
-    taken = await _taken(events, event, error)
-    if not isinstance(taken, (SlackIdTakenError, ExternalIdTakenError)):
-        raise unavailable(f"the event that had an id of {event_id(event)} was just deleted")
-    return taken
-
-
-async def _taken(events: Collection, event: event_pb.Event, error: DuplicateKeyError) -> Exception:
-    """Return what a broken uniqueness means: an external or Slack id of another event, or a taken id."""
-    external = external_id(event)
+async def _taken(
+    events: Collection, event: event_pb.Event
+) -> SlackIdTakenError | ExternalIdTakenError | None:
+    """Return which external or Slack id of an event another one has."""
+    others, external = {"_id": {"$ne": event_id(event)}}, external_id(event)
     if external is not None:
-        where = condition(external) | {"_id": {"$ne": event_id(event)}}
-        other = await events.find_one(where, {"_id": 1})
+        other = await events.find_one(condition(external) | others, {"_id": 1})
         if other is not None:
             return ExternalIdTakenError(external, other["_id"])
-    if event.metadata is not None and event.metadata.slack_id:
-        where = {"slack_id": event.metadata.slack_id, "_id": {"$ne": event_id(event)}}
-        holder = await events.find_one(where, {"_id": 1}, hint=_BY_SLACK_ID)
-        if holder is not None:
-            return SlackIdTakenError(event.metadata.slack_id, holder["_id"])
-    return error
+    if slack_id := metadata_of(event).slack_id:
+        other = await events.find_one({"slack_id": slack_id} | others, {"_id": 1}, hint=_BY_SLACK_ID)
+        if other is not None:
+            return SlackIdTakenError(slack_id, other["_id"])
+    return None

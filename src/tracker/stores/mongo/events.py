@@ -9,18 +9,18 @@ from typing import TYPE_CHECKING, TypeVar
 from pymongo.errors import DuplicateKeyError
 
 from tracker.domain.event_locks import decide_event_change
-from tracker.domain.events import EventId
+from tracker.domain.events import EventId, event_cursor, event_id
 from tracker.domain.locks import HeldLock, lock_key
 from tracker.stores.changes import ChangeKind, RecordKind
 from tracker.stores.events import DeletedEvent, Explanation, ExternalIdTakenError, SlackIdTakenError
-from tracker.stores.mongo import event_records, lock_documents
+from tracker.stores.mongo import event_records, idempotency, lock_documents, lock_keys, outbox
 from tracker.stores.mongo.change_log import logged
-from tracker.stores.mongo.changes import turn_of
-from tracker.stores.mongo.deliveries import end_fields, ends_of
+from tracker.stores.mongo.deliveries import end_fields
+from tracker.stores.mongo.event_records import NAME
 from tracker.stores.mongo.failures import unavailable
 from tracker.stores.mongo.outbox import made_by, new_entry
 from tracker.stores.mongo.search import counts as event_counts
-from tracker.stores.mongo.search import explaining, lists
+from tracker.stores.mongo.search import lists
 from tracker.stores.pages import found, known_total, was_counted
 
 if TYPE_CHECKING:
@@ -34,13 +34,8 @@ if TYPE_CHECKING:
     from tracker.pb import event_pb, lock_pb
     from tracker.stores.events import Added, MonthCount, Tally
     from tracker.stores.idempotency import Once
-    from tracker.stores.mongo.changes import Changes
-    from tracker.stores.mongo.connections import Connections
-    from tracker.stores.mongo.courier import Courier
-    from tracker.stores.mongo.decisions import Decisions
+    from tracker.stores.mongo.database import Database
     from tracker.stores.mongo.deliveries import Deliveries
-    from tracker.stores.mongo.idempotency import MongoIdempotency
-    from tracker.stores.mongo.lock_keys import LockKeys
     from tracker.stores.mongo.writes import Collection, Document
     from tracker.stores.pages import Found, Page
 
@@ -54,51 +49,50 @@ _ADDED_AT_ONCE = 250
 class MongoEvents:
     """The `EventStore` in MongoDB."""
 
-    _connections: Connections
-    _changes: Changes
-    _decisions: Decisions
-    _keys: LockKeys
-    _once: MongoIdempotency
+    _database: Database
     _deliveries: Deliveries
-    _courier: Courier
-    _now: Callable[[], int]
 
     async def create(
         self, event: event_pb.Event, lock: lock_pb.Lock | None, once: Once[event_pb.Event] | None = None
     ) -> None:
         async def step() -> None:
-            event_id = event_records.event_id(event)
-            change = new_entry(self._now(), log=[_logged(ChangeKind.CREATED, event_id)])
-            decider = (event_records.NAME, event_id)
-            async with self._once.claimed(once, event, decider, change):
+            decider = (NAME, event_id(event))
+            change = new_entry(self._database.now(), log=[_logged(ChangeKind.CREATED, decider[1])])
+            async with idempotency.claimed(self._database, once, event, decider, change):
                 # The lock is undecided until the event is stored.
                 if lock is not None:
-                    await self._keys.take_for_event(HeldLock(lock), *decider, change, {})
-                stored = await self._insert(event, lock, change)
-            await self._deliveries.try_to_deliver(event_records.NAME, stored)
+                    await lock_keys.take_for_event(self._database, HeldLock(lock), decider[1], change, {})
+                try:
+                    stored = await event_records.insert(self._events, event, change)
+                except DuplicateKeyError:
+                    raise unavailable("the change took so long that it was given up") from None
+                except (SlackIdTakenError, ExternalIdTakenError):
+                    await self._give_back(lock, change)
+                    raise
+            await self._deliveries.try_to_deliver(NAME, stored)
 
-        await self._changes.run(step)
+        await self._database.run(step)
 
     async def add(self, events: Sequence[event_pb.Event]) -> Sequence[Added]:
         async def step(batch: Sequence[event_pb.Event]) -> Sequence[Added]:
-            now = self._now()
-            ids = map(event_records.event_id, batch)
+            now = self._database.now()
+            ids = map(event_id, batch)
             changes = [new_entry(now, log=[_logged(ChangeKind.CREATED, each)]) for each in ids]
             new = [*map(event_records.new_document, batch, changes)]
             outcomes = await event_records.insert_new(self._events, batch, new)
             for document, outcome in zip(new, outcomes, strict=True):
                 if outcome is True:
-                    self._courier.add(event_records.NAME, document)
+                    self._deliveries.courier.add(NAME, document)
             return outcomes
 
         outcomes: list[Added] = []
         for start in range(0, len(events), _ADDED_AT_ONCE):
-            await self._courier.await_room()
-            outcomes += await self._changes.run(partial(step, events[start : start + _ADDED_AT_ONCE]))
+            await self._deliveries.courier.await_room()
+            outcomes += await self._database.run(partial(step, events[start : start + _ADDED_AT_ONCE]))
         return outcomes
 
     async def get(self, key: EventKey) -> event_pb.Event | None:
-        async with self._connections.asking(event_records.NAME) as events:
+        async with self._database.asking(NAME) as events:
             stored = await events.find_one(event_records.condition(key), {"document": 1, "tombstone": 1})
         return None if stored is None or "tombstone" in stored else event_records.event_of(stored)
 
@@ -114,18 +108,14 @@ class MongoEvents:
         self, key: EventKey, release: Release, once: Once[DeletedEvent] | None = None
     ) -> DeletedEvent | None:
         async def attempt(stored: Document) -> DeletedEvent | None:
-            event_id, now = stored["_id"], self._now()
-            keys = await self._keys.of_event(event_id, made_by(stored))
+            keys = await lock_keys.of_event(self._database, stored["_id"], made_by(stored))
             locks = [lock_documents.lock_of(key["holder"]) for key in keys]
             deleted = DeletedEvent(event_records.event_of(stored), locks)
-            log = [_logged(ChangeKind.DELETED, event_id, stored["document"])]
-            change = new_entry(now, log=log, ends_all=end_fields(release) if keys else None)
-            new = {"_id": event_id, "tombstone": now}
-            tombstone = await self._once.put(once, deleted, self._events, stored, new, change)
-            if tombstone is None:
-                return None
-            await self._deliveries.try_to_deliver(event_records.NAME, tombstone)
-            return deleted
+            log = [_logged(ChangeKind.DELETED, stored["_id"], stored["document"])]
+            ends = end_fields(release) if keys else None
+            tombstone = {"_id": stored["_id"], "tombstone": self._database.now()}
+            made = await self._deliveries.put(once, deleted, NAME, stored, tombstone, log=log, ends_all=ends)
+            return deleted if made else None
 
         return await self._change(key, attempt)
 
@@ -138,23 +128,23 @@ class MongoEvents:
         oldest_first: bool = False,
     ) -> Found[event_pb.Event]:
         searched = explanation or Explanation()
-        async with self._connections.asking(event_records.NAME) as events:
+        async with self._database.asking(NAME) as events:
             records = await lists.select_page(events, where, page, searched, oldest_first=oldest_first)
             total = known_total(records, page) or await lists.total(events, where, searched)
-            answer = found(records, page, event_records.cursor, total)
+            answer = found(records, page, event_cursor, total)
             if explanation is not None:
-                async for step in explaining.list_steps(events, where, oldest_first=oldest_first):
+                async for step in lists.list_steps(events, where, oldest_first=oldest_first):
                     explanation.steps.append(step)
                 if was_counted(answer, page):
-                    explanation.steps += explaining.count_steps(where)
+                    explanation.steps += lists.scan_steps("count", where, "count in the database")
             return answer
 
     async def count(self, where: EventFilter) -> int:
-        async with self._connections.asking(event_records.NAME) as events:
+        async with self._database.asking(NAME) as events:
             return await lists.count(events, where)
 
     async def count_by_month(self, where: EventFilter, *, by_service: bool) -> Sequence[MonthCount]:
-        async with self._connections.asking(event_records.NAME) as events:
+        async with self._database.asking(NAME) as events:
             return await lists.count_by_month(events, where, by_service=by_service)
 
     async def count_by(
@@ -164,11 +154,8 @@ class MongoEvents:
         most: int,
         explanation: Explanation | None = None,
     ) -> tuple[int, Sequence[Sequence[Tally]]]:
-        searched = explanation or Explanation()
-        async with self._connections.asking(event_records.NAME) as events:
-            counts = await event_counts.count_by(events, where, fields, most, searched)
-        searched.steps += explaining.facet_steps(where, fields)
-        return counts
+        async with self._database.asking(NAME) as events:
+            return await event_counts.count_by(events, where, fields, most, explanation or Explanation())
 
     async def count_between(
         self,
@@ -177,52 +164,37 @@ class MongoEvents:
         by: Field | None,
         explanation: Explanation | None = None,
     ) -> Sequence[Mapping[str | int, int]]:
-        searched = explanation or Explanation()
-        async with self._connections.asking(event_records.NAME) as events:
-            counts = await event_counts.count_between(events, where, edges, by, searched)
-        searched.steps += explaining.interval_steps(where, edges, by)
-        return counts
+        async with self._database.asking(NAME) as events:
+            return await event_counts.count_between(events, where, edges, by, explanation or Explanation())
 
     async def durations_between(
         self, where: EventFilter, edges: Sequence[int], explanation: Explanation | None = None
     ) -> Sequence[Sequence[int]]:
-        searched = explanation or Explanation()
-        async with self._connections.asking(event_records.NAME) as events:
-            durations = await event_counts.durations_between(events, where, edges, searched)
-        searched.steps += explaining.duration_steps(where)
-        return durations
+        async with self._database.asking(NAME) as events:
+            return await event_counts.durations_between(events, where, edges, explanation or Explanation())
 
     @property
     def _events(self) -> Collection:
-        return self._connections.newest(event_records.NAME)
-
-    async def _insert(self, event: event_pb.Event, lock: lock_pb.Lock | None, change: Document) -> Document:
-        try:
-            return await event_records.insert(self._events, event, change)
-        except DuplicateKeyError:
-            raise unavailable("the change took so long that it was given up") from None
-        except (SlackIdTakenError, ExternalIdTakenError):
-            await self._give_back(lock, change)
-            raise
+        return self._database.newest(NAME)
 
     async def _change(self, key: EventKey, attempt: Callable[[Document], Awaitable[T | None]]) -> T | None:
         """Change the event that has a key, if there is one: repeat `attempt` while it returns None."""
 
         async def step() -> T | None:
             if isinstance(key, EventId):
-                event_id = key.value
+                record_id = key.value
             elif row := await self._events.find_one(event_records.condition(key), {"_id": 1}):
-                event_id = row["_id"]
+                record_id = row["_id"]
             else:
                 return None
-            async with self._changes.turn(turn_of(event_records.NAME, event_id)):
-                while stored := await self._events.find_one({"_id": event_id, "tombstone": None}):
-                    await self._deliveries.finish_ends(event_records.NAME, stored)
+            async with self._database.turn(NAME, record_id):
+                while stored := await self._events.find_one({"_id": record_id, "tombstone": None}):
+                    await self._deliveries.finish_ends(NAME, stored)
                     if (changed := await attempt(stored)) is not None:
                         return changed
             return None
 
-        return await self._changes.run(step)
+        return await self._database.run(step)
 
     async def _try(
         self,
@@ -231,25 +203,27 @@ class MongoEvents:
         once: Once[event_pb.Event] | None,
     ) -> event_pb.Event | None:
         """Change an event, unless it or one of its locks changes meanwhile: then return None."""
-        event_id = stored["_id"]
-        keys = {key["holder"]["id"]: key for key in await self._keys.of_event(event_id, made_by(stored))}
-        held = [lock_documents.held(key) for key in keys.values()]
+        found = await lock_keys.of_event(self._database, stored["_id"], made_by(stored))
+        keys = {key["holder"]["id"]: key for key in found}
+        held = [lock_documents.held(key) for key in found]
         outcome = decide_event_change(
             change(event_records.event_of(stored), [each.lock for each in held]), held
         )
         ends = {each.lock.id: release for each, release in outcome.ends}
         taken = None if outcome.claim is None else outcome.claim.lock
-        log = [_logged(ChangeKind.UPDATED, event_id, stored["document"])]
-        entry = new_entry(self._now(), log=log, ends=ends_of(ends))
-        decider = (event_records.NAME, event_id)
-        async with self._once.claimed(once, outcome.event, decider, entry) as claim:
+        log = [_logged(ChangeKind.UPDATED, stored["_id"], stored["document"])]
+        ending = [{"lock": lock_id, **end_fields(each)} for lock_id, each in ends.items()]
+        entry = new_entry(self._database.now(), log=log, ends=ending)
+        decider = (NAME, stored["_id"])
+        async with idempotency.claimed(self._database, once, outcome.event, decider, entry) as claim:
             if outcome.claim is not None:
-                await self._keys.take_for_event(outcome.claim, *decider, entry, ends)
+                await lock_keys.take_for_event(self._database, outcome.claim, decider[1], entry, ends)
             try:
                 # If the rest fails, a lease that was renewed does no harm.
-                renewed = [await self._keys.change(keys[lock.id], lock) for _, lock in outcome.renewed]
-                new = None
-                if None not in renewed:
+                new, renewed = None, outcome.renewed
+                if None not in [
+                    await lock_keys.update(self._database, keys[lock.id], lock) for _, lock in renewed
+                ]:
                     new = await event_records.replace(self._events, stored, outcome.event, entry)
             except (SlackIdTakenError, ExternalIdTakenError):
                 await self._give_back(taken, entry)
@@ -259,13 +233,13 @@ class MongoEvents:
                 await self._give_back(taken, entry)
         if new is None:
             return None
-        await self._deliveries.try_to_deliver(event_records.NAME, new)
+        await self._deliveries.try_to_deliver(NAME, new)
         return outcome.event
 
     async def _give_back(self, taken: lock_pb.Lock | None, change: Document) -> None:
         if taken is not None:
             key = lock_documents.key_id(lock_key(taken))
-            await self._decisions.undo(lock_documents.NAME, key, change["op"])
+            await outbox.undo(self._database, lock_documents.NAME, key, change["op"])
 
 
 def _logged(kind: ChangeKind, event_id: str, before: str = "") -> Document:

@@ -1,11 +1,13 @@
-"""The document of a key of locks.
+"""The documents of locks: one for each key that was ever locked, and one for each end that is remembered.
 
-There is one document for each key that was ever locked, and it is never deleted: `token` is the last fencing
-token that the key gave. `holder` is the lock that has the key, and missing while the key is free.
+The document of a key is never deleted: `token` is the last fencing token that the key gave. `holder` is the
+lock that has the key, and missing while the key is free. A lock that is taken for an event has the key as
+soon as that is written. If the event is not written, the `lock` of the undecided entry is removed, and the
+`previous` holder restored. A lock that moves has two keys until the first is free; at the second it is
+`arriving`.
 
-A lock that is taken for an event has the key as soon as that is written. If the event is not written, the
-`lock` of the undecided entry is removed, and the `previous` holder restored. A lock that moves has two keys
-until the first is free; at the second it is `arriving`.
+An end is written before the key becomes free, so that it is known to all who find the key free. The end of
+a lock that is still held does not count: its writer may have died, or another end may come first.
 """
 
 from __future__ import annotations
@@ -13,19 +15,33 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING
 
-from tracker.domain.locks import HeldLock, KeyState, LeaseState, LockKey
-from tracker.domain.times import duration_micros, micros
+from bson import ObjectId
+
+from tracker.domain.locks import (
+    EndedLock,
+    Ending,
+    HeldLock,
+    KeyState,
+    LeaseState,
+    LockKey,
+    created_at,
+    lease_state,
+)
 from tracker.pb import lock_pb
+from tracker.stores.contents import StoredEnd
 from tracker.stores.documents import parse
-from tracker.stores.mongo.outbox import undecided_of, without
+from tracker.stores.mongo import writes
+from tracker.stores.mongo.writes import without
 
 if TYPE_CHECKING:
-    from bson import ObjectId
-
-    from tracker.stores.mongo.writes import Document
+    from tracker.stores.mongo.database import Database
+    from tracker.stores.mongo.writes import Collection, Document
 
 NAME = "locks"
-"""The collection."""
+"""The collection of keys."""
+
+ENDED = "ended_locks"
+"""The collection of ends."""
 
 HELD: Document = {"holder.id": {"$exists": True}, "outbox.undecided.arriving": {"$ne": True}}
 """The condition for a key whose lock is not on its way there from another key."""
@@ -54,17 +70,9 @@ def holder_fields(held: HeldLock) -> Document:
         **({"event_id": lock.event_id} if lock.event_id else {}),
         **({"token_hash": held.token_hash} if held.token_hash else {}),
         "created_at": created_at(lock),
-        "ttl": duration_micros(lock.ttl) if lock.ttl is not None else 0,
-        "lock_delay": duration_micros(lock.lock_delay) if lock.lock_delay is not None else 0,
-        "renewals": lock.renewals,
-        "expired": lock.expired_at is not None,
+        **without(lease_state(lock)._asdict(), "lock_id"),
         "document": lock.to_json(),
     }
-
-
-def created_at(lock: lock_pb.Lock) -> int:
-    """Return when a lock was taken, in microseconds since the epoch."""
-    return micros(lock.created_at) if lock.created_at is not None else 0
 
 
 def held(stored: Document) -> HeldLock:
@@ -83,28 +91,51 @@ def lock_of(holder: Document) -> lock_pb.Lock:
     return parse(lock_pb.Lock, holder["id"], holder["document"])
 
 
-def lease_state(stored: Document) -> LeaseState:
-    """Return what decides when the lock that has a key ends."""
-    holder = stored["holder"]
-    return LeaseState(
-        holder["id"], holder["ttl"], holder["lock_delay"], holder["renewals"], expired=holder["expired"]
+def stored_lease(holder: Document) -> LeaseState:
+    """Return what decides when the lock of a holder ends."""
+    ttl, delay = holder["ttl"], holder["lock_delay"]
+    return LeaseState(holder["id"], ttl, delay, holder["renewals"], holder["expired"])
+
+
+async def remember(database: Database, key: str, ended: EndedLock | None) -> Document | None:
+    """Write how the lock that has a key will end; return what was written, if anything."""
+    if ended is None:
+        return None
+    token_hash, ending, document = ended.token_hash, ended.ending.value, ended.lock.to_json()
+    end = end_document(
+        StoredEnd(ended.lock.id, key_of(key), token_hash, ending, ended.at, ended.reason, document)
     )
+    change = {"$set": without(end, "_id")}
+    await writes.update(database.newest(ENDED), {"_id": end["_id"]}, change, upsert=True)
+    return end
 
 
-def is_arriving(stored: Document) -> bool:
-    """Return whether the lock that has a key is on its way there from another key."""
-    return any(entry["undecided"].get("arriving") for entry in undecided_of(stored))
+def end_document(end: StoredEnd) -> Document:
+    """Return the document of an end; `writer` identifies who has written it."""
+    return {
+        "_id": end.id,
+        "key": key_id(end.key),
+        **({"token_hash": end.token_hash} if end.token_hash else {}),
+        "ending": end.ending,
+        "at": end.at,
+        "reason": end.reason,
+        "document": end.document,
+        "writer": ObjectId(),
+    }
 
 
-def undone(stored: Document, op: ObjectId) -> Document:
-    """Return the document of a key as it is when an undecided change of it was not made."""
-    (undecided,) = [entry["undecided"] for entry in undecided_of(stored) if entry["op"] == op]
-    after = without(stored, op)
-    if after.get("holder", {}).get("id") == undecided["lock"]:
-        after = without_holder(after) | ({"holder": undecided["previous"]} if "previous" in undecided else {})
-    return after
+async def correct(database: Database, end: Document | None) -> None:
+    """Make sure that the end of a lock that has ended is the one remembered."""
+    if end is not None:
+        where = {"_id": end["_id"], "writer": {"$ne": end["writer"]}}
+        await writes.update(database.newest(ENDED), where, {"$set": without(end, "_id")})
 
 
-def without_holder(stored: Document) -> Document:
-    """Return the document of a key as it is once the key is free."""
-    return {name: value for name, value in stored.items() if name != "holder"}
+async def find_end(ends: Collection, **where: object) -> EndedLock | None:
+    """Return the end written of a lock, or None."""
+    stored = await ends.find_one(where)
+    if stored is None:
+        return None
+    lock = lock_of({"id": stored["_id"], "document": stored["document"]})
+    ending = Ending(stored["ending"])
+    return EndedLock(lock, stored.get("token_hash", b""), ending, stored["at"], stored["reason"])

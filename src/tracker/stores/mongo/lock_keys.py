@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from tracker.domain.locks import (
@@ -17,234 +16,228 @@ from tracker.domain.locks import (
 )
 from tracker.stores.changes import ChangeKind, RecordKind
 from tracker.stores.idempotency import AnsweredBeforeError, KeyUnderWayError
-from tracker.stores.mongo import ended_locks, writes
+from tracker.stores.mongo import event_records, idempotency, outbox, writes
 from tracker.stores.mongo.change_log import logged
-from tracker.stores.mongo.changes import turn_of
 from tracker.stores.mongo.lock_documents import (
+    ENDED,
     HELD,
     NAME,
+    correct,
+    find_end,
     held,
     holder_fields,
-    is_arriving,
     key_id,
     key_state,
     lock_of,
     new_key,
-    without_holder,
+    remember,
 )
-from tracker.stores.mongo.outbox import carried, confirming, new_entry, note, undecided_of, waiting
+from tracker.stores.mongo.outbox import carried, new_entry, note, undecided_of, waiting
+from tracker.stores.mongo.writes import without
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Collection, Mapping, Sequence
+    from collections.abc import Collection, Mapping, Sequence
 
     from bson import ObjectId
 
     from tracker.domain.locks import Acquired, LockKey, Release
     from tracker.pb import event_pb, lock_pb
     from tracker.stores.idempotency import Once
-    from tracker.stores.mongo.changes import Changes
-    from tracker.stores.mongo.connections import Connections
-    from tracker.stores.mongo.decisions import Decisions
-    from tracker.stores.mongo.idempotency import MongoIdempotency
+    from tracker.stores.mongo.database import Database
     from tracker.stores.mongo.writes import Document
 
 
-@dataclass(eq=False)
-class LockKeys:
-    """Takes keys for locks, changes the locks that have them, and frees them."""
+async def of_lock(database: Database, lock_id: str, keys: writes.Collection | None = None) -> Document | None:
+    """Return the document of the key that a lock has, or None; `keys` is how the collection is read.
 
-    _connections: Connections
-    _changes: Changes
-    _decisions: Decisions
-    _once: MongoIdempotency
-    _now: Callable[[], int]
-
-    async def of_lock(self, lock_id: str, keys: writes.Collection | None = None) -> Document | None:
-        """Return the document of the key that a lock has, or None; `keys` is how the collection is read.
-
-        A lock on its way to another key has both until the first is free: the first counts. If that was
-        freed by other means, the move was not made.
-        """
-        keys = self._keys if keys is None else keys
-        while True:
-            found = await keys.find({"holder.id": lock_id}).to_list()
-            for stored in found:
-                if not is_arriving(stored):
-                    return stored
-            for stored in found:
-                if any([await self._decisions.is_made(entry) for entry in undecided_of(stored)]):
-                    return stored
-            if not found or await keys.find_one(HELD | {"holder.id": lock_id}, {"_id": 1}) is None:
-                return None
-
-    async def of_event(self, event_id: str, made: Collection[ObjectId]) -> Sequence[Document]:
-        """Return the documents of the keys whose locks carry an event's id, oldest lock first.
-
-        The changes in `made` are known to be made. What else is undecided belongs to changes of the event
-        that are not made, or not yet.
-        """
-        if not event_id:
-            return []
-        while True:
-            found = await self._keys.find(HELD | {"holder.event_id": event_id}).to_list()
-            open_ = [stored for stored in found if _is_open(stored, made)]
-            if not any([await self._decisions.confirm_made(NAME, stored) for stored in open_]):
-                break
-        return sorted(found, key=lambda stored: (stored["holder"]["created_at"], stored["holder"]["id"]))
-
-    async def settled(self, lock_id: str, made: Collection[ObjectId] = ()) -> Document | None:
-        """Return the document of the key that a lock has, once nothing but `made` is undecided, or None."""
-        while (stored := await self.of_lock(lock_id)) is not None and _is_open(stored, made):
-            await self._decisions.settle(NAME, stored)
-        return stored
-
-    async def take(
-        self,
-        claim: HeldLock,
-        entry: event_pb.ChangelogEntry | None = None,
-        once: Once[Acquired] | None = None,
-    ) -> tuple[Acquired, Document | None]:
-        """Take a key for a new lock; return the lock, and the document of the key if it has changed.
-
-        `entry` is appended to the event that the lock names.
-
-        Raises:
-            LockHeldError: The key is held.
-            LockTokenUsedError: The claim's token has taken this key before.
-        """
-        key = lock_key(claim.lock)
-        async with self._changes.turn(turn_of(NAME, key_id(key))):
-            while True:
-                before, acquired = await self._decide(claim, {})
-                if acquired.replayed:
-                    if await writes.replace(self._keys, before, before):  # proves that it is held, now
-                        return acquired, None
-                    continue
-                held_lock = HeldLock(acquired.lock, claim.token_hash)
-                noted = note(event_entry(claim.lock, entry))
-                change = new_entry(self._now(), log=[_created(acquired.lock)], note=noted)
-                after = await self._once.put(
-                    once, acquired, self._keys, before, _taken(before, held_lock), change
-                )
-                if after is not None:
-                    return acquired, after
-
-    async def take_for_event(
-        self, claim: HeldLock, collection: str, event_id: str, change: Document, freed: Mapping[str, Release]
-    ) -> None:
-        """Take a key for a lock of an event, which is changed with the outbox entry `change`.
-
-        Until then, the lock is undecided. `freed` are the ends of other locks, by id, one of
-        which may have the key.
-
-        Raises:
-            LockHeldError: The key is held.
-        """
-        async with self._changes.turn(turn_of(NAME, key_id(lock_key(claim.lock)))):
-            while True:
-                before, acquired = await self._decide(claim, freed)
-                undo: Document = {"lock": acquired.lock.id}
-                log = [_created(acquired.lock)]
-                if await self._decisions.confirm_made(NAME, before):
-                    continue
-                if "holder" in before:
-                    previous = held(before)
-                    release = freed[previous.lock.id]
-                    end = decide_end(previous, release)
-                    await ended_locks.remember(self._ends, before["_id"], end.remembered)
-                    undo["previous"] = before["holder"]
-                    log.insert(0, _deleted(before["holder"], release))
-                entry = waiting(change, collection, event_id, **undo) | {"log": log}
-                after = _taken(before, HeldLock(acquired.lock, claim.token_hash)) | carried(before, entry)
-                if await writes.put(self._keys, before, after):
-                    confirming(change, NAME, before["_id"])
-                    return
-
-    async def change(
-        self, stored: Document, lock: lock_pb.Lock, once: Once[lock_pb.Lock] | None = None
-    ) -> tuple[lock_pb.Lock, Document] | None:
-        """Replace the lock that has a key; return it and the document to deliver, or None if it has changed.
-
-        Raises:
-            LockHeldError: The lock moves to a key that another one has.
-        """
-        before = held(stored)
-        if moves(before.lock, lock):
-            return await self._move(stored, HeldLock(lock, before.token_hash), once)
-        holder = holder_fields(HeldLock(lock, before.token_hash))
-        log = [] if is_renewal(before.lock, lock) else [_updated(stored["holder"], holder)]
-        change = new_entry(self._now(), log=log)
-        new = stored | {"holder": holder}
-        after = await self._once.put(once, lock, self._keys, stored, new, change)
-        return None if after is None else (lock, after)
-
-    async def end(
-        self, stored: Document, release: Release, once: Once[lock_pb.Lock] | None = None
-    ) -> Document | None:
-        """End the lock that has a key; return the key's document, or None if it changed meanwhile."""
-        decided = decide_end(held(stored), release)
-        end = await ended_locks.remember(self._ends, stored["_id"], decided.remembered)
-        log = [_deleted(stored["holder"], release)]
-        change = new_entry(self._now(), log=log, note=note(decided.entry))
-        lock, new = lock_of(stored["holder"]), without_holder(stored)
-        after = await self._once.put(once, lock, self._keys, stored, new, change)
-        if after is not None:
-            await ended_locks.settle(self._ends, end)
-        return after
-
-    @property
-    def _keys(self) -> writes.Collection:
-        return self._connections.newest(NAME)
-
-    @property
-    def _ends(self) -> writes.Collection:
-        return self._connections.newest(ended_locks.NAME)
-
-    async def _read(self, key: LockKey) -> Document:
-        return await self._keys.find_one({"_id": key_id(key)}) or new_key(key)
-
-    async def _decide(self, claim: HeldLock, freed: Mapping[str, Release]) -> tuple[Document, Acquired]:
-        """Return the document of a claim's key, and the lock that the claim acquires."""
-        before = await self._read(lock_key(claim.lock))
-        state, used = key_state(before), None
-        if state.holder is None:
-            used = await ended_locks.of_token(self._ends, before["_id"], claim.token_hash)
-        return before, decide_claim(state, claim, self._now(), used=used, freed=freed)
-
-    async def _move(
-        self, stored: Document, to: HeldLock, once: Once[lock_pb.Lock] | None
-    ) -> tuple[lock_pb.Lock, Document] | None:
-        """Take the new key, then free the old one, which decides that the lock has moved."""
-        change = new_entry(self._now())
-        target, moved = await self._take_for_move(stored["_id"], to, change)
-        change["log"] = [_updated(stored["holder"], holder_fields(HeldLock(moved, to.token_hash)))]
-        confirming(change, NAME, target)
-        try:
-            after = await self._once.put(once, moved, self._keys, stored, without_holder(stored), change)
-        except (AnsweredBeforeError, KeyUnderWayError):
-            await self._decisions.undo(NAME, target, change["op"])
-            raise
-        if after is None:
-            await self._decisions.undo(NAME, target, change["op"])
+    A lock on its way to another key has both until the first is free: the first counts. If that was
+    freed by other means, the move was not made.
+    """
+    keys = database.newest(NAME) if keys is None else keys
+    while True:
+        found = await keys.find({"holder.id": lock_id}).to_list()
+        for stored in found:
+            if not any(entry["undecided"].get("arriving") for entry in undecided_of(stored)):
+                return stored
+        for stored in found:
+            if any([await outbox.is_made(database, entry) for entry in undecided_of(stored)]):
+                return stored
+        if not found or await keys.find_one(HELD | {"holder.id": lock_id}, {"_id": 1}) is None:
             return None
-        await self._decisions.confirm(NAME, target, change["op"])
-        return moved, after
 
-    async def _take_for_move(self, origin: str, to: HeldLock, change: Document) -> tuple[str, lock_pb.Lock]:
-        """Take another key for a lock that is held, which is undecided until its first key is free.
 
-        Raises:
-            LockHeldError: Another lock has the key.
-        """
-        key = lock_key(to.lock)
-        async with self._changes.turn(turn_of(NAME, key_id(key))):
-            while True:
-                before = await self._read(key)
-                moved = decide_move(key_state(before), to.lock, self._now())
-                entry = waiting(change, NAME, origin, lock=moved.id, arriving=True)
-                after = _taken(before, HeldLock(moved, to.token_hash)) | carried(before, entry)
-                if await writes.put(self._keys, before, after):
-                    return before["_id"], moved
+async def of_event(database: Database, event_id: str, made: Collection[ObjectId]) -> Sequence[Document]:
+    """Return the documents of the keys whose locks carry an event's id, oldest lock first.
+
+    The changes in `made` are known to be made. What else is undecided belongs to changes of the event
+    that are not made, or not yet.
+    """
+    if not event_id:
+        return []
+    while True:
+        found = await database.newest(NAME).find(HELD | {"holder.event_id": event_id}).to_list()
+        open_ = [stored for stored in found if _is_open(stored, made)]
+        if not any([await outbox.confirm_made(database, NAME, stored) for stored in open_]):
+            break
+    return sorted(found, key=lambda stored: (stored["holder"]["created_at"], stored["holder"]["id"]))
+
+
+async def settled(database: Database, lock_id: str, made: Collection[ObjectId] = ()) -> Document | None:
+    """Return the document of the key that a lock has, once nothing but `made` is undecided, or None."""
+    while (stored := await of_lock(database, lock_id)) is not None and _is_open(stored, made):
+        await outbox.settle(database, NAME, stored)
+    return stored
+
+
+async def take(
+    database: Database,
+    claim: HeldLock,
+    entry: event_pb.ChangelogEntry | None = None,
+    once: Once[Acquired] | None = None,
+) -> tuple[Acquired, Document | None]:
+    """Take a key for a new lock; return the lock, and the document of the key if it has changed.
+
+    `entry` is appended to the event that the lock names.
+
+    Raises:
+        LockHeldError: The key is held.
+        LockTokenUsedError: The claim's token has taken this key before.
+    """
+    key = lock_key(claim.lock)
+    async with database.turn(NAME, key_id(key)):
+        while True:
+            before, acquired = await _decide(database, claim, {})
+            if acquired.replayed:
+                if await writes.replace(database.newest(NAME), before, before):  # proves that it is held, now
+                    return acquired, None
+                continue
+            held_lock = HeldLock(acquired.lock, claim.token_hash)
+            noted = note(event_entry(claim.lock, entry))
+            change = new_entry(database.now(), log=[_created(acquired.lock)], note=noted)
+            taken = _taken(before, held_lock)
+            after = await idempotency.put(database, once, acquired, NAME, before, taken, change)
+            if after is not None:
+                return acquired, after
+
+
+async def take_for_event(
+    database: Database, claim: HeldLock, event_id: str, change: Document, freed: Mapping[str, Release]
+) -> None:
+    """Take a key for a lock of an event, which is changed with the outbox entry `change`.
+
+    Until then, the lock is undecided. `freed` are the ends of other locks, by id, one of
+    which may have the key.
+
+    Raises:
+        LockHeldError: The key is held.
+    """
+    async with database.turn(NAME, key_id(lock_key(claim.lock))):
+        while True:
+            before, acquired = await _decide(database, claim, freed)
+            undo: Document = {"lock": acquired.lock.id}
+            log = [_created(acquired.lock)]
+            if await outbox.confirm_made(database, NAME, before):
+                continue
+            if "holder" in before:
+                previous = held(before)
+                release = freed[previous.lock.id]
+                await remember(database, before["_id"], decide_end(previous, release).remembered)
+                undo["previous"] = before["holder"]
+                log.insert(0, _deleted(before["holder"], release))
+            entry = waiting(change, event_records.NAME, event_id, **undo) | {"log": log}
+            after = _taken(before, HeldLock(acquired.lock, claim.token_hash)) | carried(before, entry)
+            if await writes.put(database.newest(NAME), before, after):
+                outbox.confirming(change, NAME, before["_id"])
+                return
+
+
+async def update(
+    database: Database, stored: Document, lock: lock_pb.Lock, once: Once[lock_pb.Lock] | None = None
+) -> tuple[lock_pb.Lock, Document] | None:
+    """Replace the lock that has a key; return it and the document to deliver, or None if it has changed.
+
+    Raises:
+        LockHeldError: The lock moves to a key that another one has.
+    """
+    before = held(stored)
+    if moves(before.lock, lock):
+        return await _move(database, stored, HeldLock(lock, before.token_hash), once)
+    holder = holder_fields(HeldLock(lock, before.token_hash))
+    log = [] if is_renewal(before.lock, lock) else [_updated(stored["holder"], holder)]
+    change, new = new_entry(database.now(), log=log), stored | {"holder": holder}
+    after = await idempotency.put(database, once, lock, NAME, stored, new, change)
+    return None if after is None else (lock, after)
+
+
+async def end(
+    database: Database, stored: Document, release: Release, once: Once[lock_pb.Lock] | None = None
+) -> tuple[lock_pb.Lock, Document] | None:
+    """End the lock that has a key; return it and the document to deliver, or None if it has changed."""
+    decided = decide_end(held(stored), release)
+    remembered = await remember(database, stored["_id"], decided.remembered)
+    log = [_deleted(stored["holder"], release)]
+    change = new_entry(database.now(), log=log, note=note(decided.entry))
+    lock, new = lock_of(stored["holder"]), without(stored, "holder")
+    after = await idempotency.put(database, once, lock, NAME, stored, new, change)
+    if after is None:
+        return None
+    await correct(database, remembered)
+    return lock, after
+
+
+async def _read(database: Database, key: LockKey) -> Document:
+    return await database.newest(NAME).find_one({"_id": key_id(key)}) or new_key(key)
+
+
+async def _decide(
+    database: Database, claim: HeldLock, freed: Mapping[str, Release]
+) -> tuple[Document, Acquired]:
+    """Return the document of a claim's key, and the lock that the claim acquires."""
+    before = await _read(database, lock_key(claim.lock))
+    state, used = key_state(before), None
+    if state.holder is None and claim.token_hash:
+        used = await find_end(database.newest(ENDED), token_hash=claim.token_hash, key=before["_id"])
+    return before, decide_claim(state, claim, database.now(), used=used, freed=freed)
+
+
+async def _move(
+    database: Database, stored: Document, to: HeldLock, once: Once[lock_pb.Lock] | None
+) -> tuple[lock_pb.Lock, Document] | None:
+    """Take the new key, then free the old one, which decides that the lock has moved."""
+    change = new_entry(database.now())
+    target, moved = await _take_for_move(database, stored["_id"], to, change)
+    change["log"] = [_updated(stored["holder"], holder_fields(HeldLock(moved, to.token_hash)))]
+    outbox.confirming(change, NAME, target)
+    try:
+        freed = without(stored, "holder")
+        after = await idempotency.put(database, once, moved, NAME, stored, freed, change)
+    except (AnsweredBeforeError, KeyUnderWayError):
+        await outbox.undo(database, NAME, target, change["op"])
+        raise
+    if after is None:
+        await outbox.undo(database, NAME, target, change["op"])
+        return None
+    await outbox.confirm(database, NAME, target, change["op"])
+    return moved, after
+
+
+async def _take_for_move(
+    database: Database, origin: str, to: HeldLock, change: Document
+) -> tuple[str, lock_pb.Lock]:
+    """Take another key for a lock that is held, which is undecided until its first key is free.
+
+    Raises:
+        LockHeldError: Another lock has the key.
+    """
+    key = lock_key(to.lock)
+    async with database.turn(NAME, key_id(key)):
+        while True:
+            before = await _read(database, key)
+            moved = decide_move(key_state(before), to.lock, database.now())
+            entry = waiting(change, NAME, origin, lock=moved.id, arriving=True)
+            after = _taken(before, HeldLock(moved, to.token_hash)) | carried(before, entry)
+            if await writes.put(database.newest(NAME), before, after):
+                return before["_id"], moved
 
 
 def _is_open(stored: Document, made: Collection[ObjectId]) -> bool:

@@ -4,27 +4,38 @@ from __future__ import annotations
 
 import asyncio
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from functools import partial
+from typing import TYPE_CHECKING, TypeVar
 
-from tracker.stores.mongo import ended_locks, writes
-from tracker.stores.mongo.lock_documents import HELD, NAME, created_at, held, key_id, lease_state, lock_of
-from tracker.stores.mongo.parts import beyond_cursor, to_read
-from tracker.stores.pages import Total, found, known_total
+from tracker.domain.locks import created_at
+from tracker.stores.mongo import lock_keys, writes
+from tracker.stores.mongo.lock_documents import (
+    ENDED,
+    HELD,
+    NAME,
+    find_end,
+    held,
+    key_id,
+    lock_of,
+    stored_lease,
+)
+from tracker.stores.mongo.pages import read_page
+from tracker.stores.pages import found
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Awaitable, Callable, Sequence
 
     from tracker.domain.locks import Acquired, EndedLock, HeldLock, LeaseState, LockFilter, LockKey, Release
     from tracker.pb import event_pb, lock_pb
     from tracker.stores.idempotency import Once
-    from tracker.stores.mongo.changes import Changes
-    from tracker.stores.mongo.connections import Connections
+    from tracker.stores.mongo.database import Database
     from tracker.stores.mongo.deliveries import Deliveries
-    from tracker.stores.mongo.lock_keys import LockKeys
+    from tracker.stores.mongo.writes import Document
     from tracker.stores.pages import Found, Page
 
-_NEWEST_FIRST = [("holder.created_at", -1), ("holder.id", -1)]
-_DOCUMENT = {"holder.id": 1, "holder.document": 1}
+T = TypeVar("T")
+
+_ORDER = ("holder.created_at", "holder.id")
 _LEASE = {f"holder.{name}": 1 for name in ("id", "ttl", "lock_delay", "renewals", "expired")}
 
 
@@ -32,9 +43,7 @@ _LEASE = {f"holder.{name}": 1 for name in ("id", "ttl", "lock_delay", "renewals"
 class MongoLocks:
     """The `LockStore` in MongoDB."""
 
-    _connections: Connections
-    _changes: Changes
-    _keys: LockKeys
+    _database: Database
     _deliveries: Deliveries
     _acquiring: dict[str, asyncio.Future[Acquired]] = field(default_factory=dict, init=False)
 
@@ -44,12 +53,12 @@ class MongoLocks:
         lock_id = claim.lock.id
 
         async def step() -> Acquired:
-            acquired, stored = await self._keys.take(claim, entry, once)
+            acquired, stored = await lock_keys.take(self._database, claim, entry, once)
             if stored is not None:
                 await self._deliveries.try_to_deliver(NAME, stored)
             return acquired
 
-        acquiring = asyncio.ensure_future(self._changes.run(step))
+        acquiring = asyncio.ensure_future(self._database.run(step))
         self._acquiring[lock_id] = acquiring
 
         def ended(_: object) -> None:
@@ -61,19 +70,19 @@ class MongoLocks:
         return await asyncio.shield(acquiring)
 
     async def get(self, lock_id: str) -> lock_pb.Lock | None:
-        async with self._connections.asking(NAME) as keys:
-            stored = await self._keys.of_lock(lock_id, keys)
+        async with self._database.asking(NAME) as keys:
+            stored = await lock_keys.of_lock(self._database, lock_id, keys)
         return None if stored is None else lock_of(stored["holder"])
 
     async def holder(self, key: LockKey) -> lock_pb.Lock | None:
-        async with self._connections.asking(NAME):
-            stored = await self._connections.current(NAME).find_one({"_id": key_id(key)})
+        async with self._database.asking(NAME):
+            stored = await self._database.current(NAME).find_one({"_id": key_id(key)})
         return None if stored is None or "holder" not in stored else lock_of(stored["holder"])
 
     async def ended(self, lock_id: str) -> EndedLock | None:
-        async with self._connections.asking(NAME) as keys:
-            end = await ended_locks.of_lock(self._connections.confirmed(ended_locks.NAME), lock_id)
-            is_held = end is not None and await self._keys.of_lock(lock_id, keys) is not None
+        async with self._database.asking(NAME) as keys:
+            end = await find_end(self._database.confirmed(ENDED), _id=lock_id)
+            is_held = end is not None and await lock_keys.of_lock(self._database, lock_id, keys) is not None
         return None if is_held else end
 
     async def modify(
@@ -82,19 +91,7 @@ class MongoLocks:
         change: Callable[[HeldLock], lock_pb.Lock | None],
         once: Once[lock_pb.Lock] | None = None,
     ) -> lock_pb.Lock | None:
-        async def step() -> lock_pb.Lock | None:
-            while (stored := await self._keys.settled(lock_id)) is not None:
-                changed = change(held(stored))
-                if changed is None:
-                    return None
-                written = await self._keys.change(stored, changed, once)
-                if written is not None:
-                    lock, document = written
-                    await self._deliveries.try_to_deliver(NAME, document)
-                    return lock
-            return None
-
-        return await self._changes.run(step)
+        return await self._change(lock_id, change, partial(lock_keys.update, self._database, once=once))
 
     async def release(
         self,
@@ -105,42 +102,41 @@ class MongoLocks:
         if lock_id in self._acquiring:
             await asyncio.wait((self._acquiring[lock_id],))
 
-        async def step() -> lock_pb.Lock | None:
-            while (stored := await self._keys.settled(lock_id)) is not None:
-                release = decide(held(stored))
-                if release is None:
-                    return None
-                ended = await self._keys.end(stored, release, once)
-                if ended is not None:
-                    await self._deliveries.try_to_deliver(NAME, ended)
-                    return lock_of(stored["holder"])
-            return None
-
-        return await self._changes.run(step)
+        return await self._change(lock_id, decide, partial(lock_keys.end, self._database, once=once))
 
     async def find(self, where: LockFilter, page: Page) -> Found[lock_pb.Lock]:
-        asked = HELD | {
-            name: value
-            for name in ("service", "environment", "resource")
-            if (value := getattr(where, name)) is not None
-        }
-        fields = [name for name, _ in _NEWEST_FIRST]
-        rest = {} if page.after is None else beyond_cursor(fields, page.after, newest_first=True)
-        async with self._connections.asking(NAME) as keys:
-            cursor = keys.find(asked | rest, _DOCUMENT, sort=_NEWEST_FIRST, skip=page.offset)
-            rows = await cursor.limit(to_read(page)).to_list()
-            total = known_total(rows, page) or Total(await keys.count_documents(asked))
+        asked = HELD | {name: value for name, value in where._asdict().items() if value is not None}
+        async with self._database.asking(NAME) as keys:
+            rows, total = await read_page(keys, asked, _ORDER, page, newest_first=True)
         locks = [lock_of(row["holder"]) for row in rows]
         return found(locks, page, lambda lock: (created_at(lock), lock.id), total)
 
     async def leases(self) -> Sequence[LeaseState]:
-        async with self._connections.asking(NAME) as keys:
+        async with self._database.asking(NAME) as keys:
             rows = await keys.find(HELD, _LEASE, sort=[("holder.id", 1)]).to_list()
-        return [lease_state(row) for row in rows]
+        return [stored_lease(row["holder"]) for row in rows]
 
     async def forget_ended(self, before: int) -> None:
-        async def step() -> None:
-            ends = self._connections.newest(ended_locks.NAME)
-            await writes.delete_all(ends, {"at": {"$lt": before}})
+        old = {"at": {"$lt": before}}
+        await self._database.run(lambda: writes.delete_all(self._database.newest(ENDED), old))
 
-        await self._changes.run(step)
+    async def _change(
+        self,
+        lock_id: str,
+        decide: Callable[[HeldLock], T | None],
+        write: Callable[[Document, T], Awaitable[tuple[lock_pb.Lock, Document] | None]],
+    ) -> lock_pb.Lock | None:
+        """Change a lock as `decide` says; repeat that while `write` returns None."""
+
+        async def step() -> lock_pb.Lock | None:
+            while (stored := await lock_keys.settled(self._database, lock_id)) is not None:
+                decision = decide(held(stored))
+                if decision is None:
+                    return None
+                if (written := await write(stored, decision)) is not None:
+                    lock, document = written
+                    await self._deliveries.try_to_deliver(NAME, document)
+                    return lock
+            return None
+
+        return await self._database.run(step)

@@ -13,8 +13,7 @@ from tracker.stores.mongo import schema
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
 
-    from tracker.stores.mongo.clock import DatabaseClock
-    from tracker.stores.mongo.connections import Connections
+    from tracker.stores.mongo.database import Database
     from tracker.stores.mongo.writes import Document
 
 OLDEST_MONGODB = (5, 0)
@@ -27,43 +26,41 @@ _UNAUTHORIZED, _AUTHENTICATION_FAILED = 13, 18
 
 
 async def open_database(
-    connections: Connections,
-    clock: DatabaseClock,
-    prepare: Callable[[Connections, int], Awaitable[None]] = schema.make,
+    database: Database, prepare: Callable[[Database], Awaitable[None]] = schema.make
 ) -> None:
     """Reach the database, find it suitable, read its clock, and prepare its schema.
 
     Raises:
         StoreOpenError: It can't be served; the message says what to do.
     """
-    connections.open()
+    database.open()
     try:
-        await connections.reach()
+        await database.reach()
         with pymongo.timeout(OPEN_SECONDS):
-            build = await connections.admin.command("buildInfo")
-            hello = await connections.admin.command("hello")
+            build = await database.admin.command("buildInfo")
+            hello = await database.admin.command("hello")
             require_suitable(build, hello)
-            connections.replicated = is_replicated(build, hello)
-            await clock.measure()
-            await prepare(connections, clock.now())
+            database.replicated = is_replicated(build, hello)
+            await database.read_clock()
+            await prepare(database)
     except PyMongoError as error:
-        raise StoreOpenError(_explained(error, connections)) from None
+        raise StoreOpenError(_explained(error, database)) from None
     except StoreOpenError as error:
-        raise StoreOpenError(f"the database of {connections.argument} can't be used: {error}") from None
+        raise StoreOpenError(f"the database of {database.argument} can't be used: {error}") from None
 
 
-def _explained(error: PyMongoError, connections: Connections) -> str:
+def _explained(error: PyMongoError, database: Database) -> str:
     """Return why a database can't be opened, and what to do about it."""
     code = error.code if isinstance(error, OperationFailure) else None
-    argument = connections.argument
+    argument = database.argument
     if code == _AUTHENTICATION_FAILED:
         return f"the database of {argument} refuses the user and password in it"
     if code == _UNAUTHORIZED:
         return (
             f"the user in {argument} may not do what is needed: give it the role readWrite"
-            f" on the database {connections.database_name}"
+            f" on the database {database.database_name}"
         )
-    details = connections.without_credentials(str(error))
+    details = database.without_credentials(str(error))
     if isinstance(error, ServerSelectionTimeoutError):
         return f"the database of {argument} can't be reached: {details}"
     if isinstance(error, ConfigurationError):

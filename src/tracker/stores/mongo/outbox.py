@@ -43,18 +43,21 @@ from typing import TYPE_CHECKING
 from bson import ObjectId
 
 from tracker.stores.changes import LARGEST_LOGGED, PRINCIPAL, ChangeKind
+from tracker.stores.mongo import lock_documents, writes
+from tracker.stores.mongo.writes import without
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Sequence
+    from collections.abc import Collection, Iterable, Sequence
 
     from tracker.domain.locks import EventEntry
+    from tracker.stores.mongo.database import Database
     from tracker.stores.mongo.writes import Document
+
+IDEMPOTENCY_KEYS = "idempotency_keys"
+"""The collection whose documents are deleted when they are undone."""
 
 _OWN_FIELDS = frozenset({"op", "at", "principal"})
 """Fields of an entry that are not delivered."""
-
-UNDECIDED = {"undecided": {"$exists": True}}
-"""The condition for an entry that waits for a decision."""
 
 
 def new_entry(at: int, **parts: object) -> Document:
@@ -104,8 +107,7 @@ def carried(stored: Document | None, *new: Document) -> Document:
     entries = list(entries_of(stored)) if stored is not None else []
     if entries and stored is not None and "document" in stored:
         entries[-1] = with_document(entries[-1], stored["document"])
-    entries += [entry for entry in new if entry.keys() - _OWN_FIELDS]
-    return {"outbox": entries} if entries else {}
+    return _outbox([*entries, *new])
 
 
 def with_document(entry: Document, document: str) -> Document:
@@ -119,20 +121,81 @@ def with_document(entry: Document, document: str) -> Document:
     return entry | {"log": log}
 
 
-def without(stored: Document, op: ObjectId) -> Document:
-    """Return a document without the entry of a change."""
-    return _with_entries(stored, [entry for entry in entries_of(stored) if entry["op"] != op])
+async def is_made(database: Database, entry: Document) -> bool:
+    """Return whether the change of an undecided entry has been made, as far as is known now."""
+    by = entry["undecided"]
+    where = {"_id": by["id"], "outbox.op": entry["op"]}
+    return await database.newest(by["in"]).find_one(where, {"_id": 1}) is not None
 
 
-def decided(stored: Document, op: ObjectId) -> Document:
-    """Return a document in which a change is decided; the other parts of its entry stay in the outbox."""
-    entries = [
-        {name: part for name, part in entry.items() if name != "undecided"} if entry["op"] == op else entry
-        for entry in entries_of(stored)
-    ]
-    return _with_entries(stored, [entry for entry in entries if entry.keys() - _OWN_FIELDS])
+async def settle(database: Database, name: str, stored: Document) -> None:
+    """Decide the undecided entries of a document; some may remain if others change it meanwhile."""
+    if not await confirm_made(database, name, stored):
+        for entry in undecided_of(stored):
+            if await _prevent(database, entry):
+                await undo(database, name, stored["_id"], entry["op"])
 
 
-def _with_entries(stored: Document, entries: list[Document]) -> Document:
-    rest = {name: value for name, value in stored.items() if name != "outbox"}
-    return rest | {"outbox": entries} if entries else rest
+async def confirm_made(database: Database, name: str, stored: Document) -> bool:
+    """Confirm the undecided changes of a document that were made; return whether there was one."""
+    made = [entry["op"] for entry in undecided_of(stored) if await is_made(database, entry)]
+    for op in made:
+        await confirm(database, name, stored["_id"], op)
+    return bool(made)
+
+
+async def confirm(database: Database, name: str, record_id: str, op: ObjectId) -> Document | None:
+    """Confirm an undecided change; return the document if its entry has parts to deliver."""
+    collection = database.newest(name)
+    if name == IDEMPOTENCY_KEYS:
+        change = {"$unset": {"outbox": ""}, "$inc": {"rev": 1}}
+        await writes.update(collection, {"_id": record_id, "outbox.op": op}, change)
+        return None
+    while (stored := await collection.find_one({"_id": record_id, "outbox.op": op})) is not None:
+        if all(entry["op"] != op for entry in undecided_of(stored)):
+            return stored
+        entries = [without(each, "undecided") if each["op"] == op else each for each in entries_of(stored)]
+        after = without(stored, "outbox") | _outbox(entries)
+        if await writes.replace(collection, stored, after):
+            return after
+    return None
+
+
+async def undo(database: Database, name: str, record_id: str, op: ObjectId) -> None:
+    """Undo an undecided change, which was not made."""
+    collection = database.newest(name)
+    if name == IDEMPOTENCY_KEYS:
+        await writes.delete(collection, {"_id": record_id, "outbox.op": op})
+        return
+    where = {"_id": record_id, "outbox": {"$elemMatch": {"op": op, "undecided": {"$exists": True}}}}
+    while (stored := await collection.find_one(where)) is not None:
+        (undecided,) = [entry["undecided"] for entry in undecided_of(stored) if entry["op"] == op]
+        after = without(stored, "outbox") | _outbox(each for each in entries_of(stored) if each["op"] != op)
+        if after.get("holder", {}).get("id") == undecided["lock"]:
+            previous = {"holder": undecided["previous"]} if "previous" in undecided else {}
+            after = without(after, "holder") | previous
+        if await writes.replace(collection, stored, after):
+            return
+
+
+async def _prevent(database: Database, entry: Document) -> bool:
+    """Prevent the change of an undecided entry from being made later by a slow server.
+
+    Returns False if the deciding document has changed meanwhile: then look at it again.
+    """
+    by = entry["undecided"]
+    collection = database.newest(by["in"])
+    stored = await collection.find_one({"_id": by["id"]})
+    if stored is not None:
+        return entry["op"] not in made_by(stored) and await writes.replace(collection, stored, stored)
+    if by["in"] == lock_documents.NAME:
+        place = lock_documents.new_key(lock_documents.key_of(by["id"]))
+    else:
+        place = {"_id": by["id"], "tombstone": database.now()}
+    return await writes.put(collection, None, place)
+
+
+def _outbox(entries: Iterable[Document]) -> Document:
+    """Return the field `outbox` of a document with those entries that have anything to deliver."""
+    kept = [entry for entry in entries if entry.keys() - _OWN_FIELDS]
+    return {"outbox": kept} if kept else {}

@@ -13,46 +13,27 @@ from tracker.stores.contents import not_empty, unfinished
 from tracker.stores.mongo import (
     catalog,
     change_log,
-    ended_locks,
     event_records,
     idempotency,
     links,
     lock_documents,
-    new_fields,
-    old_marks,
     writes,
 )
+from tracker.stores.mongo.database import META
 from tracker.stores.mongo.search.index_scans import BY_END, BY_TERM, BY_TIME, index_of
+from tracker.stores.mongo.upgrades import SCHEMA, VERSION, upgrade
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from tracker.domain.query.fields import Field
-    from tracker.stores.mongo.connections import Connections
-
-VERSION: Final = 3
-"""The current version.
-
-Events of version 1 lack `related_id`; `old_marks.py` says what documents of version 2 had.
-"""
-
-META: Final = "tracker"
-"""The collection of metadata of the database."""
+    from tracker.stores.mongo.database import Database
 
 HEALTH: Final = {"_id": "health"}
 """The document that health checks change."""
 
-SCHEMA: Final = {"_id": "schema"}
-"""The document that has the version; `had_marks` says that servers of version 2 may still leave marks."""
-
-_WITH_RELATED_IDS, _WITH_OUTBOXES = 2, 3
-"""The versions from which on events have `related_id`, and documents outboxes."""
-
 _FILLING: Final = {"_id": "filling"}
 """The document that names the source of an unfinished migration."""
-
-_FIELDS: Final = {"_id": "fields"}
-"""The document that names the fields whose columns and terms are stored with events."""
 
 _KINDS = ("type", "priority", "status", "environment", "impact")
 
@@ -87,7 +68,7 @@ INDEXES: Final[Mapping[str, Sequence[IndexModel]]] = {
         _index("locks_by_event", "holder.event_id", sparse=True),
         _index("locks_with_outbox", "outbox.at", sparse=True),
     ),
-    ended_locks.NAME: (
+    lock_documents.ENDED: (
         _index("ended_locks_by_time", "at"),
         _index("ended_locks_by_token", "token_hash", sparse=True),
     ),
@@ -107,56 +88,56 @@ INDEXES: Final[Mapping[str, Sequence[IndexModel]]] = {
 }
 
 
-async def make(connections: Connections, now: int) -> None:
+async def make(database: Database) -> None:
     """Make the missing parts of the schema, and upgrade documents; several servers may do so at once.
 
     Raises:
         StoreOpenError: A newer Tracker made the schema, or a migration is not finished.
     """
-    filling = await connections.newest(META).find_one(_FILLING)
+    filling = await database.newest(META).find_one(_FILLING)
     if filling is not None:
         raise unfinished(filling["source"])
-    await _make(connections)
-    await _upgrade(connections, now)
+    await _make(database)
+    await upgrade(database)
 
 
-async def require(connections: Connections, now: int) -> None:
+async def require(database: Database) -> None:
     """Make the missing parts of the schema in a database that has been used before.
 
     Raises:
         StoreOpenError: It has not, or a newer Tracker made the schema, or a migration is not finished.
     """
-    if await connections.newest(META).find_one(SCHEMA) is None:
+    if await database.newest(META).find_one(SCHEMA) is None:
         raise StoreOpenError("there is no store in it")
-    await make(connections, now)
+    await make(database)
 
 
-async def begin_filling(connections: Connections, _: int, source: str) -> None:
+async def begin_filling(database: Database, source: str) -> None:
     """Make the schema in an empty database, which is not served until it is filled.
 
     Raises:
         StoreOpenError: It has records, or is being filled from another store.
     """
-    meta = connections.newest(META)
-    await _make(connections)
+    meta = database.newest(META)
+    await _make(database)
     filling = await meta.find_one(_FILLING)
     if filling is not None:
         if filling["source"] != source:
             raise unfinished(filling["source"])
         return
     for name in INDEXES:
-        if await connections.newest(name).find_one({}, {"_id": 1}) is not None:
+        if await database.newest(name).find_one({}, {"_id": 1}) is not None:
             raise not_empty(name)
     await writes.insert(meta, _FILLING | {"source": source})
 
 
-async def end_filling(connections: Connections) -> None:
+async def end_filling(database: Database) -> None:
     """Allow a database that was filled to be served."""
-    await writes.delete(connections.newest(META), dict(_FILLING))
+    await writes.delete(database.newest(META), dict(_FILLING))
 
 
-async def _make(connections: Connections) -> None:
-    meta = connections.newest(META)
+async def _make(database: Database) -> None:
+    meta = database.newest(META)
     stored = await meta.find_one(SCHEMA)
     if stored is not None and stored["version"] > VERSION:
         raise StoreOpenError(
@@ -164,28 +145,10 @@ async def _make(connections: Connections) -> None:
             " start the newer Tracker that made it"
         )
     for name, indexes in INDEXES.items():
-        await connections.newest(name).create_indexes([*indexes])
-    log = change_log.META | {"name": secrets.token_hex(8)}
+        await database.newest(name).create_indexes([*indexes])
+    log = change_log.LOG | {"name": secrets.token_hex(8)}
     for document in (HEALTH | {"checked_at": 0}, log, SCHEMA | {"version": VERSION}):
         try:
             await meta.insert_one(dict(document))
         except DuplicateKeyError:
             continue
-
-
-async def _upgrade(connections: Connections, now: int) -> None:
-    meta, events = connections.newest(META), connections.newest(event_records.NAME)
-    fields = await meta.find_one(_FIELDS)
-    known = set(new_fields.FIRST if fields is None else fields["names"])
-    schema = await meta.find_one(SCHEMA) or {"version": VERSION}
-    if schema["version"] < _WITH_RELATED_IDS:
-        known.discard("related")
-    names = [field.name for field in new_fields.STORED]
-    if not known.issuperset(names):
-        await new_fields.fill_in(events, known)
-        known.update(names)
-        await writes.update(meta, dict(_FIELDS), {"$set": {"names": sorted(known)}}, upsert=True)
-    if schema["version"] < _WITH_OUTBOXES:
-        await old_marks.replace_marks(connections, old_marks.Ages(now, late=now, lost=now))
-        before = SCHEMA | {"version": schema["version"]}
-        await writes.update(meta, before, {"$set": {"version": VERSION, "had_marks": True}})

@@ -24,7 +24,7 @@ from pymongo.errors import (
 from tracker.stores.mongo.failures import Fate, fate_of, store_error, unknown
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable, Mapping, Sequence
+    from collections.abc import Awaitable, Callable, Sequence
 
     from pymongo.asynchronous.collection import AsyncCollection
 
@@ -40,6 +40,11 @@ _DUPLICATE_KEY = 11000
 
 _PAUSES = (0.02, 0.05, 0.1, 0.2, 0.4, 0.8, 0.8, 0.8, 0.8, 0.8)
 """Seconds between tries."""
+
+
+def without(document: Document, *names: str) -> Document:
+    """Return a document without some fields."""
+    return {name: value for name, value in document.items() if name not in names}
 
 
 async def insert(collection: Collection, document: Document) -> None:
@@ -68,19 +73,8 @@ async def insert(collection: Collection, document: Document) -> None:
     await until_certain(attempt)
 
 
-async def insert_unless_there(collection: Collection, document: Document) -> bool:
-    """Store a document that is new; return False if another one has its id."""
-    try:
-        await insert(collection, document)
-    except DuplicateKeyError:
-        return False
-    return True
-
-
-async def insert_all(
-    collection: Collection, documents: Sequence[Document]
-) -> Mapping[int, DuplicateKeyError]:
-    """Store those of many documents that can be; return, by their places, the errors of the others.
+async def insert_all(collection: Collection, documents: Sequence[Document]) -> Sequence[int]:
+    """Store those of many documents that are new, and unique where they must be; return the others' places.
 
     Their ids may repeat: of two, the first is stored.
 
@@ -90,7 +84,7 @@ async def insert_all(
     new = [document | {"rev": 1, "op": ObjectId()} for document in documents]
     where = {"_id": {"$in": [each["_id"] for each in new]}, "op": {"$in": [each["op"] for each in new]}}
 
-    async def attempt(number: int) -> Mapping[int, DuplicateKeyError]:
+    async def attempt(number: int) -> Sequence[int]:
         stored: set[ObjectId] = set()
         if number:
             await collection.update_many(where, {"$set": {"tries": number}})  # confirms what has come through
@@ -100,8 +94,8 @@ async def insert_all(
             if left:
                 await collection.insert_many([new[place] for place in left], ordered=False)
         except BulkWriteError as error:
-            return {left[place]: each for place, each in _duplicates(error).items()}
-        return {}
+            return [left[place] for place in _duplicates(error)]
+        return []
 
     return await until_certain(attempt)
 
@@ -130,7 +124,11 @@ async def put(collection: Collection, before: Document | None, after: Document) 
     """Replace a document, or insert one where `before` is not stored; return False if another came first."""
     if before is not None and "rev" in before:
         return await replace(collection, before, after)
-    return await insert_unless_there(collection, after)
+    try:
+        await insert(collection, after)
+    except DuplicateKeyError:
+        return False
+    return True
 
 
 async def delete(collection: Collection, where: Document) -> bool:
@@ -171,8 +169,8 @@ async def update(collection: Collection, where: Document, change: Document, *, u
     await until_certain(attempt)
 
 
-def _duplicates(error: BulkWriteError) -> Mapping[int, DuplicateKeyError]:
-    """Return what was not unique in a bulk of documents, by place.
+def _duplicates(error: BulkWriteError) -> Sequence[int]:
+    """Return which documents of a bulk were not unique, by place.
 
     Raises:
         PyMongoError: Something else went wrong, too.
@@ -180,12 +178,10 @@ def _duplicates(error: BulkWriteError) -> Mapping[int, DuplicateKeyError]:
     details = error.details
     if details.get("writeConcernErrors"):
         raise WriteConcernError(str(error), error.code, details) from error
-    found: dict[int, DuplicateKeyError] = {}
     for each in details["writeErrors"]:
         if each["code"] != _DUPLICATE_KEY:
             raise OperationFailure(each["errmsg"], each["code"], each) from error
-        found[each["index"]] = DuplicateKeyError(each["errmsg"], each["code"], each)
-    return found
+    return [each["index"] for each in details["writeErrors"]]
 
 
 async def _confirm(collection: Collection, new: Document, number: int) -> bool:

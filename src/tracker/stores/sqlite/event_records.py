@@ -12,6 +12,7 @@ from tracker.domain.events import (
     ExternalId,
     SlackId,
     event_end,
+    event_id,
     event_time,
     external_id,
     metadata_of,
@@ -28,7 +29,6 @@ if TYPE_CHECKING:
     from tracker.domain.events import EventKey
     from tracker.stores.contents import StoredDocument
     from tracker.stores.events import Added
-    from tracker.stores.pages import Cursor
 
 Row: TypeAlias = "tuple[int | str | None, ...]"
 """What the table has of an event: its id, and then what `_COLUMNS` names."""
@@ -57,11 +57,6 @@ def select(db: apsw.Connection, key: EventKey) -> event_pb.Event | None:
             sql = f"{SELECT} FROM events WHERE external_id = ? AND source = ?"
             row = db.execute(sql, (value, source)).fetchone()
     return None if row is None else parse(event_pb.Event, *row)
-
-
-def cursor(event: event_pb.Event) -> Cursor:
-    """Return where an event stands in a list of events."""
-    return (event_time(event), event_id(event))
 
 
 def insert(db: apsw.Connection, event: event_pb.Event) -> None:
@@ -126,11 +121,6 @@ def delete(db: apsw.Connection, event: event_pb.Event) -> None:
     """Delete a stored event."""
     log_deleted(db, RecordKind.EVENT, event_id(event))
     db.execute("DELETE FROM events WHERE id = ?", (event_id(event),))
-
-
-def event_id(event: event_pb.Event) -> str:
-    """Return an event's id."""
-    return event.metadata.id if event.metadata is not None else ""
 
 
 def places(rows: int, columns: int) -> str:

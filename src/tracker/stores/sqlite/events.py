@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, TypeVar
 import apsw
 
 from tracker.domain.event_locks import decide_event_change
+from tracker.domain.events import event_cursor, event_id
 from tracker.domain.locks import HeldLock
 from tracker.stores.events import DeletedEvent, Explanation
 from tracker.stores.pages import counted, found, known_total, was_counted
@@ -80,7 +81,7 @@ class SqliteEvents:
             stored = event_records.select(db, key)
             if stored is None:
                 return None
-            held = lock_records.select_of_event(db, event_records.event_id(stored))
+            held = lock_records.select_of_event(db, event_id(stored))
             outcome = decide_event_change(change(stored, [each.lock for each in held]), held)
             event_records.update(db, outcome.event)
             for each, release in outcome.ends:
@@ -101,7 +102,7 @@ class SqliteEvents:
             if stored is None:
                 return None
             event_records.delete(db, stored)
-            ended = lock_records.select_of_event(db, event_records.event_id(stored))
+            ended = lock_records.select_of_event(db, event_id(stored))
             for held in ended:
                 lock_records.end(db, held, release)
             return DeletedEvent(stored, [held.lock for held in ended])
@@ -120,7 +121,7 @@ class SqliteEvents:
             events = execution.select_page(db, plan, page, oldest_first=oldest_first)
             up_to = plan.most_counted
             total = known_total(events, page) or counted(execution.count(db, plan, up_to), up_to)
-            return found(events, page, event_records.cursor, total)
+            return found(events, page, event_cursor, total)
 
         def steps(db: apsw.Connection, plan: Plan, answer: Found[event_pb.Event]) -> Iterator[str]:
             yield from explaining.list_steps(db, plan, oldest_first=oldest_first)

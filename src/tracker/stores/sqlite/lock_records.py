@@ -10,14 +10,15 @@ from tracker.domain.locks import (
     HeldLock,
     KeyState,
     LeaseState,
+    created_at,
     decide_claim,
     decide_end,
     decide_move,
     is_renewal,
+    lease_state,
     lock_key,
     moves,
 )
-from tracker.domain.times import duration_micros, micros
 from tracker.pb import lock_pb
 from tracker.stores.changes import RecordKind
 from tracker.stores.documents import parse
@@ -79,7 +80,7 @@ def select_page(db: apsw.Connection, where: LockFilter, page: Page) -> list[lock
 
 def cursor(lock: lock_pb.Lock) -> Cursor:
     """Return where a lock stands in the list of locks."""
-    return (_created_at(lock), lock.id)
+    return (created_at(lock), lock.id)
 
 
 def count(db: apsw.Connection, where: LockFilter) -> int:
@@ -91,10 +92,7 @@ def count(db: apsw.Connection, where: LockFilter) -> int:
 def select_leases(db: apsw.Connection) -> Sequence[LeaseState]:
     """Return the state of every lock."""
     rows = db.execute("SELECT id, ttl, lock_delay, renewals, expired FROM locks")
-    return [
-        LeaseState(lock_id, ttl, lock_delay, renewals, expired=bool(expired))
-        for lock_id, ttl, lock_delay, renewals, expired in rows
-    ]
+    return [LeaseState._make(row)._replace(expired=bool(row[-1])) for row in rows]
 
 
 def acquire(db: apsw.Connection, claim: HeldLock) -> Acquired:
@@ -235,25 +233,14 @@ def _free_key(db: apsw.Connection, lock_id: str) -> None:
 
 
 def _clauses(where: LockFilter) -> tuple[str, tuple[int | str, ...]]:
-    given = {
-        column: value
-        for column in ("service", "environment", "resource")
-        if (value := getattr(where, column)) is not None
-    }
+    given = {column: value for column, value in where._asdict().items() if value is not None}
     return " AND ".join(["true", *(f"{column} = ?" for column in given)]), tuple(given.values())
-
-
-def _created_at(lock: lock_pb.Lock) -> int:
-    return micros(lock.created_at) if lock.created_at is not None else 0
 
 
 def _columns(key: LockKey, lock: lock_pb.Lock) -> tuple[int | str, ...]:
     return (
         *key,
         lock.event_id,
-        _created_at(lock),
-        duration_micros(lock.ttl) if lock.ttl is not None else 0,
-        duration_micros(lock.lock_delay) if lock.lock_delay is not None else 0,
-        lock.renewals,
-        lock.expired_at is not None,
+        created_at(lock),
+        *lease_state(lock)[1:],
     )

@@ -8,17 +8,17 @@ from __future__ import annotations
 from bisect import bisect_right
 from collections import Counter
 from math import gcd
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 from tracker.domain.events import event_time
 from tracker.domain.query.fields import DURATION, Kind
 from tracker.stores.events import Explanation, Tally
 from tracker.stores.mongo.search.index_scans import split
-from tracker.stores.mongo.search.lists import matching
+from tracker.stores.mongo.search.lists import matching, scan_steps
 from tracker.stores.mongo.search.queries import column
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
 
     from pymongo.asynchronous.command_cursor import AsyncCommandCursor
 
@@ -27,27 +27,6 @@ if TYPE_CHECKING:
     from tracker.domain.query.tree import EventFilter
     from tracker.stores.mongo.search.index_scans import IndexScan
     from tracker.stores.mongo.writes import Collection, Document
-
-
-class Passes(NamedTuple):
-    """Fields, by how the events of exact scans are counted by them."""
-
-    together: Sequence[Field]
-    """Those with few values, which one pass counts by all of them."""
-    alone: Sequence[Field]
-    """Those that take a pass each."""
-    read: Sequence[Field]
-    """Those that only the event itself has."""
-
-
-def passes(fields: Sequence[Field]) -> Passes:
-    """Return how events are counted by some fields."""
-    with_column = [field for field in fields if column(field) is not None]
-    return Passes(
-        together=[field for field in with_column if field.kind is not Kind.KEYWORD],
-        alone=[field for field in with_column if field.kind is Kind.KEYWORD],
-        read=[field for field in fields if column(field) is None],
-    )
 
 
 async def count_by(
@@ -64,6 +43,7 @@ async def count_by(
     enough = 0 if total else most  # a value that is rare in some scans may be frequent in all
     for scan in scans.exact:
         total += await _count_exact(events, scan, counts, enough)
+    searched.steps += _facet_steps(where, fields)
     tallies = [sorted(counts[field].items(), key=_most_first)[:most] for field in fields]
     return total, [[Tally(*each) for each in of_field] for of_field in tallies]
 
@@ -78,7 +58,11 @@ async def count_between(
     counts: list[Counter[str | int]] = [Counter() for _ in edges[1:]]
     scans, within = split(where), _within(edges)
     looked_at: list[tuple[Sequence[IndexScan], Node | None]] = [(scans.residual, scans.query)]
-    if by is None or column(by) is not None:
+    in_database = by is None or column(by) is not None
+    how = "count in the database" if in_database else "read each document"
+    once = f"once for all of {len(edges) - 1:,}"
+    searched.steps += (f"{step}, {once}" for step in scan_steps("intervals", where, how))
+    if in_database:
         slot = gcd(*edges)
         rest = {"$mod": [{"$add": [{"$mod": ["$time", slot]}, slot]}, slot]}
         key = {"slot": {"$subtract": ["$time", rest]}, "value": "" if by is None else _value(by)}
@@ -99,6 +83,7 @@ async def durations_between(
     """Return the durations of the matching events between edges; see `EventStore.durations_between`."""
     found: list[list[int]] = [[] for _ in edges[1:]]
     scans, within = split(where), _within(edges)
+    searched.steps += scan_steps("durations", where, "read each document")
     for candidates, query in ((scans.residual, scans.query), (scans.exact, None)):
         async for event in matching(events, [each.also(within) for each in candidates], query, searched):
             duration = DURATION.number(event)
@@ -111,7 +96,7 @@ async def _count_exact(
     events: Collection, scan: IndexScan, counts: Mapping[Field, Counter[str | int]], most: int
 ) -> int:
     """Count the events of a scan, and by their values of fields; `most` is as for `_grouped`."""
-    together, alone, read = passes([*counts])
+    together, alone, read = _passes([*counts])
     total: int | None = None
     if together:
         total = 0
@@ -140,6 +125,28 @@ async def _grouped(
         [{"$match": scan.where}, {"$group": {"_id": key, "events": {"$sum": 1}}}, *first],
         hint=scan.index,
     )
+
+
+def _passes(fields: Sequence[Field]) -> tuple[Sequence[Field], Sequence[Field], Sequence[Field]]:
+    """Divide fields by how the events of exact scans are counted by them.
+
+    One pass counts by all fields with few values. Others take a pass each, or only the event itself has them.
+    """
+    with_column = [field for field in fields if column(field) is not None]
+    return (
+        [field for field in with_column if field.kind is not Kind.KEYWORD],
+        [field for field in with_column if field.kind is Kind.KEYWORD],
+        [field for field in fields if column(field) is None],
+    )
+
+
+def _facet_steps(where: EventFilter, fields: Sequence[Field]) -> Iterator[str]:
+    """Yield the steps of counts by the values of fields."""
+    together, alone, read = _passes(fields)
+    for group in (together, *([field] for field in alone), read):
+        if group:
+            how = "read each document" if group is read else "count in the database"
+            yield from scan_steps(", ".join(field.name for field in group), where, how)
 
 
 def _within(edges: Sequence[int]) -> Document:

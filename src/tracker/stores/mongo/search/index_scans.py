@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from tracker.domain.query.tree import leading, narrowed
-from tracker.stores.mongo.parts import beyond_cursor
+from tracker.stores.mongo.pages import beyond_cursor
 from tracker.stores.mongo.search.queries import pushdown
 from tracker.stores.mongo.search.terms import HAVE_TERMS, LACK_TERMS, names_a_term
 

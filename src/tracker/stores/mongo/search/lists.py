@@ -9,7 +9,6 @@ from tracker.domain.query import matches
 from tracker.domain.query.tree import EventFilter
 from tracker.stores.events import MOST_COUNTED, Explanation, MonthCount
 from tracker.stores.mongo.event_records import event_of
-from tracker.stores.mongo.parts import to_read
 from tracker.stores.mongo.search.index_scans import index_scans, split
 from tracker.stores.pages import Total, counted
 
@@ -23,7 +22,7 @@ if TYPE_CHECKING:
     from tracker.stores.pages import Page
 
 
-def order_of(*, oldest_first: bool) -> list[tuple[str, int]]:
+def _order(*, oldest_first: bool) -> list[tuple[str, int]]:
     """Return the sort order of a list."""
     direction = 1 if oldest_first else -1
     return [("time", direction), ("_id", direction)]
@@ -34,11 +33,11 @@ async def select_page(
 ) -> list[event_pb.Event]:
     """Return the matching events of a page, newest or oldest first, and one more."""
     found: list[event_pb.Event] = []
-    wanted, skip = to_read(page), page.offset
+    wanted, skip = page.rows(0), page.offset
     scans = split(where)
     if scans.residual:
         return await _select_matching(events, where, page, searched, oldest_first=oldest_first)
-    order = order_of(oldest_first=oldest_first)
+    order = _order(oldest_first=oldest_first)
     for scan in _remaining(scans.exact, page, oldest_first=oldest_first):
         rows = events.find(scan.where, {"document": 1}, sort=order, skip=skip, hint=scan.index)
         rows.limit(wanted - len(found) if wanted else 0)
@@ -48,6 +47,29 @@ async def select_page(
         if skip:
             skip = 0 if found else max(0, skip - await _count_scan(events, scan))
     return found
+
+
+async def list_steps(events: Collection, where: EventFilter, *, oldest_first: bool) -> AsyncIterator[str]:
+    """Yield the steps of a list of events, with the query plans of the database."""
+    scans = index_scans(where)
+    order, order_text = _order(oldest_first=oldest_first), "oldest" if oldest_first else "newest"
+    searches = ", search each document" if split(where).residual else ""
+    for scan in reversed(scans) if oldest_first else scans:
+        query = {"find": events.name, "filter": scan.where, "sort": dict(order), "hint": scan.index}
+        explained = await events.database.command("explain", query, verbosity="queryPlanner")
+        plan = explained.get("queryPlanner", {}).get("winningPlan", {})
+        stages = " > ".join(_stages(plan.get("queryPlan", plan)))  # which not every database reports
+        yield f"list: {stages or f'walk {scan.index}'}, {order_text} first{searches}"
+
+
+def scan_steps(what: str, where: EventFilter, how: str) -> Iterator[str]:
+    """Yield the steps for the exact scans of a filter, and for the residual ones."""
+    scans = split(where)
+    for scan in scans.exact:
+        yield f"{what}: walk {scan.index}, {how}"
+    for scan in scans.residual:
+        lacking = " of events whose terms are not kept" if scans.exact else ""
+        yield f"{what}: walk {scan.index}, search each document{lacking}"
 
 
 async def total(events: Collection, where: EventFilter, searched: Explanation) -> Total:
@@ -104,7 +126,7 @@ async def matching(
 
     Those are counted that have to be `searched` for that.
     """
-    order = order_of(oldest_first=oldest_first)
+    order = _order(oldest_first=oldest_first)
     for scan in scans:
         async with events.find(scan.where, {"document": 1}, sort=order, hint=scan.index) as rows:
             async for row in rows:
@@ -123,7 +145,7 @@ async def _select_matching(
     events: Collection, where: EventFilter, page: Page, searched: Explanation, *, oldest_first: bool
 ) -> list[event_pb.Event]:
     found: list[event_pb.Event] = []
-    wanted, skip = to_read(page), page.offset
+    wanted, skip = page.rows(0), page.offset
     remaining = _remaining(index_scans(where), page, oldest_first=oldest_first)
     async for event in matching(events, remaining, where.query, searched, oldest_first=oldest_first):
         if skip:
@@ -138,3 +160,11 @@ async def _select_matching(
 async def _count_scan(events: Collection, scan: IndexScan, up_to: int | None = None) -> int:
     limit: Document = {} if up_to is None else {"limit": up_to}
     return await events.count_documents(scan.where, None, hint=scan.index, **limit)
+
+
+def _stages(plan: Document) -> Iterator[str]:
+    """Yield the stages of a query plan, in the order of execution."""
+    for inner in (*filter(None, [plan.get("inputStage")]), *plan.get("inputStages", ())):
+        yield from _stages(inner)
+    if "stage" in plan:
+        yield f"{plan['stage']} {plan.get('indexName', '')}".rstrip()

@@ -13,7 +13,7 @@ from tracker.domain.query import fields
 from tracker.domain.query.fields import Kind
 from tracker.domain.query.matching import phrase
 from tracker.domain.query.tree import Pattern, Term, parts_of
-from tracker.stores.mongo.event_terms import TOO_MANY, value_term
+from tracker.stores.mongo.event_records import TOO_MANY, value_term
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
