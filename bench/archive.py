@@ -24,7 +24,7 @@ from bench.load import http_request
 from bench.server import serving
 
 from tracker import demo
-from tracker.domain.times import MICROS
+from tracker.time_text import MICROS
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -10,9 +10,10 @@ from typing import TYPE_CHECKING
 import uuid_utils
 
 from tracker.domain.lifecycle import new_event
-from tracker.domain.times import MICROS, timestamp
+from tracker.domain.times import timestamp
 from tracker.pb import event_pb
 from tracker.stores.sqlite import SqliteStore
+from tracker.time_text import MICROS
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -33,10 +33,10 @@ from tracker import demo
 from tracker.domain.intervals import read_interval
 from tracker.domain.query import Clock, fields, parse
 from tracker.domain.query.tree import EventFilter
-from tracker.domain.times import MICROS
 from tracker.stores.mongo import MongoStore
 from tracker.stores.pages import Page
 from tracker.stores.sqlite import SqliteStore
+from tracker.time_text import MICROS
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence

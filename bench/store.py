@@ -28,10 +28,11 @@ from tracker.domain.events import EventId
 from tracker.domain.locks import Ending, HeldLock, Release, begin_lease
 from tracker.domain.query import fields
 from tracker.domain.query.tree import EventFilter, one_of
-from tracker.domain.times import MICROS, duration, timestamp
+from tracker.domain.times import duration, timestamp
 from tracker.pb import event_pb, lock_pb
 from tracker.stores.pages import Page
 from tracker.stores.sqlite import SqliteStore
+from tracker.time_text import MICROS
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable

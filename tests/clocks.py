@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from typing import TYPE_CHECKING, Self
 
-from tracker.domain.times import MICROS
+from tracker.time_text import MICROS
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -6,8 +6,8 @@ from collections import Counter
 
 from tracker import demo
 from tracker.domain.events import attributes_of, event_key, event_time, metadata_of
-from tracker.domain.times import MICROS
 from tracker.pb import event_pb
+from tracker.time_text import MICROS
 
 UNTIL = 1_780_272_000 * MICROS
 DAYS = 14

@@ -15,9 +15,10 @@ from tracker.config import ConfigurationError, load
 from tracker.domain.intervals import read_interval
 from tracker.domain.query import Clock, QueryError, parse
 from tracker.domain.query.tree import Range, Term
-from tracker.domain.times import MICROS, micros_of, period
+from tracker.domain.times import period
 from tracker.errors import TrackerError
 from tracker.pb import lock_pb
+from tracker.time_text import MICROS, micros_of
 from tracker.transcoding.json_request import make_message, normalise
 
 if TYPE_CHECKING:

@@ -16,13 +16,13 @@ from tracker.api.grpc import GrpcServer
 from tracker.api.http_server import HttpServer
 from tracker.api.rest import RestApi
 from tracker.api.routes import Readiness, documentation, metrics_page, probes
-from tracker.domain.times import MICROS, duration
+from tracker.domain.times import duration
 from tracker.errors import Reason, TrackerError
 from tracker.pb import catalog_pb, event_pb, link_pb, lock_pb
 from tracker.services.catalog import CatalogService
 from tracker.services.consumers import ConsumerRunner
 from tracker.services.context import Context, SystemClock
-from tracker.services.events.changes import AutomaticLocks, EventChanges, EventLocks
+from tracker.services.events.changes import EventChanges
 from tracker.services.events.counts import EventCounts
 from tracker.services.events.imports import EventImports
 from tracker.services.events.overlaps import EventOverlaps
@@ -38,6 +38,7 @@ from tracker.services.locks.service import LockService
 from tracker.stores.choice import chosen_store
 from tracker.supervision import Supervisor
 from tracker.telemetry.metrics import Metrics, exposition
+from tracker.time_text import MICROS
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -108,7 +109,7 @@ class App:
         log.info("store opened", **_place(settings))
 
         clock = self._clock(store.now)
-        context = Context(now=clock.now, new_id=lambda: str(uuid_utils.uuid7()), log=log)
+        context = Context(clock.now, lambda: str(uuid_utils.uuid7()), log, settings.timezone)
         queue = LockQueue(store.locks, context, metrics.locks, tasks)
         opened.push_async_callback(queue.close)
         feed = EventFeed(store.changes)
@@ -170,24 +171,21 @@ class App:
         reporter: LockReporter,
         feed: EventFeed,
     ) -> Services:
-        settings = self._settings
+        settings, events = self._settings, store.events
         ttl = duration(round(settings.locks_auto_ttl * MICROS)) if settings.locks_auto_ttl else None
-        automatic = AutomaticLocks(settings.locks_auto, ttl)
-        event_reporter = EventReporter(context, metrics)
-        event_locks = EventLocks(store.locks, queue, reporter, context, automatic)
+        of_events = EventReporter(context, metrics)
+        locks = (store.locks, queue, reporter)
         return {
             event_pb.desc().services[0].type_name: (
-                EventChanges(store.events, event_locks, event_reporter, context),
-                EventImports(store.events, event_reporter, context),
-                EventQueries(store.events, context, zone=settings.timezone),
-                EventCounts(store.events, context, zone=settings.timezone),
-                EventOverlaps(store.events, context, zone=settings.timezone),
-                EventWatches(feed, context, zone=settings.timezone),
+                EventChanges(events, of_events, *locks, context, settings.locks_auto, ttl),
+                EventImports(events, of_events, context),
+                EventQueries(events, context),
+                EventCounts(events, context),
+                EventOverlaps(events, context),
+                EventWatches(feed, context),
             ),
             catalog_pb.desc().services[0].type_name: (CatalogService(store.catalog, context),),
-            lock_pb.desc().services[0].type_name: (
-                LockService(store.locks, queue, reporter, context, metrics.locks),
-            ),
+            lock_pb.desc().services[0].type_name: (LockService(*locks, context, metrics.locks),),
             link_pb.desc().services[0].type_name: (LinkService(store.links, context),),
         }
 

@@ -15,8 +15,9 @@ from typing import TYPE_CHECKING, Final
 
 from tracker.domain.events import metadata_of
 from tracker.domain.lifecycle import new_event, updated_event
-from tracker.domain.times import MICROS, duration_micros
+from tracker.domain.times import duration_micros
 from tracker.pb import catalog_pb, event_pb
+from tracker.time_text import MICROS
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence

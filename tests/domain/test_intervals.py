@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tracker.domain.intervals import interval_for, read_interval
-from tracker.domain.times import MICROS, micros_of
+from tracker.time_text import MICROS, micros_of
 
 PARIS = ZoneInfo("Europe/Paris")
 DAY = 86_400 * MICROS

@@ -2,9 +2,10 @@ import pytest
 from protobuf.wkt import Duration
 
 from tracker.domain.lifecycle import new_event, updated_event
-from tracker.domain.times import MICROS, timestamp
+from tracker.domain.times import timestamp
 from tracker.errors import TrackerError
 from tracker.pb import event_pb
+from tracker.time_text import MICROS
 
 Status, Type = event_pb.Status, event_pb.Type
 NOW = 1_800_000_000 * MICROS

@@ -27,8 +27,9 @@ from tracker.domain.locks import (
     hash_token,
     moves,
 )
-from tracker.domain.times import MICROS, duration, timestamp
+from tracker.domain.times import duration, timestamp
 from tracker.pb import event_pb, lock_pb
+from tracker.time_text import MICROS
 
 NOW = 5_000_000
 TOKEN, OTHER = hash_token("token"), hash_token("another token")

@@ -15,9 +15,10 @@ from tracker.domain.locks import (
     next_fencing_token,
     renew_lease,
 )
-from tracker.domain.times import MICROS, duration, micros, timestamp
+from tracker.domain.times import duration, micros, timestamp
 from tracker.pb import event_pb, lock_pb
-from tracker.services.locks.errors import end_message, held_message, holder_metadata
+from tracker.services.locks.reporter import end_message, held_message, holder_metadata
+from tracker.time_text import MICROS
 
 Status, Type, Environment = event_pb.Status, event_pb.Type, event_pb.Environment
 lock_of = partial(event_lock, lock_id="new", now=0)

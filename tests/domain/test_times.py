@@ -5,8 +5,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tracker.domain.times import MICROS, day_of, micros, micros_of, period, timestamp
+from tracker.domain.times import micros, period, timestamp
 from tracker.errors import TrackerError
+from tracker.time_text import MICROS, Clock, micros_of
 
 NOON = micros_of(datetime(2026, 1, 31, 12, tzinfo=UTC))
 DAY = 86_400 * MICROS
@@ -64,12 +65,12 @@ def test_an_end_before_its_start_is_refused() -> None:
 
 
 def test_a_day_begins_and_ends_at_the_midnights_of_its_zone() -> None:
-    day = day_of(NOON, ZoneInfo("America/New_York"))
+    day = Clock(NOON, ZoneInfo("America/New_York")).day()
     assert day == (NOON - DAY // 2 + 5 * 3600 * MICROS, NOON + DAY // 2 + 5 * 3600 * MICROS)
 
 
 def test_a_day_on_which_clocks_change_is_shorter_or_longer() -> None:
-    spring = day_of(micros_of(datetime(2026, 3, 29, 12, tzinfo=UTC)), ZoneInfo("Europe/Paris"))
-    autumn = day_of(micros_of(datetime(2026, 10, 25, 12, tzinfo=UTC)), ZoneInfo("Europe/Paris"))
-    assert (spring.until or 0) - (spring.since or 0) == 23 * 3600 * MICROS
-    assert (autumn.until or 0) - (autumn.since or 0) == 25 * 3600 * MICROS
+    spring = Clock(micros_of(datetime(2026, 3, 29, 12, tzinfo=UTC)), ZoneInfo("Europe/Paris")).day()
+    autumn = Clock(micros_of(datetime(2026, 10, 25, 12, tzinfo=UTC)), ZoneInfo("Europe/Paris")).day()
+    assert spring.high - spring.low == 23 * 3600 * MICROS
+    assert autumn.high - autumn.low == 25 * 3600 * MICROS

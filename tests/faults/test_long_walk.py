@@ -16,9 +16,9 @@ from tests.soak import size, soaks
 from tests.stores.observations import Observations
 
 from tracker.domain.events import event_time
-from tracker.domain.times import MICROS
 from tracker.stores.mongo import MongoStore
 from tracker.stores.sqlite import SqliteStore
+from tracker.time_text import MICROS
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
+from zoneinfo import ZoneInfo
 
 import pytest
 import structlog
@@ -38,7 +39,7 @@ async def store(tmp_path: Path) -> AsyncIterator[Store]:
 @pytest.fixture
 def context(store: Store) -> Context:
     log = structlog.get_logger(wrapper_class=structlog.make_filtering_bound_logger(50))
-    return Context(now=store.now, new_id=new_id, log=log)
+    return Context(store.now, new_id, log, ZoneInfo("UTC"))
 
 
 @pytest.fixture

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from typing import TYPE_CHECKING
+from zoneinfo import ZoneInfo
 
 import apsw
 import pytest
@@ -56,7 +57,9 @@ class Server:
         self.lags: list[int | None] = []
         self.fails = False
         consumer = Consumer("mail", self.handle, BATCH)
-        self.runner = ConsumerRunner(consumer, store, Context(store.now, new_id, log), self, self.clock)
+        self.runner = ConsumerRunner(
+            consumer, store, Context(store.now, new_id, log, ZoneInfo("UTC")), self, self.clock
+        )
 
     async def handle(self, changes: Sequence[Change]) -> None:
         if self.fails:

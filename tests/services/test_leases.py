@@ -9,8 +9,8 @@ from tests.stores.samples import NOW, a_lock, an_end, an_event, comments, taken
 
 from tracker.domain.events import EventId
 from tracker.domain.locks import Ending, renew_lease
-from tracker.domain.times import MICROS
 from tracker.errors import TrackerError
+from tracker.time_text import MICROS
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

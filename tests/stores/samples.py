@@ -10,9 +10,10 @@ import uuid_utils
 
 from tracker.domain.event_locks import EventChange
 from tracker.domain.locks import Ending, HeldLock, Release, begin_lease, hash_token
-from tracker.domain.times import MICROS, duration, timestamp
+from tracker.domain.times import duration, timestamp
 from tracker.pb import catalog_pb, event_pb, link_pb, lock_pb
 from tracker.stores.idempotency import KeyUse, Once
+from tracker.time_text import MICROS
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence

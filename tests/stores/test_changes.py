@@ -15,7 +15,6 @@ from tests.stores.samples import a_catalog_entry, a_lock, an_end, an_entry, an_e
 from tracker.domain.event_locks import EventChange
 from tracker.domain.events import EventId
 from tracker.domain.locks import Ending, HeldLock, renew_lease
-from tracker.domain.times import MICROS
 from tracker.pb import event_pb
 from tracker.stores.changes import (
     LARGEST_LOGGED,
@@ -28,6 +27,7 @@ from tracker.stores.changes import (
 )
 from tracker.stores.mongo import MongoStore, change_log, courier, reconciler
 from tracker.stores.sqlite import SqliteStore
+from tracker.time_text import MICROS
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable, Sequence

@@ -33,10 +33,11 @@ from tracker.domain.locks import (
 )
 from tracker.domain.query.fields import BY_NAME, SERVICE
 from tracker.domain.query.tree import EventFilter, one_of
-from tracker.domain.times import MICROS, timestamp
+from tracker.domain.times import timestamp
 from tracker.pb import event_pb
 from tracker.stores.events import DeletedEvent, ExternalIdTakenError, MonthCount, SlackIdTakenError
 from tracker.stores.pages import Page
+from tracker.time_text import MICROS
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

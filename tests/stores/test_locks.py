@@ -32,9 +32,10 @@ from tracker.domain.locks import (
     lock_filter,
     renew_lease,
 )
-from tracker.domain.times import MICROS, duration, timestamp
+from tracker.domain.times import duration, timestamp
 from tracker.stores.pages import Page
 from tracker.stores.sqlite import locks as sqlite_locks
+from tracker.time_text import MICROS
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -35,7 +35,7 @@ from tracker.domain.locks import (
     lock_key,
 )
 from tracker.domain.query.tree import EventFilter
-from tracker.domain.times import MICROS, timestamp
+from tracker.domain.times import timestamp
 from tracker.errors import TrackerError
 from tracker.pb import event_pb
 from tracker.stores import contents
@@ -46,6 +46,7 @@ from tracker.stores.migration import MigrationError, migrate
 from tracker.stores.mongo import MongoStore, deliveries
 from tracker.stores.pages import Page
 from tracker.stores.sqlite import SqliteStore
+from tracker.time_text import MICROS
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Mapping, Sequence

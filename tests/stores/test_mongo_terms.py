@@ -14,13 +14,13 @@ from tests.stores.samples import NOW, an_event
 from tracker.domain.events import event_time
 from tracker.domain.query import fields, matches, parse
 from tracker.domain.query.tree import EventFilter
-from tracker.domain.times import MICROS
 from tracker.errors import TrackerError
 from tracker.pb import event_pb
 from tracker.stores.events import Explanation
 from tracker.stores.mongo import MongoStore
 from tracker.stores.mongo.event_records import MOST_TERMS
 from tracker.stores.pages import Page
+from tracker.time_text import MICROS
 
 Status = event_pb.Status
 

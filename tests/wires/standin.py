@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import re
 from typing import TYPE_CHECKING
+from zoneinfo import ZoneInfo
 
 import structlog
 
@@ -49,7 +50,7 @@ class StandIn:
             Deadline(30),
             Validate(),
             Authorize(),
-            Idempotency(IdempotencyKeys(_NoKeys(), Context(now=int, new_id=str, log=log))),
+            Idempotency(IdempotencyKeys(_NoKeys(), Context(int, str, log, ZoneInfo("UTC")))),
         )
         services = [service.type_name for file in pb.FILES for service in file.services]
         self.methods = tuple(methods_of({name: (_Service(self),) for name in services}))

@@ -9,8 +9,7 @@ from typing import TYPE_CHECKING, NamedTuple, TypeAlias
 from protobuf import enum_is_unknown
 
 from tracker.domain import changelog
-from tracker.domain.events import attributes_of, metadata_of
-from tracker.domain.lifecycle import FINISHED, RUNNING
+from tracker.domain.events import FINISHED, RUNNING, attributes_of, metadata_of
 from tracker.domain.locks import Ending, HeldLock, Release, begin_lease, lock_key, renew_lease
 from tracker.domain.times import timestamp
 from tracker.pb import event_pb, lock_pb

@@ -14,6 +14,14 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
 
+_Status = event_pb.Status
+
+RUNNING = frozenset({_Status.start, _Status.in_progress})
+"""Statuses of work that is under way."""
+
+FINISHED = frozenset({_Status.success, _Status.failure, _Status.error, _Status.done, _Status.close})
+"""Statuses that end an event."""
+
 _UUID = re.compile(
     r"(?:urn:uuid:)?[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}", re.IGNORECASE
 )

@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING, Final
 
 from protobuf import message_to_json_value
 
-from tracker.domain.times import MICROS
 from tracker.errors import FieldViolation, invalid
+from tracker.time_text import MICROS
 
 if TYPE_CHECKING:
     from protobuf import DescMethod, Message

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, TypeVar
 from uuid import UUID, uuid5
 
 from tracker.domain import changelog
-from tracker.domain.events import attributes_of, event_key, event_time, metadata_of
+from tracker.domain.events import FINISHED, attributes_of, event_key, event_time, metadata_of
 from tracker.domain.times import duration, micros, timestamp
 from tracker.errors import FieldViolation, invalid
 from tracker.pb import event_pb
@@ -17,19 +17,11 @@ if TYPE_CHECKING:
 
 _Message = TypeVar("_Message", event_pb.EventAttributes, event_pb.EventLinks)
 
-_Status = event_pb.Status
-
 OUR_NUMBERS = 100
 """First number of the fields that the Go implementation, and its clients, do not have."""
 
 MAX_LABELS = 64
 """Labels of an event; the proto says the same of a request."""
-
-RUNNING = frozenset({_Status.start, _Status.in_progress})
-"""Statuses of work that is under way."""
-
-FINISHED = frozenset({_Status.success, _Status.failure, _Status.error, _Status.done, _Status.close})
-"""Statuses that end an event."""
 
 _OURS = tuple(
     field

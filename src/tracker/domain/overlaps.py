@@ -9,8 +9,7 @@ from operator import attrgetter
 from typing import TYPE_CHECKING, NamedTuple
 
 from tracker.domain.changelog import status_since
-from tracker.domain.events import attributes_of, event_end, event_time, metadata_of
-from tracker.domain.lifecycle import FINISHED, RUNNING
+from tracker.domain.events import FINISHED, RUNNING, attributes_of, event_end, event_time, metadata_of
 from tracker.domain.times import duration_micros
 
 if TYPE_CHECKING:

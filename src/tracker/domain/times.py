@@ -8,25 +8,10 @@ from typing import TYPE_CHECKING, NamedTuple
 from protobuf.wkt import Duration, Timestamp
 
 from tracker.errors import FieldViolation, invalid
-from tracker.time_text import MICROS, Clock, micros_of, read_date
+from tracker.time_text import MICROS, read_date
 
 if TYPE_CHECKING:
-    from zoneinfo import ZoneInfo
-
     from tracker.time_text import Interval
-
-__all__ = [
-    "MICROS",
-    "Period",
-    "day_of",
-    "duration",
-    "duration_micros",
-    "micros",
-    "micros_of",
-    "period",
-    "shown",
-    "timestamp",
-]
 
 _HOUR = 3_600 * MICROS
 _DAY_CHARACTERS = len("2026-01-31")
@@ -52,6 +37,11 @@ def duration(micros_: int) -> Duration:
 def duration_micros(duration_: Duration) -> int:
     """Return a Duration as whole microseconds, rounded down."""
     return duration_.seconds * MICROS + duration_.nanos // 1000
+
+
+def duration_seconds(duration_: Duration | None) -> float:
+    """Return a Duration in seconds, 0 where it is unset."""
+    return 0.0 if duration_ is None else duration_micros(duration_) / MICROS
 
 
 def shown(timestamp_: Timestamp | None) -> str:
@@ -81,11 +71,6 @@ def period(start_date: str, end_date: str) -> Period:
         text = f"start_date {start_date} and end_date {end_date} are inversed"
         raise invalid(FieldViolation("start_date", text))
     return Period(since, until)
-
-
-def day_of(micros_: int, zone: ZoneInfo) -> Period:
-    """Return the day, in a time zone, of a moment."""
-    return Period(*Clock(micros_, zone).day())
 
 
 def _read(field: str, text: str) -> Interval:

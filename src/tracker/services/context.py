@@ -9,11 +9,13 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Literal, Protocol, TypeAlias, TypeVar
 
+from tracker import time_text
 from tracker.stores.changes import PRINCIPAL
 from tracker.stores.idempotency import Once
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
+    from zoneinfo import ZoneInfo
 
     from protobuf import Message
     from structlog.typing import FilteringBoundLogger
@@ -60,12 +62,18 @@ class SystemClock:
 class Context:
     """What services share.
 
-    `now` returns microseconds since the epoch, `new_id` a new UUIDv7 in canonical text.
+    `now` returns microseconds since the epoch, `new_id` a new UUIDv7 in canonical text; `zone` is that of
+    dates that name none.
     """
 
     now: Callable[[], int]
     new_id: Callable[[], str]
     log: FilteringBoundLogger
+    zone: ZoneInfo
+
+    def query_clock(self) -> time_text.Clock:
+        """Return the clock that resolves the dates and relative times of a query."""
+        return time_text.Clock(self.now(), self.zone)
 
 
 T = TypeVar("T")

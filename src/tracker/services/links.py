@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING
 
 from protobuf.wkt import Empty
 
-from tracker.domain.times import MICROS
 from tracker.errors import Reason, TrackerError
 from tracker.pb import link_pb
 from tracker.services.context import answer_with
+from tracker.time_text import MICROS
 
 if TYPE_CHECKING:
     from tracker.services.context import Call, Context

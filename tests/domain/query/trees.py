@@ -11,9 +11,9 @@ from tracker.domain.query import EVERYTHING, Clock
 from tracker.domain.query.fields import FIELDS, MESSAGE, TEXT, TITLE, Kind, label
 from tracker.domain.query.matching import words
 from tracker.domain.query.tree import And, Has, Not, Number, Or, Pattern, Range, Term
-from tracker.domain.times import MICROS, duration, timestamp
+from tracker.domain.times import duration, timestamp
 from tracker.pb import event_pb
-from tracker.time_text import EARLIEST, LATEST, LONGEST
+from tracker.time_text import EARLIEST, LATEST, LONGEST, MICROS
 
 if TYPE_CHECKING:
     from tracker.domain.query import Node

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from protobuf import DescMessage
 
-from tracker.domain.times import MICROS, duration_micros
+from tracker.domain.times import duration_seconds
 from tracker.errors import Reason, TrackerError
 from tracker.transcoding.fields import DURATION
 
@@ -129,8 +129,8 @@ class Deadline:
             return unlimited
 
         async def limited(read: Read, call: Call) -> Any:  # noqa: ANN401 - whatever the handler returns
-            request = await read()
-            seconds = own + _wait_seconds(request) if waits else own
+            request: Any = await read()
+            seconds = own + duration_seconds(request.wait) if waits else own
             if call.timeout is not None and call.timeout < seconds:
                 seconds = call.timeout
             timer = _Timer(seconds)
@@ -153,10 +153,6 @@ def _has_wait(endpoint: Endpoint) -> bool:
     wait = next((field.value for field in endpoint.rpc.input.fields if field.name == "wait"), None)
     message = getattr(wait, "message", None)
     return isinstance(message, DescMessage) and message.type_name == DURATION
-
-
-def _wait_seconds(request: Any) -> float:  # noqa: ANN401 - a message with a field `wait`
-    return duration_micros(request.wait) / MICROS if request.wait is not None else 0.0
 
 
 class _Timer:

@@ -33,7 +33,7 @@ from tracker.errors import FieldViolation, Reason, TrackerError
 from tracker.pb import event_pb
 from tracker.services.context import answer_with
 from tracker.services.events.filters import event_not_found
-from tracker.services.locks.errors import lock_held
+from tracker.services.locks.reporter import lock_held
 from tracker.stores.events import ExternalIdTakenError
 
 if TYPE_CHECKING:
@@ -53,70 +53,27 @@ if TYPE_CHECKING:
     from tracker.stores.locks import LockStore
 
 
-@dataclass(frozen=True, slots=True)
-class AutomaticLocks:
-    """Whether events take locks automatically, and for how long the lease of one lasts: None is for ever."""
-
-    enabled: bool = True
-    ttl: Duration | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class EventLocks:
-    """Carries out the lock plan of a change of an event, and reports it."""
-
-    _store: LockStore
-    _queue: LockQueue
-    _reporter: LockReporter
-    _context: Context
-    _automatic: AutomaticLocks
-
-    def lock_of(self, now: int) -> LockOf:
-        """Return what makes the lock of an event's work at `now`; no lock where events take none."""
-        if not self._automatic.enabled:
-            return lambda _: None
-        return partial(event_lock, lock_id=self._context.new_id(), now=now, ttl=self._automatic.ttl)
-
-    def carry_out(self, plan: LockPlan, event: event_pb.Event, now: int) -> EventChange:
-        """Return the change that a plan makes of an event and its locks.
-
-        Raises:
-            LockHeldError: Others wait for the lock that the event would take.
-        """
-        if plan.acquire is not None:
-            self._queue.require_turn(plan.acquire)
-        return apply_plan(plan, event, now)
-
-    def report(self, plan: LockPlan, call: Call) -> None:
-        """Report that a plan was carried out, also to calls that wait for a released lock."""
-        for lock in plan.release:
-            self._reporter.released(lock, call, "lock released for event")
-        if plan.acquire is not None:
-            self._reporter.acquired(plan.acquire, call)
-
-    async def refused(self, what: str, error: LockHeldError, call: Call) -> TrackerError:
-        """Report and return the error of a call that can't `what` (create, update) an event, for a lock."""
-        holder = await self._store.holder(lock_key(error.holder)) or error.holder
-        refused = lock_held(holder, f"cannot {what} event: ", ". Please unlock it first")
-        return self._reporter.refused(refused, holder, call)
-
-
 _Request = TypeVar("_Request", event_pb.CreateEventRequest, event_pb.UpdateEventRequest)
 
 _PAUSES = (0.02, 0.05, 0.1, 0.2, 0.4, 0.8)
 """Seconds to wait for an event that has taken the lock, and may be the one to change."""
 
 
+@dataclass(frozen=True, slots=True)
 class EventChanges:
-    """Answers the RPCs of `tracker.event.v1alpha1.EventService` that change an event."""
+    """Answers the RPCs of `tracker.event.v1alpha1.EventService` that change an event.
 
-    def __init__(
-        self, store: EventStore, locks: EventLocks, reporter: EventReporter, context: Context
-    ) -> None:
-        self._store = store
-        self._locks = locks
-        self._reporter = reporter
-        self._context = context
+    With `_takes_locks`, work under way takes a lock, whose lease lasts `_lock_ttl`; None is for ever.
+    """
+
+    _store: EventStore
+    _reporter: EventReporter
+    _locks: LockStore
+    _queue: LockQueue
+    _lock_reporter: LockReporter
+    _context: Context
+    _takes_locks: bool
+    _lock_ttl: Duration | None
 
     async def create_event(
         self, request: event_pb.CreateEventRequest, call: Call
@@ -133,7 +90,7 @@ class EventChanges:
                 )
             return _created(await self._create(request, call, _created))
         except LockHeldError as error:
-            raise await self._locks.refused("create", error, call) from None
+            raise await self._refused("create", error, call) from None
 
     async def update_event(
         self, request: event_pb.UpdateEventRequest, call: Call
@@ -142,7 +99,7 @@ class EventChanges:
         try:
             event = await self._change(key, request, updated_event, call, _updated)
         except LockHeldError as error:
-            raise await self._locks.refused("update", error, call) from None
+            raise await self._refused("update", error, call) from None
         if event is None:
             raise event_not_found(key)
         return _updated(event)
@@ -156,7 +113,7 @@ class EventChanges:
         if deleted is None:
             raise event_not_found(key)
         self._reporter.log("event deleted", deleted.event, call)
-        self._locks.report(LockPlan(release=tuple(deleted.locks)), call)
+        self._report_locks(LockPlan(release=tuple(deleted.locks)), call)
         return _deleted(deleted)
 
     async def add_changelog_entry(
@@ -209,11 +166,11 @@ class EventChanges:
         linked = await self._linked(request.attributes)
         now = self._context.now()
         event = new_event(request, event_id=self._context.new_id(), now=now, linked=linked)
-        plan = plan_for_new(event, self._locks.lock_of(now))
-        made = self._locks.carry_out(plan, event, now)
+        plan = plan_for_new(event, self._lock_of(now))
+        made = self._carry_out(plan, event, now)
         await self._store.create(made.event, made.acquire, call.once(answer))
         self._reporter.created(made.event, call)
-        self._locks.report(plan, call)
+        self._report_locks(plan, call)
         return made.event
 
     async def _change(
@@ -227,7 +184,7 @@ class EventChanges:
         """Change the event of a key, if it exists; `make` returns the new event."""
         linked = await self._linked(request.attributes, required=False)
         now = self._context.now()
-        lock_of = self._locks.lock_of(now)
+        lock_of = self._lock_of(now)
         before, plan = event_pb.Event(), LockPlan()
 
         def change(stored: event_pb.Event, held: Sequence[lock_pb.Lock]) -> EventChange:
@@ -235,12 +192,12 @@ class EventChanges:
             _check_link(stored, request.attributes, linked)
             event = make(stored, request, now, linked)
             before, plan = stored, plan_for_update(stored, event, held, lock_of)
-            return self._locks.carry_out(plan, event, now)
+            return self._carry_out(plan, event, now)
 
         event = await self._store.modify(key, change, call.once(answer))
         if event is not None:
             self._reporter.updated(before, event, call)
-            self._locks.report(plan, call)
+            self._report_locks(plan, call)
         return event
 
     async def _create_or_change(
@@ -281,6 +238,35 @@ class EventChanges:
         if event is None and required:
             raise _no_linked_event(attributes.related_id)
         return event
+
+    def _lock_of(self, now: int) -> LockOf:
+        """Return what makes the lock of an event's work at `now`; no lock where events take none."""
+        if not self._takes_locks:
+            return lambda _: None
+        return partial(event_lock, lock_id=self._context.new_id(), now=now, ttl=self._lock_ttl)
+
+    def _carry_out(self, plan: LockPlan, event: event_pb.Event, now: int) -> EventChange:
+        """Return the change that a plan makes of an event and its locks.
+
+        Raises:
+            LockHeldError: Others wait for the lock that the event would take.
+        """
+        if plan.acquire is not None:
+            self._queue.require_turn(plan.acquire)
+        return apply_plan(plan, event, now)
+
+    def _report_locks(self, plan: LockPlan, call: Call) -> None:
+        """Report that a plan was carried out, also to calls that wait for a released lock."""
+        for lock in plan.release:
+            self._lock_reporter.released(lock, call, "lock released for event")
+        if plan.acquire is not None:
+            self._lock_reporter.acquired(plan.acquire, call)
+
+    async def _refused(self, what: str, error: LockHeldError, call: Call) -> TrackerError:
+        """Report and return the error of a call that can't `what` (create, update) an event, for a lock."""
+        holder = await self._locks.holder(lock_key(error.holder)) or error.holder
+        refused = lock_held(holder, f"cannot {what} event: ", ". Please unlock it first")
+        return self._lock_reporter.refused(refused, holder, call)
 
 
 _created = answer_with(event_pb.CreateEventResponse, "event")

@@ -8,14 +8,13 @@ from typing import TYPE_CHECKING
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from tracker.domain.intervals import MOST_INTERVALS, interval_for, read_interval
-from tracker.domain.query import Clock
 from tracker.domain.query.tree import narrowed
-from tracker.domain.times import MICROS, duration, timestamp
+from tracker.domain.times import duration, timestamp
 from tracker.errors import FieldViolation, invalid
 from tracker.pb import event_pb
 from tracker.services.events.filters import Planned, by_fields, facet, in_period
 from tracker.services.paging import given
-from tracker.time_text import EARLIEST, hint
+from tracker.time_text import EARLIEST, MICROS, hint
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -37,10 +36,9 @@ _PERIOD = 24 * 60 * 60 * MICROS
 class EventCounts:
     """Answers the RPCs of `tracker.event.v1alpha1.EventService` that count events."""
 
-    def __init__(self, store: EventStore, context: Context, *, zone: ZoneInfo) -> None:
+    def __init__(self, store: EventStore, context: Context) -> None:
         self._store = store
         self._context = context
-        self._zone = zone
 
     async def get_event_stats(
         self, request: event_pb.GetEventStatsRequest, call: Call
@@ -74,7 +72,7 @@ class EventCounts:
     ) -> event_pb.GetEventFacetsResponse:
         asked = [facet(name, f"fields[{place}]", "to count by") for place, name in enumerate(request.fields)]
         most = given(request.limit, _VALUES)
-        where = in_period(request, Clock(self._context.now(), self._zone))
+        where = in_period(request, self._context.query_clock())
         planned = Planned(self._context, wanted=request.explain)
         total, tallies = await self._store.count_by(where, asked, most, planned.explanation)
         return event_pb.GetEventFacetsResponse(
@@ -96,11 +94,12 @@ class EventCounts:
     async def get_event_histogram(
         self, request: event_pb.GetEventHistogramRequest, _: Call
     ) -> event_pb.GetEventHistogramResponse:
-        zone = _zone(request.time_zone) if request.time_zone else self._zone
+        zone = _zone(request.time_zone) if request.time_zone else self._context.zone
         by = facet(request.by, "by", "to count by") if request.by else None
         most = given(request.limit, _VALUES)
-        where = narrowed(in_period(request, Clock(self._context.now(), zone)))
-        until = self._context.now() if where.until is None else where.until
+        clock = replace(self._context.query_clock(), zone=zone)
+        where = narrowed(in_period(request, clock))
+        until = clock.now if where.until is None else where.until
         since = until - _PERIOD if where.since is None else where.since
         interval, starts = _intervals(request.interval, since, until, zone)
         edges = [since, *starts[1:], until]

@@ -7,23 +7,20 @@ from dataclasses import replace
 from itertools import islice
 from typing import TYPE_CHECKING
 
-from tracker.domain.events import attributes_of, event_time, metadata_of
-from tracker.domain.lifecycle import FINISHED, RUNNING
+from tracker.domain.events import FINISHED, RUNNING, attributes_of, event_time, metadata_of
 from tracker.domain.overlaps import count_overlaps, groups, is_under_way, overlaps, timed_event
-from tracker.domain.query import Clock
 from tracker.domain.query.fields import ENVIRONMENT, RELATED, SERVICE, STATUS
 from tracker.domain.query.tree import EventFilter, Number, Term, both, narrowed, one_of, parts_of
-from tracker.domain.times import MICROS, timestamp
+from tracker.domain.times import timestamp
 from tracker.errors import FieldViolation, invalid
 from tracker.pb import event_pb
 from tracker.services.events.filters import Planned, facet, in_period
 from tracker.services.paging import given
 from tracker.stores.pages import Page
-from tracker.time_text import EARLIEST, LATEST
+from tracker.time_text import EARLIEST, LATEST, MICROS
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
-    from zoneinfo import ZoneInfo
 
     from protobuf.wkt import Timestamp
 
@@ -48,17 +45,16 @@ _DAY = 24 * 60 * 60 * MICROS
 class EventOverlaps:
     """Answers the RPC of `tracker.event.v1alpha1.EventService` that finds overlaps."""
 
-    def __init__(self, store: EventStore, context: Context, *, zone: ZoneInfo) -> None:
+    def __init__(self, store: EventStore, context: Context) -> None:
         self._store = store
         self._context = context
-        self._zone = zone
 
     async def get_event_overlaps(
         self, request: event_pb.GetEventOverlapsRequest, _: Call
     ) -> event_pb.GetEventOverlapsResponse:
         by = [facet(name, f"by[{place}]", "to compare by") for place, name in enumerate(request.by)]
-        now = self._context.now()
-        where = narrowed(in_period(request, Clock(now, self._zone)))
+        clock = self._context.query_clock()
+        now, where = clock.now, narrowed(in_period(request, clock))
         since, until = _period(where, now)
         planned = Planned(self._context, wanted=request.explain)
         anytime = replace(where, since=None, until=None)

@@ -10,7 +10,7 @@ from tracker.domain.events import EventId, attributes_of, chain, event_key, even
 from tracker.domain.query import Clock, to_text
 from tracker.domain.query.fields import RELATED
 from tracker.domain.query.tree import EventFilter, both, one_of, widened
-from tracker.domain.times import day_of, duration
+from tracker.domain.times import duration
 from tracker.errors import Reason, TrackerError
 from tracker.pb import event_pb
 from tracker.services.events.filters import Planned, by_fields, event_not_found, read_query
@@ -19,7 +19,6 @@ from tracker.stores.pages import Page, Total
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
-    from zoneinfo import ZoneInfo
 
     from tracker.domain.events import Link
     from tracker.services.context import Call, Context
@@ -42,10 +41,9 @@ _Events = TypeVar("_Events", event_pb.ListEventsResponse, event_pb.TodayEventsRe
 class EventQueries:
     """Answers the RPCs of `tracker.event.v1alpha1.EventService` that return events."""
 
-    def __init__(self, store: EventStore, context: Context, *, zone: ZoneInfo) -> None:
+    def __init__(self, store: EventStore, context: Context) -> None:
         self._store = store
         self._context = context
-        self._zone = zone
 
     async def get_event(self, request: event_pb.GetEventRequest, _: Call) -> event_pb.GetEventResponse:
         return event_pb.GetEventResponse(event=await self._get(request.id))
@@ -65,7 +63,9 @@ class EventQueries:
         oldest_first = request.order_by == "time"
         query = f"search {to_text(widened(where))} {request.query}{' oldest first' if oldest_first else ''}"
         page, asked = _resumed(requested_page(request, query, default=_SEARCH_LIMIT), self._context.now())
-        where = replace(where, query=both(where.query, read_query(request.query, Clock(asked, self._zone))))
+        where = replace(
+            where, query=both(where.query, read_query(request.query, Clock(asked, self._context.zone)))
+        )
         planned = Planned(self._context, wanted=request.explain)
         found = await self._store.find(where, page, planned.explanation, oldest_first=oldest_first)
         return event_pb.SearchEventsResponse(
@@ -84,8 +84,8 @@ class EventQueries:
     async def today_events(
         self, request: event_pb.TodayEventsRequest, _: Call
     ) -> event_pb.TodayEventsResponse:
-        today = day_of(self._context.now(), self._zone)
-        where = EventFilter(since=today.since, until=today.until, overlapping=True)
+        today = self._context.query_clock().day()
+        where = EventFilter(since=today.low, until=today.high, overlapping=True)
         return await self._list(event_pb.TodayEventsResponse, where, request, "events today", default=None)
 
     async def get_event_changelog(

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Protocol
 
-from tracker.domain.events import attributes_of, metadata_of
-from tracker.domain.lifecycle import FINISHED
+from tracker.domain.events import FINISHED, attributes_of, metadata_of
 from tracker.pb.options import wire_name
 
 if TYPE_CHECKING:

@@ -7,7 +7,7 @@ from bisect import bisect_right
 from contextlib import asynccontextmanager, suppress
 from typing import TYPE_CHECKING
 
-from tracker.domain.query import Clock, matches
+from tracker.domain.query import matches
 from tracker.domain.times import timestamp
 from tracker.errors import FieldViolation, Reason, TrackerError, invalid
 from tracker.pb import event_pb
@@ -17,7 +17,6 @@ from tracker.stores.changes import Batch, ChangeKind, ChangesForgottenError, Pos
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
-    from zoneinfo import ZoneInfo
 
     from tracker.services.context import Call, Context
     from tracker.stores.changes import Change, ChangeLog
@@ -136,15 +135,14 @@ _LIST = "events watched"
 class EventWatches:
     """Answers the RPC of `tracker.event.v1alpha1.EventService` that watches events."""
 
-    def __init__(self, feed: EventFeed, context: Context, *, zone: ZoneInfo) -> None:
+    def __init__(self, feed: EventFeed, context: Context) -> None:
         self._feed = feed
         self._context = context
-        self._zone = zone
 
     async def watch_events(
         self, request: event_pb.WatchEventsRequest, _: Call
     ) -> AsyncIterator[event_pb.WatchEventsResponse]:
-        query = read_query(request.query, Clock(self._context.now(), self._zone))
+        query = read_query(request.query, self._context.query_clock())
         try:
             async with self._feed.watching():
                 after = await self._beginning(request.resume_token)

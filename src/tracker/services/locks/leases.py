@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING
 
 from tracker.domain import changelog
 from tracker.domain.locks import Ending, Release
-from tracker.domain.times import MICROS, micros, timestamp
+from tracker.domain.times import micros, timestamp
+from tracker.time_text import MICROS
 
 if TYPE_CHECKING:
     from tracker.domain.locks import HeldLock, LeaseState

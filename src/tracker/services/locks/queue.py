@@ -15,8 +15,8 @@ from typing import TYPE_CHECKING, TypeAlias
 
 from tracker.domain import changelog
 from tracker.domain.locks import Acquired, Ending, HeldLock, LockHeldError, Release, lock_key, renew_lease
+from tracker.errors import Reason, TrackerError
 from tracker.pb import lock_pb
-from tracker.services.locks.errors import shutting_down
 
 if TYPE_CHECKING:
     from tracker.domain.locks import LockKey
@@ -160,7 +160,10 @@ class LockQueue:
                     place.granted = True
                     return acquired
             if self._draining:
-                raise shutting_down()
+                message = (
+                    "the server stops, and the lock was not free yet; ask again with the same lock_token"
+                )
+                raise TrackerError(Reason.SHUTTING_DOWN, message)
             left = deadline - loop.time()
             if left <= 0:
                 raise await self._timed_out(key, place, holder)

@@ -21,16 +21,16 @@ from tracker.domain.locks import (
     lock_key,
     renew_lease,
 )
-from tracker.domain.times import MICROS, duration_micros, micros, timestamp
+from tracker.domain.times import duration_seconds, micros, timestamp
+from tracker.errors import Reason, TrackerError
 from tracker.pb import lock_pb
 from tracker.services.context import answer_with
-from tracker.services.locks import errors as lock_errors
 from tracker.services.locks.queue import WaitTimeoutError
+from tracker.services.locks.reporter import lock_held, lock_lost, lock_not_found, token_used, wait_timeout
 from tracker.services.paging import page_token, requested_page
 
 if TYPE_CHECKING:
     from tracker.domain.locks import Acquired, HeldLock
-    from tracker.errors import TrackerError
     from tracker.services.context import Call, Context
     from tracker.services.locks.queue import LockQueue
     from tracker.services.locks.reporter import LockObserver, LockReporter
@@ -67,21 +67,21 @@ class LockService:
             )
             return begin_lease(lock, now, request.ttl)
 
-        wait = duration_micros(request.wait) / MICROS if request.wait is not None else 0.0
+        wait = duration_seconds(request.wait)
         began = time.monotonic()
         try:
             acquired = await self._queue.take(
                 lock_at, hash_token(request.lock_token), wait, call.once(_created)
             )
         except LockHeldError as error:
-            raise self._reporter.refused(lock_errors.lock_held(error.holder), error.holder, call) from None
+            raise self._reporter.refused(lock_held(error.holder), error.holder, call) from None
         except WaitTimeoutError as error:
-            refused = lock_errors.wait_timeout(error.holder, error.place, error.waiting)
+            refused = wait_timeout(error.holder, error.place, error.waiting)
             if not wait:
-                refused = lock_errors.lock_held(error.holder)
+                refused = lock_held(error.holder)
             raise self._reporter.refused(refused, error.holder, call) from None
         except LockTokenUsedError as error:
-            used = lock_errors.token_used(error.ended)
+            used = token_used(error.ended)
             raise self._reporter.refused(used, error.ended.lock, call) from None
         finally:
             if wait:
@@ -93,7 +93,7 @@ class LockService:
     async def get_lock(self, request: lock_pb.GetLockRequest, _: Call) -> lock_pb.GetLockResponse:
         lock = await self._store.get(request.id.lower())
         if lock is None:
-            raise lock_errors.lock_not_found(request.id)
+            raise lock_not_found(request.id)
         return lock_pb.GetLockResponse(lock=lock)
 
     async def update_lock(self, request: lock_pb.UpdateLockRequest, call: Call) -> lock_pb.UpdateLockResponse:
@@ -113,7 +113,7 @@ class LockService:
             lock = await self._store.modify(request.id.lower(), change, call.once(_updated))
         except LockHeldError as error:
             holder = await self._store.holder(lock_key(error.holder)) or error.holder
-            raise self._reporter.refused(lock_errors.lock_held(holder), holder, call) from None
+            raise self._reporter.refused(lock_held(holder), holder, call) from None
         if lock is None:
             raise await self._not_held(request.id)
         self._reporter.updated(before, lock, call)
@@ -149,7 +149,8 @@ class LockService:
         def renew(held: HeldLock) -> lock_pb.Lock:
             _require_held(held, request.lock_token)
             if held.lock.ttl is None and request.ttl is None:
-                raise lock_errors.without_lease(held.lock)
+                message = f"lock {held.lock.id} is held until it is released; give a ttl to make it a lease"
+                raise TrackerError(Reason.LOCK_WITHOUT_LEASE, message, metadata={"lock_id": held.lock.id})
             return renew_lease(held.lock, now, request.ttl)
 
         lock = await self._store.modify(request.id.lower(), renew, call.once(_renewed))
@@ -188,8 +189,8 @@ class LockService:
         """Return the error of a call for a lock that has ended, or is unknown."""
         ended = await self._store.ended(lock_id.lower())
         if ended is None:
-            return lock_errors.lock_not_found(lock_id)
-        return lock_errors.lock_lost(ended, await self._store.holder(lock_key(ended.lock)))
+            return lock_not_found(lock_id)
+        return lock_lost(ended, await self._store.holder(lock_key(ended.lock)))
 
 
 def _created(acquired: Acquired) -> lock_pb.CreateLockResponse:
@@ -203,10 +204,15 @@ _renewed = answer_with(lock_pb.RenewLockResponse, "lock")
 def _require_held(held: HeldLock, lock_token: str) -> None:
     """Refuse a caller without the token of a lock, or after its lease has expired."""
     if not _shows_token(held, lock_token):
-        raise lock_errors.token_mismatch(held.lock)
+        raise TrackerError(
+            Reason.LOCK_TOKEN_MISMATCH,
+            f"lock {held.lock.id} was taken with a lock_token, and this is not it;"
+            " give that token, or release the lock with force and a reason",
+            metadata={"lock_id": held.lock.id, "who": held.lock.who},
+        )
     if held.lock.expired_at is not None:
         ended = EndedLock(held.lock, held.token_hash, Ending.EXPIRED, micros(held.lock.expired_at))
-        raise lock_errors.lock_lost(ended, held.lock)
+        raise lock_lost(ended, held.lock)
 
 
 def _shows_token(lock: HeldLock | EndedLock, lock_token: str) -> bool:

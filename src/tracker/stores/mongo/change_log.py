@@ -18,7 +18,6 @@ from bson import ObjectId
 from pymongo.errors import DuplicateKeyError
 
 from tracker.domain.locks import Ending
-from tracker.domain.times import MICROS
 from tracker.stores.changes import (
     LARGEST_LOGGED,
     MESSAGES,
@@ -33,6 +32,7 @@ from tracker.stores.changes import (
 from tracker.stores.documents import parse
 from tracker.stores.mongo import writes
 from tracker.stores.mongo.database import META
+from tracker.time_text import MICROS
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Mapping, Sequence

@@ -11,9 +11,9 @@ from typing import TYPE_CHECKING, TypeVar, cast
 import pymongo
 from pymongo.errors import PyMongoError
 
-from tracker.domain.times import MICROS, micros_of
 from tracker.stores.mongo.connections import Connections
 from tracker.stores.mongo.failures import overloaded, store_error, unavailable
+from tracker.time_text import MICROS, micros_of
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Awaitable, Callable

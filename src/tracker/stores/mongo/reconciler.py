@@ -11,12 +11,12 @@ from typing import TYPE_CHECKING
 import pymongo
 from pymongo.errors import PyMongoError
 
-from tracker.domain.times import MICROS
 from tracker.errors import TrackerError
 from tracker.stores.mongo import catalog, event_records, idempotency, links, lock_documents, outbox, writes
 from tracker.stores.mongo.database import CHANGE_SECONDS, META
 from tracker.stores.mongo.failures import store_error
 from tracker.stores.mongo.upgrades import SCHEMA, fill_in_terms, replace_marks
+from tracker.time_text import MICROS
 
 if TYPE_CHECKING:
     from tracker.stores.mongo.change_log import LogWriter

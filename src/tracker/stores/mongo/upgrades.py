@@ -19,7 +19,6 @@ from bson import ObjectId
 from pymongo import UpdateOne
 
 from tracker.domain.query.fields import FIELDS
-from tracker.domain.times import MICROS
 from tracker.errors import TrackerError
 from tracker.stores.changes import ChangeKind, RecordKind
 from tracker.stores.mongo import catalog, event_records, idempotency, links, lock_documents, writes
@@ -27,6 +26,7 @@ from tracker.stores.mongo.database import CHANGE_SECONDS, META
 from tracker.stores.mongo.outbox import carried
 from tracker.stores.mongo.search.index_scans import BY_TERM, EARLIEST
 from tracker.stores.mongo.writes import without
+from tracker.time_text import MICROS
 
 if TYPE_CHECKING:
     from collections.abc import Collection as Names
