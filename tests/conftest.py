@@ -15,7 +15,7 @@ from tests.clocks import StoppedClock
 from tests.mongo_servers import MongoServers, mongod
 
 from tracker.app import App
-from tracker.config import Settings
+from tracker.config.settings import Settings
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Iterator

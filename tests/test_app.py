@@ -12,7 +12,7 @@ from tracker.stores.sqlite import SqliteStore
 if TYPE_CHECKING:
     import pytest
 
-    from tracker.config import Settings
+    from tracker.config.settings import Settings
 
 
 def running() -> set[str]:

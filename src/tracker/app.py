@@ -47,7 +47,7 @@ if TYPE_CHECKING:
     from structlog.typing import FilteringBoundLogger
 
     from tracker.api.calls.endpoint import Endpoint, Services
-    from tracker.config import Settings
+    from tracker.config.settings import Settings
     from tracker.services.consumers import Consumer
     from tracker.services.context import Call, MakeClock
     from tracker.stores.base import Store

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
     from tests.mongo_servers import MongoServers
 
-    from tracker.config import Settings
+    from tracker.config.settings import Settings
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

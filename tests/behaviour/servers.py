@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
     from tests.clients import Client
 
-    from tracker.config import Settings
+    from tracker.config.settings import Settings
     from tracker.services.context import MakeClock
 
 SOON = 20.0

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     import httpx2
     from tests.clients import Client
 
-    from tracker.config import Settings
+    from tracker.config.settings import Settings
 
 
 @pytest.fixture

@@ -9,7 +9,7 @@ import pytest
 if TYPE_CHECKING:
     from tests.clients import Client
 
-    from tracker.config import Settings
+    from tracker.config.settings import Settings
 
 
 async def plan(client: Client, rpc: str = "SearchEvents", **request: Any) -> Any:

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     import httpx2
     from tests.clients import Client, JsonObject
 
-    from tracker.config import Settings
+    from tracker.config.settings import Settings
 
 DEPLOYMENT: JsonObject = {
     "title": "Deploy shop",

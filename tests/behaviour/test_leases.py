@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from tests.clocks import StoppedClock
 
     from tracker.app import App
-    from tracker.config import Settings
+    from tracker.config.settings import Settings
 
 
 LOOK = 0.5

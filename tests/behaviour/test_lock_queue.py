@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from tests.clients import Client
     from tests.clocks import StoppedClock
 
-    from tracker.config import Settings
+    from tracker.config.settings import Settings
 
 Waiter = asyncio.Task[Any]
 

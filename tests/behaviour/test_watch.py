@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from tests.clients import Client
     from tests.mongo_servers import MongoServers
 
-    from tracker.config import Settings
+    from tracker.config.settings import Settings
 
 WATCH = "EventService/WatchEvents"
 

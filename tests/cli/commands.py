@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 from tests.cli.forks import forks
 
-from tracker.config import SETTINGS
+from tracker.config.settings import SETTINGS
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

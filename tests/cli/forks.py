@@ -32,7 +32,7 @@ _MOST_BYTES = 200_000
 
 _IMPORTED = (
     *("httpx2", "protovalidate", "rich.console", "rich.table", "yaml"),
-    "tracker.client",
+    "tracker.client.connection",
 )
 
 

@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING
 
 from tests.cli.commands import tracker
 
-from tracker.config import SETTINGS, Settings, load
+from tracker.config import load
+from tracker.config.settings import SETTINGS, Settings
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -9,20 +9,15 @@ from typing import TYPE_CHECKING, Self
 
 import pytest
 
-from tracker.client import ApiError, Connection
-from tracker.client.rpcs import (
-    CHECK_LOCK,
-    CREATE_EVENT,
-    CREATE_LOCK,
-    GET_LOCK,
-    LIST_LOCKS,
-    RENEW_LOCK,
-    UN_LOCK,
-)
+from tracker.client.connection import ApiError, Connection
+from tracker.client.rpcs import CREATE_EVENT, CREATE_LOCK, GET_LOCK, LIST_LOCKS, RENEW_LOCK, UN_LOCK, Rpc
 from tracker.errors import Code
+from tracker.pb import lock_pb
 
 if TYPE_CHECKING:
-    from tracker.client.rpcs import A, Q, Rpc
+    from tracker.client.rpcs import A, Q
+
+CHECK_LOCK = Rpc(lock_pb.CheckLockRequest, lock_pb.CheckLockResponse)
 
 LOCK = "0199f0c2-b7d2-7a10-a0f3-c1d2e4b5a697"
 SECRET = "s3cret" * 5

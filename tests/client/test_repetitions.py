@@ -9,7 +9,7 @@ import pytest
 from protobuf.wkt import Duration
 from tests.tcp_proxy import TcpProxy
 
-from tracker.client import Connection
+from tracker.client.connection import Connection
 from tracker.client.rpcs import (
     CREATE_EVENT,
     CREATE_LOCK,

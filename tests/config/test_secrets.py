@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from tracker.config import SETTINGS, ConfigurationError, ineffective_variables, load
+from tracker.config import ConfigurationError, ineffective_variables, load
+from tracker.config.settings import SETTINGS
 
 if TYPE_CHECKING:
     from pathlib import Path

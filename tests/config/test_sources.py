@@ -8,7 +8,8 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from tracker.config import SETTINGS, ConfigurationError, LogLevel, Settings, load
+from tracker.config import ConfigurationError, load
+from tracker.config.settings import SETTINGS, LogLevel, Settings
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

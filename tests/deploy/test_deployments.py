@@ -10,7 +10,7 @@ import pytest
 import yaml
 
 from tracker import __version__
-from tracker.config import SETTINGS, Settings
+from tracker.config.settings import SETTINGS, Settings
 
 ROOT = Path(__file__).resolve().parents[2]
 DEFAULTS = Settings()

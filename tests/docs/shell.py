@@ -9,7 +9,8 @@ import threading
 from pathlib import Path
 from typing import TYPE_CHECKING, Self
 
-from tracker.config import CONFIG_VARIABLE, SETTINGS
+from tracker.config import CONFIG_VARIABLE
+from tracker.config.settings import SETTINGS
 
 if TYPE_CHECKING:
     from tests.docs.pages import Block

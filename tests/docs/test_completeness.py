@@ -15,7 +15,7 @@ from tracker.api.calls.endpoint import MAX_BODY
 from tracker.api.grpc import GrpcLimits
 from tracker.api.http_protocol import HttpLimits
 from tracker.cli.main import app
-from tracker.config import SETTINGS
+from tracker.config.settings import SETTINGS
 from tracker.errors import Code, Reason
 from tracker.pb import annotations_pb, catalog_pb, event_pb
 from tracker.telemetry.metrics import Metrics

@@ -17,7 +17,7 @@ import structlog
 import uvloop
 
 from tracker.app import App
-from tracker.config import Settings
+from tracker.config.settings import Settings
 from tracker.pb import event_pb
 from tracker.services.consumers import Consumer
 from tracker.services.context import SystemClock

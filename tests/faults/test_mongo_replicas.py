@@ -14,7 +14,7 @@ from tests.faults.locks import DAY, FAKETIME, SOON, Locks
 from tests.mongo_servers import MongoServers
 from tests.server_process import ServerProcess
 
-from tracker.client import Connection
+from tracker.client.connection import Connection
 from tracker.client.rpcs import WATCH_EVENTS
 
 if TYPE_CHECKING:

@@ -15,8 +15,7 @@ from typing import TYPE_CHECKING
 import psutil
 import pytest
 
-from tracker.guardian import clock
-from tracker.guardian.launch import launch
+from tracker.cli.lock.running import launch
 from tracker.guardian.protocol import (
     Deadlines,
     Failed,
@@ -26,6 +25,7 @@ from tracker.guardian.protocol import (
     Signal,
     Start,
     Started,
+    lease_clock,
 )
 
 if TYPE_CHECKING:
@@ -44,7 +44,7 @@ linux = pytest.mark.skipif(sys.platform != "linux", reason="elsewhere no process
 
 def within(term: float, kill: float) -> Deadlines:
     """Return deadlines in some seconds from now."""
-    now = clock.now()
+    now = lease_clock()
     return Deadlines(now + int(term * SECOND), now + int(kill * SECOND))
 
 
@@ -105,7 +105,7 @@ def test_a_command_is_told_to_end_at_the_first_deadline() -> None:
         deadlines = within(0.5, 3600)
         guarded.start("exec sleep 600", deadlines)
         assert guarded.hear() == Gone(status=signal.SIGTERM, ended=True)
-        assert deadlines.term <= clock.now() < deadlines.kill
+        assert deadlines.term <= lease_clock() < deadlines.kill
 
 
 def test_a_command_that_does_not_listen_is_killed_at_the_second_deadline() -> None:
@@ -113,7 +113,7 @@ def test_a_command_that_does_not_listen_is_killed_at_the_second_deadline() -> No
         deadlines = within(0.3, 0.8)
         guarded.start(STUBBORN, deadlines)
         assert guarded.hear() == Gone(status=signal.SIGKILL, ended=True)
-        assert clock.now() >= deadlines.kill
+        assert lease_clock() >= deadlines.kill
 
 
 def test_a_stopped_command_hears_that_it_must_end() -> None:
@@ -133,7 +133,7 @@ def test_a_renewed_lease_moves_the_deadlines() -> None:
         later = within(2, 2.2)
         guarded.send(Renewed(later))
         assert guarded.hear() == Gone(status=signal.SIGTERM, ended=True)
-        assert clock.now() >= later.term
+        assert lease_clock() >= later.term
 
 
 def test_a_command_whose_lease_is_over_is_not_started(tmp_path: Path) -> None:

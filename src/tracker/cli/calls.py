@@ -1,38 +1,113 @@
-"""Calls to the server that a command names, and how the command fails with them."""
+"""Calls to the server that a command names, how their answers are printed, and how the command fails."""
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping
 from contextlib import contextmanager
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple, TypeAlias
 
 from tracker.cli.exits import FAILED, LOCKED, UNREACHABLE, USAGE, WAITED, CommandError
-from tracker.cli.printing import Output, print_document, printable
+from tracker.cli.printing import (
+    Output,
+    json_of,
+    print_csv,
+    print_document,
+    print_each,
+    print_table,
+    printable,
+)
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Iterable, Iterator, Sequence
 
-    from tracker.client import ApiError
+    from protobuf import Message
+
+    from tracker.cli.printing import M, Table
+    from tracker.client.connection import ApiError, Connection
     from tracker.client.rpcs import A, Q, Rpc
     from tracker.transcoding.json_text import JsonValue
 
-
-def ask(server: str, output: Output, rpc: Rpc[Q, A], request: Q) -> A:
-    """Call an RPC.
-
-    Raises:
-        CommandError: The call failed.
-    """
-    from tracker.client import Connection
-
-    with failures(output), Connection(server) as connection:
-        return connection.call(rpc, request)
+Document: TypeAlias = "Message | Callable[[], Mapping[str, JsonValue]]"
+"""What is printed as one document: an answer, or a function that returns its fields."""
 
 
-def request_of(rpc: Rpc[Q, A], fields: Mapping[str, JsonValue]) -> Q:
-    """Return a request of these fields, as JSON has them; what is none of its fields is left out."""
-    from protobuf import message_from_json_value
+class Api(NamedTuple):
+    """The server that a command calls, and the form in which the command prints the answer."""
 
-    return message_from_json_value(rpc.request, dict(fields), ignore_unknown_fields=True)
+    server: str
+    output: Output = Output.TEXT
+
+    def call(self, rpc: Rpc[Q, A], request: Q) -> A:
+        """Call an RPC; a failure ends the command."""
+        with self.connected() as connection:
+            return connection.call(rpc, request)
+
+    @contextmanager
+    def connected(self) -> Iterator[Connection]:
+        """Connect to the server; a failed call ends the command.
+
+        If one document was asked for, the failure is printed as one.
+        """
+        from tracker.client.connection import ApiError, Connection, UnreachableError
+
+        try:
+            with Connection(self.server) as connection:
+                yield connection
+        except ApiError as error:
+            metadata: JsonValue = {name: str(value) for name, value in error.metadata.items()}
+            self._print_failure(error.message, error.code.name, error.reason, metadata)
+            raise CommandError(printable(error.message), exit_code(error)) from None
+        except UnreachableError as error:
+            self._print_failure(str(error), "UNAVAILABLE", "UNREACHABLE", {})
+            raise CommandError(str(error), UNREACHABLE) from None
+
+    def show(  # noqa: PLR0913  # what each form needs
+        self,
+        answer: Document,
+        text: Callable[[], object],
+        *,
+        records: Iterable[Message] = (),
+        columns: Iterable[str] = (),
+        rows: Iterable[Sequence[str]] = (),
+        more: Mapping[str, str] | None = None,
+    ) -> None:
+        """Print an answer in the form that was asked for.
+
+        For people, `text` prints it. `ndjson` has a line for each of `records`, `csv` a row for each of
+        `rows`, and the others one document: the answer, and `more` fields after its own.
+        """
+        match self.output:
+            case Output.TEXT:
+                text()
+            case Output.NDJSON:
+                print_each(records, self.output)
+            case Output.CSV:
+                print_csv(columns, rows)
+            case _:
+                print_document({**self._document(answer), **(more or {})}, self.output)
+
+    def show_list(
+        self, answer: Document, records: Iterable[M], table: Table[M], none: str, *, err: bool = True
+    ) -> None:
+        """Print records in the form that was asked for, as they arrive if it has a line for each.
+
+        `none` is the message for people if there are none; it goes to standard error if `err`.
+        """
+        self.show(
+            answer,
+            lambda: print_table(table, list(records), none, err=err),
+            records=records,
+            columns=map(str.lower, table.columns),
+            rows=map(table.row, records),
+        )
+
+    def _document(self, answer: Document) -> Mapping[str, JsonValue]:
+        return answer() if callable(answer) else json_of(answer, self.output)
+
+    def _print_failure(self, message: str, code: str, reason: str, metadata: JsonValue) -> None:
+        if self.output in (Output.JSON, Output.YAML):
+            details = {"message": message, "code": code, "reason": reason, "metadata": metadata}
+            print_document({"error": details}, self.output)
 
 
 def exit_code(error: ApiError) -> int:
@@ -41,45 +116,12 @@ def exit_code(error: ApiError) -> int:
 
     by_reason: dict[str, int] = {
         Reason.LOCK_WAIT_TIMEOUT: WAITED,
-        Reason.LOCK_HELD: LOCKED,
-        Reason.LOCK_DELAY: LOCKED,
-        Reason.LOCK_LOST: LOCKED,
-        Reason.LOCK_TOKEN_USED: LOCKED,
+        **dict.fromkeys(
+            (Reason.LOCK_HELD, Reason.LOCK_DELAY, Reason.LOCK_LOST, Reason.LOCK_TOKEN_USED), LOCKED
+        ),
     }
     by_code = {
         Code.INVALID_ARGUMENT: USAGE,
-        Code.UNAVAILABLE: UNREACHABLE,
-        Code.DEADLINE_EXCEEDED: UNREACHABLE,
-        Code.RESOURCE_EXHAUSTED: UNREACHABLE,
+        **dict.fromkeys((Code.UNAVAILABLE, Code.DEADLINE_EXCEEDED, Code.RESOURCE_EXHAUSTED), UNREACHABLE),
     }
     return by_reason.get(error.reason) or by_code.get(error.code, FAILED)
-
-
-@contextmanager
-def failures(output: Output = Output.TEXT) -> Iterator[None]:
-    """Turn the failure of a call into that of the command, and print it as a document if one was asked for.
-
-    Raises:
-        CommandError: The call failed.
-    """
-    from tracker.client import ApiError, UnreachableError
-
-    try:
-        yield
-    except ApiError as error:
-        _document(
-            output,
-            error.message,
-            code=error.code.name,
-            reason=error.reason,
-            metadata={name: str(value) for name, value in error.metadata.items()},
-        )
-        raise CommandError(printable(error.message), exit_code(error)) from None
-    except UnreachableError as error:
-        _document(output, str(error), code="UNAVAILABLE", reason="UNREACHABLE", metadata={})
-        raise CommandError(str(error), UNREACHABLE) from None
-
-
-def _document(output: Output, message: str, **details: JsonValue) -> None:
-    if output in (Output.JSON, Output.YAML):
-        print_document({"error": {"message": message, **details}}, output)

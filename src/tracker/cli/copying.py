@@ -16,7 +16,7 @@ import typer
 from tracker.cli.exits import INTERRUPTED, CommandError
 from tracker.cli.options import moment_option
 from tracker.cli.progress import shown_progress
-from tracker.cli.server import takes_settings
+from tracker.cli.server import settings_options
 from tracker.config import Configuration
 
 if TYPE_CHECKING:
@@ -28,7 +28,6 @@ if TYPE_CHECKING:
 
 _PLACE = "A file, a MongoDB address, or env:NAME for a variable that has one of these."
 """The forms of the argument, for the help."""
-
 
 _BATCH = 1_000
 
@@ -60,9 +59,6 @@ def _filling(again: str) -> Iterator[Callable[[str, int, int | None], None]]:
     """Show the progress of filling a store; turn its failure into that of the command.
 
     `again` is what continues after an interruption.
-
-    Raises:
-        CommandError: A store can't be opened, read or filled.
     """
     from tracker.errors import TrackerError
     from tracker.stores.base import StoreOpenError
@@ -80,9 +76,8 @@ def _filling(again: str) -> Iterator[Callable[[str, int, int | None], None]]:
         sys.exit(INTERRUPTED)
 
 
-@takes_settings("database_path")
 def backup(
-    configuration: Configuration,
+    configuration: Annotated[Configuration, settings_options("database_path")],
     file: Annotated[Path, typer.Argument(metavar="FILE", help="Target of the copy; must not exist.")],
 ) -> None:
     """Copy the store to FILE.
@@ -113,9 +108,8 @@ def _bar(title: str) -> Iterator[Callable[[int, int], None]]:
         yield lambda done, total: progress.update(task, completed=done, total=total)
 
 
-@takes_settings("database_path")
 def restore(
-    configuration: Configuration,
+    configuration: Annotated[Configuration, settings_options("database_path")],
     file: Annotated[Path, typer.Argument(metavar="FILE", help="A copy made by `tracker backup`.")],
     *,
     force: Annotated[

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import sys
 from enum import StrEnum
+from functools import partial
 from typing import Annotated
 
 import typer
@@ -13,8 +14,9 @@ from tracker import __version__
 from tracker.cli import copying, event, server
 from tracker.cli.archive.commands import export, import_
 from tracker.cli.catalog.commands import app as catalog
-from tracker.cli.exits import ARCHIVE_TABLE, RUN_TABLE, STATS_TABLE, USAGE, CommandError, epilog
+from tracker.cli.exits import ARCHIVE_TABLE, RUN_TABLE, STATS_TABLE, USAGE, CommandError
 from tracker.cli.lock.commands import app as lock
+from tracker.cli.options import command_of
 from tracker.cli.run.command import run
 from tracker.cli.stats import stats
 from tracker.config import ConfigurationError
@@ -26,21 +28,21 @@ app = typer.Typer(
     rich_markup_mode=None,
     pretty_exceptions_enable=False,
 )
-app.command("serv")(server.serve)
-app.command("serve", hidden=True)(server.serve)
-app.command("config")(server.config)
+command = partial(command_of, app)
+app.command("serve", hidden=True)(command("serv")(server.serve))
+command("config")(server.config)
 app.add_typer(event.app, name="event")
-app.command("stats", epilog=epilog(STATS_TABLE))(stats)
-app.command("run", epilog=epilog(RUN_TABLE), context_settings={"allow_interspersed_args": False})(run)
-app.command("export", epilog=epilog(ARCHIVE_TABLE))(export)
-app.command("import", epilog=epilog(ARCHIVE_TABLE))(import_)
+command("stats", codes=STATS_TABLE)(stats)
+command("run", codes=RUN_TABLE, context_settings={"allow_interspersed_args": False})(run)
+command("export", codes=ARCHIVE_TABLE)(export)
+command("import", codes=ARCHIVE_TABLE)(import_)
 app.add_typer(lock, name="lock")
 app.add_typer(catalog, name="catalog")
-app.command("backup")(copying.backup)
-app.command("restore")(copying.restore)
-app.command("migrate")(copying.migrate)
-app.command("demo")(copying.demo)
-app.command("healthcheck")(server.healthcheck)
+command("backup")(copying.backup)
+command("restore")(copying.restore)
+command("migrate")(copying.migrate)
+command("demo")(copying.demo)
+command("healthcheck")(server.healthcheck)
 
 
 class Shell(StrEnum):

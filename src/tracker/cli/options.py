@@ -10,13 +10,14 @@ import sys
 import time
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, Concatenate, ParamSpec, TypeVar
+from typing import TYPE_CHECKING, Annotated, Any, NamedTuple
 from urllib.parse import urlsplit
 from zoneinfo import ZoneInfo
 
 import typer
 
-from tracker.cli.exits import USAGE, CommandError
+from tracker.cli.calls import Api
+from tracker.cli.exits import USAGE, CommandError, epilog
 from tracker.cli.printing import Output
 from tracker.time_text import DURATION, Clock, hint, read_timedelta
 
@@ -25,10 +26,6 @@ if TYPE_CHECKING:
     from datetime import timedelta
 
     from tracker.time_text import Interval
-
-P = ParamSpec("P")
-T = TypeVar("T")
-
 
 _LOCAL = Path("/etc/localtime")
 
@@ -41,25 +38,50 @@ _SEVERAL = {
 """Why a command may lack a form of output."""
 
 
-def with_parameters(
-    added: Sequence[inspect.Parameter],
-    make: Callable[[Mapping[str, Any]], T],
-    command: Callable[Concatenate[T, P], None],
-) -> Callable[..., None]:
-    """Return a command that passes what `make` returns for the added options as the first argument.
+class Options(NamedTuple):
+    """Options that a command takes as one value: its parameter is annotated with them.
 
-    In the help, they follow the command's arguments and precede its own options.
+    `make` returns the value for what the command line has for the options.
     """
 
-    def called(*args: P.args, **kwargs: P.kwargs) -> None:
-        given = {each.name: kwargs.pop(each.name) for each in added}
-        command(make(given), *args, **kwargs)
+    declared: Sequence[inspect.Parameter]
+    make: Callable[[Mapping[str, Any]], object]
 
-    own = list(inspect.signature(command, eval_str=True).parameters.values())[1:]
-    arguments = [each for each in own if each.kind is not inspect.Parameter.KEYWORD_ONLY]
-    options = own[len(arguments) :]
-    called.__signature__ = inspect.Signature([*arguments, *added, *options])  # type: ignore[attr-defined]  # read by inspect
-    called.__doc__ = command.__doc__
+
+def command_of(
+    app: typer.Typer,
+    name: str,
+    *,
+    codes: Mapping[str, str] | None = None,
+    context_settings: dict[str, Any] | None = None,
+) -> Callable[[Callable[..., None]], Callable[..., None]]:
+    """Return a decorator that adds a command; its help ends with the exit codes, if there are any."""
+    added = app.command(name, epilog=epilog(codes) if codes else None, context_settings=context_settings)
+    return lambda function: added(_with_options(function))
+
+
+def _with_options(function: Callable[..., None]) -> Callable[..., None]:
+    """Return a function that takes the options themselves instead of the values made of them."""
+    groups: dict[str, Options] = {}
+    parameters: list[inspect.Parameter] = []
+    for each in inspect.signature(function, eval_str=True).parameters.values():
+        match getattr(each.annotation, "__metadata__", ()):
+            case (Options() as group,):
+                groups[each.name] = group
+                parameters += group.declared
+            case _:
+                parameters.append(each)
+
+    def called(**given: object) -> None:
+        made = {
+            name: group.make({each.name: given.pop(each.name) for each in group.declared})
+            for name, group in groups.items()
+        }
+        function(**given, **made)
+
+    ordered = sorted(parameters, key=lambda each: each.kind)
+    called.__signature__ = inspect.Signature(ordered)  # type: ignore[attr-defined]  # read by inspect
+    called.__doc__ = function.__doc__
     return called
 
 
@@ -176,36 +198,42 @@ def output_option(help_: str, *forms: Output) -> object:
     )
 
 
-Server = Annotated[
-    str, typer.Option(envvar="TRACKER_SERVER", metavar="URL", callback=_server, help="URL of the server.")
-]
-Format = Annotated[
-    Output,
-    output_option(
+_SERVER = option(
+    "server",
+    Annotated[
+        str, typer.Option(envvar="TRACKER_SERVER", metavar="URL", callback=_server, help="URL of the server.")
+    ],
+    DEFAULT_SERVER,
+)
+
+
+def api_options(help_: str, *forms: Output) -> Options:
+    """Return the options for the server to call and for the form of output: text, or one of these."""
+    output = option("output", Annotated[Output, output_option(help_, *forms)], Output.TEXT)
+    return Options([_SERVER, output], lambda given: Api(**given))
+
+
+Server = Annotated[Api, Options([_SERVER], lambda given: Api(**given))]
+RecordApi = Annotated[
+    Api,
+    api_options(
         "`json` prints one JSON document, also if the command fails; `yaml` one of YAML.",
         Output.JSON,
         Output.YAML,
     ),
 ]
-ListFormat = Annotated[
-    Output,
-    output_option(
+ListApi = Annotated[
+    Api,
+    api_options(
         "`json` and `yaml` print one document, `ndjson` a record on each line, `csv` a table.",
-        Output.JSON,
-        Output.NDJSON,
-        Output.YAML,
-        Output.CSV,
+        *(Output.JSON, Output.NDJSON, Output.YAML, Output.CSV),
     ),
 ]
 Yes = Annotated[bool, typer.Option("--yes", help="Do not ask for confirmation; required without a terminal.")]
 
 
 def confirm_deletion(what: str, title: Callable[[], str]) -> None:
-    """Ask for confirmation to delete something; the command ends without it.
-
-    Raises:
-        CommandError: There is no terminal.
-    """
+    """Ask for confirmation to delete something; the command ends without it."""
     if not sys.stdin.isatty():
         raise CommandError(f"nobody is there to ask; give --yes to delete the {what} for good", USAGE)
     typer.confirm(f"Delete {title()!r} for good?", abort=True)

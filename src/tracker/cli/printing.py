@@ -18,10 +18,8 @@ if TYPE_CHECKING:
 
     from tracker.transcoding.json_text import JsonValue
 
-
 R = TypeVar("R")
 M = TypeVar("M", bound="Message")
-
 
 _UNBOUNDED = 1_000_000
 
@@ -45,32 +43,6 @@ def printable(text: str) -> str:
         each if each.isprintable() else " " if each.isspace() else "\N{REPLACEMENT CHARACTER}"
         for each in text
     )
-
-
-def print_answer(  # noqa: PLR0913  # what each form needs
-    answer: Message,
-    output: Output,
-    text: Callable[[], object],
-    *,
-    records: Iterable[Message] = (),
-    columns: Iterable[str] = (),
-    rows: Iterable[Sequence[str]] = (),
-    more: Mapping[str, str] | None = None,
-) -> None:
-    """Print an answer in the form that was asked for.
-
-    For people, `text` prints it. `ndjson` has a line for each of `records`, `csv` a row for each of `rows`,
-    and the others one document: the answer, and `more` fields after its own.
-    """
-    match output:
-        case Output.TEXT:
-            text()
-        case Output.NDJSON:
-            print_each(records, output)
-        case Output.CSV:
-            print_csv(columns, rows)
-        case _:
-            print_document({**json_of(answer, output), **(more or {})}, output)
 
 
 def print_document(document: Mapping[str, JsonValue], output: Output) -> None:
@@ -141,41 +113,19 @@ class Table(Generic[R]):
     styles: Mapping[str, str] = field(default_factory=dict)
 
 
-def print_list(  # noqa: PLR0913  # what each form needs
-    records: Iterable[M],
-    output: Output,
-    table: Table[M],
-    document: Callable[[], Mapping[str, JsonValue]],
-    none: str,
-    *,
-    err: bool = True,
-) -> None:
-    """Print records in the form that was asked for, as they arrive if it has a line for each.
+def print_table(table: Table[R], records: Sequence[R], none: str = "", *, err: bool = True) -> None:
+    """Print records as a table, or each by itself if a table does not fit the terminal.
 
-    `document` returns all of them as one document. `none` is the message for people if there are none; it
-    goes to standard error if `err`.
+    `none` is the message if there are none; it goes to standard error if `err`.
     """
-    match output:
-        case Output.TEXT:
-            if found := list(records):
-                print_table(table, found)
-            else:
-                typer.echo(none, err=err)
-        case Output.NDJSON:
-            print_each(records, output)
-        case Output.CSV:
-            print_csv(map(str.lower, table.columns), map(table.row, records))
-        case _:
-            print_document(document(), output)
-
-
-def print_table(table: Table[R], records: Sequence[R]) -> None:
-    """Print records as a table, or each by itself if a table does not fit the terminal."""
     from rich import box
     from rich.console import Console
     from rich.table import Table as Grid
     from rich.text import Text
 
+    if not records:
+        typer.echo(none, err=err)
+        return
     console = Console(highlight=False)
     grid = Grid(*table.columns, box=box.SIMPLE_HEAD, show_edge=False, pad_edge=False, header_style="bold")
     for column in grid.columns:
@@ -203,12 +153,8 @@ def print_lines(
     print_line = line_printer()
     widths = [max(map(len, column)) for column in zip(columns, *rows, strict=True)]
     for row, usual in ((columns, "bold"), *((row, "") for row in rows)):
-        print_line(
-            [
-                (value.ljust(width), (styles or {}).get(value, usual))
-                for value, width in zip(row, widths, strict=True)
-            ]
-        )
+        cells = zip(row, widths, strict=True)
+        print_line([(value.ljust(width), (styles or {}).get(value, usual)) for value, width in cells])
 
 
 def line_printer() -> Callable[[Sequence[tuple[str, str]]], None]:

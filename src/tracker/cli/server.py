@@ -12,26 +12,25 @@ import sys
 from contextlib import suppress
 from datetime import timedelta
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Concatenate, ParamSpec
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from tracker.cli.exits import INTERRUPTED, CommandError
-from tracker.cli.options import duration_option, option, output_option, with_parameters
+from tracker.cli.options import Options, duration_option, option, output_option
 from tracker.cli.printing import Output, print_document
-from tracker.config import CONFIG_VARIABLE, SETTINGS, Configuration, ineffective_variables, load
+from tracker.config import CONFIG_VARIABLE, Configuration, ineffective_variables, load
+from tracker.config.settings import SETTINGS
 
 if TYPE_CHECKING:
     import asyncio
     import inspect
-    from collections.abc import Callable, Iterator, Mapping
+    from collections.abc import Iterator, Mapping
 
     from structlog.typing import FilteringBoundLogger
 
-    from tracker.config import Setting, Settings
+    from tracker.config.settings import Setting, Settings
     from tracker.transcoding.json_text import JsonValue
-
-P = ParamSpec("P")
 
 _FILE = option(
     "config",
@@ -39,7 +38,6 @@ _FILE = option(
         Path | None, typer.Option(metavar="FILE", help=f"Configuration file, TOML ({CONFIG_VARIABLE}).")
     ],
 )
-
 
 _GC_THRESHOLDS = (50_000, 20, 50)
 """New objects between garbage collections; a call makes some hundred, and leaves no cycles."""
@@ -50,22 +48,18 @@ _EVERYWHERE = ("::", "0.0.0.0")  # noqa: S104  # names to compare with, nothing 
 _OK = 200
 
 
-def takes_settings(
-    *names: str,
-) -> Callable[[Callable[Concatenate[Configuration, P], None]], Callable[..., None]]:
-    """Make a command of a function whose first parameter is the configuration.
+def settings_options(*names: str) -> Options:
+    """Return `--config` and flags for the settings named, or for all; they make a `Configuration`.
 
-    The command has `--config`, and flags for the settings named, or for all. A secret has none, since every
-    user of the machine can read the arguments of a process.
+    A secret has no flag, since every user of the machine can read the arguments of a process.
     """
     flags = [_flag(SETTINGS[name]) for name in names or SETTINGS if not SETTINGS[name].secret]
+    return Options([_FILE, *flags], _configuration)
 
-    def configuration(given: Mapping[str, object]) -> Configuration:
-        texts = {name: value for name, value in given.items() if isinstance(value, str)}
-        file = given[_FILE.name]
-        return load(flags=texts, environ=os.environ, file=file if isinstance(file, Path) else None)
 
-    return lambda command: with_parameters([_FILE, *flags], configuration, command)
+def _configuration(given: Mapping[str, Any]) -> Configuration:
+    texts = {name: value for name, value in given.items() if name != _FILE.name}
+    return load(flags=texts, environ=os.environ, file=given[_FILE.name])
 
 
 def _flag(setting: Setting[object]) -> inspect.Parameter:
@@ -75,8 +69,7 @@ def _flag(setting: Setting[object]) -> inspect.Parameter:
     return option(setting.name, Annotated[str | None, declared])
 
 
-@takes_settings()
-def serve(configuration: Configuration) -> None:
+def serve(configuration: Annotated[Configuration, settings_options()]) -> None:
     """Run the server.
 
     SIGTERM or Ctrl-C stops it gracefully; a second one stops it at once.
@@ -158,9 +151,8 @@ def _explained(error: OSError, settings: Settings) -> str:
     return f"{text}: {error.filename}" if error.filename else text
 
 
-@takes_settings()
 def config(
-    configuration: Configuration,
+    configuration: Annotated[Configuration, settings_options()],
     *,
     output: Annotated[
         Output, output_option("`text` is itself a configuration file.", Output.JSON, Output.YAML)
@@ -195,9 +187,8 @@ def _toml(value: object) -> str:
     return json.dumps("" if value is None else value, ensure_ascii=False)
 
 
-@takes_settings("host", "http_port")
 def healthcheck(
-    configuration: Configuration,
+    configuration: Annotated[Configuration, settings_options("host", "http_port")],
     *,
     live: Annotated[
         bool, typer.Option("--live", help="Check whether it runs, not whether it is ready.")

@@ -8,11 +8,11 @@ from typing import TYPE_CHECKING, Annotated, NamedTuple
 
 import typer
 
-from tracker.cli.calls import ask, request_of
-from tracker.cli.event.options import Explain, by_option, takes_query
+from tracker.cli.calls import Api
+from tracker.cli.event.options import Explain, Query, by_option
 from tracker.cli.exits import USAGE, CommandError
-from tracker.cli.options import DEFAULT_SERVER, Server, local_zone_name, output_option
-from tracker.cli.printing import Output, printable
+from tracker.cli.options import api_options, local_zone_name
+from tracker.cli.printing import Output, print_csv, printable, shown_time
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -30,9 +30,8 @@ _NO_VALUE = "(none)"
 _OTHERS = "(others)"
 
 
-@takes_query
 def stats(  # noqa: PLR0913  # one for each option
-    query: str,
+    query: Query,
     *,
     by: Annotated[list[str] | None, by_option("Field to count by", _FIELDS)] = None,
     every: Annotated[
@@ -43,16 +42,13 @@ def stats(  # noqa: PLR0913  # one for each option
         typer.Option("--limit", "-n", min=1, max=100, metavar="NUMBER", help="Values of a field to print."),
     ] = 10,
     explain: Explain = False,
-    server: Server = DEFAULT_SERVER,
-    output: Annotated[
-        Output,
-        output_option(
+    api: Annotated[
+        Api,
+        api_options(
             "`json` and `yaml` print the answer of the server, `csv` a table.",
-            Output.JSON,
-            Output.YAML,
-            Output.CSV,
+            *(Output.JSON, Output.YAML, Output.CSV),
         ),
-    ] = Output.TEXT,
+    ],
 ) -> None:
     """Count events by the values of fields, or over time with --every.
 
@@ -60,8 +56,7 @@ def stats(  # noqa: PLR0913  # one for each option
 
     Example: tracker stats type:deployment since:30d --every day --by status
     """
-    from tracker.cli.event.shown import print_plan
-    from tracker.cli.printing import print_answer, print_csv
+    from tracker.cli.event.shown import show_plan
     from tracker.client.rpcs import GET_EVENT_FACETS, GET_EVENT_HISTOGRAM
 
     if every and by and len(by) > 1:
@@ -71,19 +66,19 @@ def stats(  # noqa: PLR0913  # one for each option
     if every:
         interval, field = "" if every == "auto" else every, by[0] if by else ""
         asked = {**common, "interval": interval, "time_zone": local_zone_name(), "by": field}
-        histogram = ask(server, output, GET_EVENT_HISTOGRAM, request_of(GET_EVENT_HISTOGRAM, asked))
+        histogram = api.call(GET_EVENT_HISTOGRAM, GET_EVENT_HISTOGRAM.of(asked))
         answer, tables = histogram, [_over_time(histogram)]
     else:
         asked = {**common, "fields": [*(by or _FIELDS)]}
-        facets = ask(server, output, GET_EVENT_FACETS, request_of(GET_EVENT_FACETS, asked))
+        facets = api.call(GET_EVENT_FACETS, GET_EVENT_FACETS.of(asked))
         answer, tables = facets, [_by_value(facet) for facet in facets.facets]
     if explain:
-        print_plan(answer, f"{answer.total_count:,}", output)
-    elif output is Output.CSV:
+        show_plan(api, answer, f"{answer.total_count:,}")
+    elif api.output is Output.CSV:
         for table in tables:
             print_csv(table.columns, table.rows)
     else:
-        print_answer(answer, output, lambda: _print(answer.total_count, tables))
+        api.show(answer, lambda: _print(answer.total_count, tables))
 
 
 class _Table(NamedTuple):
@@ -106,8 +101,6 @@ def _by_value(facet: event_pb.EventFacet) -> _Table:
 
 
 def _over_time(histogram: event_pb.GetEventHistogramResponse) -> _Table:
-    from tracker.cli.printing import shown_time
-
     others = [_OTHERS] if any(bucket.other_count for bucket in histogram.buckets) else []
     columns = ("time", "events", *(value or _NO_VALUE for value in histogram.values), *others)
     rows = []

@@ -7,7 +7,8 @@ import random
 import re
 import time
 import uuid
-from typing import TYPE_CHECKING, Self, TypeAlias
+from contextlib import suppress
+from typing import TYPE_CHECKING, Self
 from urllib.parse import urlsplit
 
 import httpx2
@@ -16,6 +17,7 @@ from protobuf import message_from_json_value
 from tracker import __version__
 from tracker.client.rpcs import WATCH_EVENTS
 from tracker.errors import Code, FieldViolation, Reason
+from tracker.pb import error_details_pb
 from tracker.pb.options import only_reads
 
 if TYPE_CHECKING:
@@ -24,8 +26,7 @@ if TYPE_CHECKING:
     from tracker.client.rpcs import A, Q, Rpc
     from tracker.pb import event_pb
     from tracker.transcoding.bindings import HttpRequest
-
-Json: TypeAlias = "str | int | float | bool | list[Json] | dict[str, Json] | None"
+    from tracker.transcoding.json_text import JsonValue
 
 _FROM_PROXIES = (502, 503, 504)
 """Statuses that a proxy answers while its server does not."""
@@ -131,7 +132,7 @@ class Connection:
         timeout: float | None = None,
         patience: float | None = None,
         idempotency_key: str | None = None,
-    ) -> dict[str, Json]:
+    ) -> dict[str, JsonValue]:
         """Call an RPC as `call` does, but return the JSON of the answer, as the server wrote it."""
         sent = rpc.binding.request(request)
         patience = self._patience if patience is None else patience
@@ -168,7 +169,7 @@ class Connection:
         except httpx2.TransportError as error:
             raise UnreachableError(f"no answer from {self.server}: {_why(error)}") from None
 
-    def _send(self, request: HttpRequest, headers: Mapping[str, str], timeout: float) -> dict[str, Json]:
+    def _send(self, request: HttpRequest, headers: Mapping[str, str], timeout: float) -> dict[str, JsonValue]:
         try:
             answer = self._http.request(
                 request.verb,
@@ -187,9 +188,9 @@ class Connection:
         return body
 
 
-def _body(answer: httpx2.Response) -> Json:
+def _body(answer: httpx2.Response) -> JsonValue:
     try:
-        body: Json = answer.json()
+        body: JsonValue = answer.json()
     except ValueError:
         return None
     return body
@@ -265,36 +266,25 @@ def watch(
         time.sleep(next(tries))
 
 
-def _error_of(status: int, body: Json, where: str) -> ApiError:
+def _error_of(status: int, body: JsonValue, where: str) -> ApiError:
     """Return the error that an HTTP response represents; `body` is its JSON, or None."""
     content = body if isinstance(body, dict) else {}
     number, message = content.get("code"), content.get("message")
     if isinstance(message, str) and isinstance(number, int) and number in set(Code):
-        info = _detail(content.get("details"), "google.rpc.ErrorInfo")
-        metadata = info.get("metadata")
-        return ApiError(
-            Code(number),
-            message,
-            str(info.get("reason", "")),
-            {name: str(v) for name, v in metadata.items()} if isinstance(metadata, dict) else None,
-            _violations(_detail(content.get("details"), "google.rpc.BadRequest").get("fieldViolations")),
-        )
+        info = _detail(content.get("details"), error_details_pb.ErrorInfo)
+        violations = _detail(content.get("details"), error_details_pb.BadRequest).field_violations
+        fields = [FieldViolation(each.field, each.description) for each in violations]
+        return ApiError(Code(number), message, info.reason, info.metadata, fields)
     # Not from Tracker, but from a proxy in front of it, or from an entirely different server.
     if status in _FROM_PROXIES:
         return ApiError(Code.UNAVAILABLE, f"{where} answered with status {status}")
     return ApiError(Code.INTERNAL, f"{where} answered with status {status}, but not as a Tracker server does")
 
 
-def _detail(details: Json, kind: str) -> dict[str, Json]:
+def _detail(details: JsonValue, kind: type[A]) -> A:
+    """Return the detail of a kind that an error has, an empty one if it has none."""
     for detail in details if isinstance(details, list) else []:
-        if isinstance(detail, dict) and str(detail.get("@type")).endswith(f"/{kind}"):
-            return detail
-    return {}
-
-
-def _violations(found: Json) -> Sequence[FieldViolation]:
-    return [
-        FieldViolation(str(each.get("field", "")), str(each.get("description", "")))
-        for each in (found if isinstance(found, list) else [])
-        if isinstance(each, dict)
-    ]
+        if isinstance(detail, dict) and str(detail.get("@type")).endswith(f"/{kind.desc().type_name}"):
+            with suppress(TypeError, ValueError):  # not from Tracker
+                return message_from_json_value(kind, detail, ignore_unknown_fields=True)
+    return kind()

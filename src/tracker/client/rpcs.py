@@ -5,15 +5,18 @@ from __future__ import annotations
 from functools import cached_property
 from typing import TYPE_CHECKING, Generic, TypeVar
 
-from protobuf import Message
+from protobuf import Message, message_from_json_value
 
 from tracker.pb import FILES, catalog_pb, event_pb, lock_pb
 from tracker.transcoding.bindings import http_bindings
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from protobuf import DescMethod
 
     from tracker.transcoding.bindings import HttpBinding
+    from tracker.transcoding.json_text import JsonValue
 
 Q = TypeVar("Q", bound=Message)
 A = TypeVar("A", bound=Message)
@@ -28,6 +31,10 @@ class Rpc(Generic[Q, A]):
         self.request = request
         self.answer = answer
         self.method: DescMethod = _METHODS[request.desc()]
+
+    def of(self, fields: Mapping[str, JsonValue]) -> Q:
+        """Return a request of these fields, as JSON has them, without those that the request lacks."""
+        return message_from_json_value(self.request, dict(fields), ignore_unknown_fields=True)
 
     @cached_property
     def binding(self) -> HttpBinding:
@@ -56,7 +63,6 @@ LIST_RELATED_EVENTS = Rpc(event_pb.ListRelatedEventsRequest, event_pb.ListRelate
 SEARCH_EVENTS = Rpc(event_pb.SearchEventsRequest, event_pb.SearchEventsResponse)
 UPDATE_EVENT = Rpc(event_pb.UpdateEventRequest, event_pb.UpdateEventResponse)
 WATCH_EVENTS = Rpc(event_pb.WatchEventsRequest, event_pb.WatchEventsResponse)
-CHECK_LOCK = Rpc(lock_pb.CheckLockRequest, lock_pb.CheckLockResponse)
 CREATE_LOCK = Rpc(lock_pb.CreateLockRequest, lock_pb.CreateLockResponse)
 GET_LOCK = Rpc(lock_pb.GetLockRequest, lock_pb.GetLockResponse)
 LIST_LOCKS = Rpc(lock_pb.ListLocksRequest, lock_pb.ListLocksResponse)

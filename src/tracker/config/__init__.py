@@ -5,24 +5,145 @@
 
 from __future__ import annotations
 
-from tracker.config.load import (
-    CONFIG_VARIABLE,
-    Configuration,
-    ConfigurationError,
-    ineffective_variables,
-    load,
-)
-from tracker.config.settings import SETTINGS, LogFormat, LogLevel, Setting, Settings
+import difflib
+import re
+import tomllib
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, NamedTuple
 
-__all__ = [
-    "CONFIG_VARIABLE",
-    "SETTINGS",
-    "Configuration",
-    "ConfigurationError",
-    "LogFormat",
-    "LogLevel",
-    "Setting",
-    "Settings",
-    "ineffective_variables",
-    "load",
-]
+from tracker.config.settings import SETTINGS, Settings
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping, Sequence
+
+    from tracker.config.settings import Setting
+
+CONFIG_VARIABLE = "TRACKER_CONFIG"
+"""The environment variable that names a configuration file."""
+
+_SHOWN = 80
+"""Characters of a wrong value that a message repeats."""
+
+_SECRET_OPTION = re.compile(r"(?i)([?&][^=&]*(?:password|secret|token|key|properties)[^=&]*=)[^&]*")
+
+
+class ConfigurationError(Exception):
+    """The configuration can't be used; each of `problems` is one line."""
+
+    def __init__(self, problems: Sequence[str]) -> None:
+        super().__init__("; ".join(problems))
+        self.problems = tuple(problems)
+
+
+@dataclass(frozen=True, slots=True)
+class Configuration:
+    """Effective settings, and where each came from: `default`, `file PATH`, `environment` or `flag`."""
+
+    settings: Settings
+    sources: Mapping[str, str]
+
+    def shown(self, setting: Setting[object]) -> str | float | bool | None:
+        """Return the value of a setting as JSON represents it, with secrets masked."""
+        value = getattr(self.settings, setting.name)
+        if value is None or isinstance(value, bool | int | float):
+            return value
+        text = setting.kind.show(value)
+        return _masked(text) if setting.secret else text
+
+
+class _Given(NamedTuple):
+    value: object
+    source: str
+    named: str
+
+
+def load(
+    *, flags: Mapping[str, str | None], environ: Mapping[str, str], file: Path | None = None
+) -> Configuration:
+    """Return the effective settings; `flags` and `environ` hold text, an empty text counts as not given.
+
+    `file` is a TOML file; without one, `environ` may name it.
+
+    Raises:
+        ConfigurationError: The file can't be read, has an unknown key, or a value is not what it must be.
+    """
+    problems: list[str] = []
+    path = file or (Path(environ[CONFIG_VARIABLE]) if environ.get(CONFIG_VARIABLE) else None)
+    in_file = _read(path, problems) if path else {}
+    values: dict[str, object] = {}
+    sources: dict[str, str] = {}
+    for name, setting in SETTINGS.items():
+        for given in _given(setting, flags, environ, in_file, path):
+            values[name], sources[name] = _value(setting, given, problems), given.source
+            break
+        else:
+            sources[name] = "default"
+    if problems:
+        raise ConfigurationError(problems)
+    return Configuration(Settings(**values), sources)  # type: ignore[arg-type]  # each is what its Kind parsed
+
+
+def ineffective_variables(environ: Mapping[str, str]) -> Sequence[str]:
+    """Return the variables of the earlier Go implementation that are set and have no effect here."""
+    return sorted(name for name, value in environ.items() if name.startswith("DB_") and value)
+
+
+def _given(
+    setting: Setting[object],
+    flags: Mapping[str, str | None],
+    environ: Mapping[str, str],
+    in_file: Mapping[str, object],
+    path: Path | None,
+) -> Iterator[_Given]:
+    if text := flags.get(setting.name):
+        yield _Given(text, "flag", f"flag {setting.flag}")
+    if text := environ.get(setting.variable):
+        yield _Given(text, "environment", f"environment variable {setting.variable}")
+    if setting.name in in_file and in_file[setting.name] != "":
+        yield _Given(in_file[setting.name], f"file {path}", f"file {path}")
+
+
+def _value(setting: Setting[object], given: _Given, problems: list[str]) -> object:
+    kind, value = setting.kind, given.value
+    if isinstance(value, str) or type(value) in kind.toml:
+        try:
+            return kind.parse(str(value).strip())
+        except ValueError:
+            pass
+    got = "another value" if setting.secret else _excerpt(value)
+    problems.append(
+        f"{setting.name}: expected {kind.expected}, got {got} ({given.named}){kind.hint(str(value))}"
+    )
+    return None
+
+
+def _excerpt(value: object) -> str:
+    text = repr(value)
+    return text if len(text) <= _SHOWN else text[:_SHOWN] + "…"
+
+
+def _read(path: Path, problems: list[str]) -> Mapping[str, object]:
+    try:
+        content = tomllib.loads(path.read_bytes().decode())
+    except (OSError, ValueError) as error:  # a ValueError: not TOML, or not UTF-8
+        problems.append(f"configuration file {path}: {getattr(error, 'strerror', error)}")
+        return {}
+    for key in sorted(content.keys() - SETTINGS.keys()):
+        near = difflib.get_close_matches(key.lower().replace("-", "_"), SETTINGS, n=1)
+        hint = f", did you mean {near[0]}?" if near else f"; known are {', '.join(SETTINGS)}"
+        problems.append(f"configuration file {path}: unknown setting {_excerpt(key)}{hint}")
+    return content
+
+
+def _masked(text: str) -> str:
+    """Return a secret without what must stay secret: of a URI, the credentials and the secret options.
+
+    A password may hold an unescaped `@` or `/`: all up to the last `@` goes.
+    """
+    scheme, separator, rest = text.partition("://")
+    if not separator:
+        return "***"
+    before, at, after = rest.rpartition("@")
+    shown = f"{scheme}://***@{after}" if at else f"{scheme}://{before}{after}"
+    return _SECRET_OPTION.sub(r"\1***", shown)

@@ -9,15 +9,13 @@ import signal
 import socket
 from typing import TYPE_CHECKING
 
-from . import clock
+from . import protocol
 from .command import Command, take_terminal
 from .processes import KILL_AGAIN, adopt_orphans
-from .protocol import End, Failed, Foreground, Gone, Ready, Renewed, Signal, Start, Started, Stopped
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from .protocol import Channel, Deadlines, Message
 
 _SECOND = 1_000_000_000
 
@@ -31,15 +29,8 @@ _MANY = 4096
 """Bytes read at once; more than there are wake-ups waiting."""
 
 _NOT_FOR_US = (
-    signal.SIGHUP,
-    signal.SIGINT,
-    signal.SIGQUIT,
-    signal.SIGTERM,
-    signal.SIGUSR1,
-    signal.SIGUSR2,
-    signal.SIGTSTP,
-    signal.SIGTTIN,
-    signal.SIGTTOU,
+    *(signal.SIGHUP, signal.SIGINT, signal.SIGQUIT, signal.SIGTERM, signal.SIGUSR1, signal.SIGUSR2),
+    *(signal.SIGTSTP, signal.SIGTTIN, signal.SIGTTOU),
 )
 """Signals that may be meant for others too; the command gets them anyway, or from the renewer."""
 
@@ -47,10 +38,10 @@ _NOT_FOR_US = (
 class Guard:
     """Runs one command, and ends it when the renewer asks for it or is gone, or when the lease is over."""
 
-    def __init__(self, channel: Channel) -> None:
+    def __init__(self, channel: protocol.Channel) -> None:
         self._channel = channel
         self._command = Command()
-        self._deadlines: Deadlines | None = None
+        self._deadlines: protocol.Deadlines | None = None
         self._kill_at: int | None = None
         """When SIGKILL follows SIGTERM; None before SIGTERM was sent."""
         self._left_since: int | None = None
@@ -65,7 +56,7 @@ class Guard:
             adopt_orphans()
             for file in (self._channel.socket, woken):
                 selector.register(file, selectors.EVENT_READ)
-            self._channel.send(Ready())
+            self._channel.send(protocol.Ready())
             while not self._over:
                 ready = {key.fileobj for key, _ in selector.select(self._patience())}
                 if woken in ready:
@@ -76,7 +67,7 @@ class Guard:
                     self._watch()
 
     def _patience(self) -> float:
-        return _TICK if self._kill_at is None or clock.now() < self._kill_at else KILL_AGAIN
+        return _TICK if self._kill_at is None or protocol.lease_clock() < self._kill_at else KILL_AGAIN
 
     def _listen(self, selector: selectors.BaseSelector) -> None:
         messages = self._channel.receive()
@@ -89,45 +80,45 @@ class Guard:
         for message in messages:
             self._handle(message)
 
-    def _handle(self, message: Message) -> None:
+    def _handle(self, message: protocol.Message) -> None:
         match message:
-            case Start():
+            case protocol.Start():
                 self._start(message)
-            case Renewed(deadlines):
+            case protocol.Renewed(deadlines):
                 self._deadlines = deadlines
-            case Signal(number):
+            case protocol.Signal(number):
                 self._command.signal(number)
-            case Foreground():
+            case protocol.Foreground():
                 take_terminal(self._command.group)
                 self._command.signal(signal.SIGCONT)
-            case End():
+            case protocol.End():
                 self._end()
             case _:
                 raise ValueError(f"not for a guardian: {message}")
 
-    def _start(self, order: Start) -> None:
+    def _start(self, order: protocol.Start) -> None:
         self._deadlines = order.deadlines
-        if clock.now() >= order.deadlines.term:  # the renewer was held up since it took the lock
-            self._channel.send(Gone(status=None, ended=True))
+        if protocol.lease_clock() >= order.deadlines.term:  # the renewer was held up since it took the lock
+            self._channel.send(protocol.Gone(status=None, ended=True))
             self._over = True
             return
         try:
             self._command.start(order.argv, os.environ | order.environ, terminal=order.terminal)
         except OSError as error:
-            self._channel.send(Failed(error.errno or 0))
+            self._channel.send(protocol.Failed(error.errno or 0))
             self._over = True
         else:
-            self._channel.send(Started(self._command.group))
+            self._channel.send(protocol.Started(self._command.group))
 
     def _watch(self) -> None:
-        command, now = self._command, clock.now()
+        command, now = self._command, protocol.lease_clock()
         command.look()
         if command.stopped:
             command.stopped = False
-            self._channel.send(Stopped())
+            self._channel.send(protocol.Stopped())
         if not command.left:
             leftovers = self._left_since is not None and self._kill_at is not None
-            self._channel.send(Gone(command.status, self._ended, leftovers))
+            self._channel.send(protocol.Gone(command.status, self._ended, leftovers))
             self._over = True
         elif self._kill_at is not None and now >= self._kill_at:
             command.signal_all(signal.SIGKILL)
@@ -145,7 +136,7 @@ class Guard:
     def _end(self) -> None:
         self._ended = self._ended or self._command.status is None
         if self._kill_at is None:
-            self._terminate(clock.now())
+            self._terminate(protocol.lease_clock())
 
     def _terminate(self, now: int) -> None:
         if self._deadlines is None:
@@ -166,9 +157,7 @@ def _woken_by_children() -> Iterator[socket.socket]:
         signal.set_wakeup_fd(writing.fileno(), warn_on_full_buffer=False)
         signal.signal(signal.SIGCHLD, _nothing)
         for number in _NOT_FOR_US:
-            if (
-                signal.getsignal(number) is not signal.SIG_IGN
-            ):  # otherwise the command inherits that it is ignored
+            if signal.getsignal(number) is not signal.SIG_IGN:  # the command inherits ignored signals
                 signal.signal(number, _nothing)
         yield reading
 

@@ -6,16 +6,25 @@ The end of the socket shows each that the other is gone.
 from __future__ import annotations
 
 import json
+import time
 from dataclasses import asdict, dataclass, field
-from typing import TYPE_CHECKING, ClassVar, TypeAlias
+from typing import TYPE_CHECKING, ClassVar, TypeAlias, get_args
 
 if TYPE_CHECKING:
     import socket
 
 
+_BOOTTIME = getattr(time, "CLOCK_BOOTTIME", time.CLOCK_MONOTONIC)  # macOS's monotonic clock does not stop
+
+
+def lease_clock() -> int:
+    """Return nanoseconds of a monotonic clock that all processes share, and that runs during suspension."""
+    return time.clock_gettime_ns(_BOOTTIME)
+
+
 @dataclass(frozen=True, slots=True)
 class Deadlines:
-    """When the command gets SIGTERM, and when SIGKILL: nanoseconds of `clock.now`."""
+    """When the command gets SIGTERM, and when SIGKILL: nanoseconds of `lease_clock`."""
 
     term: int
     kill: int
@@ -106,10 +115,7 @@ class Channel:
     socket: socket.socket
     _received: bytes = field(default=b"", init=False)
 
-    _KINDS: ClassVar[dict[str, type[Message]]] = {
-        kind.__name__: kind
-        for kind in (Start, Renewed, Signal, Foreground, End, Ready, Started, Failed, Stopped, Gone)
-    }
+    _KINDS: ClassVar[dict[str, type[Message]]] = {kind.__name__: kind for kind in get_args(Message)}
     _PIECE: ClassVar[int] = 65_536
 
     def send(self, message: Message) -> bool:

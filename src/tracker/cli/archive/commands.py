@@ -11,22 +11,20 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from tracker.cli.calls import failures
-from tracker.cli.event.options import Query, QueryOption, query_of
+from tracker.cli.event.options import PlainQuery
 from tracker.cli.exits import FAILED, INTERRUPTED, USAGE, CommandError
-from tracker.cli.options import DEFAULT_SERVER, Server
+from tracker.cli.options import Server
 from tracker.cli.printing import printable
 from tracker.cli.progress import shown_progress
 
 if TYPE_CHECKING:
     from tracker.cli.archive.writing import Wanted
-    from tracker.client import Connection
+    from tracker.client.connection import Connection
 
 
-def export(  # noqa: PLR0913  # one for each option
-    words: Query = None,
+def export(
+    query: PlainQuery,
     *,
-    query: QueryOption = "",
     file: Annotated[
         str | None, typer.Option("--file", "-o", metavar="FILE", help="Target, compressed if it ends in .gz.")
     ] = None,
@@ -36,7 +34,7 @@ def export(  # noqa: PLR0913  # one for each option
     resume: Annotated[
         bool, typer.Option("--resume", help="Continue an interrupted export to FILE, or start one.")
     ] = False,
-    server: Server = DEFAULT_SERVER,
+    api: Server,
 ) -> None:
     """Write complete events, each as a line of JSON: all, or the matches of a query.
 
@@ -48,13 +46,12 @@ def export(  # noqa: PLR0913  # one for each option
     Example: tracker export -o events.ndjson.gz 'service:shop since:90d'
     """
     from tracker.cli.archive.writing import Wanted
-    from tracker.client import Connection
 
-    wanted = Wanted(query_of(words, query), "-time" if newest_first else "time")
+    wanted = Wanted(query, "-time" if newest_first else "time")
     if resume and file is None:
         raise CommandError("--resume needs --file: printed output can't be resumed", USAGE)
     try:
-        with failures(), Connection(server) as connection:
+        with api.connected() as connection:
             if file is None:
                 _print_pages(connection, wanted)
             else:
@@ -106,7 +103,7 @@ def import_(
     overwrite: Annotated[
         bool, typer.Option("--overwrite", help="Replace stored events if the file differs.")
     ] = False,
-    server: Server = DEFAULT_SERVER,
+    api: Server,
 ) -> None:
     """Store events unchanged: those of `tracker export`, of another tool, or written by hand.
 
@@ -118,17 +115,11 @@ def import_(
         {"title": "Deploy shop", "attributes": {"service": "shop", "type": "deployment"}}
     """
     from tracker.cli.archive.reading import batches, opened, outcomes
-    from tracker.client import Connection
 
     counts: Counter[str] = Counter()
     began = time.monotonic()
     try:
-        with (
-            failures(),
-            opened(file) as source,
-            Connection(server) as connection,
-            shown_progress() as progress,
-        ):
+        with opened(file) as source, api.connected() as connection, shown_progress() as progress:
             for outcome in outcomes(connection, batches(source), overwrite=overwrite):
                 counts.update(outcome.counts)
                 progress("events", counts.total(), _expected(counts.total(), outcome.position, source.size))

@@ -17,19 +17,15 @@ from typing import TYPE_CHECKING, BinaryIO, NamedTuple
 import orjson
 
 from tracker.cli.exits import USAGE, CommandError
-from tracker.client import ApiError, UnreachableError
+from tracker.client.connection import ApiError, UnreachableError
 from tracker.client.rpcs import IMPORT_EVENTS
 from tracker.errors import Code, FieldViolation
-from tracker.pb import event_pb
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
     from concurrent.futures import Future
 
-    from tracker.client import Connection
-
-STDIN = "-"
-"""The name of standard input."""
+    from tracker.client.connection import Connection
 
 _EVENTS = 250
 """Events of a batch: few enough not to delay other callers, enough to be worth a call."""
@@ -42,7 +38,6 @@ _LARGEST = 4 * 2**20 - 1_024
 
 _LONGEST = 64 * 2**20
 """Bytes of the longest line, which may be a list of events."""
-
 
 _AT_ONCE = 6
 """Concurrent calls: a server decodes one while it stores another."""
@@ -78,8 +73,7 @@ class Batch:
     """What the idempotency keys of its calls begin with."""
 
 
-@dataclass(frozen=True, slots=True)
-class Source:
+class Source(NamedTuple):
     """A source of lines; `size` is that of the file, None if it is unknown."""
 
     stream: BinaryIO
@@ -89,12 +83,8 @@ class Source:
 
 @contextmanager
 def opened(name: str) -> Iterator[Source]:
-    """Open a file, compressed if its name ends in .gz, or standard input.
-
-    Raises:
-        CommandError: It can't be read.
-    """
-    if name == STDIN:
+    """Open a file, compressed if its name ends in .gz, or standard input."""
+    if name == "-":
         yield Source(sys.stdin.buffer, None, lambda: 0)
         return
     try:
@@ -169,8 +159,7 @@ def _events_of(line: bytes) -> list[bytes]:
     return events
 
 
-@dataclass(frozen=True, slots=True)
-class Outcome:
+class Outcome(NamedTuple):
     """The outcome of a batch: the number of events by outcome, and problems in the order of their lines."""
 
     counts: Mapping[str, int]
@@ -209,66 +198,44 @@ def _outcome(connection: Connection, batch: Batch, sent: Future[Outcome], *, ove
 
 
 def _imported(connection: Connection, batch: Batch, *, overwrite: bool, patience: float = 0.0) -> Outcome:
-    lines = dict(enumerate(batch.lines))
-    events = dict(enumerate(batch.events))
-    answers, problems = _send(connection, events, overwrite=overwrite, patience=patience, key=batch.key)
-    found = [*batch.problems, *(Problem(lines[place], why) for place, why in problems.items())]
-    counts = {
-        "stored": sum(answer.stored for answer in answers),
-        "there already": sum(answer.unchanged for answer in answers),
-        "replaced": sum(answer.replaced for answer in answers),
-        "refused": len(found),
-    }
-    return Outcome(counts, sorted(found), batch.position)
-
-
-def _send(
-    connection: Connection, events: Mapping[int, bytes], *, overwrite: bool, patience: float, key: str
-) -> tuple[Sequence[event_pb.ImportEventsResponse], Mapping[int, str]]:
-    """Import events; if the server refuses all because of some, retry without those.
-
-    Returns the answers, and why events were not imported, by their keys.
-    """
-    answers: list[event_pb.ImportEventsResponse] = []
-    problems: dict[int, str] = {}
-    waiting = [dict(events)] if events else []
+    """Import a batch; if the server refuses all of its events because of some, retry without those."""
+    counts = {"stored": 0, "there already": 0, "replaced": 0}
+    problems = list(batch.problems)
+    waiting = [list(range(len(batch.events)))] if batch.events else []
     while waiting:
         part = waiting.pop()
-        keys = list(part)
+        events = b",".join(batch.events[place] for place in part)
         try:
-            body = _body(part.values(), overwrite=overwrite)
             answer = connection.call(
                 IMPORT_EVENTS,
-                body,
+                b'{"overwrite":%s,"events":[%s]}' % (b"true" if overwrite else b"false", events),
                 timeout=_ANSWER,
                 patience=patience,
                 # A repetition that overwrites must not undo what others have changed since.
-                idempotency_key=f"{key}.{keys[0]}.{len(part)}" if overwrite else None,
+                idempotency_key=f"{batch.key}.{part[0]}.{len(part)}" if overwrite else None,
             )
         except ApiError as error:
             if error.code is not Code.INVALID_ARGUMENT:
                 raise
             wrong = _blamed(error.violations)
             if wrong:
-                problems |= {keys[place]: why for place, why in wrong.items()}
-                left = {key: part[key] for place, key in enumerate(keys) if place not in wrong}
+                left = [place for number, place in enumerate(part) if number not in wrong]
                 waiting += [left] if left else []
             elif len(part) > 1:
                 half = len(part) // 2
-                waiting += [{key: part[key] for key in each} for each in (keys[half:], keys[:half])]
+                waiting += [part[half:], part[:half]]
             else:
-                problems[keys[0]] = error.message
+                wrong = {0: error.message}
         else:
-            answers.append(answer)
-            problems |= {keys[each.index]: each.message for each in answer.refused}
-    return answers, problems
+            counts["stored"] += answer.stored
+            counts["there already"] += answer.unchanged
+            counts["replaced"] += answer.replaced
+            wrong = {each.index: each.message for each in answer.refused}
+        problems += [Problem(batch.lines[part[number]], why) for number, why in wrong.items()]
+    return Outcome({**counts, "refused": len(problems)}, sorted(problems), batch.position)
 
 
-def _body(events: Iterable[bytes], *, overwrite: bool) -> bytes:
-    return b'{"overwrite":%s,"events":[%s]}' % (b"true" if overwrite else b"false", b",".join(events))
-
-
-def _blamed(violations: Iterable[FieldViolation]) -> Mapping[int, str]:
+def _blamed(violations: Iterable[FieldViolation]) -> dict[int, str]:
     """Return what is wrong with events, by their places in the request."""
     wrong: dict[int, str] = {}
     for violation in violations:

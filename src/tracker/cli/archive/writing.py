@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from pathlib import Path
     from typing import BinaryIO
 
-    from tracker.client import Connection
+    from tracker.client.connection import Connection
 
 _PAGE = 1_000
 """Events of a page."""
@@ -115,11 +115,7 @@ class Growing:
 
 @contextmanager
 def growing(path: Path, wanted: Wanted, *, resume: bool) -> Iterator[Growing]:
-    """Open a file for writing, after what an interrupted export wrote if that is resumed.
-
-    Raises:
-        CommandError: It can't be written, or not be resumed.
-    """
+    """Open a file for writing, after what an interrupted export wrote if that is resumed."""
     note = _note_of(path)
     try:
         place = _place_in(note, path, wanted) if resume and note.exists() else _Place()
@@ -139,11 +135,7 @@ def _note_of(path: Path) -> Path:
 
 
 def _place_in(note: Path, path: Path, wanted: Wanted) -> _Place:
-    """Return the state of an interrupted export.
-
-    Raises:
-        CommandError: It was another export, or its file is missing or shorter.
-    """
+    """Return the state of an interrupted export."""
     try:
         state = json.loads(note.read_text("utf-8"))
         begun = type(wanted)(state["query"], state["order"])

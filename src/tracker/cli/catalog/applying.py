@@ -5,9 +5,8 @@ from __future__ import annotations
 from enum import StrEnum
 from typing import TYPE_CHECKING, NamedTuple
 
-from tracker.cli.calls import request_of
 from tracker.cli.printing import fields_of
-from tracker.client import ApiError
+from tracker.client.connection import ApiError
 from tracker.client.rpcs import CREATE_UPDATE_CATALOG, GET_CATALOG, UPDATE_DEPENDENCIES, UPDATE_VERSIONS
 from tracker.errors import Code
 
@@ -17,7 +16,7 @@ if TYPE_CHECKING:
     from protobuf import Message
 
     from tracker.cli.catalog.reading import Described
-    from tracker.client import Connection
+    from tracker.client.connection import Connection
     from tracker.transcoding.json_text import JsonValue
 
 
@@ -132,9 +131,9 @@ def applied(connection: Connection, described: Described, *, dry_run: bool) -> A
         changed = {name for name in before.keys() | after.keys() if before.get(name) != after.get(name)}
         if not dry_run:
             if stored is None or changed - _VERSIONS:
-                connection.call(CREATE_UPDATE_CATALOG, request_of(CREATE_UPDATE_CATALOG, after))
+                connection.call(CREATE_UPDATE_CATALOG, CREATE_UPDATE_CATALOG.of(after))
             if changed & _VERSIONS:
-                connection.call(UPDATE_VERSIONS, request_of(UPDATE_VERSIONS, after))
+                connection.call(UPDATE_VERSIONS, UPDATE_VERSIONS.of(after))
     except ApiError as error:
         message = f"{described.place}: {error.message}"
         raise ApiError(error.code, message, error.reason, error.metadata) from None

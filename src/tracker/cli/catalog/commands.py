@@ -8,26 +8,24 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from tracker.cli.calls import ask, failures, request_of
-from tracker.cli.exits import CATALOG_TABLE, OUTDATED, USAGE, CommandError, client_group, epilog
+from tracker.cli.calls import Api
+from tracker.cli.catalog.shown import ENTRIES, print_applied, print_entry
+from tracker.cli.exits import CATALOG_TABLE, OUTDATED, USAGE, CommandError, client_group
 from tracker.cli.options import (
-    DEFAULT_SERVER,
-    Format,
-    ListFormat,
-    Server,
+    ListApi,
+    RecordApi,
     Yes,
+    api_options,
     choice_option,
+    command_of,
     confirm_deletion,
-    output_option,
 )
 from tracker.cli.printing import (
     Output,
     Table,
-    json_of,
-    print_answer,
+    fields_of,
     print_document,
     print_each,
-    print_list,
     print_record,
     print_table,
     printable,
@@ -44,11 +42,9 @@ if TYPE_CHECKING:
 app = client_group(
     "Manage the catalog: what runs, who is responsible, and which versions it uses.", CATALOG_TABLE
 )
-command = partial(app.command, epilog=epilog(CATALOG_TABLE))
-
+command = partial(command_of, app, codes=CATALOG_TABLE)
 
 Name = Annotated[str, typer.Argument(metavar="NAME", help="Name of the entry.")]
-
 
 _PROJECTS = ("PROJECT", "COMPLIANT", "OUTDATED", "USES")
 _USES = ("PROJECT", "DELIVERABLE", "TYPE", "VERSION", "REFERENCE", "LATEST")
@@ -67,8 +63,7 @@ def apply(
         ),
     ],
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Only print what would be changed.")] = False,
-    server: Server = DEFAULT_SERVER,
-    output: Format = Output.TEXT,
+    api: RecordApi,
 ) -> None:
     """Create and update entries from files, and print what changed.
 
@@ -79,8 +74,6 @@ def apply(
     """
     from tracker.cli.catalog.applying import applied
     from tracker.cli.catalog.reading import Mistakes, read
-    from tracker.cli.catalog.shown import print_applied
-    from tracker.client import Connection
 
     try:
         entries = read(files)
@@ -91,15 +84,15 @@ def apply(
     if not entries:
         raise CommandError("nothing to apply: the files have no entries", USAGE)
     results: list[JsonValue] = []
-    with failures(output), Connection(server) as connection:
+    with api.connected() as connection:
         for described in entries:
             result = applied(connection, described, dry_run=dry_run)
-            if output is Output.TEXT:
+            if api.output is Output.TEXT:
                 print_applied(result, dry_run=dry_run)
             else:
                 results.append(_applied_json(result))
-    if output is not Output.TEXT:
-        print_document({"dryRun": dry_run, "entries": results}, output)
+    if api.output is not Output.TEXT:
+        print_document({"dryRun": dry_run, "entries": results}, api.output)
 
 
 def _applied_json(result: Applied) -> JsonValue:
@@ -111,33 +104,31 @@ def _applied_json(result: Applied) -> JsonValue:
 
 
 @command("get")
-def get(name: Name, *, server: Server = DEFAULT_SERVER, output: Format = Output.TEXT) -> None:
+def get(name: Name, *, api: RecordApi) -> None:
     """Show an entry; with `--output yaml`, as `tracker catalog apply` reads it."""
-    from tracker.cli.catalog.shown import print_entry
     from tracker.client.rpcs import GET_CATALOG
     from tracker.pb import catalog_pb
 
-    answer = ask(server, output, GET_CATALOG, GET_CATALOG.request(name=name))
+    answer = api.call(GET_CATALOG, GET_CATALOG.request(name=name))
     entry = answer.catalog or catalog_pb.Catalog()
-    document = _description(entry) if output is Output.YAML else answer
-    print_answer(document, output, lambda: print_entry(entry))
+    document = _description(entry) if api.output is Output.YAML else answer
+    api.show(document, lambda: print_entry(entry))
 
 
 @command("list")
-def list_entries(*, server: Server = DEFAULT_SERVER, output: ListFormat = Output.TEXT) -> None:
+def list_entries(*, api: ListApi) -> None:
     """List all entries by name; with `--output yaml`, as `tracker catalog apply` reads them."""
-    from tracker.cli.catalog.shown import ENTRIES
     from tracker.client.rpcs import LIST_CATALOGS
 
-    answer = ask(server, output, LIST_CATALOGS, LIST_CATALOGS.request())
-    if output is Output.YAML:
-        print_each(map(_description, answer.catalogs), output)
-        return
-    print_list(answer.catalogs, output, ENTRIES, lambda: json_of(answer, output), "no entries")
+    answer = api.call(LIST_CATALOGS, LIST_CATALOGS.request())
+    if api.output is Output.YAML:
+        print_each(map(_description, answer.catalogs), api.output)
+    else:
+        api.show_list(answer, answer.catalogs, ENTRIES, "no entries")
 
 
 @command("versions")
-def versions(  # noqa: PLR0913  # one for each option
+def versions(  # one for each option
     name: Name,
     *,
     available: Annotated[
@@ -148,14 +139,13 @@ def versions(  # noqa: PLR0913  # one for each option
     reference: Annotated[
         str | None, typer.Option(metavar="VERSION", help="Version that every project should use.")
     ] = None,
-    server: Server = DEFAULT_SERVER,
-    output: Format = Output.TEXT,
+    api: RecordApi,
 ) -> None:
     """Show the versions of an entry, or change those that are given; an empty value clears."""
     from tracker.client.rpcs import UPDATE_VERSIONS
 
     given = {"availableVersions": available, "latestVersion": latest, "referenceVersion": reference}
-    _show_or_set(name, UPDATE_VERSIONS, given, server, output)
+    _show_or_set(api, name, UPDATE_VERSIONS, given)
 
 
 @command("deps")
@@ -170,34 +160,28 @@ def deps(
         list[str] | None,
         typer.Option(metavar="NAME", help="Entry that it calls; may be repeated. Replaces the whole list."),
     ] = None,
-    server: Server = DEFAULT_SERVER,
-    output: Format = Output.TEXT,
+    api: RecordApi,
 ) -> None:
     """Show the dependencies of an entry, or change those that are given; an empty value clears."""
     from tracker.client.rpcs import UPDATE_DEPENDENCIES
 
     given = {"dependenciesIn": in_, "dependenciesOut": out}
-    _show_or_set(name, UPDATE_DEPENDENCIES, given, server, output)
+    _show_or_set(api, name, UPDATE_DEPENDENCIES, given)
 
 
 @command("delete")
-def delete(
-    name: Name, *, yes: Yes = False, server: Server = DEFAULT_SERVER, output: Format = Output.TEXT
-) -> None:
+def delete(name: Name, *, yes: Yes = False, api: RecordApi) -> None:
     """Delete an entry permanently; entries that name it stay as they are."""
     from tracker.client.rpcs import DELETE_CATALOG
 
     if not yes:
         confirm_deletion("entry", lambda: name)
-    answer = ask(server, output, DELETE_CATALOG, DELETE_CATALOG.request(name=name))
-    print_answer(answer, output, lambda: typer.echo(f"deleted {answer.name}"))
+    answer = api.call(DELETE_CATALOG, DELETE_CATALOG.request(name=name))
+    api.show(answer, lambda: typer.echo(f"deleted {answer.name}"))
 
 
-def _show_or_set(
-    name: str, rpc: Rpc[Q, A], given: Mapping[str, list[str] | str | None], server: str, output: Output
-) -> None:
+def _show_or_set(api: Api, name: str, rpc: Rpc[Q, A], given: Mapping[str, list[str] | str | None]) -> None:
     """Show the part of an entry that a request of `rpc` has, after changing it if something is given."""
-    from tracker.cli.catalog.shown import print_entry
     from tracker.client.rpcs import GET_CATALOG
     from tracker.pb import catalog_pb
 
@@ -206,11 +190,11 @@ def _show_or_set(
         for field, value in given.items()
         if value is not None
     }
-    entry = ask(server, output, GET_CATALOG, GET_CATALOG.request(name=name)).catalog or catalog_pb.Catalog()
-    part = request_of(rpc, {**json_of(entry, output), **new})
+    entry = api.call(GET_CATALOG, GET_CATALOG.request(name=name)).catalog or catalog_pb.Catalog()
+    part = rpc.of({**fields_of(entry), **new})
     if new:
-        ask(server, output, rpc, part)
-    print_answer(part, output, lambda: print_entry(part))
+        api.call(rpc, part)
+    api.show(part, lambda: print_entry(part))
 
 
 def _description(entry: catalog_pb.Catalog) -> catalog_pb.Catalog:
@@ -232,16 +216,13 @@ def compliance(
             "--fail-on-outdated", help=f"Exit with {OUTDATED} if a project uses an outdated version."
         ),
     ] = False,
-    server: Server = DEFAULT_SERVER,
-    output: Annotated[
-        Output,
-        output_option(
+    api: Annotated[
+        Api,
+        api_options(
             "`json` and `yaml` print the answer of the server, `csv` a table of all uses.",
-            Output.JSON,
-            Output.YAML,
-            Output.CSV,
+            *(Output.JSON, Output.YAML, Output.CSV),
         ),
-    ] = Output.TEXT,
+    ],
 ) -> None:
     """Show which projects use the reference versions of their dependencies, and what is outdated.
 
@@ -251,14 +232,14 @@ def compliance(
     from tracker.pb import catalog_pb
 
     request = GET_VERSION_COMPLIANCE.request(types=[catalog_pb.Type[name] for name in types or ()])
-    answer = ask(server, output, GET_VERSION_COMPLIANCE, request)
+    answer = api.call(GET_VERSION_COMPLIANCE, request)
     rows = [
         (*_use_row(project, use), "yes" if use.is_outdated else "no")
         for project in answer.projects
         for use in project.deliverables
     ]
     columns = [*map(str.lower, _USES), "outdated"]
-    print_answer(answer, output, lambda: _print_compliance(answer), columns=columns, rows=rows)
+    api.show(answer, lambda: _print_compliance(answer), columns=columns, rows=rows)
     if fail and any(project.outdated_count for project in answer.projects):
         raise typer.Exit(OUTDATED)
 

@@ -34,42 +34,75 @@ if TYPE_CHECKING:
 
     from tracker.transcoding.json_text import JsonValue
 
-STDIN = Path("-")
+_STDIN = Path("-")
 
 _JSON = ".json"
 _SPACE = re.compile(r"\s*")
 _SUFFIXES = (".yaml", ".yml", _JSON)
 
-
+_CATALOG = catalog_pb.Catalog.desc()
 _REQUESTS = (catalog_pb.CreateUpdateCatalogRequest, catalog_pb.UpdateVersionsRequest)
 """The requests that send an entry; their rules check it."""
 
 
-class Entry(NamedTuple):
-    """The description of an entry in a file; `place` is the file and the document."""
+class Described(NamedTuple):
+    """An entry as a file describes it: its fields in the JSON of the proto, without empty ones.
+
+    `place` is the file and the document; `given` names all fields in the file, including empty ones.
+    """
 
     place: str
-    value: JsonValue
+    name: str
+    fields: dict[str, JsonValue]
+    given: frozenset[str]
 
 
-class FileError(Exception):
-    """A file can't be read; the message is one line with its name."""
+class Mistakes(Exception):  # noqa: N818  # what was found, one line each
+    """The files can't be read or applied; `lines` say where and why, one line a mistake."""
+
+    def __init__(self, *lines: str) -> None:
+        super().__init__("; ".join(lines))
+        self.lines = lines
 
 
-def entries_at(path: Path) -> Iterator[Entry]:
-    """Yield the entries of a file, of all files below a folder, or of standard input.
-
-    A document is an entry, a list of entries, or an answer of the API.
+def read(files: Iterable[Path]) -> list[Described]:
+    """Return the entries that files and folders describe, in order.
 
     Raises:
-        FileError: A file can't be read, or a folder has none.
+        Mistakes: Some are wrong; all mistakes are reported.
+    """
+    rules = Rules()
+    found: dict[str, Described] = {}
+    lines: list[str] = []
+    for file in files:
+        try:
+            for place, value in _entries_at(file):
+                try:
+                    described = _described(place, value, rules)
+                except Mistakes as mistakes:
+                    lines += mistakes.lines
+                    continue
+                first = found.setdefault(described.name, described)
+                if first is not described:
+                    lines.append(f"{described.place}: stands in {first.place} already")
+        except Mistakes as mistakes:
+            lines += mistakes.lines
+    if lines:
+        raise Mistakes(*lines)
+    return list(found.values())
+
+
+def _entries_at(path: Path) -> Iterator[tuple[str, JsonValue]]:
+    """Yield the entries of a file, of all files below a folder, or of standard input, each with its place.
+
+    A document is an entry, a list of entries, or an answer of the API.
     """
     for file in _files(path):
-        name = "standard input" if file == STDIN else str(file)
+        name = "standard input" if file == _STDIN else str(file)
         for number, document in enumerate(_documents(file, name), start=1):
             place, found = f"{name}, document {number}", _entries(document)
             for position, value in enumerate(found, start=1):
-                yield Entry(f"{place}, entry {position}" if len(found) > 1 else place, value)
+                yield f"{place}, entry {position}" if len(found) > 1 else place, value
 
 
 def _files(path: Path) -> list[Path]:
@@ -77,26 +110,26 @@ def _files(path: Path) -> list[Path]:
         return [path]
     found = sorted(file for file in path.rglob("*") if file.suffix in _SUFFIXES and file.is_file())
     if not found:
-        raise FileError(f"{path}: expected files with {', '.join(_SUFFIXES)}, found none")
+        raise Mistakes(f"{path}: expected files with {', '.join(_SUFFIXES)}, found none")
     return found
 
 
 def _documents(file: Path, name: str) -> Iterator[JsonValue]:
     try:
-        text = (sys.stdin.buffer.read() if file == STDIN else file.read_bytes()).decode("utf-8-sig")
+        text = (sys.stdin.buffer.read() if file == _STDIN else file.read_bytes()).decode("utf-8-sig")
     except OSError as error:
-        raise FileError(f"{name}: {error.strerror}") from None
+        raise Mistakes(f"{name}: {error.strerror}") from None
     except UnicodeDecodeError as error:
-        raise FileError(f"{name}: not UTF-8 at byte {error.start}") from None
+        raise Mistakes(f"{name}: not UTF-8 at byte {error.start}") from None
     try:
         yield from _json_documents(text)
     except (ValueError, RecursionError) as error:  # not JSON; YAML may begin like it
         if file.suffix == _JSON:
-            raise FileError(f"{name}: {error}") from None
+            raise Mistakes(f"{name}: {error}") from None
         try:
             yield from from_yaml(text)
         except YamlError as wrong:
-            raise FileError(f"{name}: {wrong}") from None
+            raise Mistakes(f"{name}: {wrong}") from None
 
 
 def _json_documents(text: str) -> list[JsonValue]:
@@ -141,71 +174,20 @@ def _entries(document: JsonValue) -> list[JsonValue]:
             return [document]
 
 
-_CATALOG = catalog_pb.Catalog.desc()
-
-
-class Described(NamedTuple):
-    """An entry as a file describes it: its fields in the JSON of the proto, without empty ones.
-
-    `given` has the names of all fields of the file, including empty ones.
-    """
-
-    place: str
-    name: str
-    fields: dict[str, JsonValue]
-    given: frozenset[str]
-
-
-class Mistakes(Exception):  # noqa: N818  # what was found, one line each
-    """The files can't be applied; `lines` say where and why, one line a mistake."""
-
-    def __init__(self, lines: list[str]) -> None:
-        super().__init__("; ".join(lines))
-        self.lines = lines
-
-
-def read(files: Iterable[Path]) -> list[Described]:
-    """Return the entries that files and folders describe, in order.
-
-    Raises:
-        Mistakes: Some are wrong; all mistakes are reported.
-    """
-    rules = Rules()
-    found: dict[str, Described] = {}
-    lines: list[str] = []
-    for file in files:
-        try:
-            for entry in entries_at(file):
-                try:
-                    described = _described(entry, rules)
-                except Mistakes as mistakes:
-                    lines += mistakes.lines
-                    continue
-                first = found.setdefault(described.name, described)
-                if first is not described:
-                    lines.append(f"{described.place}: stands in {first.place} already")
-        except FileError as error:
-            lines.append(str(error))
-    if lines:
-        raise Mistakes(lines)
-    return list(found.values())
-
-
-def _described(entry: Entry, rules: Rules) -> Described:
-    value, place = entry.value, entry.place
+def _described(place: str, value: JsonValue, rules: Rules) -> Described:
     name = value.get("name") if isinstance(value, dict) else None
     if isinstance(name, str) and name:
         place += f" ({name})"
     unknown = [*_unknown(_CATALOG, value, "")]
     if unknown:
-        raise Mistakes([f"{place}: {line}" for line in unknown])
+        raise Mistakes(*(f"{place}: {line}" for line in unknown))
     try:
         fields = fields_of(make_message(catalog_pb.Catalog, normalise(_CATALOG, value)))
         for request in _REQUESTS:
             rules.check(message_from_json_value(request, fields, ignore_unknown_fields=True))
     except TrackerError as error:
         violations = respell(error, _CATALOG, value).violations
-        raise Mistakes([f"{place}: {violation.sentence}" for violation in violations]) from None
+        raise Mistakes(*(f"{place}: {violation.sentence}" for violation in violations)) from None
     given = value if isinstance(value, dict) else {}
     spelled = {field.name: field.json_name for field in _CATALOG.fields}
     return Described(

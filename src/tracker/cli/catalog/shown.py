@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from protobuf.wkt import Timestamp
-
 from tracker.cli.printing import Table, fields_of, print_record, printable, shown_time
 
 if TYPE_CHECKING:
@@ -25,6 +23,8 @@ _COLUMNS = {
     "LATEST": "latest_version",
     "PLATFORM": "platform",
 }
+_TIMES = ("created_at", "updated_at")
+
 _LONG = 60
 """Characters of a value in a difference."""
 
@@ -45,15 +45,9 @@ def entry_row(entry: catalog_pb.Catalog) -> tuple[str, ...]:
 def print_entry(entry: Message) -> None:
     """Print an entry or a part of it, one line a field, without empty fields."""
     fields = fields_of(entry, use_proto_field_name=True)
-    values = ((field, getattr(entry, field.local_name)) for field in type(entry).desc().fields)
-    print_record(
-        {
-            _words(field.name): (
-                shown_time(value) if isinstance(value, Timestamp) else _text(fields.get(field.name, ""))
-            )
-            for field, value in values
-        }
-    )
+    times = {name: shown_time(getattr(entry, name)) for name in _TIMES if name in fields}
+    names = [field.name for field in type(entry).desc().fields]
+    print_record({_words(name): times.get(name) or _text(fields.get(name, "")) for name in names})
 
 
 ENTRIES: Table[catalog_pb.Catalog] = Table((*_COLUMNS, "UPDATED"), entry_row, print_entry)

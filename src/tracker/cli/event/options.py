@@ -8,15 +8,23 @@ from dataclasses import dataclass
 from datetime import datetime
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, Concatenate, NamedTuple, ParamSpec
+from typing import TYPE_CHECKING, Annotated, Any, NamedTuple
 
 import typer
 
-from tracker.cli.exits import EVENT_TABLE, USAGE, CommandError, client_group, epilog
-from tracker.cli.options import choice_option, label, label_option, moment_option, option, with_parameters
+from tracker.cli.exits import EVENT_TABLE, USAGE, CommandError, client_group
+from tracker.cli.options import (
+    Options,
+    choice_option,
+    command_of,
+    label,
+    label_option,
+    moment_option,
+    option,
+)
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Collection, Mapping, Sequence
+    from collections.abc import Collection, Mapping, Sequence
 
     from tracker.transcoding.json_text import JsonValue
 
@@ -54,30 +62,16 @@ def by_option(help_: str, default: Sequence[str]) -> object:
     )
 
 
-def query_names() -> list[str]:
+def _query_names() -> list[str]:
     """Return what completes the name of a field in a query."""
     return sorted(f"{name}:" for name in (*_DERIVED, *(field.query for field in FIELDS if field.query)))
 
 
 app = client_group("Record, change and find deployments, operations, drifts and incidents.", EVENT_TABLE)
-command = partial(app.command, epilog=epilog(EVENT_TABLE))
+command = partial(command_of, app, codes=EVENT_TABLE)
 
-
-P = ParamSpec("P")
-
-
-Query = Annotated[
-    list[str] | None,
-    typer.Argument(
-        metavar="QUERY", autocompletion=query_names, help="Query for events; several arguments form one."
-    ),
-]
-QueryOption = Annotated[
-    str, typer.Option("--query", metavar="QUERY", help="The query, instead of arguments.")
-]
 EventId = Annotated[str, typer.Argument(metavar="ID", help="Id or Slack id of the event.")]
 Message = Annotated[str, typer.Option(metavar="TEXT", help="What happened, in free text.")]
-
 Explain = Annotated[
     bool, typer.Option("--explain", help="Print how the server finds the answer, instead of the answer.")
 ]
@@ -88,17 +82,6 @@ _FLAGS = {"related_id": "--related-id", "stake_holders": "--stake-holder", "labe
 _UNSET: Mapping[str, object] = {"text": "", "choice": "", "flag": False}
 _SETTABLE = {field.name: field for field in FIELDS if field.part in {"attributes", "links"}}
 _SLACK_ID = EventField("slack_id", "", "text", "Slack message about the event.")
-
-
-def query_of(words: list[str] | None, option: str) -> str:
-    """Return the query of a command, given as arguments or by `--query`; `` for none.
-
-    Raises:
-        CommandError: It was given both ways.
-    """
-    if words and option:
-        raise CommandError("expected one query, as arguments or by --query, got both", USAGE)
-    return option or " ".join(words or ())
 
 
 def _declared(field: EventField) -> object:
@@ -139,10 +122,8 @@ class EventFields:
         return {"attributes": self.attributes, "links": self.links, "slack_id": self.slack_id, **more}
 
 
-def takes_event(
-    *required: str, without: Collection[str] = (), **defaults: str
-) -> Callable[[Callable[Concatenate[EventFields, P], None]], Callable[..., None]]:
-    """Make a command of a function whose first parameter is the fields of an event, each an option."""
+def event_options(*required: str, without: Collection[str] = (), **defaults: str) -> Options:
+    """Return an option for each field of an event; they make `EventFields`."""
     fields = sorted((*_SETTABLE.values(), _SLACK_ID), key=lambda field: field.name not in required)
     options = [
         option(
@@ -155,19 +136,7 @@ def takes_event(
         for field in fields
         if field.name not in without
     ]
-    return lambda command: with_parameters(options, _fields, command)
-
-
-def takes_query(command: Callable[Concatenate[str, P], None]) -> Callable[..., None]:
-    """Make a command of a function whose first parameter is a query.
-
-    It is given as arguments or by `--query`, and has an option for each field that events are counted by.
-    """
-    words = inspect.Parameter(
-        "words", inspect.Parameter.POSITIONAL_OR_KEYWORD, default=None, annotation=Query
-    )
-    options = [option(field.name, _declared(field), _UNSET[field.kind]) for field in _FACETS.values()]
-    return with_parameters([words, option("query", QueryOption, ""), *options], _query, command)
+    return Options(options, _fields)
 
 
 def _fields(given: Mapping[str, Any]) -> EventFields:
@@ -183,8 +152,16 @@ def _fields(given: Mapping[str, Any]) -> EventFields:
     return EventFields(parts["attributes"], parts["links"], values.get("slack_id", ""))
 
 
+def _query_text(given: Mapping[str, Any]) -> str:
+    """Return the query of a command, given as arguments or by `--query`; `` for none."""
+    words: list[str] = given["words"] or []
+    if words and given["query"]:
+        raise CommandError("expected one query, as arguments or by --query, got both", USAGE)
+    return given["query"] or " ".join(words)
+
+
 def _query(given: Mapping[str, Any]) -> str:
-    text = query_of(given["words"], given["query"])
+    text = _query_text(given)
     terms = [
         f"{field.query}:{_quoted(given[name]) if field.kind == 'text' else str(given[name]).lower()}"
         for name, field in _FACETS.items()
@@ -196,3 +173,36 @@ def _query(given: Mapping[str, Any]) -> str:
 def _quoted(text: str) -> str:
     escaped = text.replace("\\", r"\\").replace('"', r"\"")
     return f'"{escaped}"'
+
+
+_QUERY = (
+    inspect.Parameter(
+        "words",
+        inspect.Parameter.POSITIONAL_OR_KEYWORD,
+        default=None,
+        annotation=Annotated[
+            list[str] | None,
+            typer.Argument(
+                metavar="QUERY",
+                autocompletion=_query_names,
+                help="Query for events; several arguments form one.",
+            ),
+        ],
+    ),
+    option(
+        "query",
+        Annotated[str, typer.Option("--query", metavar="QUERY", help="The query, instead of arguments.")],
+        "",
+    ),
+)
+PlainQuery = Annotated[str, Options(_QUERY, _query_text)]
+"""A query, given as arguments or by `--query`."""
+
+Query = Annotated[
+    str,
+    Options(
+        [*_QUERY, *(option(field.name, _declared(field), _UNSET[field.kind]) for field in _FACETS.values())],
+        _query,
+    ),
+]
+"""A query, which has an option too for each field that events are counted by."""

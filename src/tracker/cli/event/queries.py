@@ -7,23 +7,16 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from tracker.cli.calls import ask, failures
-from tracker.cli.event.options import EventId, Explain, command, takes_query
-from tracker.cli.exits import SIGNALLED, USAGE, CommandError
-from tracker.cli.options import DEFAULT_SERVER, Format, ListFormat, Server, output_option
-from tracker.cli.printing import (
-    Output,
-    json_of,
-    line_printer,
-    print_answer,
-    print_each,
-    print_list,
-)
+from tracker.cli.calls import Api
+from tracker.cli.event.options import EventId, Explain, Query, command
+from tracker.cli.exits import INTERRUPTED, USAGE, CommandError
+from tracker.cli.options import ListApi, RecordApi, api_options
+from tracker.cli.printing import Output, json_of, line_printer, print_each
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-    from tracker.client import Connection
+    from tracker.client.connection import Connection
     from tracker.pb import event_pb
 
 _PAGE = 1_000
@@ -34,58 +27,44 @@ Limit = Annotated[
 ]
 
 
-_INTERRUPTED = SIGNALLED + 2
-
-
 @command("get")
-def get(id_: EventId, *, server: Server = DEFAULT_SERVER, output: Format = Output.TEXT) -> None:
+def get(id_: EventId, *, api: RecordApi) -> None:
     """Show an event with its changelog."""
     from tracker.cli.event.shown import print_changelog, print_event
     from tracker.client.rpcs import GET_EVENT
     from tracker.pb import event_pb
 
-    answer = ask(server, output, GET_EVENT, GET_EVENT.request(id=id_))
+    answer = api.call(GET_EVENT, GET_EVENT.request(id=id_))
     event = answer.event or event_pb.Event()
 
     def text() -> None:
         print_event(event)
         print_changelog(event.changelog)
 
-    print_answer(answer, output, text)
+    api.show(answer, text)
 
 
 @command("changelog")
-def changelog(id_: EventId, *, server: Server = DEFAULT_SERVER, output: Format = Output.TEXT) -> None:
+def changelog(id_: EventId, *, api: RecordApi) -> None:
     """Show the changelog of an event, the oldest entry first."""
     from tracker.cli.event.shown import print_changelog
     from tracker.client.rpcs import GET_EVENT
     from tracker.pb import event_pb
 
-    event = ask(server, output, GET_EVENT, GET_EVENT.request(id=id_)).event
+    event = api.call(GET_EVENT, GET_EVENT.request(id=id_)).event
     entries = event.changelog if event is not None else []
     answer = event_pb.GetEventChangelogResponse(changelog=entries, total_count=len(entries))
-    print_answer(answer, output, lambda: print_changelog(entries))
+    api.show(answer, lambda: print_changelog(entries))
 
 
 @command("list")
-@takes_query
-def list_events(
-    query: str, *, limit: Limit = 20, server: Server = DEFAULT_SERVER, output: ListFormat = Output.TEXT
-) -> None:
+def list_events(query: Query, *, limit: Limit = 20, api: ListApi) -> None:
     """List events, newest first; with a query, its matches."""
-    _print_found(query, limit, server, output)
+    _show_found(api, query, limit)
 
 
 @command("search")
-@takes_query
-def search(  # one for each option
-    query: str,
-    *,
-    limit: Limit = 100,
-    explain: Explain = False,
-    server: Server = DEFAULT_SERVER,
-    output: ListFormat = Output.TEXT,
-) -> None:
+def search(query: Query, *, limit: Limit = 100, explain: Explain = False, api: ListApi) -> None:
     """Find events, newest first.
 
     A query that begins with `-` follows `--`, or is written as in `--query=-type:drift`.
@@ -95,39 +74,33 @@ def search(  # one for each option
     if not query.strip():
         raise CommandError("expected a query, such as 'status:failure since:24h'", USAGE)
     if explain:
-        _explain(query, limit, server, output)
-        return
-    _print_found(query, limit, server, output)
+        _explain(api, query, limit)
+    else:
+        _show_found(api, query, limit)
 
 
-def _print_found(query: str, limit: int, server: str, output: Output) -> None:
+def _show_found(api: Api, query: str, limit: int) -> None:
     from tracker.cli.event.shown import EVENTS
-    from tracker.client import Connection
 
-    with failures(output), Connection(server) as connection:
-        events = found_events(connection, query, limit)
-        print_list(
-            events,
-            output,
-            EVENTS,
-            lambda: {"events": [json_of(each, output) for each in events]},
-            "no events",
+    with api.connected() as connection:
+        events = _found(connection, query, limit)
+        api.show_list(
+            lambda: {"events": [json_of(each, api.output) for each in events]}, events, EVENTS, "no events"
         )
 
 
-def _explain(query: str, limit: int, server: str, output: Output) -> None:
+def _explain(api: Api, query: str, limit: int) -> None:
     from protobuf.wkt import UInt32Value
 
-    from tracker.cli.event.shown import print_plan
+    from tracker.cli.event.shown import show_plan
     from tracker.client.rpcs import SEARCH_EVENTS
 
     size = UInt32Value(value=min(limit or _PAGE, _PAGE))
-    request = SEARCH_EVENTS.request(query=query, per_page=size, explain=True)
-    found = ask(server, output, SEARCH_EVENTS, request)
-    print_plan(found, f"{found.total_count:,}{' or more' if found.total_count_estimated else ''}", output)
+    found = api.call(SEARCH_EVENTS, SEARCH_EVENTS.request(query=query, per_page=size, explain=True))
+    show_plan(api, found, f"{found.total_count:,}{' or more' if found.total_count_estimated else ''}")
 
 
-def found_events(connection: Connection, query: str, limit: int) -> Iterator[event_pb.Event]:
+def _found(connection: Connection, query: str, limit: int) -> Iterator[event_pb.Event]:
     """Yield up to `limit` matches of a query, newest first, 0 for all; pages are fetched as needed."""
     from protobuf.wkt import UInt32Value
 
@@ -149,9 +122,8 @@ def found_events(connection: Connection, query: str, limit: int) -> Iterator[eve
 
 
 @command("tail")
-@takes_query
-def tail(  # one for each option
-    query: str,
+def tail(
+    query: Query,
     *,
     last: Annotated[
         int,
@@ -160,13 +132,12 @@ def tail(  # one for each option
     resume: Annotated[
         str, typer.Option(metavar="TOKEN", help="Continue after the resumeToken of an `ndjson` line.")
     ] = "",
-    server: Server = DEFAULT_SERVER,
-    output: Annotated[
-        Output,
-        output_option(
+    api: Annotated[
+        Api,
+        api_options(
             "`ndjson` prints each change as a line of JSON, `yaml` as a document.", Output.NDJSON, Output.YAML
         ),
-    ] = Output.TEXT,
+    ],
 ) -> None:
     """Print events as they are recorded, changed and deleted, until interrupted.
 
@@ -174,15 +145,15 @@ def tail(  # one for each option
 
     Example: tracker event tail 'env:prod status:(failure OR error)'
     """
-    from tracker.client import Connection
-
-    show = _line_printer() if output is Output.TEXT else lambda message: _print_change(message, output)
+    show = (
+        _line_printer() if api.output is Output.TEXT else lambda message: _print_change(message, api.output)
+    )
     try:
-        with failures(), Connection(server) as connection:
+        with api.connected() as connection:
             for message in _changes(connection, query, resume, 0 if resume else last):
                 show(message)
     except KeyboardInterrupt:
-        raise typer.Exit(_INTERRUPTED) from None
+        raise typer.Exit(INTERRUPTED) from None
 
 
 def _changes(
@@ -193,9 +164,9 @@ def _changes(
     from tracker.pb import event_pb
 
     printed = set[bytes]()
-    for message in watch(connection, query, resume, _lost):
+    for message in watch(connection, query, resume, _report_interruption):
         if message.event is None:
-            for event in reversed(list(found_events(connection, query, last)) if last else []):
+            for event in reversed(list(_found(connection, query, last)) if last else []):
                 printed.add(event.to_binary())
                 yield event_pb.WatchEventsResponse(event=event)
             last = 0
@@ -203,7 +174,7 @@ def _changes(
             yield message
 
 
-def _lost(why: str) -> None:
+def _report_interruption(why: str) -> None:
     typer.echo(f"{why}; goes on when the server is there again", err=True)
 
 
@@ -217,7 +188,7 @@ def _print_change(message: event_pb.WatchEventsResponse, output: Output) -> None
 
 
 def _line_printer() -> Callable[[event_pb.WatchEventsResponse], None]:
-    """Return what prints a change as a line."""
+    """Return a function that prints a change as a line."""
     from tracker.cli.event.shown import change_line
 
     print_line = line_printer()

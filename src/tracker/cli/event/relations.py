@@ -9,10 +9,9 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from tracker.cli.calls import ask
-from tracker.cli.event.options import EventId, Explain, by_option, command, takes_query
-from tracker.cli.options import DEFAULT_SERVER, ListFormat, Server, end_option, moment_option
-from tracker.cli.printing import Output, print_answer, print_lines, printable, shown_time
+from tracker.cli.event.options import EventId, Explain, Query, by_option, command
+from tracker.cli.options import ListApi, end_option, moment_option
+from tracker.cli.printing import print_lines, printable, shown_time
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -25,7 +24,6 @@ _CHAIN_FIELDS = (
     *("title", "id", "parent_id"),
 )
 
-
 _BY = ("service", "environment")
 """The fields that the server compares by default."""
 
@@ -34,7 +32,7 @@ _FIELDS = ("from", "until", "took", "first", "first_id", "second", "second_id")
 
 
 @command("related")
-def related(id_: EventId, *, server: Server = DEFAULT_SERVER, output: ListFormat = Output.TEXT) -> None:
+def related(id_: EventId, *, api: ListApi) -> None:
     """Show the chain of an event: what it links to, and all that links to that.
 
     Each event follows the one that it links to, with the time between the two: the incident after the
@@ -42,11 +40,9 @@ def related(id_: EventId, *, server: Server = DEFAULT_SERVER, output: ListFormat
     """
     from tracker.client.rpcs import LIST_RELATED_EVENTS
 
-    answer = ask(server, output, LIST_RELATED_EVENTS, LIST_RELATED_EVENTS.request(id=id_))
+    answer = api.call(LIST_RELATED_EVENTS, LIST_RELATED_EVENTS.request(id=id_))
     rows = map(_chain_fields, answer.events)
-    print_answer(
-        answer, output, lambda: _print_tree(answer), records=answer.events, columns=_CHAIN_FIELDS, rows=rows
-    )
+    api.show(answer, lambda: _print_tree(answer), records=answer.events, columns=_CHAIN_FIELDS, rows=rows)
     if answer.incomplete:
         typer.echo(f"there are more events than these {len(answer.events)}", err=True)
 
@@ -95,32 +91,26 @@ def _chain_fields(each: event_pb.RelatedEvent) -> Sequence[str]:
     )
 
 
-From = Annotated[
-    datetime | None,
-    typer.Option(
-        "--from", parser=moment_option, metavar="TIME", help="Start of the period.  [default: 24h, ago]"
-    ),
-]
-Until = Annotated[
-    datetime | None,
-    typer.Option("--until", parser=end_option, metavar="TIME", help="End of the period.  [default: +24h]"),
-]
-
-
 @command("overlaps")
-@takes_query
 def overlaps(  # noqa: PLR0913  # one for each option
-    query: str,
+    query: Query,
     *,
-    from_: From = None,
-    until: Until = None,
+    from_: Annotated[
+        datetime | None,
+        typer.Option(
+            "--from", parser=moment_option, metavar="TIME", help="Start of the period.  [default: 24h, ago]"
+        ),
+    ] = None,
+    until: Annotated[
+        datetime | None,
+        typer.Option(parser=end_option, metavar="TIME", help="End of the period.  [default: +24h]"),
+    ] = None,
     by: Annotated[list[str] | None, by_option("Field to compare by", _BY)] = None,
     limit: Annotated[
         int, typer.Option("--limit", "-n", min=1, max=10_000, metavar="NUMBER", help="Overlaps to print.")
     ] = 1_000,
     explain: Explain = False,
-    server: Server = DEFAULT_SERVER,
-    output: ListFormat = Output.TEXT,
+    api: ListApi,
 ) -> None:
     """Find events of one service and environment that overlap in time, planned events included.
 
@@ -128,7 +118,7 @@ def overlaps(  # noqa: PLR0913  # one for each option
     """
     from protobuf.wkt import UInt32Value
 
-    from tracker.cli.event.shown import print_plan
+    from tracker.cli.event.shown import show_plan
     from tracker.client.rpcs import GET_EVENT_OVERLAPS
 
     request = GET_EVENT_OVERLAPS.request(
@@ -139,13 +129,12 @@ def overlaps(  # noqa: PLR0913  # one for each option
         limit=UInt32Value(value=limit),
         explain=explain,
     )
-    answer = ask(server, output, GET_EVENT_OVERLAPS, request)
+    answer = api.call(GET_EVENT_OVERLAPS, request)
     if explain:
-        print_plan(answer, f"{answer.event_count:,}", output)
+        show_plan(api, answer, f"{answer.event_count:,}")
         return
-    print_answer(
+    api.show(
         answer,
-        output,
         lambda: _print_groups([group for group in answer.groups if group.pairs]),
         records=answer.groups,
         columns=(*(by or _BY), *_FIELDS),

@@ -8,7 +8,7 @@ import typer
 from protobuf.wkt import Timestamp
 
 from tracker.cli.event.options import FIELDS
-from tracker.cli.printing import Output, Table, fields_of, print_answer, print_record, printable, shown_time
+from tracker.cli.printing import Table, fields_of, print_record, printable, shown_time
 from tracker.pb import event_pb
 from tracker.time_text import rounded_text
 
@@ -16,6 +16,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from protobuf.wkt import Duration
+
+    from tracker.cli.calls import Api
 
 _FIRST = ("service", "environment", "type", "status", "priority", "version", "owner", "impact")
 _LAST = ("labels", "message")
@@ -151,13 +153,11 @@ class Planned(Protocol):
     plan: event_pb.QueryPlan | None
 
 
-def print_plan(answer: Planned, events: str, output: Output) -> None:
+def show_plan(api: Api, answer: Planned, events: str) -> None:
     """Print the plan of a query; `events` is the number of its matches."""
     plan = answer.plan or event_pb.QueryPlan()
     steps = [(step,) for step in plan.steps]
-    print_answer(
-        plan, output, lambda: _print_plan(plan, events), records=[plan], columns=["step"], rows=steps
-    )
+    api.show(plan, lambda: _print_plan(plan, events), records=[plan], columns=["step"], rows=steps)
 
 
 def _print_plan(plan: event_pb.QueryPlan, events: str) -> None:

@@ -4,17 +4,16 @@ from __future__ import annotations
 
 from datetime import timedelta
 from functools import partial
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 
-from tracker.cli.calls import ask, failures
-from tracker.cli.exits import LOCK_TABLE, USAGE, CommandError, client_group, epilog
+from tracker.cli.exits import LOCK_TABLE, USAGE, CommandError, client_group
 from tracker.cli.lock.options import (
     Environment,
     Grace,
     LockId,
-    LockOptions,
+    LockToTake,
     Resource,
     RunTtl,
     Service,
@@ -25,23 +24,18 @@ from tracker.cli.lock.options import (
     given_token,
     lease_times,
     new_token,
-    takes_lock,
     token_to_acquire,
 )
-from tracker.cli.options import DEFAULT_SERVER, Format, ListFormat, Server, duration_option, who_default
-from tracker.cli.printing import Output, json_of, print_answer, print_list
-
-if TYPE_CHECKING:
-    from tracker.pb import lock_pb
+from tracker.cli.lock.shown import LOCKS, print_lock
+from tracker.cli.options import ListApi, RecordApi, Server, command_of, duration_option, who_default
 
 app = client_group("Take, renew, release and list locks, and run commands under them.", LOCK_TABLE)
-command = partial(app.command, epilog=epilog(LOCK_TABLE))
+command = partial(command_of, app, codes=LOCK_TABLE)
 
 
 @command("acquire")
-@takes_lock
 def acquire(  # noqa: PLR0913  # one for each option
-    wanted: LockOptions,
+    wanted: LockToTake,
     *,
     ttl: Annotated[
         timedelta | None,
@@ -50,8 +44,7 @@ def acquire(  # noqa: PLR0913  # one for each option
     wait: Wait = None,
     token: Token = None,
     token_file: TokenFile = None,
-    server: Server = DEFAULT_SERVER,
-    output: Format = Output.TEXT,
+    api: RecordApi,
 ) -> None:
     """Take a lock, and print its id and its token.
 
@@ -60,21 +53,17 @@ def acquire(  # noqa: PLR0913  # one for each option
     lock.
     """
     from tracker.cli.lock.holding import take
-    from tracker.cli.lock.shown import print_lock
-    from tracker.client import Connection
     from tracker.pb import lock_pb
 
     secret = token_to_acquire(token, token_file)
-    with failures(output), Connection(server) as connection:
-        answer = take(connection, wanted.request(ttl, secret.text), wait).answer
+    with api.connected() as connection:
+        answer, _ = take(connection, wanted.request(ttl, secret.text), wait)
     lock, shown = answer.lock or lock_pb.Lock(), secret.text if secret.new else ""
-    print_answer(
-        answer, output, lambda: print_lock(lock, token=shown), more={"lockToken": shown} if shown else None
-    )
+    api.show(answer, lambda: print_lock(lock, token=shown), more={"lockToken": shown} if shown else None)
 
 
 @command("renew")
-def renew(  # noqa: PLR0913  # one for each option
+def renew(
     id_: LockId,
     *,
     ttl: Annotated[
@@ -82,8 +71,7 @@ def renew(  # noqa: PLR0913  # one for each option
     ] = None,
     token: Token = None,
     token_file: TokenFile = None,
-    server: Server = DEFAULT_SERVER,
-    output: Format = Output.TEXT,
+    api: RecordApi,
 ) -> None:
     """Renew the lease of a lock.
 
@@ -92,10 +80,12 @@ def renew(  # noqa: PLR0913  # one for each option
     from protobuf.wkt import Duration
 
     from tracker.client.rpcs import RENEW_LOCK
+    from tracker.pb import lock_pb
 
     length = None if ttl is None else Duration.from_timedelta(ttl)
     request = RENEW_LOCK.request(id=id_, lock_token=given_token(token, token_file), ttl=length)
-    _print(ask(server, output, RENEW_LOCK, request), output)
+    answer = api.call(RENEW_LOCK, request)
+    api.show(answer, lambda: print_lock(answer.lock or lock_pb.Lock()))
 
 
 @command("release")
@@ -109,8 +99,7 @@ def release(  # noqa: PLR0913  # one for each option
     who: Who = None,
     token: Token = None,
     token_file: TokenFile = None,
-    server: Server = DEFAULT_SERVER,
-    output: Format = Output.TEXT,
+    api: RecordApi,
 ) -> None:
     """Release a lock.
 
@@ -127,60 +116,47 @@ def release(  # noqa: PLR0913  # one for each option
         reason=reason,
         who=who_default() if who is None else who,
     )
-    answer = ask(server, output, UN_LOCK, request)
+    answer = api.call(UN_LOCK, request)
     text = f"released {answer.id}{' by force' if answer.forced else ''}"
     if answer.already_released:
         text = f"{answer.id} had been released before"
-    print_answer(answer, output, lambda: typer.echo(text))
+    api.show(answer, lambda: typer.echo(text))
 
 
 @command("list")
 def list_locks(
-    *,
-    service: Service = "",
-    environment: Environment = "",
-    resource: Resource = "",
-    server: Server = DEFAULT_SERVER,
-    output: ListFormat = Output.TEXT,
+    *, service: Service = "", environment: Environment = "", resource: Resource = "", api: ListApi
 ) -> None:
     """List held locks, newest first.
 
     Without --service, --environment and --resource, all of them.
     """
-    from tracker.cli.lock.shown import LOCKS
     from tracker.client.rpcs import LIST_LOCKS
 
     request = LIST_LOCKS.request(service=service, environment=environment, resource=resource)
-    answer = ask(server, output, LIST_LOCKS, request)
-    print_list(answer.locks, output, LOCKS, lambda: json_of(answer, output), "no locks are held", err=False)
+    answer = api.call(LIST_LOCKS, request)
+    api.show_list(answer, answer.locks, LOCKS, "no locks are held", err=False)
 
 
 @command("show")
-def show(id_: LockId, *, server: Server = DEFAULT_SERVER, output: Format = Output.TEXT) -> None:
+def show(id_: LockId, *, api: RecordApi) -> None:
     """Show a lock."""
     from tracker.client.rpcs import GET_LOCK
-
-    _print(ask(server, output, GET_LOCK, GET_LOCK.request(id=id_)), output)
-
-
-def _print(answer: lock_pb.GetLockResponse | lock_pb.RenewLockResponse, output: Output) -> None:
-    from tracker.cli.lock.shown import print_lock
     from tracker.pb import lock_pb
 
-    lock = answer.lock or lock_pb.Lock()
-    print_answer(answer, output, lambda: print_lock(lock))
+    answer = api.call(GET_LOCK, GET_LOCK.request(id=id_))
+    api.show(answer, lambda: print_lock(answer.lock or lock_pb.Lock()))
 
 
 @command("run", context_settings={"allow_interspersed_args": False})
-@takes_lock
 def run(  # noqa: PLR0913  # one for each option
-    wanted: LockOptions,
+    wanted: LockToTake,
     command: Annotated[list[str], typer.Argument(metavar="COMMAND", help="The command to run.")],
     *,
     ttl: RunTtl = None,
     wait: Wait = None,
     grace: Grace = None,
-    server: Server = DEFAULT_SERVER,
+    api: Server,
 ) -> None:
     """Run a command while holding a lock.
 
@@ -198,9 +174,8 @@ def run(  # noqa: PLR0913  # one for each option
     environ = inherited(*LOCK_VARIABLES)
     with GuardedCommand(environ) as guarded:  # starts while this process imports the rest
         from tracker.cli.lock.holding import Terms, hold
-        from tracker.client import Connection
 
-        with failures(), Connection(server) as connection:
+        with api.connected() as connection:
             end = hold(
                 connection,
                 wanted.request(ttl, new_token()),

@@ -7,7 +7,7 @@ import threading
 import time
 from dataclasses import dataclass
 from datetime import timedelta
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 import typer
 from protobuf.wkt import Duration
@@ -16,18 +16,17 @@ from tracker.cli.exits import LOCKED, CommandError
 from tracker.cli.lock import shown
 from tracker.cli.lock.running import say
 from tracker.cli.printing import printable
-from tracker.client import ApiError, UnreachableError
+from tracker.client.connection import ApiError, UnreachableError
 from tracker.client.rpcs import CREATE_LOCK, RENEW_LOCK, UN_LOCK
 from tracker.errors import Code, Reason
-from tracker.guardian import clock
-from tracker.guardian.protocol import Deadlines
+from tracker.guardian.protocol import Deadlines, lease_clock
 from tracker.time_text import rounded_text
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from tracker.cli.lock.running import GuardedCommand
-    from tracker.client import Connection
+    from tracker.client.connection import Connection
     from tracker.guardian.protocol import Gone
     from tracker.pb import lock_pb
 
@@ -44,7 +43,6 @@ _LONGEST_ANSWER = 10.0
 
 _LONGEST_PAUSE = 1.0
 """Longest time in seconds between a failed renewal and the next."""
-
 
 _FIRST_WAIT, _WAIT = 0.5, 5.0
 """Seconds of waiting in one call: the first is short, so that the user soon learns who holds the lock. The
@@ -105,7 +103,7 @@ class Lease:
             ApiError: The lock is lost, or the server can't renew it now.
             UnreachableError: There was no answer.
         """
-        asked = clock.now()
+        asked = lease_clock()
         ttl = Duration.from_timedelta(self.terms.ttl)
         request = RENEW_LOCK.request(id=self.lock_id, lock_token=self.token, ttl=ttl)
         self.connection.call(RENEW_LOCK, request, timeout=timeout, patience=0)
@@ -146,7 +144,7 @@ class Renewer(threading.Thread):
     def run(self) -> None:
         """Renew, in a thread of its own."""
         third = self._lease.terms.ttl.total_seconds() / 3
-        pause = third - (clock.now() - self._asked) / _SECOND
+        pause = third - (lease_clock() - self._asked) / _SECOND
         while not self._stop_asked.wait(max(0.0, pause)):
             pause = third if self._renew(min(third, _LONGEST_ANSWER)) else min(third / 4, _LONGEST_PAUSE)
             if self.lost is not None:
@@ -166,68 +164,57 @@ class Renewer(threading.Thread):
         return True
 
 
-class Taken(NamedTuple):
-    """A lock that was taken, and when it was asked for (`clock.now`), which is when its lease began."""
-
-    answer: lock_pb.CreateLockResponse
-    asked: int
-
-
-def take(connection: Connection, request: lock_pb.CreateLockRequest, wait: timedelta | None) -> Taken:
+def take(
+    connection: Connection, request: lock_pb.CreateLockRequest, wait: timedelta | None
+) -> tuple[lock_pb.CreateLockResponse, int]:
     """Take a lock, waiting for it up to `wait`; the request must have a token.
+
+    Returns the answer, and the moment of the request (`lease_clock`), which is when the lease began.
 
     Raises:
         ApiError: The server refused it to the end.
         UnreachableError: It gave no answer to the end.
     """
-    return _Attempt(connection, request, wait).run()
+    attempt, longest = _Attempt(wait), _FIRST_WAIT
+    while True:
+        now = min(longest, max(0.0, attempt.give_up - time.monotonic()))
+        if wait is not None:
+            request.wait = Duration.from_timedelta(timedelta(seconds=now))
+        asked = lease_clock()
+        try:
+            return connection.call(CREATE_LOCK, request, timeout=now + _ANSWER, patience=0), asked
+        except ApiError as error:
+            attempt.refused(error)
+        except UnreachableError as error:
+            attempt.unanswered(error)
+        longest = _WAIT
 
 
 class _Attempt:
-    def __init__(
-        self, connection: Connection, request: lock_pb.CreateLockRequest, wait: timedelta | None
-    ) -> None:
-        self._connection = connection
-        self._request = request
-        self._wait = wait
+    """How long to try to take a lock, and what the user knows about that."""
+
+    def __init__(self, wait: timedelta | None) -> None:
+        self._waits = wait is not None
         now = time.monotonic()
-        self._give_up = now + (wait.total_seconds() if wait is not None else 0)
+        self.give_up = now + (wait.total_seconds() if wait is not None else 0)
         self._outage_ends = now + _PATIENCE
         self._said = ""
 
-    def run(self) -> Taken:
-        longest = _FIRST_WAIT
-        while True:
-            left = max(0.0, self._give_up - time.monotonic())
-            now = min(longest, left)
-            if self._wait is not None:
-                self._request.wait = Duration.from_timedelta(timedelta(seconds=now))
-            asked = clock.now()
-            try:
-                answer = self._connection.call(CREATE_LOCK, self._request, timeout=now + _ANSWER, patience=0)
-            except ApiError as error:
-                self._refused(error)
-            except UnreachableError as error:
-                self._no_answer(error)
-            else:
-                return Taken(answer, asked)
-            longest = _WAIT
-
-    def _refused(self, error: ApiError) -> None:
+    def refused(self, error: ApiError) -> None:
         if error.code is Code.UNAVAILABLE:
-            self._no_answer(error)
+            self.unanswered(error)
             return
-        if error.reason not in _BUSY or self._wait is None:
+        if error.reason not in _BUSY or not self._waits:
             raise error
-        if time.monotonic() + _TOO_SHORT >= self._give_up:
+        if time.monotonic() + _TOO_SHORT >= self.give_up:
             raise ApiError(error.code, error.message, Reason.LOCK_WAIT_TIMEOUT, error.metadata)
-        self._outage_ends = max(self._give_up, time.monotonic() + _PATIENCE)
+        self._outage_ends = max(self.give_up, time.monotonic() + _PATIENCE)
         known = (shown.holder(error.metadata), shown.place(error.metadata))
         self._say(f"waiting: {'; '.join(filter(None, known))}")
         if error.reason != Reason.LOCK_WAIT_TIMEOUT:
             time.sleep(_PAUSE)
 
-    def _no_answer(self, error: ApiError | UnreachableError) -> None:
+    def unanswered(self, error: ApiError | UnreachableError) -> None:
         if time.monotonic() + _PAUSE > self._outage_ends:
             raise error
         self._say(f"{error}; trying again")
@@ -258,19 +245,17 @@ def hold(  # noqa: PLR0913  # what a lock is held with, and for
         CommandError: The lock was lost, or the command can't be started.
     """
     guarded.await_guardian()
-    taken = take(connection, request, wait)
-    if taken.answer.lock is None:
+    answer, asked = take(connection, request, wait)
+    lock = answer.lock
+    if lock is None:
         raise CommandError("the server answered without a lock")
-    lease = Lease(connection, taken.answer.lock.id, request.lock_token, terms)
-    asked = _fresh(lease, taken.asked)
-    environ = {
-        "TRACKER_LOCK_ID": lease.lock_id,
-        "TRACKER_FENCING_TOKEN": str(taken.answer.lock.fencing_token),
-    }
+    lease = Lease(connection, lock.id, request.lock_token, terms)
+    asked = _fresh(lease, asked)
+    environ = {"TRACKER_LOCK_ID": lock.id, "TRACKER_FENCING_TOKEN": str(lock.fencing_token)}
     renewer = Renewer(lease, asked, guarded)
     renewer.start()
     try:
-        end = work(taken.answer.lock, environ, terms.deadlines(asked))
+        end = work(lock, environ, terms.deadlines(asked))
     except BaseException:
         _release(lease)
         raise
@@ -289,7 +274,7 @@ def hold(  # noqa: PLR0913  # what a lock is held with, and for
 def _fresh(lease: Lease, asked: int) -> int:
     """Renew a lease of which the wait used a tenth or more; return the moment from which it counts."""
     ttl = lease.terms.ttl.total_seconds()
-    return lease.renew(ttl) if clock.now() - asked > ttl / 10 * _SECOND else asked
+    return lease.renew(ttl) if lease_clock() - asked > ttl / 10 * _SECOND else asked
 
 
 def _ended(end: Gone, lease: Lease, renewer: Renewer) -> CommandError:

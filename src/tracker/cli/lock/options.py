@@ -7,27 +7,16 @@ import os
 from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Concatenate, NamedTuple, ParamSpec
+from typing import TYPE_CHECKING, Annotated, NamedTuple
 
 import typer
 
 from tracker.cli.exits import USAGE, CommandError
-from tracker.cli.options import (
-    duration_option,
-    label,
-    label_option,
-    names_of,
-    who_default,
-    with_parameters,
-)
+from tracker.cli.options import Options, duration_option, label, label_option, names_of, who_default
 from tracker.time_text import rounded_text
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
     from tracker.pb import lock_pb
-
-P = ParamSpec("P")
 
 _SHORTEST_TTL = timedelta(seconds=2)
 _LONGEST_GRACE = timedelta(seconds=30)
@@ -67,7 +56,6 @@ Token = Annotated[
 ]
 TokenFile = Annotated[Path | None, typer.Option(metavar="FILE", help="File that holds the token.")]
 LockId = Annotated[str, typer.Argument(envvar="TRACKER_LOCK_ID", metavar="ID", help="Id of the lock.")]
-
 
 _BYTES = 32
 
@@ -110,18 +98,17 @@ class LockOptions:
         )
 
 
-def takes_lock(command: Callable[Concatenate[LockOptions, P], None]) -> Callable[..., None]:
-    """Make a command of a function whose first parameter is the lock to take."""
-    options = list(inspect.signature(LockOptions, eval_str=True).parameters.values())
-    return with_parameters(options, lambda given: LockOptions(**given), command)
+LockToTake = Annotated[
+    LockOptions,
+    Options(
+        list(inspect.signature(LockOptions, eval_str=True).parameters.values()),
+        lambda given: LockOptions(**given),
+    ),
+]
 
 
 def lease_times(ttl: timedelta | None, grace: timedelta | None) -> tuple[timedelta, timedelta]:
-    """Return the length of the lease that a command runs under, and the time that the command has to end.
-
-    Raises:
-        CommandError: A time is out of bounds.
-    """
+    """Return the length of the lease that a command runs under, and the time that the command has to end."""
     ttl = timedelta(seconds=30) if ttl is None else ttl
     grace = min(ttl / 4, _LONGEST_GRACE) if grace is None else grace
     if ttl < _SHORTEST_TTL:
@@ -146,11 +133,7 @@ def new_token() -> str:
 
 
 def given_token(token: str | None, file: Path | None) -> str:
-    """Return the token that a command was given, `` for none.
-
-    Raises:
-        CommandError: The file can't be read, or there are two tokens.
-    """
+    """Return the token that a command was given, `` for none."""
     if file is None:
         return token or ""
     try:
@@ -166,9 +149,6 @@ def token_to_acquire(token: str | None, file: Path | None) -> SecretToken:
     """Return the token to take a lock with: the one given, or a new one.
 
     A new one is written to `file`, for its owner's eyes only, before the lock is asked for.
-
-    Raises:
-        CommandError: The file can't be read or written, or there are two tokens.
     """
     if file is None:
         return SecretToken(token, new=False) if token else SecretToken(new_token(), new=True)

@@ -8,6 +8,8 @@ import selectors
 import shutil
 import signal
 import socket
+import subprocess
+import sys
 import threading
 from contextlib import contextmanager
 from pathlib import Path
@@ -17,15 +19,13 @@ import typer
 
 from tracker.cli.exits import FAILED, NOT_EXECUTABLE, NOT_FOUND, SIGNALLED, CommandError
 from tracker.cli.printing import printable
+from tracker.guardian import protocol
 from tracker.guardian.command import take_terminal
-from tracker.guardian.launch import launch
 from tracker.guardian.processes import adopt_orphans, end_all
-from tracker.guardian.protocol import End, Failed, Foreground, Gone, Renewed, Signal, Start, Started, Stopped
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
-    from tracker.guardian.protocol import Deadlines, Message
 
 LOCK_VARIABLES = ("TRACKER_LOCK_TOKEN", "TRACKER_LOCK_ID", "TRACKER_FENCING_TOKEN")
 """Variables about a lock: its token, and those that the command of its holder gets."""
@@ -46,18 +46,14 @@ def inherited(*but: str) -> dict[str, str]:
 
 
 def require_program(name: str) -> None:
-    """Check that there is such a command.
-
-    Raises:
-        CommandError: There is none, or it can't be run.
-    """
+    """Check that there is such a command."""
     if shutil.which(name) is None:
         if "/" in name and Path(name).exists():
             raise CommandError(f"{name} can't be run", NOT_EXECUTABLE)
         raise CommandError(f"there is no command {name}", NOT_FOUND)
 
 
-def exit_code(end: Gone) -> int:
+def exit_code(end: protocol.Gone) -> int:
     """Return the exit code of a command that has ended, as shells count it."""
     if end.status is None:
         return FAILED
@@ -66,7 +62,7 @@ def exit_code(end: Gone) -> int:
     return SIGNALLED + os.WTERMSIG(end.status)
 
 
-def end_as(end: Gone, *, interrupts: bool) -> int:
+def end_as(end: protocol.Gone, *, interrupts: bool) -> int:
     """Return the exit code after a command; a Ctrl-C that ended it on its terminal ends this process too."""
     interrupted = end.status is not None and os.WIFSIGNALED(end.status)
     if interrupts and interrupted and exit_code(end) == SIGNALLED + signal.SIGINT:
@@ -112,35 +108,30 @@ class GuardedCommand:
         self._process.wait()
 
     def await_guardian(self) -> None:
-        """Wait until the guardian has started, so that its start does not count against the lease.
-
-        Raises:
-            CommandError: The guardian ended.
-        """
+        """Wait until the guardian has started, so that its start does not count against the lease."""
         if self._channel.receive() is None:
             raise CommandError("the process that guards the command could not be started")
 
-    def renewed(self, deadlines: Deadlines) -> None:
+    def renewed(self, deadlines: protocol.Deadlines) -> None:
         """Send the new deadlines to the guardian after a renewal."""
-        self._send(Renewed(deadlines))
+        self._send(protocol.Renewed(deadlines))
 
     def end(self) -> None:
         """End the command now."""
-        self._send(End())
+        self._send(protocol.End())
 
-    def run(self, argv: list[str], environ: dict[str, str], deadlines: Deadlines) -> Gone:
+    def run(self, argv: list[str], environ: dict[str, str], deadlines: protocol.Deadlines) -> protocol.Gone:
         """Run the command, and return how it ended.
 
         Signals to this process are passed on to the command. If this process is in the foreground of a
         terminal, the command takes its place there.
-
-        Raises:
-            CommandError: The command can't be started, or the guardian ended, and the command with it.
         """
         with _signals() as signals, selectors.DefaultSelector() as selector:
             for file in (signals, self._channel.socket):
                 selector.register(file, selectors.EVENT_READ)
-            self._send(Start(argv, environ, deadlines, terminal=self.has_terminal and _in_foreground()))
+            self._send(
+                protocol.Start(argv, environ, deadlines, terminal=self.has_terminal and _in_foreground())
+            )
             try:
                 while True:
                     ready = {key.fileobj for key, _ in selector.select()}
@@ -151,16 +142,16 @@ class GuardedCommand:
                         break
             finally:
                 self._take_terminal_back()
-        if isinstance(end, Failed):
+        if isinstance(end, protocol.Failed):
             code = NOT_FOUND if end.error == errno.ENOENT else NOT_EXECUTABLE
             raise CommandError(f"{argv[0]} can't be run: {os.strerror(end.error)}", code)
         return end
 
-    def _send(self, message: Message) -> None:
+    def _send(self, message: protocol.Message) -> None:
         with self._sending:
             self._channel.send(message)
 
-    def _listen(self) -> Gone | Failed | None:
+    def _listen(self) -> protocol.Gone | protocol.Failed | None:
         messages = self._channel.receive()
         if messages is None:
             end_all(self._group)
@@ -168,11 +159,11 @@ class GuardedCommand:
             raise CommandError(why, SIGNALLED + signal.SIGKILL)
         for message in messages:
             match message:
-                case Started(group):
+                case protocol.Started(group):
                     self._group = group
-                case Stopped():
+                case protocol.Stopped():
                     self._stop()
-                case Gone() | Failed():
+                case protocol.Gone() | protocol.Failed():
                     return message
         return None
 
@@ -180,9 +171,9 @@ class GuardedCommand:
         if number == signal.SIGTSTP:
             self._stop_asked = True
         if number == signal.SIGCONT and self.has_terminal and _in_foreground():
-            self._send(Foreground())
+            self._send(protocol.Foreground())
         else:
-            self._send(Signal(number))
+            self._send(protocol.Signal(number))
 
     def _stop(self) -> None:
         """Stop as the command did, so that the shell takes over; the lease keeps running."""
@@ -190,14 +181,33 @@ class GuardedCommand:
             return  # only the command was stopped
         self._stop_asked = False
         if not _has_job_control():
-            self._send(Foreground())  # there is no shell to continue it
+            self._send(protocol.Foreground())  # there is no shell to continue it
             return
         self._take_terminal_back()
-        os.kill(0, signal.SIGSTOP)  # goes on here with SIGCONT, which is passed on
+        os.kill(0, signal.SIGSTOP)  # continues here after SIGCONT, which is passed on
 
     def _take_terminal_back(self) -> None:
         if self.has_terminal and self._group and not _in_foreground():
             take_terminal(os.getpgrp())
+
+
+def launch(
+    environ: Mapping[str, str], *, stdout: int | None = None, stderr: int | None = None
+) -> tuple[subprocess.Popen[bytes], protocol.Channel]:
+    """Start a guardian, and return the channel to it.
+
+    It has a process group of its own, so that signals to the renewer's group don't reach it. The command
+    inherits `environ` from it, every file that this process inherited itself, and the given standard output
+    and error.
+    """
+    ours, its = socket.socketpair()
+    with its:
+        os.set_inheritable(its.fileno(), True)  # noqa: FBT003  # positional only
+        command = [sys.executable, "-P", "-m", "tracker.guardian", str(its.fileno())]
+        process = subprocess.Popen(  # noqa: S603  # our own program
+            command, env=dict(environ), close_fds=False, process_group=0, stdout=stdout, stderr=stderr
+        )
+    return process, protocol.Channel(ours)
 
 
 @contextmanager

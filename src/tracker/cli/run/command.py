@@ -7,19 +7,20 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from tracker.cli.calls import failures, request_of
-from tracker.cli.event.options import EventFields, takes_event
+from tracker.cli.event.options import EventFields, event_options
 from tracker.cli.exits import SIGNALLED, USAGE, CommandError
 from tracker.cli.lock.options import Grace, LockDelay, LockOptions, RunTtl, Wait, lease_times, new_token
-from tracker.cli.options import DEFAULT_SERVER, Server, who_default
+from tracker.cli.options import Server, who_default
 
 if TYPE_CHECKING:
     from typing import Never
 
 
-@takes_event("service", without=("status", "owner", "start_date", "end_date"), type="deployment")
 def run(  # noqa: PLR0913  # one for each option
-    fields: EventFields,
+    fields: Annotated[
+        EventFields,
+        event_options("service", without=("status", "owner", "start_date", "end_date"), type="deployment"),
+    ],
     command: Annotated[list[str], typer.Argument(metavar="COMMAND", help="The command to run.")],
     *,
     title: Annotated[
@@ -42,7 +43,7 @@ def run(  # noqa: PLR0913  # one for each option
     offline_ok: Annotated[
         bool, typer.Option("--offline-ok", help="Run the command even if the server does not answer.")
     ] = False,
-    server: Server = DEFAULT_SERVER,
+    api: Server,
 ) -> None:
     """Run a command, and record its begin, its end, its duration and its last output as an event.
 
@@ -69,8 +70,7 @@ def run(  # noqa: PLR0913  # one for each option
     with Relay(tail) as relay, GuardedCommand(environ, stdout=relay.stdout, stderr=relay.stderr) as guarded:
         relay.begin()
         from tracker.cli.lock.holding import Terms
-        from tracker.cli.run.recording import RecordedCommand, Recording
-        from tracker.client import Connection
+        from tracker.cli.run.recording import RecordedCommand
         from tracker.client.rpcs import CREATE_EVENT
 
         type_, service, environment, version = (
@@ -78,9 +78,9 @@ def run(  # noqa: PLR0913  # one for each option
         )
         title = title or " ".join(filter(None, (type_.capitalize(), "of", service, version)))
         fields.attributes["owner"] = owner or who_default()
-        event = request_of(CREATE_EVENT, fields.request(title=title))
-        with failures(), Connection(server) as connection:
-            recorded = RecordedCommand(Recording(connection, event), guarded, relay, command)
+        event = CREATE_EVENT.of(fields.request(title=title))
+        with api.connected() as connection:
+            recorded = RecordedCommand(connection, event, guarded, relay, command)
             if lock:
                 wanted = LockOptions(
                     service=service,
@@ -90,7 +90,7 @@ def run(  # noqa: PLR0913  # one for each option
                     reason=title,
                     lock_delay=lock_delay,
                 ).request(ttl, new_token())
-                end = recorded.run_under_lock(connection, wanted, wait=wait, terms=Terms(ttl, grace))
+                end = recorded.run_under_lock(wanted, wait=wait, terms=Terms(ttl, grace))
             else:
                 end = recorded.run(grace, offline_ok=offline_ok)
     raise typer.Exit(end_as(end, interrupts=guarded.has_terminal))

@@ -15,19 +15,19 @@ from tracker.cli import calls
 from tracker.cli.exits import FAILED, INTERRUPTED, LOCKED, UNREACHABLE, CommandError
 from tracker.cli.lock.holding import hold
 from tracker.cli.lock.running import exit_code, say
-from tracker.client import ApiError, UnreachableError
+from tracker.client.connection import ApiError, UnreachableError
 from tracker.client.rpcs import CREATE_EVENT, UPDATE_EVENT, UPDATE_LOCK
 from tracker.guardian.protocol import Deadlines
 from tracker.pb import event_pb
 from tracker.time_text import rounded_text
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable
 
     from tracker.cli.lock.holding import Terms
     from tracker.cli.lock.running import GuardedCommand
     from tracker.cli.run.relay import Relay
-    from tracker.client import Connection
+    from tracker.client.connection import Connection
     from tracker.guardian.protocol import Gone
     from tracker.pb import lock_pb
 
@@ -37,31 +37,73 @@ _PATIENCE = 60.0
 _LONGEST_MESSAGE = 65_536
 """Bytes that the message of an event may have."""
 
-
 _NEVER = 2**62
 """Nanoseconds of a clock that no machine reaches."""
 
 _SECOND = 1_000_000_000
 
 
-class Recording:
-    """Records one command; `event_id` is empty until its begin is recorded."""
+class RecordedCommand:
+    """A command that is recorded as an event."""
 
-    def __init__(self, connection: Connection, request: event_pb.CreateEventRequest) -> None:
-        self.event_id = ""
+    def __init__(
+        self,
+        connection: Connection,
+        request: event_pb.CreateEventRequest,
+        guarded: GuardedCommand,
+        relay: Relay,
+        command: list[str],
+    ) -> None:
         self._connection = connection
         self._request = request
         self._attributes = request.attributes or event_pb.EventAttributes()
+        self._guarded = guarded
+        self._relay = relay
+        self._command = command
+        self._event_id = ""
+        """Empty until the begin of the command is recorded."""
         self._began = 0.0
 
-    def begin(self, *, offline_ok: bool) -> None:
-        """Record the begin of the command; the event takes its lock automatically.
+    def run(self, grace: timedelta, *, offline_ok: bool) -> Gone:
+        """Run it; processes that it leaves running get `grace` between SIGTERM and SIGKILL.
 
-        Raises:
-            ApiError: The event was refused, since its lock is held for example.
-            UnreachableError: The server gave no answer, and it is not `offline_ok`.
+        The event takes its lock automatically; if it is refused, the command is not run. Without an answer of
+        the server, it is run only if that is `offline_ok`.
         """
-        self._start_clock()
+        self._guarded.await_guardian()
+        deadlines = Deadlines(term=_NEVER, kill=_NEVER + int(grace.total_seconds() * _SECOND))
+        end = self._record(partial(self._begin, offline_ok=offline_ok), {}, deadlines)
+        if end.leftovers:
+            say("the command left processes behind; they were ended")
+        return end
+
+    def run_under_lock(
+        self, request: lock_pb.CreateLockRequest, *, wait: timedelta | None, terms: Terms
+    ) -> Gone:
+        """Run it while holding a lock, as `hold` does; the end of the event releases the lock too."""
+
+        def work(lock: lock_pb.Lock, environ: dict[str, str], deadlines: Deadlines) -> Gone:
+            begin = partial(self._begin_under, lock.id, request.lock_token)
+            return self._record(begin, environ, deadlines)
+
+        return hold(self._connection, request, self._guarded, work, wait=wait, terms=terms)
+
+    def _record(self, begin: Callable[[], None], environ: dict[str, str], deadlines: Deadlines) -> Gone:
+        self._began = time.monotonic()
+        self._attributes.start_date = Timestamp.from_datetime(datetime.now(UTC))
+        try:
+            begin()
+            event = {"TRACKER_EVENT_ID": self._event_id} if self._event_id else {}
+            end = self._guarded.run(self._command, environ | event, deadlines)
+        except BaseException as error:
+            if self._event_id:
+                self._end(*_not_run(error))
+            raise
+        self._end(*_outcome(end), self._relay.text())
+        return end
+
+    def _begin(self, *, offline_ok: bool) -> None:
+        """Record the begin of the command."""
         try:
             self._create(event_pb.Status.start, self._attributes)
         except (ApiError, UnreachableError) as error:
@@ -70,26 +112,21 @@ class Recording:
                 raise
             say(f"{error}; the command runs all the same, and is recorded at its end")
 
-    def begin_under(self, lock_id: str, token: str) -> None:
+    def _begin_under(self, lock_id: str, token: str) -> None:
         """Record the begin of the command under a lock that becomes that of the event.
 
         An event that begins takes its lock automatically: this one begins after it has got the lock.
-
-        Raises:
-            ApiError: The event was refused.
-            UnreachableError: The server gave no answer.
         """
-        self._start_clock()
         self._create(event_pb.Status.planned, self._attributes)
-        request = UPDATE_LOCK.request(id=lock_id, event_id=self.event_id, lock_token=token)
+        request = UPDATE_LOCK.request(id=lock_id, event_id=self._event_id, lock_token=token)
         self._connection.call(UPDATE_LOCK, request)
         self._update(event_pb.EventAttributes(status=event_pb.Status.start))
 
-    def end(self, code: int, how: str, output: str = "") -> None:
+    def _end(self, code: int, how: str, output: str = "") -> None:
         """Record the end of the command, and print a message if that fails for a minute."""
         took = timedelta(seconds=time.monotonic() - self._began)
         ending = f"{how} after {rounded_text(took)}" + (f"; its last lines:\n{output}" if output else "")
-        attributes = copy(self._attributes) if not self.event_id else event_pb.EventAttributes()
+        attributes = copy(self._attributes) if not self._event_id else event_pb.EventAttributes()
         start = self._attributes.start_date
         if start is not None:
             attributes.end_date = Timestamp.from_datetime(start.to_datetime() + took)
@@ -97,19 +134,15 @@ class Recording:
         attributes.message = _message(self._attributes.message, ending)
         attributes.labels = {**attributes.labels, "exit_code": str(code)}
         try:
-            if self.event_id:
+            if self._event_id:
                 self._update(attributes, patience=_PATIENCE)
             else:
                 self._create(attributes.status, attributes, patience=_PATIENCE)
         except (ApiError, UnreachableError, KeyboardInterrupt, SystemExit) as error:
             why = str(error) if isinstance(error, Exception) else "interrupted"
             say(f"the end of the command was not recorded: {why}")
-            if self.event_id:
-                say(f"tracker event finish {self.event_id} --status {attributes.status.name} does so")
-
-    def _start_clock(self) -> None:
-        self._began = time.monotonic()
-        self._attributes.start_date = Timestamp.from_datetime(datetime.now(UTC))
+            if self._event_id:
+                say(f"tracker event finish {self._event_id} --status {attributes.status.name} does so")
 
     def _create(
         self, status: event_pb.Status, attributes: event_pb.EventAttributes, *, patience: float | None = None
@@ -119,10 +152,10 @@ class Recording:
         event = self._connection.call(CREATE_EVENT, self._request, patience=patience).event
         if event is None or event.metadata is None:
             raise CommandError("the server answered without an event")
-        self.event_id = event.metadata.id
+        self._event_id = event.metadata.id
 
     def _update(self, attributes: event_pb.EventAttributes, *, patience: float | None = None) -> None:
-        request = UPDATE_EVENT.request(id=self.event_id, attributes=attributes, merge=True)
+        request = UPDATE_EVENT.request(id=self._event_id, attributes=attributes, merge=True)
         self._connection.call(UPDATE_EVENT, request, patience=patience)
 
 
@@ -130,68 +163,6 @@ def _message(given: str, ending: str) -> str:
     """Return the message of an event that has ended: the given one, and how the command ended."""
     message = f"{given}\n\n{ending}" if given else ending
     return message if len(message.encode()) <= _LONGEST_MESSAGE else given
-
-
-class RecordedCommand:
-    """A command that is recorded as an event."""
-
-    def __init__(
-        self, recording: Recording, guarded: GuardedCommand, relay: Relay, command: Sequence[str]
-    ) -> None:
-        self._recording = recording
-        self._guarded = guarded
-        self._relay = relay
-        self._command = list(command)
-
-    def run(self, grace: timedelta, *, offline_ok: bool) -> Gone:
-        """Run it; processes that it leaves running get `grace` between SIGTERM and SIGKILL.
-
-        Raises:
-            ApiError: The event was refused, and the command not run.
-            UnreachableError: The server gave no answer, and it is not `offline_ok`.
-            CommandError: The command can't be started.
-        """
-        self._guarded.await_guardian()
-        deadlines = Deadlines(term=_NEVER, kill=_NEVER + int(grace.total_seconds() * _SECOND))
-        end = self._record(partial(self._recording.begin, offline_ok=offline_ok), {}, deadlines)
-        if end.leftovers:
-            say("the command left processes behind; they were ended")
-        return end
-
-    def run_under_lock(
-        self,
-        connection: Connection,
-        request: lock_pb.CreateLockRequest,
-        *,
-        wait: timedelta | None,
-        terms: Terms,
-    ) -> Gone:
-        """Run it while holding a lock, as `hold` does; the end of the event releases the lock too.
-
-        Raises:
-            ApiError: The lock or the event was refused, and the command not run.
-            UnreachableError: The server gave no answer.
-            CommandError: The lock was lost, or the command can't be started.
-        """
-
-        def work(lock: lock_pb.Lock, environ: dict[str, str], deadlines: Deadlines) -> Gone:
-            begin = partial(self._recording.begin_under, lock.id, request.lock_token)
-            return self._record(begin, environ, deadlines)
-
-        return hold(connection, request, self._guarded, work, wait=wait, terms=terms)
-
-    def _record(self, begin: Callable[[], None], environ: dict[str, str], deadlines: Deadlines) -> Gone:
-        recording = self._recording
-        try:
-            begin()
-            event = {"TRACKER_EVENT_ID": recording.event_id} if recording.event_id else {}
-            end = self._guarded.run(self._command, environ | event, deadlines)
-        except BaseException as error:
-            if recording.event_id:
-                recording.end(*_not_run(error))
-            raise
-        recording.end(*_outcome(end), self._relay.text())
-        return end
 
 
 def _not_run(error: BaseException) -> tuple[int, str]:
