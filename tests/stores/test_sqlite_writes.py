@@ -266,7 +266,7 @@ async def test_the_loop_goes_on_while_a_bulk_is_made(numbers: Numbers) -> None:
         return may_end.wait(20)
 
     first = asyncio.ensure_future(changes.change(inserting(1)))
-    bulk = asyncio.ensure_future(changes.change_in_bulk(in_bulk(wait)))
+    bulk = asyncio.ensure_future(changes.change(in_bulk(wait)))
     behind = asyncio.ensure_future(changes.change(inserting(3)))
     await begun.wait()
     assert numbers.stored() == []
@@ -291,9 +291,9 @@ async def test_a_bulk_that_fails_undoes_what_it_did_and_nothing_else(numbers: Nu
 
     results = await asyncio.gather(
         changes.change(inserting(1)),
-        changes.change_in_bulk(in_bulk(fail)),
-        changes.change_in_bulk(in_bulk(inserting(3))),
-        changes.change_in_bulk(in_bulk(refuse)),
+        changes.change(in_bulk(fail)),
+        changes.change(in_bulk(inserting(3))),
+        changes.change(in_bulk(refuse)),
         changes.change(inserting(5)),
         return_exceptions=True,
     )

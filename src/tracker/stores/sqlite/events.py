@@ -178,7 +178,7 @@ class SqliteEvents:
         """Store events that are new in one step."""
         rows = [event_records.row(event) for event in events]
         insert = Bulk(partial(event_records.insert_new, events=events, rows=rows))
-        return await self._writer.change_in_bulk(lambda _db: insert)
+        return await self._writer.change(lambda _db: insert)
 
     async def _planned(
         self,

@@ -42,7 +42,8 @@ class SqliteLocks:
                 event_records.append_entry(db, *noted)
             return acquired
 
-        return await self._writer.change(once_only(step, once, lambda acquired: not acquired.replayed))
+        keyed = once_only(step, once, lambda acquired: not acquired.replayed)
+        return await self._writer.change(keyed)
 
     async def get(self, lock_id: str) -> lock_pb.Lock | None:
         held = await self._reader.read(lambda db: lock_records.select(db, lock_id))

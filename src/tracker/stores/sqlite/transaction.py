@@ -24,7 +24,7 @@ T = TypeVar("T")
 class Bulk(Generic[T]):
     """The part of a change that runs in the thread that commits: a few large statements.
 
-    They run without the interpreter lock, and so while the event loop works.
+    They run without the interpreter lock, so the event loop works meanwhile.
     """
 
     run: Callable[[apsw.Connection], T]
@@ -60,24 +60,18 @@ class Change:
             if isinstance(error, apsw.Error) and not connection.in_transaction:
                 raise
             self.result = None
-            self.error = (
-                store_error(error, connection.system_errno) if isinstance(error, apsw.Error) else error
-            )
+            self.error = store_error(error, connection.system_errno)
             connection.execute("ROLLBACK TO change")
         connection.execute("RELEASE change")
 
-    def answer(self) -> None:
-        """Give the result of the change to the caller, if it still waits."""
+    def answer(self, failure: Exception | None = None) -> None:
+        """Give the result of the change, or why its transaction failed, to the caller if it still waits."""
+        error = failure or self.error
         if self.done.done():
             return
-        if self.error is None:
+        if error is None:
             self.done.set_result(self.result)
         else:
-            self.done.set_exception(self.error)
-
-    def fail(self, error: Exception) -> None:
-        """Give an error to the caller, if it still waits."""
-        if not self.done.done():
             self.done.set_exception(error)
 
 
@@ -93,10 +87,9 @@ def finish(connection: apsw.Connection, batch: Sequence[Change]) -> tuple[apsw.E
 
 def commit(connection: apsw.Connection) -> tuple[apsw.Error | None, float]:
     """Commit; return what went wrong, if anything did, and the seconds that it took."""
-    failure = None
     started = perf_counter()
     try:
         connection.execute("COMMIT")
-    except apsw.Error as error:
-        failure = error
-    return failure, perf_counter() - started
+    except apsw.Error as failure:
+        return failure, 0.0
+    return None, perf_counter() - started

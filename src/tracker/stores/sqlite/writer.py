@@ -27,11 +27,11 @@ from typing import TYPE_CHECKING, TypeVar, cast
 import apsw
 
 from tracker.stores.sqlite import transaction
-from tracker.stores.sqlite.failures import commit_error, overloaded, store_error, unavailable
+from tracker.stores.sqlite.failures import overloaded, store_error, unavailable
 from tracker.stores.sqlite.transaction import Change
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable, Sequence
+    from collections.abc import Callable, Sequence
 
     from tracker.stores.base import StoreObserver
     from tracker.stores.sqlite.transaction import Bulk
@@ -51,7 +51,7 @@ QUICK_SECONDS = 0.0005
 """How long commits take at most, on average, for the event loop to wait for one."""
 
 _WEIGHT = 0.125
-"""That of the last commit in the average: after one that took 20 ms the loop awaits none of the next 27."""
+"""Weight of the last commit in the average: after one of 20 ms, the loop waits for none of the next 27."""
 
 CHECKPOINT_PAGES = 4_000
 """Pages of the log, 4 KiB each, from which on a commit in the thread brings them into the database.
@@ -77,11 +77,7 @@ class Writer:
     """
 
     def __init__(
-        self,
-        connect: Callable[[], apsw.Connection],
-        observer: StoreObserver,
-        *,
-        before: Callable[[], None],
+        self, connect: Callable[[], apsw.Connection], observer: StoreObserver, *, before: Callable[[], None]
     ) -> None:
         self._connect = connect
         self._observer = observer
@@ -92,7 +88,8 @@ class Writer:
         self._thread = threading.Thread(target=self._commit_all, name="tracker-store-commit", daemon=True)
         self._loop: asyncio.AbstractEventLoop
         self._connection: apsw.Connection | None = None
-        self._busy = False
+        self.busy = False
+        """Whether a change waits or is being committed."""
         self._commit_seconds = QUICK_SECONDS
         self._alone = 0
         self._locked_out_since: float | None = None
@@ -114,40 +111,12 @@ class Writer:
         """Call `committed` after each commit from now on."""
         self._notified.append(committed)
 
-    async def change(self, step: Callable[[apsw.Connection], T]) -> T:
+    async def change(self, step: Callable[[apsw.Connection], T | Bulk[T]]) -> T:
         """Run `step` inside a transaction and return what it returns once that is on disk.
 
         What it raises undoes its own statements and nothing else. `step` must not wait for anything. Once the
-        call is cancelled, the step has either been run or never will be.
-        """
-        return cast("T", await self._make(step))
-
-    async def change_in_bulk(self, step: Callable[[apsw.Connection], T | Bulk[T]]) -> T:
-        """Make a change as `change` does it; where `step` returns a `Bulk`, that is what makes it.
-
-        Once the call is cancelled, what has begun may still be made.
-        """
-        return cast("T", await self._make(step))
-
-    @property
-    def busy(self) -> bool:
-        """Whether a change waits or is being committed."""
-        return self._busy
-
-    async def close(self) -> None:
-        """Commit the changes that wait, then end the thread and close the connection."""
-        if self._closing is not None or not self._thread.is_alive():
-            return
-        self._closing = self._loop.create_future()
-        if self._busy:
-            await self._closing
-        self._handed.put(None)
-        await asyncio.to_thread(self._thread.join)
-        if self._connection is not None:
-            await asyncio.to_thread(self._connection.close)
-
-    def _make(self, step: Callable[[apsw.Connection], object]) -> Awaitable[object]:
-        """Queue a change; return what will be its result.
+        call is cancelled, the step has either been run or never will be. Where it returns a `Bulk`, that is
+        run too, even if the call is cancelled meanwhile.
 
         Raises:
             TrackerError: Nothing can be changed now.
@@ -158,10 +127,22 @@ class Writer:
             raise overloaded()
         change = Change(step, self._loop.create_future())
         self._waiting.append(change)
-        if not self._busy:
-            self._busy = True
+        if not self.busy:
+            self.busy = True
             self._loop.call_soon(self._next)
-        return change.done
+        return cast("T", await change.done)
+
+    async def close(self) -> None:
+        """Commit the changes that wait, then end the thread and close the connection."""
+        if self._closing is not None or not self._thread.is_alive():
+            return
+        self._closing = self._loop.create_future()
+        if self.busy:
+            await self._closing
+        self._handed.put(None)
+        await asyncio.to_thread(self._thread.join)
+        if self._connection is not None:
+            await asyncio.to_thread(self._connection.close)
 
     def _next(self) -> None:
         """Run the changes that wait in one transaction and hand it over to be committed."""
@@ -174,7 +155,7 @@ class Writer:
                 if not goes_on:
                     self._loop.call_soon(self._next)
         else:
-            self._busy = False
+            self.busy = False
             if self._closing is not None and not self._closing.done():
                 self._closing.set_result(None)
 
@@ -207,16 +188,13 @@ class Writer:
                 connection.execute("COMMIT")
                 for change in batch:
                     change.answer()
-        except apsw.Error as failure:
+        except Exception as failure:
             if isinstance(failure, apsw.BusyError) and not batch and self._may_retry():
                 self._loop.call_later(_LOCKED_OUT_RETRY_SECONDS, self._next)
                 return True
-            self._fail(batch or self._take(), failure, store_error)
-        except Exception as defect:
-            for change in batch or self._take():
-                change.fail(defect)
-            self._roll_back()
-            raise
+            self._fail(batch or self._take(), failure)
+            if not isinstance(failure, apsw.Error):
+                raise
         return False
 
     def _may_retry(self) -> bool:
@@ -247,7 +225,7 @@ class Writer:
             for notify in self._notified:
                 notify()
         else:
-            self._fail(batch, failure, commit_error)
+            self._fail(batch, failure)
 
     def _committed_in_thread(
         self, batch: Sequence[Change], failure: apsw.Error | None, seconds: float
@@ -257,17 +235,12 @@ class Writer:
         finally:
             self._next()
 
-    def _fail(
-        self,
-        batch: Sequence[Change],
-        failure: apsw.Error,
-        meaning: Callable[[apsw.Error, int], Exception],
-    ) -> None:
-        """Give a whole transaction up: none of its changes has had an effect."""
+    def _fail(self, batch: Sequence[Change], failure: Exception) -> None:
+        """Undo a whole transaction: none of its changes has had an effect."""
         connection = self._connection
         system_errno = connection.system_errno if connection is not None else 0
         for change in batch:
-            change.fail(meaning(failure, system_errno))
+            change.answer(store_error(failure, system_errno))
         self._roll_back()
 
     def _roll_back(self) -> None:
@@ -282,5 +255,4 @@ class Writer:
             connection.close(force=True)
 
     def _take(self) -> Sequence[Change]:
-        taken = [self._waiting.popleft() for _ in range(min(len(self._waiting), MAX_BATCH))]
-        return [change for change in taken if not change.done.done()]
+        return [self._waiting.popleft() for _ in range(min(len(self._waiting), MAX_BATCH))]

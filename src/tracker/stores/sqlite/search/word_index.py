@@ -189,7 +189,7 @@ class WordIndexer:
     async def _index_changes(self) -> None:
         """Index some events, then wait until there are more."""
         self._changed.clear()
-        more = await self._writer.change_in_bulk(self._step)
+        more = await self._writer.change(self._step)
         if not more:
             await self._changed.wait()
         await asyncio.sleep(_STEP_SECONDS if more else REST_SECONDS)
