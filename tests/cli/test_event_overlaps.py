@@ -79,7 +79,7 @@ def test_overlaps_are_explained(filled: ServerProcess) -> None:
     told = run(filled, "overlaps", *DAY, "service:cart", "--explain").stdout.splitlines()
     assert told[0].startswith("query     service:cart time:")
     assert told[1] == "events    3"
-    assert told[4].startswith("- list: walk events_by_service")
+    assert told[4].startswith("- list: scan events_by_service")
     (line,) = run(filled, "overlaps", *DAY, "--explain", "--output", "ndjson").stdout.splitlines()
     assert json.loads(line)["steps"]
 

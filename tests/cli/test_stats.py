@@ -64,7 +64,7 @@ def test_events_are_counted_over_time(filled: ServerProcess) -> None:
 def test_counts_are_explained(filled: ServerProcess) -> None:
     told = run(filled, "service:cart", "--by", "owner", "--explain").stdout.splitlines()
     assert told[:3] == ["query     service:cart", "events    2", "searched  0 documents"]
-    assert told[4].startswith("- owner: walk events_by_service")
+    assert told[4].startswith("- owner: scan events_by_service")
     over_time = ("since:2026-03-02", "before:2026-03-05", "--every", "day", "--explain")
     plan = json.loads(run(filled, *over_time, "--output", "json").stdout)
     assert plan["steps"][-1].startswith("intervals: ")

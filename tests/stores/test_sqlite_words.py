@@ -69,7 +69,7 @@ def changing(path: Path) -> apsw.Connection:
 
 def behind(path: Path) -> int:
     """Return how many events are not in the index."""
-    return word_index.progress(changing(path), 1_000_000).behind
+    return word_index.progress(changing(path), 1_000_000).unindexed
 
 
 async def caught_up(path: Path) -> None:

@@ -13,15 +13,15 @@ from tracker.domain.event_locks import decide_event_change
 from tracker.domain.events import event_cursor, event_id
 from tracker.domain.locks import HeldLock
 from tracker.stores.events import DeletedEvent, Explanation
-from tracker.stores.pages import counted, found, known_total, was_counted
+from tracker.stores.pages import counted, found, known_total
 from tracker.stores.sqlite import event_records, lock_records
 from tracker.stores.sqlite.idempotency import once_only
-from tracker.stores.sqlite.search import execution, explaining, queries, word_index
+from tracker.stores.sqlite.search import execution, word_index
 from tracker.stores.sqlite.search.plans import asks_for_words, plan
 from tracker.stores.sqlite.transaction import Bulk
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+    from collections.abc import Callable, Mapping, Sequence
 
     from tracker.domain.event_locks import EventChange
     from tracker.domain.events import EventKey
@@ -123,12 +123,7 @@ class SqliteEvents:
             total = known_total(events, page) or counted(execution.count(db, plan, up_to), up_to)
             return found(events, page, event_cursor, total)
 
-        def steps(db: apsw.Connection, plan: Plan, answer: Found[event_pb.Event]) -> Iterator[str]:
-            yield from explaining.list_steps(db, plan, oldest_first=oldest_first)
-            if was_counted(answer, page):
-                yield from explaining.count_steps(db, plan)
-
-        return await self._planned(where, query, explanation, steps)
+        return await self._planned(where, query, explanation)
 
     async def count(self, where: EventFilter) -> int:
         return await self._planned(where, execution.count)
@@ -143,12 +138,8 @@ class SqliteEvents:
         most: int,
         explanation: Explanation | None = None,
     ) -> tuple[int, Sequence[Sequence[Tally]]]:
-        def query(db: apsw.Connection, plan: Plan) -> tuple[int, Sequence[Sequence[Tally]]]:
-            return execution.count_by(db, plan, fields, most)
-
-        return await self._planned(
-            where, query, explanation, lambda db, plan, _: explaining.facet_steps(db, plan, fields)
-        )
+        query = partial(execution.count_by, asked=fields, most=most)
+        return await self._planned(where, query, explanation)
 
     async def count_between(
         self,
@@ -157,22 +148,14 @@ class SqliteEvents:
         by: Field | None,
         explanation: Explanation | None = None,
     ) -> Sequence[Mapping[str | int, int]]:
-        return await self._planned(
-            where,
-            partial(execution.count_between, edges=edges, by=by),
-            explanation,
-            lambda db, plan, _: explaining.interval_steps(db, plan, edges, by),
-        )
+        query = partial(execution.count_between, edges=edges, by=by)
+        return await self._planned(where, query, explanation)
 
     async def durations_between(
         self, where: EventFilter, edges: Sequence[int], explanation: Explanation | None = None
     ) -> Sequence[Sequence[int]]:
-        return await self._planned(
-            where,
-            partial(execution.durations_between, edges=edges),
-            explanation,
-            lambda db, plan, _: explaining.duration_steps(db, plan, edges),
-        )
+        query = partial(execution.durations_between, edges=edges)
+        return await self._planned(where, query, explanation)
 
     async def _add(self, events: Sequence[event_pb.Event]) -> Sequence[Added]:
         """Store events that are new in one step."""
@@ -185,22 +168,16 @@ class SqliteEvents:
         where: EventFilter,
         query: Callable[[apsw.Connection, Plan], T],
         explanation: Explanation | None = None,
-        steps: Callable[[apsw.Connection, Plan, T], Iterable[str]] = lambda _db, _plan, _answer: (),
     ) -> T:
-        """Run a query by a plan; if it is to be explained, add the steps of the plan."""
-        if explanation is None:
-            return await self._read(where, lambda db, by_words: query(db, plan(db, where, by_words=by_words)))
+        """Run a query by a plan, and explain it if that is asked for."""
 
-        def explained(db: apsw.Connection, by_words: bool) -> tuple[T, Explanation]:  # noqa: FBT001 - as in `_read`
-            told = Explanation()
-            queries.tally(db, told)
-            chosen = plan(db, where, by_words=by_words, tallied=True)
-            answer = query(db, chosen)
-            told.steps += steps(db, chosen, answer)
-            return answer, told
+        def planned(db: apsw.Connection, by_words: bool) -> tuple[T, Explanation | None]:  # noqa: FBT001 - as in `_read`
+            explained = None if explanation is None else Explanation()  # a query may run twice
+            return query(db, plan(db, where, explained, by_words=by_words)), explained
 
-        answer, told = await self._read(where, explained)
-        explanation.add(told)
+        answer, explained = await self._read(where, planned)
+        if explanation is not None and explained is not None:
+            explanation.add(explained)
         return answer
 
     async def _read(self, where: EventFilter, query: Callable[[apsw.Connection, bool], T]) -> T:

@@ -59,17 +59,17 @@ async def list_steps(events: Collection, where: EventFilter, *, oldest_first: bo
         explained = await events.database.command("explain", query, verbosity="queryPlanner")
         plan = explained.get("queryPlanner", {}).get("winningPlan", {})
         stages = " > ".join(_stages(plan.get("queryPlan", plan)))  # which not every database reports
-        yield f"list: {stages or f'walk {scan.index}'}, {order_text} first{searches}"
+        yield f"list: {stages or f'scan {scan.index}'}, {order_text} first{searches}"
 
 
 def scan_steps(what: str, where: EventFilter, how: str) -> Iterator[str]:
     """Yield the steps for the exact scans of a filter, and for the residual ones."""
     scans = split(where)
     for scan in scans.exact:
-        yield f"{what}: walk {scan.index}, {how}"
+        yield f"{what}: scan {scan.index}, {how}"
     for scan in scans.residual:
         lacking = " of events whose terms are not kept" if scans.exact else ""
-        yield f"{what}: walk {scan.index}, search each document{lacking}"
+        yield f"{what}: scan {scan.index}, search each document{lacking}"
 
 
 async def total(events: Collection, where: EventFilter, searched: Explanation) -> Total:

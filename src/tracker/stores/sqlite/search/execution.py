@@ -2,19 +2,20 @@
 
 from __future__ import annotations
 
+import re
 from bisect import bisect_right
 from collections import Counter
 from dataclasses import replace
 from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
-from tracker.domain.query import fields
+from tracker.domain.query import fields, to_text
 from tracker.pb import event_pb
 from tracker.stores.documents import parse
-from tracker.stores.events import MonthCount, Tally
+from tracker.stores.events import MOST_COUNTED, MonthCount, Tally
 from tracker.stores.sqlite.event_records import SELECT
-from tracker.stores.sqlite.search.plans import COUNTED, EVERYTHING
-from tracker.stores.sqlite.search.values import has_all, value_of
+from tracker.stores.sqlite.search.plans import COUNTED, EVERYTHING, FEW, LIKELY, MOST_UNINDEXED
+from tracker.stores.sqlite.search.values import has_all, reads_document, value_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
     from tracker.stores.pages import Page
     from tracker.stores.sqlite.search.plans import Candidates, IndexScan, Plan
 
+_INDEX = re.compile(r"(?:SEARCH|SCAN) events USING (?:COVERING )?INDEX (.*)")
 _MONTH = "strftime('%Y-%m', time / 1000000 - (time % 1000000 < 0), 'unixepoch')"
 
 
@@ -34,7 +36,8 @@ def select_page(db: apsw.Connection, plan: Plan, page: Page, *, oldest_first: bo
     wanted = page.rows(-1)
     skip = page.offset
     order = "time, id" if oldest_first else "time DESC, id DESC"
-    for every in reversed(plan.listed) if oldest_first else plan.listed:
+    scans = plan.listed[::-1] if oldest_first else plan.listed
+    for every in scans:
         scan = every if page.after is None else every.after(page.after, oldest_first=oldest_first)
         rows = db.execute(
             f"{SELECT} {scan.ordered(order)}",
@@ -45,11 +48,21 @@ def select_page(db: apsw.Connection, plan: Plan, page: Page, *, oldest_first: bo
             break
         if skip:
             skip = 0 if events else max(0, skip - _count_scan(db, scan))
+    if plan.explanation is not None:
+        plan.explanation.steps += _word_steps(plan)
+        first = "oldest first" if oldest_first else "newest first"
+        for scan in scans:
+            sql = f"SELECT id, document {scan.clauses} ORDER BY time, id"
+            plan.explanation.steps.append(
+                f"list: {_way(db, replace(scan, counted=False), sql)}, {first}{_checks(scan)}"
+            )
     return events
 
 
 def count(db: apsw.Connection, plan: Plan, up_to: int | None = None) -> int:
     """Count the matching events; more than `up_to` are one more."""
+    if plan.explanation is not None:
+        plan.explanation.steps += _count_steps(db, plan)
     if plan.only_candidates:
         return _count_candidates(db, plan.candidates[0], up_to)
     if up_to is None:
@@ -78,9 +91,17 @@ def count_by(
     """Count the matching events by their values of fields; see `EventStore.count_by`."""
     total: int | None = None
     tallies: dict[Field, Sequence[Tally]] = {}
-    for group in facet_groups(plan, asked):
-        scan = facet_scan(plan, group)
-        sql = facet_statement(scan, group)
+    if plan.explanation is not None:
+        plan.explanation.steps += _word_steps(plan)
+    for group in _facet_groups(plan, asked):
+        scan = _facet_scan(plan, group)
+        values = ", ".join(map(value_of, group))
+        places = ", ".join(str(place) for place, _ in enumerate(group, 1))
+        number, source = ("sum(events)", scan.from_facets) if scan.counted else ("count(*)", scan.clauses)
+        sql = f"SELECT {values}, {number} AS n {source} GROUP BY {places} HAVING n"
+        if plan.explanation is not None:
+            names = ", ".join(field.name for field in group)
+            plan.explanation.steps.append(f"{names}: {_way(db, scan, sql)}{_checks(scan, *group)}")
         if len(group) == 1:
             rows = db.execute(f"{sql} ORDER BY n DESC, 1 LIMIT ?", (*scan.bindings, most))
             tallies[group[0]] = [Tally(*row) for row in rows]
@@ -91,48 +112,23 @@ def count_by(
     return count(db, plan) if total is None else total, [tallies[field] for field in asked]
 
 
-def facet_groups(plan: Plan, asked: Sequence[Field]) -> Sequence[Sequence[Field]]:
-    """Return fields to count by, those in one group that are counted together, in one walk over the events.
-
-    Of the others, each may have as many values as there are events.
-    """
-    (scan,) = plan.counted
-    together = [] if scan.counted else [field for field in asked if field in COUNTED]
-    alone = [[field] for field in asked if field not in together]
-    return [together, *alone] if together else alone
-
-
-def facet_statement(scan: IndexScan, group: Sequence[Field]) -> str:
-    """Return the statement for the values of fields in an index scan, and how many events have each."""
-    values = ", ".join(map(value_of, group))
-    places = ", ".join(str(place) for place, _ in enumerate(group, 1))
-    if scan.counted:
-        return f"SELECT {values}, sum(events) AS n {scan.from_facets} GROUP BY {places} HAVING n"
-    return f"SELECT {values}, count(*) AS n {scan.clauses} GROUP BY {places}"
-
-
-def facet_scan(plan: Plan, group: Sequence[Field]) -> IndexScan:
-    """Return the events to count by fields, `counted` where the table `facets` has the numbers."""
-    (scan,) = plan.counted
-    if scan.counted and COUNTED.issuperset(group):
-        return scan
-    field, index = group[0], scan.index
-    if index == EVERYTHING and not scan.conditions and field.indexed and has_all(field):
-        index = f"events_by_{field.column}"  # in whose order events need no sorting
-    return replace(scan, index=index, counted=False)
-
-
 def count_between(
     db: apsw.Connection, plan: Plan, edges: Sequence[int], by: Field | None
 ) -> Sequence[Mapping[str | int, int]]:
     """Count the matching events between edges; see `EventStore.count_between`."""
+    scan = _within(plan)
+    if plan.explanation is not None:
+        plan.explanation.steps += _word_steps(plan)
+        way = _way(db, scan, f"SELECT count(*) {scan.clauses}", edges[0], edges[-1])
+        checks = _checks(scan) if by is None else _checks(scan, by)
+        times = "once for all" if plan.candidates else "for each"
+        plan.explanation.steps.append(f"intervals: {way}{checks}, {times} of {len(edges) - 1:,}")
     value = "''" if by is None else value_of(by)
     if plan.candidates:  # which would be looked up again in each interval
         counts: Sequence[Counter[str | int]] = [Counter() for _ in edges[1:]]
         for place, found in _placed(db, plan, edges, value):
             counts[place][found] += 1
         return counts
-    scan = within(plan)
     sql = f"SELECT {value}, count(*) {scan.clauses}{'' if by is None else ' GROUP BY 1'}"
     return [
         {value: number for value, number in db.execute(sql, (*scan.bindings, low, high)) if number}
@@ -142,11 +138,37 @@ def count_between(
 
 def durations_between(db: apsw.Connection, plan: Plan, edges: Sequence[int]) -> Sequence[Sequence[int]]:
     """Return the durations of the matching events between edges; see `EventStore.durations_between`."""
+    scan = _within(plan)
+    if plan.explanation is not None:
+        way = _way(db, scan, f"SELECT count(*) {scan.clauses}", edges[0], edges[-1])
+        plan.explanation.steps.append(f"durations: {way}{_checks(scan)}")
     durations: list[list[int]] = [[] for _ in edges[1:]]
     for place, found in _placed(db, plan, edges, value_of(fields.DURATION)):
         if found is not None:
             durations[place].append(found)
     return [sorted(each) for each in durations]
+
+
+def _facet_groups(plan: Plan, asked: Sequence[Field]) -> Sequence[Sequence[Field]]:
+    """Return fields to count by; those in one group are counted together, in one scan of the events.
+
+    Of the others, each may have as many values as there are events.
+    """
+    (scan,) = plan.counted
+    together = [] if scan.counted else [field for field in asked if field in COUNTED]
+    alone = [[field] for field in asked if field not in together]
+    return [together, *alone] if together else alone
+
+
+def _facet_scan(plan: Plan, group: Sequence[Field]) -> IndexScan:
+    """Return the events to count by fields, `counted` where the table `facets` has the numbers."""
+    (scan,) = plan.counted
+    if scan.counted and COUNTED.issuperset(group):
+        return scan
+    field, index = group[0], scan.index
+    if index == EVERYTHING and not scan.conditions and field.indexed and has_all(field):
+        index = f"events_by_{field.column}"  # in whose order events need no sorting
+    return replace(scan, index=index, counted=False)
 
 
 def _counts_of_each(rows: Iterable[tuple[Any, ...]], group: Sequence[Field]) -> Sequence[Counter[str | int]]:
@@ -164,13 +186,13 @@ def _most_frequent(counts: Counter[str | int], most: int) -> Sequence[Tally]:
 
 def _placed(db: apsw.Connection, plan: Plan, edges: Sequence[int], value: str) -> Iterator[tuple[int, Any]]:
     """Give a value of each matching event between edges, and the number of the edge that it comes after."""
-    scan = within(plan)
+    scan = _within(plan)
     sql = f"SELECT time, {value} {scan.clauses}"
     for time, found in db.execute(sql, (*scan.bindings, edges[0], edges[-1])):
         yield bisect_right(edges, time) - 1, found
 
 
-def within(plan: Plan) -> IndexScan:
+def _within(plan: Plan) -> IndexScan:
     """Return the only index scan of a plan, with the bounds of a period to bind."""
     (scan,) = plan.counted
     return replace(scan, conditions=(*scan.conditions, "time >= ?", "time < ?"), counted=False)
@@ -196,3 +218,51 @@ def _count_scans(db: apsw.Connection, scans: Sequence[IndexScan], up_to: int) ->
 
 def _count_scan(db: apsw.Connection, scan: IndexScan) -> int:
     return int(db.execute(scan.count, scan.bindings).get)
+
+
+def _word_steps(plan: Plan) -> Iterator[str]:
+    """Yield how the index of words is used."""
+    for part in plan.candidates:
+        number = _number(len(part.newest), "candidate") if part.few else f"more than {FEW:,} candidates"
+        yield f"index: {to_text(part.node)} has {number}"
+    if plan.unindexed >= MOST_UNINDEXED:
+        yield "index: not used until it is complete"
+    elif plan.unindexed:
+        yield f"index: lacks {_number(plan.unindexed, 'document')}, which are searched"
+
+
+def _number(number: int, noun: str) -> str:
+    return f"{number:,} {noun}{'' if number == 1 else 's'}"
+
+
+def _count_steps(db: apsw.Connection, plan: Plan) -> Iterator[str]:
+    """Yield the steps of a total."""
+    if plan.only_candidates:
+        yield "count: the candidates"
+        return
+    if plan.counted_first:
+        yield f"count: the newest {LIKELY:,} events first, and others unless more than {MOST_COUNTED:,} match"
+    for scan in plan.counted:
+        yield f"count: {_way(db, scan, scan.count)}{_checks(scan)}"
+
+
+def _way(db: apsw.Connection, scan: IndexScan, sql: str, *bound: int) -> str:
+    """Return how SQLite finds the events of an index scan for a statement with further values bound."""
+    if scan.counted:
+        return "sum up the table facets"
+    if scan.index is None:
+        return "fetch the candidates"
+    rows = db.execute(f"EXPLAIN QUERY PLAN {sql}", (*scan.bindings, *bound))
+    return f"scan {next((match[1] for row in rows if (match := _INDEX.fullmatch(row[3]))), scan.index)}"
+
+
+def _checks(scan: IndexScan, *read: Field) -> str:
+    """Return what is done for each event of an index scan, and to read the values of fields."""
+    looks_up = scan.index is not None and any("number IN" in condition for condition in scan.conditions)
+    looked_up = ", look each up among the candidates" if looks_up else ""
+    searched = ", search its document" if scan.searches else ""
+    return (
+        looked_up
+        + searched
+        + (", read the value from its document" if any(map(reads_document, read)) else "")
+    )

@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     import apsw
 
     from tracker.domain.query import Node
+    from tracker.stores.events import Explanation
     from tracker.stores.pages import Cursor
     from tracker.stores.sqlite.search.queries import Binding, ByWords, Condition
 
@@ -49,8 +50,8 @@ _LONG: Final = 200_000
 LIKELY: Final = 250_000
 """Newest events among which a count begins that needs not go on where it has found enough."""
 
-MOST_BEHIND: Final = 20_000
-"""Events that the index of words may lack before it is left alone."""
+MOST_UNINDEXED: Final = 20_000
+"""Events that the index of words may lack before it is not used."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,8 +130,10 @@ class Plan:
     """Those of each part of the query that the index of words answers."""
     only_candidates: bool = False
     """Whether all the candidates of the one part match, and no other events."""
-    behind: int = 0
-    """How many events that index lacks, counted up to `MOST_BEHIND`."""
+    unindexed: int = 0
+    """How many events that index lacks, counted up to `MOST_UNINDEXED`."""
+    explanation: Explanation | None = None
+    """What is to report how the plan is executed."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -215,16 +218,21 @@ def asks_for_words(where: EventFilter) -> bool:
     )
 
 
-def plan(db: apsw.Connection, where: EventFilter, *, by_words: bool = True, tallied: bool = False) -> Plan:
+def plan(
+    db: apsw.Connection, where: EventFilter, explanation: Explanation | None = None, *, by_words: bool = True
+) -> Plan:
     """Choose how to find the events of a filter.
 
-    `by_words` says whether the index of words may be used. With `tallied`, each document that is searched is
-    counted, as `queries.condition` says.
+    `by_words` says whether the index of words may be used. The explanation gets the number of documents
+    searched and, when the plan is executed, its steps.
     """
+    tallied = explanation is not None
+    if explanation is not None:
+        db.create_scalar_function("query_searched", explanation.count, 0)
     where = narrowed(where)
     lead = leading(where.query)
     if not by_words or (lead is not None and lead.field.selective):
-        return _without_words(where, tallied=tallied)
+        return _without_words(where, explanation)
     indexed, others = word_search.gathered(where.query)
     parts = others if indexed is None else (*others, indexed)
     expressions = {
@@ -233,10 +241,10 @@ def plan(db: apsw.Connection, where: EventFilter, *, by_words: bool = True, tall
         for node, match in word_search.indexed_parts(part)
     }
     if not expressions:
-        return _without_words(where, tallied=tallied)
-    done = progress(db, MOST_BEHIND)
-    if done.behind >= MOST_BEHIND:
-        return _without_words(where, tallied=tallied, behind=done.behind)
+        return _without_words(where, explanation)
+    done = progress(db, MOST_UNINDEXED)
+    if done.unindexed >= MOST_UNINDEXED:
+        return _without_words(where, explanation, done.unindexed)
     interval = _interval(db, where)
 
     def numbers_in(interval: tuple[int, int]) -> dict[Node, Condition]:
@@ -254,7 +262,7 @@ def plan(db: apsw.Connection, where: EventFilter, *, by_words: bool = True, tall
     only_candidates = (
         indexed is not None
         and not where.timed
-        and (not others or (not done.behind and all(word_search.words_of_column(part) for part in others)))
+        and (not others or (not done.unindexed and all(word_search.words_of_column(part) for part in others)))
     )
     low = 0 if few or only_candidates else _likely_from(db, where, interval[1])
     newest: Sequence[IndexScan] = ()
@@ -274,13 +282,15 @@ def plan(db: apsw.Connection, where: EventFilter, *, by_words: bool = True, tall
         most_counted=_most_counted(where),
         candidates=list(candidates.values()),
         only_candidates=only_candidates,
-        behind=done.behind,
+        unindexed=done.unindexed,
+        explanation=explanation,
     )
 
 
-def _without_words(where: EventFilter, *, tallied: bool, behind: int = 0) -> Plan:
-    scans = index_scans(where, tallied=tallied)
-    return Plan(scans, scans, most_counted=_most_counted(where), behind=behind)
+def _without_words(where: EventFilter, explanation: Explanation | None, unindexed: int = 0) -> Plan:
+    scans = index_scans(where, tallied=explanation is not None)
+    most = _most_counted(where)
+    return Plan(scans, scans, most_counted=most, unindexed=unindexed, explanation=explanation)
 
 
 def _most_counted(where: EventFilter) -> int | None:
@@ -320,7 +330,7 @@ def _likely_from(db: apsw.Connection, where: EventFilter, highest: int) -> int:
 
 
 def _time(db: apsw.Connection, low: int) -> int:
-    """Return the time of the first event from a number on; some of those behind it may be older."""
+    """Return the time of the first event from a number on; some of those after it may be older."""
     return int(db.execute("SELECT time FROM events WHERE number >= ? ORDER BY number LIMIT 1", (low,)).get)
 
 

@@ -29,7 +29,6 @@ if TYPE_CHECKING:
     import apsw
 
     from tracker.domain.query import Node, fields
-    from tracker.stores.events import Explanation
 
 Binding: TypeAlias = int | str
 
@@ -81,11 +80,6 @@ def add_functions(connection: apsw.Connection) -> None:
     """Let a connection know the functions that conditions call."""
     connection.create_scalar_function("query_fits", _fits, 2, deterministic=True)
     connection.create_scalar_function("query_matches", _matches, 3, deterministic=True)
-
-
-def tally(connection: apsw.Connection, explanation: Explanation) -> None:
-    """Count the documents that a connection searches from now on, by conditions that are `tallied`."""
-    connection.create_scalar_function("query_searched", explanation.count, 0)
 
 
 def _joined(word: str, conditions: Sequence[Condition]) -> Condition:

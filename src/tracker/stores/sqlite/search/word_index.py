@@ -45,7 +45,7 @@ _STEP_SECONDS: Final = 0.005
 _TASK: Final = "word_index"
 _STEP_EVENTS: Final = 500
 _STEP_BYTES: Final = 2**19
-_MOST_BEHIND: Final = 10_000
+_MOST_UNINDEXED: Final = 10_000
 _UP_TO: Final = "SELECT up_to FROM words_indexed"
 
 _NEW = "SELECT number, CAST(document AS BLOB) FROM events WHERE number > ? ORDER BY number LIMIT ?"
@@ -95,7 +95,7 @@ class Progress:
 
     up_to: int
     outdated: int
-    behind: int
+    unindexed: int
     """Events that are not in the index as they are, no more than were to be counted."""
 
 
@@ -149,13 +149,13 @@ def _is_complete(db: apsw.Connection) -> bool:
 
     An index that lags far behind is taken as it is: to count what is left takes longer than a start may.
     """
-    done = progress(db, _MOST_BEHIND)
-    if done.behind >= _MOST_BEHIND:
+    done = progress(db, _MOST_UNINDEXED)
+    if done.unindexed >= _MOST_UNINDEXED:
         return True
     events = "SELECT ifnull(sum(events), 0) - ? FROM facets"
     outdated = "SELECT count(*) FROM events JOIN words_outdated USING (number)"
     indexed = "SELECT count(*) FROM event_words_docsize WHERE id NOT IN (SELECT number FROM words_outdated)"
-    new = done.behind - done.outdated
+    new = done.unindexed - done.outdated
     return bool(db.execute(events, (new,)).get - db.execute(outdated).get == db.execute(indexed).get)
 
 

@@ -95,7 +95,7 @@ def numbers(
     What is not in the index as it is, is asked of the documents.
     """
     sql = "SELECT rowid FROM event_words WHERE event_words MATCH ? AND rowid BETWEEN ? AND ?"
-    if not progress.behind:
+    if not progress.unindexed:
         return sql, (match, *interval)
     condition, bindings = of_document(node, tallied=tallied)
     outdated = "SELECT number FROM words_outdated"
