@@ -11,7 +11,7 @@ from protobuf.wkt import DoubleValue, Duration, Timestamp
 from tests.wires.messages import messages
 
 from tracker.pb import catalog_pb, event_pb, link_pb, lock_pb
-from tracker.transcoding.json_answer import json_answer
+from tracker.transcoding.json_text import json_answer
 
 if TYPE_CHECKING:
     from protobuf import Message

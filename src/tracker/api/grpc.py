@@ -8,7 +8,6 @@ from functools import cache, partial
 from typing import TYPE_CHECKING
 
 import grpc
-from protobuf import DescMessage
 
 from tracker.api.calls.endpoint import UNKNOWN, Endpoint
 from tracker.api.error_details import binary_error, internal_error, short
@@ -16,13 +15,13 @@ from tracker.api.grpc_standard import GrpcMethod, Health, reflection_methods
 from tracker.api.wires import REQUEST_ID_HEADER, address, listen, request_id_of
 from tracker.errors import FieldViolation, Reason, TrackerError, invalid
 from tracker.services.context import Call
-from tracker.transcoding.fields import DURATION, TIMESTAMP
+from tracker.transcoding.fields import DURATION, TIMESTAMP, message_of
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Iterable, Iterator
     from typing import Never
 
-    from protobuf import Message
+    from protobuf import DescMessage, Message
     from structlog.typing import FilteringBoundLogger
 
     from tracker.api.calls.endpoint import Chain, Handler
@@ -273,12 +272,7 @@ def _holds_time(message: DescMessage) -> bool:
     """Return whether a message, or one inside it, may hold a Timestamp or a Duration."""
     if message.type_name in (TIMESTAMP, DURATION):
         return True
-    below = (field.value for field in message.fields)
-    return any(
-        isinstance(inner, DescMessage) and _holds_time(inner)
-        for value in below
-        for inner in (getattr(value, "message", None), getattr(value, "element", None))
-    )
+    return any(inner is not None and _holds_time(inner) for inner in map(message_of, message.fields))
 
 
 async def _abort(context: _Context, error: TrackerError, request_id: str) -> Never:

@@ -18,7 +18,6 @@ if TYPE_CHECKING:
 
     from protobuf import Message
 
-
 _KEPT = ("created_at", "available_versions", "latest_version", "reference_version")
 """Fields of a stored entry that a new description does not replace."""
 

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from protobuf import Enum, Message, message_to_json_value
 
+from tracker.domain.events import attributes_of, metadata_of
 from tracker.domain.times import micros, timestamp
 from tracker.pb import event_pb
 from tracker.pb.options import wire_name
@@ -27,7 +28,7 @@ _APPROVAL_YIELDS_TO = frozenset({"status", "priority", "title", "ticket"})
 
 def author(event: event_pb.Event) -> str:
     """Return the author of a change of an event: its owner."""
-    return (event.attributes.owner if event.attributes else "") or SYSTEM
+    return attributes_of(event).owner or SYSTEM
 
 
 def created(event: event_pb.Event, now: int) -> _Entry:
@@ -61,12 +62,11 @@ def differences(before: event_pb.Event, after: event_pb.Event, now: int) -> list
     changes: list[tuple[str, str, str]] = []
     if before.title != after.title:
         changes.append(("title", before.title, after.title))
-    empty, no_links = event_pb.EventAttributes(), event_pb.EventLinks()
-    changes += _changed_fields(before.attributes or empty, after.attributes or empty)
+    changes += _changed_fields(attributes_of(before), attributes_of(after))
+    no_links = event_pb.EventLinks()
     changes += _changed_fields(before.links or no_links, after.links or no_links)
     entries = [_difference(after, change, changes, now) for change in changes]
-    old = before.metadata.slack_id if before.metadata else ""
-    new = after.metadata.slack_id if after.metadata else ""
+    old, new = metadata_of(before).slack_id, metadata_of(after).slack_id
     if old != new:
         entries.append(slack_linked(after, old, new, now))
     return entries
@@ -74,7 +74,7 @@ def differences(before: event_pb.Event, after: event_pb.Event, now: int) -> list
 
 def status_since(event: event_pb.Event) -> int | None:
     """Return when an event got its status (microseconds since the epoch), or None at its creation."""
-    status = wire_name(event.attributes.status) if event.attributes is not None else ""
+    status = wire_name(attributes_of(event).status)
     for entry in reversed(event.changelog):
         if (entry.field, entry.new_value) == ("status", status) and entry.timestamp is not None:
             return micros(entry.timestamp)

@@ -13,7 +13,6 @@ from tracker.pb import event_pb
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
-
 _Status = event_pb.Status
 
 RUNNING = frozenset({_Status.start, _Status.in_progress})

@@ -17,7 +17,6 @@ if TYPE_CHECKING:
     from tracker.stores.base import Store
     from tracker.stores.changes import Change, Position
 
-
 LEASE_SECONDS: Final = 20.0
 """After which another server takes over a consumer whose state has not changed."""
 

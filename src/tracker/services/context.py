@@ -22,7 +22,6 @@ if TYPE_CHECKING:
 
     from tracker.stores.idempotency import KeyUse
 
-
 _BOOTTIME = time.CLOCK_BOOTTIME if sys.platform == "linux" else time.CLOCK_MONOTONIC
 
 

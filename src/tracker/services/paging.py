@@ -17,7 +17,6 @@ if TYPE_CHECKING:
     from tracker.errors import TrackerError
     from tracker.stores.pages import Cursor
 
-
 _CHECK_BYTES = 8
 
 

@@ -28,7 +28,6 @@ if TYPE_CHECKING:
 
     from structlog.typing import EventDict, ExcInfo, FilteringBoundLogger
 
-
 Record: TypeAlias = "tuple[int, str, EventDict]"
 """When a line was logged in nanoseconds since the epoch, its level and its fields."""
 

@@ -22,9 +22,8 @@ from protobuf import message_to_json_value
 from tracker.errors import FieldViolation, TrackerError, invalid
 from tracker.pb import annotations_pb, options_pb
 from tracker.transcoding.fields import fields_by_name, message_of
-from tracker.transcoding.json_answer import json_answer
 from tracker.transcoding.json_request import make_message, normalise, normalise_field
-from tracker.transcoding.json_text import parse_json
+from tracker.transcoding.json_text import json_answer, parse_json
 from tracker.transcoding.query_string import (
     find_field,
     nested,
@@ -40,7 +39,6 @@ if TYPE_CHECKING:
     from tracker.pb import http_pb
     from tracker.transcoding.json_text import JsonValue
     from tracker.transcoding.query_string import TextField
-
 
 ONE = "*"
 """The segment that matches any one segment."""

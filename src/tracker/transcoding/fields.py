@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from functools import cache
 from typing import TYPE_CHECKING, TypeAlias
 
@@ -24,35 +23,24 @@ if TYPE_CHECKING:
 
     from protobuf import DescField
 
-    from tracker.transcoding.json_text import JsonValue
-
 Element: TypeAlias = ScalarType | DescEnum | DescMessage
 """The type of one value."""
 
 TIMESTAMP = "google.protobuf.Timestamp"
 DURATION = "google.protobuf.Duration"
 
-_SHOWN = 60
-"""Characters of a wrong value that an error repeats."""
-
-_SIGNED_32 = "a whole number from -2147483648 to 2147483647"
-_SIGNED_64 = "a whole number from -9223372036854775808 to 9223372036854775807"
-_UNSIGNED_32 = "a whole number from 0 to 4294967295"
-_UNSIGNED_64 = "a whole number from 0 to 18446744073709551615"
-
 _SCALARS = {
-    ScalarType.DOUBLE: "a number",
-    ScalarType.FLOAT: "a number",
-    ScalarType.INT32: _SIGNED_32,
-    ScalarType.SINT32: _SIGNED_32,
-    ScalarType.SFIXED32: _SIGNED_32,
-    ScalarType.INT64: _SIGNED_64,
-    ScalarType.SINT64: _SIGNED_64,
-    ScalarType.SFIXED64: _SIGNED_64,
-    ScalarType.UINT32: _UNSIGNED_32,
-    ScalarType.FIXED32: _UNSIGNED_32,
-    ScalarType.UINT64: _UNSIGNED_64,
-    ScalarType.FIXED64: _UNSIGNED_64,
+    **dict.fromkeys((ScalarType.DOUBLE, ScalarType.FLOAT), "a number"),
+    **dict.fromkeys(
+        (ScalarType.INT32, ScalarType.SINT32, ScalarType.SFIXED32),
+        "a whole number from -2147483648 to 2147483647",
+    ),
+    **dict.fromkeys(
+        (ScalarType.INT64, ScalarType.SINT64, ScalarType.SFIXED64),
+        "a whole number from -9223372036854775808 to 9223372036854775807",
+    ),
+    **dict.fromkeys((ScalarType.UINT32, ScalarType.FIXED32), "a whole number from 0 to 4294967295"),
+    **dict.fromkeys((ScalarType.UINT64, ScalarType.FIXED64), "a whole number from 0 to 18446744073709551615"),
     ScalarType.BOOL: "true or false",
     ScalarType.STRING: "a string",
     ScalarType.BYTES: "a base64 string",
@@ -115,9 +103,3 @@ def duration_json(text: str) -> str:
     """Return the ProtoJSON of a duration with units such as `1h30m`, and any other text as it is."""
     found = None if text.removesuffix("s").replace(".", "").isdecimal() else read_duration(text)
     return text if found is None else f"{found.low // MICROS}.{found.low % MICROS:06d}s"
-
-
-def shown(value: JsonValue) -> str:
-    """Return a wrong value as JSON, cut to a length that fits an error message."""
-    text = json.dumps(value, ensure_ascii=False)
-    return text if len(text) <= _SHOWN else f"{text[:_SHOWN]}…"

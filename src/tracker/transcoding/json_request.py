@@ -24,10 +24,9 @@ from tracker.transcoding.fields import (
     fields_by_name,
     is_well_known,
     message_of,
-    shown,
     wrapped_field,
 )
-from tracker.transcoding.json_text import RepeatedKeys
+from tracker.transcoding.json_text import RepeatedKeys, shown
 
 if TYPE_CHECKING:
     from collections.abc import Callable

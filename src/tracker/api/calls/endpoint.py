@@ -19,7 +19,6 @@ if TYPE_CHECKING:
 
     from protobuf import DescMethod
 
-
 Handler: TypeAlias = Callable[[Any, Call], Awaitable[Any]]
 """Answers a request. Its first argument is a `Read` up to the step `Deadline`, and then what was read."""
 

@@ -10,18 +10,15 @@ from dataclasses import dataclass
 from math import inf
 from typing import TYPE_CHECKING, Any
 
-from protobuf import DescMessage
-
 from tracker.domain.times import duration_seconds
 from tracker.errors import Reason, TrackerError
-from tracker.transcoding.fields import DURATION
+from tracker.transcoding.fields import fields_by_name
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from tracker.api.calls.endpoint import Endpoint, Handler, Read
     from tracker.services.context import Call, Send
-
 
 MAX_STREAMS = 5_000
 """How many streams a server keeps open at a time."""
@@ -120,7 +117,7 @@ class Deadline:
 
     def wrap(self, endpoint: Endpoint, then: Handler) -> Handler:
         own = inf if endpoint.streams else endpoint.limits.seconds or self._seconds
-        waits = _has_wait(endpoint)
+        waits = endpoint.rpc is not None and "wait" in fields_by_name(endpoint.rpc.input)
         if own == inf and not endpoint.streams:
 
             async def unlimited(read: Read, call: Call) -> Any:  # noqa: ANN401 - whatever the handler returns
@@ -144,15 +141,6 @@ class Deadline:
                 timer.disarm()
 
         return limited
-
-
-def _has_wait(endpoint: Endpoint) -> bool:
-    """Return whether requests have a field `wait`: for how long a call may wait."""
-    if endpoint.rpc is None:
-        return False
-    wait = next((field.value for field in endpoint.rpc.input.fields if field.name == "wait"), None)
-    message = getattr(wait, "message", None)
-    return isinstance(message, DescMessage) and message.type_name == DURATION
 
 
 class _Timer:

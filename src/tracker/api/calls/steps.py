@@ -10,7 +10,7 @@ from tracker.api.error_details import internal_error
 from tracker.errors import Reason, TrackerError
 from tracker.pb.options import only_reads
 from tracker.services.context import ANONYMOUS
-from tracker.transcoding.rules import Rules
+from tracker.transcoding.rules import check_rules, compile_rules
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable
@@ -106,17 +106,13 @@ class Authorize:
 class Validate:
     """Refuses requests that break the rules."""
 
-    def __init__(self) -> None:
-        self._rules = Rules()
-
     def wrap(self, endpoint: Endpoint, then: Handler) -> Handler:
         if endpoint.rpc is None:
             return then
-        check = self._rules.check
-        self._rules.compile(endpoint.rpc.input.type)  # now: the first call would wait for it
+        compile_rules(endpoint.rpc.input.type)  # now: the first call would wait for it
 
         def validated(request: Message, call: Call) -> Awaitable[Any]:
-            check(request)
+            check_rules(request)
             return then(request, call)
 
         return validated

@@ -25,7 +25,7 @@ from tracker.errors import TrackerError
 from tracker.pb import catalog_pb
 from tracker.transcoding.bindings import respell
 from tracker.transcoding.json_request import make_message, normalise
-from tracker.transcoding.rules import Rules
+from tracker.transcoding.rules import check_rules
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -71,14 +71,13 @@ def read(files: Iterable[Path]) -> list[Described]:
     Raises:
         Mistakes: Some are wrong; all mistakes are reported.
     """
-    rules = Rules()
     found: dict[str, Described] = {}
     lines: list[str] = []
     for file in files:
         try:
             for place, value in _entries_at(file):
                 try:
-                    described = _described(place, value, rules)
+                    described = _described(place, value)
                 except Mistakes as mistakes:
                     lines += mistakes.lines
                     continue
@@ -174,7 +173,7 @@ def _entries(document: JsonValue) -> list[JsonValue]:
             return [document]
 
 
-def _described(place: str, value: JsonValue, rules: Rules) -> Described:
+def _described(place: str, value: JsonValue) -> Described:
     name = value.get("name") if isinstance(value, dict) else None
     if isinstance(name, str) and name:
         place += f" ({name})"
@@ -184,7 +183,7 @@ def _described(place: str, value: JsonValue, rules: Rules) -> Described:
     try:
         fields = fields_of(make_message(catalog_pb.Catalog, normalise(_CATALOG, value)))
         for request in _REQUESTS:
-            rules.check(message_from_json_value(request, fields, ignore_unknown_fields=True))
+            check_rules(message_from_json_value(request, fields, ignore_unknown_fields=True))
     except TrackerError as error:
         violations = respell(error, _CATALOG, value).violations
         raise Mistakes(*(f"{place}: {violation.sentence}" for violation in violations)) from None

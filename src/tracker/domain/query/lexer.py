@@ -17,7 +17,6 @@ from tracker.domain.query.fields import BY_NAME, LABEL_NAME
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-
 _COMPARABLE = 40
 _SHOWN = 40
 

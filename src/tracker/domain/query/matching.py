@@ -16,7 +16,6 @@ if TYPE_CHECKING:
     from tracker.domain.query.tree import Node, Test
     from tracker.pb import event_pb
 
-
 MAX_WORD = 256
 """Characters of a word that count."""
 

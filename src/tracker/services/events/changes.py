@@ -52,7 +52,6 @@ if TYPE_CHECKING:
     from tracker.stores.events import DeletedEvent, EventStore
     from tracker.stores.locks import LockStore
 
-
 _Request = TypeVar("_Request", event_pb.CreateEventRequest, event_pb.UpdateEventRequest)
 
 _PAUSES = (0.02, 0.05, 0.1, 0.2, 0.4, 0.8)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from functools import cache
 from typing import TYPE_CHECKING, Protocol
 
-from protobuf import DescEnum, DescFieldValueEnum, DescFieldValueList
+from protobuf import DescEnum
 from protobuf.wkt import BoolValue
 
 from tracker.domain.events import EventId, ExternalId, SlackId
@@ -16,6 +16,7 @@ from tracker.domain.times import duration, period
 from tracker.errors import FieldViolation, Reason, TrackerError, invalid
 from tracker.pb import event_pb
 from tracker.stores.events import Explanation
+from tracker.transcoding.fields import element_of
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -79,11 +80,8 @@ def _fields_of(request: DescMessage) -> Mapping[DescField, Field]:
 
 
 def _enum_of(field: DescField) -> DescEnum | None:
-    match field.value:
-        case DescFieldValueEnum(enum=enum) | DescFieldValueList(element=DescEnum() as enum):
-            return enum
-        case _:
-            return None
+    element = element_of(field)
+    return element if isinstance(element, DescEnum) else None
 
 
 def read_query(text: str, clock: Clock) -> Node:

@@ -23,7 +23,6 @@ if TYPE_CHECKING:
     from tracker.services.events.reporter import EventReporter
     from tracker.stores.events import Added, EventStore
 
-
 _Outcome: TypeAlias = "Literal['stored', 'unchanged', 'replaced'] | event_pb.RefusedEvent"
 
 

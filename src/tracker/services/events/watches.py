@@ -21,7 +21,6 @@ if TYPE_CHECKING:
     from tracker.services.context import Call, Context
     from tracker.stores.changes import Change, ChangeLog
 
-
 RECENT = 500
 """Changes that are kept in memory, for the watches that are up to date."""
 

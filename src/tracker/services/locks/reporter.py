@@ -16,7 +16,6 @@ if TYPE_CHECKING:
     from tracker.pb import lock_pb
     from tracker.services.context import Call, Context
 
-
 _LONGEST_REASON = 200
 """Characters of a lock's reason that a message quotes."""
 
