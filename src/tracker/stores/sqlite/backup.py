@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import time
 from contextlib import closing, contextmanager, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -52,9 +52,9 @@ def backup(source: Path, target: Path, progress: Callable[[int, int], None] | No
     if target.exists():
         raise BackupError(f"{target} exists; choose another name")
     with _temporary(target) as temporary:
-        size, events = _copy(source, temporary, progress)
+        copied = _copy(source, temporary, progress)
         _name(temporary, target)
-    return Copied(size, events)
+    return copied
 
 
 def restore(source: Path, target: Path, *, force: bool = False) -> Copied:
@@ -79,17 +79,17 @@ def restore(source: Path, target: Path, *, force: bool = False) -> Copied:
         if target.exists() and not force:
             raise BackupError(f"{target} exists; --force moves it aside and keeps it")
         with _temporary(target) as temporary:
-            size, events = _copy(source, temporary, None)
+            copied = _copy(source, temporary, None)
             kept = _set_aside(target)
             temporary.replace(target)
             sync(target.parent)
     finally:
         lock.release()
-    return Copied(size, events, kept)
+    return replace(copied, kept=kept)
 
 
-def _copy(source: Path, target: Path, progress: Callable[[int, int], None] | None) -> tuple[int, int]:
-    """Copy a store as it is at this moment and prove the copy sound; return its size and number of events."""
+def _copy(source: Path, target: Path, progress: Callable[[int, int], None] | None) -> Copied:
+    """Copy a store as it is at this moment and prove the copy sound."""
     source = source.resolve()
     if not source.is_file():
         raise BackupError(f"there is no file {source}")
@@ -106,7 +106,7 @@ def _copy(source: Path, target: Path, progress: Callable[[int, int], None] | Non
             if problem != "ok":
                 raise apsw.CorruptError(str(problem))
             events = int(copy.execute("SELECT count(*) FROM events").get)
-    return sync(target), events
+    return Copied(sync(target), events)
 
 
 def _copy_pages(origin: apsw.Connection, target: Path, progress: Callable[[int, int], None] | None) -> None:

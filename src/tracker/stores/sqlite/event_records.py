@@ -7,16 +7,7 @@ from typing import TYPE_CHECKING, TypeAlias
 
 import apsw
 
-from tracker.domain.events import (
-    EventId,
-    ExternalId,
-    SlackId,
-    event_end,
-    event_id,
-    event_time,
-    external_id,
-    metadata_of,
-)
+from tracker.domain import events
 from tracker.pb import event_pb
 from tracker.stores.changes import RecordKind
 from tracker.stores.documents import parse
@@ -26,7 +17,6 @@ from tracker.stores.sqlite.change_log import log_created, log_deleted, log_event
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from tracker.domain.events import EventKey
     from tracker.stores.contents import StoredDocument
     from tracker.stores.events import Added
 
@@ -46,14 +36,14 @@ SELECT = "SELECT id, CAST(document AS BLOB)"
 """What the ids and documents of events are read by."""
 
 
-def select(db: apsw.Connection, key: EventKey) -> event_pb.Event | None:
+def select(db: apsw.Connection, key: events.EventKey) -> event_pb.Event | None:
     """Return the event of a key, or None."""
     match key:
-        case EventId(value):
+        case events.EventId(value):
             row = db.execute(f"{SELECT} FROM events WHERE id = ?", (value,)).fetchone()
-        case SlackId(value):
+        case events.SlackId(value):
             row = db.execute(f"{SELECT} FROM events WHERE slack_id = ?", (value,)).fetchone()
-        case ExternalId(source, value):
+        case events.ExternalId(source, value):
             sql = f"{SELECT} FROM events WHERE external_id = ? AND source = ?"
             row = db.execute(sql, (value, source)).fetchone()
     return None if row is None else parse(event_pb.Event, *row)
@@ -68,30 +58,45 @@ def insert(db: apsw.Connection, event: event_pb.Event) -> None:
     """
     columns = row(event)
     _write(db, _INSERT, event, columns)
-    log_created(db, RecordKind.EVENT, event_id(event), str(columns[-1]))
+    log_created(db, RecordKind.EVENT, events.event_id(event), str(columns[-1]))
 
 
-def row(event: event_pb.Event) -> Row:
-    """Return what the table has of an event."""
-    return (event_id(event), *_columns(event), event.to_json())
+def row(event: event_pb.Event, document: str | None = None) -> Row:
+    """Return what the table has of an event; its document may be given, as another store keeps it."""
+    attributes, metadata = events.attributes_of(event), events.metadata_of(event)
+    return (
+        metadata.id,
+        metadata.slack_id or None,
+        attributes.external_id or None,
+        events.event_time(event),
+        events.event_end(event),
+        int(attributes.type),
+        int(attributes.priority),
+        int(attributes.status),
+        int(attributes.environment),
+        int(attributes.impact),
+        attributes.service,
+        attributes.source,
+        event.to_json() if document is None else document,
+    )
 
 
-def insert_new(db: apsw.Connection, events: Sequence[event_pb.Event], rows: Sequence[Row]) -> Sequence[Added]:
+def insert_new(db: apsw.Connection, new: Sequence[event_pb.Event], rows: Sequence[Row]) -> Sequence[Added]:
     """Store events, whose rows are given, but for those whose ids are there."""
     last = int(db.execute("SELECT coalesce(max(number), 0) FROM events").get)
     outcomes: Sequence[Added]
     try:
         outcomes = _insert_all(db, rows)
     except apsw.ConstraintError:
-        outcomes = [_insert_unless_there(db, event, row) for event, row in zip(events, rows, strict=True)]
+        outcomes = [_insert_unless_there(db, event, row) for event, row in zip(new, rows, strict=True)]
     log_events_created(db, last)
     return outcomes
 
 
 def add(db: apsw.Connection, stored: StoredDocument) -> None:
     """Store an event as another store keeps it, unless it is there."""
-    columns = _columns(parse(event_pb.Event, *stored))
-    db.execute(_INSERT_NEW, (stored.id, *columns, stored.document))
+    _, *columns = row(parse(event_pb.Event, *stored), stored.document)
+    db.execute(_INSERT_NEW, (stored.id, *columns))
 
 
 def update(db: apsw.Connection, event: event_pb.Event) -> None:
@@ -109,7 +114,7 @@ def update(db: apsw.Connection, event: event_pb.Event) -> None:
 
 def append_entry(db: apsw.Connection, of_event: str, entry: event_pb.ChangelogEntry) -> None:
     """Append an entry to the changelog of an event, where there is such an event."""
-    event = select(db, EventId(of_event))
+    event = select(db, events.EventId(of_event))
     if event is not None:
         event.changelog.append(entry)
         document = event.to_json()
@@ -119,8 +124,8 @@ def append_entry(db: apsw.Connection, of_event: str, entry: event_pb.ChangelogEn
 
 def delete(db: apsw.Connection, event: event_pb.Event) -> None:
     """Delete a stored event."""
-    log_deleted(db, RecordKind.EVENT, event_id(event))
-    db.execute("DELETE FROM events WHERE id = ?", (event_id(event),))
+    log_deleted(db, RecordKind.EVENT, events.event_id(event))
+    db.execute("DELETE FROM events WHERE id = ?", (events.event_id(event),))
 
 
 def places(rows: int, columns: int) -> str:
@@ -160,33 +165,15 @@ def _write(
         raise _taken(db, event, error) from error
 
 
-def _columns(event: event_pb.Event) -> tuple[int | str | None, ...]:
-    """Return what the columns hold by which an event is found."""
-    attributes = event.attributes or event_pb.EventAttributes()
-    return (
-        event.metadata.slack_id or None if event.metadata is not None else None,
-        attributes.external_id or None,
-        event_time(event),
-        event_end(event),
-        int(attributes.type),
-        int(attributes.priority),
-        int(attributes.status),
-        int(attributes.environment),
-        int(attributes.impact),
-        attributes.service,
-        attributes.source,
-    )
-
-
 def _taken(db: apsw.Connection, event: event_pb.Event, error: apsw.ConstraintError) -> Exception:
     """Return what a broken constraint means: an external or Slack id of another event, or a defect."""
-    external = external_id(event)
+    external = events.external_id(event)
     if external is not None:
         other = select(db, external)
-        if other is not None and event_id(other) != event_id(event):
-            return ExternalIdTakenError(external, event_id(other))
-    slack_id = metadata_of(event).slack_id
+        if other is not None and events.event_id(other) != events.event_id(event):
+            return ExternalIdTakenError(external, events.event_id(other))
+    slack_id = events.metadata_of(event).slack_id
     holder = db.execute(
-        "SELECT id FROM events WHERE slack_id = ? AND id <> ?", (slack_id, event_id(event))
+        "SELECT id FROM events WHERE slack_id = ? AND id <> ?", (slack_id, events.event_id(event))
     ).fetchone()
     return error if holder is None else SlackIdTakenError(slack_id, holder[0])

@@ -63,7 +63,6 @@ class SqliteEvents:
         await self._writer.change(once_only(step, once))
 
     async def add(self, events: Sequence[event_pb.Event]) -> Sequence[Added]:
-        """Store events that are new, so many at a time that other changes need not wait long."""
         parts = [events[start : start + _ADDED_AT_ONCE] for start in range(0, len(events), _ADDED_AT_ONCE)]
         added = await asyncio.gather(*map(self._add, parts))
         return [each for part in added for each in part]
@@ -160,7 +159,7 @@ class SqliteEvents:
     async def _add(self, events: Sequence[event_pb.Event]) -> Sequence[Added]:
         """Store events that are new in one step."""
         rows = [event_records.row(event) for event in events]
-        insert = Bulk(partial(event_records.insert_new, events=events, rows=rows))
+        insert = Bulk(partial(event_records.insert_new, new=events, rows=rows))
         return await self._writer.change(lambda _db: insert)
 
     async def _planned(
@@ -169,31 +168,25 @@ class SqliteEvents:
         query: Callable[[apsw.Connection, Plan], T],
         explanation: Explanation | None = None,
     ) -> T:
-        """Run a query by a plan, and explain it if that is asked for."""
+        """Run a query by a plan that uses the index of words, or does not where that is damaged."""
 
-        def planned(db: apsw.Connection, by_words: bool) -> tuple[T, Explanation | None]:  # noqa: FBT001 - as in `_read`
+        def planned(db: apsw.Connection, *, by_words: bool) -> tuple[T, Explanation | None]:
             explained = None if explanation is None else Explanation()  # a query may run twice
-            return query(db, plan(db, where, explained, by_words=by_words)), explained
+            try:
+                return query(db, plan(db, where, explained, by_words=by_words)), explained
+            except apsw.CorruptError as error:
+                if by_words:
+                    raise word_index.DamagedError from error
+                raise
 
-        answer, explained = await self._read(where, planned)
+        by_words = asks_for_words(where)
+        try:
+            run = partial(planned, by_words=by_words)
+            answer, explained = await self._reader.read(run, inline=not by_words)
+        except word_index.DamagedError:
+            run = partial(planned, by_words=False)
+            answer, explained = await self._reader.read(run, inline=False)
+            self._words.rebuild()
         if explanation is not None and explained is not None:
             explanation.add(explained)
-        return answer
-
-    async def _read(self, where: EventFilter, query: Callable[[apsw.Connection, bool], T]) -> T:
-        """Run a query with the index of words, or without it where it is damaged."""
-        if not asks_for_words(where):
-            return await self._reader.read(lambda db: query(db, False))  # noqa: FBT003 - its one argument
-
-        def by_words(db: apsw.Connection) -> T:
-            try:
-                return query(db, True)  # noqa: FBT003 - its one argument
-            except apsw.CorruptError as error:
-                raise word_index.DamagedError from error
-
-        try:
-            return await self._reader.read(by_words, inline=False)
-        except word_index.DamagedError:
-            answer = await self._reader.read(lambda db: query(db, False), inline=False)  # noqa: FBT003 - as above
-        self._words.rebuild()
         return answer

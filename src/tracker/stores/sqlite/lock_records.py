@@ -4,21 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from tracker.domain.locks import (
-    EndedLock,
-    Ending,
-    HeldLock,
-    KeyState,
-    LeaseState,
-    created_at,
-    decide_claim,
-    decide_end,
-    decide_move,
-    is_renewal,
-    lease_state,
-    lock_key,
-    moves,
-)
+from tracker.domain import locks
 from tracker.pb import lock_pb
 from tracker.stores.changes import RecordKind
 from tracker.stores.documents import parse
@@ -30,12 +16,6 @@ if TYPE_CHECKING:
 
     import apsw
 
-    from tracker.domain.locks import (
-        Acquired,
-        LockFilter,
-        LockKey,
-        Release,
-    )
     from tracker.stores.contents import StoredEnd, StoredKey
     from tracker.stores.pages import Cursor, Page
 
@@ -48,24 +28,24 @@ _INSERT = f"INSERT INTO locks (id, token_hash, {_COLUMNS}) VALUES (?, ?, {_PLACE
 _SELECT_ENDED = "SELECT ending, ended_at, reason, token_hash, id, CAST(document AS BLOB) FROM ended_locks"
 
 
-def select(db: apsw.Connection, lock_id: str) -> HeldLock | None:
+def select(db: apsw.Connection, lock_id: str) -> locks.HeldLock | None:
     """Return the lock of an id with the hash of its token, or None."""
     row = db.execute(f"{_SELECT} WHERE id = ?", (lock_id,)).fetchone()
     return None if row is None else _held(*row)
 
 
-def select_holder(db: apsw.Connection, key: LockKey) -> HeldLock | None:
+def select_holder(db: apsw.Connection, key: locks.LockKey) -> locks.HeldLock | None:
     """Return the lock of a key, or None."""
     return _key_state(db, key).holder
 
 
-def select_of_event(db: apsw.Connection, event_id: str) -> Sequence[HeldLock]:
+def select_of_event(db: apsw.Connection, event_id: str) -> Sequence[locks.HeldLock]:
     """Return the locks that carry an event's id, oldest first."""
     where = "WHERE event_id = ? AND event_id <> '' ORDER BY created_at, id"
     return [_held(*row) for row in db.execute(f"{_SELECT} {where}", (event_id,))]
 
 
-def select_page(db: apsw.Connection, where: LockFilter, page: Page) -> list[lock_pb.Lock]:
+def select_page(db: apsw.Connection, where: locks.LockFilter, page: Page) -> list[lock_pb.Lock]:
     """Return the matching locks of a page, newest first, and the one after it."""
     clauses, bindings = _clauses(where)
     if page.after is not None:
@@ -80,32 +60,32 @@ def select_page(db: apsw.Connection, where: LockFilter, page: Page) -> list[lock
 
 def cursor(lock: lock_pb.Lock) -> Cursor:
     """Return where a lock stands in the list of locks."""
-    return (created_at(lock), lock.id)
+    return (locks.created_at(lock), lock.id)
 
 
-def count(db: apsw.Connection, where: LockFilter) -> int:
+def count(db: apsw.Connection, where: locks.LockFilter) -> int:
     """Count the matching locks."""
     clauses, bindings = _clauses(where)
     return int(db.execute(f"SELECT count(*) FROM locks WHERE {clauses}", bindings).get)  # noqa: S608 - our own columns
 
 
-def select_leases(db: apsw.Connection) -> Sequence[LeaseState]:
+def select_leases(db: apsw.Connection) -> Sequence[locks.LeaseState]:
     """Return the state of every lock."""
     rows = db.execute("SELECT id, ttl, lock_delay, renewals, expired FROM locks")
-    return [LeaseState._make(row)._replace(expired=bool(row[-1])) for row in rows]
+    return [locks.LeaseState._make(row)._replace(expired=bool(row[-1])) for row in rows]
 
 
-def acquire(db: apsw.Connection, claim: HeldLock) -> Acquired:
+def acquire(db: apsw.Connection, claim: locks.HeldLock) -> locks.Acquired:
     """Store a new lock with the next fencing token of its key.
 
     Raises:
         LockHeldError: The key is held, with another token.
         LockTokenUsedError: The claim's token has taken this key before, and that lock has ended.
     """
-    key = lock_key(claim.lock)
+    key = locks.lock_key(claim.lock)
     state = _key_state(db, key)
-    used = None if state.holder else _select_ended_by_token(db, key, claim.token_hash)
-    acquired = decide_claim(state, claim, clock.now(), used=used)
+    used = None if state.holder else _select_used(db, key, claim.token_hash)
+    acquired = locks.decide_claim(state, claim, clock.now(), used=used)
     if not acquired.replayed:
         lock = acquired.lock
         _hold_key(db, key, lock)
@@ -133,13 +113,13 @@ def update(db: apsw.Connection, stored: lock_pb.Lock, lock: lock_pb.Lock) -> loc
     Raises:
         LockHeldError: Another lock holds the key it moves to.
     """
-    key = lock_key(lock)
-    if moves(stored, lock):
-        lock = decide_move(_key_state(db, key), lock, clock.now())
+    key = locks.lock_key(lock)
+    if locks.moves(stored, lock):
+        lock = locks.decide_move(_key_state(db, key), lock, clock.now())
         _free_key(db, stored.id)
         _hold_key(db, key, lock)
     document = lock.to_json()
-    if not is_renewal(stored, lock):
+    if not locks.is_renewal(stored, lock):
         log_updated(db, RecordKind.LOCK, stored.id, document)
     db.execute(
         f"UPDATE locks SET ({_COLUMNS}) = ({_PLACES}) WHERE id = ?",  # noqa: S608 - our own columns
@@ -148,9 +128,9 @@ def update(db: apsw.Connection, stored: lock_pb.Lock, lock: lock_pb.Lock) -> loc
     return lock
 
 
-def end(db: apsw.Connection, held: HeldLock, release: Release) -> None:
+def end(db: apsw.Connection, held: locks.HeldLock, release: locks.Release) -> None:
     """Delete a lock, with what its end leads to."""
-    lock_id, end = held.lock.id, decide_end(held, release)
+    lock_id, end = held.lock.id, locks.decide_end(held, release)
     _free_key(db, lock_id)
     if end.remembered is not None:
         _remember(db, end.remembered)
@@ -160,7 +140,7 @@ def end(db: apsw.Connection, held: HeldLock, release: Release) -> None:
         event_records.append_entry(db, *end.entry)
 
 
-def select_ended(db: apsw.Connection, lock_id: str) -> EndedLock | None:
+def select_ended(db: apsw.Connection, lock_id: str) -> locks.EndedLock | None:
     """Return how the lock of an id ended, or None."""
     return _ended(db.execute(f"{_SELECT_ENDED} WHERE id = ?", (lock_id,)).fetchone())
 
@@ -182,18 +162,19 @@ def delete_ended(db: apsw.Connection, before: int, limit: int) -> int:
     return db.changes()
 
 
-def _held(token_hash: bytes, lock_id: str, document: bytes) -> HeldLock:
-    return HeldLock(parse(lock_pb.Lock, lock_id, document), token_hash)
+def _held(token_hash: bytes, lock_id: str, document: bytes) -> locks.HeldLock:
+    return locks.HeldLock(parse(lock_pb.Lock, lock_id, document), token_hash)
 
 
-def _ended(row: tuple[str, int, str, bytes, str, bytes] | None) -> EndedLock | None:
+def _ended(row: tuple[str, int, str, bytes, str, bytes] | None) -> locks.EndedLock | None:
     if row is None:
         return None
     ending, at, reason, token_hash, lock_id, document = row
-    return EndedLock(parse(lock_pb.Lock, lock_id, document), token_hash, Ending(ending), at, reason)
+    lock = parse(lock_pb.Lock, lock_id, document)
+    return locks.EndedLock(lock, token_hash, locks.Ending(ending), at, reason)
 
 
-def _select_ended_by_token(db: apsw.Connection, key: LockKey, token_hash: bytes) -> EndedLock | None:
+def _select_used(db: apsw.Connection, key: locks.LockKey, token_hash: bytes) -> locks.EndedLock | None:
     """Return how the lock ended that a token had taken a key with, or None."""
     if not token_hash:
         return None
@@ -201,7 +182,7 @@ def _select_ended_by_token(db: apsw.Connection, key: LockKey, token_hash: bytes)
     return _ended(db.execute(f"{_SELECT_ENDED} WHERE {where}", (token_hash, *key)).fetchone())
 
 
-def _remember(db: apsw.Connection, ended: EndedLock) -> None:
+def _remember(db: apsw.Connection, ended: locks.EndedLock) -> None:
     """Store how a lock ended whose row still exists."""
     db.execute(
         "INSERT INTO ended_locks"
@@ -210,13 +191,13 @@ def _remember(db: apsw.Connection, ended: EndedLock) -> None:
     )
 
 
-def _key_state(db: apsw.Connection, key: LockKey) -> KeyState:
+def _key_state(db: apsw.Connection, key: locks.LockKey) -> locks.KeyState:
     sql = "SELECT fencing_token, lock_id FROM lock_keys WHERE (service, environment, resource) = (?, ?, ?)"
     last, holder_id = db.execute(sql, key).fetchone() or (0, None)
-    return KeyState(last, None if holder_id is None else select(db, holder_id))
+    return locks.KeyState(last, None if holder_id is None else select(db, holder_id))
 
 
-def _hold_key(db: apsw.Connection, key: LockKey, lock: lock_pb.Lock) -> None:
+def _hold_key(db: apsw.Connection, key: locks.LockKey, lock: lock_pb.Lock) -> None:
     db.execute(
         "INSERT INTO lock_keys VALUES (?, ?, ?, ?, ?)"
         " ON CONFLICT DO UPDATE SET fencing_token = excluded.fencing_token, lock_id = excluded.lock_id",
@@ -232,15 +213,15 @@ def _free_key(db: apsw.Connection, lock_id: str) -> None:
     )
 
 
-def _clauses(where: LockFilter) -> tuple[str, tuple[int | str, ...]]:
+def _clauses(where: locks.LockFilter) -> tuple[str, tuple[int | str, ...]]:
     given = {column: value for column, value in where._asdict().items() if value is not None}
     return " AND ".join(["true", *(f"{column} = ?" for column in given)]), tuple(given.values())
 
 
-def _columns(key: LockKey, lock: lock_pb.Lock) -> tuple[int | str, ...]:
+def _columns(key: locks.LockKey, lock: lock_pb.Lock) -> tuple[int | str, ...]:
     return (
         *key,
         lock.event_id,
-        created_at(lock),
-        *lease_state(lock)[1:],
+        locks.created_at(lock),
+        *locks.lease_state(lock)[1:],
     )

@@ -6,9 +6,10 @@ from functools import cache
 from importlib import resources
 from typing import TYPE_CHECKING, Final
 
+from tracker.domain.query.fields import FIELDS, Kind
 from tracker.stores.base import StoreOpenError
 from tracker.stores.contents import not_empty, unfinished
-from tracker.stores.sqlite.search.values import add_columns
+from tracker.stores.sqlite.search.queries import in_document
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -66,7 +67,7 @@ def upgrade(db: apsw.Connection) -> None:
         if version > db.pragma("user_version"):
             db.execute(f"BEGIN IMMEDIATE; {sql}; PRAGMA user_version = {version}; COMMIT")
     with db:
-        add_columns(db)
+        _add_columns(db)
 
 
 def begin_filling(db: apsw.Connection, source: str) -> None:
@@ -91,3 +92,24 @@ def end_filling(db: apsw.Connection) -> None:
     with db:
         db.execute("DROP TABLE filling")
         db.pragma("application_id", APPLICATION_ID)
+
+
+def _add_columns(db: apsw.Connection) -> None:
+    """Give the table `events` the columns, and indexes, that fields lack: read from the documents.
+
+    Those that numbered files of the schema made are there.
+    """
+    there = {name for (name,) in db.execute("SELECT name FROM pragma_table_xinfo('events')")}
+    for field in FIELDS:
+        if not field.column or field.column in there:
+            continue
+        kind = "TEXT" if field.kind is Kind.KEYWORD else "INTEGER"
+        value = f"CASE WHEN json_valid(document) THEN {in_document(field)} END"
+        db.execute(
+            f"ALTER TABLE events ADD COLUMN {field.column} {kind} GENERATED ALWAYS AS ({value}) VIRTUAL"
+        )
+        if field.indexed:
+            db.execute(
+                f"CREATE INDEX events_by_{field.column} ON events ({field.column}, time, id)"
+                f" WHERE {field.column} IS NOT NULL"
+            )

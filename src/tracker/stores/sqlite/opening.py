@@ -166,14 +166,11 @@ def _open_locked(path: Path, filled_from: str | None) -> apsw.Connection:
 
 def _make(path: Path) -> None:
     """Create the file if it is missing, readable by this user only."""
-    try:
-        descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
-    except FileExistsError:
-        if path.is_dir():
-            raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR)) from None
-        return
-    os.close(descriptor)
-    sync(path.parent)
+    if path.is_dir():
+        raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR))
+    if not path.exists():
+        path.touch(mode=0o600)
+        sync(path.parent)
 
 
 def sync(path: Path) -> int:

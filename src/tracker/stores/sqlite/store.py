@@ -23,8 +23,6 @@ from tracker.stores.sqlite.writer import Writer
 from tracker.supervision import Supervisor
 
 if TYPE_CHECKING:
-    import apsw
-
     from tracker.stores.base import StoreObserver
 
 
@@ -68,12 +66,7 @@ class SqliteStore(Store):
         self._words.start()
 
     async def check(self) -> None:
-        now = clock.now()
-
-        def step(db: apsw.Connection) -> None:
-            db.execute("UPDATE health SET checked_at = ?", (now,))
-
-        await self._writer.change(step)
+        await self._writer.change(lambda db: db.execute("UPDATE health SET checked_at = ?", (clock.now(),)))
 
     async def close(self) -> None:
         await self._words.close()

@@ -15,7 +15,7 @@ from tracker.stores.documents import parse
 from tracker.stores.events import MOST_COUNTED, MonthCount, Tally
 from tracker.stores.sqlite.event_records import SELECT
 from tracker.stores.sqlite.search.plans import COUNTED, EVERYTHING, FEW, LIKELY, MOST_UNINDEXED
-from tracker.stores.sqlite.search.values import has_all, reads_document, value_of
+from tracker.stores.sqlite.search.queries import has_all, reads_document, value_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence

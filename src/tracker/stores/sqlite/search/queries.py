@@ -9,8 +9,9 @@ from __future__ import annotations
 
 import json
 import re
+from datetime import UTC, datetime, timedelta
 from functools import lru_cache
-from typing import TYPE_CHECKING, TypeAlias, assert_never
+from typing import TYPE_CHECKING, Final, TypeAlias, assert_never
 from zoneinfo import ZoneInfo
 
 import orjson
@@ -21,7 +22,7 @@ from tracker.domain.query.matching import fits, phrase
 from tracker.domain.query.tree import And, Has, Not, Number, Or, Pattern, Range, Term, all_of, parts_of
 from tracker.pb import event_pb
 from tracker.stores import documents
-from tracker.stores.sqlite.search.values import bound, is_read, reads_document, value_of
+from tracker.time_text import EARLIEST, LATEST
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
@@ -43,9 +44,72 @@ _PLAIN = re.compile(r"[\w .:@-]+", re.ASCII)
 _NOT_ASCII = "length(document) <> octet_length(document)"
 
 
+_NEVER_NULL: Final = frozenset(
+    {"id", "service", "source", "type", "priority", "status", "environment", "impact"}
+)
+"""Columns that every event has a value in; a field without a value is NULL in the others."""
+
+_EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
+
+
 def by_nothing(_: Node) -> Condition | None:
     """Use no index of words."""
     return None
+
+
+def reads_document(field: fields.Field) -> bool:
+    """Return whether an event's value of a field is read from its document."""
+    return not field.column
+
+
+def is_read(field: fields.Field) -> bool:
+    """Return whether SQL can read an event's value of a field: not the words of a text, and not of a list."""
+    if field.column:
+        return True
+    return bool(field.path) and not field.several and field.kind not in {Kind.PROSE, Kind.DURATION}
+
+
+def has_all(field: fields.Field) -> bool:
+    """Return whether the index of a field has all events: others lack those without a value."""
+    return field.column in _NEVER_NULL
+
+
+def value_of(field: fields.Field) -> str:
+    """Return the expression for an event's value of a field that SQL can read.
+
+    A text is '' where it is unset, the number of a choice or a flag is 0. A time or a duration, which is as
+    `bound` has it, is NULL.
+    """
+    value = field.column or in_document(field)
+    if has_all(field) or field.kind in {Kind.TIME, Kind.DURATION}:
+        return value
+    unset = "''" if field.kind is Kind.KEYWORD else "0"
+    return f"ifnull({value}, {unset})"
+
+
+def bound(field: fields.Field, number: int) -> int | str:
+    """Return what to compare a time or a duration with; for a moment in a document, text that sorts alike."""
+    if field.column or field.kind is not Kind.TIME:
+        return number
+    if not EARLIEST <= number <= LATEST:
+        return "" if number < EARLIEST else "~"
+    moment = (_EPOCH + timedelta(microseconds=number)).replace(tzinfo=None).isoformat()
+    return moment.rstrip("0") if "." in moment else moment
+
+
+def in_document(field: fields.Field) -> str:
+    """Return the expression for the value in a document, NULL where it is unset."""
+    value = f"document ->> '$.{'.'.join(field.path)}'"
+    match field.kind:
+        case Kind.TIME:
+            return f"rtrim({value}, 'Z')"
+        case Kind.CHOICE:
+            names = " ".join(
+                f"WHEN '{name}' THEN {number}" for name, number in field.choices.items() if number
+            )
+            return f"CASE {value} {names} ELSE {value} END"
+        case _:
+            return value
 
 
 def condition(node: Node, by_words: ByWords = by_nothing, *, tallied: bool = False) -> Condition:
