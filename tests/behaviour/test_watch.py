@@ -16,7 +16,7 @@ from tests.clients import GrpcClient, Refused, RestClient, http_client
 from tracker.app import App
 from tracker.services.events import watches as event_watches
 from tracker.services.paging import page_token, parse_page_token
-from tracker.stores.mongo import change_log
+from tracker.stores.mongo import courier
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
@@ -179,7 +179,7 @@ async def test_a_watch_of_a_database_that_is_put_back_while_it_is_served_ends(
     settings: Settings, mongo: MongoServers
 ) -> None:
     settings = replace(settings, mongo_uri=mongo.emptied_database())
-    changes = mongo.members[0].client.get_database("emptied")[change_log.NAME]
+    changes = mongo.members[0].client.get_database("emptied")[courier.NAME]
     async with served(settings, "grpc") as client, aclosing(client.stream(WATCH)) as watch:
         await record(client, "kept")
         await heard(watch, 2)

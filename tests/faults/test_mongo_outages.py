@@ -17,7 +17,7 @@ from tracker.domain.events import EventId
 from tracker.domain.locks import lock_key
 from tracker.domain.query.tree import EventFilter
 from tracker.errors import Code, TrackerError
-from tracker.stores.mongo import MongoStore, connections, database
+from tracker.stores.mongo import MongoStore, database
 from tracker.stores.pages import Page
 
 if TYPE_CHECKING:
@@ -154,7 +154,7 @@ async def test_a_server_that_hangs_is_not_waited_for_longer_than_a_call_may_take
     alone: MongoServers, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(database, "CHANGE_SECONDS", 1.0)
-    monkeypatch.setattr(connections, "QUERY_SECONDS", 1.0)
+    monkeypatch.setattr(database, "QUERY_SECONDS", 1.0)
     (server,) = alone.members
     async with opened(alone) as store:
         server.pause()
@@ -172,7 +172,7 @@ async def test_a_server_that_hangs_is_not_waited_for_longer_than_a_call_may_take
 async def test_a_primary_that_no_majority_follows_does_not_tell_who_holds_a_lock(
     three: MongoServers, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(connections, "QUERY_SECONDS", 3.0)
+    monkeypatch.setattr(database, "QUERY_SECONDS", 3.0)
     primary = three.primary()
     others: list[MongoServer] = [member for member in three.members if member is not primary]
     async with opened(three) as store:

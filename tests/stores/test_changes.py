@@ -25,7 +25,7 @@ from tracker.stores.changes import (
     Position,
     RecordKind,
 )
-from tracker.stores.mongo import MongoStore, change_log, courier, reconciler
+from tracker.stores.mongo import MongoStore, courier, reconciler
 from tracker.stores.sqlite import SqliteStore
 from tracker.time_text import MICROS
 
@@ -471,7 +471,7 @@ async def test_mongo_forgets_what_is_old_and_beyond_what_is_kept(
         end = change.position
     await store.reconciler.look()
     changes = await logged(store, 10)  # none of them is old
-    monkeypatch.setattr(change_log, "_KEPT_SECONDS", -1)
+    monkeypatch.setattr(courier, "_KEPT_SECONDS", -1)
     await store.reconciler.look()
     with pytest.raises(ChangesForgottenError):
         await store.changes.read(changes[4].position, 10)

@@ -17,7 +17,6 @@ from tracker.domain.query.fields import FIELDS, Kind, label
 from tracker.domain.query.tree import EventFilter
 from tracker.stores.events import Explanation
 from tracker.stores.mongo.search import queries as mongo_queries
-from tracker.stores.mongo.search import terms as event_terms
 from tracker.stores.pages import Page, Total
 from tracker.stores.sqlite.search import queries, word_search
 
@@ -51,7 +50,7 @@ async def test_no_more_events_are_counted_than_a_list_needs(
     total: int,
     estimated: bool,  # noqa: FBT001 - a parameter of the test
 ) -> None:
-    for kind in ("sqlite.search.plans", "mongo.search.lists"):
+    for kind in ("sqlite.search.plans", "mongo.search.execution"):
         monkeypatch.setattr(f"tracker.stores.{kind}.MOST_COUNTED", 3)
     for number in range(5):
         await store.events.create(an_event(f"Deploy {number} {'odd' if number % 2 else 'even'}"), None)
@@ -79,4 +78,4 @@ async def test_a_total_that_is_known_is_not_counted_again(store: Store) -> None:
 @pytest.mark.parametrize("field", [*(field for field in FIELDS if field.kind is Kind.KEYWORD), label("team")])
 def test_whole_values_are_found_without_a_look_at_each_event(field: Field) -> None:
     assert word_search.is_indexed(field) or not queries.reads_document(field)
-    assert event_terms.has_values(field) or mongo_queries.column(field) is not None
+    assert mongo_queries.has_values(field) or mongo_queries.column(field) is not None

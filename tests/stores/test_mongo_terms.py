@@ -160,7 +160,7 @@ async def test_events_with_and_without_terms_beside_them_are_counted_together(
 async def test_the_total_of_all_events_is_about_right_where_there_are_many(
     store: MongoStore, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("tracker.stores.mongo.search.lists.MOST_COUNTED", 3)
+    monkeypatch.setattr("tracker.stores.mongo.search.execution.MOST_COUNTED", 3)
     for _ in range(5):
         await store.events.create(an_event(), None)
     of_all = await store.events.find(EventFilter(), Page(1))

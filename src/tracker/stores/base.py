@@ -17,6 +17,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Protocol
 
+from tracker.errors import Reason, TrackerError
+
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
@@ -125,3 +127,13 @@ class Store(Protocol):
 
 class StoreOpenError(Exception):
     """A database can't be served; the message says why and what to do about it."""
+
+
+def unavailable(message: str) -> TrackerError:
+    """Return the error for a store that can't work now."""
+    return TrackerError(Reason.STORE_UNAVAILABLE, message)
+
+
+def overloaded() -> TrackerError:
+    """Return the error for a call while too many others wait."""
+    return TrackerError(Reason.STORE_OVERLOADED, "too many calls wait for the database")

@@ -12,12 +12,12 @@ from dataclasses import dataclass
 from enum import IntEnum
 from typing import TYPE_CHECKING, Final, NamedTuple, Protocol, TypeAlias
 
+from tracker.domain.locks import Ending
 from tracker.pb import catalog_pb, event_pb, lock_pb
+from tracker.stores.documents import parse
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
-
-    from tracker.domain.locks import Ending
 
 CHANGES_KEPT = 100_000
 """How many of the last changes are kept at least, unless the store is given another number."""
@@ -42,7 +42,7 @@ class RecordKind(IntEnum):
     CATALOG_ENTRY = 3
 
 
-MESSAGES: Final[Mapping[RecordKind, type[Record]]] = {
+_MESSAGES: Final[Mapping[RecordKind, type[Record]]] = {
     RecordKind.EVENT: event_pb.Event,
     RecordKind.LOCK: lock_pb.Lock,
     RecordKind.CATALOG_ENTRY: catalog_pb.Catalog,
@@ -88,6 +88,32 @@ class Change:
     after: Record | None
     ending: Ending | None = None
     reason: str = ""
+
+
+def read_change(  # noqa: PLR0913, PLR0917 - what the log has of a change
+    position: Position,
+    record: int,
+    kind: int,
+    record_id: str,
+    principal: str,
+    before: bytes | str | None,
+    after: bytes | str | None,
+    ending: str | None,
+    reason: str | None,
+) -> Change:
+    """Return a change as the log has it, with the documents of its record."""
+    message = _MESSAGES[RecordKind(record)]
+    return Change(
+        position,
+        RecordKind(record),
+        ChangeKind(kind),
+        record_id,
+        principal,
+        None if before is None else parse(message, record_id, before),
+        None if after is None else parse(message, record_id, after),
+        None if ending is None else Ending(ending),
+        reason or "",
+    )
 
 
 class Batch(NamedTuple):

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, TypeVar
 from tracker.pb import catalog_pb
 from tracker.stores.changes import ChangeKind, RecordKind
 from tracker.stores.documents import parse
-from tracker.stores.mongo.change_log import logged
+from tracker.stores.mongo.outbox import logged
 from tracker.stores.mongo.pages import read_page
 from tracker.stores.pages import found
 

@@ -12,7 +12,7 @@ from urllib.parse import urlsplit
 import bson
 import pymongo
 from bson import ObjectId
-from pymongo.errors import BulkWriteError, PyMongoError, WriteConcernError
+from pymongo.errors import BulkWriteError, WriteConcernError
 
 from tracker.domain.locks import HeldLock, LockKey
 from tracker.pb import event_pb, link_pb, lock_pb
@@ -30,17 +30,9 @@ from tracker.stores.contents import (
     characters,
 )
 from tracker.stores.documents import parse
-from tracker.stores.mongo import (
-    catalog,
-    event_records,
-    idempotency,
-    links,
-    lock_documents,
-    schema,
-    writes,
-)
+from tracker.stores.mongo import catalog, event_records, idempotency, links, lock_documents, schema, writes
 from tracker.stores.mongo.database import CHANGE_SECONDS
-from tracker.stores.mongo.failures import store_error
+from tracker.stores.mongo.failures import store_errors
 from tracker.stores.mongo.opening import open_database
 from tracker.stores.mongo.reconciler import COLLECTIONS
 from tracker.stores.mongo.store import MongoStore
@@ -50,6 +42,7 @@ if TYPE_CHECKING:
 
     from tracker.stores.base import StoreObserver
     from tracker.stores.contents import Records, StoredRecord
+    from tracker.stores.documents import M
     from tracker.stores.mongo.database import Database
     from tracker.stores.mongo.writes import Collection, Document
 
@@ -58,6 +51,7 @@ SETTLE_SECONDS = 10.0
 
 _SETTLE_PAUSE = 0.1
 _LARGEST_DOCUMENT = 16 * 2**20
+_THERE: Document = {"tombstone": None}
 
 
 class MongoContents:
@@ -69,14 +63,18 @@ class MongoContents:
         self._database, self._reconciler = store.database, store.reconciler
         collection = partial(_Collection, self._database)
         self._records: Mapping[Kind, Records[Any]] = {
-            Kind.CATALOG: collection(catalog.NAME, {"tombstone": None}, _document, _catalog_entry),
-            Kind.LINKS: collection(links.NAME, {"tombstone": None}, _document, _link),
+            Kind.CATALOG: collection(catalog.NAME, _THERE, _document, _catalog_entry),
+            Kind.LINKS: collection(
+                links.NAME, _THERE, _document, partial(_parsed, link_pb.Link, links.fields)
+            ),
             Kind.LOCK_KEYS: collection(lock_documents.NAME, {}, _key, _key_document),
             Kind.ENDED_LOCKS: collection(
                 lock_documents.ENDED, {}, _end, lock_documents.end_document, self._still_held
             ),
             Kind.IDEMPOTENCY_KEYS: collection(idempotency.NAME, {"outbox": None}, _answer, _answer_document),
-            Kind.EVENTS: collection(event_records.NAME, {"tombstone": None}, _document, _event),
+            Kind.EVENTS: collection(
+                event_records.NAME, _THERE, _document, partial(_parsed, event_pb.Event, event_records.fields)
+            ),
         }
 
     @property
@@ -86,10 +84,8 @@ class MongoContents:
 
     async def open_to_read(self) -> None:
         await open_database(self._database, schema.require)
-        try:
+        with store_errors():
             await self._settle()
-        except PyMongoError as failure:
-            raise store_error(failure) from failure
 
     async def open_to_fill(self, source: str) -> None:
         await open_database(self._database, partial(schema.begin_filling, source=source))
@@ -217,25 +213,16 @@ def _catalog_entry(stored: StoredDocument) -> Document:
     return {"_id": stored.id, "document": stored.document}
 
 
-def _link(stored: StoredDocument) -> Document:
-    return {"_id": stored.id, **links.fields(parse(link_pb.Link, *stored)), "document": stored.document}
-
-
-def _event(stored: StoredDocument) -> Document:
-    event = parse(event_pb.Event, *stored)
-    return {"_id": stored.id, **event_records.fields(event), "document": stored.document}
+def _parsed(kind: type[M], fields: Callable[[M], Document], stored: StoredDocument) -> Document:
+    return {"_id": stored.id, **fields(parse(kind, *stored)), "document": stored.document}
 
 
 def _key(row: Document) -> StoredKey:
-    key = LockKey(row["service"], row["environment"], row["resource"])
-    holder = row.get("holder")
-    return StoredKey(
-        key,
-        row["token"],
-        None
-        if holder is None
-        else StoredLock(holder["id"], holder.get("token_hash", b""), holder["document"]),
-    )
+    key, holder = LockKey(row["service"], row["environment"], row["resource"]), row.get("holder")
+    if holder is None:
+        return StoredKey(key, row["token"], None)
+    lock = StoredLock(holder["id"], holder.get("token_hash", b""), holder["document"])
+    return StoredKey(key, row["token"], lock)
 
 
 def _key_document(stored: StoredKey) -> Document:
@@ -248,15 +235,8 @@ def _key_document(stored: StoredKey) -> Document:
 
 
 def _end(row: Document) -> StoredEnd:
-    return StoredEnd(
-        row["_id"],
-        lock_documents.key_of(row["key"]),
-        row.get("token_hash", b""),
-        row["ending"],
-        row["at"],
-        row["reason"],
-        row["document"],
-    )
+    key, token_hash = lock_documents.key_of(row["key"]), row.get("token_hash", b"")
+    return StoredEnd(row["_id"], key, token_hash, row["ending"], row["at"], row["reason"], row["document"])
 
 
 def _answer(row: Document) -> StoredAnswer:

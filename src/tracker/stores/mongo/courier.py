@@ -9,21 +9,30 @@ from itertools import chain
 from typing import TYPE_CHECKING
 
 import pymongo
-from pymongo.errors import PyMongoError
+from pymongo.errors import DuplicateKeyError
 
-from tracker.stores.mongo.change_log import MOST_AT_ONCE
+from tracker.stores.mongo import writes
 from tracker.stores.mongo.database import CHANGE_SECONDS
-from tracker.stores.mongo.failures import store_error
+from tracker.stores.mongo.failures import store_errors
 from tracker.stores.mongo.outbox import confirm, entries_of, with_document
+from tracker.time_text import MICROS
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Callable, Iterable, Sequence
 
     from bson import ObjectId
 
-    from tracker.stores.mongo.change_log import LogWriter
     from tracker.stores.mongo.database import Database
     from tracker.stores.mongo.writes import Document
+
+NAME = "changes"
+"""The collection of the change log (`change_log.py`)."""
+
+MOST_AT_ONCE = 256
+"""How many entries a document of the log has at most."""
+
+_KEPT_SECONDS = 600
+"""How long a document of the log is kept at least: longer than any command takes."""
 
 _GATHER_SECONDS = 0.02
 """How long a parcel waits for others, so that they are delivered together."""
@@ -51,11 +60,16 @@ class _Parcel:
 
 
 class Courier:
-    """Queues outbox entries of documents that this server changes, and delivers them in batches."""
+    """Queues outbox entries of documents that this server changes, and delivers them in batches.
 
-    def __init__(self, database: Database, log: LogWriter) -> None:
+    The change log keeps the last `kept` changes at least.
+    """
+
+    def __init__(self, database: Database, kept: int) -> None:
         self._database = database
-        self._log = log
+        self._kept = kept
+        self._logged: dict[ObjectId, None] = {}
+        self._grown: list[Callable[[], None]] = []
         self._waiting: deque[_Parcel] = deque()
         self._confirmed: dict[ObjectId, None] = {}
         self._taken = self._delivered = 0
@@ -63,6 +77,10 @@ class Courier:
         self._went = asyncio.Event()
         self._running = False
         self._closing = False
+
+    def notify(self, grown: Callable[[], None]) -> None:
+        """Call `grown` whenever this server has written into the log."""
+        self._grown.append(grown)
 
     def add(self, collection: str, stored: Document) -> None:
         """Take the entries of a document's outbox whose other parts have been delivered."""
@@ -87,10 +105,8 @@ class Courier:
                 continue
             if len(self._waiting) < MOST_AT_ONCE and not self._closing:
                 await asyncio.sleep(_GATHER_SECONDS)
-            try:
+            with store_errors():
                 await self._deliver_next()
-            except PyMongoError as failure:
-                raise store_error(failure) from failure
 
     def close(self) -> None:
         """Let `run` return once everything is delivered."""
@@ -120,7 +136,7 @@ class Courier:
         with pymongo.timeout(CHANGE_SECONDS):
             different = {(parcel.record_id, parcel.entry["op"]): parcel for parcel in batch}.values()
             parcels = [*chain.from_iterable(await asyncio.gather(*map(self._confirm, different)))]
-            await self._log.append([entry for parcel in parcels for entry in parcel.log])
+            await self._append([entry for parcel in parcels for entry in parcel.log])
             await self._remove(parcel for parcel in parcels if parcel.complete)
         for _ in batch:
             self._waiting.popleft()
@@ -170,3 +186,42 @@ class Courier:
             emptied = await collection.update_many(where | no_others, {"$unset": {"outbox": ""}})
             if emptied.matched_count < len(ids):
                 await collection.update_many(where, {"$pull": {"outbox": {"op": {"$in": ops}}}})
+
+    async def _append(self, entries: Sequence[Document]) -> None:
+        """Write entries after the last document of the log, except those that are in it."""
+        log = self._database.newest(NAME)
+        new = {each["op"]: each for each in entries if each["op"] not in self._logged}
+        while new:
+            number = last_number(await log.find_one({}, {"size": 1}, sort=[("_id", -1)])) + 1
+            row = {"_id": number, "size": len(new), "at": self._database.now(), "changes": [*new.values()]}
+            try:
+                await log.insert_one(row)
+            except DuplicateKeyError:
+                there = await self._there([*new])
+                new = {op: each for op, each in new.items() if op not in there}
+            else:
+                break
+        self._logged |= dict.fromkeys(each["op"] for each in entries)
+        while len(self._logged) > _REMEMBERED:
+            del self._logged[next(iter(self._logged))]
+        for grown in self._grown if entries else ():
+            grown()
+
+    async def forget(self) -> None:
+        """Delete the entries that need not be kept."""
+        log = self._database.newest(NAME)
+        last = await log.find_one({}, {"_id": 1}, sort=[("_id", -1)])
+        if last is not None:
+            before = {"$lt": self._database.now() - _KEPT_SECONDS * MICROS}
+            await writes.delete_all(log, {"_id": {"$lt": last["_id"] - self._kept}, "at": before})
+
+    async def _there(self, ops: list[ObjectId]) -> set[ObjectId]:
+        """Return which entries are in the log."""
+        log = self._database.newest(NAME)
+        rows = await log.find({"changes.op": {"$in": ops}}, {"changes.op": 1}).to_list()
+        return {each["op"] for row in rows for each in row["changes"]}
+
+
+def last_number(row: Document | None) -> int:
+    """Return the number of the last entry in a document of the log."""
+    return 0 if row is None else int(row["_id"] + row["size"] - 1)

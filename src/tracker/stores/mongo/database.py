@@ -4,21 +4,28 @@ from __future__ import annotations
 
 import asyncio
 import time
+import warnings
 from contextlib import asynccontextmanager
 from datetime import UTC
-from typing import TYPE_CHECKING, TypeVar, cast
+from typing import TYPE_CHECKING, Any, TypeVar, cast
+from urllib.parse import parse_qsl, unquote, urlsplit
 
 import pymongo
-from pymongo.errors import PyMongoError
+from pymongo import AsyncMongoClient
+from pymongo.errors import InvalidName, InvalidURI, PyMongoError
+from pymongo.read_concern import ReadConcern
 
-from tracker.stores.mongo.connections import Connections
-from tracker.stores.mongo.failures import overloaded, store_error, unavailable
+from tracker.stores.base import StoreOpenError, overloaded, unavailable
+from tracker.stores.mongo.failures import store_error, store_errors
 from tracker.time_text import MICROS, micros_of
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Awaitable, Callable
+    from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+
+    from pymongo.asynchronous.database import AsyncDatabase
 
     from tracker.stores.base import StoreObserver
+    from tracker.stores.mongo.writes import Collection, Document
 
 T = TypeVar("T")
 
@@ -34,14 +41,45 @@ AT_ONCE = 16
 MAX_WAITING = 4_096
 """How many changes may be under way or wait."""
 
+QUERY_SECONDS = 20.0
+"""How long a query may take, including the wait for a server."""
+
+_DATABASE = "tracker"
+"""The database of an address that names none."""
+
+_FIXED: Mapping[str, Any] = {
+    "appname": "tracker",
+    "w": "majority",
+    "journal": True,
+    "readPreference": "primary",
+    "readConcernLevel": "local",
+    "retryWrites": False,
+    "retryReads": True,
+}
+"""Options that an address can't change: the store depends on them."""
+
+_USUAL: Mapping[str, Any] = {
+    "serverSelectionTimeoutMS": 3_000,
+    "connectTimeoutMS": 3_000,
+    "waitQueueTimeoutMS": 10_000,
+    "heartbeatFrequencyMS": 2_000,
+    "maxPoolSize": 32,
+}
+"""Options that an address may change."""
+
 _CLOCK = getattr(time, "CLOCK_BOOTTIME", time.CLOCK_MONOTONIC)
 
 _CLOCK_RESOLUTION = 1_000
 """`localTime` is whole milliseconds."""
 
 
-class Database(Connections):
-    """The database of an address.
+class Database:
+    """The database of an address; `argument` is the name of the setting or option with it, for messages.
+
+    Changes read the newest state of the primary (read concern `local`), which they replace. Queries read what
+    a majority has confirmed (`majority`), which is never rolled back. The holder of a lock is read with
+    `linearizable`: a former primary that does not know of its successor then fails. A standalone server has
+    no such read, and needs none.
 
     Each change runs in a task of its own, which completes even if its caller is cancelled.
 
@@ -51,7 +89,11 @@ class Database(Connections):
     """
 
     def __init__(self, uri: str, observer: StoreObserver, argument: str = "MONGO_URI") -> None:
-        super().__init__(uri, argument)
+        self.argument = argument
+        self._uri = uri
+        self._client: AsyncMongoClient[Document]
+        self._open = False
+        self.replicated = False
         self._observer = observer
         self._tasks: set[asyncio.Task[None]] = set()
         self._turns: dict[str, tuple[asyncio.Lock, int]] = {}
@@ -59,6 +101,90 @@ class Database(Connections):
         self._takes_changes = False
         self._offset: int | None = None
         self._error = 0
+
+    def open(self) -> None:
+        """Make the client, which connects when it is first used.
+
+        Raises:
+            StoreOpenError: The address is invalid.
+        """
+        try:
+            given = {name.lower() for name, _ in parse_qsl(urlsplit(self._uri).query)}
+            usual = {name: value for name, value in _USUAL.items() if name.lower() not in given}
+            # A warning is about an option that the driver would ignore.
+            with warnings.catch_warnings(action="error"):
+                self._client = AsyncMongoClient(self._uri, **usual, **_FIXED)
+            self._database = self._client.get_default_database(_DATABASE)
+            self._collections: dict[tuple[str, str], Collection] = {}
+        except (InvalidURI, InvalidName, ValueError):  # its text may quote a part of the password
+            raise StoreOpenError(
+                f"{self.argument} is no address of a MongoDB database: write it as"
+                " mongodb://user:password@host:27017/tracker, and : / ? # [ ] @ % in user and password"
+                " each as a percent sign and two hexadecimal digits"
+            ) from None
+        except (PyMongoError, Warning) as error:
+            details = self.without_credentials(str(error))
+            raise StoreOpenError(f"{self.argument} can't be used: {details}") from None
+        self._open = True
+
+    async def close(self) -> None:
+        """Close all connections."""
+        if self._open:
+            self._open = False
+            await self._client.close()
+
+    @property
+    def admin(self) -> AsyncDatabase[Document]:
+        """The database for administrative commands."""
+        return self._client.get_database("admin")
+
+    @property
+    def database_name(self) -> str:
+        """The name of the database."""
+        return unquote(urlsplit(self._uri).path.strip("/")) or _DATABASE
+
+    def newest(self, name: str) -> Collection:
+        """Return a collection with the newest state of the primary, for changes."""
+        return self._collection(name)
+
+    def confirmed(self, name: str) -> Collection:
+        """Return a collection with what a majority has confirmed."""
+        return self._collection(name, "majority")
+
+    def current(self, name: str) -> Collection:
+        """Return a collection for linearizable reads."""
+        return self._collection(name, "linearizable" if self.replicated else "majority")
+
+    def _collection(self, name: str, level: str = "local") -> Collection:
+        if (name, level) not in self._collections:
+            collection = self._database.get_collection(name, read_concern=ReadConcern(level))
+            self._collections[name, level] = collection
+        return self._collections[name, level]
+
+    async def reach(self) -> None:
+        """Wait for a primary, if none is known, as long as the address allows.
+
+        A command with a time of its own would spend all of it on that.
+        """
+        if not self._client.topology_description.has_writable_server():
+            with pymongo.timeout(self._client.options.server_selection_timeout):
+                await self.admin.command("ping")
+
+    @asynccontextmanager
+    async def asking(self, name: str) -> AsyncIterator[Collection]:
+        """Give a collection as a majority has it; bound the time of queries, and translate their failures."""
+        if not self._open:
+            raise unavailable("the database is closed")
+        with store_errors():
+            await self.reach()
+            with pymongo.timeout(QUERY_SECONDS):
+                yield self.confirmed(name)
+
+    def without_credentials(self, text: str) -> str:
+        """Return an error text of the driver, unless it quotes user or password."""
+        credentials = urlsplit(self._uri).netloc.rpartition("@")[0]
+        secret = any(part and part in text for part in (credentials, *credentials.split(":", 1)))
+        return "one of its options is wrong" if secret else text
 
     def start(self) -> None:
         """Accept changes from now on."""

@@ -15,8 +15,7 @@ from tracker.pb import event_pb
 from tracker.stores.changes import PRINCIPAL, ChangeKind, RecordKind
 from tracker.stores.documents import parse
 from tracker.stores.mongo import event_records, idempotency, lock_documents, lock_keys
-from tracker.stores.mongo.change_log import logged
-from tracker.stores.mongo.outbox import entries_of, is_made, made_by, new_entry
+from tracker.stores.mongo.outbox import entries_of, is_made, logged, made_by, new_entry
 
 if TYPE_CHECKING:
     from collections.abc import Collection

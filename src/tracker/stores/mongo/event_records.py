@@ -31,10 +31,10 @@ from tracker.domain.events import (
 from tracker.domain.query.fields import DURATION, FIELDS, TERMS, Kind, label
 from tracker.domain.query.matching import words
 from tracker.pb import event_pb
+from tracker.stores.base import unavailable
 from tracker.stores.documents import parse
 from tracker.stores.events import ExternalIdTakenError, SlackIdTakenError
 from tracker.stores.mongo import writes
-from tracker.stores.mongo.failures import unavailable
 from tracker.stores.mongo.outbox import carried
 
 if TYPE_CHECKING:
@@ -62,7 +62,6 @@ COLUMNS: Final = tuple(
 _VALUES: Final = tuple(field for field in TERMS if not field.column)
 """Fields whose values are among the terms, in addition to labels: those without a column."""
 
-_BY_SLACK_ID = "events_by_slack_id"
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
@@ -198,7 +197,7 @@ async def _taken(
         if other is not None:
             return ExternalIdTakenError(external, other["_id"])
     if slack_id := metadata_of(event).slack_id:
-        other = await events.find_one({"slack_id": slack_id} | others, {"_id": 1}, hint=_BY_SLACK_ID)
+        other = await events.find_one({"slack_id": slack_id} | others, {"_id": 1}, hint="events_by_slack_id")
         if other is not None:
             return SlackIdTakenError(slack_id, other["_id"])
     return None

@@ -6,21 +6,16 @@ from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING, TypeVar
 
-from pymongo.errors import DuplicateKeyError
-
 from tracker.domain.event_locks import decide_event_change
 from tracker.domain.events import EventId, event_cursor, event_id
-from tracker.domain.locks import HeldLock, lock_key
+from tracker.domain.locks import HeldLock
 from tracker.stores.changes import ChangeKind, RecordKind
-from tracker.stores.events import DeletedEvent, Explanation, ExternalIdTakenError, SlackIdTakenError
-from tracker.stores.mongo import event_records, idempotency, lock_documents, lock_keys, outbox
-from tracker.stores.mongo.change_log import logged
+from tracker.stores.events import DeletedEvent, Explanation
+from tracker.stores.mongo import event_records, idempotency, lock_documents, lock_keys
 from tracker.stores.mongo.deliveries import end_fields
 from tracker.stores.mongo.event_records import NAME
-from tracker.stores.mongo.failures import unavailable
-from tracker.stores.mongo.outbox import made_by, new_entry
-from tracker.stores.mongo.search import counts as event_counts
-from tracker.stores.mongo.search import lists
+from tracker.stores.mongo.outbox import logged, made_by, new_entry
+from tracker.stores.mongo.search import execution
 from tracker.stores.pages import found, known_total, was_counted
 
 if TYPE_CHECKING:
@@ -62,13 +57,7 @@ class MongoEvents:
                 # The lock is undecided until the event is stored.
                 if lock is not None:
                     await lock_keys.take_for_event(self._database, HeldLock(lock), decider[1], change, {})
-                try:
-                    stored = await event_records.insert(self._events, event, change)
-                except DuplicateKeyError:
-                    raise unavailable("the change took so long that it was given up") from None
-                except (SlackIdTakenError, ExternalIdTakenError):
-                    await self._give_back(lock, change)
-                    raise
+                stored = await event_records.insert(self._events, event, change)
             await self._deliveries.try_to_deliver(NAME, stored)
 
         await self._database.run(step)
@@ -129,33 +118,29 @@ class MongoEvents:
     ) -> Found[event_pb.Event]:
         searched = explanation or Explanation()
         async with self._database.asking(NAME) as events:
-            records = await lists.select_page(events, where, page, searched, oldest_first=oldest_first)
-            total = known_total(records, page) or await lists.total(events, where, searched)
+            records = await execution.select_page(events, where, page, searched, oldest_first=oldest_first)
+            total = known_total(records, page) or await execution.total(events, where, searched)
             answer = found(records, page, event_cursor, total)
             if explanation is not None:
-                async for step in lists.list_steps(events, where, oldest_first=oldest_first):
+                async for step in execution.list_steps(events, where, oldest_first=oldest_first):
                     explanation.steps.append(step)
                 if was_counted(answer, page):
-                    explanation.steps += lists.scan_steps("count", where, "count in the database")
+                    explanation.steps += execution.scan_steps("count", where, "count in the database")
             return answer
 
     async def count(self, where: EventFilter) -> int:
         async with self._database.asking(NAME) as events:
-            return await lists.count(events, where)
+            return await execution.count(events, where)
 
     async def count_by_month(self, where: EventFilter, *, by_service: bool) -> Sequence[MonthCount]:
         async with self._database.asking(NAME) as events:
-            return await lists.count_by_month(events, where, by_service=by_service)
+            return await execution.count_by_month(events, where, by_service=by_service)
 
     async def count_by(
-        self,
-        where: EventFilter,
-        fields: Sequence[Field],
-        most: int,
-        explanation: Explanation | None = None,
+        self, where: EventFilter, fields: Sequence[Field], most: int, explanation: Explanation | None = None
     ) -> tuple[int, Sequence[Sequence[Tally]]]:
         async with self._database.asking(NAME) as events:
-            return await event_counts.count_by(events, where, fields, most, explanation or Explanation())
+            return await execution.count_by(events, where, fields, most, explanation or Explanation())
 
     async def count_between(
         self,
@@ -165,13 +150,13 @@ class MongoEvents:
         explanation: Explanation | None = None,
     ) -> Sequence[Mapping[str | int, int]]:
         async with self._database.asking(NAME) as events:
-            return await event_counts.count_between(events, where, edges, by, explanation or Explanation())
+            return await execution.count_between(events, where, edges, by, explanation or Explanation())
 
     async def durations_between(
         self, where: EventFilter, edges: Sequence[int], explanation: Explanation | None = None
     ) -> Sequence[Sequence[int]]:
         async with self._database.asking(NAME) as events:
-            return await event_counts.durations_between(events, where, edges, explanation or Explanation())
+            return await execution.durations_between(events, where, edges, explanation or Explanation())
 
     @property
     def _events(self) -> Collection:
@@ -203,43 +188,32 @@ class MongoEvents:
         once: Once[event_pb.Event] | None,
     ) -> event_pb.Event | None:
         """Change an event, unless it or one of its locks changes meanwhile: then return None."""
-        found = await lock_keys.of_event(self._database, stored["_id"], made_by(stored))
+        database = self._database
+        found = await lock_keys.of_event(database, stored["_id"], made_by(stored))
         keys = {key["holder"]["id"]: key for key in found}
         held = [lock_documents.held(key) for key in found]
-        outcome = decide_event_change(
-            change(event_records.event_of(stored), [each.lock for each in held]), held
-        )
+        asked = change(event_records.event_of(stored), [each.lock for each in held])
+        outcome = decide_event_change(asked, held)
         ends = {each.lock.id: release for each, release in outcome.ends}
-        taken = None if outcome.claim is None else outcome.claim.lock
-        log = [_logged(ChangeKind.UPDATED, stored["_id"], stored["document"])]
-        ending = [{"lock": lock_id, **end_fields(each)} for lock_id, each in ends.items()]
-        entry = new_entry(self._database.now(), log=log, ends=ending)
+        entry = new_entry(
+            database.now(),
+            log=[_logged(ChangeKind.UPDATED, stored["_id"], stored["document"])],
+            ends=[{"lock": lock_id, **end_fields(release)} for lock_id, release in ends.items()],
+        )
         decider = (NAME, stored["_id"])
-        async with idempotency.claimed(self._database, once, outcome.event, decider, entry) as claim:
+        async with idempotency.claimed(database, once, outcome.event, decider, entry) as claim:
             if outcome.claim is not None:
-                await lock_keys.take_for_event(self._database, outcome.claim, decider[1], entry, ends)
-            try:
-                # If the rest fails, a lease that was renewed does no harm.
-                new, renewed = None, outcome.renewed
-                if None not in [
-                    await lock_keys.update(self._database, keys[lock.id], lock) for _, lock in renewed
-                ]:
-                    new = await event_records.replace(self._events, stored, outcome.event, entry)
-            except (SlackIdTakenError, ExternalIdTakenError):
-                await self._give_back(taken, entry)
-                raise
+                await lock_keys.take_for_event(database, outcome.claim, stored["_id"], entry, ends)
+            # If the rest fails, a lease that was renewed does no harm.
+            renewed = [await lock_keys.update(database, keys[lock.id], lock) for _, lock in outcome.renewed]
+            new = None
+            if None not in renewed:
+                new = await event_records.replace(self._events, stored, outcome.event, entry)
             claim.made = new is not None
-            if new is None:
-                await self._give_back(taken, entry)
         if new is None:
             return None
         await self._deliveries.try_to_deliver(NAME, new)
         return outcome.event
-
-    async def _give_back(self, taken: lock_pb.Lock | None, change: Document) -> None:
-        if taken is not None:
-            key = lock_documents.key_id(lock_key(taken))
-            await outbox.undo(self._database, lock_documents.NAME, key, change["op"])
 
 
 def _logged(kind: ChangeKind, event_id: str, before: str = "") -> Document:

@@ -2,21 +2,24 @@
 
 from __future__ import annotations
 
+from contextlib import contextmanager
 from enum import Enum
 from typing import TYPE_CHECKING
 
 from pymongo.errors import (
     AutoReconnect,
     ExecutionTimeout,
+    PyMongoError,
     ServerSelectionTimeoutError,
     WaitQueueTimeoutError,
     WriteConcernError,
 )
 
 from tracker.errors import Reason, TrackerError
+from tracker.stores.base import overloaded, unavailable
 
 if TYPE_CHECKING:
-    from pymongo.errors import PyMongoError
+    from collections.abc import Iterator
 
 _NOT_PRIMARY = frozenset({10107, 13435, 13436})
 """NotWritablePrimary, NotPrimaryNoSecondaryOk, NotPrimaryOrSecondary: refused before anything was done."""
@@ -71,22 +74,20 @@ def store_error(failure: PyMongoError) -> Exception:
     return failure
 
 
+@contextmanager
+def store_errors() -> Iterator[None]:
+    """Raise the errors that callers get for failures of the database."""
+    try:
+        yield
+    except PyMongoError as failure:
+        raise store_error(failure) from failure
+
+
 def unknown() -> TrackerError:
     """Return the error for a change that may or may not have been made."""
     return TrackerError(
-        Reason.STORE_OUTCOME_UNKNOWN,
-        "the database did not confirm the change; it may or may not last",
+        Reason.STORE_OUTCOME_UNKNOWN, "the database did not confirm the change; it may or may not last"
     )
-
-
-def unavailable(message: str) -> TrackerError:
-    """Return the error for a store that is unavailable."""
-    return TrackerError(Reason.STORE_UNAVAILABLE, message)
-
-
-def overloaded() -> TrackerError:
-    """Return the error for a call while too many others wait."""
-    return TrackerError(Reason.STORE_OVERLOADED, "too many calls wait for the database")
 
 
 def _code(failure: PyMongoError) -> int | None:

@@ -12,11 +12,11 @@ from typing import TYPE_CHECKING, TypeVar
 
 from pymongo.errors import DuplicateKeyError, PyMongoError
 
-from tracker.domain.idempotency import forgotten_until, is_over
+from tracker.domain.idempotency import is_over
 from tracker.errors import Reason, TrackerError
+from tracker.stores.base import unavailable
 from tracker.stores.idempotency import Answered, AnsweredBeforeError, KeyUnderWayError
 from tracker.stores.mongo import outbox, writes
-from tracker.stores.mongo.failures import unavailable
 from tracker.stores.mongo.outbox import undecided_of
 
 if TYPE_CHECKING:
@@ -60,7 +60,7 @@ class MongoIdempotency:
 async def claimed(
     database: Database, once: Once[T] | None, made: T, decider: tuple[str, str], change: Document
 ) -> AsyncIterator[Claim]:
-    """Claim the key of a change that leads to `made`.
+    """Claim the key of a change that leads to `made`; undo what was written before it if it is not made.
 
     `decider` is the collection and id of the document that decides the change, and `change` the entry
     for its outbox. After an exception inside, the change was not made, unless its outcome is unknown.
@@ -69,25 +69,22 @@ async def claimed(
         AnsweredBeforeError: The key has been used.
         KeyUnderWayError: It may be in use.
     """
-    claim = Claim()
-    if once is None:
-        yield claim
-        return
-    key, entry = once.use.key, outbox.waiting(change, *decider)
-    await _take(database, once.use, {"answer": once.answer(made), "outbox": [entry]})
-    outbox.confirming(change, NAME, key)
+    claim, undecided = Claim(), outbox.waiting(change, *decider)
     try:
+        if once is not None:
+            await _take(database, once.use, {"answer": once.answer(made), "outbox": [undecided]})
+            outbox.confirming(change, NAME, once.use.key)
         yield claim
     except Exception as error:
         if not isinstance(error, TrackerError) or error.reason is not Reason.STORE_OUTCOME_UNKNOWN:
-            with suppress(TrackerError, PyMongoError):  # the reconciler finds it
-                if not await outbox.is_made(database, entry):
-                    await outbox.undo(database, NAME, key, entry["op"])
+            with suppress(TrackerError, PyMongoError):  # the reconciler finds what remains
+                if "confirms" in change and not await outbox.is_made(database, undecided):
+                    await outbox.undo_all(database, change)
         if isinstance(error, DuplicateKeyError):
             raise unavailable("the change took so long that it was given up") from None
         raise
     if not claim.made:
-        await outbox.undo(database, NAME, key, entry["op"])
+        await outbox.undo_all(database, change)
 
 
 async def put(  # noqa: PLR0913, PLR0917 - what is changed, and what is remembered of it
@@ -107,11 +104,6 @@ async def put(  # noqa: PLR0913, PLR0917 - what is changed, and what is remember
         after |= outbox.carried(before, change)
         claim.made = await writes.put(database.newest(collection), before, after)
     return after if claim.made else None
-
-
-async def forget(database: Database) -> None:
-    """Forget the keys that are over."""
-    await writes.delete_all(database.newest(NAME), {"at": {"$lte": forgotten_until(database.now())}})
 
 
 async def _take(database: Database, use: KeyUse, fields: Document) -> None:

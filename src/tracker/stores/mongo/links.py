@@ -6,8 +6,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from tracker.pb import link_pb
+from tracker.stores.base import unavailable
 from tracker.stores.documents import parse
-from tracker.stores.mongo.failures import unavailable
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence

@@ -17,16 +17,7 @@ from typing import TYPE_CHECKING
 
 from bson import ObjectId
 
-from tracker.domain.locks import (
-    EndedLock,
-    Ending,
-    HeldLock,
-    KeyState,
-    LeaseState,
-    LockKey,
-    created_at,
-    lease_state,
-)
+from tracker.domain.locks import EndedLock, Ending, HeldLock, KeyState, LockKey, created_at, lease_state
 from tracker.pb import lock_pb
 from tracker.stores.contents import StoredEnd
 from tracker.stores.documents import parse
@@ -89,12 +80,6 @@ def key_state(stored: Document) -> KeyState:
 def lock_of(holder: Document) -> lock_pb.Lock:
     """Return the lock of a holder."""
     return parse(lock_pb.Lock, holder["id"], holder["document"])
-
-
-def stored_lease(holder: Document) -> LeaseState:
-    """Return what decides when the lock of a holder ends."""
-    ttl, delay = holder["ttl"], holder["lock_delay"]
-    return LeaseState(holder["id"], ttl, delay, holder["renewals"], holder["expired"])
 
 
 async def remember(database: Database, key: str, ended: EndedLock | None) -> Document | None:

@@ -15,9 +15,7 @@ from tracker.domain.locks import (
     moves,
 )
 from tracker.stores.changes import ChangeKind, RecordKind
-from tracker.stores.idempotency import AnsweredBeforeError, KeyUnderWayError
 from tracker.stores.mongo import event_records, idempotency, outbox, writes
-from tracker.stores.mongo.change_log import logged
 from tracker.stores.mongo.lock_documents import (
     ENDED,
     HELD,
@@ -32,7 +30,7 @@ from tracker.stores.mongo.lock_documents import (
     new_key,
     remember,
 )
-from tracker.stores.mongo.outbox import carried, new_entry, note, undecided_of, waiting
+from tracker.stores.mongo.outbox import carried, logged, new_entry, note, undecided_of, waiting
 from tracker.stores.mongo.writes import without
 
 if TYPE_CHECKING:
@@ -204,40 +202,22 @@ async def _move(
     database: Database, stored: Document, to: HeldLock, once: Once[lock_pb.Lock] | None
 ) -> tuple[lock_pb.Lock, Document] | None:
     """Take the new key, then free the old one, which decides that the lock has moved."""
-    change = new_entry(database.now())
-    target, moved = await _take_for_move(database, stored["_id"], to, change)
-    change["log"] = [_updated(stored["holder"], holder_fields(HeldLock(moved, to.token_hash)))]
-    outbox.confirming(change, NAME, target)
-    try:
-        freed = without(stored, "holder")
-        after = await idempotency.put(database, once, moved, NAME, stored, freed, change)
-    except (AnsweredBeforeError, KeyUnderWayError):
-        await outbox.undo(database, NAME, target, change["op"])
-        raise
-    if after is None:
-        await outbox.undo(database, NAME, target, change["op"])
-        return None
-    await outbox.confirm(database, NAME, target, change["op"])
-    return moved, after
-
-
-async def _take_for_move(
-    database: Database, origin: str, to: HeldLock, change: Document
-) -> tuple[str, lock_pb.Lock]:
-    """Take another key for a lock that is held, which is undecided until its first key is free.
-
-    Raises:
-        LockHeldError: Another lock has the key.
-    """
-    key = lock_key(to.lock)
+    keys, key, change = database.newest(NAME), lock_key(to.lock), new_entry(database.now())
     async with database.turn(NAME, key_id(key)):
         while True:
-            before = await _read(database, key)
-            moved = decide_move(key_state(before), to.lock, database.now())
-            entry = waiting(change, NAME, origin, lock=moved.id, arriving=True)
-            after = _taken(before, HeldLock(moved, to.token_hash)) | carried(before, entry)
-            if await writes.put(database.newest(NAME), before, after):
-                return before["_id"], moved
+            target = await _read(database, key)
+            moved = HeldLock(decide_move(key_state(target), to.lock, database.now()), to.token_hash)
+            # The lock is undecided at its new key until the old one is free.
+            entry = waiting(change, NAME, stored["_id"], lock=moved.lock.id, arriving=True)
+            if await writes.put(keys, target, _taken(target, moved) | carried(target, entry)):
+                break
+    change["log"] = [_updated(stored["holder"], holder_fields(moved))]
+    outbox.confirming(change, NAME, target["_id"])
+    after = await idempotency.put(database, once, moved.lock, NAME, stored, without(stored, "holder"), change)
+    if after is None:
+        return None
+    await outbox.confirm(database, NAME, target["_id"], change["op"])
+    return moved.lock, after
 
 
 def _is_open(stored: Document, made: Collection[ObjectId]) -> bool:

@@ -7,25 +7,16 @@ from dataclasses import dataclass, field
 from functools import partial
 from typing import TYPE_CHECKING, TypeVar
 
-from tracker.domain.locks import created_at
+from tracker.domain.locks import LeaseState, created_at
 from tracker.stores.mongo import lock_keys, writes
-from tracker.stores.mongo.lock_documents import (
-    ENDED,
-    HELD,
-    NAME,
-    find_end,
-    held,
-    key_id,
-    lock_of,
-    stored_lease,
-)
+from tracker.stores.mongo.lock_documents import ENDED, HELD, NAME, find_end, held, key_id, lock_of
 from tracker.stores.mongo.pages import read_page
 from tracker.stores.pages import found
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Sequence
 
-    from tracker.domain.locks import Acquired, EndedLock, HeldLock, LeaseState, LockFilter, LockKey, Release
+    from tracker.domain.locks import Acquired, EndedLock, HeldLock, LockFilter, LockKey, Release
     from tracker.pb import event_pb, lock_pb
     from tracker.stores.idempotency import Once
     from tracker.stores.mongo.database import Database
@@ -36,7 +27,7 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 
 _ORDER = ("holder.created_at", "holder.id")
-_LEASE = {f"holder.{name}": 1 for name in ("id", "ttl", "lock_delay", "renewals", "expired")}
+_LEASE = ("id", "ttl", "lock_delay", "renewals", "expired")
 
 
 @dataclass(eq=False)
@@ -113,8 +104,9 @@ class MongoLocks:
 
     async def leases(self) -> Sequence[LeaseState]:
         async with self._database.asking(NAME) as keys:
-            rows = await keys.find(HELD, _LEASE, sort=[("holder.id", 1)]).to_list()
-        return [stored_lease(row["holder"]) for row in rows]
+            wanted = [f"holder.{name}" for name in _LEASE]
+            rows = await keys.find(HELD, wanted, sort=[("holder.id", 1)]).to_list()
+        return [LeaseState(*(row["holder"][name] for name in _LEASE)) for row in rows]
 
     async def forget_ended(self, before: int) -> None:
         old = {"at": {"$lt": before}}

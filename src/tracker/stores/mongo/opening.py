@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import takewhile
 from typing import TYPE_CHECKING
 
 import pymongo
@@ -63,9 +64,8 @@ def _explained(error: PyMongoError, database: Database) -> str:
     details = database.without_credentials(str(error))
     if isinstance(error, ServerSelectionTimeoutError):
         return f"the database of {argument} can't be reached: {details}"
-    if isinstance(error, ConfigurationError):
-        return f"{argument} can't be used: {details}"
-    return f"the database of {argument} can't be used: {details}"
+    subject = argument if isinstance(error, ConfigurationError) else f"the database of {argument}"
+    return f"{subject} can't be used: {details}"
 
 
 def require_suitable(build: Document, hello: Document) -> None:
@@ -108,9 +108,5 @@ def _ferretdb_version(build: Document) -> str | None:
 
 def _numbers(version: str) -> tuple[int, ...]:
     """Return the numbers that a version such as v2.5.0-1 begins with."""
-    numbers = []
-    for part in version.removeprefix("v").replace("-", ".").split("."):
-        if not part.isdecimal():
-            break
-        numbers.append(int(part))
-    return tuple(numbers)
+    parts = version.removeprefix("v").replace("-", ".").split(".")
+    return tuple(map(int, takewhile(str.isdecimal, parts)))

@@ -49,12 +49,16 @@ from tracker.stores.mongo.writes import without
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Sequence
 
-    from tracker.domain.locks import EventEntry
+    from tracker.domain.locks import Ending, EventEntry
+    from tracker.stores.changes import RecordKind
     from tracker.stores.mongo.database import Database
     from tracker.stores.mongo.writes import Document
 
 IDEMPOTENCY_KEYS = "idempotency_keys"
 """The collection whose documents are deleted when they are undone."""
+
+_LARGEST_DELETED = 8 * 2**20
+"""Characters of the longest deleted document that the log keeps."""
 
 _OWN_FIELDS = frozenset({"op", "at", "principal"})
 """Fields of an entry that are not delivered."""
@@ -80,6 +84,25 @@ def confirming(entry: Document, collection: str, record_id: str) -> None:
 def note(noted: EventEntry | None) -> Document | None:
     """Return the part of an outbox entry that appends an entry to an event's changelog."""
     return None if noted is None else {"event": noted.event_id, "entry": noted.entry.to_json()}
+
+
+def logged(  # noqa: PLR0913 - each is a field of the entry
+    record: RecordKind,
+    kind: ChangeKind,
+    record_id: str,
+    *,
+    before: str = "",
+    after: str = "",
+    ending: Ending | None = None,
+    reason: str = "",
+) -> Document:
+    """Return an entry of the log for an outbox; without `after`, it gets the record of its document."""
+    entry: Document = {"op": ObjectId(), "record": int(record), "kind": int(kind), "id": record_id}
+    if before and len(before) <= (_LARGEST_DELETED if kind is ChangeKind.DELETED else LARGEST_LOGGED):
+        entry["before"] = before
+    if after and len(after) <= LARGEST_LOGGED:
+        entry["after"] = after
+    return entry | ({} if ending is None else {"ending": ending.value, "reason": reason})
 
 
 def entries_of(stored: Document) -> Sequence[Document]:
@@ -176,6 +199,12 @@ async def undo(database: Database, name: str, record_id: str, op: ObjectId) -> N
             after = without(after, "holder") | previous
         if await writes.replace(collection, stored, after):
             return
+
+
+async def undo_all(database: Database, change: Document) -> None:
+    """Undo what was written before the document that would have decided a change."""
+    for collection, record_id in reversed(change.get("confirms", ())):
+        await undo(database, collection, record_id, change["op"])
 
 
 async def _prevent(database: Database, entry: Document) -> bool:

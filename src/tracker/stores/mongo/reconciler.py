@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 import pymongo
 from pymongo.errors import PyMongoError
 
+from tracker.domain.idempotency import forgotten_until
 from tracker.errors import TrackerError
 from tracker.stores.mongo import catalog, event_records, idempotency, links, lock_documents, outbox, writes
 from tracker.stores.mongo.database import CHANGE_SECONDS, META
@@ -19,7 +20,6 @@ from tracker.stores.mongo.upgrades import SCHEMA, fill_in_terms, replace_marks
 from tracker.time_text import MICROS
 
 if TYPE_CHECKING:
-    from tracker.stores.mongo.change_log import LogWriter
     from tracker.stores.mongo.database import Database
     from tracker.stores.mongo.deliveries import Deliveries
     from tracker.stores.mongo.writes import Document
@@ -46,7 +46,6 @@ class Reconciler:
 
     _database: Database
     _deliveries: Deliveries
-    _log: LogWriter
 
     async def look(self, *, early: bool = False) -> None:
         """Finish the changes that are late.
@@ -56,10 +55,15 @@ class Reconciler:
         Raises:
             TrackerError: Some can't be finished now; the next round tries again.
         """
-        await self._replace_old_marks()
+        with pymongo.timeout(CHANGE_SECONDS):  # servers of version 2 may still leave marks
+            if await self._database.newest(META).find_one(SCHEMA | {"had_marks": True}) is not None:
+                await replace_marks(self._database, LATE_SECONDS, LOST_SECONDS)
         failures = []
         for name in COLLECTIONS:
-            for stored in await self._late(name, 0 if early else LATE_SECONDS):
+            late = {"outbox.at": self._before(0 if early else LATE_SECONDS)}
+            with pymongo.timeout(CHANGE_SECONDS):
+                found = await self._database.newest(name).find(late).to_list()
+            for stored in found:
                 try:
                     with pymongo.timeout(CHANGE_SECONDS):
                         await self._finish(name, stored, 0 if early else LOST_SECONDS)
@@ -69,18 +73,6 @@ class Reconciler:
         await self._forget()
         if failures:
             raise store_error(failures[0]) if isinstance(failures[0], PyMongoError) else failures[0]
-
-    async def _replace_old_marks(self) -> None:
-        """Replace the marks of servers of an earlier version, if there may be any."""
-        with pymongo.timeout(CHANGE_SECONDS):
-            had_marks = SCHEMA | {"had_marks": True}
-            if await self._database.newest(META).find_one(had_marks) is not None:
-                await replace_marks(self._database, LATE_SECONDS, LOST_SECONDS)
-
-    async def _late(self, name: str, seconds: float) -> list[Document]:
-        """Return the documents of a collection whose outboxes have an entry of some age."""
-        with pymongo.timeout(CHANGE_SECONDS):
-            return await self._database.newest(name).find({"outbox.at": self._before(seconds)}).to_list()
 
     async def _finish(self, name: str, stored: Document, lost_seconds: float) -> None:
         """Decide old undecided entries of a document, and deliver its outbox."""
@@ -97,8 +89,9 @@ class Reconciler:
             for name in (event_records.NAME, catalog.NAME, links.NAME):
                 old = {"tombstone": self._before(_TOMBSTONE_SECONDS), "outbox.0": {"$exists": False}}
                 await writes.delete_all(self._database.newest(name), old)
-            await self._log.forget()
-            await idempotency.forget(self._database)
+            await self._deliveries.courier.forget()
+            over = {"at": {"$lte": forgotten_until(self._database.now())}}
+            await writes.delete_all(self._database.newest(idempotency.NAME), over)
 
     def _before(self, seconds: float) -> Document:
         return {"$lt": self._database.now() - int(seconds * MICROS)}

@@ -13,6 +13,7 @@ from tracker.stores.contents import not_empty, unfinished
 from tracker.stores.mongo import (
     catalog,
     change_log,
+    courier,
     event_records,
     idempotency,
     links,
@@ -62,7 +63,7 @@ INDEXES: Final[Mapping[str, Sequence[IndexModel]]] = {
         _index("events_with_outbox", "outbox.at", sparse=True),
         _index("events_deleted", "tombstone", sparse=True),
     ),
-    change_log.NAME: (_index("changes_by_op", "changes.op", unique=True, sparse=True),),
+    courier.NAME: (_index("changes_by_op", "changes.op", unique=True, sparse=True),),
     lock_documents.NAME: (
         _index("locks_by_id", "holder.id", sparse=True),
         _index("locks_by_event", "holder.event_id", sparse=True),

@@ -6,18 +6,17 @@ import asyncio
 from typing import TYPE_CHECKING
 
 import pymongo
-from pymongo.errors import PyMongoError
 
 from tracker.stores.base import Store
 from tracker.stores.changes import CHANGES_KEPT
 from tracker.stores.mongo import writes
 from tracker.stores.mongo.catalog import MongoCatalog
-from tracker.stores.mongo.change_log import LogWriter, MongoChangeLog, MongoConsumers
+from tracker.stores.mongo.change_log import MongoChangeLog, MongoConsumers
 from tracker.stores.mongo.courier import Courier
 from tracker.stores.mongo.database import CHANGE_SECONDS, META, Database
 from tracker.stores.mongo.deliveries import Deliveries
 from tracker.stores.mongo.events import MongoEvents
-from tracker.stores.mongo.failures import store_error
+from tracker.stores.mongo.failures import store_errors
 from tracker.stores.mongo.idempotency import MongoIdempotency
 from tracker.stores.mongo.links import MongoLinks
 from tracker.stores.mongo.locks import MongoLocks
@@ -55,11 +54,10 @@ class MongoStore(Store):
     ) -> None:
         self.database = database = Database(uri, observer, argument)
         self._tasks = tasks or Supervisor()
-        log = LogWriter(database, changes_kept)
-        self._courier = Courier(database, log)
+        self._courier = Courier(database, changes_kept)
         deliveries = Deliveries(database, self._courier)
-        self.reconciler = Reconciler(database, deliveries, log)
-        self._change_log = MongoChangeLog(database, log, self._courier.drained)
+        self.reconciler = Reconciler(database, deliveries)
+        self._change_log = MongoChangeLog(database, self._courier)
         self.changes = self._change_log
         self.consumers = MongoConsumers(database)
         self.idempotency = MongoIdempotency(database)
@@ -100,15 +98,10 @@ class MongoStore(Store):
 
     async def _reconcile(self) -> None:
         await asyncio.sleep(LOOK_SECONDS)
-        try:
+        with store_errors():
             await self.reconciler.look()
-        except PyMongoError as error:
-            raise store_error(error) from error
 
     async def _read_clock(self) -> None:
         await asyncio.sleep(CLOCK_SECONDS)
-        try:
-            with pymongo.timeout(CHANGE_SECONDS):
-                await self.database.read_clock()
-        except PyMongoError as error:
-            raise store_error(error) from error
+        with store_errors(), pymongo.timeout(CHANGE_SECONDS):
+            await self.database.read_clock()

@@ -8,20 +8,17 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
-from tracker.domain.locks import Ending
 from tracker.stores.changes import (
     LARGEST_LOGGED,
-    MESSAGES,
     PRINCIPAL,
     Batch,
-    Change,
     ChangeKind,
     ChangesForgottenError,
     ConsumerState,
     Position,
     RecordKind,
+    read_change,
 )
-from tracker.stores.documents import parse
 from tracker.stores.sqlite import clock
 
 if TYPE_CHECKING:
@@ -29,6 +26,7 @@ if TYPE_CHECKING:
 
     import apsw
 
+    from tracker.domain.locks import Ending
     from tracker.stores.sqlite.reader import Reader
     from tracker.stores.sqlite.writer import Writer
 
@@ -143,7 +141,8 @@ class SqliteChangeLog:
             if end.number > after.number + most:
                 number = after.number + most
                 end = Position(self._name, number, db.execute(_AT, (number,)).get)
-            return Batch([self._change(*row) for row in db.execute(select, (after.number, end.number))], end)
+            rows = db.execute(select, (after.number, end.number))
+            return Batch([read_change(Position(self._name, *row[:2]), *row[2:]) for row in rows], end)
 
         return await self._reader.read(query)
 
@@ -164,32 +163,6 @@ class SqliteChangeLog:
         if after != (self._name, after.number, at):
             raise ChangesForgottenError
         return end
-
-    def _change(  # noqa: PLR0913, PLR0917 - the columns
-        self,
-        number: int,
-        at: int,
-        record: int,
-        kind: int,
-        record_id: str,
-        principal: str,
-        before: bytes | None,
-        after: bytes | None,
-        ending: str | None,
-        reason: str | None,
-    ) -> Change:
-        message = MESSAGES[RecordKind(record)]
-        return Change(
-            Position(self._name, number, at),
-            RecordKind(record),
-            ChangeKind(kind),
-            record_id,
-            principal,
-            None if before is None else parse(message, record_id, before),
-            None if after is None else parse(message, record_id, after),
-            None if ending is None else Ending(ending),
-            reason or "",
-        )
 
 
 @dataclass(eq=False)

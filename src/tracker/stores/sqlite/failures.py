@@ -7,6 +7,7 @@ import errno
 import apsw
 
 from tracker.errors import Reason, TrackerError
+from tracker.stores.base import unavailable
 
 _FULL = {errno.ENOSPC, errno.EDQUOT}
 _UNAVAILABLE = (
@@ -40,13 +41,3 @@ def store_error(failure: Exception, system_errno: int = 0) -> Exception:
     if isinstance(failure, apsw.ReadOnlyError) or system_errno == errno.EROFS:
         return TrackerError(Reason.STORE_READ_ONLY, "the database can only be read")
     return unavailable(f"the database can't be used: {failure}")
-
-
-def unavailable(message: str) -> TrackerError:
-    """Return the error for a store that can't work now."""
-    return TrackerError(Reason.STORE_UNAVAILABLE, message)
-
-
-def overloaded() -> TrackerError:
-    """Return the error for a call that came while too many wait."""
-    return TrackerError(Reason.STORE_OVERLOADED, "too many calls wait for the database")

@@ -13,7 +13,8 @@ from typing import TYPE_CHECKING, TypeVar
 import apsw
 
 from tracker.errors import Reason, TrackerError
-from tracker.stores.sqlite.failures import overloaded, store_error, unavailable
+from tracker.stores.base import overloaded, unavailable
+from tracker.stores.sqlite.failures import store_error
 
 if TYPE_CHECKING:
     from collections.abc import Callable

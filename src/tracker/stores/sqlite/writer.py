@@ -26,8 +26,9 @@ from typing import TYPE_CHECKING, TypeVar, cast
 
 import apsw
 
+from tracker.stores.base import overloaded, unavailable
 from tracker.stores.sqlite import transaction
-from tracker.stores.sqlite.failures import overloaded, store_error, unavailable
+from tracker.stores.sqlite.failures import store_error
 from tracker.stores.sqlite.transaction import Change
 
 if TYPE_CHECKING:

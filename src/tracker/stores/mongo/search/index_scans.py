@@ -10,8 +10,7 @@ from typing import TYPE_CHECKING
 
 from tracker.domain.query.tree import leading, narrowed
 from tracker.stores.mongo.pages import beyond_cursor
-from tracker.stores.mongo.search.queries import pushdown
-from tracker.stores.mongo.search.terms import HAVE_TERMS, LACK_TERMS, names_a_term
+from tracker.stores.mongo.search.queries import HAVE_TERMS, LACK_TERMS, names_a_term, pushdown
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -22,12 +21,7 @@ if TYPE_CHECKING:
     from tracker.stores.mongo.writes import Document
     from tracker.stores.pages import Cursor
 
-BY_TIME, BY_TERM, BY_END, BY_SLACK_ID = (
-    "events_by_time",
-    "events_by_term",
-    "events_by_end",
-    "events_by_slack_id",
-)
+BY_TIME, BY_TERM, BY_END = "events_by_time", "events_by_term", "events_by_end"
 
 EARLIEST = -(2**63)
 

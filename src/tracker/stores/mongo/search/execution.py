@@ -1,0 +1,315 @@
+"""Lists of the events of a filter, their counts, and the steps that lead to both, as text.
+
+The database counts and groups the events of exact scans. The others are read one by one.
+"""
+
+from __future__ import annotations
+
+from bisect import bisect_right
+from collections import Counter
+from math import gcd
+from typing import TYPE_CHECKING
+
+from tracker.domain.events import event_time
+from tracker.domain.query import matches
+from tracker.domain.query.fields import DURATION, Kind
+from tracker.domain.query.tree import EventFilter
+from tracker.stores.events import MOST_COUNTED, Explanation, MonthCount, Tally
+from tracker.stores.mongo.event_records import event_of
+from tracker.stores.mongo.search.index_scans import index_scans, split
+from tracker.stores.mongo.search.queries import column
+from tracker.stores.pages import Total, counted
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Iterable, Iterator, Mapping, Sequence
+
+    from pymongo.asynchronous.command_cursor import AsyncCommandCursor
+
+    from tracker.domain.query import Node
+    from tracker.domain.query.fields import Field
+    from tracker.pb import event_pb
+    from tracker.stores.mongo.search.index_scans import IndexScan
+    from tracker.stores.mongo.writes import Collection, Document
+    from tracker.stores.pages import Page
+
+
+async def select_page(
+    events: Collection, where: EventFilter, page: Page, searched: Explanation, *, oldest_first: bool
+) -> list[event_pb.Event]:
+    """Return the matching events of a page, newest or oldest first, and one more."""
+    found: list[event_pb.Event] = []
+    wanted, skip = page.rows(0), page.offset
+    scans = split(where)
+    if scans.residual:
+        return await _select_matching(events, where, page, searched, oldest_first=oldest_first)
+    order = _order(oldest_first=oldest_first)
+    for scan in _remaining(scans.exact, page, oldest_first=oldest_first):
+        rows = events.find(scan.where, {"document": 1}, sort=order, skip=skip, hint=scan.index)
+        rows.limit(wanted - len(found) if wanted else 0)
+        found += [event_of(row) for row in await rows.to_list()]
+        if wanted and len(found) == wanted:
+            break
+        if skip:
+            skip = 0 if found else max(0, skip - await _count_scan(events, scan))
+    return found
+
+
+async def list_steps(events: Collection, where: EventFilter, *, oldest_first: bool) -> AsyncIterator[str]:
+    """Yield the steps of a list of events, with the query plans of the database."""
+    scans = index_scans(where)
+    order, order_text = _order(oldest_first=oldest_first), "oldest" if oldest_first else "newest"
+    searches = ", search each document" if split(where).residual else ""
+    for scan in reversed(scans) if oldest_first else scans:
+        query = {"find": events.name, "filter": scan.where, "sort": dict(order), "hint": scan.index}
+        explained = await events.database.command("explain", query, verbosity="queryPlanner")
+        plan = explained.get("queryPlanner", {}).get("winningPlan", {})
+        stages = " > ".join(_stages(plan.get("queryPlan", plan)))  # which not every database reports
+        yield f"list: {stages or f'scan {scan.index}'}, {order_text} first{searches}"
+
+
+def scan_steps(what: str, where: EventFilter, how: str) -> Iterator[str]:
+    """Yield the steps for the exact scans of a filter, and for the residual ones."""
+    scans = split(where)
+    for scan in scans.exact:
+        yield f"{what}: scan {scan.index}, {how}"
+    for scan in scans.residual:
+        lacking = " of events whose terms are not kept" if scans.exact else ""
+        yield f"{what}: scan {scan.index}, search each document{lacking}"
+
+
+async def total(events: Collection, where: EventFilter, searched: Explanation) -> Total:
+    """Count the matching events for a list up to `MOST_COUNTED`; estimate the number of all events."""
+    if where == EventFilter():
+        everything = await events.estimated_document_count()
+        if everything > MOST_COUNTED:
+            return Total(everything, estimated=True)
+    return counted(await count(events, where, MOST_COUNTED, searched), MOST_COUNTED)
+
+
+async def count(
+    events: Collection, where: EventFilter, up_to: int | None = None, searched: Explanation | None = None
+) -> int:
+    """Count the matching events, at most `up_to` + 1."""
+    scans = split(where)
+    number = 0
+    for scan in scans.exact:
+        number += await _count_scan(events, scan, None if up_to is None else up_to + 1 - number)
+        if up_to is not None and number > up_to:
+            return number
+    async for _ in _matching(events, scans.residual, scans.query, searched or Explanation()):
+        number += 1
+        if number - 1 == up_to:
+            break
+    return number
+
+
+async def count_by_month(events: Collection, where: EventFilter, *, by_service: bool) -> Sequence[MonthCount]:
+    """Count the matching events by month and, if asked, by service."""
+    group = {"month": "$month", **({"service": "$service"} if by_service else {})}
+    counts: Counter[tuple[int, str]] = Counter()
+    for scan in index_scans(where):
+        rows = await events.aggregate(
+            [{"$match": scan.where}, {"$group": {"_id": group, "events": {"$sum": 1}}}], hint=scan.index
+        )
+        async for row in rows:
+            counts[row["_id"]["month"], row["_id"].get("service", "")] += row["events"]
+    return [
+        MonthCount(month // 12, month % 12 + 1, service, number)
+        for (month, service), number in sorted(counts.items())
+    ]
+
+
+async def _matching(
+    events: Collection,
+    scans: Iterable[IndexScan],
+    query: Node | None,
+    searched: Explanation,
+    *,
+    oldest_first: bool = False,
+) -> AsyncIterator[event_pb.Event]:
+    """Yield the events of index scans, or those that match a query, newest or oldest first.
+
+    Those are counted that have to be `searched` for that.
+    """
+    order = _order(oldest_first=oldest_first)
+    for scan in scans:
+        async with events.find(scan.where, {"document": 1}, sort=order, hint=scan.index) as rows:
+            async for row in rows:
+                event = event_of(row)
+                if query is None or (searched.count() and matches(query, event)):
+                    yield event
+
+
+async def count_by(
+    events: Collection, where: EventFilter, fields: Sequence[Field], most: int, searched: Explanation
+) -> tuple[int, Sequence[Sequence[Tally]]]:
+    """Count the matching events by their values of fields; see `EventStore.count_by`."""
+    counts: dict[Field, Counter[str | int]] = {field: Counter() for field in fields}
+    scans = split(where)
+    total = 0
+    async for event in _matching(events, scans.residual, scans.query, searched):
+        total += 1
+        for field, values in counts.items():
+            values[field.value(event)] += 1
+    enough = 0 if total else most  # a value that is rare in some scans may be frequent in all
+    for scan in scans.exact:
+        total += await _count_exact(events, scan, counts, enough)
+    searched.steps += _facet_steps(where, fields)
+    tallies = [
+        sorted(counts[field].items(), key=lambda counted: (-counted[1], counted[0]))[:most]
+        for field in fields
+    ]
+    return total, [[Tally(*each) for each in of_field] for of_field in tallies]
+
+
+async def count_between(
+    events: Collection, where: EventFilter, edges: Sequence[int], by: Field | None, searched: Explanation
+) -> Sequence[Mapping[str | int, int]]:
+    """Count the matching events between edges; see `EventStore.count_between`.
+
+    The database counts them by slots of a length that all edges are multiples of.
+    """
+    counts: list[Counter[str | int]] = [Counter() for _ in edges[1:]]
+    scans, within = split(where), _within(edges)
+    looked_at: list[tuple[Sequence[IndexScan], Node | None]] = [(scans.residual, scans.query)]
+    in_database = by is None or column(by) is not None
+    how = "count in the database" if in_database else "read each document"
+    once = f"once for all of {len(edges) - 1:,}"
+    searched.steps += (f"{step}, {once}" for step in scan_steps("intervals", where, how))
+    if in_database:
+        slot = gcd(*edges)
+        rest = {"$mod": [{"$add": [{"$mod": ["$time", slot]}, slot]}, slot]}
+        key = {"slot": {"$subtract": ["$time", rest]}, "value": "" if by is None else _value(by)}
+        for scan in scans.exact:
+            async for row in await _grouped(events, scan.also(within), key):
+                counts[_place(edges, row["_id"]["slot"])][row["_id"]["value"]] += row["events"]
+    else:
+        looked_at.append((scans.exact, None))
+    for candidates, query in looked_at:
+        async for event in _matching(events, [each.also(within) for each in candidates], query, searched):
+            counts[_place(edges, event_time(event))]["" if by is None else by.value(event)] += 1
+    return counts
+
+
+async def durations_between(
+    events: Collection, where: EventFilter, edges: Sequence[int], searched: Explanation
+) -> Sequence[Sequence[int]]:
+    """Return the durations of the matching events between edges; see `EventStore.durations_between`."""
+    found: list[list[int]] = [[] for _ in edges[1:]]
+    scans, within = split(where), _within(edges)
+    searched.steps += scan_steps("durations", where, "read each document")
+    for candidates, query in ((scans.residual, scans.query), (scans.exact, None)):
+        async for event in _matching(events, [each.also(within) for each in candidates], query, searched):
+            duration = DURATION.number(event)
+            if duration is not None:
+                found[_place(edges, event_time(event))].append(duration)
+    return [sorted(each) for each in found]
+
+
+def _order(*, oldest_first: bool) -> list[tuple[str, int]]:
+    """Return the sort order of a list."""
+    direction = 1 if oldest_first else -1
+    return [("time", direction), ("_id", direction)]
+
+
+def _remaining(all_: Sequence[IndexScan], page: Page, *, oldest_first: bool) -> Iterator[IndexScan]:
+    """Yield index scans in an order, without what comes before a page."""
+    for scan in reversed(all_) if oldest_first else all_:
+        yield scan if page.after is None else scan.after(page.after, oldest_first=oldest_first)
+
+
+async def _select_matching(
+    events: Collection, where: EventFilter, page: Page, searched: Explanation, *, oldest_first: bool
+) -> list[event_pb.Event]:
+    found: list[event_pb.Event] = []
+    wanted, skip = page.rows(0), page.offset
+    remaining = _remaining(index_scans(where), page, oldest_first=oldest_first)
+    async for event in _matching(events, remaining, where.query, searched, oldest_first=oldest_first):
+        if skip:
+            skip -= 1
+            continue
+        found.append(event)
+        if len(found) == wanted:
+            break
+    return found
+
+
+async def _count_scan(events: Collection, scan: IndexScan, up_to: int | None = None) -> int:
+    limit: Document = {} if up_to is None else {"limit": up_to}
+    return await events.count_documents(scan.where, None, hint=scan.index, **limit)
+
+
+def _stages(plan: Document) -> Iterator[str]:
+    """Yield the stages of a query plan, in the order of execution."""
+    for inner in (*filter(None, [plan.get("inputStage")]), *plan.get("inputStages", ())):
+        yield from _stages(inner)
+    if "stage" in plan:
+        yield f"{plan['stage']} {plan.get('indexName', '')}".rstrip()
+
+
+async def _count_exact(
+    events: Collection, scan: IndexScan, counts: Mapping[Field, Counter[str | int]], most: int
+) -> int:
+    """Count the events of a scan, and by their values of fields; `most` is as for `_grouped`."""
+    together, alone, read = _passes([*counts])
+    total: int | None = None
+    if together:
+        total = 0
+        async for row in await _grouped(events, scan, {each.name: _value(each) for each in together}):
+            total += row["events"]
+            for field in together:
+                counts[field][row["_id"][field.name]] += row["events"]
+    for field in alone:
+        async for row in await _grouped(events, scan, _value(field), most):
+            counts[field][row["_id"]] += row["events"]
+    if read:
+        total = 0
+        async for event in _matching(events, [scan], None, Explanation()):
+            total += 1
+            for field in read:
+                counts[field][field.value(event)] += 1
+    return await events.count_documents(scan.where, hint=scan.index) if total is None else total
+
+
+async def _grouped(
+    events: Collection, scan: IndexScan, key: Document, most: int = 0
+) -> AsyncCommandCursor[Document]:
+    """Return how many events of a scan have which key; of the `most` frequent keys, 0 for all."""
+    first: list[Document] = [{"$sort": {"events": -1, "_id": 1}}, {"$limit": most}] if most else []
+    return await events.aggregate(
+        [{"$match": scan.where}, {"$group": {"_id": key, "events": {"$sum": 1}}}, *first], hint=scan.index
+    )
+
+
+def _passes(fields: Sequence[Field]) -> tuple[Sequence[Field], Sequence[Field], Sequence[Field]]:
+    """Divide fields by how the events of exact scans are counted by them.
+
+    One pass counts by all fields with few values. Others take a pass each, or only the event itself has them.
+    """
+    with_column = [field for field in fields if column(field) is not None]
+    return (
+        [field for field in with_column if field.kind is not Kind.KEYWORD],
+        [field for field in with_column if field.kind is Kind.KEYWORD],
+        [field for field in fields if column(field) is None],
+    )
+
+
+def _facet_steps(where: EventFilter, fields: Sequence[Field]) -> Iterator[str]:
+    """Yield the steps of counts by the values of fields."""
+    together, alone, read = _passes(fields)
+    for group in (together, *([field] for field in alone), read):
+        if group:
+            how = "read each document" if group is read else "count in the database"
+            yield from scan_steps(", ".join(field.name for field in group), where, how)
+
+
+def _within(edges: Sequence[int]) -> Document:
+    return {"time": {"$gte": edges[0], "$lt": edges[-1]}}
+
+
+def _place(edges: Sequence[int], time: int) -> int:
+    return bisect_right(edges, time) - 1
+
+
+def _value(field: Field) -> Document:
+    return {"$ifNull": [f"${column(field)}", "" if field.kind is Kind.KEYWORD else 0]}
