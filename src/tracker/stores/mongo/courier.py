@@ -54,7 +54,7 @@ class _Parcel:
 
     @property
     def log(self) -> Sequence[Document]:
-        """The log entries, with what the outbox entry says of all of them."""
+        """The log entries, with the moment and the principal of the outbox entry."""
         own = {"at": self.entry["at"], "principal": self.entry.get("principal", "")}
         return [own | each for each in self.entry.get("log", ())]
 

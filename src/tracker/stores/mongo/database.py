@@ -272,5 +272,5 @@ class Database:
 
 
 def _elapsed() -> int:
-    """Return microseconds of a clock that is never set and goes on while this machine is suspended."""
+    """Return microseconds of a clock that is never set and also runs while this machine is suspended."""
     return time.clock_gettime_ns(_CLOCK) // 1_000

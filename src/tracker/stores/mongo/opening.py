@@ -72,7 +72,7 @@ def require_suitable(build: Document, hello: Document) -> None:
     """Refuse a server that lacks what the store depends on, by its `buildInfo` and `hello`.
 
     Raises:
-        StoreOpenError: It can't; the message says why, and what to do.
+        StoreOpenError: The server lacks it; the message says what to do.
     """
     ferret = _ferretdb_version(build)
     if ferret is not None:

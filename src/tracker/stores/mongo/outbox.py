@@ -210,7 +210,7 @@ async def undo_all(database: Database, change: Document) -> None:
 async def _prevent(database: Database, entry: Document) -> bool:
     """Prevent the change of an undecided entry from being made later by a slow server.
 
-    Returns False if the deciding document has changed meanwhile: then look at it again.
+    Returns False if the deciding document has changed meanwhile: then the entry has to be decided again.
     """
     by = entry["undecided"]
     collection = database.newest(by["in"])

@@ -37,7 +37,7 @@ COLLECTIONS = (event_records.NAME, lock_documents.NAME, idempotency.NAME, catalo
 """Those whose documents have outboxes."""
 
 _TOMBSTONE_SECONDS = 24 * 60 * 60
-"""How long a tombstone is kept, for a change that comes too late to find it."""
+"""How long a tombstone is kept, so that a late change finds it."""
 
 
 @dataclass(eq=False)

@@ -40,7 +40,7 @@ VERSION: Final = 3
 """The current version of the schema."""
 
 SCHEMA: Final = {"_id": "schema"}
-"""The document that has the version; `had_marks` says that servers of version 2 may still leave marks."""
+"""The document that has the version; with `had_marks`, servers of version 2 may still leave marks."""
 
 FIRST: Final = (
     *("service", "source", "type", "priority", "status", "environment", "impact", "related", "slack"),
