@@ -31,12 +31,13 @@ from tests.mongo_servers import MongoServers
 
 from tracker import demo
 from tracker.domain.intervals import read_interval
-from tracker.domain.query import Clock, fields, parse
+from tracker.domain.query import fields
+from tracker.domain.query.parser import parse
 from tracker.domain.query.tree import EventFilter
 from tracker.stores.mongo import MongoStore
 from tracker.stores.pages import Page
 from tracker.stores.sqlite import SqliteStore
-from tracker.time_text import MICROS
+from tracker.time_text import MICROS, Clock
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence

@@ -13,12 +13,13 @@ from typer.main import get_command
 from tracker.cli.main import app
 from tracker.config import ConfigurationError, load
 from tracker.domain.intervals import read_interval
-from tracker.domain.query import Clock, QueryError, parse
+from tracker.domain.query.lexer import QueryError
+from tracker.domain.query.parser import parse
 from tracker.domain.query.tree import Range, Term
 from tracker.domain.times import period
 from tracker.errors import TrackerError
 from tracker.pb import lock_pb
-from tracker.time_text import MICROS, micros_of
+from tracker.time_text import MICROS, Clock, micros_of
 from tracker.transcoding.json_request import make_message, normalise
 
 if TYPE_CHECKING:

@@ -10,14 +10,14 @@ import pytest
 from tests.stores.samples import an_end, id_number
 
 from tracker.domain.events import EventId, event_time
-from tracker.domain.query import matches
+from tracker.domain.query.matching import matches
 from tracker.domain.query.tree import EventFilter
 from tracker.stores.pages import Page
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from tracker.domain.query import Node
+    from tracker.domain.query.tree import Node
     from tracker.pb import event_pb
     from tracker.stores.base import Store
 

@@ -13,16 +13,16 @@ from tests.soak import size, soaks
 from tests.stores.events import numbered, one_deployment, replace_events
 
 from tracker.domain.events import event_time
-from tracker.domain.query import EVERYTHING, matches
 from tracker.domain.query.fields import DURATION, FACETS, Kind, label
-from tracker.domain.query.tree import EventFilter
+from tracker.domain.query.matching import matches
+from tracker.domain.query.tree import EVERYTHING, EventFilter
 from tracker.stores.events import Tally
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from tracker.domain.query import Node
     from tracker.domain.query.fields import Field
+    from tracker.domain.query.tree import Node
     from tracker.pb import event_pb
     from tracker.stores.base import Store
 

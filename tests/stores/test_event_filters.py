@@ -18,7 +18,7 @@ from tracker.pb import event_pb
 from tracker.stores.pages import Page
 
 if TYPE_CHECKING:
-    from tracker.domain.query import Node
+    from tracker.domain.query.tree import Node
     from tracker.stores.base import Store
     from tracker.stores.pages import Cursor
 

@@ -12,8 +12,8 @@ from tests.soak import size, soaks
 from tests.stores.events import ALL, agree, numbered, one_deployment, replace_events
 from tests.stores.samples import an_event
 
-from tracker.domain.query import parse
 from tracker.domain.query.fields import FIELDS, Kind, label
+from tracker.domain.query.parser import parse
 from tracker.domain.query.tree import EventFilter
 from tracker.stores.events import Explanation
 from tracker.stores.mongo.search import queries as mongo_queries
@@ -21,8 +21,8 @@ from tracker.stores.pages import Page, Total
 from tracker.stores.sqlite.search import queries, word_search
 
 if TYPE_CHECKING:
-    from tracker.domain.query import Node
     from tracker.domain.query.fields import Field
+    from tracker.domain.query.tree import Node
     from tracker.pb import event_pb
     from tracker.stores.base import Store
 

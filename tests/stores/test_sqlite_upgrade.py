@@ -12,13 +12,14 @@ from tests.stores.samples import NOW, a_lock, an_end, an_event, new_id, taken
 
 from tracker.domain.events import EventId
 from tracker.domain.locks import Ending, LeaseState, LockFilter, LockHeldError, LockKey
-from tracker.domain.query import Clock, parse
 from tracker.domain.query.fields import RELATED
+from tracker.domain.query.parser import parse
 from tracker.domain.query.tree import EventFilter, one_of
 from tracker.pb import event_pb
 from tracker.stores.events import DeletedEvent
 from tracker.stores.pages import Page
 from tracker.stores.sqlite import SqliteStore, migrations
+from tracker.time_text import Clock
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator

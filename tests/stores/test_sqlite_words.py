@@ -20,7 +20,8 @@ from tests.stores.samples import NOW, an_end, an_event, new_id
 
 from tracker.domain.event_locks import EventChange
 from tracker.domain.events import EventId
-from tracker.domain.query import matches, parse
+from tracker.domain.query.matching import matches
+from tracker.domain.query.parser import parse
 from tracker.domain.query.tree import EventFilter
 from tracker.domain.times import timestamp
 from tracker.pb import event_pb, lock_pb
@@ -34,7 +35,7 @@ if TYPE_CHECKING:
     from collections.abc import AsyncIterator
     from pathlib import Path
 
-    from tracker.domain.query import Node
+    from tracker.domain.query.tree import Node
     from tracker.stores.base import Store
 
 PATIENCE = 20.0

@@ -5,8 +5,9 @@ from __future__ import annotations
 import pytest
 from tests.domain.query.trees import CLOCK
 
-from tracker.domain.query import EVERYTHING, parse, to_text
-from tracker.domain.query.tree import EventFilter, leading, narrowed, widened
+from tracker.domain.query.parser import parse
+from tracker.domain.query.printer import to_text
+from tracker.domain.query.tree import EVERYTHING, EventFilter, leading, narrowed, widened
 
 
 @pytest.mark.parametrize(

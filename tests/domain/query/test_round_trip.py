@@ -9,10 +9,15 @@ from hypothesis import assume, example, given, settings
 from hypothesis import strategies as st
 from tests.domain.query.trees import CLOCK, events, trees
 
-from tracker.domain.query import EVERYTHING, Clock, QueryError, matches, parse, to_text
+from tracker.domain.query.lexer import QueryError
+from tracker.domain.query.matching import matches
+from tracker.domain.query.parser import parse
+from tracker.domain.query.printer import to_text
+from tracker.domain.query.tree import EVERYTHING
+from tracker.time_text import Clock
 
 if TYPE_CHECKING:
-    from tracker.domain.query import Node
+    from tracker.domain.query.tree import Node
     from tracker.pb import event_pb
 
 LATER = Clock(CLOCK.now * 2, ZoneInfo("Asia/Tokyo"))

@@ -7,18 +7,16 @@ from zoneinfo import ZoneInfo
 
 from hypothesis import strategies as st
 
-from tracker.domain.query import EVERYTHING, Clock
 from tracker.domain.query.fields import FIELDS, MESSAGE, TEXT, TITLE, Kind, label
 from tracker.domain.query.matching import words
-from tracker.domain.query.tree import And, Has, Not, Number, Or, Pattern, Range, Term
+from tracker.domain.query.tree import EVERYTHING, And, Has, Not, Number, Or, Pattern, Range, Term
 from tracker.domain.times import duration, timestamp
 from tracker.pb import event_pb
-from tracker.time_text import EARLIEST, LATEST, LONGEST, MICROS
+from tracker.time_text import EARLIEST, LATEST, LONGEST, MICROS, Clock
 
 if TYPE_CHECKING:
-    from tracker.domain.query import Node
     from tracker.domain.query.fields import Field
-    from tracker.domain.query.tree import Test
+    from tracker.domain.query.tree import Node, Test
 
 CLOCK = Clock(1_790_000_000 * MICROS, ZoneInfo("Europe/Paris"))
 

@@ -9,9 +9,11 @@ from protobuf import DescEnum
 from protobuf.wkt import BoolValue
 
 from tracker.domain.events import EventId, ExternalId, SlackId
-from tracker.domain.query import EVERYTHING, QueryError, fields, parse, to_text
-from tracker.domain.query.lexer import nearest
-from tracker.domain.query.tree import EventFilter, all_of, one_of, widened
+from tracker.domain.query import fields
+from tracker.domain.query.lexer import QueryError, nearest
+from tracker.domain.query.parser import parse
+from tracker.domain.query.printer import to_text
+from tracker.domain.query.tree import EVERYTHING, EventFilter, all_of, one_of, widened
 from tracker.domain.times import duration, period
 from tracker.errors import FieldViolation, Reason, TrackerError, invalid
 from tracker.pb import event_pb
@@ -24,9 +26,10 @@ if TYPE_CHECKING:
     from protobuf import DescField, DescMessage, Message
 
     from tracker.domain.events import EventKey
-    from tracker.domain.query import Clock, Node
     from tracker.domain.query.fields import Field
+    from tracker.domain.query.tree import Node
     from tracker.services.context import Context
+    from tracker.time_text import Clock
 
 
 class PeriodRequest(Protocol):

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from protobuf.wkt import Timestamp
 
     from tracker.domain.overlaps import Overlap, TimedEvent
-    from tracker.domain.query import Node
+    from tracker.domain.query.tree import Node
     from tracker.services.context import Call, Context
     from tracker.stores.events import EventStore, Explanation
 

@@ -7,8 +7,8 @@ from itertools import islice
 from typing import TYPE_CHECKING, TypeVar
 
 from tracker.domain.events import EventId, attributes_of, chain, event_key, event_time, metadata_of, root_of
-from tracker.domain.query import Clock, to_text
 from tracker.domain.query.fields import RELATED
+from tracker.domain.query.printer import to_text
 from tracker.domain.query.tree import EventFilter, both, one_of, widened
 from tracker.domain.times import duration
 from tracker.errors import Reason, TrackerError
@@ -16,6 +16,7 @@ from tracker.pb import event_pb
 from tracker.services.events.filters import Planned, by_fields, event_not_found, read_query
 from tracker.services.paging import DEFAULT_PER_PAGE, given, page_token, requested_page
 from tracker.stores.pages import Page, Total
+from tracker.time_text import Clock
 
 if TYPE_CHECKING:
     from collections.abc import Iterable

@@ -7,7 +7,7 @@ from bisect import bisect_right
 from contextlib import asynccontextmanager, suppress
 from typing import TYPE_CHECKING
 
-from tracker.domain.query import matches
+from tracker.domain.query.matching import matches
 from tracker.domain.times import timestamp
 from tracker.errors import FieldViolation, Reason, TrackerError, invalid
 from tracker.pb import event_pb

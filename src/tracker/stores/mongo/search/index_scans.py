@@ -15,9 +15,8 @@ from tracker.stores.mongo.search.queries import HAVE_TERMS, LACK_TERMS, names_a_
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from tracker.domain.query import Node
     from tracker.domain.query.fields import Field
-    from tracker.domain.query.tree import EventFilter
+    from tracker.domain.query.tree import EventFilter, Node
     from tracker.stores.mongo.writes import Document
     from tracker.stores.pages import Cursor
 

@@ -17,8 +17,8 @@ from tracker.domain.query.tree import And, Has, Not, Number, Or, Pattern, Range,
 from tracker.stores.mongo.event_records import TOO_MANY, value_term
 
 if TYPE_CHECKING:
-    from tracker.domain.query import Node
     from tracker.domain.query.fields import Field
+    from tracker.domain.query.tree import Node
     from tracker.stores.mongo.writes import Document
 
 _UNKNOWN: Final = [TOO_MANY, None]

@@ -9,7 +9,8 @@ from dataclasses import replace
 from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
-from tracker.domain.query import fields, to_text
+from tracker.domain.query import fields
+from tracker.domain.query.printer import to_text
 from tracker.pb import event_pb
 from tracker.stores.documents import parse
 from tracker.stores.events import MOST_COUNTED, MonthCount, Tally

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
     import apsw
 
-    from tracker.domain.query import Node
+    from tracker.domain.query.tree import Node
     from tracker.stores.events import Explanation
     from tracker.stores.pages import Cursor
     from tracker.stores.sqlite.search.queries import Binding, ByWords, Condition

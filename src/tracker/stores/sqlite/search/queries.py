@@ -16,9 +16,10 @@ from zoneinfo import ZoneInfo
 
 import orjson
 
-from tracker.domain.query import Clock, matches, parse, to_text
 from tracker.domain.query.fields import Kind
-from tracker.domain.query.matching import fits, phrase
+from tracker.domain.query.matching import fits, matches, phrase
+from tracker.domain.query.parser import parse
+from tracker.domain.query.printer import to_text
 from tracker.domain.query.tree import And, Has, Not, Number, Or, Pattern, Range, Term, all_of, parts_of
 from tracker.pb import event_pb
 from tracker.stores import documents
@@ -29,7 +30,8 @@ if TYPE_CHECKING:
 
     import apsw
 
-    from tracker.domain.query import Node, fields
+    from tracker.domain.query import fields
+    from tracker.domain.query.tree import Node
 
 Binding: TypeAlias = int | str
 

@@ -14,9 +14,8 @@ from tracker.stores.sqlite.search.word_index import UNREADABLE, value_word
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-    from tracker.domain.query import Node
     from tracker.domain.query.fields import Field
-    from tracker.domain.query.tree import Test
+    from tracker.domain.query.tree import Node, Test
     from tracker.stores.sqlite.search.queries import Condition
     from tracker.stores.sqlite.search.word_index import Progress
 
