@@ -10,12 +10,10 @@ import pytest
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 from protobuf import DescFieldValueList, Oneof, message_to_json_value
-from protobuf.wkt import Timestamp
 from tests.wires.messages import messages
 
 from tracker import pb
 from tracker.api.router import Router
-from tracker.errors import TrackerError
 from tracker.pb import event_pb, http_pb, link_pb
 from tracker.transcoding.bindings import HttpBinding, HttpInput, http_bindings
 
@@ -114,10 +112,13 @@ def test_a_request_has_what_the_path_and_the_body_take_and_the_rest_in_its_query
     message = event_pb.CreateEventRequest(
         title="t", attributes=attributes, links=event_pb.EventLinks(ticket="T&1")
     )
-    binding = bind(CREATE, path="/v1/{attributes.service=teams/*/*}/x/{title}:save", body="attributes")
-    sent = binding.request(message)
-    assert (sent.verb, sent.path) == ("POST", "/v1/teams/a/b%20c/x/t:save?links.ticket=T%261")
-    assert orjson.loads(sent.body or b"") == {"owner": "me"}
+    path = "/v1/{attributes.service=teams/*/*}/x/{title}"
+    sent = bind(CREATE, path=path).request(message)
+    query = "attributes.owner=me&links.ticket=T%261"
+    assert sent == ("POST", f"/v1/teams/a/b%20c/x/t?{query}", None)
+    sent = bind(CREATE, path=path, body="*").request(message)
+    assert (sent.verb, sent.path) == ("POST", "/v1/teams/a/b%20c/x/t")
+    assert orjson.loads(sent.body or b"") == {"attributes": {"owner": "me"}, "links": {"ticket": "T&1"}}
 
 
 def test_a_request_in_json_goes_into_a_body_that_takes_all_of_it() -> None:
@@ -125,30 +126,6 @@ def test_a_request_in_json_goes_into_a_body_that_takes_all_of_it() -> None:
     for binding in (bind(CREATE, path="/v1/{title}", body="*"), bind(CREATE, path="/v1")):
         with pytest.raises(ValueError, match="more than a body"):
             binding.request(b"{}")
-
-
-def test_a_body_may_be_one_field_beside_a_query_for_the_others() -> None:
-    binding = bind(CREATE, path="/v1/{title}", body="attributes")
-    query = b"slackId=s&links.ticket=T-1&title=no&attributes=no"
-    decoded = binding.decode(
-        HttpInput(("t",), query, b'{"start_date": "2026-01-31T12:00:00Z", "type": "DRIFT"}')
-    )
-    assert decoded == event_pb.CreateEventRequest(
-        title="t",
-        slack_id="s",
-        links=event_pb.EventLinks(ticket="T-1"),
-        attributes=event_pb.EventAttributes(
-            type=event_pb.Type.drift, start_date=Timestamp(seconds=1769860800)
-        ),
-    )
-
-
-def test_an_error_in_such_a_body_names_the_field_with_the_path_to_it() -> None:
-    binding = bind(CREATE, path="/v1/{title}", body="attributes")
-    request = HttpInput(("t",), b"", b'{"startDate": "tomorrow"}')
-    with pytest.raises(TrackerError) as caught:
-        binding.decode(request)
-    assert binding.respell(caught.value, request).violations[0].field == "attributes.startDate"
 
 
 def test_an_answer_may_be_one_field_of_the_message() -> None:

@@ -25,7 +25,7 @@ _KEYS = ("id", "name")
 def links(method: DescMethod, binding: HttpBinding) -> Schema:
     """Return the links of a method that answers one record: to the operations on that record."""
     found = next(_keys(method.output), None)
-    if found is None or binding.takes_query:
+    if found is None or not binding.takes_body:
         return {}
     key, path = found
     pointer = "/".join(field.json_name for field in (path[1:] if binding.answer_field else path))

@@ -56,7 +56,7 @@ class Operations:
         example = self._examples.get(f"{method.parent.name}/{method.name}", {})
         sent = example.get("request")
         parameters = [path_parameter(variable.path[-1]) for variable in binding.variables]
-        if binding.takes_query:
+        if not binding.takes_body:
             parameters += query_parameters(method.input, binding.bound)
         if isinstance(sent, dict):
             _show(parameters, sent)
@@ -71,8 +71,6 @@ class Operations:
         return operation
 
     def _body(self, method: DescMethod, binding: HttpBinding, example: JsonValue) -> Schema:
-        if binding.takes_query:
-            raise ValueError(f"{method}: a body that is one field is not described yet")
         schema = self._requests.body(method.input, binding.bound)
         content: Schema = {"schema": schema}
         if isinstance(example, dict):

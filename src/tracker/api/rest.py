@@ -177,7 +177,7 @@ def _too_large(limit: int) -> TrackerError:
     return TrackerError(Reason.REQUEST_TOO_LARGE, f"the body is larger than {limit} bytes")
 
 
-_ROOT = PathTemplate((), (), "")
+_ROOT = PathTemplate((), ())
 
 
 class _Target(Protocol):

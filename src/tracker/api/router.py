@@ -16,8 +16,6 @@ from tracker.errors import FieldViolation, Reason, TrackerError, invalid
 from tracker.transcoding.bindings import ONE, REST
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-
     from tracker.transcoding.bindings import PathTemplate, Variable
 
 T = TypeVar("T")
@@ -46,7 +44,7 @@ class Router(Generic[T]):
     """A table of routes, each a verb of HTTP, a path template and a target."""
 
     def __init__(self) -> None:
-        self._roots: dict[str, _Node[T]] = {"": _Node()}
+        self._root: _Node[T] = _Node()
 
     def add(self, verb: str, template: PathTemplate, target: T) -> None:
         """Add a route.
@@ -54,7 +52,7 @@ class Router(Generic[T]):
         Raises:
             ValueError: another route has the same verb and the same path.
         """
-        node = self._roots.setdefault(template.verb, _Node())
+        node = self._root
         for segment in template.segments:
             node = _child(node, segment)
         if verb in node.routes:
@@ -75,29 +73,17 @@ class Router(Generic[T]):
         written = path.split("/")[1:] if path != "/" else []
         if "" in written or not path.startswith("/"):
             return None
-        allowed: set[str] = set()
-        for root, segments in self._readings(written):
-            decoded = [_decode(segment) for segment in segments] if "%" in path else segments
-            routes = _walk(root, decoded, 0)
-            route = routes.get(verb) or (routes.get("GET") if verb == "HEAD" else None)
-            if route is not None:
-                return route.target, tuple(_value(v, segments, decoded) for v in route.variables)
-            allowed.update(routes)
-        if not allowed:
+        decoded = [_decode(segment) for segment in written] if "%" in path else written
+        routes = _matching(self._root, decoded, 0)
+        route = routes.get(verb) or (routes.get("GET") if verb == "HEAD" else None)
+        if route is not None:
+            return route.target, tuple(_value(v, written, decoded) for v in route.variables)
+        if not routes:
             return None
-        if "GET" in allowed:
-            allowed.add("HEAD")
-        metadata = {"allow": ", ".join(sorted(allowed))}
-        raise TrackerError(Reason.METHOD_NOT_ALLOWED, "Method Not Allowed", metadata=metadata)
-
-    def _readings(self, written: list[str]) -> Iterator[tuple[_Node[T], list[str]]]:
-        """Yield the ways to read a path: with a custom verb (`/v1/things/7:close`), then without."""
-        if len(self._roots) > 1 and written:
-            last, _, verb = written[-1].rpartition(":")
-            root = self._roots.get(verb) if verb else None
-            if root is not None and last:
-                yield root, [*written[:-1], last]
-        yield self._roots[""], written
+        allowed = {*routes, "HEAD"} if "GET" in routes else routes
+        raise TrackerError(
+            Reason.METHOD_NOT_ALLOWED, "Method Not Allowed", metadata={"allow": ", ".join(sorted(allowed))}
+        )
 
 
 def _child(node: _Node[T], segment: str) -> _Node[T]:
@@ -110,7 +96,7 @@ def _child(node: _Node[T], segment: str) -> _Node[T]:
     return node.literals.setdefault(unquote(segment), _Node())
 
 
-def _walk(node: _Node[T], segments: list[str], at: int) -> dict[str, _Route[T]]:
+def _matching(node: _Node[T], segments: list[str], at: int) -> dict[str, _Route[T]]:
     """Return the routes of the most literal path that matches, by verb; none for an unknown path."""
     found: dict[str, _Route[T]] = {}
     if at == len(segments):
@@ -118,9 +104,9 @@ def _walk(node: _Node[T], segments: list[str], at: int) -> dict[str, _Route[T]]:
     else:
         literal = node.literals.get(segments[at])
         if literal is not None:
-            found = _walk(literal, segments, at + 1)
+            found = _matching(literal, segments, at + 1)
         if not found and node.one is not None:
-            found = _walk(node.one, segments, at + 1)
+            found = _matching(node.one, segments, at + 1)
     if not found and node.rest is not None:
         found = node.rest.routes
     return found

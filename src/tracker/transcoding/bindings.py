@@ -1,8 +1,8 @@
 """HTTP bindings of RPCs: the `google.api.http` rules of the protos, in both directions.
 
-The grammar of their path templates is the one in `google/api/http.proto`:
+The grammar of their path templates is the one in `google/api/http.proto`, without custom verbs:
 
-    Template = "/" Segments [ ":" LITERAL ] ;
+    Template = "/" Segments ;
     Segments = Segment { "/" Segment } ;
     Segment  = "*" | "**" | LITERAL | Variable ;
     Variable = "{" FieldPath [ "=" Segments ] "}" ;
@@ -22,7 +22,7 @@ from protobuf import message_to_json_value
 from tracker.errors import FieldViolation, TrackerError, invalid
 from tracker.pb import annotations_pb, options_pb
 from tracker.transcoding.fields import fields_by_name, message_of
-from tracker.transcoding.json_request import make_message, normalise, normalise_field
+from tracker.transcoding.json_request import make_message, normalise
 from tracker.transcoding.json_text import json_answer, parse_json
 from tracker.transcoding.query_string import (
     find_field,
@@ -50,7 +50,7 @@ _SEGMENT = rf"(?:\*\*?|{_LITERAL})"
 _NAME = r"[A-Za-z_][A-Za-z0-9_]*"
 _PART = rf"/(?:({_SEGMENT})|{{({_NAME}(?:\.{_NAME})*)(?:=({_SEGMENT}(?:/{_SEGMENT})*))?}})"
 _PARTS = re.compile(_PART)
-_TEMPLATE = re.compile(rf"((?:{_PART})+)(?::(?P<verb>{_LITERAL}))?")
+_TEMPLATE = re.compile(rf"(?:{_PART})+")
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,11 +72,10 @@ class Variable:
 
 @dataclass(frozen=True, slots=True)
 class PathTemplate:
-    """A parsed template: its segments (literals, `*`, `**`), its variables and its verb."""
+    """A parsed template: its segments (literals, `*`, `**`) and its variables."""
 
     segments: tuple[str, ...]
     variables: tuple[Variable, ...]
-    verb: str
 
 
 def parse_template(text: str) -> PathTemplate:
@@ -85,22 +84,21 @@ def parse_template(text: str) -> PathTemplate:
     Raises:
         ValueError: The template does not follow the grammar, or names a field twice.
     """
-    found = _TEMPLATE.fullmatch(text)
-    if found is None:
+    if _TEMPLATE.fullmatch(text) is None:
         raise ValueError(f"{text!r} is not a path template of google.api.http")
     segments: list[str] = []
     variables: list[Variable] = []
-    for plain, field_path, inner in _PARTS.findall(found[1]):
+    for plain, field_path, inner in _PARTS.findall(text):
         start = len(segments)
         segments += [plain] if plain else (inner or ONE).split("/")
         if field_path:
             end = None if segments[-1] == REST else len(segments)
             variables.append(Variable(field_path, start, end))
     if REST in segments[:-1]:
-        raise ValueError(f"{text!r}: only a verb may follow '**'")
+        raise ValueError(f"{text!r}: nothing may follow '**'")
     if len({variable.field_path for variable in variables}) < len(variables):
         raise ValueError(f"{text!r} names a field twice")
-    return PathTemplate(tuple(segments), tuple(variables), found["verb"] or "")
+    return PathTemplate(tuple(segments), tuple(variables))
 
 
 _ELEMENT = re.compile(r"([^.\[\]]+)((?:\[.*?\](?=[.\[]|$))*)(?:\.|$)")
@@ -186,21 +184,17 @@ class HttpBinding:
         self.verb, self.path = _pattern(rule)
         self.template: PathTemplate = parse_template(self.path)
         self.status: int = _success_status(method)
+        if rule.body not in ("", "*"):
+            raise ValueError(f"a body holds the whole request, not {rule.body} alone")
         self.takes_body = bool(rule.body)
         # A rule can't give a DELETE both a query string and a body; clients send either.
         self.may_have_body = self.verb == "DELETE" and not self.takes_body
         self._request = method.input
         self.variables = tuple(_text_field(method.input, v.field_path) for v in self.template.variables)
-        self.takes_query = rule.body != "*"
-        self._body_field = (
-            _text_field(method.input, rule.body).path[-1] if rule.body not in ("", "*") else None
-        )
         self.answer_field = (
             _text_field(method.output, rule.response_body).path[-1] if rule.response_body else None
         )
         self.bound = {variable.proto_path for variable in self.variables}
-        if self._body_field is not None:
-            self.bound.add(self._body_field.name)
 
     def decode(self, request: HttpInput) -> Message:
         """Return the request message; a variable of the path wins over the same field elsewhere.
@@ -209,14 +203,12 @@ class HttpBinding:
             TrackerError: INVALID_ARGUMENT, with violations that name fields by their proto paths.
         """
         fields: dict[str, JsonValue] = {}
-        if not self.takes_query:
+        if self.takes_body:
             fields = normalise(self._request, parse_json(request.body))
         elif request.query:
             fields = read_query(self._request, parse_query(request.query), self.bound)
         if self.may_have_body and request.body:
             fields |= normalise(self._request, parse_json(request.body))
-        if self._body_field is not None and request.body:
-            fields[self._body_field.name] = normalise_field(self._body_field, parse_json(request.body))
         for variable, text in zip(self.variables, request.captures, strict=True):
             variable.put(fields, read_text(variable, variable.proto_path, text))
         return make_message(self._request.type, fields)
@@ -228,7 +220,7 @@ class HttpBinding:
             ValueError: The message is JSON already, and the binding needs some of its fields elsewhere.
         """
         if isinstance(message, bytes):
-            if self.takes_query or self.variables:
+            if not self.takes_body or self.variables:
                 raise ValueError(f"a request of {self._request} needs more than a body")
             return HttpRequest(self.verb, "/" + "/".join(self.template.segments), message)
         value = message_to_json_value(message)
@@ -237,14 +229,11 @@ class HttpBinding:
         for variable, field in reversed([*zip(self.template.variables, self.variables, strict=True)]):
             safe = "/" if variable.spans_segments else ""
             segments[variable.start : variable.end] = [quote(field.pop(fields), safe=safe)]
-        path = "/" + "/".join(segments) + (f":{self.template.verb}" if self.template.verb else "")
-        if not self.takes_query:
+        path = "/" + "/".join(segments)
+        if self.takes_body:
             return HttpRequest(self.verb, path, _json(fields))
-        body = None
-        if self._body_field is not None:
-            body = _json(fields.pop(self._body_field.json_name, None))
         query = write_query(fields)
-        return HttpRequest(self.verb, f"{path}?{query}" if query else path, body)
+        return HttpRequest(self.verb, f"{path}?{query}" if query else path, None)
 
     def encode(self, answer: Message) -> bytes:
         """Return the JSON of an answer."""
@@ -258,13 +247,11 @@ class HttpBinding:
             return respell(error, self._request, None)
 
     def _written(self, request: HttpInput) -> JsonValue:
-        if not self.takes_query:
+        if self.takes_body:
             return parse_json(request.body)
         written = nested(parse_query(request.query))
         if self.may_have_body and isinstance(body := parse_json(request.body), dict):
             written |= body
-        if self._body_field is not None:
-            written[self._body_field.name] = parse_json(request.body)
         return written
 
 
@@ -284,10 +271,8 @@ def http_bindings(method: DescMethod) -> tuple[HttpBinding, ...]:
 
 def _pattern(rule: http_pb.HttpRule) -> tuple[str, str]:
     pattern = rule.pattern
-    if pattern is None:
-        raise ValueError("a rule of google.api.http names neither a verb nor a path")
-    if pattern.field == "custom":
-        return pattern.value.kind, pattern.value.path
+    if pattern is None or pattern.field == "custom":
+        raise ValueError("a rule of google.api.http needs a path, and one of HTTP's own verbs")
     return pattern.field.upper(), pattern.value
 
 

@@ -70,21 +70,6 @@ def normalise(message: DescMessage, value: JsonValue) -> dict[str, JsonValue]:
         raise invalid(wrong.violation) from None
 
 
-def normalise_field(field: DescField, value: JsonValue) -> JsonValue:
-    """Return one field's value of a request, as `normalise` would have it.
-
-    Raises:
-        TrackerError: INVALID_ARGUMENT, naming the field by its proto path.
-    """
-    convert = _converter(field)
-    if convert is None or value is None:
-        return value
-    try:
-        return convert(value)
-    except _WrongValue as wrong:
-        raise invalid(wrong.within(field.name).violation) from None
-
-
 def make_message(cls: type[Message], fields: dict[str, JsonValue]) -> Message:
     """Make a message of normalised fields.
 
