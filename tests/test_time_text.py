@@ -14,7 +14,7 @@ from tracker.cli.main import app
 from tracker.config import ConfigurationError, load
 from tracker.domain.intervals import read_interval
 from tracker.domain.query.lexer import QueryError
-from tracker.domain.query.parser import parse
+from tracker.domain.query.text import parse
 from tracker.domain.query.tree import Range, Term
 from tracker.domain.times import period
 from tracker.errors import TrackerError

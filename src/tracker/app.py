@@ -10,8 +10,15 @@ from typing import TYPE_CHECKING, Self
 import uuid_utils
 
 from tracker.api.calls.endpoint import Chain, methods_of
-from tracker.api.calls.limits import Deadline, OpenStreams
-from tracker.api.calls.steps import Authenticate, Authorize, Idempotency, Observe, Validate
+from tracker.api.calls.steps import (
+    Authenticate,
+    Authorize,
+    Deadline,
+    Idempotency,
+    Observe,
+    OpenStreams,
+    Validate,
+)
 from tracker.api.grpc import GrpcServer
 from tracker.api.http_server import HttpServer
 from tracker.api.rest import RestApi

@@ -119,7 +119,6 @@ class _Company:
         self._runs = 1_000
 
     def story(self, at: int) -> Iterator[event_pb.Event]:
-        """Yield the events of a story."""
         (service,) = self._chance.choices(self._services, self._weights)
         kind = self._chance.random()
         if kind < 0.8:  # noqa: PLR2004 - a share

@@ -54,7 +54,6 @@ class _Task:
                 await self.stopping.wait()
 
     async def stop(self) -> None:
-        """End the task, and return when it has ended."""
         self.stopping.set()
         while not self.running.done():
             if self.repeats:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from tests.clients import Refused
 
-from tracker.domain.query.parser import MAX_DEPTH, MAX_LENGTH, MAX_TERMS
+from tracker.domain.query.text import MAX_DEPTH, MAX_LENGTH, MAX_TERMS
 
 if TYPE_CHECKING:
     from tests.clients import Client

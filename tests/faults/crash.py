@@ -13,7 +13,7 @@ from tests.stores.observations import Observations
 from tests.stores.samples import comments
 
 from tracker.domain.events import EventId
-from tracker.domain.query.parser import parse
+from tracker.domain.query.text import parse
 from tracker.domain.query.tree import EventFilter
 from tracker.stores.sqlite import SqliteStore
 from tracker.time_text import Clock

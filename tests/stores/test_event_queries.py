@@ -13,7 +13,7 @@ from tests.stores.events import ALL, agree, numbered, one_deployment, replace_ev
 from tests.stores.samples import an_event
 
 from tracker.domain.query.fields import FIELDS, Kind, label
-from tracker.domain.query.parser import parse
+from tracker.domain.query.text import parse
 from tracker.domain.query.tree import EventFilter
 from tracker.stores.events import Explanation
 from tracker.stores.mongo.search import queries as mongo_queries

@@ -12,7 +12,7 @@ from tests.stores.samples import an_event, comments, new_id, noting
 
 from tracker.domain.events import EventId
 from tracker.domain.query.fields import RELATED
-from tracker.domain.query.parser import parse
+from tracker.domain.query.text import parse
 from tracker.domain.query.tree import EventFilter, one_of
 from tracker.pb import event_pb
 from tracker.stores.mongo import upgrades

@@ -14,7 +14,7 @@ from tests.stores.samples import NOW, an_event
 from tracker.domain.events import event_time
 from tracker.domain.query import fields
 from tracker.domain.query.matching import matches
-from tracker.domain.query.parser import parse
+from tracker.domain.query.text import parse
 from tracker.domain.query.tree import EventFilter
 from tracker.errors import TrackerError
 from tracker.pb import event_pb

@@ -14,7 +14,7 @@ from tests.stores.observations import Observations
 from tests.stores.samples import an_end, an_event, new_id
 
 from tracker.domain.events import EventId, SlackId
-from tracker.domain.query.parser import parse
+from tracker.domain.query.text import parse
 from tracker.domain.query.tree import EventFilter
 from tracker.errors import Code, TrackerError
 from tracker.stores.pages import Page

@@ -13,7 +13,7 @@ from tests.stores.samples import NOW, a_lock, an_end, an_event, new_id, taken
 from tracker.domain.events import EventId
 from tracker.domain.locks import Ending, LeaseState, LockFilter, LockHeldError, LockKey
 from tracker.domain.query.fields import RELATED
-from tracker.domain.query.parser import parse
+from tracker.domain.query.text import parse
 from tracker.domain.query.tree import EventFilter, one_of
 from tracker.pb import event_pb
 from tracker.stores.events import DeletedEvent

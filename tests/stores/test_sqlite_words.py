@@ -21,7 +21,7 @@ from tests.stores.samples import NOW, an_end, an_event, new_id
 from tracker.domain.event_locks import EventChange
 from tracker.domain.events import EventId
 from tracker.domain.query.matching import matches
-from tracker.domain.query.parser import parse
+from tracker.domain.query.text import parse
 from tracker.domain.query.tree import EventFilter
 from tracker.domain.times import timestamp
 from tracker.pb import event_pb, lock_pb

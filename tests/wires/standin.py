@@ -11,8 +11,15 @@ import structlog
 
 from tracker import pb
 from tracker.api.calls.endpoint import Chain, methods_of
-from tracker.api.calls.limits import Deadline, OpenStreams
-from tracker.api.calls.steps import Authenticate, Authorize, Idempotency, Observe, Validate
+from tracker.api.calls.steps import (
+    Authenticate,
+    Authorize,
+    Deadline,
+    Idempotency,
+    Observe,
+    OpenStreams,
+    Validate,
+)
 from tracker.services.context import Context
 from tracker.services.idempotency import IdempotencyKeys
 

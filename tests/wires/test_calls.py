@@ -15,7 +15,7 @@ from starlette.responses import Response
 from structlog.testing import capture_logs
 from tests.wires.standin import BOUND, StandIn, unary
 
-from tracker.api.calls import limits
+from tracker.api.calls import steps
 from tracker.api.calls.endpoint import Endpoint, Limits, sending
 from tracker.api.routes import HttpRoute
 from tracker.errors import Reason, TrackerError
@@ -249,7 +249,7 @@ async def test_streams_end_for_a_principal_with_the_error_that_says_why(stand_in
 
 
 async def test_one_stream_too_many_is_refused(stand_in: StandIn, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(limits, "MAX_STREAMS", 2)
+    monkeypatch.setattr(steps, "MAX_STREAMS", 2)
     streams = [a_stream(stand_in)[0] for _ in range(3)]
     async with asyncio.timeout(BOUND):
         with pytest.raises(TrackerError, match="2 watches are under way"):

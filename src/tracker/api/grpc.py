@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from structlog.typing import FilteringBoundLogger
 
     from tracker.api.calls.endpoint import Chain, Handler
-    from tracker.api.calls.limits import OpenStreams
+    from tracker.api.calls.steps import OpenStreams
 
     _Context = grpc.aio.ServicerContext[bytes, bytes]
 
@@ -163,7 +163,6 @@ class _Handlers(grpc.GenericRpcHandler):
         self._unknown = self._handlers[f"/{UNKNOWN}"]
 
     def service(self, handler_call_details: grpc.HandlerCallDetails) -> grpc.RpcMethodHandler[bytes, bytes]:
-        """Return the handler of a path."""
         return self._handlers.get(handler_call_details.method, self._unknown)
 
 
@@ -178,7 +177,6 @@ class _Answerer:
     _may_answer: asyncio.Event
 
     async def answer(self, given: object, context: _Context) -> bytes:
-        """Answer one call."""
         call = _call(context)
         try:
             message = await self._handle(partial(self._read, context, given), call)
@@ -281,7 +279,6 @@ async def _abort(context: _Context, error: TrackerError, request_id: str) -> Nev
 
 
 def _call(context: _Context) -> Call:
-    """Return the call that a request makes."""
     headers: dict[str, str] = {}
     for name, value in context.invocation_metadata() or ():
         if isinstance(value, str):

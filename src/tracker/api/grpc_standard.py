@@ -7,6 +7,7 @@ from functools import cache, partial
 from math import inf
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from google.protobuf import text_format
 from google.protobuf.descriptor_pb2 import FileDescriptorProto
 from google.protobuf.descriptor_pool import DescriptorPool
 from google.protobuf.message import DecodeError
@@ -25,10 +26,10 @@ if TYPE_CHECKING:
 
     from tracker.services.context import Call
 
-_V1ALPHA = "grpc.reflection.v1alpha"
-_V1 = "grpc.reflection.v1"
-
-REFLECTION_SERVICES = (f"{_V1}.ServerReflection", f"{_V1ALPHA}.ServerReflection")
+REFLECTION_SERVICES = (
+    "grpc.reflection.v1.ServerReflection",
+    "grpc.reflection.v1alpha.ServerReflection",
+)
 """Both versions, whose messages are the same."""
 HEALTH_SERVICE = "grpc.health.v1.Health"
 
@@ -130,21 +131,9 @@ def _add(pool: DescriptorPool, file: DescFile, added: set[str]) -> None:
 def _reflection_v1() -> FileDescriptorProto:
     """Return the descriptor of reflection v1: that of v1alpha in another package."""
     file = FileDescriptorProto.FromString(reflection_pb2.DESCRIPTOR.serialized_pb)
-    file.name = "grpc/reflection/v1/reflection.proto"
-    file.package = _V1
-    for message in file.message_type:
-        for field in message.field:
-            if field.type_name:  # a scalar field must not have one, not even an empty one
-                field.type_name = _renamed(field.type_name)
-    for service in file.service:
-        for method in service.method:
-            method.input_type = _renamed(method.input_type)
-            method.output_type = _renamed(method.output_type)
-    return file
-
-
-def _renamed(type_name: str) -> str:
-    return type_name.replace(f".{_V1ALPHA}.", f".{_V1}.")
+    file.name = "grpc/reflection/v1alpha/reflection.proto"
+    text = text_format.MessageToString(file).replace("v1alpha", "v1")
+    return text_format.Parse(text, FileDescriptorProto())
 
 
 def _decode(kind: type[Message], request: bytes) -> Message:

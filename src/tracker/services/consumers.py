@@ -101,7 +101,6 @@ class ConsumerRunner:
         return await self._put(position, stored)
 
     def _is_over(self, stored: ConsumerState) -> bool:
-        """Return whether the lease of another server is over."""
         now = self._clock.elapsed()  # after the answer: a state is never counted from before it existed
         if self._seen is None or self._seen[0] != stored:
             self._seen = (stored, now)

@@ -51,8 +51,14 @@ class IdempotencyKeys:
             raise _under_way() if self._under_way[key] == asked else _reused()
         self._under_way[key] = asked
         try:
-            use = KeyUse(key, asked, self._context.now())
-            answer = await self._answer_first(use, request, call, handler)
+            call.use = use = KeyUse(key, asked, self._context.now())
+            await self._require_unused(use)
+            try:
+                answer = await handler(request, call)
+            except TrackerError as error:
+                if error.code is not Code.UNAVAILABLE:
+                    await self._require_unused(use)  # another server may be answering the same call
+                raise
             if is_idempotent(method):
                 await self._store.remember(use, answer.to_binary())
         except AnsweredBeforeError as error:
@@ -67,22 +73,6 @@ class IdempotencyKeys:
             raise _reused()
         self._context.log.info("answered as before", request_id=call.request_id)
         return method.output.type.from_binary(answered.answer)
-
-    async def _answer_first(
-        self,
-        use: KeyUse,
-        request: Message,
-        call: Call,
-        handler: Callable[[Message, Call], Awaitable[Message]],
-    ) -> Message:
-        await self._require_unused(use)
-        call.use = use
-        try:
-            return await handler(request, call)
-        except TrackerError as error:
-            if error.code is not Code.UNAVAILABLE:
-                await self._require_unused(use)  # another server may be answering the same call
-            raise
 
     async def _require_unused(self, use: KeyUse) -> None:
         answered = await self._store.find(use.key, use.at)

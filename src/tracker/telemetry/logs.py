@@ -163,7 +163,6 @@ class _Handler(logging.Handler):
         self._logger = logger
 
     def emit(self, record: logging.LogRecord) -> None:
-        """Log one record."""
         try:
             message = record.getMessage()
         except (TypeError, ValueError):  # the arguments don't fit the format

@@ -99,7 +99,6 @@ class _MessagePlan:
         self._fields = {name: (f.name, _converter(f)) for name, f in fields_by_name(message).items()}
 
     def convert(self, value: JsonValue) -> dict[str, JsonValue]:
-        """Return the fields that a JSON object sets."""
         fields = self._fields
         if not isinstance(value, dict):
             raise _WrongValue("", f"expected an object, got {shown(value)}")

@@ -168,7 +168,6 @@ class _MessagePlan:
         )
 
     def finish(self, value: JsonValue) -> JsonValue:
-        """Return the JSON of a message with what it lacks."""
         made = cast("dict[str, JsonValue]", value)
         if len(made) < len(self._names):
             if self._nulls is not None:

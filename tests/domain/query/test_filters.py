@@ -5,8 +5,7 @@ from __future__ import annotations
 import pytest
 from tests.domain.query.trees import CLOCK
 
-from tracker.domain.query.parser import parse
-from tracker.domain.query.printer import to_text
+from tracker.domain.query.text import parse, to_text
 from tracker.domain.query.tree import EVERYTHING, EventFilter, leading, narrowed, widened
 
 

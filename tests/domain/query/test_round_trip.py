@@ -11,8 +11,7 @@ from tests.domain.query.trees import CLOCK, events, trees
 
 from tracker.domain.query.lexer import QueryError
 from tracker.domain.query.matching import matches
-from tracker.domain.query.parser import parse
-from tracker.domain.query.printer import to_text
+from tracker.domain.query.text import parse, to_text
 from tracker.domain.query.tree import EVERYTHING
 from tracker.time_text import Clock
 

@@ -11,8 +11,7 @@ from protobuf.wkt import BoolValue
 from tracker.domain.events import EventId, ExternalId, SlackId
 from tracker.domain.query import fields
 from tracker.domain.query.lexer import QueryError, nearest
-from tracker.domain.query.parser import parse
-from tracker.domain.query.printer import to_text
+from tracker.domain.query.text import parse, to_text
 from tracker.domain.query.tree import EVERYTHING, EventFilter, all_of, one_of, widened
 from tracker.domain.times import duration, period
 from tracker.errors import FieldViolation, Reason, TrackerError, invalid

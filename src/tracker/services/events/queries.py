@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, TypeVar
 
 from tracker.domain.events import EventId, attributes_of, chain, event_key, event_time, metadata_of, root_of
 from tracker.domain.query.fields import RELATED
-from tracker.domain.query.printer import to_text
+from tracker.domain.query.text import to_text
 from tracker.domain.query.tree import EventFilter, both, one_of, widened
 from tracker.domain.times import duration
 from tracker.errors import Reason, TrackerError

@@ -11,8 +11,8 @@ from math import gcd
 from typing import TYPE_CHECKING
 
 from tracker.domain.events import event_time
-from tracker.domain.query import matches
 from tracker.domain.query.fields import DURATION, Kind
+from tracker.domain.query.matching import matches
 from tracker.domain.query.tree import EventFilter
 from tracker.stores.events import MOST_COUNTED, Explanation, MonthCount, Tally
 from tracker.stores.mongo.event_records import event_of
@@ -25,8 +25,8 @@ if TYPE_CHECKING:
 
     from pymongo.asynchronous.command_cursor import AsyncCommandCursor
 
-    from tracker.domain.query import Node
     from tracker.domain.query.fields import Field
+    from tracker.domain.query.tree import Node
     from tracker.pb import event_pb
     from tracker.stores.mongo.search.index_scans import IndexScan
     from tracker.stores.mongo.writes import Collection, Document

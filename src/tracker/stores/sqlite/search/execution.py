@@ -10,7 +10,7 @@ from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
 from tracker.domain.query import fields
-from tracker.domain.query.printer import to_text
+from tracker.domain.query.text import to_text
 from tracker.pb import event_pb
 from tracker.stores.documents import parse
 from tracker.stores.events import MOST_COUNTED, MonthCount, Tally

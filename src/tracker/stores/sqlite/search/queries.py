@@ -18,12 +18,11 @@ import orjson
 
 from tracker.domain.query.fields import Kind
 from tracker.domain.query.matching import fits, matches, phrase
-from tracker.domain.query.parser import parse
-from tracker.domain.query.printer import to_text
+from tracker.domain.query.text import parse, to_text
 from tracker.domain.query.tree import And, Has, Not, Number, Or, Pattern, Range, Term, all_of, parts_of
 from tracker.pb import event_pb
 from tracker.stores import documents
-from tracker.time_text import EARLIEST, LATEST
+from tracker.time_text import EARLIEST, LATEST, Clock
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
