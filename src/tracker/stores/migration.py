@@ -1,16 +1,16 @@
-"""Moves all that one store keeps into another, and proves that it is there."""
+"""Copies all records of one store into another, and verifies the copy."""
 
 from __future__ import annotations
 
 import asyncio
-from contextlib import asynccontextmanager
-from typing import TYPE_CHECKING, NamedTuple, Protocol
+from contextlib import AsyncExitStack
+from typing import TYPE_CHECKING, NamedTuple, TypeAlias
 
 from tracker.stores.base import StoreOpenError
 from tracker.stores.contents import Kind, digest
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Callable, Mapping
+    from collections.abc import Callable, Mapping
 
     from tracker.stores.contents import Records, StoreContents, StoredRecord
 
@@ -18,7 +18,7 @@ _DIGESTS = 2**256
 
 
 class MigrationError(Exception):
-    """The copy is not what the source is; the message says what to do."""
+    """The copy differs from the source; the message says what to do."""
 
 
 class Summary(NamedTuple):
@@ -28,43 +28,33 @@ class Summary(NamedTuple):
     digest: int
 
 
-class Progress(Protocol):
-    """Receives the progress of a step, in records."""
-
-    def __call__(self, step: str, done: int, total: int, /) -> None:
-        """`done` of about `total` records are through the step."""
+Progress: TypeAlias = "Callable[[str, int, int], None]"
+"""Receives the name of a step, how many records it has processed, and about how many there are."""
 
 
 async def migrate(source: StoreContents, target: StoreContents, progress: Progress) -> Mapping[Kind, Summary]:
     """Copy all records of a store into an empty one, compare the two, and return what both have.
 
-    No server may use either. Stopped anywhere, it is simply called again: what the target has is
-    passed over. Until all is copied and compared, no server starts on the target.
+    No server may use either. After an interruption it is called again, and skips what the target has. No
+    server starts on the target before all is copied and compared.
 
     Raises:
         StoreOpenError: The source can't be read, or the target can't be filled.
         MigrationError: The two differ at the end.
-        TrackerError: A store was lost on the way, or has a record that can't be read.
+        TrackerError: A store became unavailable, or has a record that can't be read.
     """
     if source.name == target.name:
         raise StoreOpenError("both are the same store")
-    async with _closing(source):
+    async with AsyncExitStack() as stack:
+        stack.push_async_callback(source.close)
         await source.open_to_read()
-        async with _closing(target):
-            await target.open_to_fill(source.name)
-            for kind in Kind:
-                await _copy(kind, source.records(kind), target.records(kind), progress)
-            summaries = {kind: await _compared(kind, source, target, progress) for kind in Kind}
-            await target.finish()
+        stack.push_async_callback(target.close)
+        await target.open_to_fill(source.name)
+        for kind in Kind:
+            await _copy(kind, source.records(kind), target.records(kind), progress)
+        summaries = {kind: await _compared(kind, source, target, progress) for kind in Kind}
+        await target.finish()
     return summaries
-
-
-@asynccontextmanager
-async def _closing(contents: StoreContents) -> AsyncIterator[None]:
-    try:
-        yield
-    finally:
-        await contents.close()
 
 
 async def _copy(

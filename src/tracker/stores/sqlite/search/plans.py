@@ -9,6 +9,7 @@ for a count.
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import TYPE_CHECKING, Final
 
 import orjson
@@ -122,18 +123,18 @@ class Plan:
 
     listed: Sequence[IndexScan]
     counted: Sequence[IndexScan]
+    explanation: Explanation | None
+    """Reports how the plan is executed."""
+    most_counted: int | None
+    """Up to how many events are counted for the total of a list; None for all."""
     counted_first: Sequence[IndexScan] = ()
     """A part of `counted` that may have more than `most_counted` events and is counted sooner; or none."""
-    most_counted: int | None = None
-    """Up to how many are counted for the total of a list; None for all."""
     candidates: Sequence[Candidates] = ()
     """Those of each part of the query that the index of words answers."""
     only_candidates: bool = False
     """Whether all the candidates of the one part match, and no other events."""
     unindexed: int = 0
     """How many events that index lacks, counted up to `MOST_UNINDEXED`."""
-    explanation: Explanation | None = None
-    """What is to report how the plan is executed."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -226,13 +227,19 @@ def plan(
     `by_words` says whether the index of words may be used. The explanation gets the number of documents
     searched and, when the plan is executed, its steps.
     """
-    tallied = explanation is not None
     if explanation is not None:
         db.create_scalar_function("query_searched", explanation.count, 0)
+    scans = partial(index_scans, tallied=explanation is not None)
     where = narrowed(where)
     lead = leading(where.query)
+    most_counted = MOST_COUNTED if queries.needs_document(where.query) else None
+
+    def without_words(unindexed: int = 0) -> Plan:
+        found = scans(where)
+        return Plan(found, found, explanation, most_counted, unindexed=unindexed)
+
     if not by_words or (lead is not None and lead.field.selective):
-        return _without_words(where, explanation)
+        return without_words()
     indexed, others = word_search.gathered(where.query)
     parts = others if indexed is None else (*others, indexed)
     expressions = {
@@ -241,13 +248,15 @@ def plan(
         for node, match in word_search.indexed_parts(part)
     }
     if not expressions:
-        return _without_words(where, explanation)
+        return without_words()
     done = progress(db, MOST_UNINDEXED)
     if done.unindexed >= MOST_UNINDEXED:
-        return _without_words(where, explanation, done.unindexed)
+        return without_words(done.unindexed)
     interval = _interval(db, where)
+    where = replace(where, query=all_of(parts))
 
     def numbers_in(interval: tuple[int, int]) -> dict[Node, Condition]:
+        tallied = explanation is not None
         return {
             node: word_search.numbers(node, match, done, interval, tallied=tallied)
             for node, match in expressions.items()
@@ -256,8 +265,7 @@ def plan(
     candidates = {node: _candidates(db, node, numbers) for node, numbers in numbers_in(interval).items()}
     conditions = {node: each.condition for node, each in candidates.items()}
     few = indexed is not None and candidates[indexed].few
-    where = replace(where, query=all_of(parts))
-    counted = index_scans(where, conditions.get, numbered=few, tallied=tallied)
+    counted = scans(where, conditions.get, numbered=few)
     dense = not few and any(each.is_dense(interval[1]) for each in candidates.values())
     only_candidates = (
         indexed is not None
@@ -267,34 +275,21 @@ def plan(
     low = 0 if few or only_candidates else _likely_from(db, where, interval[1])
     newest: Sequence[IndexScan] = ()
     if low:
-        near = {
-            node: replace(candidates[node], numbers=numbers).condition
-            for node, numbers in numbers_in((low, interval[1])).items()
-        }
-        newest = [
-            scan.also("number >= ?", low)
-            for scan in index_scans(replace(where, since=_time(db, low)), near.get, tallied=tallied)
-        ]
+        numbers_near = numbers_in((low, interval[1])).items()
+        near = {node: replace(candidates[node], numbers=each).condition for node, each in numbers_near}
+        # Some of the events after the first of these may be older.
+        since = db.execute("SELECT time FROM events WHERE number >= ? ORDER BY number LIMIT 1", (low,)).get
+        newest = [scan.also("number >= ?", low) for scan in scans(replace(where, since=since), near.get)]
     return Plan(
-        listed=index_scans(where, tallied=tallied) if dense else counted,
-        counted=counted,
+        scans(where) if dense else counted,
+        counted,
+        explanation,
+        most_counted,
         counted_first=newest,
-        most_counted=_most_counted(where),
         candidates=list(candidates.values()),
         only_candidates=only_candidates,
         unindexed=done.unindexed,
-        explanation=explanation,
     )
-
-
-def _without_words(where: EventFilter, explanation: Explanation | None, unindexed: int = 0) -> Plan:
-    scans = index_scans(where, tallied=explanation is not None)
-    most = _most_counted(where)
-    return Plan(scans, scans, most_counted=most, unindexed=unindexed, explanation=explanation)
-
-
-def _most_counted(where: EventFilter) -> int | None:
-    return MOST_COUNTED if queries.needs_document(where.query) else None
 
 
 def _interval(db: apsw.Connection, where: EventFilter) -> tuple[int, int]:
@@ -327,11 +322,6 @@ def _likely_from(db: apsw.Connection, where: EventFilter, highest: int) -> int:
     (scan,) = index_scans(EventFilter(all_of(even)))
     likely = int(db.execute(scan.count, scan.bindings).get) * LIKELY / highest
     return highest - LIKELY if likely > MOST_COUNTED else 0
-
-
-def _time(db: apsw.Connection, low: int) -> int:
-    """Return the time of the first event from a number on; some of those after it may be older."""
-    return int(db.execute("SELECT time FROM events WHERE number >= ? ORDER BY number LIMIT 1", (low,)).get)
 
 
 def _candidates(db: apsw.Connection, node: Node, numbers: Condition) -> Candidates:

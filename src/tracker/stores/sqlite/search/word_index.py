@@ -114,9 +114,9 @@ def prepared(db: apsw.Connection) -> Callable[[apsw.Connection], None] | None:
     """
     rows = _some(db.execute(_OUTDATED, (_STEP_EVENTS,)))
     if rows:
-        return partial(_replace, numbers=[number for number, _ in rows], events=_indexed(rows))
+        return partial(_write, events=_indexed(rows), outdated=[number for number, _ in rows])
     rows = _some(db.execute(_NEW, (db.execute(_UP_TO).get, _STEP_EVENTS)))
-    return partial(_append, up_to=rows[-1][0], events=_indexed(rows)) if rows else None
+    return partial(_write, events=_indexed(rows), up_to=rows[-1][0]) if rows else None
 
 
 def advance(db: apsw.Connection) -> bool:
@@ -137,26 +137,23 @@ def reset(db: apsw.Connection) -> None:
 
 
 def is_usable(db: apsw.Connection) -> bool:
-    """Return whether the index was made by the current rules and fields, and has all events."""
+    """Return whether the index was made by the current rules and fields, and has all but outdated events.
+
+    An index that lacks many events is taken as it is: to count what it lacks takes longer than a start may.
+    """
     try:
-        return db.execute("SELECT made_with FROM words_indexed").get == _MADE_WITH and _is_complete(db)
+        if db.execute("SELECT made_with FROM words_indexed").get != _MADE_WITH:
+            return False
+        done = progress(db, _MOST_UNINDEXED)
+        if done.unindexed >= _MOST_UNINDEXED:
+            return True
+        events = int(db.execute("SELECT ifnull(sum(events), 0) FROM facets").get)
+        outdated = int(db.execute("SELECT count(*) FROM events JOIN words_outdated USING (number)").get)
+        indexed = "FROM event_words_docsize WHERE id NOT IN (SELECT number FROM words_outdated)"
+        new = done.unindexed - done.outdated
+        return events - new - outdated == int(db.execute(f"SELECT count(*) {indexed}").get)
     except apsw.CorruptError:
         return False
-
-
-def _is_complete(db: apsw.Connection) -> bool:
-    """Compare how many events are in the index with how many there are, but for those that are outdated.
-
-    An index that lags far behind is taken as it is: to count what is left takes longer than a start may.
-    """
-    done = progress(db, _MOST_UNINDEXED)
-    if done.unindexed >= _MOST_UNINDEXED:
-        return True
-    events = "SELECT ifnull(sum(events), 0) - ? FROM facets"
-    outdated = "SELECT count(*) FROM events JOIN words_outdated USING (number)"
-    indexed = "SELECT count(*) FROM event_words_docsize WHERE id NOT IN (SELECT number FROM words_outdated)"
-    new = done.unindexed - done.outdated
-    return bool(db.execute(events, (new,)).get - db.execute(outdated).get == db.execute(indexed).get)
 
 
 class WordIndexer:
@@ -227,23 +224,18 @@ def _some(rows: apsw.Cursor) -> Sequence[tuple[int, bytes | None]]:
     return taken
 
 
-def _replace(db: apsw.Connection, *, numbers: Sequence[int], events: Sequence[_Indexed]) -> None:
-    """Index changed events again; deleted ones are not among `events`."""
-    these = f"({', '.join(map(str, numbers))})"
+def _write(
+    db: apsw.Connection, *, events: Sequence[_Indexed], outdated: Sequence[int] = (), up_to: int | None = None
+) -> None:
+    """Index events; of the outdated ones, those that were deleted are not among `events`."""
+    these = f"({', '.join(map(str, outdated))})"
     db.execute(f"DELETE FROM event_words WHERE rowid IN {these}", can_cache=False)  # noqa: S608 - numbers
-    _insert(db, events)
-    db.execute(f"DELETE FROM words_outdated WHERE number IN {these}", can_cache=False)  # noqa: S608 - numbers
-
-
-def _append(db: apsw.Connection, *, up_to: int, events: Sequence[_Indexed]) -> None:
-    _insert(db, events)
-    db.execute("UPDATE words_indexed SET up_to = ?", (up_to,))
-
-
-def _insert(db: apsw.Connection, events: Sequence[_Indexed]) -> None:
     if events:
         sql = f"INSERT INTO event_words (rowid, title, message, terms) VALUES {places(len(events), 4)}"  # noqa: S608 - places
         db.execute(sql, tuple(chain.from_iterable(events)))
+    db.execute(f"DELETE FROM words_outdated WHERE number IN {these}", can_cache=False)  # noqa: S608 - numbers
+    if up_to is not None:
+        db.execute("UPDATE words_indexed SET up_to = ?", (up_to,))
 
 
 def _indexed(rows: Sequence[tuple[int, bytes | None]]) -> Sequence[_Indexed]:
