@@ -35,7 +35,5 @@ def parse(kind: type[M], name: str, document: bytes | str) -> M:
     except (ValueError, TypeError) as error:
         noun = kind.desc().name.lower()
         raise TrackerError(
-            Reason.STORE_CORRUPT,
-            f"the stored {noun} {name} can't be read: {error}",
-            metadata={noun: name},
+            Reason.STORE_CORRUPT, f"the stored {noun} {name} can't be read: {error}", metadata={noun: name}
         ) from error

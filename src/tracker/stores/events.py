@@ -162,11 +162,7 @@ class EventStore(Protocol):
         """Count the matching events by the month (UTC) of their time, ordered by year, month, service."""
 
     async def count_by(
-        self,
-        where: EventFilter,
-        fields: Sequence[Field],
-        most: int,
-        explanation: Explanation | None = None,
+        self, where: EventFilter, fields: Sequence[Field], most: int, explanation: Explanation | None = None
     ) -> tuple[int, Sequence[Sequence[Tally]]]:
         """Count the matching events, and those of the `most` most frequent values of each field.
 

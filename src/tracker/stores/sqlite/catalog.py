@@ -85,8 +85,7 @@ class SqliteCatalog:
 
         def query(db: apsw.Connection) -> Found[catalog_pb.Catalog]:
             rows = db.execute(
-                f"{_SELECT} {where} ORDER BY name LIMIT ? OFFSET ?",
-                (*after, page.rows(-1), page.offset),
+                f"{_SELECT} {where} ORDER BY name LIMIT ? OFFSET ?", (*after, page.rows(-1), page.offset)
             )
             entries = [parse(catalog_pb.Catalog, *row) for row in rows]
             total = known_total(entries, page) or Total(db.execute("SELECT count(*) FROM catalog").get)

@@ -137,7 +137,13 @@ class SqliteChangeLog:
         select = f"{_SELECT} AND record IN ({numbers}) ORDER BY number"
 
         def query(db: apsw.Connection) -> Batch:
-            end = self._end_if_known(db, after)
+            end = self._end(db)
+            if after.number:
+                at = db.execute(_AT, (after.number,)).get
+            else:
+                at = 0 if not end.number or db.execute(_FIRST).get[0] == 1 else None
+            if after != Position(self._name, after.number, at):
+                raise ChangesForgottenError
             if end.number > after.number + most:
                 number = after.number + most
                 end = Position(self._name, number, db.execute(_AT, (number,)).get)
@@ -148,21 +154,6 @@ class SqliteChangeLog:
 
     def _end(self, db: apsw.Connection) -> Position:
         return Position(self._name, *(db.execute(_LAST).fetchone() or (0, 0)))
-
-    def _end_if_known(self, db: apsw.Connection, after: Position) -> Position:
-        """Return the position after the last change.
-
-        Raises:
-            ChangesForgottenError: The log does not have the position `after`.
-        """
-        end = self._end(db)
-        if after.number:
-            at = db.execute(_AT, (after.number,)).get
-        else:
-            at = 0 if not end.number or db.execute(_FIRST).get[0] == 1 else None
-        if after != (self._name, after.number, at):
-            raise ChangesForgottenError
-        return end
 
 
 @dataclass(eq=False)

@@ -84,11 +84,16 @@ def row(event: event_pb.Event, document: str | None = None) -> Row:
 def insert_new(db: apsw.Connection, new: Sequence[event_pb.Event], rows: Sequence[Row]) -> Sequence[Added]:
     """Store events, whose rows are given, but for those whose ids are there."""
     last = int(db.execute("SELECT coalesce(max(number), 0) FROM events").get)
-    outcomes: Sequence[Added]
+    outcomes: list[Added] = []
     try:
-        outcomes = _insert_all(db, rows)
+        outcomes += _insert_all(db, rows)
     except apsw.ConstraintError:
-        outcomes = [_insert_unless_there(db, event, row) for event, row in zip(new, rows, strict=True)]
+        for event, columns in zip(new, rows, strict=True):
+            try:
+                _write(db, _INSERT_NEW, event, columns)
+                outcomes.append(db.changes() > 0)
+            except (SlackIdTakenError, ExternalIdTakenError) as error:
+                outcomes.append(error)
     log_events_created(db, last)
     return outcomes
 
@@ -146,14 +151,6 @@ def _insert_all(db: apsw.Connection, rows: Sequence[Row]) -> Sequence[bool]:
         outcomes.append(of_event in new)
         new.discard(str(of_event))
     return outcomes
-
-
-def _insert_unless_there(db: apsw.Connection, event: event_pb.Event, row: Row) -> Added:
-    try:
-        _write(db, _INSERT_NEW, event, row)
-    except (SlackIdTakenError, ExternalIdTakenError) as error:
-        return error
-    return db.changes() > 0
 
 
 def _write(

@@ -131,11 +131,7 @@ class SqliteEvents:
         return await self._planned(where, partial(execution.count_by_month, by_service=by_service))
 
     async def count_by(
-        self,
-        where: EventFilter,
-        fields: Sequence[Field],
-        most: int,
-        explanation: Explanation | None = None,
+        self, where: EventFilter, fields: Sequence[Field], most: int, explanation: Explanation | None = None
     ) -> tuple[int, Sequence[Sequence[Tally]]]:
         query = partial(execution.count_by, asked=fields, most=most)
         return await self._planned(where, query, explanation)

@@ -219,9 +219,4 @@ def _clauses(where: locks.LockFilter) -> tuple[str, tuple[int | str, ...]]:
 
 
 def _columns(key: locks.LockKey, lock: lock_pb.Lock) -> tuple[int | str, ...]:
-    return (
-        *key,
-        lock.event_id,
-        locks.created_at(lock),
-        *locks.lease_state(lock)[1:],
-    )
+    return (*key, lock.event_id, locks.created_at(lock), *locks.lease_state(lock)[1:])

@@ -33,11 +33,6 @@ def steps() -> Mapping[int, str]:
     return {int(file.name.partition("_")[0]): file.read_text("utf-8") for file in files}
 
 
-def newest() -> int:
-    """Return the version that this Tracker works with."""
-    return max(steps())
-
-
 def require_ours(db: apsw.Connection, *, filled_from: str | None = None) -> None:
     """Refuse a database that another program, or a newer Tracker, wrote.
 
@@ -54,9 +49,10 @@ def require_ours(db: apsw.Connection, *, filled_from: str | None = None) -> None
             raise unfinished(source)
     elif application != APPLICATION_ID and (application or version or tables):
         raise StoreOpenError("it belongs to another program; choose another DATABASE_PATH")
-    if version > newest():
+    newest = max(steps())
+    if version > newest:
         raise StoreOpenError(
-            f"its schema has version {version}, this Tracker knows versions up to {newest()};"
+            f"its schema has version {version}, this Tracker knows versions up to {newest};"
             " start the newer Tracker that wrote it, or restore a backup made before the upgrade"
         )
 

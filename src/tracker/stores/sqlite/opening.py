@@ -66,21 +66,15 @@ class FileLock:
             os.close(descriptor)
             raise
         self._descriptor = descriptor
-        self._note(f"{os.getpid()}\n")
+        with suppress(OSError):  # a full disk: the lock does not depend on what the file says
+            os.truncate(descriptor, 0)
+            os.pwrite(descriptor, f"{os.getpid()}\n".encode(), 0)
 
     def release(self) -> None:
         """Release the lock, if it is held."""
         if self._descriptor is not None:
-            self._note("")
             os.close(self._descriptor)
             self._descriptor = None
-
-    def _note(self, text: str) -> None:
-        """Replace what the file says. The lock doesn't depend on it, so a full disk is no reason to fail."""
-        if self._descriptor is not None:
-            with suppress(OSError):
-                os.truncate(self._descriptor, 0)
-                os.pwrite(self._descriptor, text.encode(), 0)
 
 
 def open_database(path: Path, lock: FileLock, *, filled_from: str | None = None) -> apsw.Connection:
