@@ -30,10 +30,10 @@ from bench.yardsticks import NAMES, Yardsticks
 from tests.mongo_servers import MongoServers
 
 from tracker import demo
-from tracker.domain.intervals import read_interval
 from tracker.domain.query import fields
 from tracker.domain.query.text import parse
 from tracker.domain.query.tree import EventFilter
+from tracker.domain.times import read_interval
 from tracker.stores.mongo import MongoStore
 from tracker.stores.pages import Page
 from tracker.stores.sqlite import SqliteStore

@@ -12,11 +12,10 @@ from typer.main import get_command
 
 from tracker.cli.main import app
 from tracker.config import ConfigurationError, load
-from tracker.domain.intervals import read_interval
 from tracker.domain.query.lexer import QueryError
 from tracker.domain.query.text import parse
 from tracker.domain.query.tree import Range, Term
-from tracker.domain.times import period
+from tracker.domain.times import period, read_interval
 from tracker.errors import TrackerError
 from tracker.pb import lock_pb
 from tracker.time_text import MICROS, Clock, micros_of
@@ -150,7 +149,7 @@ def test_a_date_means_the_same_in_a_query_and_in_a_request(text: str, moment: da
     found = Clock(0, ZoneInfo("UTC")).read(text)
     assert found is not None
     assert found.low == micros_of(moment)
-    assert period(text, "").since == micros_of(moment.replace(microsecond=0))
+    assert period(text, "")[0] == micros_of(moment.replace(microsecond=0))
 
 
 @pytest.mark.parametrize(("text", "seconds"), SPELLINGS)

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tracker.domain.intervals import interval_for, read_interval
+from tracker.domain.times import interval_for, read_interval
 from tracker.time_text import MICROS, micros_of
 
 PARIS = ZoneInfo("Europe/Paris")

@@ -10,9 +10,16 @@ from typing import TYPE_CHECKING
 import grpc
 
 from tracker.api.calls.endpoint import UNKNOWN, Endpoint
-from tracker.api.error_details import binary_error, internal_error, short
 from tracker.api.grpc_standard import GrpcMethod, Health, reflection_methods
-from tracker.api.wires import REQUEST_ID_HEADER, address, listen, request_id_of
+from tracker.api.wires import (
+    REQUEST_ID_HEADER,
+    address,
+    binary_error,
+    internal_error,
+    listen,
+    request_id_of,
+    short,
+)
 from tracker.errors import FieldViolation, Reason, TrackerError, invalid
 from tracker.services.context import Call
 from tracker.transcoding.fields import DURATION, TIMESTAMP, message_of

@@ -11,9 +11,8 @@ import httptools
 import uvicorn
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
-from tracker.api.error_details import http_answer
 from tracker.api.http_answers import AnswerTransport, Outbox
-from tracker.api.wires import request_id_of
+from tracker.api.wires import http_answer, request_id_of
 from tracker.errors import Reason, TrackerError
 
 if TYPE_CHECKING:

@@ -11,10 +11,9 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Protocol, cast
 
 from tracker.api.calls.endpoint import UNKNOWN, Endpoint, refusing
-from tracker.api.error_details import http_headers, internal_error, json_error
 from tracker.api.router import Router
 from tracker.api.routes import HttpRequest, unknown_path
-from tracker.api.wires import REQUEST_ID_HEADER, request_id_of
+from tracker.api.wires import REQUEST_ID_HEADER, http_headers, internal_error, json_error, request_id_of
 from tracker.errors import FieldViolation, Reason, TrackerError, invalid
 from tracker.services.context import Call
 from tracker.transcoding.bindings import HttpInput, PathTemplate, http_bindings, parse_template

@@ -105,33 +105,20 @@ class Metrics:
         self._services: set[str] = set()
         text = "Events stored with a status or changed to it."
         self._event_status = Counter("tracker_event_status", text, _EVENT_LABELS, registry=registry)
-        self._event_duration = Histogram(
-            "tracker_event_duration_seconds",
-            "Duration of events, by final status.",
-            _EVENT_LABELS,
-            buckets=_EVENT_SECONDS,
-            registry=registry,
-        )
-        self._rpc_seconds = Histogram(
-            "tracker_rpc_seconds",
-            "Duration of calls, by method or route, wire (grpc, rest, http) and code.",
-            ("method", "wire", "code"),
-            buckets=_RPC_SECONDS,
-            registry=registry,
-        )
+        histogram = partial(Histogram, registry=registry)
+        name, text = "tracker_event_duration_seconds", "Duration of events, by final status."
+        self._event_duration = histogram(name, text, _EVENT_LABELS, buckets=_EVENT_SECONDS)
+        text = "Duration of calls, by method or route, wire (grpc, rest, http) and code."
+        labels = ("method", "wire", "code")
+        self._rpc_seconds = histogram("tracker_rpc_seconds", text, labels, buckets=_RPC_SECONDS)
         self._under_way = 0  # a plain number: a gauge is slower than some calls
         inflight = Gauge("tracker_inflight", "Calls under way, without probes.", registry=registry)
         inflight.set_function(lambda: self._under_way)
-        self._commit_seconds = Histogram(
-            "tracker_store_commit_seconds",
-            "Duration of each commit of the store, until its changes are durable.",
-            buckets=[each / 1_000 for each in _COMMIT_MILLISECONDS],
-            registry=registry,
-        )
+        text = "Duration of each commit of the store, until its changes are durable."
+        buckets = [each / 1_000 for each in _COMMIT_MILLISECONDS]
+        self._commit_seconds = histogram("tracker_store_commit_seconds", text, buckets=buckets)
         text = "Changes in each commit of the store."
-        self._commit_changes = Histogram(
-            "tracker_store_commit_changes", text, buckets=_COMMIT_CHANGES, registry=registry
-        )
+        self._commit_changes = histogram("tracker_store_commit_changes", text, buckets=_COMMIT_CHANGES)
         queue = Gauge("tracker_store_queue", "Changes that wait for a commit.", registry=registry)
         self.queued = queue.set
         self.locks = LockMetrics(registry)

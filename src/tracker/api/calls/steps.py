@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from math import inf
 from typing import TYPE_CHECKING, Any, Protocol
 
-from tracker.api.error_details import internal_error
+from tracker.api.wires import internal_error
 from tracker.domain.times import duration_seconds
 from tracker.errors import Reason, TrackerError
 from tracker.pb.options import only_reads

@@ -7,9 +7,8 @@ from math import ceil
 from typing import TYPE_CHECKING
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
-from tracker.domain.intervals import MOST_INTERVALS, interval_for, read_interval
 from tracker.domain.query.tree import narrowed
-from tracker.domain.times import duration, timestamp
+from tracker.domain.times import MOST_INTERVALS, duration, interval_for, read_interval, timestamp
 from tracker.errors import FieldViolation, invalid
 from tracker.pb import event_pb
 from tracker.services.events.filters import Planned, by_fields, facet, in_period

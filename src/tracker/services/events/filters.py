@@ -45,14 +45,13 @@ def in_period(request: PeriodRequest, clock: Clock) -> EventFilter:
     Raises:
         TrackerError: INVALID_ARGUMENT, as from `domain.times.period` and `read_query`.
     """
-    dates = period(request.start_date, request.end_date)
-    return EventFilter(read_query(request.query, clock), since=dates.since, until=dates.until)
+    since, until = period(request.start_date, request.end_date)
+    return EventFilter(read_query(request.query, clock), since, until)
 
 
 def by_fields(request: Message, start_date: str = "", end_date: str = "") -> EventFilter:
     """Return the filter for the events of a period with one of the values that a request gives for fields."""
-    dates = period(start_date, end_date)
-    return EventFilter(_asked_for(request), since=dates.since, until=dates.until)
+    return EventFilter(_asked_for(request), *period(start_date, end_date))
 
 
 def _asked_for(request: Message) -> Node:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import copy
+from dataclasses import dataclass, field
+from math import inf
 from typing import TYPE_CHECKING
 
 from tracker.domain import changelog
@@ -27,6 +29,7 @@ _REMEMBERED = 24 * 60 * 60 * MICROS
 _FORGET_EVERY_SECONDS = 60.0
 
 
+@dataclass(slots=True)
 class LeaseKeeper:
     """Ends the leases that one server has not seen renewed for a whole `ttl`.
 
@@ -37,17 +40,14 @@ class LeaseKeeper:
     `ttl` again. Leader election in Kubernetes tolerates clock skew the same way.
     """
 
-    def __init__(
-        self, store: LockStore, context: Context, reporter: LockReporter, observer: LockObserver, clock: Clock
-    ) -> None:
-        self._store = store
-        self._context = context
-        self._reporter = reporter
-        self._observer = observer
-        self._clock = clock
-        self._first_seen: dict[LeaseState, float] = {}
-        self._looked = -float("inf")
-        self._forgot = -float("inf")
+    _store: LockStore
+    _context: Context
+    _reporter: LockReporter
+    _observer: LockObserver
+    _clock: Clock
+    _first_seen: dict[LeaseState, float] = field(default_factory=dict)
+    _looked: float = -inf
+    _forgot: float = -inf
 
     async def keep(self) -> None:
         """Check all locks once, then wait until the next check is due."""
@@ -72,7 +72,7 @@ class LeaseKeeper:
         if now - self._forgot > _FORGET_EVERY_SECONDS:
             await self._store.forget_ended(self._context.now() - _REMEMBERED)
             self._forgot = now
-        next_end = min((end for end in ends.values() if end > now), default=float("inf"))
+        next_end = min((end for end in ends.values() if end > now), default=inf)
         return min(_LOOK_SECONDS, max(_LEAST_SECONDS, next_end - self._clock.elapsed()))
 
     async def _end(self, state: LeaseState) -> None:
