@@ -9,6 +9,7 @@ LOCK := $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --genera
 	--no-emit-index-url --no-annotate $(LOCKFLAGS)
 
 export PIP_NO_INPUT := 1
+unexport PYTHONDONTWRITEBYTECODE  # without its bytecode, every process that the tests start would compile the package
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:

@@ -121,7 +121,7 @@ class MongoServers:
         _until(lambda: all(member.answers() for member in self.members))
         if self._name:
             hosts = [{"_id": n, "host": member.address} for n, member in enumerate(self.members)]
-            settings = {"electionTimeoutMillis": 1_000, "heartbeatIntervalMillis": 200}
+            settings = {"electionTimeoutMillis": 1_000, "heartbeatIntervalMillis": 500}
             self.members[0].command(
                 "replSetInitiate", {"_id": self._name, "members": hosts, "settings": settings}
             )

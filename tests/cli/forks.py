@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import atexit
 import contextlib
+import gc
 import json
 import os
 import select
@@ -21,6 +22,8 @@ from functools import cache
 from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING
+
+import typer.main
 
 from tracker import __main__ as tracker
 from tracker.cli.main import app
@@ -123,7 +126,9 @@ def _serve(requests: socket.socket) -> None:
 if __name__ == "__main__":
     for name in _IMPORTED:
         import_module(name)
+    typer.main.get_command = cache(typer.main.get_command)  # half of the time of a short command
     with contextlib.suppress(SystemExit):
         app(["event", "list", "--help"])  # imports what it takes to read arguments
+    gc.freeze()
     _serve(socket.socket(fileno=int(sys.argv[1])))
     tracker.main()

@@ -60,8 +60,8 @@ class Trap(monitoring.CommandListener):
 
 
 def steps(number: int) -> Iterator[int]:
-    """Yield the steps at which one of several changes is cut: all, or every third from another one on."""
-    stride = size(3, soak=1)
+    """Yield the steps at which one of several changes is cut: all, or every fifth from another one on."""
+    stride = size(5, soak=1)
     yield from (1, *range(2 + number % stride, MOST_STEPS, stride))
 
 
