@@ -110,7 +110,7 @@ def test_the_command_has_the_input_and_output_and_the_open_files(server: ServerP
 def test_the_command_knows_its_lock_but_not_the_secret(server: ServerProcess, service: str) -> None:
     script = f"env; {sys.executable} -m tracker lock list --service {service} --output json"
     done = run(server, service, "sh", "-c", script, TRACKER_LOCK_TOKEN="of another lock, which has its own")
-    environ, _, listed = done.stdout.partition("{")
+    environ, _, listed = done.stdout.partition("\n{")
     (lock,) = json.loads("{" + listed)["locks"]
     assert f"TRACKER_LOCK_ID={lock['id']}\n" in environ
     assert f"TRACKER_FENCING_TOKEN={lock['fencingToken']}\n" in environ

@@ -32,8 +32,8 @@ phases.coverage.unexpected-methods = ["TRACE", "PATCH", "POST"]
     ("document", "mode", "phases", "at_least"),
     [
         ("openapi.json", "all", "examples,coverage,fuzzing,stateful", size(1_000, soak=5_000)),
-        # Swagger 2.0 has no words for alternatives: what its schemas forbid may be allowed. Both documents are
-        # generated from the same protos, so the requests of the coverage phase are the same.
+        # Swagger 2.0 has no words for alternatives: what its schemas forbid may be allowed. The requests of
+        # the coverage phase would be the same, since both documents are generated from the same protos.
         ("swagger.json", "positive", "examples,fuzzing,stateful", size(100, soak=2_000)),
     ],
     ids=["openapi", "swagger"],

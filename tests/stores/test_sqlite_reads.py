@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import time
 from functools import partial
 from typing import TYPE_CHECKING
 
@@ -51,12 +50,12 @@ endless = partial(counted_to, 2**60)
 
 async def test_a_long_query_leaves_the_loop_free(queries: Reader) -> None:
     query = asyncio.ensure_future(queries.read(long))
-    longest, before = 0.0, time.perf_counter()
+    turns = 0
     while not query.done():
         await asyncio.sleep(0)
-        longest, before = max(longest, time.perf_counter() - before), time.perf_counter()
+        turns += 1
     assert await query == 1_000_000
-    assert longest < 0.1
+    assert turns > 100  # on the loop, the query would leave it one or two
 
 
 async def test_a_query_stopped_on_the_loop_leaves_nothing_behind(queries: Reader) -> None:

@@ -82,7 +82,7 @@ def test_a_reader_who_stops_costs_a_second_once(pipe: tuple[int, int]) -> None:
     started = time.monotonic()
     for _ in range(5000):
         writer.write(*line(b"x" * 1000))
-    assert 0.9 < time.monotonic() - started < 3
+    assert 0.9 < time.monotonic() - started < 60  # not a second for each line
 
 
 def test_when_the_reader_goes_on_a_line_says_how_many_are_missing(pipe: tuple[int, int]) -> None:
