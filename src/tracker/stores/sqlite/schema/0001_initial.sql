@@ -1,4 +1,4 @@
--- A record is one document, the ProtoJSON of its message, beside the columns that find it.
+-- A record is a document, the ProtoJSON of its message, and columns to find it by.
 -- Times are microseconds since 1970-01-01T00:00:00Z. Enums are their numbers.
 
 PRAGMA application_id = 1414679378; -- 'TRKR'
@@ -21,7 +21,7 @@ CREATE TABLE events (
 
 CREATE UNIQUE INDEX events_by_slack_id ON events (slack_id) WHERE slack_id IS NOT NULL;
 
--- Each index ends with what a filter may ask besides, so that filters and counts never touch the documents.
+-- Each index ends with the columns that a filter may also name: filters and counts never read the documents.
 CREATE INDEX events_by_time
     ON events (time, id, type, priority, status, environment, impact);
 CREATE INDEX events_by_service
@@ -32,8 +32,8 @@ CREATE INDEX events_by_end
     ON events (end_time, time, id, type, priority, status, environment, impact, service, source)
     WHERE end_time IS NOT NULL;
 
--- Taking and releasing a lock is what callers wait for most: so it changes few pages. Their list is
--- sorted when it is asked for; there are never many.
+-- Callers wait most often for locks: so acquiring and releasing one changes few pages. The list of locks is
+-- sorted when it is read; it is never long.
 CREATE TABLE locks (
     id          TEXT    PRIMARY KEY,
     service     TEXT    NOT NULL,
@@ -61,7 +61,7 @@ CREATE TABLE links (
     document TEXT NOT NULL
 ) STRICT;
 
--- How many events there are of each kind: counting a million takes longer than a page may.
+-- The number of events for each combination of values: counting a million events takes too long for a page.
 CREATE TABLE facets (
     type        INTEGER NOT NULL,
     priority    INTEGER NOT NULL,
@@ -94,7 +94,7 @@ CREATE TRIGGER facets_of_deleted AFTER DELETE ON events BEGIN
             = (old.type, old.priority, old.status, old.environment, old.impact);
 END;
 
--- When a change was last proven possible.
+-- When a health check last wrote successfully.
 CREATE TABLE health (
     only       INTEGER PRIMARY KEY CHECK (only = 1),
     checked_at INTEGER NOT NULL

@@ -1,6 +1,6 @@
 -- Locks with leases, fencing tokens, and tokens that make repeating a call safe.
 
--- Every key that was ever locked: the last fencing token it gave, and the lock that has it now.
+-- Every key that was ever locked, its last fencing token, and the lock that holds it now.
 CREATE TABLE lock_keys (
     service       TEXT    NOT NULL,
     environment   TEXT    NOT NULL,
@@ -12,8 +12,8 @@ CREATE TABLE lock_keys (
 
 INSERT INTO lock_keys SELECT service, environment, resource, 0, id FROM locks;
 
--- The keys keep locks apart, so that taking and releasing one still changes two pages: one there, one here.
--- Durations are microseconds, 0 where there is none.
+-- The table of keys guarantees one lock a key. Acquiring and releasing a lock still changes two pages, one in each
+-- table. Durations are microseconds, 0 for none.
 CREATE TABLE new_locks (
     id          TEXT    PRIMARY KEY,
     service     TEXT    NOT NULL,
@@ -36,7 +36,7 @@ ALTER TABLE new_locks RENAME TO locks;
 
 CREATE INDEX locks_by_event ON locks (event_id) WHERE event_id <> '';
 
--- How locks ended that had a token or a lease: kept for a day, so that whoever comes too late is told.
+-- How locks with a token or a lease ended. Rows are kept for a day, to answer callers that come too late.
 CREATE TABLE ended_locks (
     id          TEXT    PRIMARY KEY,
     service     TEXT    NOT NULL,

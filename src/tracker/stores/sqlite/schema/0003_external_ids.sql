@@ -1,4 +1,4 @@
--- What the source of an event calls it: one event of a source has it.
+-- The id of an event at its source, unique for each source.
 
 ALTER TABLE events ADD COLUMN external_id TEXT CHECK (external_id <> '');
 

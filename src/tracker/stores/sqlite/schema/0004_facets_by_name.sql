@@ -1,4 +1,4 @@
--- Events of a period are counted by service and source too, without touching the documents.
+-- Events of a period are also counted by service and source without reading the documents.
 
 DROP INDEX events_by_time;
 CREATE INDEX events_by_time

@@ -1,7 +1,7 @@
--- What happened to events, in order, for those who watch: triggers write it, whoever changes an event.
+-- The changes of events in order, for watches. Triggers write it.
 
--- Kinds are 1 (created), 2 (updated), 3 (deleted). A document of more than 64 KiB is not copied, but for that of
--- a deleted event.
+-- Kinds are 1 (created), 2 (updated), 3 (deleted). A document of more than 64 KiB is not copied, unless its event
+-- was deleted.
 CREATE TABLE event_log (
     number   INTEGER PRIMARY KEY,
     at       INTEGER NOT NULL,
@@ -10,7 +10,7 @@ CREATE TABLE event_log (
     document TEXT
 ) STRICT;
 
--- Which log this is: a file that is restored gets a new one.
+-- The name of this log: a restored file gets a new one.
 CREATE TABLE event_log_name (
     only INTEGER PRIMARY KEY CHECK (only = 1),
     name TEXT    NOT NULL

@@ -1,4 +1,4 @@
--- Which event another one links to: read from its document, so that events of before are found by it too.
+-- The event that another one links to. It is read from the document, so older events have it too.
 
 ALTER TABLE events ADD COLUMN related_id TEXT GENERATED ALWAYS AS
     (CASE WHEN json_valid(document) THEN document ->> '$.attributes.relatedId' END) VIRTUAL;

@@ -1,12 +1,12 @@
--- The words of titles and messages, for free text. Events are indexed by them behind the changes; what is not indexed
--- yet is searched by its document.
+-- The words of titles and messages, for full-text search. Events are indexed after the transaction that changes them;
+-- until then their documents are searched.
 
 CREATE VIRTUAL TABLE event_words USING fts5 (
     title, message, content = '', contentless_delete = 1, tokenize = 'ascii'
 );
 
--- Events up to this number are in the index, those in words_outdated in an older form or not at all. Words are by
--- these rules.
+-- Events up to this number are in the index; those in words_outdated have changed since, or were deleted. `made_with`
+-- names the rules by which texts are split into words.
 CREATE TABLE words_indexed (
     only       INTEGER PRIMARY KEY CHECK (only = 1),
     up_to      INTEGER NOT NULL,
@@ -19,7 +19,7 @@ CREATE TABLE words_outdated (
     number INTEGER PRIMARY KEY
 ) STRICT;
 
--- The number of a deleted event may be given again.
+-- The number of a deleted event may be used again.
 CREATE TRIGGER words_of_created AFTER INSERT ON events WHEN new.number <= (SELECT up_to FROM words_indexed) BEGIN
     INSERT OR IGNORE INTO words_outdated VALUES (new.number);
 END;

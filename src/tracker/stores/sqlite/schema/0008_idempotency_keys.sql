@@ -1,4 +1,4 @@
--- What was answered to calls that had an idempotency key, written with the change that they asked for.
+-- The answers to calls with an idempotency key, each written in the transaction of its change.
 CREATE TABLE idempotency_keys (
     key     TEXT    PRIMARY KEY,
     request BLOB    NOT NULL,

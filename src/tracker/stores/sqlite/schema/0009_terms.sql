@@ -1,4 +1,4 @@
--- Beside the words of titles and messages, the index has values of other fields: it is made anew.
+-- The index also has values of other fields. It is rebuilt.
 
 DROP TABLE event_words;
 

@@ -1,5 +1,5 @@
--- How long events took, in microseconds: read from their documents once, so that what walks these indexes need not.
--- JSON has it as seconds, with none, three, six or nine decimals: `660s`, `0.500s`.
+-- How long events took, in microseconds. The indexes hold it, so scans of them need not read the documents.
+-- JSON has it in seconds, with none, three, six or nine decimals: `660s`, `0.500s`.
 
 ALTER TABLE events ADD COLUMN duration INTEGER GENERATED ALWAYS AS (
     CASE WHEN json_valid(document) THEN

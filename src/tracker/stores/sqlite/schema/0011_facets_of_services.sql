@@ -1,4 +1,4 @@
--- How many events of each kind a service has: what is asked of services is then summed up as quickly.
+-- The number of events for each combination of values, now also by service.
 
 DROP TRIGGER facets_of_created;
 DROP TRIGGER facets_of_changed;

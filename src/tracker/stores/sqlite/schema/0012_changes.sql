@@ -1,5 +1,5 @@
--- What happened to events, locks and catalog entries, in order. Whoever changes one writes an entry in the same
--- transaction. Nobody can go on from a position in the log of before, which named no moment: it begins anew.
+-- The changes of events, locks and catalog entries, in order. Each is written in the transaction of the change. The
+-- earlier log had positions without a time, which no reader can continue from: this one starts empty.
 
 DROP TRIGGER event_log_of_created;
 DROP TRIGGER event_log_of_updated;
@@ -8,7 +8,7 @@ DROP TABLE event_log;
 DROP TABLE event_log_name;
 
 -- Records are 1 (event), 2 (lock), 3 (catalog entry); kinds are 1 (created), 2 (updated), 3 (deleted). A document of
--- more than 65,536 characters is not copied, but for that of a deleted record. There is no index: writers add to the end.
+-- more than 65,536 bytes is not copied, unless its record was deleted. There is no index: writers append.
 CREATE TABLE changes (
     number    INTEGER PRIMARY KEY,
     at        INTEGER NOT NULL,
@@ -22,7 +22,7 @@ CREATE TABLE changes (
     reason    TEXT
 ) STRICT;
 
--- Which log this is, and how many changes are kept at least: the setting CHANGES_KEPT.
+-- The name of this log, and the minimum number of changes to keep (the setting CHANGES_KEPT).
 CREATE TABLE change_log (
     only INTEGER PRIMARY KEY CHECK (only = 1),
     name TEXT    NOT NULL,
@@ -31,13 +31,13 @@ CREATE TABLE change_log (
 
 INSERT INTO change_log VALUES (1, lower(hex(randomblob(8))), 100000);
 
--- Where the setting was lowered, a thousand at a time are forgotten, so that no change waits long.
+-- After the setting was lowered, a thousand changes are deleted at a time, so no writer waits long.
 CREATE TRIGGER changes_forgotten AFTER INSERT ON changes WHEN new.number % 100 = 0 BEGIN
     DELETE FROM changes WHERE number <= new.number - (SELECT kept FROM change_log)
         AND number < (SELECT min(number) FROM changes) + 1000;
 END;
 
--- How far each consumer of the changes has come, and which server runs it.
+-- The position of each consumer of the changes, and the server that runs it.
 CREATE TABLE consumers (
     name   TEXT    PRIMARY KEY,
     log    TEXT    NOT NULL,
