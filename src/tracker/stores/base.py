@@ -1,16 +1,16 @@
-"""The contract of a store: what each method does in one atomic step, in what order, what it raises.
+"""The contract of a store: what each method does in one atomic step, and what it raises.
 
 Every method raises `TrackerError` with UNAVAILABLE (`STORE_UNAVAILABLE`, `STORE_FULL`, `STORE_READ_ONLY`)
-when the database can't do it now, and with DATA_LOSS (`STORE_CORRUPT`) when what it holds can't be read.
-A method that has returned has its effect on durable storage; one that raised has had none, unless the error
-is UNAVAILABLE with `STORE_OUTCOME_UNKNOWN`. A store with too much to do refuses with UNAVAILABLE
-(`STORE_OVERLOADED`), and ends a query that takes too long with DEADLINE_EXCEEDED (`QUERY_TOO_LONG`).
-Cancelling a call before its effect began prevents the effect.
+when the database is not available, and with DATA_LOSS (`STORE_CORRUPT`) when stored data can't be read.
+When a method returns, its effect is durable; when it raises, it had none, unless the error is UNAVAILABLE
+with `STORE_OUTCOME_UNKNOWN`. An overloaded store refuses calls with UNAVAILABLE (`STORE_OVERLOADED`), and
+ends a query that takes too long with DEADLINE_EXCEEDED (`QUERY_TOO_LONG`). Cancelling a call before its
+effect began prevents the effect.
 
-A store keeps no rules: it is given finished messages, or a pure function from the stored document to
+A store applies no rules: it is given complete messages, or a pure function from the stored document to
 the new one. That function runs inside the atomic step, may run more than once, and aborts the step with
-whatever it raises. Messages given to a store or to such a function are never changed by it. A change that is
-given a `Once` is made once for its idempotency key, as `stores/idempotency.py` says.
+whatever it raises. Neither the store nor the function changes the messages given to it. A change that is
+given a `Once` is made once for its idempotency key (`stores/idempotency.py`).
 """
 
 from __future__ import annotations
@@ -31,17 +31,17 @@ if TYPE_CHECKING:
 
 
 class StoreObserver(Protocol):
-    """What a store reports of its work, for metrics."""
+    """Receives measurements of a store, for metrics."""
 
     def committed(self, seconds: float, changes: int) -> None:
-        """`changes` changes were made durable by one commit that took `seconds`."""
+        """Record one commit of `changes` changes that took `seconds`."""
 
     def queued(self, changes: int) -> None:
-        """`changes` changes wait for a commit."""
+        """Record that `changes` changes wait for a commit."""
 
 
 class CatalogStore(Protocol):
-    """Catalog entries, one a name."""
+    """Catalog entries, identified by their names."""
 
     async def upsert(
         self,
@@ -49,7 +49,7 @@ class CatalogStore(Protocol):
         change: Callable[[catalog_pb.Catalog | None], catalog_pb.Catalog],
         once: Once[catalog_pb.Catalog] | None = None,
     ) -> catalog_pb.Catalog:
-        """Store what `change` makes of the entry `name`, or of None, and return the new document."""
+        """Store what `change` returns for the entry `name`, or for None, and return it."""
 
     async def modify(
         self,
@@ -57,10 +57,7 @@ class CatalogStore(Protocol):
         change: Callable[[catalog_pb.Catalog], catalog_pb.Catalog],
         once: Once[catalog_pb.Catalog] | None = None,
     ) -> catalog_pb.Catalog | None:
-        """Replace the entry `name` by what `change` makes of it.
-
-        Returns the new document, or None where there is none.
-        """
+        """Replace the entry `name` with what `change` returns for it; return that, or None if missing."""
 
     async def get(self, name: str) -> catalog_pb.Catalog | None:
         """Return the entry `name`, or None."""
@@ -84,7 +81,7 @@ class LinkStore(Protocol):
         change: Callable[[link_pb.Link], link_pb.Link],
         once: Once[link_pb.Link] | None = None,
     ) -> link_pb.Link | None:
-        """Replace a link by what `change` makes of it; return the new document, or None."""
+        """Replace a link with what `change` returns for it; return that, or None if missing."""
 
     async def delete(self, link_id: str, once: Once[bool] | None = None) -> bool:
         """Delete a link; return whether there was one."""
@@ -94,7 +91,7 @@ class LinkStore(Protocol):
 
 
 class Store(Protocol):
-    """One database with all that Tracker keeps."""
+    """A database that holds all records of Tracker."""
 
     events: EventStore
     changes: ChangeLog
@@ -105,24 +102,24 @@ class Store(Protocol):
     idempotency: IdempotencyStore
 
     def now(self) -> int:
-        """Return the time in microseconds since the epoch, by the clock that all servers on it share."""
+        """Return the time in microseconds since the epoch, by the clock that all its servers share."""
 
     async def open(self) -> None:
-        """Open the database, make or upgrade its schema, check that it is sound.
+        """Open the database, create or upgrade its schema, and check its integrity.
 
         Raises:
             StoreOpenError: It can't be served; the message says what to do.
         """
 
     async def check(self) -> None:
-        """Prove that a change can be made durable now.
+        """Check that a change can be made durable now.
 
         Raises:
-            TrackerError: UNAVAILABLE, with the reason why not.
+            TrackerError: UNAVAILABLE, with the reason.
         """
 
     async def close(self) -> None:
-        """Finish the changes under way and close the database."""
+        """Finish the changes in progress and close the database."""
 
 
 class StoreOpenError(Exception):

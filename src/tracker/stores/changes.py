@@ -1,8 +1,8 @@
-"""The contract of a store for the change log, and for the consumers that read it.
+"""The contract of a store for the change log and its consumers.
 
-Every change of an event, a lock or a catalog entry is in the log soon after it was made, once, in one order,
-with consecutive numbers from 1. Only the renewal of a lease (`domain.locks.is_renewal`) is not: it happens
-most often and says nothing new. The log is the store's own: a migration does not copy it.
+Every change of an event, a lock or a catalog entry is appended to the log once, soon after it was made, with
+consecutive numbers from 1. Renewals of leases (`domain.locks.is_renewal`) are not logged: they are frequent
+and carry no news. A migration does not copy the log.
 """
 
 from __future__ import annotations
@@ -20,22 +20,22 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
 CHANGES_KEPT = 100_000
-"""How many of the last changes are kept at least, unless the store is given another number."""
+"""The default minimum number of changes that are kept."""
 
 LARGEST_LOGGED = 65_536
-"""Bytes of the longest document that the log keeps a copy of."""
+"""The maximum size of a document that the log copies, in bytes."""
 
 PRINCIPAL: ContextVar[str] = ContextVar("principal", default="")
-"""The id of the caller for whom changes are made; empty while the server makes them itself.
+"""The id of the caller who makes changes; empty for changes of the server itself.
 
-The chain of a call sets it. A store reads it when a change is asked for: so no method of a store takes it.
+The chain of a call sets it, and the store reads it when it makes a change.
 """
 
 Record: TypeAlias = event_pb.Event | lock_pb.Lock | catalog_pb.Catalog
 
 
 class RecordKind(IntEnum):
-    """What kind of record changed; the numbers are stored."""
+    """The kind of a changed record; the numbers are stored."""
 
     EVENT = 1
     LOCK = 2
@@ -51,7 +51,7 @@ _MESSAGES: Final[Mapping[RecordKind, type[Record]]] = {
 
 
 class ChangeKind(IntEnum):
-    """What happened to a record; the numbers are stored. A lock is created when it is acquired."""
+    """The kind of a change; the numbers are stored. A lock is created when it is acquired."""
 
     CREATED = 1
     UPDATED = 2
@@ -59,10 +59,10 @@ class ChangeKind(IntEnum):
 
 
 class Position(NamedTuple):
-    """A place in a log: after the entry of a number, made at a moment (microseconds since the epoch).
+    """A position in a log: the number of the entry before it, and its time in microseconds since the epoch.
 
-    Number and moment are 0 before the first entry. A store that is restored from an older copy gives the same
-    numbers again, at later moments: so a position after an entry that was lost is recognised.
+    Both are 0 before the first entry. A store restored from an older copy reuses numbers, at later times: the
+    time shows that a position is after a lost entry.
     """
 
     log: str
@@ -74,9 +74,9 @@ class Position(NamedTuple):
 class Change:
     """An entry of the log: what happened to which record, by whom.
 
-    `before` is None for a record that was created, `after` for one that was deleted. In place of a document
-    longer than `LARGEST_LOGGED`, `after` is the record as it is now, or None where it no longer exists, and
-    `before` is None; what was deleted is kept whole. `ending` and `reason` say how a deleted lock ended.
+    `before` is None for a record that was created, `after` for one that was deleted. For a document that
+    exceeds `LARGEST_LOGGED`, `after` is the current record, or None if it no longer exists, and `before` is
+    None. A deleted record is always kept whole. `ending` and `reason` say how a deleted lock ended.
     """
 
     position: Position
@@ -117,14 +117,14 @@ def read_change(  # noqa: PLR0913, PLR0917 - what the log has of a change
 
 
 class Batch(NamedTuple):
-    """Consecutive changes, and the position after them; where nothing follows, that is the one asked for."""
+    """Consecutive changes, and the position after them, which without changes is the requested one."""
 
     changes: Sequence[Change]
     end: Position
 
 
 class ChangesForgottenError(Exception):
-    """What followed a position is no longer kept, or the position is not of this log's timeline."""
+    """Changes after a position are no longer kept, or the position is not of this log's timeline."""
 
 
 class ChangeLog(Protocol):
@@ -132,30 +132,30 @@ class ChangeLog(Protocol):
 
     @property
     def poll_seconds(self) -> float | None:
-        """Seconds after which to look for changes made by other servers; None where `notify` reports all."""
+        """Seconds between reads for changes of other servers; None if `notify` reports all changes."""
 
     def notify(self, grown: Callable[[], None]) -> None:
-        """Call `grown` whenever there may be more to read."""
+        """Call `grown` whenever the log may have grown."""
 
     async def end(self) -> Position:
         """Return the position after the last change."""
 
     async def oldest(self) -> Position:
-        """Return the oldest position from which all that follows is still kept."""
+        """Return the oldest position after which all changes are kept."""
 
     async def read(
         self, after: Position, most: int, kinds: Sequence[RecordKind] = tuple(RecordKind)
     ) -> Batch:
-        """Return, of up to `most` changes that follow a position, those of some kinds of record.
+        """Read up to `most` changes after a position, and return those of some kinds of record.
 
         Raises:
-            ChangesForgottenError: The position is not in this log, or what followed it is no longer kept.
+            ChangesForgottenError: The position is not in this log, or changes after it are no longer kept.
         """
 
 
 @dataclass(frozen=True, slots=True)
 class ConsumerState:
-    """How far a consumer has come, which server runs it (empty: none), and how often that was confirmed."""
+    """The position of a consumer, the server that runs it (empty: none), and how often that was confirmed."""
 
     position: Position
     server: str
@@ -166,7 +166,7 @@ class ConsumerStore(Protocol):
     """The states of the consumers of the log, by name."""
 
     async def get(self, name: str) -> ConsumerState | None:
-        """Return the state of a consumer, or None where it has never run."""
+        """Return the state of a consumer, or None if it has never run."""
 
     async def put(self, name: str, state: ConsumerState, instead_of: ConsumerState | None) -> bool:
-        """Store a state in the place of another, or of none; return False where that one is not stored."""
+        """Replace a state, or None, with another; return False if the stored state is a different one."""

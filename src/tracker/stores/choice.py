@@ -1,4 +1,4 @@
-"""Chooses the store at a place: a MongoDB database, or a file."""
+"""Chooses the store for an address: a MongoDB database, or a file."""
 
 from __future__ import annotations
 
@@ -25,10 +25,10 @@ def chosen_store(
     *,
     changes_kept: int = CHANGES_KEPT,
 ) -> Store:
-    """Return the store, not yet open: the database of a MongoDB address, or else the file at `path`.
+    """Return the store, not yet open: the database at a MongoDB address, or else the file at `path`.
 
     Raises:
-        StoreOpenError: What a MongoDB database needs is not installed.
+        StoreOpenError: The driver for MongoDB is not installed.
     """
     if mongo_uri is None:
         from tracker.stores.sqlite import SqliteStore  # noqa: PLC0415 - only the one that is used
@@ -41,10 +41,10 @@ def chosen_store(
 
 
 def chosen_contents(place: str, argument: str, observer: StoreObserver) -> StoreContents:
-    """Return the contents of the store at a place, not yet open; messages call the place by its argument.
+    """Return the contents of the store at a place, not yet open; messages name the argument with the place.
 
     Raises:
-        StoreOpenError: What a MongoDB database needs is not installed.
+        StoreOpenError: The driver for MongoDB is not installed.
     """
     if not place.startswith(("mongodb://", "mongodb+srv://")):
         from tracker.stores.sqlite.contents import SqliteContents  # noqa: PLC0415 - as above
@@ -58,7 +58,7 @@ def chosen_contents(place: str, argument: str, observer: StoreObserver) -> Store
 
 @contextmanager
 def _needing_driver(why: str) -> Iterator[None]:
-    """Say what to do where the import inside fails for want of MongoDB's driver."""
+    """Explain what to install if the import inside fails because MongoDB's driver is missing."""
     try:
         yield
     except ModuleNotFoundError as error:

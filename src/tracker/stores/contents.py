@@ -1,8 +1,7 @@
-"""All that a store keeps, record by record: what a migration reads from one and puts into another.
+"""All records of a store, as a migration reads them from one store and writes them to another.
 
-A record is what its store keeps of it and can't derive: the document as it was written, unknown fields
-included, and what is stored with it. Only the ends of locks that are still held, half-made changes and the
-like are left out: opening a store to read it completes those first.
+A record has what a store can't derive: the document as it was written, with unknown fields, and what is
+stored with it. Interrupted changes are not included: opening a store to read completes them first.
 """
 
 from __future__ import annotations
@@ -20,14 +19,14 @@ if TYPE_CHECKING:
     from tracker.domain.locks import LockKey
 
 BATCH_RECORDS = 1_000
-"""How many records a batch has at most."""
+"""The maximum number of records in a batch."""
 
 BATCH_CHARACTERS = 4 * 2**20
-"""How long the documents of a batch are together, but for the last one."""
+"""The length of the documents at which a batch ends."""
 
 
 class Kind(StrEnum):
-    """What there are records of; events come last, since they take longest."""
+    """The kinds of records; events come last, since they take longest."""
 
     CATALOG = "catalog entries"
     LINKS = "links"
@@ -45,7 +44,7 @@ class StoredDocument(NamedTuple):
 
 
 class StoredLock(NamedTuple):
-    """A lock that is held, and the hash of its token, empty for none."""
+    """A held lock, and the hash of its token, empty for none."""
 
     id: str
     token_hash: bytes
@@ -53,7 +52,7 @@ class StoredLock(NamedTuple):
 
 
 class StoredKey(NamedTuple):
-    """A key that was ever locked, the last fencing token that it gave, and the lock that has it now."""
+    """A key that was ever locked, its last fencing token, and the lock that holds it now."""
 
     key: LockKey
     fencing_token: int
@@ -61,7 +60,7 @@ class StoredKey(NamedTuple):
 
 
 class StoredEnd(NamedTuple):
-    """A lock that is held no more, its key, and how it ended; `at` is microseconds since the epoch."""
+    """A lock that has ended, its key, and how it ended; `at` is microseconds since the epoch."""
 
     id: str
     key: LockKey
@@ -73,10 +72,7 @@ class StoredEnd(NamedTuple):
 
 
 class StoredAnswer(NamedTuple):
-    """An idempotency key, the digest of the request it was used for, when, and what was answered.
-
-    `at` is microseconds since the epoch.
-    """
+    """An idempotency key, the digest of its request, its time (microseconds since the epoch), its answer."""
 
     key: str
     request: bytes
@@ -89,7 +85,7 @@ R = TypeVar("R", bound=StoredRecord)
 
 
 def digest(record: StoredRecord) -> int:
-    """Return the SHA-256 of a record, as a number: the sum of many doesn't depend on their order."""
+    """Return the SHA-256 of a record as a number: a sum of digests doesn't depend on the order."""
     text = json.dumps(record, default=bytes.hex, ensure_ascii=False, separators=(",", ":"))
     return int.from_bytes(hashlib.sha256(text.encode()).digest())
 
@@ -109,40 +105,35 @@ class Records(Protocol[R]):
     """The records of one kind in a store."""
 
     async def count(self) -> int:
-        """Return about how many there are."""
+        """Return about how many records there are."""
 
     def batches(self) -> AsyncIterator[Sequence[R]]:
-        """Give all records, up to `BATCH_RECORDS` at a time, in any order."""
+        """Yield all records, up to `BATCH_RECORDS` at a time, in any order."""
 
     async def add(self, records: Sequence[R]) -> None:
-        """Store those records that are not there yet, durably.
+        """Store the records that are missing, durably.
 
         Raises:
-            StoreOpenError: One can't be stored.
+            StoreOpenError: A record can't be stored.
         """
 
 
 class StoreContents(Protocol):
-    """A whole store, opened for a migration and for nothing else.
-
-    All its methods raise `TrackerError` with UNAVAILABLE or DATA_LOSS as those of a `Store` do.
-    """
+    """A store, opened for a migration only; its methods raise `TrackerError` as those of a `Store` do."""
 
     @property
     def name(self) -> str:
-        """Which store it is, for people, without credentials; the same whenever it is opened."""
+        """The name of the store for people, without credentials; always the same."""
 
     async def open_to_read(self) -> None:
-        """Open a store that exists, and complete the changes that were cut off.
+        """Open a store that exists, and complete interrupted changes.
 
         Raises:
             StoreOpenError: It can't be read; the message says what to do.
         """
 
     async def open_to_fill(self, source: str) -> None:
-        """Open a store, made if missing, that is empty, or was being filled from `source`.
-
-        From then on until `finish` it can't be served.
+        """Open a store that is missing, empty or partly filled from `source`; `finish` lets it be served.
 
         Raises:
             StoreOpenError: It has records of its own, or can't be opened.
@@ -152,14 +143,14 @@ class StoreContents(Protocol):
         """Return the records of a kind."""
 
     async def finish(self) -> None:
-        """Let a store that was filled be served."""
+        """Allow the filled store to be served."""
 
     async def close(self) -> None:
         """Close the store."""
 
 
 def unfinished(source: str) -> StoreOpenError:
-    """Return the error for a store that was not filled to its end."""
+    """Return the error for a store that is partly filled."""
     return StoreOpenError(
         f"it is not filled to its end, from {source};"
         " run the same command again, which goes on, or begin with another store that is empty"
@@ -167,5 +158,5 @@ def unfinished(source: str) -> StoreOpenError:
 
 
 def not_empty(what: str) -> StoreOpenError:
-    """Return the error for a store that can't be filled, since there are records of a kind in it."""
+    """Return the error for a store that can't be filled, since it has records of a kind."""
     return StoreOpenError(f"it has {what} already; only a store that is empty can be filled")

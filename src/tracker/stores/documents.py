@@ -15,8 +15,8 @@ M = TypeVar("M", bound="Message")
 def parse(kind: type[M], name: str, document: bytes | str) -> M:
     """Return the message in a stored document.
 
-    What a newer Tracker wrote and this one doesn't know is passed over, so that going back a version leaves
-    the store readable. That is the second try: the library then drops enum numbers without a name too.
+    Fields that a newer Tracker wrote are ignored, so the store stays readable after a downgrade. Only a
+    second try ignores them, because the library then also drops enum numbers without a name.
 
     Args:
         kind: The message.

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 
 MOST_COUNTED = 10_000
-"""Up to how many events the total of a list is exact."""
+"""The total of a list is exact up to this number of events."""
 
 
 class SlackIdTakenError(TrackerError):
@@ -46,12 +46,12 @@ class ExternalIdTakenError(TrackerError):
 
 
 Added: TypeAlias = "bool | SlackIdTakenError | ExternalIdTakenError"
-"""What became of one of many events: whether it was new and is stored, or why it can't be."""
+"""The outcome for one of many events: whether it was new and is stored, or why it is refused."""
 
 
 @dataclass(slots=True)
 class Explanation:
-    """What a store did for the calls that it was given to: steps, for people, and documents searched."""
+    """How a store answered the calls that it was given to: steps, for people, and documents searched."""
 
     steps: list[str] = field(default_factory=list)
     documents: int = 0
@@ -62,14 +62,14 @@ class Explanation:
         return True
 
     def add(self, other: Explanation) -> None:
-        """Add what was done for another call."""
+        """Add the explanation of another call."""
         self.steps += other.steps
         self.documents += other.documents
 
 
 @dataclass(frozen=True, slots=True)
 class DeletedEvent:
-    """An event that is no more, as it was, and the locks that ended with it."""
+    """A deleted event, and the locks that ended with it."""
 
     event: event_pb.Event
     locks: Sequence[lock_pb.Lock] = ()
@@ -77,7 +77,7 @@ class DeletedEvent:
 
 @dataclass(frozen=True, slots=True)
 class MonthCount:
-    """How many events fell in one month (UTC); `service` is empty unless counted by service."""
+    """The number of events in a month (UTC); `service` is empty unless counted by service."""
 
     year: int
     month: int
@@ -86,35 +86,35 @@ class MonthCount:
 
 
 class Tally(NamedTuple):
-    """How many events have a value: a text, "" where it is unset, or the number of a choice or a flag."""
+    """The number of events with a value: a text, "" if unset, or the number of a choice or a flag."""
 
     value: str | int
     events: int
 
 
 class EventStore(Protocol):
-    """Events. A Slack id, where set, belongs to one event; an external id, to one of its source.
+    """Events. A Slack id is unique, an external id is unique for each source.
 
-    Where a call that finds or counts events is given an `Explanation`, it adds to that how it did so.
+    A call that finds or counts events adds its steps to the `Explanation` that it is given.
     """
 
     async def create(
         self, event: event_pb.Event, lock: lock_pb.Lock | None, once: Once[event_pb.Event] | None = None
     ) -> None:
-        """Store a new event and take `lock`, as `LockStore.acquire` does, with it: both or neither.
+        """Store a new event and acquire `lock`, as `LockStore.acquire` does: both or neither.
 
         Raises:
             LockHeldError: The lock's key is held.
             SlackIdTakenError: Another event has this Slack id.
-            ExternalIdTakenError: Another event has this external id; where that one is being stored at the
-                same time, it may be for the lock that it takes that this one is refused.
+            ExternalIdTakenError: Another event has this external id. While that one is being stored, the call
+                may raise `LockHeldError` instead.
         """
 
     async def add(self, events: Sequence[event_pb.Event]) -> Sequence[Added]:
-        """Store those of many events whose ids are new, without locks; return what became of each.
+        """Store the events whose ids are new, without locks; return the outcome of each.
 
-        Each event is a step of its own, and of two that exclude each other the first is stored. Where the
-        call raises, some of them may be stored; adding them again passes those over.
+        Each event is a step of its own; of two that exclude each other, the first is stored. If the call
+        raises, some events may be stored; adding them again skips those.
         """
 
     async def get(self, key: EventKey) -> event_pb.Event | None:
@@ -126,13 +126,12 @@ class EventStore(Protocol):
         change: Callable[[event_pb.Event, Sequence[lock_pb.Lock]], EventChange],
         once: Once[event_pb.Event] | None = None,
     ) -> event_pb.Event | None:
-        """Replace an event by what `change` makes of it and of the locks that carry its id.
+        """Replace an event with what `change` returns for it and the locks that carry its id.
 
-        What follows for locks happens with it, or nothing does. Returns the new document, or None
-        where there is no such event.
+        Its locks change in the same step. Returns the new document, or None if there is no such event.
 
         Raises:
-            LockHeldError: The key of the lock to be taken is held.
+            LockHeldError: The key of the lock to be acquired is held.
             SlackIdTakenError: Another event has the new Slack id.
             ExternalIdTakenError: Another event has the new external id.
         """
@@ -140,7 +139,7 @@ class EventStore(Protocol):
     async def delete(
         self, key: EventKey, release: Release, once: Once[DeletedEvent] | None = None
     ) -> DeletedEvent | None:
-        """Delete an event and end the locks that carry its id; return what that was, or None."""
+        """Delete an event and end the locks that carry its id; return them, or None if missing."""
 
     async def find(
         self,
@@ -152,7 +151,7 @@ class EventStore(Protocol):
     ) -> Found[event_pb.Event]:
         """Return a page of the matching events, newest first: by descending (`event_time`, id), or ascending.
 
-        The total is exact up to `MOST_COUNTED`; more need not be counted, where that would take long.
+        The total is exact up to `MOST_COUNTED`; above, it may be estimated if counting would take long.
         """
 
     async def count(self, where: EventFilter) -> int:
@@ -166,7 +165,7 @@ class EventStore(Protocol):
     ) -> tuple[int, Sequence[Sequence[Tally]]]:
         """Count the matching events, and those of the `most` most frequent values of each field.
 
-        The fields are of one value each; of values as frequent, the lesser come first.
+        The fields have one value each. Values of the same frequency are in ascending order.
         """
 
     async def count_between(
@@ -176,13 +175,13 @@ class EventStore(Protocol):
         by: Field | None,
         explanation: Explanation | None = None,
     ) -> Sequence[Mapping[str | int, int]]:
-        """Count the matching events whose time is between each two neighbours of `edges`, by a field.
+        """Count the matching events by a field in each interval between two neighbours of `edges`.
 
-        Edges (microseconds since the epoch) rise; each belongs to what follows. Without a field, all count
-        under "". `where` has no `since` and no `until`.
+        Edges (microseconds since the epoch) ascend; each belongs to the interval after it. Without a field,
+        all count under "". `where` has no `since` and no `until`.
         """
 
     async def durations_between(
         self, where: EventFilter, edges: Sequence[int], explanation: Explanation | None = None
     ) -> Sequence[Sequence[int]]:
-        """Return the durations, in microseconds and rising, of what `count_between` would count."""
+        """Return the durations, in ascending microseconds, of the events that `count_between` counts."""

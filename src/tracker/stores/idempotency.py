@@ -1,9 +1,9 @@
-"""The contract of a store, as far as it is about idempotency keys.
+"""The contract of a store for idempotency keys.
 
-A change that is given a `Once` uses its idempotency key: the change is made and the answer remembered, or
-neither, wherever the process ends. In place of a change it raises `AnsweredBeforeError` if the key has been
-used, by whichever server and for whatever, and `KeyUnderWayError` if it may be in use. What finds nothing to
-change leaves the key as it was. Keys are forgotten `KEPT_MICROS` after their use.
+A change that is given a `Once` uses its key: the change and the answer are stored in one atomic step. If the
+key was used before, on any server, the change is not made: it raises `AnsweredBeforeError`, or
+`KeyUnderWayError` while the key may be in use. A call that changes nothing does not use the key. Keys are
+forgotten `KEPT_MICROS` after their use.
 """
 
 from __future__ import annotations
@@ -29,29 +29,26 @@ class KeyUse:
 
 @dataclass(frozen=True, slots=True)
 class Once(Generic[T]):
-    """What makes a change happen once, however often it is asked for with the same idempotency key.
-
-    `answer` makes what is answered of what the change led to.
-    """
+    """Makes a change happen once for its idempotency key; `answer` encodes the result of the change."""
 
     use: KeyUse
     answer: Callable[[T], bytes]
 
     def of(self, part: Callable[[S], T]) -> Once[S]:
-        """Return the same for a change that leads to something that what is answered is made of."""
+        """Return the same for a change whose result `part` maps to the one that is encoded."""
         return Once(self.use, lambda made: self.answer(part(made)))
 
 
 @dataclass(frozen=True, slots=True)
 class Answered:
-    """The digest of the request that an idempotency key was used for, and what was answered."""
+    """The digest of the request that an idempotency key was used for, and the answer."""
 
     request: bytes
     answer: bytes
 
 
 class AnsweredBeforeError(Exception):
-    """The idempotency key of a change has been used: `answered` says for what, and what was answered."""
+    """The idempotency key of a change has been used, for the request that `answered` names."""
 
     def __init__(self, answered: Answered) -> None:
         super().__init__(answered)
@@ -59,18 +56,18 @@ class AnsweredBeforeError(Exception):
 
 
 class KeyUnderWayError(Exception):
-    """The idempotency key of a change belongs to one that is being made, or that was cut off a moment ago."""
+    """The idempotency key belongs to a change that is in progress, or was interrupted a moment ago."""
 
 
 class IdempotencyStore(Protocol):
-    """The idempotency keys that changes were made with, and what was answered."""
+    """The idempotency keys of changes, and their answers."""
 
     async def find(self, key: str, now: int) -> Answered | None:
-        """Return what a key was used for, less than `KEPT_MICROS` before `now`; None where it may be used.
+        """Return what a key was used for less than `KEPT_MICROS` before `now`, or None for an unused key.
 
         Raises:
-            KeyUnderWayError: It isn't known yet, since a change with this key is being made.
+            KeyUnderWayError: A change with this key is in progress.
         """
 
     async def remember(self, use: KeyUse, answer: bytes) -> None:
-        """Remember what a call was answered that has been made, and does no harm if it is made twice."""
+        """Store the answer to a call that is done, and does no harm if it is repeated."""

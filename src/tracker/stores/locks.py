@@ -14,11 +14,11 @@ if TYPE_CHECKING:
 
 
 class LockStore(Protocol):
-    """Locks; at any moment at most one for each `domain.locks.lock_key`, an expired one included.
+    """Locks: at most one at a time for each `domain.locks.lock_key`, including an expired one.
 
-    Who gets a lock, and what its end leads to, is decided by `decide_claim`, `decide_move` and `decide_end`
-    of `domain.locks`. For each key the store remembers, for ever, the last fencing token it gave; the ends
-    that are to be remembered it keeps until `forget_ended`.
+    `decide_claim`, `decide_move` and `decide_end` of `domain.locks` decide who gets a lock, and what its end
+    leads to. The store keeps the last fencing token of each key for ever, and the ends of locks to be
+    remembered until `forget_ended`.
     """
 
     async def acquire(
@@ -26,9 +26,9 @@ class LockStore(Protocol):
     ) -> Acquired:
         """Store a new lock with the next fencing token of its key, and append `entry` to the event it names.
 
-        Where the claim is a replay, nothing changes, `once` is not used, and the answer is the lock that is
-        held. The event need not exist. Where the call is cancelled, the lock may have been taken, or may
-        still be: a `release` that follows sees what came of it.
+        For a replay, nothing changes, `once` is not used, and the held lock is returned. The event need not
+        exist. If the call is cancelled, the lock may have been acquired, or may still be; a later `release`
+        sees the result.
 
         Raises:
             LockHeldError: The key is held, or its lock expired and waits for its delay to end.
@@ -39,10 +39,10 @@ class LockStore(Protocol):
         """Return the lock of an id, or None."""
 
     async def holder(self, key: LockKey) -> lock_pb.Lock | None:
-        """Return the lock of a key, or None. Never answers with a state from before an acquired lock."""
+        """Return the lock of a key, or None; a lock that was acquired before the call is seen."""
 
     async def ended(self, lock_id: str) -> EndedLock | None:
-        """Return what is remembered of the end of a lock, or None."""
+        """Return how a lock ended, if that is remembered."""
 
     async def modify(
         self,
@@ -50,10 +50,10 @@ class LockStore(Protocol):
         change: Callable[[HeldLock], lock_pb.Lock | None],
         once: Once[lock_pb.Lock] | None = None,
     ) -> lock_pb.Lock | None:
-        """Replace a lock by what `change` makes of it; where that is None, the lock stays as it is.
+        """Replace a lock with what `change` returns for it; None leaves the lock as it is.
 
-        A lock that moves to another key gets the next fencing token of that key. Returns the new
-        document, or None where there is no such lock or it stayed as it is.
+        A lock that moves to another key gets the next fencing token of that key. Returns the new document, or
+        None if there is no such lock or it stayed as it is.
 
         Raises:
             LockHeldError: The new key is held by another lock.
@@ -65,10 +65,7 @@ class LockStore(Protocol):
         decide: Callable[[HeldLock], Release | None],
         once: Once[lock_pb.Lock] | None = None,
     ) -> lock_pb.Lock | None:
-        """End a lock the way that `decide` says; where that is None, it stays.
-
-        Returns the lock that ended, or None where there is no such lock or it stayed.
-        """
+        """End a lock as `decide` says, and return it, or None if there is none or `decide` returns None."""
 
     async def find(self, where: LockFilter, page: Page) -> Found[lock_pb.Lock]:
         """Return a page of the matching locks, newest first: by descending (creation time, id)."""

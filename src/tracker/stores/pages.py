@@ -17,7 +17,7 @@ Cursor: TypeAlias = tuple[int | str, ...]
 
 
 class Total(NamedTuple):
-    """How many records match; where it is `estimated`, about as many, or at least."""
+    """The number of matching records; an `estimated` one is approximate or a minimum."""
 
     records: int
     estimated: bool = False
@@ -27,9 +27,8 @@ class Total(NamedTuple):
 class Page:
     """Which records of an ordered result to return.
 
-    `limit` None means all that remain. `after` continues after the record that the cursor names;
-    `offset` skips that many records first. `total` is that of an earlier page:
-    it is returned again, not counted.
+    `limit` None means all remaining records. `after` continues after the record of the cursor; `offset` skips
+    that many records first. `total` is that of an earlier page: it is returned again, not counted.
     """
 
     limit: int | None = None
@@ -44,10 +43,10 @@ class Page:
 
 @dataclass(frozen=True, slots=True)
 class Found(Generic[T]):
-    """A page of an ordered result, how many records match in all, and where the next page starts.
+    """A page of an ordered result, the number of matching records, and the start of the next page.
 
-    `next` is the cursor of the last record given, or None where nothing remains after it. With `estimated`,
-    `total` is about how many match, or how many at least.
+    `next` is the cursor of the last record, or None if no record follows. An `estimated` total is approximate
+    or a minimum.
     """
 
     records: Sequence[T]
@@ -57,7 +56,7 @@ class Found(Generic[T]):
 
 
 def known_total(records: Sized, page: Page) -> Total | None:
-    """Return the total where nothing has to be counted: an earlier page has it, or these are all."""
+    """Return the total if nothing has to be counted: an earlier page has it, or these are all records."""
     if page.total is not None:
         return page.total
     is_first = page.after is None and not page.offset
@@ -66,12 +65,12 @@ def known_total(records: Sized, page: Page) -> Total | None:
 
 
 def counted(number: int, up_to: int | None) -> Total:
-    """Return the total of a count that ends where it exceeds `up_to`."""
+    """Return the total for a count that stops when it exceeds `up_to`."""
     return Total(number) if up_to is None or number <= up_to else Total(up_to, estimated=True)
 
 
 def found(records: Sequence[T], page: Page, cursor: Callable[[T], Cursor], total: Total) -> Found[T]:
-    """Return the answer for a page."""
+    """Return a page of records, of which one more than its limit may be given."""
     more = page.limit is not None and len(records) > page.limit
     given = records[: page.limit] if more else records
     return Found(given, total.records, cursor(given[-1]) if more and given else None, total.estimated)

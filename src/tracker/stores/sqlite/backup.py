@@ -1,4 +1,4 @@
-"""Backups of a store, made while its server runs and restored while none does."""
+"""Backups of a store: made while its server may run, restored while no server runs."""
 
 from __future__ import annotations
 
@@ -29,10 +29,7 @@ class BackupError(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Copied:
-    """A copy of a store that was made and checked: its size, how many events are in it.
-
-    `kept` is the file that it replaced, moved aside.
-    """
+    """A verified copy of a store: its size, its number of events, the renamed file that it replaced."""
 
     bytes: int
     events: int
@@ -42,9 +39,8 @@ class Copied:
 def backup(source: Path, target: Path, progress: Callable[[int, int], None] | None = None) -> Copied:
     """Write a consistent copy of a store to `target`, whether or not a server runs on it.
 
-    The copy is the state at one moment: every change answered before the call is in it. The server goes on
-    undisturbed, and the copy is checked whole before it gets its name. `progress` gets the bytes copied
-    and the bytes in all.
+    The copy is a snapshot: it has every change answered before the call. The server is not disturbed, and the
+    copy is verified before it gets its name. `progress` gets the number of bytes copied, and of all bytes.
 
     Raises:
         BackupError: There is no sound store at `source`, or `target` exists or can't be written.
@@ -58,10 +54,10 @@ def backup(source: Path, target: Path, progress: Callable[[int, int], None] | No
 
 
 def restore(source: Path, target: Path, *, force: bool = False) -> Copied:
-    """Put a backup in the place of a store on which no server runs.
+    """Replace a store on which no server runs with a backup.
 
-    The file there is kept next to it, under a name ending in `.before-restore-<time>`; without `force`
-    it isn't touched.
+    The replaced file is kept next to it, under a name that ends in `.before-restore-<time>`; without `force`
+    no file is replaced.
 
     Raises:
         BackupError: `source` is no sound backup, a server runs on `target`, or `target` exists.
@@ -89,7 +85,7 @@ def restore(source: Path, target: Path, *, force: bool = False) -> Copied:
 
 
 def _copy(source: Path, target: Path, progress: Callable[[int, int], None] | None) -> Copied:
-    """Copy a store as it is at this moment and prove the copy sound."""
+    """Copy a snapshot of a store and verify the copy."""
     source = source.resolve()
     if not source.is_file():
         raise BackupError(f"there is no file {source}")
@@ -110,9 +106,9 @@ def _copy(source: Path, target: Path, progress: Callable[[int, int], None] | Non
 
 
 def _copy_pages(origin: apsw.Connection, target: Path, progress: Callable[[int, int], None] | None) -> None:
-    """Copy a database page by page as it is at this moment.
+    """Copy a snapshot of a database page by page.
 
-    The read transaction keeps the moment: without it, every commit of the server would start the copy over.
+    Without the read transaction, every commit of the server would restart the copy.
     """
     origin.execute("BEGIN; SELECT count(*) FROM sqlite_schema").fetchall()
     page_size = origin.pragma("page_size")
@@ -129,7 +125,7 @@ def _copy_pages(origin: apsw.Connection, target: Path, progress: Callable[[int, 
 
 @contextmanager
 def _explained(path: Path) -> Iterator[None]:
-    """Turn what is wrong with a file into a BackupError that names it."""
+    """Map errors about a file to a BackupError that names it."""
     try:
         yield
     except StoreOpenError as error:
@@ -157,7 +153,7 @@ def _temporary(target: Path) -> Iterator[Path]:
 
 
 def _name(temporary: Path, target: Path) -> None:
-    """Give a complete copy its name, unless another file has taken it meanwhile."""
+    """Rename a complete copy, unless another file has got the name meanwhile."""
     try:
         os.link(temporary, target)
     except FileExistsError:
@@ -168,10 +164,10 @@ def _name(temporary: Path, target: Path) -> None:
 
 
 def _set_aside(target: Path) -> Path | None:
-    """Keep the file at `target` under another name too, and leave no log of it.
+    """Keep the file at `target` under another name too, and leave no write-ahead log.
 
-    A log left there would be replayed onto the file that comes. It is folded into its own file first; of a
-    file too damaged for that, it is kept with it.
+    A log left there would be replayed onto the new file. It is checkpointed into its own file first; the log
+    of a file too damaged for that is kept with it.
     """
     if not target.exists():
         for suffix in _LOGS:

@@ -1,7 +1,4 @@
-"""The change log and its consumers in SQLite.
-
-An entry is written in the transaction of the change, by one insert.
-"""
+"""The change log and its consumers in SQLite. An entry is inserted in the transaction of its change."""
 
 from __future__ import annotations
 
@@ -78,12 +75,12 @@ def log_created(db: apsw.Connection, record: RecordKind, record_id: str, documen
 
 
 def log_events_created(db: apsw.Connection, after: int) -> None:
-    """Log that the events were created whose rows have numbers above `after`."""
+    """Log the creation of the events whose rows have numbers above `after`."""
     db.execute(_EVENTS_CREATED, (clock.now(), PRINCIPAL.get(), after))
 
 
 def log_updated(db: apsw.Connection, record: RecordKind, record_id: str, document: str) -> None:
-    """Log that a record, still stored as it was before, gets another document."""
+    """Log that a record is updated; called before its row changes."""
     db.execute(_UPDATED[record], (clock.now(), PRINCIPAL.get(), document, record_id))
 
 
@@ -94,7 +91,7 @@ def log_deleted(
     ending: Ending | None = None,
     reason: str | None = None,
 ) -> None:
-    """Log that a record, still stored as it was before, is deleted."""
+    """Log that a record is deleted; called before its row is."""
     db.execute(_DELETED[record], (clock.now(), PRINCIPAL.get(), record_id, ending, reason))
 
 
@@ -109,8 +106,6 @@ class SqliteChangeLog:
     poll_seconds: float | None = None
 
     async def open(self) -> None:
-        """Read which log this is, and set how many changes are kept."""
-
         def step(db: apsw.Connection) -> str:
             db.execute("UPDATE change_log SET kept = ?1 WHERE kept <> ?1", (self._kept,))
             return str(db.execute("SELECT name FROM change_log").get)

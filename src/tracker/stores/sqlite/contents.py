@@ -1,4 +1,4 @@
-"""All that is in a database file, record by record."""
+"""The contents of a database file, record by record."""
 
 from __future__ import annotations
 
@@ -65,7 +65,6 @@ class SqliteContents:
         return str(self._path)
 
     async def open_to_read(self) -> None:
-        """Open a file that exists, and bring its schema up to date."""
         if not self._path.is_file() or not self._path.stat().st_size:
             raise StoreOpenError(refusal(self._path, "there is no store"))
         self._open(open_database(self._path, self._lock))
@@ -82,7 +81,6 @@ class SqliteContents:
         return self._records[kind]
 
     async def finish(self) -> None:
-        """Index what came, and make the file one that is served."""
         if self._db is not None:
             more = True
             while more:
@@ -148,7 +146,7 @@ class _Table(Generic[R]):
 
 
 def _text(kind: type[Message], name: str, document: bytes) -> str:
-    """Return a document as text; one that is not UTF-8 raises what reading it raises."""
+    """Return a document as text; one that is not UTF-8 raises the error of reading it."""
     try:
         return document.decode()
     except UnicodeDecodeError:

@@ -1,4 +1,4 @@
-"""Events in the database: what the stores do with them inside a transaction."""
+"""Rows of events: what the stores read and write inside a transaction."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from tracker.stores.events import Added
 
 Row: TypeAlias = "tuple[int | str | None, ...]"
-"""What the table has of an event: its id, and then what `_COLUMNS` names."""
+"""The row of an event: its id and `_COLUMNS`."""
 
 _COLUMNS = (
     "slack_id, external_id, time, end_time, type, priority, status, environment, impact, service, source,"
@@ -33,7 +33,7 @@ _INSERT = f"{_INSERT_INTO} VALUES (?, {_PLACES})"
 _UNLESS_THERE = "ON CONFLICT (id) DO NOTHING"
 _INSERT_NEW = f"{_INSERT} {_UNLESS_THERE}"
 SELECT = "SELECT id, CAST(document AS BLOB)"
-"""What the ids and documents of events are read by."""
+"""Selects the columns that an event is parsed from."""
 
 
 def select(db: apsw.Connection, key: events.EventKey) -> event_pb.Event | None:
@@ -62,7 +62,7 @@ def insert(db: apsw.Connection, event: event_pb.Event) -> None:
 
 
 def row(event: event_pb.Event, document: str | None = None) -> Row:
-    """Return what the table has of an event; its document may be given, as another store keeps it."""
+    """Return the row of an event; its document may be given, as another store has it."""
     attributes, metadata = events.attributes_of(event), events.metadata_of(event)
     return (
         metadata.id,
@@ -82,7 +82,7 @@ def row(event: event_pb.Event, document: str | None = None) -> Row:
 
 
 def insert_new(db: apsw.Connection, new: Sequence[event_pb.Event], rows: Sequence[Row]) -> Sequence[Added]:
-    """Store events, whose rows are given, but for those whose ids are there."""
+    """Store the events, whose rows are given, with new ids."""
     last = int(db.execute("SELECT coalesce(max(number), 0) FROM events").get)
     outcomes: list[Added] = []
     try:
@@ -99,13 +99,13 @@ def insert_new(db: apsw.Connection, new: Sequence[event_pb.Event], rows: Sequenc
 
 
 def add(db: apsw.Connection, stored: StoredDocument) -> None:
-    """Store an event as another store keeps it, unless it is there."""
+    """Store an event of another store, unless it is there."""
     _, *columns = row(parse(event_pb.Event, *stored), stored.document)
     db.execute(_INSERT_NEW, (stored.id, *columns))
 
 
 def update(db: apsw.Connection, event: event_pb.Event) -> None:
-    """Replace the stored event that has this one's id.
+    """Replace the stored event with the same id.
 
     Raises:
         SlackIdTakenError: Another event has its Slack id.
@@ -118,7 +118,7 @@ def update(db: apsw.Connection, event: event_pb.Event) -> None:
 
 
 def append_entry(db: apsw.Connection, of_event: str, entry: event_pb.ChangelogEntry) -> None:
-    """Append an entry to the changelog of an event, where there is such an event."""
+    """Append an entry to the changelog of an event, if it exists."""
     event = select(db, events.EventId(of_event))
     if event is not None:
         event.changelog.append(entry)
@@ -139,10 +139,10 @@ def places(rows: int, columns: int) -> str:
 
 
 def _insert_all(db: apsw.Connection, rows: Sequence[Row]) -> Sequence[bool]:
-    """Store those rows whose ids are not there; of several that have the same id, the first.
+    """Store the rows with new ids; of several with the same id, the first.
 
     Raises:
-        apsw.ConstraintError: None is stored, for the Slack or external id of one of them.
+        apsw.ConstraintError: The Slack or external id of one is taken; none is stored.
     """
     sql = f"{_INSERT_INTO} VALUES {places(len(rows), len(rows[0]))} {_UNLESS_THERE} RETURNING id"
     new = {str(stored) for (stored,) in db.execute(sql, tuple(chain.from_iterable(rows)))}
@@ -163,7 +163,7 @@ def _write(
 
 
 def _taken(db: apsw.Connection, event: event_pb.Event, error: apsw.ConstraintError) -> Exception:
-    """Return what a broken constraint means: an external or Slack id of another event, or a defect."""
+    """Return the error for a broken constraint: an external or Slack id is taken, or there is a defect."""
     external = events.external_id(event)
     if external is not None:
         other = select(db, external)

@@ -40,7 +40,7 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 
 _ADDED_AT_ONCE = 250
-"""How many events are added in one step, for which other changes wait some 5 ms."""
+"""The number of events added in one step, during which other changes wait some 5 ms."""
 
 
 @dataclass(eq=False)
@@ -164,7 +164,7 @@ class SqliteEvents:
         query: Callable[[apsw.Connection, Plan], T],
         explanation: Explanation | None = None,
     ) -> T:
-        """Run a query by a plan that uses the index of words, or does not where that is damaged."""
+        """Run a query by a plan, without the index of words if that is damaged."""
 
         def planned(db: apsw.Connection, *, by_words: bool) -> tuple[T, Explanation | None]:
             explained = None if explanation is None else Explanation()  # a query may run twice

@@ -1,4 +1,4 @@
-"""What a failure of SQLite means to a caller."""
+"""Maps failures of SQLite to errors of the API."""
 
 from __future__ import annotations
 
@@ -22,12 +22,12 @@ _UNAVAILABLE = (
 
 
 def store_error(failure: Exception, system_errno: int = 0) -> Exception:
-    """Return what a caller gets for a failure of SQLite; one that only a defect explains stays as it is.
+    """Return the error for a failure of SQLite; one that only a defect explains is returned as it is.
 
     `system_errno` is the operating system's reason for an I/O error (`Connection.system_errno`).
 
-    SQLite undoes a commit that could not be written. One that could not be synced stands complete in
-    the write-ahead log until the next one overwrites it: a crash before that restores it.
+    SQLite undoes a commit that it could not write. One that it could not sync is complete in the write-ahead
+    log until the next commit overwrites it: a crash before that restores it.
     """
     if isinstance(failure, (apsw.CorruptError, apsw.NotADBError, UnicodeDecodeError)):
         return TrackerError(Reason.STORE_CORRUPT, "the database file is damaged; restore it from a backup")

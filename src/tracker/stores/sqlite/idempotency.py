@@ -1,4 +1,4 @@
-"""Idempotency keys in SQLite: each is written by the transaction of the change that it was used for."""
+"""Idempotency keys in SQLite, each written in the transaction of its change."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ R = TypeVar("R")
 T = TypeVar("T")
 
 _FORGOTTEN_AT_ONCE = 10
-"""How many expired keys each new one deletes: more than are added, so they don't pile up."""
+"""The number of expired keys that each new one deletes: more than one, so they don't accumulate."""
 
 _SELECT = "SELECT at, request, answer FROM idempotency_keys WHERE key = ?"
 _INSERT = "INSERT INTO idempotency_keys (key, request, at, answer) VALUES (?, ?, ?, ?) ON CONFLICT (key)"
@@ -53,9 +53,9 @@ def once_only(
     once: Once[T] | None,
     changed: Callable[[R], bool] = lambda result: result is not None,
 ) -> Callable[[apsw.Connection], R]:
-    """Return a step that does what another one does, once for each key.
+    """Return a step that makes the change of another one once for its key.
 
-    A key is used where `changed` accepts the result of the step, which is then a T.
+    The key is used if `changed` accepts the result of the step, which is then a T.
     """
     if once is None:
         return step
@@ -75,7 +75,7 @@ def once_only(
 
 
 def add(db: apsw.Connection, stored: StoredAnswer) -> None:
-    """Store what another store remembers of a key, unless it is there."""
+    """Store a key of another store, unless it is there."""
     db.execute(_ADD, stored)
 
 

@@ -40,13 +40,13 @@ def select_holder(db: apsw.Connection, key: locks.LockKey) -> locks.HeldLock | N
 
 
 def select_of_event(db: apsw.Connection, event_id: str) -> Sequence[locks.HeldLock]:
-    """Return the locks that carry an event's id, oldest first."""
+    """Return the locks of an event, oldest first."""
     where = "WHERE event_id = ? AND event_id <> '' ORDER BY created_at, id"
     return [_held(*row) for row in db.execute(f"{_SELECT} {where}", (event_id,))]
 
 
 def select_page(db: apsw.Connection, where: locks.LockFilter, page: Page) -> list[lock_pb.Lock]:
-    """Return the matching locks of a page, newest first, and the one after it."""
+    """Return the matching locks of a page, newest first, and the next one."""
     clauses, bindings = _clauses(where)
     if page.after is not None:
         clauses += " AND (created_at, id) < (?, ?)"
@@ -59,7 +59,7 @@ def select_page(db: apsw.Connection, where: locks.LockFilter, page: Page) -> lis
 
 
 def cursor(lock: lock_pb.Lock) -> Cursor:
-    """Return where a lock stands in the list of locks."""
+    """Return the cursor of a lock in the list of locks."""
     return (locks.created_at(lock), lock.id)
 
 
@@ -96,7 +96,7 @@ def acquire(db: apsw.Connection, claim: locks.HeldLock) -> locks.Acquired:
 
 
 def add_key(db: apsw.Connection, stored: StoredKey) -> None:
-    """Store a key, and the lock that has it, as another store keeps them, unless the key is there."""
+    """Store a key of another store and the lock that holds it, unless the key is there."""
     key, holder = stored.key, stored.holder
     db.execute(
         "INSERT INTO lock_keys VALUES (?, ?, ?, ?, ?) ON CONFLICT DO NOTHING",
@@ -129,7 +129,7 @@ def update(db: apsw.Connection, stored: lock_pb.Lock, lock: lock_pb.Lock) -> loc
 
 
 def end(db: apsw.Connection, held: locks.HeldLock, release: locks.Release) -> None:
-    """Delete a lock, with what its end leads to."""
+    """Delete a lock, and write what follows from its end."""
     lock_id, end = held.lock.id, locks.decide_end(held, release)
     _free_key(db, lock_id)
     if end.remembered is not None:
@@ -146,7 +146,7 @@ def select_ended(db: apsw.Connection, lock_id: str) -> locks.EndedLock | None:
 
 
 def add_ended(db: apsw.Connection, stored: StoredEnd) -> None:
-    """Store the end of a lock as another store keeps it, unless it is there."""
+    """Store the end of a lock of another store, unless it is there."""
     db.execute(
         "INSERT INTO ended_locks VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (id) DO NOTHING",
         (stored.id, *stored.key, stored.at, stored.ending, stored.reason, stored.token_hash, stored.document),
@@ -154,7 +154,7 @@ def add_ended(db: apsw.Connection, stored: StoredEnd) -> None:
 
 
 def delete_ended(db: apsw.Connection, before: int, limit: int) -> int:
-    """Forget up to `limit` locks that ended before a moment; return how many that were."""
+    """Forget up to `limit` locks that ended before a moment; return their number."""
     db.execute(
         "DELETE FROM ended_locks WHERE id IN (SELECT id FROM ended_locks WHERE ended_at < ? LIMIT ?)",
         (before, limit),
@@ -175,7 +175,7 @@ def _ended(row: tuple[str, int, str, bytes, str, bytes] | None) -> locks.EndedLo
 
 
 def _select_used(db: apsw.Connection, key: locks.LockKey, token_hash: bytes) -> locks.EndedLock | None:
-    """Return how the lock ended that a token had taken a key with, or None."""
+    """Return how the lock ended that a token acquired a key with, or None."""
     if not token_hash:
         return None
     where = "token_hash = ? AND token_hash <> x'' AND (service, environment, resource) = (?, ?, ?)"
@@ -183,7 +183,7 @@ def _select_used(db: apsw.Connection, key: locks.LockKey, token_hash: bytes) -> 
 
 
 def _remember(db: apsw.Connection, ended: locks.EndedLock) -> None:
-    """Store how a lock ended whose row still exists."""
+    """Store how a lock ended; called before its row is deleted."""
     db.execute(
         "INSERT INTO ended_locks"
         " SELECT id, service, environment, resource, ?, ?, ?, token_hash, document FROM locks WHERE id = ?",

@@ -1,4 +1,4 @@
-"""The schema's versions: numbered SQL files, each applied in one transaction."""
+"""Upgrades of the schema: numbered SQL files, each applied in one transaction."""
 
 from __future__ import annotations
 
@@ -17,29 +17,27 @@ if TYPE_CHECKING:
     import apsw
 
 APPLICATION_ID: Final = int.from_bytes(b"TRKR")
-"""Marks a SQLite file as ours, in its header."""
+"""Marks a SQLite file as Tracker's, in its header."""
 
 _FILLED_ID: Final = int.from_bytes(b"TRKM")
-"""Marks one that `tracker migrate` has not filled completely yet: the table `filling` says from where."""
+"""Marks a file that `tracker migrate` has partly filled; the table `filling` has the source."""
 
 _RECORDS: Final = ("events", "catalog", "links", "locks", "lock_keys", "ended_locks", "idempotency_keys")
 
 
 @cache
 def steps() -> Mapping[int, str]:
-    """Return the SQL that leads to each version from the one before."""
+    """Return the SQL that upgrades to each version from the previous one."""
     folder = resources.files("tracker.stores.sqlite").joinpath("schema")
     files = sorted((file for file in folder.iterdir() if file.name.endswith(".sql")), key=lambda f: f.name)
     return {int(file.name.partition("_")[0]): file.read_text("utf-8") for file in files}
 
 
 def require_ours(db: apsw.Connection, *, filled_from: str | None = None) -> None:
-    """Refuse a database that another program, or a newer Tracker, wrote.
-
-    One that is being filled from another store is taken only to be filled further from there.
+    """Refuse a database of another program or a newer Tracker, or one partly filled from another store.
 
     Raises:
-        StoreOpenError: It is; the message says what to do.
+        StoreOpenError: It is refused; the message says what to do.
     """
     application, version = db.pragma("application_id"), db.pragma("user_version")
     tables = db.execute("SELECT count(*) FROM sqlite_schema").get
@@ -58,7 +56,7 @@ def require_ours(db: apsw.Connection, *, filled_from: str | None = None) -> None
 
 
 def upgrade(db: apsw.Connection) -> None:
-    """Bring the schema to the newest version, one transaction a step, with the columns of new fields."""
+    """Upgrade the schema to the newest version, one transaction a step, and add the columns of new fields."""
     for version, sql in steps().items():
         if version > db.pragma("user_version"):
             db.execute(f"BEGIN IMMEDIATE; {sql}; PRAGMA user_version = {version}; COMMIT")
@@ -67,7 +65,7 @@ def upgrade(db: apsw.Connection) -> None:
 
 
 def begin_filling(db: apsw.Connection, source: str) -> None:
-    """Let an empty database be served no more, until it is filled from another store.
+    """Mark an empty database as one that is not served before it is filled from another store.
 
     Raises:
         StoreOpenError: It has records.
@@ -84,17 +82,14 @@ def begin_filling(db: apsw.Connection, source: str) -> None:
 
 
 def end_filling(db: apsw.Connection) -> None:
-    """Let a database that was filled be served."""
+    """Allow a filled database to be served."""
     with db:
         db.execute("DROP TABLE filling")
         db.pragma("application_id", APPLICATION_ID)
 
 
 def _add_columns(db: apsw.Connection) -> None:
-    """Give the table `events` the columns, and indexes, that fields lack: read from the documents.
-
-    Those that numbered files of the schema made are there.
-    """
+    """Add the columns and indexes of fields that the numbered files of the schema have not created."""
     there = {name for (name,) in db.execute("SELECT name FROM pragma_table_xinfo('events')")}
     for field in FIELDS:
         if not field.column or field.column in there:

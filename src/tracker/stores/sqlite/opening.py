@@ -1,4 +1,4 @@
-"""Opening a database file, with its lock and its connections: made if missing, refused if damaged."""
+"""Opens a database file, with its lock and its connections; creates a missing file, refuses a damaged one."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 SYNCHRONOUS: Final = "FULL"
-"""A commit has reached the disk when it returns; NORMAL would lose the last ones in a power cut."""
+"""A commit is on disk when it returns; NORMAL would lose the last commits in a power failure."""
 
 _READ_BUSY_MS: Final = 100
 _JOURNAL_LIMIT: Final = 32 * 2**20
@@ -35,10 +35,10 @@ _DAMAGED = "put the last backup in its place with `tracker restore FILE`"
 
 
 class FileLock:
-    """The lock of a database file: `<file>.lock`, which holds the id of the process that has it.
+    """The lock of a database file: `<file>.lock`, which contains the id of the process that holds it.
 
-    It ends with the process, however that ends. The file stays: were it deleted, a process that has it
-    open and one that creates it again would both hold the lock.
+    The lock ends with the process, however that ends. The file is never deleted: otherwise a process that has
+    it open and one that creates it again would both hold the lock.
     """
 
     def __init__(self, database: Path) -> None:
@@ -46,11 +46,11 @@ class FileLock:
         self._descriptor: int | None = None
 
     def acquire(self) -> None:
-        """Take the lock.
+        """Acquire the lock.
 
         Raises:
-            StoreOpenError: Another process has it.
-            OSError: The lock file can't be made.
+            StoreOpenError: Another process holds it.
+            OSError: The lock file can't be created.
         """
         descriptor = os.open(self._path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
         try:
@@ -78,9 +78,9 @@ class FileLock:
 
 
 def open_database(path: Path, lock: FileLock, *, filled_from: str | None = None) -> apsw.Connection:
-    """Take a file's lock and return the connection that writes; the file is sound, of the newest schema.
+    """Acquire a file's lock, check and upgrade the file, and return the connection that writes.
 
-    With `filled_from`, a file that a migration from there has not filled to its end is opened as well.
+    With `filled_from`, a file that is partly filled from there is opened as well.
 
     Raises:
         StoreOpenError: The file can't be served; the message says what to do.
@@ -98,7 +98,7 @@ def open_database(path: Path, lock: FileLock, *, filled_from: str | None = None)
 
 
 def connect(path: Path) -> apsw.Connection:
-    """Open a file that exists, without changing anything in it."""
+    """Open a file that exists, without changing it."""
     return apsw.Connection(str(path), flags=apsw.SQLITE_OPEN_READWRITE)
 
 
@@ -110,10 +110,10 @@ def open_for_writing(path: Path) -> apsw.Connection:
 
 
 def set_for_writing(connection: apsw.Connection) -> None:
-    """Make a connection the one that writes and checkpoints.
+    """Configure the one connection that writes and checkpoints.
 
-    A log that a long read let grow is cut back to 32 MiB. The file isn't mapped into memory: an I/O error
-    would then kill the process, and every page read would count as memory of the server.
+    A write-ahead log that grew during a long read is truncated to 32 MiB. The file isn't mapped into memory:
+    an I/O error would then kill the process, and every page read would count as memory of the server.
     """
     connection.pragma("journal_mode", "wal")
     connection.pragma("synchronous", SYNCHRONOUS)
@@ -125,8 +125,8 @@ def set_for_writing(connection: apsw.Connection) -> None:
 def open_for_reading(path: Path) -> apsw.Connection:
     """Open a connection that only reads.
 
-    It is opened for writing all the same and then forbidden to: SQLite lets only such a connection
-    share the write-ahead log's index whatever the file's permissions.
+    It is opened for writing and then set to `query_only`: SQLite shares the index of the write-ahead log only
+    with such a connection, whatever the file's permissions.
     """
     connection = connect(path)
     connection.set_busy_timeout(_READ_BUSY_MS)
@@ -168,7 +168,7 @@ def _make(path: Path) -> None:
 
 
 def sync(path: Path) -> int:
-    """Sync a file, or a directory so that new names in it survive a power cut; return its size."""
+    """Sync a file, or a directory so that new names in it survive a power failure; return its size."""
     descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
     try:
         os.fsync(descriptor)
@@ -207,9 +207,9 @@ def _require_wal(connection: apsw.Connection) -> None:
 
 
 def _require_whole(connection: apsw.Connection, path: Path) -> None:
-    """Refuse a file that was cut off.
+    """Refuse a truncated file.
 
-    What a crash left in the write-ahead log goes into the file first: only then must all pages be there.
+    Pages that a crash left in the write-ahead log are written into the file first: then it must have all.
     """
     try:
         connection.wal_checkpoint(mode=apsw.SQLITE_CHECKPOINT_TRUNCATE)
@@ -223,10 +223,10 @@ def _require_whole(connection: apsw.Connection, path: Path) -> None:
 def _require_sound(connection: apsw.Connection) -> None:
     """Refuse a damaged file.
 
-    Small tables are checked whole, and both ends of every index of the events. The rest is checked for
-    half a second, enough for some 500,000 events on a warm disk: a server must be ready within two.
-    Damage beyond shows when the record is read (`STORE_CORRUPT`), and in a backup, which is checked whole.
-    An index of words that is damaged, or outdated, is rebuilt while the file is served.
+    Small tables and both ends of every index of the events are checked completely. The rest is checked for
+    half a second, enough for some 500,000 events on a warm disk: a server must be ready within two seconds.
+    Other damage is reported when the record is read (`STORE_CORRUPT`), and by a backup, which checks all.
+    A damaged or outdated index of words is rebuilt while the file is served.
     """
     for table in _TABLES:
         _require_ok(connection.pragma("quick_check", table))

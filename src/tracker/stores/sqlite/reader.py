@@ -1,4 +1,4 @@
-"""Queries: short ones at once on the event loop, long ones in a few threads."""
+"""Runs queries: short ones at once on the event loop, long ones in a few threads."""
 
 from __future__ import annotations
 
@@ -22,13 +22,13 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 
 THREADS = 2
-"""How many long queries run at a time."""
+"""The maximum number of long queries that run at the same time."""
 
 MAX_WAITING = 1_000
-"""How many may run or wait."""
+"""The maximum number of long queries that run or wait."""
 
 MAX_SECONDS = 30.0
-"""How long one may take, waiting included."""
+"""The maximum duration of a long query, including its wait."""
 
 _INLINE_SECONDS = 0.010
 _INLINE_TICKS = 20
@@ -38,15 +38,15 @@ _THREAD_STEPS = 200_000
 
 
 class Reader:
-    """Runs queries on connections of its own, each on one state of the database: that after the last commit.
+    """Runs queries on its own connections, each query on one snapshot: the state after the last commit.
 
-    A query first runs on the event loop, where a point get or the search for one event takes less time than
-    the way to a thread and back. One that is not done after 20,000 steps of SQLite's machine, some
+    A query first runs on the event loop: a point get or the search for one event takes less time than handing
+    it to a thread and back. A query that takes more than 20,000 steps of SQLite's virtual machine, some
     milliseconds of work, or 10 ms of waiting for a disk, is stopped and runs again in a thread.
 
-    While no change is under way, queries on the event loop share one read transaction: SQLite locks and
-    unlocks the file for each, four system calls that cost as much as a point get itself. `let_go` ends it.
-    A transaction held while changes are committed would keep the write-ahead log from ever being reset.
+    While no change is in progress, queries on the event loop share one read transaction: SQLite locks and
+    unlocks the file for each transaction, four system calls that cost as much as a point get. `let_go` ends
+    it. A transaction held during commits would prevent the write-ahead log from being reset.
     """
 
     def __init__(self, connect: Callable[[], apsw.Connection], writing: Callable[[], bool]) -> None:
@@ -71,8 +71,8 @@ class Reader:
     async def read(self, query: Callable[[apsw.Connection], T], *, inline: bool = True) -> T:
         """Run a query, a function that reads and may run twice, and return what it returns.
 
-        One that is not `inline` runs in a thread at once: the index of words works in long steps, which
-        nothing stops.
+        A query that is not `inline` runs in a thread at once: the index of words works in long steps that
+        can't be stopped.
         """
         if self._closed:
             raise unavailable("the database is closed")
@@ -104,12 +104,12 @@ class Reader:
         return await self._read_in_thread(query)
 
     def let_go(self) -> None:
-        """End the read transaction that queries share, before a change is made."""
+        """End the shared read transaction, before a change is made."""
         if not self._closed:
             _end(self._inline)
 
     async def close(self) -> None:
-        """Stop the queries under way and close the connections."""
+        """Stop the queries in progress and close the connections."""
         if self._closed:
             return
         self._closed = True
@@ -156,6 +156,6 @@ class Reader:
 
 
 def _end(connection: apsw.Connection) -> None:
-    """End a read transaction, at a time when nothing interrupts the statement that does."""
+    """End a read transaction; no progress handler may interrupt this statement."""
     if connection.in_transaction:
         connection.execute("ROLLBACK")

@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 class SqliteStore(Store):
     """The `Store` in one SQLite file, for one process at a time.
 
-    What it does in the background runs under `tasks`. Its log keeps the last `changes_kept` changes.
+    Background work runs under `tasks`. The log keeps the last `changes_kept` changes.
     """
 
     def __init__(
@@ -40,7 +40,7 @@ class SqliteStore(Store):
         *,
         changes_kept: int = CHANGES_KEPT,
     ) -> None:
-        # Whatever name it is reached by, the file has one lock.
+        # The file has one lock, by whichever name it is opened.
         self._path = Path(path).resolve()
         self._lock = FileLock(self._path)
         self._reader = Reader(partial(open_for_reading, self._path), lambda: self._writer.busy)
@@ -59,7 +59,6 @@ class SqliteStore(Store):
         return clock.now()
 
     async def open(self) -> None:
-        """Take the file for this process, make or upgrade it, check it."""
         self._writer.start(await asyncio.to_thread(open_database, self._path, self._lock))
         self._reader.start()
         await self._log.open()

@@ -1,4 +1,4 @@
-"""One transaction of the writer: its changes, each undone by itself if it fails, and its commit."""
+"""A transaction of the writer: its changes, each undone alone if it fails, and its commit."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ class Bulk(Generic[T]):
 
 @dataclass(slots=True)
 class Change:
-    """One change of a transaction; `done` is what its caller awaits."""
+    """A change in a transaction; its caller awaits `done`."""
 
     step: Callable[[apsw.Connection], object]
     done: asyncio.Future[object]
@@ -46,7 +46,7 @@ class Change:
         return isinstance(self.result, Bulk)
 
     def run(self, connection: apsw.Connection) -> None:
-        """Run the step, or what is left of it, in the context of its caller; an error undoes what it did.
+        """Run the step, or its `Bulk`, in the context of its caller; an error undoes its statements.
 
         Raises:
             apsw.Error: The whole transaction is undone.
@@ -65,7 +65,7 @@ class Change:
         connection.execute("RELEASE change")
 
     def answer(self, failure: Exception | None = None) -> None:
-        """Give the result of the change, or why its transaction failed, to the caller if it still waits."""
+        """Give the caller, if it still waits, the result of the change or the failure of its transaction."""
         error = failure or self.error
         if self.done.done():
             return
@@ -76,7 +76,7 @@ class Change:
 
 
 def finish(connection: apsw.Connection, batch: Sequence[Change]) -> tuple[apsw.Error | None, float]:
-    """Make the last change, where that is left to do, and commit; return what `commit` does."""
+    """Run the `Bulk` of the last change, if it has one, and commit as `commit` does."""
     try:
         if batch[-1].in_bulk:
             batch[-1].run(connection)
@@ -86,7 +86,7 @@ def finish(connection: apsw.Connection, batch: Sequence[Change]) -> tuple[apsw.E
 
 
 def commit(connection: apsw.Connection) -> tuple[apsw.Error | None, float]:
-    """Commit; return what went wrong, if anything did, and the seconds that it took."""
+    """Commit; return the failure, if any, and the duration in seconds."""
     started = perf_counter()
     try:
         connection.execute("COMMIT")

@@ -1,17 +1,17 @@
-"""The only way a change gets into the database: in a group, durable before it is answered.
+"""Writes all changes, many to a commit (group commit), each durable before it is answered.
 
-Changes that arrive during a commit wait and form the next transaction. Their statements, a few dozen
-microseconds each, run on the event loop; only COMMIT, which waits for the disk without the interpreter lock,
-runs in a thread. With whole transactions in a thread, the thread must get the interpreter lock back after
-every statement: with a busy loop, 16 callers get 2,700 changes a second that way and 7,500 this way,
-64 callers 3,900 and 18,000, and with an idle loop 20,000 either way.
+Changes that arrive during a commit form the next transaction. Their statements, a few dozen microseconds
+each, run on the event loop. Only COMMIT, which waits for the disk without the interpreter lock, runs in a
+thread. If whole transactions ran in a thread, it would need the interpreter lock again after each statement:
+with a busy loop, 16 callers get 2,700 changes a second that way and 7,500 this way, 64 callers 3,900 and
+18,000; with an idle loop, 20,000 either way.
 
-Large statements are different: a change that has some runs them in the thread, while the loop reads the next
-request. So an import uses two cores.
+Large statements are different: they run in the thread while the loop reads the next request, so an import
+uses two cores.
 
 On a fast disk, the changes of a single caller are committed on the loop: handing over to the thread and back
-takes 70 us, and a commit hardly more. One caller takes and releases locks a tenth faster. With several
-callers, the loop has other work meanwhile. Checkpoints always run in the thread.
+takes 70 us, and a commit hardly more. One caller acquires and releases locks 10 % faster that way. With
+several callers, the loop has other work meanwhile. Checkpoints always run in the thread.
 """
 
 from __future__ import annotations
@@ -40,31 +40,31 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 
 MAX_BATCH = 512
-"""How many changes go into one transaction."""
+"""The maximum number of changes in a transaction."""
 
 MAX_WAITING = 4_096
-"""How many changes may wait for the next ones."""
+"""The maximum number of changes that wait for a transaction."""
 
 LOCKED_OUT_SECONDS = 2.0
 """How long another program may lock the file before changes fail."""
 
 QUICK_SECONDS = 0.0005
-"""How long commits take at most, on average, for the event loop to wait for one."""
+"""The average duration of commits up to which the event loop waits for one."""
 
 _WEIGHT = 0.125
 """Weight of the last commit in the average: after one of 20 ms, the loop waits for none of the next 27."""
 
 CHECKPOINT_PAGES = 4_000
-"""Pages of the log, 4 KiB each, from which on a commit in the thread brings them into the database.
+"""Pages of the write-ahead log, 4 KiB each, at which a commit in the thread checkpoints it.
 
 With 1,000, groups of changes are stored a fifth more slowly; with 8,000, no faster.
 """
 
 _ALONE = 8
-"""Changes that came alone, one after the other, before the next is taken for one of a single caller's."""
+"""Successive changes that came alone, after which the next one counts as that of a single caller."""
 
 _LOOKS_EVERY = 32
-"""Of so many commits of a single caller, one is left to the thread, to see whether the log is that long."""
+"""One of this number of commits of a single caller runs in the thread, to checkpoint a long log."""
 
 _BATCH_SECONDS = 0.005
 _LOCKED_OUT_RETRY_SECONDS = 0.005
@@ -72,10 +72,7 @@ _SWITCH_SECONDS = 0.0001
 
 
 class Writer:
-    """Makes changes one after the other, many to a commit. Used from one event loop only.
-
-    `before` is called before each transaction.
-    """
+    """Makes changes in sequence, many to a commit, for one event loop; calls `before` each transaction."""
 
     def __init__(
         self, connect: Callable[[], apsw.Connection], observer: StoreObserver, *, before: Callable[[], None]
@@ -97,11 +94,11 @@ class Writer:
         self._closing: asyncio.Future[None] | None = None
 
     def start(self, connection: apsw.Connection) -> None:
-        """Begin to work with a connection that from now on is this writer's alone.
+        """Start with a connection that no one else uses.
 
         By default, the interpreter hands its lock to a waiting thread every 5 ms, and hardly at all while
         uvloop is busy: the end of a commit would be noticed up to half a second late. The shorter interval
-        is the whole process's; it costs nothing while no thread waits.
+        applies to the whole process; it costs nothing while no thread waits.
         """
         sys.setswitchinterval(min(sys.getswitchinterval(), _SWITCH_SECONDS))
         self._loop = asyncio.get_running_loop()
@@ -134,7 +131,7 @@ class Writer:
         return cast("T", await change.done)
 
     async def close(self) -> None:
-        """Commit the changes that wait, then end the thread and close the connection."""
+        """Commit the waiting changes, end the thread and close the connection."""
         if self._closing is not None or not self._thread.is_alive():
             return
         self._closing = self._loop.create_future()
@@ -146,7 +143,7 @@ class Writer:
             await asyncio.to_thread(self._connection.close)
 
     def _next(self) -> None:
-        """Run the changes that wait in one transaction and hand it over to be committed."""
+        """Run the waiting changes in one transaction and hand it over for the commit."""
         self._observer.queued(len(self._waiting))
         if self._waiting:
             goes_on = False
@@ -161,7 +158,7 @@ class Writer:
                 self._closing.set_result(None)
 
     def _run_batch(self) -> bool:
-        """Run a transaction; return whether `_next` will be called when it is committed, or may be begun."""
+        """Run a transaction; return whether `_next` will be called after its commit, or for a retry."""
         batch: list[Change] = []
         try:
             self._before()
@@ -199,20 +196,20 @@ class Writer:
         return False
 
     def _may_retry(self) -> bool:
-        """Return whether to wait on for another program, a backup tool say, that has locked the file.
+        """Return whether to wait longer for another program, such as a backup tool, that has locked the file.
 
-        Waiting inside SQLite would stop the event loop.
+        Waiting inside SQLite would block the event loop.
         """
         self._locked_out_since = self._locked_out_since or perf_counter()
         return perf_counter() - self._locked_out_since < LOCKED_OUT_SECONDS
 
     def _commits_on_loop(self) -> bool:
-        """Return whether the loop may wait for the disk: nobody else waits, and commits are quick."""
+        """Return whether the loop may wait for the disk: there is a single caller, and commits are quick."""
         looks = self._alone % _LOOKS_EVERY == 0
         return self._alone > _ALONE and not looks and self._commit_seconds < QUICK_SECONDS
 
     def _commit_all(self) -> None:
-        """Commit what is handed over until None is: the work of the thread."""
+        """Commit the transactions that are handed over, until None is: the work of the thread."""
         while (batch := self._handed.get()) is not None:
             done = transaction.finish(cast("apsw.Connection", self._connection), batch)
             self._loop.call_soon_threadsafe(self._committed_in_thread, batch, *done)

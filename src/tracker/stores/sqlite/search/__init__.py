@@ -1,1 +1,1 @@
-"""How events are found and counted in SQLite."""
+"""Search and counts of events in SQLite."""

@@ -32,7 +32,7 @@ _MONTH = "strftime('%Y-%m', time / 1000000 - (time % 1000000 < 0), 'unixepoch')"
 
 
 def select_page(db: apsw.Connection, plan: Plan, page: Page, *, oldest_first: bool) -> list[event_pb.Event]:
-    """Return the matching events of a page, newest or oldest first, and the one after it."""
+    """Return the matching events of a page, newest or oldest first, and the next one."""
     events: list[event_pb.Event] = []
     wanted = page.rows(-1)
     skip = page.offset
@@ -61,7 +61,7 @@ def select_page(db: apsw.Connection, plan: Plan, page: Page, *, oldest_first: bo
 
 
 def count(db: apsw.Connection, plan: Plan, up_to: int | None = None) -> int:
-    """Count the matching events; more than `up_to` are one more."""
+    """Count the matching events, at most `up_to` + 1."""
     if plan.explanation is not None:
         plan.explanation.steps += _count_steps(db, plan)
     if plan.only_candidates:
@@ -125,7 +125,7 @@ def count_between(
         times = "once for all" if plan.candidates else "for each"
         plan.explanation.steps.append(f"intervals: {way}{checks}, {times} of {len(edges) - 1:,}")
     value = "''" if by is None else value_of(by)
-    if plan.candidates:  # which would be looked up again in each interval
+    if plan.candidates:  # a statement for each interval would look them up each time
         counts: Sequence[Counter[str | int]] = [Counter() for _ in edges[1:]]
         for place, found in _placed(db, plan, edges, value):
             counts[place][found] += 1
@@ -151,9 +151,9 @@ def durations_between(db: apsw.Connection, plan: Plan, edges: Sequence[int]) -> 
 
 
 def _facet_groups(plan: Plan, asked: Sequence[Field]) -> Sequence[Sequence[Field]]:
-    """Return fields to count by; those in one group are counted together, in one scan of the events.
+    """Return groups of fields; those of a group are counted together, in one scan of the events.
 
-    Of the others, each may have as many values as there are events.
+    A field that may have as many values as there are events is a group of its own.
     """
     (scan,) = plan.counted
     together = [] if scan.counted else [field for field in asked if field in COUNTED]
@@ -162,7 +162,7 @@ def _facet_groups(plan: Plan, asked: Sequence[Field]) -> Sequence[Sequence[Field
 
 
 def _facet_scan(plan: Plan, group: Sequence[Field]) -> IndexScan:
-    """Return the events to count by fields, `counted` where the table `facets` has the numbers."""
+    """Return the scan to count by fields, `counted` if the table `facets` has the numbers."""
     (scan,) = plan.counted
     if scan.counted and COUNTED.issuperset(group):
         return scan
@@ -173,7 +173,7 @@ def _facet_scan(plan: Plan, group: Sequence[Field]) -> IndexScan:
 
 
 def _counts_of_each(rows: Iterable[tuple[Any, ...]], group: Sequence[Field]) -> Sequence[Counter[str | int]]:
-    """Return how many events have each value of each field, of how many have each combination of them."""
+    """Return how many events have each value of each field, from the counts of their combinations."""
     counts: Sequence[Counter[str | int]] = [Counter() for _ in group]
     for *values, number in rows:
         for count, value in zip(counts, values, strict=True):
@@ -186,7 +186,7 @@ def _most_frequent(counts: Counter[str | int], most: int) -> Sequence[Tally]:
 
 
 def _placed(db: apsw.Connection, plan: Plan, edges: Sequence[int], value: str) -> Iterator[tuple[int, Any]]:
-    """Give a value of each matching event between edges, and the number of the edge that it comes after."""
+    """Yield the interval of each matching event between edges, and a value of it."""
     scan = _within(plan)
     sql = f"SELECT time, {value} {scan.clauses}"
     for time, found in db.execute(sql, (*scan.bindings, edges[0], edges[-1])):
@@ -194,13 +194,13 @@ def _placed(db: apsw.Connection, plan: Plan, edges: Sequence[int], value: str) -
 
 
 def _within(plan: Plan) -> IndexScan:
-    """Return the only index scan of a plan, with the bounds of a period to bind."""
+    """Return the only index scan of a plan, for a period whose bounds are to be bound."""
     (scan,) = plan.counted
     return replace(scan, conditions=(*scan.conditions, "time >= ?", "time < ?"), counted=False)
 
 
 def _count_candidates(db: apsw.Connection, candidates: Candidates, up_to: int | None) -> int:
-    """Count events that all match, and need not be looked at for that."""
+    """Count candidates that all match, without reading their events."""
     counted = len(candidates.newest)
     if candidates.few or (up_to is not None and counted > up_to):
         return counted

@@ -1,9 +1,12 @@
-"""How the events of a filter are found: by which index, and whether by the index of words.
+"""Plans how the events of a filter are found: by which index, and whether by the index of words.
 
-Words or values that few events have name the events, and what else is asked is asked of those. Otherwise an
-index is scanned in order, and each event is looked up among those that have them. Where many of the newest
-have it, to gather them all takes longer than to read the documents that fill a page; but not than to read all
-for a count.
+If few events have the words or values of a query, the index of words provides those candidates, and the other
+conditions are checked on them. Otherwise an index is scanned in order, and each event is looked up among the
+candidates. If many of the newest events are candidates, reading the documents that fill a page takes less
+time than collecting all candidates; for a count, collecting them takes less.
+
+Statements name the index to scan: without statistics, the planner of SQLite takes a filter by status for as
+selective as one by service. The most selective column of a filter decides.
 """
 
 from __future__ import annotations
@@ -37,29 +40,29 @@ EVERYTHING = "events_by_time"
 COUNTED: Final = frozenset(
     BY_NAME[name] for name in ("service", "type", "priority", "status", "environment", "impact")
 )
-"""Fields whose columns the table `facets` has too: their values have few combinations."""
+"""Fields that the table `facets` also has as columns: their values have few combinations."""
 
 FEW: Final = 10_000
-"""Events with a text up to which they are fetched by their numbers and sorted."""
+"""The number of candidates up to which they are fetched by their numbers and sorted."""
 
 _DENSE: Final = 5
-"""Of so many of the newest events, one must have a text for a page to be filled by reading documents."""
+"""One of this number of newest events must be a candidate for a page to be filled by reading documents."""
 
 _LONG: Final = 200_000
-"""Events of a period that is too long to be looked up."""
+"""The number of events of a period above which their numbers are not looked up."""
 
 LIKELY: Final = 250_000
-"""Newest events among which a count begins that needs not go on where it has found enough."""
+"""The number of newest events that a count with a limit reads first."""
 
 MOST_UNINDEXED: Final = 20_000
-"""Events that the index of words may lack before it is not used."""
+"""The number of events missing from the index of words at which it is not used."""
 
 
 @dataclass(frozen=True, slots=True)
 class IndexScan:
-    """Some of the events that match: those of one range of one index.
+    """The matching events in one range of one index.
 
-    The scans of a filter have no event in common, and all events of one are newer than all of the next.
+    The scans of a filter have no event in common, and all events of a scan are newer than those of the next.
     """
 
     index: str | None
@@ -67,9 +70,9 @@ class IndexScan:
     conditions: tuple[str, ...]
     bindings: tuple[Binding, ...]
     counted: bool = False
-    """Whether it asks for nothing but what the table `facets` counts."""
+    """Whether the table `facets` has the number of its events."""
     searches: bool = False
-    """Whether documents are searched for it."""
+    """Whether it searches documents."""
 
     @property
     def count(self) -> str:
@@ -87,7 +90,7 @@ class IndexScan:
     def ordered(self, order: str) -> str:
         """Return the clauses for its events in an order, with a limit and an offset to bind.
 
-        Events that are named by their numbers are sorted without their documents.
+        Events that are found by their numbers are sorted without their documents.
         """
         if self.index is not None:
             return f"{self.clauses} ORDER BY {order} LIMIT ? OFFSET ?"
@@ -96,7 +99,7 @@ class IndexScan:
 
     @property
     def from_facets(self) -> str:
-        """The FROM and WHERE clauses of what the table `facets` counts, where it is `counted`."""
+        """The FROM and WHERE clauses for the table `facets`, for a scan that is `counted`."""
         return f"FROM facets{self._where}"
 
     @property
@@ -104,11 +107,11 @@ class IndexScan:
         return f" WHERE {' AND '.join(self.conditions)}" if self.conditions else ""
 
     def after(self, cursor: Cursor, *, oldest_first: bool) -> IndexScan:
-        """Return the scan for those of its events that come after the one that the cursor names."""
+        """Return the scan for its events after the one of a cursor."""
         return self.also(f"(time, id) {'>' if oldest_first else '<'} (?, ?)", *cursor)
 
     def also(self, condition: str, *bindings: Binding) -> IndexScan:
-        """Return the scan for those of its events that fulfil a further condition."""
+        """Return the scan for its events that meet a further condition."""
         return replace(
             self,
             conditions=(*self.conditions, condition),
@@ -119,29 +122,29 @@ class IndexScan:
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """The index scans for a list and for a count, and what the index of words has for the query."""
+    """The index scans for a list and for a count, and the candidates of the index of words."""
 
     listed: Sequence[IndexScan]
     counted: Sequence[IndexScan]
     explanation: Explanation | None
     """Reports how the plan is executed."""
     most_counted: int | None
-    """Up to how many events are counted for the total of a list; None for all."""
+    """The number of events at which the count for a list stops; None for no limit."""
     counted_first: Sequence[IndexScan] = ()
-    """A part of `counted` that may have more than `most_counted` events and is counted sooner; or none."""
+    """A part of `counted` that may have more than `most_counted` events and is counted first; or none."""
     candidates: Sequence[Candidates] = ()
-    """Those of each part of the query that the index of words answers."""
+    """The candidates for each part of the query that the index of words answers."""
     only_candidates: bool = False
-    """Whether all the candidates of the one part match, and no other events."""
+    """Whether exactly the candidates of the only part match."""
     unindexed: int = 0
-    """How many events that index lacks, counted up to `MOST_UNINDEXED`."""
+    """The number of events missing from the index of words, counted up to `MOST_UNINDEXED`."""
 
 
 @dataclass(frozen=True, slots=True)
 class Candidates:
-    """The events that the index has for a part of a query, as the statement for their numbers.
+    """The events that the index has for a part of a query, as a statement that selects their numbers.
 
-    `newest` are those numbers, the highest first, up to one more than `FEW`.
+    `newest` are those numbers in descending order, at most `FEW` + 1.
     """
 
     node: Node
@@ -150,12 +153,12 @@ class Candidates:
 
     @property
     def few(self) -> bool:
-        """Whether `newest` are all that there are."""
+        """Whether `newest` has all numbers."""
         return len(self.newest) <= FEW
 
     @property
     def condition(self) -> Condition:
-        """The condition for them; all are gathered only when it is asked of an event below the newest."""
+        """The condition for candidates; it selects older ones only to check an event older than `newest`."""
         newest = "number IN (SELECT value FROM json_each(?))"
         numbers = orjson.dumps(self.newest).decode()
         if self.few:
@@ -164,7 +167,7 @@ class Candidates:
         return f"({newest} OR number < ? AND number IN ({sql}))", (numbers, self.newest[-1], *bindings)
 
     def is_dense(self, highest: int) -> bool:
-        """Say whether many of the events up to a number are among them."""
+        """Return whether many of the events up to a number are candidates."""
         return not self.few and self.newest[-1] > highest - _DENSE * FEW
 
 
@@ -177,8 +180,8 @@ def index_scans(
 ) -> Sequence[IndexScan]:
     """Return the index scans of a filter.
 
-    With `numbered`, its query names the events by their numbers, and no index is scanned. With `tallied`,
-    each document that it searches is counted, as `queries.condition` says.
+    With `numbered`, the query selects the events by their numbers, and no index is scanned. With `tallied`,
+    each document that is searched is counted (`queries.condition`).
     """
     where = narrowed(where)
     query, lead = where.query, leading(where.query)
@@ -213,7 +216,7 @@ def index_scans(
 
 
 def asks_for_words(where: EventFilter) -> bool:
-    """Return whether a query asks for what the index of words may have."""
+    """Return whether the index of words may answer a part of a query."""
     return any(
         field.kind is Kind.PROSE or word_search.is_indexed(field) for field in queries.fields_of(where.query)
     )
@@ -293,9 +296,9 @@ def plan(
 
 
 def _interval(db: apsw.Connection, where: EventFilter) -> tuple[int, int]:
-    """Return the lowest and the highest number that an event of a period may have.
+    """Return the lowest and the highest number of the events of a period.
 
-    Events come roughly in the order of their times: in the index too, those of a period are close together.
+    Events are stored roughly in the order of their times: those of a period are also close in the index.
     """
     if where.timed and not where.overlapping:
         (scan,) = index_scans(EventFilter(since=where.since, until=where.until))
@@ -308,9 +311,9 @@ def _interval(db: apsw.Connection, where: EventFilter) -> tuple[int, int]:
 
 
 def _likely_from(db: apsw.Connection, where: EventFilter, highest: int) -> int:
-    """Return the number from which on there may be more matching events than are counted, or 0.
+    """Return the number after which there may be more matching events than are counted, or 0.
 
-    Choices and flags that `facets` counts are taken to be spread evenly.
+    Choices and flags in `facets` are assumed to be evenly distributed.
     """
     if highest <= LIKELY or where.timed:
         return 0

@@ -1,8 +1,8 @@
-"""What a query asks for, as SQL.
+"""Translates queries to SQL.
 
-What has a column is asked of that, what asks for words or values of their index, where that may be used. The
-rest is asked of the documents of the rows that are left: by SQL where it can read them, some 2 us each, or by
-functions in Python, some 12 us each, which mean the same here as anywhere.
+Conditions on columns are evaluated first, and those on words or values by their index if it may be used. The
+others read the documents of the remaining rows: by SQL if it can, some 2 us each, or by functions in Python,
+some 12 us each, which evaluate a query as every other part of Tracker does.
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ Condition: TypeAlias = tuple[str, tuple[Binding, ...]]
 """An expression that is never NULL, and its bindings."""
 
 ByWords: TypeAlias = "Callable[[Node], Condition | None]"
-"""Returns the condition for a part of a query that the index of words answers, None for another one."""
+"""Returns the condition for a part of a query that the index of words answers, else None."""
 
 _ANY_CLOCK = Clock(0, ZoneInfo("UTC"))
 _PLAIN = re.compile(r"[\w .:@-]+", re.ASCII)
@@ -48,7 +48,7 @@ _NOT_ASCII = "length(document) <> octet_length(document)"
 _NEVER_NULL: Final = frozenset(
     {"id", "service", "source", "type", "priority", "status", "environment", "impact"}
 )
-"""Columns that every event has a value in; a field without a value is NULL in the others."""
+"""Columns without NULL; in the others, a missing value is NULL."""
 
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 
@@ -64,22 +64,21 @@ def reads_document(field: fields.Field) -> bool:
 
 
 def is_read(field: fields.Field) -> bool:
-    """Return whether SQL can read an event's value of a field: not the words of a text, and not of a list."""
+    """Return whether SQL can read an event's value of a field: it can't read words or lists."""
     if field.column:
         return True
     return bool(field.path) and not field.several and field.kind not in {Kind.PROSE, Kind.DURATION}
 
 
 def has_all(field: fields.Field) -> bool:
-    """Return whether the index of a field has all events: others lack those without a value."""
+    """Return whether the index of a field has all events, also those without a value."""
     return field.column in _NEVER_NULL
 
 
 def value_of(field: fields.Field) -> str:
     """Return the expression for an event's value of a field that SQL can read.
 
-    A text is '' where it is unset, the number of a choice or a flag is 0. A time or a duration, which is as
-    `bound` has it, is NULL.
+    An unset text is '', an unset choice or flag is 0. A time or a duration is as `bound` returns it, or NULL.
     """
     value = field.column or in_document(field)
     if has_all(field) or field.kind in {Kind.TIME, Kind.DURATION}:
@@ -89,7 +88,7 @@ def value_of(field: fields.Field) -> str:
 
 
 def bound(field: fields.Field, number: int) -> int | str:
-    """Return what to compare a time or a duration with; for a moment in a document, text that sorts alike."""
+    """Return the value to compare a time or a duration with; for a time in a document, text."""
     if field.column or field.kind is not Kind.TIME:
         return number
     if not EARLIEST <= number <= LATEST:
@@ -99,7 +98,7 @@ def bound(field: fields.Field, number: int) -> int | str:
 
 
 def in_document(field: fields.Field) -> str:
-    """Return the expression for the value in a document, NULL where it is unset."""
+    """Return the expression for a value in a document; an unset value is NULL."""
     value = f"document ->> '$.{'.'.join(field.path)}'"
     match field.kind:
         case Kind.TIME:
@@ -114,9 +113,9 @@ def in_document(field: fields.Field) -> str:
 
 
 def condition(node: Node, by_words: ByWords = by_nothing, *, tallied: bool = False) -> Condition:
-    """Return the condition for the events that a query asks for.
+    """Return the condition for the events that match a query.
 
-    With `tallied`, it calls a function `query_searched` for each document that it searches.
+    With `tallied`, it calls the function `query_searched` for each document that it searches.
     """
     if not needs_document(node, by_words):
         return _of_values(node, by_words)
@@ -127,7 +126,7 @@ def condition(node: Node, by_words: ByWords = by_nothing, *, tallied: bool = Fal
 
 
 def needs_document(node: Node, by_words: ByWords = by_nothing) -> bool:
-    """Return whether the documents of events have to be looked at for what a query asks."""
+    """Return whether the documents of events have to be read for a query."""
     if by_words(node) is not None:
         return False
     match node:
@@ -142,7 +141,7 @@ def needs_document(node: Node, by_words: ByWords = by_nothing) -> bool:
 
 
 def add_functions(connection: apsw.Connection) -> None:
-    """Let a connection know the functions that conditions call."""
+    """Register the functions that conditions call."""
     connection.create_scalar_function("query_fits", _fits, 2, deterministic=True)
     connection.create_scalar_function("query_matches", _matches, 3, deterministic=True)
 
@@ -192,14 +191,14 @@ def _of_value(term: Term) -> Condition:
         match test:
             case Pattern((only,)) | Number(only):
                 equal[only] = None
-            case Pattern(pieces):  # GLOB would take a NUL for the end of the text
+            case Pattern(pieces):  # in GLOB, a NUL ends the text
                 sql.append(f"query_fits(?, {value})")
                 bindings.append(json.dumps(pieces))
             case Range(low, high):
                 given = [(sign, at) for sign, at in ((">=", low), ("<", high)) if at is not None]
                 sql.append(f"ifnull({' AND '.join(f'{value} {sign} ?' for sign, _ in given)}, false)")
                 bindings += [bound(term.field, at) for _, at in given]
-    if equal:  # one list however many: SQLite bounds how deep an expression is
+    if equal:  # one list, since SQLite limits the depth of expressions
         sql.append(f"{value} IN ({', '.join('?' * len(equal))})" if len(equal) > 1 else f"{value} = ?")
         bindings += equal
     return f"({' OR '.join(sql)})", tuple(bindings)
@@ -208,7 +207,7 @@ def _of_value(term: Term) -> Condition:
 def of_document(node: Node, *, tallied: bool = False) -> Condition:
     """Return the condition for the events whose documents match.
 
-    What SQL can read is asked first, and only of the others a function in Python.
+    What SQL can read is evaluated first, and a function in Python only for the remaining events.
     """
     parts = parts_of(node)
     by_sql = [all(map(is_read, fields_of(part))) for part in parts]
@@ -227,16 +226,16 @@ def _matched(node: Node) -> Condition:
 
 
 def _read_by_sql(node: Node) -> Condition:
-    """Return the condition that reads documents by SQL; one that can't be read is left to who says so."""
+    """Return the condition that reads documents by SQL; the function reports those that can't be read."""
     sql, bindings = _of_values(node)
     otherwise, query = _matched(node)
     return f"CASE WHEN json_valid(document) THEN {sql} ELSE {otherwise} END", (*bindings, *query)
 
 
 def _guarded(node: Node, condition: Condition, *, tallied: bool) -> Condition:
-    """Return a condition that is asked only where the documents may match.
+    """Return a condition that is evaluated only for documents that may match.
 
-    To read a document takes many times as long as to see that a text is nowhere in it.
+    Reading a document takes many times as long as checking that it does not contain a text.
     """
     sql, bindings = condition
     possible = _possible(node)
@@ -248,7 +247,7 @@ def _guarded(node: Node, condition: Condition, *, tallied: bool) -> Condition:
 
 
 def _possible(node: Node) -> Condition | None:
-    """Return a condition that all events fulfil which match, and that is quickly checked, or None."""
+    """Return a condition that all matching events meet, and that is checked quickly, or None."""
     if not needs_document(node):
         return _of_values(node)
     match node:
@@ -267,10 +266,10 @@ def _possible(node: Node) -> Condition | None:
 
 
 def _texts(pattern: Pattern, field: fields.Field) -> Condition:
-    """Return the condition for the documents that have the texts of a pattern anywhere in them.
+    """Return the condition for the documents that contain the texts of a pattern anywhere.
 
-    Only texts are looked for that JSON has as they are. A word may be written in characters that are not
-    ASCII; then the document is not either.
+    Only texts that JSON does not escape are checked. A word may be written with characters outside ASCII;
+    then the document is not ASCII either.
     """
     if field.kind is not Kind.PROSE:
         plain = [piece for piece in pattern.pieces if _PLAIN.fullmatch(piece)]
@@ -293,14 +292,14 @@ def _matches(*arguments: apsw.SQLiteValue) -> bool:
 
 
 def _prose(kind: type[event_pb.Event], event_id: str, document: str) -> event_pb.Event:
-    """Return no more of an event than its title and message: that is read in a third of the time."""
+    """Return an event with its title and message only, which are read in a third of the time."""
     try:
         stored = orjson.loads(document)
         message = stored.get("attributes", {}).get("message", "")
         attributes = event_pb.EventAttributes(message=message)
         return event_pb.Event(title=stored.get("title", ""), attributes=attributes)
     except (ValueError, AttributeError, TypeError):
-        return documents.parse(kind, event_id, document)  # which says what is wrong with it
+        return documents.parse(kind, event_id, document)  # which raises the error
 
 
 @lru_cache(maxsize=1024)
@@ -310,13 +309,13 @@ def _pattern(pieces: str) -> Pattern:
 
 @lru_cache(maxsize=1024)
 def _tree(query: str) -> tuple[Node, bool]:
-    """Return the tree of a query, and whether it asks for nothing but words of titles and messages."""
+    """Return the tree of a query, and whether it asks only for words of titles and messages."""
     tree = parse(query, _ANY_CLOCK)
     return tree, all(field.kind is Kind.PROSE for field in fields_of(tree))
 
 
 def fields_of(node: Node) -> Iterator[fields.Field]:
-    """Give the fields that a query asks about."""
+    """Yield the fields of a query."""
     match node:
         case And(parts) | Or(parts):
             for part in parts:

@@ -1,11 +1,10 @@
 """The index of words of titles and messages and of other values, updated soon after each commit.
 
-Its words are ours, joined by spaces: so a phrase means the same to it as to a query. A value can be any text,
-and upper case differs from lower case: so its word is a digest of the field and the value. Values that have a
-column are in it too, for queries that also ask for words or other values.
+It is given the words of Tracker's rules, joined by spaces, so a phrase means the same to it as to a query. A
+value can be any text and is case-sensitive, so its word is a digest of the field and the value. Values that
+have a column are also indexed, for queries that ask for words or other values too.
 
-The database says which events are not in the index as they are. What it has of the others is what their
-documents have.
+The database records which events are missing or outdated in the index; the others are as in their documents.
 """
 
 from __future__ import annotations
@@ -33,13 +32,13 @@ if TYPE_CHECKING:
     from tracker.supervision import Supervisor
 
 NAMED: Final = "event_words"
-"""How a check of the file calls the index."""
+"""The name of the index in the result of an integrity check."""
 
 UNREADABLE: Final = "unreadable"
-"""The word of an event whose document can't be read: a query for any value then fails."""
+"""The word of an event whose document can't be read: it makes any query for a value fail."""
 
 REST_SECONDS: Final = 1.0
-"""How long changes gather before they are indexed together; many together take less time than alone."""
+"""The pause in which changes accumulate, to be indexed together in less time."""
 
 _STEP_SECONDS: Final = 0.005
 _TASK: Final = "word_index"
@@ -74,7 +73,7 @@ BEGIN
     INSERT OR IGNORE INTO words_outdated VALUES (new.number);
 END
 """  # noqa: S608 - our own paths
-"""Has an event indexed anew when a change of it is one of what is indexed."""
+"""Marks an event as outdated when indexed parts of it change."""
 
 _DIGEST_BYTES: Final = 12
 _OF_MESSAGE: Final = defaultdict[str, list[tuple[str, str]]](list)
@@ -91,16 +90,16 @@ class DamagedError(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Progress:
-    """Up to which event the words are indexed, and how many events are to be looked at besides."""
+    """The number of the last indexed event, and how many events are outdated."""
 
     up_to: int
     outdated: int
     unindexed: int
-    """Events that are not in the index as they are, no more than were to be counted."""
+    """The number of events that are missing or outdated, counted up to a limit."""
 
 
 def progress(db: apsw.Connection, most: int) -> Progress:
-    """Return how far the index is; `most` is how many events that are not in it are counted."""
+    """Return the progress of the index; `most` is the limit of the counts."""
     up_to = int(db.execute(_UP_TO).get)
     outdated = int(db.execute("SELECT count(*) FROM (SELECT 1 FROM words_outdated LIMIT ?)", (most,)).get)
     new = "SELECT count(*) FROM (SELECT 1 FROM events WHERE number > ? LIMIT ?)"
@@ -108,9 +107,9 @@ def progress(db: apsw.Connection, most: int) -> Progress:
 
 
 def prepared(db: apsw.Connection) -> Callable[[apsw.Connection], None] | None:
-    """Read some of the events that are not in the index; return what puts them there, None where all are.
+    """Read some events that are missing or outdated; return the step that indexes them, or None.
 
-    The one and the other are some milliseconds of work, and belong in one transaction.
+    Reading and the step take some milliseconds each, and belong in one transaction.
     """
     rows = _some(db.execute(_OUTDATED, (_STEP_EVENTS,)))
     if rows:
@@ -120,7 +119,7 @@ def prepared(db: apsw.Connection) -> Callable[[apsw.Connection], None] | None:
 
 
 def advance(db: apsw.Connection) -> bool:
-    """Index some of the events that are not in the index; return whether there were any."""
+    """Index some events that are missing or outdated; return whether there were any."""
     step = prepared(db)
     if step is not None:
         step(db)
@@ -128,7 +127,7 @@ def advance(db: apsw.Connection) -> bool:
 
 
 def reset(db: apsw.Connection) -> None:
-    """Empty the index: all events will be indexed again, by the current rules and fields."""
+    """Clear the index, so that all events are indexed again by the current rules and fields."""
     db.execute("INSERT INTO event_words (event_words) VALUES ('delete-all')")
     db.execute("DELETE FROM words_outdated")
     db.execute("UPDATE words_indexed SET up_to = 0, made_with = ?", (_MADE_WITH,))
@@ -139,7 +138,7 @@ def reset(db: apsw.Connection) -> None:
 def is_usable(db: apsw.Connection) -> bool:
     """Return whether the index was made by the current rules and fields, and has all but outdated events.
 
-    An index that lacks many events is taken as it is: to count what it lacks takes longer than a start may.
+    An index that lacks many events counts as usable: counting what it lacks would take too long for a start.
     """
     try:
         if db.execute("SELECT made_with FROM words_indexed").get != _MADE_WITH:
@@ -157,10 +156,10 @@ def is_usable(db: apsw.Connection) -> bool:
 
 
 class WordIndexer:
-    """Indexes what was committed, in steps among the other changes.
+    """Indexes committed changes, in steps between other changes.
 
-    Each step holds up the event loop, and with it the changes that wait, for a few milliseconds; between two
-    there is as long a time for others. A file that was never indexed is searched by its documents meanwhile.
+    Each step blocks the event loop for a few milliseconds, and a pause of the same length follows. Until a
+    file is indexed, documents are searched.
     """
 
     def __init__(self, writer: Writer, tasks: Supervisor) -> None:
@@ -170,17 +169,17 @@ class WordIndexer:
         self._damaged = False
 
     def start(self) -> None:
-        """Begin to index, first what an earlier run left."""
+        """Start indexing, also of the changes of earlier runs."""
         self._writer.notify(self._changed.set)
         self._tasks.repeat(_TASK, self._index_changes)
 
     def rebuild(self) -> None:
-        """Index all events again, because the index is damaged."""
+        """Index all events again, since the index is damaged."""
         self._damaged = True
         self._changed.set()
 
     async def close(self) -> None:
-        """Stop; the rest is indexed when the file is opened again."""
+        """Stop; the remaining events are indexed when the file is opened again."""
         await self._tasks.stop(_TASK)
 
     async def _index_changes(self) -> None:
@@ -212,7 +211,7 @@ class WordIndexer:
 
 
 def _some(rows: apsw.Cursor) -> Sequence[tuple[int, bytes | None]]:
-    """Return rows until their documents weigh enough; at least one, where there is one."""
+    """Return rows until their documents reach the size of a step; at least one, if there is one."""
     taken: list[tuple[int, bytes | None]] = []
     weight = 0
     for number, document in rows:
@@ -227,7 +226,7 @@ def _some(rows: apsw.Cursor) -> Sequence[tuple[int, bytes | None]]:
 def _write(
     db: apsw.Connection, *, events: Sequence[_Indexed], outdated: Sequence[int] = (), up_to: int | None = None
 ) -> None:
-    """Index events; of the outdated ones, those that were deleted are not among `events`."""
+    """Index events, also in place of outdated ones, some of which may be deleted."""
     these = f"({', '.join(map(str, outdated))})"
     db.execute(f"DELETE FROM event_words WHERE rowid IN {these}", can_cache=False)  # noqa: S608 - numbers
     if events:
@@ -243,9 +242,9 @@ def _indexed(rows: Sequence[tuple[int, bytes | None]]) -> Sequence[_Indexed]:
 
 
 def _texts(document: bytes) -> tuple[str, str, str]:
-    """Return what the index has of an event: the words of its title and of its message, and its terms.
+    """Return the indexed texts of an event: the words of its title and of its message, and its terms.
 
-    A document that can't be read is indexed with all words in it: a search for one of them reports it.
+    A document that can't be read is indexed with all its words: a search for one of them reports it.
     """
     try:
         stored = orjson.loads(document)
@@ -256,10 +255,10 @@ def _texts(document: bytes) -> tuple[str, str, str]:
 
 
 def _terms(stored: Mapping[str, Any]) -> Iterator[str]:
-    """Yield the words of an event's values, as its document has them.
+    """Yield the words of the values in an event's document.
 
     Raises:
-        AttributeError, TypeError: It is no document of an event.
+        AttributeError, TypeError: It is not the document of an event.
     """
     for message, names in _OF_MESSAGE.items():
         values = stored.get(message, {})
@@ -278,5 +277,5 @@ def value_word(field: str, value: str) -> str:
 
 
 def _words(text: str) -> str:
-    """Return a text as the index is to take it: it parts a short one that is ASCII as we do, only faster."""
+    """Return the words of a text for the index, which itself splits short ASCII texts by the same rules."""
     return text if text.isascii() and len(text) <= MAX_WORD else " ".join(words(text))

@@ -1,4 +1,4 @@
-"""What a query asks the index of words for, as an expression of FTS5 (its MATCH)."""
+"""Translates queries to expressions of FTS5 (MATCH) for the index of words."""
 
 from __future__ import annotations
 
@@ -23,12 +23,12 @@ _COLUMNS = {fields.TITLE: "title", fields.MESSAGE: "message", fields.TEXT: "{tit
 
 
 def is_indexed(field: Field) -> bool:
-    """Return whether the index has the values of a field, which no column has."""
+    """Return whether only the index has the values of a field, and no column."""
     return field.term and not field.column
 
 
 def expression(node: Node) -> str | None:
-    """Return what the events that match have in the index, and no others; None for what it can't answer."""
+    """Return the expression for exactly the matching events, or None if the index can't answer a query."""
     match node:
         case Term(field, tests) if field.kind is Kind.PROSE:
             phrases = [_phrase(test) for test in tests if isinstance(test, Pattern)]
@@ -46,7 +46,7 @@ def expression(node: Node) -> str | None:
 
 
 def narrowed(match: str, parts: Sequence[Node]) -> str:
-    """Return an expression for those events of another one that match parts about columns, or for more."""
+    """Return an expression narrowed by parts of a query on columns, as far as the index has them."""
     asked = [words for part in parts if (words := words_of_column(part)) is not None]
     denied = [
         words for part in parts if isinstance(part, Not) and (words := words_of_column(part.part)) is not None
@@ -56,13 +56,13 @@ def narrowed(match: str, parts: Sequence[Node]) -> str:
 
 
 def words_of_column(node: Node) -> Sequence[str] | None:
-    """Return the words of the values of a column that a node asks for; None where the index lacks them."""
+    """Return the words of the values of a column that a node asks for, or None if the index lacks them."""
     is_of_column = isinstance(node, Term) and node.field.term and node.field.column
     return _words(node) if is_of_column and isinstance(node, Term) else None
 
 
 def gathered(node: Node) -> tuple[Node | None, tuple[Node, ...]]:
-    """Return the part of a query that the index answers, as one node or None, and the other parts of it."""
+    """Return the part of a query that the index answers, as one node or None, and the other parts."""
     parts = parts_of(node)
     asked = tuple(part for part in parts if expression(part) is not None)
     if not asked:
@@ -74,7 +74,7 @@ def gathered(node: Node) -> tuple[Node | None, tuple[Node, ...]]:
 
 
 def indexed_parts(node: Node) -> Iterator[tuple[Node, str]]:
-    """Yield the parts of a query that the index answers, each as large as can be, with their expressions."""
+    """Yield the largest parts of a query that the index answers, with their expressions."""
     match = expression(node)
     if match is not None:
         yield node, match
@@ -89,9 +89,9 @@ def indexed_parts(node: Node) -> Iterator[tuple[Node, str]]:
 def numbers(
     node: Node, match: str, progress: Progress, interval: tuple[int, int], *, tallied: bool
 ) -> Condition:
-    """Return the statement for the numbers, those in an interval at least, of the events that match.
+    """Return the statement for the numbers of the matching events, of those in an interval at least.
 
-    What is not in the index as it is, is asked of the documents.
+    The documents of events that are missing or outdated in the index are searched.
     """
     sql = "SELECT rowid FROM event_words WHERE event_words MATCH ? AND rowid BETWEEN ? AND ?"
     if not progress.unindexed:
@@ -113,7 +113,7 @@ def _phrase(pattern: Pattern) -> str | None:
 
 
 def _all(parts: tuple[Node, ...]) -> str | None:
-    """Return the expression for all of the parts: one at least must say what is there, not what isn't."""
+    """Return the expression for all of the parts, at least one of which must not be negated."""
     asked = [expression(part) for part in parts if not isinstance(part, Not)]
     denied = [expression(part.part) for part in parts if isinstance(part, Not)]
     if not asked or None in asked or None in denied:
@@ -123,7 +123,7 @@ def _all(parts: tuple[Node, ...]) -> str | None:
 
 
 def _words(term: Term) -> Sequence[str] | None:
-    """Return the words of the values that a term asks for; None where one of them has no word."""
+    """Return the words of the values that a term asks for, or None if one has no word."""
     values = [_value(term.field, test) for test in term.tests]
     return [value_word(term.field.name, value) for value in values] if all(values) else None
 
