@@ -128,7 +128,7 @@ def test_a_query_is_given_as_arguments_or_as_an_option(server: ServerProcess, co
 def test_more_events_than_a_page_has_are_all_printed(server: ServerProcess, service: str) -> None:
     ids = {created(server, f"Deploy {number}", service) for number in range(5)}
     script = (
-        "from tracker.cli.event import queries; queries._PAGE = 2; from tracker.cli.main import main; main()"
+        "from tracker.cli.event import commands as e; from tracker.cli import main; e._PAGE = 2; main.main()"
     )
     ndjson = ("--output", "ndjson")
     for limit, wanted in (("0", 5), ("3", 3)):
@@ -149,7 +149,7 @@ def test_a_long_changelog_is_printed_whole(server: ServerProcess, service: str) 
     for number in range(4):
         run(server, "comment", id_, f"note {number}")
     script = (
-        "from tracker.cli.event import queries; queries._PAGE = 2; from tracker.cli.main import main; main()"
+        "from tracker.cli.event import commands as e; from tracker.cli import main; e._PAGE = 2; main.main()"
     )
     done = subprocess.run(
         [sys.executable, "-c", script, "event", "changelog", id_],

@@ -15,7 +15,7 @@ import typer
 
 from tracker.cli.exits import INTERRUPTED, CommandError
 from tracker.cli.options import moment_option
-from tracker.cli.progress import shown_progress
+from tracker.cli.printing import shown_progress
 from tracker.cli.server import settings_options
 from tracker.config import Configuration
 

@@ -2,19 +2,13 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from collections.abc import Mapping
 
 import typer
 
-if TYPE_CHECKING:
-    from collections.abc import Mapping
-
 
 class CommandError(Exception):
-    """A command failed; the message is one line that says why and what to do.
-
-    `exit_code` is what the process ends with.
-    """
+    """Ends the command with an exit code; the message is one line that says why and what to do."""
 
     def __init__(self, message: str, exit_code: int = 1) -> None:
         super().__init__(message)

@@ -4,16 +4,16 @@ from __future__ import annotations
 
 import os
 import sys
-from enum import StrEnum
 from functools import partial
-from typing import Annotated
+from typing import Annotated, Literal
 
 import typer
 
 from tracker import __version__
-from tracker.cli import copying, event, server
+from tracker.cli import copying, server
 from tracker.cli.archive.commands import export, import_
 from tracker.cli.catalog.commands import app as catalog
+from tracker.cli.event.commands import app as event
 from tracker.cli.exits import ARCHIVE_TABLE, RUN_TABLE, STATS_TABLE, USAGE, CommandError
 from tracker.cli.lock.commands import app as lock
 from tracker.cli.options import command_of
@@ -31,7 +31,7 @@ app = typer.Typer(
 command = partial(command_of, app)
 app.command("serve", hidden=True)(command("serv")(server.serve))
 command("config")(server.config)
-app.add_typer(event.app, name="event")
+app.add_typer(event, name="event")
 command("stats", codes=STATS_TABLE)(stats)
 command("run", codes=RUN_TABLE, context_settings={"allow_interspersed_args": False})(run)
 command("export", codes=ARCHIVE_TABLE)(export)
@@ -45,16 +45,11 @@ command("demo")(copying.demo)
 command("healthcheck")(server.healthcheck)
 
 
-class Shell(StrEnum):
-    """A shell with completion."""
-
-    BASH = "bash"
-    ZSH = "zsh"
-    FISH = "fish"
-
-
 @app.command("completion")
-def completion(context: typer.Context, shell: Annotated[Shell, typer.Argument(help="The shell.")]) -> None:
+def completion(
+    context: typer.Context,
+    shell: Annotated[Literal["bash", "zsh", "fish"], typer.Argument(help="The shell.")],
+) -> None:
     """Print the script that lets a shell complete commands, options and values.
 
     `tracker --install-completion` installs it for the current shell.

@@ -8,9 +8,10 @@ import os
 import socket
 import sys
 import time
-from datetime import UTC, datetime
+from collections.abc import Callable, Mapping, Sequence
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, NamedTuple
+from typing import Annotated, Any, NamedTuple
 from urllib.parse import urlsplit
 from zoneinfo import ZoneInfo
 
@@ -19,13 +20,7 @@ import typer
 from tracker.cli.calls import Api
 from tracker.cli.exits import USAGE, CommandError, epilog
 from tracker.cli.printing import Output
-from tracker.time_text import DURATION, Clock, hint, read_timedelta
-
-if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
-    from datetime import timedelta
-
-    from tracker.time_text import Interval
+from tracker.time_text import DURATION, Clock, Interval, hint, read_timedelta
 
 _LOCAL = Path("/etc/localtime")
 

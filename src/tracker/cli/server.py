@@ -25,12 +25,11 @@ from tracker.config.settings import SETTINGS
 if TYPE_CHECKING:
     import asyncio
     import inspect
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Mapping
 
     from structlog.typing import FilteringBoundLogger
 
     from tracker.config.settings import Setting, Settings
-    from tracker.transcoding.json_text import JsonValue
 
 _FILE = option(
     "config",
@@ -162,24 +161,17 @@ def config(
 
     Prints the source of each, and masks secrets.
     """
+    shown = {name: configuration.shown(setting) for name, setting in SETTINGS.items()}
     if output is not Output.TEXT:
-        print_document(_as_json(configuration), output)
-    else:
-        typer.echo("\n".join(_as_toml(configuration)))
-
-
-def _as_json(configuration: Configuration) -> dict[str, JsonValue]:
-    return {
-        name: {"value": configuration.shown(setting), "source": configuration.sources[name]}
-        for name, setting in SETTINGS.items()
-    }
-
-
-def _as_toml(configuration: Configuration) -> Iterator[str]:
-    lines = {name: f"{name} = {_toml(configuration.shown(setting))}" for name, setting in SETTINGS.items()}
+        sources = configuration.sources
+        print_document(
+            {name: {"value": value, "source": sources[name]} for name, value in shown.items()}, output
+        )
+        return
+    lines = {name: f"{name} = {_toml(value)}" for name, value in shown.items()}
     width = max(map(len, lines.values()))
     for name, line in lines.items():
-        yield f"{line:<{width}}  # {configuration.sources[name]}"
+        typer.echo(f"{line:<{width}}  # {configuration.sources[name]}")
 
 
 def _toml(value: object) -> str:

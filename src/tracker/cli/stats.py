@@ -73,7 +73,7 @@ def stats(  # noqa: PLR0913  # one for each option
         facets = api.call(GET_EVENT_FACETS, GET_EVENT_FACETS.of(asked))
         answer, tables = facets, [_by_value(facet) for facet in facets.facets]
     if explain:
-        show_plan(api, answer, f"{answer.total_count:,}")
+        show_plan(api, answer.plan, f"{answer.total_count:,}")
     elif api.output is Output.CSV:
         for table in tables:
             print_csv(table.columns, table.rows)

@@ -8,6 +8,7 @@ import re
 import time
 import uuid
 from contextlib import suppress
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Self
 from urllib.parse import urlsplit
 
@@ -39,6 +40,7 @@ _SILENCE = 45.0
 """Seconds without data after which a stream is given up: a server sends something every 15."""
 
 
+@dataclass(eq=False)
 class ApiError(Exception):
     """The server refused a call.
 
@@ -47,20 +49,14 @@ class ApiError(Exception):
     them.
     """
 
-    def __init__(
-        self,
-        code: Code,
-        message: str,
-        reason: str = "",
-        metadata: Mapping[str, str] | None = None,
-        violations: Sequence[FieldViolation] = (),
-    ) -> None:
-        super().__init__(message)
-        self.code = code
-        self.message = message
-        self.reason = reason
-        self.metadata: Mapping[str, str] = metadata or {}
-        self.violations = violations
+    code: Code
+    message: str
+    reason: str = ""
+    metadata: Mapping[str, str] = field(default_factory=dict)
+    violations: Sequence[FieldViolation] = ()
+
+    def __str__(self) -> str:
+        return self.message
 
 
 class UnreachableError(Exception):

@@ -8,11 +8,12 @@ from __future__ import annotations
 import difflib
 import re
 import tomllib
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
-from tracker.config.settings import SETTINGS, Settings
+from tracker.config.settings import REFUSALS, SETTINGS, Settings
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -107,10 +108,8 @@ def _given(
 def _value(setting: Setting[object], given: _Given, problems: list[str]) -> object:
     kind, value = setting.kind, given.value
     if isinstance(value, str) or type(value) in kind.toml:
-        try:
+        with suppress(*REFUSALS):
             return kind.parse(str(value).strip())
-        except ValueError:
-            pass
     got = "another value" if setting.secret else _excerpt(value)
     problems.append(
         f"{setting.name}: expected {kind.expected}, got {got} ({given.named}){kind.hint(str(value))}"

@@ -23,11 +23,15 @@ _SWITCH = {
 }
 
 
+REFUSALS = (ValueError, LookupError, OSError, RuntimeError)
+"""The errors of a `Kind.parse`; `Path.expanduser` raises a RuntimeError, `ZoneInfo` each of the others."""
+
+
 @dataclass(frozen=True, slots=True)
 class Kind(Generic[T]):
     """A kind of value.
 
-    `expected` describes the values, for messages. `parse` reads it from text and raises ValueError for
+    `expected` describes the values, for messages. `parse` reads it from text and raises one of `REFUSALS` for
     any other text. `toml` names the TOML types, besides a string, that a file may write it as. `show` writes
     it as text that `parse` reads. `hint` suggests another spelling of a refused text, if there is one.
     """
@@ -39,40 +43,21 @@ class Kind(Generic[T]):
     hint: Callable[[str], str] = lambda _: ""
 
 
-def _switch(value: str) -> bool:
-    try:
-        return _SWITCH[value.lower()]
-    except KeyError:
-        raise ValueError from None
-
-
 def _path(value: str) -> Path:
     if "\0" in value:
         raise ValueError
-    try:
-        return Path(value).expanduser()
-    except RuntimeError:  # `~name` of a user without a home directory
-        raise ValueError from None
-
-
-def _timezone(value: str) -> ZoneInfo:
-    try:
-        return ZoneInfo(value)
-    except (KeyError, OSError):  # not found; the name of a folder of zones
-        raise ValueError from None
+    return Path(value).expanduser()
 
 
 TEXT: Kind[str] = Kind("text", str)
-SWITCH: Kind[bool] = Kind("on or off", _switch, toml=(bool,), show=lambda on: "on" if on else "off")
+MISSING_OR_TEXT: Kind[str | None] = Kind("text", str)
+SWITCH: Kind[bool] = Kind(
+    "on or off", lambda text: _SWITCH[text.lower()], toml=(bool,), show=lambda on: "on" if on else "off"
+)
 PATH: Kind[Path] = Kind("a path", _path)
 TIMEZONE: Kind[ZoneInfo] = Kind(
-    "a time zone such as UTC or Europe/Paris", _timezone, show=lambda zone: zone.key
+    "a time zone such as UTC or Europe/Paris", ZoneInfo, show=lambda zone: zone.key
 )
-
-
-def optional(kind: Kind[T]) -> Kind[T | None]:
-    """Return the kind of a value that may be missing."""
-    return Kind(kind.expected, kind.parse, kind.toml, lambda value: "" if value is None else kind.show(value))
 
 
 def whole(low: int, high: int, noun: str = "a whole number") -> Kind[int]:
@@ -103,14 +88,8 @@ def seconds(low: float, high: float) -> Kind[float]:
 def choice(of: type[E], also: Mapping[str, E] | None = None) -> Kind[E]:
     """Return the kind of the values of an enumeration, in any case; `also` gives further spellings."""
     known = {member.value: member for member in of} | dict(also or {})
-
-    def parse(text: str) -> E:
-        try:
-            return known[text.lower()]
-        except KeyError:
-            raise ValueError from None
-
-    return Kind("one of " + ", ".join(member.value for member in of), parse)
+    expected = "one of " + ", ".join(member.value for member in of)
+    return Kind(expected, lambda text: known[text.lower()])
 
 
 _PORT = whole(0, 65535, "a port")
@@ -169,11 +148,7 @@ def _setting(kind: Kind[T], help_: str, *, default: T, secret: bool = False) -> 
 class Settings:
     """The settings of one server."""
 
-    host: str = _setting(
-        TEXT,
-        "Address to listen on; `::` is every interface, IPv6 and IPv4.",
-        default="::",
-    )
+    host: str = _setting(TEXT, "Address to listen on; `::` is every interface, IPv6 and IPv4.", default="::")
     grpc_port: int = _setting(_PORT, "Port of the gRPC API; 0 selects a free one.", default=8765)
     http_port: int = _setting(
         _PORT, "Port of the REST API, its documentation and the probes; 0 selects a free one.", default=8080
@@ -185,7 +160,7 @@ class Settings:
         default=Path("data/tracker.db"),
     )
     mongo_uri: str | None = _setting(
-        optional(TEXT),
+        MISSING_OR_TEXT,
         "URI of a MongoDB database, for several servers; replaces the embedded store.",
         default=None,
         secret=True,
@@ -204,9 +179,7 @@ class Settings:
         TIMEZONE, "Time zone (IANA name) in which days begin and end.", default=ZoneInfo("UTC")
     )
     locks_auto: bool = _setting(
-        SWITCH,
-        "Whether deployments and operations under way take a lock: on or off.",
-        default=True,
+        SWITCH, "Whether deployments and operations under way take a lock: on or off.", default=True
     )
     locks_auto_ttl: float = _setting(
         seconds(0, 604_800),
@@ -222,9 +195,7 @@ class Settings:
         default=0.0,
     )
     shutdown_grace: float = _setting(
-        seconds(0, 300),
-        "How long a stopping server then waits for calls under way.",
-        default=25.0,
+        seconds(0, 300), "How long a stopping server then waits for calls under way.", default=25.0
     )
     changes_kept: int = _setting(
         whole(1_000, 1_000_000_000),

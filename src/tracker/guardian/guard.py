@@ -10,8 +10,7 @@ import socket
 from typing import TYPE_CHECKING
 
 from . import protocol
-from .command import Command, take_terminal
-from .processes import KILL_AGAIN, adopt_orphans
+from .processes import KILL_AGAIN, Command, adopt_orphans, take_terminal
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

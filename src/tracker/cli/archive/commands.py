@@ -2,24 +2,17 @@
 
 from __future__ import annotations
 
-import sys
 import time
 from collections import Counter
-from enum import StrEnum
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated, Literal
 
 import typer
 
 from tracker.cli.event.options import PlainQuery
 from tracker.cli.exits import FAILED, INTERRUPTED, USAGE, CommandError
 from tracker.cli.options import Server
-from tracker.cli.printing import printable
-from tracker.cli.progress import shown_progress
-
-if TYPE_CHECKING:
-    from tracker.cli.archive.writing import Wanted
-    from tracker.client.connection import Connection
+from tracker.cli.printing import printable, shown_progress
 
 
 def export(
@@ -45,7 +38,7 @@ def export(
 
     Example: tracker export -o events.ndjson.gz 'service:shop since:90d'
     """
-    from tracker.cli.archive.writing import Wanted
+    from tracker.cli.archive.writing import Wanted, print_events, write_events
 
     wanted = Wanted(query, "-time" if newest_first else "time")
     if resume and file is None:
@@ -53,43 +46,13 @@ def export(
     try:
         with api.connected() as connection:
             if file is None:
-                _print_pages(connection, wanted)
+                print_events(connection, wanted)
             else:
-                _write(connection, wanted, Path(file), resume=resume)
+                write_events(connection, wanted, Path(file), resume=resume)
     except KeyboardInterrupt:
         hint = "" if file is None else "; the same command with --resume goes on"
         typer.echo(f"tracker: interrupted{hint}", err=True)
         raise typer.Exit(INTERRUPTED) from None
-
-
-def _print_pages(connection: Connection, wanted: Wanted) -> None:
-    from tracker.cli.archive.writing import pages
-
-    for page in pages(connection, wanted, ""):
-        sys.stdout.buffer.write(page.lines)
-    sys.stdout.buffer.flush()
-
-
-def _write(connection: Connection, wanted: Wanted, path: Path, *, resume: bool) -> None:
-    from tracker.cli.archive.writing import growing, pages
-
-    began = time.monotonic()
-    with growing(path, wanted, resume=resume) as file, shown_progress() as progress:
-        before = file.place.events
-        for page in pages(connection, wanted, file.place.token):
-            file.add(page)
-            progress("events", file.place.events, max(page.total, file.place.events))
-    written = file.place.events - before
-    rate = written / (time.monotonic() - began)
-    resumed = f", {before:,} of them before" if before else ""
-    typer.echo(f"{file.place.events:,} events are in {path}{resumed}, {rate:,.0f} a second")
-
-
-class OnError(StrEnum):
-    """What to do with a line that can't be imported."""
-
-    STOP = "stop"
-    SKIP = "skip"
 
 
 def import_(
@@ -98,8 +61,8 @@ def import_(
     ],
     *,
     on_error: Annotated[
-        OnError, typer.Option("--on-error", help="Whether a wrong line ends the import.")
-    ] = OnError.STOP,
+        Literal["stop", "skip"], typer.Option("--on-error", help="Whether a wrong line ends the import.")
+    ] = "stop",
     overwrite: Annotated[
         bool, typer.Option("--overwrite", help="Replace stored events if the file differs.")
     ] = False,
@@ -125,7 +88,7 @@ def import_(
                 progress("events", counts.total(), _expected(counts.total(), outcome.position, source.size))
                 for problem in outcome.problems:
                     typer.echo(f"tracker: line {problem.line}: {printable(problem.message)}", err=True)
-                if outcome.problems and on_error is OnError.STOP:
+                if outcome.problems and on_error == "stop":
                     break
     except KeyboardInterrupt:
         _print_counts(counts, began)
@@ -133,7 +96,7 @@ def import_(
         raise typer.Exit(INTERRUPTED) from None
     _print_counts(counts, began)
     if counts["refused"]:
-        if on_error is OnError.STOP:
+        if on_error == "stop":
             stopped = "stopped there; valid lines around that one may be stored already. Correct it and run"
             typer.echo(f"tracker: {stopped} the same command again, or give --on-error skip", err=True)
         raise typer.Exit(FAILED)

@@ -8,24 +8,19 @@ import re
 import sys
 import uuid
 from collections import deque
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, BinaryIO, NamedTuple
+from typing import BinaryIO, NamedTuple
 
 import orjson
 
 from tracker.cli.exits import USAGE, CommandError
-from tracker.client.connection import ApiError, UnreachableError
+from tracker.client.connection import ApiError, Connection, UnreachableError
 from tracker.client.rpcs import IMPORT_EVENTS
 from tracker.errors import Code, FieldViolation
-
-if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-    from concurrent.futures import Future
-
-    from tracker.client.connection import Connection
 
 _EVENTS = 250
 """Events of a batch: few enough not to delay other callers, enough to be worth a call."""

@@ -5,21 +5,21 @@ from __future__ import annotations
 import gzip
 import json
 import os
+import sys
+import time
+from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, NamedTuple
+from pathlib import Path
+from typing import BinaryIO, NamedTuple
 
 import orjson
+import typer
 from protobuf.wkt import UInt32Value
 
 from tracker.cli.exits import USAGE, CommandError
+from tracker.cli.printing import shown_progress
+from tracker.client.connection import Connection
 from tracker.client.rpcs import SEARCH_EVENTS
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
-    from pathlib import Path
-    from typing import BinaryIO
-
-    from tracker.client.connection import Connection
 
 _PAGE = 1_000
 """Events of a page."""
@@ -38,7 +38,28 @@ class Wanted(NamedTuple):
     order: str
 
 
-class Page(NamedTuple):
+def print_events(connection: Connection, wanted: Wanted) -> None:
+    """Print the wanted events."""
+    for page in _pages(connection, wanted, ""):
+        sys.stdout.buffer.write(page.lines)
+    sys.stdout.buffer.flush()
+
+
+def write_events(connection: Connection, wanted: Wanted, path: Path, *, resume: bool) -> None:
+    """Write the wanted events to a file, or the rest of them if an interrupted export is resumed."""
+    began = time.monotonic()
+    with _growing(path, wanted, resume=resume) as file, shown_progress() as progress:
+        before = file.place.events
+        for page in _pages(connection, wanted, file.place.token):
+            file.add(page)
+            progress("events", file.place.events, max(page.total, file.place.events))
+    written = file.place.events - before
+    rate = written / (time.monotonic() - began)
+    resumed = f", {before:,} of them before" if before else ""
+    typer.echo(f"{file.place.events:,} events are in {path}{resumed}, {rate:,.0f} a second")
+
+
+class _Page(NamedTuple):
     """Events as lines, their number, the number of all matches, and the token of the next page."""
 
     lines: bytes
@@ -47,13 +68,8 @@ class Page(NamedTuple):
     next_token: str
 
 
-def pages(connection: Connection, wanted: Wanted, token: str) -> Iterator[Page]:
-    """Yield the pages of the wanted events, starting with that of a token.
-
-    Raises:
-        ApiError: The server refused the query, or the token.
-        UnreachableError: There was no answer.
-    """
+def _pages(connection: Connection, wanted: Wanted, token: str) -> Iterator[_Page]:
+    """Yield the pages of the wanted events, starting with that of a token."""
     while True:
         request = SEARCH_EVENTS.request(
             query=wanted.query,
@@ -66,7 +82,7 @@ def pages(connection: Connection, wanted: Wanted, token: str) -> Iterator[Page]:
         match answer:
             case {"events": list() as events, "totalCount": int() as total, "nextPageToken": str() as token}:
                 lines = b"".join(orjson.dumps(event, option=orjson.OPT_APPEND_NEWLINE) for event in events)
-                yield Page(lines, len(events), total, token)
+                yield _Page(lines, len(events), total, token)
             case _:
                 raise CommandError("the server answered, but not as a Tracker server does")
         if not token:
@@ -81,7 +97,7 @@ class _Place(NamedTuple):
     events: int = 0
 
 
-class Growing:
+class _Growing:
     """A file that is being written; `place` is its state."""
 
     def __init__(self, path: Path, file: BinaryIO, wanted: Wanted, place: _Place) -> None:
@@ -90,7 +106,7 @@ class Growing:
         self._file = file
         self._wanted = wanted
 
-    def add(self, page: Page) -> None:
+    def add(self, page: _Page) -> None:
         """Add a page, so that an export that ends now can continue after it.
 
         Each page is compressed by itself; a file of such pages is valid gzip.
@@ -114,7 +130,7 @@ class Growing:
 
 
 @contextmanager
-def growing(path: Path, wanted: Wanted, *, resume: bool) -> Iterator[Growing]:
+def _growing(path: Path, wanted: Wanted, *, resume: bool) -> Iterator[_Growing]:
     """Open a file for writing, after what an interrupted export wrote if that is resumed."""
     note = _note_of(path)
     try:
@@ -122,7 +138,7 @@ def growing(path: Path, wanted: Wanted, *, resume: bool) -> Iterator[Growing]:
         with path.open("r+b" if place.bytes else "wb") as file:
             file.truncate(place.bytes)
             file.seek(place.bytes)
-            under_way = Growing(path, file, wanted, place)
+            under_way = _Growing(path, file, wanted, place)
             under_way.note()
             yield under_way
         note.unlink()

@@ -2,23 +2,18 @@
 
 from __future__ import annotations
 
-from enum import StrEnum
+from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, NamedTuple
 
+from tracker.cli.catalog.reading import Described
 from tracker.cli.printing import fields_of
-from tracker.client.connection import ApiError
+from tracker.client.connection import ApiError, Connection
 from tracker.client.rpcs import CREATE_UPDATE_CATALOG, GET_CATALOG, UPDATE_DEPENDENCIES, UPDATE_VERSIONS
 from tracker.errors import Code
+from tracker.transcoding.json_text import JsonValue
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
-
     from protobuf import Message
-
-    from tracker.cli.catalog.reading import Described
-    from tracker.client.connection import Connection
-    from tracker.transcoding.json_text import JsonValue
-
 
 _TIMES = ("createdAt", "updatedAt")
 """Fields that only the server sets."""
@@ -97,19 +92,14 @@ _KEPT = _VERSIONS | _fields(UPDATE_DEPENDENCIES.request)
 """Fields that have calls of their own: they stay unless the file has them."""
 
 
-class Outcome(StrEnum):
-    """The outcome of applying an entry."""
-
-    CREATED = "created"
-    CHANGED = "changed"
-    UNCHANGED = "unchanged"
-
-
 class Applied(NamedTuple):
-    """The outcome of an entry, possibly of a dry run, and its differences."""
+    """The outcome of an entry, possibly of a dry run, and its differences.
+
+    The outcome is `created`, `changed` or `unchanged`.
+    """
 
     name: str
-    outcome: Outcome
+    outcome: str
     differences: tuple[Difference, ...]
 
 
@@ -137,9 +127,8 @@ def applied(connection: Connection, described: Described, *, dry_run: bool) -> A
     except ApiError as error:
         message = f"{described.place}: {error.message}"
         raise ApiError(error.code, message, error.reason, error.metadata) from None
-    if stored is None:
-        return Applied(described.name, Outcome.CREATED, found)
-    return Applied(described.name, Outcome.CHANGED if changed else Outcome.UNCHANGED, found)
+    outcome = "created" if stored is None else "changed" if changed else "unchanged"
+    return Applied(described.name, outcome, found)
 
 
 def _stored(connection: Connection, name: str) -> dict[str, JsonValue] | None:

@@ -34,7 +34,6 @@ from tracker.cli.printing import (
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from tracker.cli.catalog.applying import Applied
     from tracker.client.rpcs import A, Q, Rpc
     from tracker.pb import catalog_pb
     from tracker.transcoding.json_text import JsonValue
@@ -90,17 +89,10 @@ def apply(
             if api.output is Output.TEXT:
                 print_applied(result, dry_run=dry_run)
             else:
-                results.append(_applied_json(result))
+                found: JsonValue = [difference._asdict() for difference in result.differences]
+                results.append({**result._asdict(), "differences": found})
     if api.output is not Output.TEXT:
         print_document({"dryRun": dry_run, "entries": results}, api.output)
-
-
-def _applied_json(result: Applied) -> JsonValue:
-    return {
-        "name": result.name,
-        "outcome": result.outcome.value,
-        "differences": [difference._asdict() for difference in result.differences],
-    }
 
 
 @command("get")

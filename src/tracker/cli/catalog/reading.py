@@ -5,34 +5,25 @@ from __future__ import annotations
 import json
 import re
 import sys
+from collections.abc import Iterable, Iterator
 from difflib import get_close_matches
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
-from protobuf import (
-    DescEnum,
-    DescFieldValueEnum,
-    DescFieldValueList,
-    DescFieldValueMap,
-    DescFieldValueMessage,
-    DescMessage,
-    message_from_json_value,
-)
+from protobuf import DescEnum, DescFieldValueList, DescFieldValueMap, DescMessage, message_from_json_value
 
 from tracker.cli.printing import fields_of
 from tracker.cli.yaml_text import YamlError, from_yaml
 from tracker.errors import TrackerError
 from tracker.pb import catalog_pb
 from tracker.transcoding.bindings import respell
+from tracker.transcoding.fields import element_of, fields_by_name
 from tracker.transcoding.json_request import make_message, normalise
+from tracker.transcoding.json_text import JsonValue
 from tracker.transcoding.rules import check_rules
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
-
     from protobuf import DescField
-
-    from tracker.transcoding.json_text import JsonValue
 
 _STDIN = Path("-")
 
@@ -201,7 +192,7 @@ def _unknown(message: DescMessage, value: JsonValue, path: str) -> Iterator[str]
     """Yield messages about keys and values that no proto has, which a server ignores."""
     if not isinstance(value, dict):
         return
-    fields = {name: field for field in message.fields for name in (field.json_name, field.name)}
+    fields = fields_by_name(message)
     for key, item in value.items():
         field = fields.get(key)
         if field is None:
@@ -213,16 +204,15 @@ def _unknown(message: DescMessage, value: JsonValue, path: str) -> Iterator[str]
 
 def _unknown_in_field(field: DescField, value: JsonValue, path: str) -> Iterator[str]:
     match field.value, value:
-        case DescFieldValueList(element=element), list():
+        case DescFieldValueList(), list():
             items = [(f"{path}[{index}]", item) for index, item in enumerate(value)]
-        case DescFieldValueMap(value=element), dict():
+        case DescFieldValueMap(), dict():
             items = [(f"{path}[{key}]", item) for key, item in value.items()]
-        case DescFieldValueEnum(enum=element), _:
-            items = [(path, value)]
-        case DescFieldValueMessage(message=element), _:
-            items = [(path, value)]
-        case _:
+        case DescFieldValueList() | DescFieldValueMap(), _:
             return
+        case _:
+            items = [(path, value)]
+    element = element_of(field)
     for place, item in items:
         if isinstance(element, DescMessage):
             yield from _unknown(element, item, place)

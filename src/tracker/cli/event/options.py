@@ -6,22 +6,13 @@ import inspect
 import json
 from dataclasses import dataclass
 from datetime import datetime
-from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, NamedTuple
 
 import typer
 
-from tracker.cli.exits import EVENT_TABLE, USAGE, CommandError, client_group
-from tracker.cli.options import (
-    Options,
-    choice_option,
-    command_of,
-    label,
-    label_option,
-    moment_option,
-    option,
-)
+from tracker.cli.exits import USAGE, CommandError
+from tracker.cli.options import Options, choice_option, label, label_option, moment_option, option
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping, Sequence
@@ -67,11 +58,7 @@ def _query_names() -> list[str]:
     return sorted(f"{name}:" for name in (*_DERIVED, *(field.query for field in FIELDS if field.query)))
 
 
-app = client_group("Record, change and find deployments, operations, drifts and incidents.", EVENT_TABLE)
-command = partial(command_of, app, codes=EVENT_TABLE)
-
 EventId = Annotated[str, typer.Argument(metavar="ID", help="Id or Slack id of the event.")]
-Message = Annotated[str, typer.Option(metavar="TEXT", help="What happened, in free text.")]
 Explain = Annotated[
     bool, typer.Option("--explain", help="Print how the server finds the answer, instead of the answer.")
 ]
@@ -122,17 +109,12 @@ class EventFields:
         return {"attributes": self.attributes, "links": self.links, "slack_id": self.slack_id, **more}
 
 
-def event_options(*required: str, without: Collection[str] = (), **defaults: str) -> Options:
+def event_options(*required: str, without: Collection[str] = (), **defaults: object) -> Options:
     """Return an option for each field of an event; they make `EventFields`."""
     fields = sorted((*_SETTABLE.values(), _SLACK_ID), key=lambda field: field.name not in required)
+    defaults |= dict.fromkeys(required, inspect.Parameter.empty)
     options = [
-        option(
-            field.name,
-            _declared(field),
-            inspect.Parameter.empty
-            if field.name in required
-            else defaults.get(field.name, _UNSET.get(field.kind)),
-        )
+        option(field.name, _declared(field), defaults.get(field.name, _UNSET.get(field.kind)))
         for field in fields
         if field.name not in without
     ]
@@ -176,11 +158,9 @@ def _quoted(text: str) -> str:
 
 
 _QUERY = (
-    inspect.Parameter(
+    option(
         "words",
-        inspect.Parameter.POSITIONAL_OR_KEYWORD,
-        default=None,
-        annotation=Annotated[
+        Annotated[
             list[str] | None,
             typer.Argument(
                 metavar="QUERY",
@@ -188,7 +168,7 @@ _QUERY = (
                 help="Query for events; several arguments form one.",
             ),
         ],
-    ),
+    ).replace(kind=inspect.Parameter.POSITIONAL_OR_KEYWORD),
     option(
         "query",
         Annotated[str, typer.Option("--query", metavar="QUERY", help="The query, instead of arguments.")],

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from tracker.cli.event.options import EventId, Explain, Query, by_option, command
+from tracker.cli.event.options import EventId, Explain, Query, by_option
 from tracker.cli.options import ListApi, end_option, moment_option
 from tracker.cli.printing import print_lines, printable, shown_time
 
@@ -31,7 +31,6 @@ _COLUMNS = ("FROM", "TOOK", "STATUS", "EVENT", "TYPE", "SERVICE", "ENVIRONMENT",
 _FIELDS = ("from", "until", "took", "first", "first_id", "second", "second_id")
 
 
-@command("related")
 def related(id_: EventId, *, api: ListApi) -> None:
     """Show the chain of an event: what it links to, and all that links to that.
 
@@ -91,7 +90,6 @@ def _chain_fields(each: event_pb.RelatedEvent) -> Sequence[str]:
     )
 
 
-@command("overlaps")
 def overlaps(  # noqa: PLR0913  # one for each option
     query: Query,
     *,
@@ -131,7 +129,7 @@ def overlaps(  # noqa: PLR0913  # one for each option
     )
     answer = api.call(GET_EVENT_OVERLAPS, request)
     if explain:
-        show_plan(api, answer, f"{answer.event_count:,}")
+        show_plan(api, answer.plan, f"{answer.event_count:,}")
         return
     api.show(
         answer,

@@ -2,22 +2,20 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Protocol
+from collections.abc import Iterable
+from typing import TYPE_CHECKING
 
 import typer
 from protobuf.wkt import Timestamp
 
+from tracker.cli.calls import Api
 from tracker.cli.event.options import FIELDS
 from tracker.cli.printing import Table, fields_of, print_record, printable, shown_time
 from tracker.pb import event_pb
 from tracker.time_text import rounded_text
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
-
     from protobuf.wkt import Duration
-
-    from tracker.cli.calls import Api
 
 _FIRST = ("service", "environment", "type", "status", "priority", "version", "owner", "impact")
 _LAST = ("labels", "message")
@@ -147,15 +145,9 @@ def shown_length(duration: Duration | None) -> str:
     return "" if duration is None else rounded_text(duration.to_timedelta())
 
 
-class Planned(Protocol):
-    """An answer that may have a query plan."""
-
-    plan: event_pb.QueryPlan | None
-
-
-def show_plan(api: Api, answer: Planned, events: str) -> None:
+def show_plan(api: Api, plan: event_pb.QueryPlan | None, events: str) -> None:
     """Print the plan of a query; `events` is the number of its matches."""
-    plan = answer.plan or event_pb.QueryPlan()
+    plan = plan or event_pb.QueryPlan()
     steps = [(step,) for step in plan.steps]
     api.show(plan, lambda: _print_plan(plan, events), records=[plan], columns=["step"], rows=steps)
 

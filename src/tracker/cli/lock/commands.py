@@ -55,10 +55,10 @@ def acquire(  # noqa: PLR0913  # one for each option
     from tracker.cli.lock.holding import take
     from tracker.pb import lock_pb
 
-    secret = token_to_acquire(token, token_file)
+    secret, is_new = token_to_acquire(token, token_file)
     with api.connected() as connection:
-        answer, _ = take(connection, wanted.request(ttl, secret.text), wait)
-    lock, shown = answer.lock or lock_pb.Lock(), secret.text if secret.new else ""
+        answer, _ = take(connection, wanted.request(ttl, secret), wait)
+    lock, shown = answer.lock or lock_pb.Lock(), secret if is_new else ""
     api.show(answer, lambda: print_lock(lock, token=shown), more={"lockToken": shown} if shown else None)
 
 

@@ -5,30 +5,23 @@ from __future__ import annotations
 import contextlib
 import threading
 import time
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import timedelta
-from typing import TYPE_CHECKING
 
 import typer
 from protobuf.wkt import Duration
 
 from tracker.cli.exits import LOCKED, CommandError
 from tracker.cli.lock import shown
-from tracker.cli.lock.running import say
+from tracker.cli.lock.running import GuardedCommand, say
 from tracker.cli.printing import printable
-from tracker.client.connection import ApiError, UnreachableError
+from tracker.client.connection import ApiError, Connection, UnreachableError
 from tracker.client.rpcs import CREATE_LOCK, RENEW_LOCK, UN_LOCK
 from tracker.errors import Code, Reason
-from tracker.guardian.protocol import Deadlines, lease_clock
+from tracker.guardian.protocol import Deadlines, End, Gone, Renewed, lease_clock
+from tracker.pb import lock_pb
 from tracker.time_text import rounded_text
-
-if TYPE_CHECKING:
-    from collections.abc import Callable
-
-    from tracker.cli.lock.running import GuardedCommand
-    from tracker.client.connection import Connection
-    from tracker.guardian.protocol import Gone
-    from tracker.pb import lock_pb
 
 _SECOND = 1_000_000_000
 
@@ -148,7 +141,7 @@ class Renewer(threading.Thread):
         while not self._stop_asked.wait(max(0.0, pause)):
             pause = third if self._renew(min(third, _LONGEST_ANSWER)) else min(third / 4, _LONGEST_PAUSE)
             if self.lost is not None:
-                self._guarded.end()
+                self._guarded.send(End())
                 return
 
     def _renew(self, timeout: float) -> bool:
@@ -160,7 +153,7 @@ class Renewer(threading.Thread):
                 self.lost = error
             return False
         self.trouble = None
-        self._guarded.renewed(self._lease.terms.deadlines(asked))
+        self._guarded.send(Renewed(self._lease.terms.deadlines(asked)))
         return True
 
 

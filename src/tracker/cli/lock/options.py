@@ -7,7 +7,7 @@ import os
 from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, NamedTuple
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -118,13 +118,6 @@ def lease_times(ttl: timedelta | None, grace: timedelta | None) -> tuple[timedel
     return ttl, grace
 
 
-class SecretToken(NamedTuple):
-    """A token, and whether it is new and thus unknown to the user."""
-
-    text: str
-    new: bool
-
-
 def new_token() -> str:
     """Return a random token."""
     import secrets
@@ -145,15 +138,15 @@ def given_token(token: str | None, file: Path | None) -> str:
     return text
 
 
-def token_to_acquire(token: str | None, file: Path | None) -> SecretToken:
-    """Return the token to take a lock with: the one given, or a new one.
+def token_to_acquire(token: str | None, file: Path | None) -> tuple[str, bool]:
+    """Return the token to take a lock with, and whether it is new and thus unknown to the user.
 
-    A new one is written to `file`, for its owner's eyes only, before the lock is asked for.
+    A new one for a `file` is written there, readable only by its owner, before the lock is asked for.
     """
     if file is None:
-        return SecretToken(token, new=False) if token else SecretToken(new_token(), new=True)
+        return (token, False) if token else (new_token(), True)
     if file.exists():
-        return SecretToken(given_token(token, file), new=False)
+        return given_token(token, file), False
     text = token or new_token()
     try:
         descriptor = os.open(file, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
@@ -161,4 +154,4 @@ def token_to_acquire(token: str | None, file: Path | None) -> SecretToken:
             written.write(text + "\n")
     except OSError as error:
         raise CommandError(f"the token can't be written: {error}", USAGE) from None
-    return SecretToken(text, new=False)
+    return text, False

@@ -11,25 +11,20 @@ import socket
 import subprocess
 import sys
 import threading
-from contextlib import contextmanager
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import TYPE_CHECKING, Self
+from typing import Self
 
 import typer
 
 from tracker.cli.exits import FAILED, NOT_EXECUTABLE, NOT_FOUND, SIGNALLED, CommandError
 from tracker.cli.printing import printable
 from tracker.guardian import protocol
-from tracker.guardian.command import take_terminal
-from tracker.guardian.processes import adopt_orphans, end_all
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
-
+from tracker.guardian.processes import adopt_orphans, end_all, take_terminal
 
 LOCK_VARIABLES = ("TRACKER_LOCK_TOKEN", "TRACKER_LOCK_ID", "TRACKER_FENCING_TOKEN")
 """Variables about a lock: its token, and those that the command of its holder gets."""
-
 
 _PASSED_ON = (
     *(signal.SIGHUP, signal.SIGINT, signal.SIGQUIT, signal.SIGTERM, signal.SIGUSR1, signal.SIGUSR2),
@@ -112,13 +107,10 @@ class GuardedCommand:
         if self._channel.receive() is None:
             raise CommandError("the process that guards the command could not be started")
 
-    def renewed(self, deadlines: protocol.Deadlines) -> None:
-        """Send the new deadlines to the guardian after a renewal."""
-        self._send(protocol.Renewed(deadlines))
-
-    def end(self) -> None:
-        """End the command now."""
-        self._send(protocol.End())
+    def send(self, message: protocol.Message) -> None:
+        """Send a message to the guardian."""
+        with self._sending:
+            self._channel.send(message)
 
     def run(self, argv: list[str], environ: dict[str, str], deadlines: protocol.Deadlines) -> protocol.Gone:
         """Run the command, and return how it ended.
@@ -129,7 +121,7 @@ class GuardedCommand:
         with _signals() as signals, selectors.DefaultSelector() as selector:
             for file in (signals, self._channel.socket):
                 selector.register(file, selectors.EVENT_READ)
-            self._send(
+            self.send(
                 protocol.Start(argv, environ, deadlines, terminal=self.has_terminal and _in_foreground())
             )
             try:
@@ -146,10 +138,6 @@ class GuardedCommand:
             code = NOT_FOUND if end.error == errno.ENOENT else NOT_EXECUTABLE
             raise CommandError(f"{argv[0]} can't be run: {os.strerror(end.error)}", code)
         return end
-
-    def _send(self, message: protocol.Message) -> None:
-        with self._sending:
-            self._channel.send(message)
 
     def _listen(self) -> protocol.Gone | protocol.Failed | None:
         messages = self._channel.receive()
@@ -171,9 +159,9 @@ class GuardedCommand:
         if number == signal.SIGTSTP:
             self._stop_asked = True
         if number == signal.SIGCONT and self.has_terminal and _in_foreground():
-            self._send(protocol.Foreground())
+            self.send(protocol.Foreground())
         else:
-            self._send(protocol.Signal(number))
+            self.send(protocol.Signal(number))
 
     def _stop(self) -> None:
         """Stop as the command did, so that the shell takes over; the lease keeps running."""
@@ -181,7 +169,7 @@ class GuardedCommand:
             return  # only the command was stopped
         self._stop_asked = False
         if not _has_job_control():
-            self._send(protocol.Foreground())  # there is no shell to continue it
+            self.send(protocol.Foreground())  # there is no shell to continue it
             return
         self._take_terminal_back()
         os.kill(0, signal.SIGSTOP)  # continues here after SIGCONT, which is passed on
@@ -229,22 +217,19 @@ def _signals() -> Iterator[socket.socket]:
 
 def _has_terminal() -> bool:
     """Return whether standard input is the terminal that controls this process."""
-    try:
+    with suppress(OSError):
         return os.isatty(0) and os.tcgetpgrp(0) >= 0
-    except OSError:
-        return False
+    return False
 
 
 def _in_foreground() -> bool:
-    try:
+    with suppress(OSError):
         return os.tcgetpgrp(0) == os.getpgrp()
-    except OSError:
-        return False
+    return False
 
 
 def _has_job_control() -> bool:
     """Return whether a shell of the same session started this process, which could continue it."""
-    try:
+    with suppress(OSError):
         return os.getsid(os.getppid()) == os.getsid(0)
-    except OSError:
-        return False
+    return False

@@ -4,32 +4,23 @@ from __future__ import annotations
 
 import os
 import time
+from collections.abc import Callable
 from copy import copy
 from datetime import UTC, datetime, timedelta
 from functools import partial
-from typing import TYPE_CHECKING
 
 from protobuf.wkt import Timestamp
 
 from tracker.cli import calls
 from tracker.cli.exits import FAILED, INTERRUPTED, LOCKED, UNREACHABLE, CommandError
-from tracker.cli.lock.holding import hold
-from tracker.cli.lock.running import exit_code, say
-from tracker.client.connection import ApiError, UnreachableError
+from tracker.cli.lock.holding import Terms, hold
+from tracker.cli.lock.running import GuardedCommand, exit_code, say
+from tracker.cli.run.relay import Relay
+from tracker.client.connection import ApiError, Connection, UnreachableError
 from tracker.client.rpcs import CREATE_EVENT, UPDATE_EVENT, UPDATE_LOCK
-from tracker.guardian.protocol import Deadlines
-from tracker.pb import event_pb
+from tracker.guardian.protocol import Deadlines, Gone
+from tracker.pb import event_pb, lock_pb
 from tracker.time_text import rounded_text
-
-if TYPE_CHECKING:
-    from collections.abc import Callable
-
-    from tracker.cli.lock.holding import Terms
-    from tracker.cli.lock.running import GuardedCommand
-    from tracker.cli.run.relay import Relay
-    from tracker.client.connection import Connection
-    from tracker.guardian.protocol import Gone
-    from tracker.pb import lock_pb
 
 _PATIENCE = 60.0
 """Seconds for which recording the end is retried without an answer."""

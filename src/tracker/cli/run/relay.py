@@ -11,12 +11,10 @@ import select
 import selectors
 import threading
 from collections import deque
-from typing import TYPE_CHECKING, NamedTuple, Self
+from collections.abc import Sequence
+from typing import NamedTuple, Self
 
 from tracker.telemetry.clean import redacted
-
-if TYPE_CHECKING:
-    from collections.abc import Sequence
 
 _BYTES = 4_096
 """Bytes of the text."""
@@ -30,7 +28,6 @@ _ESCAPE = re.compile(
     r"|[ -/]*[0-~])"
 )
 _CONTROL = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u2028-\u202e\u2066-\u2069]")
-
 
 _STDOUT, _STDERR = 1, 2
 _PIECE = 65_536
