@@ -148,17 +148,17 @@ class _Company:
         self._runs += 1
         owner = self._chance.choice(_PEOPLE)
         return self._past(
+            service,
             f"Deploy {service.name} {version}",
             event_pb.EventAttributes(
                 type=_Type.deployment,
-                service=service.name,
                 environment=stage,
                 priority=_Priority.P3,
                 source="github_action",
                 external_id=f"run {self._runs}",
                 version=version,
                 owner=owner,
-                labels={"team": service.team, "region": self._chance.choice(("eu-west", "us-east"))},
+                labels={"region": self._chance.choice(("eu-west", "us-east"))},
                 message=f"{service.name} {version} rolled out to {stage.name} by the pipeline",
             ),
             at,
@@ -174,17 +174,16 @@ class _Company:
         trouble = self._chance.choice(_TROUBLES)
         took = self._between(10, 180) * _MINUTE
         yield self._past(
+            service,
             f"{service.name}: {trouble}",
             event_pb.EventAttributes(
                 type=_Type.incident,
-                service=service.name,
                 environment=_Environment.production,
                 priority=self._chance.choice((_Priority.P1, _Priority.P2, _Priority.P2, _Priority.P3)),
                 source="alertmanager",
                 related_id=metadata_of(cause).id,
                 owner=self._chance.choice(_PEOPLE),
                 impact=True,
-                labels={"team": service.team},
                 message=f"{trouble} since {cause.title.removeprefix('Deploy ')}; on-call was paged",
             ),
             at,
@@ -200,15 +199,14 @@ class _Company:
         work = self._chance.choice(_WORKS)
         night = at - at % (24 * _HOUR) + self._between(1, 5) * _HOUR
         return self._past(
+            service,
             f"{work} of {service.name}",
             event_pb.EventAttributes(
                 type=_Type.operation,
-                service=service.name,
                 environment=self._chance.choice(_STAGES),
                 priority=_Priority.P4,
                 source="runbook",
                 owner=self._chance.choice(_PEOPLE),
-                labels={"team": service.team},
                 message=f"{work} as planned in the change calendar",
             ),
             min(night, at),
@@ -219,15 +217,14 @@ class _Company:
     def _drift(self, service: _Service, at: int) -> event_pb.Event:
         what = self._chance.choice(_DRIFTS)
         return self._past(
+            service,
             f"Drift of {service.name}: {what}",
             event_pb.EventAttributes(
                 type=_Type.drift,
-                service=service.name,
                 environment=self._chance.choice(_STAGES),
                 priority=_Priority.P5,
                 status=_Status.warning,
                 source="terraform",
-                labels={"team": service.team},
                 message=f"the {what} is not as it is described",
             ),
             at,
@@ -235,6 +232,7 @@ class _Company:
 
     def _past(  # noqa: PLR0913, PLR0917 - each is a part of the event
         self,
+        service: _Service,
         title: str,
         attributes: event_pb.EventAttributes,
         at: int,
@@ -244,6 +242,8 @@ class _Company:
         linked: event_pb.Event | None = None,
     ) -> event_pb.Event:
         """Return an event that was recorded at a moment and ended some time later."""
+        attributes.service = service.name
+        attributes.labels = {"team": service.team, **attributes.labels}
         if ending is not None:
             attributes.status = _Status.start
         request = event_pb.CreateEventRequest(title=title, attributes=attributes, links=links)

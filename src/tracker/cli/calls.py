@@ -61,7 +61,7 @@ class Api(NamedTuple):
             self._print_failure(str(error), "UNAVAILABLE", "UNREACHABLE", {})
             raise CommandError(str(error), UNREACHABLE) from None
 
-    def show(  # noqa: PLR0913  # what each form needs
+    def show(  # what each form needs
         self,
         answer: Document,
         text: Callable[[], object],
@@ -69,12 +69,11 @@ class Api(NamedTuple):
         records: Iterable[Message] = (),
         columns: Iterable[str] = (),
         rows: Iterable[Sequence[str]] = (),
-        more: Mapping[str, str] | None = None,
     ) -> None:
         """Print an answer in the form that was asked for.
 
         For people, `text` prints it. `ndjson` has a line for each of `records`, `csv` a row for each of
-        `rows`, and the others one document: the answer, and `more` fields after its own.
+        `rows`, and the others one document.
         """
         match self.output:
             case Output.TEXT:
@@ -84,7 +83,8 @@ class Api(NamedTuple):
             case Output.CSV:
                 print_csv(columns, rows)
             case _:
-                print_document({**self._document(answer), **(more or {})}, self.output)
+                document = answer() if callable(answer) else json_of(answer, self.output)
+                print_document(document, self.output)
 
     def show_list(
         self, answer: Document, records: Iterable[M], table: Table[M], none: str, *, err: bool = True
@@ -101,9 +101,6 @@ class Api(NamedTuple):
             rows=map(table.row, records),
         )
 
-    def _document(self, answer: Document) -> Mapping[str, JsonValue]:
-        return answer() if callable(answer) else json_of(answer, self.output)
-
     def _print_failure(self, message: str, code: str, reason: str, metadata: JsonValue) -> None:
         if self.output in (Output.JSON, Output.YAML):
             details = {"message": message, "code": code, "reason": reason, "metadata": metadata}
@@ -114,14 +111,12 @@ def exit_code(error: ApiError) -> int:
     """Return the exit code of a command whose call the server refused."""
     from tracker.errors import Code, Reason
 
-    by_reason: dict[str, int] = {
+    codes: dict[str | Code, int] = {
         Reason.LOCK_WAIT_TIMEOUT: WAITED,
         **dict.fromkeys(
             (Reason.LOCK_HELD, Reason.LOCK_DELAY, Reason.LOCK_LOST, Reason.LOCK_TOKEN_USED), LOCKED
         ),
-    }
-    by_code = {
         Code.INVALID_ARGUMENT: USAGE,
         **dict.fromkeys((Code.UNAVAILABLE, Code.DEADLINE_EXCEEDED, Code.RESOURCE_EXHAUSTED), UNREACHABLE),
     }
-    return by_reason.get(error.reason) or by_code.get(error.code, FAILED)
+    return codes.get(error.reason) or codes.get(error.code, FAILED)

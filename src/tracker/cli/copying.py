@@ -6,7 +6,7 @@ import os
 import sys
 import time
 from contextlib import contextmanager
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -18,13 +18,13 @@ from tracker.cli.options import moment_option
 from tracker.cli.printing import shown_progress
 from tracker.cli.server import settings_options
 from tracker.config import Configuration
+from tracker.time_text import micros_of
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator, Mapping
+    from collections.abc import Callable, Iterable, Iterator
 
     from tracker.pb import catalog_pb, event_pb
-    from tracker.stores.contents import Kind, StoreContents
-    from tracker.stores.migration import Summary
+    from tracker.stores.contents import StoreContents
 
 _PLACE = "A file, a MongoDB address, or env:NAME for a variable that has one of these."
 """The forms of the argument, for the help."""
@@ -158,13 +158,8 @@ def migrate(
     with _filling("run the same command again, which") as progress:
         origin, destination = _contents(source, "--from"), _contents(target, "--to")
         summaries = asyncio.run(move(origin, destination, progress))
-    _report(origin, destination, summaries, time.monotonic() - started)
-
-
-def _report(
-    source: StoreContents, target: StoreContents, summaries: Mapping[Kind, Summary], seconds: float
-) -> None:
-    typer.echo(f"{source.name} is now in {target.name}, the same by counts and digests:")
+    seconds = time.monotonic() - started
+    typer.echo(f"{origin.name} is now in {destination.name}, the same by counts and digests:")
     for kind, summary in summaries.items():
         typer.echo(f"  {summary.records:>11,} {kind:<15} {summary.digest:064x}")
     records = sum(summary.records for summary in summaries.values())
@@ -208,8 +203,7 @@ def demo(
     began = time.monotonic()
     with _filling(source) as progress:
         contents = _contents(store, "STORE")
-        micros = (end - datetime(1970, 1, 1, tzinfo=UTC)) // timedelta(microseconds=1)
-        made = past.events(events, seed=seed, until=micros, days=days)
+        made = past.events(events, seed=seed, until=micros_of(end), days=days)
         asyncio.run(
             _fill(contents, source, past.catalog(seed), made, lambda done: progress("events", done, events))
         )
@@ -232,14 +226,14 @@ async def _fill(
     await contents.open_to_fill(source)
     try:
         await contents.records(Kind.CATALOG).add(
-            [StoredDocument(entry.name, entry.to_json()) for entry in catalog]
+            [StoredDocument(each.name, each.to_json()) for each in catalog]
+        )
+        documents = (
+            StoredDocument(event.metadata.id if event.metadata else "", event.to_json()) for event in events
         )
         done = 0
         progress(done)
-        while batch := [
-            StoredDocument(event.metadata.id if event.metadata else "", event.to_json())
-            for event in islice(events, _BATCH)
-        ]:
+        while batch := list(islice(documents, _BATCH)):
             await contents.records(Kind.EVENTS).add(batch)
             done += len(batch)
             progress(done)

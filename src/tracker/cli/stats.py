@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import shutil
 import sys
-from typing import TYPE_CHECKING, Annotated, NamedTuple
+from typing import TYPE_CHECKING, Annotated, TypeAlias
 
 import typer
 
@@ -28,6 +28,9 @@ _BAR = 30
 
 _NO_VALUE = "(none)"
 _OTHERS = "(others)"
+
+_Table: TypeAlias = "tuple[Sequence[str], Sequence[Sequence[str]]]"
+"""Columns, of which the second is the number of events, and rows."""
 
 
 def stats(  # noqa: PLR0913  # one for each option
@@ -75,29 +78,17 @@ def stats(  # noqa: PLR0913  # one for each option
     if explain:
         show_plan(api, answer.plan, f"{answer.total_count:,}")
     elif api.output is Output.CSV:
-        for table in tables:
-            print_csv(table.columns, table.rows)
+        for columns, rows in tables:
+            print_csv(columns, rows)
     else:
         api.show(answer, lambda: _print(answer.total_count, tables))
 
 
-class _Table(NamedTuple):
-    """Rows under their columns, and the number of events that the bar of each shows."""
-
-    columns: Sequence[str]
-    rows: Sequence[Sequence[str]]
-    bars: Sequence[int]
-
-
 def _by_value(facet: event_pb.EventFacet) -> _Table:
-    counts = [(each.value or _NO_VALUE, each.count) for each in facet.values]
+    rows = [(each.value or _NO_VALUE, str(each.count)) for each in facet.values]
     if facet.other_count:
-        counts.append((_OTHERS, facet.other_count))
-    return _Table(
-        (facet.field, "events"),
-        [(value, str(count)) for value, count in counts],
-        [count for _, count in counts],
-    )
+        rows.append((_OTHERS, str(facet.other_count)))
+    return (facet.field, "events"), rows
 
 
 def _over_time(histogram: event_pb.GetEventHistogramResponse) -> _Table:
@@ -107,23 +98,24 @@ def _over_time(histogram: event_pb.GetEventHistogramResponse) -> _Table:
     for bucket in histogram.buckets:
         counts = (bucket.count, *(each.count for each in bucket.values), bucket.other_count)
         rows.append((shown_time(bucket.start), *map(str, counts))[: len(columns)])
-    return _Table(columns, rows, [bucket.count for bucket in histogram.buckets])
+    return columns, rows
 
 
 def _print(total: int, tables: Sequence[_Table]) -> None:
     typer.echo(f"{total} event{'' if total == 1 else 's'}")
-    for table in tables:
+    for columns, rows in tables:
         typer.echo()
-        _print_table(table)
+        _print_table(columns, rows)
 
 
-def _print_table(table: _Table) -> None:
+def _print_table(columns: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
     """Print a table with aligned columns, on a terminal with a bar after each row if it fits."""
-    widths = [max(map(len, column)) for column in zip(table.columns, *table.rows, strict=True)]
+    widths = [max(map(len, column)) for column in zip(columns, *rows, strict=True)]
     first, *others = widths
     room = shutil.get_terminal_size().columns - sum(widths) - 2 * len(widths)
-    longest = max(table.bars, default=0)
-    for cells, bar in zip((table.columns, *table.rows), (0, *table.bars), strict=True):
+    bars = [int(events) for _, events, *_ in rows]
+    longest = max(bars, default=0)
+    for cells, bar in zip((columns, *rows), (0, *bars), strict=True):
         line = "  ".join(
             [printable(cells[0]).ljust(first)]
             + [printable(cell).rjust(width) for cell, width in zip(cells[1:], others, strict=True)]

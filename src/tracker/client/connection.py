@@ -92,10 +92,6 @@ class Connection:
         return self
 
     def __exit__(self, *_: object) -> None:
-        self.close()
-
-    def close(self) -> None:
-        """Close the connections to the server."""
         self._http.close()
 
     def call(

@@ -11,12 +11,12 @@ import tomllib
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 from tracker.config.settings import REFUSALS, SETTINGS, Settings
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Mapping, Sequence
 
     from tracker.config.settings import Setting
 
@@ -53,12 +53,6 @@ class Configuration:
         return _masked(text) if setting.secret else text
 
 
-class _Given(NamedTuple):
-    value: object
-    source: str
-    named: str
-
-
 def load(
     *, flags: Mapping[str, str | None], environ: Mapping[str, str], file: Path | None = None
 ) -> Configuration:
@@ -75,9 +69,14 @@ def load(
     values: dict[str, object] = {}
     sources: dict[str, str] = {}
     for name, setting in SETTINGS.items():
-        for given in _given(setting, flags, environ, in_file, path):
-            values[name], sources[name] = _value(setting, given, problems), given.source
-            break
+        for value, source, named in (
+            (flags.get(name), "flag", f"flag {setting.flag}"),
+            (environ.get(setting.variable), "environment", f"environment variable {setting.variable}"),
+            (in_file.get(name), f"file {path}", f"file {path}"),
+        ):
+            if value is not None and value != "":
+                values[name], sources[name] = _value(setting, value, named, problems), source
+                break
         else:
             sources[name] = "default"
     if problems:
@@ -90,30 +89,13 @@ def ineffective_variables(environ: Mapping[str, str]) -> Sequence[str]:
     return sorted(name for name, value in environ.items() if name.startswith("DB_") and value)
 
 
-def _given(
-    setting: Setting[object],
-    flags: Mapping[str, str | None],
-    environ: Mapping[str, str],
-    in_file: Mapping[str, object],
-    path: Path | None,
-) -> Iterator[_Given]:
-    if text := flags.get(setting.name):
-        yield _Given(text, "flag", f"flag {setting.flag}")
-    if text := environ.get(setting.variable):
-        yield _Given(text, "environment", f"environment variable {setting.variable}")
-    if setting.name in in_file and in_file[setting.name] != "":
-        yield _Given(in_file[setting.name], f"file {path}", f"file {path}")
-
-
-def _value(setting: Setting[object], given: _Given, problems: list[str]) -> object:
-    kind, value = setting.kind, given.value
+def _value(setting: Setting[object], value: object, named: str, problems: list[str]) -> object:
+    kind = setting.kind
     if isinstance(value, str) or type(value) in kind.toml:
         with suppress(*REFUSALS):
             return kind.parse(str(value).strip())
     got = "another value" if setting.secret else _excerpt(value)
-    problems.append(
-        f"{setting.name}: expected {kind.expected}, got {got} ({given.named}){kind.hint(str(value))}"
-    )
+    problems.append(f"{setting.name}: expected {kind.expected}, got {got} ({named}){kind.hint(str(value))}")
     return None
 
 

@@ -16,12 +16,10 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 
-_SECOND = 1_000_000_000
-
 _TICK = 0.1
 """Seconds between two looks at the clock, at most: timers stand still while the machine is suspended."""
 
-_LINGER = 2 * _SECOND
+_LINGER = 2 * protocol.SECOND
 """Time for processes that the command leaves behind, such as a `tee` that writes the last lines."""
 
 _MANY = 4096

@@ -14,6 +14,9 @@ if TYPE_CHECKING:
     import socket
 
 
+SECOND = 1_000_000_000
+"""In nanoseconds."""
+
 _BOOTTIME = getattr(time, "CLOCK_BOOTTIME", time.CLOCK_MONOTONIC)  # macOS's monotonic clock does not stop
 
 

@@ -116,18 +116,13 @@ def _found(stream: BinaryIO) -> Iterator[tuple[int, bytes | ValueError]]:
     while line := stream.readline(_LONGEST):
         number += 1
         if not line.endswith(b"\n") and len(line) == _LONGEST:
-            _skip_line(stream)
+            while (rest := stream.readline(_LONGEST)) and not rest.endswith(b"\n"):
+                pass  # the rest of the line
         try:
             for event in _events_of(line.strip()):
                 yield number, event
         except ValueError as error:
             yield number, error
-
-
-def _skip_line(stream: BinaryIO) -> None:
-    """Skip the rest of a line."""
-    while (rest := stream.readline(_LONGEST)) and not rest.endswith(b"\n"):
-        pass
 
 
 def _events_of(line: bytes) -> list[bytes]:

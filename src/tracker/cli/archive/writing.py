@@ -9,6 +9,7 @@ import sys
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO, NamedTuple
 
@@ -97,25 +98,25 @@ class _Place(NamedTuple):
     events: int = 0
 
 
+@dataclass(slots=True)
 class _Growing:
     """A file that is being written; `place` is its state."""
 
-    def __init__(self, path: Path, file: BinaryIO, wanted: Wanted, place: _Place) -> None:
-        self.place = place
-        self._path = path
-        self._file = file
-        self._wanted = wanted
+    path: Path
+    file: BinaryIO
+    wanted: Wanted
+    place: _Place
 
     def add(self, page: _Page) -> None:
         """Add a page, so that an export that ends now can continue after it.
 
         Each page is compressed by itself; a file of such pages is valid gzip.
         """
-        packed = self._path.name.endswith(".gz")
+        packed = self.path.name.endswith(".gz")
         data = gzip.compress(page.lines, mtime=0) if packed else page.lines
-        self._file.write(data)
-        self._file.flush()
-        os.fsync(self._file.fileno())
+        self.file.write(data)
+        self.file.flush()
+        os.fsync(self.file.fileno())
         place = self.place
         self.place = _Place(page.next_token, place.bytes + len(data), place.events + page.events)
         if page.next_token:
@@ -123,9 +124,9 @@ class _Growing:
 
     def note(self) -> None:
         """Write the state to a file next to it."""
-        note = _note_of(self._path)
+        note = _note_of(self.path)
         new = note.with_name(f"{note.name}.new")
-        new.write_text(json.dumps({**self._wanted._asdict(), **self.place._asdict()}) + "\n", "utf-8")
+        new.write_text(json.dumps({**self.wanted._asdict(), **self.place._asdict()}) + "\n", "utf-8")
         new.replace(note)
 
 

@@ -41,13 +41,13 @@ def _of_value(path: str, before: JsonValue, after: JsonValue) -> Iterator[Differ
     if before == after:
         return
     if isinstance(before, dict) or isinstance(after, dict):
-        old, new = _mapping(before), _mapping(after)
+        old, new = (each if isinstance(each, dict) else {} for each in (before, after))
         for name in dict.fromkeys((*old, *new)):
             yield from _of_value(f"{path}.{name}", old.get(name), new.get(name))
     elif isinstance(before, list) or isinstance(after, list):
-        yield from _of_list(path, _list(before), _list(after))
+        yield from _of_list(path, *(each if isinstance(each, list) else [] for each in (before, after)))
     else:
-        yield Difference(path, _text(before), _text(after))
+        yield Difference(path, *(None if each is None else str(each) for each in (before, after)))
 
 
 def _of_list(path: str, before: list[JsonValue], after: list[JsonValue]) -> Iterator[Difference]:
@@ -69,18 +69,6 @@ def _by_name(items: list[JsonValue]) -> dict[str | int, JsonValue] | None:
     names = [item.get("name") if isinstance(item, dict) else item for item in items]
     named = {name: item for name, item in zip(names, items, strict=True) if isinstance(name, str)}
     return dict(named.items()) if len(named) == len(items) else None
-
-
-def _mapping(value: JsonValue) -> dict[str, JsonValue]:
-    return value if isinstance(value, dict) else {}
-
-
-def _list(value: JsonValue) -> list[JsonValue]:
-    return value if isinstance(value, list) else []
-
-
-def _text(value: JsonValue) -> str | None:
-    return None if value is None else str(value)
 
 
 def _fields(request: type[Message]) -> frozenset[str]:

@@ -22,7 +22,7 @@ from tracker.cli.options import (
     confirm_deletion,
     who_default,
 )
-from tracker.cli.printing import Output, json_of, line_printer, print_each
+from tracker.cli.printing import Output, fields_of, json_of, line_printer, print_each
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -262,9 +262,7 @@ def tail(
 
     Example: tracker event tail 'env:prod status:(failure OR error)'
     """
-    show = (
-        _line_printer() if api.output is Output.TEXT else lambda message: _print_change(message, api.output)
-    )
+    show = _change_printer(api.output)
     try:
         with api.connected() as connection:
             for message in _changes(connection, query, resume, 0 if resume else last):
@@ -295,21 +293,18 @@ def _report_interruption(why: str) -> None:
     typer.echo(f"{why}; goes on when the server is there again", err=True)
 
 
-def _print_change(message: event_pb.WatchEventsResponse, output: Output) -> None:
-    from protobuf import message_to_json_value
+def _change_printer(output: Output) -> Callable[[event_pb.WatchEventsResponse], None]:
+    """Return a function that prints a change: as a line for people, or its fields that are set."""
+    match output:
+        case Output.TEXT:
+            from tracker.cli.event.shown import change_line
 
-    if output is Output.YAML:
-        print_each([message], output)
-    else:
-        typer.echo(json.dumps(message_to_json_value(message), ensure_ascii=False))
-
-
-def _line_printer() -> Callable[[event_pb.WatchEventsResponse], None]:
-    """Return a function that prints a change as a line."""
-    from tracker.cli.event.shown import change_line
-
-    print_line = line_printer()
-    return lambda message: print_line(change_line(message))
+            print_line = line_printer()
+            return lambda message: print_line(change_line(message))
+        case Output.YAML:
+            return lambda message: print_each([message], output)
+        case _:
+            return lambda message: typer.echo(json.dumps(fields_of(message), ensure_ascii=False))
 
 
 command("related")(relations.related)

@@ -28,6 +28,7 @@ from tracker.cli.lock.options import (
 )
 from tracker.cli.lock.shown import LOCKS, print_lock
 from tracker.cli.options import ListApi, RecordApi, Server, command_of, duration_option, who_default
+from tracker.cli.printing import json_of
 
 app = client_group("Take, renew, release and list locks, and run commands under them.", LOCK_TABLE)
 command = partial(command_of, app, codes=LOCK_TABLE)
@@ -58,8 +59,11 @@ def acquire(  # noqa: PLR0913  # one for each option
     secret, is_new = token_to_acquire(token, token_file)
     with api.connected() as connection:
         answer, _ = take(connection, wanted.request(ttl, secret), wait)
-    lock, shown = answer.lock or lock_pb.Lock(), secret if is_new else ""
-    api.show(answer, lambda: print_lock(lock, token=shown), more={"lockToken": shown} if shown else None)
+    lock, shown = answer.lock or lock_pb.Lock(), {"lockToken": secret} if is_new else {}
+    api.show(
+        lambda: {**json_of(answer, api.output), **shown},
+        lambda: print_lock(lock, token=secret if is_new else ""),
+    )
 
 
 @command("renew")

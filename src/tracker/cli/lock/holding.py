@@ -19,11 +19,9 @@ from tracker.cli.printing import printable
 from tracker.client.connection import ApiError, Connection, UnreachableError
 from tracker.client.rpcs import CREATE_LOCK, RENEW_LOCK, UN_LOCK
 from tracker.errors import Code, Reason
-from tracker.guardian.protocol import Deadlines, End, Gone, Renewed, lease_clock
+from tracker.guardian.protocol import SECOND, Deadlines, End, Gone, Renewed, lease_clock
 from tracker.pb import lock_pb
 from tracker.time_text import rounded_text
-
-_SECOND = 1_000_000_000
 
 _LONGEST_MARGIN = 2.0
 """Longest time in seconds between killing a command and the end of its lease."""
@@ -76,8 +74,8 @@ class Terms:
         ended by then also on a busy machine; SIGTERM precedes that by the grace.
         """
         ttl = self.ttl.total_seconds()
-        kill = asked + int((ttl - min(ttl / 5, _LONGEST_MARGIN)) * _SECOND)
-        return Deadlines(term=kill - int(self.grace.total_seconds() * _SECOND), kill=kill)
+        kill = asked + int((ttl - min(ttl / 5, _LONGEST_MARGIN)) * SECOND)
+        return Deadlines(term=kill - int(self.grace.total_seconds() * SECOND), kill=kill)
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,17 +126,13 @@ class Renewer(threading.Thread):
         self._lease = lease
         self._asked = asked
         self._guarded = guarded
-        self._stop_asked = threading.Event()
-
-    def stop(self) -> None:
-        """Stop renewing."""
-        self._stop_asked.set()
+        self.stop = threading.Event()
 
     def run(self) -> None:
         """Renew, in a thread of its own."""
         third = self._lease.terms.ttl.total_seconds() / 3
-        pause = third - (lease_clock() - self._asked) / _SECOND
-        while not self._stop_asked.wait(max(0.0, pause)):
+        pause = third - (lease_clock() - self._asked) / SECOND
+        while not self.stop.wait(max(0.0, pause)):
             pause = third if self._renew(min(third, _LONGEST_ANSWER)) else min(third / 4, _LONGEST_PAUSE)
             if self.lost is not None:
                 self._guarded.send(End())
@@ -243,7 +237,9 @@ def hold(  # noqa: PLR0913  # what a lock is held with, and for
     if lock is None:
         raise CommandError("the server answered without a lock")
     lease = Lease(connection, lock.id, request.lock_token, terms)
-    asked = _fresh(lease, asked)
+    ttl = terms.ttl.total_seconds()
+    if lease_clock() - asked > ttl / 10 * SECOND:  # the wait used much of the lease
+        asked = lease.renew(ttl)
     environ = {"TRACKER_LOCK_ID": lock.id, "TRACKER_FENCING_TOKEN": str(lock.fencing_token)}
     renewer = Renewer(lease, asked, guarded)
     renewer.start()
@@ -253,7 +249,7 @@ def hold(  # noqa: PLR0913  # what a lock is held with, and for
         _release(lease)
         raise
     finally:
-        renewer.stop()
+        renewer.stop.set()
     if end.leftovers:
         say("the command left processes behind; they were ended")
     if end.ended:
@@ -262,12 +258,6 @@ def hold(  # noqa: PLR0913  # what a lock is held with, and for
     if lost is not None and lost.metadata.get("ending") != "event_ended":
         raise CommandError(printable(f"the lock was lost while the command ran: {lost}"), LOCKED)
     return end
-
-
-def _fresh(lease: Lease, asked: int) -> int:
-    """Renew a lease of which the wait used a tenth or more; return the moment from which it counts."""
-    ttl = lease.terms.ttl.total_seconds()
-    return lease.renew(ttl) if lease_clock() - asked > ttl / 10 * _SECOND else asked
 
 
 def _ended(end: Gone, lease: Lease, renewer: Renewer) -> CommandError:

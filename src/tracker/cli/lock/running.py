@@ -52,28 +52,22 @@ def exit_code(end: protocol.Gone) -> int:
     """Return the exit code of a command that has ended, as shells count it."""
     if end.status is None:
         return FAILED
-    if not os.WIFSIGNALED(end.status):
-        return os.WEXITSTATUS(end.status)
-    return SIGNALLED + os.WTERMSIG(end.status)
+    code = os.waitstatus_to_exitcode(end.status)
+    return SIGNALLED - code if code < 0 else code
 
 
 def end_as(end: protocol.Gone, *, interrupts: bool) -> int:
     """Return the exit code after a command; a Ctrl-C that ended it on its terminal ends this process too."""
-    interrupted = end.status is not None and os.WIFSIGNALED(end.status)
-    if interrupts and interrupted and exit_code(end) == SIGNALLED + signal.SIGINT:
-        _die_of_interrupt()
+    if interrupts and end.status is not None and os.waitstatus_to_exitcode(end.status) == -signal.SIGINT:
+        # Ends the whole job, as Ctrl-C would have done if the command had not had the terminal to itself.
+        signal.signal(signal.SIGINT, signal.SIG_DFL)
+        os.kill(0, signal.SIGINT)
     return exit_code(end)
 
 
 def say(text: str) -> None:
     """Print a message to the user, apart from the output of the command."""
     typer.echo(f"tracker: {printable(text)}", err=True)
-
-
-def _die_of_interrupt() -> None:
-    """End the whole job, as Ctrl-C would have done if the command had not had the terminal to itself."""
-    signal.signal(signal.SIGINT, signal.SIG_DFL)
-    os.kill(0, signal.SIGINT)
 
 
 class GuardedCommand:

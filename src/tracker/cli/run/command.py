@@ -64,7 +64,8 @@ def run(  # noqa: PLR0913  # one for each option
         raise CommandError("--offline-ok can't be kept with --lock: only a server gives a lock", USAGE)
     ttl, grace = lease_times(ttl, grace)
     require_program(command[0])
-    _end_orderly()
+    if signal.getsignal(signal.SIGTERM) is not signal.SIG_IGN:
+        signal.signal(signal.SIGTERM, _terminated)
     environ = inherited("TRACKER_EVENT_ID", *(LOCK_VARIABLES if lock else LOCK_VARIABLES[:1]))
 
     with Relay(tail) as relay, GuardedCommand(environ, stdout=relay.stdout, stderr=relay.stderr) as guarded:
@@ -96,11 +97,6 @@ def run(  # noqa: PLR0913  # one for each option
     raise typer.Exit(end_as(end, interrupts=guarded.has_terminal))
 
 
-def _end_orderly() -> None:
-    """Let SIGTERM end this process as Ctrl-C does, so that the end of the command is still recorded."""
-    if signal.getsignal(signal.SIGTERM) is not signal.SIG_IGN:
-        signal.signal(signal.SIGTERM, _terminated)
-
-
 def _terminated(number: int, _: object) -> Never:
+    """End this process as Ctrl-C does, so that the end of the command is still recorded."""
     raise SystemExit(SIGNALLED + number)

@@ -18,7 +18,7 @@ from tracker.cli.lock.running import GuardedCommand, exit_code, say
 from tracker.cli.run.relay import Relay
 from tracker.client.connection import ApiError, Connection, UnreachableError
 from tracker.client.rpcs import CREATE_EVENT, UPDATE_EVENT, UPDATE_LOCK
-from tracker.guardian.protocol import Deadlines, Gone
+from tracker.guardian.protocol import SECOND, Deadlines, Gone
 from tracker.pb import event_pb, lock_pb
 from tracker.time_text import rounded_text
 
@@ -30,8 +30,6 @@ _LONGEST_MESSAGE = 65_536
 
 _NEVER = 2**62
 """Nanoseconds of a clock that no machine reaches."""
-
-_SECOND = 1_000_000_000
 
 
 class RecordedCommand:
@@ -62,7 +60,7 @@ class RecordedCommand:
         the server, it is run only if that is `offline_ok`.
         """
         self._guarded.await_guardian()
-        deadlines = Deadlines(term=_NEVER, kill=_NEVER + int(grace.total_seconds() * _SECOND))
+        deadlines = Deadlines(term=_NEVER, kill=_NEVER + int(grace.total_seconds() * SECOND))
         end = self._record(partial(self._begin, offline_ok=offline_ok), {}, deadlines)
         if end.leftovers:
             say("the command left processes behind; they were ended")
