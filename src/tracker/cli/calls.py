@@ -48,18 +48,17 @@ class Api(NamedTuple):
 
         If one document was asked for, the failure is printed as one.
         """
-        from tracker.client.connection import ApiError, Connection, UnreachableError
+        from tracker.client.connection import ApiError, Connection
 
         try:
             with Connection(self.server) as connection:
                 yield connection
         except ApiError as error:
-            metadata: JsonValue = {name: str(value) for name, value in error.metadata.items()}
-            self._print_failure(error.message, error.code.name, error.reason, metadata)
+            if self.output in (Output.JSON, Output.YAML):
+                metadata: JsonValue = {name: str(value) for name, value in error.metadata.items()}
+                details = {"message": error.message, "code": error.code.name, "reason": error.reason}
+                print_document({"error": {**details, "metadata": metadata}}, self.output)
             raise CommandError(printable(error.message), exit_code(error)) from None
-        except UnreachableError as error:
-            self._print_failure(str(error), "UNAVAILABLE", "UNREACHABLE", {})
-            raise CommandError(str(error), UNREACHABLE) from None
 
     def show(  # what each form needs
         self,
@@ -101,14 +100,9 @@ class Api(NamedTuple):
             rows=map(table.row, records),
         )
 
-    def _print_failure(self, message: str, code: str, reason: str, metadata: JsonValue) -> None:
-        if self.output in (Output.JSON, Output.YAML):
-            details = {"message": message, "code": code, "reason": reason, "metadata": metadata}
-            print_document({"error": details}, self.output)
-
 
 def exit_code(error: ApiError) -> int:
-    """Return the exit code of a command whose call the server refused."""
+    """Return the exit code of a command whose call failed."""
     from tracker.errors import Code, Reason
 
     codes: dict[str | Code, int] = {

@@ -40,13 +40,17 @@ _SILENCE = 45.0
 """Seconds without data after which a stream is given up: a server sends something every 15."""
 
 
+NO_ANSWER = "UNREACHABLE"
+"""Reason of a call without an answer."""
+
+
 @dataclass(eq=False)
 class ApiError(Exception):
-    """The server refused a call.
+    """A call failed: the server refused it, or gave no answer (UNAVAILABLE, with the reason `NO_ANSWER`).
 
-    `reason` is stable, for programs, and `metadata` holds details for them; docs/api.md lists both. `message`
-    is one sentence for a person. `violations` are the fields that broke a rule, named as the request spelled
-    them.
+    Without an answer, the call may or may not have taken effect. `reason` is stable, for programs, and
+    `metadata` holds details for them; docs/api.md lists both. `message` is one sentence for a person.
+    `violations` are the fields that broke a rule, named as the request spelled them.
     """
 
     code: Code
@@ -57,10 +61,6 @@ class ApiError(Exception):
 
     def __str__(self) -> str:
         return self.message
-
-
-class UnreachableError(Exception):
-    """There was no answer, so the call may or may not have taken effect; the text says why, in one line."""
 
 
 class Connection:
@@ -108,8 +108,7 @@ class Connection:
         `idempotency_key` is for callers that repeat a call themselves.
 
         Raises:
-            ApiError: The server refused the call.
-            UnreachableError: There was no answer.
+            ApiError: The call failed.
         """
         answer = self.exchange(
             rpc, request, timeout=timeout, patience=patience, idempotency_key=idempotency_key
@@ -135,8 +134,9 @@ class Connection:
         for pause in pauses():
             try:
                 return self._send(sent, headers, self._timeout if timeout is None else timeout)
-            except (ApiError, UnreachableError) as error:
-                if not _worth_repeating(error) or time.monotonic() + pause > give_up:
+            except ApiError as error:
+                again = error.code is Code.UNAVAILABLE or error.reason == Reason.IDEMPOTENCY_KEY_UNDER_WAY
+                if not again or time.monotonic() + pause > give_up:
                     raise
             time.sleep(pause)
         raise AssertionError("pauses never end")
@@ -147,8 +147,7 @@ class Connection:
         Ends when the server ends the stream. Nothing is repeated: the caller knows where to resume.
 
         Raises:
-            ApiError: The server refused the call.
-            UnreachableError: There was no answer, the stream broke off, or the server fell silent.
+            ApiError: The call failed, the stream broke off, or the server fell silent.
         """
         sent = rpc.binding.request(request)
         timeout = httpx2.Timeout(self._timeout, read=_SILENCE)
@@ -159,7 +158,7 @@ class Connection:
                     raise _error_of(answer.status_code, _body(answer), self.server)
                 yield from _messages(answer.iter_lines(), rpc.answer)
         except httpx2.TransportError as error:
-            raise UnreachableError(f"no answer from {self.server}: {_why(error)}") from None
+            raise self._no_answer(error) from None
 
     def _send(self, request: HttpRequest, headers: Mapping[str, str], timeout: float) -> dict[str, JsonValue]:
         try:
@@ -171,13 +170,19 @@ class Connection:
                 timeout=timeout,
             )
         except httpx2.TransportError as error:
-            raise UnreachableError(f"no answer from {self.server}: {_why(error)}") from None
+            raise self._no_answer(error) from None
         body = _body(answer)
         if answer.status_code >= _ERRORS:
             raise _error_of(answer.status_code, body, self.server)
         if not isinstance(body, dict):
             raise ApiError(Code.INTERNAL, f"{self.server} answered, but not as a Tracker server does")
         return body
+
+    def _no_answer(self, error: httpx2.TransportError) -> ApiError:
+        why = re.sub(r"^\[Errno -?\d+\] ", "", str(error)) or type(error).__name__
+        if isinstance(error, httpx2.TimeoutException):
+            why = "timed out"
+        return ApiError(Code.UNAVAILABLE, f"no answer from {self.server}: {why}", NO_ANSWER)
 
 
 def _body(answer: httpx2.Response) -> JsonValue:
@@ -210,20 +215,6 @@ def pauses() -> Iterator[float]:
         pause = min(2 * pause, _LONGEST_PAUSE)
 
 
-def _worth_repeating(error: ApiError | UnreachableError) -> bool:
-    return (
-        isinstance(error, UnreachableError)
-        or error.code is Code.UNAVAILABLE
-        or error.reason == Reason.IDEMPOTENCY_KEY_UNDER_WAY
-    )
-
-
-def _why(error: httpx2.TransportError) -> str:
-    if isinstance(error, httpx2.TimeoutException):
-        return "timed out"
-    return re.sub(r"^\[Errno -?\d+\] ", "", str(error)) or type(error).__name__
-
-
 def watch(
     connection: Connection, query: str, resume_token: str, lost: Callable[[str], None]
 ) -> Iterator[event_pb.WatchEventsResponse]:
@@ -233,8 +224,7 @@ def watch(
     server answers. `lost` is called with the cause, once per interruption.
 
     Raises:
-        ApiError: The server refused the watch.
-        UnreachableError: The first attempt had no answer.
+        ApiError: The server refused the watch, or the first attempt had no answer.
     """
     began = reported = False
     tries = pauses()
@@ -247,9 +237,8 @@ def watch(
                 if not began or reported:
                     began, reported, tries = True, False, pauses()
             why = "the server ended the watch"
-        except (ApiError, UnreachableError) as error:
-            refused = isinstance(error, ApiError) and error.code is not Code.UNAVAILABLE
-            if refused or not began:
+        except ApiError as error:
+            if error.code is not Code.UNAVAILABLE or not began:
                 raise
             why = str(error)
         if not reported:

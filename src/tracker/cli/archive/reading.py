@@ -18,7 +18,7 @@ from typing import BinaryIO, NamedTuple
 import orjson
 
 from tracker.cli.exits import USAGE, CommandError
-from tracker.client.connection import ApiError, Connection, UnreachableError
+from tracker.client.connection import ApiError, Connection
 from tracker.client.rpcs import IMPORT_EVENTS
 from tracker.errors import Code, FieldViolation
 
@@ -161,8 +161,7 @@ def outcomes(connection: Connection, batches: Iterable[Batch], *, overwrite: boo
     """Import batches, and yield the outcome of each, in their order.
 
     Raises:
-        ApiError: The server refused a batch for a reason that is not in its events.
-        UnreachableError: It gave no answer to the end.
+        ApiError: The server refused a batch for a reason that is not in its events, or gave no answer.
     """
     under_way: deque[tuple[Batch, Future[Outcome]]] = deque()
     with ThreadPoolExecutor(_AT_ONCE) as pool:
@@ -181,8 +180,8 @@ def _outcome(connection: Connection, batch: Batch, sent: Future[Outcome], *, ove
     """Return the outcome of a batch; without an answer it is sent again here, where Ctrl-C can end that."""
     try:
         return sent.result()
-    except (ApiError, UnreachableError) as error:
-        if isinstance(error, ApiError) and error.code is not Code.UNAVAILABLE:
+    except ApiError as error:
+        if error.code is not Code.UNAVAILABLE:
             raise
     return _imported(connection, batch, overwrite=overwrite, patience=_PATIENCE)
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from tracker.cli.catalog.reading import Described
 from tracker.cli.printing import fields_of
-from tracker.client.connection import ApiError, Connection
+from tracker.client.connection import NO_ANSWER, ApiError, Connection
 from tracker.client.rpcs import CREATE_UPDATE_CATALOG, GET_CATALOG, UPDATE_DEPENDENCIES, UPDATE_VERSIONS
 from tracker.errors import Code
 from tracker.transcoding.json_text import JsonValue
@@ -98,7 +98,6 @@ def applied(connection: Connection, described: Described, *, dry_run: bool) -> A
 
     Raises:
         ApiError: The server refused it; the message begins with its place in the files.
-        UnreachableError: There was no answer.
     """
     try:
         stored = _stored(connection, described.name)
@@ -113,8 +112,9 @@ def applied(connection: Connection, described: Described, *, dry_run: bool) -> A
             if changed & _VERSIONS:
                 connection.call(UPDATE_VERSIONS, UPDATE_VERSIONS.of(after))
     except ApiError as error:
-        message = f"{described.place}: {error.message}"
-        raise ApiError(error.code, message, error.reason, error.metadata) from None
+        if error.reason != NO_ANSWER:
+            error.message = f"{described.place}: {error.message}"
+        raise
     outcome = "created" if stored is None else "changed" if changed else "unchanged"
     return Applied(described.name, outcome, found)
 

@@ -16,7 +16,7 @@ from tracker.cli.exits import LOCKED, CommandError
 from tracker.cli.lock import shown
 from tracker.cli.lock.running import GuardedCommand, say
 from tracker.cli.printing import printable
-from tracker.client.connection import ApiError, Connection, UnreachableError
+from tracker.client.connection import ApiError, Connection
 from tracker.client.rpcs import CREATE_LOCK, RENEW_LOCK, UN_LOCK
 from tracker.errors import Code, Reason
 from tracker.guardian.protocol import SECOND, Deadlines, End, Gone, Renewed, lease_clock
@@ -92,7 +92,6 @@ class Lease:
 
         Raises:
             ApiError: The lock is lost, or the server can't renew it now.
-            UnreachableError: There was no answer.
         """
         asked = lease_clock()
         ttl = Duration.from_timedelta(self.terms.ttl)
@@ -105,7 +104,6 @@ class Lease:
 
         Raises:
             ApiError: The lock was lost before, or the server can't release it now.
-            UnreachableError: There was no answer.
         """
         request = UN_LOCK.request(id=self.lock_id, lock_token=self.token)
         self.connection.call(UN_LOCK, request, timeout=timeout, patience=patience)
@@ -119,7 +117,7 @@ class Renewer(threading.Thread):
 
     def __init__(self, lease: Lease, asked: int, guarded: GuardedCommand) -> None:
         super().__init__(name="renewer", daemon=True)
-        self.trouble: ApiError | UnreachableError | None = None
+        self.trouble: ApiError | None = None
         """Why the last renewal failed, if it did."""
         self.lost: ApiError | None = None
         """The error with which the server reported the lock as lost, if it did."""
@@ -141,9 +139,9 @@ class Renewer(threading.Thread):
     def _renew(self, timeout: float) -> bool:
         try:
             asked = self._lease.renew(timeout)
-        except (ApiError, UnreachableError) as error:
+        except ApiError as error:
             self.trouble = error
-            if isinstance(error, ApiError) and error.reason in _LOST_REASONS:
+            if error.reason in _LOST_REASONS:
                 self.lost = error
             return False
         self.trouble = None
@@ -159,8 +157,7 @@ def take(
     Returns the answer, and the moment of the request (`lease_clock`), which is when the lease began.
 
     Raises:
-        ApiError: The server refused it to the end.
-        UnreachableError: It gave no answer to the end.
+        ApiError: The server refused it, or gave no answer, to the end.
     """
     attempt, longest = _Attempt(wait), _FIRST_WAIT
     while True:
@@ -171,9 +168,7 @@ def take(
         try:
             return connection.call(CREATE_LOCK, request, timeout=now + _ANSWER, patience=0), asked
         except ApiError as error:
-            attempt.refused(error)
-        except UnreachableError as error:
-            attempt.unanswered(error)
+            attempt.failed(error)
         longest = _WAIT
 
 
@@ -187,9 +182,10 @@ class _Attempt:
         self._outage_ends = now + _PATIENCE
         self._said = ""
 
-    def refused(self, error: ApiError) -> None:
+    def failed(self, error: ApiError) -> None:
+        """Wait before the next call; raise the error if there should be none."""
         if error.code is Code.UNAVAILABLE:
-            self.unanswered(error)
+            self._no_answer(error)
             return
         if error.reason not in _BUSY or not self._waits:
             raise error
@@ -201,7 +197,7 @@ class _Attempt:
         if error.reason != Reason.LOCK_WAIT_TIMEOUT:
             time.sleep(_PAUSE)
 
-    def unanswered(self, error: ApiError | UnreachableError) -> None:
+    def _no_answer(self, error: ApiError) -> None:
         if time.monotonic() + _PAUSE > self._outage_ends:
             raise error
         self._say(f"{error}; trying again")
@@ -227,8 +223,7 @@ def hold(  # noqa: PLR0913  # what a lock is held with, and for
     `work` runs it with variables in addition to its own, until the given deadlines at most.
 
     Raises:
-        ApiError: The lock was refused.
-        UnreachableError: The server gave no answer.
+        ApiError: The lock was refused, or the server gave no answer.
         CommandError: The lock was lost, or the command can't be started.
     """
     guarded.await_guardian()
@@ -263,7 +258,7 @@ def hold(  # noqa: PLR0913  # what a lock is held with, and for
 def _ended(end: Gone, lease: Lease, renewer: Renewer) -> CommandError:
     """Return the failure of a command that the guardian ended."""
     if renewer.lost is None:
-        with contextlib.suppress(ApiError, UnreachableError):
+        with contextlib.suppress(ApiError):
             lease.release(timeout=_RELEASING_LOST, patience=0)
     what = "was ended" if end.status is not None else "was not started"
     why = renewer.lost or renewer.trouble or "it was not renewed in time"
@@ -274,8 +269,8 @@ def _release(lease: Lease) -> ApiError | None:
     """Release the lock; return the error with which the server reports it as lost, if it does."""
     try:
         lease.release(timeout=_RELEASING, patience=_RELEASING)
-    except (ApiError, UnreachableError) as error:
-        if isinstance(error, ApiError) and error.reason == Reason.LOCK_LOST:
+    except ApiError as error:
+        if error.reason == Reason.LOCK_LOST:
             return error
         within = rounded_text(lease.terms.ttl)
         say(f"lock {lease.lock_id} was not released, and ends by itself within {within}: {error}")

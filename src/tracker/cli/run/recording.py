@@ -16,7 +16,7 @@ from tracker.cli.exits import FAILED, INTERRUPTED, LOCKED, UNREACHABLE, CommandE
 from tracker.cli.lock.holding import Terms, hold
 from tracker.cli.lock.running import GuardedCommand, exit_code, say
 from tracker.cli.run.relay import Relay
-from tracker.client.connection import ApiError, Connection, UnreachableError
+from tracker.client.connection import ApiError, Connection
 from tracker.client.rpcs import CREATE_EVENT, UPDATE_EVENT, UPDATE_LOCK
 from tracker.guardian.protocol import SECOND, Deadlines, Gone
 from tracker.pb import event_pb, lock_pb
@@ -95,9 +95,8 @@ class RecordedCommand:
         """Record the begin of the command."""
         try:
             self._create(event_pb.Status.start, self._attributes)
-        except (ApiError, UnreachableError) as error:
-            away = isinstance(error, UnreachableError) or calls.exit_code(error) == UNREACHABLE
-            if not (away and offline_ok):
+        except ApiError as error:
+            if not offline_ok or calls.exit_code(error) != UNREACHABLE:
                 raise
             say(f"{error}; the command runs all the same, and is recorded at its end")
 
@@ -127,7 +126,7 @@ class RecordedCommand:
                 self._update(attributes, patience=_PATIENCE)
             else:
                 self._create(attributes.status, attributes, patience=_PATIENCE)
-        except (ApiError, UnreachableError, KeyboardInterrupt, SystemExit) as error:
+        except (ApiError, KeyboardInterrupt, SystemExit) as error:
             why = str(error) if isinstance(error, Exception) else "interrupted"
             say(f"the end of the command was not recorded: {why}")
             if self._event_id:
