@@ -25,14 +25,12 @@ from tracker.api.rest import RestApi
 from tracker.api.routes import Readiness, documentation, metrics_page, probes
 from tracker.domain.times import duration
 from tracker.errors import Reason, TrackerError
-from tracker.pb import catalog_pb, event_pb, link_pb, lock_pb
 from tracker.services.catalog import CatalogService
 from tracker.services.consumers import ConsumerRunner
 from tracker.services.context import Context, SystemClock
+from tracker.services.events.analysis import EventAnalysis
 from tracker.services.events.changes import EventChanges
-from tracker.services.events.counts import EventCounts
 from tracker.services.events.imports import EventImports
-from tracker.services.events.overlaps import EventOverlaps
 from tracker.services.events.queries import EventQueries
 from tracker.services.events.reporter import EventReporter
 from tracker.services.events.watches import EventFeed, EventWatches
@@ -53,11 +51,10 @@ if TYPE_CHECKING:
 
     from structlog.typing import FilteringBoundLogger
 
-    from tracker.api.calls.endpoint import Endpoint, Services
+    from tracker.api.calls.endpoint import Endpoint
     from tracker.config.settings import Settings
     from tracker.services.consumers import Consumer
     from tracker.services.context import Call, MakeClock
-    from tracker.stores.base import Store
 
 
 class App:
@@ -143,13 +140,25 @@ class App:
             Authorize(),
             Idempotency(IdempotencyKeys(store.idempotency, context)),
         )
-        methods = tuple(methods_of(self._services(store, context, metrics, queue, reporter, feed)))
+        ttl = duration(round(settings.locks_auto_ttl * MICROS)) if settings.locks_auto_ttl else None
+        events, of_events = store.events, EventReporter(context, metrics)
+        locks = (store.locks, queue, reporter)
+        services = (
+            EventChanges(events, of_events, *locks, context, settings.locks_auto, ttl),
+            EventImports(events, of_events, context),
+            EventQueries(events, context),
+            EventAnalysis(events, context),
+            EventWatches(feed, context),
+            CatalogService(store.catalog, context),
+            LockService(*locks, context, metrics.locks),
+            LinkService(store.links, context),
+        )
+        methods = tuple(methods_of(services))
         ready = Readiness(store.check)
         rest = RestApi(chain, methods, [*probes(ready), *documentation()], log=log)
         scrape = metrics_page(partial(exposition, metrics.registry))
-        metrics_server = HttpServer(
-            RestApi(chain, (), (scrape,), log=log), settings.host, settings.metrics_port
-        )
+        metrics_api = RestApi(chain, (), (scrape,), log=log)
+        metrics_server = HttpServer(metrics_api, settings.host, settings.metrics_port)
         http_server = HttpServer(rest, settings.host, settings.http_port)
         grpc_server = GrpcServer(chain, methods, settings.host, settings.grpc_port, streams=streams, log=log)
 
@@ -160,41 +169,11 @@ class App:
         await grpc_server.start()
         opened.push_async_callback(self._stop_wires, streams, http_server, grpc_server)
         opened.push_async_callback(self._drain, ready, queue, grpc_server)
-        self.metrics_address, self.http_address = metrics_server.bound, http_server.bound
-        self.grpc_address = grpc_server.bound
-        for name, (host, port) in (
-            ("gRPC", self.grpc_address),
-            ("HTTP", self.http_address),
-            ("metrics", self.metrics_address),
-        ):
+        self.grpc_address, self.http_address = grpc_server.bound, http_server.bound
+        self.metrics_address = metrics_server.bound
+        addresses = {"gRPC": self.grpc_address, "HTTP": self.http_address, "metrics": self.metrics_address}
+        for name, (host, port) in addresses.items():
             log.info("%s server listening on :%d", name, port, host=host, port=port)
-
-    def _services(  # noqa: PLR0913, PLR0917 - what services have in common
-        self,
-        store: Store,
-        context: Context,
-        metrics: Metrics,
-        queue: LockQueue,
-        reporter: LockReporter,
-        feed: EventFeed,
-    ) -> Services:
-        settings, events = self._settings, store.events
-        ttl = duration(round(settings.locks_auto_ttl * MICROS)) if settings.locks_auto_ttl else None
-        of_events = EventReporter(context, metrics)
-        locks = (store.locks, queue, reporter)
-        return {
-            event_pb.desc().services[0].type_name: (
-                EventChanges(events, of_events, *locks, context, settings.locks_auto, ttl),
-                EventImports(events, of_events, context),
-                EventQueries(events, context),
-                EventCounts(events, context),
-                EventOverlaps(events, context),
-                EventWatches(feed, context),
-            ),
-            catalog_pb.desc().services[0].type_name: (CatalogService(store.catalog, context),),
-            lock_pb.desc().services[0].type_name: (LockService(*locks, context, metrics.locks),),
-            link_pb.desc().services[0].type_name: (LinkService(store.links, context),),
-        }
 
     async def _drain(self, ready: Readiness, queue: LockQueue, grpc_server: GrpcServer) -> None:
         ready.drain()

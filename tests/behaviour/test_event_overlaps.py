@@ -169,7 +169,7 @@ async def test_no_more_pairs_are_given_than_asked_for_and_all_are_counted(client
 async def test_no_more_events_are_looked_at_than_a_bound_and_the_answer_says_so(
     client: Client, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("tracker.services.events.overlaps._MOST", 3)
+    monkeypatch.setattr("tracker.services.events.analysis._MOST", 3)
     for number in range(3):
         await record(client, f"Deploy {number}", f"0{number}:00", "09:00")
     answer = await overlaps(client, **DAY)

@@ -59,8 +59,7 @@ class StandIn:
             Authorize(),
             Idempotency(IdempotencyKeys(_NoKeys(), Context(int, str, log, ZoneInfo("UTC")))),
         )
-        services = [service.type_name for file in pb.FILES for service in file.services]
-        self.methods = tuple(methods_of({name: (_Service(self),) for name in services}))
+        self.methods = tuple(methods_of([_Service(self)]))
 
     @property
     def request(self) -> Message:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import grpc
 
-from tracker.api.calls.endpoint import UNKNOWN, Endpoint
+from tracker.api.calls.endpoint import UNKNOWN, Endpoint, current_task
 from tracker.api.grpc_standard import GrpcMethod, Health, reflection_methods
 from tracker.api.wires import (
     REQUEST_ID_HEADER,
@@ -227,10 +227,7 @@ class _Answerer:
         """
         if isinstance(given, bytes):
             return self._method.decode(given)
-        task = asyncio.current_task()
-        if task is None:
-            raise RuntimeError("a call runs in a task")
-        loop = asyncio.get_running_loop()
+        task, loop = current_task(), asyncio.get_running_loop()
         # A bare timer costs a third of `asyncio.timeout`, and hardly ever fires.
         timer = loop.call_later(self._message_seconds, task.cancel)
         try:

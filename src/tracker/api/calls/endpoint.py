@@ -14,7 +14,7 @@ from tracker.errors import Reason, TrackerError
 from tracker.services.context import Call
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Iterator, Sequence
     from typing import NoReturn
 
     from protobuf import DescMethod
@@ -94,6 +94,14 @@ class Chain:
         return handler
 
 
+def current_task() -> asyncio.Task[Any]:
+    """Return the task of the call under way."""
+    task = asyncio.current_task()
+    if task is None:
+        raise RuntimeError("a call runs in a task")
+    return task
+
+
 def refusing(error: TrackerError) -> Read:
     """Return the `Read` of a request that its wire refuses: such calls are logged and counted too."""
 
@@ -122,32 +130,24 @@ def sending(stream: StreamHandler) -> Handler:
     return send_all
 
 
-Services: TypeAlias = "Mapping[str, Sequence[object]]"
-"""The objects that answer each service, by its full name; they have a method for each RPC, in snake case."""
-
-
-def methods_of(services: Services) -> Iterator[Endpoint]:
+def methods_of(services: Sequence[object]) -> Iterator[Endpoint]:
     """Yield the endpoint of each RPC that the protos declare.
+
+    One of the services has a method of its name in snake case, which answers it.
 
     Raises:
         ValueError: An RPC has no answer, or more than one.
     """
-    for file in pb.FILES:
-        for service in file.services:
-            for rpc in service.methods:
-                name = re.sub(r"(?<=.)(?=[A-Z])", "_", rpc.name).lower()
-                handler = _handler(services[service.type_name], name)
-                streams = rpc.method_kind == "server_streaming"
-                yield Endpoint(
-                    f"{service.type_name}/{rpc.name}",
-                    sending(cast("StreamHandler", handler)) if streams else cast("Handler", handler),
-                    rpc=rpc,
-                    streams=streams,
-                )
-
-
-def _handler(service: Sequence[object], name: str) -> object:
-    handlers: list[object] = [getattr(part, name) for part in service if hasattr(part, name)]
-    if len(handlers) != 1:
-        raise ValueError(f"{name} has {len(handlers)} answers")
-    return handlers[0]
+    for service in (service for file in pb.FILES for service in file.services):
+        for rpc in service.methods:
+            name = re.sub(r"(?<=.)(?=[A-Z])", "_", rpc.name).lower()
+            handlers: list[object] = [getattr(each, name) for each in services if hasattr(each, name)]
+            if len(handlers) != 1:
+                raise ValueError(f"{name} has {len(handlers)} answers")
+            streams = rpc.method_kind == "server_streaming"
+            yield Endpoint(
+                f"{service.type_name}/{rpc.name}",
+                sending(cast("StreamHandler", handlers[0])) if streams else cast("Handler", handlers[0]),
+                rpc=rpc,
+                streams=streams,
+            )

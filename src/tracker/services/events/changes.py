@@ -16,6 +16,7 @@ from tracker.domain.event_locks import (
     event_lock,
     plan_for_new,
     plan_for_update,
+    with_entries,
 )
 from tracker.domain.events import (
     EventId,
@@ -124,9 +125,7 @@ class EventChanges:
             entry.timestamp = timestamp(self._context.now())
 
         def append(event: event_pb.Event, _: Sequence[lock_pb.Lock]) -> EventChange:
-            event = copy.copy(event)
-            event.changelog = [*event.changelog, entry]
-            return EventChange(event)
+            return EventChange(with_entries(event, [entry]))
 
         key = event_key(request.id)
         event = await self._store.modify(key, append, call.once(_entry_added))
@@ -148,9 +147,9 @@ class EventChanges:
                 text = f"event already has a slack_id: {stored}"
                 raise TrackerError(Reason.SLACK_ID_SET, text, metadata={"slack_id": stored})
             event.metadata.slack_id = request.slack_id
-            entry = changelog.slack_linked(event, "", request.slack_id, now)
-            event.changelog = [*event.changelog, entry]
-            return EventChange(event)
+            return EventChange(
+                with_entries(event, [changelog.slack_linked(event, "", request.slack_id, now)])
+            )
 
         key = event_key(request.id)
         event = await self._store.modify(key, link, call.once(_slack_id_added))

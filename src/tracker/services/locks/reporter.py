@@ -33,7 +33,10 @@ def lock_held(holder: lock_pb.Lock, prefix: str = "", suffix: str = "") -> Track
     """Return the error of a call for a lock that `holder` has, or had until its lease expired."""
     reason, text = Reason.LOCK_HELD, held_message(holder)
     if holder.expired_at is not None:
-        reason, text = Reason.LOCK_DELAY, _delayed_message(holder)
+        reason, delay = Reason.LOCK_DELAY, f"{duration_seconds(holder.lock_delay):g} s"
+        text += (
+            f"; its lease expired at {shown(holder.expired_at)}, and its lock_delay of {delay} is not over"
+        )
     return TrackerError(reason, f"{prefix}{text}{suffix}", metadata=holder_metadata(holder))
 
 
@@ -87,13 +90,6 @@ def held_message(holder: lock_pb.Lock) -> str:
         f"service {holder.service} is already locked {_where(holder)} by {holder.who or 'nobody named'}"
         f" (lock_id: {holder.id}, event_id: {holder.event_id})"
     ) + "".join(f"; {name}{text}" for name, text in details.items() if text)
-
-
-def _delayed_message(expired: lock_pb.Lock) -> str:
-    return (
-        f"{held_message(expired)}; its lease expired at {shown(expired.expired_at)},"
-        f" and its lock_delay of {duration_seconds(expired.lock_delay):g} s is not over"
-    )
 
 
 def holder_metadata(holder: lock_pb.Lock) -> dict[str, str]:
