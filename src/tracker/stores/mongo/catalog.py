@@ -62,7 +62,7 @@ class MongoCatalog:
 
     async def find(self, page: Page) -> Found[catalog_pb.Catalog]:
         async with self._database.asking(NAME) as entries:
-            rows, total = await read_page(entries, _THERE, ["_id"], page)
+            rows, total = await read_page(entries, _THERE, ["document"], {"_id": 1}, page)
         return found([_entry(row) for row in rows], page, lambda entry: (entry.name,), total)
 
     async def _change(

@@ -26,7 +26,8 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 
-_ORDER = ("holder.created_at", "holder.id")
+_NEWEST_FIRST = {"holder.created_at": -1, "holder.id": -1}
+_LOCK = ("holder.id", "holder.document")
 _LEASE = ("id", "ttl", "lock_delay", "renewals", "expired")
 
 
@@ -98,7 +99,7 @@ class MongoLocks:
     async def find(self, where: LockFilter, page: Page) -> Found[lock_pb.Lock]:
         asked = HELD | {name: value for name, value in where._asdict().items() if value is not None}
         async with self._database.asking(NAME) as keys:
-            rows, total = await read_page(keys, asked, _ORDER, page, newest_first=True)
+            rows, total = await read_page(keys, asked, _LOCK, _NEWEST_FIRST, page)
         locks = [lock_of(row["holder"]) for row in rows]
         return found(locks, page, lambda lock: (created_at(lock), lock.id), total)
 

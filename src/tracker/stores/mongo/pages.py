@@ -7,19 +7,21 @@ from typing import TYPE_CHECKING
 from tracker.stores.pages import Total, known_total
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
     from tracker.stores.mongo.writes import Collection, Document
     from tracker.stores.pages import Cursor, Page
 
 
 async def read_page(
-    collection: Collection, where: Document, order: Sequence[str], page: Page, *, newest_first: bool = False
+    collection: Collection, where: Document, fields: Sequence[str], order: Mapping[str, int], page: Page
 ) -> tuple[Sequence[Document], Total]:
-    """Return the documents of a page in the order of some fields, and one more; and how many match."""
-    rest = {} if page.after is None else beyond_cursor(order, page.after, newest_first=newest_first)
-    sort = [(field, -1 if newest_first else 1) for field in order]
-    cursor = collection.find(where | rest, sort=sort, skip=page.offset, limit=page.rows(0))
+    """Return some fields of the documents of a page, and of one more, in an order; and how many match."""
+    newest_first = -1 in order.values()
+    rest = {} if page.after is None else beyond_cursor([*order], page.after, newest_first=newest_first)
+    cursor = collection.find(
+        where | rest, fields, sort=[*order.items()], skip=page.offset, limit=page.rows(0)
+    )
     rows = await cursor.to_list()
     return rows, known_total(rows, page) or Total(await collection.count_documents(where))
 
