@@ -28,7 +28,7 @@ LARGEST_LOGGED = 65_536
 PRINCIPAL: ContextVar[str] = ContextVar("principal", default="")
 """The id of the caller who makes changes; empty for changes of the server itself.
 
-The chain of a call sets it, and the store reads it when it makes a change.
+The chain of a call sets it; the store reads it when it is called for a change.
 """
 
 Record: TypeAlias = event_pb.Event | lock_pb.Lock | catalog_pb.Catalog

@@ -74,8 +74,3 @@ def found(records: Sequence[T], page: Page, cursor: Callable[[T], Cursor], total
     more = page.limit is not None and len(records) > page.limit
     given = records[: page.limit] if more else records
     return Found(given, total.records, cursor(given[-1]) if more and given else None, total.estimated)
-
-
-def was_counted(answer: Found[T], page: Page) -> bool:
-    """Return whether the answer for a page took a count."""
-    return page.total is None and (answer.next is not None or page.after is not None or page.offset > 0)

@@ -16,7 +16,7 @@ from tracker.stores.mongo.deliveries import end_fields
 from tracker.stores.mongo.event_records import NAME
 from tracker.stores.mongo.outbox import logged, made_by, new_entry
 from tracker.stores.mongo.search import execution
-from tracker.stores.pages import found, known_total, was_counted
+from tracker.stores.pages import found, known_total
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Mapping, Sequence
@@ -119,14 +119,14 @@ class MongoEvents:
         searched = explanation or Explanation()
         async with self._database.asking(NAME) as events:
             records = await execution.select_page(events, where, page, searched, oldest_first=oldest_first)
-            total = known_total(records, page) or await execution.total(events, where, searched)
-            answer = found(records, page, event_cursor, total)
+            known = known_total(records, page)
+            total = known or await execution.total(events, where, searched)
             if explanation is not None:
                 async for step in execution.list_steps(events, where, oldest_first=oldest_first):
                     explanation.steps.append(step)
-                if was_counted(answer, page):
+                if known is None:
                     explanation.steps += execution.scan_steps("count", where, "count in the database")
-            return answer
+            return found(records, page, event_cursor, total)
 
     async def count(self, where: EventFilter) -> int:
         async with self._database.asking(NAME) as events:
