@@ -116,9 +116,9 @@ async def test_of_many_events_those_that_are_new_are_added(store: Store) -> None
     assert [outcomes[place] for place in (0, 1, *range(4, 605))] == [True, False, *[True] * 601]
     slack, external_id, same, last = (outcomes[place] for place in (2, 3, 605, 606))
     assert isinstance(slack, SlackIdTakenError)
-    assert slack.event_id == key(there).value
+    assert slack.metadata["event_id"] == key(there).value
     assert isinstance(external_id, ExternalIdTakenError)
-    assert external_id.event_id == key(named).value
+    assert external_id.metadata["event_id"] == key(named).value
     assert isinstance(same, SlackIdTakenError)
     assert last is False
     assert await store.events.get(key(there)) == there
@@ -133,7 +133,7 @@ async def test_a_slack_id_belongs_to_one_event(store: Store) -> None:
     lock = a_lock()
     with pytest.raises(SlackIdTakenError) as refused:
         await store.events.create(second, lock)
-    assert refused.value.event_id == key(first).value
+    assert refused.value.metadata["event_id"] == key(first).value
     assert await store.events.get(key(second)) is None
     assert await store.locks.get(lock.id) is None
 
@@ -181,7 +181,7 @@ async def test_an_event_cannot_take_the_slack_id_of_another(store: Store) -> Non
 
     with pytest.raises(SlackIdTakenError) as refused:
         await store.events.modify(key(second), change)
-    assert refused.value.event_id == key(first).value
+    assert refused.value.metadata["event_id"] == key(first).value
     assert await store.events.get(key(second)) == second
     assert await store.locks.get(lock.id) is None
 

@@ -13,15 +13,12 @@ M = TypeVar("M", bound="Message")
 
 
 def parse(kind: type[M], name: str, document: bytes | str) -> M:
-    """Return the message in a stored document.
+    """Return the message in a document; `name` is the id or name of its record.
 
     Fields that a newer Tracker wrote are ignored, so the store stays readable after a downgrade. Only a
     second try ignores them, because the library then also drops enum numbers without a name.
 
-    Args:
-        kind: The message.
-        name: The id or name of the record.
-        document: The ProtoJSON; as bytes where it may not be the UTF-8 that text must be.
+    Bytes are given where a document may not be valid UTF-8.
 
     Raises:
         TrackerError: DATA_LOSS; the document can't be read.

@@ -31,7 +31,6 @@ class SlackIdTakenError(TrackerError):
         message = f"slack_id {slack_id} already belongs to the event {event_id}"
         metadata = {"slack_id": slack_id, "event_id": event_id}
         super().__init__(Reason.SLACK_ID_TAKEN, message, metadata=metadata)
-        self.event_id = event_id
 
 
 class ExternalIdTakenError(TrackerError):
@@ -42,7 +41,6 @@ class ExternalIdTakenError(TrackerError):
         message = f"the external_id {value} of {source} already belongs to the event {event_id}"
         metadata = {"source": source, "external_id": value, "event_id": event_id}
         super().__init__(Reason.EXTERNAL_ID_TAKEN, message, metadata=metadata)
-        self.event_id = event_id
 
 
 Added: TypeAlias = "bool | SlackIdTakenError | ExternalIdTakenError"

@@ -36,7 +36,7 @@ class Copied:
     kept: Path | None = None
 
 
-def backup(source: Path, target: Path, progress: Callable[[int, int], None] | None = None) -> Copied:
+def backup(source: Path, target: Path, progress: Callable[[int, int], None] = lambda *_: None) -> Copied:
     """Write a consistent copy of a store to `target`, whether or not a server runs on it.
 
     The copy is a snapshot: it has every change answered before the call. The server is not disturbed, and the
@@ -75,7 +75,7 @@ def restore(source: Path, target: Path, *, force: bool = False) -> Copied:
         if target.exists() and not force:
             raise BackupError(f"{target} exists; --force moves it aside and keeps it")
         with _temporary(target) as temporary:
-            copied = _copy(source, temporary, None)
+            copied = _copy(source, temporary, lambda *_: None)
             kept = _set_aside(target)
             temporary.replace(target)
             sync(target.parent)
@@ -84,7 +84,7 @@ def restore(source: Path, target: Path, *, force: bool = False) -> Copied:
     return replace(copied, kept=kept)
 
 
-def _copy(source: Path, target: Path, progress: Callable[[int, int], None] | None) -> Copied:
+def _copy(source: Path, target: Path, progress: Callable[[int, int], None]) -> Copied:
     """Copy a snapshot of a store and verify the copy."""
     source = source.resolve()
     if not source.is_file():
@@ -105,7 +105,7 @@ def _copy(source: Path, target: Path, progress: Callable[[int, int], None] | Non
     return Copied(sync(target), events)
 
 
-def _copy_pages(origin: apsw.Connection, target: Path, progress: Callable[[int, int], None] | None) -> None:
+def _copy_pages(origin: apsw.Connection, target: Path, progress: Callable[[int, int], None]) -> None:
     """Copy a snapshot of a database page by page.
 
     Without the read transaction, every commit of the server would restart the copy.
@@ -117,8 +117,7 @@ def _copy_pages(origin: apsw.Connection, target: Path, progress: Callable[[int, 
         with copy.backup("main", origin, "main") as pages:
             while not pages.done:
                 pages.step(_STEP_PAGES)
-                if progress is not None:
-                    progress((pages.page_count - pages.remaining) * page_size, pages.page_count * page_size)
+                progress((pages.page_count - pages.remaining) * page_size, pages.page_count * page_size)
         copy.pragma("journal_mode", "delete")  # one file, without a log
     origin.execute("ROLLBACK")
 

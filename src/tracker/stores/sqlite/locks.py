@@ -99,8 +99,8 @@ class SqliteLocks:
         return await self._reader.read(lock_records.select_leases)
 
     async def forget_ended(self, before: int) -> None:
-        def step(db: apsw.Connection) -> int:
-            return lock_records.delete_ended(db, before, _FORGET_AT_ONCE)
+        def step(db: apsw.Connection) -> bool:
+            return lock_records.delete_ended(db, before, _FORGET_AT_ONCE) == _FORGET_AT_ONCE
 
-        while await self._writer.change(step) == _FORGET_AT_ONCE:
+        while await self._writer.change(step):
             pass

@@ -47,8 +47,7 @@ class SqliteStore(Store):
         self._writer = Writer(partial(open_for_writing, self._path), observer, before=self._reader.let_go)
         self._words = WordIndexer(self._writer, tasks or Supervisor())
         self.events = SqliteEvents(self._writer, self._reader, self._words)
-        self._log = SqliteChangeLog(self._writer, self._reader, changes_kept)
-        self.changes = self._log
+        self.changes = self._log = SqliteChangeLog(self._writer, self._reader, changes_kept)
         self.consumers = SqliteConsumers(self._writer, self._reader)
         self.catalog = SqliteCatalog(self._writer, self._reader)
         self.locks = SqliteLocks(self._writer, self._reader)
