@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 from contextlib import AsyncExitStack
-from functools import partial
 from typing import TYPE_CHECKING, Self
 
 import uuid_utils
@@ -42,7 +41,7 @@ from tracker.services.locks.reporter import LockReporter
 from tracker.services.locks.service import LockService
 from tracker.stores.choice import chosen_store
 from tracker.supervision import Supervisor
-from tracker.telemetry.metrics import Metrics, exposition
+from tracker.telemetry.metrics import Metrics
 from tracker.time_text import MICROS
 
 if TYPE_CHECKING:
@@ -156,7 +155,7 @@ class App:
         methods = tuple(methods_of(services))
         ready = Readiness(store.check)
         rest = RestApi(chain, methods, [*probes(ready), *documentation()], log=log)
-        scrape = metrics_page(partial(exposition, metrics.registry))
+        scrape = metrics_page(metrics.exposition)
         metrics_api = RestApi(chain, (), (scrape,), log=log)
         metrics_server = HttpServer(metrics_api, settings.host, settings.metrics_port)
         http_server = HttpServer(rest, settings.host, settings.http_port)

@@ -7,7 +7,6 @@ from copy import copy
 import pytest
 
 from tracker.domain.event_locks import EventChange, decide_event_change
-from tracker.domain.idempotency import KEPT_MICROS, forgotten_until, is_over
 from tracker.domain.locks import (
     Acquired,
     EndedLock,
@@ -29,6 +28,7 @@ from tracker.domain.locks import (
 )
 from tracker.domain.times import duration, timestamp
 from tracker.pb import event_pb, lock_pb
+from tracker.stores.idempotency import KEPT_MICROS, forgotten_until, is_over
 from tracker.time_text import MICROS
 
 NOW = 5_000_000

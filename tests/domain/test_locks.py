@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tracker.domain.event_locks import LockPlan, event_lock, plan_for_new, plan_for_update
+from tracker.domain.event_locks import LockPlan, event_lock, plan_for_update
 from tracker.domain.locks import (
     Ending,
     LockFilter,
@@ -80,7 +80,7 @@ def test_another_service_environment_or_resource_is_another_key(other: lock_pb.L
 @pytest.mark.parametrize("status", [Status.start, Status.in_progress])
 @pytest.mark.parametrize("type_", [Type.deployment, Type.operation])
 def test_work_under_way_takes_a_lock(status: event_pb.Status, type_: event_pb.Type) -> None:
-    lock = plan_for_new(event(status, type_=type_), lock_of).acquire
+    lock = plan_for_update(event_pb.Event(), event(status, type_=type_), (), lock_of).acquire
     assert lock is not None
     assert (lock.service, lock.environment, lock.resource) == ("payments", "production", type_.name)
     assert (lock.who, lock.event_id) == ("system", "event")
@@ -99,7 +99,7 @@ def test_work_under_way_takes_a_lock(status: event_pb.Status, type_: event_pb.Ty
     ],
 )
 def test_nothing_else_takes_a_lock(other: event_pb.Event) -> None:
-    assert plan_for_new(other, lock_of).acquire is None
+    assert plan_for_update(event_pb.Event(), other, (), lock_of).acquire is None
 
 
 @pytest.mark.parametrize("status", [Status.success, Status.failure, Status.error, Status.done, Status.close])

@@ -11,11 +11,10 @@ from tests.stores.keyed_changes import CHANGES, EVENT, everything, prepare
 from tests.stores.samples import a_catalog_entry, a_lock, an_event, comments, once, taken
 
 from tracker.domain.events import EventId
-from tracker.domain.idempotency import KEPT_MICROS
 from tracker.domain.locks import HeldLock, LockHeldError, hash_token
 from tracker.domain.query.tree import EventFilter
 from tracker.stores.events import SlackIdTakenError
-from tracker.stores.idempotency import AnsweredBeforeError, KeyUnderWayError, KeyUse, Once
+from tracker.stores.idempotency import KEPT_MICROS, AnsweredBeforeError, KeyUnderWayError, KeyUse, Once
 
 if TYPE_CHECKING:
     from tracker.stores.base import Store

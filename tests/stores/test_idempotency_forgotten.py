@@ -9,7 +9,7 @@ from tests.stores.keyed_changes import CHANGES, everything, prepare
 from tests.stores.observations import Observations
 from tests.stores.samples import a_link, once
 
-from tracker.domain.idempotency import KEPT_MICROS
+from tracker.stores.idempotency import KEPT_MICROS
 from tracker.stores.mongo import MongoStore, reconciler
 from tracker.stores.sqlite import SqliteStore
 

@@ -9,7 +9,7 @@ import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
 from tracker import __version__
-from tracker.telemetry.metrics import Metrics, exposition
+from tracker.telemetry.metrics import Metrics
 
 if TYPE_CHECKING:
     from tracker.services.events.reporter import EventObserver
@@ -24,7 +24,7 @@ def metrics() -> Metrics:
 
 
 def series(metrics: Metrics) -> Series:
-    text = exposition(metrics.registry, "")[0].decode()
+    text = metrics.exposition("")[0].decode()
     return {
         (sample.name, frozenset(sample.labels.items())): sample.value
         for family in text_string_to_metric_families(text)
@@ -109,7 +109,7 @@ def test_the_version_and_the_process_are_shown(metrics: Metrics) -> None:
 
 
 def test_each_metric_is_listed_once_and_has_a_help_text(metrics: Metrics) -> None:
-    text = exposition(metrics.registry, "")[0].decode()
+    text = metrics.exposition("")[0].decode()
     shown = [line.split(" ", 3)[2:] for line in text.splitlines() if line.startswith("# HELP tracker_")]
     names = [name.removesuffix("_total").removesuffix("_info") for name, _ in shown]
     own = [metric.name for metric in metrics.registry.collect() if metric.name.startswith("tracker_")]
@@ -129,7 +129,7 @@ def test_when_a_series_was_created_is_not_shown(metrics: Metrics) -> None:
 
 
 def test_openmetrics_is_given_to_those_who_ask_for_it(metrics: Metrics) -> None:
-    text, media_type = exposition(metrics.registry, "application/openmetrics-text; version=1.0.0")
+    text, media_type = metrics.exposition("application/openmetrics-text; version=1.0.0")
     assert media_type.startswith("application/openmetrics-text")
     assert text.endswith(b"# EOF\n")
-    assert exposition(metrics.registry, "")[1].startswith("text/plain; version=")
+    assert metrics.exposition("")[1].startswith("text/plain; version=")

@@ -14,8 +14,8 @@ from protobuf import (
     ScalarType,
 )
 
-from tracker.domain.idempotency import KEY_PATTERN
 from tracker.pb import options_pb
+from tracker.services.idempotency import KEY_PATTERN
 from tracker.transcoding.fields import element_of, is_well_known, message_of, wrapped_field
 
 from .answers import SCALARS, meanings

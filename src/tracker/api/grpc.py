@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from dataclasses import dataclass
 from functools import cache, partial
+from operator import methodcaller
 from typing import TYPE_CHECKING
 
 import grpc
@@ -252,11 +253,7 @@ class _Answerer:
 def _own(method: Endpoint) -> GrpcMethod:
     if method.rpc is None:
         raise TypeError(f"{method.name} is no RPC")
-    return GrpcMethod(method, partial(_decode, method.rpc.input.type), _encode)
-
-
-def _encode(message: Message) -> bytes:
-    return message.to_binary()
+    return GrpcMethod(method, partial(_decode, method.rpc.input.type), methodcaller("to_binary"))
 
 
 def _decode(cls: type[Message], request: bytes) -> Message:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from functools import cache, partial
 from math import inf
+from operator import methodcaller
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from google.protobuf import text_format
@@ -33,6 +34,7 @@ REFLECTION_SERVICES = (
 """Both versions, whose messages are the same."""
 HEALTH_SERVICE = "grpc.health.v1.Health"
 
+_encode = methodcaller("SerializeToString")
 _Status = health_pb2.HealthCheckResponse
 
 
@@ -143,7 +145,3 @@ def _decode(kind: type[Message], request: bytes) -> Message:
         raise invalid(
             FieldViolation("", f"the request is not a {kind.DESCRIPTOR.full_name}: {error}")
         ) from None
-
-
-def _encode(message: Message) -> bytes:
-    return message.SerializeToString()

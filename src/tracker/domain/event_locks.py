@@ -90,19 +90,14 @@ class EventOutcome:
     claim: HeldLock | None
 
 
-def plan_for_new(event: event_pb.Event, lock_of: LockOf) -> LockPlan:
-    """Return the lock plan of a new event: work under way takes a lock."""
-    return LockPlan(acquire=lock_of(event) if attributes_of(event).status in RUNNING else None)
-
-
 def plan_for_update(
     before: event_pb.Event, after: event_pb.Event, held: Sequence[lock_pb.Lock], lock_of: LockOf
 ) -> LockPlan:
     """Return the lock plan of the change of an event; `held` are the locks with its id.
 
-    The end of the work releases all of them. Where the work moves to another service, environment or type,
-    its own lock moves with it; where it continues, the lease of its own lock is renewed. Work that begins
-    takes a lock; a lock that ended during the work is not taken again.
+    The event is new where `before` is empty. The end of the work releases all its locks. Where the work moves
+    to another service, environment or type, its own lock moves with it; where it continues, the lease of its
+    own lock is renewed. Work that begins takes a lock; a lock that ended during the work is not taken again.
     """
     if attributes_of(after).status in FINISHED:
         return LockPlan(release=tuple(held))

@@ -1,11 +1,18 @@
-"""Calls with an idempotency key: a repeated call has no further effect, and gets the first answer."""
+"""Calls with an idempotency key: a repeated call has no further effect, and gets the first answer.
+
+After draft-ietf-httpapi-idempotency-key-header.
+"""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+import hashlib
+import json
+import re
+from typing import TYPE_CHECKING, Final
 
-from tracker.domain.idempotency import idempotency_key, request_digest
-from tracker.errors import Code, Reason, TrackerError
+from protobuf import message_to_json_value
+
+from tracker.errors import Code, FieldViolation, Reason, TrackerError, invalid
 from tracker.pb.options import is_idempotent
 from tracker.services.context import ANONYMOUS
 from tracker.stores.idempotency import AnsweredBeforeError, KeyUnderWayError, KeyUse
@@ -17,6 +24,36 @@ if TYPE_CHECKING:
 
     from tracker.services.context import Call, Context
     from tracker.stores.idempotency import IdempotencyStore
+
+
+KEY_PATTERN: Final = r'"((?:[ !#-\[\]-~]|\\["\\]){1,255})"|([!#-+\--:<-\[\]-~]{1,255})'
+"""A string of RFC 8941, with or, as most clients send it, without quotation marks."""
+_KEY = re.compile(KEY_PATTERN)
+_SHOWN = 60
+_ESCAPED = re.compile(r"\\(.)")
+
+
+def idempotency_key(given: str) -> str:
+    """Return the key in a header.
+
+    Raises:
+        TrackerError: INVALID_ARGUMENT; it is malformed.
+    """
+    found = _KEY.fullmatch(given)
+    if found is None:
+        message = (
+            "Idempotency-Key: expected 1 to 255 visible ASCII characters, in quotation marks if there are"
+            f' spaces, commas or semicolons among them, got "{given[:_SHOWN]}"'
+        )
+        raise invalid(FieldViolation("", message))
+    quoted, bare = found.groups()
+    return bare or _ESCAPED.sub(r"\1", quoted)
+
+
+def request_digest(method: DescMethod, request: Message) -> bytes:
+    """Return the SHA-256 of an RPC and its request."""
+    asked = [method.parent.type_name, method.name, message_to_json_value(request)]
+    return hashlib.sha256(json.dumps(asked, sort_keys=True).encode()).digest()
 
 
 class IdempotencyKeys:

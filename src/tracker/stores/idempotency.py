@@ -9,13 +9,28 @@ forgotten `KEPT_MICROS` after their use.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Generic, Protocol, TypeVar
+from typing import TYPE_CHECKING, Final, Generic, Protocol, TypeVar
+
+from tracker.time_text import MICROS
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
 S = TypeVar("S")
 T = TypeVar("T")
+
+KEPT_MICROS: Final = 24 * 60 * 60 * MICROS
+"""How long after its use a key is remembered, in microseconds."""
+
+
+def is_over(used_at: int, now: int) -> bool:
+    """Return whether the use of a key at a moment (microseconds) is forgotten at `now`."""
+    return used_at <= forgotten_until(now)
+
+
+def forgotten_until(now: int) -> int:
+    """Return the moment (microseconds) of the latest use that is forgotten at `now`."""
+    return now - KEPT_MICROS
 
 
 @dataclass(frozen=True, slots=True)

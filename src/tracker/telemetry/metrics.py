@@ -6,23 +6,14 @@ import platform
 from functools import partial
 from typing import Final
 
-from prometheus_client import (
-    CollectorRegistry,
-    Counter,
-    Gauge,
-    GCCollector,
-    Histogram,
-    Info,
-    PlatformCollector,
-    ProcessCollector,
-    disable_created_metrics,
-)
+import prometheus_client
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 from prometheus_client.exposition import choose_encoder
 
 from tracker import __version__
 from tracker.errors import Reason
 
-disable_created_metrics()  # type: ignore[no-untyped-call] # the library has no annotation; nobody reads them
+prometheus_client.disable_created_metrics()  # type: ignore[no-untyped-call] # the library has no annotation; nobody reads them
 
 OTHER: Final = "other"
 """The label of all services beyond the limit of values."""
@@ -124,11 +115,13 @@ class Metrics:
         self.locks = LockMetrics(registry)
         self.tasks = TaskMetrics(registry)
         self.consumers = ConsumerMetrics(registry)
-        build = Info("tracker_build", "Version of Tracker and of Python.", registry=registry)
+        build = prometheus_client.Info(
+            "tracker_build", "Version of Tracker and of Python.", registry=registry
+        )
         build.info({"version": __version__, "python": platform.python_version()})
-        ProcessCollector(registry=registry)
-        PlatformCollector(registry=registry)
-        GCCollector(registry=registry)
+        prometheus_client.ProcessCollector(registry=registry)
+        prometheus_client.PlatformCollector(registry=registry)
+        prometheus_client.GCCollector(registry=registry)
         self._calls: dict[tuple[str, str, str], Histogram] = {}
 
     def event_status(self, service: str, status: str, environment: str) -> None:
@@ -151,6 +144,11 @@ class Metrics:
         self._commit_seconds.observe(seconds)
         self._commit_changes.observe(changes)
 
+    def exposition(self, accept: str) -> tuple[bytes, str]:
+        """Return all metrics, in a format that the header `Accept` names, and its media type."""
+        encode, media_type = choose_encoder(accept)
+        return encode(self.registry), media_type
+
     def _service(self, name: str) -> str:
         if name in self._services:
             return name
@@ -158,9 +156,3 @@ class Metrics:
             return OTHER
         self._services.add(name)
         return name
-
-
-def exposition(registry: CollectorRegistry, accept: str) -> tuple[bytes, str]:
-    """Return all that a registry holds, in a format that the header `Accept` names, and its media type."""
-    encode, media_type = choose_encoder(accept)
-    return encode(registry), media_type

@@ -8,14 +8,7 @@ from functools import cache, lru_cache
 from typing import TYPE_CHECKING, TypeAlias
 from urllib.parse import parse_qsl, urlencode
 
-from protobuf import (
-    DescEnum,
-    DescFieldValueList,
-    DescFieldValueMap,
-    DescFieldValueMessage,
-    DescMessage,
-    ScalarType,
-)
+from protobuf import DescEnum, DescFieldValueList, DescFieldValueMap, DescFieldValueMessage, ScalarType
 
 from tracker.errors import FieldViolation, Reason, TrackerError, invalid
 from tracker.time_text import hint
@@ -26,6 +19,7 @@ from tracker.transcoding.fields import (
     element_of,
     expected_element,
     fields_by_name,
+    message_of,
     wrapped_field,
 )
 from tracker.transcoding.json_request import accepts
@@ -33,7 +27,7 @@ from tracker.transcoding.json_request import accepts
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 
-    from protobuf import DescField
+    from protobuf import DescField, DescMessage
 
     from tracker.transcoding.json_text import JsonValue
 
@@ -60,19 +54,18 @@ _GRAMMARS: Mapping[ScalarType | str, re.Pattern[str]] = {
 class TextField:
     """A field that a query string or a path can set.
 
-    `path` leads to it from the request message; `names` and `proto_path` (`attributes.start_date`) are the
-    same in proto names. `read` returns the JSON value of a text, or None for an invalid text.
+    `path` leads to it from the request message; `proto_path` (`attributes.start_date`) is the same in proto
+    names. `read` returns the JSON value of a text, or None for an invalid text.
     """
 
     path: tuple[DescField, ...]
-    names: tuple[str, ...]
     proto_path: str
     repeated: bool
     read: Callable[[str], JsonValue]
 
     def put(self, fields: dict[str, JsonValue], value: JsonValue) -> None:
         """Set the field in a tree of normalised fields, whatever stood there."""
-        _put(fields, self.names, value)
+        _put(fields, [field.name for field in self.path], value)
 
     def pop(self, fields: dict[str, JsonValue]) -> str:
         """Remove the field from a message's JSON, and return its value as text: empty where it is unset."""
@@ -100,11 +93,9 @@ def find_field(message: DescMessage, key: str) -> TextField | None:
         path.append(field)
         below = field.value.message if isinstance(field.value, DescFieldValueMessage) else None
     last = path[-1]
-    names = tuple(field.name for field in path)
     return TextField(
         path=tuple(path),
-        names=names,
-        proto_path=".".join(names),
+        proto_path=".".join(field.name for field in path),
         repeated=isinstance(last.value, DescFieldValueList),
         read=_reader(last),
     )
@@ -158,8 +149,8 @@ def read_text(found: TextField, key: str, text: str) -> JsonValue:
     value = found.read(text)
     if value is None:
         what = "list" if found.repeated else "field"
-        element = element_of(found.path[-1])
-        duration = isinstance(element, DescMessage) and element.type_name == DURATION
+        inner = message_of(found.path[-1])
+        duration = inner is not None and inner.type_name == DURATION
         valid = f"expected {expected_element(found.path[-1])}{hint(text) if duration else ''}"
         raise _refusal(found, f'parsing {what} "{key}": "{text}" is not a valid value: {valid}', valid)
     return value
@@ -202,14 +193,12 @@ def _put(tree: dict[str, JsonValue], path: Sequence[str], value: JsonValue) -> N
 
 
 def _reader(field: DescField) -> Callable[[str], JsonValue]:
-    element = element_of(field)
-    wrapped = wrapped_field(element) if isinstance(element, DescMessage) else None
-    if wrapped is not None:
-        element = element_of(wrapped)
+    inner = message_of(field)
+    element = element_of((inner and wrapped_field(inner)) or field)
     if isinstance(element, DescEnum):
         numbers = _enum_numbers(element)
         return lambda text: numbers.get(text.lower())
-    kind = element.type_name if isinstance(element, DescMessage) else element
+    kind: ScalarType | str = element if isinstance(element, ScalarType) else element.type_name
     if isinstance(field.value, DescFieldValueMap) or kind not in _GRAMMARS:
         return lambda _: None  # maps and messages have no text
     if kind is ScalarType.STRING:

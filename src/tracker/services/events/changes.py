@@ -14,7 +14,6 @@ from tracker.domain.event_locks import (
     LockPlan,
     apply_plan,
     event_lock,
-    plan_for_new,
     plan_for_update,
     with_entries,
 )
@@ -164,7 +163,7 @@ class EventChanges:
         linked = await self._linked(request.attributes)
         now = self._context.now()
         event = new_event(request, event_id=self._context.new_id(), now=now, linked=linked)
-        plan = plan_for_new(event, self._lock_of(now))
+        plan = plan_for_update(event_pb.Event(), event, (), self._lock_of(now))
         made = self._carry_out(plan, event, now)
         await self._store.create(made.event, made.acquire, call.once(answer))
         self._reporter.created(made.event, call)

@@ -12,10 +12,9 @@ from typing import TYPE_CHECKING, TypeVar
 
 from pymongo.errors import DuplicateKeyError, PyMongoError
 
-from tracker.domain.idempotency import is_over
 from tracker.errors import Reason, TrackerError
 from tracker.stores.base import unavailable
-from tracker.stores.idempotency import Answered, AnsweredBeforeError, KeyUnderWayError
+from tracker.stores.idempotency import Answered, AnsweredBeforeError, KeyUnderWayError, is_over
 from tracker.stores.mongo import outbox, writes
 from tracker.stores.mongo.outbox import undecided_of
 

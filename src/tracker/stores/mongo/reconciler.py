@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING
 import pymongo
 from pymongo.errors import PyMongoError
 
-from tracker.domain.idempotency import forgotten_until
 from tracker.errors import TrackerError
+from tracker.stores.idempotency import forgotten_until
 from tracker.stores.mongo import catalog, event_records, idempotency, links, lock_documents, outbox, writes
 from tracker.stores.mongo.database import CHANGE_SECONDS, META
 from tracker.stores.mongo.failures import store_error

@@ -5,8 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, TypeVar, cast
 
-from tracker.domain.idempotency import forgotten_until, is_over
-from tracker.stores.idempotency import Answered, AnsweredBeforeError, Once
+from tracker.stores.idempotency import Answered, AnsweredBeforeError, Once, forgotten_until, is_over
 
 if TYPE_CHECKING:
     from collections.abc import Callable
