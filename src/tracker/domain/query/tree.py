@@ -145,7 +145,7 @@ def narrowed(where: EventFilter) -> EventFilter:
                 where = replace(where, since=max(since, default=None), until=min(until, default=None))
             case _:
                 rest.append(part)
-    return replace(where, query=all_of(tuple(rest)))
+    return where if len(rest) == len(parts_of(where.query)) else replace(where, query=all_of(tuple(rest)))
 
 
 def widened(where: EventFilter) -> Node:

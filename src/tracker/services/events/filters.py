@@ -58,12 +58,11 @@ def _asked_for(request: Message) -> Node:
     """Return the query for the events that have one of the values that a request gives for each field."""
     terms = []
     for described, field in _fields_of(request.desc()).items():
-        if described in request:
-            value = request[described]
-            values = (
-                value if isinstance(value, list) else [value.value if isinstance(value, BoolValue) else value]
-            )
-            terms.append(one_of(field, values))
+        value = getattr(request, described.name)
+        if isinstance(value, BoolValue):
+            terms.append(one_of(field, [value.value]))
+        elif value or (value is False and described in request):
+            terms.append(one_of(field, value if isinstance(value, list) else [value]))
     return all_of(tuple(terms)) if terms else EVERYTHING
 
 

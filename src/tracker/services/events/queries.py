@@ -64,9 +64,9 @@ class EventQueries:
         oldest_first = request.order_by == "time"
         query = f"search {to_text(widened(where))} {request.query}{' oldest first' if oldest_first else ''}"
         page, asked = _resumed(requested_page(request, query, default=_SEARCH_LIMIT), self._context.now())
-        where = replace(
-            where, query=both(where.query, read_query(request.query, Clock(asked, self._context.zone)))
-        )
+        if request.query:
+            query_tree = read_query(request.query, Clock(asked, self._context.zone))
+            where = replace(where, query=both(where.query, query_tree))
         planned = Planned(self._context, wanted=request.explain)
         found = await self._store.find(where, page, planned.explanation, oldest_first=oldest_first)
         return event_pb.SearchEventsResponse(

@@ -241,7 +241,7 @@ def plan(
         found = scans(where)
         return Plan(found, found, explanation, most_counted, unindexed=unindexed)
 
-    if not by_words or (lead is not None and lead.field.selective):
+    if not by_words or (lead is not None and lead.field.selective) or not asks_for_words(where):
         return without_words()
     indexed, others = word_search.gathered(where.query)
     parts = others if indexed is None else (*others, indexed)
