@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     import apsw
 
     from tracker.stores.contents import StoredEnd, StoredKey
-    from tracker.stores.pages import Cursor, Page
+    from tracker.stores.pages import Page
 
 _COLUMNS = (
     "service, environment, resource, event_id, created_at, ttl, lock_delay, renewals, expired, document"
@@ -34,9 +34,11 @@ def select(db: apsw.Connection, lock_id: str) -> locks.HeldLock | None:
     return None if row is None else _held(*row)
 
 
-def select_holder(db: apsw.Connection, key: locks.LockKey) -> locks.HeldLock | None:
-    """Return the lock of a key, or None."""
-    return _key_state(db, key).holder
+def select_key(db: apsw.Connection, key: locks.LockKey) -> locks.KeyState:
+    """Return the last fencing token of a key and the lock that holds it."""
+    sql = "SELECT fencing_token, lock_id FROM lock_keys WHERE (service, environment, resource) = (?, ?, ?)"
+    last, holder_id = db.execute(sql, key).fetchone() or (0, None)
+    return locks.KeyState(last, None if holder_id is None else select(db, holder_id))
 
 
 def select_of_event(db: apsw.Connection, event_id: str) -> Sequence[locks.HeldLock]:
@@ -56,11 +58,6 @@ def select_page(db: apsw.Connection, where: locks.LockFilter, page: Page) -> lis
         (*bindings, page.rows(-1), page.offset),
     )
     return [_held(*row).lock for row in rows]
-
-
-def cursor(lock: lock_pb.Lock) -> Cursor:
-    """Return the cursor of a lock in the list of locks."""
-    return (locks.created_at(lock), lock.id)
 
 
 def count(db: apsw.Connection, where: locks.LockFilter) -> int:
@@ -83,7 +80,7 @@ def acquire(db: apsw.Connection, claim: locks.HeldLock) -> locks.Acquired:
         LockTokenUsedError: The claim's token has taken this key before, and that lock has ended.
     """
     key = locks.lock_key(claim.lock)
-    state = _key_state(db, key)
+    state = select_key(db, key)
     used = None if state.holder else _select_used(db, key, claim.token_hash)
     acquired = locks.decide_claim(state, claim, clock.now(), used=used)
     if not acquired.replayed:
@@ -115,7 +112,7 @@ def update(db: apsw.Connection, stored: lock_pb.Lock, lock: lock_pb.Lock) -> loc
     """
     key = locks.lock_key(lock)
     if locks.moves(stored, lock):
-        lock = locks.decide_move(_key_state(db, key), lock, clock.now())
+        lock = locks.decide_move(select_key(db, key), lock, clock.now())
         _free_key(db, stored.id)
         _hold_key(db, key, lock)
     document = lock.to_json()
@@ -189,12 +186,6 @@ def _remember(db: apsw.Connection, ended: locks.EndedLock) -> None:
         " SELECT id, service, environment, resource, ?, ?, ?, token_hash, document FROM locks WHERE id = ?",
         (ended.at, ended.ending, ended.reason, ended.lock.id),
     )
-
-
-def _key_state(db: apsw.Connection, key: locks.LockKey) -> locks.KeyState:
-    sql = "SELECT fencing_token, lock_id FROM lock_keys WHERE (service, environment, resource) = (?, ?, ?)"
-    last, holder_id = db.execute(sql, key).fetchone() or (0, None)
-    return locks.KeyState(last, None if holder_id is None else select(db, holder_id))
 
 
 def _hold_key(db: apsw.Connection, key: locks.LockKey, lock: lock_pb.Lock) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from tracker.domain.locks import event_entry
+from tracker.domain.locks import created_at, event_entry
 from tracker.stores.pages import Total, found, known_total
 from tracker.stores.sqlite import event_records, lock_records
 from tracker.stores.sqlite.idempotency import once_only
@@ -50,8 +50,8 @@ class SqliteLocks:
         return None if held is None else held.lock
 
     async def holder(self, key: LockKey) -> lock_pb.Lock | None:
-        held = await self._reader.read(lambda db: lock_records.select_holder(db, key))
-        return None if held is None else held.lock
+        state = await self._reader.read(lambda db: lock_records.select_key(db, key))
+        return None if state.holder is None else state.holder.lock
 
     async def ended(self, lock_id: str) -> EndedLock | None:
         return await self._reader.read(lambda db: lock_records.select_ended(db, lock_id))
@@ -91,7 +91,7 @@ class SqliteLocks:
         def query(db: apsw.Connection) -> Found[lock_pb.Lock]:
             locks = lock_records.select_page(db, where, page)
             total = known_total(locks, page) or Total(lock_records.count(db, where))
-            return found(locks, page, lock_records.cursor, total)
+            return found(locks, page, lambda lock: (created_at(lock), lock.id), total)
 
         return await self._reader.read(query)
 

@@ -36,10 +36,10 @@ def select_page(db: apsw.Connection, plan: Plan, page: Page, *, oldest_first: bo
     events: list[event_pb.Event] = []
     wanted = page.rows(-1)
     skip = page.offset
-    order = "time, id" if oldest_first else "time DESC, id DESC"
+    order, beyond = ("time, id", ">") if oldest_first else ("time DESC, id DESC", "<")
     scans = plan.listed[::-1] if oldest_first else plan.listed
     for every in scans:
-        scan = every if page.after is None else every.after(page.after, oldest_first=oldest_first)
+        scan = every if page.after is None else every.also(f"(time, id) {beyond} (?, ?)", *page.after)
         rows = db.execute(
             f"{SELECT} {scan.ordered(order)}",
             (*scan.bindings, wanted - len(events) if wanted >= 0 else wanted, skip),

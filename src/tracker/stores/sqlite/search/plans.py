@@ -31,7 +31,6 @@ if TYPE_CHECKING:
 
     from tracker.domain.query.tree import Node
     from tracker.stores.events import Explanation
-    from tracker.stores.pages import Cursor
     from tracker.stores.sqlite.search.queries import Binding, ByWords, Condition
 
 EVERYTHING = "events_by_time"
@@ -105,10 +104,6 @@ class IndexScan:
     @property
     def _where(self) -> str:
         return f" WHERE {' AND '.join(self.conditions)}" if self.conditions else ""
-
-    def after(self, cursor: Cursor, *, oldest_first: bool) -> IndexScan:
-        """Return the scan for its events after the one of a cursor."""
-        return self.also(f"(time, id) {'>' if oldest_first else '<'} (?, ?)", *cursor)
 
     def also(self, condition: str, *bindings: Binding) -> IndexScan:
         """Return the scan for its events that meet a further condition."""
