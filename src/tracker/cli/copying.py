@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import sys
 import time
 from contextlib import contextmanager
 from datetime import UTC, datetime
@@ -28,8 +27,6 @@ if TYPE_CHECKING:
 
 _PLACE = "A file, a MongoDB address, or env:NAME for a variable that has one of these."
 """The forms of the argument, for the help."""
-
-_BATCH = 1_000
 
 
 class _Unobserved:
@@ -72,8 +69,7 @@ def _filling(again: str) -> Iterator[Callable[[str, int, int | None], None]]:
     except TrackerError as error:
         raise CommandError(f"{error.message}; run the same command again, which goes on") from None
     except KeyboardInterrupt:
-        typer.echo(f"tracker: interrupted; {again} goes on", err=True)
-        sys.exit(INTERRUPTED)
+        raise CommandError(f"interrupted; {again} goes on", INTERRUPTED) from None
 
 
 def backup(
@@ -221,7 +217,7 @@ async def _fill(
     """Fill a store; no server starts on it before everything is stored."""
     import asyncio
 
-    from tracker.stores.contents import Kind, StoredDocument
+    from tracker.stores.contents import BATCH_RECORDS, Kind, StoredDocument
 
     await contents.open_to_fill(source)
     try:
@@ -233,7 +229,7 @@ async def _fill(
         )
         done = 0
         progress(done)
-        while batch := list(islice(documents, _BATCH)):
+        while batch := list(islice(documents, BATCH_RECORDS)):
             await contents.records(Kind.EVENTS).add(batch)
             done += len(batch)
             progress(done)

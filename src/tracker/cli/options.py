@@ -24,8 +24,6 @@ from tracker.time_text import DURATION, Clock, Interval, hint, read_timedelta
 
 _LOCAL = Path("/etc/localtime")
 
-DEFAULT_SERVER = "http://localhost:8080"
-
 _SEVERAL = {
     Output.NDJSON: "has a line for each of several records",
     Output.CSV: "is a table of several records",
@@ -198,7 +196,7 @@ _SERVER = option(
     Annotated[
         str, typer.Option(envvar="TRACKER_SERVER", metavar="URL", callback=_server, help="URL of the server.")
     ],
-    DEFAULT_SERVER,
+    "http://localhost:8080",
 )
 
 

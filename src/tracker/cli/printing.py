@@ -52,6 +52,11 @@ def printable(text: str) -> str:
     )
 
 
+def say(text: str) -> None:
+    """Print a message to the user, apart from the output of the command."""
+    typer.echo(f"tracker: {printable(text)}", err=True)
+
+
 def print_document(document: Mapping[str, JsonValue], output: Output) -> None:
     """Print one document, as YAML if that was asked for, else as JSON."""
     if output is Output.YAML:

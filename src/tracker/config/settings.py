@@ -22,7 +22,6 @@ _SWITCH = {
     **dict.fromkeys(("off", "false", "no", "0"), False),
 }
 
-
 REFUSALS = (ValueError, LookupError, OSError, RuntimeError)
 """The errors of a `Kind.parse`; `Path.expanduser` raises a RuntimeError, `ZoneInfo` each of the others."""
 
@@ -137,7 +136,7 @@ class Setting(Generic[T]):
         return "--" + self.name.replace("_", "-")
 
 
-def _setting(kind: Kind[T], help_: str, *, default: T, secret: bool = False) -> T:
+def _setting(kind: Kind[T], help_: str, default: T, *, secret: bool = False) -> T:
     declared: T = field(
         default=default, repr=not secret, metadata={"kind": kind, "help": help_, "secret": secret}
     )
@@ -148,35 +147,35 @@ def _setting(kind: Kind[T], help_: str, *, default: T, secret: bool = False) -> 
 class Settings:
     """The settings of one server."""
 
-    host: str = _setting(TEXT, "Address to listen on; `::` is every interface, IPv6 and IPv4.", default="::")
-    grpc_port: int = _setting(_PORT, "Port of the gRPC API; 0 selects a free one.", default=8765)
+    host: str = _setting(TEXT, "Address to listen on; `::` is every interface, IPv6 and IPv4.", "::")
+    grpc_port: int = _setting(_PORT, "Port of the gRPC API; 0 selects a free one.", 8765)
     http_port: int = _setting(
-        _PORT, "Port of the REST API, its documentation and the probes; 0 selects a free one.", default=8080
+        _PORT, "Port of the REST API, its documentation and the probes; 0 selects a free one.", 8080
     )
-    metrics_port: int = _setting(_PORT, "Port of `/metrics`; 0 selects a free one.", default=8081)
+    metrics_port: int = _setting(_PORT, "Port of `/metrics`; 0 selects a free one.", 8081)
     database_path: Path = _setting(
         PATH,
         "File of the embedded store; created with its folder if missing.",
-        default=Path("data/tracker.db"),
+        Path("data/tracker.db"),
     )
     mongo_uri: str | None = _setting(
         MISSING_OR_TEXT,
         "URI of a MongoDB database, for several servers; replaces the embedded store.",
-        default=None,
+        None,
         secret=True,
     )
     log_level: LogLevel = _setting(
         choice(LogLevel, {"warn": LogLevel.WARNING}),
         "Minimum log level: debug, info, warning or error.",
-        default=LogLevel.INFO,
+        LogLevel.INFO,
     )
     log_format: LogFormat = _setting(
         choice(LogFormat),
         "Log format: `json`, `text`, or `auto`, which is text on a terminal, else JSON.",
-        default=LogFormat.AUTO,
+        LogFormat.AUTO,
     )
     timezone: ZoneInfo = _setting(
-        TIMEZONE, "Time zone (IANA name) in which days begin and end.", default=ZoneInfo("UTC")
+        TIMEZONE, "Time zone (IANA name) in which days begin and end.", ZoneInfo("UTC")
     )
     locks_auto: bool = _setting(
         SWITCH, "Whether deployments and operations under way take a lock: on or off.", default=True
@@ -184,33 +183,32 @@ class Settings:
     locks_auto_ttl: float = _setting(
         seconds(0, 604_800),
         "How long such a lock lasts after the last update of its event; 0: until released.",
-        default=14_400.0,
+        14_400.0,
     )
     call_timeout: float = _setting(
-        seconds(0.001, 600), "Longest time a call may take, whatever its client allows.", default=30.0
+        seconds(0.001, 600), "Longest time a call may take, whatever its client allows.", 30.0
     )
     shutdown_drain: float = _setting(
         seconds(0, 300),
         "How long a stopping server still accepts calls, while `/readyz` answers 503.",
-        default=0.0,
+        0.0,
     )
     shutdown_grace: float = _setting(
-        seconds(0, 300), "How long a stopping server then waits for calls under way.", default=25.0
+        seconds(0, 300), "How long a stopping server then waits for calls under way.", 25.0
     )
     changes_kept: int = _setting(
         whole(1_000, 1_000_000_000),
         "Minimum number of changes kept, from which watches and consumers continue.",
-        default=100_000,
+        100_000,
     )
     max_service_labels: int = _setting(
         whole(0, 1_000_000),
         "Maximum number of values of the label `service` in metrics; the rest count as `other`.",
-        default=1000,
+        1000,
     )
 
 
 SETTINGS: Mapping[str, Setting[object]] = {
-    f.name: Setting(f.name, f.metadata["kind"], f.default, f.metadata["help"], f.metadata["secret"])
-    for f in fields(Settings)
+    f.name: Setting(f.name, default=f.default, **f.metadata) for f in fields(Settings)
 }
 """Every setting by name, in the order of declaration."""

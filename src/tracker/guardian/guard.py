@@ -55,16 +55,14 @@ class Guard:
                 selector.register(file, selectors.EVENT_READ)
             self._channel.send(protocol.Ready())
             while not self._over:
-                ready = {key.fileobj for key, _ in selector.select(self._patience())}
+                killing = self._kill_at is not None and protocol.lease_clock() >= self._kill_at
+                ready = {key.fileobj for key, _ in selector.select(KILL_AGAIN if killing else _TICK)}
                 if woken in ready:
                     woken.recv(_MANY)
                 if self._channel.socket in ready:
                     self._listen(selector)
                 if self._command.group:
                     self._watch()
-
-    def _patience(self) -> float:
-        return _TICK if self._kill_at is None or protocol.lease_clock() < self._kill_at else KILL_AGAIN
 
     def _listen(self, selector: selectors.BaseSelector) -> None:
         messages = self._channel.receive()

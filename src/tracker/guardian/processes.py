@@ -168,11 +168,10 @@ class Command:
         send_signal([*own_group, *descendants(os.getpid())], number)
 
     def _has_group(self) -> bool:
-        try:
+        with contextlib.suppress(ProcessLookupError, PermissionError):  # macOS: the latter for zombies
             os.kill(-self.group, 0)
-        except (ProcessLookupError, PermissionError):  # macOS raises the latter for a group of zombies
-            return False
-        return True
+            return True
+        return False
 
 
 def take_terminal(group: int) -> None:

@@ -12,7 +12,7 @@ import typer
 from tracker.cli.event.options import PlainQuery
 from tracker.cli.exits import FAILED, INTERRUPTED, USAGE, CommandError
 from tracker.cli.options import Server
-from tracker.cli.printing import printable, shown_progress
+from tracker.cli.printing import say, shown_progress
 
 
 def export(
@@ -51,8 +51,7 @@ def export(
                 write_events(connection, wanted, Path(file), resume=resume)
     except KeyboardInterrupt:
         hint = "" if file is None else "; the same command with --resume goes on"
-        typer.echo(f"tracker: interrupted{hint}", err=True)
-        raise typer.Exit(INTERRUPTED) from None
+        raise CommandError(f"interrupted{hint}", INTERRUPTED) from None
 
 
 def import_(
@@ -87,18 +86,17 @@ def import_(
                 counts.update(outcome.counts)
                 progress("events", counts.total(), _expected(counts.total(), outcome.position, source.size))
                 for problem in outcome.problems:
-                    typer.echo(f"tracker: line {problem.line}: {printable(problem.message)}", err=True)
+                    say(f"line {problem.line}: {problem.message}")
                 if outcome.problems and on_error == "stop":
                     break
     except KeyboardInterrupt:
         _print_counts(counts, began)
-        typer.echo("tracker: interrupted; the same command goes on", err=True)
-        raise typer.Exit(INTERRUPTED) from None
+        raise CommandError("interrupted; the same command goes on", INTERRUPTED) from None
     _print_counts(counts, began)
     if counts["refused"]:
         if on_error == "stop":
             stopped = "stopped there; valid lines around that one may be stored already. Correct it and run"
-            typer.echo(f"tracker: {stopped} the same command again, or give --on-error skip", err=True)
+            say(f"{stopped} the same command again, or give --on-error skip")
         raise typer.Exit(FAILED)
 
 

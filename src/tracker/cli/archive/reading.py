@@ -158,11 +158,7 @@ class Outcome(NamedTuple):
 
 
 def outcomes(connection: Connection, batches: Iterable[Batch], *, overwrite: bool) -> Iterator[Outcome]:
-    """Import batches, and yield the outcome of each, in their order.
-
-    Raises:
-        ApiError: The server refused a batch for a reason that is not in its events, or gave no answer.
-    """
+    """Import batches, and yield the outcome of each, in their order."""
     under_way: deque[tuple[Batch, Future[Outcome]]] = deque()
     with ThreadPoolExecutor(_AT_ONCE) as pool:
         try:

@@ -28,7 +28,7 @@ from tracker.cli.printing import (
     print_each,
     print_record,
     print_table,
-    printable,
+    say,
 )
 
 if TYPE_CHECKING:
@@ -78,7 +78,7 @@ def apply(
         entries = read(files)
     except Mistakes as mistakes:
         for line in mistakes.lines:
-            typer.echo(f"tracker: {printable(line)}", err=True)
+            say(line)
         raise typer.Exit(USAGE) from None
     if not entries:
         raise CommandError("nothing to apply: the files have no entries", USAGE)

@@ -190,10 +190,18 @@ def search(query: Query, *, limit: Limit = 100, explain: Explain = False, api: L
     """
     if not query.strip():
         raise CommandError("expected a query, such as 'status:failure since:24h'", USAGE)
-    if explain:
-        _explain(api, query, limit)
-    else:
+    if not explain:
         _show_found(api, query, limit)
+        return
+    from protobuf.wkt import UInt32Value
+
+    from tracker.cli.event.shown import show_plan
+    from tracker.client.rpcs import SEARCH_EVENTS
+
+    size = UInt32Value(value=min(limit or _PAGE, _PAGE))
+    found = api.call(SEARCH_EVENTS, SEARCH_EVENTS.request(query=query, per_page=size, explain=True))
+    more = " or more" if found.total_count_estimated else ""
+    show_plan(api, found.plan, f"{found.total_count:,}{more}")
 
 
 def _show_found(api: Api, query: str, limit: int) -> None:
@@ -204,17 +212,6 @@ def _show_found(api: Api, query: str, limit: int) -> None:
         api.show_list(
             lambda: {"events": [json_of(each, api.output) for each in events]}, events, EVENTS, "no events"
         )
-
-
-def _explain(api: Api, query: str, limit: int) -> None:
-    from protobuf.wkt import UInt32Value
-
-    from tracker.cli.event.shown import show_plan
-    from tracker.client.rpcs import SEARCH_EVENTS
-
-    size = UInt32Value(value=min(limit or _PAGE, _PAGE))
-    found = api.call(SEARCH_EVENTS, SEARCH_EVENTS.request(query=query, per_page=size, explain=True))
-    show_plan(api, found.plan, f"{found.total_count:,}{' or more' if found.total_count_estimated else ''}")
 
 
 def _found(connection: Connection, query: str, limit: int) -> Iterator[event_pb.Event]:
@@ -279,7 +276,7 @@ def _changes(
     from tracker.pb import event_pb
 
     printed = set[bytes]()
-    for message in watch(connection, query, resume, _report_interruption):
+    for message in watch(connection, query, resume, _print_interruption):
         if message.event is None:
             for event in reversed(list(_found(connection, query, last)) if last else []):
                 printed.add(event.to_binary())
@@ -289,7 +286,7 @@ def _changes(
             yield message
 
 
-def _report_interruption(why: str) -> None:
+def _print_interruption(why: str) -> None:
     typer.echo(f"{why}; goes on when the server is there again", err=True)
 
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import inspect
 import json
-from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, NamedTuple
@@ -53,10 +52,8 @@ def by_option(help_: str, default: Sequence[str]) -> object:
     )
 
 
-def _query_names() -> list[str]:
-    """Return what completes the name of a field in a query."""
-    return sorted(f"{name}:" for name in (*_DERIVED, *(field.query for field in FIELDS if field.query)))
-
+_NAMES = sorted(f"{name}:" for name in (*_DERIVED, *(field.query for field in FIELDS if field.query)))
+"""Completions of the name of a field in a query."""
 
 EventId = Annotated[str, typer.Argument(metavar="ID", help="Id or Slack id of the event.")]
 Explain = Annotated[
@@ -93,8 +90,7 @@ def _declared(field: EventField) -> object:
             return Annotated[str, typer.Option(name, metavar=metavar, help=help_)]
 
 
-@dataclass(frozen=True, slots=True)
-class EventFields:
+class EventFields(NamedTuple):
     """The fields of an event that a command was given, as JSON."""
 
     attributes: dict[str, JsonValue]
@@ -164,7 +160,7 @@ _QUERY = (
             list[str] | None,
             typer.Argument(
                 metavar="QUERY",
-                autocompletion=_query_names,
+                autocompletion=lambda: _NAMES,
                 help="Query for events; several arguments form one.",
             ),
         ],

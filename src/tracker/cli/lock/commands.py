@@ -22,7 +22,7 @@ from tracker.cli.lock.options import (
     Wait,
     Who,
     given_token,
-    lease_times,
+    lease_terms,
     new_token,
     token_to_acquire,
 )
@@ -173,19 +173,19 @@ def run(  # noqa: PLR0913  # one for each option
     """
     from tracker.cli.lock.running import LOCK_VARIABLES, GuardedCommand, end_as, inherited, require_program
 
-    ttl, grace = lease_times(ttl, grace)
+    terms = lease_terms(ttl, grace)
     require_program(command[0])
     environ = inherited(*LOCK_VARIABLES)
     with GuardedCommand(environ) as guarded:  # starts while this process imports the rest
-        from tracker.cli.lock.holding import Terms, hold
+        from tracker.cli.lock.holding import hold
 
         with api.connected() as connection:
             end = hold(
                 connection,
-                wanted.request(ttl, new_token()),
+                wanted.request(terms.ttl, new_token()),
                 guarded,
                 lambda _, added, deadlines: guarded.run(command, added, deadlines),
                 wait=wait,
-                terms=Terms(ttl, grace),
+                terms=terms,
             )
     raise typer.Exit(end_as(end, interrupts=guarded.has_terminal))

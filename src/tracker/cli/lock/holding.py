@@ -14,17 +14,15 @@ from protobuf.wkt import Duration
 
 from tracker.cli.exits import LOCKED, CommandError
 from tracker.cli.lock import shown
-from tracker.cli.lock.running import GuardedCommand, say
-from tracker.cli.printing import printable
+from tracker.cli.lock.options import Terms
+from tracker.cli.lock.running import GuardedCommand
+from tracker.cli.printing import printable, say
 from tracker.client.connection import ApiError, Connection
 from tracker.client.rpcs import CREATE_LOCK, RENEW_LOCK, UN_LOCK
 from tracker.errors import Code, Reason
 from tracker.guardian.protocol import SECOND, Deadlines, End, Gone, Renewed, lease_clock
 from tracker.pb import lock_pb
 from tracker.time_text import rounded_text
-
-_LONGEST_MARGIN = 2.0
-"""Longest time in seconds between killing a command and the end of its lease."""
 
 _LOST_REASONS = (Reason.LOCK_LOST, Reason.LOCK_NOT_FOUND, Reason.LOCK_TOKEN_MISMATCH)
 """Reasons of refused renewals that a retry can't change."""
@@ -58,24 +56,6 @@ _RELEASING = 5.0
 
 _RELEASING_LOST = 1.0
 """Seconds that it may take if the lease is about to expire: others may be waiting for the lock."""
-
-
-@dataclass(frozen=True, slots=True)
-class Terms:
-    """The length of a lease, and how much of it a command has to end after SIGTERM."""
-
-    ttl: timedelta
-    grace: timedelta
-
-    def deadlines(self, asked: int) -> Deadlines:
-        """Return when a command must end if the lease that was asked for at a moment is not renewed.
-
-        It is killed a fifth of the lease, at most 2 seconds, before the end of the lease, so that it has
-        ended by then also on a busy machine; SIGTERM precedes that by the grace.
-        """
-        ttl = self.ttl.total_seconds()
-        kill = asked + int((ttl - min(ttl / 5, _LONGEST_MARGIN)) * SECOND)
-        return Deadlines(term=kill - int(self.grace.total_seconds() * SECOND), kill=kill)
 
 
 @dataclass(frozen=True, slots=True)
@@ -155,9 +135,6 @@ def take(
     """Take a lock, waiting for it up to `wait`; the request must have a token.
 
     Returns the answer, and the moment of the request (`lease_clock`), which is when the lease began.
-
-    Raises:
-        ApiError: The server refused it, or gave no answer, to the end.
     """
     attempt, longest = _Attempt(wait), _FIRST_WAIT
     while True:
@@ -221,10 +198,6 @@ def hold(  # noqa: PLR0913  # what a lock is held with, and for
     """Run a command while holding the requested lock; return how the command ended.
 
     `work` runs it with variables in addition to its own, until the given deadlines at most.
-
-    Raises:
-        ApiError: The lock was refused, or the server gave no answer.
-        CommandError: The lock was lost, or the command can't be started.
     """
     guarded.await_guardian()
     answer, asked = take(connection, request, wait)

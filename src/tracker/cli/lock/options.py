@@ -16,10 +16,14 @@ from tracker.cli.options import Options, duration_option, label, label_option, n
 from tracker.time_text import rounded_text
 
 if TYPE_CHECKING:
+    from tracker.guardian.protocol import Deadlines
     from tracker.pb import lock_pb
 
 _SHORTEST_TTL = timedelta(seconds=2)
 _LONGEST_GRACE = timedelta(seconds=30)
+
+_LONGEST_MARGIN = 2.0
+"""Longest time in seconds between killing a command and the end of its lease."""
 
 Service = Annotated[str, typer.Option(metavar="NAME", help="Service that the lock is for.")]
 Environment = Annotated[
@@ -107,15 +111,35 @@ LockToTake = Annotated[
 ]
 
 
-def lease_times(ttl: timedelta | None, grace: timedelta | None) -> tuple[timedelta, timedelta]:
-    """Return the length of the lease that a command runs under, and the time that the command has to end."""
+@dataclass(frozen=True, slots=True)
+class Terms:
+    """The length of a lease, and how much of it a command has to end after SIGTERM."""
+
+    ttl: timedelta
+    grace: timedelta
+
+    def deadlines(self, asked: int) -> Deadlines:
+        """Return when a command must end if the lease that was asked for at a moment is not renewed.
+
+        It is killed a fifth of the lease, at most 2 seconds, before the end of the lease, so that it has
+        ended by then also on a busy machine; SIGTERM precedes that by the grace.
+        """
+        from tracker.guardian.protocol import SECOND, Deadlines
+
+        ttl = self.ttl.total_seconds()
+        kill = asked + int((ttl - min(ttl / 5, _LONGEST_MARGIN)) * SECOND)
+        return Deadlines(term=kill - int(self.grace.total_seconds() * SECOND), kill=kill)
+
+
+def lease_terms(ttl: timedelta | None, grace: timedelta | None) -> Terms:
+    """Return the terms of the lease that a command runs under."""
     ttl = timedelta(seconds=30) if ttl is None else ttl
     grace = min(ttl / 4, _LONGEST_GRACE) if grace is None else grace
     if ttl < _SHORTEST_TTL:
         raise CommandError(f"--ttl must be {rounded_text(_SHORTEST_TTL)} or longer", USAGE)
     if grace > ttl / 3:
         raise CommandError(f"--grace must be no longer than a third of --ttl, {rounded_text(ttl / 3)}", USAGE)
-    return ttl, grace
+    return Terms(ttl, grace)
 
 
 def new_token() -> str:

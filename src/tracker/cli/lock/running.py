@@ -16,10 +16,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Self
 
-import typer
-
 from tracker.cli.exits import FAILED, NOT_EXECUTABLE, NOT_FOUND, SIGNALLED, CommandError
-from tracker.cli.printing import printable
 from tracker.guardian import protocol
 from tracker.guardian.processes import adopt_orphans, end_all, take_terminal
 
@@ -63,11 +60,6 @@ def end_as(end: protocol.Gone, *, interrupts: bool) -> int:
         signal.signal(signal.SIGINT, signal.SIG_DFL)
         os.kill(0, signal.SIGINT)
     return exit_code(end)
-
-
-def say(text: str) -> None:
-    """Print a message to the user, apart from the output of the command."""
-    typer.echo(f"tracker: {printable(text)}", err=True)
 
 
 class GuardedCommand:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from datetime import datetime
 from typing import TYPE_CHECKING
 
@@ -61,7 +62,9 @@ def holder(metadata: Mapping[str, str]) -> str:
         text += f" ({reason})"
     for word in ("since", "until"):
         if moment := metadata.get(word):
-            text += f" {word} {_local(moment)}"
+            with suppress(ValueError):
+                moment = datetime.fromisoformat(moment).astimezone().isoformat(" ", "seconds")
+            text += f" {word} {moment}"
     return printable(text)
 
 
@@ -85,10 +88,3 @@ def _until(lock: lock_pb.Lock) -> str:
     if lock.expires_at is None:
         return "released"
     return shown_time(lock.expires_at)
-
-
-def _local(moment: str) -> str:
-    try:
-        return datetime.fromisoformat(moment).astimezone().isoformat(" ", "seconds")
-    except ValueError:
-        return moment

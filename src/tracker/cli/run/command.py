@@ -9,7 +9,7 @@ import typer
 
 from tracker.cli.event.options import EventFields, event_options
 from tracker.cli.exits import SIGNALLED, USAGE, CommandError
-from tracker.cli.lock.options import Grace, LockDelay, LockOptions, RunTtl, Wait, lease_times, new_token
+from tracker.cli.lock.options import Grace, LockDelay, LockOptions, RunTtl, Wait, lease_terms, new_token
 from tracker.cli.options import Server, who_default
 
 if TYPE_CHECKING:
@@ -62,7 +62,7 @@ def run(  # noqa: PLR0913  # one for each option
         raise CommandError("--wait, --ttl and --lock-delay are about a lease: they need --lock", USAGE)
     if lock and offline_ok:
         raise CommandError("--offline-ok can't be kept with --lock: only a server gives a lock", USAGE)
-    ttl, grace = lease_times(ttl, grace)
+    terms = lease_terms(ttl, grace)
     require_program(command[0])
     if signal.getsignal(signal.SIGTERM) is not signal.SIG_IGN:
         signal.signal(signal.SIGTERM, _terminated)
@@ -70,7 +70,6 @@ def run(  # noqa: PLR0913  # one for each option
 
     with Relay(tail) as relay, GuardedCommand(environ, stdout=relay.stdout, stderr=relay.stderr) as guarded:
         relay.begin()
-        from tracker.cli.lock.holding import Terms
         from tracker.cli.run.recording import RecordedCommand
         from tracker.client.rpcs import CREATE_EVENT
 
@@ -90,10 +89,10 @@ def run(  # noqa: PLR0913  # one for each option
                     who=owner or None,
                     reason=title,
                     lock_delay=lock_delay,
-                ).request(ttl, new_token())
-                end = recorded.run_under_lock(wanted, wait=wait, terms=Terms(ttl, grace))
+                ).request(terms.ttl, new_token())
+                end = recorded.run_under_lock(wanted, wait=wait, terms=terms)
             else:
-                end = recorded.run(grace, offline_ok=offline_ok)
+                end = recorded.run(terms.grace, offline_ok=offline_ok)
     raise typer.Exit(end_as(end, interrupts=guarded.has_terminal))
 
 

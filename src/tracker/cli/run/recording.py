@@ -6,6 +6,7 @@ import os
 import time
 from collections.abc import Callable
 from copy import copy
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from functools import partial
 
@@ -13,8 +14,10 @@ from protobuf.wkt import Timestamp
 
 from tracker.cli import calls
 from tracker.cli.exits import FAILED, INTERRUPTED, LOCKED, UNREACHABLE, CommandError
-from tracker.cli.lock.holding import Terms, hold
-from tracker.cli.lock.running import GuardedCommand, exit_code, say
+from tracker.cli.lock.holding import hold
+from tracker.cli.lock.options import Terms
+from tracker.cli.lock.running import GuardedCommand, exit_code
+from tracker.cli.printing import say
 from tracker.cli.run.relay import Relay
 from tracker.client.connection import ApiError, Connection
 from tracker.client.rpcs import CREATE_EVENT, UPDATE_EVENT, UPDATE_LOCK
@@ -32,23 +35,18 @@ _NEVER = 2**62
 """Nanoseconds of a clock that no machine reaches."""
 
 
+@dataclass
 class RecordedCommand:
     """A command that is recorded as an event."""
 
-    def __init__(
-        self,
-        connection: Connection,
-        request: event_pb.CreateEventRequest,
-        guarded: GuardedCommand,
-        relay: Relay,
-        command: list[str],
-    ) -> None:
-        self._connection = connection
-        self._request = request
-        self._attributes = request.attributes or event_pb.EventAttributes()
-        self._guarded = guarded
-        self._relay = relay
-        self._command = command
+    connection: Connection
+    request: event_pb.CreateEventRequest
+    guarded: GuardedCommand
+    relay: Relay
+    command: list[str]
+
+    def __post_init__(self) -> None:
+        self._attributes = self.request.attributes or event_pb.EventAttributes()
         self._event_id = ""
         """Empty until the begin of the command is recorded."""
         self._began = 0.0
@@ -59,7 +57,7 @@ class RecordedCommand:
         The event takes its lock automatically; if it is refused, the command is not run. Without an answer of
         the server, it is run only if that is `offline_ok`.
         """
-        self._guarded.await_guardian()
+        self.guarded.await_guardian()
         deadlines = Deadlines(term=_NEVER, kill=_NEVER + int(grace.total_seconds() * SECOND))
         end = self._record(partial(self._begin, offline_ok=offline_ok), {}, deadlines)
         if end.leftovers:
@@ -75,7 +73,7 @@ class RecordedCommand:
             begin = partial(self._begin_under, lock.id, request.lock_token)
             return self._record(begin, environ, deadlines)
 
-        return hold(self._connection, request, self._guarded, work, wait=wait, terms=terms)
+        return hold(self.connection, request, self.guarded, work, wait=wait, terms=terms)
 
     def _record(self, begin: Callable[[], None], environ: dict[str, str], deadlines: Deadlines) -> Gone:
         self._began = time.monotonic()
@@ -83,12 +81,12 @@ class RecordedCommand:
         try:
             begin()
             event = {"TRACKER_EVENT_ID": self._event_id} if self._event_id else {}
-            end = self._guarded.run(self._command, environ | event, deadlines)
+            end = self.guarded.run(self.command, environ | event, deadlines)
         except BaseException as error:
             if self._event_id:
                 self._end(*_not_run(error))
             raise
-        self._end(*_outcome(end), self._relay.text())
+        self._end(*_outcome(end), self.relay.text())
         return end
 
     def _begin(self, *, offline_ok: bool) -> None:
@@ -107,7 +105,7 @@ class RecordedCommand:
         """
         self._create(event_pb.Status.planned, self._attributes)
         request = UPDATE_LOCK.request(id=lock_id, event_id=self._event_id, lock_token=token)
-        self._connection.call(UPDATE_LOCK, request)
+        self.connection.call(UPDATE_LOCK, request)
         self._update(event_pb.EventAttributes(status=event_pb.Status.start))
 
     def _end(self, code: int, how: str, output: str = "") -> None:
@@ -136,15 +134,15 @@ class RecordedCommand:
         self, status: event_pb.Status, attributes: event_pb.EventAttributes, *, patience: float | None = None
     ) -> None:
         attributes.status = status
-        self._request.attributes = attributes
-        event = self._connection.call(CREATE_EVENT, self._request, patience=patience).event
+        self.request.attributes = attributes
+        event = self.connection.call(CREATE_EVENT, self.request, patience=patience).event
         if event is None or event.metadata is None:
             raise CommandError("the server answered without an event")
         self._event_id = event.metadata.id
 
     def _update(self, attributes: event_pb.EventAttributes, *, patience: float | None = None) -> None:
         request = UPDATE_EVENT.request(id=self._event_id, attributes=attributes, merge=True)
-        self._connection.call(UPDATE_EVENT, request, patience=patience)
+        self.connection.call(UPDATE_EVENT, request, patience=patience)
 
 
 def _message(given: str, ending: str) -> str:
