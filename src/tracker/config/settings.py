@@ -49,7 +49,7 @@ def _path(value: str) -> Path:
 
 
 TEXT: Kind[str] = Kind("text", str)
-MISSING_OR_TEXT: Kind[str | None] = Kind("text", str)
+MISSING_OR_TEXT: Kind[str | None] = Kind("text", str, show=lambda text: text or "")
 SWITCH: Kind[bool] = Kind(
     "on or off", lambda text: _SWITCH[text.lower()], toml=(bool,), show=lambda on: "on" if on else "off"
 )
