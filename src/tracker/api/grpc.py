@@ -129,8 +129,8 @@ class GrpcServer:
         """Accept no more, answer what is under way for up to `grace` seconds, then cut off the rest.
 
         gRPC cancels the calls that reach it while it stops, and clients make their next call as soon as
-        they have an answer. With any grace, answers are therefore held back until clients have been told to
-        connect elsewhere.
+        they have an answer. With any grace, answers are therefore held back until GOAWAY has sent clients
+        elsewhere.
         """
         if self._server is None:
             return

@@ -76,7 +76,7 @@ class _Reading(Enum):
     BODY = auto()
 
 
-class _Refused(Exception):  # noqa: N818 - tells the parser to stop, and never leaves this module
+class _Refused(Exception):  # noqa: N818 - stops the parser, and never leaves this module
     """The request under way goes no further."""
 
 

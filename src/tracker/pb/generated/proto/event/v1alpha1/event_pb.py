@@ -125,7 +125,7 @@ class EventAttributes(Message[_EventAttributesFields]):
             bool notification = 14;
             ```
         notifications:
-            Channels or persons that chat bots should tell.
+            Channels or persons that chat bots should notify.
 
             ```proto
             repeated string notifications = 15;
@@ -361,7 +361,7 @@ class ChangelogEntry(Message[_ChangelogEntryFields]):
             string new_value = 6;
             ```
         comment:
-            What to tell a reader, in free text.
+            Explanation for readers, in free text.
 
             ```proto
             string comment = 7;
@@ -1013,7 +1013,7 @@ class QueryPlan(Message[_QueryPlanFields]):
             repeated string steps = 2;
             ```
         documents:
-            Events whose documents had to be searched for that, because no index tells whether they match.
+            Events whose documents had to be searched for that, because no index shows whether they match.
 
             ```proto
             uint32 documents = 3;
@@ -3112,7 +3112,7 @@ _WatchEventsRequestFields: TypeAlias = Literal["query", "resume_token"]
 
 class WatchEventsRequest(Message[_WatchEventsRequestFields]):
     """
-    Which changes to tell of, and from where on.
+    Which changes to report, and from which one on.
 
     ```proto
     message tracker.event.v1alpha1.WatchEventsRequest
@@ -3126,7 +3126,7 @@ class WatchEventsRequest(Message[_WatchEventsRequestFields]):
             string query = 1;
             ```
         resume_token:
-            Token of the last message that was heard. Empty, the watch begins now.
+            Token of the last message that was received. Empty, the watch begins now.
 
             ```proto
             string resume_token = 2;
@@ -3152,7 +3152,7 @@ _WatchEventsResponseFields: TypeAlias = Literal["kind", "event", "changed_at", "
 
 class WatchEventsResponse(Message[_WatchEventsResponseFields]):
     """
-    A change of an event, or that there is none to tell of.
+    A change of an event, or a sign that there was none.
 
     ```proto
     message tracker.event.v1alpha1.WatchEventsResponse
@@ -3160,25 +3160,25 @@ class WatchEventsResponse(Message[_WatchEventsResponseFields]):
 
     Attributes:
         kind:
-            What became of the event.
+            What happened to the event.
 
             ```proto
             tracker.event.v1alpha1.WatchEventsResponse.Kind kind = 1;
             ```
         event:
-            The event as the change left it, or as it was when it was deleted. Unset where there is no change to tell of.
+            The event as the change left it, or as it was when it was deleted. Unset where there is no change.
 
             ```proto
             optional tracker.event.v1alpha1.Event event = 2;
             ```
         changed_at:
-            When the change was made; unset where there is none to tell of.
+            When the change was made; unset where there is none.
 
             ```proto
             optional google.protobuf.Timestamp changed_at = 3;
             ```
         resume_token:
-            From where to go on behind this message.
+            Token to resume after this message.
 
             ```proto
             string resume_token = 4;
@@ -3206,7 +3206,7 @@ class WatchEventsResponse(Message[_WatchEventsResponseFields]):
 
     class Kind(Enum):
         """
-        What became of an event.
+        What happened to an event.
 
         ```proto
         enum tracker.event.v1alpha1.WatchEventsResponse.Kind
@@ -3214,7 +3214,7 @@ class WatchEventsResponse(Message[_WatchEventsResponseFields]):
 
         Attributes:
             UNSPECIFIED:
-                There is no change to tell of.
+                There is no change to report.
 
                 ```proto
                 KIND_UNSPECIFIED = 0

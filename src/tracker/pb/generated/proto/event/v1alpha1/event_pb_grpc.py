@@ -53,8 +53,8 @@ class EventServiceService:
         sent again, is there already. One without `created_at` was created now.
 
         Each event counts for itself: one that has the Slack or external id of another, or lacks what it needs, is named
-        in the answer, and the others are stored. Imported events take no locks, whatever their status: they tell of what
-        was, and a lock is for what goes on. A watch tells of them.
+        in the answer, and the others are stored. Imported events take no locks, whatever their status: they describe the
+        past, and a lock is for work under way. A watch reports them.
         """
         context.set_code(StatusCode.UNIMPLEMENTED)
         context.set_details("Method not implemented!")
@@ -191,8 +191,8 @@ class EventServiceService:
         until its status became a final one, or is a moment where it was recorded with that. What ends when another
         begins does not overlap it.
 
-        Looked at are events that go on in the period: all that begin in it or have an end date in it or behind it, all
-        that are under way, and of the others those that begin up to 24 hours before it. Up to 10,000 are, the latest.
+        The search covers the events of the period: all that begin in it or have an end date in it or after it, all that
+        are under way, and of the others those that begin up to 24 hours before it. It covers at most the latest 10,000.
         """
         context.set_code(StatusCode.UNIMPLEMENTED)
         context.set_details("Method not implemented!")
@@ -212,15 +212,15 @@ class EventServiceService:
 
     def watch_events(self, request: WatchEventsRequest, context: aio.ServicerContext) -> AsyncIterator[WatchEventsResponse]:
         """
-        Tells of events as they are recorded, changed and deleted, until the caller has heard enough.
+        Reports events as they are recorded, changed and deleted, until the caller ends the watch.
 
-        The first message has no event: whatever happens to an event from then on is told. Such a message comes again
-        when there was nothing to tell for 15 seconds. Each message has a `resume_token`: a watch that begins with it
-        goes on behind that message, without gaps and without telling anything twice, on whichever server.
+        The first message has no event: every change from then on is reported. Such a message is sent again after 15
+        seconds without a change. Each message has a `resume_token`: a watch that begins with it continues after that
+        message, without gaps or repetitions, on any server.
 
-        A change is told where the event, as the change left it, matches the query; a deleted one, as it last was.
-        At least the last 100,000 changes are kept for those who come back. Who reads nothing for a minute is cut
-        off with RESOURCE_EXHAUSTED, and comes back when there is time.
+        A change is reported where the event, as the change left it, matches the query; a deleted one, as it last was.
+        At least the last 100,000 changes are kept for watches that resume. A caller that reads nothing for a minute is
+        disconnected with RESOURCE_EXHAUSTED, and may resume later.
 
         Over REST the answer is a stream of server-sent events (`text/event-stream`): `data` is the JSON of a message,
         `id` its resume token, which browsers send back as `Last-Event-ID` by themselves.
@@ -470,8 +470,8 @@ class EventServiceClient:
         sent again, is there already. One without `created_at` was created now.
 
         Each event counts for itself: one that has the Slack or external id of another, or lacks what it needs, is named
-        in the answer, and the others are stored. Imported events take no locks, whatever their status: they tell of what
-        was, and a lock is for what goes on. A watch tells of them.
+        in the answer, and the others are stored. Imported events take no locks, whatever their status: they describe the
+        past, and a lock is for work under way. A watch reports them.
         """
         return self._import_events(request, timeout=timeout, metadata=metadata, credentials=credentials, wait_for_ready=wait_for_ready, compression=compression)
 
@@ -706,8 +706,8 @@ class EventServiceClient:
         until its status became a final one, or is a moment where it was recorded with that. What ends when another
         begins does not overlap it.
 
-        Looked at are events that go on in the period: all that begin in it or have an end date in it or behind it, all
-        that are under way, and of the others those that begin up to 24 hours before it. Up to 10,000 are, the latest.
+        The search covers the events of the period: all that begin in it or have an end date in it or after it, all that
+        are under way, and of the others those that begin up to 24 hours before it. It covers at most the latest 10,000.
         """
         return self._get_event_overlaps(request, timeout=timeout, metadata=metadata, credentials=credentials, wait_for_ready=wait_for_ready, compression=compression)
 
@@ -741,15 +741,15 @@ class EventServiceClient:
         compression: Compression | None = None,
     ) -> aio.UnaryStreamCall[WatchEventsRequest, WatchEventsResponse]:
         """
-        Tells of events as they are recorded, changed and deleted, until the caller has heard enough.
+        Reports events as they are recorded, changed and deleted, until the caller ends the watch.
 
-        The first message has no event: whatever happens to an event from then on is told. Such a message comes again
-        when there was nothing to tell for 15 seconds. Each message has a `resume_token`: a watch that begins with it
-        goes on behind that message, without gaps and without telling anything twice, on whichever server.
+        The first message has no event: every change from then on is reported. Such a message is sent again after 15
+        seconds without a change. Each message has a `resume_token`: a watch that begins with it continues after that
+        message, without gaps or repetitions, on any server.
 
-        A change is told where the event, as the change left it, matches the query; a deleted one, as it last was.
-        At least the last 100,000 changes are kept for those who come back. Who reads nothing for a minute is cut
-        off with RESOURCE_EXHAUSTED, and comes back when there is time.
+        A change is reported where the event, as the change left it, matches the query; a deleted one, as it last was.
+        At least the last 100,000 changes are kept for watches that resume. A caller that reads nothing for a minute is
+        disconnected with RESOURCE_EXHAUSTED, and may resume later.
 
         Over REST the answer is a stream of server-sent events (`text/event-stream`): `data` is the JSON of a message,
         `id` its resume token, which browsers send back as `Last-Event-ID` by themselves.
@@ -789,8 +789,8 @@ class EventServiceServiceSync:
         sent again, is there already. One without `created_at` was created now.
 
         Each event counts for itself: one that has the Slack or external id of another, or lacks what it needs, is named
-        in the answer, and the others are stored. Imported events take no locks, whatever their status: they tell of what
-        was, and a lock is for what goes on. A watch tells of them.
+        in the answer, and the others are stored. Imported events take no locks, whatever their status: they describe the
+        past, and a lock is for work under way. A watch reports them.
         """
         context.set_code(StatusCode.UNIMPLEMENTED)
         context.set_details("Method not implemented!")
@@ -927,8 +927,8 @@ class EventServiceServiceSync:
         until its status became a final one, or is a moment where it was recorded with that. What ends when another
         begins does not overlap it.
 
-        Looked at are events that go on in the period: all that begin in it or have an end date in it or behind it, all
-        that are under way, and of the others those that begin up to 24 hours before it. Up to 10,000 are, the latest.
+        The search covers the events of the period: all that begin in it or have an end date in it or after it, all that
+        are under way, and of the others those that begin up to 24 hours before it. It covers at most the latest 10,000.
         """
         context.set_code(StatusCode.UNIMPLEMENTED)
         context.set_details("Method not implemented!")
@@ -948,15 +948,15 @@ class EventServiceServiceSync:
 
     def watch_events(self, request: WatchEventsRequest, context: ServicerContext) -> Iterator[WatchEventsResponse]:
         """
-        Tells of events as they are recorded, changed and deleted, until the caller has heard enough.
+        Reports events as they are recorded, changed and deleted, until the caller ends the watch.
 
-        The first message has no event: whatever happens to an event from then on is told. Such a message comes again
-        when there was nothing to tell for 15 seconds. Each message has a `resume_token`: a watch that begins with it
-        goes on behind that message, without gaps and without telling anything twice, on whichever server.
+        The first message has no event: every change from then on is reported. Such a message is sent again after 15
+        seconds without a change. Each message has a `resume_token`: a watch that begins with it continues after that
+        message, without gaps or repetitions, on any server.
 
-        A change is told where the event, as the change left it, matches the query; a deleted one, as it last was.
-        At least the last 100,000 changes are kept for those who come back. Who reads nothing for a minute is cut
-        off with RESOURCE_EXHAUSTED, and comes back when there is time.
+        A change is reported where the event, as the change left it, matches the query; a deleted one, as it last was.
+        At least the last 100,000 changes are kept for watches that resume. A caller that reads nothing for a minute is
+        disconnected with RESOURCE_EXHAUSTED, and may resume later.
 
         Over REST the answer is a stream of server-sent events (`text/event-stream`): `data` is the JSON of a message,
         `id` its resume token, which browsers send back as `Last-Event-ID` by themselves.
@@ -1206,8 +1206,8 @@ class EventServiceClientSync:
         sent again, is there already. One without `created_at` was created now.
 
         Each event counts for itself: one that has the Slack or external id of another, or lacks what it needs, is named
-        in the answer, and the others are stored. Imported events take no locks, whatever their status: they tell of what
-        was, and a lock is for what goes on. A watch tells of them.
+        in the answer, and the others are stored. Imported events take no locks, whatever their status: they describe the
+        past, and a lock is for work under way. A watch reports them.
         """
         return self._import_events(request, timeout=timeout, metadata=metadata, credentials=credentials, wait_for_ready=wait_for_ready, compression=compression)
 
@@ -1442,8 +1442,8 @@ class EventServiceClientSync:
         until its status became a final one, or is a moment where it was recorded with that. What ends when another
         begins does not overlap it.
 
-        Looked at are events that go on in the period: all that begin in it or have an end date in it or behind it, all
-        that are under way, and of the others those that begin up to 24 hours before it. Up to 10,000 are, the latest.
+        The search covers the events of the period: all that begin in it or have an end date in it or after it, all that
+        are under way, and of the others those that begin up to 24 hours before it. It covers at most the latest 10,000.
         """
         return self._get_event_overlaps(request, timeout=timeout, metadata=metadata, credentials=credentials, wait_for_ready=wait_for_ready, compression=compression)
 
@@ -1477,15 +1477,15 @@ class EventServiceClientSync:
         compression: Compression | None = None,
     ) -> _CallIterator[WatchEventsResponse]:
         """
-        Tells of events as they are recorded, changed and deleted, until the caller has heard enough.
+        Reports events as they are recorded, changed and deleted, until the caller ends the watch.
 
-        The first message has no event: whatever happens to an event from then on is told. Such a message comes again
-        when there was nothing to tell for 15 seconds. Each message has a `resume_token`: a watch that begins with it
-        goes on behind that message, without gaps and without telling anything twice, on whichever server.
+        The first message has no event: every change from then on is reported. Such a message is sent again after 15
+        seconds without a change. Each message has a `resume_token`: a watch that begins with it continues after that
+        message, without gaps or repetitions, on any server.
 
-        A change is told where the event, as the change left it, matches the query; a deleted one, as it last was.
-        At least the last 100,000 changes are kept for those who come back. Who reads nothing for a minute is cut
-        off with RESOURCE_EXHAUSTED, and comes back when there is time.
+        A change is reported where the event, as the change left it, matches the query; a deleted one, as it last was.
+        At least the last 100,000 changes are kept for watches that resume. A caller that reads nothing for a minute is
+        disconnected with RESOURCE_EXHAUSTED, and may resume later.
 
         Over REST the answer is a stream of server-sent events (`text/event-stream`): `data` is the JSON of a message,
         `id` its resume token, which browsers send back as `Last-Event-ID` by themselves.

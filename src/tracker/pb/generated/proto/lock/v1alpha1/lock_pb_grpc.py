@@ -38,8 +38,8 @@ class LockServiceService:
 
         Where it is held, the answer is ALREADY_EXISTS, and the error names the holder. With `wait`, the call
         is answered when its turn comes, first come first served on one server. Repeating a call with the same
-        `lock_token` answers the lock that it took, with a lease that begins anew, so that a caller who got no
-        answer can safely ask again.
+        `lock_token` returns the lock that it took, and renews its lease: a caller who got no answer can safely ask
+        again.
         """
         context.set_code(StatusCode.UNIMPLEMENTED)
         context.set_details("Method not implemented!")
@@ -77,7 +77,7 @@ class LockServiceService:
 
     async def renew_lock(self, request: RenewLockRequest, context: aio.ServicerContext) -> RenewLockResponse:
         """
-        Begins the lease of a lock anew: it ends a whole `ttl` from now.
+        Renews the lease of a lock: it ends a whole `ttl` from now.
 
         Renew every third of the `ttl`. A lease that has expired can't be renewed, even if nobody took the lock
         since.
@@ -213,8 +213,8 @@ class LockServiceClient:
 
         Where it is held, the answer is ALREADY_EXISTS, and the error names the holder. With `wait`, the call
         is answered when its turn comes, first come first served on one server. Repeating a call with the same
-        `lock_token` answers the lock that it took, with a lease that begins anew, so that a caller who got no
-        answer can safely ask again.
+        `lock_token` returns the lock that it took, and renews its lease: a caller who got no answer can safely ask
+        again.
         """
         return self._create_lock(request, timeout=timeout, metadata=metadata, credentials=credentials, wait_for_ready=wait_for_ready, compression=compression)
 
@@ -280,7 +280,7 @@ class LockServiceClient:
         compression: Compression | None = None,
     ) -> aio.UnaryUnaryCall[RenewLockRequest, RenewLockResponse]:
         """
-        Begins the lease of a lock anew: it ends a whole `ttl` from now.
+        Renews the lease of a lock: it ends a whole `ttl` from now.
 
         Renew every third of the `ttl`. A lease that has expired can't be renewed, even if nobody took the lock
         since.
@@ -337,8 +337,8 @@ class LockServiceServiceSync:
 
         Where it is held, the answer is ALREADY_EXISTS, and the error names the holder. With `wait`, the call
         is answered when its turn comes, first come first served on one server. Repeating a call with the same
-        `lock_token` answers the lock that it took, with a lease that begins anew, so that a caller who got no
-        answer can safely ask again.
+        `lock_token` returns the lock that it took, and renews its lease: a caller who got no answer can safely ask
+        again.
         """
         context.set_code(StatusCode.UNIMPLEMENTED)
         context.set_details("Method not implemented!")
@@ -376,7 +376,7 @@ class LockServiceServiceSync:
 
     def renew_lock(self, request: RenewLockRequest, context: ServicerContext) -> RenewLockResponse:
         """
-        Begins the lease of a lock anew: it ends a whole `ttl` from now.
+        Renews the lease of a lock: it ends a whole `ttl` from now.
 
         Renew every third of the `ttl`. A lease that has expired can't be renewed, even if nobody took the lock
         since.
@@ -512,8 +512,8 @@ class LockServiceClientSync:
 
         Where it is held, the answer is ALREADY_EXISTS, and the error names the holder. With `wait`, the call
         is answered when its turn comes, first come first served on one server. Repeating a call with the same
-        `lock_token` answers the lock that it took, with a lease that begins anew, so that a caller who got no
-        answer can safely ask again.
+        `lock_token` returns the lock that it took, and renews its lease: a caller who got no answer can safely ask
+        again.
         """
         return self._create_lock(request, timeout=timeout, metadata=metadata, credentials=credentials, wait_for_ready=wait_for_ready, compression=compression)
 
@@ -579,7 +579,7 @@ class LockServiceClientSync:
         compression: Compression | None = None,
     ) -> RenewLockResponse:
         """
-        Begins the lease of a lock anew: it ends a whole `ttl` from now.
+        Renews the lease of a lock: it ends a whole `ttl` from now.
 
         Renew every third of the `ttl`. A lease that has expired can't be renewed, even if nobody took the lock
         since.
