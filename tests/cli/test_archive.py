@@ -341,3 +341,37 @@ def test_progress_is_shown_on_a_terminal(full: ServerProcess, archive: Path, tmp
 @pytest.mark.parametrize("command", ["import", "export"])
 def test_help_names_the_exit_codes(command: str) -> None:
     assert "130    interrupted; the same command goes on" in tracker(command, "--help").stdout
+
+
+def test_long_changelogs_come_back_whole(empty: ServerProcess, tmp_path: Path) -> None:
+    for of_event, entries, size in ((1, 60, 9), (2, 70, 65_536)):
+        named = {
+            "title": f"event {of_event}",
+            "metadata": {"id": f"018f0000-0000-7000-8000-00000000000{of_event}"},
+        }
+        whole = [{"user": "ana", "newValue": "é" * (size // 2), "comment": str(n)} for n in range(entries)]
+        first = json.dumps({**named, "changelog": whole[:20]})
+        rest = (
+            json.dumps({**named, "changelog": whole[n : n + 20], "changelogFrom": n})
+            for n in range(20, 80, 20)
+        )
+        assert sent(empty, "\n".join((first, *rest))).stdout.startswith("1 stored, ")
+    lines = exported(empty)
+    assert max(len(json.dumps(line, ensure_ascii=False).encode()) for line in lines) < 4 * 2**20
+    entries_of = [entry["comment"] for line in lines[1:] for entry in line["changelog"]]
+    assert entries_of == [str(number) for number in range(70)]
+    file = tmp_path / "long.ndjson.gz"
+    run(empty, "export", "-o", str(file))
+    with ServerProcess(tmp_path / "other.db") as other:
+        for options, outcome in (((), "2 stored"), ((), "2 there already"), (("--overwrite",), "2 replaced")):
+            assert run(other, "import", str(file), *options).stdout.startswith(outcome)
+            assert exported(other) == lines
+        shown = json.loads(
+            run(other, "event", "changelog", lines[1]["metadata"]["id"], "--output", "json").stdout
+        )
+        assert len(shown["changelog"]) == shown["totalCount"] == 70
+
+
+def test_an_import_that_the_server_refuses_names_the_lines(empty: ServerProcess) -> None:
+    event = {"title": "x", "metadata": {"id": "018f0000-0000-7000-8000-000000000001"}, "changelogFrom": 5}
+    assert "line 2: no event found" in sent(empty, f"\n{json.dumps(event)}", code=1).stderr

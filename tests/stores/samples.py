@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import uuid
 from copy import copy, deepcopy
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import uuid_utils
@@ -13,11 +14,13 @@ from tracker.domain.locks import Ending, HeldLock, Release, begin_lease, hash_to
 from tracker.domain.times import duration, timestamp
 from tracker.pb import catalog_pb, event_pb, link_pb, lock_pb
 from tracker.stores.idempotency import KeyUse, Once
+from tracker.stores.pages import Page
 from tracker.time_text import MICROS
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
+    from tracker.domain.events import EventKey
     from tracker.stores.base import Store
 
 NOW = 1_750_000_000 * MICROS
@@ -115,6 +118,21 @@ def once(key: str, at: int, request: bytes = b"a request") -> Once[Any]:
 
 def comments(event: event_pb.Event | None) -> list[str]:
     return [] if event is None else [entry.comment for entry in event.changelog]
+
+
+async def whole_changelog(store: Store, key: EventKey) -> list[event_pb.ChangelogEntry]:
+    """Return all entries of an event's changelog, as they are read page by page."""
+    entries: list[event_pb.ChangelogEntry] = []
+    page = Page(limit=7, bytes=300_000)
+    while True:
+        found = await store.events.changelog(key, page)
+        assert found is not None
+        entries += found.records
+        if found.next is None:
+            break
+        page = replace(page, after=found.next)
+    assert found.total == len(entries)
+    return entries
 
 
 def noting(

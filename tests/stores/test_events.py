@@ -16,6 +16,7 @@ from tests.stores.samples import (
     new_id,
     noting,
     taken,
+    whole_changelog,
     without_fence,
 )
 
@@ -193,7 +194,8 @@ async def test_concurrent_changes_of_one_event_are_all_kept(store: Store) -> Non
     await asyncio.gather(
         *(store.events.modify(key(event) if int(n) % 2 else SlackId("1700.001"), noting(n)) for n in names)
     )
-    assert sorted(comments(await store.events.get(key(event)))) == sorted(names)
+    entries = await whole_changelog(store, key(event))
+    assert sorted(entry.comment for entry in entries) == sorted(names)
 
 
 async def test_a_change_that_raises_changes_nothing(store: Store) -> None:

@@ -19,8 +19,10 @@ from tests.stores.samples import (
     an_entry,
     an_event,
     new_id,
+    noting,
     once,
     taken,
+    whole_changelog,
 )
 
 from tracker.domain.event_locks import EventChange
@@ -158,6 +160,8 @@ async def fill(store: Store, events: int = 12) -> None:
         event.changelog.extend([an_entry("created"), an_entry("changed")])
         lock = a_lock(f"of-event-{number}", event_id=id_of(event))
         await store.events.create(event, None if number % 5 else lock)
+    for number in range(60):
+        await store.events.modify(EventId(id_of(event)), noting(f"note {number}"))
     for name in NAMES:
         entry = a_catalog_entry(name)
         await store.catalog.upsert(name, lambda _, entry=entry: entry, once(name, store.now()))  # type: ignore[misc]
@@ -188,6 +192,7 @@ async def told(store: Store) -> dict[str, Any]:
         "events": [event.to_json() for event in events.records],
         "months": await store.events.count_by_month(EventFilter(), by_service=True),
         "slack": slack,
+        "changelogs": [await whole_changelog(store, EventId(id_of(event))) for event in events.records],
         "catalog": [entry.to_json() for entry in (await store.catalog.find(ALL)).records],
         "links": [link.to_json() for link in await store.links.find()],
         "locks": [lock.to_json() for lock in locks.records],
@@ -205,6 +210,7 @@ async def test_all_that_a_store_keeps_is_in_the_other(places: Places, source: st
         before = await told(store)
     summaries = await moved(here, there)
     assert {kind: summary.records for kind, summary in summaries.items()} == {
+        Kind.CHANGELOG: 2 + 60,
         Kind.EVENTS: 12,
         Kind.CATALOG: 3,
         Kind.LINKS: 2,

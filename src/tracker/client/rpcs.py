@@ -54,6 +54,7 @@ ADD_CHANGELOG_ENTRY = Rpc(event_pb.AddChangelogEntryRequest, event_pb.AddChangel
 CREATE_EVENT = Rpc(event_pb.CreateEventRequest, event_pb.CreateEventResponse)
 DELETE_EVENTS = Rpc(event_pb.DeleteEventRequest, event_pb.DeleteEventResponse)
 GET_EVENT = Rpc(event_pb.GetEventRequest, event_pb.GetEventResponse)
+GET_EVENT_CHANGELOG = Rpc(event_pb.GetEventChangelogRequest, event_pb.GetEventChangelogResponse)
 GET_EVENT_FACETS = Rpc(event_pb.GetEventFacetsRequest, event_pb.GetEventFacetsResponse)
 GET_EVENT_HISTOGRAM = Rpc(event_pb.GetEventHistogramRequest, event_pb.GetEventHistogramResponse)
 GET_EVENT_OVERLAPS = Rpc(event_pb.GetEventOverlapsRequest, event_pb.GetEventOverlapsResponse)

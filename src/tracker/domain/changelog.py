@@ -1,8 +1,13 @@
-"""The changelog of an event: an entry for each change of it."""
+"""The changelog of an event: an entry for each change of it.
+
+An event has its whole changelog up to a bound. Beyond that, all entries are records of their own, numbered
+from 0, and the event has the newest of them, shortened, and their number (`changelog_total`).
+"""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+import copy
+from typing import TYPE_CHECKING, Final, NamedTuple
 
 from protobuf import Enum, Message, message_to_json_value
 
@@ -21,6 +26,19 @@ _Entry = event_pb.ChangelogEntry
 
 SYSTEM = "system"
 """The author of changes whose author is not named."""
+
+MOST_ENTRIES: Final = 50
+"""Entries of the changelog in an event, without that of its last change of status."""
+
+MOST_BYTES: Final = 32_768
+"""Bytes of the changelog in an event."""
+
+LONGEST_VALUE: Final = 65_536
+"""Bytes of a value in an entry."""
+
+_SHORT_VALUE = 1_024
+_ENTRY_BYTES = 40
+"""What an entry has besides its texts: its time and the tags of its fields."""
 
 _APPROVAL_YIELDS_TO = frozenset({"status", "priority", "title", "ticket"})
 """A new owner approves the event, unless one of these fields changed with it."""
@@ -72,6 +90,76 @@ def differences(before: event_pb.Event, after: event_pb.Event, now: int) -> list
     return entries
 
 
+class Divided(NamedTuple):
+    """An event as it is stored, and the changelog entries that become records, with the number of the first.
+
+    If that is 0, they replace all such records of the event.
+    """
+
+    event: event_pb.Event
+    first: int
+    entries: Sequence[_Entry]
+
+
+def divided(before: event_pb.Event | None, event: event_pb.Event) -> Divided:
+    """Divide a new event, or a changed one whose new entries follow those that it had `before`."""
+    if before is None or not event.changelog_total:
+        stored = shown(event)
+        return Divided(stored, 0, event.changelog if stored.changelog_total else ())
+    entries = event.changelog[len(before.changelog) :]
+    return Divided(_abridged(event, event.changelog_total + len(entries)), event.changelog_total, entries)
+
+
+def shown(event: event_pb.Event) -> event_pb.Event:
+    """Return an event as it is answered; an earlier version may have stored it with a longer changelog."""
+    entries = event.changelog
+    if event.changelog_total or (len(entries) <= MOST_ENTRIES and sum(map(_size, entries)) <= MOST_BYTES):
+        return event
+    return _abridged(event, len(entries))
+
+
+def _abridged(event: event_pb.Event, total: int) -> event_pb.Event:
+    """Return an event with the newest entries of its changelog and the last of its status, all shortened."""
+    last = next((entry for entry in reversed(event.changelog) if entry.field == "status"), None)
+    status = [] if last is None else [shortened_entry(last)]
+    room = MOST_BYTES - sum(map(_size, status))
+    kept: list[_Entry] = []
+    for entry in reversed(event.changelog[-MOST_ENTRIES:]):
+        short = status[0] if entry is last else shortened_entry(entry)
+        room -= 0 if entry is last else _size(short)
+        if room < 0:
+            break
+        kept.append(short)
+    event = copy.copy(event)
+    event.changelog = [*(each for each in status if each not in kept), *reversed(kept)]
+    event.changelog_total = total
+    return event
+
+
+def _size(entry: _Entry) -> int:
+    """Return about how many bytes an entry takes."""
+    texts = (entry.user, entry.field, entry.old_value, entry.new_value, entry.comment)
+    return _ENTRY_BYTES + sum(len(text) if text.isascii() else len(text.encode()) for text in texts)
+
+
+def shortened_entry(entry: _Entry, most: int = _SHORT_VALUE) -> _Entry:
+    """Return an entry with values of up to `most` bytes."""
+    if _size(entry) <= most:
+        return entry
+    short = copy.copy(entry)
+    short.old_value = _shortened(entry.old_value, most)
+    short.new_value = _shortened(entry.new_value, most)
+    short.comment = _shortened(entry.comment, most)
+    return short
+
+
+def _shortened(text: str, most: int) -> str:
+    """Return a text of up to `most` bytes; a longer one ends with an ellipsis."""
+    if 4 * len(text) <= most or len(encoded := text.encode()) <= most:
+        return text
+    return encoded[: most - len("…".encode())].decode(errors="ignore") + "…"
+
+
 def status_since(event: event_pb.Event) -> int | None:
     """Return when an event got its status (microseconds since the epoch), or None at its creation."""
     status = wire_name(attributes_of(event).status)
@@ -85,7 +173,7 @@ def _changed_fields(before: Message, after: Message) -> Iterator[tuple[str, str,
     for field in type(before).desc().fields:
         old, new = before[field], after[field]
         if old != new:
-            yield field.name, _text(old), _text(new)
+            yield field.name, _shortened(_text(old), LONGEST_VALUE), _shortened(_text(new), LONGEST_VALUE)
 
 
 def _text(value: object) -> str:

@@ -77,6 +77,7 @@ def imported_event(event: event_pb.Event, now: int) -> event_pb.Event:
     between its dates as its duration unless it has one.
     """
     imported = copy.copy(event)
+    imported.clear_field("changelog_total")
     imported.attributes = _normalised(attributes_of(event))
     imported.links = event.links or event_pb.EventLinks()
     imported.metadata = metadata = copy.copy(metadata_of(event))

@@ -85,13 +85,17 @@ def requested_page(request: PagedRequest, query: str, *, default: int | None) ->
     limit = given(request.per_page, default)
     if number and limit is None:
         limit = DEFAULT_PER_PAGE
-    return Page(limit=limit, offset=(number - 1) * limit if number and limit else 0, after=after)
+    offset = (number - 1) * limit if number and limit else 0
+    return Page(limit=limit, offset=offset, after=after, bytes=PAGE_BYTES)
 
 
 def given(number: Int32Value | UInt32Value | None, default: N) -> N:
     """Return a number of a request, or `default` where it is not given; zero counts as not given."""
     return (number.value if number is not None else 0) or default
 
+
+PAGE_BYTES = 3 * 2**20
+"""Bytes of the documents of a page: gRPC clients take messages of up to 4 MiB, unless told otherwise."""
 
 DEFAULT_PER_PAGE = 100
 """Records of a page whose size the caller did not give."""

@@ -10,11 +10,12 @@ from __future__ import annotations
 from contextvars import ContextVar
 from dataclasses import dataclass
 from enum import IntEnum
+from functools import partial
 from typing import TYPE_CHECKING, Final, NamedTuple, Protocol, TypeAlias
 
 from tracker.domain.locks import Ending
 from tracker.pb import catalog_pb, event_pb, lock_pb
-from tracker.stores.documents import parse
+from tracker.stores.documents import parse, read_event
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -103,14 +104,15 @@ def read_change(  # noqa: PLR0913, PLR0917 - what the log has of a change
 ) -> Change:
     """Return a change as the log has it, with the documents of its record."""
     message = _MESSAGES[RecordKind(record)]
+    read = read_event if message is event_pb.Event else partial(parse, message)
     return Change(
         position,
         RecordKind(record),
         ChangeKind(kind),
         record_id,
         principal,
-        None if before is None else parse(message, record_id, before),
-        None if after is None else parse(message, record_id, after),
+        None if before is None else read(record_id, before),
+        None if after is None else read(record_id, after),
         None if ending is None else Ending(ending),
         reason or "",
     )

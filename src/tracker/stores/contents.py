@@ -33,6 +33,7 @@ class Kind(StrEnum):
     LOCK_KEYS = "lock keys"
     ENDED_LOCKS = "ended locks"
     IDEMPOTENCY_KEYS = "idempotency keys"
+    CHANGELOG = "changelog entries"
     EVENTS = "events"
 
 
@@ -40,6 +41,14 @@ class StoredDocument(NamedTuple):
     """An event, a catalog entry or a link: its id (an entry's name), and its ProtoJSON."""
 
     id: str
+    document: str
+
+
+class StoredEntry(NamedTuple):
+    """An entry of an event's changelog that is not stored with the event, its number, and its ProtoJSON."""
+
+    event: str
+    number: int
     document: str
 
 
@@ -80,7 +89,7 @@ class StoredAnswer(NamedTuple):
     answer: bytes
 
 
-StoredRecord: TypeAlias = StoredDocument | StoredKey | StoredEnd | StoredAnswer
+StoredRecord: TypeAlias = StoredDocument | StoredEntry | StoredKey | StoredEnd | StoredAnswer
 R = TypeVar("R", bound=StoredRecord)
 
 
@@ -97,8 +106,8 @@ def characters(record: StoredRecord) -> int:
             return 0 if holder is None else len(holder.document)
         case StoredAnswer(answer=answer):
             return len(answer)
-        case StoredDocument(document=document) | StoredEnd(document=document):
-            return len(document)
+        case StoredDocument(document=text) | StoredEntry(document=text) | StoredEnd(document=text):
+            return len(text)
 
 
 class Records(Protocol[R]):

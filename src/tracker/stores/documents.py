@@ -4,10 +4,15 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, TypeVar
 
+from tracker.domain.changelog import shown
 from tracker.errors import Reason, TrackerError
+from tracker.pb import event_pb
 
 if TYPE_CHECKING:
     from protobuf import Message
+
+_SURELY_SHORT = 4_096
+"""Length of an event's document up to which its changelog is not too long to be answered."""
 
 M = TypeVar("M", bound="Message")
 
@@ -34,3 +39,13 @@ def parse(kind: type[M], name: str, document: bytes | str) -> M:
         raise TrackerError(
             Reason.STORE_CORRUPT, f"the stored {noun} {name} can't be read: {error}", metadata={noun: name}
         ) from error
+
+
+def read_event(name: str, document: bytes | str) -> event_pb.Event:
+    """Return the event in a stored document, as it is answered.
+
+    Raises:
+        TrackerError: DATA_LOSS; the document can't be read.
+    """
+    event = parse(event_pb.Event, name, document)
+    return event if len(document) <= _SURELY_SHORT else shown(event)

@@ -5,7 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, NamedTuple, Protocol, TypeAlias
 
+from tracker.domain.changelog import LONGEST_VALUE, shortened_entry
 from tracker.errors import Reason, TrackerError
+from tracker.stores.pages import Found, first_number
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -17,7 +19,7 @@ if TYPE_CHECKING:
     from tracker.domain.query.tree import EventFilter
     from tracker.pb import event_pb, lock_pb
     from tracker.stores.idempotency import Once
-    from tracker.stores.pages import Found, Page
+    from tracker.stores.pages import Page, Reading
 
 
 MOST_COUNTED = 10_000
@@ -134,6 +136,12 @@ class EventStore(Protocol):
             ExternalIdTakenError: Another event has the new external id.
         """
 
+    async def changelog(self, key: EventKey, page: Page) -> Found[event_pb.ChangelogEntry] | None:
+        """Return a page of the whole changelog of an event, oldest entries first, or None without the event.
+
+        The cursor of a page is the number of the first entry after it.
+        """
+
     async def delete(
         self, key: EventKey, release: Release, once: Once[DeletedEvent] | None = None
     ) -> DeletedEvent | None:
@@ -183,3 +191,23 @@ class EventStore(Protocol):
         self, where: EventFilter, edges: Sequence[int], explanation: Explanation | None = None
     ) -> Sequence[Sequence[int]]:
         """Return the durations, in ascending microseconds, of the events that `count_between` counts."""
+
+
+def take_entry(reading: Reading[event_pb.ChangelogEntry], entry: event_pb.ChangelogEntry) -> bool:
+    """Add an entry to a page of a changelog, unless the page is full; return whether it was added.
+
+    An earlier version may have stored it with longer values.
+    """
+    entry = shortened_entry(entry, LONGEST_VALUE)
+    if reading.has_room(len(entry.to_binary())):
+        reading.records.append(entry)
+    return not reading.more
+
+
+def changelog_page(
+    reading: Reading[event_pb.ChangelogEntry], event: event_pb.Event
+) -> Found[event_pb.ChangelogEntry]:
+    """Return a page of the changelog of a stored event."""
+    end = first_number(reading.page) + len(reading.records)
+    total = event.changelog_total or len(event.changelog)
+    return Found(reading.records, total, (end,) if reading.more else None)

@@ -11,7 +11,7 @@ from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import BinaryIO, NamedTuple
 
@@ -26,7 +26,7 @@ _EVENTS = 250
 """Events of a batch: few enough not to delay other callers, enough to be worth a call."""
 
 _BYTES = 2**20
-"""Bytes of a batch without its last event."""
+"""Bytes of a batch of several events."""
 
 _LARGEST = 4 * 2**20 - 1_024
 """Bytes of the largest event: those of a request, less the envelope."""
@@ -57,13 +57,15 @@ class Problem(NamedTuple):
 class Batch:
     """Events as they were written, the line number of each, and lines that are not events.
 
-    `position` is the number of bytes read of the file.
+    `position` is the number of bytes read of the file. A batch that continues events of earlier ones is sent
+    `alone`, after them.
     """
 
     events: list[bytes] = field(default_factory=list)
     lines: list[int] = field(default_factory=list)
     problems: list[Problem] = field(default_factory=list)
     position: int = 0
+    alone: bool = False
     key: str = field(default_factory=lambda: str(uuid.uuid4()))
     """What the idempotency keys of its calls begin with."""
 
@@ -96,17 +98,20 @@ def batches(source: Source) -> Iterator[Batch]:
     batch, size = Batch(), 0
     for number, event in _found(source.stream):
         if isinstance(event, bytes):
+            if batch.events and size + len(event) > _BYTES:
+                yield batch
+                batch, size = Batch(), 0
+            batch.alone |= b'"changelogFrom"' in event
             batch.events.append(event)
             batch.lines.append(number)
             size += len(event)
         else:
             batch.problems.append(Problem(number, str(event)))
-        if len(batch.events) + len(batch.problems) >= _EVENTS or size >= _BYTES:
-            batch.position = source.position()
+        batch.position = source.position()
+        if len(batch.events) + len(batch.problems) >= _EVENTS:
             yield batch
             batch, size = Batch(), 0
     if batch.events or batch.problems:
-        batch.position = source.position()
         yield batch
 
 
@@ -163,6 +168,8 @@ def outcomes(connection: Connection, batches: Iterable[Batch], *, overwrite: boo
     with ThreadPoolExecutor(_AT_ONCE) as pool:
         try:
             for batch in batches:
+                while batch.alone and under_way:
+                    yield _outcome(connection, *under_way.popleft(), overwrite=overwrite)
                 under_way.append((batch, pool.submit(_imported, connection, batch, overwrite=overwrite)))
                 if len(under_way) > _AT_ONCE:
                     yield _outcome(connection, *under_way.popleft(), overwrite=overwrite)
@@ -201,7 +208,8 @@ def _imported(connection: Connection, batch: Batch, *, overwrite: bool, patience
             )
         except ApiError as error:
             if error.code is not Code.INVALID_ARGUMENT:
-                raise
+                first, last = batch.lines[part[0]], batch.lines[part[-1]]
+                raise replace(error, message=f"lines {first} to {last}: {error.message}") from None
             wrong = _blamed(error.violations)
             if wrong:
                 left = [place for number, place in enumerate(part) if number not in wrong]

@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import BinaryIO, NamedTuple
+from typing import Any, BinaryIO, NamedTuple, TypeAlias
 
 import orjson
 import typer
@@ -19,11 +19,17 @@ from protobuf.wkt import UInt32Value
 
 from tracker.cli.exits import USAGE, CommandError
 from tracker.cli.printing import shown_progress
-from tracker.client.connection import Connection
-from tracker.client.rpcs import SEARCH_EVENTS
+from tracker.client.connection import ApiError, Connection
+from tracker.client.rpcs import GET_EVENT_CHANGELOG, SEARCH_EVENTS
+from tracker.errors import Code
+
+Json: TypeAlias = dict[str, Any]
 
 _PAGE = 1_000
 """Events of a page."""
+
+_LINE = 2**20
+"""Bytes of a line from which on the changelog is continued on the next one."""
 
 _SECONDS = 60.0
 """How long an answer may take, and for how long a call without one is repeated."""
@@ -42,7 +48,7 @@ class Wanted(NamedTuple):
 def print_events(connection: Connection, wanted: Wanted) -> None:
     """Print the wanted events."""
     for page in _pages(connection, wanted, ""):
-        sys.stdout.buffer.write(page.lines)
+        sys.stdout.buffer.writelines(page.lines)
     sys.stdout.buffer.flush()
 
 
@@ -63,7 +69,7 @@ def write_events(connection: Connection, wanted: Wanted, path: Path, *, resume: 
 class _Page(NamedTuple):
     """Events as lines, their number, the number of all matches, and the token of the next page."""
 
-    lines: bytes
+    lines: Iterator[bytes]
     events: int
     total: int
     next_token: str
@@ -82,12 +88,53 @@ def _pages(connection: Connection, wanted: Wanted, token: str) -> Iterator[_Page
         answer = connection.exchange(SEARCH_EVENTS, request, timeout=_SECONDS, patience=_SECONDS)
         match answer:
             case {"events": list() as events, "totalCount": int() as total, "nextPageToken": str() as token}:
-                lines = b"".join(orjson.dumps(event, option=orjson.OPT_APPEND_NEWLINE) for event in events)
+                lines = (line for event in events for line in _lines(connection, event))
                 yield _Page(lines, len(events), total, token)
             case _:
                 raise CommandError("the server answered, but not as a Tracker server does")
         if not token:
             return
+
+
+def _lines(connection: Connection, event: Json) -> Iterator[bytes]:
+    """Yield an event as lines: those after the first continue a long changelog."""
+    if "changelogTotal" not in event:
+        yield _line(event)
+        return
+    line = {name: value for name, value in event.items() if name != "changelogTotal"} | {"changelog": []}
+    written, size = 0, len(_line(line))
+    for entry in _changelog(connection, event["metadata"]["id"]):
+        if size > _LINE and line["changelog"]:
+            yield _line(line)
+            written += len(line["changelog"])
+            line = {"title": event["title"], "metadata": event["metadata"], "changelogFrom": written}
+            line["changelog"], size = [], 0
+        line["changelog"].append(entry)
+        size += len(_line(entry))
+    yield _line(line)
+
+
+def _changelog(connection: Connection, event_id: str) -> Iterator[Json]:
+    """Yield the whole changelog of an event, page by page; none if the event was deleted meanwhile."""
+    token = ""
+    while True:
+        asked = GET_EVENT_CHANGELOG.request(id=event_id, per_page=UInt32Value(value=_PAGE), page_token=token)
+        try:
+            answer: Json = connection.exchange(
+                GET_EVENT_CHANGELOG, asked, timeout=_SECONDS, patience=_SECONDS
+            )
+        except ApiError as error:
+            if error.code is Code.NOT_FOUND:
+                return
+            raise
+        yield from answer["changelog"]
+        token = answer["nextPageToken"]
+        if not token:
+            return
+
+
+def _line(value: Json) -> bytes:
+    return orjson.dumps(value, option=orjson.OPT_APPEND_NEWLINE)
 
 
 class _Place(NamedTuple):
@@ -113,12 +160,15 @@ class _Growing:
         Each page is compressed by itself; a file of such pages is valid gzip.
         """
         packed = self.path.name.endswith(".gz")
-        data = gzip.compress(page.lines, mtime=0) if packed else page.lines
-        self.file.write(data)
+        if packed:
+            with gzip.GzipFile("", "wb", fileobj=self.file, mtime=0) as member:
+                member.writelines(page.lines)
+        else:
+            self.file.writelines(page.lines)
         self.file.flush()
         os.fsync(self.file.fileno())
         place = self.place
-        self.place = _Place(page.next_token, place.bytes + len(data), place.events + page.events)
+        self.place = _Place(page.next_token, self.file.tell(), place.events + page.events)
         if page.next_token:
             self.note()
 

@@ -164,13 +164,20 @@ def get(id_: EventId, *, api: RecordApi) -> None:
 @command("changelog")
 def changelog(id_: EventId, *, api: RecordApi) -> None:
     """Show the changelog of an event, the oldest entry first."""
-    from tracker.cli.event.shown import print_changelog
-    from tracker.client.rpcs import GET_EVENT
-    from tracker.pb import event_pb
+    from protobuf.wkt import UInt32Value
 
-    event = api.call(GET_EVENT, GET_EVENT.request(id=id_)).event
-    entries = event.changelog if event is not None else []
-    answer = event_pb.GetEventChangelogResponse(changelog=entries, total_count=len(entries))
+    from tracker.cli.event.shown import print_changelog
+    from tracker.client.rpcs import GET_EVENT_CHANGELOG
+
+    entries = []
+    request = GET_EVENT_CHANGELOG.request(id=id_, per_page=UInt32Value(value=_PAGE))
+    while True:
+        answer = api.call(GET_EVENT_CHANGELOG, request)
+        entries += answer.changelog
+        request.page_token = answer.next_page_token
+        if not request.page_token:
+            break
+    answer.changelog = entries
     api.show(answer, lambda: print_changelog(entries))
 
 

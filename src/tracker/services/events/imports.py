@@ -6,12 +6,13 @@ import asyncio
 from collections import Counter
 from typing import TYPE_CHECKING, Literal, TypeAlias
 
-from tracker.domain.event_locks import EventChange
-from tracker.domain.events import EventId, metadata_of
+from tracker.domain.event_locks import EventChange, with_entries
+from tracker.domain.events import EventId, event_key, metadata_of
 from tracker.domain.lifecycle import imported_event, missing
 from tracker.domain.times import micros
 from tracker.errors import invalid
 from tracker.pb import event_pb
+from tracker.services.events.filters import event_not_found
 from tracker.stores.events import ExternalIdTakenError, SlackIdTakenError
 
 if TYPE_CHECKING:
@@ -44,9 +45,12 @@ class EventImports:
         now = self._context.now()
         outcomes: dict[int, _Outcome] = {}
         new: dict[int, event_pb.Event] = {}
+        continued: dict[int, event_pb.Event] = {}
         for index, event in enumerate(request.events):
             lacks = missing(event)
-            if lacks is not None:
+            if event.changelog_from and lacks is None:
+                continued[index] = event
+            elif lacks is not None:
                 outcomes[index] = _refused(index, lacks.field, invalid(lacks))
             else:
                 new[index] = imported_event(event, now)
@@ -55,6 +59,9 @@ class EventImports:
         if request.overwrite:
             known = [index for index, each in outcomes.items() if each == "unchanged"]
             outcomes |= await self._overwrite(known, new, request.events)
+        for index, event in continued.items():  # of one event, in their order
+            if (refused := await self._continue(index, event)) is not None:
+                outcomes[index] = refused
         answer = _answer(outcomes)
         self._reporter.imported(answer, call)
         return answer
@@ -94,6 +101,27 @@ class EventImports:
             (added,) = await self._store.add([new])
             if added is not False:
                 return _outcome(index, added)
+
+    async def _continue(self, index: int, given: event_pb.Event) -> event_pb.RefusedEvent | None:
+        """Append the changelog entries that the stored event lacks.
+
+        If that lacks earlier ones too, it is not the event of the same import, which leaves it as it is.
+        """
+
+        def append(stored: event_pb.Event, _: Sequence[lock_pb.Lock]) -> EventChange:
+            known = stored.changelog_total or len(stored.changelog)
+            entries = given.changelog[max(0, known - given.changelog_from) :]
+            if known < given.changelog_from or not entries:
+                raise _UnchangedError
+            return EventChange(with_entries(stored, entries))
+
+        key = event_key(metadata_of(given).id)
+        try:
+            if await self._store.modify(key, append) is not None:
+                return None
+        except _UnchangedError:
+            return None
+        return _refused(index, "metadata.id", event_not_found(key))
 
 
 def _outcome(index: int, added: Added) -> _Outcome:

@@ -14,7 +14,7 @@ from tracker.domain.times import duration
 from tracker.errors import Reason, TrackerError
 from tracker.pb import event_pb
 from tracker.services.events.filters import Planned, by_fields, event_not_found, read_query
-from tracker.services.paging import DEFAULT_PER_PAGE, given, page_token, requested_page
+from tracker.services.paging import DEFAULT_PER_PAGE, page_token, requested_page
 from tracker.stores.pages import Page, Total
 from tracker.time_text import Clock
 
@@ -92,12 +92,16 @@ class EventQueries:
     async def get_event_changelog(
         self, request: event_pb.GetEventChangelogRequest, call: Call
     ) -> event_pb.GetEventChangelogResponse:
-        entries = (await self._get(request.id)).changelog
-        size = given(request.per_page, _CHANGELOG_PER_PAGE)
-        start = given(request.page, 1) * size - size
+        key = event_key(request.id)
+        query = f"changelog of {key.value}"
+        found = await self._store.changelog(key, requested_page(request, query, default=_CHANGELOG_PER_PAGE))
+        if found is None:
+            raise event_not_found(key)
         self._context.log.info("changelog retrieved", request_id=call.request_id, id=request.id)
         return event_pb.GetEventChangelogResponse(
-            changelog=entries[start : start + size], total_count=len(entries)
+            changelog=list(found.records),
+            total_count=found.total,
+            next_page_token=page_token(found.next, query),
         )
 
     async def list_related_events(

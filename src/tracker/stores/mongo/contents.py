@@ -14,6 +14,7 @@ import pymongo
 from bson import ObjectId
 from pymongo.errors import BulkWriteError, WriteConcernError
 
+from tracker.domain.events import event_id
 from tracker.domain.locks import HeldLock, LockKey
 from tracker.pb import event_pb, link_pb, lock_pb
 from tracker.stores.base import StoreOpenError
@@ -25,12 +26,22 @@ from tracker.stores.contents import (
     StoredAnswer,
     StoredDocument,
     StoredEnd,
+    StoredEntry,
     StoredKey,
     StoredLock,
     characters,
 )
 from tracker.stores.documents import parse
-from tracker.stores.mongo import catalog, event_records, idempotency, links, lock_documents, schema, writes
+from tracker.stores.mongo import (
+    catalog,
+    changelogs,
+    event_records,
+    idempotency,
+    links,
+    lock_documents,
+    schema,
+    writes,
+)
 from tracker.stores.mongo.database import CHANGE_SECONDS
 from tracker.stores.mongo.failures import store_errors
 from tracker.stores.mongo.opening import open_database
@@ -72,8 +83,9 @@ class MongoContents:
                 lock_documents.ENDED, {}, _end, lock_documents.end_document, self._still_held
             ),
             Kind.IDEMPOTENCY_KEYS: collection(idempotency.NAME, {"outbox": None}, _answer, _answer_document),
+            Kind.CHANGELOG: collection(changelogs.NAME, {}, _entry, _entry_document),
             Kind.EVENTS: collection(
-                event_records.NAME, _THERE, _document, partial(_parsed, event_pb.Event, event_records.fields)
+                event_records.NAME, _THERE, _document, partial(_parsed, event_pb.Event, _event_fields)
             ),
         }
 
@@ -215,6 +227,20 @@ def _catalog_entry(stored: StoredDocument) -> Document:
 
 def _parsed(kind: type[M], fields: Callable[[M], Document], stored: StoredDocument) -> Document:
     return {"_id": stored.id, **fields(parse(kind, *stored)), "document": stored.document}
+
+
+def _event_fields(event: event_pb.Event) -> Document:
+    """Return the fields of an event's document; the id of the event becomes its history."""
+    history = {"history": event_id(event)} if event.changelog_total else {}
+    return event_records.fields(event) | history
+
+
+def _entry(row: Document) -> StoredEntry:
+    return StoredEntry(row["event"], row["number"], row["document"])
+
+
+def _entry_document(stored: StoredEntry) -> Document:
+    return changelogs.document_of(stored.event, *stored)
 
 
 def _key(row: Document) -> StoredKey:

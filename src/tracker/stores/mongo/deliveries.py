@@ -14,7 +14,7 @@ from tracker.errors import TrackerError
 from tracker.pb import event_pb
 from tracker.stores.changes import PRINCIPAL, ChangeKind, RecordKind
 from tracker.stores.documents import parse
-from tracker.stores.mongo import event_records, idempotency, lock_documents, lock_keys
+from tracker.stores.mongo import changelogs, event_records, idempotency, lock_documents, lock_keys
 from tracker.stores.mongo.outbox import entries_of, is_made, logged, made_by, new_entry
 
 if TYPE_CHECKING:
@@ -120,6 +120,7 @@ class Deliveries:
         if "ends_all" in entry:
             for key in await lock_keys.of_event(self._database, stored["_id"], made):
                 await self._end(key["holder"]["id"], entry["ends_all"], made)
+        await changelogs.deliver(self._database, entry)
         if "note" in entry and (event := await self._append(entry)) is not None:
             await self.deliver(event_records.NAME, event)
 
@@ -145,14 +146,17 @@ class Deliveries:
                 if entry["op"] in notes:
                     return None
                 appended = parse(event_pb.ChangelogEntry, event_id, entry["note"]["entry"])
+                if await changelogs.move_oversized(self._database, events, stored):
+                    continue
                 try:
-                    event = with_entries(event_records.event_of(stored), [appended])
+                    before = event_records.whole_event_of(stored)
                 except TrackerError:  # nobody can read the event
                     return None
                 stored["notes"] = [*notes, entry["op"]][-_NOTES_REMEMBERED:]
                 log = logged(RecordKind.EVENT, ChangeKind.UPDATED, event_id, before=stored["document"])
                 change = new_entry(entry["at"], log=[log])
-                new = await event_records.replace(events, stored, event, change)
+                event, history = changelogs.divide(stored, before, with_entries(before, [appended]), change)
+                new = await event_records.replace(events, stored, event, history, change)
                 if new is not None:
                     return new
         return None

@@ -1,8 +1,9 @@
 """The documents of events.
 
-A document has an event, its columns, terms and duration, its `outbox` (`outbox.py`) and the `notes`: ids of
-the last outbox entries that appended to its changelog (`deliveries.py`). An event that was deleted, or must
-not be created, is replaced by a document with `tombstone`, the time.
+A document has an event, its columns, terms and duration, the `history` of a long changelog
+(`changelogs.py`), its `outbox` (`outbox.py`) and the `notes`: ids of the last outbox entries that appended to
+its changelog (`deliveries.py`). An event that was deleted, or must not be created, is replaced by a document
+with `tombstone`, the time.
 
 The terms are the words of title and message, and the values of fields. An event without terms has too many
 of them, or was stored by an earlier version: it may match any query. An event with terms is stored with its
@@ -32,9 +33,9 @@ from tracker.domain.query.fields import DURATION, FIELDS, TERMS, Kind, label
 from tracker.domain.query.matching import words
 from tracker.pb import event_pb
 from tracker.stores.base import unavailable
-from tracker.stores.documents import parse
+from tracker.stores.documents import parse, read_event
 from tracker.stores.events import ExternalIdTakenError, SlackIdTakenError
-from tracker.stores.mongo import writes
+from tracker.stores.mongo import changelogs, writes
 from tracker.stores.mongo.outbox import carried
 
 if TYPE_CHECKING:
@@ -66,7 +67,12 @@ _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 def event_of(stored: Document) -> event_pb.Event:
-    """Return the event in a document."""
+    """Return the event in a document, as it is answered."""
+    return read_event(stored["_id"], stored["document"])
+
+
+def whole_event_of(stored: Document) -> event_pb.Event:
+    """Return the event in a document, as it is stored and changed."""
     return parse(event_pb.Event, stored["_id"], stored["document"])
 
 
@@ -142,7 +148,8 @@ async def insert(events: Collection, event: event_pb.Event, change: Document) ->
 
 def new_document(event: event_pb.Event, change: Document) -> Document:
     """Return the document of a new event, with an entry in its outbox."""
-    return {"_id": event_id(event), **fields(event), **carried(None, change)}
+    event, history = changelogs.divide(None, None, event, change)
+    return {"_id": event_id(event), **fields(event), **history, **carried(None, change)}
 
 
 async def insert_new(
@@ -169,18 +176,18 @@ async def insert_new(
 
 
 async def replace(
-    events: Collection, stored: Document, event: event_pb.Event, change: Document
+    events: Collection, stored: Document, event: event_pb.Event, history: Document, change: Document
 ) -> Document | None:
     """Replace a stored event and return its document, or None if it has changed meanwhile.
 
-    `change` is the entry for its outbox.
+    Event and `history` are those of `changelogs.divide`; `change` is the entry for its outbox.
 
     Raises:
         SlackIdTakenError: Another event has its Slack id.
         ExternalIdTakenError: Another event has its external id.
     """
     notes = {"notes": stored["notes"]} if "notes" in stored else {}
-    new = {"_id": stored["_id"], **fields(event), **notes, **carried(stored, change)}
+    new = {"_id": stored["_id"], **fields(event), **history, **notes, **carried(stored, change)}
     try:
         return new if await writes.replace(events, stored, new) else None
     except DuplicateKeyError as error:

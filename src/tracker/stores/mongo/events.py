@@ -11,10 +11,10 @@ from tracker.domain.events import EventId, event_cursor, event_id
 from tracker.domain.locks import HeldLock
 from tracker.stores.changes import ChangeKind, RecordKind
 from tracker.stores.events import DeletedEvent, Explanation
-from tracker.stores.mongo import event_records, idempotency, lock_documents, lock_keys
+from tracker.stores.mongo import changelogs, event_records, idempotency, lock_documents, lock_keys
 from tracker.stores.mongo.deliveries import end_fields
 from tracker.stores.mongo.event_records import NAME
-from tracker.stores.mongo.outbox import logged, made_by, new_entry
+from tracker.stores.mongo.outbox import is_full, logged, made_by, new_entry
 from tracker.stores.mongo.search import execution
 from tracker.stores.pages import found, known_total
 
@@ -70,7 +70,9 @@ class MongoEvents:
             new = [*map(event_records.new_document, batch, changes)]
             outcomes = await event_records.insert_new(self._events, batch, new)
             for document, outcome in zip(new, outcomes, strict=True):
-                if outcome is True:
+                if outcome is True and "history" in document:
+                    await self._deliveries.try_to_deliver(NAME, document)
+                elif outcome is True:
                     self._deliveries.courier.add(NAME, document)
             return outcomes
 
@@ -84,6 +86,14 @@ class MongoEvents:
         async with self._database.asking(NAME) as events:
             stored = await events.find_one(event_records.condition(key), {"document": 1, "tombstone": 1})
         return None if stored is None or "tombstone" in stored else event_records.event_of(stored)
+
+    async def changelog(self, key: EventKey, page: Page) -> Found[event_pb.ChangelogEntry] | None:
+        wanted = ("document", "tombstone", "history", "outbox.changelog")
+        async with self._database.asking(NAME) as events:
+            stored = await events.find_one(event_records.condition(key), dict.fromkeys(wanted, 1))
+            if stored is None or "tombstone" in stored:
+                return None
+            return await changelogs.read(self._database, stored, page)
 
     async def modify(
         self,
@@ -101,9 +111,10 @@ class MongoEvents:
             locks = [lock_documents.lock_of(key["holder"]) for key in keys]
             deleted = DeletedEvent(event_records.event_of(stored), locks)
             log = [_logged(ChangeKind.DELETED, stored["_id"], stored["document"])]
+            parts = {"log": log, "forgets": stored.get("history")}
             ends = end_fields(release) if keys else None
             tombstone = {"_id": stored["_id"], "tombstone": self._database.now()}
-            made = await self._deliveries.put(once, deleted, NAME, stored, tombstone, log=log, ends_all=ends)
+            made = await self._deliveries.put(once, deleted, NAME, stored, tombstone, ends_all=ends, **parts)
             return deleted if made else None
 
         return await self._change(key, attempt)
@@ -175,6 +186,12 @@ class MongoEvents:
             async with self._database.turn(NAME, record_id):
                 while stored := await self._events.find_one({"_id": record_id, "tombstone": None}):
                     await self._deliveries.finish_ends(NAME, stored)
+                    if await changelogs.move_oversized(self._database, self._events, stored):
+                        continue
+                    if is_full(stored):
+                        await self._deliveries.deliver(NAME, stored)
+                        await self._deliveries.courier.drained()
+                        continue
                     if (changed := await attempt(stored)) is not None:
                         return changed
             return None
@@ -192,7 +209,8 @@ class MongoEvents:
         found = await lock_keys.of_event(database, stored["_id"], made_by(stored))
         keys = {key["holder"]["id"]: key for key in found}
         held = [lock_documents.held(key) for key in found]
-        asked = change(event_records.event_of(stored), [each.lock for each in held])
+        before = event_records.whole_event_of(stored)
+        asked = change(before, [each.lock for each in held])
         outcome = decide_event_change(asked, held)
         ends = {each.lock.id: release for each, release in outcome.ends}
         entry = new_entry(
@@ -200,20 +218,21 @@ class MongoEvents:
             log=[_logged(ChangeKind.UPDATED, stored["_id"], stored["document"])],
             ends=[{"lock": lock_id, **end_fields(release)} for lock_id, release in ends.items()],
         )
+        event, history = changelogs.divide(stored, before, outcome.event, entry)
         decider = (NAME, stored["_id"])
-        async with idempotency.claimed(database, once, outcome.event, decider, entry) as claim:
+        async with idempotency.claimed(database, once, event, decider, entry) as claim:
             if outcome.claim is not None:
                 await lock_keys.take_for_event(database, outcome.claim, stored["_id"], entry, ends)
             # If the rest fails, a lease that was renewed does no harm.
             renewed = [await lock_keys.update(database, keys[lock.id], lock) for _, lock in outcome.renewed]
             new = None
             if None not in renewed:
-                new = await event_records.replace(self._events, stored, outcome.event, entry)
+                new = await event_records.replace(self._events, stored, event, history, entry)
             claim.made = new is not None
         if new is None:
             return None
         await self._deliveries.try_to_deliver(NAME, new)
-        return outcome.event
+        return event
 
 
 def _logged(kind: ChangeKind, event_id: str, before: str = "") -> Document:

@@ -10,6 +10,7 @@ outbox has one entry for each change:
     principal   for whom it was made
     log         entries for the change log (`change_log.py`)
     note        an entry for the changelog of an event: `event`, `entry`
+    changelog   entries of a long changelog (`changelogs.py`); `forgets`: a history of such entries that ends
     ends        locks that end: `lock`, `ending`, `at`, `reason`; `ends_all`: all those of a deleted event
     confirms    documents that were changed before the deciding one: `[collection, id]` of each
     undecided   see below
@@ -42,6 +43,7 @@ from typing import TYPE_CHECKING
 
 from bson import ObjectId
 
+from tracker.stores.base import overloaded
 from tracker.stores.changes import LARGEST_LOGGED, PRINCIPAL, ChangeKind
 from tracker.stores.mongo import lock_documents, writes
 from tracker.stores.mongo.writes import without
@@ -59,6 +61,9 @@ IDEMPOTENCY_KEYS = "idempotency_keys"
 
 _LARGEST_DELETED = 8 * 2**20
 """Characters of the longest deleted document that the log keeps."""
+
+_FULL = 2**20
+"""Length of the entries of a full outbox, whose next entries wait for their delivery."""
 
 _OWN_FIELDS = frozenset({"op", "at", "principal"})
 """Fields of an entry that are not delivered."""
@@ -116,6 +121,15 @@ def made_by(stored: Document) -> Collection[ObjectId]:
     return {entry["op"] for entry in entries_of(stored)}
 
 
+def is_full(stored: Document) -> bool:
+    """Return whether the outbox of a document is too long for another entry: a document has up to 16 MiB."""
+    size = 0
+    for entry in entries_of(stored):
+        size += sum(map(len, entry.get("changelog", {"entries": ()})["entries"]))
+        size += sum(len(each.get("before", "")) + len(each.get("after", "")) for each in entry.get("log", ()))
+    return size > _FULL
+
+
 def undecided_of(stored: Document) -> Sequence[Document]:
     """Return the entries of a document that wait for a decision."""
     return [entry for entry in entries_of(stored) if "undecided" in entry]
@@ -127,6 +141,8 @@ def carried(stored: Document | None, *new: Document) -> Document:
     A log entry without the record as it became means the record that the document has: once that changes, the
     entry gets a copy.
     """
+    if stored is not None and is_full(stored):
+        raise overloaded()
     entries = list(entries_of(stored)) if stored is not None else []
     if entries and stored is not None and "document" in stored:
         entries[-1] = with_document(entries[-1], stored["document"])

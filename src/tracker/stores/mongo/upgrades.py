@@ -36,7 +36,7 @@ if TYPE_CHECKING:
     from tracker.stores.mongo.database import Database
     from tracker.stores.mongo.writes import Collection, Document
 
-VERSION: Final = 3
+VERSION: Final = 4
 """The current version of the schema."""
 
 SCHEMA: Final = {"_id": "schema"}
@@ -79,8 +79,9 @@ async def upgrade(database: Database) -> None:
         await writes.update(meta, dict(_FIELDS), {"$set": {"names": sorted(known)}}, upsert=True)
     if version < _WITH_OUTBOXES:
         await replace_marks(database)
-        new = {"$set": {"version": VERSION, "had_marks": True}}
-        await writes.update(meta, SCHEMA | {"version": version}, new)
+    if version < VERSION:
+        marks = {"had_marks": True} if version < _WITH_OUTBOXES else {}
+        await writes.update(meta, SCHEMA | {"version": version}, {"$set": {"version": VERSION, **marks}})
 
 
 async def fill_in_terms(events: Collection) -> None:

@@ -20,6 +20,7 @@ from tracker.stores.contents import (
     StoredAnswer,
     StoredDocument,
     StoredEnd,
+    StoredEntry,
     StoredKey,
     StoredLock,
     characters,
@@ -40,6 +41,7 @@ if TYPE_CHECKING:
 _CATALOG = "SELECT name, CAST(document AS BLOB) FROM catalog"
 _LINKS = "SELECT id, CAST(document AS BLOB) FROM links"
 _EVENTS = "SELECT id, CAST(document AS BLOB) FROM events ORDER BY number"
+_ENTRIES = "SELECT event, number, CAST(document AS BLOB) FROM changelog"
 _KEYS = (
     "SELECT key.service, key.environment, key.resource, fencing_token,"
     " id, token_hash, CAST(document AS BLOB) FROM lock_keys key LEFT JOIN locks ON id = lock_id"
@@ -102,6 +104,7 @@ class SqliteContents:
             Kind.LOCK_KEYS: _Table(db, "lock_keys", _KEYS, _key, lock_records.add_key),
             Kind.ENDED_LOCKS: _Table(db, "ended_locks", _ENDS, _end, lock_records.add_ended),
             Kind.IDEMPOTENCY_KEYS: _Table(db, "idempotency_keys", _ANSWERS, StoredAnswer, idempotency.add),
+            Kind.CHANGELOG: _Table(db, "changelog", _ENTRIES, _entry, event_records.add_entry),
             Kind.EVENTS: _Table(db, "events", _EVENTS, partial(_document, event_pb.Event), event_records.add),
         }
 
@@ -155,6 +158,10 @@ def _text(kind: type[Message], name: str, document: bytes) -> str:
 
 def _document(kind: type[Message], name: str, document: bytes) -> StoredDocument:
     return StoredDocument(name, _text(kind, name, document))
+
+
+def _entry(of_event: str, number: int, document: bytes) -> StoredEntry:
+    return StoredEntry(of_event, number, _text(event_pb.ChangelogEntry, of_event, document))
 
 
 def _add_entry(db: apsw.Connection, entry: StoredDocument) -> None:

@@ -8,17 +8,22 @@ from typing import TYPE_CHECKING, TypeAlias
 import apsw
 
 from tracker.domain import events
+from tracker.domain.changelog import divided
+from tracker.domain.event_locks import with_entries
 from tracker.pb import event_pb
 from tracker.stores.changes import RecordKind
 from tracker.stores.documents import parse
-from tracker.stores.events import ExternalIdTakenError, SlackIdTakenError
+from tracker.stores.events import ExternalIdTakenError, SlackIdTakenError, changelog_page, take_entry
+from tracker.stores.pages import Reading, first_number
 from tracker.stores.sqlite.change_log import log_created, log_deleted, log_events_created, log_updated
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterable, Sequence
 
-    from tracker.stores.contents import StoredDocument
+    from tracker.domain.changelog import Divided
+    from tracker.stores.contents import StoredDocument, StoredEntry
     from tracker.stores.events import Added
+    from tracker.stores.pages import Found, Page
 
 Row: TypeAlias = "tuple[int | str | None, ...]"
 """The row of an event: its id and `_COLUMNS`."""
@@ -32,6 +37,11 @@ _INSERT_INTO = f"INSERT INTO events (id, {_COLUMNS})"
 _INSERT = f"{_INSERT_INTO} VALUES (?, {_PLACES})"
 _UNLESS_THERE = "ON CONFLICT (id) DO NOTHING"
 _INSERT_NEW = f"{_INSERT} {_UNLESS_THERE}"
+_SELECT_ENTRIES = (
+    "SELECT event, CAST(document AS BLOB) FROM changelog WHERE event = ? AND number >= ? ORDER BY number"
+)
+_INSERT_ENTRY = "INSERT INTO changelog (event, number, document) VALUES (?, ?, ?)"
+_DELETE_ENTRIES = "DELETE FROM changelog WHERE event = ?"
 SELECT = "SELECT id, CAST(document AS BLOB)"
 """Selects the columns that an event is parsed from."""
 
@@ -47,6 +57,25 @@ def select(db: apsw.Connection, key: events.EventKey) -> event_pb.Event | None:
             sql = f"{SELECT} FROM events WHERE external_id = ? AND source = ?"
             row = db.execute(sql, (value, source)).fetchone()
     return None if row is None else parse(event_pb.Event, *row)
+
+
+def select_changelog(
+    db: apsw.Connection, key: events.EventKey, page: Page
+) -> Found[event_pb.ChangelogEntry] | None:
+    """Return a page of the changelog of an event, or None if there is no event."""
+    event = select(db, key)
+    if event is None:
+        return None
+    first = first_number(page)
+    entries: Iterable[event_pb.ChangelogEntry] = event.changelog[first:]
+    if event.changelog_total:
+        rows = db.execute(_SELECT_ENTRIES, (events.event_id(event), first))
+        entries = (parse(event_pb.ChangelogEntry, *row) for row in rows)
+    reading = Reading[event_pb.ChangelogEntry](page)
+    for entry in entries:
+        if not take_entry(reading, entry):
+            break
+    return changelog_page(reading, event)
 
 
 def insert(db: apsw.Connection, event: event_pb.Event) -> None:
@@ -81,19 +110,22 @@ def row(event: event_pb.Event, document: str | None = None) -> Row:
     )
 
 
-def insert_new(db: apsw.Connection, new: Sequence[event_pb.Event], rows: Sequence[Row]) -> Sequence[Added]:
+def insert_new(db: apsw.Connection, new: Sequence[Divided], rows: Sequence[Row]) -> Sequence[Added]:
     """Store the events, whose rows are given, with new ids."""
     last = int(db.execute("SELECT coalesce(max(number), 0) FROM events").get)
     outcomes: list[Added] = []
     try:
         outcomes += _insert_all(db, rows)
     except apsw.ConstraintError:
-        for event, columns in zip(new, rows, strict=True):
+        for each, columns in zip(new, rows, strict=True):
             try:
-                _write(db, _INSERT_NEW, event, columns)
+                _write(db, _INSERT_NEW, each.event, columns)
                 outcomes.append(db.changes() > 0)
             except (SlackIdTakenError, ExternalIdTakenError) as error:
                 outcomes.append(error)
+    for each, outcome in zip(new, outcomes, strict=True):
+        if outcome is True:
+            _insert_entries(db, each)
     log_events_created(db, last)
     return outcomes
 
@@ -104,25 +136,26 @@ def add(db: apsw.Connection, stored: StoredDocument) -> None:
     db.execute(_INSERT_NEW, (stored.id, *columns))
 
 
-def update(db: apsw.Connection, event: event_pb.Event) -> None:
-    """Replace the stored event with the same id.
+def update(db: apsw.Connection, before: event_pb.Event, event: event_pb.Event) -> event_pb.Event:
+    """Replace a stored event; return it as it is stored.
 
     Raises:
         SlackIdTakenError: Another event has its Slack id.
         ExternalIdTakenError: Another event has its external id.
     """
+    event = _divide(db, before, event)
     changed, *columns = row(event)
     log_updated(db, RecordKind.EVENT, str(changed), str(columns[-1]))
     sql = f"UPDATE events SET ({_COLUMNS}) = ({_PLACES}) WHERE id = ?"  # noqa: S608 - our own columns
     _write(db, sql, event, (*columns, changed))
+    return event
 
 
 def append_entry(db: apsw.Connection, of_event: str, entry: event_pb.ChangelogEntry) -> None:
     """Append an entry to the changelog of an event, if it exists."""
     event = select(db, events.EventId(of_event))
     if event is not None:
-        event.changelog.append(entry)
-        document = event.to_json()
+        document = _divide(db, event, with_entries(event, [entry])).to_json()
         log_updated(db, RecordKind.EVENT, of_event, document)
         db.execute("UPDATE events SET document = ? WHERE id = ?", (document, of_event))
 
@@ -131,6 +164,29 @@ def delete(db: apsw.Connection, event: event_pb.Event) -> None:
     """Delete a stored event."""
     log_deleted(db, RecordKind.EVENT, events.event_id(event))
     db.execute("DELETE FROM events WHERE id = ?", (events.event_id(event),))
+    if event.changelog_total:
+        db.execute(_DELETE_ENTRIES, (events.event_id(event),))
+
+
+def add_entry(db: apsw.Connection, stored: StoredEntry) -> None:
+    """Store a changelog entry as another store keeps it, unless it is there."""
+    db.execute(f"{_INSERT_ENTRY} ON CONFLICT DO NOTHING", stored)
+
+
+def _divide(db: apsw.Connection, before: event_pb.Event, event: event_pb.Event) -> event_pb.Event:
+    """Store the changelog entries that are not stored with a changed event; return the event to store."""
+    change = divided(before, event)
+    if before.changelog_total and not change.first:
+        db.execute(_DELETE_ENTRIES, (events.event_id(event),))
+    _insert_entries(db, change)
+    return change.event
+
+
+def _insert_entries(db: apsw.Connection, change: Divided) -> None:
+    if change.entries:
+        of_event = events.event_id(change.event)
+        numbers = enumerate(change.entries, change.first)
+        db.executemany(_INSERT_ENTRY, ((of_event, number, entry.to_json()) for number, entry in numbers))
 
 
 def places(rows: int, columns: int) -> str:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, TypeVar
 
 import apsw
 
+from tracker.domain.changelog import divided, shown
 from tracker.domain.event_locks import decide_event_change
 from tracker.domain.events import event_cursor, event_id
 from tracker.domain.locks import HeldLock
@@ -68,7 +69,11 @@ class SqliteEvents:
         return [each for part in added for each in part]
 
     async def get(self, key: EventKey) -> event_pb.Event | None:
-        return await self._reader.read(lambda db: event_records.select(db, key))
+        event = await self._reader.read(lambda db: event_records.select(db, key))
+        return None if event is None else shown(event)
+
+    async def changelog(self, key: EventKey, page: Page) -> Found[event_pb.ChangelogEntry] | None:
+        return await self._reader.read(lambda db: event_records.select_changelog(db, key, page))
 
     async def modify(
         self,
@@ -82,14 +87,14 @@ class SqliteEvents:
                 return None
             held = lock_records.select_of_event(db, event_id(stored))
             outcome = decide_event_change(change(stored, [each.lock for each in held]), held)
-            event_records.update(db, outcome.event)
+            event = event_records.update(db, stored, outcome.event)
             for each, release in outcome.ends:
                 lock_records.end(db, each, release)
             for each, lock in outcome.renewed:
                 lock_records.update(db, each.lock, lock)
             if outcome.claim is not None:
                 lock_records.acquire(db, outcome.claim)
-            return outcome.event
+            return event
 
         return await self._writer.change(once_only(step, once))
 
@@ -104,7 +109,7 @@ class SqliteEvents:
             ended = lock_records.select_of_event(db, event_id(stored))
             for held in ended:
                 lock_records.end(db, held, release)
-            return DeletedEvent(stored, [held.lock for held in ended])
+            return DeletedEvent(shown(stored), [held.lock for held in ended])
 
         return await self._writer.change(once_only(step, once))
 
@@ -154,8 +159,9 @@ class SqliteEvents:
 
     async def _add(self, events: Sequence[event_pb.Event]) -> Sequence[Added]:
         """Store events that are new in one step."""
-        rows = [event_records.row(event) for event in events]
-        insert = Bulk(partial(event_records.insert_new, new=events, rows=rows))
+        new = [divided(None, event) for event in events]
+        rows = [event_records.row(each.event) for each in new]
+        insert = Bulk(partial(event_records.insert_new, new=new, rows=rows))
         return await self._writer.change(lambda _db: insert)
 
     async def _planned(

@@ -22,7 +22,9 @@ APPLICATION_ID: Final = int.from_bytes(b"TRKR")
 _FILLED_ID: Final = int.from_bytes(b"TRKM")
 """Marks a file that `tracker migrate` has partly filled; the table `filling` has the source."""
 
-_RECORDS: Final = ("events", "catalog", "links", "locks", "lock_keys", "ended_locks", "idempotency_keys")
+_RECORDS: Final = (
+    *("events", "changelog", "catalog", "links", "locks", "lock_keys", "ended_locks", "idempotency_keys"),
+)
 
 
 @cache
