@@ -190,9 +190,15 @@ class _Answerer:
             message = await self._handle(partial(self._read, context, given), call)
             answer = self._method.encode(message)
             await self._may_answer.wait()
+            if call.undo is not None and call.waited:
+                await context.send_initial_metadata(())  # cancels this task if the caller has gone away
         except TrackerError as error:
             await self._may_answer.wait()
             await _abort(context, error, call.request_id)
+        except asyncio.CancelledError:
+            if call.undo is not None:
+                call.undo()
+            raise
         except Exception:  # noqa: BLE001 - a defect of the wire: logged, and answered as what it is
             await self._fail(context, call)
         context.set_trailing_metadata(((REQUEST_ID_HEADER, call.request_id),))

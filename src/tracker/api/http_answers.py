@@ -2,11 +2,20 @@
 
 from __future__ import annotations
 
+import array
 import asyncio
-from typing import TYPE_CHECKING
+import fcntl
+import termios
+from contextlib import suppress
+from typing import TYPE_CHECKING, Final
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+
+EXPECT_RECEIPT: Final = "tracker.expect_receipt"
+"""The ASGI extension whose function `of` takes what to call if the next answer does not reach its client."""
+
+_RECEIPT_SECONDS = 1.0
 
 _CONTINUE = b"HTTP/1.1 100 Continue\r\n\r\n"
 
@@ -73,3 +82,42 @@ class AnswerTransport(asyncio.Transport):
         self.finish()
         self._outbox.flush()
         self._end()
+
+
+class Receipt:
+    """Notices whether the answer that is sent next reaches its client; if not, it calls `undo`.
+
+    HTTP has no receipts, and TCP acknowledges what has reached the client's kernel. The kernel of a client
+    that closes a connection, or dies, before it has read everything resets the connection. An answer is lost
+    if the connection ends before the answer is acknowledged, or is reset within a second.
+    """
+
+    def __init__(self, transport: asyncio.Transport, undo: Callable[[], None]) -> None:
+        self._transport = transport
+        self._undo: Callable[[], None] | None = undo
+        self._loop = asyncio.get_running_loop()
+        self._timer = self._loop.call_later(_RECEIPT_SECONDS, self._look)
+
+    def closed(self, *, sent_end: bool) -> None:
+        """Note that the client has closed the connection; `sent_end`, so has this server, which counts."""
+        self.settle(lost=self._unacknowledged() > sent_end)
+
+    def settle(self, *, lost: bool) -> None:
+        """Note that the answer is lost, or is not."""
+        self._timer.cancel()
+        undo, self._undo = self._undo, None
+        if lost and undo is not None:
+            undo()
+
+    def _look(self) -> None:
+        if self._unacknowledged():
+            self._timer = self._loop.call_later(_RECEIPT_SECONDS, self._look)
+        else:
+            self.settle(lost=False)
+
+    def _unacknowledged(self) -> int:
+        """Return how many bytes the client's kernel has not acknowledged."""
+        unacknowledged = array.array("i", [0])
+        with suppress(OSError):  # other systems than Linux
+            fcntl.ioctl(self._transport.get_extra_info("socket").fileno(), termios.TIOCOUTQ, unacknowledged)
+        return unacknowledged[0] + self._transport.get_write_buffer_size()

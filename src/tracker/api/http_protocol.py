@@ -11,7 +11,7 @@ import httptools
 import uvicorn
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
-from tracker.api.http_answers import AnswerTransport, Outbox
+from tracker.api.http_answers import EXPECT_RECEIPT, AnswerTransport, Outbox, Receipt
 from tracker.api.wires import http_answer, request_id_of
 from tracker.errors import Reason, TrackerError
 
@@ -103,6 +103,8 @@ class HttpConnection(HttpToolsProtocol):
         self._method = b""
         self._refusal: TrackerError | None = None
         self._calls: set[asyncio.Task[None]] = set()
+        self._receipt: Receipt | None = None
+        self._extensions: dict[str, dict[object, object]] = {EXPECT_RECEIPT: {"of": self._expect_receipt}}
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override] # as uvicorn has it
         """Start the timer: it also ends a connection that never sends anything."""
@@ -115,9 +117,17 @@ class HttpConnection(HttpToolsProtocol):
         super().connection_lost(exc)
         self._reading = _Reading.NOTHING
         self._watch()
+        if self._receipt is not None:
+            self._receipt.settle(lost=exc is not None)
         for call in self._calls:
             call.cancel()
         self._http.connection_ended.set()
+
+    def eof_received(self) -> None:
+        """Note that the client closes the connection, and with which of its answers."""
+        if self._receipt is not None:
+            self._http.outbox.flush()
+            self._receipt.closed(sent_end=self._lingering)
 
     def data_received(self, data: bytes) -> None:
         """Parse what arrived, and enforce the limits."""
@@ -126,6 +136,9 @@ class HttpConnection(HttpToolsProtocol):
             if self._received > self._limits.message_bytes:
                 self.transport.abort()
             return
+        if self._receipt is not None:
+            self._receipt.settle(lost=False)  # the next request comes after the answer
+            self._receipt = None
         self._unset_keepalive_if_required()
         self._parse(data)
         if self.transport.is_closing() or self._lingering:
@@ -164,6 +177,7 @@ class HttpConnection(HttpToolsProtocol):
     def on_message_begin(self) -> None:
         """Note that a request has begun."""
         super().on_message_begin()
+        self.scope["extensions"] = self._extensions
         self._reading = _Reading.HEAD
 
     def on_headers_complete(self) -> None:
@@ -267,8 +281,14 @@ class HttpConnection(HttpToolsProtocol):
             self.transport.write(http_answer(error, request_id_of(None)))
         self._linger()
 
+    def _expect_receipt(self, undo: Callable[[], None]) -> None:
+        if self.transport.is_closing():
+            undo()
+        else:
+            self._receipt = Receipt(self.transport, undo)
+
     def _end(self) -> None:
-        if self._reading is _Reading.NOTHING:
+        if self._reading is _Reading.NOTHING and self._receipt is None:
             self.transport.close()
         else:
             self._linger()

@@ -11,6 +11,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Protocol, cast
 
 from tracker.api.calls.endpoint import UNKNOWN, Endpoint, refusing
+from tracker.api.http_answers import EXPECT_RECEIPT
 from tracker.api.router import Router
 from tracker.api.routes import HttpRequest, unknown_path
 from tracker.api.wires import REQUEST_ID_HEADER, http_headers, internal_error, json_error, request_id_of
@@ -112,6 +113,10 @@ class HttpExchange:
         if len(body) > limit:
             raise _too_large(limit)
         return body
+
+    def expect_receipt(self, undo: Callable[[], None]) -> None:
+        """Have `undo` called if the answer, which is sent next, does not reach the client."""
+        self.scope["extensions"][EXPECT_RECEIPT]["of"](undo)
 
     async def success(self, status: int, body: bytes) -> None:
         """Send an answer, without a body where its status allows none."""
@@ -245,7 +250,10 @@ class _Rpc:
         self._handle = chain.compose(method)
 
     async def answer(self, exchange: HttpExchange, captures: tuple[str, ...]) -> None:
-        message = await self._call(self._handle, exchange, captures, exchange.call("rest"))
+        call = exchange.call("rest")
+        message = await self._call(self._handle, exchange, captures, call)
+        if call.undo is not None:
+            exchange.expect_receipt(call.undo)
         await exchange.success(self._binding.status, self._binding.encode(message))
 
     async def _call(

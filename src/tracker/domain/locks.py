@@ -9,7 +9,9 @@ import copy
 import hashlib
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Final, NamedTuple
+
+from protobuf.wkt import Duration
 
 from tracker.domain.times import duration_micros, micros, timestamp
 from tracker.pb import event_pb
@@ -18,12 +20,13 @@ from tracker.pb.options import numbers, wire_name
 if TYPE_CHECKING:
     from collections.abc import Collection
 
-    from protobuf.wkt import Duration
-
     from tracker.pb import lock_pb
 
 DEFAULT_RESOURCE = "deployment"
 """What a lock that names no resource excludes."""
+
+WAIT_TTL: Final = Duration(seconds=4 * 60 * 60)
+"""The lease of a lock that is waited for without a `ttl`: its caller may leave without having the answer."""
 
 _ENVIRONMENTS = {"environment_unspecified": ""} | {
     name.casefold(): wire_name(event_pb.Environment(number)).casefold()

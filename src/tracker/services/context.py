@@ -105,7 +105,9 @@ class Call:
     `headers` are those of HTTP, or the metadata of gRPC, by lower-case name; repeated ones are joined by
     commas. `timeout` is the seconds that the caller is willing to wait, or None for any time. `send` returns
     once the caller can take another message, and may be cancelled. The chain sets `principal`, and `use` for
-    a call whose idempotency key is remembered with its change.
+    a call whose idempotency key is remembered with its change. A service sets `undo` where its answer must
+    not get lost, and `waited` where its caller may be gone meanwhile; the wire calls `undo` at most once, if
+    the answer can't be delivered.
     """
 
     wire: Wire
@@ -116,6 +118,8 @@ class Call:
     send: Send = _send_nothing
     principal: Principal = field(init=False, repr=False)
     use: KeyUse | None = None
+    undo: Callable[[], None] | None = None
+    waited: bool = False
 
     def made_by(self, principal: Principal) -> None:
         """Set who makes the call, in its task: the change log records the principal of each change."""

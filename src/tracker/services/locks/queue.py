@@ -131,6 +131,14 @@ class LockQueue:
             for place in queue:
                 place.wake.set()
 
+    def give_back(self, lock: lock_pb.Lock, released: Callable[[lock_pb.Lock], None]) -> None:
+        """Release a lock whose caller has disconnected before the answer, and call `released` with it.
+
+        That is done in the background; a lock that another call with the same token has got since stays.
+        """
+        work = partial(self._give_back, lock.id, self._context.now(), released)
+        self._tasks.finish(_TASK, work, max_pause=_MAX_PAUSE)
+
     async def close(self) -> None:
         """Finish the release of locks whose callers have disconnected."""
         await self._tasks.stop(_TASK)
@@ -190,8 +198,7 @@ class LockQueue:
                 acquired = await self._store.acquire(HeldLock(lock, token_hash), entry, once)
             except asyncio.CancelledError:
                 if once is None:
-                    give_back = partial(self._give_back, lock, self._context.now())
-                    self._tasks.finish(_TASK, give_back, max_pause=_MAX_PAUSE)
+                    self.give_back(lock, lambda released: self.freed(lock_key(released)))
                 raise
             if not acquired.replayed:
                 return acquired
@@ -215,18 +222,16 @@ class LockQueue:
         lock = await self._store.modify(lock_id, renew, None if once is None else once.of(_replayed))
         return None if lock is None else _replayed(lock)
 
-    async def _give_back(self, lock: lock_pb.Lock, at: int) -> None:
-        """Release a lock of a cancelled call, as of the time when its caller disconnected."""
-
+    async def _give_back(self, lock_id: str, at: int, released: Callable[[lock_pb.Lock], None]) -> None:
         def decide(held: HeldLock) -> Release | None:
             if held.lock.renewals:
                 return None  # another call with the same token has got it since
             entry = changelog.unlocked(held.lock, at, "", ": the caller was gone")
             return Release(Ending.ABANDONED, at, entry=entry)
 
-        given_back = await self._store.release(lock.id, decide)
+        given_back = await self._store.release(lock_id, decide)
         if given_back is not None:
-            self.freed(lock_key(given_back))
+            released(given_back)
 
     def _enter(self, key: LockKey, place: _Place) -> None:
         place.callers += 1

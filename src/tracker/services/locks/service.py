@@ -6,10 +6,12 @@ import copy
 import hmac
 import time
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING
 
 from tracker.domain import changelog
 from tracker.domain.locks import (
+    WAIT_TTL,
     EndedLock,
     Ending,
     LockHeldError,
@@ -35,6 +37,9 @@ if TYPE_CHECKING:
     from tracker.services.locks.queue import LockQueue
     from tracker.services.locks.reporter import LockObserver, LockReporter
     from tracker.stores.locks import LockStore
+
+_ANSWER_SECONDS = 0.1
+"""How long before the deadline of its caller a call stops waiting, so that the answer arrives in time."""
 
 _CHANGEABLE = ("service", "who", "environment", "resource", "event_id")
 
@@ -65,9 +70,13 @@ class LockService:
                 labels=request.labels,
                 lock_delay=request.lock_delay,
             )
-            return begin_lease(lock, now, request.ttl)
+            return begin_lease(lock, now, ttl)
 
         wait = duration_seconds(request.wait)
+        ttl = request.ttl or (WAIT_TTL if wait else None)
+        call.waited = wait > 0
+        if call.timeout is not None:
+            wait = min(wait, max(0, call.timeout - _ANSWER_SECONDS))
         began = time.monotonic()
         try:
             acquired = await self._queue.take(
@@ -88,6 +97,9 @@ class LockService:
                 self._observer.lock_waited(time.monotonic() - began)
         if not acquired.replayed:
             self._reporter.acquired(acquired.lock, call)
+            if call.use is None:  # else the lock is left to the call that repeats this one
+                report = partial(self._reporter.released, call=call, message="lock given back")
+                call.undo = partial(self._queue.give_back, acquired.lock, report)
         return _created(acquired)
 
     async def get_lock(self, request: lock_pb.GetLockRequest, _: Call) -> lock_pb.GetLockResponse:
