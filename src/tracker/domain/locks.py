@@ -28,10 +28,11 @@ DEFAULT_RESOURCE = "deployment"
 WAIT_TTL: Final = Duration(seconds=4 * 60 * 60)
 """The lease of a lock that is waited for without a `ttl`: its caller may leave without having the answer."""
 
-_ENVIRONMENTS = {"environment_unspecified": ""} | {
-    name.casefold(): wire_name(event_pb.Environment(number)).casefold()
+_NAMES = {
+    name.casefold(): wire_name(event_pb.Environment(number))
     for name, number in numbers(event_pb.Environment.desc()).items()
 }
+_KEYS = {"environment_unspecified": ""} | {spelled: name.casefold() for spelled, name in _NAMES.items()}
 
 
 class LockKey(NamedTuple):
@@ -54,7 +55,12 @@ def lock_key(lock: lock_pb.Lock | lock_pb.CheckLockRequest) -> LockKey:
 def environment_key(environment: str) -> str:
     """Return an environment as locks compare it."""
     environment = environment.strip().casefold()
-    return _ENVIRONMENTS.get(environment, environment)
+    return _KEYS.get(environment, environment)
+
+
+def environment_name(environment: str) -> str:
+    """Return an environment by the name that events give it; one that events don't have stays as it is."""
+    return _NAMES.get(environment.strip().casefold(), environment)
 
 
 class LockFilter(NamedTuple):

@@ -97,7 +97,7 @@ class CatalogService:
             request.name, lambda stored: updated_entry(stored, request, now), call.once(answer)
         )
         if entry is None:
-            raise _not_found(request.name)
+            raise TrackerError(Reason.CATALOG_NOT_FOUND, f"catalog {request.name} not found")
         self._log(message, entry.name, call)
         return answer(entry)
 
@@ -111,4 +111,4 @@ _dependencies_updated = answer_with(catalog_pb.UpdateDependenciesResponse, "cata
 
 
 def _not_found(name: str) -> TrackerError:
-    return TrackerError(Reason.CATALOG_NOT_FOUND, f"no catalog found in tracker for name {name}")
+    return TrackerError(Reason.CATALOG_NOT_FOUND, f"no catalog found in tracker for id {name}")

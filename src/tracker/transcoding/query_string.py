@@ -48,6 +48,14 @@ _GRAMMARS: Mapping[ScalarType | str, re.Pattern[str]] = {
     **dict.fromkeys((ScalarType.STRING, ScalarType.BYTES, ScalarType.BOOL, TIMESTAMP, DURATION), _ANY),
 }
 """The grammars of what can be text: scalars, and messages by their names."""
+_HUGE = re.compile(r"^0*[1-9][0-9]{9,}$")
+_RESPELLED: Mapping[ScalarType | str, Callable[[str], str]] = {
+    # A plus sign that was not escaped came as a space; nothing else in a timestamp can be one.
+    TIMESTAMP: lambda text: _LOST_PLUS.sub("+", text),
+    DURATION: duration_json,
+    # The number of a page: whatever is beyond the last one is as good as any other.
+    ScalarType.INT32: lambda text: _HUGE.sub(str(2**31 - 1), text),
+}
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -206,10 +214,8 @@ def _reader(field: DescField) -> Callable[[str], JsonValue]:
     if kind is ScalarType.BOOL:
         return _BOOLEANS.get
     read = _checked(field, _GRAMMARS[kind])
-    # A plus sign that was not escaped came as a space; nothing else in a timestamp can be one.
-    if kind == TIMESTAMP:
-        return lambda text: read(_LOST_PLUS.sub("+", text))
-    return read if kind != DURATION else lambda text: read(duration_json(text))
+    respelled = _RESPELLED.get(kind)
+    return read if respelled is None else lambda text: read(respelled(text))
 
 
 def _checked(field: DescField, grammar: re.Pattern[str]) -> Callable[[str], JsonValue]:

@@ -32,7 +32,7 @@ from tracker.domain.times import timestamp
 from tracker.errors import FieldViolation, Reason, TrackerError
 from tracker.pb import event_pb
 from tracker.services.context import answer_with
-from tracker.services.events.filters import event_not_found
+from tracker.services.events.filters import NOT_FOUND_WITH_ID, event_not_found
 from tracker.services.locks.reporter import lock_held
 from tracker.stores.events import ExternalIdTakenError
 
@@ -100,7 +100,7 @@ class EventChanges:
         except LockHeldError as error:
             raise await self._refused("update", error, call) from None
         if event is None:
-            raise event_not_found(key)
+            raise event_not_found(request.id or request.slack_id)
         return _updated(event)
 
     async def delete_events(
@@ -110,7 +110,7 @@ class EventChanges:
         release = Release(Ending.EVENT_ENDED, self._context.now())
         deleted = await self._store.delete(key, release, call.once(_deleted))
         if deleted is None:
-            raise event_not_found(key)
+            raise event_not_found(request.id or request.slack_id)
         self._reporter.log("event deleted", deleted.event, call)
         self._report_locks(LockPlan(release=tuple(deleted.locks)), call)
         return _deleted(deleted)
@@ -129,7 +129,7 @@ class EventChanges:
         key = event_key(request.id)
         event = await self._store.modify(key, append, call.once(_entry_added))
         if event is None:
-            raise event_not_found(key)
+            raise event_not_found(request.id, message=NOT_FOUND_WITH_ID)
         self._reporter.log("changelog entry added", event, call, user=entry.user)
         return _entry_added(event)
 
@@ -153,7 +153,7 @@ class EventChanges:
         key = event_key(request.id)
         event = await self._store.modify(key, link, call.once(_slack_id_added))
         if event is None:
-            raise event_not_found(key)
+            raise event_not_found(request.id, message=NOT_FOUND_WITH_ID)
         self._reporter.log("slack_id added to event", event, call, slack_id=request.slack_id)
         return _slack_id_added(event)
 
@@ -262,8 +262,7 @@ class EventChanges:
     async def _refused(self, what: str, error: LockHeldError, call: Call) -> TrackerError:
         """Report and return the error of a call that can't `what` (create, update) an event, for a lock."""
         holder = await self._locks.holder(lock_key(error.holder)) or error.holder
-        refused = lock_held(holder, f"cannot {what} event: ", ". Please unlock it first")
-        return self._lock_reporter.refused(refused, holder, call)
+        return self._lock_reporter.refused(lock_held(holder, what), holder, call)
 
 
 _created = answer_with(event_pb.CreateEventResponse, "event")

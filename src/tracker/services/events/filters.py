@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING, Protocol
 from protobuf import DescEnum
 from protobuf.wkt import BoolValue
 
-from tracker.domain.events import EventId, ExternalId, SlackId
 from tracker.domain.query import fields
 from tracker.domain.query.lexer import QueryError, nearest
 from tracker.domain.query.text import parse, to_text
@@ -24,7 +23,6 @@ if TYPE_CHECKING:
 
     from protobuf import DescField, DescMessage, Message
 
-    from tracker.domain.events import EventKey
     from tracker.domain.query.fields import Field
     from tracker.domain.query.tree import Node
     from tracker.services.context import Context
@@ -117,10 +115,13 @@ def facet(name: str, path: str, use: str) -> Field:
     raise invalid(FieldViolation(path, f"{expected}; got {name!r}{nearest(name, names)}"))
 
 
-def event_not_found(key: EventKey) -> TrackerError:
-    """Return the error for an event that does not exist."""
-    kind = {EventId: "id", SlackId: "slack id", ExternalId: "external id"}[type(key)]
-    return TrackerError(Reason.EVENT_NOT_FOUND, f"no event found in tracker for {kind} {key.value}")
+def event_not_found(given: str, *, message: str = "no event found in tracker for id") -> TrackerError:
+    """Return the error for an event that does not exist, by the id or Slack id that was given."""
+    return TrackerError(Reason.EVENT_NOT_FOUND, f"{message} {given}")
+
+
+NOT_FOUND_WITH_ID = "event not found with id"
+"""The message of the Go implementation where a call for the changelog or the Slack id finds no event."""
 
 
 class Planned:

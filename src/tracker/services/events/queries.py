@@ -13,7 +13,7 @@ from tracker.domain.query.tree import EventFilter, both, one_of, widened
 from tracker.domain.times import duration
 from tracker.errors import Reason, TrackerError
 from tracker.pb import event_pb
-from tracker.services.events.filters import Planned, by_fields, event_not_found, read_query
+from tracker.services.events.filters import NOT_FOUND_WITH_ID, Planned, by_fields, event_not_found, read_query
 from tracker.services.paging import DEFAULT_PER_PAGE, page_token, requested_page
 from tracker.stores.pages import Page, Total
 from tracker.time_text import Clock
@@ -96,7 +96,7 @@ class EventQueries:
         query = f"changelog of {key.value}"
         found = await self._store.changelog(key, requested_page(request, query, default=_CHANGELOG_PER_PAGE))
         if found is None:
-            raise event_not_found(key)
+            raise event_not_found(request.id, message=NOT_FOUND_WITH_ID)
         self._context.log.info("changelog retrieved", request_id=call.request_id, id=request.id)
         return event_pb.GetEventChangelogResponse(
             changelog=list(found.records),
@@ -155,10 +155,9 @@ class EventQueries:
         return True
 
     async def _get(self, id_or_slack_id: str) -> event_pb.Event:
-        key = event_key(id_or_slack_id)
-        event = await self._store.get(key)
+        event = await self._store.get(event_key(id_or_slack_id))
         if event is None:
-            raise event_not_found(key)
+            raise event_not_found(id_or_slack_id)
         return event
 
     async def _list(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Protocol
 
-from tracker.domain.locks import DEFAULT_RESOURCE, Ending, lock_key
+from tracker.domain.locks import DEFAULT_RESOURCE, Ending, environment_name, lock_key
 from tracker.domain.times import duration_seconds, micros, shown, timestamp
 from tracker.errors import Reason, TrackerError
 from tracker.time_text import MICROS
@@ -29,15 +29,22 @@ _HOW_ENDED = {
 }
 
 
-def lock_held(holder: lock_pb.Lock, prefix: str = "", suffix: str = "") -> TrackerError:
-    """Return the error of a call for a lock that `holder` has, or had until its lease expired."""
+def lock_held(holder: lock_pb.Lock, refused: str = "") -> TrackerError:
+    """Return the error of a call for a lock that `holder` has, or had until its lease expired.
+
+    `refused` is the change of an event that needs the lock, such as `create`. The message then begins with
+    the whole one of the Go implementation.
+    """
     reason, text = Reason.LOCK_HELD, held_message(holder)
+    if refused:
+        locked = f"{_locked(holder)} in {environment_name(holder.environment)}"
+        text = f"cannot {refused} event: {locked}. Please unlock it first: it is held {_how(holder)}"
     if holder.expired_at is not None:
         reason, delay = Reason.LOCK_DELAY, f"{duration_seconds(holder.lock_delay):g} s"
         text += (
             f"; its lease expired at {shown(holder.expired_at)}, and its lock_delay of {delay} is not over"
         )
-    return TrackerError(reason, f"{prefix}{text}{suffix}", metadata=holder_metadata(holder))
+    return TrackerError(reason, text, metadata=holder_metadata(holder))
 
 
 def wait_timeout(holder: lock_pb.Lock, place: int, waiting: int) -> TrackerError:
@@ -81,15 +88,22 @@ def lock_not_found(lock_id: str) -> TrackerError:
 
 def held_message(holder: lock_pb.Lock) -> str:
     """Return the sentence that names the holder of a lock."""
+    return f"{_locked(holder)} {_how(holder)}"
+
+
+def _locked(holder: lock_pb.Lock) -> str:
+    return f"service {holder.service} is already locked"
+
+
+def _how(holder: lock_pb.Lock) -> str:
     details = {
         "reason: ": _short(holder.reason),
         "since ": shown(holder.created_at),
         "until ": shown(holder.expires_at),
     }
-    return (
-        f"service {holder.service} is already locked {_where(holder)} by {holder.who or 'nobody named'}"
-        f" (lock_id: {holder.id}, event_id: {holder.event_id})"
-    ) + "".join(f"; {name}{text}" for name, text in details.items() if text)
+    who = f"{holder.who or 'nobody named'} (lock_id: {holder.id}, event_id: {holder.event_id})"
+    shown_details = "".join(f"; {name}{text}" for name, text in details.items() if text)
+    return f"{_where(holder)} by {who}{shown_details}"
 
 
 def holder_metadata(holder: lock_pb.Lock) -> dict[str, str]:

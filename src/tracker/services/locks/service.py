@@ -10,6 +10,7 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from tracker.domain import changelog
+from tracker.domain.events import event_key
 from tracker.domain.locks import (
     WAIT_TTL,
     EndedLock,
@@ -65,7 +66,7 @@ class LockService:
                 who=request.who,
                 environment=request.environment,
                 resource=request.resource,
-                event_id=request.event_id.lower(),
+                event_id=event_key(request.event_id).value,
                 reason=request.reason,
                 labels=request.labels,
                 lock_delay=request.lock_delay,
@@ -117,6 +118,7 @@ class LockService:
             before, lock = held.lock, copy.copy(held.lock)
             for name in _CHANGEABLE:
                 setattr(lock, name, getattr(request, name) or getattr(before, name))
+            lock.event_id = event_key(lock.event_id).value
             if lock_key(lock) != lock_key(before):
                 self._queue.require_turn(lock)
             return lock
