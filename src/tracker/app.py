@@ -21,7 +21,7 @@ from tracker.api.calls.steps import (
 from tracker.api.grpc import GrpcServer
 from tracker.api.http_server import HttpServer
 from tracker.api.rest import RestApi
-from tracker.api.routes import Readiness, documentation, metrics_page, probes
+from tracker.api.routes import Readiness, documentation, metrics_page, probes, web_configuration
 from tracker.domain.times import duration
 from tracker.errors import Reason, TrackerError
 from tracker.services.catalog import CatalogService
@@ -51,6 +51,7 @@ if TYPE_CHECKING:
     from structlog.typing import FilteringBoundLogger
 
     from tracker.api.calls.endpoint import Endpoint
+    from tracker.api.routes import HttpRoute
     from tracker.config.settings import Settings
     from tracker.services.consumers import Consumer
     from tracker.services.context import Call, MakeClock
@@ -154,7 +155,8 @@ class App:
         )
         methods = tuple(methods_of(services))
         ready = Readiness(store.check)
-        rest = RestApi(chain, methods, [*probes(ready), *documentation()], log=log)
+        routes = [*probes(ready), *documentation(), _web_configuration(settings)]
+        rest = RestApi(chain, methods, routes, log=log)
         scrape = metrics_page(metrics.exposition)
         metrics_api = RestApi(chain, (), (scrape,), log=log)
         metrics_server = HttpServer(metrics_api, settings.host, settings.metrics_port)
@@ -194,6 +196,20 @@ def _moved(endpoint: Endpoint, _call: Call) -> TrackerError | None:
         return None
     message = "the server is stopping; watch on from the last resume_token at another one"
     return TrackerError(Reason.DRAINING, message)
+
+
+def _web_configuration(settings: Settings) -> HttpRoute:
+    """Return `/config.js`, in the shape that the Go implementation gives it."""
+    return web_configuration(
+        {
+            "jira": {"domain": settings.jira_domain, "projectKey": settings.jira_project_key},
+            "slack": {"workspace": settings.slack_workspace, "eventsChannel": settings.slack_events_channel},
+            "demoMode": settings.demo_mode,
+            "buyMeCoffeeUrl": settings.buy_me_coffee_url,
+            "homerUrl": settings.homer_url,
+            "clarityProjectId": settings.clarity_project_id,
+        }
+    )
 
 
 def _place(settings: Settings) -> dict[str, str]:

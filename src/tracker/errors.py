@@ -179,7 +179,8 @@ class FieldViolation:
     @property
     def sentence(self) -> str:
         """What was expected of which field; a description may begin with the field's name itself."""
-        if not self.field or self.description.startswith(f"{self.field} "):
+        named = (f"{self.field} ", f"name and {self.field} ")
+        if not self.field or self.description.startswith(named):
             return self.description
         return f"{self.field}: {self.description}"
 
@@ -213,5 +214,5 @@ class TrackerError(Exception):
 
 def invalid(*violations: FieldViolation) -> TrackerError:
     """Return the INVALID_ARGUMENT error for fields that break a rule."""
-    message = "; ".join(violation.sentence for violation in violations)
+    message = "; ".join(dict.fromkeys(violation.sentence for violation in violations))
     return TrackerError(Reason.INVALID_FIELD, message, violations=violations)

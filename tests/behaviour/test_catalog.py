@@ -48,11 +48,19 @@ async def test_versions_and_dependencies_are_replaced_whole(client: Client) -> N
     assert answer["catalog"]["owner"] == "team-pay"
 
 
-@pytest.mark.parametrize("method", ["GetCatalog", "DeleteCatalog", "UpdateVersions", "UpdateDependencies"])
-async def test_an_unknown_name_is_not_found(client: Client, method: str) -> None:
-    with pytest.raises(Refused, match="no catalog found in tracker") as refused:
+@pytest.mark.parametrize(
+    ("method", "message"),
+    [
+        ("GetCatalog", "no catalog found in tracker for id nobody"),
+        ("DeleteCatalog", "no catalog found in tracker for id nobody"),
+        ("UpdateVersions", "catalog nobody not found"),
+        ("UpdateDependencies", "catalog nobody not found"),
+    ],
+)
+async def test_an_unknown_name_is_not_found(client: Client, method: str, message: str) -> None:
+    with pytest.raises(Refused) as refused:
         await client.call(f"CatalogService/{method}", {"name": "nobody"})
-    assert refused.value.code == "NOT_FOUND"
+    assert (refused.value.code, refused.value.message) == ("NOT_FOUND", message)
 
 
 async def test_a_deleted_entry_is_gone(client: Client) -> None:

@@ -131,19 +131,20 @@ async def test_an_update_that_names_no_event_is_refused(client: Client) -> None:
         ("GetEvent", {}),
         ("UpdateEvent", {"title": "x"}),
         ("DeleteEvents", {}),
+        ("ListRelatedEvents", {}),
         ("GetEventChangelog", {}),
         ("AddChangelogEntry", {"entry": {"comment": "x"}}),
         ("AddSlackId", {"slack_id": "5.5"}),
     ],
 )
-@pytest.mark.parametrize(("id_", "kind"), [(UNKNOWN, "id"), ("1.999", "slack id")])
-async def test_an_unknown_event_is_not_found(
-    client: Client, method: str, body: JsonObject, id_: str, kind: str
-) -> None:
+@pytest.mark.parametrize("id_", [UNKNOWN.upper(), "1.999"])
+async def test_an_unknown_event_is_not_found(client: Client, method: str, body: JsonObject, id_: str) -> None:
     with pytest.raises(Refused) as refused:
         await client.call(f"EventService/{method}", {"id": id_} | body)
     assert refused.value.code == "NOT_FOUND"
-    assert refused.value.message == f"no event found in tracker for {kind} {id_}"
+    of_part = method in {"GetEventChangelog", "AddChangelogEntry", "AddSlackId"}
+    said = "event not found with id" if of_part else "no event found in tracker for id"
+    assert refused.value.message == f"{said} {id_}"
     assert refused.value.reason == "EVENT_NOT_FOUND"
 
 

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import json
 import uuid
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -10,7 +12,14 @@ import pytest
 if TYPE_CHECKING:
     import httpx2
 
+    from tracker.config.settings import Settings
+
 API = "/api/v1alpha1"
+
+
+@pytest.fixture
+def settings(settings: Settings) -> Settings:
+    return replace(settings, slack_workspace='</script>&\u2028"')
 
 
 async def post_event(http: httpx2.AsyncClient, body: Any) -> Any:
@@ -88,7 +97,7 @@ async def test_the_slack_bot_plans_begins_and_ends_a_deployment(http: httpx2.Asy
 async def test_the_slack_bot_reads_json_errors(http: httpx2.AsyncClient) -> None:
     answer = await http.get(f"{API}/event/1800000000.000100")
     assert answer.status_code == 404
-    assert answer.json()["message"] == "no event found in tracker for slack id 1800000000.000100"
+    assert answer.json()["message"] == "no event found in tracker for id 1800000000.000100"
 
 
 async def test_the_slack_bot_searches_by_dates_with_an_offset(http: httpx2.AsyncClient) -> None:
@@ -202,7 +211,8 @@ async def test_the_web_interface_tells_a_conflict_by_its_words(http: httpx2.Asyn
     }
     refused = await http.post(f"{API}/event", json=event)
     assert refused.status_code == 409
-    assert refused.json()["message"].startswith("cannot create event")
+    said = "cannot create event: service payments is already locked in UAT. Please unlock it first"
+    assert refused.json()["message"].startswith(said)
 
 
 @pytest.mark.parametrize(
@@ -250,6 +260,71 @@ async def test_a_lock_is_released_the_old_way_and_the_proper_ways(
     lock = (await http.post(f"{API}/lock", json={"service": "payments"})).json()["lock"]
     answer = await http.request(verb, API + path.format(lock["id"]))
     assert answer.json().items() >= {"message": "lock deleted", "id": lock["id"], "count": "1"}.items()
+
+
+async def test_safe_methods_release_no_lock_but_the_old_get_of_one_without_a_token(
+    http: httpx2.AsyncClient,
+) -> None:
+    token = "t" * 40
+    free, owned = [
+        (await http.post(f"{API}/lock", json={"service": "payments", **more})).json()["lock"]["id"]
+        for more in ({}, {"resource": "db", "lockToken": token})
+    ]
+    for verb in ("HEAD", "OPTIONS", "TRACE"):
+        answer = await http.request(verb, f"{API}/unlock/{free}")
+        assert (answer.status_code, answer.headers["allow"]) == (405, "GET")
+    for lock in (free, owned):
+        answer = await http.get(f"{API}/unlock/{lock}?force=true&reason=x")
+        assert answer.status_code == 400
+        assert f"POST {API}/lock/{lock}/unlock" in answer.json()["message"]
+    for query in ("", f"?lockToken={token}"):
+        answer = await http.get(f"{API}/unlock/{owned}{query}")
+        assert answer.status_code == 403
+        assert f"POST {API}/lock/{owned}/unlock" in answer.json()["message"]
+    assert (await http.get(f"{API}/unlock/{free}?reason=x&force=false&lock_token=x")).status_code == 200
+    assert [each["id"] for each in (await http.get(f"{API}/locks/list")).json()["locks"]] == [owned]
+
+
+async def test_a_client_of_links_reads_errors_in_either_shape(http: httpx2.AsyncClient) -> None:
+    for body in ({}, {"name": "x"}, {"url": "https://x.example"}, {"name": " ", "url": ""}):
+        answer = await http.post("/api/links", json=body)
+        assert answer.status_code == 400
+        assert answer.json()["error"] == answer.json()["message"] == "name and url are required"
+    for verb, path in (("PUT", "/none"), ("DELETE", "/none"), ("PATCH", ""), ("GET", "/a/b")):
+        answer = await http.request(verb, f"/api/links{path}", json={"name": "x", "url": "https://x.example"})
+        assert answer.status_code in {404, 405}
+        assert answer.json()["error"] == answer.json()["message"]
+    assert "error" not in (await http.get(f"{API}/event/none")).json()
+
+
+async def test_a_page_beyond_the_last_is_empty_whatever_its_number(http: httpx2.AsyncClient) -> None:
+    body = {"title": "x", "attributes": {"service": "a", "type": "drift"}}
+    event = (await post_event(http, body))["metadata"]["id"]
+    await http.post(f"{API}/lock", json={"service": "a"})
+    await http.put(f"{API}/catalog", json={"name": "a", "owner": "b", "version": "1"})
+    lists = ("events/list?", "events/today?", "events/search?service=a&", "locks/list?", "catalogs/list?")
+    for path in (*lists, f"event/{event}/changelog?"):
+        for page in ("2", "1000001", "2147483647", "4294967295", "9" * 5000):
+            answer = await http.get(f"{API}/{path}page={page}&perPage=1000")
+            assert answer.status_code == 200, (path, page)
+            assert [] in answer.json().values()
+            assert answer.json()["totalCount"] == 1
+        assert (await http.get(f"{API}/{path}page=-1")).status_code == 400
+
+
+async def test_the_web_page_gets_its_configuration(http: httpx2.AsyncClient) -> None:
+    answer = await http.get("/config.js")
+    assert answer.headers["cache-control"] == "no-store"
+    script = answer.text.removeprefix("window.TRACKER_CONFIG = ").removesuffix(";\n")
+    assert json.loads(script) == {
+        "jira": {"domain": "your-domain.atlassian.net", "projectKey": ""},
+        "slack": {"workspace": '</script>&\u2028"', "eventsChannel": ""},
+        "demoMode": False,
+        "buyMeCoffeeUrl": "https://buymeacoffee.com/jplanckeel",
+        "homerUrl": "",
+        "clarityProjectId": "",
+    }
+    assert not set("<>&\u2028") & set(script)
 
 
 @pytest.mark.parametrize("body", [b"", b"{}", b'{"title":"x"}', b'{"title":"x","attributes":null}'])

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 from tests.behaviour.events import UNKNOWN, create
-from tests.behaviour.locks import RUNNING, lock, locks
+from tests.behaviour.locks import RUNNING, lock, locks, unlock
 from tests.clients import Refused
 
 if TYPE_CHECKING:
@@ -27,11 +27,23 @@ async def test_a_held_lock_names_its_holder(client: Client) -> None:
     )
 
 
-async def test_an_id_that_is_none_is_named_as_what_is_wrong(client: Client) -> None:
+@pytest.mark.parametrize("method", ["GetLock", "UpdateLock", "UnLock", "RenewLock"])
+@pytest.mark.parametrize("unknown", [UNKNOWN, "none", "1700000000.000100"])
+async def test_an_unknown_lock_is_not_found_whatever_its_id(
+    client: Client, method: str, unknown: str
+) -> None:
     with pytest.raises(Refused) as refused:
-        await client.call("LockService/GetLock", {"id": "valid"})
-    assert refused.value.message == "id: must be a valid UUID"
-    assert refused.value.fields == {"id": "must be a valid UUID"}
+        await client.call(f"LockService/{method}", {"id": unknown})
+    assert (refused.value.code, refused.value.reason) == ("NOT_FOUND", "LOCK_NOT_FOUND")
+    assert refused.value.message == f"no lock found in tracker for id {unknown}"
+
+
+async def test_a_lock_may_carry_any_id_of_an_event(client: Client) -> None:
+    held = await lock(client, eventId="CHG-4711")
+    assert held["eventId"] == "CHG-4711"
+    body = {"id": held["id"], "eventId": UNKNOWN.upper()}
+    assert (await client.call("LockService/UpdateLock", body))["lock"]["eventId"] == UNKNOWN
+    await unlock(client, held)
 
 
 async def test_one_of_many_simultaneous_attempts_gets_the_lock(client: Client) -> None:
@@ -92,14 +104,6 @@ async def test_a_lock_is_not_moved_onto_a_held_key(client: Client) -> None:
         await client.call("LockService/UpdateLock", {"id": held["id"], "service": "checkout"})
     assert refused.value.code == "ALREADY_EXISTS"
     assert (await client.call("LockService/GetLock", {"id": held["id"]}))["lock"] == held
-
-
-@pytest.mark.parametrize("method", ["GetLock", "UnLock", "UpdateLock"])
-async def test_an_unknown_lock_is_not_found(client: Client, method: str) -> None:
-    with pytest.raises(Refused) as refused:
-        await client.call(f"LockService/{method}", {"id": UNKNOWN})
-    assert refused.value.code == "NOT_FOUND"
-    assert refused.value.reason == "LOCK_NOT_FOUND"
 
 
 async def test_all_locks_are_listed_newest_first(client: Client) -> None:

@@ -16,6 +16,7 @@ from tracker.api.router import Router
 from tracker.api.routes import HttpRequest, unknown_path
 from tracker.api.wires import REQUEST_ID_HEADER, http_headers, internal_error, json_error, request_id_of
 from tracker.errors import FieldViolation, Reason, TrackerError, invalid
+from tracker.pb.options import only_reads
 from tracker.services.context import Call
 from tracker.transcoding.bindings import HttpInput, PathTemplate, http_bindings, parse_template
 
@@ -33,6 +34,7 @@ if TYPE_CHECKING:
     from tracker.services.context import Wire
     from tracker.transcoding.bindings import HttpBinding
 
+_LINKS = "/api/links"
 _STREAM_HEADERS = [
     (b"content-type", b"text/event-stream"),
     (b"cache-control", b"no-store"),
@@ -68,7 +70,7 @@ class HttpExchange:
         """Return the call that the request makes."""
         client = self.scope["client"]
         peer = f"{client[0]}:{client[1]}" if client else ""
-        return Call(wire, self.request_id, peer, self.headers)
+        return Call(wire, self.request_id, peer, self.headers, verb=self.scope["method"])
 
     @property
     def body_bytes(self) -> int:
@@ -129,7 +131,8 @@ class HttpExchange:
     async def error(self, error: TrackerError) -> None:
         """Send an error, unless an answer is on its way already."""
         if not self.started:
-            await self._json(error.reason.http_status, json_error(error), http_headers(error))
+            body = json_error(error, also_as_text=self.scope["path"].startswith(_LINKS))
+            await self._json(error.reason.http_status, body, http_headers(error))
 
     async def respond(self, response: Response) -> None:
         """Send a whole response."""
@@ -211,8 +214,11 @@ class RestApi:
         self._router: Router[_Target] = Router()
         for method in methods:
             target = _Stream if method.streams else _Rpc
-            for binding in http_bindings(method.rpc) if method.rpc is not None else ():
-                self._router.add(binding.verb, binding.template, target(method, binding, chain))
+            if method.rpc is None:
+                continue
+            safe = only_reads(method.rpc)
+            for binding in http_bindings(method.rpc):
+                self._router.add(binding.verb, binding.template, target(method, binding, chain), safe=safe)
         for route in routes:
             endpoint = Endpoint(route.path, route.handler, limits=route.limits, quiet=route.quiet)
             template = parse_template(route.path) if route.path != "/" else _ROOT

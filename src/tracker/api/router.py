@@ -46,8 +46,8 @@ class Router(Generic[T]):
     def __init__(self) -> None:
         self._root: _Node[T] = _Node()
 
-    def add(self, verb: str, template: PathTemplate, target: T) -> None:
-        """Add a route.
+    def add(self, verb: str, template: PathTemplate, target: T, *, safe: bool = True) -> None:
+        """Add a route; one for GET that is `safe`, and changes nothing, answers HEAD too.
 
         Raises:
             ValueError: another route has the same verb and the same path.
@@ -57,14 +57,16 @@ class Router(Generic[T]):
             node = _child(node, segment)
         if verb in node.routes:
             raise ValueError(f"two routes for {verb} /{'/'.join(template.segments)}")
-        node.routes[verb] = _Route(target, template.variables)
+        node.routes[verb] = route = _Route(target, template.variables)
+        if verb == "GET" and safe:
+            node.routes["HEAD"] = route
 
     def find(self, verb: str, path: str) -> tuple[T, tuple[str, ...]] | None:
         """Return the target and the values of its variables, or None for an unknown path.
 
         `path` is percent-encoded, as the client sent it. Values are decoded after the path is split: `%2F` is
         a slash in a value. In a variable of several segments it stays `%2F`, as `google/api/http.proto`
-        demands. A route for GET answers HEAD.
+        demands.
 
         Raises:
             TrackerError: UNIMPLEMENTED for a known path with another verb (`metadata` has the known ones as
@@ -75,14 +77,12 @@ class Router(Generic[T]):
             return None
         decoded = [_decode(segment) for segment in written] if "%" in path else written
         routes = _matching(self._root, decoded, 0)
-        route = routes.get(verb) or (routes.get("GET") if verb == "HEAD" else None)
-        if route is not None:
+        if (route := routes.get(verb)) is not None:
             return route.target, tuple(_value(v, written, decoded) for v in route.variables)
         if not routes:
             return None
-        allowed = {*routes, "HEAD"} if "GET" in routes else routes
         raise TrackerError(
-            Reason.METHOD_NOT_ALLOWED, "Method Not Allowed", metadata={"allow": ", ".join(sorted(allowed))}
+            Reason.METHOD_NOT_ALLOWED, "Method Not Allowed", metadata={"allow": ", ".join(sorted(routes))}
         )
 
 

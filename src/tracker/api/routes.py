@@ -5,6 +5,7 @@ These are the probes of an orchestrator, the page that Prometheus scrapes, and t
 
 from __future__ import annotations
 
+import json
 import time
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
@@ -22,7 +23,7 @@ from tracker.errors import Reason, TrackerError
 from tracker.services.context import Call
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
     from starlette.types import Scope
 
@@ -115,6 +116,18 @@ def metrics_page(expose: Callable[[str], tuple[bytes, str]]) -> HttpRoute:
         return Response(text, headers={"content-type": media_type})
 
     return HttpRoute("GET", "/metrics", metrics, quiet=True)
+
+
+def web_configuration(values: Mapping[str, object]) -> HttpRoute:
+    """Return `/config.js`, a script with the configuration of the Go implementation's web page."""
+    literal = json.dumps(values).translate({ord(sign): f"\\u{ord(sign):04x}" for sign in "<>&"})
+    headers = {"Cache-Control": "no-store", "X-Content-Type-Options": "nosniff"}
+
+    async def config(_request: HttpRequest, _call: Call) -> Response:
+        script = f"window.TRACKER_CONFIG = {literal};\n"
+        return Response(script, media_type="text/javascript", headers=headers)
+
+    return HttpRoute("GET", "/config.js", config)
 
 
 _FOLDER = Path(__file__).parent

@@ -106,8 +106,11 @@ def http_headers(error: TrackerError) -> list[tuple[bytes, bytes]]:
     return headers
 
 
-def json_error(error: TrackerError) -> bytes:
-    """Return the JSON body of an error: `{"code", "message", "details"}`, as `google.rpc.Status` has it."""
+def json_error(error: TrackerError, *, also_as_text: bool = False) -> bytes:
+    """Return the JSON body of an error: `{"code", "message", "details"}`, as `google.rpc.Status` has it.
+
+    With `also_as_text`, the message is in `error` too, where clients of the Go implementation read it.
+    """
     details: list[JsonValue] = [
         {
             "@type": f"{_PREFIX}.ErrorInfo",
@@ -121,7 +124,8 @@ def json_error(error: TrackerError) -> bytes:
             {"field": violation.field, "description": violation.description} for violation in error.violations
         ]
         details.append({"@type": f"{_PREFIX}.BadRequest", "fieldViolations": violations})
-    return orjson.dumps({"code": int(error.code), "message": error.message, "details": details})
+    body: dict[str, JsonValue] = {"code": int(error.code), "message": error.message, "details": details}
+    return orjson.dumps({"error": error.message, **body} if also_as_text else body)
 
 
 def http_answer(error: TrackerError, request_id: str) -> bytes:

@@ -103,11 +103,11 @@ class Call:
     """One call: its wire, its id, the address it came from, and who makes it.
 
     `headers` are those of HTTP, or the metadata of gRPC, by lower-case name; repeated ones are joined by
-    commas. `timeout` is the seconds that the caller is willing to wait, or None for any time. `send` returns
-    once the caller can take another message, and may be cancelled. The chain sets `principal`, and `use` for
-    a call whose idempotency key is remembered with its change. A service sets `undo` where its answer must
-    not get lost, and `waited` where its caller may be gone meanwhile; the wire calls `undo` at most once, if
-    the answer can't be delivered.
+    commas. `verb` is that of HTTP. `timeout` is the seconds that the caller is willing to wait, or None for
+    any time. `send` returns once the caller can take another message, and may be cancelled. The chain sets
+    `principal`, and `use` for a call whose idempotency key is remembered with its change. A service sets
+    `undo` where its answer must not get lost, and `waited` where its caller may be gone meanwhile; the wire
+    calls `undo` at most once, if the answer can't be delivered.
     """
 
     wire: Wire
@@ -120,6 +120,7 @@ class Call:
     use: KeyUse | None = None
     undo: Callable[[], None] | None = None
     waited: bool = False
+    verb: str = ""
 
     def made_by(self, principal: Principal) -> None:
         """Set who makes the call, in its task: the change log records the principal of each change."""

@@ -48,13 +48,14 @@ _GRAMMARS: Mapping[ScalarType | str, re.Pattern[str]] = {
     **dict.fromkeys((ScalarType.STRING, ScalarType.BYTES, ScalarType.BOOL, TIMESTAMP, DURATION), _ANY),
 }
 """The grammars of what can be text: scalars, and messages by their names."""
-_HUGE = re.compile(r"^0*[1-9][0-9]{9,}$")
+_HUGE = re.compile(r"^0*([1-9][0-9]{9,})$")
+_INT32_MAX = 2**31 - 1
 _RESPELLED: Mapping[ScalarType | str, Callable[[str], str]] = {
     # A plus sign that was not escaped came as a space; nothing else in a timestamp can be one.
     TIMESTAMP: lambda text: _LOST_PLUS.sub("+", text),
     DURATION: duration_json,
     # The number of a page: whatever is beyond the last one is as good as any other.
-    ScalarType.INT32: lambda text: _HUGE.sub(str(2**31 - 1), text),
+    ScalarType.INT32: lambda text: _HUGE.sub(lambda huge: str(min(int(huge[1][:11]), _INT32_MAX)), text),
 }
 
 

@@ -25,7 +25,7 @@ from tracker.domain.locks import (
     renew_lease,
 )
 from tracker.domain.times import duration_seconds, micros, timestamp
-from tracker.errors import Reason, TrackerError
+from tracker.errors import FieldViolation, Reason, TrackerError, invalid
 from tracker.pb import lock_pb
 from tracker.services.context import answer_with
 from tracker.services.locks.queue import WaitTimeoutError
@@ -135,6 +135,8 @@ class LockService:
 
     async def un_lock(self, request: lock_pb.UnLockRequest, call: Call) -> lock_pb.UnLockResponse:
         now = self._context.now()
+        if call.verb == "GET":
+            request = _without_proof(request)
 
         def decide(held: HeldLock) -> Release:
             lock = held.lock
@@ -215,13 +217,26 @@ _updated = answer_with(lock_pb.UpdateLockResponse, "lock")
 _renewed = answer_with(lock_pb.RenewLockResponse, "lock")
 
 
+def _without_proof(request: lock_pb.UnLockRequest) -> lock_pb.UnLockRequest:
+    """Return what a GET may ask for: whoever follows a link makes one, and servers log its query.
+
+    Raises:
+        TrackerError: INVALID_ARGUMENT, for the use of force.
+    """
+    if request.force:
+        instead = f"use POST /api/v1alpha1/lock/{request.id}/unlock"
+        raise invalid(FieldViolation("force", f"a GET releases no lock by force; {instead}"))
+    return lock_pb.UnLockRequest(id=request.id)
+
+
 def _require_held(held: HeldLock, lock_token: str) -> None:
     """Refuse a caller without the token of a lock, or after its lease has expired."""
     if not _shows_token(held, lock_token):
         raise TrackerError(
             Reason.LOCK_TOKEN_MISMATCH,
             f"lock {held.lock.id} was taken with a lock_token, and this is not it;"
-            " give that token, or release the lock with force and a reason",
+            " give that token, or release the lock with force and a reason:"
+            f" POST /api/v1alpha1/lock/{held.lock.id}/unlock",
             metadata={"lock_id": held.lock.id, "who": held.lock.who},
         )
     if held.lock.expired_at is not None:
