@@ -139,7 +139,7 @@ def http_client(address: tuple[str, int], **options: Any) -> httpx2.AsyncClient:
 
 
 class RestClient:
-    """Calls over REST, by the first HTTP binding of the method."""
+    """Calls over REST, by the first HTTP binding of the method, or one with a body."""
 
     wire = "rest"
 
@@ -151,6 +151,7 @@ class RestClient:
     ) -> JsonObject:
         desc = METHODS[method]
         rule = desc.proto.options[annotations_pb.ext_http]  # type: ignore[index]  # every RPC has options
+        rule = next((other for other in rule.additional_bindings if other.body), rule)
         assert rule.pattern is not None
         verb, path = rule.pattern.field.upper(), str(rule.pattern.value)
         rest = dict(request or {})

@@ -178,9 +178,10 @@ class FieldViolation:
 
     @property
     def sentence(self) -> str:
-        """What was expected of which field; a description may begin with the field's name itself."""
-        named = (f"{self.field} ", f"name and {self.field} ")
-        if not self.field or self.description.startswith(named):
+        """What was expected of which field; a description may name the field itself, in its first words."""
+        words = self.description.lower().replace("_", "").split()[:3]
+        name = self.field.lower().replace("_", "")
+        if not self.field or (name in words and not {"expected", "must"} & {*words}):
             return self.description
         return f"{self.field}: {self.description}"
 

@@ -289,12 +289,31 @@ async def test_a_client_of_links_reads_errors_in_either_shape(http: httpx2.Async
     for body in ({}, {"name": "x"}, {"url": "https://x.example"}, {"name": " ", "url": ""}):
         answer = await http.post("/api/links", json=body)
         assert answer.status_code == 400
-        assert answer.json()["error"] == answer.json()["message"] == "name and url are required"
+        assert answer.json()["error"] == "name and url are required"
+        assert answer.json()["message"].startswith(answer.json()["error"])
     for verb, path in (("PUT", "/none"), ("DELETE", "/none"), ("PATCH", ""), ("GET", "/a/b")):
         answer = await http.request(verb, f"/api/links{path}", json={"name": "x", "url": "https://x.example"})
         assert answer.status_code in {404, 405}
         assert answer.json()["error"] == answer.json()["message"]
     assert "error" not in (await http.get(f"{API}/event/none")).json()
+
+
+async def test_errors_of_fields_are_the_sentences_of_the_go_implementation(http: httpx2.AsyncClient) -> None:
+    body = {"title": "x", "attributes": {"service": "a", "type": "drift"}}
+    event = f"{API}/event/{(await post_event(http, body))['metadata']['id']}"
+    for verb, path, message in (
+        ("POST", f"{event}/changelog", "changelog entry cannot be nil"),
+        ("POST", f"{event}/slack", "slack_id cannot be empty"),
+        ("GET", f"{API}/events/stats", "start_date and end_date are required"),
+        ("PUT", f"{API}/catalog", "name is required; owner is required; version is required"),
+        (
+            "GET",
+            f"{API}/events/search?startDate=2026-02-01&endDate=2026-01-01",
+            "start_date 2026-02-01 and end_date 2026-01-01 are inversed",
+        ),
+    ):
+        answer = await http.request(verb, path, content=b"" if verb == "GET" else b"{}")
+        assert (answer.status_code, answer.json()["message"]) == (400, message)
 
 
 async def test_a_page_beyond_the_last_is_empty_whatever_its_number(http: httpx2.AsyncClient) -> None:

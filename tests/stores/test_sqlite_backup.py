@@ -219,3 +219,19 @@ async def test_a_bad_backup_leaves_the_store_as_it_is(tmp_path: Path, store: Sql
         restore(copy, path, force=True)
     assert path.read_bytes() == before
     assert not [name for name in files(tmp_path) if "before-restore" in name or "partial" in name]
+
+
+async def test_no_copy_is_made_of_or_over_a_file_with_a_second_name(
+    store: SqliteStore, tmp_path: Path
+) -> None:
+    path, second, copy = (tmp_path / name for name in ("tracker.db", "second.db", "copy.db"))
+    backup(path, copy)
+    second.hardlink_to(path)
+    for name in (path, second):
+        with pytest.raises(BackupError, match="has another name too, a hard link"):
+            backup(name, tmp_path / "other.db")
+    await store.close()
+    with pytest.raises(BackupError, match="has another name too, a hard link"):
+        restore(copy, second, force=True)
+    (tmp_path / "copy-of-copies.db").hardlink_to(copy)
+    assert restore(copy, tmp_path / "restored.db").events == 10

@@ -189,3 +189,27 @@ def without_permission(directory: Path) -> Iterator[None]:
 async def test_a_directory_that_may_not_be_written_is_refused(tmp_path: Path) -> None:
     with without_permission(tmp_path):
         assert "writable for this user" in await refusal(tmp_path / "tracker.db")
+
+
+async def test_a_file_with_a_second_name_is_refused(tmp_path: Path) -> None:
+    path, second = tmp_path / "tracker.db", tmp_path / "second.db"
+    store = await opened(path)
+    second.hardlink_to(path)
+    assert "has another name too, a hard link" in await refusal(second)
+    await store.events.create(an_event(), None)
+    await store.close()
+    for name in (path, second):
+        assert "has another name too, a hard link" in await refusal(name)
+    second.unlink()
+    await (await opened(path)).close()
+
+
+@pytest.mark.parametrize("by", ["another name", "another folder"])
+async def test_a_file_in_use_is_refused_wherever_it_is_moved_to(tmp_path: Path, by: str) -> None:
+    path = tmp_path / "tracker.db"
+    store = await opened(path)
+    moved = tmp_path / "moved.db" if by == "another name" else tmp_path / "folder" / "tracker.db"
+    moved.parent.mkdir(exist_ok=True)
+    path.rename(moved)
+    assert "another Tracker has it open under another name" in await refusal(moved)
+    await store.close()

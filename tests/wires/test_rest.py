@@ -6,6 +6,7 @@ import pytest
 
 from tracker.errors import FieldViolation, Reason, TrackerError, invalid
 from tracker.pb import event_pb, link_pb
+from tracker.pb.options import only_reads
 from tracker.transcoding.bindings import ONE, http_bindings
 
 if TYPE_CHECKING:
@@ -84,12 +85,13 @@ async def test_no_path_leads_to_an_rpc_by_a_verb_that_it_does_not_have(
         assert method.rpc is not None
         for binding in http_bindings(method.rpc):
             path = "/".join(["", *("1" if part == ONE else part for part in binding.template.segments)])
-            verbs.setdefault(path, set()).add(binding.verb)
+            head = {"HEAD"} if binding.verb == "GET" and only_reads(method.rpc) else set()
+            verbs.setdefault(path, set()).update({binding.verb} | head)
     for path, own in verbs.items():
-        for verb in {"GET", "POST", "PUT", "PATCH", "DELETE"} - own:
+        for verb in {"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "TRACE"} - own:
             response = await rest.request(verb, path)
             assert (verb, path, response.status_code) == (verb, path, 405)
-            assert response.headers["allow"] == ", ".join(sorted(own | ({"HEAD"} if "GET" in own else set())))
+            assert response.headers["allow"] == ", ".join(sorted(own))
     assert not stand_in.asked
 
 
@@ -100,6 +102,12 @@ async def test_an_unknown_path_is_404(rest: httpx2.AsyncClient, path: str) -> No
     response = await rest.get(path)
     assert response.status_code == 404
     assert (response.json()["code"], response.json()["message"]) == (5, "Not Found")
+
+
+def test_no_get_changes_anything_but_the_old_one_that_releases_a_lock(stand_in: StandIn) -> None:
+    rpcs = [method.rpc for method in stand_in.methods if method.rpc is not None]
+    changing = [rpc for rpc in rpcs if not only_reads(rpc) and "GET" in {b.verb for b in http_bindings(rpc)}]
+    assert [rpc.name for rpc in changing] == ["UnLock"]
 
 
 async def test_a_page_with_the_wrong_verb_is_405_in_the_same_shape(rest: httpx2.AsyncClient) -> None:

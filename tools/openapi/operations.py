@@ -56,7 +56,7 @@ class Operations:
         example = self._examples.get(f"{method.parent.name}/{method.name}", {})
         sent = example.get("request")
         parameters = [path_parameter(variable.path[-1]) for variable in binding.variables]
-        if not binding.takes_body:
+        if not binding.takes_body and (binding.verb != "GET" or only_reads(method)):
             parameters += query_parameters(method.input, binding.bound)
         if isinstance(sent, dict):
             _show(parameters, sent)

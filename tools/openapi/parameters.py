@@ -89,6 +89,8 @@ def _schema(field: DescField) -> Schema:
 
 def _element(field: DescField) -> Schema:
     match element_of(field):
+        case ScalarType.INT32:
+            return {"type": "integer"}  # the number of a page, which may be any
         case ScalarType() as scalar:
             return dict(SCALARS[scalar])
         case DescEnum() as enum:

@@ -109,7 +109,7 @@ def http_headers(error: TrackerError) -> list[tuple[bytes, bytes]]:
 def json_error(error: TrackerError, *, also_as_text: bool = False) -> bytes:
     """Return the JSON body of an error: `{"code", "message", "details"}`, as `google.rpc.Status` has it.
 
-    With `also_as_text`, the message is in `error` too, where clients of the Go implementation read it.
+    With `also_as_text`, its first sentence is in `error` too, where clients of the Go implementation read it.
     """
     details: list[JsonValue] = [
         {
@@ -125,7 +125,9 @@ def json_error(error: TrackerError, *, also_as_text: bool = False) -> bytes:
         ]
         details.append({"@type": f"{_PREFIX}.BadRequest", "fieldViolations": violations})
     body: dict[str, JsonValue] = {"code": int(error.code), "message": error.message, "details": details}
-    return orjson.dumps({"error": error.message, **body} if also_as_text else body)
+    if also_as_text:
+        body["error"] = error.violations[0].sentence if error.violations else error.message
+    return orjson.dumps(body)
 
 
 def http_answer(error: TrackerError, request_id: str) -> bytes:

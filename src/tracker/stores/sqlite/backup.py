@@ -13,7 +13,7 @@ import apsw
 
 from tracker.stores.base import StoreOpenError
 from tracker.stores.sqlite import migrations
-from tracker.stores.sqlite.opening import FileLock, connect, sync
+from tracker.stores.sqlite.opening import FileLock, connect, require_one_name, sync
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -47,6 +47,9 @@ def backup(source: Path, target: Path, progress: Callable[[int, int], None] = la
     """
     if target.exists():
         raise BackupError(f"{target} exists; choose another name")
+    if source.is_file():
+        with _explained(source):
+            require_one_name(source)
     with _temporary(target) as temporary:
         copied = _copy(source, temporary, progress)
         _name(temporary, target)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import fcntl
 import os
+import sys
 import time
 from contextlib import suppress
 from typing import TYPE_CHECKING, Final
@@ -35,46 +36,86 @@ _DAMAGED = "put the last backup in its place with `tracker restore FILE`"
 
 
 class FileLock:
-    """The lock of a database file: `<file>.lock`, which contains the id of the process that holds it.
+    """The lock of a database file, under whatever name.
 
-    The lock ends with the process, however that ends. The file is never deleted: otherwise a process that has
-    it open and one that creates it again would both hold the lock.
+    `<file>.lock` contains the id of the process that holds it, and is there before the database file is. The
+    file itself is locked too, since it may be moved, linked or mounted elsewhere: SQLite's log would then
+    have another name, and two servers would each miss the changes of the other.
+
+    The lock ends with the process, however that ends. `<file>.lock` is never deleted: otherwise a process
+    that has it open and one that creates it again would both hold the lock.
     """
 
     def __init__(self, database: Path) -> None:
+        self._database = database
         self._path = database.with_name(database.name + ".lock")
-        self._descriptor: int | None = None
+        self._descriptors: list[int] = []
 
     def acquire(self) -> None:
-        """Acquire the lock.
+        """Acquire the lock, and that of the database file if it exists.
 
         Raises:
-            StoreOpenError: Another process holds it.
+            StoreOpenError: Another process holds it, or the file has more than one name.
             OSError: The lock file can't be created.
         """
-        descriptor = os.open(self._path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
-        try:
-            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
+        descriptor = self._open(self._path, os.O_RDWR | os.O_CREAT)
+        if not _locks(descriptor):
             holder = os.read(descriptor, 32).decode(errors="replace").strip() or "unknown"
-            os.close(descriptor)
             raise StoreOpenError(
                 f"another Tracker (process {holder}) has it open;"
                 " stop that one, or choose another DATABASE_PATH"
-            ) from None
-        except OSError:
-            os.close(descriptor)
-            raise
-        self._descriptor = descriptor
+            )
         with suppress(OSError):  # a full disk: the lock does not depend on what the file says
             os.truncate(descriptor, 0)
             os.pwrite(descriptor, f"{os.getpid()}\n".encode(), 0)
+        if self._database.is_file():
+            self.acquire_file()
+
+    def acquire_file(self) -> None:
+        """Acquire the lock of the database file itself.
+
+        Raises:
+            StoreOpenError: Another process holds it, or the file has more than one name.
+        """
+        require_one_name(self._database)
+        # On other systems this lock and those of SQLite may exclude each other.
+        if sys.platform == "linux" and not _locks(self._open(self._database, os.O_RDONLY)):
+            raise StoreOpenError(
+                "another Tracker has it open under another name;"
+                " stop that one, or choose another DATABASE_PATH"
+            )
 
     def release(self) -> None:
-        """Release the lock, if it is held."""
-        if self._descriptor is not None:
-            os.close(self._descriptor)
-            self._descriptor = None
+        """Release the lock, as far as it is held."""
+        while self._descriptors:
+            os.close(self._descriptors.pop())
+
+    def _open(self, path: Path, flags: int) -> int:
+        descriptor = os.open(path, flags | os.O_CLOEXEC, 0o600)
+        self._descriptors.append(descriptor)
+        return descriptor
+
+
+def _locks(descriptor: int) -> bool:
+    """Return whether a file can be locked."""
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    return True
+
+
+def require_one_name(database: Path) -> None:
+    """Refuse a file with hard links: under another name, SQLite would not find its log.
+
+    Raises:
+        StoreOpenError: The file has more than one name.
+    """
+    if database.stat().st_nlink > 1:
+        raise StoreOpenError(
+            "the file has another name too, a hard link, under which its latest changes would be missing;"
+            " delete that name (find it with `find DIRECTORY -samefile FILE`), or use a copy of the file"
+        )
 
 
 def open_database(path: Path, lock: FileLock, *, filled_from: str | None = None) -> apsw.Connection:
@@ -87,8 +128,10 @@ def open_database(path: Path, lock: FileLock, *, filled_from: str | None = None)
     """
     try:
         path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-        lock.acquire()
         try:
+            lock.acquire()
+            if _made(path):
+                lock.acquire_file()
             return _open_locked(path, filled_from)
         except BaseException:
             lock.release()
@@ -143,7 +186,6 @@ def refusal(path: Path, why: str) -> str:
 
 
 def _open_locked(path: Path, filled_from: str | None) -> apsw.Connection:
-    _make(path)
     connection = connect(path)
     try:
         migrations.require_ours(connection, filled_from=filled_from)
@@ -158,13 +200,15 @@ def _open_locked(path: Path, filled_from: str | None) -> apsw.Connection:
     return connection
 
 
-def _make(path: Path) -> None:
-    """Create the file if it is missing, readable by this user only."""
+def _made(path: Path) -> bool:
+    """Return whether the file was missing; if so, it is created, readable by this user only."""
     if path.is_dir():
         raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR))
-    if not path.exists():
-        path.touch(mode=0o600)
-        sync(path.parent)
+    if path.exists():
+        return False
+    path.touch(mode=0o600)
+    sync(path.parent)
+    return True
 
 
 def sync(path: Path) -> int:
