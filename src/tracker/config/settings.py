@@ -206,18 +206,16 @@ class Settings:
         "Maximum number of values of the label `service` in metrics; the rest count as `other`.",
         1000,
     )
-    jira_domain: str = _setting(
-        TEXT, "Jira's domain, for `/config.js`, which a web page reads.", default="your-domain.atlassian.net"
-    )
-    jira_project_key: str = _setting(TEXT, "Project key in Jira, likewise.", default="")
-    slack_workspace: str = _setting(TEXT, "Slack workspace, likewise.", default="your-workspace")
-    slack_events_channel: str = _setting(TEXT, "Slack channel of events, likewise.", default="")
-    demo_mode: bool = _setting(SWITCH, "Whether the web page is a demo, likewise.", default=False)
+    jira_domain: str = _setting(TEXT, "For `/config.js`: Jira domain.", default="your-domain.atlassian.net")
+    jira_project_key: str = _setting(TEXT, "Jira project key.", default="")
+    slack_workspace: str = _setting(TEXT, "Slack workspace.", default="your-workspace")
+    slack_events_channel: str = _setting(TEXT, "Slack channel.", default="")
+    demo_mode: bool = _setting(SWITCH, "Demo mode: on or off.", default=False)
     buy_me_coffee_url: str = _setting(
-        TEXT, "Link for donations, likewise.", default="https://buymeacoffee.com/jplanckeel"
+        TEXT, "Address for donations.", default="https://buymeacoffee.com/jplanckeel"
     )
-    homer_url: str = _setting(TEXT, "URL of a Homer dashboard, likewise.", default="")
-    clarity_project_id: str = _setting(TEXT, "Project of Microsoft Clarity, likewise.", default="")
+    homer_url: str = _setting(TEXT, "Homer dashboard.", default="")
+    clarity_project_id: str = _setting(TEXT, "Clarity project.", default="")
 
 
 SETTINGS: Mapping[str, Setting[object]] = {
