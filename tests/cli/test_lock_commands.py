@@ -210,7 +210,6 @@ def test_each_command_documents_its_exit_codes(command: str) -> None:
         ["acquire", "--service", "s", "--label", "x"],
         ["acquire", "--service", "s", "--server", "localhost:8080"],
         ["release"],
-        ["show", "no uuid"],
         ["run", "--service", "s"],
         ["run", "--service", "s", "--ttl", "1s", "--", "true"],
         ["run", "--service", "s", "--grace", "20s", "--", "true"],

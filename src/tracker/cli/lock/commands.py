@@ -40,7 +40,9 @@ def acquire(  # noqa: PLR0913  # one for each option
     *,
     ttl: Annotated[
         timedelta | None,
-        duration_option("Length of the lease unless renewed; without it, the lock is held until released."),
+        duration_option(
+            "Length of the lease unless renewed; without it, until released, or 4 hours with --wait."
+        ),
     ] = None,
     wait: Wait = None,
     token: Token = None,
