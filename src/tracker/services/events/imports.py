@@ -121,7 +121,7 @@ class EventImports:
                 return None
         except _UnchangedError:
             return None
-        return _refused(index, "metadata.id", event_not_found(key))
+        return _refused(index, "metadata.id", event_not_found(key.value))
 
 
 def _outcome(index: int, added: Added) -> _Outcome:
