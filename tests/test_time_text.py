@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 from zoneinfo import ZoneInfo
@@ -11,18 +12,20 @@ import typer
 from typer.main import get_command
 
 from tracker.cli.main import app
+from tracker.cli.options import moment_option
 from tracker.config import ConfigurationError, load
 from tracker.domain.query.lexer import QueryError
 from tracker.domain.query.text import parse
 from tracker.domain.query.tree import Range, Term
+from tracker.domain.times import micros as micros_in
 from tracker.domain.times import period, read_interval
 from tracker.errors import TrackerError
-from tracker.pb import lock_pb
-from tracker.time_text import MICROS, Clock, micros_of
+from tracker.pb import event_pb, lock_pb
+from tracker.time_text import MICROS, Clock, micros_of, read_date, read_zone
 from tracker.transcoding.json_request import make_message, normalise
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
     from pathlib import Path
 
 DAY = 86_400
@@ -150,6 +153,95 @@ def test_a_date_means_the_same_in_a_query_and_in_a_request(text: str, moment: da
     assert found is not None
     assert found.low == micros_of(moment)
     assert period(text, "")[0] == micros_of(moment.replace(microsecond=0))
+
+
+@pytest.mark.parametrize(
+    ("zone", "day"),
+    [
+        ("Europe/Paris", "2026-03-29"),
+        ("Europe/Paris", "2026-10-25"),
+        ("Australia/Lord_Howe", "2026-04-05"),
+        ("Australia/Lord_Howe", "2026-10-04"),
+        ("America/Sao_Paulo", "2018-02-18"),
+        ("America/Sao_Paulo", "2018-11-04"),
+        ("America/St_Johns", "2010-11-07"),
+        ("America/Havana", "2026-11-01"),
+        ("Pacific/Apia", "2011-12-30"),
+    ],
+)
+def test_a_date_is_all_moments_at_which_clocks_show_it(zone: str, day: str) -> None:
+    local, first = ZoneInfo(zone), micros_of(datetime.fromisoformat(f"{day}T00:00Z")) // MICROS - 2 * DAY
+    for form, step in (("%Y-%m-%d", 60), ("%Y-%m-%dT%H", 60), ("%Y-%m-%dT%H:%M", 60)):
+        shown = defaultdict(list)
+        for second in range(first, first + 4 * DAY, step):
+            shown[datetime.fromtimestamp(second, local).strftime(form)].append(second)
+        for text, seconds in [*shown.items()][1:-1]:
+            found = read_date(text, local)
+            assert found is not None
+            assert found.interval == (seconds[0] * MICROS, (seconds[-1] + step) * MICROS), text
+
+
+@pytest.mark.parametrize(
+    ("text", "winter", "summer"),
+    [
+        ("Europe/Paris", 1, 2),
+        ("<-03>3", -3, -3),
+        ("<+0330>-3:30", 3.5, 3.5),
+        ("JST-9", 9, 9),
+        ("EST5EDT", -5, -4),
+        ("CET-1CEST,M3.5.0,M10.5.0/3", 1, 2),
+        ("CET-1CEST", 1, 2),
+        ("UTC0", 0, 0),
+    ],
+)
+def test_a_zone_is_a_name_or_has_the_form_of_posix(text: str, winter: float, summer: float) -> None:
+    zone = read_zone(text)
+    assert zone is not None
+    assert zone.key == text
+    found = (datetime(2026, month, 15, tzinfo=zone).utcoffset() for month in (1, 7))
+    assert [*found] == [timedelta(hours=winter), timedelta(hours=summer)]
+
+
+@pytest.mark.parametrize(
+    "text", ["", "Mars/Olympus", "America", "/etc/localtime", "A1", "CET-1CEST,M3", "CET-99", "\0"]
+)
+def test_what_names_no_zone_is_none(text: str) -> None:
+    assert read_zone(text) is None
+
+
+@pytest.mark.parametrize("decimals", range(1, 11))
+def test_a_second_has_as_many_decimals_wherever_it_is_written(decimals: int) -> None:
+    text = f"2026-01-31T12:30:00.{'1234567891'[:decimals]}Z"
+    second = micros_of(datetime(2026, 1, 31, 12, 30, tzinfo=UTC))
+    micros = second + int("1234567891"[: min(decimals, 6)].ljust(6, "0"))
+
+    def in_body() -> int:
+        fields = normalise(event_pb.EventAttributes.desc(), {"startDate": text})
+        made = make_message(event_pb.EventAttributes, fields)
+        assert isinstance(made, event_pb.EventAttributes)
+        assert made.start_date is not None
+        return micros_in(made.start_date)
+
+    def in_time_query() -> int:
+        node = parse(f"start:>={text}", Clock(0, ZoneInfo("UTC")))
+        assert isinstance(node, Term)
+        (test,) = node.tests
+        assert isinstance(test, Range)
+        assert test.low is not None
+        return test.low
+
+    read: Sequence[tuple[Callable[[], int | None], int, type[Exception]]] = (
+        (in_body, micros, TrackerError),
+        (in_time_query, micros, QueryError),
+        (lambda: micros_of(moment_option(text)), micros, typer.BadParameter),
+        (lambda: period(text, "")[0], second, TrackerError),
+    )
+    for read_one, wanted, error in read:
+        if decimals <= 9:
+            assert read_one() == wanted
+        else:
+            with pytest.raises(error):
+                read_one()
 
 
 @pytest.mark.parametrize(("text", "seconds"), SPELLINGS)

@@ -1,19 +1,25 @@
-"""Durations and times as people write them, in queries, requests, commands and settings alike."""
+"""Durations, times and zones as people write them, in queries, requests, commands and settings alike."""
 
 from __future__ import annotations
 
 import re
+import struct
+from bisect import bisect_left
+from calendar import isleap, monthrange
 from dataclasses import dataclass
 from datetime import UTC, datetime, time, timedelta, timezone
+from io import BytesIO
 from typing import TYPE_CHECKING, Final, NamedTuple
+from zoneinfo import ZoneInfo
 
 if TYPE_CHECKING:
-    from zoneinfo import ZoneInfo
+    from datetime import tzinfo
 
 MICROS: Final = 1_000_000
 """Microseconds in a second."""
 
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
+_MICROSECOND: Final = timedelta(microseconds=1)
 _UNITS: Final = {
     "us": 1,
     "ms": 1_000,
@@ -30,11 +36,22 @@ _WITH_UNITS: Final = re.compile(
 _UNIT: Final = re.compile(r"(?<=\d)\s*([^\W\d_]+)")
 _MONTH: Final = frozenset({"mo", "mon", "month", "months"})
 _RELATIVE: Final = re.compile(r"(?i:(?P<base>now|today|yesterday|tomorrow))?(?P<sign>[-+])?(?P<length>\d.*)?")
+_LOWEST: Final = {"year": 1, "month": 1, "day": 1, "hour": 0, "minute": 0, "second": 0}
 _DATE: Final = re.compile(
     r"(?P<year>\d{4})(?:-(?P<month>\d{2})(?:-(?P<day>\d{2})"
-    r"(?:[Tt ](?P<hour>\d{2})(?::(?P<minute>\d{2})(?::(?P<second>\d{2})(?:[.,](?P<fraction>\d+))?)?)?"
+    r"(?:[Tt ](?P<hour>\d{2})(?::(?P<minute>\d{2})(?::(?P<second>\d{2})(?:[.,](?P<fraction>\d{1,9}))?)?)?"
     r"(?P<zone>[Zz]|[-+]\d{2}(?::?\d{2})?)?)?)?)?"
 )
+
+_ABBREVIATION = r"(?:[A-Za-z]{3,}|<[A-Za-z0-9+-]{3,}>)"
+_OFFSET = r"[-+]?\d{1,2}(?::\d\d){0,2}"
+_POSIX_ZONE: Final = re.compile(
+    rf"{_ABBREVIATION}{_OFFSET}(?P<summer>{_ABBREVIATION}(?:{_OFFSET})?(?P<rules>,.+)?)?", re.ASCII
+)
+_USUAL_RULES: Final = ",M3.2.0,M11.1.0"
+"""When summer time begins and ends in a POSIX zone that does not name it, as in the GNU C library."""
+_TZIF: Final = 2 * (struct.pack(">4sc15x6l", b"TZif", b"2", 0, 0, 0, 0, 1, 4) + bytes(6) + b"UTC\0")
+"""A file of a zone (RFC 9636) without transitions, which a POSIX zone in its footer completes."""
 
 DURATION: Final = "a duration such as 90s, 5m or 1h30m"
 """What `read_duration` takes, for messages."""
@@ -54,7 +71,12 @@ class Interval(NamedTuple):
 
 def micros_of(moment: datetime) -> int:
     """Return a datetime with a zone as microseconds since the epoch."""
-    return (moment - _EPOCH) // timedelta(microseconds=1)
+    return (moment - _EPOCH) // _MICROSECOND
+
+
+def datetime_of(micros: int) -> datetime:
+    """Return microseconds since the epoch as a datetime in UTC."""
+    return _EPOCH + timedelta(microseconds=micros)
 
 
 EARLIEST: Final = micros_of(datetime.min.replace(tzinfo=UTC))
@@ -118,42 +140,86 @@ def rounded_text(duration: timedelta) -> str:
 
 def moment_text(micros: int, *, exact: bool = False) -> str:
     """Return a moment in UTC: to the microsecond if `exact` or needed, else to the second."""
-    moment = datetime(1970, 1, 1) + timedelta(microseconds=micros)  # noqa: DTZ001 - the text ends in its zone
+    moment = datetime_of(micros).replace(tzinfo=None)
     return f"{moment.isoformat(timespec='microseconds' if exact or micros % MICROS else 'seconds')}Z"
 
 
-def read_date(text: str, zone: ZoneInfo | timezone) -> Interval | None:
-    """Return the time that a date names, or None if it names none.
+def read_zone(text: str) -> ZoneInfo | None:
+    """Return the time zone that a text names, or None: `Europe/Paris`, or as POSIX has it, `<-03>3`."""
+    try:
+        return ZoneInfo(text)
+    except (KeyError, ValueError, OSError):  # not found; no name; a folder of zones
+        pass
+    posix = _POSIX_ZONE.fullmatch(text)
+    if posix is None:
+        return None
+    footer = text + _USUAL_RULES if posix["summer"] and not posix["rules"] else text
+    try:
+        return ZoneInfo.from_file(BytesIO(_TZIF + f"\n{footer}\n".encode()), key=text)
+    except ValueError:
+        return None
 
-    It has a year at least, and may go down to a fraction of a second; `zone` is for one that names none.
+
+def local_moment(shown: datetime, zone: tzinfo, *, last: bool = False) -> int:
+    """Return when clocks of a zone show a date and time: for the first time, or for the `last`.
+
+    A time that they skip is the next that they show.
+    """
+    before, after = (shown.replace(tzinfo=zone, fold=fold).utcoffset() or timedelta() for fold in (0, 1))
+    first, second = (
+        micros_of(shown.replace(tzinfo=UTC)) - offset // _MICROSECOND for offset in (before, after)
+    )
+    if before >= after:
+        return second if last else first
+    seconds = range(second // MICROS, first // MICROS + 1)
+    changed = bisect_left(
+        seconds, after, key=lambda each: datetime.fromtimestamp(each, zone).utcoffset() or timedelta()
+    )
+    return seconds[changed] * MICROS
+
+
+def local_interval(shown: datetime, length: timedelta, zone: tzinfo) -> Interval:
+    """Return when clocks of a zone show the times from one on: both times if they are shown twice."""
+    low, end = local_moment(shown, zone), shown + length
+    twice = local_moment(end - _MICROSECOND, zone) < local_moment(end - _MICROSECOND, zone, last=True)
+    high = local_moment(end, zone, last=twice)
+    return Interval(low, high if high > low else low + length // _MICROSECOND)
+
+
+class Date(NamedTuple):
+    """What a date names: its interval, and the last moment that has its time of day, if it names one."""
+
+    interval: Interval
+    last: int | None
+
+
+def read_date(text: str, zone: tzinfo) -> Date | None:
+    """Return what a date names, or None if it is no date.
+
+    It has a year at least, and may go down to a fraction of a second, of which microseconds count; `zone` is
+    for one that names none.
     """
     match = _DATE.fullmatch(text)
     if match is None:
         return None
-    part = match.groupdict()
-    year, month, day = int(part["year"]), int(part["month"] or 1), int(part["day"] or 1)
+    year, month, day, hour, minute, second = (int(match[name] or low) for name, low in _LOWEST.items())
+    fraction = (match["fraction"] or "")[:6]
     try:
-        first = datetime(year, month, day, tzinfo=_zone(part["zone"]) or zone)
-        if part["hour"] is not None:
-            fraction = (part["fraction"] or "")[:6]
-            moment = first.replace(
-                hour=int(part["hour"]), minute=int(part["minute"] or 0), second=int(part["second"] or 0)
-            )
-            low = micros_of(moment) + int(fraction.ljust(6, "0"))
-            return Interval(low, low + _resolution(part["minute"], part["second"], fraction))
-        low = micros_of(first)
+        if match["hour"]:
+            length = timedelta(microseconds=_resolution(match["minute"], match["second"], fraction))
+        else:
+            days = 1 if match["day"] else monthrange(year, month)[1] if match["month"] else 365 + isleap(year)
+            length = timedelta(days=days)
+        zone = _zone(match["zone"]) or zone
+        micros = int(fraction.ljust(6, "0"))
+        shown = datetime(year, month, day, hour, minute, second, micros)  # noqa: DTZ001 - in `zone`
+        last = local_moment(shown, zone, last=True) if match["hour"] else None
     except (ValueError, OverflowError):
         return None
     try:
-        if part["day"]:
-            following = first + timedelta(days=1)
-        elif part["month"]:
-            following = first.replace(year=year + month // 12, month=month % 12 + 1)
-        else:
-            following = first.replace(year=year + 1)
-        return Interval(low, micros_of(following))
-    except (ValueError, OverflowError):
-        return Interval(low, LATEST + 1)
+        return Date(local_interval(shown, length, zone), last)
+    except OverflowError:
+        return Date(Interval(local_moment(shown, zone), LATEST + 1), last)
 
 
 @dataclass(frozen=True, slots=True)
@@ -170,16 +236,17 @@ class Clock:
         (`today`), a time ago (`2h`), one to come (`+2h`), or one counted from a day (`today-12h`).
         """
         try:
-            found = self._relative(text) or read_date(text, self.zone)
+            found = self._relative(text)
         except (ValueError, OverflowError):
             return None
+        if found is None and (date := read_date(text, self.zone)) is not None:
+            found = date.interval
         return None if found is None or found.low > LATEST or found.high <= EARLIEST else found
 
     def day(self, offset: int = 0) -> Interval:
         """Return a day of the calendar: today, or so many days after it."""
-        day = datetime.fromtimestamp(self.now / MICROS, self.zone).date() + timedelta(days=offset)
-        midnights = (datetime.combine(each, time(), self.zone) for each in (day, day + timedelta(days=1)))
-        return Interval(*map(micros_of, midnights))
+        day = datetime_of(self.now).astimezone(self.zone).date() + timedelta(days=offset)
+        return local_interval(datetime.combine(day, time()), timedelta(days=1), self.zone)
 
     def _relative(self, text: str) -> Interval | None:
         match = _RELATIVE.fullmatch(text)

@@ -90,7 +90,7 @@ async def test_a_histogram_counts_over_time_in_a_zone_by_a_field(client: Client)
     answer = await histogram(
         client,
         startDate="2026-03-02",
-        endDate="2026-03-04",
+        endDate="2026-03-05",
         interval="day",
         timeZone="Europe/Paris",
         by="status",

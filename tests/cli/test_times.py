@@ -3,16 +3,23 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
+from importlib.resources import files
 from typing import TYPE_CHECKING, Any
 
 import pytest
 import typer
+from protobuf.wkt import Timestamp
 from typer.main import get_command
 
+from tracker.cli.local_time import local_zone
 from tracker.cli.main import app
+from tracker.cli.options import moment_option
+from tracker.cli.printing import shown_time
+from tracker.time_text import read_zone
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
+    from pathlib import Path
 
 
 def options(command: Any = None, *path: str) -> Iterator[tuple[str, Any]]:
@@ -48,3 +55,38 @@ def test_every_time_is_taken_as_people_write_it(name: str, monkeypatch: pytest.M
     assert now - timedelta(days=2) <= read(name, "yesterday") <= now
     with pytest.raises(typer.BadParameter, match="expected a time such as 2h"):
         read(name, "soon")
+
+
+def copied(folder: Path) -> str:
+    """Return a file with the rules of a zone and a name that doesn't tell which."""
+    file = folder / "localtime"
+    file.write_bytes(files("tzdata.zoneinfo.America").joinpath("Sao_Paulo").read_bytes())
+    return str(file)
+
+
+@pytest.mark.parametrize(
+    ("zone", "times", "key"),
+    [
+        ("Europe/Paris", ("2026-07-01T12:00", "2026-07-01T10:00Z"), "Europe/Paris"),
+        (":Europe/Paris", ("2026-07-01T12:00", "2026-07-01T10:00Z"), "Europe/Paris"),
+        ("/usr/share/zoneinfo/Europe/Paris", ("2026-01-01T12:00", "2026-01-01T11:00Z"), "Europe/Paris"),
+        ("<-03>3", ("2026-07-01T12:00", "2026-07-01T15:00Z"), "<-03>3"),
+        ("CET-1CEST,M3.5.0,M10.5.0/3", ("2026-07-01T12:00", "2026-07-01T10:00Z"), ""),
+        (copied, ("2018-12-01T12:00", "2018-12-01T14:00Z"), ""),
+        ("", ("2026-07-01T12:00", "2026-07-01T12:00Z"), "UTC"),
+        ("Mars/Olympus", ("2026-07-01T12:00", "2026-07-01T12:00Z"), "UTC"),
+    ],
+)
+def test_times_are_read_and_shown_in_the_zone_of_this_machine_in_whatever_form_it_has_it(
+    zone: str | Callable[[Path], str],
+    times: tuple[str, str],
+    key: str,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv("TZ", zone if isinstance(zone, str) else zone(tmp_path))
+    local, moment = times[0], datetime.fromisoformat(times[1])
+    assert moment_option(local) == moment
+    assert shown_time(Timestamp.from_datetime(moment)).startswith(local.replace("T", " "))
+    assert local_zone().key.startswith(key)
+    assert read_zone(local_zone().key) is not None

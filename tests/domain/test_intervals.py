@@ -38,13 +38,41 @@ def starts(name: str, since: str, until: str) -> list[str]:
             "6h",
             "2026-03-29T07:00",
             "2026-03-30",
-            ["03-29T07:00+0200", "03-29T13:00+0200", "03-29T19:00+0200"],
+            ["03-29T06:00+0200", "03-29T12:00+0200", "03-29T18:00+0200"],
         ),
         (
             "1h",
             "2026-10-25T01:30",
             "2026-10-25T04:00",
             ["10-25T01:00+0200", "10-25T02:00+0200", "10-25T02:00+0100", "10-25T03:00+0100"],
+        ),
+        (
+            "12h",
+            "2026-10-25",
+            "2026-10-26T12:00",
+            ["10-25T00:00+0200", "10-25T12:00+0100", "10-26T00:00+0100"],
+        ),
+        ("12h", "2026-03-29", "2026-03-30", ["03-29T00:00+0100", "03-29T12:00+0200"]),
+        (
+            "2h",
+            "2026-10-25T01:30",
+            "2026-10-25T05:00",
+            ["10-25T00:00+0200", "10-25T02:00+0200", "10-25T04:00+0100"],
+        ),
+        (
+            "30m",
+            "2026-10-25T02:00",
+            "2026-10-25T03:10",
+            [
+                *("10-25T02:00+0200", "10-25T02:30+0200", "10-25T02:00+0100", "10-25T02:30+0100"),
+                "10-25T03:00+0100",
+            ],
+        ),
+        (
+            "2h",
+            "2026-03-29",
+            "2026-03-29T05:00",
+            ["03-29T00:00+0100", "03-29T03:00+0200", "03-29T04:00+0200"],
         ),
         ("day", "2026-10-25T05:00", "2026-10-26T05:00", ["10-25T00:00+0200", "10-26T00:00+0100"]),
         ("week", "2026-01-01", "2026-01-06", ["12-29T00:00+0100", "01-05T00:00+0100"]),
@@ -81,7 +109,7 @@ def test_intervals_cover_a_period_and_nothing_else(
 ) -> None:
     interval = read_interval(name)
     assert interval is not None
-    found = list(interval.starts(since, since + length, zone))
+    found = interval.starts(since, since + length, zone)
     assert found[0] <= since
     assert all(low < high for low, high in pairwise(found))
     assert all(since < start < since + length for start in found[1:])
@@ -91,3 +119,13 @@ def test_the_interval_chosen_is_the_shortest_that_gives_few_enough() -> None:
     assert interval_for(0, DAY, 120).name == "15m"
     assert interval_for(0, 30 * DAY, 120).name == "day"
     assert interval_for(0, 30_000 * DAY, 120).name == "month"
+
+
+@pytest.mark.parametrize(("name", "days"), [("day", [29, 31]), ("12h", [29, 29, 31, 31])])
+def test_a_day_that_clocks_skip_has_no_interval(name: str, days: list[int]) -> None:
+    apia, interval = ZoneInfo("Pacific/Apia"), read_interval(name)
+    assert interval is not None
+    since, until = (micros_of(datetime(2011, 12, day, tzinfo=apia)) for day in (29, 31))
+    found = interval.starts(since, until + DAY, apia)
+    assert [datetime.fromtimestamp(start / MICROS, apia).day for start in found] == days
+    assert all(low < high for low, high in pairwise(found))

@@ -54,8 +54,20 @@ def test_start_and_end_give_the_duration() -> None:
     assert took(created(attributes(start=NOW, end=NOW + 3 * MINUTE))) == 180
 
 
-def test_an_end_before_the_start_takes_no_time() -> None:
-    assert took(created(attributes(start=NOW, end=NOW - MINUTE))) == 0
+def test_an_event_does_not_end_before_it_starts() -> None:
+    with pytest.raises(TrackerError, match=r"attributes\.end_date: the event ends before it starts"):
+        created(attributes(start=NOW, end=NOW - MINUTE))
+    assert took(created(attributes(start=NOW, end=NOW))) == 0
+
+
+def test_an_event_that_was_recorded_with_its_end_before_its_start_can_be_changed() -> None:
+    event = created(attributes(start=NOW, end=NOW))
+    assert event.attributes is not None
+    event.attributes.end_date = timestamp(NOW - MINUTE)
+    same = attributes(Status.success, start=NOW, end=NOW - MINUTE)
+    assert updated(event, same, NOW).attributes == same
+    with pytest.raises(TrackerError, match=r"attributes\.end_date"):
+        updated(event, attributes(start=NOW, end=NOW - 2 * MINUTE), NOW)
 
 
 def test_an_event_recorded_as_ended_took_the_time_since_its_start() -> None:

@@ -4,25 +4,21 @@ from __future__ import annotations
 
 import getpass
 import inspect
-import os
 import socket
 import sys
 import time
 from collections.abc import Callable, Mapping, Sequence
-from datetime import UTC, datetime, timedelta
-from pathlib import Path
+from datetime import datetime, timedelta
 from typing import Annotated, Any, NamedTuple
 from urllib.parse import urlsplit
-from zoneinfo import ZoneInfo
 
 import typer
 
 from tracker.cli.calls import Api
 from tracker.cli.exits import USAGE, CommandError, epilog
+from tracker.cli.local_time import local_zone
 from tracker.cli.printing import Output
-from tracker.time_text import DURATION, Clock, Interval, hint, read_timedelta
-
-_LOCAL = Path("/etc/localtime")
+from tracker.time_text import DURATION, Clock, Interval, datetime_of, hint, read_timedelta
 
 _SEVERAL = {
     Output.NDJSON: "has a line for each of several records",
@@ -118,23 +114,12 @@ def duration_option(help_: str) -> object:
 
 def moment_option(text: str) -> datetime:
     """Return the moment that an option names, in the time zone of this machine unless it names one."""
-    return datetime.fromtimestamp(_interval(text).low / 1_000_000, UTC)
+    return datetime_of(_interval(text).low)
 
 
 def end_option(text: str) -> datetime:
     """Return the last second of the time that an option names: a day ends before midnight."""
-    return datetime.fromtimestamp((_interval(text).high - 1) // 1_000_000, UTC)
-
-
-def local_zone_name() -> str:
-    """Return the name of the time zone of this machine: from `TZ`, else the system's, else UTC."""
-    name = os.environ.get("TZ", "").removeprefix(":")
-    if not name and _LOCAL.is_symlink():
-        _, _, name = str(_LOCAL.resolve()).partition("/zoneinfo/")
-    try:
-        return ZoneInfo(name).key
-    except (OSError, ValueError, KeyError):
-        return "UTC"
+    return datetime_of(_interval(text).high - 1).replace(microsecond=0)
 
 
 def _duration(text: str) -> timedelta:
@@ -145,7 +130,7 @@ def _duration(text: str) -> timedelta:
 
 
 def _interval(text: str) -> Interval:
-    found = Clock(time.time_ns() // 1_000, ZoneInfo(local_zone_name())).read(text)
+    found = Clock(time.time_ns() // 1_000, local_zone()).read(text)
     if found is None:
         expected = "a time such as 2h (ago), +2h, today, 2026-01-31 or 2026-01-31T12:30"
         raise typer.BadParameter(f"expected {expected}, got {text!r}{hint(text)}")

@@ -12,6 +12,8 @@ from typing import TYPE_CHECKING, Generic, TypeVar
 
 import typer
 
+from tracker.cli.local_time import local_zone
+
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
@@ -192,7 +194,7 @@ def line_printer() -> Callable[[Sequence[tuple[str, str]]], None]:
 
 def shown_time(moment: Timestamp | None) -> str:
     """Return a moment in the time zone of this machine, or `` for none."""
-    return "" if moment is None else moment.to_datetime().astimezone().isoformat(" ", "seconds")
+    return "" if moment is None else moment.to_datetime().astimezone(local_zone()).isoformat(" ", "seconds")
 
 
 @contextmanager

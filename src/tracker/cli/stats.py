@@ -11,7 +11,8 @@ import typer
 from tracker.cli.calls import Api
 from tracker.cli.event.options import Explain, Query, by_option
 from tracker.cli.exits import USAGE, CommandError
-from tracker.cli.options import api_options, local_zone_name
+from tracker.cli.local_time import local_zone
+from tracker.cli.options import api_options
 from tracker.cli.printing import Output, print_csv, printable, shown_time
 
 if TYPE_CHECKING:
@@ -65,10 +66,15 @@ def stats(  # noqa: PLR0913  # one for each option
     if every and by and len(by) > 1:
         raise CommandError("--by: expected one field at most with --every", USAGE)
     answer: event_pb.GetEventFacetsResponse | event_pb.GetEventHistogramResponse
-    common: dict[str, JsonValue] = {"query": query, "limit": limit, "explain": explain}
+    common: dict[str, JsonValue] = {
+        "query": query,
+        "limit": limit,
+        "explain": explain,
+        "time_zone": local_zone().key,
+    }
     if every:
         interval, field = "" if every == "auto" else every, by[0] if by else ""
-        asked = {**common, "interval": interval, "time_zone": local_zone_name(), "by": field}
+        asked = {**common, "interval": interval, "by": field}
         histogram = api.call(GET_EVENT_HISTOGRAM, GET_EVENT_HISTOGRAM.of(asked))
         answer, tables = histogram, [_over_time(histogram)]
     else:

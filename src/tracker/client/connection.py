@@ -216,7 +216,7 @@ def pauses() -> Iterator[float]:
 
 
 def watch(
-    connection: Connection, query: str, resume_token: str, lost: Callable[[str], None]
+    connection: Connection, query: str, resume_token: str, lost: Callable[[str], None], time_zone: str = ""
 ) -> Iterator[event_pb.WatchEventsResponse]:
     """Yield the changes of events that a query matches, without end; the first message comes at once.
 
@@ -230,7 +230,7 @@ def watch(
     tries = pauses()
     while True:
         try:
-            request = WATCH_EVENTS.request(query=query, resume_token=resume_token)
+            request = WATCH_EVENTS.request(query=query, resume_token=resume_token, time_zone=time_zone)
             for message in connection.stream(WATCH_EVENTS, request):
                 yield message
                 resume_token = message.resume_token

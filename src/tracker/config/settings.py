@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Generic, TypeVar
 from zoneinfo import ZoneInfo
 
-from tracker.time_text import hint, read_timedelta
+from tracker.time_text import hint, read_timedelta, read_zone
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -23,7 +23,7 @@ _SWITCH = {
 }
 
 REFUSALS = (ValueError, LookupError, OSError, RuntimeError)
-"""The errors of a `Kind.parse`; `Path.expanduser` raises a RuntimeError, `ZoneInfo` each of the others."""
+"""The errors of a `Kind.parse`; `Path.expanduser` raises a RuntimeError."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,6 +48,13 @@ def _path(value: str) -> Path:
     return Path(value).expanduser()
 
 
+def _timezone(value: str) -> ZoneInfo:
+    zone = read_zone(value)
+    if zone is None:
+        raise ValueError
+    return zone
+
+
 TEXT: Kind[str] = Kind("text", str)
 MISSING_OR_TEXT: Kind[str | None] = Kind("text", str, show=lambda text: text or "")
 SWITCH: Kind[bool] = Kind(
@@ -55,7 +62,7 @@ SWITCH: Kind[bool] = Kind(
 )
 PATH: Kind[Path] = Kind("a path", _path)
 TIMEZONE: Kind[ZoneInfo] = Kind(
-    "a time zone such as UTC or Europe/Paris", ZoneInfo, show=lambda zone: zone.key
+    "a time zone such as UTC or Europe/Paris", _timezone, show=lambda zone: zone.key
 )
 
 

@@ -8,12 +8,12 @@ from uuid import UUID, uuid5
 
 from tracker.domain import changelog
 from tracker.domain.events import FINISHED, attributes_of, event_key, event_time, metadata_of
-from tracker.domain.times import duration, micros, timestamp
+from tracker.domain.times import duration, micros, shown, timestamp
 from tracker.errors import FieldViolation, invalid
 from tracker.pb import event_pb
 
 if TYPE_CHECKING:
-    from protobuf.wkt import Duration
+    from protobuf.wkt import Duration, Timestamp
 
 _Message = TypeVar("_Message", event_pb.EventAttributes, event_pb.EventLinks)
 
@@ -48,22 +48,27 @@ def new_event(
         links=request.links or event_pb.EventLinks(),
         metadata=metadata,
     )
+    _require_order(event)
     metadata.duration = _duration(event, before=None, linked=linked, now=now)
     event.changelog = [changelog.created(event, now)]
     return event
 
 
-def missing(event: event_pb.Event) -> FieldViolation | None:
-    """Return the field that an event to be imported lacks, or None.
+def violation(event: event_pb.Event) -> FieldViolation | None:
+    """Return which field of an event to be imported is missing or wrong, or None.
 
-    One with an id was recorded before: an update may have cleared its service or type.
+    One with an id was recorded before: an update may have cleared its service or type, and its end may be
+    before its start.
     """
     attributes = attributes_of(event)
-    if not metadata_of(event).id and not attributes.service:
-        return FieldViolation("attributes.service", "attributes.service is required")
-    if not metadata_of(event).id and not attributes.type:
-        types = ", ".join(value.name for value in event_pb.Type.desc().values if value.number)
-        return FieldViolation("attributes.type", f"attributes.type is required: one of {types}")
+    if not metadata_of(event).id:
+        if not attributes.service:
+            return FieldViolation("attributes.service", "attributes.service is required")
+        if not attributes.type:
+            types = ", ".join(value.name for value in event_pb.Type.desc().values if value.number)
+            return FieldViolation("attributes.type", f"attributes.type is required: one of {types}")
+        if (inverted := _inverted(attributes)) is not None:
+            return inverted
     if attributes.external_id and not attributes.source:
         text = "attributes.source is required where attributes.external_id is given"
         return FieldViolation("attributes.source", text)
@@ -110,6 +115,8 @@ def updated_event(
         event.attributes = _normalised(_over(before, given))
         if event.attributes.related_id == event.metadata.id:
             raise invalid(FieldViolation("attributes.related_id", "an event can't be linked to itself"))
+        if _dates(event) != _dates(before):
+            _require_order(event)
         event.metadata.duration = _duration(event, before=before, linked=linked, now=now)
     event.changelog = [*before.changelog, *changelog.differences(before, event, now)]
     return event
@@ -191,6 +198,25 @@ def _duration(
     if ended_before or (before is None and attributes.start_date is None):
         return stored
     return duration(max(0, now - event_time(event)))
+
+
+def _dates(event: event_pb.Event) -> tuple[Timestamp | None, Timestamp | None]:
+    attributes = attributes_of(event)
+    return attributes.start_date, attributes.end_date
+
+
+def _require_order(event: event_pb.Event) -> None:
+    """Refuse an event that ends before it starts."""
+    if (inverted := _inverted(attributes_of(event))) is not None:
+        raise invalid(inverted)
+
+
+def _inverted(attributes: event_pb.EventAttributes) -> FieldViolation | None:
+    start, end = attributes.start_date, attributes.end_date
+    if start is None or end is None or micros(start) <= micros(end):
+        return None
+    text = f"the event ends before it starts: {shown(end)} is before {shown(start)}"
+    return FieldViolation("attributes.end_date", text)
 
 
 def _between_dates(attributes: event_pb.EventAttributes) -> Duration | None:

@@ -5,6 +5,7 @@ Intervals of the calendar are the hours, days, weeks and months of a period.
 
 from __future__ import annotations
 
+from bisect import bisect_left, bisect_right
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
 from typing import TYPE_CHECKING, Final
@@ -12,16 +13,15 @@ from typing import TYPE_CHECKING, Final
 from protobuf.wkt import Duration, Timestamp
 
 from tracker.errors import FieldViolation, invalid
-from tracker.time_text import MICROS, micros_of, read_date, read_duration
+from tracker.time_text import MICROS, datetime_of, local_moment, read_date, read_duration
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterable, Sequence
+    from datetime import tzinfo
     from zoneinfo import ZoneInfo
 
-    from tracker import time_text
+    from tracker.time_text import Date
 
-
-_HOUR = 3_600 * MICROS
 _DAY_CHARACTERS = len("2026-01-31")
 
 
@@ -57,28 +57,28 @@ def shown(timestamp_: Timestamp | None) -> str:
     return "" if timestamp_ is None else timestamp_.to_json().strip('"')
 
 
-def period(start_date: str, end_date: str) -> tuple[int | None, int | None]:
+def period(start_date: str, end_date: str, zone: tzinfo = UTC) -> tuple[int | None, int | None]:
     """Return the period between two dates of a request, both included; None for an open side, given as "".
 
     It is in microseconds since the epoch; its end is excluded.
 
-    A date is RFC 3339, or shorter: without a zone (then UTC), without seconds, minutes or the time of day.
+    A date is RFC 3339, or shorter: without a zone (then `zone`), seconds, minutes or the time of day.
     Whole seconds count. An end without a time of day includes that day.
 
     Raises:
         TrackerError: INVALID_ARGUMENT for text that is not a date, or an end before the start.
     """
-    since = _second(_read("start_date", start_date).low) if start_date else None
-    until = _end(_read("end_date", end_date)) if end_date else None
+    since = _second(_read("start_date", start_date, zone).interval.low) if start_date else None
+    until = _end(_read("end_date", end_date, zone)) if end_date else None
     if since is not None and until is not None and until <= since:
         text = f"start_date {start_date} and end_date {end_date} are inversed"
         raise invalid(FieldViolation("start_date", text))
     return since, until
 
 
-def _read(field: str, text: str) -> time_text.Interval:
+def _read(field: str, text: str, zone: tzinfo) -> Date:
     # A '+' that was not escaped in a query string arrives as a space.
-    found = read_date(text[: _DAY_CHARACTERS + 1] + text[_DAY_CHARACTERS + 1 :].replace(" ", "+"), UTC)
+    found = read_date(text[: _DAY_CHARACTERS + 1] + text[_DAY_CHARACTERS + 1 :].replace(" ", "+"), zone)
     if found is None:
         expected = "expected a date such as 2026-01-31 or 2026-01-31T12:00:00Z"
         raise invalid(FieldViolation(field, f"{expected}, got {text!r}"))
@@ -89,9 +89,9 @@ def _second(micros_: int) -> int:
     return micros_ - micros_ % MICROS
 
 
-def _end(named: time_text.Interval) -> int:
+def _end(named: Date) -> int:
     """Return when an end date ends: with its second, or with its day if it names no time of day."""
-    return named.high if named.high - named.low > _HOUR else _second(named.low) + MICROS
+    return named.interval.high if named.last is None else _second(named.last) + MICROS
 
 
 MOST_INTERVALS: Final = 10_000
@@ -111,34 +111,41 @@ class Interval:
     name: str
     length: int
 
-    def starts(self, since: int, until: int, zone: ZoneInfo) -> Iterator[int]:
-        """Yield the starts of the intervals of a period, the first of them at `since` or before.
+    def starts(self, since: int, until: int, zone: ZoneInfo) -> Sequence[int]:
+        """Return the starts of the intervals of a period, the first of them at `since` or before.
 
-        Intervals shorter than a day are counted from midnight: one of 6 hours lasts 5 or 7 on the two days of
-        a year that have 23 or 25. Weeks begin on Mondays.
+        An interval begins when clocks show a multiple of its length since midnight: one of 6 hours lasts 5 or
+        7 when they change. One no longer than what they repeat is repeated. Weeks begin on Mondays.
         """
-        day = datetime.fromtimestamp(since / MICROS, zone).date()
+        day = datetime_of(since).astimezone(zone).date()
         if self.name == "week":
             day -= timedelta(days=day.weekday())
         elif self.name == "month":
             day = day.replace(day=1)
-        begun = False
-        previous = since
-        while (start := _midnight(day, zone)) < until:
+        starts: list[int] = []
+        while not starts or starts[-1] < until:
             following = self._following(day)
-            end = _midnight(following, zone)
-            for each in range(start, end, self.length) if self.length < _DAY else (start,):
-                if each >= until:
-                    break
-                if each > since and not begun:
-                    yield previous
-                    begun = True
-                if begun:
-                    yield each
-                previous = each
+            for start, repeated in self._of_day(day, following, zone):
+                after = starts[-1] + (self.length if repeated else 1) if starts else start
+                if start >= after:  # not that of a day that clocks skip
+                    starts.append(start)
             day = following
-        if not begun:
-            yield previous
+        return starts[bisect_right(starts, since) - 1 : bisect_left(starts, until)]
+
+    def _of_day(self, day: date, following: date, zone: ZoneInfo) -> Iterable[tuple[int, bool]]:
+        """Return the starts of the intervals from a day to the following one, and which are repeated."""
+        midnight, end = (local_moment(datetime.combine(each, time()), zone) for each in (day, following))
+        if self.length >= _DAY:
+            return [(midnight, False)]
+        if end - midnight == _DAY:
+            return [(each, False) for each in range(midnight, end, self.length)]
+        times = [
+            datetime.combine(day, time()) + timedelta(microseconds=each)
+            for each in range(0, _DAY, self.length)
+        ]
+        return sorted(
+            {local_moment(each, zone, last=last): last for last in (True, False) for each in times}.items()
+        )
 
     def _following(self, day: date) -> date:
         if self.name == "month":
@@ -166,10 +173,6 @@ def read_interval(text: str) -> Interval | None:
 def interval_for(since: int, until: int, most: int) -> Interval:
     """Return the shortest usual interval of which a period has no more than `most`, else the longest."""
     return next((each for each in _USUAL if (until - since) // each.length < most), _USUAL[-1])
-
-
-def _midnight(day: date, zone: ZoneInfo) -> int:
-    return micros_of(datetime.combine(day, time(), tzinfo=zone))
 
 
 _NAMES: Final = ("1m", "5m", "15m", "1h", "3h", "6h", "day", "week", "month")

@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Literal, Protocol, TypeAlias, TypeVar
 
 from tracker import time_text
+from tracker.errors import FieldViolation, invalid
 from tracker.stores.changes import PRINCIPAL
 from tracker.stores.idempotency import Once
 
@@ -70,9 +71,17 @@ class Context:
     log: FilteringBoundLogger
     zone: ZoneInfo
 
-    def query_clock(self) -> time_text.Clock:
-        """Return the clock that resolves the dates and relative times of a query."""
-        return time_text.Clock(self.now(), self.zone)
+    def query_clock(self, time_zone: str = "") -> time_text.Clock:
+        """Return the clock that resolves the dates and relative times of a query, in the zone of a request.
+
+        Raises:
+            TrackerError: INVALID_ARGUMENT; there is no such zone.
+        """
+        zone = time_text.read_zone(time_zone) if time_zone else self.zone
+        if zone is None:
+            expected = f"expected a time zone such as Europe/Paris, got {time_zone!r}"
+            raise invalid(FieldViolation("time_zone", expected))
+        return time_text.Clock(self.now(), zone)
 
 
 T = TypeVar("T")

@@ -13,6 +13,7 @@ from tracker.cli.calls import Api
 from tracker.cli.event import relations
 from tracker.cli.event.options import EventFields, EventId, Explain, Query, event_options
 from tracker.cli.exits import EVENT_TABLE, INTERRUPTED, USAGE, CommandError, client_group
+from tracker.cli.local_time import local_zone
 from tracker.cli.options import (
     ListApi,
     RecordApi,
@@ -206,7 +207,8 @@ def search(query: Query, *, limit: Limit = 100, explain: Explain = False, api: L
     from tracker.client.rpcs import SEARCH_EVENTS
 
     size = UInt32Value(value=min(limit or _PAGE, _PAGE))
-    found = api.call(SEARCH_EVENTS, SEARCH_EVENTS.request(query=query, per_page=size, explain=True))
+    request = SEARCH_EVENTS.request(query=query, per_page=size, explain=True, time_zone=local_zone().key)
+    found = api.call(SEARCH_EVENTS, request)
     more = " or more" if found.total_count_estimated else ""
     show_plan(api, found.plan, f"{found.total_count:,}{more}")
 
@@ -232,7 +234,9 @@ def _found(connection: Connection, query: str, limit: int) -> Iterator[event_pb.
         size = UInt32Value(value=min(left, _PAGE) if limit else _PAGE)
         page: event_pb.SearchEventsResponse | event_pb.ListEventsResponse
         if query:
-            search = SEARCH_EVENTS.request(query=query, per_page=size, page_token=token)
+            search = SEARCH_EVENTS.request(
+                query=query, per_page=size, page_token=token, time_zone=local_zone().key
+            )
             page = connection.call(SEARCH_EVENTS, search)
         else:
             page = connection.call(LIST_EVENTS, LIST_EVENTS.request(per_page=size, page_token=token))
@@ -283,7 +287,7 @@ def _changes(
     from tracker.pb import event_pb
 
     printed = set[bytes]()
-    for message in watch(connection, query, resume, _print_interruption):
+    for message in watch(connection, query, resume, _print_interruption, local_zone().key):
         if message.event is None:
             for event in reversed(list(_found(connection, query, last)) if last else []):
                 printed.add(event.to_binary())

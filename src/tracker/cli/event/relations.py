@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from tracker.cli.event.options import EventId, Explain, Query, by_option
+from tracker.cli.local_time import local_zone
 from tracker.cli.options import ListApi, end_option, moment_option
 from tracker.cli.printing import print_lines, printable, shown_time
 
@@ -126,6 +127,7 @@ def overlaps(  # noqa: PLR0913  # one for each option
         by=by or [],
         limit=UInt32Value(value=limit),
         explain=explain,
+        time_zone=local_zone().key,
     )
     answer = api.call(GET_EVENT_OVERLAPS, request)
     if explain:

@@ -6,6 +6,7 @@ from contextlib import suppress
 from datetime import datetime
 from typing import TYPE_CHECKING
 
+from tracker.cli.local_time import local_zone
 from tracker.cli.printing import Table, print_record, printable, shown_time
 from tracker.time_text import rounded_text
 
@@ -63,7 +64,7 @@ def holder(metadata: Mapping[str, str]) -> str:
     for word in ("since", "until"):
         if moment := metadata.get(word):
             with suppress(ValueError):
-                moment = datetime.fromisoformat(moment).astimezone().isoformat(" ", "seconds")
+                moment = datetime.fromisoformat(moment).astimezone(local_zone()).isoformat(" ", "seconds")
             text += f" {word} {moment}"
     return printable(text)
 

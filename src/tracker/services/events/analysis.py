@@ -7,22 +7,22 @@ from dataclasses import replace
 from itertools import islice
 from math import ceil
 from typing import TYPE_CHECKING
-from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from tracker.domain.events import FINISHED, RUNNING, attributes_of, event_time, metadata_of
 from tracker.domain.overlaps import count_overlaps, groups, is_under_way, overlaps, timed_event
 from tracker.domain.query.fields import ENVIRONMENT, RELATED, SERVICE, STATUS
 from tracker.domain.query.tree import EventFilter, Number, Term, both, narrowed, one_of, parts_of
-from tracker.domain.times import MOST_INTERVALS, duration, interval_for, read_interval, timestamp
+from tracker.domain.times import MOST_INTERVALS, duration, interval_for, period, read_interval, timestamp
 from tracker.errors import FieldViolation, invalid
 from tracker.pb import event_pb
-from tracker.services.events.filters import Planned, by_fields, facet, in_period
+from tracker.services.events.filters import Planned, by_fields, facet, in_period, read_query
 from tracker.services.paging import given
 from tracker.stores.pages import Page
 from tracker.time_text import EARLIEST, LATEST, MICROS, hint
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
+    from zoneinfo import ZoneInfo
 
     from protobuf.wkt import Timestamp
 
@@ -62,7 +62,7 @@ class EventAnalysis:
     async def get_event_stats(
         self, request: event_pb.GetEventStatsRequest, call: Call
     ) -> event_pb.GetEventStatsResponse:
-        count = await self._store.count(by_fields(request, request.start_date, request.end_date))
+        count = await self._store.count(by_fields(request, *period(request.start_date, request.end_date)))
         self._context.log.info("event stats retrieved", request_id=call.request_id, total_count=count)
         return event_pb.GetEventStatsResponse(
             total_count=count, start_date=request.start_date, end_date=request.end_date
@@ -71,7 +71,7 @@ class EventAnalysis:
     async def get_event_stats_by_month(
         self, request: event_pb.GetEventStatsByMonthRequest, call: Call
     ) -> event_pb.GetEventStatsByMonthResponse:
-        where = by_fields(request, request.start_date, request.end_date)
+        where = by_fields(request, *period(request.start_date, request.end_date))
         counts = await self._store.count_by_month(where, by_service=request.group_by_service)
         total = sum(c.count for c in counts)
         message = "event stats by month retrieved"
@@ -91,7 +91,7 @@ class EventAnalysis:
     ) -> event_pb.GetEventFacetsResponse:
         asked = [facet(name, f"fields[{place}]", "to count by") for place, name in enumerate(request.fields)]
         most = given(request.limit, _VALUES)
-        where = in_period(request, self._context.query_clock())
+        where = in_period(request, self._context.query_clock(request.time_zone))
         planned = Planned(self._context, wanted=request.explain)
         total, tallies = await self._store.count_by(where, asked, most, planned.explanation)
         return event_pb.GetEventFacetsResponse(
@@ -113,14 +113,14 @@ class EventAnalysis:
     async def get_event_histogram(
         self, request: event_pb.GetEventHistogramRequest, _: Call
     ) -> event_pb.GetEventHistogramResponse:
-        zone = _zone(request.time_zone) if request.time_zone else self._context.zone
         by = facet(request.by, "by", "to count by") if request.by else None
         most = given(request.limit, _VALUES)
-        clock = replace(self._context.query_clock(), zone=zone)
-        where = narrowed(in_period(request, clock))
+        clock = self._context.query_clock(request.time_zone)
+        dates = period(request.start_date, request.end_date, clock.zone)
+        where = narrowed(EventFilter(read_query(request.query, clock), *dates))
         until = clock.now if where.until is None else where.until
         since = until - _DAY if where.since is None else where.since
-        interval, starts = _intervals(request.interval, since, until, zone)
+        interval, starts = _intervals(request.interval, since, until, clock.zone)
         edges = [since, *starts[1:], until]
         values: list[str | int] = []
         planned = Planned(self._context, wanted=request.explain)
@@ -138,7 +138,7 @@ class EventAnalysis:
         return event_pb.GetEventHistogramResponse(
             total_count=sum(bucket.count for bucket in buckets),
             interval=interval,
-            time_zone=zone.key,
+            time_zone=clock.zone.key,
             values=[by.shown(value) for value in values] if by is not None else [],
             buckets=buckets,
             plan=planned.plan(within),
@@ -148,7 +148,7 @@ class EventAnalysis:
         self, request: event_pb.GetEventOverlapsRequest, _: Call
     ) -> event_pb.GetEventOverlapsResponse:
         by = [facet(name, f"by[{place}]", "to compare by") for place, name in enumerate(request.by)]
-        clock = self._context.query_clock()
+        clock = self._context.query_clock(request.time_zone)
         now, where = clock.now, narrowed(in_period(request, clock))
         since, until = _period(where, now)
         planned = Planned(self._context, wanted=request.explain)
@@ -210,15 +210,6 @@ class EventAnalysis:
         return ends
 
 
-def _zone(name: str) -> ZoneInfo:
-    try:
-        return ZoneInfo(name)
-    except (ZoneInfoNotFoundError, ValueError, OSError):
-        raise invalid(
-            FieldViolation("time_zone", f"expected a time zone such as Europe/Paris, got {name!r}")
-        ) from None
-
-
 def _intervals(name: str, since: int, until: int, zone: ZoneInfo) -> tuple[str, Sequence[int]]:
     """Return the interval of a name, or a suitable one, and the starts of those of a period."""
     interval = read_interval(name) if name else interval_for(since, until, _INTERVALS)
@@ -233,7 +224,7 @@ def _intervals(name: str, since: int, until: int, zone: ZoneInfo) -> tuple[str, 
         raise invalid(FieldViolation("interval", f"{text} choose a longer one, or a shorter period"))
     beyond = invalid(FieldViolation("start_date", "the period reaches beyond the calendar"))
     try:
-        starts = list(interval.starts(since, until, zone))
+        starts = interval.starts(since, until, zone)
     except (ValueError, OverflowError):
         raise beyond from None
     if starts[0] < EARLIEST:

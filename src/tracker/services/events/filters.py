@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import UTC
 from functools import cache
 from typing import TYPE_CHECKING, Protocol
 
@@ -11,7 +12,7 @@ from protobuf.wkt import BoolValue
 from tracker.domain.query import fields
 from tracker.domain.query.lexer import QueryError, nearest
 from tracker.domain.query.text import parse, to_text
-from tracker.domain.query.tree import EVERYTHING, EventFilter, all_of, one_of, widened
+from tracker.domain.query.tree import EVERYTHING, EventFilter, all_of, narrowed, one_of, widened
 from tracker.domain.times import duration, period
 from tracker.errors import FieldViolation, Reason, TrackerError, invalid
 from tracker.pb import event_pb
@@ -35,6 +36,12 @@ class PeriodRequest(Protocol):
     query: str
     start_date: str
     end_date: str
+    time_zone: str
+
+
+def dates_of(request: PeriodRequest, clock: Clock) -> tuple[int | None, int | None]:
+    """Return the period of a request, whose dates are in the time zone that it names, else in UTC."""
+    return period(request.start_date, request.end_date, clock.zone if request.time_zone else UTC)
 
 
 def in_period(request: PeriodRequest, clock: Clock) -> EventFilter:
@@ -43,13 +50,12 @@ def in_period(request: PeriodRequest, clock: Clock) -> EventFilter:
     Raises:
         TrackerError: INVALID_ARGUMENT, as from `domain.times.period` and `read_query`.
     """
-    since, until = period(request.start_date, request.end_date)
-    return EventFilter(read_query(request.query, clock), since, until)
+    return EventFilter(read_query(request.query, clock), *dates_of(request, clock))
 
 
-def by_fields(request: Message, start_date: str = "", end_date: str = "") -> EventFilter:
+def by_fields(request: Message, since: int | None = None, until: int | None = None) -> EventFilter:
     """Return the filter for the events of a period with one of the values that a request gives for fields."""
-    return EventFilter(_asked_for(request), *period(start_date, end_date))
+    return EventFilter(_asked_for(request), since, until)
 
 
 def _asked_for(request: Message) -> Node:
@@ -89,7 +95,8 @@ def read_query(text: str, clock: Clock) -> Node:
         TrackerError: INVALID_ARGUMENT (`INVALID_QUERY`), with the column of what is wrong.
     """
     try:
-        return parse(text, clock)
+        node = parse(text, clock)
+        _require_period(narrowed(EventFilter(node)))
     except QueryError as error:
         raise TrackerError(
             Reason.INVALID_QUERY,
@@ -97,6 +104,12 @@ def read_query(text: str, clock: Clock) -> Node:
             metadata={"column": str(error.column)},
             violations=[FieldViolation("query", str(error))],
         ) from None
+    return node
+
+
+def _require_period(bounds: EventFilter) -> None:
+    if bounds.since is not None and bounds.until is not None and bounds.until <= bounds.since:
+        raise QueryError("the period ends before it begins", 1)
 
 
 def facet(name: str, path: str, use: str) -> Field:

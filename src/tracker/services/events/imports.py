@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Literal, TypeAlias
 
 from tracker.domain.event_locks import EventChange, with_entries
 from tracker.domain.events import EventId, event_key, metadata_of
-from tracker.domain.lifecycle import imported_event, missing
+from tracker.domain.lifecycle import imported_event, violation
 from tracker.domain.times import micros
 from tracker.errors import invalid
 from tracker.pb import event_pb
@@ -47,11 +47,11 @@ class EventImports:
         new: dict[int, event_pb.Event] = {}
         continued: dict[int, event_pb.Event] = {}
         for index, event in enumerate(request.events):
-            lacks = missing(event)
-            if event.changelog_from and lacks is None:
+            wrong = violation(event)
+            if event.changelog_from and wrong is None:
                 continued[index] = event
-            elif lacks is not None:
-                outcomes[index] = _refused(index, lacks.field, invalid(lacks))
+            elif wrong is not None:
+                outcomes[index] = _refused(index, wrong.field, invalid(wrong))
             else:
                 new[index] = imported_event(event, now)
         for index, added in zip(new, await self._store.add([*new.values()]), strict=True):

@@ -13,10 +13,16 @@ from tracker.domain.query.tree import EventFilter, both, one_of, widened
 from tracker.domain.times import duration
 from tracker.errors import Reason, TrackerError
 from tracker.pb import event_pb
-from tracker.services.events.filters import NOT_FOUND_WITH_ID, Planned, by_fields, event_not_found, read_query
+from tracker.services.events.filters import (
+    NOT_FOUND_WITH_ID,
+    Planned,
+    by_fields,
+    dates_of,
+    event_not_found,
+    read_query,
+)
 from tracker.services.paging import DEFAULT_PER_PAGE, page_token, requested_page
 from tracker.stores.pages import Page, Total
-from tracker.time_text import Clock
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -52,7 +58,8 @@ class EventQueries:
     async def search_events(
         self, request: event_pb.SearchEventsRequest, _: Call
     ) -> event_pb.SearchEventsResponse:
-        where = by_fields(request, request.start_date, request.end_date)
+        clock = self._context.query_clock(request.time_zone)
+        where = by_fields(request, *dates_of(request, clock))
         if where == EventFilter() and not request.query:
             raise TrackerError(
                 Reason.NO_FILTER,
@@ -63,9 +70,10 @@ class EventQueries:
         # would mean another period on each page, and the total, which may take long to count.
         oldest_first = request.order_by == "time"
         query = f"search {to_text(widened(where))} {request.query}{' oldest first' if oldest_first else ''}"
-        page, asked = _resumed(requested_page(request, query, default=_SEARCH_LIMIT), self._context.now())
+        query += request.time_zone and f" in {request.time_zone}"
+        page, asked = _resumed(requested_page(request, query, default=_SEARCH_LIMIT), clock.now)
         if request.query:
-            query_tree = read_query(request.query, Clock(asked, self._context.zone))
+            query_tree = read_query(request.query, replace(clock, now=asked))
             where = replace(where, query=both(where.query, query_tree))
         planned = Planned(self._context, wanted=request.explain)
         found = await self._store.find(where, page, planned.explanation, oldest_first=oldest_first)

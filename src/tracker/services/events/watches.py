@@ -141,7 +141,7 @@ class EventWatches:
     async def watch_events(
         self, request: event_pb.WatchEventsRequest, _: Call
     ) -> AsyncIterator[event_pb.WatchEventsResponse]:
-        query = read_query(request.query, self._context.query_clock())
+        query = read_query(request.query, self._context.query_clock(request.time_zone))
         try:
             async with self._feed.watching():
                 after = await self._beginning(request.resume_token)
