@@ -137,7 +137,7 @@ class _Company:
             yield deployment
             if failed:
                 return
-            took = metadata_of(deployment).duration
+            took = metadata_of(deployment).elapsed
             at += (duration_micros(took) if took is not None else 0) + self._between(5, 90) * _MINUTE
             if stage is _Environment.production and self._chance.random() < 0.06:  # noqa: PLR2004 - a share
                 yield from self._incident(service, deployment, at)

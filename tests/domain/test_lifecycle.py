@@ -1,7 +1,10 @@
+import copy
+
 import pytest
 from protobuf.wkt import Duration
 
-from tracker.domain.lifecycle import new_event, updated_event
+from tracker.domain.events import FINISHED
+from tracker.domain.lifecycle import new_event, updated_event, with_elapsed
 from tracker.domain.times import timestamp
 from tracker.errors import TrackerError
 from tracker.pb import event_pb
@@ -162,3 +165,53 @@ def test_an_event_that_was_stored_without_its_parts_can_be_updated() -> None:
     after = updated_event(bare, event_pb.UpdateEventRequest(title="Named"), now=NOW, linked=None)
     assert after.title == "Named"
     assert after.links == event_pb.EventLinks()
+
+
+def elapsed(event: event_pb.Event) -> float | None:
+    found = event.metadata.elapsed if event.metadata else None
+    return None if found is None else found.seconds + found.nanos / 1e9
+
+
+FIRST = created(attributes(start=NOW - 600 * MINUTE))
+"""An event to link to."""
+
+
+@pytest.mark.parametrize("link", ["", OTHER])
+def test_an_event_itself_took_the_time_from_its_start_to_its_end_whatever_it_links_to(link: str) -> None:
+    linked = FIRST if link else None
+    for given, minutes in (
+        (attributes(related_id=link), None),
+        (attributes(start=NOW, end=NOW + 3 * MINUTE, related_id=link), 3),
+        (attributes(end=NOW + 3 * MINUTE, related_id=link), 3),
+        (attributes(end=NOW - 3 * MINUTE, related_id=link), None),
+        (attributes(Status.success, start=NOW - MINUTE, related_id=link), None if link else 1),
+        (attributes(Status.success, related_id=link), None),
+    ):
+        assert elapsed(created(given, linked)) == (None if minutes is None else minutes * 60)
+    open_ = created(attributes(start=NOW - MINUTE, related_id=link), linked)
+    for status in FINISHED:
+        closed = updated(open_, attributes(status, NOW - MINUTE, related_id=link), NOW + MINUTE, linked)
+        assert elapsed(closed) == 120
+        assert took(closed) == (599 * 60 if link else 120)
+
+
+def test_what_an_event_took_follows_its_dates_and_its_status() -> None:
+    closed = updated(created(attributes()), attributes(Status.close), NOW + 5 * MINUTE)
+    assert elapsed(closed) == 300
+    earlier = updated(closed, attributes(Status.done, start=NOW - MINUTE), NOW + 90 * MINUTE)
+    assert elapsed(earlier) == 360
+    assert elapsed(updated(earlier, attributes(Status.done, NOW, NOW + MINUTE), NOW + 95 * MINUTE)) == 60
+    assert elapsed(updated(earlier, attributes(Status.in_progress), NOW + 95 * MINUTE)) is None
+
+
+def test_an_event_that_was_stored_without_it_says_how_long_it_took() -> None:
+    for link in ("", OTHER):
+        linked = FIRST if link else None
+        planned = created(attributes(start=NOW, end=NOW + 3 * MINUTE, related_id=link), linked)
+        opened = created(attributes(start=NOW - MINUTE, related_id=link), linked)
+        closed = updated(opened, attributes(Status.close, NOW - MINUTE, None, link), NOW + MINUTE, linked)
+        for event in (planned, opened, closed):
+            stored = copy.deepcopy(event)
+            assert stored.metadata is not None
+            stored.metadata.elapsed = None
+            assert with_elapsed(stored) == event

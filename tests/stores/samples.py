@@ -51,8 +51,17 @@ def an_event(  # noqa: PLR0913 - each is a field of the event
             slack_id=slack_id,
             created_at=timestamp(created),
             duration=None if took is None else duration(took),
+            elapsed=None if took is None else duration(took),
         ),
     )
+
+
+def stored_before(event: event_pb.Event) -> event_pb.Event:
+    """Return an event as versions stored it that did not know how long events took by themselves."""
+    event = deepcopy(event)
+    if event.metadata is not None:
+        event.metadata.elapsed = None
+    return event
 
 
 def a_lock(  # noqa: PLR0913 - each is a field of the lock

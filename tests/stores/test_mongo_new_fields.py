@@ -6,14 +6,16 @@ import asyncio
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from protobuf.wkt import Duration
 from tests.domain.query.trees import CLOCK
 from tests.stores.mongo import opened
-from tests.stores.samples import an_event, comments, new_id, noting
+from tests.stores.samples import an_event, comments, new_id, noting, stored_before
 
 from tracker.domain.events import EventId
 from tracker.domain.query.fields import RELATED
 from tracker.domain.query.text import parse
 from tracker.domain.query.tree import EventFilter, one_of
+from tracker.domain.times import duration_micros
 from tracker.pb import event_pb
 from tracker.stores.mongo import upgrades
 from tracker.stores.pages import Page
@@ -112,3 +114,31 @@ async def test_events_of_before_are_found_by_a_value_that_is_a_term_since(old: O
     lacking = {"terms": None, "time": {"$exists": True}}
     assert old.inside["events"].count_documents(lacking) == 2
     assert "region" in (old.inside["tracker"].find_one({"_id": "fields"}) or {})["names"]
+
+
+async def test_events_of_before_are_found_by_how_long_they_took(old: OldDatabase) -> None:
+    alone = an_event(took=60_500_000, attributes=event_pb.EventAttributes(status=event_pb.Status.success))
+    linked = an_event(took=7_200_000_000, attributes=_attributes(1))
+
+    async def store_before(event: event_pb.Event) -> None:
+        """Store an event as an earlier version did."""
+        before = stored_before(event)
+        assert before.metadata is not None
+        async with opened(old.uri) as store:
+            await store.events.create(before, None)
+            length = {"duration": duration_micros(before.metadata.duration or Duration())}
+            change = {"$set": length, "$unset": {"elapsed": "", "gap": ""}}
+            old.inside["events"].update_one({"_id": before.metadata.id}, change)
+
+    await store_before(alone)
+    old.inside["tracker"].update_one({"_id": "schema"}, {"$set": {"version": 3}})
+    await store_before(linked)  # by a server that was not replaced yet
+    for query, found in (
+        *(("duration:1m..1m1s", [alone]), ("has:duration", [alone]), ("gap:>1h", [stored_before(linked)])),
+        ("has:gap", [stored_before(linked)]),
+    ):
+        async with opened(old.uri) as store:
+            where = EventFilter(parse(query, CLOCK))
+            assert list((await store.events.find(where, Page())).records) == found, query
+    assert old.version == upgrades.VERSION
+    assert old.inside["events"].count_documents({"duration": {"$exists": True}}) == 0

@@ -143,7 +143,7 @@ async def test_events_with_and_without_terms_beside_them_are_counted_together(
     ]
     for event in there:
         await store.events.create(event, None)
-    documents.update_many({"document": {"$regex": "old"}}, {"$unset": {"terms": 1, "duration": 1}})
+    documents.update_many({"document": {"$regex": "old"}}, {"$unset": {"terms": 1, "elapsed": 1, "gap": 1}})
     query = parse(text, CLOCK)
     found = [event for event in there if matches(query, event)]
     where = EventFilter(query)

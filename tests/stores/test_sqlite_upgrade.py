@@ -8,13 +8,15 @@ from zoneinfo import ZoneInfo
 import apsw
 import pytest
 from tests.stores.observations import Observations
-from tests.stores.samples import NOW, a_lock, an_end, an_event, new_id, taken
+from tests.stores.samples import NOW, a_lock, an_end, an_event, new_id, stored_before, taken
 
 from tracker.domain.events import EventId
+from tracker.domain.lifecycle import with_elapsed
 from tracker.domain.locks import Ending, LeaseState, LockFilter, LockHeldError, LockKey
 from tracker.domain.query.fields import RELATED
 from tracker.domain.query.text import parse
 from tracker.domain.query.tree import EventFilter, one_of
+from tracker.domain.times import timestamp
 from tracker.pb import event_pb
 from tracker.stores.events import DeletedEvent
 from tracker.stores.pages import Page
@@ -28,7 +30,19 @@ if TYPE_CHECKING:
     from tracker.pb import lock_pb
     from tracker.stores.base import Store
 
-EVENT = an_event(took=90_500_000, attributes=event_pb.EventAttributes(related_id=new_id()))
+Status = event_pb.Status
+EVENT = stored_before(an_event(took=90_500_000, attributes=event_pb.EventAttributes(related_id=new_id())))
+
+
+ALONE = stored_before(an_event(took=60_500_000, attributes=event_pb.EventAttributes(status=Status.success)))
+INCIDENT = stored_before(
+    an_event(
+        took=7_200_000_000, attributes=event_pb.EventAttributes(status=Status.close, related_id=new_id())
+    )
+)
+INCIDENT.changelog = [
+    event_pb.ChangelogEntry(timestamp=timestamp(NOW + 600_250_000), field="status", new_value="close")
+]
 
 
 def event_id(event: event_pb.Event) -> str:
@@ -45,12 +59,14 @@ async def upgraded(tmp_path: Path) -> AsyncIterator[Store]:
     path = tmp_path / "tracker.db"
     connection = apsw.Connection(str(path))
     connection.execute(f"{migrations.steps()[1]}; PRAGMA user_version = 1")
-    connection.execute(
-        "INSERT INTO events"
-        " (id, time, type, priority, status, environment, impact, service, source, document)"
-        " VALUES (?, 0, 0, 0, 0, 0, 0, '', '', ?)",
-        (event_id(EVENT), EVENT.to_json()),
-    )
+    for event in (EVENT, ALONE, INCIDENT):
+        assert event.attributes is not None
+        connection.execute(
+            "INSERT INTO events"
+            " (id, time, type, priority, status, environment, impact, service, source, document)"
+            " VALUES (?, 0, 0, 0, ?, 0, 0, '', '', ?)",
+            (event_id(event), int(event.attributes.status), event.to_json()),
+        )
     for lock in LOCKS:
         connection.execute(
             "INSERT INTO locks VALUES (?, ?, 'production', 'deployment', ?, 0, ?)", old_row(lock)
@@ -95,9 +111,14 @@ async def test_locks_of_before_end_with_their_event(upgraded: Store) -> None:
 
 async def test_events_of_before_are_found_by_how_long_they_took(upgraded: Store) -> None:
     clock = Clock(0, ZoneInfo("UTC"))
-    for query, found in (("duration:1m30s..1m31s", 1), ("duration:>1m31s", 0), ("duration:<1m30s", 0)):
-        assert await upgraded.events.count(EventFilter(parse(query, clock))) == found
-    assert await upgraded.events.durations_between(EventFilter(), [0, NOW + 1]) == [[90_500_000]]
+    for query, found in (
+        *(("duration:1m..1m1s", ALONE), ("duration:10m..11m", INCIDENT), ("gap:2h", INCIDENT)),
+        *(("gap:1m30s..1m31s", EVENT), ("-has:duration", EVENT), ("-has:gap", ALONE)),
+    ):
+        records = (await upgraded.events.find(EventFilter(parse(query, clock)), Page())).records
+        assert list(records) == [with_elapsed(found)], query
+    durations = await upgraded.events.durations_between(EventFilter(), [0, NOW + 1])
+    assert durations == [[60_500_000, 600_250_000]]
 
 
 async def test_events_of_before_are_found_by_what_they_link_to(upgraded: Store) -> None:

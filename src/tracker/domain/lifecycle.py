@@ -7,8 +7,15 @@ from typing import TYPE_CHECKING, TypeVar
 from uuid import UUID, uuid5
 
 from tracker.domain import changelog
-from tracker.domain.events import FINISHED, attributes_of, event_key, event_time, metadata_of
-from tracker.domain.times import duration, micros, shown, timestamp
+from tracker.domain.events import (
+    FINISHED,
+    attributes_of,
+    event_end,
+    event_key,
+    event_time,
+    metadata_of,
+)
+from tracker.domain.times import duration, duration_micros, micros, shown, timestamp
 from tracker.errors import FieldViolation, invalid
 from tracker.pb import event_pb
 
@@ -50,6 +57,7 @@ def new_event(
     )
     _require_order(event)
     metadata.duration = _duration(event, before=None, linked=linked, now=now)
+    metadata.elapsed = _elapsed(event, None, now)
     event.changelog = [changelog.created(event, now)]
     return event
 
@@ -90,7 +98,25 @@ def imported_event(event: event_pb.Event, now: int) -> event_pb.Event:
         metadata.duration = _between_dates(imported.attributes)
     metadata.id = event_key(metadata.id or str(uuid5(_IMPORTED, event.to_json()))).value
     metadata.created_at = metadata.created_at or timestamp(now)
-    return imported
+    return with_elapsed(imported)
+
+
+def with_elapsed(event: event_pb.Event) -> event_pb.Event:
+    """Return an event with how long it took, as far as it says so, if it was stored without that."""
+    attributes, metadata, end = attributes_of(event), metadata_of(event), event_end(event)
+    if metadata.elapsed is not None:
+        return event
+    if end is None and metadata.duration is not None and not attributes.related_id:
+        end = event_time(event) + duration_micros(metadata.duration)
+    elif end is None and attributes.status in FINISHED:
+        end = changelog.status_since(event)
+    elapsed = _until(event, end)
+    if elapsed is None:
+        return event
+    event = copy.copy(event)
+    event.metadata = copy.copy(metadata)
+    event.metadata.elapsed = elapsed
+    return event
 
 
 def updated_event(
@@ -118,6 +144,7 @@ def updated_event(
         if _dates(event) != _dates(before):
             _require_order(event)
         event.metadata.duration = _duration(event, before=before, linked=linked, now=now)
+        event.metadata.elapsed = _elapsed(event, before, now)
     event.changelog = [*before.changelog, *changelog.differences(before, event, now)]
     return event
 
@@ -178,7 +205,7 @@ def _normalised(attributes: event_pb.EventAttributes) -> event_pb.EventAttribute
 def _duration(
     event: event_pb.Event, *, before: event_pb.Event | None, linked: event_pb.Event | None, now: int
 ) -> Duration | None:
-    """Return how long an event took, never below zero, or None while that is unknown.
+    """Return the duration of an event as the Go implementation has it, or None while that is unknown.
 
     That is the time since the event that it links to; else from its start date to its end date; else from its
     start date or creation to the moment when it got a final status.
@@ -198,6 +225,30 @@ def _duration(
     if ended_before or (before is None and attributes.start_date is None):
         return stored
     return duration(max(0, now - event_time(event)))
+
+
+def _elapsed(event: event_pb.Event, before: event_pb.Event | None, now: int) -> Duration | None:
+    """Return how long an event itself took, or None while that is unknown.
+
+    It lasts from its start date or creation to its end date, or to the moment when it got a final status.
+    """
+    attributes, end = attributes_of(event), event_end(event)
+    if end is None and attributes.status in FINISHED:
+        if before is None:  # one that links to another may only report the end of that
+            end = None if attributes.start_date is None or attributes.related_id else now
+        elif attributes_of(before).status not in FINISHED:
+            end = now
+        elif (elapsed := metadata_of(before).elapsed) is not None:
+            end = event_time(before) + duration_micros(elapsed)
+    return _until(event, end)
+
+
+def _until(event: event_pb.Event, end: int | None) -> Duration | None:
+    """Return the time of an event up to its end; None if it was recorded after that, with no start."""
+    start = event_time(event)
+    if end is None or (end < start and attributes_of(event).start_date is None):
+        return None
+    return duration(max(0, end - start))
 
 
 def _dates(event: event_pb.Event) -> tuple[Timestamp | None, Timestamp | None]:

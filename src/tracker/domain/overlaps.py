@@ -8,8 +8,7 @@ from math import inf
 from operator import attrgetter
 from typing import TYPE_CHECKING, NamedTuple
 
-from tracker.domain.changelog import status_since
-from tracker.domain.events import FINISHED, RUNNING, attributes_of, event_end, event_time, metadata_of
+from tracker.domain.events import RUNNING, attributes_of, event_end, event_time, metadata_of
 from tracker.domain.times import duration_micros
 
 if TYPE_CHECKING:
@@ -61,20 +60,9 @@ def timed_event(event: event_pb.Event, now: int, ended: int | None = None) -> Ti
     under_way = is_under_way(event)
     if under_way:
         end = now if ended is None else ended
-    elif end is None:
-        end = _over_at(event)
+    elif end is None and (elapsed := metadata_of(event).elapsed) is not None:
+        end = start + duration_micros(elapsed)
     return TimedEvent(event, start, start if end is None else max(start, end), under_way and ended is None)
-
-
-def _over_at(event: event_pb.Event) -> int | None:
-    """Return when an event was over, or None where that is unknown.
-
-    That follows from its duration, unless it counts from a linked event; else from the change of its status.
-    """
-    attributes, took = attributes_of(event), metadata_of(event).duration
-    if took is not None and not attributes.related_id:
-        return event_time(event) + duration_micros(took)
-    return status_since(event) if attributes.status in FINISHED else None
 
 
 def groups(spans: Iterable[TimedEvent]) -> Iterator[Sequence[TimedEvent]]:

@@ -81,6 +81,7 @@ def events(draw: st.DrawFn, number: int = 1) -> event_pb.Event:
             slack_id=slack_id,
             created_at=timestamp(draw(times)),
             duration=draw(st.none() | lengths.map(duration)),
+            elapsed=draw(st.none() | lengths.map(duration)),
         ),
     )
 

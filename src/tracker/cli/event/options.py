@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 _TABLE = Path(__file__).parents[1] / "spec" / "event_fields.json"
 
-_DERIVED = ("has", "since", "text", "time", "until")
+_DERIVED = ("gap", "has", "since", "text", "time", "until")
 """Names in queries that are not those of a field."""
 
 

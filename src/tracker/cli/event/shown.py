@@ -48,7 +48,7 @@ def print_event(event: event_pb.Event) -> None:
         "created": shown_time(metadata.created_at),
         "start": shown_time(attributes.start_date),
         "end": shown_time(attributes.end_date),
-        "took": shown_length(metadata.duration),
+        "took": shown_length(metadata.elapsed),
         "slack id": metadata.slack_id,
     }
     for field in FIELDS:
@@ -95,7 +95,7 @@ def event_row(event: event_pb.Event) -> tuple[str, ...]:
         shown_time(attributes.start_date or metadata.created_at),
         attributes.service,
         *(name_of(attributes, field) for field in ("environment", "type", "status", "priority")),
-        shown_length(metadata.duration),
+        shown_length(metadata.elapsed),
         event.title,
         metadata.id,
     )

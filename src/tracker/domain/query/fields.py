@@ -209,10 +209,19 @@ STATUS: Final = _DECLARED["status"]
 ENVIRONMENT: Final = _DECLARED["environment"]
 RELATED: Final = _DECLARED["related"]
 DURATION: Final = _DECLARED["duration"]
+_SINCE_LINKED: Final = _duration(_reader("metadata", "duration"))
 TEXT: Final = Field("text", Kind.PROSE, texts=lambda event: (*TITLE.texts(event), *MESSAGE.texts(event)))
 TIME: Final = Field("time", Kind.TIME, number=event_time, aliases=("at", "date"), column="time")
 
-FIELDS: Final = (*_DECLARED.values(), TEXT, TIME)
+GAP: Final = Field(
+    "gap",
+    Kind.DURATION,
+    number=lambda event: _SINCE_LINKED(event) if RELATED.texts(event) else None,
+    column="gap",
+)
+"""The time since the event that an event links to."""
+
+FIELDS: Final = (*_DECLARED.values(), TEXT, TIME, GAP)
 """All fields but labels, those that events are counted by first."""
 
 FACETS: Final = tuple(field for field in FIELDS if field.facet)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Protocol
 
 from tracker.domain.events import FINISHED, attributes_of, metadata_of
+from tracker.domain.times import duration_seconds
 from tracker.pb.options import wire_name
 
 if TYPE_CHECKING:
@@ -72,8 +73,8 @@ class EventReporter:
         self._context.log.info(message, request_id=call.request_id, id=metadata_of(event).id, **more)
 
     def _count_status(self, event: event_pb.Event) -> None:
-        attributes, duration = attributes_of(event), metadata_of(event).duration
+        attributes, elapsed = attributes_of(event), metadata_of(event).elapsed
         labels = (attributes.service, wire_name(attributes.status), wire_name(attributes.environment))
         self._observer.event_status(*labels)
-        if attributes.status in FINISHED and duration is not None:
-            self._observer.event_duration(*labels, duration.seconds + duration.nanos / 1e9)
+        if attributes.status in FINISHED and elapsed is not None:
+            self._observer.event_duration(*labels, duration_seconds(elapsed))

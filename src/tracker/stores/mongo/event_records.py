@@ -1,6 +1,6 @@
 """The documents of events.
 
-A document has an event, its columns, terms and duration, the `history` of a long changelog
+A document has an event, its columns, terms and durations, the `history` of a long changelog
 (`changelogs.py`), its `outbox` (`outbox.py`) and the `notes`: ids of the last outbox entries that appended to
 its changelog (`deliveries.py`). An event that was deleted, or must not be created, is replaced by a document
 with `tombstone`, the time.
@@ -29,7 +29,7 @@ from tracker.domain.events import (
     external_id,
     metadata_of,
 )
-from tracker.domain.query.fields import DURATION, FIELDS, TERMS, Kind, label
+from tracker.domain.query.fields import FIELDS, TERMS, Kind, label
 from tracker.domain.query.matching import words
 from tracker.pb import event_pb
 from tracker.stores.base import unavailable
@@ -62,6 +62,8 @@ COLUMNS: Final = tuple(
 
 _VALUES: Final = tuple(field for field in TERMS if not field.column)
 """Fields whose values are among the terms, in addition to labels: those without a column."""
+
+_DURATIONS: Final = tuple(field for field in FIELDS if field.kind is Kind.DURATION)
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
@@ -98,16 +100,17 @@ def columns(event: event_pb.Event, fields: Iterable[Field]) -> Document:
 
 
 def search_fields(event: event_pb.Event) -> Document:
-    """Return the terms of an event, and its duration in microseconds."""
+    """Return the terms of an event, and its durations."""
     attributes = attributes_of(event)
     terms = {*words(event.title), *words(attributes.message)}
     for field in (*_VALUES, *map(label, attributes.labels)):
         terms.update(value_term(field, text) for text in field.texts(event))
-    duration = DURATION.number(event)
-    return {
-        "terms": sorted(terms) if len(terms) <= MOST_TERMS else [TOO_MANY],
-        **({} if duration is None else {"duration": duration}),
-    }
+    return {"terms": sorted(terms) if len(terms) <= MOST_TERMS else [TOO_MANY], **durations(event)}
+
+
+def durations(event: event_pb.Event) -> Document:
+    """Return the durations of an event, in microseconds."""
+    return {field.column: length for field in _DURATIONS if (length := field.number(event)) is not None}
 
 
 def value_term(field: Field, text: str) -> str:

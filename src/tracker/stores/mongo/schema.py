@@ -22,7 +22,7 @@ from tracker.stores.mongo import (
 )
 from tracker.stores.mongo.database import META
 from tracker.stores.mongo.search.index_scans import BY_END, BY_TERM, BY_TIME, index_of
-from tracker.stores.mongo.upgrades import SCHEMA, VERSION, upgrade
+from tracker.stores.mongo.upgrades import BY_DURATION, SCHEMA, VERSION, upgrade
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -62,6 +62,7 @@ INDEXES: Final[Mapping[str, Sequence[IndexModel]]] = {
         _index("events_external_key", "external_key", unique=True, sparse=True),
         _index("events_with_outbox", "outbox.at", sparse=True),
         _index("events_deleted", "tombstone", sparse=True),
+        _index(BY_DURATION, "duration", sparse=True),
     ),
     courier.NAME: (_index("changes_by_op", "changes.op", unique=True, sparse=True),),
     lock_documents.NAME: (

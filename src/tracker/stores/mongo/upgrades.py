@@ -1,7 +1,7 @@
 """Upgrades of databases that earlier versions have used.
 
 Events may lack the columns and terms of fields that the protos declare since. Events of version 1 lack
-`related_id`.
+`related_id`, those of version 4 `elapsed`.
 
 Documents of version 2 had marks of unfinished changes, but no outboxes. The mark of a change that was made
 becomes an outbox entry. A change that was only begun is undone, and can no longer be made. This happens when
@@ -18,6 +18,8 @@ import pymongo
 from bson import ObjectId
 from pymongo import UpdateOne
 
+from tracker.domain.events import FINISHED
+from tracker.domain.lifecycle import with_elapsed
 from tracker.domain.query.fields import FIELDS
 from tracker.errors import TrackerError
 from tracker.stores.changes import ChangeKind, RecordKind
@@ -29,14 +31,15 @@ from tracker.stores.mongo.writes import without
 from tracker.time_text import MICROS
 
 if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
     from collections.abc import Collection as Names
-    from collections.abc import Iterator
 
     from tracker.domain.query.fields import Field
+    from tracker.pb import event_pb
     from tracker.stores.mongo.database import Database
     from tracker.stores.mongo.writes import Collection, Document
 
-VERSION: Final = 4
+VERSION: Final = 5
 """The current version of the schema."""
 
 SCHEMA: Final = {"_id": "schema"}
@@ -54,8 +57,11 @@ STORED: Final = tuple(field for field in FIELDS if field.path and (field.column 
 _FIELDS: Final = {"_id": "fields"}
 """The document that names the fields whose columns and terms are stored with events."""
 
-_WITH_RELATED_IDS, _WITH_OUTBOXES = 2, 3
-"""The versions from which on events have `related_id`, and documents outboxes."""
+_WITH_RELATED_IDS, _WITH_OUTBOXES, _WITH_ELAPSED = 2, 3, 5
+"""The versions from which on events have `related_id`, documents outboxes, and events `elapsed`."""
+
+BY_DURATION: Final = "events_by_duration"
+"""The index of the events that an earlier version stored, with `duration`."""
 
 _AT_A_TIME = 1_000
 """Events that are read and changed together."""
@@ -77,6 +83,7 @@ async def upgrade(database: Database) -> None:
         await _fill_in(database.newest(event_records.NAME), known)
         known.update(names)
         await writes.update(meta, dict(_FIELDS), {"$set": {"names": sorted(known)}}, upsert=True)
+    await _fill_in_elapsed(database.newest(event_records.NAME), anywhere=version < _WITH_ELAPSED)
     if version < _WITH_OUTBOXES:
         await replace_marks(database)
     if version < VERSION:
@@ -121,15 +128,49 @@ async def _fill_in(events: Collection, known: Names[str]) -> None:
 
 async def _fill_in_column(events: Collection, field: Field) -> None:
     lacking: Document = {field.column: None, "document": {"$regex": f'"{field.path[-1]}"'}}
+
+    def fill(event: event_pb.Event) -> Document:
+        values = event_records.columns(event, [field])
+        return {"$set": values} if values else {}
+
+    await _change_each(events, lacking, fill)
+
+
+async def _fill_in_elapsed(events: Collection, *, anywhere: bool) -> None:
+    """Store how long events took with those that an earlier version stored, with `duration` as a rule.
+
+    Servers of that version may still store some until this runs again, when the next server starts.
+    """
+    stored: Document = {"duration": {"$exists": True}}
+    if anywhere:
+        ended = [{"status": {"$in": sorted(FINISHED)}}, {"end_time": {"$ne": None}}]
+        stored = {"$or": [stored, *ended], "document": {"$exists": True}}
+
+    def fill(event: event_pb.Event) -> Document:
+        event = with_elapsed(event)
+        new = {**event_records.durations(event), "document": event.to_json()}
+        return {"$set": new, "$unset": {"duration": ""}}
+
+    await _change_each(events, stored, fill, hint=None if anywhere else BY_DURATION)
+
+
+async def _change_each(
+    events: Collection,
+    where: Document,
+    change: Callable[[event_pb.Event], Document],
+    hint: str | None = None,
+) -> None:
+    """Change the documents of events as `change` says of each; one that can't be read stays as it is."""
     after: Document = {}
     wanted = {"document": 1, "rev": 1}
-    while rows := await events.find(lacking | after, wanted, sort=[("_id", 1)], limit=_AT_A_TIME).to_list():
+    order = [("_id", 1)]
+    while rows := await events.find(where | after, wanted, sort=order, limit=_AT_A_TIME, hint=hint).to_list():
         changes: list[UpdateOne] = []
         for row in rows:
-            with suppress(TrackerError):  # one that can't be read stays as it is
-                if values := event_records.columns(event_records.event_of(row), [field]):
-                    change = {"$set": values | {"op": ObjectId()}, "$inc": {"rev": 1}}
-                    changes.append(UpdateOne({"_id": row["_id"], "rev": row["rev"]}, change))
+            with suppress(TrackerError):
+                if changed := change(event_records.whole_event_of(row)):
+                    changed["$set"]["op"], changed["$inc"] = ObjectId(), {"rev": 1}
+                    changes.append(UpdateOne({"_id": row["_id"], "rev": row["rev"]}, changed))
         if changes:
             await events.bulk_write(changes, ordered=False)
         after = {"_id": {"$gt": rows[-1]["_id"]}}

@@ -6,7 +6,9 @@ from functools import cache
 from importlib import resources
 from typing import TYPE_CHECKING, Final
 
+from tracker.domain.lifecycle import with_elapsed
 from tracker.domain.query.fields import FIELDS, Kind
+from tracker.pb import event_pb
 from tracker.stores.base import StoreOpenError
 from tracker.stores.contents import not_empty, unfinished
 from tracker.stores.sqlite.search.queries import in_document
@@ -59,6 +61,7 @@ def require_ours(db: apsw.Connection, *, filled_from: str | None = None) -> None
 
 def upgrade(db: apsw.Connection) -> None:
     """Upgrade the schema to the newest version, one transaction a step, and add the columns of new fields."""
+    db.create_scalar_function("with_elapsed", _with_elapsed, 1)
     for version, sql in steps().items():
         if version > db.pragma("user_version"):
             db.execute(f"BEGIN IMMEDIATE; {sql}; PRAGMA user_version = {version}; COMMIT")
@@ -88,6 +91,14 @@ def end_filling(db: apsw.Connection) -> None:
     with db:
         db.execute("DROP TABLE filling")
         db.pragma("application_id", APPLICATION_ID)
+
+
+def _with_elapsed(*document: apsw.SQLiteValue) -> apsw.SQLiteValue:
+    """Return the document of an event with how long it took; one that can't be read stays as it is."""
+    try:
+        return with_elapsed(event_pb.Event.from_json(str(document[0]))).to_json()
+    except ValueError:
+        return document[0]
 
 
 def _add_columns(db: apsw.Connection) -> None:

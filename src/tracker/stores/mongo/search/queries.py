@@ -82,7 +82,7 @@ def _has(field: Field, *, terms_known: bool) -> Pushdown:
     if has_values(field):
         return Pushdown(_begins(value_term(field, ""), known=terms_known), exact=terms_known)
     if field.kind is Kind.DURATION:
-        return Pushdown(_length(None, None, known=terms_known), exact=terms_known)
+        return Pushdown(_length(field, None, None, known=terms_known), exact=terms_known)
     name = column(field)
     if name is None:
         return _ANY
@@ -93,7 +93,9 @@ def _has(field: Field, *, terms_known: bool) -> Pushdown:
 def _term(term: Term, *, terms_known: bool) -> Pushdown:
     if term.field.kind is Kind.DURATION:
         lengths = [
-            _length(test.low, test.high, known=terms_known) for test in term.tests if isinstance(test, Range)
+            _length(term.field, test.low, test.high, known=terms_known)
+            for test in term.tests
+            if isinstance(test, Range)
         ]
         return Pushdown({"$or": lengths}, exact=terms_known)
     if term.field.kind is Kind.PROSE or has_values(term.field):
@@ -134,9 +136,9 @@ def names_a_term(query: Node) -> bool:
     return False
 
 
-def _length(low: int | None, high: int | None, *, known: bool) -> Document:
+def _length(field: Field, low: int | None, high: int | None, *, known: bool) -> Document:
     """Return the condition for the events that may have a duration in some bounds."""
-    return _or_lacking({"duration": _bounds(low, high) or {"$ne": None}}, known=known)
+    return _or_lacking({field.column: _bounds(low, high) or {"$ne": None}}, known=known)
 
 
 def _bounds(low: int | None, high: int | None) -> Document:
