@@ -22,6 +22,7 @@ from tracker.api.grpc import GrpcServer
 from tracker.api.http_server import HttpServer
 from tracker.api.rest import RestApi
 from tracker.api.routes import Readiness, documentation, metrics_page, probes, web_configuration
+from tracker.api.wires import require_free
 from tracker.domain.times import duration
 from tracker.errors import Reason, TrackerError
 from tracker.services.catalog import CatalogService
@@ -102,6 +103,8 @@ class App:
 
     async def _start(self, opened: AsyncExitStack) -> None:
         settings, log = self._settings, self._log
+        # Before the store, so that a port that is taken leaves no new file.
+        require_free(settings.host, settings.metrics_port, settings.http_port, settings.grpc_port)
         metrics = Metrics(max_services=settings.max_service_labels)
         tasks = Supervisor(log, metrics.tasks)
         opened.push_async_callback(tasks.close)

@@ -109,6 +109,21 @@ def test_dependencies_are_shown_and_changed_one_by_one(server: ServerProcess, se
     assert (shown["dependenciesIn"], shown["dependenciesOut"]) == (["web"], [])
 
 
+def test_dependencies_that_only_others_list_are_shown_in_both_directions(
+    server: ServerProcess, service: str
+) -> None:
+    caller, called = f"{service}-a", f"{service}-b"
+    for each in (service, caller, called):
+        described(server, each)
+    run(server, "deps", caller, "--out", service)
+    run(server, "deps", called, "--in", service)
+    run(server, "deps", service, "--in", "web")
+    shown = json.loads(run(server, "deps", service, "--output", "json").stdout)
+    assert (shown["dependenciesIn"], shown["dependenciesOut"]) == (["web", caller], [called])
+    stored = json.loads(run(server, "get", service, "--output", "json").stdout)["catalog"]
+    assert (stored["dependenciesIn"], stored["dependenciesOut"]) == (["web"], [])
+
+
 def described(server: ServerProcess, name: str) -> None:
     done = subprocess.run(
         [sys.executable, "-m", "tracker", "catalog", "apply", "-f", "-"],

@@ -46,6 +46,16 @@ def test_a_port_that_is_taken_is_named_with_its_setting(tmp_path: Path, setting:
         f"tracker: cannot listen on 127.0.0.1:{port}: Address already in use; "
         f"stop what listens there, or set {setting} to another port\n"
     )
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_two_settings_with_one_port_leave_no_file(tmp_path: Path) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        port = str(free.getsockname()[1])
+    done = tracker("serv", folder=tmp_path, environ=FREE | {"GRPC_PORT": port, "HTTP_PORT": port})
+    assert done.returncode == 1
+    assert done.stderr.startswith(f"tracker: cannot listen on 127.0.0.1:{port}: Address already in use")
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_an_address_of_another_machine_is_refused_with_the_setting(tmp_path: Path) -> None:

@@ -106,7 +106,7 @@ async def test_without_the_driver_the_message_says_how_to_install_it(
     monkeypatch.setitem(sys.modules, "pymongo", None)
     for name in [name for name in sys.modules if name.startswith("tracker.stores.mongo")]:
         monkeypatch.delitem(sys.modules, name)
-    with pytest.raises(StoreOpenError, match=r"pip install 'tracker\[mongo\]'"):
+    with pytest.raises(StoreOpenError, match=r"-m pip install '(.*)'"):
         choice.chosen_store(tmp_path / "tracker.db", "mongodb://127.0.0.1", Observations())
 
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 import re
 import socket
 from bisect import bisect_right
+from contextlib import ExitStack
 from http import HTTPStatus
 from itertools import accumulate
 from typing import TYPE_CHECKING
@@ -36,6 +37,17 @@ def listen(host: str, port: int) -> socket.socket:
         return _bind(host, port)
     except OSError as error:
         raise OSError(error.errno, f"cannot listen on {address(host, port)}: {error.strerror}") from None
+
+
+def require_free(host: str, *ports: int) -> None:
+    """Check that a server can listen on each of its ports.
+
+    Raises:
+        OSError: It can't on one of them; the message names it.
+    """
+    with ExitStack() as opened:
+        for port in ports:
+            opened.enter_context(listen(host, port)).listen()
 
 
 def address(host: str, port: int) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
@@ -63,7 +64,6 @@ def _needing_driver(why: str) -> Iterator[None]:
         yield
     except ModuleNotFoundError as error:
         if error.name is not None and error.name.partition(".")[0] in ("pymongo", "bson"):
-            raise StoreOpenError(
-                f"{why}, and the driver for MongoDB is not installed: pip install 'tracker[mongo]'"
-            ) from None
+            install = f"{sys.executable} -m pip install 'pymongo>=4.16'"
+            raise StoreOpenError(f"{why}, and the driver for MongoDB is not installed: {install}") from None
         raise

@@ -32,7 +32,7 @@ from tracker.cli.printing import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
 
     from tracker.client.rpcs import A, Q, Rpc
     from tracker.pb import catalog_pb
@@ -137,7 +137,8 @@ def versions(  # one for each option
     from tracker.client.rpcs import UPDATE_VERSIONS
 
     given = {"availableVersions": available, "latestVersion": latest, "referenceVersion": reference}
-    _show_or_set(api, name, UPDATE_VERSIONS, given)
+    part = _part(api, name, UPDATE_VERSIONS, given)
+    api.show(part, lambda: print_entry(part))
 
 
 @command("deps")
@@ -154,11 +155,22 @@ def deps(
     ] = None,
     api: RecordApi,
 ) -> None:
-    """Show the dependencies of an entry, or change those that are given; an empty value clears."""
+    """Show what an entry depends on and what depends on it, or change the lists that are given.
+
+    Shows also the dependencies that other entries list. An empty value clears a list.
+    """
     from tracker.client.rpcs import UPDATE_DEPENDENCIES
 
     given = {"dependenciesIn": in_, "dependenciesOut": out}
-    _show_or_set(api, name, UPDATE_DEPENDENCIES, given)
+    part = _part(api, name, UPDATE_DEPENDENCIES, given)
+    for other in _entries(api):
+        for ours, theirs in (
+            (part.dependencies_in, other.dependencies_out),
+            (part.dependencies_out, other.dependencies_in),
+        ):
+            if name in theirs and other.name not in ours:
+                ours.append(other.name)
+    api.show(part, lambda: print_entry(part))
 
 
 @command("delete")
@@ -172,8 +184,21 @@ def delete(name: Name, *, yes: Yes = False, api: RecordApi) -> None:
     api.show(answer, lambda: typer.echo(f"deleted {answer.name}"))
 
 
-def _show_or_set(api: Api, name: str, rpc: Rpc[Q, A], given: Mapping[str, list[str] | str | None]) -> None:
-    """Show the part of an entry that a request of `rpc` has, after changing it if something is given."""
+def _entries(api: Api) -> Iterator[catalog_pb.Catalog]:
+    """Yield all entries by name."""
+    from tracker.client.rpcs import LIST_CATALOGS
+
+    token = ""
+    while True:
+        page = api.call(LIST_CATALOGS, LIST_CATALOGS.request(page_token=token))
+        yield from page.catalogs
+        token = page.next_page_token
+        if not token:
+            return
+
+
+def _part(api: Api, name: str, rpc: Rpc[Q, A], given: Mapping[str, list[str] | str | None]) -> Q:
+    """Return the part of an entry that a request of `rpc` has, after changing it if something is given."""
     from tracker.client.rpcs import GET_CATALOG
     from tracker.pb import catalog_pb
 
@@ -186,7 +211,7 @@ def _show_or_set(api: Api, name: str, rpc: Rpc[Q, A], given: Mapping[str, list[s
     part = rpc.of({**fields_of(entry), **new})
     if new:
         api.call(rpc, part)
-    api.show(part, lambda: print_entry(part))
+    return part
 
 
 def _description(entry: catalog_pb.Catalog) -> catalog_pb.Catalog:
