@@ -17,6 +17,15 @@ async def put(client: Client, name: str = "payments", **fields: Any) -> Any:
     return (await client.call("CatalogService/CreateUpdateCatalog", body))["catalog"]
 
 
+async def test_an_entry_says_who_last_changed_it(client: Client) -> None:
+    assert (await put(client, "till", updatedBy="ana"))["updatedBy"] == "ana"
+    versions = {"name": "till", "latestVersion": "2", "updatedBy": "ben"}
+    answer: Any = await client.call("CatalogService/UpdateVersions", versions)
+    assert answer["catalog"]["updatedBy"] == "ben"
+    answer = await client.call("CatalogService/UpdateDependencies", {"name": "till"})
+    assert answer["catalog"]["updatedBy"] == ""
+
+
 async def test_describing_an_entry_again_keeps_its_creation_time_and_versions(client: Client) -> None:
     first = await put(client, description="old", languages="python")
     await client.call(

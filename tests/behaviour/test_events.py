@@ -40,6 +40,21 @@ async def test_a_created_event_can_be_read_by_its_id(client: Client) -> None:
     ]
 
 
+async def test_whoever_acts_is_the_author_of_what_the_changelog_says(client: Client) -> None:
+    external = {"source": "ci", "externalId": "7"}
+    answer: Any = await client.call("EventService/CreateEvent", {**request(**external), "who": "ana"})
+    id_ = answer["event"]["metadata"]["id"]
+    assert answer["event"]["attributes"]["owner"] == "ana"
+    repeated = {**request("Deploy again", **external), "who": "ben"}
+    await client.call("EventService/CreateEvent", repeated)
+    change = {"id": id_, "attributes": {"status": "success"}, "merge": True, "who": "cleo"}
+    await client.call("EventService/UpdateEvent", change)
+    answer = await client.call("EventService/UpdateEvent", {"id": id_, "title": "Deployed"})
+    assert answer["event"]["attributes"]["owner"] == "ana"
+    authors = [entry["user"] for entry in answer["event"]["changelog"]]
+    assert authors == ["ana", "ben", "cleo", "ana"]
+
+
 async def test_an_id_is_found_however_its_letters_are_cased(client: Client) -> None:
     event = await create(client)
     assert await get(client, event["metadata"]["id"].upper()) == event

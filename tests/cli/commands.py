@@ -24,12 +24,12 @@ _OURS = {setting.variable for setting in SETTINGS.values()}
 CLEAN = {
     name: value
     for name, value in os.environ.items()
-    if name not in _OURS | {"COLUMNS", "LINES"} and not name.startswith(("DB_", "TRACKER_"))
+    if name not in _OURS | {"COLUMNS", "LINES"} and not name.startswith(("DB_", "GITHUB_", "TRACKER_"))
 }
 """The environment of this process without what would set up a server, find one, or size a terminal."""
 
 
-_READ_BY_COMMANDS = _OURS | {"TRACKER_CONFIG", "TRACKER_SERVER", "TZ"}
+_READ_BY_COMMANDS = _OURS | {"GITHUB_ACTOR", "TRACKER_CONFIG", "TRACKER_SERVER", "TRACKER_USER", "TZ"}
 """What is not read while Python starts and imports."""
 
 PATIENCE = 30.0

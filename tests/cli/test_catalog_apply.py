@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+import socket
 import subprocess
 import sys
 from typing import TYPE_CHECKING, Any
@@ -40,6 +41,7 @@ description: |
 repository: https://git.example.com/shop
 created_at: 2026-01-31T12:30:00Z
 updatedAt: 2026-01-31T12:30:00Z
+updatedBy: someone else
 dependencies_in: [web]
 dependenciesOut: [payments, stock]
 sla: {level: Critical, uptimePercentage: 99.95, response_time_ms: 250, description: "yes"}
@@ -101,6 +103,7 @@ def test_an_entry_with_every_field_is_applied_as_it_is_written(server: ServerPro
     assert stored["dependenciesOut"] == ["payments", "stock"]
     assert stored["infrastructureResources"][0]["metadata"] == {"engine": "16", "size": "null-ish"}
     assert not stored["createdAt"].startswith("2026-01-31")
+    assert stored["updatedBy"].endswith(f"@{socket.gethostname()}")
 
 
 @given(

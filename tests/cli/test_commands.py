@@ -139,13 +139,34 @@ def test_a_command_that_asks_a_server_starts_with_what_it_prints_with(
 
 
 @pytest.mark.parametrize(
-    "arguments", [["frobnicate"], ["serv", "--colour", "red"], ["backup"], ["config", "x"]]
+    ("line", "said"),
+    [
+        ("evnt", "No such command 'evnt'. Did you mean 'event'?"),
+        ("event creat", "No such command 'creat'. Did you mean 'create'"),
+        ("lock acquirre", "No such command 'acquirre'. Did you mean 'acquire'?"),
+        ("--serer x event list", "No such option: --serer (Possible options: --server"),
+        ("event list --outptu json", "No such option: --outptu (Possible options: --output, "),
+        ("serv --hst x", "No such option: --hst (Possible options: --host)"),
+        ("serv --colour red", "No such option: --colour"),
+        ("--server http://x config", "config calls no server"),
+        ("--server x event list", "expected an address such as http://localhost:8080, got 'x'"),
+        ("backup", "Missing argument"),
+        ("config x", "unexpected extra argument"),
+    ],
 )
-def test_a_wrong_command_line_is_a_usage_error(arguments: list[str]) -> None:
-    done = tracker(*arguments)
-    assert done.returncode == 2
+def test_a_wrong_command_line_is_a_usage_error_that_names_the_nearest(line: str, said: str) -> None:
+    done = tracker(*line.split())
+    assert (done.returncode, done.stdout) == (64, "")
     assert "Traceback" not in done.stderr
     assert "Usage: " in done.stderr
+    assert said in done.stderr
+
+
+def test_the_server_is_named_before_the_command_or_after_it(server: ServerProcess) -> None:
+    url, nowhere = at(server)["TRACKER_SERVER"], "http://127.0.0.1:9"
+    for line in (f"--server {url} lock list", f"--server {nowhere} lock list --server {url}"):
+        done = tracker(*line.split(), environ={"TRACKER_SERVER": nowhere})
+        assert (done.returncode, done.stderr) == (0, "")
 
 
 def test_a_server_that_serves_is_healthy(tmp_path: Path) -> None:

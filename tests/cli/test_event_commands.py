@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import csv
+import getpass
 import json
 import re
+import socket
 import subprocess
 import sys
 from typing import TYPE_CHECKING, Any
@@ -36,7 +38,7 @@ def test_an_event_is_recorded_changed_finished_shown_and_deleted(server: ServerP
     )
     assert run(server, "update", id_, "--ticket", "OPS-1", "--label", "team=").stdout == f"{id_}\n"
     run(server, "comment", id_, "halfway", "--who", "ben")
-    run(server, "finish", id_, "--status", "failure", "--message", "timed out")
+    run(server, "finish", id_, "--status", "failure", "--message", "timed out", "--who", "cleo")
     found = event(server, id_)
     told = found["attributes"]
     assert (told["status"], told["environment"], told["version"]) == ("failure", "production", "2.4.0")
@@ -47,13 +49,45 @@ def test_an_event_is_recorded_changed_finished_shown_and_deleted(server: ServerP
     text = run(server, "get", id_).stdout
     assert re.search(r"^took +2h", text, re.MULTILINE)
     assert re.search(r"ben  halfway$", text, re.MULTILINE)
-    assert re.search(r"ana  status: start -> failure$", text, re.MULTILINE)
+    assert re.search(r"cleo  status: start -> failure$", text, re.MULTILINE)
     assert text.endswith(run(server, "changelog", id_).stdout)
     changelog = json.loads(run(server, "changelog", id_, "--output", "json").stdout)["changelog"]
     assert changelog == found["changelog"]
     assert run(server, "delete", id_, code=64).stderr.startswith("tracker: nobody is there to ask")
     assert run(server, "delete", id_, "--yes").stdout == f"deleted {id_}\n"
     assert run(server, "get", id_, code=1).stderr.startswith("tracker: no event found")
+
+
+@pytest.mark.parametrize(
+    ("options", "environ", "who"),
+    [
+        ((), {}, f"{getpass.getuser()}@{socket.gethostname()}"),
+        ((), {"GITHUB_ACTOR": "octocat"}, "octocat"),
+        ((), {"GITHUB_ACTOR": "octocat", "TRACKER_USER": "bot"}, "bot"),
+        (("--who", "ana"), {"TRACKER_USER": "bot"}, "ana"),
+    ],
+)
+def test_a_change_records_who_makes_it(
+    server: ServerProcess, service: str, options: tuple[str, ...], environ: dict[str, str], who: str
+) -> None:
+    def run(*arguments: str) -> Any:
+        done = tracker(*arguments, *options, "--output", "json", environ=at(server) | environ)
+        assert done.returncode == 0, done.stderr
+        return json.loads(done.stdout)
+
+    created = run("event", "create", "Deploy", "--service", service, "--type", "drift")["event"]
+    id_ = created["metadata"]["id"]
+    assert created["attributes"]["owner"] == who
+    run("event", "update", id_, "--owner", "zoe")
+    run("event", "comment", id_, "halfway")
+    changed = run("event", "finish", id_)["event"]
+    assert (changed["attributes"]["owner"], {entry["user"] for entry in changed["changelog"]}) == (
+        "zoe",
+        {who},
+    )
+    lock = run("lock", "acquire", "--service", service)
+    assert lock["lock"]["who"] == who
+    run("lock", "release", lock["lock"]["id"], "--force", "--reason", "test")
 
 
 def test_an_option_for_a_field_narrows_down_what_is_listed_found_and_counted(

@@ -16,7 +16,7 @@ from tracker.cli.catalog.commands import app as catalog
 from tracker.cli.event.commands import app as event
 from tracker.cli.exits import ARCHIVE_TABLE, RUN_TABLE, STATS_TABLE, USAGE, CommandError
 from tracker.cli.lock.commands import app as lock
-from tracker.cli.options import command_of
+from tracker.cli.options import ServerBefore, command_of
 from tracker.cli.run.command import run
 from tracker.cli.stats import stats
 from tracker.config import ConfigurationError
@@ -73,32 +73,38 @@ def _print_version(wanted: bool) -> None:  # noqa: FBT001  # how typer calls it
         raise typer.Exit
 
 
+_CALLING = frozenset({"catalog", "event", "export", "import", "lock", "run", "stats"})
+"""Commands that call a server."""
+
+
 @app.callback()
 def _options(
+    context: typer.Context,
     *,
-    show: Annotated[
+    server: ServerBefore = "",
+    show: Annotated[  # noqa: ARG001  # its callback answers
         bool, typer.Option("--version", help="Print the version.", callback=_print_version, is_eager=True)
     ] = False,
 ) -> None:
     """Declare the options that precede a command."""
+    if server and context.invoked_subcommand not in _CALLING:
+        raise typer.BadParameter(f"{context.invoked_subcommand} calls no server", param_hint="--server")
 
 
 _WRONG = 2
-"""Exit code for a wrong command line."""
-_OWN_CODES = frozenset({"catalog", "event", "export", "import", "lock", "run", "stats"})
-"""Commands that end with `USAGE` instead: the command of `run` may well end with 2."""
+"""Exit code of typer for a wrong command line."""
 
 
 def main() -> None:
-    """Run the command that the arguments name; exit with 1 if it fails, and 2 if the command line is wrong.
+    """Run the command that the arguments name; exit with 1 if it fails, and 2 if a setting is wrong.
 
-    A command whose help says so has exit codes of its own.
+    A wrong command line ends with `USAGE`; a command whose help says so has exit codes of its own.
     """
     try:
         app()
     except SystemExit as end:
         wrong = end.code == _WRONG and isinstance(end.__context__, typer.TyperException)
-        sys.exit(USAGE if wrong and sys.argv[1] in _OWN_CODES else end.code)
+        sys.exit(USAGE if wrong else end.code)
     except ConfigurationError as error:
         for problem in error.problems:
             typer.echo(f"tracker: {problem}", err=True)

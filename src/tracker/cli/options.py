@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import getpass
 import inspect
+import os
 import socket
 import sys
 import time
@@ -137,7 +138,11 @@ def _interval(text: str) -> Interval:
     return found
 
 
-def _server(text: str) -> str:
+def _server(context: typer.Context, text: str) -> str:
+    """Return the server given to a command, else the one given before it, else that of the environment."""
+    source = context.get_parameter_source("server")
+    if source is None or source.name != "COMMANDLINE":
+        text = context.find_root().params.get("server") or text
     parts = urlsplit(text)
     if parts.scheme not in ("http", "https") or not parts.hostname:
         raise typer.BadParameter(f"expected an address such as http://localhost:8080, got {text!r}")
@@ -183,6 +188,8 @@ _SERVER = option(
     ],
     "http://localhost:8080",
 )
+ServerBefore = Annotated[str, typer.Option("--server", metavar="URL", help="URL of the server to call.")]
+"""The option for the server, given before the command."""
 
 
 def api_options(help_: str, *forms: Output) -> Options:
@@ -207,6 +214,33 @@ ListApi = Annotated[
         *(Output.JSON, Output.NDJSON, Output.YAML, Output.CSV),
     ),
 ]
+_ACTORS = ("GITHUB_ACTOR", "GITLAB_USER_LOGIN", "CIRCLE_USERNAME", "BUILDKITE_BUILD_CREATOR")
+"""Variables with the name of whoever started a job of a CI system."""
+
+
+def _who() -> str:
+    """Return who started the CI job, or else the user and the machine that run this."""
+    started = next(filter(None, map(os.environ.get, _ACTORS)), None)
+    if started is not None:
+        return started
+    try:
+        user = getpass.getuser()
+    except (KeyError, OSError):  # a user id without a name, as in containers
+        user = "somebody"
+    return f"{user}@{socket.gethostname()}"
+
+
+Who = Annotated[
+    str,
+    typer.Option(
+        "--who",
+        envvar="TRACKER_USER",
+        metavar="NAME",
+        default_factory=_who,
+        show_default=False,
+        help="Who does this, for the record.  [default: who started the CI job, or you at this machine]",
+    ),
+]
 Yes = Annotated[bool, typer.Option("--yes", help="Do not ask for confirmation; required without a terminal.")]
 
 
@@ -215,12 +249,3 @@ def confirm_deletion(what: str, title: Callable[[], str]) -> None:
     if not sys.stdin.isatty():
         raise CommandError(f"nobody is there to ask; give --yes to delete the {what} for good", USAGE)
     typer.confirm(f"Delete {title()!r} for good?", abort=True)
-
-
-def who_default() -> str:
-    """Return the user and the machine that run this."""
-    try:
-        user = getpass.getuser()
-    except (KeyError, OSError):  # a user id without a name, as in containers
-        user = "somebody"
-    return f"{user}@{socket.gethostname()}"

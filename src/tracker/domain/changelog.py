@@ -44,14 +44,14 @@ _APPROVAL_YIELDS_TO = frozenset({"status", "priority", "title", "ticket"})
 """A new owner approves the event, unless one of these fields changed with it."""
 
 
-def author(event: event_pb.Event) -> str:
-    """Return the author of a change of an event: its owner."""
-    return attributes_of(event).owner or SYSTEM
+def author(event: event_pb.Event, who: str = "") -> str:
+    """Return the author of a change of an event: `who`, or else its owner."""
+    return who or attributes_of(event).owner or SYSTEM
 
 
-def created(event: event_pb.Event, now: int) -> _Entry:
+def created(event: event_pb.Event, now: int, who: str) -> _Entry:
     """Return the first entry of a new event."""
-    return _entry(event, now, _ChangeType.created, "Event created")
+    return _entry(event, now, _ChangeType.created, "Event created", who=who)
 
 
 def locked(lock: lock_pb.Lock, now: int) -> _Entry:
@@ -70,12 +70,12 @@ def _lock_entry(lock: lock_pb.Lock, now: int, change_type: _ChangeType, who: str
     return _Entry(timestamp=timestamp(now), user=who or SYSTEM, change_type=change_type, comment=comment)
 
 
-def slack_linked(event: event_pb.Event, old: str, new: str, now: int) -> _Entry:
+def slack_linked(event: event_pb.Event, old: str, new: str, now: int, who: str = "") -> _Entry:
     """Return the entry for a Slack message that was linked to an event."""
-    return _entry(event, now, _ChangeType.linked, "Slack message linked", ("slack_id", old, new))
+    return _entry(event, now, _ChangeType.linked, "Slack message linked", ("slack_id", old, new), who=who)
 
 
-def differences(before: event_pb.Event, after: event_pb.Event, now: int) -> list[_Entry]:
+def differences(before: event_pb.Event, after: event_pb.Event, now: int, who: str = "") -> list[_Entry]:
     """Return an entry for each field that differs: title, attributes, links and Slack id."""
     changes: list[tuple[str, str, str]] = []
     if before.title != after.title:
@@ -83,10 +83,10 @@ def differences(before: event_pb.Event, after: event_pb.Event, now: int) -> list
     changes += _changed_fields(attributes_of(before), attributes_of(after))
     no_links = event_pb.EventLinks()
     changes += _changed_fields(before.links or no_links, after.links or no_links)
-    entries = [_difference(after, change, changes, now) for change in changes]
+    entries = [_difference(after, change, changes, now, who) for change in changes]
     old, new = metadata_of(before).slack_id, metadata_of(after).slack_id
     if old != new:
-        entries.append(slack_linked(after, old, new, now))
+        entries.append(slack_linked(after, old, new, now, who))
     return entries
 
 
@@ -196,7 +196,11 @@ def _text(value: object) -> str:
 
 
 def _difference(
-    event: event_pb.Event, change: tuple[str, str, str], changes: Sequence[tuple[str, str, str]], now: int
+    event: event_pb.Event,
+    change: tuple[str, str, str],
+    changes: Sequence[tuple[str, str, str]],
+    now: int,
+    who: str,
 ) -> _Entry:
     field, _, new = change
     change_type, comment = _ChangeType.updated, f"{field.replace('_', ' ').capitalize()} updated"
@@ -207,16 +211,22 @@ def _difference(
             change_type, comment = _ChangeType.linked, "Jira ticket linked"
         case "owner" if new and not any(name in _APPROVAL_YIELDS_TO for name, _, _ in changes):
             change_type, comment = _ChangeType.approved, f"Event approved by {new}"
-    return _entry(event, now, change_type, comment, change)
+    return _entry(event, now, change_type, comment, change, who=who)
 
 
-def _entry(
-    event: event_pb.Event, now: int, kind: _ChangeType, comment: str, change: tuple[str, str, str] = ("",) * 3
+def _entry(  # noqa: PLR0913  # the parts of an entry
+    event: event_pb.Event,
+    now: int,
+    kind: _ChangeType,
+    comment: str,
+    change: tuple[str, str, str] = ("",) * 3,
+    *,
+    who: str = "",
 ) -> _Entry:
     field, old, new = change
     return _Entry(
         timestamp=timestamp(now),
-        user=author(event),
+        user=author(event, who),
         change_type=kind,
         field=field,
         old_value=old,

@@ -55,10 +55,13 @@ def new_event(
         links=request.links or event_pb.EventLinks(),
         metadata=metadata,
     )
+    if request.who and event.attributes is not None and not event.attributes.owner:
+        event.attributes = copy.copy(event.attributes)
+        event.attributes.owner = request.who
     _require_order(event)
     metadata.duration = _duration(event, before=None, linked=linked, now=now)
     metadata.elapsed = _elapsed(event, None, now)
-    event.changelog = [changelog.created(event, now)]
+    event.changelog = [changelog.created(event, now, request.who)]
     return event
 
 
@@ -145,7 +148,7 @@ def updated_event(
             _require_order(event)
         event.metadata.duration = _duration(event, before=before, linked=linked, now=now)
         event.metadata.elapsed = _elapsed(event, before, now)
-    event.changelog = [*before.changelog, *changelog.differences(before, event, now)]
+    event.changelog = [*before.changelog, *changelog.differences(before, event, now, request.who)]
     return event
 
 
@@ -153,7 +156,7 @@ def merged_event(
     before: event_pb.Event, request: event_pb.CreateEventRequest, now: int, linked: event_pb.Event | None
 ) -> event_pb.Event:
     """Return a stored event merged with a request to create it: fields that are given replace stored ones."""
-    names = ("title", "attributes", "links", "slack_id")
+    names = ("title", "attributes", "links", "slack_id", "who")
     given = {name: getattr(request, name) for name in names}
     return updated_event(before, event_pb.UpdateEventRequest(**given, merge=True), now, linked)
 

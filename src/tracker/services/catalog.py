@@ -37,7 +37,7 @@ class CatalogService:
             return described_entry(request, stored, now)
 
         entry = await self._store.upsert(request.name, describe, call.once(_described))
-        self._log("catalog created" if created else "catalog updated", entry.name, call)
+        self._log("catalog created" if created else "catalog updated", entry.name, request.updated_by, call)
         return _described(entry)
 
     async def get_catalog(
@@ -54,7 +54,7 @@ class CatalogService:
         answer = catalog_pb.DeleteCatalogResponse(message="catalog deleted", name=request.name)
         if not await self._store.delete(request.name, call.once(lambda _: answer)):
             raise _not_found(request.name)
-        self._log("catalog deleted", request.name, call)
+        self._log("catalog deleted", request.name, request.who, call)
         return answer
 
     async def list_catalogs(
@@ -98,11 +98,11 @@ class CatalogService:
         )
         if entry is None:
             raise TrackerError(Reason.CATALOG_NOT_FOUND, f"catalog {request.name} not found")
-        self._log(message, entry.name, call)
+        self._log(message, entry.name, request.updated_by, call)
         return answer(entry)
 
-    def _log(self, message: str, name: str, call: Call) -> None:
-        self._context.log.info(message, request_id=call.request_id, name=name)
+    def _log(self, message: str, name: str, who: str, call: Call) -> None:
+        self._context.log.info(message, request_id=call.request_id, name=name, who=who)
 
 
 _described = answer_with(catalog_pb.CreateUpdateCatalogResponse, "catalog")

@@ -15,8 +15,8 @@ from tracker.transcoding.json_text import JsonValue
 if TYPE_CHECKING:
     from protobuf import Message
 
-_TIMES = ("createdAt", "updatedAt")
-"""Fields that only the server sets."""
+_OF_CHANGES = ("createdAt", "updatedAt", "updatedBy")
+"""Fields about the changes of an entry."""
 
 
 class Difference(NamedTuple):
@@ -72,7 +72,7 @@ def _by_name(items: list[JsonValue]) -> dict[str | int, JsonValue] | None:
 
 
 def _fields(request: type[Message]) -> frozenset[str]:
-    return frozenset(field.json_name for field in request.desc().fields) - {"name"}
+    return frozenset(field.json_name for field in request.desc().fields) - {"name", *_OF_CHANGES}
 
 
 _VERSIONS = _fields(UPDATE_VERSIONS.request)
@@ -91,8 +91,8 @@ class Applied(NamedTuple):
     differences: tuple[Difference, ...]
 
 
-def applied(connection: Connection, described: Described, *, dry_run: bool) -> Applied:
-    """Apply the description of an entry, and return what that changed.
+def applied(connection: Connection, described: Described, who: str, *, dry_run: bool) -> Applied:
+    """Apply the description of an entry for `who`, and return what that changed.
 
     Fields that the file lacks are cleared, except versions and dependencies, which stay.
 
@@ -102,11 +102,12 @@ def applied(connection: Connection, described: Described, *, dry_run: bool) -> A
     try:
         stored = _stored(connection, described.name)
         before = stored or {}
-        after = {name: value for name, value in described.fields.items() if name not in _TIMES}
+        after = {name: value for name, value in described.fields.items() if name not in _OF_CHANGES}
         after |= {name: before[name] for name in _KEPT - described.given if name in before}
         found = tuple(differences(before, after))
         changed = {name for name in before.keys() | after.keys() if before.get(name) != after.get(name)}
         if not dry_run:
+            after["updatedBy"] = who
             if stored is None or changed - _VERSIONS:
                 connection.call(CREATE_UPDATE_CATALOG, CREATE_UPDATE_CATALOG.of(after))
             if changed & _VERSIONS:
@@ -128,4 +129,4 @@ def _stored(connection: Connection, name: str) -> dict[str, JsonValue] | None:
             return None
         raise
     fields = fields_of(entry) if entry is not None else {}
-    return {name: value for name, value in fields.items() if name not in _TIMES}
+    return {name: value for name, value in fields.items() if name not in _OF_CHANGES}

@@ -14,6 +14,7 @@ from tracker.cli.exits import CATALOG_TABLE, OUTDATED, USAGE, CommandError, clie
 from tracker.cli.options import (
     ListApi,
     RecordApi,
+    Who,
     Yes,
     api_options,
     choice_option,
@@ -62,6 +63,7 @@ def apply(
         ),
     ],
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Only print what would be changed.")] = False,
+    who: Who,
     api: RecordApi,
 ) -> None:
     """Create and update entries from files, and print what changed.
@@ -85,7 +87,7 @@ def apply(
     results: list[JsonValue] = []
     with api.connected() as connection:
         for described in entries:
-            result = applied(connection, described, dry_run=dry_run)
+            result = applied(connection, described, who, dry_run=dry_run)
             if api.output is Output.TEXT:
                 print_applied(result, dry_run=dry_run)
             else:
@@ -120,7 +122,7 @@ def list_entries(*, api: ListApi) -> None:
 
 
 @command("versions")
-def versions(  # one for each option
+def versions(  # noqa: PLR0913  # one for each option
     name: Name,
     *,
     available: Annotated[
@@ -131,13 +133,14 @@ def versions(  # one for each option
     reference: Annotated[
         str | None, typer.Option(metavar="VERSION", help="Version that every project should use.")
     ] = None,
+    who: Who,
     api: RecordApi,
 ) -> None:
     """Show the versions of an entry, or change those that are given; an empty value clears."""
     from tracker.client.rpcs import UPDATE_VERSIONS
 
     given = {"availableVersions": available, "latestVersion": latest, "referenceVersion": reference}
-    part = _part(api, name, UPDATE_VERSIONS, given)
+    part = _part(api, name, UPDATE_VERSIONS, given, who)
     api.show(part, lambda: print_entry(part))
 
 
@@ -153,6 +156,7 @@ def deps(
         list[str] | None,
         typer.Option(metavar="NAME", help="Entry that it calls; may be repeated. Replaces the whole list."),
     ] = None,
+    who: Who,
     api: RecordApi,
 ) -> None:
     """Show what an entry depends on and what depends on it, or change the lists that are given.
@@ -162,7 +166,7 @@ def deps(
     from tracker.client.rpcs import UPDATE_DEPENDENCIES
 
     given = {"dependenciesIn": in_, "dependenciesOut": out}
-    part = _part(api, name, UPDATE_DEPENDENCIES, given)
+    part = _part(api, name, UPDATE_DEPENDENCIES, given, who)
     for other in _entries(api):
         for ours, theirs in (
             (part.dependencies_in, other.dependencies_out),
@@ -174,13 +178,13 @@ def deps(
 
 
 @command("delete")
-def delete(name: Name, *, yes: Yes = False, api: RecordApi) -> None:
+def delete(name: Name, *, yes: Yes = False, who: Who, api: RecordApi) -> None:
     """Delete an entry permanently; entries that name it stay as they are."""
     from tracker.client.rpcs import DELETE_CATALOG
 
     if not yes:
         confirm_deletion("entry", lambda: name)
-    answer = api.call(DELETE_CATALOG, DELETE_CATALOG.request(name=name))
+    answer = api.call(DELETE_CATALOG, DELETE_CATALOG.request(name=name, who=who))
     api.show(answer, lambda: typer.echo(f"deleted {answer.name}"))
 
 
@@ -197,7 +201,7 @@ def _entries(api: Api) -> Iterator[catalog_pb.Catalog]:
             return
 
 
-def _part(api: Api, name: str, rpc: Rpc[Q, A], given: Mapping[str, list[str] | str | None]) -> Q:
+def _part(api: Api, name: str, rpc: Rpc[Q, A], given: Mapping[str, list[str] | str | None], who: str) -> Q:
     """Return the part of an entry that a request of `rpc` has, after changing it if something is given."""
     from tracker.client.rpcs import GET_CATALOG
     from tracker.pb import catalog_pb
@@ -208,15 +212,17 @@ def _part(api: Api, name: str, rpc: Rpc[Q, A], given: Mapping[str, list[str] | s
         if value is not None
     }
     entry = api.call(GET_CATALOG, GET_CATALOG.request(name=name)).catalog or catalog_pb.Catalog()
-    part = rpc.of({**fields_of(entry), **new})
+    part = rpc.of({**fields_of(entry), **new, "updatedBy": who})
     if new:
         api.call(rpc, part)
+    part.clear_field("updated_by")
     return part
 
 
 def _description(entry: catalog_pb.Catalog) -> catalog_pb.Catalog:
-    """Return what people write of an entry, without its times."""
+    """Return what people write of an entry."""
     entry.created_at = entry.updated_at = None
+    entry.updated_by = ""
     return entry
 
 

@@ -17,11 +17,11 @@ from tracker.cli.local_time import local_zone
 from tracker.cli.options import (
     ListApi,
     RecordApi,
+    Who,
     Yes,
     api_options,
     command_of,
     confirm_deletion,
-    who_default,
 )
 from tracker.cli.printing import Output, fields_of, json_of, line_printer, print_each
 
@@ -52,6 +52,7 @@ def create(
     fields: Annotated[EventFields, event_options("service", "type")],
     title: Annotated[str, typer.Argument(metavar="TITLE", help="What happens, in one line.")],
     *,
+    who: Who,
     api: RecordApi,
 ) -> None:
     """Record an event, and print its id.
@@ -63,7 +64,7 @@ def create(
     """
     from tracker.client.rpcs import CREATE_EVENT
 
-    answer = api.call(CREATE_EVENT, CREATE_EVENT.of(fields.request(title=title)))
+    answer = api.call(CREATE_EVENT, CREATE_EVENT.of(fields.request(title=title, who=who)))
     _show(api, answer, answer.event, "updated" if answer.updated else "created")
 
 
@@ -73,6 +74,7 @@ def update(
     id_: EventId,
     *,
     title: Annotated[str, typer.Option(metavar="TITLE", help="What happens, in one line.")] = "",
+    who: Who,
     api: RecordApi,
 ) -> None:
     """Change the given fields of an event; all others stay.
@@ -81,7 +83,7 @@ def update(
     """
     if not (title or fields):
         raise CommandError("nothing to change: give at least one option, such as --status", USAGE)
-    _merge(api, "updated", fields.request(id=id_, title=title))
+    _merge(api, "updated", fields.request(id=id_, title=title, who=who))
 
 
 @command("finish")
@@ -92,12 +94,14 @@ def finish(
         str, typer.Option(metavar="STATUS", help=f"How it ended: {', '.join(_ENDINGS)}.")
     ] = "success",
     message: Annotated[str, typer.Option(metavar="TEXT", help="What happened, in free text.")] = "",
+    who: Who,
     api: RecordApi,
 ) -> None:
     """End an event: change its status, set its duration and release its locks."""
     if status.lower() not in _ENDINGS:
         raise CommandError(f"--status: expected one of {', '.join(_ENDINGS)}, got {status!r}", USAGE)
-    _merge(api, "finished", {"id": id_, "attributes": {"status": status.lower(), "message": message}})
+    ended: JsonValue = {"status": status.lower(), "message": message}
+    _merge(api, "finished", {"id": id_, "attributes": ended, "who": who})
 
 
 @command("comment")
@@ -105,20 +109,19 @@ def comment(
     id_: EventId,
     text: Annotated[str, typer.Argument(metavar="TEXT", help="The comment.")],
     *,
-    who: Annotated[str | None, typer.Option(metavar="NAME", help="Its author.  [default: you]")] = None,
+    who: Who,
     api: RecordApi,
 ) -> None:
     """Add a comment to the changelog of an event."""
     from tracker.client.rpcs import ADD_CHANGELOG_ENTRY
 
-    author = who_default() if who is None else who
-    entry: JsonValue = {"user": author, "change_type": "commented", "comment": text}
+    entry: JsonValue = {"user": who, "change_type": "commented", "comment": text}
     answer = api.call(ADD_CHANGELOG_ENTRY, ADD_CHANGELOG_ENTRY.of({"id": id_, "entry": entry}))
     _show(api, answer, answer.event, "commented on")
 
 
 @command("delete")
-def delete(id_: EventId, *, yes: Yes = False, api: RecordApi) -> None:
+def delete(id_: EventId, *, yes: Yes = False, who: Who, api: RecordApi) -> None:
     """Delete an event permanently, and release its locks."""
     from tracker.client.rpcs import DELETE_EVENTS, GET_EVENT
 
@@ -128,7 +131,7 @@ def delete(id_: EventId, *, yes: Yes = False, api: RecordApi) -> None:
 
     if not yes:
         confirm_deletion("event", title)
-    answer = api.call(DELETE_EVENTS, DELETE_EVENTS.request(id=id_))
+    answer = api.call(DELETE_EVENTS, DELETE_EVENTS.request(id=id_, who=who))
     api.show(answer, lambda: typer.echo(f"deleted {answer.id}"))
 
 

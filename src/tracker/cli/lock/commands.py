@@ -20,14 +20,13 @@ from tracker.cli.lock.options import (
     Token,
     TokenFile,
     Wait,
-    Who,
     given_token,
     lease_terms,
     new_token,
     token_to_acquire,
 )
 from tracker.cli.lock.shown import LOCKS, print_lock
-from tracker.cli.options import ListApi, RecordApi, Server, command_of, duration_option, who_default
+from tracker.cli.options import ListApi, RecordApi, Server, Who, command_of, duration_option
 from tracker.cli.printing import json_of
 
 app = client_group("Take, renew, release and list locks, and run commands under them.", LOCK_TABLE)
@@ -102,7 +101,7 @@ def release(  # noqa: PLR0913  # one for each option
         bool, typer.Option("--force", help="Release it without its token; recorded, and needs --reason.")
     ] = False,
     reason: Annotated[str, typer.Option(metavar="TEXT", help="Why it is released by force.")] = "",
-    who: Who = None,
+    who: Who,
     token: Token = None,
     token_file: TokenFile = None,
     api: RecordApi,
@@ -120,7 +119,7 @@ def release(  # noqa: PLR0913  # one for each option
         lock_token=given_token(token, token_file),
         force=force,
         reason=reason,
-        who=who_default() if who is None else who,
+        who=who,
     )
     answer = api.call(UN_LOCK, request)
     text = f"released {answer.id}{' by force' if answer.forced else ''}"

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from tracker.cli.exits import USAGE, CommandError
-from tracker.cli.options import Options, duration_option, label, label_option, names_of, who_default
+from tracker.cli.options import Options, Who, duration_option, label, label_option, names_of
 from tracker.time_text import rounded_text
 
 if TYPE_CHECKING:
@@ -47,9 +47,6 @@ LockDelay = Annotated[
     timedelta | None,
     duration_option("How long the lock stays closed to others after its lease expires, up to 1m."),
 ]
-Who = Annotated[
-    str | None, typer.Option(metavar="TEXT", help="Who holds it.  [default: you, at this machine]")
-]
 Token = Annotated[
     str | None,
     typer.Option(
@@ -74,7 +71,7 @@ class LockOptions:
     reason: Annotated[
         str, typer.Option(metavar="TEXT", help="Why; shown to callers who find the lock held.")
     ] = ""
-    who: Who = None
+    who: Who
     label: Annotated[
         list[str] | None,
         typer.Option(parser=label_option, metavar="NAME=VALUE", help="Label of the lock; may be repeated."),
@@ -92,7 +89,7 @@ class LockOptions:
             service=self.service,
             environment=self.environment,
             resource=self.resource,
-            who=who_default() if self.who is None else self.who,
+            who=self.who,
             reason=self.reason,
             labels=dict(map(label, self.label or ())),
             event_id=self.event_id,

@@ -10,7 +10,7 @@ import typer
 from tracker.cli.event.options import EventFields, event_options
 from tracker.cli.exits import SIGNALLED, USAGE, CommandError
 from tracker.cli.lock.options import Grace, LockDelay, LockOptions, RunTtl, Wait, lease_terms, new_token
-from tracker.cli.options import Server, who_default
+from tracker.cli.options import Server, Who
 
 if TYPE_CHECKING:
     from typing import Never
@@ -19,15 +19,12 @@ if TYPE_CHECKING:
 def run(  # noqa: PLR0913  # one for each option
     fields: Annotated[
         EventFields,
-        event_options("service", without=("status", "owner", "start_date", "end_date"), type="deployment"),
+        event_options("service", without=("status", "start_date", "end_date"), type="deployment"),
     ],
     command: Annotated[list[str], typer.Argument(metavar="COMMAND", help="The command to run.")],
     *,
     title: Annotated[
         str, typer.Option(metavar="TITLE", help="What happens.  [default: type, service and version]")
-    ] = "",
-    owner: Annotated[
-        str, typer.Option(metavar="NAME", help="Person responsible.  [default: you, at this machine]")
     ] = "",
     lock: Annotated[
         bool, typer.Option("--lock", help="Hold the lock of the event with a lease, as `tracker lock run`.")
@@ -43,6 +40,7 @@ def run(  # noqa: PLR0913  # one for each option
     offline_ok: Annotated[
         bool, typer.Option("--offline-ok", help="Run the command even if the server does not answer.")
     ] = False,
+    who: Who,
     api: Server,
 ) -> None:
     """Run a command, and record its begin, its end, its duration and its last output as an event.
@@ -77,8 +75,7 @@ def run(  # noqa: PLR0913  # one for each option
             str(fields.attributes.get(name, "")) for name in ("type", "service", "environment", "version")
         )
         title = title or " ".join(filter(None, (type_.capitalize(), "of", service, version)))
-        fields.attributes["owner"] = owner or who_default()
-        event = CREATE_EVENT.of(fields.request(title=title))
+        event = CREATE_EVENT.of(fields.request(title=title, who=who))
         with api.connected() as connection:
             recorded = RecordedCommand(connection, event, guarded, relay, command)
             if lock:
@@ -86,7 +83,7 @@ def run(  # noqa: PLR0913  # one for each option
                     service=service,
                     environment=environment,
                     resource=type_,
-                    who=owner or None,
+                    who=str(fields.attributes.get("owner", who)),
                     reason=title,
                     lock_delay=lock_delay,
                 ).request(terms.ttl, new_token())

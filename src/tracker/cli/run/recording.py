@@ -141,7 +141,9 @@ class RecordedCommand:
         self._event_id = event.metadata.id
 
     def _update(self, attributes: event_pb.EventAttributes, *, patience: float | None = None) -> None:
-        request = UPDATE_EVENT.request(id=self._event_id, attributes=attributes, merge=True)
+        request = UPDATE_EVENT.request(
+            id=self._event_id, attributes=attributes, merge=True, who=self.request.who
+        )
         self.connection.call(UPDATE_EVENT, request, patience=patience)
 
 

@@ -111,7 +111,7 @@ class EventChanges:
         deleted = await self._store.delete(key, release, call.once(_deleted))
         if deleted is None:
             raise event_not_found(request.id or request.slack_id)
-        self._reporter.log("event deleted", deleted.event, call)
+        self._reporter.log("event deleted", deleted.event, call, who=request.who)
         self._report_locks(LockPlan(release=tuple(deleted.locks)), call)
         return _deleted(deleted)
 
