@@ -122,7 +122,7 @@ def test_a_command_that_asks_nobody_starts_without_what_only_others_need(command
 @pytest.mark.parametrize(
     ("command", "needed"),
     [
-        ("event list", {"rich"}),
+        ("event list", set()),
         ("event list --output json", set()),
         ("event list --output yaml", {"yaml"}),
         ("stats", set()),

@@ -43,15 +43,15 @@ def test_groups_are_tables_with_what_each_event_overlaps(filled: ServerProcess) 
         head,
         "2026-03-02 08:00:00 1h planned Deploy",
         "2026-03-02 08:30:00 1h30m planned Reindex",
-        "2026-03-02 08:30:00 30m └─ at once with Deploy",
+        "2026-03-02 08:30:00 30m - └─ at once with Deploy - - - -",
         "2026-03-02 09:30:00 10m planned Restart",
-        "2026-03-02 09:30:00 10m └─ at once with Reindex",
+        "2026-03-02 09:30:00 10m - └─ at once with Reindex - - - -",
         "",
         "shop UAT",
         head,
         "2026-03-02 23:00:00 59m planned Restart",
         "2026-03-02 23:30:00 29m planned Reindex",
-        "2026-03-02 23:30:00 29m └─ at once with Restart",
+        "2026-03-02 23:30:00 29m - └─ at once with Restart - - - -",
     ]
 
 
@@ -95,7 +95,8 @@ def test_a_line_ends_where_the_terminal_does(filled: ServerProcess) -> None:
     shown = on_terminal("event", "overlaps", *DAY, columns=50, environ=at(filled) | {"TZ": "UTC"})
     lines = [re.sub(r"\x1b\[[\d;]*m", "", line) for line in shown.splitlines()]
     assert len(lines) == 13
-    assert max(map(len, lines)) == 50
+    assert max(map(len, lines)) <= 50
+    assert len([line for line in lines if "Deploy" in line]) == 2
 
 
 @pytest.mark.parametrize(

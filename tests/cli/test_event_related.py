@@ -38,7 +38,7 @@ def test_a_chain_is_a_tree_with_the_time_between_its_events(
     head, *lines = run(server, "related", chain[name]).stdout.splitlines()
     assert head.split() == ["TIME", "AFTER", "STATUS", "EVENT", "TYPE", "SERVICE", "ENVIRONMENT", "ID"]
     assert [line[: head.index("TYPE")].rstrip() for line in lines] == [
-        "2026-03-02 08:00:00         done    the deployment",
+        "2026-03-02 08:00:00  -      done    the deployment",
         "2026-03-02 08:12:00  +12m   done    ├─ the incident",
         "2026-03-02 08:25:00  +13m   done    │  └─ the rollback",
         "2026-03-02 08:30:00  +30m   done    └─ the notice",

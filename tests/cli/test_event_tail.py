@@ -72,11 +72,14 @@ def test_tail_begins_with_the_last_events_and_goes_on_with_what_happens(
     for title in ("one", "two", "three"):
         create(server, title, service)
     with tail(server, f"service:{service}", "--last", "2") as running:
-        assert [running.line().split()[2:4] for _ in range(2)] == [[service, "two"], [service, "three"]]
+        assert [running.line().split()[4:7] for _ in range(2)] == [
+            [service, "-", "two"],
+            [service, "-", "three"],
+        ]
         id_ = create(server, "four", service, "--status", "failure", "--environment", "production")
         date, time, kind, status, named, environment, *rest = running.line().split()
         assert (kind, status, named, environment) == ("created", "failure", service, "production")
-        assert (len(date), len(time), rest) == (10, 8, ["four", "drift", id_])
+        assert (len(date), len(time), rest) == (10, 8, ["four", "drift", "-", id_])
         tracker("event", "delete", id_, "--yes", environ=at(server))
         assert running.line().split()[2] == "deleted"
         assert running.interrupted() == 130

@@ -13,8 +13,6 @@ from tracker.cli.printing import (
     print_csv,
     print_document,
     print_each,
-    print_table,
-    printable,
 )
 
 if TYPE_CHECKING:
@@ -22,7 +20,8 @@ if TYPE_CHECKING:
 
     from protobuf import Message
 
-    from tracker.cli.printing import M, Table
+    from tracker.cli.printing import Cell, M
+    from tracker.cli.tables import Table
     from tracker.client.connection import ApiError, Connection
     from tracker.client.rpcs import A, Q, Rpc
     from tracker.transcoding.json_text import JsonValue
@@ -58,7 +57,7 @@ class Api(NamedTuple):
                 metadata: JsonValue = {name: str(value) for name, value in error.metadata.items()}
                 details = {"message": error.message, "code": error.code.name, "reason": error.reason}
                 print_document({"error": {**details, "metadata": metadata}}, self.output)
-            raise CommandError(printable(error.message), exit_code(error)) from None
+            raise CommandError(error.message, exit_code(error)) from None
 
     def show(  # what each form needs
         self,
@@ -67,7 +66,7 @@ class Api(NamedTuple):
         *,
         records: Iterable[Message] = (),
         columns: Iterable[str] = (),
-        rows: Iterable[Sequence[str]] = (),
+        rows: Iterable[Sequence[Cell]] = (),
     ) -> None:
         """Print an answer in the form that was asked for.
 
@@ -94,9 +93,9 @@ class Api(NamedTuple):
         """
         self.show(
             answer,
-            lambda: print_table(table, list(records), none, err=err),
+            lambda: table.print(records, none, err=err),
             records=records,
-            columns=map(str.lower, table.columns),
+            columns=[column.name.lower() for column in table.columns],
             rows=map(table.row, records),
         )
 

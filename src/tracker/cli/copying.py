@@ -14,7 +14,7 @@ import typer
 
 from tracker.cli.exits import INTERRUPTED, CommandError
 from tracker.cli.options import moment_option
-from tracker.cli.printing import shown_progress
+from tracker.cli.printing import echo, shown_progress
 from tracker.cli.server import settings_options
 from tracker.config import Configuration
 from tracker.time_text import micros_of
@@ -88,7 +88,7 @@ def backup(
             copied = copies.backup(source, file, progress)
     except copies.BackupError as error:
         raise CommandError(str(error)) from None
-    typer.echo(f"{file}: {copied.events} events, {copied.bytes} bytes")
+    echo(f"{file}: {copied.events} events, {copied.bytes} bytes")
 
 
 @contextmanager
@@ -123,9 +123,9 @@ def restore(
         restored = copies.restore(file, target, force=force)
     except copies.BackupError as error:
         raise CommandError(str(error)) from None
-    typer.echo(f"{target}: {restored.events} events, {restored.bytes} bytes")
+    echo(f"{target}: {restored.events} events, {restored.bytes} bytes")
     if restored.kept is not None:
-        typer.echo(f"what was there is now {restored.kept}")
+        echo(f"what was there is now {restored.kept}")
 
 
 def migrate(
@@ -155,11 +155,11 @@ def migrate(
         origin, destination = _contents(source, "--from"), _contents(target, "--to")
         summaries = asyncio.run(move(origin, destination, progress))
     seconds = time.monotonic() - started
-    typer.echo(f"{origin.name} is now in {destination.name}, the same by counts and digests:")
+    echo(f"{origin.name} is now in {destination.name}, the same by counts and digests:")
     for kind, summary in summaries.items():
-        typer.echo(f"  {summary.records:>11,} {kind:<15} {summary.digest:064x}")
+        echo(f"  {summary.records:>11,} {kind:<15} {summary.digest:064x}")
     records = sum(summary.records for summary in summaries.values())
-    typer.echo(f"{records:,} records in {seconds:.1f} s, {records / seconds:,.0f} a second")
+    echo(f"{records:,} records in {seconds:.1f} s, {records / seconds:,.0f} a second")
 
 
 def demo(
@@ -204,7 +204,7 @@ def demo(
             _fill(contents, source, past.catalog(seed), made, lambda done: progress("events", done, events))
         )
     seconds = time.monotonic() - began
-    typer.echo(f"{contents.name} has {events:,} events now, {events / seconds:,.0f} a second")
+    echo(f"{contents.name} has {events:,} events now, {events / seconds:,.0f} a second")
 
 
 async def _fill(

@@ -17,6 +17,7 @@ from tracker.cli.event.commands import app as event
 from tracker.cli.exits import ARCHIVE_TABLE, RUN_TABLE, STATS_TABLE, USAGE, CommandError
 from tracker.cli.lock.commands import app as lock
 from tracker.cli.options import ServerBefore, command_of
+from tracker.cli.printing import say
 from tracker.cli.run.command import run
 from tracker.cli.stats import stats
 from tracker.config import ConfigurationError
@@ -107,8 +108,8 @@ def main() -> None:
         sys.exit(USAGE if wrong else end.code)
     except ConfigurationError as error:
         for problem in error.problems:
-            typer.echo(f"tracker: {problem}", err=True)
+            say(problem)
         sys.exit(2)
     except CommandError as error:
-        typer.echo(f"tracker: {error}", err=True)
+        say(str(error))
         sys.exit(error.exit_code)

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import json
+import re
 import sys
 import time
+import unicodedata
 from contextlib import contextmanager
-from dataclasses import dataclass, field
 from enum import StrEnum
-from typing import TYPE_CHECKING, Generic, TypeVar
+from typing import TYPE_CHECKING, TypeAlias, TypeVar
 
 import typer
 
@@ -16,6 +17,7 @@ from tracker.cli.local_time import local_zone
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+    from datetime import datetime
 
     from protobuf import Message
     from protobuf.wkt import Timestamp
@@ -26,8 +28,15 @@ if TYPE_CHECKING:
 R = TypeVar("R")
 M = TypeVar("M", bound="Message")
 
-_UNBOUNDED = 1_000_000
-"""Characters of a line that is not cut off."""
+Cell: TypeAlias = "str | int | Timestamp | None"
+"""A value of a record in a table."""
+
+_NOT_ASCII = re.compile(r"[^\n -~]")
+_SURROGATE = re.compile(r"[\ud800-\udfff]")
+
+_FORMULA = ("=", "+", "-", "@", "\t", "\r", "\n", "\uff1d", "\uff0b", "\uff0d", "\uff20")
+"""What a spreadsheet takes for the beginning of a formula (OWASP, CSV injection)."""
+_NUMBER = re.compile(r"[-+]?[0-9]+(?:\.[0-9]+)?")
 
 _LINE_SECONDS = 5.0
 """Seconds between two lines of progress without a terminal."""
@@ -48,15 +57,22 @@ def printable(text: str) -> str:
 
     Anybody may have written what a server returns.
     """
+    if text.isprintable():
+        return text
     return "".join(
         each if each.isprintable() else " " if each.isspace() else "\N{REPLACEMENT CHARACTER}"
         for each in text
     )
 
 
+def echo(text: str = "", *, err: bool = False) -> None:
+    """Print a line, without control characters."""
+    typer.echo(printable(text), err=err)
+
+
 def say(text: str) -> None:
     """Print a message to the user, apart from the output of the command."""
-    typer.echo(f"tracker: {printable(text)}", err=True)
+    echo(f"tracker: {text}", err=True)
 
 
 def print_document(document: Mapping[str, JsonValue], output: Output) -> None:
@@ -66,7 +82,29 @@ def print_document(document: Mapping[str, JsonValue], output: Output) -> None:
 
         typer.echo(to_yaml(document), nl=False)
     else:
-        typer.echo(json.dumps(document, indent=2, ensure_ascii=False))
+        print_json(document, indent=2)
+
+
+def print_json(value: JsonValue | Mapping[str, JsonValue], indent: int | None = None) -> None:
+    """Print JSON, on one line without `indent`."""
+    typer.echo(json_text(json.dumps(value, indent=indent, ensure_ascii=False)))
+
+
+def json_text(text: str) -> str:
+    """Return JSON with escapes for what can't be written and, on a terminal, for what can control it."""
+    if sys.stdout.isatty():
+        return replaced_controls(text, lambda each: json.dumps(each)[1:-1])
+    return _SURROGATE.sub(lambda found: json.dumps(found[0])[1:-1], text)
+
+
+def replaced_controls(text: str, replace: Callable[[str], str]) -> str:
+    """Return a text in which every character that can control a terminal, except a line feed, is replaced."""
+
+    def replaced(found: re.Match[str]) -> str:
+        each = found[0]
+        return each if each.isprintable() or unicodedata.category(each) == "Zs" else replace(each)
+
+    return _NOT_ASCII.sub(replaced, text)
 
 
 def print_each(messages: Iterable[Message], output: Output) -> None:
@@ -77,16 +115,29 @@ def print_each(messages: Iterable[Message], output: Output) -> None:
             typer.echo("---")
             print_document(fields, output)
         else:
-            typer.echo(json.dumps(fields, ensure_ascii=False))
+            print_json(fields)
 
 
-def print_csv(columns: Iterable[str], rows: Iterable[Sequence[str]]) -> None:
-    """Print a table for other programs (RFC 4180)."""
+def print_csv(columns: Iterable[str], rows: Iterable[Sequence[Cell]]) -> None:
+    """Print a table for other programs (RFC 4180); a spreadsheet finds no formulas in it."""
     import csv
 
     table = csv.writer(sys.stdout)
     table.writerow(columns)
-    table.writerows(map(printable, row) for row in rows)
+    table.writerows(map(_csv_value, row) for row in rows)
+
+
+def _csv_value(cell: Cell) -> str:
+    match cell:
+        case None:
+            return ""
+        case str() | int():
+            text = str(cell)
+            text = f"'{text}" if text.startswith(_FORMULA) and not _NUMBER.fullmatch(text) else text
+            kept = "\t" if sys.stdout.isatty() else "\t\r"
+            return replaced_controls(text, lambda each: each if each in kept else "\N{REPLACEMENT CHARACTER}")
+        case moment:
+            return _local(moment.to_datetime()).isoformat(" ", "seconds")
 
 
 def json_of(message: Message, output: Output) -> dict[str, JsonValue]:
@@ -111,90 +162,27 @@ def print_record(fields: Mapping[str, str]) -> None:
     width = max(map(len, fields))
     for name, value in fields.items():
         if value:
-            typer.echo(f"{name:<{width}}  {printable(value)}")
+            echo(f"{name:<{width}}  {value}")
 
 
-@dataclass(frozen=True, slots=True)
-class Table(Generic[R]):
-    """How records of a kind are listed: `row` returns a value for each of `columns`.
-
-    `print_one` prints a record by itself, and `styles` has the styles of values on a terminal with colours.
-    """
-
-    columns: Sequence[str]
-    row: Callable[[R], Sequence[str]]
-    print_one: Callable[[R], None]
-    styles: Mapping[str, str] = field(default_factory=dict)
+def local_text(moment: datetime) -> str:
+    """Return a moment in the time zone of this machine, to the second."""
+    return _local(moment).replace(tzinfo=None).isoformat(" ", "seconds")
 
 
-def print_table(table: Table[R], records: Sequence[R], none: str = "", *, err: bool = True) -> None:
-    """Print records as a table, or each by itself if a table does not fit the terminal.
-
-    `none` is the message if there are none; it goes to standard error if `err`.
-    """
-    from rich import box
-    from rich.console import Console
-    from rich.table import Table as Grid
-    from rich.text import Text
-
-    if not records:
-        typer.echo(none, err=err)
-        return
-    console = Console(highlight=False)
-    grid = Grid(*table.columns, box=box.SIMPLE_HEAD, show_edge=False, pad_edge=False, header_style="bold")
-    for column in grid.columns:
-        column.no_wrap = True
-    for record in records:  # a name may look like markup
-        grid.add_row(*(Text(printable(value), table.styles.get(value, "")) for value in table.row(record)))
-    if not console.is_terminal:
-        console.width = _UNBOUNDED  # a line for each record, for `grep` and the like
-    if console.measure(grid, options=console.options.update(max_width=_UNBOUNDED)).maximum <= console.width:
-        console.print(grid)
-        return
-    for number, record in enumerate(records):
-        if number:
-            typer.echo()
-        table.print_one(record)
-
-
-def print_lines(
-    columns: Sequence[str], rows: Sequence[Sequence[str]], styles: Mapping[str, str] | None = None
-) -> None:
-    """Print a table whose rows belong together: each stays one line, cut off at the edge of the terminal.
-
-    `styles` has the styles of values on a terminal with colours.
-    """
-    print_line = line_printer()
-    widths = [max(map(len, column)) for column in zip(columns, *rows, strict=True)]
-    for row, usual in ((columns, "bold"), *((row, "") for row in rows)):
-        cells = zip(row, widths, strict=True)
-        print_line([(value.ljust(width), (styles or {}).get(value, usual)) for value, width in cells])
-
-
-def line_printer() -> Callable[[Sequence[tuple[str, str]]], None]:
-    """Return a function that prints the parts of a line, each with its style on a terminal.
-
-    A terminal cuts off long lines.
-    """
-    from rich.console import Console
-    from rich.text import Text
-
-    console = Console(highlight=False)
-
-    def print_line(parts: Sequence[tuple[str, str]]) -> None:
-        line = Text("  ").join(Text(printable(value), style) for value, style in parts)
-        line.rstrip()
-        if console.is_terminal:
-            console.print(line, no_wrap=True, overflow="ellipsis")
-        else:
-            console.print(line, soft_wrap=True)
-
-    return print_line
+def _local(moment: datetime) -> datetime:
+    try:
+        return moment.astimezone(local_zone())
+    except OverflowError:  # the first or the last day that there is
+        return moment
 
 
 def shown_time(moment: Timestamp | None) -> str:
-    """Return a moment in the time zone of this machine, or `` for none."""
-    return "" if moment is None else moment.to_datetime().astimezone(local_zone()).isoformat(" ", "seconds")
+    """Return a moment in the time zone of this machine, and exactly in UTC; `` for none."""
+    if moment is None:
+        return ""
+    exact = moment.to_datetime()
+    return f"{local_text(exact)} ({exact.replace(tzinfo=None).isoformat()}Z)"
 
 
 @contextmanager
@@ -241,4 +229,4 @@ class _Lines:
         now = time.monotonic()
         if step != self._step or done == total or now >= self._due:
             self._step, self._due = step, now + _LINE_SECONDS
-            typer.echo(f"{step}: {done:,}" + ("" if total is None else f" of {total:,}"), err=True)
+            echo(f"{step}: {done:,}" + ("" if total is None else f" of {total:,}"), err=True)

@@ -19,6 +19,7 @@ import typer
 from tracker.cli.exits import INTERRUPTED, CommandError
 from tracker.cli.options import Options, duration_option, option, output_option
 from tracker.cli.printing import Output, print_document
+from tracker.cli.tables import line_printer
 from tracker.config import CONFIG_VARIABLE, Configuration, ineffective_variables, load
 from tracker.config.settings import SETTINGS
 
@@ -169,9 +170,9 @@ def config(
         )
         return
     lines = {name: f"{name} = {_toml(value)}" for name, value in shown.items()}
-    width = max(map(len, lines.values()))
+    width, print_line = max(map(len, lines.values())), line_printer()
     for name, line in lines.items():
-        typer.echo(f"{line:<{width}}  # {configuration.sources[name]}")
+        print_line([(line.ljust(width), ""), (f"# {configuration.sources[name]}", "dim")])
 
 
 def _toml(value: object) -> str:

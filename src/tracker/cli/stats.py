@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
-import sys
 from typing import TYPE_CHECKING, Annotated, TypeAlias
 
 import typer
@@ -13,24 +11,23 @@ from tracker.cli.event.options import Explain, Query, by_option
 from tracker.cli.exits import USAGE, CommandError
 from tracker.cli.local_time import local_zone
 from tracker.cli.options import api_options
-from tracker.cli.printing import Output, print_csv, printable, shown_time
+from tracker.cli.printing import Output, echo, print_csv
+from tracker.cli.tables import Column, print_rows
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from tracker.cli.printing import Cell
     from tracker.pb import event_pb
     from tracker.transcoding.json_text import JsonValue
 
 _FIELDS = ("status", "service", "environment", "type")
 """Fields to count by, by default."""
 
-_BAR = 30
-"""Characters of the longest bar."""
-
 _NO_VALUE = "(none)"
 _OTHERS = "(others)"
 
-_Table: TypeAlias = "tuple[Sequence[str], Sequence[Sequence[str]]]"
+_Table: TypeAlias = "tuple[Sequence[str], Sequence[Sequence[Cell]]]"
 """Columns, of which the second is the number of events, and rows."""
 
 
@@ -87,45 +84,31 @@ def stats(  # noqa: PLR0913  # one for each option
         for columns, rows in tables:
             print_csv(columns, rows)
     else:
-        api.show(answer, lambda: _print(answer.total_count, tables))
+        api.show(answer, lambda: print_counts(answer.total_count, tables))
 
 
 def _by_value(facet: event_pb.EventFacet) -> _Table:
-    rows = [(each.value or _NO_VALUE, str(each.count)) for each in facet.values]
+    rows = [(each.value or _NO_VALUE, each.count) for each in facet.values]
     if facet.other_count:
-        rows.append((_OTHERS, str(facet.other_count)))
+        rows.append((_OTHERS, facet.other_count))
     return (facet.field, "events"), rows
 
 
 def _over_time(histogram: event_pb.GetEventHistogramResponse) -> _Table:
     others = [_OTHERS] if any(bucket.other_count for bucket in histogram.buckets) else []
     columns = ("time", "events", *(value or _NO_VALUE for value in histogram.values), *others)
-    rows = []
+    rows: list[Sequence[Cell]] = []
     for bucket in histogram.buckets:
         counts = (bucket.count, *(each.count for each in bucket.values), bucket.other_count)
-        rows.append((shown_time(bucket.start), *map(str, counts))[: len(columns)])
+        rows.append((bucket.start, *counts)[: len(columns)])
     return columns, rows
 
 
-def _print(total: int, tables: Sequence[_Table]) -> None:
-    typer.echo(f"{total} event{'' if total == 1 else 's'}")
-    for columns, rows in tables:
-        typer.echo()
-        _print_table(columns, rows)
-
-
-def _print_table(columns: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
-    """Print a table with aligned columns, on a terminal with a bar after each row if it fits."""
-    widths = [max(map(len, column)) for column in zip(columns, *rows, strict=True)]
-    first, *others = widths
-    room = shutil.get_terminal_size().columns - sum(widths) - 2 * len(widths)
-    bars = [int(events) for _, events, *_ in rows]
-    longest = max(bars, default=0)
-    for cells, bar in zip((columns, *rows), (0, *bars), strict=True):
-        line = "  ".join(
-            [printable(cells[0]).ljust(first)]
-            + [printable(cell).rjust(width) for cell, width in zip(cells[1:], others, strict=True)]
-        )
-        if sys.stdout.isatty() and bar:
-            line += "  " + "\N{FULL BLOCK}" * max(1, min(_BAR, room) * bar // longest)
-        typer.echo(line.rstrip())
+def print_counts(total: int, tables: Sequence[_Table]) -> None:
+    """Print a number of events, and tables of counts with a bar for each row."""
+    echo(f"{total} event{'' if total == 1 else 's'}")
+    for (first, *counts), rows in tables:
+        echo()
+        columns = [Column(name, rank=number, least=4) for number, name in enumerate(counts)]
+        bars = Column("", bar=True, rank=1, least=8)
+        print_rows((Column(first, least=8), *columns, bars), [(*row, row[1]) for row in rows])

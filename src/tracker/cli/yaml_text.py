@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING
 
 import yaml
 
+from tracker.cli.printing import replaced_controls
+
 if yaml.__with_libyaml__:
     from yaml import CSafeDumper as SafeDumper
     from yaml import CSafeLoader as SafeLoader
@@ -19,6 +21,7 @@ if TYPE_CHECKING:
     from tracker.transcoding.json_text import JsonValue
 
 _TAG = "tag:yaml.org,2002:"
+_LARGEST_SHORT = 0xFFFF
 _UNBOUNDED = 1_000_000
 """Characters of a line that is not folded."""
 
@@ -28,9 +31,12 @@ class YamlError(Exception):
 
 
 def to_yaml(document: Mapping[str, JsonValue]) -> str:
-    """Return a document as YAML, in its order, with texts of several lines as blocks."""
+    """Return a document as YAML, in its order, with texts of several lines as blocks.
+
+    What can control a terminal is escaped.
+    """
     text: str = yaml.dump(document, Dumper=_Dumper, sort_keys=False, allow_unicode=True, width=_UNBOUNDED)
-    return text
+    return replaced_controls(text, _escape)
 
 
 def from_yaml(text: str) -> Iterator[JsonValue]:
@@ -59,7 +65,15 @@ class _Dumper(SafeDumper):
 
 
 def _represent_text(dumper: _Dumper, text: str) -> yaml.ScalarNode:
-    return dumper.represent_scalar(f"{_TAG}str", text, style="|" if "\n" in text else None)
+    style = "|" if "\n" in text else None
+    if replaced_controls(text, _escape) != text:
+        style = '"'
+    return dumper.represent_scalar(f"{_TAG}str", text, style=style)
+
+
+def _escape(each: str) -> str:
+    """Return a character as a text in double quotes has it."""
+    return f"\\u{ord(each):04x}" if ord(each) <= _LARGEST_SHORT else f"\\U{ord(each):08x}"
 
 
 _Dumper.add_representer(str, _represent_text)

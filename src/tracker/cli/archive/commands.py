@@ -12,7 +12,7 @@ import typer
 from tracker.cli.event.options import PlainQuery
 from tracker.cli.exits import FAILED, INTERRUPTED, USAGE, CommandError
 from tracker.cli.options import Server
-from tracker.cli.printing import say, shown_progress
+from tracker.cli.printing import echo, say, shown_progress
 
 
 def export(
@@ -108,4 +108,4 @@ def _expected(events: int, position: int, size: int | None) -> int | None:
 def _print_counts(counts: Counter[str], began: float) -> None:
     found = ", ".join(f"{number:,} {what}" for what, number in counts.items() if number)
     rate = counts.total() / (time.monotonic() - began)
-    typer.echo(f"{found}, {rate:,.0f} a second" if found else "no events")
+    echo(f"{found}, {rate:,.0f} a second" if found else "no events")

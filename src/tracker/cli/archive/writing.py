@@ -18,7 +18,7 @@ import typer
 from protobuf.wkt import UInt32Value
 
 from tracker.cli.exits import USAGE, CommandError
-from tracker.cli.printing import shown_progress
+from tracker.cli.printing import echo, json_text, shown_progress
 from tracker.client.connection import ApiError, Connection
 from tracker.client.rpcs import GET_EVENT_CHANGELOG, SEARCH_EVENTS
 from tracker.errors import Code
@@ -48,7 +48,11 @@ class Wanted(NamedTuple):
 def print_events(connection: Connection, wanted: Wanted) -> None:
     """Print the wanted events."""
     for page in _pages(connection, wanted, ""):
-        sys.stdout.buffer.writelines(page.lines)
+        for line in page.lines:
+            if sys.stdout.isatty():
+                typer.echo(json_text(line.decode()), nl=False)
+            else:
+                sys.stdout.buffer.write(line)
     sys.stdout.buffer.flush()
 
 
@@ -63,7 +67,7 @@ def write_events(connection: Connection, wanted: Wanted, path: Path, *, resume: 
     written = file.place.events - before
     rate = written / (time.monotonic() - began)
     resumed = f", {before:,} of them before" if before else ""
-    typer.echo(f"{file.place.events:,} events are in {path}{resumed}, {rate:,.0f} a second")
+    echo(f"{file.place.events:,} events are in {path}{resumed}, {rate:,.0f} a second")
 
 
 class _Page(NamedTuple):

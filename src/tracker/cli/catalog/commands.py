@@ -23,14 +23,13 @@ from tracker.cli.options import (
 )
 from tracker.cli.printing import (
     Output,
-    Table,
+    echo,
     fields_of,
     print_document,
     print_each,
-    print_record,
-    print_table,
     say,
 )
+from tracker.cli.tables import Column, print_rows
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -46,8 +45,20 @@ command = partial(command_of, app, codes=CATALOG_TABLE)
 
 Name = Annotated[str, typer.Argument(metavar="NAME", help="Name of the entry.")]
 
-_PROJECTS = ("PROJECT", "COMPLIANT", "OUTDATED", "USES")
-_USES = ("PROJECT", "DELIVERABLE", "TYPE", "VERSION", "REFERENCE", "LATEST")
+_PROJECTS = (
+    Column("PROJECT", least=10),
+    Column("COMPLIANT", least=5),
+    Column("OUTDATED", rank=1, least=4),
+    Column("USES", rank=2, least=4),
+)
+_USES = (
+    Column("PROJECT", least=10),
+    Column("DELIVERABLE", least=10),
+    Column("TYPE", rank=3, least=7),
+    Column("VERSION", rank=1, least=6),
+    Column("REFERENCE", rank=1, least=6),
+    Column("LATEST", rank=2, least=6),
+)
 
 
 @command("apply")
@@ -185,7 +196,7 @@ def delete(name: Name, *, yes: Yes = False, who: Who, api: RecordApi) -> None:
     if not yes:
         confirm_deletion("entry", lambda: name)
     answer = api.call(DELETE_CATALOG, DELETE_CATALOG.request(name=name, who=who))
-    api.show(answer, lambda: typer.echo(f"deleted {answer.name}"))
+    api.show(answer, lambda: echo(f"deleted {answer.name}"))
 
 
 def _entries(api: Api) -> Iterator[catalog_pb.Catalog]:
@@ -261,7 +272,7 @@ def compliance(
         for project in answer.projects
         for use in project.deliverables
     ]
-    columns = [*map(str.lower, _USES), "outdated"]
+    columns = [*(column.name.lower() for column in _USES), "outdated"]
     api.show(answer, lambda: _print_compliance(answer), columns=columns, rows=rows)
     if fail and any(project.outdated_count for project in answer.projects):
         raise typer.Exit(OUTDATED)
@@ -276,29 +287,24 @@ def _use_row(project: catalog_pb.ProjectCompliance, use: catalog_pb.DeliverableU
 
 def _print_compliance(answer: catalog_pb.GetVersionComplianceResponse) -> None:
     if answer.summary is None or not answer.projects:
-        typer.echo("no projects", err=True)
+        echo("no projects", err=True)
         return
     summary = answer.summary
-    typer.echo(f"{summary.compliant_projects} of {summary.total_projects} projects are compliant")
-    typer.echo()
+    echo(f"{summary.compliant_projects} of {summary.total_projects} projects are compliant")
+    echo()
     projects = [
         (
             each.project_name,
             f"{each.compliance_percentage:.0f} %",
-            str(each.outdated_count),
-            str(each.total_count),
+            each.outdated_count,
+            each.total_count,
         )
         for each in answer.projects
     ]
-    _print_table(_PROJECTS, projects)
+    print_rows(_PROJECTS, projects)
     outdated = [
         _use_row(each, use) for each in answer.projects for use in each.deliverables if use.is_outdated
     ]
     if outdated:
-        typer.echo()
-        _print_table(_USES, outdated)
-
-
-def _print_table(columns: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
-    names = list(map(str.lower, columns))
-    print_table(Table(columns, tuple, lambda row: print_record(dict(zip(names, row, strict=True)))), rows)
+        echo()
+        print_rows(_USES, outdated)

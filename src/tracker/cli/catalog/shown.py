@@ -4,24 +4,26 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from tracker.cli.printing import Table, fields_of, print_record, printable, shown_time
+from tracker.cli.printing import fields_of, print_record, printable, shown_time
+from tracker.cli.tables import Column, Table, line_printer
 
 if TYPE_CHECKING:
     from protobuf import Message
 
     from tracker.cli.catalog.applying import Applied, Difference
+    from tracker.cli.printing import Cell
     from tracker.pb import catalog_pb
     from tracker.transcoding.json_text import JsonValue
 
 _COLUMNS = {
-    "NAME": "name",
-    "TYPE": "type",
-    "LANGUAGE": "languages",
-    "OWNER": "owner",
-    "VERSION": "version",
-    "REFERENCE": "reference_version",
-    "LATEST": "latest_version",
-    "PLATFORM": "platform",
+    Column("NAME", least=16): "name",
+    Column("TYPE", rank=3, least=7): "type",
+    Column("LANGUAGE", rank=6, least=6): "languages",
+    Column("OWNER", rank=2, least=8): "owner",
+    Column("VERSION", rank=1, least=7): "version",
+    Column("REFERENCE", rank=4, least=7): "reference_version",
+    Column("LATEST", rank=5, least=7): "latest_version",
+    Column("PLATFORM", rank=8, least=6): "platform",
 }
 _TIMES = ("created_at", "updated_at")
 
@@ -36,10 +38,10 @@ _OUTCOMES = {
 """The texts for outcomes, those of a dry run, and the style of both on a terminal."""
 
 
-def entry_row(entry: catalog_pb.Catalog) -> tuple[str, ...]:
+def entry_row(entry: catalog_pb.Catalog) -> tuple[Cell, ...]:
     """Return the row of an entry, a value for each of the columns of `ENTRIES`."""
     fields = fields_of(entry, use_proto_field_name=True)
-    return (*(_text(fields.get(name, "")) for name in _COLUMNS.values()), shown_time(entry.updated_at))
+    return (*(_text(fields.get(name, "")) for name in _COLUMNS.values()), entry.updated_at)
 
 
 def print_entry(entry: Message) -> None:
@@ -50,21 +52,17 @@ def print_entry(entry: Message) -> None:
     print_record({_words(name): times.get(name) or _text(fields.get(name, "")) for name in names})
 
 
-ENTRIES: Table[catalog_pb.Catalog] = Table((*_COLUMNS, "UPDATED"), entry_row, print_entry)
+ENTRIES: Table[catalog_pb.Catalog] = Table((*_COLUMNS, Column("UPDATED", rank=7, least=7)), entry_row)
 
 
 def print_applied(result: Applied, *, dry_run: bool) -> None:
     """Print the outcome of an entry, followed by the differences if it existed before."""
-    from rich.console import Console
-    from rich.text import Text
-
     done, would, style = _OUTCOMES[result.outcome]
-    console = Console(highlight=False)
-    line = Text(would if dry_run else done, style).append(f" {printable(result.name)}", "default")
-    console.print(line, soft_wrap=True)
+    print_line = line_printer(" ")
+    print_line([(would if dry_run else done, style), (result.name, "")])
     for difference in result.differences if result.outcome == "changed" else ():
         sign, text, style = _shown_difference(difference)
-        console.print(Text(f"  {sign} {text}", style), soft_wrap=True)
+        print_line([(f"  {sign} {text}", style)])
 
 
 def _shown_difference(difference: Difference) -> tuple[str, str, str]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import sys
 from functools import partial
 from typing import TYPE_CHECKING, Annotated
@@ -23,7 +22,7 @@ from tracker.cli.options import (
     command_of,
     confirm_deletion,
 )
-from tracker.cli.printing import Output, fields_of, json_of, line_printer, print_each
+from tracker.cli.printing import Output, echo, fields_of, json_of, print_each, print_json
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -132,7 +131,7 @@ def delete(id_: EventId, *, yes: Yes = False, who: Who, api: RecordApi) -> None:
     if not yes:
         confirm_deletion("event", title)
     answer = api.call(DELETE_EVENTS, DELETE_EVENTS.request(id=id_, who=who))
-    api.show(answer, lambda: typer.echo(f"deleted {answer.id}"))
+    api.show(answer, lambda: echo(f"deleted {answer.id}"))
 
 
 def _merge(api: Api, done: str, fields: dict[str, JsonValue]) -> None:
@@ -145,7 +144,7 @@ def _merge(api: Api, done: str, fields: dict[str, JsonValue]) -> None:
 def _show(api: Api, answer: protobuf.Message, event: event_pb.Event | None, done: str) -> None:
     """Print what was done to an event; in a pipe its id alone, for the next command."""
     id_ = event.metadata.id if event is not None and event.metadata is not None else ""
-    api.show(answer, lambda: typer.echo(f"{done} {id_}" if sys.stdout.isatty() else id_))
+    api.show(answer, lambda: echo(f"{done} {id_}" if sys.stdout.isatty() else id_))
 
 
 @command("get")
@@ -301,21 +300,20 @@ def _changes(
 
 
 def _print_interruption(why: str) -> None:
-    typer.echo(f"{why}; goes on when the server is there again", err=True)
+    echo(f"{why}; goes on when the server is there again", err=True)
 
 
 def _change_printer(output: Output) -> Callable[[event_pb.WatchEventsResponse], None]:
     """Return a function that prints a change: as a line for people, or its fields that are set."""
     match output:
         case Output.TEXT:
-            from tracker.cli.event.shown import change_line
+            from tracker.cli.event.shown import change_printer
 
-            print_line = line_printer()
-            return lambda message: print_line(change_line(message))
+            return change_printer()
         case Output.YAML:
             return lambda message: print_each([message], output)
         case _:
-            return lambda message: typer.echo(json.dumps(fields_of(message), ensure_ascii=False))
+            return lambda message: print_json(fields_of(message))
 
 
 command("related")(relations.related)

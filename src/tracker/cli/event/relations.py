@@ -12,14 +12,24 @@ import typer
 from tracker.cli.event.options import EventId, Explain, Query, by_option
 from tracker.cli.local_time import local_zone
 from tracker.cli.options import ListApi, end_option, moment_option
-from tracker.cli.printing import print_lines, printable, shown_time
+from tracker.cli.printing import echo
+from tracker.cli.tables import Column, print_rows
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
+    from tracker.cli.printing import Cell
     from tracker.pb import event_pb
 
-_CHAIN_COLUMNS = ("TIME", "AFTER", "STATUS", "EVENT", "TYPE", "SERVICE", "ENVIRONMENT", "ID")
+_WHAT = (
+    Column("STATUS", rank=3, least=7),
+    Column("EVENT", least=20),
+    Column("TYPE", rank=6, least=8),
+    Column("SERVICE", rank=4, least=8),
+    Column("ENVIRONMENT", rank=5, least=8),
+    Column("ID", rank=1, id=True),
+)
+_CHAIN_COLUMNS = (Column("TIME", rank=3, least=4), Column("AFTER", rank=2, least=5), *_WHAT)
 _CHAIN_FIELDS = (
     *("time", "after", "after_previous", "depth", "service", "environment", "type", "status"),
     *("title", "id", "parent_id"),
@@ -28,7 +38,7 @@ _CHAIN_FIELDS = (
 _BY = ("service", "environment")
 """The fields that the server compares by default."""
 
-_COLUMNS = ("FROM", "TOOK", "STATUS", "EVENT", "TYPE", "SERVICE", "ENVIRONMENT", "ID")
+_COLUMNS = (Column("FROM", rank=2, least=4), Column("TOOK", rank=2, least=5), *_WHAT)
 _FIELDS = ("from", "until", "took", "first", "first_id", "second", "second_id")
 
 
@@ -44,15 +54,16 @@ def related(id_: EventId, *, api: ListApi) -> None:
     rows = map(_chain_fields, answer.events)
     api.show(answer, lambda: _print_tree(answer), records=answer.events, columns=_CHAIN_FIELDS, rows=rows)
     if answer.incomplete:
-        typer.echo(f"there are more events than these {len(answer.events)}", err=True)
+        echo(f"there are more events than these {len(answer.events)}", err=True)
 
 
 def _print_tree(answer: event_pb.ListRelatedEventsResponse) -> None:
     from tracker.cli.event.shown import STYLES, shown_length
 
-    print_lines(_CHAIN_COLUMNS, [_chain_row(lines, each) for lines, each in _tree(answer.events)], STYLES)
+    print_rows(_CHAIN_COLUMNS, [_chain_row(lines, each) for lines, each in _tree(answer.events)], STYLES)
     if sys.stdout.isatty() and len(answer.events) > 1:
-        typer.echo(f"\n{len(answer.events)} events in {shown_length(answer.duration)}")
+        echo()
+        echo(f"{len(answer.events)} events in {shown_length(answer.duration)}")
 
 
 def _tree(events: Sequence[event_pb.RelatedEvent]) -> Iterator[tuple[str, event_pb.RelatedEvent]]:
@@ -73,13 +84,13 @@ def _id(each: event_pb.RelatedEvent) -> str:
     return each.event.metadata.id if each.event is not None and each.event.metadata is not None else ""
 
 
-def _chain_row(lines: str, each: event_pb.RelatedEvent) -> Sequence[str]:
+def _chain_row(lines: str, each: event_pb.RelatedEvent) -> Sequence[Cell]:
     """Return the row of an event in the tree, a value for each of `_CHAIN_COLUMNS`."""
     time, after, _, _, service, environment, type_, status, title, id_, _ = _chain_fields(each)
-    return (time[:19], after and f"+{after}", status, f"{lines}{title}", type_, service, environment, id_)
+    return (time, after and f"+{after}", status, f"{lines}{title}", type_, service, environment, id_)
 
 
-def _chain_fields(each: event_pb.RelatedEvent) -> Sequence[str]:
+def _chain_fields(each: event_pb.RelatedEvent) -> Sequence[Cell]:
     """Return the row of an event, a value for each of `_CHAIN_FIELDS`."""
     from tracker.cli.event.shown import event_row, shown_length
     from tracker.pb import event_pb
@@ -142,24 +153,24 @@ def overlaps(  # noqa: PLR0913  # one for each option
     )
     given = sum(len(group.pairs) for group in answer.groups)
     if given < answer.pair_count:
-        typer.echo(f"{given} of {answer.pair_count} overlaps; --limit gives more", err=True)
+        echo(f"{given} of {answer.pair_count} overlaps; --limit gives more", err=True)
     if answer.incomplete:
-        typer.echo("there are more than 10000 events; only the latest were compared", err=True)
+        echo("there are more than 10000 events; only the latest were compared", err=True)
 
 
 def _print_groups(groups: Sequence[event_pb.OverlapGroup]) -> None:
     from tracker.cli.event.shown import STYLES
 
     if not groups:
-        typer.echo("no overlaps", err=True)
+        echo("no overlaps", err=True)
     for number, group in enumerate(groups):
         if number:
-            typer.echo()
-        typer.echo(" ".join(printable(value) or "(none)" for value in group.values))
-        print_lines(_COLUMNS, [*_rows(group)], STYLES)
+            echo()
+        echo(" ".join(value or "(none)" for value in group.values))
+        print_rows(_COLUMNS, [*_rows(group)], STYLES)
 
 
-def _rows(group: event_pb.OverlapGroup) -> Iterator[Sequence[str]]:
+def _rows(group: event_pb.OverlapGroup) -> Iterator[Sequence[Cell]]:
     """Yield a row for each event, followed by one for each earlier event that it overlaps."""
     from tracker.cli.event.shown import name_of
 
@@ -170,19 +181,19 @@ def _rows(group: event_pb.OverlapGroup) -> Iterator[Sequence[str]]:
     for event in group.events:
         type_, status, environment = (name_of(event, field) for field in ("type", "status", "environment"))
         what = (status, event.title, type_, event.service, environment, event.id)
-        yield (shown_time(event.start)[:19], _took(event), *what)
+        yield (event.start, _took(event), *what)
         for pair in pairs[event.id]:
             what = ("", f"└─ at once with {titles[pair.first_id]}", "", "", "", "")
-            yield (shown_time(pair.start)[:19], _took(pair), *what)
+            yield (pair.start, _took(pair), *what)
 
 
-def _pairs(groups: Sequence[event_pb.OverlapGroup]) -> Iterator[Sequence[str]]:
+def _pairs(groups: Sequence[event_pb.OverlapGroup]) -> Iterator[Sequence[Cell]]:
     """Yield a row for each pair: the values that both share, and a value for each of `_FIELDS`."""
     for group in groups:
         titles = {event.id: event.title for event in group.events}
         for pair in group.pairs:
             events = (titles[pair.first_id], pair.first_id, titles[pair.second_id], pair.second_id)
-            yield (*group.values, shown_time(pair.start), shown_time(pair.end), _took(pair), *events)
+            yield (*group.values, pair.start, pair.end, _took(pair), *events)
 
 
 def _took(span: event_pb.OverlappingEvent | event_pb.OverlapPair) -> str:

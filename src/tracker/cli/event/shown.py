@@ -2,20 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
-import typer
 from protobuf.wkt import Timestamp
 
 from tracker.cli.calls import Api
 from tracker.cli.event.options import FIELDS
-from tracker.cli.printing import Table, fields_of, print_record, printable, shown_time
+from tracker.cli.printing import echo, fields_of, print_record, shown_time
+from tracker.cli.tables import Column, Table, print_rows, row_printer
 from tracker.pb import event_pb
 from tracker.time_text import rounded_text
 
 if TYPE_CHECKING:
     from protobuf.wkt import Duration
+
+    from tracker.cli.printing import Cell
 
 _FIRST = ("service", "environment", "type", "status", "priority", "version", "owner", "impact")
 _LAST = ("labels", "message")
@@ -27,7 +29,29 @@ _LABELS = {
 }
 """Names of fields that people read otherwise."""
 
-_COLUMNS = ("TIME", "SERVICE", "ENVIRONMENT", "TYPE", "STATUS", "PRIORITY", "TOOK", "TITLE", "ID")
+_COLUMNS = (
+    Column("TIME", rank=1, least=4),
+    Column("SERVICE", rank=3, least=8),
+    Column("ENVIRONMENT", rank=4, least=8),
+    Column("TYPE", rank=5, least=8),
+    Column("STATUS", rank=2, least=7),
+    Column("PRIORITY", rank=7, least=4),
+    Column("TOOK", rank=6, least=4),
+    Column("TITLE", least=16),
+    Column("ID", id=True),
+)
+_CHANGES = (
+    Column("TIME", rank=1, least=8, usual=19),
+    Column("KIND", rank=2, least=7, usual=7),
+    Column("STATUS", rank=3, least=7, usual=11),
+    Column("SERVICE", rank=4, least=8, usual=14),
+    Column("ENVIRONMENT", rank=5, least=8, usual=11),
+    Column("TITLE", least=12),
+    Column("TYPE", rank=7, least=8, usual=10),
+    Column("PRIORITY", rank=8, least=2, usual=2),
+    Column("ID", rank=6, least=13, usual=36, id=True),
+)
+_CHANGELOG = (Column("", rank=1, least=4), Column("", rank=2, least=8), Column("", least=16))
 STYLES = {
     **dict.fromkeys(("success", "done", "close"), "green"),
     **dict.fromkeys(("failure", "error", "P1", "incident"), "bold red"),
@@ -59,40 +83,46 @@ def print_event(event: event_pb.Event) -> None:
     print_record(shown | {name: _text(attributes, name) for name in _LAST})
 
 
-def print_changelog(changelog: Iterable[event_pb.ChangelogEntry]) -> None:
+def print_changelog(changelog: Sequence[event_pb.ChangelogEntry]) -> None:
     """Print a changelog, one line an entry."""
+    rows = []
     for entry in changelog:
         what = entry.comment or "changed"
         if entry.field:
             what = f"{entry.field}: {entry.old_value or '-'} -> {entry.new_value or '-'}"
-        typer.echo(f"{shown_time(entry.timestamp)}  {printable(entry.user)}  {printable(what)}")
+        rows.append((entry.timestamp, entry.user, what))
+    if rows:
+        print_rows(_CHANGELOG, rows)
 
 
-def change_line(message: event_pb.WatchEventsResponse) -> list[tuple[str, str]]:
-    """Return the parts of the line for a change, or for an earlier event, each with its style."""
+def change_printer() -> Callable[[event_pb.WatchEventsResponse], None]:
+    """Return a function that prints a change, or an earlier event, as a line."""
+    print_row = row_printer(_CHANGES, STYLES | _KINDS)
+    return lambda message: print_row(_change_row(message))
+
+
+def _change_row(message: event_pb.WatchEventsResponse) -> tuple[Cell, ...]:
+    """Return the row of a change, a value for each of `_CHANGES`."""
     event = message.event or event_pb.Event()
     attributes, metadata, _ = _parts(event)
-    at = message.changed_at or attributes.start_date or metadata.created_at
-    parts = (
-        (shown_time(at)[:19], 19),
-        (message.kind.name if message.kind else "", 7),
-        (name_of(attributes, "status"), 11),
-        (attributes.service, 14),
-        (name_of(attributes, "environment"), 11),
-        (event.title, 0),
-        (name_of(attributes, "type"), 0),
-        (name_of(attributes, "priority"), 0),
-        (metadata.id, 0),
+    return (
+        message.changed_at or attributes.start_date or metadata.created_at,
+        message.kind.name if message.kind else "",
+        name_of(attributes, "status"),
+        attributes.service,
+        name_of(attributes, "environment"),
+        event.title,
+        name_of(attributes, "type"),
+        name_of(attributes, "priority"),
+        metadata.id,
     )
-    styles = STYLES | _KINDS
-    return [(value.ljust(width), styles.get(value, "")) for value, width in parts if value or width]
 
 
-def event_row(event: event_pb.Event) -> tuple[str, ...]:
+def event_row(event: event_pb.Event) -> tuple[Cell, ...]:
     """Return the row of an event, a value for each of `_COLUMNS`."""
     attributes, metadata, _ = _parts(event)
     return (
-        shown_time(attributes.start_date or metadata.created_at),
+        attributes.start_date or metadata.created_at,
         attributes.service,
         *(name_of(attributes, field) for field in ("environment", "type", "status", "priority")),
         shown_length(metadata.elapsed),
@@ -101,7 +131,7 @@ def event_row(event: event_pb.Event) -> tuple[str, ...]:
     )
 
 
-EVENTS = Table(_COLUMNS, event_row, print_event, STYLES)
+EVENTS = Table(_COLUMNS, event_row, STYLES)
 
 
 def _parts(
@@ -162,4 +192,4 @@ def _print_plan(plan: event_pb.QueryPlan, events: str) -> None:
         }
     )
     for step in plan.steps:
-        typer.echo(f"- {printable(step)}")
+        echo(f"- {step}")

@@ -27,7 +27,7 @@ from tracker.cli.lock.options import (
 )
 from tracker.cli.lock.shown import LOCKS, print_lock
 from tracker.cli.options import ListApi, RecordApi, Server, Who, command_of, duration_option
-from tracker.cli.printing import json_of
+from tracker.cli.printing import echo, json_of
 
 app = client_group("Take, renew, release and list locks, and run commands under them.", LOCK_TABLE)
 command = partial(command_of, app, codes=LOCK_TABLE)
@@ -125,7 +125,7 @@ def release(  # noqa: PLR0913  # one for each option
     text = f"released {answer.id}{' by force' if answer.forced else ''}"
     if answer.already_released:
         text = f"{answer.id} had been released before"
-    api.show(answer, lambda: typer.echo(text))
+    api.show(answer, lambda: echo(text))
 
 
 @command("list")

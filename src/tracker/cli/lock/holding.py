@@ -9,14 +9,13 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import timedelta
 
-import typer
 from protobuf.wkt import Duration
 
 from tracker.cli.exits import LOCKED, CommandError
 from tracker.cli.lock import shown
 from tracker.cli.lock.options import Terms
 from tracker.cli.lock.running import GuardedCommand
-from tracker.cli.printing import printable, say
+from tracker.cli.printing import say
 from tracker.client.connection import ApiError, Connection
 from tracker.client.rpcs import CREATE_LOCK, RENEW_LOCK, UN_LOCK
 from tracker.errors import Code, Reason
@@ -182,7 +181,7 @@ class _Attempt:
 
     def _say(self, text: str) -> None:
         if text != self._said:
-            typer.echo(f"tracker: {text}", err=True)
+            say(text)
             self._said = text
 
 
@@ -224,7 +223,7 @@ def hold(  # noqa: PLR0913  # what a lock is held with, and for
         raise _ended(end, lease, renewer)
     lost = _release(lease)
     if lost is not None and lost.metadata.get("ending") != "event_ended":
-        raise CommandError(printable(f"the lock was lost while the command ran: {lost}"), LOCKED)
+        raise CommandError(f"the lock was lost while the command ran: {lost}", LOCKED)
     return end
 
 
@@ -235,7 +234,7 @@ def _ended(end: Gone, lease: Lease, renewer: Renewer) -> CommandError:
             lease.release(timeout=_RELEASING_LOST, patience=0)
     what = "was ended" if end.status is not None else "was not started"
     why = renewer.lost or renewer.trouble or "it was not renewed in time"
-    return CommandError(printable(f"the lock was lost, the command {what}: {why}"), LOCKED)
+    return CommandError(f"the lock was lost, the command {what}: {why}", LOCKED)
 
 
 def _release(lease: Lease) -> ApiError | None:

@@ -6,20 +6,33 @@ from contextlib import suppress
 from datetime import datetime
 from typing import TYPE_CHECKING
 
-from tracker.cli.local_time import local_zone
-from tracker.cli.printing import Table, print_record, printable, shown_time
+from tracker.cli.printing import local_text, print_record, shown_time
+from tracker.cli.tables import Column, Table
 from tracker.time_text import rounded_text
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from protobuf.wkt import Timestamp
+
+    from tracker.cli.printing import Cell
     from tracker.pb import lock_pb
 
-_COLUMNS = ("SERVICE", "ENVIRONMENT", "RESOURCE", "WHO", "SINCE", "UNTIL", "REASON", "ID")
+_COLUMNS = (
+    Column("SERVICE", least=10),
+    Column("ENVIRONMENT", rank=1, least=8),
+    Column("RESOURCE", rank=6, least=8),
+    Column("WHO", rank=2, least=8),
+    Column("SINCE", rank=4, least=5),
+    Column("UNTIL", rank=3, least=5),
+    Column("REASON", rank=5, least=8),
+    Column("ID", id=True),
+)
 
 
 def print_lock(lock: lock_pb.Lock, token: str = "") -> None:
     """Print a lock, and a new token if there is one, one line a field, without empty fields."""
+    until = _until(lock)
     fields = {
         "id": lock.id,
         "service": lock.service,
@@ -29,7 +42,7 @@ def print_lock(lock: lock_pb.Lock, token: str = "") -> None:
         "reason": lock.reason,
         "event": lock.event_id,
         "since": shown_time(lock.created_at),
-        "until": _until(lock),
+        "until": until if isinstance(until, str) else shown_time(until),
         "renewed": f"{lock.renewals} times" if lock.renewals else "",
         "lock delay": rounded_text(lock.lock_delay.to_timedelta()) if lock.lock_delay is not None else "",
         "fencing token": str(lock.fencing_token or ""),
@@ -39,21 +52,21 @@ def print_lock(lock: lock_pb.Lock, token: str = "") -> None:
     print_record(fields)
 
 
-def lock_row(lock: lock_pb.Lock) -> tuple[str, ...]:
+def lock_row(lock: lock_pb.Lock) -> tuple[Cell, ...]:
     """Return the row of a lock, a value for each of `_COLUMNS`."""
     return (
         lock.service,
         lock.environment,
         lock.resource or "deployment",
         lock.who,
-        shown_time(lock.created_at),
+        lock.created_at,
         _until(lock),
         lock.reason,
         lock.id,
     )
 
 
-LOCKS = Table(_COLUMNS, lock_row, print_lock)
+LOCKS = Table(_COLUMNS, lock_row)
 
 
 def holder(metadata: Mapping[str, str]) -> str:
@@ -64,9 +77,9 @@ def holder(metadata: Mapping[str, str]) -> str:
     for word in ("since", "until"):
         if moment := metadata.get(word):
             with suppress(ValueError):
-                moment = datetime.fromisoformat(moment).astimezone(local_zone()).isoformat(" ", "seconds")
+                moment = local_text(datetime.fromisoformat(moment))
             text += f" {word} {moment}"
-    return printable(text)
+    return text
 
 
 def place(metadata: Mapping[str, str]) -> str:
@@ -83,9 +96,9 @@ def _ordinal(number: int) -> str:
     return f"{number}th" if number % 100 in (11, 12, 13) else f"{number}{suffix}"
 
 
-def _until(lock: lock_pb.Lock) -> str:
+def _until(lock: lock_pb.Lock) -> str | Timestamp:
     if lock.expired_at is not None:
         return "expired"
     if lock.expires_at is None:
         return "released"
-    return shown_time(lock.expires_at)
+    return lock.expires_at
