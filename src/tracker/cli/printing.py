@@ -6,13 +6,13 @@ import json
 import re
 import sys
 import time
-import unicodedata
 from contextlib import contextmanager
 from enum import StrEnum
 from typing import TYPE_CHECKING, TypeAlias, TypeVar
 
 import typer
 
+from tracker.cli.controls import printable, replaced_controls
 from tracker.cli.local_time import local_zone
 
 if TYPE_CHECKING:
@@ -31,7 +31,6 @@ M = TypeVar("M", bound="Message")
 Cell: TypeAlias = "str | int | Timestamp | None"
 """A value of a record in a table."""
 
-_NOT_ASCII = re.compile(r"[^\n -~]")
 _SURROGATE = re.compile(r"[\ud800-\udfff]")
 
 _FORMULA = ("=", "+", "-", "@", "\t", "\r", "\n", "\uff1d", "\uff0b", "\uff0d", "\uff20")
@@ -50,19 +49,6 @@ class Output(StrEnum):
     NDJSON = "ndjson"
     YAML = "yaml"
     CSV = "csv"
-
-
-def printable(text: str) -> str:
-    """Return a text on one line, without control characters.
-
-    Anybody may have written what a server returns.
-    """
-    if text.isprintable():
-        return text
-    return "".join(
-        each if each.isprintable() else " " if each.isspace() else "\N{REPLACEMENT CHARACTER}"
-        for each in text
-    )
 
 
 def echo(text: str = "", *, err: bool = False) -> None:
@@ -95,16 +81,6 @@ def json_text(text: str) -> str:
     if sys.stdout.isatty():
         return replaced_controls(text, lambda each: json.dumps(each)[1:-1])
     return _SURROGATE.sub(lambda found: json.dumps(found[0])[1:-1], text)
-
-
-def replaced_controls(text: str, replace: Callable[[str], str]) -> str:
-    """Return a text in which every character that can control a terminal, except a line feed, is replaced."""
-
-    def replaced(found: re.Match[str]) -> str:
-        each = found[0]
-        return each if each.isprintable() or unicodedata.category(each) == "Zs" else replace(each)
-
-    return _NOT_ASCII.sub(replaced, text)
 
 
 def print_each(messages: Iterable[Message], output: Output) -> None:

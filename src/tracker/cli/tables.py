@@ -9,7 +9,8 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Generic
 
-from tracker.cli.printing import R, echo, local_text, printable
+from tracker.cli.controls import printable
+from tracker.cli.printing import R, echo, local_text
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import yaml
 
-from tracker.cli.printing import replaced_controls
+from tracker.cli.controls import replaced_controls
 
 if yaml.__with_libyaml__:
     from yaml import CSafeDumper as SafeDumper

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from tracker.cli.printing import fields_of, print_record, printable, shown_time
+from tracker.cli.controls import printable
+from tracker.cli.printing import fields_of, print_record, shown_time
 from tracker.cli.tables import Column, Table, line_printer
 
 if TYPE_CHECKING:
