@@ -16,6 +16,7 @@ EXPECT_RECEIPT: Final = "tracker.expect_receipt"
 """The ASGI extension whose function `of` takes what to call if the next answer does not reach its client."""
 
 _RECEIPT_SECONDS = 1.0
+"""How long a reset after an answer means that the client has not read it."""
 
 _CONTINUE = b"HTTP/1.1 100 Continue\r\n\r\n"
 
@@ -99,7 +100,10 @@ class Receipt:
         self._timer = self._loop.call_later(_RECEIPT_SECONDS, self._look)
 
     def closed(self, *, sent_end: bool) -> None:
-        """Note that the client has closed the connection; `sent_end`, so has this server, which counts."""
+        """Note that the client has closed the connection, after this server's own end of it or before.
+
+        That end counts as one unacknowledged byte.
+        """
         self.settle(lost=self._unacknowledged() > sent_end)
 
     def settle(self, *, lost: bool) -> None:

@@ -282,6 +282,8 @@ class HttpConnection(HttpToolsProtocol):
         self._linger()
 
     def _expect_receipt(self, undo: Callable[[], None]) -> None:
+        if self._receipt is not None:
+            self._receipt.settle(lost=False)  # of a pipelined request
         if self.transport.is_closing():
             undo()
         else:
