@@ -68,13 +68,13 @@ def restore(source: Path, target: Path, *, force: bool = False) -> Copied:
     target = target.resolve()
     lock = FileLock(target)
     try:
-        target.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-        lock.acquire()
-    except StoreOpenError as error:
-        raise BackupError(f"can't restore to {target}: {error}") from None
-    except OSError as error:
-        raise BackupError(f"can't restore to {target}: {error.strerror}") from error
-    try:
+        try:
+            target.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+            lock.acquire()
+        except StoreOpenError as error:
+            raise BackupError(f"can't restore to {target}: {error}") from None
+        except OSError as error:
+            raise BackupError(f"can't restore to {target}: {error.strerror}") from error
         if target.exists() and not force:
             raise BackupError(f"{target} exists; --force moves it aside and keeps it")
         with _temporary(target) as temporary:

@@ -78,12 +78,14 @@ class FileLock:
             StoreOpenError: Another process holds it, or the file has more than one name.
         """
         require_one_name(self._database)
-        # On other systems this lock and those of SQLite may exclude each other.
-        if sys.platform == "linux" and not _locks(self._open(self._database, os.O_RDONLY)):
-            raise StoreOpenError(
-                "another Tracker has it open under another name;"
-                " stop that one, or choose another DATABASE_PATH"
-            )
+        if sys.platform != "linux":
+            return  # this lock and those of SQLite may exclude each other
+        with suppress(OSError):  # network file systems have no such lock for a file that is read
+            if not _locks(self._open(self._database, os.O_RDONLY)):
+                raise StoreOpenError(
+                    "another Tracker has it open under another name;"
+                    " stop that one, or choose another DATABASE_PATH"
+                )
 
     def release(self) -> None:
         """Release the lock, as far as it is held."""
