@@ -174,7 +174,7 @@ def test_an_entry_is_deleted_if_somebody_says_so(server: ServerProcess, service:
 @pytest.mark.parametrize("command", ["get", "versions", "deps"])
 def test_an_entry_that_is_unknown_is_named(server: ServerProcess, command: str) -> None:
     done = run(server, command, "nobody", "--output", "json", code=1)
-    assert done.stderr == "tracker: no catalog found in tracker for name nobody\n"
+    assert done.stderr == "tracker: no catalog found in tracker for id nobody\n"
     assert json.loads(done.stdout)["error"]["reason"] == "CATALOG_NOT_FOUND"
 
 
