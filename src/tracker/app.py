@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Self
 
 import uuid_utils
 
+from tracker.api.calls.answers import UnsentAnswers
 from tracker.api.calls.endpoint import Chain, methods_of
 from tracker.api.calls.steps import (
     Authenticate,
@@ -133,10 +134,11 @@ class App:
             opened.push_async_callback(runner.let_go)
             opened.push_async_callback(tasks.stop, runner.task)
 
-        streams = OpenStreams()
+        streams, unsent = OpenStreams(), UnsentAnswers(settings.unsent_answers_mib, metrics)
         chain = Chain(
             Observe(metrics, log),
             Authenticate(),
+            unsent,
             streams,
             Deadline(settings.call_timeout),
             Validate(),
@@ -162,8 +164,8 @@ class App:
         rest = RestApi(chain, methods, routes, log=log)
         scrape = metrics_page(metrics.exposition)
         metrics_api = RestApi(chain, (), (scrape,), log=log)
-        metrics_server = HttpServer(metrics_api, settings.host, settings.metrics_port)
-        http_server = HttpServer(rest, settings.host, settings.http_port)
+        metrics_server = HttpServer(metrics_api, settings.host, settings.metrics_port, unsent)
+        http_server = HttpServer(rest, settings.host, settings.http_port, unsent)
         grpc_server = GrpcServer(chain, methods, settings.host, settings.grpc_port, streams=streams, log=log)
 
         await metrics_server.start()

@@ -140,11 +140,20 @@ class Reason(StrEnum):
         Code.RESOURCE_EXHAUSTED,
         "the watch read nothing for a minute; resume with the last `resumeToken`",
     )
+    UNSENT_ANSWERS = (
+        auto(),
+        Code.RESOURCE_EXHAUSTED,
+        "the memory for answers that are not yet sent is in use; retry, or ask for less at a time",
+    )
     REQUEST_TOO_LARGE = auto(), Code.RESOURCE_EXHAUSTED, "the body is over 4 MiB", 413
     HEADERS_TOO_LARGE = auto(), Code.RESOURCE_EXHAUSTED, "the headers are over 64 KiB", 431
     REQUEST_TIMEOUT = auto(), Code.DEADLINE_EXCEEDED, "headers or body came too slowly", 408
     DEADLINE_EXCEEDED = auto(), Code.DEADLINE_EXCEEDED, "the deadline passed"
-    QUERY_TOO_LONG = auto(), Code.DEADLINE_EXCEEDED, "a query took longer than 30 s, on MongoDB 20 s"
+    QUERY_TOO_LONG = (
+        auto(),
+        Code.DEADLINE_EXCEEDED,
+        "a query searched events for 2 s, or took 30 s, on MongoDB 20 s",
+    )
     CANCELLED = auto(), Code.CANCELLED, "the caller disconnected; only in logs and metrics"
     DRAINING = auto(), Code.UNAVAILABLE, "the server is stopping"
     SHUTTING_DOWN = (

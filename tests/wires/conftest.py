@@ -41,7 +41,7 @@ async def http_server(stand_in: StandIn, limits: HttpLimits) -> AsyncIterator[Ht
     log = structlog.get_logger(wrapper_class=structlog.make_filtering_bound_logger(50))
     routes = [*probes(Readiness(check)), *stand_in.routes]
     api = RestApi(stand_in.chain, stand_in.methods, routes, log=log)
-    server = HttpServer(api, "127.0.0.1", 0, limits)
+    server = HttpServer(api, "127.0.0.1", 0, stand_in.unsent, limits)
     await server.start()
     yield server
     await server.stop(0)

@@ -10,6 +10,7 @@ from zoneinfo import ZoneInfo
 import structlog
 
 from tracker import pb
+from tracker.api.calls.answers import UnsentAnswers
 from tracker.api.calls.endpoint import Chain, methods_of
 from tracker.api.calls.steps import (
     Authenticate,
@@ -24,12 +25,13 @@ from tracker.services.context import Context
 from tracker.services.idempotency import IdempotencyKeys
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable
+    from collections.abc import AsyncGenerator, Awaitable, Callable
 
     import grpc.aio
     from protobuf import Message
     from structlog.typing import FilteringBoundLogger
 
+    from tracker.api.calls.endpoint import StreamHandler
     from tracker.api.routes import HttpRoute
     from tracker.services.context import Call
     from tracker.stores.idempotency import KeyUse
@@ -43,16 +45,19 @@ BOUND = 10.0
 class StandIn:
     """Every service of the protos: each method answers an empty message unless a test says otherwise."""
 
-    def __init__(self, log: FilteringBoundLogger | None = None) -> None:
+    def __init__(self, log: FilteringBoundLogger | None = None, unsent_mib: int = 64) -> None:
         self.asked: list[tuple[Message, Call]] = []
         self.answers: dict[str, Handler] = {}
+        self.watch: StreamHandler
         log = log or structlog.get_logger(wrapper_class=structlog.make_filtering_bound_logger(50))
         self.routes: list[HttpRoute] = []
         self.observed = Observed()
         self.streams = OpenStreams()
+        self.unsent = UnsentAnswers(unsent_mib, self.observed)
         self.chain = Chain(
             Observe(self.observed, log),
             Authenticate(),
+            self.unsent,
             self.streams,
             Deadline(30),
             Validate(),
@@ -85,6 +90,9 @@ class StandIn:
 class _Service:
     def __init__(self, stand_in: StandIn) -> None:
         self._stand_in = stand_in
+
+    def watch_events(self, request: Message, call: Call) -> AsyncGenerator[Message, None]:
+        return self._stand_in.watch(request, call)
 
     def __getattr__(self, name: str) -> Handler:
         output = _OUTPUTS[name]
@@ -119,7 +127,14 @@ class Observed:
     def __init__(self) -> None:
         self.changed = asyncio.Event()
         self.under_way = 0
+        self.refused = 0
         self.finished: list[tuple[str, str, str]] = []
+
+    def unsent_bytes(self, read: Callable[[], float]) -> None:
+        self.unsent: Callable[[], float] = read
+
+    def answer_refused(self) -> None:
+        self.refused += 1
 
     def calls_under_way(self, change: int) -> None:
         self.under_way += change

@@ -7,7 +7,7 @@ import time
 from typing import TYPE_CHECKING
 
 import pytest
-from tests.wires.standin import BOUND, Held, exchange
+from tests.wires.standin import BOUND, Held, StandIn, exchange
 
 from tracker.api.http_server import HttpServer
 from tracker.api.wires import address, listen
@@ -15,7 +15,6 @@ from tracker.pb import event_pb
 
 if TYPE_CHECKING:
     from starlette.types import Receive, Scope, Send
-    from tests.wires.standin import StandIn
 
 GET = b"GET /api/v1alpha1/event/1 HTTP/1.1\r\nHost: x\r\n\r\n"
 
@@ -25,9 +24,9 @@ async def no_app(_scope: Scope, _receive: Receive, _send: Send) -> None:
 
 
 async def test_an_address_in_use_is_an_error_that_names_it() -> None:
-    first = HttpServer(no_app, "127.0.0.1", 0)
+    first = HttpServer(no_app, "127.0.0.1", 0, StandIn().unsent)
     await first.start()
-    second = HttpServer(no_app, *first.bound)
+    second = HttpServer(no_app, *first.bound, StandIn().unsent)
     with pytest.raises(OSError, match=f"cannot listen on 127.0.0.1:{first.bound[1]}: Address already in use"):
         await second.start()
     await second.stop(0)
@@ -36,7 +35,7 @@ async def test_an_address_in_use_is_an_error_that_names_it() -> None:
 
 async def test_a_server_leaves_signals_alone() -> None:
     before = [signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)]
-    server = HttpServer(no_app, "127.0.0.1", 0)
+    server = HttpServer(no_app, "127.0.0.1", 0, StandIn().unsent)
     await server.start()
     assert [signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)] == before
     await server.stop(0)
@@ -116,7 +115,7 @@ async def test_a_call_that_outlasts_the_grace_is_cancelled_and_told_so(
 
 
 async def test_stopping_a_server_that_never_started_does_nothing() -> None:
-    await HttpServer(no_app, "127.0.0.1", 0).stop(0)
+    await HttpServer(no_app, "127.0.0.1", 0, StandIn().unsent).stop(0)
 
 
 async def listens_no_more(server: HttpServer) -> None:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 import grpc
 
+from tracker.api.calls.answers import PART
 from tracker.api.calls.endpoint import UNKNOWN, Endpoint, current_task
 from tracker.api.grpc_standard import GrpcMethod, Health, reflection_methods
 from tracker.api.wires import (
@@ -34,10 +35,13 @@ if TYPE_CHECKING:
 
     from tracker.api.calls.endpoint import Chain, Handler
     from tracker.api.calls.steps import OpenStreams
+    from tracker.services.context import AnswerMemory
 
     _Context = grpc.aio.ServicerContext[bytes, bytes]
 
 _STATUS = {status.value[0]: status for status in grpc.StatusCode}
+_COPIES = 2
+"""How often an answer is in memory until it is sent: gRPC makes a copy of what it is given."""
 _LAST_WORDS = 0.1
 """Seconds between GOAWAY and the end of streams."""
 _UNREADABLE = (ValueError, TypeError, OverflowError, RecursionError)
@@ -188,7 +192,7 @@ class _Answerer:
         call = _call(context)
         try:
             message = await self._handle(partial(self._read, context, given), call)
-            answer = self._method.encode(message)
+            answer = await self._encode(message, call.answer)
             await self._may_answer.wait()
             if call.undo is not None and call.waited:
                 await context.send_initial_metadata(())  # cancels this task if the caller has gone away
@@ -209,7 +213,10 @@ class _Answerer:
         method = self._method
 
         async def send(message: object) -> None:
-            await context.write(method.encode(message))
+            encoded = method.encode(message)
+            call.answer.hold(_COPIES * len(encoded))
+            await context.write(encoded)
+            call.answer.hold(0)
 
         async def read_all() -> AsyncIterator[object]:
             return (method.decode(request) async for request in requests)
@@ -225,6 +232,16 @@ class _Answerer:
         except Exception:  # noqa: BLE001 - a defect of the wire: logged, and answered as what it is
             await self._fail(context, call)
         context.set_trailing_metadata(((REQUEST_ID_HEADER, call.request_id),))
+
+    async def _encode(self, message: object, memory: AnswerMemory) -> bytes:
+        if memory.bytes > PART:
+            async with memory.turn():
+                memory.hold(_COPIES * memory.bytes)
+                encoded = self._method.encode(message)
+        else:
+            encoded = self._method.encode(message)
+        memory.hold(_COPIES * len(encoded))
+        return encoded
 
     async def _read(self, context: _Context, given: object) -> object:
         """Wait for the request, unless it is given, and decode it.
@@ -286,12 +303,15 @@ async def _abort(context: _Context, error: TrackerError, request_id: str) -> Nev
 
 
 def _call(context: _Context) -> Call:
+    """Return the call that a request makes; its answer is sent, or never will be, when its task ends."""
     headers: dict[str, str] = {}
     for name, value in context.invocation_metadata() or ():
         if isinstance(value, str):
             headers[name] = f"{headers[name]}, {value}" if name in headers else value
     request_id = request_id_of(headers.get(REQUEST_ID_HEADER))
-    return Call("grpc", request_id, context.peer(), headers, context.time_remaining())
+    call = Call("grpc", request_id, context.peer(), headers, context.time_remaining())
+    current_task().add_done_callback(lambda _: call.answer.end())
+    return call
 
 
 def _stopping(_endpoint: Endpoint, _call: Call) -> TrackerError:

@@ -63,7 +63,7 @@ class Health:
 
     def methods(self) -> Sequence[GrpcMethod]:
         check = Endpoint(f"{HEALTH_SERVICE}/Check", self._check, limits=Limits(seconds=inf), quiet=True)
-        watch = Endpoint(f"{HEALTH_SERVICE}/Watch", sending(self._watch), streams=True)
+        watch = Endpoint(f"{HEALTH_SERVICE}/Watch", sending(self._watch), streams=True, quiet=True)
         decode = partial(_decode, health_pb2.HealthCheckRequest)
         return (GrpcMethod(check, decode, _encode), GrpcMethod(watch, decode, _encode))
 

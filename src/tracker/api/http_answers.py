@@ -19,6 +19,8 @@ _RECEIPT_SECONDS = 1.0
 """How long a reset after an answer means that the client has not read it."""
 
 _CONTINUE = b"HTTP/1.1 100 Continue\r\n\r\n"
+_LARGE = 64 * 1024
+"""Bytes that are sent at once: only then is it known whether the client takes more."""
 
 
 class Outbox:
@@ -65,6 +67,8 @@ class AnswerTransport(asyncio.Transport):
         if self._begun:
             self._outbox.put(self._transport, self._head + data if self._head else bytes(data))
             self._head = b""
+            if len(data) >= _LARGE:
+                self._outbox.flush()
         elif data == _CONTINUE:
             self._transport.write(data)
         else:

@@ -11,8 +11,9 @@ import httptools
 import uvicorn
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
+from tracker.api import http_head
 from tracker.api.http_answers import EXPECT_RECEIPT, AnswerTransport, Outbox, Receipt
-from tracker.api.wires import http_answer, request_id_of
+from tracker.api.wires import NOSNIFF, http_answer, request_id_of
 from tracker.errors import Reason, TrackerError
 
 if TYPE_CHECKING:
@@ -22,7 +23,7 @@ if TYPE_CHECKING:
     from uvicorn.protocols.http.httptools_impl import RequestResponseCycle
     from uvicorn.server import ServerState
 
-_UPGRADE_HEADERS = (b"connection", b"upgrade", b"http2-settings")
+    from tracker.api.calls.answers import UnsentAnswers
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,7 +51,7 @@ class HttpConfig(uvicorn.Config):
     draining = False
     """Whether the server stops: every answer then ends its connection."""
 
-    def __init__(self, app: ASGIApp, limits: HttpLimits) -> None:
+    def __init__(self, app: ASGIApp, limits: HttpLimits, unsent: UnsentAnswers) -> None:
         """Serve bare HTTP/1.1: no WebSocket, no access log, no logging configuration of its own."""
         super().__init__(
             app,
@@ -61,9 +62,11 @@ class HttpConfig(uvicorn.Config):
             access_log=False,
             proxy_headers=False,
             server_header=False,
+            headers=[NOSNIFF],
             timeout_keep_alive=limits.idle_seconds,
         )
         self.limits = limits
+        self.unsent = unsent
         self.connection_ended = asyncio.Event()
         self.outbox = Outbox()
 
@@ -105,29 +108,37 @@ class HttpConnection(HttpToolsProtocol):
         self._calls: set[asyncio.Task[None]] = set()
         self._receipt: Receipt | None = None
         self._extensions: dict[str, dict[object, object]] = {EXPECT_RECEIPT: {"of": self._expect_receipt}}
+        self._unsent = self._http.unsent.answer()
+        self._unread_timer: asyncio.TimerHandle | None = None
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override] # as uvicorn has it
         """Start the timer: it also ends a connection that never sends anything."""
         super().connection_made(transport)
+        transport.set_write_buffer_limits(0)  # so that `pause_writing` counts all that is unread
         self._answers = AnswerTransport(transport, self._http.outbox, self._end)
         self._watch()
 
     def connection_lost(self, exc: Exception | None) -> None:
         """Cancel the calls whose answer can no longer be sent."""
         super().connection_lost(exc)
+        self._all_sent()
         self._reading = _Reading.NOTHING
         self._watch()
         if self._receipt is not None:
             self._receipt.settle(lost=exc is not None)
+        self._cancel_calls()
+        self._http.connection_ended.set()
+
+    def _cancel_calls(self) -> None:
         for call in self._calls:
             call.cancel()
-        self._http.connection_ended.set()
 
     def eof_received(self) -> None:
         """Note that the client closes the connection, and with which of its answers."""
         if self._receipt is not None:
             self._http.outbox.flush()
             self._receipt.closed(sent_end=self._lingering)
+        self._cancel_calls()  # now: the connection is reported as lost only after they have begun
 
     def data_received(self, data: bytes) -> None:
         """Parse what arrived, and enforce the limits."""
@@ -157,22 +168,10 @@ class HttpConnection(HttpToolsProtocol):
             rest = data[upgrade.args[0] :]
             self._declining = False
             self.parser = httptools.HttpRequestParser(self)
-            self._parse(self._head_without_upgrade() + rest)
+            self._parse(http_head.without_upgrade(self._method, self.url, self.headers) + rest)
         except httptools.HttpParserError:
             error = TrackerError(Reason.INVALID_HTTP, "this is not HTTP/1.1")
             self._refuse(self._refusal or error)
-
-    def _head_without_upgrade(self) -> bytes:
-        """Return the request's head as it would be without the offer to speak another protocol.
-
-        The parser drops the body of a request with such an offer, as if it were accepted. Some client
-        libraries offer HTTP/2 with every request, and expect an answer over HTTP/1.1 all the same.
-        """
-        lines = [b"%s %s HTTP/1.1" % (self._method, self.url)]
-        lines += [b"%s: %s" % header for header in self.headers if header[0] not in _UPGRADE_HEADERS]
-        if any(name == b"connection" and b"close" in value.lower() for name, value in self.headers):
-            lines.append(b"connection: close")
-        return b"\r\n".join([*lines, b"", b""])
 
     def on_message_begin(self) -> None:
         """Note that a request has begun."""
@@ -188,6 +187,9 @@ class HttpConnection(HttpToolsProtocol):
         """
         if self._received > self._limits.head_bytes and self._head_size() > self._limits.head_bytes:
             self._refusal = _head_too_large(self._limits)
+            raise _Refused
+        if wrong := http_head.mistake(self.parser.get_http_version(), self.headers):
+            self._refusal = TrackerError(Reason.INVALID_HTTP, wrong)
             raise _Refused
         self._method = self.parser.get_method()
         if self.parser.should_upgrade() and self._method != b"CONNECT":
@@ -214,12 +216,22 @@ class HttpConnection(HttpToolsProtocol):
         self._answers.finish()
         super().on_response_complete()
 
-    def timeout_keep_alive_handler(self) -> None:
-        """Close an idle connection, and abort one whose client has not read its answer."""
-        if self.transport.get_write_buffer_size():
-            self.transport.abort()
-        else:
-            super().timeout_keep_alive_handler()
+    def pause_writing(self) -> None:
+        """Count what the client has not read yet; abort the connection if that lasts."""
+        super().pause_writing()
+        self._unsent.hold(self.transport.get_write_buffer_size())
+        self._unread_timer = self.loop.call_later(self._limits.idle_seconds, self.transport.abort)
+
+    def resume_writing(self) -> None:
+        """Note that the client has read everything."""
+        super().resume_writing()
+        self._all_sent()
+
+    def _all_sent(self) -> None:
+        self._unsent.hold(0)
+        if self._unread_timer is not None:
+            self._unread_timer.cancel()
+            self._unread_timer = None
 
     def drain(self) -> None:
         """Make the answer under way the connection's last."""
@@ -279,6 +291,8 @@ class HttpConnection(HttpToolsProtocol):
             answering and (self.cycle.response_started or not self.cycle.more_body)
         ):
             self.transport.write(http_answer(error, request_id_of(None)))
+            if self.cycle is not None:
+                self.cycle.disconnected = True  # what its call may still answer is not sent
         self._linger()
 
     def _expect_receipt(self, undo: Callable[[], None]) -> None:

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 
     from starlette.types import ASGIApp
 
+    from tracker.api.calls.answers import UnsentAnswers
     from tracker.api.http_protocol import HttpConnection
 
 _LAST_REQUESTS = 1.0
@@ -28,11 +29,13 @@ _ABORTED = 1.0
 class HttpServer:
     """Serves an ASGI application on one address."""
 
-    def __init__(self, app: ASGIApp, host: str, port: int, limits: HttpLimits | None = None) -> None:
+    def __init__(
+        self, app: ASGIApp, host: str, port: int, unsent: UnsentAnswers, limits: HttpLimits | None = None
+    ) -> None:
         """Prepare a server; port 0 means any free one, host `::` every interface."""
         self._host = host
         self._port = port
-        self._server = _Server(HttpConfig(app, limits or HttpLimits()))
+        self._server = _Server(HttpConfig(app, limits or HttpLimits(), unsent))
         self._serving: asyncio.Task[None] | None = None
         self.bound: tuple[str, int] = (host, port)
         """Address that the server listens on, once it has started."""

@@ -74,6 +74,9 @@ def _bind(host: str, port: int) -> socket.socket:
     return listener
 
 
+NOSNIFF = ("x-content-type-options", "nosniff")
+"""Header of every answer over HTTP: browsers take it for nothing else than its media type."""
+
 REQUEST_ID_HEADER = "x-request-id"
 """Header over REST, metadata key over gRPC, in requests and in answers."""
 
@@ -151,6 +154,7 @@ def http_answer(error: TrackerError, request_id: str) -> bytes:
         "content-type: application/json\r\n"
         f"content-length: {len(body)}\r\n"
         f"{REQUEST_ID_HEADER}: {request_id}\r\n"
+        f"{': '.join(NOSNIFF)}\r\n"
         "connection: close\r\n\r\n"
     )
     return head.encode() + body

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ctypes
 import errno
 import gc
 import json
@@ -42,6 +43,8 @@ _FILE = option(
 _GC_THRESHOLDS = (50_000, 20, 50)
 """New objects between garbage collections; a call makes some hundred, and leaves no cycles."""
 
+_M_ARENA_MAX = -8
+"""The parameter of GNU's `mallopt` for how many heaps a process has."""
 _OPEN_FILES = 65_536
 
 _EVERYWHERE = ("::", "0.0.0.0")  # noqa: S104  # names to compare with, nothing is bound
@@ -85,6 +88,7 @@ def serve(configuration: Annotated[Configuration, settings_options()]) -> None:
     for name in ineffective_variables(os.environ):
         log.warning("environment variable has no effect", variable=name, reason="MONGO_URI takes its place")
     _allow_many_connections()
+    _share_one_heap()
     signal.signal(signal.SIGTERM, signal.default_int_handler)  # until the server handles it
     try:
         with stdlib_routed(log):
@@ -104,6 +108,12 @@ def _allow_many_connections() -> None:
     if soft != resource.RLIM_INFINITY and soft < wanted:
         with suppress(ValueError, OSError):
             resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))
+
+
+def _share_one_heap() -> None:
+    """Let all threads use one heap: what a thread of the store frees is otherwise of no use to the others."""
+    with suppress(OSError, AttributeError):  # another C library than GNU's
+        ctypes.CDLL(None).mallopt(_M_ARENA_MAX, 1)
 
 
 async def _run(settings: Settings, log: FilteringBoundLogger) -> None:

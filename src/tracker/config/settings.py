@@ -195,6 +195,11 @@ class Settings:
     call_timeout: float = _setting(
         seconds(0.001, 600), "Longest time a call may take, whatever its client allows.", 30.0
     )
+    unsent_answers_mib: int = _setting(
+        whole(16, 1_000_000),
+        "Memory, in MiB, for answers that are not yet sent; beyond it, calls get 429.",
+        default=64,
+    )
     shutdown_drain: float = _setting(
         seconds(0, 300),
         "How long a stopping server still accepts calls, while `/readyz` answers 503.",

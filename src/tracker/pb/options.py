@@ -23,6 +23,12 @@ def is_idempotent(method: DescMethod) -> bool:
     return method.idempotency is MethodOptions.IdempotencyLevel.IDEMPOTENT
 
 
+def is_always_served(method: DescMethod) -> bool:
+    """Return whether an RPC is served even where the memory for unsent answers is in use."""
+    options = method.proto.options
+    return options is not None and options_pb.ext_always_served in options
+
+
 @cache
 def _names(enum: type[Enum]) -> dict[int, str]:
     return {value.number: value.name for value in enum.desc().values}

@@ -12,10 +12,12 @@ from typing import TYPE_CHECKING, Any, Literal, Protocol, TypeAlias, TypeVar
 from tracker import time_text
 from tracker.errors import FieldViolation, invalid
 from tracker.stores.changes import PRINCIPAL
+from tracker.stores.documents import READ
 from tracker.stores.idempotency import Once
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
+    from contextlib import AbstractAsyncContextManager
     from zoneinfo import ZoneInfo
 
     from protobuf import Message
@@ -107,6 +109,32 @@ async def _send_nothing(_message: object) -> None:
     raise TypeError("only a stream sends messages")
 
 
+class AnswerMemory(Protocol):
+    """The memory that a call holds for its answer until that is sent, in `bytes`."""
+
+    bytes: int
+
+    def hold(self, size: int) -> None:
+        """Hold so many bytes, no more and no less.
+
+        Raises:
+            TrackerError: RESOURCE_EXHAUSTED; so many are not to be had, and it holds what it held.
+        """
+
+    def add(self, size: int) -> None:
+        """Hold so many bytes more, as `hold` does.
+
+        Raises:
+            TrackerError: RESOURCE_EXHAUSTED, or CANCELLED: the call has ended.
+        """
+
+    def end(self) -> None:
+        """Hold nothing from now on."""
+
+    def turn(self) -> AbstractAsyncContextManager[None]:
+        """Wait for the turn to encode a long answer: one at a time, and others are served in between."""
+
+
 @dataclass(slots=True)
 class Call:
     """One call: its wire, its id, the address it came from, and who makes it.
@@ -126,6 +154,7 @@ class Call:
     timeout: float | None = None
     send: Send = _send_nothing
     principal: Principal = field(init=False, repr=False)
+    answer: AnswerMemory = field(init=False, repr=False)
     use: KeyUse | None = None
     undo: Callable[[], None] | None = None
     waited: bool = False
@@ -135,6 +164,11 @@ class Call:
         """Set who makes the call, in its task: the change log records the principal of each change."""
         self.principal = principal
         PRINCIPAL.set(principal.id)
+
+    def hold_by(self, answer: AnswerMemory) -> None:
+        """Set what holds memory for the answer: also for what the store reads for it."""
+        self.answer = answer
+        READ.set(answer.add)
 
     @property
     def user_agent(self) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextvars import ContextVar
 from typing import TYPE_CHECKING, TypeVar
 
 from tracker.domain.changelog import shown
@@ -9,12 +10,38 @@ from tracker.errors import Reason, TrackerError
 from tracker.pb import event_pb
 
 if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable
+
     from protobuf import Message
 
 _SURELY_SHORT = 4_096
 """Length of an event's document up to which its changelog is not too long to be answered."""
 
 M = TypeVar("M", bound="Message")
+D = TypeVar("D", bytes, str)
+
+READ: ContextVar[Callable[[int], None]] = ContextVar("READ", default=lambda _: None)
+"""Is told the bytes of each document of a list before it becomes a message; raises where they are too many.
+
+It is set for a call, whose answer the list is for, and may be called by a thread.
+"""
+
+
+def read_list(read: Callable[[str, D], M], rows: Iterable[tuple[str, D]]) -> list[M]:
+    """Return what `read` makes of the documents of a list, given with their names; see `READ`."""
+    report = READ.get()
+    messages: list[M] = []
+    size = 0
+    try:
+        for name, document in rows:
+            report(len(document))
+            size += len(document)
+            messages.append(read(name, document))
+    except BaseException:
+        messages.clear()  # the error's traceback has this frame
+        report(-size)
+        raise
+    return messages
 
 
 def parse(kind: type[M], name: str, document: bytes | str) -> M:

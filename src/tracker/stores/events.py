@@ -26,6 +26,10 @@ MOST_COUNTED = 10_000
 """The total of a list is exact up to this number of events."""
 
 
+MAX_SEARCH_SECONDS = 2.0
+"""The maximum time that a query may search the documents of events."""
+
+
 class SlackIdTakenError(TrackerError):
     """The Slack id of an event to be stored belongs to the event `event_id`."""
 
@@ -47,6 +51,14 @@ class ExternalIdTakenError(TrackerError):
 
 Added: TypeAlias = "bool | SlackIdTakenError | ExternalIdTakenError"
 """The outcome for one of many events: whether it was new and is stored, or why it is refused."""
+
+
+def searched_too_long() -> TrackerError:
+    """Return the error for a query that has searched documents for too long."""
+    message = (
+        f"the query searched events for {MAX_SEARCH_SECONDS:g} s; narrow it by a time or by other fields"
+    )
+    return TrackerError(Reason.QUERY_TOO_LONG, message)
 
 
 @dataclass(slots=True)

@@ -102,6 +102,10 @@ class Metrics:
         text = "Duration of calls, by method or route, wire (grpc, rest, http) and code."
         labels = ("method", "wire", "code")
         self._rpc_seconds = histogram("tracker_rpc_seconds", text, labels, buckets=_RPC_SECONDS)
+        text = "Memory of answers that are not yet sent."
+        self.unsent_bytes = Gauge("tracker_unsent_answer_bytes", text, registry=registry).set_function
+        text = "Calls refused because that memory was in use."
+        self.answer_refused = Counter("tracker_unsent_answer_refused", text, registry=registry).inc
         self._under_way = 0  # a plain number: a gauge is slower than some calls
         inflight = Gauge("tracker_inflight", "Calls under way, without probes.", registry=registry)
         inflight.set_function(lambda: self._under_way)

@@ -23,7 +23,7 @@ from tracker.errors import FieldViolation, TrackerError, invalid
 from tracker.pb import annotations_pb, options_pb
 from tracker.transcoding.fields import fields_by_name, message_of
 from tracker.transcoding.json_request import make_message, normalise
-from tracker.transcoding.json_text import json_answer, parse_json
+from tracker.transcoding.json_text import json_answer, json_parts, lists_of, parse_json
 from tracker.transcoding.query_string import (
     find_field,
     nested,
@@ -34,6 +34,8 @@ from tracker.transcoding.query_string import (
 )
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from protobuf import DescMessage, DescMethod, Message
 
     from tracker.pb import http_pb
@@ -150,6 +152,8 @@ def _item(written: JsonValue, subscript: str) -> JsonValue:
 
 
 _OK = 200
+_LONG = 100
+"""Records of an answer that is encoded at once."""
 
 
 class HttpInput(NamedTuple):
@@ -190,6 +194,7 @@ class HttpBinding:
         # A rule can't give a DELETE both a query string and a body; clients send either.
         self.may_have_body = self.verb == "DELETE" and not self.takes_body
         self._request = method.input
+        self._lists = [field.local_name for field in lists_of(method.output)]
         self.variables = tuple(_text_field(method.input, v.field_path) for v in self.template.variables)
         self.answer_field = (
             _text_field(method.output, rule.response_body).path[-1] if rule.response_body else None
@@ -238,6 +243,14 @@ class HttpBinding:
     def encode(self, answer: Message) -> bytes:
         """Return the JSON of an answer."""
         return json_answer(answer, self.answer_field)
+
+    def is_long(self, answer: Message) -> bool:
+        """Return whether an answer has so many records that it is better encoded in parts."""
+        return any(len(getattr(answer, name)) > _LONG for name in self._lists)
+
+    def parts(self, answer: Message, size: int) -> Iterator[bytes]:
+        """Yield the JSON of an answer in parts of about so many bytes, and empty its lists meanwhile."""
+        return json_parts(answer, self.answer_field, size)
 
     def respell(self, error: TrackerError, request: HttpInput) -> TrackerError:
         """Return an error that names fields as the request spelled them."""

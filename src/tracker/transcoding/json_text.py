@@ -10,6 +10,7 @@ from __future__ import annotations
 import json
 import struct
 from collections import Counter
+from functools import cache
 from typing import TYPE_CHECKING, TypeAlias, cast
 
 from protobuf import (
@@ -24,7 +25,7 @@ from tracker.errors import FieldViolation, invalid
 from tracker.transcoding.fields import element_of, is_well_known, message_of
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator, Sequence
 
     from protobuf import DescField, DescMessage, Message
 
@@ -147,6 +148,54 @@ def json_answer(message: Message, response_body: DescField | None) -> bytes:
     import orjson  # noqa: PLC0415 - clients need not load it
 
     return orjson.dumps(answer)
+
+
+def json_parts(message: Message, response_body: DescField | None, size: int) -> Iterator[bytes]:
+    """Yield the text of `json_answer` in parts of about so many bytes.
+
+    The message's lists are emptied on the way: an answer is not kept twice.
+    """
+    import orjson  # noqa: PLC0415 - clients need not load it
+
+    plan, lists = _plan(message.desc()), {}
+    for field in lists_of(message.desc()):
+        items: list[Message] = getattr(message, field.local_name)
+        lists[field.json_name] = items[::-1]
+        items.clear()
+    answer = cast(
+        "dict[str, JsonValue]", plan.finish(message_to_json_value(message, always_emit_implicit=True))
+    )
+    only = None if response_body is None else response_body.json_name
+    text = bytearray()
+    for place, (name, value) in enumerate(answer.items()):
+        if only is None:
+            text += b",%b:" % orjson.dumps(name) if place else b"{%b:" % orjson.dumps(name)
+        elif name != only:
+            continue
+        if name not in lists:
+            text += orjson.dumps(value)
+            continue
+        text += b"["
+        while lists[name]:
+            item = lists[name].pop()
+            made = message_to_json_value(item, always_emit_implicit=True)
+            text += orjson.dumps(_plan(item.desc()).finish(made))
+            text += b"," if lists[name] else b""
+            if len(text) >= size:
+                yield bytes(text)
+                text.clear()
+        text += b"]"
+    yield bytes(text if only is not None else text + b"}")
+
+
+@cache
+def lists_of(message: DescMessage) -> Sequence[DescField]:
+    """Return the fields of a message that are lists of messages."""
+    return [
+        field
+        for field in message.fields
+        if isinstance(field.value, DescFieldValueList) and message_of(field) is not None
+    ]
 
 
 class _MessagePlan:

@@ -72,6 +72,7 @@ class Observe:
             finally:
                 under_way(-weight)
                 finish(endpoint, call, error, clock() - start)
+                del error  # whose traceback has this frame, and with it all that the call has read
 
         return observed
 

@@ -53,10 +53,26 @@ class Phrase:
 
     def occurs_in(self, text: str) -> bool:
         """Return whether a text contains the phrase."""
+        if len(text) >= _LONG_TEXT:
+            return self.is_among(_words_of_long(text))
         if text.isascii() and (pattern := _in_ascii(self.words, self.prefix)) is not None:
             return pattern.search(text) is not None
-        end = "" if self.prefix else " "
-        return f" {' '.join(self.words)}{end}" in f" {' '.join(words(text))} "
+        return self.is_among(_spaced(text))
+
+    def is_among(self, spaced: str) -> bool:
+        """Return whether the words of a text, between spaces, contain the phrase."""
+        return f" {' '.join(self.words)}{'' if self.prefix else ' '}" in spaced
+
+
+_LONG_TEXT = 4_096
+"""Characters from which on a text is divided into words once, however many phrases it is searched for."""
+
+
+def _spaced(text: str) -> str:
+    return f" {' '.join(words(text))} "
+
+
+_words_of_long = lru_cache(maxsize=8)(_spaced)
 
 
 @lru_cache(maxsize=1024)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING, TypeVar
 
 from tracker.pb import catalog_pb
@@ -62,8 +63,10 @@ class MongoCatalog:
 
     async def find(self, page: Page) -> Found[catalog_pb.Catalog]:
         async with self._database.asking(NAME) as entries:
-            rows, total = await read_page(entries, _THERE, ["document"], {"_id": 1}, page)
-        return found([_entry(row) for row in rows], page, lambda entry: (entry.name,), total)
+            records, total = await read_page(
+                entries, _THERE, {"_id": 1}, page, partial(parse, catalog_pb.Catalog)
+            )
+        return found(records, page, lambda entry: (entry.name,), total)
 
     async def _change(
         self,

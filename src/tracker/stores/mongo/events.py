@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING, TypeVar
@@ -10,7 +12,7 @@ from tracker.domain.event_locks import decide_event_change
 from tracker.domain.events import EventId, event_cursor, event_id
 from tracker.domain.locks import HeldLock
 from tracker.stores.changes import ChangeKind, RecordKind
-from tracker.stores.events import DeletedEvent, Explanation
+from tracker.stores.events import MAX_SEARCH_SECONDS, DeletedEvent, Explanation, searched_too_long
 from tracker.stores.mongo import changelogs, event_records, idempotency, lock_documents, lock_keys
 from tracker.stores.mongo.deliveries import end_fields
 from tracker.stores.mongo.event_records import NAME
@@ -19,7 +21,7 @@ from tracker.stores.mongo.search import execution
 from tracker.stores.pages import found, known_total
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable, Mapping, Sequence
+    from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 
     from tracker.domain.event_locks import EventChange
     from tracker.domain.events import EventKey
@@ -128,7 +130,7 @@ class MongoEvents:
         oldest_first: bool = False,
     ) -> Found[event_pb.Event]:
         searched = explanation or Explanation()
-        async with self._database.asking(NAME) as events:
+        async with self._asking(where) as events:
             records = await execution.select_page(events, where, page, searched, oldest_first=oldest_first)
             known = known_total(records, page)
             total = known or await execution.total(events, where, searched)
@@ -140,17 +142,17 @@ class MongoEvents:
             return found(records, page, event_cursor, total)
 
     async def count(self, where: EventFilter) -> int:
-        async with self._database.asking(NAME) as events:
+        async with self._asking(where) as events:
             return await execution.count(events, where)
 
     async def count_by_month(self, where: EventFilter, *, by_service: bool) -> Sequence[MonthCount]:
-        async with self._database.asking(NAME) as events:
+        async with self._asking(where) as events:
             return await execution.count_by_month(events, where, by_service=by_service)
 
     async def count_by(
         self, where: EventFilter, fields: Sequence[Field], most: int, explanation: Explanation | None = None
     ) -> tuple[int, Sequence[Sequence[Tally]]]:
-        async with self._database.asking(NAME) as events:
+        async with self._asking(where) as events:
             return await execution.count_by(events, where, fields, most, explanation or Explanation())
 
     async def count_between(
@@ -160,14 +162,24 @@ class MongoEvents:
         by: Field | None,
         explanation: Explanation | None = None,
     ) -> Sequence[Mapping[str | int, int]]:
-        async with self._database.asking(NAME) as events:
+        async with self._asking(where) as events:
             return await execution.count_between(events, where, edges, by, explanation or Explanation())
 
     async def durations_between(
         self, where: EventFilter, edges: Sequence[int], explanation: Explanation | None = None
     ) -> Sequence[Sequence[int]]:
-        async with self._database.asking(NAME) as events:
+        async with self._asking(where) as events:
             return await execution.durations_between(events, where, edges, explanation or Explanation())
+
+    @asynccontextmanager
+    async def _asking(self, where: EventFilter) -> AsyncIterator[Collection]:
+        """Give the collection for a query; bound the time for which it searches documents."""
+        async with self._database.asking(NAME) as events:
+            try:
+                async with asyncio.timeout(MAX_SEARCH_SECONDS if execution.searches(where) else None):
+                    yield events
+            except TimeoutError:
+                raise searched_too_long() from None
 
     @property
     def _events(self) -> Collection:

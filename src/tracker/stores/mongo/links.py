@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING
 
 from tracker.pb import link_pb
 from tracker.stores.base import unavailable
 from tracker.stores.documents import parse
+from tracker.stores.mongo.pages import read_rows
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -60,8 +62,8 @@ class MongoLinks:
     async def find(self) -> Sequence[link_pb.Link]:
         order = [("group", 1), ("name", 1), ("_id", 1)]
         async with self._database.asking(NAME) as links:
-            rows = await links.find({"tombstone": None}, {"document": 1}, sort=order).to_list()
-        return [_link(row) for row in rows]
+            rows = links.find({"tombstone": None}, {"document": 1}, sort=order)
+            return await read_rows(rows, partial(parse, link_pb.Link))
 
 
 def fields(link: link_pb.Link) -> Document:

@@ -8,6 +8,8 @@ from functools import partial
 from typing import TYPE_CHECKING, TypeVar
 
 from tracker.domain.locks import LeaseState, created_at
+from tracker.pb import lock_pb
+from tracker.stores.documents import parse
 from tracker.stores.mongo import lock_keys, writes
 from tracker.stores.mongo.lock_documents import ENDED, HELD, NAME, find_end, held, key_id, lock_of
 from tracker.stores.mongo.pages import read_page
@@ -17,7 +19,7 @@ if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Sequence
 
     from tracker.domain.locks import Acquired, EndedLock, HeldLock, LockFilter, LockKey, Release
-    from tracker.pb import event_pb, lock_pb
+    from tracker.pb import event_pb
     from tracker.stores.idempotency import Once
     from tracker.stores.mongo.database import Database
     from tracker.stores.mongo.deliveries import Deliveries
@@ -28,6 +30,12 @@ T = TypeVar("T")
 
 _NEWEST_FIRST = {"holder.created_at": -1, "holder.id": -1}
 _LOCK = ("holder.id", "holder.document")
+
+
+def _stored(key: Document) -> tuple[str, str]:
+    return key["holder"]["id"], key["holder"]["document"]
+
+
 _LEASE = ("id", "ttl", "lock_delay", "renewals", "expired")
 
 
@@ -99,8 +107,9 @@ class MongoLocks:
     async def find(self, where: LockFilter, page: Page) -> Found[lock_pb.Lock]:
         asked = HELD | {name: value for name, value in where._asdict().items() if value is not None}
         async with self._database.asking(NAME) as keys:
-            rows, total = await read_page(keys, asked, _LOCK, _NEWEST_FIRST, page)
-        locks = [lock_of(row["holder"]) for row in rows]
+            locks, total = await read_page(
+                keys, asked, _NEWEST_FIRST, page, partial(parse, lock_pb.Lock), _stored, _LOCK
+            )
         return found(locks, page, lambda lock: (created_at(lock), lock.id), total)
 
     async def leases(self) -> Sequence[LeaseState]:

@@ -2,28 +2,62 @@
 
 from __future__ import annotations
 
+import asyncio
 from typing import TYPE_CHECKING
 
+from tracker.stores.documents import read_list
 from tracker.stores.pages import Total, known_total
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Callable, Mapping, Sequence
 
+    from pymongo.asynchronous.cursor import AsyncCursor
+
+    from tracker.stores.documents import M
     from tracker.stores.mongo.writes import Collection, Document
     from tracker.stores.pages import Cursor, Page
 
 
-async def read_page(
-    collection: Collection, where: Document, fields: Sequence[str], order: Mapping[str, int], page: Page
-) -> tuple[Sequence[Document], Total]:
-    """Return some fields of the documents of a page, and of one more, in an order; and how many match."""
+_AT_ONCE = 100
+"""Records that are read at once, some milliseconds of the event loop."""
+
+
+def stored(row: Document) -> tuple[str, str]:
+    """Return the name and the document of a record."""
+    return row["_id"], row["document"]
+
+
+async def read_rows(
+    rows: AsyncCursor[Document],
+    read: Callable[[str, str], M],
+    stored: Callable[[Document], tuple[str, str]] = stored,
+) -> list[M]:
+    """Return the records of a cursor; see `documents.READ`."""
+    records: list[M] = []
+    while some := await rows.to_list(_AT_ONCE):
+        if records:
+            await asyncio.sleep(0)
+        records += read_list(read, map(stored, some))
+    return records
+
+
+async def read_page(  # noqa: PLR0913, PLR0917 - what a page is read by
+    collection: Collection,
+    where: Document,
+    order: Mapping[str, int],
+    page: Page,
+    read: Callable[[str, str], M],
+    stored: Callable[[Document], tuple[str, str]] = stored,
+    fields: Sequence[str] = ("document",),
+) -> tuple[Sequence[M], Total]:
+    """Return the records of a page, and one more, in an order; and how many match."""
     newest_first = -1 in order.values()
     rest = {} if page.after is None else beyond_cursor([*order], page.after, newest_first=newest_first)
     cursor = collection.find(
         where | rest, fields, sort=[*order.items()], skip=page.offset, limit=page.rows(0)
     )
-    rows = await cursor.to_list()
-    return rows, known_total(rows, page) or Total(await collection.count_documents(where))
+    records = await read_rows(cursor, read, stored)
+    return records, known_total(records, page) or Total(await collection.count_documents(where))
 
 
 def beyond_cursor(fields: Sequence[str], cursor: Cursor, *, newest_first: bool) -> Document:

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING
 
 from tracker.pb import catalog_pb
 from tracker.stores.changes import RecordKind
-from tracker.stores.documents import parse
+from tracker.stores.documents import parse, read_list
 from tracker.stores.pages import Total, found, known_total
 from tracker.stores.sqlite.change_log import log_created, log_deleted, log_updated
 from tracker.stores.sqlite.idempotency import once_only
@@ -87,7 +88,7 @@ class SqliteCatalog:
             rows = db.execute(
                 f"{_SELECT} {where} ORDER BY name LIMIT ? OFFSET ?", (*after, page.rows(-1), page.offset)
             )
-            entries = [parse(catalog_pb.Catalog, *row) for row in rows]
+            entries = read_list(partial(parse, catalog_pb.Catalog), rows)
             total = known_total(entries, page) or Total(db.execute("SELECT count(*) FROM catalog").get)
             return found(entries, page, lambda entry: (entry.name,), total)
 

@@ -19,6 +19,7 @@ from tracker.stores.sqlite import event_records, lock_records
 from tracker.stores.sqlite.idempotency import once_only
 from tracker.stores.sqlite.search import execution, word_index
 from tracker.stores.sqlite.search.plans import asks_for_words, plan
+from tracker.stores.sqlite.search.queries import needs_document
 from tracker.stores.sqlite.transaction import Bulk
 
 if TYPE_CHECKING:
@@ -181,13 +182,14 @@ class SqliteEvents:
                     raise word_index.DamagedError from error
                 raise
 
+        read = partial(self._reader.read, may_be_long=True, searches=needs_document(where.query))
         by_words = asks_for_words(where)
         try:
             run = partial(planned, by_words=by_words)
-            answer, explained = await self._reader.read(run, inline=not by_words)
+            answer, explained = await read(run, inline=not by_words)
         except word_index.DamagedError:
             run = partial(planned, by_words=False)
-            answer, explained = await self._reader.read(run, inline=False)
+            answer, explained = await read(run, inline=False)
             self._words.rebuild()
         if explanation is not None and explained is not None:
             explanation.add(explained)

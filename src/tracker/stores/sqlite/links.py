@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING
 
 from tracker.pb import link_pb
-from tracker.stores.documents import parse
+from tracker.stores.documents import parse, read_list
 from tracker.stores.sqlite.idempotency import once_only
 
 if TYPE_CHECKING:
@@ -67,6 +68,6 @@ class SqliteLinks:
     async def find(self) -> Sequence[link_pb.Link]:
         def query(db: apsw.Connection) -> Sequence[link_pb.Link]:
             rows = db.execute(f'{_SELECT} ORDER BY "group", name, id')
-            return [parse(link_pb.Link, *row) for row in rows]
+            return read_list(partial(parse, link_pb.Link), rows)
 
         return await self._reader.read(query)

@@ -6,6 +6,7 @@ import asyncio
 import threading
 from collections import deque
 from concurrent.futures import ThreadPoolExecutor
+from contextvars import copy_context
 from math import inf
 from time import perf_counter
 from typing import TYPE_CHECKING, TypeVar
@@ -14,6 +15,7 @@ import apsw
 
 from tracker.errors import Reason, TrackerError
 from tracker.stores.base import overloaded, unavailable
+from tracker.stores.events import MAX_SEARCH_SECONDS, searched_too_long
 from tracker.stores.sqlite.failures import store_error
 
 if TYPE_CHECKING:
@@ -28,13 +30,16 @@ MAX_WAITING = 1_000
 """The maximum number of long queries that run or wait."""
 
 MAX_SECONDS = 30.0
-"""The maximum duration of a long query, including its wait."""
+"""The maximum duration of a long query, including its wait for a thread."""
 
 _INLINE_SECONDS = 0.010
-_INLINE_TICKS = 20
+_INLINE_TICKS = 200
+_CROWDED = 10
+"""By what the time and the steps of queries on the event loop are divided after one took all of its own."""
+_CROWDED_SECONDS = 1.0
 _HELD_SECONDS = 1.0
-_STEPS_PER_TICK = 1_000
-_THREAD_STEPS = 200_000
+_STEPS_PER_TICK = 100
+_STOP_AGAIN_SECONDS = 0.05
 
 
 class Reader:
@@ -42,7 +47,8 @@ class Reader:
 
     A query first runs on the event loop: a point get or the search for one event takes less time than handing
     it to a thread and back. A query that takes more than 20,000 steps of SQLite's virtual machine, some
-    milliseconds of work, or 10 ms of waiting for a disk, is stopped and runs again in a thread.
+    milliseconds of work, or 10 ms of waiting for a disk, is stopped and runs again in a thread. For a second,
+    other queries that may be long then get a tenth of that, one in each turn of the event loop.
 
     While no change is in progress, queries on the event loop share one read transaction: SQLite locks and
     unlocks the file for each transaction, four system calls that cost as much as a point get. `let_go` ends
@@ -58,7 +64,9 @@ class Reader:
         self._threads = ThreadPoolExecutor(THREADS, thread_name_prefix="tracker-store-read")
         self._budget_ends = 0.0
         self._ticks_left = 0.0
-        self._jobs: set[threading.Event] = set()
+        self._jobs: set[_Job] = set()
+        self._crowded_until = 0.0
+        self._line = asyncio.Lock()
         self._closed = True
 
     def start(self) -> None:
@@ -68,19 +76,32 @@ class Reader:
         self._idle.extend(self._connect() for _ in range(THREADS))
         self._closed = False
 
-    async def read(self, query: Callable[[apsw.Connection], T], *, inline: bool = True) -> T:
+    async def read(
+        self,
+        query: Callable[[apsw.Connection], T],
+        *,
+        inline: bool = True,
+        may_be_long: bool = False,
+        searches: bool = False,
+    ) -> T:
         """Run a query, a function that reads and may run twice, and return what it returns.
 
         A query that is not `inline` runs in a thread at once: the index of words works in long steps that
-        can't be stopped.
+        can't be stopped. A query that `may_be_long` waits in line while others were. A query that
+        `searches` documents may take `MAX_SEARCH_SECONDS` of a thread.
         """
+        share = 1
+        if inline and may_be_long and perf_counter() < self._crowded_until:
+            share = _CROWDED
+            async with self._line:  # where it is cancelled if its caller goes away
+                await asyncio.sleep(0)
         if self._closed:
             raise unavailable("the database is closed")
         if not inline:
-            return await self._read_in_thread(query)
+            return await self._read_in_thread(query, searches=searches)
         now = perf_counter()
-        self._budget_ends = now + _INLINE_SECONDS
-        self._ticks_left = _INLINE_TICKS
+        self._budget_ends = now + _INLINE_SECONDS / share
+        self._ticks_left = _INLINE_TICKS // share
         hold = not self._writing()
         if now > self._held_until:
             self.let_go()
@@ -92,7 +113,7 @@ class Reader:
             answer = query(self._inline)
             done = True
         except apsw.InterruptError:
-            pass
+            self._crowded_until = perf_counter() + _CROWDED_SECONDS
         except (apsw.Error, UnicodeDecodeError) as failure:
             raise store_error(failure, self._inline.system_errno) from failure
         else:
@@ -101,7 +122,7 @@ class Reader:
             self._budget_ends = self._ticks_left = inf
             if not (hold and done):
                 self.let_go()
-        return await self._read_in_thread(query)
+        return await self._read_in_thread(query, searches=searches)
 
     def let_go(self) -> None:
         """End the shared read transaction, before a change is made."""
@@ -113,8 +134,8 @@ class Reader:
         if self._closed:
             return
         self._closed = True
-        for stopped in self._jobs:
-            stopped.set()
+        for job in self._jobs:
+            self._stop(job)
         await asyncio.to_thread(self._threads.shutdown)
         for connection in (self._inline, *self._idle):
             connection.close()
@@ -123,26 +144,41 @@ class Reader:
         self._ticks_left -= 1
         return self._ticks_left < 0 or perf_counter() > self._budget_ends
 
-    async def _read_in_thread(self, query: Callable[[apsw.Connection], T]) -> T:
+    async def _read_in_thread(self, query: Callable[[apsw.Connection], T], *, searches: bool) -> T:
         if len(self._jobs) >= MAX_WAITING:
             raise overloaded()
-        stopped = threading.Event()
-        self._jobs.add(stopped)
+        loop, job = asyncio.get_running_loop(), _Job()
+        self._jobs.add(job)
         try:
-            async with asyncio.timeout(MAX_SECONDS):
-                loop = asyncio.get_running_loop()
-                return await loop.run_in_executor(self._threads, self._run_in_thread, query, stopped)
+            async with asyncio.timeout(MAX_SECONDS) as timeout:
+
+                def begun() -> None:
+                    if searches and job in self._jobs:
+                        timeout.reschedule(loop.time() + MAX_SEARCH_SECONDS)
+
+                def run() -> T:
+                    loop.call_soon_threadsafe(begun)
+                    return self._run_in_thread(query, job)
+
+                return await loop.run_in_executor(self._threads, copy_context().run, run)
         except TimeoutError:
+            if searches:
+                raise searched_too_long() from None
             message = f"the query took longer than {MAX_SECONDS:g} s"
             raise TrackerError(Reason.QUERY_TOO_LONG, message) from None
         finally:
-            stopped.set()
-            self._jobs.discard(stopped)
+            self._jobs.discard(job)
+            self._stop(job)
 
-    def _run_in_thread(self, query: Callable[[apsw.Connection], T], stopped: threading.Event) -> T:
+    def _stop(self, job: _Job) -> None:
+        """Stop a job; again and again, since between two statements there is nothing to interrupt."""
+        if job.stop():
+            asyncio.get_running_loop().call_later(_STOP_AGAIN_SECONDS, self._stop, job)
+
+    def _run_in_thread(self, query: Callable[[apsw.Connection], T], job: _Job) -> T:
         connection = self._idle.pop()
-        connection.set_progress_handler(stopped.is_set, _THREAD_STEPS)
         try:
+            job.begin(connection)
             connection.execute("BEGIN")
             return query(connection)
         except apsw.InterruptError:
@@ -150,9 +186,43 @@ class Reader:
         except (apsw.Error, UnicodeDecodeError) as failure:
             raise store_error(failure, connection.system_errno) from failure
         finally:
-            connection.set_progress_handler(None)
+            job.end()
             _end(connection)
             self._idle.append(connection)
+
+
+class _Job:
+    """A query that runs in a thread, or waits for one."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._connection: apsw.Connection | None = None
+        self._stopped = False
+
+    def begin(self, connection: apsw.Connection) -> None:
+        """Note what the query runs on.
+
+        Raises:
+            apsw.InterruptError: It was stopped before.
+        """
+        with self._lock:
+            if self._stopped:
+                raise apsw.InterruptError
+            self._connection = connection
+
+    def end(self) -> None:
+        """Note that the query has ended: what runs on its connection next is another's."""
+        with self._lock:
+            self._connection = None
+
+    def stop(self) -> bool:
+        """Interrupt the query, at the next step of SQLite's machine; return whether it runs."""
+        with self._lock:
+            self._stopped = True
+            if self._connection is None:
+                return False
+            self._connection.interrupt()
+            return True
 
 
 def _end(connection: apsw.Connection) -> None:

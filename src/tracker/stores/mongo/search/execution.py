@@ -5,17 +5,21 @@ The database counts and groups the events of exact scans. The others are read on
 
 from __future__ import annotations
 
+import asyncio
 from bisect import bisect_right
 from collections import Counter
 from math import gcd
+from time import perf_counter
 from typing import TYPE_CHECKING
 
 from tracker.domain.events import event_time
 from tracker.domain.query.fields import DURATION, Kind
 from tracker.domain.query.matching import matches
 from tracker.domain.query.tree import EventFilter
+from tracker.stores.documents import READ, read_event
 from tracker.stores.events import MOST_COUNTED, Explanation, MonthCount, Tally
 from tracker.stores.mongo.event_records import event_of
+from tracker.stores.mongo.pages import read_rows
 from tracker.stores.mongo.search.index_scans import index_scans, split
 from tracker.stores.mongo.search.queries import column
 from tracker.stores.pages import Total, counted
@@ -46,7 +50,7 @@ async def select_page(
     for scan in _remaining(scans.exact, page, oldest_first=oldest_first):
         rows = events.find(scan.where, {"document": 1}, sort=order, skip=skip, hint=scan.index)
         rows.limit(wanted - len(found) if wanted else 0)
-        found += [event_of(row) for row in await rows.to_list()]
+        found += await read_rows(rows, read_event)
         if wanted and len(found) == wanted:
             break
         if skip:
@@ -126,18 +130,22 @@ async def _matching(
     searched: Explanation,
     *,
     oldest_first: bool = False,
-) -> AsyncIterator[event_pb.Event]:
-    """Yield the events of index scans, or those that match a query, newest or oldest first.
+) -> AsyncIterator[tuple[event_pb.Event, int]]:
+    """Yield the events of index scans, or those that match a query, newest or oldest first, with their bytes.
 
     Those are counted that have to be `searched` for that.
     """
     order = _order(oldest_first=oldest_first)
+    turn = perf_counter()
     for scan in scans:
         async with events.find(scan.where, {"document": 1}, sort=order, hint=scan.index) as rows:
             async for row in rows:
+                if perf_counter() - turn > _TURN_SECONDS:
+                    await asyncio.sleep(0)
+                    turn = perf_counter()
                 event = event_of(row)
                 if query is None or (searched.count() and matches(query, event)):
-                    yield event
+                    yield event, len(row["document"])
 
 
 async def count_by(
@@ -147,7 +155,7 @@ async def count_by(
     counts: dict[Field, Counter[str | int]] = {field: Counter() for field in fields}
     scans = split(where)
     total = 0
-    async for event in _matching(events, scans.residual, scans.query, searched):
+    async for event, _ in _matching(events, scans.residual, scans.query, searched):
         total += 1
         for field, values in counts.items():
             values[field.value(event)] += 1
@@ -186,7 +194,7 @@ async def count_between(
     else:
         looked_at.append((scans.exact, None))
     for candidates, query in looked_at:
-        async for event in _matching(events, [each.also(within) for each in candidates], query, searched):
+        async for event, _ in _matching(events, [each.also(within) for each in candidates], query, searched):
             counts[_place(edges, event_time(event))]["" if by is None else by.value(event)] += 1
     return counts
 
@@ -199,11 +207,20 @@ async def durations_between(
     scans, within = split(where), _within(edges)
     searched.steps += scan_steps("durations", where, "read each document")
     for candidates, query in ((scans.residual, scans.query), (scans.exact, None)):
-        async for event in _matching(events, [each.also(within) for each in candidates], query, searched):
+        async for event, _ in _matching(events, [each.also(within) for each in candidates], query, searched):
             duration = DURATION.number(event)
             if duration is not None:
                 found[_place(edges, event_time(event))].append(duration)
     return [sorted(each) for each in found]
+
+
+_TURN_SECONDS = 0.005
+"""Seconds of the event loop after which a search lets others be served."""
+
+
+def searches(where: EventFilter) -> bool:
+    """Return whether documents are searched for the events of a filter."""
+    return bool(split(where).residual)
 
 
 def _order(*, oldest_first: bool) -> list[tuple[str, int]]:
@@ -223,11 +240,13 @@ async def _select_matching(
 ) -> list[event_pb.Event]:
     found: list[event_pb.Event] = []
     wanted, skip = page.rows(0), page.offset
+    read = READ.get()
     remaining = _remaining(index_scans(where), page, oldest_first=oldest_first)
-    async for event in _matching(events, remaining, where.query, searched, oldest_first=oldest_first):
+    async for event, size in _matching(events, remaining, where.query, searched, oldest_first=oldest_first):
         if skip:
             skip -= 1
             continue
+        read(size)
         found.append(event)
         if len(found) == wanted:
             break
@@ -264,7 +283,7 @@ async def _count_exact(
             counts[field][row["_id"]] += row["events"]
     if read:
         total = 0
-        async for event in _matching(events, [scan], None, Explanation()):
+        async for event, _ in _matching(events, [scan], None, Explanation()):
             total += 1
             for field in read:
                 counts[field][field.value(event)] += 1

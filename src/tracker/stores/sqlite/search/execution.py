@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from tracker.domain.query import fields
 from tracker.domain.query.text import to_text
-from tracker.stores.documents import read_event
+from tracker.stores.documents import read_event, read_list
 from tracker.stores.events import MOST_COUNTED, MonthCount, Tally
 from tracker.stores.sqlite.event_records import SELECT
 from tracker.stores.sqlite.search.plans import COUNTED, EVERYTHING, FEW, LIKELY, MOST_UNINDEXED
@@ -44,7 +44,7 @@ def select_page(db: apsw.Connection, plan: Plan, page: Page, *, oldest_first: bo
             f"{SELECT} {scan.ordered(order)}",
             (*scan.bindings, wanted - len(events) if wanted >= 0 else wanted, skip),
         )
-        events += [read_event(*row) for row in rows]
+        events += read_list(read_event, rows)
         if len(events) == wanted:
             break
         if skip:
