@@ -4,7 +4,7 @@ import pytest
 from protobuf.wkt import Duration
 
 from tracker.domain.events import FINISHED
-from tracker.domain.lifecycle import new_event, updated_event, with_elapsed
+from tracker.domain.lifecycle import merged_event, new_event, updated_event, with_elapsed
 from tracker.domain.times import timestamp
 from tracker.errors import TrackerError
 from tracker.pb import event_pb
@@ -151,6 +151,18 @@ def test_a_slack_id_stays_unless_a_new_one_is_sent() -> None:
     assert [(e.change_type, e.old_value, e.new_value) for e in moved.changelog[1:]] == [
         (event_pb.ChangeType.linked, "1.5", "2.5")
     ]
+
+
+def test_an_event_that_is_run_again_has_no_end_until_it_ends_again() -> None:
+    event = created(attributes(Status.failure, start=NOW, end=NOW + MINUTE))
+    later = attributes(Status.start, start=NOW + 2 * MINUTE)
+    again = merged_event(event, event_pb.CreateEventRequest(attributes=later), NOW + 2 * MINUTE, None)
+    assert again.attributes is not None
+    assert again.attributes.end_date is None
+    assert elapsed(again) is None
+    later.status = Status.planned
+    with pytest.raises(TrackerError, match=r"attributes\.end_date"):
+        merged_event(event, event_pb.CreateEventRequest(attributes=later), NOW + 2 * MINUTE, None)
 
 
 def test_the_stored_event_is_never_changed_in_place() -> None:

@@ -9,6 +9,7 @@ from uuid import UUID, uuid5
 from tracker.domain import changelog
 from tracker.domain.events import (
     FINISHED,
+    RUNNING,
     attributes_of,
     event_end,
     event_key,
@@ -141,6 +142,8 @@ def updated_event(
         given = request.attributes
         if request.merge:
             given = _merged(attributes_of(before), given)
+            if _begins_again(before, given) and request.attributes.end_date is None and _inverted(given):
+                given.end_date = None
         event.attributes = _normalised(_over(before, given))
         if event.attributes.related_id == event.metadata.id:
             raise invalid(FieldViolation("attributes.related_id", "an event can't be linked to itself"))
@@ -252,6 +255,11 @@ def _until(event: event_pb.Event, end: int | None) -> Duration | None:
     if end is None or (end < start and attributes_of(event).start_date is None):
         return None
     return duration(max(0, end - start))
+
+
+def _begins_again(before: event_pb.Event, attributes: event_pb.EventAttributes) -> bool:
+    """Return whether an event that was over is under way again, as when a pipeline runs again."""
+    return attributes.status in RUNNING and attributes_of(before).status in FINISHED
 
 
 def _dates(event: event_pb.Event) -> tuple[Timestamp | None, Timestamp | None]:
