@@ -181,3 +181,10 @@ async def test_the_same_events_imported_by_many_at_once_are_stored_once(client: 
     assert sum(answer["stored"] for answer in answers) == 50
     assert sum(answer["unchanged"] for answer in answers) == 250
     assert len(await listed(client)) == 50
+
+
+async def test_an_event_with_a_script_for_a_link_is_named_and_not_stored(client: Client) -> None:
+    with pytest.raises(Refused) as refused:
+        await import_(client, an_event(), an_event("Bad", links={"ticket": "javascript:alert(1)"}))
+    assert refused.value.code == "INVALID_ARGUMENT"
+    assert "events[1].links.ticket: expected http:// or https://" in refused.value.message
