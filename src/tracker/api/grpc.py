@@ -46,6 +46,11 @@ _LAST_WORDS = 0.1
 """Seconds between GOAWAY and the end of streams."""
 _UNREADABLE = (ValueError, TypeError, OverflowError, RecursionError)
 """What the message library raises for bytes that are not a message."""
+_LINGER = 0.05
+"""Seconds between the end of a wait and its answer: once sent, nothing says that an answer is lost.
+
+What ends one job, such as the cancellation of a pipeline, often ends those that wait for it a moment later.
+"""
 _HOLD = 0.1
 """Seconds for which a stopping server holds answers back, before and after it has sent GOAWAY."""
 
@@ -194,8 +199,9 @@ class _Answerer:
             message = await self._handle(partial(self._read, context, given), call)
             answer = await self._encode(message, call.answer)
             await self._may_answer.wait()
-            if call.undo is not None and call.waited:
-                await context.send_initial_metadata(())  # cancels this task if the caller has gone away
+            if call.waited:
+                await context.send_initial_metadata(())
+                await asyncio.sleep(_LINGER)  # the end of the call cancels it
         except TrackerError as error:
             await self._may_answer.wait()
             await _abort(context, error, call.request_id)
