@@ -32,6 +32,8 @@ T = TypeVar("T")
 META = "tracker"
 """The collection of metadata."""
 
+OPEN_SECONDS = 60.0
+"""How long opening may take, once there is a primary, besides what is stored with each event of before."""
 CHANGE_SECONDS = 10.0
 """How long a change may take, waiting for a server included."""
 

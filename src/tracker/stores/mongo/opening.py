@@ -10,6 +10,7 @@ from pymongo.errors import ConfigurationError, OperationFailure, PyMongoError, S
 
 from tracker.stores.base import StoreOpenError
 from tracker.stores.mongo import schema
+from tracker.stores.mongo.database import OPEN_SECONDS
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
@@ -19,9 +20,6 @@ if TYPE_CHECKING:
 
 OLDEST_MONGODB = (5, 0)
 OLDEST_FERRETDB = 2
-
-OPEN_SECONDS = 60.0
-"""How long opening may take, once there is a primary."""
 
 _UNAUTHORIZED, _AUTHENTICATION_FAILED = 13, 18
 
@@ -43,7 +41,7 @@ async def open_database(
             require_suitable(build, hello)
             database.replicated = is_replicated(build, hello)
             await database.read_clock()
-            await prepare(database)
+        await prepare(database)
     except PyMongoError as error:
         raise StoreOpenError(_explained(error, database)) from None
     except StoreOpenError as error:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import secrets
 from typing import TYPE_CHECKING, Final
 
+import pymongo
 from pymongo import IndexModel
 from pymongo.errors import DuplicateKeyError
 
@@ -20,9 +21,9 @@ from tracker.stores.mongo import (
     lock_documents,
     writes,
 )
-from tracker.stores.mongo.database import META
+from tracker.stores.mongo.database import META, OPEN_SECONDS
 from tracker.stores.mongo.search.index_scans import BY_END, BY_TERM, BY_TIME, index_of
-from tracker.stores.mongo.upgrades import BY_DURATION, SCHEMA, VERSION, upgrade
+from tracker.stores.mongo.upgrades import BY_DURATION, SCHEMA, VERSION, fill_in_elapsed, upgrade
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -96,11 +97,14 @@ async def make(database: Database) -> None:
     Raises:
         StoreOpenError: A newer Tracker made the schema, or a migration is not finished.
     """
-    filling = await database.newest(META).find_one(_FILLING)
-    if filling is not None:
-        raise unfinished(filling["source"])
-    await _make(database)
-    await upgrade(database)
+    with pymongo.timeout(OPEN_SECONDS):
+        filling = await database.newest(META).find_one(_FILLING)
+        if filling is not None:
+            raise unfinished(filling["source"])
+        await _make(database)
+    await fill_in_elapsed(database)
+    with pymongo.timeout(OPEN_SECONDS):
+        await upgrade(database)
 
 
 async def require(database: Database) -> None:
@@ -109,8 +113,9 @@ async def require(database: Database) -> None:
     Raises:
         StoreOpenError: It has not, or a newer Tracker made the schema, or a migration is not finished.
     """
-    if await database.newest(META).find_one(SCHEMA) is None:
-        raise StoreOpenError("there is no store in it")
+    with pymongo.timeout(OPEN_SECONDS):
+        if await database.newest(META).find_one(SCHEMA) is None:
+            raise StoreOpenError("there is no store in it")
     await make(database)
 
 
@@ -121,16 +126,17 @@ async def begin_filling(database: Database, source: str) -> None:
         StoreOpenError: It has records, or is being filled from another store.
     """
     meta = database.newest(META)
-    await _make(database)
-    filling = await meta.find_one(_FILLING)
-    if filling is not None:
-        if filling["source"] != source:
-            raise unfinished(filling["source"])
-        return
-    for name in INDEXES:
-        if await database.newest(name).find_one({}, {"_id": 1}) is not None:
-            raise not_empty(name)
-    await writes.insert(meta, _FILLING | {"source": source})
+    with pymongo.timeout(OPEN_SECONDS):
+        await _make(database)
+        filling = await meta.find_one(_FILLING)
+        if filling is not None:
+            if filling["source"] != source:
+                raise unfinished(filling["source"])
+            return
+        for name in INDEXES:
+            if await database.newest(name).find_one({}, {"_id": 1}) is not None:
+                raise not_empty(name)
+        await writes.insert(meta, _FILLING | {"source": source})
 
 
 async def end_filling(database: Database) -> None:

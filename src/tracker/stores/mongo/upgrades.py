@@ -83,7 +83,6 @@ async def upgrade(database: Database) -> None:
         await _fill_in(database.newest(event_records.NAME), known)
         known.update(names)
         await writes.update(meta, dict(_FIELDS), {"$set": {"names": sorted(known)}}, upsert=True)
-    await _fill_in_elapsed(database.newest(event_records.NAME), anywhere=version < _WITH_ELAPSED)
     if version < _WITH_OUTBOXES:
         await replace_marks(database)
     if version < VERSION:
@@ -136,12 +135,15 @@ async def _fill_in_column(events: Collection, field: Field) -> None:
     await _change_each(events, lacking, fill)
 
 
-async def _fill_in_elapsed(events: Collection, *, anywhere: bool) -> None:
+async def fill_in_elapsed(database: Database) -> None:
     """Store how long events took with those that an earlier version stored, with `duration` as a rule.
 
     Servers of that version may still store some until this runs again, when the next server starts.
     """
+    with pymongo.timeout(CHANGE_SECONDS):
+        schema = await database.newest(META).find_one(SCHEMA) or {"version": VERSION}
     stored: Document = {"duration": {"$exists": True}}
+    anywhere = schema["version"] < _WITH_ELAPSED
     if anywhere:
         ended = [{"status": {"$in": sorted(FINISHED)}}, {"end_time": {"$ne": None}}]
         stored = {"$or": [stored, *ended], "document": {"$exists": True}}
@@ -151,6 +153,7 @@ async def _fill_in_elapsed(events: Collection, *, anywhere: bool) -> None:
         new = {**event_records.durations(event), "document": event.to_json()}
         return {"$set": new, "$unset": {"duration": ""}}
 
+    events = database.newest(event_records.NAME)
     await _change_each(events, stored, fill, hint=None if anywhere else BY_DURATION)
 
 
@@ -162,18 +165,22 @@ async def _change_each(
 ) -> None:
     """Change the documents of events as `change` says of each; one that can't be read stays as it is."""
     after: Document = {}
-    wanted = {"document": 1, "rev": 1}
-    order = [("_id", 1)]
-    while rows := await events.find(where | after, wanted, sort=order, limit=_AT_A_TIME, hint=hint).to_list():
-        changes: list[UpdateOne] = []
-        for row in rows:
-            with suppress(TrackerError):
-                if changed := change(event_records.whole_event_of(row)):
-                    changed["$set"]["op"], changed["$inc"] = ObjectId(), {"rev": 1}
-                    changes.append(UpdateOne({"_id": row["_id"], "rev": row["rev"]}, changed))
-        if changes:
-            await events.bulk_write(changes, ordered=False)
-        after = {"_id": {"$gt": rows[-1]["_id"]}}
+    wanted, order = {"document": 1, "rev": 1}, [("_id", 1)]
+    while True:
+        with pymongo.timeout(CHANGE_SECONDS):
+            found = events.find(where | after, wanted, sort=order, limit=_AT_A_TIME, hint=hint)
+            rows = await found.to_list()
+            if not rows:
+                return
+            changes: list[UpdateOne] = []
+            for row in rows:
+                with suppress(TrackerError):
+                    if changed := change(event_records.whole_event_of(row)):
+                        changed["$set"]["op"], changed["$inc"] = ObjectId(), {"rev": 1}
+                        changes.append(UpdateOne({"_id": row["_id"], "rev": row["rev"]}, changed))
+            if changes:
+                await events.bulk_write(changes, ordered=False)
+            after = {"_id": {"$gt": rows[-1]["_id"]}}
 
 
 async def replace_marks(database: Database, late_seconds: float = 0, lost_seconds: float = 0) -> None:
