@@ -41,6 +41,11 @@ class Api(NamedTuple):
         with self.connected() as connection:
             return connection.call(rpc, request)
 
+    def whole(self, rpc: Rpc[Q, A], request: Q) -> A:
+        """Call an RPC that answers in pages, and return the records of all; a failure ends the command."""
+        with self.connected() as connection:
+            return connection.whole(rpc, request)
+
     @contextmanager
     def connected(self) -> Iterator[Connection]:
         """Connect to the server; a failed call ends the command.

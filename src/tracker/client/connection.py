@@ -115,6 +115,20 @@ class Connection:
         )
         return message_from_json_value(rpc.answer, answer, ignore_unknown_fields=True)
 
+    def whole(self, rpc: Rpc[Q, A], request: Q) -> A:
+        """Call an RPC that answers in pages; return the first answer with the records of all pages.
+
+        Raises:
+            ApiError: A call failed.
+        """
+        page = answer = self.exchange(rpc, request)
+        while token := page.get("nextPageToken"):
+            asked = json.loads(request.to_json()) | {"pageToken": token}
+            page = self.exchange(rpc, rpc.of(asked))
+            _append(answer, page)
+        answer["nextPageToken"] = ""
+        return message_from_json_value(rpc.answer, answer, ignore_unknown_fields=True)
+
     def exchange(
         self,
         rpc: Rpc[Q, A],
@@ -269,3 +283,13 @@ def _detail(details: JsonValue, kind: type[A]) -> A:
             with suppress(TypeError, ValueError):  # not from Tracker
                 return message_from_json_value(kind, detail, ignore_unknown_fields=True)
     return kind()
+
+
+def _append(answer: dict[str, JsonValue], page: Mapping[str, JsonValue]) -> None:
+    """Append the lists of a page, also those within its objects, to an answer."""
+    for name, value in page.items():
+        match answer.get(name), value:
+            case list() as records, list() as more:
+                records += more
+            case dict() as within, dict() as more:
+                _append(within, more)

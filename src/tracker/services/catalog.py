@@ -5,10 +5,17 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from tracker.domain.catalog import described_entry, updated_entry, version_compliance
-from tracker.errors import Reason, TrackerError
+from tracker.errors import FieldViolation, Reason, TrackerError, invalid
 from tracker.pb import catalog_pb
 from tracker.services.context import answer_with
-from tracker.services.paging import page_token, requested_page
+from tracker.services.paging import (
+    PAGE_BYTES,
+    answer_bytes,
+    fitting,
+    page_token,
+    parse_page_token,
+    requested_page,
+)
 from tracker.stores.pages import Page
 
 if TYPE_CHECKING:
@@ -16,6 +23,10 @@ if TYPE_CHECKING:
 
     from tracker.services.context import Call, Context, M
     from tracker.stores.base import CatalogStore
+
+
+_LARGEST = PAGE_BYTES + 2**20 - 2**14
+"""Bytes of an entry that fits an answer of 4 MiB."""
 
 
 class CatalogService:
@@ -34,7 +45,7 @@ class CatalogService:
         def describe(stored: catalog_pb.Catalog | None) -> catalog_pb.Catalog:
             nonlocal created
             created = stored is None
-            return described_entry(request, stored, now)
+            return _bounded(described_entry(request, stored, now))
 
         entry = await self._store.upsert(request.name, describe, call.once(_described))
         self._log("catalog created" if created else "catalog updated", entry.name, request.updated_by, call)
@@ -58,9 +69,9 @@ class CatalogService:
         return answer
 
     async def list_catalogs(
-        self, request: catalog_pb.ListCatalogsRequest, _: Call
+        self, request: catalog_pb.ListCatalogsRequest, call: Call
     ) -> catalog_pb.ListCatalogsResponse:
-        found = await self._store.find(requested_page(request, "catalog", default=None))
+        found = await self._store.find(requested_page(request, "catalog", default=None, call=call))
         token = page_token(found.next, "catalog")
         return catalog_pb.ListCatalogsResponse(
             catalogs=list(found.records), total_count=found.total, next_page_token=token
@@ -73,6 +84,16 @@ class CatalogService:
         compliance = version_compliance(found.records, request.types)
         message, projects = "version compliance check completed", len(compliance.projects)
         self._context.log.info(message, request_id=call.request_id, projects=projects)
+        query = f"compliance {request.types}"
+        summary = compliance.summary or catalog_pb.ComplianceSummary()
+        records: list[catalog_pb.ProjectCompliance | catalog_pb.DeliverableComplianceStats]
+        records = [*compliance.projects, *summary.deliverable_stats]
+        fit, rest = fitting(records, parse_page_token(request.page_token, query), answer_bytes(call))
+        compliance.projects = [each for each in fit if isinstance(each, catalog_pb.ProjectCompliance)]
+        summary.deliverable_stats = [
+            each for each in fit if isinstance(each, catalog_pb.DeliverableComplianceStats)
+        ]
+        compliance.next_page_token = page_token(rest, query)
         return compliance
 
     async def update_versions(
@@ -94,7 +115,7 @@ class CatalogService:
     ) -> M:
         now = self._context.now()
         entry = await self._store.modify(
-            request.name, lambda stored: updated_entry(stored, request, now), call.once(answer)
+            request.name, lambda stored: _bounded(updated_entry(stored, request, now)), call.once(answer)
         )
         if entry is None:
             raise TrackerError(Reason.CATALOG_NOT_FOUND, f"catalog {request.name} not found")
@@ -108,6 +129,13 @@ class CatalogService:
 _described = answer_with(catalog_pb.CreateUpdateCatalogResponse, "catalog")
 _versions_updated = answer_with(catalog_pb.UpdateVersionsResponse, "catalog")
 _dependencies_updated = answer_with(catalog_pb.UpdateDependenciesResponse, "catalog")
+
+
+def _bounded(entry: catalog_pb.Catalog) -> catalog_pb.Catalog:
+    """Refuse an entry that is too large for an answer."""
+    if len(entry.to_binary()) > _LARGEST:
+        raise invalid(FieldViolation("", "the catalog entry would be larger than 4 MiB, all calls together"))
+    return entry
 
 
 def _not_found(name: str) -> TrackerError:

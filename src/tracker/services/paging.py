@@ -12,10 +12,29 @@ from tracker.errors import FieldViolation, invalid
 from tracker.stores.pages import Page
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from protobuf import Message
     from protobuf.wkt import Int32Value, UInt32Value
 
     from tracker.errors import TrackerError
+    from tracker.services.context import Call
     from tracker.stores.pages import Cursor
+
+PAGE_BYTES = 3 * 2**20
+"""Bytes of the documents of a page: gRPC clients take messages of up to 4 MiB, unless told otherwise."""
+
+LIST_BYTES = 32 * 2**20
+"""Bytes of a list over REST that clients expect to be whole."""
+
+MOST_READ = 32 * 2**20
+"""Bytes of the documents that are read for a list of what connects events."""
+
+_FRAME = 6
+"""Bytes that a record takes in an answer besides its own."""
+
+DEFAULT_PER_PAGE = 100
+"""Records of a page whose size the caller did not give."""
 
 _CHECK_BYTES = 8
 
@@ -59,6 +78,7 @@ def _bad_token() -> TrackerError:
 
 
 N = TypeVar("N", int, "int | None")
+M = TypeVar("M", bound="Message")
 
 
 class PagedRequest(Protocol):
@@ -69,11 +89,14 @@ class PagedRequest(Protocol):
     page_token: str
 
 
-def requested_page(request: PagedRequest, query: str, *, default: int | None) -> Page:
+def requested_page(
+    request: PagedRequest, query: str, *, default: int | None, call: Call | None = None
+) -> Page:
     """Return the page of a list that a request asks for.
 
     Zero counts as not given. Without `per_page`, a page has `default` records (None: all records, or 100
-    where a page is asked for by number). `query` is that of `domain.paging.page_token`.
+    where a page is asked for by number). `query` is that of `page_token`. The caller of a `call` expects a
+    whole list where it gives no `per_page`.
 
     Raises:
         TrackerError: INVALID_ARGUMENT for a bad token, or a token together with a page number.
@@ -86,16 +109,27 @@ def requested_page(request: PagedRequest, query: str, *, default: int | None) ->
     if number and limit is None:
         limit = DEFAULT_PER_PAGE
     offset = (number - 1) * limit if number and limit else 0
-    return Page(limit=limit, offset=offset, after=after, bytes=PAGE_BYTES)
+    most = PAGE_BYTES if limit is not None or call is None else answer_bytes(call)
+    return Page(limit=limit, offset=offset, after=after, bytes=most)
+
+
+def answer_bytes(call: Call) -> int:
+    """Return how many bytes of records an answer may have to callers that expect a whole list."""
+    return LIST_BYTES if call.wire == "rest" else PAGE_BYTES
+
+
+def fitting(
+    records: Sequence[M], cursor: Cursor | None, most: int = PAGE_BYTES
+) -> tuple[Sequence[M], Cursor | None]:
+    """Return the records of a list that fit an answer, from a cursor on, and the cursor of the rest."""
+    first, size = 0 if cursor is None else int(cursor[0]), 0
+    for place in range(first, len(records)):
+        size += len(records[place].to_binary()) + _FRAME
+        if size > most and place > first:
+            return records[first:place], (place,)
+    return records[first:], None
 
 
 def given(number: Int32Value | UInt32Value | None, default: N) -> N:
     """Return a number of a request, or `default` where it is not given; zero counts as not given."""
     return (number.value if number is not None else 0) or default
-
-
-PAGE_BYTES = 3 * 2**20
-"""Bytes of the documents of a page: gRPC clients take messages of up to 4 MiB, unless told otherwise."""
-
-DEFAULT_PER_PAGE = 100
-"""Records of a page whose size the caller did not give."""

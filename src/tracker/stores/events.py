@@ -210,10 +210,7 @@ def take_entry(reading: Reading[event_pb.ChangelogEntry], entry: event_pb.Change
 
     An earlier version may have stored it with longer values.
     """
-    entry = shortened_entry(entry, LONGEST_VALUE)
-    if reading.has_room(len(entry.to_binary())):
-        reading.records.append(entry)
-    return not reading.more
+    return reading.take(shortened_entry(entry, LONGEST_VALUE))
 
 
 def changelog_page(

@@ -6,14 +6,23 @@ A store reads one record more than a page has, to know whether any remain.
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from itertools import takewhile
 from typing import TYPE_CHECKING, Generic, NamedTuple, TypeAlias, TypeVar
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence, Sized
+    from collections.abc import Callable, Iterable, Iterator, Sequence
 
-T = TypeVar("T")
+    from protobuf import Message
+
+T = TypeVar("T", bound="Message")
+D = TypeVar("D", bytes, str)
 Cursor: TypeAlias = tuple[int | str, ...]
 """The sort key of a record in its list."""
+
+
+def size_of(document: bytes | str) -> int:
+    """Return the bytes of a document."""
+    return len(document) if isinstance(document, bytes) or document.isascii() else len(document.encode())
 
 
 class Total(NamedTuple):
@@ -50,16 +59,28 @@ class Reading(Generic[T]):
     page: Page
     records: list[T] = field(default_factory=list)
     more: bool = False
+    _number: int = 0
     _bytes: int = 0
+
+    def take(self, record: T) -> bool:
+        """Add the next record if it belongs to the page; return whether it does."""
+        if self.has_room(len(record.to_binary())):
+            self.records.append(record)
+        return not self.more
 
     def has_room(self, size: int) -> bool:
         """Return whether the next record, with a document of a size, belongs to the page."""
         page = self.page
         self._bytes += size
-        if self.records:
-            full = len(self.records) == page.limit
+        if self._number:
+            full = self._number == page.limit
             self.more = full or (page.bytes is not None and self._bytes > page.bytes)
+        self._number += 1
         return not self.more
+
+    def within(self, rows: Iterable[tuple[str, D]]) -> Iterator[tuple[str, D]]:
+        """Yield those of some names and documents that belong to the page."""
+        return takewhile(lambda row: self.has_room(size_of(row[1])), rows)
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,13 +97,13 @@ class Found(Generic[T]):
     estimated: bool = False
 
 
-def known_total(records: Sized, page: Page) -> Total | None:
+def known_total(reading: Reading[T]) -> Total | None:
     """Return the total if nothing has to be counted: an earlier page has it, or these are all records."""
+    page = reading.page
     if page.total is not None:
         return page.total
     is_first = page.after is None and not page.offset
-    is_last = page.limit is None or len(records) <= page.limit
-    return Total(len(records)) if is_first and is_last else None
+    return Total(len(reading.records)) if is_first and not reading.more else None
 
 
 def counted(number: int, up_to: int | None) -> Total:
@@ -90,11 +111,10 @@ def counted(number: int, up_to: int | None) -> Total:
     return Total(number) if up_to is None or number <= up_to else Total(up_to, estimated=True)
 
 
-def found(records: Sequence[T], page: Page, cursor: Callable[[T], Cursor], total: Total) -> Found[T]:
-    """Return a page of records, of which one more than its limit may be given."""
-    more = page.limit is not None and len(records) > page.limit
-    given = records[: page.limit] if more else records
-    return Found(given, total.records, cursor(given[-1]) if more and given else None, total.estimated)
+def found(reading: Reading[T], cursor: Callable[[T], Cursor], total: Total) -> Found[T]:
+    """Return a page that was read."""
+    records = reading.records
+    return Found(records, total.records, cursor(records[-1]) if reading.more else None, total.estimated)
 
 
 def first_number(page: Page) -> int:

@@ -125,7 +125,7 @@ def list_entries(*, api: ListApi) -> None:
     """List all entries by name; with `--output yaml`, as `tracker catalog apply` reads them."""
     from tracker.client.rpcs import LIST_CATALOGS
 
-    answer = api.call(LIST_CATALOGS, LIST_CATALOGS.request())
+    answer = api.whole(LIST_CATALOGS, LIST_CATALOGS.request())
     if api.output is Output.YAML:
         print_each(map(_description, answer.catalogs), api.output)
     else:
@@ -266,7 +266,7 @@ def compliance(
     from tracker.pb import catalog_pb
 
     request = GET_VERSION_COMPLIANCE.request(types=[catalog_pb.Type[name] for name in types or ()])
-    answer = api.call(GET_VERSION_COMPLIANCE, request)
+    answer = api.whole(GET_VERSION_COMPLIANCE, request)
     rows = [
         (*_use_row(project, use), "yes" if use.is_outdated else "no")
         for project in answer.projects

@@ -172,16 +172,9 @@ def changelog(id_: EventId, *, api: RecordApi) -> None:
     from tracker.cli.event.shown import print_changelog
     from tracker.client.rpcs import GET_EVENT_CHANGELOG
 
-    entries = []
-    request = GET_EVENT_CHANGELOG.request(id=id_, per_page=UInt32Value(value=_PAGE))
-    while True:
-        answer = api.call(GET_EVENT_CHANGELOG, request)
-        entries += answer.changelog
-        request.page_token = answer.next_page_token
-        if not request.page_token:
-            break
-    answer.changelog = entries
-    api.show(answer, lambda: print_changelog(entries))
+    asked = GET_EVENT_CHANGELOG.request(id=id_, per_page=UInt32Value(value=_PAGE))
+    answer = api.whole(GET_EVENT_CHANGELOG, asked)
+    api.show(answer, lambda: print_changelog(answer.changelog))
 
 
 @command("list")

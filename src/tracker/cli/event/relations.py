@@ -50,7 +50,7 @@ def related(id_: EventId, *, api: ListApi) -> None:
     """
     from tracker.client.rpcs import LIST_RELATED_EVENTS
 
-    answer = api.call(LIST_RELATED_EVENTS, LIST_RELATED_EVENTS.request(id=id_))
+    answer = api.whole(LIST_RELATED_EVENTS, LIST_RELATED_EVENTS.request(id=id_))
     rows = map(_chain_fields, answer.events)
     api.show(answer, lambda: _print_tree(answer), records=answer.events, columns=_CHAIN_FIELDS, rows=rows)
     if answer.incomplete:
@@ -140,7 +140,8 @@ def overlaps(  # noqa: PLR0913  # one for each option
         explain=explain,
         time_zone=local_zone().key,
     )
-    answer = api.call(GET_EVENT_OVERLAPS, request)
+    answer = api.whole(GET_EVENT_OVERLAPS, request)
+    answer.groups = _joined(answer.groups)
     if explain:
         show_plan(api, answer.plan, f"{answer.event_count:,}")
         return
@@ -156,6 +157,18 @@ def overlaps(  # noqa: PLR0913  # one for each option
         echo(f"{given} of {answer.pair_count} overlaps; --limit gives more", err=True)
     if answer.incomplete:
         echo("there are more than 10000 events; only the latest were compared", err=True)
+
+
+def _joined(groups: Sequence[event_pb.OverlapGroup]) -> list[event_pb.OverlapGroup]:
+    """Return groups of which none is in two parts, as pages may have them."""
+    joined: list[event_pb.OverlapGroup] = []
+    for group in groups:
+        if joined and (joined[-1].values, joined[-1].start) == (group.values, group.start):
+            joined[-1].events += group.events
+            joined[-1].pairs += group.pairs
+        else:
+            joined.append(group)
+    return joined
 
 
 def _print_groups(groups: Sequence[event_pb.OverlapGroup]) -> None:

@@ -139,7 +139,7 @@ def list_locks(
     from tracker.client.rpcs import LIST_LOCKS
 
     request = LIST_LOCKS.request(service=service, environment=environment, resource=resource)
-    answer = api.call(LIST_LOCKS, request)
+    answer = api.whole(LIST_LOCKS, request)
     api.show_list(answer, answer.locks, LOCKS, "no locks are held", err=False)
 
 

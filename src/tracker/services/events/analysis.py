@@ -9,28 +9,36 @@ from math import ceil
 from typing import TYPE_CHECKING
 
 from tracker.domain.events import FINISHED, RUNNING, attributes_of, event_time, metadata_of
-from tracker.domain.overlaps import count_overlaps, groups, is_under_way, overlaps, timed_event
+from tracker.domain.overlaps import groups, is_under_way, overlaps, timed_event
 from tracker.domain.query.fields import ENVIRONMENT, RELATED, SERVICE, STATUS
+from tracker.domain.query.text import to_text
 from tracker.domain.query.tree import EventFilter, Number, Term, both, narrowed, one_of, parts_of
 from tracker.domain.times import MOST_INTERVALS, duration, interval_for, period, read_interval, timestamp
 from tracker.errors import FieldViolation, invalid
 from tracker.pb import event_pb
 from tracker.services.events.filters import Planned, by_fields, facet, in_period, read_query
-from tracker.services.paging import given
+from tracker.services.events.overlap_groups import fitting_groups, moment, overlap_group
+from tracker.services.paging import (
+    MOST_READ,
+    PAGE_BYTES,
+    answer_bytes,
+    fitting,
+    given,
+    page_token,
+    parse_page_token,
+)
 from tracker.stores.pages import Page
-from tracker.time_text import EARLIEST, LATEST, MICROS, hint
+from tracker.time_text import EARLIEST, MICROS, hint
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
     from zoneinfo import ZoneInfo
 
-    from protobuf.wkt import Timestamp
-
-    from tracker.domain.overlaps import Overlap, TimedEvent
+    from tracker.domain.overlaps import TimedEvent
     from tracker.domain.query.fields import Field
     from tracker.domain.query.tree import Node
     from tracker.services.context import Call, Context
-    from tracker.stores.events import EventStore, Explanation
+    from tracker.stores.events import EventStore, Explanation, Tally
 
 
 _VALUES = 10
@@ -74,13 +82,20 @@ class EventAnalysis:
         where = by_fields(request, *period(request.start_date, request.end_date))
         counts = await self._store.count_by_month(where, by_service=request.group_by_service)
         total = sum(c.count for c in counts)
-        message = "event stats by month retrieved"
-        self._context.log.info(message, request_id=call.request_id, total_count=total)
-        return event_pb.GetEventStatsByMonthResponse(
-            stats=[
+        query = f"stats by month {to_text(where.query)} {request.start_date} {request.end_date}"
+        fit, rest = fitting(
+            [
                 event_pb.MonthlyStats(year=c.year, month=c.month, service=c.service, count=c.count)
                 for c in counts
             ],
+            parse_page_token(request.page_token, query),
+            answer_bytes(call),
+        )
+        message = "event stats by month retrieved"
+        self._context.log.info(message, request_id=call.request_id, total_count=total)
+        return event_pb.GetEventStatsByMonthResponse(
+            stats=list(fit),
+            next_page_token=page_token(rest, query),
             total_count=total,
             start_date=request.start_date,
             end_date=request.end_date,
@@ -94,21 +109,13 @@ class EventAnalysis:
         where = in_period(request, self._context.query_clock(request.time_zone))
         planned = Planned(self._context, wanted=request.explain)
         total, tallies = await self._store.count_by(where, asked, most, planned.explanation)
-        return event_pb.GetEventFacetsResponse(
-            total_count=total,
-            facets=[
-                event_pb.EventFacet(
-                    field=field.name,
-                    values=[
-                        event_pb.FacetValue(value=field.shown(each.value), count=each.events)
-                        for each in values
-                    ],
-                    other_count=total - sum(each.events for each in values),
-                )
-                for field, values in zip(asked, tallies, strict=True)
-            ],
-            plan=planned.plan(where),
-        )
+        facets = []
+        for field, counted in zip(asked, tallies, strict=True):
+            fit = fitting(_facet_values(field, counted), None, PAGE_BYTES // len(asked))[0]
+            others = total - sum(each.count for each in fit)
+            facets.append(event_pb.EventFacet(field=field.name, values=list(fit), other_count=others))
+        plan = planned.plan(where)
+        return event_pb.GetEventFacetsResponse(total_count=total, facets=facets, plan=plan)
 
     async def get_event_histogram(
         self, request: event_pb.GetEventHistogramRequest, _: Call
@@ -127,7 +134,8 @@ class EventAnalysis:
         within = replace(where, since=since, until=until)
         if by is not None:
             _total, (tallies,) = await self._store.count_by(within, [by], most, planned.explanation)
-            values = [each.value for each in tallies]
+            fit = fitting(_facet_values(by, tallies), None, PAGE_BYTES // (len(starts) + 1))[0]
+            values = [each.value for each in tallies[: len(fit)]]
         where = replace(where, since=None, until=None)
         counts = await self._store.count_between(where, edges, by, planned.explanation)
         buckets = [_bucket(start, counted, by, values) for start, counted in zip(starts, counts, strict=True)]
@@ -148,7 +156,12 @@ class EventAnalysis:
         self, request: event_pb.GetEventOverlapsRequest, _: Call
     ) -> event_pb.GetEventOverlapsResponse:
         by = [facet(name, f"by[{place}]", "to compare by") for place, name in enumerate(request.by)]
+        dates = (request.start_date, request.end_date, request.time_zone)
+        query = f"overlaps {request.by} {request.query} {dates} {request.limit}"
+        cursor = parse_page_token(request.page_token, query)
         clock = self._context.query_clock(request.time_zone)
+        if cursor is not None:  # so that the period stays the same
+            clock = replace(clock, now=int(cursor[1]))
         now, where = clock.now, narrowed(in_period(request, clock))
         since, until = _period(where, now)
         planned = Planned(self._context, wanted=request.explain)
@@ -163,29 +176,37 @@ class EventAnalysis:
         answer = event_pb.GetEventOverlapsResponse(
             event_count=len(spans),
             incomplete=not whole,
-            start=_moment(since),
-            end=_moment(until),
+            start=moment(since),
+            end=moment(until),
             plan=planned.plan(replace(where, since=since, until=until)),
         )
+        whole_groups = []
         for values, group in found:
             pairs = list(islice(overlaps(group), left))
             left -= len(pairs)
-            answer.groups.append(_group(values, group, pairs))
-            answer.pair_count += answer.groups[-1].pair_count
+            whole_groups.append(overlap_group(values, group, pairs))
+            answer.pair_count += whole_groups[-1].pair_count
+        answer.groups, rest = fitting_groups(whole_groups, cursor)
+        answer.next_page_token = page_token(rest and (*rest, clock.now), query)
         return answer
 
     async def _spans(
         self, where: EventFilter, since: int, until: int, now: int, explanation: Explanation | None
     ) -> tuple[Sequence[TimedEvent], bool]:
         """Return the spans of the matching events that reach into a period, and whether these are all."""
+        page = Page(limit=_MOST, bytes=MOST_READ)
         near = await self._store.find(
-            replace(where, since=since - _DAY, until=until, overlapping=True), Page(limit=_MOST), explanation
+            replace(where, since=since - _DAY, until=until, overlapping=True),
+            page,
+            explanation,
         )
         events, whole = [*near.records], near.next is None
         if _may_run(where.query) and since < now:
             running = both(where.query, one_of(STATUS, sorted(RUNNING)))
             long_ago = await self._store.find(
-                replace(where, query=running, until=since - _DAY), Page(limit=_MOST), explanation
+                replace(where, query=running, until=since - _DAY),
+                page,
+                explanation,
             )
             events += filter(is_under_way, long_ago.records)
             whole = whole and long_ago.next is None and len(events) <= _MOST
@@ -202,7 +223,8 @@ class EventAnalysis:
             return {}
         where = EventFilter(both(one_of(RELATED, types), one_of(STATUS, sorted(FINISHED))))
         ends: dict[str, int] = {}
-        found = await self._store.find(where, Page(limit=_MOST), explanation, oldest_first=True)
+        page = Page(limit=_MOST, bytes=MOST_READ)
+        found = await self._store.find(where, page, explanation, oldest_first=True)
         for event in found.records:
             attributes = attributes_of(event)
             if attributes.type == types[attributes.related_id]:
@@ -244,6 +266,10 @@ def _bucket(
     return bucket
 
 
+def _facet_values(field: Field, tallies: Iterable[Tally]) -> list[event_pb.FacetValue]:
+    return [event_pb.FacetValue(value=field.shown(each.value), count=each.events) for each in tallies]
+
+
 def _percentiles(durations: Sequence[int]) -> event_pb.DurationPercentiles | None:
     """Return the percentiles, by nearest rank, of sorted durations."""
     if not durations:
@@ -270,44 +296,3 @@ def _period(where: EventFilter, now: int) -> tuple[int, int]:
     if until <= since:
         raise invalid(FieldViolation("start_date", "the period ends before it begins"))
     return since, until
-
-
-def _group(
-    values: tuple[str, ...], group: Sequence[TimedEvent], pairs: Sequence[Overlap]
-) -> event_pb.OverlapGroup:
-    return event_pb.OverlapGroup(
-        values=[*values],
-        start=_moment(group[0].start),
-        end=_moment(max(span.end for span in group)),
-        events=[_event(span) for span in group],
-        pairs=[
-            event_pb.OverlapPair(
-                first_id=metadata_of(pair.first.event).id,
-                second_id=metadata_of(pair.second.event).id,
-                start=_moment(pair.start),
-                end=_moment(pair.end),
-            )
-            for pair in pairs
-        ],
-        pair_count=count_overlaps(group),
-    )
-
-
-def _event(span: TimedEvent) -> event_pb.OverlappingEvent:
-    attributes = attributes_of(span.event)
-    return event_pb.OverlappingEvent(
-        id=metadata_of(span.event).id,
-        title=span.event.title,
-        type=attributes.type,
-        status=attributes.status,
-        service=attributes.service,
-        environment=attributes.environment,
-        start=_moment(span.start),
-        end=_moment(span.end),
-        goes_on=span.goes_on,
-    )
-
-
-def _moment(micros: int) -> Timestamp:
-    """Return a moment, or the first or last one that a Timestamp can hold."""
-    return timestamp(min(max(micros, EARLIEST), LATEST))

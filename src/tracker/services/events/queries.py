@@ -21,7 +21,14 @@ from tracker.services.events.filters import (
     event_not_found,
     read_query,
 )
-from tracker.services.paging import DEFAULT_PER_PAGE, page_token, requested_page
+from tracker.services.paging import (
+    DEFAULT_PER_PAGE,
+    MOST_READ,
+    fitting,
+    page_token,
+    parse_page_token,
+    requested_page,
+)
 from tracker.stores.pages import Page, Total
 
 if TYPE_CHECKING:
@@ -124,11 +131,15 @@ class EventQueries:
         whole = await self._follow(path, found) and whole
         links = chain(root, found.values())
         times = [event_time(link.event) for link in links]
+        related = [
+            _related(link, None if before is None else time - before)
+            for link, time, before in zip(links, times, [None, *times], strict=False)
+        ]
+        query = f"related to {metadata_of(event).id}"
+        fit, rest = fitting(related, parse_page_token(request.page_token, query))
         return event_pb.ListRelatedEventsResponse(
-            events=[
-                _related(link, None if before is None else time - before)
-                for link, time, before in zip(links, times, [None, *times], strict=False)
-            ],
+            events=list(fit),
+            next_page_token=page_token(rest, query),
             root_id=metadata_of(root).id,
             duration=duration(times[-1] - times[0]),
             incomplete=not whole,
@@ -151,7 +162,9 @@ class EventQueries:
         level = tuple(ids)
         while level:
             linking = await self._store.find(
-                EventFilter(one_of(RELATED, level)), Page(limit=_MAX_RELATED), oldest_first=True
+                EventFilter(one_of(RELATED, level)),
+                Page(limit=_MAX_RELATED, bytes=MOST_READ),
+                oldest_first=True,
             )
             new = {metadata_of(event).id: event for event in linking.records}
             new = {event_id: event for event_id, event in new.items() if event_id not in found}

@@ -184,10 +184,10 @@ class LockService:
             return lock_pb.CheckLockResponse()
         return lock_pb.CheckLockResponse(current=holder.fencing_token == request.fencing_token, holder=holder)
 
-    async def list_locks(self, request: lock_pb.ListLocksRequest, _: Call) -> lock_pb.ListLocksResponse:
+    async def list_locks(self, request: lock_pb.ListLocksRequest, call: Call) -> lock_pb.ListLocksResponse:
         where = lock_filter(request.service, request.environment, request.resource)
         query = f"locks {where}"
-        found = await self._store.find(where, requested_page(request, query, default=None))
+        found = await self._store.find(where, requested_page(request, query, default=None, call=call))
         return lock_pb.ListLocksResponse(
             locks=list(found.records), total_count=found.total, next_page_token=page_token(found.next, query)
         )

@@ -63,10 +63,10 @@ class MongoCatalog:
 
     async def find(self, page: Page) -> Found[catalog_pb.Catalog]:
         async with self._database.asking(NAME) as entries:
-            records, total = await read_page(
+            reading, total = await read_page(
                 entries, _THERE, {"_id": 1}, page, partial(parse, catalog_pb.Catalog)
             )
-        return found(records, page, lambda entry: (entry.name,), total)
+        return found(reading, lambda entry: (entry.name,), total)
 
     async def _change(
         self,

@@ -131,15 +131,15 @@ class MongoEvents:
     ) -> Found[event_pb.Event]:
         searched = explanation or Explanation()
         async with self._asking(where) as events:
-            records = await execution.select_page(events, where, page, searched, oldest_first=oldest_first)
-            known = known_total(records, page)
+            reading = await execution.select_page(events, where, page, searched, oldest_first=oldest_first)
+            known = known_total(reading)
             total = known or await execution.total(events, where, searched)
             if explanation is not None:
                 async for step in execution.list_steps(events, where, oldest_first=oldest_first):
                     explanation.steps.append(step)
                 if known is None:
                     explanation.steps += execution.scan_steps("count", where, "count in the database")
-            return found(records, page, event_cursor, total)
+            return found(reading, event_cursor, total)
 
     async def count(self, where: EventFilter) -> int:
         async with self._asking(where) as events:

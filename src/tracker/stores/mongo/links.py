@@ -10,6 +10,7 @@ from tracker.pb import link_pb
 from tracker.stores.base import unavailable
 from tracker.stores.documents import parse
 from tracker.stores.mongo.pages import read_rows
+from tracker.stores.pages import Page, Reading
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -63,7 +64,9 @@ class MongoLinks:
         order = [("group", 1), ("name", 1), ("_id", 1)]
         async with self._database.asking(NAME) as links:
             rows = links.find({"tombstone": None}, {"document": 1}, sort=order)
-            return await read_rows(rows, partial(parse, link_pb.Link))
+            reading: Reading[link_pb.Link] = Reading(Page())
+            await read_rows(reading, rows, partial(parse, link_pb.Link))
+            return reading.records
 
 
 def fields(link: link_pb.Link) -> Document:

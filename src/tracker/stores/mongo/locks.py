@@ -107,10 +107,10 @@ class MongoLocks:
     async def find(self, where: LockFilter, page: Page) -> Found[lock_pb.Lock]:
         asked = HELD | {name: value for name, value in where._asdict().items() if value is not None}
         async with self._database.asking(NAME) as keys:
-            locks, total = await read_page(
+            reading, total = await read_page(
                 keys, asked, _NEWEST_FIRST, page, partial(parse, lock_pb.Lock), _stored, _LOCK
             )
-        return found(locks, page, lambda lock: (created_at(lock), lock.id), total)
+        return found(reading, lambda lock: (created_at(lock), lock.id), total)
 
     async def leases(self) -> Sequence[LeaseState]:
         async with self._database.asking(NAME) as keys:

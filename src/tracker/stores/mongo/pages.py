@@ -6,7 +6,7 @@ import asyncio
 from typing import TYPE_CHECKING
 
 from tracker.stores.documents import read_list
-from tracker.stores.pages import Total, known_total
+from tracker.stores.pages import Page, Reading, Total, known_total
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -28,17 +28,17 @@ def stored(row: Document) -> tuple[str, str]:
 
 
 async def read_rows(
+    reading: Reading[M],
     rows: AsyncCursor[Document],
     read: Callable[[str, str], M],
     stored: Callable[[Document], tuple[str, str]] = stored,
-) -> list[M]:
-    """Return the records of a cursor; see `documents.READ`."""
-    records: list[M] = []
-    while some := await rows.to_list(_AT_ONCE):
-        if records:
-            await asyncio.sleep(0)
-        records += read_list(read, map(stored, some))
-    return records
+) -> None:
+    """Read the records of a cursor that belong to a page; see `documents.READ`."""
+    async with rows:
+        while not reading.more and (some := await rows.to_list(_AT_ONCE)):
+            if reading.records:
+                await asyncio.sleep(0)
+            reading.records += read_list(read, reading.within(map(stored, some)))
 
 
 async def read_page(  # noqa: PLR0913, PLR0917 - what a page is read by
@@ -49,15 +49,16 @@ async def read_page(  # noqa: PLR0913, PLR0917 - what a page is read by
     read: Callable[[str, str], M],
     stored: Callable[[Document], tuple[str, str]] = stored,
     fields: Sequence[str] = ("document",),
-) -> tuple[Sequence[M], Total]:
-    """Return the records of a page, and one more, in an order; and how many match."""
+) -> tuple[Reading[M], Total]:
+    """Read the records of a page in an order, and how many match."""
     newest_first = -1 in order.values()
     rest = {} if page.after is None else beyond_cursor([*order], page.after, newest_first=newest_first)
     cursor = collection.find(
         where | rest, fields, sort=[*order.items()], skip=page.offset, limit=page.rows(0)
     )
-    records = await read_rows(cursor, read, stored)
-    return records, known_total(records, page) or Total(await collection.count_documents(where))
+    reading: Reading[M] = Reading(page)
+    await read_rows(reading, cursor, read, stored)
+    return reading, known_total(reading) or Total(await collection.count_documents(where))
 
 
 def beyond_cursor(fields: Sequence[str], cursor: Cursor, *, newest_first: bool) -> Document:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from tracker.pb import catalog_pb
 from tracker.stores.changes import RecordKind
 from tracker.stores.documents import parse, read_list
-from tracker.stores.pages import Total, found, known_total
+from tracker.stores.pages import Reading, Total, found, known_total
 from tracker.stores.sqlite.change_log import log_created, log_deleted, log_updated
 from tracker.stores.sqlite.idempotency import once_only
 
@@ -88,9 +88,10 @@ class SqliteCatalog:
             rows = db.execute(
                 f"{_SELECT} {where} ORDER BY name LIMIT ? OFFSET ?", (*after, page.rows(-1), page.offset)
             )
-            entries = read_list(partial(parse, catalog_pb.Catalog), rows)
-            total = known_total(entries, page) or Total(db.execute("SELECT count(*) FROM catalog").get)
-            return found(entries, page, lambda entry: (entry.name,), total)
+            reading = Reading[catalog_pb.Catalog](page)
+            reading.records += read_list(partial(parse, catalog_pb.Catalog), reading.within(rows))
+            total = known_total(reading) or Total(db.execute("SELECT count(*) FROM catalog").get)
+            return found(reading, lambda entry: (entry.name,), total)
 
         return await self._reader.read(query)
 

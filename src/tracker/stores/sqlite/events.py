@@ -123,10 +123,10 @@ class SqliteEvents:
         oldest_first: bool = False,
     ) -> Found[event_pb.Event]:
         def query(db: apsw.Connection, plan: Plan) -> Found[event_pb.Event]:
-            events = execution.select_page(db, plan, page, oldest_first=oldest_first)
+            reading = execution.select_page(db, plan, page, oldest_first=oldest_first)
             up_to = plan.most_counted
-            total = known_total(events, page) or counted(execution.count(db, plan, up_to), up_to)
-            return found(events, page, event_cursor, total)
+            total = known_total(reading) or counted(execution.count(db, plan, up_to), up_to)
+            return found(reading, event_cursor, total)
 
         return await self._planned(where, query, explanation)
 

@@ -8,6 +8,7 @@ from tracker.domain import locks
 from tracker.pb import lock_pb
 from tracker.stores.changes import RecordKind
 from tracker.stores.documents import parse
+from tracker.stores.pages import Reading
 from tracker.stores.sqlite import clock, event_records
 from tracker.stores.sqlite.change_log import log_created, log_deleted, log_updated
 
@@ -47,8 +48,8 @@ def select_of_event(db: apsw.Connection, event_id: str) -> Sequence[locks.HeldLo
     return [_held(*row) for row in db.execute(f"{_SELECT} {where}", (event_id,))]
 
 
-def select_page(db: apsw.Connection, where: locks.LockFilter, page: Page) -> list[lock_pb.Lock]:
-    """Return the matching locks of a page, newest first, and the next one."""
+def select_page(db: apsw.Connection, where: locks.LockFilter, page: Page) -> Reading[lock_pb.Lock]:
+    """Read the matching locks of a page, newest first."""
     clauses, bindings = _clauses(where)
     if page.after is not None:
         clauses += " AND (created_at, id) < (?, ?)"
@@ -57,7 +58,9 @@ def select_page(db: apsw.Connection, where: locks.LockFilter, page: Page) -> lis
         f"{_SELECT} WHERE {clauses} ORDER BY created_at DESC, id DESC LIMIT ? OFFSET ?",
         (*bindings, page.rows(-1), page.offset),
     )
-    return [_held(*row).lock for row in rows]
+    reading = Reading[lock_pb.Lock](page)
+    all(reading.take(_held(*row).lock) for row in rows)
+    return reading
 
 
 def count(db: apsw.Connection, where: locks.LockFilter) -> int:

@@ -89,9 +89,9 @@ class SqliteLocks:
 
     async def find(self, where: LockFilter, page: Page) -> Found[lock_pb.Lock]:
         def query(db: apsw.Connection) -> Found[lock_pb.Lock]:
-            locks = lock_records.select_page(db, where, page)
-            total = known_total(locks, page) or Total(lock_records.count(db, where))
-            return found(locks, page, lambda lock: (created_at(lock), lock.id), total)
+            reading = lock_records.select_page(db, where, page)
+            total = known_total(reading) or Total(lock_records.count(db, where))
+            return found(reading, lambda lock: (created_at(lock), lock.id), total)
 
         return await self._reader.read(query)
 

@@ -22,7 +22,7 @@ from tracker.stores.mongo.event_records import event_of
 from tracker.stores.mongo.pages import read_rows
 from tracker.stores.mongo.search.index_scans import index_scans, split
 from tracker.stores.mongo.search.queries import column
-from tracker.stores.pages import Total, counted
+from tracker.stores.pages import Reading, Total, counted, size_of
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Iterable, Iterator, Mapping, Sequence
@@ -39,9 +39,9 @@ if TYPE_CHECKING:
 
 async def select_page(
     events: Collection, where: EventFilter, page: Page, searched: Explanation, *, oldest_first: bool
-) -> list[event_pb.Event]:
-    """Return the matching events of a page, newest or oldest first, and one more."""
-    found: list[event_pb.Event] = []
+) -> Reading[event_pb.Event]:
+    """Read the matching events of a page, newest or oldest first."""
+    reading: Reading[event_pb.Event] = Reading(page)
     wanted, skip = page.rows(0), page.offset
     scans = split(where)
     if scans.residual:
@@ -49,13 +49,13 @@ async def select_page(
     order = _order(oldest_first=oldest_first)
     for scan in _remaining(scans.exact, page, oldest_first=oldest_first):
         rows = events.find(scan.where, {"document": 1}, sort=order, skip=skip, hint=scan.index)
-        rows.limit(wanted - len(found) if wanted else 0)
-        found += await read_rows(rows, read_event)
-        if wanted and len(found) == wanted:
+        rows.limit(wanted - len(reading.records) if wanted else 0)
+        await read_rows(reading, rows, read_event)
+        if reading.more:
             break
         if skip:
-            skip = 0 if found else max(0, skip - await _count_scan(events, scan))
-    return found
+            skip = 0 if reading.records else max(0, skip - await _count_scan(events, scan))
+    return reading
 
 
 async def list_steps(events: Collection, where: EventFilter, *, oldest_first: bool) -> AsyncIterator[str]:
@@ -145,7 +145,7 @@ async def _matching(
                     turn = perf_counter()
                 event = event_of(row)
                 if query is None or (searched.count() and matches(query, event)):
-                    yield event, len(row["document"])
+                    yield event, size_of(row["document"])
 
 
 async def count_by(
@@ -237,20 +237,19 @@ def _remaining(all_: Sequence[IndexScan], page: Page, *, oldest_first: bool) -> 
 
 async def _select_matching(
     events: Collection, where: EventFilter, page: Page, searched: Explanation, *, oldest_first: bool
-) -> list[event_pb.Event]:
-    found: list[event_pb.Event] = []
-    wanted, skip = page.rows(0), page.offset
-    read = READ.get()
+) -> Reading[event_pb.Event]:
+    reading: Reading[event_pb.Event] = Reading(page)
+    skip, read = page.offset, READ.get()
     remaining = _remaining(index_scans(where), page, oldest_first=oldest_first)
     async for event, size in _matching(events, remaining, where.query, searched, oldest_first=oldest_first):
         if skip:
             skip -= 1
             continue
-        read(size)
-        found.append(event)
-        if len(found) == wanted:
+        if not reading.has_room(size):
             break
-    return found
+        read(size)
+        reading.records.append(event)
+    return reading
 
 
 async def _count_scan(events: Collection, scan: IndexScan, up_to: int | None = None) -> int:

@@ -13,6 +13,7 @@ from tracker.domain.query import fields
 from tracker.domain.query.text import to_text
 from tracker.stores.documents import read_event, read_list
 from tracker.stores.events import MOST_COUNTED, MonthCount, Tally
+from tracker.stores.pages import Reading
 from tracker.stores.sqlite.event_records import SELECT
 from tracker.stores.sqlite.search.plans import COUNTED, EVERYTHING, FEW, LIKELY, MOST_UNINDEXED
 from tracker.stores.sqlite.search.queries import has_all, reads_document, value_of
@@ -31,9 +32,11 @@ _INDEX = re.compile(r"(?:SEARCH|SCAN) events USING (?:COVERING )?INDEX (.*)")
 _MONTH = "strftime('%Y-%m', time / 1000000 - (time % 1000000 < 0), 'unixepoch')"
 
 
-def select_page(db: apsw.Connection, plan: Plan, page: Page, *, oldest_first: bool) -> list[event_pb.Event]:
-    """Return the matching events of a page, newest or oldest first, and the next one."""
-    events: list[event_pb.Event] = []
+def select_page(
+    db: apsw.Connection, plan: Plan, page: Page, *, oldest_first: bool
+) -> Reading[event_pb.Event]:
+    """Read the matching events of a page, newest or oldest first."""
+    reading: Reading[event_pb.Event] = Reading(page)
     wanted = page.rows(-1)
     skip = page.offset
     order, beyond = ("time, id", ">") if oldest_first else ("time DESC, id DESC", "<")
@@ -42,13 +45,13 @@ def select_page(db: apsw.Connection, plan: Plan, page: Page, *, oldest_first: bo
         scan = every if page.after is None else every.also(f"(time, id) {beyond} (?, ?)", *page.after)
         rows = db.execute(
             f"{SELECT} {scan.ordered(order)}",
-            (*scan.bindings, wanted - len(events) if wanted >= 0 else wanted, skip),
+            (*scan.bindings, wanted - len(reading.records) if wanted >= 0 else wanted, skip),
         )
-        events += read_list(read_event, rows)
-        if len(events) == wanted:
+        reading.records += read_list(read_event, reading.within(rows))
+        if reading.more:
             break
         if skip:
-            skip = 0 if events else max(0, skip - _count_scan(db, scan))
+            skip = 0 if reading.records else max(0, skip - _count_scan(db, scan))
     if plan.explanation is not None:
         plan.explanation.steps += _word_steps(plan)
         first = "oldest first" if oldest_first else "newest first"
@@ -57,7 +60,7 @@ def select_page(db: apsw.Connection, plan: Plan, page: Page, *, oldest_first: bo
             plan.explanation.steps.append(
                 f"list: {_way(db, replace(scan, counted=False), sql)}, {first}{_checks(scan)}"
             )
-    return events
+    return reading
 
 
 def count(db: apsw.Connection, plan: Plan, up_to: int | None = None) -> int:

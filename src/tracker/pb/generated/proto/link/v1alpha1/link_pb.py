@@ -9,7 +9,7 @@
 
 from __future__ import annotations
 
-from typing import Literal, NoReturn, TYPE_CHECKING, TypeAlias
+from typing import Literal, TYPE_CHECKING, TypeAlias
 
 from protobuf import Message
 from protobuf._codegen import file_desc
@@ -127,7 +127,7 @@ class Link(Message[_LinkFields]):
         created_at: int
         updated_at: int
 
-_ListLinksRequestFields: TypeAlias = NoReturn
+_ListLinksRequestFields: TypeAlias = Literal["page_token"]
 
 class ListLinksRequest(Message[_ListLinksRequestFields]):
     """
@@ -136,18 +136,30 @@ class ListLinksRequest(Message[_ListLinksRequestFields]):
     ```proto
     message tracker.link.v1alpha1.ListLinksRequest
     ```
+
+    Attributes:
+        page_token:
+            `next_page_token` of the answer before, with the same fields otherwise.
+
+            ```proto
+            string page_token = 100;
+            ```
     """
 
-    __slots__ = ()
+    __slots__ = ("page_token",)
 
     if TYPE_CHECKING:
 
         def __init__(
             self,
+            *,
+            page_token: str = "",
         ) -> None:
             pass
 
-_ListLinksResponseFields: TypeAlias = Literal["links"]
+        page_token: str
+
+_ListLinksResponseFields: TypeAlias = Literal["links", "next_page_token"]
 
 class ListLinksResponse(Message[_ListLinksResponseFields]):
     """
@@ -164,9 +176,15 @@ class ListLinksResponse(Message[_ListLinksResponseFields]):
             ```proto
             repeated tracker.link.v1alpha1.Link links = 1;
             ```
+        next_page_token:
+            What to send as `page_token` for the rest; empty where this is all. An answer has up to 3 MiB over gRPC.
+
+            ```proto
+            string next_page_token = 100;
+            ```
     """
 
-    __slots__ = ("links",)
+    __slots__ = ("links", "next_page_token")
 
     if TYPE_CHECKING:
 
@@ -174,10 +192,12 @@ class ListLinksResponse(Message[_ListLinksResponseFields]):
             self,
             *,
             links: list[Link] | None = None,
+            next_page_token: str = "",
         ) -> None:
             pass
 
         links: list[Link]
+        next_page_token: str
 
 _CreateLinkRequestFields: TypeAlias = Literal["group", "name", "url", "description", "icon", "color", "logo"]
 
@@ -445,7 +465,7 @@ class DeleteLinkRequest(Message[_DeleteLinkRequestFields]):
 
 
 _DESC = file_desc(
-    b'\n\x1eproto/link/v1alpha1/link.proto\x12\x15tracker.link.v1alpha1\x1a\x1bbuf/validate/validate.proto\x1a\x1cgoogle/api/annotations.proto\x1a\x1bgoogle/protobuf/empty.proto\x1a\x1eproto/options/v1/options.proto"\xb2\x02\n\x04Link\x12\x0e\n\x02id\x18\x01 \x01(\tR\x02id\x12\x14\n\x05group\x18\x02 \x01(\tR\x05group\x12\x12\n\x04name\x18\x03 \x01(\tR\x04name\x12\x10\n\x03url\x18\x04 \x01(\tR\x03url\x12%\n\x0bdescription\x18\x05 \x01(\tH\x00R\x0bdescription\x88\x01\x01\x12\x17\n\x04icon\x18\x06 \x01(\tH\x01R\x04icon\x88\x01\x01\x12\x19\n\x05color\x18\x07 \x01(\tH\x02R\x05color\x88\x01\x01\x12\x17\n\x04logo\x18\x08 \x01(\tH\x03R\x04logo\x88\x01\x01\x12\x1e\n\ncreated_at\x18\t \x01(\rR\ncreated_at\x12\x1e\n\nupdated_at\x18\n \x01(\rR\nupdated_atB\x0e\n\x0c_descriptionB\x07\n\x05_iconB\x08\n\x06_colorB\x07\n\x05_logo"\x12\n\x10ListLinksRequest"F\n\x11ListLinksResponse\x121\n\x05links\x18\x01 \x03(\x0b2\x1b.tracker.link.v1alpha1.LinkR\x05links"\x98\x06\n\x11CreateLinkRequest\x12\x1e\n\x05group\x18\x01 \x01(\tR\x05groupB\x08\xbaH\x05r\x03\x18\xc8\x01\x12^\n\x04name\x18\x02 \x01(\tR\x04nameBJ\xbaHG\xba\x01?\n\rname.required\x12\x19name and url are required\x1a\x13this.matches(r\'\\S\')r\x03\x18\xc8\x01\x12\xfc\x01\n\x03url\x18\x03 \x01(\tR\x03urlB\xe9\x01\xbaH\xe5\x01\xba\x01>\n\x0curl.required\x12\x19name and url are required\x1a\x13this.matches(r\'\\S\')\xba\x01\x9b\x01\n\x08url.http\x12Jmust begin with http:// or https:// and hold no space or control character\x1aCthis.matches(r\'^[Hh][Tt][Tt][Pp][Ss]?://[^\\s\\x00-\\x1f\\x7f-\\x9f]+$\')r\x03\x18\xd0\x0f\x120\n\x0bdescription\x18\x04 \x01(\tH\x00R\x0bdescriptionB\t\xbaH\x06r\x04(\x80\x80\x04\x88\x01\x01\x12!\n\x04icon\x18\x05 \x01(\tH\x01R\x04iconB\x08\xbaH\x05r\x03\x18\xc8\x01\x88\x01\x01\x12#\n\x05color\x18\x06 \x01(\tH\x02R\x05colorB\x08\xbaH\x05r\x03\x18\xc8\x01\x88\x01\x01\x12\xdd\x01\n\x04logo\x18\x07 \x01(\tH\x03R\x04logoB\xc3\x01\xbaH\xbf\x01\xba\x01\xb6\x01\n\tlogo.http\x12Jmust be a name, a path, or an address that begins with http:// or https://\x1a]this.matches(r\'^([Hh][Tt][Tt][Pp][Ss]?://|[^:/?#\\x00-\\x1f\\x7f]*([/?#]|$))[^\\x00-\\x1f\\x7f]*$\')r\x03\x18\xd0\x0f\x88\x01\x01B\x0e\n\x0c_descriptionB\x07\n\x05_iconB\x08\n\x06_colorB\x07\n\x05_logo"E\n\x12CreateLinkResponse\x12/\n\x04link\x18\x01 \x01(\x0b2\x1b.tracker.link.v1alpha1.LinkR\x04link"\xb5\x06\n\x11UpdateLinkRequest\x12\x1b\n\x02id\x18\x01 \x01(\tR\x02idB\x0b\xbaH\x08\xc8\x01\x01r\x03\x18\xc8\x01\x12\x1e\n\x05group\x18\x02 \x01(\tR\x05groupB\x08\xbaH\x05r\x03\x18\xc8\x01\x12^\n\x04name\x18\x03 \x01(\tR\x04nameBJ\xbaHG\xba\x01?\n\rname.required\x12\x19name and url are required\x1a\x13this.matches(r\'\\S\')r\x03\x18\xc8\x01\x12\xfc\x01\n\x03url\x18\x04 \x01(\tR\x03urlB\xe9\x01\xbaH\xe5\x01\xba\x01>\n\x0curl.required\x12\x19name and url are required\x1a\x13this.matches(r\'\\S\')\xba\x01\x9b\x01\n\x08url.http\x12Jmust begin with http:// or https:// and hold no space or control character\x1aCthis.matches(r\'^[Hh][Tt][Tt][Pp][Ss]?://[^\\s\\x00-\\x1f\\x7f-\\x9f]+$\')r\x03\x18\xd0\x0f\x120\n\x0bdescription\x18\x05 \x01(\tH\x00R\x0bdescriptionB\t\xbaH\x06r\x04(\x80\x80\x04\x88\x01\x01\x12!\n\x04icon\x18\x06 \x01(\tH\x01R\x04iconB\x08\xbaH\x05r\x03\x18\xc8\x01\x88\x01\x01\x12#\n\x05color\x18\x07 \x01(\tH\x02R\x05colorB\x08\xbaH\x05r\x03\x18\xc8\x01\x88\x01\x01\x12\xdd\x01\n\x04logo\x18\x08 \x01(\tH\x03R\x04logoB\xc3\x01\xbaH\xbf\x01\xba\x01\xb6\x01\n\tlogo.http\x12Jmust be a name, a path, or an address that begins with http:// or https://\x1a]this.matches(r\'^([Hh][Tt][Tt][Pp][Ss]?://|[^:/?#\\x00-\\x1f\\x7f]*([/?#]|$))[^\\x00-\\x1f\\x7f]*$\')r\x03\x18\xd0\x0f\x88\x01\x01B\x0e\n\x0c_descriptionB\x07\n\x05_iconB\x08\n\x06_colorB\x07\n\x05_logo"E\n\x12UpdateLinkResponse\x12/\n\x04link\x18\x01 \x01(\x0b2\x1b.tracker.link.v1alpha1.LinkR\x04link"0\n\x11DeleteLinkRequest\x12\x1b\n\x02id\x18\x01 \x01(\tR\x02idB\x0b\xbaH\x08\xc8\x01\x01r\x03\x18\xc8\x012\xda\x04\n\x0bLinkService\x12|\n\tListLinks\x12\'.tracker.link.v1alpha1.ListLinksRequest\x1a(.tracker.link.v1alpha1.ListLinksResponse"\x1c\x90\x02\x01\x82\xd3\xe4\x93\x02\x13b\x05links\x12\n/api/links\x12\x83\x01\n\nCreateLink\x12(.tracker.link.v1alpha1.CreateLinkRequest\x1a).tracker.link.v1alpha1.CreateLinkResponse" \xa0\xbb\x18\xc9\x01\x82\xd3\xe4\x93\x02\x15:\x01*b\x04link"\n/api/links\x12\xad\x01\n\nUpdateLink\x12(.tracker.link.v1alpha1.UpdateLinkRequest\x1a).tracker.link.v1alpha1.UpdateLinkResponse"J\xaa\xbb\x18&\x12\x0eLINK_NOT_FOUND\x1a\x14No link has this id.\x82\xd3\xe4\x93\x02\x1a:\x01*b\x04link\x1a\x0f/api/links/{id}\x12\x96\x01\n\nDeleteLink\x12(.tracker.link.v1alpha1.DeleteLinkRequest\x1a\x16.google.protobuf.Empty"F\xa0\xbb\x18\xcc\x01\xaa\xbb\x18&\x12\x0eLINK_NOT_FOUND\x1a\x14No link has this id.\x82\xd3\xe4\x93\x02\x11*\x0f/api/links/{id}b\x06proto3',
+    b'\n\x1eproto/link/v1alpha1/link.proto\x12\x15tracker.link.v1alpha1\x1a\x1bbuf/validate/validate.proto\x1a\x1cgoogle/api/annotations.proto\x1a\x1bgoogle/protobuf/empty.proto\x1a\x1eproto/options/v1/options.proto"\xb2\x02\n\x04Link\x12\x0e\n\x02id\x18\x01 \x01(\tR\x02id\x12\x14\n\x05group\x18\x02 \x01(\tR\x05group\x12\x12\n\x04name\x18\x03 \x01(\tR\x04name\x12\x10\n\x03url\x18\x04 \x01(\tR\x03url\x12%\n\x0bdescription\x18\x05 \x01(\tH\x00R\x0bdescription\x88\x01\x01\x12\x17\n\x04icon\x18\x06 \x01(\tH\x01R\x04icon\x88\x01\x01\x12\x19\n\x05color\x18\x07 \x01(\tH\x02R\x05color\x88\x01\x01\x12\x17\n\x04logo\x18\x08 \x01(\tH\x03R\x04logo\x88\x01\x01\x12\x1e\n\ncreated_at\x18\t \x01(\rR\ncreated_at\x12\x1e\n\nupdated_at\x18\n \x01(\rR\nupdated_atB\x0e\n\x0c_descriptionB\x07\n\x05_iconB\x08\n\x06_colorB\x07\n\x05_logo";\n\x10ListLinksRequest\x12\'\n\npage_token\x18d \x01(\tR\tpageTokenB\x08\xbaH\x05r\x03\x18\x80 "n\n\x11ListLinksResponse\x121\n\x05links\x18\x01 \x03(\x0b2\x1b.tracker.link.v1alpha1.LinkR\x05links\x12&\n\x0fnext_page_token\x18d \x01(\tR\rnextPageToken"\x98\x06\n\x11CreateLinkRequest\x12\x1e\n\x05group\x18\x01 \x01(\tR\x05groupB\x08\xbaH\x05r\x03\x18\xc8\x01\x12^\n\x04name\x18\x02 \x01(\tR\x04nameBJ\xbaHG\xba\x01?\n\rname.required\x12\x19name and url are required\x1a\x13this.matches(r\'\\S\')r\x03\x18\xc8\x01\x12\xfc\x01\n\x03url\x18\x03 \x01(\tR\x03urlB\xe9\x01\xbaH\xe5\x01\xba\x01>\n\x0curl.required\x12\x19name and url are required\x1a\x13this.matches(r\'\\S\')\xba\x01\x9b\x01\n\x08url.http\x12Jmust begin with http:// or https:// and hold no space or control character\x1aCthis.matches(r\'^[Hh][Tt][Tt][Pp][Ss]?://[^\\s\\x00-\\x1f\\x7f-\\x9f]+$\')r\x03\x18\xd0\x0f\x120\n\x0bdescription\x18\x04 \x01(\tH\x00R\x0bdescriptionB\t\xbaH\x06r\x04(\x80\x80\x04\x88\x01\x01\x12!\n\x04icon\x18\x05 \x01(\tH\x01R\x04iconB\x08\xbaH\x05r\x03\x18\xc8\x01\x88\x01\x01\x12#\n\x05color\x18\x06 \x01(\tH\x02R\x05colorB\x08\xbaH\x05r\x03\x18\xc8\x01\x88\x01\x01\x12\xdd\x01\n\x04logo\x18\x07 \x01(\tH\x03R\x04logoB\xc3\x01\xbaH\xbf\x01\xba\x01\xb6\x01\n\tlogo.http\x12Jmust be a name, a path, or an address that begins with http:// or https://\x1a]this.matches(r\'^([Hh][Tt][Tt][Pp][Ss]?://|[^:/?#\\x00-\\x1f\\x7f]*([/?#]|$))[^\\x00-\\x1f\\x7f]*$\')r\x03\x18\xd0\x0f\x88\x01\x01B\x0e\n\x0c_descriptionB\x07\n\x05_iconB\x08\n\x06_colorB\x07\n\x05_logo"E\n\x12CreateLinkResponse\x12/\n\x04link\x18\x01 \x01(\x0b2\x1b.tracker.link.v1alpha1.LinkR\x04link"\xb5\x06\n\x11UpdateLinkRequest\x12\x1b\n\x02id\x18\x01 \x01(\tR\x02idB\x0b\xbaH\x08\xc8\x01\x01r\x03\x18\xc8\x01\x12\x1e\n\x05group\x18\x02 \x01(\tR\x05groupB\x08\xbaH\x05r\x03\x18\xc8\x01\x12^\n\x04name\x18\x03 \x01(\tR\x04nameBJ\xbaHG\xba\x01?\n\rname.required\x12\x19name and url are required\x1a\x13this.matches(r\'\\S\')r\x03\x18\xc8\x01\x12\xfc\x01\n\x03url\x18\x04 \x01(\tR\x03urlB\xe9\x01\xbaH\xe5\x01\xba\x01>\n\x0curl.required\x12\x19name and url are required\x1a\x13this.matches(r\'\\S\')\xba\x01\x9b\x01\n\x08url.http\x12Jmust begin with http:// or https:// and hold no space or control character\x1aCthis.matches(r\'^[Hh][Tt][Tt][Pp][Ss]?://[^\\s\\x00-\\x1f\\x7f-\\x9f]+$\')r\x03\x18\xd0\x0f\x120\n\x0bdescription\x18\x05 \x01(\tH\x00R\x0bdescriptionB\t\xbaH\x06r\x04(\x80\x80\x04\x88\x01\x01\x12!\n\x04icon\x18\x06 \x01(\tH\x01R\x04iconB\x08\xbaH\x05r\x03\x18\xc8\x01\x88\x01\x01\x12#\n\x05color\x18\x07 \x01(\tH\x02R\x05colorB\x08\xbaH\x05r\x03\x18\xc8\x01\x88\x01\x01\x12\xdd\x01\n\x04logo\x18\x08 \x01(\tH\x03R\x04logoB\xc3\x01\xbaH\xbf\x01\xba\x01\xb6\x01\n\tlogo.http\x12Jmust be a name, a path, or an address that begins with http:// or https://\x1a]this.matches(r\'^([Hh][Tt][Tt][Pp][Ss]?://|[^:/?#\\x00-\\x1f\\x7f]*([/?#]|$))[^\\x00-\\x1f\\x7f]*$\')r\x03\x18\xd0\x0f\x88\x01\x01B\x0e\n\x0c_descriptionB\x07\n\x05_iconB\x08\n\x06_colorB\x07\n\x05_logo"E\n\x12UpdateLinkResponse\x12/\n\x04link\x18\x01 \x01(\x0b2\x1b.tracker.link.v1alpha1.LinkR\x04link"0\n\x11DeleteLinkRequest\x12\x1b\n\x02id\x18\x01 \x01(\tR\x02idB\x0b\xbaH\x08\xc8\x01\x01r\x03\x18\xc8\x012\xda\x04\n\x0bLinkService\x12|\n\tListLinks\x12\'.tracker.link.v1alpha1.ListLinksRequest\x1a(.tracker.link.v1alpha1.ListLinksResponse"\x1c\x90\x02\x01\x82\xd3\xe4\x93\x02\x13b\x05links\x12\n/api/links\x12\x83\x01\n\nCreateLink\x12(.tracker.link.v1alpha1.CreateLinkRequest\x1a).tracker.link.v1alpha1.CreateLinkResponse" \xa0\xbb\x18\xc9\x01\x82\xd3\xe4\x93\x02\x15:\x01*b\x04link"\n/api/links\x12\xad\x01\n\nUpdateLink\x12(.tracker.link.v1alpha1.UpdateLinkRequest\x1a).tracker.link.v1alpha1.UpdateLinkResponse"J\xaa\xbb\x18&\x12\x0eLINK_NOT_FOUND\x1a\x14No link has this id.\x82\xd3\xe4\x93\x02\x1a:\x01*b\x04link\x1a\x0f/api/links/{id}\x12\x96\x01\n\nDeleteLink\x12(.tracker.link.v1alpha1.DeleteLinkRequest\x1a\x16.google.protobuf.Empty"F\xa0\xbb\x18\xcc\x01\xaa\xbb\x18&\x12\x0eLINK_NOT_FOUND\x1a\x14No link has this id.\x82\xd3\xe4\x93\x02\x11*\x0f/api/links/{id}b\x06proto3',
     [
         validate_pb.desc(),
         annotations_pb.desc(),
