@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import random
 from typing import TYPE_CHECKING, Any
 
@@ -9,6 +10,8 @@ import pytest
 from tests.clients import Refused
 
 from tracker.domain.query.text import MAX_DEPTH, MAX_LENGTH, MAX_TERMS
+from tracker.stores.mongo import events as mongo_events
+from tracker.stores.sqlite import reader
 
 if TYPE_CHECKING:
     from tests.clients import Client
@@ -105,3 +108,31 @@ async def test_random_bytes_are_answered(client: Client) -> None:
             query = chance.randbytes(size).decode("utf-8", "replace")
             for error in await refused(client, query):
                 assert error is None or error.code == "INVALID_ARGUMENT"
+
+
+async def test_a_search_through_long_texts_is_ended_and_others_are_answered_meanwhile(
+    client: Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    chance = random.Random(5)
+    words = [f"wörd{number}" for number in range(20_000)]
+    attributes = {"service": "s", "type": "drift"}
+    events = [
+        {
+            "title": f"t{number}",
+            "attributes": {**attributes, "message": " ".join(chance.choices(words, k=5_000))},
+        }
+        for number in range(30)
+    ]
+    await client.call("EventService/ImportEvents", {"events": events})
+    for module in (reader, mongo_events):
+        monkeypatch.setattr(module, "MAX_SEARCH_SECONDS", 0.1)
+    query = f"-owner:a*b -({' OR '.join(f'none{number}' for number in range(200))})"
+    searches = [
+        asyncio.ensure_future(client.call("EventService/SearchEvents", {"query": query, "perPage": 1_000}))
+        for _ in range(4)
+    ]
+    await client.call("EventService/ListEvents", {"perPage": 1})
+    for search in searches:
+        with pytest.raises(Refused) as ended:
+            await search
+        assert (ended.value.code, ended.value.reason) == ("DEADLINE_EXCEEDED", "QUERY_TOO_LONG")

@@ -84,6 +84,38 @@ async def test_cancelled_queries_end(queries: Reader) -> None:
         assert await queries.read(long) == 1_000_000
 
 
+async def test_queries_whose_callers_leave_while_long_ones_are_tried_do_not_begin(queries: Reader) -> None:
+    assert await queries.read(long, may_be_long=True) == 1_000_000
+    begun = 0
+
+    def query(db: apsw.Connection) -> int:
+        nonlocal begun
+        begun += 1
+        return short(db)
+
+    waiting = [asyncio.ensure_future(queries.read(query, may_be_long=True)) for _ in range(100)]
+    await asyncio.sleep(0)
+    for each in waiting:
+        each.cancel()
+    await asyncio.gather(*waiting, return_exceptions=True)
+    assert begun == 0
+    assert await queries.read(query, may_be_long=True) == 10
+
+
+async def test_a_query_may_search_for_a_part_of_that_time(
+    queries: Reader, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(reader, "MAX_SEARCH_SECONDS", 0.1)
+    running = [asyncio.ensure_future(queries.read(endless, searches=True)) for _ in range(reader.THREADS)]
+    queued = [asyncio.ensure_future(queries.read(long, searches=False)) for _ in range(reader.THREADS)]
+    async with asyncio.timeout(PATIENCE):
+        for query in running:
+            with pytest.raises(TrackerError) as ended:
+                await query
+            assert (ended.value.code, ended.value.reason) == (Code.DEADLINE_EXCEEDED, "QUERY_TOO_LONG")
+        assert await asyncio.gather(*queued) == [1_000_000] * reader.THREADS
+
+
 async def test_a_query_that_takes_too_long_is_ended(queries: Reader, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(reader, "MAX_SECONDS", 0.1)
     with pytest.raises(TrackerError) as ended:

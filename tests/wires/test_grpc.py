@@ -3,6 +3,7 @@ from __future__ import annotations
 import asyncio
 import time
 from typing import TYPE_CHECKING
+from urllib.parse import quote
 
 import grpc
 import grpc.aio
@@ -288,3 +289,35 @@ async def test_a_call_that_outlasts_the_grace_is_cut_off(
     await asyncio.wait_for(grpc_server.stop(0.2), BOUND)
     await calling
     await asyncio.wait_for(held.cancelled.wait(), BOUND)
+
+
+@pytest.mark.parametrize("text", ["x", "é", "語", "😀", "%", "\n"])
+async def test_the_longest_error_fits_into_what_clients_take_of_metadata(
+    channel: grpc.aio.Channel, stand_in: StandIn, text: str
+) -> None:
+    long = text * 5_000
+    for reason in Reason:
+        error = TrackerError(
+            reason,
+            long,
+            metadata={f"a_name_of_metadata_{number}": long for number in range(15)},
+            violations=[FieldViolation(f"labels[{long[:200]}]", long) for _ in range(50)],
+        )
+        stand_in.answer("get_event", error)
+        call = unary(channel, "/tracker.event.v1alpha1.EventService/GetEvent")
+        request = event_pb.GetEventRequest(id="1").to_binary()
+        with pytest.raises(grpc.aio.AioRpcError) as caught:
+            await call(request, metadata=(("x-request-id", "r" * 128),))
+        assert caught.value.code().value[0] == int(reason.code)
+        trailers = dict(caught.value.trailing_metadata() or ())
+        details = trailers["grpc-status-details-bin"]
+        assert isinstance(details, bytes)
+        message = quote(caught.value.details() or "", safe=" !\"#$&'()*+,-./:;<=>?@[\\]^_`{|}~")
+        sizes = (len(message), len(details) * 4 // 3, *(len(name) + 32 for name in trailers), 128, 32 * 6)
+        assert sum(sizes) < 8_000
+        (info,) = (
+            found
+            for detail in status_pb.Status.from_binary(details).details
+            if (found := detail.unpack(error_details_pb.ErrorInfo))
+        )
+        assert info.reason == reason

@@ -115,6 +115,76 @@ async def test_what_is_no_http_is_400_in_the_shape_of_all_errors(
     assert (status, body["code"], headers["connection"]) == (400, 3, "close")
 
 
+WRONG_HEADS = (
+    b"GET /livez HTTP/1.1\r\n\r\n",
+    b"GET http://x/livez HTTP/1.1\r\n\r\n",
+    b"GET /livez HTTP/1.1\r\nHost: a\r\nHost: b\r\n\r\n",
+    b"GET /livez HTTP/1.1\r\nHost: a\r\nHost: a\r\n\r\n",
+    b"GET /livez HTTP/1.0\r\nHost: a\r\nHost: b\r\n\r\n",
+    b"GET /livez HTTP/1.1\r\nHost: a b\r\n\r\n",
+    b"GET /livez HTTP/1.1\r\nHost: a/b\r\n\r\n",
+    b"GET /livez HTTP/1.1\r\nHost: user@a\r\n\r\n",
+    b"GET /livez HTTP/1.1\r\nUpgrade: h2c\r\nConnection: Upgrade\r\n\r\n",
+    b"GET /livez HTTP/2.0\r\nHost: a\r\n\r\n",
+    b"GET /livez HTTP/0.9\r\n\r\n",
+    b"GET /livez\r\n\r\n",
+    b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n",
+    b"POST /livez HTTP/1.0\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n",
+    b"GET /livez HTTP/1.0\r\nTE: trailers\r\n\r\n",
+    b"GET /livez HTTP/1.0\r\nTE: trailers\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n",
+    b"POST /livez HTTP/1.1\r\nHost: a\r\nContent-Length: 3\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n",
+    b"POST /livez HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: gzip\r\n\r\n",
+)
+
+
+@pytest.mark.parametrize("sent", WRONG_HEADS)
+async def test_what_the_standard_forbids_is_400_and_answered_once(
+    http_server: HttpServer, stand_in: StandIn, sent: bytes
+) -> None:
+    answer = await exchange(http_server.bound[1], sent)
+    status, headers, body = parse(answer)
+    assert (status, body["code"], headers["connection"]) == (400, 3, "close")
+    assert answer.count(b"HTTP/1.1 ") == 1
+    assert stand_in.asked == []
+
+
+@pytest.mark.parametrize(
+    "sent",
+    [
+        b"GET /livez HTTP/1.1\r\nConnection: close\r\nHost: %s\r\n\r\n" % host
+        for host in (
+            b"",
+            b"a",
+            b"a_b.example:8080",
+            b"[::1]:80",
+            b"127.0.0.1",
+            b"xn--bcher-kva.example",
+            b"%41",
+        )
+    ]
+    + [b"GET /livez HTTP/1.0\r\n\r\n", b"GET /livez HTTP/1.0\r\nHost: a\r\n\r\n"],
+)
+async def test_what_the_standard_allows_is_answered(http_server: HttpServer, sent: bytes) -> None:
+    assert parse(await exchange(http_server.bound[1], sent))[0] == 200
+
+
+async def test_every_answer_forbids_to_guess_its_media_type(http_server: HttpServer) -> None:
+    close = b"Host: x\r\nConnection: close\r\n"
+    for sent in (
+        b"GET /livez HTTP/1.1\r\n" + close,
+        b"HEAD /livez HTTP/1.1\r\n" + close,
+        b"GET /nothing HTTP/1.1\r\n" + close,
+        b"POST /livez HTTP/1.1\r\n" + close,
+        b"GET /api/v1alpha1/event/1 HTTP/1.1\r\n" + close,
+        b"GET /api/v1alpha1/event/%%ff HTTP/1.1\r\n" + close,
+        b"GET /livez HTTP/1.1\r\n",
+        b"nonsense\r\n",
+        b"GET /livez HTTP/1.1\r\nA: " + b"x" * 70_000,
+    ):
+        head = (await exchange(http_server.bound[1], sent + b"\r\n")).partition(b"\r\n\r\n")[0].lower()
+        assert head.count(b"\r\nx-content-type-options: nosniff") == 1, sent[:60]
+
+
 async def test_a_body_of_the_largest_size_is_read(rest: httpx2.AsyncClient, stand_in: StandIn) -> None:
     text = b'{"slackId": "s"}'
     response = await rest.post("/api/v1alpha1/event/1/slack", content=text.ljust(MAX_BODY))

@@ -138,7 +138,7 @@ class HttpConnection(HttpToolsProtocol):
         if self._receipt is not None:
             self._http.outbox.flush()
             self._receipt.closed(sent_end=self._lingering)
-        self._cancel_calls()  # now: the connection is reported as lost only after they have begun
+        self._cancel_calls()  # now: the connection is reported as lost a few turns of the event loop later
 
     def data_received(self, data: bytes) -> None:
         """Parse what arrived, and enforce the limits."""
