@@ -25,11 +25,18 @@ CLEAN = {
     name: value
     for name, value in os.environ.items()
     if name not in _OURS | {"COLUMNS", "LINES"} and not name.startswith(("DB_", "GITHUB_", "TRACKER_"))
-}
+} | {"XDG_STATE_HOME": "/dev/null"}
 """The environment of this process without what would set up a server, find one, or size a terminal."""
 
 
-_READ_BY_COMMANDS = _OURS | {"GITHUB_ACTOR", "TRACKER_CONFIG", "TRACKER_SERVER", "TRACKER_USER", "TZ"}
+_READ_BY_COMMANDS = _OURS | {
+    "GITHUB_ACTOR",
+    "TRACKER_CONFIG",
+    "TRACKER_SERVER",
+    "TRACKER_USER",
+    "TZ",
+    "XDG_STATE_HOME",
+}
 """What is not read while Python starts and imports."""
 
 PATIENCE = 30.0

@@ -223,11 +223,13 @@ def test_a_wrong_command_line_is_a_usage_error(server: ServerProcess, arguments:
     assert "Traceback" not in done.stderr
 
 
-def test_no_server_is_said_in_one_line_with_an_exit_code_of_its_own() -> None:
+def test_no_server_is_said_at_once_and_ends_with_an_exit_code_of_its_own() -> None:
     with socket.create_server(("127.0.0.1", 0)) as free:
         port = free.getsockname()[1]
     where = {"TRACKER_SERVER": f"http://127.0.0.1:{port}"}
     done = tracker("lock", "list", "--output", "json", environ=where)
     assert done.returncode == 69
-    assert done.stderr == f"tracker: no answer from http://127.0.0.1:{port}: Connection refused\n"
+    said = f"tracker: no answer from http://127.0.0.1:{port}: Connection refused; "
+    hint = "--server or TRACKER_SERVER names another"
+    assert done.stderr.splitlines() == [f"{said}trying again", f"{said}{hint}"]
     assert json.loads(done.stdout)["error"]["reason"] == "UNREACHABLE"

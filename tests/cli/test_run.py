@@ -283,26 +283,30 @@ def test_without_a_server_a_command_is_not_run_unless_that_is_ok(service: str) -
     arguments = ("run", "--service", service, "--", "echo", "never")
     done = tracker(*arguments, environ=nowhere)
     assert (done.returncode, done.stdout) == (69, "")
+    first, last = done.stderr.splitlines()
+    assert first == "tracker: no answer from http://127.0.0.1:9: Connection refused; trying again"
+    assert last.endswith("Connection refused; --server or TRACKER_SERVER names another")
 
 
-def test_a_command_that_ran_without_a_server_is_recorded_once_there_is_one(
+def test_a_command_that_ran_without_a_server_is_recorded_at_its_end_if_there_is_one(
     service: str, tmp_path: Path
 ) -> None:
     server = ServerProcess(tmp_path / "tracker.db")
     arguments = ("run", "--service", service, *PRODUCTION, "--offline-ok", "--", "sh", "-c")
     script = 'echo "id: $TRACKER_EVENT_ID"; read x; exit 3'
-    with start(*arguments, script, environ=at(server)) as process:
+    with start(*arguments, script, environ=at(server) | {"XDG_STATE_HOME": str(tmp_path)}) as process:
         assert process.stdout is not None
         assert process.stdout.readline() == "id: \n"
         with server:
             _, told = process.communicate("\n", timeout=PATIENCE)
             assert process.returncode == 3
-            assert "the command runs all the same, and is recorded at its end" in told
+            assert "the command runs all the same, and is recorded at its end or later" in told
             attributes = event(server, service)["attributes"]
             assert (attributes["status"], attributes["labels"]) == ("failure", {"exit_code": "3"})
             assert attributes["message"].endswith("its last lines:\nid:")
             assert attributes["startDate"] < attributes["endDate"]
             assert locks(server, service) == []
+    assert list(tmp_path.glob("tracker/unsent/*.json")) == []
 
 
 def test_a_server_that_is_away_at_the_end_is_told_once_it_is_back(service: str, tmp_path: Path) -> None:
@@ -321,15 +325,14 @@ def test_a_server_that_is_away_at_the_end_is_told_once_it_is_back(service: str, 
         assert event(server, service)["attributes"]["status"] == "failure"
 
 
-def test_an_end_that_can_not_be_recorded_is_told_and_the_exit_code_is_kept(
-    service: str, tmp_path: Path
-) -> None:
+def test_an_end_that_can_not_be_recorded_is_kept_and_the_exit_code_too(service: str, tmp_path: Path) -> None:
     script = "from tracker.cli.run import recording; recording._PATIENCE = 0.5"
     with ServerProcess(tmp_path / "tracker.db") as server:
+        environ = at(server) | {"XDG_STATE_HOME": str(tmp_path)}
         command = (*("run", "--service", service, "--", "sh"), "-c", "echo $TRACKER_EVENT_ID; read x; exit 3")
         with subprocess.Popen(
             [sys.executable, "-c", f"{script}; from tracker.cli.main import main; main()", *command],
-            env=CLEAN | at(server),
+            env=CLEAN | environ,
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
@@ -339,9 +342,12 @@ def test_an_end_that_can_not_be_recorded_is_told_and_the_exit_code_is_kept(
             event_id = process.stdout.readline().strip()
             server.kill()
             _, told = process.communicate("\n", timeout=PATIENCE)
-    assert process.returncode == 3
-    assert "the end of the command was not recorded: no answer from " in told
-    assert f"tracker event finish {event_id} --status failure does so" in told
+        assert process.returncode == 3
+        assert "the end of the command was not recorded: no answer from " in told
+        server.start()
+        done = tracker("event", "get", event_id, "--output", "json", environ=environ)
+        assert "sent 1 kept record to " in done.stderr
+        assert json.loads(done.stdout)["event"]["attributes"]["status"] == "failure"
 
 
 def test_a_command_ends_with_who_started_it(server: ServerProcess, service: str) -> None:

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING, NamedTuple, TypeAlias
 
+from tracker.cli import unsent
 from tracker.cli.exits import FAILED, LOCKED, UNREACHABLE, USAGE, WAITED, CommandError
 from tracker.cli.printing import (
     Output,
@@ -13,6 +14,7 @@ from tracker.cli.printing import (
     print_csv,
     print_document,
     print_each,
+    say,
 )
 
 if TYPE_CHECKING:
@@ -47,22 +49,26 @@ class Api(NamedTuple):
             return connection.whole(rpc, request)
 
     @contextmanager
-    def connected(self) -> Iterator[Connection]:
-        """Connect to the server; a failed call ends the command.
+    def connected(self, *, send_kept: bool = True) -> Iterator[Connection]:
+        """Connect to the server, and send it what was kept for it; a failed call ends the command.
 
         If one document was asked for, the failure is printed as one.
         """
-        from tracker.client.connection import ApiError, Connection
+        from tracker.client.connection import NO_ANSWER, ApiError, Connection
 
         try:
-            with Connection(self.server) as connection:
+            with Connection(self.server, repeats=lambda error: say(f"{error}; trying again")) as connection:
+                if send_kept:
+                    with suppress(ApiError):  # reported by the command itself
+                        unsent.send_kept(connection)
                 yield connection
         except ApiError as error:
             if self.output in (Output.JSON, Output.YAML):
                 metadata: JsonValue = {name: str(value) for name, value in error.metadata.items()}
                 details = {"message": error.message, "code": error.code.name, "reason": error.reason}
                 print_document({"error": {**details, "metadata": metadata}}, self.output)
-            raise CommandError(error.message, exit_code(error)) from None
+            hint = "; --server or TRACKER_SERVER names another" if error.reason == NO_ANSWER else ""
+            raise CommandError(error.message + hint, exit_code(error)) from None
 
     def show(  # what each form needs
         self,

@@ -36,6 +36,8 @@ _ERRORS = 400
 _FIRST_PAUSE, _LONGEST_PAUSE = 0.1, 1.0
 """Seconds before a call is repeated for the first time, and the longest pause before any repetition."""
 _JSON = {"content-type": "application/json"}
+_CONNECTING = 2.5
+"""Seconds that establishing a connection may take, in which a lost packet is sent again."""
 _SILENCE = 45.0
 """Seconds without data after which a stream is given up: a server sends something every 15."""
 
@@ -66,12 +68,19 @@ class ApiError(Exception):
 class Connection:
     """Calls to one server; may be used by several threads."""
 
-    def __init__(self, server: str, *, patience: float = 5.0, timeout: float = 10.0) -> None:
+    def __init__(
+        self,
+        server: str,
+        *,
+        patience: float = 5.0,
+        timeout: float = 10.0,
+        repeats: Callable[[ApiError], object] = bool,
+    ) -> None:
         """Take the address of a server, such as `https://tracker.example.com`.
 
-        A call is repeated for up to `patience` seconds while the server can't be reached or can't serve it. A
-        call that changes something has an idempotency key then, so that it takes effect once. Each attempt
-        waits `timeout` seconds for its answer.
+        A call is repeated for up to `patience` seconds while the server can't be reached or can't serve it;
+        `repeats` is called before the first repetition. A call that changes something has an idempotency key
+        then, so that it takes effect once. Each attempt waits `timeout` seconds for its answer.
 
         Raises:
             ValueError: The address is not an HTTP address.
@@ -82,6 +91,7 @@ class Connection:
         self.server = server.rstrip("/")
         self._patience = patience
         self._timeout = timeout
+        self._repeats = repeats
         self._http = httpx2.Client(
             base_url=self.server,
             headers={"user-agent": f"tracker/{__version__}"},
@@ -145,13 +155,15 @@ class Connection:
         if idempotency_key or (patience and not only_reads(rpc.method)):
             headers["idempotency-key"] = idempotency_key or str(uuid.uuid4())
         give_up = time.monotonic() + patience
-        for pause in pauses():
+        for number, pause in enumerate(pauses()):
             try:
                 return self._send(sent, headers, self._timeout if timeout is None else timeout)
             except ApiError as error:
                 again = error.code is Code.UNAVAILABLE or error.reason == Reason.IDEMPOTENCY_KEY_UNDER_WAY
                 if not again or time.monotonic() + pause > give_up:
                     raise
+                if not number:
+                    self._repeats(error)
             time.sleep(pause)
         raise AssertionError("pauses never end")
 
@@ -181,7 +193,7 @@ class Connection:
                 self.server + request.path,
                 content=request.body,
                 headers=headers,
-                timeout=timeout,
+                timeout=httpx2.Timeout(timeout, connect=min(timeout, _CONNECTING)),
             )
         except httpx2.TransportError as error:
             raise self._no_answer(error) from None

@@ -76,8 +76,8 @@ def run(  # noqa: PLR0913  # one for each option
         )
         title = title or " ".join(filter(None, (type_.capitalize(), "of", service, version)))
         event = CREATE_EVENT.of(fields.request(title=title, who=who))
-        with api.connected() as connection:
-            recorded = RecordedCommand(connection, event, guarded, relay, command)
+        with api.connected(send_kept=not offline_ok) as connection:
+            recorded = RecordedCommand(connection, event, guarded, relay, command, offline_ok)
             if lock:
                 wanted = LockOptions(
                     service=service,
@@ -89,7 +89,7 @@ def run(  # noqa: PLR0913  # one for each option
                 ).request(terms.ttl, new_token())
                 end = recorded.run_under_lock(wanted, wait=wait, terms=terms)
             else:
-                end = recorded.run(terms.grace, offline_ok=offline_ok)
+                end = recorded.run(terms.grace)
     raise typer.Exit(end_as(end, interrupts=guarded.has_terminal))
 
 

@@ -3,30 +3,43 @@
 from __future__ import annotations
 
 import os
+import queue
+import threading
 import time
+import uuid
 from collections.abc import Callable
 from copy import copy
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from functools import partial
+from typing import Never, TypeVar
 
 from protobuf.wkt import Timestamp
 
-from tracker.cli import calls
-from tracker.cli.exits import FAILED, INTERRUPTED, LOCKED, UNREACHABLE, CommandError
+from tracker.cli.exits import FAILED, INTERRUPTED, LOCKED, CommandError
 from tracker.cli.lock.holding import hold
 from tracker.cli.lock.options import Terms
 from tracker.cli.lock.running import GuardedCommand, exit_code
 from tracker.cli.printing import say
 from tracker.cli.run.relay import Relay
-from tracker.client.connection import ApiError, Connection
-from tracker.client.rpcs import CREATE_EVENT, UPDATE_EVENT, UPDATE_LOCK
+from tracker.cli.unsent import KeptRequest, is_transient, send_kept
+from tracker.client.connection import NO_ANSWER, ApiError, Connection
+from tracker.client.rpcs import CREATE_EVENT, UPDATE_EVENT, UPDATE_LOCK, A, Q, Rpc
+from tracker.errors import Code
 from tracker.guardian.protocol import SECOND, Deadlines, Gone
 from tracker.pb import event_pb, lock_pb
 from tracker.time_text import rounded_text
 
+T = TypeVar("T")
+
 _PATIENCE = 60.0
 """Seconds for which recording the end is retried without an answer."""
+
+_OFFLINE_PATIENCE = 1.0
+"""Seconds that a command which runs without a server waits for one, before and after."""
+
+_SOURCE = "tracker-run"
+"""The source of an event that has an external id so that it can be recorded again without a second event."""
 
 _LONGEST_MESSAGE = 65_536
 """Bytes that the message of an event may have."""
@@ -44,22 +57,30 @@ class RecordedCommand:
     guarded: GuardedCommand
     relay: Relay
     command: list[str]
+    offline_ok: bool = False
 
     def __post_init__(self) -> None:
         self._attributes = self.request.attributes or event_pb.EventAttributes()
+        if self.offline_ok and not self._attributes.external_id:
+            self._attributes.source = self._attributes.source or _SOURCE
+            self._attributes.external_id = str(uuid.uuid4())
         self._event_id = ""
         """Empty until the begin of the command is recorded."""
         self._began = 0.0
+        self._kept = KeptRequest()
+        self._sending = threading.Lock()
+        """Held while the begin is recorded, which must not happen after the end."""
+        self._is_late = False
 
-    def run(self, grace: timedelta, *, offline_ok: bool) -> Gone:
+    def run(self, grace: timedelta) -> Gone:
         """Run it; processes that it leaves running get `grace` between SIGTERM and SIGKILL.
 
         The event takes its lock automatically; if it is refused, the command is not run. Without an answer of
-        the server, it is run only if that is `offline_ok`.
+        the server, it is run only if `offline_ok`.
         """
         self.guarded.await_guardian()
         deadlines = Deadlines(term=_NEVER, kill=_NEVER + int(grace.total_seconds() * SECOND))
-        end = self._record(partial(self._begin, offline_ok=offline_ok), {}, deadlines)
+        end = self._record(self._begin, {}, deadlines)
         if end.leftovers:
             say("the command left processes behind; they were ended")
         return end
@@ -83,20 +104,36 @@ class RecordedCommand:
             event = {"TRACKER_EVENT_ID": self._event_id} if self._event_id else {}
             end = self.guarded.run(self.command, environ | event, deadlines)
         except BaseException as error:
-            if self._event_id:
+            if self._event_id or self._kept.is_held:
                 self._end(*_not_run(error))
             raise
         self._end(*_outcome(end), self.relay.text())
         return end
 
-    def _begin(self, *, offline_ok: bool) -> None:
+    def _begin(self) -> None:
         """Record the begin of the command."""
-        try:
+        if not self.offline_ok:
             self._create(event_pb.Status.start, self._attributes)
+            return
+        attributes = copy(self._attributes)
+        try:
+            _within(_OFFLINE_PATIENCE, self._begin_at_once)
         except ApiError as error:
-            if not offline_ok or calls.exit_code(error) != UNREACHABLE:
+            if not is_transient(error):
                 raise
-            say(f"{error}; the command runs all the same, and is recorded at its end")
+            self._is_late = True
+            say(f"{error}; the command runs all the same, and is recorded at its end or later")
+            attributes.status = event_pb.Status.error
+            attributes.message = _message(attributes.message, "its end is unknown: tracker run was killed")
+            request = copy(self.request)
+            request.attributes = attributes
+            self._keep(CREATE_EVENT, request, hold=True)
+
+    def _begin_at_once(self) -> None:
+        with self._sending:
+            send_kept(self.connection)
+            if not self._is_late:
+                self._create(event_pb.Status.start, copy(self._attributes), patience=0)
 
     def _begin_under(self, lock_id: str, token: str) -> None:
         """Record the begin of the command under a lock that becomes that of the event.
@@ -106,45 +143,105 @@ class RecordedCommand:
         self._create(event_pb.Status.planned, self._attributes)
         request = UPDATE_LOCK.request(id=lock_id, event_id=self._event_id, lock_token=token)
         self.connection.call(UPDATE_LOCK, request)
-        self._update(event_pb.EventAttributes(status=event_pb.Status.start))
+        self.connection.call(
+            UPDATE_EVENT, self._change(event_pb.EventAttributes(status=event_pb.Status.start))
+        )
 
     def _end(self, code: int, how: str, output: str = "") -> None:
-        """Record the end of the command, and print a message if that fails for a minute."""
+        """Record the end of the command; without an answer of the server, keep the record."""
         took = timedelta(seconds=time.monotonic() - self._began)
         ending = f"{how} after {rounded_text(took)}" + (f"; its last lines:\n{output}" if output else "")
-        attributes = copy(self._attributes) if not self._event_id else event_pb.EventAttributes()
+        attributes = copy(self._attributes) if self.offline_ok else event_pb.EventAttributes()
         start = self._attributes.start_date
         if start is not None:
             attributes.end_date = Timestamp.from_datetime(start.to_datetime() + took)
         attributes.status = event_pb.Status.failure if code else event_pb.Status.success
         attributes.message = _message(self._attributes.message, ending)
         attributes.labels = {**attributes.labels, "exit_code": str(code)}
+        if self.offline_ok:
+            request = copy(self.request)
+            request.attributes = attributes
+            self._send(CREATE_EVENT, request, self._bounded, patience=0)
+        else:
+            self._send(UPDATE_EVENT, self._change(attributes), lambda call: call(), patience=_PATIENCE)
+
+    def _bounded(self, call: Callable[[], T]) -> T:
+        def work() -> T:
+            with self._sending:
+                return call()
+
+        return _within(_OFFLINE_PATIENCE, work)
+
+    def _send(
+        self, rpc: Rpc[Q, A], request: Q, bounded: Callable[[Callable[[], A]], A], *, patience: float
+    ) -> None:
+        """Send the last request; without an answer, keep it."""
         try:
-            if self._event_id:
-                self._update(attributes, patience=_PATIENCE)
-            else:
-                self._create(attributes.status, attributes, patience=_PATIENCE)
+            bounded(lambda: self.connection.call(rpc, request, patience=patience))
         except (ApiError, KeyboardInterrupt, SystemExit) as error:
             why = str(error) if isinstance(error, Exception) else "interrupted"
             say(f"the end of the command was not recorded: {why}")
-            if self._event_id:
-                say(f"tracker event finish {self._event_id} --status {attributes.status.name} does so")
+            if not isinstance(error, ApiError) or is_transient(error):
+                self._keep(rpc, request)
+                return
+        self._kept.discard()
+
+    def _keep(self, rpc: Rpc[Q, A], request: Q, *, hold: bool = False) -> None:
+        """Keep a request to be sent by a later command; this process may `hold` it meanwhile."""
+        server = self.connection.server
+        try:
+            file = self._kept.keep(server, rpc, request, hold=hold)
+        except (OSError, RuntimeError) as error:
+            say(f"the record can't be kept: {error}")
+            return
+        if not hold:
+            say(f"the record is kept in {file}; the next command that reaches {server} sends it")
 
     def _create(
         self, status: event_pb.Status, attributes: event_pb.EventAttributes, *, patience: float | None = None
     ) -> None:
         attributes.status = status
-        self.request.attributes = attributes
-        event = self.connection.call(CREATE_EVENT, self.request, patience=patience).event
+        request = copy(self.request)
+        request.attributes = attributes
+        event = self.connection.call(CREATE_EVENT, request, patience=patience).event
         if event is None or event.metadata is None:
             raise CommandError("the server answered without an event")
         self._event_id = event.metadata.id
 
-    def _update(self, attributes: event_pb.EventAttributes, *, patience: float | None = None) -> None:
-        request = UPDATE_EVENT.request(
+    def _change(self, attributes: event_pb.EventAttributes) -> event_pb.UpdateEventRequest:
+        """Return the request that changes attributes of the event."""
+        return UPDATE_EVENT.request(
             id=self._event_id, attributes=attributes, merge=True, who=self.request.who
         )
-        self.connection.call(UPDATE_EVENT, request, patience=patience)
+
+
+def _within(seconds: float, call: Callable[[], T]) -> T:
+    """Return what a call to the server returns, if it does within some seconds.
+
+    Resolving a name can take longer than any timeout of a connection.
+
+    Raises:
+        ApiError: The call failed, or took too long.
+    """
+    done: queue.SimpleQueue[Callable[[], T]] = queue.SimpleQueue()
+
+    def work() -> None:
+        try:
+            result = call()
+        except BaseException as error:  # noqa: BLE001  # raised below
+            done.put(partial(_raise, error))
+        else:
+            done.put(lambda: result)
+
+    threading.Thread(target=work, daemon=True).start()
+    try:
+        return done.get(timeout=seconds)()
+    except queue.Empty:
+        raise ApiError(Code.UNAVAILABLE, "the server did not answer in time", NO_ANSWER) from None
+
+
+def _raise(error: BaseException) -> Never:
+    raise error
 
 
 def _message(given: str, ending: str) -> str:
