@@ -2,15 +2,21 @@
 
 from __future__ import annotations
 
+import json
 import os
 import shutil
+import socket
 import subprocess
 import sys
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
-from tests.cli.commands import CLEAN, tracker
+from tests.cli.commands import CLEAN, at, tracker
 from tests.cli.terminal import Terminal
+
+if TYPE_CHECKING:
+    from tests.server_process import ServerProcess
 
 ON_PATH = CLEAN | {"PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"}
 
@@ -100,6 +106,60 @@ def test_zsh_and_fish_are_answered_as_their_scripts_ask(
     assert f"_TRACKER_COMPLETE=complete_{shell}" in script
     done = ran("tracker", **asked)
     assert done.stdout == answer
+
+
+@pytest.fixture(scope="module")
+def filled(server: ServerProcess) -> ServerProcess:
+    for command in (
+        "event create Deploy --service checkout --type deployment --owner ada --label team=core",
+        "event create Scale --service search --type operation --owner ben --label tier=1",
+        "lock acquire --service checkout",
+    ):
+        assert tracker(*command.split(), environ=at(server)).returncode == 0
+    return server
+
+
+def of_server(server: ServerProcess, typed: str, **environ: str) -> list[str]:
+    """Return what bash completes from a server, for the last word that was typed."""
+    words = ["tracker", *typed.split(" ")]
+    asked = {"COMP_WORDS": " ".join(words), "COMP_CWORD": str(len(words) - 1)}
+    return ran("tracker", _TRACKER_COMPLETE="complete_bash", **asked, **(at(server) | environ)).stdout.split()
+
+
+@pytest.mark.parametrize(
+    ("typed", "completed"),
+    [
+        ("event list --service ch", ["checkout"]),
+        ("event create x --owner a", ["ada"]),
+        ("lock acquire --service s", ["search"]),
+        ("event create x --label t", ["team=", "tier="]),
+        ("event create x --label team=", ["team=core"]),
+        ("stats --by label.", ["label.team", "label.tier"]),
+        ("stats --by serv", ["service"]),
+    ],
+)
+def test_values_of_a_server_are_completed(filled: ServerProcess, typed: str, completed: list[str]) -> None:
+    assert of_server(filled, typed) == completed
+
+
+def test_ids_of_a_server_are_completed(filled: ServerProcess) -> None:
+    for noun, listed in (("event get", "events"), ("lock show", "locks")):
+        command = (noun.partition(" ")[0], "list", "--output", "json")
+        records = json.loads(tracker(*command, environ=at(filled)).stdout)[listed]
+        ids = {each["id"] if listed == "locks" else each["metadata"]["id"] for each in records}
+        assert set(of_server(filled, f"{noun} ")) == ids
+        server = f"--server {at(filled)['TRACKER_SERVER']}"
+        assert set(of_server(filled, f"{server} {noun} ", TRACKER_SERVER="http://127.0.0.1:9")) == ids
+
+
+@pytest.mark.parametrize("answers", [False, True])
+def test_a_server_that_is_away_completes_nothing_and_says_nothing(*, answers: bool) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        port = silent.getsockname()[1] if answers else 9
+        asked = {"COMP_WORDS": "tracker event get ", "COMP_CWORD": "3"}
+        environ = {"TRACKER_SERVER": f"http://127.0.0.1:{port}", "_TRACKER_COMPLETE": "complete_bash"}
+        done = ran("tracker", **asked, **environ)
+    assert (done.stdout.strip(), done.stderr) == ("", "")
 
 
 def test_a_shell_that_is_unknown_is_refused() -> None:

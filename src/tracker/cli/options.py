@@ -15,6 +15,7 @@ from urllib.parse import urlsplit
 
 import typer
 
+from tracker.cli import completing
 from tracker.cli.calls import Api
 from tracker.cli.exits import USAGE, CommandError, epilog
 from tracker.cli.local_time import local_zone
@@ -149,7 +150,13 @@ def _server(context: typer.Context, text: str) -> str:
     return text
 
 
-def label_option(text: str) -> str:
+def labels_option(name: str, help_: str) -> object:
+    """Return an option that takes labels."""
+    completion = completing.labels
+    return typer.Option(name, parser=_label, autocompletion=completion, metavar="NAME=VALUE", help=help_)
+
+
+def _label(text: str) -> str:
     """Return a label as it was written, if it is one."""
     if "=" not in text or text.startswith("="):
         raise typer.BadParameter(f"expected NAME=VALUE, got {text!r}")

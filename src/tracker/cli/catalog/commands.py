@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from tracker.cli import completing
 from tracker.cli.calls import Api
 from tracker.cli.catalog.shown import ENTRIES, print_applied, print_entry
 from tracker.cli.exits import CATALOG_TABLE, OUTDATED, USAGE, CommandError, client_group
@@ -43,7 +44,10 @@ app = client_group(
 )
 command = partial(command_of, app, codes=CATALOG_TABLE)
 
-Name = Annotated[str, typer.Argument(metavar="NAME", help="Name of the entry.")]
+Name = Annotated[
+    str,
+    typer.Argument(metavar="NAME", autocompletion=completing.entry_names, help="Name of the entry."),
+]
 
 _PROJECTS = (
     Column("PROJECT", least=10),
@@ -161,11 +165,20 @@ def deps(
     *,
     in_: Annotated[
         list[str] | None,
-        typer.Option("--in", metavar="NAME", help="Caller of it; may be repeated. Replaces the whole list."),
+        typer.Option(
+            "--in",
+            metavar="NAME",
+            autocompletion=completing.entry_names,
+            help="Caller of it; may be repeated. Replaces the whole list.",
+        ),
     ] = None,
     out: Annotated[
         list[str] | None,
-        typer.Option(metavar="NAME", help="Entry that it calls; may be repeated. Replaces the whole list."),
+        typer.Option(
+            metavar="NAME",
+            autocompletion=completing.entry_names,
+            help="Entry that it calls; may be repeated. Replaces the whole list.",
+        ),
     ] = None,
     who: Who,
     api: RecordApi,

@@ -10,8 +10,9 @@ from typing import TYPE_CHECKING, Annotated, Any, NamedTuple
 
 import typer
 
+from tracker.cli import completing
 from tracker.cli.exits import USAGE, CommandError
-from tracker.cli.options import Options, choice_option, label, label_option, moment_option, option
+from tracker.cli.options import Options, choice_option, label, labels_option, moment_option, option
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping, Sequence
@@ -47,7 +48,7 @@ def by_option(help_: str, default: Sequence[str]) -> object:
     """Return the option for the fields to count or to compare events by."""
     return typer.Option(
         metavar="FIELD",
-        autocompletion=lambda: sorted(field.query for field in _FACETS.values()),
+        autocompletion=completing.fields_to_count(field.query for field in _FACETS.values()),
         help=f"{help_}; may be repeated.  [default: {', '.join(default)}]",
     )
 
@@ -55,7 +56,10 @@ def by_option(help_: str, default: Sequence[str]) -> object:
 _NAMES = sorted(f"{name}:" for name in (*_DERIVED, *(field.query for field in FIELDS if field.query)))
 """Completions of the name of a field in a query."""
 
-EventId = Annotated[str, typer.Argument(metavar="ID", help="Id or Slack id of the event.")]
+EventId = Annotated[
+    str,
+    typer.Argument(metavar="ID", autocompletion=completing.event_ids, help="Id or Slack id of the event."),
+]
 Explain = Annotated[
     bool, typer.Option("--explain", help="Print how the server finds the answer, instead of the answer.")
 ]
@@ -83,11 +87,13 @@ def _declared(field: EventField) -> object:
                 datetime | None, typer.Option(name, parser=moment_option, metavar="TIME", help=help_)
             ]
         case "texts" | "pairs" as kind:
-            parser, metavar = (label_option, "NAME=VALUE") if kind == "pairs" else (str, "NAME")
             help_ = f"{help_.removesuffix('.')}; may be repeated."
-            return Annotated[list[str] | None, typer.Option(name, metavar=metavar, parser=parser, help=help_)]
+            if kind == "pairs":
+                return Annotated[list[str] | None, labels_option(name, help_)]
+            return Annotated[list[str] | None, typer.Option(name, metavar="NAME", parser=str, help=help_)]
         case _:
-            return Annotated[str, typer.Option(name, metavar=metavar, help=help_)]
+            known = completing.values_of(field.query) if field.facet else None
+            return Annotated[str, typer.Option(name, metavar=metavar, autocompletion=known, help=help_)]
 
 
 class EventFields(NamedTuple):

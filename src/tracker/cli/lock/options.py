@@ -11,8 +11,9 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from tracker.cli import completing
 from tracker.cli.exits import USAGE, CommandError
-from tracker.cli.options import Options, Who, duration_option, label, label_option, names_of
+from tracker.cli.options import Options, Who, duration_option, label, labels_option, names_of
 from tracker.time_text import rounded_text
 
 if TYPE_CHECKING:
@@ -25,7 +26,12 @@ _LONGEST_GRACE = timedelta(seconds=30)
 _LONGEST_MARGIN = 2.0
 """Longest time in seconds between killing a command and the end of its lease."""
 
-Service = Annotated[str, typer.Option(metavar="NAME", help="Service that the lock is for.")]
+Service = Annotated[
+    str,
+    typer.Option(
+        metavar="NAME", autocompletion=completing.values_of("service"), help="Service that the lock is for."
+    ),
+]
 Environment = Annotated[
     str,
     typer.Option(
@@ -56,7 +62,15 @@ Token = Annotated[
     ),
 ]
 TokenFile = Annotated[Path | None, typer.Option(metavar="FILE", help="File that holds the token.")]
-LockId = Annotated[str, typer.Argument(envvar="TRACKER_LOCK_ID", metavar="ID", help="Id of the lock.")]
+LockId = Annotated[
+    str,
+    typer.Argument(
+        envvar="TRACKER_LOCK_ID",
+        metavar="ID",
+        autocompletion=completing.lock_ids,
+        help="Id of the lock.",
+    ),
+]
 
 _BYTES = 32
 
@@ -74,7 +88,7 @@ class LockOptions:
     who: Who
     label: Annotated[
         list[str] | None,
-        typer.Option(parser=label_option, metavar="NAME=VALUE", help="Label of the lock; may be repeated."),
+        labels_option("--label", "Label of the lock; may be repeated."),
     ] = None
     lock_delay: LockDelay = None
     event_id: Annotated[str, typer.Option(metavar="ID", help="Event that the lock belongs to.")] = ""

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import queue
 import threading
 import time
 import uuid
@@ -12,10 +11,11 @@ from copy import copy
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from functools import partial
-from typing import Never, TypeVar
+from typing import TypeVar
 
 from protobuf.wkt import Timestamp
 
+from tracker.cli.bounded import within
 from tracker.cli.exits import FAILED, INTERRUPTED, LOCKED, CommandError
 from tracker.cli.lock.holding import hold
 from tracker.cli.lock.options import Terms
@@ -69,7 +69,7 @@ class RecordedCommand:
         self._began = 0.0
         self._kept = KeptRequest()
         self._sending = threading.Lock()
-        """Held while the begin is recorded, which must not happen after the end."""
+        """Held while the server is called: the begin must not be recorded after the end."""
         self._is_late = False
 
     def run(self, grace: timedelta) -> Gone:
@@ -117,7 +117,7 @@ class RecordedCommand:
             return
         attributes = copy(self._attributes)
         try:
-            _within(_OFFLINE_PATIENCE, self._begin_at_once)
+            self._bounded(self._begin_at_once)
         except ApiError as error:
             if not is_transient(error):
                 raise
@@ -130,10 +130,9 @@ class RecordedCommand:
             self._keep(CREATE_EVENT, request, hold=True)
 
     def _begin_at_once(self) -> None:
-        with self._sending:
-            send_kept(self.connection)
-            if not self._is_late:
-                self._create(event_pb.Status.start, copy(self._attributes), patience=0)
+        send_kept(self.connection)
+        if not self._is_late:
+            self._create(event_pb.Status.start, copy(self._attributes), patience=0)
 
     def _begin_under(self, lock_id: str, token: str) -> None:
         """Record the begin of the command under a lock that becomes that of the event.
@@ -166,11 +165,17 @@ class RecordedCommand:
             self._send(UPDATE_EVENT, self._change(attributes), lambda call: call(), patience=_PATIENCE)
 
     def _bounded(self, call: Callable[[], T]) -> T:
+        """Return what a call returns; it begins when the one before has ended, and has a second for both."""
+
         def work() -> T:
             with self._sending:
                 return call()
 
-        return _within(_OFFLINE_PATIENCE, work)
+        try:
+            return within(_OFFLINE_PATIENCE, work)
+        except TimeoutError:
+            why = f"no answer from {self.connection.server} within {_OFFLINE_PATIENCE:g} second"
+            raise ApiError(Code.UNAVAILABLE, why, NO_ANSWER) from None
 
     def _send(
         self, rpc: Rpc[Q, A], request: Q, bounded: Callable[[Callable[[], A]], A], *, patience: float
@@ -213,35 +218,6 @@ class RecordedCommand:
         return UPDATE_EVENT.request(
             id=self._event_id, attributes=attributes, merge=True, who=self.request.who
         )
-
-
-def _within(seconds: float, call: Callable[[], T]) -> T:
-    """Return what a call to the server returns, if it does within some seconds.
-
-    Resolving a name can take longer than any timeout of a connection.
-
-    Raises:
-        ApiError: The call failed, or took too long.
-    """
-    done: queue.SimpleQueue[Callable[[], T]] = queue.SimpleQueue()
-
-    def work() -> None:
-        try:
-            result = call()
-        except BaseException as error:  # noqa: BLE001  # raised below
-            done.put(partial(_raise, error))
-        else:
-            done.put(lambda: result)
-
-    threading.Thread(target=work, daemon=True).start()
-    try:
-        return done.get(timeout=seconds)()
-    except queue.Empty:
-        raise ApiError(Code.UNAVAILABLE, "the server did not answer in time", NO_ANSWER) from None
-
-
-def _raise(error: BaseException) -> Never:
-    raise error
 
 
 def _message(given: str, ending: str) -> str:

@@ -1,0 +1,125 @@
+"""What a shell completes with what a server has: values of fields, labels, ids and names.
+
+A server that is away, or slow, completes nothing.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterable, Iterator
+from typing import TYPE_CHECKING, TypeAlias
+
+import typer  # noqa: TC002  # typer reads the annotations
+
+if TYPE_CHECKING:
+    from tracker.client.connection import Connection
+    from tracker.pb import event_pb
+
+_SECONDS = 0.5
+"""Seconds that a shell waits."""
+
+_EVENTS = 100
+"""Newest events whose ids and labels are completed."""
+
+_VALUES = 100
+"""Values of a field."""
+
+_PREFIX = re.compile(r"[\w./-]*\w")
+"""The beginning of a value that a query can look for as it is."""
+
+Found: TypeAlias = "Iterable[tuple[str, str]]"
+"""Values, and a description of each."""
+
+
+def _completed(find: Callable[[Connection, str], Found]) -> Callable[..., list[tuple[str, str]]]:
+    """Return a completion of what `find` finds for what was typed."""
+
+    def complete(ctx: typer.Context, incomplete: str) -> list[tuple[str, str]]:
+        from tracker.cli.bounded import within
+        from tracker.client.connection import Connection
+
+        def values() -> list[tuple[str, str]]:
+            with Connection(ctx.params["server"], patience=0, timeout=_SECONDS) as connection:
+                return [each for each in find(connection, incomplete) if each[0].startswith(incomplete)]
+
+        try:
+            return within(_SECONDS, values)
+        except Exception:  # noqa: BLE001  # a shell shows messages in the middle of the line
+            return []
+
+    return complete
+
+
+def values_of(field: str) -> Callable[..., list[tuple[str, str]]]:
+    """Return a completion of the values that events have for a field, as queries name it."""
+    return _completed(lambda connection, typed: ((each, "") for each in _values(connection, field, typed)))
+
+
+def _values(connection: Connection, field: str, typed: str) -> Iterator[str]:
+    from tracker.client.rpcs import GET_EVENT_FACETS
+
+    query = f"{field}:{typed}*" if _PREFIX.fullmatch(typed) else ""
+    answer = connection.call(
+        GET_EVENT_FACETS, GET_EVENT_FACETS.of({"query": query, "fields": [field], "limit": _VALUES})
+    )
+    return (each.value for facet in answer.facets for each in facet.values if each.value)
+
+
+def _events(connection: Connection) -> list[event_pb.Event]:
+    from tracker.client.rpcs import LIST_EVENTS
+
+    return connection.call(LIST_EVENTS, LIST_EVENTS.of({"perPage": _EVENTS})).events
+
+
+def _event_ids(connection: Connection, _: str) -> Found:
+    return [(each.metadata.id, each.title) for each in _events(connection) if each.metadata is not None]
+
+
+def _label_names(connection: Connection) -> list[str]:
+    return sorted(
+        {
+            name
+            for each in _events(connection)
+            if each.attributes is not None
+            for name in each.attributes.labels
+        }
+    )
+
+
+def _labels(connection: Connection, typed: str) -> Found:
+    name, is_whole, value = typed.partition("=")
+    if is_whole:
+        return [(f"{name}={each}", "") for each in _values(connection, f"label.{name}", value)]
+    return [(f"{each}=", "") for each in _label_names(connection)]
+
+
+def _lock_ids(connection: Connection, _: str) -> Found:
+    from tracker.client.rpcs import LIST_LOCKS
+
+    locks = connection.call(LIST_LOCKS, LIST_LOCKS.request()).locks
+    return [(each.id, f"{each.service} {each.environment} {each.who}") for each in locks]
+
+
+def _entry_names(connection: Connection, _: str) -> Found:
+    from tracker.client.rpcs import LIST_CATALOGS
+
+    entries = connection.call(LIST_CATALOGS, LIST_CATALOGS.request()).catalogs
+    return [(each.name, each.description.partition("\n")[0]) for each in entries]
+
+
+event_ids = _completed(_event_ids)
+labels = _completed(_labels)
+lock_ids = _completed(_lock_ids)
+entry_names = _completed(_entry_names)
+
+
+def fields_to_count(fields: Iterable[str]) -> Callable[..., list[tuple[str, str]]]:
+    """Return a completion of the names of fields that events are counted by, and of labels."""
+    names = [(each, "") for each in sorted(fields)]
+    of_labels = _completed(lambda connection, _: [(f"label.{each}", "") for each in _label_names(connection)])
+
+    def complete(ctx: typer.Context, incomplete: str) -> list[tuple[str, str]]:
+        found = [each for each in names if each[0].startswith(incomplete)]
+        return found if found and incomplete else [*found, *of_labels(ctx, incomplete)]
+
+    return complete
