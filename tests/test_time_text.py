@@ -216,7 +216,7 @@ def test_a_second_has_as_many_decimals_wherever_it_is_written(decimals: int) -> 
     micros = second + int("1234567891"[: min(decimals, 6)].ljust(6, "0"))
 
     def in_body() -> int:
-        fields = normalise(event_pb.EventAttributes.desc(), {"startDate": text})
+        fields, _ = normalise(event_pb.EventAttributes.desc(), {"startDate": text})
         made = make_message(event_pb.EventAttributes, fields)
         assert isinstance(made, event_pb.EventAttributes)
         assert made.start_date is not None
@@ -246,7 +246,7 @@ def test_a_second_has_as_many_decimals_wherever_it_is_written(decimals: int) -> 
 
 @pytest.mark.parametrize(("text", "seconds"), SPELLINGS)
 def test_a_duration_in_a_body_has_the_same_units(text: str, seconds: float) -> None:
-    fields = normalise(lock_pb.CreateLockRequest.desc(), {"ttl": text})
+    fields, _ = normalise(lock_pb.CreateLockRequest.desc(), {"ttl": text})
     made = make_message(lock_pb.CreateLockRequest, fields)
     assert isinstance(made, lock_pb.CreateLockRequest)
     assert made.ttl is not None
@@ -256,4 +256,4 @@ def test_a_duration_in_a_body_has_the_same_units(text: str, seconds: float) -> N
 @pytest.mark.parametrize(("text", "hint"), REFUSED)
 def test_a_duration_in_a_body_is_refused_with_what_to_write(text: str, hint: str) -> None:
     with pytest.raises(TrackerError, match=f"expected a duration in seconds.*{hint}"):
-        make_message(lock_pb.CreateLockRequest, normalise(lock_pb.CreateLockRequest.desc(), {"ttl": text}))
+        make_message(lock_pb.CreateLockRequest, normalise(lock_pb.CreateLockRequest.desc(), {"ttl": text})[0])

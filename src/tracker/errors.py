@@ -7,7 +7,7 @@ from enum import IntEnum, StrEnum, auto
 from typing import TYPE_CHECKING, Final, Self
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Iterable, Mapping, Sequence
 
 DOMAIN = "tracker"
 """`google.rpc.ErrorInfo.domain` of every error."""
@@ -226,3 +226,21 @@ def invalid(*violations: FieldViolation) -> TrackerError:
     """Return the INVALID_ARGUMENT error for fields that break a rule."""
     message = "; ".join(dict.fromkeys(violation.sentence for violation in violations))
     return TrackerError(Reason.INVALID_FIELD, message, violations=violations)
+
+
+_COMPARABLE = 40
+"""Characters of a wrong name that are compared with known ones."""
+_BEGINNING = 3
+"""Characters that are enough as the beginning of a name."""
+
+
+def nearest(wrong: str, known: Iterable[str], parent: str = "") -> str:
+    """Return `; did you mean …?` with the known name nearest to a wrong one, or "" where none is near."""
+    from difflib import get_close_matches  # noqa: PLC0415 - slow to load, and few errors need it
+
+    names = {name.lower(): name for name in known}
+    wrong = wrong.lower()[:_COMPARABLE]
+    found = get_close_matches(wrong, names, n=1)
+    if not found and len(wrong) >= _BEGINNING:
+        found = [name for name in names if name.startswith(wrong)]
+    return f"; did you mean {parent}{names[found[0]]}?" if found else ""

@@ -224,19 +224,22 @@ def test_files_and_folders_are_applied_in_order(server: ServerProcess, service: 
 @pytest.mark.parametrize(
     ("text", "told"),
     [
-        ("platfrom: ecs", "document 2 (x): unknown key 'platfrom', did you mean 'platform'?"),
+        ("platfrom: ecs", "document 2 (x): unknown field platfrom; did you mean platform?"),
         (
             "used_deliverable: []",
-            "document 2 (x): unknown key 'used_deliverable', did you mean 'used_deliver",
+            "document 2 (x): unknown field used_deliverable; did you mean used_deliverables?",
         ),
-        ("colour: red", "document 2 (x): unknown key 'colour'\n"),
-        ("sla: {levle: low}", "document 2 (x): sla: unknown key 'levle', did you mean 'level'?"),
+        ("colour: red", "document 2 (x): unknown field colour\n"),
+        ("sla: {levle: low}", "document 2 (x): unknown field sla.levle; did you mean level?"),
         (
             "usedDeliverables: [{name: a}, {versionUsd: 1}]",
-            "usedDeliverables[1]: unknown key 'versionUsd', did you mean 'versionUsed'?",
+            "unknown field usedDeliverables[1].versionUsd; did you mean versionUsed?",
         ),
-        ("type: libary", "document 2 (x): type: expected one of module, library, workflow, "),
-        ("type: libary", "got 'libary', did you mean 'library'?"),
+        (
+            "type: libary",
+            "document 2 (x): type: expected one of TYPE_UNSPECIFIED, module, library, workflow, ",
+        ),
+        ("type: libary", 'got "libary"; did you mean library?'),
         ("dependencies_in: web", 'dependencies_in: expected a list, got "web"'),
         ("description: [a]", 'description: expected a string, got ["a"]'),
         ("sla: {uptime_percentage: often}", 'sla.uptime_percentage: expected a number, got "often"'),

@@ -26,7 +26,8 @@ Attributes = event_pb.EventAttributes
 
 def decode(cls: type[M], body: JsonValue | bytes) -> M:
     text = body if isinstance(body, bytes) else json.dumps(body).encode()
-    message = make_message(cls, normalise(cls.desc(), parse_json(text)))
+    fields, _ = normalise(cls.desc(), parse_json(text))
+    message = make_message(cls, fields)
     assert isinstance(message, cls)
     return message
 
@@ -95,8 +96,8 @@ def test_unknown_keys_are_ignored_at_any_depth(value: JsonValue) -> None:
     assert decode(Event, body) == Event(title="t", attributes=Attributes(owner="o"))
 
 
-@pytest.mark.parametrize("body", [b"", b"  \r\n\t", b"{}", b' {} {"title": "x"}', b"{}garbage \xc3\xa9"])
-def test_an_empty_body_is_an_empty_message_and_what_follows_the_first_value_is_ignored(body: bytes) -> None:
+@pytest.mark.parametrize("body", [b"", b"  \r\n\t", b"{}", b" {}\n"])
+def test_an_empty_body_is_an_empty_message(body: bytes) -> None:
     assert decode(Event, body) == Event()
 
 
@@ -113,13 +114,17 @@ def test_an_empty_body_is_an_empty_message_and_what_follows_the_first_value_is_i
         (99, 99),
         ("99", 99),
         (-1, -1),
-        ("banana", 0),
+        ("deploy", 1),
+        ("Rpa-Usage", 5),
+        ("RPA", 5),
+        ("none", 0),
+        ("unspecified", 0),
         ("", 0),
         (None, 0),
         (2**31 - 1, 2**31 - 1),
     ],
 )
-def test_enums_are_names_in_any_case_or_numbers(value: JsonValue, number: int) -> None:
+def test_enums_are_names_or_aliases_in_any_case_or_numbers(value: JsonValue, number: int) -> None:
     message = decode(Event, {"attributes": {"type": value}})
     assert message == Event(attributes=Attributes(type=event_pb.Type(number)))
 
@@ -129,6 +134,23 @@ def test_what_is_neither_a_name_nor_a_number_is_no_enum(value: JsonValue) -> Non
     error = refused(Event, {"attributes": {"type": value}})
     assert error.violations[0].field == "attributes.type"
     assert "expected a name or a number of Type" in error.message
+
+
+@pytest.mark.parametrize(
+    ("field", "value", "told"),
+    [
+        ("status", "succes", 'got "succes"; did you mean success?'),
+        ("status", "faild", 'got "faild"; did you mean failed?'),
+        ("environment", "prodution", 'got "prodution"; did you mean production?'),
+        ("priority", "p9", "expected one of PRIORITY_UNSPECIFIED, P1, P2"),
+        ("type", "banana", 'incident, rpa_usage, got "banana"'),
+        ("type", " drift", 'got " drift"; did you mean drift?'),
+    ],
+)
+def test_an_unknown_name_is_refused_with_the_nearest_known_one(field: str, value: str, told: str) -> None:
+    error = refused(Event, {"attributes": {field: value}})
+    assert [violation.field for violation in error.violations] == [f"attributes.{field}"]
+    assert told in error.message
 
 
 @pytest.mark.parametrize(
@@ -278,6 +300,10 @@ def test_an_unknown_key_given_twice_is_ignored_like_any_other() -> None:
         b"{'title': 1}",
         b'{"title": "a",}',
         b"\xef\xbb\xbf{}",
+        b' {} {"title": "x"}',
+        b"{}garbage \xc3\xa9",
+        b"{},",
+        b'{"title": "x"}{"title": "x"}',
     ],
 )
 def test_what_is_no_json_is_refused(body: bytes) -> None:

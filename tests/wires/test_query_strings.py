@@ -21,7 +21,8 @@ Stats = event_pb.GetEventStatsRequest
 
 def decode(cls: type[Message], query: str | bytes) -> Message:
     raw = query if isinstance(query, bytes) else query.encode()
-    return make_message(cls, read_query(cls.desc(), parse_query(raw), ()))
+    fields, _ = read_query(cls.desc(), parse_query(raw), ())
+    return make_message(cls, fields)
 
 
 def message_or_error(cls: type[Message], query: bytes) -> Message | TrackerError:
@@ -64,7 +65,16 @@ def test_keys_are_fields_in_either_spelling(query: str | bytes, request_: Search
 
 @pytest.mark.parametrize(
     ("text", "number"),
-    [("drift", 3), ("DRIFT", 3), ("Rpa_usage", 5), ("3", 3), ("0", 0), ("type_unspecified", 0)],
+    [
+        ("drift", 3),
+        ("DRIFT", 3),
+        ("Rpa_usage", 5),
+        ("3", 3),
+        ("0", 0),
+        ("type_unspecified", 0),
+        ("deploy", 1),
+        ("RPA-usage", 5),
+    ],
 )
 def test_enums_are_declared_names_in_any_case_or_declared_numbers(text: str, number: int) -> None:
     assert decode(Search, f"type={text}") == Search(type=event_pb.Type(number))
@@ -77,6 +87,10 @@ def test_any_other_enum_is_refused_with_what_is_valid(text: str) -> None:
     assert error.message.startswith(f'parsing field "type": "{shown}" is not a valid value')
     assert "deployment, operation, drift, incident, rpa_usage" in error.message
     assert [violation.field for violation in error.violations] == ["type"]
+
+
+def test_an_unknown_enum_is_refused_with_the_nearest_known_one() -> None:
+    assert refused(Search, "type=dirft").message.endswith("rpa_usage; did you mean drift?")
 
 
 @pytest.mark.parametrize(

@@ -71,11 +71,11 @@ def test_a_request_comes_back_from_path_query_and_body_as_it_was(
     found = ROUTER.find(binding.verb, path)
     assert found is not None
     assume(found[0] is binding)  # an id that reads like a literal of another route is the other route
-    assert binding.decode(HttpInput(found[1], query, body)) == request
+    assert [*binding.decode(HttpInput(found[1], query, body))] == [request, ()]
     written = binding.request(request)
     assert (written.verb, written.path.partition("?")[0]) == (binding.verb, path)
     query = written.path.partition("?")[2].encode()
-    assert binding.decode(HttpInput(found[1], query, written.body or b"")) == request
+    assert [*binding.decode(HttpInput(found[1], query, written.body or b""))] == [request, ()]
 
 
 def bind(method: DescMethod, path: str, body: str = "", response_body: str = "") -> HttpBinding:
@@ -90,10 +90,13 @@ CREATE = event_pb.desc().services[0].methods[0]
 
 def test_a_variable_of_the_path_wins_over_the_body_and_the_query_is_ignored_beside_it() -> None:
     (binding,) = (b for m, b in BINDINGS if m.name == "AddSlackId")
-    decoded = binding.decode(
+    decoded, unknown = binding.decode(
         HttpInput(("from-path",), b"slack_id=query", b'{"id": "body", "slackId": "body"}')
     )
     assert decoded == event_pb.AddSlackIdRequest(id="from-path", slack_id="body")
+    assert [str(each) for each in unknown] == [
+        "unknown parameter slack_id; this call takes its fields from the body"
+    ]
 
 
 def test_a_variable_may_name_a_field_of_a_message_and_span_segments() -> None:
@@ -102,7 +105,7 @@ def test_a_variable_may_name_a_field_of_a_message_and_span_segments() -> None:
     router.add("POST", binding.template, binding)
     found = router.find("POST", "/v1/teams/a/b%2Fc/drift")
     assert found is not None
-    decoded = binding.decode(HttpInput(found[1], b"", b'{"attributes": {"owner": "me", "service": "x"}}'))
+    decoded, _ = binding.decode(HttpInput(found[1], b"", b'{"attributes": {"owner": "me", "service": "x"}}'))
     attributes = event_pb.EventAttributes(service="teams/a/b%2Fc", type=event_pb.Type.drift, owner="me")
     assert decoded == event_pb.CreateEventRequest(attributes=attributes)
 

@@ -13,6 +13,7 @@ from protobuf import (
     ScalarType,
 )
 
+from tracker.pb.options import numbers
 from tracker.transcoding.fields import DURATION, TIMESTAMP, element_of, wrapped_field
 
 from .comments import description
@@ -100,6 +101,13 @@ class AnswerSchemas:
                 ],
             }
         return reference(name)
+
+
+def aliases(enum: DescEnum) -> str:
+    """Return the other names of an enum's values, as a list in CommonMark."""
+    names = {value.number: value.name for value in enum.values}
+    others = {name: names[number] for name, number in numbers(enum).items() if name != names[number]}
+    return ", ".join(f"`{name}` for `{own}`" for name, own in others.items())
 
 
 def meanings(enum: DescEnum) -> str:

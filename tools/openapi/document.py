@@ -23,8 +23,9 @@ Records what happens to your systems: deployments, operations, drifts and incide
 runs there; and lets deployments exclude each other with locks.
 
 Property names are lowerCamelCase; requests may use the snake_case names of the protos too. Unknown \
-properties are ignored, and so is the content type: every body is read as JSON. In answers every property is \
-present: unset messages and times are `null`, lists are `[]`."""
+properties and parameters are ignored; the header `Warning` of the answer names them, and a request with the \
+header `Prefer: handling=strict` is refused for them. The content type is ignored too: every body is read as \
+JSON. In answers every property is present: unset messages and times are `null`, lists are `[]`."""
 
 
 def build_document(

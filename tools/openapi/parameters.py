@@ -15,6 +15,7 @@ from protobuf import (
 )
 
 from tracker.pb import options_pb
+from tracker.pb.options import numbers
 from tracker.services.idempotency import KEY_PATTERN
 from tracker.transcoding.fields import element_of, is_well_known, message_of, wrapped_field
 
@@ -94,8 +95,14 @@ def _element(field: DescField) -> Schema:
         case ScalarType() as scalar:
             return dict(SCALARS[scalar])
         case DescEnum() as enum:
-            names, numbers = [v.name for v in enum.values], [v.number for v in enum.values]
-            return {"anyOf": [{"type": "string", "enum": names}, {"type": "integer", "enum": numbers}]}
+            names = [*(v.name for v in enum.values), *(n for n, number in numbers(enum).items() if number)]
+            declared = [value.number for value in enum.values]
+            return {
+                "anyOf": [
+                    {"type": "string", "enum": list(dict.fromkeys(names))},
+                    {"type": "integer", "enum": declared},
+                ]
+            }
         case DescMessage() as message if (wrapped := wrapped_field(message)) is not None:
             return _schema(wrapped)
         case DescMessage(type_name="google.protobuf.Timestamp"):

@@ -1,7 +1,6 @@
 """Schemas of requests: what the server takes, which is more than what it answers.
 
-Any field may be null or absent where it is not required, numbers may be text, enums names in any case,
-numbers or unknown words.
+Any field may be null or absent where it is not required, numbers may be text, and enums names or numbers.
 """
 
 from __future__ import annotations
@@ -16,9 +15,10 @@ from protobuf import (
     ScalarType,
 )
 
+from tracker.pb.options import numbers
 from tracker.transcoding.fields import DURATION, TIMESTAMP, element_of, wrapped_field
 
-from .answers import SCALARS, meanings
+from .answers import SCALARS, aliases, meanings
 from .comments import description
 from .names import component_name, reference
 from .rules import field_rules, is_required, keywords, required_paths
@@ -39,7 +39,7 @@ _NULL: Schema = {"type": "null"}
 _EMPTY: Schema = {"type": "string", "enum": [""]}
 _SUFFIX = "Input"
 _LENIENT = (
-    "Names count in any case, and so do numbers, as numbers or as text. Unknown names count as the first."
+    "Other names: {}. Names count in any case, with `-` as `_`, and so do numbers, as numbers or as text."
 )
 
 
@@ -140,10 +140,10 @@ class RequestSchemas:
         name = component_name(enum, _SUFFIX)
         if name not in self._components:
             self._components[name] = {
-                "description": f"{description(enum)}\n\n{meanings(enum)}\n\n{_LENIENT}",
+                "description": f"{description(enum)}\n\n{meanings(enum)}\n\n{_LENIENT.format(aliases(enum))}",
                 "anyOf": [
-                    {"type": "string", "enum": [value.name for value in enum.values]},
-                    {"type": "string"},
+                    {"type": "string", "enum": [*numbers(enum), ""]},
+                    {"type": "string", "pattern": "^-?[0-9]{1,9}$"},
                     {"type": "integer", "format": "int32", **_INT32},
                 ],
             }
@@ -166,7 +166,7 @@ def _given_enum(enum: DescEnum) -> Schema:
     """Return the schema of an enum that has to be given: anything but its first value."""
     return {
         "anyOf": [
-            {"type": "string", "enum": [value.name for value in enum.values[1:]]},
+            {"type": "string", "enum": [name for name, number in numbers(enum).items() if number]},
             {"type": "string", "pattern": "^[1-9][0-9]{0,8}$"},
             {"type": "integer", "format": "int32", "minimum": 1, "maximum": 2**31 - 1},
         ]

@@ -5,14 +5,17 @@ from __future__ import annotations
 import asyncio
 from dataclasses import dataclass
 from functools import cache, partial
+from itertools import islice
 from operator import methodcaller
 from typing import TYPE_CHECKING
 
 import grpc
+from protobuf import Message
 
 from tracker.api.calls.answers import PART
 from tracker.api.calls.endpoint import UNKNOWN, Endpoint, current_task
 from tracker.api.grpc_standard import GrpcMethod, Health, reflection_methods
+from tracker.api.handling import PREFER, handle
 from tracker.api.wires import (
     REQUEST_ID_HEADER,
     address,
@@ -25,12 +28,13 @@ from tracker.api.wires import (
 from tracker.errors import FieldViolation, Reason, TrackerError, invalid
 from tracker.services.context import Call
 from tracker.transcoding.fields import DURATION, TIMESTAMP, message_of
+from tracker.transcoding.unknown import MAX_UNKNOWN, unknown_numbers
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Iterable, Iterator
     from typing import Never
 
-    from protobuf import DescMessage, Message
+    from protobuf import DescMessage
     from structlog.typing import FilteringBoundLogger
 
     from tracker.api.calls.endpoint import Chain, Handler
@@ -196,7 +200,7 @@ class _Answerer:
     async def answer(self, given: object, context: _Context) -> bytes:
         call = _call(context)
         try:
-            message = await self._handle(partial(self._read, context, given), call)
+            message = await self._handle(partial(self._read, context, given, call), call)
             answer = await self._encode(message, call.answer)
             await self._may_answer.wait()
             if call.waited:
@@ -204,14 +208,14 @@ class _Answerer:
                 await asyncio.sleep(_LINGER)  # the end of the call cancels it
         except TrackerError as error:
             await self._may_answer.wait()
-            await _abort(context, error, call.request_id)
+            await _abort(context, error, call)
         except asyncio.CancelledError:
             if call.undo is not None:
                 call.undo()
             raise
         except Exception:  # noqa: BLE001 - a defect of the wire: logged, and answered as what it is
             await self._fail(context, call)
-        context.set_trailing_metadata(((REQUEST_ID_HEADER, call.request_id),))
+        context.set_trailing_metadata(_trailers(call))
         return answer
 
     async def stream(self, requests: AsyncIterator[bytes], context: _Context) -> None:
@@ -231,13 +235,13 @@ class _Answerer:
         call.send = send
         try:
             await self._handle(
-                read_all if method.takes_stream else partial(self._read, context, requests), call
+                read_all if method.takes_stream else partial(self._read, context, requests, call), call
             )
         except TrackerError as error:
-            await _abort(context, error, call.request_id)
+            await _abort(context, error, call)
         except Exception:  # noqa: BLE001 - a defect of the wire: logged, and answered as what it is
             await self._fail(context, call)
-        context.set_trailing_metadata(((REQUEST_ID_HEADER, call.request_id),))
+        context.set_trailing_metadata(_trailers(call))
 
     async def _encode(self, message: object, memory: AnswerMemory) -> bytes:
         if memory.bytes > PART:
@@ -249,7 +253,7 @@ class _Answerer:
         memory.hold(_COPIES * len(encoded))
         return encoded
 
-    async def _read(self, context: _Context, given: object) -> object:
+    async def _read(self, context: _Context, given: object, call: Call) -> object:
         """Wait for the request, unless it is given, and decode it.
 
         Raises:
@@ -266,17 +270,23 @@ class _Answerer:
             if loop.time() < timer.when():
                 raise
             task.uncancel()
-            message = "the request's message took too long to arrive"
-            raise TrackerError(Reason.REQUEST_TIMEOUT, message) from None
+            why = "the request's message took too long to arrive"
+            raise TrackerError(Reason.REQUEST_TIMEOUT, why) from None
         finally:
             timer.cancel()
         if not isinstance(request, bytes):
             raise invalid(FieldViolation("", "the call brought no message"))
-        return self._method.decode(request)
+        message = self._method.decode(request)
+        if isinstance(message, Message):
+            # Bytes beyond those of the known fields may be another encoding of these.
+            more = len(message.to_binary(write_unknown_fields=False)) != len(request)
+            if more or PREFER in call.headers:
+                handle(call, [*islice(unknown_numbers(message), MAX_UNKNOWN)])
+        return message
 
     async def _fail(self, context: _Context, call: Call) -> Never:
         self._log.exception("defect", request_id=call.request_id, method=self._method.endpoint.name)
-        await _abort(context, internal_error(call.request_id), call.request_id)
+        await _abort(context, internal_error(call.request_id), call)
 
 
 def _own(method: Endpoint) -> GrpcMethod:
@@ -303,9 +313,13 @@ def _holds_time(message: DescMessage) -> bool:
     return any(inner is not None and _holds_time(inner) for inner in map(message_of, message.fields))
 
 
-async def _abort(context: _Context, error: TrackerError, request_id: str) -> Never:
-    metadata = ((REQUEST_ID_HEADER, request_id), ("grpc-status-details-bin", binary_error(error)))
-    await context.abort(_STATUS[int(error.code)], short(error.message), metadata)
+def _trailers(call: Call) -> tuple[tuple[str, str], ...]:
+    return ((REQUEST_ID_HEADER, call.request_id), *call.notes)
+
+
+async def _abort(context: _Context, error: TrackerError, call: Call) -> Never:
+    details = ("grpc-status-details-bin", binary_error(error))
+    await context.abort(_STATUS[int(error.code)], short(error.message), (*_trailers(call), details))
 
 
 def _call(context: _Context) -> Call:

@@ -9,6 +9,7 @@ import asyncio
 import re
 from typing import TYPE_CHECKING, Any, cast
 
+from tracker.api.handling import PREFER
 from tracker.api.http_answers import EXPECT_RECEIPT
 from tracker.api.wires import REQUEST_ID_HEADER, http_headers, json_error, request_id_of
 from tracker.errors import FieldViolation, Reason, TrackerError, invalid
@@ -41,7 +42,7 @@ _UNITS = {"H": 3600.0, "M": 60.0, "S": 1.0, "m": 1e-3, "u": 1e-6, "n": 1e-9}
 class HttpExchange:
     """One HTTP request, and the answer to it, which is sent once."""
 
-    __slots__ = ("_receive", "_send", "headers", "request_id", "scope", "started")
+    __slots__ = ("_call", "_receive", "_send", "headers", "request_id", "scope", "started")
 
     def __init__(self, scope: Scope, receive: Receive, send: Send) -> None:
         self.scope = scope
@@ -55,12 +56,14 @@ class HttpExchange:
         self.request_id = request_id_of(headers.get(REQUEST_ID_HEADER))
         self.started = False
         """Whether an answer is on its way."""
+        self._call: Call | None = None
 
     def call(self, wire: Wire) -> Call:
         """Return the call that the request makes."""
         client = self.scope["client"]
         peer = f"{client[0]}:{client[1]}" if client else ""
-        return Call(wire, self.request_id, peer, self.headers, verb=self.scope["method"])
+        self._call = call = Call(wire, self.request_id, peer, self.headers, verb=self.scope["method"])
+        return call
 
     @property
     def body_bytes(self) -> int:
@@ -159,8 +162,11 @@ class HttpExchange:
 
     async def _start(self, status: int, headers: list[tuple[bytes, bytes]]) -> None:
         self.started = True
-        id_header = (REQUEST_ID_HEADER.encode(), self.request_id.encode())
-        await self._send({"type": "http.response.start", "status": status, "headers": [*headers, id_header]})
+        headers = [*headers, (REQUEST_ID_HEADER.encode(), self.request_id.encode())]
+        if self._call is not None and self._call.notes:
+            headers += [(name.encode(), value.encode()) for name, value in self._call.notes]
+            headers.append((b"vary", PREFER.encode()))
+        await self._send({"type": "http.response.start", "status": status, "headers": headers})
 
 
 def server_sent_event(message: Message, encode: Callable[[Message], bytes]) -> bytes:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, Protocol, cast
 
 from tracker.api.calls.answers import PART
 from tracker.api.calls.endpoint import UNKNOWN, Endpoint, refusing
+from tracker.api.handling import PREFER, handle
 from tracker.api.http_exchange import HttpExchange, server_sent_event
 from tracker.api.router import Router
 from tracker.api.routes import HttpRequest, unknown_path
@@ -141,7 +142,7 @@ class _Rpc:
             nonlocal given
             if binding.takes_body or binding.may_have_body or exchange.body_bytes > self._limit:
                 given = given._replace(body=await exchange.body(self._limit))
-            return self._decode(exchange, given)
+            return self._decode(given, call)
 
         try:
             message: Message = await handle(_timed(exchange, call, read), call)
@@ -149,8 +150,11 @@ class _Rpc:
             raise binding.respell(error, given) from error
         return message
 
-    def _decode(self, _exchange: HttpExchange, given: HttpInput) -> Message:
-        return self._binding.decode(given)
+    def _decode(self, given: HttpInput, call: Call) -> Message:
+        message, unknown = self._binding.decode(given)
+        if unknown or PREFER in call.headers:
+            handle(call, unknown)
+        return message
 
 
 class _Stream(_Rpc):
@@ -179,10 +183,10 @@ class _Stream(_Rpc):
             call.answer.end()
         await exchange.end()
 
-    def _decode(self, exchange: HttpExchange, given: HttpInput) -> Message:
+    def _decode(self, given: HttpInput, call: Call) -> Message:
         """Return the request, which continues after the last event that its client received."""
-        message = super()._decode(exchange, given)
-        if last_event_id := exchange.headers.get("last-event-id", ""):
+        message = super()._decode(given, call)
+        if last_event_id := call.headers.get("last-event-id", ""):
             cast("Any", message).resume_token = last_event_id
         return message
 

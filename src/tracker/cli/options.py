@@ -10,7 +10,7 @@ import sys
 import time
 from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime, timedelta
-from typing import Annotated, Any, NamedTuple
+from typing import TYPE_CHECKING, Annotated, Any, NamedTuple
 from urllib.parse import urlsplit
 
 import typer
@@ -21,6 +21,9 @@ from tracker.cli.exits import USAGE, CommandError, epilog
 from tracker.cli.local_time import local_zone
 from tracker.cli.printing import Output
 from tracker.time_text import DURATION, Clock, Interval, datetime_of, hint, read_timedelta
+
+if TYPE_CHECKING:
+    from protobuf import DescEnum
 
 _SEVERAL = {
     Output.NDJSON: "has a line for each of several records",
@@ -82,14 +85,20 @@ def option(name: str, annotation: object, default: object = None) -> inspect.Par
 
 
 def choice_option(enum: str, help_: str, *names: str) -> object:
-    """Return an option that takes the name of a value of an enum, such as `event_pb.Status`, in any case."""
+    """Return an option that takes a name or an alias of a value of an enum, such as `event_pb.Status`.
+
+    Its value is the name in the proto.
+    """
 
     def parsed(text: str) -> str:
-        known = _enum_names(enum)
-        found = known.get(text.lower().replace("-", "_"))
-        if found is None and text:
-            raise typer.BadParameter(f"expected one of {', '.join(known.values())}, got {text!r}")
-        return found or ""
+        from tracker.errors import nearest
+        from tracker.pb.options import number_named, numbers
+
+        number = number_named(_enum(enum), text)
+        if number is None and text:
+            expected = f"expected one of {', '.join(_enum_names(enum))}"
+            raise typer.BadParameter(f"{expected}, got {text!r}{nearest(text, numbers(_enum(enum)))}")
+        return next((value.name for value in _enum(enum).values if value.number == number), "")
 
     metavar = enum.rpartition(".")[2].upper()
     return typer.Option(*names, parser=parsed, autocompletion=names_of(enum), metavar=metavar, help=help_)
@@ -97,16 +106,19 @@ def choice_option(enum: str, help_: str, *names: str) -> object:
 
 def names_of(enum: str) -> Callable[[], list[str]]:
     """Return a completion of the names of the values of an enum."""
-    return lambda: list(_enum_names(enum).values())
+    return lambda: _enum_names(enum)
 
 
-def _enum_names(enum: str) -> Mapping[str, str]:
-    """Return the names of the values of an enum by their lower case."""
+def _enum_names(enum: str) -> list[str]:
+    return [value.name for value in _enum(enum).values if value.number]
+
+
+def _enum(enum: str) -> DescEnum:
     from tracker import pb
 
     file, _, name = enum.partition(".")
-    values = getattr(getattr(pb, file), name).desc().values
-    return {value.name.lower(): value.name for value in values if value.number}
+    desc: DescEnum = getattr(getattr(pb, file), name).desc()
+    return desc
 
 
 def duration_option(help_: str) -> object:

@@ -94,7 +94,7 @@ class Connection:
         self._repeats = repeats
         self._http = httpx2.Client(
             base_url=self.server,
-            headers={"user-agent": f"tracker/{__version__}"},
+            headers={"user-agent": f"tracker/{__version__}", "prefer": "handling=strict"},
             verify=parts.scheme == "https",  # without TLS, loading certificates only costs time
         )
 

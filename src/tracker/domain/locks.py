@@ -31,6 +31,7 @@ WAIT_TTL: Final = Duration(seconds=4 * 60 * 60)
 _NAMES = {
     name.casefold(): wire_name(event_pb.Environment(number))
     for name, number in numbers(event_pb.Environment.desc()).items()
+    if number
 }
 _KEYS = {"environment_unspecified": ""} | {spelled: name.casefold() for spelled, name in _NAMES.items()}
 

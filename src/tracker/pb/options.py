@@ -10,6 +10,8 @@ from protobuf.wkt.google.protobuf.descriptor_pb import MethodOptions
 from tracker.pb import options_pb
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from protobuf import DescEnum, DescMethod, Enum
 
 
@@ -39,12 +41,27 @@ def wire_name(value: Enum) -> str:
     return _names(type(value)).get(int(value), str(int(value)))
 
 
-def numbers(enum: DescEnum) -> dict[str, int]:
-    """Return the numbers of an enum's values, but 0, by their names and then by their aliases."""
+@cache
+def numbers(enum: DescEnum) -> Mapping[str, int]:
+    """Return the numbers of an enum's values by name: of several names of one, the first is its own.
+
+    For people, the own name of 0 is `none`.
+    """
     named = {value.name: value.number for value in enum.values if value.number}
+    named |= dict.fromkeys(("none", "unspecified", enum.values[0].name), 0)
     for value in enum.values:
         options = value.proto.options
         if options is not None and options_pb.ext_aliases in options:
             aliases = options[options_pb.ext_aliases]
             named |= dict.fromkeys(aliases, value.number)
     return named
+
+
+@cache
+def _words(enum: DescEnum) -> Mapping[str, int]:
+    return {name.lower(): number for name, number in numbers(enum).items()}
+
+
+def number_named(enum: DescEnum, name: str) -> int | None:
+    """Return the number of the value that a name or an alias stands for, in any case, or None."""
+    return _words(enum).get(name.lower().replace("-", "_"))

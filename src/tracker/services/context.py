@@ -16,7 +16,7 @@ from tracker.stores.documents import READ
 from tracker.stores.idempotency import Once
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
     from contextlib import AbstractAsyncContextManager
     from zoneinfo import ZoneInfo
 
@@ -144,7 +144,8 @@ class Call:
     any time. `send` returns once the caller can take another message, and may be cancelled. The chain sets
     `principal`, and `use` for a call whose idempotency key is remembered with its change. A service sets
     `undo` where its answer must not get lost, and `waited` where its caller may be gone meanwhile; the wire
-    calls `undo` at most once, if the answer can't be delivered.
+    calls `undo` at most once, if the answer can't be delivered. `notes` are headers of the
+    answer, or trailing metadata.
     """
 
     wire: Wire
@@ -159,6 +160,7 @@ class Call:
     undo: Callable[[], None] | None = None
     waited: bool = False
     verb: str = ""
+    notes: Sequence[tuple[str, str]] = ()
 
     def made_by(self, principal: Principal) -> None:
         """Set who makes the call, in its task: the change log records the principal of each change."""

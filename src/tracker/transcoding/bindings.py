@@ -32,9 +32,10 @@ from tracker.transcoding.query_string import (
     read_text,
     write_query,
 )
+from tracker.transcoding.unknown import MAX_UNKNOWN, Unknown
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
 
     from protobuf import DescMessage, DescMethod, Message
 
@@ -154,6 +155,7 @@ def _item(written: JsonValue, subscript: str) -> JsonValue:
 _OK = 200
 _LONG = 100
 """Records of an answer that is encoded at once."""
+_IN_BODY = "; this call takes its fields from the body"
 
 
 class HttpInput(NamedTuple):
@@ -201,22 +203,29 @@ class HttpBinding:
         )
         self.bound = {variable.proto_path for variable in self.variables}
 
-    def decode(self, request: HttpInput) -> Message:
-        """Return the request message; a variable of the path wins over the same field elsewhere.
+    def decode(self, request: HttpInput) -> tuple[Message, Sequence[Unknown]]:
+        """Return the request message, and the keys of the request that name none of its fields.
+
+        A variable of the path wins over the same field elsewhere.
 
         Raises:
             TrackerError: INVALID_ARGUMENT, with violations that name fields by their proto paths.
         """
         fields: dict[str, JsonValue] = {}
-        if self.takes_body:
-            fields = normalise(self._request, parse_json(request.body))
-        elif request.query:
-            fields = read_query(self._request, parse_query(request.query), self.bound)
-        if self.may_have_body and request.body:
-            fields |= normalise(self._request, parse_json(request.body))
+        unknown: Sequence[Unknown] = ()
+        if request.query:
+            pairs = parse_query(request.query)
+            if self.takes_body:
+                unknown = [Unknown("parameter", key, _IN_BODY) for key, _ in pairs[:MAX_UNKNOWN]]
+            else:
+                fields, unknown = read_query(self._request, pairs, self.bound)
+        if self.takes_body or (self.may_have_body and request.body):
+            of_body, more = normalise(self._request, parse_json(request.body))
+            fields = fields | of_body if fields else of_body
+            unknown = [*more, *unknown] if unknown else more
         for variable, text in zip(self.variables, request.captures, strict=True):
             variable.put(fields, read_text(variable, variable.proto_path, text))
-        return make_message(self._request.type, fields)
+        return make_message(self._request.type, fields), unknown
 
     def request(self, message: Message | bytes) -> HttpRequest:
         """Return the request for a message, or for one in JSON that is the whole body; `decode` reads it.

@@ -1,8 +1,8 @@
 """JSON values of requests, converted to the strict form that the message library reads.
 
 Each message type has a plan, compiled once from its descriptor, that knows both spellings of every field. It
-changes only what ProtoJSON is stricter about than Tracker: names of enums in any case, numbers as text, empty
-timestamps, unknown keys. The result names fields by their proto names.
+changes only what ProtoJSON is stricter about than Tracker: names of enums in any case, their aliases, numbers
+as text, empty timestamps, unknown keys. The result names fields by their proto names.
 """
 
 from __future__ import annotations
@@ -13,7 +13,8 @@ from typing import TYPE_CHECKING, TypeAlias
 
 from protobuf import DescEnum, DescFieldValueList, DescFieldValueMap, ScalarType, message_from_json_value
 
-from tracker.errors import FieldViolation, invalid
+from tracker.errors import FieldViolation, invalid, nearest
+from tracker.pb.options import number_named, numbers
 from tracker.time_text import hint
 from tracker.transcoding.fields import (
     DURATION,
@@ -27,13 +28,15 @@ from tracker.transcoding.fields import (
     wrapped_field,
 )
 from tracker.transcoding.json_text import RepeatedKeys, shown
+from tracker.transcoding.unknown import drop_unknown_keys
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
 
     from protobuf import DescField, DescMessage, Message
 
     from tracker.transcoding.json_text import JsonValue
+    from tracker.transcoding.unknown import Unknown
 
     Convert: TypeAlias = Callable[[JsonValue], JsonValue]
     """Converts one value other than null to the form that the library reads."""
@@ -58,14 +61,25 @@ class _WrongValue(Exception):  # noqa: N818 - carries a finding, and never leave
         return _WrongValue(_join(parent, self.violation.field), self.violation.description)
 
 
-def normalise(message: DescMessage, value: JsonValue) -> dict[str, JsonValue]:
-    """Return the fields of a message that a request's JSON object sets.
+class _UnknownKey(Exception):  # noqa: N818 - a request may have some; never leaves this module
+    """An object has a key that is no field of its message."""
+
+
+def normalise(message: DescMessage, value: JsonValue) -> tuple[dict[str, JsonValue], Sequence[Unknown]]:
+    """Return the fields of a message that a request's JSON object sets, and its unknown keys.
+
+    The unknown keys are removed from `value`.
 
     Raises:
         TrackerError: INVALID_ARGUMENT, naming the field by its proto path.
     """
+    convert = _plan(message).convert
     try:
-        return _plan(message).convert(value)
+        try:
+            return convert(value), ()
+        except _UnknownKey:
+            unknown = drop_unknown_keys(message, value)
+            return convert(value), unknown
     except _WrongValue as wrong:
         raise invalid(wrong.violation) from None
 
@@ -109,7 +123,7 @@ class _MessagePlan:
         made: dict[str, JsonValue] = {}
         for key, item in value.items():
             if key not in fields:
-                continue
+                raise _UnknownKey
             name, convert = fields[key]
             if name in made:
                 raise _WrongValue(name, "duplicate field: give it in one spelling")
@@ -145,7 +159,7 @@ def _converter(field: DescField) -> Convert | None:
 def _element_converter(field: DescField) -> Convert | None:
     element = element_of(field)
     if isinstance(element, DescEnum):
-        return _enum_converter(element)
+        return _enum_converter(element, field)
     if isinstance(element, ScalarType):
         return None if element in _NOT_NUMBERS else _number_converter(field)
     if element.type_name == TIMESTAMP:
@@ -186,18 +200,19 @@ def _number_converter(field: DescField) -> Convert:
     return convert
 
 
-def _enum_converter(enum: DescEnum) -> Convert:
-    """Accept names in any case, whole numbers, and whole numbers as text; read unknown names as the first."""
-    numbers = {value.name.lower(): value.number for value in enum.values}
-    numbers |= {value.name: value.number for value in enum.values}
-    unspecified = enum.values[0].number
+def _enum_converter(enum: DescEnum, field: DescField) -> Convert:
+    """Accept names and aliases in any case, whole numbers, also as text, and "" for the first value."""
+    names = {**numbers(enum), "": enum.values[0].number}
 
     def convert(value: JsonValue) -> JsonValue:
         number: JsonValue = value
         if isinstance(value, str):
-            number = numbers.get(value)
+            number = names.get(value)
             if number is None:
-                number = int(value) if _WHOLE.fullmatch(value) else numbers.get(value.lower(), unspecified)
+                number = int(value) if _WHOLE.fullmatch(value) else number_named(enum, value)
+            if number is None:
+                expected = expected_element(field)
+                raise _WrongValue("", f"expected {expected}, got {shown(value)}{nearest(value, names)}")
         elif isinstance(value, float) and value.is_integer():
             number = int(value)
         if type(number) is not int or number not in _INT32:

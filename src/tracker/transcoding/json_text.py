@@ -57,14 +57,14 @@ class RepeatedKeys(dict[str, JsonValue]):
 
 
 def parse_json(body: bytes) -> JsonValue:
-    """Return the first JSON value in a body; anything after it is ignored, and an empty body is `{}`.
+    """Return the JSON value that a body is; an empty body is `{}`.
 
     Raises:
-        TrackerError: INVALID_ARGUMENT where the body is not UTF-8 or does not begin with a JSON value
-            (NaN, Infinity and unpaired surrogates are not JSON), or nests deeper than `MAX_DEPTH`.
+        TrackerError: INVALID_ARGUMENT where the body is not UTF-8 or not one JSON value (NaN, Infinity and
+            unpaired surrogates are not JSON), or nests deeper than `MAX_DEPTH`.
     """
     try:
-        text = body.decode().lstrip(_SPACE)
+        text = body.decode().strip(_SPACE)
     except UnicodeDecodeError as error:
         raise _not_json(f"invalid UTF-8 at byte {error.start}") from None
     if not text:
@@ -72,6 +72,8 @@ def parse_json(body: bytes) -> JsonValue:
     value: JsonValue
     try:
         value, end = _DECODER.raw_decode(text)
+        if end < len(text):
+            raise _not_json(f"text after the JSON value, at character {end + 1}")
     except json.JSONDecodeError as error:
         raise _not_json(str(error)) from None
     except ValueError:
@@ -79,7 +81,7 @@ def parse_json(body: bytes) -> JsonValue:
     except RecursionError:
         raise _too_deep() from None
     if "\\u" in text:
-        _refuse_unpaired_surrogates(text[:end])
+        _refuse_unpaired_surrogates(text)
     if text.count("{") + text.count("[") > MAX_DEPTH and _nests_too_deep(value):
         raise _too_deep()
     return value

@@ -4,13 +4,22 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
-from functools import cache, lru_cache
+from functools import lru_cache
+from itertools import islice
 from typing import TYPE_CHECKING, TypeAlias
 from urllib.parse import parse_qsl, urlencode
 
-from protobuf import DescEnum, DescFieldValueList, DescFieldValueMap, DescFieldValueMessage, ScalarType
+from protobuf import (
+    DescEnum,
+    DescFieldValueList,
+    DescFieldValueMap,
+    DescFieldValueMessage,
+    DescMessage,
+    ScalarType,
+)
 
-from tracker.errors import FieldViolation, Reason, TrackerError, invalid
+from tracker.errors import FieldViolation, Reason, TrackerError, invalid, nearest
+from tracker.pb.options import number_named, numbers
 from tracker.time_text import hint
 from tracker.transcoding.fields import (
     DURATION,
@@ -23,13 +32,15 @@ from tracker.transcoding.fields import (
     wrapped_field,
 )
 from tracker.transcoding.json_request import accepts
+from tracker.transcoding.unknown import MAX_UNKNOWN, unknown_parameter
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 
-    from protobuf import DescField, DescMessage
+    from protobuf import DescField
 
     from tracker.transcoding.json_text import JsonValue
+    from tracker.transcoding.unknown import Unknown
 
 Pairs: TypeAlias = "list[tuple[str, str]]"
 """A query string's keys and values, decoded, in the order of the client."""
@@ -111,7 +122,7 @@ def find_field(message: DescMessage, key: str) -> TextField | None:
 
 
 def parse_query(query: bytes) -> Pairs:
-    """Split a query string; an empty value counts as not given.
+    """Split a query string.
 
     Raises:
         TrackerError: INVALID_ARGUMENT where the escapes are broken or do not spell UTF-8.
@@ -119,25 +130,30 @@ def parse_query(query: bytes) -> Pairs:
     if _BROKEN_ESCAPE.search(query):
         raise invalid(FieldViolation("", "the query string has a % that no two hexadecimal digits follow"))
     try:
-        return parse_qsl(query.decode(), errors="strict")
+        return parse_qsl(query.decode(), keep_blank_values=True, errors="strict")
     except UnicodeDecodeError:
         raise invalid(FieldViolation("", "the query string is not UTF-8")) from None
 
 
-def read_query(message: DescMessage, pairs: Pairs, bound: Collection[str]) -> dict[str, JsonValue]:
-    """Return the fields that a query string sets; keys that name no field are ignored.
+def read_query(
+    message: DescMessage, pairs: Pairs, bound: Collection[str]
+) -> tuple[dict[str, JsonValue], Sequence[Unknown]]:
+    """Return the fields that a query string sets, and its keys that name no field.
 
-    `bound` holds the proto paths that the route takes from elsewhere; the query can't set them.
+    An empty value counts as not given. `bound` holds the proto paths that the route takes from elsewhere; the
+    query can't set them.
 
     Raises:
         TrackerError: INVALID_ARGUMENT, with the field's name as the client wrote it.
     """
     values: dict[str, tuple[TextField, str, list[str]]] = {}
+    unknown: dict[str, None] = {}
     for key, text in pairs:
         found = find_field(message, key)
-        if found is None or (path := found.proto_path) in bound:
-            continue
-        values.setdefault(path, (found, key, []))[2].append(text)
+        if found is None:
+            unknown[key] = None
+        elif text and (path := found.proto_path) not in bound:
+            values.setdefault(path, (found, key, []))[2].append(text)
     fields: dict[str, JsonValue] = {}
     for found, key, texts in values.values():
         if found.repeated:
@@ -146,7 +162,7 @@ def read_query(message: DescMessage, pairs: Pairs, bound: Collection[str]) -> di
             found.put(fields, read_text(found, key, texts[0]))
         else:
             raise _refusal(found, f'too many values for field "{key}": {", ".join(texts)}', "give one value")
-    return fields
+    return fields, tuple(unknown_parameter(message, key) for key in islice(unknown, MAX_UNKNOWN))
 
 
 def read_text(found: TextField, key: str, text: str) -> JsonValue:
@@ -158,9 +174,13 @@ def read_text(found: TextField, key: str, text: str) -> JsonValue:
     value = found.read(text)
     if value is None:
         what = "list" if found.repeated else "field"
-        inner = message_of(found.path[-1])
-        duration = inner is not None and inner.type_name == DURATION
-        valid = f"expected {expected_element(found.path[-1])}{hint(text) if duration else ''}"
+        element = element_of(found.path[-1])
+        meant = ""
+        if isinstance(element, DescEnum):
+            meant = nearest(text, numbers(element))
+        elif isinstance(element, DescMessage) and element.type_name == DURATION:
+            meant = hint(text)
+        valid = f"expected {expected_element(found.path[-1])}{meant}"
         raise _refusal(found, f'parsing {what} "{key}": "{text}" is not a valid value: {valid}', valid)
     return value
 
@@ -205,8 +225,8 @@ def _reader(field: DescField) -> Callable[[str], JsonValue]:
     inner = message_of(field)
     element = element_of((inner and wrapped_field(inner)) or field)
     if isinstance(element, DescEnum):
-        numbers = _enum_numbers(element)
-        return lambda text: numbers.get(text.lower())
+        declared: Mapping[str, JsonValue] = {str(value.number): value.number for value in element.values}
+        return lambda text: declared.get(text, number_named(element, text))
     kind: ScalarType | str = element if isinstance(element, ScalarType) else element.type_name
     if isinstance(field.value, DescFieldValueMap) or kind not in _GRAMMARS:
         return lambda _: None  # maps and messages have no text
@@ -228,13 +248,6 @@ def _checked(field: DescField, grammar: re.Pattern[str]) -> Callable[[str], Json
         return text if fits else None
 
     return read
-
-
-@cache
-def _enum_numbers(enum: DescEnum) -> dict[str, JsonValue]:
-    """Return the numbers that names in lower case, and numbers as text, stand for."""
-    numbers: dict[str, JsonValue] = {str(value.number): value.number for value in enum.values}
-    return numbers | {value.name.lower(): value.number for value in enum.values}
 
 
 def _refusal(found: TextField, message: str, description: str) -> TrackerError:

@@ -276,9 +276,8 @@ def compliance(
     Example: tracker catalog compliance --type library --fail-on-outdated
     """
     from tracker.client.rpcs import GET_VERSION_COMPLIANCE
-    from tracker.pb import catalog_pb
 
-    request = GET_VERSION_COMPLIANCE.request(types=[catalog_pb.Type[name] for name in types or ()])
+    request = GET_VERSION_COMPLIANCE.of({"types": [*(types or ())]})
     answer = api.whole(GET_VERSION_COMPLIANCE, request)
     rows = [
         (*_use_row(project, use), "yes" if use.is_outdated else "no")

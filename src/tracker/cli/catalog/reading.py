@@ -6,24 +6,20 @@ import json
 import re
 import sys
 from collections.abc import Iterable, Iterator
-from difflib import get_close_matches
 from pathlib import Path
-from typing import TYPE_CHECKING, NamedTuple
+from typing import NamedTuple
 
-from protobuf import DescEnum, DescFieldValueList, DescFieldValueMap, DescMessage, message_from_json_value
+from protobuf import message_from_json_value
 
 from tracker.cli.printing import fields_of
 from tracker.cli.yaml_text import YamlError, from_yaml
 from tracker.errors import TrackerError
 from tracker.pb import catalog_pb
 from tracker.transcoding.bindings import respell
-from tracker.transcoding.fields import element_of, fields_by_name
 from tracker.transcoding.json_request import make_message, normalise
 from tracker.transcoding.json_text import JsonValue
 from tracker.transcoding.rules import check_rules
-
-if TYPE_CHECKING:
-    from protobuf import DescField
+from tracker.transcoding.unknown import drop_unknown_keys
 
 _STDIN = Path("-")
 
@@ -168,11 +164,11 @@ def _described(place: str, value: JsonValue) -> Described:
     name = value.get("name") if isinstance(value, dict) else None
     if isinstance(name, str) and name:
         place += f" ({name})"
-    unknown = [*_unknown(_CATALOG, value, "")]
-    if unknown:
-        raise Mistakes(*(f"{place}: {line}" for line in unknown))
+    if unknown := drop_unknown_keys(_CATALOG, value):
+        raise Mistakes(*(f"{place}: {key}" for key in unknown))
     try:
-        fields = fields_of(make_message(catalog_pb.Catalog, normalise(_CATALOG, value)))
+        normalised, _ = normalise(_CATALOG, value)
+        fields = fields_of(make_message(catalog_pb.Catalog, normalised))
         for request in _REQUESTS:
             check_rules(message_from_json_value(request, fields, ignore_unknown_fields=True))
     except TrackerError as error:
@@ -186,45 +182,3 @@ def _described(place: str, value: JsonValue) -> Described:
         fields,
         frozenset(spelled.get(key, key) for key, item in given.items() if item is not None),
     )
-
-
-def _unknown(message: DescMessage, value: JsonValue, path: str) -> Iterator[str]:
-    """Yield messages about keys and values that no proto has, which a server ignores."""
-    if not isinstance(value, dict):
-        return
-    fields = fields_by_name(message)
-    for key, item in value.items():
-        field = fields.get(key)
-        if field is None:
-            where = f"{path}: " if path else ""
-            yield f"{where}unknown key {key!r}{_nearest(str(key), fields)}"
-        else:
-            yield from _unknown_in_field(field, item, f"{path}.{key}" if path else key)
-
-
-def _unknown_in_field(field: DescField, value: JsonValue, path: str) -> Iterator[str]:
-    match field.value, value:
-        case DescFieldValueList(), list():
-            items = [(f"{path}[{index}]", item) for index, item in enumerate(value)]
-        case DescFieldValueMap(), dict():
-            items = [(f"{path}[{key}]", item) for key, item in value.items()]
-        case DescFieldValueList() | DescFieldValueMap(), _:
-            return
-        case _:
-            items = [(path, value)]
-    element = element_of(field)
-    for place, item in items:
-        if isinstance(element, DescMessage):
-            yield from _unknown(element, item, place)
-        elif isinstance(element, DescEnum) and isinstance(item, str):
-            names = {each.name.lower(): each.name for each in element.values}
-            if item.lower() not in names and not item.isdecimal():
-                known = ", ".join(each.name for each in element.values if each.number)
-                yield f"{place}: expected one of {known}, got {item!r}{_nearest(item, names.values())}"
-
-
-def _nearest(wrong: str, known: Iterable[str]) -> str:
-    """Return `, did you mean …?` with the known name nearest to a wrong one, or `` if none is near."""
-    names = {name.lower(): name for name in known}
-    found = get_close_matches(wrong.lower(), names, n=1)
-    return f", did you mean {names[found[0]]!r}?" if found else ""

@@ -19,6 +19,7 @@ from tracker.cli.options import (
     Who,
     Yes,
     api_options,
+    choice_option,
     command_of,
     confirm_deletion,
 )
@@ -82,6 +83,8 @@ def update(
     """
     if not (title or fields):
         raise CommandError("nothing to change: give at least one option, such as --status", USAGE)
+    for name in fields.unset:
+        raise CommandError(f"--{name}: expected a value other than none, which an update keeps", USAGE)
     _merge(api, "updated", fields.request(id=id_, title=title, who=who))
 
 
@@ -90,16 +93,16 @@ def finish(
     id_: EventId,
     *,
     status: Annotated[
-        str, typer.Option(metavar="STATUS", help=f"How it ended: {', '.join(_ENDINGS)}.")
+        str, choice_option("event_pb.Status", f"How it ended: {', '.join(_ENDINGS)}.", "--status")
     ] = "success",
     message: Annotated[str, typer.Option(metavar="TEXT", help="What happened, in free text.")] = "",
     who: Who,
     api: RecordApi,
 ) -> None:
     """End an event: change its status, set its duration and release its locks."""
-    if status.lower() not in _ENDINGS:
+    if status not in _ENDINGS:
         raise CommandError(f"--status: expected one of {', '.join(_ENDINGS)}, got {status!r}", USAGE)
-    ended: JsonValue = {"status": status.lower(), "message": message}
+    ended: JsonValue = {"status": status, "message": message}
     _merge(api, "finished", {"id": id_, "attributes": ended, "who": who})
 
 

@@ -106,6 +106,12 @@ class EventFields(NamedTuple):
     def __bool__(self) -> bool:
         return bool(self.attributes or self.links or self.slack_id)
 
+    @property
+    def unset(self) -> Sequence[str]:
+        """The names of the choices that are given as none of their values."""
+        choices = {name: value for name, value in self.attributes.items() if _SETTABLE[name].kind == "choice"}
+        return [name for name, value in choices.items() if str(value).endswith("_UNSPECIFIED")]
+
     def request(self, **more: JsonValue) -> dict[str, JsonValue]:
         """Return the request that sends them, with further fields of its own."""
         return {"attributes": self.attributes, "links": self.links, "slack_id": self.slack_id, **more}

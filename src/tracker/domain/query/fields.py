@@ -128,7 +128,7 @@ def _field(described: DescField, parent: str, query: options_pb.Query) -> Field:
     match described.value:
         case DescFieldValueEnum(enum=enum):
             kind, number = Kind.CHOICE, lambda event: int(read(event))
-            choices = numbers(enum) | {"none": 0}
+            choices = numbers(enum)
         case DescFieldValueMessage(message=message):
             duration = message == Duration.desc()
             kind, number = (Kind.DURATION, _duration(read)) if duration else (Kind.TIME, _moment(read))

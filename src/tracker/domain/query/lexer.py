@@ -8,16 +8,11 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
-from difflib import get_close_matches
 from enum import Enum
-from typing import TYPE_CHECKING, Final
+from typing import Final
 
 from tracker.domain.query.fields import BY_NAME, LABEL_NAME
 
-if TYPE_CHECKING:
-    from collections.abc import Iterable
-
-_COMPARABLE = 40
 _SHOWN = 40
 
 
@@ -28,12 +23,6 @@ class QueryError(Exception):
         super().__init__(f"column {column}: {message}")
         self.message = message
         self.column = column
-
-
-def nearest(wrong: str, known: Iterable[str]) -> str:
-    """Return `; did you mean …?` with the known word nearest to a wrong one, or "" where none is near."""
-    found = get_close_matches(wrong.lower()[:_COMPARABLE], known, n=1)
-    return f"; did you mean {found[0]}?" if found else ""
 
 
 def shown(text: str) -> str:

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Final, assert_never
 
 from tracker.domain.query import fields
 from tracker.domain.query.fields import BY_NAME, FIELDS, TEXT, TIME, Kind
-from tracker.domain.query.lexer import Lexer, QueryError, Sort, nearest, shown
+from tracker.domain.query.lexer import Lexer, QueryError, Sort, shown
 from tracker.domain.query.tree import (
     EVERYTHING,
     And,
@@ -29,6 +29,7 @@ from tracker.domain.query.tree import (
     any_of,
 )
 from tracker.domain.query.values import ANYTHING, read_value
+from tracker.errors import nearest
 from tracker.time_text import MICROS, duration_text, moment_text
 
 if TYPE_CHECKING:

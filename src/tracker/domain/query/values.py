@@ -5,9 +5,10 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final, TypeAlias
 
 from tracker.domain.query.fields import TEXT, Kind
-from tracker.domain.query.lexer import QueryError, nearest, shown
+from tracker.domain.query.lexer import QueryError, shown
 from tracker.domain.query.matching import ends_in_word, fits, words
 from tracker.domain.query.tree import Number, Pattern, Range
+from tracker.errors import nearest
 from tracker.time_text import DURATION, EARLIEST, LATEST, LONGEST, TIME, hint, read_duration
 
 if TYPE_CHECKING:
@@ -88,10 +89,9 @@ def _choices(field: Field, token: Token) -> Value:
     if len(pattern.pieces) > 1:
         found = [number for number in found if number]
     if not found:
-        known = {name.lower(): name for name in field.choices}
         raise QueryError(
             f"{field.name} is one of {', '.join(_own_names(field))}, not {shown(token.text)}"
-            f"{nearest(token.text, known)}",
+            f"{nearest(token.text, field.choices)}",
             token.column,
         )
     return tuple(map(Number, found))

@@ -10,11 +10,11 @@ from protobuf import DescEnum
 from protobuf.wkt import BoolValue
 
 from tracker.domain.query import fields
-from tracker.domain.query.lexer import QueryError, nearest
+from tracker.domain.query.lexer import QueryError
 from tracker.domain.query.text import parse, to_text
 from tracker.domain.query.tree import EVERYTHING, EventFilter, all_of, narrowed, one_of, widened
 from tracker.domain.times import duration, period
-from tracker.errors import FieldViolation, Reason, TrackerError, invalid
+from tracker.errors import FieldViolation, Reason, TrackerError, invalid, nearest
 from tracker.pb import event_pb
 from tracker.stores.events import Explanation
 from tracker.transcoding.fields import element_of

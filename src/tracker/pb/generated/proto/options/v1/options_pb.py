@@ -195,7 +195,7 @@ extend google.protobuf.FieldOptions { optional tracker.options.v1.Query query = 
 
 ext_aliases: Final[Extension[EnumValueOptions, list[str]]] = Extension()
 """
-Other names of this value in queries.
+Other names of this value, in queries, requests, files and options.
 
 ```proto
 extend google.protobuf.EnumValueOptions { repeated string aliases = 50100 [json_name = "[tracker.options.v1.aliases]"] }
