@@ -96,6 +96,7 @@ async def test_a_time_that_clocks_show_twice_is_both_and_one_that_they_skip_the_
         ("GetEventHistogram", INVERTED, "start_date"),
         ("GetEventOverlaps", INVERTED, "start_date"),
         ("SearchEvents", {"query": "since:2h until:3h"}, "query"),
+        ("SearchEvents", {"query": "until:2026-03-01", "startDate": "2026-03-02"}, "query"),
         ("GetEventFacets", {"fields": ["service"], "query": "after:today before:today"}, "query"),
         ("GetEventOverlaps", {"query": "time:2026-03-29..2026-03-28"}, "query"),
         ("SearchEvents", {"query": "service:cart", "timeZone": "Mars/Olympus"}, "time_zone"),

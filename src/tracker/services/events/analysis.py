@@ -16,7 +16,7 @@ from tracker.domain.query.tree import EventFilter, Number, Term, both, narrowed,
 from tracker.domain.times import MOST_INTERVALS, duration, interval_for, period, read_interval, timestamp
 from tracker.errors import FieldViolation, invalid
 from tracker.pb import event_pb
-from tracker.services.events.filters import Planned, by_fields, facet, in_period, read_query
+from tracker.services.events.filters import Planned, by_fields, facet, in_period, with_query
 from tracker.services.events.overlap_groups import fitting_groups, moment, overlap_group
 from tracker.services.paging import (
     MOST_READ,
@@ -123,8 +123,8 @@ class EventAnalysis:
         by = facet(request.by, "by", "to count by") if request.by else None
         most = given(request.limit, _VALUES)
         clock = self._context.query_clock(request.time_zone)
-        dates = period(request.start_date, request.end_date, clock.zone)
-        where = narrowed(EventFilter(read_query(request.query, clock), *dates))
+        since, until = period(request.start_date, request.end_date, clock.zone)
+        where = narrowed(with_query(EventFilter(since=since, until=until), request.query, clock))
         until = clock.now if where.until is None else where.until
         since = until - _DAY if where.since is None else where.since
         interval, starts = _intervals(request.interval, since, until, clock.zone)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import UTC
 from functools import cache
 from typing import TYPE_CHECKING, Protocol
@@ -12,7 +13,7 @@ from protobuf.wkt import BoolValue
 from tracker.domain.query import fields
 from tracker.domain.query.lexer import QueryError
 from tracker.domain.query.text import parse, to_text
-from tracker.domain.query.tree import EVERYTHING, EventFilter, all_of, narrowed, one_of, widened
+from tracker.domain.query.tree import EVERYTHING, EventFilter, all_of, both, narrowed, one_of, widened
 from tracker.domain.times import duration, period
 from tracker.errors import FieldViolation, Reason, TrackerError, invalid, nearest
 from tracker.pb import event_pb
@@ -48,9 +49,10 @@ def in_period(request: PeriodRequest, clock: Clock) -> EventFilter:
     """Return the filter for the events that a request asks for by a period and a query.
 
     Raises:
-        TrackerError: INVALID_ARGUMENT, as from `domain.times.period` and `read_query`.
+        TrackerError: INVALID_ARGUMENT, as from `domain.times.period` and `with_query`.
     """
-    return EventFilter(read_query(request.query, clock), *dates_of(request, clock))
+    since, until = dates_of(request, clock)
+    return with_query(EventFilter(since=since, until=until), request.query, clock)
 
 
 def by_fields(request: Message, since: int | None = None, until: int | None = None) -> EventFilter:
@@ -88,15 +90,15 @@ def _enum_of(field: DescField) -> DescEnum | None:
     return element if isinstance(element, DescEnum) else None
 
 
-def read_query(text: str, clock: Clock) -> Node:
-    """Return the tree of a query.
+def with_query(where: EventFilter, text: str, clock: Clock) -> EventFilter:
+    """Return the filter for those of its events that a query matches.
 
     Raises:
         TrackerError: INVALID_ARGUMENT (`INVALID_QUERY`), with the column of what is wrong.
     """
     try:
-        node = parse(text, clock)
-        _require_period(narrowed(EventFilter(node)))
+        where = replace(where, query=both(where.query, parse(text, clock)))
+        _require_period(narrowed(where))
     except QueryError as error:
         raise TrackerError(
             Reason.INVALID_QUERY,
@@ -104,7 +106,7 @@ def read_query(text: str, clock: Clock) -> Node:
             metadata={"column": str(error.column)},
             violations=[FieldViolation("query", str(error))],
         ) from None
-    return node
+    return where
 
 
 def _require_period(bounds: EventFilter) -> None:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, TypeVar
 from tracker.domain.events import EventId, attributes_of, chain, event_key, event_time, metadata_of, root_of
 from tracker.domain.query.fields import RELATED
 from tracker.domain.query.text import to_text
-from tracker.domain.query.tree import EventFilter, both, one_of, widened
+from tracker.domain.query.tree import EventFilter, one_of, widened
 from tracker.domain.times import duration
 from tracker.errors import Reason, TrackerError
 from tracker.pb import event_pb
@@ -19,7 +19,7 @@ from tracker.services.events.filters import (
     by_fields,
     dates_of,
     event_not_found,
-    read_query,
+    with_query,
 )
 from tracker.services.paging import (
     DEFAULT_PER_PAGE,
@@ -80,8 +80,7 @@ class EventQueries:
         query += request.time_zone and f" in {request.time_zone}"
         page, asked = _resumed(requested_page(request, query, default=_SEARCH_LIMIT), clock.now)
         if request.query:
-            query_tree = read_query(request.query, replace(clock, now=asked))
-            where = replace(where, query=both(where.query, query_tree))
+            where = with_query(where, request.query, replace(clock, now=asked))
         planned = Planned(self._context, wanted=request.explain)
         found = await self._store.find(where, page, planned.explanation, oldest_first=oldest_first)
         return event_pb.SearchEventsResponse(

@@ -8,10 +8,11 @@ from contextlib import asynccontextmanager, suppress
 from typing import TYPE_CHECKING
 
 from tracker.domain.query.matching import matches
+from tracker.domain.query.tree import EventFilter
 from tracker.domain.times import timestamp
 from tracker.errors import FieldViolation, Reason, TrackerError, invalid
 from tracker.pb import event_pb
-from tracker.services.events.filters import read_query
+from tracker.services.events.filters import with_query
 from tracker.services.paging import page_token, parse_page_token
 from tracker.stores.changes import Batch, ChangeKind, ChangesForgottenError, Position, RecordKind
 
@@ -141,7 +142,7 @@ class EventWatches:
     async def watch_events(
         self, request: event_pb.WatchEventsRequest, _: Call
     ) -> AsyncIterator[event_pb.WatchEventsResponse]:
-        query = read_query(request.query, self._context.query_clock(request.time_zone))
+        query = with_query(EventFilter(), request.query, self._context.query_clock(request.time_zone)).query
         try:
             async with self._feed.watching():
                 after = await self._beginning(request.resume_token)
