@@ -30,9 +30,11 @@ def build_table(file: DescFile) -> list[dict[str, object]]:
 
 def _row(part: str, field: DescField) -> dict[str, object]:
     row: dict[str, object] = {"name": field.name, "part": part, "kind": _kind(field)}
+    help_ = summary(description(field))
     if isinstance(field.value, DescFieldValueEnum):
         row["enum"] = field.value.enum.name
-    row["help"] = f"{summary(description(field))}."
+        help_ += f": {', '.join(value.name for value in field.value.enum.values if value.number)}"
+    row["help"] = f"{help_}."
     options = field.proto.options
     if options is not None and options_pb.ext_query in options:
         query = options[options_pb.ext_query]

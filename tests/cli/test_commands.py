@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import signal
 import socket
 import subprocess
@@ -241,3 +242,33 @@ def test_a_missing_source_is_refused_in_one_line(tmp_path: Path, command: str) -
     assert done.returncode == 1
     (line,) = done.stderr.splitlines()
     assert line.startswith("tracker: there is no file ")
+
+
+@pytest.mark.parametrize(("name", "command"), list(commands()))
+def test_help_has_words_for_people_alone(name: str, command: Any) -> None:
+    text = command.get_help(command.make_context(name, [], resilient_parsing=True))
+    assert not re.search(r"<[^<>(]+>|\dx|x[<>]|\blist\[", text), text
+    if "--status STATUS" in text:
+        assert "start, failure, success" in " ".join(text.split())
+
+
+@pytest.mark.parametrize(
+    ("arguments", "told"),
+    [
+        ("event list --limit abc", "expected a whole number from 0, got 'abc'"),
+        ("event tail --last 1001", "expected a whole number from 0 to 1000, got '1001'"),
+        ("stats --limit 0", "expected a whole number from 1 to 100, got '0'"),
+        ("demo x --seed 1.5", "expected a whole number, got '1.5'"),
+        ("import x --on-error go", "expected one of stop, skip, got 'go'"),
+        ("import /nowhere", "tracker: /nowhere can't be read: No such file or directory"),
+        (
+            "lock release x --token-file /nowhere",
+            "the token can't be read: /nowhere: No such file or directory",
+        ),
+        ("completion tcsh", "expected one of bash, zsh, fish, got 'tcsh'"),
+    ],
+)
+def test_errors_have_words_for_people_alone(arguments: str, told: str) -> None:
+    done = tracker(*arguments.split())
+    assert told in done.stderr
+    assert not re.search("Errno|Value error|Input should|Traceback", done.stderr)

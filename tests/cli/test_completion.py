@@ -165,4 +165,4 @@ def test_a_server_that_is_away_completes_nothing_and_says_nothing(*, answers: bo
 def test_a_shell_that_is_unknown_is_refused() -> None:
     done = tracker("completion", "tcsh")
     assert done.returncode == 64
-    assert "'tcsh' is not one of" in done.stderr
+    assert "expected one of bash, zsh, fish, got 'tcsh'" in done.stderr

@@ -50,7 +50,11 @@ class Operations:
 
     def _operation(self, method: DescMethod, binding: HttpBinding, name: str) -> Schema:
         text = description(method)
-        operation: Schema = {"tags": [method.parent.name], "summary": summary(text), "operationId": name}
+        operation: Schema = {
+            "tags": [method.parent.name],
+            "summary": summary(text).replace("`", ""),
+            "operationId": name,
+        }
         if text != f"{operation['summary']}.":
             operation["description"] = text
         example = self._examples.get(f"{method.parent.name}/{method.name}", {})

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from tracker.cli.exits import INTERRUPTED, CommandError
-from tracker.cli.options import moment_option
+from tracker.cli.options import moment_option, number_option
 from tracker.cli.printing import echo, shown_progress
 from tracker.cli.server import settings_options
 from tracker.config import Configuration
@@ -167,8 +167,8 @@ def demo(
         str, typer.Argument(metavar="STORE", help=f"The store to fill, empty or missing. {_PLACE}")
     ],
     *,
-    events: Annotated[int, typer.Option(min=1, max=100_000_000, metavar="NUMBER", help="Events.")] = 10_000,
-    seed: Annotated[int, typer.Option(metavar="NUMBER", help="Seed of the random numbers.")] = 1,
+    events: Annotated[int, number_option("Events.", least=1, most=100_000_000)] = 10_000,
+    seed: Annotated[int, number_option("Seed of the random numbers.")] = 1,
     until: Annotated[
         datetime | None,
         typer.Option(
@@ -177,9 +177,7 @@ def demo(
     ] = None,
     days: Annotated[
         int | None,
-        typer.Option(
-            min=1, max=3_650, metavar="NUMBER", help="Length of the past.  [default: a day for 300 events]"
-        ),
+        number_option("Days of the past.  [default: a day for 300 events]", least=1, most=3_650),
     ] = None,
 ) -> None:
     """Fill a store with sample events: deployments, the incidents after them, operations and drifts.

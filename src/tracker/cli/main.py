@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import sys
 from functools import partial
-from typing import Annotated, Literal
+from typing import Annotated
 
 import typer
 
@@ -16,7 +16,7 @@ from tracker.cli.catalog.commands import app as catalog
 from tracker.cli.event.commands import app as event
 from tracker.cli.exits import ARCHIVE_TABLE, RUN_TABLE, STATS_TABLE, USAGE, CommandError
 from tracker.cli.lock.commands import app as lock
-from tracker.cli.options import ServerBefore, command_of
+from tracker.cli.options import HelpedCommand, ServerBefore, command_of, word_of
 from tracker.cli.printing import say
 from tracker.cli.run.command import run
 from tracker.cli.stats import stats
@@ -46,10 +46,21 @@ command("demo")(copying.demo)
 command("healthcheck")(server.healthcheck)
 
 
-@app.command("completion")
+_SHELLS = ("bash", "zsh", "fish")
+
+
+@app.command("completion", cls=HelpedCommand)
 def completion(
     context: typer.Context,
-    shell: Annotated[Literal["bash", "zsh", "fish"], typer.Argument(help="The shell.")],
+    shell: Annotated[
+        str,
+        typer.Argument(
+            metavar="SHELL",
+            parser=word_of(*_SHELLS),
+            autocompletion=lambda: list(_SHELLS),
+            help="The shell: bash, zsh or fish.",
+        ),
+    ],
 ) -> None:
     """Print the script that lets a shell complete commands, options and values.
 

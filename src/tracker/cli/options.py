@@ -5,6 +5,7 @@ from __future__ import annotations
 import getpass
 import inspect
 import os
+import re
 import socket
 import sys
 import time
@@ -14,6 +15,7 @@ from typing import TYPE_CHECKING, Annotated, Any, NamedTuple
 from urllib.parse import urlsplit
 
 import typer
+from typer.core import TyperArgument, TyperCommand
 
 from tracker.cli import completing
 from tracker.cli.calls import Api
@@ -50,8 +52,20 @@ def command_of(
     context_settings: dict[str, Any] | None = None,
 ) -> Callable[[Callable[..., None]], Callable[..., None]]:
     """Return a decorator that adds a command; its help ends with the exit codes, if there are any."""
-    added = app.command(name, epilog=epilog(codes) if codes else None, context_settings=context_settings)
+    added = app.command(
+        name, cls=HelpedCommand, epilog=epilog(codes) if codes else None, context_settings=context_settings
+    )
     return lambda function: added(_with_options(function))
+
+
+class HelpedCommand(TyperCommand):
+    """A command whose help names its arguments without their types in Python."""
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:  # noqa: ANN401  # those of the class above it
+        super().__init__(*args, **kwargs)
+        for each in self.params:
+            if isinstance(each, TyperArgument):
+                each.display_type_rich = lambda ctx: None  # type: ignore[method-assign]  # noqa: ARG005  # its parameter
 
 
 def _with_options(function: Callable[..., None]) -> Callable[..., None]:
@@ -119,6 +133,33 @@ def _enum(enum: str) -> DescEnum:
     file, _, name = enum.partition(".")
     desc: DescEnum = getattr(getattr(pb, file), name).desc()
     return desc
+
+
+def number_option(help_: str, *names: str, least: int | None = None, most: int | None = None) -> object:
+    """Return an option that takes a whole number, at least and at most the given ones."""
+    expected = "a whole number"
+    if least is not None:
+        expected += f" from {least}" if most is None else f" from {least} to {most}"
+
+    def parsed(value: str | int) -> int:  # a default is an int
+        text = str(value).strip()
+        number = int(text) if re.fullmatch("[-+]?[0-9]{1,18}", text) else None
+        if number is None or not (least is None or least <= number) or not (most is None or number <= most):
+            raise typer.BadParameter(f"expected {expected}, got {text!r}")
+        return number
+
+    return typer.Option(*names, parser=parsed, metavar="NUMBER", help=help_)
+
+
+def word_of(*words: str) -> Callable[[str], str]:
+    """Return a parser that takes one of these words."""
+
+    def parsed(text: str) -> str:
+        if text not in words:
+            raise typer.BadParameter(f"expected one of {', '.join(words)}, got {text!r}")
+        return text
+
+    return parsed
 
 
 def duration_option(help_: str) -> object:

@@ -216,7 +216,8 @@ def healthcheck(
         answer = connection.getresponse()
         body = answer.read(1000).decode(errors="replace")
     except (OSError, http.client.HTTPException) as error:
-        raise CommandError(f"no answer from http://{host}:{settings.http_port}{path}: {error}") from None
+        why = getattr(error, "strerror", None) or error
+        raise CommandError(f"no answer from http://{host}:{settings.http_port}{path}: {why}") from None
     finally:
         connection.close()
     if answer.status != _OK:

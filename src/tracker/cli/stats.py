@@ -10,7 +10,7 @@ from tracker.cli.calls import Api
 from tracker.cli.event.options import Explain, Query, by_option
 from tracker.cli.exits import USAGE, CommandError
 from tracker.cli.local_time import local_zone
-from tracker.cli.options import api_options
+from tracker.cli.options import api_options, number_option
 from tracker.cli.printing import Output, echo, print_csv
 from tracker.cli.tables import Column, print_rows
 
@@ -40,7 +40,7 @@ def stats(  # noqa: PLR0913  # one for each option
     ] = "",
     limit: Annotated[
         int,
-        typer.Option("--limit", "-n", min=1, max=100, metavar="NUMBER", help="Values of a field to print."),
+        number_option("Values of a field to print, 1 to 100.", "--limit", "-n", least=1, most=100),
     ] = 10,
     explain: Explain = False,
     api: Annotated[

@@ -5,13 +5,13 @@ from __future__ import annotations
 import time
 from collections import Counter
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated
 
 import typer
 
 from tracker.cli.event.options import PlainQuery
 from tracker.cli.exits import FAILED, INTERRUPTED, USAGE, CommandError
-from tracker.cli.options import Server
+from tracker.cli.options import Server, word_of
 from tracker.cli.printing import echo, say, shown_progress
 
 
@@ -60,7 +60,14 @@ def import_(
     ],
     *,
     on_error: Annotated[
-        Literal["stop", "skip"], typer.Option("--on-error", help="Whether a wrong line ends the import.")
+        str,
+        typer.Option(
+            "--on-error",
+            metavar="[stop|skip]",
+            parser=word_of("stop", "skip"),
+            autocompletion=lambda: ["stop", "skip"],
+            help="Whether a wrong line ends the import.",
+        ),
     ] = "stop",
     overwrite: Annotated[
         bool, typer.Option("--overwrite", help="Replace stored events if the file differs.")

@@ -90,7 +90,8 @@ def opened(name: str) -> Iterator[Source]:
             stream = io.BufferedReader(gzip.GzipFile(fileobj=file)) if packed else file
             yield Source(stream, Path(name).stat().st_size, file.tell)
     except (OSError, EOFError) as error:
-        raise CommandError(f"{name} can't be read: {error}", USAGE) from None
+        why = getattr(error, "strerror", None) or error
+        raise CommandError(f"{name} can't be read: {why}", USAGE) from None
 
 
 def batches(source: Source) -> Iterator[Batch]:

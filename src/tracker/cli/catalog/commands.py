@@ -255,7 +255,11 @@ def compliance(
     *,
     types: Annotated[
         list[str] | None,
-        choice_option("catalog_pb.Type", "Type to report, such as `library`; may be repeated.", "--type"),
+        choice_option(
+            "catalog_pb.Type",
+            "Type to report: package, chart, container, module or library; may be repeated.",
+            "--type",
+        ),
     ] = None,
     fail: Annotated[
         bool,

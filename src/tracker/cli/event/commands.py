@@ -22,6 +22,7 @@ from tracker.cli.options import (
     choice_option,
     command_of,
     confirm_deletion,
+    number_option,
 )
 from tracker.cli.printing import Output, echo, fields_of, json_of, print_each, print_json
 
@@ -42,9 +43,7 @@ _ENDINGS = ("success", "failure", "error", "done", "close")
 _PAGE = 1_000
 """Events of a page."""
 
-Limit = Annotated[
-    int, typer.Option("--limit", "-n", min=0, metavar="NUMBER", help="Events to print; 0 prints all.")
-]
+Limit = Annotated[int, number_option("Events to print; 0 prints all.", "--limit", "-n", least=0)]
 
 
 @command("create")
@@ -250,7 +249,7 @@ def tail(
     *,
     last: Annotated[
         int,
-        typer.Option("--last", "-n", min=0, max=1_000, metavar="NUMBER", help="Last events to print first."),
+        number_option("Last events to print first, up to 1000.", "--last", "-n", least=0, most=1_000),
     ] = 10,
     resume: Annotated[
         str, typer.Option(metavar="TOKEN", help="Continue after the resumeToken of an `ndjson` line.")

@@ -87,9 +87,11 @@ def _declared(field: EventField) -> object:
                 datetime | None, typer.Option(name, parser=moment_option, metavar="TIME", help=help_)
             ]
         case "texts" | "pairs" as kind:
-            help_ = f"{help_.removesuffix('.')}; may be repeated."
             if kind == "pairs":
-                return Annotated[list[str] | None, labels_option(name, help_)]
+                return Annotated[
+                    list[str] | None, labels_option(name, "Label, such as team=core; may be repeated.")
+                ]
+            help_ = f"{help_.removesuffix('.')}; may be repeated."
             return Annotated[list[str] | None, typer.Option(name, metavar="NAME", parser=str, help=help_)]
         case _:
             known = completing.values_of(field.query) if field.facet else None

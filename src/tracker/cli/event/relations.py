@@ -11,7 +11,7 @@ import typer
 
 from tracker.cli.event.options import EventId, Explain, Query, by_option
 from tracker.cli.local_time import local_zone
-from tracker.cli.options import ListApi, end_option, moment_option
+from tracker.cli.options import ListApi, end_option, moment_option, number_option
 from tracker.cli.printing import echo
 from tracker.cli.tables import Column, print_rows
 
@@ -117,7 +117,7 @@ def overlaps(  # noqa: PLR0913  # one for each option
     ] = None,
     by: Annotated[list[str] | None, by_option("Field to compare by", _BY)] = None,
     limit: Annotated[
-        int, typer.Option("--limit", "-n", min=1, max=10_000, metavar="NUMBER", help="Overlaps to print.")
+        int, number_option("Overlaps to print, up to 10000.", "--limit", "-n", least=1, most=10_000)
     ] = 1_000,
     explain: Explain = False,
     api: ListApi,

@@ -166,8 +166,10 @@ def given_token(token: str | None, file: Path | None) -> str:
         return token or ""
     try:
         text = file.read_text("utf-8").strip()
-    except (OSError, ValueError) as error:
-        raise CommandError(f"the token can't be read: {error}", USAGE) from None
+    except OSError as error:
+        raise CommandError(f"the token can't be read: {file}: {error.strerror}", USAGE) from None
+    except ValueError:
+        raise CommandError(f"the token can't be read: {file} is not UTF-8", USAGE) from None
     if token and token != text:
         raise CommandError(f"{file} and TRACKER_LOCK_TOKEN (or --token) hold different tokens", USAGE)
     return text
@@ -188,5 +190,5 @@ def token_to_acquire(token: str | None, file: Path | None) -> tuple[str, bool]:
         with os.fdopen(descriptor, "w", encoding="utf-8") as written:
             written.write(text + "\n")
     except OSError as error:
-        raise CommandError(f"the token can't be written: {error}", USAGE) from None
+        raise CommandError(f"the token can't be written: {file}: {error.strerror}", USAGE) from None
     return text, False

@@ -10,7 +10,7 @@ import typer
 from tracker.cli.event.options import EventFields, event_options
 from tracker.cli.exits import SIGNALLED, USAGE, CommandError
 from tracker.cli.lock.options import Grace, LockDelay, LockOptions, RunTtl, Wait, lease_terms, new_token
-from tracker.cli.options import Server, Who
+from tracker.cli.options import Server, Who, number_option
 
 if TYPE_CHECKING:
     from typing import Never
@@ -35,7 +35,7 @@ def run(  # noqa: PLR0913  # one for each option
     lock_delay: LockDelay = None,
     tail: Annotated[
         int,
-        typer.Option(min=0, max=1_000, metavar="NUMBER", help="Last lines of output to record; 0 is none."),
+        number_option("Last lines of output to record, up to 1000; 0 is none.", least=0, most=1_000),
     ] = 20,
     offline_ok: Annotated[
         bool, typer.Option("--offline-ok", help="Run the command even if the server does not answer.")

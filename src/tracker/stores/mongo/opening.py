@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from itertools import takewhile
 from typing import TYPE_CHECKING
 
@@ -22,6 +23,8 @@ OLDEST_MONGODB = (5, 0)
 OLDEST_FERRETDB = 2
 
 _UNAUTHORIZED, _AUTHENTICATION_FAILED = 13, 18
+_TOPOLOGY = re.compile(r"\[Errno -?\d+\] | \('[^)]*\)| \(configured timeouts[^)]*\)|, Timeout: .*", re.DOTALL)
+"""What PyMongo adds to why a server can't be reached: its own view of the deployment."""
 
 
 async def open_database(
@@ -59,7 +62,7 @@ def _explained(error: PyMongoError, database: Database) -> str:
             f"the user in {argument} may not do what is needed: give it the role readWrite"
             f" on the database {database.database_name}"
         )
-    details = database.without_credentials(str(error))
+    details = database.without_credentials(_TOPOLOGY.sub("", str(error)))
     if isinstance(error, ServerSelectionTimeoutError):
         return f"the database of {argument} can't be reached: {details}"
     subject = argument if isinstance(error, ConfigurationError) else f"the database of {argument}"
