@@ -326,7 +326,9 @@ def test_a_lost_answer_does_not_overwrite_what_another_changed_meanwhile(empty: 
 
 
 def test_a_file_that_can_not_be_read_or_written_is_named(full: ServerProcess, tmp_path: Path) -> None:
-    assert "can't be read" in run(full, "import", str(tmp_path / "none"), code=64).stderr
+    none = tmp_path / "none"
+    said = f"tracker: {none} can't be read: No such file or directory\n"
+    assert run(full, "import", str(none), code=64).stderr == said
     (tmp_path / "torn.gz").write_bytes(gzip.compress(b"{}\n" * 1_000)[:20])
     assert "can't be read" in run(full, "import", str(tmp_path / "torn.gz"), code=64).stderr
     assert "can't be written" in run(full, "export", "-o", str(tmp_path / "none" / "x"), code=1).stderr

@@ -151,6 +151,8 @@ def test_a_command_that_asks_a_server_starts_with_what_it_prints_with(
         ("serv --colour red", "No such option: --colour"),
         ("--server http://x config", "config calls no server"),
         ("--server x event list", "expected an address such as http://localhost:8080, got 'x'"),
+        ("--server http://[::1 event list", "expected an address such as"),
+        ("lock list --server http://x:99999", "expected an address such as"),
         ("backup", "Missing argument"),
         ("config x", "unexpected extra argument"),
     ],

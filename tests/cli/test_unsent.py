@@ -147,4 +147,4 @@ def test_a_record_that_can_not_be_sent_is_set_aside(
 def test_a_record_that_can_not_be_kept_is_no_failure_of_the_command(service: str, tmp_path: Path) -> None:
     (tmp_path / "tracker").write_text("")
     said = run_offline(tmp_path, "http://127.0.0.1:9", service, "echo", "hi")
-    assert f"the record can't be kept: [Errno 20] Not a directory: '{tmp_path}/tracker/unsent'" in said
+    assert f"the record can't be kept: {tmp_path}/tracker/unsent: Not a directory" in said

@@ -67,7 +67,7 @@ class Api(NamedTuple):
                 metadata: JsonValue = {name: str(value) for name, value in error.metadata.items()}
                 details = {"message": error.message, "code": error.code.name, "reason": error.reason}
                 print_document({"error": {**details, "metadata": metadata}}, self.output)
-            hint = "; --server or TRACKER_SERVER names another" if error.reason == NO_ANSWER else ""
+            hint = "; --server or TRACKER_SERVER names another" if error.reason in (NO_ANSWER, "") else ""
             raise CommandError(error.message + hint, exit_code(error)) from None
 
     def show(  # what each form needs

@@ -197,8 +197,12 @@ def _server(context: typer.Context, text: str) -> str:
     source = context.get_parameter_source("server")
     if source is None or source.name != "COMMANDLINE":
         text = context.find_root().params.get("server") or text
-    parts = urlsplit(text)
-    if parts.scheme not in ("http", "https") or not parts.hostname:
+    try:
+        parts = urlsplit(text)
+        valid = parts.scheme in ("http", "https") and parts.hostname and parts.port != 0
+    except ValueError:
+        valid = False
+    if not valid:
         raise typer.BadParameter(f"expected an address such as http://localhost:8080, got {text!r}")
     return text
 

@@ -183,7 +183,7 @@ class Connection:
                     answer.read()
                     raise _error_of(answer.status_code, _body(answer), self.server)
                 yield from _messages(answer.iter_lines(), rpc.answer)
-        except httpx2.TransportError as error:
+        except httpx2.RequestError as error:
             raise self._no_answer(error) from None
 
     def _send(self, request: HttpRequest, headers: Mapping[str, str], timeout: float) -> dict[str, JsonValue]:
@@ -195,7 +195,7 @@ class Connection:
                 headers=headers,
                 timeout=httpx2.Timeout(timeout, connect=min(timeout, _CONNECTING)),
             )
-        except httpx2.TransportError as error:
+        except httpx2.RequestError as error:
             raise self._no_answer(error) from None
         body = _body(answer)
         if answer.status_code >= _ERRORS:
@@ -204,7 +204,7 @@ class Connection:
             raise ApiError(Code.INTERNAL, f"{self.server} answered, but not as a Tracker server does")
         return body
 
-    def _no_answer(self, error: httpx2.TransportError) -> ApiError:
+    def _no_answer(self, error: httpx2.RequestError) -> ApiError:
         why = re.sub(r"^\[Errno -?\d+\] ", "", str(error)) or type(error).__name__
         if isinstance(error, httpx2.TimeoutException):
             why = "timed out"

@@ -7,6 +7,7 @@ import io
 import re
 import sys
 import uuid
+import zlib
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -89,9 +90,12 @@ def opened(name: str) -> Iterator[Source]:
             packed = name.endswith(".gz")
             stream = io.BufferedReader(gzip.GzipFile(fileobj=file)) if packed else file
             yield Source(stream, Path(name).stat().st_size, file.tell)
-    except (OSError, EOFError) as error:
-        why = getattr(error, "strerror", None) or error
-        raise CommandError(f"{name} can't be read: {why}", USAGE) from None
+    except (gzip.BadGzipFile, zlib.error):
+        raise CommandError(f"{name} can't be read: it is not what gzip writes", USAGE) from None
+    except EOFError:
+        raise CommandError(f"{name} can't be read: it is cut off", USAGE) from None
+    except OSError as error:
+        raise CommandError(f"{name} can't be read: {error.strerror or error}", USAGE) from None
 
 
 def batches(source: Source) -> Iterator[Batch]:

@@ -196,8 +196,9 @@ class RecordedCommand:
         server = self.connection.server
         try:
             file = self._kept.keep(server, rpc, request, hold=hold)
-        except (OSError, RuntimeError) as error:
-            say(f"the record can't be kept: {error}")
+        except OSError as error:
+            why = f"{error.filename}: {error.strerror}" if error.filename else str(error)
+            say(f"the record can't be kept: {why}")
             return
         if not hold:
             say(f"the record is kept in {file}; the next command that reaches {server} sends it")
