@@ -107,6 +107,24 @@ def test_an_option_for_a_field_narrows_down_what_is_listed_found_and_counted(
     assert json.loads(counted.stdout)["totalCount"] == 1
 
 
+def test_an_id_is_taken_as_short_as_a_table_has_it(server: ServerProcess, service: str) -> None:
+    first, second = (created(server, title, service) for title in ("one", "two"))
+    screen = on_terminal("event", "list", "--service", service, columns=80, environ=at(server))
+    short = screen.splitlines()[-1].split()[-1]
+    assert first != short
+    assert first.startswith(short)
+    for command in (("get",), ("changelog",), ("related",), ("update", "--title", "uno"), ("finish",)):
+        name, *options = command
+        assert run(server, name, short, *options).returncode == 0
+    assert event(server, short)["title"] == "uno"
+    several = run(server, "delete", first[:6], "--yes", code=64).stderr
+    assert several.startswith(f"tracker: several ids begin with {first[:6]}, such as ")
+    created(server, "three", service, "--slack-id", short)
+    assert event(server, short)["title"] == "three"
+    assert run(server, "get", "0" * 8, code=1).stderr.startswith("tracker: no event found in tracker for")
+    assert event(server, second)["title"] == "two"
+
+
 def test_an_event_that_is_told_of_again_is_the_same(server: ServerProcess, service: str) -> None:
     told = ("--source", "ci", "--external-id", service)
     first = created(server, "Deploy", service, *told, "--status", "planned", "--owner", "ana")

@@ -184,6 +184,15 @@ def test_a_narrow_terminal_has_a_lock_on_each_line(server: ServerProcess, servic
     assert re.search(rf"^{service[:9]}\S* +prod ", narrow, re.MULTILINE)
 
 
+def test_an_id_is_taken_as_short_as_a_table_has_it(server: ServerProcess, service: str) -> None:
+    taken = as_json(server, "acquire", "--service", service)
+    screen = on_terminal("lock", "list", "--service", service, columns=60, environ=at(server))
+    short = screen.splitlines()[-1].split()[-1]
+    assert as_json(server, "show", short)["lock"]["id"] == taken["lock"]["id"]
+    released = run(server, "release", short, "--token", taken["lockToken"])
+    assert released.stdout == f"released {taken['lock']['id']}\n"
+
+
 def test_nothing_held_is_said_so(server: ServerProcess, service: str) -> None:
     assert run(server, "list", "--service", service).stdout == "no locks are held\n"
 

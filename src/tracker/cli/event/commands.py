@@ -25,6 +25,7 @@ from tracker.cli.options import (
     number_option,
 )
 from tracker.cli.printing import Output, echo, fields_of, json_of, print_each, print_json
+from tracker.cli.short_ids import whole_event_id
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -84,7 +85,7 @@ def update(
         raise CommandError("nothing to change: give at least one option, such as --status", USAGE)
     for name in fields.unset:
         raise CommandError(f"--{name}: expected a value other than none, which an update keeps", USAGE)
-    _merge(api, "updated", fields.request(id=id_, title=title, who=who))
+    _merge(api, "updated", fields.request(id=whole_event_id(api, id_), title=title, who=who))
 
 
 @command("finish")
@@ -102,7 +103,7 @@ def finish(
     if status not in _ENDINGS:
         raise CommandError(f"--status: expected one of {', '.join(_ENDINGS)}, got {status!r}", USAGE)
     ended: JsonValue = {"status": status, "message": message}
-    _merge(api, "finished", {"id": id_, "attributes": ended, "who": who})
+    _merge(api, "finished", {"id": whole_event_id(api, id_), "attributes": ended, "who": who})
 
 
 @command("comment")
@@ -117,7 +118,9 @@ def comment(
     from tracker.client.rpcs import ADD_CHANGELOG_ENTRY
 
     entry: JsonValue = {"user": who, "change_type": "commented", "comment": text}
-    answer = api.call(ADD_CHANGELOG_ENTRY, ADD_CHANGELOG_ENTRY.of({"id": id_, "entry": entry}))
+    answer = api.call(
+        ADD_CHANGELOG_ENTRY, ADD_CHANGELOG_ENTRY.of({"id": whole_event_id(api, id_), "entry": entry})
+    )
     _show(api, answer, answer.event, "commented on")
 
 
@@ -125,6 +128,8 @@ def comment(
 def delete(id_: EventId, *, yes: Yes = False, who: Who, api: RecordApi) -> None:
     """Delete an event permanently, and release its locks."""
     from tracker.client.rpcs import DELETE_EVENTS, GET_EVENT
+
+    id_ = whole_event_id(api, id_)
 
     def title() -> str:
         event = api.call(GET_EVENT, GET_EVENT.request(id=id_)).event
@@ -156,7 +161,7 @@ def get(id_: EventId, *, api: RecordApi) -> None:
     from tracker.client.rpcs import GET_EVENT
     from tracker.pb import event_pb
 
-    answer = api.call(GET_EVENT, GET_EVENT.request(id=id_))
+    answer = api.call(GET_EVENT, GET_EVENT.request(id=whole_event_id(api, id_)))
     event = answer.event or event_pb.Event()
 
     def text() -> None:
@@ -174,7 +179,7 @@ def changelog(id_: EventId, *, api: RecordApi) -> None:
     from tracker.cli.event.shown import print_changelog
     from tracker.client.rpcs import GET_EVENT_CHANGELOG
 
-    asked = GET_EVENT_CHANGELOG.request(id=id_, per_page=UInt32Value(value=_PAGE))
+    asked = GET_EVENT_CHANGELOG.request(id=whole_event_id(api, id_), per_page=UInt32Value(value=_PAGE))
     answer = api.whole(GET_EVENT_CHANGELOG, asked)
     api.show(answer, lambda: print_changelog(answer.changelog))
 

@@ -13,6 +13,7 @@ from tracker.cli.event.options import EventId, Explain, Query, by_option
 from tracker.cli.local_time import local_zone
 from tracker.cli.options import ListApi, end_option, moment_option, number_option
 from tracker.cli.printing import echo
+from tracker.cli.short_ids import whole_event_id
 from tracker.cli.tables import Column, print_rows
 
 if TYPE_CHECKING:
@@ -50,7 +51,7 @@ def related(id_: EventId, *, api: ListApi) -> None:
     """
     from tracker.client.rpcs import LIST_RELATED_EVENTS
 
-    answer = api.whole(LIST_RELATED_EVENTS, LIST_RELATED_EVENTS.request(id=id_))
+    answer = api.whole(LIST_RELATED_EVENTS, LIST_RELATED_EVENTS.request(id=whole_event_id(api, id_)))
     rows = map(_chain_fields, answer.events)
     api.show(answer, lambda: _print_tree(answer), records=answer.events, columns=_CHAIN_FIELDS, rows=rows)
     if answer.incomplete:

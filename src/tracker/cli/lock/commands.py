@@ -28,6 +28,7 @@ from tracker.cli.lock.options import (
 from tracker.cli.lock.shown import LOCKS, print_lock
 from tracker.cli.options import ListApi, RecordApi, Server, Who, command_of, duration_option
 from tracker.cli.printing import echo, json_of
+from tracker.cli.short_ids import whole_lock_id
 
 app = client_group("Take, renew, release and list locks, and run commands under them.", LOCK_TABLE)
 command = partial(command_of, app, codes=LOCK_TABLE)
@@ -88,7 +89,9 @@ def renew(
     from tracker.pb import lock_pb
 
     length = None if ttl is None else Duration.from_timedelta(ttl)
-    request = RENEW_LOCK.request(id=id_, lock_token=given_token(token, token_file), ttl=length)
+    request = RENEW_LOCK.request(
+        id=whole_lock_id(api, id_), lock_token=given_token(token, token_file), ttl=length
+    )
     answer = api.call(RENEW_LOCK, request)
     api.show(answer, lambda: print_lock(answer.lock or lock_pb.Lock()))
 
@@ -115,7 +118,7 @@ def release(  # noqa: PLR0913  # one for each option
     if force and not reason.strip():
         raise CommandError("--force needs --reason: whoever had the lock will want to know", USAGE)
     request = UN_LOCK.request(
-        id=id_,
+        id=whole_lock_id(api, id_),
         lock_token=given_token(token, token_file),
         force=force,
         reason=reason,
@@ -149,7 +152,7 @@ def show(id_: LockId, *, api: RecordApi) -> None:
     from tracker.client.rpcs import GET_LOCK
     from tracker.pb import lock_pb
 
-    answer = api.call(GET_LOCK, GET_LOCK.request(id=id_))
+    answer = api.call(GET_LOCK, GET_LOCK.request(id=whole_lock_id(api, id_)))
     api.show(answer, lambda: print_lock(answer.lock or lock_pb.Lock()))
 
 
