@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from copy import deepcopy
 from typing import TYPE_CHECKING
 
@@ -26,7 +27,9 @@ from tracker.domain.changelog import MOST_BYTES, MOST_ENTRIES
 from tracker.domain.event_locks import EventChange
 from tracker.domain.events import EventId, event_id
 from tracker.domain.query.tree import EventFilter
+from tracker.errors import Reason, TrackerError
 from tracker.pb import event_pb
+from tracker.stores.mongo import deliveries, outbox
 from tracker.stores.pages import Page
 from tracker.stores.sqlite import SqliteStore
 
@@ -38,6 +41,11 @@ if TYPE_CHECKING:
 
     from tracker.pb import lock_pb
     from tracker.stores.base import Store
+
+
+async def nothing(*_: object) -> None:
+    pass
+
 
 LONG = "é" * 32_760
 BOUND = MOST_BYTES + 2_048
@@ -201,6 +209,40 @@ async def test_a_long_changelog_of_an_earlier_mongodb_store_is_moved(
         document = await events.find_one({"_id": event_id(event)})
         assert document is not None
         assert len(document["document"]) < BOUND
+
+
+async def test_entries_that_a_server_has_not_delivered_are_read_and_delivered_by_another(
+    mongo: MongoServers, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    uri, event = mongo.emptied_database(), an_event()
+    event.changelog.extend(an_entry(str(number)) for number in range(60))
+    names = [str(number) for number in range(65)]
+    async with opened(uri) as store:
+        assert await store.events.add([event]) == [True]
+        with monkeypatch.context() as patch:
+            patch.setattr(deliveries.Deliveries, "try_to_deliver", nothing)
+            for name in names[60:]:
+                await store.events.modify(key(event), noting(name))
+        assert [each.comment for each in await whole_changelog(store, key(event))] == names
+        assert mongo.members[0].client.get_database("emptied")["changelog"].count_documents({}) == 60
+        async with opened(uri) as other:
+            for _ in "ab":  # a delivery may be repeated
+                await other.reconciler.look(early=True)
+            assert [each.comment for each in await whole_changelog(other, key(event))] == names
+        assert mongo.members[0].client.get_database("emptied")["changelog"].count_documents({}) == 65
+    assert [each for each in mongo.documents() if each.get("outbox")] == []
+
+
+async def test_an_outbox_that_is_not_delivered_does_not_grow_for_ever(mongo: MongoServers) -> None:
+    async with opened(mongo.emptied_database()) as store:
+        event = an_event()
+        await store.events.create(event, None)
+        await asyncio.gather(*(store.events.modify(key(event), noting(f"{n} {LONG}")) for n in range(60)))
+        assert len(await whole_changelog(store, key(event))) == 60
+        full = {"outbox": [{"op": "x", "log": [{"after": "x" * 2**21}]}]}
+        with pytest.raises(TrackerError) as refused:
+            outbox.carried(full)
+        assert refused.value.reason is Reason.STORE_OVERLOADED
 
 
 @one_deployment

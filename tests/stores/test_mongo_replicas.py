@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 from tests.stores.observations import Observations
-from tests.stores.samples import a_catalog_entry, a_lock, an_end, an_event, comments, new_id, noting
+from tests.stores.samples import a_catalog_entry, a_lock, an_end, an_event, new_id, noting, whole_changelog
 
 from tracker.domain.events import EventId
 from tracker.domain.locks import HeldLock, LockFilter, LockHeldError, hash_token, lock_key
@@ -92,7 +92,8 @@ async def test_changes_of_one_record_at_all_servers_are_all_kept(stores: list[Mo
         *(stores[int(n) % 3].events.modify(key, noting(n)) for n in names),
         *(stores[int(n) % 3].catalog.upsert("payments", lambda stored, n=n: use(stored, n)) for n in names),  # type: ignore[misc] # the default binds the loop's value
     )
-    assert sorted(comments(await stores[1].events.get(key))) == sorted(names)
+    entries = await whole_changelog(stores[1], key)
+    assert sorted(entry.comment for entry in entries) == sorted(names)
     entry = await stores[2].catalog.get("payments")
     assert entry is not None
     assert sorted(used.name for used in entry.used_deliverables) == sorted(names)
