@@ -167,6 +167,8 @@ def get(id_: EventId, *, api: RecordApi) -> None:
     def text() -> None:
         print_event(event)
         print_changelog(event.changelog)
+        if event.changelog_total:
+            typer.echo(f"the newest of {event.changelog_total}; `tracker event changelog` has all", err=True)
 
     api.show(answer, text)
 

@@ -605,7 +605,8 @@ class ListCatalogsRequest(Message[_ListCatalogsRequestFields]):
 
     Attributes:
         per_page:
-            Entries to return, up to 1,000. Not given or 0, it is all of them, or 100 where a page is asked for.
+            Entries to return, up to 1,000. Not given or 0, it is all of them, over gRPC as far as 3 MiB go,
+            or 100 where a page is asked for.
 
             ```proto
             optional google.protobuf.UInt32Value per_page = 1;

@@ -836,7 +836,8 @@ class ListLocksRequest(Message[_ListLocksRequestFields]):
 
     Attributes:
         per_page:
-            Locks to return, up to 1,000. Not given or 0, it is all of them, or 100 where a page is asked for.
+            Locks to return, up to 1,000. Not given or 0, it is all of them, over gRPC as far as 3 MiB go,
+            or 100 where a page is asked for.
 
             ```proto
             optional google.protobuf.UInt32Value per_page = 1;
