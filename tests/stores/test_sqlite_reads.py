@@ -84,7 +84,10 @@ async def test_cancelled_queries_end(queries: Reader) -> None:
         assert await queries.read(long) == 1_000_000
 
 
-async def test_queries_whose_callers_leave_while_long_ones_are_tried_do_not_begin(queries: Reader) -> None:
+async def test_queries_whose_callers_leave_while_long_ones_are_tried_do_not_begin(
+    queries: Reader, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(reader, "_CROWDED_SECONDS", PATIENCE)
     assert await queries.read(long, may_be_long=True) == 1_000_000
     begun = 0
 

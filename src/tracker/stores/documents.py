@@ -17,30 +17,35 @@ if TYPE_CHECKING:
 _SURELY_SHORT = 4_096
 """Length of an event's document up to which its changelog is not too long to be answered."""
 
+_REPORTED_BYTES = 16 * 1024
+
 M = TypeVar("M", bound="Message")
 D = TypeVar("D", bytes, str)
 
 READ: ContextVar[Callable[[int], None]] = ContextVar("READ", default=lambda _: None)
-"""Is told the bytes of each document of a list before it becomes a message; raises where they are too many.
+"""Is told the bytes of the documents of a list before they become messages; raises where they are too many.
 
 It is set for a call, whose answer the list is for, and may be called by a thread.
 """
 
 
-def read_list(read: Callable[[str, D], M], rows: Iterable[tuple[str, D]]) -> list[M]:
-    """Return what `read` makes of the documents of a list, given with their names; see `READ`."""
+def read_list(parse_one: Callable[[str, D], M], rows: Iterable[tuple[str, D]]) -> list[M]:
+    """Return what `parse_one` makes of the documents of a list, given with their names; see `READ`."""
     report = READ.get()
     messages: list[M] = []
-    size = 0
+    read, reported = 0, 0
     try:
         for name, document in rows:
-            report(len(document))
-            size += len(document)
-            messages.append(read(name, document))
+            read += len(document)
+            if read - reported > _REPORTED_BYTES:
+                report(read - reported)
+                reported = read
+            messages.append(parse_one(name, document))
     except BaseException:
         messages.clear()  # the error's traceback has this frame
-        report(-size)
+        report(-reported)
         raise
+    report(read - reported)
     return messages
 
 

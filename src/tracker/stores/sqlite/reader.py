@@ -8,7 +8,7 @@ from collections import deque
 from concurrent.futures import ThreadPoolExecutor
 from contextvars import copy_context
 from math import inf
-from time import perf_counter
+from time import perf_counter, thread_time
 from typing import TYPE_CHECKING, TypeVar
 
 import apsw
@@ -99,7 +99,7 @@ class Reader:
             raise unavailable("the database is closed")
         if not inline:
             return await self._read_in_thread(query, searches=searches)
-        now = perf_counter()
+        now, began = perf_counter(), thread_time() if may_be_long else inf
         self._budget_ends = now + _INLINE_SECONDS / share
         self._ticks_left = _INLINE_TICKS // share
         hold = not self._writing()
@@ -113,7 +113,7 @@ class Reader:
             answer = query(self._inline)
             done = True
         except apsw.InterruptError:
-            self._crowded_until = perf_counter() + _CROWDED_SECONDS
+            self._note_long(began)
         except (apsw.Error, UnicodeDecodeError) as failure:
             raise store_error(failure, self._inline.system_errno) from failure
         else:
@@ -139,6 +139,11 @@ class Reader:
         await asyncio.to_thread(self._threads.shutdown)
         for connection in (self._inline, *self._idle):
             connection.close()
+
+    def _note_long(self, began: float) -> None:
+        """Note that a query took more than it may, unless the processor was busy with other programs."""
+        if began < inf and (self._ticks_left < 0 or thread_time() - began > _INLINE_SECONDS / 2):
+            self._crowded_until = perf_counter() + _CROWDED_SECONDS
 
     def _over_budget(self) -> bool:
         self._ticks_left -= 1
