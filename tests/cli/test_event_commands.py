@@ -233,10 +233,23 @@ def test_a_reader_that_has_enough_ends_a_list_without_a_word(server: ServerProce
     assert (len(done.stdout), done.stderr) == (10, "")
 
 
+def test_options_take_the_short_names_of_queries(server: ServerProcess, service: str) -> None:
+    id_ = run(server, "create", "x", "--service", service, "--type", "deploy", "--environment", "prod").stdout
+    run(server, "finish", id_.strip(), "--status", "failed")
+    (line,) = run(
+        server, "list", f"service:{service}", "--status", "Failed", "--output", "ndjson"
+    ).stdout.splitlines()
+    attributes = json.loads(line)["attributes"]
+    names = ("type", "environment", "status")
+    assert [attributes[name] for name in names] == ["deployment", "production", "failure"]
+
+
 @pytest.mark.parametrize(
     ("arguments", "told"),
     [
         (("create", "x", "--service", "s", "--type", "party"), "expected one of deployment, operation"),
+        (("create", "x", "--service", "s", "--type", "drfit"), "did you mean drift?"),
+        (("update", "some-id", "--status", "none"), "--status: expected a value other than none"),
         (("create", "x", "--service", "s"), "--type"),
         (
             ("create", "x", "--service", "s", "--type", "drift", "--start", "soon"),

@@ -101,6 +101,9 @@ def _make_sense_of_event(said: dict[str, Any]) -> None:
     attributes = said.get("attributes")
     if not isinstance(attributes, dict):
         return
+    # An event ends after it starts.
+    if attributes.get("startDate"):
+        attributes.pop("endDate", None)
     # An external id is one of a source.
     if not attributes.get("source"):
         attributes.pop("externalId", None)
