@@ -111,7 +111,9 @@ def test_a_command_whose_lock_is_held_is_not_run(server: ServerProcess, service:
         for options, code in (((), 75), (("--lock",), 75), (("--lock", "--wait", "1s"), 124)):
             done = run(server, service, "sh", "-c", script, options=(*PRODUCTION, *options))
             assert done.returncode == code
-            assert "is already locked for deployment in production by ada" in done.stderr
+            where = "for deployment in production by ada" if options else "in production. "
+            assert f"is already locked {where}" in done.stderr
+            assert "by ada" in done.stderr
         first.communicate("\n", timeout=PATIENCE)
     assert first.returncode == 0
     assert not (tmp_path / "ran").exists()

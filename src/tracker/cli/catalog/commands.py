@@ -26,6 +26,7 @@ from tracker.cli.printing import (
     Output,
     echo,
     fields_of,
+    json_of,
     print_document,
     print_each,
     say,
@@ -34,6 +35,8 @@ from tracker.cli.tables import Column, print_rows
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
+
+    from protobuf import Message
 
     from tracker.client.rpcs import A, Q, Rpc
     from tracker.pb import catalog_pb
@@ -156,7 +159,7 @@ def versions(  # noqa: PLR0913  # one for each option
 
     given = {"availableVersions": available, "latestVersion": latest, "referenceVersion": reference}
     part = _part(api, name, UPDATE_VERSIONS, given, who)
-    api.show(part, lambda: print_entry(part))
+    _show_part(api, part)
 
 
 @command("deps")
@@ -198,7 +201,7 @@ def deps(
         ):
             if name in theirs and other.name not in ours:
                 ours.append(other.name)
-    api.show(part, lambda: print_entry(part))
+    _show_part(api, part)
 
 
 @command("delete")
@@ -241,6 +244,11 @@ def _part(api: Api, name: str, rpc: Rpc[Q, A], given: Mapping[str, list[str] | s
         api.call(rpc, part)
     part.clear_field("updated_by")
     return part
+
+
+def _show_part(api: Api, part: Message) -> None:
+    fields = {name: value for name, value in json_of(part, api.output).items() if name != "updatedBy"}
+    api.show(lambda: fields, lambda: print_entry(part))
 
 
 def _description(entry: catalog_pb.Catalog) -> catalog_pb.Catalog:
