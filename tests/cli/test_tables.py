@@ -89,7 +89,7 @@ def test_a_record_is_a_line_at_any_width(terminal: Callable[[int], io.StringIO],
     assert len(set(ids)) == 100
     assert all(event(number).metadata.id.startswith(id_) for number, id_ in enumerate(ids))  # type: ignore[union-attr]  # it has some
     assert all("Deploy" in line for line in lines[1:])
-    assert ("ENVIRON" in lines[0]) is (columns >= 89)
+    assert ("ENVIRON" in lines[0]) is (columns >= 82)
     assert columns < 120 or "ENVIRONMENT" in lines[0]
 
 

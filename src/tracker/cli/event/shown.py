@@ -37,7 +37,7 @@ _COLUMNS = (
     Column("STATUS", rank=2, least=7),
     Column("PRIORITY", rank=7, least=4),
     Column("TOOK", rank=6, least=4),
-    Column("TITLE", least=16),
+    Column("TITLE", least=15),
     Column("ID", id=True),
 )
 _CHANGES = (
