@@ -5,8 +5,8 @@ A store reads one record more than a page has, to know whether any remain.
 
 from __future__ import annotations
 
+import sys
 from dataclasses import dataclass, field
-from itertools import takewhile
 from typing import TYPE_CHECKING, Generic, NamedTuple, TypeAlias, TypeVar
 
 if TYPE_CHECKING:
@@ -45,7 +45,7 @@ class Page:
     offset: int = 0
     after: Cursor | None = None
     total: Total | None = None
-    bytes: int | None = None
+    bytes: int = sys.maxsize
 
     def rows(self, everything: int) -> int:
         """Return how many records to read; a limit of `everything` means all to the database."""
@@ -72,15 +72,18 @@ class Reading(Generic[T]):
         """Return whether the next record, with a document of a size, belongs to the page."""
         page = self.page
         self._bytes += size
-        if self._number:
-            full = self._number == page.limit
-            self.more = full or (page.bytes is not None and self._bytes > page.bytes)
+        if (self._bytes > page.bytes or self._number == page.limit) and self._number:
+            self.more = True
+            return False
         self._number += 1
-        return not self.more
+        return True
 
     def within(self, rows: Iterable[tuple[str, D]]) -> Iterator[tuple[str, D]]:
         """Yield those of some names and documents that belong to the page."""
-        return takewhile(lambda row: self.has_room(size_of(row[1])), rows)
+        for row in rows:
+            if not self.has_room(size_of(row[1])):
+                return
+            yield row
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from itertools import chain
 from typing import TYPE_CHECKING, TypeAlias
 
@@ -18,7 +19,7 @@ from tracker.stores.pages import Reading, first_number
 from tracker.stores.sqlite.change_log import log_created, log_deleted, log_events_created, log_updated
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Callable, Iterable, Sequence
 
     from tracker.domain.changelog import Divided
     from tracker.stores.contents import StoredDocument, StoredEntry
@@ -46,8 +47,13 @@ SELECT = "SELECT id, CAST(document AS BLOB)"
 """Selects the columns that an event is parsed from."""
 
 
-def select(db: apsw.Connection, key: events.EventKey) -> event_pb.Event | None:
-    """Return the event of a key, or None."""
+_whole = partial(parse, event_pb.Event)
+
+
+def select(
+    db: apsw.Connection, key: events.EventKey, read: Callable[[str, bytes], event_pb.Event] = _whole
+) -> event_pb.Event | None:
+    """Return the event of a key, as it is stored or as `read` makes it of its document, or None."""
     match key:
         case events.EventId(value):
             row = db.execute(f"{SELECT} FROM events WHERE id = ?", (value,)).fetchone()
@@ -56,7 +62,7 @@ def select(db: apsw.Connection, key: events.EventKey) -> event_pb.Event | None:
         case events.ExternalId(source, value):
             sql = f"{SELECT} FROM events WHERE external_id = ? AND source = ?"
             row = db.execute(sql, (value, source)).fetchone()
-    return None if row is None else parse(event_pb.Event, *row)
+    return None if row is None else read(*row)
 
 
 def select_changelog(

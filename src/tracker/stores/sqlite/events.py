@@ -13,6 +13,7 @@ from tracker.domain.changelog import divided, shown
 from tracker.domain.event_locks import decide_event_change
 from tracker.domain.events import event_cursor, event_id
 from tracker.domain.locks import HeldLock
+from tracker.stores.documents import read_event
 from tracker.stores.events import DeletedEvent, Explanation
 from tracker.stores.pages import counted, found, known_total
 from tracker.stores.sqlite import event_records, lock_records
@@ -70,8 +71,7 @@ class SqliteEvents:
         return [each for part in added for each in part]
 
     async def get(self, key: EventKey) -> event_pb.Event | None:
-        event = await self._reader.read(lambda db: event_records.select(db, key))
-        return None if event is None else shown(event)
+        return await self._reader.read(lambda db: event_records.select(db, key, read_event))
 
     async def changelog(self, key: EventKey, page: Page) -> Found[event_pb.ChangelogEntry] | None:
         return await self._reader.read(lambda db: event_records.select_changelog(db, key, page))
