@@ -52,6 +52,7 @@ bench: $(VENV)/.dev ## Measure the API, locks beside etcd, watches, imports, the
 	$(BIN)/python -m bench.mongo
 	$(BIN)/python -m bench.size
 	$(BIN)/python -m bench.size --mongo
+	$(BIN)/python -m bench.storm
 
 build: $(VENV)/.dev ## Make the wheel and the sdist in dist/, and ./bin/tracker
 	rm -rf dist build bin

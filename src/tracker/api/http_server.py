@@ -20,6 +20,8 @@ if TYPE_CHECKING:
     from tracker.api.calls.answers import UnsentAnswers
     from tracker.api.http_protocol import HttpConnection
 
+_ACCEPTED_AT_ONCE = 8
+"""Connections accepted in a turn of the event loop, which accepts one for each socket that listens."""
 _LAST_REQUESTS = 1.0
 """Seconds for which a stopping server still answers requests on open connections."""
 _ABORTED = 1.0
@@ -48,7 +50,8 @@ class HttpServer:
         """
         listener = listen(self._host, self._port)
         self.bound = listener.getsockname()[:2]
-        self._serving = asyncio.create_task(self._server.serve([listener]))
+        listeners = [listener, *(listener.dup() for _ in range(_ACCEPTED_AT_ONCE - 1))]
+        self._serving = asyncio.create_task(self._server.serve(listeners))
         started = asyncio.create_task(self._server.accepting.wait())
         await asyncio.wait((started, self._serving), return_when=asyncio.FIRST_COMPLETED)
         if not started.done():
