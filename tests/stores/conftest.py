@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import pytest
-from tests.docs.pages import code, listing
+from tests.docs.pages import code, section
 from tests.stores.observations import COMMANDS, Observations
 
 from tracker.stores.mongo import MongoStore
@@ -25,8 +25,7 @@ def observations() -> Observations:
 
 @pytest.fixture(scope="session")
 def documented_commands() -> frozenset[str]:
-    rows = listing("docs/operations.md", "### Supported databases")
-    return frozenset(name for row in rows for cell in row for name in code(cell))
+    return frozenset(code(section("docs/operations.md", "### Supported databases")))
 
 
 @pytest.fixture(params=["sqlite", "mongo", "mongo-replica-set"])
