@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import asyncio
 from dataclasses import dataclass
-from functools import cache, partial
+from functools import partial
 from itertools import islice
-from operator import methodcaller
 from typing import TYPE_CHECKING
 
 import grpc
@@ -14,7 +13,8 @@ from protobuf import Message
 
 from tracker.api.calls.answers import PART
 from tracker.api.calls.endpoint import UNKNOWN, Endpoint, current_task
-from tracker.api.grpc_standard import GrpcMethod, Health, reflection_methods
+from tracker.api.grpc_methods import GrpcMethod, rpc_method
+from tracker.api.grpc_standard import Health, reflection_methods
 from tracker.api.handling import PREFER, handle
 from tracker.api.wires import (
     REQUEST_ID_HEADER,
@@ -27,14 +27,12 @@ from tracker.api.wires import (
 )
 from tracker.errors import FieldViolation, Reason, TrackerError, invalid
 from tracker.services.context import Call
-from tracker.transcoding.fields import DURATION, TIMESTAMP, message_of
 from tracker.transcoding.unknown import MAX_UNKNOWN, unknown_numbers
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Iterable, Iterator
     from typing import Never
 
-    from protobuf import DescMessage
     from structlog.typing import FilteringBoundLogger
 
     from tracker.api.calls.endpoint import Chain, Handler
@@ -48,8 +46,6 @@ _COPIES = 2
 """How often an answer is in memory until it is sent: gRPC makes a copy of what it is given."""
 _LAST_WORDS = 0.1
 """Seconds between GOAWAY and the end of streams."""
-_UNREADABLE = (ValueError, TypeError, OverflowError, RecursionError)
-"""What the message library raises for bytes that are not a message."""
 _LINGER = 0.05
 """Seconds between the end of a wait and its answer: once sent, nothing says that an answer is lost.
 
@@ -159,7 +155,7 @@ class GrpcServer:
 
     def _answerers(self) -> Iterator[tuple[str, grpc.RpcMethodHandler[bytes, bytes]]]:
         """Yield the handler of each RPC, with its path."""
-        own = map(_own, self._methods)
+        own = map(rpc_method, self._methods)
         standard = (*self._health.methods(), *reflection_methods(self._services))
         for method in (*own, *standard, _UNKNOWN):
             seconds = self._limits.message_seconds
@@ -287,30 +283,6 @@ class _Answerer:
     async def _fail(self, context: _Context, call: Call) -> Never:
         self._log.exception("defect", request_id=call.request_id, method=self._method.endpoint.name)
         await _abort(context, internal_error(call.request_id), call)
-
-
-def _own(method: Endpoint) -> GrpcMethod:
-    if method.rpc is None:
-        raise TypeError(f"{method.name} is no RPC")
-    return GrpcMethod(method, partial(_decode, method.rpc.input.type), methodcaller("to_binary"))
-
-
-def _decode(cls: type[Message], request: bytes) -> Message:
-    try:
-        message = cls.from_binary(request)
-        if _holds_time(cls.desc()):
-            message.to_json()  # refuses nanoseconds out of range, which no rule in a proto can check
-    except _UNREADABLE as error:
-        raise invalid(FieldViolation("", f"the request is not a {cls.desc().type_name}: {error}")) from None
-    return message
-
-
-@cache
-def _holds_time(message: DescMessage) -> bool:
-    """Return whether a message, or one inside it, may hold a Timestamp or a Duration."""
-    if message.type_name in (TIMESTAMP, DURATION):
-        return True
-    return any(inner is not None and _holds_time(inner) for inner in map(message_of, message.fields))
 
 
 def _trailers(call: Call) -> tuple[tuple[str, str], ...]:

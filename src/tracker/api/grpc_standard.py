@@ -6,7 +6,7 @@ import asyncio
 from functools import cache, partial
 from math import inf
 from operator import methodcaller
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING
 
 from google.protobuf import text_format
 from google.protobuf.descriptor_pb2 import FileDescriptorProto
@@ -17,10 +17,11 @@ from grpc_reflection.v1alpha import reflection, reflection_pb2
 
 from tracker import pb
 from tracker.api.calls.endpoint import Endpoint, Limits, sending
+from tracker.api.grpc_methods import GrpcMethod
 from tracker.errors import FieldViolation, Reason, TrackerError, invalid
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncGenerator, AsyncIterator, Callable, Iterable, Sequence
+    from collections.abc import AsyncGenerator, AsyncIterator, Iterable, Sequence
 
     from google.protobuf.message import Message
     from protobuf import DescFile
@@ -36,18 +37,6 @@ HEALTH_SERVICE = "grpc.health.v1.Health"
 
 _encode = methodcaller("SerializeToString")
 _Status = health_pb2.HealthCheckResponse
-
-
-class GrpcMethod(NamedTuple):
-    """An endpoint of gRPC, and how its messages are decoded and encoded.
-
-    One that `takes_stream` is given an iterator of requests.
-    """
-
-    endpoint: Endpoint
-    decode: Callable[[bytes], object]
-    encode: Callable[[Any], bytes]
-    takes_stream: bool = False
 
 
 class Health:
