@@ -25,7 +25,8 @@ _GAPS = re.compile(r"(?<=[^ │]) {2,}")
 _NONE = "-"
 """Stands for no value in a pipe, so that all lines have as many columns."""
 
-_SHORTEST_ID = 8
+_SHORTEST_ID = 13
+"""Characters of an id that have its time to the millisecond, as UUIDs of version 7 begin with it."""
 _NARROW = 70
 """Columns of a terminal below which times may be relative."""
 
