@@ -158,9 +158,9 @@ class GrpcServer:
         own = map(rpc_method, self._methods)
         standard = (*self._health.methods(), *reflection_methods(self._services))
         for method in (*own, *standard, _UNKNOWN):
+            composed = self._chain.compose(method.endpoint)
             seconds = self._limits.message_seconds
-            handle = self._chain.compose(method.endpoint)
-            answerer = _Answerer(method, handle, self._log, seconds, self._may_answer)
+            answerer = _Answerer(method, composed, self._log, seconds, self._may_answer)
             # A stream of requests, which bounds the wait for the first one; probes do without.
             handler: grpc.RpcMethodHandler[bytes, bytes]
             if method.endpoint.streams:

@@ -67,9 +67,12 @@ def parse_page_token(token: str, query: str) -> Cursor | None:
     except (binascii.Error, ValueError):
         raise _bad_token() from None
     check, body = raw[:_CHECK_BYTES], raw[_CHECK_BYTES:]
-    if check != _check(body, query) or page_token(tuple(json.loads(body)), query) != token:
+    if check != _check(body, query):
         raise _bad_token()
-    return tuple(json.loads(body))
+    cursor = tuple(json.loads(body))
+    if page_token(cursor, query) != token:
+        raise _bad_token()
+    return cursor
 
 
 def _bad_token() -> TrackerError:

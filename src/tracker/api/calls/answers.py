@@ -66,17 +66,15 @@ class UnsentAnswers:
         """Return the memory of what a connection has not taken yet, which is not refused any more."""
         return Answer(self, refusable=False)
 
-    def resize(self, answer: Answer, size: int, *, refusable: bool) -> None:
-        """Let an answer hold so many bytes.
+    def resize(self, answer: Answer, size: int) -> None:
+        """Let an answer hold so many bytes; after its end, none.
 
         Raises:
             TrackerError: RESOURCE_EXHAUSTED; they do not fit, and it holds what it held.
         """
         with self._lock:
-            more = size - answer.bytes
-            if answer.ended:
-                more = -answer.bytes
-            if more <= 0 or not refusable or self._held + more <= self._limit:
+            more = (0 if answer.ended else size) - answer.bytes
+            if more <= 0 or not answer.refusable or self._held + more <= self._limit:
                 self._held += more
                 answer.bytes += more
                 return
@@ -101,11 +99,11 @@ class UnsentAnswers:
 class Answer:
     """The memory that one call holds for its answer, in `bytes`."""
 
-    __slots__ = ("_memory", "_refusable", "bytes", "ended")
+    __slots__ = ("_memory", "bytes", "ended", "refusable")
 
     def __init__(self, memory: UnsentAnswers, *, refusable: bool) -> None:
         self._memory = memory
-        self._refusable = refusable
+        self.refusable = refusable
         self.bytes = 0
         self.ended = False
 
@@ -115,7 +113,7 @@ class Answer:
         Raises:
             TrackerError: RESOURCE_EXHAUSTED; they do not fit, and it holds what it held.
         """
-        self._memory.resize(self, size, refusable=self._refusable)
+        self._memory.resize(self, size)
 
     def add(self, size: int) -> None:
         """Hold so many bytes more, as `hold` does; a call that has ended reads no further.
