@@ -125,14 +125,13 @@ async def test_a_search_through_long_texts_is_ended_and_others_are_answered_mean
     ]
     await client.call("EventService/ImportEvents", {"events": events})
     for module in (reader, mongo_events):
-        monkeypatch.setattr(module, "MAX_SEARCH_SECONDS", 0.1)
+        monkeypatch.setattr(module, "MAX_SEARCH_SECONDS", 0.05)
     query = f"-owner:a*b -({' OR '.join(f'none{number}' for number in range(200))})"
-    searches = [
-        asyncio.ensure_future(client.call("EventService/SearchEvents", {"query": query, "perPage": 1_000}))
-        for _ in range(4)
-    ]
+    searches = asyncio.gather(
+        *(client.call("EventService/SearchEvents", {"query": query, "perPage": 1_000}) for _ in range(4)),
+        return_exceptions=True,
+    )
     await client.call("EventService/ListEvents", {"perPage": 1})
-    for search in searches:
-        with pytest.raises(Refused) as ended:
-            await search
-        assert (ended.value.code, ended.value.reason) == ("DEADLINE_EXCEEDED", "QUERY_TOO_LONG")
+    for ended in await searches:
+        assert isinstance(ended, Refused)
+        assert (ended.code, ended.reason) == ("DEADLINE_EXCEEDED", "QUERY_TOO_LONG")

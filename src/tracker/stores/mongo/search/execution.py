@@ -135,7 +135,7 @@ async def _matching(
 
     Those are counted that have to be `searched` for that.
     """
-    order = _order(oldest_first=oldest_first)
+    order, task = _order(oldest_first=oldest_first), asyncio.current_task()
     turn = perf_counter()
     for scan in scans:
         async with events.find(scan.where, {"document": 1}, sort=order, hint=scan.index) as rows:
@@ -143,6 +143,8 @@ async def _matching(
                 if perf_counter() - turn > _TURN_SECONDS:
                     await asyncio.sleep(0)
                     turn = perf_counter()
+                if task is not None and task.cancelling():
+                    raise asyncio.CancelledError  # the driver may have swallowed it
                 event = event_of(row)
                 if query is None or (searched.count() and matches(query, event)):
                     yield event, size_of(row["document"])
