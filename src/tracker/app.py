@@ -10,6 +10,7 @@ import uuid_utils
 
 from tracker.api.calls.answers import UnsentAnswers
 from tracker.api.calls.endpoint import Chain, methods_of
+from tracker.api.calls.same_origin import SameOrigin
 from tracker.api.calls.steps import (
     Authenticate,
     Authorize,
@@ -139,6 +140,7 @@ class App:
             Observe(metrics, log),
             Authenticate(),
             unsent,
+            SameOrigin(),
             streams,
             Deadline(settings.call_timeout),
             Validate(),

@@ -111,6 +111,8 @@ class Reason(StrEnum):
     LOCK_WAIT_TIMEOUT = auto(), Code.ALREADY_EXISTS, "the lock was not free within `wait`", None, _RETRY
     LOCK_DELAY = auto(), Code.ALREADY_EXISTS, "`lockDelay` after an expired lease is not over", None, _RETRY
     LOCK_TOKEN_MISMATCH = auto(), Code.PERMISSION_DENIED, "the `lockToken` is missing, or not the lock's"
+    CROSS_ORIGIN = auto(), Code.PERMISSION_DENIED, "a page of another site asked a browser for the change"
+    UNSUPPORTED_MEDIA_TYPE = auto(), Code.INVALID_ARGUMENT, "a browser sent a body that is no JSON", 415
     LOCK_LOST = auto(), Code.ABORTED, "the lock ended: it expired, was released by force, or its event ended"
     LOCK_TOKEN_USED = auto(), Code.ABORTED, "the `lockToken` took a lock that has ended"
     LOCK_WITHOUT_LEASE = (

@@ -12,6 +12,7 @@ import structlog
 from tracker import pb
 from tracker.api.calls.answers import UnsentAnswers
 from tracker.api.calls.endpoint import Chain, methods_of
+from tracker.api.calls.same_origin import SameOrigin
 from tracker.api.calls.steps import (
     Authenticate,
     Authorize,
@@ -58,6 +59,7 @@ class StandIn:
             Observe(self.observed, log),
             Authenticate(),
             self.unsent,
+            SameOrigin(),
             self.streams,
             Deadline(30),
             Validate(),

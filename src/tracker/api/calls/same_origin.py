@@ -1,0 +1,51 @@
+"""The step that keeps pages of other sites from changing anything through the browsers of their readers."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+from urllib.parse import urlsplit
+
+from tracker.errors import Reason, TrackerError
+from tracker.pb.options import only_reads
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Mapping
+
+    from tracker.api.calls.endpoint import Endpoint, Handler, Read
+    from tracker.services.context import Call
+
+
+class SameOrigin:
+    """Refuses changes that a browser requests for a page of another origin, or with a body of a form.
+
+    Browsers say where a request comes from in `Sec-Fetch-Site`, and older ones in `Origin`; other clients
+    send neither and may send what they like. A form can't send JSON. The rule is that of Go's
+    `http.CrossOriginProtection`, and applies to `GET /unlock/{id}` too.
+    """
+
+    def wrap(self, endpoint: Endpoint, then: Handler) -> Handler:
+        rpc = endpoint.rpc
+        if rpc is not None and only_reads(rpc):
+            return then
+
+        def same_origin(read: Read, call: Call) -> Awaitable[Any]:
+            headers = call.headers
+            by_browser = "origin" in headers or "sec-fetch-site" in headers
+            if by_browser and call.wire != "grpc" and (rpc is not None or call.verb not in ("GET", "HEAD")):
+                _check(headers)
+            return then(read, call)
+
+        return same_origin
+
+
+def _check(headers: Mapping[str, str]) -> None:
+    origin = headers.get("origin", "")
+    site = headers.get("sec-fetch-site")
+    if site not in ("same-origin", "none") and (site or urlsplit(origin).netloc != headers.get("host")):
+        message = f"a page of another site ({origin or site}) may not change anything here"
+        raise TrackerError(Reason.CROSS_ORIGIN, message)
+    has_body = "transfer-encoding" in headers or headers.get("content-length", "0") != "0"
+    sent = headers.get("content-type", "").partition(";")[0].strip().lower()
+    if has_body and sent != "application/json" and not sent.endswith("+json"):
+        message = f"a browser must send its body as application/json, not {sent or 'without a type'}"
+        raise TrackerError(Reason.UNSUPPORTED_MEDIA_TYPE, message)
