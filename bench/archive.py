@@ -39,7 +39,7 @@ _ASKED = http_request("GET", "/api/v1alpha1/events/list?perPage=1")
 async def _measure(name: str, arguments: Sequence[str], server: Server, number: int) -> None:
     others = await server.rest()
     took: list[float] = []
-    before, began = sum(server.process.cpu_times()[:2]), time.perf_counter()
+    before, began = server.cpu(), time.perf_counter()
     process = await asyncio.create_subprocess_exec(
         *(sys.executable, "-m", "tracker", *arguments),
         env={**os.environ, "TRACKER_SERVER": f"http://127.0.0.1:{server.http_port}"},
@@ -56,7 +56,7 @@ async def _measure(name: str, arguments: Sequence[str], server: Server, number: 
     assert await ended == 0
     await others.close()
     took.sort()
-    cpu = (sum(server.process.cpu_times()[:2]) - before) / number * 1e6
+    cpu = (server.cpu() - before) / number * 1e6
     times = (took[len(took) // 2], took[int(len(took) * 0.99)], took[-1])
     print(f"{name:24}{number / seconds:>10,.0f}/s{cpu:>8,.0f} us", *(f"{each:>8,.1f} ms" for each in times))
 

@@ -22,6 +22,8 @@ class Result:
     p99: float
     cpu: float
     """Share of one core that the load itself used; near 1, the load is the bottleneck."""
+    server: float = 0
+    """Seconds of CPU that the server used for one run of the script, if that was measured."""
 
 
 def middle(results: list[Result]) -> Result:
@@ -37,6 +39,13 @@ class Connection(Protocol):
 
     async def close(self) -> None:
         """Close the connection."""
+
+
+class Process(Protocol):
+    """A server whose work is measured."""
+
+    def cpu(self) -> float:
+        """Return the seconds of CPU that it has used."""
 
 
 class Closable(Protocol):
@@ -55,14 +64,17 @@ async def run(
     *,
     connections: int,
     seconds: float,
+    server: Process | None = None,
 ) -> Result:
     """Repeat `script` on each connection for a time; a tenth of it first, unmeasured, to warm up."""
     opened = [await connect() for _ in range(connections)]
     try:
         await asyncio.gather(*(_repeat(script, c, seconds / 10) for c in opened))
+        served = server.cpu() if server else 0
         cpu, begun = time.process_time(), time.perf_counter()
         runs = await asyncio.gather(*(_repeat(script, c, seconds) for c in opened))
         elapsed, cpu = time.perf_counter() - begun, time.process_time() - cpu
+        served = server.cpu() - served if server else 0
     finally:
         for connection in opened:
             await connection.close()
@@ -72,6 +84,7 @@ async def run(
         p50=latencies[len(latencies) // 2],
         p99=latencies[int(len(latencies) * 0.99)],
         cpu=cpu / elapsed,
+        server=served / len(latencies),
     )
 
 

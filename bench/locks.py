@@ -57,19 +57,26 @@ class Lock(Protocol):
 class RestLock:
     """One lock, by Tracker's REST API."""
 
-    def __init__(self, connection: RestConnection) -> None:
+    def __init__(self, connection: RestConnection, name: str) -> None:
         self._connection = connection
+        self._name = name
         self.close = connection.close
 
     @classmethod
-    async def open(cls, server: Server) -> RestLock:
+    async def open(cls, server: Server, name: str) -> RestLock:
         """Connect."""
-        return cls(await server.rest())
+        return cls(await server.rest(), name)
 
     async def pair(self) -> None:
         """Take the lock, as soon as it is free, and release it."""
         token = secrets.token_urlsafe(16)
-        body = {"service": _NAME, "who": "bench", "ttl": f"{TTL}s", "wait": f"{TTL}s", "lock_token": token}
+        body = {
+            "service": self._name,
+            "who": "bench",
+            "ttl": f"{TTL}s",
+            "wait": f"{TTL}s",
+            "lock_token": token,
+        }
         lock = json.loads(await self._send("/api/v1alpha1/lock", body))["lock"]
         await self._send(f"/api/v1alpha1/lock/{lock['id']}/unlock", {"lock_token": token})
 
@@ -80,19 +87,22 @@ class RestLock:
 class GrpcLock:
     """One lock, by Tracker's gRPC API."""
 
-    def __init__(self, connection: GrpcConnection) -> None:
+    def __init__(self, connection: GrpcConnection, name: str) -> None:
         self._connection = connection
+        self._name = name
         self.close = connection.close
 
     @classmethod
-    async def open(cls, server: Server) -> GrpcLock:
+    async def open(cls, server: Server, name: str) -> GrpcLock:
         """Connect."""
-        return cls(await server.grpc())
+        return cls(await server.grpc(), name)
 
     async def pair(self) -> None:
         """Take the lock, as soon as it is free, and release it."""
         token, time = secrets.token_urlsafe(16), Duration(seconds=TTL)
-        create = lock_pb.CreateLockRequest(service=_NAME, who="bench", ttl=time, wait=time, lock_token=token)
+        create = lock_pb.CreateLockRequest(
+            service=self._name, who="bench", ttl=time, wait=time, lock_token=token
+        )
         answer = await self._connection.send((LOCKS + "CreateLock", create.to_binary()))
         lock = lock_pb.CreateLockResponse.from_binary(answer).lock
         assert lock is not None
@@ -142,11 +152,11 @@ def main() -> None:
         with etcd_server(folder / "etcd") as etcd, serving(folder / "tracker.db") as server:
             ways: dict[str, dict[str, Connect]] = {
                 "REST": {
-                    "Tracker": lambda: RestLock.open(server),
+                    "Tracker": lambda: RestLock.open(server, _NAME),
                     "etcd": lambda: EtcdRestLock.open(etcd, _NAME, TTL),
                 },
                 "gRPC": {
-                    "Tracker": lambda: GrpcLock.open(server),
+                    "Tracker": lambda: GrpcLock.open(server, _NAME),
                     "etcd": lambda: EtcdGrpcLock.open(etcd, _NAME, TTL),
                 },
             }

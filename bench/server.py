@@ -7,9 +7,11 @@ import os
 import signal
 import subprocess
 import sys
+import tempfile
 import time
 import urllib.request
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import psutil
@@ -18,8 +20,8 @@ from bench.load import RestConnection, free_ports
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
-    from pathlib import Path
 
+ROOT = Path(__file__).parents[1]
 _READY_WITHIN = 30
 _ENDS_WITHIN = 40
 
@@ -45,6 +47,10 @@ class Server:
         """Return the MiB that it has resident."""
         return float(self.process.memory_info().rss / 2**20)
 
+    def cpu(self) -> float:
+        """Return the seconds of CPU that it has used."""
+        return float(sum(self.process.cpu_times()[:2]))
+
 
 @contextlib.contextmanager
 def serving(database: Path, **settings: str) -> Iterator[Server]:
@@ -66,6 +72,23 @@ def serving(database: Path, **settings: str) -> Iterator[Server]:
     finally:
         process.send_signal(signal.SIGTERM)
         process.wait(_ENDS_WITHIN)
+
+
+@contextlib.contextmanager
+def source_of(against: str) -> Iterator[Path]:
+    """Give the source tree of a folder or a revision."""
+    if Path(against).is_dir():
+        yield Path(against).resolve()
+        return
+    with tempfile.TemporaryDirectory() as folder:
+        archive = subprocess.run(
+            ["git", "archive", against, "src"],  # noqa: S607 - the one in PATH
+            cwd=ROOT,
+            check=True,
+            stdout=subprocess.PIPE,
+        )
+        subprocess.run(["tar", "-x", "-C", folder], input=archive.stdout, check=True)  # noqa: S607 - as above
+        yield Path(folder)
 
 
 def _is_ready(http_port: int) -> bool:

@@ -18,7 +18,6 @@ import contextlib
 import json
 import multiprocessing
 import socket
-import subprocess
 import tempfile
 import threading
 import time
@@ -30,14 +29,13 @@ from typing import TYPE_CHECKING, NamedTuple, Self
 
 import psutil
 from bench.load import http_request
-from bench.server import serving
+from bench.server import ROOT, serving, source_of
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Sequence
+    from collections.abc import Callable, Sequence
 
     from bench.server import Server
 
-_ROOT = Path(__file__).parents[1]
 _EVENTS = 1_000
 _BODY_BYTES = 3_000_000
 _LARGE, _SMALL = 63_000, 1_000
@@ -167,23 +165,6 @@ def _drain(server: Server) -> None:
         pass
 
 
-@contextlib.contextmanager
-def _source(against: str) -> Iterator[Path]:
-    """Give the source tree of a folder or a revision."""
-    if Path(against).is_dir():
-        yield Path(against).resolve()
-        return
-    with tempfile.TemporaryDirectory() as folder:
-        archive = subprocess.run(
-            ["git", "archive", against, "src"],  # noqa: S607 - the one in PATH
-            cwd=_ROOT,
-            check=True,
-            stdout=subprocess.PIPE,
-        )
-        subprocess.run(["tar", "-x", "-C", folder], input=archive.stdout, check=True)  # noqa: S607 - as above
-        yield Path(folder)
-
-
 def _print(storm: str, build: str, measured: Measured) -> None:
     livez = [1e3 * seconds for seconds in measured.livez]
     p99 = livez[int(len(livez) * 0.99)]
@@ -210,9 +191,9 @@ def main() -> None:
     )
     print(f"{'':24} {'build':10} {'memory':>7} {'peak':>7}     {'livez p50':>9} {'p99':>8} {'max':>8}")
     with contextlib.ExitStack() as opened:
-        builds = {"this": _ROOT}
+        builds = {"this": ROOT}
         if given.against:
-            builds = {given.against: opened.enter_context(_source(given.against)), **builds}
+            builds = {given.against: opened.enter_context(source_of(given.against)), **builds}
         for name, message_bytes, storm, callers in storms:
             for build, source in builds.items():
                 _print(name, build[-10:], _measure(source, message_bytes, storm, callers))
