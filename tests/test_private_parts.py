@@ -21,13 +21,6 @@ from protovalidate._gen.buf.validate import validate_pb
 ROOT = Path(__file__).parents[1]
 
 PRIVATE_PARTS = {
-    # `api.http_protocol` puts limits of time and size on connections, cancels the calls of those that end and
-    # declines upgrades; uvicorn has no setting for either. It overrides the callbacks of the parser and
-    # `_start_asgi_task`, and calls `_unset_keepalive_if_required`.
-    "uvicorn.protocols.http.httptools_impl": "1d4e1c579df4168433a61a01f10c628b",
-    # `api.http_server` overrides `startup`, `main_loop`, `shutdown` and `capture_signals`: uvicorn takes the
-    # process's signals, wakes up ten times a second, and closes connections whose request is on its way.
-    "uvicorn.server": "c1be9d133467a42ab88d7168e408ef5a",
     # The generated messages import the options of `buf.validate` from here, and `tools` reads the rules of
     # fields with them. One process can't register them twice, and protovalidate exports only its violations.
     "protovalidate._gen.buf.validate.validate_pb": "060ed12cbea2384f15f606c6d569d730",

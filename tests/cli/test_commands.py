@@ -69,19 +69,8 @@ def test_a_query_is_taken_as_arguments_wherever_it_is_taken_as_an_option() -> No
 
 
 SLOW = {
-    *(
-        "apsw",
-        "asyncio",
-        "grpc",
-        "httpx2",
-        "orjson",
-        "protobuf",
-        "protovalidate",
-        "pymongo",
-        "rich",
-        "starlette",
-    ),
-    *("structlog", "uvicorn", "yaml"),
+    *("apsw", "asyncio", "grpc", "httptools", "httpx2", "orjson"),
+    *("protobuf", "protovalidate", "pymongo", "rich", "structlog", "yaml"),
 }
 """What takes its time to import."""
 

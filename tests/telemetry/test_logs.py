@@ -283,7 +283,7 @@ def test_warnings_of_libraries_become_lines(routed: LogFile) -> None:
 
 
 def test_what_libraries_tell_below_a_warning_is_left_out(routed: LogFile) -> None:
-    chatty = logging.getLogger("uvicorn.error")
+    chatty = logging.getLogger("asyncio")
     chatty.setLevel(logging.DEBUG)
     chatty.info("started")
     assert routed.text() == ""

@@ -11,12 +11,12 @@ import pytest
 import structlog
 from grpc_health.v1 import health_pb2
 from grpc_reflection.v1alpha import reflection_pb2
-from starlette.responses import Response
 from structlog.testing import capture_logs
 from tests.wires.standin import BOUND, StandIn, unary
 
 from tracker.api.calls import steps
 from tracker.api.calls.endpoint import Endpoint, Limits, sending
+from tracker.api.http_exchange import HttpResponse
 from tracker.api.routes import HttpRoute
 from tracker.errors import Reason, TrackerError
 from tracker.pb import event_pb
@@ -36,14 +36,14 @@ HOOK = "/hooks/{sender}"
 EVENTS = "tracker.event.v1alpha1.EventService"
 
 
-async def receive(request: HttpRequest, call: Call) -> Response:
+async def receive(request: HttpRequest, call: Call) -> HttpResponse:
     said = {
         "sender": request.captures[0],
         "body": request.body.decode(),
         "signature": call.headers["x-signature"],
         "principal": call.principal.id,
     }
-    return Response(json.dumps(said), 202)
+    return HttpResponse(json.dumps(said).encode(), (), 202)
 
 
 async def refuse(_request: HttpRequest, _call: Call) -> NoReturn:

@@ -14,12 +14,12 @@ from tracker.api.wires import address, listen
 from tracker.pb import event_pb
 
 if TYPE_CHECKING:
-    from starlette.types import Receive, Scope, Send
+    from tracker.api.http_exchange import HttpExchange
 
 GET = b"GET /api/v1alpha1/event/1 HTTP/1.1\r\nHost: x\r\n\r\n"
 
 
-async def no_app(_scope: Scope, _receive: Receive, _send: Send) -> None:
+async def no_app(_exchange: HttpExchange) -> None:
     raise AssertionError("nothing is asked of it")
 
 

@@ -3,8 +3,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import pytest
-from starlette.responses import Response
 
+from tracker.api.http_exchange import HttpResponse
 from tracker.api.routes import HttpRoute
 from tracker.pb.options import only_reads
 from tracker.transcoding.bindings import ONE, http_bindings
@@ -40,8 +40,8 @@ FOREIGN = (
 
 @pytest.fixture
 def stand_in(stand_in: StandIn) -> StandIn:
-    async def receive(_request: HttpRequest, _call: Call) -> Response:
-        return Response(b"")
+    async def receive(_request: HttpRequest, _call: Call) -> HttpResponse:
+        return HttpResponse(b"", ())
 
     stand_in.routes += [HttpRoute("POST", "/receive", receive), HttpRoute("GET", "/page", receive)]
     return stand_in

@@ -7,18 +7,14 @@ import asyncio
 import fcntl
 import termios
 from contextlib import suppress
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-EXPECT_RECEIPT: Final = "tracker.expect_receipt"
-"""The ASGI extension whose function `of` takes what to call if the next answer does not reach its client."""
-
 _RECEIPT_SECONDS = 1.0
 """How long a reset after an answer means that the client has not read it."""
 
-_CONTINUE = b"HTTP/1.1 100 Continue\r\n\r\n"
 _LARGE = 64 * 1024
 """Bytes that are sent at once: only then is it known whether the client takes more."""
 
@@ -34,10 +30,12 @@ class Outbox:
         self._waiting: list[tuple[asyncio.Transport, bytes]] = []
 
     def put(self, transport: asyncio.Transport, data: bytes) -> None:
-        """Send data before the event loop waits again."""
+        """Send data before the event loop waits again; much of it at once."""
         if not self._waiting:
             asyncio.get_running_loop().call_soon(self.flush)
         self._waiting.append((transport, data))
+        if len(data) >= _LARGE:
+            self.flush()
 
     def flush(self) -> None:
         """Send all waiting data."""
@@ -45,48 +43,6 @@ class Outbox:
         for transport, data in waiting:
             if not transport.is_closing():
                 transport.write(data)
-
-
-class AnswerTransport(asyncio.Transport):
-    """The transport of a connection's answers, which sends head and body together.
-
-    uvicorn writes one after the other, and the event loop makes a system call for each write.
-    """
-
-    def __init__(self, transport: asyncio.Transport, outbox: Outbox, end: Callable[[], None]) -> None:
-        super().__init__()
-        self._transport = transport
-        self._outbox = outbox
-        self._end = end
-        self._begun = False
-        self._head = b""
-        self.is_closing = transport.is_closing  # type: ignore[method-assign] # saves a call
-
-    def write(self, data: bytes | bytearray | memoryview) -> None:
-        """Keep the head of an answer until its body follows."""
-        if self._begun:
-            self._outbox.put(self._transport, self._head + data if self._head else bytes(data))
-            self._head = b""
-            if len(data) >= _LARGE:
-                self._outbox.flush()
-        elif data == _CONTINUE:
-            self._transport.write(data)
-        else:
-            self._begun = True
-            self._head = bytes(data)
-
-    def finish(self) -> None:
-        """Send the head of an answer without a body, and prepare for the next answer."""
-        if self._head:
-            self._outbox.put(self._transport, self._head)
-            self._head = b""
-        self._begun = False
-
-    def close(self) -> None:
-        """End the connection after this answer."""
-        self.finish()
-        self._outbox.flush()
-        self._end()
 
 
 class Receipt:

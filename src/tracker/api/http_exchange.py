@@ -7,30 +7,35 @@ from __future__ import annotations
 
 import asyncio
 import re
-from typing import TYPE_CHECKING, Any, cast
+import time
+from email.utils import formatdate
+from functools import lru_cache
+from http import HTTPStatus
+from typing import TYPE_CHECKING, Any, NamedTuple, Protocol, cast
+from urllib.parse import unquote
 
 from tracker.api.handling import PREFER
-from tracker.api.http_answers import EXPECT_RECEIPT
-from tracker.api.wires import REQUEST_ID_HEADER, http_headers, json_error, request_id_of
+from tracker.api.wires import NOSNIFF, REQUEST_ID_HEADER, http_headers, json_error, request_id_of
 from tracker.errors import FieldViolation, Reason, TrackerError, invalid
 from tracker.services.context import Call
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
 
     from protobuf import Message
-    from starlette.responses import Response
-    from starlette.types import Message as AsgiMessage
-    from starlette.types import Receive, Scope, Send
 
+    from tracker.api.http_parser import Head
     from tracker.services.context import AnswerMemory, Wire
 
 _LINKS = "/api/links"
-_STREAM_HEADERS = [
-    (b"content-type", b"text/event-stream"),
-    (b"cache-control", b"no-store"),
-    (b"x-accel-buffering", b"no"),  # nginx would buffer a few KiB of the stream
-]
+_JSON = ("content-type", "application/json")
+_NO_BODY = (HTTPStatus.NO_CONTENT, HTTPStatus.NOT_MODIFIED)
+_PHRASES = {status.value: status.phrase for status in HTTPStatus}
+_STREAM_HEADERS = (
+    ("content-type", "text/event-stream"),
+    ("cache-control", "no-store"),
+    ("x-accel-buffering", "no"),  # nginx would buffer a few KiB of the stream
+)
 _STREAM_BEGINNING = b"retry: 1000\n\n"
 """The milliseconds after which a client reconnects."""
 
@@ -39,36 +44,95 @@ _UNITS = {"H": 3600.0, "M": 60.0, "S": 1.0, "m": 1e-3, "u": 1e-6, "n": 1e-9}
 """Seconds in each unit of gRPC's timeout header, over HTTP `Grpc-Timeout`."""
 
 
+class HttpResponse(NamedTuple):
+    """A whole answer of a plain route; its length and the id of its request are added."""
+
+    body: bytes
+    headers: Sequence[tuple[str, str]]
+    status: int = HTTPStatus.OK
+
+
+class Connection(Protocol):
+    """What an exchange needs of its connection."""
+
+    peer: str
+
+    def resume_reading(self) -> None:
+        """Read on, if that was paused."""
+
+    def send(self, data: bytes) -> None:
+        """Send a part of an answer."""
+
+    async def writable(self) -> None:
+        """Wait until the client has read what it was sent."""
+
+    def expect_receipt(self, undo: Callable[[], None]) -> None:
+        """Have `undo` called if the answer, which is sent next, does not reach the client."""
+
+
 class HttpExchange:
     """One HTTP request, and the answer to it, which is sent once."""
 
-    __slots__ = ("_call", "_receive", "_send", "headers", "request_id", "scope", "started")
+    __slots__ = (
+        *("_arrived", "_body", "_call", "_chunked", "_connection", "_limit", "_refused", "_size", "_whole"),
+        *("answered", "head", "lasting", "request_id", "started"),
+    )
 
-    def __init__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        self.scope = scope
-        self._receive = receive
-        self._send = send
-        headers: dict[str, str] = {}
-        for raw_name, raw_value in scope["headers"]:
-            name, value = raw_name.decode("latin-1"), raw_value.decode("latin-1")
-            headers[name] = f"{headers[name]}, {value}" if name in headers else value
-        self.headers = headers
-        self.request_id = request_id_of(headers.get(REQUEST_ID_HEADER))
+    def __init__(self, connection: Connection, head: Head) -> None:
+        self._connection = connection
+        self.head = head
+        self.request_id = request_id_of(head.headers.get(REQUEST_ID_HEADER))
+        self._body: list[bytes] = []
+        self._size = 0
+        self._limit = 0
+        self._whole = False
+        self._arrived: asyncio.Future[None] | None = None
+        self._call: Call | None = None
+        self._chunked = False
+        self._refused = False
+        self.lasting = False
+        """Whether the connection may outlast the answer."""
         self.started = False
         """Whether an answer is on its way."""
-        self._call: Call | None = None
+        self.answered = False
+        """Whether the whole answer is."""
+
+    def take(self, data: bytes) -> int:
+        """Take a part of the body; return how many bytes are held that nobody has asked for yet."""
+        self._body.append(data)
+        self._size += len(data)
+        if self._arrived is None:
+            return self._size
+        if self._size > self._limit:
+            self._wake()
+        return 0
+
+    def complete(self, *, lasting: bool) -> None:
+        """Note that the request is complete."""
+        self._whole = True
+        if not self.started:
+            self.lasting = lasting
+        self._wake()
+
+    def refuse(self) -> bool:
+        """Let the connection answer instead, if no answer is under way; return whether it may."""
+        self._refused = not (self._whole or self.started)
+        return self._refused
+
+    def _wake(self) -> None:
+        if self._arrived is not None and not self._arrived.done():
+            self._arrived.set_result(None)
 
     def call(self, wire: Wire) -> Call:
         """Return the call that the request makes."""
-        client = self.scope["client"]
-        peer = f"{client[0]}:{client[1]}" if client else ""
-        self._call = call = Call(wire, self.request_id, peer, self.headers, verb=self.scope["method"])
+        head = self.head
+        self._call = call = Call(wire, self.request_id, self._connection.peer, head.headers, verb=head.verb)
         return call
 
     @property
     def body_bytes(self) -> int:
         """The size of the body according to its client; 0 where that is not given."""
-        return int(self.headers.get("content-length", 0))  # the HTTP parser has seen that these are digits
+        return int(self.head.headers.get("content-length", 0))  # the parser has seen that these are digits
 
     def timeout(self) -> float | None:
         """Return the seconds that the client is willing to wait, or None for any time.
@@ -76,7 +140,7 @@ class HttpExchange:
         Raises:
             TrackerError: INVALID_ARGUMENT where the header is not in gRPC's format.
         """
-        text = self.headers.get("grpc-timeout")
+        text = self.head.headers.get("grpc-timeout")
         if text is None:
             return None
         found = _TIMEOUT.fullmatch(text)
@@ -93,80 +157,89 @@ class HttpExchange:
         """
         if self.body_bytes > limit:
             raise _too_large(limit)
-        message = await self._receive()
-        body: bytes = message.get("body", b"")
-        if message.get("more_body", False):
-            chunks = [body]
-            size = len(body)
-            while size <= limit and message.get("more_body", False):
-                message = await self._receive()
-                chunks.append(message.get("body", b""))
-                size += len(chunks[-1])
-            body = b"".join(chunks)
-        if message["type"] == "http.disconnect":
-            raise asyncio.CancelledError
-        if len(body) > limit:
+        if not self._whole and self._size <= limit:
+            if not self._body and self.head.headers.get("expect", "").lower() == "100-continue":
+                self._connection.send(b"HTTP/1.1 100 Continue\r\n\r\n")
+            self._limit = limit
+            self._arrived = asyncio.get_running_loop().create_future()
+            self._connection.resume_reading()
+            await self._arrived
+        if self._size > limit:
             raise _too_large(limit)
-        return body
+        return b"".join(self._body)
 
     def expect_receipt(self, undo: Callable[[], None]) -> None:
         """Have `undo` called if the answer, which is sent next, does not reach the client."""
-        self.scope["extensions"][EXPECT_RECEIPT]["of"](undo)
+        self._connection.expect_receipt(undo)
 
     async def success(self, status: int, parts: list[bytes], memory: AnswerMemory) -> None:
         """Send an answer, without a body where its status allows none; hold no part that is sent."""
-        if status == 204:  # noqa: PLR2004 - RFC 9110, 15.3.5
-            await self._start(status, [])
-            await self._send({"type": "http.response.body", "body": b""})
+        if status in _NO_BODY:
+            await self.respond(HttpResponse(b"", (), status))
             return
-        await self._start_json(status, sum(map(len, parts)), [])
+        head = self._start(status, (_JSON, ("content-length", str(sum(map(len, parts))))))
         parts.reverse()
         while parts:
             part = parts.pop()
-            await self._send({"type": "http.response.body", "body": part, "more_body": bool(parts)})
+            await self._put(head, part, last=not parts)
             memory.hold(memory.bytes - len(part))
+            head = b""
 
     async def error(self, error: TrackerError) -> None:
         """Send an error, unless an answer is on its way already."""
         if not self.started:
-            body = json_error(error, also_as_text=self.scope["path"].startswith(_LINKS))
-            await self._start_json(error.reason.http_status, len(body), http_headers(error))
-            await self._send({"type": "http.response.body", "body": body})
+            body = json_error(error, also_as_text=unquote(self.head.path).startswith(_LINKS))
+            await self.respond(HttpResponse(body, (_JSON, *http_headers(error)), error.reason.http_status))
 
-    async def respond(self, response: Response) -> None:
+    async def respond(self, response: HttpResponse) -> None:
         """Send a whole response."""
-        await response(self.scope, self._receive, self._relay)
+        headers = response.headers
+        if response.status not in _NO_BODY:
+            headers = (*headers, ("content-length", str(len(response.body))))
+        await self._put(self._start(response.status, headers), response.body, last=True)
 
     async def more(self, part: bytes) -> None:
-        """Send a part of a stream; return once the client can take another one."""
+        """Send a part of a stream, once the client can take it."""
+        head = b""
         if not self.started:
-            await self._start(200, _STREAM_HEADERS)
-            part = _STREAM_BEGINNING + part
-        await self._send({"type": "http.response.body", "body": part, "more_body": True})
+            head, part = self._start_stream(), _STREAM_BEGINNING + part
+        chunk = b"%x\r\n%b\r\n" % (len(part), part) if self._chunked else part
+        await self._put(head, chunk, last=False)
 
     async def end(self) -> None:
         """End a stream."""
-        if not self.started:
-            await self._start(200, _STREAM_HEADERS)
-        await self._send({"type": "http.response.body", "body": b""})
+        head = b"" if self.started else self._start_stream()
+        await self._put(head, b"0\r\n\r\n" if self._chunked else b"", last=True)
 
-    async def _relay(self, message: AsgiMessage) -> None:
-        if message["type"] == "http.response.start":
-            await self._start(message["status"], message["headers"])
-        else:
-            await self._send(message)
+    def _start_stream(self) -> bytes:
+        self._chunked = self.head.modern and self.head.verb != "HEAD"
+        chunked = (("transfer-encoding", "chunked"),) if self._chunked else ()
+        return self._start(HTTPStatus.OK, (*_STREAM_HEADERS, *chunked))
 
-    async def _start_json(self, status: int, length: int, headers: list[tuple[bytes, bytes]]) -> None:
-        json = [(b"content-type", b"application/json"), (b"content-length", b"%d" % length)]
-        await self._start(status, [*json, *headers])
-
-    async def _start(self, status: int, headers: list[tuple[bytes, bytes]]) -> None:
+    def _start(self, status: int, headers: Sequence[tuple[str, str]]) -> bytes:
+        """Return the head of the answer."""
         self.started = True
-        headers = [*headers, (REQUEST_ID_HEADER.encode(), self.request_id.encode())]
+        lines = [f"{name}: {value}\r\n" for name, value in headers]
+        lines.append(f"{REQUEST_ID_HEADER}: {self.request_id}\r\n")
         if self._call is not None and self._call.notes:
-            headers += [(name.encode(), value.encode()) for name, value in self._call.notes]
-            headers.append((b"vary", PREFER.encode()))
-        await self._send({"type": "http.response.start", "status": status, "headers": headers})
+            lines += [f"{name}: {value}\r\n" for name, value in self._call.notes]
+            lines.append(f"vary: {PREFER}\r\n")
+        lines.append("\r\n" if self.lasting else "connection: close\r\n\r\n")
+        return (_beginning(status, int(time.time())) + "".join(lines)).encode("latin-1")
+
+    async def _put(self, head: bytes, body: bytes, *, last: bool) -> None:
+        """Send a part of the body once the client can take it, after the head; for HEAD the head alone."""
+        await self._connection.writable()
+        if not self._refused:
+            self._connection.send(head if self.head.verb == "HEAD" else head + body)
+        self.answered = last
+
+
+@lru_cache(64)
+def _beginning(status: int, second: int) -> str:
+    """Return what the answers of a second begin with."""
+    date = formatdate(second, usegmt=True)
+    return f"HTTP/1.1 {status} {_PHRASES.get(status, '')}\r\ndate: {date}\r\n{NOSNIFF[0]}: {NOSNIFF[1]}\r\n"
 
 
 def server_sent_event(message: Message, encode: Callable[[Message], bytes]) -> bytes:

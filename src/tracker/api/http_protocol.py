@@ -1,29 +1,30 @@
-"""HTTP/1.1 connections with limits of time and size, which uvicorn lacks."""
+"""HTTP/1.1 connections, with limits of time and size."""
 
 from __future__ import annotations
 
 import asyncio
-from dataclasses import dataclass
+from collections import deque
+from dataclasses import dataclass, field
 from enum import Enum, auto
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeAlias, cast
 
-import httptools
-import uvicorn
-from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
-
-from tracker.api import http_head
-from tracker.api.http_answers import EXPECT_RECEIPT, AnswerTransport, Outbox, Receipt
-from tracker.api.wires import NOSNIFF, http_answer, request_id_of
+from tracker.api.http_answers import Outbox, Receipt
+from tracker.api.http_exchange import HttpExchange
+from tracker.api.http_parser import HttpParser
+from tracker.api.wires import http_answer, request_id_of
 from tracker.errors import Reason, TrackerError
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
 
-    from starlette.types import ASGIApp
-    from uvicorn.protocols.http.httptools_impl import RequestResponseCycle
-    from uvicorn.server import ServerState
-
     from tracker.api.calls.answers import UnsentAnswers
+    from tracker.api.http_parser import Head
+
+    HttpApp: TypeAlias = Callable[[HttpExchange], Awaitable[None]]
+    """Answers a request; whatever goes wrong is an answer too."""
+
+_READ_AHEAD = 64 * 1024
+"""Bytes of a body that are read before its call asks for them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,258 +45,269 @@ class HttpLimits:
     """One whole request on the wire, with chunk sizes and trailers: this bounds what the parser buffers."""
 
 
-class HttpConfig(uvicorn.Config):
-    """uvicorn's configuration, and what all connections share."""
+@dataclass(slots=True, eq=False)
+class Connections:
+    """The connections of a server, and what they share."""
 
+    app: HttpApp
     limits: HttpLimits
-    draining = False
+    unsent: UnsentAnswers
+    outbox: Outbox = field(default_factory=Outbox)
+    draining: bool = False
     """Whether the server stops: every answer then ends its connection."""
-
-    def __init__(self, app: ASGIApp, limits: HttpLimits, unsent: UnsentAnswers) -> None:
-        """Serve bare HTTP/1.1: no WebSocket, no access log, no logging configuration of its own."""
-        super().__init__(
-            app,
-            http=HttpConnection,
-            ws="none",
-            lifespan="off",
-            log_config=None,
-            access_log=False,
-            proxy_headers=False,
-            server_header=False,
-            headers=[NOSNIFF],
-            timeout_keep_alive=limits.idle_seconds,
-        )
-        self.limits = limits
-        self.unsent = unsent
-        self.connection_ended = asyncio.Event()
-        self.outbox = Outbox()
+    open: set[HttpConnection] = field(default_factory=set)
+    calls: set[asyncio.Task[None]] = field(default_factory=set)
+    ended: asyncio.Event = field(default_factory=asyncio.Event)
+    """Set when a connection has ended."""
 
 
-class _Reading(Enum):
-    """What the connection waits for."""
+class _Awaiting(Enum):
+    """What a connection waits for."""
 
-    NOTHING = auto()
     HEAD = auto()
     BODY = auto()
+    ANSWER = auto()
+    REQUEST = auto()
+    END = auto()
 
 
-class _Refused(Exception):  # noqa: N818 - stops the parser, and never leaves this module
-    """The request under way goes no further."""
+class HttpConnection(asyncio.Protocol):
+    """One connection: closed when it is too slow or sends too much; its end cancels its call.
 
+    One request is answered at a time. Pipelined ones wait, and nothing more is read meanwhile.
+    """
 
-class HttpConnection(HttpToolsProtocol):
-    """One connection: closed when it is too slow or sends too much; its end cancels its calls."""
-
-    def __init__(
-        self,
-        config: HttpConfig,
-        server_state: ServerState,
-        app_state: dict[str, object],
-        _loop: asyncio.AbstractEventLoop | None = None,
-    ) -> None:
-        super().__init__(config, server_state, app_state, _loop)
-        self._http = config
-        self._limits = config.limits
-        self._reading = _Reading.HEAD
-        self._timed = _Reading.NOTHING
-        self._timer: asyncio.TimerHandle | None = None
-        self._received = 0
-        self._keep_alive = True
-        self._lingering = False
-        self._declining = False
-        self._method = b""
-        self._refusal: TrackerError | None = None
-        self._calls: set[asyncio.Task[None]] = set()
+    def __init__(self, shared: Connections) -> None:
+        limits = shared.limits
+        self.peer = ""
+        self.transport: asyncio.Transport
+        self._shared = shared
+        self._loop = asyncio.get_running_loop()
+        self._parser = HttpParser(self, limits.head_bytes, limits.message_bytes)
+        self._incoming: HttpExchange | None = None
+        self._answering: HttpExchange | None = None
+        self._pipeline: deque[HttpExchange] = deque()
+        self._call: asyncio.Task[None] | None = None
         self._receipt: Receipt | None = None
-        self._extensions: dict[str, dict[object, object]] = {EXPECT_RECEIPT: {"of": self._expect_receipt}}
-        self._unsent = self._http.unsent.answer()
+        self._discarded = 0
+        self._seconds = {
+            _Awaiting.HEAD: limits.head_seconds,
+            _Awaiting.BODY: limits.body_seconds,
+            _Awaiting.REQUEST: float(limits.idle_seconds),
+            _Awaiting.END: limits.linger_seconds,
+        }
+        self._awaiting = _Awaiting.HEAD
+        self._timed: _Awaiting | None = None
+        self._deadline = 0.0
+        self._timer: asyncio.TimerHandle | None = None
+        self._unsent = shared.unsent.answer()
         self._unread_timer: asyncio.TimerHandle | None = None
+        self._reading = True
+        self._writable = asyncio.Event()
+        self._writable.set()
 
-    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override] # as uvicorn has it
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """Start the timer: it also ends a connection that never sends anything."""
-        super().connection_made(transport)
-        transport.set_write_buffer_limits(0)  # so that `pause_writing` counts all that is unread
-        self._answers = AnswerTransport(transport, self._http.outbox, self._end)
+        self.transport = cast("asyncio.Transport", transport)
+        host, port = transport.get_extra_info("peername")[:2]
+        self.peer = f"{host}:{port}"
+        self.transport.set_write_buffer_limits(0)  # so that `pause_writing` counts all that is unread
+        self._shared.open.add(self)
         self._watch()
 
     def connection_lost(self, exc: Exception | None) -> None:
-        """Cancel the calls whose answer can no longer be sent."""
-        super().connection_lost(exc)
+        """Cancel the call whose answer can no longer be sent."""
+        self._shared.open.discard(self)
         self._all_sent()
-        self._reading = _Reading.NOTHING
-        self._watch()
+        if self._timer is not None:
+            self._timer.cancel()
         if self._receipt is not None:
             self._receipt.settle(lost=exc is not None)
-        self._cancel_calls()
-        self._http.connection_ended.set()
-
-    def _cancel_calls(self) -> None:
-        for call in self._calls:
-            call.cancel()
+        self._cancel()
+        self._shared.ended.set()
 
     def eof_received(self) -> None:
         """Note that the client closes the connection, and with which of its answers."""
         if self._receipt is not None:
-            self._http.outbox.flush()
-            self._receipt.closed(sent_end=self._lingering)
-        self._cancel_calls()  # now: the connection is reported as lost a few turns of the event loop later
+            self._shared.outbox.flush()
+            self._receipt.closed(sent_end=self._awaiting is _Awaiting.END)
+        self._cancel()  # now: the connection is reported as lost a few turns of the event loop later
+
+    def _cancel(self) -> None:
+        self._pipeline.clear()
+        if self._call is not None:
+            self._call.cancel()
 
     def data_received(self, data: bytes) -> None:
-        """Parse what arrived, and enforce the limits."""
-        self._received += len(data)
-        if self._lingering:
-            if self._received > self._limits.message_bytes:
+        """Parse what arrived, unless the connection is about to end."""
+        if self._awaiting is _Awaiting.END:
+            self._discarded += len(data)
+            if self._discarded > self._shared.limits.message_bytes:
                 self.transport.abort()
             return
         if self._receipt is not None:
             self._receipt.settle(lost=False)  # the next request comes after the answer
             self._receipt = None
-        self._unset_keepalive_if_required()
-        self._parse(data)
-        if self.transport.is_closing() or self._lingering:
-            return
-        if self._reading is _Reading.HEAD and self._received > self._limits.head_bytes:
-            self._refuse(_head_too_large(self._limits))
-        elif self._received > self._limits.message_bytes:
-            self._refuse(TrackerError(Reason.REQUEST_TOO_LARGE, "the request is too large"))
+        try:
+            self._parser.feed(data)
+        except TrackerError as error:
+            self._refuse(error)
         else:
             self._watch()
 
-    def _parse(self, data: bytes) -> None:
-        try:
-            self.parser.feed_data(data)
-        except httptools.HttpParserUpgrade as upgrade:
-            rest = data[upgrade.args[0] :]
-            self._declining = False
-            self.parser = httptools.HttpRequestParser(self)
-            self._parse(http_head.without_upgrade(self._method, self.url, self.headers) + rest)
-        except httptools.HttpParserError:
-            error = TrackerError(Reason.INVALID_HTTP, "this is not HTTP/1.1")
-            self._refuse(self._refusal or error)
+    def request_begun(self) -> None:
+        """Give the client time for the head of a request."""
+        self._awaiting = _Awaiting.HEAD
 
-    def on_message_begin(self) -> None:
-        """Note that a request has begun."""
-        super().on_message_begin()
-        self.scope["extensions"] = self._extensions
-        self._reading = _Reading.HEAD
+    def head_received(self, head: Head) -> None:
+        """Have a request answered, after those before it."""
+        self._awaiting = _Awaiting.BODY
+        self._incoming = exchange = HttpExchange(self, head)
+        if self._answering is None:
+            self._answer(exchange)
+        else:
+            self._pipeline.append(exchange)
+            self._pause_reading()
 
-    def on_headers_complete(self) -> None:
-        """Pass the request to the application.
+    def body_received(self, data: bytes) -> None:
+        """Pass on a part of the body, and read no further ahead than the call does."""
+        if self._incoming is not None and self._incoming.take(data) > _READ_AHEAD:
+            self._pause_reading()
 
-        An answer sent before the request is complete ends the connection: the bytes that follow may be
-        the rest of the body, or not.
+    def request_ended(self, *, lasting: bool) -> None:
+        """Note that a request is complete: the connection may outlast its answer.
+
+        An answer that is sent earlier ends the connection: the bytes that follow may be the rest of the
+        body, or not.
         """
-        if self._received > self._limits.head_bytes and self._head_size() > self._limits.head_bytes:
-            self._refusal = _head_too_large(self._limits)
-            raise _Refused
-        if wrong := http_head.mistake(self.parser.get_http_version(), self.headers):
-            self._refusal = TrackerError(Reason.INVALID_HTTP, wrong)
-            raise _Refused
-        self._method = self.parser.get_method()
-        if self.parser.should_upgrade() and self._method != b"CONNECT":
-            self._declining = True
-            return
-        super().on_headers_complete()
-        self._reading = _Reading.BODY
-        self._keep_alive = self.cycle.keep_alive and not self._http.draining
-        self.cycle.keep_alive = False
-        self.cycle.transport = self._answers
+        self._awaiting = _Awaiting.ANSWER
+        self._timed = None
+        if self._incoming is not None:
+            self._incoming.complete(lasting=lasting and not self._shared.draining)
 
-    def on_message_complete(self) -> None:
-        """Note that the request is complete."""
-        if self._declining:
-            return
-        super().on_message_complete()
-        self.cycle.keep_alive = self._keep_alive
-        self._reading = _Reading.NOTHING
-        self._received = 0
-        self._stop_timer()
+    def _answer(self, exchange: HttpExchange) -> None:
+        """Answer a request in a task, which the end of the connection cancels."""
+        self._answering = exchange
+        self._call = task = self._loop.create_task(self._run(exchange))
+        self._shared.calls.add(task)
+        task.add_done_callback(self._shared.calls.discard)
 
-    def on_response_complete(self) -> None:
-        """Send the rest of the answer, and start the next request."""
-        self._answers.finish()
-        super().on_response_complete()
+    async def _run(self, exchange: HttpExchange) -> None:
+        try:
+            await self._shared.app(exchange)
+        finally:
+            self._go_on(exchange)
+
+    def _go_on(self, exchange: HttpExchange) -> None:
+        """Answer the next request, or end the connection, after the call of a request."""
+        self._answering = self._call = None
+        if self._awaiting is _Awaiting.END or self.transport.is_closing():
+            return
+        if not exchange.answered:
+            self.transport.close()  # the client sees that the answer lacks its end
+        elif not exchange.lasting:
+            self._end()
+        elif self._pipeline:
+            self._answer(self._pipeline.popleft())
+        else:
+            self.resume_reading()
+            if self._awaiting is _Awaiting.ANSWER:
+                self._awaiting = _Awaiting.REQUEST
+                self._watch()
+
+    def send(self, data: bytes) -> None:
+        """Send a part of an answer, before the event loop waits again."""
+        if self._awaiting is not _Awaiting.END:
+            self._shared.outbox.put(self.transport, data)
+
+    async def writable(self) -> None:
+        """Wait until the client has read what it was sent."""
+        if not self._writable.is_set():
+            await self._writable.wait()
 
     def pause_writing(self) -> None:
         """Count what the client has not read yet; abort the connection if that lasts."""
-        super().pause_writing()
+        self._writable.clear()
         self._unsent.hold(self.transport.get_write_buffer_size())
-        self._unread_timer = self.loop.call_later(self._limits.idle_seconds, self.transport.abort)
+        seconds = self._shared.limits.idle_seconds
+        self._unread_timer = self._loop.call_later(seconds, self.transport.abort)
 
     def resume_writing(self) -> None:
         """Note that the client has read everything."""
-        super().resume_writing()
         self._all_sent()
 
     def _all_sent(self) -> None:
+        self._writable.set()
         self._unsent.hold(0)
         if self._unread_timer is not None:
             self._unread_timer.cancel()
             self._unread_timer = None
 
+    def _pause_reading(self) -> None:
+        if self._reading:
+            self._reading = False
+            self.transport.pause_reading()
+
+    def resume_reading(self) -> None:
+        """Read on, if that was paused."""
+        if not self._reading:
+            self._reading = True
+            self.transport.resume_reading()
+
     def drain(self) -> None:
         """Make the answer under way the connection's last."""
-        self._keep_alive = False
-        if self.cycle is not None:
-            self.cycle.keep_alive = False
+        if self._answering is not None:
+            self._answering.lasting = False
 
     @property
     def idle(self) -> bool:
         """Whether no request is under way."""
-        return self._lingering or (
-            self._reading is not _Reading.BODY and (self.cycle is None or self.cycle.response_complete)
-        )
-
-    def _start_asgi_task(self, cycle: RequestResponseCycle, app: Callable[..., Awaitable[None]]) -> None:
-        """Run the application in a task of this connection, which its end cancels."""
-        task = self.loop.create_task(cycle.run_asgi(app))
-        self.tasks.add(task)
-        self._calls.add(task)
-        task.add_done_callback(self._call_ended)
-
-    def _call_ended(self, task: asyncio.Task[None]) -> None:
-        self.tasks.discard(task)
-        self._calls.discard(task)
+        return self._answering is None
 
     def _watch(self) -> None:
-        """Set the timer for what the connection waits for."""
-        if self._timed is self._reading:
+        """Set the timer for what the connection waits for: one timer, which goes off too early at times."""
+        if self._timed is self._awaiting:
             return
-        self._stop_timer()
-        self._timed = self._reading
-        if self._reading is not _Reading.NOTHING:
-            head = self._reading is _Reading.HEAD
-            seconds = self._limits.head_seconds if head else self._limits.body_seconds
-            self._timer = self.loop.call_later(seconds, self._too_slow)
+        self._timed = self._awaiting
+        if self._awaiting is not _Awaiting.ANSWER:
+            self._deadline = self._loop.time() + self._seconds[self._awaiting]
+            if self._timer is None or self._timer.when() > self._deadline:
+                self._set_timer()
 
-    def _stop_timer(self) -> None:
-        self._timed = _Reading.NOTHING
+    def _set_timer(self) -> None:
         if self._timer is not None:
             self._timer.cancel()
-            self._timer = None
+        self._timer = self._loop.call_at(self._deadline, self._look)
 
-    def _too_slow(self) -> None:
-        self._timed = _Reading.NOTHING
-        if self.flow.read_paused:
-            self._watch()  # this server has paused reading
+    def _look(self) -> None:
+        """Refuse a request that is too slow, or end a connection that has waited long enough."""
+        self._timer = None
+        if self._awaiting is _Awaiting.ANSWER:
             return
-        what = "headers" if self._reading is _Reading.HEAD else "body"
-        message = f"the request's {what} took too long to arrive"
-        self._refuse(TrackerError(Reason.REQUEST_TIMEOUT, message))
+        if self._loop.time() < self._deadline:
+            self._set_timer()
+        elif self._awaiting is _Awaiting.END:
+            self.transport.abort()
+        elif self._awaiting is _Awaiting.REQUEST:
+            self.transport.close()
+        elif not self._reading:
+            self._timed = None  # this server has paused reading: once more
+            self._watch()
+        else:
+            what = "headers" if self._awaiting is _Awaiting.HEAD else "body"
+            message = f"the request's {what} took too long to arrive"
+            self._refuse(TrackerError(Reason.REQUEST_TIMEOUT, message))
 
     def _refuse(self, error: TrackerError) -> None:
         """Answer an error and end the connection; where another answer is under way, only end it."""
-        self._http.outbox.flush()
-        answering = self.cycle is not None and not self.cycle.response_complete
-        if not self.pipeline and not (
-            answering and (self.cycle.response_started or not self.cycle.more_body)
-        ):
+        self._shared.outbox.flush()
+        exchange = self._answering
+        if exchange is None or exchange.refuse():
             self.transport.write(http_answer(error, request_id_of(None)))
-            if self.cycle is not None:
-                self.cycle.disconnected = True  # what its call may still answer is not sent
         self._linger()
 
-    def _expect_receipt(self, undo: Callable[[], None]) -> None:
+    def expect_receipt(self, undo: Callable[[], None]) -> None:
+        """Have `undo` called if the answer, which is sent next, does not reach the client."""
         if self._receipt is not None:
             self._receipt.settle(lost=False)  # of a pipelined request
         if self.transport.is_closing():
@@ -304,7 +316,8 @@ class HttpConnection(HttpToolsProtocol):
             self._receipt = Receipt(self.transport, undo)
 
     def _end(self) -> None:
-        if self._reading is _Reading.NOTHING and self._receipt is None:
+        self._shared.outbox.flush()
+        if self._awaiting is _Awaiting.ANSWER and self._receipt is None:
             self.transport.close()
         else:
             self._linger()
@@ -315,20 +328,9 @@ class HttpConnection(HttpToolsProtocol):
         Closing it at once, with bytes of the request unread, would reset it, and many clients would
         report that instead of the answer.
         """
-        if self._lingering or self.transport.is_closing():
+        if self._awaiting is _Awaiting.END or self.transport.is_closing():
             return
-        self._lingering = True
-        self._received = 0
-        self._reading = _Reading.NOTHING
-        self._stop_timer()
-        self.flow.resume_reading()
+        self._awaiting = _Awaiting.END
+        self.resume_reading()
         self.transport.write_eof()
-        self._timer = self.loop.call_later(self._limits.linger_seconds, self.transport.abort)
-
-    def _head_size(self) -> int:
-        return len(self.url) + sum(len(name) + len(value) for name, value in self.headers)
-
-
-def _head_too_large(limits: HttpLimits) -> TrackerError:
-    text = f"the request's headers are larger than {limits.head_bytes} bytes"
-    return TrackerError(Reason.HEADERS_TOO_LARGE, text)
+        self._watch()

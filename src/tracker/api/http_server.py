@@ -4,22 +4,17 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from typing import TYPE_CHECKING, cast
+from functools import partial
+from typing import TYPE_CHECKING
 
-import uvicorn
-
-from tracker.api.http_protocol import HttpConfig, HttpLimits
+from tracker.api.http_protocol import Connections, HttpConnection, HttpLimits
 from tracker.api.wires import listen
 
 if TYPE_CHECKING:
-    import socket
-    from collections.abc import Generator
-
-    from starlette.types import ASGIApp
-
     from tracker.api.calls.answers import UnsentAnswers
-    from tracker.api.http_protocol import HttpConnection
+    from tracker.api.http_protocol import HttpApp
 
+_BACKLOG = 2048
 _ACCEPTED_AT_ONCE = 8
 """Connections accepted in a turn of the event loop, which accepts one for each socket that listens."""
 _LAST_REQUESTS = 1.0
@@ -29,16 +24,14 @@ _ABORTED = 1.0
 
 
 class HttpServer:
-    """Serves an ASGI application on one address."""
+    """Serves HTTP/1.1 on one address."""
 
     def __init__(
-        self, app: ASGIApp, host: str, port: int, unsent: UnsentAnswers, limits: HttpLimits | None = None
+        self, app: HttpApp, host: str, port: int, unsent: UnsentAnswers, limits: HttpLimits | None = None
     ) -> None:
         """Prepare a server; port 0 means any free one, host `::` every interface."""
-        self._host = host
-        self._port = port
-        self._server = _Server(HttpConfig(app, limits or HttpLimits(), unsent))
-        self._serving: asyncio.Task[None] | None = None
+        self._connections = Connections(app, limits or HttpLimits(), unsent)
+        self._listening: list[asyncio.Server] = []
         self.bound: tuple[str, int] = (host, port)
         """Address that the server listens on, once it has started."""
 
@@ -48,95 +41,44 @@ class HttpServer:
         Raises:
             OSError: The address is not available.
         """
-        listener = listen(self._host, self._port)
+        listener = listen(*self.bound)
         self.bound = listener.getsockname()[:2]
-        listeners = [listener, *(listener.dup() for _ in range(_ACCEPTED_AT_ONCE - 1))]
-        self._serving = asyncio.create_task(self._server.serve(listeners))
-        started = asyncio.create_task(self._server.accepting.wait())
-        await asyncio.wait((started, self._serving), return_when=asyncio.FIRST_COMPLETED)
-        if not started.done():
-            started.cancel()
-            await self._serving
+        loop, connect = asyncio.get_running_loop(), partial(HttpConnection, self._connections)
+        for each in (listener, *(listener.dup() for _ in range(_ACCEPTED_AT_ONCE - 1))):
+            self._listening.append(await loop.create_server(connect, sock=each, backlog=_BACKLOG))
 
     async def stop(self, grace: float) -> None:
-        """Accept no more connections, finish calls for up to `grace` seconds, then cancel the rest."""
-        if self._serving is None:
-            return
-        self._server.request_stop(grace)
-        await self._serving
+        """Accept no more connections, finish calls for up to `grace` seconds, then cancel the rest.
 
-
-class _Server(uvicorn.Server):
-    """uvicorn's server without its signal handlers, and with a shutdown of its own."""
-
-    def __init__(self, config: HttpConfig) -> None:
-        super().__init__(config)
-        self._http = config
-        self._stopping = asyncio.Event()
-        self._grace = 0.0
-        self.accepting = asyncio.Event()
-        """Set once connections are accepted."""
-
-    def request_stop(self, grace: float) -> None:
-        """End `serve`, after up to `grace` seconds for calls under way."""
-        self._grace = grace
-        self.should_exit = True
-        self._stopping.set()
-
-    @contextlib.contextmanager
-    def capture_signals(self) -> Generator[None, None, None]:
-        """Leave signals to the process."""
-        yield
-
-    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
-        """Start, and set `accepting`."""
-        await super().startup(sockets)
-        self.accepting.set()
-
-    async def main_loop(self) -> None:
-        """Update the `Date` of answers until the server stops."""
-        while not await self.on_tick(0):
-            with contextlib.suppress(TimeoutError):
-                async with asyncio.timeout(1):
-                    await self._stopping.wait()
-
-    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
-        """Stop: answer requests that are on their way, then wait for calls under way.
-
-        A connection that looks idle may have a request on its way. Each open connection therefore
-        gets one more answer, marked as its last, before the idle ones are closed.
+        A connection that looks idle may have a request on its way. Each open connection therefore gets one
+        more answer, marked as its last, before the idle ones are closed.
         """
-        loop = asyncio.get_running_loop()
-        deadline = loop.time() + self._grace
-        for server in self.servers:
+        connections, loop = self._connections, asyncio.get_running_loop()
+        deadline = loop.time() + grace
+        for server in self._listening:
             server.close()
-        for listener in sockets or []:
-            listener.close()
-        self._http.draining = True
-        for connection in self._connections():
+        connections.draining = True
+        for connection in connections.open:
             connection.drain()
         await self._wait_for_the_end(min(deadline, loop.time() + _LAST_REQUESTS))
-        self._http.outbox.flush()
-        for connection in self._connections():
+        connections.outbox.flush()
+        for connection in list(connections.open):
             if connection.idle:
                 connection.transport.close()
         await self._wait_for_the_end(deadline)
-        for task in list(self.server_state.tasks):
-            task.cancel()
-        if self.server_state.tasks:
-            await asyncio.wait(self.server_state.tasks)
-        self._http.outbox.flush()
-        for connection in self._connections():
+        while connections.calls:
+            for call in connections.calls:
+                call.cancel()
+            await asyncio.wait(connections.calls)
+        connections.outbox.flush()
+        for connection in list(connections.open):
             connection.transport.abort()
         await self._wait_for_the_end(loop.time() + _ABORTED)
-
-    def _connections(self) -> list[HttpConnection]:
-        return cast("list[HttpConnection]", list(self.server_state.connections))
 
     async def _wait_for_the_end(self, deadline: float) -> None:
         """Wait until every connection has ended, up to a time of the loop's clock."""
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout_at(deadline):
-                while self.server_state.connections:
-                    self._http.connection_ended.clear()
-                    await self._http.connection_ended.wait()
+                while self._connections.open:
+                    self._connections.ended.clear()
+                    await self._connections.ended.wait()

@@ -1,4 +1,4 @@
-"""The HTTP wire: an ASGI application with the HTTP bindings of RPCs, and plain routes."""
+"""The HTTP wire: the HTTP bindings of RPCs, and plain routes."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Protocol, cast
 from tracker.api.calls.answers import PART
 from tracker.api.calls.endpoint import UNKNOWN, Endpoint, refusing
 from tracker.api.handling import PREFER, handle
-from tracker.api.http_exchange import HttpExchange, server_sent_event
+from tracker.api.http_exchange import server_sent_event
 from tracker.api.router import Router
 from tracker.api.routes import HttpRequest, unknown_path
 from tracker.api.wires import internal_error
@@ -21,11 +21,10 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from protobuf import Message
-    from starlette.responses import Response
-    from starlette.types import Receive, Scope, Send
     from structlog.typing import FilteringBoundLogger
 
     from tracker.api.calls.endpoint import Chain, Handler, Read
+    from tracker.api.http_exchange import HttpExchange, HttpResponse
     from tracker.api.routes import HttpRoute
     from tracker.services.context import AnswerMemory, Call
     from tracker.transcoding.bindings import HttpBinding
@@ -70,12 +69,11 @@ class RestApi:
             template = parse_template(route.path) if route.path != "/" else _ROOT
             self._router.add(route.verb, template, _Plain(chain.compose(endpoint), route))
 
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+    async def __call__(self, exchange: HttpExchange) -> None:
         """Answer one request."""
-        exchange = HttpExchange(scope, receive, send)
         try:
             try:
-                found = self._router.find(scope["method"], scope["raw_path"].decode())
+                found = self._router.find(exchange.head.verb, exchange.head.path)
                 if found is None:
                     raise unknown_path()
             except TrackerError as error:
@@ -89,7 +87,7 @@ class RestApi:
             # The client went away, and this reaches nobody; or the server has waited long enough to stop.
             await exchange.error(TrackerError(Reason.DRAINING, "the server is stopping"))
         except Exception:  # noqa: BLE001 - a defect of the wire: logged, and answered as what it is
-            self._log.exception("defect", request_id=exchange.request_id, path=scope["path"])
+            self._log.exception("defect", request_id=exchange.request_id, path=exchange.head.path)
             await exchange.error(internal_error(exchange.request_id))
 
 
@@ -136,7 +134,7 @@ class _Rpc:
     ) -> Message:
         """Answer the call that a request makes; errors name fields as the client wrote them."""
         binding = self._binding
-        given = HttpInput(captures, exchange.scope["query_string"], b"")
+        given = HttpInput(captures, exchange.head.query, b"")
 
         async def read() -> Message:
             nonlocal given
@@ -173,7 +171,7 @@ class _Stream(_Rpc):
 
         call = exchange.call("rest")
         call.send = send
-        handle = self._handle_head if exchange.scope["method"] == "HEAD" else self._handle
+        handle = self._handle_head if exchange.head.verb == "HEAD" else self._handle
         try:
             await self._call(handle, exchange, captures, call)
         except TrackerError:
@@ -204,10 +202,10 @@ class _Plain:
             body = b""
             if self._takes_body or exchange.body_bytes > self._limit:
                 body = await exchange.body(self._limit)
-            return HttpRequest(captures, body, exchange.scope)
+            return HttpRequest(captures, body)
 
         call = exchange.call("http")
-        response: Response = await self._handle(_timed(exchange, call, read), call)
+        response: HttpResponse = await self._handle(_timed(exchange, call, read), call)
         await exchange.respond(response)
 
 

@@ -5,38 +5,34 @@ These are the probes of an orchestrator, the page that Prometheus scrapes, and t
 
 from __future__ import annotations
 
+import asyncio
 import json
 import time
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
+from http import HTTPStatus
 from importlib.util import find_spec
 from math import inf
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple, TypeAlias
 
-from starlette.exceptions import HTTPException
-from starlette.responses import FileResponse, JSONResponse, RedirectResponse, Response
-from starlette.staticfiles import StaticFiles
-
 from tracker.api.calls.endpoint import Limits
+from tracker.api.http_exchange import HttpResponse
 from tracker.errors import Reason, TrackerError
 from tracker.services.context import Call
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from starlette.types import Scope
-
 
 class HttpRequest(NamedTuple):
-    """What a plain HTTP request says: the values of the path's variables, the body, and the ASGI scope."""
+    """What a plain HTTP request says: the values of the path's variables, and the body."""
 
     captures: tuple[str, ...]
     body: bytes
-    scope: Scope
 
 
-RouteHandler: TypeAlias = Callable[[HttpRequest, Call], Awaitable[Response]]
+RouteHandler: TypeAlias = Callable[[HttpRequest, Call], Awaitable[HttpResponse]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,6 +55,8 @@ def unknown_path() -> TrackerError:
     """Return the error for a path that leads nowhere."""
     return TrackerError(Reason.UNKNOWN_PATH, "Not Found")
 
+
+_JSON = [("content-type", "application/json")]
 
 _GOOD_FOR = 5.0
 """Seconds for which the last successful check of the store counts."""
@@ -95,12 +93,12 @@ def probes(ready: Callable[[], Awaitable[None]]) -> Sequence[HttpRoute]:
     `ready` raises a `TrackerError` where the server should not be sent calls.
     """
 
-    async def livez(_request: HttpRequest, _call: Call) -> Response:
-        return JSONResponse({"status": "alive"})
+    async def livez(_request: HttpRequest, _call: Call) -> HttpResponse:
+        return HttpResponse(b'{"status":"alive"}', _JSON)
 
-    async def readyz(_request: HttpRequest, _call: Call) -> Response:
+    async def readyz(_request: HttpRequest, _call: Call) -> HttpResponse:
         await ready()
-        return JSONResponse({"status": "ready"})
+        return HttpResponse(b'{"status":"ready"}', _JSON)
 
     return (
         HttpRoute("GET", "/livez", livez, Limits(seconds=inf), quiet=True),
@@ -111,9 +109,9 @@ def probes(ready: Callable[[], Awaitable[None]]) -> Sequence[HttpRoute]:
 def metrics_page(expose: Callable[[str], tuple[bytes, str]]) -> HttpRoute:
     """Return `/metrics`; `expose` returns the text for an `Accept` header, and its media type."""
 
-    async def metrics(_request: HttpRequest, call: Call) -> Response:
+    async def metrics(_request: HttpRequest, call: Call) -> HttpResponse:
         text, media_type = expose(call.headers.get("accept", ""))
-        return Response(text, headers={"content-type": media_type})
+        return HttpResponse(text, [("content-type", media_type)])
 
     return HttpRoute("GET", "/metrics", metrics, quiet=True)
 
@@ -121,58 +119,65 @@ def metrics_page(expose: Callable[[str], tuple[bytes, str]]) -> HttpRoute:
 def web_configuration(values: Mapping[str, object]) -> HttpRoute:
     """Return `/config.js`, a script with the configuration of the Go implementation's web page."""
     literal = json.dumps(values).translate({ord(sign): f"\\u{ord(sign):04x}" for sign in "<>&"})
-    headers = {"Cache-Control": "no-store", "X-Content-Type-Options": "nosniff"}
+    script = f"window.TRACKER_CONFIG = {literal};\n".encode()
+    headers = [("content-type", "text/javascript; charset=utf-8"), ("cache-control", "no-store")]
 
-    async def config(_request: HttpRequest, _call: Call) -> Response:
-        script = f"window.TRACKER_CONFIG = {literal};\n"
-        return Response(script, media_type="text/javascript", headers=headers)
+    async def config(_request: HttpRequest, _call: Call) -> HttpResponse:
+        return HttpResponse(script, headers)
 
     return HttpRoute("GET", "/config.js", config)
 
 
 _FOLDER = Path(__file__).parent
 
-_HEADERS = {
-    "Cache-Control": "no-cache",
-    "Content-Security-Policy": (
-        "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:;"
-        " connect-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
-    ),
-    "Referrer-Policy": "no-referrer",
+_POLICY = (
+    "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:;"
+    " connect-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
+)
+_MEDIA_TYPES = {
+    ".css": "text/css; charset=utf-8",
+    ".html": "text/html; charset=utf-8",
+    ".js": "text/javascript; charset=utf-8",
+    ".json": "application/json",
+    ".png": "image/png",
 }
+_HEADERS = (
+    ("cache-control", "no-cache"),
+    ("content-security-policy", _POLICY),
+    ("referrer-policy", "no-referrer"),
+)
 
 
 def documentation() -> Sequence[HttpRoute]:
     """Return `/docs`, `/openapi.json` (3.1), `/swagger.json` (2.0), and `/`, which redirects to `/docs`."""
+    pages = _FOLDER / "swagger_ui"
+    assets = {f"/docs/assets/{file.name}": file for file in _swagger_ui().iterdir() if file.is_file()}
     return (
         HttpRoute("GET", "/", _lead_to_docs),
-        _file("/docs", _FOLDER / "swagger_ui" / "index.html", "text/html"),
-        _file("/docs/initializer.js", _FOLDER / "swagger_ui" / "initializer.js", "text/javascript"),
-        _folder("/docs/assets/{file=**}", _swagger_ui()),
-        _file("/openapi.json", _FOLDER / "spec" / "openapi.json", "application/json"),
-        _file("/swagger.json", _FOLDER / "spec" / "swagger.json", "application/json"),
+        _file("/docs", pages / "index.html"),
+        _file("/docs/initializer.js", pages / "initializer.js"),
+        *(_file(path, file) for path, file in assets.items()),
+        _file("/openapi.json", _FOLDER / "spec" / "openapi.json"),
+        _file("/swagger.json", _FOLDER / "spec" / "swagger.json"),
     )
 
 
-async def _lead_to_docs(_request: HttpRequest, _call: Call) -> Response:
-    return RedirectResponse("/docs")
+async def _lead_to_docs(_request: HttpRequest, _call: Call) -> HttpResponse:
+    return HttpResponse(b"", [("location", "/docs")], HTTPStatus.TEMPORARY_REDIRECT)
 
 
-def _file(path: str, file: Path, media_type: str) -> HttpRoute:
-    async def answer(_request: HttpRequest, _call: Call) -> Response:
-        return FileResponse(file, media_type=media_type, headers=_HEADERS)
+def _file(path: str, file: Path) -> HttpRoute:
+    """Return a route that answers with a file, or says that the client has it."""
+    status = file.stat()
+    tag = f'"{status.st_mtime_ns:x}-{status.st_size:x}"'
+    headers = (*_HEADERS, ("etag", tag))
+    media_type = _MEDIA_TYPES.get(file.suffix, "text/plain; charset=utf-8")
 
-    return HttpRoute("GET", path, answer)
-
-
-def _folder(path: str, folder: Path) -> HttpRoute:
-    files = StaticFiles(directory=folder)
-
-    async def answer(request: HttpRequest, _call: Call) -> Response:
-        try:
-            return await files.get_response(request.captures[0], request.scope)
-        except HTTPException:
-            raise unknown_path() from None
+    async def answer(_request: HttpRequest, call: Call) -> HttpResponse:
+        if tag in call.headers.get("if-none-match", ""):
+            return HttpResponse(b"", headers, HTTPStatus.NOT_MODIFIED)
+        content = await asyncio.to_thread(file.read_bytes)
+        return HttpResponse(content, (("content-type", media_type), *headers))
 
     return HttpRoute("GET", path, answer)
 

@@ -111,13 +111,13 @@ def internal_error(request_id: str) -> TrackerError:
     return TrackerError(Reason.INTERNAL, f"internal error; the log has it as request {request_id}")
 
 
-def http_headers(error: TrackerError) -> list[tuple[bytes, bytes]]:
+def http_headers(error: TrackerError) -> list[tuple[str, str]]:
     """Return the headers that go with an error."""
-    headers: list[tuple[bytes, bytes]] = []
+    headers: list[tuple[str, str]] = []
     if error.reason.retryable:
-        headers.append((b"retry-after", b"%d" % _RETRY_SECONDS))
-    if error.reason.http_status == 405:  # noqa: PLR2004 - RFC 9110, 15.5.6
-        headers.append((b"allow", error.metadata["allow"].encode()))
+        headers.append(("retry-after", str(_RETRY_SECONDS)))
+    if error.reason is Reason.METHOD_NOT_ALLOWED and "allow" in error.metadata:  # RFC 9110, 15.5.6
+        headers.append(("allow", error.metadata["allow"]))
     return headers
 
 
