@@ -17,7 +17,7 @@ from tracker.domain.query.text import parse
 from tracker.domain.query.tree import EventFilter
 from tracker.errors import Code, TrackerError
 from tracker.stores.pages import Page
-from tracker.stores.sqlite import SqliteStore, reader, writer
+from tracker.stores.sqlite import SqliteStore, reader, write_ahead_log
 from tracker.stores.sqlite.opening import open_for_reading
 from tracker.stores.sqlite.reader import Reader
 from tracker.stores.sqlite.search.plans import index_scans
@@ -156,7 +156,7 @@ async def test_queries_beyond_those_that_may_wait_are_refused(
 async def test_reads_between_changes_see_each_and_do_not_make_the_log_grow(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(writer, "CHECKPOINT_PAGES", 1_000)
+    monkeypatch.setattr(write_ahead_log, "CHECKPOINT_PAGES", 1_000)
     store = SqliteStore(tmp_path / "tracker.db", Observations())
     await store.open()
     text = "x" * 60_000

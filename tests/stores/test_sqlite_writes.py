@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import shutil
 import threading
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, TypeVar
@@ -16,7 +17,7 @@ from tracker.domain.query.tree import EventFilter
 from tracker.errors import Code, TrackerError
 from tracker.stores.events import SlackIdTakenError
 from tracker.stores.pages import Page
-from tracker.stores.sqlite import SqliteStore, transaction, writer
+from tracker.stores.sqlite import SqliteStore, transaction, write_ahead_log, writer
 from tracker.stores.sqlite.search import word_index
 from tracker.stores.sqlite.transaction import Bulk
 
@@ -158,15 +159,34 @@ async def test_the_log_of_changes_that_come_alone_does_not_grow_either(
     quick: float,
 ) -> None:
     monkeypatch.setattr(writer, "QUICK_SECONDS", quick)
-    monkeypatch.setattr(writer, "CHECKPOINT_PAGES", 1_000)
+    monkeypatch.setattr(write_ahead_log, "CHECKPOINT_PAGES", 1_000)
     monkeypatch.setattr(
         word_index, "REST_SECONDS", 3_600
     )  # so that no change of its comes beside one of these
     for _ in range(1_000):
         await create(store)
     assert observations.commits[-1_000:] == [1] * 1_000
-    assert (tmp_path / "tracker.db-wal").stat().st_size < 2 * writer.CHECKPOINT_PAGES * 4_096
+    assert (tmp_path / "tracker.db-wal").stat().st_size < 2 * write_ahead_log.CHECKPOINT_PAGES * 4_096
     assert (tmp_path / "tracker.db").stat().st_size > 2**19
+
+
+async def test_the_log_is_filled_ahead_of_the_changes_and_has_them_after_a_crash(
+    tmp_path: Path, store: SqliteStore, observations: Observations
+) -> None:
+    log, text = tmp_path / "tracker.db-wal", "x" * 2**16
+    for _ in range(40):
+        await store.events.create(an_event(text), None)
+    size = log.stat().st_size
+    await store.events.create(an_event(text), None)
+    assert log.stat().st_size == size
+    crashed = tmp_path / "crashed"
+    crashed.mkdir()
+    for name in ("tracker.db", log.name):
+        shutil.copy(tmp_path / name, crashed)
+    again = SqliteStore(crashed / "tracker.db", observations)
+    await again.open()
+    assert await again.events.count(EventFilter()) == 41
+    await again.close()
 
 
 @pytest.mark.parametrize("quick", [0.0, float("inf")], ids=["in the thread", "on the loop"])
@@ -197,7 +217,7 @@ async def test_the_loop_waits_for_quick_commits_only(
         waited.clear()
         for _ in range(60):
             await create(store)
-        # One in many goes to the thread in any case.
+        # The log may be prepared in the thread, after one of them.
         assert waited[-8:].count(True) >= 7 if seconds < writer.QUICK_SECONDS else True not in waited[-8:]
     assert waited.index(True) > 20
 

@@ -30,6 +30,10 @@ class Bulk(Generic[T]):
     run: Callable[[apsw.Connection], T]
 
 
+class PartlyMadeError(Exception):
+    """A change has failed after some of its statements."""
+
+
 @dataclass(slots=True)
 class Change:
     """A change in a transaction; its caller awaits `done`."""
@@ -45,24 +49,32 @@ class Change:
         """Whether the change is still to be made, in the thread."""
         return isinstance(self.result, Bulk)
 
-    def run(self, connection: apsw.Connection) -> None:
+    def run(self, connection: apsw.Connection, *, savepoint: bool) -> None:
         """Run the step, or its `Bulk`, in the context of its caller; an error undoes its statements.
 
         Raises:
+            PartlyMadeError: They can't be undone without a savepoint.
             apsw.Error: The whole transaction is undone.
         """
         step = self.result.run if isinstance(self.result, Bulk) else self.step
-        connection.execute("SAVEPOINT change")
+        self.error = None
+        before = connection.total_changes()
+        if savepoint:
+            connection.execute("SAVEPOINT change")
         try:
             self.result = self.context.run(step, connection)
         except Exception as error:
             # After some errors (disk full, I/O) SQLite has undone the whole transaction.
             if isinstance(error, apsw.Error) and not connection.in_transaction:
                 raise
+            if savepoint:
+                connection.execute("ROLLBACK TO change")
+            elif connection.total_changes() != before:
+                raise PartlyMadeError from error
             self.result = None
             self.error = store_error(error, connection.system_errno)
-            connection.execute("ROLLBACK TO change")
-        connection.execute("RELEASE change")
+        if savepoint:
+            connection.execute("RELEASE change")
 
     def answer(self, failure: Exception | None = None) -> None:
         """Give the caller, if it still waits, the result of the change or the failure of its transaction."""
@@ -79,7 +91,7 @@ def finish(connection: apsw.Connection, batch: Sequence[Change]) -> tuple[apsw.E
     """Run the `Bulk` of the last change, if it has one, and commit as `commit` does."""
     try:
         if batch[-1].in_bulk:
-            batch[-1].run(connection)
+            batch[-1].run(connection, savepoint=True)
     except apsw.Error as failure:
         return failure, 0.0
     return commit(connection)

@@ -11,7 +11,7 @@ uses two cores.
 
 On a fast disk, the changes of a single caller are committed on the loop: handing over to the thread and back
 takes 70 us, and a commit hardly more. One caller acquires and releases locks 10 % faster that way. With
-several callers, the loop has other work meanwhile. Checkpoints always run in the thread.
+several callers, the loop has other work meanwhile. The thread also prepares the log, between transactions.
 """
 
 from __future__ import annotations
@@ -29,7 +29,8 @@ import apsw
 from tracker.stores.base import overloaded, unavailable
 from tracker.stores.sqlite import transaction
 from tracker.stores.sqlite.failures import store_error
-from tracker.stores.sqlite.transaction import Change
+from tracker.stores.sqlite.transaction import Change, PartlyMadeError
+from tracker.stores.sqlite.write_ahead_log import WriteAheadLog
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -54,17 +55,8 @@ QUICK_SECONDS = 0.0005
 _WEIGHT = 0.125
 """Weight of the last commit in the average: after one of 20 ms, the loop waits for none of the next 27."""
 
-CHECKPOINT_PAGES = 4_000
-"""Pages of the write-ahead log, 4 KiB each, at which a commit in the thread checkpoints it.
-
-With 1,000, groups of changes are stored a fifth more slowly; with 8,000, no faster.
-"""
-
 _ALONE = 8
 """Successive changes that came alone, after which the next one counts as that of a single caller."""
-
-_LOOKS_EVERY = 32
-"""One of this number of commits of a single caller runs in the thread, to checkpoint a long log."""
 
 _BATCH_SECONDS = 0.005
 _LOCKED_OUT_RETRY_SECONDS = 0.005
@@ -86,6 +78,7 @@ class Writer:
         self._thread = threading.Thread(target=self._commit_all, name="tracker-store-commit", daemon=True)
         self._loop: asyncio.AbstractEventLoop
         self._connection: apsw.Connection | None = None
+        self._log: WriteAheadLog
         self.busy = False
         """Whether a change waits or is being committed."""
         self._commit_seconds = QUICK_SECONDS
@@ -102,7 +95,7 @@ class Writer:
         """
         sys.setswitchinterval(min(sys.getswitchinterval(), _SWITCH_SECONDS))
         self._loop = asyncio.get_running_loop()
-        self._connection = connection
+        self._use(connection)
         self._thread.start()
 
     def notify(self, committed: Callable[[], None]) -> None:
@@ -142,10 +135,16 @@ class Writer:
         if self._connection is not None:
             await asyncio.to_thread(self._connection.close)
 
+    def _use(self, connection: apsw.Connection) -> apsw.Connection:
+        self._connection, self._log = connection, WriteAheadLog(connection)
+        return connection
+
     def _next(self) -> None:
-        """Run the waiting changes in one transaction and hand it over for the commit."""
+        """Run the waiting changes in one transaction, and hand it over for the commit."""
         self._observer.queued(len(self._waiting))
-        if self._waiting:
+        if self._connection is not None and self._log.is_due():
+            self._handed.put([])
+        elif self._waiting:
             goes_on = False
             try:
                 goes_on = self._run_batch()
@@ -157,12 +156,16 @@ class Writer:
             if self._closing is not None and not self._closing.done():
                 self._closing.set_result(None)
 
-    def _run_batch(self) -> bool:
-        """Run a transaction; return whether `_next` will be called after its commit, or for a retry."""
+    def _run_batch(self, *, savepoints: bool = False) -> bool:
+        """Run a transaction; return whether `_next` will be called after its commit, or for a retry.
+
+        With `savepoints`, a change can fail halfway. SQLite copies each page that a change touches for its
+        savepoint, which takes a fifth of the time of a lock, so transactions are tried without.
+        """
         batch: list[Change] = []
         try:
             self._before()
-            connection = self._connection = self._connection or self._connect()
+            connection = self._connection or self._use(self._connect())
             connection.execute("BEGIN IMMEDIATE")
             self._locked_out_since = None
             before = connection.total_changes()
@@ -172,13 +175,11 @@ class Writer:
                 change = self._waiting.popleft()
                 if not change.done.done():
                     batch.append(change)
-                    change.run(connection)
+                    change.run(connection, savepoint=savepoints)
                     in_bulk = change.in_bulk
             if in_bulk or connection.total_changes() != before:
                 self._alone = 0 if len(batch) > 1 or self._waiting else self._alone + 1
-                on_loop = not in_bulk and self._commits_on_loop()
-                connection.wal_autocheckpoint(0 if on_loop else CHECKPOINT_PAGES)
-                if not on_loop:
+                if in_bulk or not self._commits_on_loop():
                     self._handed.put(batch)
                     return True
                 self._committed(batch, *transaction.commit(connection))
@@ -186,6 +187,10 @@ class Writer:
                 connection.execute("COMMIT")
                 for change in batch:
                     change.answer()
+        except PartlyMadeError:
+            self._roll_back()
+            self._waiting.extendleft(reversed(batch))
+            return self._run_batch(savepoints=True)
         except Exception as failure:
             if isinstance(failure, apsw.BusyError) and not batch and self._may_retry():
                 self._loop.call_later(_LOCKED_OUT_RETRY_SECONDS, self._next)
@@ -205,14 +210,17 @@ class Writer:
 
     def _commits_on_loop(self) -> bool:
         """Return whether the loop may wait for the disk: there is a single caller, and commits are quick."""
-        looks = self._alone % _LOOKS_EVERY == 0
-        return self._alone > _ALONE and not looks and self._commit_seconds < QUICK_SECONDS
+        return self._alone > _ALONE and self._commit_seconds < QUICK_SECONDS
 
     def _commit_all(self) -> None:
-        """Commit the transactions that are handed over, until None is: the work of the thread."""
+        """Do the work of the thread: commit what is handed over, or prepare the log, until None comes."""
         while (batch := self._handed.get()) is not None:
-            done = transaction.finish(cast("apsw.Connection", self._connection), batch)
-            self._loop.call_soon_threadsafe(self._committed_in_thread, batch, *done)
+            if batch:
+                done = transaction.finish(cast("apsw.Connection", self._connection), batch)
+                self._loop.call_soon_threadsafe(self._committed_in_thread, batch, *done)
+            else:
+                self._log.prepare()
+                self._loop.call_soon_threadsafe(self._next)
 
     def _committed(self, batch: Sequence[Change], failure: apsw.Error | None, seconds: float) -> None:
         if failure is None:
