@@ -153,7 +153,7 @@ def test_the_operations_page_names_every_line_that_a_service_logs() -> None:
         argument.value
         for tree in services
         for node in ast.walk(tree)
-        if isinstance(node, ast.Call) and ast.unparse(node.func).endswith(("log.info", "log_lock", "_log"))
+        if isinstance(node, ast.Call) and ast.unparse(node.func).endswith((".report", "_log", "reporter.log"))
         for given in node.args
         for argument in ast.walk(given)
         if isinstance(argument, ast.Constant) and isinstance(argument.value, str)

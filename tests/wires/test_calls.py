@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 from typing import TYPE_CHECKING, Any, NoReturn
+from zoneinfo import ZoneInfo
 
 import grpc.aio
 import pytest
@@ -20,7 +21,7 @@ from tracker.api.http_exchange import HttpResponse
 from tracker.api.routes import HttpRoute
 from tracker.errors import Reason, TrackerError
 from tracker.pb import event_pb
-from tracker.services.context import ANONYMOUS, Call
+from tracker.services.context import ANONYMOUS, Call, Context
 from tracker.stores.changes import PRINCIPAL
 
 if TYPE_CHECKING:
@@ -102,6 +103,29 @@ async def test_a_raw_body_reaches_its_route_with_the_headers_and_the_principal(
         "user_agent": "hooks/1",
         "code": "OK",
     }
+
+
+async def test_the_line_of_a_call_says_what_it_did_and_further_lines_what_else(
+    rest: httpx2.AsyncClient, stand_in: StandIn
+) -> None:
+    context = Context(int, str, structlog.get_logger(), ZoneInfo("UTC"))
+
+    async def create(_request: Message, call: Call) -> Message:
+        context.report(call, "event created", id="7", message="m")
+        context.report(call, "lock created", id="8")
+        return event_pb.CreateEventResponse()
+
+    stand_in.answers["create_event"] = create
+    with capture_logs() as lines:
+        await rest.post("/api/v1alpha1/event", json={"title": "t", "attributes": {"service": "s", "type": 1}})
+        context.report(stand_in.call, "lock given back", id="8")
+    assert [(line["event"], line["id"]) for line in lines] == [
+        ("lock created", "8"),
+        ("event created", "7"),
+        ("lock given back", "8"),
+    ]
+    assert {line["request_id"] for line in lines} == {stand_in.call.request_id}
+    assert (lines[1]["method"], lines[1]["code"], lines[1]["message"]) == (f"{EVENTS}/CreateEvent", "OK", "m")
 
 
 async def test_changes_are_made_in_the_name_of_the_principal(

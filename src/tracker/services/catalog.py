@@ -48,7 +48,12 @@ class CatalogService:
             return _bounded(described_entry(request, stored, now))
 
         entry = await self._store.upsert(request.name, describe, call.once(_described))
-        self._log("catalog created" if created else "catalog updated", entry.name, request.updated_by, call)
+        self._context.report(
+            call,
+            "catalog created" if created else "catalog updated",
+            name=entry.name,
+            who=request.updated_by,
+        )
         return _described(entry)
 
     async def get_catalog(
@@ -65,7 +70,7 @@ class CatalogService:
         answer = catalog_pb.DeleteCatalogResponse(message="catalog deleted", name=request.name)
         if not await self._store.delete(request.name, call.once(lambda _: answer)):
             raise _not_found(request.name)
-        self._log("catalog deleted", request.name, request.who, call)
+        self._context.report(call, "catalog deleted", name=request.name, who=request.who)
         return answer
 
     async def list_catalogs(
@@ -82,8 +87,8 @@ class CatalogService:
     ) -> catalog_pb.GetVersionComplianceResponse:
         found = await self._store.find(Page())
         compliance = version_compliance(found.records, request.types)
-        message, projects = "version compliance check completed", len(compliance.projects)
-        self._context.log.info(message, request_id=call.request_id, projects=projects)
+        projects = len(compliance.projects)
+        self._context.report(call, "version compliance check completed", projects=projects)
         query = f"compliance {request.types}"
         summary = compliance.summary or catalog_pb.ComplianceSummary()
         records: list[catalog_pb.ProjectCompliance | catalog_pb.DeliverableComplianceStats]
@@ -119,11 +124,8 @@ class CatalogService:
         )
         if entry is None:
             raise TrackerError(Reason.CATALOG_NOT_FOUND, f"catalog {request.name} not found")
-        self._log(message, entry.name, request.updated_by, call)
+        self._context.report(call, message, name=entry.name, who=request.updated_by)
         return answer(entry)
-
-    def _log(self, message: str, name: str, who: str, call: Call) -> None:
-        self._context.log.info(message, request_id=call.request_id, name=name, who=who)
 
 
 _described = answer_with(catalog_pb.CreateUpdateCatalogResponse, "catalog")

@@ -85,6 +85,13 @@ class Context:
             raise invalid(FieldViolation("time_zone", expected))
         return time_text.Clock(self.now(), zone)
 
+    def report(self, call: Call, message: str, /, **fields: object) -> None:
+        """Log what a call does: in the one line of the call, or in a further one if that is taken."""
+        if call.did is None:
+            call.did = (message, fields)
+        else:
+            self.log.info(message, request_id=call.request_id, **fields)
+
 
 T = TypeVar("T")
 M = TypeVar("M", bound="Message")
@@ -145,7 +152,7 @@ class Call:
     `principal`, and `use` for a call whose idempotency key is remembered with its change. A service sets
     `undo` where its answer must not get lost, and `waited` where its caller may be gone meanwhile; the wire
     calls `undo` at most once, if the answer can't be delivered. `notes` are headers of the
-    answer, or trailing metadata.
+    answer, or trailing metadata. `did` is what its line in the log says.
     """
 
     wire: Wire
@@ -161,6 +168,7 @@ class Call:
     waited: bool = False
     verb: str = ""
     notes: Sequence[tuple[str, str]] = ()
+    did: tuple[str, Mapping[str, object]] | None = None
 
     def made_by(self, principal: Principal) -> None:
         """Set who makes the call, in its task: the change log records the principal of each change."""

@@ -108,7 +108,7 @@ class IdempotencyKeys:
             del self._under_way[key]
         if answered.request != asked:
             raise _reused()
-        self._context.log.info("answered as before", request_id=call.request_id)
+        self._context.report(call, "answered as before")
         return method.output.type.from_binary(answered.answer)
 
     async def _require_unused(self, use: KeyUse) -> None:

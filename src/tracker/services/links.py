@@ -37,7 +37,7 @@ class LinkService:
         now = self._context.now() // MICROS
         link = _described(link_pb.Link(id=self._context.new_id(), created_at=now, updated_at=now), request)
         await self._store.create(link, call.once(_created))
-        self._context.log.info("link created", request_id=call.request_id, id=link.id, name=link.name)
+        self._context.report(call, "link created", id=link.id, name=link.name)
         return _created(link)
 
     async def update_link(self, request: link_pb.UpdateLinkRequest, call: Call) -> link_pb.UpdateLinkResponse:
@@ -50,13 +50,13 @@ class LinkService:
         link = await self._store.modify(request.id.lower(), replace, call.once(_updated))
         if link is None:
             raise _not_found(request.id)
-        self._context.log.info("link updated", request_id=call.request_id, id=link.id, name=link.name)
+        self._context.report(call, "link updated", id=link.id, name=link.name)
         return _updated(link)
 
     async def delete_link(self, request: link_pb.DeleteLinkRequest, call: Call) -> Empty:
         if not await self._store.delete(request.id.lower(), call.once(lambda _: Empty())):
             raise _not_found(request.id)
-        self._context.log.info("link deleted", request_id=call.request_id, id=request.id)
+        self._context.report(call, "link deleted", id=request.id)
         return Empty()
 
 

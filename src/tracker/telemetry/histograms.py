@@ -44,7 +44,7 @@ class Histogram(Collector):
 
     def collect(self) -> Iterable[HistogramMetricFamily]:
         family = HistogramMetricFamily(*self._family, labels=self._labels)
-        names = [floatToGoString(bound) for bound in self._bounds]
+        names = list(map(floatToGoString, self._bounds))
         for labels, (*counts, total) in self._series.items():
             family.add_metric(labels, list(zip(names, accumulate(counts), strict=True)), total)
         yield family

@@ -41,6 +41,10 @@ class CallObserver(Protocol):
         """A call has ended; `code` is a name of `Code`, or OK."""
 
 
+_CALL: tuple[str, dict[str, object]] = ("call", {})
+"""What the line of a call says that did nothing worth a message."""
+
+
 class Observe:
     """Observes calls from their start to their end."""
 
@@ -79,19 +83,22 @@ class Observe:
     def _finish(self, endpoint: Endpoint, call: Call, error: TrackerError | None, seconds: float) -> None:
         code = "OK" if error is None else error.code.name
         self._observer.call_finished(endpoint.name, call.wire, code, seconds)
-        details = {"reason": error.reason, "error": error.message} if error is not None else {}
+        message, done = call.did or _CALL
+        call.did = _CALL  # what is reported from now on has a line of its own
+        line: dict[str, object] = {
+            "request_id": call.request_id,
+            "method": endpoint.name,
+            "wire": call.wire,
+            "peer": call.peer,
+            "user_agent": call.user_agent,
+            "code": code,
+            "duration_ms": round(seconds * 1000, 3),
+            **done,
+        }
+        if error is not None:
+            line |= {"reason": error.reason, "error": error.message}
         write = self._log.debug if endpoint.quiet and error is None else self._log.info
-        write(
-            "call",
-            request_id=call.request_id,
-            method=endpoint.name,
-            wire=call.wire,
-            peer=call.peer,
-            user_agent=call.user_agent,
-            code=code,
-            duration_ms=round(seconds * 1000, 3),
-            **details,
-        )
+        write(message, **line)
 
 
 class Authenticate:

@@ -71,7 +71,7 @@ class EventAnalysis:
         self, request: event_pb.GetEventStatsRequest, call: Call
     ) -> event_pb.GetEventStatsResponse:
         count = await self._store.count(by_fields(request, *period(request.start_date, request.end_date)))
-        self._context.log.info("event stats retrieved", request_id=call.request_id, total_count=count)
+        self._context.report(call, "event stats retrieved", total_count=count)
         return event_pb.GetEventStatsResponse(
             total_count=count, start_date=request.start_date, end_date=request.end_date
         )
@@ -91,8 +91,7 @@ class EventAnalysis:
             parse_page_token(request.page_token, query),
             answer_bytes(call),
         )
-        message = "event stats by month retrieved"
-        self._context.log.info(message, request_id=call.request_id, total_count=total)
+        self._context.report(call, "event stats by month retrieved", total_count=total)
         return event_pb.GetEventStatsByMonthResponse(
             stats=list(fit),
             next_page_token=page_token(rest, query),

@@ -111,7 +111,7 @@ class EventQueries:
         found = await self._store.changelog(key, requested_page(request, query, default=_CHANGELOG_PER_PAGE))
         if found is None:
             raise event_not_found(request.id, message=NOT_FOUND_WITH_ID)
-        self._context.log.info("changelog retrieved", request_id=call.request_id, id=request.id)
+        self._context.report(call, "changelog retrieved", id=request.id)
         return event_pb.GetEventChangelogResponse(
             changelog=list(found.records),
             total_count=found.total,

@@ -34,9 +34,9 @@ class EventReporter:
         """Report that an event was recorded."""
         self._count_status(event)
         attributes, metadata = attributes_of(event), metadata_of(event)
-        self._context.log.info(
+        self._context.report(
+            call,
             "event created",
-            request_id=call.request_id,
             id=metadata.id,
             title=event.title,
             message=attributes.message,
@@ -59,9 +59,9 @@ class EventReporter:
 
     def imported(self, answer: event_pb.ImportEventsResponse, call: Call) -> None:
         """Report that events were imported; metrics count only what happens now."""
-        self._context.log.info(
+        self._context.report(
+            call,
             "events imported",
-            request_id=call.request_id,
             stored=answer.stored,
             unchanged=answer.unchanged,
             replaced=answer.replaced,
@@ -70,7 +70,7 @@ class EventReporter:
 
     def log(self, message: str, event: event_pb.Event, call: Call, **more: str) -> None:
         """Log what happened to an event."""
-        self._context.log.info(message, request_id=call.request_id, id=metadata_of(event).id, **more)
+        self._context.report(call, message, id=metadata_of(event).id, **more)
 
     def _count_status(self, event: event_pb.Event) -> None:
         attributes, elapsed = attributes_of(event), metadata_of(event).elapsed

@@ -234,7 +234,7 @@ class LockReporter:
         self._freed(lock_key(lock))
 
     def _log(self, message: str, lock: lock_pb.Lock, call: Call) -> None:
-        self._context.log.info(message, request_id=call.request_id, **_fields(lock))
+        self._context.report(call, message, **_fields(lock))
 
 
 def _fields(lock: lock_pb.Lock) -> dict[str, str | int]:
