@@ -13,6 +13,7 @@ import structlog
 from tests.clients import STRICT, GrpcClient, RestClient, http_client
 from tests.clocks import StoppedClock
 from tests.mongo_servers import MongoServers, mongod
+from tests.timeouts import pytest_collection_modifyitems  # noqa: F401 - for pytest, which looks for it here
 
 from tracker.app import App
 from tracker.config.settings import Settings

@@ -4,16 +4,13 @@ from __future__ import annotations
 
 import os
 import signal
-import subprocess
-import sys
 import time
 import urllib.request
-from typing import TYPE_CHECKING, Self
+from pathlib import Path
+from typing import Self
 
 from bench.load import free_ports
-
-if TYPE_CHECKING:
-    from pathlib import Path
+from tests.forks import forks
 
 READY_WITHIN = 30.0
 """Seconds in which a server must be ready, or have said why it can't be."""
@@ -49,10 +46,9 @@ class ServerProcess:
         Raises:
             ServerEndedError: It ended instead.
         """
-        with self._log.open("ab") as log:
-            self.process = subprocess.Popen(
-                [sys.executable, "-m", "tracker", "serv"], env=self._env, stdout=log, stderr=log
-            )
+        with self._log.open("ab") as log, Path(os.devnull).open("rb") as nothing:
+            streams = (nothing.fileno(), log.fileno(), log.fileno())
+            self.process = forks().start(["serv"], self._env, None, streams)
         deadline = time.monotonic() + READY_WITHIN
         while not self.ready():
             if self.process.poll() is not None:

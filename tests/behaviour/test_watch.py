@@ -159,12 +159,14 @@ async def test_a_token_of_changes_that_an_older_copy_lacks_is_refused_and_none_i
 ) -> None:
     copy = tmp_path / "copy.db"
     async with served(settings, wire) as client, aclosing(client.stream(WATCH)) as watch:
+        await heard(watch, 1)
         await record(client, "kept")
-        kept = (await heard(watch, 2))[-1]["resumeToken"]
+        kept = (await heard(watch, 1))[-1]["resumeToken"]
     shutil.copyfile(settings.database_path, copy)
     async with served(settings, wire) as client, aclosing(client.stream(WATCH)) as watch:
+        await heard(watch, 1)
         await record(client, "lost")
-        lost = (await heard(watch, 2))[-1]["resumeToken"]
+        lost = (await heard(watch, 1))[-1]["resumeToken"]
     shutil.copyfile(copy, settings.database_path)
     async with served(settings, wire) as client:
         await refused_as_forgotten(client, lost)
@@ -181,8 +183,9 @@ async def test_a_watch_of_a_database_that_is_put_back_while_it_is_served_ends(
     settings = replace(settings, mongo_uri=mongo.emptied_database())
     changes = mongo.members[0].client.get_database("emptied")[courier.NAME]
     async with served(settings, "grpc") as client, aclosing(client.stream(WATCH)) as watch:
+        await heard(watch, 1)
         await record(client, "kept")
-        await heard(watch, 2)
+        await heard(watch, 1)
         kept = list(changes.find())
         await record(client, "lost")
         await heard(watch, 1)

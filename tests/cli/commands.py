@@ -6,16 +6,17 @@ import os
 import pty
 import subprocess
 import sys
+import tempfile
 import termios
 from contextlib import suppress
 from typing import TYPE_CHECKING
 
-from tests.cli.forks import forks
+from tests.forks import forks
 
 from tracker.config.settings import SETTINGS
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
     from pathlib import Path
 
     from tests.server_process import ServerProcess
@@ -28,30 +29,40 @@ CLEAN = {
 } | {"XDG_STATE_HOME": "/dev/null"}
 """The environment of this process without what would set up a server, find one, or size a terminal."""
 
-
-_READ_BY_COMMANDS = _OURS | {
-    "GITHUB_ACTOR",
-    "TRACKER_CONFIG",
-    "TRACKER_SERVER",
-    "TRACKER_USER",
-    "TZ",
-    "XDG_STATE_HOME",
-}
-"""What is not read while Python starts and imports."""
-
 PATIENCE = 30.0
 
 
 def tracker(
-    *arguments: str, environ: Mapping[str, str] | None = None, folder: Path | None = None
+    *arguments: str, environ: Mapping[str, str] | None = None, folder: Path | None = None, text: str = ""
 ) -> subprocess.CompletedProcess[str]:
-    """Run `tracker` to its end."""
-    ours = CLEAN | dict(environ or {})
-    if set(environ or ()) <= _READ_BY_COMMANDS:
-        return forks().run(arguments, ours, folder, PATIENCE)
+    """Run `tracker` to its end, with a text on its standard input."""
+    if any(name.startswith("PYTHON") for name in environ or ()):  # which is read while Python starts
+        return _started_anew(arguments, environ or {}, folder)
+    with (
+        tempfile.TemporaryFile("w+") as given,
+        tempfile.TemporaryFile("w+") as out,
+        tempfile.TemporaryFile("w+") as err,
+    ):
+        given.write(text)
+        for file in (given, out, err):
+            file.seek(0)
+        streams = (given.fileno(), out.fileno(), err.fileno())
+        process = forks().start(arguments, CLEAN | dict(environ or {}), folder, streams)
+        try:
+            code = process.wait(PATIENCE)
+        finally:
+            process.kill()
+        out.seek(0)
+        err.seek(0)
+        return subprocess.CompletedProcess(arguments, code, out.read(), err.read())
+
+
+def _started_anew(
+    arguments: Sequence[str], environ: Mapping[str, str], folder: Path | None
+) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
         [sys.executable, "-m", "tracker", *arguments],
-        env=ours,
+        env=CLEAN | dict(environ),
         cwd=folder,
         capture_output=True,
         text=True,
@@ -84,18 +95,12 @@ def on_terminal(*arguments: str, columns: int, environ: Mapping[str, str]) -> st
     """Run `tracker` on a terminal of that width, and return what is then on it."""
     terminal, its = pty.openpty()
     termios.tcsetwinsize(its, (50, columns))
-    with subprocess.Popen(
-        [sys.executable, "-m", "tracker", *arguments],
-        env=CLEAN | dict(environ) | {"TERM": "xterm"},
-        stdin=its,
-        stdout=its,
-        stderr=its,
-    ) as process:
-        os.close(its)
-        shown = b""
-        with suppress(OSError):  # EIO, once nobody has it open
-            while read := os.read(terminal, 4_096):
-                shown += read
-        os.close(terminal)
-    assert process.returncode == 0, shown
+    process = forks().start(arguments, CLEAN | dict(environ) | {"TERM": "xterm"}, None, (its, its, its))
+    os.close(its)
+    shown = b""
+    with suppress(OSError):  # EIO, once nobody has it open
+        while read := os.read(terminal, 4_096):
+            shown += read
+    os.close(terminal)
+    assert process.wait(PATIENCE) == 0, shown
     return shown.decode().replace("\r\n", "\n")

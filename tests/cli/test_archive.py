@@ -63,15 +63,7 @@ def run(server: ServerProcess, *arguments: str, code: int = 0) -> subprocess.Com
 
 def sent(server: ServerProcess, text: str, *options: str, code: int = 0) -> subprocess.CompletedProcess[str]:
     """Import lines from standard input."""
-    done = subprocess.run(
-        [sys.executable, "-m", "tracker", "import", "-", *options],
-        env=CLEAN | at(server),
-        input=text,
-        capture_output=True,
-        text=True,
-        timeout=PATIENCE,
-        check=False,
-    )
+    done = tracker("import", "-", *options, environ=at(server), text=text)
     assert done.returncode == code, done.stderr
     return done
 

@@ -5,8 +5,6 @@ from __future__ import annotations
 import json
 import re
 import socket
-import subprocess
-import sys
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -14,7 +12,7 @@ import yaml
 from hypothesis import given
 from hypothesis import strategies as st
 from protobuf.wkt import DoubleValue
-from tests.cli.commands import CLEAN, at, on_terminal, tracker
+from tests.cli.commands import at, on_terminal, tracker
 
 from tracker.cli.catalog.reading import Mistakes, read
 from tracker.cli.printing import Output, json_of
@@ -67,15 +65,7 @@ infrastructureResources:
 
 def run(server: ServerProcess, *arguments: str, text: str = "", code: int = 0) -> tuple[str, str]:
     """Run `tracker catalog` with something on its standard input, and return what it prints."""
-    done = subprocess.run(
-        [sys.executable, "-m", "tracker", "catalog", *arguments],
-        env=CLEAN | at(server) | {"TZ": "UTC"},
-        input=text,
-        capture_output=True,
-        text=True,
-        timeout=30,
-        check=False,
-    )
+    done = tracker("catalog", *arguments, environ=at(server) | {"TZ": "UTC"}, text=text)
     assert done.returncode == code, done.stderr
     return done.stdout, done.stderr
 

@@ -5,16 +5,15 @@ from __future__ import annotations
 import csv
 import json
 import re
-import subprocess
-import sys
 from typing import TYPE_CHECKING
 
 import pytest
 import yaml
-from tests.cli.commands import CLEAN, at, on_terminal, tracker
+from tests.cli.commands import at, on_terminal, tracker
 from tests.server_process import ServerProcess
 
 if TYPE_CHECKING:
+    import subprocess
     from collections.abc import Iterator
 
 CATALOG = """\
@@ -125,14 +124,8 @@ def test_dependencies_that_only_others_list_are_shown_in_both_directions(
 
 
 def described(server: ServerProcess, name: str) -> None:
-    done = subprocess.run(
-        [sys.executable, "-m", "tracker", "catalog", "apply", "-f", "-"],
-        env=CLEAN | at(server),
-        input=json.dumps({"name": name, "owner": "o", "version": "1"}),
-        text=True,
-        timeout=30,
-        check=False,
-    )
+    text = json.dumps({"name": name, "owner": "o", "version": "1"})
+    done = tracker("catalog", "apply", "-f", "-", environ=at(server), text=text)
     assert done.returncode == 0
 
 

@@ -172,7 +172,7 @@ def test_a_server_that_serves_is_healthy(tmp_path: Path) -> None:
 def test_a_server_that_drains_is_alive_but_not_healthy(tmp_path: Path) -> None:
     with ServerProcess(tmp_path / "tracker.db", SHUTDOWN_DRAIN="60") as server:
         where = {"HOST": "127.0.0.1", "HTTP_PORT": str(server.http_port)}
-        server.process.terminate()
+        server.process.send_signal(signal.SIGTERM)
         deadline = time.monotonic() + 10
         while "shutting down servers" not in server.log():
             assert time.monotonic() < deadline

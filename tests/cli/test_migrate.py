@@ -86,7 +86,8 @@ def test_a_migration_that_is_killed_goes_on(tmp_path: Path, mongo: MongoServers)
         process.communicate()
     there = database["events"].count_documents({})
     assert 0 < there < MANY
-    refused = tracker("serv", environ={"MONGO_URI": uri, "HTTP_PORT": "0", "GRPC_PORT": "0"})
+    free = dict.fromkeys(("GRPC_PORT", "HTTP_PORT", "METRICS_PORT"), "0")
+    refused = tracker("serv", environ=free | {"MONGO_URI": uri})
     assert refused.returncode == 1
     assert f"it is not filled to its end, from {here}" in refused.stderr
     done = tracker(*command)

@@ -9,6 +9,8 @@ import threading
 from pathlib import Path
 from typing import TYPE_CHECKING, Self
 
+from tests.forks import forks
+
 from tracker.config import CONFIG_VARIABLE
 from tracker.config.settings import SETTINGS
 
@@ -17,6 +19,8 @@ if TYPE_CHECKING:
 
 _PATIENCE = 60
 """Seconds that one example may take."""
+
+_LAUNCHER = Path(__file__).with_name("launcher.py")
 
 _END = "--- end of example "
 
@@ -32,8 +36,12 @@ class Shell:
         self._stands_for = stands_for
         settings = {setting.variable for setting in SETTINGS.values()} | {CONFIG_VARIABLE}
         inherited = {name: value for name, value in os.environ.items() if name not in settings}
-        path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
-        self._environ = inherited | {"PATH": path, "COLUMNS": "200"} | environ
+        commands = folder / "commands"
+        path = f"{commands}{os.pathsep}{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
+        self._environ = inherited | {"PATH": path, "COLUMNS": "200", "FORKS": str(forks().number)} | environ
+        commands.mkdir()
+        (commands / "tracker").write_text(f"#!{sys.executable} -IS\n{_LAUNCHER.read_text('utf-8')}", "utf-8")
+        (commands / "tracker").chmod(0o755)
 
     def __enter__(self) -> Self:
         self._errors = (self._folder / "stderr").open("w+")
@@ -45,6 +53,7 @@ class Shell:
             stdout=subprocess.PIPE,
             stderr=self._errors,
             text=True,
+            pass_fds=[forks().number],
         )
         return self
 
