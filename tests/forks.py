@@ -37,6 +37,13 @@ _IMPORTED = (
     *("tracker.app", "tracker.client.connection", "tracker.stores.mongo.store", "tracker.telemetry.logs"),
 )
 
+_ENVIRON = dict(os.environ)
+
+
+def _read_at_start(environ: Mapping[str, str]) -> dict[str, str]:
+    """Return the variables that are read before a module is imported."""
+    return {name: value for name, value in environ.items() if name.startswith(("LD_", "PYTHON"))}
+
 
 class Forked:
     """A process, as `subprocess.Popen` has it."""
@@ -102,8 +109,12 @@ class Forks:
         environ: Mapping[str, str],
         folder: Path | None,
         streams: tuple[int, int, int],
-    ) -> Forked:
+    ) -> Forked | subprocess.Popen[bytes]:
         """Start `tracker` with descriptors as its standard streams."""
+        if _read_at_start(environ) != _read_at_start(_ENVIRON):
+            command = [sys.executable, "-m", "tracker", *arguments]
+            given, out, err = streams
+            return subprocess.Popen(command, env=environ, cwd=folder, stdin=given, stdout=out, stderr=err)
         reports, report = os.pipe()
         request = json.dumps([arguments, dict(environ), str(folder or Path.cwd())]).encode()
         assert len(request) < _MOST_BYTES

@@ -16,7 +16,7 @@ from tests.forks import forks
 from tracker.config.settings import SETTINGS
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Mapping
     from pathlib import Path
 
     from tests.server_process import ServerProcess
@@ -36,8 +36,6 @@ def tracker(
     *arguments: str, environ: Mapping[str, str] | None = None, folder: Path | None = None, text: str = ""
 ) -> subprocess.CompletedProcess[str]:
     """Run `tracker` to its end, with a text on its standard input."""
-    if any(name.startswith("PYTHON") for name in environ or ()):  # which is read while Python starts
-        return _started_anew(arguments, environ or {}, folder)
     with (
         tempfile.TemporaryFile("w+") as given,
         tempfile.TemporaryFile("w+") as out,
@@ -55,20 +53,6 @@ def tracker(
         out.seek(0)
         err.seek(0)
         return subprocess.CompletedProcess(arguments, code, out.read(), err.read())
-
-
-def _started_anew(
-    arguments: Sequence[str], environ: Mapping[str, str], folder: Path | None
-) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
-        [sys.executable, "-m", "tracker", *arguments],
-        env=CLEAN | dict(environ),
-        cwd=folder,
-        capture_output=True,
-        text=True,
-        timeout=PATIENCE,
-        check=False,
-    )
 
 
 def at(server: ServerProcess) -> dict[str, str]:
