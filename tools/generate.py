@@ -23,7 +23,9 @@ from typing import TYPE_CHECKING
 
 import google.api  # type: ignore[import-untyped]  # ships no types
 import grpc_tools.protoc  # type: ignore[import-untyped]  # ships no types
-from protobuf.wkt import FileDescriptorSet
+from grpc_health.v1 import health_pb2
+from grpc_reflection.v1alpha import reflection_pb2
+from protobuf.wkt import FileDescriptorProto, FileDescriptorSet
 from protovalidate._gen.buf.validate import validate_pb
 
 if TYPE_CHECKING:
@@ -35,6 +37,13 @@ SPEC = Path("src", "tracker", "api", "spec")
 TABLE = Path("src", "tracker", "cli", "spec")
 PLACES = (GENERATED, SPEC, TABLE)
 DOCUMENTED = ("event", "catalog", "lock", "link")
+GRPC = {
+    "grpc/health/v1/health.proto": health_pb2.DESCRIPTOR.serialized_pb,
+    "grpc/reflection/v1alpha/reflection.proto": reflection_pb2.DESCRIPTOR.serialized_pb,
+    # The same messages and service as v1alpha.
+    "grpc/reflection/v1/reflection.proto": reflection_pb2.DESCRIPTOR.serialized_pb,
+}
+"""The standard services of gRPC, which its packages have without their source."""
 
 
 def compile_protos(image: Path) -> None:
@@ -42,15 +51,16 @@ def compile_protos(image: Path) -> None:
     site_packages = Path(next(iter(google.api.__path__))).parent.parent
     well_known = Path(grpc_tools.protoc.__file__).parent / "_proto"
     rules = validate_pb.desc()
+    standard = [_standard_proto(name, proto) for name, proto in GRPC.items()]
     protos = sorted(str(p.relative_to(ROOT)) for p in (ROOT / "proto").rglob("*.proto"))
     with tempfile.TemporaryDirectory() as folder:
-        validate = Path(folder, "validate.binpb")
-        files = [d.proto for d in rules.dependencies] + [rules.proto]
-        validate.write_bytes(FileDescriptorSet(file=files).to_binary())
+        compiled = Path(folder, "compiled.binpb")
+        files = [d.proto for d in rules.dependencies] + [rules.proto, *standard]
+        compiled.write_bytes(FileDescriptorSet(file=files).to_binary())
         code = grpc_tools.protoc.main(
             [
                 "protoc",
-                f"--descriptor_set_in={validate}",
+                f"--descriptor_set_in={compiled}",
                 f"--proto_path={ROOT}",
                 f"--proto_path={site_packages}",
                 f"--proto_path={well_known}",
@@ -58,12 +68,23 @@ def compile_protos(image: Path) -> None:
                 "--include_source_info",
                 f"--descriptor_set_out={image}",
                 *protos,
+                *GRPC,
                 "google/rpc/error_details.proto",
                 "google/rpc/status.proto",
             ]
         )
     if code:
         sys.exit(code)
+
+
+def _standard_proto(name: str, serialized: bytes) -> FileDescriptorProto:
+    """Return the descriptor of a standard service under its official name, and in the version of that."""
+    version = Path(name).parts[-2]
+    file = FileDescriptorProto.from_json(
+        FileDescriptorProto.from_binary(serialized).to_json().replace("v1alpha", version)
+    )
+    file.name, file.options = name, None
+    return file
 
 
 def buf(*arguments: str | Path) -> int:
@@ -78,10 +99,14 @@ def buf(*arguments: str | Path) -> int:
 
 def write_messages(image: Path, root: Path) -> None:
     """Write the messages under `root`."""
-    code = buf("generate", image, "--path", "proto", "--path", "google/rpc", "--output", root)
+    code = buf(
+        "generate", image, "--path", "proto", "--path", "google/rpc", "--path", "grpc", "--output", root
+    )
     if code:
         sys.exit(code)
     shutil.rmtree(root / GENERATED / "buf")  # protovalidate has these
+    for clients in (root / GENERATED / "grpc").rglob("*_pb_grpc.py"):
+        clients.unlink()  # packages of gRPC have these
 
 
 def write_documents(image: Path, root: Path) -> None:

@@ -106,6 +106,7 @@ class Reason(StrEnum):
     LINK_NOT_FOUND = auto(), Code.NOT_FOUND, "no such link"
     UNKNOWN_PATH = auto(), Code.NOT_FOUND, "no such path"
     UNKNOWN_METHOD = auto(), Code.UNIMPLEMENTED, "no such RPC"
+    UNKNOWN_ENCODING = auto(), Code.UNIMPLEMENTED, "the server can't decompress the message"
     METHOD_NOT_ALLOWED = auto(), Code.UNIMPLEMENTED, "the path has no such verb", 405
     LOCK_HELD = auto(), Code.ALREADY_EXISTS, "the lock is held, or others wait for it", None, _RETRY
     LOCK_WAIT_TIMEOUT = auto(), Code.ALREADY_EXISTS, "the lock was not free within `wait`", None, _RETRY

@@ -12,7 +12,7 @@ from tests.docs.pages import PAGES, ROOT, code, listing, read, section, table
 
 from tracker import pb
 from tracker.api.calls.endpoint import MAX_BODY
-from tracker.api.grpc import GrpcLimits
+from tracker.api.grpc_call import GrpcLimits
 from tracker.api.http_protocol import HttpLimits
 from tracker.cli.main import app
 from tracker.config.settings import SETTINGS

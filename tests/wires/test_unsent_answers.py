@@ -105,6 +105,7 @@ async def test_a_change_is_not_refused_once_it_is_made(rest: httpx2.AsyncClient,
     assert stand_in.observed.unsent() == 0
 
 
+@pytest.mark.parametrize("stand_in", [8], indirect=True)
 @pytest.mark.parametrize("method", ["ListEvents", "GetEvent"])
 async def test_a_grpc_answer_beyond_the_budget_is_refused(
     channel: grpc.aio.Channel, stand_in: StandIn, method: str

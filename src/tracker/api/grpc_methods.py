@@ -36,10 +36,15 @@ def rpc_method(method: Endpoint) -> GrpcMethod:
     """Return the method of an RPC."""
     if method.rpc is None:
         raise TypeError(f"{method.name} is no RPC")
-    return GrpcMethod(method, partial(_decode, method.rpc.input.type), methodcaller("to_binary"))
+    return GrpcMethod(method, partial(decode, method.rpc.input.type), methodcaller("to_binary"))
 
 
-def _decode(cls: type[Message], request: bytes) -> Message:
+def decode(cls: type[Message], request: bytes) -> Message:
+    """Return the message in a request.
+
+    Raises:
+        TrackerError: INVALID_ARGUMENT; there is none.
+    """
     try:
         message = cls.from_binary(request)
         if _holds_time(cls.desc()):

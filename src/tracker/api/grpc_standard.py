@@ -3,27 +3,22 @@
 from __future__ import annotations
 
 import asyncio
-from functools import cache, partial
+from functools import partial
 from math import inf
 from operator import methodcaller
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
-from google.protobuf import text_format
-from google.protobuf.descriptor_pb2 import FileDescriptorProto
-from google.protobuf.descriptor_pool import DescriptorPool
-from google.protobuf.message import DecodeError
-from grpc_health.v1 import health_pb2
-from grpc_reflection.v1alpha import reflection, reflection_pb2
+from protobuf import DescService, Oneof, Registry
 
 from tracker import pb
 from tracker.api.calls.endpoint import Endpoint, Limits, sending
-from tracker.api.grpc_methods import GrpcMethod
-from tracker.errors import FieldViolation, Reason, TrackerError, invalid
+from tracker.api.grpc_methods import GrpcMethod, decode
+from tracker.errors import Code, Reason, TrackerError
+from tracker.pb import health_pb, reflection_pb
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncGenerator, AsyncIterator, Iterable, Sequence
+    from collections.abc import AsyncGenerator, AsyncIterator, Iterable, Iterator, Sequence
 
-    from google.protobuf.message import Message
     from protobuf import DescFile
 
     from tracker.services.context import Call
@@ -35,8 +30,8 @@ REFLECTION_SERVICES = (
 """Both versions, whose messages are the same."""
 HEALTH_SERVICE = "grpc.health.v1.Health"
 
-_encode = methodcaller("SerializeToString")
-_Status = health_pb2.HealthCheckResponse
+_encode = methodcaller("to_binary")
+_Status = health_pb.HealthCheckResponse.ServingStatus
 
 
 class Health:
@@ -52,85 +47,109 @@ class Health:
 
     def methods(self) -> Sequence[GrpcMethod]:
         check = Endpoint(f"{HEALTH_SERVICE}/Check", self._check, limits=Limits(seconds=inf), quiet=True)
+        list_ = Endpoint(f"{HEALTH_SERVICE}/List", self._list, limits=Limits(seconds=inf), quiet=True)
         watch = Endpoint(f"{HEALTH_SERVICE}/Watch", sending(self._watch), streams=True, quiet=True)
-        decode = partial(_decode, health_pb2.HealthCheckRequest)
-        return (GrpcMethod(check, decode, _encode), GrpcMethod(watch, decode, _encode))
+        return (
+            GrpcMethod(check, partial(decode, health_pb.HealthCheckRequest), _encode),
+            GrpcMethod(list_, partial(decode, health_pb.HealthListRequest), _encode),
+            GrpcMethod(watch, partial(decode, health_pb.HealthCheckRequest), _encode),
+        )
 
-    async def _check(self, request: health_pb2.HealthCheckRequest, _call: Call) -> _Status:
+    async def _check(
+        self, request: health_pb.HealthCheckRequest, _call: Call
+    ) -> health_pb.HealthCheckResponse:
         if request.service not in self._services:
             raise TrackerError(Reason.UNKNOWN_PATH, "there is no such service")
         return self._status()
 
+    async def _list(self, _request: health_pb.HealthListRequest, _call: Call) -> health_pb.HealthListResponse:
+        return health_pb.HealthListResponse(statuses=dict.fromkeys(self._services, self._status()))
+
     async def _watch(
-        self, request: health_pb2.HealthCheckRequest, _call: Call
-    ) -> AsyncGenerator[_Status, None]:
+        self, request: health_pb.HealthCheckRequest, _call: Call
+    ) -> AsyncGenerator[health_pb.HealthCheckResponse, None]:
         if request.service in self._services:
             if not self._draining.is_set():
                 yield self._status()
                 await self._draining.wait()
             yield self._status()
         else:
-            yield _Status(status=_Status.SERVICE_UNKNOWN)
+            yield health_pb.HealthCheckResponse(status=_Status.SERVICE_UNKNOWN)
         await asyncio.Event().wait()
 
-    def _status(self) -> _Status:
-        return _Status(status=_Status.NOT_SERVING if self._draining.is_set() else _Status.SERVING)
+    def _status(self) -> health_pb.HealthCheckResponse:
+        draining = self._draining.is_set()
+        return health_pb.HealthCheckResponse(status=_Status.NOT_SERVING if draining else _Status.SERVING)
 
 
-def reflection_methods(services: Iterable[str]) -> Sequence[GrpcMethod]:
-    """Return both versions of server reflection, for `services` and the standard ones."""
-    names = (*services, HEALTH_SERVICE, *REFLECTION_SERVICES)
-    servicer = reflection.aio.ReflectionServicer(names, _pool())
+class Reflection:
+    """Both versions of server reflection."""
 
-    async def answer(
-        requests: AsyncIterator[reflection_pb2.ServerReflectionRequest], _call: Call
-    ) -> AsyncGenerator[reflection_pb2.ServerReflectionResponse, None]:
-        answers = servicer.ServerReflectionInfo(requests, None)
-        async for response in answers:  # type: ignore[attr-defined] # an async generator, not a coroutine
-            yield response
+    def __init__(self, services: Iterable[str]) -> None:
+        """Describe `services` and the standard ones."""
+        self._services = sorted((*services, HEALTH_SERVICE, *REFLECTION_SERVICES))
+        self._registry = Registry(*pb.FILES, *pb.STANDARD_FILES)
 
-    decode = partial(_decode, reflection_pb2.ServerReflectionRequest)
-    endpoints = (
-        Endpoint(f"{name}/ServerReflectionInfo", sending(answer), streams=True)
-        for name in REFLECTION_SERVICES
-    )
-    return [GrpcMethod(endpoint, decode, _encode, takes_stream=True) for endpoint in endpoints]
+    def methods(self) -> Sequence[GrpcMethod]:
+        endpoints = (
+            Endpoint(f"{name}/ServerReflectionInfo", sending(self._answer_all), streams=True)
+            for name in REFLECTION_SERVICES
+        )
+        read = partial(decode, reflection_pb.ServerReflectionRequest)
+        return [GrpcMethod(endpoint, read, _encode, takes_stream=True) for endpoint in endpoints]
+
+    async def _answer_all(
+        self, requests: AsyncIterator[reflection_pb.ServerReflectionRequest], _call: Call
+    ) -> AsyncGenerator[reflection_pb.ServerReflectionResponse, None]:
+        async for request in requests:
+            yield reflection_pb.ServerReflectionResponse(
+                valid_host=request.host, original_request=request, message_response=self._answer(request)
+            )
+
+    def _answer(self, request: reflection_pb.ServerReflectionRequest) -> Oneof[Any, Any]:
+        match request.message_request:
+            case Oneof("list_services"):
+                services = [reflection_pb.ServiceResponse(name=name) for name in self._services]
+                return Oneof("list_services_response", reflection_pb.ListServiceResponse(service=services))
+            case Oneof("all_extension_numbers_of_type", str(name)) if message := self._registry.message(name):
+                numbers = sorted(each.number for each in self._registry.extensions_for(message))
+                found = reflection_pb.ExtensionNumberResponse(base_type_name=name, extension_number=numbers)
+                return Oneof("all_extension_numbers_response", found)
+            case Oneof("file_by_filename", str(name)):
+                file = self._registry.file(name)
+            case Oneof("file_containing_symbol", str(name)):
+                file = self._file_of(name)
+            case Oneof("file_containing_extension", reflection_pb.ExtensionRequest() as asked):
+                extension = self._registry.extension_for(asked.containing_type, asked.extension_number)
+                file = extension and extension.file
+            case _:
+                file = None
+        if file is None:
+            return Oneof(
+                "error_response",
+                reflection_pb.ErrorResponse(error_code=Code.NOT_FOUND, error_message="not found"),
+            )
+        files = {each.name: each.proto.to_binary() for each in _with_imports(file)}
+        return Oneof(
+            "file_descriptor_response",
+            reflection_pb.FileDescriptorResponse(file_descriptor_proto=[*files.values()]),
+        )
+
+    def _file_of(self, name: str) -> DescFile | None:
+        """Return the file that declares a type, a service, an extension, or a member of one of them."""
+        registry = self._registry
+        for find in (registry.service, registry.message, registry.enum, registry.extension):
+            if (found := find(name)) is not None:
+                return found.file
+        parent, _, last = name.rpartition(".")
+        owner = registry.service(parent) or registry.message(parent)
+        if owner is None:
+            return None
+        members = owner.methods if isinstance(owner, DescService) else owner.members
+        return owner.file if any(member.name == last for member in members) else None
 
 
-@cache
-def _pool() -> DescriptorPool:
-    """Return all services of the gRPC port and their imports, in the pool that Google's library needs."""
-    pool = DescriptorPool()
-    added: set[str] = set()
-    for file in pb.FILES:
-        _add(pool, file, added)
-    pool.AddSerializedFile(health_pb2.DESCRIPTOR.serialized_pb)
-    pool.AddSerializedFile(reflection_pb2.DESCRIPTOR.serialized_pb)
-    pool.AddSerializedFile(_reflection_v1().SerializeToString())
-    return pool
-
-
-def _add(pool: DescriptorPool, file: DescFile, added: set[str]) -> None:
-    if file.name in added:
-        return
-    added.add(file.name)
-    for dependency in file.dependencies:
-        _add(pool, dependency, added)
-    pool.AddSerializedFile(file.proto.to_binary())
-
-
-def _reflection_v1() -> FileDescriptorProto:
-    """Return the descriptor of reflection v1: that of v1alpha in another package."""
-    file = FileDescriptorProto.FromString(reflection_pb2.DESCRIPTOR.serialized_pb)
-    file.name = "grpc/reflection/v1alpha/reflection.proto"
-    text = text_format.MessageToString(file).replace("v1alpha", "v1")
-    return text_format.Parse(text, FileDescriptorProto())
-
-
-def _decode(kind: type[Message], request: bytes) -> Message:
-    try:
-        return kind.FromString(request)
-    except DecodeError as error:
-        raise invalid(
-            FieldViolation("", f"the request is not a {kind.DESCRIPTOR.full_name}: {error}")
-        ) from None
+def _with_imports(file: DescFile) -> Iterator[DescFile]:
+    yield file
+    for imported in file.dependencies:
+        yield from _with_imports(imported)

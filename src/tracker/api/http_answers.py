@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import array
 import asyncio
-import fcntl
-import termios
-from contextlib import suppress
 from typing import TYPE_CHECKING
+
+from tracker.api.wires import unacknowledged
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -64,7 +62,7 @@ class Receipt:
 
         That end counts as one unacknowledged byte.
         """
-        self.settle(lost=self._unacknowledged() > sent_end)
+        self.settle(lost=unacknowledged(self._transport) > sent_end)
 
     def settle(self, *, lost: bool) -> None:
         """Note that the answer is lost, or is not."""
@@ -74,14 +72,7 @@ class Receipt:
             undo()
 
     def _look(self) -> None:
-        if self._unacknowledged():
+        if unacknowledged(self._transport):
             self._timer = self._loop.call_later(_RECEIPT_SECONDS, self._look)
         else:
             self.settle(lost=False)
-
-    def _unacknowledged(self) -> int:
-        """Return how many bytes the client's kernel has not acknowledged."""
-        unacknowledged = array.array("i", [0])
-        with suppress(OSError):  # other systems than Linux
-            fcntl.ioctl(self._transport.get_extra_info("socket").fileno(), termios.TIOCOUTQ, unacknowledged)
-        return unacknowledged[0] + self._transport.get_write_buffer_size()

@@ -6,7 +6,6 @@ Server-sent events: https://html.spec.whatwg.org/multipage/server-sent-events.ht
 from __future__ import annotations
 
 import asyncio
-import re
 import time
 from email.utils import formatdate
 from functools import lru_cache
@@ -15,8 +14,8 @@ from typing import TYPE_CHECKING, Any, NamedTuple, Protocol, cast
 from urllib.parse import unquote
 
 from tracker.api.handling import PREFER
-from tracker.api.wires import NOSNIFF, REQUEST_ID_HEADER, http_headers, json_error, request_id_of
-from tracker.errors import FieldViolation, Reason, TrackerError, invalid
+from tracker.api.wires import NOSNIFF, REQUEST_ID_HEADER, http_headers, json_error, request_id_of, timeout_of
+from tracker.errors import Reason, TrackerError
 from tracker.services.context import Call
 
 if TYPE_CHECKING:
@@ -38,10 +37,6 @@ _STREAM_HEADERS = (
 )
 _STREAM_BEGINNING = b"retry: 1000\n\n"
 """The milliseconds after which a client reconnects."""
-
-_TIMEOUT = re.compile(r"([0-9]{1,8})([HMSmun])")
-_UNITS = {"H": 3600.0, "M": 60.0, "S": 1.0, "m": 1e-3, "u": 1e-6, "n": 1e-9}
-"""Seconds in each unit of gRPC's timeout header, over HTTP `Grpc-Timeout`."""
 
 
 class HttpResponse(NamedTuple):
@@ -140,14 +135,7 @@ class HttpExchange:
         Raises:
             TrackerError: INVALID_ARGUMENT where the header is not in gRPC's format.
         """
-        text = self.head.headers.get("grpc-timeout")
-        if text is None:
-            return None
-        found = _TIMEOUT.fullmatch(text)
-        if found is None:
-            expected = "expected up to 8 digits and one of H M S m u n, such as 500m"
-            raise invalid(FieldViolation("", f'Grpc-Timeout: {expected}, got "{text}"'))
-        return int(found[1]) * _UNITS[found[2]]
+        return timeout_of(self.head.headers.get("grpc-timeout"))
 
     async def body(self, limit: int) -> bytes:
         """Return the body; refuse one that is too large without reading on.

@@ -5,10 +5,13 @@ An error is JSON over HTTP, and `google.rpc.Status` over gRPC.
 
 from __future__ import annotations
 
+import array
+import fcntl
 import re
 import socket
+import termios
 from bisect import bisect_right
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from http import HTTPStatus
 from itertools import accumulate
 from typing import TYPE_CHECKING
@@ -17,10 +20,12 @@ import orjson
 import uuid_utils
 from protobuf.wkt import Any, Duration
 
-from tracker.errors import DOMAIN, Reason, TrackerError
+from tracker.errors import DOMAIN, FieldViolation, Reason, TrackerError, invalid
 from tracker.pb import error_details_pb, status_pb
 
 if TYPE_CHECKING:
+    import asyncio
+
     from tracker.transcoding.json_text import JsonValue
 
 
@@ -74,6 +79,14 @@ def _bind(host: str, port: int) -> socket.socket:
     return listener
 
 
+def unacknowledged(transport: asyncio.WriteTransport) -> int:
+    """Return how many bytes sent to a client its kernel has not acknowledged; elsewhere than on Linux, 0."""
+    number = array.array("i", [0])
+    with suppress(OSError, ValueError):  # or the connection has been closed
+        fcntl.ioctl(transport.get_extra_info("socket").fileno(), termios.TIOCOUTQ, number)
+    return number[0] + transport.get_write_buffer_size()
+
+
 NOSNIFF = ("x-content-type-options", "nosniff")
 """Header of every answer over HTTP: browsers take it for nothing else than its media type."""
 
@@ -86,6 +99,26 @@ _SANE = re.compile(r"[A-Za-z0-9._-]{1,128}")
 def request_id_of(given: str | None) -> str:
     """Return the id `given` with a request, or a new one."""
     return given if given is not None and _SANE.fullmatch(given) else uuid_utils.uuid7().hex
+
+
+_TIMEOUT = re.compile(r"([0-9]{1,8})([HMSmun])")
+_UNITS = {"H": 3600.0, "M": 60.0, "S": 1.0, "m": 1e-3, "u": 1e-6, "n": 1e-9}
+"""Seconds in each unit of gRPC's timeout header, over HTTP `Grpc-Timeout`."""
+
+
+def timeout_of(text: str | None) -> float | None:
+    """Return the seconds of a header `grpc-timeout`, or None without one.
+
+    Raises:
+        TrackerError: INVALID_ARGUMENT; it is not in the format of gRPC.
+    """
+    if text is None:
+        return None
+    found = _TIMEOUT.fullmatch(text)
+    if found is None:
+        expected = "expected up to 8 digits and one of H M S m u n, such as 500m"
+        raise invalid(FieldViolation("", f'Grpc-Timeout: {expected}, got "{text}"'))
+    return int(found[1]) * _UNITS[found[2]]
 
 
 _PREFIX = "type.googleapis.com/google.rpc"

@@ -7,6 +7,9 @@ from __future__ import annotations
 
 from .generated.google.api import annotations_pb, http_pb
 from .generated.google.rpc import error_details_pb, status_pb
+from .generated.grpc.health.v1 import health_pb
+from .generated.grpc.reflection.v1 import reflection_pb
+from .generated.grpc.reflection.v1alpha import reflection_pb as reflection_v1alpha_pb
 from .generated.proto.catalog.v1alpha1 import catalog_pb
 from .generated.proto.event.v1alpha1 import event_pb
 from .generated.proto.link.v1alpha1 import link_pb
@@ -15,16 +18,21 @@ from .generated.proto.options.v1 import options_pb
 
 FILES = (event_pb.desc(), catalog_pb.desc(), lock_pb.desc(), link_pb.desc())
 """Descriptors of the files that declare Tracker's services."""
+STANDARD_FILES = (health_pb.desc(), reflection_pb.desc(), reflection_v1alpha_pb.desc())
+"""Descriptors of the files that declare the standard services of gRPC."""
 
 __all__ = [
     "FILES",
+    "STANDARD_FILES",
     "annotations_pb",
     "catalog_pb",
     "error_details_pb",
     "event_pb",
+    "health_pb",
     "http_pb",
     "link_pb",
     "lock_pb",
     "options_pb",
+    "reflection_pb",
     "status_pb",
 ]

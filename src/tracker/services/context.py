@@ -150,9 +150,8 @@ class Call:
     commas. `verb` is that of HTTP. `timeout` is the seconds that the caller is willing to wait, or None for
     any time. `send` returns once the caller can take another message, and may be cancelled. The chain sets
     `principal`, and `use` for a call whose idempotency key is remembered with its change. A service sets
-    `undo` where its answer must not get lost, and `waited` where its caller may be gone meanwhile; the wire
-    calls `undo` at most once, if the answer can't be delivered. `notes` are headers of the
-    answer, or trailing metadata. `did` is what its line in the log says.
+    `undo` where its answer must not get lost; the wire calls it at most once, if the answer is not delivered.
+    `notes` are headers of the answer, or trailing metadata. `did` is what its line in the log says.
     """
 
     wire: Wire
@@ -165,7 +164,6 @@ class Call:
     answer: AnswerMemory = field(init=False, repr=False)
     use: KeyUse | None = None
     undo: Callable[[], None] | None = None
-    waited: bool = False
     verb: str = ""
     notes: Sequence[tuple[str, str]] = ()
     did: tuple[str, Mapping[str, object]] | None = None

@@ -58,11 +58,7 @@ class LockService:
     async def create_lock(self, request: lock_pb.CreateLockRequest, call: Call) -> lock_pb.CreateLockResponse:
         lock_id = self._context.new_id()
 
-        asked = 0
-
         def lock_at(now: int) -> lock_pb.Lock:
-            nonlocal asked
-            asked += 1
             lock = lock_pb.Lock(
                 id=lock_id,
                 created_at=timestamp(now),
@@ -104,7 +100,6 @@ class LockService:
             if call.use is None:  # else the lock is left to the call that repeats this one
                 report = partial(self._reporter.released, call=call, message="lock given back")
                 call.undo = partial(self._queue.give_back, acquired.lock, report)
-                call.waited = asked > 1
         return _created(acquired)
 
     async def get_lock(self, request: lock_pb.GetLockRequest, _: Call) -> lock_pb.GetLockResponse:

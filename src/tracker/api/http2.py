@@ -1,0 +1,347 @@
+"""HTTP/2 connections of a server (RFC 9113): flow control, limits, keepalive and shutdown."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import TYPE_CHECKING, cast
+
+from tracker.api.http2_delivery import Receipts
+from tracker.api.http2_engine import CANCEL, NO_ERROR, WINDOW, Engine, Http2Error, deliver
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from tracker.api.http2_delivery import Outbox
+    from tracker.api.http2_engine import Header
+    from tracker.api.http2_stream import Accept, ConnectionLimits, Stream
+
+_LONG_BODIES = 16 * 1024 * 1024
+"""Bytes that a connection may receive beyond the windows of new streams at a time."""
+_PART = 64 * 1024
+"""Bytes that a connection hands to its transport in a turn of the event loop."""
+_PIECE = 4 * 1024
+"""Bytes that a connection looks at together: at most some 200 requests."""
+_EVENTS = 64
+"""Events after which a connection leaves further pieces to another turn of the event loop."""
+_PING_TIMEOUT = 20.0
+"""Seconds after which a client that has not reacted to a ping is gone."""
+_PING_INTERVAL = 10.0
+"""Seconds between two pings of a client, unless answers are sent in between."""
+_PING_STRIKES = 2
+"""How often a client may ping sooner than that."""
+_LAST_CALLS = 1.0
+"""Seconds for which a connection that is to be closed accepts calls of a client that does not react."""
+
+
+class Http2Connection(asyncio.Protocol):
+    """One connection of a client.
+
+    It reads no further while its client reads nothing, and handles a bounded number of frames in a turn of
+    the event loop.
+    """
+
+    peer: tuple[str, int]
+    _transport: asyncio.Transport
+
+    def __init__(
+        self,
+        accept: Accept,
+        outbox: Outbox,
+        limits: ConnectionLimits,
+        ended: Callable[[Http2Connection], None],
+    ) -> None:
+        """Prepare for a client; `ended` is called after the end of the connection."""
+        self._accept = accept
+        self._outbox = outbox
+        self._limits = limits
+        self._ended = ended
+        # The windows of streams bound what is received; that of the connection is as large as all of them.
+        window = limits.streams * WINDOW + _LONG_BODIES
+        self.engine = Engine(limits.streams, limits.metadata_bytes, window)
+        self._loop = asyncio.get_running_loop()
+        self._streams: dict[int, Stream] = {}
+        self._sending: set[Stream] = set()
+        self._long: dict[Stream, int] = {}
+        self._backlog = b""
+        self._flushing = self._paused = self._greeted = self._leaving = False
+        self._finished = self._pinged = False
+        self._heard = self._asked = self._loop.time()
+        self._last_ping = -_PING_INTERVAL
+        self._strikes = 0
+        self._timer = self._loop.call_later(limits.handshake_seconds, self.abort)
+        self._unread_timer: asyncio.TimerHandle | None = None
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        """Send the settings."""
+        self._transport = cast("asyncio.Transport", transport)
+        self._receipts = Receipts(self.engine, self._transport)
+        self.peer = (transport.get_extra_info("peername") or ("", 0))[:2]  # a client may be gone already
+        self._flush_soon()
+
+    def data_received(self, data: bytes) -> None:
+        """Handle the frames of the client."""
+        self._heard = self._loop.time()
+        self._pinged = False
+        if self._backlog:  # which some transports deliver although reading is paused
+            self._backlog += data
+        else:
+            self._receive(data)
+
+    def _receive(self, data: bytes) -> None:
+        """Handle some of the frames received, and the others in later turns."""
+        engine, at, left = self.engine, 0, _EVENTS
+        while at < len(data) and left > 0:
+            try:
+                engine.receive_data(data[at : at + _PIECE])
+            except Http2Error:  # this is no HTTP/2, or too much of it
+                self.abort()
+                return
+            at += _PIECE
+            events = engine.events()
+            left -= len(events)
+            deliver(events, self)
+        if at < len(data) and not self._finished:
+            self._backlog = data[at:]
+            self._transport.pause_reading()
+            self._loop.call_soon(self._receive_backlog)
+        if engine.want_write:
+            self._flush_soon()
+
+    def _receive_backlog(self) -> None:
+        data, self._backlog = self._backlog, b""
+        if not self._transport.is_closing():
+            self._receive(data)
+            self._read_on()
+
+    def eof_received(self) -> None:
+        """Close the connection."""
+        self._receipts.settle()
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        """Cancel the calls whose answer can no longer be sent."""
+        self._timer.cancel()
+        if self._unread_timer is not None:
+            self._unread_timer.cancel()
+        self._receipts.settle(lost=exc is not None)
+        streams, self._streams = self._streams, {}
+        for stream in streams.values():
+            self._close(stream, delivered=False)
+        self._sending.clear()
+        self._ended(self)
+
+    def pause_writing(self) -> None:
+        """Read no further until the client reads."""
+        self._paused = True
+        self._transport.pause_reading()
+        self._watch_unread()
+
+    def resume_writing(self) -> None:
+        """Read and send on."""
+        self._paused = False
+        self._read_on()
+        self._flush_soon()
+
+    def drain(self) -> None:
+        """Close the connection as soon as the calls under way, and on their way, have been answered."""
+        if self._leaving:
+            return
+        self._leaving = True
+        if self._greeted:
+            self.engine.give_notice()
+            self._receipts.after_ping(self._go_away)
+            self._loop.call_later(_LAST_CALLS, self._go_away)
+            self._flush_soon()
+        else:
+            self._transport.close()
+
+    def cut_off(self) -> None:
+        """Accept no more calls, and end those under way."""
+        self._leaving = True
+        self._go_away()
+        for stream in list(self._streams.values()):
+            stream.cut_off()
+
+    def abort(self) -> None:
+        """End the connection at once."""
+        self._receipts.settle()
+        self._transport.abort()
+
+    def flush(self) -> None:
+        """Hand to the transport what there is to send, and the client has room for."""
+        self._flushing = False
+        if self._paused or self._transport.is_closing():
+            return
+        try:
+            data = self._pull()
+            if len(data) < _PART and (self._sending or self._receipts.due):
+                self._all_sent()
+                data += self._pull()
+        except Http2Error:
+            self.abort()
+            return
+        if data:
+            self._transport.write(data)
+        if self._finished:
+            self._transport.close()
+        elif len(data) >= _PART or self._receipts.due:
+            self._flush_soon()
+
+    def sending(self, stream: Stream) -> None:
+        """Send what the engine was given for a stream."""
+        self._strikes = 0
+        self._sending.add(stream)
+        self._flush_soon()
+
+    def expect(self, stream: Stream, size: int) -> None:
+        """Let a stream receive so many bytes, now or when earlier ones leave room for them."""
+        if self._long.get(stream) != size:
+            self._long[stream] = size
+            self._admit()
+
+    def on_request(self, stream_id: int, headers: Sequence[Header], *, complete: bool) -> None:
+        self._asked = self._heard
+        self._streams[stream_id] = stream = self._accept(self, stream_id, headers)
+        if complete:
+            stream.is_complete = True
+            stream.received(b"")
+
+    def on_data(self, stream_id: int, data: bytes, *, complete: bool) -> None:
+        stream = self._streams.get(stream_id)
+        if stream is not None:
+            stream.is_complete = complete
+            stream.unconsumed += len(data)
+            stream.received(data)
+            if complete and self._long.pop(stream, 0):
+                self._admit()
+
+    def on_reset(self, stream_id: int) -> None:
+        """Note that a client is not interested in an answer, which may be on its way."""
+        stream = self._streams.get(stream_id)
+        if stream is not None:
+            stream.is_reset = True
+        else:
+            self._receipts.lose(stream_id)
+
+    def on_closed(self, stream_id: int, *, cleanly: bool) -> None:
+        stream = self._streams.pop(stream_id, None)
+        if stream is not None:
+            self._sending.discard(stream)
+            self._close(stream, delivered=cleanly and stream.is_answered and not stream.is_reset)
+
+    def on_settings(self) -> None:
+        """End the handshake."""
+        if not self._greeted:
+            self._greeted = True
+            self._timer.cancel()
+            self._watch()
+
+    def on_ping(self) -> None:
+        """End the connection of a client that pings too often."""
+        self._strikes += self._heard < self._last_ping + _PING_INTERVAL
+        self._last_ping = self._heard
+        if self._strikes > _PING_STRIKES:
+            self.engine.refuse_service(b"too_many_pings")
+            self.on_end()
+
+    def on_ping_answer(self, number: int) -> None:
+        self._receipts.answered(number)
+
+    def on_end(self) -> None:
+        """Close the connection after what is left to be sent."""
+        self._finished = True
+        self._flush_soon()
+
+    def _flush_soon(self) -> None:
+        if not self._flushing:
+            self._flushing = True
+            self._outbox.put(self)
+
+    def _pull(self) -> bytes:
+        """Return what there is to send, up to a part of it."""
+        data = self.engine.data_to_send(_PART)
+        deliver(self.engine.events(), self)
+        return data
+
+    def _all_sent(self) -> None:
+        """Note what has been sent of each answer, when no client has room for more."""
+        for stream in [stream for stream in self._sending if not stream.unsent]:
+            self._sending.discard(stream)
+            stream.blocked = 0
+            stream.sent()
+            if stream.is_answered and not stream.is_complete:  # the rest of the request is of no use
+                self.engine.reset(stream.id, NO_ERROR)
+        if self._sending:
+            self._watch_unread()
+        if self._receipts.due:
+            self._receipts.ping()
+
+    def _watch_unread(self) -> None:
+        if self._unread_timer is None:
+            self._unread_timer = self._loop.call_later(self._limits.unread_seconds, self._end_unread)
+
+    def _end_unread(self) -> None:
+        """Cut off answers of which nothing was read since the last time, or a stuck connection."""
+        self._unread_timer = None
+        if self._paused:
+            self.abort()
+            return
+        for stream in self._sending:
+            unsent = stream.unsent
+            if unsent and unsent == stream.blocked:
+                self.engine.reset(stream.id, CANCEL)
+                self._flush_soon()
+            stream.blocked = unsent
+        if self._sending:
+            self._watch_unread()
+
+    def _read_on(self) -> None:
+        if not self._paused and not self._backlog and not self._transport.is_closing():
+            self._transport.resume_reading()
+
+    def _close(self, stream: Stream, *, delivered: bool) -> None:
+        stream.consume()
+        stream.is_closed = True
+        if stream.lost is not None:
+            if delivered:
+                self._receipts.expect(stream.id, stream.lost)
+            else:
+                stream.lost()
+        if self._long.pop(stream, 0):
+            self._admit()
+        stream.closed()
+
+    def _admit(self) -> None:
+        """Enlarge the windows of the streams that have waited longest."""
+        room = _LONG_BODIES
+        for stream, size in self._long.items():
+            room -= size
+            if room < 0:
+                break
+            self.engine.widen(stream.id, size)
+        self._flush_soon()
+
+    def _go_away(self) -> None:
+        """Have the engine end the connection after the last of its streams."""
+        self.engine.go_away()
+        self._flush_soon()
+
+    def _watch(self) -> None:
+        """Close an idle connection, ping a silent client, and end the connection of one that is gone."""
+        now = self._loop.time()
+        wait = self._heard + self._limits.ping_seconds - now
+        if wait <= 0:
+            wait += _PING_TIMEOUT
+            if wait <= 0:
+                self.abort()
+                return
+            if not self._pinged:
+                self._pinged = True
+                self.engine.send_ping(0)
+                self._flush_soon()
+        if not self._streams and not self._leaving:
+            idle = self._asked + self._limits.idle_seconds - now
+            if idle <= 0:
+                self.drain()
+            else:
+                wait = min(wait, idle)
+        self._timer = self._loop.call_later(wait, self._watch)
