@@ -111,7 +111,7 @@ def decompressed(message: bytes, encoding: str, limit: int) -> bytes:
         data = b""
     if len(data) > limit:
         raise _too_large(limit)
-    if not decompressor.eof:
+    if not decompressor.eof or decompressor.unused_data:
         raise invalid(FieldViolation("", f"the message is not compressed by {encoding}"))
     return data
 

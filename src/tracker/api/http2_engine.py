@@ -36,7 +36,7 @@ unrepeated = ngh2.NeverIndexedHeader
 
 WINDOW = 65_535
 """Bytes that a client may send on a new stream, by the protocol."""
-_HEADER_BYTES = 64 * 1024
+_HEADER_BYTES = 256 * 1024
 """Headers of a request; larger ones end the connection."""
 _RESETS = (1_000, 200)
 """Streams that a client may reset at once, and a second; more end the connection."""

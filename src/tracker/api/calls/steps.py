@@ -261,6 +261,8 @@ class Deadline:
             seconds = own + duration_seconds(request.wait) if waits else own
             if call.timeout is not None and call.timeout < seconds:
                 seconds = call.timeout
+                if seconds <= 0:
+                    raise _deadline_exceeded()
             task, passed = current_task(), False
 
             def expire() -> None:
@@ -276,9 +278,13 @@ class Deadline:
                 if not passed:
                     raise
                 task.uncancel()
-                raise TrackerError(Reason.DEADLINE_EXCEEDED, "the deadline passed") from None
+                raise _deadline_exceeded() from None
             finally:
                 if timer is not None:
                     timer.cancel()
 
         return limited
+
+
+def _deadline_exceeded() -> TrackerError:
+    return TrackerError(Reason.DEADLINE_EXCEEDED, "the deadline passed")
