@@ -22,6 +22,8 @@ if TYPE_CHECKING:
 
     import httpx2
 
+    from tracker.api.grpc_call import GrpcLimits
+
 
 @pytest.fixture
 def stand_in() -> StandIn:
@@ -54,7 +56,12 @@ async def rest(http_server: HttpServer) -> AsyncIterator[httpx2.AsyncClient]:
 
 
 @pytest.fixture
-async def grpc_server(stand_in: StandIn) -> AsyncIterator[GrpcServer]:
+def grpc_limits() -> GrpcLimits:
+    return SHORT_GRPC
+
+
+@pytest.fixture
+async def grpc_server(stand_in: StandIn, grpc_limits: GrpcLimits) -> AsyncIterator[GrpcServer]:
     log = structlog.get_logger(wrapper_class=structlog.make_filtering_bound_logger(50))
     server = GrpcServer(
         stand_in.chain,
@@ -63,7 +70,7 @@ async def grpc_server(stand_in: StandIn) -> AsyncIterator[GrpcServer]:
         0,
         streams=stand_in.streams,
         log=log,
-        limits=SHORT_GRPC,
+        limits=grpc_limits,
     )
     await server.start()
     yield server
