@@ -26,6 +26,11 @@ _COLUMNS = (
 _PLACES = "?, ?, ?, ?, ?, ?, ?, ?, ?, ?"
 _SELECT = "SELECT token_hash, id, CAST(document AS BLOB) FROM locks"
 _INSERT = f"INSERT INTO locks (id, token_hash, {_COLUMNS}) VALUES (?, ?, {_PLACES})"  # noqa: S608 - our own columns
+_SELECT_KEY = (
+    "SELECT fencing_token, (SELECT id FROM locks WHERE id = lock_id) FROM lock_keys"
+    " WHERE (service, environment, resource) = (?, ?, ?)"
+)
+_FREE_KEY = "UPDATE lock_keys SET lock_id = NULL WHERE (service, environment, resource) = (?, ?, ?)"
 _SELECT_ENDED = "SELECT ending, ended_at, reason, token_hash, id, CAST(document AS BLOB) FROM ended_locks"
 
 
@@ -37,8 +42,7 @@ def select(db: apsw.Connection, lock_id: str) -> locks.HeldLock | None:
 
 def select_key(db: apsw.Connection, key: locks.LockKey) -> locks.KeyState:
     """Return the last fencing token of a key and the lock that holds it."""
-    sql = "SELECT fencing_token, lock_id FROM lock_keys WHERE (service, environment, resource) = (?, ?, ?)"
-    last, holder_id = db.execute(sql, key).fetchone() or (0, None)
+    last, holder_id = db.execute(_SELECT_KEY, key).fetchone() or (0, None)
     return locks.KeyState(last, None if holder_id is None else select(db, holder_id))
 
 
@@ -116,7 +120,7 @@ def update(db: apsw.Connection, stored: lock_pb.Lock, lock: lock_pb.Lock) -> loc
     key = locks.lock_key(lock)
     if locks.moves(stored, lock):
         lock = locks.decide_move(select_key(db, key), lock, clock.now())
-        _free_key(db, stored.id)
+        db.execute(_FREE_KEY, locks.lock_key(stored))
         _hold_key(db, key, lock)
     document = lock.to_json()
     if not locks.is_renewal(stored, lock):
@@ -129,9 +133,8 @@ def update(db: apsw.Connection, stored: lock_pb.Lock, lock: lock_pb.Lock) -> loc
 
 
 def end(db: apsw.Connection, held: locks.HeldLock, release: locks.Release) -> None:
-    """Delete a lock, and write what follows from its end."""
+    """Delete a lock, and write what follows from its end; its key still names it."""
     lock_id, end = held.lock.id, locks.decide_end(held, release)
-    _free_key(db, lock_id)
     if end.remembered is not None:
         _remember(db, end.remembered)
     log_deleted(db, RecordKind.LOCK, lock_id, release.ending, release.reason)
@@ -196,14 +199,6 @@ def _hold_key(db: apsw.Connection, key: locks.LockKey, lock: lock_pb.Lock) -> No
         "INSERT INTO lock_keys VALUES (?, ?, ?, ?, ?)"
         " ON CONFLICT DO UPDATE SET fencing_token = excluded.fencing_token, lock_id = excluded.lock_id",
         (*key, lock.fencing_token, lock.id),
-    )
-
-
-def _free_key(db: apsw.Connection, lock_id: str) -> None:
-    db.execute(
-        "UPDATE lock_keys SET lock_id = NULL WHERE (service, environment, resource)"
-        " = (SELECT service, environment, resource FROM locks WHERE id = ?)",
-        (lock_id,),
     )
 
 
