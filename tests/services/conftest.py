@@ -29,8 +29,13 @@ if TYPE_CHECKING:
 
 
 @pytest.fixture
-async def store(tmp_path: Path) -> AsyncIterator[Store]:
-    store = SqliteStore(tmp_path / "tracker.db", Observations())
+def observations() -> Observations:
+    return Observations()
+
+
+@pytest.fixture
+async def store(tmp_path: Path, observations: Observations) -> AsyncIterator[Store]:
+    store = SqliteStore(tmp_path / "tracker.db", observations)
     await store.open()
     yield store
     await store.close()

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from collections.abc import AsyncIterator
 
     import apsw
+    from tests.stores.observations import Observations
 
     from tracker.domain.locks import Acquired
     from tracker.services.locks.queue import LockQueue
@@ -137,3 +138,17 @@ async def test_who_does_not_wait_is_refused_while_others_do(store: Store, queue:
     queue.freed(lock_key(before))
     assert (await waiting).lock.who == "waiting"
     queue.require_turn(a_lock())
+
+
+async def test_the_release_of_a_lock_and_its_next_acquisition_are_one_commit(
+    store: Store, queue: LockQueue, observations: Observations
+) -> None:
+    first, second = await taken(store, a_lock()), a_lock()
+    waiting = asyncio.ensure_future(queue.take(lambda _: second, TOKEN, 60))
+    for _ in range(20):
+        await asyncio.sleep(0)
+    observations.commits.clear()
+    queue.releasing(first.id)
+    assert await store.locks.release(first.id, lambda _: an_end()) == first
+    assert (await waiting).lock.id == second.id
+    assert observations.commits == [2]

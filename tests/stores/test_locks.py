@@ -67,6 +67,13 @@ async def test_a_lock_taken_is_answered_and_found_by_its_id_and_its_key(store: S
     assert await store.locks.holder(LockKey("payments", "production", "operation")) is None
 
 
+async def test_the_holder_of_a_key_is_found_by_its_token_too(store: Store) -> None:
+    token_hash, key = hash_token("token"), LockKey("payments", "production", "deployment")
+    lock = (await store.locks.acquire(HeldLock(a_lock(*key), token_hash), None)).lock
+    assert await store.locks.holder(key, token_hash) == lock
+    assert await store.locks.holder(key, hash_token("another")) is None
+
+
 async def test_a_held_key_names_its_holder(store: Store) -> None:
     lock = await taken(store, a_lock("payments", "production", "deployment"))
     for environment, resource in (("PROD", "deployment"), ("production", ""), (" Prod ", "Deployment")):

@@ -21,6 +21,9 @@ class LockStore(Protocol):
     remembered until `forget_ended`.
     """
 
+    in_order: bool
+    """Whether changes are made in the order of the calls, many to a commit."""
+
     async def acquire(
         self, claim: HeldLock, entry: event_pb.ChangelogEntry | None, once: Once[Acquired] | None = None
     ) -> Acquired:
@@ -38,8 +41,11 @@ class LockStore(Protocol):
     async def get(self, lock_id: str) -> lock_pb.Lock | None:
         """Return the lock of an id, or None."""
 
-    async def holder(self, key: LockKey) -> lock_pb.Lock | None:
-        """Return the lock of a key, or None; a lock that was acquired before the call is seen."""
+    async def holder(self, key: LockKey, token_hash: bytes = b"") -> lock_pb.Lock | None:
+        """Return the lock of a key, or None; a lock that was acquired before the call is seen.
+
+        With `token_hash`, a lock that was taken with another token is not returned.
+        """
 
     async def ended(self, lock_id: str) -> EndedLock | None:
         """Return how a lock ended, if that is remembered."""

@@ -19,6 +19,8 @@ from tracker.errors import Reason, TrackerError
 from tracker.pb import lock_pb
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from tracker.domain.locks import LockKey
     from tracker.services.context import Context
     from tracker.services.locks.reporter import LockObserver
@@ -65,6 +67,14 @@ class _Place:
     forget: asyncio.TimerHandle | None = None
 
 
+@dataclass(eq=False, slots=True)
+class _Queue:
+    """The places of a key, and the id of the lock that was last seen to have it."""
+
+    places: list[_Place] = field(default_factory=list)
+    holder_id: str = ""
+
+
 class LockQueue:
     """Takes the locks that callers request."""
 
@@ -73,7 +83,9 @@ class LockQueue:
         self._context = context
         self._tasks = tasks
         self._observer = observer
-        self._queues: dict[LockKey, list[_Place]] = {}
+        self._queues: dict[LockKey, _Queue] = {}
+        self._awaited: dict[str, LockKey] = {}
+        """The keys of the queues by their `holder_id`."""
         self._waiting = 0
         self._draining = False
 
@@ -95,7 +107,7 @@ class LockQueue:
         place = self._place_of(key, token_hash)
         if place is None and wait > 0:
             place = _Place(lock, token_hash)
-            self._queues.setdefault(key, []).append(place)
+            self._queues.setdefault(key, _Queue()).places.append(place)
         if place is not None:
             self._enter(key, place)
             try:
@@ -120,6 +132,15 @@ class LockQueue:
         if first is not None:
             raise LockHeldError(first.lock)
 
+    def releasing(self, lock_id: str) -> None:
+        """Let the first call that waits for a lock try, just before its release is requested of the store.
+
+        Both are then one commit, where the store makes changes in the order of the requests.
+        """
+        key = self._awaited.get(lock_id)
+        if key is not None and self._store.in_order:
+            self._prompt(key, try_now=True)
+
     def freed(self, key: LockKey) -> None:
         """Let the first call that waits for a key try."""
         self._prompt(key, try_now=True)
@@ -128,7 +149,7 @@ class LockQueue:
         """Refuse all calls that wait, now and from now on."""
         self._draining = True
         for queue in self._queues.values():
-            for place in queue:
+            for place in queue.places:
                 place.wake.set()
 
     def give_back(self, lock: lock_pb.Lock, released: Callable[[lock_pb.Lock], None]) -> None:
@@ -164,8 +185,10 @@ class LockQueue:
                     acquired = await self._acquire(lock, place.token_hash, once)
                 except LockHeldError as error:
                     holder = error.holder
+                    self._await(key, holder.id)
                 else:
                     place.granted = True
+                    self._await(key, acquired.lock.id)
                     return acquired
             if self._draining:
                 message = (
@@ -186,7 +209,7 @@ class LockQueue:
             lock = lock_at(self._context.now())
 
     async def _timed_out(self, key: LockKey, place: _Place, holder: lock_pb.Lock | None) -> WaitTimeoutError:
-        present = [each for each in self._queues.get(key, ()) if each.callers]
+        present = [each for each in self._places(key) if each.callers]
         number = present.index(place) + 1 if place in present else 1
         holder = holder or await self._store.holder(key) or present[0].lock
         return WaitTimeoutError(holder, number, max(number, len(present)))
@@ -208,7 +231,7 @@ class LockQueue:
 
     async def _replay(self, key: LockKey, token_hash: bytes, once: Once[Acquired] | None) -> Acquired | None:
         """Renew the lock of a key if the token holds it."""
-        holder = await self._store.holder(key) if token_hash else None
+        holder = await self._store.holder(key, token_hash) if token_hash else None
         return None if holder is None else await self._renew(holder.id, token_hash, once)
 
     async def _renew(self, lock_id: str, token_hash: bytes, once: Once[Acquired] | None) -> Acquired | None:
@@ -252,11 +275,19 @@ class LockQueue:
         self._prompt(key, try_now=not place.granted)
 
     def _remove(self, key: LockKey, place: _Place) -> None:
-        queue = self._queues.get(key, [])
-        if place in queue:
-            queue.remove(place)
-        if not queue:
+        queue = self._queues.get(key, _Queue())
+        if place in queue.places:
+            queue.places.remove(place)
+        if not queue.places:
             self._queues.pop(key, None)
+            self._awaited.pop(queue.holder_id, None)
+
+    def _await(self, key: LockKey, lock_id: str) -> None:
+        queue = self._queues.get(key)
+        if queue is not None:
+            self._awaited.pop(queue.holder_id, None)
+            queue.holder_id = lock_id
+            self._awaited[lock_id] = key
 
     def _prompt(self, key: LockKey, *, try_now: bool) -> None:
         first = self._first(key)
@@ -265,12 +296,16 @@ class LockQueue:
             first.wake.set()
 
     def _first(self, key: LockKey) -> _Place | None:
-        return next((place for place in self._queues.get(key, ()) if place.callers), None)
+        return next((place for place in self._places(key) if place.callers), None)
 
     def _place_of(self, key: LockKey, token_hash: bytes) -> _Place | None:
         if not token_hash:
             return None
-        return next((place for place in self._queues.get(key, ()) if place.token_hash == token_hash), None)
+        return next((place for place in self._places(key) if place.token_hash == token_hash), None)
+
+    def _places(self, key: LockKey) -> Sequence[_Place]:
+        queue = self._queues.get(key)
+        return () if queue is None else queue.places
 
     def _count(self, calls: int) -> None:
         self._waiting += calls

@@ -149,6 +149,7 @@ class LockService:
         def answer(lock: lock_pb.Lock) -> lock_pb.UnLockResponse:
             return lock_pb.UnLockResponse(message="lock deleted", id=lock.id, count=1, forced=request.force)
 
+        self._queue.releasing(request.id.lower())
         lock = await self._store.release(request.id.lower(), decide, call.once(answer))
         if lock is None:
             return await self._released_before(request)

@@ -46,6 +46,7 @@ class MongoLocks:
     _database: Database
     _deliveries: Deliveries
     _acquiring: dict[str, asyncio.Future[Acquired]] = field(default_factory=dict, init=False)
+    in_order = False
 
     async def acquire(
         self, claim: HeldLock, entry: event_pb.ChangelogEntry | None, once: Once[Acquired] | None = None
@@ -74,9 +75,10 @@ class MongoLocks:
             stored = await lock_keys.of_lock(self._database, lock_id, keys)
         return None if stored is None else lock_of(stored["holder"])
 
-    async def holder(self, key: LockKey) -> lock_pb.Lock | None:
+    async def holder(self, key: LockKey, token_hash: bytes = b"") -> lock_pb.Lock | None:
+        taken = {"holder.token_hash": token_hash} if token_hash else {}
         async with self._database.asking(NAME):
-            stored = await self._database.current(NAME).find_one({"_id": key_id(key)})
+            stored = await self._database.current(NAME).find_one({"_id": key_id(key), **taken})
         return None if stored is None or "holder" not in stored else lock_of(stored["holder"])
 
     async def ended(self, lock_id: str) -> EndedLock | None:

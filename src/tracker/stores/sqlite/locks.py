@@ -31,6 +31,7 @@ class SqliteLocks:
 
     _writer: Writer
     _reader: Reader
+    in_order = True
 
     async def acquire(
         self, claim: HeldLock, entry: event_pb.ChangelogEntry | None, once: Once[Acquired] | None = None
@@ -49,9 +50,9 @@ class SqliteLocks:
         held = await self._reader.read(lambda db: lock_records.select(db, lock_id))
         return None if held is None else held.lock
 
-    async def holder(self, key: LockKey) -> lock_pb.Lock | None:
-        state = await self._reader.read(lambda db: lock_records.select_key(db, key))
-        return None if state.holder is None else state.holder.lock
+    async def holder(self, key: LockKey, token_hash: bytes = b"") -> lock_pb.Lock | None:
+        held = (await self._reader.read(lambda db: lock_records.select_key(db, key))).holder
+        return None if held is None or token_hash not in {b"", held.token_hash} else held.lock
 
     async def ended(self, lock_id: str) -> EndedLock | None:
         return await self._reader.read(lambda db: lock_records.select_ended(db, lock_id))
