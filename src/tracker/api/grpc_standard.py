@@ -145,8 +145,11 @@ class Reflection:
         owner = registry.service(parent) or registry.message(parent)
         if owner is None:
             return None
-        members = owner.methods if isinstance(owner, DescService) else owner.members
-        return owner.file if any(member.name == last for member in members) else None
+        if isinstance(owner, DescService):
+            names = {method.name for method in owner.methods}
+        else:
+            names = {field.name for field in owner.fields} | {oneof.name for oneof in owner.oneofs}
+        return owner.file if last in names else None
 
 
 def _with_imports(file: DescFile) -> Iterator[DescFile]:
