@@ -17,7 +17,7 @@ from grpc_reflection.v1alpha.proto_reflection_descriptor_database import ProtoRe
 from tests.wires.standin import BOUND, unary
 
 from tracker import pb
-from tracker.pb import event_pb
+from tracker.pb import event_pb, health_pb
 
 if TYPE_CHECKING:
     from tests.wires.standin import StandIn
@@ -114,6 +114,25 @@ async def test_the_server_and_each_service_are_healthy(channel: grpc.aio.Channel
     with pytest.raises(grpc.aio.AioRpcError) as caught:
         await health(channel, "nothing")
     assert caught.value.code() is grpc.StatusCode.NOT_FOUND
+
+
+async def test_clients_list_the_health_of_all_services_at_once(
+    grpc_server: GrpcServer, channel: grpc.aio.Channel
+) -> None:
+    for state in (SERVING, NOT_SERVING):
+        listed = health_pb.HealthListResponse.from_binary(await unary(channel, f"{HEALTH}/List")(b""))
+        assert {name: int(each.status) for name, each in listed.statuses.items()} == dict.fromkeys(
+            ("", *TRACKER), state
+        )
+        grpc_server.drain()
+
+
+async def test_watching_an_unknown_service_says_so_and_goes_on(channel: grpc.aio.Channel) -> None:
+    watch: grpc.aio.UnaryStreamMultiCallable[bytes, bytes] = channel.unary_stream(f"{HEALTH}/Watch")
+    watching = watch(health_pb2.HealthCheckRequest(service="nothing").SerializeToString(), timeout=BOUND)
+    assert status(await watching.read()) == health_pb2.HealthCheckResponse.SERVICE_UNKNOWN
+    assert not watching.done()
+    watching.cancel()
 
 
 async def test_a_draining_server_says_so_and_still_answers(
