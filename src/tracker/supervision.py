@@ -68,7 +68,7 @@ class Supervisor:
     """
 
     def __init__(self, log: FilteringBoundLogger | None = None, observer: TaskObserver | None = None) -> None:
-        self._log: FilteringBoundLogger = structlog.get_logger() if log is None else log
+        self.log: FilteringBoundLogger = structlog.get_logger() if log is None else log
         self._observer = observer
         self._tasks: dict[_Task, None] = {}  # in the order they were started
 
@@ -120,7 +120,7 @@ class Supervisor:
     def _succeeded(self, task: _Task) -> None:
         if task.failures:
             task.failures = 0
-            self._log.info("background task works again", task=task.name)
+            self.log.info("background task works again", task=task.name)
             self._healthy(task.name, healthy=True)
 
     def _failed(self, task: _Task, error: Exception) -> None:
@@ -128,11 +128,11 @@ class Supervisor:
         if self._observer is not None:
             self._observer.task_failed(task.name)
         if task.failures > 1:
-            self._log.debug("background task failed again", task=task.name, error=str(error))
+            self.log.debug("background task failed again", task=task.name, error=str(error))
         elif isinstance(error, TrackerError):
-            self._log.warning("background task failed", task=task.name, error=error.message)
+            self.log.warning("background task failed", task=task.name, error=error.message)
         else:
-            self._log.error("background task failed", task=task.name, exc_info=error)
+            self.log.error("background task failed", task=task.name, exc_info=error)
         self._healthy(task.name, healthy=False)
 
     def _healthy(self, name: str, *, healthy: bool) -> None:

@@ -1,8 +1,8 @@
 """Changes of several documents, to be interrupted anywhere.
 
-As a program: makes the change named, on the database given, once for each line of standard input, in a
-process that ends without a warning before it sends its n-th command, n being what the line says; then prints
-whether the change came to its end. A change of `keyed_changes` is made with a key.
+As a program: makes the change named, and counts it, on the database given, once for each line of standard
+input, in a process that ends without a warning before it sends its n-th command, n being what the line says;
+then prints whether the change came to its end. A change of `keyed_changes` is made with a key.
 """
 
 from __future__ import annotations
@@ -173,6 +173,8 @@ async def _change(uri: str, name: str, dies_before: int) -> None:
     await store.open()
     death.commands_left = dies_before
     await _made_by(name)(store)
+    if name in CHANGES:
+        await store.event_counts.keep_up()
     await store.close()
 
 

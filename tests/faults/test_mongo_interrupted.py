@@ -19,6 +19,7 @@ from tests.stores.observations import Observations
 from tests.stores.samples import once
 
 from tracker.domain.locks import LockFilter, LockHeldError
+from tracker.domain.query.tree import EventFilter
 from tracker.pb import event_pb
 from tracker.stores.changes import ChangeKind, Position, RecordKind
 from tracker.stores.idempotency import AnsweredBeforeError, KeyUnderWayError
@@ -79,6 +80,7 @@ def trap() -> Iterator[Trap]:
 async def store(uri: str, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[MongoStore]:
     """Give a store that finishes what others left only when the test makes it."""
     monkeypatch.setattr("tracker.stores.mongo.store.LOOK_SECONDS", 3_600)
+    monkeypatch.setattr("tracker.stores.mongo.store.COUNT_SECONDS", 3_600)
     store = MongoStore(uri, Observations())
     await store.open()
     yield store
@@ -112,6 +114,13 @@ async def see_that_the_log_is_whole(mongo: MongoServers, store: MongoStore) -> N
         assert not changes or changes[-1].kind is ChangeKind.DELETED
 
 
+async def see_that_counts_are_exact(store: MongoStore) -> None:
+    """See that all events are counted as they are now, whatever has been delivered."""
+    counts = await store.event_counts.matching(EventFilter())
+    assert counts is not None
+    assert counts.total() == (await store.events.find(EventFilter(), Page())).total
+
+
 @soaks
 @pytest.mark.parametrize("name", CHANGES)
 async def test_a_change_whose_server_is_killed_at_any_step_is_finished_or_undone(
@@ -125,15 +134,20 @@ async def test_a_change_whose_server_is_killed_at_any_step_is_finished_or_undone
         assert program.stdout is not None
         for step in steps(list(CHANGES).index(name)):
             mongo.emptied_database()
+            assert await store.event_counts.count_all()
             await change.prepare(store)
             print(step, file=program.stdin, flush=True)
             came_to_its_end = program.stdout.readline() == "1\n"
+            await see_that_counts_are_exact(store)
             await store.reconciler.look(early=True)
             await store.reconciler.look(early=True)
             end = await state_of(store)
             assert end in (change.before, change.after), step
             assert halfway(mongo) == [], step
             await see_that_the_log_is_whole(mongo, store)
+            await see_that_counts_are_exact(store)
+            await store.event_counts.keep_up()
+            await see_that_counts_are_exact(store)
             ends.add(end)
             if came_to_its_end:
                 assert end == change.after
@@ -224,6 +238,7 @@ async def test_a_change_with_a_key_whose_server_is_killed_is_made_once_by_repeat
         assert program.stdout is not None
         for step in steps(KEYED.index(name)):
             mongo.emptied_database()
+            assert await store.event_counts.count_all()  # or else the other process would
             await keyed_changes.prepare(store)
             print(step, file=program.stdin, flush=True)
             came_to_its_end = program.stdout.readline() == "1\n"

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, NamedTuple, Protocol, TypeAlias
+from typing import TYPE_CHECKING, Final, NamedTuple, Protocol, TypeAlias
 
 from tracker.domain.changelog import LONGEST_VALUE, shortened_entry
+from tracker.domain.query.fields import BY_NAME
 from tracker.errors import Reason, TrackerError
 from tracker.stores.pages import Found, first_number
 
@@ -24,6 +25,12 @@ if TYPE_CHECKING:
 
 MOST_COUNTED = 10_000
 """The total of a list is exact up to this number of events."""
+
+
+COUNTED: Final = frozenset(
+    BY_NAME[name] for name in ("service", "type", "priority", "status", "environment", "impact")
+)
+"""Fields by whose values stores keep counts of all events: these values have few combinations."""
 
 
 MAX_SEARCH_SECONDS = 2.0

@@ -7,12 +7,12 @@ time, anywhere.
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Final, TypeAlias
+from typing import TYPE_CHECKING, Final, TypeAlias, assert_never
 
 from tracker.domain.query.fields import FIELDS, TIME
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Iterator
 
     from tracker.domain.query.fields import Field
 
@@ -90,6 +90,20 @@ EVERYTHING: Final = And(())
 def parts_of(node: Node) -> tuple[Node, ...]:
     """Return the nodes all of which must match."""
     return node.parts if isinstance(node, And) else (node,)
+
+
+def fields_of(node: Node) -> Iterator[Field]:
+    """Yield the fields of a query."""
+    match node:
+        case And(parts) | Or(parts):
+            for part in parts:
+                yield from fields_of(part)
+        case Not(part):
+            yield from fields_of(part)
+        case Has(field) | Term(field):
+            yield field
+        case _:
+            assert_never(node)
 
 
 def all_of(parts: tuple[Node, ...]) -> Node:

@@ -172,6 +172,11 @@ class Database:
             with pymongo.timeout(self._client.options.server_selection_timeout):
                 await self.admin.command("ping")
 
+    async def primary(self) -> object:
+        """Return what identifies the server that answers now, and its term of office."""
+        hello = await self.admin.command("hello")
+        return hello.get("topologyVersion", {}).get("processId"), hello.get("electionId")
+
     @asynccontextmanager
     async def asking(self, name: str) -> AsyncIterator[Collection]:
         """Give a collection as a majority has it; bound the time of queries, and translate their failures."""

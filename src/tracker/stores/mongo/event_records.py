@@ -13,8 +13,9 @@ duration too, if it has one.
 from __future__ import annotations
 
 import json
+from collections import Counter
 from datetime import UTC, datetime, timedelta
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, TypeAlias
 
 from pymongo.errors import DuplicateKeyError
 
@@ -34,7 +35,7 @@ from tracker.domain.query.matching import words
 from tracker.pb import event_pb
 from tracker.stores.base import unavailable
 from tracker.stores.documents import parse, read_event
-from tracker.stores.events import ExternalIdTakenError, SlackIdTakenError
+from tracker.stores.events import COUNTED, ExternalIdTakenError, SlackIdTakenError
 from tracker.stores.mongo import changelogs, writes
 from tracker.stores.mongo.outbox import carried
 
@@ -62,6 +63,18 @@ COLUMNS: Final = tuple(
 
 _VALUES: Final = tuple(field for field in TERMS if not field.column)
 """Fields whose values are among the terms, in addition to labels: those without a column."""
+
+COUNTED_FIELDS: Final = tuple(sorted(COUNTED, key=lambda field: field.name))
+"""`COUNTED` in the order in which their values are stored."""
+
+Counted: TypeAlias = list[str | int]
+"""What is counted of an event: its values of `COUNTED_FIELDS`, and its time."""
+
+Values: TypeAlias = tuple[str | int, ...]
+"""Values of `COUNTED_FIELDS`."""
+
+Counts: TypeAlias = Counter[Values]
+"""The number of events by these values."""
 
 _DURATIONS: Final = tuple(field for field in FIELDS if field.kind is Kind.DURATION)
 
@@ -152,7 +165,8 @@ async def insert(events: Collection, event: event_pb.Event, change: Document) ->
 def new_document(event: event_pb.Event, change: Document) -> Document:
     """Return the document of a new event, with an entry in its outbox."""
     event, history = changelogs.divide(None, None, event, change)
-    return {"_id": event_id(event), **fields(event), **history, **carried(None, change)}
+    of_event = fields(event)
+    return {"_id": event_id(event), **of_event, **history, **carried(None, _counting(change, None, of_event))}
 
 
 async def insert_new(
@@ -190,11 +204,28 @@ async def replace(
         ExternalIdTakenError: Another event has its external id.
     """
     notes = {"notes": stored["notes"]} if "notes" in stored else {}
-    new = {"_id": stored["_id"], **fields(event), **history, **notes, **carried(stored, change)}
+    of_event = fields(event)
+    outbox = carried(stored, _counting(change, stored, of_event))
+    new = {"_id": stored["_id"], **of_event, **history, **notes, **outbox}
     try:
         return new if await writes.replace(events, stored, new) else None
     except DuplicateKeyError as error:
         raise await _taken(events, event) or error from error
+
+
+def counted(stored: Document) -> Counted:
+    """Return what is counted of an event's document."""
+    values = (
+        stored.get(field.column) or ("" if field.kind is Kind.KEYWORD else 0) for field in COUNTED_FIELDS
+    )
+    return [*values, stored["time"]]
+
+
+def _counting(change: Document, before: Document | None, after: Document) -> Document:
+    """Return the outbox entry of a change, whose log entry gets what is counted before and after it."""
+    (entry,) = change["log"]
+    parts = [None if before is None else counted(before), counted(after)]
+    return change | {"log": [entry | {"counted": parts}]}
 
 
 async def _taken(

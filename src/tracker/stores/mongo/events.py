@@ -11,14 +11,15 @@ from typing import TYPE_CHECKING, TypeVar
 from tracker.domain.event_locks import decide_event_change
 from tracker.domain.events import EventId, event_cursor, event_id
 from tracker.domain.locks import HeldLock
+from tracker.domain.query.tree import EventFilter
 from tracker.stores.changes import ChangeKind, RecordKind
 from tracker.stores.events import MAX_SEARCH_SECONDS, DeletedEvent, Explanation, searched_too_long
 from tracker.stores.mongo import changelogs, event_records, idempotency, lock_documents, lock_keys
 from tracker.stores.mongo.deliveries import end_fields
 from tracker.stores.mongo.event_records import NAME
 from tracker.stores.mongo.outbox import is_full, logged, made_by, new_entry
-from tracker.stores.mongo.search import execution
-from tracker.stores.pages import found, known_total
+from tracker.stores.mongo.search import counting, execution
+from tracker.stores.pages import Total, found, known_total
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
@@ -27,12 +28,12 @@ if TYPE_CHECKING:
     from tracker.domain.events import EventKey
     from tracker.domain.locks import Release
     from tracker.domain.query.fields import Field
-    from tracker.domain.query.tree import EventFilter
     from tracker.pb import event_pb, lock_pb
     from tracker.stores.events import Added, MonthCount, Tally
     from tracker.stores.idempotency import Once
     from tracker.stores.mongo.database import Database
     from tracker.stores.mongo.deliveries import Deliveries
+    from tracker.stores.mongo.event_counts import EventCounts
     from tracker.stores.mongo.writes import Collection, Document
     from tracker.stores.pages import Found, Page
 
@@ -48,6 +49,7 @@ class MongoEvents:
 
     _database: Database
     _deliveries: Deliveries
+    _counts: EventCounts
 
     async def create(
         self, event: event_pb.Event, lock: lock_pb.Lock | None, once: Once[event_pb.Event] | None = None
@@ -112,8 +114,9 @@ class MongoEvents:
             keys = await lock_keys.of_event(self._database, stored["_id"], made_by(stored))
             locks = [lock_documents.lock_of(key["holder"]) for key in keys]
             deleted = DeletedEvent(event_records.event_of(stored), locks)
-            log = [_logged(ChangeKind.DELETED, stored["_id"], stored["document"])]
-            parts = {"log": log, "forgets": stored.get("history")}
+            log = _logged(ChangeKind.DELETED, stored["_id"], stored["document"])
+            log["counted"] = [event_records.counted(stored), None]
+            parts = {"log": [log], "forgets": stored.get("history")}
             ends = end_fields(release) if keys else None
             tombstone = {"_id": stored["_id"], "tombstone": self._database.now()}
             made = await self._deliveries.put(once, deleted, NAME, stored, tombstone, ends_all=ends, **parts)
@@ -132,16 +135,16 @@ class MongoEvents:
         searched = explanation or Explanation()
         async with self._asking(where) as events:
             reading = await execution.select_page(events, where, page, searched, oldest_first=oldest_first)
-            known = known_total(reading)
-            total = known or await execution.total(events, where, searched)
             if explanation is not None:
                 async for step in execution.list_steps(events, where, oldest_first=oldest_first):
                     explanation.steps.append(step)
-                if known is None:
-                    explanation.steps += execution.scan_steps("count", where, "count in the database")
+            total = known_total(reading) or await self._total(events, where, searched)
             return found(reading, event_cursor, total)
 
     async def count(self, where: EventFilter) -> int:
+        counts = await self._counts.matching(where)
+        if counts is not None:
+            return counts.total()
         async with self._asking(where) as events:
             return await execution.count(events, where)
 
@@ -152,8 +155,10 @@ class MongoEvents:
     async def count_by(
         self, where: EventFilter, fields: Sequence[Field], most: int, explanation: Explanation | None = None
     ) -> tuple[int, Sequence[Sequence[Tally]]]:
+        counts = await self._counts.matching(where)
         async with self._asking(where) as events:
-            return await execution.count_by(events, where, fields, most, explanation or Explanation())
+            searched = explanation or Explanation()
+            return await counting.count_by(events, where, fields, most, searched, counts)
 
     async def count_between(
         self,
@@ -163,13 +168,22 @@ class MongoEvents:
         explanation: Explanation | None = None,
     ) -> Sequence[Mapping[str | int, int]]:
         async with self._asking(where) as events:
-            return await execution.count_between(events, where, edges, by, explanation or Explanation())
+            return await counting.count_between(events, where, edges, by, explanation or Explanation())
 
     async def durations_between(
         self, where: EventFilter, edges: Sequence[int], explanation: Explanation | None = None
     ) -> Sequence[Sequence[int]]:
         async with self._asking(where) as events:
-            return await execution.durations_between(events, where, edges, explanation or Explanation())
+            return await counting.durations_between(events, where, edges, explanation or Explanation())
+
+    async def _total(self, events: Collection, where: EventFilter, searched: Explanation) -> Total:
+        """Count the matching events for a list, by the counts of all events if these are enough."""
+        counts = None if where == EventFilter() else await self._counts.matching(where)
+        if counts is not None:
+            searched.steps.append("count: sum up the counts of all events")
+            return Total(counts.total())
+        searched.steps += execution.scan_steps("count", where, "count in the database")
+        return await execution.total(events, where, searched)
 
     @asynccontextmanager
     async def _asking(self, where: EventFilter) -> AsyncIterator[Collection]:

@@ -15,6 +15,7 @@ from tracker.stores.mongo import (
     catalog,
     change_log,
     courier,
+    event_counts,
     event_records,
     idempotency,
     links,
@@ -23,7 +24,7 @@ from tracker.stores.mongo import (
 )
 from tracker.stores.mongo.database import META, OPEN_SECONDS
 from tracker.stores.mongo.search.index_scans import BY_END, BY_TERM, BY_TIME, index_of
-from tracker.stores.mongo.upgrades import BY_DURATION, SCHEMA, VERSION, fill_in_elapsed, upgrade
+from tracker.stores.mongo.upgrades import BY_DURATION, SCHEMA, VERSION, fill_in_elapsed, note_fields, upgrade
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -136,12 +137,15 @@ async def begin_filling(database: Database, source: str) -> None:
         for name in INDEXES:
             if await database.newest(name).find_one({}, {"_id": 1}) is not None:
                 raise not_empty(name)
+        await note_fields(meta)
         await writes.insert(meta, _FILLING | {"source": source})
 
 
 async def end_filling(database: Database) -> None:
     """Allow a database that was filled to be served."""
-    await writes.delete(database.newest(META), dict(_FILLING))
+    meta = database.newest(META)
+    await writes.delete(meta, dict(event_counts.ID))
+    await writes.delete(meta, dict(_FILLING))
 
 
 async def _make(database: Database) -> None:

@@ -15,6 +15,7 @@ from tracker.stores.mongo.change_log import MongoChangeLog, MongoConsumers
 from tracker.stores.mongo.courier import Courier
 from tracker.stores.mongo.database import CHANGE_SECONDS, META, Database
 from tracker.stores.mongo.deliveries import Deliveries
+from tracker.stores.mongo.event_counts import EventCounts
 from tracker.stores.mongo.events import MongoEvents
 from tracker.stores.mongo.failures import store_errors
 from tracker.stores.mongo.idempotency import MongoIdempotency
@@ -31,16 +32,22 @@ if TYPE_CHECKING:
 CLOCK_SECONDS = 2.0
 """Time between two readings of the database's clock."""
 
+COUNT_SECONDS = 2.0
+"""Time between two rounds that add changes to the counts of all events."""
+
 _COURIER = "courier"
 _RECONCILER = "reconciler"
 _CLOCK = "database_clock"
+_EVENT_COUNTS = "event_counts"
+_EVENT_RECOUNT = "event_recount"
 
 
 class MongoStore(Store):
     """The `Store` in a MongoDB database, for any number of processes at a time.
 
-    `reconciler` finishes what servers left unfinished. Background work runs under `tasks`. The log keeps
-    the last `changes_kept` changes. `argument` is the name of the address in messages.
+    `reconciler` finishes what servers left unfinished; `event_counts` counts all events. Background work
+    runs under `tasks`. The log keeps the last `changes_kept` changes. `argument` is the name of the address
+    in messages.
     """
 
     def __init__(
@@ -61,7 +68,8 @@ class MongoStore(Store):
         self.changes = self._change_log
         self.consumers = MongoConsumers(database)
         self.idempotency = MongoIdempotency(database)
-        self.events = MongoEvents(database, deliveries)
+        self.event_counts = EventCounts(database, self._tasks.log)
+        self.events = MongoEvents(database, deliveries, self.event_counts)
         self.catalog = MongoCatalog(database, deliveries)
         self.locks = MongoLocks(database, deliveries)
         self.links = MongoLinks(database, deliveries)
@@ -73,6 +81,7 @@ class MongoStore(Store):
         try:
             await open_database(self.database)
             await self._change_log.open()
+            await self.event_counts.open()
         except BaseException:
             await self.database.close()
             raise
@@ -80,6 +89,8 @@ class MongoStore(Store):
         self._tasks.finish(_COURIER, self._courier.run)
         self._tasks.repeat(_RECONCILER, self._reconcile)
         self._tasks.repeat(_CLOCK, self._read_clock)
+        self._tasks.repeat(_EVENT_COUNTS, self._count)
+        self._tasks.repeat(_EVENT_RECOUNT, self.event_counts.recount)
 
     async def check(self) -> None:
         async def step() -> None:
@@ -91,6 +102,8 @@ class MongoStore(Store):
     async def close(self) -> None:
         await self._tasks.stop(_RECONCILER)
         await self._tasks.stop(_CLOCK)
+        await self._tasks.stop(_EVENT_COUNTS)
+        await self._tasks.stop(_EVENT_RECOUNT)
         await self.database.finish_changes()
         self._courier.close()
         await self._tasks.stop(_COURIER)
@@ -100,6 +113,11 @@ class MongoStore(Store):
         await asyncio.sleep(LOOK_SECONDS)
         with store_errors():
             await self.reconciler.look()
+
+    async def _count(self) -> None:
+        await asyncio.sleep(COUNT_SECONDS)
+        with store_errors(), pymongo.timeout(CHANGE_SECONDS):
+            await self.event_counts.keep_up()
 
     async def _read_clock(self) -> None:
         await asyncio.sleep(CLOCK_SECONDS)

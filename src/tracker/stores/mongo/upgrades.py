@@ -54,6 +54,8 @@ FIRST: Final = (
 STORED: Final = tuple(field for field in FIELDS if field.path and (field.column or field.term))
 """Fields that are stored with events, as columns or among the terms."""
 
+_NAMES: Final = frozenset(field.name for field in STORED)
+
 _FIELDS: Final = {"_id": "fields"}
 """The document that names the fields whose columns and terms are stored with events."""
 
@@ -78,16 +80,19 @@ async def upgrade(database: Database) -> None:
     version = (await meta.find_one(SCHEMA) or {"version": VERSION})["version"]
     if version < _WITH_RELATED_IDS:
         known.discard("related")
-    names = [field.name for field in STORED]
-    if not known.issuperset(names):
+    if not known.issuperset(_NAMES):
         await _fill_in(database.newest(event_records.NAME), known)
-        known.update(names)
-        await writes.update(meta, dict(_FIELDS), {"$set": {"names": sorted(known)}}, upsert=True)
+        await note_fields(meta, known)
     if version < _WITH_OUTBOXES:
         await replace_marks(database)
     if version < VERSION:
         marks = {"had_marks": True} if version < _WITH_OUTBOXES else {}
         await writes.update(meta, SCHEMA | {"version": version}, {"$set": {"version": VERSION, **marks}})
+
+
+async def note_fields(meta: Collection, known: Names[str] = ()) -> None:
+    """Note that all events are stored with the columns and terms of the fields of now, and of those known."""
+    await writes.update(meta, dict(_FIELDS), {"$set": {"names": sorted({*known, *_NAMES})}}, upsert=True)
 
 
 async def fill_in_terms(events: Collection) -> None:

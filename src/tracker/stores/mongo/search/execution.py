@@ -6,30 +6,22 @@ The database counts and groups the events of exact scans. The others are read on
 from __future__ import annotations
 
 import asyncio
-from bisect import bisect_right
 from collections import Counter
-from math import gcd
 from time import perf_counter
 from typing import TYPE_CHECKING
 
-from tracker.domain.events import event_time
-from tracker.domain.query.fields import DURATION, Kind
 from tracker.domain.query.matching import matches
 from tracker.domain.query.tree import EventFilter
 from tracker.stores.documents import READ, read_event
-from tracker.stores.events import MOST_COUNTED, Explanation, MonthCount, Tally
+from tracker.stores.events import MOST_COUNTED, Explanation, MonthCount
 from tracker.stores.mongo.event_records import event_of
 from tracker.stores.mongo.pages import read_rows
 from tracker.stores.mongo.search.index_scans import index_scans, split
-from tracker.stores.mongo.search.queries import column
 from tracker.stores.pages import Reading, Total, counted, size_of
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Iterable, Iterator, Mapping, Sequence
+    from collections.abc import AsyncIterator, Iterable, Iterator, Sequence
 
-    from pymongo.asynchronous.command_cursor import AsyncCommandCursor
-
-    from tracker.domain.query.fields import Field
     from tracker.domain.query.tree import Node
     from tracker.pb import event_pb
     from tracker.stores.mongo.search.index_scans import IndexScan
@@ -100,7 +92,7 @@ async def count(
         number += await _count_scan(events, scan, None if up_to is None else up_to + 1 - number)
         if up_to is not None and number > up_to:
             return number
-    async for _ in _matching(events, scans.residual, scans.query, searched or Explanation()):
+    async for _ in matching_events(events, scans.residual, scans.query, searched or Explanation()):
         number += 1
         if number - 1 == up_to:
             break
@@ -123,7 +115,7 @@ async def count_by_month(events: Collection, where: EventFilter, *, by_service: 
     ]
 
 
-async def _matching(
+async def matching_events(
     events: Collection,
     scans: Iterable[IndexScan],
     query: Node | None,
@@ -148,72 +140,6 @@ async def _matching(
                 event = event_of(row)
                 if query is None or (searched.count() and matches(query, event)):
                     yield event, size_of(row["document"])
-
-
-async def count_by(
-    events: Collection, where: EventFilter, fields: Sequence[Field], most: int, searched: Explanation
-) -> tuple[int, Sequence[Sequence[Tally]]]:
-    """Count the matching events by their values of fields; see `EventStore.count_by`."""
-    counts: dict[Field, Counter[str | int]] = {field: Counter() for field in fields}
-    scans = split(where)
-    total = 0
-    async for event, _ in _matching(events, scans.residual, scans.query, searched):
-        total += 1
-        for field, values in counts.items():
-            values[field.value(event)] += 1
-    enough = 0 if total else most  # a value that is rare in some scans may be frequent in all
-    for scan in scans.exact:
-        total += await _count_exact(events, scan, counts, enough)
-    searched.steps += _facet_steps(where, fields)
-    tallies = [
-        sorted(counts[field].items(), key=lambda counted: (-counted[1], counted[0]))[:most]
-        for field in fields
-    ]
-    return total, [[Tally(*each) for each in of_field] for of_field in tallies]
-
-
-async def count_between(
-    events: Collection, where: EventFilter, edges: Sequence[int], by: Field | None, searched: Explanation
-) -> Sequence[Mapping[str | int, int]]:
-    """Count the matching events between edges; see `EventStore.count_between`.
-
-    The database counts them by slots of a length that all edges are multiples of.
-    """
-    counts: list[Counter[str | int]] = [Counter() for _ in edges[1:]]
-    scans, within = split(where), _within(edges)
-    looked_at: list[tuple[Sequence[IndexScan], Node | None]] = [(scans.residual, scans.query)]
-    in_database = by is None or column(by) is not None
-    how = "count in the database" if in_database else "read each document"
-    once = f"once for all of {len(edges) - 1:,}"
-    searched.steps += (f"{step}, {once}" for step in scan_steps("intervals", where, how))
-    if in_database:
-        slot = gcd(*edges)
-        rest = {"$mod": [{"$add": [{"$mod": ["$time", slot]}, slot]}, slot]}
-        key = {"slot": {"$subtract": ["$time", rest]}, "value": "" if by is None else _value(by)}
-        for scan in scans.exact:
-            async for row in await _grouped(events, scan.also(within), key):
-                counts[_place(edges, row["_id"]["slot"])][row["_id"]["value"]] += row["events"]
-    else:
-        looked_at.append((scans.exact, None))
-    for candidates, query in looked_at:
-        async for event, _ in _matching(events, [each.also(within) for each in candidates], query, searched):
-            counts[_place(edges, event_time(event))]["" if by is None else by.value(event)] += 1
-    return counts
-
-
-async def durations_between(
-    events: Collection, where: EventFilter, edges: Sequence[int], searched: Explanation
-) -> Sequence[Sequence[int]]:
-    """Return the durations of the matching events between edges; see `EventStore.durations_between`."""
-    found: list[list[int]] = [[] for _ in edges[1:]]
-    scans, within = split(where), _within(edges)
-    searched.steps += scan_steps("durations", where, "read each document")
-    for candidates, query in ((scans.residual, scans.query), (scans.exact, None)):
-        async for event, _ in _matching(events, [each.also(within) for each in candidates], query, searched):
-            duration = DURATION.number(event)
-            if duration is not None:
-                found[_place(edges, event_time(event))].append(duration)
-    return [sorted(each) for each in found]
 
 
 _TURN_SECONDS = 0.005
@@ -243,7 +169,9 @@ async def _select_matching(
     reading: Reading[event_pb.Event] = Reading(page)
     skip, read = page.offset, READ.get()
     remaining = _remaining(index_scans(where), page, oldest_first=oldest_first)
-    async for event, size in _matching(events, remaining, where.query, searched, oldest_first=oldest_first):
+    async for event, size in matching_events(
+        events, remaining, where.query, searched, oldest_first=oldest_first
+    ):
         if skip:
             skip -= 1
             continue
@@ -265,71 +193,3 @@ def _stages(plan: Document) -> Iterator[str]:
         yield from _stages(inner)
     if "stage" in plan:
         yield f"{plan['stage']} {plan.get('indexName', '')}".rstrip()
-
-
-async def _count_exact(
-    events: Collection, scan: IndexScan, counts: Mapping[Field, Counter[str | int]], most: int
-) -> int:
-    """Count the events of a scan, and by their values of fields; `most` is as for `_grouped`."""
-    together, alone, read = _passes([*counts])
-    total: int | None = None
-    if together:
-        total = 0
-        async for row in await _grouped(events, scan, {each.name: _value(each) for each in together}):
-            total += row["events"]
-            for field in together:
-                counts[field][row["_id"][field.name]] += row["events"]
-    for field in alone:
-        async for row in await _grouped(events, scan, _value(field), most):
-            counts[field][row["_id"]] += row["events"]
-    if read:
-        total = 0
-        async for event, _ in _matching(events, [scan], None, Explanation()):
-            total += 1
-            for field in read:
-                counts[field][field.value(event)] += 1
-    return await events.count_documents(scan.where, hint=scan.index) if total is None else total
-
-
-async def _grouped(
-    events: Collection, scan: IndexScan, key: Document, most: int = 0
-) -> AsyncCommandCursor[Document]:
-    """Return how many events of a scan have which key; of the `most` frequent keys, 0 for all."""
-    first: list[Document] = [{"$sort": {"events": -1, "_id": 1}}, {"$limit": most}] if most else []
-    return await events.aggregate(
-        [{"$match": scan.where}, {"$group": {"_id": key, "events": {"$sum": 1}}}, *first], hint=scan.index
-    )
-
-
-def _passes(fields: Sequence[Field]) -> tuple[Sequence[Field], Sequence[Field], Sequence[Field]]:
-    """Divide fields by how the events of exact scans are counted by them.
-
-    One pass counts by all fields with few values. Others take a pass each, or only the event itself has them.
-    """
-    with_column = [field for field in fields if column(field) is not None]
-    return (
-        [field for field in with_column if field.kind is not Kind.KEYWORD],
-        [field for field in with_column if field.kind is Kind.KEYWORD],
-        [field for field in fields if column(field) is None],
-    )
-
-
-def _facet_steps(where: EventFilter, fields: Sequence[Field]) -> Iterator[str]:
-    """Yield the steps of counts by the values of fields."""
-    together, alone, read = _passes(fields)
-    for group in (together, *([field] for field in alone), read):
-        if group:
-            how = "read each document" if group is read else "count in the database"
-            yield from scan_steps(", ".join(field.name for field in group), where, how)
-
-
-def _within(edges: Sequence[int]) -> Document:
-    return {"time": {"$gte": edges[0], "$lt": edges[-1]}}
-
-
-def _place(edges: Sequence[int], time: int) -> int:
-    return bisect_right(edges, time) - 1
-
-
-def _value(field: Field) -> Document:
-    return {"$ifNull": [f"${column(field)}", "" if field.kind is Kind.KEYWORD else 0]}

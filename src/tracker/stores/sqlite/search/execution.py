@@ -12,10 +12,10 @@ from typing import TYPE_CHECKING, Any
 from tracker.domain.query import fields
 from tracker.domain.query.text import to_text
 from tracker.stores.documents import read_event, read_list
-from tracker.stores.events import MOST_COUNTED, MonthCount, Tally
+from tracker.stores.events import COUNTED, MOST_COUNTED, MonthCount, Tally
 from tracker.stores.pages import Reading
 from tracker.stores.sqlite.event_records import SELECT
-from tracker.stores.sqlite.search.plans import COUNTED, EVERYTHING, FEW, LIKELY, MOST_UNINDEXED
+from tracker.stores.sqlite.search.plans import EVERYTHING, FEW, LIKELY, MOST_UNINDEXED
 from tracker.stores.sqlite.search.queries import has_all, reads_document, value_of
 
 if TYPE_CHECKING:

@@ -17,10 +17,19 @@ from typing import TYPE_CHECKING, Final
 
 import orjson
 
-from tracker.domain.query.fields import BY_NAME, Kind
+from tracker.domain.query.fields import Kind
 from tracker.domain.query.tree import EVERYTHING as EVERY_EVENT
-from tracker.domain.query.tree import EventFilter, Pattern, Term, all_of, leading, narrowed, parts_of
-from tracker.stores.events import MOST_COUNTED
+from tracker.domain.query.tree import (
+    EventFilter,
+    Pattern,
+    Term,
+    all_of,
+    fields_of,
+    leading,
+    narrowed,
+    parts_of,
+)
+from tracker.stores.events import COUNTED, MOST_COUNTED
 from tracker.stores.sqlite.search import queries, word_search
 from tracker.stores.sqlite.search.word_index import progress
 
@@ -35,11 +44,6 @@ if TYPE_CHECKING:
 
 EVERYTHING = "events_by_time"
 """The index of all events."""
-
-COUNTED: Final = frozenset(
-    BY_NAME[name] for name in ("service", "type", "priority", "status", "environment", "impact")
-)
-"""Fields that the table `facets` also has as columns: their values have few combinations."""
 
 FEW: Final = 10_000
 """The number of candidates up to which they are fetched by their numbers and sorted."""
@@ -196,7 +200,7 @@ def index_scans(
     index = None if numbered else index
     searches = queries.needs_document(query, by_words)
     if where.since is None:
-        counted = not where.timed and COUNTED.issuperset(queries.fields_of(where.query))
+        counted = not where.timed and COUNTED.issuperset(fields_of(where.query))
         return [IndexScan(index, conditions, bindings, counted, searches)]
     began = IndexScan(index, (*conditions, "time >= ?"), (*bindings, where.since), searches=searches)
     if not where.overlapping:
@@ -212,9 +216,7 @@ def index_scans(
 
 def asks_for_words(where: EventFilter) -> bool:
     """Return whether the index of words may answer a part of a query."""
-    return any(
-        field.kind is Kind.PROSE or word_search.is_indexed(field) for field in queries.fields_of(where.query)
-    )
+    return any(field.kind is Kind.PROSE or word_search.is_indexed(field) for field in fields_of(where.query))
 
 
 def plan(

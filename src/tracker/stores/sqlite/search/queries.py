@@ -19,13 +19,25 @@ import orjson
 from tracker.domain.query.fields import Kind
 from tracker.domain.query.matching import fits, matches, phrase
 from tracker.domain.query.text import parse, to_text
-from tracker.domain.query.tree import And, Has, Not, Number, Or, Pattern, Range, Term, all_of, parts_of
+from tracker.domain.query.tree import (
+    And,
+    Has,
+    Not,
+    Number,
+    Or,
+    Pattern,
+    Range,
+    Term,
+    all_of,
+    fields_of,
+    parts_of,
+)
 from tracker.pb import event_pb
 from tracker.stores import documents
 from tracker.time_text import EARLIEST, LATEST, Clock
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Sequence
+    from collections.abc import Callable, Sequence
 
     import apsw
 
@@ -312,17 +324,3 @@ def _tree(query: str) -> tuple[Node, bool]:
     """Return the tree of a query, and whether it asks only for words of titles and messages."""
     tree = parse(query, _ANY_CLOCK)
     return tree, all(field.kind is Kind.PROSE for field in fields_of(tree))
-
-
-def fields_of(node: Node) -> Iterator[fields.Field]:
-    """Yield the fields of a query."""
-    match node:
-        case And(parts) | Or(parts):
-            for part in parts:
-                yield from fields_of(part)
-        case Not(part):
-            yield from fields_of(part)
-        case Has(field) | Term(field):
-            yield field
-        case _:
-            assert_never(node)
