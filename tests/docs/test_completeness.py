@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import re
+from functools import cache
 from typing import TYPE_CHECKING
 
 import pytest
@@ -22,15 +23,20 @@ from tracker.telemetry.metrics import Metrics
 from tracker.transcoding.json_text import MAX_DEPTH
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from prometheus_client.metrics_core import Metric
 
     from tracker.pb import http_pb
 
-SOURCES = {
-    path: ast.parse(path.read_text("utf-8"))
-    for path in sorted((ROOT / "src" / "tracker").rglob("*.py"))
-    if "generated" not in path.parts
-}
+
+@cache
+def sources() -> dict[Path, ast.Module]:
+    return {
+        path: ast.parse(path.read_text("utf-8"))
+        for path in sorted((ROOT / "src" / "tracker").rglob("*.py"))
+        if "generated" not in path.parts
+    }
 
 
 def quoted(text: str) -> str:
@@ -148,7 +154,7 @@ def test_the_api_page_states_the_limits_that_are_in_force() -> None:
 
 
 def test_the_operations_page_names_every_line_that_a_service_logs() -> None:
-    services = [tree for path, tree in SOURCES.items() if "services" in path.parts]
+    services = [tree for path, tree in sources().items() if "services" in path.parts]
     logged = {
         argument.value
         for tree in services
@@ -166,7 +172,7 @@ def test_the_operations_page_names_every_line_that_a_service_logs() -> None:
 def test_messages_that_the_operations_page_explains_are_those_of_the_source() -> None:
     texts = "".join(
         str(node.value) if isinstance(node, ast.Constant) else "…"
-        for tree in SOURCES.values()
+        for tree in sources().values()
         for node in ast.walk(tree)
         if isinstance(node, ast.Constant | ast.FormattedValue)
     )

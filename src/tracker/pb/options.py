@@ -25,6 +25,7 @@ def is_idempotent(method: DescMethod) -> bool:
     return method.idempotency is MethodOptions.IdempotencyLevel.IDEMPOTENT
 
 
+@cache
 def is_always_served(method: DescMethod) -> bool:
     """Return whether an RPC is served even where the memory for unsent answers is in use."""
     options = method.proto.options
