@@ -1,7 +1,7 @@
 """Runs `tracker` in processes that begin with its imports, which take longer than most commands.
 
 As a program: forks for every message on the socket whose number it is given. The child is in every other way
-like `python -m tracker` started anew; its parent reports its process id, and its exit code.
+like the installed `tracker` started anew; its parent reports its process id, and its exit code.
 """
 
 from __future__ import annotations
@@ -20,6 +20,7 @@ import time
 from functools import cache
 from importlib import import_module
 from pathlib import Path
+from types import ModuleType
 from typing import TYPE_CHECKING
 
 import typer.main
@@ -38,6 +39,7 @@ _IMPORTED = (
 )
 
 _ENVIRON = dict(os.environ)
+_LAUNCHER = Path(__file__).with_name("launcher.py")
 
 
 def _read_at_start(environ: Mapping[str, str]) -> dict[str, str]:
@@ -84,6 +86,7 @@ class Forks:
 
     def __init__(self) -> None:
         self._socket, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+        self._socket.set_inheritable(True)
         number = theirs.fileno()
         self._program = subprocess.Popen(
             [sys.executable, "-m", "tests.forks", str(number)],
@@ -100,8 +103,16 @@ class Forks:
 
     @property
     def number(self) -> int:
-        """The descriptor that takes requests, for a process that inherits it."""
+        """The descriptor that takes requests, for processes that inherit it."""
         return self._socket.fileno()
+
+    def command(self, folder: Path) -> dict[str, str]:
+        """Return the environment of a shell whose `tracker`, which is made in a folder, is forked too."""
+        command = folder / "tracker"
+        command.write_text(f"#!{sys.executable} -IS\n{_LAUNCHER.read_text('utf-8')}", "utf-8")
+        command.chmod(0o755)
+        path = (str(folder), str(Path(sys.executable).parent), os.environ["PATH"])
+        return {"PATH": os.pathsep.join(path), "FORKS": str(self.number)}
 
     def start(
         self,
@@ -162,8 +173,8 @@ def _serve(requests: socket.socket) -> None:
         os.environ.update(environ)
         time.tzset()
         os.chdir(folder)
-        sys.argv = [tracker.__file__, *arguments]
-        sys.modules["__main__"] = tracker
+        sys.argv = ["tracker", *arguments]
+        sys.modules["__main__"] = ModuleType("__main__")
         return
 
 

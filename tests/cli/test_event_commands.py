@@ -5,6 +5,8 @@ from __future__ import annotations
 import csv
 import getpass
 import json
+import os
+import pty
 import re
 import socket
 import subprocess
@@ -14,8 +16,11 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from tests.cli.commands import CLEAN, at, on_terminal, tracker
 from tests.cli.events import created, run
+from tests.forks import forks
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from tests.server_process import ServerProcess
 
 COMMANDS = (
@@ -297,6 +302,34 @@ def test_an_event_is_not_deleted_unless_somebody_says_so(server: ServerProcess, 
     )
     assert "Delete 'Deploy' for good?" in done.stdout
     assert event(server, id_)["title"] == "Deploy"
+
+
+def test_an_event_is_linked_to_by_a_shortened_id(server: ServerProcess, service: str) -> None:
+    whole = created(server, "Deploy", service)
+    incident = created(server, "Down", service, "--related-id", whole[:13], type_="incident")
+    assert event(server, incident)["attributes"]["relatedId"] == whole
+    other = created(server, "Slow", service, type_="incident")
+    run(server, "update", other, "--related-id", whole[:13].upper())
+    assert event(server, other)["attributes"]["relatedId"] == whole
+    arguments = ("lock", "acquire", "--service", service, "--event-id", whole[:13], "--output", "json")
+    assert json.loads(tracker(*arguments, environ=at(server)).stdout)["lock"]["eventId"] == whole
+
+
+def test_the_question_before_a_deletion_is_no_output(
+    server: ServerProcess, service: str, tmp_path: Path
+) -> None:
+    id_ = created(server, "Deploy", service)
+    terminal, its = pty.openpty()
+    with (tmp_path / "output").open("w+") as output:
+        streams = (its, output.fileno(), its)
+        process = forks().start(("event", "delete", id_), CLEAN | at(server), None, streams)
+        os.close(its)
+        os.write(terminal, b"y\n")
+        assert process.wait(30) == 0
+        output.seek(0)
+        assert output.read() == f"deleted {id_}\n"
+    assert b"Delete 'Deploy' for good?" in os.read(terminal, 4_096)
+    os.close(terminal)
 
 
 @pytest.mark.parametrize("command", COMMANDS)

@@ -4,9 +4,7 @@ from __future__ import annotations
 
 import os
 import subprocess
-import sys
 import threading
-from pathlib import Path
 from typing import TYPE_CHECKING, Self
 
 from tests.forks import forks
@@ -15,12 +13,12 @@ from tracker.config import CONFIG_VARIABLE
 from tracker.config.settings import SETTINGS
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from tests.docs.pages import Block
 
 _PATIENCE = 60
 """Seconds that one example may take."""
-
-_LAUNCHER = Path(__file__).with_name("launcher.py")
 
 _END = "--- end of example "
 
@@ -37,11 +35,8 @@ class Shell:
         settings = {setting.variable for setting in SETTINGS.values()} | {CONFIG_VARIABLE}
         inherited = {name: value for name, value in os.environ.items() if name not in settings}
         commands = folder / "commands"
-        path = f"{commands}{os.pathsep}{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
-        self._environ = inherited | {"PATH": path, "COLUMNS": "200", "FORKS": str(forks().number)} | environ
         commands.mkdir()
-        (commands / "tracker").write_text(f"#!{sys.executable} -IS\n{_LAUNCHER.read_text('utf-8')}", "utf-8")
-        (commands / "tracker").chmod(0o755)
+        self._environ = inherited | forks().command(commands) | {"COLUMNS": "200"} | environ
 
     def __enter__(self) -> Self:
         self._errors = (self._folder / "stderr").open("w+")

@@ -5,8 +5,9 @@ A server that is away, or slow, completes nothing.
 
 from __future__ import annotations
 
+import os
 import re
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import TYPE_CHECKING, TypeAlias
 
 import typer  # noqa: TC002  # typer reads the annotations
@@ -18,6 +19,9 @@ if TYPE_CHECKING:
 _SECONDS = 0.5
 """Seconds that a shell waits."""
 
+_PLAIN = "complete_fish"
+"""The form that the scripts of all shells ask for, and quote themselves; others could run a value."""
+
 _EVENTS = 100
 """Newest events whose ids and labels are completed."""
 
@@ -27,11 +31,18 @@ _VALUES = 100
 _PREFIX = re.compile(r"[\w./-]*\w")
 """The beginning of a value that a query can look for as it is."""
 
+_TERM = re.compile(r'(?<![^\s(])-?(?:([\w.][\w./-]*):(?:\((?:[^()]*[\s(])?)?)?("[^"]*|[^\s()"]*)$')
+"""The end of a query that is being typed: the name of a field, and the beginning of a value; or of a name."""
+_WORD = re.compile(r"[\w./-]+")
+"""A value that needs no quotes in a query."""
+
 Found: TypeAlias = "Iterable[tuple[str, str]]"
 """Values, and a description of each."""
+Completion: TypeAlias = "Callable[[typer.Context, str], list[tuple[str, str]]]"
+"""What typer asks for the completions of what was typed."""
 
 
-def _completed(find: Callable[[Connection, str], Found]) -> Callable[..., list[tuple[str, str]]]:
+def _completed(find: Callable[[Connection, str], Found]) -> Completion:
     """Return a completion of what `find` finds for what was typed."""
 
     def complete(ctx: typer.Context, incomplete: str) -> list[tuple[str, str]]:
@@ -40,8 +51,14 @@ def _completed(find: Callable[[Connection, str], Found]) -> Callable[..., list[t
 
         def values() -> list[tuple[str, str]]:
             with Connection(ctx.params["server"], patience=0, timeout=_SECONDS) as connection:
-                return [each for each in find(connection, incomplete) if each[0].startswith(incomplete)]
+                return [
+                    (value, _described(description))
+                    for value, description in find(connection, incomplete)
+                    if value.startswith(incomplete) and value.isprintable()
+                ]
 
+        if os.environ.get("_TRACKER_COMPLETE") != _PLAIN:
+            return []
         try:
             return within(_SECONDS, values)
         except Exception:  # noqa: BLE001  # a shell shows messages in the middle of the line
@@ -50,7 +67,16 @@ def _completed(find: Callable[[Connection, str], Found]) -> Callable[..., list[t
     return complete
 
 
-def values_of(field: str) -> Callable[..., list[tuple[str, str]]]:
+def _described(text: str) -> str:
+    """Return a description as typer takes it, on one line."""
+    from rich.markup import escape
+
+    from tracker.cli.controls import printable
+
+    return escape(printable(text))
+
+
+def values_of(field: str) -> Completion:
     """Return a completion of the values that events have for a field, as queries name it."""
     return _completed(lambda connection, typed: ((each, "") for each in _values(connection, field, typed)))
 
@@ -113,7 +139,7 @@ lock_ids = _completed(_lock_ids)
 entry_names = _completed(_entry_names)
 
 
-def fields_to_count(fields: Iterable[str]) -> Callable[..., list[tuple[str, str]]]:
+def fields_to_count(fields: Iterable[str]) -> Completion:
     """Return a completion of the names of fields that events are counted by, and of labels."""
     names = [(each, "") for each in sorted(fields)]
     of_labels = _completed(lambda connection, _: [(f"label.{each}", "") for each in _label_names(connection)])
@@ -123,3 +149,39 @@ def fields_to_count(fields: Iterable[str]) -> Callable[..., list[tuple[str, str]
         return found if found and incomplete else [*found, *of_labels(ctx, incomplete)]
 
     return complete
+
+
+def query_words(names: Iterable[str], known: Mapping[str, Callable[[], list[str]] | None]) -> Completion:
+    """Return a completion of the last word of a query: a name, or a value of the field before its colon.
+
+    `known` returns the values of a field; None stands for a field whose values the server has.
+    """
+
+    def complete(ctx: typer.Context, incomplete: str) -> list[tuple[str, str]]:
+        term = _TERM.search(incomplete)
+        if term is None:
+            return []
+        field, typed = term[1], term[2]
+        before = incomplete[: -len(typed)] if typed else incomplete
+        if field is None:
+            return [(before + each, "") for each in names if each.startswith(typed)]
+        typed = typed.removeprefix('"')
+        if (values := known.get(field)) is not None:
+            found = [each for each in values() if each.startswith(typed)]
+        elif field in known or field.startswith("label."):
+            found = [value for value, _ in values_of(field)(ctx, typed)]
+        else:
+            found = []
+        return [(before + _in_query(each), "") for each in found]
+
+    return complete
+
+
+def _in_query(value: str) -> str:
+    return value if _WORD.fullmatch(value) else quoted(value)
+
+
+def quoted(text: str) -> str:
+    """Return a text as queries quote it."""
+    escaped = text.replace("\\", r"\\").replace('"', r"\"")
+    return f'"{escaped}"'

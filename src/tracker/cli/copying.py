@@ -84,24 +84,13 @@ def backup(
 
     source = configuration.settings.database_path
     try:
-        with _bar(f"Copying {source}") as progress:
-            copied = copies.backup(source, file, progress)
+        with shown_progress(sizes=True) as progress:
+            copied = copies.backup(
+                source, file, lambda done, total: progress(f"copying {source}", done, total)
+            )
     except copies.BackupError as error:
         raise CommandError(str(error)) from None
     echo(f"{file}: {copied.events} events, {copied.bytes} bytes")
-
-
-@contextmanager
-def _bar(title: str) -> Iterator[Callable[[int, int], None]]:
-    """Show a progress bar on a terminal, else nothing."""
-    from rich.console import Console
-    from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TransferSpeedColumn
-
-    columns = (TextColumn("{task.description}"), BarColumn(), DownloadColumn(), TransferSpeedColumn())
-    console = Console(stderr=True)
-    with Progress(*columns, console=console, transient=True, disable=not console.is_terminal) as progress:
-        task = progress.add_task(title, total=None)
-        yield lambda done, total: progress.update(task, completed=done, total=total)
 
 
 def restore(

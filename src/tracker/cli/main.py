@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-import os
 import sys
 from functools import partial
-from typing import Annotated
+from pathlib import Path
+from typing import Annotated, Any
 
 import typer
+from typer.core import TyperGroup
 
 from tracker import __version__
 from tracker.cli import copying, server
@@ -22,7 +23,18 @@ from tracker.cli.run.command import run
 from tracker.cli.stats import stats
 from tracker.config import ConfigurationError
 
+
+class _Commands(TyperGroup):
+    """The commands, without the options of typer that install its own scripts for completion."""
+
+    def get_params(self, ctx: Any) -> list[Any]:  # noqa: ANN401  # of a private class of typer
+        """Return the options that precede a command."""
+        scripts = ("install_completion", "show_completion")
+        return [each for each in super().get_params(ctx) if each.name not in scripts]
+
+
 app = typer.Typer(
+    cls=_Commands,
     help="Record deployments, operations, drifts and incidents; manage a catalog; take deployment locks.",
     context_settings={"help_option_names": ["-h", "--help"]},
     no_args_is_help=True,
@@ -47,11 +59,11 @@ command("healthcheck")(server.healthcheck)
 
 
 _SHELLS = ("bash", "zsh", "fish")
+_SCRIPTS = Path(__file__).parent / "completion"
 
 
 @app.command("completion", cls=HelpedCommand)
 def completion(
-    context: typer.Context,
     shell: Annotated[
         str,
         typer.Argument(
@@ -64,12 +76,9 @@ def completion(
 ) -> None:
     """Print the script that lets a shell complete commands, options and values.
 
-    `tracker --install-completion` installs it for the current shell.
-
     Example: source <(tracker completion bash)
     """
-    os.environ["_TRACKER_COMPLETE"] = f"source_{shell}"  # the request that the script itself makes
-    context.find_root().command(prog_name="tracker")
+    typer.echo((_SCRIPTS / f"tracker.{shell}").read_text("utf-8"), nl=False)
 
 
 @app.command("version")

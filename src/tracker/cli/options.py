@@ -10,6 +10,7 @@ import socket
 import sys
 import time
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Annotated, Any, NamedTuple
 from urllib.parse import urlsplit
@@ -21,7 +22,7 @@ from tracker.cli import completing
 from tracker.cli.calls import Api
 from tracker.cli.exits import USAGE, CommandError, epilog
 from tracker.cli.local_time import local_zone
-from tracker.cli.printing import Output
+from tracker.cli.printing import Output, console
 from tracker.time_text import DURATION, Clock, Interval, datetime_of, hint, read_timedelta
 
 if TYPE_CHECKING:
@@ -312,4 +313,8 @@ def confirm_deletion(what: str, title: Callable[[], str]) -> None:
     """Ask for confirmation to delete something; the command ends without it."""
     if not sys.stdin.isatty():
         raise CommandError(f"nobody is there to ask; give --yes to delete the {what} for good", USAGE)
-    typer.confirm(f"Delete {title()!r} for good?", abort=True)
+    question = f"Delete {title()!r} for good? [y/N]: "
+    with suppress(EOFError):
+        if console(err=True).input(question, markup=False).strip().lower() in {"y", "yes"}:
+            return
+    raise typer.Abort

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+import shutil
 import sys
 import time
 from contextlib import contextmanager
@@ -21,7 +22,7 @@ if TYPE_CHECKING:
 
     from protobuf import Message
     from protobuf.wkt import Timestamp
-    from rich.progress import Task
+    from rich.console import Console
 
     from tracker.transcoding.json_text import JsonValue
 
@@ -161,26 +162,39 @@ def shown_time(moment: Timestamp | None) -> str:
     return f"{local_text(exact)} ({exact.replace(tzinfo=None).isoformat()}Z)"
 
 
-@contextmanager
-def shown_progress() -> Iterator[Callable[[str, int, int | None], None]]:
-    """Show a progress bar on a terminal, else a line now and then; a total of None is unknown."""
+def console(*, err: bool = False) -> Console:
+    """Return what prints on a terminal of any kind, also a dumb one."""
     from rich.console import Console
 
-    console = Console(stderr=True)
-    if not console.is_terminal:
-        yield _Lines()
-        return
-    from rich.progress import BarColumn, MofNCompleteColumn, ProgressColumn, TimeRemainingColumn
-    from rich.progress import Progress as Bars
+    return Console(stderr=err, highlight=False, width=terminal_width(), height=1)
 
-    class Rate(ProgressColumn):
+
+def terminal_width() -> int:
+    """Return the number of columns of the terminal."""
+    return shutil.get_terminal_size().columns
+
+
+@contextmanager
+def shown_progress(*, sizes: bool = False) -> Iterator[Callable[[str, int, int | None], None]]:
+    """Show a progress bar on a terminal, else a line now and then; a total of None is unknown.
+
+    Steps are bytes if `sizes`; then there are no lines.
+    """
+    terminal = console(err=True)
+    if not terminal.is_terminal:
+        yield (lambda *_: None) if sizes else _Lines()
+        return
+    from rich import progress as bar
+
+    class Rate(bar.ProgressColumn):
         """Steps done a second."""
 
-        def render(self, task: Task) -> str:
+        def render(self, task: bar.Task) -> str:
             return f"{task.speed:,.0f}/s" if task.speed else ""
 
-    columns = ("{task.description}", BarColumn(), MofNCompleteColumn(), Rate(), TimeRemainingColumn())
-    with Bars(*columns, console=console, transient=True) as bars:
+    done = (bar.DownloadColumn(), bar.TransferSpeedColumn()) if sizes else (bar.MofNCompleteColumn(), Rate())
+    columns = ("{task.description}", bar.BarColumn(), *done, bar.TimeRemainingColumn())
+    with bar.Progress(*columns, console=terminal, transient=True) as bars:
         task = bars.add_task("opening", total=None)
         shown = ""
 

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import re
-import shutil
 import sys
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Generic
 
 from tracker.cli.controls import printable
-from tracker.cli.printing import R, echo, local_text
+from tracker.cli.printing import R, console, echo, local_text, terminal_width
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -100,15 +99,14 @@ def line_printer(gap: str = _GAP) -> Callable[[Sequence[tuple[str, str]]], None]
     """
     if not sys.stdout.isatty():
         return lambda parts: echo(gap.join(text for text, _ in parts).rstrip())
-    from rich.console import Console
     from rich.text import Text
 
-    console = Console(highlight=False, width=_terminal_width(), height=1)  # of any terminal, also a dumb one
+    terminal = console()
 
     def print_line(parts: Sequence[tuple[str, str]]) -> None:
         line = Text(gap).join(Text(printable(text), style) for text, style in parts)
         line.rstrip()
-        console.print(line, no_wrap=True, overflow="ellipsis")
+        terminal.print(line, no_wrap=True, overflow="ellipsis")
 
     return print_line
 
@@ -128,9 +126,9 @@ class _Fitted:
         self.forms = _forms(column, cells)
         """Functions that return the text of a value, the one with the longest texts first."""
         if column.bar:
-            self.widths = [_terminal_width() * 3 // 8]
+            self.widths = [terminal_width() * 3 // 8]
         elif cells is None:
-            rest = _terminal_width() if sys.stdout.isatty() else 0
+            rest = terminal_width() if sys.stdout.isatty() else 0
             self.widths = [column.usual or rest, *([column.least] if len(self.forms) > 1 else [])]
         else:
             self.widths = [max((_width(form(cell)) for cell in cells), default=0) for form in self.forms]
@@ -183,7 +181,7 @@ def _fit(columns: Sequence[_Fitted]) -> Sequence[_Fitted]:
     kept = list(columns)
 
     def room() -> int:
-        return _terminal_width() - sum(each.width + len(_GAP) for each in kept) + len(_GAP)
+        return terminal_width() - sum(each.width + len(_GAP) for each in kept) + len(_GAP)
 
     droppable = sorted(
         (each for each in columns if each.column.rank), key=lambda each: (each.empty, each.column.rank)
@@ -223,7 +221,7 @@ def _forms(column: Column, cells: Sequence[Cell] | None) -> list[Callable[[Cell]
         forms.append(lambda cell: _text(cell, _MINUTE))
     if not forms:
         forms.append(lambda cell: _text(cell, _DAY))
-    elif _terminal_width() < _NARROW:
+    elif terminal_width() < _NARROW:
         now = datetime.now(UTC)
         forms.append(lambda cell: _text(cell) if isinstance(cell, str | int | None) else _ago(cell, now))
     return forms
@@ -256,10 +254,6 @@ def _unique_length(ids: Sequence[str]) -> int:
     while len({each[:length] for each in ids}) < len(set(ids)):
         length += 1
     return length
-
-
-def _terminal_width() -> int:
-    return shutil.get_terminal_size().columns
 
 
 def _width(text: str) -> int:

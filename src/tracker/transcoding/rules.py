@@ -19,7 +19,6 @@ def _validator() -> protovalidate.Validator:
     return protovalidate.Validator()
 
 
-@cache
 def compile_rules(kind: type[Message]) -> None:
     """Compile the rules of a message type now, not when the first message is checked."""
     _validator().collect_violations(kind())

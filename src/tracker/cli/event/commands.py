@@ -64,7 +64,7 @@ def create(
     """
     from tracker.client.rpcs import CREATE_EVENT
 
-    answer = api.call(CREATE_EVENT, CREATE_EVENT.of(fields.request(title=title, who=who)))
+    answer = api.call(CREATE_EVENT, CREATE_EVENT.of(fields.request(api, title=title, who=who)))
     _show(api, answer, answer.event, "updated" if answer.updated else "created")
 
 
@@ -85,7 +85,7 @@ def update(
         raise CommandError("nothing to change: give at least one option, such as --status", USAGE)
     for name in fields.unset:
         raise CommandError(f"--{name}: expected a value other than none, which an update keeps", USAGE)
-    _merge(api, "updated", fields.request(id=whole_event_id(api, id_), title=title, who=who))
+    _merge(api, "updated", fields.request(api, id=whole_event_id(api, id_), title=title, who=who))
 
 
 @command("finish")

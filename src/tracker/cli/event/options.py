@@ -11,12 +11,15 @@ from typing import TYPE_CHECKING, Annotated, Any, NamedTuple
 import typer
 
 from tracker.cli import completing
+from tracker.cli.completing import quoted
 from tracker.cli.exits import USAGE, CommandError
-from tracker.cli.options import Options, choice_option, label, labels_option, moment_option, option
+from tracker.cli.options import Options, choice_option, label, labels_option, moment_option, names_of, option
+from tracker.cli.short_ids import whole_event_id
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Mapping, Sequence
+    from collections.abc import Callable, Collection, Mapping, Sequence
 
+    from tracker.cli.calls import Api
     from tracker.transcoding.json_text import JsonValue
 
 _TABLE = Path(__file__).parents[1] / "spec" / "event_fields.json"
@@ -53,8 +56,16 @@ def by_option(help_: str, default: Sequence[str]) -> object:
     )
 
 
+def _values_of(field: EventField) -> Callable[[], list[str]] | None:
+    """Return a function that returns the values of a field; None where the server has them."""
+    if field.kind == "flag":
+        return lambda: ["true", "false"]
+    return names_of(f"event_pb.{field.enum}") if field.enum else None
+
+
 _NAMES = sorted(f"{name}:" for name in (*_DERIVED, *(field.query for field in FIELDS if field.query)))
-"""Completions of the name of a field in a query."""
+_KNOWN = {field.query: _values_of(field) for field in _FACETS.values()}
+_COMPLETED = completing.query_words(_NAMES, _KNOWN | {"has": lambda: [name.rstrip(":") for name in _NAMES]})
 
 EventId = Annotated[
     str,
@@ -95,6 +106,8 @@ def _declared(field: EventField) -> object:
             return Annotated[list[str] | None, typer.Option(name, metavar="NAME", parser=str, help=help_)]
         case _:
             known = completing.values_of(field.query) if field.facet else None
+            if field.name == "related_id":
+                known = completing.event_ids
             return Annotated[str, typer.Option(name, metavar=metavar, autocompletion=known, help=help_)]
 
 
@@ -114,9 +127,15 @@ class EventFields(NamedTuple):
         choices = {name: value for name, value in self.attributes.items() if _SETTABLE[name].kind == "choice"}
         return [name for name, value in choices.items() if str(value).endswith("_UNSPECIFIED")]
 
-    def request(self, **more: JsonValue) -> dict[str, JsonValue]:
-        """Return the request that sends them, with further fields of its own."""
-        return {"attributes": self.attributes, "links": self.links, "slack_id": self.slack_id, **more}
+    def request(self, api: Api | None, **more: JsonValue) -> dict[str, JsonValue]:
+        """Return the request that sends them, with further fields of its own.
+
+        The server of `api` knows the whole of a shortened id.
+        """
+        attributes = dict(self.attributes)
+        if api is not None and isinstance(related := attributes.get("related_id"), str):
+            attributes["related_id"] = whole_event_id(api, related)
+        return {"attributes": attributes, "links": self.links, "slack_id": self.slack_id, **more}
 
 
 def event_options(*required: str, without: Collection[str] = (), **defaults: object) -> Options:
@@ -155,16 +174,11 @@ def _query_text(given: Mapping[str, Any]) -> str:
 def _query(given: Mapping[str, Any]) -> str:
     text = _query_text(given)
     terms = [
-        f"{field.query}:{_quoted(given[name]) if field.kind == 'text' else str(given[name]).lower()}"
+        f"{field.query}:{quoted(given[name]) if field.kind == 'text' else str(given[name]).lower()}"
         for name, field in _FACETS.items()
         if given[name]
     ]
     return " ".join([*([f"({text})" if terms else text] if text.strip() else []), *terms])
-
-
-def _quoted(text: str) -> str:
-    escaped = text.replace("\\", r"\\").replace('"', r"\"")
-    return f'"{escaped}"'
 
 
 _QUERY = (
@@ -174,14 +188,17 @@ _QUERY = (
             list[str] | None,
             typer.Argument(
                 metavar="QUERY",
-                autocompletion=lambda: _NAMES,
+                autocompletion=_COMPLETED,
                 help="Query for events; several arguments form one.",
             ),
         ],
     ).replace(kind=inspect.Parameter.POSITIONAL_OR_KEYWORD),
     option(
         "query",
-        Annotated[str, typer.Option("--query", metavar="QUERY", help="The query, instead of arguments.")],
+        Annotated[
+            str,
+            typer.Option(metavar="QUERY", autocompletion=_COMPLETED, help="The query, instead of arguments."),
+        ],
         "",
     ),
 )

@@ -60,7 +60,7 @@ def acquire(  # noqa: PLR0913  # one for each option
 
     secret, is_new = token_to_acquire(token, token_file)
     with api.connected() as connection:
-        answer, _ = take(connection, wanted.request(ttl, secret), wait)
+        answer, _ = take(connection, wanted.request(api, ttl, secret), wait)
     lock, shown = answer.lock or lock_pb.Lock(), {"lockToken": secret} if is_new else {}
     api.show(
         lambda: {**json_of(answer, api.output), **shown},
@@ -186,7 +186,7 @@ def run(  # noqa: PLR0913  # one for each option
         with api.connected() as connection:
             end = hold(
                 connection,
-                wanted.request(terms.ttl, new_token()),
+                wanted.request(api, terms.ttl, new_token()),
                 guarded,
                 lambda _, added, deadlines: guarded.run(command, added, deadlines),
                 wait=wait,

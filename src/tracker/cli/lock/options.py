@@ -14,9 +14,11 @@ import typer
 from tracker.cli import completing
 from tracker.cli.exits import USAGE, CommandError
 from tracker.cli.options import Options, Who, duration_option, label, labels_option, names_of
+from tracker.cli.short_ids import whole_event_id
 from tracker.time_text import rounded_text
 
 if TYPE_CHECKING:
+    from tracker.cli.calls import Api
     from tracker.guardian.protocol import Deadlines
     from tracker.pb import lock_pb
 
@@ -91,9 +93,14 @@ class LockOptions:
         labels_option("--label", "Label of the lock; may be repeated."),
     ] = None
     lock_delay: LockDelay = None
-    event_id: Annotated[str, typer.Option(metavar="ID", help="Event that the lock belongs to.")] = ""
+    event_id: Annotated[
+        str,
+        typer.Option(
+            metavar="ID", autocompletion=completing.event_ids, help="Event that the lock belongs to."
+        ),
+    ] = ""
 
-    def request(self, ttl: timedelta | None, token: str) -> lock_pb.CreateLockRequest:
+    def request(self, api: Api, ttl: timedelta | None, token: str) -> lock_pb.CreateLockRequest:
         """Return the request that takes the lock."""
         from protobuf.wkt import Duration
 
@@ -106,7 +113,7 @@ class LockOptions:
             who=self.who,
             reason=self.reason,
             labels=dict(map(label, self.label or ())),
-            event_id=self.event_id,
+            event_id=whole_event_id(api, self.event_id),
             ttl=None if ttl is None else Duration.from_timedelta(ttl),
             lock_delay=None if self.lock_delay is None else Duration.from_timedelta(self.lock_delay),
             lock_token=token,

@@ -75,7 +75,7 @@ def run(  # noqa: PLR0913  # one for each option
             str(fields.attributes.get(name, "")) for name in ("type", "service", "environment", "version")
         )
         title = title or " ".join(filter(None, (type_.capitalize(), "of", service, version)))
-        event = CREATE_EVENT.of(fields.request(title=title, who=who))
+        event = CREATE_EVENT.of(fields.request(None if offline_ok else api, title=title, who=who))
         with api.connected(send_kept=not offline_ok) as connection:
             recorded = RecordedCommand(connection, event, guarded, relay, command, offline_ok)
             if lock:
@@ -86,7 +86,7 @@ def run(  # noqa: PLR0913  # one for each option
                     who=str(fields.attributes.get("owner", who)),
                     reason=title,
                     lock_delay=lock_delay,
-                ).request(terms.ttl, new_token())
+                ).request(api, terms.ttl, new_token())
                 end = recorded.run_under_lock(wanted, wait=wait, terms=terms)
             else:
                 end = recorded.run(terms.grace)
