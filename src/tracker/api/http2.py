@@ -6,7 +6,7 @@ import asyncio
 from typing import TYPE_CHECKING, cast
 
 from tracker.api.http2_delivery import Receipts
-from tracker.api.http2_engine import CANCEL, NO_ERROR, WINDOW, Engine, Http2Error, deliver
+from tracker.api.http2_engine import CANCEL, NO_ERROR, WINDOW, Engine, Http2Error, deliver, farewell
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -93,8 +93,10 @@ class Http2Connection(asyncio.Protocol):
         while at < len(data) and left > 0:
             try:
                 engine.receive_data(data[at : at + _PIECE])
-            except Http2Error:  # this is no HTTP/2, or too much of it
-                self.abort()
+            except Http2Error as error:  # this is no HTTP/2, or too much of it
+                self._receipts.settle()
+                self._transport.write(farewell(error))
+                self._transport.close()
                 return
             at += _PIECE
             events = engine.events()

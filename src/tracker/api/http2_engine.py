@@ -7,6 +7,7 @@ It does no input or output. Of what `Engine` inherits, other modules use `receiv
 
 from __future__ import annotations
 
+import struct
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any, Protocol
 
@@ -38,6 +39,8 @@ WINDOW = 65_535
 """Bytes that a client may send on a new stream, by the protocol."""
 _HEADER_BYTES = 256 * 1024
 """Headers of a request; larger ones end the connection."""
+_GOAWAY = 7
+_LAST_STREAM = 2**31 - 1
 _RESETS = (1_000, 200)
 """Streams that a client may reset at once, and a second; more end the connection."""
 _CONFIGURATION = ngh2.Configuration(
@@ -119,6 +122,15 @@ class Engine(ngh2.Connection):
         """End the connection of a client that asks for too much."""
         with suppress(Http2Error):
             self.send_goaway(ngh2.ErrorCode.ENHANCE_YOUR_CALM, debug_data=why)
+
+
+def farewell(error: Http2Error) -> bytes:
+    """Return the last frame to a client whose frames made an engine fail."""
+    if not isinstance(error, ngh2.DenialOfServiceError):
+        return b""
+    why = str(error).encode()
+    goaway = (0, 8 + len(why), _GOAWAY, 0, 0, _LAST_STREAM, ngh2.ErrorCode.ENHANCE_YOUR_CALM)
+    return struct.pack(">BHBBIII", *goaway) + why
 
 
 def deliver(events: Iterable[Event], receiver: Receiver) -> None:
