@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import socket
 import struct
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
@@ -114,6 +115,8 @@ class RawClient:
         self.pongs: list[bytes] = []
         self.goaway: GoAwayFrame | None = None
         self.closed = False
+        self.answers_pings = True
+        self.pinged = False
 
     def write(self, *parts: Frame | bytes) -> None:
         """Send frames, or bytes that are none."""
@@ -190,6 +193,12 @@ class RawClient:
         """Close the connection."""
         self._writer.close()
 
+    def reset(self) -> None:
+        """Reset the connection, as the kernel of a client does that dies with something unread."""
+        linger = struct.pack("ii", 1, 0)
+        self._writer.get_extra_info("socket").setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, linger)
+        self._writer.transport.abort()
+
     async def read(self) -> None:
         """Take what the server sends, until its end."""
         try:
@@ -211,7 +220,9 @@ class RawClient:
         elif isinstance(frame, PingFrame) and "ACK" in frame.flags:
             self.pongs.append(frame.opaque_data)
         elif isinstance(frame, PingFrame):
-            self.write(PingFrame(0, frame.opaque_data, flags=["ACK"]))
+            self.pinged = True
+            if self.answers_pings:
+                self.write(PingFrame(0, frame.opaque_data, flags=["ACK"]))
         elif isinstance(frame, WindowUpdateFrame):
             self._windows[frame.stream_id] = self._windows.get(frame.stream_id, 0) + frame.window_increment
         elif isinstance(frame, GoAwayFrame):
