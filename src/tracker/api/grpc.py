@@ -15,7 +15,7 @@ from tracker.api.grpc_standard import Health, Reflection
 from tracker.api.http2 import Http2Connection
 from tracker.api.http2_delivery import Outbox
 from tracker.api.http2_stream import Stream
-from tracker.api.wires import REQUEST_ID_HEADER, listen, request_id_of, timeout_of
+from tracker.api.wires import REQUEST_ID_HEADER, accept, listen, request_id_of, timeout_of
 from tracker.errors import Reason, TrackerError
 from tracker.services.context import Call
 
@@ -33,8 +33,6 @@ _LAST_WORDS = 0.1
 """Seconds between the notice to clients that the server stops, and the end of streams."""
 _CUT_OFF = 1.0
 """Seconds for which calls that are cut off may tell their clients so."""
-_BACKLOG = 2048
-"""Connections that may wait to be accepted."""
 _FIELD_BYTES = 32
 """What a header counts beside its name and value (RFC 9113, 10.5.1)."""
 _CONTENT_TYPE = re.compile(r"application/grpc($|[+;])")
@@ -72,7 +70,7 @@ class GrpcServer:
         self._streams = streams
         self._services = tuple(dict.fromkeys(method.name.partition("/")[0] for method in self._methods))
         self._health = Health(self._services)
-        self._server: asyncio.Server | None = None
+        self._listening: list[asyncio.Server] = []
         self._served: dict[str, Served] = {}
         self._unknown = self._serve(_UNKNOWN)
         self._connections: set[Http2Connection] = set()
@@ -98,9 +96,7 @@ class GrpcServer:
 
         listener = listen(self._host, self._port)
         self.bound = listener.getsockname()[:2]
-        self._server = await asyncio.get_running_loop().create_server(
-            connect, sock=listener, backlog=_BACKLOG
-        )
+        self._listening = await accept(listener, connect)
 
     def drain(self) -> None:
         """Report NOT_SERVING from now on, to checks and to watches."""
@@ -108,10 +104,11 @@ class GrpcServer:
 
     async def stop(self, grace: float) -> None:
         """Accept no more, answer what is under way for up to `grace` seconds, then cut off the rest."""
-        if self._server is None:
+        if not self._listening:
             return
         self.drain()
-        self._server.close()
+        for server in self._listening:
+            server.close()
         loop = asyncio.get_running_loop()
         for connection in self._connections:
             connection.drain()

@@ -8,15 +8,12 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from tracker.api.http_protocol import Connections, HttpConnection, HttpLimits
-from tracker.api.wires import listen
+from tracker.api.wires import accept, listen
 
 if TYPE_CHECKING:
     from tracker.api.calls.answers import UnsentAnswers
     from tracker.api.http_protocol import HttpApp
 
-_BACKLOG = 2048
-_ACCEPTED_AT_ONCE = 8
-"""Connections accepted in a turn of the event loop, which accepts one for each socket that listens."""
 _LAST_REQUESTS = 1.0
 """Seconds for which a stopping server still answers requests on open connections."""
 _ABORTED = 1.0
@@ -43,9 +40,7 @@ class HttpServer:
         """
         listener = listen(*self.bound)
         self.bound = listener.getsockname()[:2]
-        loop, connect = asyncio.get_running_loop(), partial(HttpConnection, self._connections)
-        for each in (listener, *(listener.dup() for _ in range(_ACCEPTED_AT_ONCE - 1))):
-            self._listening.append(await loop.create_server(connect, sock=each, backlog=_BACKLOG))
+        self._listening = await accept(listener, partial(HttpConnection, self._connections))
 
     async def stop(self, grace: float) -> None:
         """Accept no more connections, finish calls for up to `grace` seconds, then cancel the rest.

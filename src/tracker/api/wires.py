@@ -6,6 +6,7 @@ An error is JSON over HTTP, and `google.rpc.Status` over gRPC.
 from __future__ import annotations
 
 import array
+import asyncio
 import fcntl
 import re
 import socket
@@ -24,9 +25,14 @@ from tracker.errors import DOMAIN, FieldViolation, Reason, TrackerError, invalid
 from tracker.pb import error_details_pb, status_pb
 
 if TYPE_CHECKING:
-    import asyncio
+    from collections.abc import Callable
 
     from tracker.transcoding.json_text import JsonValue
+
+
+_BACKLOG = 2048
+"""Connections that may wait to be accepted."""
+_ACCEPTED_AT_ONCE = 8
 
 
 def listen(host: str, port: int) -> socket.socket:
@@ -42,6 +48,12 @@ def listen(host: str, port: int) -> socket.socket:
         return _bind(host, port)
     except OSError as error:
         raise OSError(error.errno, f"cannot listen on {address(host, port)}: {error.strerror}") from None
+
+
+async def accept(listener: socket.socket, connect: Callable[[], asyncio.Protocol]) -> list[asyncio.Server]:
+    """Accept connections; several in a turn of the event loop, which accepts one for each socket."""
+    loop, sockets = asyncio.get_running_loop(), [listener.dup() for _ in range(_ACCEPTED_AT_ONCE - 1)]
+    return [await loop.create_server(connect, sock=each, backlog=_BACKLOG) for each in (listener, *sockets)]
 
 
 def require_free(host: str, *ports: int) -> None:
