@@ -51,6 +51,12 @@ class Server:
         """Return the seconds of CPU that it has used."""
         return float(sum(self.process.cpu_times()[:2]))
 
+    def settle(self, within: float) -> None:
+        """Wait until it has no more work, or the time is over."""
+        end = time.monotonic() + within
+        while self.process.cpu_percent(0.5) > 20 and time.monotonic() < end:  # noqa: PLR2004 - percent; probes take some
+            pass
+
 
 @contextlib.contextmanager
 def serving(database: Path, **settings: str) -> Iterator[Server]:

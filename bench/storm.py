@@ -154,15 +154,8 @@ def _measure(source: Path, message_bytes: int, storm: Callable[..., None], calle
                 statuses = results.get(timeout=_BOUND)
                 process.join(_BOUND)
                 time.sleep(_SETTLED_SECONDS)
-                _drain(server)
+                server.settle(_BOUND)
             return Measured(before, probes.peak, sorted(probes.latencies), statuses)
-
-
-def _drain(server: Server) -> None:
-    """Wait until the server has no more work."""
-    end = time.monotonic() + _BOUND
-    while server.process.cpu_percent(0.5) > 20 and time.monotonic() < end:  # noqa: PLR2004 - percent; probes take some
-        pass
 
 
 def _print(storm: str, build: str, measured: Measured) -> None:

@@ -42,6 +42,8 @@ if TYPE_CHECKING:
 _NOW, _ETCD = "now", "etcd"
 _AT_ONCE = 1_000
 """Events in one import."""
+_SETTLED_WITHIN = 60
+"""Seconds in which a server must have indexed what was imported."""
 
 
 class Target(NamedTuple):
@@ -222,6 +224,8 @@ def main() -> None:
             event_id = uvloop.run(_fill(servers(opened).values(), given.events))
         with ExitStack() as opened:
             started = servers(opened)
+            for server in started.values():
+                server.settle(_SETTLED_WITHIN)
             etcd = opened.enter_context(etcd_server(Path(folder, "etcd")))
             comparison = Comparison(against, started, given.rounds, given.seconds)
             comparison.memory({build: server.memory() for build, server in started.items()})
