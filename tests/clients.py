@@ -18,6 +18,7 @@ import httpx2
 from protobuf import Message, message_from_json_value, message_to_json_value
 
 from tracker import pb
+from tracker.api.wires import address as spelled
 from tracker.pb import annotations_pb, error_details_pb, status_pb
 
 if TYPE_CHECKING:
@@ -134,8 +135,7 @@ def _refused_grpc(error: grpc.aio.AioRpcError) -> Refused:
 
 def http_client(address: tuple[str, int], **options: Any) -> httpx2.AsyncClient:
     """Return a client of one HTTP port, without the certificates that take longer to load than most tests."""
-    host, port = address
-    return httpx2.AsyncClient(base_url=f"http://{host}:{port}", verify=False, timeout=30, **options)
+    return httpx2.AsyncClient(base_url=f"http://{spelled(*address)}", verify=False, timeout=30, **options)
 
 
 class RestClient:

@@ -6,16 +6,22 @@ import socket
 import time
 from typing import TYPE_CHECKING
 
+import grpc.aio
 import pytest
+import structlog
+from tests.clients import http_client
 from tests.wires.standin import BOUND, Held, StandIn, exchange
 
+from tracker.api.grpc import GrpcServer
 from tracker.api.http_server import HttpServer
+from tracker.api.rest import RestApi
 from tracker.api.wires import address, listen
 from tracker.pb import event_pb
 
 if TYPE_CHECKING:
     from tracker.api.http_exchange import HttpExchange
 
+GET_EVENT = "/tracker.event.v1alpha1.EventService/GetEvent"
 GET = b"GET /api/v1alpha1/event/1 HTTP/1.1\r\nHost: x\r\n\r\n"
 
 
@@ -48,6 +54,25 @@ def test_two_colons_are_every_interface_of_both_kinds() -> None:
         port = listener.getsockname()[1]
         for host in ("127.0.0.1", "::1"):
             socket.create_connection((host, port), timeout=BOUND).close()
+
+
+@pytest.mark.skipif(not socket.has_dualstack_ipv6(), reason="there is no IPv6 here")
+async def test_the_address_of_a_client_is_that_of_its_kind() -> None:
+    stand_in, log = StandIn(), structlog.get_logger()
+    rest = RestApi(stand_in.chain, stand_in.methods, (), log=log)
+    http_server = HttpServer(rest, "::", 0, stand_in.unsent)
+    grpc_server = GrpcServer(stand_in.chain, stand_in.methods, "::", 0, streams=stand_in.streams, log=log)
+    await http_server.start()
+    await grpc_server.start()
+    for host in ("127.0.0.1", "::1"):
+        async with http_client((host, http_server.bound[1])) as client:
+            await client.get("/api/v1alpha1/event/x")
+        async with grpc.aio.insecure_channel(address(host, grpc_server.bound[1])) as channel:
+            get: grpc.aio.UnaryUnaryMultiCallable[bytes, bytes] = channel.unary_unary(GET_EVENT)
+            await get(event_pb.GetEventRequest(id="x").to_binary())
+    await asyncio.gather(http_server.stop(0), grpc_server.stop(0))
+    peers = [call.peer.rpartition(":")[0] for _, call in stand_in.asked]
+    assert peers == ["127.0.0.1", "ipv4:127.0.0.1", "[::1]", "ipv6:%5B::1%5D"]
 
 
 def test_an_address_is_spelled_as_in_a_url() -> None:

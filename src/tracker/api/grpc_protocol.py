@@ -48,7 +48,6 @@ _LARGE = 16 * 1024
 @lru_cache(1024)
 def peer_name(host: str, port: int) -> str:
     """Return the address of a client as gRPC names it."""
-    host = host.removeprefix("::ffff:")  # of an IPv4 client, where the server's socket is for IPv6
     return f"ipv6:%5B{host}%5D:{port}" if ":" in host else f"ipv4:{host}:{port}"
 
 

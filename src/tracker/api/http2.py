@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, cast
 
 from tracker.api.http2_delivery import Receipts
 from tracker.api.http2_engine import CANCEL, NO_ERROR, WINDOW, Engine, Http2Error, deliver, farewell
+from tracker.api.wires import peer_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -75,7 +76,7 @@ class Http2Connection(asyncio.Protocol):
         """Send the settings."""
         self._transport = cast("asyncio.Transport", transport)
         self._receipts = Receipts(self.engine, self._transport)
-        self.peer = (transport.get_extra_info("peername") or ("", 0))[:2]  # a client may be gone already
+        self.peer = peer_of(transport)
         self._flush_soon()
 
     def data_received(self, data: bytes) -> None:

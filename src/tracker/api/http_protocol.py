@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, TypeAlias, cast
 from tracker.api.http_answers import Outbox, Receipt
 from tracker.api.http_exchange import HttpExchange
 from tracker.api.http_parser import HttpParser
-from tracker.api.wires import http_answer, request_id_of
+from tracker.api.wires import address, http_answer, peer_of, request_id_of
 from tracker.errors import Reason, TrackerError
 
 if TYPE_CHECKING:
@@ -109,8 +109,7 @@ class HttpConnection(asyncio.Protocol):
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """Start the timer: it also ends a connection that never sends anything."""
         self.transport = cast("asyncio.Transport", transport)
-        host, port = transport.get_extra_info("peername")[:2]
-        self.peer = f"{host}:{port}"
+        self.peer = address(*peer_of(transport))
         self.transport.set_write_buffer_limits(0)  # so that `pause_writing` counts all that is unread
         self._shared.open.add(self)
         self._watch()

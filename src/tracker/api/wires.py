@@ -72,6 +72,12 @@ def address(host: str, port: int) -> str:
     return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
 
 
+def peer_of(transport: asyncio.BaseTransport) -> tuple[str, int]:
+    """Return the address of a client; that of IPv4 as such, also where the server's socket is for IPv6."""
+    host, port = (transport.get_extra_info("peername") or ("", 0))[:2]  # a client may be gone already
+    return host.removeprefix("::ffff:"), port
+
+
 def _bind(host: str, port: int) -> socket.socket:
     if host == "::" and not socket.has_dualstack_ipv6():
         host = "0.0.0.0"  # noqa: S104 - what `::` stands for where there is no IPv6
