@@ -282,6 +282,45 @@ async def test_an_idle_connection_is_closed_after_its_last_call(grpc_server: Grp
         assert client.goaway.error_code == ErrorCode.NO_ERROR
 
 
+@pytest.mark.parametrize("grpc_limits", [GrpcLimits(unread_seconds=0.2)])
+async def test_an_answer_that_is_not_read_is_cut_off_and_no_other(
+    grpc_server: GrpcServer, stand_in: StandIn
+) -> None:
+    stand_in.answer("get_event", event_pb.GetEventResponse(event=event_pb.Event(title="x" * 300_000)))
+    async with raw_client(grpc_server.bound[1], window=1_000) as client:
+        stream = client.begin(request_headers(GET))
+        await client.send(stream, CALL)
+        assert (await client.answer(stream)).reset == ErrorCode.CANCEL
+        stand_in.answer("get_event", EVENT)
+        assert (await client.call(request_headers(GET), CALL)).trailers["grpc-status"] == "0"
+
+
+async def test_a_stream_goes_on_as_its_caller_reads(port: int, stand_in: StandIn) -> None:
+    sent = []
+
+    async def watch(_request: Message, _call: Call) -> AsyncGenerator[Message, None]:
+        for number in range(100):
+            sent.append(number)
+            yield event_pb.WatchEventsResponse(resume_token="t" * 10_000)
+
+    stand_in.watch = watch
+    async with raw_client(port, window=10_000) as client:
+        stream = client.begin(request_headers(WATCH))
+        await client.send(stream, framed(b""))
+        await client.until(lambda: len(client.answers[stream].body) == 10_000)
+        await client.ping()
+        assert len(sent) < 20
+        client.write(WindowUpdateFrame(stream, 2_000_000), WindowUpdateFrame(0, 2_000_000))
+        assert len((await client.answer(stream)).messages) == 100
+
+
+@pytest.mark.parametrize("grpc_limits", [GrpcLimits(ping_seconds=0.1)])
+async def test_a_silent_client_is_asked_whether_it_is_there(grpc_server: GrpcServer) -> None:
+    async with raw_client(grpc_server.bound[1]) as client:
+        await client.until(lambda: client.pinged)
+        assert (await client.call(request_headers(GET), CALL)).trailers["grpc-status"] == "0"
+
+
 @pytest.mark.parametrize("grpc_limits", [GrpcLimits(handshake_seconds=0.2)])
 @pytest.mark.parametrize("sent", [b"", PREFACE[:10], PREFACE])
 async def test_a_connection_without_a_handshake_is_closed(port: int, sent: bytes) -> None:
