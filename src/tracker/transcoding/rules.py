@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import protovalidate
 
 from tracker.errors import FieldViolation, invalid
+from tracker.transcoding.rule_checks import compile_checks
 
 if TYPE_CHECKING:
     from protobuf import Message
@@ -21,7 +22,16 @@ def _validator() -> protovalidate.Validator:
 
 def compile_rules(kind: type[Message]) -> None:
     """Compile the rules of a message type now, not when the first message is checked."""
+    compile_checks(kind.desc())
     _validator().collect_violations(kind())
+
+
+def is_surely_right(request: Message) -> bool:
+    """Return whether a request needs no closer look: it follows the rules, all of which are simple."""
+    try:
+        return bool(compile_checks(request.desc())(request))
+    except AttributeError:  # a rule is about a message in it that is unset
+        return False
 
 
 def check_rules(request: Message) -> None:
@@ -30,6 +40,8 @@ def check_rules(request: Message) -> None:
     Raises:
         TrackerError: INVALID_ARGUMENT, naming the fields by their proto paths.
     """
+    if is_surely_right(request):
+        return
     try:
         _validator().validate(request)
     except protovalidate.ValidationError as error:
