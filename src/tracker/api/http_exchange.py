@@ -48,18 +48,16 @@ class HttpResponse(NamedTuple):
 
 
 class Connection(Protocol):
-    """What an exchange needs of its connection."""
+    """What an exchange needs of its connection; `writable` is set while its client has read everything."""
 
     peer: str
+    writable: asyncio.Event
 
     def resume_reading(self) -> None:
         """Read on, if that was paused."""
 
     def send(self, data: bytes) -> None:
         """Send a part of an answer."""
-
-    async def writable(self) -> None:
-        """Wait until the client has read what it was sent."""
 
     def expect_receipt(self, undo: Callable[[], None]) -> None:
         """Have `undo` called if the answer, which is sent next, does not reach the client."""
@@ -125,6 +123,11 @@ class HttpExchange:
         return call
 
     @property
+    def writable(self) -> bool:
+        """Whether the client takes an answer at once."""
+        return self._connection.writable.is_set()
+
+    @property
     def body_bytes(self) -> int:
         """The size of the body according to its client; 0 where that is not given."""
         return int(self.head.headers.get("content-length", 0))  # the parser has seen that these are digits
@@ -161,7 +164,7 @@ class HttpExchange:
         self._connection.expect_receipt(undo)
 
     async def success(self, status: int, parts: list[bytes], memory: AnswerMemory) -> None:
-        """Send an answer, without a body where its status allows none; hold no part that is sent."""
+        """Send an answer, without a body where its status allows none; hold only the parts that follow."""
         if status in _NO_BODY:
             await self.respond(HttpResponse(b"", (), status))
             return
@@ -170,8 +173,9 @@ class HttpExchange:
         while parts:
             part = parts.pop()
             await self._put(head, part, last=not parts)
-            memory.hold(memory.bytes - len(part))
-            head = b""
+            if parts:
+                memory.hold(memory.bytes - len(part))
+                head = b""
 
     async def error(self, error: TrackerError) -> None:
         """Send an error, unless an answer is on its way already."""
@@ -217,7 +221,8 @@ class HttpExchange:
 
     async def _put(self, head: bytes, body: bytes, *, last: bool) -> None:
         """Send a part of the body once the client can take it, after the head; for HEAD the head alone."""
-        await self._connection.writable()
+        if not self._connection.writable.is_set():
+            await self._connection.writable.wait()
         if not self._refused:
             self._connection.send(head if self.head.verb == "HEAD" else head + body)
         self.answered = last

@@ -116,8 +116,7 @@ class HttpParser:
 
     def on_headers_complete(self) -> None:
         """Pass the head on, unless it is refused or its offer to speak another protocol is declined."""
-        size = len(self._url) + sum(len(name) + len(value) for name, value in self._headers.items())
-        if self._received > self._head_bytes and size > self._head_bytes:
+        if self._received > self._head_bytes and self._head_size() > self._head_bytes:
             self._refusal = self._head_too_large()
             raise _Refused
         self._version = version = self._parser.get_http_version()
@@ -140,6 +139,9 @@ class HttpParser:
         if not self._declining:
             self._received = 0
             self._receiver.request_ended(lasting=self._version == "1.1" and self._parser.should_keep_alive())
+
+    def _head_size(self) -> int:
+        return len(self._url) + sum(len(name) + len(value) for name, value in self._headers.items())
 
     def _head_too_large(self) -> TrackerError:
         text = f"the request's headers are larger than {self._head_bytes} bytes"

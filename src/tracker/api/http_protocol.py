@@ -56,7 +56,8 @@ class Connections:
     draining: bool = False
     """Whether the server stops: every answer then ends its connection."""
     open: set[HttpConnection] = field(default_factory=set)
-    calls: set[asyncio.Task[None]] = field(default_factory=set)
+    cancelled: set[asyncio.Task[None]] = field(default_factory=set)
+    """Calls that have been cancelled, until they end."""
     ended: asyncio.Event = field(default_factory=asyncio.Event)
     """Set when a connection has ended."""
 
@@ -103,8 +104,8 @@ class HttpConnection(asyncio.Protocol):
         self._unsent = shared.unsent.answer()
         self._unread_timer: asyncio.TimerHandle | None = None
         self._reading = True
-        self._writable = asyncio.Event()
-        self._writable.set()
+        self.writable = asyncio.Event()
+        self.writable.set()
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """Start the timer: it also ends a connection that never sends anything."""
@@ -122,7 +123,7 @@ class HttpConnection(asyncio.Protocol):
             self._timer.cancel()
         if self._receipt is not None:
             self._receipt.settle(lost=exc is not None)
-        self._cancel()
+        self.cancel()
         self._shared.ended.set()
 
     def eof_received(self) -> None:
@@ -130,11 +131,14 @@ class HttpConnection(asyncio.Protocol):
         if self._receipt is not None:
             self._shared.outbox.flush()
             self._receipt.closed(sent_end=self._awaiting is _Awaiting.END)
-        self._cancel()  # now: the connection is reported as lost a few turns of the event loop later
+        self.cancel()  # now: the connection is reported as lost a few turns of the event loop later
 
-    def _cancel(self) -> None:
+    def cancel(self) -> None:
+        """Cancel the call under way, and those that would follow it."""
         self._pipeline.clear()
         if self._call is not None:
+            self._shared.cancelled.add(self._call)
+            self._call.add_done_callback(self._shared.cancelled.discard)
             self._call.cancel()
 
     def data_received(self, data: bytes) -> None:
@@ -187,9 +191,7 @@ class HttpConnection(asyncio.Protocol):
     def _answer(self, exchange: HttpExchange) -> None:
         """Answer a request in a task, which the end of the connection cancels."""
         self._answering = exchange
-        self._call = task = self._loop.create_task(self._run(exchange))
-        self._shared.calls.add(task)
-        task.add_done_callback(self._shared.calls.discard)
+        self._call = self._loop.create_task(self._run(exchange))
 
     async def _run(self, exchange: HttpExchange) -> None:
         try:
@@ -219,14 +221,9 @@ class HttpConnection(asyncio.Protocol):
         if self._awaiting is not _Awaiting.END:
             self._shared.outbox.put(self.transport, data)
 
-    async def writable(self) -> None:
-        """Wait until the client has read what it was sent."""
-        if not self._writable.is_set():
-            await self._writable.wait()
-
     def pause_writing(self) -> None:
         """Count what the client has not read yet; abort the connection if that lasts."""
-        self._writable.clear()
+        self.writable.clear()
         self._unsent.hold(self.transport.get_write_buffer_size())
         seconds = self._shared.limits.idle_seconds
         self._unread_timer = self._loop.call_later(seconds, self.transport.abort)
@@ -236,7 +233,7 @@ class HttpConnection(asyncio.Protocol):
         self._all_sent()
 
     def _all_sent(self) -> None:
-        self._writable.set()
+        self.writable.set()
         self._unsent.hold(0)
         if self._unread_timer is not None:
             self._unread_timer.cancel()

@@ -61,10 +61,10 @@ class HttpServer:
             if connection.idle:
                 connection.transport.close()
         await self._wait_for_the_end(deadline)
-        while connections.calls:
-            for call in connections.calls:
-                call.cancel()
-            await asyncio.wait(connections.calls)
+        for connection in list(connections.open):
+            connection.cancel()
+        if connections.cancelled:
+            await asyncio.wait(connections.cancelled)
         connections.outbox.flush()
         for connection in list(connections.open):
             connection.transport.abort()

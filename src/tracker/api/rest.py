@@ -105,18 +105,18 @@ class _Rpc:
             message = await self._call(self._handle, exchange, captures, call)
             if call.undo is not None:
                 exchange.expect_receipt(call.undo)
-            await exchange.success(
-                self._binding.status, await self._encode(message, call.answer), call.answer
-            )
+            parts = await self._encode(message, exchange, call.answer)
+            await exchange.success(self._binding.status, parts, call.answer)
         finally:
             call.answer.end()
 
-    async def _encode(self, message: Message, memory: AnswerMemory) -> list[bytes]:
+    async def _encode(self, message: Message, exchange: HttpExchange, memory: AnswerMemory) -> list[bytes]:
         """Return an answer in parts; where there are several, other calls are served between two of them."""
         binding = self._binding
         if memory.bytes <= PART and not binding.is_long(message):
             whole = binding.encode(message)
-            memory.hold(len(whole))
+            if len(whole) > PART or not exchange.writable:  # else it is sent before anything else happens
+                memory.hold(len(whole))
             return [whole]
         parts: list[bytes] = []
         size = 0
@@ -139,7 +139,7 @@ class _Rpc:
         async def read() -> Message:
             nonlocal given
             if binding.takes_body or binding.may_have_body or exchange.body_bytes > self._limit:
-                given = given._replace(body=await exchange.body(self._limit))
+                given = HttpInput(captures, exchange.head.query, await exchange.body(self._limit))
             return self._decode(given, call)
 
         try:

@@ -45,6 +45,8 @@ class Router(Generic[T]):
 
     def __init__(self) -> None:
         self._root: _Node[T] = _Node()
+        self._literal: dict[tuple[str, str], T] = {}
+        """The targets of verbs and paths without variables, which win."""
 
     def add(self, verb: str, template: PathTemplate, target: T, *, safe: bool = True) -> None:
         """Add a route; one for GET that is `safe`, and changes nothing, answers HEAD too.
@@ -57,9 +59,11 @@ class Router(Generic[T]):
             node = _child(node, segment)
         if verb in node.routes:
             raise ValueError(f"two routes for {verb} /{'/'.join(template.segments)}")
-        node.routes[verb] = route = _Route(target, template.variables)
-        if verb == "GET" and safe:
-            node.routes["HEAD"] = route
+        route = _Route(target, template.variables)
+        for each in (verb, "HEAD") if verb == "GET" and safe else (verb,):
+            node.routes[each] = route
+            if not {ONE, REST} & set(template.segments):
+                self._literal[each, "/" + "/".join(template.segments)] = target
 
     def find(self, verb: str, path: str) -> tuple[T, tuple[str, ...]] | None:
         """Return the target and the values of its variables, or None for an unknown path.
@@ -72,6 +76,8 @@ class Router(Generic[T]):
             TrackerError: UNIMPLEMENTED for a known path with another verb (`metadata` has the known ones as
                 `allow`); INVALID_ARGUMENT for a path that is not UTF-8.
         """
+        if (literal := self._literal.get((verb, path))) is not None:
+            return literal, ()
         written = path.split("/")[1:] if path != "/" else []
         if "" in written or not path.startswith("/"):
             return None

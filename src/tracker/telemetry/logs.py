@@ -134,10 +134,20 @@ def make_logger(
     """
     terminal = stream.isatty()
     as_text = format == "text" or (format == "auto" and terminal)
+    filtering = structlog.make_filtering_bound_logger(level)
+
+    class Logger(filtering):  # type: ignore[misc, valid-type]  # a class that was made for the level
+        def _proxy_to_logger(self, level: str, event: str | None = None, /, **fields: object) -> None:
+            """Pass a line on, past the processors where it has nothing for them."""
+            if "exc_info" in fields:
+                super()._proxy_to_logger(level, event, **fields)
+            else:
+                self._logger.write(time.time_ns(), level, {**self._context, **fields, "event": event})
+
     logger: FilteringBoundLogger = structlog.wrap_logger(
         LineWriter(stream.fileno(), _text_renderer(colors=terminal) if as_text else _render_json),
         processors=[structlog.processors.ExceptionRenderer(_format_exception), _record],
-        wrapper_class=structlog.make_filtering_bound_logger(level),
+        wrapper_class=Logger,
         context_class=dict,
     ).bind()
     return logger

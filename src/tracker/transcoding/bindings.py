@@ -255,7 +255,7 @@ class HttpBinding:
 
     def is_long(self, answer: Message) -> bool:
         """Return whether an answer has so many records that it is better encoded in parts."""
-        return any(len(getattr(answer, name)) > _LONG for name in self._lists)
+        return bool(self._lists) and any(len(getattr(answer, name)) > _LONG for name in self._lists)
 
     def parts(self, answer: Message, size: int) -> Iterator[bytes]:
         """Yield the JSON of an answer in parts of about so many bytes, and empty its lists meanwhile."""
