@@ -21,6 +21,9 @@ if TYPE_CHECKING:
 _AT_ONCE = 100
 """Records that are read at once, some milliseconds of the event loop."""
 
+IN_A_BATCH = 500
+"""Records that one answer of the database has at most, so that most pages take one."""
+
 
 def stored(row: Document) -> tuple[str, str]:
     """Return the name and the document of a record."""
@@ -34,7 +37,7 @@ async def read_rows(
     stored: Callable[[Document], tuple[str, str]] = stored,
 ) -> None:
     """Read the records of a cursor that belong to a page; see `documents.READ`."""
-    async with rows:
+    async with rows.batch_size(IN_A_BATCH):
         while not reading.more and (some := await rows.to_list(_AT_ONCE)):
             if reading.records:
                 await asyncio.sleep(0)

@@ -15,7 +15,7 @@ from tracker.domain.query.tree import EventFilter
 from tracker.stores.documents import READ, read_event
 from tracker.stores.events import MOST_COUNTED, Explanation, MonthCount
 from tracker.stores.mongo.event_records import event_of
-from tracker.stores.mongo.pages import read_rows
+from tracker.stores.mongo.pages import IN_A_BATCH, read_rows
 from tracker.stores.mongo.search.index_scans import index_scans, split
 from tracker.stores.pages import Reading, Total, counted, size_of
 
@@ -130,7 +130,8 @@ async def matching_events(
     order, task = _order(oldest_first=oldest_first), asyncio.current_task()
     turn = perf_counter()
     for scan in scans:
-        async with events.find(scan.where, {"document": 1}, sort=order, hint=scan.index) as rows:
+        found = events.find(scan.where, {"document": 1}, sort=order, hint=scan.index, batch_size=IN_A_BATCH)
+        async with found as rows:
             async for row in rows:
                 if perf_counter() - turn > _TURN_SECONDS:
                     await asyncio.sleep(0)
