@@ -36,6 +36,7 @@ from tracker.domain.locks import (
     hash_token,
     lock_key,
 )
+from tracker.domain.query.fields import SERVICE
 from tracker.domain.query.tree import EventFilter
 from tracker.domain.times import timestamp
 from tracker.errors import TrackerError
@@ -151,6 +152,7 @@ async def fill(store: Store, events: int = 12) -> None:
         attributes = event_pb.EventAttributes(
             service=f"s{number % 3}",
             source="ci",
+            region="eu",
             type=event_pb.Type.deployment,
             message='é\u0000\U0001f680 "quoted"',
             related_id=new_id(),
@@ -190,6 +192,7 @@ async def told(store: Store) -> dict[str, Any]:
     slack = [event.metadata.slack_id for event in events.records if event.metadata]
     return {
         "events": [event.to_json() for event in events.records],
+        "services": await store.events.count_by(EventFilter(), [SERVICE], 10),
         "months": await store.events.count_by_month(EventFilter(), by_service=True),
         "slack": slack,
         "changelogs": [await whole_changelog(store, EventId(id_of(event))) for event in events.records],
@@ -374,11 +377,25 @@ async def one_record(store: Store, kind: str) -> None:
 async def test_a_store_that_was_only_opened_is_filled(places: Places, target: str) -> None:
     here, there = places.new("sqlite"), places.new(target)
     for place in (here, there):
-        async with opened(place):
-            pass
-    assert sum(summary.records for summary in (await moved(here, there)).values()) == 0
+        async with opened(place) as store:
+            if isinstance(store, MongoStore):
+                assert await store.event_counts.count_all()
+    async with opened(here) as store:
+        await store.events.create(an_event(), None)
+    assert sum(summary.records for summary in (await moved(here, there)).values()) == 1
+    async with opened(there) as store:
+        assert await store.events.count(EventFilter()) == 1
+
+
+async def test_events_that_mongodb_is_filled_with_keep_their_terms(places: Places) -> None:
+    here, there = places.new("sqlite"), places.new("mongo")
+    async with opened(here) as store:
+        await fill(store)
+    await moved(here, there)
     async with opened(there) as store:
         await store.check()
+    database = places.servers.members[0].client.get_database(there.rpartition("/")[2])
+    assert database["events"].count_documents({"terms": None, "tombstone": None}) == 0
 
 
 @pytest.mark.parametrize("source", KINDS)
