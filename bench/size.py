@@ -1,10 +1,13 @@
 """How answers take longer as the store grows: from 10,000 events over 100,000 to a million.
 
     python -m bench.size [--mongo] [--events 10000 100000 1000000] [--seconds 1]
+    python -m bench.size --store mongodb://localhost/tracker [--against HEAD~1] [--seconds 1]
 
 The events are those of `tracker demo`. At last, free text and counts of the largest store stand beside what
 `grep` and DuckDB take for them over the same events as lines of JSON. With `--mongo`, the store is a `mongod`
-of the development environment, with up to 100,000 events unless `--events` says otherwise.
+of the development environment, with up to 100,000 events unless `--events` says otherwise. With `--store`, a
+store that is filled already is measured instead, and gets new events; with `--against`, in turns by this
+source and by another.
 """
 
 from __future__ import annotations
@@ -12,19 +15,23 @@ from __future__ import annotations
 import argparse
 import asyncio
 import contextlib
+import os
 import subprocess
 import sys
 import tempfile
 import time
 from datetime import UTC, datetime
+from math import inf
 from pathlib import Path
 from statistics import median
 from typing import TYPE_CHECKING, Final, NamedTuple
 from zoneinfo import ZoneInfo
 
 import psutil
+import structlog
 import uuid_utils
 import uvloop
+from bench.server import ROOT, source_of
 from bench.store_at_rest import Silent
 from bench.yardsticks import NAMES, Yardsticks
 from tests.mongo_servers import MongoServers
@@ -34,6 +41,7 @@ from tracker.domain.query import fields
 from tracker.domain.query.text import parse
 from tracker.domain.query.tree import EventFilter
 from tracker.domain.times import read_interval
+from tracker.errors import Reason, TrackerError
 from tracker.stores.mongo import MongoStore
 from tracker.stores.pages import Page
 from tracker.stores.sqlite import SqliteStore
@@ -71,8 +79,11 @@ def _word(word: str) -> str:
     return {_OFTEN: "a word that most have", _RARE: "a rare word", _NEVER: "a word that is nowhere"}[word]
 
 
-async def _measure(store: Store, number: int, seconds: float) -> list[Row]:
+async def _measure(store: Store, seconds: float) -> list[Row]:
     await store.open()
+    if hasattr(store, "event_counts"):  # which is counting now; sources from before have none
+        await store.event_counts.count_all()
+    number = await store.events.count(EventFilter())
     rows: list[Row] = []
 
     async def took(name: str, call: Callable[[], Awaitable[object]]) -> None:
@@ -80,7 +91,13 @@ async def _measure(store: Store, number: int, seconds: float) -> list[Row]:
         end = time.perf_counter() + seconds
         while time.perf_counter() < end or len(times) < 3:  # noqa: PLR2004 - enough for a median
             began = time.perf_counter()
-            await call()
+            try:
+                await call()
+            except TrackerError as error:
+                if error.reason != Reason.QUERY_TOO_LONG:
+                    raise
+                times = [inf]
+                break
             times.append(time.perf_counter() - began)
         rows.append(Row(name, "ms", median(times) * 1e3))
 
@@ -94,6 +111,7 @@ async def _measure(store: Store, number: int, seconds: float) -> list[Row]:
     await took(
         "page of 100 in the middle", lambda: store.events.find(EventFilter(), Page(100, after=middle.next))
     )
+    await took("page of 400 of a service", find("service:ledger", Page(400)))
     await took("three fields", find("service:ledger status:failure env:production"))
     await took("three fields and a time", find("service:payments status:success type:deployment since:7d"))
     for word in (_OFTEN, _RARE, _NEVER):
@@ -107,12 +125,18 @@ async def _measure(store: Store, number: int, seconds: float) -> list[Row]:
     await took(_FACETS, lambda: store.events.count_by(EventFilter(), _FIVE, 10))
     last = EventFilter(parse("since:30d", _CLOCK))
     await took("facets of five fields, 30 days", lambda: store.events.count_by(last, _FIVE, 10))
+    failed = EventFilter(parse("status:failure env:production", _CLOCK))
+    await took("facets of two values", lambda: store.events.count_by(failed, _FIVE, 10))
+    rare = EventFilter(parse(_RARE, _CLOCK))
+    await took("facets of a rare word", lambda: store.events.count_by(rare, _FIVE, 10))
     await took("a month by the hour", lambda: store.events.count_between(EventFilter(), month, None))
     await took(_HISTOGRAM, lambda: store.events.count_between(EventFilter(), month, fields.STATUS))
     await took("a month by the hour, durations", lambda: store.events.durations_between(EventFilter(), month))
+    rates, spent = zip(*[await _create(store) for _ in range(_TURNS)], strict=True)
     rows.extend(
         (
-            Row("create, 16 callers", "/s", median([await _create(store, turn) for turn in range(_TURNS)])),
+            Row("create, 16 callers", "/s", median(rates)),
+            Row("create, CPU of the process", "us", median(spent) * 1e6),
             Row("memory of the process", "MiB", psutil.Process().memory_info().rss / 2**20),
         )
     )
@@ -127,23 +151,23 @@ def _month() -> Sequence[int]:
     return [*hour.starts(since, _UNTIL, _CLOCK.zone), _UNTIL]
 
 
-async def _create(store: Store, turn: int) -> float:
-    """Return how many new events are stored in a second; each turn has other ones."""
+async def _create(store: Store) -> tuple[float, float]:
+    """Return how many new events are stored in a second, and the CPU seconds of this process for one."""
     made = list(demo.events(_CREATED, seed=2, until=_UNTIL, days=1))
-    for place, event in enumerate(made):
+    for event in made:
         assert event.metadata is not None
         assert event.attributes is not None
         event.metadata.id = str(uuid_utils.uuid7())
-        event.attributes.external_id = f"new {turn}-{place}" if event.attributes.external_id else ""
+        event.attributes.external_id = event.attributes.external_id and event.metadata.id
     new = iter(made)
 
     async def some() -> None:
         for event in new:
             await store.events.create(event, None)
 
-    began = time.perf_counter()
+    began, spent = time.perf_counter(), time.process_time()
     await asyncio.gather(*(some() for _ in range(_CALLERS)))
-    return _CREATED / (time.perf_counter() - began)
+    return _CREATED / (time.perf_counter() - began), (time.process_time() - spent) / _CREATED
 
 
 def main() -> None:
@@ -154,11 +178,18 @@ def main() -> None:
     parser.add_argument("--mongo", action="store_true")
     parser.add_argument("--events", type=int, nargs="+")
     parser.add_argument("--seconds", type=float, default=1.0)
-    parser.add_argument("--store", help=argparse.SUPPRESS)
+    parser.add_argument("--store", help="a file, or a MongoDB address")
+    parser.add_argument(
+        "--against", help="a revision, or a folder with a source tree, to measure --store too"
+    )
     options = parser.parse_args()
+    if options.store is not None and options.against is not None:
+        _compare(options.store, options.against, options.seconds)
+        return
     if options.store is not None:
-        store: Store = (MongoStore if options.mongo else SqliteStore)(options.store, Silent())
-        for row in uvloop.run(_measure(store, options.events[0], options.seconds)):
+        structlog.configure(logger_factory=structlog.PrintLoggerFactory(sys.stderr))
+        kind = MongoStore if options.store.startswith("mongodb") else SqliteStore
+        for row in uvloop.run(_measure(kind(options.store, Silent()), options.seconds)):
             print(*row, sep="\t")
         return
     sizes: list[int] = options.events or [10_000, 100_000, *([] if options.mongo else [1_000_000])]
@@ -188,12 +219,27 @@ def _one_size(number: int, folder: Path, seconds: float, *, mongo: bool) -> list
     _run("tracker", "demo", str(database), "--events", str(number), "--until", f"{_END:%Y-%m-%dT%H:%MZ}")
     rows = [Row("made and stored by `tracker demo`", "/s", number / (time.perf_counter() - began))]
     with _moved(database) if mongo else contextlib.nullcontext(str(database)) as store:
-        asked = ["--store", store, "--events", str(number), "--seconds", str(seconds)]
-        printed = _run("bench.size", *asked, *(["--mongo"] if mongo else []))
-    for line in printed.splitlines():
+        return [*rows, *_measured(store, seconds)]
+
+
+def _measured(store: str, seconds: float, source: Path = ROOT) -> Iterator[Row]:
+    """Measure a filled store in a process of its own."""
+    for line in _run("bench.size", "--store", store, "--seconds", str(seconds), source=source).splitlines():
         name, unit, value = line.split("\t")
-        rows.append(Row(name, unit, float(value)))
-    return rows
+        yield Row(name, unit, float(value))
+
+
+def _compare(store: str, against: str, seconds: float) -> None:
+    """Measure a store by two sources in turns, and print the middle of what each took."""
+    table: dict[tuple[str, str], tuple[list[float], list[float]]] = {}
+    with source_of(against) as other:
+        for place in (0, 1, 1, 0, 0, 1):
+            for row in _measured(store, seconds, (other, ROOT)[place]):
+                table.setdefault((row.name, row.unit), ([], []))[place].append(row.value)
+    print(f"{'':40}{Path(against).name[-9:]:>12}{'now':>12}{'ratio':>8}")
+    for (name, unit), values in table.items():
+        before, now = map(median, values)
+        print(f"{name:36}{unit:4}{before:>12,.1f}{now:>12,.1f}{now / before:>8.3f}")
 
 
 @contextlib.contextmanager
@@ -205,10 +251,11 @@ def _moved(database: Path) -> Iterator[str]:
         yield uri
 
 
-def _run(module: str, *arguments: str) -> str:
+def _run(module: str, *arguments: str, source: Path = ROOT) -> str:
     """Run a program of ours and return what it prints."""
     command = [sys.executable, "-m", module, *arguments]
-    return subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True).stdout
+    env = os.environ | {"PYTHONPATH": str(source / "src")}
+    return subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True, env=env).stdout
 
 
 def _beside(number: int, folder: Path) -> Mapping[str, Mapping[str, float]]:
