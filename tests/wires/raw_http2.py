@@ -116,7 +116,7 @@ class RawClient:
         self.goaway: GoAwayFrame | None = None
         self.closed = False
         self.answers_pings = True
-        self.pinged = False
+        self.pings = 0
 
     def write(self, *parts: Frame | bytes) -> None:
         """Send frames, or bytes that are none."""
@@ -220,7 +220,7 @@ class RawClient:
         elif isinstance(frame, PingFrame) and "ACK" in frame.flags:
             self.pongs.append(frame.opaque_data)
         elif isinstance(frame, PingFrame):
-            self.pinged = True
+            self.pings += 1
             if self.answers_pings:
                 self.write(PingFrame(0, frame.opaque_data, flags=["ACK"]))
         elif isinstance(frame, WindowUpdateFrame):

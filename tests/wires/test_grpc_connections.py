@@ -325,3 +325,24 @@ async def test_a_silent_client_is_asked_whether_it_is_there(grpc_server: GrpcSer
 @pytest.mark.parametrize("sent", [b"", PREFACE[:10], PREFACE])
 async def test_a_connection_without_a_handshake_is_closed(port: int, sent: bytes) -> None:
     await exchange(port, sent)
+
+
+@pytest.mark.parametrize("grpc_limits", [GrpcLimits(unread_seconds=0.1)])
+async def test_an_answer_that_its_caller_never_has_room_for_is_cut_off(
+    grpc_server: GrpcServer, stand_in: StandIn
+) -> None:
+    stand_in.answer("get_event", EVENT)
+    async with raw_client(grpc_server.bound[1], window=0) as client:
+        answer = await client.call(request_headers(GET), CALL)
+        assert answer.reset == ErrorCode.CANCEL
+        assert stand_in.observed.unsent() == 0
+        assert not client.closed
+
+
+@pytest.mark.parametrize("grpc_limits", [GrpcLimits(ping_seconds=0.05, silent_seconds=0.15)])
+@pytest.mark.parametrize("alive", [True, False])
+async def test_a_silent_client_is_pinged_and_kept_if_it_answers(grpc_server: GrpcServer, alive: bool) -> None:  # noqa: FBT001 - a parameter
+    async with raw_client(grpc_server.bound[1]) as client:
+        client.answers_pings = alive
+        await client.until(lambda: client.pings > 5)
+        assert client.closed is not alive

@@ -52,10 +52,10 @@ def cancel(client: RawClient, stream: int) -> None:
 
 async def answered(client: RawClient) -> int:
     """Make a call, and return its stream when it is answered and the ping that follows has come."""
-    client.pinged = False
+    pings = client.pings
     stream = client.begin(request_headers(GET))
     await client.send(stream, CALL)
-    await client.until(lambda: client.answers[stream].ended and client.pinged)
+    await client.until(lambda: client.answers[stream].ended and client.pings > pings)
     return stream
 
 

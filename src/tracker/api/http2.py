@@ -24,8 +24,6 @@ _PIECE = 4 * 1024
 """Bytes that a connection looks at together: at most some 200 requests."""
 _EVENTS = 64
 """Events after which a connection leaves further pieces to another turn of the event loop."""
-_PING_TIMEOUT = 20.0
-"""Seconds after which a client that has not reacted to a ping is gone."""
 _PING_INTERVAL = 10.0
 """Seconds between two pings of a client, unless answers are sent in between."""
 _PING_STRIKES = 2
@@ -330,10 +328,10 @@ class Http2Connection(asyncio.Protocol):
 
     def _watch(self) -> None:
         """Close an idle connection, ping a silent client, and end the connection of one that is gone."""
-        now = self._loop.time()
-        wait = self._heard + self._limits.ping_seconds - now
+        limits, now = self._limits, self._loop.time()
+        wait = self._heard + limits.ping_seconds - now
         if wait <= 0:
-            wait += _PING_TIMEOUT
+            wait = self._heard + limits.silent_seconds - now
             if wait <= 0:
                 self.abort()
                 return
@@ -342,7 +340,7 @@ class Http2Connection(asyncio.Protocol):
                 self.engine.send_ping(0)
                 self._flush_soon()
         if not self._streams and not self._leaving:
-            idle = self._asked + self._limits.idle_seconds - now
+            idle = self._asked + limits.idle_seconds - now
             if idle <= 0:
                 self.drain()
             else:

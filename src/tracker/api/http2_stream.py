@@ -25,7 +25,9 @@ class ConnectionLimits:
     idle_seconds: float = 900
     """After which a connection without calls is closed; clients reconnect on their own."""
     ping_seconds: float = 60
-    """After which a silent client is pinged, and given 20 seconds to answer."""
+    """After which a silent client is pinged."""
+    silent_seconds: float = 80
+    """After which a client that is silent all the same is taken for dead."""
     unread_seconds: float = 60
     """After which an answer is cut off, or a connection ended, of which the client reads nothing."""
 
