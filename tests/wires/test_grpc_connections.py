@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from base64 import b64decode
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 from urllib.parse import quote
 
 import pytest
@@ -17,6 +17,7 @@ from hyperframe.frame import (
     SettingsFrame,
     WindowUpdateFrame,
 )
+from protobuf import Oneof
 from tests.wires.grpc_cases import GET, MESSAGE
 from tests.wires.grpc_reference import Reference
 from tests.wires.raw_http2 import PREFACE, ErrorCode, framed, raw_client, request_headers
@@ -24,7 +25,7 @@ from tests.wires.standin import BOUND, Held, exchange
 
 from tracker.api.grpc_call import GrpcLimits
 from tracker.errors import Reason, TrackerError
-from tracker.pb import event_pb, status_pb
+from tracker.pb import event_pb, reflection_pb, status_pb
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, AsyncIterator
@@ -346,3 +347,17 @@ async def test_a_silent_client_is_pinged_and_kept_if_it_answers(grpc_server: Grp
         client.answers_pings = alive
         await client.until(lambda: client.pings > 5)
         assert client.closed is not alive
+
+
+async def test_a_caller_may_send_long_and_short_messages_on_one_stream(grpc_server: GrpcServer) -> None:
+    services: Oneof[Literal["list_services"], str] = Oneof("list_services", "")
+    sizes = (3_000, 300_000, *[1_000] * 10, 300_000, 40_000)
+    requests = [
+        reflection_pb.ServerReflectionRequest(host="h" * size, message_request=services) for size in sizes
+    ]
+    async with raw_client(grpc_server.bound[1]) as client:
+        path = "/grpc.reflection.v1.ServerReflection/ServerReflectionInfo"
+        body = b"".join(framed(request.to_binary()) for request in requests)
+        answer = await client.call(request_headers(path), body)
+    assert len(answer.messages) == len(requests)
+    assert answer.trailers["grpc-status"] == "0"

@@ -113,8 +113,6 @@ class GrpcCall(Stream):
         except TrackerError as error:
             self._fail(error)
         except asyncio.CancelledError:
-            if call.undo is not None:
-                call.undo()
             self._fail(TrackerError(Reason.DRAINING, "the server is stopping"))
         except Exception:
             method = served.method.endpoint.name
@@ -125,9 +123,10 @@ class GrpcCall(Stream):
         """Answer with one message."""
         call = self._call
         encoded = await self._encode(await self._served.handle(self._read, call))
+        trailers = success_trailers(call)
         if call.undo is not None:
             self.expect_receipt(call.undo)
-        self.send(framed(encoded), headers=HEADERS, trailers=success_trailers(call))
+        self.send(framed(encoded), headers=HEADERS, trailers=trailers)
 
     async def _stream(self) -> None:
         """Answer with a stream of messages."""
@@ -180,7 +179,6 @@ class GrpcCall(Stream):
 
     async def _requests(self) -> AsyncIterator[object]:
         while (request := await self._next_message(in_time=False)) is not None:
-            self.consume()
             yield self._served.method.decode(request)
 
     async def _next_message(self, *, in_time: bool = True) -> bytes | None:
@@ -190,7 +188,7 @@ class GrpcCall(Stream):
             try:
                 async with asyncio.timeout(self._served.limits.message_seconds if in_time else None):
                     while (taken := self._messages.take()) is None and not self.is_complete:
-                        self.expect(self._messages.expected)
+                        self.make_room(self._messages.expected, self._messages.size)
                         await self._wait()
             except TimeoutError:
                 why = "the request's message took too long to arrive"
@@ -214,6 +212,8 @@ class GrpcCall(Stream):
             self._waiter.set_result(None)
 
     def _fail(self, error: TrackerError) -> None:
+        if self._call.undo is not None:
+            self._call.undo()
         if not self.is_closed:
             self._end(error_trailers(self._call, error))
 

@@ -54,20 +54,21 @@ def peer_name(host: str, port: int) -> str:
 class MessageReader:
     """Takes messages out of the body of a request."""
 
-    __slots__ = ("_limit", "_parts", "_size", "expected")
+    __slots__ = ("_limit", "_parts", "expected", "size")
 
     def __init__(self, limit: int) -> None:
         self._limit = limit
         self._parts: list[bytes] = []
-        self._size = 0
+        self.size = 0
+        """Bytes that have been received, and not been taken."""
         self.expected = _PREFIX.size
         """Bytes, from the beginning of the next message, without which there is nothing to take."""
 
     def feed(self, data: bytes) -> bool:
         """Add a part of the body; return whether there may be something to take."""
         self._parts.append(data)
-        self._size += len(data)
-        return self._size >= self.expected
+        self.size += len(data)
+        return self.size >= self.expected
 
     def take(self) -> tuple[bool, bytes] | None:
         """Return the next message, and whether it is compressed; None where it is not complete.
@@ -75,19 +76,19 @@ class MessageReader:
         Raises:
             TrackerError: RESOURCE_EXHAUSTED; it is too large.
         """
-        if self._size < self.expected:
+        if self.size < self.expected:
             return None
         data = self._parts[0] if len(self._parts) == 1 else b"".join(self._parts)
         compressed, length = _PREFIX.unpack_from(data)
         if length > self._limit:
             raise _too_large(self._limit)
         end = _PREFIX.size + length
-        if self._size < end:
+        if self.size < end:
             self._parts = [data]
             self.expected = end
             return None
-        self._parts = [data[end:]] if self._size > end else []
-        self._size -= end
+        self._parts = [data[end:]] if self.size > end else []
+        self.size -= end
         self.expected = _PREFIX.size
         return compressed, data[_PREFIX.size : end]
 

@@ -16,8 +16,8 @@ if TYPE_CHECKING:
     from tracker.api.http2_engine import Header
     from tracker.api.http2_stream import Accept, ConnectionLimits, Stream
 
-_LONG_BODIES = 16 * 1024 * 1024
-"""Bytes that a connection may receive beyond the windows of new streams at a time."""
+_LONG_BODIES = 32 * 1024 * 1024
+"""Bytes that the windows of streams with long messages have together."""
 _PART = 64 * 1024
 """Bytes that a connection hands to its transport in a turn of the event loop."""
 _PIECE = 4 * 1024
@@ -193,11 +193,13 @@ class Http2Connection(asyncio.Protocol):
         self._sending.add(stream)
         self._flush_soon()
 
-    def expect(self, stream: Stream, size: int) -> None:
-        """Let a stream receive so many bytes, now or when earlier ones leave room for them."""
-        if self._long.get(stream) != size:
-            self._long[stream] = size
+    def make_room(self, stream: Stream, size: int) -> None:
+        """Let the client send a message on a stream; a long one when earlier ones leave room for it."""
+        window = 2 * size  # since the engine enlarges a window when half of it is consumed
+        if window > WINDOW and self._long.get(stream) != window:
+            self._long[stream] = window
             self._admit()
+        self._flush_soon()
 
     def on_request(self, stream_id: int, headers: Sequence[Header], *, complete: bool) -> None:
         self._asked = self._heard
@@ -314,11 +316,11 @@ class Http2Connection(asyncio.Protocol):
     def _admit(self) -> None:
         """Enlarge the windows of the streams that have waited longest."""
         room = _LONG_BODIES
-        for stream, size in self._long.items():
-            room -= size
+        for stream, window in self._long.items():
+            room -= window
             if room < 0:
                 break
-            self.engine.widen(stream.id, size)
+            self.engine.widen(stream.id, window)
         self._flush_soon()
 
     def _go_away(self) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
 
-from tracker.api.http2_engine import WINDOW, Http2Error
+from tracker.api.http2_engine import Http2Error
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
@@ -41,8 +41,8 @@ class StreamOwner(Protocol):
     def sending(self, stream: Stream) -> None:
         """Send what the engine was given for a stream."""
 
-    def expect(self, stream: Stream, size: int) -> None:
-        """Let a stream receive so many bytes, now or when earlier ones leave room for them."""
+    def make_room(self, stream: Stream, size: int) -> None:
+        """Let the client send a message of so many bytes on a stream."""
 
 
 class Stream:
@@ -124,16 +124,16 @@ class Stream:
         """How many bytes of the answer's body are not sent yet."""
         return 0 if self.is_closed else self.connection.engine.queued_body_size(self.id)
 
-    def consume(self) -> None:
-        """Let the client send as many bytes as were received so far."""
-        if self.unconsumed:
-            self.connection.engine.consume(self.id, self.unconsumed)
-            self.unconsumed = 0
+    def make_room(self, size: int, held: int) -> None:
+        """Let the client send the rest of a message of so many bytes, of which `held` are here."""
+        self.consume(held)
+        self.connection.make_room(self, size)
 
-    def expect(self, size: int) -> None:
-        """Let the client send a body of so many bytes, as soon as the connection has room for it."""
-        if size > WINDOW:
-            self.connection.expect(self, size)
+    def consume(self, held: int = 0) -> None:
+        """Let the client send as many bytes as were received, but for those that are still held."""
+        if self.unconsumed > held:
+            self.connection.engine.consume(self.id, self.unconsumed - held)
+            self.unconsumed = held
 
     def expect_receipt(self, lost: Callable[[], None]) -> None:
         """Have `lost` called if the answer, which is sent next, does not reach the client.
