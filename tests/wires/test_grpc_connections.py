@@ -315,29 +315,10 @@ async def test_a_stream_goes_on_as_its_caller_reads(port: int, stand_in: StandIn
         assert len((await client.answer(stream)).messages) == 100
 
 
-@pytest.mark.parametrize("grpc_limits", [GrpcLimits(ping_seconds=0.1)])
-async def test_a_silent_client_is_asked_whether_it_is_there(grpc_server: GrpcServer) -> None:
-    async with raw_client(grpc_server.bound[1]) as client:
-        await client.until(lambda: client.pinged)
-        assert (await client.call(request_headers(GET), CALL)).trailers["grpc-status"] == "0"
-
-
 @pytest.mark.parametrize("grpc_limits", [GrpcLimits(handshake_seconds=0.2)])
 @pytest.mark.parametrize("sent", [b"", PREFACE[:10], PREFACE])
 async def test_a_connection_without_a_handshake_is_closed(port: int, sent: bytes) -> None:
     await exchange(port, sent)
-
-
-@pytest.mark.parametrize("grpc_limits", [GrpcLimits(unread_seconds=0.1)])
-async def test_an_answer_that_its_caller_never_has_room_for_is_cut_off(
-    grpc_server: GrpcServer, stand_in: StandIn
-) -> None:
-    stand_in.answer("get_event", EVENT)
-    async with raw_client(grpc_server.bound[1], window=0) as client:
-        answer = await client.call(request_headers(GET), CALL)
-        assert answer.reset == ErrorCode.CANCEL
-        assert stand_in.observed.unsent() == 0
-        assert not client.closed
 
 
 @pytest.mark.parametrize("grpc_limits", [GrpcLimits(ping_seconds=0.05, silent_seconds=0.15)])
