@@ -172,8 +172,8 @@ def unary(channel: grpc.aio.Channel, path: str) -> grpc.aio.UnaryUnaryMultiCalla
     return channel.unary_unary(path)
 
 
-async def exchange(port: int, *parts: bytes, pause: float = 0) -> bytes:
-    """Send bytes on a new connection, and return all that comes back until its end."""
+async def exchange(port: int, *parts: bytes, pause: float = 0, end: bool = False) -> bytes:
+    """Send bytes on a new connection, and `end` it; return all that comes back until its end."""
     reader, writer = await asyncio.open_connection("127.0.0.1", port)
     try:
         async with asyncio.timeout(BOUND):
@@ -182,6 +182,8 @@ async def exchange(port: int, *parts: bytes, pause: float = 0) -> bytes:
                 await writer.drain()
                 if pause:
                     await asyncio.sleep(pause)
+            if end:
+                writer.write_eof()
             return await reader.read()
     finally:
         writer.close()

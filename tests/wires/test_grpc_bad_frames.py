@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+import asyncio
+import random
+from typing import TYPE_CHECKING, Any
 
 from hpack import Encoder
 from hyperframe.frame import (
@@ -16,12 +18,21 @@ from hyperframe.frame import (
     SettingsFrame,
     WindowUpdateFrame,
 )
-from tests.wires.grpc_cases import GET
-from tests.wires.raw_http2 import LARGEST_WINDOW, ErrorCode, raw_client, request_headers
+from tests.wires.grpc_cases import GET, MESSAGE
+from tests.wires.raw_http2 import (
+    LARGEST_WINDOW,
+    PREFACE,
+    ErrorCode,
+    framed,
+    raw_client,
+    request_headers,
+)
+from tests.wires.standin import exchange
 
 if TYPE_CHECKING:
     import pytest
     from hyperframe.frame import Frame
+    from tests.wires.standin import StandIn
 
     from tracker.api.grpc import GrpcServer
 
@@ -89,3 +100,32 @@ async def test_a_frame_that_breaks_http2_ends_its_connection(
                     await client.until(lambda: client.closed)
                     assert client.goaway is not None
                     assert ErrorCode(client.goaway.error_code) is code
+
+
+async def test_bytes_changed_by_chance_leave_nothing_behind(
+    grpc_server: GrpcServer, stand_in: StandIn
+) -> None:
+    problems: list[dict[str, Any]] = []
+    asyncio.get_running_loop().set_exception_handler(lambda _, problem: problems.append(problem))
+    chance = random.Random(16)
+    calls = [
+        HeadersFrame(stream, HEADERS, flags=["END_HEADERS"]).serialize()
+        + DataFrame(stream, framed(MESSAGE), flags=["END_STREAM"]).serialize()
+        for stream in (1, 3, 5)
+    ]
+    whole = PREFACE + SettingsFrame(0).serialize() + b"".join(calls)
+
+    def changed() -> bytes:
+        data = bytearray(whole)
+        for _ in range(chance.choice([1, 2, 20])):
+            data[chance.randrange(len(data))] = chance.randrange(256)
+        return bytes(data[: chance.randrange(len(PREFACE), len(data))])
+
+    ends = await asyncio.gather(
+        *(exchange(grpc_server.bound[1], changed(), end=True) for _ in range(300)), return_exceptions=True
+    )
+    assert all(isinstance(end, bytes | ConnectionError) for end in ends)
+    async with raw_client(grpc_server.bound[1]) as client:
+        assert (await client.call(request_headers(GET), framed(MESSAGE))).trailers["grpc-status"] == "0"
+    assert stand_in.observed.under_way == 0
+    assert problems == []

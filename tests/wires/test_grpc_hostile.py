@@ -40,7 +40,7 @@ if TYPE_CHECKING:
 
 CHECK = ("/grpc.health.v1.Health/Check", b"")
 LIST = "/tracker.event.v1alpha1.EventService/ListEvents"
-MORE_MEMORY = 64
+MORE_MEMORY = 32
 """MiB that a server may grow by."""
 HEADERS = Encoder().encode(request_headers(GET))
 OPENING = PREFACE + SettingsFrame(0).serialize()
