@@ -49,11 +49,11 @@ MAX_WAITING = 4_096
 LOCKED_OUT_SECONDS = 2.0
 """How long another program may lock the file before changes fail."""
 
-QUICK_SECONDS = 0.0005
+QUICK_SECONDS = 0.001
 """The average duration of commits up to which the event loop waits for one."""
 
 _WEIGHT = 0.125
-"""Weight of the last commit in the average: after one of 20 ms, the loop waits for none of the next 27."""
+"""Weight of the last commit in the average: after one of 20 ms, the loop waits for none of the next ten."""
 
 _ALONE = 8
 """Successive changes that came alone, after which the next one counts as that of a single caller."""

@@ -1,5 +1,6 @@
 -- How long events took by themselves, and the time since the event that each links to, in microseconds. JSON has both as
--- seconds, with none, three, six or nine decimals: `660s`, `0.500s`. Events of before get `metadata.elapsed` once.
+-- seconds, with none, three, six or nine decimals: `660s`, `0.500s`. Events that are stored already get
+-- `metadata.elapsed` now.
 
 DROP INDEX events_by_time;
 DROP INDEX events_by_service;
