@@ -21,7 +21,7 @@ from tracker.domain.times import micros as micros_in
 from tracker.domain.times import period, read_interval
 from tracker.errors import TrackerError
 from tracker.pb import event_pb, lock_pb
-from tracker.time_text import MICROS, Clock, micros_of, read_date, read_zone
+from tracker.time_text import MICROS, Clock, datetime_of, micros_of, read_date, read_zone
 from tracker.transcoding.json_request import make_message, normalise
 
 if TYPE_CHECKING:
@@ -121,6 +121,27 @@ def test_a_setting_takes_bare_seconds(text: str, in_file: Callable[[str], float]
 
 def test_an_option_takes_bare_seconds() -> None:
     assert (in_option("30"), in_option("1.5"), in_option("1m30")) == (30, 1.5, 90)
+
+
+@pytest.mark.parametrize(
+    ("text", "moment"),
+    [
+        ("today", "2026-03-29T22:00:00"),
+        ("today-1d", "2026-03-28T23:00:00"),
+        ("today-1w", "2026-03-22T23:00:00"),
+        ("tomorrow-2D", "2026-03-28T23:00:00"),
+        ("today-1d12h", "2026-03-28T11:00:00"),
+        ("yesterday+1d", "2026-03-29T22:00:00"),
+        ("today-24h", "2026-03-28T22:00:00"),
+        ("today-1.0d", "2026-03-28T22:00:00"),
+        ("1d", "2026-03-29T10:00:00"),
+    ],
+)
+def test_days_counted_from_a_day_are_those_of_the_calendar(text: str, moment: str) -> None:
+    noon_after_clocks_changed = micros_of(datetime(2026, 3, 30, 10, tzinfo=UTC))
+    found = Clock(noon_after_clocks_changed, ZoneInfo("Europe/Paris")).read(text)
+    assert found is not None
+    assert datetime_of(found.low).isoformat() == f"{moment}+00:00"
 
 
 @pytest.mark.parametrize("text", ["1M", "-1M", "+1M", "today-1M"])

@@ -233,7 +233,8 @@ class Clock:
         """Return the time that a text names, or None if it names none.
 
         It is a date with or without a time of day (`2026`, `2026-01-31`, `2026-01-31T12:30Z`), a day
-        (`today`), a time ago (`2h`), one to come (`+2h`), or one counted from a day (`today-12h`).
+        (`today`), a time ago (`2h`), one to come (`+2h`), or one counted from a day (`today-12h`), where days
+        are those of the calendar.
         """
         try:
             found = self._relative(text)
@@ -261,11 +262,21 @@ class Clock:
         if base == "now":
             start, ahead = Interval(self.now, self.now + 1), sign == "+"
         else:
-            start, ahead = self.day({"yesterday": -1, "today": 0, "tomorrow": 1}[base]), sign != "-"
+            offset, ahead = {"yesterday": -1, "today": 0, "tomorrow": 1}[base], sign != "-"
+            days = _whole_days(length or "")
+            start = self.day(offset + (days if ahead else -days))
             if length:
                 start = Interval(start.low, start.low + 1)
+            distance = Interval(distance.low - days * _UNITS["d"], 0)
         moved = distance.low if ahead else -distance.low
         return Interval(start.low + moved, start.high + moved)
+
+
+def _whole_days(text: str) -> int:
+    """Return how many days of the calendar a duration names in days and weeks, those with fractions apart."""
+    parts = (part.groups() for part in _PART.finditer(text))
+    days = (int(n) * _UNITS[unit.lower()] for n, rest, unit in parts if unit in "dDwW" and not rest)
+    return sum(days) // _UNITS["d"]
 
 
 def _zone(text: str | None) -> timezone | None:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
+from zoneinfo import ZoneInfo
 
 import pytest
 from tests.clients import Refused
@@ -56,6 +58,41 @@ async def test_the_days_of_every_other_call_are_in_the_zone_asked_for(client: Cl
     assert (await client.call("EventService/GetEventFacets", facets))["totalCount"] == 2
     overlaps = await client.call("EventService/GetEventOverlaps", OF_MARCH)
     assert (overlaps["start"], overlaps["end"]) == ("2026-03-28T23:00:00Z", "2026-03-29T22:00:00Z")
+    for zone, number in ((PARIS, 2), ({"timeZone": ""}, 2), ({"timeZone": "Etc/GMT-2"}, 3)):
+        stats = await client.call("EventService/GetEventStats", {**OF_MARCH, **zone})
+        assert int(stats["totalCount"]) == number, zone
+
+
+async def test_months_begin_in_the_zone_asked_for(client: Client) -> None:
+    await record(client, "2026-02-28T22:59:59Z", "2026-02-28T23:00:00Z")
+    await create(client, startDate="2026-03-31T22:00:00Z", service="cart")
+    of_spring = {"startDate": "2026-02-01", "endDate": "2026-04-30", "groupByService": True}
+    utc, paris = [
+        (await client.call("EventService/GetEventStatsByMonth", {**of_spring, "timeZone": zone}))["stats"]
+        for zone in ("", "Europe/Paris")
+    ]
+    assert [(each["month"], each["service"], int(each["count"])) for each in utc] == [
+        (2, "payments", 2),
+        (3, "cart", 1),
+    ]
+    assert [(each["month"], each["service"], int(each["count"])) for each in paris] == [
+        (2, "payments", 1),
+        (3, "payments", 1),
+        (4, "cart", 1),
+    ]
+    whole = {**of_spring, "groupByService": False, **PARIS}
+    stats = (await client.call("EventService/GetEventStatsByMonth", whole))["stats"]
+    assert [(each["month"], int(each["count"])) for each in stats] == [(2, 1), (3, 1), (4, 1)]
+
+
+async def test_today_is_a_day_of_the_zone_asked_for(client: Client) -> None:
+    now = datetime.now(UTC)
+    east, west = "Pacific/Kiritimati", "Etc/GMT+12"  # 26 hours apart: it is never the same day in both
+    tomorrow = now.astimezone(ZoneInfo(east)).replace(hour=0, minute=30, second=0, microsecond=0)
+    await record(client, tomorrow.isoformat())
+    for zone, number in ((east, 1), (west, 0)):
+        answer = await client.call("EventService/TodayEvents", {"timeZone": zone})
+        assert answer["totalCount"] == number, zone
 
 
 async def test_a_page_token_belongs_to_the_zone_of_its_search(client: Client) -> None:
@@ -102,6 +139,9 @@ async def test_a_time_that_clocks_show_twice_is_both_and_one_that_they_skip_the_
         ("SearchEvents", {"query": "service:cart", "timeZone": "Mars/Olympus"}, "time_zone"),
         ("GetEventFacets", {"fields": ["service"], "timeZone": "../../etc/passwd"}, "time_zone"),
         ("GetEventOverlaps", {"timeZone": "CET-1CEST,M3"}, "time_zone"),
+        ("TodayEvents", {"timeZone": "Mars/Olympus"}, "time_zone"),
+        ("GetEventStats", {**OF_MARCH, "timeZone": "Mars/Olympus"}, "time_zone"),
+        ("GetEventStatsByMonth", {**OF_MARCH, "timeZone": "Mars/Olympus"}, "time_zone"),
     ],
 )
 async def test_a_wrong_period_is_refused_by_the_name_of_its_field(

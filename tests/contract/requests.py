@@ -5,10 +5,11 @@ from __future__ import annotations
 import copy
 from typing import TYPE_CHECKING, TypeAlias
 
-import protovalidate
 from protobuf import message_from_json_value
 
 from tracker import pb
+from tracker.errors import TrackerError
+from tracker.transcoding.rules import check_rules
 
 if TYPE_CHECKING:
     from protobuf import Message
@@ -83,14 +84,11 @@ def request_with(path: str, value: JsonValue) -> Message:
 def violations(request: Message) -> dict[str, list[str]]:
     """Return what breaks a rule, by field, and how."""
     found: dict[str, list[str]] = {}
-    for violation in protovalidate.collect_violations(request):
-        proto = violation.proto
-        path = ""
-        for element in proto.field.elements if proto.field is not None else ():
-            path = f"{path}.{element.field_name}" if path else element.field_name
-            if element.subscript is not None:
-                path += f"[{element.subscript.value}]"
-        found.setdefault(path or proto.rule_id.rpartition(".")[0], []).append(proto.message)
+    try:
+        check_rules(request)
+    except TrackerError as error:
+        for violation in error.violations:
+            found.setdefault(violation.field, []).append(violation.description)
     return found
 
 

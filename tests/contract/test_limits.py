@@ -14,11 +14,12 @@ from protobuf import (
     ScalarType,
     message_from_json_value,
 )
-from protobuf.wkt import Timestamp
+from protobuf.wkt import Timestamp, UInt32Value
 from protovalidate._gen.buf.validate import validate_pb
 from tests.contract.requests import EVENT, REQUESTS, UUID, VALID, broken, field_of, violations
 
 from tracker.pb import event_pb
+from tracker.time_text import MICROS, duration_text
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -138,15 +139,15 @@ def test_a_list_may_have_its_items_and_no_more(name: str) -> None:
             case _:
                 continue
         most = ITEMS.get(path[-1].name, 1_000)
-        for number, refusals in ((most, []), (most + 1, [f"must contain no more than {most} item(s)"])):
+        for number, refusals in ((most, []), (most + 1, [f"must have at most {most} items"])):
             texts = violations_at(path, (items * (number // len(items) + 1))[:number])
-            assert [each for each in texts if "no more than" in each] == refusals, names(path)
+            assert [each for each in texts if each.endswith(" items")] == refusals, names(path)
 
 
 def test_imported_events_are_limited_and_so_is_each() -> None:
     path = "ImportEventsRequest.events"
     assert broken(path, [EVENT] * 1000) == {}
-    assert broken(path, [EVENT] * 1001) == {"events": ["must contain no more than 1000 item(s)"]}
+    assert broken(path, [EVENT] * 1001) == {"events": ["must have at most 1000 items"]}
     wrong: dict[str, Json] = {
         "title": {"title": "x" * 501},
         "metadata.id": {"metadata": {"id": "x"}},
@@ -165,7 +166,7 @@ def test_a_map_is_limited_and_so_are_its_keys_and_values() -> None:
     assert broken(path, [{"metadata": {str(i): "x" for i in range(1000)}}]) == {}
     assert list(broken(path, [{"metadata": {str(i): "x" for i in range(1001)}}])) == [metadata]
     assert broken(path, [{"metadata": {"k" * 200: "x" * FREE_TEXT}}]) == {}
-    assert list(broken(path, [{"metadata": {"k" * 201: "x"}}])) == [f"{metadata}[{'k' * 201}]"]
+    assert list(broken(path, [{"metadata": {"k" * 201: "x"}}])) == [f"{metadata}[{'k' * 40}…]"]
     assert list(broken(path, [{"metadata": {"k": "x" * (FREE_TEXT + 1)}}])) == [f"{metadata}[k]"]
 
 
@@ -174,7 +175,7 @@ def test_a_page_has_a_largest_size_and_any_number(name: str) -> None:
     limit = 10_000 if name == "SearchEventsRequest" else 1_000
     for allowed in (0, 1, limit):
         assert broken(f"{name}.per_page", allowed) == {}
-    assert broken(f"{name}.per_page", limit + 1) == {"per_page": [f"must be less than or equal to {limit}"]}
+    assert broken(f"{name}.per_page", limit + 1) == {"per_page": [f"must be at most {limit}"]}
     for allowed in (0, 1, 2**31 - 1):
         assert broken(f"{name}.page", allowed) == {}
     assert list(broken(f"{name}.page", -1)) == ["page"]
@@ -185,13 +186,21 @@ def test_counts_are_not_negative() -> None:
     assert counts
     for path in counts:
         assert violations_at(path, 0) == []
-        assert violations_at(path, -1) == ["must be greater than or equal to 0"], names(path)
+        assert violations_at(path, -1) == ["must be at least 0"], names(path)
 
 
 @pytest.mark.parametrize(("uptime", "allowed"), [(0, True), (100, True), (-0.1, False), (100.1, False)])
 def test_uptime_is_a_percentage(uptime: float, *, allowed: bool) -> None:
     path = "CreateUpdateCatalogRequest.sla.uptime_percentage"
-    assert list(broken(path, uptime)) == ([] if allowed else [field_of(path)])
+    assert broken(path, uptime) == ({} if allowed else {field_of(path): ["must be from 0 to 100"]})
+
+
+def test_no_sentence_names_a_type_or_a_comparison() -> None:
+    request = event_pb.GetEventFacetsRequest(fields=["a"] * 21, limit=UInt32Value(value=1001))
+    assert violations(request) == {
+        "fields": ["must have at most 20 items", "must not have an item twice"],
+        "limit": ["must be at most 1000"],
+    }
 
 
 def test_a_time_is_in_the_years_that_rfc_3339_can_write() -> None:
@@ -206,8 +215,9 @@ def test_a_time_is_in_the_years_that_rfc_3339_can_write() -> None:
 def test_a_duration_has_a_least_and_a_most(path: str, least: int, most: int) -> None:
     for allowed in (f"{least}s", f"{least}.5s", f"{most}s"):
         assert broken(path, allowed) == {}
+    expected = f"must be from {duration_text(least * MICROS)} to {duration_text(most * MICROS)}"
     for wrong in (f"{least - 1}s", f"{most}.000000001s", "-1s"):
-        assert list(broken(path, wrong)) == [field_of(path)]
+        assert broken(path, wrong) == {field_of(path): [expected]}
 
 
 @pytest.mark.parametrize(
@@ -222,9 +232,9 @@ def test_a_lock_token_is_long_visible_ascii(token: str) -> None:
 def test_labels_of_a_lock_are_limited_and_so_are_their_names_and_values() -> None:
     path = "CreateLockRequest.labels"
     assert broken(path, {"k" * 200: "v" * 2000, **{str(n): "" for n in range(99)}}) == {}
-    assert broken(path, {str(n): "" for n in range(101)})
-    assert broken(path, {"k" * 201: ""})
-    assert broken(path, {"": ""})
+    assert broken(path, {str(n): "" for n in range(101)}) == {"labels": ["must have at most 100 entries"]}
+    assert broken(path, {"k" * 201: ""}) == {f"labels[{'k' * 40}…]": ["must be at most 200 characters"]}
+    assert broken(path, {"": ""}) == {'labels[""]': ["must not be empty"]}
     assert broken(path, {"k": "v" * 2001})
 
 

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import re
 from functools import cache
 from typing import TYPE_CHECKING
 
 import protovalidate
 
 from tracker.errors import FieldViolation, invalid
+from tracker.time_text import MICROS, duration_text
 from tracker.transcoding.rule_checks import compile_checks
 
 if TYPE_CHECKING:
@@ -48,6 +50,28 @@ def check_rules(request: Message) -> None:
         raise invalid(*map(_field_violation, error.violations)) from None
 
 
+_WORDINGS = (
+    (r"must be greater than or equal to (\S+) and less than or equal to (\S+)", r"must be from \1 to \2"),
+    (r"must be greater than or equal to", "must be at least"),
+    (r"must be less than or equal to", "must be at most"),
+    (r"must contain no more than (\d+) item\(s\)", r"must have at most \1 items"),
+    (r"map must be at most", "must have at most"),
+    (r"repeated value must contain unique items", "must not have an item twice"),
+    (r"must be at least 1 characters", "must not be empty"),
+)
+"""What protovalidate says, and what this server says for it."""
+_SECONDS = re.compile(r"\b(\d+)s\b")
+
+_LONGEST_KEY = 40
+"""Characters of the key of a map in a path."""
+
+
+def _reworded(text: str) -> str:
+    for theirs, ours in _WORDINGS:
+        text = re.sub(theirs, ours, text)
+    return _SECONDS.sub(lambda found: duration_text(int(found[1]) * MICROS), text)
+
+
 def _field_violation(violation: protovalidate.Violation) -> FieldViolation:
     """Name the field that breaks a rule; the id of a message's rule begins with the path of the field."""
     proto = violation.proto
@@ -55,6 +79,12 @@ def _field_violation(violation: protovalidate.Violation) -> FieldViolation:
     for element in proto.field.elements if proto.field is not None else ():
         path += f".{element.field_name}" if path else element.field_name
         if element.subscript is not None:
-            path += f"[{element.subscript.value}]"
+            path += f"[{_shown(element.subscript.value)}]"
     path = path or proto.rule_id.rpartition(".")[0]
-    return FieldViolation(path, f"{path} is required" if proto.rule_id == "required" else proto.message)
+    required = proto.rule_id == "required"
+    return FieldViolation(path, f"{path} is required" if required else _reworded(proto.message))
+
+
+def _shown(key: object) -> str:
+    text = str(key)
+    return f"{text[:_LONGEST_KEY]}…" if len(text) > _LONGEST_KEY else text or '""'

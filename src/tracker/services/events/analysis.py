@@ -16,7 +16,7 @@ from tracker.domain.query.tree import EventFilter, Number, Term, both, narrowed,
 from tracker.domain.times import MOST_INTERVALS, duration, interval_for, period, read_interval, timestamp
 from tracker.errors import FieldViolation, invalid
 from tracker.pb import event_pb
-from tracker.services.events.filters import Planned, by_fields, facet, in_period, with_query
+from tracker.services.events.filters import Planned, by_fields, dates_of, facet, in_period, with_query
 from tracker.services.events.overlap_groups import fitting_groups, moment, overlap_group
 from tracker.services.paging import (
     MOST_READ,
@@ -28,7 +28,7 @@ from tracker.services.paging import (
     parse_page_token,
 )
 from tracker.stores.pages import Page
-from tracker.time_text import EARLIEST, MICROS, hint
+from tracker.time_text import EARLIEST, MICROS, datetime_of, hint
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -39,6 +39,7 @@ if TYPE_CHECKING:
     from tracker.domain.query.tree import Node
     from tracker.services.context import Call, Context
     from tracker.stores.events import EventStore, Explanation, Tally
+    from tracker.time_text import Clock
 
 
 _VALUES = 10
@@ -70,7 +71,8 @@ class EventAnalysis:
     async def get_event_stats(
         self, request: event_pb.GetEventStatsRequest, call: Call
     ) -> event_pb.GetEventStatsResponse:
-        count = await self._store.count(by_fields(request, *period(request.start_date, request.end_date)))
+        clock = self._context.query_clock(request.time_zone)
+        count = await self._store.count(by_fields(request, *dates_of(request, clock)))
         self._context.report(call, "event stats retrieved", total_count=count)
         return event_pb.GetEventStatsResponse(
             total_count=count, start_date=request.start_date, end_date=request.end_date
@@ -79,18 +81,13 @@ class EventAnalysis:
     async def get_event_stats_by_month(
         self, request: event_pb.GetEventStatsByMonthRequest, call: Call
     ) -> event_pb.GetEventStatsByMonthResponse:
-        where = by_fields(request, *period(request.start_date, request.end_date))
-        counts = await self._store.count_by_month(where, by_service=request.group_by_service)
-        total = sum(c.count for c in counts)
+        clock = self._context.query_clock(request.time_zone)
+        where = by_fields(request, *dates_of(request, clock))
+        counts = await self._by_month(where, request, clock)
+        total = sum(each.count for each in counts)
         query = f"stats by month {to_text(where.query)} {request.start_date} {request.end_date}"
-        fit, rest = fitting(
-            [
-                event_pb.MonthlyStats(year=c.year, month=c.month, service=c.service, count=c.count)
-                for c in counts
-            ],
-            parse_page_token(request.page_token, query),
-            answer_bytes(call),
-        )
+        query += request.time_zone and f" in {request.time_zone}"
+        fit, rest = fitting(counts, parse_page_token(request.page_token, query), answer_bytes(call))
         self._context.report(call, "event stats by month retrieved", total_count=total)
         return event_pb.GetEventStatsByMonthResponse(
             stats=list(fit),
@@ -99,6 +96,28 @@ class EventAnalysis:
             start_date=request.start_date,
             end_date=request.end_date,
         )
+
+    async def _by_month(
+        self, where: EventFilter, request: event_pb.GetEventStatsByMonthRequest, clock: Clock
+    ) -> Sequence[event_pb.MonthlyStats]:
+        """Return the number of events of each month that has any, ordered by month and service."""
+        if not request.time_zone or where.since is None or where.until is None:
+            months = await self._store.count_by_month(where, by_service=request.group_by_service)
+            return [
+                event_pb.MonthlyStats(year=m.year, month=m.month, service=m.service, count=m.count)
+                for m in months
+            ]
+        _, starts = _intervals("month", where.since, where.until, clock.zone)
+        edges = [where.since, *starts[1:], where.until]
+        by = SERVICE if request.group_by_service else None
+        counts = await self._store.count_between(replace(where, since=None, until=None), edges, by)
+        first_days = [datetime_of(start).astimezone(clock.zone) for start in starts]
+        return [
+            event_pb.MonthlyStats(year=day.year, month=day.month, service=str(service), count=count)
+            for day, counted in zip(first_days, counts, strict=True)
+            for service, count in sorted(counted.items())
+            if count
+        ]
 
     async def get_event_facets(
         self, request: event_pb.GetEventFacetsRequest, _: Call

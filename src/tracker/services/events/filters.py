@@ -31,16 +31,21 @@ if TYPE_CHECKING:
     from tracker.time_text import Clock
 
 
-class PeriodRequest(Protocol):
-    """A request for the events of a period that a query matches."""
+class DatedRequest(Protocol):
+    """A request for the events of a period."""
 
-    query: str
     start_date: str
     end_date: str
     time_zone: str
 
 
-def dates_of(request: PeriodRequest, clock: Clock) -> tuple[int | None, int | None]:
+class PeriodRequest(DatedRequest, Protocol):
+    """A request for the events of a period that a query matches."""
+
+    query: str
+
+
+def dates_of(request: DatedRequest, clock: Clock) -> tuple[int | None, int | None]:
     """Return the period of a request, whose dates are in the time zone that it names, else in UTC."""
     return period(request.start_date, request.end_date, clock.zone if request.time_zone else UTC)
 

@@ -99,9 +99,10 @@ class EventQueries:
     async def today_events(
         self, request: event_pb.TodayEventsRequest, _: Call
     ) -> event_pb.TodayEventsResponse:
-        today = self._context.query_clock().day()
+        today = self._context.query_clock(request.time_zone).day()
         where = EventFilter(since=today.low, until=today.high, overlapping=True)
-        return await self._list(event_pb.TodayEventsResponse, where, request, "events today", default=None)
+        query = f"events today{request.time_zone and f' in {request.time_zone}'}"
+        return await self._list(event_pb.TodayEventsResponse, where, request, query, default=None)
 
     async def get_event_changelog(
         self, request: event_pb.GetEventChangelogRequest, call: Call
