@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import json
+import re
 from typing import TYPE_CHECKING, Any
 
 import pytest
 from tests.behaviour.events import get
-from tests.clients import Refused
+from tests.clients import Refused, RestClient
 
 if TYPE_CHECKING:
+    import httpx2
     from tests.clients import Client
 
 LARGEST = 4 * 2**20
@@ -88,6 +90,22 @@ async def test_a_numbered_page_begins_where_it_would_without_large_events(client
     first = await pages(client, "EventService/ListEvents", {"perPage": 60, "page": 1})
     assert len(first[0]["events"]) < 60
     assert ids_of(first) == ids
+
+
+async def test_a_numbered_page_that_its_bytes_end_says_how_its_rest_is_reached(
+    http: httpx2.AsyncClient,
+) -> None:
+    await imported(RestClient(http), 100, 65_536)
+    for path, warned in (
+        ("list?perPage=60&page=1", "page 1 has 4[0-9] of 60 records; next_page_token leads to the others"),
+        ("search?service=payments&perPage=60&page=1", "page 1 has 4[0-9] of 60 records"),
+        ("list?perPage=60", ""),
+        ("list?perPage=60&page=2", ""),
+        ("list?perPage=10&page=1", ""),
+    ):
+        answer = await http.get(f"/api/v1alpha1/events/{path}")
+        assert bool(answer.headers.get("warning")) == bool(warned), path
+        assert re.match(f'299 - "{warned}' if warned else "$", answer.headers.get("warning", "")), path
 
 
 async def test_a_chain_of_large_events_is_answered_in_pages(client: Client) -> None:

@@ -366,6 +366,27 @@ def test_long_changelogs_come_back_whole(empty: ServerProcess, tmp_path: Path) -
         assert len(shown["changelog"]) == shown["totalCount"] == 70
 
 
+def test_a_line_that_is_missing_from_a_long_changelog_is_noticed(empty: ServerProcess) -> None:
+    id_ = "018f0000-0000-7000-8000-000000000001"
+    event = {"title": "x", "metadata": {"id": id_}}
+    entries = [{"comment": str(number)} for number in range(30)]
+    lines = [
+        json.dumps(
+            {**event, "changelog": entries[first : first + 10], **({"changelogFrom": first} if first else {})}
+        )
+        for first in (0, 10, 20)
+    ]
+    missing = f"entries {{}} to 20 of the changelog of {id_} are missing"
+    assert f"line 2: {missing.format(10)}" in sent(empty, f"{lines[0]}\n{lines[2]}", code=1).stderr
+    other = json.dumps({"title": "y", "attributes": {"service": "s", "type": "drift"}})
+    assert f"line 2: {missing.format(0)}" in sent(empty, f"{other}\n{lines[2]}", code=1).stderr
+    assert sent(empty, "\n".join(lines[:2])).stdout.startswith("1 there already")
+    assert sent(empty, lines[2]).stdout.startswith("no events"), "the rest of a file that was split"
+    assert sent(empty, "\n".join((*lines, lines[2]))).stdout.startswith("1 there already")
+    (shown,) = (each for each in exported(empty) if each["title"] == "x")
+    assert [entry["comment"] for entry in shown["changelog"]] == [str(number) for number in range(30)]
+
+
 def test_an_import_that_the_server_refuses_names_the_lines(empty: ServerProcess) -> None:
     event = {"title": "x", "metadata": {"id": "018f0000-0000-7000-8000-000000000001"}, "changelogFrom": 5}
     assert "line 2: no event found" in sent(empty, f"\n{json.dumps(event)}", code=1).stderr

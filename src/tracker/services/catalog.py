@@ -12,6 +12,7 @@ from tracker.services.paging import (
     PAGE_BYTES,
     answer_bytes,
     fitting,
+    note_short_page,
     page_token,
     parse_page_token,
     requested_page,
@@ -76,7 +77,9 @@ class CatalogService:
     async def list_catalogs(
         self, request: catalog_pb.ListCatalogsRequest, call: Call
     ) -> catalog_pb.ListCatalogsResponse:
-        found = await self._store.find(requested_page(request, "catalog", default=None, call=call))
+        page = requested_page(request, "catalog", default=None, call=call)
+        found = await self._store.find(page)
+        note_short_page(request, page, found, call)
         token = page_token(found.next, "catalog")
         return catalog_pb.ListCatalogsResponse(
             catalogs=list(found.records), total_count=found.total, next_page_token=token

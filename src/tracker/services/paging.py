@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
     from tracker.errors import TrackerError
     from tracker.services.context import Call
-    from tracker.stores.pages import Cursor
+    from tracker.stores.pages import Cursor, Found
 
 PAGE_BYTES = 3 * 2**20
 """Bytes of the documents of a page: gRPC clients take messages of up to 4 MiB, unless told otherwise."""
@@ -119,6 +119,17 @@ def requested_page(
 def answer_bytes(call: Call) -> int:
     """Return how many bytes of records an answer may have to callers that expect a whole list."""
     return LIST_BYTES if call.wire == "rest" else PAGE_BYTES
+
+
+def note_short_page(request: PagedRequest, page: Page, found: Found[M], call: Call) -> None:
+    """Warn a caller who asked for a page by its number, and got fewer records than the page has.
+
+    The page with the next number begins where it would if this one were whole.
+    """
+    number, records = given(request.page, 0), len(found.records)
+    if number and found.next is not None and page.limit is not None and records < page.limit:
+        text = f"page {number} has {records} of {page.limit} records; next_page_token leads to the others"
+        call.notes = [*call.notes, ("warning", f'299 - "{text}"')]
 
 
 def fitting(

@@ -14,7 +14,7 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import BinaryIO, NamedTuple
+from typing import Any, BinaryIO, NamedTuple
 
 import orjson
 
@@ -122,21 +122,47 @@ def batches(source: Source) -> Iterator[Batch]:
 
 def _found(stream: BinaryIO) -> Iterator[tuple[int, bytes | ValueError]]:
     """Yield events and errors of other lines, each with its line number."""
-    number = 0
+    number, before = 0, None
     while line := stream.readline(_LONGEST):
         number += 1
         if not line.endswith(b"\n") and len(line) == _LONGEST:
             while (rest := stream.readline(_LONGEST)) and not rest.endswith(b"\n"):
                 pass  # the rest of the line
         try:
-            for event in _events_of(line.strip()):
-                yield number, event
+            for event, text in _events_of(line.strip()):
+                before = _continued(before, event)
+                yield number, text
         except ValueError as error:
             yield number, error
 
 
-def _events_of(line: bytes) -> list[bytes]:
-    """Return the events of a line, as they are written: one, those of a list response, or none.
+class _Entries(NamedTuple):
+    """An event, and how many entries of its changelog have been read."""
+
+    event: str
+    number: int
+
+
+def _continued(before: _Entries | None, event: dict[str, Any]) -> _Entries:
+    """Return the entries up to an event, which may continue the changelog of the one `before` it.
+
+    Raises:
+        ValueError: Lines between the two are missing. The first line of a file may continue another one.
+    """
+    name, first = "", 0
+    match event:
+        case {"changelogFrom": int() as first, "metadata": {"id": str() as name}}:
+            known = first if before is None else before.number if before.event == name else 0
+            if first > known:
+                raise ValueError(f"entries {known} to {first} of the changelog of {name} are missing")
+        case {"metadata": {"id": str() as name}}:
+            pass
+    entries = event.get("changelog")
+    return _Entries(name, first + len(entries) if isinstance(entries, list) else first)
+
+
+def _events_of(line: bytes) -> list[tuple[dict[str, Any], bytes]]:
+    """Return the events of a line, each with its text: one, those of a list response, or none.
 
     Raises:
         ValueError: The line is not a JSON object, or too long.
@@ -151,10 +177,10 @@ def _events_of(line: bytes) -> list[bytes]:
         raise ValueError(f"not JSON: {error}") from None
     if not isinstance(value, dict):
         raise ValueError("expected an event, a JSON object")  # noqa: TRY004 - a wrong line, not a wrong call
-    events = [line]
+    events = [(value, line)]
     if "title" not in value and isinstance(listed := value.get("events"), list):
-        events = [orjson.dumps(event) for event in listed]
-    if any(len(event) > _LARGEST for event in events):
+        events = [(event if isinstance(event, dict) else {}, orjson.dumps(event)) for event in listed]
+    if any(len(text) > _LARGEST for _, text in events):
         raise ValueError("the event is larger than 4 MiB, which no call can bring")
     return events
 

@@ -25,6 +25,7 @@ from tracker.services.paging import (
     DEFAULT_PER_PAGE,
     MOST_READ,
     fitting,
+    note_short_page,
     page_token,
     parse_page_token,
     requested_page,
@@ -63,7 +64,7 @@ class EventQueries:
         return event_pb.GetEventResponse(event=await self._get(request.id))
 
     async def search_events(
-        self, request: event_pb.SearchEventsRequest, _: Call
+        self, request: event_pb.SearchEventsRequest, call: Call
     ) -> event_pb.SearchEventsResponse:
         clock = self._context.query_clock(request.time_zone)
         where = by_fields(request, *dates_of(request, clock))
@@ -83,6 +84,7 @@ class EventQueries:
             where = with_query(where, request.query, replace(clock, now=asked))
         planned = Planned(self._context, wanted=request.explain)
         found = await self._store.find(where, page, planned.explanation, oldest_first=oldest_first)
+        note_short_page(request, page, found, call)
         return event_pb.SearchEventsResponse(
             events=list(found.records),
             total_count=found.total,
@@ -91,27 +93,32 @@ class EventQueries:
             total_count_estimated=found.estimated or None,
         )
 
-    async def list_events(self, request: event_pb.ListEventsRequest, _: Call) -> event_pb.ListEventsResponse:
+    async def list_events(
+        self, request: event_pb.ListEventsRequest, call: Call
+    ) -> event_pb.ListEventsResponse:
         where = by_fields(request)
-        query = f"events {to_text(where.query)}"
-        return await self._list(event_pb.ListEventsResponse, where, request, query, default=DEFAULT_PER_PAGE)
+        page = requested_page(request, query := f"events {to_text(where.query)}", default=DEFAULT_PER_PAGE)
+        return _listed(event_pb.ListEventsResponse, await self._page(where, request, page, call), query)
 
     async def today_events(
-        self, request: event_pb.TodayEventsRequest, _: Call
+        self, request: event_pb.TodayEventsRequest, call: Call
     ) -> event_pb.TodayEventsResponse:
         today = self._context.query_clock(request.time_zone).day()
         where = EventFilter(since=today.low, until=today.high, overlapping=True)
         query = f"events today{request.time_zone and f' in {request.time_zone}'}"
-        return await self._list(event_pb.TodayEventsResponse, where, request, query, default=None)
+        page = requested_page(request, query, default=None)
+        return _listed(event_pb.TodayEventsResponse, await self._page(where, request, page, call), query)
 
     async def get_event_changelog(
         self, request: event_pb.GetEventChangelogRequest, call: Call
     ) -> event_pb.GetEventChangelogResponse:
         key = event_key(request.id)
         query = f"changelog of {key.value}"
-        found = await self._store.changelog(key, requested_page(request, query, default=_CHANGELOG_PER_PAGE))
+        page = requested_page(request, query, default=_CHANGELOG_PER_PAGE)
+        found = await self._store.changelog(key, page)
         if found is None:
             raise event_not_found(request.id, message=NOT_FOUND_WITH_ID)
+        note_short_page(request, page, found, call)
         self._context.report(call, "changelog retrieved", id=request.id)
         return event_pb.GetEventChangelogResponse(
             changelog=list(found.records),
@@ -181,23 +188,21 @@ class EventQueries:
             raise event_not_found(id_or_slack_id)
         return event
 
-    async def _list(
-        self,
-        answer: type[_Events],
-        where: EventFilter,
-        request: PagedRequest,
-        query: str,
-        *,
-        default: int | None,
-    ) -> _Events:
-        """Return the page of the matching events that a request asks for; see `requested_page`."""
-        found = await self._store.find(where, requested_page(request, query, default=default))
-        return answer(
-            events=list(found.records),
-            total_count=found.total,
-            next_page_token=page_token(found.next, query),
-            total_count_estimated=found.estimated or None,
-        )
+    async def _page(
+        self, where: EventFilter, request: PagedRequest, page: Page, call: Call
+    ) -> Found[event_pb.Event]:
+        found = await self._store.find(where, page)
+        note_short_page(request, page, found, call)
+        return found
+
+
+def _listed(answer: type[_Events], found: Found[event_pb.Event], query: str) -> _Events:
+    return answer(
+        events=list(found.records),
+        total_count=found.total,
+        next_page_token=page_token(found.next, query),
+        total_count_estimated=found.estimated or None,
+    )
 
 
 def _cursor(found: Found[event_pb.Event], asked: int) -> Cursor | None:

@@ -30,7 +30,7 @@ from tracker.pb import lock_pb
 from tracker.services.context import answer_with
 from tracker.services.locks.queue import WaitTimeoutError
 from tracker.services.locks.reporter import lock_held, lock_lost, lock_not_found, token_used, wait_timeout
-from tracker.services.paging import page_token, requested_page
+from tracker.services.paging import note_short_page, page_token, requested_page
 
 if TYPE_CHECKING:
     from tracker.domain.locks import Acquired, HeldLock
@@ -183,7 +183,9 @@ class LockService:
     async def list_locks(self, request: lock_pb.ListLocksRequest, call: Call) -> lock_pb.ListLocksResponse:
         where = lock_filter(request.service, request.environment, request.resource)
         query = f"locks {where}"
-        found = await self._store.find(where, requested_page(request, query, default=None, call=call))
+        page = requested_page(request, query, default=None, call=call)
+        found = await self._store.find(where, page)
+        note_short_page(request, page, found, call)
         return lock_pb.ListLocksResponse(
             locks=list(found.records), total_count=found.total, next_page_token=page_token(found.next, query)
         )
