@@ -39,7 +39,7 @@ def _names(enum: type[Enum]) -> dict[int, str]:
 
 def wire_name(value: Enum) -> str:
     """Return the name of an enum value in its proto, or its number where the proto declares none."""
-    return _names(type(value)).get(int(value), str(int(value)))
+    return _names(type(value)).get(value) or str(int(value))
 
 
 @cache

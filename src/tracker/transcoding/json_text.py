@@ -16,7 +16,6 @@ from typing import TYPE_CHECKING, TypeAlias, cast
 from protobuf import (
     DescFieldValueList,
     DescFieldValueMap,
-    DescFieldValueMessage,
     ScalarType,
     message_to_json_value,
 )
@@ -206,14 +205,9 @@ class _MessagePlan:
     def __init__(self, message: DescMessage) -> None:
         _PLANS[message] = self  # before its fields are read, since a type may contain itself
         self._names = tuple(field.json_name for field in message.fields)
-        self._nullable = frozenset(
-            field.json_name
-            for field in message.fields
-            if isinstance(field.value, DescFieldValueMessage) and not _is_omitted_when_unset(field)
+        self._nulls: dict[str, JsonValue] = dict.fromkeys(
+            field.json_name for field in message.fields if not _is_omitted_when_unset(field)
         )
-        self._nulls: dict[str, JsonValue] | None = None
-        if not any(map(_is_omitted_when_unset, message.fields)):
-            self._nulls = dict.fromkeys(self._names)
         self._below = tuple(
             (field.json_name, finish) for field in message.fields if (finish := _finish(field)) is not None
         )
@@ -221,10 +215,9 @@ class _MessagePlan:
     def finish(self, value: JsonValue) -> JsonValue:
         made = cast("dict[str, JsonValue]", value)
         if len(made) < len(self._names):
-            if self._nulls is not None:
-                made = self._nulls | made
-            else:
-                made = {n: made.get(n) for n in self._names if n in made or n in self._nullable}
+            made = self._nulls | made
+            if len(made) > len(self._nulls):  # a field that may be omitted is set, and now the last
+                made = {name: made[name] for name in self._names if name in made}
         for name, finish in self._below:
             item = made.get(name)
             if item:
