@@ -127,3 +127,13 @@ async def test_an_answer_that_is_not_ready_is_lost_once(client: RawClient, stand
     client.reset()
     await happens(lambda: stand_in.observed.under_way == 0)
     assert len(lost) == 1
+
+
+async def test_a_client_that_answers_no_pings_is_refused_at_last(client: RawClient, lost: list[str]) -> None:
+    client.answers_pings = False
+    while client.goaway is None and client.pings <= 1_000:
+        await answered(client)
+    await client.until(lambda: client.closed)
+    assert client.goaway is not None
+    assert client.goaway.error_code == ErrorCode.ENHANCE_YOUR_CALM
+    assert lost == []

@@ -63,15 +63,14 @@ class Http2Connection(asyncio.Protocol):
         self._long: dict[Stream, int] = {}
         self._backlog = b""
         self._flushing = self._paused = self._greeted = self._leaving = False
-        self._finished = self._pinged = False
-        self._heard = self._asked = self._loop.time()
+        self._finished = self._pinged = self._stuck = False
+        self._heard = self._idle = self._loop.time()
         self._last_ping = -_PING_INTERVAL
         self._strikes = 0
         self._timer = self._loop.call_later(limits.handshake_seconds, self.abort)
         self._unread_timer: asyncio.TimerHandle | None = None
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        """Send the settings."""
         self._transport = cast("asyncio.Transport", transport)
         self._receipts = Receipts(self.engine, self._transport)
         self.peer = peer_of(transport)
@@ -137,8 +136,7 @@ class Http2Connection(asyncio.Protocol):
         self._watch_unread()
 
     def resume_writing(self) -> None:
-        """Read and send on."""
-        self._paused = False
+        self._paused = self._stuck = False
         self._read_on()
         self._flush_soon()
 
@@ -188,7 +186,6 @@ class Http2Connection(asyncio.Protocol):
             self._flush_soon()
 
     def sending(self, stream: Stream) -> None:
-        """Send what the engine was given for a stream."""
         self._strikes = 0
         self._sending.add(stream)
         self._flush_soon()
@@ -202,7 +199,6 @@ class Http2Connection(asyncio.Protocol):
         self._flush_soon()
 
     def on_request(self, stream_id: int, headers: Sequence[Header], *, complete: bool) -> None:
-        self._asked = self._heard
         self._streams[stream_id] = stream = self._accept(self, stream_id, headers)
         if complete:
             stream.is_complete = True
@@ -230,6 +226,8 @@ class Http2Connection(asyncio.Protocol):
         if stream is not None:
             self._sending.discard(stream)
             self._close(stream, delivered=cleanly and stream.is_answered and not stream.is_reset)
+            if not self._streams:
+                self._idle = self._loop.time()
 
     def on_settings(self) -> None:
         """End the handshake."""
@@ -285,16 +283,17 @@ class Http2Connection(asyncio.Protocol):
     def _end_unread(self) -> None:
         """Cut off answers of which nothing was read since the last time, or a stuck connection."""
         self._unread_timer = None
-        if self._paused:
+        if self._stuck:
             self.abort()
             return
-        for stream in self._sending:
+        self._stuck = self._paused
+        for stream in () if self._paused else self._sending:
             unsent = stream.unsent
             if unsent and unsent == stream.blocked:
                 self.engine.reset(stream.id, CANCEL)
                 self._flush_soon()
             stream.blocked = unsent
-        if self._sending:
+        if self._paused or self._sending:
             self._watch_unread()
 
     def _read_on(self) -> None:
@@ -342,7 +341,7 @@ class Http2Connection(asyncio.Protocol):
                 self.engine.send_ping(0)
                 self._flush_soon()
         if not self._streams and not self._leaving:
-            idle = self._asked + limits.idle_seconds - now
+            idle = self._idle + limits.idle_seconds - now
             if idle <= 0:
                 self.drain()
             else:

@@ -13,6 +13,10 @@ if TYPE_CHECKING:
     from tracker.api.http2_engine import Engine
 
 
+_UNANSWERED = 1_000
+"""Pings that a client may leave unanswered; it may make no more calls then."""
+
+
 class Sender(Protocol):
     """A connection."""
 
@@ -68,6 +72,8 @@ class Receipts:
         self._last += 1
         self._awaited[self._last], self.due = self.due, []
         self._engine.send_ping(self._last)
+        if len(self._awaited) == _UNANSWERED:
+            self._engine.refuse_service(b"pings are not answered")
 
     def answered(self, number: int) -> None:
         """Note the answer to a ping."""
