@@ -35,7 +35,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from contextlib import ExitStack
 
-    Attack = Callable[["Connect"], None]
+    Harm = Callable[["Connect"], None]
     Connect = Callable[..., socket.socket]
 
 CHECK = ("/grpc.health.v1.Health/Check", b"")
@@ -131,7 +131,7 @@ def empty_continuations(connect: Connect) -> None:
             return
 
 
-def header_bomb(connect: Connect) -> None:
+def one_header_again_and_again(connect: Connect) -> None:
     """Name one large header of the table again and again."""
     encoder = Encoder()
     block = encoder.encode([*request_headers(GET), ("x-large", "y" * 3_900)])
@@ -201,11 +201,11 @@ def vanishing(connect: Connect) -> None:
         connection.close()
 
 
-ATTACKS: list[Attack] = [
+HARMS: list[Harm] = [
     rapid_resets,
     headers_without_end,
     empty_continuations,
-    header_bomb,
+    one_header_again_and_again,
     settings,
     pings,
     window_updates,
@@ -229,25 +229,23 @@ def connecting(port: int, opened: ExitStack) -> Connect:
     return connect
 
 
-@pytest.mark.parametrize("attack", ATTACKS, ids=lambda attack: attack.__name__)
-async def test_other_clients_are_answered_and_memory_is_bounded(
-    server: ServerProcess, attack: Attack
-) -> None:
+@pytest.mark.parametrize("harm", HARMS, ids=lambda harm: harm.__name__)
+async def test_other_clients_are_answered_and_memory_is_bounded(server: ServerProcess, harm: Harm) -> None:
     process = psutil.Process(server.process.pid)
     polite = await GrpcConnection.open("127.0.0.1", server.grpc_port)
     await polite.send(CHECK)
     before, peak, slowest = process.memory_info().rss, 0, 0.0
     with contextlib.ExitStack() as opened:
-        attacking = asyncio.ensure_future(asyncio.to_thread(attack, connecting(server.grpc_port, opened)))
+        harming = asyncio.ensure_future(asyncio.to_thread(harm, connecting(server.grpc_port, opened)))
         ended = False
         while not ended:  # once more after the end
-            ended = attacking.done()
+            ended = harming.done()
             asked = time.monotonic()
             await polite.send(CHECK)
             slowest = max(slowest, time.monotonic() - asked)
             peak = max(peak, process.memory_info().rss)
-            await asyncio.wait([attacking], timeout=0.01)
-        await attacking
+            await asyncio.wait([harming], timeout=0.01)
+        await harming
         fresh = await GrpcConnection.open("127.0.0.1", server.grpc_port)
         await asyncio.wait_for(fresh.send(CHECK), BOUND)
     assert slowest < BOUND / 2
