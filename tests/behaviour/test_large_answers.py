@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 from tests.behaviour.events import get
+from tests.behaviour.locks import lock
 from tests.clients import Refused, RestClient
 
 if TYPE_CHECKING:
@@ -21,7 +22,7 @@ START = "2026-01-01T00:00:00Z"
 async def pages(client: Client, method: str, request: dict[str, Any]) -> list[Any]:
     """Return the answers of a list, followed by its tokens."""
     answers = [await client.call(method, request)]
-    while token := answers[-1]["nextPageToken"]:
+    while token := answers[-1].get("nextPageToken"):  # links over REST are a list alone
         assert len(json.dumps(answers[-1], ensure_ascii=False).encode()) < 2 * LARGEST
         following = {name: value for name, value in request.items() if name != "page"}
         answers.append(await client.call(method, {**following, "pageToken": token}))
@@ -157,6 +158,73 @@ async def test_lists_without_pages_are_whole_over_rest_and_end_by_bytes_over_grp
     ]
     answers = await pages(client, "CatalogService/ListCatalogs", {"perPage": 1000})
     assert len(answers) == 2
+
+
+ROCKETS = "\N{ROCKET}" * 180
+
+
+def records(answers: list[Any], field: str) -> list[Any]:
+    return [each for answer in answers for each in answer[field]]
+
+
+@pytest.mark.parametrize("mongo_uri", [None])
+async def test_locks_links_and_compliance_end_by_bytes_over_grpc(client: Client) -> None:
+    labels = {f"label-{number}": ROCKETS for number in range(100)}
+    for number in range(50):
+        await lock(client, service=f"service {number:02}", labels=labels)
+    for number in range(500):
+        link = {"name": f"link {number:03}", "url": "https://a.example", "description": ROCKETS * 11}
+        await client.call("LinkService/CreateLink", link)
+    for place in range(60):
+        library = {"name": f"{ROCKETS}{place}", "type": "library", "version": "1", "owner": "o"}
+        await client.call("CatalogService/CreateUpdateCatalog", library)
+    for number in range(80):
+        used = [{"name": f"{ROCKETS}{place}", "type": "library", "versionUsed": "1"} for place in range(60)]
+        project = {"name": f"project {number:02}", "type": "project", "version": "1", "owner": "o"}
+        await client.call("CatalogService/CreateUpdateCatalog", {**project, "usedDeliverables": used})
+    for method, field, name, number in (
+        ("LockService/ListLocks", "locks", "service", 50),
+        ("LinkService/ListLinks", "links", "name", 500),
+        ("CatalogService/GetVersionCompliance", "projects", "projectName", 80),
+    ):
+        answers = await pages(client, method, {})
+        assert len(answers) == (1 if client.wire == "rest" else 2), method
+        names = [each[name] for each in records(answers, field)]
+        assert len(names) == len(set(names)) == number, method
+
+
+@pytest.mark.parametrize("mongo_uri", [None])
+async def test_months_and_values_end_by_bytes(client: Client) -> None:
+    for start in range(0, 4_500, 1_500):
+        events = [
+            {
+                "title": "t",
+                "attributes": {
+                    "service": f"{ROCKETS}{number}",
+                    "type": "drift",
+                    "startDate": START,
+                    "labels": {name: f"{number} " + "é" * 990 for name in "ab" if number < 1_000},
+                },
+            }
+            for number in range(start, start + 1_500)
+        ]
+        for part in range(0, 1_500, 500):
+            await client.call("EventService/ImportEvents", {"events": events[part : part + 500]})
+    period = {"startDate": "2026-01-01", "endDate": "2026-01-31"}
+    by_service = {**period, "groupByService": True}
+    answers = await pages(client, "EventService/GetEventStatsByMonth", by_service)
+    assert len(answers) == (1 if client.wire == "rest" else 2)
+    assert len({each["service"] for each in records(answers, "stats")}) == 4_500
+    asked = {**period, "fields": ["label.a", "label.b", "service"], "limit": 1_000}
+    facets = (await client.call("EventService/GetEventFacets", asked))["facets"]
+    assert [len(each["values"]) < 1_000 for each in facets] == [True, True, False]
+    for each in facets:
+        assert sum(int(value["count"]) for value in each["values"]) + int(each["otherCount"]) == 4_500
+    asked = {**period, "interval": "day", "by": "label.a", "limit": 100}
+    histogram = await client.call("EventService/GetEventHistogram", asked)
+    assert len(histogram["values"]) < 100
+    assert sum(int(each.get("otherCount", 0)) for each in histogram["buckets"]) > 0
+    assert int(histogram["totalCount"]) == 4_500
 
 
 async def test_a_catalog_entry_that_no_answer_could_have_is_refused(client: Client) -> None:

@@ -243,9 +243,23 @@ def test_help_has_words_for_people_alone(name: str, command: Any) -> None:
         assert re.search(r"(start, failure, success|success, failure, error)", " ".join(text.split()))
 
 
+@pytest.mark.parametrize("columns", [60, 100])
+def test_help_fits_its_terminal_and_cuts_nothing(columns: int) -> None:
+    for name, command in commands():
+        context = command.make_context(name, [], resilient_parsing=True, terminal_width=columns)
+        shown, _, _ = command.get_help(context).partition("Exit codes:")
+        lines = shown.splitlines()
+        assert "{" not in lines[0], name
+        assert "default )" not in shown, name
+        assert not [line for line in lines[1:] if line.endswith("...")], name
+        wide = [line for line in lines if len(line) > columns and not re.match("  Example: |      ", line)]
+        assert wide == [], name
+
+
 @pytest.mark.parametrize(
     ("arguments", "told"),
     [
+        ("event create x --service s --type nope", "incident, rpa_usage, got 'nope'\n"),
         ("event list --limit abc", "expected a whole number from 0, got 'abc'"),
         ("event tail --last 1001", "expected a whole number from 0 to 1000, got '1001'"),
         ("stats --limit 0", "expected a whole number from 1 to 100, got '0'"),

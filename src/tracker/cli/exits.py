@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-import typer
-
 
 class CommandError(Exception):
     """Ends the command with an exit code; the message is one line that says why and what to do."""
@@ -84,8 +82,3 @@ def epilog(codes: Mapping[str, str]) -> str:
     """Return the text that follows the help of a command: its exit codes."""
     lines = "\n".join(f"  {code:<6} {meaning}" for code, meaning in codes.items())
     return f"\b\nExit codes:\n{lines}"
-
-
-def client_group(help_: str, codes: Mapping[str, str]) -> typer.Typer:
-    """Return a group that commands are added to."""
-    return typer.Typer(help=help_, epilog=epilog(codes), no_args_is_help=True, rich_markup_mode=None)

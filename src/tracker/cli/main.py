@@ -5,10 +5,9 @@ from __future__ import annotations
 import sys
 from functools import partial
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
-from typer.core import TyperGroup
 
 from tracker import __version__
 from tracker.cli import copying, server
@@ -16,25 +15,16 @@ from tracker.cli.archive.commands import export, import_
 from tracker.cli.catalog.commands import app as catalog
 from tracker.cli.event.commands import app as event
 from tracker.cli.exits import ARCHIVE_TABLE, RUN_TABLE, STATS_TABLE, USAGE, CommandError
+from tracker.cli.helped import HelpedCommand, HelpedGroup
 from tracker.cli.lock.commands import app as lock
-from tracker.cli.options import HelpedCommand, ServerBefore, command_of, word_of
+from tracker.cli.options import ServerBefore, command_of, word_of
 from tracker.cli.printing import say
 from tracker.cli.run.command import run
 from tracker.cli.stats import stats
 from tracker.config import ConfigurationError
 
-
-class _Commands(TyperGroup):
-    """The commands, without the options of typer that install its own scripts for completion."""
-
-    def get_params(self, ctx: Any) -> list[Any]:  # noqa: ANN401  # of a private class of typer
-        """Return the options that precede a command."""
-        scripts = ("install_completion", "show_completion")
-        return [each for each in super().get_params(ctx) if each.name not in scripts]
-
-
 app = typer.Typer(
-    cls=_Commands,
+    cls=HelpedGroup,
     help="Record deployments, operations, drifts and incidents; manage a catalog; take deployment locks.",
     context_settings={"help_option_names": ["-h", "--help"]},
     no_args_is_help=True,
@@ -81,7 +71,7 @@ def completion(
     typer.echo((_SCRIPTS / f"tracker.{shell}").read_text("utf-8"), nl=False)
 
 
-@app.command("version")
+@app.command("version", cls=HelpedCommand)
 def version() -> None:
     """Print the version."""
     typer.echo(f"tracker {__version__}")

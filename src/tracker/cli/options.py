@@ -16,11 +16,11 @@ from typing import TYPE_CHECKING, Annotated, Any, NamedTuple
 from urllib.parse import urlsplit
 
 import typer
-from typer.core import TyperArgument, TyperCommand
 
 from tracker.cli import completing
 from tracker.cli.calls import Api
 from tracker.cli.exits import USAGE, CommandError, epilog
+from tracker.cli.helped import HelpedCommand
 from tracker.cli.local_time import local_zone
 from tracker.cli.printing import Output, console
 from tracker.time_text import DURATION, Clock, Interval, datetime_of, hint, read_timedelta
@@ -57,16 +57,6 @@ def command_of(
         name, cls=HelpedCommand, epilog=epilog(codes) if codes else None, context_settings=context_settings
     )
     return lambda function: added(_with_options(function))
-
-
-class HelpedCommand(TyperCommand):
-    """A command whose help names its arguments without their types in Python."""
-
-    def __init__(self, *args: Any, **kwargs: Any) -> None:  # noqa: ANN401  # those of the class above it
-        super().__init__(*args, **kwargs)
-        for each in self.params:
-            if isinstance(each, TyperArgument):
-                each.display_type_rich = lambda ctx: None  # type: ignore[method-assign]  # noqa: ARG005  # its parameter
 
 
 def _with_options(function: Callable[..., None]) -> Callable[..., None]:
@@ -112,7 +102,8 @@ def choice_option(enum: str, help_: str, *names: str) -> object:
         number = number_named(_enum(enum), text)
         if number is None and text:
             expected = f"expected one of {', '.join(_enum_names(enum))}"
-            raise typer.BadParameter(f"{expected}, got {text!r}{nearest(text, numbers(_enum(enum)))}")
+            known = (name for name, number in numbers(_enum(enum)).items() if number)
+            raise typer.BadParameter(f"{expected}, got {text!r}{nearest(text, known)}")
         return next((value.name for value in _enum(enum).values if value.number == number), "")
 
     metavar = enum.rpartition(".")[2].upper()

@@ -67,7 +67,7 @@ def _configuration(given: Mapping[str, Any]) -> Configuration:
 
 def _flag(setting: Setting[object]) -> inspect.Parameter:
     default = setting.kind.show(setting.default)
-    help_ = f"{setting.help} ({setting.variable}; default {default})"
+    help_ = f"{setting.help} ({setting.variable}{default and f'; default {default}'})"
     declared = typer.Option(setting.flag, metavar="VALUE", help=help_)
     return option(setting.name, Annotated[str | None, declared])
 

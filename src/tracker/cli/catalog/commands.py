@@ -11,7 +11,8 @@ import typer
 from tracker.cli import completing
 from tracker.cli.calls import Api
 from tracker.cli.catalog.shown import ENTRIES, print_applied, print_entry
-from tracker.cli.exits import CATALOG_TABLE, OUTDATED, USAGE, CommandError, client_group
+from tracker.cli.exits import CATALOG_TABLE, OUTDATED, USAGE, CommandError
+from tracker.cli.helped import client_group
 from tracker.cli.options import (
     ListApi,
     RecordApi,

@@ -11,7 +11,8 @@ import typer
 from tracker.cli.calls import Api
 from tracker.cli.event import relations
 from tracker.cli.event.options import EventFields, EventId, Explain, Query, event_options
-from tracker.cli.exits import EVENT_TABLE, INTERRUPTED, USAGE, CommandError, client_group
+from tracker.cli.exits import EVENT_TABLE, INTERRUPTED, USAGE, CommandError
+from tracker.cli.helped import client_group
 from tracker.cli.local_time import local_zone
 from tracker.cli.options import (
     ListApi,

@@ -8,7 +8,8 @@ from typing import Annotated
 
 import typer
 
-from tracker.cli.exits import LOCK_TABLE, USAGE, CommandError, client_group
+from tracker.cli.exits import LOCK_TABLE, USAGE, CommandError
+from tracker.cli.helped import client_group
 from tracker.cli.lock.options import (
     Environment,
     Grace,
