@@ -230,6 +230,13 @@ async def test_a_chunked_body_is_cut_off_once_it_is_larger(
         assert parse(answer)[0] == 413
 
 
+async def test_trailers_are_no_headers(http_server: HttpServer, stand_in: StandIn) -> None:
+    body = b"10\r\n" + b'{"slackId": "s"}' + b"\r\n0\r\nIdempotency-Key: k\r\n\r\n"
+    sent = POST + b"Connection: close\r\nTransfer-Encoding: chunked\r\n\r\n" + body
+    assert parse(await exchange(http_server.bound[1], sent))[0] == 200
+    assert "idempotency-key" not in stand_in.call.headers
+
+
 async def test_a_client_library_hears_413_even_while_it_sends(rest: httpx2.AsyncClient) -> None:
     response = await rest.post("/api/v1alpha1/event", content=b" " * (MAX_BODY + 1))
     assert response.status_code == 413

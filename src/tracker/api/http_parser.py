@@ -83,6 +83,10 @@ class HttpParser:
         if self._received > self._message_bytes:
             raise TrackerError(Reason.REQUEST_TOO_LARGE, "the request is too large")
 
+    def close(self) -> None:
+        """Take nothing more: what refers to each other is freed at once."""
+        del self._parser, self._receiver, self.on_body
+
     def _begin(self) -> None:
         self._parser = httptools.HttpRequestParser(self)
         self._parser.set_dangerous_leniencies(lenient_data_after_close=True)  # which nothing answers
@@ -110,7 +114,9 @@ class HttpParser:
         self._url += url
 
     def on_header(self, name: bytes, value: bytes) -> None:
-        """Take a header, or a trailer, which nothing reads."""
+        """Take a header; trailers are ignored."""
+        if not self._in_head:
+            return
         key, text = name.decode("latin-1").lower(), value.decode("latin-1")
         self._headers[key] = f"{self._headers[key]}, {text}" if key in self._headers else text
 

@@ -118,6 +118,7 @@ class HttpConnection(asyncio.Protocol):
     def connection_lost(self, exc: Exception | None) -> None:
         """Cancel the call whose answer can no longer be sent."""
         self._shared.open.discard(self)
+        self._parser.close()
         self._all_sent()
         if self._timer is not None:
             self._timer.cancel()
@@ -185,8 +186,9 @@ class HttpConnection(asyncio.Protocol):
         """
         self._awaiting = _Awaiting.ANSWER
         self._timed = None
-        if self._incoming is not None:
-            self._incoming.complete(lasting=lasting and not self._shared.draining)
+        exchange, self._incoming = self._incoming, None
+        if exchange is not None:
+            exchange.complete(lasting=lasting and not self._shared.draining)
 
     def _answer(self, exchange: HttpExchange) -> None:
         """Answer a request in a task, which the end of the connection cancels."""
