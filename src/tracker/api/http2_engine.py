@@ -41,7 +41,7 @@ _HEADER_BYTES = 256 * 1024
 """Headers of a request; larger ones end the connection."""
 _GOAWAY = 7
 _LAST_STREAM = 2**31 - 1
-_RESETS = (1_000, 200)
+_RESETS = (10_000, 2_000)
 """Streams that a client may reset at once, and a second; more end the connection."""
 _CONFIGURATION = ngh2.Configuration(
     auto_window_update=False, max_inbound_header_list_size=_HEADER_BYTES, stream_reset_rate_limit=_RESETS
