@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 from tests.docs.pages import code, section
+from tests.stores.migrations import Places
 from tests.stores.observations import COMMANDS, Observations
 
 from tracker.stores.mongo import MongoStore
@@ -14,6 +15,8 @@ from tracker.stores.sqlite import SqliteStore
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
     from pathlib import Path
+
+    from tests.mongo_servers import MongoServers
 
     from tracker.stores.base import Store
 
@@ -52,3 +55,8 @@ async def store(
     COMMANDS.listening = False
     assert COMMANDS.seen > {"hello", "buildInfo"}
     assert COMMANDS.seen <= documented_commands
+
+
+@pytest.fixture
+def places(tmp_path: Path, mongo: MongoServers) -> Places:
+    return Places(tmp_path, mongo)
