@@ -14,19 +14,20 @@ from tracker.domain.events import event_time
 from tracker.domain.query.fields import DURATION, Kind
 from tracker.stores.events import COUNTED, Explanation, Tally
 from tracker.stores.mongo.event_records import COUNTED_FIELDS
+from tracker.stores.mongo.pages import IN_A_BATCH
 from tracker.stores.mongo.search.execution import matching_events, scan_steps
-from tracker.stores.mongo.search.index_scans import split
+from tracker.stores.mongo.search.index_scans import BY_TERM, EARLIEST, split
 from tracker.stores.mongo.search.queries import column
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
 
     from pymongo.asynchronous.command_cursor import AsyncCommandCursor
 
     from tracker.domain.query.fields import Field
     from tracker.domain.query.tree import EventFilter, Node
     from tracker.stores.mongo.event_records import Counts
-    from tracker.stores.mongo.search.index_scans import IndexScan
+    from tracker.stores.mongo.search.index_scans import IndexScan, Scans
     from tracker.stores.mongo.writes import Collection, Document
 
 
@@ -121,14 +122,34 @@ async def durations_between(
     found: list[list[int]] = [[] for _ in edges[1:]]
     scans, within = split(where), _within(edges)
     searched.steps += scan_steps("durations", where, "read each document")
-    for candidates, query in ((scans.residual, scans.query), (scans.exact, None)):
-        async for event, _ in matching_events(
-            events, [each.also(within) for each in candidates], query, searched
-        ):
-            duration = DURATION.number(event)
-            if duration is not None:
-                found[_place(edges, event_time(event))].append(duration)
+    async for time, duration in _durations(events, scans, within, searched):
+        found[_place(edges, time)].append(duration)
     return [sorted(each) for each in found]
+
+
+async def _durations(
+    events: Collection, scans: Scans, within: Document, searched: Explanation
+) -> AsyncIterator[tuple[int, int]]:
+    """Yield the time and the duration of the matching events that have one.
+
+    Unless some events lack terms, the events of exact scans have durations as columns.
+    """
+    lacking: Document = {"terms": None, "time": {"$gte": EARLIEST}}
+    parsed: list[tuple[Sequence[IndexScan], Node | None]] = [(scans.residual, scans.query)]
+    if await events.find_one(lacking, {"_id": 1}, hint=BY_TERM) is not None:
+        parsed.append((scans.exact, None))
+    else:
+        name = DURATION.column
+        for scan in scans.exact:
+            asked = scan.also(within | {name: {"$ne": None}}).where
+            async with events.find(asked, ["time", name], hint=scan.index, batch_size=IN_A_BATCH) as rows:
+                async for row in rows:
+                    yield row["time"], row[name]
+    for candidates, query in parsed:
+        narrowed = [each.also(within) for each in candidates]
+        async for event, _ in matching_events(events, narrowed, query, searched):
+            if (duration := DURATION.number(event)) is not None:
+                yield event_time(event), duration
 
 
 async def _count_exact(
