@@ -1,13 +1,13 @@
 """How answers take longer as the store grows: from 10,000 events over 100,000 to a million.
 
     python -m bench.size [--mongo] [--events 10000 100000 1000000] [--seconds 1]
-    python -m bench.size --store mongodb://localhost/tracker [--against HEAD~1] [--seconds 1]
+    python -m bench.size --store mongodb://localhost/tracker [--against HEAD~1] [--only facets] [--seconds 1]
 
 The events are those of `tracker demo`. At last, free text and counts of the largest store stand beside what
 `grep` and DuckDB take for them over the same events as lines of JSON. With `--mongo`, the store is a `mongod`
 of the development environment, with up to 100,000 events unless `--events` says otherwise. With `--store`, a
 store that is filled already is measured instead, and gets new events; with `--against`, in turns by this
-source and by another.
+source and by another. `--only` measures the rows that have a text in their names.
 """
 
 from __future__ import annotations
@@ -21,6 +21,7 @@ import sys
 import tempfile
 import time
 from datetime import UTC, datetime
+from functools import partial
 from math import inf
 from pathlib import Path
 from statistics import median
@@ -61,6 +62,7 @@ _OFTEN, _RARE, _NEVER = "deploy", "exhausted", "nonsense"
 """Words that most events have, one in some hundred, and none."""
 _FACETS: Final = "facets of five fields"
 _HISTOGRAM: Final = "a month by the hour, by status"
+_CREATE: Final = "create, 16 callers"
 _CREATED = 4_000
 _TURNS = 5
 _CALLERS = 16
@@ -79,14 +81,22 @@ def _word(word: str) -> str:
     return {_OFTEN: "a word that most have", _RARE: "a rare word", _NEVER: "a word that is nowhere"}[word]
 
 
-async def _measure(store: Store, seconds: float) -> list[Row]:
+async def _settle(store: Store) -> None:
+    """Have a store do what it does after its start, so that it does not while it is measured."""
     await store.open()
-    if hasattr(store, "event_counts"):  # which is counting now; sources from before have none
+    if isinstance(store, MongoStore) and hasattr(store, "event_counts"):  # earlier sources have none
         await store.event_counts.count_all()
+    await store.close()
+
+
+async def _measure(store: Store, seconds: float, only: str) -> list[Row]:
+    await store.open()
     number = await store.events.count(EventFilter())
     rows: list[Row] = []
 
     async def took(name: str, call: Callable[[], Awaitable[object]]) -> None:
+        if only not in name:
+            return
         times: list[float] = []
         end = time.perf_counter() + seconds
         while time.perf_counter() < end or len(times) < 3:  # noqa: PLR2004 - enough for a median
@@ -125,21 +135,17 @@ async def _measure(store: Store, seconds: float) -> list[Row]:
     await took(_FACETS, lambda: store.events.count_by(EventFilter(), _FIVE, 10))
     last = EventFilter(parse("since:30d", _CLOCK))
     await took("facets of five fields, 30 days", lambda: store.events.count_by(last, _FIVE, 10))
-    failed = EventFilter(parse("status:failure env:production", _CLOCK))
-    await took("facets of two values", lambda: store.events.count_by(failed, _FIVE, 10))
-    rare = EventFilter(parse(_RARE, _CLOCK))
-    await took("facets of a rare word", lambda: store.events.count_by(rare, _FIVE, 10))
+    for name, query in (("two values", "status:failure env:production"), ("a rare word", _RARE)):
+        where = EventFilter(parse(query, _CLOCK))
+        await took(f"facets of {name}", partial(store.events.count_by, where, _FIVE, 10))
     await took("a month by the hour", lambda: store.events.count_between(EventFilter(), month, None))
     await took(_HISTOGRAM, lambda: store.events.count_between(EventFilter(), month, fields.STATUS))
     await took("a month by the hour, durations", lambda: store.events.durations_between(EventFilter(), month))
-    rates, spent = zip(*[await _create(store) for _ in range(_TURNS)], strict=True)
-    rows.extend(
-        (
-            Row("create, 16 callers", "/s", median(rates)),
-            Row("create, CPU of the process", "us", median(spent) * 1e6),
-            Row("memory of the process", "MiB", psutil.Process().memory_info().rss / 2**20),
-        )
-    )
+    if only in _CREATE:
+        rates, spent = zip(*[await _create(store) for _ in range(_TURNS)], strict=True)
+        rows.append(Row(_CREATE, "/s", median(rates)))
+        rows.append(Row("create, CPU of the process", "us", median(spent) * 1e6))
+    rows.append(Row("memory of the process", "MiB", psutil.Process().memory_info().rss / 2**20))
     await store.close()
     return rows
 
@@ -182,14 +188,16 @@ def main() -> None:
     parser.add_argument(
         "--against", help="a revision, or a folder with a source tree, to measure --store too"
     )
+    parser.add_argument("--only", default="", help="measure the rows of --store that have this text")
     options = parser.parse_args()
     if options.store is not None and options.against is not None:
-        _compare(options.store, options.against, options.seconds)
+        _compare(options.store, options.against, options.seconds, options.only)
         return
     if options.store is not None:
         structlog.configure(logger_factory=structlog.PrintLoggerFactory(sys.stderr))
         kind = MongoStore if options.store.startswith("mongodb") else SqliteStore
-        for row in uvloop.run(_measure(kind(options.store, Silent()), options.seconds)):
+        uvloop.run(_settle(kind(options.store, Silent())))
+        for row in uvloop.run(_measure(kind(options.store, Silent()), options.seconds, options.only)):
             print(*row, sep="\t")
         return
     sizes: list[int] = options.events or [10_000, 100_000, *([] if options.mongo else [1_000_000])]
@@ -222,19 +230,20 @@ def _one_size(number: int, folder: Path, seconds: float, *, mongo: bool) -> list
         return [*rows, *_measured(store, seconds)]
 
 
-def _measured(store: str, seconds: float, source: Path = ROOT) -> Iterator[Row]:
+def _measured(store: str, seconds: float, only: str = "", source: Path = ROOT) -> Iterator[Row]:
     """Measure a filled store in a process of its own."""
-    for line in _run("bench.size", "--store", store, "--seconds", str(seconds), source=source).splitlines():
+    asked = ["--store", store, "--seconds", str(seconds), "--only", only]
+    for line in _run("bench.size", *asked, source=source).splitlines():
         name, unit, value = line.split("\t")
         yield Row(name, unit, float(value))
 
 
-def _compare(store: str, against: str, seconds: float) -> None:
+def _compare(store: str, against: str, seconds: float, only: str) -> None:
     """Measure a store by two sources in turns, and print the middle of what each took."""
     table: dict[tuple[str, str], tuple[list[float], list[float]]] = {}
     with source_of(against) as other:
         for place in (0, 1, 1, 0, 0, 1):
-            for row in _measured(store, seconds, (other, ROOT)[place]):
+            for row in _measured(store, seconds, only, (other, ROOT)[place]):
                 table.setdefault((row.name, row.unit), ([], []))[place].append(row.value)
     print(f"{'':40}{Path(against).name[-9:]:>12}{'now':>12}{'ratio':>8}")
     for (name, unit), values in table.items():

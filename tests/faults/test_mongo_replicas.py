@@ -144,6 +144,8 @@ def test_a_watch_at_one_server_hears_what_happens_at_another_and_goes_on_there(
         goes_on = heard(other, messages[0].resume_token)
         assert next(goes_on).event is None
         assert titles([next(goes_on) for _ in range(3)]) == [*titles(messages)[1:], "4"]
+        _, counted = status(other, "/api/v1alpha1/events/facets?fields=service")
+        assert counted["totalCount"] == 4
 
 
 def record(server: ServerProcess, title: str) -> None:

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from tracker.stores.mongo.event_records import Counted
     from tracker.stores.mongo.writes import Collection, Document
 
-_MOST_ROWS = 500
+_MOST_ROWS = 1_000
 """Rows of the log that are read together."""
 
 _MOST_WAITING = 5_000

@@ -62,7 +62,7 @@ _TRUSTED_MICROS = 600 * MICROS
 
 _PROGRESS_SECONDS = 10.0
 
-_ROWS = 16
+_ROWS = 8
 """Rows of the log that are added at a time."""
 
 EVENTS_AT_ONCE = 2_000

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 _AT_ONCE = 100
 """Records that are read at once, some milliseconds of the event loop."""
 
-IN_A_BATCH = 500
+IN_A_BATCH = 1_000
 """Records that one answer of the database has at most, so that most pages take one."""
 
 
