@@ -37,6 +37,7 @@ if TYPE_CHECKING:
     from tracker.api.grpc import GrpcServer
 
 HEADERS = Encoder().encode(request_headers(GET))
+BOMB = Encoder().encode([*request_headers(GET), *[("x", "y" * 3_900)] * 80])
 OPENED = HeadersFrame(1, HEADERS, flags=["END_HEADERS"])
 ACK, END_HEADERS, PADDED = 1, 4, 8
 
@@ -85,6 +86,10 @@ FRAMES: dict[ErrorCode, dict[str, list[Frame | bytes]]] = {
     },
     ErrorCode.COMPRESSION_ERROR: {
         "headers that are none": [raw(HeadersFrame, 1, b"\xff" * 20, END_HEADERS)],
+    },
+    ErrorCode.ENHANCE_YOUR_CALM: {
+        "headers of 300 KB in one of 5": [raw(HeadersFrame, 1, BOMB, END_HEADERS)],
+        "headers without an end": [raw(HeadersFrame, 1, HEADERS), *[raw(ContinuationFrame, 1, b"")] * 20],
     },
 }
 
