@@ -8,6 +8,7 @@ import grpc.aio
 import pytest
 import structlog
 from tests.clients import STRICT, http_client
+from tests.wires.grpc_reference import Reference
 from tests.wires.limits import SHORT_GRPC
 from tests.wires.standin import StandIn
 
@@ -82,3 +83,17 @@ async def channel(grpc_server: GrpcServer) -> AsyncIterator[grpc.aio.Channel]:
     host, port = grpc_server.bound
     async with grpc.aio.insecure_channel(f"{host}:{port}", options=STRICT) as channel:
         yield channel
+
+
+@pytest.fixture(params=["tracker", "grpc.aio"])
+async def port(
+    request: pytest.FixtureRequest, grpc_server: GrpcServer, stand_in: StandIn, grpc_limits: GrpcLimits
+) -> AsyncIterator[int]:
+    """Give the port of our server, and that of one of `grpc.aio` with the same endpoints."""
+    if request.param == "tracker":
+        yield grpc_server.bound[1]
+        return
+    reference = Reference(stand_in.chain, stand_in.methods, grpc_limits)
+    await reference.start()
+    yield reference.bound[1]
+    await reference.stop(0)
