@@ -57,7 +57,7 @@ class Connections:
     """Whether the server stops: every answer then ends its connection."""
     open: set[HttpConnection] = field(default_factory=set)
     cancelled: set[asyncio.Task[None]] = field(default_factory=set)
-    """Calls that have been cancelled, until they end."""
+    """The tasks of connections that have been cancelled, until they end."""
     ended: asyncio.Event = field(default_factory=asyncio.Event)
     """Set when a connection has ended."""
 
@@ -86,9 +86,9 @@ class HttpConnection(asyncio.Protocol):
         self._loop = asyncio.get_running_loop()
         self._parser = HttpParser(self, limits.head_bytes, limits.message_bytes)
         self._incoming: HttpExchange | None = None
-        self._answering: HttpExchange | None = None
-        self._pipeline: deque[HttpExchange] = deque()
-        self._call: asyncio.Task[None] | None = None
+        self._requests: deque[HttpExchange] = deque()
+        self._serving: asyncio.Task[None] | None = None
+        self._request: asyncio.Future[None] | None = None
         self._receipt: Receipt | None = None
         self._discarded = 0
         self._seconds = {
@@ -135,12 +135,11 @@ class HttpConnection(asyncio.Protocol):
         self.cancel()  # now: the connection is reported as lost a few turns of the event loop later
 
     def cancel(self) -> None:
-        """Cancel the call under way, and those that would follow it."""
-        self._pipeline.clear()
-        if self._call is not None:
-            self._shared.cancelled.add(self._call)
-            self._call.add_done_callback(self._shared.cancelled.discard)
-            self._call.cancel()
+        """Cancel the call under way; none follows it."""
+        if self._serving is not None:
+            self._shared.cancelled.add(self._serving)
+            self._serving.add_done_callback(self._shared.cancelled.discard)
+            self._serving.cancel()
 
     def data_received(self, data: bytes) -> None:
         """Parse what arrived, unless the connection is about to end."""
@@ -166,12 +165,14 @@ class HttpConnection(asyncio.Protocol):
     def head_received(self, head: Head) -> None:
         """Have a request answered, after those before it."""
         self._awaiting = _Awaiting.BODY
-        self._incoming = exchange = HttpExchange(self, head)
-        if self._answering is None:
-            self._answer(exchange)
-        else:
-            self._pipeline.append(exchange)
+        self._incoming = HttpExchange(self, head)
+        self._requests.append(self._incoming)
+        if len(self._requests) > 1:
             self._pause_reading()
+        elif self._serving is None:
+            self._serving = self._loop.create_task(self._serve())
+        elif self._request is not None and not self._request.done():
+            self._request.set_result(None)
 
     def body_received(self, data: bytes) -> None:
         """Pass on a part of the body, and read no further ahead than the call does."""
@@ -190,33 +191,32 @@ class HttpConnection(asyncio.Protocol):
         if exchange is not None:
             exchange.complete(lasting=lasting and not self._shared.draining)
 
-    def _answer(self, exchange: HttpExchange) -> None:
-        """Answer a request in a task, which the end of the connection cancels."""
-        self._answering = exchange
-        self._call = self._loop.create_task(self._run(exchange))
+    async def _serve(self) -> None:
+        """Answer one request after the other, until the connection ends, which cancels this task."""
+        lasting = True
+        while lasting:
+            if not self._requests:
+                self._request = self._loop.create_future()
+                await self._request
+            try:
+                await self._shared.app(self._requests[0])
+            finally:
+                lasting = self._lasts(self._requests.popleft())
 
-    async def _run(self, exchange: HttpExchange) -> None:
-        try:
-            await self._shared.app(exchange)
-        finally:
-            self._go_on(exchange)
-
-    def _go_on(self, exchange: HttpExchange) -> None:
-        """Answer the next request, or end the connection, after the call of a request."""
-        self._answering = self._call = None
+    def _lasts(self, exchange: HttpExchange) -> bool:
+        """Return whether another request may be answered after this one; if not, end the connection."""
         if self._awaiting is _Awaiting.END or self.transport.is_closing():
-            return
+            return False
         if not exchange.answered:
             self.transport.close()  # the client sees that the answer lacks its end
         elif not exchange.lasting:
             self._end()
-        elif self._pipeline:
-            self._answer(self._pipeline.popleft())
-        else:
+        elif not self._requests:
             self.resume_reading()
             if self._awaiting is _Awaiting.ANSWER:
                 self._awaiting = _Awaiting.REQUEST
                 self._watch()
+        return exchange.lasting and exchange.answered
 
     def send(self, data: bytes) -> None:
         """Send a part of an answer, before the event loop waits again."""
@@ -254,13 +254,13 @@ class HttpConnection(asyncio.Protocol):
 
     def drain(self) -> None:
         """Make the answer under way the connection's last."""
-        if self._answering is not None:
-            self._answering.lasting = False
+        if self._requests:
+            self._requests[0].lasting = False
 
     @property
     def idle(self) -> bool:
         """Whether no request is under way."""
-        return self._answering is None
+        return not self._requests
 
     def _watch(self) -> None:
         """Set the timer for what the connection waits for: one timer, which goes off too early at times."""
@@ -299,8 +299,7 @@ class HttpConnection(asyncio.Protocol):
     def _refuse(self, error: TrackerError) -> None:
         """Answer an error and end the connection; where another answer is under way, only end it."""
         self._shared.outbox.flush()
-        exchange = self._answering
-        if exchange is None or exchange.refuse():
+        if not self._requests or self._requests[0].refuse():
             self.transport.write(http_answer(error, request_id_of(None)))
         self._linger()
 
