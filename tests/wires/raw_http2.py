@@ -176,6 +176,8 @@ class RawClient:
 
     async def until(self, condition: Callable[[], bool]) -> None:
         """Wait until something that the server sends makes a condition true, or until it closes."""
+        if self.closed or condition():
+            return
         async with asyncio.timeout(BOUND), self._changed:
             await self._changed.wait_for(lambda: self.closed or condition())
 
