@@ -13,7 +13,6 @@ from tracker.api.grpc_methods import GrpcMethod, rpc_method
 from tracker.api.grpc_protocol import NOT_GRPC, NOT_POST, peer_name
 from tracker.api.grpc_standard import Health, Reflection
 from tracker.api.http2 import Http2Connection
-from tracker.api.http2_delivery import Outbox
 from tracker.api.http2_stream import Stream
 from tracker.api.wires import REQUEST_ID_HEADER, accept, listen, request_id_of, timeout_of
 from tracker.errors import Reason, TrackerError
@@ -87,10 +86,9 @@ class GrpcServer:
         standard = (*self._health.methods(), *Reflection(self._services).methods())
         for method in (*map(rpc_method, self._methods), *standard):
             self._served[f"/{method.endpoint.name}"] = self._serve(method)
-        outbox = Outbox()
 
         def connect() -> Http2Connection:
-            connection = Http2Connection(self._accept, outbox, self._limits, self._forget)
+            connection = Http2Connection(self._accept, self._limits, self._forget)
             self._connections.add(connection)
             return connection
 

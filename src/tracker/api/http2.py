@@ -5,14 +5,13 @@ from __future__ import annotations
 import asyncio
 from typing import TYPE_CHECKING, cast
 
-from tracker.api.http2_delivery import Receipts
 from tracker.api.http2_engine import CANCEL, NO_ERROR, WINDOW, Engine, Http2Error, deliver, farewell
+from tracker.api.http2_receipts import Receipts
 from tracker.api.wires import peer_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
-    from tracker.api.http2_delivery import Outbox
     from tracker.api.http2_engine import Header
     from tracker.api.http2_stream import Accept, ConnectionLimits, Stream
 
@@ -45,13 +44,11 @@ class Http2Connection(asyncio.Protocol):
     def __init__(
         self,
         accept: Accept,
-        outbox: Outbox,
         limits: ConnectionLimits,
         ended: Callable[[Http2Connection], None],
     ) -> None:
         """Prepare for a client; `ended` is called after the end of the connection."""
         self._accept = accept
-        self._outbox = outbox
         self._limits = limits
         self._ended = ended
         # The windows of streams bound what is received; that of the connection is as large as all of them.
@@ -165,7 +162,7 @@ class Http2Connection(asyncio.Protocol):
         self._receipts.settle()
         self._transport.abort()
 
-    def flush(self) -> None:
+    def _flush(self) -> None:
         """Hand to the transport what there is to send, and the client has room for."""
         self._flushing = False
         if self._paused or self._transport.is_closing():
@@ -253,9 +250,10 @@ class Http2Connection(asyncio.Protocol):
         self._flush_soon()
 
     def _flush_soon(self) -> None:
+        """Send at the end of the event loop's turn: what several calls have to send goes together."""
         if not self._flushing:
             self._flushing = True
-            self._outbox.put(self)
+            self._loop.call_soon(self._flush)
 
     def _pull(self) -> bytes:
         """Return what there is to send, up to a part of it."""

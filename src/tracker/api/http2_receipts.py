@@ -1,13 +1,13 @@
-"""How answers are sent, and whether they have reached their client."""
+"""Whether answers have reached their client."""
 
 from __future__ import annotations
 
-import asyncio
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING
 
 from tracker.api.wires import unacknowledged
 
 if TYPE_CHECKING:
+    import asyncio
     from collections.abc import Callable
 
     from tracker.api.http2_engine import Engine
@@ -15,31 +15,6 @@ if TYPE_CHECKING:
 
 _UNANSWERED = 1_000
 """Pings that a client may leave unanswered; it may make no more calls then."""
-
-
-class Sender(Protocol):
-    """A connection."""
-
-    def flush(self) -> None:
-        """Send what there is to send."""
-
-
-class Outbox:
-    """Connections that have something to send, and do so together at the end of the event loop's turn."""
-
-    def __init__(self) -> None:
-        self._waiting: list[Sender] = []
-
-    def put(self, sender: Sender) -> None:
-        """Let a connection send before the event loop waits again."""
-        if not self._waiting:
-            asyncio.get_running_loop().call_soon(self._flush)
-        self._waiting.append(sender)
-
-    def _flush(self) -> None:
-        waiting, self._waiting = self._waiting, []
-        for sender in waiting:
-            sender.flush()
 
 
 class Receipts:
