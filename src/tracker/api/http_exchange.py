@@ -168,7 +168,7 @@ class HttpExchange:
         if status in _NO_BODY:
             await self.respond(HttpResponse(b"", (), status))
             return
-        head = self._start(status, (_JSON, ("content-length", str(sum(map(len, parts))))))
+        head = self._start(status, f"{_JSON_LINE}content-length: {sum(map(len, parts))}\r\n")
         parts.reverse()
         while parts:
             part = parts.pop()
@@ -185,10 +185,10 @@ class HttpExchange:
 
     async def respond(self, response: HttpResponse) -> None:
         """Send a whole response."""
-        headers = response.headers
+        lines = _lines(response.headers)
         if response.status not in _NO_BODY:
-            headers = (*headers, ("content-length", str(len(response.body))))
-        await self._put(self._start(response.status, headers), response.body, last=True)
+            lines += f"content-length: {len(response.body)}\r\n"
+        await self._put(self._start(response.status, lines), response.body, last=True)
 
     async def more(self, part: bytes) -> None:
         """Send a part of a stream, once the client can take it."""
@@ -205,19 +205,18 @@ class HttpExchange:
 
     def _start_stream(self) -> bytes:
         self._chunked = self.head.modern and self.head.verb != "HEAD"
-        chunked = (("transfer-encoding", "chunked"),) if self._chunked else ()
-        return self._start(HTTPStatus.OK, (*_STREAM_HEADERS, *chunked))
+        chunked = "transfer-encoding: chunked\r\n" if self._chunked else ""
+        return self._start(HTTPStatus.OK, _lines(_STREAM_HEADERS) + chunked)
 
-    def _start(self, status: int, headers: Sequence[tuple[str, str]]) -> bytes:
-        """Return the head of the answer."""
+    def _start(self, status: int, lines: str) -> bytes:
+        """Return the head of the answer, with the lines of its own headers."""
         self.started = True
-        lines = [f"{name}: {value}\r\n" for name, value in headers]
-        lines.append(f"{REQUEST_ID_HEADER}: {self.request_id}\r\n")
         if self._call is not None and self._call.notes:
-            lines += [f"{name}: {value}\r\n" for name, value in self._call.notes]
-            lines.append(f"vary: {PREFER}\r\n")
-        lines.append("\r\n" if self.lasting else "connection: close\r\n\r\n")
-        return (_beginning(status, int(time.time())) + "".join(lines)).encode("latin-1")
+            lines += _lines((*self._call.notes, ("vary", PREFER)))
+        if not self.lasting:
+            lines += "connection: close\r\n"
+        head = f"{_beginning(status, int(time.time()))}{lines}{REQUEST_ID_HEADER}: {self.request_id}\r\n\r\n"
+        return head.encode("latin-1")
 
     async def _put(self, head: bytes, body: bytes, *, last: bool) -> None:
         """Send a part of the body once the client can take it, after the head; for HEAD the head alone."""
@@ -226,6 +225,13 @@ class HttpExchange:
         if not self._refused:
             self._connection.send(head if self.head.verb == "HEAD" else head + body)
         self.answered = last
+
+
+def _lines(headers: Sequence[tuple[str, str]]) -> str:
+    return "".join([f"{name}: {value}\r\n" for name, value in headers])
+
+
+_JSON_LINE = _lines([_JSON])
 
 
 @lru_cache(64)

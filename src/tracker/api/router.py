@@ -84,7 +84,7 @@ class Router(Generic[T]):
         decoded = [_decode(segment) for segment in written] if "%" in path else written
         routes = _matching(self._root, decoded, 0)
         if (route := routes.get(verb)) is not None:
-            return route.target, tuple(_value(v, written, decoded) for v in route.variables)
+            return route.target, tuple([_value(v, written, decoded) for v in route.variables])
         if not routes:
             return None
         raise TrackerError(
