@@ -15,8 +15,8 @@ from tracker.domain.query.fields import DURATION, Kind
 from tracker.stores.events import COUNTED, Explanation, Tally
 from tracker.stores.mongo.event_records import COUNTED_FIELDS
 from tracker.stores.mongo.pages import IN_A_BATCH
-from tracker.stores.mongo.search.execution import matching_events, scan_steps
-from tracker.stores.mongo.search.index_scans import BY_TERM, EARLIEST, split
+from tracker.stores.mongo.search.execution import all_have_terms, matching_events, scan_steps
+from tracker.stores.mongo.search.index_scans import split
 from tracker.stores.mongo.search.queries import column
 
 if TYPE_CHECKING:
@@ -46,8 +46,6 @@ async def count_by(  # noqa: PLR0913, PLR0917 - what is asked, and what helps to
     counts: dict[Field, Counter[str | int]] = {field: Counter() for field in fields}
     left = [*counts] if known is None else [field for field in counts if field not in COUNTED]
     total = 0
-    if left:
-        total = await _count_scans(events, where, {field: counts[field] for field in left}, most, searched)
     if known is not None:
         total = known.total()
         for values, number in known.items():
@@ -56,6 +54,9 @@ async def count_by(  # noqa: PLR0913, PLR0917 - what is asked, and what helps to
                     counts[field][value] += number
         names = ", ".join(field.name for field in counts if field in COUNTED)
         searched.steps.append(f"{names or 'count'}: sum up the counts of all events")
+    if left:
+        scanned = await _count_scans(events, where, {field: counts[field] for field in left}, most, searched)
+        total = scanned if known is None else total
     tallies = [
         sorted(counts[field].items(), key=lambda counted: (-counted[1], counted[0]))[:most]
         for field in fields
@@ -134,9 +135,8 @@ async def _durations(
 
     Unless some events lack terms, the events of exact scans have durations as columns.
     """
-    lacking: Document = {"terms": None, "time": {"$gte": EARLIEST}}
     parsed: list[tuple[Sequence[IndexScan], Node | None]] = [(scans.residual, scans.query)]
-    if await events.find_one(lacking, {"_id": 1}, hint=BY_TERM) is not None:
+    if not await all_have_terms(events):
         parsed.append((scans.exact, None))
     else:
         name = DURATION.column

@@ -16,7 +16,8 @@ from tracker.stores.documents import READ, read_event
 from tracker.stores.events import MOST_COUNTED, Explanation, MonthCount
 from tracker.stores.mongo.event_records import event_of
 from tracker.stores.mongo.pages import IN_A_BATCH, read_rows
-from tracker.stores.mongo.search.index_scans import index_scans, split
+from tracker.stores.mongo.search.index_scans import BY_TERM, EARLIEST, index_scans, split
+from tracker.stores.mongo.search.queries import LACK_TERMS
 from tracker.stores.pages import Reading, Total, counted, size_of
 
 if TYPE_CHECKING:
@@ -36,7 +37,7 @@ async def select_page(
     reading: Reading[event_pb.Event] = Reading(page)
     wanted, skip = page.rows(0), page.offset
     scans = split(where)
-    if scans.residual:
+    if scans.residual and not (scans.exact and await all_have_terms(events)):
         return await _select_matching(events, where, page, searched, oldest_first=oldest_first)
     order = _order(oldest_first=oldest_first)
     for scan in _remaining(scans.exact, page, oldest_first=oldest_first):
@@ -50,11 +51,19 @@ async def select_page(
     return reading
 
 
+async def all_have_terms(events: Collection) -> bool:
+    """Return whether all events are stored with their terms."""
+    lacking = LACK_TERMS | {"time": {"$gte": EARLIEST}}
+    return await events.find_one(lacking, {"_id": 1}, hint=BY_TERM) is None
+
+
 async def list_steps(events: Collection, where: EventFilter, *, oldest_first: bool) -> AsyncIterator[str]:
     """Yield the steps of a list of events, with the query plans of the database."""
     scans = index_scans(where)
     order, order_text = _order(oldest_first=oldest_first), "oldest" if oldest_first else "newest"
-    searches = ", search each document" if split(where).residual else ""
+    found = split(where)
+    by_terms = found.exact and await all_have_terms(events)
+    searches = ", search each document" if found.residual and not by_terms else ""
     for scan in reversed(scans) if oldest_first else scans:
         query = {"find": events.name, "filter": scan.where, "sort": dict(order), "hint": scan.index}
         explained = await events.database.command("explain", query, verbosity="queryPlanner")
@@ -115,22 +124,23 @@ async def count_by_month(events: Collection, where: EventFilter, *, by_service: 
     ]
 
 
-async def matching_events(
+async def matching_events(  # noqa: PLR0913 - what is read, and how
     events: Collection,
     scans: Iterable[IndexScan],
     query: Node | None,
     searched: Explanation,
     *,
     oldest_first: bool = False,
+    at_once: int = IN_A_BATCH,
 ) -> AsyncIterator[tuple[event_pb.Event, int]]:
     """Yield the events of index scans, or those that match a query, newest or oldest first, with their bytes.
 
-    Those are counted that have to be `searched` for that.
+    Those are counted that have to be `searched` for that; the database gives some `at_once`.
     """
     order, task = _order(oldest_first=oldest_first), asyncio.current_task()
     turn = perf_counter()
     for scan in scans:
-        found = events.find(scan.where, {"document": 1}, sort=order, hint=scan.index, batch_size=IN_A_BATCH)
+        found = events.find(scan.where, {"document": 1}, sort=order, hint=scan.index, batch_size=at_once)
         async with found as rows:
             async for row in rows:
                 if perf_counter() - turn > _TURN_SECONDS:
@@ -142,6 +152,9 @@ async def matching_events(
                 if query is None or (searched.count() and matches(query, event)):
                     yield event, size_of(row["document"])
 
+
+_FEWEST = 100
+"""The fewest documents that the database gives at once."""
 
 _TURN_SECONDS = 0.005
 """Seconds of the event loop after which a search lets others be served."""
@@ -170,8 +183,9 @@ async def _select_matching(
     reading: Reading[event_pb.Event] = Reading(page)
     skip, read = page.offset, READ.get()
     remaining = _remaining(index_scans(where), page, oldest_first=oldest_first)
+    at_once = min(max(page.rows(IN_A_BATCH), _FEWEST), IN_A_BATCH)
     async for event, size in matching_events(
-        events, remaining, where.query, searched, oldest_first=oldest_first
+        events, remaining, where.query, searched, oldest_first=oldest_first, at_once=at_once
     ):
         if skip:
             skip -= 1
