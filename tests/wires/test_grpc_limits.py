@@ -158,3 +158,21 @@ async def test_a_caller_may_send_long_and_short_messages_on_one_stream(grpc_serv
         answer = await client.call(request_headers(path), body)
     assert len(answer.messages) == len(requests)
     assert answer.trailers["grpc-status"] == "0"
+
+
+async def test_a_client_may_ping_as_often_as_it_reads(port: int, stand_in: StandIn) -> None:
+    stand_in.answer("get_event", event_pb.GetEventResponse(event=event_pb.Event(title="x" * 50_000)))
+    async with raw_client(port, window=1_000) as client:
+        stream = client.begin(request_headers(GET))
+        await client.send(stream, CALL)
+        answer, size = client.answers[stream], 1_000
+
+        def full() -> bool:
+            return len(answer.body) >= size
+
+        while size < 51_000:
+            await client.until(full)
+            await client.ping()
+            client.write(WindowUpdateFrame(stream, 5_000))
+            size += 5_000
+        assert (await client.answer(stream)).trailers["grpc-status"] == "0"

@@ -111,7 +111,6 @@ class Http2Connection(asyncio.Protocol):
             self._read_on()
 
     def eof_received(self) -> None:
-        """Close the connection."""
         self._receipts.settle()
 
     def connection_lost(self, exc: Exception | None) -> None:
@@ -179,6 +178,7 @@ class Http2Connection(asyncio.Protocol):
             self._transport.write(data)
         if self._finished:
             self._transport.close()
+            self._loop.call_later(_LAST_CALLS, self._transport.abort)  # a client need not read what is left
         elif len(data) >= _PART or self._receipts.due:
             self._flush_soon()
 
@@ -227,7 +227,6 @@ class Http2Connection(asyncio.Protocol):
                 self._idle = self._loop.time()
 
     def on_settings(self) -> None:
-        """End the handshake."""
         if not self._greeted:
             self._greeted = True
             self._timer.cancel()
@@ -257,8 +256,12 @@ class Http2Connection(asyncio.Protocol):
 
     def _pull(self) -> bytes:
         """Return what there is to send, up to a part of it."""
-        data = self.engine.data_to_send(_PART)
-        deliver(self.engine.events(), self)
+        engine = self.engine
+        queued = engine.queued_body_size()
+        data = engine.data_to_send(_PART)
+        if engine.queued_body_size() < queued:
+            self._strikes = 0  # clients measure by pings how fast they receive
+        deliver(engine.events(), self)
         return data
 
     def _all_sent(self) -> None:
