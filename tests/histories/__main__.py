@@ -74,7 +74,7 @@ def _report(recording: Recording) -> bool:
     for violation in found[:_SHOWN]:
         _tell(str(violation))
     _tell(f"{len(contest.defects)} answers that tell of a defect")
-    for defect in contest.defects[:_SHOWN]:
+    for defect in (*contest.defects[:_SHOWN], *recording.defects[:_SHOWN]):
         _tell(defect)
     return bool(found or contest.defects)
 

@@ -14,6 +14,7 @@ from tests.histories.nemesis import Nemesis
 
 if TYPE_CHECKING:
     from collections import Counter
+    from collections.abc import Sequence
     from pathlib import Path
 
 
@@ -41,6 +42,8 @@ class Recording:
     contest: Contest
     harm: Counter[str]
     seconds: float
+    defects: Sequence[str]
+    """What the servers logged of their defects."""
 
 
 async def record(plan: Plan, folder: Path) -> Recording:
@@ -63,4 +66,7 @@ async def record(plan: Plan, folder: Path) -> Recording:
             for number in range(plan.clients):
                 contender = Contender(f"client-{number}", contest, Random(chance.getrandbits(64)))
                 group.create_task(contender.run(servers.replicas, ("grpc", "rest")[number % 2], over))
-        return Recording(contest, nemesis.harm, time.monotonic() - began)
+        seconds = time.monotonic() - began
+        lines = "".join(replica.server.log() for replica in servers.replicas).splitlines()
+        defects = [line for line in lines if '"msg":"defect"' in line]
+        return Recording(contest, nemesis.harm, seconds, defects)
