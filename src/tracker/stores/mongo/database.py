@@ -16,6 +16,7 @@ from pymongo.errors import InvalidName, InvalidURI, PyMongoError
 from pymongo.read_concern import ReadConcern
 
 from tracker.stores.base import StoreOpenError, overloaded, unavailable
+from tracker.stores.mongo.driver import correct_waits
 from tracker.stores.mongo.failures import store_error, store_errors
 from tracker.time_text import MICROS, micros_of
 
@@ -110,6 +111,7 @@ class Database:
         Raises:
             StoreOpenError: The address is invalid.
         """
+        correct_waits()
         try:
             given = {name.lower() for name, _ in parse_qsl(urlsplit(self._uri).query)}
             usual = {name: value for name, value in _USUAL.items() if name.lower() not in given}
