@@ -21,8 +21,9 @@ from protovalidate._gen.buf.validate import validate_pb
 ROOT = Path(__file__).parents[1]
 
 PRIVATE_PARTS = {
-    # The generated messages import the options of `buf.validate` from here, and `tools` reads the rules of
-    # fields with them. One process can't register them twice, and protovalidate exports only its violations.
+    # The generated messages import the options of `buf.validate` from here, and `transcoding.rule_checks` and
+    # `tools` read the rules of fields with them. One process can't register them twice, and protovalidate
+    # exports only its violations.
     "protovalidate._gen.buf.validate.validate_pb": "060ed12cbea2384f15f606c6d569d730",
 }
 PINNED = sorted({module.partition(".")[0] for module in PRIVATE_PARTS})
