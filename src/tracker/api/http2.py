@@ -23,8 +23,8 @@ _PIECE = 4 * 1024
 """Bytes that a connection looks at together: at most some 200 requests."""
 _EVENTS = 64
 """Events after which a connection leaves further pieces to another turn of the event loop."""
-_PING_INTERVAL = 10.0
-"""Seconds between two pings of a client, unless answers are sent in between."""
+_PING_INTERVAL = 9.0
+"""Seconds between two pings of a client, unless answers are sent in between; some ping every 10."""
 _PING_STRIKES = 2
 """How often a client may ping sooner than that."""
 _LAST_CALLS = 1.0
@@ -178,7 +178,6 @@ class Http2Connection(asyncio.Protocol):
             self._transport.write(data)
         if self._finished:
             self._transport.close()
-            self._loop.call_later(_LAST_CALLS, self._transport.abort)  # a client need not read what is left
         elif len(data) >= _PART or self._receipts.due:
             self._flush_soon()
 
