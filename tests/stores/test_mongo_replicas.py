@@ -8,12 +8,23 @@ from typing import TYPE_CHECKING
 
 import pytest
 from tests.stores.observations import Observations
-from tests.stores.samples import a_catalog_entry, a_lock, an_end, an_event, new_id, noting, whole_changelog
+from tests.stores.samples import (
+    a_catalog_entry,
+    a_lock,
+    an_end,
+    an_entry,
+    an_event,
+    new_id,
+    noting,
+    whole_changelog,
+)
 
-from tracker.domain.events import EventId
+from tracker.domain.event_locks import EventChange
+from tracker.domain.events import EventId, event_id
 from tracker.domain.locks import HeldLock, LockFilter, LockHeldError, hash_token, lock_key
 from tracker.pb import catalog_pb
 from tracker.stores.mongo import MongoStore
+from tracker.stores.mongo.deliveries import Deliveries
 from tracker.stores.pages import Page
 
 if TYPE_CHECKING:
@@ -124,6 +135,33 @@ async def test_two_moves_and_a_claim_meet_on_one_key_and_one_of_them_gets_it(
         for lock in held:
             await stores[1].locks.release(lock.id, lambda _: an_end())
     assert (await stores[0].locks.find(LockFilter(), Page())).total == 0
+
+
+async def test_an_event_ends_a_lock_that_has_yet_to_note_in_it_that_it_was_taken(
+    stores: list[MongoStore], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def later(*_: object) -> None:
+        pass
+
+    async def held() -> tuple[EventId, str]:
+        event = an_event(event_id=new_id())
+        await stores[0].events.create(event, None)
+        lock = a_lock(event_id=event_id(event))
+        with monkeypatch.context() as patch:
+            patch.setattr(Deliveries, "try_to_deliver", later)
+            await stores[0].locks.acquire(HeldLock(lock), an_entry("taken"))
+        return EventId(event_id(event)), lock.id
+
+    async with asyncio.timeout(20):
+        key, lock_id = await held()
+        await stores[1].events.modify(
+            key, lambda event, _: EventChange(deepcopy(event), release={lock_id: an_end("released")})
+        )
+        assert {"taken", "released"} <= {entry.comment for entry in await whole_changelog(stores[1], key)}
+        key, _ = await held()
+        deleted = await stores[1].events.delete(key, an_end())
+        assert deleted is not None
+        assert len(deleted.locks) == 1
 
 
 async def test_servers_tell_the_same_time_and_their_clocks_go_on(stores: list[MongoStore]) -> None:

@@ -6,6 +6,7 @@ import asyncio
 import time
 import warnings
 from contextlib import asynccontextmanager
+from contextvars import ContextVar
 from datetime import UTC
 from typing import TYPE_CHECKING, Any, TypeVar, cast
 from urllib.parse import parse_qsl, unquote, urlsplit
@@ -69,6 +70,9 @@ _USUAL: Mapping[str, Any] = {
     "maxPoolSize": 32,
 }
 """Options that an address may change."""
+
+_TURNS: ContextVar[frozenset[str]] = ContextVar("turns", default=frozenset())
+"""The collections of the records whose turns a change has."""
 
 _CLOCK = getattr(time, "CLOCK_BOOTTIME", time.CLOCK_MONOTONIC)
 
@@ -223,14 +227,22 @@ class Database:
         """Wait for the turn to change a record: changes of this process take turns.
 
         Otherwise most would fail and retry, as another one has replaced the revision they read. A change
-        that has the turn of an event may wait for that of a lock, never the other way round.
+        that has the turn of an event may wait for that of a lock, never the other way round. It does not wait
+        for that of another event, or of the same one, into whose changelog it delivers what it found.
         """
+        if collection in _TURNS.get():
+            yield
+            return
         name = f"{collection} {record_id}"
         lock, users = self._turns.get(name) or (asyncio.Lock(), 0)
         self._turns[name] = (lock, users + 1)
         try:
             async with lock:
-                yield
+                token = _TURNS.set(_TURNS.get() | {collection})
+                try:
+                    yield
+                finally:
+                    _TURNS.reset(token)
         finally:
             lock, users = self._turns[name]
             if users == 1:
