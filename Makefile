@@ -26,7 +26,7 @@ test: $(VENV)/.dev ## Run the tests (ARGS="tests/cli -k version" for some of the
 	$(BIN)/pytest --numprocesses auto --dist worksteal $(ARGS)
 
 soak: $(VENV)/.dev ## Run for long what `make test` runs for a while: kills, walks, random queries (half an hour)
-	SOAK=1 $(BIN)/pytest --numprocesses auto --dist worksteal --timeout 1800 -m soak $(ARGS)
+	SOAK=1 $(BIN)/pytest --numprocesses auto --dist worksteal --timeout 1800 -o faulthandler_timeout=2000 -m soak $(ARGS)
 	$(BIN)/python -m tests.histories --store mongo --acquisitions 5000 --harm-databases
 
 check: lint types test ## All that must pass before a change is merged

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import os
 import re
 import subprocess
 import sys
@@ -41,10 +42,13 @@ async def test_after_that():
 
 def test_a_test_that_takes_too_long_fails_and_no_other(tmp_path: Path) -> None:
     (tmp_path / "test_slow.py").write_text(TESTS)
-    options = ("-p", "tests.timeouts", "-o", "anyio_mode=auto", "--timeout", "2", "-n", "1", "-rA")
+    plugins = ("tests.timeouts", "anyio.pytest_plugin", "pytest_timeout", "xdist.plugin")
+    named = [argument for name in plugins for argument in ("-p", name)]
+    options = (*named, "-o", "anyio_mode=auto", "--timeout", "1", "-n", "1", "-rA")
     done = subprocess.run(
         [sys.executable, "-m", "pytest", *options, "-c", "/dev/null", "--rootdir", tmp_path, tmp_path],
         cwd=Path(__file__).parents[1],
+        env=os.environ | {"PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1"},
         capture_output=True,
         text=True,
         check=False,

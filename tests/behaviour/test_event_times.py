@@ -80,9 +80,11 @@ async def test_months_begin_in_the_zone_asked_for(client: Client) -> None:
         (3, "payments", 1),
         (4, "cart", 1),
     ]
-    whole = {**of_spring, "groupByService": False, **PARIS}
+    whole = {"startDate": "0001-01-01", "endDate": "9999-12-31", **PARIS}
     stats = (await client.call("EventService/GetEventStatsByMonth", whole))["stats"]
     assert [(each["month"], int(each["count"])) for each in stats] == [(2, 1), (3, 1), (4, 1)]
+    of_nothing = {"startDate": "2027-01-01", "endDate": "2027-12-31", **PARIS}
+    assert (await client.call("EventService/GetEventStatsByMonth", of_nothing))["stats"] == []
 
 
 async def test_today_is_a_day_of_the_zone_asked_for(client: Client) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from dataclasses import replace
+from datetime import MAXYEAR, MINYEAR, datetime
 from itertools import islice
 from math import ceil
 from typing import TYPE_CHECKING
@@ -28,10 +29,11 @@ from tracker.services.paging import (
     parse_page_token,
 )
 from tracker.stores.pages import Page
-from tracker.time_text import EARLIEST, MICROS, datetime_of, hint
+from tracker.time_text import EARLIEST, MICROS, hint, local_moment
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
+    from datetime import date
     from zoneinfo import ZoneInfo
 
     from tracker.domain.overlaps import TimedEvent
@@ -107,14 +109,15 @@ class EventAnalysis:
                 event_pb.MonthlyStats(year=m.year, month=m.month, service=m.service, count=m.count)
                 for m in months
             ]
-        _, starts = _intervals("month", where.since, where.until, clock.zone)
-        edges = [where.since, *starts[1:], where.until]
-        by = SERVICE if request.group_by_service else None
+        in_utc = await self._store.count_by_month(where, by_service=False)
+        starts = _months([(each.year, each.month) for each in in_utc], where.since, where.until, clock.zone)
+        if not starts:
+            return []
+        by, edges = SERVICE if request.group_by_service else None, [*starts, where.until]
         counts = await self._store.count_between(replace(where, since=None, until=None), edges, by)
-        first_days = [datetime_of(start).astimezone(clock.zone) for start in starts]
         return [
-            event_pb.MonthlyStats(year=day.year, month=day.month, service=str(service), count=count)
-            for day, counted in zip(first_days, counts, strict=True)
+            event_pb.MonthlyStats(year=first.year, month=first.month, service=str(service), count=count)
+            for first, counted in zip(starts.values(), counts, strict=True)
             for service, count in sorted(counted.items())
             if count
         ]
@@ -270,6 +273,18 @@ def _intervals(name: str, since: int, until: int, zone: ZoneInfo) -> tuple[str, 
     if starts[0] < EARLIEST:
         raise beyond
     return interval.name, starts
+
+
+def _months(in_utc: Iterable[tuple[int, int]], since: int, until: int, zone: ZoneInfo) -> Mapping[int, date]:
+    """Return when the months of a zone begin that may have events of these months, and the first day of each.
+
+    Those that begin before the period begin with it.
+    """
+    numbers = {12 * year + month - 1 + near for year, month in in_utc for near in (-1, 0, 1, 2)}
+    days = [(number // 12, number % 12 + 1) for number in sorted(numbers)]
+    first_days = [datetime(*day, 1) for day in days if MINYEAR <= day[0] <= MAXYEAR]  # noqa: DTZ001 - in `zone`
+    starts = {max(since, local_moment(day, zone)): day.date() for day in first_days}
+    return {start: day for start, day in starts.items() if start < until}
 
 
 def _bucket(
