@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import threading
 from functools import partial
 from typing import TYPE_CHECKING
 
@@ -82,6 +83,31 @@ async def test_cancelled_queries_end(queries: Reader) -> None:
         await asyncio.gather(*running, return_exceptions=True)
     async with asyncio.timeout(PATIENCE):
         assert await queries.read(long) == 1_000_000
+
+
+async def test_queries_that_fail_when_they_are_stopped_leave_their_connections_to_others(
+    queries: Reader,
+) -> None:
+    loop, begun, stopped = asyncio.get_running_loop(), asyncio.Event(), threading.Event()
+
+    def fail(db: apsw.Connection) -> None:
+        numbers = db.execute(
+            "WITH RECURSIVE n(n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM n) SELECT n FROM n"
+        )
+        next(numbers)
+        loop.call_soon_threadsafe(begun.set)
+        stopped.wait(PATIENCE)
+        raise ValueError
+
+    for _ in range(reader.THREADS):
+        begun.clear()
+        stopped.clear()
+        query = asyncio.ensure_future(queries.read(fail, inline=False))
+        await asyncio.wait_for(begun.wait(), PATIENCE)
+        query.cancel()
+        await asyncio.wait([query], timeout=PATIENCE)
+        stopped.set()
+    assert await asyncio.wait_for(queries.read(short, inline=False), PATIENCE) == 10
 
 
 async def test_queries_whose_callers_leave_while_long_ones_are_tried_do_not_begin(

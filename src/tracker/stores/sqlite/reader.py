@@ -192,7 +192,13 @@ class Reader:
             raise store_error(failure, connection.system_errno) from failure
         finally:
             job.end()
-            _end(connection)
+            try:
+                _end(connection)
+            except (
+                apsw.InterruptError
+            ):  # lasts as long as a cursor is open, which the error of a query may hold
+                connection.close(force=True)
+                connection = self._connect()
             self._idle.append(connection)
 
 
