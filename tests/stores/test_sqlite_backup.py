@@ -15,6 +15,7 @@ from tracker.domain.query.tree import EventFilter
 from tracker.stores.pages import Page
 from tracker.stores.sqlite import SqliteStore
 from tracker.stores.sqlite.backup import BackupError, backup, restore
+from tracker.stores.sqlite.search import word_index
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
@@ -24,7 +25,9 @@ if TYPE_CHECKING:
 
 
 @pytest.fixture
-async def store(tmp_path: Path) -> AsyncIterator[SqliteStore]:
+async def store(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[SqliteStore]:
+    """Give a store with events that writes nothing by itself."""
+    monkeypatch.setattr(word_index, "REST_SECONDS", 1e6)
     store = SqliteStore(tmp_path / "tracker.db", Observations())
     await store.open()
     for number in range(10):
