@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import secrets
 import socket
 import time
 from dataclasses import dataclass
@@ -167,9 +168,15 @@ def http_request(verb: str, path: str, body: bytes = b"") -> bytes:
 
 
 def free_ports(number: int) -> list[int]:
-    """Return ports of the loopback interface that are free at the moment."""
+    """Return ports of the loopback interface that are free, and that the system gives to nobody by itself.
+
+    A port that the system has chosen and is free again may soon be that of a client.
+    """
+    ports: list[int] = []
     with contextlib.ExitStack() as opened:
-        sockets = [opened.enter_context(socket.socket()) for _ in range(number)]
-        for listener in sockets:
-            listener.bind(("127.0.0.1", 0))
-        return [listener.getsockname()[1] for listener in sockets]
+        while len(ports) < number:
+            port = 10_000 + secrets.randbelow(22_000)
+            with contextlib.suppress(OSError):
+                opened.enter_context(socket.create_server(("127.0.0.1", port)))
+                ports.append(port)
+    return ports
