@@ -15,6 +15,7 @@ from __future__ import annotations
 import argparse
 import asyncio
 import contextlib
+import gc
 import os
 import subprocess
 import sys
@@ -92,6 +93,8 @@ async def _settle(store: Store) -> None:
 async def _measure(store: Store, seconds: float, only: str) -> list[Row]:
     await store.open()
     number = await store.events.count(EventFilter())
+    gc.collect()
+    gc.freeze()  # as `tracker serv` does
     rows: list[Row] = []
 
     async def took(name: str, call: Callable[[], Awaitable[object]]) -> None:

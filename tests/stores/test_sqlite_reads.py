@@ -131,6 +131,23 @@ async def test_queries_whose_callers_leave_while_long_ones_are_tried_do_not_begi
     assert await queries.read(query, may_be_long=True) == 10
 
 
+async def test_queries_of_ordinary_length_return_to_the_loop_soon_after_a_long_one(
+    queries: Reader, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def thread(db: apsw.Connection) -> int:
+        counted_to(500, db)
+        return threading.get_ident()
+
+    monkeypatch.setattr(reader, "_CROWDED_SECONDS", 0.3)
+    loop = threading.get_ident()
+    assert await queries.read(thread, may_be_long=True) == loop
+    await queries.read(long, may_be_long=True)
+    assert await queries.read(thread, may_be_long=True) != loop
+    async with asyncio.timeout(PATIENCE):
+        while await queries.read(thread, may_be_long=True) != loop:
+            pass
+
+
 async def test_a_query_may_search_for_a_part_of_that_time(
     queries: Reader, monkeypatch: pytest.MonkeyPatch
 ) -> None:

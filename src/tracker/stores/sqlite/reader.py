@@ -99,7 +99,8 @@ class Reader:
             raise unavailable("the database is closed")
         if not inline:
             return await self._read_in_thread(query, searches=searches)
-        now, began = perf_counter(), thread_time() if may_be_long else inf
+        now = perf_counter()
+        began = thread_time() if may_be_long and share == 1 else inf  # a page may take more than a tenth
         self._budget_ends = now + _INLINE_SECONDS / share
         self._ticks_left = _INLINE_TICKS // share
         hold = not self._writing()
