@@ -138,3 +138,10 @@ class Supervisor:
     def _healthy(self, name: str, *, healthy: bool) -> None:
         if self._observer is not None:
             self._observer.task_healthy(name, healthy)
+
+
+def stop_if_cancelled() -> None:
+    """Raise a cancellation that a driver has lost: before Python 3.12, `asyncio.wait_for` may lose one."""
+    task = asyncio.current_task()
+    if task is not None and task.cancelling():
+        raise asyncio.CancelledError

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import asyncio
 from contextlib import AsyncExitStack
 from typing import TYPE_CHECKING, NamedTuple, TypeAlias
 
 from tracker.stores.base import StoreOpenError
 from tracker.stores.contents import Kind, digest
+from tracker.supervision import stop_if_cancelled
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -63,7 +63,7 @@ async def _copy(
     done, total = 0, await source.count()
     async for batch in source.batches():
         await target.add(batch)
-        _stop_if_cancelled()
+        stop_if_cancelled()
         done += len(batch)
         progress(f"copying {kind}", done, max(done, total))
 
@@ -89,15 +89,8 @@ async def _compared(kind: Kind, source: StoreContents, target: StoreContents, pr
 async def _summary(records: Records[StoredRecord], progress: Callable[[int], None]) -> Summary:
     number, total = 0, 0
     async for batch in records.batches():
-        _stop_if_cancelled()
+        stop_if_cancelled()
         number += len(batch)
         total += sum(map(digest, batch))
         progress(number)
     return Summary(number, total % _DIGESTS)
-
-
-def _stop_if_cancelled() -> None:
-    """Raise a cancellation that was lost: before Python 3.12, `asyncio.wait_for` may lose one."""
-    task = asyncio.current_task()
-    if task is not None and task.cancelling():
-        raise asyncio.CancelledError

@@ -19,6 +19,7 @@ from tracker.stores.mongo.pages import IN_A_BATCH, read_rows
 from tracker.stores.mongo.search.index_scans import BY_TERM, EARLIEST, index_scans, split
 from tracker.stores.mongo.search.queries import LACK_TERMS
 from tracker.stores.pages import Reading, Total, counted, size_of
+from tracker.supervision import stop_if_cancelled
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Iterable, Iterator, Sequence
@@ -137,17 +138,15 @@ async def matching_events(  # noqa: PLR0913 - what is read, and how
 
     Those are counted that have to be `searched` for that; the database gives some `at_once`.
     """
-    order, task = _order(oldest_first=oldest_first), asyncio.current_task()
-    turn = perf_counter()
+    order, turn = _order(oldest_first=oldest_first), perf_counter()
     for scan in scans:
         found = events.find(scan.where, {"document": 1}, sort=order, hint=scan.index, batch_size=at_once)
         async with found as rows:
             async for row in rows:
                 if perf_counter() - turn > _TURN_SECONDS:
                     await asyncio.sleep(0)
+                    stop_if_cancelled()
                     turn = perf_counter()
-                if task is not None and task.cancelling():
-                    raise asyncio.CancelledError  # the driver may have swallowed it
                 event = event_of(row)
                 if query is None or (searched.count() and matches(query, event)):
                     yield event, size_of(row["document"])
