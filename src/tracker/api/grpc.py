@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import re
 from typing import TYPE_CHECKING, Never
 
@@ -14,7 +13,7 @@ from tracker.api.grpc_protocol import NOT_GRPC, NOT_POST, peer_name
 from tracker.api.grpc_standard import Health, Reflection
 from tracker.api.http2 import Http2Connection
 from tracker.api.http2_stream import Stream
-from tracker.api.wires import REQUEST_ID_HEADER, accept, listen, request_id_of, timeout_of
+from tracker.api.wires import REQUEST_ID_HEADER, OpenConnections, accept, listen, request_id_of, timeout_of
 from tracker.errors import Reason, TrackerError
 from tracker.services.context import Call
 
@@ -72,8 +71,7 @@ class GrpcServer:
         self._listening: list[asyncio.Server] = []
         self._served: dict[str, Served] = {}
         self._unknown = self._serve(_UNKNOWN)
-        self._connections: set[Http2Connection] = set()
-        self._ended = asyncio.Event()
+        self._connections = OpenConnections[Http2Connection]()
         self.bound: tuple[str, int] = (host, port)
         """Address that the server listens on, once it has started."""
 
@@ -88,7 +86,7 @@ class GrpcServer:
             self._served[f"/{method.endpoint.name}"] = self._serve(method)
 
         def connect() -> Http2Connection:
-            connection = Http2Connection(self._accept, self._limits, self._forget)
+            connection = Http2Connection(self._accept, self._limits, self._connections.end)
             self._connections.add(connection)
             return connection
 
@@ -111,25 +109,13 @@ class GrpcServer:
         for connection in self._connections:
             connection.drain()
         loop.call_later(min(grace, _LAST_WORDS), self._streams.end, _stopping)
-        await self._wait_for_the_end(grace)
+        await self._connections.wait_for_the_end(loop.time() + grace)
         for connection in self._connections:
             connection.cut_off()
-        await self._wait_for_the_end(_CUT_OFF)
+        await self._connections.wait_for_the_end(loop.time() + _CUT_OFF)
         for connection in self._connections:
             connection.abort()
-        await self._wait_for_the_end(_CUT_OFF)
-
-    async def _wait_for_the_end(self, seconds: float) -> None:
-        """Wait until every connection has ended, for so many seconds at most."""
-        with contextlib.suppress(TimeoutError):
-            async with asyncio.timeout(seconds):
-                while self._connections:
-                    self._ended.clear()
-                    await self._ended.wait()
-
-    def _forget(self, connection: Http2Connection) -> None:
-        self._connections.discard(connection)
-        self._ended.set()
+        await self._connections.wait_for_the_end(loop.time() + _CUT_OFF)
 
     def _serve(self, method: GrpcMethod) -> Served:
         return Served(method, self._chain.compose(method.endpoint), self._limits, self._log)

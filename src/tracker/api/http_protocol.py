@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, TypeAlias, cast
 from tracker.api.http_answers import Outbox, Receipt
 from tracker.api.http_exchange import HttpExchange
 from tracker.api.http_parser import HttpParser
-from tracker.api.wires import address, http_answer, peer_of, request_id_of
+from tracker.api.wires import OpenConnections, address, http_answer, peer_of, request_id_of
 from tracker.errors import Reason, TrackerError
 
 if TYPE_CHECKING:
@@ -55,11 +55,9 @@ class Connections:
     outbox: Outbox = field(default_factory=Outbox)
     draining: bool = False
     """Whether the server stops: every answer then ends its connection."""
-    open: set[HttpConnection] = field(default_factory=set)
+    open: OpenConnections[HttpConnection] = field(default_factory=OpenConnections)
     cancelled: set[asyncio.Task[None]] = field(default_factory=set)
     """The tasks of connections that have been cancelled, until they end."""
-    ended: asyncio.Event = field(default_factory=asyncio.Event)
-    """Set when a connection has ended."""
 
 
 class _Awaiting(Enum):
@@ -117,7 +115,7 @@ class HttpConnection(asyncio.Protocol):
 
     def connection_lost(self, exc: Exception | None) -> None:
         """Cancel the call whose answer can no longer be sent."""
-        self._shared.open.discard(self)
+        self._shared.open.end(self)
         self._parser.close()
         self._all_sent()
         if self._timer is not None:
@@ -125,7 +123,6 @@ class HttpConnection(asyncio.Protocol):
         if self._receipt is not None:
             self._receipt.settle(lost=exc is not None)
         self.cancel()
-        self._shared.ended.set()
 
     def eof_received(self) -> None:
         """Note that the client closes the connection, and with which of its answers."""

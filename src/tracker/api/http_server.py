@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
 from functools import partial
 from typing import TYPE_CHECKING
 
@@ -55,12 +54,12 @@ class HttpServer:
         connections.draining = True
         for connection in connections.open:
             connection.drain()
-        await self._wait_for_the_end(min(deadline, loop.time() + _LAST_REQUESTS))
+        await connections.open.wait_for_the_end(min(deadline, loop.time() + _LAST_REQUESTS))
         connections.outbox.flush()
         for connection in list(connections.open):
             if connection.idle:
                 connection.transport.close()
-        await self._wait_for_the_end(deadline)
+        await connections.open.wait_for_the_end(deadline)
         for connection in list(connections.open):
             connection.cancel()
         if connections.cancelled:
@@ -68,12 +67,4 @@ class HttpServer:
         connections.outbox.flush()
         for connection in list(connections.open):
             connection.transport.abort()
-        await self._wait_for_the_end(loop.time() + _ABORTED)
-
-    async def _wait_for_the_end(self, deadline: float) -> None:
-        """Wait until every connection has ended, up to a time of the loop's clock."""
-        with contextlib.suppress(TimeoutError):
-            async with asyncio.timeout_at(deadline):
-                while self._connections.open:
-                    self._connections.ended.clear()
-                    await self._connections.ended.wait()
+        await connections.open.wait_for_the_end(loop.time() + _ABORTED)

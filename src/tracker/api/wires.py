@@ -15,7 +15,7 @@ from bisect import bisect_right
 from contextlib import ExitStack, suppress
 from http import HTTPStatus
 from itertools import accumulate
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 import orjson
 import uuid_utils
@@ -28,6 +28,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from tracker.transcoding.json_text import JsonValue
+
+C = TypeVar("C")
 
 
 _BACKLOG = 2048
@@ -54,6 +56,27 @@ async def accept(listener: socket.socket, connect: Callable[[], asyncio.Protocol
     """Accept connections; several in a turn of the event loop, which accepts one for each socket."""
     loop, sockets = asyncio.get_running_loop(), [listener.dup() for _ in range(_ACCEPTED_AT_ONCE - 1)]
     return [await loop.create_server(connect, sock=each, backlog=_BACKLOG) for each in (listener, *sockets)]
+
+
+class OpenConnections(set[C]):
+    """The connections of a server."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._ended = asyncio.Event()
+
+    def end(self, connection: C) -> None:
+        """Note that a connection has ended."""
+        self.discard(connection)
+        self._ended.set()
+
+    async def wait_for_the_end(self, deadline: float) -> None:
+        """Wait until every connection has ended, up to a time of the loop's clock."""
+        with suppress(TimeoutError):
+            async with asyncio.timeout_at(deadline):
+                while self:
+                    self._ended.clear()
+                    await self._ended.wait()
 
 
 def require_free(host: str, *ports: int) -> None:
