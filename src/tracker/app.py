@@ -8,12 +8,11 @@ from typing import TYPE_CHECKING, Self
 
 import uuid_utils
 
+from tracker.api.calls.access import Authenticate, Authorize
 from tracker.api.calls.answers import UnsentAnswers
 from tracker.api.calls.endpoint import Chain, methods_of
 from tracker.api.calls.same_origin import SameOrigin
 from tracker.api.calls.steps import (
-    Authenticate,
-    Authorize,
     Deadline,
     Idempotency,
     Observe,
@@ -25,6 +24,7 @@ from tracker.api.http_server import HttpServer
 from tracker.api.rest import RestApi
 from tracker.api.routes import Readiness, documentation, metrics_page, probes, web_configuration
 from tracker.api.wires import require_free
+from tracker.domain.access import ANONYMOUS
 from tracker.domain.times import duration
 from tracker.errors import Reason, TrackerError
 from tracker.services.catalog import CatalogService
@@ -138,13 +138,13 @@ class App:
         streams, unsent = OpenStreams(), UnsentAnswers(settings.unsent_answers_mib, metrics)
         chain = Chain(
             Observe(metrics, log),
-            Authenticate(),
+            Authenticate((), ANONYMOUS),
+            Authorize(),
             unsent,
             SameOrigin(),
             streams,
             Deadline(settings.call_timeout),
             Validate(),
-            Authorize(),
             Idempotency(IdempotencyKeys(store.idempotency, context)),
         )
         ttl = duration(round(settings.locks_auto_ttl * MICROS)) if settings.locks_auto_ttl else None

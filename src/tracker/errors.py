@@ -52,6 +52,8 @@ class Code(IntEnum):
     """The server can't serve this now; repeat later."""
     DATA_LOSS = 15, 500
     """The store holds a record that can't be read."""
+    UNAUTHENTICATED = 16, 401
+    """The caller has no valid credentials for what it asks."""
 
 
 _RETRY: Final = True
@@ -112,6 +114,13 @@ class Reason(StrEnum):
     LOCK_WAIT_TIMEOUT = auto(), Code.ALREADY_EXISTS, "the lock was not free within `wait`", None, _RETRY
     LOCK_DELAY = auto(), Code.ALREADY_EXISTS, "`lockDelay` after an expired lease is not over", None, _RETRY
     LOCK_TOKEN_MISMATCH = auto(), Code.PERMISSION_DENIED, "the `lockToken` is missing, or not the lock's"
+    AUTHENTICATION_REQUIRED = auto(), Code.UNAUTHENTICATED, "callers without credentials may not do this"
+    INVALID_CREDENTIALS = auto(), Code.UNAUTHENTICATED, "the credentials are unknown, expired or revoked"
+    PERMISSION_REQUIRED = (
+        auto(),
+        Code.PERMISSION_DENIED,
+        "the caller lacks a permission, at all or for this record",
+    )
     CROSS_ORIGIN = auto(), Code.PERMISSION_DENIED, "a page of another site asked a browser for the change"
     UNSUPPORTED_MEDIA_TYPE = auto(), Code.INVALID_ARGUMENT, "a browser sent a body that is no JSON", 415
     LOCK_LOST = auto(), Code.ABORTED, "the lock ended: it expired, was released by force, or its event ended"

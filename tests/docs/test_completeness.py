@@ -43,7 +43,7 @@ def quoted(text: str) -> str:
     return f"`{text}`" if text else ""
 
 
-def test_the_readme_lists_every_setting_with_its_default() -> None:
+def test_every_setting_is_listed_with_its_default() -> None:
     expected = [
         (
             quoted(setting.variable),
@@ -52,15 +52,15 @@ def test_the_readme_lists_every_setting_with_its_default() -> None:
         )
         for setting in SETTINGS.values()
     ]
-    assert table("README.md", "variable", "default", "meaning") == expected
+    assert table("docs/settings.md", "variable", "default", "meaning") == expected
 
 
-def test_the_flags_and_keys_of_settings_follow_from_their_variables_as_the_readme_says() -> None:
+def test_the_flags_and_keys_of_settings_follow_from_their_variables_as_documented() -> None:
     for setting in SETTINGS.values():
         assert setting.name == setting.variable.lower()
         assert setting.flag == f"--{setting.name.replace('_', '-')}"
     secrets = [setting.variable for setting in SETTINGS.values() if setting.secret]
-    assert f"`{'`, `'.join(secrets)}` is a secret and has no flag" in read("README.md")
+    assert f"`{'`, `'.join(secrets)}` is a secret and has no flag" in read("docs/settings.md")
 
 
 def test_operations_lists_every_metric() -> None:

@@ -7,9 +7,10 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from tracker.domain.access import ANONYMOUS, Principal, PrincipalKind
 from tracker.pb import event_pb
 from tracker.pb.options import is_idempotent
-from tracker.services.context import ANONYMOUS, Call, Principal
+from tracker.services.context import Call
 from tracker.services.idempotency import IdempotencyKeys
 
 if TYPE_CHECKING:
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
     from tracker.services.context import Context
     from tracker.stores.base import Store
 
+ANA, BEN = (Principal(f"user:{name}", PrincipalKind.USER, name, ()) for name in ("ana", "ben"))
 METHOD = next(method for method in event_pb.desc().services[0].methods if is_idempotent(method))
 
 
@@ -40,7 +42,7 @@ async def test_each_principal_has_keys_of_its_own(keys: IdempotencyKeys) -> None
         made.append(next(calls))
         return METHOD.output.type()
 
-    for principal in (ANONYMOUS, Principal("ana"), Principal("ben")) * 2:
+    for principal in (ANONYMOUS, ANA, BEN) * 2:
         await keys.answer(METHOD, METHOD.input.type(), a_call(principal), handler)
     assert made == [1, 2, 3]
 
@@ -52,6 +54,7 @@ async def test_the_store_has_an_anonymous_key_as_it_was_given(
         return METHOD.output.type()
 
     await keys.answer(METHOD, METHOD.input.type(), a_call(ANONYMOUS), handler)
-    await keys.answer(METHOD, METHOD.input.type(), a_call(Principal("ana")), handler)
-    known = [await store.idempotency.find(key, context.now()) for key in ("a-key", "ana\ta-key", "b-key")]
+    await keys.answer(METHOD, METHOD.input.type(), a_call(ANA), handler)
+    stored = ("a-key", "user:ana\ta-key", "b-key")
+    known = [await store.idempotency.find(key, context.now()) for key in stored]
     assert [answered is not None for answered in known] == [True, True, False]

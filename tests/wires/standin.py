@@ -10,18 +10,18 @@ from zoneinfo import ZoneInfo
 import structlog
 
 from tracker import pb
+from tracker.api.calls.access import Authenticate, Authorize
 from tracker.api.calls.answers import UnsentAnswers
 from tracker.api.calls.endpoint import Chain, methods_of
 from tracker.api.calls.same_origin import SameOrigin
 from tracker.api.calls.steps import (
-    Authenticate,
-    Authorize,
     Deadline,
     Idempotency,
     Observe,
     OpenStreams,
     Validate,
 )
+from tracker.domain.access import ANONYMOUS
 from tracker.services.context import Context
 from tracker.services.idempotency import IdempotencyKeys
 
@@ -57,13 +57,13 @@ class StandIn:
         self.unsent = UnsentAnswers(unsent_mib, self.observed)
         self.chain = Chain(
             Observe(self.observed, log),
-            Authenticate(),
+            Authenticate((), ANONYMOUS),
+            Authorize(),
             self.unsent,
             SameOrigin(),
             self.streams,
             Deadline(30),
             Validate(),
-            Authorize(),
             Idempotency(IdempotencyKeys(_NoKeys(), Context(int, str, log, ZoneInfo("UTC")))),
         )
         self.methods = tuple(methods_of([_Service(self)]))

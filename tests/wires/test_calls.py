@@ -19,9 +19,10 @@ from tracker.api.calls import steps
 from tracker.api.calls.endpoint import Endpoint, Limits, sending
 from tracker.api.http_exchange import HttpResponse
 from tracker.api.routes import HttpRoute
+from tracker.domain.access import ANONYMOUS
 from tracker.errors import Reason, TrackerError
 from tracker.pb import event_pb
-from tracker.services.context import ANONYMOUS, Call, Context
+from tracker.services.context import Call, Context
 from tracker.stores.changes import PRINCIPAL
 
 if TYPE_CHECKING:
@@ -65,11 +66,11 @@ def stand_in() -> StandIn:
     wrapper = structlog.make_filtering_bound_logger(10)
     stand_in = StandIn(structlog.get_logger(wrapper_class=wrapper))
     stand_in.routes = [
-        HttpRoute("POST", HOOK, receive, Limits(body_bytes=1000)),
-        HttpRoute("GET", "/refused", refuse),
-        HttpRoute("GET", "/unready", refuse, quiet=True),
-        HttpRoute("GET", "/failing", fail),
-        HttpRoute("GET", "/waiting", wait, Limits(seconds=0.05)),
+        HttpRoute("POST", HOOK, receive, None, Limits(body_bytes=1000)),
+        HttpRoute("GET", "/refused", refuse, None),
+        HttpRoute("GET", "/unready", refuse, None, quiet=True),
+        HttpRoute("GET", "/failing", fail, None),
+        HttpRoute("GET", "/waiting", wait, None, Limits(seconds=0.05)),
     ]
     return stand_in
 
@@ -252,7 +253,7 @@ def a_stream(stand_in: StandIn) -> tuple[asyncio.Task[None], asyncio.Event]:
     async def read() -> None:
         pass
 
-    handle = stand_in.chain.compose(Endpoint("a/Stream", sending(messages), streams=True))
+    handle = stand_in.chain.compose(Endpoint("a/Stream", sending(messages), None, streams=True))
     return asyncio.ensure_future(handle(read, Call("grpc", "1", "", send=send))), begun
 
 

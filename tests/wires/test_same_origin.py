@@ -43,7 +43,10 @@ def stand_in(stand_in: StandIn) -> StandIn:
     async def receive(_request: HttpRequest, _call: Call) -> HttpResponse:
         return HttpResponse(b"", ())
 
-    stand_in.routes += [HttpRoute("POST", "/receive", receive), HttpRoute("GET", "/page", receive)]
+    stand_in.routes += [
+        HttpRoute("POST", "/receive", receive, None),
+        HttpRoute("GET", "/page", receive, None),
+    ]
     return stand_in
 
 

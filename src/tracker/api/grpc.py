@@ -40,7 +40,7 @@ async def _refuse(_request: object, _call: Call) -> Never:
     raise TrackerError(Reason.UNKNOWN_METHOD, "there is no such method")
 
 
-_UNKNOWN = GrpcMethod(Endpoint(UNKNOWN, _refuse), bytes, bytes)
+_UNKNOWN = GrpcMethod(Endpoint(UNKNOWN, _refuse, None), bytes, bytes)
 """What answers unknown methods."""
 
 

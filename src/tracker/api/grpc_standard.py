@@ -46,9 +46,9 @@ class Health:
         self._draining.set()
 
     def methods(self) -> Sequence[GrpcMethod]:
-        check = Endpoint(f"{HEALTH_SERVICE}/Check", self._check, limits=Limits(seconds=inf), quiet=True)
-        list_ = Endpoint(f"{HEALTH_SERVICE}/List", self._list, limits=Limits(seconds=inf), quiet=True)
-        watch = Endpoint(f"{HEALTH_SERVICE}/Watch", sending(self._watch), streams=True, quiet=True)
+        check = Endpoint(f"{HEALTH_SERVICE}/Check", self._check, None, limits=Limits(seconds=inf), quiet=True)
+        list_ = Endpoint(f"{HEALTH_SERVICE}/List", self._list, None, limits=Limits(seconds=inf), quiet=True)
+        watch = Endpoint(f"{HEALTH_SERVICE}/Watch", sending(self._watch), None, streams=True, quiet=True)
         return (
             GrpcMethod(check, partial(decode, health_pb.HealthCheckRequest), _encode),
             GrpcMethod(list_, partial(decode, health_pb.HealthListRequest), _encode),
@@ -92,7 +92,7 @@ class Reflection:
 
     def methods(self) -> Sequence[GrpcMethod]:
         endpoints = (
-            Endpoint(f"{name}/ServerReflectionInfo", sending(self._answer_all), streams=True)
+            Endpoint(f"{name}/ServerReflectionInfo", sending(self._answer_all), None, streams=True)
             for name in REFLECTION_SERVICES
         )
         read = partial(decode, reflection_pb.ServerReflectionRequest)

@@ -55,7 +55,7 @@ class RestApi:
             ValueError: A path is wrong, or two routes are the same.
         """
         self._log = log
-        self._unknown = chain.compose(Endpoint(UNKNOWN, _answer_nothing))
+        self._unknown = chain.compose(Endpoint(UNKNOWN, _answer_nothing, None))
         self._router: Router[_Target] = Router()
         for method in methods:
             target = _Stream if method.streams else _Rpc
@@ -65,7 +65,9 @@ class RestApi:
             for binding in http_bindings(method.rpc):
                 self._router.add(binding.verb, binding.template, target(method, binding, chain), safe=safe)
         for route in routes:
-            endpoint = Endpoint(route.path, route.handler, limits=route.limits, quiet=route.quiet)
+            endpoint = Endpoint(
+                route.path, route.handler, route.permission, limits=route.limits, quiet=route.quiet
+            )
             template = parse_template(route.path) if route.path != "/" else _ROOT
             self._router.add(route.verb, template, _Plain(chain.compose(endpoint), route))
 

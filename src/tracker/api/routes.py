@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, NamedTuple, TypeAlias
 
 from tracker.api.calls.endpoint import Limits
 from tracker.api.http_exchange import HttpResponse
+from tracker.domain.access import Permission
 from tracker.errors import Reason, TrackerError
 from tracker.services.context import Call
 
@@ -41,12 +42,14 @@ class HttpRoute:
 
     `path` is a template as in `google.api.http`, and the name of the route in the log and in metrics. A route
     for GET answers HEAD too, and gets no body. A handler refuses a request by raising a `TrackerError`.
-    Successful calls of a `quiet` route are logged at level debug.
+    Callers need `permission`, where it is not None. Successful calls of a `quiet` route are logged at level
+    debug.
     """
 
     verb: str
     path: str
     handler: RouteHandler
+    permission: Permission | None
     limits: Limits = field(default_factory=Limits)
     quiet: bool = False
 
@@ -101,8 +104,8 @@ def probes(ready: Callable[[], Awaitable[None]]) -> Sequence[HttpRoute]:
         return HttpResponse(b'{"status":"ready"}', _JSON)
 
     return (
-        HttpRoute("GET", "/livez", livez, Limits(seconds=inf), quiet=True),
-        HttpRoute("GET", "/readyz", readyz, quiet=True),
+        HttpRoute("GET", "/livez", livez, None, Limits(seconds=inf), quiet=True),
+        HttpRoute("GET", "/readyz", readyz, None, quiet=True),
     )
 
 
@@ -113,7 +116,7 @@ def metrics_page(expose: Callable[[str], tuple[bytes, str]]) -> HttpRoute:
         text, media_type = expose(call.headers.get("accept", ""))
         return HttpResponse(text, [("content-type", media_type)])
 
-    return HttpRoute("GET", "/metrics", metrics, quiet=True)
+    return HttpRoute("GET", "/metrics", metrics, Permission.METRICS_READ, quiet=True)
 
 
 def web_configuration(values: Mapping[str, object]) -> HttpRoute:
@@ -125,7 +128,7 @@ def web_configuration(values: Mapping[str, object]) -> HttpRoute:
     async def config(_request: HttpRequest, _call: Call) -> HttpResponse:
         return HttpResponse(script, headers)
 
-    return HttpRoute("GET", "/config.js", config)
+    return HttpRoute("GET", "/config.js", config, None)
 
 
 _FOLDER = Path(__file__).parent
@@ -153,7 +156,7 @@ def documentation() -> Sequence[HttpRoute]:
     pages = _FOLDER / "swagger_ui"
     assets = {f"/docs/assets/{file.name}": file for file in _swagger_ui().iterdir() if file.is_file()}
     return (
-        HttpRoute("GET", "/", _lead_to_docs),
+        HttpRoute("GET", "/", _lead_to_docs, None),
         _file("/docs", pages / "index.html"),
         _file("/docs/initializer.js", pages / "initializer.js"),
         *(_file(path, file) for path, file in assets.items()),
@@ -179,7 +182,7 @@ def _file(path: str, file: Path) -> HttpRoute:
         content = await asyncio.to_thread(file.read_bytes)
         return HttpResponse(content, (("content-type", media_type), *headers))
 
-    return HttpRoute("GET", path, answer)
+    return HttpRoute("GET", path, answer, None)
 
 
 def _swagger_ui() -> Path:

@@ -32,6 +32,12 @@ def is_always_served(method: DescMethod) -> bool:
     return options is not None and options_pb.ext_always_served in options
 
 
+def permission_of(method: DescMethod) -> str:
+    """Return the permission that callers of an RPC need, or `public`; empty where the proto says neither."""
+    options = method.proto.options
+    return "" if options is None else options[options_pb.ext_permission]
+
+
 @cache
 def _names(enum: type[Enum]) -> dict[int, str]:
     return {value.number: value.name for value in enum.desc().values}

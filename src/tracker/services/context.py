@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Literal, Protocol, TypeAlias, TypeVar
 
 from tracker import time_text
-from tracker.errors import FieldViolation, invalid
+from tracker.errors import FieldViolation, Reason, TrackerError, invalid
 from tracker.stores.changes import PRINCIPAL
 from tracker.stores.documents import READ
 from tracker.stores.idempotency import Once
@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from protobuf import Message
     from structlog.typing import FilteringBoundLogger
 
+    from tracker.domain.access import Permission, Principal
     from tracker.stores.idempotency import KeyUse
 
 _BOOTTIME = time.CLOCK_BOOTTIME if sys.platform == "linux" else time.CLOCK_MONOTONIC
@@ -101,17 +102,6 @@ Send: TypeAlias = Callable[[Any], Awaitable[None]]
 """Hands a message of a stream to its caller."""
 
 
-@dataclass(frozen=True, slots=True)
-class Principal:
-    """Who makes a call."""
-
-    id: str
-
-
-ANONYMOUS = Principal("anonymous")
-"""A caller without credentials."""
-
-
 async def _send_nothing(_message: object) -> None:
     raise TypeError("only a stream sends messages")
 
@@ -173,6 +163,19 @@ class Call:
         self.principal = principal
         PRINCIPAL.set(principal.id)
 
+    def require(
+        self, permission: Permission, *, service: str = "", environment: str = "", team: str = ""
+    ) -> None:
+        """Check that the principal has a permission for a record of this service, environment and team.
+
+        Raises:
+            TrackerError: UNAUTHENTICATED or PERMISSION_DENIED.
+        """
+        if not self.principal.may_touch(permission, service, environment, team):
+            narrowed = {"service": service, "environment": environment, "team": team}
+            where = ", ".join(f"{name} {value}" for name, value in narrowed.items() if value)
+            raise permission_required(self.principal, permission, f" for {where}" if where else "")
+
     def hold_by(self, answer: AnswerMemory) -> None:
         """Set what holds memory for the answer: also for what the store reads for it."""
         self.answer = answer
@@ -194,6 +197,13 @@ class Call:
         `answer` returns the answer for the result of the change.
         """
         return None if self.use is None else Once(self.use, lambda made: answer(made).to_binary())
+
+
+def permission_required(principal: Principal, permission: Permission, where: str = "") -> TrackerError:
+    """Return the error for a principal that lacks a permission, at all or for a record that `where` names."""
+    if principal.is_anonymous:
+        return TrackerError(Reason.AUTHENTICATION_REQUIRED, "authentication required")
+    return TrackerError(Reason.PERMISSION_REQUIRED, f"permission {permission} required{where}")
 
 
 def answer_with(response: Callable[..., M], field: str) -> Callable[[object], M]:

@@ -14,7 +14,6 @@ from protobuf import message_to_json_value
 
 from tracker.errors import Code, FieldViolation, Reason, TrackerError, invalid
 from tracker.pb.options import is_idempotent
-from tracker.services.context import ANONYMOUS
 from tracker.stores.idempotency import AnsweredBeforeError, KeyUnderWayError, KeyUse
 
 if TYPE_CHECKING:
@@ -120,7 +119,7 @@ class IdempotencyKeys:
 def _stored_key(call: Call) -> str:
     """Return the key for the store: each principal has its own keys, none of which has a tab in it."""
     key = idempotency_key(call.idempotency_key or "")
-    return key if call.principal == ANONYMOUS else f"{call.principal.id}\t{key}"
+    return key if call.principal.is_anonymous else f"{call.principal.id}\t{key}"
 
 
 def _under_way() -> TrackerError:

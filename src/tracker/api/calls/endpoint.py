@@ -10,7 +10,9 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Protocol, TypeAlias, cast
 
 from tracker import pb
+from tracker.domain.access import Permission
 from tracker.errors import Reason, TrackerError
+from tracker.pb.options import permission_of
 from tracker.services.context import Call
 
 if TYPE_CHECKING:
@@ -57,12 +59,13 @@ class Limits:
 class Endpoint:
     """Something that can be called: an RPC or a plain HTTP route.
 
-    `name` is used in the log and in metrics. `rpc` is the descriptor of an RPC. Successful calls of a `quiet`
-    endpoint are logged at level debug.
+    `name` is used in the log and in metrics. Callers need `permission`, where it is not None. `rpc` is the
+    descriptor of an RPC. Successful calls of a `quiet` endpoint are logged at level debug.
     """
 
     name: str
     handler: Handler
+    permission: Permission | None
     rpc: DescMethod | None = None
     streams: bool = False
     limits: Limits = field(default_factory=Limits)
@@ -136,7 +139,7 @@ def methods_of(services: Sequence[object]) -> Iterator[Endpoint]:
     One of the services has a method of its name in snake case, which answers it.
 
     Raises:
-        ValueError: An RPC has no answer, or more than one.
+        ValueError: An RPC has no answer, or more than one, or does not say who may call it.
     """
     for service in (service for file in pb.FILES for service in file.services):
         for rpc in service.methods:
@@ -148,6 +151,13 @@ def methods_of(services: Sequence[object]) -> Iterator[Endpoint]:
             yield Endpoint(
                 f"{service.type_name}/{rpc.name}",
                 sending(cast("StreamHandler", handlers[0])) if streams else cast("Handler", handlers[0]),
+                _permission(rpc),
                 rpc=rpc,
                 streams=streams,
             )
+
+
+def _permission(rpc: DescMethod) -> Permission | None:
+    """Return the permission that callers of an RPC need, or None if it is public."""
+    word = permission_of(rpc)
+    return None if word == "public" else Permission(word)

@@ -1,4 +1,4 @@
-"""The steps of the chain: observe, authenticate, limit, validate and authorize, and answer repeated calls.
+"""The steps of the chain: observe, limit, validate, and answer repeated calls.
 
 How large a request may be is checked where it is read, in the `Read` of its wire, by `Endpoint.limits`.
 """
@@ -16,7 +16,6 @@ from tracker.api.wires import internal_error
 from tracker.domain.times import duration_seconds
 from tracker.errors import Reason, TrackerError
 from tracker.pb.options import only_reads
-from tracker.services.context import ANONYMOUS
 from tracker.transcoding.fields import fields_by_name
 from tracker.transcoding.rules import check_rules, compile_rules
 
@@ -99,24 +98,6 @@ class Observe:
             line |= {"reason": error.reason, "error": error.message}
         write = self._log.debug if endpoint.quiet and error is None else self._log.info
         write(message, **line)
-
-
-class Authenticate:
-    """Sets the principal of each call: the anonymous one, since there are no credentials yet."""
-
-    def wrap(self, _endpoint: Endpoint, then: Handler) -> Handler:
-        def authenticated(read: Read, call: Call) -> Awaitable[Any]:
-            call.made_by(ANONYMOUS)
-            return then(read, call)
-
-        return authenticated
-
-
-class Authorize:
-    """Allows every principal, including the anonymous one, every endpoint: there is no access control yet."""
-
-    def wrap(self, _endpoint: Endpoint, then: Handler) -> Handler:
-        return then
 
 
 class Validate:
