@@ -122,7 +122,12 @@ class Reason(StrEnum):
         "the caller lacks a permission, at all or for this record",
     )
     CROSS_ORIGIN = auto(), Code.PERMISSION_DENIED, "a page of another site asked a browser for the change"
-    UNSUPPORTED_MEDIA_TYPE = auto(), Code.INVALID_ARGUMENT, "a browser sent a body that is no JSON", 415
+    UNSUPPORTED_MEDIA_TYPE = (
+        auto(),
+        Code.INVALID_ARGUMENT,
+        "the body is compressed, or a browser sent one that is no JSON",
+        415,
+    )
     LOCK_LOST = auto(), Code.ABORTED, "the lock ended: it expired, was released by force, or its event ended"
     LOCK_TOKEN_USED = auto(), Code.ABORTED, "the `lockToken` took a lock that has ended"
     LOCK_WITHOUT_LEASE = (

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import gzip
 from typing import TYPE_CHECKING
 
 import pytest
@@ -181,6 +182,13 @@ async def test_a_body_that_cannot_be_read_is_400_with_the_field(rest: httpx2.Asy
         'attributes.start_date: expected an RFC 3339 timestamp such as 2026-01-31T12:00:00Z, got "tomorrow"'
     )
     assert (await rest.post(EVENT, content=b"{")).json()["code"] == 3
+
+
+async def test_a_compressed_body_is_415(rest: httpx2.AsyncClient, stand_in: StandIn) -> None:
+    headers = {"content-encoding": "gzip"}
+    response = await rest.post("/api/v1alpha1/event", content=gzip.compress(b"{}"), headers=headers)
+    assert (response.status_code, response.json()["details"][0]["reason"]) == (415, "UNSUPPORTED_MEDIA_TYPE")
+    assert stand_in.asked == []
 
 
 async def test_a_defect_of_a_service_is_500_and_tells_nothing_of_it(

@@ -144,8 +144,13 @@ class HttpExchange:
         """Return the body; refuse one that is too large without reading on.
 
         Raises:
-            TrackerError: RESOURCE_EXHAUSTED for a body of more than `limit` bytes.
+            TrackerError: RESOURCE_EXHAUSTED for a body of more than `limit` bytes, INVALID_ARGUMENT for a
+                compressed one.
         """
+        coding = self.head.headers.get("content-encoding", "identity")
+        if coding.lower() != "identity":
+            message = f"the body is compressed ({coding[:20]}): send it without Content-Encoding"
+            raise TrackerError(Reason.UNSUPPORTED_MEDIA_TYPE, message)
         if self.body_bytes > limit:
             raise _too_large(limit)
         if not self._whole and self._size <= limit:

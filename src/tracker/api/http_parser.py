@@ -166,6 +166,8 @@ def _mistake(version: str, headers: Mapping[str, str]) -> str:
         return "the header Host is not one name or address, with or without a port"
     if version == "1.0" and ("te" in headers or "transfer-encoding" in headers):
         return "HTTP/1.0 has no transfer codings"
+    if headers.get("transfer-encoding", "chunked").lower() != "chunked":  # the parser allows others before it
+        return "the only transfer coding is chunked"
     return ""
 
 
