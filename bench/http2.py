@@ -94,7 +94,7 @@ class GrpcConnection(ClientProtocol):
         """Give the answer; an error has no message."""
         if len(self._body) < _MESSAGE.size:
             self._fail(RuntimeError("the call failed"))
-        elif self._answer is not None:
+        elif self._answer is not None and not self._answer.cancelled():
             self._answer.set_result(self._body[_MESSAGE.size :])
 
     async def send(self, request: object) -> bytes:

@@ -152,6 +152,8 @@ class RestConnection(ClientProtocol):
         self._received = b""
         self.closing = b"connection: close" in lower
         assert self._answer is not None
+        if self._answer.cancelled():
+            return
         if head[9:10] != b"2":
             self._answer.set_exception(RuntimeError((head + body).decode()))
         else:
