@@ -23,6 +23,7 @@ RUN install --directory --owner=10001 --group=10001 --mode=0700 /data
 COPY --from=build /opt/tracker /opt/tracker
 ENV PATH=/opt/tracker/bin:$PATH \
     PYTHONDONTWRITEBYTECODE=1 \
+    HOST=:: \
     DATABASE_PATH=/data/tracker.db
 USER 10001:10001
 WORKDIR /data

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import asyncio
 from contextlib import AsyncExitStack
+from functools import partial
 from typing import TYPE_CHECKING, Self
 
 import uuid_utils
 
 from tracker.api.calls.access import Authenticate, Authorize
 from tracker.api.calls.answers import UnsentAnswers
+from tracker.api.calls.credentials import ApiKeys
 from tracker.api.calls.endpoint import Chain, methods_of
 from tracker.api.calls.same_origin import SameOrigin
 from tracker.api.calls.steps import (
@@ -24,9 +26,12 @@ from tracker.api.http_server import HttpServer
 from tracker.api.rest import RestApi
 from tracker.api.routes import Readiness, documentation, metrics_page, probes, web_configuration
 from tracker.api.wires import require_free
-from tracker.domain.access import ANONYMOUS
+from tracker.domain.access import anonymous
 from tracker.domain.times import duration
 from tracker.errors import Reason, TrackerError
+from tracker.permissions import ALL_PERMISSIONS, Permission
+from tracker.services.access.directory import Directory, invalid_credentials
+from tracker.services.access.service import AuthService
 from tracker.services.catalog import CatalogService
 from tracker.services.consumers import ConsumerRunner
 from tracker.services.context import Context, SystemClock
@@ -56,19 +61,27 @@ if TYPE_CHECKING:
     from tracker.api.calls.endpoint import Endpoint
     from tracker.api.routes import HttpRoute
     from tracker.config.settings import Settings
+    from tracker.domain.access import Principal
     from tracker.services.consumers import Consumer
     from tracker.services.context import Call, MakeClock
+    from tracker.stores.access import AccessStore
+
+
+_REVOKED_WITHIN = 0.5
+"""Seconds after which a stream whose credentials were revoked here has ended."""
 
 
 class App:
     """A server that runs inside `async with`: three ports and a store.
 
-    `grpc_address`, `http_address` and `metrics_address` are what it listens on, once it runs.
+    `grpc_address`, `http_address` and `metrics_address` are what it listens on, once it runs. `first_key` is
+    a new key that may do everything, for the operator, where nobody could manage access otherwise.
     """
 
     grpc_address: tuple[str, int]
     http_address: tuple[str, int]
     metrics_address: tuple[str, int]
+    first_key: str | None = None
 
     def __init__(
         self,
@@ -136,11 +149,12 @@ class App:
             opened.push_async_callback(tasks.stop, runner.task)
 
         streams, unsent = OpenStreams(), UnsentAnswers(settings.unsent_answers_mib, metrics)
+        directory, auth, anybody = await self._open_access(store.access, context, tasks, streams, opened)
         chain = Chain(
             Observe(metrics, log),
-            Authenticate((), ANONYMOUS),
-            Authorize(),
             unsent,
+            Authenticate((ApiKeys(directory),), anybody),
+            Authorize(),
             SameOrigin(),
             streams,
             Deadline(settings.call_timeout),
@@ -159,6 +173,7 @@ class App:
             CatalogService(store.catalog, context),
             LockService(*locks, context, metrics.locks),
             LinkService(store.links, context),
+            auth,
         )
         methods = tuple(methods_of(services))
         ready = Readiness(store.check)
@@ -177,11 +192,38 @@ class App:
         await grpc_server.start()
         opened.push_async_callback(self._stop_wires, streams, http_server, grpc_server)
         opened.push_async_callback(self._drain, ready, queue, grpc_server)
-        self.grpc_address, self.http_address = grpc_server.bound, http_server.bound
-        self.metrics_address = metrics_server.bound
-        addresses = {"gRPC": self.grpc_address, "HTTP": self.http_address, "metrics": self.metrics_address}
-        for name, (host, port) in addresses.items():
-            log.info("%s server listening on :%d", name, port, host=host, port=port)
+        self._report_addresses(grpc_server, http_server, metrics_server)
+
+    def _report_addresses(self, grpc: GrpcServer, http: HttpServer, metrics: HttpServer) -> None:
+        self.grpc_address, self.http_address, self.metrics_address = grpc.bound, http.bound, metrics.bound
+        for name, server in (("gRPC", grpc), ("HTTP", http), ("metrics", metrics)):
+            host, port = server.bound
+            self._log.info("%s server listening on :%d", name, port, host=host, port=port)
+
+    async def _open_access(
+        self,
+        store: AccessStore,
+        context: Context,
+        tasks: Supervisor,
+        streams: OpenStreams,
+        opened: AsyncExitStack,
+    ) -> tuple[Directory, AuthService, Principal]:
+        """Read who may do what, and follow its changes; return also the principal without credentials."""
+        permissions = self._settings.auth_anonymous_permissions
+        anybody = anonymous(ALL_PERMISSIONS if permissions is None else permissions)
+        directory = Directory(store, context)
+        await directory.open()
+        for name, work in (
+            ("access_records", directory.follow),
+            ("access_uses", directory.write_uses),
+            ("revocations", partial(_end_revoked, streams, directory)),
+        ):
+            tasks.repeat(name, work)
+            opened.push_async_callback(tasks.stop, name)
+        auth = AuthService(directory, context, anybody, demo_mode=self._settings.demo_mode)
+        if not anybody.may(Permission.ACCESS_MANAGE):
+            self.first_key = await auth.create_first_key()
+        return directory, auth, anybody
 
     async def _drain(self, ready: Readiness, queue: LockQueue, grpc_server: GrpcServer) -> None:
         ready.drain()
@@ -195,6 +237,12 @@ class App:
         streams.end(_moved)
         grace = self._settings.shutdown_grace
         await asyncio.gather(http_server.stop(grace), grpc_server.stop(grace))
+
+
+async def _end_revoked(streams: OpenStreams, directory: Directory) -> None:
+    """End the streams whose credentials are no longer valid: one round of a background task."""
+    await asyncio.sleep(_REVOKED_WITHIN)
+    streams.end_those(lambda call: None if directory.is_current(call.principal) else invalid_credentials())
 
 
 def _moved(endpoint: Endpoint, _call: Call) -> TrackerError | None:

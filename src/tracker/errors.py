@@ -106,6 +106,7 @@ class Reason(StrEnum):
     LOCK_NOT_FOUND = auto(), Code.NOT_FOUND, "no such lock, or it has ended"
     CATALOG_NOT_FOUND = auto(), Code.NOT_FOUND, "no such entry"
     LINK_NOT_FOUND = auto(), Code.NOT_FOUND, "no such link"
+    API_KEY_NOT_FOUND = auto(), Code.NOT_FOUND, "no such API key, or it is no longer valid"
     UNKNOWN_PATH = auto(), Code.NOT_FOUND, "no such path"
     UNKNOWN_METHOD = auto(), Code.UNIMPLEMENTED, "no such RPC"
     UNKNOWN_ENCODING = auto(), Code.UNIMPLEMENTED, "the server can't decompress the message"

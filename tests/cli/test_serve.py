@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import signal
 import socket
 import subprocess
 import sys
 import time
+import urllib.request
 from typing import TYPE_CHECKING
 
 import pytest
@@ -59,11 +61,34 @@ def test_two_settings_with_one_port_leave_no_file(tmp_path: Path) -> None:
 
 
 def test_an_address_of_another_machine_is_refused_with_the_setting(tmp_path: Path) -> None:
-    done = tracker("serv", folder=tmp_path, environ=FREE | {"HOST": "192.0.2.1"})
+    environ = FREE | {"HOST": "192.0.2.1", "AUTH_ANONYMOUS_PERMISSIONS": ""}
+    done = tracker("serv", folder=tmp_path, environ=environ)
     assert done.returncode == 1
     (line,) = done.stderr.splitlines()
     assert line.startswith("tracker: cannot listen on 192.0.2.1:")
     assert "set HOST or " in line
+
+
+@pytest.mark.parametrize("host", ["::", "0.0.0.0", "192.0.2.1"])
+def test_a_server_for_other_machines_says_what_it_allows_whom(tmp_path: Path, host: str) -> None:
+    done = tracker("serv", folder=tmp_path, environ=FREE | {"HOST": host})
+    assert done.returncode == 1
+    (line,) = done.stderr.splitlines()
+    assert line.startswith(f"tracker: HOST={host} lets other machines call this server")
+    assert {"AUTH_ANONYMOUS_PERMISSIONS:", "`all`,", "--allow"} < set(line.split())
+    assert not list(tmp_path.iterdir())
+
+
+def test_the_first_start_with_access_control_prints_a_token_once(tmp_path: Path) -> None:
+    with ServerProcess(tmp_path / "tracker.db", AUTH_ANONYMOUS_PERMISSIONS="") as server:
+        ((token,),) = [re.findall(r"(trk_\S+)", server.log())]
+        url = f"http://127.0.0.1:{server.http_port}/api/v1alpha1/auth/api-keys"
+        request = urllib.request.Request(url, headers={"authorization": f"Bearer {token}"})
+        with urllib.request.urlopen(request, timeout=10) as answer:
+            assert [key["name"] for key in json.load(answer)["apiKeys"]] == ["administrator"]
+        assert server.terminate() == 0
+        server.start()
+        assert server.log().count("trk_") == 1
 
 
 def test_a_store_that_another_server_has_open_is_refused_in_one_line(tmp_path: Path) -> None:

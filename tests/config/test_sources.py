@@ -49,7 +49,7 @@ def test_a_flag_beats_the_environment_which_beats_the_file_which_beats_the_defau
     )
     settings = configuration.settings
     assert (settings.grpc_port, settings.http_port, settings.metrics_port) == (3, 2, 1)
-    assert settings.host == "::"
+    assert settings.host == "localhost"
     assert [configuration.sources[name] for name in ("grpc_port", "http_port", "metrics_port", "host")] == [
         "flag",
         "environment",

@@ -61,6 +61,12 @@ VALID: dict[str, Json] = {
     "CreateLinkRequest": LINK,
     "UpdateLinkRequest": {"id": UUID, **LINK},
     "DeleteLinkRequest": {"id": UUID},
+    "GetAuthConfigRequest": {},
+    "MeRequest": {},
+    "ListApiKeysRequest": {},
+    "CreateApiKeyRequest": {"name": "ci"},
+    "RotateApiKeyRequest": {"id": "0123456789abcdef01234567"},
+    "RevokeApiKeyRequest": {"id": "0123456789abcdef01234567"},
 }
 """The least that each request has to say."""
 

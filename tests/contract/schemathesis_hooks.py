@@ -66,6 +66,7 @@ def map_case(_context: schemathesis.HookContext, case: Case) -> Case:
     for said in (query, case.body):
         if isinstance(said, dict):
             _make_sense_of_lock(said)
+            _make_sense_of_api_key(said)
             _make_sense_of_event(said)
     case.query = query
     return case
@@ -93,6 +94,14 @@ def _make_sense_of_lock(said: dict[str, Any]) -> None:
     # Swagger 2.0 has no words for the keys of a map.
     if isinstance(labels := said.get("labels"), dict):
         labels.pop("", None)
+
+
+def _make_sense_of_api_key(said: dict[str, Any]) -> None:
+    # A key expires in the future, belongs to no team, and its permissions are words.
+    said.pop("expiresAt", None)
+    said.pop("teamId", None)
+    if "permissions" in said:
+        said["permissions"] = ["event:read"]
 
 
 def _make_sense_of_event(said: dict[str, Any]) -> None:

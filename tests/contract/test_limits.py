@@ -52,6 +52,7 @@ DURATIONS = {
     "CreateLockRequest.wait": (0, 300),
     "CreateLockRequest.lock_delay": (0, 60),
     "RenewLockRequest.ttl": (1, 604_800),
+    "RotateApiKeyRequest.overlap": (0, 2_592_000),
 }
 """From how many seconds to how many a time may last."""
 

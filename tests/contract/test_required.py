@@ -53,6 +53,9 @@ REQUIRED = {
     "UpdateLinkRequest.name": "name and url are required",
     "UpdateLinkRequest.url": "name and url are required",
     "DeleteLinkRequest.id": "id is required",
+    "CreateApiKeyRequest.name": "api key name is required",
+    "RotateApiKeyRequest.id": "id is required",
+    "RevokeApiKeyRequest.id": "id is required",
 }
 """What an empty request lacks, and in which words it is told."""
 

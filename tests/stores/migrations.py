@@ -14,6 +14,7 @@ from tests.stores.samples import (
     a_catalog_entry,
     a_link,
     a_lock,
+    an_api_key,
     an_end,
     an_entry,
     an_event,
@@ -158,6 +159,7 @@ async def fill(store: Store, events: int = 12) -> None:
     await store.catalog.delete("gone", once("end", store.now()))
     await store.links.create(a_link("docs", "handbook"))
     await store.links.create(a_link("docs", "api"))
+    await store.access.modify("apikey:1", lambda _: an_api_key("ci"))
     await taken(store, a_lock("plain"))
     await taken(store, a_lock("with-token", environment='Ünï "x", y', resource="db!"), "secret")
     await taken(store, a_lock("with-lease", ttl=600 * MICROS, lock_delay=9 * MICROS), "secret too")
@@ -185,6 +187,7 @@ async def told(store: Store) -> dict[str, Any]:
         "changelogs": [await whole_changelog(store, EventId(id_of(event))) for event in events.records],
         "catalog": [entry.to_json() for entry in (await store.catalog.find(ALL)).records],
         "links": [link.to_json() for link in await store.links.find()],
+        "access": [(each.record.to_json(), each.secret_hash) for each in await store.access.find()],
         "locks": [lock.to_json() for lock in locks.records],
         "holders": [(await store.locks.holder(lock_key(lock))) == lock for lock in locks.records],
         "keys": [await store.idempotency.find(key, store.now()) for key in (*NAMES, "end")],

@@ -12,7 +12,8 @@ import uuid_utils
 from tracker.domain.event_locks import EventChange
 from tracker.domain.locks import Ending, HeldLock, Release, begin_lease, hash_token
 from tracker.domain.times import duration, timestamp
-from tracker.pb import catalog_pb, event_pb, link_pb, lock_pb
+from tracker.pb import access_pb, auth_pb, catalog_pb, event_pb, link_pb, lock_pb
+from tracker.stores.access import StoredAccess
 from tracker.stores.idempotency import KeyUse, Once
 from tracker.stores.pages import Page
 from tracker.time_text import MICROS
@@ -153,3 +154,8 @@ def noting(
         return EventChange(changed)
 
     return change
+
+
+def an_api_key(name: str, key_id: str = "apikey:1", secret_hash: bytes = b"\0\xff") -> StoredAccess:
+    key = auth_pb.ApiKey(id=key_id, name=name)
+    return StoredAccess(access_pb.Access(id=key_id, api_key=key), secret_hash)

@@ -57,9 +57,9 @@ class StandIn:
         self.unsent = UnsentAnswers(unsent_mib, self.observed)
         self.chain = Chain(
             Observe(self.observed, log),
+            self.unsent,
             Authenticate((), ANONYMOUS),
             Authorize(),
-            self.unsent,
             SameOrigin(),
             self.streams,
             Deadline(30),

@@ -49,11 +49,21 @@ async def test_a_server_leaves_signals_alone() -> None:
 
 @pytest.mark.skipif(not socket.has_dualstack_ipv6(), reason="there is no IPv6 here")
 def test_two_colons_are_every_interface_of_both_kinds() -> None:
-    with listen("::", 0) as listener:
+    (listener,) = listen("::", 0)
+    with listener:
         listener.listen()
         port = listener.getsockname()[1]
         for host in ("127.0.0.1", "::1"):
             socket.create_connection((host, port), timeout=BOUND).close()
+
+
+@pytest.mark.skipif(not socket.has_dualstack_ipv6(), reason="there is no IPv6 here")
+def test_localhost_is_the_loopback_interface_of_both_kinds() -> None:
+    listeners = listen("localhost", 0)
+    port = listeners[0].getsockname()[1]
+    assert [each.getsockname()[:2] for each in listeners] == [("127.0.0.1", port), ("::1", port)]
+    for each in listeners:
+        each.close()
 
 
 @pytest.mark.skipif(not socket.has_dualstack_ipv6(), reason="there is no IPv6 here")
@@ -80,7 +90,8 @@ def test_an_address_is_spelled_as_in_a_url() -> None:
 
 
 def test_small_answers_do_not_wait_for_acknowledgements() -> None:
-    with listen("127.0.0.1", 0) as listener:
+    (listener,) = listen("127.0.0.1", 0)
+    with listener:
         assert listener.proto == socket.IPPROTO_TCP  # else the event loop leaves Nagle's algorithm on
 
 
@@ -148,7 +159,7 @@ async def listens_no_more(server: HttpServer) -> None:
     async with asyncio.timeout(BOUND):
         while True:
             try:
-                listen(*server.bound).close()
+                listen(*server.bound)[0].close()
             except OSError:
                 await asyncio.sleep(0.01)
             else:

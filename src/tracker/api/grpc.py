@@ -90,9 +90,9 @@ class GrpcServer:
             self._connections.add(connection)
             return connection
 
-        listener = listen(self._host, self._port)
-        self.bound = listener.getsockname()[:2]
-        self._listening = await accept(listener, connect)
+        listeners = listen(self._host, self._port)
+        self.bound = listeners[0].getsockname()[:2]
+        self._listening = await accept(listeners, connect)
 
     def drain(self) -> None:
         """Report NOT_SERVING from now on, to checks and to watches."""

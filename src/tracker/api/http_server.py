@@ -37,9 +37,9 @@ class HttpServer:
         Raises:
             OSError: The address is not available.
         """
-        listener = listen(*self.bound)
-        self.bound = listener.getsockname()[:2]
-        self._listening = await accept(listener, partial(HttpConnection, self._connections))
+        listeners = listen(*self.bound)
+        self.bound = listeners[0].getsockname()[:2]
+        self._listening = await accept(listeners, partial(HttpConnection, self._connections))
 
     async def stop(self, grace: float) -> None:
         """Accept no more connections, finish calls for up to `grace` seconds, then cancel the rest.

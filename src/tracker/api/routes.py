@@ -18,8 +18,8 @@ from typing import TYPE_CHECKING, NamedTuple, TypeAlias
 
 from tracker.api.calls.endpoint import Limits
 from tracker.api.http_exchange import HttpResponse
-from tracker.domain.access import Permission
 from tracker.errors import Reason, TrackerError
+from tracker.permissions import Permission
 from tracker.services.context import Call
 
 if TYPE_CHECKING:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import array
 import asyncio
+import errno
 import fcntl
 import re
 import socket
@@ -21,41 +22,62 @@ import orjson
 import uuid_utils
 from protobuf.wkt import Any, Duration
 
-from tracker.errors import DOMAIN, FieldViolation, Reason, TrackerError, invalid
+from tracker.errors import DOMAIN, Code, FieldViolation, Reason, TrackerError, invalid
 from tracker.pb import error_details_pb, status_pb
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterable
 
     from tracker.transcoding.json_text import JsonValue
 
 C = TypeVar("C")
 
 
+LOOPBACK = "localhost"
+"""The host of a server that listens on the loopback interface alone."""
+
 _BACKLOG = 2048
 """Connections that may wait to be accepted."""
 _ACCEPTED_AT_ONCE = 8
 
 
-def listen(host: str, port: int) -> socket.socket:
-    """Return a socket that is bound to an address, ready to listen on.
+def listen(host: str, port: int) -> list[socket.socket]:
+    """Return sockets that are bound to an address, ready to listen on.
 
-    Port 0 stands for any that is free. Host `::` is every interface, IPv6 and IPv4, or IPv4 alone
-    where there is no IPv6.
+    Port 0 stands for any that is free. Host `::` is every interface, IPv6 and IPv4, or IPv4 alone where there
+    is no IPv6; `localhost` is the loopback interface, with both as well.
 
     Raises:
         OSError: The address is not available; the message names it.
     """
     try:
-        return _bind(host, port)
+        if host != LOOPBACK:
+            return [_bind(host, port)]
+        first = _bind("127.0.0.1", port)
     except OSError as error:
         raise OSError(error.errno, f"cannot listen on {address(host, port)}: {error.strerror}") from None
+    try:
+        return [first, _bind("::1", first.getsockname()[1])]
+    except OSError as error:
+        if error.errno != errno.EADDRINUSE:  # this machine has no IPv6
+            return [first]
+        first.close()
+        if port == 0:
+            return listen(host, port)
+        raise OSError(error.errno, f"cannot listen on {address('::1', port)}: {error.strerror}") from None
 
 
-async def accept(listener: socket.socket, connect: Callable[[], asyncio.Protocol]) -> list[asyncio.Server]:
+async def accept(
+    listeners: Iterable[socket.socket], connect: Callable[[], asyncio.Protocol]
+) -> list[asyncio.Server]:
     """Accept connections; several in a turn of the event loop, which accepts one for each socket."""
-    loop, sockets = asyncio.get_running_loop(), [listener.dup() for _ in range(_ACCEPTED_AT_ONCE - 1)]
-    return [await loop.create_server(connect, sock=each, backlog=_BACKLOG) for each in (listener, *sockets)]
+    loop = asyncio.get_running_loop()
+    sockets = [each for listener in listeners for each in (listener, *_duplicates(listener))]
+    return [await loop.create_server(connect, sock=each, backlog=_BACKLOG) for each in sockets]
+
+
+def _duplicates(listener: socket.socket) -> list[socket.socket]:
+    return [listener.dup() for _ in range(_ACCEPTED_AT_ONCE - 1)]
 
 
 class OpenConnections(set[C]):
@@ -87,7 +109,8 @@ def require_free(host: str, *ports: int) -> None:
     """
     with ExitStack() as opened:
         for port in ports:
-            opened.enter_context(listen(host, port)).listen()
+            for listener in listen(host, port):
+                opened.enter_context(listener).listen()
 
 
 def address(host: str, port: int) -> str:
@@ -190,6 +213,8 @@ def http_headers(error: TrackerError) -> list[tuple[str, str]]:
     headers: list[tuple[str, str]] = []
     if error.reason.retryable:
         headers.append(("retry-after", str(_RETRY_SECONDS)))
+    if error.code is Code.UNAUTHENTICATED:  # RFC 9110, 15.5.2
+        headers.append(("www-authenticate", 'Bearer realm="tracker"'))
     if error.reason is Reason.METHOD_NOT_ALLOWED and "allow" in error.metadata:  # RFC 9110, 15.5.6
         headers.append(("allow", error.metadata["allow"]))
     return headers

@@ -5,10 +5,12 @@ from __future__ import annotations
 import ctypes
 import errno
 import gc
+import ipaddress
 import json
 import os
 import resource
 import signal
+import socket
 import sys
 from contextlib import suppress
 from datetime import timedelta
@@ -19,7 +21,7 @@ import typer
 
 from tracker.cli.exits import INTERRUPTED, CommandError
 from tracker.cli.options import Options, duration_option, option, output_option
-from tracker.cli.printing import Output, print_document
+from tracker.cli.printing import Output, print_document, say
 from tracker.cli.tables import line_printer
 from tracker.config import CONFIG_VARIABLE, Configuration, ineffective_variables, load
 from tracker.config.settings import SETTINGS
@@ -87,6 +89,7 @@ def serve(configuration: Annotated[Configuration, settings_options()]) -> None:
     log = make_logger(settings.log_level, settings.log_format.value, out)
     for name in ineffective_variables(os.environ):
         log.warning("environment variable has no effect", variable=name, reason="MONGO_URI takes its place")
+    _require_access_control(settings)
     _allow_many_connections()
     _share_one_heap()
     signal.signal(signal.SIGTERM, signal.default_int_handler)  # until the server handles it
@@ -99,6 +102,26 @@ def serve(configuration: Annotated[Configuration, settings_options()]) -> None:
         raise CommandError(_explained(error, settings)) from None
     except KeyboardInterrupt:
         sys.exit(INTERRUPTED)
+
+
+def _require_access_control(settings: Settings) -> None:
+    """Refuse to listen for others while nothing says what callers without credentials may do."""
+    if settings.auth_anonymous_permissions is not None or _is_loopback(settings.host):
+        return
+    raise CommandError(
+        f"HOST={settings.host} lets other machines call this server, which has no access control. Set"
+        " AUTH_ANONYMOUS_PERMISSIONS: empty, or such as event:read,lock:read, so that all else needs a token"
+        " (the first start prints one; tracker token create --name ci --allow event:write,lock:write gives"
+        " more); or to `all`, so that whoever reaches the server may do everything but manage access"
+    )
+
+
+def _is_loopback(host: str) -> bool:
+    try:
+        found = socket.getaddrinfo(host, None)
+    except (OSError, UnicodeError):
+        return False  # listening will say what is wrong with it
+    return all(ipaddress.ip_address(str(each[4][0]).partition("%")[0]).is_loopback for each in found)
 
 
 def _allow_many_connections() -> None:
@@ -120,7 +143,10 @@ async def _run(settings: Settings, log: FilteringBoundLogger) -> None:
     from tracker.app import App
 
     stopping = _stop_signal()
-    async with App(settings, log):
+    async with App(settings, log) as app:
+        if app.first_key is not None:
+            say("a token that may do everything, shown this once:")
+            say(app.first_key)
         # What is here now stays; searching it for garbage again and again would cost a tenth of all calls.
         gc.collect()
         gc.freeze()

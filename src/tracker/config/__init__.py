@@ -74,7 +74,7 @@ def load(
             (environ.get(setting.variable), "environment", f"environment variable {setting.variable}"),
             (in_file.get(name), f"file {path}", f"file {path}"),
         ):
-            if value is not None and value != "":
+            if value is not None and (value != "" or setting.kind.empty):
                 values[name], sources[name] = _value(setting, value, named, problems), source
                 break
         else:

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Generic, TypeVar
 from zoneinfo import ZoneInfo
 
+from tracker.permissions import Permission, read_permissions, show_permissions
 from tracker.time_text import hint, read_timedelta, read_zone
 
 if TYPE_CHECKING:
@@ -32,7 +33,8 @@ class Kind(Generic[T]):
 
     `expected` describes the values, for messages. `parse` reads it from text and raises one of `REFUSALS` for
     any other text. `toml` names the TOML types, besides a string, that a file may write it as. `show` writes
-    it as text that `parse` reads. `hint` suggests another spelling of a refused text, if there is one.
+    it as text that `parse` reads. `hint` suggests another spelling of a refused text, if there is one. An
+    `empty` text counts as not given, unless the kind has such a value.
     """
 
     expected: str
@@ -40,6 +42,7 @@ class Kind(Generic[T]):
     toml: tuple[type, ...] = ()
     show: Callable[[T], str] = str
     hint: Callable[[str], str] = lambda _: ""
+    empty: bool = False
 
 
 def _path(value: str) -> Path:
@@ -61,6 +64,14 @@ SWITCH: Kind[bool] = Kind(
     "on or off", lambda text: _SWITCH[text.lower()], toml=(bool,), show=lambda on: "on" if on else "off"
 )
 PATH: Kind[Path] = Kind("a path", _path)
+_LOOPBACK = "loopback"
+PERMISSIONS: Kind[frozenset[Permission] | None] = Kind(
+    f"all, none, {_LOOPBACK}, or some of {', '.join(Permission)}, with commas",
+    lambda text: None if text.lower() == _LOOPBACK else read_permissions(text),
+    show=lambda permissions: _LOOPBACK if permissions is None else show_permissions(permissions),
+    empty=True,
+)
+"""Permissions of callers without credentials, or None: all, if nobody else than this machine can call."""
 TIMEZONE: Kind[ZoneInfo] = Kind(
     "a time zone such as UTC or Europe/Paris", _timezone, show=lambda zone: zone.key
 )
@@ -154,7 +165,11 @@ def _setting(kind: Kind[T], help_: str, default: T, *, secret: bool = False) -> 
 class Settings:
     """The settings of one server."""
 
-    host: str = _setting(TEXT, "Address to listen on; `::` is every interface, IPv6 and IPv4.", "::")
+    host: str = _setting(
+        TEXT,
+        "Address to listen on; `localhost` is the loopback interface, `::` every interface, IPv6 and IPv4.",
+        "localhost",
+    )
     grpc_port: int = _setting(_PORT, "Port of the gRPC API; 0 selects a free one.", 8765)
     http_port: int = _setting(
         _PORT, "Port of the REST API, its documentation and the probes; 0 selects a free one.", 8080
@@ -170,6 +185,12 @@ class Settings:
         "URI of a MongoDB database, for several servers; replaces the embedded store.",
         None,
         secret=True,
+    )
+    auth_anonymous_permissions: frozenset[Permission] | None = _setting(
+        PERMISSIONS,
+        "What callers without credentials may do, such as `event:read,lock:read`; empty: nothing; `all`:"
+        " everything but manage access; `loopback`: everything, and others than this machine can't call.",
+        None,
     )
     log_level: LogLevel = _setting(
         choice(LogLevel, {"warn": LogLevel.WARNING}),

@@ -8,32 +8,12 @@ from fnmatch import fnmatchcase
 from typing import TYPE_CHECKING
 
 from tracker.domain.locks import environment_key
+from tracker.permissions import ALL_PERMISSIONS
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-
-class Permission(StrEnum):
-    """What a principal may be allowed; the words are those of settings, requests and stored records."""
-
-    EVENT_READ = "event:read"
-    EVENT_WRITE = "event:write"
-    CATALOG_READ = "catalog:read"
-    CATALOG_WRITE = "catalog:write"
-    LOCK_READ = "lock:read"
-    LOCK_WRITE = "lock:write"
-    LOCK_FORCE = "lock:force"
-    LINKS_READ = "links:read"
-    LINKS_WRITE = "links:write"
-    WEBHOOK_WRITE = "webhook:write"
-    ACCESS_MANAGE = "access:manage"
-    AUDIT_READ = "audit:read"
-    METRICS_READ = "metrics:read"
-
-
-ALL_PERMISSIONS = frozenset(Permission)
-OPEN_PERMISSIONS = ALL_PERMISSIONS - {Permission.ACCESS_MANAGE, Permission.AUDIT_READ}
-"""What `all` gives to callers without credentials; they would otherwise make themselves tokens that last."""
+    from tracker.permissions import Permission
 
 
 @dataclass(frozen=True, slots=True)

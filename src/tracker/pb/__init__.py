@@ -10,13 +10,15 @@ from .generated.google.rpc import error_details_pb, status_pb
 from .generated.grpc.health.v1 import health_pb
 from .generated.grpc.reflection.v1 import reflection_pb
 from .generated.grpc.reflection.v1alpha import reflection_pb as reflection_v1alpha_pb
+from .generated.proto.access.v1 import access_pb
+from .generated.proto.auth.v1alpha1 import auth_pb
 from .generated.proto.catalog.v1alpha1 import catalog_pb
 from .generated.proto.event.v1alpha1 import event_pb
 from .generated.proto.link.v1alpha1 import link_pb
 from .generated.proto.lock.v1alpha1 import lock_pb
 from .generated.proto.options.v1 import options_pb
 
-FILES = (event_pb.desc(), catalog_pb.desc(), lock_pb.desc(), link_pb.desc())
+FILES = (event_pb.desc(), catalog_pb.desc(), lock_pb.desc(), link_pb.desc(), auth_pb.desc())
 """Descriptors of the files that declare Tracker's services."""
 STANDARD_FILES = (health_pb.desc(), reflection_pb.desc(), reflection_v1alpha_pb.desc())
 """Descriptors of the files that declare the standard services of gRPC."""
@@ -24,7 +26,9 @@ STANDARD_FILES = (health_pb.desc(), reflection_pb.desc(), reflection_v1alpha_pb.
 __all__ = [
     "FILES",
     "STANDARD_FILES",
+    "access_pb",
     "annotations_pb",
+    "auth_pb",
     "catalog_pb",
     "error_details_pb",
     "event_pb",

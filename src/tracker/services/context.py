@@ -23,7 +23,8 @@ if TYPE_CHECKING:
     from protobuf import Message
     from structlog.typing import FilteringBoundLogger
 
-    from tracker.domain.access import Permission, Principal
+    from tracker.domain.access import Principal
+    from tracker.permissions import Permission
     from tracker.stores.idempotency import KeyUse
 
 _BOOTTIME = time.CLOCK_BOOTTIME if sys.platform == "linux" else time.CLOCK_MONOTONIC

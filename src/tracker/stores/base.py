@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
     from tracker.pb import catalog_pb, link_pb
+    from tracker.stores.access import AccessStore
     from tracker.stores.changes import ChangeLog, ConsumerStore
     from tracker.stores.events import EventStore
     from tracker.stores.idempotency import IdempotencyStore, Once
@@ -99,6 +100,7 @@ class Store(Protocol):
     catalog: CatalogStore
     locks: LockStore
     links: LinkStore
+    access: AccessStore
     idempotency: IdempotencyStore
 
     def now(self) -> int:

@@ -1,8 +1,8 @@
 """The contract of a store for the change log and its consumers.
 
-Every change of an event, a lock or a catalog entry is appended to the log once, soon after it was made, with
-consecutive numbers from 1. Renewals of leases (`domain.locks.is_renewal`) are not logged: they are frequent
-and carry no news. A migration does not copy the log.
+Every change of an event, a lock, a catalog entry or a record of access control is appended to the log once,
+soon after it was made, with consecutive numbers from 1. Renewals of leases (`domain.locks.is_renewal`) are
+not logged: they are frequent and carry no news. A migration does not copy the log.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Final, NamedTuple, Protocol, TypeAlias
 
 from tracker.domain.locks import Ending
-from tracker.pb import catalog_pb, event_pb, lock_pb
+from tracker.pb import access_pb, catalog_pb, event_pb, lock_pb
 from tracker.stores.documents import parse, read_event
 
 if TYPE_CHECKING:
@@ -32,7 +32,7 @@ PRINCIPAL: ContextVar[str] = ContextVar("principal", default="")
 The chain of a call sets it; the store reads it when it is called for a change.
 """
 
-Record: TypeAlias = event_pb.Event | lock_pb.Lock | catalog_pb.Catalog
+Record: TypeAlias = event_pb.Event | lock_pb.Lock | catalog_pb.Catalog | access_pb.Access
 
 
 class RecordKind(IntEnum):
@@ -41,12 +41,14 @@ class RecordKind(IntEnum):
     EVENT = 1
     LOCK = 2
     CATALOG_ENTRY = 3
+    ACCESS = 4
 
 
 _MESSAGES: Final[Mapping[RecordKind, type[Record]]] = {
     RecordKind.EVENT: event_pb.Event,
     RecordKind.LOCK: lock_pb.Lock,
     RecordKind.CATALOG_ENTRY: catalog_pb.Catalog,
+    RecordKind.ACCESS: access_pb.Access,
 }
 """The message of each kind of record."""
 

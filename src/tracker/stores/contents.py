@@ -30,6 +30,7 @@ class Kind(StrEnum):
 
     CATALOG = "catalog entries"
     LINKS = "links"
+    ACCESS = "records of access control"
     LOCK_KEYS = "lock keys"
     ENDED_LOCKS = "ended locks"
     IDEMPOTENCY_KEYS = "idempotency keys"
@@ -89,7 +90,18 @@ class StoredAnswer(NamedTuple):
     answer: bytes
 
 
-StoredRecord: TypeAlias = StoredDocument | StoredEntry | StoredKey | StoredEnd | StoredAnswer
+class StoredAccessDocument(NamedTuple):
+    """A record of access control; `changed_at` is microseconds since the epoch."""
+
+    id: str
+    changed_at: int
+    secret_hash: bytes
+    document: str
+
+
+StoredRecord: TypeAlias = (
+    StoredDocument | StoredEntry | StoredKey | StoredEnd | StoredAnswer | StoredAccessDocument
+)
 R = TypeVar("R", bound=StoredRecord)
 
 
@@ -106,7 +118,12 @@ def characters(record: StoredRecord) -> int:
             return 0 if holder is None else len(holder.document)
         case StoredAnswer(answer=answer):
             return len(answer)
-        case StoredDocument(document=text) | StoredEntry(document=text) | StoredEnd(document=text):
+        case (
+            StoredDocument(document=text)
+            | StoredEntry(document=text)
+            | StoredEnd(document=text)
+            | StoredAccessDocument(document=text)
+        ):
             return len(text)
 
 

@@ -10,9 +10,9 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Protocol, TypeAlias, cast
 
 from tracker import pb
-from tracker.domain.access import Permission
 from tracker.errors import Reason, TrackerError
 from tracker.pb.options import permission_of
+from tracker.permissions import Permission
 from tracker.services.context import Call
 
 if TYPE_CHECKING:

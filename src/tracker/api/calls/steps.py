@@ -191,6 +191,13 @@ class OpenStreams:
     def end(self, why: Callable[[Endpoint, Call], TrackerError | None]) -> None:
         """End the streams for which `why` returns an error, and refuse further ones, with that error."""
         self._refused = why
+        self._end(why)
+
+    def end_those(self, why: Callable[[Call], TrackerError | None]) -> None:
+        """End the streams for which `why` returns an error, with that error."""
+        self._end(lambda _, call: why(call))
+
+    def _end(self, why: Callable[[Endpoint, Call], TrackerError | None]) -> None:
         for stream in self._open:
             error = why(stream.endpoint, stream.call)
             if error is not None and stream.why is None:

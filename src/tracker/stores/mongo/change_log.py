@@ -44,7 +44,11 @@ LOG = {"_id": "change_log"}
 POLL_SECONDS = 0.25
 """Time between two reads for the changes of other servers."""
 
-_COLLECTIONS = {RecordKind.EVENT: "events", RecordKind.CATALOG_ENTRY: "catalog"}
+_COLLECTIONS = {
+    RecordKind.EVENT: "events",
+    RecordKind.CATALOG_ENTRY: "catalog",
+    RecordKind.ACCESS: "access",
+}
 """The collections of records whose documents may be too long for the log."""
 
 _SETTLED_SECONDS = 1.0
@@ -90,15 +94,25 @@ class MongoChangeLog:
             start = before["_id"] if before is not None and has_more else after.number + 1
             rows = await self._log.find({"_id": {"$gte": start}}, sort=[("_id", 1)], limit=most).to_list()
             self._require_kept(after, before, rows)
-            current = await self._current([each for row in rows for each in row["changes"] if _is_long(each)])
+            current = await self._current(
+                [
+                    each
+                    for row in rows
+                    for each in row["changes"]
+                    if each["record"] in kinds and _is_long(each)
+                ]
+            )
         first, last = after.number + 1, after.number + most
-        changes = [
-            self._change(row, number, current)
+        entries = [
+            (row, number)
             for row in rows
             for number in range(max(row["_id"], first), min(last_number(row), last) + 1)
         ]
-        end = changes[-1].position if changes else after
-        return Batch([change for change in changes if change.record in kinds], end)
+        end = self._position(*entries[-1]) if entries else after
+        wanted = [
+            (row, number) for row, number in entries if row["changes"][number - row["_id"]]["record"] in kinds
+        ]
+        return Batch([self._change(row, number, current) for row, number in wanted], end)
 
     @property
     def _log(self) -> Collection:

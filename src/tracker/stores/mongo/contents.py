@@ -23,6 +23,7 @@ from tracker.stores.contents import (
     BATCH_RECORDS,
     Kind,
     R,
+    StoredAccessDocument,
     StoredAnswer,
     StoredDocument,
     StoredEnd,
@@ -33,6 +34,7 @@ from tracker.stores.contents import (
 )
 from tracker.stores.documents import parse
 from tracker.stores.mongo import (
+    access,
     catalog,
     changelogs,
     event_records,
@@ -63,6 +65,7 @@ SETTLE_SECONDS = 10.0
 _SETTLE_PAUSE = 0.1
 _LARGEST_DOCUMENT = 16 * 2**20
 _THERE: Document = {"tombstone": None}
+_ACCESS_FIELDS = StoredAccessDocument._fields[1:]
 
 
 class MongoContents:
@@ -78,6 +81,7 @@ class MongoContents:
             Kind.LINKS: collection(
                 links.NAME, _THERE, _document, partial(_parsed, link_pb.Link, links.fields)
             ),
+            Kind.ACCESS: collection(access.NAME, {}, _access, _access_document),
             Kind.LOCK_KEYS: collection(lock_documents.NAME, {}, _key, _key_document),
             Kind.ENDED_LOCKS: collection(
                 lock_documents.ENDED, {}, _end, lock_documents.end_document, self._still_held
@@ -219,6 +223,15 @@ async def _insert(collection: Collection, documents: list[Document]) -> None:
 
 def _document(row: Document) -> StoredDocument:
     return StoredDocument(row["_id"], row["document"])
+
+
+def _access(row: Document) -> StoredAccessDocument:
+    return StoredAccessDocument(row["_id"], row["changed_at"], row["secret_hash"], row["document"])
+
+
+def _access_document(stored: StoredAccessDocument) -> Document:
+    record_id, *fields = stored
+    return {"_id": record_id, **dict(zip(_ACCESS_FIELDS, fields, strict=True))}
 
 
 def _catalog_entry(stored: StoredDocument) -> Document:

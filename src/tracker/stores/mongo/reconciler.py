@@ -13,7 +13,16 @@ from pymongo.errors import PyMongoError
 
 from tracker.errors import TrackerError
 from tracker.stores.idempotency import forgotten_until
-from tracker.stores.mongo import catalog, event_records, idempotency, links, lock_documents, outbox, writes
+from tracker.stores.mongo import (
+    access,
+    catalog,
+    event_records,
+    idempotency,
+    links,
+    lock_documents,
+    outbox,
+    writes,
+)
 from tracker.stores.mongo.database import CHANGE_SECONDS, META
 from tracker.stores.mongo.failures import store_error
 from tracker.stores.mongo.upgrades import SCHEMA, fill_in_terms, replace_marks
@@ -33,7 +42,14 @@ LATE_SECONDS = 5
 LOST_SECONDS = 30
 """Age from which an undecided change is undone: three times the limit of a change."""
 
-COLLECTIONS = (event_records.NAME, lock_documents.NAME, idempotency.NAME, catalog.NAME, links.NAME)
+COLLECTIONS = (
+    event_records.NAME,
+    lock_documents.NAME,
+    idempotency.NAME,
+    catalog.NAME,
+    links.NAME,
+    access.NAME,
+)
 """Those whose documents have outboxes."""
 
 _TOMBSTONE_SECONDS = 24 * 60 * 60

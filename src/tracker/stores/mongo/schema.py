@@ -12,6 +12,7 @@ from pymongo.errors import DuplicateKeyError
 from tracker.stores.base import StoreOpenError
 from tracker.stores.contents import not_empty, unfinished
 from tracker.stores.mongo import (
+    access,
     catalog,
     change_log,
     courier,
@@ -84,6 +85,10 @@ INDEXES: Final[Mapping[str, Sequence[IndexModel]]] = {
     catalog.NAME: (
         _index("catalog_with_outbox", "outbox.at", sparse=True),
         _index("catalog_deleted", "tombstone", sparse=True),
+    ),
+    access.NAME: (
+        _index("access_by_change", "changed_at"),
+        _index("access_with_outbox", "outbox.at", sparse=True),
     ),
     idempotency.NAME: (
         _index("idempotency_keys_by_time", "at"),

@@ -10,6 +10,7 @@ import pymongo
 from tracker.stores.base import Store
 from tracker.stores.changes import CHANGES_KEPT
 from tracker.stores.mongo import writes
+from tracker.stores.mongo.access import MongoAccess
 from tracker.stores.mongo.catalog import MongoCatalog
 from tracker.stores.mongo.change_log import MongoChangeLog, MongoConsumers
 from tracker.stores.mongo.courier import Courier
@@ -73,6 +74,7 @@ class MongoStore(Store):
         self.catalog = MongoCatalog(database, deliveries)
         self.locks = MongoLocks(database, deliveries)
         self.links = MongoLinks(database, deliveries)
+        self.access = MongoAccess(database, deliveries)
 
     def now(self) -> int:
         return self.database.now()

@@ -31,6 +31,7 @@ _KEYS: Final = {
     RecordKind.EVENT: ("events", "id"),
     RecordKind.LOCK: ("locks", "id"),
     RecordKind.CATALOG_ENTRY: ("catalog", "name"),
+    RecordKind.ACCESS: ("access", "id"),
 }
 """The table of each kind of record, and the column that identifies one."""
 

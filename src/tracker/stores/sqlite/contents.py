@@ -10,13 +10,14 @@ from typing import TYPE_CHECKING, Any, Generic
 import apsw
 
 from tracker.domain.locks import LockKey
-from tracker.pb import catalog_pb, event_pb, link_pb, lock_pb
+from tracker.pb import access_pb, catalog_pb, event_pb, link_pb, lock_pb
 from tracker.stores.base import StoreOpenError
 from tracker.stores.contents import (
     BATCH_CHARACTERS,
     BATCH_RECORDS,
     Kind,
     R,
+    StoredAccessDocument,
     StoredAnswer,
     StoredDocument,
     StoredEnd,
@@ -26,7 +27,7 @@ from tracker.stores.contents import (
     characters,
 )
 from tracker.stores.documents import parse
-from tracker.stores.sqlite import event_records, idempotency, lock_records, migrations
+from tracker.stores.sqlite import access, event_records, idempotency, lock_records, migrations
 from tracker.stores.sqlite.failures import store_error
 from tracker.stores.sqlite.opening import FileLock, open_database, refusal
 from tracker.stores.sqlite.search import word_index
@@ -40,6 +41,7 @@ if TYPE_CHECKING:
 
 _CATALOG = "SELECT name, CAST(document AS BLOB) FROM catalog"
 _LINKS = "SELECT id, CAST(document AS BLOB) FROM links"
+_ACCESS = "SELECT id, changed_at, secret_hash, CAST(document AS BLOB) FROM access"
 _EVENTS = "SELECT id, CAST(document AS BLOB) FROM events ORDER BY number"
 _ENTRIES = "SELECT event, number, CAST(document AS BLOB) FROM changelog"
 _KEYS = (
@@ -101,6 +103,7 @@ class SqliteContents:
         self._records = {
             Kind.CATALOG: _Table(db, "catalog", _CATALOG, partial(_document, catalog_pb.Catalog), _add_entry),
             Kind.LINKS: _Table(db, "links", _LINKS, partial(_document, link_pb.Link), _add_link),
+            Kind.ACCESS: _Table(db, "access", _ACCESS, _access, access.add),
             Kind.LOCK_KEYS: _Table(db, "lock_keys", _KEYS, _key, lock_records.add_key),
             Kind.ENDED_LOCKS: _Table(db, "ended_locks", _ENDS, _end, lock_records.add_ended),
             Kind.IDEMPOTENCY_KEYS: _Table(db, "idempotency_keys", _ANSWERS, StoredAnswer, idempotency.add),
@@ -162,6 +165,11 @@ def _document(kind: type[Message], name: str, document: bytes) -> StoredDocument
 
 def _entry(of_event: str, number: int, document: bytes) -> StoredEntry:
     return StoredEntry(of_event, number, _text(event_pb.ChangelogEntry, of_event, document))
+
+
+def _access(record_id: str, changed_at: int, secret_hash: bytes, document: bytes) -> StoredAccessDocument:
+    text = _text(access_pb.Access, record_id, document)
+    return StoredAccessDocument(record_id, changed_at, secret_hash, text)
 
 
 def _add_entry(db: apsw.Connection, entry: StoredDocument) -> None:

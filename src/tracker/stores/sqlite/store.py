@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from tracker.stores.base import Store
 from tracker.stores.changes import CHANGES_KEPT
 from tracker.stores.sqlite import clock
+from tracker.stores.sqlite.access import SqliteAccess
 from tracker.stores.sqlite.catalog import SqliteCatalog
 from tracker.stores.sqlite.change_log import SqliteChangeLog, SqliteConsumers
 from tracker.stores.sqlite.events import SqliteEvents
@@ -52,6 +53,7 @@ class SqliteStore(Store):
         self.catalog = SqliteCatalog(self._writer, self._reader)
         self.locks = SqliteLocks(self._writer, self._reader)
         self.links = SqliteLinks(self._writer, self._reader)
+        self.access = SqliteAccess(self._writer, self._reader)
         self.idempotency = SqliteIdempotency(self._writer, self._reader)
 
     def now(self) -> int:

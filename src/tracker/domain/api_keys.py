@@ -1,0 +1,84 @@
+"""API keys: their form, when they are valid, and what their bearers may do."""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import hashlib
+import re
+import secrets
+import string
+from typing import TYPE_CHECKING, Final, NamedTuple
+
+from tracker.domain.access import Grant, Principal, PrincipalKind, Scope
+from tracker.domain.times import micros
+from tracker.permissions import ALL_PERMISSIONS, Permission
+
+if TYPE_CHECKING:
+    from tracker.pb import auth_pb
+
+BEGINNING: Final = "trk_"
+_ALPHABET = string.ascii_lowercase + string.digits
+_PREFIX_LENGTH = 8
+_RANDOM_BYTES = 32
+_CHECKSUM_LENGTH = 6
+_FORM = re.compile(
+    rf"(?P<prefix>{BEGINNING}[a-z0-9]{{{_PREFIX_LENGTH}}})_[A-Za-z0-9_-]{{43}}"
+    rf"(?P<checksum>[A-Za-z0-9_-]{{{_CHECKSUM_LENGTH}}})?"
+)
+
+
+class NewSecret(NamedTuple):
+    """The secret of a new key, the part of it that is stored, and the hash of the whole."""
+
+    secret: str
+    prefix: str
+    secret_hash: bytes
+
+
+def new_secret() -> NewSecret:
+    """Return a secret of 256 random bits.
+
+    Its form is that of the Go implementation (`trk_`, 8 characters, `_`, base64url), followed by a CRC-32 of
+    what is before it, in base64url: by that, scanners of source code recognize a key without asking a server.
+    """
+    prefix = BEGINNING + "".join(secrets.choice(_ALPHABET) for _ in range(_PREFIX_LENGTH))
+    body = f"{prefix}_{_base64url(secrets.token_bytes(_RANDOM_BYTES))}"
+    secret = body + _checksum(body)
+    return NewSecret(secret, prefix, hash_secret(secret))
+
+
+def hash_secret(secret: str) -> bytes:
+    """Return the SHA-256 of a secret: 256 random bits need no slower hash."""
+    return hashlib.sha256(secret.encode()).digest()
+
+
+def is_well_formed(secret: str) -> bool:
+    """Return whether a text can be a key: one of ours with its checksum, or one of the Go implementation."""
+    found = _FORM.fullmatch(secret)
+    if found is None:
+        return False
+    checksum = found["checksum"]
+    return checksum is None or _checksum(secret[:-_CHECKSUM_LENGTH]) == checksum
+
+
+def is_valid(key: auth_pb.ApiKey, now: int) -> bool:
+    """Return whether a key is accepted at a time (microseconds since the epoch)."""
+    return key.revoked_at is None and (key.expires_at is None or now < micros(key.expires_at))
+
+
+def principal_of(key: auth_pb.ApiKey) -> Principal:
+    """Return the principal of a key's bearer; a key without permissions has all."""
+    scope = Scope(tuple(key.services), tuple(key.environments), tuple(key.teams))
+    known = {permission.value: permission for permission in Permission}
+    permissions = frozenset(known[word] for word in key.permissions if word in known)
+    grant = Grant(permissions if key.permissions else ALL_PERMISSIONS, scope)
+    return Principal(f"apikey:{key.id}", PrincipalKind.API_KEY, key.name, (grant,))
+
+
+def _base64url(data: bytes) -> str:
+    return base64.urlsafe_b64encode(data).decode().rstrip("=")
+
+
+def _checksum(text: str) -> str:
+    return _base64url(binascii.crc32(text.encode()).to_bytes(4))

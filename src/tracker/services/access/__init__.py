@@ -1,0 +1,1 @@
+"""Access control: who callers are, and the keys that say so."""

@@ -1,0 +1,155 @@
+"""The records of access control in memory, by which calls are authenticated without a look into the store."""
+
+from __future__ import annotations
+
+import asyncio
+import copy
+from functools import partial
+from typing import TYPE_CHECKING, NamedTuple
+
+from tracker.domain.access import PrincipalKind
+from tracker.domain.api_keys import hash_secret, is_valid, is_well_formed, principal_of
+from tracker.domain.times import micros, timestamp
+from tracker.errors import Reason, TrackerError
+from tracker.permissions import Permission
+from tracker.stores.access import StoredAccess
+from tracker.time_text import MICROS
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+    from tracker.domain.access import Principal
+    from tracker.pb import auth_pb
+    from tracker.services.context import Context
+    from tracker.stores.access import AccessStore
+
+_OVERLAP = 60 * MICROS
+"""How far back changes of other servers are read again: their clocks differ a little."""
+
+_USES_SECONDS = 60.0
+"""Time between two writes of when keys were last used."""
+
+
+class _Bearer(NamedTuple):
+    key: auth_pb.ApiKey
+    principal: Principal
+
+
+class Directory:
+    """Knows the API keys.
+
+    Changes of this server count at once, those of others after `AccessStore.poll_seconds`. While the store
+    can't be read, what was read last counts.
+    """
+
+    def __init__(self, store: AccessStore, context: Context) -> None:
+        self._store = store
+        self._context = context
+        self._records: dict[str, StoredAccess] = {}
+        self._bearers: dict[bytes, _Bearer] = {}
+        self._used: dict[str, int] = {}
+        self._read_at = 0
+
+    async def open(self) -> None:
+        """Read all records."""
+        await self._read(0)
+
+    @property
+    def api_keys(self) -> Mapping[str, auth_pb.ApiKey]:
+        """The keys by id, with when they were last used."""
+        keys = (stored.record.api_key for stored in self._records.values())
+        return {key.id: self._with_use(key) for key in keys if key is not None}
+
+    def principal_with(self, secret: str) -> Principal:
+        """Return the principal of a secret, and note that it was used.
+
+        Raises:
+            TrackerError: UNAUTHENTICATED; it is not that of a valid key.
+        """
+        bearer = self._bearers.get(hash_secret(secret)) if is_well_formed(secret) else None
+        now = self._context.now()
+        if bearer is None or not is_valid(bearer.key, now):
+            raise invalid_credentials()
+        self._used[bearer.key.id] = now
+        return bearer.principal
+
+    def is_current(self, principal: Principal) -> bool:
+        """Return whether the credentials of a principal are still valid, and give it what it has."""
+        if principal.kind is not PrincipalKind.API_KEY:
+            return True
+        stored = self._records.get(principal.id)
+        bearer = None if stored is None else self._bearers.get(stored.secret_hash)
+        return (
+            bearer is not None and bearer.principal == principal and is_valid(bearer.key, self._context.now())
+        )
+
+    def has_administrator(self) -> bool:
+        """Return whether a valid key may manage access."""
+        now = self._context.now()
+        return any(
+            is_valid(bearer.key, now) and bearer.principal.may(Permission.ACCESS_MANAGE)
+            for bearer in self._bearers.values()
+        )
+
+    async def modify(
+        self, record_id: str, change: Callable[[StoredAccess | None], StoredAccess]
+    ) -> StoredAccess:
+        """Change a record in the store, then here."""
+        stored = await self._store.modify(record_id, change)
+        self._take(stored)
+        return stored
+
+    async def follow(self) -> None:
+        """Read what other servers have changed: one round of a background task."""
+        if self._store.poll_seconds is None:
+            await asyncio.Event().wait()
+            return
+        await asyncio.sleep(self._store.poll_seconds)
+        await self._read(self._read_at - _OVERLAP)
+
+    async def write_uses(self) -> None:
+        """Store when keys were last used: one round of a background task."""
+        await asyncio.sleep(_USES_SECONDS)
+        used, self._used = self._used, {}
+        for key_id, at in used.items():
+            await self._store.modify(f"apikey:{key_id}", partial(_used, at), logged=False)
+
+    async def _read(self, since: int) -> None:
+        began = self._context.now()
+        for stored in await self._store.find(since):
+            if self._records.get(stored.record.id) != stored:
+                self._take(stored)
+        self._read_at = began
+
+    def _take(self, stored: StoredAccess) -> None:
+        before = self._records.get(stored.record.id)
+        if before is not None:
+            self._bearers.pop(before.secret_hash, None)
+        self._records[stored.record.id] = stored
+        key = stored.record.api_key
+        if key is not None:
+            self._bearers[stored.secret_hash] = _Bearer(key, principal_of(key))
+
+    def _with_use(self, key: auth_pb.ApiKey) -> auth_pb.ApiKey:
+        at = self._used.get(key.id, 0)
+        if not at or (key.last_used_at is not None and micros(key.last_used_at) >= at):
+            return key
+        key = copy.copy(key)
+        key.last_used_at = timestamp(at)
+        return key
+
+
+def _used(at: int, stored: StoredAccess | None) -> StoredAccess:
+    """Return the record of a key that was used at a time."""
+    record = None if stored is None else copy.deepcopy(stored.record)
+    if stored is None or record is None or record.api_key is None:
+        raise LookupError("a key is never deleted")
+    last = record.api_key.last_used_at
+    if last is None or micros(last) < at:
+        record.api_key.last_used_at = timestamp(at)
+    return StoredAccess(record, stored.secret_hash)
+
+
+def invalid_credentials() -> TrackerError:
+    """Return the error for credentials that are not valid, whatever is wrong with them."""
+    return TrackerError(Reason.INVALID_CREDENTIALS, "invalid or expired credentials")

@@ -1,0 +1,39 @@
+"""The contract of a store for the records of access control."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, NamedTuple, Protocol
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from tracker.pb import access_pb
+
+
+class StoredAccess(NamedTuple):
+    """A record of access control, and the hash of its secret, which the change log doesn't have."""
+
+    record: access_pb.Access
+    secret_hash: bytes
+
+
+class AccessStore(Protocol):
+    """The records of access control, by id. They are never deleted."""
+
+    poll_seconds: float | None
+    """Seconds between reads for changes of other servers; None where there are none."""
+
+    async def modify(
+        self,
+        record_id: str,
+        change: Callable[[StoredAccess | None], StoredAccess],
+        *,
+        logged: bool = True,
+    ) -> StoredAccess:
+        """Store what `change` returns for a record, or for None where there is none, and return it.
+
+        What is not `logged` is not in the change log.
+        """
+
+    async def find(self, since: int = 0) -> Sequence[StoredAccess]:
+        """Return all records, or those changed since a time (microseconds since the epoch), ordered by id."""
