@@ -13,20 +13,22 @@ from typing import Literal, TYPE_CHECKING, TypeAlias
 
 from protobuf import Message
 from protobuf._codegen import file_desc
+from protobuf.wkt.google.protobuf import timestamp_pb
 
 from ...auth.v1alpha1 import auth_pb
 
 if TYPE_CHECKING:
     from protobuf import DescFile
+    from protobuf.wkt.google.protobuf.timestamp_pb import Timestamp
 
-    from ...auth.v1alpha1.auth_pb import ApiKey
+    from ...auth.v1alpha1.auth_pb import ApiKey, Team, User
 
 
-_AccessFields: TypeAlias = Literal["id", "api_key"]
+_AccessFields: TypeAlias = Literal["id", "api_key", "user", "team", "issuer", "subject", "sessions_since"]
 
 class Access(Message[_AccessFields]):
     """
-    A stored record of access control: one of what follows its id.
+    A stored record of access control: a key, a user or a team. A record with none of them is of one that was deleted.
 
     ```proto
     message tracker.access.v1.Access
@@ -34,7 +36,7 @@ class Access(Message[_AccessFields]):
 
     Attributes:
         id:
-            Id of the record, with its kind before it: `apikey:ID`.
+            Id of the record, with its kind before it: `apikey:ID`, `user:ID` or `team:ID`.
 
             ```proto
             string id = 1;
@@ -45,9 +47,39 @@ class Access(Message[_AccessFields]):
             ```proto
             optional tracker.auth.v1alpha1.ApiKey api_key = 2;
             ```
+        user:
+            A user. The hash of a local user's password is stored beside the record.
+
+            ```proto
+            optional tracker.auth.v1alpha1.User user = 3;
+            ```
+        team:
+            A team.
+
+            ```proto
+            optional tracker.auth.v1alpha1.Team team = 4;
+            ```
+        issuer:
+            Identity provider of a user who logs in there.
+
+            ```proto
+            string issuer = 20;
+            ```
+        subject:
+            Id of the user at the identity provider.
+
+            ```proto
+            string subject = 21;
+            ```
+        sessions_since:
+            Sessions of the user that began earlier have ended.
+
+            ```proto
+            optional google.protobuf.Timestamp sessions_since = 22;
+            ```
     """
 
-    __slots__ = ("id", "api_key")
+    __slots__ = ("id", "api_key", "user", "team", "issuer", "subject", "sessions_since")
 
     if TYPE_CHECKING:
 
@@ -56,16 +88,27 @@ class Access(Message[_AccessFields]):
             *,
             id: str = "",
             api_key: ApiKey | None = None,
+            user: User | None = None,
+            team: Team | None = None,
+            issuer: str = "",
+            subject: str = "",
+            sessions_since: Timestamp | None = None,
         ) -> None:
             pass
 
         id: str
         api_key: ApiKey | None
+        user: User | None
+        team: Team | None
+        issuer: str
+        subject: str
+        sessions_since: Timestamp | None
 
 
 _DESC = file_desc(
-    b'\n\x1cproto/access/v1/access.proto\x12\x11tracker.access.v1\x1a\x1eproto/auth/v1alpha1/auth.proto"P\n\x06Access\x12\x0e\n\x02id\x18\x01 \x01(\tR\x02id\x126\n\x07api_key\x18\x02 \x01(\x0b2\x1d.tracker.auth.v1alpha1.ApiKeyR\x06apiKeyb\x06proto3',
+    b'\n\x1cproto/access/v1/access.proto\x12\x11tracker.access.v1\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x1eproto/auth/v1alpha1/auth.proto"\xa7\x02\n\x06Access\x12\x0e\n\x02id\x18\x01 \x01(\tR\x02id\x126\n\x07api_key\x18\x02 \x01(\x0b2\x1d.tracker.auth.v1alpha1.ApiKeyR\x06apiKey\x12/\n\x04user\x18\x03 \x01(\x0b2\x1b.tracker.auth.v1alpha1.UserR\x04user\x12/\n\x04team\x18\x04 \x01(\x0b2\x1b.tracker.auth.v1alpha1.TeamR\x04team\x12\x16\n\x06issuer\x18\x14 \x01(\tR\x06issuer\x12\x18\n\x07subject\x18\x15 \x01(\tR\x07subject\x12A\n\x0esessions_since\x18\x16 \x01(\x0b2\x1a.google.protobuf.TimestampR\rsessionsSinceb\x06proto3',
     [
+        timestamp_pb.desc(),
         auth_pb.desc(),
     ],
     {

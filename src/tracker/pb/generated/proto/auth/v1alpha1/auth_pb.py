@@ -321,6 +321,214 @@ class MeResponse(Message[_MeResponseFields]):
         expires_at: Timestamp | None
         principal: str
 
+_UserFields: TypeAlias = Literal["id", "username", "email", "display_name", "source", "team_ids", "disabled", "must_change_password", "created_at", "last_login_at"]
+
+class User(Message[_UserFields]):
+    """
+    A person who logs in.
+
+    ```proto
+    message tracker.auth.v1alpha1.User
+    ```
+
+    Attributes:
+        id:
+            Id of the user: 24 hexadecimal digits.
+
+            ```proto
+            string id = 1;
+            ```
+        username:
+            Name to log in with.
+
+            ```proto
+            string username = 2;
+            ```
+        email:
+            Email address.
+
+            ```proto
+            string email = 3;
+            ```
+        display_name:
+            Name for people.
+
+            ```proto
+            string display_name = 4;
+            ```
+        source:
+            Where the user logs in: `local` with a password, or `oidc` at an identity provider.
+
+            ```proto
+            string source = 5;
+            ```
+        team_ids:
+            Ids of the teams whose permissions the user has.
+
+            ```proto
+            repeated string team_ids = 6;
+            ```
+        disabled:
+            Whether the user is refused.
+
+            ```proto
+            bool disabled = 7;
+            ```
+        must_change_password:
+            Whether the user must choose a new password.
+
+            ```proto
+            bool must_change_password = 8;
+            ```
+        created_at:
+            When the user was created.
+
+            ```proto
+            optional google.protobuf.Timestamp created_at = 9;
+            ```
+        last_login_at:
+            When the user last logged in; unset if never.
+
+            ```proto
+            optional google.protobuf.Timestamp last_login_at = 10;
+            ```
+    """
+
+    __slots__ = ("id", "username", "email", "display_name", "source", "team_ids", "disabled", "must_change_password", "created_at", "last_login_at")
+
+    if TYPE_CHECKING:
+
+        def __init__(
+            self,
+            *,
+            id: str = "",
+            username: str = "",
+            email: str = "",
+            display_name: str = "",
+            source: str = "",
+            team_ids: list[str] | None = None,
+            disabled: bool = False,
+            must_change_password: bool = False,
+            created_at: Timestamp | None = None,
+            last_login_at: Timestamp | None = None,
+        ) -> None:
+            pass
+
+        id: str
+        username: str
+        email: str
+        display_name: str
+        source: str
+        team_ids: list[str]
+        disabled: bool
+        must_change_password: bool
+        created_at: Timestamp | None
+        last_login_at: Timestamp | None
+
+_TeamFields: TypeAlias = Literal["id", "name", "description", "permissions", "scope_all", "scope_services", "oidc_groups", "builtin", "scope_environments", "scope_teams"]
+
+class Team(Message[_TeamFields]):
+    """
+    People and keys with the same permissions.
+
+    ```proto
+    message tracker.auth.v1alpha1.Team
+    ```
+
+    Attributes:
+        id:
+            Id of the team: 24 hexadecimal digits.
+
+            ```proto
+            string id = 1;
+            ```
+        name:
+            Name of the team.
+
+            ```proto
+            string name = 2;
+            ```
+        description:
+            What it is for.
+
+            ```proto
+            string description = 3;
+            ```
+        permissions:
+            What its members may do.
+
+            ```proto
+            repeated string permissions = 4;
+            ```
+        scope_all:
+            Whether these permissions hold for all services.
+
+            ```proto
+            bool scope_all = 5;
+            ```
+        scope_services:
+            Services that they are narrowed to, as glob patterns, where `scope_all` is false.
+
+            ```proto
+            repeated string scope_services = 6;
+            ```
+        oidc_groups:
+            Groups of the identity provider whose members are members of the team.
+
+            ```proto
+            repeated string oidc_groups = 7;
+            ```
+        builtin:
+            Whether it is the team of administrators, which can't be deleted and may do everything.
+
+            ```proto
+            bool builtin = 8;
+            ```
+        scope_environments:
+            Environments that the permissions are narrowed to, as glob patterns; empty for all.
+
+            ```proto
+            repeated string scope_environments = 100;
+            ```
+        scope_teams:
+            Owners that the permissions are narrowed to, as glob patterns; empty for all.
+
+            ```proto
+            repeated string scope_teams = 101;
+            ```
+    """
+
+    __slots__ = ("id", "name", "description", "permissions", "scope_all", "scope_services", "oidc_groups", "builtin", "scope_environments", "scope_teams")
+
+    if TYPE_CHECKING:
+
+        def __init__(
+            self,
+            *,
+            id: str = "",
+            name: str = "",
+            description: str = "",
+            permissions: list[str] | None = None,
+            scope_all: bool = False,
+            scope_services: list[str] | None = None,
+            oidc_groups: list[str] | None = None,
+            builtin: bool = False,
+            scope_environments: list[str] | None = None,
+            scope_teams: list[str] | None = None,
+        ) -> None:
+            pass
+
+        id: str
+        name: str
+        description: str
+        permissions: list[str]
+        scope_all: bool
+        scope_services: list[str]
+        oidc_groups: list[str]
+        builtin: bool
+        scope_environments: list[str]
+        scope_teams: list[str]
+
 _ApiKeyFields: TypeAlias = Literal["id", "prefix", "name", "team_id", "created_by", "created_at", "expires_at", "last_used_at", "revoked_at", "permissions", "services", "environments", "teams"]
 
 class ApiKey(Message[_ApiKeyFields]):
@@ -783,7 +991,7 @@ class RevokeApiKeyResponse(Message[_RevokeApiKeyResponseFields]):
 
 
 _DESC = file_desc(
-    b'\n\x1eproto/auth/v1alpha1/auth.proto\x12\x15tracker.auth.v1alpha1\x1a\x1bbuf/validate/validate.proto\x1a\x1cgoogle/api/annotations.proto\x1a\x1egoogle/protobuf/duration.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x1eproto/options/v1/options.proto"\x16\n\x14GetAuthConfigRequest"\xe8\x01\n\x15GetAuthConfigResponse\x12.\n\x13local_login_enabled\x18\x01 \x01(\x08R\x11localLoginEnabled\x12!\n\x0coidc_enabled\x18\x02 \x01(\x08R\x0boidcEnabled\x12*\n\x11oidc_button_label\x18\x03 \x01(\tR\x0foidcButtonLabel\x123\n\x15anonymous_permissions\x18\x04 \x03(\tR\x14anonymousPermissions\x12\x1b\n\tdemo_mode\x18\x05 \x01(\x08R\x08demoMode"\x0b\n\tMeRequest"-\n\x07TeamRef\x12\x0e\n\x02id\x18\x01 \x01(\tR\x02id\x12\x12\n\x04name\x18\x02 \x01(\tR\x04name"\xc8\x04\n\nMeResponse\x12$\n\rauthenticated\x18\x01 \x01(\x08R\rauthenticated\x12\x12\n\x04kind\x18\x02 \x01(\tR\x04kind\x12\x17\n\x07user_id\x18\x03 \x01(\tR\x06userId\x12\x1a\n\x08username\x18\x04 \x01(\tR\x08username\x12!\n\x0cdisplay_name\x18\x05 \x01(\tR\x0bdisplayName\x12\x16\n\x06source\x18\x06 \x01(\tR\x06source\x124\n\x05teams\x18\x07 \x03(\x0b2\x1e.tracker.auth.v1alpha1.TeamRefR\x05teams\x12 \n\x0bpermissions\x18\x08 \x03(\tR\x0bpermissions\x12\x1b\n\tscope_all\x18\t \x01(\x08R\x08scopeAll\x12%\n\x0escope_services\x18\n \x03(\tR\rscopeServices\x120\n\x14must_change_password\x18\x0b \x01(\x08R\x12mustChangePassword\x12\x19\n\x08is_admin\x18\x0c \x01(\x08R\x07isAdmin\x12-\n\x12scope_environments\x18d \x03(\tR\x11scopeEnvironments\x12\x1f\n\x0bscope_teams\x18e \x03(\tR\nscopeTeams\x129\n\nexpires_at\x18f \x01(\x0b2\x1a.google.protobuf.TimestampR\texpiresAt\x12\x1c\n\tprincipal\x18g \x01(\tR\tprincipal"\xe3\x03\n\x06ApiKey\x12\x0e\n\x02id\x18\x01 \x01(\tR\x02id\x12\x16\n\x06prefix\x18\x02 \x01(\tR\x06prefix\x12\x12\n\x04name\x18\x03 \x01(\tR\x04name\x12\x17\n\x07team_id\x18\x04 \x01(\tR\x06teamId\x12\x1d\n\ncreated_by\x18\x05 \x01(\tR\tcreatedBy\x129\n\ncreated_at\x18\x06 \x01(\x0b2\x1a.google.protobuf.TimestampR\tcreatedAt\x129\n\nexpires_at\x18\x07 \x01(\x0b2\x1a.google.protobuf.TimestampR\texpiresAt\x12<\n\x0clast_used_at\x18\x08 \x01(\x0b2\x1a.google.protobuf.TimestampR\nlastUsedAt\x129\n\nrevoked_at\x18\t \x01(\x0b2\x1a.google.protobuf.TimestampR\trevokedAt\x12 \n\x0bpermissions\x18d \x03(\tR\x0bpermissions\x12\x1a\n\x08services\x18e \x03(\tR\x08services\x12"\n\x0cenvironments\x18f \x03(\tR\x0cenvironments\x12\x14\n\x05teams\x18g \x03(\tR\x05teams"&\n\x12ListApiKeysRequest\x12\x10\n\x03all\x18d \x01(\x08R\x03all"O\n\x13ListApiKeysResponse\x128\n\x08api_keys\x18\x01 \x03(\x0b2\x1d.tracker.auth.v1alpha1.ApiKeyR\x07apiKeys"\x92\x03\n\x13CreateApiKeyRequest\x12]\n\x04name\x18\x01 \x01(\tR\x04nameBI\xbaHF\xba\x01>\n\rname.required\x12\x18api key name is required\x1a\x13this.matches(r\'\\S\')r\x03\x18\xc8\x01\x12!\n\x07team_id\x18\x02 \x01(\tR\x06teamIdB\x08\xbaH\x05r\x03\x18\xc8\x01\x129\n\nexpires_at\x18\x03 \x01(\x0b2\x1a.google.protobuf.TimestampR\texpiresAt\x122\n\x0bpermissions\x18d \x03(\tR\x0bpermissionsB\x10\xbaH\r\x92\x01\n\x10\xe8\x07"\x05r\x03\x18\xc8\x01\x12,\n\x08services\x18e \x03(\tR\x08servicesB\x10\xbaH\r\x92\x01\n\x10\xe8\x07"\x05r\x03\x18\xc8\x01\x124\n\x0cenvironments\x18f \x03(\tR\x0cenvironmentsB\x10\xbaH\r\x92\x01\n\x10\xe8\x07"\x05r\x03\x18\xc8\x01\x12&\n\x05teams\x18g \x03(\tR\x05teamsB\x10\xbaH\r\x92\x01\n\x10\xe8\x07"\x05r\x03\x18\xc8\x01"f\n\x14CreateApiKeyResponse\x126\n\x07api_key\x18\x01 \x01(\x0b2\x1d.tracker.auth.v1alpha1.ApiKeyR\x06apiKey\x12\x16\n\x06secret\x18\x02 \x01(\tR\x06secret"\xdc\x01\n\x13RotateApiKeyRequest\x12D\n\x02id\x18\x01 \x01(\tR\x02idB4\xbaH1\xba\x01)\n\x0bid.required\x12\x0eid is required\x1a\nthis != \'\'r\x03\x18\xc8\x01\x12D\n\x07overlap\x18\x02 \x01(\x0b2\x19.google.protobuf.DurationR\x07overlapB\x0f\xbaH\x0c\xaa\x01\t"\x05\x08\x80\x9a\x9e\x012\x00\x129\n\nexpires_at\x18\x03 \x01(\x0b2\x1a.google.protobuf.TimestampR\texpiresAt"\xa1\x01\n\x14RotateApiKeyResponse\x126\n\x07api_key\x18\x01 \x01(\x0b2\x1d.tracker.auth.v1alpha1.ApiKeyR\x06apiKey\x12\x16\n\x06secret\x18\x02 \x01(\tR\x06secret\x129\n\x08replaced\x18\x03 \x01(\x0b2\x1d.tracker.auth.v1alpha1.ApiKeyR\x08replaced"[\n\x13RevokeApiKeyRequest\x12D\n\x02id\x18\x01 \x01(\tR\x02idB4\xbaH1\xba\x01)\n\x0bid.required\x12\x0eid is required\x1a\nthis != \'\'r\x03\x18\xc8\x01"\x16\n\x14RevokeApiKeyResponse2\x9c\x08\n\x0bAuthService\x12\x9a\x01\n\rGetAuthConfig\x12+.tracker.auth.v1alpha1.GetAuthConfigRequest\x1a,.tracker.auth.v1alpha1.GetAuthConfigResponse".\x90\x02\x01\xba\xbb\x18\x06public\x82\xd3\xe4\x93\x02\x1b\x12\x19/api/v1alpha1/auth/config\x12u\n\x02Me\x12 .tracker.auth.v1alpha1.MeRequest\x1a!.tracker.auth.v1alpha1.MeResponse"*\x90\x02\x01\xba\xbb\x18\x06public\x82\xd3\xe4\x93\x02\x17\x12\x15/api/v1alpha1/auth/me\x12\x9d\x01\n\x0bListApiKeys\x12).tracker.auth.v1alpha1.ListApiKeysRequest\x1a*.tracker.auth.v1alpha1.ListApiKeysResponse"7\x90\x02\x01\xba\xbb\x18\raccess:manage\x82\xd3\xe4\x93\x02\x1d\x12\x1b/api/v1alpha1/auth/api-keys\x12\xa0\x01\n\x0cCreateApiKey\x12*.tracker.auth.v1alpha1.CreateApiKeyRequest\x1a+.tracker.auth.v1alpha1.CreateApiKeyResponse"7\xba\xbb\x18\raccess:manage\x82\xd3\xe4\x93\x02 :\x01*"\x1b/api/v1alpha1/auth/api-keys\x12\xde\x01\n\x0cRotateApiKey\x12*.tracker.auth.v1alpha1.RotateApiKeyRequest\x1a+.tracker.auth.v1alpha1.RotateApiKeyResponse"u\xaa\xbb\x18.\x12\x11API_KEY_NOT_FOUND\x1a\x19No valid key has this id.\xba\xbb\x18\raccess:manage\x82\xd3\xe4\x93\x02,:\x01*"\'/api/v1alpha1/auth/api-keys/{id}/rotate\x12\xd4\x01\n\x0cRevokeApiKey\x12*.tracker.auth.v1alpha1.RevokeApiKeyRequest\x1a+.tracker.auth.v1alpha1.RevokeApiKeyResponse"k\xaa\xbb\x18.\x12\x11API_KEY_NOT_FOUND\x1a\x19No valid key has this id.\xba\xbb\x18\raccess:manage\x82\xd3\xe4\x93\x02"* /api/v1alpha1/auth/api-keys/{id}b\x06proto3',
+    b'\n\x1eproto/auth/v1alpha1/auth.proto\x12\x15tracker.auth.v1alpha1\x1a\x1bbuf/validate/validate.proto\x1a\x1cgoogle/api/annotations.proto\x1a\x1egoogle/protobuf/duration.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x1eproto/options/v1/options.proto"\x16\n\x14GetAuthConfigRequest"\xe8\x01\n\x15GetAuthConfigResponse\x12.\n\x13local_login_enabled\x18\x01 \x01(\x08R\x11localLoginEnabled\x12!\n\x0coidc_enabled\x18\x02 \x01(\x08R\x0boidcEnabled\x12*\n\x11oidc_button_label\x18\x03 \x01(\tR\x0foidcButtonLabel\x123\n\x15anonymous_permissions\x18\x04 \x03(\tR\x14anonymousPermissions\x12\x1b\n\tdemo_mode\x18\x05 \x01(\x08R\x08demoMode"\x0b\n\tMeRequest"-\n\x07TeamRef\x12\x0e\n\x02id\x18\x01 \x01(\tR\x02id\x12\x12\n\x04name\x18\x02 \x01(\tR\x04name"\xc8\x04\n\nMeResponse\x12$\n\rauthenticated\x18\x01 \x01(\x08R\rauthenticated\x12\x12\n\x04kind\x18\x02 \x01(\tR\x04kind\x12\x17\n\x07user_id\x18\x03 \x01(\tR\x06userId\x12\x1a\n\x08username\x18\x04 \x01(\tR\x08username\x12!\n\x0cdisplay_name\x18\x05 \x01(\tR\x0bdisplayName\x12\x16\n\x06source\x18\x06 \x01(\tR\x06source\x124\n\x05teams\x18\x07 \x03(\x0b2\x1e.tracker.auth.v1alpha1.TeamRefR\x05teams\x12 \n\x0bpermissions\x18\x08 \x03(\tR\x0bpermissions\x12\x1b\n\tscope_all\x18\t \x01(\x08R\x08scopeAll\x12%\n\x0escope_services\x18\n \x03(\tR\rscopeServices\x120\n\x14must_change_password\x18\x0b \x01(\x08R\x12mustChangePassword\x12\x19\n\x08is_admin\x18\x0c \x01(\x08R\x07isAdmin\x12-\n\x12scope_environments\x18d \x03(\tR\x11scopeEnvironments\x12\x1f\n\x0bscope_teams\x18e \x03(\tR\nscopeTeams\x129\n\nexpires_at\x18f \x01(\x0b2\x1a.google.protobuf.TimestampR\texpiresAt\x12\x1c\n\tprincipal\x18g \x01(\tR\tprincipal"\xe7\x02\n\x04User\x12\x0e\n\x02id\x18\x01 \x01(\tR\x02id\x12\x1a\n\x08username\x18\x02 \x01(\tR\x08username\x12\x14\n\x05email\x18\x03 \x01(\tR\x05email\x12!\n\x0cdisplay_name\x18\x04 \x01(\tR\x0bdisplayName\x12\x16\n\x06source\x18\x05 \x01(\tR\x06source\x12\x19\n\x08team_ids\x18\x06 \x03(\tR\x07teamIds\x12\x1a\n\x08disabled\x18\x07 \x01(\x08R\x08disabled\x120\n\x14must_change_password\x18\x08 \x01(\x08R\x12mustChangePassword\x129\n\ncreated_at\x18\t \x01(\x0b2\x1a.google.protobuf.TimestampR\tcreatedAt\x12>\n\rlast_login_at\x18\n \x01(\x0b2\x1a.google.protobuf.TimestampR\x0blastLoginAt"\xbd\x02\n\x04Team\x12\x0e\n\x02id\x18\x01 \x01(\tR\x02id\x12\x12\n\x04name\x18\x02 \x01(\tR\x04name\x12 \n\x0bdescription\x18\x03 \x01(\tR\x0bdescription\x12 \n\x0bpermissions\x18\x04 \x03(\tR\x0bpermissions\x12\x1b\n\tscope_all\x18\x05 \x01(\x08R\x08scopeAll\x12%\n\x0escope_services\x18\x06 \x03(\tR\rscopeServices\x12\x1f\n\x0boidc_groups\x18\x07 \x03(\tR\noidcGroups\x12\x18\n\x07builtin\x18\x08 \x01(\x08R\x07builtin\x12-\n\x12scope_environments\x18d \x03(\tR\x11scopeEnvironments\x12\x1f\n\x0bscope_teams\x18e \x03(\tR\nscopeTeams"\xe3\x03\n\x06ApiKey\x12\x0e\n\x02id\x18\x01 \x01(\tR\x02id\x12\x16\n\x06prefix\x18\x02 \x01(\tR\x06prefix\x12\x12\n\x04name\x18\x03 \x01(\tR\x04name\x12\x17\n\x07team_id\x18\x04 \x01(\tR\x06teamId\x12\x1d\n\ncreated_by\x18\x05 \x01(\tR\tcreatedBy\x129\n\ncreated_at\x18\x06 \x01(\x0b2\x1a.google.protobuf.TimestampR\tcreatedAt\x129\n\nexpires_at\x18\x07 \x01(\x0b2\x1a.google.protobuf.TimestampR\texpiresAt\x12<\n\x0clast_used_at\x18\x08 \x01(\x0b2\x1a.google.protobuf.TimestampR\nlastUsedAt\x129\n\nrevoked_at\x18\t \x01(\x0b2\x1a.google.protobuf.TimestampR\trevokedAt\x12 \n\x0bpermissions\x18d \x03(\tR\x0bpermissions\x12\x1a\n\x08services\x18e \x03(\tR\x08services\x12"\n\x0cenvironments\x18f \x03(\tR\x0cenvironments\x12\x14\n\x05teams\x18g \x03(\tR\x05teams"&\n\x12ListApiKeysRequest\x12\x10\n\x03all\x18d \x01(\x08R\x03all"O\n\x13ListApiKeysResponse\x128\n\x08api_keys\x18\x01 \x03(\x0b2\x1d.tracker.auth.v1alpha1.ApiKeyR\x07apiKeys"\x92\x03\n\x13CreateApiKeyRequest\x12]\n\x04name\x18\x01 \x01(\tR\x04nameBI\xbaHF\xba\x01>\n\rname.required\x12\x18api key name is required\x1a\x13this.matches(r\'\\S\')r\x03\x18\xc8\x01\x12!\n\x07team_id\x18\x02 \x01(\tR\x06teamIdB\x08\xbaH\x05r\x03\x18\xc8\x01\x129\n\nexpires_at\x18\x03 \x01(\x0b2\x1a.google.protobuf.TimestampR\texpiresAt\x122\n\x0bpermissions\x18d \x03(\tR\x0bpermissionsB\x10\xbaH\r\x92\x01\n\x10\xe8\x07"\x05r\x03\x18\xc8\x01\x12,\n\x08services\x18e \x03(\tR\x08servicesB\x10\xbaH\r\x92\x01\n\x10\xe8\x07"\x05r\x03\x18\xc8\x01\x124\n\x0cenvironments\x18f \x03(\tR\x0cenvironmentsB\x10\xbaH\r\x92\x01\n\x10\xe8\x07"\x05r\x03\x18\xc8\x01\x12&\n\x05teams\x18g \x03(\tR\x05teamsB\x10\xbaH\r\x92\x01\n\x10\xe8\x07"\x05r\x03\x18\xc8\x01"f\n\x14CreateApiKeyResponse\x126\n\x07api_key\x18\x01 \x01(\x0b2\x1d.tracker.auth.v1alpha1.ApiKeyR\x06apiKey\x12\x16\n\x06secret\x18\x02 \x01(\tR\x06secret"\xdc\x01\n\x13RotateApiKeyRequest\x12D\n\x02id\x18\x01 \x01(\tR\x02idB4\xbaH1\xba\x01)\n\x0bid.required\x12\x0eid is required\x1a\nthis != \'\'r\x03\x18\xc8\x01\x12D\n\x07overlap\x18\x02 \x01(\x0b2\x19.google.protobuf.DurationR\x07overlapB\x0f\xbaH\x0c\xaa\x01\t"\x05\x08\x80\x9a\x9e\x012\x00\x129\n\nexpires_at\x18\x03 \x01(\x0b2\x1a.google.protobuf.TimestampR\texpiresAt"\xa1\x01\n\x14RotateApiKeyResponse\x126\n\x07api_key\x18\x01 \x01(\x0b2\x1d.tracker.auth.v1alpha1.ApiKeyR\x06apiKey\x12\x16\n\x06secret\x18\x02 \x01(\tR\x06secret\x129\n\x08replaced\x18\x03 \x01(\x0b2\x1d.tracker.auth.v1alpha1.ApiKeyR\x08replaced"[\n\x13RevokeApiKeyRequest\x12D\n\x02id\x18\x01 \x01(\tR\x02idB4\xbaH1\xba\x01)\n\x0bid.required\x12\x0eid is required\x1a\nthis != \'\'r\x03\x18\xc8\x01"\x16\n\x14RevokeApiKeyResponse2\x9c\x08\n\x0bAuthService\x12\x9a\x01\n\rGetAuthConfig\x12+.tracker.auth.v1alpha1.GetAuthConfigRequest\x1a,.tracker.auth.v1alpha1.GetAuthConfigResponse".\x90\x02\x01\xba\xbb\x18\x06public\x82\xd3\xe4\x93\x02\x1b\x12\x19/api/v1alpha1/auth/config\x12u\n\x02Me\x12 .tracker.auth.v1alpha1.MeRequest\x1a!.tracker.auth.v1alpha1.MeResponse"*\x90\x02\x01\xba\xbb\x18\x06public\x82\xd3\xe4\x93\x02\x17\x12\x15/api/v1alpha1/auth/me\x12\x9d\x01\n\x0bListApiKeys\x12).tracker.auth.v1alpha1.ListApiKeysRequest\x1a*.tracker.auth.v1alpha1.ListApiKeysResponse"7\x90\x02\x01\xba\xbb\x18\raccess:manage\x82\xd3\xe4\x93\x02\x1d\x12\x1b/api/v1alpha1/auth/api-keys\x12\xa0\x01\n\x0cCreateApiKey\x12*.tracker.auth.v1alpha1.CreateApiKeyRequest\x1a+.tracker.auth.v1alpha1.CreateApiKeyResponse"7\xba\xbb\x18\raccess:manage\x82\xd3\xe4\x93\x02 :\x01*"\x1b/api/v1alpha1/auth/api-keys\x12\xde\x01\n\x0cRotateApiKey\x12*.tracker.auth.v1alpha1.RotateApiKeyRequest\x1a+.tracker.auth.v1alpha1.RotateApiKeyResponse"u\xaa\xbb\x18.\x12\x11API_KEY_NOT_FOUND\x1a\x19No valid key has this id.\xba\xbb\x18\raccess:manage\x82\xd3\xe4\x93\x02,:\x01*"\'/api/v1alpha1/auth/api-keys/{id}/rotate\x12\xd4\x01\n\x0cRevokeApiKey\x12*.tracker.auth.v1alpha1.RevokeApiKeyRequest\x1a+.tracker.auth.v1alpha1.RevokeApiKeyResponse"k\xaa\xbb\x18.\x12\x11API_KEY_NOT_FOUND\x1a\x19No valid key has this id.\xba\xbb\x18\raccess:manage\x82\xd3\xe4\x93\x02"* /api/v1alpha1/auth/api-keys/{id}b\x06proto3',
     [
         validate_pb.desc(),
         annotations_pb.desc(),
@@ -797,6 +1005,8 @@ _DESC = file_desc(
         "MeRequest": MeRequest,
         "TeamRef": TeamRef,
         "MeResponse": MeResponse,
+        "User": User,
+        "Team": Team,
         "ApiKey": ApiKey,
         "ListApiKeysRequest": ListApiKeysRequest,
         "ListApiKeysResponse": ListApiKeysResponse,
