@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 import apsw
 import pytest
 from tests.stores.observations import Observations
-from tests.stores.samples import a_catalog_entry, a_lock, an_end, an_entry, an_event, comments, taken
+from tests.stores.samples import a_catalog_entry, a_link, a_lock, an_end, an_entry, an_event, comments, taken
 
 from tracker.domain.event_locks import EventChange
 from tracker.domain.events import EventId
@@ -18,10 +18,12 @@ from tracker.domain.locks import Ending, HeldLock, renew_lease
 from tracker.pb import event_pb
 from tracker.stores.changes import (
     LARGEST_LOGGED,
+    ORIGIN,
     PRINCIPAL,
     ChangeKind,
     ChangesForgottenError,
     ConsumerState,
+    Origin,
     Position,
     RecordKind,
 )
@@ -282,8 +284,12 @@ async def test_a_change_is_logged_with_what_an_event_was_before(store: Store) ->
 
 
 async def test_changes_are_logged_with_the_caller_that_each_was_made_for(store: Store) -> None:
+    def origin(title: str) -> Origin:
+        return Origin("[::1]:4711", title.replace(" ", "-"), f"curl/8 {title}") if title else Origin()
+
     async def create(title: str) -> None:
         PRINCIPAL.set(title)
+        ORIGIN.set(origin(title).text)
         await store.events.create(an_event(title), None)
 
     await asyncio.gather(*(asyncio.create_task(create(f"caller {n}")) for n in range(20)))
@@ -291,6 +297,23 @@ async def test_changes_are_logged_with_the_caller_that_each_was_made_for(store: 
     changes = await logged(store, 21)
     assert [each.principal for each in changes] == [title_of(each) for each in changes]
     assert len({each.principal for each in changes}) == 21
+    assert [each.origin for each in changes] == [origin(each.principal) for each in changes]
+
+
+async def test_the_log_has_what_happens_to_a_link(store: Store) -> None:
+    link, changed = a_link("a", "old"), a_link("a", "new")
+    changed.id = link.id
+    await store.links.create(link)
+    await store.links.modify(link.id, lambda _: changed)
+    await store.links.delete(link.id)
+    assert not await store.links.delete(link.id)
+    changes = await logged(store, 3)
+    assert [(each.kind, each.before, each.after) for each in changes] == [
+        (CREATED, None, link),
+        (UPDATED, link, changed),
+        (DELETED, changed, None),
+    ]
+    assert {(each.record, each.id) for each in changes} == {(RecordKind.LINK, link.id)}
 
 
 async def test_only_the_kinds_of_record_asked_for_are_read(store: Store) -> None:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, Literal, Protocol, TypeAlias, TypeVar
 
 from tracker import time_text
 from tracker.errors import FieldViolation, Reason, TrackerError, invalid
-from tracker.stores.changes import PRINCIPAL
+from tracker.stores.changes import ORIGIN, PRINCIPAL, Origin
 from tracker.stores.documents import READ
 from tracker.stores.idempotency import Once
 
@@ -160,9 +160,10 @@ class Call:
     did: tuple[str, Mapping[str, object]] | None = None
 
     def made_by(self, principal: Principal) -> None:
-        """Set who makes the call, in its task: the change log records the principal of each change."""
+        """Set who makes the call, in its task: the change log records that of each change."""
         self.principal = principal
         PRINCIPAL.set(principal.id)
+        ORIGIN.set(Origin(self.peer, self.request_id, self.user_agent).text)
 
     def require(
         self, permission: Permission, *, service: str = "", environment: str = "", team: str = ""

@@ -1,8 +1,9 @@
 """The contract of a store for the change log and its consumers.
 
-Every change of an event, a lock, a catalog entry or a record of access control is appended to the log once,
-soon after it was made, with consecutive numbers from 1. Renewals of leases (`domain.locks.is_renewal`) are
-not logged: they are frequent and carry no news. A migration does not copy the log.
+Every change of an event, a lock, a catalog entry, a link or a record of access control is appended to the
+log once, soon after it was made, with consecutive numbers from 1. Renewals of leases
+(`domain.locks.is_renewal`) are not logged: they are frequent and carry no news. A migration does not copy
+the log.
 """
 
 from __future__ import annotations
@@ -10,11 +11,11 @@ from __future__ import annotations
 from contextvars import ContextVar
 from dataclasses import dataclass
 from enum import IntEnum
-from functools import partial
+from functools import cached_property
 from typing import TYPE_CHECKING, Final, NamedTuple, Protocol, TypeAlias
 
 from tracker.domain.locks import Ending
-from tracker.pb import access_pb, catalog_pb, event_pb, lock_pb
+from tracker.pb import access_pb, catalog_pb, event_pb, link_pb, lock_pb
 from tracker.stores.documents import parse, read_event
 
 if TYPE_CHECKING:
@@ -32,7 +33,30 @@ PRINCIPAL: ContextVar[str] = ContextVar("principal", default="")
 The chain of a call sets it; the store reads it when it is called for a change.
 """
 
-Record: TypeAlias = event_pb.Event | lock_pb.Lock | catalog_pb.Catalog | access_pb.Access
+ORIGIN: ContextVar[str] = ContextVar("origin", default="")
+"""Where the caller who makes changes is, as `Origin.text` has it; set and read as `PRINCIPAL` is."""
+
+Record: TypeAlias = event_pb.Event | lock_pb.Lock | catalog_pb.Catalog | access_pb.Access | link_pb.Link
+
+_LONGEST_USER_AGENT = 200
+
+
+class Origin(NamedTuple):
+    """Where a change came from: the address of the caller, the id of the call, and the client's name."""
+
+    address: str = ""
+    request_id: str = ""
+    user_agent: str = ""
+
+    @property
+    def text(self) -> str:
+        """The origin on one line, as it is stored."""
+        return f"{self.address} {self.request_id} {self.user_agent[:_LONGEST_USER_AGENT]}"
+
+    @classmethod
+    def of(cls, text: str) -> Origin:
+        """Return the origin in a stored text."""
+        return cls(*text.split(" ", 2))
 
 
 class RecordKind(IntEnum):
@@ -42,6 +66,7 @@ class RecordKind(IntEnum):
     LOCK = 2
     CATALOG_ENTRY = 3
     ACCESS = 4
+    LINK = 5
 
 
 _MESSAGES: Final[Mapping[RecordKind, type[Record]]] = {
@@ -49,6 +74,7 @@ _MESSAGES: Final[Mapping[RecordKind, type[Record]]] = {
     RecordKind.LOCK: lock_pb.Lock,
     RecordKind.CATALOG_ENTRY: catalog_pb.Catalog,
     RecordKind.ACCESS: access_pb.Access,
+    RecordKind.LINK: link_pb.Link,
 }
 """The message of each kind of record."""
 
@@ -73,13 +99,14 @@ class Position(NamedTuple):
     at: int = 0
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Change:
-    """An entry of the log: what happened to which record, by whom.
+    """An entry of the log: what happened to which record, by whom and from where.
 
-    `before` is None for a record that was created, `after` for one that was deleted. For a document that
-    exceeds `LARGEST_LOGGED`, `after` is the current record, or None if it no longer exists, and `before` is
-    None. A deleted record is always kept whole. `ending` and `reason` say how a deleted lock ended.
+    `document_before` is None for a record that was created, `document_after` for one that was deleted. For a
+    document that exceeds `LARGEST_LOGGED`, `document_after` is the current one, or None if the record no
+    longer exists, and `document_before` is None. A deleted record is always kept whole. `ending` and `reason`
+    say how a deleted lock ended.
     """
 
     position: Position
@@ -87,10 +114,29 @@ class Change:
     kind: ChangeKind
     id: str
     principal: str
-    before: Record | None
-    after: Record | None
+    origin: Origin
+    document_before: bytes | str | None
+    document_after: bytes | str | None
     ending: Ending | None = None
     reason: str = ""
+
+    @cached_property
+    def before(self) -> Record | None:
+        """The record before the change."""
+        return self._read(self.document_before)
+
+    @cached_property
+    def after(self) -> Record | None:
+        """The record after the change."""
+        return self._read(self.document_after)
+
+    def _read(self, document: bytes | str | None) -> Record | None:
+        if document is None:
+            return None
+        message = _MESSAGES[self.record]
+        return (
+            read_event(self.id, document) if message is event_pb.Event else parse(message, self.id, document)
+        )
 
 
 def read_change(  # noqa: PLR0913, PLR0917 - what the log has of a change
@@ -103,18 +149,18 @@ def read_change(  # noqa: PLR0913, PLR0917 - what the log has of a change
     after: bytes | str | None,
     ending: str | None,
     reason: str | None,
+    origin: str,
 ) -> Change:
-    """Return a change as the log has it, with the documents of its record."""
-    message = _MESSAGES[RecordKind(record)]
-    read = read_event if message is event_pb.Event else partial(parse, message)
+    """Return a change as the log has it."""
     return Change(
         position,
         RecordKind(record),
         ChangeKind(kind),
         record_id,
         principal,
-        None if before is None else read(record_id, before),
-        None if after is None else read(record_id, after),
+        Origin.of(origin),
+        before,
+        after,
         None if ending is None else Ending(ending),
         reason or "",
     )

@@ -48,6 +48,7 @@ _COLLECTIONS = {
     RecordKind.EVENT: "events",
     RecordKind.CATALOG_ENTRY: "catalog",
     RecordKind.ACCESS: "access",
+    RecordKind.LINK: "links",
 }
 """The collections of records whose documents may be too long for the log."""
 
@@ -140,7 +141,8 @@ class MongoChangeLog:
         record, record_id = entry["record"], entry["id"]
         after = entry.get("after", current.get((record, record_id)) if _is_long(entry) else None)
         position, principal = self._position(row, number), entry["principal"]
-        rest = (entry.get("before"), after, entry.get("ending"), entry.get("reason"))
+        ending = (entry.get("ending"), entry.get("reason"))
+        rest = (entry.get("before"), after, *ending, entry.get("origin", ""))
         return read_change(position, record, entry["kind"], record_id, principal, *rest)
 
     async def _current(self, entries: Sequence[Document]) -> Mapping[tuple[int, str], str]:

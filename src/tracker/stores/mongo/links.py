@@ -8,7 +8,9 @@ from typing import TYPE_CHECKING
 
 from tracker.pb import link_pb
 from tracker.stores.base import unavailable
+from tracker.stores.changes import ChangeKind, RecordKind
 from tracker.stores.documents import parse
+from tracker.stores.mongo.outbox import logged
 from tracker.stores.mongo.pages import read_rows
 from tracker.stores.pages import Page, Reading
 
@@ -34,7 +36,8 @@ class MongoLinks:
     async def create(self, link: link_pb.Link, once: Once[link_pb.Link] | None = None) -> None:
         async def step() -> None:
             new = {"_id": link.id, **fields(link)}
-            if not await self._deliveries.put(once, link, NAME, None, new):
+            log = [logged(RecordKind.LINK, ChangeKind.CREATED, link.id)]
+            if not await self._deliveries.put(once, link, NAME, None, new, log=log):
                 raise unavailable("the change took so long that it was given up")
 
         await self._database.run(step)
@@ -51,14 +54,15 @@ class MongoLinks:
                 while (stored := await links.find_one({"_id": link_id, "tombstone": None})) is not None:
                     link = change(_link(stored))
                     new = {"_id": link_id, **fields(link)}
-                    if await self._deliveries.put(once, link, NAME, stored, new):
+                    log = [logged(RecordKind.LINK, ChangeKind.UPDATED, link_id, before=stored["document"])]
+                    if await self._deliveries.put(once, link, NAME, stored, new, log=log):
                         return link
             return None
 
         return await self._database.run(step)
 
     async def delete(self, link_id: str, once: Once[bool] | None = None) -> bool:
-        return await self._deliveries.delete(NAME, link_id, once)
+        return await self._deliveries.delete(NAME, link_id, once, RecordKind.LINK)
 
     async def find(self) -> Sequence[link_pb.Link]:
         order = [("group", 1), ("name", 1), ("_id", 1)]

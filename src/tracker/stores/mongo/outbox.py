@@ -44,7 +44,7 @@ from typing import TYPE_CHECKING
 from bson import ObjectId
 
 from tracker.stores.base import overloaded
-from tracker.stores.changes import LARGEST_LOGGED, PRINCIPAL, ChangeKind
+from tracker.stores.changes import LARGEST_LOGGED, ORIGIN, PRINCIPAL, ChangeKind
 from tracker.stores.mongo import lock_documents, writes
 from tracker.stores.mongo.writes import without
 
@@ -103,6 +103,8 @@ def logged(  # noqa: PLR0913 - each is a field of the entry
 ) -> Document:
     """Return an entry of the log for an outbox; without `after`, it gets the record of its document."""
     entry: Document = {"op": ObjectId(), "record": int(record), "kind": int(kind), "id": record_id}
+    if origin := ORIGIN.get():
+        entry["origin"] = origin
     if before and len(before) <= (_LARGEST_DELETED if kind is ChangeKind.DELETED else LARGEST_LOGGED):
         entry["before"] = before
     if after and len(after) <= LARGEST_LOGGED:

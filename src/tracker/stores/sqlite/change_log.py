@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Final
 
 from tracker.stores.changes import (
     LARGEST_LOGGED,
+    ORIGIN,
     PRINCIPAL,
     Batch,
     ChangeKind,
@@ -32,23 +33,24 @@ _KEYS: Final = {
     RecordKind.LOCK: ("locks", "id"),
     RecordKind.CATALOG_ENTRY: ("catalog", "name"),
     RecordKind.ACCESS: ("access", "id"),
+    RecordKind.LINK: ("links", "id"),
 }
 """The table of each kind of record, and the column that identifies one."""
 
-_ADD = "INSERT INTO changes (at, principal, record, kind, id, before, after, ending, reason)"
+_ADD = "INSERT INTO changes (at, principal, origin, record, kind, id, before, after, ending, reason)"
 _SHORT = f"iif(octet_length(document) <= {LARGEST_LOGGED}, document, NULL)"
-_NEW = f"iif(octet_length(?3) <= {LARGEST_LOGGED}, ?3, NULL)"
-_CREATED: Final = f"{_ADD} VALUES (?1, ?2, ?5, {ChangeKind.CREATED}, ?4, NULL, {_NEW}, NULL, NULL)"
+_NEW = f"iif(octet_length(?4) <= {LARGEST_LOGGED}, ?4, NULL)"
+_CREATED: Final = f"{_ADD} VALUES (?1, ?2, ?3, ?6, {ChangeKind.CREATED}, ?5, NULL, {_NEW}, NULL, NULL)"
 # A scalar subquery, since INSERT ... SELECT into a table with a trigger would go through a temporary table.
 _UPDATED: Final = {
-    kind: f"{_ADD} VALUES (?1, ?2, {kind}, {ChangeKind.UPDATED}, ?4, (SELECT {_SHORT} FROM {table} WHERE {key} = ?4), {_NEW}, NULL, NULL)"  # noqa: S608, E501 - our own tables
+    kind: f"{_ADD} VALUES (?1, ?2, ?3, {kind}, {ChangeKind.UPDATED}, ?5, (SELECT {_SHORT} FROM {table} WHERE {key} = ?5), {_NEW}, NULL, NULL)"  # noqa: S608, E501 - our own tables
     for kind, (table, key) in _KEYS.items()
 }
 _DELETED: Final = {
-    kind: f"{_ADD} VALUES (?1, ?2, {kind}, {ChangeKind.DELETED}, ?3, (SELECT document FROM {table} WHERE {key} = ?3), NULL, ?4, ?5)"  # noqa: S608, E501 - our own tables
+    kind: f"{_ADD} VALUES (?1, ?2, ?3, {kind}, {ChangeKind.DELETED}, ?4, (SELECT document FROM {table} WHERE {key} = ?4), NULL, ?5, ?6)"  # noqa: S608, E501 - our own tables
     for kind, (table, key) in _KEYS.items()
 }
-_CREATED_SINCE = f"SELECT ?, ?, {RecordKind.EVENT}, {ChangeKind.CREATED}, id, NULL, {_SHORT}, NULL, NULL"
+_CREATED_SINCE = f"SELECT ?, ?, ?, {RecordKind.EVENT}, {ChangeKind.CREATED}, id, NULL, {_SHORT}, NULL, NULL"
 _EVENTS_CREATED: Final = f"{_ADD} {_CREATED_SINCE} FROM events WHERE number > ? ORDER BY number"
 
 _CURRENT = " ".join(
@@ -57,7 +59,7 @@ _CURRENT = " ".join(
 )
 _AFTER = f"iif(kind = {ChangeKind.DELETED}, NULL, coalesce(after, CASE record {_CURRENT} END))"
 _SELECT: Final = (
-    f"SELECT number, at, record, kind, id, principal, CAST(before AS BLOB), CAST({_AFTER} AS BLOB), ending, reason"  # noqa: S608, E501 - our own columns
+    f"SELECT number, at, record, kind, id, principal, CAST(before AS BLOB), CAST({_AFTER} AS BLOB), ending, reason, origin"  # noqa: S608, E501 - our own columns
     " FROM changes WHERE number > ? AND number <= ?"
 )
 _AT: Final = "SELECT at FROM changes WHERE number = ?"
@@ -72,17 +74,17 @@ _PUT_CONSUMER: Final = (
 
 def log_created(db: apsw.Connection, record: RecordKind, record_id: str, document: str) -> None:
     """Log that a record was created."""
-    db.execute(_CREATED, (clock.now(), PRINCIPAL.get(), document, record_id, record))
+    db.execute(_CREATED, (clock.now(), PRINCIPAL.get(), ORIGIN.get(), document, record_id, record))
 
 
 def log_events_created(db: apsw.Connection, after: int) -> None:
     """Log the creation of the events whose rows have numbers above `after`."""
-    db.execute(_EVENTS_CREATED, (clock.now(), PRINCIPAL.get(), after))
+    db.execute(_EVENTS_CREATED, (clock.now(), PRINCIPAL.get(), ORIGIN.get(), after))
 
 
 def log_updated(db: apsw.Connection, record: RecordKind, record_id: str, document: str) -> None:
     """Log that a record is updated; called before its row changes."""
-    db.execute(_UPDATED[record], (clock.now(), PRINCIPAL.get(), document, record_id))
+    db.execute(_UPDATED[record], (clock.now(), PRINCIPAL.get(), ORIGIN.get(), document, record_id))
 
 
 def log_deleted(
@@ -93,7 +95,7 @@ def log_deleted(
     reason: str | None = None,
 ) -> None:
     """Log that a record is deleted; called before its row is."""
-    db.execute(_DELETED[record], (clock.now(), PRINCIPAL.get(), record_id, ending, reason))
+    db.execute(_DELETED[record], (clock.now(), PRINCIPAL.get(), ORIGIN.get(), record_id, ending, reason))
 
 
 @dataclass(eq=False)

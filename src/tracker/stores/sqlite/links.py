@@ -7,7 +7,9 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from tracker.pb import link_pb
+from tracker.stores.changes import RecordKind
 from tracker.stores.documents import parse, read_list
+from tracker.stores.sqlite.change_log import log_created, log_deleted, log_updated
 from tracker.stores.sqlite.idempotency import once_only
 
 if TYPE_CHECKING:
@@ -31,9 +33,11 @@ class SqliteLinks:
 
     async def create(self, link: link_pb.Link, once: Once[link_pb.Link] | None = None) -> None:
         def step(db: apsw.Connection) -> link_pb.Link:
+            document = link.to_json()
+            log_created(db, RecordKind.LINK, link.id, document)
             db.execute(
                 'INSERT INTO links (id, "group", name, document) VALUES (?, ?, ?, ?)',
-                (link.id, link.group, link.name, link.to_json()),
+                (link.id, link.group, link.name, document),
             )
             return link
 
@@ -50,9 +54,11 @@ class SqliteLinks:
             if row is None:
                 return None
             link = change(parse(link_pb.Link, *row))
+            document = link.to_json()
+            log_updated(db, RecordKind.LINK, link_id, document)
             db.execute(
                 'UPDATE links SET "group" = ?, name = ?, document = ? WHERE id = ?',
-                (link.group, link.name, link.to_json(), link_id),
+                (link.group, link.name, document, link_id),
             )
             return link
 
@@ -60,8 +66,11 @@ class SqliteLinks:
 
     async def delete(self, link_id: str, once: Once[bool] | None = None) -> bool:
         def step(db: apsw.Connection) -> bool:
+            if not db.execute("SELECT EXISTS (SELECT 1 FROM links WHERE id = ?)", (link_id,)).get:
+                return False
+            log_deleted(db, RecordKind.LINK, link_id)
             db.execute("DELETE FROM links WHERE id = ?", (link_id,))
-            return db.changes() > 0
+            return True
 
         return await self._writer.change(once_only(step, once, bool))
 
