@@ -66,8 +66,8 @@ build: $(VENV)/.dev ## Make the wheel and the sdist in dist/, and ./bin/tracker
 	./bin/tracker version
 
 lock: $(VENV)/.dev ## Pin the dependencies anew (LOCKFLAGS=--upgrade for newer ones)
-	$(LOCK) pyproject.toml --extra mongo --output-file requirements/runtime.txt
-	$(LOCK) pyproject.toml --extra mongo --group dev --constraint requirements/runtime.txt --output-file requirements/dev.txt
+	$(LOCK) pyproject.toml --extra mongo --extra oidc --output-file requirements/runtime.txt
+	$(LOCK) pyproject.toml --extra mongo --extra oidc --group dev --constraint requirements/runtime.txt --output-file requirements/dev.txt
 	$(LOCK) --group build --constraint requirements/dev.txt --output-file requirements/build.txt
 
 clean: ## Remove all that was made, but no data

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import sys
 from contextlib import AsyncExitStack
 from functools import partial
 from typing import TYPE_CHECKING, Self
@@ -28,9 +29,9 @@ from tracker.api.routes import Readiness, documentation, metrics_page, probes, w
 from tracker.api.wires import require_free
 from tracker.domain.access import anonymous
 from tracker.domain.times import duration
-from tracker.errors import Reason, TrackerError
+from tracker.errors import Reason, SetupError, TrackerError, invalid_credentials
 from tracker.permissions import ALL_PERMISSIONS, Permission
-from tracker.services.access.directory import Directory, invalid_credentials
+from tracker.services.access.directory import Directory
 from tracker.services.access.service import AuthService
 from tracker.services.catalog import CatalogService
 from tracker.services.consumers import ConsumerRunner
@@ -58,12 +59,13 @@ if TYPE_CHECKING:
 
     from structlog.typing import FilteringBoundLogger
 
+    from tracker.api.calls.access import Authenticator
     from tracker.api.calls.endpoint import Endpoint
     from tracker.api.routes import HttpRoute
     from tracker.config.settings import Settings
     from tracker.domain.access import Principal
     from tracker.services.consumers import Consumer
-    from tracker.services.context import Call, MakeClock
+    from tracker.services.context import Call, Clock, MakeClock
     from tracker.stores.access import AccessStore
 
 
@@ -100,6 +102,7 @@ class App:
         """Open the store, then the ports; what was opened is closed again where a part fails.
 
         Raises:
+            SetupError: The settings, or a file that they name, can't be used.
             StoreOpenError: The store can't be served.
             OSError: A port can't be had.
         """
@@ -150,10 +153,11 @@ class App:
 
         streams, unsent = OpenStreams(), UnsentAnswers(settings.unsent_answers_mib, metrics)
         directory, auth, anybody = await self._open_access(store.access, context, tasks, streams, opened)
+        oidc = _oidc(settings, clock, tasks, opened)
         chain = Chain(
             Observe(metrics, log),
             unsent,
-            Authenticate((ApiKeys(directory),), anybody),
+            Authenticate((*oidc, ApiKeys(directory)), anybody),
             Authorize(),
             SameOrigin(),
             streams,
@@ -237,6 +241,28 @@ class App:
         streams.end(_moved)
         grace = self._settings.shutdown_grace
         await asyncio.gather(http_server.stop(grace), grpc_server.stop(grace))
+
+
+def _oidc(
+    settings: Settings, clock: Clock, tasks: Supervisor, opened: AsyncExitStack
+) -> Sequence[Authenticator]:
+    """Return the authenticators that need the extra `oidc`, if the settings ask for some.
+
+    Raises:
+        SetupError: The extra is not installed, or a file that a setting names can't be used.
+    """
+    if settings.auth_jobs_file is None:
+        return ()
+    try:
+        from tracker.oidc import Oidc  # noqa: PLC0415 - an extra, which may be missing
+    except ModuleNotFoundError as error:
+        if error.name is None or error.name.partition(".")[0] != "joserfc":
+            raise
+        install = f"{sys.executable} -m pip install 'joserfc>=1.8'"
+        raise SetupError(f"AUTH_JOBS_FILE is set, and joserfc is not installed: {install}") from None
+    oidc = Oidc(settings, clock)
+    oidc.open(tasks, opened)
+    return oidc.authenticators
 
 
 async def _end_revoked(streams: OpenStreams, directory: Directory) -> None:

@@ -179,6 +179,11 @@ class Reason(StrEnum):
         Code.UNAVAILABLE,
         "the server stopped before the lock was free; repeat with the same `lockToken`",
     )
+    ISSUER_UNAVAILABLE = (
+        auto(),
+        Code.UNAVAILABLE,
+        "the issuer of the caller's id token can't be asked for its keys",
+    )
     STORE_UNAVAILABLE = auto(), Code.UNAVAILABLE, "the store is unavailable; the message says why"
     STORE_OVERLOADED = auto(), Code.UNAVAILABLE, "too many calls wait for the store"
     STORE_FULL = auto(), Code.UNAVAILABLE, "the disk is full"
@@ -213,6 +218,10 @@ class FieldViolation:
         return f"{self.field}: {self.description}"
 
 
+class SetupError(Exception):
+    """The server can't start as it is set up; the message is for its operator, and may have several lines."""
+
+
 class TrackerError(Exception):
     """An answer other than success, on whichever wire.
 
@@ -244,6 +253,11 @@ def invalid(*violations: FieldViolation) -> TrackerError:
     """Return the INVALID_ARGUMENT error for fields that break a rule."""
     message = "; ".join(dict.fromkeys(violation.sentence for violation in violations))
     return TrackerError(Reason.INVALID_FIELD, message, violations=violations)
+
+
+def invalid_credentials() -> TrackerError:
+    """Return the error for credentials that are not valid, whatever is wrong with them."""
+    return TrackerError(Reason.INVALID_CREDENTIALS, "invalid or expired credentials")
 
 
 _COMPARABLE = 40

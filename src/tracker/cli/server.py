@@ -82,6 +82,7 @@ def serve(configuration: Annotated[Configuration, settings_options()]) -> None:
     settings = configuration.settings
     import uvloop
 
+    from tracker.errors import SetupError
     from tracker.stores.base import StoreOpenError
     from tracker.telemetry.logs import make_logger, stdlib_routed
 
@@ -96,7 +97,7 @@ def serve(configuration: Annotated[Configuration, settings_options()]) -> None:
     try:
         with stdlib_routed(log):
             uvloop.run(_run(settings, log))
-    except StoreOpenError as error:
+    except (SetupError, StoreOpenError) as error:
         raise CommandError(str(error)) from None
     except OSError as error:
         raise CommandError(_explained(error, settings)) from None

@@ -65,6 +65,9 @@ SWITCH: Kind[bool] = Kind(
 )
 PATH: Kind[Path] = Kind("a path", _path)
 _LOOPBACK = "loopback"
+MISSING_OR_PATH: Kind[Path | None] = Kind(
+    "a path", _path, show=lambda path: "" if path is None else str(path)
+)
 PERMISSIONS: Kind[frozenset[Permission] | None] = Kind(
     f"all, none, {_LOOPBACK}, or some of {', '.join(Permission)}, with commas",
     lambda text: None if text.lower() == _LOOPBACK else read_permissions(text),
@@ -191,6 +194,9 @@ class Settings:
         "What callers without credentials may do, such as `event:read,lock:read`; empty: nothing; `all`:"
         " everything but manage access; `loopback`: everything, and others than this machine can't call.",
         None,
+    )
+    auth_jobs_file: Path | None = _setting(
+        MISSING_OR_PATH, "TOML file with the rules for CI jobs, by which their id tokens are accepted.", None
     )
     log_level: LogLevel = _setting(
         choice(LogLevel, {"warn": LogLevel.WARNING}),

@@ -7,7 +7,7 @@ import binascii
 from typing import TYPE_CHECKING
 
 from tracker.domain.api_keys import BEGINNING
-from tracker.services.access.directory import invalid_credentials
+from tracker.errors import invalid_credentials
 
 if TYPE_CHECKING:
     from tracker.domain.access import Principal

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from tracker.domain.access import PrincipalKind
 from tracker.domain.api_keys import hash_secret, is_valid, is_well_formed, principal_of
 from tracker.domain.times import micros, timestamp
-from tracker.errors import Reason, TrackerError
+from tracker.errors import invalid_credentials
 from tracker.permissions import Permission
 from tracker.stores.access import StoredAccess
 from tracker.time_text import MICROS
@@ -148,8 +148,3 @@ def _used(at: int, stored: StoredAccess | None) -> StoredAccess:
     if last is None or micros(last) < at:
         record.api_key.last_used_at = timestamp(at)
     return StoredAccess(record, stored.secret_hash)
-
-
-def invalid_credentials() -> TrackerError:
-    """Return the error for credentials that are not valid, whatever is wrong with them."""
-    return TrackerError(Reason.INVALID_CREDENTIALS, "invalid or expired credentials")

@@ -1,0 +1,1 @@
+"""Who callers are according to others: issuers of id tokens, and the rules for their tokens."""
