@@ -64,6 +64,9 @@ class Client(Protocol):
     ) -> AsyncGenerator[JsonObject, None]:
         """Call an RPC whose answer is a stream; ends where the server ends it."""
 
+    def bearing(self, secret: str | None) -> Client:
+        """Return the client with an API key."""
+
 
 STRICT = [("grpc.max_metadata_size", 8192), ("grpc.absolute_max_metadata_size", 8192)]
 """Options of a channel: metadata above the usual limit is refused always, not by chance."""
@@ -74,8 +77,12 @@ class GrpcClient:
 
     wire = "grpc"
 
-    def __init__(self, channel: grpc.aio.Channel) -> None:
+    def __init__(self, channel: grpc.aio.Channel, secret: str | None = None) -> None:
         self._channel = channel
+        self._secret = secret
+
+    def bearing(self, secret: str | None) -> GrpcClient:
+        return GrpcClient(self._channel, secret)
 
     async def call(
         self, method: str, request: Mapping[str, Any] | None = None, *, key: str | None = None
@@ -88,7 +95,7 @@ class GrpcClient:
             response_deserializer=desc.output.type.from_binary,
         )
         try:
-            answer = await unary(message, timeout=30, metadata=_metadata(key))
+            answer = await unary(message, timeout=30, metadata=_metadata(key, self._secret))
         except grpc.aio.AioRpcError as error:
             raise _refused_grpc(error) from None
         return cast("JsonObject", message_to_json_value(answer, always_emit_implicit=True))
@@ -104,7 +111,7 @@ class GrpcClient:
             request_serializer=Message.to_binary,
             response_deserializer=desc.output.type.from_binary,
         )
-        answers = multi(message)
+        answers = multi(message, metadata=_metadata(None, self._secret))
         try:
             async for answer in answers:
                 yield cast("JsonObject", message_to_json_value(answer))
@@ -114,8 +121,9 @@ class GrpcClient:
             answers.cancel()
 
 
-def _metadata(key: str | None) -> tuple[tuple[str, str], ...]:
-    return () if key is None else (("idempotency-key", key),)
+def _metadata(key: str | None, secret: str | None) -> tuple[tuple[str, str], ...]:
+    keyed = () if key is None else (("idempotency-key", key),)
+    return keyed if secret is None else (*keyed, ("authorization", f"Bearer {secret}"))
 
 
 def _refused_grpc(error: grpc.aio.AioRpcError) -> Refused:
@@ -143,8 +151,12 @@ class RestClient:
 
     wire = "rest"
 
-    def __init__(self, http: httpx2.AsyncClient) -> None:
+    def __init__(self, http: httpx2.AsyncClient, secret: str | None = None) -> None:
         self._http = http
+        self._secret = secret
+
+    def bearing(self, secret: str | None) -> RestClient:
+        return RestClient(self._http, secret)
 
     async def call(
         self, method: str, request: Mapping[str, Any] | None = None, *, key: str | None = None
@@ -159,9 +171,13 @@ class RestClient:
             value = str(rest.pop(name, ""))
             path = path.replace(f"{{{name}}}", quote(value, safe=""))
         if rule.body:
-            answer = await self._http.request(verb, path, json=rest, headers=dict(_metadata(key)))
+            answer = await self._http.request(
+                verb, path, json=rest, headers=dict(_metadata(key, self._secret))
+            )
         else:
-            answer = await self._http.request(verb, path, params=_query(rest), headers=dict(_metadata(key)))
+            answer = await self._http.request(
+                verb, path, params=_query(rest), headers=dict(_metadata(key, self._secret))
+            )
         if answer.status_code >= 400:
             raise _refused_rest(answer)
         return _wrapped(answer.json() if answer.content else {}, rule)
@@ -176,7 +192,7 @@ class RestClient:
         assert rule.pattern is not None
         asked = dict(request or {})
         token = asked.pop("resumeToken", None)
-        headers = {"last-event-id": token} if token else {}
+        headers = dict(_metadata(None, self._secret)) | ({"last-event-id": token} if token else {})
         path = str(rule.pattern.value)
         async with self._http.stream("GET", path, params=_query(asked), headers=headers) as answer:
             if answer.status_code >= 400:

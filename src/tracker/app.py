@@ -175,7 +175,7 @@ class App:
             EventAnalysis(events, context),
             EventWatches(feed, context),
             CatalogService(store.catalog, context),
-            LockService(*locks, context, metrics.locks),
+            LockService(*locks, context, metrics.locks, events),
             LinkService(store.links, context),
             auth,
         )

@@ -115,6 +115,7 @@ class Reason(StrEnum):
     LOCK_WAIT_TIMEOUT = auto(), Code.ALREADY_EXISTS, "the lock was not free within `wait`", None, _RETRY
     LOCK_DELAY = auto(), Code.ALREADY_EXISTS, "`lockDelay` after an expired lease is not over", None, _RETRY
     LOCK_TOKEN_MISMATCH = auto(), Code.PERMISSION_DENIED, "the `lockToken` is missing, or not the lock's"
+    LOCK_OF_ANOTHER = auto(), Code.PERMISSION_DENIED, "another principal took the lock"
     AUTHENTICATION_REQUIRED = auto(), Code.UNAUTHENTICATED, "callers without credentials may not do this"
     INVALID_CREDENTIALS = auto(), Code.UNAUTHENTICATED, "the credentials are unknown, expired or revoked"
     PERMISSION_REQUIRED = (

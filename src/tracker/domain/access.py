@@ -4,23 +4,39 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from enum import StrEnum
-from fnmatch import fnmatchcase
-from typing import TYPE_CHECKING
+from functools import lru_cache
+from typing import TYPE_CHECKING, Final
 
-from tracker.domain.locks import environment_key
-from tracker.permissions import ALL_PERMISSIONS
+from tracker.domain.environments import environment_key
+from tracker.domain.query.matching import fits
+from tracker.domain.query.tree import Pattern
+from tracker.permissions import ALL_PERMISSIONS, Permission
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Mapping, Sequence
 
-    from tracker.permissions import Permission
+
+NARROWABLE: Final = frozenset(
+    {
+        Permission.EVENT_READ,
+        Permission.EVENT_WRITE,
+        Permission.CATALOG_READ,
+        Permission.CATALOG_WRITE,
+        Permission.LOCK_READ,
+        Permission.LOCK_WRITE,
+        Permission.LOCK_FORCE,
+    }
+)
+"""Permissions that a narrowed grant gives; what the others are for belongs to no service."""
 
 
 @dataclass(frozen=True, slots=True)
 class Scope:
-    """What a grant is narrowed to: glob patterns of services, environments and teams; of none, all.
+    """What a grant is narrowed to: patterns of services, environments and teams, with `*` for any text.
 
-    Environments are compared as locks compare them, so that `prod` stands for `production`.
+    Without patterns, it is not narrowed to any. A record that has no service, environment or team is outside
+    of what is narrowed to some. Environments are compared as locks compare them, so that `prod` stands for
+    `production`.
     """
 
     services: tuple[str, ...] = ()
@@ -36,14 +52,25 @@ class Scope:
         """Return whether a record of this service, environment and team is within the scope."""
         return (
             _matches(service, self.services)
-            and _matches(environment_key(environment), map(environment_key, self.environments))
+            and self.covers_environment(environment)
             and _matches(team, self.teams)
         )
 
+    def covers_environment(self, environment: str) -> bool:
+        """Return whether an environment is one of those of the scope."""
+        return _matches(environment_key(environment), [environment_key(each) for each in self.environments])
 
-def _matches(value: str, patterns: Iterable[str]) -> bool:
-    patterns = tuple(patterns)
-    return not patterns or any(fnmatchcase(value, pattern) for pattern in patterns)
+
+def _matches(value: str, patterns: Sequence[str]) -> bool:
+    """Return whether a value fits one of some patterns, if there are any; an empty value fits only `*`."""
+    return not patterns or any(each and fits(glob(each), value) for each in patterns)
+
+
+@lru_cache(maxsize=1024)
+def glob(pattern: str) -> Pattern:
+    """Return a pattern whose `*` stands for any text."""
+    first, *others = pattern.split("*")
+    return Pattern((first, *filter(None, others[:-1]), *others[-1:]))
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,27 +102,48 @@ class Principal:
     kind: PrincipalKind
     name: str
     grants: tuple[Grant, ...]
+    _scopes: Mapping[Permission, tuple[Scope, ...] | None] = field(init=False, repr=False, compare=False)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "_scopes", _scopes(self.grants))
 
     @property
     def is_anonymous(self) -> bool:
         """Whether the caller has no credentials."""
         return self.kind is PrincipalKind.ANONYMOUS
 
+    @property
+    def known_id(self) -> str:
+        """The id, or nothing for callers without credentials, who may be anybody."""
+        return "" if self.is_anonymous else self.id
+
     def may(self, permission: Permission) -> bool:
         """Return whether a grant has a permission, for whatever it is narrowed to."""
-        return any(permission in grant.permissions for grant in self.grants)
+        return permission in self._scopes
 
     def scopes(self, permission: Permission) -> tuple[Scope, ...] | None:
-        """Return what a permission is narrowed to, or None if one of its grants has the whole scope."""
-        scopes = tuple(grant.scope for grant in self.grants if permission in grant.permissions)
-        return None if any(scope.is_whole for scope in scopes) else scopes
+        """Return what a permission is narrowed to, or None if it is not narrowed; nothing without it."""
+        return self._scopes.get(permission, ())
 
     def may_touch(
         self, permission: Permission, service: str = "", environment: str = "", team: str = ""
     ) -> bool:
         """Return whether a permission holds for a record of this service, environment and team."""
-        scopes = self.scopes(permission)
+        scopes = self._scopes.get(permission, ())
         return scopes is None or any(scope.covers(service, environment, team) for scope in scopes)
+
+
+def _scopes(grants: Sequence[Grant]) -> Mapping[Permission, tuple[Scope, ...] | None]:
+    """Return what each permission of some grants is narrowed to; None is not narrowed."""
+    scopes: dict[Permission, tuple[Scope, ...] | None] = {}
+    for grant in grants:
+        for permission in grant.permissions:
+            narrowed = scopes.get(permission, ())
+            if grant.scope.is_whole or narrowed is None:
+                scopes[permission] = None
+            elif permission in NARROWABLE:
+                scopes[permission] = (*narrowed, grant.scope)
+    return scopes
 
 
 def anonymous(permissions: Iterable[Permission]) -> Principal:

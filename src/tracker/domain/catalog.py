@@ -18,6 +18,8 @@ if TYPE_CHECKING:
 
     from protobuf import Message
 
+    from tracker.domain.access import Principal
+
 _KEPT = ("created_at", "available_versions", "latest_version", "reference_version")
 """Fields of a stored entry that a new description does not replace."""
 
@@ -48,6 +50,17 @@ def updated_entry(
     entry = copy.copy(stored)
     _copy_shared(request, entry)
     entry.updated_at = timestamp(now)
+    return entry
+
+
+def changed_by(entry: catalog_pb.Catalog, principal: Principal) -> catalog_pb.Catalog:
+    """Return an entry as a principal changed it; callers without credentials name themselves."""
+    entry = copy.copy(entry)
+    entry.clear_field("claimed_updated_by")
+    if not principal.is_anonymous:
+        if entry.updated_by not in {"", principal.name}:
+            entry.claimed_updated_by = entry.updated_by
+        entry.updated_by = principal.name
     return entry
 
 

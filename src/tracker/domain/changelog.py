@@ -19,6 +19,7 @@ from tracker.pb.options import wire_name
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
+    from tracker.domain.access import Principal
     from tracker.pb import lock_pb
 
 _ChangeType = event_pb.ChangeType
@@ -44,6 +45,31 @@ _APPROVAL_YIELDS_TO = frozenset({"status", "priority", "title", "ticket"})
 """A new owner approves the event, unless one of these fields changed with it."""
 
 
+def signed(event: event_pb.Event, known: int, principal: Principal, claimed: str) -> event_pb.Event:
+    """Return an event whose changelog has a principal as the author of all but its first `known` entries.
+
+    `claimed` is whom the caller named. A caller without credentials is the author that it names.
+    """
+    if principal.is_anonymous:
+        return event
+    event = copy.copy(event)
+    new = [signed_entry(entry, principal, claimed) for entry in event.changelog[known:]]
+    event.changelog = [*event.changelog[:known], *new]
+    return event
+
+
+def signed_entry(entry: _Entry, principal: Principal, claimed: str) -> _Entry:
+    """Return an entry with a principal as its author, as `signed` does."""
+    entry = copy.copy(entry)
+    entry.clear_field("principal")
+    entry.clear_field("claimed_user")
+    if not principal.is_anonymous:
+        entry.principal, entry.user = principal.id, principal.name
+        if claimed not in {"", principal.name}:
+            entry.claimed_user = claimed
+    return entry
+
+
 def author(event: event_pb.Event, who: str = "") -> str:
     """Return the author of a change of an event: `who`, or else its owner."""
     return who or attributes_of(event).owner or SYSTEM
@@ -56,7 +82,12 @@ def created(event: event_pb.Event, now: int, who: str) -> _Entry:
 
 def locked(lock: lock_pb.Lock, now: int) -> _Entry:
     """Return the entry for a lock that was acquired for an event."""
-    return _lock_entry(lock, now, _ChangeType.locked, lock.who, "")
+    entry = _lock_entry(lock, now, _ChangeType.locked, lock.who, "")
+    if lock.owner:
+        entry.principal = lock.owner
+    if lock.claimed_who:
+        entry.claimed_user = lock.claimed_who
+    return entry
 
 
 def unlocked(lock: lock_pb.Lock, now: int, who: str, how: str = "") -> _Entry:

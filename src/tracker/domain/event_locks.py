@@ -9,8 +9,9 @@ from typing import TYPE_CHECKING, NamedTuple, TypeAlias
 from protobuf import enum_is_unknown
 
 from tracker.domain import changelog
+from tracker.domain.access import ANONYMOUS
 from tracker.domain.events import FINISHED, RUNNING, attributes_of, metadata_of
-from tracker.domain.locks import Ending, HeldLock, Release, begin_lease, lock_key, renew_lease
+from tracker.domain.locks import Ending, HeldLock, Release, begin_lease, lock_key, renew_lease, taken_by
 from tracker.domain.times import timestamp
 from tracker.pb import event_pb, lock_pb
 
@@ -19,13 +20,20 @@ if TYPE_CHECKING:
 
     from protobuf.wkt import Duration
 
+    from tracker.domain.access import Principal
+
 _LOCKING_TYPES = frozenset({event_pb.Type.deployment, event_pb.Type.operation})
 
 
 def event_lock(
-    event: event_pb.Event, *, lock_id: str, now: int, ttl: Duration | None = None
+    event: event_pb.Event,
+    *,
+    lock_id: str,
+    now: int,
+    ttl: Duration | None = None,
+    principal: Principal = ANONYMOUS,
 ) -> lock_pb.Lock | None:
-    """Return the lock of the work that an event describes, whatever its status.
+    """Return the lock of the work that an event describes, whatever its status, as a principal takes it.
 
     None where the event is neither a deployment nor an operation, or names no service or environment.
     """
@@ -41,13 +49,12 @@ def event_lock(
     lock = lock_pb.Lock(
         id=lock_id,
         service=attributes.service,
-        who=attributes.owner or changelog.SYSTEM,
         created_at=timestamp(now),
         environment=attributes.environment.name,
         resource=attributes.type.name,
         event_id=metadata_of(event).id,
     )
-    return begin_lease(lock, now, ttl)
+    return begin_lease(taken_by(lock, principal, attributes.owner or changelog.SYSTEM), now, ttl)
 
 
 LockOf: TypeAlias = "Callable[[event_pb.Event], lock_pb.Lock | None]"

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, TypeVar
 from uuid import UUID, uuid5
 
 from tracker.domain import changelog
+from tracker.domain.access import ANONYMOUS
 from tracker.domain.events import (
     FINISHED,
     RUNNING,
@@ -19,9 +20,12 @@ from tracker.domain.events import (
 from tracker.domain.times import duration, duration_micros, micros, shown, timestamp
 from tracker.errors import FieldViolation, invalid
 from tracker.pb import event_pb
+from tracker.permissions import Permission
 
 if TYPE_CHECKING:
     from protobuf.wkt import Duration, Timestamp
+
+    from tracker.domain.access import Principal
 
 _Message = TypeVar("_Message", event_pb.EventAttributes, event_pb.EventLinks)
 
@@ -43,13 +47,20 @@ _IMPORTED = UUID("0199f0c2-b7d2-7a10-a0f3-c1d2e4b5a697")
 
 
 def new_event(
-    request: event_pb.CreateEventRequest, *, event_id: str, now: int, linked: event_pb.Event | None
+    request: event_pb.CreateEventRequest,
+    *,
+    event_id: str,
+    now: int,
+    linked: event_pb.Event | None,
+    created_by: str = "",
 ) -> event_pb.Event:
     """Return the event that a request creates at `now` (microseconds since the epoch).
 
-    `linked` is the event that `attributes.related_id` names.
+    `linked` is the event that `attributes.related_id` names, `created_by` the id of the principal.
     """
-    metadata = event_pb.EventMetadata(id=event_id, created_at=timestamp(now), slack_id=request.slack_id)
+    metadata = event_pb.EventMetadata(
+        id=event_id, created_at=timestamp(now), slack_id=request.slack_id, created_by=created_by or None
+    )
     event = event_pb.Event(
         title=request.title,
         attributes=_normalised(request.attributes or event_pb.EventAttributes()),
@@ -87,8 +98,8 @@ def violation(event: event_pb.Event) -> FieldViolation | None:
     return None
 
 
-def imported_event(event: event_pb.Event, now: int) -> event_pb.Event:
-    """Return the event to store for one that is imported at `now`.
+def imported_event(event: event_pb.Event, now: int, principal: Principal = ANONYMOUS) -> event_pb.Event:
+    """Return the event to store for one that a principal imports at `now`.
 
     One without an id, which was never recorded, gets one that is derived from its content, and the time
     between its dates as its duration unless it has one.
@@ -102,7 +113,26 @@ def imported_event(event: event_pb.Event, now: int) -> event_pb.Event:
         metadata.duration = _between_dates(imported.attributes)
     metadata.id = event_key(metadata.id or str(uuid5(_IMPORTED, event.to_json()))).value
     metadata.created_at = metadata.created_at or timestamp(now)
-    return with_elapsed(imported)
+    if not principal.may(Permission.ACCESS_MANAGE):
+        metadata.clear_field("created_by")
+        if not principal.is_anonymous:
+            metadata.created_by = principal.id
+    return with_elapsed(imported_changelog(imported, principal))
+
+
+def imported_changelog(event: event_pb.Event, principal: Principal) -> event_pb.Event:
+    """Return an event with its changelog as a principal may import it.
+
+    Who manages access may say who did what before; others are the authors of what they import.
+    """
+    if principal.may(Permission.ACCESS_MANAGE) or not event.changelog:
+        return event
+    event = copy.copy(event)
+    event.changelog = [
+        changelog.signed_entry(entry, principal, entry.claimed_user or entry.user)
+        for entry in event.changelog
+    ]
+    return event
 
 
 def with_elapsed(event: event_pb.Event) -> event_pb.Event:

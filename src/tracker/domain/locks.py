@@ -7,33 +7,27 @@ from __future__ import annotations
 
 import copy
 import hashlib
+import hmac
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 from protobuf.wkt import Duration
 
+from tracker.domain.environments import environment_key
 from tracker.domain.times import duration_micros, micros, timestamp
-from tracker.pb import event_pb
-from tracker.pb.options import numbers, wire_name
 
 if TYPE_CHECKING:
     from collections.abc import Collection
 
-    from tracker.pb import lock_pb
+    from tracker.domain.access import Principal
+    from tracker.pb import event_pb, lock_pb
 
 DEFAULT_RESOURCE = "deployment"
 """What a lock that names no resource excludes."""
 
 WAIT_TTL: Final = Duration(seconds=4 * 60 * 60)
 """The lease of a lock that is waited for without a `ttl`: its caller may leave without having the answer."""
-
-_NAMES = {
-    name.casefold(): wire_name(event_pb.Environment(number))
-    for name, number in numbers(event_pb.Environment.desc()).items()
-    if number
-}
-_KEYS = {"environment_unspecified": ""} | {spelled: name.casefold() for spelled, name in _NAMES.items()}
 
 
 class LockKey(NamedTuple):
@@ -51,17 +45,6 @@ def lock_key(lock: lock_pb.Lock | lock_pb.CheckLockRequest) -> LockKey:
     """
     resource = lock.resource.strip().casefold() or DEFAULT_RESOURCE
     return LockKey(lock.service, environment_key(lock.environment), resource)
-
-
-def environment_key(environment: str) -> str:
-    """Return an environment as locks compare it."""
-    environment = environment.strip().casefold()
-    return _KEYS.get(environment, environment)
-
-
-def environment_name(environment: str) -> str:
-    """Return an environment by the name that events give it; one that events don't have stays as it is."""
-    return _NAMES.get(environment.strip().casefold(), environment)
 
 
 class LockFilter(NamedTuple):
@@ -126,6 +109,11 @@ def lease_state(lock: lock_pb.Lock) -> LeaseState:
 def created_at(lock: lock_pb.Lock) -> int:
     """Return when a lock was taken, in microseconds since the epoch."""
     return micros(lock.created_at) if lock.created_at is not None else 0
+
+
+def lock_cursor(lock: lock_pb.Lock) -> tuple[int, str]:
+    """Return where a lock stands in a list of locks, by when it was taken."""
+    return (created_at(lock), lock.id)
 
 
 @dataclass(frozen=True, slots=True)
@@ -215,6 +203,36 @@ def hash_token(lock_token: str) -> bytes:
     Tokens are random and long: a slow hash would add nothing.
     """
     return hashlib.sha256(lock_token.encode()).digest() if lock_token else b""
+
+
+def taken_by(lock: lock_pb.Lock, principal: Principal, who: str) -> lock_pb.Lock:
+    """Return a new lock as a principal takes it that names `who` as the holder."""
+    lock = copy.copy(lock)
+    if principal.is_anonymous:
+        lock.who = who
+        return lock
+    lock.owner, lock.who = principal.id, principal.name
+    return named_holder(lock, who)
+
+
+def named_holder(lock: lock_pb.Lock, who: str) -> lock_pb.Lock:
+    """Return a lock whose caller names `who` as its holder; where a principal took it, that is a claim."""
+    lock = copy.copy(lock)
+    if not lock.owner:
+        lock.who = who
+    elif who not in {"", lock.who}:
+        lock.claimed_who = who
+    return lock
+
+
+def is_of(lock: HeldLock | EndedLock, lock_token: str, principal: Principal) -> bool:
+    """Return whether a caller is the holder of a lock: it has its token, or gives none and has taken it.
+
+    Of callers without credentials, those have taken a lock who have its token, or all, if it has none.
+    """
+    if lock.token_hash and (lock_token or principal.is_anonymous):
+        return hmac.compare_digest(lock.token_hash, hash_token(lock_token))
+    return lock.lock.owner == principal.known_id
 
 
 def begin_lease(lock: lock_pb.Lock, now: int, ttl: Duration | None) -> lock_pb.Lock:

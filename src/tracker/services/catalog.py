@@ -2,18 +2,23 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import TYPE_CHECKING
 
-from tracker.domain.catalog import described_entry, updated_entry, version_compliance
+from tracker.domain.catalog import changed_by, described_entry, updated_entry, version_compliance
 from tracker.errors import FieldViolation, Reason, TrackerError, invalid
 from tracker.pb import catalog_pb
+from tracker.permissions import Permission
 from tracker.services.context import answer_with
+from tracker.services.narrowing import may_touch, require_change
 from tracker.services.paging import (
     PAGE_BYTES,
     answer_bytes,
     fitting,
     note_short_page,
+    own,
     page_token,
+    page_within,
     parse_page_token,
     requested_page,
 )
@@ -40,28 +45,31 @@ class CatalogService:
     async def create_update_catalog(
         self, request: catalog_pb.CreateUpdateCatalogRequest, call: Call
     ) -> catalog_pb.CreateUpdateCatalogResponse:
+        call.require(Permission.CATALOG_WRITE, request.name, team=request.owner)
         now = self._context.now()
         created = False
 
         def describe(stored: catalog_pb.Catalog | None) -> catalog_pb.Catalog:
             nonlocal created
             created = stored is None
-            return _bounded(described_entry(request, stored, now))
+            if stored is not None:
+                require_change(call, Permission.CATALOG_WRITE, stored)
+            return _bounded(changed_by(described_entry(request, stored, now), call.principal))
 
         entry = await self._store.upsert(request.name, describe, call.once(_described))
         self._context.report(
             call,
             "catalog created" if created else "catalog updated",
             name=entry.name,
-            who=request.updated_by,
+            who=entry.updated_by,
         )
         return _described(entry)
 
     async def get_catalog(
-        self, request: catalog_pb.GetCatalogRequest, _: Call
+        self, request: catalog_pb.GetCatalogRequest, call: Call
     ) -> catalog_pb.GetCatalogResponse:
         entry = await self._store.get(request.name)
-        if entry is None:
+        if entry is None or not may_touch(call, Permission.CATALOG_READ, entry):
             raise _not_found(request.name)
         return catalog_pb.GetCatalogResponse(catalog=entry)
 
@@ -69,7 +77,12 @@ class CatalogService:
         self, request: catalog_pb.DeleteCatalogRequest, call: Call
     ) -> catalog_pb.DeleteCatalogResponse:
         answer = catalog_pb.DeleteCatalogResponse(message="catalog deleted", name=request.name)
-        if not await self._store.delete(request.name, call.once(lambda _: answer)):
+        unknown = partial(_not_found, request.name)
+
+        def check(entry: catalog_pb.Catalog) -> None:
+            require_change(call, Permission.CATALOG_WRITE, entry, unknown)
+
+        if not await self._store.delete(request.name, call.once(lambda _: answer), check):
             raise _not_found(request.name)
         self._context.report(call, "catalog deleted", name=request.name, who=request.who)
         return answer
@@ -77,10 +90,15 @@ class CatalogService:
     async def list_catalogs(
         self, request: catalog_pb.ListCatalogsRequest, call: Call
     ) -> catalog_pb.ListCatalogsResponse:
-        page = requested_page(request, "catalog", default=None, call=call)
-        found = await self._store.find(page)
+        query = own("catalog", call)
+        page = requested_page(request, query, default=None, call=call)
+        if call.principal.scopes(Permission.CATALOG_READ) is None:
+            found = await self._store.find(page)
+        else:
+            within = partial(may_touch, call, Permission.CATALOG_READ)
+            found = page_within((await self._store.find(Page())).records, page, within, _cursor)
         note_short_page(request, page, found, call)
-        token = page_token(found.next, "catalog")
+        token = page_token(found.next, query)
         return catalog_pb.ListCatalogsResponse(
             catalogs=list(found.records), total_count=found.total, next_page_token=token
         )
@@ -89,10 +107,11 @@ class CatalogService:
         self, request: catalog_pb.GetVersionComplianceRequest, call: Call
     ) -> catalog_pb.GetVersionComplianceResponse:
         found = await self._store.find(Page())
-        compliance = version_compliance(found.records, request.types)
+        readable = filter(partial(may_touch, call, Permission.CATALOG_READ), found.records)
+        compliance = version_compliance(readable, request.types)
         projects = len(compliance.projects)
         self._context.report(call, "version compliance check completed", projects=projects)
-        query = f"compliance {request.types}"
+        query = own(f"compliance {request.types}", call)
         summary = compliance.summary or catalog_pb.ComplianceSummary()
         records: list[catalog_pb.ProjectCompliance | catalog_pb.DeliverableComplianceStats]
         records = [*compliance.projects, *summary.deliverable_stats]
@@ -122,12 +141,18 @@ class CatalogService:
         message: str,
     ) -> M:
         now = self._context.now()
-        entry = await self._store.modify(
-            request.name, lambda stored: _bounded(updated_entry(stored, request, now)), call.once(answer)
-        )
+
+        def unknown() -> TrackerError:
+            return TrackerError(Reason.CATALOG_NOT_FOUND, f"catalog {request.name} not found")
+
+        def update(stored: catalog_pb.Catalog) -> catalog_pb.Catalog:
+            require_change(call, Permission.CATALOG_WRITE, stored, unknown)
+            return _bounded(changed_by(updated_entry(stored, request, now), call.principal))
+
+        entry = await self._store.modify(request.name, update, call.once(answer))
         if entry is None:
-            raise TrackerError(Reason.CATALOG_NOT_FOUND, f"catalog {request.name} not found")
-        self._context.report(call, message, name=entry.name, who=request.updated_by)
+            raise unknown()
+        self._context.report(call, message, name=entry.name, who=entry.updated_by)
         return answer(entry)
 
 
@@ -141,6 +166,10 @@ def _bounded(entry: catalog_pb.Catalog) -> catalog_pb.Catalog:
     if len(entry.to_binary()) > _LARGEST:
         raise invalid(FieldViolation("", "the catalog entry would be larger than 4 MiB, all calls together"))
     return entry
+
+
+def _cursor(entry: catalog_pb.Catalog) -> tuple[str]:
+    return (entry.name,)
 
 
 def _not_found(name: str) -> TrackerError:

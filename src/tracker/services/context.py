@@ -166,7 +166,7 @@ class Call:
         ORIGIN.set(Origin(self.peer, self.request_id, self.user_agent).text)
 
     def require(
-        self, permission: Permission, *, service: str = "", environment: str = "", team: str = ""
+        self, permission: Permission, service: str = "", environment: str = "", team: str = ""
     ) -> None:
         """Check that the principal has a permission for a record of this service, environment and team.
 

@@ -6,13 +6,15 @@ import base64
 import binascii
 import hashlib
 import json
+from itertools import islice
+from operator import gt, lt
 from typing import TYPE_CHECKING, Protocol, TypeVar
 
 from tracker.errors import FieldViolation, invalid
-from tracker.stores.pages import Page
+from tracker.stores.pages import Page, Reading, Total, found
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Iterable, Sequence
 
     from protobuf import Message
     from protobuf.wkt import Int32Value, UInt32Value
@@ -41,6 +43,11 @@ _CHECK_BYTES = 8
 
 def _check(body: bytes, query: str) -> bytes:
     return hashlib.blake2b(query.encode() + b"\0" + body, digest_size=_CHECK_BYTES).digest()
+
+
+def own(query: str, call: Call) -> str:
+    """Return a query of `page_token` for the tokens of one principal, which those of others are not."""
+    return query if call.principal.is_anonymous else f"{query} of {call.principal.id}"
 
 
 def page_token(cursor: Cursor | None, query: str) -> str:
@@ -142,6 +149,25 @@ def fitting(
         if size > most and place > first:
             return records[first:place], (place,)
     return records[first:], None
+
+
+def page_within(
+    records: Iterable[M],
+    page: Page,
+    within: Callable[[M], bool],
+    cursor: Callable[[M], Cursor],
+    *,
+    descending: bool = False,
+) -> Found[M]:
+    """Return a page of those records of a whole list, in the order of their cursors, that are `within` it."""
+    follows = lt if descending else gt
+    all_within = list(filter(within, records))
+    rest = (record for record in all_within if page.after is None or follows(cursor(record), page.after))
+    reading = Reading[M](page)
+    for record in islice(rest, page.offset, None):
+        if not reading.take(record):
+            break
+    return found(reading, cursor, Total(len(all_within)))
 
 
 def given(number: Int32Value | UInt32Value | None, default: N) -> N:

@@ -63,8 +63,16 @@ class CatalogStore(Protocol):
     async def get(self, name: str) -> catalog_pb.Catalog | None:
         """Return the entry `name`, or None."""
 
-    async def delete(self, name: str, once: Once[bool] | None = None) -> bool:
-        """Delete the entry `name`; return whether there was one."""
+    async def delete(
+        self,
+        name: str,
+        once: Once[bool] | None = None,
+        check: Callable[[catalog_pb.Catalog], None] | None = None,
+    ) -> bool:
+        """Delete the entry `name`; return whether there was one.
+
+        The step is aborted with what `check` raises for the entry.
+        """
 
     async def find(self, page: Page) -> Found[catalog_pb.Catalog]:
         """Return a page of the entries, ordered by name (code points)."""

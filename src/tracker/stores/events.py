@@ -162,9 +162,16 @@ class EventStore(Protocol):
         """
 
     async def delete(
-        self, key: EventKey, release: Release, once: Once[DeletedEvent] | None = None
+        self,
+        key: EventKey,
+        release: Release,
+        once: Once[DeletedEvent] | None = None,
+        check: Callable[[event_pb.Event], None] | None = None,
     ) -> DeletedEvent | None:
-        """Delete an event and end the locks that carry its id; return them, or None if missing."""
+        """Delete an event and end the locks that carry its id; return them, or None if missing.
+
+        The step is aborted with what `check` raises for the event.
+        """
 
     async def find(
         self,

@@ -207,6 +207,7 @@ SERVICE: Final = _DECLARED["service"]
 SOURCE: Final = _DECLARED["source"]
 STATUS: Final = _DECLARED["status"]
 ENVIRONMENT: Final = _DECLARED["environment"]
+OWNER: Final = _DECLARED["owner"]
 RELATED: Final = _DECLARED["related"]
 DURATION: Final = _DECLARED["duration"]
 _SINCE_LINKED: Final = _duration(_reader("metadata", "duration"))

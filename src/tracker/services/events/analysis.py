@@ -19,12 +19,14 @@ from tracker.errors import FieldViolation, invalid
 from tracker.pb import event_pb
 from tracker.services.events.filters import Planned, by_fields, dates_of, facet, in_period, with_query
 from tracker.services.events.overlap_groups import fitting_groups, moment, overlap_group
+from tracker.services.narrowing import visible
 from tracker.services.paging import (
     MOST_READ,
     PAGE_BYTES,
     answer_bytes,
     fitting,
     given,
+    own,
     page_token,
     parse_page_token,
 )
@@ -74,7 +76,7 @@ class EventAnalysis:
         self, request: event_pb.GetEventStatsRequest, call: Call
     ) -> event_pb.GetEventStatsResponse:
         clock = self._context.query_clock(request.time_zone)
-        count = await self._store.count(by_fields(request, *dates_of(request, clock)))
+        count = await self._store.count(visible(by_fields(request, *dates_of(request, clock)), call))
         self._context.report(call, "event stats retrieved", total_count=count)
         return event_pb.GetEventStatsResponse(
             total_count=count, start_date=request.start_date, end_date=request.end_date
@@ -85,10 +87,10 @@ class EventAnalysis:
     ) -> event_pb.GetEventStatsByMonthResponse:
         clock = self._context.query_clock(request.time_zone)
         where = by_fields(request, *dates_of(request, clock))
-        counts = await self._by_month(where, request, clock)
+        counts = await self._by_month(visible(where, call), request, clock)
         total = sum(each.count for each in counts)
         query = f"stats by month {to_text(where.query)} {request.start_date} {request.end_date}"
-        query += request.time_zone and f" in {request.time_zone}"
+        query = own(query + (request.time_zone and f" in {request.time_zone}"), call)
         fit, rest = fitting(counts, parse_page_token(request.page_token, query), answer_bytes(call))
         self._context.report(call, "event stats by month retrieved", total_count=total)
         return event_pb.GetEventStatsByMonthResponse(
@@ -123,11 +125,11 @@ class EventAnalysis:
         ]
 
     async def get_event_facets(
-        self, request: event_pb.GetEventFacetsRequest, _: Call
+        self, request: event_pb.GetEventFacetsRequest, call: Call
     ) -> event_pb.GetEventFacetsResponse:
         asked = [facet(name, f"fields[{place}]", "to count by") for place, name in enumerate(request.fields)]
         most = given(request.limit, _VALUES)
-        where = in_period(request, self._context.query_clock(request.time_zone))
+        where = visible(in_period(request, self._context.query_clock(request.time_zone)), call)
         planned = Planned(self._context, wanted=request.explain)
         total, tallies = await self._store.count_by(where, asked, most, planned.explanation)
         facets = []
@@ -139,13 +141,14 @@ class EventAnalysis:
         return event_pb.GetEventFacetsResponse(total_count=total, facets=facets, plan=plan)
 
     async def get_event_histogram(
-        self, request: event_pb.GetEventHistogramRequest, _: Call
+        self, request: event_pb.GetEventHistogramRequest, call: Call
     ) -> event_pb.GetEventHistogramResponse:
         by = facet(request.by, "by", "to count by") if request.by else None
         most = given(request.limit, _VALUES)
         clock = self._context.query_clock(request.time_zone)
         since, until = period(request.start_date, request.end_date, clock.zone)
-        where = narrowed(with_query(EventFilter(since=since, until=until), request.query, clock))
+        where = with_query(EventFilter(since=since, until=until), request.query, clock)
+        where = visible(narrowed(where), call)
         until = clock.now if where.until is None else where.until
         since = until - _DAY if where.since is None else where.since
         interval, starts = _intervals(request.interval, since, until, clock.zone)
@@ -174,20 +177,20 @@ class EventAnalysis:
         )
 
     async def get_event_overlaps(
-        self, request: event_pb.GetEventOverlapsRequest, _: Call
+        self, request: event_pb.GetEventOverlapsRequest, call: Call
     ) -> event_pb.GetEventOverlapsResponse:
         by = [facet(name, f"by[{place}]", "to compare by") for place, name in enumerate(request.by)]
         dates = (request.start_date, request.end_date, request.time_zone)
-        query = f"overlaps {request.by} {request.query} {dates} {request.limit}"
+        query = own(f"overlaps {request.by} {request.query} {dates} {request.limit}", call)
         cursor = parse_page_token(request.page_token, query)
         clock = self._context.query_clock(request.time_zone)
         if cursor is not None:  # so that the period stays the same
             clock = replace(clock, now=int(cursor[1]))
-        now, where = clock.now, narrowed(in_period(request, clock))
+        now, where = clock.now, visible(narrowed(in_period(request, clock)), call)
         since, until = _period(where, now)
         planned = Planned(self._context, wanted=request.explain)
         anytime = replace(where, since=None, until=None)
-        spans, whole = await self._spans(anytime, since, until, now, planned.explanation)
+        spans, whole = await self._spans(anytime, (since, until), now, call, planned.explanation)
         alike: defaultdict[tuple[str, ...], list[TimedEvent]] = defaultdict(list)
         for span in spans:
             alike[tuple(field.shown(field.value(span.event)) for field in by or _BY)].append(span)
@@ -212,10 +215,15 @@ class EventAnalysis:
         return answer
 
     async def _spans(
-        self, where: EventFilter, since: int, until: int, now: int, explanation: Explanation | None
+        self,
+        where: EventFilter,
+        period: tuple[int, int],
+        now: int,
+        call: Call,
+        explanation: Explanation | None,
     ) -> tuple[Sequence[TimedEvent], bool]:
         """Return the spans of the matching events that reach into a period, and whether these are all."""
-        page = Page(limit=_MOST, bytes=MOST_READ)
+        page, (since, until) = Page(limit=_MOST, bytes=MOST_READ), period
         near = await self._store.find(
             replace(where, since=since - _DAY, until=until, overlapping=True),
             page,
@@ -231,18 +239,18 @@ class EventAnalysis:
             )
             events += filter(is_under_way, long_ago.records)
             whole = whole and long_ago.next is None and len(events) <= _MOST
-        ends = await self._ends(filter(is_under_way, events[:_MOST]), explanation)
+        ends = await self._ends(filter(is_under_way, events[:_MOST]), call, explanation)
         spans = [timed_event(event, now, ends.get(metadata_of(event).id)) for event in events[:_MOST]]
         return [span for span in spans if span.stop > since], whole
 
     async def _ends(
-        self, events: Iterable[event_pb.Event], explanation: Explanation | None
+        self, events: Iterable[event_pb.Event], call: Call, explanation: Explanation | None
     ) -> Mapping[str, int]:
         """Return when events ended according to others of the same type that link to them, by id."""
         types = {metadata_of(event).id: attributes_of(event).type for event in events}
         if not types:
             return {}
-        where = EventFilter(both(one_of(RELATED, types), one_of(STATUS, sorted(FINISHED))))
+        where = visible(EventFilter(both(one_of(RELATED, types), one_of(STATUS, sorted(FINISHED)))), call)
         ends: dict[str, int] = {}
         page = Page(limit=_MOST, bytes=MOST_READ)
         found = await self._store.find(where, page, explanation, oldest_first=True)

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import copy
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING
 
 from tracker.domain import changelog
 from tracker.domain.event_locks import (
@@ -31,9 +31,11 @@ from tracker.domain.locks import Ending, LockHeldError, Release, lock_key
 from tracker.domain.times import timestamp
 from tracker.errors import FieldViolation, Reason, TrackerError
 from tracker.pb import event_pb
+from tracker.permissions import Permission
 from tracker.services.context import answer_with
 from tracker.services.events.filters import NOT_FOUND_WITH_ID, event_not_found
-from tracker.services.locks.reporter import lock_held
+from tracker.services.locks.reporter import lock_held, shown_to
+from tracker.services.narrowing import may_name, require_change
 from tracker.stores.events import ExternalIdTakenError
 
 if TYPE_CHECKING:
@@ -51,8 +53,6 @@ if TYPE_CHECKING:
     from tracker.services.locks.reporter import LockReporter
     from tracker.stores.events import DeletedEvent, EventStore
     from tracker.stores.locks import LockStore
-
-_Request = TypeVar("_Request", event_pb.CreateEventRequest, event_pb.UpdateEventRequest)
 
 _PAUSES = (0.02, 0.05, 0.1, 0.2, 0.4, 0.8)
 """Seconds to wait for an event that has taken the lock, and may be the one to change."""
@@ -94,13 +94,18 @@ class EventChanges:
     async def update_event(
         self, request: event_pb.UpdateEventRequest, call: Call
     ) -> event_pb.UpdateEventResponse:
-        key = _named(request)
+        key, unknown = _named(request), partial(event_not_found, request.id or request.slack_id)
+
+        def change(stored: event_pb.Event, now: int, linked: event_pb.Event | None) -> event_pb.Event:
+            require_change(call, Permission.EVENT_WRITE, stored, unknown)
+            return updated_event(stored, request, now, linked)
+
         try:
-            event = await self._change(key, request, updated_event, call, _updated)
+            event = await self._change(key, request, change, call, _updated)
         except LockHeldError as error:
             raise await self._refused("update", error, call) from None
         if event is None:
-            raise event_not_found(request.id or request.slack_id)
+            raise unknown()
         return _updated(event)
 
     async def delete_events(
@@ -108,9 +113,14 @@ class EventChanges:
     ) -> event_pb.DeleteEventResponse:
         key = _named(request)
         release = Release(Ending.EVENT_ENDED, self._context.now())
-        deleted = await self._store.delete(key, release, call.once(_deleted))
+        unknown = partial(event_not_found, request.id or request.slack_id)
+
+        def check(event: event_pb.Event) -> None:
+            require_change(call, Permission.EVENT_WRITE, event, unknown)
+
+        deleted = await self._store.delete(key, release, call.once(_deleted), check)
         if deleted is None:
-            raise event_not_found(request.id or request.slack_id)
+            raise unknown()
         self._reporter.log("event deleted", deleted.event, call, who=request.who)
         self._report_locks(LockPlan(release=tuple(deleted.locks)), call)
         return _deleted(deleted)
@@ -118,18 +128,22 @@ class EventChanges:
     async def add_changelog_entry(
         self, request: event_pb.AddChangelogEntryRequest, call: Call
     ) -> event_pb.AddChangelogEntryResponse:
+        unknown = partial(event_not_found, request.id, NOT_FOUND_WITH_ID)
         entry = request.entry or event_pb.ChangelogEntry()
         if entry.timestamp is None:
             entry = copy.copy(entry)
             entry.timestamp = timestamp(self._context.now())
 
+        entry = changelog.signed_entry(entry, call.principal, entry.user)
+
         def append(event: event_pb.Event, _: Sequence[lock_pb.Lock]) -> EventChange:
+            require_change(call, Permission.EVENT_WRITE, event, unknown)
             return EventChange(with_entries(event, [entry]))
 
         key = event_key(request.id)
         event = await self._store.modify(key, append, call.once(_entry_added))
         if event is None:
-            raise event_not_found(request.id, message=NOT_FOUND_WITH_ID)
+            raise unknown()
         self._reporter.log("changelog entry added", event, call, user=entry.user)
         return _entry_added(event)
 
@@ -137,8 +151,10 @@ class EventChanges:
         self, request: event_pb.AddSlackIdRequest, call: Call
     ) -> event_pb.AddSlackIdResponse:
         now = self._context.now()
+        unknown = partial(event_not_found, request.id, NOT_FOUND_WITH_ID)
 
         def link(event: event_pb.Event, _: Sequence[lock_pb.Lock]) -> EventChange:
+            require_change(call, Permission.EVENT_WRITE, event, unknown)
             event = copy.copy(event)
             event.metadata = copy.copy(metadata_of(event))
             if event.metadata.slack_id:
@@ -146,25 +162,26 @@ class EventChanges:
                 text = f"event already has a slack_id: {stored}"
                 raise TrackerError(Reason.SLACK_ID_SET, text, metadata={"slack_id": stored})
             event.metadata.slack_id = request.slack_id
-            return EventChange(
-                with_entries(event, [changelog.slack_linked(event, "", request.slack_id, now)])
-            )
+            linked = changelog.slack_linked(event, "", request.slack_id, now)
+            return EventChange(with_entries(event, [changelog.signed_entry(linked, call.principal, "")]))
 
         key = event_key(request.id)
         event = await self._store.modify(key, link, call.once(_slack_id_added))
         if event is None:
-            raise event_not_found(request.id, message=NOT_FOUND_WITH_ID)
+            raise unknown()
         self._reporter.log("slack_id added to event", event, call, slack_id=request.slack_id)
         return _slack_id_added(event)
 
     async def _create(
         self, request: event_pb.CreateEventRequest, call: Call, answer: Callable[[event_pb.Event], Message]
     ) -> event_pb.Event:
-        linked = await self._linked(request.attributes)
+        linked = await self._linked(request.attributes, call)
         now = self._context.now()
-        event = new_event(request, event_id=self._context.new_id(), now=now, linked=linked)
-        plan = plan_for_update(event_pb.Event(), event, (), self._lock_of(now))
-        made = self._carry_out(plan, event, now)
+        created_by, event_id = call.principal.known_id, self._context.new_id()
+        event = new_event(request, event_id=event_id, now=now, linked=linked, created_by=created_by)
+        require_change(call, Permission.EVENT_WRITE, event)
+        plan = plan_for_update(event_pb.Event(), event, (), self._lock_of(now, call))
+        made = _signed(self._carry_out(plan, event, now), 0, call, request.who)
         await self._store.create(made.event, made.acquire, call.once(answer))
         self._reporter.created(made.event, call)
         self._report_locks(plan, call)
@@ -173,23 +190,27 @@ class EventChanges:
     async def _change(
         self,
         key: EventKey,
-        request: _Request,
-        make: Callable[[event_pb.Event, _Request, int, event_pb.Event | None], event_pb.Event],
+        request: event_pb.CreateEventRequest | event_pb.UpdateEventRequest,
+        make: Callable[[event_pb.Event, int, event_pb.Event | None], event_pb.Event],
         call: Call,
         answer: Callable[[event_pb.Event], Message],
     ) -> event_pb.Event | None:
-        """Change the event of a key, if it exists; `make` returns the new event."""
-        linked = await self._linked(request.attributes, required=False)
+        """Change the event of a key, if it exists, as a request asks.
+
+        `make` returns the new event for the stored one, the time and the event that the request links it to.
+        """
+        linked = await self._linked(request.attributes, call, required=False)
         now = self._context.now()
-        lock_of = self._lock_of(now)
+        lock_of = self._lock_of(now, call)
         before, plan = event_pb.Event(), LockPlan()
 
         def change(stored: event_pb.Event, held: Sequence[lock_pb.Lock]) -> EventChange:
             nonlocal before, plan
+            event = make(stored, now, linked)
             _check_link(stored, request.attributes, linked)
-            event = make(stored, request, now, linked)
+            require_change(call, Permission.EVENT_WRITE, event)
             before, plan = stored, plan_for_update(stored, event, held, lock_of)
-            return self._carry_out(plan, event, now)
+            return _signed(self._carry_out(plan, event, now), len(stored.changelog), call, request.who)
 
         event = await self._store.modify(key, change, call.once(answer))
         if event is not None:
@@ -202,8 +223,14 @@ class EventChanges:
     ) -> event_pb.CreateEventResponse:
         """Record an event, or change the one of this external id, which may appear or vanish meanwhile."""
         pauses = iter(_PAUSES)
+
+        def change(stored: event_pb.Event, now: int, linked: event_pb.Event | None) -> event_pb.Event:
+            taken = partial(ExternalIdTakenError, external, metadata_of(stored).id)
+            require_change(call, Permission.EVENT_WRITE, stored, taken)
+            return merged_event(stored, request, now, linked)
+
         while True:
-            event = await self._change(external, request, merged_event, call, _merged)
+            event = await self._change(external, request, change, call, _merged)
             if event is not None:
                 return _merged(event)
             try:
@@ -226,21 +253,24 @@ class EventChanges:
         return event is None or external_id(event) == external
 
     async def _linked(
-        self, attributes: event_pb.EventAttributes | None, *, required: bool = True
+        self, attributes: event_pb.EventAttributes | None, call: Call, *, required: bool = True
     ) -> event_pb.Event | None:
-        """Return the event that `related_id` names, or None."""
+        """Return the event that `related_id` names, or None where a call may not name it."""
         if attributes is None or not attributes.related_id:
             return None
         event = await self._store.get(event_key(attributes.related_id))
+        if event is not None and not may_name(call, Permission.EVENT_WRITE, event):
+            event = None
         if event is None and required:
             raise _no_linked_event(attributes.related_id)
         return event
 
-    def _lock_of(self, now: int) -> LockOf:
+    def _lock_of(self, now: int, call: Call) -> LockOf:
         """Return what makes the lock of an event's work at `now`; no lock where events take none."""
         if not self._takes_locks:
             return lambda _: None
-        return partial(event_lock, lock_id=self._context.new_id(), now=now, ttl=self._lock_ttl)
+        lock_id, principal = self._context.new_id(), call.principal
+        return partial(event_lock, lock_id=lock_id, now=now, ttl=self._lock_ttl, principal=principal)
 
     def _carry_out(self, plan: LockPlan, event: event_pb.Event, now: int) -> EventChange:
         """Return the change that a plan makes of an event and its locks.
@@ -262,13 +292,20 @@ class EventChanges:
     async def _refused(self, what: str, error: LockHeldError, call: Call) -> TrackerError:
         """Report and return the error of a call that can't `what` (create, update) an event, for a lock."""
         holder = await self._locks.holder(lock_key(error.holder)) or error.holder
-        return self._lock_reporter.refused(lock_held(holder, what), holder, call)
+        return self._lock_reporter.refused(lock_held(shown_to(call, holder), what), holder, call)
 
 
 _created = answer_with(event_pb.CreateEventResponse, "event")
 _updated = answer_with(event_pb.UpdateEventResponse, "event")
 _entry_added = answer_with(event_pb.AddChangelogEntryResponse, "event")
 _slack_id_added = answer_with(event_pb.AddSlackIdResponse, "event")
+
+
+def _signed(change: EventChange, known: int, call: Call, who: str) -> EventChange:
+    """Return a change of an event with `known` changelog entries, with the caller as the author of others."""
+    if call.principal.is_anonymous:
+        return change
+    return replace(change, event=changelog.signed(change.event, known, call.principal, who))
 
 
 def _inserted(event: event_pb.Event) -> event_pb.CreateEventResponse:

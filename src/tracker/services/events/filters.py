@@ -135,7 +135,10 @@ def facet(name: str, path: str, use: str) -> Field:
     raise invalid(FieldViolation(path, f"{expected}; got {name!r}{nearest(name, names)}"))
 
 
-def event_not_found(given: str, *, message: str = "no event found in tracker for id") -> TrackerError:
+NOT_FOUND = "no event found in tracker for id"
+
+
+def event_not_found(given: str, message: str = NOT_FOUND) -> TrackerError:
     """Return the error for an event that does not exist, by the id or Slack id that was given."""
     return TrackerError(Reason.EVENT_NOT_FOUND, f"{message} {given}")
 

@@ -8,17 +8,18 @@ from typing import TYPE_CHECKING, Literal, TypeAlias
 
 from tracker.domain.event_locks import EventChange, with_entries
 from tracker.domain.events import EventId, event_key, metadata_of
-from tracker.domain.lifecycle import imported_event, violation
+from tracker.domain.lifecycle import imported_changelog, imported_event, violation
 from tracker.domain.times import micros
-from tracker.errors import invalid
+from tracker.errors import Reason, TrackerError, invalid
 from tracker.pb import event_pb
+from tracker.permissions import Permission
 from tracker.services.events.filters import event_not_found
+from tracker.services.narrowing import may_touch, require_change
 from tracker.stores.events import ExternalIdTakenError, SlackIdTakenError
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
-    from tracker.errors import TrackerError
     from tracker.pb import lock_pb
     from tracker.services.context import Call, Context
     from tracker.services.events.reporter import EventReporter
@@ -53,21 +54,29 @@ class EventImports:
             elif wrong is not None:
                 outcomes[index] = _refused(index, wrong.field, invalid(wrong))
             else:
-                new[index] = imported_event(event, now)
+                new[index] = imported_event(event, now, call.principal)
+        for index, event in [*new.items()]:
+            if (forbidden := _forbidden(index, event, call)) is not None:
+                outcomes[index] = forbidden
+                del new[index]
         for index, added in zip(new, await self._store.add([*new.values()]), strict=True):
             outcomes[index] = _outcome(index, added)
         if request.overwrite:
             known = [index for index, each in outcomes.items() if each == "unchanged"]
-            outcomes |= await self._overwrite(known, new, request.events)
+            outcomes |= await self._overwrite(known, new, request.events, call)
         for index, event in continued.items():  # of one event, in their order
-            if (refused := await self._continue(index, event)) is not None:
+            if (refused := await self._continue(index, event, call)) is not None:
                 outcomes[index] = refused
         answer = _answer(outcomes)
         self._reporter.imported(answer, call)
         return answer
 
     async def _overwrite(
-        self, known: Iterable[int], new: dict[int, event_pb.Event], given: Sequence[event_pb.Event]
+        self,
+        known: Iterable[int],
+        new: dict[int, event_pb.Event],
+        given: Sequence[event_pb.Event],
+        call: Call,
     ) -> dict[int, _Outcome]:
         """Replace the stored events of the same ids; several events with one id in their order."""
         by_id: dict[str, list[int]] = {}
@@ -75,17 +84,18 @@ class EventImports:
             by_id.setdefault(metadata_of(new[index]).id, []).append(index)
 
         async def replace_each(indexes: list[int]) -> list[tuple[int, _Outcome]]:
-            return [(index, await self._replace(index, new[index], given[index])) for index in indexes]
+            return [(index, await self._replace(index, new[index], given[index], call)) for index in indexes]
 
         replaced = await asyncio.gather(*map(replace_each, by_id.values()))
         return dict(each for part in replaced for each in part)
 
-    async def _replace(self, index: int, new: event_pb.Event, given: event_pb.Event) -> _Outcome:
+    async def _replace(self, index: int, new: event_pb.Event, given: event_pb.Event, call: Call) -> _Outcome:
         """Replace the stored event of the same id, or add it where that has been deleted meanwhile."""
 
         def change(stored: event_pb.Event, _: Sequence[lock_pb.Lock]) -> EventChange:
+            require_change(call, Permission.EVENT_WRITE, stored)
             created = metadata_of(stored).created_at
-            event = new if created is None else imported_event(given, micros(created))
+            event = new if created is None else imported_event(given, micros(created), call.principal)
             if event == stored:
                 raise _UnchangedError
             return EventChange(event)
@@ -98,30 +108,48 @@ class EventImports:
                 return "unchanged"
             except (SlackIdTakenError, ExternalIdTakenError) as error:
                 return _outcome(index, error)
+            except TrackerError as error:
+                if error.reason is not Reason.PERMISSION_REQUIRED:
+                    raise
+                return _refused(index, "metadata.id", error)
             (added,) = await self._store.add([new])
             if added is not False:
                 return _outcome(index, added)
 
-    async def _continue(self, index: int, given: event_pb.Event) -> event_pb.RefusedEvent | None:
+    async def _continue(self, index: int, given: event_pb.Event, call: Call) -> event_pb.RefusedEvent | None:
         """Append the changelog entries that the stored event lacks.
 
         If that lacks earlier ones too, it is not the event of the same import, which leaves it as it is.
         """
 
         def append(stored: event_pb.Event, _: Sequence[lock_pb.Lock]) -> EventChange:
+            if not may_touch(call, Permission.EVENT_WRITE, stored):
+                raise event_not_found(key.value)
             known = stored.changelog_total or len(stored.changelog)
             entries = given.changelog[max(0, known - given.changelog_from) :]
             if known < given.changelog_from or not entries:
                 raise _UnchangedError
             return EventChange(with_entries(stored, entries))
 
-        key = event_key(metadata_of(given).id)
+        given, key = imported_changelog(given, call.principal), event_key(metadata_of(given).id)
         try:
             if await self._store.modify(key, append) is not None:
                 return None
         except _UnchangedError:
             return None
+        except TrackerError as error:
+            if error.reason is not Reason.EVENT_NOT_FOUND:
+                raise
         return _refused(index, "metadata.id", event_not_found(key.value))
+
+
+def _forbidden(index: int, event: event_pb.Event, call: Call) -> event_pb.RefusedEvent | None:
+    """Return why a call may not store an event, or None."""
+    try:
+        require_change(call, Permission.EVENT_WRITE, event)
+    except TrackerError as error:
+        return _refused(index, "attributes", error)
+    return None
 
 
 def _outcome(index: int, added: Added) -> _Outcome:

@@ -13,7 +13,9 @@ from tracker.domain.query.tree import EventFilter, one_of, widened
 from tracker.domain.times import duration
 from tracker.errors import Reason, TrackerError
 from tracker.pb import event_pb
+from tracker.permissions import Permission
 from tracker.services.events.filters import (
+    NOT_FOUND,
     NOT_FOUND_WITH_ID,
     Planned,
     by_fields,
@@ -21,11 +23,13 @@ from tracker.services.events.filters import (
     event_not_found,
     with_query,
 )
+from tracker.services.narrowing import may_touch, visible
 from tracker.services.paging import (
     DEFAULT_PER_PAGE,
     MOST_READ,
     fitting,
     note_short_page,
+    own,
     page_token,
     parse_page_token,
     requested_page,
@@ -60,8 +64,8 @@ class EventQueries:
         self._store = store
         self._context = context
 
-    async def get_event(self, request: event_pb.GetEventRequest, _: Call) -> event_pb.GetEventResponse:
-        return event_pb.GetEventResponse(event=await self._get(request.id))
+    async def get_event(self, request: event_pb.GetEventRequest, call: Call) -> event_pb.GetEventResponse:
+        return event_pb.GetEventResponse(event=await self._get(request.id, call))
 
     async def search_events(
         self, request: event_pb.SearchEventsRequest, call: Call
@@ -78,10 +82,11 @@ class EventQueries:
         # would mean another period on each page, and the total, which may take long to count.
         oldest_first = request.order_by == "time"
         query = f"search {to_text(widened(where))} {request.query}{' oldest first' if oldest_first else ''}"
-        query += request.time_zone and f" in {request.time_zone}"
+        query = own(query + (request.time_zone and f" in {request.time_zone}"), call)
         page, asked = _resumed(requested_page(request, query, default=_SEARCH_LIMIT), clock.now)
         if request.query:
             where = with_query(where, request.query, replace(clock, now=asked))
+        where = visible(where, call)
         planned = Planned(self._context, wanted=request.explain)
         found = await self._store.find(where, page, planned.explanation, oldest_first=oldest_first)
         note_short_page(request, page, found, call)
@@ -97,7 +102,8 @@ class EventQueries:
         self, request: event_pb.ListEventsRequest, call: Call
     ) -> event_pb.ListEventsResponse:
         where = by_fields(request)
-        page = requested_page(request, query := f"events {to_text(where.query)}", default=DEFAULT_PER_PAGE)
+        query = own(f"events {to_text(where.query)}", call)
+        page = requested_page(request, query, default=DEFAULT_PER_PAGE)
         return _listed(event_pb.ListEventsResponse, await self._page(where, request, page, call), query)
 
     async def today_events(
@@ -105,7 +111,7 @@ class EventQueries:
     ) -> event_pb.TodayEventsResponse:
         today = self._context.query_clock(request.time_zone).day()
         where = EventFilter(since=today.low, until=today.high, overlapping=True)
-        query = f"events today{request.time_zone and f' in {request.time_zone}'}"
+        query = own(f"events today{request.time_zone and f' in {request.time_zone}'}", call)
         page = requested_page(request, query, default=None)
         return _listed(event_pb.TodayEventsResponse, await self._page(where, request, page, call), query)
 
@@ -113,11 +119,13 @@ class EventQueries:
         self, request: event_pb.GetEventChangelogRequest, call: Call
     ) -> event_pb.GetEventChangelogResponse:
         key = event_key(request.id)
-        query = f"changelog of {key.value}"
+        query = own(f"changelog of {key.value}", call)
         page = requested_page(request, query, default=_CHANGELOG_PER_PAGE)
+        if call.principal.scopes(Permission.EVENT_READ) is not None:
+            await self._get(request.id, call, NOT_FOUND_WITH_ID)
         found = await self._store.changelog(key, page)
         if found is None:
-            raise event_not_found(request.id, message=NOT_FOUND_WITH_ID)
+            raise event_not_found(request.id, NOT_FOUND_WITH_ID)
         note_short_page(request, page, found, call)
         self._context.report(call, "changelog retrieved", id=request.id)
         return event_pb.GetEventChangelogResponse(
@@ -127,22 +135,22 @@ class EventQueries:
         )
 
     async def list_related_events(
-        self, request: event_pb.ListRelatedEventsRequest, _: Call
+        self, request: event_pb.ListRelatedEventsRequest, call: Call
     ) -> event_pb.ListRelatedEventsResponse:
-        event = await self._get(request.id)
-        path, whole = await self._path(event)
+        event = await self._get(request.id, call)
+        path, whole = await self._path(event, call)
         root = root_of([*path.values()])
         found = dict(path)
         # What follows from the requested event takes precedence, should there be too many events.
-        whole = await self._follow([metadata_of(event).id], found) and whole
-        whole = await self._follow(path, found) and whole
+        whole = await self._follow([metadata_of(event).id], found, call) and whole
+        whole = await self._follow(path, found, call) and whole
         links = chain(root, found.values())
         times = [event_time(link.event) for link in links]
         related = [
             _related(link, None if before is None else time - before)
             for link, time, before in zip(links, times, [None, *times], strict=False)
         ]
-        query = f"related to {metadata_of(event).id}"
+        query = own(f"related to {metadata_of(event).id}", call)
         fit, rest = fitting(related, parse_page_token(request.page_token, query))
         return event_pb.ListRelatedEventsResponse(
             events=list(fit),
@@ -152,24 +160,24 @@ class EventQueries:
             incomplete=not whole,
         )
 
-    async def _path(self, event: event_pb.Event) -> tuple[dict[str, event_pb.Event], bool]:
+    async def _path(self, event: event_pb.Event, call: Call) -> tuple[dict[str, event_pb.Event], bool]:
         """Return an event, the one that it links to, and so on, by id; and whether the path is complete."""
         path = {metadata_of(event).id: event}
         while (above := attributes_of(event).related_id) and above not in path:
             if len(path) == _MAX_RELATED:
                 return path, False
             linked = await self._store.get(EventId(above))
-            if linked is None:
+            if linked is None or not may_touch(call, Permission.EVENT_READ, linked):
                 break
             event = path[above] = linked
         return path, True
 
-    async def _follow(self, ids: Iterable[str], found: dict[str, event_pb.Event]) -> bool:
+    async def _follow(self, ids: Iterable[str], found: dict[str, event_pb.Event], call: Call) -> bool:
         """Add what links to events, also indirectly, to `found`; return whether there was room for all."""
         level = tuple(ids)
         while level:
             linking = await self._store.find(
-                EventFilter(one_of(RELATED, level)),
+                visible(EventFilter(one_of(RELATED, level)), call),
                 Page(limit=_MAX_RELATED, bytes=MOST_READ),
                 oldest_first=True,
             )
@@ -182,16 +190,16 @@ class EventQueries:
             level = tuple(new)
         return True
 
-    async def _get(self, id_or_slack_id: str) -> event_pb.Event:
+    async def _get(self, id_or_slack_id: str, call: Call, message: str = NOT_FOUND) -> event_pb.Event:
         event = await self._store.get(event_key(id_or_slack_id))
-        if event is None:
-            raise event_not_found(id_or_slack_id)
+        if event is None or not may_touch(call, Permission.EVENT_READ, event):
+            raise event_not_found(id_or_slack_id, message)
         return event
 
     async def _page(
         self, where: EventFilter, request: PagedRequest, page: Page, call: Call
     ) -> Found[event_pb.Event]:
-        found = await self._store.find(where, page)
+        found = await self._store.find(visible(where, call), page)
         note_short_page(request, page, found, call)
         return found
 

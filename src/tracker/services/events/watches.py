@@ -13,7 +13,8 @@ from tracker.domain.times import timestamp
 from tracker.errors import FieldViolation, Reason, TrackerError, invalid
 from tracker.pb import event_pb
 from tracker.services.events.filters import with_query
-from tracker.services.paging import page_token, parse_page_token
+from tracker.services.narrowing import visible
+from tracker.services.paging import own, page_token, parse_page_token
 from tracker.stores.changes import Batch, ChangeKind, ChangesForgottenError, Position, RecordKind
 
 if TYPE_CHECKING:
@@ -140,13 +141,14 @@ class EventWatches:
         self._context = context
 
     async def watch_events(
-        self, request: event_pb.WatchEventsRequest, _: Call
+        self, request: event_pb.WatchEventsRequest, call: Call
     ) -> AsyncIterator[event_pb.WatchEventsResponse]:
-        query = with_query(EventFilter(), request.query, self._context.query_clock(request.time_zone)).query
+        where = with_query(EventFilter(), request.query, self._context.query_clock(request.time_zone))
+        query, watched = visible(where, call).query, own(_LIST, call)
         try:
             async with self._feed.watching():
-                after = await self._beginning(request.resume_token)
-                yield _nothing(after)
+                after = await self._beginning(request.resume_token, watched)
+                yield _nothing(after, watched)
                 clock = asyncio.get_running_loop().time
                 sent = clock()
                 while True:
@@ -158,11 +160,11 @@ class EventWatches:
                     for change in batch.changes:
                         event = change.before if change.kind is ChangeKind.DELETED else change.after
                         if isinstance(event, event_pb.Event) and matches(query, event):
-                            yield _changed(change, event)
+                            yield _changed(change, event, watched)
                             sent = clock()
                     after = batch.end
                     if clock() - sent >= _QUIET_SECONDS:
-                        yield _nothing(self._feed.quiet_until(after))
+                        yield _nothing(self._feed.quiet_until(after), watched)
                         sent = clock()
         except ChangesForgottenError:
             raise TrackerError(
@@ -171,7 +173,7 @@ class EventWatches:
                 " read the events again, and watch from now",
             ) from None
 
-    async def _beginning(self, resume_token: str) -> Position:
+    async def _beginning(self, resume_token: str, watched: str) -> Position:
         """Return the position after which a watch begins.
 
         Raises:
@@ -180,9 +182,9 @@ class EventWatches:
         """
         log = self._feed.log
         try:
-            place = parse_page_token(resume_token, _LIST)
+            place = parse_page_token(resume_token, watched)
         except TrackerError:
-            text = "not a token of a watch; pass that of the last message heard"
+            text = "not a token of a watch of this caller; pass that of the last message heard"
             raise invalid(FieldViolation("resume_token", text)) from None
         match place:
             case None:
@@ -195,14 +197,14 @@ class EventWatches:
                 raise ChangesForgottenError
 
 
-def _changed(change: Change, event: event_pb.Event) -> event_pb.WatchEventsResponse:
+def _changed(change: Change, event: event_pb.Event, watched: str) -> event_pb.WatchEventsResponse:
     return event_pb.WatchEventsResponse(
         kind=event_pb.WatchEventsResponse.Kind(change.kind),
         event=event,
         changed_at=timestamp(change.position.at),
-        resume_token=page_token(change.position, _LIST),
+        resume_token=page_token(change.position, watched),
     )
 
 
-def _nothing(after: Position) -> event_pb.WatchEventsResponse:
-    return event_pb.WatchEventsResponse(resume_token=page_token(after, _LIST))
+def _nothing(after: Position, watched: str) -> event_pb.WatchEventsResponse:
+    return event_pb.WatchEventsResponse(resume_token=page_token(after, watched))

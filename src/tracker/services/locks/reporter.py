@@ -4,17 +4,25 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Protocol
 
-from tracker.domain.locks import DEFAULT_RESOURCE, Ending, environment_name, lock_key
+from tracker.domain.environments import environment_name
+from tracker.domain.locks import DEFAULT_RESOURCE, Ending, lock_key
 from tracker.domain.times import duration_seconds, micros, shown, timestamp
 from tracker.errors import Reason, TrackerError
+from tracker.pb import lock_pb
+from tracker.permissions import Permission
+from tracker.services.narrowing import may_touch
 from tracker.time_text import MICROS
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from tracker.domain.locks import EndedLock, LockKey
-    from tracker.pb import lock_pb
     from tracker.services.context import Call, Context
+
+_EXCLUDES = (
+    "service", "environment", "resource", "created_at", "expires_at", "expired_at", "lock_delay",
+)  # fmt: skip
+"""Fields of a lock that those who wait for it need."""
 
 _LONGEST_REASON = 200
 """Characters of a lock's reason that a message quotes."""
@@ -81,9 +89,38 @@ def lock_lost(ended: EndedLock, holder: lock_pb.Lock | None) -> TrackerError:
     )
 
 
+def token_mismatch(lock: lock_pb.Lock) -> TrackerError:
+    """Return the error of a call without the token of a lock."""
+    return TrackerError(
+        Reason.LOCK_TOKEN_MISMATCH,
+        f"lock {lock.id} was taken with a lock_token, and this is not it;"
+        " give that token, or release the lock with force and a reason:"
+        f" POST /api/v1alpha1/lock/{lock.id}/unlock",
+        metadata={"lock_id": lock.id, "who": lock.who},
+    )
+
+
+def lock_of_another(lock: lock_pb.Lock) -> TrackerError:
+    """Return the error of a call for a lock that another principal took."""
+    return TrackerError(
+        Reason.LOCK_OF_ANOTHER,
+        f"lock {lock.id} was taken by {lock.who if lock.owner else 'a caller without credentials'};"
+        " give the lock_token that it was taken with, or release it with force and a reason:"
+        f" POST /api/v1alpha1/lock/{lock.id}/unlock",
+        metadata={"lock_id": lock.id, "who": lock.who},
+    )
+
+
 def lock_not_found(lock_id: str) -> TrackerError:
     """Return the error of a call for an unknown lock."""
     return TrackerError(Reason.LOCK_NOT_FOUND, f"no lock found in tracker for id {lock_id}")
+
+
+def shown_to(call: Call, holder: lock_pb.Lock) -> lock_pb.Lock:
+    """Return what a call may know of a holder: without `lock:read`, what it excludes, and how long."""
+    if may_touch(call, Permission.LOCK_READ, holder):
+        return holder
+    return lock_pb.Lock(**{name: getattr(holder, name) for name in _EXCLUDES})
 
 
 def held_message(holder: lock_pb.Lock) -> str:
@@ -97,6 +134,7 @@ def _locked(holder: lock_pb.Lock) -> str:
 
 def _how(holder: lock_pb.Lock) -> str:
     details = {
+        "as ": holder.claimed_who,
         "reason: ": _short(holder.reason),
         "since ": shown(holder.created_at),
         "until ": shown(holder.expires_at),
@@ -119,7 +157,7 @@ def holder_metadata(holder: lock_pb.Lock) -> dict[str, str]:
         "since": shown(holder.created_at),
         "until": shown(holder.expires_at),
         "fencing_token": str(holder.fencing_token),
-    }
+    } | ({"claimed_who": holder.claimed_who} if holder.claimed_who else {})
 
 
 def end_message(lock: lock_pb.Lock, ending: Ending, at: int, reason: str) -> str:

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import copy
-import hmac
 import time
 from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING
 
 from tracker.domain import changelog
+from tracker.domain.access import PrincipalKind
 from tracker.domain.events import event_key
 from tracker.domain.locks import (
     WAIT_TTL,
@@ -20,29 +20,47 @@ from tracker.domain.locks import (
     Release,
     begin_lease,
     hash_token,
+    is_of,
+    lock_cursor,
     lock_filter,
     lock_key,
+    named_holder,
     renew_lease,
+    taken_by,
 )
+from tracker.domain.scopes import subject_of
 from tracker.domain.times import duration_seconds, micros, timestamp
 from tracker.errors import FieldViolation, Reason, TrackerError, invalid
 from tracker.pb import lock_pb
+from tracker.permissions import Permission
 from tracker.services.context import answer_with
 from tracker.services.locks.queue import WaitTimeoutError
-from tracker.services.locks.reporter import lock_held, lock_lost, lock_not_found, token_used, wait_timeout
-from tracker.services.paging import note_short_page, page_token, requested_page
+from tracker.services.locks.reporter import (
+    lock_held,
+    lock_lost,
+    lock_not_found,
+    lock_of_another,
+    shown_to,
+    token_mismatch,
+    token_used,
+    wait_timeout,
+)
+from tracker.services.narrowing import may_name, may_touch, require_change
+from tracker.services.paging import note_short_page, own, page_token, page_within, requested_page
+from tracker.stores.pages import Page
 
 if TYPE_CHECKING:
     from tracker.domain.locks import Acquired, HeldLock
     from tracker.services.context import Call, Context
     from tracker.services.locks.queue import LockQueue
     from tracker.services.locks.reporter import LockObserver, LockReporter
+    from tracker.stores.events import EventStore
     from tracker.stores.locks import LockStore
 
 _ANSWER_SECONDS = 0.1
 """How long before the deadline of its caller a call stops waiting, so that the answer arrives in time."""
 
-_CHANGEABLE = ("service", "who", "environment", "resource", "event_id")
+_CHANGEABLE = ("service", "environment", "resource", "event_id")
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,8 +72,11 @@ class LockService:
     _reporter: LockReporter
     _context: Context
     _observer: LockObserver
+    _events: EventStore
 
     async def create_lock(self, request: lock_pb.CreateLockRequest, call: Call) -> lock_pb.CreateLockResponse:
+        call.require(Permission.LOCK_WRITE, request.service, request.environment)
+        await self._require_event(request.event_id, call)
         lock_id = self._context.new_id()
 
         def lock_at(now: int) -> lock_pb.Lock:
@@ -63,7 +84,6 @@ class LockService:
                 id=lock_id,
                 created_at=timestamp(now),
                 service=request.service,
-                who=request.who,
                 environment=request.environment,
                 resource=request.resource,
                 event_id=event_key(request.event_id).value,
@@ -71,7 +91,7 @@ class LockService:
                 labels=request.labels,
                 lock_delay=request.lock_delay,
             )
-            return begin_lease(lock, now, ttl)
+            return begin_lease(taken_by(lock, call.principal, request.who), now, ttl)
 
         wait = duration_seconds(request.wait)
         ttl = request.ttl or (WAIT_TTL if wait else None)
@@ -83,11 +103,11 @@ class LockService:
                 lock_at, hash_token(request.lock_token), wait, call.once(_created)
             )
         except LockHeldError as error:
-            raise self._reporter.refused(lock_held(error.holder), error.holder, call) from None
+            refused = lock_held(shown_to(call, error.holder))
+            raise self._reporter.refused(refused, error.holder, call) from None
         except WaitTimeoutError as error:
-            refused = wait_timeout(error.holder, error.place, error.waiting)
-            if not wait:
-                refused = lock_held(error.holder)
+            holder = shown_to(call, error.holder)
+            refused = wait_timeout(holder, error.place, error.waiting) if wait else lock_held(holder)
             raise self._reporter.refused(refused, error.holder, call) from None
         except LockTokenUsedError as error:
             used = token_used(error.ended)
@@ -102,22 +122,26 @@ class LockService:
                 call.undo = partial(self._queue.give_back, acquired.lock, report)
         return _created(acquired)
 
-    async def get_lock(self, request: lock_pb.GetLockRequest, _: Call) -> lock_pb.GetLockResponse:
+    async def get_lock(self, request: lock_pb.GetLockRequest, call: Call) -> lock_pb.GetLockResponse:
         lock = await self._store.get(request.id.lower())
-        if lock is None:
+        if lock is None or not may_touch(call, Permission.LOCK_READ, lock):
             raise lock_not_found(request.id)
         return lock_pb.GetLockResponse(lock=lock)
 
     async def update_lock(self, request: lock_pb.UpdateLockRequest, call: Call) -> lock_pb.UpdateLockResponse:
         before = lock_pb.Lock()
+        await self._require_event(request.event_id, call)
 
         def change(held: HeldLock) -> lock_pb.Lock:
             nonlocal before
-            _require_held(held, request.lock_token)
+            _require_held(held, request, call)
             before, lock = held.lock, copy.copy(held.lock)
             for name in _CHANGEABLE:
                 setattr(lock, name, getattr(request, name) or getattr(before, name))
+            if request.who:
+                lock = named_holder(lock, request.who)
             lock.event_id = event_key(lock.event_id).value
+            require_change(call, Permission.LOCK_WRITE, lock)
             if lock_key(lock) != lock_key(before):
                 self._queue.require_turn(lock)
             return lock
@@ -126,24 +150,28 @@ class LockService:
             lock = await self._store.modify(request.id.lower(), change, call.once(_updated))
         except LockHeldError as error:
             holder = await self._store.holder(lock_key(error.holder)) or error.holder
-            raise self._reporter.refused(lock_held(holder), holder, call) from None
+            raise self._reporter.refused(lock_held(shown_to(call, holder)), holder, call) from None
         if lock is None:
-            raise await self._not_held(request.id)
+            raise await self._not_held(request.id, call)
         self._reporter.updated(before, lock, call)
         return _updated(lock)
 
     async def un_lock(self, request: lock_pb.UnLockRequest, call: Call) -> lock_pb.UnLockResponse:
         now = self._context.now()
         if call.verb == "GET":
-            request = _without_proof(request)
+            request = _without_proof(request, call)
 
         def decide(held: HeldLock) -> Release:
             lock = held.lock
             if request.force:
+                require_change(call, Permission.LOCK_FORCE, lock, partial(lock_not_found, request.id))
                 forced = changelog.unlocked(lock, now, request.who, f" by force: {request.reason}")
+                forced = changelog.signed_entry(forced, call.principal, request.who)
                 return Release(Ending.FORCED, now, request.reason, forced)
-            _require_held(held, request.lock_token)
+            _require_held(held, request, call)
             released = changelog.unlocked(lock, now, lock.who) if lock.event_id else None
+            if released is not None:
+                released = changelog.signed_entry(released, call.principal, request.who)
             return Release(Ending.RELEASED, now, request.reason, released)
 
         def answer(lock: lock_pb.Lock) -> lock_pb.UnLockResponse:
@@ -152,9 +180,10 @@ class LockService:
         self._queue.releasing(request.id.lower())
         lock = await self._store.release(request.id.lower(), decide, call.once(answer))
         if lock is None:
-            return await self._released_before(request)
+            return await self._released_before(request, call)
         if request.force:
-            self._reporter.forced(lock, call, who=request.who, reason=request.reason)
+            who = request.who if call.principal.is_anonymous else call.principal.name
+            self._reporter.forced(lock, call, who=who, reason=request.reason)
         else:
             self._reporter.released(lock, call)
         return answer(lock)
@@ -163,7 +192,7 @@ class LockService:
         now = self._context.now()
 
         def renew(held: HeldLock) -> lock_pb.Lock:
-            _require_held(held, request.lock_token)
+            _require_held(held, request, call)
             if held.lock.ttl is None and request.ttl is None:
                 message = f"lock {held.lock.id} is held until it is released; give a ttl to make it a lease"
                 raise TrackerError(Reason.LOCK_WITHOUT_LEASE, message, metadata={"lock_id": held.lock.id})
@@ -171,10 +200,11 @@ class LockService:
 
         lock = await self._store.modify(request.id.lower(), renew, call.once(_renewed))
         if lock is None:
-            raise await self._not_held(request.id)
+            raise await self._not_held(request.id, call)
         return _renewed(lock)
 
-    async def check_lock(self, request: lock_pb.CheckLockRequest, _: Call) -> lock_pb.CheckLockResponse:
+    async def check_lock(self, request: lock_pb.CheckLockRequest, call: Call) -> lock_pb.CheckLockResponse:
+        call.require(Permission.LOCK_READ, request.service, request.environment)
         holder = await self._store.holder(lock_key(request))
         if holder is None or holder.expired_at is not None:
             return lock_pb.CheckLockResponse()
@@ -182,33 +212,51 @@ class LockService:
 
     async def list_locks(self, request: lock_pb.ListLocksRequest, call: Call) -> lock_pb.ListLocksResponse:
         where = lock_filter(request.service, request.environment, request.resource)
-        query = f"locks {where}"
+        query = own(f"locks {where}", call)
         page = requested_page(request, query, default=None, call=call)
-        found = await self._store.find(where, page)
+        if call.principal.scopes(Permission.LOCK_READ) is None:
+            found = await self._store.find(where, page)
+        else:
+            within = partial(may_touch, call, Permission.LOCK_READ)
+            held = (await self._store.find(where, Page())).records
+            found = page_within(held, page, within, lock_cursor, descending=True)
         note_short_page(request, page, found, call)
         return lock_pb.ListLocksResponse(
             locks=list(found.records), total_count=found.total, next_page_token=page_token(found.next, query)
         )
 
-    async def _released_before(self, request: lock_pb.UnLockRequest) -> lock_pb.UnLockResponse:
+    async def _require_event(self, event_id: str, call: Call) -> None:
+        """Check that a lock may be held in the name of an event: its changelog will say so.
+
+        Raises:
+            TrackerError: PERMISSION_DENIED; the event is outside of what the permission is narrowed to.
+        """
+        if event_id and call.principal.scopes(Permission.LOCK_WRITE) is not None:
+            event = await self._events.get(event_key(event_id))
+            if event is not None:
+                call.require(Permission.LOCK_WRITE, *subject_of(event))
+
+    async def _released_before(self, request: lock_pb.UnLockRequest, call: Call) -> lock_pb.UnLockResponse:
         """Answer the release of a lock that has ended: repeated, if its holder has released it."""
         ended = await self._store.ended(request.id.lower())
         if (
             ended is None
             or ended.ending is not Ending.RELEASED
             or request.force
-            or not _shows_token(ended, request.lock_token)
+            or not is_of(ended, request.lock_token, call.principal)
+            or not may_touch(call, Permission.LOCK_WRITE, ended.lock)
         ):
-            raise await self._not_held(request.id)
+            raise await self._not_held(request.id, call)
         message = "lock was deleted before"
         return lock_pb.UnLockResponse(message=message, id=ended.lock.id, already_released=True)
 
-    async def _not_held(self, lock_id: str) -> TrackerError:
+    async def _not_held(self, lock_id: str, call: Call) -> TrackerError:
         """Return the error of a call for a lock that has ended, or is unknown."""
         ended = await self._store.ended(lock_id.lower())
-        if ended is None:
+        if ended is None or not may_name(call, Permission.LOCK_WRITE, ended.lock):
             return lock_not_found(lock_id)
-        return lock_lost(ended, await self._store.holder(lock_key(ended.lock)))
+        holder = await self._store.holder(lock_key(ended.lock))
+        return lock_lost(ended, None if holder is None else shown_to(call, holder))
 
 
 def _created(acquired: Acquired) -> lock_pb.CreateLockResponse:
@@ -219,33 +267,32 @@ _updated = answer_with(lock_pb.UpdateLockResponse, "lock")
 _renewed = answer_with(lock_pb.RenewLockResponse, "lock")
 
 
-def _without_proof(request: lock_pb.UnLockRequest) -> lock_pb.UnLockRequest:
+def _without_proof(request: lock_pb.UnLockRequest, call: Call) -> lock_pb.UnLockRequest:
     """Return what a GET may ask for: whoever follows a link makes one, and servers log its query.
 
     Raises:
-        TrackerError: INVALID_ARGUMENT, for the use of force.
+        TrackerError: INVALID_ARGUMENT, for the use of force; PERMISSION_DENIED, for people, whose browsers
+            add their credentials to whatever they request.
     """
+    instead = f"use POST /api/v1alpha1/lock/{request.id}/unlock"
+    if call.principal.kind is PrincipalKind.USER:
+        raise TrackerError(Reason.PERMISSION_REQUIRED, f"a GET releases no lock for a person; {instead}")
     if request.force:
-        instead = f"use POST /api/v1alpha1/lock/{request.id}/unlock"
         raise invalid(FieldViolation("force", f"a GET releases no lock by force; {instead}"))
     return lock_pb.UnLockRequest(id=request.id)
 
 
-def _require_held(held: HeldLock, lock_token: str) -> None:
-    """Refuse a caller without the token of a lock, or after its lease has expired."""
-    if not _shows_token(held, lock_token):
-        raise TrackerError(
-            Reason.LOCK_TOKEN_MISMATCH,
-            f"lock {held.lock.id} was taken with a lock_token, and this is not it;"
-            " give that token, or release the lock with force and a reason:"
-            f" POST /api/v1alpha1/lock/{held.lock.id}/unlock",
-            metadata={"lock_id": held.lock.id, "who": held.lock.who},
-        )
-    if held.lock.expired_at is not None:
-        ended = EndedLock(held.lock, held.token_hash, Ending.EXPIRED, micros(held.lock.expired_at))
-        raise lock_lost(ended, held.lock)
-
-
-def _shows_token(lock: HeldLock | EndedLock, lock_token: str) -> bool:
-    """Return whether a caller has the token that a lock was taken with, if it was taken with one."""
-    return not lock.token_hash or hmac.compare_digest(lock.token_hash, hash_token(lock_token))
+def _require_held(
+    held: HeldLock,
+    request: lock_pb.UnLockRequest | lock_pb.UpdateLockRequest | lock_pb.RenewLockRequest,
+    call: Call,
+) -> None:
+    """Refuse a caller that is not the holder of a lock, or comes after its lease has expired."""
+    lock = held.lock
+    require_change(call, Permission.LOCK_WRITE, lock, partial(lock_not_found, request.id))
+    if not is_of(held, request.lock_token, call.principal):
+        given = request.lock_token or call.principal.is_anonymous
+        raise token_mismatch(lock) if held.token_hash and given else lock_of_another(lock)
+    if lock.expired_at is not None:
+        ended = EndedLock(lock, held.token_hash, Ending.EXPIRED, micros(lock.expired_at))
+        raise lock_lost(ended, lock)

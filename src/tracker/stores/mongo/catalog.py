@@ -58,8 +58,17 @@ class MongoCatalog:
             stored = await entries.find_one({"_id": name} | _THERE, {"document": 1})
         return None if stored is None else _entry(stored)
 
-    async def delete(self, name: str, once: Once[bool] | None = None) -> bool:
-        return await self._deliveries.delete(NAME, name, once, RecordKind.CATALOG_ENTRY)
+    async def delete(
+        self,
+        name: str,
+        once: Once[bool] | None = None,
+        check: Callable[[catalog_pb.Catalog], None] | None = None,
+    ) -> bool:
+        def check_stored(stored: Document) -> None:
+            if check is not None:
+                check(_entry(stored))
+
+        return await self._deliveries.delete(NAME, name, once, RecordKind.CATALOG_ENTRY, check_stored)
 
     async def find(self, page: Page) -> Found[catalog_pb.Catalog]:
         async with self._database.asking(NAME) as entries:

@@ -18,7 +18,7 @@ from tracker.stores.mongo import changelogs, event_records, idempotency, lock_do
 from tracker.stores.mongo.outbox import entries_of, is_made, logged, made_by, new_entry
 
 if TYPE_CHECKING:
-    from collections.abc import Collection
+    from collections.abc import Callable, Collection
 
     from bson import ObjectId
 
@@ -64,13 +64,22 @@ class Deliveries:
         return new is not None
 
     async def delete(
-        self, name: str, record_id: str, once: Once[bool] | None, kind: RecordKind | None = None
+        self,
+        name: str,
+        record_id: str,
+        once: Once[bool] | None,
+        kind: RecordKind | None = None,
+        check: Callable[[Document], None] = lambda _: None,
     ) -> bool:
-        """Replace a record by a tombstone; return False if there is none. The log has records of a `kind`."""
+        """Replace a record by a tombstone; return False if there is none. The log has records of a `kind`.
+
+        Nothing is changed where `check` raises for the document.
+        """
 
         async def step() -> bool:
             where = {"_id": record_id, "tombstone": None}
             while (stored := await self._database.newest(name).find_one(where)) is not None:
+                check(stored)
                 before = stored["document"]
                 log = [logged(kind, ChangeKind.DELETED, record_id, before=before)] if kind is not None else ()
                 tombstone = {"_id": record_id, "tombstone": self._database.now()}

@@ -95,16 +95,21 @@ def fields(event: event_pb.Event) -> Document:
     """Return the fields of the document of an event."""
     time, end = event_time(event), event_end(event)
     external = external_id(event)
-    day = _EPOCH + timedelta(microseconds=time)
     return {
         **columns(event, COLUMNS),
         **({} if external is None else {"external_key": _external_key(external)}),
         "time": time,
-        "month": day.year * 12 + day.month - 1,
+        "month": month_of(event),
         **({} if end is None else {"end_time": end}),
         **search_fields(event),
         "document": event.to_json(),
     }
+
+
+def month_of(event: event_pb.Event) -> int:
+    """Return the month (UTC) of an event's time, counted from year 0."""
+    day = _EPOCH + timedelta(microseconds=event_time(event))
+    return day.year * 12 + day.month - 1
 
 
 def columns(event: event_pb.Event, fields: Iterable[Field]) -> Document:

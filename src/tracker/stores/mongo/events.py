@@ -108,9 +108,15 @@ class MongoEvents:
         return await self._change(key, lambda stored: self._try(stored, change, once))
 
     async def delete(
-        self, key: EventKey, release: Release, once: Once[DeletedEvent] | None = None
+        self,
+        key: EventKey,
+        release: Release,
+        once: Once[DeletedEvent] | None = None,
+        check: Callable[[event_pb.Event], None] | None = None,
     ) -> DeletedEvent | None:
         async def attempt(stored: Document) -> DeletedEvent | None:
+            if check is not None:
+                check(event_records.event_of(stored))
             keys = await lock_keys.of_event(self._database, stored["_id"], made_by(stored))
             locks = [lock_documents.lock_of(key["holder"]) for key in keys]
             deleted = DeletedEvent(event_records.event_of(stored), locks)

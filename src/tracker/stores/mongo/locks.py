@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from functools import partial
 from typing import TYPE_CHECKING, TypeVar
 
-from tracker.domain.locks import LeaseState, created_at
+from tracker.domain.locks import LeaseState, lock_cursor
 from tracker.pb import lock_pb
 from tracker.stores.documents import parse
 from tracker.stores.mongo import lock_keys, writes
@@ -112,7 +112,7 @@ class MongoLocks:
             reading, total = await read_page(
                 keys, asked, _NEWEST_FIRST, page, partial(parse, lock_pb.Lock), _stored, _LOCK
             )
-        return found(reading, lambda lock: (created_at(lock), lock.id), total)
+        return found(reading, lock_cursor, total)
 
     async def leases(self) -> Sequence[LeaseState]:
         async with self._database.asking(NAME) as keys:

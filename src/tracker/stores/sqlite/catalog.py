@@ -71,10 +71,17 @@ class SqliteCatalog:
     async def get(self, name: str) -> catalog_pb.Catalog | None:
         return await self._reader.read(lambda db: _select(db, name))
 
-    async def delete(self, name: str, once: Once[bool] | None = None) -> bool:
+    async def delete(
+        self,
+        name: str,
+        once: Once[bool] | None = None,
+        check: Callable[[catalog_pb.Catalog], None] | None = None,
+    ) -> bool:
         def step(db: apsw.Connection) -> bool:
             if not db.execute("SELECT EXISTS (SELECT 1 FROM catalog WHERE name = ?)", (name,)).get:
                 return False
+            if check is not None and (entry := _select(db, name)) is not None:
+                check(entry)
             log_deleted(db, RecordKind.CATALOG_ENTRY, name)
             db.execute("DELETE FROM catalog WHERE name = ?", (name,))
             return True

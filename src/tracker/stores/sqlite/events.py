@@ -100,12 +100,18 @@ class SqliteEvents:
         return await self._writer.change(once_only(step, once))
 
     async def delete(
-        self, key: EventKey, release: Release, once: Once[DeletedEvent] | None = None
+        self,
+        key: EventKey,
+        release: Release,
+        once: Once[DeletedEvent] | None = None,
+        check: Callable[[event_pb.Event], None] | None = None,
     ) -> DeletedEvent | None:
         def step(db: apsw.Connection) -> DeletedEvent | None:
             stored = event_records.select(db, key)
             if stored is None:
                 return None
+            if check is not None:
+                check(stored)
             event_records.delete(db, stored)
             ended = lock_records.select_of_event(db, event_id(stored))
             for held in ended:

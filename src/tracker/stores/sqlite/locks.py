@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from tracker.domain.locks import created_at, event_entry
+from tracker.domain.locks import event_entry, lock_cursor
 from tracker.stores.pages import Total, found, known_total
 from tracker.stores.sqlite import event_records, lock_records
 from tracker.stores.sqlite.idempotency import once_only
@@ -92,7 +92,7 @@ class SqliteLocks:
         def query(db: apsw.Connection) -> Found[lock_pb.Lock]:
             reading = lock_records.select_page(db, where, page)
             total = known_total(reading) or Total(lock_records.count(db, where))
-            return found(reading, lambda lock: (created_at(lock), lock.id), total)
+            return found(reading, lock_cursor, total)
 
         return await self._reader.read(query)
 

@@ -10,11 +10,12 @@ from collections import Counter
 from time import perf_counter
 from typing import TYPE_CHECKING
 
+from tracker.domain.query.fields import SERVICE
 from tracker.domain.query.matching import matches
 from tracker.domain.query.tree import EventFilter
 from tracker.stores.documents import READ, read_event
 from tracker.stores.events import MOST_COUNTED, Explanation, MonthCount
-from tracker.stores.mongo.event_records import event_of
+from tracker.stores.mongo.event_records import event_of, month_of
 from tracker.stores.mongo.pages import IN_A_BATCH, read_rows
 from tracker.stores.mongo.search.index_scans import BY_TERM, EARLIEST, index_scans, split
 from tracker.stores.mongo.search.queries import LACK_TERMS
@@ -113,7 +114,10 @@ async def count_by_month(events: Collection, where: EventFilter, *, by_service: 
     """Count the matching events by month and, if asked, by service."""
     group = {"month": "$month", **({"service": "$service"} if by_service else {})}
     counts: Counter[tuple[int, str]] = Counter()
-    for scan in index_scans(where):
+    scans = split(where)
+    async for event, _ in matching_events(events, scans.residual, scans.query, Explanation()):
+        counts[month_of(event), str(SERVICE.value(event)) if by_service else ""] += 1
+    for scan in scans.exact:
         rows = await events.aggregate(
             [{"$match": scan.where}, {"$group": {"_id": group, "events": {"$sum": 1}}}], hint=scan.index
         )

@@ -102,16 +102,21 @@ def _term(term: Term, *, terms_known: bool) -> Pushdown:
         where = _terms_condition(term, known=terms_known)
         return Pushdown(where, exact=bool(where) and terms_known and _is_certain(term))
     name = column(term.field)
-    if name is None:
-        return _ANY
+    return _ANY if name is None else _column_term(name, term)
+
+
+def _column_term(name: str, term: Term) -> Pushdown:
     values: list[str | int] = []
     alternatives: list[Document] = []
     for test in term.tests:
         match test:
             case Pattern((text,)):
                 values.append(text)
-            case Pattern():
-                return _ANY
+            case Pattern(pieces):
+                if any("\0" in piece for piece in pieces):  # which no regular expression may have
+                    return _ANY
+                any_text = ".*".join(map(re.escape, pieces))
+                alternatives.append({name: {"$regex": rf"(?s)\A{any_text}\z"}})
             case Number(value):
                 values.append(value)
             case Range(low, high):
