@@ -166,7 +166,7 @@ class RestConnection(ClientProtocol):
 
 def http_request(verb: str, path: str, body: bytes = b"") -> bytes:
     """Return the bytes of a request."""
-    return f"{verb} {path} HTTP/1.1\r\nHost: bench\r\nContent-Length: {len(body)}\r\n\r\n".encode() + body
+    return f"{verb} {path} HTTP/1.1\r\nHost: localhost\r\nContent-Length: {len(body)}\r\n\r\n".encode() + body
 
 
 def free_ports(number: int) -> list[int]:

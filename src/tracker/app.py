@@ -14,6 +14,7 @@ from tracker.api.calls.access import Authenticate, Authorize
 from tracker.api.calls.answers import UnsentAnswers
 from tracker.api.calls.credentials import ApiKeys
 from tracker.api.calls.endpoint import Chain, methods_of
+from tracker.api.calls.hosts import KnownHosts
 from tracker.api.calls.same_origin import SameOrigin
 from tracker.api.calls.steps import (
     Deadline,
@@ -22,6 +23,7 @@ from tracker.api.calls.steps import (
     OpenStreams,
     Validate,
 )
+from tracker.api.cors import Cors
 from tracker.api.grpc import GrpcServer
 from tracker.api.http_server import HttpServer
 from tracker.api.rest import RestApi
@@ -157,9 +159,10 @@ class App:
         chain = Chain(
             Observe(metrics, log),
             unsent,
+            KnownHosts(settings.allowed_hosts),
             Authenticate((*oidc, ApiKeys(directory)), anybody),
             Authorize(),
-            SameOrigin(),
+            SameOrigin(settings.cors_allowed_origins),
             streams,
             Deadline(settings.call_timeout),
             Validate(),
@@ -182,7 +185,7 @@ class App:
         methods = tuple(methods_of(services))
         ready = Readiness(store.check)
         routes = [*probes(ready), *documentation(), _web_configuration(settings)]
-        rest = RestApi(chain, methods, routes, log=log)
+        rest = RestApi(chain, methods, routes, log=log, cors=Cors(settings.cors_allowed_origins))
         scrape = metrics_page(metrics.exposition)
         metrics_api = RestApi(chain, (), (scrape,), log=log)
         metrics_server = HttpServer(metrics_api, settings.host, settings.metrics_port, unsent)

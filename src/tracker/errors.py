@@ -124,6 +124,7 @@ class Reason(StrEnum):
         "the caller lacks a permission, at all or for this record",
     )
     CROSS_ORIGIN = auto(), Code.PERMISSION_DENIED, "a page of another site asked a browser for the change"
+    UNKNOWN_HOST = auto(), Code.PERMISSION_DENIED, "`Host` is no address, and not in `ALLOWED_HOSTS`", 421
     UNSUPPORTED_MEDIA_TYPE = (
         auto(),
         Code.INVALID_ARGUMENT,

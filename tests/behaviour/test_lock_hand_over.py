@@ -65,7 +65,7 @@ def connected(app: App, body: dict[str, Any], *headers: str) -> socket.socket:
     text = json.dumps(body)
     lines = [
         "POST /api/v1alpha1/lock HTTP/1.1",
-        "Host: x",
+        "Host: localhost",
         f"Content-Length: {len(text)}",
         *headers,
         "",
@@ -137,7 +137,7 @@ async def test_whoever_has_read_the_answer_holds_the_lock(
         connection.close()
         connection = connected(app, {**VANISHED, "service": "billing"})
         await loop.sock_recv(connection, 100_000)
-        connection.sendall(b"GET /livez HTTP/1.1\r\nHost: x\r\n\r\n")
+        connection.sendall(b"GET /livez HTTP/1.1\r\nHost: localhost\r\n\r\n")
         await loop.sock_recv(connection, 100_000)
         reset(connection)
         await client.call("LockService/CreateLock", {"service": "search"})

@@ -22,7 +22,7 @@ EVENTS = 55
 """As many as fit into one page; those of several kilobytes less are what kernels keep for a connection."""
 CALLERS = 50
 CHECK = "/grpc.health.v1.Health/Check"
-LIST = f"GET /api/v1alpha1/events/list?perPage={EVENTS} HTTP/1.1\r\nHost: x\r\n\r\n".encode()
+LIST = f"GET /api/v1alpha1/events/list?perPage={EVENTS} HTTP/1.1\r\nHost: localhost\r\n\r\n".encode()
 
 
 @pytest.fixture

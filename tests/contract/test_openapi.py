@@ -138,7 +138,7 @@ def test_every_reason_is_documented_with_its_calls_unless_any_call_may_answer_it
         *(Reason.UNKNOWN_PATH, Reason.UNKNOWN_METHOD, Reason.METHOD_NOT_ALLOWED),
         *(Reason.REQUEST_TOO_LARGE, Reason.HEADERS_TOO_LARGE),
         *(Reason.CROSS_ORIGIN, Reason.UNSUPPORTED_MEDIA_TYPE, Reason.UNKNOWN_ENCODING),
-        Reason.PERMISSION_REQUIRED,
+        *(Reason.PERMISSION_REQUIRED, Reason.UNKNOWN_HOST, Reason.ISSUER_UNAVAILABLE),
         *(Reason.DRAINING, Reason.CALLER_TOO_SLOW, Reason.UNSENT_ANSWERS),
     }
     documented = {

@@ -68,7 +68,7 @@ class HttpExchange:
 
     __slots__ = (
         *("_arrived", "_body", "_call", "_chunked", "_connection", "_limit", "_refused", "_size", "_whole"),
-        *("answered", "head", "lasting", "request_id", "started"),
+        *("answered", "extra", "head", "lasting", "request_id", "started"),
     )
 
     def __init__(self, connection: Connection, head: Head) -> None:
@@ -83,6 +83,8 @@ class HttpExchange:
         self._call: Call | None = None
         self._chunked = False
         self._refused = False
+        self.extra: Sequence[tuple[str, str]] = ()
+        """Headers of the answer, whatever it is."""
         self.lasting = False
         """Whether the connection may outlast the answer."""
         self.started = False
@@ -218,6 +220,8 @@ class HttpExchange:
         self.started = True
         if self._call is not None and self._call.notes:
             lines += _lines((*self._call.notes, ("vary", PREFER)))
+        if self.extra:
+            lines += _lines(self.extra)
         if not self.lasting:
             lines += "connection: close\r\n"
         head = f"{_beginning(status, int(time.time()))}{lines}{REQUEST_ID_HEADER}: {self.request_id}\r\n\r\n"

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import asyncio
 from dataclasses import replace
+from http import HTTPStatus
 from typing import TYPE_CHECKING, Any, Protocol, cast
 
 from tracker.api.calls.answers import PART
 from tracker.api.calls.endpoint import UNKNOWN, Endpoint, refusing
 from tracker.api.handling import PREFER, handle
-from tracker.api.http_exchange import server_sent_event
+from tracker.api.http_exchange import HttpResponse, server_sent_event
 from tracker.api.router import Router
 from tracker.api.routes import HttpRequest, unknown_path
 from tracker.api.wires import internal_error
@@ -24,7 +25,8 @@ if TYPE_CHECKING:
     from structlog.typing import FilteringBoundLogger
 
     from tracker.api.calls.endpoint import Chain, Handler, Read
-    from tracker.api.http_exchange import HttpExchange, HttpResponse
+    from tracker.api.cors import Cors
+    from tracker.api.http_exchange import HttpExchange
     from tracker.api.routes import HttpRoute
     from tracker.services.context import AnswerMemory, Call
     from tracker.transcoding.bindings import HttpBinding
@@ -48,6 +50,7 @@ class RestApi:
         routes: Iterable[HttpRoute],
         *,
         log: FilteringBoundLogger,
+        cors: Cors | None = None,
     ) -> None:
         """Read the routes.
 
@@ -55,6 +58,8 @@ class RestApi:
             ValueError: A path is wrong, or two routes are the same.
         """
         self._log = log
+        self._cors = cors
+        self._preflight = chain.compose(Endpoint("preflight", _answer_nothing, None))
         self._unknown = chain.compose(Endpoint(UNKNOWN, _answer_nothing, None))
         self._router: Router[_Target] = Router()
         for method in methods:
@@ -74,6 +79,8 @@ class RestApi:
     async def __call__(self, exchange: HttpExchange) -> None:
         """Answer one request."""
         try:
+            if self._cors is not None and await self._shared(exchange, self._cors):
+                return
             try:
                 found = self._router.find(exchange.head.verb, exchange.head.path)
                 if found is None:
@@ -91,6 +98,21 @@ class RestApi:
         except Exception:  # noqa: BLE001 - a defect of the wire: logged, and answered as what it is
             self._log.exception("defect", request_id=exchange.request_id, path=exchange.head.path)
             await exchange.error(internal_error(exchange.request_id))
+
+    async def _shared(self, exchange: HttpExchange, cors: Cors) -> bool:
+        """Prepare the answer for pages of other sites; return whether it was to a preflight, and is sent."""
+        head = exchange.head
+        exchange.extra = cors.headers(head.headers)
+        allowed = cors.preflight(head.verb, head.headers)
+        if allowed is None:
+            return False
+        await self._preflight(_read_nothing, exchange.call("http"))
+        await exchange.respond(HttpResponse(b"", allowed, HTTPStatus.NO_CONTENT))
+        return True
+
+
+async def _read_nothing() -> None:
+    pass
 
 
 class _Rpc:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 from dataclasses import dataclass, field, fields
 from enum import StrEnum
 from pathlib import Path
@@ -22,6 +23,8 @@ _SWITCH = {
     **dict.fromkeys(("on", "true", "yes", "1"), True),
     **dict.fromkeys(("off", "false", "no", "0"), False),
 }
+
+_ORIGIN = re.compile(r"https?://[a-z0-9.\[\]:-]+")
 
 REFUSALS = (ValueError, LookupError, OSError, RuntimeError)
 """The errors of a `Kind.parse`; `Path.expanduser` raises a RuntimeError."""
@@ -51,6 +54,17 @@ def _path(value: str) -> Path:
     return Path(value).expanduser()
 
 
+def _words(value: str) -> tuple[str, ...]:
+    return tuple(word.strip() for word in value.split(",") if word.strip())
+
+
+def _origins(value: str) -> tuple[str, ...]:
+    origins = _words(value)
+    if not all(map(_ORIGIN.fullmatch, origins)):
+        raise ValueError
+    return origins
+
+
 def _timezone(value: str) -> ZoneInfo:
     zone = read_zone(value)
     if zone is None:
@@ -62,6 +76,10 @@ TEXT: Kind[str] = Kind("text", str)
 MISSING_OR_TEXT: Kind[str | None] = Kind("text", str, show=lambda text: text or "")
 SWITCH: Kind[bool] = Kind(
     "on or off", lambda text: _SWITCH[text.lower()], toml=(bool,), show=lambda on: "on" if on else "off"
+)
+WORDS: Kind[tuple[str, ...]] = Kind("words with commas", _words, show=",".join)
+ORIGINS: Kind[tuple[str, ...]] = Kind(
+    "origins such as https://portal.example.com, with commas", _origins, show=",".join
 )
 PATH: Kind[Path] = Kind("a path", _path)
 _LOOPBACK = "loopback"
@@ -197,6 +215,17 @@ class Settings:
     )
     auth_jobs_file: Path | None = _setting(
         MISSING_OR_PATH, "TOML file with the rules for CI jobs, by which their id tokens are accepted.", None
+    )
+    allowed_hosts: tuple[str, ...] = _setting(
+        WORDS,
+        "Names under which clients call this server, such as `tracker.example.com,*.internal`; addresses and"
+        " `localhost` need not be named.",
+        (),
+    )
+    cors_allowed_origins: tuple[str, ...] = _setting(
+        ORIGINS,
+        "Origins of other sites whose pages may call the API, such as `https://portal.example.com`.",
+        (),
     )
     log_level: LogLevel = _setting(
         choice(LogLevel, {"warn": LogLevel.WARNING}),

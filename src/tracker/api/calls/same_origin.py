@@ -9,7 +9,7 @@ from tracker.errors import Reason, TrackerError
 from tracker.pb.options import only_reads
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Mapping
+    from collections.abc import Awaitable, Collection, Mapping
 
     from tracker.api.calls.endpoint import Endpoint, Handler, Read
     from tracker.services.context import Call
@@ -20,8 +20,12 @@ class SameOrigin:
 
     Browsers say where a request comes from in `Sec-Fetch-Site`, and older ones in `Origin`; other clients
     send neither and may send what they like. A form can't send JSON. The rule is that of Go's
-    `http.CrossOriginProtection`, and applies to `GET /unlock/{id}` too.
+    `http.CrossOriginProtection`, and applies to `GET /unlock/{id}` too. Pages of `origins` may change
+    what they have credentials for: browsers send them no cookies.
     """
+
+    def __init__(self, origins: Collection[str] = ()) -> None:
+        self._origins = frozenset(origins)
 
     def wrap(self, endpoint: Endpoint, then: Handler) -> Handler:
         rpc = endpoint.rpc
@@ -32,16 +36,17 @@ class SameOrigin:
             headers = call.headers
             by_browser = "origin" in headers or "sec-fetch-site" in headers
             if by_browser and call.wire != "grpc" and (rpc is not None or call.verb not in ("GET", "HEAD")):
-                _check(headers)
+                _check(headers, self._origins)
             return then(read, call)
 
         return same_origin
 
 
-def _check(headers: Mapping[str, str]) -> None:
+def _check(headers: Mapping[str, str], allowed: frozenset[str]) -> None:
     origin = headers.get("origin", "")
     site = headers.get("sec-fetch-site")
-    if site not in ("same-origin", "none") and (site or urlsplit(origin).netloc != headers.get("host")):
+    foreign = site not in ("same-origin", "none") and origin not in allowed
+    if foreign and (site or urlsplit(origin).netloc != headers.get("host")):
         message = f"a page of another site ({origin or site}) may not change anything here"
         raise TrackerError(Reason.CROSS_ORIGIN, message)
     has_body = "transfer-encoding" in headers or headers.get("content-length", "0") != "0"
