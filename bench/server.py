@@ -63,7 +63,8 @@ def serving(database: Path, **settings: str) -> Iterator[Server]:
     """Start a server, and end it with the `with` block."""
     ports = dict(zip(("GRPC_PORT", "HTTP_PORT", "METRICS_PORT"), free_ports(3), strict=True))
     env = {name: str(port) for name, port in ports.items()}
-    env |= {"HOST": "127.0.0.1", "DATABASE_PATH": str(database), **settings}
+    env |= {"HOST": "127.0.0.1", "DATABASE_PATH": str(database), "RATE_LIMIT_ENABLED": "off"}
+    env |= settings
     began = time.perf_counter()
     process = subprocess.Popen(
         [sys.executable, "-m", "tracker", "serv"], env=os.environ | env, stdout=subprocess.DEVNULL

@@ -96,6 +96,7 @@ def settings(tmp_path: Path, mongo_uri: str | None) -> Settings:
         metrics_port=0,
         database_path=tmp_path / "tracker.db",
         mongo_uri=mongo_uri,
+        rate_limit_enabled=False,  # a test calls more often than a person does
         shutdown_grace=0,  # for which no server waits between two tests
     )
 

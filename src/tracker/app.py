@@ -12,9 +12,11 @@ import uuid_utils
 
 from tracker.api.calls.access import Authenticate, Authorize
 from tracker.api.calls.answers import UnsentAnswers
+from tracker.api.calls.callers import LimitCallers
 from tracker.api.calls.credentials import ApiKeys
 from tracker.api.calls.endpoint import Chain, methods_of
 from tracker.api.calls.hosts import KnownHosts
+from tracker.api.calls.rates import CallRates
 from tracker.api.calls.same_origin import SameOrigin
 from tracker.api.calls.steps import (
     Deadline,
@@ -23,6 +25,7 @@ from tracker.api.calls.steps import (
     OpenStreams,
     Validate,
 )
+from tracker.api.calls.turns import Turns
 from tracker.api.cors import Cors
 from tracker.api.grpc import GrpcServer
 from tracker.api.http_server import HttpServer
@@ -33,6 +36,7 @@ from tracker.domain.access import anonymous
 from tracker.domain.times import duration
 from tracker.errors import Reason, SetupError, TrackerError, invalid_credentials
 from tracker.permissions import ALL_PERMISSIONS, Permission
+from tracker.services.access.attempts import FailedAttempts
 from tracker.services.access.directory import Directory
 from tracker.services.access.service import AuthService
 from tracker.services.catalog import CatalogService
@@ -160,7 +164,8 @@ class App:
             Observe(metrics, log),
             unsent,
             KnownHosts(settings.allowed_hosts),
-            Authenticate((*oidc, ApiKeys(directory)), anybody),
+            Authenticate((*oidc, ApiKeys(directory)), anybody, FailedAttempts()),
+            LimitCallers(_call_rates(settings), Turns()),
             Authorize(),
             SameOrigin(settings.cors_allowed_origins),
             streams,
@@ -280,6 +285,12 @@ def _moved(endpoint: Endpoint, _call: Call) -> TrackerError | None:
         return None
     message = "the server is stopping; watch on from the last resume_token at another one"
     return TrackerError(Reason.DRAINING, message)
+
+
+def _call_rates(settings: Settings) -> CallRates | None:
+    if not settings.rate_limit_enabled:
+        return None
+    return CallRates(settings.rate_limit_requests_per_second, settings.rate_limit_burst)
 
 
 def _web_configuration(settings: Settings) -> HttpRoute:

@@ -154,6 +154,12 @@ class Reason(StrEnum):
     SLACK_ID_SET = auto(), Code.ALREADY_EXISTS, "the event already has a Slack id"
     SLACK_ID_TAKEN = auto(), Code.ALREADY_EXISTS, "another event has this Slack id"
     EXTERNAL_ID_TAKEN = auto(), Code.ALREADY_EXISTS, "another event of the source has this external id"
+    TOO_MANY_CALLS = auto(), Code.RESOURCE_EXHAUSTED, "the caller makes more calls than it may"
+    TOO_MANY_FAILED_ATTEMPTS = (
+        auto(),
+        Code.RESOURCE_EXHAUSTED,
+        "too many logins failed, or calls had invalid credentials",
+    )
     TOO_MANY_WATCHES = auto(), Code.RESOURCE_EXHAUSTED, "the server has 5,000 watches"
     CALLER_TOO_SLOW = (
         auto(),
@@ -228,7 +234,7 @@ class TrackerError(Exception):
     """An answer other than success, on whichever wire.
 
     `metadata` holds what a program may want to know beside the reason (ids, holders); `message` is one
-    sentence for a person.
+    sentence for a person. Where a retry can help, `retry_seconds` is when.
     """
 
     def __init__(
@@ -238,12 +244,14 @@ class TrackerError(Exception):
         *,
         metadata: Mapping[str, str] | None = None,
         violations: Sequence[FieldViolation] = (),
+        retry_seconds: int = 1,
     ) -> None:
         super().__init__(message)
         self.reason = reason
         self.message = message
         self.metadata: Mapping[str, str] = metadata or {}
         self.violations = tuple(violations)
+        self.retry_seconds = retry_seconds
 
     @property
     def code(self) -> Code:

@@ -12,6 +12,7 @@ import structlog
 from tracker import pb
 from tracker.api.calls.access import Authenticate, Authorize
 from tracker.api.calls.answers import UnsentAnswers
+from tracker.api.calls.callers import LimitCallers
 from tracker.api.calls.endpoint import Chain, methods_of
 from tracker.api.calls.same_origin import SameOrigin
 from tracker.api.calls.steps import (
@@ -21,7 +22,9 @@ from tracker.api.calls.steps import (
     OpenStreams,
     Validate,
 )
+from tracker.api.calls.turns import Turns
 from tracker.domain.access import ANONYMOUS
+from tracker.services.access.attempts import FailedAttempts
 from tracker.services.context import Context
 from tracker.services.idempotency import IdempotencyKeys
 
@@ -34,6 +37,7 @@ if TYPE_CHECKING:
 
     from tracker.api.calls.endpoint import StreamHandler
     from tracker.api.routes import HttpRoute
+    from tracker.errors import Reason
     from tracker.services.context import Call
     from tracker.stores.idempotency import KeyUse
 
@@ -58,7 +62,8 @@ class StandIn:
         self.chain = Chain(
             Observe(self.observed, log),
             self.unsent,
-            Authenticate((), ANONYMOUS),
+            Authenticate((), ANONYMOUS, FailedAttempts()),
+            LimitCallers(None, Turns()),
             Authorize(),
             SameOrigin(),
             self.streams,
@@ -131,6 +136,7 @@ class Observed:
         self.under_way = 0
         self.refused = 0
         self.finished: list[tuple[str, str, str]] = []
+        self.authorized: list[tuple[str, Reason | None]] = []
 
     def unsent_bytes(self, read: Callable[[], float]) -> None:
         self.unsent: Callable[[], float] = read
@@ -146,6 +152,9 @@ class Observed:
         assert seconds >= 0
         self.finished.append((method, wire, code))
         self.changed.set()
+
+    def call_authorized(self, principal: str, reason: Reason | None) -> None:
+        self.authorized.append((principal, reason))
 
 
 class Held:

@@ -39,11 +39,11 @@ def handle(call: Call, unknown: Sequence[Unknown]) -> None:
     """
     strict = _is_strict(call.headers.get(PREFER, ""))
     if strict:
-        call.notes = [_APPLIED]
+        call.notes = (*call.notes, _APPLIED)
         if unknown:
             raise refusal(unknown)
     elif unknown:
-        call.notes = [("warning", _warning(unknown))]
+        call.notes = (*call.notes, ("warning", _warning(unknown)))
 
 
 def _is_strict(prefer: str) -> bool:

@@ -187,9 +187,6 @@ def timeout_of(text: str | None) -> float | None:
 
 _PREFIX = "type.googleapis.com/google.rpc"
 
-_RETRY_SECONDS = 1
-"""Seconds after which a refused call is worth a retry: the causes clear up soon or not at all."""
-
 _MAX_DETAILS = 3072
 """Bytes of an error's details over gRPC, which metadata carries as base64: a third more."""
 _MAX_MESSAGE = 500
@@ -212,7 +209,7 @@ def http_headers(error: TrackerError) -> list[tuple[str, str]]:
     """Return the headers that go with an error."""
     headers: list[tuple[str, str]] = []
     if error.reason.retryable:
-        headers.append(("retry-after", str(_RETRY_SECONDS)))
+        headers.append(("retry-after", str(error.retry_seconds)))
     if error.code is Code.UNAUTHENTICATED:  # RFC 9110, 15.5.2
         headers.append(("www-authenticate", 'Bearer realm="tracker"'))
     if error.reason is Reason.METHOD_NOT_ALLOWED and "allow" in error.metadata:  # RFC 9110, 15.5.6
@@ -267,7 +264,7 @@ def binary_error(error: TrackerError) -> bytes:
     """
     status = status_pb.Status(code=int(error.code), message=short(error.message))
     if error.reason.retryable:
-        delay = error_details_pb.RetryInfo(retry_delay=Duration(seconds=_RETRY_SECONDS))
+        delay = error_details_pb.RetryInfo(retry_delay=Duration(seconds=error.retry_seconds))
         status.details.append(Any.pack(delay))
     status.details.insert(0, _error_info(error, _MAX_DETAILS - len(status.to_binary())))
     violations = [

@@ -264,6 +264,15 @@ class Settings:
     shutdown_grace: float = _setting(
         seconds(0, 300), "How long a stopping server then waits for calls under way.", 25.0
     )
+    rate_limit_enabled: bool = _setting(
+        SWITCH, "Whether the number of calls of each caller is limited: on or off.", default=True
+    )
+    rate_limit_requests_per_second: int = _setting(
+        whole(1, 1_000_000), "Calls a second that a caller may make, on each server.", default=100
+    )
+    rate_limit_burst: int = _setting(
+        whole(1, 1_000_000), "Calls that a caller may make at once, before that rate applies.", default=200
+    )
     changes_kept: int = _setting(
         whole(1_000, 1_000_000_000),
         "Minimum number of changes kept, from which watches and consumers continue.",

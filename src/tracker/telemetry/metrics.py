@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import platform
 from functools import partial
+from itertools import product
 from typing import Final
 
 import prometheus_client
@@ -12,7 +13,7 @@ from prometheus_client.exposition import choose_encoder
 
 from tracker import __version__
 from tracker.errors import Reason
-from tracker.telemetry.histograms import Histogram
+from tracker.telemetry.histograms import Counts, Histogram
 
 prometheus_client.disable_created_metrics()  # type: ignore[no-untyped-call] # the library has no annotation; nobody reads them
 
@@ -26,6 +27,14 @@ _COMMIT_MILLISECONDS: Final = (0.1, 0.25, 0.5, 1, 2.5, 5, 10, 25, 50, 100, 250, 
 _WAIT_SECONDS: Final = (0.01, 0.1, 0.5, 1, 2.5, 5, 10, 30, 60, 120, 300)
 _HOLD_SECONDS: Final = (0.1, 1, 5, 15, 60, 300, 900, 3_600, 14_400, 86_400)
 _REFUSALS: Final = (Reason.LOCK_HELD, Reason.LOCK_WAIT_TIMEOUT, Reason.LOCK_DELAY, Reason.LOCK_TOKEN_USED)
+_ACCESS: Final = {
+    Reason.AUTHENTICATION_REQUIRED: "unauthenticated",
+    Reason.INVALID_CREDENTIALS: "unauthenticated",
+    Reason.TOO_MANY_FAILED_ATTEMPTS: "unauthenticated",
+    Reason.PERMISSION_REQUIRED: "denied",
+}
+"""The results of calls that were refused because of who made them."""
+_PRINCIPALS: Final = ("anonymous", "user", "apikey", "job")
 _COMMIT_CHANGES: Final = (1, 2, 4, 8, 16, 32, 64, 128, 256, 512)
 
 
@@ -52,6 +61,31 @@ class LockMetrics:
 
     def lock_refused(self, reason: str) -> None:
         self._refused.labels(reason).inc()
+
+
+class AuthMetrics:
+    """The metrics of access control."""
+
+    def __init__(self, registry: CollectorRegistry) -> None:
+        counts = partial(Counts, registry=registry)
+        text = "Calls, by kind of principal, and whether it was allowed to make them."
+        results = ("allowed", "unauthenticated", "denied")
+        self._requests = counts(
+            "tracker_auth_requests", text, ("principal", "result"), product(_PRINCIPALS, results)
+        )
+        text = "Logins, by method and result."
+        results = ("success", "failure", "rate_limited")
+        self.login_finished = counts(
+            "tracker_auth_logins", text, ("method", "result"), product(("local", "oidc"), results)
+        ).count
+        text = "Calls refused because of who made them, by reason of the error."
+        self._failures = counts("tracker_auth_failures", text, ("reason",), ((word,) for word in _ACCESS))
+
+    def call_authorized(self, principal: str, reason: Reason | None) -> None:
+        result = "allowed" if reason is None else _ACCESS.get(reason)
+        self._requests.count(principal, result or "allowed")
+        if reason is not None and result is not None:
+            self._failures.count(reason)
 
 
 class TaskMetrics:
@@ -119,6 +153,8 @@ class Metrics:
         queue = Gauge("tracker_store_queue", "Changes that wait for a commit.", registry=registry)
         self.queued = queue.set
         self.locks = LockMetrics(registry)
+        self.auth = AuthMetrics(registry)
+        self.call_authorized = self.auth.call_authorized
         self.tasks = TaskMetrics(registry)
         self.consumers = ConsumerMetrics(registry)
         build = prometheus_client.Info(

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Protocol
 
+from tracker.api.calls.callers import address_of
+from tracker.errors import Reason, TrackerError
 from tracker.services.context import permission_required
 
 if TYPE_CHECKING:
@@ -11,6 +13,7 @@ if TYPE_CHECKING:
 
     from tracker.api.calls.endpoint import Endpoint, Handler, Read
     from tracker.domain.access import Principal
+    from tracker.services.access.attempts import FailedAttempts
     from tracker.services.context import Call
 
 
@@ -29,24 +32,33 @@ class Authenticate:
     """Sets the principal of each call: that of its credentials, or the anonymous one.
 
     The first authenticator that finds credentials decides. Invalid credentials are refused at every endpoint,
-    public ones too: a caller who sends some relies on them.
+    public ones too: a caller who sends some relies on them. After many from one address, the answer is that
+    there were too many; valid ones are always accepted.
     """
 
-    def __init__(self, authenticators: Sequence[Authenticator], anonymous: Principal) -> None:
+    def __init__(
+        self, authenticators: Sequence[Authenticator], anonymous: Principal, attempts: FailedAttempts
+    ) -> None:
         self._authenticators = tuple(authenticators)
         self._anonymous = anonymous
+        self._attempts = attempts
 
     def wrap(self, _endpoint: Endpoint, then: Handler) -> Handler:
         authenticators, anonymous = self._authenticators, self._anonymous
 
         async def authenticated(read: Read, call: Call) -> Any:  # noqa: ANN401 - whatever the handler returns
-            for each in authenticators:
-                principal = await each.authenticate(call)
-                if principal is not None:
-                    call.made_by(principal)
-                    break
-            else:
-                call.made_by(anonymous)
+            try:
+                for each in authenticators:
+                    principal = await each.authenticate(call)
+                    if principal is not None:
+                        call.made_by(principal)
+                        break
+                else:
+                    call.made_by(anonymous)
+            except TrackerError as error:
+                if error.reason is Reason.INVALID_CREDENTIALS:
+                    self._attempts.refused(address_of(call))
+                raise
             return await then(read, call)
 
         return authenticated

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 from tracker.api.calls.endpoint import current_task
 from tracker.api.wires import internal_error
+from tracker.domain.access import PrincipalKind
 from tracker.domain.times import duration_seconds
 from tracker.errors import Reason, TrackerError
 from tracker.pb.options import only_reads
@@ -26,6 +27,7 @@ if TYPE_CHECKING:
     from structlog.typing import FilteringBoundLogger
 
     from tracker.api.calls.endpoint import Endpoint, Handler, Read
+    from tracker.domain.access import Principal
     from tracker.services.context import Call, Send
     from tracker.services.idempotency import IdempotencyKeys
 
@@ -38,6 +40,9 @@ class CallObserver(Protocol):
 
     def call_finished(self, method: str, wire: str, code: str, seconds: float) -> None:
         """A call has ended; `code` is a name of `Code`, or OK."""
+
+    def call_authorized(self, principal: str, reason: Reason | None) -> None:
+        """A call of a kind of principal has ended, with an error of this reason if any."""
 
 
 _CALL: tuple[str, dict[str, object]] = ("call", {})
@@ -82,6 +87,9 @@ class Observe:
     def _finish(self, endpoint: Endpoint, call: Call, error: TrackerError | None, seconds: float) -> None:
         code = "OK" if error is None else error.code.name
         self._observer.call_finished(endpoint.name, call.wire, code, seconds)
+        principal: Principal | None = getattr(call, "principal", None)
+        kind = PrincipalKind.ANONYMOUS if principal is None else principal.kind
+        self._observer.call_authorized(kind, None if error is None else error.reason)
         message, done = call.did or _CALL
         call.did = _CALL  # what is reported from now on has a line of its own
         line: dict[str, object] = {
