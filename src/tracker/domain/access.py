@@ -95,13 +95,15 @@ class Principal:
     """Who makes a call.
 
     `id` is `anonymous`, `apikey:ID`, `job:RULE:SUBJECT` or `user:ID`; it is stored with changes. `name` is
-    for people. The grants of several teams add up.
+    for people. The grants of several teams add up. Streams end when its credentials expire (microseconds
+    since the epoch).
     """
 
     id: str
     kind: PrincipalKind
     name: str
     grants: tuple[Grant, ...]
+    expires_at: float | None = None
     _scopes: Mapping[Permission, tuple[Scope, ...] | None] = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:

@@ -27,7 +27,7 @@ _ALGORITHMS: Final = frozenset(f"{kind}{bits}" for kind in ("RS", "PS", "ES") fo
     "Ed25519",
 }
 """All are asymmetric: a public key can't be taken for a shared secret."""
-_LEEWAY: Final = 60
+LEEWAY: Final = 60
 """Seconds by which the clock of an issuer may differ."""
 _MICROS: Final = 1_000_000
 
@@ -80,7 +80,7 @@ async def verified_claims(
         claims = decode(token, key, registry=_REGISTRY).claims
         JWTClaimsRegistry(
             now=now() // _MICROS,
-            leeway=_LEEWAY,
+            leeway=LEEWAY,
             iss={"essential": True, "value": issuer.url},
             aud={"essential": True, "values": list(audiences)},
             sub={"essential": True},

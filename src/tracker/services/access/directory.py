@@ -76,7 +76,7 @@ class Directory:
     def is_current(self, principal: Principal) -> bool:
         """Return whether the credentials of a principal are still valid, and give it what it has."""
         if principal.kind is not PrincipalKind.API_KEY:
-            return True
+            return principal.expires_at is None or self._context.now() < principal.expires_at
         stored = self._records.get(principal.id)
         bearer = None if stored is None else self._bearers.get(stored.secret_hash)
         return (

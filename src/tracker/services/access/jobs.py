@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections import defaultdict
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from tracker.domain.jobs import principal_of_job, shown_claims
 from tracker.errors import Reason, TrackerError, invalid_credentials
-from tracker.identity.id_tokens import issuer_of, verified_claims
+from tracker.identity.id_tokens import LEEWAY, issuer_of, verified_claims
+from tracker.time_text import MICROS
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
@@ -49,4 +51,4 @@ class CiJobs:
             raise TrackerError(
                 Reason.INVALID_CREDENTIALS, f"no rule for jobs applies to a token with {shown}"
             )
-        return principal
+        return replace(principal, expires_at=(float(str(claims["exp"])) + LEEWAY) * MICROS)
