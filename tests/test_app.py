@@ -38,10 +38,10 @@ async def test_a_server_that_stops_closes_nothing_that_a_background_task_still_u
     assert not running() & {"leases", "event_feed", "word_index"}
 
 
-async def test_beside_the_metrics_nothing_is_served_on_their_port(settings: Settings) -> None:
+async def test_beside_metrics_and_probes_nothing_is_served_on_their_port(settings: Settings) -> None:
     log = structlog.get_logger(wrapper_class=structlog.make_filtering_bound_logger(50))
     async with App(settings, log) as app, http_client(app.metrics_address) as http:
-        answers = [await http.get(path) for path in ("/metrics", "/", "/metrics/x", "/livez", "/metrics")]
-        assert [answer.status_code for answer in answers] == [200, 404, 404, 404, 200]
+        answers = [await http.get(path) for path in ("/metrics", "/", "/docs", "/readyz", "/metrics")]
+        assert [answer.status_code for answer in answers] == [200, 404, 404, 200, 200]
     assert 'tracker_rpc_seconds_count{code="OK",method="/metrics",wire="http"} 1.0' in answers[-1].text
     assert "tracker_inflight 0.0" in answers[-1].text

@@ -31,6 +31,7 @@ from tracker.api.grpc import GrpcServer
 from tracker.api.http_server import HttpServer
 from tracker.api.rest import RestApi
 from tracker.api.routes import Readiness, documentation, metrics_page, probes, web_configuration
+from tracker.api.tls import Tls
 from tracker.api.wires import require_free
 from tracker.domain.access import anonymous
 from tracker.domain.times import duration
@@ -60,7 +61,8 @@ from tracker.telemetry.metrics import Metrics
 from tracker.time_text import MICROS
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    import ssl
+    from collections.abc import Callable, Sequence
     from types import TracebackType
 
     from structlog.typing import FilteringBoundLogger
@@ -132,6 +134,7 @@ class App:
         metrics = Metrics(max_services=settings.max_service_labels)
         tasks = Supervisor(log, metrics.tasks)
         opened.push_async_callback(tasks.close)
+        tls = _open_tls(settings, tasks, log, opened)
         store = chosen_store(
             settings.database_path, settings.mongo_uri, metrics, tasks, changes_kept=settings.changes_kept
         )
@@ -192,10 +195,14 @@ class App:
         routes = [*probes(ready), *documentation(), _web_configuration(settings)]
         rest = RestApi(chain, methods, routes, log=log, cors=Cors(settings.cors_allowed_origins))
         scrape = metrics_page(metrics.exposition)
-        metrics_api = RestApi(chain, (), (scrape,), log=log)
-        metrics_server = HttpServer(metrics_api, settings.host, settings.metrics_port, unsent)
-        http_server = HttpServer(rest, settings.host, settings.http_port, unsent)
-        grpc_server = GrpcServer(chain, methods, settings.host, settings.grpc_port, streams=streams, log=log)
+        metrics_api = RestApi(chain, (), (scrape, *probes(ready)), log=log)
+        metrics_server = HttpServer(
+            metrics_api, settings.host, settings.metrics_port, unsent, tls=tls("http/1.1", for_clients=False)
+        )
+        http_server = HttpServer(rest, settings.host, settings.http_port, unsent, tls=tls("http/1.1"))
+        grpc_server = GrpcServer(
+            chain, methods, settings.host, settings.grpc_port, streams=streams, log=log, tls=tls("h2")
+        )
 
         await metrics_server.start()
         opened.push_async_callback(metrics_server.stop, 0)
@@ -277,6 +284,24 @@ async def _end_revoked(streams: OpenStreams, directory: Directory) -> None:
     """End the streams whose credentials are no longer valid: one round of a background task."""
     await asyncio.sleep(_REVOKED_WITHIN)
     streams.end_those(lambda call: None if directory.is_current(call.principal) else invalid_credentials())
+
+
+def _open_tls(
+    settings: Settings, tasks: Supervisor, log: FilteringBoundLogger, opened: AsyncExitStack
+) -> Callable[..., ssl.SSLContext | None]:
+    """Return what makes the TLS context of each server: None, where there is no certificate.
+
+    Raises:
+        OSError: The files can't be used.
+    """
+    if settings.tls_cert is None or settings.tls_key is None:
+        if settings.tls_cert or settings.tls_key or settings.tls_client_ca:
+            raise OSError(0, "TLS needs both TLS_CERT and TLS_KEY")
+        return lambda *_, **__: None
+    tls = Tls(settings.tls_cert, settings.tls_key, settings.tls_client_ca, log)
+    tasks.repeat("tls_files", tls.follow)
+    opened.push_async_callback(tasks.stop, "tls_files")
+    return tls.context
 
 
 def _moved(endpoint: Endpoint, _call: Call) -> TrackerError | None:

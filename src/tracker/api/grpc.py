@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import re
+from functools import partial
 from typing import TYPE_CHECKING, Never
 
 from tracker.api.calls.endpoint import UNKNOWN, Endpoint
@@ -18,6 +19,7 @@ from tracker.errors import Reason, TrackerError
 from tracker.services.context import Call
 
 if TYPE_CHECKING:
+    import ssl
     from collections.abc import Iterable, Sequence
 
     from structlog.typing import FilteringBoundLogger
@@ -57,9 +59,11 @@ class GrpcServer:
         streams: OpenStreams,
         log: FilteringBoundLogger,
         limits: GrpcLimits | None = None,
+        tls: ssl.SSLContext | None = None,
     ) -> None:
         """Prepare a server; port 0 stands for any that is free, host `::` for every interface."""
         self._limits = limits or GrpcLimits()
+        self._tls = tls
         self._chain = chain
         self._methods = tuple(methods)
         self._log = log
@@ -85,14 +89,10 @@ class GrpcServer:
         for method in (*map(rpc_method, self._methods), *standard):
             self._served[f"/{method.endpoint.name}"] = self._serve(method)
 
-        def connect() -> Http2Connection:
-            connection = Http2Connection(self._accept, self._limits, self._connections.end)
-            self._connections.add(connection)
-            return connection
-
+        connect = partial(Http2Connection, self._accept, self._limits, self._connections)
         listeners = listen(self._host, self._port)
         self.bound = listeners[0].getsockname()[:2]
-        self._listening = await accept(listeners, connect)
+        self._listening = await accept(listeners, connect, self._tls)
 
     def drain(self) -> None:
         """Report NOT_SERVING from now on, to checks and to watches."""

@@ -10,10 +10,11 @@ from tracker.api.http2_receipts import Receipts
 from tracker.api.wires import peer_of
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Sequence
 
     from tracker.api.http2_engine import Header
     from tracker.api.http2_stream import Accept, ConnectionLimits, Stream
+    from tracker.api.wires import OpenConnections
 
 _LONG_BODIES = 32 * 1024 * 1024
 """Bytes that the windows of streams with long messages have together."""
@@ -40,17 +41,15 @@ class Http2Connection(asyncio.Protocol):
 
     peer: tuple[str, int]
     _transport: asyncio.Transport
+    _timer: asyncio.TimerHandle
 
     def __init__(
-        self,
-        accept: Accept,
-        limits: ConnectionLimits,
-        ended: Callable[[Http2Connection], None],
+        self, accept: Accept, limits: ConnectionLimits, open_: OpenConnections[Http2Connection]
     ) -> None:
-        """Prepare for a client; `ended` is called after the end of the connection."""
+        """Prepare for a client; `open_` has the connection while that lasts, after the handshake of TLS."""
         self._accept = accept
         self._limits = limits
-        self._ended = ended
+        self._open = open_
         # The windows of streams bound what is received; that of the connection is as large as all of them.
         window = limits.streams * WINDOW + _LONG_BODIES
         self.engine = Engine(limits.streams, limits.metadata_bytes, window)
@@ -64,11 +63,12 @@ class Http2Connection(asyncio.Protocol):
         self._heard = self._idle = self._loop.time()
         self._last_ping = -_PING_INTERVAL
         self._strikes = 0
-        self._timer = self._loop.call_later(limits.handshake_seconds, self.abort)
         self._unread_timer: asyncio.TimerHandle | None = None
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         self._transport = cast("asyncio.Transport", transport)
+        self._open.add(self)
+        self._timer = self._loop.call_later(self._limits.handshake_seconds, self.abort)
         self._receipts = Receipts(self.engine, self._transport)
         self.peer = peer_of(transport)
         self._flush_soon()
@@ -123,7 +123,7 @@ class Http2Connection(asyncio.Protocol):
         for stream in streams.values():
             self._close(stream, delivered=False)
         self._sending.clear()
-        self._ended(self)
+        self._open.end(self)
 
     def pause_writing(self) -> None:
         """Read no further until the client reads."""

@@ -109,7 +109,8 @@ class HttpConnection(asyncio.Protocol):
         """Start the timer: it also ends a connection that never sends anything."""
         self.transport = cast("asyncio.Transport", transport)
         self.peer = address(*peer_of(transport))
-        self.transport.set_write_buffer_limits(0)  # so that `pause_writing` counts all that is unread
+        # So that `pause_writing` counts all that is unread. With 0, a transport of TLS would pause for ever.
+        self.transport.set_write_buffer_limits(high=1, low=0)
         self._shared.open.add(self)
         self._watch()
 
@@ -326,5 +327,8 @@ class HttpConnection(asyncio.Protocol):
             return
         self._awaiting = _Awaiting.END
         self.resume_reading()
+        if not self.transport.can_write_eof():  # over TLS
+            self.transport.close()
+            return
         self.transport.write_eof()
         self._watch()

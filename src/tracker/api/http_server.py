@@ -10,6 +10,8 @@ from tracker.api.http_protocol import Connections, HttpConnection, HttpLimits
 from tracker.api.wires import accept, listen
 
 if TYPE_CHECKING:
+    import ssl
+
     from tracker.api.calls.answers import UnsentAnswers
     from tracker.api.http_protocol import HttpApp
 
@@ -22,10 +24,18 @@ _ABORTED = 1.0
 class HttpServer:
     """Serves HTTP/1.1 on one address."""
 
-    def __init__(
-        self, app: HttpApp, host: str, port: int, unsent: UnsentAnswers, limits: HttpLimits | None = None
+    def __init__(  # noqa: PLR0913 - what a server is made of
+        self,
+        app: HttpApp,
+        host: str,
+        port: int,
+        unsent: UnsentAnswers,
+        limits: HttpLimits | None = None,
+        *,
+        tls: ssl.SSLContext | None = None,
     ) -> None:
         """Prepare a server; port 0 means any free one, host `::` every interface."""
+        self._tls = tls
         self._connections = Connections(app, limits or HttpLimits(), unsent)
         self._listening: list[asyncio.Server] = []
         self.bound: tuple[str, int] = (host, port)
@@ -39,7 +49,7 @@ class HttpServer:
         """
         listeners = listen(*self.bound)
         self.bound = listeners[0].getsockname()[:2]
-        self._listening = await accept(listeners, partial(HttpConnection, self._connections))
+        self._listening = await accept(listeners, partial(HttpConnection, self._connections), self._tls)
 
     async def stop(self, grace: float) -> None:
         """Accept no more connections, finish calls for up to `grace` seconds, then cancel the rest.

@@ -26,6 +26,7 @@ from tracker.errors import DOMAIN, Code, FieldViolation, Reason, TrackerError, i
 from tracker.pb import error_details_pb, status_pb
 
 if TYPE_CHECKING:
+    import ssl
     from collections.abc import Callable, Iterable
 
     from tracker.transcoding.json_text import JsonValue
@@ -39,6 +40,7 @@ LOOPBACK = "localhost"
 _BACKLOG = 2048
 """Connections that may wait to be accepted."""
 _ACCEPTED_AT_ONCE = 8
+_HANDSHAKE_SECONDS = 10.0
 
 
 def listen(host: str, port: int) -> list[socket.socket]:
@@ -68,12 +70,18 @@ def listen(host: str, port: int) -> list[socket.socket]:
 
 
 async def accept(
-    listeners: Iterable[socket.socket], connect: Callable[[], asyncio.Protocol]
+    listeners: Iterable[socket.socket],
+    connect: Callable[[], asyncio.Protocol],
+    tls: ssl.SSLContext | None = None,
 ) -> list[asyncio.Server]:
     """Accept connections; several in a turn of the event loop, which accepts one for each socket."""
     loop = asyncio.get_running_loop()
+    timeout = None if tls is None else _HANDSHAKE_SECONDS
     sockets = [each for listener in listeners for each in (listener, *_duplicates(listener))]
-    return [await loop.create_server(connect, sock=each, backlog=_BACKLOG) for each in sockets]
+    return [
+        await loop.create_server(connect, sock=each, backlog=_BACKLOG, ssl=tls, ssl_handshake_timeout=timeout)
+        for each in sockets
+    ]
 
 
 def _duplicates(listener: socket.socket) -> list[socket.socket]:

@@ -218,7 +218,9 @@ def _toml(value: object) -> str:
 
 
 def healthcheck(
-    configuration: Annotated[Configuration, settings_options("host", "http_port")],
+    configuration: Annotated[
+        Configuration, settings_options("host", "http_port", "metrics_port", "tls_cert", "tls_client_ca")
+    ],
     *,
     live: Annotated[
         bool, typer.Option("--live", help="Check whether it runs, not whether it is ready.")
@@ -232,19 +234,25 @@ def healthcheck(
     Exits with 0 if it is ready, else with 1.
     """
     import http.client
+    import ssl
 
     settings = configuration.settings
     host = "localhost" if settings.host in _EVERYWHERE else settings.host
+    # Of a server that wants certificates of its clients, the port of metrics doesn't.
+    port = settings.http_port if settings.tls_client_ca is None else settings.metrics_port
     seconds = 3.0 if timeout is None else max(0.1, timeout.total_seconds())
     path = "/livez" if live else "/readyz"
-    connection = http.client.HTTPConnection(host, settings.http_port, timeout=seconds)
+    connection = http.client.HTTPConnection(host, port, timeout=seconds)
+    if settings.tls_cert is not None:
+        context = ssl._create_unverified_context()  # noqa: S323, SLF001 - it is this machine; nothing is sent
+        connection = http.client.HTTPSConnection(host, port, timeout=seconds, context=context)
     try:
         connection.request("GET", path)
         answer = connection.getresponse()
         body = answer.read(1000).decode(errors="replace")
     except (OSError, http.client.HTTPException) as error:
         why = getattr(error, "strerror", None) or error
-        raise CommandError(f"no answer from http://{host}:{settings.http_port}{path}: {why}") from None
+        raise CommandError(f"no answer from {host}:{port}{path}: {why}") from None
     finally:
         connection.close()
     if answer.status != _OK:

@@ -216,6 +216,15 @@ class Settings:
     auth_jobs_file: Path | None = _setting(
         MISSING_OR_PATH, "TOML file with the rules for CI jobs, by which their id tokens are accepted.", None
     )
+    tls_cert: Path | None = _setting(
+        MISSING_OR_PATH, "PEM file with the certificate of this server, and those that vouch for it.", None
+    )
+    tls_key: Path | None = _setting(MISSING_OR_PATH, "PEM file with the key of that certificate.", None)
+    tls_client_ca: Path | None = _setting(
+        MISSING_OR_PATH,
+        "PEM file with authorities: only clients with a certificate of theirs are let in.",
+        None,
+    )
     allowed_hosts: tuple[str, ...] = _setting(
         WORDS,
         "Names under which clients call this server, such as `tracker.example.com,*.internal`; addresses and"

@@ -1,0 +1,101 @@
+"""TLS for the servers: certificates from files, which are read again when they change."""
+
+from __future__ import annotations
+
+import asyncio
+import ssl
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from pathlib import Path
+
+    from structlog.typing import FilteringBoundLogger
+
+_LOOK_SECONDS = 2.0
+
+
+class Tls:
+    """The certificate, its key, and the authorities whose clients are let in, if only those are.
+
+    A connection keeps what it began with; new ones get what the files have. While these can't be used,
+    what was read before is.
+    """
+
+    def __init__(
+        self, certificate: Path, key: Path, client_authorities: Path | None, log: FilteringBoundLogger
+    ) -> None:
+        """Read the files.
+
+        Raises:
+            OSError: One can't be read, or used; the message names it.
+        """
+        self._certificate = certificate
+        self._key = key
+        self._client_authorities = client_authorities
+        self._log = log
+        self._contexts: dict[ssl.SSLContext, tuple[str, bool]] = {}
+        self._current: dict[ssl.SSLContext, ssl.SSLContext] = {}
+        self._read = self._stamp()
+        self._make("http/1.1", for_clients=False)
+
+    def context(self, protocol: str, *, for_clients: bool = True) -> ssl.SSLContext:
+        """Return the context of a server for a protocol of ALPN; `for_clients`, it may want certificates."""
+        context = self._make(protocol, for_clients=for_clients)
+        self._contexts[context] = (protocol, for_clients)
+        context.sni_callback = self._choose
+        return context
+
+    async def follow(self) -> None:
+        """Read the files again if they have changed: one round of a background task."""
+        await asyncio.sleep(_LOOK_SECONDS)
+        try:
+            stamp = self._stamp()
+            if stamp == self._read:
+                return
+            made = {
+                listening: self._make(protocol, for_clients=for_clients)
+                for listening, (protocol, for_clients) in self._contexts.items()
+            }
+        except OSError as error:
+            self._log.error("TLS files can't be used; those read before are in use", error=str(error))
+            return
+        self._current, self._read = made, stamp
+        self._log.info("TLS files read again")
+
+    def _choose(self, connection: ssl.SSLObject, _name: str | None, listening: ssl.SSLContext) -> None:
+        connection.context = self._current.get(listening, listening)
+
+    def _make(self, protocol: str, *, for_clients: bool) -> ssl.SSLContext:
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        context.minimum_version = ssl.TLSVersion.TLSv1_2
+        context.set_alpn_protocols([protocol])
+        try:
+            context.load_cert_chain(self._certificate, self._key, password=_no_password)
+        except (OSError, ValueError) as error:
+            raise _unusable(error, (self._certificate, self._key)) from None
+        if self._client_authorities is not None and for_clients:
+            context.verify_mode = ssl.CERT_REQUIRED
+            try:
+                context.load_verify_locations(self._client_authorities)
+            except (OSError, ValueError) as error:
+                raise _unusable(error, (self._client_authorities,)) from None
+        return context
+
+    def _stamp(self) -> Sequence[tuple[int, int]]:
+        files = (self._certificate, self._key, self._client_authorities)
+        found = [file.stat() for file in files if file is not None]
+        return [(status.st_mtime_ns, status.st_ino) for status in found]
+
+
+def _no_password() -> str:
+    raise ValueError("the key is encrypted, which is not supported")
+
+
+def _unusable(error: OSError | ValueError, files: Sequence[Path]) -> OSError:
+    """Return the error for files that can't be used as they are."""
+    names = " and ".join(str(file) for file in files)
+    reason = str(error) if isinstance(error, ValueError) else error.strerror
+    if isinstance(error, ssl.SSLError):
+        reason = "expected PEM, and the key of the certificate" if len(files) > 1 else "expected PEM"
+    return OSError(0, f"TLS can't use {names}: {reason}")
