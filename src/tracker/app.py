@@ -15,6 +15,7 @@ from tracker.api.calls.answers import UnsentAnswers
 from tracker.api.calls.callers import LimitCallers
 from tracker.api.calls.credentials import ApiKeys
 from tracker.api.calls.endpoint import Chain, methods_of
+from tracker.api.calls.forwarded import Forwarded
 from tracker.api.calls.hosts import KnownHosts
 from tracker.api.calls.rates import CallRates
 from tracker.api.calls.same_origin import SameOrigin
@@ -164,6 +165,7 @@ class App:
         directory, auth, anybody = await self._open_access(store.access, context, tasks, streams, opened)
         oidc = _oidc(settings, clock, tasks, opened)
         chain = Chain(
+            Forwarded(settings.trusted_proxies),
             Observe(metrics, log),
             unsent,
             KnownHosts(settings.allowed_hosts),

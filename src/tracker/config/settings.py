@@ -6,6 +6,7 @@ import math
 import re
 from dataclasses import dataclass, field, fields
 from enum import StrEnum
+from ipaddress import ip_network
 from pathlib import Path
 from typing import TYPE_CHECKING, Generic, TypeVar
 from zoneinfo import ZoneInfo
@@ -15,6 +16,7 @@ from tracker.time_text import hint, read_timedelta, read_zone
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
+    from ipaddress import IPv4Network, IPv6Network
 
 T = TypeVar("T")
 E = TypeVar("E", bound=StrEnum)
@@ -80,6 +82,11 @@ SWITCH: Kind[bool] = Kind(
 WORDS: Kind[tuple[str, ...]] = Kind("words with commas", _words, show=",".join)
 ORIGINS: Kind[tuple[str, ...]] = Kind(
     "origins such as https://portal.example.com, with commas", _origins, show=",".join
+)
+NETWORKS: Kind[tuple[IPv4Network | IPv6Network, ...]] = Kind(
+    "addresses or networks such as 10.0.0.0/8, with commas",
+    lambda text: tuple(ip_network(word) for word in _words(text)),
+    show=lambda networks: ",".join(map(str, networks)),
 )
 PATH: Kind[Path] = Kind("a path", _path)
 _LOOPBACK = "loopback"
@@ -224,6 +231,11 @@ class Settings:
         MISSING_OR_PATH,
         "PEM file with authorities: only clients with a certificate of theirs are let in.",
         None,
+    )
+    trusted_proxies: tuple[IPv4Network | IPv6Network, ...] = _setting(
+        NETWORKS,
+        "Addresses of proxies, such as `10.0.0.0/8`, whose `X-Forwarded-For` says who calls.",
+        (),
     )
     allowed_hosts: tuple[str, ...] = _setting(
         WORDS,

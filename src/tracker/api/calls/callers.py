@@ -27,12 +27,22 @@ def address_of(call: Call) -> str:
     return _client(call.peer)[0]
 
 
+def host_of(peer: str) -> str:
+    """Return the IP address in the name of a peer, which may have a port, and be spelled as gRPC does."""
+    peer = unquote(peer.removeprefix("ipv4:").removeprefix("ipv6:"))
+    if peer.startswith("["):
+        peer = peer[1:].partition("]")[0]
+    elif peer.count(":") == 1:
+        peer = peer.partition(":")[0]
+    return peer.partition("%")[0]
+
+
 @lru_cache(10_000)
 def _client(peer: str) -> tuple[str, bool]:
     """Return the address in a peer's name, and whether it is a loopback address."""
-    host = unquote(peer.removeprefix("ipv4:").removeprefix("ipv6:")).rpartition(":")[0].strip("[]")
+    host = host_of(peer)
     try:
-        address = ip_address(host.partition("%")[0])
+        address = ip_address(host)
     except ValueError:  # a client that was gone before it was asked
         return host, False
     if isinstance(address, IPv6Address) and not address.is_loopback:
