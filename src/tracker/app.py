@@ -137,7 +137,12 @@ class App:
         opened.push_async_callback(tasks.close)
         tls = _open_tls(settings, tasks, log, opened)
         store = chosen_store(
-            settings.database_path, settings.mongo_uri, metrics, tasks, changes_kept=settings.changes_kept
+            settings.database_path,
+            settings.mongo_uri,
+            metrics,
+            tasks,
+            changes_kept=settings.changes_kept,
+            locks_per_owner=settings.locks_per_principal,
         )
         await store.open()
         opened.push_async_callback(store.close)

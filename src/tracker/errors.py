@@ -160,7 +160,9 @@ class Reason(StrEnum):
         Code.RESOURCE_EXHAUSTED,
         "too many logins failed, or calls had invalid credentials",
     )
-    TOO_MANY_WATCHES = auto(), Code.RESOURCE_EXHAUSTED, "the server has 5,000 watches"
+    TOO_MANY_LOCKS = auto(), Code.RESOURCE_EXHAUSTED, "the caller holds as many locks as it may"
+    TOO_MANY_WAITS = auto(), Code.RESOURCE_EXHAUSTED, "500 calls of the caller wait for locks"
+    TOO_MANY_WATCHES = auto(), Code.RESOURCE_EXHAUSTED, "the server has 5,000 watches, or the caller 500"
     CALLER_TOO_SLOW = (
         auto(),
         Code.RESOURCE_EXHAUSTED,

@@ -99,7 +99,7 @@ def test_properties_have_the_names_of_the_wire(document: Any) -> None:
 @documents
 def test_every_operation_tells_of_its_own_errors(document: Any) -> None:
     create = document["paths"]["/api/v1alpha1/event"]["post"]["responses"]
-    assert set(create) == {"200", "400", "404", "409", "422", "default"}
+    assert set(create) == {"200", "400", "404", "409", "422", "429", "default"}
     assert "LOCK_HELD" in create["409"]["description"]
     assert set(document["paths"]["/api/links/{id}"]["delete"]["responses"]) == {
         "204",

@@ -31,16 +31,22 @@ def documented_commands() -> frozenset[str]:
     return frozenset(code(section("docs/operations.md", "### Supported databases")))
 
 
+@pytest.fixture
+def locks_per_owner() -> int | None:
+    return None
+
+
 @pytest.fixture(params=["sqlite", "mongo", "mongo-replica-set"])
 async def store(
     request: pytest.FixtureRequest,
     tmp_path: Path,
     observations: Observations,
+    locks_per_owner: int | None,
     documented_commands: frozenset[str],
 ) -> AsyncIterator[Store]:
     """Give an empty store; what is sent to a MongoDB database for it must be documented."""
     if request.param == "sqlite":
-        store: Store = SqliteStore(tmp_path / "tracker.db", observations)
+        store: Store = SqliteStore(tmp_path / "tracker.db", observations, locks_per_owner=locks_per_owner)
         await store.open()
         yield store
         await store.close()
@@ -48,7 +54,7 @@ async def store(
     uri = request.getfixturevalue(request.param.replace("-", "_")).emptied_database()
     COMMANDS.seen.clear()
     COMMANDS.listening = True
-    store = MongoStore(uri, observations)
+    store = MongoStore(uri, observations, locks_per_owner=locks_per_owner)
     await store.open()
     yield store
     await store.close()

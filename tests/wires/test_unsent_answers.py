@@ -11,6 +11,7 @@ import pytest
 from tests.unread import unread
 from tests.wires.standin import BOUND, StandIn, unary
 
+from tracker.api.calls.answers import Answer
 from tracker.errors import Reason, TrackerError
 from tracker.pb import event_pb
 
@@ -155,3 +156,19 @@ async def test_a_call_that_has_ended_reads_no_further(stand_in: StandIn) -> None
     with pytest.raises(TrackerError) as stopped:
         memory.add(10)
     assert stopped.value.reason is Reason.CANCELLED
+
+
+def test_a_principal_holds_no_more_than_half_of_the_memory(stand_in: StandIn) -> None:
+    first, second = (Answer(stand_in.unsent, refusable=True) for _ in range(2))
+    first.owner, second.owner = "apikey:1", "apikey:2"
+    half = 8 * 1024 * 1024
+    first.hold(half)
+    with pytest.raises(
+        TrackerError, match="answers to apikey:1 that are not yet sent may take 8 MiB"
+    ) as refused:
+        first.add(1)
+    assert refused.value.reason is Reason.UNSENT_ANSWERS
+    second.hold(half)
+    first.end()
+    second.end()
+    assert stand_in.observed.unsent() == 0

@@ -48,9 +48,13 @@ class HttpResponse(NamedTuple):
 
 
 class Connection(Protocol):
-    """What an exchange needs of its connection; `writable` is set while its client has read everything."""
+    """What an exchange needs of its connection; `writable` is set while its client has read everything.
+
+    `unsent` is the memory of what the client has not read.
+    """
 
     peer: str
+    unsent: AnswerMemory
     writable: asyncio.Event
 
     def resume_reading(self) -> None:
@@ -175,6 +179,9 @@ class HttpExchange:
         if status in _NO_BODY:
             await self.respond(HttpResponse(b"", (), status))
             return
+        if not self._connection.writable.is_set():
+            await self._connection.writable.wait()
+        self._connection.unsent.owner = memory.owner
         head = self._start(status, f"{_JSON_LINE}content-length: {sum(map(len, parts))}\r\n")
         parts.reverse()
         while parts:

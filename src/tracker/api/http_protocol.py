@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 
     from tracker.api.calls.answers import UnsentAnswers
     from tracker.api.http_parser import Head
+    from tracker.services.context import AnswerMemory
 
     HttpApp: TypeAlias = Callable[[HttpExchange], Awaitable[None]]
     """Answers a request; whatever goes wrong is an answer too."""
@@ -99,7 +100,7 @@ class HttpConnection(asyncio.Protocol):
         self._timed: _Awaiting | None = None
         self._deadline = 0.0
         self._timer: asyncio.TimerHandle | None = None
-        self._unsent = shared.unsent.answer()
+        self.unsent: AnswerMemory = shared.unsent.answer()
         self._unread_timer: asyncio.TimerHandle | None = None
         self._reading = True
         self.writable = asyncio.Event()
@@ -224,7 +225,7 @@ class HttpConnection(asyncio.Protocol):
     def pause_writing(self) -> None:
         """Count what the client has not read yet; abort the connection if that lasts."""
         self.writable.clear()
-        self._unsent.hold(self.transport.get_write_buffer_size())
+        self.unsent.hold(self.transport.get_write_buffer_size())
         seconds = self._shared.limits.idle_seconds
         self._unread_timer = self._loop.call_later(seconds, self.transport.abort)
 
@@ -234,7 +235,7 @@ class HttpConnection(asyncio.Protocol):
 
     def _all_sent(self) -> None:
         self.writable.set()
-        self._unsent.hold(0)
+        self.unsent.hold(0)
         if self._unread_timer is not None:
             self._unread_timer.cancel()
             self._unread_timer = None

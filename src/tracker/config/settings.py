@@ -294,6 +294,9 @@ class Settings:
     rate_limit_burst: int = _setting(
         whole(1, 1_000_000), "Calls that a caller may make at once, before that rate applies.", default=200
     )
+    locks_per_principal: int = _setting(
+        whole(1, 1_000_000), "Locks that a principal may hold; callers without credentials any.", default=100
+    )
     changes_kept: int = _setting(
         whole(1_000, 1_000_000_000),
         "Minimum number of changes kept, from which watches and consumers continue.",

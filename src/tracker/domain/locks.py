@@ -16,6 +16,7 @@ from protobuf.wkt import Duration
 
 from tracker.domain.environments import environment_key
 from tracker.domain.times import duration_micros, micros, timestamp
+from tracker.errors import Reason, TrackerError
 
 if TYPE_CHECKING:
     from collections.abc import Collection
@@ -277,6 +278,17 @@ def decide_claim(
     if used is not None:
         raise LockTokenUsedError(used)
     return Acquired(_fenced(claim.lock, key, now))
+
+
+def require_room(owner: str, held: int, most: int) -> None:
+    """Check that a principal may hold one more lock than it does.
+
+    Raises:
+        TrackerError: RESOURCE_EXHAUSTED.
+    """
+    if held >= most:
+        message = f"{owner} holds {most} locks, which is as many as it may: release some, or let them expire"
+        raise TrackerError(Reason.TOO_MANY_LOCKS, message)
 
 
 def decide_move(key: KeyState, lock: lock_pb.Lock, now: int) -> lock_pb.Lock:

@@ -108,9 +108,13 @@ async def _send_nothing(_message: object) -> None:
 
 
 class AnswerMemory(Protocol):
-    """The memory that a call holds for its answer until that is sent, in `bytes`."""
+    """The memory that a call holds for its answer until that is sent, in `bytes`.
+
+    `owner` is the id of the principal whose memory it is, if any.
+    """
 
     bytes: int
+    owner: str
 
     def hold(self, size: int) -> None:
         """Hold so many bytes, no more and no less.

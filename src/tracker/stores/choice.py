@@ -18,13 +18,14 @@ if TYPE_CHECKING:
     from tracker.supervision import Supervisor
 
 
-def chosen_store(
+def chosen_store(  # noqa: PLR0913 - what a store is made of
     path: Path,
     mongo_uri: str | None,
     observer: StoreObserver,
     tasks: Supervisor | None = None,
     *,
     changes_kept: int = CHANGES_KEPT,
+    locks_per_owner: int | None = None,
 ) -> Store:
     """Return the store, not yet open: the database at a MongoDB address, or else the file at `path`.
 
@@ -34,11 +35,13 @@ def chosen_store(
     if mongo_uri is None:
         from tracker.stores.sqlite import SqliteStore  # noqa: PLC0415 - only the one that is used
 
-        return SqliteStore(path, observer, tasks, changes_kept=changes_kept)
+        return SqliteStore(path, observer, tasks, changes_kept=changes_kept, locks_per_owner=locks_per_owner)
     with _needing_driver("MONGO_URI is set"):
         from tracker.stores.mongo import MongoStore  # noqa: PLC0415 - an extra, which may be missing
 
-        return MongoStore(mongo_uri, observer, tasks, changes_kept=changes_kept)
+        return MongoStore(
+            mongo_uri, observer, tasks, changes_kept=changes_kept, locks_per_owner=locks_per_owner
+        )
 
 
 def chosen_contents(place: str, argument: str, observer: StoreObserver) -> StoreContents:

@@ -18,7 +18,8 @@ class LockStore(Protocol):
 
     `decide_claim`, `decide_move` and `decide_end` of `domain.locks` decide who gets a lock, and what its end
     leads to. The store keeps the last fencing token of each key for ever, and the ends of locks to be
-    remembered until `forget_ended`.
+    remembered until `forget_ended`. A principal may hold `locks_per_owner` locks, expired ones left out;
+    further ones, of calls or of events, are refused with RESOURCE_EXHAUSTED.
     """
 
     in_order: bool

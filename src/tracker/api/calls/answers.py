@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections import Counter
 from contextlib import asynccontextmanager
 from threading import Lock
 from typing import TYPE_CHECKING, Any, Protocol
@@ -22,6 +23,9 @@ PART = 128 * 1024
 
 _MIB = 1024 * 1024
 
+_SHARE_OF_ONE = 0.5
+"""The part of the memory that one principal may hold; for callers without credentials there is none."""
+
 
 class AnswerObserver(Protocol):
     """What is reported of unsent answers, for metrics."""
@@ -38,7 +42,7 @@ class UnsentAnswers:
 
     It counts the documents that calls read for their answers, the encoded answers, and what connections have
     not taken yet. A call that would exceed it is refused, but a change only before it begins, and what must
-    always be served never.
+    always be served never. No principal may hold more than half of it.
     """
 
     def __init__(self, mib: int, observer: AnswerObserver) -> None:
@@ -47,6 +51,7 @@ class UnsentAnswers:
         self._lock = Lock()  # threads of the store read documents
         self._encoding = asyncio.Lock()
         self._held = 0
+        self._held_by = Counter[str]()
         observer.unsent_bytes(lambda: self._held)
 
     def wrap(self, endpoint: Endpoint, then: Handler) -> Handler:
@@ -72,13 +77,20 @@ class UnsentAnswers:
         Raises:
             TrackerError: RESOURCE_EXHAUSTED; they do not fit, and it holds what it held.
         """
+        owner = answer.owner
         with self._lock:
             more = (0 if answer.ended else size) - answer.bytes
-            if more <= 0 or not answer.refusable or self._held + more <= self._limit:
+            fits = self._held + more <= self._limit
+            fits_owner = not owner or self._held_by[owner] + more <= self._limit * _SHARE_OF_ONE
+            if more <= 0 or not answer.refusable or (fits and fits_owner):
                 self._held += more
                 answer.bytes += more
+                if owner:
+                    self._held_by[owner] += more
+                    if not self._held_by[owner]:
+                        del self._held_by[owner]
                 return
-        raise self._full()
+        raise self._full() if fits_owner else self._full(f" to {owner}", _SHARE_OF_ONE)
 
     @asynccontextmanager
     async def turn(self) -> AsyncIterator[None]:
@@ -87,25 +99,30 @@ class UnsentAnswers:
             await asyncio.sleep(0)
             yield
 
-    def _full(self) -> TrackerError:
+    def _full(self, to_whom: str = "", share: float = 1) -> TrackerError:
         self._observer.answer_refused()
         return TrackerError(
             Reason.UNSENT_ANSWERS,
-            f"answers that are not yet sent may take {self._limit // _MIB} MiB, which are in use:"
+            f"answers{to_whom} that are not yet sent may take {self._limit * share / _MIB:g} MiB,"
+            " which are in use:"
             " try again later, or ask for less at a time",
         )
 
 
 class Answer:
-    """The memory that one call holds for its answer, in `bytes`."""
+    """The memory that one call holds for its answer, in `bytes`.
 
-    __slots__ = ("_memory", "bytes", "ended", "refusable")
+    `owner` is the id of the principal whose memory it is, if any; it changes only while nothing is held.
+    """
+
+    __slots__ = ("_memory", "bytes", "ended", "owner", "refusable")
 
     def __init__(self, memory: UnsentAnswers, *, refusable: bool) -> None:
         self._memory = memory
         self.refusable = refusable
         self.bytes = 0
         self.ended = False
+        self.owner = ""
 
     def hold(self, size: int) -> None:
         """Hold so many bytes, no more and no less; after the end, none.

@@ -73,7 +73,8 @@ class LimitCallers:
             if principal.is_anonymous:
                 caller, local = _client(call.peer)
             else:
-                caller, local = principal.id, False
+                call.answer.owner = caller = principal.id
+                local = False
             if rates is not None and not local:
                 rates.take(caller, now, call)
             if turns.are_shared(caller, now):

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import time
+from collections import Counter
 from dataclasses import dataclass
 from math import inf
 from typing import TYPE_CHECKING, Any, Protocol
@@ -145,6 +146,8 @@ class Idempotency:
 
 MAX_STREAMS = 5_000
 """How many streams a server keeps open at a time."""
+MAX_STREAMS_OF_ONE = 500
+"""How many of them may be a principal's; callers without credentials have no limit of their own."""
 
 _CANCEL_AGAIN = 0.1
 """Seconds after which a stream that has not ended is cancelled again."""
@@ -171,10 +174,11 @@ class _Stream:
 
 
 class OpenStreams:
-    """The streams that are open: at most `MAX_STREAMS`, and each can be ended from outside."""
+    """The streams that are open: so many at most, and each can be ended from outside."""
 
     def __init__(self) -> None:
         self._open: set[_Stream] = set()
+        self._of_each = Counter[str]()
         self._refused: Callable[[Endpoint, Call], TrackerError | None] = lambda *_: None
 
     def wrap(self, endpoint: Endpoint, then: Handler) -> Handler:
@@ -192,7 +196,7 @@ class OpenStreams:
                     stream.task.uncancel()
                 raise stream.why from None
             finally:
-                self._open.discard(stream)
+                self._leave(stream)
 
         return opened
 
@@ -225,10 +229,22 @@ class OpenStreams:
             raise refused
         if len(self._open) >= MAX_STREAMS:
             raise TrackerError(Reason.TOO_MANY_WATCHES, f"{MAX_STREAMS} watches are under way")
+        principal = call.principal
+        if self._of_each[principal.known_id] >= MAX_STREAMS_OF_ONE and not principal.is_anonymous:
+            message = f"{principal.id} has {MAX_STREAMS_OF_ONE} watches"
+            raise TrackerError(Reason.TOO_MANY_WATCHES, message)
         stream = _Stream(endpoint, call, current_task(), call.send)
         call.send = stream.send
         self._open.add(stream)
+        self._of_each[principal.known_id] += 1
         return stream
+
+    def _leave(self, stream: _Stream) -> None:
+        self._open.discard(stream)
+        principal_id = stream.call.principal.known_id
+        self._of_each[principal_id] -= 1
+        if not self._of_each[principal_id]:
+            del self._of_each[principal_id]
 
 
 class Deadline:

@@ -8,6 +8,7 @@ no other call on this server gets the lock.
 from __future__ import annotations
 
 import asyncio
+from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import partial
@@ -36,6 +37,9 @@ TRY_SECONDS = 0.5
 
 _TASK = "abandoned_locks"
 _MAX_PAUSE = 1.0
+
+MOST_OF_ONE = 500
+"""Calls of one principal that may wait; those of callers without credentials have no limit."""
 
 _KEEP_SECONDS = 10.0
 """How long the place of a caller with a token is kept after it has disconnected."""
@@ -87,6 +91,7 @@ class LockQueue:
         self._awaited: dict[str, LockKey] = {}
         """The keys of the queues by their `holder_id`."""
         self._waiting = 0
+        self._waiting_of = Counter[str]()
         self._draining = False
 
     async def take(
@@ -100,20 +105,28 @@ class LockQueue:
             LockHeldError: It is held, or others wait for it, and `wait` is 0.
             WaitTimeoutError: It was not free for this caller in time.
             LockTokenUsedError: The token took it before, and it has ended since.
-            TrackerError: UNAVAILABLE; the server is stopping.
+            TrackerError: UNAVAILABLE; the server is stopping. RESOURCE_EXHAUSTED; the principal has too many
+                calls that wait, or locks.
         """
         lock = lock_at(self._context.now())
         key = lock_key(lock)
         place = self._place_of(key, token_hash)
+        if wait > 0 and lock.owner and self._waiting_of[lock.owner] >= MOST_OF_ONE:
+            message = f"{MOST_OF_ONE} calls of {lock.owner} wait for locks, which is as many as may"
+            raise TrackerError(Reason.TOO_MANY_WAITS, message)
         if place is None and wait > 0:
             place = _Place(lock, token_hash)
             self._queues.setdefault(key, _Queue()).places.append(place)
         if place is not None:
             self._enter(key, place)
+            self._waiting_of[lock.owner] += 1
             try:
                 return await self._wait(place, lock, lock_at, wait, once)
             finally:
                 self._leave(key, place)
+                self._waiting_of[lock.owner] -= 1
+                if not self._waiting_of[lock.owner]:
+                    del self._waiting_of[lock.owner]
         first = self._first(key)
         if first is None:
             return await self._acquire(lock, token_hash, once)

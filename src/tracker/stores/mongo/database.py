@@ -95,8 +95,16 @@ class Database:
     the time never goes back.
     """
 
-    def __init__(self, uri: str, observer: StoreObserver, argument: str = "MONGO_URI") -> None:
+    def __init__(
+        self,
+        uri: str,
+        observer: StoreObserver,
+        argument: str = "MONGO_URI",
+        *,
+        locks_per_owner: int | None = None,
+    ) -> None:
         self.argument = argument
+        self.locks_per_owner = locks_per_owner
         self._uri = uri
         self._client: AsyncMongoClient[Document]
         self._open = False

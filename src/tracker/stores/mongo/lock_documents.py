@@ -59,6 +59,7 @@ def holder_fields(held: HeldLock) -> Document:
     return {
         "id": lock.id,
         **({"event_id": lock.event_id} if lock.event_id else {}),
+        **({"owner": lock.owner} if lock.owner else {}),
         **({"token_hash": held.token_hash} if held.token_hash else {}),
         "created_at": created_at(lock),
         **without(lease_state(lock)._asdict(), "lock_id"),

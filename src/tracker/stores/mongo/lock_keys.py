@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import nullcontext
 from typing import TYPE_CHECKING
 
 from tracker.domain.locks import (
@@ -13,6 +14,7 @@ from tracker.domain.locks import (
     is_renewal,
     lock_key,
     moves,
+    require_room,
 )
 from tracker.stores.changes import ChangeKind, RecordKind
 from tracker.stores.mongo import event_records, idempotency, outbox, writes
@@ -35,6 +37,7 @@ from tracker.stores.mongo.writes import without
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping, Sequence
+    from contextlib import AbstractAsyncContextManager
 
     from bson import ObjectId
 
@@ -43,6 +46,9 @@ if TYPE_CHECKING:
     from tracker.stores.idempotency import Once
     from tracker.stores.mongo.database import Database
     from tracker.stores.mongo.writes import Document
+
+_OWNERS = "lock owners"
+"""The name of the turns to take locks for one owner: it is the last that a change waits for."""
 
 
 async def of_lock(database: Database, lock_id: str, keys: writes.Collection | None = None) -> Document | None:
@@ -102,13 +108,14 @@ async def take(
         LockTokenUsedError: The claim's token has taken this key before.
     """
     key = lock_key(claim.lock)
-    async with database.turn(NAME, key_id(key)):
+    async with database.turn(NAME, key_id(key)), _turn_of_owner(database, claim):
         while True:
             before, acquired = await _decide(database, claim, {})
             if acquired.replayed:
                 if await writes.replace(database.newest(NAME), before, before):  # proves that it is held, now
                     return acquired, None
                 continue
+            await _require_room(database, claim, {})
             held_lock = HeldLock(acquired.lock, claim.token_hash)
             noted = note(event_entry(claim.lock, entry))
             change = new_entry(database.now(), log=[_created(acquired.lock)], note=noted)
@@ -129,9 +136,10 @@ async def take_for_event(
     Raises:
         LockHeldError: The key is held.
     """
-    async with database.turn(NAME, key_id(lock_key(claim.lock))):
+    async with database.turn(NAME, key_id(lock_key(claim.lock))), _turn_of_owner(database, claim):
         while True:
             before, acquired = await _decide(database, claim, freed)
+            await _require_room(database, claim, freed)
             undo: Document = {"lock": acquired.lock.id}
             log = [_created(acquired.lock)]
             if await outbox.confirm_made(database, NAME, before):
@@ -196,6 +204,28 @@ async def _decide(
     if state.holder is None and claim.token_hash:
         used = await find_end(database.newest(ENDED), token_hash=claim.token_hash, key=before["_id"])
     return before, decide_claim(state, claim, database.now(), used=used, freed=freed)
+
+
+def _turn_of_owner(database: Database, claim: HeldLock) -> AbstractAsyncContextManager[None]:
+    """Return the turn to take a lock for its owner, whose locks are counted before."""
+    if not claim.lock.owner or database.locks_per_owner is None:
+        return nullcontext()
+    return database.turn(_OWNERS, claim.lock.owner)
+
+
+async def _require_room(database: Database, claim: HeldLock, freed: Collection[str]) -> None:
+    """Check that the owner of a new lock may hold one more, beside the locks that end in the same step.
+
+    Raises:
+        TrackerError: RESOURCE_EXHAUSTED.
+    """
+    owner, most = claim.lock.owner, database.locks_per_owner
+    if not owner or most is None:
+        return
+    where: Document = {"holder.owner": owner, "holder.expired": False}
+    if freed:
+        where["holder.id"] = {"$nin": list(freed)}
+    require_room(owner, await database.newest(NAME).count_documents(where, limit=most), most)
 
 
 async def _move(

@@ -71,6 +71,7 @@ INDEXES: Final[Mapping[str, Sequence[IndexModel]]] = {
     lock_documents.NAME: (
         _index("locks_by_id", "holder.id", sparse=True),
         _index("locks_by_event", "holder.event_id", sparse=True),
+        _index("locks_by_owner", "holder.owner", sparse=True),
         _index("locks_with_outbox", "outbox.at", sparse=True),
     ),
     lock_documents.ENDED: (

@@ -47,11 +47,11 @@ class MongoStore(Store):
     """The `Store` in a MongoDB database, for any number of processes at a time.
 
     `reconciler` finishes what servers left unfinished; `event_counts` counts all events. Background work
-    runs under `tasks`. The log keeps the last `changes_kept` changes. `argument` is the name of the address
-    in messages.
+    runs under `tasks`. The log keeps the last `changes_kept` changes. A principal may hold
+    `locks_per_owner` locks. `argument` is the name of the address in messages.
     """
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - what a store is made of
         self,
         uri: str,
         observer: StoreObserver,
@@ -59,8 +59,9 @@ class MongoStore(Store):
         *,
         argument: str = "MONGO_URI",
         changes_kept: int = CHANGES_KEPT,
+        locks_per_owner: int | None = None,
     ) -> None:
-        self.database = database = Database(uri, observer, argument)
+        self.database = database = Database(uri, observer, argument, locks_per_owner=locks_per_owner)
         self._tasks = tasks or Supervisor()
         self._courier = Courier(database, changes_kept)
         deliveries = Deliveries(database, self._courier)

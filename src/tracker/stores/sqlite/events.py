@@ -53,13 +53,14 @@ class SqliteEvents:
     _writer: Writer
     _reader: Reader
     _words: WordIndexer
+    _most_locks: int | None = None
 
     async def create(
         self, event: event_pb.Event, lock: lock_pb.Lock | None, once: Once[event_pb.Event] | None = None
     ) -> None:
         def step(db: apsw.Connection) -> event_pb.Event:
             if lock is not None:
-                lock_records.acquire(db, HeldLock(lock))
+                lock_records.acquire(db, HeldLock(lock), self._most_locks)
             event_records.insert(db, event)
             return event
 
@@ -94,7 +95,7 @@ class SqliteEvents:
             for each, lock in outcome.renewed:
                 lock_records.update(db, each.lock, lock)
             if outcome.claim is not None:
-                lock_records.acquire(db, outcome.claim)
+                lock_records.acquire(db, outcome.claim, self._most_locks)
             return event
 
         return await self._writer.change(once_only(step, once))

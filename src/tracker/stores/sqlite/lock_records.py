@@ -30,6 +30,7 @@ _SELECT_KEY = (
     "SELECT fencing_token, (SELECT id FROM locks WHERE id = lock_id) FROM lock_keys"
     " WHERE (service, environment, resource) = (?, ?, ?)"
 )
+_COUNT_HELD = "SELECT count(*) FROM (SELECT 1 FROM locks WHERE owner = ? AND NOT expired LIMIT ?)"
 _FREE_KEY = "UPDATE lock_keys SET lock_id = NULL WHERE (service, environment, resource) = (?, ?, ?)"
 _SELECT_ENDED = "SELECT ending, ended_at, reason, token_hash, id, CAST(document AS BLOB) FROM ended_locks"
 
@@ -79,10 +80,11 @@ def select_leases(db: apsw.Connection) -> Sequence[locks.LeaseState]:
     return [locks.LeaseState._make(row)._replace(expired=bool(row[-1])) for row in rows]
 
 
-def acquire(db: apsw.Connection, claim: locks.HeldLock) -> locks.Acquired:
-    """Store a new lock with the next fencing token of its key.
+def acquire(db: apsw.Connection, claim: locks.HeldLock, most: int | None) -> locks.Acquired:
+    """Store a new lock with the next fencing token of its key; its owner may hold `most`.
 
     Raises:
+        TrackerError: RESOURCE_EXHAUSTED; it holds so many.
         LockHeldError: The key is held, with another token.
         LockTokenUsedError: The claim's token has taken this key before, and that lock has ended.
     """
@@ -92,6 +94,8 @@ def acquire(db: apsw.Connection, claim: locks.HeldLock) -> locks.Acquired:
     acquired = locks.decide_claim(state, claim, clock.now(), used=used)
     if not acquired.replayed:
         lock = acquired.lock
+        if lock.owner and most is not None:
+            locks.require_room(lock.owner, int(db.execute(_COUNT_HELD, (lock.owner, most)).get), most)
         _hold_key(db, key, lock)
         document = lock.to_json()
         db.execute(_INSERT, (lock.id, claim.token_hash, *_columns(key, lock), document))

@@ -31,13 +31,14 @@ class SqliteLocks:
 
     _writer: Writer
     _reader: Reader
+    _most_held: int | None = None
     in_order = True
 
     async def acquire(
         self, claim: HeldLock, entry: event_pb.ChangelogEntry | None, once: Once[Acquired] | None = None
     ) -> Acquired:
         def step(db: apsw.Connection) -> Acquired:
-            acquired = lock_records.acquire(db, claim)
+            acquired = lock_records.acquire(db, claim, self._most_held)
             noted = None if acquired.replayed else event_entry(claim.lock, entry)
             if noted is not None:
                 event_records.append_entry(db, *noted)

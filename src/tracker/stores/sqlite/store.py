@@ -30,7 +30,8 @@ if TYPE_CHECKING:
 class SqliteStore(Store):
     """The `Store` in one SQLite file, for one process at a time.
 
-    Background work runs under `tasks`. The log keeps the last `changes_kept` changes.
+    Background work runs under `tasks`. The log keeps the last `changes_kept` changes. A
+    principal may hold `locks_per_owner` locks.
     """
 
     def __init__(
@@ -40,6 +41,7 @@ class SqliteStore(Store):
         tasks: Supervisor | None = None,
         *,
         changes_kept: int = CHANGES_KEPT,
+        locks_per_owner: int | None = None,
     ) -> None:
         # The file has one lock, by whichever name it is opened.
         self._path = Path(path).resolve()
@@ -47,11 +49,11 @@ class SqliteStore(Store):
         self._reader = Reader(partial(open_for_reading, self._path), lambda: self._writer.busy)
         self._writer = Writer(partial(open_for_writing, self._path), observer, before=self._reader.let_go)
         self._words = WordIndexer(self._writer, tasks or Supervisor())
-        self.events = SqliteEvents(self._writer, self._reader, self._words)
+        self.events = SqliteEvents(self._writer, self._reader, self._words, locks_per_owner)
         self.changes = self._log = SqliteChangeLog(self._writer, self._reader, changes_kept)
         self.consumers = SqliteConsumers(self._writer, self._reader)
         self.catalog = SqliteCatalog(self._writer, self._reader)
-        self.locks = SqliteLocks(self._writer, self._reader)
+        self.locks = SqliteLocks(self._writer, self._reader, locks_per_owner)
         self.links = SqliteLinks(self._writer, self._reader)
         self.access = SqliteAccess(self._writer, self._reader)
         self.idempotency = SqliteIdempotency(self._writer, self._reader)
