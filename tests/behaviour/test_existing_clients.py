@@ -9,17 +9,32 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from tracker.permissions import read_permissions
+
 if TYPE_CHECKING:
     import httpx2
 
     from tracker.config.settings import Settings
+    from tracker.permissions import Permission
 
 API = "/api/v1alpha1"
 
 
 @pytest.fixture
-def settings(settings: Settings) -> Settings:
-    return replace(settings, slack_workspace='</script>&\u2028"')
+def permissions(request: pytest.FixtureRequest) -> frozenset[Permission] | None:
+    """Give what callers without credentials may do; everything, unless a test says otherwise."""
+    given = getattr(request, "param", None)
+    return None if given is None else read_permissions(given)
+
+
+@pytest.fixture
+def settings(settings: Settings, permissions: frozenset[Permission] | None) -> Settings:
+    workspace = '</script>&\u2028"'
+    return replace(settings, slack_workspace=workspace, auth_anonymous_permissions=permissions)
+
+
+OF_ACTION = "event:write"
+OF_SLACK_BOT = "event:read,event:write,catalog:read"
 
 
 async def post_event(http: httpx2.AsyncClient, body: Any) -> Any:
@@ -28,6 +43,7 @@ async def post_event(http: httpx2.AsyncClient, body: Any) -> Any:
     return answer.json()["event"]
 
 
+@pytest.mark.parametrize("permissions", [None, OF_ACTION], indirect=True)
 async def test_the_github_action_records_one_deployment_after_the_other(http: httpx2.AsyncClient) -> None:
     body = {
         "title": "Deployment service lambda",
@@ -47,6 +63,7 @@ async def test_the_github_action_records_one_deployment_after_the_other(http: ht
     assert first["metadata"]["id"] != second["metadata"]["id"]
 
 
+@pytest.mark.parametrize("permissions", [None, f"{OF_SLACK_BOT},lock:read"], indirect=True)
 async def test_the_slack_bot_plans_begins_and_ends_a_deployment(http: httpx2.AsyncClient) -> None:
     slack_id = "1700000000.000100"
     body: Any = {
@@ -92,6 +109,20 @@ async def test_the_slack_bot_plans_begins_and_ends_a_deployment(http: httpx2.Asy
     }
     answer = await http.post(f"{API}/event/{slack_id}/changelog", json={"entry": entry})
     assert answer.json()["event"]["changelog"][-1]["changeType"] == "commented"
+
+
+@pytest.mark.parametrize("permissions", [OF_SLACK_BOT], indirect=True)
+async def test_clients_without_credentials_do_no_more_than_they_are_allowed(http: httpx2.AsyncClient) -> None:
+    assert (await http.get(f"{API}/catalogs/list")).status_code == 200
+    for verb, path in (
+        ("GET", f"unlock/{uuid.uuid4()}"),
+        ("POST", "lock"),
+        ("GET", "locks/list"),
+        ("PUT", "catalog"),
+        ("GET", "auth/api-keys"),
+    ):
+        answer = await http.request(verb, f"{API}/{path}", json=None if verb == "GET" else {})
+        assert (answer.status_code, answer.json()["message"]) == (401, "authentication required"), path
 
 
 async def test_the_slack_bot_reads_json_errors(http: httpx2.AsyncClient) -> None:

@@ -6,18 +6,29 @@ import asyncio
 from contextlib import aclosing
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
+from zoneinfo import ZoneInfo
 
 import pytest
 from tests.behaviour.events import create, get, request
 from tests.behaviour.keys import bearer
 from tests.behaviour.locks import RUNNING, a_token, lock, take, unlock
+from tests.behaviour.servers import server
 from tests.clients import Refused
+
+from tracker.domain.access import Grant, Principal, PrincipalKind
+from tracker.errors import TrackerError
+from tracker.pb import lock_pb
+from tracker.permissions import ALL_PERMISSIONS
+from tracker.services.context import Call, Context
+from tracker.services.locks.service import LockService
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Awaitable
 
     from tests.clients import Client, JsonObject
     from tests.clocks import StoppedClock
+
+    from tracker.config.settings import Settings
 
 OF_ANOTHER = ("PERMISSION_DENIED", "LOCK_OF_ANOTHER")
 
@@ -170,8 +181,34 @@ async def test_a_watch_ends_within_a_second_of_a_revocation_or_expiry(
         if why == "revoked":
             await client.call("AuthService/RevokeApiKey", {"id": key["apiKey"]["id"]})
         else:
-            await clock.forward(3601)
+            clock.seconds += 3601
         async with asyncio.timeout(1):
             assert await ended == ("UNAUTHENTICATED", "INVALID_CREDENTIALS")
         await create(client)
         assert (await anext(other))["kind"] == "created"
+
+
+async def test_a_watch_ends_within_ten_seconds_of_a_revocation_on_another_server(
+    client: Client, settings: Settings
+) -> None:
+    if settings.mongo_uri is None:
+        pytest.skip("one server has the file of the embedded store")
+    key = await client.call("AuthService/CreateApiKey", {"name": "ci", "permissions": ["event:read"]})
+    async with server(settings) as other:
+        elsewhere = other.bearing(key["secret"])
+        async with aclosing(elsewhere.stream("EventService/WatchEvents")) as watch:
+            await anext(watch)
+            await client.call("AuthService/RevokeApiKey", {"id": key["apiKey"]["id"]})
+            async with asyncio.timeout(10):
+                ended = await refused(end_of(watch, elsewhere))
+    assert ended == ("UNAUTHENTICATED", "INVALID_CREDENTIALS")
+
+
+async def test_a_get_releases_no_lock_for_a_person_whose_browser_follows_a_link() -> None:
+    nothing: Any = None
+    context = Context(lambda: 0, str, nothing, ZoneInfo("UTC"))
+    service = LockService(nothing, nothing, nothing, context, nothing, nothing)
+    call = Call("rest", "1", "127.0.0.1:1", verb="GET")
+    call.made_by(Principal("user:1", PrincipalKind.USER, "ana", (Grant(ALL_PERMISSIONS),)))
+    with pytest.raises(TrackerError, match="a GET releases no lock for a person"):
+        await service.un_lock(lock_pb.UnLockRequest(id="1"), call)

@@ -49,12 +49,13 @@ def event_lock(
     lock = lock_pb.Lock(
         id=lock_id,
         service=attributes.service,
+        who=attributes.owner or changelog.SYSTEM,
         created_at=timestamp(now),
         environment=attributes.environment.name,
         resource=attributes.type.name,
         event_id=metadata_of(event).id,
     )
-    return begin_lease(taken_by(lock, principal, attributes.owner or changelog.SYSTEM), now, ttl)
+    return begin_lease(taken_by(principal, lock), now, ttl)
 
 
 LockOf: TypeAlias = "Callable[[event_pb.Event], lock_pb.Lock | None]"

@@ -206,14 +206,13 @@ def hash_token(lock_token: str) -> bytes:
     return hashlib.sha256(lock_token.encode()).digest() if lock_token else b""
 
 
-def taken_by(lock: lock_pb.Lock, principal: Principal, who: str) -> lock_pb.Lock:
-    """Return a new lock as a principal takes it that names `who` as the holder."""
-    lock = copy.copy(lock)
+def taken_by(principal: Principal, lock: lock_pb.Lock) -> lock_pb.Lock:
+    """Return a new lock, whose caller names its holder, as a principal takes it."""
     if principal.is_anonymous:
-        lock.who = who
         return lock
-    lock.owner, lock.who = principal.id, principal.name
-    return named_holder(lock, who)
+    taken = copy.copy(lock)
+    taken.owner, taken.who = principal.id, principal.name
+    return named_holder(taken, lock.who)
 
 
 def named_holder(lock: lock_pb.Lock, who: str) -> lock_pb.Lock:

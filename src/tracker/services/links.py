@@ -10,7 +10,7 @@ from protobuf.wkt import Empty
 from tracker.errors import Reason, TrackerError
 from tracker.pb import link_pb
 from tracker.services.context import answer_with
-from tracker.services.paging import answer_bytes, fitting, page_token, parse_page_token
+from tracker.services.paging import answer_bytes, fitting, own, page_token, parse_page_token
 from tracker.time_text import MICROS
 
 if TYPE_CHECKING:
@@ -29,9 +29,10 @@ class LinkService:
         self._context = context
 
     async def list_links(self, request: link_pb.ListLinksRequest, call: Call) -> link_pb.ListLinksResponse:
-        cursor = parse_page_token(request.page_token, "links")
+        query = own("links", call)
+        cursor = parse_page_token(request.page_token, query)
         links, rest = fitting(await self._store.find(), cursor, answer_bytes(call))
-        return link_pb.ListLinksResponse(links=list(links), next_page_token=page_token(rest, "links"))
+        return link_pb.ListLinksResponse(links=list(links), next_page_token=page_token(rest, query))
 
     async def create_link(self, request: link_pb.CreateLinkRequest, call: Call) -> link_pb.CreateLinkResponse:
         now = self._context.now() // MICROS

@@ -84,6 +84,7 @@ class LockService:
                 id=lock_id,
                 created_at=timestamp(now),
                 service=request.service,
+                who=request.who,
                 environment=request.environment,
                 resource=request.resource,
                 event_id=event_key(request.event_id).value,
@@ -91,7 +92,7 @@ class LockService:
                 labels=request.labels,
                 lock_delay=request.lock_delay,
             )
-            return begin_lease(taken_by(lock, call.principal, request.who), now, ttl)
+            return begin_lease(taken_by(call.principal, lock), now, ttl)
 
         wait = duration_seconds(request.wait)
         ttl = request.ttl or (WAIT_TTL if wait else None)
