@@ -62,6 +62,9 @@ _NEVER_NULL: Final = frozenset(
 )
 """Columns without NULL; in the others, a missing value is NULL."""
 
+_FITTING_SERVICE: Final = "service IN (SELECT DISTINCT service FROM facets WHERE query_fits(?, service))"
+"""The condition for a pattern of services: there are far fewer of them than events."""
+
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 
 
@@ -204,7 +207,7 @@ def _of_value(term: Term) -> Condition:
             case Pattern((only,)) | Number(only):
                 equal[only] = None
             case Pattern(pieces):  # in GLOB, a NUL ends the text
-                sql.append(f"query_fits(?, {value})")
+                sql.append(_FITTING_SERVICE if value == "service" else f"query_fits(?, {value})")
                 bindings.append(json.dumps(pieces))
             case Range(low, high):
                 given = [(sign, at) for sign, at in ((">=", low), ("<", high)) if at is not None]
