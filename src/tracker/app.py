@@ -3,21 +3,18 @@
 from __future__ import annotations
 
 import asyncio
-import sys
 from contextlib import AsyncExitStack
-from functools import partial
 from typing import TYPE_CHECKING, Self
 
 import uuid_utils
 
+from tracker.access_control import AccessControl, call_rates, open_tls
 from tracker.api.calls.access import Authenticate, Authorize
 from tracker.api.calls.answers import UnsentAnswers
 from tracker.api.calls.callers import LimitCallers
-from tracker.api.calls.credentials import ApiKeys
 from tracker.api.calls.endpoint import Chain, methods_of
 from tracker.api.calls.forwarded import Forwarded
 from tracker.api.calls.hosts import KnownHosts
-from tracker.api.calls.rates import CallRates
 from tracker.api.calls.same_origin import SameOrigin
 from tracker.api.calls.steps import (
     Deadline,
@@ -32,15 +29,9 @@ from tracker.api.grpc import GrpcServer
 from tracker.api.http_server import HttpServer
 from tracker.api.rest import RestApi
 from tracker.api.routes import Readiness, documentation, metrics_page, probes, web_configuration
-from tracker.api.tls import Tls
 from tracker.api.wires import require_free
-from tracker.domain.access import anonymous
 from tracker.domain.times import duration
-from tracker.errors import Reason, SetupError, TrackerError, invalid_credentials
-from tracker.permissions import ALL_PERMISSIONS, Permission
-from tracker.services.access.attempts import FailedAttempts
-from tracker.services.access.directory import Directory
-from tracker.services.access.service import AuthService
+from tracker.errors import Reason, TrackerError
 from tracker.services.catalog import CatalogService
 from tracker.services.consumers import ConsumerRunner
 from tracker.services.context import Context, SystemClock
@@ -62,24 +53,16 @@ from tracker.telemetry.metrics import Metrics
 from tracker.time_text import MICROS
 
 if TYPE_CHECKING:
-    import ssl
-    from collections.abc import Callable, Sequence
+    from collections.abc import Sequence
     from types import TracebackType
 
     from structlog.typing import FilteringBoundLogger
 
-    from tracker.api.calls.access import Authenticator
     from tracker.api.calls.endpoint import Endpoint
     from tracker.api.routes import HttpRoute
     from tracker.config.settings import Settings
-    from tracker.domain.access import Principal
     from tracker.services.consumers import Consumer
-    from tracker.services.context import Call, Clock, MakeClock
-    from tracker.stores.access import AccessStore
-
-
-_REVOKED_WITHIN = 0.5
-"""Seconds after which a stream whose credentials were revoked here has ended."""
+    from tracker.services.context import Call, MakeClock
 
 
 class App:
@@ -135,7 +118,7 @@ class App:
         metrics = Metrics(max_services=settings.max_service_labels)
         tasks = Supervisor(log, metrics.tasks)
         opened.push_async_callback(tasks.close)
-        tls = _open_tls(settings, tasks, log, opened)
+        tls = open_tls(settings, tasks, log, opened)
         store = chosen_store(
             settings.database_path,
             settings.mongo_uri,
@@ -167,15 +150,15 @@ class App:
             opened.push_async_callback(tasks.stop, runner.task)
 
         streams, unsent = OpenStreams(), UnsentAnswers(settings.unsent_answers_mib, metrics)
-        directory, auth, anybody = await self._open_access(store.access, context, tasks, streams, opened)
-        oidc = _oidc(settings, clock, tasks, opened)
+        access = await AccessControl(settings, store.access, context).open(clock, tasks, streams, opened)
+        self.first_key = access.first_key
         chain = Chain(
             Forwarded(settings.trusted_proxies),
             Observe(metrics, log),
             unsent,
             KnownHosts(settings.allowed_hosts),
-            Authenticate((*oidc, ApiKeys(directory)), anybody, FailedAttempts()),
-            LimitCallers(_call_rates(settings), Turns()),
+            Authenticate(access.authenticators, access.anonymous, access.attempts),
+            LimitCallers(call_rates(settings), Turns()),
             Authorize(),
             SameOrigin(settings.cors_allowed_origins),
             streams,
@@ -195,7 +178,7 @@ class App:
             CatalogService(store.catalog, context),
             LockService(*locks, context, metrics.locks, events),
             LinkService(store.links, context),
-            auth,
+            access.service,
         )
         methods = tuple(methods_of(services))
         ready = Readiness(store.check)
@@ -226,31 +209,6 @@ class App:
             host, port = server.bound
             self._log.info("%s server listening on :%d", name, port, host=host, port=port)
 
-    async def _open_access(
-        self,
-        store: AccessStore,
-        context: Context,
-        tasks: Supervisor,
-        streams: OpenStreams,
-        opened: AsyncExitStack,
-    ) -> tuple[Directory, AuthService, Principal]:
-        """Read who may do what, and follow its changes; return also the principal without credentials."""
-        permissions = self._settings.auth_anonymous_permissions
-        anybody = anonymous(ALL_PERMISSIONS if permissions is None else permissions)
-        directory = Directory(store, context)
-        await directory.open()
-        for name, work in (
-            ("access_records", directory.follow),
-            ("access_uses", directory.write_uses),
-            ("revocations", partial(_end_revoked, streams, directory)),
-        ):
-            tasks.repeat(name, work)
-            opened.push_async_callback(tasks.stop, name)
-        auth = AuthService(directory, context, anybody, demo_mode=self._settings.demo_mode)
-        if not anybody.may(Permission.ACCESS_MANAGE):
-            self.first_key = await auth.create_first_key()
-        return directory, auth, anybody
-
     async def _drain(self, ready: Readiness, queue: LockQueue, grpc_server: GrpcServer) -> None:
         ready.drain()
         queue.drain()
@@ -265,64 +223,12 @@ class App:
         await asyncio.gather(http_server.stop(grace), grpc_server.stop(grace))
 
 
-def _oidc(
-    settings: Settings, clock: Clock, tasks: Supervisor, opened: AsyncExitStack
-) -> Sequence[Authenticator]:
-    """Return the authenticators that need the extra `oidc`, if the settings ask for some.
-
-    Raises:
-        SetupError: The extra is not installed, or a file that a setting names can't be used.
-    """
-    if settings.auth_jobs_file is None:
-        return ()
-    try:
-        from tracker.oidc import Oidc  # noqa: PLC0415 - an extra, which may be missing
-    except ModuleNotFoundError as error:
-        if error.name is None or error.name.partition(".")[0] != "joserfc":
-            raise
-        install = f"{sys.executable} -m pip install 'joserfc>=1.8'"
-        raise SetupError(f"AUTH_JOBS_FILE is set, and joserfc is not installed: {install}") from None
-    oidc = Oidc(settings, clock)
-    oidc.open(tasks, opened)
-    return oidc.authenticators
-
-
-async def _end_revoked(streams: OpenStreams, directory: Directory) -> None:
-    """End the streams whose credentials are no longer valid: one round of a background task."""
-    await asyncio.sleep(_REVOKED_WITHIN)
-    streams.end_those(lambda call: None if directory.is_current(call.principal) else invalid_credentials())
-
-
-def _open_tls(
-    settings: Settings, tasks: Supervisor, log: FilteringBoundLogger, opened: AsyncExitStack
-) -> Callable[..., ssl.SSLContext | None]:
-    """Return what makes the TLS context of each server: None, where there is no certificate.
-
-    Raises:
-        OSError: The files can't be used.
-    """
-    if settings.tls_cert is None or settings.tls_key is None:
-        if settings.tls_cert or settings.tls_key or settings.tls_client_ca:
-            raise OSError(0, "TLS needs both TLS_CERT and TLS_KEY")
-        return lambda *_, **__: None
-    tls = Tls(settings.tls_cert, settings.tls_key, settings.tls_client_ca, log)
-    tasks.repeat("tls_files", tls.follow)
-    opened.push_async_callback(tasks.stop, "tls_files")
-    return tls.context
-
-
 def _moved(endpoint: Endpoint, _call: Call) -> TrackerError | None:
     """Return why a watch ends while the server stops; health and reflection end when gRPC does."""
     if endpoint.rpc is None:
         return None
     message = "the server is stopping; watch on from the last resume_token at another one"
     return TrackerError(Reason.DRAINING, message)
-
-
-def _call_rates(settings: Settings) -> CallRates | None:
-    if not settings.rate_limit_enabled:
-        return None
-    return CallRates(settings.rate_limit_requests_per_second, settings.rate_limit_burst)
 
 
 def _web_configuration(settings: Settings) -> HttpRoute:

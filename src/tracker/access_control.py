@@ -1,0 +1,128 @@
+"""The access control of a server, put together from its parts: who calls, who may, and TLS."""
+
+from __future__ import annotations
+
+import asyncio
+import sys
+from functools import partial
+from typing import TYPE_CHECKING, Self
+
+from tracker.api.calls.credentials import ApiKeys
+from tracker.api.calls.rates import CallRates
+from tracker.api.tls import Tls
+from tracker.domain.access import anonymous
+from tracker.errors import SetupError, invalid_credentials
+from tracker.permissions import ALL_PERMISSIONS, Permission
+from tracker.services.access.attempts import FailedAttempts
+from tracker.services.access.directory import Directory
+from tracker.services.access.service import AuthService
+
+if TYPE_CHECKING:
+    import ssl
+    from collections.abc import Callable, Sequence
+    from contextlib import AsyncExitStack
+
+    from structlog.typing import FilteringBoundLogger
+
+    from tracker.api.calls.access import Authenticator
+    from tracker.api.calls.steps import OpenStreams
+    from tracker.config.settings import Settings
+    from tracker.services.context import Clock, Context
+    from tracker.stores.access import AccessStore
+    from tracker.supervision import Supervisor
+
+_REVOKED_WITHIN = 0.5
+"""Seconds after which a stream whose credentials were revoked here has ended."""
+
+
+class AccessControl:
+    """Who may do what on a server.
+
+    `authenticators` recognize credentials, `anonymous` is who has none. `service` answers RPCs. `first_key`
+    is a new key that may do everything, for the operator, where nobody could manage access otherwise.
+    """
+
+    first_key: str | None = None
+
+    def __init__(self, settings: Settings, store: AccessStore, context: Context) -> None:
+        self._settings = settings
+        permissions = settings.auth_anonymous_permissions
+        self.anonymous = anonymous(ALL_PERMISSIONS if permissions is None else permissions)
+        self.attempts = FailedAttempts()
+        self.directory = Directory(store, context)
+        self.service = AuthService(self.directory, context, self.anonymous, demo_mode=settings.demo_mode)
+        self.authenticators: Sequence[Authenticator] = ()
+
+    async def open(
+        self, clock: Clock, tasks: Supervisor, streams: OpenStreams, opened: AsyncExitStack
+    ) -> Self:
+        """Read who may do what, and follow its changes; return itself.
+
+        Raises:
+            SetupError: A file that a setting names can't be used, or an extra is not installed.
+        """
+        await self.directory.open()
+        for name, work in (
+            ("access_records", self.directory.follow),
+            ("access_uses", self.directory.write_uses),
+            ("revocations", partial(self._end_revoked, streams)),
+        ):
+            tasks.repeat(name, work)
+            opened.push_async_callback(tasks.stop, name)
+        if not self.anonymous.may(Permission.ACCESS_MANAGE):
+            self.first_key = await self.service.create_first_key()
+        self.authenticators = (*_oidc(self._settings, clock, tasks, opened), ApiKeys(self.directory))
+        return self
+
+    async def _end_revoked(self, streams: OpenStreams) -> None:
+        """End the streams whose credentials are no longer valid: one round of a background task."""
+        await asyncio.sleep(_REVOKED_WITHIN)
+        current = self.directory.is_current
+        streams.end_those(lambda call: None if current(call.principal) else invalid_credentials())
+
+
+def call_rates(settings: Settings) -> CallRates | None:
+    """Return the rates of callers, or None where there are none."""
+    if not settings.rate_limit_enabled:
+        return None
+    return CallRates(settings.rate_limit_requests_per_second, settings.rate_limit_burst)
+
+
+def open_tls(
+    settings: Settings, tasks: Supervisor, log: FilteringBoundLogger, opened: AsyncExitStack
+) -> Callable[..., ssl.SSLContext | None]:
+    """Return what makes the TLS context of each server: None, where there is no certificate.
+
+    Raises:
+        OSError: The files can't be used.
+    """
+    if settings.tls_cert is None or settings.tls_key is None:
+        if settings.tls_cert or settings.tls_key or settings.tls_client_ca:
+            raise OSError(0, "TLS needs both TLS_CERT and TLS_KEY")
+        return lambda *_, **__: None
+    tls = Tls(settings.tls_cert, settings.tls_key, settings.tls_client_ca, log)
+    tasks.repeat("tls_files", tls.follow)
+    opened.push_async_callback(tasks.stop, "tls_files")
+    return tls.context
+
+
+def _oidc(
+    settings: Settings, clock: Clock, tasks: Supervisor, opened: AsyncExitStack
+) -> Sequence[Authenticator]:
+    """Return the authenticators that need the extra `oidc`, if the settings ask for some.
+
+    Raises:
+        SetupError: The extra is not installed, or a file that a setting names can't be used.
+    """
+    if settings.auth_jobs_file is None:
+        return ()
+    try:
+        from tracker.oidc import Oidc  # noqa: PLC0415 - an extra, which may be missing
+    except ModuleNotFoundError as error:
+        if error.name is None or error.name.partition(".")[0] != "joserfc":
+            raise
+        install = f"{sys.executable} -m pip install 'joserfc>=1.8'"
+        raise SetupError(f"AUTH_JOBS_FILE is set, and joserfc is not installed: {install}") from None
+    oidc = Oidc(settings, clock)
+    oidc.open(tasks, opened)
+    return oidc.authenticators
