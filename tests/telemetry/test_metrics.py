@@ -9,9 +9,12 @@ import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
 from tracker import __version__
+from tracker.domain.access import PrincipalKind
+from tracker.errors import Reason
 from tracker.telemetry.metrics import Metrics
 
 if TYPE_CHECKING:
+    from tracker.api.calls.steps import CallObserver
     from tracker.services.events.reporter import EventObserver
     from tracker.stores.base import StoreObserver
 
@@ -81,6 +84,31 @@ def test_calls_are_counted_and_timed_by_method_wire_and_code(metrics: Metrics) -
     name, method = "tracker_rpc_seconds_count", "x.Service/Get"
     assert value(metrics, name, method=method, wire="rest", code="OK") == 2
     assert value(metrics, name, method=method, wire="grpc", code="NOT_FOUND") == 1
+
+
+def test_calls_are_counted_by_kind_of_principal_and_whether_they_were_allowed(metrics: Metrics) -> None:
+    observer: CallObserver = metrics
+    refusals = {
+        Reason.AUTHENTICATION_REQUIRED: "unauthenticated",
+        Reason.INVALID_CREDENTIALS: "unauthenticated",
+        Reason.TOO_MANY_FAILED_ATTEMPTS: "unauthenticated",
+        Reason.PERMISSION_REQUIRED: "denied",
+    }
+    name = "tracker_auth_requests_total"
+    for principal in PrincipalKind:
+        for reason in (None, Reason.LOCK_HELD, *refusals):
+            observer.call_authorized(principal, reason)
+        assert value(metrics, name, principal=principal, result="allowed") == 2
+        assert value(metrics, name, principal=principal, result="unauthenticated") == 3
+        assert value(metrics, name, principal=principal, result="denied") == 1
+    for reason in refusals:
+        assert value(metrics, "tracker_auth_failures_total", reason=reason) == len(PrincipalKind)
+
+
+def test_logins_are_counted_by_method_and_result(metrics: Metrics) -> None:
+    metrics.auth.login_finished("local", "rate_limited")
+    assert value(metrics, "tracker_auth_logins_total", method="local", result="rate_limited") == 1
+    assert value(metrics, "tracker_auth_logins_total", method="oidc", result="success") == 0
 
 
 def test_calls_under_way_are_those_that_started_and_did_not_finish(metrics: Metrics) -> None:

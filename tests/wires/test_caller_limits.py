@@ -16,6 +16,8 @@ from tests.clients import STRICT, Refused, RestClient
 
 from tracker.api.calls.callers import address_of
 from tracker.api.calls.rates import MOST_CALLERS, CallRates
+from tracker.client.connection import Connection
+from tracker.client.rpcs import LIST_LOCKS
 from tracker.errors import TrackerError
 from tracker.services.context import Call
 
@@ -83,6 +85,15 @@ async def test_locks_are_renewed_and_released_beyond_the_rate(http: httpx2.Async
     for _ in range(BURST):
         await client.call("LockService/RenewLock", {"id": lock["id"]})
     await client.call("LockService/UnLock", {"id": lock["id"]})
+
+
+async def test_the_python_client_waits_where_it_makes_too_many_calls(app: App, key: str) -> None:
+    def call_often() -> int:
+        with Connection(f"http://127.0.0.1:{app.http_address[1]}", patience=0) as connection:
+            vars(connection)["_http"].headers["x-api-key"] = key
+            return len([connection.call(LIST_LOCKS, LIST_LOCKS.request()) for _ in range(BURST + 1)])
+
+    assert await asyncio.to_thread(call_often) == BURST + 1
 
 
 def call_from(peer: str) -> Call:

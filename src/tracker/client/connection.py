@@ -36,6 +36,8 @@ _ERRORS = 400
 _FIRST_PAUSE, _LONGEST_PAUSE = 0.1, 1.0
 """Seconds before a call is repeated for the first time, and the longest pause before any repetition."""
 _JSON = {"content-type": "application/json"}
+_TOO_FAST_SECONDS = 10.0
+"""Seconds for which a call is repeated that was refused, and not begun, after too many others."""
 _CONNECTING = 2.5
 """Seconds that establishing a connection may take, in which a lost packet is sent again."""
 _SILENCE = 45.0
@@ -80,7 +82,8 @@ class Connection:
 
         A call is repeated for up to `patience` seconds while the server can't be reached or can't serve it;
         `repeats` is called before the first repetition. A call that changes something has an idempotency key
-        then, so that it takes effect once. Each attempt waits `timeout` seconds for its answer.
+        then, so that it takes effect once. Each attempt waits `timeout` seconds for its answer. A caller that
+        makes more calls than it may is slowed down.
 
         Raises:
             ValueError: The address is not an HTTP address.
@@ -154,15 +157,17 @@ class Connection:
         headers = {} if sent.body is None else dict(_JSON)
         if idempotency_key or (patience and not only_reads(rpc.method)):
             headers["idempotency-key"] = idempotency_key or str(uuid.uuid4())
-        give_up = time.monotonic() + patience
+        began = time.monotonic()
         for number, pause in enumerate(pauses()):
             try:
                 return self._send(sent, headers, self._timeout if timeout is None else timeout)
             except ApiError as error:
+                too_fast = error.reason == Reason.TOO_MANY_CALLS
                 again = error.code is Code.UNAVAILABLE or error.reason == Reason.IDEMPOTENCY_KEY_UNDER_WAY
-                if not again or time.monotonic() + pause > give_up:
+                longest = max(patience, _TOO_FAST_SECONDS) if too_fast else patience
+                if not (again or too_fast) or time.monotonic() + pause > began + longest:
                     raise
-                if not number:
+                if not (number or too_fast):
                     self._repeats(error)
             time.sleep(pause)
         raise AssertionError("pauses never end")

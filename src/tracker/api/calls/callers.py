@@ -8,6 +8,8 @@ from ipaddress import IPv6Address, ip_address, ip_network
 from typing import TYPE_CHECKING, Any
 from urllib.parse import unquote
 
+from tracker.api.calls.endpoint import refusing
+from tracker.errors import TrackerError
 from tracker.pb.options import is_always_served
 
 if TYPE_CHECKING:
@@ -75,10 +77,14 @@ class LimitCallers:
             else:
                 call.answer.owner = caller = principal.id
                 local = False
+            shared = turns.are_shared(caller, now)
             if rates is not None and not local:
-                rates.take(caller, now, call)
-            if turns.are_shared(caller, now):
-                return turns.start(caller, then, read, call)
-            return then(read, call)
+                try:
+                    rates.take(caller, now, call)
+                except TrackerError as error:
+                    if not shared:
+                        raise
+                    return turns.start(caller, then, refusing(error), call)  # refusals take time too
+            return turns.start(caller, then, read, call) if shared else then(read, call)
 
         return limited
