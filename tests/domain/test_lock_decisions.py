@@ -6,6 +6,7 @@ from copy import copy
 
 import pytest
 
+from tracker.domain.access import ANONYMOUS, Principal, PrincipalKind
 from tracker.domain.event_locks import EventChange, decide_event_change
 from tracker.domain.locks import (
     Acquired,
@@ -24,7 +25,9 @@ from tracker.domain.locks import (
     decide_move,
     event_entry,
     hash_token,
+    is_of,
     moves,
+    taken_by,
 )
 from tracker.domain.times import duration, timestamp
 from tracker.pb import event_pb, lock_pb
@@ -149,3 +152,36 @@ def test_a_key_of_a_request_is_known_for_a_day() -> None:
     assert not is_over(NOW, NOW + KEPT_MICROS - 1)
     assert is_over(NOW, NOW + KEPT_MICROS)
     assert forgotten_until(NOW + KEPT_MICROS) == NOW
+
+
+ANA, BEN = (Principal(f"user:{name}", PrincipalKind.USER, name, ()) for name in ("ana", "ben"))
+
+
+@pytest.mark.parametrize(
+    ("owner", "token", "given", "caller", "expected"),
+    [
+        (None, "", "", ANONYMOUS, True),
+        (None, "", "t", ANONYMOUS, True),
+        (None, "t", "", ANONYMOUS, False),
+        (None, "t", "other", ANONYMOUS, False),
+        (None, "t", "t", ANONYMOUS, True),
+        (None, "", "", ANA, False),
+        (None, "t", "", ANA, False),
+        (None, "t", "t", ANA, True),
+        (ANA, "", "", ANA, True),
+        (ANA, "", "", BEN, False),
+        (ANA, "", "t", BEN, False),
+        (ANA, "", "", ANONYMOUS, False),
+        (ANA, "t", "", ANA, True),
+        (ANA, "t", "other", ANA, False),
+        (ANA, "t", "", BEN, False),
+        (ANA, "t", "t", BEN, True),
+        (ANA, "t", "", ANONYMOUS, False),
+        (ANA, "t", "t", ANONYMOUS, True),
+    ],
+)
+def test_a_lock_is_of_the_principal_that_took_it_and_of_whoever_has_its_token(
+    owner: Principal | None, token: str, given: str, caller: Principal, *, expected: bool
+) -> None:
+    lock = taken_by(owner or ANONYMOUS, lock_pb.Lock(id="1", who="root"))
+    assert is_of(HeldLock(lock, hash_token(token)), given, caller) is expected
