@@ -1,0 +1,28 @@
+"""People: what the members of teams may do."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from tracker.domain.access import Grant, Principal, PrincipalKind, Scope
+from tracker.permissions import ALL_PERMISSIONS, Permission
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from tracker.pb import auth_pb
+
+
+def principal_of_user(user: auth_pb.User, teams: Mapping[str, auth_pb.Team]) -> Principal:
+    """Return the principal of a user, who has the grants of all teams; a disabled one has none."""
+    grants = () if user.disabled else tuple(_grant(teams[each]) for each in user.team_ids if each in teams)
+    return Principal(f"user:{user.id}", PrincipalKind.USER, user.display_name or user.username, grants)
+
+
+def _grant(team: auth_pb.Team) -> Grant:
+    if team.builtin:
+        return Grant(ALL_PERMISSIONS)
+    known = {permission.value: permission for permission in Permission}
+    services = () if team.scope_all else tuple(team.scope_services)
+    scope = Scope(services, tuple(team.scope_environments), tuple(team.scope_teams))
+    return Grant(frozenset(known[word] for word in team.permissions if word in known), scope)

@@ -1,0 +1,54 @@
+"""Passwords of local users, stored as Argon2id hashes."""
+
+from __future__ import annotations
+
+from functools import cache
+from typing import TYPE_CHECKING, Final
+
+from argon2 import PasswordHasher
+from argon2.exceptions import InvalidHashError, VerificationError
+
+from tracker.errors import FieldViolation, invalid
+
+if TYPE_CHECKING:
+    from collections.abc import Sized
+
+SHORTEST, LONGEST = 12, 128
+_HASHER: Final = PasswordHasher(time_cost=3, memory_cost=64 * 1024, parallelism=1)
+
+
+def has_good_length(password: Sized) -> bool:
+    """Return whether a password is as long as it must be, in characters."""
+    return SHORTEST <= len(password) <= LONGEST
+
+
+def require_policy(password: str, field: str = "password") -> None:
+    """Check a new password.
+
+    Raises:
+        TrackerError: INVALID_ARGUMENT; it is too short or too long.
+    """
+    if not has_good_length(password):
+        raise invalid(FieldViolation(field, f"password must be {SHORTEST} to {LONGEST} characters"))
+
+
+def hash_password(password: str) -> bytes:
+    """Return the hash of a password, with its salt and parameters; blocks for some 100 ms."""
+    return _HASHER.hash(password).encode()
+
+
+def verify_password(stored: bytes, password: str) -> bool:
+    """Return whether a password has this hash; blocks as `hash_password` does.
+
+    An empty hash, of a user who is not known or has no password, takes as long and is never right.
+    """
+    try:
+        right = _HASHER.verify((stored or _nobody()).decode(), password)
+    except (VerificationError, InvalidHashError, UnicodeError):
+        return False
+    return right and bool(stored)
+
+
+@cache
+def _nobody() -> bytes:
+    return hash_password("the password of nobody")
