@@ -2,15 +2,20 @@
 
     python -m bench.fair [--seconds 3] [--events 10000]
 
-Callers are anonymous, and told apart by their addresses, both on the loopback interface. Each should get half
-of the calls. `alone` is what the caller with fewer connections gets while the other one does nothing.
+First with API keys and the default limits: each caller should get what its rate and its burst allow, within
+1 %. Then without limits: each should get half of the calls. Callers are anonymous there, and told apart by
+their addresses, both on the loopback interface. `alone` is what the caller with fewer connections gets while
+the other one does nothing.
 """
 
 from __future__ import annotations
 
 import argparse
 import asyncio
+import json
 import tempfile
+import time
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -18,8 +23,10 @@ import uvloop
 from bench.api import grpc_scripts, rest_scripts
 from bench.events import fill
 from bench.http2 import GrpcConnection
-from bench.load import RestConnection, run
+from bench.load import RestConnection, http_request, run
 from bench.server import serving
+
+from tracker.config.settings import SETTINGS
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
@@ -41,6 +48,37 @@ def _from(address: str, wire: Callable[[], _Protocol], port: int) -> Callable[[]
         return protocol
 
     return connect
+
+
+async def measure_limits(server: Server, seconds: float) -> None:
+    """Run two callers beyond their rate, and print how many of their calls were answered."""
+    rate, burst = (SETTINGS[f"rate_limit_{name}"].default for name in ("requests_per_second", "burst"))
+    assert isinstance(rate, int)
+    assert isinstance(burst, int)
+    connection = await server.rest()
+    keys = [
+        json.loads(await connection.send(http_request("POST", "/api/v1alpha1/auth/api-keys", body)))["secret"]
+        for body in (b'{"name": "few"}', b'{"name": "many"}')
+    ]
+    await connection.close()
+    began = time.perf_counter()
+
+    async def answered(key: str) -> int:
+        request = http_request("GET", "/api/v1alpha1/locks/list")
+        request = request.replace(b"\r\n", f"\r\nX-Api-Key: {key}\r\n".encode(), 1)
+        connection, answers = await server.rest(), 0
+        while time.perf_counter() < began + seconds:
+            with suppress(RuntimeError):  # refused
+                await connection.send(request)
+                answers += 1
+        await connection.close()
+        return answers
+
+    few = asyncio.gather(*(answered(keys[0]) for _ in range(5)))
+    many = asyncio.gather(*(answered(keys[1]) for _ in range(50)))
+    expected = burst + rate * seconds
+    for name, number in (("few", sum(await few)), ("many", sum(await many))):
+        print(f"{name:5}{number:6} of {expected:.0f} calls answered: {number / expected - 1:+.2%}")
 
 
 async def measure(server: Server, event_id: str, source: str, seconds: float) -> None:
@@ -77,6 +115,8 @@ def main() -> None:
     with tempfile.TemporaryDirectory(dir=Path.cwd()) as folder:
         database = Path(folder, "tracker.db")
         event_id, source, _ = asyncio.run(fill(database, options.events))
+        with serving(database, RATE_LIMIT_ENABLED="on") as server:
+            uvloop.run(measure_limits(server, 3 * options.seconds))
         with serving(database) as server:
             uvloop.run(measure(server, event_id, source, options.seconds))
 

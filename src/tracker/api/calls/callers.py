@@ -39,7 +39,7 @@ def host_of(peer: str) -> str:
     return peer.partition("%")[0]
 
 
-@lru_cache(10_000)
+@lru_cache(2_048)
 def _client(peer: str) -> tuple[str, bool]:
     """Return the address in a peer's name, and whether it is a loopback address."""
     host = host_of(peer)
