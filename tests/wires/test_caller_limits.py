@@ -6,6 +6,7 @@ import asyncio
 import re
 from contextlib import suppress
 from dataclasses import replace
+from ipaddress import ip_network
 from typing import TYPE_CHECKING
 
 import grpc
@@ -19,6 +20,7 @@ from tracker.api.calls.rates import MOST_CALLERS, CallRates
 from tracker.client.connection import Connection
 from tracker.client.rpcs import LIST_LOCKS
 from tracker.errors import TrackerError
+from tracker.services.access.attempts import PER_ADDRESS
 from tracker.services.context import Call
 
 if TYPE_CHECKING:
@@ -33,7 +35,11 @@ BURST = 10
 @pytest.fixture
 def settings(settings: Settings) -> Settings:
     return replace(
-        settings, rate_limit_enabled=True, rate_limit_requests_per_second=1, rate_limit_burst=BURST
+        settings,
+        rate_limit_enabled=True,
+        rate_limit_requests_per_second=1,
+        rate_limit_burst=BURST,
+        trusted_proxies=(ip_network("127.0.0.1"),),
     )
 
 
@@ -94,6 +100,31 @@ async def test_the_python_client_waits_where_it_makes_too_many_calls(app: App, k
             return len([connection.call(LIST_LOCKS, LIST_LOCKS.request()) for _ in range(BURST + 1)])
 
     assert await asyncio.to_thread(call_often) == BURST + 1
+
+
+async def test_anonymous_callers_behind_a_trusted_proxy_are_limited_by_address(
+    http: httpx2.AsyncClient,
+) -> None:
+    async def status(address: str) -> int:
+        headers = {"x-forwarded-for": address}
+        return (await http.get("/api/v1alpha1/locks/list", headers=headers)).status_code
+
+    statuses = await asyncio.gather(*(status("203.0.113.7") for _ in range(3 * BURST)))
+    assert BURST <= statuses.count(200) < len(statuses)
+    assert set(statuses) == {200, 429}
+    assert await status("203.0.113.8") == 200
+
+
+async def test_an_address_that_sends_many_invalid_keys_is_told_so_and_its_valid_keys_work(
+    http: httpx2.AsyncClient, key: str
+) -> None:
+    async def status(secret: str) -> int:
+        headers = {"x-forwarded-for": "203.0.113.9", "x-api-key": secret}
+        return (await http.get("/api/v1alpha1/locks/list", headers=headers)).status_code
+
+    statuses = [await status("trk_nothing") for _ in range(PER_ADDRESS + 1)]
+    assert statuses == [401] * PER_ADDRESS + [429]
+    assert await status(key) == 200
 
 
 def call_from(peer: str) -> Call:
