@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import ssl
+from contextlib import suppress
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
@@ -140,6 +141,41 @@ async def test_new_connections_get_the_certificate_that_the_files_have(
     key.unlink()
     await tls.follow()
     assert await served_by(context, authority) == "second"
+
+
+@pytest.mark.parametrize("version", [ssl.TLSVersion.TLSv1_2, ssl.TLSVersion.TLSv1_3])
+async def test_sessions_of_an_authority_that_was_removed_are_not_resumed(
+    authority: Authority, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, version: ssl.TLSVersion
+) -> None:
+    monkeypatch.setattr("tracker.api.tls._LOOK_SECONDS", 0)
+    removed = Authority(tmp_path, "removed")
+    trusted = tmp_path / "trusted.pem"
+    trusted.write_bytes(removed.file.read_bytes())
+    tls = Tls(*authority.vouch_for("server"), trusted, LOG)
+    listening = tls.context("http/1.1")
+    client = of_client(authority, removed.vouch_for("client"))
+    client.maximum_version = version
+    session = shake_hands(client, listening).session
+    assert shake_hands(client, listening, session).session_reused
+    trusted.write_bytes(Authority(tmp_path, "other").file.read_bytes())
+    await tls.follow()
+    with pytest.raises(ssl.SSLCertVerificationError):
+        shake_hands(client, listening, session)
+
+
+def shake_hands(
+    client: ssl.SSLContext, server: ssl.SSLContext, session: ssl.SSLSession | None = None
+) -> ssl.SSLObject:
+    """Return the client's end of a new connection, over which the server has said something."""
+    up, down = ssl.MemoryBIO(), ssl.MemoryBIO()
+    listening = server.wrap_bio(up, down, server_side=True)
+    calling = client.wrap_bio(down, up, server_hostname="127.0.0.1", session=session)
+    for each in (calling, listening) * 3:
+        with suppress(ssl.SSLWantReadError):
+            each.do_handshake()
+    listening.write(b"x")
+    assert calling.read(1) == b"x"
+    return calling
 
 
 @pytest.mark.parametrize("broken", ["missing", "empty", "other key"])

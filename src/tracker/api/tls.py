@@ -15,6 +15,26 @@ if TYPE_CHECKING:
 _LOOK_SECONDS = 2.0
 
 
+class _Listening(ssl.SSLContext):
+    """The context of a server: each connection gets what is `current` when it begins.
+
+    It gets that as a whole. Were only its certificate replaced, a client could resume a session that began
+    under an authority whose clients are no longer let in.
+    """
+
+    current: ssl.SSLContext
+
+    def wrap_bio(
+        self,
+        incoming: ssl.MemoryBIO,
+        outgoing: ssl.MemoryBIO,
+        server_side: bool = False,  # noqa: FBT001, FBT002 - as in the base class
+        server_hostname: str | bytes | None = None,
+        session: ssl.SSLSession | None = None,
+    ) -> ssl.SSLObject:
+        return self.current.wrap_bio(incoming, outgoing, server_side, server_hostname, session)
+
+
 class Tls:
     """The certificate, its key, and the authorities whose clients are let in, if only those are.
 
@@ -34,17 +54,17 @@ class Tls:
         self._key = key
         self._client_authorities = client_authorities
         self._log = log
-        self._contexts: dict[ssl.SSLContext, tuple[str, bool]] = {}
-        self._current: dict[ssl.SSLContext, ssl.SSLContext] = {}
+        self._contexts: dict[_Listening, tuple[str, bool]] = {}
+        self._reported = ""
         self._read = self._stamp()
         self._make("http/1.1", for_clients=False)
 
     def context(self, protocol: str, *, for_clients: bool = True) -> ssl.SSLContext:
         """Return the context of a server for a protocol of ALPN; `for_clients`, it may want certificates."""
-        context = self._make(protocol, for_clients=for_clients)
-        self._contexts[context] = (protocol, for_clients)
-        context.sni_callback = self._choose
-        return context
+        listening = _Listening(ssl.PROTOCOL_TLS_SERVER)
+        listening.current = self._make(protocol, for_clients=for_clients)
+        self._contexts[listening] = (protocol, for_clients)
+        return listening
 
     async def follow(self) -> None:
         """Read the files again if they have changed: one round of a background task."""
@@ -58,13 +78,14 @@ class Tls:
                 for listening, (protocol, for_clients) in self._contexts.items()
             }
         except OSError as error:
-            self._log.error("TLS files can't be used; those read before are in use", error=str(error))
+            if str(error) != self._reported:
+                self._reported = str(error)
+                self._log.error("TLS files can't be used; those read before are in use", error=str(error))
             return
-        self._current, self._read = made, stamp
+        for listening, context in made.items():
+            listening.current = context
+        self._read, self._reported = stamp, ""
         self._log.info("TLS files read again")
-
-    def _choose(self, connection: ssl.SSLObject, _name: str | None, listening: ssl.SSLContext) -> None:
-        connection.context = self._current.get(listening, listening)
 
     def _make(self, protocol: str, *, for_clients: bool) -> ssl.SSLContext:
         context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
