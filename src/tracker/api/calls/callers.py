@@ -47,6 +47,8 @@ def _client(peer: str) -> tuple[str, bool]:
         address = ip_address(host)
     except ValueError:  # a client that was gone before it was asked
         return host, False
+    if isinstance(address, IPv6Address) and address.ipv4_mapped is not None:
+        address = address.ipv4_mapped
     if isinstance(address, IPv6Address) and not address.is_loopback:
         return str(ip_network((address, _CLIENT_BITS), strict=False)), False
     return str(address), address.is_loopback
