@@ -63,6 +63,12 @@ navigator.sendBeacon(api + "/event", new Blob([text], {type: "text/plain"}));
 for (const [kind, key] of [["img", "src"], ["script", "src"], ["iframe", "src"]])
   document.body.append(Object.assign(document.createElement(kind), {[key]: api + "/unlock/" + lock}));
 tries.push(new Promise(done => {
+  const script = Object.assign(document.createElement("script"), {src: "http://TARGET/config.js"});
+  script.onload = () => { read.push("script"); done(); };
+  script.onerror = done;
+  document.body.append(script);
+}));
+tries.push(new Promise(done => {
   const socket = new WebSocket("ws://TARGET/api/v1alpha1/unlock/" + lock);
   socket.onopen = () => { read.push("websocket"); done(); };
   socket.onerror = done;

@@ -6,6 +6,7 @@ What is expected follows from the permission that the proto or the route declare
 from __future__ import annotations
 
 import json
+import re
 from contextlib import aclosing
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
@@ -215,6 +216,22 @@ async def test_every_plain_route_answers_every_caller_as_its_permission_says(
                         wrong.append((route.path, caller.name, status))
     assert wrong == []
     assert sum(map(len, routes.of_each_port)) > 5
+
+
+async def test_every_page_has_a_strict_policy(routes: Routes, app: App) -> None:
+    """A page runs scripts and shows styles from files of this server alone, and no site can frame it."""
+    needed = {"default-src 'none'", "base-uri 'none'", "frame-ancestors 'none'"}
+    pages, lax = set(), []
+    async with http_client(app.http_address) as http:
+        for route in (route for declared in routes.of_each_port for route in declared if route.verb == "GET"):
+            answer = await http.get("/".join("x" if "{" in part else part for part in route.path.split("/")))
+            if "html" in answer.headers.get("content-type", ""):
+                pages.add(route.path)
+                policy = answer.headers.get("content-security-policy", "")
+                if needed - set(re.split(r"; *", policy)) or re.search(r"unsafe|https?:|\*", policy):
+                    lax.append((route.path, policy))
+    assert lax == []
+    assert "/docs" in pages
 
 
 async def test_probes_over_grpc_need_no_credentials_but_refuse_wrong_ones(

@@ -12,7 +12,7 @@ _REQUEST_HEADERS = (
     "authorization, content-type, grpc-timeout, idempotency-key, last-event-id, prefer, x-api-key,"
     " x-request-id"
 )
-_ANSWER_HEADERS = "retry-after, warning, preference-applied, x-request-id"
+_ANSWER_HEADERS = "retry-after, ratelimit, ratelimit-policy, warning, preference-applied, x-request-id"
 _SECONDS = 600
 
 

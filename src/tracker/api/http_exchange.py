@@ -14,7 +14,14 @@ from typing import TYPE_CHECKING, Any, NamedTuple, Protocol, cast
 from urllib.parse import unquote
 
 from tracker.api.handling import PREFER
-from tracker.api.wires import NOSNIFF, REQUEST_ID_HEADER, http_headers, json_error, request_id_of, timeout_of
+from tracker.api.wires import (
+    FOR_BROWSERS,
+    REQUEST_ID_HEADER,
+    http_headers,
+    json_error,
+    request_id_of,
+    timeout_of,
+)
 from tracker.errors import Reason, TrackerError
 from tracker.services.context import Call
 
@@ -254,7 +261,7 @@ _JSON_LINE = _lines([_JSON])
 def _beginning(status: int, second: int) -> str:
     """Return what the answers of a second begin with."""
     date = formatdate(second, usegmt=True)
-    return f"HTTP/1.1 {status} {_PHRASES.get(status, '')}\r\ndate: {date}\r\n{NOSNIFF[0]}: {NOSNIFF[1]}\r\n"
+    return f"HTTP/1.1 {status} {_PHRASES.get(status, '')}\r\ndate: {date}\r\n{FOR_BROWSERS}"
 
 
 def server_sent_event(message: Message, encode: Callable[[Message], bytes]) -> bytes:

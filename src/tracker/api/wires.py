@@ -159,8 +159,11 @@ def unacknowledged(transport: asyncio.WriteTransport) -> int:
     return number[0] + transport.get_write_buffer_size()
 
 
-NOSNIFF = ("x-content-type-options", "nosniff")
-"""Header of every answer over HTTP: browsers take it for nothing else than its media type."""
+FOR_BROWSERS = "x-content-type-options: nosniff\r\ncross-origin-resource-policy: same-origin\r\n"
+"""Headers of every answer over HTTP.
+
+Browsers take it for nothing else than its media type, and don't let pages of other sites embed it.
+"""
 
 REQUEST_ID_HEADER = "x-request-id"
 """Header over REST, metadata key over gRPC, in requests and in answers."""
@@ -258,7 +261,7 @@ def http_answer(error: TrackerError, request_id: str) -> bytes:
         "content-type: application/json\r\n"
         f"content-length: {len(body)}\r\n"
         f"{REQUEST_ID_HEADER}: {request_id}\r\n"
-        f"{': '.join(NOSNIFF)}\r\n"
+        f"{FOR_BROWSERS}"
         "connection: close\r\n\r\n"
     )
     return head.encode() + body
