@@ -9,13 +9,17 @@ from typing import TYPE_CHECKING, Self
 
 from tracker.api.calls.credentials import ApiKeys
 from tracker.api.calls.rates import CallRates
+from tracker.api.calls.session_cookies import SessionCookies
+from tracker.api.login import Cookies, LoginRoutes
 from tracker.api.tls import Tls
 from tracker.domain.access import anonymous
-from tracker.errors import SetupError, invalid_credentials
+from tracker.errors import SetupError, TrackerError, invalid_credentials
 from tracker.permissions import ALL_PERMISSIONS, Permission
 from tracker.services.access.attempts import FailedAttempts
 from tracker.services.access.directory import Directory
+from tracker.services.access.logins import Logins
 from tracker.services.access.service import AuthService
+from tracker.services.access.sessions import Sessions
 
 if TYPE_CHECKING:
     import ssl
@@ -27,7 +31,8 @@ if TYPE_CHECKING:
     from tracker.api.calls.access import Authenticator
     from tracker.api.calls.steps import OpenStreams
     from tracker.config.settings import Settings
-    from tracker.services.context import Clock, Context
+    from tracker.services.access.logins import LoginObserver
+    from tracker.services.context import Call, Clock, Context
     from tracker.stores.access import AccessStore
     from tracker.supervision import Supervisor
 
@@ -44,7 +49,9 @@ class AccessControl:
 
     first_key: str | None = None
 
-    def __init__(self, settings: Settings, store: AccessStore, context: Context) -> None:
+    def __init__(
+        self, settings: Settings, store: AccessStore, context: Context, observer: LoginObserver
+    ) -> None:
         self._settings = settings
         permissions = settings.auth_anonymous_permissions
         self.anonymous = anonymous(ALL_PERMISSIONS if permissions is None else permissions)
@@ -52,6 +59,10 @@ class AccessControl:
         self.directory = Directory(store, context)
         self.service = AuthService(self.directory, context, self.anonymous, demo_mode=settings.demo_mode)
         self.authenticators: Sequence[Authenticator] = ()
+        self.sessions = Sessions(self.directory, context, settings.auth_session_ttl)
+        self._logins = Logins(self.directory, self.sessions, context, self.attempts, observer)
+        secure = settings.auth_public_url.startswith("https:") or settings.tls_cert is not None
+        self.routes = LoginRoutes(self._logins, self.sessions, Cookies(secure=secure)).routes()
 
     async def open(
         self, clock: Clock, tasks: Supervisor, streams: OpenStreams, opened: AsyncExitStack
@@ -69,16 +80,29 @@ class AccessControl:
         ):
             tasks.repeat(name, work)
             opened.push_async_callback(tasks.stop, name)
-        if not self.anonymous.may(Permission.ACCESS_MANAGE):
+        if self._settings.auth_admin_password is not None:
+            await self._create_admin(self._settings.auth_admin_password)
+        elif not self.anonymous.may(Permission.ACCESS_MANAGE):
             self.first_key = await self.service.create_first_key()
-        self.authenticators = (*_oidc(self._settings, clock, tasks, opened), ApiKeys(self.directory))
+        oidc = _oidc(self._settings, clock, tasks, opened)
+        self.authenticators = (*oidc, SessionCookies(self.sessions), ApiKeys(self.directory))
         return self
 
     async def _end_revoked(self, streams: OpenStreams) -> None:
         """End the streams whose credentials are no longer valid: one round of a background task."""
         await asyncio.sleep(_REVOKED_WITHIN)
-        current = self.directory.is_current
-        streams.end_those(lambda call: None if current(call.principal) else invalid_credentials())
+        streams.end_those(lambda call: None if self._is_current(call) else invalid_credentials())
+
+    def _is_current(self, call: Call) -> bool:
+        if call.session:
+            return self.sessions.principal_now(call.session) == call.principal
+        return self.directory.is_current(call.principal)
+
+    async def _create_admin(self, password: str) -> None:
+        try:
+            await self._logins.create_admin(password)
+        except TrackerError as error:
+            raise SetupError(f"AUTH_ADMIN_PASSWORD: {error.message}") from None
 
 
 def call_rates(settings: Settings) -> CallRates | None:

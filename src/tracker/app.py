@@ -150,7 +150,9 @@ class App:
             opened.push_async_callback(tasks.stop, runner.task)
 
         streams, unsent = OpenStreams(), UnsentAnswers(settings.unsent_answers_mib, metrics)
-        access = await AccessControl(settings, store.access, context).open(clock, tasks, streams, opened)
+        access = await AccessControl(settings, store.access, context, metrics.auth).open(
+            clock, tasks, streams, opened
+        )
         self.first_key = access.first_key
         chain = Chain(
             Forwarded(settings.trusted_proxies),
@@ -182,7 +184,7 @@ class App:
         )
         methods = tuple(methods_of(services))
         ready = Readiness(store.check)
-        routes = [*probes(ready), *documentation(), _web_configuration(settings)]
+        routes = [*probes(ready), *documentation(), *access.routes, _web_configuration(settings)]
         rest = RestApi(chain, methods, routes, log=log, cors=Cors(settings.cors_allowed_origins))
         scrape = metrics_page(metrics.exposition)
         metrics_api = RestApi(chain, (), (scrape, *probes(ready)), log=log)

@@ -33,7 +33,8 @@ if TYPE_CHECKING:
     from tracker.api.http_parser import Head
     from tracker.services.context import AnswerMemory, Wire
 
-_LINKS = "/api/links"
+_PLAIN_ERRORS = ("/api/links", *(f"/api/v1alpha1/auth/{each}" for each in ("login", "logout", "password")))
+"""Paths whose errors are also in the form of the Go implementation."""
 _JSON = ("content-type", "application/json")
 _NO_BODY = (HTTPStatus.NO_CONTENT, HTTPStatus.NOT_MODIFIED)
 _PHRASES = {status.value: status.phrase for status in HTTPStatus}
@@ -201,7 +202,7 @@ class HttpExchange:
     async def error(self, error: TrackerError) -> None:
         """Send an error, unless an answer is on its way already."""
         if not self.started:
-            body = json_error(error, also_as_text=unquote(self.head.path).startswith(_LINKS))
+            body = json_error(error, also_as_text=unquote(self.head.path).startswith(_PLAIN_ERRORS))
             await self.respond(HttpResponse(body, (_JSON, *http_headers(error)), error.reason.http_status))
 
     async def respond(self, response: HttpResponse) -> None:

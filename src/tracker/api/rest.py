@@ -71,7 +71,12 @@ class RestApi:
                 self._router.add(binding.verb, binding.template, target(method, binding, chain), safe=safe)
         for route in routes:
             endpoint = Endpoint(
-                route.path, route.handler, route.permission, limits=route.limits, quiet=route.quiet
+                route.path,
+                route.handler,
+                route.permission,
+                limits=route.limits,
+                quiet=route.quiet,
+                takes_forms=route.takes_forms,
             )
             template = parse_template(route.path) if route.path != "/" else _ROOT
             self._router.add(route.verb, template, _Plain(chain.compose(endpoint), route))

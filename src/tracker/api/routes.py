@@ -43,7 +43,7 @@ class HttpRoute:
     `path` is a template as in `google.api.http`, and the name of the route in the log and in metrics. A route
     for GET answers HEAD too, and gets no body. A handler refuses a request by raising a `TrackerError`.
     Callers need `permission`, where it is not None. Successful calls of a `quiet` route are logged at level
-    debug.
+    debug. One that `takes_forms` needs neither JSON nor the CSRF token of pages of this server.
     """
 
     verb: str
@@ -52,6 +52,7 @@ class HttpRoute:
     permission: Permission | None
     limits: Limits = field(default_factory=Limits)
     quiet: bool = False
+    takes_forms: bool = False
 
 
 def unknown_path() -> TrackerError:

@@ -223,6 +223,15 @@ class Settings:
     auth_jobs_file: Path | None = _setting(
         MISSING_OR_PATH, "TOML file with the rules for CI jobs, by which their id tokens are accepted.", None
     )
+    auth_admin_password: str | None = _setting(
+        MISSING_OR_TEXT, "First password of the user `admin`, who is created with it.", None, secret=True
+    )
+    auth_session_ttl: float = _setting(
+        seconds(60, 2_592_000), "How long people stay logged in.", default=43_200.0
+    )
+    auth_public_url: str = _setting(
+        TEXT, "Address under which people reach this server, such as `https://tracker.example.com`.", ""
+    )
     tls_cert: Path | None = _setting(
         MISSING_OR_PATH, "PEM file with the certificate of this server, and those that vouch for it.", None
     )

@@ -147,7 +147,8 @@ class Call:
     `principal`, and `use` for a call whose idempotency key is remembered with its change. A service sets
     `undo` where its answer must not get lost; the wire calls it at most once, if the answer is not delivered.
     `notes` are headers of the answer, or trailing metadata. `did` is what its line in the log says.
-    `proxy` is the address of the trusted proxy that it came through, or empty.
+    `proxy` is the address of the trusted proxy that it came through, or empty. `session` is the token of the
+    browser's session that gives it its principal, or empty.
     """
 
     wire: Wire
@@ -164,6 +165,7 @@ class Call:
     notes: Sequence[tuple[str, str]] = ()
     did: tuple[str, Mapping[str, object]] | None = None
     proxy: str = ""
+    session: str = field(default="", repr=False)
 
     def made_by(self, principal: Principal) -> None:
         """Set who makes the call, in its task: the change log records that of each change."""

@@ -60,7 +60,8 @@ class Endpoint:
     """Something that can be called: an RPC or a plain HTTP route.
 
     `name` is used in the log and in metrics. Callers need `permission`, where it is not None. `rpc` is the
-    descriptor of an RPC. Successful calls of a `quiet` endpoint are logged at level debug.
+    descriptor of an RPC. Successful calls of a `quiet` endpoint are logged at level debug. One that
+    `takes_forms` may be called by a form of a page of this server.
     """
 
     name: str
@@ -70,6 +71,7 @@ class Endpoint:
     streams: bool = False
     limits: Limits = field(default_factory=Limits)
     quiet: bool = False
+    takes_forms: bool = False
 
 
 class Step(Protocol):

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import asyncio
 import copy
+from dataclasses import replace
 from functools import partial
+from math import inf
 from typing import TYPE_CHECKING, NamedTuple
 
 from tracker.domain.access import PrincipalKind
 from tracker.domain.api_keys import hash_secret, is_valid, is_well_formed, principal_of
+from tracker.domain.people import principal_of_user
 from tracker.domain.times import micros, timestamp
 from tracker.errors import invalid_credentials
 from tracker.permissions import Permission
@@ -16,10 +19,10 @@ from tracker.stores.access import StoredAccess
 from tracker.time_text import MICROS
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Collection, Mapping
 
     from tracker.domain.access import Principal
-    from tracker.pb import auth_pb
+    from tracker.pb import access_pb, auth_pb
     from tracker.services.context import Context
     from tracker.stores.access import AccessStore
 
@@ -47,8 +50,10 @@ class Directory:
         self._context = context
         self._records: dict[str, StoredAccess] = {}
         self._bearers: dict[bytes, _Bearer] = {}
+        self._sessions: dict[bytes, StoredAccess] = {}
         self._used: dict[str, int] = {}
         self._read_at = 0
+        self._caught_up = -inf
 
     async def open(self) -> None:
         """Read all records."""
@@ -59,6 +64,51 @@ class Directory:
         """The keys by id, with when they were last used."""
         keys = (stored.record.api_key for stored in self._records.values())
         return {key.id: self._with_use(key) for key in keys if key is not None}
+
+    @property
+    def users(self) -> Mapping[str, auth_pb.User]:
+        """The users by id."""
+        users = (stored.record.user for stored in self._records.values())
+        return {user.id: user for user in users if user is not None}
+
+    @property
+    def teams(self) -> Mapping[str, auth_pb.Team]:
+        """The teams by id."""
+        teams = (stored.record.team for stored in self._records.values())
+        return {team.id: team for team in teams if team is not None}
+
+    @property
+    def sessions(self) -> Collection[StoredAccess]:
+        """The sessions, also those that are over."""
+        return self._sessions.values()
+
+    def stored(self, record_id: str) -> StoredAccess | None:
+        """Return a record, if there is one."""
+        return self._records.get(record_id)
+
+    def session_with(self, token_hash: bytes) -> access_pb.Session | None:
+        """Return the session whose token has a hash, also one that is over."""
+        stored = self._sessions.get(token_hash)
+        return None if stored is None else stored.record.session
+
+    def user_of(self, session: access_pb.Session) -> Principal | None:
+        """Return the principal of a session's user, or None if it is over, or the user is disabled."""
+        now = self._context.now()
+        stored = self._records.get(f"user:{session.user_id}")
+        if stored is None or (user := stored.record.user) is None or user.disabled:
+            return None
+        since, began, ends = stored.record.sessions_since, session.created_at, session.expires_at
+        if began is None or ends is None or now >= micros(ends):
+            return None
+        if since is not None and micros(began) < micros(since):
+            return None
+        return replace(principal_of_user(user, self.teams), expires_at=micros(ends))
+
+    async def catch_up(self) -> None:
+        """Read what other servers have changed now, once a second at most: somebody may come from one."""
+        if self._store.poll_seconds is not None and self._context.now() - self._caught_up > MICROS:
+            self._caught_up = self._context.now()
+            await self._read(self._read_at - _OVERLAP)
 
     def principal_with(self, secret: str) -> Principal:
         """Return the principal of a secret, and note that it was used.
@@ -92,10 +142,14 @@ class Directory:
         )
 
     async def modify(
-        self, record_id: str, change: Callable[[StoredAccess | None], StoredAccess]
+        self,
+        record_id: str,
+        change: Callable[[StoredAccess | None], StoredAccess],
+        *,
+        logged: bool = True,
     ) -> StoredAccess:
         """Change a record in the store, then here."""
-        stored = await self._store.modify(record_id, change)
+        stored = await self._store.modify(record_id, change, logged=logged)
         self._take(stored)
         return stored
 
@@ -125,10 +179,13 @@ class Directory:
         before = self._records.get(stored.record.id)
         if before is not None:
             self._bearers.pop(before.secret_hash, None)
+            self._sessions.pop(before.secret_hash, None)
         self._records[stored.record.id] = stored
         key = stored.record.api_key
         if key is not None:
             self._bearers[stored.secret_hash] = _Bearer(key, principal_of(key))
+        if stored.record.session is not None:
+            self._sessions[stored.secret_hash] = stored
 
     def _with_use(self, key: auth_pb.ApiKey) -> auth_pb.ApiKey:
         at = self._used.get(key.id, 0)

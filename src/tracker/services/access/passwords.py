@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from collections.abc import Sized
 
 SHORTEST, LONGEST = 12, 128
-_HASHER: Final = PasswordHasher(time_cost=3, memory_cost=64 * 1024, parallelism=1)
+_HASHER: Final = PasswordHasher(time_cost=2, memory_cost=19 * 1024, parallelism=1)
 
 
 def has_good_length(password: Sized) -> bool:
@@ -33,7 +33,7 @@ def require_policy(password: str, field: str = "password") -> None:
 
 
 def hash_password(password: str) -> bytes:
-    """Return the hash of a password, with its salt and parameters; blocks for some 100 ms."""
+    """Return the hash of a password, with its salt and parameters; blocks for some 50 ms."""
     return _HASHER.hash(password).encode()
 
 

@@ -24,11 +24,11 @@ if TYPE_CHECKING:
     from ...auth.v1alpha1.auth_pb import ApiKey, Team, User
 
 
-_AccessFields: TypeAlias = Literal["id", "api_key", "user", "team", "issuer", "subject", "sessions_since"]
+_AccessFields: TypeAlias = Literal["id", "api_key", "user", "team", "session", "issuer", "subject", "sessions_since"]
 
 class Access(Message[_AccessFields]):
     """
-    A stored record of access control: a key, a user or a team. A record with none of them is of one that was deleted.
+    A stored record of access control: a key, a user, a team or a session. A record with none of them is of one that was deleted.
 
     ```proto
     message tracker.access.v1.Access
@@ -36,7 +36,7 @@ class Access(Message[_AccessFields]):
 
     Attributes:
         id:
-            Id of the record, with its kind before it: `apikey:ID`, `user:ID` or `team:ID`.
+            Id of the record, with its kind before it: `apikey:ID`, `user:ID`, `team:ID` or `session:ID`.
 
             ```proto
             string id = 1;
@@ -59,6 +59,12 @@ class Access(Message[_AccessFields]):
             ```proto
             optional tracker.auth.v1alpha1.Team team = 4;
             ```
+        session:
+            A session of a user. The hash of its token is stored beside the record.
+
+            ```proto
+            optional tracker.access.v1.Session session = 5;
+            ```
         issuer:
             Identity provider of a user who logs in there.
 
@@ -79,7 +85,7 @@ class Access(Message[_AccessFields]):
             ```
     """
 
-    __slots__ = ("id", "api_key", "user", "team", "issuer", "subject", "sessions_since")
+    __slots__ = ("id", "api_key", "user", "team", "session", "issuer", "subject", "sessions_since")
 
     if TYPE_CHECKING:
 
@@ -90,6 +96,7 @@ class Access(Message[_AccessFields]):
             api_key: ApiKey | None = None,
             user: User | None = None,
             team: Team | None = None,
+            session: Session | None = None,
             issuer: str = "",
             subject: str = "",
             sessions_since: Timestamp | None = None,
@@ -100,19 +107,69 @@ class Access(Message[_AccessFields]):
         api_key: ApiKey | None
         user: User | None
         team: Team | None
+        session: Session | None
         issuer: str
         subject: str
         sessions_since: Timestamp | None
 
+_SessionFields: TypeAlias = Literal["user_id", "created_at", "expires_at"]
+
+class Session(Message[_SessionFields]):
+    """
+    A session of a user in a browser. The record of one that is over is used again for another one.
+
+    ```proto
+    message tracker.access.v1.Session
+    ```
+
+    Attributes:
+        user_id:
+            Id of the user.
+
+            ```proto
+            string user_id = 1;
+            ```
+        created_at:
+            When the user logged in.
+
+            ```proto
+            optional google.protobuf.Timestamp created_at = 2;
+            ```
+        expires_at:
+            When it is over, at the latest.
+
+            ```proto
+            optional google.protobuf.Timestamp expires_at = 3;
+            ```
+    """
+
+    __slots__ = ("user_id", "created_at", "expires_at")
+
+    if TYPE_CHECKING:
+
+        def __init__(
+            self,
+            *,
+            user_id: str = "",
+            created_at: Timestamp | None = None,
+            expires_at: Timestamp | None = None,
+        ) -> None:
+            pass
+
+        user_id: str
+        created_at: Timestamp | None
+        expires_at: Timestamp | None
+
 
 _DESC = file_desc(
-    b'\n\x1cproto/access/v1/access.proto\x12\x11tracker.access.v1\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x1eproto/auth/v1alpha1/auth.proto"\xa7\x02\n\x06Access\x12\x0e\n\x02id\x18\x01 \x01(\tR\x02id\x126\n\x07api_key\x18\x02 \x01(\x0b2\x1d.tracker.auth.v1alpha1.ApiKeyR\x06apiKey\x12/\n\x04user\x18\x03 \x01(\x0b2\x1b.tracker.auth.v1alpha1.UserR\x04user\x12/\n\x04team\x18\x04 \x01(\x0b2\x1b.tracker.auth.v1alpha1.TeamR\x04team\x12\x16\n\x06issuer\x18\x14 \x01(\tR\x06issuer\x12\x18\n\x07subject\x18\x15 \x01(\tR\x07subject\x12A\n\x0esessions_since\x18\x16 \x01(\x0b2\x1a.google.protobuf.TimestampR\rsessionsSinceb\x06proto3',
+    b'\n\x1cproto/access/v1/access.proto\x12\x11tracker.access.v1\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x1eproto/auth/v1alpha1/auth.proto"\xdd\x02\n\x06Access\x12\x0e\n\x02id\x18\x01 \x01(\tR\x02id\x126\n\x07api_key\x18\x02 \x01(\x0b2\x1d.tracker.auth.v1alpha1.ApiKeyR\x06apiKey\x12/\n\x04user\x18\x03 \x01(\x0b2\x1b.tracker.auth.v1alpha1.UserR\x04user\x12/\n\x04team\x18\x04 \x01(\x0b2\x1b.tracker.auth.v1alpha1.TeamR\x04team\x124\n\x07session\x18\x05 \x01(\x0b2\x1a.tracker.access.v1.SessionR\x07session\x12\x16\n\x06issuer\x18\x14 \x01(\tR\x06issuer\x12\x18\n\x07subject\x18\x15 \x01(\tR\x07subject\x12A\n\x0esessions_since\x18\x16 \x01(\x0b2\x1a.google.protobuf.TimestampR\rsessionsSince"\x98\x01\n\x07Session\x12\x17\n\x07user_id\x18\x01 \x01(\tR\x06userId\x129\n\ncreated_at\x18\x02 \x01(\x0b2\x1a.google.protobuf.TimestampR\tcreatedAt\x129\n\nexpires_at\x18\x03 \x01(\x0b2\x1a.google.protobuf.TimestampR\texpiresAtb\x06proto3',
     [
         timestamp_pb.desc(),
         auth_pb.desc(),
     ],
     {
         "Access": Access,
+        "Session": Session,
     },
 )
 

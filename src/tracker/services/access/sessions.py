@@ -1,0 +1,96 @@
+"""Sessions of people in browsers, by random tokens, of which the hash is stored."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import secrets
+from typing import TYPE_CHECKING, NamedTuple
+
+from tracker.domain.times import timestamp
+from tracker.pb import access_pb
+from tracker.stores.access import StoredAccess
+from tracker.time_text import MICROS
+
+if TYPE_CHECKING:
+    from tracker.domain.access import Principal
+    from tracker.services.access.directory import Directory
+    from tracker.services.context import Context
+
+
+class NewSession(NamedTuple):
+    """The token of a session that has begun, and how many seconds it lasts."""
+
+    token: str
+    seconds: int
+
+
+class Sessions:
+    """Begins, finds and ends sessions, which last `seconds`."""
+
+    def __init__(self, directory: Directory, context: Context, seconds: float) -> None:
+        self._directory = directory
+        self._context = context
+        self._seconds = round(seconds)
+
+    async def begin(self, user_id: str) -> NewSession:
+        """Begin a session of a user."""
+        token, now = secrets.token_urlsafe(32), self._context.now()
+        session = access_pb.Session(
+            user_id=user_id,
+            created_at=timestamp(now),
+            expires_at=timestamp(now + self._seconds * MICROS),
+        )
+
+        def begin(stored: StoredAccess | None) -> StoredAccess:
+            if stored is not None and self._is_under_way(stored):  # another server was faster
+                return stored
+            return StoredAccess(access_pb.Access(id=record_id, session=session), _hash(token))
+
+        over = (each.record.id for each in self._directory.sessions if not self._is_under_way(each))
+        record_id = next(over, "") or f"session:{secrets.token_hex(12)}"
+        stored = await self._directory.modify(record_id, begin, logged=False)
+        if stored.secret_hash != _hash(token):
+            record_id = f"session:{secrets.token_hex(12)}"
+            await self._directory.modify(record_id, begin, logged=False)
+        return NewSession(token, self._seconds)
+
+    async def principal_with(self, token: str) -> Principal | None:
+        """Return the principal of a session, or None if there is no such session, or it is over."""
+        if self._directory.session_with(_hash(token)) is None:
+            await self._directory.catch_up()
+        return self.principal_now(token)
+
+    def principal_now(self, token: str) -> Principal | None:
+        """Return the principal of a session, as far as this server knows."""
+        session = self._directory.session_with(_hash(token))
+        return None if session is None else self._directory.user_of(session)
+
+    async def end(self, token: str) -> None:
+        """End a session, if it is under way."""
+        token_hash = _hash(token)
+        stored = next((each for each in self._directory.sessions if each.secret_hash == token_hash), None)
+        if stored is None:
+            return
+
+        def end(there: StoredAccess | None) -> StoredAccess:
+            if there is not None and there.secret_hash != token_hash:
+                return there
+            over = access_pb.Access(id=stored.record.id, session=access_pb.Session())
+            return StoredAccess(over, token_hash)
+
+        await self._directory.modify(stored.record.id, end, logged=False)
+
+    def _is_under_way(self, stored: StoredAccess) -> bool:
+        session = stored.record.session
+        return session is not None and self._directory.user_of(session) is not None
+
+
+def csrf_token(token: str) -> str:
+    """Return what a page must send with changes to prove that it can read the cookies of this server."""
+    digest = hashlib.sha256(b"csrf:" + token.encode()).digest()
+    return base64.urlsafe_b64encode(digest).decode().rstrip("=")
+
+
+def _hash(token: str) -> bytes:
+    return hashlib.sha256(token.encode()).digest()

@@ -1,0 +1,208 @@
+"""People who log in with a name and a password, in browsers."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from tracker.services.access.sessions import csrf_token
+
+if TYPE_CHECKING:
+    import httpx2
+    from tests.clocks import StoppedClock
+
+    from tracker.app import App
+    from tracker.config.settings import Settings
+
+AUTH = "/api/v1alpha1/auth"
+PASSWORD = "correct horse battery"
+OWN = {"sec-fetch-site": "same-origin"}
+
+
+@pytest.fixture
+def settings(settings: Settings) -> Settings:
+    return replace(
+        settings, auth_anonymous_permissions=frozenset(), auth_admin_password=PASSWORD, auth_session_ttl=600
+    )
+
+
+async def logged_in(http: httpx2.AsyncClient, password: str = PASSWORD, **headers: str) -> dict[str, str]:
+    """Log in; return the headers of requests by a page of the server."""
+    body = {"username": "Admin", "password": password}
+    answer = await http.post(f"{AUTH}/login", json=body, headers=headers)
+    assert (answer.status_code, answer.content) == (204, b"")
+    token = answer.cookies["tracker_session"]
+    http.cookies.clear()
+    return OWN | {"cookie": f"a=b; tracker_session={token}", "x-csrf-token": answer.cookies["tracker_csrf"]}
+
+
+async def kind(http: httpx2.AsyncClient, headers: dict[str, str]) -> Any:
+    return (await http.get(f"{AUTH}/me", headers=headers)).json()["kind"]
+
+
+async def test_a_login_gives_a_session_that_scripts_cannot_read(http: httpx2.AsyncClient) -> None:
+    answer = await http.post(f"{AUTH}/login", json={"username": "admin", "password": PASSWORD}, headers=OWN)
+    session, csrf = answer.headers.get_list("set-cookie")
+    assert session.startswith("tracker_session=")
+    assert "; Path=/; Max-Age=600; Expires=" in session
+    assert session.endswith("; HttpOnly; SameSite=Lax")
+    assert csrf.startswith(f"tracker_csrf={csrf_token(answer.cookies['tracker_session'])};")
+    assert "HttpOnly" not in csrf
+
+
+async def test_a_session_has_the_rights_of_its_user(http: httpx2.AsyncClient) -> None:
+    headers = await logged_in(http)
+    me = (await http.get(f"{AUTH}/me", headers=headers)).json()
+    assert (me["kind"], me["authenticated"], me["isAdmin"]) == ("user", True, True)
+    created = await http.post(f"{AUTH}/api-keys", json={"name": "ci"}, headers=headers)
+    assert created.status_code == 200
+    assert created.json()["apiKey"]["createdBy"] == me["principal"]
+
+
+@pytest.mark.parametrize(
+    ("site", "known"),
+    [
+        ({"sec-fetch-site": "same-origin"}, True),
+        ({"sec-fetch-site": "none"}, True),
+        ({"origin": "http://HOST"}, True),
+        ({"sec-fetch-site": "same-site"}, False),
+        ({"sec-fetch-site": "cross-site", "origin": "http://HOST"}, False),
+        ({"origin": "https://other.example"}, False),
+        ({"origin": "null"}, False),
+        ({}, False),
+        ({"sec-fetch-site": "same-origin", "authorization": "Bearer trk_x"}, False),
+    ],
+    ids=str,
+)
+async def test_a_cookie_counts_only_for_pages_of_this_server(
+    http: httpx2.AsyncClient,
+    site: dict[str, str],
+    known: bool,  # noqa: FBT001 - a column of the table
+) -> None:
+    headers = await logged_in(http)
+    host = http.base_url.netloc.decode()
+    sent = {name: value.replace("HOST", host) for name, value in site.items()}
+    answer = await http.get(f"{AUTH}/me", headers={"cookie": headers["cookie"]} | sent)
+    assert (answer.json().get("kind") == "user") is known
+
+
+async def test_a_change_by_a_session_needs_its_csrf_token(http: httpx2.AsyncClient) -> None:
+    headers = await logged_in(http)
+    event = {"title": "x", "attributes": {"service": "checkout", "type": "deployment"}}
+    for token in ("", "wrong", csrf_token("of another")):
+        refused = await http.post(
+            "/api/v1alpha1/event", json=event, headers=headers | {"x-csrf-token": token}
+        )
+        assert (refused.status_code, refused.json()["details"][0]["reason"]) == (403, "CROSS_ORIGIN")
+    assert (await http.post("/api/v1alpha1/event", json=event, headers=headers)).status_code == 200
+
+
+async def test_a_session_unlocks_nothing_by_get(http: httpx2.AsyncClient) -> None:
+    headers = await logged_in(http)
+    lock = {"service": "checkout", "environment": "production", "resource": "deployment", "who": "me"}
+    taken = (await http.post("/api/v1alpha1/lock", json=lock, headers=headers)).json()["lock"]
+    refused = await http.get(f"/api/v1alpha1/unlock/{taken['id']}", headers=headers)
+    assert (refused.status_code, refused.json()["message"]) == (
+        403,
+        "a browser's session changes nothing by GET",
+    )
+
+
+async def test_a_logout_ends_the_session_everywhere(http: httpx2.AsyncClient) -> None:
+    headers, other = await logged_in(http), await logged_in(http)
+    answer = await http.post(f"{AUTH}/logout", headers=headers)
+    assert answer.status_code == 204
+    assert all("Max-Age=0" in cookie for cookie in answer.headers.get_list("set-cookie"))
+    assert await kind(http, headers) == "anonymous"
+    assert await kind(http, other) == "user"
+    assert await kind(http, await logged_in(http)) == "user"  # with the record of the one that is over
+
+
+async def test_a_session_ends_by_itself(http: httpx2.AsyncClient, clock: StoppedClock) -> None:
+    headers = await logged_in(http)
+    await clock.forward(590)
+    assert await kind(http, headers) == "user"
+    await clock.forward(20)
+    assert await kind(http, headers) == "anonymous"
+
+
+async def test_a_new_password_ends_all_sessions_but_the_new_one(http: httpx2.AsyncClient) -> None:
+    headers, other = await logged_in(http), await logged_in(http)
+    body = {"currentPassword": PASSWORD, "newPassword": "another horse battery"}
+    refused = await http.post(f"{AUTH}/password", json=body | {"currentPassword": "wrong"}, headers=headers)
+    assert (refused.status_code, refused.json()["error"]) == (401, "current password is incorrect")
+    short = await http.post(f"{AUTH}/password", json=body | {"newPassword": "short"}, headers=headers)
+    assert (short.status_code, short.json()["error"]) == (400, "password must be 12 to 128 characters")
+    answer = await http.post(f"{AUTH}/password", json=body, headers=headers)
+    assert answer.status_code == 204
+    fresh = OWN | {"cookie": f"tracker_session={answer.cookies['tracker_session']}"}
+    http.cookies.clear()
+    assert [await kind(http, each) for each in (headers, other, fresh)] == ["anonymous", "anonymous", "user"]
+    await logged_in(http, "another horse battery")
+
+
+@pytest.mark.parametrize(
+    ("body", "status", "text"),
+    [
+        ({"username": "admin", "password": "wrong password"}, 401, "invalid credentials"),
+        ({"username": "nobody", "password": PASSWORD}, 401, "invalid credentials"),
+        ({"username": "admin"}, 400, "username and password are required"),
+        ({"username": 1, "password": []}, 400, "username and password are required"),
+        ([], 400, "username and password are required"),
+    ],
+)
+async def test_a_login_is_refused_in_the_words_of_the_go_implementation(
+    http: httpx2.AsyncClient, body: object, status: int, text: str
+) -> None:
+    refused = await http.post(f"{AUTH}/login", json=body)
+    assert (refused.status_code, refused.json()["error"]) == (status, text)
+
+
+async def test_after_five_failed_logins_a_minute_even_the_right_password_has_to_wait(
+    http: httpx2.AsyncClient,
+) -> None:
+    for name in ("admin", "ADMIN", "Admin", "admin", "admin"):
+        refused = await http.post(f"{AUTH}/login", json={"username": name, "password": "wrong password"})
+        assert refused.status_code == 401
+    refused = await http.post(f"{AUTH}/login", json={"username": "admin", "password": PASSWORD})
+    assert (refused.status_code, refused.json()["error"]) == (429, "too many failed attempts, retry later")
+    assert "retry-after" in refused.headers
+
+
+async def test_a_page_of_another_site_cannot_log_anybody_in(http: httpx2.AsyncClient) -> None:
+    body = {"username": "admin", "password": PASSWORD}
+    foreign = {"sec-fetch-site": "cross-site"}
+    for refused in (
+        await http.post(f"{AUTH}/login", json=body, headers=foreign),
+        await http.post("/login", data=body, headers=foreign),
+    ):
+        assert (refused.status_code, refused.json()["message"]) == (
+            403,
+            "cross-site login requests are refused",
+        )
+        assert "set-cookie" not in refused.headers
+
+
+async def test_the_login_page_works_without_scripts(http: httpx2.AsyncClient) -> None:
+    page = await http.get("/login", headers=OWN)
+    assert 'action="/login"' in page.text
+    assert "script" not in page.headers["content-security-policy"]
+    assert "default-src 'none'" in page.headers["content-security-policy"]
+    wrong = await http.post("/login", data={"username": "<admin>", "password": "wrong"}, headers=OWN)
+    assert (wrong.status_code, "invalid credentials" in wrong.text) == (401, True)
+    sent = {"username": "admin", "password": PASSWORD}
+    answer = await http.post("/login", data=sent, headers=OWN)
+    assert (answer.status_code, answer.headers["location"]) == (303, "/")
+    assert "You are logged in as admin" in (await http.get("/login", headers=OWN)).text
+    assert (await http.post("/logout", headers=OWN)).headers["location"] == "/login"
+    assert 'action="/login"' in (await http.get("/login", headers=OWN)).text
+
+
+async def test_the_first_administrator_keeps_a_password_that_was_changed(
+    app: App, http: httpx2.AsyncClient
+) -> None:
+    assert app.first_key is None
+    me = (await http.get(f"{AUTH}/me", headers=await logged_in(http))).json()
+    assert me["principal"] == "user:000000000000000000000002"
