@@ -107,6 +107,8 @@ async def test_a_lock_is_released_by_its_principal_its_token_or_force(client: Cl
     event = await create(client)
     held = await lock(ci, who="root", ttl="60s", eventId=event["metadata"]["id"])
     assert (held["who"], held["claimedWho"]) == ("ci", "root")
+    with pytest.raises(Refused, match="already locked for deployment in production by ci as root"):
+        await lock(other)
     for caller in (other, client, forcing):
         for method in ("UnLock", "RenewLock", "UpdateLock"):
             answer = await refused(caller.call(f"LockService/{method}", {"id": held["id"]}))

@@ -142,6 +142,11 @@ def print_record(fields: Mapping[str, str]) -> None:
             echo(f"{name:<{width}}  {value}")
 
 
+def named(name: str, claimed: str) -> str:
+    """Return the name of a caller, with whom it named itself, if it did."""
+    return f"{name} as {claimed}" if claimed else name
+
+
 def local_text(moment: datetime) -> str:
     """Return a moment in the time zone of this machine, to the second."""
     return _local(moment).replace(tzinfo=None).isoformat(" ", "seconds")

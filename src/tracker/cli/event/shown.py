@@ -9,7 +9,7 @@ from protobuf.wkt import Timestamp
 
 from tracker.cli.calls import Api
 from tracker.cli.event.options import FIELDS
-from tracker.cli.printing import echo, fields_of, print_record, shown_time
+from tracker.cli.printing import echo, fields_of, named, print_record, shown_time
 from tracker.cli.tables import Column, Table, print_rows, row_printer
 from tracker.pb import event_pb
 from tracker.time_text import rounded_text
@@ -90,7 +90,7 @@ def print_changelog(changelog: Sequence[event_pb.ChangelogEntry]) -> None:
         what = entry.comment or "changed"
         if entry.field:
             what = f"{entry.field}: {entry.old_value or '-'} -> {entry.new_value or '-'}"
-        rows.append((entry.timestamp, entry.user, what))
+        rows.append((entry.timestamp, named(entry.user, entry.claimed_user), what))
     if rows:
         print_rows(_CHANGELOG, rows)
 

@@ -6,7 +6,7 @@ from contextlib import suppress
 from datetime import datetime
 from typing import TYPE_CHECKING
 
-from tracker.cli.printing import local_text, print_record, shown_time
+from tracker.cli.printing import local_text, named, print_record, shown_time
 from tracker.cli.tables import Column, Table
 from tracker.time_text import rounded_text
 
@@ -38,7 +38,7 @@ def print_lock(lock: lock_pb.Lock, token: str = "") -> None:
         "service": lock.service,
         "environment": lock.environment,
         "resource": lock.resource or "deployment",
-        "who": lock.who,
+        "who": named(lock.who, lock.claimed_who),
         "reason": lock.reason,
         "event": lock.event_id,
         "since": shown_time(lock.created_at),
@@ -58,7 +58,7 @@ def lock_row(lock: lock_pb.Lock) -> tuple[Cell, ...]:
         lock.service,
         lock.environment,
         lock.resource or "deployment",
-        lock.who,
+        named(lock.who, lock.claimed_who),
         lock.created_at,
         _until(lock),
         lock.reason,
@@ -71,7 +71,7 @@ LOCKS = Table(_COLUMNS, lock_row)
 
 def holder(metadata: Mapping[str, str]) -> str:
     """Return the holder of a lock, from the metadata of an error."""
-    text = f"held by {metadata.get('who') or 'nobody named'}"
+    text = f"held by {named(metadata.get('who', ''), metadata.get('claimed_who', '')) or 'nobody named'}"
     if reason := metadata.get("reason"):
         text += f" ({reason})"
     for word in ("since", "until"):

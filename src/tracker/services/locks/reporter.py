@@ -134,12 +134,12 @@ def _locked(holder: lock_pb.Lock) -> str:
 
 def _how(holder: lock_pb.Lock) -> str:
     details = {
-        "as ": holder.claimed_who,
         "reason: ": _short(holder.reason),
         "since ": shown(holder.created_at),
         "until ": shown(holder.expires_at),
     }
-    who = f"{holder.who or 'nobody named'} (lock_id: {holder.id}, event_id: {holder.event_id})"
+    name = f"{holder.who} as {holder.claimed_who}" if holder.claimed_who else holder.who or "nobody named"
+    who = f"{name} (lock_id: {holder.id}, event_id: {holder.event_id})"
     shown_details = "".join(f"; {name}{text}" for name, text in details.items() if text)
     return f"{_where(holder)} by {who}{shown_details}"
 
