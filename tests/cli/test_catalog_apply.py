@@ -40,6 +40,7 @@ repository: https://git.example.com/shop
 created_at: 2026-01-31T12:30:00Z
 updatedAt: 2026-01-31T12:30:00Z
 updatedBy: someone else
+claimedUpdatedBy: somebody
 dependencies_in: [web]
 dependenciesOut: [payments, stock]
 sla: {level: Critical, uptimePercentage: 99.95, response_time_ms: 250, description: "yes"}

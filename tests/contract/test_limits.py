@@ -37,6 +37,7 @@ LENGTHS = {
     **dict.fromkeys(("link", "url", "pull_request_link", "ticket", "repository", "logo", "endpoint"), 2000),
     **dict.fromkeys(("order_by", "time_zone"), 100),
     **dict.fromkeys(("fields", "by"), 120),
+    **dict.fromkeys(("principal", "created_by"), 2000),
     "title": 500,
     "reason": 2000,
     "lock_token": 256,

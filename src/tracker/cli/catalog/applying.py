@@ -15,7 +15,7 @@ from tracker.transcoding.json_text import JsonValue
 if TYPE_CHECKING:
     from protobuf import Message
 
-_OF_CHANGES = ("createdAt", "updatedAt", "updatedBy")
+_OF_CHANGES = ("createdAt", "updatedAt", "updatedBy", "claimedUpdatedBy")
 """Fields about the changes of an entry."""
 
 

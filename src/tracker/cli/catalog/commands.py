@@ -256,6 +256,7 @@ def _description(entry: catalog_pb.Catalog) -> catalog_pb.Catalog:
     """Return what people write of an entry."""
     entry.created_at = entry.updated_at = None
     entry.updated_by = ""
+    entry.clear_field("claimed_updated_by")
     return entry
 
 
