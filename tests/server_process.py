@@ -34,6 +34,7 @@ class ServerProcess:
             "LOG_FORMAT": "json",
             **settings,
         }
+        self.database = database
         self._log = database.with_suffix(".log")
 
     def __enter__(self) -> Self:

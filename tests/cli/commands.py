@@ -26,7 +26,7 @@ CLEAN = {
     name: value
     for name, value in os.environ.items()
     if name not in _OURS | {"COLUMNS", "LINES"} and not name.startswith(("DB_", "GITHUB_", "TRACKER_"))
-} | {"XDG_STATE_HOME": "/dev/null"}
+} | {"XDG_STATE_HOME": "/dev/null", "XDG_CONFIG_HOME": "/dev/null"}
 """The environment of this process without what would set up a server, find one, or size a terminal."""
 
 PATIENCE = 30.0

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 PAGE = "docs/cli.md"
 LOCK = get_command(app).commands["lock"].commands  # type: ignore[attr-defined]  # of a group
 CATALOG = get_command(app).commands["catalog"].commands  # type: ignore[attr-defined]  # of a group
+TOKEN = get_command(app).commands["token"].commands  # type: ignore[attr-defined]  # of a group
 EVENT = get_command(app).commands["event"].commands  # type: ignore[attr-defined]  # of a group
 
 
@@ -26,12 +27,12 @@ def test_every_command_is_listed() -> None:
     commands = {f"tracker {name}" for name, each in get_command(app).commands.items() if not each.hidden}  # type: ignore[attr-defined]  # of a group
     listed = [name for names, _ in listing(PAGE, "## Commands") for name in code(names)]
     assert set(listed) == commands
-    for group, each in (("lock", LOCK), ("event", EVENT), ("catalog", CATALOG)):
+    for group, each in (("lock", LOCK), ("event", EVENT), ("catalog", CATALOG), ("token", TOKEN)):
         for name in each:
             assert f"\n- `tracker {group} {name}`: " in read(PAGE)
 
 
-@pytest.mark.parametrize("group", [LOCK, EVENT, CATALOG])
+@pytest.mark.parametrize("group", [LOCK, EVENT, CATALOG, TOKEN])
 def test_every_option_explains_itself(group: dict[str, TyperCommand]) -> None:
     for command in group.values():
         for each in command.params:

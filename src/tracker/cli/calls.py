@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from contextlib import contextmanager, suppress
+from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple, TypeAlias
 
 from tracker.cli import unsent
+from tracker.cli.credentials import PLAIN_HTTP_VARIABLE, TOKEN_VARIABLE, Credential, credential_for
 from tracker.cli.exits import FAILED, LOCKED, UNREACHABLE, USAGE, WAITED, CommandError
 from tracker.cli.printing import (
     Output,
@@ -37,6 +39,8 @@ class Api(NamedTuple):
 
     server: str
     output: Output = Output.TEXT
+    token_file: Path | None = None
+    """File of the token to send, in place of another one."""
 
     def call(self, rpc: Rpc[Q, A], request: Q) -> A:
         """Call an RPC; a failure ends the command."""
@@ -49,15 +53,23 @@ class Api(NamedTuple):
             return connection.whole(rpc, request)
 
     @contextmanager
-    def connected(self, *, send_kept: bool = True) -> Iterator[Connection]:
+    def connected(
+        self, credential: Credential | None = None, *, send_kept: bool = True
+    ) -> Iterator[Connection]:
         """Connect to the server, and send it what was kept for it; a failed call ends the command.
 
-        If one document was asked for, the failure is printed as one.
+        If one document was asked for, the failure is printed as one. `credential` replaces that of the user.
         """
-        from tracker.client.connection import NO_ANSWER, ApiError, Connection
+        from tracker.client.connection import ApiError, Connection
 
+        credential = credential or credential_for(self.server, self.token_file)
         try:
-            with Connection(self.server, repeats=lambda error: say(f"{error}; trying again")) as connection:
+            with Connection(
+                self.server,
+                repeats=lambda error: say(f"{error}; trying again"),
+                token=credential.token,
+                plain_http=credential.plain_http,
+            ) as connection:
                 if send_kept:
                     with suppress(ApiError):  # reported by the command itself
                         unsent.send_kept(connection)
@@ -67,8 +79,7 @@ class Api(NamedTuple):
                 metadata: JsonValue = {name: str(value) for name, value in error.metadata.items()}
                 details = {"message": error.message, "code": error.code.name, "reason": error.reason}
                 print_document({"error": {**details, "metadata": metadata}}, self.output)
-            hint = "; --server or TRACKER_SERVER names another" if error.reason in (NO_ANSWER, "") else ""
-            raise CommandError(error.message + hint, exit_code(error)) from None
+            raise CommandError(error.message + _hint(error, credential.source), exit_code(error)) from None
 
     def show(  # what each form needs
         self,
@@ -109,6 +120,27 @@ class Api(NamedTuple):
             columns=[column.name.lower() for column in table.columns],
             rows=map(table.row, records),
         )
+
+
+def _hint(error: ApiError, source: str) -> str:
+    """Return what the user can do about an error; `source` is where the token is from, if one was sent."""
+    from tracker.client.connection import NO_ANSWER, NO_TLS
+    from tracker.errors import Code
+
+    match error.reason, error.code:
+        case (x, _) if x in (NO_ANSWER, ""):
+            return "; --server or TRACKER_SERVER names another"
+        case (x, _) if x == NO_TLS:
+            return f"; use https://, or set {PLAIN_HTTP_VARIABLE}=true if the network can be trusted"
+        case _, Code.UNAUTHENTICATED if source:
+            return f"; the token is that of {source}; tracker login stores another one"
+        case _, Code.UNAUTHENTICATED:
+            return (
+                f"; tracker login stores a token for this server, {TOKEN_VARIABLE} or --token-file gives one"
+            )
+        case _, Code.PERMISSION_DENIED:
+            return "; tracker whoami shows what is allowed"
+    return ""
 
 
 def exit_code(error: ApiError) -> int:

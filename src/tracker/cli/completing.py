@@ -12,6 +12,8 @@ from typing import TYPE_CHECKING, TypeAlias
 
 import typer  # noqa: TC002  # typer reads the annotations
 
+from tracker.cli.credentials import credential_for
+
 if TYPE_CHECKING:
     from tracker.client.connection import Connection
     from tracker.pb import event_pb
@@ -50,7 +52,11 @@ def _completed(find: Callable[[Connection, str], Found]) -> Completion:
         from tracker.client.connection import Connection
 
         def values() -> list[tuple[str, str]]:
-            with Connection(ctx.params["server"], patience=0, timeout=_SECONDS) as connection:
+            server = ctx.params["server"]
+            token, _, plain_http = credential_for(server, ctx.params.get("access_token_file"))
+            with Connection(
+                server, patience=0, timeout=_SECONDS, token=token, plain_http=plain_http
+            ) as connection:
                 return [
                     (value, _described(description))
                     for value, description in find(connection, incomplete)
@@ -133,10 +139,18 @@ def _entry_names(connection: Connection, _: str) -> Found:
     return [(each.name, each.description.partition("\n")[0]) for each in entries]
 
 
+def _token_ids(connection: Connection, _: str) -> Found:
+    from tracker.client.rpcs import LIST_API_KEYS
+
+    keys = connection.call(LIST_API_KEYS, LIST_API_KEYS.request()).api_keys
+    return [(each.id, f"{each.name} {each.prefix}") for each in keys]
+
+
 event_ids = _completed(_event_ids)
 labels = _completed(_labels)
 lock_ids = _completed(_lock_ids)
 entry_names = _completed(_entry_names)
+token_ids = _completed(_token_ids)
 
 
 def fields_to_count(fields: Iterable[str]) -> Completion:

@@ -51,6 +51,8 @@ _COMMAND = {
     SIGNALLED: "signal n ended the command",
 }
 STATS_TABLE = _table(_STATS)
+TOKEN_TABLE = _table({0: "done", FAILED: "failed, such as a token that is unknown"})
+ACCESS_TABLE = _table({0: "done", FAILED: "failed, such as a token that is refused"})
 EVENT_TABLE = _table({**_STATS, LOCKED: "a lock is in the way of the event"})
 CATALOG_TABLE = _table(
     {

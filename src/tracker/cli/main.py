@@ -11,13 +11,15 @@ import typer
 
 from tracker import __version__
 from tracker.cli import copying, server
+from tracker.cli.access.login import login, logout, whoami
+from tracker.cli.access.tokens import app as token
 from tracker.cli.archive.commands import export, import_
 from tracker.cli.catalog.commands import app as catalog
 from tracker.cli.event.commands import app as event
-from tracker.cli.exits import ARCHIVE_TABLE, RUN_TABLE, STATS_TABLE, USAGE, CommandError
+from tracker.cli.exits import ACCESS_TABLE, ARCHIVE_TABLE, RUN_TABLE, STATS_TABLE, USAGE, CommandError
 from tracker.cli.helped import HelpedCommand, HelpedGroup
 from tracker.cli.lock.commands import app as lock
-from tracker.cli.options import ServerBefore, command_of, word_of
+from tracker.cli.options import ServerBefore, TokenFileBefore, command_of, word_of
 from tracker.cli.printing import say
 from tracker.cli.run.command import run
 from tracker.cli.stats import stats
@@ -41,6 +43,10 @@ command("export", codes=ARCHIVE_TABLE)(export)
 command("import", codes=ARCHIVE_TABLE)(import_)
 app.add_typer(lock, name="lock")
 app.add_typer(catalog, name="catalog")
+command("login", codes=ACCESS_TABLE)(login)
+command("logout", codes=ACCESS_TABLE)(logout)
+command("whoami", codes=ACCESS_TABLE)(whoami)
+app.add_typer(token, name="token")
 command("backup")(copying.backup)
 command("restore")(copying.restore)
 command("migrate")(copying.migrate)
@@ -84,7 +90,9 @@ def _print_version(wanted: bool) -> None:  # noqa: FBT001  # how typer calls it
         raise typer.Exit
 
 
-_CALLING = frozenset({"catalog", "event", "export", "import", "lock", "run", "stats"})
+_CALLING = frozenset(
+    {"catalog", "event", "export", "import", "lock", "login", "logout", "run", "stats", "token", "whoami"}
+)
 """Commands that call a server."""
 
 
@@ -93,13 +101,15 @@ def _options(
     context: typer.Context,
     *,
     server: ServerBefore = "",
+    token_file: TokenFileBefore = None,
     show: Annotated[  # noqa: ARG001  # its callback answers
         bool, typer.Option("--version", help="Print the version.", callback=_print_version, is_eager=True)
     ] = False,
 ) -> None:
     """Declare the options that precede a command."""
-    if server and context.invoked_subcommand not in _CALLING:
-        raise typer.BadParameter(f"{context.invoked_subcommand} calls no server", param_hint="--server")
+    given = "--server" if server else "--token-file"
+    if (server or token_file) and context.invoked_subcommand not in _CALLING:
+        raise typer.BadParameter(f"{context.invoked_subcommand} calls no server", param_hint=given)
 
 
 _WRONG = 2

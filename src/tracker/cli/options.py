@@ -12,6 +12,7 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from datetime import datetime, timedelta
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, NamedTuple
 from urllib.parse import urlsplit
 
@@ -246,23 +247,54 @@ _SERVER = option(
 )
 ServerBefore = Annotated[str, typer.Option("--server", metavar="URL", help="URL of the server to call.")]
 """The option for the server, given before the command."""
-
-
-def api_options(help_: str, *forms: Output) -> Options:
-    """Return the options for the server to call and for the form of output: text, or one of these."""
-    output = option("output", Annotated[Output, output_option(help_, *forms)], Output.TEXT)
-    return Options([_SERVER, output], lambda given: Api(**given))
-
-
-Server = Annotated[Api, Options([_SERVER], lambda given: Api(**given))]
-RecordApi = Annotated[
-    Api,
-    api_options(
-        "`json` prints one JSON document, also if the command fails; `yaml` one of YAML.",
-        Output.JSON,
-        Output.YAML,
-    ),
+TokenFileBefore = Annotated[
+    Path | None, typer.Option("--token-file", metavar="FILE", help="File of the token to call it with.")
 ]
+"""The option for the token, given before the command."""
+
+
+def _token_file(context: typer.Context, file: Path | None) -> Path | None:
+    """Return the file given to a command, else the one given before it, else that of the environment."""
+    source = context.get_parameter_source("access_token_file")
+    if source is not None and source.name == "COMMANDLINE":
+        return file
+    return context.find_root().params.get("token_file") or file
+
+
+def _token_option(flag: str) -> inspect.Parameter:
+    """Return the option for the token that a command sends."""
+    declared = typer.Option(
+        flag,
+        envvar="TRACKER_TOKEN_FILE",
+        metavar="FILE",
+        callback=_token_file,
+        help="File of the token to send; else that of TRACKER_TOKEN or `tracker login`.",
+    )
+    return option("access_token_file", Annotated[Path | None, declared])
+
+
+_TOKEN = _token_option("--token-file")
+_ACCESS_TOKEN = _token_option("--access-token-file")
+
+
+def _api(given: Mapping[str, Any]) -> Api:
+    return Api(given["server"], given.get("output", Output.TEXT), given["access_token_file"])
+
+
+def api_options(help_: str, *forms: Output, token_option: inspect.Parameter = _TOKEN) -> Options:
+    """Return the options for the server to call and for the form of output: text, or one of these.
+
+    `token_option` is the option for the token, where another token has the usual one.
+    """
+    output = option("output", Annotated[Output, output_option(help_, *forms)], Output.TEXT)
+    return Options([_SERVER, token_option, output], _api)
+
+
+Server = Annotated[Api, Options([_SERVER, _TOKEN], _api)]
+_ONE = "`json` prints one JSON document, also if the command fails; `yaml` one of YAML."
+RecordApi = Annotated[Api, api_options(_ONE, Output.JSON, Output.YAML)]
+LockTokenApi = Annotated[Api, api_options(_ONE, Output.JSON, Output.YAML, token_option=_ACCESS_TOKEN)]
+"""As `RecordApi`, for commands whose `--token-file` is that of a lock."""
 ListApi = Annotated[
     Api,
     api_options(

@@ -133,6 +133,7 @@ def _send(connection: Connection, file: Path) -> bool:
     """Send a kept request unless its process still holds it; return whether it was sent."""
     from tracker.client.connection import ApiError
     from tracker.client.rpcs import CREATE_EVENT, UPDATE_EVENT
+    from tracker.errors import Code
 
     with _locked(file, os.O_RDONLY) as descriptor:
         if descriptor is None:
@@ -152,6 +153,8 @@ def _send(connection: Connection, file: Path) -> bool:
         try:
             connection.call(rpc, request, timeout=_SECONDS, patience=0, idempotency_key=key)
         except ApiError as error:
+            if error.code is Code.PERMISSION_DENIED:  # it stays for a command with another token
+                return False
             if is_transient(error):
                 raise
             _set_aside(file, "refused", f"{server} refused it: {error}")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ipaddress
 import json
 import random
 import re
@@ -46,6 +47,8 @@ _SILENCE = 45.0
 
 NO_ANSWER = "UNREACHABLE"
 """Reason of a call without an answer."""
+NO_TLS = "NO_TLS"
+"""Reason of a call that was not made, since it would have sent a token without TLS to another machine."""
 
 
 @dataclass(eq=False)
@@ -70,15 +73,21 @@ class ApiError(Exception):
 class Connection:
     """Calls to one server; may be used by several threads."""
 
-    def __init__(
+    def __init__(  # noqa: PLR0913  # one for each option
         self,
         server: str,
         *,
         patience: float = 5.0,
         timeout: float = 10.0,
         repeats: Callable[[ApiError], object] = bool,
+        token: str | Callable[[], str] = "",
+        plain_http: bool = False,
     ) -> None:
         """Take the address of a server, such as `https://tracker.example.com`.
+
+        `token` is sent with each call, if it is not empty; a function is asked each time, for tokens that are
+        replaced meanwhile. It goes to this server alone: redirects are not followed. Without TLS it goes to
+        this machine alone, unless `plain_http`.
 
         A call is repeated for up to `patience` seconds while the server can't be reached or can't serve it;
         `repeats` is called before the first repetition. A call that changes something has an idempotency key
@@ -86,11 +95,18 @@ class Connection:
         makes more calls than it may is slowed down.
 
         Raises:
-            ValueError: The address is not an HTTP address.
+            ValueError: The address is not an HTTP address, or has a password in it.
         """
         parts = urlsplit(server)
         if parts.scheme not in ("http", "https") or not parts.hostname:
             raise ValueError(f"expected an address such as http://localhost:8080, got {server!r}")
+        if parts.username is not None:
+            raise ValueError(
+                "expected an address such as http://localhost:8080, without a name and a password"
+            )
+        here = is_loopback(parts.hostname)
+        self._token = token
+        self._exposes = parts.scheme == "http" and not (here or plain_http)
         self.server = server.rstrip("/")
         self._patience = patience
         self._timeout = timeout
@@ -99,6 +115,9 @@ class Connection:
             base_url=self.server,
             headers={"user-agent": f"tracker/{__version__}", "prefer": "handling=strict"},
             verify=parts.scheme == "https",  # without TLS, loading certificates only costs time
+            auth=self._authorized,
+            trust_env=parts.scheme == "https"
+            or not here,  # else a proxy would get what is sent to this machine
         )
 
     def __enter__(self) -> Self:
@@ -191,6 +210,15 @@ class Connection:
         except httpx2.RequestError as error:
             raise self._no_answer(error) from None
 
+    def _authorized(self, request: httpx2.Request) -> httpx2.Request:
+        token = self._token() if callable(self._token) else self._token
+        if token and self._exposes:
+            why = f"{self.server} has no TLS: everyone between could read the token"
+            raise ApiError(Code.UNAUTHENTICATED, why, NO_TLS)
+        if token:
+            request.headers["authorization"] = f"Bearer {token}"
+        return request
+
     def _send(self, request: HttpRequest, headers: Mapping[str, str], timeout: float) -> dict[str, JsonValue]:
         try:
             answer = self._http.request(
@@ -214,6 +242,16 @@ class Connection:
         if isinstance(error, httpx2.TimeoutException):
             why = "timed out"
         return ApiError(Code.UNAVAILABLE, f"no answer from {self.server}: {why}", NO_ANSWER)
+
+
+def is_loopback(host: str) -> bool:
+    """Return whether a host of a URL is this machine, by its name or address alone."""
+    if host == "localhost" or host.endswith(".localhost"):  # RFC 6761, 6.3
+        return True
+    try:
+        return ipaddress.ip_address(host.partition("%")[0]).is_loopback
+    except ValueError:
+        return False
 
 
 def _body(answer: httpx2.Response) -> JsonValue:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Generic, TypeVar
 
 from protobuf import Message, message_from_json_value
 
-from tracker.pb import FILES, catalog_pb, event_pb, lock_pb
+from tracker.pb import FILES, auth_pb, catalog_pb, event_pb, lock_pb
 from tracker.transcoding.bindings import http_bindings
 
 if TYPE_CHECKING:
@@ -43,6 +43,11 @@ class Rpc(Generic[Q, A]):
         return next((binding for binding in bindings if binding.takes_body), bindings[0])
 
 
+CREATE_API_KEY = Rpc(auth_pb.CreateApiKeyRequest, auth_pb.CreateApiKeyResponse)
+LIST_API_KEYS = Rpc(auth_pb.ListApiKeysRequest, auth_pb.ListApiKeysResponse)
+ME = Rpc(auth_pb.MeRequest, auth_pb.MeResponse)
+REVOKE_API_KEY = Rpc(auth_pb.RevokeApiKeyRequest, auth_pb.RevokeApiKeyResponse)
+ROTATE_API_KEY = Rpc(auth_pb.RotateApiKeyRequest, auth_pb.RotateApiKeyResponse)
 CREATE_UPDATE_CATALOG = Rpc(catalog_pb.CreateUpdateCatalogRequest, catalog_pb.CreateUpdateCatalogResponse)
 DELETE_CATALOG = Rpc(catalog_pb.DeleteCatalogRequest, catalog_pb.DeleteCatalogResponse)
 GET_CATALOG = Rpc(catalog_pb.GetCatalogRequest, catalog_pb.GetCatalogResponse)

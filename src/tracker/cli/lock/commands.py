@@ -27,7 +27,7 @@ from tracker.cli.lock.options import (
     token_to_acquire,
 )
 from tracker.cli.lock.shown import LOCKS, print_lock
-from tracker.cli.options import ListApi, RecordApi, Server, Who, command_of, duration_option
+from tracker.cli.options import ListApi, LockTokenApi, RecordApi, Server, Who, command_of, duration_option
 from tracker.cli.printing import echo, json_of
 from tracker.cli.short_ids import whole_lock_id
 
@@ -48,7 +48,7 @@ def acquire(  # noqa: PLR0913  # one for each option
     wait: Wait = None,
     token: Token = None,
     token_file: TokenFile = None,
-    api: RecordApi,
+    api: LockTokenApi,
 ) -> None:
     """Take a lock, and print its id and its token.
 
@@ -78,7 +78,7 @@ def renew(
     ] = None,
     token: Token = None,
     token_file: TokenFile = None,
-    api: RecordApi,
+    api: LockTokenApi,
 ) -> None:
     """Renew the lease of a lock.
 
@@ -108,7 +108,7 @@ def release(  # noqa: PLR0913  # one for each option
     who: Who,
     token: Token = None,
     token_file: TokenFile = None,
-    api: RecordApi,
+    api: LockTokenApi,
 ) -> None:
     """Release a lock.
 

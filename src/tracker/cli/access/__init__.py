@@ -1,0 +1,1 @@
+"""Commands about access: who calls a server, and with which tokens."""
