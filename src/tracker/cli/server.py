@@ -242,8 +242,9 @@ def healthcheck(
     port = settings.http_port if settings.tls_client_ca is None else settings.metrics_port
     seconds = 3.0 if timeout is None else max(0.1, timeout.total_seconds())
     path = "/livez" if live else "/readyz"
-    connection = http.client.HTTPConnection(host, port, timeout=seconds)
+    connection, scheme = http.client.HTTPConnection(host, port, timeout=seconds), "http"
     if settings.tls_cert is not None:
+        scheme = "https"
         context = ssl._create_unverified_context()  # noqa: S323, SLF001 - it is this machine; nothing is sent
         connection = http.client.HTTPSConnection(host, port, timeout=seconds, context=context)
     try:
@@ -252,7 +253,7 @@ def healthcheck(
         body = answer.read(1000).decode(errors="replace")
     except (OSError, http.client.HTTPException) as error:
         why = getattr(error, "strerror", None) or error
-        raise CommandError(f"no answer from {host}:{port}{path}: {why}") from None
+        raise CommandError(f"no answer from {scheme}://{host}:{port}{path}: {why}") from None
     finally:
         connection.close()
     if answer.status != _OK:
