@@ -51,6 +51,8 @@ from tracker.stores.choice import chosen_store
 from tracker.supervision import Supervisor
 from tracker.telemetry.metrics import Metrics
 from tracker.time_text import MICROS
+from tracker.web.pages import NAVIGATION, PAGES
+from tracker.web.site import Site
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -184,7 +186,10 @@ class App:
         )
         methods = tuple(methods_of(services))
         ready = Readiness(store.check)
-        routes = [*probes(ready), *documentation(), *access.routes, _web_configuration(settings)]
+        routes = [
+            *(*probes(ready), *documentation(), *access.routes, _web_configuration(settings)),
+            *Site(methods, NAVIGATION, clock.now, settings.timezone).routes(PAGES),
+        ]
         rest = RestApi(chain, methods, routes, log=log, cors=Cors(settings.cors_allowed_origins))
         scrape = metrics_page(metrics.exposition)
         metrics_api = RestApi(chain, (), (scrape, *probes(ready)), log=log)

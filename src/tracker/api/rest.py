@@ -231,7 +231,7 @@ class _Plain:
             body = b""
             if self._takes_body or exchange.body_bytes > self._limit:
                 body = await exchange.body(self._limit)
-            return HttpRequest(captures, body)
+            return HttpRequest(captures, body, exchange.head.path, exchange.head.query.decode("latin-1"))
 
         call = exchange.call("http")
         response: HttpResponse = await self._handle(_timed(exchange, call, read), call)

@@ -27,10 +27,15 @@ if TYPE_CHECKING:
 
 
 class HttpRequest(NamedTuple):
-    """What a plain HTTP request says: the values of the path's variables, and the body."""
+    """What a plain HTTP request says.
+
+    `captures` are the values of the path's variables; `path` and `query` are escaped, as they were sent.
+    """
 
     captures: tuple[str, ...]
     body: bytes
+    path: str = ""
+    query: str = ""
 
 
 RouteHandler: TypeAlias = Callable[[HttpRequest, Call], Awaitable[HttpResponse]]

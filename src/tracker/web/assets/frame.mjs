@@ -1,0 +1,83 @@
+// What every page does: theme, zone, keys that lead to pages, and copying.
+
+const root = document.documentElement;
+
+/** @param {string} name @param {string} value */
+function remember(name, value) {
+  const secure = location.protocol === "https:" ? "; Secure" : "";
+  document.cookie = `${name}=${encodeURIComponent(value)}; Path=/; Max-Age=31536000; SameSite=Strict${secure}`;
+}
+
+/** @param {string} name */
+function remembered(name) {
+  const found = document.cookie.split("; ").find((each) => each.startsWith(`${name}=`));
+  return found ? decodeURIComponent(found.slice(name.length + 1)) : "";
+}
+
+root.classList.add("scripted");
+
+document.getElementById("theme")?.addEventListener("click", () => {
+  const dark = root.dataset.theme ? root.dataset.theme === "dark" : matchMedia("(prefers-color-scheme: dark)").matches;
+  root.dataset.theme = dark ? "light" : "dark";
+  remember("theme", root.dataset.theme);
+});
+
+const browserZone = Intl.DateTimeFormat().resolvedOptions().timeZone;
+const here = new URL(location.href);
+if (!remembered("zone") && browserZone) {
+  remember("zone", browserZone);
+  if (root.dataset.zone !== browserZone && !here.searchParams.has("zone") && navigator.cookieEnabled) {
+    location.replace(location.href); // once: from then on the server knows the zone
+  }
+}
+document.querySelector("[data-zone-of-browser]")?.addEventListener("click", (event) => {
+  event.preventDefault();
+  remember("zone", browserZone);
+  here.searchParams.delete("zone");
+  location.assign(here);
+});
+
+/** @param {EventTarget | null} target */
+export function typing(target) {
+  return target instanceof HTMLElement && (target.isContentEditable || /^(input|textarea|select)$/i.test(target.tagName));
+}
+
+let leading = 0;
+document.addEventListener("keydown", (event) => {
+  if (event.ctrlKey || event.metaKey || event.altKey || typing(event.target)) return;
+  const keys = /** @type {HTMLDialogElement} */ (document.getElementById("keys"));
+  if (event.key === "?") {
+    event.preventDefault();
+    if (!keys.open) keys.showModal();
+  } else if (event.key === "g") {
+    leading = event.timeStamp;
+  } else if (event.timeStamp - leading < 1500) {
+    leading = 0;
+    const links = [...document.querySelectorAll(".top nav a")];
+    const found = links.find((link) => link.textContent?.trim().toLowerCase().startsWith(event.key));
+    if (found) location.assign(/** @type {HTMLAnchorElement} */ (found).href);
+  }
+});
+
+/** @param {ParentNode} within */
+export function complete(within) {
+  for (const each of within.querySelectorAll("pre[data-host], pre[data-curl]")) {
+    const text = each.textContent ?? "";
+    const address = location.origin + text;
+    if (text.startsWith("/")) each.textContent = each.hasAttribute("data-curl") ? `curl '${address}'` : address;
+  }
+}
+complete(document);
+
+document.addEventListener("click", async (event) => {
+  const target = event.target instanceof Element ? event.target : null;
+  const button = target?.closest("[data-copy]");
+  if (button) {
+    await navigator.clipboard.writeText(button.parentElement?.querySelector("pre")?.textContent ?? "");
+    button.textContent = "Copied";
+    setTimeout(() => { button.textContent = "Copy"; }, 1500);
+  }
+  for (const menu of document.querySelectorAll("details.menu[open]")) {
+    if (!menu.contains(target)) menu.removeAttribute("open");
+  }
+});

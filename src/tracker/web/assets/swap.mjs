@@ -1,0 +1,58 @@
+// Replaces parts of a page by what the same address gives, and keeps the address and Back true.
+import { complete } from "./frame.mjs";
+
+/** @type {AbortController | undefined} */
+let underWay;
+
+/** @param {string} href @param {string} part */
+function partOf(href, part) {
+  const url = new URL(href, location.href);
+  url.searchParams.set("part", part);
+  return url;
+}
+
+/** @param {string} html */
+function replaceRegions(html) {
+  const parsed = new DOMParser().parseFromString(html, "text/html");
+  const focused = document.activeElement?.id;
+  for (const fresh of parsed.querySelectorAll("[data-region]")) {
+    const old = document.getElementById(fresh.id);
+    if (!old) continue;
+    const input = /** @type {HTMLInputElement | null} */ (old.querySelector("input:focus"));
+    const written = input?.value;
+    const node = document.importNode(fresh, true);
+    complete(node);
+    old.replaceWith(node);
+    if (input?.id) {
+      const again = /** @type {HTMLInputElement | null} */ (document.getElementById(input.id));
+      if (again && written !== undefined && document.activeElement === document.body) again.focus();
+    }
+  }
+  if (focused && document.activeElement === document.body) document.getElementById(focused)?.focus();
+  document.dispatchEvent(new CustomEvent("swapped"));
+}
+
+/**
+ * Loads parts of an address, each as soon as it is there.
+ * @param {string} href @param {string[]} parts
+ */
+export async function load(href, parts) {
+  underWay?.abort();
+  const { signal } = (underWay = new AbortController());
+  await Promise.all(parts.map(async (part) => {
+    try {
+      const answer = await fetch(partOf(href, part), { signal, headers: { accept: "text/html" } });
+      const html = await answer.text();
+      if (html.includes("data-region")) replaceRegions(html);
+      else location.assign(href); // an error has a page of its own
+    } catch (error) {
+      if (!signal.aborted) location.assign(href);
+    }
+  }));
+}
+
+/** @param {string} href @param {string[]} parts */
+export async function visit(href, parts) {
+  history.pushState(null, "", href);
+  await load(href, parts);
+}

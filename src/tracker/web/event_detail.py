@@ -1,0 +1,238 @@
+"""One event with all that is known about it, for its own page and beside the list."""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Final, NamedTuple
+
+from protobuf.wkt import UInt32Value
+
+from tracker.domain.events import attributes_of, event_id, event_time, metadata_of
+from tracker.domain.query.fields import BY_NAME
+from tracker.pb import event_pb, lock_pb
+from tracker.pb.options import wire_name
+from tracker.time_text import MICROS, moment_text
+from tracker.web.event_rows import event_row
+from tracker.web.lock_rows import lock_row
+from tracker.web.query_terms import term
+from tracker.web.times import length
+from tracker.web.visit import address, part
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from markupsafe import Markup
+
+    from tracker.web.event_rows import EventRow
+    from tracker.web.lock_rows import LockRow
+    from tracker.web.visit import Part, Visit
+
+_ENTRIES: Final = 100
+_AROUND: Final = 3_600 * MICROS
+"""How long before and after an event others happened 'around this one'."""
+_NEIGHBOURS: Final = 10
+_FIELDS: Final = (
+    *("type", "service", "environment", "priority", "impact", "version", "owner", "source", "external_id"),
+    *("region", "cluster", "slack"),
+)
+
+
+class Fact(NamedTuple):
+    """A field of an event; `href` leads to the events with the same value."""
+
+    name: str
+    value: str
+    href: str
+
+
+class Address(NamedTuple):
+    """A link of an event, as it is stored."""
+
+    name: str
+    text: str
+
+
+class ChainLink(NamedTuple):
+    """An event of the chain, how far it is from the root, and the time since the one before."""
+
+    row: EventRow
+    depth: int
+    since_previous: str
+    current: bool
+
+
+class Entry(NamedTuple):
+    """An entry of the changelog."""
+
+    when: Markup
+    user: str
+    kind: str
+    field: str
+    old: str
+    new: str
+    comment: str
+
+
+@dataclass(frozen=True, slots=True)
+class Changes:
+    """The first entries of a changelog, and how many there are."""
+
+    entries: tuple[Entry, ...]
+    total: int
+
+
+@dataclass(frozen=True, slots=True)
+class EventDetail:
+    """An event and what belongs to it; each part has its own error."""
+
+    row: EventRow
+    message: str
+    facts: tuple[Fact, ...]
+    labels: tuple[Fact, ...]
+    people: tuple[tuple[str, str], ...]
+    links: tuple[Address, ...]
+    dates: tuple[tuple[str, Markup], ...]
+    since_linked: str
+    changes: Part[Changes]
+    chain: Part[tuple[ChainLink, ...]]
+    locks: Part[tuple[LockRow, ...]]
+    around: Part[tuple[EventRow, ...]]
+    around_link: str
+    api: str
+    tracker: str
+
+
+async def event_detail(visit: Visit, id_or_slack_id: str) -> EventDetail:
+    """Return an event with its changelog, chain, locks and neighbours.
+
+    Raises:
+        TrackerError: NOT_FOUND; there is no such event.
+    """
+    answer = await visit.ask(event_pb.GetEventRequest(id=id_or_slack_id), event_pb.GetEventResponse)
+    event = answer.event or event_pb.Event()
+    attributes, metadata = attributes_of(event), metadata_of(event)
+    changes, chain, locks, around = await asyncio.gather(
+        part(_changes(visit, event)),
+        part(_chain(visit, event)),
+        part(_locks(visit, event)),
+        part(_around(visit, event)),
+    )
+    times = visit.times
+    dates = (
+        ("created", metadata.created_at),
+        ("start", attributes.start_date),
+        ("end", attributes.end_date),
+    )
+    links = event.links or event_pb.EventLinks()
+    people = (
+        ("stakeholders", ", ".join(attributes.stake_holders)),
+        ("notified", ", ".join(attributes.notifications)),
+    )
+    return EventDetail(
+        row=event_row(event, times),
+        message=attributes.message,
+        facts=tuple(_facts(event)),
+        labels=tuple(_fact(f"label.{name}", value) for name, value in sorted(attributes.labels.items())),
+        people=tuple((name, value) for name, value in people if value),
+        links=tuple(
+            Address(name, text)
+            for name, text in (("pull request", links.pull_request_link), ("ticket", links.ticket))
+            if text
+        ),
+        dates=tuple((name, times.long_tag(moment)) for name, moment in dates if moment is not None),
+        since_linked=length(metadata.duration) if attributes.related_id and metadata.duration else "",
+        changes=changes,
+        chain=chain,
+        locks=locks,
+        around=around,
+        around_link=_around_link(event),
+        api=f"/api/v1alpha1/event/{metadata.id}",
+        tracker=f"tracker event get {metadata.id}",
+    )
+
+
+def _facts(event: event_pb.Event) -> Iterator[Fact]:
+    for name in _FIELDS:
+        field = BY_NAME[name]
+        value = field.shown(field.value(event))
+        if value and value != "false":
+            yield _fact(name, value)
+
+
+def _fact(name: str, value: str) -> Fact:
+    return Fact(name, value, address("/events", [("q", term(name, value)), ("from", "all")]))
+
+
+async def _changes(visit: Visit, event: event_pb.Event) -> Changes:
+    found = await visit.ask(
+        event_pb.GetEventChangelogRequest(id=event_id(event), per_page=UInt32Value(value=_ENTRIES)),
+        event_pb.GetEventChangelogResponse,
+    )
+    entries = (
+        Entry(
+            visit.times.tag(each.timestamp),
+            each.user,
+            wire_name(each.change_type).replace("_", " ") if each.change_type else "",
+            each.field,
+            each.old_value,
+            each.new_value,
+            each.comment,
+        )
+        for each in found.changelog
+    )
+    return Changes(tuple(entries), found.total_count)
+
+
+async def _chain(visit: Visit, event: event_pb.Event) -> tuple[ChainLink, ...]:
+    found = await visit.ask(
+        event_pb.ListRelatedEventsRequest(id=event_id(event)), event_pb.ListRelatedEventsResponse
+    )
+    links = [
+        ChainLink(
+            event_row(each.event, visit.times),
+            each.depth,
+            length(each.since_previous),
+            event_id(each.event) == event_id(event),
+        )
+        for each in found.events
+        if each.event is not None
+    ]
+    return tuple(links) if len(links) > 1 else ()
+
+
+async def _locks(visit: Visit, event: event_pb.Event) -> tuple[LockRow, ...]:
+    attributes = attributes_of(event)
+    if not attributes.environment:
+        return ()
+    found = await visit.ask(
+        lock_pb.ListLocksRequest(service=attributes.service, environment=wire_name(attributes.environment)),
+        lock_pb.ListLocksResponse,
+    )
+    return tuple(lock_row(lock, visit.times) for lock in found.locks if lock.event_id == event_id(event))
+
+
+async def _around(visit: Visit, event: event_pb.Event) -> tuple[EventRow, ...]:
+    at = event_time(event)
+    found = await visit.ask(
+        event_pb.SearchEventsRequest(
+            start_date=moment_text(at - _AROUND),
+            end_date=moment_text(at + _AROUND),
+            per_page=UInt32Value(value=_NEIGHBOURS + 1),
+            query=_around_query(event),
+        ),
+        event_pb.SearchEventsResponse,
+    )
+    others = [each for each in found.events if event_id(each) != event_id(event)]
+    return tuple(event_row(each, visit.times) for each in others[:_NEIGHBOURS])
+
+
+def _around_query(event: event_pb.Event) -> str:
+    environment = attributes_of(event).environment
+    return term("environment", wire_name(environment)) if environment else ""
+
+
+def _around_link(event: event_pb.Event) -> str:
+    at = event_time(event) - event_time(event) % MICROS
+    times = [("from", moment_text(at - _AROUND)), ("to", moment_text(at + _AROUND))]
+    return address("/events", [("q", _around_query(event)), *times])

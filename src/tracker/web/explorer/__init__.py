@@ -1,0 +1,1 @@
+"""The Explorer: events found by a query, with counts beside and above the list."""

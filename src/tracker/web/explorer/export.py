@@ -1,0 +1,101 @@
+"""The events of a query as a file: CSV for tables, NDJSON for programs."""
+
+from __future__ import annotations
+
+import csv
+from io import StringIO
+from typing import TYPE_CHECKING, Final
+
+from protobuf.wkt import UInt32Value
+
+from tracker.api.http_exchange import HttpResponse
+from tracker.domain.events import attributes_of, event_id, event_time, metadata_of
+from tracker.domain.times import duration_micros
+from tracker.pb import event_pb
+from tracker.pb.options import wire_name
+from tracker.time_text import MICROS, moment_text
+from tracker.web.event_rows import cell
+from tracker.web.explorer.state import COLUMNS, period_of, state_of
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from tracker.web.explorer.state import State
+    from tracker.web.visit import Visit
+
+MOST: Final = 10_000
+"""Events of a file."""
+_PER_PAGE: Final = 2_000
+_FORMULA: Final = ("=", "+", "-", "@", "\t", "\r")
+"""What begins a formula in a spreadsheet."""
+
+
+class Export:
+    """Answers with a file of the events that the Explorer shows at the same parameters."""
+
+    def __init__(self, kind: str) -> None:
+        self.path = f"/events.{kind}"
+        self._is_csv = kind == "csv"
+
+    async def show(self, visit: Visit) -> HttpResponse:
+        """Return the file."""
+        state = state_of(visit)
+        events = await _events(visit, state)
+        body = _as_csv(events, state) if self._is_csv else _as_ndjson(events)
+        media_type = "text/csv; charset=utf-8" if self._is_csv else "application/x-ndjson"
+        name = self.path.removeprefix("/")
+        disposition = ("content-disposition", f'attachment; filename="{name}"')
+        return HttpResponse(body, [("content-type", media_type), disposition, ("cache-control", "no-store")])
+
+
+async def _events(visit: Visit, state: State) -> list[event_pb.Event]:
+    period = period_of(state, visit.clock)
+    events: list[event_pb.Event] = []
+    token = ""
+    while len(events) < MOST:
+        found = await visit.ask(
+            event_pb.SearchEventsRequest(
+                query=state.query,
+                per_page=UInt32Value(value=_PER_PAGE),
+                page_token=token,
+                order_by="time" if state.oldest_first else "",
+                time_zone=visit.zone,
+                **period.dates,
+            ),
+            event_pb.SearchEventsResponse,
+        )
+        events += found.events
+        token = found.next_page_token
+        if not token:
+            break
+    return events[:MOST]
+
+
+def _as_ndjson(events: Sequence[event_pb.Event]) -> bytes:
+    return b"".join(event.to_json().encode() + b"\n" for event in events)
+
+
+def _as_csv(events: Sequence[event_pb.Event], state: State) -> bytes:
+    columns = tuple(
+        dict.fromkeys((*state.columns, *(each for each in COLUMNS if each not in {"id", "status"})))
+    )
+    text = StringIO()
+    writer = csv.writer(text)
+    writer.writerow(["time", "status", "title", "duration_seconds", *columns, "id"])
+    for event in events:
+        status, took = attributes_of(event).status, metadata_of(event).elapsed
+        row = [
+            moment_text(event_time(event)),
+            wire_name(status) if status else "",
+            event.title,
+            "" if took is None else f"{duration_micros(took) / MICROS:g}",
+            *(cell(event, column) for column in columns),
+            event_id(event),
+        ]
+        writer.writerow([_inert(each) for each in row])
+    return text.getvalue().encode()
+
+
+def _inert(text: str) -> str:
+    """Return a text that no spreadsheet takes for a formula."""
+    return f"'{text}" if text.startswith(_FORMULA) else text

@@ -1,0 +1,168 @@
+"""The page of the Explorer."""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Final, TypeVar
+
+from protobuf.wkt import UInt32Value
+
+from tracker.domain.events import event_time
+from tracker.errors import Reason
+from tracker.pb import event_pb
+from tracker.time_text import EARLIEST, MICROS, moment_text
+from tracker.web.charts import chart
+from tracker.web.event_detail import event_detail
+from tracker.web.event_rows import event_row
+from tracker.web.explorer.commands import copies
+from tracker.web.explorer.facets import facets_of
+from tracker.web.explorer.state import COLUMNS, PATH, RANGES, Period, period_of, state_of
+from tracker.web.site import View
+from tracker.web.visit import Part, part
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable
+
+    from tracker.web.charts import Chart
+    from tracker.web.event_rows import EventRow
+    from tracker.web.explorer.state import State
+    from tracker.web.visit import Visit
+
+T = TypeVar("T")
+
+PER_PAGE: Final = 100
+_TEMPLATES: Final = {
+    "": "explorer/page.html",
+    "main": "explorer/main.html",
+    "facets": "explorer/facets.html",
+    "chart": "explorer/chart.html",
+}
+"""Templates by the part of the page that is asked for; the browser's scripts ask for parts."""
+
+
+@dataclass(frozen=True, slots=True)
+class Rows:
+    """A page of the list; `newest` and `older` are the addresses of others, "" where there are none."""
+
+    rows: tuple[EventRow, ...]
+    total: int
+    estimated: bool
+    newest: str
+    older: str
+
+
+@dataclass(frozen=True, slots=True)
+class QueryFault:
+    """What is wrong with a query, and where: `before` and `after` are its text around that column."""
+
+    message: str
+    before: str
+    after: str
+
+
+class Explorer:
+    """Shows the events that a query finds."""
+
+    path = PATH
+
+    async def show(self, visit: Visit) -> View:
+        """Show the page, or the one part of it that `part` asks for."""
+        state, asked = state_of(visit), visit.one("part")
+        period = period_of(state, visit.clock)
+        whole, main = asked not in _TEMPLATES or not asked, asked == "main"
+        rows, facets, bars, detail = await asyncio.gather(
+            _wanted(whole or main, lambda: _rows(visit, state, period)),
+            _wanted(whole or asked == "facets", lambda: facets_of(visit, state, period)),
+            _wanted(whole or asked == "chart", lambda: _chart(visit, state, period)),
+            _wanted(bool(state.open) and (whole or main), lambda: event_detail(visit, state.open)),
+        )
+        return View(
+            _TEMPLATES.get(asked, _TEMPLATES[""]),
+            state=state,
+            rows=rows,
+            facets=facets,
+            chart=bars,
+            detail=detail,
+            fault=_fault(state, rows),
+            ranges=RANGES,
+            column_choices=COLUMNS,
+            copies=copies(state, period),
+            span=_span(visit, state, period),
+        )
+
+
+async def _wanted(wanted: bool, ask: Callable[[], Awaitable[T]]) -> Part[T]:  # noqa: FBT001 - a condition
+    return await part(ask()) if wanted else Part(None)
+
+
+async def _rows(visit: Visit, state: State, period: Period) -> Rows:
+    found = await visit.ask(
+        event_pb.SearchEventsRequest(
+            query=state.query,
+            per_page=UInt32Value(value=PER_PAGE),
+            page_token=state.page,
+            order_by="time" if state.oldest_first else "",
+            time_zone=visit.zone,
+            **period.dates,
+        ),
+        event_pb.SearchEventsResponse,
+    )
+    # The pages that follow are those of the same period: one that ends now would be another list by then.
+    since = "all" if period.since == EARLIEST else moment_text(period.since)
+    older = state.filtered(
+        page=found.next_page_token, since=since, until=moment_text(period.until), live=False
+    )
+    return Rows(
+        tuple(event_row(event, visit.times, state.columns) for event in found.events),
+        found.total_count,
+        bool(found.total_count_estimated),
+        state.filtered() if state.page else "",
+        older if found.next_page_token else "",
+    )
+
+
+async def _chart(visit: Visit, state: State, period: Period) -> Chart:
+    since = period.since if period.since != EARLIEST else await _earliest(visit, state, period)
+    answer = await visit.ask(
+        event_pb.GetEventHistogramRequest(
+            query=state.query,
+            by="status",
+            limit=UInt32Value(value=20),
+            time_zone=visit.zone,
+            **Period(since, period.until).dates,
+        ),
+        event_pb.GetEventHistogramResponse,
+    )
+    return chart(
+        answer, period.until, visit.times, lambda low, high: state.filtered(since=low, until=high, live=False)
+    )
+
+
+async def _earliest(visit: Visit, state: State, period: Period) -> int:
+    """Return when the first event of a period began, its end if it has none."""
+    found = await visit.ask(
+        event_pb.SearchEventsRequest(
+            query=state.query, per_page=UInt32Value(value=1), order_by="time", **period.dates
+        ),
+        event_pb.SearchEventsResponse,
+    )
+    first = min((event_time(event) for event in found.events), default=period.until - MICROS)
+    return first - first % MICROS
+
+
+def _fault(state: State, rows: Part[Rows]) -> QueryFault | None:
+    error = rows.error
+    if error is None or error.reason is not Reason.INVALID_QUERY:
+        return None
+    column = int(error.metadata.get("column", "1")) - 1
+    return QueryFault(error.message, state.query[:column], state.query[column:] or " ")
+
+
+def _span(visit: Visit, state: State, period: Period) -> str:
+    """Return the period for people."""
+    known = dict(RANGES).get(state.since)
+    if known and not state.until:
+        return "All time" if state.since == "all" else f"Last {known}"
+    since = "the beginning" if period.since == EARLIEST else visit.times.short(period.since)
+    return f"{since} to {visit.times.short(period.until)}"

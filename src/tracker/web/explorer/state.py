@@ -1,0 +1,133 @@
+"""What the address of the Explorer says; nothing else decides what it shows."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any, Final, TypedDict
+
+from tracker.domain.query.fields import FACETS, named
+from tracker.errors import FieldViolation, invalid
+from tracker.time_text import EARLIEST, MICROS, TIME, moment_text
+from tracker.web.visit import address
+
+if TYPE_CHECKING:
+    from tracker.time_text import Clock, Interval
+    from tracker.web.visit import Visit
+
+PATH: Final = "/events"
+RANGES: Final = (
+    ("1h", "1 hour"),
+    ("24h", "24 hours"),
+    ("7d", "7 days"),
+    ("30d", "30 days"),
+    ("90d", "90 days"),
+    ("all", "all time"),
+)
+"""The periods that end now, as in addresses and for people."""
+COLUMNS: Final = (*(field.name for field in FACETS), "external_id", "id", "message")
+DEFAULT_COLUMNS: Final = ("service", "environment", "version", "owner")
+_DEFAULT_RANGE: Final = "7d"
+_MOST_COLUMNS: Final = 12
+_MOMENT: Final = 60 * MICROS
+"""The longest interval that stands for its beginning where a period ends: a minute, not a day."""
+
+
+@dataclass(frozen=True, slots=True)
+class State:
+    """A query, a period, and how its events are shown.
+
+    `since` and `until` are as the reader wrote them: `7d`, `yesterday`, `2026-01-31T12:00Z`.
+    """
+
+    query: str = ""
+    since: str = _DEFAULT_RANGE
+    until: str = ""
+    zone: str = ""
+    columns: tuple[str, ...] = DEFAULT_COLUMNS
+    oldest_first: bool = False
+    page: str = ""
+    open: str = ""
+    live: bool = False
+
+    def address(self, path: str = PATH, **changes: Any) -> str:  # noqa: ANN401 - values of the fields
+        """Return the address with some of it changed."""
+        return address(path, replace(self, **changes).pairs())
+
+    def filtered(self, **changes: Any) -> str:  # noqa: ANN401 - as above
+        """Return the address of another list, at its beginning."""
+        return self.address(**{"page": "", "open": "", **changes})
+
+    def pairs(self) -> list[tuple[str, str]]:
+        """Return the parameters of the address, without those that have their usual values."""
+        pairs = [
+            ("q", self.query),
+            ("from", "" if self.since == _DEFAULT_RANGE else self.since),
+            ("to", self.until),
+            ("zone", self.zone),
+            ("cols", "" if self.columns == DEFAULT_COLUMNS else ",".join(self.columns)),
+            ("sort", "time" if self.oldest_first else ""),
+            ("page", self.page),
+            ("event", self.open),
+            ("live", "1" if self.live else ""),
+        ]
+        return [(name, value) for name, value in pairs if value]
+
+
+def state_of(visit: Visit) -> State:
+    """Return what the address of a visit says."""
+    columns = tuple(name for name in visit.several("cols") if named(name) is not None)[:_MOST_COLUMNS]
+    return State(
+        query=visit.one("q"),
+        since=visit.one("from") or _DEFAULT_RANGE,
+        until=visit.one("to"),
+        zone=visit.asked_zone,
+        columns=columns or DEFAULT_COLUMNS,
+        oldest_first=visit.one("sort") == "time",
+        page=visit.one("page"),
+        open=visit.one("event"),
+        live=visit.one("live") == "1",
+    )
+
+
+class Dates(TypedDict):
+    """The fields of a request that bound a period."""
+
+    start_date: str
+    end_date: str
+
+
+@dataclass(frozen=True, slots=True)
+class Period:
+    """The moments from `since` up to, but not including, `until`: whole seconds, in microseconds."""
+
+    since: int
+    until: int
+
+    @property
+    def dates(self) -> Dates:
+        """The same as the dates of a request, of which the end is included."""
+        return {"start_date": moment_text(self.since), "end_date": moment_text(self.until - MICROS)}
+
+
+def period_of(state: State, clock: Clock) -> Period:
+    """Return the period that a state names.
+
+    Raises:
+        TrackerError: INVALID_ARGUMENT; it names none.
+    """
+    since = EARLIEST if state.since == "all" else _read("from", state.since, clock).low
+    until = clock.now + MICROS
+    if state.until:
+        named_end = _read("to", state.until, clock)
+        until = named_end.low if named_end.high - named_end.low <= _MOMENT else named_end.high
+    period = Period(since - since % MICROS, until - until % MICROS)
+    if period.until <= period.since:
+        raise invalid(FieldViolation("to", "the period ends before it begins"))
+    return period
+
+
+def _read(name: str, text: str, clock: Clock) -> Interval:
+    found = clock.read(text)
+    if found is None:
+        raise invalid(FieldViolation(name, f"expected {TIME}, got {text!r}"))
+    return found

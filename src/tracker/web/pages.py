@@ -1,0 +1,14 @@
+"""The pages of a server, in the order of the menu."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from tracker.web.event_page import EventPage
+from tracker.web.explorer.export import Export
+from tracker.web.explorer.page import Explorer
+from tracker.web.explorer.suggestions import Suggestions
+
+PAGES: Final = (Explorer(), EventPage(), Suggestions(), Export("csv"), Export("ndjson"))
+NAVIGATION: Final = ((Explorer.path, "Events"),)
+"""The pages that the menu names."""

@@ -1,0 +1,67 @@
+"""Queries edited as text: a click on a value adds a term to the query, or takes it away."""
+
+from __future__ import annotations
+
+import re
+from typing import Final
+
+_QUOTED: Final = r'"(?:[^"\\]|\\.)*"'
+_TERM: Final = re.compile(rf'{_QUOTED}|[()]|(?:{_QUOTED}|[^\s()"])+')
+_BARE: Final = re.compile(r"[\w/@#+][\w/@#+.-]*")
+_OPERATORS: Final = frozenset({"AND", "OR", "NOT"})
+_GROUPING: Final = frozenset({"(", ")", "OR", "NOT"})
+
+
+def term(field: str, value: str) -> str:
+    """Return the term that finds a value of a field; those without a value for ""."""
+    if not value:
+        return f"-has:{field}"
+    bare = _BARE.fullmatch(value) is not None and value not in _OPERATORS
+    return f"{field}:{value if bare else quoted(value)}"
+
+
+def quoted(text: str) -> str:
+    """Return a text in quotes."""
+    return '"' + re.sub(r'(["\\])', r"\\\1", text) + '"'
+
+
+def included(query: str, field: str, value: str) -> str:
+    """Return a query for events with this value of a field and no other, or without it if it is there."""
+    wanted, terms = term(field, value), _terms(query)
+    if terms is None:
+        return query if wanted in query else f"({query}) {wanted}"
+    if wanted in terms:
+        return " ".join(each for each in terms if each != wanted)
+    opposite = {negated(wanted), f"-has:{field}"}
+    return " ".join([*(e for e in terms if e not in opposite and not e.startswith(f"{field}:")), wanted])
+
+
+def excluded(query: str, field: str, value: str) -> str:
+    """Return a query for events without this value of a field, or with it if it is excluded."""
+    unwanted, terms = negated(term(field, value)), _terms(query)
+    if terms is None:
+        return query if unwanted in query else f"({query}) {unwanted}"
+    if unwanted in terms:
+        return " ".join(each for each in terms if each != unwanted)
+    return " ".join([*(each for each in terms if each != negated(unwanted)), unwanted])
+
+
+def includes(query: str, field: str, value: str) -> bool:
+    """Return whether a query has the term of a value."""
+    return term(field, value) in (_terms(query) or ())
+
+
+def excludes(query: str, field: str, value: str) -> bool:
+    """Return whether a query has the negated term of a value."""
+    return negated(term(field, value)) in (_terms(query) or ())
+
+
+def negated(text: str) -> str:
+    """Return the opposite of a term."""
+    return text.removeprefix("-") if text.startswith("-") else f"-{text}"
+
+
+def _terms(query: str) -> list[str] | None:
+    """Return the terms of a query that must all match, or None where it has alternatives or groups."""
+    terms: list[str] = _TERM.findall(query)
+    return None if _GROUPING & {*terms} else [each for each in terms if each != "AND"]

@@ -1,0 +1,94 @@
+"""Times as pages show them: in the zone of the reader, with UTC and the age on hover."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import TYPE_CHECKING, Final
+
+from markupsafe import Markup
+
+from tracker.domain.times import duration_micros, micros
+from tracker.time_text import MICROS, datetime_of, moment_text, rounded_text
+
+if TYPE_CHECKING:
+    from datetime import datetime
+
+    from protobuf.wkt import Duration, Timestamp
+
+    from tracker.time_text import Clock
+
+_MONTHS: Final = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
+_DAY: Final = 86_400 * MICROS
+_MINUTE: Final = 60 * MICROS
+
+
+def length(value: Duration | int | None) -> str:
+    """Return a length of time for people, in its two largest units: `1h5m`, `2d3h`; "" for none."""
+    if value is None:
+        return ""
+    size = value if isinstance(value, int) else duration_micros(value)
+    for unit, below in (
+        (86_400 * MICROS, _DAY * 1_000_000),
+        (3_600 * MICROS, _DAY),
+        (_MINUTE, 3_600 * MICROS),
+    ):
+        if unit <= size < below:
+            finer = {86_400 * MICROS: 3_600 * MICROS, 3_600 * MICROS: _MINUTE, _MINUTE: MICROS}[unit]
+            size -= size % finer
+            break
+    return rounded_text(timedelta(microseconds=size))
+
+
+class Times:
+    """Shows moments to one reader; `clock` is when and where that is."""
+
+    def __init__(self, clock: Clock) -> None:
+        self.now = clock.now
+        self.zone = clock.zone
+        self._today = self.local(clock.now).date()
+
+    def local(self, moment: int) -> datetime:
+        """Return a moment, in microseconds since the epoch, as clocks of the reader's zone show it."""
+        return datetime_of(moment).astimezone(self.zone)
+
+    def short(self, moment: int) -> str:
+        """Return a moment as briefly as it can be told from others of a list."""
+        local = self.local(moment)
+        day = local.date()
+        if day == self._today:
+            return local.strftime("%H:%M:%S")
+        if day.year == self._today.year:
+            return f"{day.day} {_MONTHS[day.month - 1]} {local:%H:%M}"
+        return local.strftime("%Y-%m-%d %H:%M")
+
+    def full(self, moment: int) -> str:
+        """Return a moment to the second, with its zone."""
+        return f"{self.local(moment):%Y-%m-%d %H:%M:%S} {self.zone.key}"
+
+    def ago(self, moment: int) -> str:
+        """Return how long ago a moment was, or how soon it will be."""
+        distance = self.now - moment
+        if abs(distance) < MICROS:
+            return "now"
+        return f"{length(distance)} ago" if distance > 0 else f"in {length(-distance)}"
+
+    def tag(self, moment: Timestamp | int | None, *, age: bool = False) -> Markup:
+        """Return a moment as an element `time`, nothing for None; with `age`, it says how long ago."""
+        if moment is None:
+            return Markup()
+        at = moment if isinstance(moment, int) else micros(moment)
+        utc = moment_text(at - at % MICROS)
+        shown = self.ago(at) if age else self.short(at)
+        return Markup('<time datetime="{}" title="{} · {} · {}">{}</time>').format(
+            utc, utc, self.full(at), self.ago(at), shown
+        )
+
+    def long_tag(self, moment: Timestamp | None) -> Markup:
+        """Return a moment to the second with its age, nothing for None."""
+        if moment is None:
+            return Markup()
+        at = micros(moment)
+        utc = moment_text(at - at % MICROS)
+        return Markup('<time datetime="{}" title="{}">{:%Y-%m-%d %H:%M:%S}</time> <small>{}</small>').format(
+            utc, utc, self.local(at), self.ago(at)
+        )

@@ -1,0 +1,111 @@
+"""One visit of a page: who looks, at what, when and in which time zone."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from http.cookies import CookieError, SimpleCookie
+from typing import TYPE_CHECKING, Generic, TypeVar
+from urllib.parse import parse_qsl, unquote, urlencode
+
+from tracker import time_text
+from tracker.errors import TrackerError
+from tracker.web.times import Times
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Mapping
+
+    from protobuf import Message
+
+    from tracker.api.routes import HttpRequest
+    from tracker.services.context import Call
+    from tracker.web.reads import Rpcs
+
+T = TypeVar("T")
+M = TypeVar("M", bound="Message")
+
+_MAX_PARAMETERS = 100
+_THEMES = ("light", "dark")
+
+
+@dataclass(frozen=True, slots=True)
+class Part(Generic[T]):
+    """A part of a page: what it shows, or why it can't."""
+
+    value: T | None
+    error: TrackerError | None = None
+
+
+class Visit:
+    """What the handler of a page has at hand."""
+
+    def __init__(self, request: HttpRequest, call: Call, rpcs: Rpcs, clock: time_text.Clock) -> None:
+        self.captures = request.captures
+        self._path = request.path
+        self.call = call
+        self._rpcs = rpcs
+        self.pairs = tuple(
+            parse_qsl(request.query, keep_blank_values=True, max_num_fields=_MAX_PARAMETERS, errors="replace")
+            if request.query.count("&") < _MAX_PARAMETERS
+            else ()
+        )
+        cookies = _cookies(call.headers.get("cookie", ""))
+        self.theme = theme if (theme := cookies.get("theme", "")) in _THEMES else ""
+        self.asked_zone = self.one("zone")
+        chosen = self.asked_zone or cookies.get("zone", "")
+        zone = time_text.read_zone(chosen) if chosen else None
+        self.clock = time_text.Clock(clock.now, zone or clock.zone)
+        self.server_zone = clock.zone.key
+        self.times = Times(self.clock)
+
+    @property
+    def address_path(self) -> str:
+        """The path of this page, escaped."""
+        return self._path
+
+    @property
+    def zone(self) -> str:
+        """The name of the zone that times are shown in."""
+        return self.clock.zone.key
+
+    def one(self, name: str) -> str:
+        """Return the last value of a parameter of the address, without the spaces around it."""
+        return next((value.strip() for key, value in reversed(self.pairs) if key == name), "")
+
+    def several(self, name: str) -> tuple[str, ...]:
+        """Return the values of a parameter of the address; each may name several, with commas."""
+        values = (value for key, value in self.pairs if key == name)
+        return tuple(dict.fromkeys(each for value in values for each in value.split(",") if each))
+
+    def here(self, path: str, **changes: str) -> str:
+        """Return the address of this page with other values of some parameters; "" removes one."""
+        kept = [(key, value) for key, value in self.pairs if key not in changes]
+        return address(path, [*kept, *((key, value) for key, value in changes.items() if value)])
+
+    def ask(self, request: Message, answer: type[M]) -> Awaitable[M]:
+        """Ask an RPC with the rights of the reader.
+
+        Raises:
+            TrackerError: As the RPC does.
+        """
+        return self._rpcs.ask(request, answer, self.call)
+
+
+async def part(value: Awaitable[T]) -> Part[T]:
+    """Return what an awaitable returns, or the error that it raises: other parts of the page still show."""
+    try:
+        return Part(await value)
+    except TrackerError as error:
+        return Part(None, error)
+
+
+def address(path: str, parameters: Mapping[str, str] | list[tuple[str, str]]) -> str:
+    """Return an address of this server."""
+    query = urlencode(parameters)
+    return f"{path}?{query}" if query else path
+
+
+def _cookies(header: str) -> Mapping[str, str]:
+    try:
+        return {name: unquote(morsel.value) for name, morsel in SimpleCookie(header).items()}
+    except CookieError:
+        return {}

@@ -1,0 +1,144 @@
+"""The Explorer without scripts: links, forms and what they lead to."""
+
+from __future__ import annotations
+
+import csv
+import json
+from io import StringIO
+from typing import TYPE_CHECKING
+from urllib.parse import parse_qs, urlsplit
+
+from tests.web.html import page, record
+
+if TYPE_CHECKING:
+    import httpx2
+
+
+async def test_a_new_server_teaches_the_first_commands(http: httpx2.AsyncClient) -> None:
+    shown = await page(http, "/events?from=all")
+    assert len(shown.one("div", class_="teach").all("pre")) == 3
+
+
+async def test_events_are_listed_newest_first_with_status_in_words(http: httpx2.AsyncClient) -> None:
+    await record(http, "Deploy cart 1", status="failure", environment="production")
+    newest = await record(http, "Deploy cart 2")
+    rows = (await page(http, "/events")).one("table", class_="events").one("tbody").all("tr")
+    assert [row.one("td", class_="title").one("a").text for row in rows] == ["Deploy cart 2", "Deploy cart 1"]
+    assert rows[0].attributes["data-event"] == newest
+    assert rows[1].one("span", class_="status").text == "failure"
+
+
+async def test_a_facet_includes_and_excludes_its_value(http: httpx2.AsyncClient) -> None:
+    await record(http, "good")
+    await record(http, "bad", status="failure")
+    facets = (await page(http, "/events")).one("aside")
+    (item,) = [li for li in facets.all("li") if li.text.startswith("failure")]
+    include, exclude = item.all("a")
+    assert parse_qs(urlsplit(include.attributes["href"]).query)["q"] == ["status:failure"]
+    assert parse_qs(urlsplit(exclude.attributes["href"]).query)["q"] == ["-status:failure"]
+    for link, found in ((include, ["bad"]), (exclude, ["good"])):
+        shown = await page(http, link.attributes["href"])
+        assert [td.one("a").text for td in shown.all("td", class_="title")] == found
+        assert shown.one("input", id="q").attributes["value"] in link.attributes["href"].replace("%3A", ":")
+
+
+async def test_a_wrong_query_is_marked_at_its_column(http: httpx2.AsyncClient) -> None:
+    shown = await page(http, "/events?q=service:cart+statsu:failure")
+    fault = shown.one("div", id="fault")
+    assert "did you mean status?" in fault.text
+    assert fault.one("mark").text == "statsu:failure"
+    assert shown.one("input", id="q").attributes["value"] == "service:cart statsu:failure"
+
+
+async def test_pages_follow_each_other_by_links_without_gaps(http: httpx2.AsyncClient) -> None:
+    for number in range(103):
+        await record(http, f"e{number}")
+    shown, titles = await page(http, "/events"), list[str]()
+    while True:
+        titles += [td.one("a").text for td in shown.all("td", class_="title")]
+        following = shown.all("a", rel="next")
+        if not following:
+            break
+        shown = await page(http, following[0].attributes["href"])
+    assert sorted(titles) == sorted(f"e{number}" for number in range(103))
+
+
+async def test_bars_lead_to_their_events_and_the_table_says_the_same(http: httpx2.AsyncClient) -> None:
+    await record(http, "one", startDate="2026-03-02T08:10:00Z")
+    await record(http, "two", startDate="2026-03-02T11:10:00Z", status="failure")
+    shown = await page(http, "/events?from=2026-03-02&to=2026-03-02&zone=UTC")
+    chart = shown.one("section", id="chart")
+    (bar,) = [a for a in chart.one("svg", class_="chart").all("a") if a.all("rect", class_="bad-fill")]
+    assert "1 failed or open" in bar.attributes["aria-label"]
+    found = await page(http, bar.attributes["href"])
+    assert [td.one("a").text for td in found.all("td", class_="title")] == ["two"]
+    assert [tr.all("td")[1].text for tr in chart.one("tbody").all("tr")] == ["1", "1"]
+
+
+async def test_columns_zone_and_order_are_in_the_address(http: httpx2.AsyncClient) -> None:
+    await record(http, "first", startDate="2026-03-02T08:10:00Z", labels={"team": "core"})
+    await record(http, "second", startDate="2026-03-02T09:10:00Z")
+    path = "/events?from=2026-03-02&to=2026-03-02&zone=Asia/Tokyo&cols=label.team&cols=priority&sort=time"
+    table = (await page(http, path)).one("table", class_="events")
+    assert [th.text for th in table.all("th")][4:] == ["Label.team", "Priority"]
+    first = table.one("tbody").all("tr")[0]
+    assert "17:10" in first.one("time").text
+    assert first.one("time").attributes["datetime"] == "2026-03-02T08:10:00Z"
+    assert first.all("td")[4].text == "core"
+
+
+async def test_the_zone_and_the_theme_of_the_reader_come_with_cookies(http: httpx2.AsyncClient) -> None:
+    shown = await page(http, "/events", cookie="zone=Europe%2FParis; theme=dark")
+    assert shown.one("html").attributes["data-theme"] == "dark"
+    assert "Europe/Paris" in shown.one("details", id="zone-menu").text
+
+
+async def test_an_open_event_is_beside_the_list(http: httpx2.AsyncClient) -> None:
+    wanted = await record(http, "Deploy cart 2", version="2.0", message="a long story")
+    panel = (await page(http, f"/events?event={wanted}")).one("section", id="panel")
+    assert panel.one("h1").text == "Deploy cart 2"
+    assert "a long story" in panel.text
+
+
+async def test_parts_are_answered_alone(http: httpx2.AsyncClient) -> None:
+    await record(http, "one")
+    for part, regions in (("main", ["bar", "list", "panel"]), ("facets", ["facets"]), ("chart", ["chart"])):
+        shown = await page(http, f"/events?part={part}")
+        found = [
+            e.attributes["id"]
+            for name in ("div", "section", "aside")
+            for e in shown.all(name, **{"data-region": ""})
+        ]
+        assert found == regions
+
+
+async def test_values_are_suggested_with_their_counts(http: httpx2.AsyncClient) -> None:
+    await record(http, "one", service="payments")
+    await record(http, "two", service="payroll", status="failure")
+    answer = (await http.get("/events/suggestions?q=status:failure+service:pay&at=26")).json()
+    assert answer["suggestions"] == [{"text": "service:payroll", "shown": "payroll", "count": 1}]
+    answer = (await http.get("/events/suggestions?q=stat&at=4")).json()
+    assert answer == {"start": 0, "suggestions": [{"text": "status:", "shown": "status", "count": None}]}
+
+
+async def test_what_is_shown_can_be_exported(http: httpx2.AsyncClient) -> None:
+    await record(http, "=cmd|calc", service="cart")
+    await record(http, "other", service="shop")
+    rows = list(csv.DictReader(StringIO((await http.get("/events.csv?q=service:cart")).text)))
+    assert [(row["title"], row["service"]) for row in rows] == [("'=cmd|calc", "cart")]
+    lines = (await http.get("/events.ndjson?q=service:shop")).text.splitlines()
+    assert [json.loads(line)["title"] for line in lines] == ["other"]
+
+
+async def test_commands_and_links_for_elsewhere_ask_the_same(http: httpx2.AsyncClient) -> None:
+    await record(http, "one")
+    texts = [pre.text for pre in (await page(http, "/events?q=service:cart")).all("pre")]
+    assert texts[0] == "/events?q=service%3Acart"
+    assert "from=20" in texts[1]
+    assert texts[3] == "tracker event search 'service:cart since:7d'"
+    assert len((await http.get(texts[2])).json()["events"]) == 1
+
+
+async def test_a_page_that_fails_is_a_page(http: httpx2.AsyncClient) -> None:
+    shown = await page(http, "/events?from=yesteryear", 400)
+    assert "expected a time such as" in shown.one("main").text

@@ -1,0 +1,92 @@
+"""What all pages have in common: headers, files, and what readers may see."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+import pytest
+from tests.behaviour.servers import server
+from tests.web.html import page, record
+
+from tracker.web.pages import PAGES
+from tracker.web.site import web_address
+
+if TYPE_CHECKING:
+    import httpx2
+
+    from tracker.config.settings import Settings
+
+HOSTILE = (
+    "<script>alert(1)</script>",
+    '"><img src=x onerror=alert(1)>',
+    "'-alert(1)-'",
+    "</title><svg onload=alert(1)>",
+    "{{ 7*7 }}{% raw %}",
+    "javascript:alert(1)",
+    "\u202e\u0000<b>".replace("\u0000", ""),
+)
+
+
+async def test_pages_load_nothing_from_elsewhere_and_have_nothing_inline(http: httpx2.AsyncClient) -> None:
+    event = await record(http, "Deploy cart")
+    for path in ("/events", f"/events/{event}"):
+        answer = await http.get(path)
+        policy = answer.headers["content-security-policy"]
+        assert "default-src 'none'" in policy
+        assert "unsafe" not in policy
+        assert not re.search(r"<script(?![^>]* src=)|<style|\sstyle=|\son\w+=", answer.text)
+        for found in re.findall(r'(?:src|href)="([^"]*)"', answer.text):
+            assert re.match(r"/(?!/)|#", found), found
+
+
+async def test_files_are_kept_forever_and_change_their_name_with_their_content(
+    http: httpx2.AsyncClient,
+) -> None:
+    for found in set(re.findall(r'(?:src|href)="(/assets/[^"]*)"', (await http.get("/events")).text)):
+        answer = await http.get(found)
+        assert answer.status_code == 200
+        assert "immutable" in answer.headers["cache-control"]
+        assert answer.headers["content-encoding"] == "gzip"
+        again = await http.get(found, headers={"if-none-match": answer.headers["etag"]})
+        assert again.status_code == 304
+    assert (await http.get("/assets/old/base.css")).headers["cache-control"] == "no-cache"
+    assert (await http.get("/assets/old/secret.css")).status_code == 404
+
+
+@pytest.mark.parametrize("text", HOSTILE)
+async def test_hostile_text_is_shown_as_text(http: httpx2.AsyncClient, text: str) -> None:
+    attributes = {"message": text, "service": text, "owner": text, "source": text, "version": text}
+    event = await record(http, text, **attributes, labels={"x": text})
+    clean = {e.name for e in (await page(http, "/docs")).all("script")} | {"script"}
+    for path in ("/events", f"/events/{event}", f"/events?event={event}", f"/events?q={text}&zone={text}"):
+        shown = await page(http, path)
+        assert clean == {"script"}
+        assert all(script.attributes.get("src", "").startswith("/assets/") for script in shown.all("script"))
+        assert not shown.all("img")
+        assert not [a for a in shown.all("a") if a.attributes["href"].startswith("javascript")]
+
+
+def test_addresses_that_run_something_are_none() -> None:
+    assert web_address("https://example.com/a") == "https://example.com/a"
+    for text in (
+        "javascript:alert(1)",
+        " JavaScript:alert(1)",
+        "data:text/html,x",
+        "//evil.example",
+        "http://[bad",
+    ):
+        assert not web_address(text)
+
+
+async def test_a_reader_without_rights_is_told_which_are_missing(settings: Settings) -> None:
+    closed = replace(settings, auth_anonymous_permissions=frozenset())
+    async with server(closed) as client:
+        http: httpx2.AsyncClient = client._http  # type: ignore[attr-defined]  # noqa: SLF001 - pages have no RPC
+        text = (await page(http, "/events")).one("main").text
+    assert "You may not see events" in text
+
+
+def test_every_page_has_a_path_of_its_own() -> None:
+    assert len({each.path for each in PAGES}) == len(PAGES)
