@@ -16,6 +16,7 @@ from tracker.api.calls.endpoint import Chain, methods_of
 from tracker.api.calls.forwarded import Forwarded
 from tracker.api.calls.hosts import KnownHosts
 from tracker.api.calls.same_origin import SameOrigin
+from tracker.api.calls.slices import Slices
 from tracker.api.calls.steps import (
     Deadline,
     Idempotency,
@@ -160,6 +161,7 @@ class App:
             Forwarded(settings.trusted_proxies),
             Observe(metrics, log),
             unsent,
+            Slices(),
             KnownHosts(settings.allowed_hosts),
             Authenticate(access.authenticators, access.anonymous, access.attempts),
             LimitCallers(call_rates(settings), Turns()),
