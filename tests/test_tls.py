@@ -13,6 +13,7 @@ import httpx2
 import pytest
 import structlog
 from tests.certificates import Authority
+from tests.cli.commands import tracker
 
 from tracker.api.tls import Tls
 from tracker.pb import health_pb
@@ -110,6 +111,24 @@ class TestOfClients:
                 await rest_status(app, of_client(authority, wrong))
             with pytest.raises(grpc.aio.AioRpcError):
                 await grpc_health(app, authority, wrong)
+
+    async def test_commands_have_a_certificate(self, app: App, authority: Authority, tmp_path: Path) -> None:
+        certificate, key = authority.vouch_for("client")
+        both = tmp_path / "both.pem"
+        both.write_bytes(certificate.read_bytes() + key.read_bytes())
+        server = {
+            "TRACKER_SERVER": f"https://127.0.0.1:{app.http_address[1]}",
+            "SSL_CERT_FILE": str(authority.file),
+        }
+        apart = {"TRACKER_CLIENT_CERT": str(certificate), "TRACKER_CLIENT_KEY": str(key)}
+        for own in (apart, {"TRACKER_CLIENT_CERT": str(both)}):
+            done = await asyncio.to_thread(tracker, "event", "list", environ=server | own)
+            assert (done.returncode, done.stderr) == (0, "no events\n")
+        for wrong in (certificate, tmp_path / "missing.pem"):
+            own = {"TRACKER_CLIENT_CERT": str(wrong)}
+            done = await asyncio.to_thread(tracker, "event", "list", environ=server | own)
+            assert done.returncode == 64
+            assert f"the certificate of TRACKER_CLIENT_CERT can't be used: {wrong}" in done.stderr
 
 
 async def served_by(context: ssl.SSLContext, authority: Authority) -> str:

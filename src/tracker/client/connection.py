@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import ipaddress
 import json
 import random
 import re
@@ -18,6 +17,7 @@ from protobuf import message_from_json_value
 
 from tracker import __version__
 from tracker.client.rpcs import WATCH_EVENTS
+from tracker.client.transport import is_loopback, tls
 from tracker.errors import Code, FieldViolation, Reason
 from tracker.pb import error_details_pb
 from tracker.pb.options import only_reads
@@ -49,6 +49,8 @@ NO_ANSWER = "UNREACHABLE"
 """Reason of a call without an answer."""
 NO_TLS = "NO_TLS"
 """Reason of a call that was not made, since it would have sent a token without TLS to another machine."""
+NO_CERTIFICATE = "NO_CERTIFICATE"
+"""Reason of a connection that is not made, since this client's certificate can't be used."""
 
 
 @dataclass(eq=False)
@@ -96,6 +98,7 @@ class Connection:
 
         Raises:
             ValueError: The address is not an HTTP address, or has a password in it.
+            ApiError: `TRACKER_CLIENT_CERT` can't be used.
         """
         parts = urlsplit(server)
         if parts.scheme not in ("http", "https") or not parts.hostname:
@@ -111,10 +114,14 @@ class Connection:
         self._patience = patience
         self._timeout = timeout
         self._repeats = repeats
+        try:
+            verify = parts.scheme == "https" and tls()  # without it, loading certificates only costs time
+        except OSError as error:
+            raise ApiError(Code.INVALID_ARGUMENT, str(error), NO_CERTIFICATE) from None
         self._http = httpx2.Client(
             base_url=self.server,
             headers={"user-agent": f"tracker/{__version__}", "prefer": "handling=strict"},
-            verify=parts.scheme == "https",  # without TLS, loading certificates only costs time
+            verify=verify,
             auth=self._authorized,
             trust_env=parts.scheme == "https"
             or not here,  # else a proxy would get what is sent to this machine
@@ -242,16 +249,6 @@ class Connection:
         if isinstance(error, httpx2.TimeoutException):
             why = "timed out"
         return ApiError(Code.UNAVAILABLE, f"no answer from {self.server}: {why}", NO_ANSWER)
-
-
-def is_loopback(host: str) -> bool:
-    """Return whether a host of a URL is this machine, by its name or address alone."""
-    if host == "localhost" or host.endswith(".localhost"):  # RFC 6761, 6.3
-        return True
-    try:
-        return ipaddress.ip_address(host.partition("%")[0]).is_loopback
-    except ValueError:
-        return False
 
 
 def _body(answer: httpx2.Response) -> JsonValue:
