@@ -91,9 +91,10 @@ class AccessControl:
     async def _end_revoked(self, streams: OpenStreams) -> None:
         """End the streams whose credentials are no longer valid: one round of a background task."""
         await asyncio.sleep(_REVOKED_WITHIN)
-        streams.end_those(lambda call: None if self._is_current(call) else invalid_credentials())
+        streams.end_those(lambda call: None if self.is_current(call) else invalid_credentials())
 
-    def _is_current(self, call: Call) -> bool:
+    def is_current(self, call: Call) -> bool:
+        """Return whether the credentials of a call under way are still valid, and give it what it has."""
         if call.session:
             return self.sessions.principal_now(call.session) == call.principal
         return self.directory.is_current(call.principal)

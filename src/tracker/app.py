@@ -182,7 +182,7 @@ class App:
             EventAnalysis(events, context),
             EventWatches(feed, context),
             CatalogService(store.catalog, context),
-            LockService(*locks, context, metrics.locks, events),
+            LockService(*locks, context, metrics.locks, events, access.is_current),
             LinkService(store.links, context),
             access.service,
         )

@@ -12,7 +12,7 @@ import pytest
 from tests.behaviour.events import create, get, request
 from tests.behaviour.keys import bearer
 from tests.behaviour.locks import RUNNING, a_token, lock, take, unlock
-from tests.behaviour.servers import server
+from tests.behaviour.servers import server, waiting
 from tests.clients import Refused
 
 from tracker.domain.access import Grant, Principal, PrincipalKind
@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from tests.clients import Client, JsonObject
     from tests.clocks import StoppedClock
 
+    from tracker.app import App
     from tracker.config.settings import Settings
 
 OF_ANOTHER = ("PERMISSION_DENIED", "LOCK_OF_ANOTHER")
@@ -190,6 +191,18 @@ async def test_a_watch_ends_within_a_second_of_a_revocation_or_expiry(
         assert (await anext(other))["kind"] == "created"
 
 
+async def test_a_call_that_waits_for_a_lock_ends_when_its_credentials_are_revoked(
+    client: Client, app: App
+) -> None:
+    key = await client.call("AuthService/CreateApiKey", {"name": "ci", "permissions": ["lock:write"]})
+    await lock(client)
+    waits = asyncio.ensure_future(refused(lock(client.bearing(key["secret"]), wait="20s")))
+    await waiting(app, 1)
+    await client.call("AuthService/RevokeApiKey", {"id": key["apiKey"]["id"]})
+    async with asyncio.timeout(5):
+        assert await waits == ("UNAUTHENTICATED", "INVALID_CREDENTIALS")
+
+
 async def test_a_watch_ends_within_ten_seconds_of_a_revocation_on_another_server(
     client: Client, settings: Settings
 ) -> None:
@@ -209,7 +222,7 @@ async def test_a_watch_ends_within_ten_seconds_of_a_revocation_on_another_server
 async def test_a_get_releases_no_lock_for_a_person_whose_browser_follows_a_link() -> None:
     nothing: Any = None
     context = Context(lambda: 0, str, nothing, ZoneInfo("UTC"))
-    service = LockService(nothing, nothing, nothing, context, nothing, nothing)
+    service = LockService(nothing, nothing, nothing, context, nothing, nothing, nothing)
     call = Call("rest", "1", "127.0.0.1:1", verb="GET")
     call.made_by(Principal("user:1", PrincipalKind.USER, "ana", (Grant(ALL_PERMISSIONS),)))
     with pytest.raises(TrackerError, match="a GET releases no lock for a person"):

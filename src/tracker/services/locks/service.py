@@ -30,7 +30,7 @@ from tracker.domain.locks import (
 )
 from tracker.domain.scopes import subject_of
 from tracker.domain.times import duration_seconds, micros, timestamp
-from tracker.errors import FieldViolation, Reason, TrackerError, invalid
+from tracker.errors import FieldViolation, Reason, TrackerError, invalid, invalid_credentials
 from tracker.pb import lock_pb
 from tracker.permissions import Permission
 from tracker.services.context import answer_with
@@ -50,6 +50,8 @@ from tracker.services.paging import note_short_page, own, page_token, page_withi
 from tracker.stores.pages import Page
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from tracker.domain.locks import Acquired, HeldLock
     from tracker.services.context import Call, Context
     from tracker.services.locks.queue import LockQueue
@@ -73,6 +75,8 @@ class LockService:
     _context: Context
     _observer: LockObserver
     _events: EventStore
+    _is_current: Callable[[Call], bool]
+    """Whether the credentials of a call are still valid: it may have waited."""
 
     async def create_lock(self, request: lock_pb.CreateLockRequest, call: Call) -> lock_pb.CreateLockResponse:
         call.require(Permission.LOCK_WRITE, request.service, request.environment)
@@ -80,6 +84,8 @@ class LockService:
         lock_id = self._context.new_id()
 
         def lock_at(now: int) -> lock_pb.Lock:
+            if wait and not self._is_current(call):
+                raise invalid_credentials()
             lock = lock_pb.Lock(
                 id=lock_id,
                 created_at=timestamp(now),
