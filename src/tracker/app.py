@@ -31,8 +31,10 @@ from tracker.api.http_server import HttpServer
 from tracker.api.rest import RestApi
 from tracker.api.routes import Readiness, documentation, metrics_page, probes, web_configuration
 from tracker.api.wires import require_free
+from tracker.auditing import open_audit
 from tracker.domain.times import duration
 from tracker.errors import Reason, TrackerError
+from tracker.services.audit.service import AuditService
 from tracker.services.catalog import CatalogService
 from tracker.services.consumers import ConsumerRunner
 from tracker.services.context import Context, SystemClock
@@ -146,11 +148,9 @@ class App:
         tasks.repeat("leases", keeper.keep, max_pause=1.0)
         opened.push_async_callback(tasks.stop, "leases")
 
-        for consumer in self._consumers:
-            runner = ConsumerRunner(consumer, store, context, metrics.consumers, clock)
-            tasks.repeat(runner.task, runner.work)
-            opened.push_async_callback(runner.let_go)
-            opened.push_async_callback(tasks.stop, runner.task)
+        recorder = await open_audit(settings, store.audit, context, tasks, opened)
+        for consumer in (recorder.consumer(), *self._consumers):
+            ConsumerRunner(consumer, store, context, metrics.consumers, clock).start(tasks, opened)
 
         streams, unsent = OpenStreams(), UnsentAnswers(settings.unsent_answers_mib, metrics)
         access = await AccessControl(settings, store.access, context, metrics.auth).open(
@@ -185,6 +185,7 @@ class App:
             LockService(*locks, context, metrics.locks, events, access.is_current),
             LinkService(store.links, context),
             access.service,
+            AuditService(store.audit, recorder, context),
         )
         methods = tuple(methods_of(services))
         ready = Readiness(store.check)

@@ -65,6 +65,9 @@ VALID: dict[str, Json] = {
     "MeRequest": {},
     "ListApiKeysRequest": {},
     "CreateApiKeyRequest": {"name": "ci"},
+    "ListAuditEntriesRequest": {},
+    "CreateAuditCheckpointRequest": {},
+    "EraseAuditValueRequest": {"value": "alice"},
     "RotateApiKeyRequest": {"id": "0123456789abcdef01234567"},
     "RevokeApiKeyRequest": {"id": "0123456789abcdef01234567"},
 }

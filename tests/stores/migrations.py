@@ -25,6 +25,7 @@ from tests.stores.samples import (
     whole_changelog,
 )
 
+from tracker.audit.chain import Draft, chained
 from tracker.domain.events import EventId
 from tracker.domain.locks import (
     Ending,
@@ -36,6 +37,7 @@ from tracker.domain.query.fields import SERVICE
 from tracker.domain.query.tree import EventFilter
 from tracker.domain.times import timestamp
 from tracker.pb import event_pb
+from tracker.stores.audit import AuditFilter
 from tracker.stores.base import StoreOpenError
 from tracker.stores.choice import chosen_contents
 from tracker.stores.migration import MigrationError, migrate
@@ -160,6 +162,8 @@ async def fill(store: Store, events: int = 12) -> None:
     await store.links.create(a_link("docs", "handbook"))
     await store.links.create(a_link("docs", "api"))
     await store.access.modify("apikey:1", lambda _: an_api_key("ci"))
+    draft = Draft(1, "event", "created", "1", '{"after":{"title":"é"}}', b"\0\xff", "log", 7)
+    await store.audit.append(lambda last: chained(last, [draft, draft]))
     await taken(store, a_lock("plain"))
     await taken(store, a_lock("with-token", environment='Ünï "x", y', resource="db!"), "secret")
     await taken(store, a_lock("with-lease", ttl=600 * MICROS, lock_delay=9 * MICROS), "secret too")
@@ -187,6 +191,7 @@ async def told(store: Store) -> dict[str, Any]:
         "changelogs": [await whole_changelog(store, EventId(id_of(event))) for event in events.records],
         "catalog": [entry.to_json() for entry in (await store.catalog.find(ALL)).records],
         "links": [link.to_json() for link in await store.links.find()],
+        "audit": (await store.audit.read(AuditFilter(), 10)).entries,
         "access": [(each.record.to_json(), each.secret_hash) for each in await store.access.find()],
         "locks": [lock.to_json() for lock in locks.records],
         "holders": [(await store.locks.holder(lock_key(lock))) == lock for lock in locks.records],

@@ -62,6 +62,10 @@ CATALOG_TABLE = _table(
     },
     "the command line, a file or a value is wrong",
 )
+AUDIT_TABLE = _table(
+    {0: "done; of `verify`, nothing was changed", FAILED: "verify: entries were changed or are missing"},
+    "the command line is wrong, or a file can't be read",
+)
 ARCHIVE_TABLE = _table(
     {
         0: "done: every event is there",

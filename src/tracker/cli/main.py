@@ -14,6 +14,7 @@ from tracker.cli import copying, server
 from tracker.cli.access.login import login, logout, whoami
 from tracker.cli.access.tokens import app as token
 from tracker.cli.archive.commands import export, import_
+from tracker.cli.audit.commands import app as audit
 from tracker.cli.catalog.commands import app as catalog
 from tracker.cli.event.commands import app as event
 from tracker.cli.exits import ACCESS_TABLE, ARCHIVE_TABLE, RUN_TABLE, STATS_TABLE, USAGE, CommandError
@@ -47,6 +48,7 @@ command("login", codes=ACCESS_TABLE)(login)
 command("logout", codes=ACCESS_TABLE)(logout)
 command("whoami", codes=ACCESS_TABLE)(whoami)
 app.add_typer(token, name="token")
+app.add_typer(audit, name="audit")
 command("backup")(copying.backup)
 command("restore")(copying.restore)
 command("migrate")(copying.migrate)
@@ -91,7 +93,20 @@ def _print_version(wanted: bool) -> None:  # noqa: FBT001  # how typer calls it
 
 
 _CALLING = frozenset(
-    {"catalog", "event", "export", "import", "lock", "login", "logout", "run", "stats", "token", "whoami"}
+    (
+        "audit",
+        "catalog",
+        "event",
+        "export",
+        "import",
+        "lock",
+        "login",
+        "logout",
+        "run",
+        "stats",
+        "token",
+        "whoami",
+    )
 )
 """Commands that call a server."""
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Generic, TypeVar
 
 from protobuf import Message, message_from_json_value
 
-from tracker.pb import FILES, auth_pb, catalog_pb, event_pb, lock_pb
+from tracker.pb import FILES, audit_pb, auth_pb, catalog_pb, event_pb, lock_pb
 from tracker.transcoding.bindings import http_bindings
 
 if TYPE_CHECKING:
@@ -48,6 +48,9 @@ LIST_API_KEYS = Rpc(auth_pb.ListApiKeysRequest, auth_pb.ListApiKeysResponse)
 ME = Rpc(auth_pb.MeRequest, auth_pb.MeResponse)
 REVOKE_API_KEY = Rpc(auth_pb.RevokeApiKeyRequest, auth_pb.RevokeApiKeyResponse)
 ROTATE_API_KEY = Rpc(auth_pb.RotateApiKeyRequest, auth_pb.RotateApiKeyResponse)
+CREATE_AUDIT_CHECKPOINT = Rpc(audit_pb.CreateAuditCheckpointRequest, audit_pb.CreateAuditCheckpointResponse)
+ERASE_AUDIT_VALUE = Rpc(audit_pb.EraseAuditValueRequest, audit_pb.EraseAuditValueResponse)
+LIST_AUDIT_ENTRIES = Rpc(audit_pb.ListAuditEntriesRequest, audit_pb.ListAuditEntriesResponse)
 CREATE_UPDATE_CATALOG = Rpc(catalog_pb.CreateUpdateCatalogRequest, catalog_pb.CreateUpdateCatalogResponse)
 DELETE_CATALOG = Rpc(catalog_pb.DeleteCatalogRequest, catalog_pb.DeleteCatalogResponse)
 GET_CATALOG = Rpc(catalog_pb.GetCatalogRequest, catalog_pb.GetCatalogResponse)

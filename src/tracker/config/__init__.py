@@ -47,10 +47,9 @@ class Configuration:
     def shown(self, setting: Setting[object]) -> str | float | bool | None:
         """Return the value of a setting as JSON represents it, with secrets masked."""
         value = getattr(self.settings, setting.name)
-        if value is None or isinstance(value, bool | int | float):
-            return value
-        text = setting.kind.show(value)
-        return _masked(text) if setting.secret else text
+        return (
+            value if value is None or isinstance(value, bool | int | float) else shown(self.settings, setting)
+        )
 
 
 def load(
@@ -115,6 +114,12 @@ def _read(path: Path, problems: list[str]) -> Mapping[str, object]:
         hint = f", did you mean {near[0]}?" if near else f"; known are {', '.join(SETTINGS)}"
         problems.append(f"configuration file {path}: unknown setting {_excerpt(key)}{hint}")
     return content
+
+
+def shown(settings: Settings, setting: Setting[object]) -> str:
+    """Return the value of a setting as text, with secrets masked."""
+    text = setting.kind.show(getattr(settings, setting.name))
+    return _masked(text) if setting.secret and text else text
 
 
 def _masked(text: str) -> str:

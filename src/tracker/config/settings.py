@@ -311,6 +311,15 @@ class Settings:
         "Minimum number of changes kept, from which watches and consumers continue.",
         100_000,
     )
+    audit_key_file: Path | None = _setting(
+        MISSING_OR_PATH,
+        "File of the key that signs the audit log, created if missing; not set: beside `DATABASE_PATH`; with"
+        " MongoDB a key for as long as the server runs.",
+        None,
+    )
+    audit_kept_days: int = _setting(
+        whole(0, 36_500), "How long entries of the audit log are kept, in days; 0: forever.", 400
+    )
     max_service_labels: int = _setting(
         whole(0, 1_000_000),
         "Maximum number of values of the label `service` in metrics; the rest count as `other`.",

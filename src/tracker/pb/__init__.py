@@ -11,6 +11,7 @@ from .generated.grpc.health.v1 import health_pb
 from .generated.grpc.reflection.v1 import reflection_pb
 from .generated.grpc.reflection.v1alpha import reflection_pb as reflection_v1alpha_pb
 from .generated.proto.access.v1 import access_pb
+from .generated.proto.audit.v1alpha1 import audit_pb
 from .generated.proto.auth.v1alpha1 import auth_pb
 from .generated.proto.catalog.v1alpha1 import catalog_pb
 from .generated.proto.event.v1alpha1 import event_pb
@@ -18,7 +19,7 @@ from .generated.proto.link.v1alpha1 import link_pb
 from .generated.proto.lock.v1alpha1 import lock_pb
 from .generated.proto.options.v1 import options_pb
 
-FILES = (event_pb.desc(), catalog_pb.desc(), lock_pb.desc(), link_pb.desc(), auth_pb.desc())
+FILES = (event_pb.desc(), catalog_pb.desc(), lock_pb.desc(), link_pb.desc(), auth_pb.desc(), audit_pb.desc())
 """Descriptors of the files that declare Tracker's services."""
 STANDARD_FILES = (health_pb.desc(), reflection_pb.desc(), reflection_v1alpha_pb.desc())
 """Descriptors of the files that declare the standard services of gRPC."""
@@ -28,6 +29,7 @@ __all__ = [
     "STANDARD_FILES",
     "access_pb",
     "annotations_pb",
+    "audit_pb",
     "auth_pb",
     "catalog_pb",
     "error_details_pb",

@@ -12,10 +12,12 @@ from tracker.stores.changes import Batch, ChangesForgottenError, ConsumerState
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Sequence
+    from contextlib import AsyncExitStack
 
     from tracker.services.context import Clock, Context
     from tracker.stores.base import Store
     from tracker.stores.changes import Change, Position
+    from tracker.supervision import Supervisor
 
 LEASE_SECONDS: Final = 20.0
 """After which another server takes over a consumer whose state has not changed."""
@@ -32,13 +34,16 @@ class Consumer:
     """Handles changes, each at least once, in order.
 
     `handle` is called with up to `batch` consecutive changes, and returns within `HANDLE_SECONDS`. If it
-    raises, or its server dies, it is called with them again. A new consumer begins with the next change; its
-    name must not change.
+    raises, or its server dies, it is called with them again. A new consumer begins with the next change, or
+    `from_oldest` with the oldest one that is kept; its name must not change. After a change it waits
+    `gather_seconds` for others.
     """
 
     name: str
     handle: Callable[[Sequence[Change]], Awaitable[None]]
     batch: int = 100
+    from_oldest: bool = False
+    gather_seconds: float = 0.0
 
 
 class ConsumerObserver(Protocol):
@@ -75,6 +80,12 @@ class ConsumerRunner:
         self._grown = asyncio.Event()
         store.changes.notify(self._grown.set)
 
+    def start(self, tasks: Supervisor, opened: AsyncExitStack) -> None:
+        """Run the consumer in a background task, until what was opened is closed."""
+        tasks.repeat(self.task, self.work)
+        opened.push_async_callback(self.let_go)
+        opened.push_async_callback(tasks.stop, self.task)
+
     async def work(self) -> None:
         """Handle or await the next changes, or the end of another server's lease: one round of a task."""
         self._grown.clear()
@@ -97,8 +108,10 @@ class ConsumerRunner:
         stored = await self._store.get(self._consumer.name)
         if stored is not None and stored.server not in ("", self._server) and not self._is_over(stored):
             return False
-        position = await self._changes.end() if stored is None else stored.position
-        return await self._put(position, stored)
+        if stored is not None:
+            return await self._put(stored.position, stored)
+        begin = self._changes.oldest if self._consumer.from_oldest else self._changes.end
+        return await self._put(await begin(), None)
 
     def _is_over(self, stored: ConsumerState) -> bool:
         now = self._clock.elapsed()  # after the answer: a state is never counted from before it existed
@@ -149,3 +162,4 @@ class ConsumerRunner:
         with suppress(TimeoutError):
             async with asyncio.timeout(min(RENEW_SECONDS, self._changes.poll_seconds or RENEW_SECONDS)):
                 await self._grown.wait()
+        await asyncio.sleep(self._consumer.gather_seconds)

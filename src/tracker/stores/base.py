@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 
     from tracker.pb import catalog_pb, link_pb
     from tracker.stores.access import AccessStore
+    from tracker.stores.audit import AuditStore
     from tracker.stores.changes import ChangeLog, ConsumerStore
     from tracker.stores.events import EventStore
     from tracker.stores.idempotency import IdempotencyStore, Once
@@ -109,6 +110,7 @@ class Store(Protocol):
     locks: LockStore
     links: LinkStore
     access: AccessStore
+    audit: AuditStore
     idempotency: IdempotencyStore
 
     def now(self) -> int:

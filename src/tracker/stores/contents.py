@@ -11,6 +11,7 @@ import json
 from enum import StrEnum
 from typing import TYPE_CHECKING, NamedTuple, Protocol, TypeAlias, TypeVar
 
+from tracker.audit.chain import Entry
 from tracker.stores.base import StoreOpenError
 
 if TYPE_CHECKING:
@@ -31,6 +32,7 @@ class Kind(StrEnum):
     CATALOG = "catalog entries"
     LINKS = "links"
     ACCESS = "records of access control"
+    AUDIT = "entries of the audit log"
     LOCK_KEYS = "lock keys"
     ENDED_LOCKS = "ended locks"
     IDEMPOTENCY_KEYS = "idempotency keys"
@@ -100,7 +102,7 @@ class StoredAccessDocument(NamedTuple):
 
 
 StoredRecord: TypeAlias = (
-    StoredDocument | StoredEntry | StoredKey | StoredEnd | StoredAnswer | StoredAccessDocument
+    StoredDocument | StoredEntry | StoredKey | StoredEnd | StoredAnswer | StoredAccessDocument | Entry
 )
 R = TypeVar("R", bound=StoredRecord)
 
@@ -118,6 +120,8 @@ def characters(record: StoredRecord) -> int:
             return 0 if holder is None else len(holder.document)
         case StoredAnswer(answer=answer):
             return len(answer)
+        case Entry(content=text):
+            return len(text)
         case (
             StoredDocument(document=text)
             | StoredEntry(document=text)

@@ -35,6 +35,7 @@ from tracker.stores.contents import (
 from tracker.stores.documents import parse
 from tracker.stores.mongo import (
     access,
+    audit,
     catalog,
     changelogs,
     event_records,
@@ -82,6 +83,7 @@ class MongoContents:
                 links.NAME, _THERE, _document, partial(_parsed, link_pb.Link, links.fields)
             ),
             Kind.ACCESS: collection(access.NAME, {}, _access, _access_document),
+            Kind.AUDIT: collection(audit.NAME, {}, audit.entry, audit.document),
             Kind.LOCK_KEYS: collection(lock_documents.NAME, {}, _key, _key_document),
             Kind.ENDED_LOCKS: collection(
                 lock_documents.ENDED, {}, _end, lock_documents.end_document, self._still_held

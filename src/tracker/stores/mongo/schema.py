@@ -13,6 +13,7 @@ from tracker.stores.base import StoreOpenError
 from tracker.stores.contents import not_empty, unfinished
 from tracker.stores.mongo import (
     access,
+    audit,
     catalog,
     change_log,
     courier,
@@ -90,6 +91,14 @@ INDEXES: Final[Mapping[str, Sequence[IndexModel]]] = {
     access.NAME: (
         _index("access_by_change", "changed_at"),
         _index("access_with_outbox", "outbox.at", sparse=True),
+    ),
+    audit.NAME: (
+        _index("audit_by_id", "record_id"),
+        IndexModel(
+            [("record", 1), ("_id", 1)],
+            name="audit_of_settings",
+            partialFilterExpression={"record": "settings"},
+        ),
     ),
     idempotency.NAME: (
         _index("idempotency_keys_by_time", "at"),

@@ -11,6 +11,7 @@ from tracker.stores.base import Store
 from tracker.stores.changes import CHANGES_KEPT
 from tracker.stores.mongo import writes
 from tracker.stores.mongo.access import MongoAccess
+from tracker.stores.mongo.audit import MongoAudit
 from tracker.stores.mongo.catalog import MongoCatalog
 from tracker.stores.mongo.change_log import MongoChangeLog, MongoConsumers
 from tracker.stores.mongo.courier import Courier
@@ -76,6 +77,7 @@ class MongoStore(Store):
         self.locks = MongoLocks(database, deliveries)
         self.links = MongoLinks(database, deliveries)
         self.access = MongoAccess(database, deliveries)
+        self.audit = MongoAudit(database)
 
     def now(self) -> int:
         return self.database.now()

@@ -27,7 +27,7 @@ from tracker.stores.contents import (
     characters,
 )
 from tracker.stores.documents import parse
-from tracker.stores.sqlite import access, event_records, idempotency, lock_records, migrations
+from tracker.stores.sqlite import access, audit, event_records, idempotency, lock_records, migrations
 from tracker.stores.sqlite.failures import store_error
 from tracker.stores.sqlite.opening import FileLock, open_database, refusal
 from tracker.stores.sqlite.search import word_index
@@ -104,6 +104,7 @@ class SqliteContents:
             Kind.CATALOG: _Table(db, "catalog", _CATALOG, partial(_document, catalog_pb.Catalog), _add_entry),
             Kind.LINKS: _Table(db, "links", _LINKS, partial(_document, link_pb.Link), _add_link),
             Kind.ACCESS: _Table(db, "access", _ACCESS, _access, access.add),
+            Kind.AUDIT: _Table(db, "audit", audit.SELECT, audit.entry, audit.add),
             Kind.LOCK_KEYS: _Table(db, "lock_keys", _KEYS, _key, lock_records.add_key),
             Kind.ENDED_LOCKS: _Table(db, "ended_locks", _ENDS, _end, lock_records.add_ended),
             Kind.IDEMPOTENCY_KEYS: _Table(db, "idempotency_keys", _ANSWERS, StoredAnswer, idempotency.add),

@@ -27,6 +27,7 @@ _FILLED_ID: Final = int.from_bytes(b"TRKM")
 _RECORDS: Final = (
     *("events", "changelog", "catalog", "links", "locks", "lock_keys", "ended_locks", "idempotency_keys"),
     "access",
+    "audit",
 )
 
 

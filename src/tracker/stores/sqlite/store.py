@@ -11,6 +11,7 @@ from tracker.stores.base import Store
 from tracker.stores.changes import CHANGES_KEPT
 from tracker.stores.sqlite import clock
 from tracker.stores.sqlite.access import SqliteAccess
+from tracker.stores.sqlite.audit import SqliteAudit
 from tracker.stores.sqlite.catalog import SqliteCatalog
 from tracker.stores.sqlite.change_log import SqliteChangeLog, SqliteConsumers
 from tracker.stores.sqlite.events import SqliteEvents
@@ -56,6 +57,7 @@ class SqliteStore(Store):
         self.locks = SqliteLocks(self._writer, self._reader, locks_per_owner)
         self.links = SqliteLinks(self._writer, self._reader)
         self.access = SqliteAccess(self._writer, self._reader)
+        self.audit = SqliteAudit(self._writer, self._reader)
         self.idempotency = SqliteIdempotency(self._writer, self._reader)
 
     def now(self) -> int:

@@ -1,0 +1,1 @@
+"""How entries of the audit log are chained, signed and verified, by servers and by commands."""

@@ -1,0 +1,38 @@
+"""The audit log of a server, put together from its parts."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from tracker.config import shown
+from tracker.config.settings import SETTINGS
+from tracker.services.audit.recorder import AuditRecorder
+from tracker.services.audit.signing import signing_key
+
+if TYPE_CHECKING:
+    from contextlib import AsyncExitStack
+
+    from tracker.config.settings import Settings
+    from tracker.services.context import Context
+    from tracker.stores.audit import AuditStore
+    from tracker.supervision import Supervisor
+
+
+async def open_audit(
+    settings: Settings, store: AuditStore, context: Context, tasks: Supervisor, opened: AsyncExitStack
+) -> AuditRecorder:
+    """Record the settings of this server, and begin to keep the audit log.
+
+    Raises:
+        SetupError: The file of the key that signs it can't be used.
+    """
+    file = settings.audit_key_file
+    if file is None and settings.mongo_uri is None:
+        file = settings.database_path.with_name(f"{settings.database_path.name}.audit-key")
+    recorder = AuditRecorder(store, context, signing_key(file), settings.audit_kept_days)
+    values = {each.variable: shown(settings, each) for each in SETTINGS.values()}
+    await recorder.record_settings(values | {"audit key": recorder.public_key})
+    opened.push_async_callback(recorder.close)
+    tasks.repeat("audit", recorder.keep)
+    opened.push_async_callback(tasks.stop, "audit")
+    return recorder

@@ -1,0 +1,1 @@
+"""`tracker audit`: lists, verifies and exports the audit log, and erases personal values from it."""
