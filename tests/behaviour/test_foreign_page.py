@@ -6,6 +6,7 @@ import asyncio
 import json
 import shutil
 from contextlib import suppress
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import pytest
@@ -16,6 +17,7 @@ if TYPE_CHECKING:
     import httpx2
 
     from tracker.app import App
+    from tracker.config.settings import Settings
 
 CHROMIUM = shutil.which("chromium")
 pytestmark = pytest.mark.skipif(CHROMIUM is None, reason="there is no chromium here")
@@ -79,7 +81,7 @@ Promise.all(tries).then(() => setTimeout(() => {
 </script>"""
 
 
-async def visit(page: str, tmp_path: Path) -> str:
+async def visit(page: str, tmp_path: Path, site: str, rules: str = "") -> str:
     """Return the title that a page of a site of its own has in the end, in a browser that opens it."""
     served = asyncio.Event()
 
@@ -96,7 +98,7 @@ async def visit(page: str, tmp_path: Path) -> str:
     server = await asyncio.start_server(serve, "127.0.0.1", 0)
     async with server:
         port = server.sockets[0].getsockname()[1]
-        dom = await browse(f"http://localhost:{port}/", tmp_path)
+        dom = await browse(f"http://{site}:{port}/", tmp_path, rules)
     assert served.is_set()
     return dom.partition("<title>")[2].partition("</title>")[0]
 
@@ -127,16 +129,29 @@ async def a_lock(http: httpx2.AsyncClient) -> str:
     return str(made.json()["lock"]["id"])
 
 
-def attacking(app: App, lock: str) -> str:
-    target = f"127.0.0.1:{app.http_address[1]}"
+def attacking(app: App, host: str, lock: str) -> str:
+    target = f"{host}:{app.http_address[1]}"
     return PAGE.replace("TARGET", target).replace("EVENT", json.dumps(EVENT)).replace("LOCK", lock)
 
 
-async def test_a_page_of_another_site_changes_and_reads_nothing(
-    app: App, http: httpx2.AsyncClient, tmp_path: Path
+@pytest.fixture
+def settings(settings: Settings) -> Settings:
+    return replace(settings, allowed_hosts=("tracker.example",))
+
+
+@pytest.mark.parametrize(
+    ("site", "host", "rules"),
+    [
+        ("localhost", "127.0.0.1", ""),
+        # Without TLS, browsers say where a request comes from only to servers on their own machine.
+        ("site.example", "tracker.example", "MAP *.example 127.0.0.1"),
+    ],
+)
+async def test_a_page_of_another_site_changes_and_reads_nothing(  # noqa: PLR0913, PLR0917 - the parameters
+    app: App, http: httpx2.AsyncClient, tmp_path: Path, site: str, host: str, rules: str
 ) -> None:
     lock = await a_lock(http)
-    assert await visit(attacking(app, lock), tmp_path) == "done: []"
+    assert await visit(attacking(app, host, lock), tmp_path, site, rules) == "done: []"
     assert (await http.get("/api/v1alpha1/events/list")).json()["totalCount"] == 0
     assert (await http.get(f"/api/v1alpha1/lock/{lock}")).status_code == 200
     async with asyncio.timeout(BOUND):

@@ -94,6 +94,23 @@ async def test_the_answer_says_why(rest: httpx2.AsyncClient) -> None:
 
 
 @pytest.mark.parametrize(
+    ("agent", "status"),
+    [
+        ("Mozilla/5.0 (X11; Linux x86_64; rv:140.0) Gecko/20100101 Firefox/140.0", 403),
+        ("Mozilla/5.0 (Windows NT 10.0; Microsoft Windows 10.0; en-US) PowerShell/7.5", 200),
+        ("curl/8.5.0", 200),
+    ],
+)
+async def test_a_browser_that_does_not_say_who_asks_changes_nothing_by_get(
+    rest: httpx2.AsyncClient, agent: str, status: int
+) -> None:
+    response = await rest.get("/api/v1alpha1/unlock/x", headers={"user-agent": agent})
+    assert response.status_code == status
+    response = await rest.post("/api/v1alpha1/lock/x/unlock", json={}, headers={"user-agent": agent})
+    assert response.status_code == 200
+
+
+@pytest.mark.parametrize(
     ("content_type", "status"),
     [
         ("application/json", 200),

@@ -22,9 +22,10 @@ class SameOrigin:
 
     Browsers say where a request comes from in `Sec-Fetch-Site`, and older ones in `Origin`; other clients
     send neither and may send what they like. A form can't send JSON. The rule is that of Go's
-    `http.CrossOriginProtection`, and applies to `GET /unlock/{id}` too. Pages of `origins` may change
-    what they have credentials for: browsers send them no cookies. A change by a browser's session needs the
-    CSRF token of the session, and is never made by GET.
+    `http.CrossOriginProtection`, and applies to `GET /unlock/{id}` too: without TLS, browsers send neither
+    header with GET, and are known by their `User-Agent`. Pages of `origins` may change what they have
+    credentials for: browsers send them no cookies. A change by a browser's session needs the CSRF token of
+    the session, and is never made by GET.
     """
 
     def __init__(self, origins: Collection[str] = ()) -> None:
@@ -38,7 +39,7 @@ class SameOrigin:
 
         def same_origin(read: Read, call: Call) -> Awaitable[Any]:
             headers = call.headers
-            by_browser = "origin" in headers or "sec-fetch-site" in headers
+            by_browser = "origin" in headers or "sec-fetch-site" in headers or _is_get_of_browser(call)
             if by_browser and call.wire != "grpc" and (rpc is not None or call.verb not in ("GET", "HEAD")):
                 _check_origin(headers, self._origins, is_login=is_login)
                 if not forms:
@@ -49,12 +50,22 @@ class SameOrigin:
         return same_origin
 
 
+def _is_get_of_browser(call: Call) -> bool:
+    """Return whether this is a GET by a browser: PowerShell takes its name from one, and is none."""
+    if call.verb != "GET":
+        return False
+    agent = call.user_agent
+    return agent.startswith("Mozilla/") and "PowerShell" not in agent
+
+
 def _check_origin(headers: Mapping[str, str], allowed: frozenset[str], *, is_login: bool) -> None:
     origin = headers.get("origin", "")
     site = headers.get("sec-fetch-site")
     foreign = site not in ("same-origin", "none") and origin not in allowed
     if foreign and (site or urlsplit(origin).netloc != headers.get("host")):
         message = f"a page of another site ({origin or site}) may not change anything here"
+        if not (origin or site):
+            message = "a browser that doesn't say which page asks for it may not change anything by GET"
         if is_login:  # in the words of the Go implementation
             message = "cross-site login requests are refused"
         raise TrackerError(Reason.CROSS_ORIGIN, message)
