@@ -34,8 +34,11 @@ MAX_SECONDS = 30.0
 
 _INLINE_SECONDS = 0.010
 _INLINE_TICKS = 200
-_CROWDED = 10
-"""By what the time and the steps of queries on the event loop are divided after one took all of its own."""
+_CROWDED = 5
+"""By what the time and the steps of queries on the event loop are divided after one took all of its own.
+
+A page of 100 events takes 1.1 ms: with 10, it would be read a second time, in a thread.
+"""
 _CROWDED_SECONDS = 1.0
 _HELD_SECONDS = 1.0
 _STEPS_PER_TICK = 100
@@ -48,7 +51,7 @@ class Reader:
     A query first runs on the event loop: a point get or the search for one event takes less time than handing
     it to a thread and back. A query that takes more than 20,000 steps of SQLite's virtual machine, some
     milliseconds of work, or 10 ms of waiting for a disk, is stopped and runs again in a thread. For a second,
-    other queries that may be long then get a tenth of that, one in each turn of the event loop.
+    other queries that may be long then get a fifth of that, one in each turn of the event loop.
 
     While no change is in progress, queries on the event loop share one read transaction: SQLite locks and
     unlocks the file for each transaction, four system calls that cost as much as a point get. `let_go` ends
@@ -100,7 +103,7 @@ class Reader:
         if not inline:
             return await self._read_in_thread(query, searches=searches)
         now = perf_counter()
-        began = thread_time() if may_be_long and share == 1 else inf  # a page may take more than a tenth
+        began = thread_time() if may_be_long and share == 1 else inf  # a page may take more than a fifth
         self._budget_ends = now + _INLINE_SECONDS / share
         self._ticks_left = _INLINE_TICKS // share
         hold = not self._writing()
