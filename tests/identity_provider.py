@@ -29,7 +29,7 @@ RSA = RSAKey.generate_key(2048, {"kid": "rsa", "use": "sig"})
 @dataclass
 class IdentityProvider:
     """Publishes `keys`; counts what is asked of it in `asked`. `answer_token` answers its token endpoint,
-    `answer_job` a job in GitHub Actions. `queries` and `headers` are those of the last request."""
+    `answer_job` a job in GitHub Actions. `queries`, `headers` and `body` are those of the last request."""
 
     url: str = ""
     keys: list[RSAKey | ECKey | OKPKey] = field(default_factory=lambda: [RSA])
@@ -39,6 +39,7 @@ class IdentityProvider:
     answer_job: Callable[[], object] = dict
     queries: dict[str, str] = field(default_factory=dict)
     headers: dict[str, str] = field(default_factory=dict)
+    body: bytes = b""
     down: bool = False
 
     def token(
@@ -62,7 +63,7 @@ class IdentityProvider:
                 registry=registry,
             )
 
-    def _respond(self, verb: str, path: str, body: bytes) -> object:
+    def _respond(self, verb: str, path: str) -> object:
         self.asked.append(path)
         if path == "/.well-known/openid-configuration":
             own = {name: f"{self.url}/{name}" for name in ("authorization_endpoint", "token_endpoint")}
@@ -70,7 +71,7 @@ class IdentityProvider:
         if path == "/keys":
             return {"keys": [key.as_dict(private=False) for key in self.keys]}
         if path == "/token_endpoint" and verb == "POST":
-            return self.answer_token(dict(parse_qsl(body.decode())))
+            return self.answer_token(dict(parse_qsl(self.body.decode())))
         if path == "/job_token":
             return self.answer_job()
         return None
@@ -83,9 +84,9 @@ class IdentityProvider:
         self.headers = {name.lower(): value for name, _, value in lines}
         url = urlsplit(path)
         self.queries = dict(parse_qsl(url.query))
-        body = await reader.readexactly(int(self.headers.get("content-length", 0)))
+        self.body = await reader.readexactly(int(self.headers.get("content-length", 0)))
         if not self.down:
-            answer = self._respond(verb, url.path, body)
+            answer = self._respond(verb, url.path)
             text = json.dumps(answer).encode()
             status = "404 Not Found" if answer is None else "200 OK"
             head = f"HTTP/1.1 {status}\r\ncontent-length: {len(text)}\r\nconnection: close\r\n\r\n"

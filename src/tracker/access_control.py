@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     from tracker.api.calls.access import Authenticator
     from tracker.api.calls.steps import OpenStreams
     from tracker.config.settings import Settings
+    from tracker.oidc import Oidc
     from tracker.services.access.logins import LoginObserver
     from tracker.services.context import Call, Clock, Context
     from tracker.stores.access import AccessStore
@@ -57,12 +58,17 @@ class AccessControl:
         self.anonymous = anonymous(ALL_PERMISSIONS if permissions is None else permissions)
         self.attempts = FailedAttempts()
         self.directory = Directory(store, context)
-        self.service = AuthService(self.directory, context, self.anonymous, demo_mode=settings.demo_mode)
+        label = settings.auth_oidc_button_label if settings.auth_oidc_issuer else ""
+        self.service = AuthService(
+            self.directory, context, self.anonymous, demo_mode=settings.demo_mode, oidc_label=label
+        )
         self.authenticators: Sequence[Authenticator] = ()
         self.sessions = Sessions(self.directory, context, settings.auth_session_ttl)
         self._logins = Logins(self.directory, self.sessions, context, self.attempts, observer)
         secure = settings.auth_public_url.startswith("https:") or settings.tls_cert is not None
-        self.routes = LoginRoutes(self._logins, self.sessions, Cookies(secure=secure)).routes()
+        self._cookies = Cookies(secure=secure)
+        self.routes = [*LoginRoutes(self._logins, self.sessions, self._cookies, label).routes()]
+        self._for_people = (self.directory, self.sessions, context, observer)
 
     async def open(
         self, clock: Clock, tasks: Supervisor, streams: OpenStreams, opened: AsyncExitStack
@@ -84,8 +90,14 @@ class AccessControl:
             await self._create_admin(self._settings.auth_admin_password)
         elif not self.anonymous.may(Permission.ACCESS_MANAGE):
             self.first_key = await self.service.create_first_key()
-        oidc = _oidc(self._settings, clock, tasks, opened)
-        self.authenticators = (*oidc, SessionCookies(self.sessions), ApiKeys(self.directory))
+        oidc = _oidc(self._settings, clock)
+        if oidc is not None:
+            if self._settings.auth_oidc_issuer:
+                oidc.let_people_in(self._settings, self._for_people, self._cookies)
+                self.routes += oidc.routes
+            oidc.open(tasks, opened)
+        others = () if oidc is None else oidc.authenticators
+        self.authenticators = (*others, SessionCookies(self.sessions), ApiKeys(self.directory))
         return self
 
     async def _end_revoked(self, streams: OpenStreams) -> None:
@@ -131,23 +143,20 @@ def open_tls(
     return tls.context
 
 
-def _oidc(
-    settings: Settings, clock: Clock, tasks: Supervisor, opened: AsyncExitStack
-) -> Sequence[Authenticator]:
-    """Return the authenticators that need the extra `oidc`, if the settings ask for some.
+def _oidc(settings: Settings, clock: Clock) -> Oidc | None:
+    """Return what needs the extra `oidc`, if the settings ask for some of it.
 
     Raises:
         SetupError: The extra is not installed, or a file that a setting names can't be used.
     """
-    if settings.auth_jobs_file is None:
-        return ()
+    if settings.auth_jobs_file is None and not settings.auth_oidc_issuer:
+        return None
     try:
-        from tracker.oidc import Oidc  # noqa: PLC0415 - an extra, which may be missing
+        from tracker import oidc  # noqa: PLC0415 - an extra, which may be missing
     except ModuleNotFoundError as error:
         if error.name is None or error.name.partition(".")[0] != "joserfc":
             raise
         install = f"{sys.executable} -m pip install 'joserfc>=1.8'"
-        raise SetupError(f"AUTH_JOBS_FILE is set, and joserfc is not installed: {install}") from None
-    oidc = Oidc(settings, clock)
-    oidc.open(tasks, opened)
-    return oidc.authenticators
+        named = "AUTH_OIDC_ISSUER" if settings.auth_jobs_file is None else "AUTH_JOBS_FILE"
+        raise SetupError(f"{named} is set, and joserfc is not installed: {install}") from None
+    return oidc.Oidc(settings, clock)

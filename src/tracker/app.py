@@ -73,14 +73,14 @@ if TYPE_CHECKING:
 class App:
     """A server that runs inside `async with`: three ports and a store.
 
-    `grpc_address`, `http_address` and `metrics_address` are what it listens on, once it runs. `first_key` is
-    a new key that may do everything, for the operator, where nobody could manage access otherwise.
+    `grpc_address`, `http_address` and `metrics_address` are what it listens on, once it runs. `access` is its
+    access control.
     """
 
     grpc_address: tuple[str, int]
     http_address: tuple[str, int]
     metrics_address: tuple[str, int]
-    first_key: str | None = None
+    access: AccessControl
 
     def __init__(
         self,
@@ -156,7 +156,7 @@ class App:
         access = await AccessControl(settings, store.access, context, metrics.auth).open(
             clock, tasks, streams, opened
         )
-        self.first_key = access.first_key
+        self.access = access
         chain = Chain(
             Forwarded(settings.trusted_proxies),
             Observe(metrics, log),

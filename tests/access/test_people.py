@@ -203,6 +203,6 @@ async def test_the_login_page_works_without_scripts(http: httpx2.AsyncClient) ->
 async def test_the_first_administrator_keeps_a_password_that_was_changed(
     app: App, http: httpx2.AsyncClient
 ) -> None:
-    assert app.first_key is None
+    assert app.access.first_key is None
     me = (await http.get(f"{AUTH}/me", headers=await logged_in(http))).json()
     assert me["principal"] == "user:000000000000000000000002"

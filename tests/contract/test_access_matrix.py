@@ -112,7 +112,7 @@ async def clients(app: App, http: httpx2.AsyncClient) -> AsyncIterator[list[Clie
 
 @pytest.fixture
 async def callers(app: App, clients: list[Client], clock: StoppedClock) -> list[Caller]:
-    admin = clients[0].bearing(app.first_key)
+    admin = clients[0].bearing(app.access.first_key)
 
     async def key(name: str, *permissions: Permission, **more: Any) -> Any:
         asked = {"name": name, "permissions": [*permissions], **more}
@@ -136,13 +136,13 @@ async def callers(app: App, clients: list[Client], clock: StoppedClock) -> list[
         Caller("revoked", revoked["secret"], None),
         *[Caller(name, (await key(name, *of))["secret"], of) for name, of in granted.items()],
         Caller("other service", elsewhere, ALL_PERMISSIONS, narrowed=True),
-        Caller("admin", app.first_key, ALL_PERMISSIONS),
+        Caller("admin", app.access.first_key, ALL_PERMISSIONS),
     ]
 
 
 @pytest.fixture
 async def records(app: App, clients: list[Client]) -> Records:
-    admin = clients[0].bearing(app.first_key)
+    admin = clients[0].bearing(app.access.first_key)
     attributes = {"service": MARKER, "type": "deployment", "owner": MARKER}
     event = await admin.call("EventService/CreateEvent", {"title": MARKER, "attributes": attributes})
     lock = await admin.call("LockService/CreateLock", {"service": MARKER, "who": MARKER})

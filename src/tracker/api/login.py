@@ -95,10 +95,11 @@ class LoginRoutes:
         session = await self._logins.change_password(call, address_of(call), current, new)
         return HttpResponse(b"", self._cookies.of(session), HTTPStatus.NO_CONTENT)
 
-    async def _page(self, _request: HttpRequest, call: Call) -> HttpResponse:
+    async def _page(self, request: HttpRequest, call: Call) -> HttpResponse:
         if call.session:
-            return _html(_LOGGED_IN.format(name=html.escape(call.principal.name)), HTTPStatus.OK)
-        return self._login_page("", HTTPStatus.OK)
+            return html_page(_LOGGED_IN.format(name=html.escape(call.principal.name)), HTTPStatus.OK)
+        word = parse_qs(request.query).get("error", [""])[0]
+        return self._login_page(_PROBLEMS.get(word, ""), HTTPStatus.OK)
 
     async def _log_in_by_page(self, request: HttpRequest, call: Call) -> HttpResponse:
         username, password = (_field(request.body, name) for name in ("username", "password"))
@@ -117,9 +118,15 @@ class LoginRoutes:
     def _login_page(self, problem: str, status: int) -> HttpResponse:
         link = _LINK.format(path=f"{AUTH}/oidc/login", label=html.escape(self._provider))
         shown = f"<p role=alert>{html.escape(problem)}</p>" if problem else ""
-        return _html(_LOGIN.format(problem=shown, link=link if self._provider else ""), status)
+        return html_page(_LOGIN.format(problem=shown, link=link if self._provider else ""), status)
 
 
+_PROBLEMS = {
+    "oidc_denied": "The identity provider refused the login.",
+    "oidc_state": "The login took too long, or began in another browser: try again.",
+    "oidc_failed": "The identity provider answered something that is not valid.",
+    "oidc_unavailable": "The identity provider can't be reached.",
+}
 _PAGE = """<!doctype html>
 <html lang="en">
 <meta charset="utf-8">
@@ -145,7 +152,8 @@ _LOGGED_IN = """<p>You are logged in as {name}.</p>
 <p><a href="/">Continue</a></p>"""
 
 
-def _html(content: str, status: int) -> HttpResponse:
+def html_page(content: str, status: int) -> HttpResponse:
+    """Return a page with some HTML, and without scripts or styles."""
     headers = [
         ("content-type", "text/html; charset=utf-8"),
         ("content-security-policy", _POLICY),

@@ -13,7 +13,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from tracker.config.settings import REFUSALS, SETTINGS, Settings
+from tracker.config.kinds import REFUSALS
+from tracker.config.settings import SETTINGS, Settings
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence

@@ -36,27 +36,49 @@ class AuthService:
     """Answers `tracker.auth.v1alpha1.AuthService`."""
 
     def __init__(
-        self, directory: Directory, context: Context, anonymous: Principal, *, demo_mode: bool = False
+        self,
+        directory: Directory,
+        context: Context,
+        anonymous: Principal,
+        *,
+        demo_mode: bool = False,
+        oidc_label: str = "",
     ) -> None:
         self._directory = directory
         self._context = context
         self._anonymous = anonymous
         self._demo_mode = demo_mode
+        self._oidc_label = oidc_label
 
     async def get_auth_config(
         self, _request: auth_pb.GetAuthConfigRequest, _call: Call
     ) -> auth_pb.GetAuthConfigResponse:
         return auth_pb.GetAuthConfigResponse(
-            anonymous_permissions=_permissions(self._anonymous), demo_mode=self._demo_mode
+            local_login_enabled=any(
+                user.source == "local" and not user.disabled for user in self._directory.users.values()
+            ),
+            oidc_enabled=bool(self._oidc_label),
+            oidc_button_label=self._oidc_label,
+            anonymous_permissions=_permissions(self._anonymous),
+            demo_mode=self._demo_mode,
         )
 
     async def me(self, _request: auth_pb.MeRequest, call: Call) -> auth_pb.MeResponse:
         principal = call.principal
         scopes = [grant.scope for grant in principal.grants]
         key = self._directory.api_keys.get(principal.id.partition(":")[2])
+        is_user = principal.kind is PrincipalKind.USER
+        user = self._directory.users.get(principal.id.partition(":")[2]) if is_user else None
+        user, known = user or auth_pb.User(), self._directory.teams
+        teams = [auth_pb.TeamRef(id=each, name=known[each].name) for each in user.team_ids if each in known]
         return auth_pb.MeResponse(
             authenticated=not principal.is_anonymous,
             kind=principal.kind,
+            user_id=user.id,
+            username=user.username,
+            source=user.source,
+            teams=teams,
+            must_change_password=user.must_change_password,
             display_name="" if principal.is_anonymous else principal.name,
             permissions=_permissions(principal),
             scope_all=any(scope.is_whole for scope in scopes),
