@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import time
 from dataclasses import replace
 from typing import TYPE_CHECKING
@@ -10,6 +11,9 @@ import grpc.aio
 import pytest
 from tests.identity_provider import running_provider
 
+from tracker.cli.credentials import credential_for
+from tracker.client.connection import Connection
+from tracker.client.rpcs import ME as ME_RPC
 from tracker.pb import auth_pb
 
 if TYPE_CHECKING:
@@ -104,3 +108,21 @@ async def test_while_the_keys_of_an_issuer_cannot_be_read_a_job_should_try_again
     refused = await http.get(ME, headers={"authorization": f"Bearer {job(provider)}"})
     assert (refused.status_code, refused.json()["details"][0]["reason"]) == (503, "ISSUER_UNAVAILABLE")
     assert "retry-after" in refused.headers
+
+
+async def test_a_command_in_github_actions_asks_for_its_token(
+    app: App, provider: IdentityProvider, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("TRACKER_TOKEN", raising=False)
+    monkeypatch.setenv("TRACKER_AUDIENCE", "https://tracker.example.com")
+    monkeypatch.setenv("ACTIONS_ID_TOKEN_REQUEST_URL", f"{provider.url}/job_token?a=b")
+    monkeypatch.setenv("ACTIONS_ID_TOKEN_REQUEST_TOKEN", "of the job")
+    provider.answer_job = lambda: {"value": job(provider)}
+    host, port = app.http_address
+    server = f"http://{host}:{port}"
+    credential = credential_for(server, None)
+    assert credential.source == "GitHub Actions"
+    with Connection(server, token=credential.token) as connection:
+        me = await asyncio.to_thread(connection.call, ME_RPC, ME_RPC.request())
+    assert me.principal == "job:checkout:22"
+    assert provider.asked.count("/job_token") == 1

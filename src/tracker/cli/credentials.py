@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
 TOKEN_VARIABLE = "TRACKER_TOKEN"  # noqa: S105  # the name of a variable
+AUDIENCE_VARIABLE = "TRACKER_AUDIENCE"
 PLAIN_HTTP_VARIABLE = "TRACKER_PLAIN_HTTP"
 
 _OTHERS = 0o077
@@ -50,13 +51,19 @@ class _TokenFile:
 def credential_for(server: str, token_file: Path | None) -> Credential:
     """Return what a command authenticates with at a server.
 
-    That is the token in a file, else that of `TRACKER_TOKEN`, else the stored one.
+    That is the token in a file, else that of `TRACKER_TOKEN`, else one of a job in GitHub Actions for
+    `TRACKER_AUDIENCE`, else the stored one.
     """
     plain = os.environ.get(PLAIN_HTTP_VARIABLE, "").lower() in ("1", "true", "yes", "on")
     if token_file is not None:
         return Credential(_TokenFile(token_file), str(token_file), plain)
     if given := os.environ.get(TOKEN_VARIABLE, "").strip():
         return Credential(checked(given, TOKEN_VARIABLE), TOKEN_VARIABLE, plain)
+    if audience := os.environ.get(AUDIENCE_VARIABLE, "").strip():
+        from tracker.client.github import GithubToken
+
+        if GithubToken.is_offered(os.environ):
+            return Credential(GithubToken(audience, os.environ), "GitHub Actions", plain)
     file = _stored_in(server)
     try:
         with file.open(encoding="utf-8") as opened:
