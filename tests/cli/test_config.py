@@ -31,7 +31,7 @@ def test_each_setting_is_printed_with_where_it_came_from(tmp_path: Path) -> None
     assert lines["grpc_port"].split() == ["3", "#", "flag"]
     assert lines["http_port"].split() == ["2", "#", "environment"]
     assert lines["metrics_port"].split() == ["1", "#", "file", "tracker.toml"]
-    assert lines["host"].split() == ['"::"', "#", "default"]
+    assert lines["host"].split() == ['"localhost"', "#", "default"]
 
 
 def test_what_is_printed_is_a_configuration_file_with_the_same_effect(tmp_path: Path) -> None:

@@ -48,9 +48,9 @@ class Configuration:
     def shown(self, setting: Setting[object]) -> str | float | bool | None:
         """Return the value of a setting as JSON represents it, with secrets masked."""
         value = getattr(self.settings, setting.name)
-        return (
-            value if value is None or isinstance(value, bool | int | float) else shown(self.settings, setting)
-        )
+        if isinstance(value, bool | int | float) or (value is None and not setting.kind.empty):
+            return value
+        return shown(self.settings, setting)
 
 
 def load(

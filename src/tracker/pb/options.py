@@ -10,9 +10,9 @@ from protobuf.wkt.google.protobuf.descriptor_pb import MethodOptions
 from tracker.pb import options_pb
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
-    from protobuf import DescEnum, DescMethod, Enum
+    from protobuf import DescEnum, DescMessage, DescMethod, Enum
 
 
 def only_reads(method: DescMethod) -> bool:
@@ -36,6 +36,16 @@ def permission_of(method: DescMethod) -> str:
     """Return the permission that callers of an RPC need, or `public`; empty where the proto says neither."""
     options = method.proto.options
     return "" if options is None else options[options_pb.ext_permission]
+
+
+@cache
+def answered_once(message: DescMessage) -> Sequence[str]:
+    """Return the names of the fields of an answer that are secrets, and not in that to a repeated call."""
+    return [
+        field.name
+        for field in message.fields
+        if (options := field.proto.options) is not None and options[options_pb.ext_answered_once]
+    ]
 
 
 @cache

@@ -148,7 +148,8 @@ class Call:
     `undo` where its answer must not get lost; the wire calls it at most once, if the answer is not delivered.
     `notes` are headers of the answer, or trailing metadata. `did` is what its line in the log says.
     `proxy` is the address of the trusted proxy that it came through, or empty. `session` is the token of the
-    browser's session that gives it its principal, or empty.
+    browser's session that gives it its principal, or empty. `remembered` says whether
+    the store remembers the answer with the change.
     """
 
     wire: Wire
@@ -165,6 +166,7 @@ class Call:
     notes: Sequence[tuple[str, str]] = ()
     did: tuple[str, Mapping[str, object]] | None = None
     proxy: str = ""
+    remembered: bool = False
     session: str = field(default="", repr=False)
 
     def made_by(self, principal: Principal) -> None:
@@ -206,7 +208,10 @@ class Call:
 
         `answer` returns the answer for the result of the change.
         """
-        return None if self.use is None else Once(self.use, lambda made: answer(made).to_binary())
+        if self.use is None:
+            return None
+        self.remembered = True
+        return Once(self.use, lambda made: answer(made).to_binary())
 
 
 def permission_required(principal: Principal, permission: Permission, where: str = "") -> TrackerError:

@@ -5,15 +5,16 @@ After draft-ietf-httpapi-idempotency-key-header.
 
 from __future__ import annotations
 
+import copy
 import hashlib
 import json
 import re
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, TypeVar
 
 from protobuf import message_to_json_value
 
 from tracker.errors import Code, FieldViolation, Reason, TrackerError, invalid
-from tracker.pb.options import is_idempotent
+from tracker.pb.options import answered_once
 from tracker.stores.idempotency import AnsweredBeforeError, KeyUnderWayError, KeyUse
 
 if TYPE_CHECKING:
@@ -24,6 +25,8 @@ if TYPE_CHECKING:
     from tracker.services.context import Call, Context
     from tracker.stores.idempotency import IdempotencyStore
 
+
+M = TypeVar("M", bound="Message")
 
 KEY_PATTERN: Final = r'"((?:[ !#-\[\]-~]|\\["\\]){1,255})"|([!#-+\--:<-\[\]-~]{1,255})'
 """A string of RFC 8941, with or, as most clients send it, without quotation marks."""
@@ -58,9 +61,10 @@ def request_digest(method: DescMethod, request: Message) -> bytes:
 class IdempotencyKeys:
     """Answers the calls that have a key and may change something.
 
-    The store remembers an answer together with the change, or after it where the call may be made twice. An
-    error is not remembered: a failed call has changed nothing, and may be repeated. Where that is uncertain,
-    as after a deadline or an unconfirmed write, the store knows the key if the change was made.
+    The store remembers an answer together with the change, or after it where the service does not have it do
+    so: secrets in the answer are left out then. An error is not remembered: a failed call has changed
+    nothing, and may be repeated. Where that is uncertain, as after a deadline or an unconfirmed write, the
+    store knows the key if the change was made.
     """
 
     def __init__(self, store: IdempotencyStore, context: Context) -> None:
@@ -95,8 +99,8 @@ class IdempotencyKeys:
                 if error.code is not Code.UNAVAILABLE:
                     await self._require_unused(use)  # another server may be answering the same call
                 raise
-            if is_idempotent(method):
-                await self._store.remember(use, answer.to_binary())
+            if not call.remembered:
+                await self._store.remember(use, _without_secrets(answer).to_binary())
         except AnsweredBeforeError as error:
             answered = error.answered
         except KeyUnderWayError:
@@ -114,6 +118,15 @@ class IdempotencyKeys:
         answered = await self._store.find(use.key, use.at)
         if answered is not None:
             raise AnsweredBeforeError(answered)
+
+
+def _without_secrets(answer: M) -> M:
+    names = answered_once(answer.desc())
+    if names:
+        answer = copy.copy(answer)
+        for name in names:
+            setattr(answer, name, "")
+    return answer
 
 
 def _stored_key(call: Call) -> str:
