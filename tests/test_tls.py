@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import socket
 import ssl
-from contextlib import suppress
+import time
+from contextlib import ExitStack, suppress
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
@@ -16,12 +18,14 @@ from tests.certificates import Authority
 from tests.cli.commands import tracker
 
 from tracker.api.tls import Tls
+from tracker.app import App
 from tracker.pb import health_pb
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from tracker.app import App
+    from tests.clocks import StoppedClock
+
     from tracker.config.settings import Settings
 
 HEALTH = "/grpc.health.v1.Health/Check"
@@ -129,6 +133,21 @@ class TestOfClients:
             done = await asyncio.to_thread(tracker, "event", "list", environ=server | own)
             assert done.returncode == 64
             assert f"the certificate of TRACKER_CLIENT_CERT can't be used: {wrong}" in done.stderr
+
+
+async def test_a_stop_does_not_wait_for_clients_that_keep_connections(
+    settings: Settings, authority: Authority, clock: StoppedClock
+) -> None:
+    def connect(port: int) -> ssl.SSLSocket:
+        plain = socket.create_connection(("127.0.0.1", port))
+        return of_client(authority).wrap_socket(plain, server_hostname="127.0.0.1")
+
+    with ExitStack() as kept:
+        async with App(replace(settings, shutdown_grace=60), LOG, clock) as app:
+            for _, port in (app.http_address, app.grpc_address):
+                kept.enter_context(await asyncio.to_thread(connect, port))
+            began = time.monotonic()
+        assert time.monotonic() - began < 10
 
 
 async def served_by(context: ssl.SSLContext, authority: Authority) -> str:

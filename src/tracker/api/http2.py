@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, cast
 
 from tracker.api.http2_engine import CANCEL, NO_ERROR, WINDOW, Engine, Http2Error, deliver, farewell
 from tracker.api.http2_receipts import Receipts
-from tracker.api.wires import peer_of
+from tracker.api.wires import close, peer_of
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -147,7 +147,7 @@ class Http2Connection(asyncio.Protocol):
             self._loop.call_later(_LAST_CALLS, self._go_away)
             self._flush_soon()
         else:
-            self._transport.close()
+            close(self._transport)
 
     def cut_off(self) -> None:
         """Accept no more calls, and end those under way."""
@@ -177,7 +177,7 @@ class Http2Connection(asyncio.Protocol):
         if data:
             self._transport.write(data)
         if self._finished:
-            self._transport.close()
+            close(self._transport)
         elif len(data) >= _PART or self._receipts.due:
             self._flush_soon()
 

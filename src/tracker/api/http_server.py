@@ -7,7 +7,7 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from tracker.api.http_protocol import Connections, HttpConnection, HttpLimits
-from tracker.api.wires import accept, listen
+from tracker.api.wires import accept, close, listen
 
 if TYPE_CHECKING:
     import ssl
@@ -68,7 +68,7 @@ class HttpServer:
         connections.outbox.flush()
         for connection in list(connections.open):
             if connection.idle:
-                connection.transport.close()
+                close(connection.transport)
         await connections.open.wait_for_the_end(deadline)
         for connection in list(connections.open):
             connection.cancel()

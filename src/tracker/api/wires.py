@@ -41,6 +41,8 @@ _BACKLOG = 2048
 """Connections that may wait to be accepted."""
 _ACCEPTED_AT_ONCE = 8
 _HANDSHAKE_SECONDS = 10.0
+_FAREWELL_SECONDS = 1.0
+"""Seconds for the client's own end of a connection over TLS, once it has everything."""
 
 
 def listen(host: str, port: int) -> list[socket.socket]:
@@ -157,6 +159,21 @@ def unacknowledged(transport: asyncio.WriteTransport) -> int:
     with suppress(OSError, ValueError):  # or the connection has been closed
         fcntl.ioctl(transport.get_extra_info("socket").fileno(), termios.TIOCOUTQ, number)
     return number[0] + transport.get_write_buffer_size()
+
+
+def close(transport: asyncio.Transport) -> None:
+    """Close a connection; over TLS, don't wait long for its client to do so.
+
+    One that keeps connections for later looks at them when it has a request.
+    """
+    transport.close()
+    if transport.get_extra_info("ssl_object") is not None:
+        asyncio.get_running_loop().call_later(_FAREWELL_SECONDS, _end, transport)
+
+
+def _end(transport: asyncio.Transport) -> None:
+    if transport.get_extra_info("socket") is not None and not unacknowledged(transport):
+        transport.abort()
 
 
 FOR_BROWSERS = "x-content-type-options: nosniff\r\ncross-origin-resource-policy: same-origin\r\n"
