@@ -8,6 +8,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Self
 
 from tracker.api.calls.credentials import ApiKeys
+from tracker.api.calls.proxy_identities import ProxyIdentities
 from tracker.api.calls.rates import CallRates
 from tracker.api.calls.session_cookies import SessionCookies
 from tracker.api.login import Cookies, LoginRoutes
@@ -96,7 +97,9 @@ class AccessControl:
                 oidc.let_people_in(self._settings, self._for_people, self._cookies)
                 self.routes += oidc.routes
             oidc.open(tasks, opened)
-        others = () if oidc is None else oidc.authenticators
+        others: list[Authenticator] = [] if oidc is None else [*oidc.authenticators]
+        if self._settings.auth_proxy_user_header:
+            others.append(self._proxy_identities())
         self.authenticators = (*others, SessionCookies(self.sessions), ApiKeys(self.directory))
         return self
 
@@ -110,6 +113,14 @@ class AccessControl:
         if call.session:
             return self.sessions.principal_now(call.session) == call.principal
         return self.directory.is_current(call.principal)
+
+    def _proxy_identities(self) -> ProxyIdentities:
+        if not self._settings.trusted_proxies:
+            raise SetupError(
+                "AUTH_PROXY_USER_HEADER needs TRUSTED_PROXIES: whoever is not in it is not believed"
+            )
+        headers = self._settings.auth_proxy_user_header, self._settings.auth_proxy_groups_header
+        return ProxyIdentities(self.directory, *headers)
 
     async def _create_admin(self, password: str) -> None:
         try:

@@ -146,6 +146,12 @@ class Settings:
         SWITCH, "Whether groups decide who is in teams that name groups: on or off.", default=True
     )
     auth_oidc_button_label: str = _setting(TEXT, "Label of the link to the provider.", "Single Sign-On")
+    auth_proxy_user_header: str = _setting(
+        TEXT, "Header in which trusted proxies name the user, such as `X-Forwarded-User`.", ""
+    )
+    auth_proxy_groups_header: str = _setting(
+        TEXT, "Header in which they name the groups of the user, with commas.", "X-Forwarded-Groups"
+    )
     tls_cert: Path | None = _setting(
         MISSING_OR_PATH, "PEM file with the certificate of this server, and those that vouch for it.", None
     )
