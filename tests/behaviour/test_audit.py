@@ -64,6 +64,18 @@ async def test_pages_have_all_entries_once_in_either_order(client: Client) -> No
         assert found == (every[::-1] if newest_first else every)
 
 
+async def test_a_repeated_checkpoint_or_erasure_has_its_effect_once_and_the_same_answer(
+    client: Client,
+) -> None:
+    await client.call("LockService/CreateLock", {"service": "cart", "who": "ada@example.com"})
+    await entries(client, 1, record="lock")
+    for method, asked in (("EraseAuditValue", {"value": "ada@example.com"}), ("CreateAuditCheckpoint", {})):
+        answer = await client.call(f"AuditService/{method}", asked, key=method)
+        after = await client.call("AuditService/ListAuditEntries", {})
+        assert await client.call(f"AuditService/{method}", asked, key=method) == answer
+        assert await client.call("AuditService/ListAuditEntries", {}) == after
+
+
 @pytest.mark.parametrize("value", ["", "ab"])
 async def test_too_short_a_value_is_not_erased(client: Client, value: str) -> None:
     with pytest.raises(Refused) as refused:

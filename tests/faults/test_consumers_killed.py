@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import subprocess
 import sys
 from contextlib import ExitStack
 from typing import TYPE_CHECKING, Self
 
 import httpx2
+
+from tracker.cli.audit.reading import verified
+from tracker.pb import audit_pb
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
@@ -57,8 +61,21 @@ class ConsumingServer:
         """Return what the server reports of its consumer, or None where it does not run it."""
         async with httpx2.AsyncClient() as http:
             page = (await http.get(f"http://127.0.0.1:{(await self.ports())[1]}/metrics")).text
-        lines = [line for line in page.splitlines() if line.startswith("tracker_changes_consumer_lag{")]
+        lines = [
+            line
+            for line in page.splitlines()
+            if line.startswith('tracker_changes_consumer_lag{consumer="printer"}')
+        ]
         return lines[0].partition(" ")[2] if lines else None
+
+    async def audited(self) -> list[str]:
+        """Return the titles of the events whose creation is in the audit log, which can be verified."""
+        url = f"http://127.0.0.1:{(await self.ports())[0]}/api/v1alpha1/audit/entries?limit=1000"
+        async with httpx2.AsyncClient() as http:
+            answer = audit_pb.ListAuditEntriesResponse.from_json((await http.get(url)).text)
+        assert verified(answer.entries, (), ()).problems == []
+        created = [json.loads(each.content) for each in answer.entries if each.action == "created"]
+        return [content["after"]["title"] for content in created]
 
     def handled(self) -> list[str]:
         """Return the titles of the events that were handled."""
@@ -81,6 +98,17 @@ async def until_handled(servers: list[ConsumingServer], titles: set[str]) -> Non
         return titles <= {title for server in servers for title in server.handled()}
 
     await until(handled)
+
+
+async def until_audited(server: ConsumingServer, titles: list[str]) -> None:
+    """Wait until each event has its entry; none has two."""
+
+    async def audited() -> bool:
+        found = await server.audited()
+        assert len(found) == len({*found})
+        return sorted(found) == sorted(titles)
+
+    await until(audited)
 
 
 async def until_run(*servers: ConsumingServer) -> None:
@@ -127,6 +155,7 @@ async def test_another_server_goes_on_where_a_killed_one_was(mongo: MongoServers
         assert heir.handled() == in_order(heir.handled())
         assert heir.handled()[-1] == titles[-1]
         await until_done(heir)
+        await until_audited(heir, titles)
 
 
 async def test_a_server_goes_on_where_it_was_killed(tmp_path: Path) -> None:
@@ -142,3 +171,4 @@ async def test_a_server_goes_on_where_it_was_killed(tmp_path: Path) -> None:
         await until_handled([killed, heir], {str(number) for number in range(EVENTS)})
         assert killed.handled() == in_order(killed.handled())
         assert heir.handled() == in_order(heir.handled())
+        await until_audited(heir, [str(number) for number in range(EVENTS)])
