@@ -29,6 +29,10 @@ HANDLE_SECONDS: Final = 10.0
 """How long a batch may take: it ends before another server takes over."""
 
 
+FAR_BEHIND: Final = 10_000
+"""Changes left to handle from which on a consumer makes no pause."""
+
+
 @dataclass(frozen=True, slots=True)
 class Consumer:
     """Handles changes, each at least once, in order.
@@ -36,7 +40,7 @@ class Consumer:
     `handle` is called with up to `batch` consecutive changes, and returns within `HANDLE_SECONDS`. If it
     raises, or its server dies, it is called with them again. A new consumer begins with the next change, or
     `from_oldest` with the oldest one that is kept; its name must not change. After a change it waits
-    `gather_seconds` for others.
+    `gather_seconds` for others, and after a full batch `pause_seconds`, unless it lags far behind.
     """
 
     name: str
@@ -44,6 +48,7 @@ class Consumer:
     batch: int = 100
     from_oldest: bool = False
     gather_seconds: float = 0.0
+    pause_seconds: float = 0.0
 
 
 class ConsumerObserver(Protocol):
@@ -130,6 +135,8 @@ class ConsumerRunner:
                 await self._consumer.handle(changes)
         if after != position and await self._put(after, self._mine):
             self._observer.consumer_lag(self._consumer.name, end.number - after.number)
+        if full and end.number - after.number < FAR_BEHIND:
+            await asyncio.sleep(self._consumer.pause_seconds)
         return full
 
     async def _read(self, position: Position) -> Batch:

@@ -37,7 +37,7 @@ if TYPE_CHECKING:
 SETTINGS: Final = "settings"
 """The `record` of changes of settings."""
 
-_BATCH: Final = 100
+_BATCH: Final = 250
 _GATHER_SECONDS: Final = 0.5
 """How long changes are gathered: each batch takes two commits."""
 
