@@ -41,6 +41,9 @@ _BATCH: Final = 250
 _GATHER_SECONDS: Final = 0.5
 """How long changes are gathered: each batch takes two commits."""
 
+_PAUSE_SECONDS: Final = 0.1
+"""Time between full batches: while a server is busy with changes, recording takes few percent of its time."""
+
 _SIGNED_ENTRIES: Final = 1_000
 """After every so many entries there is a checkpoint."""
 
@@ -80,7 +83,12 @@ class AuditRecorder:
     def consumer(self) -> Consumer:
         """Return the consumer of changes that records them."""
         return Consumer(
-            "audit", self.record_changes, _BATCH, from_oldest=True, gather_seconds=_GATHER_SECONDS
+            "audit",
+            self.record_changes,
+            _BATCH,
+            from_oldest=True,
+            gather_seconds=_GATHER_SECONDS,
+            pause_seconds=_PAUSE_SECONDS,
         )
 
     async def record_changes(self, changes: Sequence[Change]) -> None:
