@@ -41,7 +41,7 @@ _BATCH: Final = 250
 _GATHER_SECONDS: Final = 0.5
 """How long changes are gathered: each batch takes two commits."""
 
-_PAUSE_SECONDS: Final = 0.1
+_PAUSE_SECONDS: Final = 0.3
 """Time between full batches: while a server is busy with changes, recording takes few percent of its time."""
 
 _SIGNED_ENTRIES: Final = 1_000
