@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
+import asyncio
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import pytest
+import structlog
+from tests.clients import http_client
 
+from tracker.app import App
 from tracker.services.access.sessions import csrf_token
 
 if TYPE_CHECKING:
     import httpx2
     from tests.clocks import StoppedClock
 
-    from tracker.app import App
     from tracker.config.settings import Settings
 
 AUTH = "/api/v1alpha1/auth"
@@ -206,3 +209,19 @@ async def test_the_first_administrator_keeps_a_password_that_was_changed(
     assert app.access.first_key is None
     me = (await http.get(f"{AUTH}/me", headers=await logged_in(http))).json()
     assert me["principal"] == "user:000000000000000000000002"
+
+
+async def test_a_session_begins_and_ends_on_every_server_of_a_database(
+    http: httpx2.AsyncClient, settings: Settings
+) -> None:
+    if settings.mongo_uri is None:
+        pytest.skip("a file has one server")
+    log = structlog.get_logger(wrapper_class=structlog.make_filtering_bound_logger(50))
+    async with App(settings, log) as other, http_client(other.http_address) as elsewhere:
+        headers = await logged_in(http)
+        assert await kind(elsewhere, headers) == "user"
+        assert (await http.post(f"{AUTH}/logout", headers=headers)).status_code == 204
+        assert await kind(http, headers) == "anonymous"
+        async with asyncio.timeout(10):
+            while await kind(elsewhere, headers) == "user":  # noqa: ASYNC110 - the other server polls the store
+                await asyncio.sleep(0.1)
