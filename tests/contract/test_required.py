@@ -55,7 +55,7 @@ REQUIRED = {
     "DeleteLinkRequest.id": "id is required",
     "CreateApiKeyRequest.name": "api key name is required",
     "RotateApiKeyRequest.id": "id is required",
-    "EraseAuditValueRequest.value": "value is required, with 3 characters at least",
+    "EraseAuditValueRequest.value": "value is required",
     "RevokeApiKeyRequest.id": "id is required",
 }
 """What an empty request lacks, and in which words it is told."""

@@ -292,6 +292,8 @@ async def test_changes_are_logged_with_the_caller_that_each_was_made_for(store: 
         ORIGIN.set(origin(title).text)
         await store.events.create(an_event(title), None)
 
+    PRINCIPAL.set("")
+    ORIGIN.set("")
     await asyncio.gather(*(asyncio.create_task(create(f"caller {n}")) for n in range(20)))
     await store.events.add([an_event("")])
     changes = await logged(store, 21)

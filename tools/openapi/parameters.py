@@ -106,7 +106,7 @@ def _element(field: DescField) -> Schema:
         case DescMessage() as message if (wrapped := wrapped_field(message)) is not None:
             return _schema(wrapped)
         case DescMessage(type_name="google.protobuf.Timestamp"):
-            return {"type": "string", "format": "date-time"}
+            return {"anyOf": [{"type": "string", "format": "date-time"}, {"type": "string", "enum": [""]}]}
     raise ValueError(f"{field} can't stand in a path or a query string")
 
 
