@@ -19,6 +19,7 @@ from tracker.permissions import ALL_PERMISSIONS, Permission
 from tracker.services.access.attempts import FailedAttempts
 from tracker.services.access.directory import Directory
 from tracker.services.access.logins import Logins
+from tracker.services.access.people import PeopleService
 from tracker.services.access.service import AuthService
 from tracker.services.access.sessions import Sessions
 
@@ -63,6 +64,7 @@ class AccessControl:
         self.service = AuthService(
             self.directory, context, self.anonymous, demo_mode=settings.demo_mode, oidc_label=label
         )
+        self.people = PeopleService(self.directory, context)
         self.authenticators: Sequence[Authenticator] = ()
         self.sessions = Sessions(self.directory, context, settings.auth_session_ttl)
         self._logins = Logins(self.directory, self.sessions, context, self.attempts, observer)

@@ -185,6 +185,7 @@ class App:
             LockService(*locks, context, metrics.locks, events, access.is_current),
             LinkService(store.links, context),
             access.service,
+            access.people,
             AuditService(store.audit, recorder, context),
         )
         methods = tuple(methods_of(services))

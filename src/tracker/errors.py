@@ -107,6 +107,8 @@ class Reason(StrEnum):
     CATALOG_NOT_FOUND = auto(), Code.NOT_FOUND, "no such entry"
     LINK_NOT_FOUND = auto(), Code.NOT_FOUND, "no such link"
     API_KEY_NOT_FOUND = auto(), Code.NOT_FOUND, "no such API key, or it is no longer valid"
+    USER_NOT_FOUND = auto(), Code.NOT_FOUND, "no such user"
+    TEAM_NOT_FOUND = auto(), Code.NOT_FOUND, "no such team"
     UNKNOWN_PATH = auto(), Code.NOT_FOUND, "no such path"
     UNKNOWN_METHOD = auto(), Code.UNIMPLEMENTED, "no such RPC"
     UNKNOWN_ENCODING = auto(), Code.UNIMPLEMENTED, "the server can't decompress the message"
@@ -151,6 +153,14 @@ class Reason(StrEnum):
         "the idempotency key was used for another request",
         422,
     )
+    LAST_ADMINISTRATOR = (
+        auto(),
+        Code.FAILED_PRECONDITION,
+        "no other enabled user would be an administrator, or a user would disable itself",
+    )
+    TEAM_IS_BUILTIN = auto(), Code.FAILED_PRECONDITION, "the team of administrators can't be deleted"
+    USER_EXISTS = auto(), Code.ALREADY_EXISTS, "another user has this name"
+    TEAM_EXISTS = auto(), Code.ALREADY_EXISTS, "another team has this name"
     SLACK_ID_SET = auto(), Code.ALREADY_EXISTS, "the event already has a Slack id"
     SLACK_ID_TAKEN = auto(), Code.ALREADY_EXISTS, "another event has this Slack id"
     EXTERNAL_ID_TAKEN = auto(), Code.ALREADY_EXISTS, "another event of the source has this external id"

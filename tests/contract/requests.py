@@ -70,6 +70,13 @@ VALID: dict[str, Json] = {
     "EraseAuditValueRequest": {"value": "alice"},
     "RotateApiKeyRequest": {"id": "0123456789abcdef01234567"},
     "RevokeApiKeyRequest": {"id": "0123456789abcdef01234567"},
+    "ListUsersRequest": {},
+    "CreateUserRequest": {},
+    "UpdateUserRequest": {"id": "0123456789abcdef01234567"},
+    "ListTeamsRequest": {},
+    "CreateTeamRequest": {},
+    "UpdateTeamRequest": {"id": "0123456789abcdef01234567"},
+    "DeleteTeamRequest": {"id": "0123456789abcdef01234567"},
 }
 """The least that each request has to say."""
 

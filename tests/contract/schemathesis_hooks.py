@@ -68,6 +68,7 @@ def map_case(_context: schemathesis.HookContext, case: Case) -> Case:
             _make_sense_of_lock(said)
             _make_sense_of_api_key(said)
             _make_sense_of_event(said)
+    _make_sense_of_people(case)
     case.query = query
     return case
 
@@ -102,6 +103,19 @@ def _make_sense_of_api_key(said: dict[str, Any]) -> None:
     said.pop("teamId", None)
     if "permissions" in said:
         said["permissions"] = ["event:read"]
+
+
+def _make_sense_of_people(case: Case) -> None:
+    # Ids of users and teams are hexadecimal, names and passwords have a form, and names are nobody else's.
+    if "/auth/users" not in case.operation.path and "/auth/teams" not in case.operation.path:
+        return
+    if case.path_parameters:
+        case.path_parameters["id"] = "0" * 24
+    if isinstance(case.body, dict):
+        name = f"n{uuid.uuid4().hex}"
+        case.body |= {"username": name, "name": name, "password": "correct horse"}
+        case.body.pop("newPassword", None)
+        case.body.pop("teamIds", None)
 
 
 def _make_sense_of_event(said: dict[str, Any]) -> None:

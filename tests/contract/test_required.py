@@ -57,6 +57,9 @@ REQUIRED = {
     "RotateApiKeyRequest.id": "id is required",
     "EraseAuditValueRequest.value": "value is required",
     "RevokeApiKeyRequest.id": "id is required",
+    "UpdateUserRequest.id": "id is required",
+    "UpdateTeamRequest.id": "id is required",
+    "DeleteTeamRequest.id": "id is required",
 }
 """What an empty request lacks, and in which words it is told."""
 

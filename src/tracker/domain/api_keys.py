@@ -11,10 +11,13 @@ import string
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 from tracker.domain.access import Grant, Principal, PrincipalKind, Scope
+from tracker.domain.people import grant_of
 from tracker.domain.times import micros
 from tracker.permissions import ALL_PERMISSIONS, Permission
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from tracker.pb import auth_pb
 
 BEGINNING: Final = "trk_"
@@ -67,8 +70,11 @@ def is_valid(key: auth_pb.ApiKey, now: int) -> bool:
     return key.revoked_at is None and (key.expires_at is None or now < micros(key.expires_at))
 
 
-def principal_of(key: auth_pb.ApiKey) -> Principal:
-    """Return the principal of a key's bearer; a key without permissions has all."""
+def principal_of(key: auth_pb.ApiKey, teams: Mapping[str, auth_pb.Team]) -> Principal:
+    """Return the principal of a key's bearer; a key without a team and permissions has all."""
+    if key.team_id:
+        grants = (grant_of(teams[key.team_id]),) if key.team_id in teams else ()
+        return Principal(f"apikey:{key.id}", PrincipalKind.API_KEY, key.name, grants)
     scope = Scope(tuple(key.services), tuple(key.environments), tuple(key.teams))
     known = {permission.value: permission for permission in Permission}
     permissions = frozenset(known[word] for word in key.permissions if word in known)

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from tracker.domain.access import PrincipalKind
 from tracker.domain.api_keys import hash_secret, is_valid, is_well_formed, principal_of
-from tracker.domain.people import principal_of_user
+from tracker.domain.people import ADMINISTRATORS, administrators, principal_of_user
 from tracker.domain.times import micros, timestamp
 from tracker.errors import invalid_credentials
 from tracker.permissions import Permission
@@ -51,6 +51,8 @@ class Directory:
         self._records: dict[str, StoredAccess] = {}
         self._bearers: dict[bytes, _Bearer] = {}
         self._sessions: dict[bytes, StoredAccess] = {}
+        self._users: dict[str, auth_pb.User] = {}
+        self._teams: dict[str, auth_pb.Team] = {ADMINISTRATORS: administrators()}
         self._used: dict[str, int] = {}
         self._read_at = 0
         self._caught_up = -inf
@@ -68,14 +70,12 @@ class Directory:
     @property
     def users(self) -> Mapping[str, auth_pb.User]:
         """The users by id."""
-        users = (stored.record.user for stored in self._records.values())
-        return {user.id: user for user in users if user is not None}
+        return self._users
 
     @property
     def teams(self) -> Mapping[str, auth_pb.Team]:
-        """The teams by id."""
-        teams = (stored.record.team for stored in self._records.values())
-        return {team.id: team for team in teams if team is not None}
+        """The teams by id; that of the administrators is always there."""
+        return self._teams
 
     @property
     def sessions(self) -> Collection[StoredAccess]:
@@ -181,9 +181,19 @@ class Directory:
             self._bearers.pop(before.secret_hash, None)
             self._sessions.pop(before.secret_hash, None)
         self._records[stored.record.id] = stored
-        key = stored.record.api_key
+        key, user, team = stored.record.api_key, stored.record.user, stored.record.team
         if key is not None:
-            self._bearers[stored.secret_hash] = _Bearer(key, principal_of(key))
+            self._bearers[stored.secret_hash] = _Bearer(key, principal_of(key, self._teams))
+        if user is not None:
+            self._users[user.id] = user
+        if stored.record.id.startswith("team:"):
+            if team is not None:
+                self._teams[team.id] = team
+            else:
+                self._teams.pop(stored.record.id.removeprefix("team:"), None)
+            for secret_hash, bearer in self._bearers.items():
+                if bearer.key.team_id:
+                    self._bearers[secret_hash] = _Bearer(bearer.key, principal_of(bearer.key, self._teams))
         if stored.record.session is not None:
             self._sessions[stored.secret_hash] = stored
 

@@ -7,6 +7,7 @@ import copy
 from functools import partial
 from typing import TYPE_CHECKING, Final, Protocol
 
+from tracker.domain.people import ADMINISTRATORS
 from tracker.domain.times import timestamp
 from tracker.errors import FieldViolation, Reason, TrackerError, invalid
 from tracker.pb import access_pb, auth_pb
@@ -21,8 +22,6 @@ if TYPE_CHECKING:
     from tracker.services.access.sessions import NewSession, Sessions
     from tracker.services.context import Call, Context
 
-ADMINISTRATORS: Final = "0" * 23 + "1"
-"""Id of the team of administrators, which is there from the first user on."""
 _ADMIN: Final = "0" * 23 + "2"
 _ADMIN_NAME: Final = "admin"
 _LOCAL: Final = "local"
@@ -54,14 +53,13 @@ class Logins:
         self._checking = asyncio.Lock()
 
     async def create_admin(self, password: str) -> None:
-        """Create the user `admin` with a password, and the team of administrators, if they don't exist.
+        """Create the administrator `admin` with a password, unless there is this user.
 
         Raises:
             TrackerError: INVALID_ARGUMENT; the password is too short or too long.
         """
         require_policy(password)
         now = timestamp(self._context.now())
-        team = auth_pb.Team(id=ADMINISTRATORS, name="Administrators", scope_all=True, builtin=True)
         user = auth_pb.User(
             id=_ADMIN,
             username=_ADMIN_NAME,
@@ -73,11 +71,8 @@ class Logins:
         if any(each.username == _ADMIN_NAME for each in self._directory.users.values()):
             return
         password_hash = await asyncio.to_thread(hash_password, password)
-        for new in (
-            StoredAccess(access_pb.Access(id=f"team:{ADMINISTRATORS}", team=team), b""),
-            StoredAccess(access_pb.Access(id=f"user:{_ADMIN}", user=user), password_hash),
-        ):
-            await self._directory.modify(new.record.id, partial(_unless_there, new))
+        new = StoredAccess(access_pb.Access(id=f"user:{_ADMIN}", user=user), password_hash)
+        await self._directory.modify(new.record.id, partial(_unless_there, new))
 
     async def log_in(self, call: Call, address: str, username: str, password: str) -> NewSession:
         """Begin a session of a user with a name and a password.

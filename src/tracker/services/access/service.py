@@ -9,14 +9,15 @@ from typing import TYPE_CHECKING
 from tracker.domain.access import PrincipalKind
 from tracker.domain.api_keys import is_valid, new_secret
 from tracker.domain.times import duration_micros, micros, timestamp
-from tracker.errors import FieldViolation, Reason, TrackerError, invalid, nearest
+from tracker.errors import FieldViolation, Reason, TrackerError, invalid
 from tracker.pb import access_pb, auth_pb
-from tracker.permissions import Permission
+from tracker.permissions import ALL_PERMISSIONS, Permission
+from tracker.services.access.words import known_permissions, unfit
 from tracker.stores.access import StoredAccess
 from tracker.time_text import MICROS
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable
 
     from protobuf.wkt import Timestamp
 
@@ -101,13 +102,12 @@ class AuthService:
     async def create_api_key(
         self, request: auth_pb.CreateApiKeyRequest, call: Call
     ) -> auth_pb.CreateApiKeyResponse:
-        if request.team_id:
-            text = "keys of teams are not supported; name the permissions"
-            raise invalid(FieldViolation("team_id", text))
+        self._check(request, call)
         key = auth_pb.ApiKey(
             id=secrets.token_hex(12),
             name=request.name.strip(),
-            permissions=_known(request.permissions),
+            team_id=request.team_id,
+            permissions=known_permissions(request.permissions),
             services=list(request.services),
             environments=list(request.environments),
             teams=list(request.teams),
@@ -116,6 +116,18 @@ class AuthService:
         secret, key = await self._store(key, call.principal.id)
         self._context.report(call, "api key created", id=key.id, name=key.name)
         return auth_pb.CreateApiKeyResponse(api_key=key, secret=secret)
+
+    def _check(self, request: auth_pb.CreateApiKeyRequest, call: Call) -> None:
+        """Check whose permissions a new key has: its own, those of a team, or all."""
+        if request.team_id:
+            if request.permissions or request.services or request.environments or request.teams:
+                text = "a key has the permissions of its team or its own, not both"
+                raise invalid(FieldViolation("team_id", text))
+            if request.team_id not in self._directory.teams:
+                raise TrackerError(Reason.TEAM_NOT_FOUND, "one of the teams does not exist")
+        elif not request.permissions and not _may_all(call.principal):
+            text = "only administrators can create global api keys"
+            raise TrackerError(Reason.PERMISSION_REQUIRED, text)
 
     async def rotate_api_key(
         self, request: auth_pb.RotateApiKeyRequest, call: Call
@@ -200,27 +212,16 @@ class AuthService:
         if given is None:
             return timestamp(now + VALID_FOR)
         if micros(given) <= now:
-            raise invalid(FieldViolation("expires_at", "expiresAt must be in the future"))
+            raise unfit("expires_at", "expiresAt must be in the future")
         return given
+
+
+def _may_all(principal: Principal) -> bool:
+    return all(principal.scopes(each) is None for each in ALL_PERMISSIONS)
 
 
 def _permissions(principal: Principal) -> list[str]:
     return sorted({permission for grant in principal.grants for permission in grant.permissions})
-
-
-def _known(words: Sequence[str]) -> list[str]:
-    """Return permissions without spaces or repetitions, sorted.
-
-    Raises:
-        TrackerError: INVALID_ARGUMENT; there is no such permission.
-    """
-    known = {permission.value for permission in Permission}
-    stripped = [word.strip() for word in words]
-    for number, word in enumerate(stripped):
-        if word not in known:
-            text = f'unknown permission "{word[:40]}"{nearest(word, known)}'
-            raise invalid(FieldViolation(f"permissions[{number}]", text))
-    return sorted(set(stripped))
 
 
 def _not_found() -> TrackerError:

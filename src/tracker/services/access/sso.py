@@ -14,12 +14,12 @@ from itertools import count
 from typing import TYPE_CHECKING, Protocol
 from urllib.parse import quote_plus, urlencode
 
+from tracker.domain.people import ADMINISTRATORS
 from tracker.domain.times import timestamp
 from tracker.errors import TrackerError
 from tracker.identity.id_tokens import verified_claims
 from tracker.identity.issuers import KeySource
 from tracker.pb import access_pb, auth_pb
-from tracker.services.access.logins import ADMINISTRATORS
 from tracker.stores.access import StoredAccess
 
 if TYPE_CHECKING:

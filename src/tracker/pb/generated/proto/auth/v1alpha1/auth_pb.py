@@ -529,6 +529,610 @@ class Team(Message[_TeamFields]):
         scope_environments: list[str]
         scope_teams: list[str]
 
+_ListUsersRequestFields: TypeAlias = NoReturn
+
+class ListUsersRequest(Message[_ListUsersRequestFields]):
+    """
+    Asks for all users.
+
+    ```proto
+    message tracker.auth.v1alpha1.ListUsersRequest
+    ```
+    """
+
+    __slots__ = ()
+
+    if TYPE_CHECKING:
+
+        def __init__(
+            self,
+        ) -> None:
+            pass
+
+_ListUsersResponseFields: TypeAlias = Literal["users"]
+
+class ListUsersResponse(Message[_ListUsersResponseFields]):
+    """
+    The users.
+
+    ```proto
+    message tracker.auth.v1alpha1.ListUsersResponse
+    ```
+
+    Attributes:
+        users:
+            The users, by name.
+
+            ```proto
+            repeated tracker.auth.v1alpha1.User users = 1;
+            ```
+    """
+
+    __slots__ = ("users",)
+
+    if TYPE_CHECKING:
+
+        def __init__(
+            self,
+            *,
+            users: list[User] | None = None,
+        ) -> None:
+            pass
+
+        users: list[User]
+
+_CreateUserRequestFields: TypeAlias = Literal["username", "email", "display_name", "password", "team_ids"]
+
+class CreateUserRequest(Message[_CreateUserRequestFields]):
+    """
+    A user to create.
+
+    ```proto
+    message tracker.auth.v1alpha1.CreateUserRequest
+    ```
+
+    Attributes:
+        username:
+            Name to log in with: 2 to 64 letters, digits, dots, underscores and dashes. It can't be changed.
+
+            ```proto
+            string username = 1;
+            ```
+        email:
+            Email address.
+
+            ```proto
+            string email = 2;
+            ```
+        display_name:
+            Name for people.
+
+            ```proto
+            string display_name = 3;
+            ```
+        password:
+            Password for the first login, 12 to 128 characters.
+
+            ```proto
+            string password = 4;
+            ```
+        team_ids:
+            Ids of the teams whose permissions the user has.
+
+            ```proto
+            repeated string team_ids = 5;
+            ```
+    """
+
+    __slots__ = ("username", "email", "display_name", "password", "team_ids")
+
+    if TYPE_CHECKING:
+
+        def __init__(
+            self,
+            *,
+            username: str = "",
+            email: str = "",
+            display_name: str = "",
+            password: str = "",
+            team_ids: list[str] | None = None,
+        ) -> None:
+            pass
+
+        username: str
+        email: str
+        display_name: str
+        password: str
+        team_ids: list[str]
+
+_CreateUserResponseFields: TypeAlias = Literal["user"]
+
+class CreateUserResponse(Message[_CreateUserResponseFields]):
+    """
+    The user that was created.
+
+    ```proto
+    message tracker.auth.v1alpha1.CreateUserResponse
+    ```
+
+    Attributes:
+        user:
+            The user.
+
+            ```proto
+            optional tracker.auth.v1alpha1.User user = 1;
+            ```
+    """
+
+    __slots__ = ("user",)
+
+    if TYPE_CHECKING:
+
+        def __init__(
+            self,
+            *,
+            user: User | None = None,
+        ) -> None:
+            pass
+
+        user: User | None
+
+_UpdateUserRequestFields: TypeAlias = Literal["id", "email", "display_name", "team_ids", "disabled", "new_password"]
+
+class UpdateUserRequest(Message[_UpdateUserRequestFields]):
+    """
+    What a user is from now on.
+
+    ```proto
+    message tracker.auth.v1alpha1.UpdateUserRequest
+    ```
+
+    Attributes:
+        id:
+            Id of the user. Required.
+
+            ```proto
+            string id = 1;
+            ```
+        email:
+            Email address.
+
+            ```proto
+            string email = 2;
+            ```
+        display_name:
+            Name for people.
+
+            ```proto
+            string display_name = 3;
+            ```
+        team_ids:
+            Ids of the teams whose permissions the user has.
+
+            ```proto
+            repeated string team_ids = 4;
+            ```
+        disabled:
+            Whether the user is refused.
+
+            ```proto
+            bool disabled = 5;
+            ```
+        new_password:
+            Password for the next login. By default it stays.
+
+            ```proto
+            string new_password = 6;
+            ```
+    """
+
+    __slots__ = ("id", "email", "display_name", "team_ids", "disabled", "new_password")
+
+    if TYPE_CHECKING:
+
+        def __init__(
+            self,
+            *,
+            id: str = "",
+            email: str = "",
+            display_name: str = "",
+            team_ids: list[str] | None = None,
+            disabled: bool = False,
+            new_password: str = "",
+        ) -> None:
+            pass
+
+        id: str
+        email: str
+        display_name: str
+        team_ids: list[str]
+        disabled: bool
+        new_password: str
+
+_UpdateUserResponseFields: TypeAlias = Literal["user"]
+
+class UpdateUserResponse(Message[_UpdateUserResponseFields]):
+    """
+    The user after the change.
+
+    ```proto
+    message tracker.auth.v1alpha1.UpdateUserResponse
+    ```
+
+    Attributes:
+        user:
+            The user.
+
+            ```proto
+            optional tracker.auth.v1alpha1.User user = 1;
+            ```
+    """
+
+    __slots__ = ("user",)
+
+    if TYPE_CHECKING:
+
+        def __init__(
+            self,
+            *,
+            user: User | None = None,
+        ) -> None:
+            pass
+
+        user: User | None
+
+_ListTeamsRequestFields: TypeAlias = NoReturn
+
+class ListTeamsRequest(Message[_ListTeamsRequestFields]):
+    """
+    Asks for all teams.
+
+    ```proto
+    message tracker.auth.v1alpha1.ListTeamsRequest
+    ```
+    """
+
+    __slots__ = ()
+
+    if TYPE_CHECKING:
+
+        def __init__(
+            self,
+        ) -> None:
+            pass
+
+_ListTeamsResponseFields: TypeAlias = Literal["teams"]
+
+class ListTeamsResponse(Message[_ListTeamsResponseFields]):
+    """
+    The teams.
+
+    ```proto
+    message tracker.auth.v1alpha1.ListTeamsResponse
+    ```
+
+    Attributes:
+        teams:
+            The teams, by name.
+
+            ```proto
+            repeated tracker.auth.v1alpha1.Team teams = 1;
+            ```
+    """
+
+    __slots__ = ("teams",)
+
+    if TYPE_CHECKING:
+
+        def __init__(
+            self,
+            *,
+            teams: list[Team] | None = None,
+        ) -> None:
+            pass
+
+        teams: list[Team]
+
+_CreateTeamRequestFields: TypeAlias = Literal["name", "description", "permissions", "scope_all", "scope_services", "oidc_groups", "scope_environments", "scope_teams"]
+
+class CreateTeamRequest(Message[_CreateTeamRequestFields]):
+    """
+    A team to create.
+
+    ```proto
+    message tracker.auth.v1alpha1.CreateTeamRequest
+    ```
+
+    Attributes:
+        name:
+            Name of the team, 1 to 64 characters.
+
+            ```proto
+            string name = 1;
+            ```
+        description:
+            What it is for.
+
+            ```proto
+            string description = 2;
+            ```
+        permissions:
+            What its members may do.
+
+            ```proto
+            repeated string permissions = 3;
+            ```
+        scope_all:
+            Whether these permissions hold for all services, as they do where `scope_services` is empty.
+
+            ```proto
+            bool scope_all = 4;
+            ```
+        scope_services:
+            Services that they are narrowed to, as glob patterns.
+
+            ```proto
+            repeated string scope_services = 5;
+            ```
+        oidc_groups:
+            Groups of the identity provider whose members are members of the team.
+
+            ```proto
+            repeated string oidc_groups = 6;
+            ```
+        scope_environments:
+            Environments that they are narrowed to, as glob patterns. By default all.
+
+            ```proto
+            repeated string scope_environments = 100;
+            ```
+        scope_teams:
+            Owners that they are narrowed to, as glob patterns. By default all.
+
+            ```proto
+            repeated string scope_teams = 101;
+            ```
+    """
+
+    __slots__ = ("name", "description", "permissions", "scope_all", "scope_services", "oidc_groups", "scope_environments", "scope_teams")
+
+    if TYPE_CHECKING:
+
+        def __init__(
+            self,
+            *,
+            name: str = "",
+            description: str = "",
+            permissions: list[str] | None = None,
+            scope_all: bool = False,
+            scope_services: list[str] | None = None,
+            oidc_groups: list[str] | None = None,
+            scope_environments: list[str] | None = None,
+            scope_teams: list[str] | None = None,
+        ) -> None:
+            pass
+
+        name: str
+        description: str
+        permissions: list[str]
+        scope_all: bool
+        scope_services: list[str]
+        oidc_groups: list[str]
+        scope_environments: list[str]
+        scope_teams: list[str]
+
+_CreateTeamResponseFields: TypeAlias = Literal["team"]
+
+class CreateTeamResponse(Message[_CreateTeamResponseFields]):
+    """
+    The team that was created.
+
+    ```proto
+    message tracker.auth.v1alpha1.CreateTeamResponse
+    ```
+
+    Attributes:
+        team:
+            The team.
+
+            ```proto
+            optional tracker.auth.v1alpha1.Team team = 1;
+            ```
+    """
+
+    __slots__ = ("team",)
+
+    if TYPE_CHECKING:
+
+        def __init__(
+            self,
+            *,
+            team: Team | None = None,
+        ) -> None:
+            pass
+
+        team: Team | None
+
+_UpdateTeamRequestFields: TypeAlias = Literal["id", "name", "description", "permissions", "scope_all", "scope_services", "oidc_groups", "scope_environments", "scope_teams"]
+
+class UpdateTeamRequest(Message[_UpdateTeamRequestFields]):
+    """
+    What a team is from now on.
+
+    ```proto
+    message tracker.auth.v1alpha1.UpdateTeamRequest
+    ```
+
+    Attributes:
+        id:
+            Id of the team. Required.
+
+            ```proto
+            string id = 1;
+            ```
+        name:
+            Name of the team, 1 to 64 characters.
+
+            ```proto
+            string name = 2;
+            ```
+        description:
+            What it is for.
+
+            ```proto
+            string description = 3;
+            ```
+        permissions:
+            What its members may do.
+
+            ```proto
+            repeated string permissions = 4;
+            ```
+        scope_all:
+            Whether these permissions hold for all services, as they do where `scope_services` is empty.
+
+            ```proto
+            bool scope_all = 5;
+            ```
+        scope_services:
+            Services that they are narrowed to, as glob patterns.
+
+            ```proto
+            repeated string scope_services = 6;
+            ```
+        oidc_groups:
+            Groups of the identity provider whose members are members of the team.
+
+            ```proto
+            repeated string oidc_groups = 7;
+            ```
+        scope_environments:
+            Environments that they are narrowed to, as glob patterns. By default all.
+
+            ```proto
+            repeated string scope_environments = 100;
+            ```
+        scope_teams:
+            Owners that they are narrowed to, as glob patterns. By default all.
+
+            ```proto
+            repeated string scope_teams = 101;
+            ```
+    """
+
+    __slots__ = ("id", "name", "description", "permissions", "scope_all", "scope_services", "oidc_groups", "scope_environments", "scope_teams")
+
+    if TYPE_CHECKING:
+
+        def __init__(
+            self,
+            *,
+            id: str = "",
+            name: str = "",
+            description: str = "",
+            permissions: list[str] | None = None,
+            scope_all: bool = False,
+            scope_services: list[str] | None = None,
+            oidc_groups: list[str] | None = None,
+            scope_environments: list[str] | None = None,
+            scope_teams: list[str] | None = None,
+        ) -> None:
+            pass
+
+        id: str
+        name: str
+        description: str
+        permissions: list[str]
+        scope_all: bool
+        scope_services: list[str]
+        oidc_groups: list[str]
+        scope_environments: list[str]
+        scope_teams: list[str]
+
+_UpdateTeamResponseFields: TypeAlias = Literal["team"]
+
+class UpdateTeamResponse(Message[_UpdateTeamResponseFields]):
+    """
+    The team after the change.
+
+    ```proto
+    message tracker.auth.v1alpha1.UpdateTeamResponse
+    ```
+
+    Attributes:
+        team:
+            The team.
+
+            ```proto
+            optional tracker.auth.v1alpha1.Team team = 1;
+            ```
+    """
+
+    __slots__ = ("team",)
+
+    if TYPE_CHECKING:
+
+        def __init__(
+            self,
+            *,
+            team: Team | None = None,
+        ) -> None:
+            pass
+
+        team: Team | None
+
+_DeleteTeamRequestFields: TypeAlias = Literal["id"]
+
+class DeleteTeamRequest(Message[_DeleteTeamRequestFields]):
+    """
+    A team to delete.
+
+    ```proto
+    message tracker.auth.v1alpha1.DeleteTeamRequest
+    ```
+
+    Attributes:
+        id:
+            Id of the team. Required.
+
+            ```proto
+            string id = 1;
+            ```
+    """
+
+    __slots__ = ("id",)
+
+    if TYPE_CHECKING:
+
+        def __init__(
+            self,
+            *,
+            id: str = "",
+        ) -> None:
+            pass
+
+        id: str
+
+_DeleteTeamResponseFields: TypeAlias = NoReturn
+
+class DeleteTeamResponse(Message[_DeleteTeamResponseFields]):
+    """
+    Says that the team was deleted.
+
+    ```proto
+    message tracker.auth.v1alpha1.DeleteTeamResponse
+    ```
+    """
+
+    __slots__ = ()
+
+    if TYPE_CHECKING:
+
+        def __init__(
+            self,
+        ) -> None:
+            pass
+
 _ApiKeyFields: TypeAlias = Literal["id", "prefix", "name", "team_id", "created_by", "created_at", "expires_at", "last_used_at", "revoked_at", "permissions", "services", "environments", "teams"]
 
 class ApiKey(Message[_ApiKeyFields]):
@@ -559,7 +1163,7 @@ class ApiKey(Message[_ApiKeyFields]):
             string name = 3;
             ```
         team_id:
-            Always empty: keys have permissions of their own.
+            Id of the team whose permissions it has; empty for permissions of its own.
 
             ```proto
             string team_id = 4;
@@ -739,7 +1343,7 @@ class CreateApiKeyRequest(Message[_CreateApiKeyRequestFields]):
             string name = 1;
             ```
         team_id:
-            Team whose permissions it would have. Must be empty: name the permissions instead.
+            Id of the team whose permissions it has. By default it has permissions of its own.
 
             ```proto
             string team_id = 2;
@@ -991,7 +1595,11 @@ class RevokeApiKeyResponse(Message[_RevokeApiKeyResponseFields]):
 
 
 _DESC = file_desc(
+<<<<<<< HEAD
     b'\n\x1eproto/auth/v1alpha1/auth.proto\x12\x15tracker.auth.v1alpha1\x1a\x1bbuf/validate/validate.proto\x1a\x1cgoogle/api/annotations.proto\x1a\x1egoogle/protobuf/duration.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x1eproto/options/v1/options.proto"\x16\n\x14GetAuthConfigRequest"\xe8\x01\n\x15GetAuthConfigResponse\x12.\n\x13local_login_enabled\x18\x01 \x01(\x08R\x11localLoginEnabled\x12!\n\x0coidc_enabled\x18\x02 \x01(\x08R\x0boidcEnabled\x12*\n\x11oidc_button_label\x18\x03 \x01(\tR\x0foidcButtonLabel\x123\n\x15anonymous_permissions\x18\x04 \x03(\tR\x14anonymousPermissions\x12\x1b\n\tdemo_mode\x18\x05 \x01(\x08R\x08demoMode"\x0b\n\tMeRequest"-\n\x07TeamRef\x12\x0e\n\x02id\x18\x01 \x01(\tR\x02id\x12\x12\n\x04name\x18\x02 \x01(\tR\x04name"\xc8\x04\n\nMeResponse\x12$\n\rauthenticated\x18\x01 \x01(\x08R\rauthenticated\x12\x12\n\x04kind\x18\x02 \x01(\tR\x04kind\x12\x17\n\x07user_id\x18\x03 \x01(\tR\x06userId\x12\x1a\n\x08username\x18\x04 \x01(\tR\x08username\x12!\n\x0cdisplay_name\x18\x05 \x01(\tR\x0bdisplayName\x12\x16\n\x06source\x18\x06 \x01(\tR\x06source\x124\n\x05teams\x18\x07 \x03(\x0b2\x1e.tracker.auth.v1alpha1.TeamRefR\x05teams\x12 \n\x0bpermissions\x18\x08 \x03(\tR\x0bpermissions\x12\x1b\n\tscope_all\x18\t \x01(\x08R\x08scopeAll\x12%\n\x0escope_services\x18\n \x03(\tR\rscopeServices\x120\n\x14must_change_password\x18\x0b \x01(\x08R\x12mustChangePassword\x12\x19\n\x08is_admin\x18\x0c \x01(\x08R\x07isAdmin\x12-\n\x12scope_environments\x18d \x03(\tR\x11scopeEnvironments\x12\x1f\n\x0bscope_teams\x18e \x03(\tR\nscopeTeams\x129\n\nexpires_at\x18f \x01(\x0b2\x1a.google.protobuf.TimestampR\texpiresAt\x12\x1c\n\tprincipal\x18g \x01(\tR\tprincipal"\xe7\x02\n\x04User\x12\x0e\n\x02id\x18\x01 \x01(\tR\x02id\x12\x1a\n\x08username\x18\x02 \x01(\tR\x08username\x12\x14\n\x05email\x18\x03 \x01(\tR\x05email\x12!\n\x0cdisplay_name\x18\x04 \x01(\tR\x0bdisplayName\x12\x16\n\x06source\x18\x05 \x01(\tR\x06source\x12\x19\n\x08team_ids\x18\x06 \x03(\tR\x07teamIds\x12\x1a\n\x08disabled\x18\x07 \x01(\x08R\x08disabled\x120\n\x14must_change_password\x18\x08 \x01(\x08R\x12mustChangePassword\x129\n\ncreated_at\x18\t \x01(\x0b2\x1a.google.protobuf.TimestampR\tcreatedAt\x12>\n\rlast_login_at\x18\n \x01(\x0b2\x1a.google.protobuf.TimestampR\x0blastLoginAt"\xbd\x02\n\x04Team\x12\x0e\n\x02id\x18\x01 \x01(\tR\x02id\x12\x12\n\x04name\x18\x02 \x01(\tR\x04name\x12 \n\x0bdescription\x18\x03 \x01(\tR\x0bdescription\x12 \n\x0bpermissions\x18\x04 \x03(\tR\x0bpermissions\x12\x1b\n\tscope_all\x18\x05 \x01(\x08R\x08scopeAll\x12%\n\x0escope_services\x18\x06 \x03(\tR\rscopeServices\x12\x1f\n\x0boidc_groups\x18\x07 \x03(\tR\noidcGroups\x12\x18\n\x07builtin\x18\x08 \x01(\x08R\x07builtin\x12-\n\x12scope_environments\x18d \x03(\tR\x11scopeEnvironments\x12\x1f\n\x0bscope_teams\x18e \x03(\tR\nscopeTeams"\xe3\x03\n\x06ApiKey\x12\x0e\n\x02id\x18\x01 \x01(\tR\x02id\x12\x16\n\x06prefix\x18\x02 \x01(\tR\x06prefix\x12\x12\n\x04name\x18\x03 \x01(\tR\x04name\x12\x17\n\x07team_id\x18\x04 \x01(\tR\x06teamId\x12\x1d\n\ncreated_by\x18\x05 \x01(\tR\tcreatedBy\x129\n\ncreated_at\x18\x06 \x01(\x0b2\x1a.google.protobuf.TimestampR\tcreatedAt\x129\n\nexpires_at\x18\x07 \x01(\x0b2\x1a.google.protobuf.TimestampR\texpiresAt\x12<\n\x0clast_used_at\x18\x08 \x01(\x0b2\x1a.google.protobuf.TimestampR\nlastUsedAt\x129\n\nrevoked_at\x18\t \x01(\x0b2\x1a.google.protobuf.TimestampR\trevokedAt\x12 \n\x0bpermissions\x18d \x03(\tR\x0bpermissions\x12\x1a\n\x08services\x18e \x03(\tR\x08services\x12"\n\x0cenvironments\x18f \x03(\tR\x0cenvironments\x12\x14\n\x05teams\x18g \x03(\tR\x05teams"&\n\x12ListApiKeysRequest\x12\x10\n\x03all\x18d \x01(\x08R\x03all"O\n\x13ListApiKeysResponse\x128\n\x08api_keys\x18\x01 \x03(\x0b2\x1d.tracker.auth.v1alpha1.ApiKeyR\x07apiKeys"\x92\x03\n\x13CreateApiKeyRequest\x12]\n\x04name\x18\x01 \x01(\tR\x04nameBI\xbaHF\xba\x01>\n\rname.required\x12\x18api key name is required\x1a\x13this.matches(r\'\\S\')r\x03\x18\xc8\x01\x12!\n\x07team_id\x18\x02 \x01(\tR\x06teamIdB\x08\xbaH\x05r\x03\x18\xc8\x01\x129\n\nexpires_at\x18\x03 \x01(\x0b2\x1a.google.protobuf.TimestampR\texpiresAt\x122\n\x0bpermissions\x18d \x03(\tR\x0bpermissionsB\x10\xbaH\r\x92\x01\n\x10\xe8\x07"\x05r\x03\x18\xc8\x01\x12,\n\x08services\x18e \x03(\tR\x08servicesB\x10\xbaH\r\x92\x01\n\x10\xe8\x07"\x05r\x03\x18\xc8\x01\x124\n\x0cenvironments\x18f \x03(\tR\x0cenvironmentsB\x10\xbaH\r\x92\x01\n\x10\xe8\x07"\x05r\x03\x18\xc8\x01\x12&\n\x05teams\x18g \x03(\tR\x05teamsB\x10\xbaH\r\x92\x01\n\x10\xe8\x07"\x05r\x03\x18\xc8\x01"l\n\x14CreateApiKeyResponse\x126\n\x07api_key\x18\x01 \x01(\x0b2\x1d.tracker.auth.v1alpha1.ApiKeyR\x06apiKey\x12\x1c\n\x06secret\x18\x02 \x01(\tR\x06secretB\x04\xb0\xbb\x18\x01"\xdc\x01\n\x13RotateApiKeyRequest\x12D\n\x02id\x18\x01 \x01(\tR\x02idB4\xbaH1\xba\x01)\n\x0bid.required\x12\x0eid is required\x1a\nthis != \'\'r\x03\x18\xc8\x01\x12D\n\x07overlap\x18\x02 \x01(\x0b2\x19.google.protobuf.DurationR\x07overlapB\x0f\xbaH\x0c\xaa\x01\t"\x05\x08\x80\x9a\x9e\x012\x00\x129\n\nexpires_at\x18\x03 \x01(\x0b2\x1a.google.protobuf.TimestampR\texpiresAt"\xa7\x01\n\x14RotateApiKeyResponse\x126\n\x07api_key\x18\x01 \x01(\x0b2\x1d.tracker.auth.v1alpha1.ApiKeyR\x06apiKey\x12\x1c\n\x06secret\x18\x02 \x01(\tR\x06secretB\x04\xb0\xbb\x18\x01\x129\n\x08replaced\x18\x03 \x01(\x0b2\x1d.tracker.auth.v1alpha1.ApiKeyR\x08replaced"[\n\x13RevokeApiKeyRequest\x12D\n\x02id\x18\x01 \x01(\tR\x02idB4\xbaH1\xba\x01)\n\x0bid.required\x12\x0eid is required\x1a\nthis != \'\'r\x03\x18\xc8\x01"\x16\n\x14RevokeApiKeyResponse2\x9c\x08\n\x0bAuthService\x12\x9a\x01\n\rGetAuthConfig\x12+.tracker.auth.v1alpha1.GetAuthConfigRequest\x1a,.tracker.auth.v1alpha1.GetAuthConfigResponse".\x90\x02\x01\xba\xbb\x18\x06public\x82\xd3\xe4\x93\x02\x1b\x12\x19/api/v1alpha1/auth/config\x12u\n\x02Me\x12 .tracker.auth.v1alpha1.MeRequest\x1a!.tracker.auth.v1alpha1.MeResponse"*\x90\x02\x01\xba\xbb\x18\x06public\x82\xd3\xe4\x93\x02\x17\x12\x15/api/v1alpha1/auth/me\x12\x9d\x01\n\x0bListApiKeys\x12).tracker.auth.v1alpha1.ListApiKeysRequest\x1a*.tracker.auth.v1alpha1.ListApiKeysResponse"7\x90\x02\x01\xba\xbb\x18\raccess:manage\x82\xd3\xe4\x93\x02\x1d\x12\x1b/api/v1alpha1/auth/api-keys\x12\xa0\x01\n\x0cCreateApiKey\x12*.tracker.auth.v1alpha1.CreateApiKeyRequest\x1a+.tracker.auth.v1alpha1.CreateApiKeyResponse"7\xba\xbb\x18\raccess:manage\x82\xd3\xe4\x93\x02 :\x01*"\x1b/api/v1alpha1/auth/api-keys\x12\xde\x01\n\x0cRotateApiKey\x12*.tracker.auth.v1alpha1.RotateApiKeyRequest\x1a+.tracker.auth.v1alpha1.RotateApiKeyResponse"u\xaa\xbb\x18.\x12\x11API_KEY_NOT_FOUND\x1a\x19No valid key has this id.\xba\xbb\x18\raccess:manage\x82\xd3\xe4\x93\x02,:\x01*"\'/api/v1alpha1/auth/api-keys/{id}/rotate\x12\xd4\x01\n\x0cRevokeApiKey\x12*.tracker.auth.v1alpha1.RevokeApiKeyRequest\x1a+.tracker.auth.v1alpha1.RevokeApiKeyResponse"k\xaa\xbb\x18.\x12\x11API_KEY_NOT_FOUND\x1a\x19No valid key has this id.\xba\xbb\x18\raccess:manage\x82\xd3\xe4\x93\x02"* /api/v1alpha1/auth/api-keys/{id}b\x06proto3',
+=======
+    b'\n\x1eproto/auth/v1alpha1/auth.proto\x12\x15tracker.auth.v1alpha1\x1a\x1bbuf/validate/validate.proto\x1a\x1cgoogle/api/annotations.proto\x1a\x1egoogle/protobuf/duration.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x1eproto/options/v1/options.proto"\x16\n\x14GetAuthConfigRequest"\xe8\x01\n\x15GetAuthConfigResponse\x12.\n\x13local_login_enabled\x18\x01 \x01(\x08R\x11localLoginEnabled\x12!\n\x0coidc_enabled\x18\x02 \x01(\x08R\x0boidcEnabled\x12*\n\x11oidc_button_label\x18\x03 \x01(\tR\x0foidcButtonLabel\x123\n\x15anonymous_permissions\x18\x04 \x03(\tR\x14anonymousPermissions\x12\x1b\n\tdemo_mode\x18\x05 \x01(\x08R\x08demoMode"\x0b\n\tMeRequest"-\n\x07TeamRef\x12\x0e\n\x02id\x18\x01 \x01(\tR\x02id\x12\x12\n\x04name\x18\x02 \x01(\tR\x04name"\xc8\x04\n\nMeResponse\x12$\n\rauthenticated\x18\x01 \x01(\x08R\rauthenticated\x12\x12\n\x04kind\x18\x02 \x01(\tR\x04kind\x12\x17\n\x07user_id\x18\x03 \x01(\tR\x06userId\x12\x1a\n\x08username\x18\x04 \x01(\tR\x08username\x12!\n\x0cdisplay_name\x18\x05 \x01(\tR\x0bdisplayName\x12\x16\n\x06source\x18\x06 \x01(\tR\x06source\x124\n\x05teams\x18\x07 \x03(\x0b2\x1e.tracker.auth.v1alpha1.TeamRefR\x05teams\x12 \n\x0bpermissions\x18\x08 \x03(\tR\x0bpermissions\x12\x1b\n\tscope_all\x18\t \x01(\x08R\x08scopeAll\x12%\n\x0escope_services\x18\n \x03(\tR\rscopeServices\x120\n\x14must_change_password\x18\x0b \x01(\x08R\x12mustChangePassword\x12\x19\n\x08is_admin\x18\x0c \x01(\x08R\x07isAdmin\x12-\n\x12scope_environments\x18d \x03(\tR\x11scopeEnvironments\x12\x1f\n\x0bscope_teams\x18e \x03(\tR\nscopeTeams\x129\n\nexpires_at\x18f \x01(\x0b2\x1a.google.protobuf.TimestampR\texpiresAt\x12\x1c\n\tprincipal\x18g \x01(\tR\tprincipal"\xe7\x02\n\x04User\x12\x0e\n\x02id\x18\x01 \x01(\tR\x02id\x12\x1a\n\x08username\x18\x02 \x01(\tR\x08username\x12\x14\n\x05email\x18\x03 \x01(\tR\x05email\x12!\n\x0cdisplay_name\x18\x04 \x01(\tR\x0bdisplayName\x12\x16\n\x06source\x18\x05 \x01(\tR\x06source\x12\x19\n\x08team_ids\x18\x06 \x03(\tR\x07teamIds\x12\x1a\n\x08disabled\x18\x07 \x01(\x08R\x08disabled\x120\n\x14must_change_password\x18\x08 \x01(\x08R\x12mustChangePassword\x129\n\ncreated_at\x18\t \x01(\x0b2\x1a.google.protobuf.TimestampR\tcreatedAt\x12>\n\rlast_login_at\x18\n \x01(\x0b2\x1a.google.protobuf.TimestampR\x0blastLoginAt"\xbd\x02\n\x04Team\x12\x0e\n\x02id\x18\x01 \x01(\tR\x02id\x12\x12\n\x04name\x18\x02 \x01(\tR\x04name\x12 \n\x0bdescription\x18\x03 \x01(\tR\x0bdescription\x12 \n\x0bpermissions\x18\x04 \x03(\tR\x0bpermissions\x12\x1b\n\tscope_all\x18\x05 \x01(\x08R\x08scopeAll\x12%\n\x0escope_services\x18\x06 \x03(\tR\rscopeServices\x12\x1f\n\x0boidc_groups\x18\x07 \x03(\tR\noidcGroups\x12\x18\n\x07builtin\x18\x08 \x01(\x08R\x07builtin\x12-\n\x12scope_environments\x18d \x03(\tR\x11scopeEnvironments\x12\x1f\n\x0bscope_teams\x18e \x03(\tR\nscopeTeams"\x12\n\x10ListUsersRequest"F\n\x11ListUsersResponse\x121\n\x05users\x18\x01 \x03(\x0b2\x1b.tracker.auth.v1alpha1.UserR\x05users"\xd9\x01\n\x11CreateUserRequest\x12$\n\x08username\x18\x01 \x01(\tR\x08usernameB\x08\xbaH\x05r\x03\x18\xc8\x01\x12\x1e\n\x05email\x18\x02 \x01(\tR\x05emailB\x08\xbaH\x05r\x03\x18\xc8\x01\x12+\n\x0cdisplay_name\x18\x03 \x01(\tR\x0bdisplayNameB\x08\xbaH\x05r\x03\x18\xc8\x01\x12$\n\x08password\x18\x04 \x01(\tR\x08passwordB\x08\xbaH\x05r\x03\x18\xc8\x01\x12+\n\x08team_ids\x18\x05 \x03(\tR\x07teamIdsB\x10\xbaH\r\x92\x01\n\x10\xe8\x07"\x05r\x03\x18\xc8\x01"E\n\x12CreateUserResponse\x12/\n\x04user\x18\x01 \x01(\x0b2\x1b.tracker.auth.v1alpha1.UserR\x04user"\x9c\x02\n\x11UpdateUserRequest\x12D\n\x02id\x18\x01 \x01(\tR\x02idB4\xbaH1\xba\x01)\n\x0bid.required\x12\x0eid is required\x1a\nthis != \'\'r\x03\x18\xc8\x01\x12\x1e\n\x05email\x18\x02 \x01(\tR\x05emailB\x08\xbaH\x05r\x03\x18\xc8\x01\x12+\n\x0cdisplay_name\x18\x03 \x01(\tR\x0bdisplayNameB\x08\xbaH\x05r\x03\x18\xc8\x01\x12+\n\x08team_ids\x18\x04 \x03(\tR\x07teamIdsB\x10\xbaH\r\x92\x01\n\x10\xe8\x07"\x05r\x03\x18\xc8\x01\x12\x1a\n\x08disabled\x18\x05 \x01(\x08R\x08disabled\x12+\n\x0cnew_password\x18\x06 \x01(\tR\x0bnewPasswordB\x08\xbaH\x05r\x03\x18\xc8\x01"E\n\x12UpdateUserResponse\x12/\n\x04user\x18\x01 \x01(\x0b2\x1b.tracker.auth.v1alpha1.UserR\x04user"\x12\n\x10ListTeamsRequest"F\n\x11ListTeamsResponse\x121\n\x05teams\x18\x01 \x03(\x0b2\x1b.tracker.auth.v1alpha1.TeamR\x05teams"\x8e\x03\n\x11CreateTeamRequest\x12\x1c\n\x04name\x18\x01 \x01(\tR\x04nameB\x08\xbaH\x05r\x03\x18\xc8\x01\x12*\n\x0bdescription\x18\x02 \x01(\tR\x0bdescriptionB\x08\xbaH\x05r\x03\x18\xc8\x01\x122\n\x0bpermissions\x18\x03 \x03(\tR\x0bpermissionsB\x10\xbaH\r\x92\x01\n\x10\xe8\x07"\x05r\x03\x18\xc8\x01\x12\x1b\n\tscope_all\x18\x04 \x01(\x08R\x08scopeAll\x127\n\x0escope_services\x18\x05 \x03(\tR\rscopeServicesB\x10\xbaH\r\x92\x01\n\x10\xe8\x07"\x05r\x03\x18\xc8\x01\x121\n\x0boidc_groups\x18\x06 \x03(\tR\noidcGroupsB\x10\xbaH\r\x92\x01\n\x10\xe8\x07"\x05r\x03\x18\xc8\x01\x12?\n\x12scope_environments\x18d \x03(\tR\x11scopeEnvironmentsB\x10\xbaH\r\x92\x01\n\x10\xe8\x07"\x05r\x03\x18\xc8\x01\x121\n\x0bscope_teams\x18e \x03(\tR\nscopeTeamsB\x10\xbaH\r\x92\x01\n\x10\xe8\x07"\x05r\x03\x18\xc8\x01"E\n\x12CreateTeamResponse\x12/\n\x04team\x18\x01 \x01(\x0b2\x1b.tracker.auth.v1alpha1.TeamR\x04team"\xd4\x03\n\x11UpdateTeamRequest\x12D\n\x02id\x18\x01 \x01(\tR\x02idB4\xbaH1\xba\x01)\n\x0bid.required\x12\x0eid is required\x1a\nthis != \'\'r\x03\x18\xc8\x01\x12\x1c\n\x04name\x18\x02 \x01(\tR\x04nameB\x08\xbaH\x05r\x03\x18\xc8\x01\x12*\n\x0bdescription\x18\x03 \x01(\tR\x0bdescriptionB\x08\xbaH\x05r\x03\x18\xc8\x01\x122\n\x0bpermissions\x18\x04 \x03(\tR\x0bpermissionsB\x10\xbaH\r\x92\x01\n\x10\xe8\x07"\x05r\x03\x18\xc8\x01\x12\x1b\n\tscope_all\x18\x05 \x01(\x08R\x08scopeAll\x127\n\x0escope_services\x18\x06 \x03(\tR\rscopeServicesB\x10\xbaH\r\x92\x01\n\x10\xe8\x07"\x05r\x03\x18\xc8\x01\x121\n\x0boidc_groups\x18\x07 \x03(\tR\noidcGroupsB\x10\xbaH\r\x92\x01\n\x10\xe8\x07"\x05r\x03\x18\xc8\x01\x12?\n\x12scope_environments\x18d \x03(\tR\x11scopeEnvironmentsB\x10\xbaH\r\x92\x01\n\x10\xe8\x07"\x05r\x03\x18\xc8\x01\x121\n\x0bscope_teams\x18e \x03(\tR\nscopeTeamsB\x10\xbaH\r\x92\x01\n\x10\xe8\x07"\x05r\x03\x18\xc8\x01"E\n\x12UpdateTeamResponse\x12/\n\x04team\x18\x01 \x01(\x0b2\x1b.tracker.auth.v1alpha1.TeamR\x04team"Y\n\x11DeleteTeamRequest\x12D\n\x02id\x18\x01 \x01(\tR\x02idB4\xbaH1\xba\x01)\n\x0bid.required\x12\x0eid is required\x1a\nthis != \'\'r\x03\x18\xc8\x01"\x14\n\x12DeleteTeamResponse"\xe3\x03\n\x06ApiKey\x12\x0e\n\x02id\x18\x01 \x01(\tR\x02id\x12\x16\n\x06prefix\x18\x02 \x01(\tR\x06prefix\x12\x12\n\x04name\x18\x03 \x01(\tR\x04name\x12\x17\n\x07team_id\x18\x04 \x01(\tR\x06teamId\x12\x1d\n\ncreated_by\x18\x05 \x01(\tR\tcreatedBy\x129\n\ncreated_at\x18\x06 \x01(\x0b2\x1a.google.protobuf.TimestampR\tcreatedAt\x129\n\nexpires_at\x18\x07 \x01(\x0b2\x1a.google.protobuf.TimestampR\texpiresAt\x12<\n\x0clast_used_at\x18\x08 \x01(\x0b2\x1a.google.protobuf.TimestampR\nlastUsedAt\x129\n\nrevoked_at\x18\t \x01(\x0b2\x1a.google.protobuf.TimestampR\trevokedAt\x12 \n\x0bpermissions\x18d \x03(\tR\x0bpermissions\x12\x1a\n\x08services\x18e \x03(\tR\x08services\x12"\n\x0cenvironments\x18f \x03(\tR\x0cenvironments\x12\x14\n\x05teams\x18g \x03(\tR\x05teams"&\n\x12ListApiKeysRequest\x12\x10\n\x03all\x18d \x01(\x08R\x03all"O\n\x13ListApiKeysResponse\x128\n\x08api_keys\x18\x01 \x03(\x0b2\x1d.tracker.auth.v1alpha1.ApiKeyR\x07apiKeys"\x92\x03\n\x13CreateApiKeyRequest\x12]\n\x04name\x18\x01 \x01(\tR\x04nameBI\xbaHF\xba\x01>\n\rname.required\x12\x18api key name is required\x1a\x13this.matches(r\'\\S\')r\x03\x18\xc8\x01\x12!\n\x07team_id\x18\x02 \x01(\tR\x06teamIdB\x08\xbaH\x05r\x03\x18\xc8\x01\x129\n\nexpires_at\x18\x03 \x01(\x0b2\x1a.google.protobuf.TimestampR\texpiresAt\x122\n\x0bpermissions\x18d \x03(\tR\x0bpermissionsB\x10\xbaH\r\x92\x01\n\x10\xe8\x07"\x05r\x03\x18\xc8\x01\x12,\n\x08services\x18e \x03(\tR\x08servicesB\x10\xbaH\r\x92\x01\n\x10\xe8\x07"\x05r\x03\x18\xc8\x01\x124\n\x0cenvironments\x18f \x03(\tR\x0cenvironmentsB\x10\xbaH\r\x92\x01\n\x10\xe8\x07"\x05r\x03\x18\xc8\x01\x12&\n\x05teams\x18g \x03(\tR\x05teamsB\x10\xbaH\r\x92\x01\n\x10\xe8\x07"\x05r\x03\x18\xc8\x01"f\n\x14CreateApiKeyResponse\x126\n\x07api_key\x18\x01 \x01(\x0b2\x1d.tracker.auth.v1alpha1.ApiKeyR\x06apiKey\x12\x16\n\x06secret\x18\x02 \x01(\tR\x06secret"\xdc\x01\n\x13RotateApiKeyRequest\x12D\n\x02id\x18\x01 \x01(\tR\x02idB4\xbaH1\xba\x01)\n\x0bid.required\x12\x0eid is required\x1a\nthis != \'\'r\x03\x18\xc8\x01\x12D\n\x07overlap\x18\x02 \x01(\x0b2\x19.google.protobuf.DurationR\x07overlapB\x0f\xbaH\x0c\xaa\x01\t"\x05\x08\x80\x9a\x9e\x012\x00\x129\n\nexpires_at\x18\x03 \x01(\x0b2\x1a.google.protobuf.TimestampR\texpiresAt"\xa1\x01\n\x14RotateApiKeyResponse\x126\n\x07api_key\x18\x01 \x01(\x0b2\x1d.tracker.auth.v1alpha1.ApiKeyR\x06apiKey\x12\x16\n\x06secret\x18\x02 \x01(\tR\x06secret\x129\n\x08replaced\x18\x03 \x01(\x0b2\x1d.tracker.auth.v1alpha1.ApiKeyR\x08replaced"[\n\x13RevokeApiKeyRequest\x12D\n\x02id\x18\x01 \x01(\tR\x02idB4\xbaH1\xba\x01)\n\x0bid.required\x12\x0eid is required\x1a\nthis != \'\'r\x03\x18\xc8\x01"\x16\n\x14RevokeApiKeyResponse2\xe8\x14\n\x0bAuthService\x12\x9a\x01\n\rGetAuthConfig\x12+.tracker.auth.v1alpha1.GetAuthConfigRequest\x1a,.tracker.auth.v1alpha1.GetAuthConfigResponse".\x90\x02\x01\xba\xbb\x18\x06public\x82\xd3\xe4\x93\x02\x1b\x12\x19/api/v1alpha1/auth/config\x12u\n\x02Me\x12 .tracker.auth.v1alpha1.MeRequest\x1a!.tracker.auth.v1alpha1.MeResponse"*\x90\x02\x01\xba\xbb\x18\x06public\x82\xd3\xe4\x93\x02\x17\x12\x15/api/v1alpha1/auth/me\x12\x9d\x01\n\x0bListApiKeys\x12).tracker.auth.v1alpha1.ListApiKeysRequest\x1a*.tracker.auth.v1alpha1.ListApiKeysResponse"7\x90\x02\x01\xba\xbb\x18\raccess:manage\x82\xd3\xe4\x93\x02\x1d\x12\x1b/api/v1alpha1/auth/api-keys\x12\xa0\x01\n\x0cCreateApiKey\x12*.tracker.auth.v1alpha1.CreateApiKeyRequest\x1a+.tracker.auth.v1alpha1.CreateApiKeyResponse"7\xba\xbb\x18\raccess:manage\x82\xd3\xe4\x93\x02 :\x01*"\x1b/api/v1alpha1/auth/api-keys\x12\xde\x01\n\x0cRotateApiKey\x12*.tracker.auth.v1alpha1.RotateApiKeyRequest\x1a+.tracker.auth.v1alpha1.RotateApiKeyResponse"u\xaa\xbb\x18.\x12\x11API_KEY_NOT_FOUND\x1a\x19No valid key has this id.\xba\xbb\x18\raccess:manage\x82\xd3\xe4\x93\x02,:\x01*"\'/api/v1alpha1/auth/api-keys/{id}/rotate\x12\xd4\x01\n\x0cRevokeApiKey\x12*.tracker.auth.v1alpha1.RevokeApiKeyRequest\x1a+.tracker.auth.v1alpha1.RevokeApiKeyResponse"k\xaa\xbb\x18.\x12\x11API_KEY_NOT_FOUND\x1a\x19No valid key has this id.\xba\xbb\x18\raccess:manage\x82\xd3\xe4\x93\x02"* /api/v1alpha1/auth/api-keys/{id}\x12\x94\x01\n\tListUsers\x12\'.tracker.auth.v1alpha1.ListUsersRequest\x1a(.tracker.auth.v1alpha1.ListUsersResponse"4\x90\x02\x01\xba\xbb\x18\raccess:manage\x82\xd3\xe4\x93\x02\x1a\x12\x18/api/v1alpha1/auth/users\x12\xfc\x01\n\nCreateUser\x12(.tracker.auth.v1alpha1.CreateUserRequest\x1a).tracker.auth.v1alpha1.CreateUserResponse"\x98\x01\xaa\xbb\x18*\x12\x0bUSER_EXISTS\x1a\x1bAnother user has this name.\xaa\xbb\x182\x12\x0eTEAM_NOT_FOUND\x1a One of the teams does not exist.\xba\xbb\x18\raccess:manage\x82\xd3\xe4\x93\x02\x1d:\x01*"\x18/api/v1alpha1/auth/users\x12\xdd\x02\n\nUpdateUser\x12(.tracker.auth.v1alpha1.UpdateUserRequest\x1a).tracker.auth.v1alpha1.UpdateUserResponse"\xf9\x01\xaa\xbb\x18&\x12\x0eUSER_NOT_FOUND\x1a\x14No user has this id.\xaa\xbb\x182\x12\x0eTEAM_NOT_FOUND\x1a One of the teams does not exist.\xaa\xbb\x18\\\x12\x12LAST_ADMINISTRATOR\x1aFNobody else would be an administrator, or a user would disable itself.\xba\xbb\x18\raccess:manage\x82\xd3\xe4\x93\x02":\x01*\x1a\x1d/api/v1alpha1/auth/users/{id}\x12\x94\x01\n\tListTeams\x12\'.tracker.auth.v1alpha1.ListTeamsRequest\x1a(.tracker.auth.v1alpha1.ListTeamsResponse"4\x90\x02\x01\xba\xbb\x18\raccess:manage\x82\xd3\xe4\x93\x02\x1a\x12\x18/api/v1alpha1/auth/teams\x12\xc5\x01\n\nCreateTeam\x12(.tracker.auth.v1alpha1.CreateTeamRequest\x1a).tracker.auth.v1alpha1.CreateTeamResponse"b\xaa\xbb\x18*\x12\x0bTEAM_EXISTS\x1a\x1bAnother team has this name.\xba\xbb\x18\raccess:manage\x82\xd3\xe4\x93\x02\x1d:\x01*"\x18/api/v1alpha1/auth/teams\x12\xf5\x01\n\nUpdateTeam\x12(.tracker.auth.v1alpha1.UpdateTeamRequest\x1a).tracker.auth.v1alpha1.UpdateTeamResponse"\x91\x01\xaa\xbb\x18&\x12\x0eTEAM_NOT_FOUND\x1a\x14No team has this id.\xaa\xbb\x18*\x12\x0bTEAM_EXISTS\x1a\x1bAnother team has this name.\xba\xbb\x18\raccess:manage\x82\xd3\xe4\x93\x02":\x01*\x1a\x1d/api/v1alpha1/auth/teams/{id}\x12\xfc\x01\n\nDeleteTeam\x12(.tracker.auth.v1alpha1.DeleteTeamRequest\x1a).tracker.auth.v1alpha1.DeleteTeamResponse"\x98\x01\xaa\xbb\x18&\x12\x0eTEAM_NOT_FOUND\x1a\x14No team has this id.\xaa\xbb\x184\x12\x0fTEAM_IS_BUILTIN\x1a!It is the team of administrators.\xba\xbb\x18\raccess:manage\x82\xd3\xe4\x93\x02\x1f*\x1d/api/v1alpha1/auth/teams/{id}b\x06proto3',
+>>>>>>> ae69027 (feat: users and teams, and keys of teams)
     [
         validate_pb.desc(),
         annotations_pb.desc(),
@@ -1007,6 +1615,20 @@ _DESC = file_desc(
         "MeResponse": MeResponse,
         "User": User,
         "Team": Team,
+        "ListUsersRequest": ListUsersRequest,
+        "ListUsersResponse": ListUsersResponse,
+        "CreateUserRequest": CreateUserRequest,
+        "CreateUserResponse": CreateUserResponse,
+        "UpdateUserRequest": UpdateUserRequest,
+        "UpdateUserResponse": UpdateUserResponse,
+        "ListTeamsRequest": ListTeamsRequest,
+        "ListTeamsResponse": ListTeamsResponse,
+        "CreateTeamRequest": CreateTeamRequest,
+        "CreateTeamResponse": CreateTeamResponse,
+        "UpdateTeamRequest": UpdateTeamRequest,
+        "UpdateTeamResponse": UpdateTeamResponse,
+        "DeleteTeamRequest": DeleteTeamRequest,
+        "DeleteTeamResponse": DeleteTeamResponse,
         "ApiKey": ApiKey,
         "ListApiKeysRequest": ListApiKeysRequest,
         "ListApiKeysResponse": ListApiKeysResponse,

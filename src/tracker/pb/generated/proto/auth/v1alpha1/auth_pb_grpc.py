@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 
 from grpc import StatusCode, method_handlers_generic_handler, unary_unary_rpc_method_handler
 
-from .auth_pb import CreateApiKeyRequest, CreateApiKeyResponse, GetAuthConfigRequest, GetAuthConfigResponse, ListApiKeysRequest, ListApiKeysResponse, MeRequest, MeResponse, RevokeApiKeyRequest, RevokeApiKeyResponse, RotateApiKeyRequest, RotateApiKeyResponse
+from .auth_pb import CreateApiKeyRequest, CreateApiKeyResponse, CreateTeamRequest, CreateTeamResponse, CreateUserRequest, CreateUserResponse, DeleteTeamRequest, DeleteTeamResponse, GetAuthConfigRequest, GetAuthConfigResponse, ListApiKeysRequest, ListApiKeysResponse, ListTeamsRequest, ListTeamsResponse, ListUsersRequest, ListUsersResponse, MeRequest, MeResponse, RevokeApiKeyRequest, RevokeApiKeyResponse, RotateApiKeyRequest, RotateApiKeyResponse, UpdateTeamRequest, UpdateTeamResponse, UpdateUserRequest, UpdateUserResponse
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 class AuthServiceService:
     """
-    Manages API keys, and tells callers who they are.
+    Manages API keys, users and teams, and tells callers who they are.
 
     A key is presented as `X-Api-Key: KEY` or `Authorization: Bearer KEY`, over gRPC as metadata of these names, or as the
     password of `Authorization: Basic`.
@@ -81,6 +81,62 @@ class AuthServiceService:
         context.set_details("Method not implemented!")
         raise NotImplementedError("Method not implemented!")
 
+    async def list_users(self, request: ListUsersRequest, context: aio.ServicerContext) -> ListUsersResponse:
+        """
+        Lists the users, by name.
+        """
+        context.set_code(StatusCode.UNIMPLEMENTED)
+        context.set_details("Method not implemented!")
+        raise NotImplementedError("Method not implemented!")
+
+    async def create_user(self, request: CreateUserRequest, context: aio.ServicerContext) -> CreateUserResponse:
+        """
+        Creates a user who logs in with a password, and must replace it at the first login.
+        """
+        context.set_code(StatusCode.UNIMPLEMENTED)
+        context.set_details("Method not implemented!")
+        raise NotImplementedError("Method not implemented!")
+
+    async def update_user(self, request: UpdateUserRequest, context: aio.ServicerContext) -> UpdateUserResponse:
+        """
+        Replaces what is known of a user. A new password ends the user's sessions, and must be replaced at the next login.
+        """
+        context.set_code(StatusCode.UNIMPLEMENTED)
+        context.set_details("Method not implemented!")
+        raise NotImplementedError("Method not implemented!")
+
+    async def list_teams(self, request: ListTeamsRequest, context: aio.ServicerContext) -> ListTeamsResponse:
+        """
+        Lists the teams, by name.
+        """
+        context.set_code(StatusCode.UNIMPLEMENTED)
+        context.set_details("Method not implemented!")
+        raise NotImplementedError("Method not implemented!")
+
+    async def create_team(self, request: CreateTeamRequest, context: aio.ServicerContext) -> CreateTeamResponse:
+        """
+        Creates a team, whose users have its permissions.
+        """
+        context.set_code(StatusCode.UNIMPLEMENTED)
+        context.set_details("Method not implemented!")
+        raise NotImplementedError("Method not implemented!")
+
+    async def update_team(self, request: UpdateTeamRequest, context: aio.ServicerContext) -> UpdateTeamResponse:
+        """
+        Replaces what is known of a team. Of the built-in one, only the description and the groups change.
+        """
+        context.set_code(StatusCode.UNIMPLEMENTED)
+        context.set_details("Method not implemented!")
+        raise NotImplementedError("Method not implemented!")
+
+    async def delete_team(self, request: DeleteTeamRequest, context: aio.ServicerContext) -> DeleteTeamResponse:
+        """
+        Deletes a team. Its users stay, without its permissions; its keys are revoked.
+        """
+        context.set_code(StatusCode.UNIMPLEMENTED)
+        context.set_details("Method not implemented!")
+        raise NotImplementedError("Method not implemented!")
+
     def add_to_server(self, server: aio.Server) -> None:
         """Register this service's RPC handlers with a grpc server."""
         rpc_method_handlers = {
@@ -114,6 +170,41 @@ class AuthServiceService:
                 request_deserializer=RevokeApiKeyRequest.from_binary,
                 response_serializer=RevokeApiKeyResponse.to_binary,
             ),
+            "ListUsers": unary_unary_rpc_method_handler(
+                self.list_users,
+                request_deserializer=ListUsersRequest.from_binary,
+                response_serializer=ListUsersResponse.to_binary,
+            ),
+            "CreateUser": unary_unary_rpc_method_handler(
+                self.create_user,
+                request_deserializer=CreateUserRequest.from_binary,
+                response_serializer=CreateUserResponse.to_binary,
+            ),
+            "UpdateUser": unary_unary_rpc_method_handler(
+                self.update_user,
+                request_deserializer=UpdateUserRequest.from_binary,
+                response_serializer=UpdateUserResponse.to_binary,
+            ),
+            "ListTeams": unary_unary_rpc_method_handler(
+                self.list_teams,
+                request_deserializer=ListTeamsRequest.from_binary,
+                response_serializer=ListTeamsResponse.to_binary,
+            ),
+            "CreateTeam": unary_unary_rpc_method_handler(
+                self.create_team,
+                request_deserializer=CreateTeamRequest.from_binary,
+                response_serializer=CreateTeamResponse.to_binary,
+            ),
+            "UpdateTeam": unary_unary_rpc_method_handler(
+                self.update_team,
+                request_deserializer=UpdateTeamRequest.from_binary,
+                response_serializer=UpdateTeamResponse.to_binary,
+            ),
+            "DeleteTeam": unary_unary_rpc_method_handler(
+                self.delete_team,
+                request_deserializer=DeleteTeamRequest.from_binary,
+                response_serializer=DeleteTeamResponse.to_binary,
+            ),
         }
         generic_handler = method_handlers_generic_handler(
             "tracker.auth.v1alpha1.AuthService",
@@ -124,7 +215,7 @@ class AuthServiceService:
 
 class AuthServiceClient:
     """
-    Manages API keys, and tells callers who they are.
+    Manages API keys, users and teams, and tells callers who they are.
 
     A key is presented as `X-Api-Key: KEY` or `Authorization: Bearer KEY`, over gRPC as metadata of these names, or as the
     password of `Authorization: Basic`.
@@ -159,6 +250,41 @@ class AuthServiceClient:
             "/tracker.auth.v1alpha1.AuthService/RevokeApiKey",
             request_serializer=RevokeApiKeyRequest.to_binary,
             response_deserializer=RevokeApiKeyResponse.from_binary,
+        )
+        self._list_users = channel.unary_unary(
+            "/tracker.auth.v1alpha1.AuthService/ListUsers",
+            request_serializer=ListUsersRequest.to_binary,
+            response_deserializer=ListUsersResponse.from_binary,
+        )
+        self._create_user = channel.unary_unary(
+            "/tracker.auth.v1alpha1.AuthService/CreateUser",
+            request_serializer=CreateUserRequest.to_binary,
+            response_deserializer=CreateUserResponse.from_binary,
+        )
+        self._update_user = channel.unary_unary(
+            "/tracker.auth.v1alpha1.AuthService/UpdateUser",
+            request_serializer=UpdateUserRequest.to_binary,
+            response_deserializer=UpdateUserResponse.from_binary,
+        )
+        self._list_teams = channel.unary_unary(
+            "/tracker.auth.v1alpha1.AuthService/ListTeams",
+            request_serializer=ListTeamsRequest.to_binary,
+            response_deserializer=ListTeamsResponse.from_binary,
+        )
+        self._create_team = channel.unary_unary(
+            "/tracker.auth.v1alpha1.AuthService/CreateTeam",
+            request_serializer=CreateTeamRequest.to_binary,
+            response_deserializer=CreateTeamResponse.from_binary,
+        )
+        self._update_team = channel.unary_unary(
+            "/tracker.auth.v1alpha1.AuthService/UpdateTeam",
+            request_serializer=UpdateTeamRequest.to_binary,
+            response_deserializer=UpdateTeamResponse.from_binary,
+        )
+        self._delete_team = channel.unary_unary(
+            "/tracker.auth.v1alpha1.AuthService/DeleteTeam",
+            request_serializer=DeleteTeamRequest.to_binary,
+            response_deserializer=DeleteTeamResponse.from_binary,
         )
 
     def get_auth_config(
@@ -256,10 +382,115 @@ class AuthServiceClient:
         """
         return self._revoke_api_key(request, timeout=timeout, metadata=metadata, credentials=credentials, wait_for_ready=wait_for_ready, compression=compression)
 
+    def list_users(
+        self,
+        request: ListUsersRequest,
+        *,
+        timeout: float | None = None,
+        metadata: aio.Metadata | Sequence[tuple[str, str | bytes]] | None = None,
+        credentials: CallCredentials | None = None,
+        wait_for_ready: bool | None = None,
+        compression: Compression | None = None,
+    ) -> aio.UnaryUnaryCall[ListUsersRequest, ListUsersResponse]:
+        """
+        Lists the users, by name.
+        """
+        return self._list_users(request, timeout=timeout, metadata=metadata, credentials=credentials, wait_for_ready=wait_for_ready, compression=compression)
+
+    def create_user(
+        self,
+        request: CreateUserRequest,
+        *,
+        timeout: float | None = None,
+        metadata: aio.Metadata | Sequence[tuple[str, str | bytes]] | None = None,
+        credentials: CallCredentials | None = None,
+        wait_for_ready: bool | None = None,
+        compression: Compression | None = None,
+    ) -> aio.UnaryUnaryCall[CreateUserRequest, CreateUserResponse]:
+        """
+        Creates a user who logs in with a password, and must replace it at the first login.
+        """
+        return self._create_user(request, timeout=timeout, metadata=metadata, credentials=credentials, wait_for_ready=wait_for_ready, compression=compression)
+
+    def update_user(
+        self,
+        request: UpdateUserRequest,
+        *,
+        timeout: float | None = None,
+        metadata: aio.Metadata | Sequence[tuple[str, str | bytes]] | None = None,
+        credentials: CallCredentials | None = None,
+        wait_for_ready: bool | None = None,
+        compression: Compression | None = None,
+    ) -> aio.UnaryUnaryCall[UpdateUserRequest, UpdateUserResponse]:
+        """
+        Replaces what is known of a user. A new password ends the user's sessions, and must be replaced at the next login.
+        """
+        return self._update_user(request, timeout=timeout, metadata=metadata, credentials=credentials, wait_for_ready=wait_for_ready, compression=compression)
+
+    def list_teams(
+        self,
+        request: ListTeamsRequest,
+        *,
+        timeout: float | None = None,
+        metadata: aio.Metadata | Sequence[tuple[str, str | bytes]] | None = None,
+        credentials: CallCredentials | None = None,
+        wait_for_ready: bool | None = None,
+        compression: Compression | None = None,
+    ) -> aio.UnaryUnaryCall[ListTeamsRequest, ListTeamsResponse]:
+        """
+        Lists the teams, by name.
+        """
+        return self._list_teams(request, timeout=timeout, metadata=metadata, credentials=credentials, wait_for_ready=wait_for_ready, compression=compression)
+
+    def create_team(
+        self,
+        request: CreateTeamRequest,
+        *,
+        timeout: float | None = None,
+        metadata: aio.Metadata | Sequence[tuple[str, str | bytes]] | None = None,
+        credentials: CallCredentials | None = None,
+        wait_for_ready: bool | None = None,
+        compression: Compression | None = None,
+    ) -> aio.UnaryUnaryCall[CreateTeamRequest, CreateTeamResponse]:
+        """
+        Creates a team, whose users have its permissions.
+        """
+        return self._create_team(request, timeout=timeout, metadata=metadata, credentials=credentials, wait_for_ready=wait_for_ready, compression=compression)
+
+    def update_team(
+        self,
+        request: UpdateTeamRequest,
+        *,
+        timeout: float | None = None,
+        metadata: aio.Metadata | Sequence[tuple[str, str | bytes]] | None = None,
+        credentials: CallCredentials | None = None,
+        wait_for_ready: bool | None = None,
+        compression: Compression | None = None,
+    ) -> aio.UnaryUnaryCall[UpdateTeamRequest, UpdateTeamResponse]:
+        """
+        Replaces what is known of a team. Of the built-in one, only the description and the groups change.
+        """
+        return self._update_team(request, timeout=timeout, metadata=metadata, credentials=credentials, wait_for_ready=wait_for_ready, compression=compression)
+
+    def delete_team(
+        self,
+        request: DeleteTeamRequest,
+        *,
+        timeout: float | None = None,
+        metadata: aio.Metadata | Sequence[tuple[str, str | bytes]] | None = None,
+        credentials: CallCredentials | None = None,
+        wait_for_ready: bool | None = None,
+        compression: Compression | None = None,
+    ) -> aio.UnaryUnaryCall[DeleteTeamRequest, DeleteTeamResponse]:
+        """
+        Deletes a team. Its users stay, without its permissions; its keys are revoked.
+        """
+        return self._delete_team(request, timeout=timeout, metadata=metadata, credentials=credentials, wait_for_ready=wait_for_ready, compression=compression)
+
 
 class AuthServiceServiceSync:
     """
-    Manages API keys, and tells callers who they are.
+    Manages API keys, users and teams, and tells callers who they are.
 
     A key is presented as `X-Api-Key: KEY` or `Authorization: Bearer KEY`, over gRPC as metadata of these names, or as the
     password of `Authorization: Basic`.
@@ -317,6 +548,62 @@ class AuthServiceServiceSync:
         context.set_details("Method not implemented!")
         raise NotImplementedError("Method not implemented!")
 
+    def list_users(self, request: ListUsersRequest, context: ServicerContext) -> ListUsersResponse:
+        """
+        Lists the users, by name.
+        """
+        context.set_code(StatusCode.UNIMPLEMENTED)
+        context.set_details("Method not implemented!")
+        raise NotImplementedError("Method not implemented!")
+
+    def create_user(self, request: CreateUserRequest, context: ServicerContext) -> CreateUserResponse:
+        """
+        Creates a user who logs in with a password, and must replace it at the first login.
+        """
+        context.set_code(StatusCode.UNIMPLEMENTED)
+        context.set_details("Method not implemented!")
+        raise NotImplementedError("Method not implemented!")
+
+    def update_user(self, request: UpdateUserRequest, context: ServicerContext) -> UpdateUserResponse:
+        """
+        Replaces what is known of a user. A new password ends the user's sessions, and must be replaced at the next login.
+        """
+        context.set_code(StatusCode.UNIMPLEMENTED)
+        context.set_details("Method not implemented!")
+        raise NotImplementedError("Method not implemented!")
+
+    def list_teams(self, request: ListTeamsRequest, context: ServicerContext) -> ListTeamsResponse:
+        """
+        Lists the teams, by name.
+        """
+        context.set_code(StatusCode.UNIMPLEMENTED)
+        context.set_details("Method not implemented!")
+        raise NotImplementedError("Method not implemented!")
+
+    def create_team(self, request: CreateTeamRequest, context: ServicerContext) -> CreateTeamResponse:
+        """
+        Creates a team, whose users have its permissions.
+        """
+        context.set_code(StatusCode.UNIMPLEMENTED)
+        context.set_details("Method not implemented!")
+        raise NotImplementedError("Method not implemented!")
+
+    def update_team(self, request: UpdateTeamRequest, context: ServicerContext) -> UpdateTeamResponse:
+        """
+        Replaces what is known of a team. Of the built-in one, only the description and the groups change.
+        """
+        context.set_code(StatusCode.UNIMPLEMENTED)
+        context.set_details("Method not implemented!")
+        raise NotImplementedError("Method not implemented!")
+
+    def delete_team(self, request: DeleteTeamRequest, context: ServicerContext) -> DeleteTeamResponse:
+        """
+        Deletes a team. Its users stay, without its permissions; its keys are revoked.
+        """
+        context.set_code(StatusCode.UNIMPLEMENTED)
+        context.set_details("Method not implemented!")
+        raise NotImplementedError("Method not implemented!")
+
     def add_to_server(self, server: Server) -> None:
         """Register this service's RPC handlers with a grpc server."""
         rpc_method_handlers = {
@@ -350,6 +637,41 @@ class AuthServiceServiceSync:
                 request_deserializer=RevokeApiKeyRequest.from_binary,
                 response_serializer=RevokeApiKeyResponse.to_binary,
             ),
+            "ListUsers": unary_unary_rpc_method_handler(
+                self.list_users,
+                request_deserializer=ListUsersRequest.from_binary,
+                response_serializer=ListUsersResponse.to_binary,
+            ),
+            "CreateUser": unary_unary_rpc_method_handler(
+                self.create_user,
+                request_deserializer=CreateUserRequest.from_binary,
+                response_serializer=CreateUserResponse.to_binary,
+            ),
+            "UpdateUser": unary_unary_rpc_method_handler(
+                self.update_user,
+                request_deserializer=UpdateUserRequest.from_binary,
+                response_serializer=UpdateUserResponse.to_binary,
+            ),
+            "ListTeams": unary_unary_rpc_method_handler(
+                self.list_teams,
+                request_deserializer=ListTeamsRequest.from_binary,
+                response_serializer=ListTeamsResponse.to_binary,
+            ),
+            "CreateTeam": unary_unary_rpc_method_handler(
+                self.create_team,
+                request_deserializer=CreateTeamRequest.from_binary,
+                response_serializer=CreateTeamResponse.to_binary,
+            ),
+            "UpdateTeam": unary_unary_rpc_method_handler(
+                self.update_team,
+                request_deserializer=UpdateTeamRequest.from_binary,
+                response_serializer=UpdateTeamResponse.to_binary,
+            ),
+            "DeleteTeam": unary_unary_rpc_method_handler(
+                self.delete_team,
+                request_deserializer=DeleteTeamRequest.from_binary,
+                response_serializer=DeleteTeamResponse.to_binary,
+            ),
         }
         generic_handler = method_handlers_generic_handler(
             "tracker.auth.v1alpha1.AuthService",
@@ -360,7 +682,7 @@ class AuthServiceServiceSync:
 
 class AuthServiceClientSync:
     """
-    Manages API keys, and tells callers who they are.
+    Manages API keys, users and teams, and tells callers who they are.
 
     A key is presented as `X-Api-Key: KEY` or `Authorization: Bearer KEY`, over gRPC as metadata of these names, or as the
     password of `Authorization: Basic`.
@@ -395,6 +717,41 @@ class AuthServiceClientSync:
             "/tracker.auth.v1alpha1.AuthService/RevokeApiKey",
             request_serializer=RevokeApiKeyRequest.to_binary,
             response_deserializer=RevokeApiKeyResponse.from_binary,
+        )
+        self._list_users = channel.unary_unary(
+            "/tracker.auth.v1alpha1.AuthService/ListUsers",
+            request_serializer=ListUsersRequest.to_binary,
+            response_deserializer=ListUsersResponse.from_binary,
+        )
+        self._create_user = channel.unary_unary(
+            "/tracker.auth.v1alpha1.AuthService/CreateUser",
+            request_serializer=CreateUserRequest.to_binary,
+            response_deserializer=CreateUserResponse.from_binary,
+        )
+        self._update_user = channel.unary_unary(
+            "/tracker.auth.v1alpha1.AuthService/UpdateUser",
+            request_serializer=UpdateUserRequest.to_binary,
+            response_deserializer=UpdateUserResponse.from_binary,
+        )
+        self._list_teams = channel.unary_unary(
+            "/tracker.auth.v1alpha1.AuthService/ListTeams",
+            request_serializer=ListTeamsRequest.to_binary,
+            response_deserializer=ListTeamsResponse.from_binary,
+        )
+        self._create_team = channel.unary_unary(
+            "/tracker.auth.v1alpha1.AuthService/CreateTeam",
+            request_serializer=CreateTeamRequest.to_binary,
+            response_deserializer=CreateTeamResponse.from_binary,
+        )
+        self._update_team = channel.unary_unary(
+            "/tracker.auth.v1alpha1.AuthService/UpdateTeam",
+            request_serializer=UpdateTeamRequest.to_binary,
+            response_deserializer=UpdateTeamResponse.from_binary,
+        )
+        self._delete_team = channel.unary_unary(
+            "/tracker.auth.v1alpha1.AuthService/DeleteTeam",
+            request_serializer=DeleteTeamRequest.to_binary,
+            response_deserializer=DeleteTeamResponse.from_binary,
         )
 
     def get_auth_config(
@@ -491,3 +848,108 @@ class AuthServiceClientSync:
         Revokes an API key: it is refused from now on.
         """
         return self._revoke_api_key(request, timeout=timeout, metadata=metadata, credentials=credentials, wait_for_ready=wait_for_ready, compression=compression)
+
+    def list_users(
+        self,
+        request: ListUsersRequest,
+        *,
+        timeout: float | None = None,
+        metadata: tuple[tuple[str, str | bytes], ...] | None = None,
+        credentials: CallCredentials | None = None,
+        wait_for_ready: bool | None = None,
+        compression: Compression | None = None,
+    ) -> ListUsersResponse:
+        """
+        Lists the users, by name.
+        """
+        return self._list_users(request, timeout=timeout, metadata=metadata, credentials=credentials, wait_for_ready=wait_for_ready, compression=compression)
+
+    def create_user(
+        self,
+        request: CreateUserRequest,
+        *,
+        timeout: float | None = None,
+        metadata: tuple[tuple[str, str | bytes], ...] | None = None,
+        credentials: CallCredentials | None = None,
+        wait_for_ready: bool | None = None,
+        compression: Compression | None = None,
+    ) -> CreateUserResponse:
+        """
+        Creates a user who logs in with a password, and must replace it at the first login.
+        """
+        return self._create_user(request, timeout=timeout, metadata=metadata, credentials=credentials, wait_for_ready=wait_for_ready, compression=compression)
+
+    def update_user(
+        self,
+        request: UpdateUserRequest,
+        *,
+        timeout: float | None = None,
+        metadata: tuple[tuple[str, str | bytes], ...] | None = None,
+        credentials: CallCredentials | None = None,
+        wait_for_ready: bool | None = None,
+        compression: Compression | None = None,
+    ) -> UpdateUserResponse:
+        """
+        Replaces what is known of a user. A new password ends the user's sessions, and must be replaced at the next login.
+        """
+        return self._update_user(request, timeout=timeout, metadata=metadata, credentials=credentials, wait_for_ready=wait_for_ready, compression=compression)
+
+    def list_teams(
+        self,
+        request: ListTeamsRequest,
+        *,
+        timeout: float | None = None,
+        metadata: tuple[tuple[str, str | bytes], ...] | None = None,
+        credentials: CallCredentials | None = None,
+        wait_for_ready: bool | None = None,
+        compression: Compression | None = None,
+    ) -> ListTeamsResponse:
+        """
+        Lists the teams, by name.
+        """
+        return self._list_teams(request, timeout=timeout, metadata=metadata, credentials=credentials, wait_for_ready=wait_for_ready, compression=compression)
+
+    def create_team(
+        self,
+        request: CreateTeamRequest,
+        *,
+        timeout: float | None = None,
+        metadata: tuple[tuple[str, str | bytes], ...] | None = None,
+        credentials: CallCredentials | None = None,
+        wait_for_ready: bool | None = None,
+        compression: Compression | None = None,
+    ) -> CreateTeamResponse:
+        """
+        Creates a team, whose users have its permissions.
+        """
+        return self._create_team(request, timeout=timeout, metadata=metadata, credentials=credentials, wait_for_ready=wait_for_ready, compression=compression)
+
+    def update_team(
+        self,
+        request: UpdateTeamRequest,
+        *,
+        timeout: float | None = None,
+        metadata: tuple[tuple[str, str | bytes], ...] | None = None,
+        credentials: CallCredentials | None = None,
+        wait_for_ready: bool | None = None,
+        compression: Compression | None = None,
+    ) -> UpdateTeamResponse:
+        """
+        Replaces what is known of a team. Of the built-in one, only the description and the groups change.
+        """
+        return self._update_team(request, timeout=timeout, metadata=metadata, credentials=credentials, wait_for_ready=wait_for_ready, compression=compression)
+
+    def delete_team(
+        self,
+        request: DeleteTeamRequest,
+        *,
+        timeout: float | None = None,
+        metadata: tuple[tuple[str, str | bytes], ...] | None = None,
+        credentials: CallCredentials | None = None,
+        wait_for_ready: bool | None = None,
+        compression: Compression | None = None,
+    ) -> DeleteTeamResponse:
+        """
+        Deletes a team. Its users stay, without its permissions; its keys are revoked.
+        """
+        return self._delete_team(request, timeout=timeout, metadata=metadata, credentials=credentials, wait_for_ready=wait_for_ready, compression=compression)
