@@ -71,11 +71,11 @@ VALID: dict[str, Json] = {
     "RotateApiKeyRequest": {"id": "0123456789abcdef01234567"},
     "RevokeApiKeyRequest": {"id": "0123456789abcdef01234567"},
     "ListUsersRequest": {},
-    "CreateUserRequest": {},
+    "CreateUserRequest": {"username": "ada", "password": "correct horse"},
     "UpdateUserRequest": {"id": "0123456789abcdef01234567"},
     "ListTeamsRequest": {},
-    "CreateTeamRequest": {},
-    "UpdateTeamRequest": {"id": "0123456789abcdef01234567"},
+    "CreateTeamRequest": {"name": "web"},
+    "UpdateTeamRequest": {"id": "0123456789abcdef01234567", "name": "web"},
     "DeleteTeamRequest": {"id": "0123456789abcdef01234567"},
 }
 """The least that each request has to say."""

@@ -57,6 +57,12 @@ REQUIRED = {
     "RotateApiKeyRequest.id": "id is required",
     "EraseAuditValueRequest.value": "value is required",
     "RevokeApiKeyRequest.id": "id is required",
+    "CreateUserRequest.username": (
+        "username must be 2 to 64 characters of letters, digits, dot, underscore or dash"
+    ),
+    "CreateUserRequest.password": "password must be 12 to 128 characters",
+    "CreateTeamRequest.name": "team name must be 1 to 64 characters",
+    "UpdateTeamRequest.name": "team name must be 1 to 64 characters",
     "UpdateUserRequest.id": "id is required",
     "UpdateTeamRequest.id": "id is required",
     "DeleteTeamRequest.id": "id is required",
