@@ -82,8 +82,8 @@ async def test_what_breaks_a_rule_is_refused_in_the_words_of_the_contract(http: 
     assert await refused(http, "POST", "users", **one) == missing
     assert await refused(http, "PUT", f"users/{ada['id']}", teamIds=[unknown]) == missing
     assert await refused(http, "PUT", f"users/{unknown}") == (404, "user not found")
-    assert await refused(http, "PUT", "users/x") == (400, "invalid user id")
-    assert await refused(http, "PUT", "teams/x", name="n") == (400, "invalid team id")
+    assert await refused(http, "PUT", "users/x") == (404, "user not found")
+    assert await refused(http, "PUT", "teams/x", name="n") == (404, "team not found")
     assert await refused(http, "DELETE", f"teams/{unknown}") == (404, "team not found")
     await made(http, "teams", {"name": "web"})
     assert await refused(http, "POST", "teams", name="Web") == (409, "team already exists")

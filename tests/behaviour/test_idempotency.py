@@ -55,6 +55,15 @@ async def api_key_id(client: Client) -> str:
     return str((await client.call("AuthService/CreateApiKey", {"name": "ci"}))["apiKey"]["id"])
 
 
+async def user_id(client: Client) -> str:
+    new = {"username": "ada", "password": "correct horse"}
+    return str((await client.call("AuthService/CreateUser", new))["user"]["id"])
+
+
+async def team_id(client: Client) -> str:
+    return str((await client.call("AuthService/CreateTeam", {"name": "web"}))["team"]["id"])
+
+
 async def nothing(_: Client) -> str:
     return ""
 
@@ -93,6 +102,11 @@ CHANGES: dict[str, tuple[Callable[[Client], Awaitable[str]], Callable[[str], Jso
     "AuthService/CreateApiKey": (nothing, lambda _: {"name": "ci"}),
     "AuthService/RotateApiKey": (api_key_id, lambda id_: {"id": id_}),
     "AuthService/RevokeApiKey": (api_key_id, lambda id_: {"id": id_}),
+    "AuthService/CreateUser": (nothing, lambda _: {"username": "ada", "password": "correct horse"}),
+    "AuthService/UpdateUser": (user_id, lambda id_: {"id": id_, "displayName": "Ada"}),
+    "AuthService/CreateTeam": (nothing, lambda _: {"name": "web"}),
+    "AuthService/UpdateTeam": (team_id, lambda id_: {"id": id_, "name": "shop"}),
+    "AuthService/DeleteTeam": (team_id, lambda id_: {"id": id_}),
 }
 
 UNSEEN = {
@@ -115,6 +129,8 @@ async def everything(client: Client) -> list[JsonObject]:
         "LockService/ListLocks",
         "LinkService/ListLinks",
         "AuthService/ListApiKeys",
+        "AuthService/ListUsers",
+        "AuthService/ListTeams",
     )
     return [await client.call(name) for name in lists]
 

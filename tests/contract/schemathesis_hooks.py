@@ -12,6 +12,8 @@ if TYPE_CHECKING:
 
     Case: TypeAlias = schemathesis.Case[Any]
 
+_BUILT_IN = f"{1:024}"
+
 FILTERS = (
     "source",
     "type",
@@ -106,10 +108,11 @@ def _make_sense_of_api_key(said: dict[str, Any]) -> None:
 
 
 def _make_sense_of_people(case: Case) -> None:
-    # Ids of users and teams are hexadecimal, names and passwords have a form, and names are nobody else's.
+    # Names and passwords have a form, and the names are nobody else's.
     if "/auth/users" not in case.operation.path and "/auth/teams" not in case.operation.path:
         return
-    if case.path_parameters:
+    # The built-in team can't be deleted.
+    if case.path_parameters and case.path_parameters["id"] == _BUILT_IN:
         case.path_parameters["id"] = "0" * 24
     if isinstance(case.body, dict):
         name = f"n{uuid.uuid4().hex}"

@@ -224,7 +224,7 @@ async def test_examples_work_as_they_are_and_answers_follow_their_schemas(http: 
     for path, verb, operation in steps:
         body = operation.get("requestBody", {}).get("content", {}).get("application/json", {}).get("example")
         service, method = operation["operationId"].split("_")
-        if body is None or method == "UpdateEvent":
+        if body is None or method in ("UpdateEvent", "UpdateTeam"):  # of what the test has not created
             continue
         url = re.sub(r"\{\w+\}", keys.get(service, ""), path)
         answer = await http.request(verb.upper(), url, json=body)

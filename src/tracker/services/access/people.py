@@ -26,7 +26,6 @@ if TYPE_CHECKING:
     from tracker.services.context import Call, Context
 
 _USERNAME: Final = re.compile(r"[a-zA-Z0-9][a-zA-Z0-9._-]{1,63}")
-_ID: Final = re.compile(r"[0-9a-f]{24}")
 _LONGEST_NAME = 64
 _LOCAL: Final = "local"
 
@@ -80,7 +79,6 @@ class PeopleService:
         return auth_pb.CreateUserResponse(user=user)
 
     async def update_user(self, request: auth_pb.UpdateUserRequest, call: Call) -> auth_pb.UpdateUserResponse:
-        _require_id(request.id, "user")
         if request.new_password:
             require_policy(request.new_password, "new_password")
         password_hash: bytes | None = None
@@ -172,7 +170,6 @@ class PeopleService:
         await self._directory.modify(stored.record.id, lambda _: stored)
 
     def _team(self, team_id: str) -> auth_pb.Team:
-        _require_id(team_id, "team")
         team = self._directory.teams.get(team_id)
         if team is None:
             raise TrackerError(Reason.TEAM_NOT_FOUND, "team not found")
@@ -180,8 +177,6 @@ class PeopleService:
 
     def _teams_of(self, ids: Iterable[str]) -> list[str]:
         found = sorted(set(ids))
-        for each in found:
-            _require_id(each, "team", "team_ids")
         if not set(found) <= set(self._directory.teams):
             raise TrackerError(Reason.TEAM_NOT_FOUND, "one of the teams does not exist")
         return found
@@ -223,11 +218,6 @@ def _detached(stored: StoredAccess | None, team_id: str) -> StoredAccess:
 
 def _is_administrator(user: auth_pb.User) -> bool:
     return ADMINISTRATORS in user.team_ids and not user.disabled
-
-
-def _require_id(text: str, kind: str, field: str = "id") -> None:
-    if not _ID.fullmatch(text):
-        raise unfit(field, f"invalid {kind} id")
 
 
 def _user_exists() -> TrackerError:
