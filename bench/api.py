@@ -7,6 +7,8 @@ Fills a store, starts a server on it, and loads it from this process, on the loo
 Each figure stands beside its ratio to the no-op of the same wire and number of connections (`/livez`
 over REST, `grpc.health.v1.Health/Check` over gRPC). The load needs a core of its own: `load` is the
 share of a core that it used, and where that is near 100 %, the load and not the server is the limit.
+
+With `--token`, only what a token costs: calls over REST with one, beside those without, in turns.
 """
 
 from __future__ import annotations
@@ -18,6 +20,7 @@ import json
 import tempfile
 import time
 from pathlib import Path
+from statistics import median
 from typing import TYPE_CHECKING, Any
 
 import apsw
@@ -152,11 +155,53 @@ async def measure(server: Server, event_id: str, source: str, seconds: float, co
             )
 
 
+_TURNS = 5
+_SHARED_SECONDS = 1.2
+
+
+async def measure_token(server: Server, event_id: str, seconds: float) -> None:
+    """Print what calls over REST with a token cost beside those without, the medians of several turns.
+
+    For a second after the caller has changed, the server would let both take turns, which is waited for.
+    """
+    body = json.dumps({"name": "bench", "permissions": ["event:read", "event:write"]}).encode()
+    rest = await server.rest()
+    secret = json.loads(await rest.send(http_request("POST", "/api/v1alpha1/auth/api-keys", body)))["secret"]
+    await rest.close()
+    calls = {
+        "get": ("GET", f"/api/v1alpha1/event/{event_id}", b""),
+        "create": ("POST", "/api/v1alpha1/event", json.dumps(BODY).encode()),
+    }
+    print(f"{'':12}{'conns':>6}{'anonymous':>12}{'with token':>12}  CPU us of the server, a call")
+    for (name, call), connections in itertools.product(calls.items(), CONNECTIONS):
+        requests = (http_request(*call), http_request(*call, authorization=f"Bearer {secret}"))
+        used: list[list[float]] = [[], []]
+        for turn in range(2 * _TURNS):
+            which = turn % 2 if turn % 4 in (0, 3) else 1 - turn % 2
+            first = await server.rest()
+            await first.send(requests[which])
+            await first.close()
+            await asyncio.sleep(_SHARED_SECONDS)
+            result = await run(
+                server.rest,
+                lambda connection, request=requests[which]: connection.send(request),  # type: ignore[misc]  # bound
+                connections=connections,
+                seconds=seconds,
+                server=server,
+            )
+            used[which].append(result.server * 1e6)
+        without, having = map(median, used)
+        print(
+            f"{name:12}{connections:6}{without:12.1f}{having:12.1f}  {having / without - 1:+.1%}", flush=True
+        )
+
+
 def main() -> None:
     """Measure and print."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
     parser.add_argument("--events", type=int, default=100_000, help="events in the store beforehand")
     parser.add_argument("--seconds", type=float, default=3.0, help="length of each measurement")
+    parser.add_argument("--token", action="store_true", help="measure only what a token costs")
     options = parser.parse_args()
     with tempfile.TemporaryDirectory(dir=Path.cwd()) as folder:
         commits = bare_commit_rate(Path(folder), options.seconds)
@@ -166,6 +211,9 @@ def main() -> None:
         print(f"filled with {options.events} events: {options.events / filled:.0f} a second")
         with serving(database) as server:
             print(f"from start to ready: {server.ready:.2f} s; memory at rest: {server.memory():.0f} MiB")
+            if options.token:
+                uvloop.run(measure_token(server, event_id, options.seconds))
+                return
             uvloop.run(measure(server, event_id, source, options.seconds, commits))
             print(f"memory after the load: {server.memory():.0f} MiB")
 

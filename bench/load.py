@@ -164,9 +164,11 @@ class RestConnection(ClientProtocol):
         return await self._ask(request)
 
 
-def http_request(verb: str, path: str, body: bytes = b"") -> bytes:
+def http_request(verb: str, path: str, body: bytes = b"", **headers: str) -> bytes:
     """Return the bytes of a request."""
-    return f"{verb} {path} HTTP/1.1\r\nHost: localhost\r\nContent-Length: {len(body)}\r\n\r\n".encode() + body
+    given = {"host": "localhost", "content-length": str(len(body)), **headers}
+    lines = "".join(f"{name}: {value}\r\n" for name, value in given.items())
+    return f"{verb} {path} HTTP/1.1\r\n{lines}\r\n".encode() + body
 
 
 def free_ports(number: int) -> list[int]:
