@@ -18,8 +18,8 @@ if TYPE_CHECKING:
     from tests.histories.operations import Operation
 
 
-def plan(store: str, acquisitions: int, mean_gap: float) -> Plan:
-    return Plan(store=store, acquisitions=acquisitions, clients=16, keys=6, seed=1, mean_gap=mean_gap)
+def plan(store: str, acquisitions: int, mean_gap: float, seed: int = 1) -> Plan:
+    return Plan(store=store, acquisitions=acquisitions, clients=16, keys=6, seed=seed, mean_gap=mean_gap)
 
 
 def answers(history: list[Operation]) -> Counter[tuple[Kind, Answer]]:
@@ -48,7 +48,12 @@ async def test_locks_are_right_while_servers_die_pause_and_lose_answers(store: s
 
 @pytest.mark.timeout(300)
 async def test_two_servers_that_share_no_store_are_found_out(tmp_path: Path) -> None:
-    recording = await record(plan("split-brain", 100, mean_gap=0), tmp_path)
-    found = {violation.what.split(":")[0] for violation in violations(recording.contest.history)}
-    assert "not linearizable" in found
-    assert found > {"not linearizable"}, "no rule that needs no model was broken"
+    found: set[str] = set()
+    for seed in range(1, 9):  # few holders keep a lock long enough to meet another one in a given run
+        (folder := tmp_path / str(seed)).mkdir()
+        recording = await record(plan("split-brain", 100, mean_gap=0, seed=seed), folder)
+        found |= {violation.what.split(":")[0] for violation in violations(recording.contest.history)}
+        assert "not linearizable" in found
+        if found > {"not linearizable"}:
+            return
+    pytest.fail("no rule that needs no model was broken")
