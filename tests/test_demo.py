@@ -64,3 +64,14 @@ def test_incidents_follow_deployments_that_were_there() -> None:
 def test_services_are_in_the_catalog() -> None:
     services = {entry.name for entry in demo.catalog(1)}
     assert {attributes_of(event).service for event in past(2_000)} <= services
+
+
+def test_some_work_is_under_way_and_some_planned() -> None:
+    events = demo.present(seed=1, until=UNTIL)
+    assert events == demo.present(seed=1, until=UNTIL)
+    statuses = Counter(attributes_of(event).status for event in events)
+    assert statuses[event_pb.Status.start] == 6
+    assert statuses[event_pb.Status.open] == 1
+    for event in events:
+        planned = attributes_of(event).status in {event_pb.Status.planned, event_pb.Status.waiting_approval}
+        assert (UNTIL < event_time(event) < UNTIL + 15 * 86_400 * MICROS) is planned

@@ -2,11 +2,12 @@
 
 Services go from integration over preproduction to production, mostly in working hours. Now and then a
 deployment fails, or an incident follows it, and then a rollback. There are also operations at night and
-drifts at any time.
+drifts at any time. Some work is under way at the end of that past, and some is planned.
 """
 
 from __future__ import annotations
 
+import itertools
 import random
 import uuid
 from dataclasses import dataclass
@@ -15,7 +16,7 @@ from typing import TYPE_CHECKING, Final
 
 from tracker.domain.events import metadata_of
 from tracker.domain.lifecycle import new_event, updated_event
-from tracker.domain.times import duration_micros
+from tracker.domain.times import duration_micros, timestamp
 from tracker.pb import catalog_pb, event_pb
 from tracker.time_text import MICROS
 
@@ -87,6 +88,28 @@ def events(number: int, *, seed: int, until: int, days: int) -> Iterator[event_p
                     return
 
 
+def present(*, seed: int, until: int) -> Sequence[event_pb.Event]:
+    """Return what is under way at a moment, and what is planned for the two weeks after it."""
+    chance = random.Random(seed + 1)  # noqa: S311 - not a secret
+    services = _services(random.Random(seed))  # noqa: S311 - as above
+    company = _Company(chance, services, runs=0)
+    chosen = chance.sample(services, 22)
+    running = [company.running(service, until) for service in chosen[:6]]
+    return [
+        *running,
+        company.outage(chosen[0], running[0], until),
+        *map(company.plan, chosen[6:], _ahead(until)),
+    ]
+
+
+def _ahead(until: int) -> Iterator[int]:
+    """Yield moments of coming days and nights, the first of them within a few hours."""
+    midnight = until - until % (24 * _HOUR)
+    yield from (until + 2 * _HOUR, until + 5 * _HOUR)
+    for day in itertools.count(1):
+        yield midnight + 24 * day * _HOUR + (22, 1, 9, 14)[day % 4] * _HOUR
+
+
 def _busyness(hour: int) -> float:
     """Return the weight of an hour: highest on weekdays, in the morning and after lunch."""
     moment = datetime.fromtimestamp(hour / MICROS, UTC)
@@ -112,11 +135,11 @@ def _services(chance: random.Random) -> Sequence[_Service]:
 class _Company:
     """Makes stories: a few events each that belong together, the first of them at a given moment."""
 
-    def __init__(self, chance: random.Random, services: Sequence[_Service]) -> None:
+    def __init__(self, chance: random.Random, services: Sequence[_Service], runs: int = 1_000) -> None:
         self._chance = chance
         self._services = services
         self._weights = [service.weight for service in services]
-        self._runs = 1_000
+        self._runs = runs
 
     def story(self, at: int) -> Iterator[event_pb.Event]:
         (service,) = self._chance.choices(self._services, self._weights)
@@ -128,12 +151,50 @@ class _Company:
         else:
             yield self._drift(service, at)
 
+    def running(self, service: _Service, now: int) -> event_pb.Event:
+        """Return a deployment to production that has not ended."""
+        at = now - self._between(2, 40) * _MINUTE
+        return self._deployment(service, f"1.{service.release + 1}.0", _Environment.production, at, None)
+
+    def outage(self, service: _Service, cause: event_pb.Event, now: int) -> event_pb.Event:
+        """Return an incident that is open."""
+        trouble = self._chance.choice(_TROUBLES)
+        attributes = event_pb.EventAttributes(
+            type=_Type.incident,
+            environment=_Environment.production,
+            priority=_Priority.P2,
+            status=_Status.open,
+            source="alertmanager",
+            related_id=metadata_of(cause).id,
+            owner=self._chance.choice(_PEOPLE),
+            impact=True,
+            message=f"{trouble}; on-call was paged",
+        )
+        return self._past(service, f"{service.name}: {trouble}", attributes, now - _MINUTE, linked=cause)
+
+    def plan(self, service: _Service, at: int) -> event_pb.Event:
+        """Return an operation that is to begin at a moment, recorded a week before."""
+        work = self._chance.choice(_WORKS)
+        attributes = event_pb.EventAttributes(
+            type=_Type.operation,
+            environment=self._chance.choice(_STAGES[1:]),
+            priority=_Priority.P4,
+            status=_Status.planned if self._chance.random() < 0.8 else _Status.waiting_approval,  # noqa: PLR2004
+            start_date=timestamp(at),
+            end_date=timestamp(at + self._between(30, 480) * _MINUTE),
+            source="runbook",
+            owner=self._chance.choice(_PEOPLE),
+            message=f"{work} of {service.name}, in the change calendar",
+        )
+        return self._past(service, f"{work} of {service.name}", attributes, at - 24 * 7 * _HOUR)
+
     def _release(self, service: _Service, at: int) -> Iterator[event_pb.Event]:
         service.release += 1
         version = f"1.{service.release}.{self._chance.randrange(3)}"
         for stage in _STAGES:
             failed = self._chance.random() < 0.05  # noqa: PLR2004 - a share
-            deployment = self._deployment(service, version, stage, at, failed=failed)
+            ending = _Status.failure if failed else _Status.success
+            deployment = self._deployment(service, version, stage, at, ending)
             yield deployment
             if failed:
                 return
@@ -143,8 +204,14 @@ class _Company:
                 yield from self._incident(service, deployment, at)
 
     def _deployment(
-        self, service: _Service, version: str, stage: event_pb.Environment, at: int, *, failed: bool
+        self,
+        service: _Service,
+        version: str,
+        stage: event_pb.Environment,
+        at: int,
+        ending: event_pb.Status | None,
     ) -> event_pb.Event:
+        """Return a deployment, under way if it has no ending."""
         self._runs += 1
         owner = self._chance.choice(_PEOPLE)
         return self._past(
@@ -157,13 +224,14 @@ class _Company:
                 source="github_action",
                 external_id=f"run {self._runs}",
                 version=version,
+                status=_Status.start,
                 owner=owner,
                 labels={"region": self._chance.choice(("eu-west", "us-east"))},
                 message=f"{service.name} {version} rolled out to {stage.name} by the pipeline",
             ),
             at,
             self._between(1, 20) * _MINUTE,
-            _Status.failure if failed else _Status.success,
+            ending,
             event_pb.EventLinks(
                 pull_request_link=f"https://git.example.com/{service.name}/pull/{self._runs}",
                 ticket=f"{service.team.upper()}-{self._runs % 9_000}",
@@ -193,7 +261,7 @@ class _Company:
         )
         if self._chance.random() < 0.5:  # noqa: PLR2004 - a share
             version = f"1.{service.release - 1}.0"
-            yield self._deployment(service, version, _Environment.production, at + took // 2, failed=False)
+            yield self._deployment(service, version, _Environment.production, at + took // 2, _Status.success)
 
     def _operation(self, service: _Service, at: int) -> event_pb.Event:
         work = self._chance.choice(_WORKS)

@@ -6,7 +6,7 @@ import os
 import time
 from contextlib import contextmanager
 from datetime import UTC, datetime
-from itertools import islice
+from itertools import chain, islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -27,6 +27,8 @@ if TYPE_CHECKING:
 
 _PLACE = "A file, a MongoDB address, or env:NAME for a variable that has one of these."
 """The forms of the argument, for the help."""
+_PRESENT = 100
+"""Of how many sample events one is under way or planned."""
 
 
 class _Unobserved:
@@ -171,6 +173,8 @@ def demo(
 ) -> None:
     """Fill a store with sample events: deployments, the incidents after them, operations and drifts.
 
+    The latest are under way, or planned for the two weeks to come.
+
     The same --events, --seed, --until and --days give the same events. After an interruption, the same
     command with the same --until goes on.
 
@@ -186,7 +190,8 @@ def demo(
     began = time.monotonic()
     with _filling(source) as progress:
         contents = _contents(store, "STORE")
-        made = past.events(events, seed=seed, until=micros_of(end), days=days)
+        current = past.present(seed=seed, until=micros_of(end))[: events // _PRESENT]
+        made = chain(past.events(events - len(current), seed=seed, until=micros_of(end), days=days), current)
         asyncio.run(
             _fill(contents, source, past.catalog(seed), made, lambda done: progress("events", done, events))
         )
