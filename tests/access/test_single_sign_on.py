@@ -12,6 +12,7 @@ from urllib.parse import parse_qsl, urlsplit
 
 import pytest
 from tests.identity_provider import running_provider
+from tests.stores.samples import a_user
 
 from tracker.errors import SetupError
 from tracker.oidc import Oidc
@@ -158,6 +159,13 @@ async def test_a_user_is_known_by_the_subject_alone(browser: Browser) -> None:
     other = await browser.me(await browser.log_in(sub="2"))
     assert again["userId"] == first["userId"] != other["userId"]
     assert [first["username"], again["username"], other["username"]] == ["ada", "ada", "ada-2"]
+
+
+async def test_a_name_that_another_server_has_just_given_gets_a_number(browser: Browser, app: App) -> None:
+    directory: Any = app.access.directory
+    for there in (a_user("ada", "1"), a_user("Ada-2", "2")):
+        await directory._store.modify(there.record.id, lambda _, there=there: there)  # noqa: SLF001 - as another one does
+    assert (await browser.me(await browser.log_in()))["username"] == "ada-3"
 
 
 @pytest.mark.parametrize(

@@ -2,14 +2,20 @@
 
 from __future__ import annotations
 
+import asyncio
 from typing import TYPE_CHECKING, Any
 
 import pytest
+import structlog
+from tests.clients import http_client
 
+from tracker.app import App
 from tracker.domain.people import ADMINISTRATORS
 
 if TYPE_CHECKING:
     import httpx2
+
+    from tracker.config.settings import Settings
 
 pytestmark = pytest.mark.anyio
 
@@ -166,3 +172,22 @@ async def test_only_administrators_create_keys_that_may_do_everything(http: http
         403,
         "only administrators can create global api keys",
     )
+
+
+async def test_servers_of_a_database_never_give_a_name_twice(
+    http: httpx2.AsyncClient, settings: Settings
+) -> None:
+    if settings.mongo_uri is None:
+        pytest.skip("a file has one server")
+    log = structlog.get_logger(wrapper_class=structlog.make_filtering_bound_logger(50))
+    async with App(settings, log) as other, http_client(other.http_address) as elsewhere:
+        team = (await made(http, "teams", {"name": "old"}))["team"]
+        calls = [each.post(f"{AUTH}/teams", json={"name": "Web"}) for each in (http, elsewhere)]
+        calls += [
+            each.post(f"{AUTH}/users", json={"username": name, "password": PASSWORD})
+            for each, name in ((http, "ada"), (elsewhere, "Ada"))
+        ]
+        answers = [answer.status_code for answer in await asyncio.gather(*calls)]
+        assert [sorted(answers[:2]), sorted(answers[2:])] == [[200, 409], [200, 409]]
+        renamed = {"name": "WEB"}
+        assert await refused(http, "PUT", f"teams/{team['id']}", **renamed) == (409, "team already exists")

@@ -14,6 +14,7 @@ from tests.stores.samples import (
     a_catalog_entry,
     a_link,
     a_lock,
+    a_user,
     an_api_key,
     an_end,
     an_entry,
@@ -162,6 +163,7 @@ async def fill(store: Store, events: int = 12) -> None:
     await store.links.create(a_link("docs", "handbook"))
     await store.links.create(a_link("docs", "api"))
     await store.access.modify("apikey:1", lambda _: an_api_key("ci"))
+    await store.access.modify("user:1", lambda _: a_user("ada", "1"))
     draft = Draft(1, "event", "created", "1", '{"after":{"title":"é"}}', b"\0\xff", "log", 7)
     await store.audit.append(lambda last: chained(last, [draft, draft]))
     await taken(store, a_lock("plain"))

@@ -122,6 +122,15 @@ def a_link(group: str, name: str) -> link_pb.Link:
     return link_pb.Link(id=new_id(), group=group, name=name, url="https://example.org")
 
 
+def a_user(username: str, user_id: str) -> StoredAccess:
+    user = auth_pb.User(id=user_id, username=username)
+    return StoredAccess(access_pb.Access(id=f"user:{user_id}", user=user), b"")
+
+
+def a_team(name: str, team_id: str) -> StoredAccess:
+    return StoredAccess(access_pb.Access(id=f"team:{team_id}", team=auth_pb.Team(id=team_id, name=name)), b"")
+
+
 def once(key: str, at: int, request: bytes = b"a request") -> Once[Any]:
     return Once(KeyUse(key, request, at), lambda made: f"answer of {made}".encode())
 

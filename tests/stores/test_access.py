@@ -1,15 +1,19 @@
 from __future__ import annotations
 
+import asyncio
 from typing import TYPE_CHECKING
 
 import pytest
-from tests.stores.samples import an_api_key
+from tests.stores.samples import a_team, a_user, an_api_key
 
 from tracker.errors import Reason, TrackerError
+from tracker.pb import access_pb
+from tracker.stores.access import NameTakenError, StoredAccess
 from tracker.stores.changes import ChangeKind, RecordKind
 
 if TYPE_CHECKING:
-    from tracker.stores.access import StoredAccess
+    from collections.abc import Callable
+
     from tracker.stores.base import Store
 
 
@@ -63,3 +67,32 @@ async def test_the_log_has_changes_without_the_secret_unless_they_are_quiet(stor
         (ChangeKind.CREATED, "apikey:1", None, an_api_key("first").record),
         (ChangeKind.UPDATED, "apikey:1", an_api_key("used").record, an_api_key("second").record),
     ]
+
+
+async def put(store: Store, new: StoredAccess) -> StoredAccess:
+    return await store.access.modify(new.record.id, lambda _: new)
+
+
+@pytest.mark.parametrize("kind", [a_user, a_team])
+async def test_a_name_is_that_of_one_user_and_of_one_team(
+    store: Store, kind: Callable[[str, str], StoredAccess]
+) -> None:
+    await put(store, a_user("web", "1") if kind is a_team else a_team("web", "1"))
+    changes = (put(store, kind("WEB" if number % 2 else "web", f"{number}")) for number in range(1, 6))
+    results = await asyncio.gather(*changes, return_exceptions=True)
+    (made,) = [each for each in results if isinstance(each, StoredAccess)]
+    taken = [each for each in results if isinstance(each, NameTakenError)]
+    assert len(taken) == 4
+    await put(store, made)
+    other = await put(store, kind("other", "7"))
+    with pytest.raises(NameTakenError):
+        await put(store, kind("Web", "7"))
+    assert other in await store.access.find()
+    await put(store, kind("app", made.record.id.rpartition(":")[2]))
+    await put(store, kind("Web", "7"))
+
+
+async def test_the_name_of_a_deleted_team_is_free(store: Store) -> None:
+    await put(store, a_team("web", "1"))
+    await put(store, StoredAccess(access_pb.Access(id="team:1"), b""))
+    await put(store, a_team("web", "2"))

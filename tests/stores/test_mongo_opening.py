@@ -9,10 +9,11 @@ from typing import TYPE_CHECKING
 import pytest
 from tests.stores.mongo import opened
 from tests.stores.observations import Observations
-from tests.stores.samples import an_event
+from tests.stores.samples import a_user, an_event
 
 from tracker.domain.query.tree import EventFilter
 from tracker.stores import choice
+from tracker.stores.access import NameTakenError
 from tracker.stores.base import StoreOpenError
 from tracker.stores.mongo import MongoStore
 from tracker.stores.mongo.schema import INDEXES
@@ -57,6 +58,21 @@ async def test_a_store_is_as_it_was_when_it_is_opened_again(mongo: MongoServers)
         await store.events.create(an_event(), None)
     async with opened(uri) as store:
         assert await store.events.count(EventFilter()) == 1
+
+
+async def test_of_users_that_share_a_name_the_first_keeps_it(mongo: MongoServers) -> None:
+    uri = mongo.new_database()
+    async with opened(uri) as store:
+        await store.access.modify("user:1", lambda _: a_user("Ada", "1"))
+        await store.access.modify("user:2", lambda _: a_user("bob", "2"))
+    records = mongo.members[0].client.get_database(uri.rpartition("/")[2])["access"]
+    document = a_user("ada", "2").record.to_json()
+    records.update_many({}, {"$unset": {"name": 1}})
+    records.update_one({"_id": "user:2"}, {"$set": {"document": document}})
+    async with opened(uri) as store:
+        await store.access.modify("user:2", lambda _: a_user("ada", "2"))
+        with pytest.raises(NameTakenError):
+            await store.access.modify("user:3", lambda _: a_user("ADA", "3"))
 
 
 async def test_a_newer_schema_is_refused(mongo: MongoServers) -> None:

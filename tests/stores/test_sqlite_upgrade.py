@@ -8,7 +8,7 @@ from zoneinfo import ZoneInfo
 import apsw
 import pytest
 from tests.stores.observations import Observations
-from tests.stores.samples import NOW, a_lock, an_end, an_event, new_id, stored_before, taken
+from tests.stores.samples import NOW, a_lock, a_team, a_user, an_end, an_event, new_id, stored_before, taken
 
 from tracker.domain.events import EventId
 from tracker.domain.lifecycle import with_elapsed
@@ -18,6 +18,7 @@ from tracker.domain.query.text import parse
 from tracker.domain.query.tree import EventFilter, one_of
 from tracker.domain.times import timestamp
 from tracker.pb import event_pb
+from tracker.stores.access import NameTakenError
 from tracker.stores.events import DeletedEvent
 from tracker.stores.pages import Page
 from tracker.stores.sqlite import SqliteStore, migrations
@@ -75,6 +76,28 @@ async def upgraded(tmp_path: Path) -> AsyncIterator[Store]:
     store = SqliteStore(path, Observations())
     await store.open()
     yield store
+    await store.close()
+
+
+async def test_of_users_that_share_a_name_the_first_keeps_it(tmp_path: Path) -> None:
+    path = tmp_path / "tracker.db"
+    connection = apsw.Connection(str(path))
+    connection.create_scalar_function("with_elapsed", lambda *values: values[0], 1)
+    for version, sql in migrations.steps().items():
+        if version < 19:
+            connection.execute(f"{sql}; PRAGMA user_version = {version}")
+    connection.pragma("application_id", migrations.APPLICATION_ID)
+    for stored in (a_user("Ada", "1"), a_user("ada", "2"), a_team("web", "1")):
+        row = (stored.record.id, 0, b"", stored.record.to_json())
+        connection.execute("INSERT INTO access VALUES (?, ?, ?, ?)", row)
+    connection.close()
+    store = SqliteStore(path, Observations())
+    await store.open()
+    await store.access.modify("user:2", lambda _: a_user("ada", "2"))
+    with pytest.raises(NameTakenError):
+        await store.access.modify("user:3", lambda _: a_user("ADA", "3"))
+    with pytest.raises(NameTakenError):
+        await store.access.modify("team:2", lambda _: a_team("Web", "2"))
     await store.close()
 
 

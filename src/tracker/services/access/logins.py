@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import copy
+from contextlib import suppress
 from functools import partial
 from typing import TYPE_CHECKING, Final, Protocol
 
@@ -12,7 +13,7 @@ from tracker.domain.times import timestamp
 from tracker.errors import FieldViolation, Reason, TrackerError, invalid
 from tracker.pb import access_pb, auth_pb
 from tracker.services.access.passwords import hash_password, require_policy, verify_password
-from tracker.stores.access import StoredAccess
+from tracker.stores.access import NameTakenError, StoredAccess
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -68,11 +69,12 @@ class Logins:
             must_change_password=True,
             created_at=now,
         )
-        if any(each.username == _ADMIN_NAME for each in self._directory.users.values()):
+        if any(each.username.lower() == _ADMIN_NAME for each in self._directory.users.values()):
             return
         password_hash = await asyncio.to_thread(hash_password, password)
         new = StoredAccess(access_pb.Access(id=f"user:{_ADMIN}", user=user), password_hash)
-        await self._directory.modify(new.record.id, partial(_unless_there, new))
+        with suppress(NameTakenError):  # another server was faster
+            await self._directory.modify(new.record.id, partial(_unless_there, new))
 
     async def log_in(self, call: Call, address: str, username: str, password: str) -> NewSession:
         """Begin a session of a user with a name and a password.

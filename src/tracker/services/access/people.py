@@ -15,7 +15,7 @@ from tracker.errors import Reason, TrackerError
 from tracker.pb import access_pb, auth_pb
 from tracker.services.access.passwords import hash_password, require_policy
 from tracker.services.access.words import known_permissions, trimmed, unfit
-from tracker.stores.access import StoredAccess
+from tracker.stores.access import NameTakenError, StoredAccess
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -74,7 +74,10 @@ class PeopleService:
             if any(each.username.lower() == name for each in self._directory.users.values()):
                 raise _user_exists()
             user.team_ids = self._teams_of(request.team_ids)
-            await self._directory.modify(f"user:{user.id}", create)
+            try:
+                await self._directory.modify(f"user:{user.id}", create)
+            except NameTakenError:
+                raise _user_exists() from None
         self._context.report(call, "user created", id=user.id, name=user.username)
         return auth_pb.CreateUserResponse(user=user)
 
@@ -167,7 +170,10 @@ class PeopleService:
 
     async def _put(self, team: auth_pb.Team) -> None:
         stored = StoredAccess(access_pb.Access(id=f"team:{team.id}", team=team), b"")
-        await self._directory.modify(stored.record.id, lambda _: stored)
+        try:
+            await self._directory.modify(stored.record.id, lambda _: stored)
+        except NameTakenError:
+            raise _team_exists() from None
 
     def _team(self, team_id: str) -> auth_pb.Team:
         team = self._directory.teams.get(team_id)
@@ -184,7 +190,7 @@ class PeopleService:
     def _require_free_name(self, team: auth_pb.Team) -> None:
         others = (each for each in self._directory.teams.values() if each.id != team.id)
         if any(each.name.lower() == team.name.lower() for each in others):
-            raise TrackerError(Reason.TEAM_EXISTS, "team already exists")
+            raise _team_exists()
 
 
 def _fill(team: auth_pb.Team, request: _T) -> None:
@@ -222,3 +228,7 @@ def _is_administrator(user: auth_pb.User) -> bool:
 
 def _user_exists() -> TrackerError:
     return TrackerError(Reason.USER_EXISTS, "user already exists")
+
+
+def _team_exists() -> TrackerError:
+    return TrackerError(Reason.TEAM_EXISTS, "team already exists")

@@ -20,10 +20,10 @@ from tracker.errors import TrackerError
 from tracker.identity.id_tokens import verified_claims
 from tracker.identity.issuers import KeySource
 from tracker.pb import access_pb, auth_pb
-from tracker.stores.access import StoredAccess
+from tracker.stores.access import NameTakenError, StoredAccess, name_of_user
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Collection, Mapping
 
     from tracker.services.access.directory import Directory
     from tracker.services.access.logins import LoginObserver
@@ -169,11 +169,12 @@ class SingleSignOn:
             raise LoginFailedError("oidc_forbidden")
         groups = self._groups(call, claims, there)
         now = timestamp(self._context.now())
+        taken = {name_of_user(user.username) for user in self._directory.users.values()}
 
         def change(stored: StoredAccess | None) -> StoredAccess:
             record = None if stored is None else copy.deepcopy(stored.record)
             if record is None or record.user is None:
-                name = self._free_name(_text(claims, self._client.username_claim, "email", "sub"))
+                name = _free_name(_text(claims, self._client.username_claim, "email", "sub"), taken)
                 user = auth_pb.User(id=user_id, username=name, source="oidc", created_at=now)
                 record = access_pb.Access(
                     id=f"user:{user_id}", user=user, issuer=self._provider.url, subject=subject
@@ -185,8 +186,13 @@ class SingleSignOn:
                 user.team_ids = self._teams(user, groups)
             return StoredAccess(record, b"")
 
-        new = await self._directory.modify(f"user:{user_id}", change)
-        return new.record.user or auth_pb.User()
+        while True:
+            try:
+                new = await self._directory.modify(f"user:{user_id}", change)
+            except NameTakenError as error:  # by a user that this server does not know yet
+                taken.add(error.name)
+            else:
+                return new.record.user or auth_pb.User()
 
     def _groups(
         self, call: Call, claims: Mapping[str, object], user: auth_pb.User | None
@@ -222,11 +228,12 @@ class SingleSignOn:
             if other.id != user.id
         )
 
-    def _free_name(self, name: str) -> str:
-        taken = {user.username.lower() for user in self._directory.users.values()}
-        name = name[:_LONGEST]
-        names = (name if number == 1 else f"{name}-{number}" for number in count(1))
-        return next(each for each in names if each.lower() not in taken)
+
+def _free_name(name: str, taken: Collection[str]) -> str:
+    """Return a name, with a number where it is taken."""
+    name = name[:_LONGEST]
+    names = (name if number == 1 else f"{name}-{number}" for number in count(1))
+    return next(each for each in names if name_of_user(each) not in taken)
 
 
 def _text(claims: Mapping[str, object], *names: str) -> str:

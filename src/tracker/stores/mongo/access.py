@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from pymongo.errors import DuplicateKeyError
+
+from tracker.errors import TrackerError
 from tracker.pb import access_pb
-from tracker.stores.access import StoredAccess
+from tracker.stores.access import NameTakenError, StoredAccess
 from tracker.stores.changes import ChangeKind, RecordKind
 from tracker.stores.documents import parse
+from tracker.stores.mongo import writes
 from tracker.stores.mongo.outbox import logged as log_entry
 
 if TYPE_CHECKING:
@@ -16,7 +21,7 @@ if TYPE_CHECKING:
 
     from tracker.stores.mongo.database import Database
     from tracker.stores.mongo.deliveries import Deliveries
-    from tracker.stores.mongo.writes import Document
+    from tracker.stores.mongo.writes import Collection, Document
 
 NAME = "access"
 """The collection."""
@@ -46,7 +51,8 @@ class MongoAccess:
                 while True:
                     stored = await records.find_one({"_id": record_id})
                     new = change(None if stored is None else _stored(stored))
-                    row = document(record_id, new, self._database.now())
+                    name = await _name(records, stored, new.unique_name)
+                    row = document(record_id, new, self._database.now()) | name
                     kind = ChangeKind.CREATED if stored is None else ChangeKind.UPDATED
                     before = "" if stored is None else stored["document"]
                     log = [log_entry(RecordKind.ACCESS, kind, record_id, before=before)] if logged else ()
@@ -59,6 +65,31 @@ class MongoAccess:
         async with self._database.asking(NAME) as records:
             rows = records.find({"changed_at": {"$gte": since}}, sort=[("_id", 1)])
             return [_stored(row) async for row in rows]
+
+
+async def fill_in_names(records: Collection) -> None:
+    """Store the unique names of records that an earlier version, or a migration, stored without.
+
+    Of records that share one, the first keeps it.
+    """
+    lacking = {"name": None, "_id": {"$regex": "^(user|team):"}}
+    for row in await records.find(lacking, sort=[("_id", 1)]).to_list():
+        with suppress(TrackerError, DuplicateKeyError):
+            if name := _stored(row).unique_name:
+                await writes.update(records, {"_id": row["_id"], "rev": row["rev"]}, {"$set": {"name": name}})
+
+
+async def _name(records: Collection, stored: Document | None, name: str | None) -> Document:
+    """Return the field for the unique name of a record that replaces the stored one.
+
+    Raises:
+        NameTakenError: It is new, and another record has it.
+    """
+    if stored is not None and name == _stored(stored).unique_name:
+        return {"name": stored["name"]} if "name" in stored else {}
+    if name is not None and await records.find_one({"name": name}, {"_id": 1}) is not None:
+        raise NameTakenError(name)
+    return {} if name is None else {"name": name}
 
 
 def document(record_id: str, access: StoredAccess, changed_at: int) -> Document:

@@ -90,6 +90,7 @@ INDEXES: Final[Mapping[str, Sequence[IndexModel]]] = {
     ),
     access.NAME: (
         _index("access_by_change", "changed_at"),
+        _index("access_by_name", "name", unique=True, sparse=True),
         _index("access_with_outbox", "outbox.at", sparse=True),
     ),
     audit.NAME: (
@@ -121,6 +122,7 @@ async def make(database: Database) -> None:
     await fill_in_elapsed(database)
     with pymongo.timeout(OPEN_SECONDS):
         await upgrade(database)
+        await access.fill_in_names(database.newest(access.NAME))
 
 
 async def require(database: Database) -> None:

@@ -122,9 +122,9 @@ async def replace(collection: Collection, before: Document, after: Document) -> 
 
 async def put(collection: Collection, before: Document | None, after: Document) -> bool:
     """Replace a document, or insert one where `before` is not stored; return False if another came first."""
-    if before is not None and "rev" in before:
-        return await replace(collection, before, after)
     try:
+        if before is not None and "rev" in before:
+            return await replace(collection, before, after)
         await insert(collection, after)
     except DuplicateKeyError:
         return False

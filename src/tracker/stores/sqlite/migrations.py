@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Final
 
 from tracker.domain.lifecycle import with_elapsed
 from tracker.domain.query.fields import FIELDS, Kind
-from tracker.pb import event_pb
+from tracker.pb import access_pb, event_pb
+from tracker.stores.access import StoredAccess
 from tracker.stores.base import StoreOpenError
 from tracker.stores.contents import not_empty, unfinished
 from tracker.stores.sqlite.search.queries import in_document
@@ -64,6 +65,7 @@ def require_ours(db: apsw.Connection, *, filled_from: str | None = None) -> None
 def upgrade(db: apsw.Connection) -> None:
     """Upgrade the schema to the newest version, one transaction a step, and add the columns of new fields."""
     db.create_scalar_function("with_elapsed", _with_elapsed, 1)
+    db.create_scalar_function("unique_name", _unique_name, 1)
     for version, sql in steps().items():
         if version > db.pragma("user_version"):
             db.execute(f"BEGIN IMMEDIATE; {sql}; PRAGMA user_version = {version}; COMMIT")
@@ -101,6 +103,14 @@ def _with_elapsed(*document: apsw.SQLiteValue) -> apsw.SQLiteValue:
         return with_elapsed(event_pb.Event.from_json(str(document[0]))).to_json()
     except ValueError:
         return document[0]
+
+
+def _unique_name(*document: apsw.SQLiteValue) -> apsw.SQLiteValue:
+    """Return the unique name of a record of access control; one that can't be read has none."""
+    try:
+        return StoredAccess(access_pb.Access.from_json(str(document[0])), b"").unique_name
+    except ValueError:
+        return None
 
 
 def _add_columns(db: apsw.Connection) -> None:
