@@ -157,6 +157,7 @@ class App:
             clock, tasks, streams, opened
         )
         self.access = access
+        keys = IdempotencyKeys(store.idempotency, context)
         chain = Chain(
             Forwarded(settings.trusted_proxies),
             Observe(metrics, log),
@@ -170,7 +171,7 @@ class App:
             streams,
             Deadline(settings.call_timeout),
             Validate(),
-            Idempotency(IdempotencyKeys(store.idempotency, context)),
+            Idempotency(keys),
         )
         ttl = duration(round(settings.locks_auto_ttl * MICROS)) if settings.locks_auto_ttl else None
         events, of_events = store.events, EventReporter(context, metrics)
@@ -192,7 +193,7 @@ class App:
         ready = Readiness(store.check)
         routes = [
             *(*probes(ready), *documentation(), *access.routes, _web_configuration(settings)),
-            *Site(methods, NAVIGATION, clock.now, settings.timezone).routes(PAGES),
+            *Site(methods, NAVIGATION, clock.now, settings.timezone, keys).routes(PAGES),
         ]
         rest = RestApi(chain, methods, routes, log=log, cors=Cors(settings.cors_allowed_origins))
         scrape = metrics_page(metrics.exposition)

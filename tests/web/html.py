@@ -7,7 +7,12 @@ from html.parser import HTMLParser
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     import httpx2
+
+OWN = {"sec-fetch-site": "same-origin"}
+"""What a browser says when a page of the server asks."""
 
 _VOID = {"area", "base", "br", "col", "embed", "hr", "img", "input", "link", "meta", "source", "wbr"}
 
@@ -23,7 +28,7 @@ class Element:
         """All text in it, with single spaces."""
         return " ".join("".join(p if isinstance(p, str) else f" {p.text} " for p in self.parts).split())
 
-    def all(self, name: str, **attributes: str) -> list[Element]:
+    def all(self, name: str, /, **attributes: str) -> list[Element]:
         """Return the elements of a name in it that have these attributes; `class_` is one of several."""
         found = [self] if self.name == name and self._has(attributes) else []
         for part in self.parts:
@@ -31,7 +36,7 @@ class Element:
                 found += part.all(name, **attributes)
         return found
 
-    def one(self, name: str, **attributes: str) -> Element:
+    def one(self, name: str, /, **attributes: str) -> Element:
         (found,) = self.all(name, **attributes)
         return found
 
@@ -72,7 +77,7 @@ def parsed(text: str) -> Element:
     return reader.root
 
 
-async def page(http: httpx2.AsyncClient, path: str, status: int = 200, **headers: str) -> Element:
+async def page(http: httpx2.AsyncClient, path: str, status: int = 200, /, **headers: str) -> Element:
     answer = await http.get(path, headers=headers)
     assert answer.status_code == status, answer.text
     assert answer.headers["content-type"] == "text/html; charset=utf-8"
@@ -87,3 +92,40 @@ async def record(http: httpx2.AsyncClient, title: str, **attributes: Any) -> str
     answer = await http.post("/api/v1alpha1/event", json=body)
     assert answer.status_code == 200, answer.text
     return str(answer.json()["event"]["metadata"]["id"])
+
+
+async def send(
+    http: httpx2.AsyncClient,
+    shown: Element,
+    action: str,
+    status: int = 303,
+    headers: Mapping[str, str] = OWN,
+    **entries: str,
+) -> Element:
+    """Send the form of a page that has a button of this action; return the page that follows."""
+    (form,) = [f for f in shown.all("form") if f.all("button", name="action", value=action)]
+    sent = {**_entries(form), **entries, "action": action}
+    answer = await http.post(form.attributes["action"], data=sent, headers=headers)
+    assert answer.status_code == status, answer.text
+    if status != 303:
+        return parsed(answer.text)
+    cookies = "; ".join(f"{name}={value}" for name, value in answer.cookies.items())
+    if "cookie" in headers:
+        cookies = f"{headers['cookie']}; {cookies}"
+    http.cookies.clear()
+    return await page(http, answer.headers["location"], **{**headers, "cookie": cookies})
+
+
+def _entries(form: Element) -> dict[str, str]:
+    """Return what a browser sends for a form that nobody has filled in."""
+    entries = {
+        each.attributes["name"]: each.attributes.get("value", "")
+        for each in form.all("input")
+        if each.attributes.get("type") != "checkbox" or "checked" in each.attributes
+    }
+    entries |= {each.attributes["name"]: each.text for each in form.all("textarea")}
+    for each in form.all("select"):
+        options = each.all("option")
+        chosen = next((o for o in options if "selected" in o.attributes), options[0])
+        entries[each.attributes["name"]] = chosen.attributes["value"]
+    return entries

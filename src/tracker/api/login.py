@@ -9,7 +9,7 @@ from email.utils import formatdate
 from http import HTTPStatus
 from time import time
 from typing import TYPE_CHECKING, Final
-from urllib.parse import parse_qs, quote
+from urllib.parse import parse_qsl, quote
 
 from tracker.api.calls.callers import address_of
 from tracker.api.calls.endpoint import Limits
@@ -98,27 +98,35 @@ class LoginRoutes:
     async def _page(self, request: HttpRequest, call: Call) -> HttpResponse:
         if call.session:
             return html_page(_LOGGED_IN.format(name=html.escape(call.principal.name)), HTTPStatus.OK)
-        word = parse_qs(request.query).get("error", [""])[0]
-        return self._login_page(_PROBLEMS.get(word, ""), HTTPStatus.OK)
+        given = dict(parse_qsl(request.query))
+        return self._login_page(
+            _PROBLEMS.get(given.get("error", ""), ""), HTTPStatus.OK, given.get("redirect", "/")
+        )
 
     async def _log_in_by_page(self, request: HttpRequest, call: Call) -> HttpResponse:
-        username, password = (_field(request.body, name) for name in ("username", "password"))
+        fields = dict(parse_qsl(request.body.decode(errors="replace")))
+        username, password = fields.get("username", ""), fields.get("password", "")
+        target = local_path(fields.get("redirect", "/"))
         try:
             session = await self._logins.log_in(call, address_of(call), username, password)
         except TrackerError as error:
             if error.code is Code.INTERNAL:
                 raise
-            return self._login_page(error.message, error.reason.http_status)
-        return HttpResponse(b"", [*self._cookies.of(session), ("location", "/")], HTTPStatus.SEE_OTHER)
+            return self._login_page(error.message, error.reason.http_status, target)
+        return HttpResponse(b"", [*self._cookies.of(session), ("location", target)], HTTPStatus.SEE_OTHER)
 
     async def _log_out_by_page(self, _request: HttpRequest, call: Call) -> HttpResponse:
         await self._sessions.end(call.session)
         return HttpResponse(b"", [*self._cookies.none(), ("location", "/login")], HTTPStatus.SEE_OTHER)
 
-    def _login_page(self, problem: str, status: int) -> HttpResponse:
-        link = _LINK.format(path=f"{AUTH}/oidc/login", label=html.escape(self._provider))
+    def _login_page(self, problem: str, status: int, target: str) -> HttpResponse:
+        target = local_path(target)
+        back = f"?redirect={quote(target, safe='/')}" if target != "/" else ""
+        to_provider = f"{AUTH}/oidc/login{back}"
+        link = _LINK.format(path=html.escape(to_provider), label=html.escape(self._provider))
         shown = f"<p role=alert>{html.escape(problem)}</p>" if problem else ""
-        return html_page(_LOGIN.format(problem=shown, link=link if self._provider else ""), status)
+        link = link if self._provider else ""
+        return html_page(_LOGIN.format(problem=shown, link=link, target=html.escape(target)), status)
 
 
 _PROBLEMS = {
@@ -143,6 +151,7 @@ _LOGIN = """{problem}
 <p><label>Name <input name="username" autocomplete="username" autofocus required></label></p>
 <p><label>Password
 <input name="password" type="password" autocomplete="current-password" required></label></p>
+<input type="hidden" name="redirect" value="{target}">
 <p><button>Log in</button></p>
 </form>
 {link}"""
@@ -176,8 +185,3 @@ def _texts(body: bytes, *names: str) -> list[str]:
         raise invalid(FieldViolation("", "the body is not valid JSON")) from None
     values = [content.get(name, "") if isinstance(content, dict) else "" for name in names]
     return [value if isinstance(value, str) else "" for value in values]
-
-
-def _field(body: bytes, name: str) -> str:
-    """Return a field of a form."""
-    return parse_qs(body.decode(errors="replace")).get(name, [""])[0]

@@ -216,9 +216,11 @@ class Call:
 
 def permission_required(principal: Principal, permission: Permission, where: str = "") -> TrackerError:
     """Return the error for a principal that lacks a permission, at all or for a record that `where` names."""
+    lacks = {"permission": permission}
     if principal.is_anonymous:
-        return TrackerError(Reason.AUTHENTICATION_REQUIRED, "authentication required")
-    return TrackerError(Reason.PERMISSION_REQUIRED, f"permission {permission} required{where}")
+        return TrackerError(Reason.AUTHENTICATION_REQUIRED, "authentication required", metadata=lacks)
+    message = f"permission {permission} required{where}"
+    return TrackerError(Reason.PERMISSION_REQUIRED, message, metadata=lacks)
 
 
 def answer_with(response: Callable[..., M], field: str) -> Callable[[object], M]:

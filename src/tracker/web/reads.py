@@ -6,42 +6,67 @@ from typing import TYPE_CHECKING, Any, TypeVar, cast
 
 from tracker.api.calls.access import Authorize
 from tracker.api.calls.endpoint import Chain
-from tracker.api.calls.steps import Validate
+from tracker.api.calls.steps import Idempotency, Validate
+from tracker.pb.options import only_reads
 from tracker.services.context import Call
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Mapping
 
     from protobuf import Message
 
     from tracker.api.calls.endpoint import Endpoint, Handler
+    from tracker.services.idempotency import IdempotencyKeys
 
 M = TypeVar("M", bound="Message")
 
 
 class Rpcs:
-    """Calls RPCs that read, through the steps of the chain that check permission and request.
+    """Calls RPCs through the steps of the chain that check permission, request and idempotency key.
 
     The page's own call has passed the other steps: it is observed, timed and limited as a whole.
     """
 
-    def __init__(self, methods: Iterable[Endpoint]) -> None:
-        chain = Chain(Authorize(), Validate())
-        self._handlers: dict[type[Message], Handler] = {
-            method.rpc.input.type: chain.compose(method)
-            for method in methods
-            if method.rpc is not None and not method.streams
-        }
+    def __init__(self, methods: Iterable[Endpoint], keys: IdempotencyKeys) -> None:
+        chain = Chain(Authorize(), Validate(), Idempotency(keys))
+        self._reads: dict[type[Message], Handler] = {}
+        self._changes: dict[type[Message], Handler] = {}
+        for method in methods:
+            if method.rpc is not None and not method.streams:
+                handlers = self._reads if only_reads(method.rpc) else self._changes
+                handlers[method.rpc.input.type] = chain.compose(method)
 
     async def ask(self, request: Message, answer: type[M], page: Call) -> M:
-        """Return the answer to a request that the reader of a page makes.
+        """Return the answer to a request that the reader of a page makes, and that changes nothing.
 
         Raises:
             TrackerError: As the RPC does; UNAUTHENTICATED or PERMISSION_DENIED if the reader may not ask.
         """
-        call = Call(page.wire, page.request_id, page.peer, page.headers, page.timeout)
-        call.principal, call.answer = page.principal, page.answer
-        found: Any = await self._handlers[type(request)](cast("Any", request), call)
-        if not isinstance(found, answer):
-            raise TypeError(f"{type(request).__name__} is answered by {type(found).__name__}")
-        return found
+        return await _ask(self._reads, request, answer, _call_of(page))
+
+    async def change(self, request: Message, answer: type[M], page: Call, key: str) -> M:
+        """Return the answer to a change that the reader of a page makes, once for each key.
+
+        Raises:
+            TrackerError: As the RPC does; UNAUTHENTICATED or PERMISSION_DENIED if the reader may not ask.
+        """
+        call = _call_of(page)
+        call.headers = {**page.headers, "idempotency-key": key}
+        call.did = page.did
+        try:
+            return await _ask(self._changes, request, answer, call)
+        finally:
+            page.did = call.did
+
+
+def _call_of(page: Call) -> Call:
+    call = Call(page.wire, page.request_id, page.peer, page.headers, page.timeout)
+    call.principal, call.answer = page.principal, page.answer
+    return call
+
+
+async def _ask(handlers: Mapping[type[Message], Handler], request: Message, answer: type[M], call: Call) -> M:
+    found: Any = await handlers[type(request)](cast("Any", request), call)
+    if not isinstance(found, answer):
+        raise TypeError(f"{type(request).__name__} is answered by {type(found).__name__}")
+    return found

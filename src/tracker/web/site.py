@@ -5,7 +5,7 @@ from __future__ import annotations
 import gzip
 from http import HTTPStatus
 from pathlib import Path
-from typing import TYPE_CHECKING, Final, Protocol
+from typing import TYPE_CHECKING, Final, Protocol, runtime_checkable
 from urllib.parse import urlsplit
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
@@ -16,6 +16,7 @@ from tracker.api.http_exchange import HttpResponse
 from tracker.api.routes import HttpRoute
 from tracker.errors import Code, TrackerError
 from tracker.web.assets import Assets
+from tracker.web.forms import LIMITS, Done, notice_cookie, read_form, require_same_session
 from tracker.web.reads import Rpcs
 from tracker.web.visit import Visit
 
@@ -26,6 +27,7 @@ if TYPE_CHECKING:
     from tracker.api.calls.endpoint import Endpoint
     from tracker.api.routes import HttpRequest
     from tracker.services.context import Call
+    from tracker.services.idempotency import IdempotencyKeys
 
 _POLICY: Final = (
     "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; connect-src 'self';"
@@ -34,11 +36,12 @@ _POLICY: Final = (
 _HEADERS: Final = (
     ("content-type", "text/html; charset=utf-8"),
     ("content-security-policy", _POLICY),
-    ("cache-control", "private, no-cache"),
     ("referrer-policy", "same-origin"),
     ("cross-origin-opener-policy", "same-origin"),
     ("vary", "accept-encoding, cookie"),
 )
+_CHECKED: Final = ("cache-control", "private, no-cache")
+_UNKEPT: Final = ("cache-control", "no-store")
 _SMALL: Final = 1_000
 """Bytes of a page that are not worth compressing."""
 _LEVEL: Final = 4
@@ -72,6 +75,18 @@ class Page(Protocol):
         """
 
 
+@runtime_checkable
+class FormPage(Page, Protocol):
+    """A page with forms, which are sent to its own path."""
+
+    def submit(self, visit: Visit) -> Awaitable[Done | View]:
+        """Make the change that `visit.form` asks for, and return what follows.
+
+        Raises:
+            TrackerError: Nothing was changed; the page is shown again, with what was entered and the error.
+        """
+
+
 class Site:
     """Answers the requests for pages."""
 
@@ -81,8 +96,9 @@ class Site:
         navigation: Sequence[tuple[str, str]],
         now: Callable[[], int],
         zone: ZoneInfo,
+        keys: IdempotencyKeys,
     ) -> None:
-        self._rpcs = Rpcs(methods)
+        self._rpcs = Rpcs(methods, keys)
         self._now = now
         self._zone = zone
         self._assets = Assets()
@@ -102,31 +118,71 @@ class Site:
 
         A page needs no permission: its parts need those of the RPCs that they ask.
         """
-        shown = [
-            HttpRoute("GET", page.path, self._handler(page), None, Limits(body_bytes=0)) for page in pages
-        ]
-        return [*shown, self._assets.route()]
+        routes = [self._assets.route()]
+        for page in pages:
+            routes.append(HttpRoute("GET", page.path, self._handler(page), None, Limits(body_bytes=0)))
+            if isinstance(page, FormPage):
+                routes.append(HttpRoute("POST", page.path, self._taker(page), None, LIMITS, takes_forms=True))
+        return routes
+
+    def _visit(self, request: HttpRequest, call: Call) -> Visit:
+        return Visit(request, call, self._rpcs, time_text.Clock(self._now(), self._zone))
 
     def _handler(self, page: Page) -> Callable[[HttpRequest, Call], Awaitable[HttpResponse]]:
         async def handle(request: HttpRequest, call: Call) -> HttpResponse:
-            visit = Visit(request, call, self._rpcs, time_text.Clock(self._now(), self._zone))
+            visit = self._visit(request, call)
             try:
                 view = await page.show(visit)
             except TrackerError as error:
-                view = View("error.html", error.reason.http_status, error=error)
-                call.did = ("page refused", {"reason": error.reason, "error": error.message})
+                view = _refusal(error, call)
             return view if isinstance(view, HttpResponse) else self._answer(visit, page, view)
 
         return handle
 
+    def _taker(self, page: FormPage) -> Callable[[HttpRequest, Call], Awaitable[HttpResponse]]:
+        async def take(request: HttpRequest, call: Call) -> HttpResponse:
+            visit = self._visit(request, call)
+            try:
+                visit.form = read_form(request.body, call)
+                view = await _submit(page, visit)
+            except TrackerError as error:
+                view = _refusal(error, call)
+            if isinstance(view, Done):
+                headers = (("location", view.path), notice_cookie(view.message), _UNKEPT)
+                return HttpResponse(b"", headers, HTTPStatus.SEE_OTHER)
+            return view if isinstance(view, HttpResponse) else self._answer(visit, page, view)
+
+        return take
+
     def _answer(self, visit: Visit, page: Page, view: View) -> HttpResponse:
         template = self._templates.get_template(view.template)
         body = template.render(view.values, visit=visit, times=visit.times, path=page.path).encode()
-        headers: list[tuple[str, str]] = [*_HEADERS]
+        headers: list[tuple[str, str]] = [*_HEADERS, _UNKEPT if visit.form.sent else _CHECKED]
+        if visit.notice and not visit.one("part"):
+            headers.append(notice_cookie(""))
         if len(body) > _SMALL and "gzip" in visit.call.headers.get("accept-encoding", ""):
             body = gzip.compress(body, _LEVEL, mtime=0)
             headers.append(("content-encoding", "gzip"))
         return HttpResponse(body, headers, view.status)
+
+
+async def _submit(page: FormPage, visit: Visit) -> Done | View | HttpResponse:
+    """Return what follows a form; where its change is refused, the page with what was entered."""
+    try:
+        require_same_session(visit.form, visit.call)
+        return await page.submit(visit)
+    except TrackerError as error:
+        visit.form = visit.form.failed(error)
+        view = await page.show(visit)
+        if isinstance(view, View):
+            view.status = error.reason.http_status
+        visit.call.did = ("form refused", {"reason": error.reason, "error": error.message})
+        return view
+
+
+def _refusal(error: TrackerError, call: Call) -> View:
+    call.did = ("page refused", {"reason": error.reason, "error": error.message})
+    return View("error.html", error.reason.http_status, error=error)
 
 
 def refused(error: TrackerError) -> bool:

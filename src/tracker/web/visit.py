@@ -9,6 +9,8 @@ from urllib.parse import parse_qsl, unquote, urlencode
 
 from tracker import time_text
 from tracker.errors import TrackerError
+from tracker.permissions import Permission
+from tracker.web.forms import NO_FORM, NOTICE, csrf_of
 from tracker.web.times import Times
 
 if TYPE_CHECKING:
@@ -49,6 +51,10 @@ class Visit:
             else ()
         )
         cookies = _cookies(call.headers.get("cookie", ""))
+        self.notice = cookies.get(NOTICE, "")
+        self.csrf = csrf_of(call)
+        self.form = NO_FORM
+        self._changes = 0
         self.theme = theme if (theme := cookies.get("theme", "")) in _THEMES else ""
         self.asked_zone = self.one("zone")
         chosen = self.asked_zone or cookies.get("zone", "")
@@ -61,6 +67,11 @@ class Visit:
     def address_path(self) -> str:
         """The path of this page, escaped."""
         return self._path
+
+    @property
+    def login(self) -> str:
+        """The address to log in at, and to come back from to this page."""
+        return address("/login", {"redirect": self.here(self._path)})
 
     @property
     def zone(self) -> str:
@@ -88,6 +99,19 @@ class Visit:
             TrackerError: As the RPC does.
         """
         return self._rpcs.ask(request, answer, self.call)
+
+    def change(self, request: Message, answer: type[M]) -> Awaitable[M]:
+        """Ask an RPC that changes something, for the form that was sent; once, however often that is sent.
+
+        Raises:
+            TrackerError: As the RPC does.
+        """
+        self._changes += 1
+        return self._rpcs.change(request, answer, self.call, f"{self.form.digest}-{self._changes}")
+
+    def may(self, permission: str, service: str = "", environment: str = "", team: str = "") -> bool:
+        """Return whether the reader has a permission, for a record of this service, environment and team."""
+        return self.call.principal.may_touch(Permission(permission), service, environment, team)
 
 
 async def part(value: Awaitable[T]) -> Part[T]:
