@@ -1,0 +1,125 @@
+"""What holds for every page: those of the menu, and each kind of page that they lead to."""
+
+from __future__ import annotations
+
+import inspect
+import re
+from typing import TYPE_CHECKING, Any, Final
+from urllib.parse import urlsplit
+
+import pytest
+from axe_playwright_python.async_playwright import Axe  # type: ignore[import-untyped]  # it has no types
+from tests.web.html import page as page_of
+
+from tracker.web.pages import NAVIGATION, PAGES
+
+if TYPE_CHECKING:
+    import httpx2
+    from playwright.async_api import Page
+    from tests.web.browser.readers import Readers
+
+    from tracker.app import App
+
+PHONE: Final = 360
+RULES: Final = {
+    "resultTypes": ["violations"],
+    "runOnly": ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa"],
+}
+FEWER: Final = (
+    "document.querySelectorAll(':is(tbody tr, li):nth-child(n + 12)').forEach((each) => each.remove())"
+)
+"""Takes away what is like that before it, for which axe needs longer than for all the rest."""
+SHOWN: Final = [page.path for page in PAGES if "View" in str(inspect.signature(page.show).return_annotation)]
+"""The paths of the pages that are for people, and not for scripts or other programs."""
+STARTS: Final = (*(path for path, _ in NAVIGATION), "/events?from=all")
+
+
+@pytest.fixture
+async def address(path: str, api: httpx2.AsyncClient) -> str:
+    """Give the address of a page, found on the pages of the menu if it depends on what is stored."""
+    if "{" not in path:
+        return path
+    pattern = re.compile(re.sub(r"\{[^}]*\}", "[^/?]+", path) + r"(\?.*)?")
+    for start in STARTS:
+        links = _links(await page_of(api, start))
+        opened = next((link for link in links if "event=" in link), None)
+        links += _links(await page_of(api, opened)) if opened else []
+        for link in links:
+            if pattern.fullmatch(link) and urlsplit(link).path not in SHOWN:
+                return link
+    raise AssertionError(f"no page of the menu leads to {path}")
+
+
+def _links(shown: Any) -> list[str]:
+    return [a.attributes["href"] for a in shown.one("main").all("a")]
+
+
+async def faults(page: Page, *rules: str) -> list[str]:
+    """Return what axe-core finds wrong with what a page shows, by all rules or by some."""
+    await page.evaluate(FEWER)
+    found = await Axe().run(page, options=RULES | ({"runOnly": rules} if rules else {}))
+    return [
+        f"{each['id']}: {node['html'][:150]} {node['failureSummary']}"
+        for each in found.response["violations"]
+        for node in each["nodes"][:3]
+    ]
+
+
+@pytest.mark.parametrize("path", SHOWN)
+async def test_a_page_has_no_fault_that_axe_finds_in_light_and_dark(
+    demo: App, readers: Readers, address: str
+) -> None:
+    page = await readers.visit(demo, address)
+    assert await faults(page) == []
+    await page.emulate_media(color_scheme="dark")
+    assert await faults(page, "color-contrast", "link-in-text-block") == []
+
+
+@pytest.mark.parametrize("path", SHOWN)
+async def test_a_page_fits_a_phone(demo: App, readers: Readers, address: str) -> None:
+    page = await readers.visit(demo, address, width=PHONE)
+    assert await page.evaluate("document.documentElement.scrollWidth") <= PHONE
+    await page.set_viewport_size({"width": 768, "height": 900})
+    assert await page.evaluate("document.documentElement.scrollWidth") <= 768
+    await page.set_viewport_size({"width": PHONE, "height": 900})
+    assert await faults(page) == []
+
+
+@pytest.mark.parametrize("path", SHOWN)
+async def test_a_page_reads_the_same_without_scripts(demo: App, readers: Readers, address: str) -> None:
+    with_scripts = await readers.visit(demo, address)
+    page = await readers.visit(demo, address, java_script_enabled=False)
+    for each in ("h1", "main h2", "main table tbody tr"):
+        assert await page.locator(each).count() == await with_scripts.locator(each).count()
+    assert await page.locator("main").inner_text()
+
+
+@pytest.mark.parametrize("demo", ["mongo"], indirect=True)
+async def test_pages_are_shown_from_the_other_store_too(demo: App, readers: Readers) -> None:
+    page = await readers.visit(demo, "/events?from=all")
+    for path, _ in NAVIGATION:
+        await page.goto(path)
+        assert await page.locator("main .notice.bad").count() == 0
+    await page.goto("/events?from=all")
+    assert await page.locator("#list tr[data-event]").count() == 100
+    await page.locator("#list td.title a").first.click()
+    await page.get_by_role("link", name="Own page").click()
+    assert await page.locator("h1").inner_text()
+
+
+async def test_the_explorer_has_no_fault_with_an_event_open_or_nothing_found(
+    demo: App, readers: Readers
+) -> None:
+    page = await readers.visit(demo, "/events?from=all")
+    await page.locator("#list td.title a").first.click()
+    await page.locator("#panel h1").wait_for()
+    assert await faults(page) == []
+    await page.set_viewport_size({"width": PHONE, "height": 800})
+    assert await page.evaluate("document.documentElement.scrollWidth") <= PHONE
+    for query in ("statsu:failure", "service:none-of-this-name"):
+        await page.goto(f"/events?q={query}")
+        assert await faults(page) == []
+    await page.goto("/events/none")
+    assert await faults(page) == []
+    await page.keyboard.press("?")
+    assert await faults(page) == []

@@ -1,0 +1,216 @@
+"""The Explorer as its readers use it: by mouse and by keys, in two tabs, and without scripts."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+from urllib.parse import parse_qs, urlsplit
+
+from playwright.async_api import expect
+
+if TYPE_CHECKING:
+    import httpx2
+    from playwright.async_api import Page
+    from tests.web.browser.readers import Readers
+
+    from tracker.app import App
+
+ROWS = "#list tr[data-event]"
+
+
+def asked(page: Page) -> dict[str, str]:
+    """Return the parameters of the address of a page."""
+    return {name: values[-1] for name, values in parse_qs(urlsplit(page.url).query).items()}
+
+
+async def ids(page: Page) -> list[str]:
+    return [await row.get_attribute("data-event") or "" for row in await page.locator(ROWS).all()]
+
+
+async def record(api: httpx2.AsyncClient, title: str) -> None:
+    attributes = {"type": "deployment", "service": "live", "status": "success"}
+    answer = await api.post("/api/v1alpha1/event", json={"title": title, "attributes": attributes})
+    assert answer.status_code == 200, answer.text
+
+
+async def test_a_click_includes_or_excludes_a_value_and_back_undoes_it(demo: App, readers: Readers) -> None:
+    page = await readers.visit(demo, "/events?from=all")
+    query, failed = page.locator("#q"), page.locator("#facets li", has_text="failure").first
+    shown = page.locator(f"{ROWS} .status")
+    await failed.locator("a").first.click()
+    await expect(query).to_have_value("status:failure")
+    await expect(shown.filter(has_not_text="failure")).to_have_count(0)
+    assert asked(page) == {"from": "all", "q": "status:failure"}
+    await failed.locator("a").first.click(modifiers=["Alt"])
+    await expect(query).to_have_value("-status:failure")
+    await expect(shown.filter(has_text="failure")).to_have_count(0)
+    await page.go_back()
+    await expect(query).to_have_value("status:failure")
+    await expect(shown.filter(has_not_text="failure")).to_have_count(0)
+    await page.go_back()
+    await expect(query).to_have_value("")
+    await page.go_forward()
+    await expect(query).to_have_value("status:failure")
+    before = await ids(page)
+    await page.reload()
+    assert await ids(page) == before
+
+
+async def test_a_query_is_written_with_suggestions_by_keys_alone(demo: App, readers: Readers) -> None:
+    page = await readers.visit(demo, "/events?from=all")
+    await page.keyboard.press("/")
+    query, suggestions = page.locator("#q"), page.get_by_role("listbox", name="Suggestions")
+    await expect(query).to_be_focused()
+    await page.keyboard.type("serv")
+    await expect(suggestions.get_by_role("option")).to_have_text(["service"])
+    await page.keyboard.press("ArrowDown")
+    await page.keyboard.press("Tab")
+    await expect(query).to_have_value("service:")
+    await page.keyboard.type("pay")
+    await expect(suggestions.get_by_role("option").first).to_contain_text("payments")
+    await page.keyboard.press("ArrowDown")
+    await page.keyboard.press("Enter")
+    await expect(query).to_have_value("service:payments")
+    await page.keyboard.press("Enter")
+    await expect(page.locator("#facets li.included")).to_contain_text("payments")
+    assert asked(page)["q"] == "service:payments"
+
+
+async def test_a_wrong_query_is_marked_and_can_be_mended_in_place(demo: App, readers: Readers) -> None:
+    page = await readers.visit(demo, "/events?from=all")
+    query = page.locator("#q")
+    await query.fill("statsu:failure")
+    await query.press("Enter")
+    await expect(page.locator("#fault mark")).to_have_text("statsu:failure")
+    await expect(query).to_have_attribute("aria-invalid", "true")
+    await query.fill("status:failure")
+    await query.press("Enter")
+    await expect(page.locator("#fault")).to_have_count(0)
+    await expect(page.locator(f"{ROWS} .status", has_text="failure").first).to_be_visible()
+
+
+async def test_keys_walk_open_and_close(demo: App, readers: Readers) -> None:
+    page = await readers.visit(demo, "/events?from=all")
+    rows, panel = page.locator(ROWS), page.locator("#panel")
+    for key in "jjk":
+        await page.keyboard.press(key)
+    await expect(rows.first.locator("td.title a")).to_be_focused()
+    title = await rows.first.locator("td.title a").inner_text()
+    await page.keyboard.press("Enter")
+    await expect(panel.locator("h1")).to_have_text(title)
+    await expect(rows.first).to_have_attribute("aria-current", "true")
+    await page.keyboard.press("Escape")
+    await expect(panel).to_be_hidden()
+    assert "event" not in asked(page)
+    await page.keyboard.press("?")
+    await expect(page.locator("#keys")).to_be_visible()
+    await page.keyboard.press("Escape")
+    await expect(page.locator("#keys")).to_be_hidden()
+    await page.keyboard.press("j")
+    opened = await page.evaluate("document.activeElement.closest('tr').dataset.event")
+    await page.keyboard.press("o")
+    await page.wait_for_url(f"**/events/{opened}")
+    await page.keyboard.press("g")
+    await page.keyboard.press("e")
+    await page.wait_for_url("**/events")
+
+
+async def test_keys_are_letters_while_somebody_writes(demo: App, readers: Readers) -> None:
+    page = await readers.visit(demo, "/events?from=all")
+    await page.locator("#q").focus()
+    await page.keyboard.type("jok?ge/")
+    await expect(page.locator("#q")).to_have_value("jok?ge/")
+    await expect(page.locator("#keys")).to_be_hidden()
+
+
+async def test_an_open_event_is_in_the_address_and_back_closes_it(demo: App, readers: Readers) -> None:
+    page = await readers.visit(demo, "/events?from=all")
+    link, panel = page.locator(f"{ROWS} td.title a").nth(3), page.locator("#panel")
+    title = await link.inner_text()
+    await link.click()
+    await expect(panel.locator("h1")).to_have_text(title)
+    sent = await page.context.new_page()
+    await sent.goto(page.url)
+    await expect(sent.locator("#panel h1")).to_have_text(title)
+    await page.go_back()
+    await expect(panel).to_be_hidden()
+
+
+async def test_a_period_is_brushed_on_the_chart(demo: App, readers: Readers) -> None:
+    page = await readers.visit(demo, "/events?from=all&zone=UTC")
+    bars = page.locator("#chart .chart a")
+    first, last = bars.nth(2), bars.nth(5)
+    wanted = {
+        "from": await first.get_attribute("data-since"),
+        "to": await last.get_attribute("data-until"),
+        "zone": "UTC",
+    }
+    for bar, press in ((last, page.mouse.down), (first, page.mouse.up)):
+        box = await bar.locator("rect").first.bounding_box()
+        assert box is not None
+        await page.mouse.move(box["x"] + box["width"] / 2, box["y"] + box["height"] / 2, steps=3)
+        await press()
+    await page.wait_for_url("**from=20*")
+    assert asked(page) == wanted
+    await expect(page.locator("#bar .times input[name=from]")).to_have_value(str(wanted["from"]))
+
+
+async def test_columns_are_chosen_and_the_rest_of_the_address_stays(demo: App, readers: Readers) -> None:
+    page = await readers.visit(demo, "/events?from=all&q=type:deployment")
+    await page.get_by_text("Columns", exact=True).click()
+    choice = page.locator(".columns-form")
+    await choice.get_by_label("owner").uncheck()
+    await choice.get_by_label("source").check()
+    await choice.get_by_role("button", name="Show").click()
+    await expect(page.locator("#list th")).to_contain_text(["Environment", "Source", "Version"])
+    await expect(page.locator("#list th", has_text="Owner")).to_have_count(0)
+    assert {**asked(page), "cols": ""} == {"from": "all", "q": "type:deployment", "cols": ""}
+
+
+async def test_a_new_event_comes_into_every_tab_that_is_live(
+    demo: App, readers: Readers, api: httpx2.AsyncClient
+) -> None:
+    first = await readers.visit(demo, "/events?live=1&q=service:live")
+    second = await first.context.new_page()
+    await second.goto("/events?live=1&q=service:live")
+    for page in (first, second):
+        await expect(page.locator("#live-state")).to_have_text("live")
+    await record(api, "Deploy live 1")
+    for page in (first, second):
+        await expect(page.locator(f"{ROWS}.fresh td.title a")).to_have_text("Deploy live 1")
+    await second.locator("#list").hover()
+    await record(api, "Deploy live 2")
+    await expect(first.locator(f"{ROWS} td.title a").first).to_have_text("Deploy live 2")
+    pill = second.get_by_role("button", name="Paused, 1 new. Show")
+    await expect(second.locator(f"{ROWS} td.title a").first).to_have_text("Deploy live 1")
+    await pill.click()
+    await expect(second.locator(f"{ROWS} td.title a").first).to_have_text("Deploy live 2")
+    await expect(pill).to_be_hidden()
+
+
+async def test_the_theme_and_the_zone_are_remembered(demo: App, readers: Readers) -> None:
+    page = await readers.visit(demo, "/events", color_scheme="light")
+    background = "getComputedStyle(document.body).backgroundColor"
+    light = await page.evaluate(background)
+    await page.locator("#theme").click()
+    assert await page.evaluate(background) != light
+    await page.reload()
+    assert await page.locator("html").get_attribute("data-theme") == "dark"
+    await page.context.clear_cookies(name="zone")
+    await page.reload()
+    await expect(page.locator("#zone-menu summary")).to_have_text("Europe/Paris")
+
+
+async def test_without_scripts_forms_and_links_do_the_same(demo: App, readers: Readers) -> None:
+    page = await readers.visit(demo, "/events?from=all", java_script_enabled=False)
+    await page.locator("#q").fill("status:failure")
+    await page.get_by_role("button", name="Search").click()
+    assert asked(page) == {"from": "all", "q": "status:failure"}
+    await page.locator("#facets .without").first.click()
+    await page.go_back()
+    link = page.locator(f"{ROWS} td.title a").first
+    title = await link.inner_text()
+    await link.click()
+    assert await page.locator("#panel h1").inner_text() == title
+    await page.get_by_role("link", name="Own page").click()
+    assert await page.locator("h1").inner_text() == title
+    assert await page.locator("#live").count() == 0  # what needs scripts is not there
