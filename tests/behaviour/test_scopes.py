@@ -55,6 +55,38 @@ async def test_an_event_of_another_service_is_unknown_and_can_not_be_made(client
     assert (stored["metadata"]["id"], stored["title"]) == (foreign, "Deploy")
 
 
+async def test_an_id_that_is_taken_does_not_name_an_event_of_another_service(client: Client) -> None:
+    taken: dict[str, Any] = {"source": "gitlab", "externalId": "7"}
+    foreign = (await create(client, service="payments", slack_id="17.1", **taken))["metadata"]["id"]
+    own = await bearer(client, "ci", "event:read", "event:write", services=["checkout"])
+    writer = await bearer(client, "writer", "event:write")
+    reader = await bearer(client, "reader", "event:read", "event:write")
+    mine = (await create(own, service="checkout"))["metadata"]["id"]
+    calls: list[tuple[str, dict[str, Any]]] = [
+        ("CreateEvent", request(service="checkout", slack_id="17.1")),
+        ("CreateEvent", request(service="checkout", **taken)),
+        ("UpdateEvent", {"id": mine, "slackId": "17.1"}),
+        ("UpdateEvent", {"id": mine, "attributes": {"service": "checkout", **taken}}),
+        ("AddSlackId", {"id": mine, "slackId": "17.1"}),
+    ]
+    for name, fields in calls:
+        for caller, named in ((own, False), (writer, False), (reader, True)):
+            if caller is not own and fields.get("attributes", {}).get("externalId") and "id" not in fields:
+                continue  # these may change the foreign event
+            with pytest.raises(Refused) as refusal:
+                await caller.call(f"EventService/{name}", fields)
+            error = refusal.value
+            assert error.reason in {"SLACK_ID_TAKEN", "EXTERNAL_ID_TAKEN"}, name
+            assert [foreign in error.message, "event_id" in error.metadata] == [named, named], (name, fields)
+    event = {"title": "t", "metadata": {"slackId": "17.1"}, "attributes": {"service": "checkout"}}
+    for caller, named in ((own, False), (reader, True)):
+        for overwritten in (UNKNOWN, mine):
+            event["metadata"] = {"id": overwritten, "slackId": "17.1"}
+            asked = {"events": [event], "overwrite": True}
+            (refused_event,) = (await caller.call("EventService/ImportEvents", asked))["refused"]
+            assert (refused_event["reason"], foreign in refused_event["message"]) == ("SLACK_ID_TAKEN", named)
+
+
 async def test_a_reader_of_everything_may_change_only_its_own(client: Client) -> None:
     foreign = (await create(client, service="payments"))["metadata"]["id"]
     reader = await bearer(client, "ci", *ALL, services=["checkout"])
@@ -217,7 +249,8 @@ async def test_an_import_refuses_the_events_of_another_service_one_by_one(client
     events = [{name: value for name, value in each.items() if name != "slackId"} for each in events]
     answer = await own.call("EventService/ImportEvents", {"events": events, "overwrite": True})
     told = [(each["index"], each["reason"]) for each in answer["refused"]]
-    assert told == [(1, "PERMISSION_REQUIRED"), (2, "PERMISSION_REQUIRED"), (3, "EVENT_NOT_FOUND")]
+    assert told == [(1, "PERMISSION_REQUIRED"), (2, "EVENT_NOT_FOUND"), (3, "EVENT_NOT_FOUND")]
+    assert not any("payments" in each["message"] for each in answer["refused"][1:])
     assert answer["stored"] == 1
     stored = (await client.call("EventService/GetEvent", {"id": foreign["metadata"]["id"]}))["event"]
     assert (stored["title"], len(stored["changelog"])) == ("theirs", 1)

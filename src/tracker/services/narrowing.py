@@ -9,6 +9,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING, Final, TypeAlias
 
+from tracker.domain.events import EventId
 from tracker.domain.query.tree import both
 from tracker.domain.scopes import events_within, subject_of
 from tracker.permissions import Permission
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
     from tracker.errors import TrackerError
     from tracker.pb import catalog_pb, event_pb, lock_pb
     from tracker.services.context import Call
+    from tracker.stores.events import EventStore, IdTakenError
 
     Record: TypeAlias = event_pb.Event | catalog_pb.Catalog | lock_pb.Lock
 
@@ -46,6 +48,15 @@ def may_touch(call: Call, permission: Permission, record: Record) -> bool:
 def may_name(call: Call, permission: Permission, record: Record) -> bool:
     """Return whether the principal of a call may read a record, or has a permission to change it."""
     return may_touch(call, permission, record) or may_touch(call, _READ[permission], record)
+
+
+async def shown_taken(error: IdTakenError, call: Call, events: EventStore) -> IdTakenError:
+    """Return an error as a call may see it: without the id of an event that it may not read."""
+    if call.principal.scopes(Permission.EVENT_READ) is None:
+        return error
+    event = await events.get(EventId(error.event_id))
+    readable = event is not None and may_touch(call, Permission.EVENT_READ, event)
+    return error if readable else error.without_event()
 
 
 def require_change(

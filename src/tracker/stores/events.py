@@ -37,23 +37,36 @@ MAX_SEARCH_SECONDS = 2.0
 """The maximum time that a query may search the documents of events."""
 
 
-class SlackIdTakenError(TrackerError):
-    """The Slack id of an event to be stored belongs to the event `event_id`."""
+class IdTakenError(TrackerError):
+    """An id of an event to be stored belongs to the event `event_id`, which a caller may not know."""
+
+    def __init__(self, reason: Reason, what: str, metadata: Mapping[str, str], event_id: str) -> None:
+        self.event_id = event_id
+        self._of = (reason, what, metadata)
+        of_event = {"event_id": event_id} if event_id else {}
+        whose = f"the event {event_id}" if event_id else "another event"
+        super().__init__(reason, f"{what} already belongs to {whose}", metadata={**metadata, **of_event})
+
+    def without_event(self) -> IdTakenError:
+        """Return the same error, which does not name the other event."""
+        return IdTakenError(*self._of, event_id="")
+
+
+class SlackIdTakenError(IdTakenError):
+    """The Slack id is taken."""
 
     def __init__(self, slack_id: str, event_id: str) -> None:
-        message = f"slack_id {slack_id} already belongs to the event {event_id}"
-        metadata = {"slack_id": slack_id, "event_id": event_id}
-        super().__init__(Reason.SLACK_ID_TAKEN, message, metadata=metadata)
+        metadata = {"slack_id": slack_id}
+        super().__init__(Reason.SLACK_ID_TAKEN, f"slack_id {slack_id}", metadata, event_id)
 
 
-class ExternalIdTakenError(TrackerError):
-    """The external id of an event to be stored belongs to the event `event_id` of the same source."""
+class ExternalIdTakenError(IdTakenError):
+    """The external id is taken by an event of the same source."""
 
     def __init__(self, external: ExternalId, event_id: str) -> None:
         source, value = external.source, external.value
-        message = f"the external_id {value} of {source} already belongs to the event {event_id}"
-        metadata = {"source": source, "external_id": value, "event_id": event_id}
-        super().__init__(Reason.EXTERNAL_ID_TAKEN, message, metadata=metadata)
+        metadata, what = {"source": source, "external_id": value}, f"the external_id {value} of {source}"
+        super().__init__(Reason.EXTERNAL_ID_TAKEN, what, metadata, event_id)
 
 
 Added: TypeAlias = "bool | SlackIdTakenError | ExternalIdTakenError"

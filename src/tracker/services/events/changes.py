@@ -35,8 +35,8 @@ from tracker.permissions import Permission
 from tracker.services.context import answer_with
 from tracker.services.events.filters import NOT_FOUND_WITH_ID, event_not_found
 from tracker.services.locks.reporter import lock_held, shown_to
-from tracker.services.narrowing import may_name, require_change
-from tracker.stores.events import ExternalIdTakenError
+from tracker.services.narrowing import may_name, require_change, shown_taken
+from tracker.stores.events import ExternalIdTakenError, IdTakenError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -88,7 +88,7 @@ class EventChanges:
                     request, ExternalId(attributes.source, attributes.external_id), call
                 )
             return _created(await self._create(request, call, _created))
-        except LockHeldError as error:
+        except (LockHeldError, IdTakenError) as error:
             raise await self._refused("create", error, call) from None
 
     async def update_event(
@@ -102,7 +102,7 @@ class EventChanges:
 
         try:
             event = await self._change(key, request, change, call, _updated)
-        except LockHeldError as error:
+        except (LockHeldError, IdTakenError) as error:
             raise await self._refused("update", error, call) from None
         if event is None:
             raise unknown()
@@ -133,15 +133,13 @@ class EventChanges:
         if entry.timestamp is None:
             entry = copy.copy(entry)
             entry.timestamp = timestamp(self._context.now())
-
         entry = changelog.signed_entry(entry, call.principal, entry.user)
 
         def append(event: event_pb.Event, _: Sequence[lock_pb.Lock]) -> EventChange:
             require_change(call, Permission.EVENT_WRITE, event, unknown)
             return EventChange(with_entries(event, [entry]))
 
-        key = event_key(request.id)
-        event = await self._store.modify(key, append, call.once(_entry_added))
+        event = await self._store.modify(event_key(request.id), append, call.once(_entry_added))
         if event is None:
             raise unknown()
         self._reporter.log("changelog entry added", event, call, user=entry.user)
@@ -166,7 +164,10 @@ class EventChanges:
             return EventChange(with_entries(event, [changelog.signed_entry(linked, call.principal, "")]))
 
         key = event_key(request.id)
-        event = await self._store.modify(key, link, call.once(_slack_id_added))
+        try:
+            event = await self._store.modify(key, link, call.once(_slack_id_added))
+        except IdTakenError as error:
+            raise await shown_taken(error, call, self._store) from None
         if event is None:
             raise unknown()
         self._reporter.log("slack_id added to event", event, call, slack_id=request.slack_id)
@@ -289,8 +290,10 @@ class EventChanges:
         if plan.acquire is not None:
             self._lock_reporter.acquired(plan.acquire, call)
 
-    async def _refused(self, what: str, error: LockHeldError, call: Call) -> TrackerError:
-        """Report and return the error of a call that can't `what` (create, update) an event, for a lock."""
+    async def _refused(self, what: str, error: LockHeldError | IdTakenError, call: Call) -> TrackerError:
+        """Return the error of a call that can't `what` (create, update) an event, for a lock or an id."""
+        if isinstance(error, IdTakenError):
+            return await shown_taken(error, call, self._store)
         holder = await self._locks.holder(lock_key(error.holder)) or error.holder
         return self._lock_reporter.refused(lock_held(shown_to(call, holder), what), holder, call)
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import Counter
+from functools import partial
 from typing import TYPE_CHECKING, Literal, TypeAlias
 
 from tracker.domain.event_locks import EventChange, with_entries
@@ -14,7 +15,7 @@ from tracker.errors import Reason, TrackerError, invalid
 from tracker.pb import event_pb
 from tracker.permissions import Permission
 from tracker.services.events.filters import event_not_found
-from tracker.services.narrowing import may_touch, require_change
+from tracker.services.narrowing import may_touch, require_change, shown_taken
 from tracker.stores.events import ExternalIdTakenError, SlackIdTakenError
 
 if TYPE_CHECKING:
@@ -60,7 +61,7 @@ class EventImports:
                 outcomes[index] = forbidden
                 del new[index]
         for index, added in zip(new, await self._store.add([*new.values()]), strict=True):
-            outcomes[index] = _outcome(index, added)
+            outcomes[index] = await self._outcome(index, added, call)
         if request.overwrite:
             known = [index for index, each in outcomes.items() if each == "unchanged"]
             outcomes |= await self._overwrite(known, new, request.events, call)
@@ -91,9 +92,10 @@ class EventImports:
 
     async def _replace(self, index: int, new: event_pb.Event, given: event_pb.Event, call: Call) -> _Outcome:
         """Replace the stored event of the same id, or add it where that has been deleted meanwhile."""
+        event_id = metadata_of(new).id
 
         def change(stored: event_pb.Event, _: Sequence[lock_pb.Lock]) -> EventChange:
-            require_change(call, Permission.EVENT_WRITE, stored)
+            require_change(call, Permission.EVENT_WRITE, stored, partial(event_not_found, event_id))
             created = metadata_of(stored).created_at
             event = new if created is None else imported_event(given, micros(created), call.principal)
             if event == stored:
@@ -102,19 +104,19 @@ class EventImports:
 
         while True:
             try:
-                if await self._store.modify(EventId(metadata_of(new).id), change) is not None:
+                if await self._store.modify(EventId(event_id), change) is not None:
                     return "replaced"
             except _UnchangedError:
                 return "unchanged"
             except (SlackIdTakenError, ExternalIdTakenError) as error:
-                return _outcome(index, error)
+                return await self._outcome(index, error, call)
             except TrackerError as error:
-                if error.reason is not Reason.PERMISSION_REQUIRED:
+                if error.reason not in {Reason.PERMISSION_REQUIRED, Reason.EVENT_NOT_FOUND}:
                     raise
                 return _refused(index, "metadata.id", error)
             (added,) = await self._store.add([new])
             if added is not False:
-                return _outcome(index, added)
+                return await self._outcome(index, added, call)
 
     async def _continue(self, index: int, given: event_pb.Event, call: Call) -> event_pb.RefusedEvent | None:
         """Append the changelog entries that the stored event lacks.
@@ -142,6 +144,16 @@ class EventImports:
                 raise
         return _refused(index, "metadata.id", event_not_found(key.value))
 
+    async def _outcome(self, index: int, added: Added, call: Call) -> _Outcome:
+        match added:
+            case SlackIdTakenError():
+                field = "metadata.slack_id"
+            case ExternalIdTakenError():
+                field = "attributes.external_id"
+            case _:
+                return "stored" if added else "unchanged"
+        return _refused(index, field, await shown_taken(added, call, self._store))
+
 
 def _forbidden(index: int, event: event_pb.Event, call: Call) -> event_pb.RefusedEvent | None:
     """Return why a call may not store an event, or None."""
@@ -150,16 +162,6 @@ def _forbidden(index: int, event: event_pb.Event, call: Call) -> event_pb.Refuse
     except TrackerError as error:
         return _refused(index, "attributes", error)
     return None
-
-
-def _outcome(index: int, added: Added) -> _Outcome:
-    match added:
-        case SlackIdTakenError():
-            return _refused(index, "metadata.slack_id", added)
-        case ExternalIdTakenError():
-            return _refused(index, "attributes.external_id", added)
-        case _:
-            return "stored" if added else "unchanged"
 
 
 def _refused(index: int, field: str, error: TrackerError) -> event_pb.RefusedEvent:
