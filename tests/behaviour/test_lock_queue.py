@@ -108,6 +108,24 @@ async def test_a_wait_that_ran_out_tells_the_holder_and_the_place(app: App, clie
     await gone_away(ahead)
 
 
+async def test_a_held_lock_is_listed_with_those_who_wait_for_it(app: App, client: Client) -> None:
+    held = await lock(client)
+    await lock(client, service="other")
+    ahead = waiter(client, who="ana", reason="a fix")
+    await waiting(app, 1)
+    behind = waiter(client, who="bo")
+    await waiting(app, 2)
+    listed = (await client.call("LockService/ListLocks"))["waiters"]
+    assert [(each["lockId"], each["place"], each["who"]) for each in listed] == [
+        (held["id"], 1, "ana"),
+        (held["id"], 2, "bo"),
+    ]
+    assert listed[0]["reason"] == "a fix"
+    assert listed[0]["since"] <= listed[1]["since"]
+    assert (await client.call("LockService/GetLock", {"id": held["id"]}))["waiters"] == listed
+    await gone_away(ahead, behind)
+
+
 async def test_whoever_asks_again_with_its_token_has_kept_its_place(app: App, client: Client) -> None:
     held = await lock(client)
     token = a_token()

@@ -45,6 +45,7 @@ class EventPage:
 
     async def submit(self, visit: Visit) -> Done:
         """Finish the event, comment on it, approve or reject it."""
+        visit.require("event:write")
         form, action = visit.form, visit.form.text("action")
         if action == "finish":
             status = next((each for each in FINISHED if wire_name(each) == form.text("status")), None)

@@ -10,6 +10,7 @@ from urllib.parse import parse_qsl, unquote, urlencode
 from tracker import time_text
 from tracker.errors import TrackerError
 from tracker.permissions import Permission
+from tracker.services.context import permission_required
 from tracker.web.forms import NO_FORM, NOTICE, csrf_of
 from tracker.web.times import Times
 
@@ -108,6 +109,15 @@ class Visit:
         """
         self._changes += 1
         return self._rpcs.change(request, answer, self.call, f"{self.form.digest}-{self._changes}")
+
+    def require(self, permission: str) -> None:
+        """Check that the reader has a permission, before anything that was entered is.
+
+        Raises:
+            TrackerError: UNAUTHENTICATED or PERMISSION_DENIED.
+        """
+        if not self.call.principal.may(Permission(permission)):
+            raise permission_required(self.call.principal, Permission(permission))
 
     def may(self, permission: str, service: str = "", environment: str = "", team: str = "") -> bool:
         """Return whether the reader has a permission, for a record of this service, environment and team."""

@@ -135,6 +135,23 @@ class LockQueue:
             raise LockHeldError(await self._store.holder(key) or first.lock)
         return replayed
 
+    def waiters(self, lock: lock_pb.Lock) -> Sequence[lock_pb.LockWaiter]:
+        """Return the calls that wait for a held lock on this server, in their order."""
+        if not self._queues:
+            return ()
+        waiting = [place.lock for place in self._places(lock_key(lock)) if place.callers]
+        return [
+            lock_pb.LockWaiter(
+                lock_id=lock.id,
+                place=number,
+                who=each.who,
+                reason=each.reason,
+                event_id=each.event_id,
+                since=each.created_at,
+            )
+            for number, each in enumerate(waiting, 1)
+        ]
+
     def require_turn(self, lock: lock_pb.Lock) -> None:
         """Refuse a lock that other calls wait for.
 

@@ -133,7 +133,7 @@ class LockService:
         lock = await self._store.get(request.id.lower())
         if lock is None or not may_touch(call, Permission.LOCK_READ, lock):
             raise lock_not_found(request.id)
-        return lock_pb.GetLockResponse(lock=lock)
+        return lock_pb.GetLockResponse(lock=lock, waiters=list(self._queue.waiters(lock)))
 
     async def update_lock(self, request: lock_pb.UpdateLockRequest, call: Call) -> lock_pb.UpdateLockResponse:
         before = lock_pb.Lock()
@@ -229,7 +229,10 @@ class LockService:
             found = page_within(held, page, within, lock_cursor, descending=True)
         note_short_page(request, page, found, call)
         return lock_pb.ListLocksResponse(
-            locks=list(found.records), total_count=found.total, next_page_token=page_token(found.next, query)
+            locks=list(found.records),
+            total_count=found.total,
+            next_page_token=page_token(found.next, query),
+            waiters=[each for lock in found.records for each in self._queue.waiters(lock)],
         )
 
     async def _require_event(self, event_id: str, call: Call) -> None:

@@ -200,6 +200,78 @@ class Lock(Message[_LockFields]):
         expired_at: Timestamp | None
         claimed_who: str
 
+_LockWaiterFields: TypeAlias = Literal["lock_id", "place", "who", "reason", "event_id", "since"]
+
+class LockWaiter(Message[_LockWaiterFields]):
+    """
+    A call that waits for a lock.
+
+    ```proto
+    message tracker.lock.v1alpha1.LockWaiter
+    ```
+
+    Attributes:
+        lock_id:
+            Id of the lock that it waits for.
+
+            ```proto
+            string lock_id = 1;
+            ```
+        place:
+            Its place in the queue; 1 is next.
+
+            ```proto
+            uint32 place = 2;
+            ```
+        who:
+            Person or program that waits.
+
+            ```proto
+            string who = 3;
+            ```
+        reason:
+            Why it wants the lock.
+
+            ```proto
+            string reason = 4;
+            ```
+        event_id:
+            Id of the event in whose name it would hold the lock.
+
+            ```proto
+            string event_id = 5;
+            ```
+        since:
+            When it began to wait.
+
+            ```proto
+            optional google.protobuf.Timestamp since = 6;
+            ```
+    """
+
+    __slots__ = ("lock_id", "place", "who", "reason", "event_id", "since")
+
+    if TYPE_CHECKING:
+
+        def __init__(
+            self,
+            *,
+            lock_id: str = "",
+            place: int = 0,
+            who: str = "",
+            reason: str = "",
+            event_id: str = "",
+            since: Timestamp | None = None,
+        ) -> None:
+            pass
+
+        lock_id: str
+        place: int
+        who: str
+        reason: str
+        event_id: str
+        since: Timestamp | None
+
 _CreateLockRequestFields: TypeAlias = Literal["service", "who", "environment", "resource", "event_id", "ttl", "wait", "lock_token", "lock_delay", "reason", "labels"]
 
 class CreateLockRequest(Message[_CreateLockRequestFields]):
@@ -391,7 +463,7 @@ class GetLockRequest(Message[_GetLockRequestFields]):
 
         id: str
 
-_GetLockResponseFields: TypeAlias = Literal["lock"]
+_GetLockResponseFields: TypeAlias = Literal["lock", "waiters"]
 
 class GetLockResponse(Message[_GetLockResponseFields]):
     """
@@ -408,9 +480,15 @@ class GetLockResponse(Message[_GetLockResponseFields]):
             ```proto
             optional tracker.lock.v1alpha1.Lock lock = 1;
             ```
+        waiters:
+            Calls that wait for it on the server that answers, in their order.
+
+            ```proto
+            repeated tracker.lock.v1alpha1.LockWaiter waiters = 100;
+            ```
     """
 
-    __slots__ = ("lock",)
+    __slots__ = ("lock", "waiters")
 
     if TYPE_CHECKING:
 
@@ -418,10 +496,12 @@ class GetLockResponse(Message[_GetLockResponseFields]):
             self,
             *,
             lock: Lock | None = None,
+            waiters: list[LockWaiter] | None = None,
         ) -> None:
             pass
 
         lock: Lock | None
+        waiters: list[LockWaiter]
 
 _UpdateLockRequestFields: TypeAlias = Literal["id", "service", "who", "environment", "resource", "event_id", "lock_token"]
 
@@ -914,7 +994,7 @@ class ListLocksRequest(Message[_ListLocksRequestFields]):
         environment: str
         resource: str
 
-_ListLocksResponseFields: TypeAlias = Literal["locks", "total_count", "next_page_token"]
+_ListLocksResponseFields: TypeAlias = Literal["locks", "total_count", "next_page_token", "waiters"]
 
 class ListLocksResponse(Message[_ListLocksResponseFields]):
     """
@@ -943,9 +1023,15 @@ class ListLocksResponse(Message[_ListLocksResponseFields]):
             ```proto
             string next_page_token = 100;
             ```
+        waiters:
+            Calls that wait for locks of the page on the server that answers, in their order for each lock.
+
+            ```proto
+            repeated tracker.lock.v1alpha1.LockWaiter waiters = 101;
+            ```
     """
 
-    __slots__ = ("locks", "total_count", "next_page_token")
+    __slots__ = ("locks", "total_count", "next_page_token", "waiters")
 
     if TYPE_CHECKING:
 
@@ -955,16 +1041,18 @@ class ListLocksResponse(Message[_ListLocksResponseFields]):
             locks: list[Lock] | None = None,
             total_count: int = 0,
             next_page_token: str = "",
+            waiters: list[LockWaiter] | None = None,
         ) -> None:
             pass
 
         locks: list[Lock]
         total_count: int
         next_page_token: str
+        waiters: list[LockWaiter]
 
 
 _DESC = file_desc(
-    b'\n\x1eproto/lock/v1alpha1/lock.proto\x12\x15tracker.lock.v1alpha1\x1a\x1bbuf/validate/validate.proto\x1a\x1cgoogle/api/annotations.proto\x1a\x1egoogle/protobuf/duration.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x1egoogle/protobuf/wrappers.proto\x1a\x1eproto/options/v1/options.proto"\x9e\x06\n\x04Lock\x12\x0e\n\x02id\x18\x01 \x01(\tR\x02id\x12\x18\n\x07service\x18\x02 \x01(\tR\x07service\x12\x10\n\x03who\x18\x03 \x01(\tR\x03who\x129\n\ncreated_at\x18\x04 \x01(\x0b2\x1a.google.protobuf.TimestampR\tcreatedAt\x12 \n\x0benvironment\x18\x05 \x01(\tR\x0benvironment\x12\x1a\n\x08resource\x18\x06 \x01(\tR\x08resource\x12\x19\n\x08event_id\x18\x07 \x01(\tR\x07eventId\x12#\n\rfencing_token\x18d \x01(\x03R\x0cfencingToken\x129\n\nexpires_at\x18e \x01(\x0b2\x1a.google.protobuf.TimestampR\texpiresAt\x12+\n\x03ttl\x18f \x01(\x0b2\x19.google.protobuf.DurationR\x03ttl\x129\n\nrenewed_at\x18g \x01(\x0b2\x1a.google.protobuf.TimestampR\trenewedAt\x12\x19\n\x05owner\x18h \x01(\tH\x00R\x05owner\x88\x01\x01\x12?\n\x06labels\x18i \x03(\x0b2\'.tracker.lock.v1alpha1.Lock.LabelsEntryR\x06labels\x12\x16\n\x06reason\x18j \x01(\tR\x06reason\x128\n\nlock_delay\x18k \x01(\x0b2\x19.google.protobuf.DurationR\tlockDelay\x12\x1a\n\x08renewals\x18l \x01(\x03R\x08renewals\x129\n\nexpired_at\x18m \x01(\x0b2\x1a.google.protobuf.TimestampR\texpiredAt\x12$\n\x0bclaimed_who\x18n \x01(\tH\x01R\nclaimedWho\x88\x01\x01\x1a9\n\x0bLabelsEntry\x12\x10\n\x03key\x18\x01 \x01(\tR\x03key\x12\x14\n\x05value\x18\x02 \x01(\tR\x05value:\x028\x01B\x08\n\x06_ownerB\x0e\n\x0c_claimed_who"\xeb\x05\n\x11CreateLockRequest\x12%\n\x07service\x18\x02 \x01(\tR\x07serviceB\x0b\xbaH\x08\xc8\x01\x01r\x03\x18\xc8\x01\x12\x1a\n\x03who\x18\x03 \x01(\tR\x03whoB\x08\xbaH\x05r\x03\x18\xc8\x01\x12*\n\x0benvironment\x18\x04 \x01(\tR\x0benvironmentB\x08\xbaH\x05r\x03\x18\xc8\x01\x12$\n\x08resource\x18\x05 \x01(\tR\x08resourceB\x08\xbaH\x05r\x03\x18\xc8\x01\x12#\n\x08event_id\x18\x06 \x01(\tR\x07eventIdB\x08\xbaH\x05r\x03\x18\xc8\x01\x12=\n\x03ttl\x18d \x01(\x0b2\x19.google.protobuf.DurationR\x03ttlB\x10\xbaH\r\xaa\x01\n"\x04\x08\x80\xf5$2\x02\x08\x01\x12<\n\x04wait\x18e \x01(\x0b2\x19.google.protobuf.DurationR\x04waitB\r\xbaH\n\xaa\x01\x07"\x03\x08\xac\x022\x00\x12\x91\x01\n\nlock_token\x18f \x01(\tR\tlockTokenBr\xbaHo\xba\x01b\n\x12lock_token.visible\x121expected visible ASCII characters, without spaces\x1a\x19this.matches(r\'^[!-~]*$\')\xd8\x01\x01r\x05\x10\x16\x18\x80\x02\x12F\n\nlock_delay\x18g \x01(\x0b2\x19.google.protobuf.DurationR\tlockDelayB\x0c\xbaH\t\xaa\x01\x06"\x02\x08<2\x00\x12 \n\x06reason\x18h \x01(\tR\x06reasonB\x08\xbaH\x05r\x03\x18\xd0\x0f\x12f\n\x06labels\x18i \x03(\x0b24.tracker.lock.v1alpha1.CreateLockRequest.LabelsEntryR\x06labelsB\x18\xbaH\x15\x9a\x01\x12\x10d"\x07r\x05\x10\x01\x18\xc8\x01*\x05r\x03\x18\xd0\x0f\x1a9\n\x0bLabelsEntry\x12\x10\n\x03key\x18\x01 \x01(\tR\x03key\x12\x14\n\x05value\x18\x02 \x01(\tR\x05value:\x028\x01"a\n\x12CreateLockResponse\x12/\n\x04lock\x18\x01 \x01(\x0b2\x1b.tracker.lock.v1alpha1.LockR\x04lock\x12\x1a\n\x08replayed\x18e \x01(\x08R\x08replayed"-\n\x0eGetLockRequest\x12\x1b\n\x02id\x18\x01 \x01(\tR\x02idB\x0b\xbaH\x08\xc8\x01\x01r\x03\x18\xc8\x01"B\n\x0fGetLockResponse\x12/\n\x04lock\x18\x01 \x01(\x0b2\x1b.tracker.lock.v1alpha1.LockR\x04lock"\x90\x02\n\x11UpdateLockRequest\x12\x1b\n\x02id\x18\x01 \x01(\tR\x02idB\x0b\xbaH\x08\xc8\x01\x01r\x03\x18\xc8\x01\x12"\n\x07service\x18\x02 \x01(\tR\x07serviceB\x08\xbaH\x05r\x03\x18\xc8\x01\x12\x1a\n\x03who\x18\x03 \x01(\tR\x03whoB\x08\xbaH\x05r\x03\x18\xc8\x01\x12*\n\x0benvironment\x18\x04 \x01(\tR\x0benvironmentB\x08\xbaH\x05r\x03\x18\xc8\x01\x12$\n\x08resource\x18\x05 \x01(\tR\x08resourceB\x08\xbaH\x05r\x03\x18\xc8\x01\x12#\n\x08event_id\x18\x06 \x01(\tR\x07eventIdB\x08\xbaH\x05r\x03\x18\xc8\x01\x12\'\n\nlock_token\x18d \x01(\tR\tlockTokenB\x08\xbaH\x05r\x03\x18\x80\x02"E\n\x12UpdateLockResponse\x12/\n\x04lock\x18\x01 \x01(\x0b2\x1b.tracker.lock.v1alpha1.LockR\x04lock"\x9d\x02\n\rUnLockRequest\x12\x1b\n\x02id\x18\x01 \x01(\tR\x02idB\x0b\xbaH\x08\xc8\x01\x01r\x03\x18\xc8\x01\x12\'\n\nlock_token\x18d \x01(\tR\tlockTokenB\x08\xbaH\x05r\x03\x18\x80\x02\x12\x14\n\x05force\x18e \x01(\x08R\x05force\x12 \n\x06reason\x18f \x01(\tR\x06reasonB\x08\xbaH\x05r\x03\x18\xd0\x0f\x12\x1a\n\x03who\x18g \x01(\tR\x03whoB\x08\xbaH\x05r\x03\x18\xc8\x01:r\xbaHo\x1am\n\x0freason.required\x12/a reason is required to release a lock by force\x1a)!this.force || this.reason.matches(r\'\\S\')"\x93\x01\n\x0eUnLockResponse\x12\x18\n\x07message\x18\x01 \x01(\tR\x07message\x12\x0e\n\x02id\x18\x02 \x01(\tR\x02id\x12\x14\n\x05count\x18\n \x01(\x03R\x05count\x12)\n\x10already_released\x18d \x01(\x08R\x0falreadyReleased\x12\x16\n\x06forced\x18e \x01(\x08R\x06forced"\x97\x01\n\x10RenewLockRequest\x12\x1b\n\x02id\x18\x01 \x01(\tR\x02idB\x0b\xbaH\x08\xc8\x01\x01r\x03\x18\xc8\x01\x12\'\n\nlock_token\x18\x02 \x01(\tR\tlockTokenB\x08\xbaH\x05r\x03\x18\x80\x02\x12=\n\x03ttl\x18\x03 \x01(\x0b2\x19.google.protobuf.DurationR\x03ttlB\x10\xbaH\r\xaa\x01\n"\x04\x08\x80\xf5$2\x02\x08\x01"D\n\x11RenewLockResponse\x12/\n\x04lock\x18\x01 \x01(\x0b2\x1b.tracker.lock.v1alpha1.LockR\x04lock"\xbc\x01\n\x10CheckLockRequest\x12%\n\x07service\x18\x01 \x01(\tR\x07serviceB\x0b\xbaH\x08\xc8\x01\x01r\x03\x18\xc8\x01\x12*\n\x0benvironment\x18\x02 \x01(\tR\x0benvironmentB\x08\xbaH\x05r\x03\x18\xc8\x01\x12$\n\x08resource\x18\x03 \x01(\tR\x08resourceB\x08\xbaH\x05r\x03\x18\xc8\x01\x12/\n\rfencing_token\x18\x04 \x01(\x03R\x0cfencingTokenB\n\xbaH\x07\xc8\x01\x01"\x02(\x01"b\n\x11CheckLockResponse\x12\x18\n\x07current\x18\x01 \x01(\x08R\x07current\x123\n\x06holder\x18\x02 \x01(\x0b2\x1b.tracker.lock.v1alpha1.LockR\x06holder"\xae\x02\n\x10ListLocksRequest\x12A\n\x08per_page\x18\x01 \x01(\x0b2\x1c.google.protobuf.UInt32ValueR\x07perPageB\x08\xbaH\x05*\x03\x18\xe8\x07\x128\n\x04page\x18\x02 \x01(\x0b2\x1b.google.protobuf.Int32ValueR\x04pageB\x07\xbaH\x04\x1a\x02(\x00\x12\'\n\npage_token\x18d \x01(\tR\tpageTokenB\x08\xbaH\x05r\x03\x18\x80 \x12"\n\x07service\x18e \x01(\tR\x07serviceB\x08\xbaH\x05r\x03\x18\xc8\x01\x12*\n\x0benvironment\x18f \x01(\tR\x0benvironmentB\x08\xbaH\x05r\x03\x18\xc8\x01\x12$\n\x08resource\x18g \x01(\tR\x08resourceB\x08\xbaH\x05r\x03\x18\xc8\x01"\x8f\x01\n\x11ListLocksResponse\x121\n\x05locks\x18\x01 \x03(\x0b2\x1b.tracker.lock.v1alpha1.LockR\x05locks\x12\x1f\n\x0btotal_count\x18\x02 \x01(\rR\ntotalCount\x12&\n\x0fnext_page_token\x18d \x01(\tR\rnextPageToken2\x87\x19\n\x0bLockService\x12\x91\x07\n\nCreateLock\x12(.tracker.lock.v1alpha1.CreateLockRequest\x1a).tracker.lock.v1alpha1.CreateLockResponse"\xad\x06\xaa\xbb\x18R\x12\tLOCK_HELD\x1aEAnother lock holds the service in this environment for this resource.\xaa\xbb\x18\xcd\x01\x12\x11LOCK_WAIT_TIMEOUT\x1a\xb7\x01The lock was not free for this caller within `wait`. `place` in the metadata is its place in the queue, which it keeps for 10 seconds if it gave a `lock_token` and asks again with it.\xaa\xbb\x18X\x12\nLOCK_DELAY\x1aJThe lease of the last holder has expired and its `lock_delay` is not over.\xaa\xbb\x18T\x12\x0eTOO_MANY_LOCKS\x1aBThe caller holds as many locks as one may (`LOCKS_PER_PRINCIPAL`).\xaa\xbb\x18H\x12\x0eTOO_MANY_WAITS\x1a6500 calls of the caller wait for locks on this server.\xaa\xbb\x18l\x12\x0fLOCK_TOKEN_USED\x1aYThis `lock_token` took this lock within the last 24 hours, and that lock has ended since.\xaa\xbb\x18f\x12\rSHUTTING_DOWN\x1aUThe server stops and the lock was not free yet. Ask again with the same `lock_token`.\xba\xbb\x18\nlock:write\x82\xd3\xe4\x93\x02\x17:\x01*"\x12/api/v1alpha1/lock\x12\xcf\x01\n\x07GetLock\x12%.tracker.lock.v1alpha1.GetLockRequest\x1a&.tracker.lock.v1alpha1.GetLockResponse"u\x90\x02\x01\xaa\xbb\x18&\x12\x0eLOCK_NOT_FOUND\x1a\x14No lock has this id.\xba\xbb\x18\tlock:read\x82\xd3\xe4\x93\x025Z\x1a\x12\x18/api/v1alpha1/locks/{id}\x12\x17/api/v1alpha1/lock/{id}\x12\xec\x04\n\nUpdateLock\x12(.tracker.lock.v1alpha1.UpdateLockRequest\x1a).tracker.lock.v1alpha1.UpdateLockResponse"\x88\x04\xaa\xbb\x18&\x12\x0eLOCK_NOT_FOUND\x1a\x14No lock has this id.\xaa\xbb\x18R\x12\tLOCK_HELD\x1aEAnother lock holds the service in this environment for this resource.\xaa\xbb\x18X\x12\nLOCK_DELAY\x1aJThe lease of the last holder has expired and its `lock_delay` is not over.\xaa\xbb\x18d\x12\x13LOCK_TOKEN_MISMATCH\x1aMThe lock was taken with a `lock_token`, and the one given is none or another.\xaa\xbb\x18]\x12\x0fLOCK_OF_ANOTHER\x1aJAnother principal took the lock, and the call gives no `lock_token` of it.\xaa\xbb\x18/\x12\tLOCK_LOST\x1a"The lease of the lock has expired.\xba\xbb\x18\nlock:write\x82\xd3\xe4\x93\x02\x1c:\x01*\x1a\x17/api/v1alpha1/lock/{id}\x12\xb2\x04\n\x06UnLock\x12$.tracker.lock.v1alpha1.UnLockRequest\x1a%.tracker.lock.v1alpha1.UnLockResponse"\xda\x03\xaa\xbb\x18&\x12\x0eLOCK_NOT_FOUND\x1a\x14No lock has this id.\xaa\xbb\x18d\x12\x13LOCK_TOKEN_MISMATCH\x1aMThe lock was taken with a `lock_token`, and the one given is none or another.\xaa\xbb\x18]\x12\x0fLOCK_OF_ANOTHER\x1aJAnother principal took the lock, and the call gives no `lock_token` of it.\xaa\xbb\x18p\x12\tLOCK_LOST\x1acThe lock has ended by other means: its lease expired, it was released by force, or its event ended.\xb0\xbb\x18\x01\xba\xbb\x18\nlock:write\x82\xd3\xe4\x93\x02[Z\x19*\x17/api/v1alpha1/lock/{id}Z#:\x01*"\x1e/api/v1alpha1/lock/{id}/unlock\x12\x19/api/v1alpha1/unlock/{id}\x12\xc7\x04\n\tRenewLock\x12\'.tracker.lock.v1alpha1.RenewLockRequest\x1a(.tracker.lock.v1alpha1.RenewLockResponse"\xe6\x03\xaa\xbb\x18&\x12\x0eLOCK_NOT_FOUND\x1a\x14No lock has this id.\xaa\xbb\x18d\x12\x13LOCK_TOKEN_MISMATCH\x1aMThe lock was taken with a `lock_token`, and the one given is none or another.\xaa\xbb\x18]\x12\x0fLOCK_OF_ANOTHER\x1aJAnother principal took the lock, and the call gives no `lock_token` of it.\xaa\xbb\x18X\x12\tLOCK_LOST\x1aKThe lock has ended: its lease expired, it was released, or its event ended.\xaa\xbb\x18Y\x12\x12LOCK_WITHOUT_LEASE\x1aCThe lock is held until it is released, and the call gives no `ttl`.\xb0\xbb\x18\x01\xba\xbb\x18\nlock:write\x82\xd3\xe4\x93\x02":\x01*"\x1d/api/v1alpha1/lock/{id}/renew\x12\x90\x01\n\tCheckLock\x12\'.tracker.lock.v1alpha1.CheckLockRequest\x1a(.tracker.lock.v1alpha1.CheckLockResponse"0\x90\x02\x01\xba\xbb\x18\tlock:read\x82\xd3\xe4\x93\x02\x1a\x12\x18/api/v1alpha1/lock/check\x12\x90\x01\n\tListLocks\x12\'.tracker.lock.v1alpha1.ListLocksRequest\x1a(.tracker.lock.v1alpha1.ListLocksResponse"0\x90\x02\x01\xba\xbb\x18\tlock:read\x82\xd3\xe4\x93\x02\x1a\x12\x18/api/v1alpha1/locks/listb\x06proto3',
+    b'\n\x1eproto/lock/v1alpha1/lock.proto\x12\x15tracker.lock.v1alpha1\x1a\x1bbuf/validate/validate.proto\x1a\x1cgoogle/api/annotations.proto\x1a\x1egoogle/protobuf/duration.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x1egoogle/protobuf/wrappers.proto\x1a\x1eproto/options/v1/options.proto"\x9e\x06\n\x04Lock\x12\x0e\n\x02id\x18\x01 \x01(\tR\x02id\x12\x18\n\x07service\x18\x02 \x01(\tR\x07service\x12\x10\n\x03who\x18\x03 \x01(\tR\x03who\x129\n\ncreated_at\x18\x04 \x01(\x0b2\x1a.google.protobuf.TimestampR\tcreatedAt\x12 \n\x0benvironment\x18\x05 \x01(\tR\x0benvironment\x12\x1a\n\x08resource\x18\x06 \x01(\tR\x08resource\x12\x19\n\x08event_id\x18\x07 \x01(\tR\x07eventId\x12#\n\rfencing_token\x18d \x01(\x03R\x0cfencingToken\x129\n\nexpires_at\x18e \x01(\x0b2\x1a.google.protobuf.TimestampR\texpiresAt\x12+\n\x03ttl\x18f \x01(\x0b2\x19.google.protobuf.DurationR\x03ttl\x129\n\nrenewed_at\x18g \x01(\x0b2\x1a.google.protobuf.TimestampR\trenewedAt\x12\x19\n\x05owner\x18h \x01(\tH\x00R\x05owner\x88\x01\x01\x12?\n\x06labels\x18i \x03(\x0b2\'.tracker.lock.v1alpha1.Lock.LabelsEntryR\x06labels\x12\x16\n\x06reason\x18j \x01(\tR\x06reason\x128\n\nlock_delay\x18k \x01(\x0b2\x19.google.protobuf.DurationR\tlockDelay\x12\x1a\n\x08renewals\x18l \x01(\x03R\x08renewals\x129\n\nexpired_at\x18m \x01(\x0b2\x1a.google.protobuf.TimestampR\texpiredAt\x12$\n\x0bclaimed_who\x18n \x01(\tH\x01R\nclaimedWho\x88\x01\x01\x1a9\n\x0bLabelsEntry\x12\x10\n\x03key\x18\x01 \x01(\tR\x03key\x12\x14\n\x05value\x18\x02 \x01(\tR\x05value:\x028\x01B\x08\n\x06_ownerB\x0e\n\x0c_claimed_who"\xb2\x01\n\nLockWaiter\x12\x17\n\x07lock_id\x18\x01 \x01(\tR\x06lockId\x12\x14\n\x05place\x18\x02 \x01(\rR\x05place\x12\x10\n\x03who\x18\x03 \x01(\tR\x03who\x12\x16\n\x06reason\x18\x04 \x01(\tR\x06reason\x12\x19\n\x08event_id\x18\x05 \x01(\tR\x07eventId\x120\n\x05since\x18\x06 \x01(\x0b2\x1a.google.protobuf.TimestampR\x05since"\xeb\x05\n\x11CreateLockRequest\x12%\n\x07service\x18\x02 \x01(\tR\x07serviceB\x0b\xbaH\x08\xc8\x01\x01r\x03\x18\xc8\x01\x12\x1a\n\x03who\x18\x03 \x01(\tR\x03whoB\x08\xbaH\x05r\x03\x18\xc8\x01\x12*\n\x0benvironment\x18\x04 \x01(\tR\x0benvironmentB\x08\xbaH\x05r\x03\x18\xc8\x01\x12$\n\x08resource\x18\x05 \x01(\tR\x08resourceB\x08\xbaH\x05r\x03\x18\xc8\x01\x12#\n\x08event_id\x18\x06 \x01(\tR\x07eventIdB\x08\xbaH\x05r\x03\x18\xc8\x01\x12=\n\x03ttl\x18d \x01(\x0b2\x19.google.protobuf.DurationR\x03ttlB\x10\xbaH\r\xaa\x01\n"\x04\x08\x80\xf5$2\x02\x08\x01\x12<\n\x04wait\x18e \x01(\x0b2\x19.google.protobuf.DurationR\x04waitB\r\xbaH\n\xaa\x01\x07"\x03\x08\xac\x022\x00\x12\x91\x01\n\nlock_token\x18f \x01(\tR\tlockTokenBr\xbaHo\xba\x01b\n\x12lock_token.visible\x121expected visible ASCII characters, without spaces\x1a\x19this.matches(r\'^[!-~]*$\')\xd8\x01\x01r\x05\x10\x16\x18\x80\x02\x12F\n\nlock_delay\x18g \x01(\x0b2\x19.google.protobuf.DurationR\tlockDelayB\x0c\xbaH\t\xaa\x01\x06"\x02\x08<2\x00\x12 \n\x06reason\x18h \x01(\tR\x06reasonB\x08\xbaH\x05r\x03\x18\xd0\x0f\x12f\n\x06labels\x18i \x03(\x0b24.tracker.lock.v1alpha1.CreateLockRequest.LabelsEntryR\x06labelsB\x18\xbaH\x15\x9a\x01\x12\x10d"\x07r\x05\x10\x01\x18\xc8\x01*\x05r\x03\x18\xd0\x0f\x1a9\n\x0bLabelsEntry\x12\x10\n\x03key\x18\x01 \x01(\tR\x03key\x12\x14\n\x05value\x18\x02 \x01(\tR\x05value:\x028\x01"a\n\x12CreateLockResponse\x12/\n\x04lock\x18\x01 \x01(\x0b2\x1b.tracker.lock.v1alpha1.LockR\x04lock\x12\x1a\n\x08replayed\x18e \x01(\x08R\x08replayed"-\n\x0eGetLockRequest\x12\x1b\n\x02id\x18\x01 \x01(\tR\x02idB\x0b\xbaH\x08\xc8\x01\x01r\x03\x18\xc8\x01"\x7f\n\x0fGetLockResponse\x12/\n\x04lock\x18\x01 \x01(\x0b2\x1b.tracker.lock.v1alpha1.LockR\x04lock\x12;\n\x07waiters\x18d \x03(\x0b2!.tracker.lock.v1alpha1.LockWaiterR\x07waiters"\x90\x02\n\x11UpdateLockRequest\x12\x1b\n\x02id\x18\x01 \x01(\tR\x02idB\x0b\xbaH\x08\xc8\x01\x01r\x03\x18\xc8\x01\x12"\n\x07service\x18\x02 \x01(\tR\x07serviceB\x08\xbaH\x05r\x03\x18\xc8\x01\x12\x1a\n\x03who\x18\x03 \x01(\tR\x03whoB\x08\xbaH\x05r\x03\x18\xc8\x01\x12*\n\x0benvironment\x18\x04 \x01(\tR\x0benvironmentB\x08\xbaH\x05r\x03\x18\xc8\x01\x12$\n\x08resource\x18\x05 \x01(\tR\x08resourceB\x08\xbaH\x05r\x03\x18\xc8\x01\x12#\n\x08event_id\x18\x06 \x01(\tR\x07eventIdB\x08\xbaH\x05r\x03\x18\xc8\x01\x12\'\n\nlock_token\x18d \x01(\tR\tlockTokenB\x08\xbaH\x05r\x03\x18\x80\x02"E\n\x12UpdateLockResponse\x12/\n\x04lock\x18\x01 \x01(\x0b2\x1b.tracker.lock.v1alpha1.LockR\x04lock"\x9d\x02\n\rUnLockRequest\x12\x1b\n\x02id\x18\x01 \x01(\tR\x02idB\x0b\xbaH\x08\xc8\x01\x01r\x03\x18\xc8\x01\x12\'\n\nlock_token\x18d \x01(\tR\tlockTokenB\x08\xbaH\x05r\x03\x18\x80\x02\x12\x14\n\x05force\x18e \x01(\x08R\x05force\x12 \n\x06reason\x18f \x01(\tR\x06reasonB\x08\xbaH\x05r\x03\x18\xd0\x0f\x12\x1a\n\x03who\x18g \x01(\tR\x03whoB\x08\xbaH\x05r\x03\x18\xc8\x01:r\xbaHo\x1am\n\x0freason.required\x12/a reason is required to release a lock by force\x1a)!this.force || this.reason.matches(r\'\\S\')"\x93\x01\n\x0eUnLockResponse\x12\x18\n\x07message\x18\x01 \x01(\tR\x07message\x12\x0e\n\x02id\x18\x02 \x01(\tR\x02id\x12\x14\n\x05count\x18\n \x01(\x03R\x05count\x12)\n\x10already_released\x18d \x01(\x08R\x0falreadyReleased\x12\x16\n\x06forced\x18e \x01(\x08R\x06forced"\x97\x01\n\x10RenewLockRequest\x12\x1b\n\x02id\x18\x01 \x01(\tR\x02idB\x0b\xbaH\x08\xc8\x01\x01r\x03\x18\xc8\x01\x12\'\n\nlock_token\x18\x02 \x01(\tR\tlockTokenB\x08\xbaH\x05r\x03\x18\x80\x02\x12=\n\x03ttl\x18\x03 \x01(\x0b2\x19.google.protobuf.DurationR\x03ttlB\x10\xbaH\r\xaa\x01\n"\x04\x08\x80\xf5$2\x02\x08\x01"D\n\x11RenewLockResponse\x12/\n\x04lock\x18\x01 \x01(\x0b2\x1b.tracker.lock.v1alpha1.LockR\x04lock"\xbc\x01\n\x10CheckLockRequest\x12%\n\x07service\x18\x01 \x01(\tR\x07serviceB\x0b\xbaH\x08\xc8\x01\x01r\x03\x18\xc8\x01\x12*\n\x0benvironment\x18\x02 \x01(\tR\x0benvironmentB\x08\xbaH\x05r\x03\x18\xc8\x01\x12$\n\x08resource\x18\x03 \x01(\tR\x08resourceB\x08\xbaH\x05r\x03\x18\xc8\x01\x12/\n\rfencing_token\x18\x04 \x01(\x03R\x0cfencingTokenB\n\xbaH\x07\xc8\x01\x01"\x02(\x01"b\n\x11CheckLockResponse\x12\x18\n\x07current\x18\x01 \x01(\x08R\x07current\x123\n\x06holder\x18\x02 \x01(\x0b2\x1b.tracker.lock.v1alpha1.LockR\x06holder"\xae\x02\n\x10ListLocksRequest\x12A\n\x08per_page\x18\x01 \x01(\x0b2\x1c.google.protobuf.UInt32ValueR\x07perPageB\x08\xbaH\x05*\x03\x18\xe8\x07\x128\n\x04page\x18\x02 \x01(\x0b2\x1b.google.protobuf.Int32ValueR\x04pageB\x07\xbaH\x04\x1a\x02(\x00\x12\'\n\npage_token\x18d \x01(\tR\tpageTokenB\x08\xbaH\x05r\x03\x18\x80 \x12"\n\x07service\x18e \x01(\tR\x07serviceB\x08\xbaH\x05r\x03\x18\xc8\x01\x12*\n\x0benvironment\x18f \x01(\tR\x0benvironmentB\x08\xbaH\x05r\x03\x18\xc8\x01\x12$\n\x08resource\x18g \x01(\tR\x08resourceB\x08\xbaH\x05r\x03\x18\xc8\x01"\xcc\x01\n\x11ListLocksResponse\x121\n\x05locks\x18\x01 \x03(\x0b2\x1b.tracker.lock.v1alpha1.LockR\x05locks\x12\x1f\n\x0btotal_count\x18\x02 \x01(\rR\ntotalCount\x12&\n\x0fnext_page_token\x18d \x01(\tR\rnextPageToken\x12;\n\x07waiters\x18e \x03(\x0b2!.tracker.lock.v1alpha1.LockWaiterR\x07waiters2\x87\x19\n\x0bLockService\x12\x91\x07\n\nCreateLock\x12(.tracker.lock.v1alpha1.CreateLockRequest\x1a).tracker.lock.v1alpha1.CreateLockResponse"\xad\x06\xaa\xbb\x18R\x12\tLOCK_HELD\x1aEAnother lock holds the service in this environment for this resource.\xaa\xbb\x18\xcd\x01\x12\x11LOCK_WAIT_TIMEOUT\x1a\xb7\x01The lock was not free for this caller within `wait`. `place` in the metadata is its place in the queue, which it keeps for 10 seconds if it gave a `lock_token` and asks again with it.\xaa\xbb\x18X\x12\nLOCK_DELAY\x1aJThe lease of the last holder has expired and its `lock_delay` is not over.\xaa\xbb\x18T\x12\x0eTOO_MANY_LOCKS\x1aBThe caller holds as many locks as one may (`LOCKS_PER_PRINCIPAL`).\xaa\xbb\x18H\x12\x0eTOO_MANY_WAITS\x1a6500 calls of the caller wait for locks on this server.\xaa\xbb\x18l\x12\x0fLOCK_TOKEN_USED\x1aYThis `lock_token` took this lock within the last 24 hours, and that lock has ended since.\xaa\xbb\x18f\x12\rSHUTTING_DOWN\x1aUThe server stops and the lock was not free yet. Ask again with the same `lock_token`.\xba\xbb\x18\nlock:write\x82\xd3\xe4\x93\x02\x17:\x01*"\x12/api/v1alpha1/lock\x12\xcf\x01\n\x07GetLock\x12%.tracker.lock.v1alpha1.GetLockRequest\x1a&.tracker.lock.v1alpha1.GetLockResponse"u\x90\x02\x01\xaa\xbb\x18&\x12\x0eLOCK_NOT_FOUND\x1a\x14No lock has this id.\xba\xbb\x18\tlock:read\x82\xd3\xe4\x93\x025Z\x1a\x12\x18/api/v1alpha1/locks/{id}\x12\x17/api/v1alpha1/lock/{id}\x12\xec\x04\n\nUpdateLock\x12(.tracker.lock.v1alpha1.UpdateLockRequest\x1a).tracker.lock.v1alpha1.UpdateLockResponse"\x88\x04\xaa\xbb\x18&\x12\x0eLOCK_NOT_FOUND\x1a\x14No lock has this id.\xaa\xbb\x18R\x12\tLOCK_HELD\x1aEAnother lock holds the service in this environment for this resource.\xaa\xbb\x18X\x12\nLOCK_DELAY\x1aJThe lease of the last holder has expired and its `lock_delay` is not over.\xaa\xbb\x18d\x12\x13LOCK_TOKEN_MISMATCH\x1aMThe lock was taken with a `lock_token`, and the one given is none or another.\xaa\xbb\x18]\x12\x0fLOCK_OF_ANOTHER\x1aJAnother principal took the lock, and the call gives no `lock_token` of it.\xaa\xbb\x18/\x12\tLOCK_LOST\x1a"The lease of the lock has expired.\xba\xbb\x18\nlock:write\x82\xd3\xe4\x93\x02\x1c:\x01*\x1a\x17/api/v1alpha1/lock/{id}\x12\xb2\x04\n\x06UnLock\x12$.tracker.lock.v1alpha1.UnLockRequest\x1a%.tracker.lock.v1alpha1.UnLockResponse"\xda\x03\xaa\xbb\x18&\x12\x0eLOCK_NOT_FOUND\x1a\x14No lock has this id.\xaa\xbb\x18d\x12\x13LOCK_TOKEN_MISMATCH\x1aMThe lock was taken with a `lock_token`, and the one given is none or another.\xaa\xbb\x18]\x12\x0fLOCK_OF_ANOTHER\x1aJAnother principal took the lock, and the call gives no `lock_token` of it.\xaa\xbb\x18p\x12\tLOCK_LOST\x1acThe lock has ended by other means: its lease expired, it was released by force, or its event ended.\xb0\xbb\x18\x01\xba\xbb\x18\nlock:write\x82\xd3\xe4\x93\x02[Z\x19*\x17/api/v1alpha1/lock/{id}Z#:\x01*"\x1e/api/v1alpha1/lock/{id}/unlock\x12\x19/api/v1alpha1/unlock/{id}\x12\xc7\x04\n\tRenewLock\x12\'.tracker.lock.v1alpha1.RenewLockRequest\x1a(.tracker.lock.v1alpha1.RenewLockResponse"\xe6\x03\xaa\xbb\x18&\x12\x0eLOCK_NOT_FOUND\x1a\x14No lock has this id.\xaa\xbb\x18d\x12\x13LOCK_TOKEN_MISMATCH\x1aMThe lock was taken with a `lock_token`, and the one given is none or another.\xaa\xbb\x18]\x12\x0fLOCK_OF_ANOTHER\x1aJAnother principal took the lock, and the call gives no `lock_token` of it.\xaa\xbb\x18X\x12\tLOCK_LOST\x1aKThe lock has ended: its lease expired, it was released, or its event ended.\xaa\xbb\x18Y\x12\x12LOCK_WITHOUT_LEASE\x1aCThe lock is held until it is released, and the call gives no `ttl`.\xb0\xbb\x18\x01\xba\xbb\x18\nlock:write\x82\xd3\xe4\x93\x02":\x01*"\x1d/api/v1alpha1/lock/{id}/renew\x12\x90\x01\n\tCheckLock\x12\'.tracker.lock.v1alpha1.CheckLockRequest\x1a(.tracker.lock.v1alpha1.CheckLockResponse"0\x90\x02\x01\xba\xbb\x18\tlock:read\x82\xd3\xe4\x93\x02\x1a\x12\x18/api/v1alpha1/lock/check\x12\x90\x01\n\tListLocks\x12\'.tracker.lock.v1alpha1.ListLocksRequest\x1a(.tracker.lock.v1alpha1.ListLocksResponse"0\x90\x02\x01\xba\xbb\x18\tlock:read\x82\xd3\xe4\x93\x02\x1a\x12\x18/api/v1alpha1/locks/listb\x06proto3',
     [
         validate_pb.desc(),
         annotations_pb.desc(),
@@ -975,6 +1063,7 @@ _DESC = file_desc(
     ],
     {
         "Lock": Lock,
+        "LockWaiter": LockWaiter,
         "CreateLockRequest": CreateLockRequest,
         "CreateLockResponse": CreateLockResponse,
         "GetLockRequest": GetLockRequest,
