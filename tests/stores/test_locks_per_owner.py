@@ -15,9 +15,13 @@ from tracker.domain.events import EventId
 from tracker.domain.locks import Ending, HeldLock, LockFilter, LockKey, Release, hash_token
 from tracker.domain.times import timestamp
 from tracker.errors import Reason, TrackerError
+from tracker.stores.mongo import MongoStore
 from tracker.stores.pages import Page
 
 if TYPE_CHECKING:
+    from tests.mongo_servers import MongoServers
+    from tests.stores.observations import Observations
+
     from tracker.pb import lock_pb
     from tracker.stores.base import Store
 
@@ -96,3 +100,25 @@ async def test_the_locks_of_events_count(store: Store) -> None:
     )
     assert moved is not None
     assert (await store.locks.find(LockFilter(), Page())).total == MOST
+
+
+async def test_servers_of_a_database_exceed_the_limit_by_one_lock_for_each_further_server(
+    mongo: MongoServers, observations: Observations
+) -> None:
+    uri = mongo.new_database()
+    stores = [MongoStore(uri, observations, locks_per_owner=MOST) for _ in range(3)]
+    for store in stores:
+        await store.open()
+    calls = (
+        take(store, owned(f"{place}-{number}"))
+        for number in range(MOST)
+        for place, store in enumerate(stores)
+    )
+    results = await asyncio.gather(*calls, return_exceptions=True)
+    refused = [result for result in results if isinstance(result, TrackerError)]
+    assert {error.reason for error in refused} == {Reason.TOO_MANY_LOCKS}
+    assert MOST <= len(results) - len(refused) <= MOST + len(stores) - 1
+    with pytest.raises(TrackerError):
+        await take(stores[0], owned("another"))
+    for store in stores:
+        await store.close()

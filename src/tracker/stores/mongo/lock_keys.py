@@ -207,7 +207,10 @@ async def _decide(
 
 
 def _turn_of_owner(database: Database, claim: HeldLock) -> AbstractAsyncContextManager[None]:
-    """Return the turn to take a lock for its owner, whose locks are counted before."""
+    """Return the turn to take a lock for its owner, whose locks are counted before.
+
+    Of N servers, each may count the locks before the others have written theirs: N - 1 more may be taken.
+    """
     if not claim.lock.owner or database.locks_per_owner is None:
         return nullcontext()
     return database.turn(_OWNERS, claim.lock.owner)
