@@ -9,7 +9,7 @@ from tracker.api.calls.endpoint import Endpoint
 from tracker.api.calls.forwarded import Forwarded
 from tracker.services.context import Call
 
-TRUSTED = [ip_network("10.0.0.0/8"), ip_network("2001:db8::/32")]
+TRUSTED = [ip_network("10.0.0.0/8"), ip_network("2001:db8::/32"), ip_network("::ffff:192.0.2.0/120")]
 
 
 async def through(peer: str, chain: str | None) -> Call:
@@ -40,6 +40,10 @@ async def through(peer: str, chain: str | None) -> Call:
         ("10.0.0.1:5", "203.0.113.7, nonsense", "10.0.0.1"),
         ("10.0.0.1:5", "", "10.0.0.1"),
         ("10.0.0.1:5", None, "10.0.0.1"),
+        ("10.0.0.1:5", "::ffff:203.0.113.7", "203.0.113.7"),
+        ("10.0.0.1:5", "203.0.113.7, ::ffff:10.9.9.9", "203.0.113.7"),
+        ("10.0.0.1:5", "203.0.113.7, 192.0.2.9, ::ffff:c000:20a", "203.0.113.7"),
+        ("[::ffff:10.0.0.1]:5", "203.0.113.7", "203.0.113.7"),
     ],
 )
 async def test_the_client_is_the_last_address_that_is_not_trusted(
@@ -47,7 +51,7 @@ async def test_the_client_is_the_last_address_that_is_not_trusted(
 ) -> None:
     call = await through(peer, chain)
     assert address_of(call) == client
-    assert call.proxy in ("10.0.0.1", "2001:db8::1")
+    assert call.proxy in ("10.0.0.1", "2001:db8::1", "::ffff:10.0.0.1")
 
 
 @pytest.mark.parametrize("peer", ["203.0.113.1:5", "ipv4:203.0.113.1:5", "[2001:db9::1]:5"])

@@ -14,6 +14,7 @@ from tracker.pb.options import is_always_served
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable
+    from ipaddress import IPv4Address
 
     from tracker.api.calls.endpoint import Endpoint, Handler, Read
     from tracker.api.calls.rates import CallRates
@@ -27,6 +28,16 @@ _CLIENT_BITS = 64
 def address_of(call: Call) -> str:
     """Return the address that a call comes from, without its port: of IPv6, its network of 64 bits."""
     return _client(call.peer)[0]
+
+
+def ip_of(host: str) -> IPv4Address | IPv6Address | None:
+    """Return the IP address that a text is, if it is one; an address of IPv4 may be mapped to IPv6."""
+    try:
+        address = ip_address(host)
+    except ValueError:
+        return None
+    mapped = address.ipv4_mapped if isinstance(address, IPv6Address) else None
+    return address if mapped is None else mapped
 
 
 def host_of(peer: str) -> str:
@@ -43,12 +54,9 @@ def host_of(peer: str) -> str:
 def _client(peer: str) -> tuple[str, bool]:
     """Return the address in a peer's name, and whether it is a loopback address."""
     host = host_of(peer)
-    try:
-        address = ip_address(host)
-    except ValueError:  # a client that was gone before it was asked
+    address = ip_of(host)
+    if address is None:  # a client that was gone before it was asked
         return host, False
-    if isinstance(address, IPv6Address) and address.ipv4_mapped is not None:
-        address = address.ipv4_mapped
     if isinstance(address, IPv6Address) and not address.is_loopback:
         return str(ip_network((address, _CLIENT_BITS), strict=False)), False
     return str(address), address.is_loopback

@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
-from ipaddress import ip_address
-from typing import TYPE_CHECKING, Any
+from ipaddress import IPv4Network, IPv6Network
+from typing import TYPE_CHECKING, Any, Final
 
-from tracker.api.calls.callers import host_of
+from tracker.api.calls.callers import host_of, ip_of
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Sequence
-    from ipaddress import IPv4Network, IPv6Network
 
     from tracker.api.calls.endpoint import Endpoint, Handler, Read
     from tracker.services.context import Call
+
+_MAPPED: Final = IPv6Network("::ffff:0:0/96")
+"""IPv4 addresses as IPv6 has them."""
 
 
 class Forwarded:
@@ -23,7 +25,7 @@ class Forwarded:
     """
 
     def __init__(self, trusted: Sequence[IPv4Network | IPv6Network]) -> None:
-        self._trusted = tuple(trusted)
+        self._trusted = tuple(map(_unmapped, trusted))
 
     def wrap(self, _endpoint: Endpoint, then: Handler) -> Handler:
         if not self._trusted:
@@ -42,7 +44,7 @@ class Forwarded:
         client = peer
         for each in reversed([address.strip() for address in chain.split(",")]):
             host = host_of(each)
-            if not _is_address(host):
+            if ip_of(host) is None:
                 break
             client = host
             if not self._is_trusted(host):
@@ -50,16 +52,14 @@ class Forwarded:
         return client
 
     def _is_trusted(self, host: str) -> bool:
-        try:
-            address = ip_address(host)
-        except ValueError:
-            return False
-        return any(address in network for network in self._trusted)
+        address = ip_of(host)
+        return address is not None and any(address in network for network in self._trusted)
 
 
-def _is_address(text: str) -> bool:
-    try:
-        ip_address(text)
-    except ValueError:
-        return False
-    return True
+def _unmapped(network: IPv4Network | IPv6Network) -> IPv4Network | IPv6Network:
+    """Return a network of IPv4 addresses that are mapped to IPv6 as one of IPv4."""
+    if isinstance(network, IPv6Network) and network.subnet_of(_MAPPED):
+        return IPv4Network(
+            (int(network.network_address) & 0xFFFF_FFFF, network.prefixlen - _MAPPED.prefixlen)
+        )
+    return network
