@@ -1,0 +1,131 @@
+"""Hostile strings stored in every field stay text: nothing runs, and nothing is asked of another origin."""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING, Any
+from urllib.parse import quote
+
+from tests.web.browser.hostile_strings import NUMBER, strings
+
+from tracker.domain.query.fields import FACETS
+from tracker.web.pages import NAVIGATION, PAGES
+
+if TYPE_CHECKING:
+    import httpx2
+    from playwright.async_api import Page
+    from tests.web.browser.readers import Readers
+
+    from tracker.app import App
+
+API = "/api/v1alpha1"
+STEP = 23
+"""How far apart the strings of an event's fields are: every eighth event has all of them somewhere."""
+TEXTS = strings()
+MADE = "document.querySelectorAll('main :is(script, iframe, object, embed, img, base, audio, video)').length"
+
+
+def text(place: int, field: int) -> str:
+    return TEXTS[(place + field * STEP) % NUMBER]
+
+
+async def record(http: httpx2.AsyncClient, place: int) -> str:
+    """Record an event with a string in each field that takes text, and return its id."""
+    names = ("service", "owner", "source", "message", "version")
+    answer = await http.post(
+        f"{API}/event",
+        json={
+            "title": text(place, 0),
+            "attributes": {
+                **{name: text(place, field) for field, name in enumerate(names, 1)},
+                "type": "deployment",
+                "status": "failure",
+                "environment": "production",
+                "stakeHolders": [text(place, 6)],
+                "notifications": [text(place, 7)],
+                "labels": {"x": text(place, 8)},
+            },
+            "links": {
+                "ticket": f"CART-1 {text(place, 1)}",
+                "pullRequestLink": f"https://git.example/{text(place, 0)}",
+            },
+        },
+    )
+    assert answer.status_code == 200, answer.text
+    return str(answer.json()["event"]["metadata"]["id"])
+
+
+async def store(http: httpx2.AsyncClient) -> list[str]:
+    """Store the strings in events, catalog entries and locks; return the ids of the events."""
+    ids = [await record(http, place) for place in range(NUMBER)]
+    for place in range(0, NUMBER, 8):
+        entry: dict[str, Any] = {
+            "name": text(place, 0),
+            "owner": text(place, 1),
+            "version": text(place, 2),
+            "type": "project",
+        }
+        entry |= {"description": text(place, 3), "dependenciesOut": [text(place, 0), text(place, 4)]}
+        lock: dict[str, Any] = {"service": text(place, 0), "who": text(place, 1), "reason": text(place, 2)}
+        lock |= {"resource": text(place, 3), "labels": {"x": text(place, 4)}, "eventId": ids[place]}
+        for answer in (
+            await http.put(f"{API}/catalog", json=entry),
+            await http.post(f"{API}/lock", json=lock),
+            await http.post(
+                f"{API}/event/{ids[place]}/changelog", json={"entry": {"comment": text(place, 0)}}
+            ),
+        ):
+            assert answer.status_code == 200, answer.text
+    return ids
+
+
+async def addresses(page: Page) -> list[str]:
+    """Return the pages of the menu, and a few of each kind that they lead to."""
+    found = [path for path, _ in NAVIGATION]
+    kinds = [re.compile(re.sub(r"\{[^}]*\}", "[^/?]+", each.path)) for each in PAGES if "{" in each.path]
+    for path in tuple(found):
+        await page.goto(path)
+        links = await page.eval_on_selector_all(
+            "main a[href^='/']", "all => all.map(a => a.getAttribute('href'))"
+        )
+        for kind in kinds:
+            found += [link for link in links if kind.fullmatch(link)][:3]
+    return found
+
+
+async def test_hostile_text_runs_nowhere(app: App, http: httpx2.AsyncClient, readers: Readers) -> None:
+    ids = await store(http)
+    page = await readers.visit(app, "/events")
+    visited: list[str] = await addresses(page)
+    columns = "service,owner,source,message,version,label.x"
+    visited += [f"/events?cols={columns}&event={ids[0]}", f"/events?cols={columns}&sort=time"]
+    visited += [
+        f"/events?facet={field.name}"
+        for field in FACETS
+        if field.name in {"service", "owner", "source", "version"}
+    ]
+    visited += [f"/events/{id_}" for id_ in ids[::8]]
+    for address in visited:
+        await page.goto(address)
+        assert await page.evaluate(MADE) == 0, address
+    assert readers.troubles == []
+
+
+async def test_hostile_text_in_an_address_or_a_query_runs_nowhere(
+    app: App, http: httpx2.AsyncClient, readers: Readers
+) -> None:
+    for place in range(0, NUMBER, 40):
+        await record(http, place)
+    page = await readers.visit(app, "/events")
+    for each in TEXTS[::16]:
+        await page.goto(
+            f"/events?q={quote(each)}&from={quote(each)}&zone={quote(each)}&cols={quote(each)}&event={quote(each)}"
+        )
+        assert await page.evaluate(MADE) == 0, each
+    await page.goto("/events")
+    for word in ("service:", "owner:", "source:"):
+        await page.locator("#q").fill("")
+        await page.locator("#q").type(word)
+        await page.get_by_role("option").first.click()
+        await page.locator("#q").press("Enter")
+    assert readers.troubles == []
