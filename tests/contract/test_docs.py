@@ -14,12 +14,6 @@ if TYPE_CHECKING:
 API = Path(__file__).parents[2] / "src" / "tracker" / "api"
 
 
-async def test_the_root_leads_to_the_page(http: httpx2.AsyncClient) -> None:
-    answer = await http.get("/")
-    assert answer.status_code == 307
-    assert answer.headers["location"] == "/docs"
-
-
 async def test_everything_on_the_page_comes_from_this_server(http: httpx2.AsyncClient) -> None:
     page = await http.get("/docs")
     assert page.headers["content-type"].startswith("text/html")

@@ -158,21 +158,16 @@ _HEADERS = (
 
 
 def documentation() -> Sequence[HttpRoute]:
-    """Return `/docs`, `/openapi.json` (3.1), `/swagger.json` (2.0), and `/`, which redirects to `/docs`."""
+    """Return `/docs`, `/openapi.json` (3.1) and `/swagger.json` (2.0)."""
     pages = _FOLDER / "swagger_ui"
     assets = {f"/docs/assets/{file.name}": file for file in _swagger_ui().iterdir() if file.is_file()}
     return (
-        HttpRoute("GET", "/", _lead_to_docs, None),
         _file("/docs", pages / "index.html"),
         _file("/docs/initializer.js", pages / "initializer.js"),
         *(_file(path, file) for path, file in assets.items()),
         _file("/openapi.json", _FOLDER / "spec" / "openapi.json"),
         _file("/swagger.json", _FOLDER / "spec" / "swagger.json"),
     )
-
-
-async def _lead_to_docs(_request: HttpRequest, _call: Call) -> HttpResponse:
-    return HttpResponse(b"", [("location", "/docs")], HTTPStatus.TEMPORARY_REDIRECT)
 
 
 def _file(path: str, file: Path) -> HttpRoute:

@@ -8,7 +8,11 @@ from tracker.web.event_page import EventPage
 from tracker.web.explorer.export import Export
 from tracker.web.explorer.page import Explorer
 from tracker.web.explorer.suggestions import Suggestions
+from tracker.web.now.page import Now
 
-PAGES: Final = (Explorer(), EventPage(), Suggestions(), Export("csv"), Export("ndjson"))
-NAVIGATION: Final = ((Explorer.path, "Events"),)
+PAGES: Final = (Now(), Explorer(), EventPage(), Suggestions(), Export("csv"), Export("ndjson"))
+NAVIGATION: Final = (
+    (Now.path, "Now"),
+    (Explorer.path, "Events"),
+)
 """The pages that the menu names."""

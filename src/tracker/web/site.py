@@ -157,7 +157,7 @@ class Site:
     def _answer(self, visit: Visit, page: Page, view: View) -> HttpResponse:
         template = self._templates.get_template(view.template)
         body = template.render(view.values, visit=visit, times=visit.times, path=page.path).encode()
-        headers: list[tuple[str, str]] = [*_HEADERS, _UNKEPT if visit.form.sent else _CHECKED]
+        headers = [*_HEADERS, _UNKEPT if visit.form.sent else _CHECKED, *visit.headers]
         if visit.notice and not visit.one("part"):
             headers.append(notice_cookie(""))
         if len(body) > _SMALL and "gzip" in visit.call.headers.get("accept-encoding", ""):

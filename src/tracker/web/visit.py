@@ -51,7 +51,9 @@ class Visit:
             if request.query.count("&") < _MAX_PARAMETERS
             else ()
         )
-        cookies = _cookies(call.headers.get("cookie", ""))
+        self.cookies = cookies = _cookies(call.headers.get("cookie", ""))
+        self.headers: list[tuple[str, str]] = []
+        """What the answer has besides the headers of every page."""
         self.notice = cookies.get(NOTICE, "")
         self.csrf = csrf_of(call)
         self.form = NO_FORM

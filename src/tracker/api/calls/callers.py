@@ -40,6 +40,11 @@ def ip_of(host: str) -> IPv4Address | IPv6Address | None:
     return address if mapped is None else mapped
 
 
+def is_local(call: Call) -> bool:
+    """Return whether a call comes from this machine, as far as its address says."""
+    return _client(call.peer)[1]
+
+
 def host_of(peer: str) -> str:
     """Return the IP address in the name of a peer, which may have a port, and be spelled as gRPC does."""
     peer = unquote(peer.removeprefix("ipv4:").removeprefix("ipv6:"))

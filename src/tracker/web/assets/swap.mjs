@@ -22,6 +22,7 @@ function replaceRegions(html) {
     const written = input?.value;
     const node = document.importNode(fresh, true);
     complete(node);
+    if (node.isEqualNode(old)) continue;
     old.replaceWith(node);
     if (input?.id) {
       const again = /** @type {HTMLInputElement | null} */ (document.getElementById(input.id));
@@ -33,22 +34,28 @@ function replaceRegions(html) {
 }
 
 /**
- * Loads parts of an address, each as soon as it is there.
- * @param {string} href @param {string[]} parts
+ * Loads parts of an address, each as soon as it is there, and returns whether they are all there. What can't be
+ * loaded leads to a page that says why, unless that is to be quiet.
+ * @param {string} href @param {string[]} parts @param {{ quietly?: boolean }} [how]
  */
-export async function load(href, parts) {
+export async function load(href, parts, { quietly = false } = {}) {
   underWay?.abort();
   const { signal } = (underWay = new AbortController());
-  await Promise.all(parts.map(async (part) => {
+  const there = await Promise.all(parts.map(async (part) => {
     try {
       const answer = await fetch(partOf(href, part), { signal, headers: { accept: "text/html" } });
       const html = await answer.text();
-      if (html.includes("data-region")) replaceRegions(html);
-      else location.assign(href); // an error has a page of its own
+      if (html.includes("data-region")) {
+        replaceRegions(html);
+        return true;
+      }
+      if (!quietly) location.assign(href); // an error has a page of its own
     } catch (error) {
-      if (!signal.aborted) location.assign(href);
+      if (!signal.aborted && !quietly) location.assign(href);
     }
+    return false;
   }));
+  return there.every(Boolean);
 }
 
 /** @param {string} href @param {string[]} parts */

@@ -1,0 +1,153 @@
+"""The page Now."""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Final
+
+from protobuf.wkt import UInt32Value
+
+from tracker.domain.events import event_time
+from tracker.pb import event_pb, lock_pb
+from tracker.web.event_rows import event_row
+from tracker.web.forms import Done
+from tracker.web.lock_rows import lock_row
+from tracker.web.now.last_visit import last_visit, since
+from tracker.web.now.sample_data import fill, may_fill
+from tracker.web.now.under_way import under_way, without_ended
+from tracker.web.site import View
+from tracker.web.visit import Part, address, part
+
+if TYPE_CHECKING:
+    from tracker.web.event_rows import EventRow
+    from tracker.web.lock_rows import LockRow
+    from tracker.web.now.last_visit import Since
+    from tracker.web.visit import Visit
+
+_MOST: Final = 10
+_OPEN: Final = "type:incident status:(open OR start OR in_progress OR warning)"
+_FAILED: Final = "status:(failure OR error)"
+_PLANNED: Final = "status:(planned OR waiting_approval) (time:today OR (before:today end:>=today))"
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """The first events of a list, how many there are, and the address of all; `following` is the next one."""
+
+    rows: tuple[EventRow, ...]
+    total: int
+    href: str
+    following: EventRow | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Locks:
+    """The newest of the locks that are held, and how many are."""
+
+    rows: tuple[LockRow, ...]
+    total: int
+
+
+class Now:
+    """Shows what goes on, and on a new server how to begin."""
+
+    path = "/"
+
+    async def submit(self, visit: Visit) -> Done:
+        """Fill a server that has no events with those of a sample."""
+        if await _recorded(visit):
+            return Done(self.path, "Nothing was added: this server has events already.")
+        await fill(visit)
+        return Done(self.path, "These are sample events of the last two weeks.")
+
+    async def show(self, visit: Visit) -> View:
+        """Show the page, or with `part` only what changes while it is open."""
+        seen = last_visit(visit)
+        works, incidents, failures, planned, locks, changes = await asyncio.gather(
+            part(under_way(visit)),
+            part(_incidents(visit)),
+            part(_failures(visit)),
+            part(_planned(visit)),
+            part(_locks(visit)),
+            _changes(visit, seen.ended),
+        )
+        lists = (works.value, incidents.value, failures.value, planned.value, locks.value)
+        quiet = all(each is not None and not each.total for each in lists)
+        visit.headers.append(seen.cookie)
+        return View(
+            "now/parts.html" if visit.one("part") == "main" else "now/page.html",
+            works=works,
+            incidents=incidents,
+            locks=locks,
+            failures=failures,
+            planned=planned,
+            changes=changes,
+            is_new=quiet and await _recorded(visit) == 0,
+            may_fill=may_fill(visit),
+        )
+
+
+async def _changes(visit: Visit, ended: int | None) -> Part[Since]:
+    return Part(None) if ended is None else await part(since(visit, ended))
+
+
+async def _search(visit: Visit, query: str, order: str = "") -> event_pb.SearchEventsResponse:
+    return await visit.ask(
+        event_pb.SearchEventsRequest(
+            query=query, per_page=UInt32Value(value=_MOST), order_by=order, time_zone=visit.zone
+        ),
+        event_pb.SearchEventsResponse,
+    )
+
+
+async def _incidents(visit: Visit) -> Found:
+    found = await _search(visit, _OPEN)
+    events = await without_ended(visit, found.events)
+    rows = tuple(
+        replace(event_row(event, visit.times), when=visit.times.tag(event_time(event), age=True))
+        for event in events
+    )
+    total = found.total_count - len(found.events) + len(events)
+    return Found(rows, total, address("/events", [("q", _OPEN), ("from", "all")]))
+
+
+async def _failures(visit: Visit) -> Found:
+    found = await _search(visit, f"{_FAILED} since:24h")
+    rows = tuple(event_row(event, visit.times) for event in found.events)
+    return Found(rows, found.total_count, address("/events", [("q", _FAILED), ("from", "24h")]))
+
+
+async def _planned(visit: Visit) -> Found:
+    found = await _search(visit, _PLANNED, "time")
+    rows = tuple(event_row(event, visit.times) for event in found.events)
+    href = address("/events", [("q", _PLANNED), ("from", "all"), ("to", "today"), ("sort", "time")])
+    return Found(rows, found.total_count, href, None if rows else await _next_planned(visit))
+
+
+async def _next_planned(visit: Visit) -> EventRow | None:
+    found = await visit.ask(
+        event_pb.SearchEventsRequest(
+            query="status:(planned OR waiting_approval) time:>=tomorrow",
+            per_page=UInt32Value(value=1),
+            order_by="time",
+            time_zone=visit.zone,
+        ),
+        event_pb.SearchEventsResponse,
+    )
+    return event_row(found.events[0], visit.times) if found.events else None
+
+
+async def _locks(visit: Visit) -> Locks:
+    found = await visit.ask(
+        lock_pb.ListLocksRequest(per_page=UInt32Value(value=_MOST)), lock_pb.ListLocksResponse
+    )
+    return Locks(tuple(lock_row(lock, visit.times) for lock in found.locks), found.total_count)
+
+
+async def _recorded(visit: Visit) -> int:
+    """Return how many events there are."""
+    found = await visit.ask(
+        event_pb.ListEventsRequest(per_page=UInt32Value(value=1)), event_pb.ListEventsResponse
+    )
+    return found.total_count
