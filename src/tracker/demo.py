@@ -47,6 +47,22 @@ _WORKS: Final = (
 )
 _DRIFTS: Final = ("security group", "replica count", "feature flag", "DNS record", "memory limit")
 
+_LANGUAGES: Final = (
+    *(catalog_pb.Languages.golang, catalog_pb.Languages.python, catalog_pb.Languages.java),
+    catalog_pb.Languages.typescript,
+)
+_PLATFORMS: Final = (
+    *(catalog_pb.Platform.kubernetes, catalog_pb.Platform.kubernetes, catalog_pb.Platform.lambda_),
+    catalog_pb.Platform.ec2,
+)
+_CALLED_TOO: Final = {
+    "login": ("accounts",),
+    "workflow": ("scheduler", "workflow"),
+    "ledger": ("card-network",),
+    "fleet": ("orders",),
+}
+"""Dependencies that make a circle, lead to the service itself or out of the catalog, as some do."""
+
 _Type, _Status = event_pb.Type, event_pb.Status
 _Environment, _Priority = event_pb.Environment, event_pb.Priority
 _STAGES: Final = (_Environment.integration, _Environment.preproduction, _Environment.production)
@@ -59,13 +75,27 @@ def days_for(events: int) -> int:
 
 def catalog(seed: int) -> Iterator[catalog_pb.Catalog]:
     """Yield the catalog entries of the services."""
-    for service in _services(random.Random(seed)):  # noqa: S311 - not a secret
+    chance = random.Random(seed + 2)  # noqa: S311 - not a secret
+    services = _services(random.Random(seed))  # noqa: S311 - as above
+    for place, service in enumerate(services):
+        later = _NAMES[place + 1 :]
+        called = chance.sample(later, min(len(later), chance.randrange(1, 4)))
         yield catalog_pb.Catalog(
             name=service.name,
             type=catalog_pb.Type.project,
+            languages=chance.choice(_LANGUAGES),
             owner=service.team,
             version=f"1.{service.release}.0",
             description=f"The service {service.name} of the team {service.team}",
+            link=f"https://docs.example.com/{service.name}",
+            repository=f"https://git.example.com/{service.name}",
+            platform=chance.choice(_PLATFORMS),
+            dependencies_out=sorted([*called, *_CALLED_TOO.get(service.name, ())]),
+            communication_channels=[
+                catalog_pb.CommunicationChannel(
+                    type=catalog_pb.CommunicationType.slack, name=f"#{service.team}"
+                )
+            ],
         )
 
 

@@ -4,15 +4,20 @@ from __future__ import annotations
 
 from typing import Final
 
+from tracker.web.catalog.page import Catalog, CatalogEntry
 from tracker.web.event_page import EventPage
 from tracker.web.explorer.export import Export
 from tracker.web.explorer.page import Explorer
 from tracker.web.explorer.suggestions import Suggestions
 from tracker.web.now.page import Now
 
-PAGES: Final = (Now(), Explorer(), EventPage(), Suggestions(), Export("csv"), Export("ndjson"))
+PAGES: Final = (
+    *(Now(), Explorer(), EventPage(), Suggestions(), Export("csv"), Export("ndjson")),
+    *(Catalog(), CatalogEntry()),
+)
 NAVIGATION: Final = (
     (Now.path, "Now"),
     (Explorer.path, "Events"),
+    (Catalog.path, "Catalog"),
 )
 """The pages that the menu names."""

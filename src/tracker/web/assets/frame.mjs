@@ -53,8 +53,8 @@ document.addEventListener("keydown", (event) => {
     leading = event.timeStamp;
   } else if (event.timeStamp - leading < 1500) {
     leading = 0;
-    const links = [...document.querySelectorAll(".top nav a")];
-    const found = links.find((link) => link.textContent?.trim().toLowerCase().startsWith(event.key));
+    const links = [...document.querySelectorAll(".top nav a")].filter((link) => link.textContent?.trim().toLowerCase().startsWith(event.key));
+    const found = links[(links.findIndex((link) => link.hasAttribute("aria-current")) + 1) % links.length]; // Calendar, Catalog
     if (found) location.assign(/** @type {HTMLAnchorElement} */ (found).href);
   }
 });

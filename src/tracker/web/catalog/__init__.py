@@ -1,0 +1,1 @@
+"""The pages of the catalog: the list of entries, one entry, and the graph of dependencies."""

@@ -1,0 +1,83 @@
+"""What is failing or being deployed now, by service."""
+
+from __future__ import annotations
+
+import asyncio
+from collections import defaultdict
+from typing import TYPE_CHECKING, Final, TypeAlias
+
+from protobuf.wkt import UInt32Value
+
+from tracker.domain.events import FINISHED, RUNNING, attributes_of
+from tracker.pb import event_pb
+from tracker.time_text import MICROS, moment_text
+from tracker.web.tones import Label
+
+if TYPE_CHECKING:
+    from collections.abc import Collection, Mapping, Sequence
+
+    from tracker.web.visit import Visit
+
+_Status = event_pb.Status
+
+INCIDENT: Final = Label("incident", "bad", "ring")
+FAILED: Final = Label("deployment failed", "bad", "cross")
+DEPLOYING: Final = Label("deploying", "run", "play")
+_RECENT: Final = 86_400 * MICROS
+"""How old a failure may be to count as one of now."""
+_MOST: Final = 1_000
+
+Health: TypeAlias = "Mapping[str, Sequence[Label]]"
+"""What is to be said about services, the worst first; nothing about those that are fine."""
+
+
+def any_of(statuses: Collection[event_pb.Status]) -> str:
+    """Return the values of a query for events of some statuses."""
+    return "(" + " OR ".join(sorted(status.name for status in statuses)) + ")"
+
+
+SUCCEEDED: Final = frozenset({_Status.success, _Status.done})
+BROKEN: Final = frozenset({_Status.failure, _Status.error})
+_UNDER_WAY: Final = f"type:deployment status:{any_of(RUNNING)}"
+_OPEN: Final = f"type:incident -status:{any_of(FINISHED)}"
+_ENDED: Final = f"type:deployment status:{any_of(SUCCEEDED | BROKEN)}"
+
+
+async def health(visit: Visit) -> Health:
+    """Return which services have an open incident, a failed last deployment, or one that is under way.
+
+    A deployment counts as failed for a day, unless a later one to the same environment ended well.
+
+    Raises:
+        TrackerError: As `GetEventFacets` and `SearchEvents`.
+    """
+    found = await asyncio.gather(_services(visit, _OPEN), _failed(visit), _services(visit, _UNDER_WAY))
+    said: defaultdict[str, list[Label]] = defaultdict(list)
+    for label, services in zip((INCIDENT, FAILED, DEPLOYING), found, strict=True):
+        for service in services:
+            said[service].append(label)
+    return said
+
+
+async def _services(visit: Visit, query: str) -> Collection[str]:
+    answer = await visit.ask(
+        event_pb.GetEventFacetsRequest(query=query, fields=["service"], limit=UInt32Value(value=_MOST)),
+        event_pb.GetEventFacetsResponse,
+    )
+    return [value.value for value in answer.facets[0].values if value.value]
+
+
+async def _failed(visit: Visit) -> Collection[str]:
+    answer = await visit.ask(
+        event_pb.SearchEventsRequest(
+            query=_ENDED,
+            start_date=moment_text(visit.clock.now - _RECENT),
+            per_page=UInt32Value(value=_MOST),
+        ),
+        event_pb.SearchEventsResponse,
+    )
+    last: dict[tuple[str, event_pb.Environment], bool] = {}
+    for event in answer.events:
+        attributes = attributes_of(event)
+        last.setdefault((attributes.service, attributes.environment), attributes.status in BROKEN)
+    return {service for (service, _), failed in last.items() if failed}

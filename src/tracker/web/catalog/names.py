@@ -1,0 +1,39 @@
+"""Addresses of the pages of the catalog."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+from urllib.parse import quote
+
+from tracker.pb.options import wire_name
+from tracker.time_text import moment_text
+from tracker.web.explorer.state import State
+from tracker.web.query_terms import term
+from tracker.web.visit import address
+
+if TYPE_CHECKING:
+    from protobuf import Enum
+
+    from tracker.web.explorer.state import Period
+
+PATH: Final = "/catalog"
+_NOT_IN_PATHS: Final = frozenset({"", ".", ".."})
+"""Names that browsers take out of a path, also where they are escaped."""
+
+
+def entry_address(name: str) -> str:
+    """Return the address of the page of an entry, whatever characters its name has."""
+    return address(PATH, {"name": name}) if name in _NOT_IN_PATHS else f"{PATH}/{quote(name, safe='')}"
+
+
+def events_address(name: str, more: str = "", period: Period | None = None) -> str:
+    """Return the address of the events of a service that a query finds, in a period or of all time."""
+    query = f"{term('service', name)} {more}".rstrip()
+    if period is None:
+        return State(query=query, since="all").address()
+    return State(query, moment_text(period.since), moment_text(period.until)).address()
+
+
+def choice_words(choice: Enum) -> str:
+    """Return the words of a choice, "" for one that is not made."""
+    return wire_name(choice).replace("_", " ") if choice else ""

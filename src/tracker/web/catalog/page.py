@@ -1,0 +1,34 @@
+"""The addresses of the catalog, and what each shows."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from tracker.web.catalog.entry_page import entry_page
+from tracker.web.catalog.listing import listing
+from tracker.web.catalog.names import PATH
+
+if TYPE_CHECKING:
+    from tracker.web.site import View
+    from tracker.web.visit import Visit
+
+
+class Catalog:
+    """Shows the list of entries, or the entry that `name` asks for."""
+
+    path = PATH
+
+    async def show(self, visit: Visit) -> View:
+        """Show what the parameters of the address ask for."""
+        names = [value for key, value in visit.pairs if key == "name"]
+        return await (entry_page(visit, names[-1]) if names else listing(visit))
+
+
+class CatalogEntry:
+    """Shows an entry by its name."""
+
+    path = f"{PATH}/{{name}}"
+
+    async def show(self, visit: Visit) -> View:
+        """Show the entry with all that belongs to it."""
+        return await entry_page(visit, visit.captures[0])
