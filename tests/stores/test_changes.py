@@ -71,6 +71,9 @@ class PutBack(Protocol):
     async def restore(self) -> None:
         """Put the copy in its place."""
 
+    async def rewrite(self, number: int, **fields: object) -> None:
+        """Change fields of an entry of the log, to what a newer version would have written."""
+
 
 class FilePutBack:
     """Copies the file of a store that is closed."""
@@ -87,6 +90,14 @@ class FilePutBack:
     async def restore(self) -> None:
         await self.store.close()
         shutil.copyfile(self._path.with_suffix(".copy"), self._path)
+        await self._open()
+
+    async def rewrite(self, number: int, **fields: object) -> None:
+        await self.store.close()
+        connection = apsw.Connection(str(self._path))
+        for name, value in fields.items():
+            connection.execute(f"UPDATE changes SET {name} = ? WHERE number = ?", (value, number))
+        connection.close()
         await self._open()
 
     async def _open(self) -> None:
@@ -112,6 +123,15 @@ class DatabasePutBack:
             database[name].delete_many({})
             if self._copy.get(name):
                 database[name].insert_many(self._copy[name])
+
+    async def rewrite(self, number: int, **fields: object) -> None:
+        log = self._mongo.members[0].client.get_database("emptied")[courier.NAME]
+        row = log.find_one({"_id": {"$lte": number}}, sort=[("_id", -1)])
+        assert row is not None
+        place = f"changes.{number - row['_id']}"
+        log.update_one(
+            {"_id": row["_id"]}, {"$set": {f"{place}.{name}": value for name, value in fields.items()}}
+        )
 
 
 @pytest.fixture(params=["sqlite", "mongo"])
@@ -159,7 +179,7 @@ def title_of(change: Change) -> str:
     return event.title if event else ""
 
 
-def told(changes: Sequence[Change]) -> list[tuple[int, ChangeKind, str]]:
+def told(changes: Sequence[Change]) -> list[tuple[int, int, str]]:
     return [(each.position.number, each.kind, title_of(each)) for each in changes]
 
 
@@ -328,6 +348,31 @@ async def test_only_the_kinds_of_record_asked_for_are_read(store: Store) -> None
     changes, end = await store.changes.read(end, 7, [RecordKind.EVENT])
     assert ([title_of(each) for each in changes], end.number) == (["3", "4"], 11)
     assert end == await store.changes.end()
+
+
+async def test_what_a_newer_version_logs_is_read_as_it_is(put_back: PutBack) -> None:
+    store = put_back.store
+    for title in ("one", "two", "three"):
+        await store.events.create(an_event(title), None)
+    lock = await taken(store, a_lock())
+    await store.locks.release(lock.id, lambda _: an_end())
+    await store.changes.end()
+    await put_back.rewrite(1, record=99)
+    await put_back.rewrite(2, kind=9)
+    await put_back.rewrite(5, ending="vanished")
+    log = put_back.store.changes
+    begin = await start(put_back.store)
+    of_events = await log.read(begin, 10, [RecordKind.EVENT])
+    assert [(each.kind, title_of(each)) for each in of_events.changes] == [(9, "two"), (CREATED, "three")]
+    every = await log.read(begin, 10)
+    assert [(each.record_name, each.action) for each in every.changes] == [
+        ("record of kind 99", "created"),
+        ("event", "change of kind 9"),
+        ("event", "created"),
+        ("lock", "created"),
+        ("lock", "vanished"),
+    ]
+    assert every.changes[0].after is None
 
 
 async def test_what_was_refused_is_not_logged(store: Store) -> None:

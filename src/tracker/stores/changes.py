@@ -69,7 +69,7 @@ class RecordKind(IntEnum):
     LINK = 5
 
 
-_MESSAGES: Final[Mapping[RecordKind, type[Record]]] = {
+_MESSAGES: Final[Mapping[int, type[Record]]] = {
     RecordKind.EVENT: event_pb.Event,
     RecordKind.LOCK: lock_pb.Lock,
     RecordKind.CATALOG_ENTRY: catalog_pb.Catalog,
@@ -85,6 +85,10 @@ class ChangeKind(IntEnum):
     CREATED = 1
     UPDATED = 2
     DELETED = 3
+
+
+_CHANGE_KINDS: Final = frozenset(ChangeKind)
+_ENDINGS: Final = frozenset(Ending)
 
 
 class Position(NamedTuple):
@@ -103,6 +107,9 @@ class Position(NamedTuple):
 class Change:
     """An entry of the log: what happened to which record, by whom and from where.
 
+    During an upgrade, a newer server of the database may log a `record`, a `kind` or an `ending` that this
+    version does not know. It is then what the log has.
+
     `document_before` is None for a record that was created, `document_after` for one that was deleted. For a
     document that exceeds `LARGEST_LOGGED`, `document_after` is the current one, or None if the record no
     longer exists, and `document_before` is None. A deleted record is always kept whole. `ending` and `reason`
@@ -110,15 +117,29 @@ class Change:
     """
 
     position: Position
-    record: RecordKind
-    kind: ChangeKind
+    record: RecordKind | int
+    kind: ChangeKind | int
     id: str
     principal: str
     origin: Origin
     document_before: bytes | str | None
     document_after: bytes | str | None
-    ending: Ending | None = None
+    ending: Ending | str | None = None
     reason: str = ""
+
+    @property
+    def record_name(self) -> str:
+        """The kind of record in words."""
+        if isinstance(self.record, RecordKind):
+            return self.record.name.lower()
+        return f"record of kind {self.record}"
+
+    @property
+    def action(self) -> str:
+        """What happened to the record, in words; the end of a lock is how it ended."""
+        if self.ending is not None:
+            return str(self.ending)
+        return self.kind.name.lower() if isinstance(self.kind, ChangeKind) else f"change of kind {self.kind}"
 
     @cached_property
     def before(self) -> Record | None:
@@ -131,9 +152,9 @@ class Change:
         return self._read(self.document_after)
 
     def _read(self, document: bytes | str | None) -> Record | None:
-        if document is None:
+        message = _MESSAGES.get(self.record)
+        if document is None or message is None:
             return None
-        message = _MESSAGES[self.record]
         return (
             read_event(self.id, document) if message is event_pb.Event else parse(message, self.id, document)
         )
@@ -154,14 +175,14 @@ def read_change(  # noqa: PLR0913, PLR0917 - what the log has of a change
     """Return a change as the log has it."""
     return Change(
         position,
-        RecordKind(record),
-        ChangeKind(kind),
+        RecordKind(record) if record in _MESSAGES else record,
+        ChangeKind(kind) if kind in _CHANGE_KINDS else kind,
         record_id,
         principal,
         Origin.of(origin),
         before,
         after,
-        None if ending is None else Ending(ending),
+        Ending(ending) if ending in _ENDINGS else ending,
         reason or "",
     )
 
@@ -193,10 +214,8 @@ class ChangeLog(Protocol):
     async def oldest(self) -> Position:
         """Return the oldest position after which all changes are kept."""
 
-    async def read(
-        self, after: Position, most: int, kinds: Sequence[RecordKind] = tuple(RecordKind)
-    ) -> Batch:
-        """Read up to `most` changes after a position, and return those of some kinds of record.
+    async def read(self, after: Position, most: int, kinds: Sequence[RecordKind] | None = None) -> Batch:
+        """Read up to `most` changes after a position, and return all, or those of some kinds of record.
 
         Raises:
             ChangesForgottenError: The position is not in this log, or changes after it are no longer kept.

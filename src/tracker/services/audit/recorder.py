@@ -22,7 +22,6 @@ from tracker.domain.audit import changed, content_of, differences, whole
 from tracker.errors import TrackerError
 from tracker.services.consumers import Consumer
 from tracker.stores.audit import AuditFilter
-from tracker.stores.changes import ChangeKind
 from tracker.time_text import MICROS
 
 if TYPE_CHECKING:
@@ -54,12 +53,6 @@ _KEEP_SECONDS: Final = 60.0
 """Time between two looks for old entries."""
 
 _DAY: Final = 24 * 60 * 60 * MICROS
-
-_ACTIONS: Final = {
-    ChangeKind.CREATED: "created",
-    ChangeKind.UPDATED: "updated",
-    ChangeKind.DELETED: "deleted",
-}
 
 
 class AuditRecorder:
@@ -220,9 +213,8 @@ def _draft_of(change: Change, salt: bytes) -> Draft:
             "after": after,
         }
     )
-    action = _ACTIONS[change.kind] if change.ending is None else change.ending.value
     log, number, at = change.position
-    return Draft(at, change.record.name.lower(), action, change.id, content, salt, log, number)
+    return Draft(at, change.record_name, change.action, change.id, content, salt, log, number)
 
 
 def _settings_in(entry: Entry | None) -> Mapping[str, object]:

@@ -159,7 +159,8 @@ class EventWatches:
                         batch = Batch((), after)
                     for change in batch.changes:
                         event = change.before if change.kind is ChangeKind.DELETED else change.after
-                        if isinstance(event, event_pb.Event) and matches(query, event):
+                        is_known = isinstance(change.kind, ChangeKind)
+                        if is_known and isinstance(event, event_pb.Event) and matches(query, event):
                             yield _changed(change, event, watched)
                             sent = clock()
                     after = batch.end

@@ -12,7 +12,7 @@ import asyncio
 from collections import defaultdict
 from contextlib import suppress
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from tracker.stores.changes import (
     Batch,
@@ -44,7 +44,7 @@ LOG = {"_id": "change_log"}
 POLL_SECONDS = 0.25
 """Time between two reads for the changes of other servers."""
 
-_COLLECTIONS = {
+_COLLECTIONS: Final[Mapping[int, str]] = {
     RecordKind.EVENT: "events",
     RecordKind.CATALOG_ENTRY: "catalog",
     RecordKind.ACCESS: "access",
@@ -86,9 +86,7 @@ class MongoChangeLog:
             row = await log.find_one({}, {"changes.at": 1}, sort=[("_id", 1)])
         return Position(self._name) if row is None or row["_id"] == 1 else self._position(row, row["_id"])
 
-    async def read(
-        self, after: Position, most: int, kinds: Sequence[RecordKind] = tuple(RecordKind)
-    ) -> Batch:
+    async def read(self, after: Position, most: int, kinds: Sequence[RecordKind] | None = None) -> Batch:
         async with self._database.asking(NAME):
             before = await self._row({"_id": {"$lte": after.number}})
             has_more = before is not None and last_number(before) > after.number
@@ -100,7 +98,7 @@ class MongoChangeLog:
                     each
                     for row in rows
                     for each in row["changes"]
-                    if each["record"] in kinds and _is_long(each)
+                    if (kinds is None or each["record"] in kinds) and _is_long(each)
                 ]
             )
         first, last = after.number + 1, after.number + most
@@ -111,7 +109,9 @@ class MongoChangeLog:
         ]
         end = self._position(*entries[-1]) if entries else after
         wanted = [
-            (row, number) for row, number in entries if row["changes"][number - row["_id"]]["record"] in kinds
+            (row, number)
+            for row, number in entries
+            if kinds is None or row["changes"][number - row["_id"]]["record"] in kinds
         ]
         return Batch([self._change(row, number, current) for row, number in wanted], end)
 
@@ -147,9 +147,10 @@ class MongoChangeLog:
 
     async def _current(self, entries: Sequence[Document]) -> Mapping[tuple[int, str], str]:
         """Return the documents of records as they are now, by kind and id."""
-        ids: defaultdict[RecordKind, list[str]] = defaultdict(list)
+        ids: defaultdict[int, list[str]] = defaultdict(list)
         for entry in entries:
-            ids[RecordKind(entry["record"])].append(entry["id"])
+            if entry["record"] in _COLLECTIONS:
+                ids[entry["record"]].append(entry["id"])
         found: dict[tuple[int, str], str] = {}
         for record, of_kind in ids.items():
             where = {"_id": {"$in": of_kind}, "tombstone": None}

@@ -128,11 +128,9 @@ class SqliteChangeLog:
 
         return await self._reader.read(query)
 
-    async def read(
-        self, after: Position, most: int, kinds: Sequence[RecordKind] = tuple(RecordKind)
-    ) -> Batch:
-        numbers = ", ".join(str(int(kind)) for kind in kinds)
-        select = f"{_SELECT} AND record IN ({numbers}) ORDER BY number"
+    async def read(self, after: Position, most: int, kinds: Sequence[RecordKind] | None = None) -> Batch:
+        of_kinds = "" if kinds is None else f" AND record IN ({', '.join(str(int(kind)) for kind in kinds)})"
+        select = f"{_SELECT}{of_kinds} ORDER BY number"
 
         def query(db: apsw.Connection) -> Batch:
             end = self._end(db)
