@@ -82,7 +82,9 @@ def use(server: ServerProcess, canaries: Canaries) -> Iterator[httpx2.Response]:
             yield http.get(f"{API}/locks/list", headers=OWN | {name: value})
         token = canaries.new("lock token")
         lock = {"service": "cart", "lockToken": token}
-        taken = http.post(f"{API}/lock", json=lock, headers=bearer | {"idempotency-key": "not-a-secret"})
+        taken = http.post(
+            f"{API}/lock", json=lock, headers=bearer | {"idempotency-key": canaries.new("idempotency key")}
+        )
         yield taken
         lock_id = taken.json()["lock"]["id"]
         wrong = {"lockToken": canaries.new("wrong lock token")}

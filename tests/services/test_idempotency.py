@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import hashlib
 import itertools
 from typing import TYPE_CHECKING
 
 import pytest
 
 from tracker.domain.access import ANONYMOUS, Principal, PrincipalKind
+from tracker.errors import TrackerError
 from tracker.pb import event_pb
 from tracker.pb.options import is_idempotent
 from tracker.services.context import Call
-from tracker.services.idempotency import IdempotencyKeys
+from tracker.services.idempotency import IdempotencyKeys, request_digest
+from tracker.stores.idempotency import KeyUse
 
 if TYPE_CHECKING:
     from protobuf import Message
@@ -47,14 +50,34 @@ async def test_each_principal_has_keys_of_its_own(keys: IdempotencyKeys) -> None
     assert made == [1, 2, 3]
 
 
-async def test_the_store_has_an_anonymous_key_as_it_was_given(
-    keys: IdempotencyKeys, store: Store, context: Context
-) -> None:
-    async def handler(_request: Message, _call: Call) -> Message:
-        return METHOD.output.type()
+async def answered(_request: Message, _call: Call) -> Message:
+    return METHOD.output.type()
 
-    await keys.answer(METHOD, METHOD.input.type(), a_call(ANONYMOUS), handler)
-    await keys.answer(METHOD, METHOD.input.type(), a_call(ANA), handler)
-    stored = ("a-key", "user:ana\ta-key", "b-key")
-    known = [await store.idempotency.find(key, context.now()) for key in stored]
-    assert [answered is not None for answered in known] == [True, True, False]
+
+async def not_asked(_request: Message, _call: Call) -> Message:
+    raise AssertionError
+
+
+@pytest.mark.parametrize(("principal", "stored"), [(ANONYMOUS, "a-key"), (ANA, "user:ana\ta-key")])
+async def test_the_store_has_a_hash_of_a_key_and_its_principal(
+    keys: IdempotencyKeys, store: Store, context: Context, principal: Principal, stored: str
+) -> None:
+    await keys.answer(METHOD, METHOD.input.type(), a_call(principal), answered)
+    hashed = f"sha256\t{hashlib.sha256(stored.encode()).hexdigest()}"
+    known = [await store.idempotency.find(key, context.now()) for key in (hashed, stored)]
+    assert [each is not None for each in known] == [True, False]
+
+
+@pytest.mark.parametrize(("principal", "stored"), [(ANONYMOUS, "a-key"), (ANA, "user:ana\ta-key")])
+async def test_a_key_that_an_earlier_version_stored_is_still_known(
+    keys: IdempotencyKeys, store: Store, context: Context, principal: Principal, stored: str
+) -> None:
+    use = KeyUse(stored, request_digest(METHOD, METHOD.input.type()), context.now())
+    await store.idempotency.remember(use, METHOD.output.type().to_binary())
+    await keys.answer(METHOD, METHOD.input.type(), a_call(principal), not_asked)
+    use = KeyUse(f"{stored}2", b"another request", context.now())
+    await store.idempotency.remember(use, b"")
+    call = a_call(principal)
+    call.headers = {"idempotency-key": "a-key2"}
+    with pytest.raises(TrackerError, match="another request"):
+        await keys.answer(METHOD, METHOD.input.type(), call, not_asked)

@@ -121,7 +121,7 @@ _OUTPUTS = {
 
 
 class _NoKeys:
-    async def find(self, _key: str, _now: int) -> None:
+    async def find(self, key: str, now: int, *, also: str = "") -> None:
         pass
 
     async def remember(self, use: KeyUse, answer: bytes) -> None:

@@ -85,19 +85,19 @@ class IdempotencyKeys:
             TrackerError: INVALID_ARGUMENT, the key is malformed; ABORTED, another call with it is under way;
                 FAILED_PRECONDITION, it was used for another request; or what `handler` raises.
         """
-        key = _stored_key(call)
+        key, also = _stored_keys(call)
         asked = request_digest(method, request)
         if key in self._under_way:
             raise _under_way() if self._under_way[key] == asked else _reused()
         self._under_way[key] = asked
         try:
             call.use = use = KeyUse(key, asked, self._context.now())
-            await self._require_unused(use)
+            await self._require_unused(use, also)
             try:
                 answer = await handler(request, call)
             except TrackerError as error:
                 if error.code is not Code.UNAVAILABLE:
-                    await self._require_unused(use)  # another server may be answering the same call
+                    await self._require_unused(use, also)  # another server may be answering the same call
                 raise
             if not call.remembered:
                 await self._store.remember(use, _without_secrets(answer).to_binary())
@@ -114,8 +114,8 @@ class IdempotencyKeys:
         self._context.report(call, "answered as before")
         return method.output.type.from_binary(answered.answer)
 
-    async def _require_unused(self, use: KeyUse) -> None:
-        answered = await self._store.find(use.key, use.at)
+    async def _require_unused(self, use: KeyUse, also: str) -> None:
+        answered = await self._store.find(use.key, use.at, also=also)
         if answered is not None:
             raise AnsweredBeforeError(answered)
 
@@ -129,10 +129,14 @@ def _without_secrets(answer: M) -> M:
     return answer
 
 
-def _stored_key(call: Call) -> str:
-    """Return the key for the store: each principal has its own keys, none of which has a tab in it."""
+def _stored_keys(call: Call) -> tuple[str, str]:
+    """Return the key as the store has it, hashed, and as earlier versions stored it.
+
+    Each principal has keys of its own. No key has a tab in it.
+    """
     key = idempotency_key(call.idempotency_key or "")
-    return key if call.principal.is_anonymous else f"{call.principal.id}\t{key}"
+    own = key if call.principal.is_anonymous else f"{call.principal.id}\t{key}"
+    return f"sha256\t{hashlib.sha256(own.encode()).hexdigest()}", own
 
 
 def _under_way() -> TrackerError:

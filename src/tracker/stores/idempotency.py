@@ -77,8 +77,10 @@ class KeyUnderWayError(Exception):
 class IdempotencyStore(Protocol):
     """The idempotency keys of changes, and their answers."""
 
-    async def find(self, key: str, now: int) -> Answered | None:
+    async def find(self, key: str, now: int, *, also: str = "") -> Answered | None:
         """Return what a key was used for less than `KEPT_MICROS` before `now`, or None for an unused key.
+
+        The key may be stored under another text, too.
 
         Raises:
             KeyUnderWayError: A change with this key is in progress.

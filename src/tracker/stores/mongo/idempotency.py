@@ -44,9 +44,10 @@ class MongoIdempotency:
 
     _database: Database
 
-    async def find(self, key: str, now: int) -> Answered | None:
+    async def find(self, key: str, now: int, *, also: str = "") -> Answered | None:
+        where = {"$in": [key, also]} if also else key
         async with self._database.asking(NAME) as keys:
-            stored = await keys.find_one({"_id": key})
+            stored = await keys.find_one({"_id": where}, sort=[("at", -1)] if also else None)
         if stored is None or is_over(stored["at"], now):
             return None
         return await self._database.run(lambda: _answered(self._database, stored))

@@ -23,7 +23,7 @@ T = TypeVar("T")
 _FORGOTTEN_AT_ONCE = 10
 """The number of expired keys that each new one deletes: more than one, so they don't accumulate."""
 
-_SELECT = "SELECT at, request, answer FROM idempotency_keys WHERE key = ?"
+_SELECT = "SELECT at, request, answer FROM idempotency_keys WHERE key IN (?, ?) ORDER BY at DESC"
 _INSERT = "INSERT INTO idempotency_keys (key, request, at, answer) VALUES (?, ?, ?, ?) ON CONFLICT (key)"
 _REPLACE = f"{_INSERT} DO UPDATE SET request = excluded.request, at = excluded.at, answer = excluded.answer"
 _ADD = f"{_INSERT} DO NOTHING"
@@ -40,8 +40,8 @@ class SqliteIdempotency:
     _writer: Writer
     _reader: Reader
 
-    async def find(self, key: str, now: int) -> Answered | None:
-        return await self._reader.read(lambda db: _select(db, key, now))
+    async def find(self, key: str, now: int, *, also: str = "") -> Answered | None:
+        return await self._reader.read(lambda db: _select(db, key, now, also))
 
     async def remember(self, use: KeyUse, answer: bytes) -> None:
         await self._writer.change(once_only(lambda _: answer, Once(use, bytes)))
@@ -78,6 +78,6 @@ def add(db: apsw.Connection, stored: StoredAnswer) -> None:
     db.execute(_ADD, stored)
 
 
-def _select(db: apsw.Connection, key: str, now: int) -> Answered | None:
-    row = db.execute(_SELECT, (key,)).fetchone()
+def _select(db: apsw.Connection, key: str, now: int, also: str = "") -> Answered | None:
+    row = db.execute(_SELECT, (key, also)).fetchone()
     return None if row is None or is_over(row[0], now) else Answered(*row[1:])
