@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import asyncio
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
 import pytest
+from tests.behaviour.servers import waiting
 from tests.web.html import page, record, send
 
 from tracker.time_text import MICROS
@@ -14,6 +16,8 @@ from tracker.web.now.under_way import Usual, progress
 if TYPE_CHECKING:
     import httpx2
     from tests.web.html import Element
+
+    from tracker.app import App
 
 _MINUTE = 60 * MICROS
 
@@ -87,7 +91,7 @@ def test_a_bar_is_full_at_the_usual_duration(elapsed: int, done: float, more: fl
 
 
 async def test_incidents_failures_plans_and_locks_have_links_to_all(
-    http: httpx2.AsyncClient,
+    http: httpx2.AsyncClient, app: App
 ) -> None:
     await record(http, "down", type="incident", status="open", impact=True)
     await record(http, "was down", type="incident", status="close")
@@ -97,7 +101,10 @@ async def test_incidents_failures_plans_and_locks_have_links_to_all(
         await record(http, title, status="planned", startDate=f"{date:%FT%TZ}")
     lock = {"service": "cart", "environment": "production", "who": "ana", "reason": "schema change"}
     assert (await http.post("/api/v1alpha1/lock", json=lock)).status_code == 200
+    wish = asyncio.create_task(http.post("/api/v1alpha1/lock", json={**lock, "who": "ben", "wait": "60s"}))
+    await waiting(app, 1)
     shown = await page(http, "/?zone=UTC")
+    wish.cancel()
     expected = {"incidents": ["down"], "failures": ["broken"], "planned": ["before", "this moment"]}
     for section, names in expected.items():
         assert sorted(titles(shown, section)) == names
@@ -105,6 +112,7 @@ async def test_incidents_failures_plans_and_locks_have_links_to_all(
     locks = shown.one("section", id="locks").text
     assert "ana" in locks
     assert "schema change" in locks
+    assert "1 waits: ben" in locks
     part = await page(http, "/?zone=UTC&part=main")
     assert {each.attributes["id"] for each in part.all("section")} >= expected.keys()
     assert not part.all("html")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, NamedTuple
 
 from protobuf.wkt import UInt32Value
 
@@ -20,6 +20,8 @@ from tracker.web.site import View
 from tracker.web.visit import Part, address, part
 
 if TYPE_CHECKING:
+    from markupsafe import Markup
+
     from tracker.web.event_rows import EventRow
     from tracker.web.lock_rows import LockRow
     from tracker.web.now.last_visit import Since
@@ -42,10 +44,25 @@ class Found:
 
 
 @dataclass(frozen=True, slots=True)
+class Held:
+    """A lock, and who waits for it, the next first."""
+
+    lock: LockRow
+    waiters: tuple[Waiter, ...]
+
+
+class Waiter(NamedTuple):
+    """A caller that waits for a lock."""
+
+    who: str
+    since: Markup
+
+
+@dataclass(frozen=True, slots=True)
 class Locks:
     """The newest of the locks that are held, and how many are."""
 
-    rows: tuple[LockRow, ...]
+    rows: tuple[Held, ...]
     total: int
 
 
@@ -142,7 +159,11 @@ async def _locks(visit: Visit) -> Locks:
     found = await visit.ask(
         lock_pb.ListLocksRequest(per_page=UInt32Value(value=_MOST)), lock_pb.ListLocksResponse
     )
-    return Locks(tuple(lock_row(lock, visit.times) for lock in found.locks), found.total_count)
+    waiters: dict[str, list[Waiter]] = {}
+    for each in sorted(found.waiters, key=lambda waiter: waiter.place):
+        waiters.setdefault(each.lock_id, []).append(Waiter(each.who, visit.times.tag(each.since, age=True)))
+    rows = (Held(lock_row(lock, visit.times), tuple(waiters.get(lock.id, ()))) for lock in found.locks)
+    return Locks(tuple(rows), found.total_count)
 
 
 async def _recorded(visit: Visit) -> int:
