@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import asyncio
 import re
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import pytest
-from tests.behaviour.servers import server
+from tests.behaviour.servers import SOON, metrics, server
 from tests.web.html import page, record
 
 from tracker.web.pages import PAGES
@@ -16,6 +17,7 @@ from tracker.web.site import web_address
 if TYPE_CHECKING:
     import httpx2
 
+    from tracker.app import App
     from tracker.config.settings import Settings
 
 HOSTILE = (
@@ -86,6 +88,15 @@ async def test_a_reader_without_rights_is_told_which_are_missing(settings: Setti
         http: httpx2.AsyncClient = client._http  # type: ignore[attr-defined]  # noqa: SLF001 - pages have no RPC
         text = (await page(http, "/events")).one("main").text
     assert "You may not see events" in text
+
+
+async def test_a_page_that_is_sent_holds_no_memory(app: App, http: httpx2.AsyncClient) -> None:
+    await record(http, "Deploy cart", message="x" * 60_000)
+    await page(http, "/events")
+    await page(http, "/events?from=yesteryear", 400)
+    async with asyncio.timeout(SOON):
+        while "tracker_unsent_answer_bytes 0.0" not in await metrics(app):  # noqa: ASYNC110 - over HTTP
+            await asyncio.sleep(0.01)  # between two reads
 
 
 def test_every_page_has_a_path_of_its_own() -> None:

@@ -234,8 +234,11 @@ class _Plain:
             return HttpRequest(captures, body, exchange.head.path, exchange.head.query.decode("latin-1"))
 
         call = exchange.call("http")
-        response: HttpResponse = await self._handle(_timed(exchange, call, read), call)
-        await exchange.respond(response)
+        try:
+            response: HttpResponse = await self._handle(_timed(exchange, call, read), call)
+            await exchange.respond(response)
+        finally:
+            call.answer.end()
 
 
 def _timed(exchange: HttpExchange, call: Call, read: Read) -> Read:
