@@ -10,14 +10,16 @@ from tracker.web.explorer.export import Export
 from tracker.web.explorer.page import Explorer
 from tracker.web.explorer.suggestions import Suggestions
 from tracker.web.now.page import Now
+from tracker.web.timeline.page import Timeline
 
 PAGES: Final = (
     *(Now(), Explorer(), EventPage(), Suggestions(), Export("csv"), Export("ndjson")),
-    *(Catalog(), CatalogEntry()),
+    *(Timeline(), Catalog(), CatalogEntry()),
 )
 NAVIGATION: Final = (
     (Now.path, "Now"),
     (Explorer.path, "Events"),
+    (Timeline.path, "Timeline"),
     (Catalog.path, "Catalog"),
 )
 """The pages that the menu names."""

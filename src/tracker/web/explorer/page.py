@@ -24,6 +24,7 @@ from tracker.web.visit import Part, part
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
 
+    from tracker.errors import TrackerError
     from tracker.web.charts import Chart
     from tracker.web.event_rows import EventRow
     from tracker.web.explorer.state import State
@@ -84,7 +85,7 @@ class Explorer:
             facets=facets,
             chart=bars,
             detail=detail,
-            fault=_fault(state, rows),
+            fault=fault_of(state.query, rows.error),
             ranges=RANGES,
             column_choices=COLUMNS,
             copies=copies(state, period),
@@ -151,12 +152,12 @@ async def _earliest(visit: Visit, state: State, period: Period) -> int:
     return first - first % MICROS
 
 
-def _fault(state: State, rows: Part[Rows]) -> QueryFault | None:
-    error = rows.error
+def fault_of(query: str, error: TrackerError | None) -> QueryFault | None:
+    """Return what is wrong with a query, if an error is about it."""
     if error is None or error.reason is not Reason.INVALID_QUERY:
         return None
     column = int(error.metadata.get("column", "1")) - 1
-    return QueryFault(error.message, state.query[:column], state.query[column:] or " ")
+    return QueryFault(error.message, query[:column], query[column:] or " ")
 
 
 def _span(visit: Visit, state: State, period: Period) -> str:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any, Final, TypedDict
+from typing import TYPE_CHECKING, Any, Final, Protocol, TypedDict
 
 from tracker.domain.query.fields import FACETS, named
 from tracker.errors import FieldViolation, invalid
@@ -109,7 +109,19 @@ class Period:
         return {"start_date": moment_text(self.since), "end_date": moment_text(self.until - MICROS)}
 
 
-def period_of(state: State, clock: Clock) -> Period:
+class Bounds(Protocol):
+    """A beginning and an end as a reader wrote them; an end of "" is now."""
+
+    @property
+    def since(self) -> str:
+        """Where the period begins."""
+
+    @property
+    def until(self) -> str:
+        """Where it ends."""
+
+
+def period_of(state: Bounds, clock: Clock) -> Period:
     """Return the period that a state names.
 
     Raises:

@@ -1,0 +1,1 @@
+"""The Timeline: events as bars over time, in lanes."""

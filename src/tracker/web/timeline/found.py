@@ -1,0 +1,107 @@
+"""The events of a Timeline: those that begin in its period, and those that reach into it."""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Final
+
+from protobuf.wkt import UInt32Value
+
+from tracker.domain.events import FINISHED, attributes_of, event_id, event_time
+from tracker.domain.overlaps import is_under_way, timed_event
+from tracker.pb import event_pb
+from tracker.time_text import MICROS
+from tracker.web.explorer.state import Period
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+
+    from tracker.domain.overlaps import TimedEvent
+    from tracker.web.visit import Visit
+
+MOST: Final = 10_000
+"""Events of a Timeline."""
+_MOST_EARLIER: Final = 1_000
+_PER_PAGE: Final = 2_000
+_NEAR: Final = 86_400 * MICROS
+"""How long before the period all events are looked at: most end within a day."""
+_FAR: Final = 90 * _NEAR
+"""How long before it those are that last for longer."""
+_LASTING: Final = "(status:start,in_progress,open,planned,waiting_approval OR duration:>1d)"
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """The events of a period, with when they begin and end; `complete` is whether there are no more."""
+
+    events: tuple[TimedEvent, ...]
+    complete: bool
+
+
+async def events_of(visit: Visit, query: str, period: Period) -> Found:
+    """Return the events that are in a period, at least in part, in the order of their beginning.
+
+    Raises:
+        TrackerError: As SearchEvents does.
+    """
+    near = period.since - _NEAR
+    lasting = f"({query}) {_LASTING}" if query else _LASTING
+    (recent, every_recent), (earlier, every_earlier) = await asyncio.gather(
+        _search(visit, query, Period(near, period.until), MOST),
+        _search(visit, lasting, Period(near - _FAR, near), _MOST_EARLIER),
+    )
+    events = [*recent, *earlier]
+    ends = _ends(events)
+    timed = (_timed(event, visit.clock.now, ends) for event in events)
+    inside = [each for each in timed if each.stop > period.since and each.start < period.until]
+    inside.sort(key=lambda each: (each.start, event_id(each.event)))
+    return Found(tuple(inside), every_recent and every_earlier)
+
+
+async def _search(visit: Visit, query: str, period: Period, most: int) -> tuple[list[event_pb.Event], bool]:
+    """Return the latest events of a period, and whether these are all."""
+    events: list[event_pb.Event] = []
+    token = ""
+    while len(events) < most:
+        found = await visit.ask(
+            event_pb.SearchEventsRequest(
+                query=query,
+                per_page=UInt32Value(value=min(_PER_PAGE, most - len(events))),
+                page_token=token,
+                time_zone=visit.zone,
+                **period.dates,
+            ),
+            event_pb.SearchEventsResponse,
+        )
+        events += found.events
+        token = found.next_page_token
+        if not token:
+            return events, True
+    return events, False
+
+
+def _ends(events: Iterable[event_pb.Event]) -> Mapping[str, int]:
+    """Return when events ended according to others of the same type that link to them, by id."""
+    types = {event_id(event): attributes_of(event).type for event in events}
+    ends: dict[str, int] = {}
+    for event in events:
+        attributes = attributes_of(event)
+        if attributes.status in FINISHED and types.get(attributes.related_id) == attributes.type:
+            at = event_time(event)
+            ends[attributes.related_id] = min(at, ends.get(attributes.related_id, at))
+    return ends
+
+
+def _timed(event: event_pb.Event, now: int, ends: Mapping[str, int]) -> TimedEvent:
+    """Return an event with its beginning and end; an open one goes on, as one under way does."""
+    timed = timed_event(event, now, ends.get(event_id(event)))
+    attributes = attributes_of(event)
+    if (
+        is_under_way(event)
+        or attributes.status is not event_pb.Status.open
+        or attributes.end_date is not None
+    ):
+        return timed
+    ended = ends.get(event_id(event))
+    return replace(timed, end=max(timed.start, now if ended is None else ended), goes_on=ended is None)
