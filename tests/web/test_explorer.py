@@ -68,7 +68,7 @@ async def test_bars_lead_to_their_events_and_the_table_says_the_same(http: httpx
     await record(http, "two", startDate="2026-03-02T11:10:00Z", status="failure")
     shown = await page(http, "/events?from=2026-03-02&to=2026-03-02&zone=UTC")
     chart = shown.one("section", id="chart")
-    (bar,) = [a for a in chart.one("svg", class_="chart").all("a") if a.all("rect", class_="bad-fill")]
+    (bar,) = [a for a in chart.one("svg", class_="chart").all("a") if a.all("path", class_="bad-fill")]
     assert "1 failed or open" in bar.attributes["aria-label"]
     found = await page(http, bar.attributes["href"])
     assert [td.one("a").text for td in found.all("td", class_="title")] == ["two"]

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 
 WIDTH: Final = 1_000
 HEIGHT: Final = 100
+_WORDS: Final = dict(TONES)
 _TICKS: Final = 5
 _GAP: Final = 0.12
 """Part of a bar's width that is left free."""
@@ -27,11 +28,10 @@ _GAP: Final = 0.12
 
 @dataclass(frozen=True, slots=True)
 class Block:
-    """A part of a bar, with one colour."""
+    """A part of a bar, with one colour; `outline` is a path of SVG."""
 
     tone: str
-    y: float
-    height: float
+    outline: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,16 +74,18 @@ def chart(
     most = max((bucket.count for bucket in answer.buckets), default=0)
     starts = [micros(bucket.start) for bucket in answer.buckets if bucket.start is not None]
     width = WIDTH / max(1, len(starts))
+    shown = round(width * (1 - _GAP), 2)
     bars = []
     for place, (start, bucket, tones) in enumerate(zip(starts, answer.buckets, counted, strict=True)):
         end = starts[place + 1] if place + 1 < len(starts) else max(until, start + MICROS)
         since, before = moment_text(start - start % MICROS), moment_text(end - end % MICROS)
         words = ", ".join(f"{number} {tone_words(tone)}" for tone, number in tones.items())
+        x = round((place + _GAP / 2) * width, 2)
         bars.append(
             Bar(
-                x=round((place + _GAP / 2) * width, 2),
-                width=round(width * (1 - _GAP), 2),
-                blocks=_blocks(tones, most),
+                x=x,
+                width=shown,
+                blocks=_blocks(tones, most, x, shown),
                 label=f"{times.short(start)}: {words or 'no events'}",
                 href=lead(since, before),
                 since=since,
@@ -106,7 +108,7 @@ def chart(
 
 def tone_words(tone: str) -> str:
     """Return what a tone stands for."""
-    return dict(TONES)[tone]
+    return _WORDS[tone]
 
 
 def _by_tone(bucket: event_pb.HistogramBucket) -> dict[str, int]:
@@ -117,11 +119,12 @@ def _by_tone(bucket: event_pb.HistogramBucket) -> dict[str, int]:
     return {tone: counts[tone] for tone, _ in TONES if counts[tone]}
 
 
-def _blocks(tones: dict[str, int], most: int) -> tuple[Block, ...]:
+def _blocks(tones: dict[str, int], most: int, x: float, width: float) -> tuple[Block, ...]:
     blocks, below = [], 0.0
     for tone, number in tones.items():
         height = max(1.0, HEIGHT * number / most)
-        blocks.append(Block(tone, round(max(0.0, HEIGHT - below - height), 2), round(height, 2)))
+        y = max(0.0, HEIGHT - below - height)
+        blocks.append(Block(tone, f"M{x:g} {y:.4g}h{width:g}v{height:.4g}h-{width:g}z"))
         below += height
     return tuple(blocks)
 

@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, NamedTuple
 
 from tracker.domain.events import attributes_of, event_id, event_time, metadata_of
-from tracker.domain.query.fields import named
 from tracker.pb.options import wire_name
 from tracker.web.times import length
 from tracker.web.tones import status_label
@@ -16,22 +14,21 @@ if TYPE_CHECKING:
 
     from markupsafe import Markup
 
+    from tracker.domain.query.fields import Field
     from tracker.pb import event_pb
     from tracker.web.times import Times
     from tracker.web.tones import Label
 
 _EXCERPT: Final = 300
-"""Characters of a message in a list."""
+"""Characters of a text in a list."""
 
 
-@dataclass(frozen=True, slots=True)
-class EventRow:
+class EventRow(NamedTuple):
     """An event of a list; `cells` are the values of the columns that the reader has chosen."""
 
     id: str
     title: str
     status: Label
-    type: str
     service: str
     environment: str
     priority: str
@@ -40,18 +37,16 @@ class EventRow:
     impact: bool
     when: Markup
     took: str
-    message: str
     cells: tuple[str, ...] = ()
 
 
-def event_row(event: event_pb.Event, times: Times, columns: Sequence[str] = ()) -> EventRow:
+def event_row(event: event_pb.Event, times: Times, columns: Sequence[Field] = ()) -> EventRow:
     """Return how a list shows an event."""
     attributes, metadata = attributes_of(event), metadata_of(event)
     return EventRow(
         id=event_id(event),
         title=event.title,
         status=status_label(attributes.status),
-        type=wire_name(attributes.type).replace("_", " ") if attributes.type else "",
         service=attributes.service,
         environment=wire_name(attributes.environment) if attributes.environment else "",
         priority=wire_name(attributes.priority) if attributes.priority else "",
@@ -60,16 +55,12 @@ def event_row(event: event_pb.Event, times: Times, columns: Sequence[str] = ()) 
         impact=attributes.impact,
         when=times.tag(event_time(event)),
         took=length(metadata.elapsed),
-        message=excerpt(attributes.message),
-        cells=tuple(cell(event, column) for column in columns),
+        cells=tuple([cell(event, column) for column in columns]),
     )
 
 
-def cell(event: event_pb.Event, column: str) -> str:
-    """Return the value of an event in a column, named as in queries."""
-    field = named(column)
-    if field is None:
-        return ""
+def cell(event: event_pb.Event, field: Field) -> str:
+    """Return the value of an event in a column."""
     texts = field.texts(event)
     return excerpt(", ".join(texts)) if texts else field.shown(field.value(event) or "")
 

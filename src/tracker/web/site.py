@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gzip
+from functools import cache
 from http import HTTPStatus
 from pathlib import Path
 from typing import TYPE_CHECKING, Final, Protocol, runtime_checkable
@@ -112,6 +113,9 @@ class Site:
         )
         self._templates.filters["web_address"] = web_address
         self._templates.globals |= {"asset": self._assets.path, "refused": refused, "nav": tuple(navigation)}
+        # Lists have hundreds of statuses, of which a dozen differ: as a global, each is rendered once.
+        macros = vars(self._templates.get_template("parts.html").module)
+        self._templates.globals["status"] = cache(macros["status"])
 
     def routes(self, pages: Iterable[Page]) -> Sequence[HttpRoute]:
         """Return the routes of pages and of the files that they load.

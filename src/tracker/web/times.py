@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import timedelta
 from typing import TYPE_CHECKING, Final
 
-from markupsafe import Markup
+from markupsafe import Markup, escape
 
 from tracker.domain.times import duration_micros, micros
 from tracker.time_text import MICROS, datetime_of, moment_text, rounded_text
@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 
     from tracker.time_text import Clock
 
+_HOUR: Final = 3_600 * MICROS
 _MONTHS: Final = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
 _DAY: Final = 86_400 * MICROS
 _MINUTE: Final = 60 * MICROS
@@ -27,15 +28,12 @@ def length(value: Duration | int | None) -> str:
     if value is None:
         return ""
     size = value if isinstance(value, int) else duration_micros(value)
-    for unit, below in (
-        (86_400 * MICROS, _DAY * 1_000_000),
-        (3_600 * MICROS, _DAY),
-        (_MINUTE, 3_600 * MICROS),
-    ):
-        if unit <= size < below:
-            finer = {86_400 * MICROS: 3_600 * MICROS, 3_600 * MICROS: _MINUTE, _MINUTE: MICROS}[unit]
-            size -= size % finer
-            break
+    if size >= _DAY:
+        size -= size % _HOUR
+    elif size >= _HOUR:
+        size -= size % _MINUTE
+    elif size >= _MINUTE:
+        size -= size % MICROS
     return rounded_text(timedelta(microseconds=size))
 
 
@@ -45,6 +43,7 @@ class Times:
     def __init__(self, clock: Clock) -> None:
         self.now = clock.now
         self.zone = clock.zone
+        self._zone_name = escape(clock.zone.key)
         self._today = self.local(clock.now).date()
 
     def local(self, moment: int) -> datetime:
@@ -53,13 +52,14 @@ class Times:
 
     def short(self, moment: int) -> str:
         """Return a moment as briefly as it can be told from others of a list."""
-        local = self.local(moment)
-        day = local.date()
-        if day == self._today:
-            return local.strftime("%H:%M:%S")
-        if day.year == self._today.year:
-            return f"{day.day} {_MONTHS[day.month - 1]} {local:%H:%M}"
-        return local.strftime("%Y-%m-%d %H:%M")
+        return self._short(self.local(moment))
+
+    def _short(self, local: datetime) -> str:
+        if local.date() == self._today:
+            return f"{local.hour:02}:{local.minute:02}:{local.second:02}"
+        if local.year == self._today.year:
+            return f"{local.day} {_MONTHS[local.month - 1]} {local.hour:02}:{local.minute:02}"
+        return local.isoformat(" ", "minutes")[:16]
 
     def full(self, moment: int) -> str:
         """Return a moment to the second, with its zone."""
@@ -77,11 +77,11 @@ class Times:
         if moment is None:
             return Markup()
         at = moment if isinstance(moment, int) else micros(moment)
-        utc = moment_text(at - at % MICROS)
-        shown = self.ago(at) if age else self.short(at)
-        return Markup('<time datetime="{}" title="{} · {} · {}">{}</time>').format(
-            utc, utc, self.full(at), self.ago(at), shown
-        )
+        utc, local, ago = moment_text(at - at % MICROS), self.local(at), self.ago(at)
+        full = f"{local.isoformat(' ', 'seconds')[:19]} {self._zone_name}"
+        shown = ago if age else self._short(local)
+        # Digits, letters and a zone that is escaped; a list has hundreds of these.
+        return Markup(f'<time datetime="{utc}" title="{utc} · {full} · {ago}">{shown}</time>')  # noqa: S704 - as said
 
     def long_tag(self, moment: Timestamp | None) -> Markup:
         """Return a moment to the second with its age, nothing for None."""

@@ -48,6 +48,9 @@ def status_label(status: event_pb.Status) -> Label:
     return Label(wire_name(status).replace("_", " ") if status else "no status", tone, icon)
 
 
+_TONES_BY_NAME: Final = {status.name: tone for status, (tone, _) in _LOOKS.items()}
+
+
 def tone_named(status: str) -> str:
     """Return the tone of a status by its name, empty for none."""
-    return next((tone for each, (tone, _) in _LOOKS.items() if each.name == status), _OTHER[0])
+    return _TONES_BY_NAME.get(status, _OTHER[0])

@@ -153,16 +153,19 @@ class EventAnalysis:
         since = until - _DAY if where.since is None else where.since
         interval, starts = _intervals(request.interval, since, until, clock.zone)
         edges = [since, *starts[1:], until]
-        values: list[str | int] = []
+        values: dict[str | int, str] = {}
         planned = Planned(self._context, wanted=request.explain)
         within = replace(where, since=since, until=until)
         if by is not None:
             _total, (tallies,) = await self._store.count_by(within, [by], most, planned.explanation)
             fit = fitting(_facet_values(by, tallies), None, PAGE_BYTES // (len(starts) + 1))[0]
-            values = [each.value for each in tallies[: len(fit)]]
+            values = {each.value: by.shown(each.value) for each in tallies[: len(fit)]}
         where = replace(where, since=None, until=None)
         counts = await self._store.count_between(where, edges, by, planned.explanation)
-        buckets = [_bucket(start, counted, by, values) for start, counted in zip(starts, counts, strict=True)]
+        buckets = [
+            _bucket(start, counted, None if by is None else values)
+            for start, counted in zip(starts, counts, strict=True)
+        ]
         if request.durations:
             found = await self._store.durations_between(where, edges, planned.explanation)
             for bucket, durations in zip(buckets, found, strict=True):
@@ -171,7 +174,7 @@ class EventAnalysis:
             total_count=sum(bucket.count for bucket in buckets),
             interval=interval,
             time_zone=clock.zone.key,
-            values=[by.shown(value) for value in values] if by is not None else [],
+            values=[*values.values()],
             buckets=buckets,
             plan=planned.plan(within),
         )
@@ -296,12 +299,13 @@ def _months(in_utc: Iterable[tuple[int, int]], since: int, until: int, zone: Zon
 
 
 def _bucket(
-    start: int, counted: Mapping[str | int, int], by: Field | None, values: Sequence[str | int]
+    start: int, counted: Mapping[str | int, int], values: Mapping[str | int, str] | None
 ) -> event_pb.HistogramBucket:
+    """Return the events from a moment, counted by values as they are shown, if they are counted by any."""
     bucket = event_pb.HistogramBucket(start=timestamp(start), count=sum(counted.values()))
-    if by is not None:
+    if values is not None:
         bucket.values = [
-            event_pb.FacetValue(value=by.shown(value), count=counted.get(value, 0)) for value in values
+            event_pb.FacetValue(value=shown, count=counted.get(value, 0)) for value, shown in values.items()
         ]
         bucket.other_count = bucket.count - sum(each.count for each in bucket.values)
     return bucket

@@ -10,6 +10,7 @@ from protobuf.wkt import UInt32Value
 
 from tracker.api.http_exchange import HttpResponse
 from tracker.domain.events import attributes_of, event_id, event_time, metadata_of
+from tracker.domain.query.fields import named
 from tracker.domain.times import duration_micros
 from tracker.pb import event_pb
 from tracker.pb.options import wire_name
@@ -79,6 +80,7 @@ def _as_csv(events: Sequence[event_pb.Event], state: State) -> bytes:
     columns = tuple(
         dict.fromkeys((*state.columns, *(each for each in COLUMNS if each not in {"id", "status"})))
     )
+    fields = [named(name) for name in columns]
     text = StringIO()
     writer = csv.writer(text)
     writer.writerow(["time", "status", "title", "duration_seconds", *columns, "id"])
@@ -89,7 +91,7 @@ def _as_csv(events: Sequence[event_pb.Event], state: State) -> bytes:
             wire_name(status) if status else "",
             event.title,
             "" if took is None else f"{duration_micros(took) / MICROS:g}",
-            *(cell(event, column) for column in columns),
+            *(cell(event, field) if field else "" for field in fields),
             event_id(event),
         ]
         writer.writerow([_inert(each) for each in row])

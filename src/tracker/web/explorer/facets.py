@@ -90,8 +90,7 @@ def _facet(facet: event_pb.EventFacet, state: State, opened: str, total: int) ->
 
 
 def _opened(state: State, field: str) -> str:
-    here = state.filtered()
-    return f"{here}{'&' if '?' in here else '?'}facet={field}"
+    return state.leading("facet") + field
 
 
 def _value(field: str, value: event_pb.FacetValue, state: State, total: int) -> Value:

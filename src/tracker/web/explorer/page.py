@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Final, TypeVar
 from protobuf.wkt import UInt32Value
 
 from tracker.domain.events import event_time
+from tracker.domain.query.fields import named
 from tracker.errors import Reason
 from tracker.pb import event_pb
 from tracker.time_text import EARLIEST, MICROS, moment_text
@@ -17,7 +18,7 @@ from tracker.web.event_detail import event_detail
 from tracker.web.event_rows import event_row
 from tracker.web.explorer.commands import copies
 from tracker.web.explorer.facets import facets_of
-from tracker.web.explorer.state import COLUMNS, PATH, RANGES, Period, period_of, state_of
+from tracker.web.explorer.state import COLUMNS, DEFAULT_RANGE, PATH, RANGES, Period, period_of, state_of
 from tracker.web.site import View
 from tracker.web.visit import Part, part
 
@@ -114,8 +115,9 @@ async def _rows(visit: Visit, state: State, period: Period) -> Rows:
     older = state.filtered(
         page=found.next_page_token, since=since, until=moment_text(period.until), live=False
     )
+    columns = [field for name in state.columns if (field := named(name)) is not None]
     return Rows(
-        tuple(event_row(event, visit.times, state.columns) for event in found.events),
+        tuple(event_row(event, visit.times, columns) for event in found.events),
         found.total_count,
         bool(found.total_count_estimated),
         state.filtered() if state.page else "",
@@ -135,9 +137,8 @@ async def _chart(visit: Visit, state: State, period: Period) -> Chart:
         ),
         event_pb.GetEventHistogramResponse,
     )
-    return chart(
-        answer, period.until, visit.times, lambda low, high: state.filtered(since=low, until=high, live=False)
-    )
+    leading = state.leading("from", since=DEFAULT_RANGE, until="", live=False)
+    return chart(answer, period.until, visit.times, lambda low, high: f"{leading}{low}&to={high}")
 
 
 async def _earliest(visit: Visit, state: State, period: Period) -> int:

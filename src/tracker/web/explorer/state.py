@@ -26,7 +26,7 @@ RANGES: Final = (
 """The periods that end now, as in addresses and for people."""
 COLUMNS: Final = (*(field.name for field in FACETS), "external_id", "id", "message")
 DEFAULT_COLUMNS: Final = ("service", "environment", "version", "owner")
-_DEFAULT_RANGE: Final = "7d"
+DEFAULT_RANGE: Final = "7d"
 _MOST_COLUMNS: Final = 12
 _MOMENT: Final = 60 * MICROS
 """The longest interval that stands for its beginning where a period ends: a minute, not a day."""
@@ -40,7 +40,7 @@ class State:
     """
 
     query: str = ""
-    since: str = _DEFAULT_RANGE
+    since: str = DEFAULT_RANGE
     until: str = ""
     zone: str = ""
     columns: tuple[str, ...] = DEFAULT_COLUMNS
@@ -57,11 +57,16 @@ class State:
         """Return the address of another list, at its beginning."""
         return self.address(**{"page": "", "open": "", **changes})
 
+    def leading(self, name: str, **changes: Any) -> str:  # noqa: ANN401 - as above
+        """Return the address of another list, up to the value of one more parameter."""
+        here = self.filtered(**changes)
+        return f"{here}{'&' if '?' in here else '?'}{name}="
+
     def pairs(self) -> list[tuple[str, str]]:
         """Return the parameters of the address, without those that have their usual values."""
         pairs = [
             ("q", self.query),
-            ("from", "" if self.since == _DEFAULT_RANGE else self.since),
+            ("from", "" if self.since == DEFAULT_RANGE else self.since),
             ("to", self.until),
             ("zone", self.zone),
             ("cols", "" if self.columns == DEFAULT_COLUMNS else ",".join(self.columns)),
@@ -78,7 +83,7 @@ def state_of(visit: Visit) -> State:
     columns = tuple(name for name in visit.several("cols") if named(name) is not None)[:_MOST_COLUMNS]
     return State(
         query=visit.one("q"),
-        since=visit.one("from") or _DEFAULT_RANGE,
+        since=visit.one("from") or DEFAULT_RANGE,
         until=visit.one("to"),
         zone=visit.asked_zone,
         columns=columns or DEFAULT_COLUMNS,

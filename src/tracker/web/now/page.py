@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 from protobuf.wkt import UInt32Value
@@ -122,7 +122,7 @@ async def _incidents(visit: Visit) -> Found:
     found = await _search(visit, _OPEN)
     events = await without_ended(visit, found.events)
     rows = tuple(
-        replace(event_row(event, visit.times), when=visit.times.tag(event_time(event), age=True))
+        event_row(event, visit.times)._replace(when=visit.times.tag(event_time(event), age=True))
         for event in events
     )
     total = found.total_count - len(found.events) + len(events)
