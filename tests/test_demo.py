@@ -75,3 +75,11 @@ def test_some_work_is_under_way_and_some_planned() -> None:
     for event in events:
         planned = attributes_of(event).status in {event_pb.Status.planned, event_pb.Status.waiting_approval}
         assert (UNTIL < event_time(event) < UNTIL + 15 * 86_400 * MICROS) is planned
+
+
+def test_work_under_way_holds_its_locks() -> None:
+    current = demo.present(seed=1, until=UNTIL)
+    running = [event for event in current if attributes_of(event).status is event_pb.Status.start]
+    held = list(demo.locks(current))
+    assert running
+    assert [lock.event_id for _, lock in held] == [metadata_of(event).id for event in running]

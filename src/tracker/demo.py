@@ -14,14 +14,19 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Final
 
-from tracker.domain.events import metadata_of
+from tracker.domain.event_locks import event_lock
+from tracker.domain.events import RUNNING, attributes_of, event_time, metadata_of
 from tracker.domain.lifecycle import new_event, updated_event
+from tracker.domain.locks import lock_key
 from tracker.domain.times import duration_micros, timestamp
 from tracker.pb import catalog_pb, event_pb
 from tracker.time_text import MICROS
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
+
+    from tracker.domain.locks import LockKey
+    from tracker.pb import lock_pb
 
 _HOUR: Final = 3_600 * MICROS
 _MINUTE: Final = 60 * MICROS
@@ -130,6 +135,17 @@ def present(*, seed: int, until: int) -> Sequence[event_pb.Event]:
         company.outage(chosen[0], running[0], until),
         *map(company.plan, chosen[6:], _ahead(until)),
     ]
+
+
+def locks(current: Sequence[event_pb.Event]) -> Iterator[tuple[LockKey, lock_pb.Lock]]:
+    """Yield the locks that work under way holds, with their keys."""
+    for event in current:
+        lock_id = str(uuid.uuid5(uuid.UUID(metadata_of(event).id), "lock"))
+        lock = event_lock(event, lock_id=lock_id, now=event_time(event))
+        if lock is not None and attributes_of(event).status in RUNNING:
+            lock.fencing_token = event_time(event) // 1_000
+            lock.reason = event.title
+            yield lock_key(lock), lock
 
 
 def _ahead(until: int) -> Iterator[int]:

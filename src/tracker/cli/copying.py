@@ -20,10 +20,10 @@ from tracker.config import Configuration
 from tracker.time_text import micros_of
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator
+    from collections.abc import Callable, Iterator, Mapping, Sequence
 
-    from tracker.pb import catalog_pb, event_pb
-    from tracker.stores.contents import StoreContents
+    from tracker.pb import event_pb
+    from tracker.stores.contents import Kind, StoreContents, StoredRecord
 
 _PLACE = "A file, a MongoDB address, or env:NAME for a variable that has one of these."
 """The forms of the argument, for the help."""
@@ -193,16 +193,32 @@ def demo(
         current = past.present(seed=seed, until=micros_of(end))[: events // _PRESENT]
         made = chain(past.events(events - len(current), seed=seed, until=micros_of(end), days=days), current)
         asyncio.run(
-            _fill(contents, source, past.catalog(seed), made, lambda done: progress("events", done, events))
+            _fill(
+                contents, source, _first(seed, current), made, lambda done: progress("events", done, events)
+            )
         )
     seconds = time.monotonic() - began
     echo(f"{contents.name} has {events:,} events now, {events / seconds:,.0f} a second")
 
 
+def _first(seed: int, current: Sequence[event_pb.Event]) -> Mapping[Kind, Sequence[StoredRecord]]:
+    """Return the catalog and the held locks of sample data."""
+    from tracker import demo as past
+    from tracker.stores.contents import Kind, StoredDocument, StoredKey, StoredLock
+
+    return {
+        Kind.CATALOG: [StoredDocument(each.name, each.to_json()) for each in past.catalog(seed)],
+        Kind.LOCK_KEYS: [
+            StoredKey(key, lock.fencing_token, StoredLock(lock.id, b"", lock.to_json()))
+            for key, lock in past.locks(current)
+        ],
+    }
+
+
 async def _fill(
     contents: StoreContents,
     source: str,
-    catalog: Iterable[catalog_pb.Catalog],
+    first: Mapping[Kind, Sequence[StoredRecord]],
     events: Iterator[event_pb.Event],
     progress: Callable[[int], None],
 ) -> None:
@@ -213,9 +229,8 @@ async def _fill(
 
     await contents.open_to_fill(source)
     try:
-        await contents.records(Kind.CATALOG).add(
-            [StoredDocument(each.name, each.to_json()) for each in catalog]
-        )
+        for kind, records in first.items():
+            await contents.records(kind).add(records)
         documents = (
             StoredDocument(event.metadata.id if event.metadata else "", event.to_json()) for event in events
         )

@@ -5,14 +5,29 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from tracker.domain.locks import lock_key
 from tracker.domain.times import micros
 from tracker.web.times import length
+from tracker.web.visit import address
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from markupsafe import Markup
 
     from tracker.pb import lock_pb
     from tracker.web.times import Times
+
+
+@dataclass(frozen=True, slots=True)
+class WaiterRow:
+    """A call that waits for a lock; `waits` is for how long."""
+
+    place: int
+    who: str
+    reason: str
+    event_id: str
+    waits: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,10 +48,21 @@ class LockRow:
     renewals: int
     event_id: str
     labels: tuple[tuple[str, str], ...]
+    owner: str
+    claimed: str
+    lapsed: bool
+    history: str
+    waiters: tuple[WaiterRow, ...] = ()
+
+    @property
+    def name(self) -> str:
+        """What the lock is for, in words."""
+        return f"{self.service} for {self.resource or 'deployment'} in {self.environment or 'no environment'}"
 
 
-def lock_row(lock: lock_pb.Lock, times: Times) -> LockRow:
-    """Return how a list shows a lock."""
+def lock_row(lock: lock_pb.Lock, times: Times, waiters: Sequence[lock_pb.LockWaiter] = ()) -> LockRow:
+    """Return how a list shows a lock, with those of some calls that wait for it."""
+    key = lock_key(lock)
     held = "" if lock.created_at is None else length(max(0, times.now - micros(lock.created_at)))
     return LockRow(
         id=lock.id,
@@ -53,4 +79,15 @@ def lock_row(lock: lock_pb.Lock, times: Times) -> LockRow:
         renewals=lock.renewals,
         event_id=lock.event_id,
         labels=tuple(sorted(lock.labels.items())),
+        owner=lock.owner or "",
+        claimed=lock.claimed_who or "",
+        lapsed=lock.expired_at is not None,
+        history=address("/locks/history", key._asdict()),
+        waiters=tuple(waiter_row(each, times) for each in waiters if each.lock_id == lock.id),
     )
+
+
+def waiter_row(waiter: lock_pb.LockWaiter, times: Times) -> WaiterRow:
+    """Return how a list shows a call that waits."""
+    waits = "" if waiter.since is None else length(max(0, times.now - micros(waiter.since)))
+    return WaiterRow(waiter.place, waiter.who, waiter.reason, waiter.event_id, waits)

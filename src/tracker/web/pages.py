@@ -9,17 +9,23 @@ from tracker.web.event_page import EventPage
 from tracker.web.explorer.export import Export
 from tracker.web.explorer.page import Explorer
 from tracker.web.explorer.suggestions import Suggestions
+from tracker.web.locks.history import LockHistory
+from tracker.web.locks.lock import LockPage
+from tracker.web.locks.page import LocksPage
 from tracker.web.now.page import Now
 from tracker.web.timeline.page import Timeline
 
 PAGES: Final = (
     *(Now(), Explorer(), EventPage(), Suggestions(), Export("csv"), Export("ndjson")),
-    *(Timeline(), Catalog(), CatalogEntry()),
+    Timeline(),
+    *(LocksPage(), LockHistory(), LockPage()),
+    *(Catalog(), CatalogEntry()),
 )
 NAVIGATION: Final = (
     (Now.path, "Now"),
     (Explorer.path, "Events"),
     (Timeline.path, "Timeline"),
+    (LocksPage.path, "Locks"),
     (Catalog.path, "Catalog"),
 )
 """The pages that the menu names."""
