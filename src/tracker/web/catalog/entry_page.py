@@ -13,7 +13,7 @@ from tracker.web.catalog.activity import figures, last_events, running
 from tracker.web.catalog.dependencies import all_entries
 from tracker.web.catalog.description import description
 from tracker.web.catalog.health import health
-from tracker.web.catalog.names import events_address
+from tracker.web.catalog.names import events_address, graph_address
 from tracker.web.catalog.relations import relations
 from tracker.web.lock_rows import lock_row
 from tracker.web.site import View
@@ -53,6 +53,7 @@ async def entry_page(visit: Visit, name: str) -> View:
         events=events,
         events_href=events_address(name),
         locks=locks,
+        graph_href=graph_address(name),
         api=address("/api/v1alpha1/catalog", {"name": name}),
         tracker=f"tracker catalog get {shlex.quote(name)}",
     )

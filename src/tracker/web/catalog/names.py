@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from tracker.web.explorer.state import Period
 
 PATH: Final = "/catalog"
+GRAPH: Final = "graph"
 _NOT_IN_PATHS: Final = frozenset({"", ".", ".."})
 """Names that browsers take out of a path, also where they are escaped."""
 
@@ -24,6 +25,12 @@ _NOT_IN_PATHS: Final = frozenset({"", ".", ".."})
 def entry_address(name: str) -> str:
     """Return the address of the page of an entry, whatever characters its name has."""
     return address(PATH, {"name": name}) if name in _NOT_IN_PATHS else f"{PATH}/{quote(name, safe='')}"
+
+
+def graph_address(name: str = "", depth: int = 1) -> str:
+    """Return the address of the graph around an entry, or of the whole one."""
+    around = [("of", name), ("depth", str(depth) if depth > 1 else "")] if name else []
+    return address(PATH, [("view", GRAPH), *((key, value) for key, value in around if value)])
 
 
 def events_address(name: str, more: str = "", period: Period | None = None) -> str:

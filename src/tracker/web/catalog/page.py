@@ -5,8 +5,10 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from tracker.web.catalog.entry_page import entry_page
+from tracker.web.catalog.graph_page import graph_page
+from tracker.web.catalog.layout import Layouts
 from tracker.web.catalog.listing import listing
-from tracker.web.catalog.names import PATH
+from tracker.web.catalog.names import GRAPH, PATH
 
 if TYPE_CHECKING:
     from tracker.web.site import View
@@ -14,14 +16,19 @@ if TYPE_CHECKING:
 
 
 class Catalog:
-    """Shows the list of entries, or the entry that `name` asks for."""
+    """Shows the list of entries, the graph of dependencies, or the entry that `name` asks for."""
 
     path = PATH
+
+    def __init__(self) -> None:
+        self._layouts = Layouts()
 
     async def show(self, visit: Visit) -> View:
         """Show what the parameters of the address ask for."""
         names = [value for key, value in visit.pairs if key == "name"]
-        return await (entry_page(visit, names[-1]) if names else listing(visit))
+        if names:
+            return await entry_page(visit, names[-1])
+        return await (graph_page(visit, self._layouts) if visit.one("view") == GRAPH else listing(visit))
 
 
 class CatalogEntry:
