@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import json
 import time
+from contextlib import closing
 from typing import TYPE_CHECKING, Any
 
+import apsw
 from tests.cli.commands import PATIENCE, at, tracker
+from tests.server_process import ServerProcess
 
 if TYPE_CHECKING:
     from pathlib import Path
-
-    from tests.server_process import ServerProcess
 
 
 def recorded(server: ServerProcess, mentions: str) -> list[Any]:
@@ -49,6 +50,27 @@ def test_the_log_is_exported_and_verified_without_a_server(server: ServerProcess
     )
     file.write_text("no entry\n")
     assert tracker("audit", "verify", str(file)).returncode == 64
+
+
+def test_damaged_entries_are_listed_and_the_server_starts(tmp_path: Path) -> None:
+    with ServerProcess(tmp_path / "tracker.db") as server:
+        tracker("lock", "acquire", "--service", "damaged", "--who", "ann", environ=at(server))
+        recorded(server, "damaged")
+    with closing(apsw.Connection(str(server.database))) as file:
+        file.execute("UPDATE audit SET content = CAST(X'7bff22' AS TEXT), at = 1 << 62 WHERE record = 'lock'")
+        file.execute("UPDATE audit SET content = '[1]' WHERE record = 'settings'")
+    with server:
+        tracker("lock", "acquire", "--service", "whole", "--who", "ann", environ=at(server))
+        recorded(server, "whole")
+        listed = tracker("audit", "list", environ=at(server))
+        assert (listed.returncode, listed.stderr) == (0, "")
+        assert "9999-12-31" in listed.stdout
+        assert "damaged: {" in listed.stdout
+        assert "damaged: [1]" in listed.stdout
+        assert '"service": "whole"' in listed.stdout
+        verified = tracker("audit", "verify", environ=at(server))
+        assert verified.returncode == 1
+        assert tracker("audit", "erase", "whole", "--yes", environ=at(server)).returncode == 0
 
 
 def test_a_personal_value_is_erased(server: ServerProcess) -> None:

@@ -11,14 +11,13 @@ with a signature (Ed25519) of the number and the hash of the entry before it.
 
 from __future__ import annotations
 
-import json
 from hashlib import sha256
-from typing import TYPE_CHECKING, Final, NamedTuple
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 import orjson
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Iterable, Mapping, Sequence
 
 AUDIT: Final = "audit"
 """The `record` of entries about the audit log itself, whose actions are the following."""
@@ -128,6 +127,15 @@ def chained(last: Entry | None, drafts: Iterable[Draft]) -> Sequence[Entry]:
     return entries
 
 
+def fields_in(content: str | bytes) -> Mapping[str, Any] | None:
+    """Return the fields of a content, or None for one that is damaged, or never was a JSON object."""
+    try:
+        fields = orjson.loads(content)
+    except ValueError:
+        return None
+    return fields if isinstance(fields, dict) else None
+
+
 def before_first(entry: Entry) -> str | None:
     """Return the hash before the first entry that is kept, or None for one that can't be the first."""
     if entry.number == 1:
@@ -143,10 +151,6 @@ def checkpoint_in(entry: Entry) -> Checkpoint | None:
 
 def read_checkpoint(text: str | bytes) -> Checkpoint | None:
     """Return the checkpoint in a JSON text, or None for another text."""
-    try:
-        fields = json.loads(text)
-        number, rest = fields["number"], [fields[name] for name in Checkpoint._fields[1:]]
-    except (ValueError, TypeError, KeyError):
-        return None
-    valid = isinstance(number, int) and all(isinstance(each, str) for each in rest)
-    return Checkpoint(number, *rest) if valid else None
+    number, *rest = map((fields_in(text) or {}).get, Checkpoint._fields)
+    texts = [each for each in rest if isinstance(each, str)]
+    return Checkpoint(number, *texts) if isinstance(number, int) and len(texts) == len(rest) else None

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final
 
@@ -16,6 +15,7 @@ from tracker.audit.chain import (
     before_first,
     checkpoint_in,
     commitment,
+    fields_in,
     hash_of,
 )
 
@@ -111,8 +111,8 @@ class Verification:
             self.signed = found.number
 
     def _add_own(self, entry: Entry) -> None:
+        content = fields_in(entry.content) or {}
         try:
-            content = json.loads(entry.content)
             if entry.action == PRUNED:
                 self._pruned = max(self._pruned, content["before"])
             else:

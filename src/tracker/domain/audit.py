@@ -69,6 +69,8 @@ def erased(content: str, value: str, *, who_alone: bool) -> str:
     try:
         found: Any = orjson.loads(content)
     except ValueError:  # of a document that can't be read
+        found = None
+    if not isinstance(found, dict):
         return content.replace(value, ERASED_VALUE)
     if who_alone:
         left = {name: _erased(each, value) if name in _WHO else each for name, each in found.items()}

@@ -205,8 +205,12 @@ def erase(
 
 
 def _row(entry: audit_pb.AuditEntry) -> tuple[Cell, ...]:
-    content = json.loads(entry.content)
-    what = [
+    from tracker.audit.chain import fields_in
+
+    found = fields_in(entry.content)
+    content = found or {}
+    what = [] if found is not None else [f"damaged: {entry.content}"]
+    what += [
         f"{name}: {json.dumps(content[name], ensure_ascii=False)}"
         for name in ("reason", "before", "after")
         if name in content
@@ -216,8 +220,8 @@ def _row(entry: audit_pb.AuditEntry) -> tuple[Cell, ...]:
         entry.at,
         entry.record,
         entry.action,
-        content.get("principal", ""),
-        content.get("address", ""),
+        str(content.get("principal", "")),
+        str(content.get("address", "")),
         entry.record_id,
         " ".join(what),
     )

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import json
 import secrets
 from contextlib import suppress
 from typing import TYPE_CHECKING, Final
@@ -17,6 +16,7 @@ from tracker.audit.chain import (
     SALT_BYTES,
     Draft,
     chained,
+    fields_in,
 )
 from tracker.domain.audit import changed, content_of, differences, whole
 from tracker.errors import TrackerError
@@ -219,7 +219,5 @@ def _draft_of(change: Change, salt: bytes) -> Draft:
 
 def _settings_in(entry: Entry | None) -> Mapping[str, object]:
     """Return all settings as an entry about settings has them."""
-    if entry is None:
-        return {}
-    found = json.loads(entry.content).get("all")
+    found = None if entry is None else (fields_in(entry.content) or {}).get("all")
     return found if isinstance(found, dict) else {}
