@@ -14,6 +14,7 @@ import grpc.aio
 import httpx2
 import pytest
 import structlog
+from structlog.testing import capture_logs
 from tests.certificates import Authority
 from tests.cli.commands import tracker
 
@@ -150,6 +151,28 @@ async def test_a_stop_does_not_wait_for_clients_that_keep_connections(
         assert time.monotonic() - began < 10
 
 
+async def test_a_connection_ends_soon_although_its_client_keeps_it(app: App, authority: Authority) -> None:
+    def ask(port: int, request: bytes) -> None:
+        plain = socket.create_connection(("127.0.0.1", port), timeout=10)
+        with of_client(authority).wrap_socket(plain, server_hostname="127.0.0.1") as over_tls:
+            over_tls.sendall(request)
+            while over_tls.recv(4096):
+                pass
+            with socket.socket(fileno=over_tls.detach()) as still_open, suppress(ConnectionResetError):
+                still_open.settimeout(10)
+                while still_open.recv(4096):
+                    pass
+
+    last = b"GET /livez HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\n\r\n"
+    http, http2 = app.http_address[1], app.grpc_address[1]
+    asked = (
+        (http, last),
+        (http, b"no request\r\n\r\n"),
+        (http2, b"no preface of HTTP/2, but other text\r\n"),
+    )
+    await asyncio.gather(*(asyncio.to_thread(ask, port, request) for port, request in asked))
+
+
 async def served_by(context: ssl.SSLContext, authority: Authority) -> str:
     """Return for whom the certificate is that a new connection gets."""
     server = await asyncio.start_server(lambda _, writer: writer.close(), "127.0.0.1", 0, ssl=context)
@@ -176,9 +199,16 @@ async def test_new_connections_get_the_certificate_that_the_files_have(
     second[1].replace(key)
     await tls.follow()
     assert await served_by(context, authority) == "second"
-    key.unlink()
-    await tls.follow()
+    with capture_logs() as logs:
+        key.write_bytes(b"")
+        await tls.follow()
+        key.unlink()
+        await tls.follow()
     assert await served_by(context, authority) == "second"
+    assert [entry["error"].partition(str(authority.file.parent))[0] for entry in logs] == [
+        "TLS can't use ",
+        "[Errno 2] No such file or directory: '",
+    ]
 
 
 @pytest.mark.parametrize("version", [ssl.TLSVersion.TLSv1_2, ssl.TLSVersion.TLSv1_3])

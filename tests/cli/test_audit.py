@@ -54,8 +54,8 @@ def test_the_log_is_exported_and_verified_without_a_server(server: ServerProcess
 
 def test_damaged_entries_are_listed_and_the_server_starts(tmp_path: Path) -> None:
     with ServerProcess(tmp_path / "tracker.db") as server:
-        tracker("lock", "acquire", "--service", "damaged", "--who", "ann", environ=at(server))
-        recorded(server, "damaged")
+        tracker("lock", "acquire", "--service", "torn", "--who", "ann", environ=at(server))
+        recorded(server, "torn")
     with closing(apsw.Connection(str(server.database))) as file:
         file.execute("UPDATE audit SET content = CAST(X'7bff22' AS TEXT), at = 1 << 62 WHERE record = 'lock'")
         file.execute("UPDATE audit SET content = '[1]' WHERE record = 'settings'")

@@ -91,7 +91,7 @@ class Http2Connection(asyncio.Protocol):
             except Http2Error as error:  # this is no HTTP/2, or too much of it
                 self._receipts.settle()
                 self._transport.write(farewell(error))
-                self._transport.close()
+                close(self._transport)
                 return
             at += _PIECE
             events = engine.events()

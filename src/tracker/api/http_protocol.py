@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, TypeAlias, cast
 from tracker.api.http_answers import Outbox, Receipt
 from tracker.api.http_exchange import HttpExchange
 from tracker.api.http_parser import HttpParser
-from tracker.api.wires import OpenConnections, address, http_answer, peer_of, request_id_of
+from tracker.api.wires import OpenConnections, address, close, http_answer, peer_of, request_id_of
 from tracker.errors import Reason, TrackerError
 
 if TYPE_CHECKING:
@@ -207,7 +207,7 @@ class HttpConnection(asyncio.Protocol):
         if self._awaiting is _Awaiting.END or self.transport.is_closing():
             return False
         if not exchange.answered:
-            self.transport.close()  # the client sees that the answer lacks its end
+            close(self.transport)  # the client sees that the answer lacks its end
         elif not exchange.lasting:
             self._end()
         elif not self._requests:
@@ -286,7 +286,7 @@ class HttpConnection(asyncio.Protocol):
         elif self._awaiting is _Awaiting.END:
             self.transport.abort()
         elif self._awaiting is _Awaiting.REQUEST:
-            self.transport.close()
+            close(self.transport)
         elif not self._reading:
             self._timed = None  # this server has paused reading: once more
             self._watch()
@@ -314,7 +314,7 @@ class HttpConnection(asyncio.Protocol):
     def _end(self) -> None:
         self._shared.outbox.flush()
         if self._awaiting is _Awaiting.ANSWER and self._receipt is None:
-            self.transport.close()
+            close(self.transport)
         else:
             self._linger()
 
@@ -329,7 +329,7 @@ class HttpConnection(asyncio.Protocol):
         self._awaiting = _Awaiting.END
         self.resume_reading()
         if not self.transport.can_write_eof():  # over TLS
-            self.transport.close()
+            close(self.transport)
             return
         self.transport.write_eof()
         self._watch()

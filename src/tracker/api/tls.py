@@ -78,9 +78,10 @@ class Tls:
                 for listening, (protocol, for_clients) in self._contexts.items()
             }
         except OSError as error:
-            if str(error) != self._reported:
-                self._reported = str(error)
-                self._log.error("TLS files can't be used; those read before are in use", error=str(error))
+            problem = str(error) if error.errno else error.strerror
+            if problem != self._reported:
+                self._reported = problem
+                self._log.error("TLS files can't be used; those read before are in use", error=problem)
             return
         for listening, context in made.items():
             listening.current = context
