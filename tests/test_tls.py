@@ -189,7 +189,7 @@ async def test_new_connections_get_the_certificate_that_the_files_have(
 ) -> None:
     monkeypatch.setattr("tracker.api.tls._LOOK_SECONDS", 0)
     certificate, key = authority.vouch_for("first")
-    tls = Tls(certificate, key, None, LOG)
+    tls = Tls(certificate, key, None, structlog.get_logger())
     context = tls.context("http/1.1")
     assert await served_by(context, authority) == "first"
     second = authority.vouch_for("second")

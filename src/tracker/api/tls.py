@@ -78,7 +78,7 @@ class Tls:
                 for listening, (protocol, for_clients) in self._contexts.items()
             }
         except OSError as error:
-            problem = str(error) if error.errno else error.strerror
+            problem = str(error) if error.errno else error.args[1]
             if problem != self._reported:
                 self._reported = problem
                 self._log.error("TLS files can't be used; those read before are in use", error=problem)
