@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
-from time import thread_time
+from time import perf_counter
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from tracker.services.context import Call
 
 SECONDS = 0.010
-"""How much time of the processor calls may take to start in one round of the event loop."""
+"""How long calls may take to start in one round of the event loop."""
 NEXT = 16
 """Calls that had to wait, of which so many start in a later round."""
 UNTIMED = 8
@@ -48,7 +48,7 @@ class Slices:
             if self._untimed >= UNTIMED:
                 self._begin()
             return True
-        return not self._waiting and thread_time() < self._ends
+        return not self._waiting and perf_counter() < self._ends
 
     async def _start_later(self, then: Handler, read: Read, call: Call) -> Any:  # noqa: ANN401 - whatever the handler returns
         turn = asyncio.get_running_loop().create_future()
@@ -59,7 +59,7 @@ class Slices:
     def _begin(self) -> None:
         self._in_slice = True
         self._untimed = 0
-        self._ends = thread_time() + SECONDS
+        self._ends = perf_counter() + SECONDS
         asyncio.get_running_loop().call_soon(self._next_round)
 
     def _next_round(self) -> None:
