@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-from collections import Counter
 from contextlib import asynccontextmanager
 from threading import Lock
 from typing import TYPE_CHECKING, Any, Protocol
@@ -51,7 +50,7 @@ class UnsentAnswers:
         self._lock = Lock()  # threads of the store read documents
         self._encoding = asyncio.Lock()
         self._held = 0
-        self._held_by = Counter[str]()
+        self._held_by: dict[str, int] = {}
         observer.unsent_bytes(lambda: self._held)
 
     def wrap(self, endpoint: Endpoint, then: Handler) -> Handler:
@@ -80,15 +79,17 @@ class UnsentAnswers:
         owner = answer.owner
         with self._lock:
             more = (0 if answer.ended else size) - answer.bytes
-            fits = self._held + more <= self._limit
-            fits_owner = not owner or self._held_by[owner] + more <= self._limit * _SHARE_OF_ONE
-            if more <= 0 or not answer.refusable or (fits and fits_owner):
+            if not more:
+                return
+            of_owner = self._held_by.get(owner, 0) + more if owner else 0
+            fits_owner = of_owner <= self._limit * _SHARE_OF_ONE
+            if more < 0 or not answer.refusable or (fits_owner and self._held + more <= self._limit):
                 self._held += more
                 answer.bytes += more
-                if owner:
-                    self._held_by[owner] += more
-                    if not self._held_by[owner]:
-                        del self._held_by[owner]
+                if of_owner:
+                    self._held_by[owner] = of_owner
+                else:
+                    self._held_by.pop(owner, None)
                 return
         raise self._full() if fits_owner else self._full(f" to {owner}", _SHARE_OF_ONE)
 
