@@ -5,7 +5,6 @@ from __future__ import annotations
 import base64
 import binascii
 import hashlib
-import re
 import secrets
 import string
 from typing import TYPE_CHECKING, Final, NamedTuple
@@ -24,11 +23,6 @@ BEGINNING: Final = "trk_"
 _ALPHABET = string.ascii_lowercase + string.digits
 _PREFIX_LENGTH = 8
 _RANDOM_BYTES = 32
-_CHECKSUM_LENGTH = 6
-_FORM = re.compile(
-    rf"(?P<prefix>{BEGINNING}[a-z0-9]{{{_PREFIX_LENGTH}}})_[A-Za-z0-9_-]{{43}}"
-    rf"(?P<checksum>[A-Za-z0-9_-]{{{_CHECKSUM_LENGTH}}})?"
-)
 
 
 class NewSecret(NamedTuple):
@@ -54,15 +48,6 @@ def new_secret() -> NewSecret:
 def hash_secret(secret: str) -> bytes:
     """Return the SHA-256 of a secret: 256 random bits need no slower hash."""
     return hashlib.sha256(secret.encode()).digest()
-
-
-def is_well_formed(secret: str) -> bool:
-    """Return whether a text can be a key: one of ours with its checksum, or one of the Go implementation."""
-    found = _FORM.fullmatch(secret)
-    if found is None:
-        return False
-    checksum = found["checksum"]
-    return checksum is None or _checksum(secret[:-_CHECKSUM_LENGTH]) == checksum
 
 
 def is_valid(key: auth_pb.ApiKey, now: int) -> bool:

@@ -10,7 +10,7 @@ from math import inf
 from typing import TYPE_CHECKING, NamedTuple
 
 from tracker.domain.access import PrincipalKind
-from tracker.domain.api_keys import hash_secret, is_valid, is_well_formed, principal_of
+from tracker.domain.api_keys import hash_secret, is_valid, principal_of
 from tracker.domain.people import ADMINISTRATORS, administrators, principal_of_user
 from tracker.domain.times import micros, timestamp
 from tracker.errors import invalid_credentials
@@ -116,7 +116,7 @@ class Directory:
         Raises:
             TrackerError: UNAUTHENTICATED; it is not that of a valid key.
         """
-        bearer = self._bearers.get(hash_secret(secret)) if is_well_formed(secret) else None
+        bearer = self._bearers.get(hash_secret(secret))
         now = self._context.now()
         if bearer is None or not is_valid(bearer.key, now):
             raise invalid_credentials()
