@@ -18,7 +18,11 @@ if TYPE_CHECKING:
 
 
 class Authenticator(Protocol):
-    """Recognizes one kind of credentials."""
+    """Recognizes one kind of credentials: a call that has none of `headers` has none of this kind."""
+
+    @property
+    def headers(self) -> Sequence[str]:
+        """The names of the headers, in lower case."""
 
     def authenticate(self, call: Call) -> Awaitable[Principal | None]:
         """Return the principal whose credentials a call has, or None if it has none of this kind.
@@ -44,24 +48,30 @@ class Authenticate:
         self._attempts = attempts
 
     def wrap(self, _endpoint: Endpoint, then: Handler) -> Handler:
-        authenticators, anonymous = self._authenticators, self._anonymous
+        anonymous, authenticate = self._anonymous, self._authenticate
+        has_none = frozenset(name for each in self._authenticators for name in each.headers).isdisjoint
 
-        async def authenticated(read: Read, call: Call) -> Any:  # noqa: ANN401 - whatever the handler returns
-            try:
-                for each in authenticators:
-                    principal = await each.authenticate(call)
-                    if principal is not None:
-                        call.made_by(principal)
-                        break
-                else:
-                    call.made_by(anonymous)
-            except TrackerError as error:
-                if error.reason is Reason.INVALID_CREDENTIALS:
-                    self._attempts.refused(address_of(call))
-                raise
-            return await then(read, call)
+        def authenticated(read: Read, call: Call) -> Awaitable[Any]:
+            if has_none(call.headers):
+                call.made_by(anonymous)
+                return then(read, call)
+            return authenticate(then, read, call)
 
         return authenticated
+
+    async def _authenticate(self, then: Handler, read: Read, call: Call) -> Any:  # noqa: ANN401 - whatever the handler returns
+        try:
+            principal = None
+            for each in self._authenticators:
+                principal = await each.authenticate(call)
+                if principal is not None:
+                    break
+            call.made_by(principal or self._anonymous)
+        except TrackerError as error:
+            if error.reason is Reason.INVALID_CREDENTIALS:
+                self._attempts.refused(address_of(call))
+            raise
+        return await then(read, call)
 
 
 class Authorize:

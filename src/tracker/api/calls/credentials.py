@@ -21,6 +21,8 @@ class ApiKeys:
     It is the last authenticator: other credentials in `Authorization` are refused.
     """
 
+    headers = ("x-api-key", "authorization")
+
     def __init__(self, directory: Directory) -> None:
         self._directory = directory
 

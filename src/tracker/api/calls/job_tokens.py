@@ -15,6 +15,8 @@ if TYPE_CHECKING:
 class JobTokens:
     """Recognizes the id tokens of CI jobs in `Authorization: Bearer`."""
 
+    headers = ("authorization",)
+
     def __init__(self, jobs: CiJobs) -> None:
         self._jobs = jobs
 

@@ -26,6 +26,7 @@ class ProxyIdentities:
         self._directory = directory
         self._user = user_header.lower()
         self._groups = groups_header.lower()
+        self.headers = (self._user,)
 
     async def authenticate(self, call: Call) -> Principal | None:
         name = call.headers.get(self._user, "").strip() if call.proxy else ""

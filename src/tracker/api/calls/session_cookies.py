@@ -24,6 +24,8 @@ class SessionCookies:
     server, it counts for nothing. So does one of a session that is over.
     """
 
+    headers = ("cookie",)
+
     def __init__(self, sessions: Sessions) -> None:
         self._sessions = sessions
 
