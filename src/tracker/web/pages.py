@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Final
 
+from tracker.web.calendar.feed import CalendarFeed
+from tracker.web.calendar.page import Calendar
 from tracker.web.catalog.page import Catalog, CatalogEntry
 from tracker.web.event_page import EventPage
 from tracker.web.explorer.export import Export
@@ -17,7 +19,7 @@ from tracker.web.timeline.page import Timeline
 
 PAGES: Final = (
     *(Now(), Explorer(), EventPage(), Suggestions(), Export("csv"), Export("ndjson")),
-    Timeline(),
+    *(Timeline(), Calendar(), CalendarFeed()),
     *(LocksPage(), LockHistory(), LockPage()),
     *(Catalog(), CatalogEntry()),
 )
@@ -25,6 +27,7 @@ NAVIGATION: Final = (
     (Now.path, "Now"),
     (Explorer.path, "Events"),
     (Timeline.path, "Timeline"),
+    (Calendar.path, "Calendar"),
     (LocksPage.path, "Locks"),
     (Catalog.path, "Catalog"),
 )

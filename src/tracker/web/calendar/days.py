@@ -1,0 +1,137 @@
+"""The days of a Calendar, and what each shows of the events that touch it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime, time, timedelta
+from typing import TYPE_CHECKING, Final
+
+from tracker.domain.events import attributes_of, event_id
+from tracker.pb import event_pb
+from tracker.pb.options import wire_name
+from tracker.time_text import MICROS, local_moment, moment_text
+from tracker.web.calendar.state import WEEKDAYS
+from tracker.web.tones import status_label
+from tracker.web.visit import address
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+    from datetime import date
+
+    from tracker.domain.overlaps import TimedEvent
+    from tracker.web.calendar.state import State
+    from tracker.web.times import Times
+    from tracker.web.tones import Label
+
+_Status = event_pb.Status
+_TO_COME: Final = frozenset({_Status.planned, _Status.waiting_approval, _Status.start, _Status.in_progress})
+_MOST: Final = 5
+_MOST_OF_A_WEEK: Final = 30
+_HOUR: Final = 3_600 * MICROS
+_USUAL_HOURS: Final = 24
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """An event on one of its days; `when` is what there is of it on that day."""
+
+    id: str
+    title: str
+    look: Label
+    when: str
+    where: str
+    incident: bool
+    planned: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Day:
+    """A day: the entries that it has room for, how many more there are, and its `hours` if not 24."""
+
+    date: date
+    name: str
+    href: str
+    plan: str
+    since: str
+    until: str
+    inside: bool
+    today: bool
+    hours: str
+    entries: tuple[Entry, ...]
+    more: int
+    count: int | None
+
+
+class Days:
+    """Makes days for one reader."""
+
+    def __init__(
+        self,
+        state: State,
+        times: Times,
+        events: Sequence[TimedEvent] = (),
+        counts: Mapping[int, int] | None = None,
+    ) -> None:
+        self._state = state
+        self._times = times
+        self._today = times.local(times.now).date()
+        self._events = sorted(events, key=lambda each: (_rank(each.event), each.start))
+        self._counts = counts or {}
+
+    def day(self, day: date) -> Day:
+        """Return a day of the reader's zone, of 23 or 25 hours where clocks change."""
+        since, until = self.start(day), self.start(day + timedelta(days=1))
+        touching = [each for each in self._events if each.start < until and each.stop > since]
+        room = _MOST_OF_A_WEEK if self._state.week else _MOST
+        bounds = [("from", moment_text(since)), ("to", moment_text(until))]
+        asked = [("q", self._state.query), *bounds, ("zone", self._state.zone)]
+        hours = (until - since) / _HOUR
+        return Day(
+            date=day,
+            name=f"{WEEKDAYS[day.weekday()]} {day.day} {day:%B}",
+            href=address("/events", [(name, value) for name, value in asked if value]),
+            plan=address("/record", [("status", "planned"), ("start", bounds[0][1]), ("end", bounds[1][1])]),
+            since=bounds[0][1],
+            until=bounds[1][1],
+            inside=self._state.week or day.month == self._state.day.month,
+            today=day == self._today,
+            hours="" if hours == _USUAL_HOURS else f"{hours:g}",
+            entries=tuple(self._entry(each, since, until) for each in touching[:room]),
+            more=max(0, len(touching) - room),
+            count=self._counts.get(since),
+        )
+
+    def start(self, day: date) -> int:
+        """Return when a day begins in the reader's zone."""
+        return local_moment(datetime.combine(day, time()), self._times.zone)
+
+    def _entry(self, timed: TimedEvent, since: int, until: int) -> Entry:
+        attributes = attributes_of(timed.event)
+        environment = wire_name(attributes.environment) if attributes.environment else ""
+        return Entry(
+            id=event_id(timed.event),
+            title=timed.event.title,
+            look=status_label(attributes.status),
+            when=self._when(timed, since, until),
+            where=f"{attributes.service} · {environment}" if environment else attributes.service,
+            incident=attributes.type is event_pb.Type.incident,
+            planned=attributes.status in {_Status.planned, _Status.waiting_approval},
+        )
+
+    def _when(self, timed: TimedEvent, since: int, until: int) -> str:
+        start, end = (f"{self._times.local(each):%H:%M}" for each in (timed.start, timed.end))
+        if timed.start < since:
+            if timed.end >= until:
+                return "all day"
+            return "goes on" if timed.goes_on else f"until {end}"
+        if timed.end == timed.start or timed.end >= until or not self._state.week:
+            return start
+        return f"{start} to {'now' if timed.goes_on else end}"
+
+
+def _rank(event: event_pb.Event) -> int:
+    """Return the place of an event on its days: incidents first, then what is to come or goes on."""
+    attributes = attributes_of(event)
+    if attributes.type is event_pb.Type.incident:
+        return 0
+    return 1 if attributes.status in _TO_COME else 2
