@@ -97,7 +97,7 @@ async def test_around_an_entry_the_breadth_is_bounded_and_what_is_left_out_is_co
     shown = await page(http, f"{GRAPH}&of=hub")
     assert "23 more callers of hub" in boxes(shown)
     assert "caller-34, incident, not in the catalog" in boxes(shown)
-    assert "db, +1 dependencies not shown" in boxes(shown)
+    assert "db +1 dependencies not shown" in boxes(shown)
     assert len(edges(shown)) == 14
     deeper = await page(http, f"{GRAPH}&of=hub&depth=2")
     assert "db → disk" in edges(deeper)

@@ -49,6 +49,10 @@ document.addEventListener("keydown", (event) => {
   if (event.key === "?") {
     event.preventDefault();
     if (!keys.open) keys.showModal();
+  } else if (event.key === "/") {
+    const search = /** @type {HTMLInputElement | null} */ (document.querySelector("input[data-search]"));
+    if (search) event.preventDefault();
+    search?.select();
   } else if (event.key === "g") {
     leading = event.timeStamp;
   } else if (event.timeStamp - leading < 1500) {

@@ -135,15 +135,16 @@ def _node(  # noqa: PLR0913 - what is known of a name
     name: str, place: int, corner: Point, now: Health, beyond: int, *, known: bool, chosen: bool
 ) -> Node:
     labels = now.get(name, ())
+    shown_name = name or "(empty name)"
     said = [
-        name or "(empty name)",
+        f"{shown_name} +{beyond} dependencies not shown" if beyond else shown_name,
         *(label.word for label in labels),
         *([] if known else ["not in the catalog"]),
     ]
     return Node(
         place,
         corner,
-        _cut(said[0], _LETTERS_BESIDE_REST if beyond else _LETTERS),
+        _cut(shown_name, _LETTERS_BESIDE_REST if beyond else _LETTERS),
         ", ".join(said),
         entry_address(name) if chosen else graph_address(name),
         labels[0].tone if labels else "",
