@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Self
 from tracker.api.calls.credentials import ApiKeys
 from tracker.api.calls.proxy_identities import ProxyIdentities
 from tracker.api.calls.rates import CallRates
-from tracker.api.calls.session_cookies import SessionCookies
+from tracker.api.calls.session_tokens import SessionTokens
 from tracker.api.login import Cookies, LoginRoutes
 from tracker.api.tls import Tls
 from tracker.domain.access import anonymous
@@ -68,7 +68,8 @@ class AccessControl:
         self.authenticators: Sequence[Authenticator] = ()
         self.sessions = Sessions(self.directory, context, settings.auth_session_ttl)
         self._logins = Logins(self.directory, self.sessions, context, self.attempts, observer)
-        secure = settings.auth_public_url.startswith("https:") or settings.tls_cert is not None
+        secure = settings.auth_cookie_secure or settings.auth_public_url.startswith("https:")
+        secure = secure or settings.tls_cert is not None
         self._cookies = Cookies(secure=secure)
         self.routes = [*LoginRoutes(self._logins, self.sessions, self._cookies, label).routes()]
         self._for_people = (self.directory, self.sessions, context, observer)
@@ -102,7 +103,7 @@ class AccessControl:
         others: list[Authenticator] = [] if oidc is None else [*oidc.authenticators]
         if self._settings.auth_proxy_user_header:
             others.append(self._proxy_identities())
-        self.authenticators = (*others, SessionCookies(self.sessions), ApiKeys(self.directory))
+        self.authenticators = (*others, SessionTokens(self.sessions), ApiKeys(self.directory))
         return self
 
     async def _end_revoked(self, streams: OpenStreams) -> None:

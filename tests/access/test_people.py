@@ -6,9 +6,10 @@ import asyncio
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
+import grpc.aio
 import pytest
 import structlog
-from tests.clients import http_client
+from tests.clients import GrpcClient, http_client
 
 from tracker.app import App
 from tracker.services.access.sessions import csrf_token
@@ -100,6 +101,38 @@ async def test_a_change_by_a_session_needs_its_csrf_token(http: httpx2.AsyncClie
         )
         assert (refused.status_code, refused.json()["details"][0]["reason"]) == (403, "CROSS_ORIGIN")
     assert (await http.post("/api/v1alpha1/event", json=event, headers=headers)).status_code == 200
+
+
+async def test_a_session_is_a_bearer_token_that_must_be_valid(http: httpx2.AsyncClient, app: App) -> None:
+    token = (await logged_in(http))["cookie"].rpartition("=")[2]
+    bearer = {"authorization": f"bearer {token}"}
+    assert await kind(http, bearer) == "user"
+    lock = {"service": "checkout", "who": "me"}
+    assert (await http.post("/api/v1alpha1/lock", json=lock, headers=bearer)).status_code == 200
+    host, port = app.grpc_address
+    async with grpc.aio.insecure_channel(f"{host}:{port}") as channel:
+        me = await GrpcClient(channel).bearing(token).call("AuthService/Me")
+    assert me["kind"] == "user"
+    assert (await http.post(f"{AUTH}/logout", headers=bearer)).status_code == 204
+    for wrong in (token, f"{token[:-1]}*", token[1:]):
+        answer = await http.get(f"{AUTH}/me", headers={"authorization": f"Bearer {wrong}"})
+        assert (answer.status_code, answer.json()["message"]) == (401, "invalid or expired credentials")
+
+
+async def test_a_password_that_is_no_text_is_refused(http: httpx2.AsyncClient) -> None:
+    headers = await logged_in(http) | {"content-type": "application/json"}
+    body = f'{{"currentPassword": "{PASSWORD}", "newPassword": "a longer password \\ud800"}}'
+    answer = await http.post(f"{AUTH}/password", content=body, headers=headers)
+    assert (answer.status_code, answer.json()["error"]) == (400, "the body is not valid JSON")
+
+
+async def test_cookies_are_for_https_alone_where_people_use_it(settings: Settings) -> None:
+    log = structlog.get_logger(wrapper_class=structlog.make_filtering_bound_logger(50))
+    settings = replace(settings, auth_cookie_secure=True, mongo_uri=None)
+    async with App(settings, log) as app, http_client(app.http_address) as http:
+        body = {"username": "admin", "password": PASSWORD}
+        answer = await http.post(f"{AUTH}/login", json=body, headers=OWN)
+        assert all(cookie.endswith("; Secure") for cookie in answer.headers.get_list("set-cookie"))
 
 
 async def test_a_session_unlocks_nothing_by_get(http: httpx2.AsyncClient) -> None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import html
-import json
 import re
 from email.utils import formatdate
 from http import HTTPStatus
@@ -11,9 +10,11 @@ from time import time
 from typing import TYPE_CHECKING, Final
 from urllib.parse import parse_qsl, quote
 
+import orjson
+
 from tracker.api.calls.callers import address_of
 from tracker.api.calls.endpoint import Limits
-from tracker.api.calls.session_cookies import SESSION_COOKIE
+from tracker.api.calls.session_tokens import SESSION_COOKIE
 from tracker.api.http_exchange import HttpResponse
 from tracker.api.routes import HttpRoute
 from tracker.errors import Code, FieldViolation, TrackerError, invalid
@@ -180,8 +181,8 @@ def local_path(text: str) -> str:
 def _texts(body: bytes, *names: str) -> list[str]:
     """Return texts of a JSON object; "" for those that it lacks."""
     try:
-        content = json.loads(body)
-    except (ValueError, RecursionError):
+        content = orjson.loads(body)
+    except ValueError:
         raise invalid(FieldViolation("", "the body is not valid JSON")) from None
     values = [content.get(name, "") if isinstance(content, dict) else "" for name in names]
     return [value if isinstance(value, str) else "" for value in values]

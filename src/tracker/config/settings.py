@@ -127,6 +127,12 @@ class Settings:
     auth_public_url: str = _setting(
         TEXT, "Address under which people reach this server, such as `https://tracker.example.com`.", ""
     )
+    auth_cookie_secure: bool = _setting(
+        SWITCH,
+        "Whether cookies are for https alone, where neither `TLS_CERT` nor `AUTH_PUBLIC_URL` makes them so:"
+        " on or off.",
+        default=False,
+    )
     auth_oidc_issuer: str = _setting(
         TEXT,
         "OpenID Connect provider at which people log in, such as `https://id.example.com`.",

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Final, NamedTuple, Self
 from urllib.parse import parse_qsl, quote
 
 from tracker.api.calls.endpoint import Limits
-from tracker.api.calls.session_cookies import is_same_origin
+from tracker.api.calls.session_tokens import is_same_origin
 from tracker.errors import FieldViolation, Reason, TrackerError, invalid
 from tracker.services.access.sessions import csrf_token
 

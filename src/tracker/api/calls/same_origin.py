@@ -80,7 +80,7 @@ def _check_body(headers: Mapping[str, str]) -> None:
 
 
 def _check_session(call: Call) -> None:
-    if not call.session:
+    if not call.session or "authorization" in call.headers:  # which no other page can send
         return
     if call.verb == "GET":
         raise TrackerError(Reason.CROSS_ORIGIN, "a browser's session changes nothing by GET")

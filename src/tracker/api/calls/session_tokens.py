@@ -1,10 +1,12 @@
-"""The credentials of people in browsers."""
+"""The credentials of people: their sessions, in cookies of browsers or as bearer tokens."""
 
 from __future__ import annotations
 
 import re
 from typing import TYPE_CHECKING, Final
 from urllib.parse import urlsplit
+
+from tracker.errors import invalid_credentials
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -14,14 +16,16 @@ if TYPE_CHECKING:
     from tracker.services.context import Call
 
 SESSION_COOKIE: Final = "tracker_session"
+_BEARER: Final = re.compile(r"(?i:bearer) +([A-Za-z0-9_-]{43}) *")
 _SESSION: Final = re.compile(rf"(?:^|[;,])\s*{SESSION_COOKIE}=([A-Za-z0-9_-]{{43}})\s*(?:$|[;,])")
 
 
-class SessionCookies:
-    """Recognizes sessions by their cookie, in requests for pages of this server.
+class SessionTokens:
+    """Recognizes sessions by their token, in a header, or in a cookie in requests for pages of this server.
 
     A browser sends the cookie whichever page asks it to: without `Sec-Fetch-Site` or `Origin` that name this
-    server, it counts for nothing. So does one of a session that is over.
+    server, it counts for nothing. So does one of a session that is over. No page of another site can send the
+    header, as the Go implementation takes it too; there the token must be valid.
     """
 
     headers = ("cookie",)
@@ -31,8 +35,13 @@ class SessionCookies:
 
     async def authenticate(self, call: Call) -> Principal | None:
         headers = call.headers
+        if "x-api-key" in headers:
+            return None
+        if (given := headers.get("authorization")) is not None:
+            bearer = _BEARER.fullmatch(given)
+            return None if bearer is None else await self._bearing(bearer[1], call)
         cookies = headers.get("cookie")
-        if cookies is None or call.wire == "grpc" or "authorization" in headers or "x-api-key" in headers:
+        if cookies is None or call.wire == "grpc":
             return None
         found = _SESSION.search(cookies)
         if found is None or not is_same_origin(headers):
@@ -40,6 +49,13 @@ class SessionCookies:
         principal = await self._sessions.principal_with(found[1])
         if principal is not None:
             call.session = found[1]
+        return principal
+
+    async def _bearing(self, token: str, call: Call) -> Principal:
+        principal = await self._sessions.principal_with(token)
+        if principal is None:
+            raise invalid_credentials()
+        call.session = token
         return principal
 
 
