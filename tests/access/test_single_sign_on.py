@@ -14,6 +14,7 @@ import pytest
 from tests.identity_provider import running_provider
 from tests.stores.samples import a_user
 
+from tracker.domain.people import ADMINISTRATORS
 from tracker.errors import SetupError
 from tracker.oidc import Oidc
 from tracker.pb import access_pb, auth_pb
@@ -247,3 +248,59 @@ def test_a_provider_that_is_half_set_up_stops_the_start(
     access: Any = app.access
     with pytest.raises(SetupError, match=problem):
         Oidc(settings, SystemClock(int)).let_people_in(settings, access._for_people, access._cookies)  # noqa: SLF001 - as a start does
+
+
+class TestWithoutTeamSync:
+    @pytest.fixture
+    def settings(self, settings: Settings) -> Settings:
+        return replace(settings, auth_oidc_team_sync=False)
+
+    async def test_groups_put_nobody_into_a_team_nor_out_of_one(self, browser: Browser, app: App) -> None:
+        me = await browser.me(await browser.log_in(groups=["ops"]))
+        assert (me["teams"], me["permissions"]) == ([], [])
+        await give_teams(app, me["userId"], OPERATORS)
+        for groups in (["ops"], [], ["others"], None):
+            again = await browser.me(await browser.log_in(groups=groups, name="Ada L."))
+            assert (again["permissions"], again["displayName"]) == (["event:write"], "Ada L.")
+
+
+class TestWithoutProvisioning:
+    @pytest.fixture
+    def settings(self, settings: Settings) -> Settings:
+        return replace(settings, auth_oidc_user_provisioning=False)
+
+    async def test_only_users_that_are_known_log_in(
+        self, browser: Browser, app: App, provider: IdentityProvider
+    ) -> None:
+        refused = await browser.log_in()
+        assert (refused.status_code, "tracker_session" in str(refused.headers)) == (403, False)
+        assert not app.access.directory.users
+        user_id = hashlib.sha256(f"{provider.url}\n7".encode()).hexdigest()[:24]
+        there = a_user("ada", user_id)
+        await app.access.directory.modify(there.record.id, lambda _: there)
+        assert (await browser.me(await browser.log_in()))["userId"] == user_id
+        assert (await browser.log_in(sub="8")).status_code == 403
+
+
+async def give_teams(app: App, user_id: str, *teams: str) -> None:
+    def change(stored: StoredAccess | None) -> StoredAccess:
+        assert stored is not None
+        record = copy.deepcopy(stored.record)
+        assert record.user is not None
+        record.user.team_ids = [*teams]
+        return StoredAccess(record, stored.secret_hash)
+
+    await app.access.directory.modify(f"user:{user_id}", change)
+
+
+async def test_the_last_administrator_stays_one_whatever_the_groups_say(browser: Browser, app: App) -> None:
+    team = auth_pb.Team(id=ADMINISTRATORS, name="Administrators", builtin=True, oidc_groups=["admins"])
+    record = access_pb.Access(id=f"team:{ADMINISTRATORS}", team=team)
+    await app.access.directory.modify(record.id, lambda _: StoredAccess(record, b""))
+    assert (await browser.me(await browser.log_in(groups=["admins"])))["isAdmin"]
+    last = await browser.me(await browser.log_in(groups=["ops"]))
+    assert (last["isAdmin"], len(last["teams"])) == (True, 2)
+    other = await browser.me(await browser.log_in(sub="8", groups=["admins"]))
+    assert other["isAdmin"]
+    assert not (await browser.me(await browser.log_in(groups=["ops"])))["isAdmin"]
+    assert (await browser.me(await browser.log_in(sub="8", groups=[])))["isAdmin"]

@@ -162,4 +162,6 @@ def methods_of(services: Sequence[object]) -> Iterator[Endpoint]:
 def _permission(rpc: DescMethod) -> Permission | None:
     """Return the permission that callers of an RPC need, or None if it is public."""
     word = permission_of(rpc)
+    if not word:
+        raise ValueError(f"{rpc.parent.type_name}/{rpc.name} does not say who may call it")
     return None if word == "public" else Permission(word)
