@@ -30,10 +30,13 @@ from tracker.api.grpc import GrpcServer
 from tracker.api.http_server import HttpServer
 from tracker.api.rest import RestApi
 from tracker.api.routes import Readiness, documentation, metrics_page, probes, web_configuration
+from tracker.api.rpcs import Rpcs
 from tracker.api.wires import require_free
 from tracker.auditing import open_audit
 from tracker.domain.times import duration
 from tracker.errors import Reason, TrackerError
+from tracker.intakes.recorder import Recorder
+from tracker.intakes.senders import routes as intake_routes
 from tracker.services.audit.service import AuditService
 from tracker.services.catalog import CatalogService
 from tracker.services.consumers import ConsumerRunner
@@ -191,13 +194,14 @@ class App:
         )
         methods = tuple(methods_of(services))
         ready = Readiness(store.check)
+        rpcs = Rpcs(methods, keys)
         routes = [
+            *intake_routes(Recorder(rpcs, store.events.ids_that_begin, settings.auth_public_url)),
             *(*probes(ready), *documentation(), *access.routes, _web_configuration(settings)),
-            *Site(methods, NAVIGATION, clock.now, settings.timezone, keys).routes(PAGES),
+            *Site(rpcs, NAVIGATION, clock.now, settings.timezone).routes(PAGES),
         ]
         rest = RestApi(chain, methods, routes, log=log, cors=Cors(settings.cors_allowed_origins))
-        scrape = metrics_page(metrics.exposition)
-        metrics_api = RestApi(chain, (), (scrape, *probes(ready)), log=log)
+        metrics_api = RestApi(chain, (), (metrics_page(metrics.exposition), *probes(ready)), log=log)
         metrics_server = HttpServer(
             metrics_api, settings.host, settings.metrics_port, unsent, tls=tls("http/1.1", for_clients=False)
         )

@@ -134,6 +134,7 @@ class Reason(StrEnum):
         415,
     )
     LOCK_LOST = auto(), Code.ABORTED, "the lock ended: it expired, was released by force, or its event ended"
+    EVENT_NUMBER_SHARED = auto(), Code.ABORTED, "several events have the number; use their ids"
     LOCK_TOKEN_USED = auto(), Code.ABORTED, "the `lockToken` took a lock that has ended"
     LOCK_WITHOUT_LEASE = (
         auto(),

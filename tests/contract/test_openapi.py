@@ -141,6 +141,7 @@ def test_every_reason_is_documented_with_its_calls_unless_any_call_may_answer_it
         *(Reason.PERMISSION_REQUIRED, Reason.UNKNOWN_HOST, Reason.ISSUER_UNAVAILABLE),
         *(Reason.DRAINING, Reason.CALLER_TOO_SLOW, Reason.UNSENT_ANSWERS),
         *(Reason.TOO_MANY_CALLS, Reason.TOO_MANY_FAILED_ATTEMPTS),
+        Reason.EVENT_NUMBER_SHARED,  # of an intake
     }
     documented = {
         (int(status), Reason[reason])

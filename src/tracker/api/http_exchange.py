@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import time
+import zlib
 from email.utils import formatdate
 from functools import lru_cache
 from http import HTTPStatus
@@ -22,7 +23,7 @@ from tracker.api.wires import (
     request_id_of,
     timeout_of,
 )
-from tracker.errors import Reason, TrackerError
+from tracker.errors import FieldViolation, Reason, TrackerError, invalid
 from tracker.services.context import Call
 
 if TYPE_CHECKING:
@@ -154,17 +155,22 @@ class HttpExchange:
         """
         return timeout_of(self.head.headers.get("grpc-timeout"))
 
-    async def body(self, limit: int) -> bytes:
-        """Return the body; refuse one that is too large without reading on.
+    async def body(self, limit: int, *, compressed: bool = False) -> bytes:
+        """Return the body, decompressed; refuse one that is too large without reading on.
 
         Raises:
             TrackerError: RESOURCE_EXHAUSTED for a body of more than `limit` bytes, INVALID_ARGUMENT for a
-                compressed one.
+                compressed one where it may not be.
         """
-        coding = self.head.headers.get("content-encoding", "identity")
-        if coding.lower() != "identity":
+        coding = self.head.headers.get("content-encoding", "identity").lower()
+        if compressed and coding in ("gzip", "deflate"):
+            return _decompressed(await self._raw_body(limit), limit)
+        if coding != "identity":
             message = f"the body is compressed ({coding[:20]}): send it without Content-Encoding"
             raise TrackerError(Reason.UNSUPPORTED_MEDIA_TYPE, message)
+        return await self._raw_body(limit)
+
+    async def _raw_body(self, limit: int) -> bytes:
         if self.body_bytes > limit:
             raise _too_large(limit)
         if not self._whole and self._size <= limit:
@@ -274,6 +280,20 @@ def server_sent_event(message: Message, encode: Callable[[Message], bytes]) -> b
     if message == type(message)(resume_token=token):
         return b": nothing to tell\nid: %s\n\n" % token.encode()
     return b"id: %s\ndata: %s\n\n" % (token.encode(), encode(message))
+
+
+def _decompressed(body: bytes, limit: int) -> bytes:
+    """Return the content of a body in gzip or zlib format, of up to `limit` bytes."""
+    decompressor = zlib.decompressobj(zlib.MAX_WBITS | 32)  # finds out which of both it is
+    try:
+        content = decompressor.decompress(body, limit + 1)
+    except zlib.error:
+        content = None
+    if content is not None and len(content) > limit:
+        raise _too_large(limit)
+    if content is None or not decompressor.eof or decompressor.unused_data:
+        raise invalid(FieldViolation("", "the body is not one whole stream of gzip or deflate"))
+    return content
 
 
 def _too_large(limit: int) -> TrackerError:

@@ -13,7 +13,7 @@ from tracker.api.handling import PREFER, handle
 from tracker.api.http_exchange import HttpResponse, server_sent_event
 from tracker.api.router import Router
 from tracker.api.routes import HttpRequest, unknown_path
-from tracker.api.wires import internal_error
+from tracker.api.wires import http_headers, internal_error
 from tracker.errors import Reason, TrackerError
 from tracker.pb.options import only_reads
 from tracker.transcoding.bindings import HttpInput, PathTemplate, http_bindings, parse_template
@@ -223,6 +223,8 @@ class _Plain:
 
     def __init__(self, handle: Handler, route: HttpRoute) -> None:
         self._handle = handle
+        self._foreign = route.foreign
+        self._compressed = route.compressed
         self._takes_body = route.verb != "GET"
         self._limit = route.limits.body_bytes
 
@@ -230,13 +232,22 @@ class _Plain:
         async def read() -> HttpRequest:
             body = b""
             if self._takes_body or exchange.body_bytes > self._limit:
-                body = await exchange.body(self._limit)
-            return HttpRequest(captures, body, exchange.head.path, exchange.head.query.decode("latin-1"))
+                body = await exchange.body(self._limit, compressed=self._compressed)
+            return HttpRequest(captures, body, exchange.head.path, query)
 
-        call = exchange.call("http")
+        call, query = exchange.call("http"), exchange.head.query.decode("latin-1")
         try:
+            if self._foreign is not None:
+                secret = self._foreign.credentials(call.headers, query)
+                if secret is not None:
+                    call.headers = {**call.headers, "x-api-key": secret}
             response: HttpResponse = await self._handle(_timed(exchange, call, read), call)
             await exchange.respond(response)
+        except TrackerError as error:
+            if self._foreign is None or exchange.started:
+                raise
+            refusal = self._foreign.error(error)
+            await exchange.respond(refusal._replace(headers=(*refusal.headers, *http_headers(error))))
         finally:
             call.answer.end()
 

@@ -41,6 +41,17 @@ class HttpRequest(NamedTuple):
 RouteHandler: TypeAlias = Callable[[HttpRequest, Call], Awaitable[HttpResponse]]
 
 
+class ForeignTerms(NamedTuple):
+    """What a route has in the terms of a product that is not Tracker.
+
+    `credentials` returns the API key of a request that has one where only that product has it; it is given
+    the headers and the query. `error` returns the answer to a refused request.
+    """
+
+    credentials: Callable[[Mapping[str, str], str], str | None]
+    error: Callable[[TrackerError], HttpResponse]
+
+
 @dataclass(frozen=True, slots=True)
 class HttpRoute:
     """A plain HTTP route, whose `handler` gets the raw body, and the headers in its `Call`.
@@ -48,7 +59,8 @@ class HttpRoute:
     `path` is a template as in `google.api.http`, and the name of the route in the log and in metrics. A route
     for GET answers HEAD too, and gets no body. A handler refuses a request by raising a `TrackerError`.
     Callers need `permission`, where it is not None. Successful calls of a `quiet` route are logged at level
-    debug. One that `takes_forms` needs neither JSON nor the CSRF token of pages of this server.
+    debug. One that `takes_forms` needs neither JSON nor the CSRF token of pages of this server. A
+    `compressed` body is decompressed. `foreign` are the terms of the product whose clients call the route.
     """
 
     verb: str
@@ -58,6 +70,8 @@ class HttpRoute:
     limits: Limits = field(default_factory=Limits)
     quiet: bool = False
     takes_forms: bool = False
+    compressed: bool = False
+    foreign: ForeignTerms | None = None
 
 
 def unknown_path() -> TrackerError:

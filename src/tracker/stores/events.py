@@ -130,6 +130,9 @@ class EventStore(Protocol):
     A call that finds or counts events adds its steps to the `Explanation` that it is given.
     """
 
+    async def ids_that_begin(self, beginning: str) -> Sequence[str]:
+        """Return the ids that begin with hexadecimal digits and hyphens."""
+
     async def create(
         self, event: event_pb.Event, lock: lock_pb.Lock | None, once: Once[event_pb.Event] | None = None
     ) -> None:

@@ -18,17 +18,15 @@ from tracker.api.routes import HttpRoute
 from tracker.errors import Code, TrackerError
 from tracker.web.assets import Assets
 from tracker.web.forms import LIMITS, Done, notice_cookie, read_form, require_same_session
-from tracker.web.reads import Rpcs
 from tracker.web.visit import Visit
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
     from zoneinfo import ZoneInfo
 
-    from tracker.api.calls.endpoint import Endpoint
     from tracker.api.routes import HttpRequest
+    from tracker.api.rpcs import Rpcs
     from tracker.services.context import Call
-    from tracker.services.idempotency import IdempotencyKeys
 
 _POLICY: Final = (
     "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; connect-src 'self';"
@@ -93,13 +91,12 @@ class Site:
 
     def __init__(
         self,
-        methods: Iterable[Endpoint],
+        rpcs: Rpcs,
         navigation: Sequence[tuple[str, str]],
         now: Callable[[], int],
         zone: ZoneInfo,
-        keys: IdempotencyKeys,
     ) -> None:
-        self._rpcs = Rpcs(methods, keys)
+        self._rpcs = rpcs
         self._now = now
         self._zone = zone
         self._assets = Assets()

@@ -20,8 +20,8 @@ if TYPE_CHECKING:
     from protobuf import Message
 
     from tracker.api.routes import HttpRequest
+    from tracker.api.rpcs import Rpcs
     from tracker.services.context import Call
-    from tracker.web.reads import Rpcs
 
 T = TypeVar("T")
 M = TypeVar("M", bound="Message")

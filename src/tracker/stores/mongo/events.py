@@ -91,6 +91,11 @@ class MongoEvents:
             stored = await events.find_one(event_records.condition(key), {"document": 1, "tombstone": 1})
         return None if stored is None or "tombstone" in stored else event_records.event_of(stored)
 
+    async def ids_that_begin(self, beginning: str) -> Sequence[str]:
+        where = {"_id": {"$gte": beginning, "$lte": f"{beginning}~"}, "tombstone": {"$exists": False}}
+        async with self._database.asking(NAME) as events:
+            return [stored["_id"] async for stored in events.find(where, {"_id": 1})]
+
     async def changelog(self, key: EventKey, page: Page) -> Found[event_pb.ChangelogEntry] | None:
         wanted = ("document", "tombstone", "history", "outbox.changelog")
         async with self._database.asking(NAME) as events:

@@ -74,6 +74,13 @@ class SqliteEvents:
     async def get(self, key: EventKey) -> event_pb.Event | None:
         return await self._reader.read(lambda db: event_records.select(db, key, read_event))
 
+    async def ids_that_begin(self, beginning: str) -> Sequence[str]:
+        def read(db: apsw.Connection) -> list[str]:
+            sql = "SELECT id FROM events WHERE id BETWEEN ? AND ?"
+            return [row[0] for row in db.execute(sql, (beginning, f"{beginning}~"))]
+
+        return await self._reader.read(read)
+
     async def changelog(self, key: EventKey, page: Page) -> Found[event_pb.ChangelogEntry] | None:
         return await self._reader.read(lambda db: event_records.select_changelog(db, key, page))
 

@@ -1,4 +1,4 @@
-"""The RPCs as pages call them: the same handlers, with the rights of the page's reader."""
+"""The RPCs as plain routes call them: the same handlers, with the rights of the route's caller."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ M = TypeVar("M", bound="Message")
 class Rpcs:
     """Calls RPCs through the steps of the chain that check permission, request and idempotency key.
 
-    The page's own call has passed the other steps: it is observed, timed and limited as a whole.
+    The route's own call has passed the other steps: it is observed, timed and limited as a whole.
     """
 
     def __init__(self, methods: Iterable[Endpoint], keys: IdempotencyKeys) -> None:
@@ -36,32 +36,35 @@ class Rpcs:
                 handlers = self._reads if only_reads(method.rpc) else self._changes
                 handlers[method.rpc.input.type] = chain.compose(method)
 
-    async def ask(self, request: Message, answer: type[M], page: Call) -> M:
-        """Return the answer to a request that the reader of a page makes, and that changes nothing.
+    async def ask(self, request: Message, answer: type[M], outer: Call) -> M:
+        """Return the answer to a request that the caller of a route makes, and that changes nothing.
 
         Raises:
-            TrackerError: As the RPC does; UNAUTHENTICATED or PERMISSION_DENIED if the reader may not ask.
+            TrackerError: As the RPC does; UNAUTHENTICATED or PERMISSION_DENIED if the caller may not ask.
         """
-        return await _ask(self._reads, request, answer, _call_of(page))
+        return await _ask(self._reads, request, answer, _call_of(outer))
 
-    async def change(self, request: Message, answer: type[M], page: Call, key: str) -> M:
-        """Return the answer to a change that the reader of a page makes, once for each key.
+    async def change(self, request: Message, answer: type[M], outer: Call, key: str | None = None) -> M:
+        """Return the answer to a change that the caller of a route makes, once for each key.
+
+        Without a key, that of the caller counts, if it sent one.
 
         Raises:
-            TrackerError: As the RPC does; UNAUTHENTICATED or PERMISSION_DENIED if the reader may not ask.
+            TrackerError: As the RPC does; UNAUTHENTICATED or PERMISSION_DENIED if the caller may not ask.
         """
-        call = _call_of(page)
-        call.headers = {**page.headers, "idempotency-key": key}
-        call.did = page.did
+        call = _call_of(outer)
+        if key is not None:
+            call.headers = {**outer.headers, "idempotency-key": key}
+        call.did = outer.did
         try:
             return await _ask(self._changes, request, answer, call)
         finally:
-            page.did = call.did
+            outer.did = call.did
 
 
-def _call_of(page: Call) -> Call:
-    call = Call(page.wire, page.request_id, page.peer, page.headers, page.timeout)
-    call.principal, call.answer = page.principal, page.answer
+def _call_of(outer: Call) -> Call:
+    call = Call(outer.wire, outer.request_id, outer.peer, outer.headers, outer.timeout)
+    call.principal, call.answer = outer.principal, outer.answer
     return call
 
 

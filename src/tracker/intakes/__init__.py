@@ -1,0 +1,1 @@
+"""Intakes: what clients of other products send, as events. `senders.py` has the table of them."""

@@ -1,0 +1,225 @@
+"""The intake of Datadog's Events API v1: https://docs.datadoghq.com/api/v1/events/."""
+
+from __future__ import annotations
+
+import re
+from functools import partial
+from http import HTTPStatus
+from typing import TYPE_CHECKING, Any, Final, TypeVar
+
+import orjson
+from protobuf.wkt import Int32Value, UInt32Value
+
+from tracker.api.http_exchange import HttpResponse
+from tracker.api.routes import ForeignTerms, HttpRoute
+from tracker.domain.api_keys import BEGINNING
+from tracker.domain.events import attributes_of, event_time, metadata_of
+from tracker.domain.query.fields import BY_NAME, SOURCE, TIME
+from tracker.domain.query.text import to_text
+from tracker.domain.query.tree import Not, Range, Term, all_of, one_of
+from tracker.domain.times import timestamp
+from tracker.intakes import tags
+from tracker.intakes.numbers import number_of
+from tracker.intakes.requests import divided, json_object, optional, parameters, refused, text
+from tracker.pb import event_pb
+from tracker.permissions import Permission
+from tracker.time_text import MICROS
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from tracker.api.routes import HttpRequest
+    from tracker.domain.query.tree import Node
+    from tracker.errors import TrackerError
+    from tracker.intakes.recorder import Recorder
+    from tracker.services.context import Call
+
+E = TypeVar("E")
+
+_JSON: Final = (("content-type", "application/json"),)
+_PER_PAGE: Final = 1000
+_LAST_PAGE: Final = 1_000_000
+_LONGEST_TEXT: Final = 4000
+"""Characters of a text that `datadog-api-client` takes."""
+_LATEST: Final = 253_402_300_799
+"""The last second of the year 9999."""
+_MARKDOWN = re.compile(r"\s*%%%[ \t]*\n?(.*?)\n?[ \t]*%%%\s*", re.DOTALL)
+
+_STATUSES: Final = {
+    **{name: event_pb.Status[name] for name in ("error", "warning", "success", "snapshot", "user_update")},
+    "recommendation": event_pb.Status.recommandation,
+    "info": event_pb.Status(0),
+}
+_ALERT_TYPES: Final = {status: name for name, status in _STATUSES.items()} | {
+    event_pb.Status.failure: "error"
+}
+_PRIORITIES: Final = {"low": event_pb.Priority.P5, "normal": event_pb.Priority(0)}
+_LABELS: Final = ("host", "device_name", "aggregation_key")
+_LONGEST_LABEL: Final = 1000
+
+
+class DatadogEvents:
+    """Creates, returns and lists events for clients of Datadog."""
+
+    def __init__(self, recorder: Recorder) -> None:
+        self._recorder = recorder
+
+    def routes(self) -> Sequence[HttpRoute]:
+        """Return the routes of the intake."""
+        route = partial(HttpRoute, foreign=ForeignTerms(api_key, refusal), compressed=True)
+        path, read = "/api/v1/events", Permission.EVENT_READ
+        return (
+            route("POST", path, self._create, Permission.EVENT_WRITE),
+            route("GET", path, self._list, read),
+            route("GET", f"{path}/{{event_id}}", self._get, read),
+        )
+
+    async def _create(self, request: HttpRequest, call: Call) -> HttpResponse:
+        content = json_object(request.body)
+        asked = event_request(content)
+        await self._link(asked, content)
+        event = await self._recorder.create(asked, call)
+        return _answer({"status": "ok", "event": self._json(event, call)}, HTTPStatus.ACCEPTED)
+
+    async def _link(self, asked: event_pb.CreateEventRequest, content: Mapping[str, Any]) -> None:
+        """Link an event to the one that it names, or keep the number of that where there is none."""
+        related, attributes = optional(content, "related_event_id", int), asked.attributes
+        if related is None or attributes is None:
+            return
+        attributes.related_id = await self._recorder.id_of(related) or ""
+        if not attributes.related_id:
+            attributes.labels = attributes.labels | {"related_event_id": str(related)}
+
+    async def _get(self, request: HttpRequest, call: Call) -> HttpResponse:
+        (number,) = request.captures
+        if not re.fullmatch(r"[0-9]{1,19}", number):
+            raise refused("event_id", "expected an integer")
+        event = await self._recorder.get(int(number), call)
+        return _answer({"event": self._json(event, call)})
+
+    async def _list(self, request: HttpRequest, call: Call) -> HttpResponse:
+        given = parameters(request.query)
+        asked = event_pb.SearchEventsRequest(
+            query=to_text(_wanted(given)), per_page=UInt32Value(value=_PER_PAGE)
+        )
+        if page := given.get("page"):
+            asked.page = Int32Value(value=min(_number("page", page) + 1, _LAST_PAGE))
+        found = await self._recorder.search(asked, call)
+        return _answer({"status": "ok", "events": [self._json(each, call) for each in found.events]})
+
+    def _json(self, event: event_pb.Event, call: Call) -> dict[str, object]:
+        attributes, number = attributes_of(event), number_of(metadata_of(event).id)
+        labels = attributes.labels
+        shown = event_pb.EventAttributes.from_binary(attributes.to_binary())
+        shown.labels = {key: value for key, value in labels.items() if key not in _LABELS}
+        return {
+            "id": number,
+            "id_str": str(number),
+            "title": event.title,
+            "text": attributes.message[:_LONGEST_TEXT],
+            "date_happened": event_time(event) // MICROS,
+            "alert_type": _ALERT_TYPES.get(attributes.status, "info"),
+            "priority": "low" if attributes.priority == event_pb.Priority.P5 else "normal",
+            "source": attributes.source,
+            "source_type_name": attributes.source,
+            "tags": tags.tags_of(shown),
+            "host": labels.get("host"),
+            "device_name": labels.get("device_name"),
+            "aggregation_key": labels.get("aggregation_key"),
+            "handle": attributes.owner or None,
+            "related_event_id": number_of(attributes.related_id) if attributes.related_id else None,
+            "is_aggregate": False,
+            "children": [],
+            "comments": [],
+            "payload": "{}",
+            "url": self._recorder.address_of(event, call),
+        }
+
+
+def event_request(content: Mapping[str, Any]) -> event_pb.CreateEventRequest:
+    """Return the request that records what Datadog's request for an event says.
+
+    Raises:
+        TrackerError: INVALID_ARGUMENT; a field is missing, or is not of its kind.
+    """
+    title, message = text(content, "title"), text(content, "text")
+    if not title.strip():
+        raise refused("title", "expected a text")
+    markdown = _MARKDOWN.fullmatch(message)
+    title, message = divided(title, message if markdown is None else markdown[1])
+    attributes = event_pb.EventAttributes(
+        message=_shortened(message), source=text(content, "source_type_name")
+    )
+    given = [each for each in optional(content, "tags", list) or () if isinstance(each, str)]
+    tags.apply(given, attributes)
+    attributes.source = attributes.source[:200] or "datadog"
+    attributes.service = attributes.service or text(content, "service")[:200] or "unknown"
+    attributes.type = attributes.type or event_pb.Type.operation
+    attributes.status = attributes.status or _chosen(content, "alert_type", _STATUSES, "info")
+    attributes.priority = attributes.priority or _chosen(content, "priority", _PRIORITIES, "normal")
+    attributes.owner = attributes.owner or text(content, "handle")[:200]
+    happened = optional(content, "date_happened", int)
+    if happened is not None:
+        if not 0 <= happened <= _LATEST:
+            raise refused("date_happened", "expected seconds since 1970")
+        attributes.start_date = timestamp(happened * MICROS)
+    labels = {name: _label(content, name) for name in _LABELS}
+    labels["device_name"] = labels["device_name"] or _label(content, "device")
+    attributes.labels = attributes.labels | {name: value for name, value in labels.items() if value}
+    return event_pb.CreateEventRequest(title=title, attributes=attributes)
+
+
+def _label(content: Mapping[str, Any], name: str) -> str:
+    value = content.get(name)
+    joined = ",".join(map(str, value)) if isinstance(value, list) else text(content, name)
+    return joined[:_LONGEST_LABEL]
+
+
+def _chosen(content: Mapping[str, Any], name: str, choices: Mapping[str, E], usual: str) -> E:
+    word = text(content, name) or usual
+    if word not in choices:
+        raise refused(name, f"expected one of {', '.join(choices)}")
+    return choices[word]
+
+
+def _shortened(message: str) -> str:
+    """Return a message that an event may have: up to 64 KiB."""
+    most = 65_536
+    encoded = message.encode()
+    return message if len(encoded) <= most else encoded[: most - 3].decode(errors="ignore") + "…"
+
+
+def _wanted(given: Mapping[str, str]) -> Node:
+    """Return the condition of a list."""
+    start, end = (_number(name, given.get(name, "")) for name in ("start", "end"))
+    parts: list[Node] = [Term(TIME, (Range(start * MICROS, (end + 1) * MICROS),))]
+    if sources := [each.strip() for each in given.get("sources", "").split(",") if each.strip()]:
+        parts.append(one_of(SOURCE, sources))
+    if priority := given.get("priority"):
+        if priority not in _PRIORITIES:
+            raise refused("priority", "expected normal or low")
+        low = one_of(BY_NAME["priority"], (event_pb.Priority.P5,))
+        parts.append(low if priority == "low" else Not(low))
+    parts += [tags.matching(each) for each in given.get("tags", "").split(",") if each.strip()]
+    return all_of(tuple(parts))
+
+
+def _number(name: str, given: str) -> int:
+    if not re.fullmatch(r"[0-9]{1,12}(\.0*)?", given) or float(given) > _LATEST:
+        raise refused(name, "expected a whole number")
+    return int(float(given))
+
+
+def api_key(headers: Mapping[str, str], query: str) -> str | None:
+    """Return the API key of a request; what is no key of Tracker counts as none."""
+    secret = headers.get("dd-api-key") or (parameters(query).get("api_key", "") if "api_key" in query else "")
+    return secret if secret.startswith(BEGINNING) else None
+
+
+def refusal(error: TrackerError) -> HttpResponse:
+    """Return the answer to a refused request."""
+    return _answer({"errors": [error.message]}, error.reason.http_status)
+
+
+def _answer(content: object, status: int = HTTPStatus.OK) -> HttpResponse:
+    return HttpResponse(orjson.dumps(content), _JSON, status)

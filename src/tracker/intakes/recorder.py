@@ -1,0 +1,78 @@
+"""What intakes do with events: each is a call of an RPC, with the rights of the sender."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from tracker.domain.events import metadata_of
+from tracker.errors import Reason, TrackerError
+from tracker.intakes.numbers import beginning_of, number_of
+from tracker.pb import event_pb
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable, Sequence
+
+    from tracker.api.rpcs import Rpcs
+    from tracker.services.context import Call
+
+
+@dataclass(frozen=True, slots=True)
+class Recorder:
+    """Records events and finds them.
+
+    `_ids_that_begin` returns the ids of events that begin so. `_public_url` is the address of this server, or
+    empty where it is the one that clients use.
+    """
+
+    _rpcs: Rpcs
+    _ids_that_begin: Callable[[str], Awaitable[Sequence[str]]]
+    _public_url: str
+
+    async def create(self, request: event_pb.CreateEventRequest, call: Call) -> event_pb.Event:
+        """Record an event, or change the one of its source with its external id.
+
+        Raises:
+            TrackerError: As CreateEvent does.
+        """
+        answer = await self._rpcs.change(request, event_pb.CreateEventResponse, call)
+        return answer.event or event_pb.Event()
+
+    async def get(self, number: int, call: Call) -> event_pb.Event:
+        """Return the event with a number.
+
+        Raises:
+            TrackerError: As GetEvent does; ABORTED, several events have the number.
+        """
+        request = event_pb.GetEventRequest(id=await self.id_of(number) or str(number))
+        answer = await self._rpcs.ask(request, event_pb.GetEventResponse, call)
+        return answer.event or event_pb.Event()
+
+    async def search(
+        self, request: event_pb.SearchEventsRequest, call: Call
+    ) -> event_pb.SearchEventsResponse:
+        """Return the events that match.
+
+        Raises:
+            TrackerError: As SearchEvents does.
+        """
+        return await self._rpcs.ask(request, event_pb.SearchEventsResponse, call)
+
+    async def id_of(self, number: int) -> str | None:
+        """Return the id of the event with a number, or None.
+
+        Raises:
+            TrackerError: ABORTED, several events have it.
+        """
+        if not 0 <= number < 1 << 63:
+            return None
+        ids = [each for each in await self._ids_that_begin(beginning_of(number)) if number_of(each) == number]
+        if len(ids) > 1:
+            message = f"{len(ids)} events have the number {number}; their ids are in the list of events"
+            raise TrackerError(Reason.EVENT_NUMBER_SHARED, message)
+        return ids[0] if ids else None
+
+    def address_of(self, event: event_pb.Event, call: Call) -> str:
+        """Return the address of the page of an event."""
+        server = self._public_url.rstrip("/") or f"http://{call.headers.get('host', '')}"
+        return f"{server}/events/{metadata_of(event).id}"

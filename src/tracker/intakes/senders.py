@@ -1,0 +1,47 @@
+"""The table of intakes: the products whose clients send here, and the routes that take what they send."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Final, Protocol
+
+from tracker.intakes.datadog import DatadogEvents
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Sequence
+
+    from tracker.api.routes import HttpRoute
+    from tracker.intakes.recorder import Recorder
+
+
+class Intake(Protocol):
+    """Takes what the clients of a product send."""
+
+    def routes(self) -> Sequence[HttpRoute]:
+        """Return the routes of the intake."""
+
+
+@dataclass(frozen=True, slots=True)
+class Sender:
+    """A product whose clients send here, where they have their API key, and the intake for them."""
+
+    product: str
+    clients: str
+    key: str
+    intake: Callable[[Recorder], Intake]
+
+
+SENDERS: Final = (
+    Sender(
+        "Datadog Events v1",
+        "`datadog` (API, `dogshell`, `dogwrap`), `datadog-api-client`",
+        "`DD-API-KEY`, `?api_key=`",
+        DatadogEvents,
+    ),
+)
+
+
+def routes(recorder: Recorder) -> Iterator[HttpRoute]:
+    """Yield the routes of all intakes."""
+    for sender in SENDERS:
+        yield from sender.intake(recorder).routes()

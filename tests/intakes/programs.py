@@ -1,0 +1,31 @@
+"""Programs of other products, each in a process of its own: they block."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import sys
+from pathlib import Path
+
+SECONDS = 60
+
+
+async def run(*command: str, code: int = 0, **environ: str) -> str:
+    """Run a program that is installed beside Python, and return what it prints."""
+    program = Path(sys.executable).with_name(command[0])
+    process = await asyncio.create_subprocess_exec(
+        str(program),
+        *command[1:],
+        env=os.environ | environ,
+        stdout=asyncio.subprocess.PIPE,
+        stderr=asyncio.subprocess.PIPE,
+    )
+    async with asyncio.timeout(SECONDS):
+        printed, errors = await process.communicate()
+    assert process.returncode == code, (printed + errors).decode()
+    return printed.decode()
+
+
+async def script(text: str, *arguments: str) -> str:
+    """Run a program in Python, and return what it prints."""
+    return await run("python", "-c", text, *arguments)
