@@ -98,16 +98,17 @@ async def send(
     http: httpx2.AsyncClient,
     shown: Element,
     action: str,
-    status: int = 303,
+    answered: int = 303,
     headers: Mapping[str, str] = OWN,
+    /,
     **entries: str,
 ) -> Element:
     """Send the form of a page that has a button of this action; return the page that follows."""
     (form,) = [f for f in shown.all("form") if f.all("button", name="action", value=action)]
     sent = {**_entries(form), **entries, "action": action}
     answer = await http.post(form.attributes["action"], data=sent, headers=headers)
-    assert answer.status_code == status, answer.text
-    if status != 303:
+    assert answer.status_code == answered, answer.text
+    if answered != 303:
         return parsed(answer.text)
     cookies = "; ".join(f"{name}={value}" for name, value in answer.cookies.items())
     if "cookie" in headers:

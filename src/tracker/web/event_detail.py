@@ -10,6 +10,7 @@ from protobuf.wkt import UInt32Value
 
 from tracker.domain.events import attributes_of, event_id, event_time, metadata_of
 from tracker.domain.query.fields import BY_NAME
+from tracker.domain.scopes import subject_of
 from tracker.pb import event_pb, lock_pb
 from tracker.pb.options import wire_name
 from tracker.time_text import MICROS, moment_text
@@ -84,7 +85,10 @@ class Changes:
 
 @dataclass(frozen=True, slots=True)
 class EventDetail:
-    """An event and what belongs to it; each part has its own error."""
+    """An event and what belongs to it; each part has its own error.
+
+    `edit` is the address of the form that changes it, "" for readers who may not.
+    """
 
     row: EventRow
     message: str
@@ -101,6 +105,7 @@ class EventDetail:
     around_link: str
     api: str
     tracker: str
+    edit: str
 
 
 async def event_detail(visit: Visit, id_or_slack_id: str) -> EventDetail:
@@ -149,6 +154,7 @@ async def event_detail(visit: Visit, id_or_slack_id: str) -> EventDetail:
         around_link=_around_link(event),
         api=f"/api/v1alpha1/event/{metadata.id}",
         tracker=f"tracker event get {metadata.id}",
+        edit=f"/events/{metadata.id}/edit" if visit.may("event:write", *subject_of(event)) else "",
     )
 
 

@@ -11,13 +11,17 @@ from tracker.pb.options import wire_name
 from tracker.web.event_detail import event_detail
 from tracker.web.forms import Done
 from tracker.web.site import View
+from tracker.web.visit import address
 
 if TYPE_CHECKING:
     from tracker.web.visit import Visit
 
 _Change = event_pb.ChangeType
 _Status = event_pb.Status
-_ENDS: Final = tuple((wire_name(each), wire_name(each)) for each in sorted(FINISHED, key=int))
+_ENDS: Final = tuple(
+    (each.name, each.name)
+    for each in (_Status.success, _Status.done, _Status.failure, _Status.error, _Status.close)
+)
 _DECISIONS: Final = {
     "approve": (_Change.approved, _Status.planned),
     "reject": (_Change.rejected, _Status.close),
@@ -37,10 +41,18 @@ class EventPage:
         return View(
             "event.html",
             event=event,
-            may_change=visit.may("event:write", row.service, row.environment, row.owner),
             ended=row.status.word in dict(_ENDS),
             waits=row.status.word == "waiting approval",
             ends=_ENDS,
+            follow_up=address(
+                "/record",
+                {
+                    "related_id": row.id,
+                    "service": row.service,
+                    "environment": row.environment,
+                    "version": row.version,
+                },
+            ),
         )
 
     async def submit(self, visit: Visit) -> Done:

@@ -15,11 +15,14 @@ from tracker.web.locks.history import LockHistory
 from tracker.web.locks.lock import LockPage
 from tracker.web.locks.page import LocksPage
 from tracker.web.now.page import Now
+from tracker.web.record.edit import Edit
+from tracker.web.record.page import Record
 from tracker.web.timeline.page import Timeline
 
 PAGES: Final = (
     *(Now(), Explorer(), EventPage(), Suggestions(), Export("csv"), Export("ndjson")),
     *(Timeline(), Calendar(), CalendarFeed()),
+    *(Record(), Edit()),
     *(LocksPage(), LockHistory(), LockPage()),
     *(Catalog(), CatalogEntry()),
 )

@@ -94,7 +94,7 @@ async def events_of(visit: Visit, lock: lock_pb.Lock) -> tuple[tuple[EventRow, .
 
 def _steps(visit: Visit, entries: list[audit_pb.AuditEntry], key: LockKey) -> Iterator[Step]:
     for entry in entries:
-        content: dict[str, Any] = json.loads(entry.content)
+        content = _content(entry)
         document = content.get("after") or content.get("before")
         if entry.action not in _LABELS or not isinstance(document, dict):
             continue
@@ -113,3 +113,12 @@ def _steps(visit: Visit, entries: list[audit_pb.AuditEntry], key: LockKey) -> It
             str(content.get("reason") or document.get("reason", "")),
             str(document.get("fencingToken", "")),
         )
+
+
+def _content(entry: audit_pb.AuditEntry) -> dict[str, Any]:
+    """Return what an entry says, nothing of a damaged one."""
+    try:
+        content = json.loads(entry.content)
+    except ValueError:
+        return {}
+    return content if isinstance(content, dict) else {}

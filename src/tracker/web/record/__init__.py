@@ -1,0 +1,1 @@
+"""The forms that record events and change them."""
