@@ -24,11 +24,11 @@ MOST: Final = 10_000
 """Events of a Timeline."""
 _MOST_EARLIER: Final = 1_000
 _PER_PAGE: Final = 2_000
-_NEAR: Final = 86_400 * MICROS
-"""How long before the period all events are looked at: most end within a day."""
-_FAR: Final = 90 * _NEAR
-"""How long before it those are that last for longer."""
-_LASTING: Final = "(status:start,in_progress,open,planned,waiting_approval OR duration:>1d)"
+_HOUR: Final = 3_600 * MICROS
+_DAY: Final = 24 * _HOUR
+_FAR: Final = 90 * _DAY
+"""How long before the period events may have begun that reach into it."""
+_GOES_ON: Final = "status:start,in_progress,open,planned,waiting_approval"
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,18 +45,25 @@ async def events_of(visit: Visit, query: str, period: Period) -> Found:
     Raises:
         TrackerError: As SearchEvents does.
     """
-    near = period.since - _NEAR
-    lasting = f"({query}) {_LASTING}" if query else _LASTING
-    (recent, every_recent), (earlier, every_earlier) = await asyncio.gather(
-        _search(visit, query, Period(near, period.until), MOST),
-        _search(visit, lasting, Period(near - _FAR, near), _MOST_EARLIER),
+    since = period.since
+    asked = (
+        (query, Period(since - _HOUR, period.until), MOST),
+        (_lasting(query, "1h"), Period(since - _DAY, since - _HOUR), _MOST_EARLIER),
+        (_lasting(query, "1d"), Period(since - _FAR, since - _DAY), _MOST_EARLIER),
     )
-    events = [*recent, *earlier]
+    answers = await asyncio.gather(*(_search(visit, *each) for each in asked))
+    events = [event for found, _ in answers for event in found]
     ends = _ends(events)
     timed = (_timed(event, visit.clock.now, ends) for event in events)
     inside = [each for each in timed if each.stop > period.since and each.start < period.until]
     inside.sort(key=lambda each: (each.start, event_id(each.event)))
-    return Found(tuple(inside), every_recent and every_earlier)
+    return Found(tuple(inside), all(complete for _, complete in answers))
+
+
+def _lasting(query: str, least: str) -> str:
+    """Return the query for events of another that go on, or took longer than so long."""
+    lasting = f"({_GOES_ON} OR duration:>{least})"
+    return f"({query}) {lasting}" if query else lasting
 
 
 async def _search(visit: Visit, query: str, period: Period, most: int) -> tuple[list[event_pb.Event], bool]:

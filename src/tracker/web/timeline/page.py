@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections import defaultdict
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final, NamedTuple
@@ -23,7 +24,7 @@ from tracker.web.timeline.marks import Drawing
 from tracker.web.timeline.state import LANES, PATH, RANGES, moves, shown_period, state_of
 from tracker.web.times import length
 from tracker.web.tones import TONES
-from tracker.web.visit import address, part
+from tracker.web.visit import Part, address, part
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -33,6 +34,7 @@ if TYPE_CHECKING:
     from tracker.domain.overlaps import TimedEvent
     from tracker.web.event_rows import EventRow
     from tracker.web.explorer.state import Period
+    from tracker.web.timeline.found import Found
     from tracker.web.timeline.marks import Lane
     from tracker.web.timeline.state import State
     from tracker.web.visit import Visit
@@ -108,15 +110,17 @@ class Timeline:
         """Show the page, or with `part` only what changes with the period."""
         state = state_of(visit)
         period = shown_period(state, visit.clock)
-        overlaps = await part(_overlaps(visit, state, period))
-        chart = await part(_chart(visit, state, period, overlaps.value))
+        found, overlaps = await asyncio.gather(
+            part(events_of(visit, state.query, period)), part(_overlaps(visit, state, period))
+        )
+        chart = None if found.value is None else _chart(visit, state, period, found.value, overlaps.value)
         since, until = moment_text(period.since), moment_text(period.until)
         return View(
             "timeline/main.html" if visit.one("part") else "timeline/page.html",
             state=state,
-            chart=chart,
+            chart=Part(chart, found.error),
             overlaps=overlaps,
-            fault=fault_of(state.query, chart.error),
+            fault=fault_of(state.query, found.error),
             moves=moves(state, period),
             ranges=RANGES,
             tones=TONES,
@@ -129,8 +133,7 @@ class Timeline:
         )
 
 
-async def _chart(visit: Visit, state: State, period: Period, overlaps: Overlaps | None) -> Chart:
-    found = await events_of(visit, state.query, period)
+def _chart(visit: Visit, state: State, period: Period, found: Found, overlaps: Overlaps | None) -> Chart:
     lanes: defaultdict[str, list[TimedEvent]] = defaultdict(list)
     for each in found.events:
         lanes[_lane(each, state.by)].append(each)
