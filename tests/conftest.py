@@ -10,6 +10,7 @@ import httpx2
 import hypothesis
 import pytest
 import structlog
+from tests.canaries import files_with_secrets
 from tests.clients import STRICT, GrpcClient, RestClient, http_client
 from tests.clocks import StoppedClock
 from tests.mongo_servers import MongoServers, mongod
@@ -79,6 +80,13 @@ def anyio_backend() -> tuple[str, dict[str, bool]]:
 @pytest.fixture(scope="session", autouse=True)
 async def _one_event_loop(anyio_backend: object) -> None:
     """Keep it for all tests: gRPC has things to tell it of a server and its calls after they have ended."""
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _no_secret_is_written(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """Look, after all tests of a process, for secrets in what the servers of all of them have written."""
+    yield
+    assert files_with_secrets(tmp_path_factory.getbasetemp()) == []
 
 
 @pytest.fixture

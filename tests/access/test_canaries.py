@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import grpc
 import httpx2
 import pytest
+from tests.canaries import MARK, canary, files_with_secrets
 from tests.cli.commands import tracker
 from tests.clients import METHODS
 from tests.server_process import ServerProcess
@@ -30,7 +31,7 @@ class Canaries:
         self.secrets: dict[str, str] = {}
 
     def new(self, name: str, prefix: str = "") -> str:
-        return self.known(name, f"{prefix}canary{secrets.token_hex(12)}")
+        return self.known(name, f"{prefix}{MARK}{secrets.token_hex(12)}")
 
     def known(self, name: str, secret: str) -> str:
         assert len(secret) >= 16
@@ -152,3 +153,10 @@ def test_secrets_are_in_nothing_that_a_server_writes(
         outputs["database"] = repr([*servers.documents()]).encode()
     assert any(b"cart" in text for text in outputs.values())
     assert {name: found for name, text in outputs.items() if (found := canaries.found_in(text))} == {}
+
+
+def test_a_secret_in_a_file_is_found(tmp_path: Path) -> None:
+    file = tmp_path / "tracker.log"
+    file.write_text(f"logged in with {canary('password')}\n")
+    assert files_with_secrets(tmp_path) == [str(file)]
+    file.unlink()  # else all tests are found to have written it

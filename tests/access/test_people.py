@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import grpc.aio
 import pytest
 import structlog
+from tests.canaries import canary
 from tests.clients import GrpcClient, http_client
 
 from tracker.app import App
@@ -21,7 +22,7 @@ if TYPE_CHECKING:
     from tracker.config.settings import Settings
 
 AUTH = "/api/v1alpha1/auth"
-PASSWORD = "correct horse battery"
+PASSWORD = canary("admin password")
 OWN = {"sec-fetch-site": "same-origin"}
 
 
@@ -166,7 +167,7 @@ async def test_a_session_ends_by_itself(http: httpx2.AsyncClient, clock: Stopped
 
 async def test_a_new_password_ends_all_sessions_but_the_new_one(http: httpx2.AsyncClient) -> None:
     headers, other = await logged_in(http), await logged_in(http)
-    body = {"currentPassword": PASSWORD, "newPassword": "another horse battery"}
+    body = {"currentPassword": PASSWORD, "newPassword": canary("another password")}
     refused = await http.post(f"{AUTH}/password", json=body | {"currentPassword": "wrong"}, headers=headers)
     assert (refused.status_code, refused.json()["error"]) == (401, "current password is incorrect")
     short = await http.post(f"{AUTH}/password", json=body | {"newPassword": "short"}, headers=headers)
@@ -176,7 +177,7 @@ async def test_a_new_password_ends_all_sessions_but_the_new_one(http: httpx2.Asy
     fresh = OWN | {"cookie": f"tracker_session={answer.cookies['tracker_session']}"}
     http.cookies.clear()
     assert [await kind(http, each) for each in (headers, other, fresh)] == ["anonymous", "anonymous", "user"]
-    await logged_in(http, "another horse battery")
+    await logged_in(http, canary("another password"))
 
 
 @pytest.mark.parametrize(

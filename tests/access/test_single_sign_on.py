@@ -8,9 +8,10 @@ import hashlib
 import time
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
-from urllib.parse import parse_qsl, urlsplit
+from urllib.parse import parse_qsl, quote_plus, urlsplit
 
 import pytest
+from tests.canaries import canary
 from tests.identity_provider import running_provider
 from tests.stores.samples import a_user
 
@@ -32,6 +33,7 @@ if TYPE_CHECKING:
 
 AUTH = "/api/v1alpha1/auth"
 OWN = {"sec-fetch-site": "same-origin"}
+SECRET = canary("client secret")
 OPERATORS = "0" * 23 + "9"
 
 
@@ -49,7 +51,7 @@ def settings(settings: Settings, provider: IdentityProvider) -> Settings:
         auth_public_url="https://tracker.example.com",
         auth_oidc_issuer=provider.url,
         auth_oidc_client_id="tracker",
-        auth_oidc_client_secret="s3cret of the client",
+        auth_oidc_client_secret=SECRET,
     )
 
 
@@ -123,7 +125,7 @@ async def test_a_login_asks_the_provider_with_pkce_and_creates_the_user(
     digest = hashlib.sha256(form["code_verifier"].encode()).digest()
     assert asked["code_challenge"] == base64.urlsafe_b64encode(digest).decode().rstrip("=")
     assert (form["code"], form["grant_type"]) == ("the code", "authorization_code")
-    basic = base64.b64encode(b"tracker:s3cret+of+the+client").decode()
+    basic = base64.b64encode(f"tracker:{quote_plus(SECRET)}".encode()).decode()
     assert provider.headers["authorization"] == f"Basic {basic}"
     me = await browser.me(answer)
     assert (me["kind"], me["username"], me["displayName"], me["source"]) == ("user", "ada", "Ada", "oidc")

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 import structlog
+from tests.canaries import canary
 from tests.clients import http_client
 
 from tracker.app import App
@@ -20,7 +21,7 @@ if TYPE_CHECKING:
 pytestmark = pytest.mark.anyio
 
 AUTH = "/api/v1alpha1/auth"
-PASSWORD = "correct horse"
+PASSWORD = canary("password")
 
 
 async def made(http: httpx2.AsyncClient, what: str, body: dict[str, Any]) -> Any:
@@ -126,8 +127,8 @@ async def test_a_user_logs_in_until_disabled_or_given_another_password(http: htt
     ada = await a_user(http, "ada", ADMINISTRATORS)
     await a_user(http, "bob", ADMINISTRATORS)
     change: dict[str, Any] = {"teamIds": [ADMINISTRATORS]}
-    for body in ({"newPassword": "battery staple"}, {"disabled": True}):
-        password = PASSWORD if "newPassword" in body else "battery staple"
+    for body in ({"newPassword": canary("new password")}, {"disabled": True}):
+        password = PASSWORD if "newPassword" in body else canary("new password")
         login = await http.post(f"{AUTH}/login", json={"username": "ada", "password": password})
         assert login.status_code == 204
         cookies = {
@@ -142,7 +143,7 @@ async def test_a_user_logs_in_until_disabled_or_given_another_password(http: htt
         assert itself.json()["message"] == "you cannot disable your own account"
         (await http.put(f"{AUTH}/users/{ada['id']}", json=change | body)).raise_for_status()
         assert (await http.get(f"{AUTH}/me", headers=cookies)).json()["kind"] == "anonymous"
-    again = await http.post(f"{AUTH}/login", json={"username": "ada", "password": "battery staple"})
+    again = await http.post(f"{AUTH}/login", json={"username": "ada", "password": canary("new password")})
     assert again.status_code == 401
 
 

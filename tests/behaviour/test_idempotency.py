@@ -10,6 +10,7 @@ import grpc.aio
 import pytest
 import structlog
 from tests.behaviour.servers import waiting
+from tests.canaries import canary
 from tests.clients import METHODS, GrpcClient, Refused, RestClient
 
 from tracker.app import App
@@ -56,7 +57,7 @@ async def api_key_id(client: Client) -> str:
 
 
 async def user_id(client: Client) -> str:
-    new = {"username": "ada", "password": "correct horse"}
+    new = {"username": "ada", "password": canary("password")}
     return str((await client.call("AuthService/CreateUser", new))["user"]["id"])
 
 
@@ -102,7 +103,7 @@ CHANGES: dict[str, tuple[Callable[[Client], Awaitable[str]], Callable[[str], Jso
     "AuthService/CreateApiKey": (nothing, lambda _: {"name": "ci"}),
     "AuthService/RotateApiKey": (api_key_id, lambda id_: {"id": id_}),
     "AuthService/RevokeApiKey": (api_key_id, lambda id_: {"id": id_}),
-    "AuthService/CreateUser": (nothing, lambda _: {"username": "ada", "password": "correct horse"}),
+    "AuthService/CreateUser": (nothing, lambda _: {"username": "ada", "password": canary("password")}),
     "AuthService/UpdateUser": (user_id, lambda id_: {"id": id_, "displayName": "Ada"}),
     "AuthService/CreateTeam": (nothing, lambda _: {"name": "web"}),
     "AuthService/UpdateTeam": (team_id, lambda id_: {"id": id_, "name": "shop"}),

@@ -8,6 +8,7 @@ from urllib.parse import urlencode
 
 import pytest
 from tests.behaviour.servers import server
+from tests.canaries import canary
 from tests.web.html import OWN, page, record, send
 
 from tracker.permissions import Permission
@@ -21,7 +22,7 @@ if TYPE_CHECKING:
 
     from tracker.config.settings import Settings
 
-PASSWORD = "correct horse battery"
+PASSWORD = canary("password of a page")
 
 
 @pytest.fixture

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 from playwright.async_api import expect
+from tests.canaries import canary
 
 if TYPE_CHECKING:
     from playwright.async_api import Page
@@ -16,7 +17,7 @@ if TYPE_CHECKING:
     from tracker.app import App
     from tracker.config.settings import Settings
 
-PASSWORD = "correct horse battery"
+PASSWORD = canary("password in a browser")
 REFUSED = "You may not see events"
 
 
