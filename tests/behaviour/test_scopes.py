@@ -87,6 +87,26 @@ async def test_an_id_that_is_taken_does_not_name_an_event_of_another_service(cli
             assert (refused_event["reason"], foreign in refused_event["message"]) == ("SLACK_ID_TAKEN", named)
 
 
+@pytest.mark.parametrize(
+    ("method", "asked"),
+    [
+        ("SearchEvents", {"query": "merger"}),
+        ("GetEventFacets", {"fields": ["service"], "query": "merger"}),
+        ("GetEventHistogram", {"query": "merger"}),
+        ("GetEventOverlaps", {"query": "merger"}),
+    ],
+)
+async def test_a_plan_that_counts_what_a_grant_does_not_cover_is_refused(
+    client: Client, method: str, asked: dict[str, Any]
+) -> None:
+    await create(client, "The merger is announced", service="payments")
+    own = await bearer(client, "ci", "event:read", services=["checkout"])
+    explained = f"EventService/{method}", asked | {"explain": True}
+    assert await refused(own.call(*explained)) == DENIED
+    assert "plan" not in await own.call(f"EventService/{method}", asked)
+    assert "plan" in await (await bearer(client, "reader", "event:read")).call(*explained)
+
+
 async def test_a_reader_of_everything_may_change_only_its_own(client: Client) -> None:
     foreign = (await create(client, service="payments"))["metadata"]["id"]
     reader = await bearer(client, "ci", *ALL, services=["checkout"])

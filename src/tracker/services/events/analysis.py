@@ -130,7 +130,7 @@ class EventAnalysis:
         asked = [facet(name, f"fields[{place}]", "to count by") for place, name in enumerate(request.fields)]
         most = given(request.limit, _VALUES)
         where = visible(in_period(request, self._context.query_clock(request.time_zone)), call)
-        planned = Planned(self._context, wanted=request.explain)
+        planned = Planned(self._context, call, wanted=request.explain)
         total, tallies = await self._store.count_by(where, asked, most, planned.explanation)
         facets = []
         for field, counted in zip(asked, tallies, strict=True):
@@ -154,7 +154,7 @@ class EventAnalysis:
         interval, starts = _intervals(request.interval, since, until, clock.zone)
         edges = [since, *starts[1:], until]
         values: dict[str | int, str] = {}
-        planned = Planned(self._context, wanted=request.explain)
+        planned = Planned(self._context, call, wanted=request.explain)
         within = replace(where, since=since, until=until)
         if by is not None:
             _total, (tallies,) = await self._store.count_by(within, [by], most, planned.explanation)
@@ -191,7 +191,7 @@ class EventAnalysis:
             clock = replace(clock, now=int(cursor[1]))
         now, where = clock.now, visible(narrowed(in_period(request, clock)), call)
         since, until = _period(where, now)
-        planned = Planned(self._context, wanted=request.explain)
+        planned = Planned(self._context, call, wanted=request.explain)
         anytime = replace(where, since=None, until=None)
         spans, whole = await self._spans(anytime, (since, until), now, call, planned.explanation)
         alike: defaultdict[tuple[str, ...], list[TimedEvent]] = defaultdict(list)

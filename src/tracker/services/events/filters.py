@@ -17,6 +17,7 @@ from tracker.domain.query.tree import EVERYTHING, EventFilter, all_of, both, nar
 from tracker.domain.times import duration, period
 from tracker.errors import FieldViolation, Reason, TrackerError, invalid, nearest
 from tracker.pb import event_pb
+from tracker.permissions import Permission
 from tracker.stores.events import Explanation
 from tracker.transcoding.fields import element_of
 
@@ -27,7 +28,7 @@ if TYPE_CHECKING:
 
     from tracker.domain.query.fields import Field
     from tracker.domain.query.tree import Node
-    from tracker.services.context import Context
+    from tracker.services.context import Call, Context
     from tracker.time_text import Clock
 
 
@@ -148,9 +149,20 @@ NOT_FOUND_WITH_ID = "event not found with id"
 
 
 class Planned:
-    """Measures one request, and returns its plan."""
+    """Measures one request, and returns its plan.
 
-    def __init__(self, context: Context, *, wanted: bool) -> None:
+    A plan counts events that match before it is known whose they are, so it is for those who may read all.
+    """
+
+    def __init__(self, context: Context, call: Call, *, wanted: bool) -> None:
+        """Begin to measure.
+
+        Raises:
+            TrackerError: PERMISSION_DENIED; a plan is wanted by a caller whose grants are narrowed.
+        """
+        if wanted and call.principal.scopes(Permission.EVENT_READ) is not None:
+            message = "permission event:read for all events required to explain how some are found"
+            raise TrackerError(Reason.PERMISSION_REQUIRED, message)
         self.explanation = Explanation() if wanted else None
         """What the store fills in; None where no plan is wanted."""
         self._context = context

@@ -87,7 +87,7 @@ class EventQueries:
         if request.query:
             where = with_query(where, request.query, replace(clock, now=asked))
         where = visible(where, call)
-        planned = Planned(self._context, wanted=request.explain)
+        planned = Planned(self._context, call, wanted=request.explain)
         found = await self._store.find(where, page, planned.explanation, oldest_first=oldest_first)
         note_short_page(request, page, found, call)
         return event_pb.SearchEventsResponse(
