@@ -14,6 +14,7 @@ from tracker.domain.scopes import subject_of
 from tracker.pb import event_pb, lock_pb
 from tracker.pb.options import wire_name
 from tracker.time_text import MICROS, moment_text
+from tracker.web.entry_address import entry_address
 from tracker.web.event_rows import event_row
 from tracker.web.lock_rows import lock_row
 from tracker.web.query_terms import term
@@ -106,6 +107,8 @@ class EventDetail:
     api: str
     tracker: str
     edit: str
+    entry: str
+    """The address of its service in the catalog, "" where it names none."""
 
 
 async def event_detail(visit: Visit, id_or_slack_id: str) -> EventDetail:
@@ -155,6 +158,7 @@ async def event_detail(visit: Visit, id_or_slack_id: str) -> EventDetail:
         api=f"/api/v1alpha1/event/{metadata.id}",
         tracker=f"tracker event get {metadata.id}",
         edit=f"/events/{metadata.id}/edit" if visit.may("event:write", *subject_of(event)) else "",
+        entry=entry_address(attributes.service) if attributes.service else "",
     )
 
 

@@ -34,7 +34,7 @@ _BEGUN: Final = (
     f"{_DEPLOYMENTS} -status:{any_of({event_pb.Status.planned, event_pb.Status.waiting_approval})}"
 )
 _FAILURES: Final = f"{_DEPLOYMENTS} status:{any_of(BROKEN)}"
-_SUCCESSES: Final = f"{_DEPLOYMENTS} status:{any_of(SUCCEEDED)}"
+SUCCESSES: Final = f"{_DEPLOYMENTS} status:{any_of(SUCCEEDED)}"
 _MEASURED: Final = f"{_DEPLOYMENTS} has:duration status:{any_of(SUCCEEDED | BROKEN)}"
 _INCIDENTS: Final = "type:incident"
 
@@ -73,18 +73,21 @@ async def running(visit: Visit, service: str) -> Sequence[Running]:
         event_pb.GetEventFacetsResponse,
     )
     deployed = {value.value for value in answer.facets[0].values}
-    named = [each.name for each in sorted(event_pb.Environment, key=_order) if each.name in deployed]
+    named = [
+        each.name for each in sorted(event_pb.Environment, key=production_first) if each.name in deployed
+    ]
     return await asyncio.gather(*(_in_environment(visit, service, each) for each in named))
 
 
-def _order(environment: event_pb.Environment) -> tuple[bool, int]:
+def production_first(environment: event_pb.Environment) -> tuple[bool, int]:
+    """Return the place of an environment in lists."""
     return environment is not event_pb.Environment.production, -environment
 
 
 async def _in_environment(visit: Visit, service: str, environment: str) -> Running:
     where = term("environment", environment)
     success, last = await asyncio.gather(
-        _events(visit, service, f"{_SUCCESSES} {where}", 1),
+        _events(visit, service, f"{SUCCESSES} {where}", 1),
         _events(visit, service, f"{_BEGUN} {where}", 1),
     )
     rows = [event_row(event, visit.times) for event in (*success.events, *last.events)]

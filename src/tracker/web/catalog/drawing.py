@@ -7,7 +7,8 @@ from dataclasses import dataclass
 from itertools import pairwise
 from typing import TYPE_CHECKING, Final, NamedTuple
 
-from tracker.web.catalog.names import entry_address, graph_address
+from tracker.web.catalog.names import graph_address
+from tracker.web.entry_address import entry_address
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence

@@ -10,7 +10,8 @@ from tracker.web.catalog.dependencies import all_entries, dependencies_of
 from tracker.web.catalog.drawing import drawing
 from tracker.web.catalog.graph import around, whole
 from tracker.web.catalog.health import health
-from tracker.web.catalog.names import entry_address, graph_address
+from tracker.web.catalog.names import graph_address
+from tracker.web.entry_address import entry_address
 from tracker.web.site import View
 from tracker.web.visit import Part, part
 

@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Final
 
 from tracker.web.catalog.dependencies import all_entries, dependencies_of
 from tracker.web.catalog.health import health
-from tracker.web.catalog.names import PATH, choice_words, entry_address
+from tracker.web.catalog.names import choice_words
+from tracker.web.entry_address import CATALOG, entry_address
 from tracker.web.event_rows import excerpt
 from tracker.web.site import View
 from tracker.web.visit import address, part
@@ -161,4 +162,4 @@ def _changed(
 ) -> str:
     """Return the address of the first page with one filter more or less."""
     pairs = [pair for pair in visit.pairs if pair[0] not in {"after", "facet"} and pair != without]
-    return address(PATH, [*pairs, *([add] if add is not None else [])])
+    return address(CATALOG, [*pairs, *([add] if add is not None else [])])

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
-from urllib.parse import quote
 
 from tracker.pb.options import wire_name
 from tracker.time_text import moment_text
+from tracker.web.entry_address import CATALOG
 from tracker.web.explorer.state import State
 from tracker.web.query_terms import term
 from tracker.web.visit import address
@@ -16,21 +16,14 @@ if TYPE_CHECKING:
 
     from tracker.web.explorer.state import Period
 
-PATH: Final = "/catalog"
 GRAPH: Final = "graph"
-_NOT_IN_PATHS: Final = frozenset({"", ".", ".."})
-"""Names that browsers take out of a path, also where they are escaped."""
-
-
-def entry_address(name: str) -> str:
-    """Return the address of the page of an entry, whatever characters its name has."""
-    return address(PATH, {"name": name}) if name in _NOT_IN_PATHS else f"{PATH}/{quote(name, safe='')}"
+VERSIONS: Final = "versions"
 
 
 def graph_address(name: str = "", depth: int = 1) -> str:
     """Return the address of the graph around an entry, or of the whole one."""
     around = [("of", name), ("depth", str(depth) if depth > 1 else "")] if name else []
-    return address(PATH, [("view", GRAPH), *((key, value) for key, value in around if value)])
+    return address(CATALOG, [("view", GRAPH), *((key, value) for key, value in around if value)])
 
 
 def events_address(name: str, more: str = "", period: Period | None = None) -> str:

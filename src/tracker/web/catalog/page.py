@@ -8,7 +8,9 @@ from tracker.web.catalog.entry_page import entry_page
 from tracker.web.catalog.graph_page import graph_page
 from tracker.web.catalog.layout import Layouts
 from tracker.web.catalog.listing import listing
-from tracker.web.catalog.names import GRAPH, PATH
+from tracker.web.catalog.names import GRAPH, VERSIONS
+from tracker.web.catalog.versions import versions_page
+from tracker.web.entry_address import CATALOG
 
 if TYPE_CHECKING:
     from tracker.web.site import View
@@ -16,9 +18,9 @@ if TYPE_CHECKING:
 
 
 class Catalog:
-    """Shows the list of entries, the graph of dependencies, or the entry that `name` asks for."""
+    """Shows the list of entries, what runs where, the graph, or the entry that `name` asks for."""
 
-    path = PATH
+    path = CATALOG
 
     def __init__(self) -> None:
         self._layouts = Layouts()
@@ -28,13 +30,15 @@ class Catalog:
         names = [value for key, value in visit.pairs if key == "name"]
         if names:
             return await entry_page(visit, names[-1])
-        return await (graph_page(visit, self._layouts) if visit.one("view") == GRAPH else listing(visit))
+        if visit.one("view") == GRAPH:
+            return await graph_page(visit, self._layouts)
+        return await (versions_page(visit) if visit.one("view") == VERSIONS else listing(visit))
 
 
 class CatalogEntry:
     """Shows an entry by its name."""
 
-    path = f"{PATH}/{{name}}"
+    path = f"{CATALOG}/{{name}}"
 
     async def show(self, visit: Visit) -> View:
         """Show the entry with all that belongs to it."""

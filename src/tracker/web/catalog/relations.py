@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from tracker.pb import catalog_pb
 from tracker.web.catalog.dependencies import dependencies_of
-from tracker.web.catalog.names import entry_address
+from tracker.web.entry_address import entry_address
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
