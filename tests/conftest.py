@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from ipaddress import ip_network
 from typing import TYPE_CHECKING
 
 import grpc.aio
@@ -104,6 +105,7 @@ def settings(tmp_path: Path, mongo_uri: str | None) -> Settings:
         metrics_port=0,
         database_path=tmp_path / "tracker.db",
         mongo_uri=mongo_uri,
+        webhook_allowed_networks=(ip_network("127.0.0.0/8"),),
         rate_limit_enabled=False,  # a test calls more often than a person does
         shutdown_grace=0,  # for which no server waits between two tests
     )

@@ -32,6 +32,7 @@ class ServerProcess:
             "METRICS_PORT": str(self.metrics_port),
             "DATABASE_PATH": str(database),
             "LOG_FORMAT": "json",
+            "WEBHOOK_ALLOWED_NETWORKS": "127.0.0.0/8",
             **settings,
         }
         self.database = database

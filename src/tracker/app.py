@@ -59,6 +59,7 @@ from tracker.telemetry.metrics import Metrics
 from tracker.time_text import MICROS
 from tracker.web.pages import NAVIGATION, PAGES
 from tracker.web.site import Site
+from tracker.webhooks import open_webhooks
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -152,7 +153,10 @@ class App:
         opened.push_async_callback(tasks.stop, "leases")
 
         recorder = await open_audit(settings, store.audit, context, tasks, opened)
-        for consumer in (recorder.consumer(), *self._consumers):
+        webhooks, outbox = open_webhooks(
+            settings.webhook_allowed_networks, store.webhooks, context, metrics.webhooks, tasks, opened
+        )
+        for consumer in (recorder.consumer(), outbox, *self._consumers):
             ConsumerRunner(consumer, store, context, metrics.consumers, clock).start(tasks, opened)
 
         streams, unsent = OpenStreams(), UnsentAnswers(settings.unsent_answers_mib, metrics)
@@ -191,6 +195,7 @@ class App:
             access.service,
             access.people,
             AuditService(store.audit, recorder, context),
+            webhooks,
         )
         methods = tuple(methods_of(services))
         ready = Readiness(store.check)

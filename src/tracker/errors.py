@@ -96,6 +96,11 @@ class Reason(StrEnum):
     NO_FILTER = auto(), Code.INVALID_ARGUMENT, "a search without a filter"
     INVALID_QUERY = auto(), Code.INVALID_ARGUMENT, "the `query` can't be parsed"
     INVALID_HTTP = auto(), Code.INVALID_ARGUMENT, "the request is not HTTP"
+    WEBHOOK_ADDRESS_REFUSED = (
+        auto(),
+        Code.INVALID_ARGUMENT,
+        "the address leads to a network that webhooks may not reach",
+    )
     CHANGES_FORGOTTEN = (
         auto(),
         Code.OUT_OF_RANGE,
@@ -109,6 +114,7 @@ class Reason(StrEnum):
     API_KEY_NOT_FOUND = auto(), Code.NOT_FOUND, "no such API key, or it is no longer valid"
     USER_NOT_FOUND = auto(), Code.NOT_FOUND, "no such user"
     TEAM_NOT_FOUND = auto(), Code.NOT_FOUND, "no such team"
+    WEBHOOK_NOT_FOUND = auto(), Code.NOT_FOUND, "no such webhook"
     UNKNOWN_PATH = auto(), Code.NOT_FOUND, "no such path"
     UNKNOWN_METHOD = auto(), Code.UNIMPLEMENTED, "no such RPC"
     UNKNOWN_ENCODING = auto(), Code.UNIMPLEMENTED, "the server can't decompress the message"

@@ -30,6 +30,7 @@ DEPLOYMENT: JsonObject = {
 }
 LOCKING = {**DEPLOYMENT, "attributes": {**DEPLOYMENT["attributes"], "environment": "production"}}
 LOCK = {"service": "shop", "environment": "production", "who": "ada"}
+WEBHOOK = {"name": "pager", "url": "http://127.0.0.1:9/hooks"}
 LINK = {"name": "wiki", "url": "https://wiki.example.com"}
 ENTRY = {"name": "shop", "type": "project", "owner": "team-pay", "version": "1.0"}
 
@@ -54,6 +55,10 @@ async def entry_name(client: Client) -> str:
 
 async def api_key_id(client: Client) -> str:
     return str((await client.call("AuthService/CreateApiKey", {"name": "ci"}))["apiKey"]["id"])
+
+
+async def webhook_id(client: Client) -> str:
+    return str((await client.call("WebhookService/CreateWebhook", WEBHOOK))["webhook"]["id"])
 
 
 async def user_id(client: Client) -> str:
@@ -100,6 +105,10 @@ CHANGES: dict[str, tuple[Callable[[Client], Awaitable[str]], Callable[[str], Jso
         lambda id_: {"id": id_, "name": "docs", "url": "https://docs.example.com"},
     ),
     "LinkService/DeleteLink": (link_id, lambda id_: {"id": id_}),
+    "WebhookService/CreateWebhook": (nothing, lambda _: WEBHOOK),
+    "WebhookService/UpdateWebhook": (webhook_id, lambda id_: {"id": id_, **WEBHOOK}),
+    "WebhookService/RotateWebhookSecret": (webhook_id, lambda id_: {"id": id_}),
+    "WebhookService/DeleteWebhook": (webhook_id, lambda id_: {"id": id_}),
     "AuthService/CreateApiKey": (nothing, lambda _: {"name": "ci"}),
     "AuthService/RotateApiKey": (api_key_id, lambda id_: {"id": id_}),
     "AuthService/RevokeApiKey": (api_key_id, lambda id_: {"id": id_}),
@@ -110,9 +119,11 @@ CHANGES: dict[str, tuple[Callable[[Client], Awaitable[str]], Callable[[str], Jso
     "AuthService/DeleteTeam": (team_id, lambda id_: {"id": id_}),
 }
 
-UNSEEN = {
-    "AuditService/CreateAuditCheckpoint": {},
-    "AuditService/EraseAuditValue": {"value": "nobody at all"},
+UNSEEN: dict[str, tuple[Callable[[Client], Awaitable[str]], Callable[[str], JsonObject]]] = {
+    "AuditService/CreateAuditCheckpoint": (nothing, lambda _: {}),
+    "AuditService/EraseAuditValue": (nothing, lambda _: {"value": "nobody at all"}),
+    "WebhookService/TestWebhook": (webhook_id, lambda id_: {"id": id_}),
+    "WebhookService/ReplayWebhookDeliveries": (webhook_id, lambda id_: {"id": id_}),
 }
 """Calls whose effect no list has."""
 
@@ -131,6 +142,7 @@ async def everything(client: Client) -> list[JsonObject]:
         "LinkService/ListLinks",
         "AuthService/ListApiKeys",
         "AuthService/ListUsers",
+        "WebhookService/ListWebhooks",
         "AuthService/ListTeams",
     )
     return [await client.call(name) for name in lists]
@@ -150,8 +162,10 @@ async def test_a_repeated_call_has_its_effect_once_and_the_same_answer(client: C
 
 @pytest.mark.parametrize("method", UNSEEN)
 async def test_a_repeated_call_without_a_trace_has_the_same_answer(client: Client, method: str) -> None:
-    answer = await client.call(method, UNSEEN[method], key="a-key")
-    assert await client.call(method, UNSEEN[method], key="a-key") == answer
+    prepare, request = UNSEEN[method]
+    asked = request(await prepare(client))
+    answer = await client.call(method, asked, key="a-key")
+    assert await client.call(method, asked, key="a-key") == answer
 
 
 def without_secret(answer: JsonObject) -> JsonObject:

@@ -22,6 +22,7 @@ UUID = "0190d6e0-0000-7000-8000-000000000000"
 EVENT: Json = {"title": "t", "attributes": {"service": "s", "type": "deployment"}}
 ENTRY: Json = {"name": "n", "owner": "o", "version": "v"}
 LINK: Json = {"name": "n", "url": "https://example.com"}
+WEBHOOK: Json = {"name": "n", "url": "http://127.0.0.1:9/hooks"}
 PERIOD: Json = {"startDate": "2026-01-01", "endDate": "2026-01-31"}
 
 VALID: dict[str, Json] = {
@@ -77,6 +78,15 @@ VALID: dict[str, Json] = {
     "CreateTeamRequest": {"name": "web"},
     "UpdateTeamRequest": {"id": "0123456789abcdef01234567", "name": "web"},
     "DeleteTeamRequest": {"id": "0123456789abcdef01234567"},
+    "ListWebhooksRequest": {},
+    "GetWebhookRequest": {"id": UUID},
+    "CreateWebhookRequest": WEBHOOK,
+    "UpdateWebhookRequest": {"id": UUID, **WEBHOOK},
+    "RotateWebhookSecretRequest": {"id": UUID},
+    "DeleteWebhookRequest": {"id": UUID},
+    "TestWebhookRequest": {"id": UUID},
+    "ListWebhookDeliveriesRequest": {"id": UUID},
+    "ReplayWebhookDeliveriesRequest": {"id": UUID},
 }
 """The least that each request has to say."""
 

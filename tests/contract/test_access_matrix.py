@@ -125,7 +125,7 @@ async def callers(app: App, clients: list[Client], clock: StoppedClock) -> list[
     await admin.call("AuthService/RevokeApiKey", {"id": revoked["apiKey"]["id"]})
     elsewhere = (await key("other service", services=["elsewhere"]))["secret"]
     granted = {
-        "wrong scope": frozenset({Permission.WEBHOOK_WRITE}),
+        "wrong scope": frozenset({Permission.METRICS_READ}),
         "reader": READ,
         "writer": WRITE,
     }

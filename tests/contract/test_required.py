@@ -66,6 +66,17 @@ REQUIRED = {
     "UpdateUserRequest.id": "id is required",
     "UpdateTeamRequest.id": "id is required",
     "DeleteTeamRequest.id": "id is required",
+    "GetWebhookRequest.id": "id is required",
+    "CreateWebhookRequest.name": "name is required",
+    "CreateWebhookRequest.url": "url is required",
+    "UpdateWebhookRequest.id": "id is required",
+    "UpdateWebhookRequest.name": "name is required",
+    "UpdateWebhookRequest.url": "url is required",
+    "RotateWebhookSecretRequest.id": "id is required",
+    "DeleteWebhookRequest.id": "id is required",
+    "TestWebhookRequest.id": "id is required",
+    "ListWebhookDeliveriesRequest.id": "id is required",
+    "ReplayWebhookDeliveriesRequest.id": "id is required",
 }
 """What an empty request lacks, and in which words it is told."""
 

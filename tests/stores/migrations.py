@@ -12,9 +12,11 @@ from tests.stores.observations import Observations
 from tests.stores.samples import (
     NOW,
     a_catalog_entry,
+    a_delivery,
     a_link,
     a_lock,
     a_user,
+    a_webhook,
     an_api_key,
     an_end,
     an_entry,
@@ -45,6 +47,7 @@ from tracker.stores.migration import MigrationError, migrate
 from tracker.stores.mongo import MongoStore
 from tracker.stores.pages import Page
 from tracker.stores.sqlite import SqliteStore
+from tracker.stores.webhooks import DeliveryFilter, DeliveryState
 from tracker.time_text import MICROS
 
 if TYPE_CHECKING:
@@ -164,6 +167,9 @@ async def fill(store: Store, events: int = 12) -> None:
     await store.links.create(a_link("docs", "api"))
     await store.access.modify("apikey:1", lambda _: an_api_key("ci"))
     await store.access.modify("user:1", lambda _: a_user("ada", "1"))
+    await store.webhooks.create(a_webhook())
+    await store.webhooks.add([a_delivery("1"), a_delivery("2")])
+    await store.webhooks.settle(a_delivery("2")._replace(state=DeliveryState.FAILED, last_error="é"))
     draft = Draft(1, "event", "created", "1", '{"after":{"title":"é"}}', b"\0\xff", "log", 7)
     await store.audit.append(lambda last: chained(last, [draft, draft]))
     await taken(store, a_lock("plain"))
@@ -194,6 +200,8 @@ async def told(store: Store) -> dict[str, Any]:
         "catalog": [entry.to_json() for entry in (await store.catalog.find(ALL)).records],
         "links": [link.to_json() for link in await store.links.find()],
         "audit": (await store.audit.read(AuditFilter(), 10)).entries,
+        "webhooks": [(each.record.to_json(), each.secrets) for each in await store.webhooks.find()],
+        "messages": await store.webhooks.list(DeliveryFilter("w"), None, 10),
         "access": [(each.record.to_json(), each.secret_hash) for each in await store.access.find()],
         "locks": [lock.to_json() for lock in locks.records],
         "holders": [(await store.locks.holder(lock_key(lock))) == lock for lock in locks.records],

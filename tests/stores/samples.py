@@ -12,10 +12,11 @@ import uuid_utils
 from tracker.domain.event_locks import EventChange
 from tracker.domain.locks import Ending, HeldLock, Release, begin_lease, hash_token
 from tracker.domain.times import duration, timestamp
-from tracker.pb import access_pb, auth_pb, catalog_pb, event_pb, link_pb, lock_pb
+from tracker.pb import access_pb, auth_pb, catalog_pb, event_pb, link_pb, lock_pb, webhook_pb
 from tracker.stores.access import StoredAccess
 from tracker.stores.idempotency import KeyUse, Once
 from tracker.stores.pages import Page
+from tracker.stores.webhooks import Delivery, SigningSecret, StoredWebhook
 from tracker.time_text import MICROS
 
 if TYPE_CHECKING:
@@ -163,6 +164,15 @@ def noting(
         return EventChange(changed)
 
     return change
+
+
+def a_webhook(name: str = "pager") -> StoredWebhook:
+    record = webhook_pb.Webhook(id="w", name=name, url="https://example.com/é")
+    return StoredWebhook(record, (SigningSecret(b"\0\xff", 7), SigningSecret(b"key")))
+
+
+def a_delivery(delivery_id: str) -> Delivery:
+    return Delivery(delivery_id, "w", 7, "event.created", "e", "application/json", b"{}\xff", next_at=8)
 
 
 def an_api_key(name: str, key_id: str = "apikey:1", secret_hash: bytes = b"\0\xff") -> StoredAccess:

@@ -146,11 +146,19 @@ def _token_ids(connection: Connection, _: str) -> Found:
     return [(each.id, f"{each.name} {each.prefix}") for each in keys]
 
 
+def _webhook_names(connection: Connection, _: str) -> Found:
+    from tracker.client.rpcs import LIST_WEBHOOKS
+
+    webhooks = connection.call(LIST_WEBHOOKS, LIST_WEBHOOKS.request()).webhooks
+    return [(each.name, each.url) for each in webhooks]
+
+
 event_ids = _completed(_event_ids)
 labels = _completed(_labels)
 lock_ids = _completed(_lock_ids)
 entry_names = _completed(_entry_names)
 token_ids = _completed(_token_ids)
+webhook_names = _completed(_webhook_names)
 
 
 def fields_to_count(fields: Iterable[str]) -> Completion:

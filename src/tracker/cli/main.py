@@ -24,6 +24,7 @@ from tracker.cli.options import ServerBefore, TokenFileBefore, command_of, word_
 from tracker.cli.printing import say
 from tracker.cli.run.command import run
 from tracker.cli.stats import stats
+from tracker.cli.webhook.commands import app as webhook
 from tracker.config import ConfigurationError
 
 app = typer.Typer(
@@ -49,6 +50,7 @@ command("logout", codes=ACCESS_TABLE)(logout)
 command("whoami", codes=ACCESS_TABLE)(whoami)
 app.add_typer(token, name="token")
 app.add_typer(audit, name="audit")
+app.add_typer(webhook, name="webhook")
 command("backup")(copying.backup)
 command("restore")(copying.restore)
 command("migrate")(copying.migrate)
@@ -105,6 +107,7 @@ _CALLING = frozenset(
         "run",
         "stats",
         "token",
+        "webhook",
         "whoami",
     )
 )

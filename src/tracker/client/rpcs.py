@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Generic, TypeVar
 
 from protobuf import Message, message_from_json_value
 
-from tracker.pb import FILES, audit_pb, auth_pb, catalog_pb, event_pb, lock_pb
+from tracker.pb import FILES, audit_pb, auth_pb, catalog_pb, event_pb, lock_pb, webhook_pb
 from tracker.transcoding.bindings import http_bindings
 
 if TYPE_CHECKING:
@@ -78,3 +78,15 @@ LIST_LOCKS = Rpc(lock_pb.ListLocksRequest, lock_pb.ListLocksResponse)
 RENEW_LOCK = Rpc(lock_pb.RenewLockRequest, lock_pb.RenewLockResponse)
 UN_LOCK = Rpc(lock_pb.UnLockRequest, lock_pb.UnLockResponse)
 UPDATE_LOCK = Rpc(lock_pb.UpdateLockRequest, lock_pb.UpdateLockResponse)
+CREATE_WEBHOOK = Rpc(webhook_pb.CreateWebhookRequest, webhook_pb.CreateWebhookResponse)
+DELETE_WEBHOOK = Rpc(webhook_pb.DeleteWebhookRequest, webhook_pb.DeleteWebhookResponse)
+LIST_WEBHOOK_DELIVERIES = Rpc(
+    webhook_pb.ListWebhookDeliveriesRequest, webhook_pb.ListWebhookDeliveriesResponse
+)
+LIST_WEBHOOKS = Rpc(webhook_pb.ListWebhooksRequest, webhook_pb.ListWebhooksResponse)
+REPLAY_WEBHOOK_DELIVERIES = Rpc(
+    webhook_pb.ReplayWebhookDeliveriesRequest, webhook_pb.ReplayWebhookDeliveriesResponse
+)
+ROTATE_WEBHOOK_SECRET = Rpc(webhook_pb.RotateWebhookSecretRequest, webhook_pb.RotateWebhookSecretResponse)
+TEST_WEBHOOK = Rpc(webhook_pb.TestWebhookRequest, webhook_pb.TestWebhookResponse)
+UPDATE_WEBHOOK = Rpc(webhook_pb.UpdateWebhookRequest, webhook_pb.UpdateWebhookResponse)

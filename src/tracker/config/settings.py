@@ -172,6 +172,11 @@ class Settings:
         "Addresses of proxies, such as `10.0.0.0/8`, whose `X-Forwarded-For` says who calls.",
         (),
     )
+    webhook_allowed_networks: tuple[IPv4Network | IPv6Network, ...] = _setting(
+        NETWORKS,
+        "Networks that are not public, such as `10.0.0.0/8`, to which webhooks may send too.",
+        (),
+    )
     allowed_hosts: tuple[str, ...] = _setting(
         WORDS,
         "Names under which clients call this server, such as `tracker.example.com,*.internal`; addresses and"

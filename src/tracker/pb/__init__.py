@@ -18,8 +18,17 @@ from .generated.proto.event.v1alpha1 import event_pb
 from .generated.proto.link.v1alpha1 import link_pb
 from .generated.proto.lock.v1alpha1 import lock_pb
 from .generated.proto.options.v1 import options_pb
+from .generated.proto.webhook.v1alpha1 import webhook_pb
 
-FILES = (event_pb.desc(), catalog_pb.desc(), lock_pb.desc(), link_pb.desc(), auth_pb.desc(), audit_pb.desc())
+FILES = (
+    event_pb.desc(),
+    catalog_pb.desc(),
+    lock_pb.desc(),
+    link_pb.desc(),
+    auth_pb.desc(),
+    audit_pb.desc(),
+    webhook_pb.desc(),
+)
 """Descriptors of the files that declare Tracker's services."""
 STANDARD_FILES = (health_pb.desc(), reflection_pb.desc(), reflection_v1alpha_pb.desc())
 """Descriptors of the files that declare the standard services of gRPC."""
@@ -41,4 +50,5 @@ __all__ = [
     "options_pb",
     "reflection_pb",
     "status_pb",
+    "webhook_pb",
 ]

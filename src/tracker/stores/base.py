@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from tracker.stores.idempotency import IdempotencyStore, Once
     from tracker.stores.locks import LockStore
     from tracker.stores.pages import Found, Page
+    from tracker.stores.webhooks import WebhookStore
 
 
 class StoreObserver(Protocol):
@@ -111,6 +112,7 @@ class Store(Protocol):
     links: LinkStore
     access: AccessStore
     audit: AuditStore
+    webhooks: WebhookStore
     idempotency: IdempotencyStore
 
     def now(self) -> int:

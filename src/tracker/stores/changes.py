@@ -1,7 +1,7 @@
 """The contract of a store for the change log and its consumers.
 
-Every change of an event, a lock, a catalog entry, a link or a record of access control is appended to the
-log once, soon after it was made, with consecutive numbers from 1. Renewals of leases
+Every change of an event, a lock, a catalog entry, a link, a webhook or a record of access control is appended
+to the log once, soon after it was made, with consecutive numbers from 1. Renewals of leases
 (`domain.locks.is_renewal`) are not logged: they are frequent and carry no news. A migration does not copy
 the log.
 """
@@ -15,7 +15,7 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Final, NamedTuple, Protocol, TypeAlias
 
 from tracker.domain.locks import Ending
-from tracker.pb import access_pb, catalog_pb, event_pb, link_pb, lock_pb
+from tracker.pb import access_pb, catalog_pb, event_pb, link_pb, lock_pb, webhook_pb
 from tracker.stores.documents import parse, read_event
 
 if TYPE_CHECKING:
@@ -36,7 +36,9 @@ The chain of a call sets it; the store reads it when it is called for a change.
 ORIGIN: ContextVar[str] = ContextVar("origin", default="")
 """Where the caller who makes changes is, as `Origin.text` has it; set and read as `PRINCIPAL` is."""
 
-Record: TypeAlias = event_pb.Event | lock_pb.Lock | catalog_pb.Catalog | access_pb.Access | link_pb.Link
+Record: TypeAlias = (
+    event_pb.Event | lock_pb.Lock | catalog_pb.Catalog | access_pb.Access | link_pb.Link | webhook_pb.Webhook
+)
 
 _LONGEST_USER_AGENT = 200
 
@@ -67,6 +69,7 @@ class RecordKind(IntEnum):
     CATALOG_ENTRY = 3
     ACCESS = 4
     LINK = 5
+    WEBHOOK = 6
 
 
 _MESSAGES: Final[Mapping[int, type[Record]]] = {
@@ -75,6 +78,7 @@ _MESSAGES: Final[Mapping[int, type[Record]]] = {
     RecordKind.CATALOG_ENTRY: catalog_pb.Catalog,
     RecordKind.ACCESS: access_pb.Access,
     RecordKind.LINK: link_pb.Link,
+    RecordKind.WEBHOOK: webhook_pb.Webhook,
 }
 """The message of each kind of record."""
 

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, NamedTuple, Protocol, TypeAlias, TypeVar
 
 from tracker.audit.chain import Entry
 from tracker.stores.base import StoreOpenError
+from tracker.stores.webhooks import Delivery
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Sequence
@@ -33,6 +34,8 @@ class Kind(StrEnum):
     LINKS = "links"
     ACCESS = "records of access control"
     AUDIT = "entries of the audit log"
+    WEBHOOKS = "webhooks"
+    WEBHOOK_DELIVERIES = "messages of webhooks"
     LOCK_KEYS = "lock keys"
     ENDED_LOCKS = "ended locks"
     IDEMPOTENCY_KEYS = "idempotency keys"
@@ -101,8 +104,24 @@ class StoredAccessDocument(NamedTuple):
     document: str
 
 
+class StoredWebhookDocument(NamedTuple):
+    """A webhook, and the secrets that its messages are signed with, as JSON."""
+
+    id: str
+    secrets: str
+    document: str
+
+
 StoredRecord: TypeAlias = (
-    StoredDocument | StoredEntry | StoredKey | StoredEnd | StoredAnswer | StoredAccessDocument | Entry
+    StoredDocument
+    | StoredEntry
+    | StoredKey
+    | StoredEnd
+    | StoredAnswer
+    | StoredAccessDocument
+    | StoredWebhookDocument
+    | Delivery
+    | Entry
 )
 R = TypeVar("R", bound=StoredRecord)
 
@@ -120,6 +139,8 @@ def characters(record: StoredRecord) -> int:
             return 0 if holder is None else len(holder.document)
         case StoredAnswer(answer=answer):
             return len(answer)
+        case Delivery(body=body):
+            return len(body)
         case Entry(content=text):
             return len(text)
         case (
@@ -127,6 +148,7 @@ def characters(record: StoredRecord) -> int:
             | StoredEntry(document=text)
             | StoredEnd(document=text)
             | StoredAccessDocument(document=text)
+            | StoredWebhookDocument(document=text)
         ):
             return len(text)
 

@@ -118,6 +118,16 @@ class ConsumerMetrics:
         self._lag.labels(consumer).set(changes)
 
 
+class WebhookMetrics:
+    """The metrics of webhooks."""
+
+    def __init__(self, registry: CollectorRegistry) -> None:
+        text = "Attempts to send messages of webhooks, by result."
+        results = (("delivered",), ("failed",), ("given_up",))
+        counts = Counts("tracker_webhook_attempts", text, ("result",), results, registry=registry)
+        self.webhook_attempted = counts.count
+
+
 class Metrics:
     """The metrics of one server, on a registry of their own.
 
@@ -154,6 +164,7 @@ class Metrics:
         self.queued = queue.set
         self.locks = LockMetrics(registry)
         self.auth = AuthMetrics(registry)
+        self.webhooks = WebhookMetrics(registry)
         self.call_authorized = self.auth.call_authorized
         self.tasks = TaskMetrics(registry)
         self.consumers = ConsumerMetrics(registry)

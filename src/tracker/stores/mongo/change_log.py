@@ -49,6 +49,7 @@ _COLLECTIONS: Final[Mapping[int, str]] = {
     RecordKind.CATALOG_ENTRY: "catalog",
     RecordKind.ACCESS: "access",
     RecordKind.LINK: "links",
+    RecordKind.WEBHOOK: "webhooks",
 }
 """The collections of records whose documents may be too long for the log."""
 

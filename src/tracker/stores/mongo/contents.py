@@ -30,6 +30,7 @@ from tracker.stores.contents import (
     StoredEntry,
     StoredKey,
     StoredLock,
+    StoredWebhookDocument,
     characters,
 )
 from tracker.stores.documents import parse
@@ -43,6 +44,7 @@ from tracker.stores.mongo import (
     links,
     lock_documents,
     schema,
+    webhooks,
     writes,
 )
 from tracker.stores.mongo.database import CHANGE_SECONDS
@@ -84,6 +86,10 @@ class MongoContents:
             ),
             Kind.ACCESS: collection(access.NAME, {}, _access, _access_document),
             Kind.AUDIT: collection(audit.NAME, {}, audit.entry, audit.document),
+            Kind.WEBHOOKS: collection(webhooks.NAME, _THERE, _webhook, _webhook_document),
+            Kind.WEBHOOK_DELIVERIES: collection(
+                webhooks.MESSAGES, {}, webhooks.delivery, webhooks.delivery_document
+            ),
             Kind.LOCK_KEYS: collection(lock_documents.NAME, {}, _key, _key_document),
             Kind.ENDED_LOCKS: collection(
                 lock_documents.ENDED, {}, _end, lock_documents.end_document, self._still_held
@@ -234,6 +240,14 @@ def _access(row: Document) -> StoredAccessDocument:
 def _access_document(stored: StoredAccessDocument) -> Document:
     record_id, *fields = stored
     return {"_id": record_id, **dict(zip(_ACCESS_FIELDS, fields, strict=True))}
+
+
+def _webhook(row: Document) -> StoredWebhookDocument:
+    return StoredWebhookDocument(row["_id"], row["secrets"], row["document"])
+
+
+def _webhook_document(stored: StoredWebhookDocument) -> Document:
+    return {"_id": stored.id, "secrets": stored.secrets, "document": stored.document}
 
 
 def _catalog_entry(stored: StoredDocument) -> Document:

@@ -21,6 +21,7 @@ from tracker.stores.mongo import (
     links,
     lock_documents,
     outbox,
+    webhooks,
     writes,
 )
 from tracker.stores.mongo.database import CHANGE_SECONDS, META
@@ -49,6 +50,7 @@ COLLECTIONS = (
     catalog.NAME,
     links.NAME,
     access.NAME,
+    webhooks.NAME,
 )
 """Those whose documents have outboxes."""
 

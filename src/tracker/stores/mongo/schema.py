@@ -22,6 +22,7 @@ from tracker.stores.mongo import (
     idempotency,
     links,
     lock_documents,
+    webhooks,
     writes,
 )
 from tracker.stores.mongo.database import META, OPEN_SECONDS
@@ -100,6 +101,15 @@ INDEXES: Final[Mapping[str, Sequence[IndexModel]]] = {
             name="audit_of_settings",
             partialFilterExpression={"record": "settings"},
         ),
+    ),
+    webhooks.NAME: (
+        _index("webhooks_with_outbox", "outbox.at", sparse=True),
+        _index("webhooks_deleted", "tombstone", sparse=True),
+    ),
+    webhooks.MESSAGES: (
+        _index("webhook_deliveries_due", "state", "webhook", "next_at"),
+        _index("webhook_deliveries_by_time", "webhook", "created_at", "_id"),
+        _index("webhook_deliveries_old", "created_at"),
     ),
     idempotency.NAME: (
         _index("idempotency_keys_by_time", "at"),

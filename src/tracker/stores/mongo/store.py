@@ -26,6 +26,7 @@ from tracker.stores.mongo.locks import MongoLocks
 from tracker.stores.mongo.opening import open_database
 from tracker.stores.mongo.reconciler import LOOK_SECONDS, Reconciler
 from tracker.stores.mongo.schema import HEALTH
+from tracker.stores.mongo.webhooks import MongoWebhooks
 from tracker.supervision import Supervisor
 
 if TYPE_CHECKING:
@@ -78,6 +79,7 @@ class MongoStore(Store):
         self.links = MongoLinks(database, deliveries)
         self.access = MongoAccess(database, deliveries)
         self.audit = MongoAudit(database)
+        self.webhooks = MongoWebhooks(database, deliveries)
 
     def now(self) -> int:
         return self.database.now()

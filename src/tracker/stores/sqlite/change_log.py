@@ -34,6 +34,7 @@ _KEYS: Final = {
     RecordKind.CATALOG_ENTRY: ("catalog", "name"),
     RecordKind.ACCESS: ("access", "id"),
     RecordKind.LINK: ("links", "id"),
+    RecordKind.WEBHOOK: ("webhooks", "id"),
 }
 """The table of each kind of record, and the column that identifies one."""
 

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Generic
 import apsw
 
 from tracker.domain.locks import LockKey
-from tracker.pb import access_pb, catalog_pb, event_pb, link_pb, lock_pb
+from tracker.pb import access_pb, catalog_pb, event_pb, link_pb, lock_pb, webhook_pb
 from tracker.stores.base import StoreOpenError
 from tracker.stores.contents import (
     BATCH_CHARACTERS,
@@ -24,13 +24,23 @@ from tracker.stores.contents import (
     StoredEntry,
     StoredKey,
     StoredLock,
+    StoredWebhookDocument,
     characters,
 )
 from tracker.stores.documents import parse
-from tracker.stores.sqlite import access, audit, event_records, idempotency, lock_records, migrations
+from tracker.stores.sqlite import (
+    access,
+    audit,
+    event_records,
+    idempotency,
+    lock_records,
+    migrations,
+    webhooks,
+)
 from tracker.stores.sqlite.failures import store_error
 from tracker.stores.sqlite.opening import FileLock, open_database, refusal
 from tracker.stores.sqlite.search import word_index
+from tracker.stores.webhooks import Delivery
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable, Mapping, Sequence
@@ -42,6 +52,7 @@ if TYPE_CHECKING:
 _CATALOG = "SELECT name, CAST(document AS BLOB) FROM catalog"
 _LINKS = "SELECT id, CAST(document AS BLOB) FROM links"
 _ACCESS = "SELECT id, changed_at, secret_hash, CAST(document AS BLOB) FROM access"
+_WEBHOOKS = "SELECT id, secrets, CAST(document AS BLOB) FROM webhooks"
 _EVENTS = "SELECT id, CAST(document AS BLOB) FROM events ORDER BY number"
 _ENTRIES = "SELECT event, number, CAST(document AS BLOB) FROM changelog"
 _KEYS = (
@@ -105,6 +116,10 @@ class SqliteContents:
             Kind.LINKS: _Table(db, "links", _LINKS, partial(_document, link_pb.Link), _add_link),
             Kind.ACCESS: _Table(db, "access", _ACCESS, _access, access.add),
             Kind.AUDIT: _Table(db, "audit", audit.SELECT, audit.entry, audit.add),
+            Kind.WEBHOOKS: _Table(db, "webhooks", _WEBHOOKS, _webhook, webhooks.add),
+            Kind.WEBHOOK_DELIVERIES: _Table(
+                db, "webhook_deliveries", webhooks.SELECT_DELIVERIES, Delivery, webhooks.add_delivery
+            ),
             Kind.LOCK_KEYS: _Table(db, "lock_keys", _KEYS, _key, lock_records.add_key),
             Kind.ENDED_LOCKS: _Table(db, "ended_locks", _ENDS, _end, lock_records.add_ended),
             Kind.IDEMPOTENCY_KEYS: _Table(db, "idempotency_keys", _ANSWERS, StoredAnswer, idempotency.add),
@@ -171,6 +186,10 @@ def _entry(of_event: str, number: int, document: bytes) -> StoredEntry:
 def _access(record_id: str, changed_at: int, secret_hash: bytes, document: bytes) -> StoredAccessDocument:
     text = _text(access_pb.Access, record_id, document)
     return StoredAccessDocument(record_id, changed_at, secret_hash, text)
+
+
+def _webhook(webhook_id: str, secrets: str, document: bytes) -> StoredWebhookDocument:
+    return StoredWebhookDocument(webhook_id, secrets, _text(webhook_pb.Webhook, webhook_id, document))
 
 
 def _add_entry(db: apsw.Connection, entry: StoredDocument) -> None:

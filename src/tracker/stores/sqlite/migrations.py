@@ -29,6 +29,8 @@ _RECORDS: Final = (
     *("events", "changelog", "catalog", "links", "locks", "lock_keys", "ended_locks", "idempotency_keys"),
     "access",
     "audit",
+    "webhooks",
+    "webhook_deliveries",
 )
 
 

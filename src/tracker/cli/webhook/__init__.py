@@ -1,0 +1,1 @@
+"""`tracker webhook`: sends changes of events to other systems."""

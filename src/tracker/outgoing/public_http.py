@@ -1,0 +1,193 @@
+"""HTTP requests to addresses that users name: none reaches a network that is not public, unless allowed.
+
+A name is resolved once for each connection, which goes to the address that was checked: no change of the
+name in between can redirect it (CWE-918). Redirects are not followed, and proxies not used.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import ipaddress
+import socket
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Final
+
+import httpcore2
+import httpx2
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
+    from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network
+
+_HTTPS: Final = 443
+_TIMEOUT: Final = 15.0
+_RESOLVE_SECONDS: Final = 5.0
+_MAX_CONNECTIONS: Final = 200
+_KEEPALIVE_SECONDS: Final = 30.0
+_TEXT_BYTES: Final = 1_000
+_IPV4_IN_IPV6: Final = tuple(map(ipaddress.IPv6Network, ("64:ff9b::/96", "::/96")))
+"""Networks whose last 32 bits are an IPv4 address: NAT64 (RFC 6052), and what RFC 4291 calls compatible."""
+_LOCAL_NAT64: Final = ipaddress.IPv6Network("64:ff9b:1::/48")
+"""Prefixes for translation within a network (RFC 8215)."""
+
+
+class AddressRefusedError(Exception):
+    """An address may not be reached; the message says why."""
+
+
+class NoAnswerError(Exception):
+    """There was no answer; the message says why."""
+
+
+@dataclass(frozen=True, slots=True)
+class HttpAnswer:
+    """The status of an answer, its `Retry-After`, and the beginning of its body."""
+
+    status: int
+    retry_after: str
+    text: str
+
+
+class PublicHttp:
+    """Sends requests to public addresses, and to those in networks that are allowed."""
+
+    errors = (AddressRefusedError, NoAnswerError)
+    """What `post` raises where there is no answer."""
+
+    def __init__(self, allowed: Sequence[IPv4Network | IPv6Network]) -> None:
+        self._allowed = allowed
+        self._pool = httpcore2.AsyncConnectionPool(
+            ssl_context=httpx2.create_ssl_context(trust_env=False),
+            max_connections=_MAX_CONNECTIONS,
+            keepalive_expiry=_KEEPALIVE_SECONDS,
+            network_backend=_CheckedNetwork(self.resolve),
+        )
+
+    async def refusal(self, url: str) -> str:
+        """Return why an address may not be reached, as far as that is known now, or nothing."""
+        try:
+            target = _parsed(url)
+            await self.resolve(target.raw_host.decode(), target.port or _HTTPS)
+        except AddressRefusedError as error:
+            return str(error)
+        except OSError:  # it may be resolved later
+            pass
+        return ""
+
+    async def resolve(self, host: str, port: int) -> str:
+        """Return an address that a name stands for.
+
+        Raises:
+            AddressRefusedError: One of its addresses may not be reached.
+            OSError: The name can't be resolved.
+        """
+        loop = asyncio.get_running_loop()
+        async with asyncio.timeout(_RESOLVE_SECONDS):  # a TimeoutError is an OSError
+            found = await loop.getaddrinfo(host, port, type=socket.SOCK_STREAM)
+        addresses = [ipaddress.ip_address(str(each[4][0]).partition("%")[0]) for each in found]
+        for address in addresses:
+            if not self._may_reach(address):
+                raise AddressRefusedError(
+                    f"{host} is {address}, which is not a public address;"
+                    " WEBHOOK_ALLOWED_NETWORKS names those that may be reached too"
+                )
+        return str(addresses[0])
+
+    async def post(self, url: str, headers: Mapping[str, str], body: bytes) -> HttpAnswer:
+        """Send a body, and return the answer, within 15 seconds.
+
+        Raises:
+            AddressRefusedError: The address may not be reached.
+            NoAnswerError: There was no answer.
+        """
+        target = _parsed(url)
+        address = httpcore2.URL(
+            scheme=target.raw_scheme, host=target.raw_host, port=target.port, target=target.raw_path
+        )
+        timeouts = dict.fromkeys(("connect", "read", "write", "pool"), _TIMEOUT)
+        try:
+            async with (
+                asyncio.timeout(_TIMEOUT),
+                self._pool.stream(
+                    "POST",
+                    address,
+                    headers=[*headers.items()],
+                    content=body,
+                    extensions={"timeout": timeouts},
+                ) as response,
+            ):
+                text = b""
+                async for chunk in response.aiter_stream():
+                    text += chunk
+                    if len(text) >= _TEXT_BYTES:
+                        break
+        except (TimeoutError, httpcore2.TimeoutException):
+            raise NoAnswerError(f"no answer within {_TIMEOUT:.0f} seconds") from None
+        except (OSError, httpcore2.NetworkError, httpcore2.ProtocolError) as error:
+            raise NoAnswerError(str(error) or type(error).__name__) from None
+        answered = {name.lower(): value for name, value in response.headers}
+        retry_after = answered.get(b"retry-after", b"").decode("latin-1")
+        return HttpAnswer(response.status, retry_after, text[:_TEXT_BYTES].decode("utf-8", "replace"))
+
+    async def close(self) -> None:
+        """Close the connections."""
+        await self._pool.aclose()
+
+    def _may_reach(self, address: IPv4Address | IPv6Address) -> bool:
+        plain = _embedded(address)
+        if any(each in network for each in {address, plain} for network in self._allowed):
+            return True
+        if isinstance(plain, ipaddress.IPv6Address) and (plain.is_site_local or plain in _LOCAL_NAT64):
+            return False
+        return plain.is_global and not plain.is_multicast
+
+
+class _CheckedNetwork(httpcore2.AnyIOBackend):
+    """Connects to addresses that were checked."""
+
+    def __init__(self, resolve: Callable[[str, int], Awaitable[str]]) -> None:
+        self._resolve = resolve
+
+    async def connect_tcp(
+        self,
+        host: str,
+        port: int,
+        timeout: float | None = None,  # noqa: ASYNC109 - the signature of the library
+        local_address: str | None = None,
+        socket_options: Iterable[httpcore2.SOCKET_OPTION] | None = None,
+    ) -> httpcore2.AsyncNetworkStream:
+        address = await self._resolve(host, port)
+        return await super().connect_tcp(address, port, timeout, local_address, socket_options)
+
+
+def _parsed(url: str) -> httpx2.URL:
+    """Return the parts of an address.
+
+    Raises:
+        AddressRefusedError: It is no address of HTTP, or has credentials.
+    """
+    try:
+        target = httpx2.URL(url)
+        host = target.raw_host
+    except (httpx2.InvalidURL, ValueError) as error:
+        raise AddressRefusedError(f"expected an address such as https://example.com/hooks: {error}") from None
+    if target.scheme not in {"http", "https"} or not host:
+        raise AddressRefusedError("expected an address such as https://example.com/hooks")
+    if target.userinfo:
+        raise AddressRefusedError("expected an address without a user name and password")
+    return target
+
+
+def _embedded(address: IPv4Address | IPv6Address) -> IPv4Address | IPv6Address:
+    """Return the IPv4 address that an IPv6 address stands for, or the address itself."""
+    if isinstance(address, ipaddress.IPv4Address):
+        return address
+    if address.ipv4_mapped is not None:
+        return address.ipv4_mapped
+    if address.sixtofour is not None:
+        return address.sixtofour
+    if address.teredo is not None:
+        return address.teredo[1]
+    if any(address in network for network in _IPV4_IN_IPV6) and int(address) > 1:
+        return ipaddress.IPv4Address(int(address) & 0xFFFFFFFF)
+    return address

@@ -1,0 +1,1 @@
+"""Webhooks: other systems hear of changes of events."""

@@ -1,0 +1,67 @@
+"""A receiver of webhooks on the loopback interface."""
+
+from __future__ import annotations
+
+import asyncio
+from contextlib import asynccontextmanager
+from typing import TYPE_CHECKING, NamedTuple
+
+from tests.clocks import PATIENCE
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Callable, Mapping
+
+
+class Received(NamedTuple):
+    """A request that a receiver got, and how it answered."""
+
+    headers: Mapping[str, str]
+    body: bytes
+    status: int
+
+    @property
+    def id(self) -> str:
+        return self.headers["webhook-id"]
+
+
+class Receiver:
+    """Keeps what it gets; `answer` returns the status of each answer, and its further header lines."""
+
+    def __init__(self) -> None:
+        self.url = ""
+        self.received: list[Received] = []
+        self.answer: Callable[[], tuple[int, str]] = lambda: (204, "")
+        self._grown = asyncio.Condition()
+
+    async def wait_for(self, count: int) -> list[Received]:
+        """Return what was received, as soon as that is so much."""
+        async with asyncio.timeout(PATIENCE), self._grown:
+            await self._grown.wait_for(lambda: len(self.received) >= count)
+        return self.received
+
+    async def serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        """Answer the requests of a connection."""
+        try:
+            while head := (await reader.readuntil(b"\r\n\r\n")).decode():
+                lines = [line.partition(": ") for line in head.split("\r\n")[1:-2]]
+                headers = {name.lower(): value for name, _, value in lines}
+                body = await reader.readexactly(int(headers["content-length"]))
+                status, more = self.answer()
+                writer.write(f"HTTP/1.1 {status} X\r\n{more}content-length: 0\r\n\r\n".encode())
+                async with self._grown:
+                    self.received.append(Received(headers, body, status))
+                    self._grown.notify_all()
+        except (asyncio.IncompleteReadError, ConnectionError):
+            writer.close()
+
+
+@asynccontextmanager
+async def receiving() -> AsyncIterator[Receiver]:
+    """Run a receiver."""
+    receiver = Receiver()
+    server = await asyncio.start_server(receiver.serve, "127.0.0.1", 0)
+    try:
+        receiver.url = f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}/hooks"
+        yield receiver
+    finally:
+        server.close()
