@@ -244,7 +244,7 @@ class _Plain:
             response: HttpResponse = await self._handle(_timed(exchange, call, read), call)
             await exchange.respond(response)
         except TrackerError as error:
-            if self._foreign is None or exchange.started:
+            if self._foreign is None or self._foreign.error is None or exchange.started:
                 raise
             refusal = self._foreign.error(error)
             await exchange.respond(refusal._replace(headers=(*refusal.headers, *http_headers(error))))

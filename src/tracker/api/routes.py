@@ -45,11 +45,12 @@ class ForeignTerms(NamedTuple):
     """What a route has in the terms of a product that is not Tracker.
 
     `credentials` returns the API key of a request that has one where only that product has it; it is given
-    the headers and the query. `error` returns the answer to a refused request.
+    the headers and the query. `error` returns the answer to a refused request,
+    where its form is not that of Tracker.
     """
 
     credentials: Callable[[Mapping[str, str], str], str | None]
-    error: Callable[[TrackerError], HttpResponse]
+    error: Callable[[TrackerError], HttpResponse] | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -47,14 +47,16 @@ class Rpcs:
     async def change(self, request: Message, answer: type[M], outer: Call, key: str | None = None) -> M:
         """Return the answer to a change that the caller of a route makes, once for each key.
 
-        Without a key, that of the caller counts, if it sent one.
+        Without a key, that of the caller counts, if it sent one; with an empty one, none does.
 
         Raises:
             TrackerError: As the RPC does; UNAUTHENTICATED or PERMISSION_DENIED if the caller may not ask.
         """
         call = _call_of(outer)
         if key is not None:
-            call.headers = {**outer.headers, "idempotency-key": key}
+            call.headers = {name: value for name, value in outer.headers.items() if name != "idempotency-key"}
+        if key:
+            call.headers = {**call.headers, "idempotency-key": key}
         call.did = outer.did
         try:
             return await _ask(self._changes, request, answer, call)

@@ -20,7 +20,16 @@ from tracker.domain.query.tree import Not, Range, Term, all_of, one_of
 from tracker.domain.times import timestamp
 from tracker.intakes import tags
 from tracker.intakes.numbers import number_of
-from tracker.intakes.requests import divided, json_object, optional, parameters, refused, text
+from tracker.intakes.requests import (
+    divided,
+    json_object,
+    number,
+    optional,
+    parameters,
+    refused,
+    shortened,
+    text,
+)
 from tracker.pb import event_pb
 from tracker.permissions import Permission
 from tracker.time_text import MICROS
@@ -39,6 +48,7 @@ E = TypeVar("E")
 _JSON: Final = (("content-type", "application/json"),)
 _PER_PAGE: Final = 1000
 _LAST_PAGE: Final = 1_000_000
+_MOST: Final = 10**19
 _LONGEST_TEXT: Final = 4000
 """Characters of a text that `datadog-api-client` takes."""
 _LATEST: Final = 253_402_300_799
@@ -91,10 +101,7 @@ class DatadogEvents:
             attributes.labels = attributes.labels | {"related_event_id": str(related)}
 
     async def _get(self, request: HttpRequest, call: Call) -> HttpResponse:
-        (number,) = request.captures
-        if not re.fullmatch(r"[0-9]{1,19}", number):
-            raise refused("event_id", "expected an integer")
-        event = await self._recorder.get(int(number), call)
+        event = await self._recorder.get(number("event_id", request.captures[0], _MOST), call)
         return _answer({"event": self._json(event, call)})
 
     async def _list(self, request: HttpRequest, call: Call) -> HttpResponse:
@@ -103,18 +110,18 @@ class DatadogEvents:
             query=to_text(_wanted(given)), per_page=UInt32Value(value=_PER_PAGE)
         )
         if page := given.get("page"):
-            asked.page = Int32Value(value=min(_number("page", page) + 1, _LAST_PAGE))
+            asked.page = Int32Value(value=number("page", page, _LAST_PAGE) + 1)
         found = await self._recorder.search(asked, call)
         return _answer({"status": "ok", "events": [self._json(each, call) for each in found.events]})
 
     def _json(self, event: event_pb.Event, call: Call) -> dict[str, object]:
-        attributes, number = attributes_of(event), number_of(metadata_of(event).id)
+        attributes, own = attributes_of(event), number_of(metadata_of(event).id)
         labels = attributes.labels
         shown = event_pb.EventAttributes.from_binary(attributes.to_binary())
         shown.labels = {key: value for key, value in labels.items() if key not in _LABELS}
         return {
-            "id": number,
-            "id_str": str(number),
+            "id": own,
+            "id_str": str(own),
             "title": event.title,
             "text": attributes.message[:_LONGEST_TEXT],
             "date_happened": event_time(event) // MICROS,
@@ -148,7 +155,7 @@ def event_request(content: Mapping[str, Any]) -> event_pb.CreateEventRequest:
     markdown = _MARKDOWN.fullmatch(message)
     title, message = divided(title, message if markdown is None else markdown[1])
     attributes = event_pb.EventAttributes(
-        message=_shortened(message), source=text(content, "source_type_name")
+        message=shortened(message), source=text(content, "source_type_name")
     )
     given = [each for each in optional(content, "tags", list) or () if isinstance(each, str)]
     tags.apply(given, attributes)
@@ -182,16 +189,9 @@ def _chosen(content: Mapping[str, Any], name: str, choices: Mapping[str, E], usu
     return choices[word]
 
 
-def _shortened(message: str) -> str:
-    """Return a message that an event may have: up to 64 KiB."""
-    most = 65_536
-    encoded = message.encode()
-    return message if len(encoded) <= most else encoded[: most - 3].decode(errors="ignore") + "…"
-
-
 def _wanted(given: Mapping[str, str]) -> Node:
     """Return the condition of a list."""
-    start, end = (_number(name, given.get(name, "")) for name in ("start", "end"))
+    start, end = (number(name, given.get(name, ""), _LATEST) for name in ("start", "end"))
     parts: list[Node] = [Term(TIME, (Range(start * MICROS, (end + 1) * MICROS),))]
     if sources := [each.strip() for each in given.get("sources", "").split(",") if each.strip()]:
         parts.append(one_of(SOURCE, sources))
@@ -202,12 +202,6 @@ def _wanted(given: Mapping[str, str]) -> Node:
         parts.append(low if priority == "low" else Not(low))
     parts += [tags.matching(each) for each in given.get("tags", "").split(",") if each.strip()]
     return all_of(tuple(parts))
-
-
-def _number(name: str, given: str) -> int:
-    if not re.fullmatch(r"[0-9]{1,12}(\.0*)?", given) or float(given) > _LATEST:
-        raise refused(name, "expected a whole number")
-    return int(float(given))
 
 
 def api_key(headers: Mapping[str, str], query: str) -> str | None:

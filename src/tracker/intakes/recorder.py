@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
-from tracker.domain.events import metadata_of
+from tracker.domain.events import FINISHED, attributes_of, metadata_of
+from tracker.domain.query.fields import BY_NAME, SOURCE
+from tracker.domain.query.text import to_text
+from tracker.domain.query.tree import all_of, one_of
 from tracker.errors import Reason, TrackerError
 from tracker.intakes.numbers import beginning_of, number_of
 from tracker.pb import event_pb
@@ -15,6 +18,11 @@ if TYPE_CHECKING:
 
     from tracker.api.rpcs import Rpcs
     from tracker.services.context import Call
+
+
+_LASTING: Final = frozenset(
+    {event_pb.Status.planned, event_pb.Status.open, event_pb.Status.start, event_pb.Status.in_progress}
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,6 +45,23 @@ class Recorder:
         """
         answer = await self._rpcs.change(request, event_pb.CreateEventResponse, call)
         return answer.event or event_pb.Event()
+
+    async def deliver(self, request: event_pb.CreateEventRequest, call: Call) -> None:
+        """Record one of the events of a call, which has an external id, if that has not ended.
+
+        Messages may come again, and late: the beginning of what has ended is left out.
+
+        Raises:
+            TrackerError: As CreateEvent does.
+        """
+        attributes = attributes_of(event_pb.Event(attributes=request.attributes))
+        if attributes.status in _LASTING:
+            external = one_of(BY_NAME["external_id"], (attributes.external_id,))
+            query = to_text(all_of((external, one_of(SOURCE, (attributes.source,)))))
+            found = await self.search(event_pb.SearchEventsRequest(query=query), call)
+            if any(attributes_of(each).status in FINISHED for each in found.events):
+                return
+        await self._rpcs.change(request, event_pb.CreateEventResponse, call, "")
 
     async def get(self, number: int, call: Call) -> event_pb.Event:
         """Return the event with a number.

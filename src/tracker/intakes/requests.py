@@ -2,22 +2,30 @@
 
 from __future__ import annotations
 
+import re
+from datetime import datetime
 from typing import TYPE_CHECKING, Any, Final, TypeVar
 from urllib.parse import parse_qsl
 
 import orjson
 
+from tracker.domain.times import timestamp
 from tracker.errors import FieldViolation, invalid
+from tracker.time_text import micros_of
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
+
+    from protobuf.wkt import Timestamp
 
     from tracker.errors import TrackerError
 
 T = TypeVar("T")
 
 _LONGEST_TITLE: Final = 500
+_LONGEST_MESSAGE: Final = 65_536
 _MOST_PARAMETERS: Final = 100
+_NUMBER: Final = re.compile(r"([0-9]{1,19})(?:\.0*)?")
 
 
 def refused(field: str, message: str) -> TrackerError:
@@ -78,6 +86,36 @@ def text(content: Mapping[str, Any], name: str) -> str:
     return optional(content, name, str) or ""
 
 
+def number(name: str, given: str, most: int) -> int:
+    """Return the whole number that a parameter has.
+
+    Raises:
+        TrackerError: INVALID_ARGUMENT; it is none, or above `most`.
+    """
+    found = _NUMBER.fullmatch(given)
+    if found is None or int(found[1]) > most:
+        raise refused(name, "expected a whole number")
+    return int(found[1])
+
+
+def moment(content: Mapping[str, Any], name: str) -> Timestamp | None:
+    """Return the time of a field, which is one of RFC 3339, or None where it has none.
+
+    Raises:
+        TrackerError: INVALID_ARGUMENT; it is something else.
+    """
+    given = optional(content, name, str)
+    if not given:
+        return None
+    try:
+        at = datetime.fromisoformat(given)
+    except ValueError:
+        at = None
+    if at is None or at.tzinfo is None:
+        raise refused(name, "expected a time such as 2026-01-31T12:00:00Z")
+    return timestamp(micros_of(at))
+
+
 def parameters(query: str) -> dict[str, str]:
     """Return the parameters of a query string; the last one of a name counts.
 
@@ -87,6 +125,14 @@ def parameters(query: str) -> dict[str, str]:
     if query.count("&") >= _MOST_PARAMETERS:
         raise refused("", f"more than {_MOST_PARAMETERS} parameters")
     return dict(parse_qsl(query, keep_blank_values=True, errors="replace"))
+
+
+def shortened(message: str) -> str:
+    """Return a message that an event may have: up to 64 KiB, with `…` where it was cut."""
+    encoded = message.encode()
+    if len(encoded) <= _LONGEST_MESSAGE:
+        return message
+    return encoded[: _LONGEST_MESSAGE - len("…".encode())].decode(errors="ignore") + "…"
 
 
 def divided(title: str, message: str) -> tuple[str, str]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final, Protocol
 
+from tracker.intakes.cloudevents import CloudEvents
 from tracker.intakes.datadog import DatadogEvents
 
 if TYPE_CHECKING:
@@ -37,6 +38,12 @@ SENDERS: Final = (
         "`datadog` (API, `dogshell`, `dogwrap`), `datadog-api-client`",
         "`DD-API-KEY`, `?api_key=`",
         DatadogEvents,
+    ),
+    Sender(
+        "CloudEvents and CDEvents",
+        "`cloudevents`, CDEvents 0.3 to 0.5",
+        "`Authorization: Bearer`, `?access_token=`",
+        CloudEvents,
     ),
 )
 
