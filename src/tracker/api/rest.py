@@ -237,7 +237,7 @@ class _Plain:
 
         call, query = exchange.call("http"), exchange.head.query.decode("latin-1")
         try:
-            if self._foreign is not None:
+            if self._foreign is not None and self._foreign.credentials is not None:
                 secret = self._foreign.credentials(call.headers, query)
                 if secret is not None:
                     call.headers = {**call.headers, "x-api-key": secret}

@@ -44,12 +44,12 @@ RouteHandler: TypeAlias = Callable[[HttpRequest, Call], Awaitable[HttpResponse]]
 class ForeignTerms(NamedTuple):
     """What a route has in the terms of a product that is not Tracker.
 
-    `credentials` returns the API key of a request that has one where only that product has it; it is given
+    `credentials` returns the API key of a request that has one in a place of that product's own; it is given
     the headers and the query. `error` returns the answer to a refused request,
     where its form is not that of Tracker.
     """
 
-    credentials: Callable[[Mapping[str, str], str], str | None]
+    credentials: Callable[[Mapping[str, str], str], str | None] | None = None
     error: Callable[[TrackerError], HttpResponse] | None = None
 
 

@@ -63,6 +63,22 @@ class Recorder:
                 return
         await self._rpcs.change(request, event_pb.CreateEventResponse, call, "")
 
+    async def update(self, request: event_pb.UpdateEventRequest, call: Call) -> None:
+        """Change an event.
+
+        Raises:
+            TrackerError: As UpdateEvent does.
+        """
+        await self._rpcs.change(request, event_pb.UpdateEventResponse, call)
+
+    async def delete(self, request: event_pb.DeleteEventRequest, call: Call) -> None:
+        """Delete an event.
+
+        Raises:
+            TrackerError: As DeleteEvents does.
+        """
+        await self._rpcs.change(request, event_pb.DeleteEventResponse, call)
+
     async def get(self, number: int, call: Call) -> event_pb.Event:
         """Return the event with a number.
 

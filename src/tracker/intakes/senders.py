@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Final, Protocol
 
 from tracker.intakes.cloudevents import CloudEvents
 from tracker.intakes.datadog import DatadogEvents
+from tracker.intakes.grafana import GrafanaAnnotations
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
@@ -44,6 +45,12 @@ SENDERS: Final = (
         "`cloudevents`, CDEvents 0.3 to 0.5",
         "`Authorization: Bearer`, `?access_token=`",
         CloudEvents,
+    ),
+    Sender(
+        "Grafana annotations",
+        "`grafana-client`, Argo CD and Flux `grafana`",
+        "`Authorization: Bearer`, password of `Authorization: Basic`",
+        GrafanaAnnotations,
     ),
 )
 
