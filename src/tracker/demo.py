@@ -133,7 +133,7 @@ def present(*, seed: int, until: int) -> Sequence[event_pb.Event]:
     return [
         *running,
         company.outage(chosen[0], running[0], until),
-        *map(company.plan, chosen[6:], _ahead(until)),
+        *(company.plan(service, at, until) for service, at in zip(chosen[6:], _ahead(until), strict=False)),
     ]
 
 
@@ -218,8 +218,8 @@ class _Company:
         )
         return self._past(service, f"{service.name}: {trouble}", attributes, now - _MINUTE, linked=cause)
 
-    def plan(self, service: _Service, at: int) -> event_pb.Event:
-        """Return an operation that is to begin at a moment, recorded a week before."""
+    def plan(self, service: _Service, at: int, now: int) -> event_pb.Event:
+        """Return an operation that is to begin at a moment, recorded some days ago."""
         work = self._chance.choice(_WORKS)
         attributes = event_pb.EventAttributes(
             type=_Type.operation,
@@ -232,7 +232,9 @@ class _Company:
             owner=self._chance.choice(_PEOPLE),
             message=f"{work} of {service.name}, in the change calendar",
         )
-        return self._past(service, f"{work} of {service.name}", attributes, at - 24 * 7 * _HOUR)
+        return self._past(
+            service, f"{work} of {service.name}", attributes, now - self._between(1, 24 * 7) * _HOUR
+        )
 
     def _release(self, service: _Service, at: int) -> Iterator[event_pb.Event]:
         service.release += 1

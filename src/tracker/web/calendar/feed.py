@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Final
 
@@ -21,6 +22,8 @@ _BACK: Final = 60 * _DAY
 _AHEAD: Final = 366 * _DAY
 _MOST: Final = 2_000
 """Events of a feed, the latest ones."""
+_LEVEL: Final = 4
+"""How hard a feed is compressed: a higher level takes longer than it saves."""
 
 
 class CalendarFeed:
@@ -45,5 +48,10 @@ class CalendarFeed:
             ("content-type", "text/calendar; charset=utf-8"),
             ("content-disposition", 'inline; filename="tracker.ics"'),
             ("cache-control", "private, no-cache"),
+            ("vary", "accept-encoding"),
         ]
-        return HttpResponse(calendar(found.events[-_MOST:]), headers)
+        body = calendar(found.events[-_MOST:])
+        if "gzip" in visit.call.headers.get("accept-encoding", ""):
+            body = gzip.compress(body, _LEVEL, mtime=0)
+            headers.append(("content-encoding", "gzip"))
+        return HttpResponse(body, headers)

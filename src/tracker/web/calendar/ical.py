@@ -27,7 +27,6 @@ _HEAD: Final = (
     "VERSION:2.0",
     "PRODID:-//Tracker//Tracker//EN",
     "CALSCALE:GREGORIAN",
-    "METHOD:PUBLISH",
     "NAME:Tracker",
     "X-WR-CALNAME:Tracker",
     "REFRESH-INTERVAL;VALUE=DURATION:PT15M",

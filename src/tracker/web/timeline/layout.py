@@ -23,6 +23,8 @@ MOST_BARS: Final = 1_500
 _ROWS: Final = 5
 """Rows of a lane before simultaneous events are merged."""
 _INCIDENT_ROWS: Final = 2
+_TAIL: Final = 35
+"""Columns that stay free after an event that goes on."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,7 +97,8 @@ def _placed(events: Sequence[TimedEvent], since: int, width: int, rows: int, fir
             continue
         if row == len(free):
             free.append(bar.end)
-        free[row] = bar.end
+        # An arrow and a word follow what goes on.
+        free[row] = bar.end + (_TAIL * width if bar.events[-1].goes_on else 0)
         placed.append(Bar(bar.events, bar.start, bar.end, first + row))
     below = _columns(folded, since, width)
     return placed + [Bar(bar.events, bar.start, bar.end, first + rows) for bar in below]

@@ -28,6 +28,7 @@ from tracker.web.visit import Part, address, part
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
+    from datetime import datetime
 
     from markupsafe import Markup
 
@@ -41,10 +42,11 @@ if TYPE_CHECKING:
 
 _MOST_LANES: Final = 40
 _MOST_ROWS: Final = 200
-_TICKS: Final = 12
+_TICKS: Final = 16
 _PAIRS: Final = 1_000
 _SHOWN_PAIRS: Final = 100
 _DAY: Final = 86_400 * MICROS
+_MONTH: Final = 28 * _DAY
 
 
 class Tick(NamedTuple):
@@ -123,7 +125,7 @@ class Timeline:
             fault=fault_of(state.query, found.error),
             moves=moves(state, period),
             ranges=RANGES,
-            tones=TONES,
+            tones=tuple(each for each in TONES if each[0] != "plan"),
             lane_choices=LANES,
             since=since,
             until=until,
@@ -180,14 +182,21 @@ def _row(visit: Visit, timed: TimedEvent, deployments: Deployments) -> BarRow:
 
 def _ticks(visit: Visit, period: Period, drawing: Drawing) -> list[Tick]:
     interval = interval_for(period.since, period.until, _TICKS)
-    ticks = []
-    for start in interval.starts(period.since, period.until, visit.clock.zone):
-        if start >= period.since:
-            local = visit.times.local(start)
-            midnight = interval.length >= _DAY or (local.hour, local.minute) == (0, 0)
-            text = f"{local:%a} {local.day} {local:%b}" if midnight else f"{local:%H:%M}"
-            ticks.append(Tick(drawing.place(start), text))
-    return ticks
+    starts = interval.starts(period.since, period.until, visit.clock.zone)
+    inside = [each for each in starts if each >= period.since]
+    return [
+        Tick(drawing.place(each), _tick(visit.times.local(each), interval.length, first=place == 0))
+        for place, each in enumerate(inside)
+    ]
+
+
+def _tick(local: datetime, interval: int, *, first: bool) -> str:
+    """Return what the axis says at a moment: the time, or the day where one begins."""
+    if interval < _DAY and (local.hour or local.minute):
+        return f"{local:%H:%M}"
+    if interval > _DAY:
+        return f"{local.day} {local:%b}" if interval < _MONTH else f"{local:%b %Y}"
+    return f"{local:%a} {local.day}" + (f" {local:%b}" if first or local.day == 1 else "")
 
 
 async def _overlaps(visit: Visit, state: State, period: Period) -> Overlaps:
