@@ -199,7 +199,7 @@ class _Company:
 
     def running(self, service: _Service, now: int) -> event_pb.Event:
         """Return a deployment to production that has not ended."""
-        at = now - self._between(2, 40) * _MINUTE
+        at = now - self._between(1, 6) * _MINUTE
         return self._deployment(service, f"1.{service.release + 1}.0", _Environment.production, at, None)
 
     def outage(self, service: _Service, cause: event_pb.Event, now: int) -> event_pb.Event:

@@ -163,7 +163,7 @@ def demo(
     until: Annotated[
         datetime | None,
         typer.Option(
-            parser=moment_option, metavar="TIME", help="When the past ends.  [default: the last full hour]"
+            parser=moment_option, metavar="TIME", help="When the past ends.  [default: the last full minute]"
         ),
     ] = None,
     days: Annotated[
@@ -184,7 +184,7 @@ def demo(
 
     from tracker import demo as past
 
-    end = until or datetime.now(UTC).replace(minute=0, second=0, microsecond=0)
+    end = until or datetime.now(UTC).replace(second=0, microsecond=0)
     days = days or past.days_for(events)
     source = f"tracker demo --events {events} --seed {seed} --until {end:%Y-%m-%dT%H:%M:%SZ} --days {days}"
     began = time.monotonic()
