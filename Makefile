@@ -8,16 +8,18 @@ INSTALL := $(PIP) install --require-hashes --requirement
 LOCK := $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header \
 	--no-emit-index-url --no-annotate $(LOCKFLAGS)
 
+PAGE_TYPES := tools/page_types
+
 export PIP_NO_INPUT := 1
 unexport PYTHONDONTWRITEBYTECODE  # without its bytecode, every process that the tests start would compile the package
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help run test soak check lint types generate bench build lock clean
+.PHONY: help run test soak check lint types generate bench screenshots build lock clean
 
 help: ## Show this list
 	@sed -n 's/^\([a-z]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | while IFS="$$(printf '\t')" read -r name text; do \
-		printf '  make %-10s %s\n' "$$name" "$$text"; done
+		printf '  make %-11s %s\n' "$$name" "$$text"; done
 
 run: $(VENV)/.runtime ## Start a server from this tree
 	$(BIN)/tracker serv
@@ -38,13 +40,19 @@ lint: $(VENV)/.dev ## Check style, import arrows, protos, and that generated fil
 	$(BIN)/python -m tools.generate --lint
 	$(BIN)/python -m tools.generate --check
 
-types: $(VENV)/.dev ## Check types
+types: $(VENV)/.dev ## Check types, also in the scripts of pages if npm is there
 	$(BIN)/mypy
+	@if $(MAKE) --silent --no-print-directory $(PAGE_TYPES)/node_modules/.package-lock.json; then $(PAGE_TYPES)/node_modules/.bin/tsc --project $(PAGE_TYPES); \
+	else echo 'WARNING: npm can not install TypeScript here: types in the scripts of pages are not checked'; fi
+
+$(PAGE_TYPES)/node_modules/.package-lock.json: $(PAGE_TYPES)/package-lock.json
+	@npm ci --prefix $(PAGE_TYPES) --ignore-scripts --no-audit --no-fund --silent
+	@touch $@
 
 generate: $(VENV)/.dev ## Write the messages and OpenAPI documents from proto/
 	$(BIN)/python -m tools.generate
 
-bench: $(VENV)/.dev ## Measure the API, locks beside etcd, watches, imports, the store on MongoDB, and how it grows (see bench/)
+bench: $(VENV)/.dev ## Measure the API, locks beside etcd, watches, imports, the store on MongoDB, how it grows, and pages (see bench/)
 	$(BIN)/python -m bench.api
 	$(BIN)/python -m bench.locks
 	$(BIN)/python -m bench.watch
@@ -53,6 +61,10 @@ bench: $(VENV)/.dev ## Measure the API, locks beside etcd, watches, imports, the
 	$(BIN)/python -m bench.size
 	$(BIN)/python -m bench.size --mongo
 	$(BIN)/python -m bench.storm
+	$(BIN)/python -m bench.pages
+
+screenshots: $(VENV)/.dev ## Shoot every page at three widths, in light and dark, and renew the pictures in docs/ (needs Chromium)
+	$(BIN)/python -m tools.screenshots
 
 build: $(VENV)/.dev ## Make the wheel and the sdist in dist/, and ./bin/tracker
 	rm -rf dist build bin
@@ -72,7 +84,7 @@ lock: $(VENV)/.dev ## Pin the dependencies anew (LOCKFLAGS=--upgrade for newer o
 
 clean: ## Remove all that was made, but no data
 	rm -rf $(VENV) dist build bin .hypothesis .schemathesis .import_linter_cache .mypy_cache .pytest_cache .ruff_cache
-	rm -rf tests/wires/grpc_js/node_modules
+	rm -rf tests/wires/grpc_js/node_modules $(PAGE_TYPES)/node_modules
 	find . -name __pycache__ -prune -exec rm -rf {} +
 
 # The environments: first what a server needs, on top of it what a developer needs. The project itself is

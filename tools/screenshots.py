@@ -1,0 +1,107 @@
+"""Pictures of every page, at three widths, in light and dark: `make screenshots`.
+
+Starts a server with sample data, and shoots each page of the menu, an event and an entry of the catalog in
+Chromium into build/screenshots, as PAGE-WIDTH-THEME.png. Those that README.md or a file in docs/ shows are
+copied to docs/pictures; so that the repository stays small, none of these may have more than 150 kB.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import re
+import shutil
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING, Final, Literal
+
+from bench.server import ROOT, serving
+from playwright.async_api import async_playwright
+
+from tracker.web.pages import NAVIGATION
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Mapping
+
+    from playwright.async_api import Browser
+
+_EVENTS: Final = 5_000
+_MOST_BYTES: Final = 150_000
+_SIZES: Final = {360: 800, 1280: 720, 2560: 1440}
+"""Heights of windows by their widths."""
+_THEMES: Final[tuple[Literal["light", "dark"], ...]] = ("light", "dark")
+_FOLDER: Final = ROOT / "build" / "screenshots"
+_PICTURES: Final = ROOT / "docs" / "pictures"
+
+
+async def _addresses(browser: Browser, origin: str) -> Mapping[str, str]:
+    """Return the addresses of the pages by the names of their pictures."""
+    page = await browser.new_page(base_url=origin)
+    await page.goto("/events?q=status:failure&from=30d")
+    id_ = await page.locator("#list tr[data-event]").first.get_attribute("data-event")
+    await page.close()
+    named = {name.lower(): path for path, name in NAVIGATION}
+    others = {"event": f"/events/{id_}", "open-event": f"/events?event={id_}", "entry": "/catalog/payments"}
+    return {**named, **others}
+
+
+async def _shoot(origin: str, chromium: str) -> AsyncIterator[Path]:
+    async with async_playwright() as playwright:
+        browser = await playwright.chromium.launch(executable_path=chromium, args=["--no-sandbox"])
+        addresses = await _addresses(browser, origin)
+        for width, height in _SIZES.items():
+            for theme in _THEMES:
+                page = await browser.new_page(
+                    base_url=origin,
+                    viewport={"width": width, "height": height},
+                    color_scheme=theme,
+                    timezone_id="UTC",
+                    reduced_motion="reduce",
+                )
+                for name, address in addresses.items():
+                    file = _FOLDER / f"{name}-{width}-{theme}.png"
+                    await page.goto(address, wait_until="load")
+                    await page.screenshot(path=file)
+                    yield file
+                await page.close()
+        await browser.close()
+
+
+async def _all(origin: str, chromium: str) -> int:
+    return len([file async for file in _shoot(origin, chromium)])
+
+
+def _shown() -> set[str]:
+    """Return the names of the pictures that the documents show."""
+    documents = [ROOT / "README.md", *(ROOT / "docs").glob("*.md")]
+    return {name for file in documents for name in re.findall(r"pictures/([\w-]+\.png)", file.read_text())}
+
+
+def main() -> None:
+    """Shoot all, and copy those that are shown."""
+    chromium = shutil.which("chromium")
+    if chromium is None:
+        raise SystemExit("there is no chromium here: install it, or put it on the path")
+    _FOLDER.mkdir(parents=True, exist_ok=True)
+    _PICTURES.mkdir(exist_ok=True)
+    with tempfile.TemporaryDirectory() as folder:
+        database = Path(folder, "demo.db")
+        now = time.strftime("%Y-%m-%dT%H:%M:00Z", time.gmtime())
+        command = [sys.executable, "-m", "tracker", "demo", str(database), "--events", str(_EVENTS)]
+        command += ["--until", now]
+        subprocess.run(command, check=True, stderr=subprocess.DEVNULL)
+        with serving(database, TIMEZONE="UTC") as server:
+            number = asyncio.run(_all(f"http://127.0.0.1:{server.http_port}", chromium))
+    print(f"{number} pictures in {_FOLDER.relative_to(ROOT)}")
+    for name in sorted(_shown()):
+        size = (_FOLDER / name).stat().st_size
+        if size > _MOST_BYTES:
+            raise SystemExit(f"{name} has {size:,} bytes, more than {_MOST_BYTES:,}: show a smaller page")
+        shutil.copy(_FOLDER / name, _PICTURES / name)
+        print(f"docs/pictures/{name}: {size:,} bytes")
+
+
+if __name__ == "__main__":
+    main()
