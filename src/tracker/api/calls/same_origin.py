@@ -38,9 +38,10 @@ class SameOrigin:
         forms, is_login = endpoint.takes_forms, endpoint.name.endswith("/login")
 
         def same_origin(read: Read, call: Call) -> Awaitable[Any]:
+            if call.wire == "grpc" or (rpc is None and call.verb in ("GET", "HEAD")):
+                return then(read, call)
             headers = call.headers
-            by_browser = "origin" in headers or "sec-fetch-site" in headers or _is_get_of_browser(call)
-            if by_browser and call.wire != "grpc" and (rpc is not None or call.verb not in ("GET", "HEAD")):
+            if "origin" in headers or "sec-fetch-site" in headers or _is_get_of_browser(call):
                 _check_origin(headers, self._origins, is_login=is_login)
                 if not forms:
                     _check_body(headers)
