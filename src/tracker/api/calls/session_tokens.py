@@ -28,7 +28,7 @@ class SessionTokens:
     header, as the Go implementation takes it too; there the token must be valid.
     """
 
-    headers = ("cookie",)
+    headers = ("cookie", "authorization")
 
     def __init__(self, sessions: Sessions) -> None:
         self._sessions = sessions
