@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections import Counter
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Final
+from itertools import pairwise
+from typing import TYPE_CHECKING, Final, NamedTuple
 
 from tracker.domain.times import micros
 from tracker.time_text import MICROS, moment_text
@@ -20,7 +21,6 @@ if TYPE_CHECKING:
 
 WIDTH: Final = 1_000
 HEIGHT: Final = 100
-_WORDS: Final = dict(TONES)
 _TICKS: Final = 5
 _GAP: Final = 0.12
 """Part of a bar's width that is left free."""
@@ -63,23 +63,46 @@ class Chart:
     """The tones that occur, each with what it stands for."""
 
 
+class Palette(NamedTuple):
+    """Tones from the bottom of a bar to its top with what they stand for, and the tone of each value."""
+
+    tones: Sequence[tuple[str, str]]
+    tone_of: Callable[[str], str]
+
+
+STATUSES: Final = Palette(TONES, tone_named)
+
+
+def edges(answer: event_pb.GetEventHistogramResponse, bounds: tuple[int, int]) -> list[int]:
+    """Return where the intervals of a histogram begin within a period, and where the last one ends."""
+    since, until = bounds
+    starts = [max(micros(bucket.start), since) for bucket in answer.buckets if bucket.start is not None]
+    return [*starts, max(until, starts[-1] + MICROS)] if starts else []
+
+
 def chart(
-    answer: event_pb.GetEventHistogramResponse, until: int, times: Times, lead: Callable[[str, str], str]
+    answer: event_pb.GetEventHistogramResponse,
+    bounds: tuple[int, int],
+    times: Times,
+    lead: Callable[[str, str], str],
+    palette: Palette = STATUSES,
 ) -> Chart:
-    """Return the chart of a histogram by status that ends at a moment.
+    """Return the chart of a histogram of a period by the values that a palette is for.
 
     `lead` returns the address of the events between two moments.
     """
-    counted = [_by_tone(bucket) for bucket in answer.buckets]
+    counted = [_by_tone(bucket, palette) for bucket in answer.buckets]
     most = max((bucket.count for bucket in answer.buckets), default=0)
-    starts = [micros(bucket.start) for bucket in answer.buckets if bucket.start is not None]
-    width = WIDTH / max(1, len(starts))
+    intervals = tuple(pairwise(edges(answer, bounds)))
+    width = WIDTH / max(1, len(intervals))
     shown = round(width * (1 - _GAP), 2)
+    names = dict(palette.tones)
     bars = []
-    for place, (start, bucket, tones) in enumerate(zip(starts, answer.buckets, counted, strict=True)):
-        end = starts[place + 1] if place + 1 < len(starts) else max(until, start + MICROS)
-        since, before = moment_text(start - start % MICROS), moment_text(end - end % MICROS)
-        words = ", ".join(f"{number} {tone_words(tone)}" for tone, number in tones.items())
+    for place, ((start, end), bucket, tones) in enumerate(
+        zip(intervals, answer.buckets, counted, strict=True)
+    ):
+        first, before = moment_text(start), moment_text(end)
+        words = ", ".join(f"{number} {names[tone]}" for tone, number in tones.items())
         x = round((place + _GAP / 2) * width, 2)
         bars.append(
             Bar(
@@ -87,8 +110,8 @@ def chart(
                 width=shown,
                 blocks=_blocks(tones, most, x, shown),
                 label=f"{times.short(start)}: {words or 'no events'}",
-                href=lead(since, before),
-                since=since,
+                href=lead(first, before),
+                since=first,
                 until=before,
                 start=times.tag(start),
                 count=bucket.count,
@@ -101,22 +124,23 @@ def chart(
         most,
         answer.total_count,
         answer.interval,
-        _ticks(starts, until, times),
-        tuple((tone, words) for tone, words in TONES if tone in seen),
+        ticks(bounds, times),
+        tuple((tone, words) for tone, words in palette.tones if tone in seen),
     )
 
 
-def tone_words(tone: str) -> str:
-    """Return what a tone stands for."""
-    return _WORDS[tone]
+def ticks(bounds: tuple[int, int], times: Times) -> tuple[str, ...]:
+    """Return the times at equal distances along the axis of a period."""
+    since, until = bounds
+    return tuple(times.short(since + (until - since) * place // (_TICKS - 1)) for place in range(_TICKS))
 
 
-def _by_tone(bucket: event_pb.HistogramBucket) -> dict[str, int]:
+def _by_tone(bucket: event_pb.HistogramBucket, palette: Palette) -> dict[str, int]:
     counts: Counter[str] = Counter()
     for each in bucket.values:
-        counts[tone_named(each.value)] += each.count
+        counts[palette.tone_of(each.value)] += each.count
     counts["note"] += bucket.other_count
-    return {tone: counts[tone] for tone, _ in TONES if counts[tone]}
+    return {tone: counts[tone] for tone, _ in palette.tones if counts[tone]}
 
 
 def _blocks(tones: dict[str, int], most: int, x: float, width: float) -> tuple[Block, ...]:
@@ -127,11 +151,3 @@ def _blocks(tones: dict[str, int], most: int, x: float, width: float) -> tuple[B
         blocks.append(Block(tone, f"M{x:g} {y:.4g}h{width:g}v{height:.4g}h-{width:g}z"))
         below += height
     return tuple(blocks)
-
-
-def _ticks(starts: Sequence[int], until: int, times: Times) -> tuple[str, ...]:
-    """Return the times at equal distances along the axis."""
-    if not starts:
-        return ()
-    first, length = starts[0], until - starts[0]
-    return tuple(times.short(first + length * place // (_TICKS - 1)) for place in range(_TICKS))

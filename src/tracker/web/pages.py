@@ -11,6 +11,7 @@ from tracker.web.event_page import EventPage
 from tracker.web.explorer.export import Export
 from tracker.web.explorer.page import Explorer
 from tracker.web.explorer.suggestions import Suggestions
+from tracker.web.insights.page import Insights
 from tracker.web.locks.history import LockHistory
 from tracker.web.locks.lock import LockPage
 from tracker.web.locks.page import LocksPage
@@ -24,7 +25,7 @@ PAGES: Final = (
     *(Timeline(), Calendar(), CalendarFeed()),
     *(Record(), Edit()),
     *(LocksPage(), LockHistory(), LockPage()),
-    *(Catalog(), CatalogEntry()),
+    *(Catalog(), CatalogEntry(), Insights()),
 )
 NAVIGATION: Final = (
     (Now.path, "Now"),
@@ -33,5 +34,6 @@ NAVIGATION: Final = (
     (Calendar.path, "Calendar"),
     (LocksPage.path, "Locks"),
     (Catalog.path, "Catalog"),
+    (Insights.path, "Insights"),
 )
 """The pages that the menu names."""

@@ -25,6 +25,12 @@ def quoted(text: str) -> str:
     return '"' + re.sub(r'(["\\])', r"\\\1", text) + '"'
 
 
+def with_terms(query: str, *terms: str) -> str:
+    """Return a query for what a query finds and further terms match too."""
+    grouped = f"({query})" if terms and _terms(query) is None else query
+    return " ".join(filter(None, [grouped, *terms]))
+
+
 def included(query: str, field: str, value: str) -> str:
     """Return a query for events with this value of a field and no other, or without it if it is there."""
     wanted, terms = term(field, value), _terms(query)

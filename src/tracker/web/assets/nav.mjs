@@ -14,8 +14,10 @@ export function navigate(parts) {
     const modified = event.altKey || event.ctrlKey || event.metaKey || event.shiftKey;
     const link = event.target instanceof Element ? event.target.closest("a[data-nav]") : null;
     if (!link || event.defaultPrevented || event.button !== 0 || modified) return;
+    const href = link.getAttribute("href") ?? "";
+    if (new URL(href, location.href).pathname !== location.pathname) return; // a page of its own
     event.preventDefault();
-    visit(link.getAttribute("href") ?? "", parts);
+    visit(href, parts);
   });
   document.addEventListener("submit", (event) => {
     const form = /** @type {HTMLFormElement} */ (event.target);

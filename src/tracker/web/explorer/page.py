@@ -126,26 +126,27 @@ async def _rows(visit: Visit, state: State, period: Period) -> Rows:
 
 
 async def _chart(visit: Visit, state: State, period: Period) -> Chart:
-    since = period.since if period.since != EARLIEST else await _earliest(visit, state, period)
+    since = period.since if period.since != EARLIEST else await earliest(visit, state.query, period)
+    period = Period(since, period.until)
     answer = await visit.ask(
         event_pb.GetEventHistogramRequest(
             query=state.query,
             by="status",
             limit=UInt32Value(value=20),
             time_zone=visit.zone,
-            **Period(since, period.until).dates,
+            **period.dates,
         ),
         event_pb.GetEventHistogramResponse,
     )
     leading = state.leading("from", since=DEFAULT_RANGE, until="", live=False)
-    return chart(answer, period.until, visit.times, lambda low, high: f"{leading}{low}&to={high}")
+    return chart(answer, (since, period.until), visit.times, lambda low, high: f"{leading}{low}&to={high}")
 
 
-async def _earliest(visit: Visit, state: State, period: Period) -> int:
-    """Return when the first event of a period began, its end if it has none."""
+async def earliest(visit: Visit, query: str, period: Period) -> int:
+    """Return when the first event of a query in a period began; shortly before its end if there is none."""
     found = await visit.ask(
         event_pb.SearchEventsRequest(
-            query=state.query, per_page=UInt32Value(value=1), order_by="time", **period.dates
+            query=query, per_page=UInt32Value(value=1), order_by="time", **period.dates
         ),
         event_pb.SearchEventsResponse,
     )

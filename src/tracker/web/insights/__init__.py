@@ -1,0 +1,1 @@
+"""Insights: counts, durations and failure rates over time and by field."""
