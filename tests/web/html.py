@@ -94,6 +94,13 @@ async def record(http: httpx2.AsyncClient, title: str, **attributes: Any) -> str
     return str(answer.json()["event"]["metadata"]["id"])
 
 
+async def describe(http: httpx2.AsyncClient, name: str, **fields: Any) -> None:
+    """Store an entry of the catalog."""
+    body = {"name": name, "type": "project", "owner": "core", "version": "1", **fields}
+    answer = await http.put("/api/v1alpha1/catalog", json=body)
+    assert answer.status_code == 200, answer.text
+
+
 async def send(
     http: httpx2.AsyncClient,
     shown: Element,

@@ -6,17 +6,11 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
 import pytest
-from tests.web.html import page, record
+from tests.web.html import describe, page, record
 
 if TYPE_CHECKING:
     import httpx2
     from tests.web.html import Element
-
-
-async def describe(http: httpx2.AsyncClient, name: str, **fields: Any) -> None:
-    body = {"name": name, "type": "project", "owner": "core", "version": "1", **fields}
-    answer = await http.put("/api/v1alpha1/catalog", json=body)
-    assert answer.status_code == 200, answer.text
 
 
 def names(shown: Element) -> list[str]:
@@ -104,11 +98,15 @@ async def test_uses_of_a_deliverable_in_another_version_than_the_reference_are_m
 @pytest.mark.parametrize("name", ["a/b?c#d", "..", "%2e", "graph", '"><img src=x onerror=alert(1)>', "ä b"])
 async def test_names_may_have_any_characters(http: httpx2.AsyncClient, name: str) -> None:
     await describe(http, name, dependenciesOut=[name])
-    (link,) = (await page(http, "/catalog")).all("td", class_="title")
-    shown = await page(http, link.one("a").attributes["href"])
+    (cell,) = (await page(http, "/catalog")).all("td", class_="title")
+    shown = await page(http, cell.one("a").attributes["href"])
     assert shown.one("h1").text == " ".join(name.split())
     assert [each.text for each in section(shown, "Calls").all("li")] == [name]
-    assert not shown.all("img")
+    (link,) = [each for each in shown.all("a") if each.text == "Graph of dependencies"]
+    graph = await page(http, link.attributes["href"])
+    (box,) = graph.all("a", class_="node")
+    assert box.one("text").text == (name if len(name) < 20 else f"{name[:21]}…")
+    assert not shown.all("img") + graph.all("img")
 
 
 async def test_a_name_without_an_entry_has_a_page_of_what_else_is_known(http: httpx2.AsyncClient) -> None:

@@ -7,8 +7,7 @@ import sys
 from typing import TYPE_CHECKING
 
 import pytest
-from tests.web.html import page, record
-from tests.web.test_catalog import describe
+from tests.web.html import describe, page, record
 
 from tracker.errors import Reason, TrackerError
 from tracker.web.catalog.layout import Layouts

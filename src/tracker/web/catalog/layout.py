@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 _PROGRAM: Final = Path(__file__).with_name("layering.py")
 _SECONDS: Final = 10
-_KEPT: Final = 50
+_KEPT: Final = 16
 
 Point: TypeAlias = tuple[float, float]
 

@@ -1,0 +1,28 @@
+"""The graph of dependencies in a browser."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from axe_playwright_python.async_playwright import Axe  # type: ignore[import-untyped]  # it has no types
+
+if TYPE_CHECKING:
+    from tests.web.browser.readers import Readers
+
+    from tracker.app import App
+
+
+async def test_the_graph_grows_by_keys_and_lights_what_a_service_calls(demo: App, readers: Readers) -> None:
+    page = await readers.visit(demo, "/catalog?view=graph")
+    width = int(await page.locator("#graph svg").get_attribute("width") or "")
+    await page.locator("#graph").press("+")
+    assert int(await page.locator("#graph svg").get_attribute("width") or "") == round(width * 1.25)
+    await page.get_by_text("Fit").click()
+    assert "zoom=fit" in page.url
+    await page.locator("a.node[aria-label^=fleet]").focus()
+    lit = await page.locator("a.node.near").all_text_contents()
+    assert any("orders" in each for each in lit)
+    assert await page.locator("a.node:not(.near)").count()
+    assert not (await Axe().run(page)).violations_count
+    await page.goto("/catalog?view=versions")
+    assert not (await Axe().run(page)).violations_count
