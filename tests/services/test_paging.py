@@ -1,4 +1,5 @@
 import base64
+from hashlib import blake2b
 
 import pytest
 from hypothesis import given
@@ -50,3 +51,13 @@ def test_no_bytes_make_a_token_by_chance(raw: bytes) -> None:
 def test_no_text_crashes_the_parser(text: str) -> None:
     with pytest.raises(TrackerError):
         parse_page_token(text, "events")
+
+
+@pytest.mark.parametrize(
+    "body", ["7", "[[1]]", '[{"$gt": 1}]', "[1.5]", "[18446744073709551616]", "[" * 2_000, "{"]
+)
+def test_a_token_that_somebody_has_made_has_texts_and_numbers_or_is_refused(body: str) -> None:
+    check = blake2b(b"events\0" + body.encode(), digest_size=8).digest()
+    token = base64.urlsafe_b64encode(check + body.encode()).rstrip(b"=").decode()
+    with pytest.raises(TrackerError, match="not a token of this list"):
+        parse_page_token(token, "events")

@@ -76,10 +76,20 @@ def parse_page_token(token: str, query: str) -> Cursor | None:
     check, body = raw[:_CHECK_BYTES], raw[_CHECK_BYTES:]
     if check != _check(body, query):
         raise _bad_token()
-    cursor = tuple(json.loads(body))
-    if page_token(cursor, query) != token:
+    try:
+        cursor = json.loads(body)
+    except (ValueError, RecursionError):  # of a check that somebody has computed
+        raise _bad_token() from None
+    if not isinstance(cursor, list) or not all(map(_is_stored, cursor)):
         raise _bad_token()
-    return cursor
+    if page_token(tuple(cursor), query) != token:
+        raise _bad_token()
+    return tuple(cursor)
+
+
+def _is_stored(value: object) -> bool:
+    """Return whether this can be a value of a record: a text, or a number of 64 bits."""
+    return isinstance(value, str) or (isinstance(value, int) and -(2**63) <= value < 2**63)
 
 
 def _bad_token() -> TrackerError:
