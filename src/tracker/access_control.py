@@ -13,7 +13,7 @@ from tracker.api.calls.rates import CallRates
 from tracker.api.calls.session_tokens import SessionTokens
 from tracker.api.login import Cookies, LoginRoutes
 from tracker.api.tls import Tls
-from tracker.domain.access import anonymous
+from tracker.domain.access import PrincipalKind, anonymous
 from tracker.errors import SetupError, TrackerError, invalid_credentials
 from tracker.permissions import ALL_PERMISSIONS, Permission
 from tracker.services.access.attempts import FailedAttempts
@@ -72,6 +72,7 @@ class AccessControl:
         secure = secure or settings.tls_cert is not None
         self._cookies = Cookies(secure=secure)
         self.routes = [*LoginRoutes(self._logins, self.sessions, self._cookies, label).routes()]
+        self._proxies: ProxyIdentities | None = None
         self._for_people = (self.directory, self.sessions, context, observer)
 
     async def open(
@@ -102,7 +103,8 @@ class AccessControl:
             oidc.open(tasks, opened)
         others: list[Authenticator] = [] if oidc is None else [*oidc.authenticators]
         if self._settings.auth_proxy_user_header:
-            others.append(self._proxy_identities())
+            self._proxies = self._proxy_identities()
+            others.append(self._proxies)
         self.authenticators = (*others, SessionTokens(self.sessions), ApiKeys(self.directory))
         return self
 
@@ -115,6 +117,8 @@ class AccessControl:
         """Return whether the credentials of a call under way are still valid, and give it what it has."""
         if call.session:
             return self.sessions.principal_now(call.session) == call.principal
+        if self._proxies is not None and call.principal.kind is PrincipalKind.USER:
+            return self._proxies.principal_of(call) == call.principal
         return self.directory.is_current(call.principal)
 
     def _proxy_identities(self) -> ProxyIdentities:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from dataclasses import replace
 from ipaddress import ip_network
 from typing import TYPE_CHECKING, Any
@@ -60,6 +61,25 @@ async def test_a_trusted_proxy_says_who_calls_and_groups_what_they_may(
 async def test_a_name_that_two_have_sent_is_refused(app: App, http: httpx2.AsyncClient) -> None:
     assert (await me(app, http, x_forwarded_user="eve, ada")).status_code == 401
     assert (await me(app, http, x_forwarded_groups="ops")).json()["kind"] == "anonymous"
+
+
+async def test_what_a_user_watches_ends_when_its_team_may_no_longer_see_it(
+    app: App, http: httpx2.AsyncClient
+) -> None:
+    async def may(*permissions: str) -> None:
+        team = auth_pb.Team(id="9", name="ops", permissions=[*permissions], oidc_groups=["ops"])
+        record = access_pb.Access(id="team:9", team=team)
+        await app.access.directory.modify(record.id, lambda _: StoredAccess(record, b""))
+
+    await may("event:read")
+    headers = {"x-forwarded-user": "ada", "x-forwarded-groups": "ops"}
+    watch = "/api/v1alpha1/events/watch"
+    async with asyncio.timeout(20), http.stream("GET", watch, headers=headers) as answer:
+        lines = answer.aiter_lines()
+        assert "retry" in await anext(lines)
+        await may("lock:read")
+        assert [line async for line in lines]
+    assert (await http.get(watch, headers=headers)).status_code == 403
 
 
 @pytest.mark.parametrize("settings", ["10.0.0.0/8"], indirect=True)

@@ -29,6 +29,14 @@ class ProxyIdentities:
         self.headers = (self._user,)
 
     async def authenticate(self, call: Call) -> Principal | None:
+        return self.principal_of(call)
+
+    def principal_of(self, call: Call) -> Principal | None:
+        """Return the principal that a trusted proxy names, with what its groups give it now.
+
+        Raises:
+            TrackerError: UNAUTHENTICATED; the name can't be that of a user.
+        """
         name = call.headers.get(self._user, "").strip() if call.proxy else ""
         if not name:
             return None
