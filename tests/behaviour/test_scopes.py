@@ -107,6 +107,27 @@ async def test_a_plan_that_counts_what_a_grant_does_not_cover_is_refused(
     assert "plan" in await (await bearer(client, "reader", "event:read")).call(*explained)
 
 
+async def test_a_refusal_does_not_say_what_a_hidden_record_belongs_to(client: Client) -> None:
+    foreign = (await create(client, service="payments", owner="core"))["metadata"]["id"]
+    await client.call(
+        "CatalogService/CreateUpdateCatalog", {"name": "cart", "version": "1", "owner": "secret-team"}
+    )
+    own = await bearer(client, "ci", *ALL, services=["checkout"])
+    team = await bearer(client, "team", *ALL, teams=["web"])
+    for caller, method, fields, hidden in (
+        (own, "LockService/CreateLock", {"service": "checkout", "eventId": foreign}, "payments"),
+        (
+            team,
+            "CatalogService/CreateUpdateCatalog",
+            {"name": "cart", "version": "2", "owner": "web"},
+            "secret-team",
+        ),
+    ):
+        with pytest.raises(Refused) as refusal:
+            await caller.call(method, fields)
+        assert (refusal.value.reason, hidden in refusal.value.message) == ("PERMISSION_REQUIRED", False)
+
+
 async def test_a_reader_of_everything_may_change_only_its_own(client: Client) -> None:
     foreign = (await create(client, service="payments"))["metadata"]["id"]
     reader = await bearer(client, "ci", *ALL, services=["checkout"])

@@ -9,7 +9,7 @@ from tracker.domain.catalog import changed_by, described_entry, updated_entry, v
 from tracker.errors import FieldViolation, Reason, TrackerError, invalid
 from tracker.pb import catalog_pb
 from tracker.permissions import Permission
-from tracker.services.context import answer_with
+from tracker.services.context import answer_with, permission_required
 from tracker.services.narrowing import may_touch, require_change
 from tracker.services.paging import (
     PAGE_BYTES,
@@ -48,12 +48,14 @@ class CatalogService:
         call.require(Permission.CATALOG_WRITE, request.name, team=request.owner)
         now = self._context.now()
         created = False
+        where = f" for the stored entry {request.name}"
+        hidden = partial(permission_required, call.principal, Permission.CATALOG_WRITE, where)
 
         def describe(stored: catalog_pb.Catalog | None) -> catalog_pb.Catalog:
             nonlocal created
             created = stored is None
             if stored is not None:
-                require_change(call, Permission.CATALOG_WRITE, stored)
+                require_change(call, Permission.CATALOG_WRITE, stored, hidden)
             return _bounded(changed_by(described_entry(request, stored, now), call.principal))
 
         entry = await self._store.upsert(request.name, describe, call.once(_described))

@@ -28,12 +28,11 @@ from tracker.domain.locks import (
     renew_lease,
     taken_by,
 )
-from tracker.domain.scopes import subject_of
 from tracker.domain.times import duration_seconds, micros, timestamp
 from tracker.errors import FieldViolation, Reason, TrackerError, invalid, invalid_credentials
 from tracker.pb import lock_pb
 from tracker.permissions import Permission
-from tracker.services.context import answer_with
+from tracker.services.context import answer_with, permission_required
 from tracker.services.locks.queue import WaitTimeoutError
 from tracker.services.locks.reporter import (
     lock_held,
@@ -243,8 +242,9 @@ class LockService:
         """
         if event_id and call.principal.scopes(Permission.LOCK_WRITE) is not None:
             event = await self._events.get(event_key(event_id))
-            if event is not None:
-                call.require(Permission.LOCK_WRITE, *subject_of(event))
+            if event is not None and not may_touch(call, Permission.LOCK_WRITE, event):
+                where = f" for the event {event_id}"  # and not for its service, which the caller may not know
+                raise permission_required(call.principal, Permission.LOCK_WRITE, where)
 
     async def _released_before(self, request: lock_pb.UnLockRequest, call: Call) -> lock_pb.UnLockResponse:
         """Answer the release of a lock that has ended: repeated, if its holder has released it."""
