@@ -1,9 +1,10 @@
 from __future__ import annotations
 
 import pytest
+from argon2 import extract_parameters
 
 from tracker.errors import TrackerError
-from tracker.services.access.passwords import hash_password, require_policy, verify_password
+from tracker.services.access.passwords import NOBODY, hash_password, require_policy, verify_password
 
 
 def test_a_password_is_known_by_its_salted_hash() -> None:
@@ -26,3 +27,8 @@ def test_a_password_has_12_to_128_characters(password: str) -> None:
         require_policy(password)
     require_policy("x" * 12)
     require_policy("é" * 128)
+
+
+def test_the_hash_of_nobody_takes_as_long_as_those_of_users() -> None:
+    ours, nobody = (extract_parameters(each) for each in (hash_password("correct horse").decode(), NOBODY))
+    assert ours == nobody
