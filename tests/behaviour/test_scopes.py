@@ -128,6 +128,23 @@ async def test_a_refusal_does_not_say_what_a_hidden_record_belongs_to(client: Cl
         assert (refusal.value.reason, hidden in refusal.value.message) == ("PERMISSION_REQUIRED", False)
 
 
+async def test_who_holds_a_lock_is_told_to_those_who_may_read_it(client: Client) -> None:
+    owner = await bearer(client, "the holder", "lock:write")
+    held = (await owner.call("LockService/CreateLock", {"service": "checkout", "lockToken": "a" * 22}))[
+        "lock"
+    ]
+    for permissions, known in ((("lock:write",), False), (("lock:write", "lock:read"), True)):
+        caller = await bearer(client, "ci", *permissions)
+        for fields in ({}, {"lockToken": "b" * 22}):
+            for method in ("UnLock", "RenewLock", "UpdateLock"):
+                with pytest.raises(Refused) as refusal:
+                    await caller.call(f"LockService/{method}", {"id": held["id"], **fields})
+                error = refusal.value
+                assert error.reason == ("LOCK_TOKEN_MISMATCH" if fields else "LOCK_OF_ANOTHER")
+                told = error.message + error.metadata["who"]
+                assert ("the holder" in told) is known, (method, fields)
+
+
 async def test_a_reader_of_everything_may_change_only_its_own(client: Client) -> None:
     foreign = (await create(client, service="payments"))["metadata"]["id"]
     reader = await bearer(client, "ci", *ALL, services=["checkout"])

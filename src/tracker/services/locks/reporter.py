@@ -89,25 +89,26 @@ def lock_lost(ended: EndedLock, holder: lock_pb.Lock | None) -> TrackerError:
     )
 
 
-def token_mismatch(lock: lock_pb.Lock) -> TrackerError:
+def token_mismatch(lock: lock_pb.Lock, *, is_known: bool) -> TrackerError:
     """Return the error of a call without the token of a lock."""
     return TrackerError(
         Reason.LOCK_TOKEN_MISMATCH,
         f"lock {lock.id} was taken with a lock_token, and this is not it;"
         " give that token, or release the lock with force and a reason:"
         f" POST /api/v1alpha1/lock/{lock.id}/unlock",
-        metadata={"lock_id": lock.id, "who": lock.who},
+        metadata={"lock_id": lock.id, "who": lock.who if is_known else ""},
     )
 
 
-def lock_of_another(lock: lock_pb.Lock) -> TrackerError:
-    """Return the error of a call for a lock that another principal took."""
+def lock_of_another(lock: lock_pb.Lock, *, is_known: bool) -> TrackerError:
+    """Return the error of a call for a lock that another principal took; the caller may know who."""
+    whose = lock.who if lock.owner else "a caller without credentials"
     return TrackerError(
         Reason.LOCK_OF_ANOTHER,
-        f"lock {lock.id} was taken by {lock.who if lock.owner else 'a caller without credentials'};"
+        f"lock {lock.id} was taken by {whose if is_known else 'another caller'};"
         " give the lock_token that it was taken with, or release it with force and a reason:"
         f" POST /api/v1alpha1/lock/{lock.id}/unlock",
-        metadata={"lock_id": lock.id, "who": lock.who},
+        metadata={"lock_id": lock.id, "who": lock.who if is_known else ""},
     )
 
 

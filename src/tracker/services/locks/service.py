@@ -302,7 +302,8 @@ def _require_held(
     require_change(call, Permission.LOCK_WRITE, lock, partial(lock_not_found, request.id))
     if not is_of(held, request.lock_token, call.principal):
         given = request.lock_token or call.principal.is_anonymous
-        raise token_mismatch(lock) if held.token_hash and given else lock_of_another(lock)
+        refusal = token_mismatch if held.token_hash and given else lock_of_another
+        raise refusal(lock, is_known=may_touch(call, Permission.LOCK_READ, lock))
     if lock.expired_at is not None:
         ended = EndedLock(lock, held.token_hash, Ending.EXPIRED, micros(lock.expired_at))
         raise lock_lost(ended, lock)
