@@ -12,7 +12,7 @@ from tracker.access_control import AccessControl, call_rates, open_tls
 from tracker.api.calls.access import Authenticate, Authorize
 from tracker.api.calls.answers import UnsentAnswers
 from tracker.api.calls.callers import LimitCallers
-from tracker.api.calls.endpoint import Chain, methods_of
+from tracker.api.calls.endpoint import Chain, Endpoint, methods_of
 from tracker.api.calls.forwarded import Forwarded
 from tracker.api.calls.hosts import KnownHosts
 from tracker.api.calls.same_origin import SameOrigin
@@ -34,9 +34,11 @@ from tracker.api.rpcs import Rpcs
 from tracker.api.wires import require_free
 from tracker.auditing import open_audit
 from tracker.domain.times import duration
-from tracker.errors import Reason, TrackerError
+from tracker.errors import Reason, SetupError, TrackerError
+from tracker.intakes.dogstatsd import Dogstatsd
 from tracker.intakes.recorder import Recorder
 from tracker.intakes.senders import routes as intake_routes
+from tracker.permissions import Permission
 from tracker.services.audit.service import AuditService
 from tracker.services.catalog import CatalogService
 from tracker.services.consumers import ConsumerRunner
@@ -67,7 +69,7 @@ if TYPE_CHECKING:
 
     from structlog.typing import FilteringBoundLogger
 
-    from tracker.api.calls.endpoint import Endpoint
+    from tracker.api.calls.endpoint import Handler
     from tracker.api.routes import HttpRoute
     from tracker.config.settings import Settings
     from tracker.services.consumers import Consumer
@@ -78,13 +80,14 @@ class App:
     """A server that runs inside `async with`: three ports and a store.
 
     `grpc_address`, `http_address` and `metrics_address` are what it listens on, once it runs. `access` is its
-    access control.
+    access control, and `dogstatsd` receives datagrams, where that is asked for.
     """
 
     grpc_address: tuple[str, int]
     http_address: tuple[str, int]
     metrics_address: tuple[str, int]
     access: AccessControl
+    dogstatsd: Dogstatsd | None = None
 
     def __init__(
         self,
@@ -160,10 +163,9 @@ class App:
             ConsumerRunner(consumer, store, context, metrics.consumers, clock).start(tasks, opened)
 
         streams, unsent = OpenStreams(), UnsentAnswers(settings.unsent_answers_mib, metrics)
-        access = await AccessControl(settings, store.access, context, metrics.auth).open(
+        self.access = access = await AccessControl(settings, store.access, context, metrics.auth).open(
             clock, tasks, streams, opened
         )
-        self.access = access
         keys = IdempotencyKeys(store.idempotency, context)
         chain = Chain(
             Forwarded(settings.trusted_proxies),
@@ -197,16 +199,26 @@ class App:
             AuditService(store.audit, recorder, context),
             webhooks,
         )
-        methods = tuple(methods_of(services))
-        ready = Readiness(store.check)
+        methods, ready = tuple(methods_of(services)), Readiness(store.check)
         rpcs = Rpcs(methods, keys)
+        intake = Recorder(rpcs, store.events.ids_that_begin, settings.auth_public_url)
+        if settings.dogstatsd_address:
+            self._receive_datagrams(
+                chain.compose(Endpoint("dogstatsd", intake.create, Permission.EVENT_WRITE)),
+                context,
+                metrics,
+                tasks,
+                opened,
+            )
         routes = [
-            *intake_routes(Recorder(rpcs, store.events.ids_that_begin, settings.auth_public_url)),
+            *intake_routes(intake),
             *(*probes(ready), *documentation(), *access.routes, _web_configuration(settings)),
             *Site(rpcs, NAVIGATION, clock.now, settings.timezone).routes(PAGES),
         ]
-        rest = RestApi(chain, methods, routes, log=log, cors=Cors(settings.cors_allowed_origins))
-        metrics_api = RestApi(chain, (), (metrics_page(metrics.exposition), *probes(ready)), log=log)
+        rest, metrics_api = (
+            RestApi(chain, methods, routes, log=log, cors=Cors(settings.cors_allowed_origins)),
+            RestApi(chain, (), (metrics_page(metrics.exposition), *probes(ready)), log=log),
+        )
         metrics_server = HttpServer(
             metrics_api, settings.host, settings.metrics_port, unsent, tls=tls("http/1.1", for_clients=False)
         )
@@ -223,6 +235,18 @@ class App:
         opened.push_async_callback(self._stop_wires, streams, http_server, grpc_server)
         opened.push_async_callback(self._drain, ready, queue, grpc_server)
         self._report_addresses(grpc_server, http_server, metrics_server)
+
+    def _receive_datagrams(
+        self, handle: Handler, context: Context, metrics: Metrics, tasks: Supervisor, opened: AsyncExitStack
+    ) -> None:
+        if not self.access.anonymous.may(Permission.EVENT_WRITE):
+            raise SetupError("DOGSTATSD_ADDRESS needs event:write in AUTH_ANONYMOUS_PERMISSIONS")
+        address = self._settings.dogstatsd_address
+        self.dogstatsd = receiver = Dogstatsd(address, handle, context.new_id, metrics)
+        opened.push_async_callback(receiver.close)
+        tasks.repeat("dogstatsd", receiver.record)
+        opened.push_async_callback(tasks.stop, "dogstatsd")
+        self._log.info("DogStatsD listening", address=address)
 
     def _report_addresses(self, grpc: GrpcServer, http: HttpServer, metrics: HttpServer) -> None:
         self.grpc_address, self.http_address, self.metrics_address = grpc.bound, http.bound, metrics.bound

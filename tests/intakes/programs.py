@@ -26,6 +26,6 @@ async def run(*command: str, code: int = 0, **environ: str) -> str:
     return printed.decode()
 
 
-async def script(text: str, *arguments: str) -> str:
+async def script(text: str, *arguments: str, **environ: str) -> str:
     """Run a program in Python, and return what it prints."""
-    return await run("python", "-c", text, *arguments)
+    return await run("python", "-c", text, *arguments, code=0, **environ)

@@ -177,6 +177,12 @@ class Settings:
         "Networks that are not public, such as `10.0.0.0/8`, to which webhooks may send too.",
         (),
     )
+    dogstatsd_address: str = _setting(
+        TEXT,
+        "Where events of DogStatsD are received: `udp://127.0.0.1:8125` or `unix:///run/tracker/dogstatsd.sock`."
+        " Datagrams have no credentials, so that callers without them must be allowed `event:write`.",
+        "",
+    )
     allowed_hosts: tuple[str, ...] = _setting(
         WORDS,
         "Names under which clients call this server, such as `tracker.example.com,*.internal`; addresses and"

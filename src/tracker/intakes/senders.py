@@ -25,12 +25,15 @@ class Intake(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Sender:
-    """A product whose clients send here, where they have their API key, and the intake for them."""
+    """A product whose clients send here, where they have their API key, and the intake for them.
+
+    There is none for what does not come over HTTP.
+    """
 
     product: str
     clients: str
     key: str
-    intake: Callable[[Recorder], Intake]
+    intake: Callable[[Recorder], Intake] | None
 
 
 SENDERS: Final = (
@@ -40,6 +43,7 @@ SENDERS: Final = (
         "`DD-API-KEY`, `?api_key=`",
         DatadogEvents,
     ),
+    Sender("DogStatsD", "any client, also a shell", "none: as callers without credentials", None),
     Sender(
         "CloudEvents and CDEvents",
         "`cloudevents`, CDEvents 0.3 to 0.5",
@@ -58,4 +62,5 @@ SENDERS: Final = (
 def routes(recorder: Recorder) -> Iterator[HttpRoute]:
     """Yield the routes of all intakes."""
     for sender in SENDERS:
-        yield from sender.intake(recorder).routes()
+        if sender.intake is not None:
+            yield from sender.intake(recorder).routes()

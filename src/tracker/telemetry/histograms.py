@@ -37,6 +37,9 @@ class Counts(Collector):
     def count(self, *labels: str) -> None:
         self._counts[labels] += 1
 
+    def add(self, amount: int, *labels: str) -> None:
+        self._counts[labels] += amount
+
     def collect(self) -> Iterable[CounterMetricFamily]:
         family = CounterMetricFamily(*self._family, labels=self._labels)
         for labels, count in self._counts.items():

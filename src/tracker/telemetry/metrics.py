@@ -5,7 +5,7 @@ from __future__ import annotations
 import platform
 from functools import partial
 from itertools import product
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 import prometheus_client
 from prometheus_client import CollectorRegistry, Counter, Gauge
@@ -14,6 +14,9 @@ from prometheus_client.exposition import choose_encoder
 from tracker import __version__
 from tracker.errors import Reason
 from tracker.telemetry.histograms import Counts, Histogram
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
 
 prometheus_client.disable_created_metrics()  # type: ignore[no-untyped-call] # the library has no annotation; nobody reads them
 
@@ -36,6 +39,9 @@ _ACCESS: Final = {
 """The results of calls that were refused because of who made them."""
 _PRINCIPALS: Final = ("anonymous", "user", "apikey", "job")
 _COMMIT_CHANGES: Final = (1, 2, 4, 8, 16, 32, 64, 128, 256, 512)
+
+
+_DATAGRAM_KINDS = ("event", "metric", "check", "malformed", "refused", "dropped")
 
 
 class LockMetrics:
@@ -168,6 +174,9 @@ class Metrics:
         self.call_authorized = self.auth.call_authorized
         self.tasks = TaskMetrics(registry)
         self.consumers = ConsumerMetrics(registry)
+        text = "Messages in datagrams of DogStatsD, by what they are or what became of them."
+        kinds = ((kind,) for kind in _DATAGRAM_KINDS)
+        self._datagrams = Counts("tracker_dogstatsd_messages", text, ("kind",), kinds, registry=registry)
         build = prometheus_client.Info(
             "tracker_build", "Version of Tracker and of Python.", registry=registry
         )
@@ -175,6 +184,10 @@ class Metrics:
         prometheus_client.ProcessCollector(registry=registry)
         prometheus_client.PlatformCollector(registry=registry)
         prometheus_client.GCCollector(registry=registry)
+
+    def dogstatsd_messages(self, counts: Mapping[str, int]) -> None:
+        for kind, number in counts.items():
+            self._datagrams.add(number, kind)
 
     def event_status(self, service: str, status: str, environment: str) -> None:
         key = (self._service(service), status, environment)
