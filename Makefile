@@ -56,6 +56,7 @@ bench: $(VENV)/.dev ## Measure the API, locks beside etcd, watches, imports, the
 	$(BIN)/python -m bench.api
 	$(BIN)/python -m bench.locks
 	$(BIN)/python -m bench.watch
+	$(BIN)/python -m bench.webhooks
 	$(BIN)/python -m bench.archive
 	$(BIN)/python -m bench.mongo
 	$(BIN)/python -m bench.size

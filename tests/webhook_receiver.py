@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -13,8 +14,9 @@ if TYPE_CHECKING:
 
 
 class Received(NamedTuple):
-    """A request that a receiver got, and how it answered."""
+    """A request that a receiver got at a time, in seconds, and how it answered."""
 
+    at: float
     headers: Mapping[str, str]
     body: bytes
     status: int
@@ -32,6 +34,7 @@ class Receiver:
         self.received: list[Received] = []
         self.answer: Callable[[], tuple[int, str]] = lambda: (204, "")
         self._grown = asyncio.Condition()
+        self._connections: dict[asyncio.StreamWriter, asyncio.Task[None] | None] = {}
 
     async def wait_for(self, count: int) -> list[Received]:
         """Return what was received, as soon as that is so much."""
@@ -41,6 +44,7 @@ class Receiver:
 
     async def serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         """Answer the requests of a connection."""
+        self._connections[writer] = asyncio.current_task()
         try:
             while head := (await reader.readuntil(b"\r\n\r\n")).decode():
                 lines = [line.partition(": ") for line in head.split("\r\n")[1:-2]]
@@ -49,10 +53,16 @@ class Receiver:
                 status, more = self.answer()
                 writer.write(f"HTTP/1.1 {status} X\r\n{more}content-length: 0\r\n\r\n".encode())
                 async with self._grown:
-                    self.received.append(Received(headers, body, status))
+                    self.received.append(Received(time.perf_counter(), headers, body, status))
                     self._grown.notify_all()
         except (asyncio.IncompleteReadError, ConnectionError):
             writer.close()
+
+    async def close(self) -> None:
+        """End the connections."""
+        for writer in self._connections:
+            writer.close()
+        await asyncio.gather(*(task for task in self._connections.values() if task is not None))
 
 
 @asynccontextmanager
@@ -65,3 +75,4 @@ async def receiving() -> AsyncIterator[Receiver]:
         yield receiver
     finally:
         server.close()
+        await receiver.close()
