@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
+from urllib.parse import quote_plus
 
 from protobuf.wkt import UInt32Value
 
@@ -12,6 +13,8 @@ from tracker.pb import event_pb
 from tracker.web.query_terms import excluded, excludes, included, includes
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from tracker.web.explorer.state import Period, State
     from tracker.web.visit import Visit
 
@@ -79,10 +82,15 @@ async def facets_of(visit: Visit, state: State, period: Period) -> Facets:
 
 def _facet(facet: event_pb.EventFacet, state: State, opened: str, total: int) -> Facet:
     shown = facet.values if facet.field == opened else facet.values[:_VALUES]
+    unfiltered, leading = state.filtered(query=""), state.leading("q", query="")
+
+    def lead(query: str) -> str:
+        return leading + quote_plus(query) if query else unfiltered
+
     rest = facet.other_count + sum(each.count for each in facet.values[len(shown) :])
     return Facet(
         facet.field,
-        tuple(_value(facet.field, each, state, total) for each in shown),
+        tuple(_value(facet.field, each, state.query, lead, total) for each in shown),
         rest,
         _opened(state, facet.field) if rest and facet.field != opened else "",
         facet.field == opened,
@@ -93,14 +101,16 @@ def _opened(state: State, field: str) -> str:
     return state.leading("facet") + field
 
 
-def _value(field: str, value: event_pb.FacetValue, state: State, total: int) -> Value:
-    query, text = state.query, value.value
+def _value(
+    field: str, value: event_pb.FacetValue, query: str, lead: Callable[[str], str], total: int
+) -> Value:
+    text = value.value
     return Value(
         text,
         value.count,
         round(100 * value.count / max(1, total)),
-        state.filtered(query=included(query, field, text)),
-        state.filtered(query=excluded(query, field, text)),
+        lead(included(query, field, text)),
+        lead(excluded(query, field, text)),
         includes(query, field, text),
         excludes(query, field, text),
     )
