@@ -71,6 +71,15 @@ async def test_an_error_stands_beside_the_field_and_what_was_entered_stays(http:
     event = await record(http, "Deploy cart", status="start")
     shown = await page(http, f"/events/{event}")
     wrong = await send(http, shown, "comment", 400, comment="  ", who="ana")
+    for each in (shown, wrong):
+        ids = [
+            field.attributes["id"]
+            for kind in ("input", "textarea", "select")
+            for field in each.all(kind)
+            if field.attributes.get("type") not in ("hidden", "search") and "id" in field.attributes
+        ]
+        assert len(set(ids)) == len(ids) > 3
+        assert "finish-status" in ids
     area = wrong.one("textarea", id="comment-comment")
     assert area.attributes["aria-invalid"] == "true"
     assert "expected some text" in wrong.one("p", id=area.attributes["aria-describedby"]).text

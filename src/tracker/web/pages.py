@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Final
 
+from tracker.web.account import Account
 from tracker.web.calendar.feed import CalendarFeed
 from tracker.web.calendar.page import Calendar
 from tracker.web.catalog.page import Catalog, CatalogEntry
@@ -23,7 +24,7 @@ from tracker.web.timeline.page import Timeline
 PAGES: Final = (
     *(Now(), Explorer(), EventPage(), Suggestions(), Export("csv"), Export("ndjson")),
     *(Timeline(), Calendar(), CalendarFeed()),
-    *(Record(), Edit()),
+    *(Record(), Edit(), Account()),
     *(LocksPage(), LockHistory(), LockPage()),
     *(Catalog(), CatalogEntry(), Insights()),
 )

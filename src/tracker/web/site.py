@@ -158,7 +158,7 @@ class Site:
     def _answer(self, visit: Visit, page: Page, view: View) -> HttpResponse:
         template = self._templates.get_template(view.template)
         body = template.render(view.values, visit=visit, times=visit.times, path=page.path).encode()
-        headers = [*_HEADERS, _UNKEPT if visit.form.sent else _CHECKED, *visit.headers]
+        headers = [*_HEADERS, _UNKEPT if visit.call.verb == "POST" else _CHECKED, *visit.headers]
         if visit.notice and not visit.one("part"):
             headers.append(notice_cookie(""))
         if len(body) > _SMALL and "gzip" in visit.call.headers.get("accept-encoding", ""):

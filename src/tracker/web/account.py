@@ -1,0 +1,120 @@
+"""The page of the reader: who that is, what it may do, and the tokens that it has made."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Final
+
+from tracker.domain.times import timestamp
+from tracker.errors import FieldViolation, invalid
+from tracker.pb import auth_pb
+from tracker.permissions import Permission
+from tracker.time_text import MICROS
+from tracker.web.forms import NO_FORM, Done
+from tracker.web.site import View
+from tracker.web.visit import part
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from markupsafe import Markup
+
+    from tracker.web.visit import Visit
+
+PATH: Final = "/account"
+_DAY: Final = 86_400 * MICROS
+_LASTS: Final = (("7", "a week"), ("30", "30 days"), ("90", "90 days"), ("365", "a year"))
+
+
+@dataclass(frozen=True, slots=True)
+class Token:
+    """An API key, as the list shows it."""
+
+    id: str
+    name: str
+    prefix: str
+    may: str
+    narrowed: str
+    created: Markup
+    expires: Markup
+    used: Markup
+
+
+class Account:
+    """Shows who looks, and lets who may manage access make and revoke tokens."""
+
+    path = PATH
+
+    async def show(self, visit: Visit) -> View:
+        """Show the page."""
+        return await _view(visit)
+
+    async def submit(self, visit: Visit) -> Done | View:
+        """Make a token, which is shown once, or revoke one."""
+        visit.require(Permission.ACCESS_MANAGE)
+        form = visit.form
+        if form.action == "revoke":
+            await visit.change(auth_pb.RevokeApiKeyRequest(id=form.text("id")), auth_pb.RevokeApiKeyResponse)
+            return Done(PATH, "The token is revoked.")
+        permissions = [each.value for each in Permission if form.text(each)]
+        if not permissions:
+            raise invalid(FieldViolation("", "choose what the token may do"))
+        days = form.text("days")
+        if days not in dict(_LASTS):
+            raise invalid(FieldViolation("days", "expected how long it lasts"))
+        made = await visit.change(
+            auth_pb.CreateApiKeyRequest(
+                name=form.text("name"),
+                permissions=permissions,
+                services=_words(form.text("services")),
+                environments=_words(form.text("environments")),
+                teams=_words(form.text("teams")),
+                expires_at=timestamp(visit.clock.now - visit.clock.now % MICROS + int(days) * _DAY),
+            ),
+            auth_pb.CreateApiKeyResponse,
+        )
+        visit.form = NO_FORM
+        return await _view(visit, made)
+
+
+async def _view(visit: Visit, made: auth_pb.CreateApiKeyResponse | None = None) -> View:
+    me = await visit.ask(auth_pb.MeRequest(), auth_pb.MeResponse)
+    scopes = (
+        ("services", me.scope_services),
+        ("environments", me.scope_environments),
+        ("teams", me.scope_teams),
+    )
+    return View(
+        "account.html",
+        me=me,
+        scopes=() if me.scope_all else [(name, ", ".join(values)) for name, values in scopes if values],
+        made=made,
+        tokens=await part(_tokens(visit)),
+        choices=[each.value for each in Permission],
+        lasts=_LASTS,
+    )
+
+
+async def _tokens(visit: Visit) -> Sequence[Token]:
+    found = await visit.ask(auth_pb.ListApiKeysRequest(), auth_pb.ListApiKeysResponse)
+    own = [key for key in found.api_keys if key.created_by == visit.call.principal.id]
+    return [_token(key, visit) for key in own]
+
+
+def _token(key: auth_pb.ApiKey, visit: Visit) -> Token:
+    narrowed = (*key.services, *key.environments, *key.teams)
+    times = visit.times
+    return Token(
+        id=key.id,
+        name=key.name,
+        prefix=key.prefix,
+        may=", ".join(key.permissions) or ("as its team" if key.team_id else "everything"),
+        narrowed=", ".join(narrowed),
+        created=times.tag(key.created_at),
+        expires=times.tag(key.expires_at, age=True),
+        used=times.tag(key.last_used_at, age=True),
+    )
+
+
+def _words(text: str) -> list[str]:
+    return [word for each in text.split(",") if (word := each.strip())]

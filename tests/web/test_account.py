@@ -1,0 +1,91 @@
+"""The page of the reader: its rights, tokens and session."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+import pytest
+from tests.behaviour.servers import server
+from tests.web.html import OWN, page, send
+
+from tracker.permissions import Permission
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator
+
+    import httpx2
+
+    from tracker.config.settings import Settings
+
+PASSWORD = "correct horse battery"
+
+
+@pytest.fixture
+async def site(settings: Settings) -> AsyncIterator[httpx2.AsyncClient]:
+    """Give a server where readers without credentials see events alone."""
+    reading = frozenset({Permission.EVENT_READ})
+    wanted = replace(settings, auth_anonymous_permissions=reading, auth_admin_password=PASSWORD)
+    async with server(wanted) as client:
+        yield client._http  # type: ignore[attr-defined]  # noqa: SLF001 - pages have no RPC
+
+
+@pytest.fixture
+async def admin(site: httpx2.AsyncClient) -> dict[str, str]:
+    """Give the headers of a browser in which the administrator has logged in."""
+    answer = await site.post("/login", data={"username": "admin", "password": PASSWORD}, headers=OWN)
+    token = answer.cookies["tracker_session"]
+    site.cookies.clear()
+    return {**OWN, "cookie": f"tracker_session={token}"}
+
+
+async def test_a_token_is_made_shown_once_and_revoked(
+    site: httpx2.AsyncClient, admin: dict[str, str]
+) -> None:
+    shown = await page(site, "/account", **admin)
+    made = {"name": "ci", "event:write": "1", "services": "cart-*, shop", "days": "7"}
+    after = await send(site, shown, "create", 200, admin, **made)
+    secret = {"x-api-key": after.one("pre", id="secret").text}
+    me = (await site.get("/api/v1alpha1/auth/me", headers=secret)).json()
+    assert (me["permissions"], me["scopeServices"]) == (["event:write"], ["cart-*", "shop"])
+    again = await send(site, shown, "create", 200, admin, **made)
+    assert not again.all("pre", id="secret")
+    assert "was shown before" in again.text
+    listed = await page(site, "/account", **admin)
+    assert secret["x-api-key"] not in listed.text
+    assert len(listed.one("tbody").all("tr")) == 1
+    gone = await send(site, listed, "revoke", 303, admin)
+    assert gone.one("div", role="status").text == "The token is revoked."
+    assert (await site.get("/api/v1alpha1/auth/me", headers=secret)).status_code == 401
+
+
+async def test_a_page_with_a_secret_is_kept_nowhere(site: httpx2.AsyncClient, admin: dict[str, str]) -> None:
+    shown = await page(site, "/account", **admin)
+    csrf = next(each.attributes["value"] for each in shown.all("input") if each.attributes["name"] == "csrf")
+    sent = {"action": "create", "csrf": csrf, "name": "ci", "event:read": "1", "days": "7"}
+    answer = await site.post("/account", data=sent, headers=admin)
+    assert answer.headers["cache-control"] == "no-store"
+
+
+async def test_a_token_has_a_name_and_permissions(site: httpx2.AsyncClient, admin: dict[str, str]) -> None:
+    shown = await page(site, "/account", **admin)
+    wrong = await send(site, shown, "create", 400, admin, name="ci")
+    assert "choose what the token may do" in wrong.one("div", id="problem").text
+    wrong = await send(site, wrong, "create", 400, admin, **{"name": " ", "event:read": "1"})
+    assert wrong.one("p", id="create-name-about").all("b")
+    assert "checked" in wrong.one("input", name="event:read").attributes
+
+
+async def test_readers_see_their_rights_and_make_no_tokens(site: httpx2.AsyncClient) -> None:
+    shown = await page(site, "/account")
+    assert "event:read" in shown.one("main").text
+    assert "access:manage" in shown.one("main").text
+    answer = await site.post("/account", data={"action": "create", "csrf": "", "name": "x"}, headers=OWN)
+    assert answer.status_code == 401
+
+
+async def test_a_session_ends_on_its_page(site: httpx2.AsyncClient, admin: dict[str, str]) -> None:
+    shown = await page(site, "/account", **admin)
+    assert shown.one("main").one("form", action="/logout")
+    assert (await site.post("/logout", headers=admin)).status_code == 303
+    assert "You are not logged in" in (await page(site, "/account", **admin)).text
