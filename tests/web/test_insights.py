@@ -8,7 +8,7 @@ from urllib.parse import parse_qs, urlsplit
 
 from tests.web.html import page, record
 
-from tracker.web.query_terms import with_terms
+from tracker.web.query_terms import one_of, with_terms
 
 if TYPE_CHECKING:
     import httpx2
@@ -103,3 +103,9 @@ def test_alternatives_are_grouped_before_terms_are_added() -> None:
     assert with_terms("service:cart", "service:cart") == "service:cart service:cart"
     assert with_terms("a OR b") == "a OR b"
     assert not with_terms("")
+
+
+def test_several_values_are_one_term() -> None:
+    assert one_of("service", ["cart", "a b"]) == 'service:(cart OR "a b")'
+    assert one_of("service", ["cart", ""]) == "(service:(cart) OR -has:service)"
+    assert one_of("service", [""]) == "-has:service"

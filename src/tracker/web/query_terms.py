@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import re
-from typing import Final
+from typing import TYPE_CHECKING, Final
+
+if TYPE_CHECKING:
+    from collections.abc import Collection
 
 _QUOTED: Final = r'"(?:[^"\\]|\\.)*"'
 _TERM: Final = re.compile(rf'{_QUOTED}|[()]|(?:{_QUOTED}|[^\s()"])+')
@@ -18,6 +21,15 @@ def term(field: str, value: str) -> str:
         return f"-has:{field}"
     bare = _BARE.fullmatch(value) is not None and value not in _OPERATORS
     return f"{field}:{value if bare else quoted(value)}"
+
+
+def one_of(field: str, values: Collection[str]) -> str:
+    """Return the term for several values of a field, which an index of it answers; "" is no value."""
+    named = [term(field, value).removeprefix(f"{field}:") for value in values if value]
+    terms = [f"{field}:({' OR '.join(named)})"] if named else []
+    if "" in values:
+        terms.append(term(field, ""))
+    return f"({' OR '.join(terms)})" if len(terms) > 1 else "".join(terms)
 
 
 def quoted(text: str) -> str:

@@ -11,7 +11,7 @@ from protobuf.wkt import UInt32Value
 from tracker.domain.events import FINISHED
 from tracker.pb import event_pb
 from tracker.pb.options import wire_name
-from tracker.web.query_terms import negated, term
+from tracker.web.query_terms import negated, one_of, term
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -92,7 +92,7 @@ async def breakdown_of(visit: Visit, scope: Scope, field: str) -> Breakdown:
     """
     counted = await _facets(visit, scope, field)
     values = counted.facets[0].values
-    among = f"({' OR '.join(term(field, each.value) for each in values)})"
+    among = one_of(field, [each.value for each in values])
     ended, failed, incidents = (
         await asyncio.gather(
             _counts(visit, scope, field, among, ENDED),

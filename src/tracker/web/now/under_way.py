@@ -15,7 +15,7 @@ from tracker.pb import event_pb
 from tracker.pb.options import wire_name
 from tracker.time_text import MICROS
 from tracker.web.event_rows import event_row
-from tracker.web.query_terms import term
+from tracker.web.query_terms import one_of, term
 from tracker.web.times import length
 from tracker.web.visit import address, part
 
@@ -99,9 +99,9 @@ async def without_ended(visit: Visit, events: Sequence[event_pb.Event]) -> Seque
     """Return the events whose end no other one reports, of their type and linked to them."""
     if not events:
         return events
-    linked = " OR ".join(term("related", event_id(event)) for event in events)
+    linked = one_of("related", [event_id(event) for event in events])
     found = await visit.ask(
-        event_pb.SearchEventsRequest(query=f"({linked}) {_ENDED}", per_page=UInt32Value(value=1_000)),
+        event_pb.SearchEventsRequest(query=f"{linked} {_ENDED}", per_page=UInt32Value(value=1_000)),
         event_pb.SearchEventsResponse,
     )
     ends = {(attributes_of(end).related_id, attributes_of(end).type) for end in found.events}
