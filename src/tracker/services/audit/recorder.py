@@ -204,10 +204,13 @@ def _draft_of(change: Change, salt: bytes) -> Draft:
         before, after = changed(old, new)
     else:
         before, after = None if old is None else whole(old), None if new is None else whole(new)
+    address, request_id, user_agent = change.origin
     content = content_of(
         {
             "principal": change.principal,
-            **change.origin._asdict(),
+            "address": address,
+            "request_id": request_id,
+            "user_agent": user_agent,
             "reason": change.reason,
             "before": before,
             "after": after,
