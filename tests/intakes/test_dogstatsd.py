@@ -48,7 +48,7 @@ async def events_of(app: App, number: int) -> list[Any]:
     """Wait until so many events are recorded."""
     async with asyncio.timeout(SOON), http_client(app.http_address) as http:
         while True:
-            events: list[Any] = (await http.get("/api/v1alpha1/events/list")).json()["events"]
+            events: list[Any] = (await http.get("/api/v1alpha1/events/list?perPage=200")).json()["events"]
             if len(events) >= number:
                 return events
             await asyncio.sleep(0.01)  # between two polls
@@ -93,6 +93,16 @@ async def test_a_burst_of_datagrams_is_recorded_or_counted(settings: Settings) -
                 sender.send(b"_e{2,1}:e%d|x\nm:1|c\nno message\n" % (n % 10))
         assert len(await events_of(app, 50)) == 50
         assert 'kind="malformed"} 50.0' in await metrics(app)
+
+
+async def test_a_server_that_stops_records_what_has_arrived(settings: Settings) -> None:
+    async with starting(settings, "udp://127.0.0.1:0") as app:
+        assert app.dogstatsd is not None
+        with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as sender:
+            for _ in range(100):
+                sender.sendto(b"_e{1,1}:a|b", ("127.0.0.1", app.dogstatsd.port))
+    async with starting(settings, "udp://127.0.0.1:0") as app:
+        assert len(await events_of(app, 100)) == 100
 
 
 async def test_datagrams_need_an_address_and_the_permission(settings: Settings) -> None:

@@ -58,6 +58,7 @@ class Dogstatsd:
         self._new_id = new_id
         self._observer = observer
         self._waiting: asyncio.Queue[tuple[event_pb.CreateEventRequest, str]] = asyncio.Queue(_WAITING)
+        self._recording: asyncio.Future[None] | None = None
         self._socket, self._path = _open(address)
         asyncio.get_running_loop().add_reader(self._socket.fileno(), self._receive)
 
@@ -83,8 +84,10 @@ class Dogstatsd:
         self._observer.dogstatsd_messages(counts)
 
     async def record(self) -> None:
-        """Record some of the events that wait: one round of a background task."""
-        await self._record([await self._waiting.get()])
+        """Record some of the events that wait: one round of a background task; `close` waits for it."""
+        taken = [await self._waiting.get()]
+        self._recording = asyncio.ensure_future(self._record(taken))
+        await asyncio.shield(self._recording)
 
     async def _record(self, taken: list[tuple[event_pb.CreateEventRequest, str]]) -> None:
         while len(taken) < _TOGETHER and not self._waiting.empty():
@@ -112,6 +115,8 @@ class Dogstatsd:
         self._socket.close()
         if self._path is not None:
             self._path.unlink(missing_ok=True)
+        if self._recording is not None:
+            await self._recording
         while not self._waiting.empty():
             await self._record([])
 
