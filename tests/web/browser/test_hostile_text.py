@@ -80,16 +80,17 @@ async def store(http: httpx2.AsyncClient) -> list[str]:
 
 
 async def addresses(page: Page) -> list[str]:
-    """Return the pages of the menu, and a few of each kind that they lead to."""
-    found = [path for path, _ in NAVIGATION]
+    """Look at the pages of the menu, and return the addresses of two of each kind that they lead to."""
+    found: list[str] = []
     kinds = [re.compile(re.sub(r"\{[^}]*\}", "[^/?]+", each.path)) for each in PAGES if "{" in each.path]
-    for path in tuple(found):
+    for path, _ in NAVIGATION:
         await page.goto(path)
+        assert await page.evaluate(MADE) == 0, path
         links = await page.eval_on_selector_all(
             "main a[href^='/']", "all => all.map(a => a.getAttribute('href'))"
         )
         for kind in kinds:
-            found += [link for link in links if kind.fullmatch(link)][:3]
+            found += [link for link in links if kind.fullmatch(link)][:2]
     return found
 
 
