@@ -4,7 +4,8 @@
 # An edge across several layers bends at vertices that the library adds and numbers itself. It numbers them from a little
 # above the count of nodes, without regard to the numbers that the caller's nodes have. With nodes 1, 2 and 5, the bend of
 # the edge from 1 to 5 is called 5 too: the layout has two places for 5, its edges don't say which is meant, and to_dict()
-# keeps one of both. Nodes 1, 2 and 3 are fine. Give nodes texts as names: a bend is always a number.
+# keeps one of both. Nodes 1, 2 and 3 are fine. In a graph of one part, texts as names help: a bend is always a number
+# (fast-sugiyama-parts.sh has the case of several parts).
 #
 # Output seen:
 #   nodes 1, 2, 3: placed [1, 2, 3, 5]
