@@ -143,3 +143,5 @@ def test_a_one_liner_of_a_shell_and_malformed_datagrams() -> None:
     ):
         assert parse(datagram).counts == {"malformed": 1}, datagram
     assert parse(b"").counts == {}
+    assert parse(b"_e{1,1}:a|b\n" * 1000).counts == {"malformed": 1}  # is larger than any client sends
+    assert parse(b"_e{1,1}:a|b\n" * 600).counts == {"event": 600}

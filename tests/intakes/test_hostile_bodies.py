@@ -1,11 +1,13 @@
 from __future__ import annotations
 
+import asyncio
 import json
 from typing import TYPE_CHECKING, Any
 
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from tests.behaviour.servers import SOON
 from tests.soak import size
 
 if TYPE_CHECKING:
@@ -79,6 +81,28 @@ PATHS = st.sampled_from(["/api/v1/events", "/cloudevents", "/api/annotations", "
 """What the senders say, in any place."""
 BODIES = st.dictionaries(NAMES, VALUES, max_size=12)
 MENDED = {"specversion": "1.0", "id": "1", "source": "/", "type": "t", "title": "t", "text": "t", "what": "t"}
+
+
+@pytest.mark.parametrize("mongo_uri", ["sqlite"], indirect=True)
+@pytest.mark.parametrize(
+    ("path", "body"),
+    [
+        ("/api/v1/events", {"title": "t", "text": f"%%%{' ' * 3_000_000}x"}),
+        ("/api/v1/events", {"title": "t", "text": "x", "tags": ["a:b"] * 500_000}),
+        ("/api/annotations", {"text": " " * 3_000_000 + "x", "tags": []}),
+        (
+            "/cloudevents",
+            {
+                "context": {"type": "dev.cdevents.service.deployed.0.2.0", "id": "1", "source": "/"},
+                "subject": {"id": "s", "content": {"artifactId": f"pkg:a/{'a/' * 1_000_000}\n"}},
+            },
+        ),
+    ],
+)
+async def test_no_body_keeps_the_server_busy(http: httpx2.AsyncClient, path: str, body: Any) -> None:
+    async with asyncio.timeout(SOON):  # where the time grows with the square of the size, it takes hours
+        answer = await http.post(path, json=body)
+    assert answer.status_code in (200, 202)
 
 
 @pytest.mark.parametrize("mongo_uri", ["sqlite"], indirect=True)

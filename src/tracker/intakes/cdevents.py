@@ -23,6 +23,7 @@ _TYPE = re.compile(r"dev\.cdevents\.([a-z]+)\.([a-z]+)(?:\..*)?")
 _PURL = re.compile(
     r"pkg:[^/]+/(?:[^@?#]*/)?(?P<name>[^/@?#]+)(?:@(?P<version>[^?#]*))?(?:\?(?P<rest>[^#]*))?.*"
 )
+_LONGEST_PURL: Final = 2000
 _Status = event_pb.Status
 
 _BEGINNINGS: Final = {"queued": _Status.planned, "created": _Status.open, "started": _Status.start}
@@ -120,7 +121,8 @@ def _set_stage(attributes: event_pb.EventAttributes, done: str, outcome: str) ->
 
 def _name(attributes: event_pb.EventAttributes, of: str, subject_id: str, about: Mapping[str, Any]) -> None:
     """Set the service, its version and its environment."""
-    artifact = _PURL.fullmatch(text(about, "artifactId") or (subject_id if of == "artifact" else ""))
+    purl = text(about, "artifactId") or (subject_id if of == "artifact" else "")
+    artifact = _PURL.fullmatch(purl) if len(purl) <= _LONGEST_PURL else None
     service, environment = optional(about, "service", dict) or {}, optional(about, "environment", dict) or {}
     named = text(service, "id") or next((text(about, name) for name in _NAMES if about.get(name)), "")
     if not named and artifact is not None:

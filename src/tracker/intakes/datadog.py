@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from functools import partial
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Any, Final, TypeVar
@@ -53,7 +52,8 @@ _LONGEST_TEXT: Final = 4000
 """Characters of a text that `datadog-api-client` takes."""
 _LATEST: Final = 253_402_300_799
 """The last second of the year 9999."""
-_MARKDOWN = re.compile(r"\s*%%%[ \t]*\n?(.*?)\n?[ \t]*%%%\s*", re.DOTALL)
+_MARKDOWN: Final = "%%%"
+"""What is before and after a text in Markdown."""
 
 _STATUSES: Final = {
     **{name: event_pb.Status[name] for name in ("error", "warning", "success", "snapshot", "user_update")},
@@ -152,8 +152,10 @@ def event_request(content: Mapping[str, Any]) -> event_pb.CreateEventRequest:
     title, message = text(content, "title"), text(content, "text")
     if not title.strip():
         raise refused("title", "expected a text")
-    markdown = _MARKDOWN.fullmatch(message)
-    title, message = divided(title, message if markdown is None else markdown[1])
+    marked = message.strip()
+    if len(marked) >= 2 * len(_MARKDOWN) and marked.startswith(_MARKDOWN) and marked.endswith(_MARKDOWN):
+        message = marked[len(_MARKDOWN) : -len(_MARKDOWN)].strip()
+    title, message = divided(title, message)
     attributes = event_pb.EventAttributes(
         message=shortened(message), source=text(content, "source_type_name")
     )

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 
 _ADDRESS = re.compile(r"udp://(?P<host>\[[0-9a-fA-F:.]+\]|[^:/]+):(?P<port>[0-9]{1,5})|unix://(?P<path>/.+)")
 _LARGEST: Final = 65_536
+"""Bytes of a datagram."""
 _READ_AT_ONCE: Final = 256
 _BUFFER: Final = 8 * 1024 * 1024
 """Bytes of datagrams that wait in the kernel, as far as it allows so many."""

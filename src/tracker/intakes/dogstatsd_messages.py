@@ -30,6 +30,8 @@ _FIELDS: Final = {
 _ENCODINGS: Final = (("utf-8", 1), ("utf-16-le", 2), ("utf-32-le", 4))
 """Encodings, and the bytes of a unit that lengths may count."""
 _SEPARATOR = "|"
+_LARGEST: Final = 8_192
+"""Bytes of a datagram; clients send no larger ones."""
 
 
 class _Split(NamedTuple):
@@ -52,6 +54,9 @@ class Messages:
 def parse(datagram: bytes) -> Messages:
     """Return what a datagram has; each of its messages counts for itself."""
     messages = Messages()
+    if len(datagram) > _LARGEST:
+        messages.counts["malformed"] = 1
+        return messages
     while datagram:
         header = _HEADER.match(datagram)
         split = None if header is None else _split(datagram[header.end() :], int(header[1]), int(header[2]))
