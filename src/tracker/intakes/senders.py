@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final, Protocol
 
+from tracker.intakes.alertmanager import Alertmanager
 from tracker.intakes.cloudevents import CloudEvents
 from tracker.intakes.datadog import DatadogEvents
 from tracker.intakes.grafana import GrafanaAnnotations
@@ -55,6 +56,12 @@ SENDERS: Final = (
         "`grafana-client`, Argo CD and Flux `grafana`",
         "`Authorization: Bearer`, password of `Authorization: Basic`",
         GrafanaAnnotations,
+    ),
+    Sender(
+        "Alertmanager",
+        "Alertmanager's `webhook_configs`",
+        "`Authorization: Bearer`, password of `Authorization: Basic`",
+        Alertmanager,
     ),
 )
 
