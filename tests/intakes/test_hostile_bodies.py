@@ -51,6 +51,7 @@ NAMES = st.sampled_from(
             "outcome",
             "artifactId",
         ),
+        *("payload", "summary", "timestamp", "custom_details", "links", "href", "dedup_key", "severity"),
     ]
 )
 TEXTS = st.sampled_from(
@@ -77,10 +78,25 @@ KINDS = st.sampled_from(
         "",
     ]
 )
-PATHS = st.sampled_from(["/api/v1/events", "/cloudevents", "/api/annotations", "/api/annotations/graphite"])
+PATHS = st.sampled_from(
+    [
+        *("/api/v1/events", "/cloudevents", "/api/annotations", "/api/annotations/graphite"),
+        *("/v2/enqueue", "/v2/change/enqueue"),
+    ]
+)
 """What the senders say, in any place."""
 BODIES = st.dictionaries(NAMES, VALUES, max_size=12)
-MENDED = {"specversion": "1.0", "id": "1", "source": "/", "type": "t", "title": "t", "text": "t", "what": "t"}
+MENDED: dict[str, Any] = {
+    "specversion": "1.0",
+    "id": "1",
+    "source": "/",
+    "type": "t",
+    "title": "t",
+    "text": "t",
+    "what": "t",
+    "event_action": "trigger",
+    "payload": {"summary": "t"},
+}
 
 
 @pytest.mark.parametrize("mongo_uri", ["sqlite"], indirect=True)

@@ -19,7 +19,7 @@ from tracker.pb.options import only_reads
 from tracker.transcoding.bindings import HttpInput, PathTemplate, http_bindings, parse_template
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Awaitable, Callable, Iterable
 
     from protobuf import Message
     from structlog.typing import FilteringBoundLogger
@@ -229,18 +229,19 @@ class _Plain:
         self._limit = route.limits.body_bytes
 
     async def answer(self, exchange: HttpExchange, captures: tuple[str, ...]) -> None:
-        async def read() -> HttpRequest:
+        async def receive() -> HttpRequest:
             body = b""
             if self._takes_body or exchange.body_bytes > self._limit:
                 body = await exchange.body(self._limit, compressed=self._compressed)
             return HttpRequest(captures, body, exchange.head.path, query)
 
         call, query = exchange.call("http"), exchange.head.query.decode("latin-1")
+        read: Read = receive
         try:
             if self._foreign is not None and self._foreign.credentials is not None:
-                secret = self._foreign.credentials(call.headers, query)
-                if secret is not None:
-                    call.headers = {**call.headers, "x-api-key": secret}
+                _identify(call, self._foreign.credentials(call.headers, query))
+            if self._foreign is not None and self._foreign.key_in_body is not None:
+                read = await _read_early(receive, self._foreign.key_in_body, call)
             response: HttpResponse = await self._handle(_timed(exchange, call, read), call)
             await exchange.respond(response)
         except TrackerError as error:
@@ -250,6 +251,27 @@ class _Plain:
             await exchange.respond(refusal._replace(headers=(*refusal.headers, *http_headers(error))))
         finally:
             call.answer.end()
+
+
+def _identify(call: Call, secret: str | None) -> None:
+    if secret is not None:
+        call.headers = {**call.headers, "x-api-key": secret}
+
+
+async def _read_early(
+    receive: Callable[[], Awaitable[HttpRequest]], key_in: Callable[[bytes], str | None], call: Call
+) -> Read:
+    """Receive a request whose body has the API key, and return the `Read` that provides it."""
+    try:
+        request = await receive()
+    except TrackerError as error:
+        return refusing(error)
+    _identify(call, key_in(request.body))
+
+    async def read() -> HttpRequest:
+        return request
+
+    return read
 
 
 def _timed(exchange: HttpExchange, call: Call, read: Read) -> Read:

@@ -46,11 +46,13 @@ class ForeignTerms(NamedTuple):
 
     `credentials` returns the API key of a request that has one in a place of that product's own; it is given
     the headers and the query. `error` returns the answer to a refused request,
-    where its form is not that of Tracker.
+    where its form is not that of Tracker. `key_in_body` returns the API key in a body, which is then read
+    before the caller is known: such a route limits its size.
     """
 
     credentials: Callable[[Mapping[str, str], str], str | None] | None = None
     error: Callable[[TrackerError], HttpResponse] | None = None
+    key_in_body: Callable[[bytes], str | None] | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,6 +9,7 @@ from tracker.intakes.alertmanager import Alertmanager
 from tracker.intakes.cloudevents import CloudEvents
 from tracker.intakes.datadog import DatadogEvents
 from tracker.intakes.grafana import GrafanaAnnotations
+from tracker.intakes.pagerduty import PagerDutyEvents
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
@@ -56,6 +57,12 @@ SENDERS: Final = (
         "`grafana-client`, Argo CD and Flux `grafana`",
         "`Authorization: Bearer`, password of `Authorization: Basic`",
         GrafanaAnnotations,
+    ),
+    Sender(
+        "PagerDuty Events v2",
+        "`pagerduty`, Ansible's `pagerduty_change`",
+        "`routing_key` in the body",
+        PagerDutyEvents,
     ),
     Sender(
         "Alertmanager",
