@@ -201,7 +201,12 @@ class App:
         )
         methods, ready = tuple(methods_of(services)), Readiness(store.check)
         rpcs = Rpcs(methods, keys)
-        intake = Recorder(rpcs, store.events.ids_that_begin, settings.auth_public_url)
+        intake = Recorder(
+            rpcs,
+            store.events.ids_that_begin,
+            settings.auth_public_url,
+            {"github": settings.github_webhook_secret},
+        )
         if settings.dogstatsd_address:
             self._receive_datagrams(
                 chain.compose(Endpoint("dogstatsd", intake.create, Permission.EVENT_WRITE)),

@@ -177,6 +177,12 @@ class Settings:
         "Networks that are not public, such as `10.0.0.0/8`, to which webhooks may send too.",
         (),
     )
+    github_webhook_secret: str | None = _setting(
+        MISSING_OR_TEXT,
+        "Secret with which GitHub signs webhooks; without it, none are received.",
+        None,
+        secret=True,
+    )
     dogstatsd_address: str = _setting(
         TEXT,
         "Where events of DogStatsD are received: `udp://127.0.0.1:8125` or `unix:///run/tracker/dogstatsd.sock`."

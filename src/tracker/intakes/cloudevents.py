@@ -21,12 +21,12 @@ from tracker.domain.query.fields import LABEL_NAME
 from tracker.errors import Reason, TrackerError
 from tracker.intakes import cdevents, tags
 from tracker.intakes.requests import (
+    access_token,
     divided,
     json_object,
     json_value,
     moment,
     optional,
-    parameters,
     refused,
     shortened,
     text,
@@ -92,14 +92,7 @@ async def _consent(_request: HttpRequest, call: Call) -> HttpResponse:
     return HttpResponse(b"", headers)
 
 
-def _token(headers: Mapping[str, str], query: str) -> str | None:
-    """Return the token in the query, where no header has one."""
-    if "access_token" not in query or "authorization" in headers or "x-api-key" in headers:
-        return None
-    return parameters(query).get("access_token")
-
-
-_TERMS: Final = ForeignTerms(_token)
+_TERMS: Final = ForeignTerms(access_token)
 
 
 def attributes_of_all(body: bytes, headers: Mapping[str, str]) -> Sequence[Mapping[str, Any]]:

@@ -14,7 +14,7 @@ from tracker.intakes.numbers import beginning_of, number_of
 from tracker.pb import event_pb
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable, Sequence
+    from collections.abc import Awaitable, Callable, Mapping, Sequence
 
     from tracker.api.rpcs import Rpcs
     from tracker.services.context import Call
@@ -30,12 +30,13 @@ class Recorder:
     """Records events and finds them.
 
     `_ids_that_begin` returns the ids of events that begin so. `_public_url` is the address of this server, or
-    empty where it is the one that clients use.
+    empty where it is the one that clients use. `secrets` are those of products whose webhooks are signed.
     """
 
     _rpcs: Rpcs
     _ids_that_begin: Callable[[str], Awaitable[Sequence[str]]]
     _public_url: str
+    secrets: Mapping[str, str | None]
 
     async def create(self, request: event_pb.CreateEventRequest, call: Call) -> event_pb.Event:
         """Record an event, or change the one of its source with its external id.
@@ -46,10 +47,13 @@ class Recorder:
         answer = await self._rpcs.change(request, event_pb.CreateEventResponse, call)
         return answer.event or event_pb.Event()
 
-    async def deliver(self, request: event_pb.CreateEventRequest, call: Call) -> None:
-        """Record one of the events of a call, which has an external id, if that has not ended.
+    async def deliver(
+        self, request: event_pb.CreateEventRequest, call: Call, key: str = ""
+    ) -> event_pb.Event | None:
+        """Record one of the events of a call, which has an external id; return None if that has ended.
 
-        Messages may come again, and late: the beginning of what has ended is left out.
+        Messages may come again, and late: the beginning of what has ended is left out, and what has the
+        idempotency key of a message before changes nothing.
 
         Raises:
             TrackerError: As CreateEvent does.
@@ -60,8 +64,9 @@ class Recorder:
             query = to_text(all_of((external, one_of(SOURCE, (attributes.source,)))))
             found = await self.search(event_pb.SearchEventsRequest(query=query), call)
             if any(attributes_of(each).status in FINISHED for each in found.events):
-                return
-        await self._rpcs.change(request, event_pb.CreateEventResponse, call, "")
+                return None
+        answer = await self._rpcs.change(request, event_pb.CreateEventResponse, call, key)
+        return answer.event
 
     async def update(self, request: event_pb.UpdateEventRequest, call: Call) -> None:
         """Change an event.

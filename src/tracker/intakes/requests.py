@@ -127,6 +127,13 @@ def parameters(query: str) -> dict[str, str]:
     return dict(parse_qsl(query, keep_blank_values=True, errors="replace"))
 
 
+def access_token(headers: Mapping[str, str], query: str) -> str | None:
+    """Return the token in the query, where no header has one."""
+    if "access_token" not in query or "authorization" in headers or "x-api-key" in headers:
+        return None
+    return parameters(query).get("access_token")
+
+
 def shortened(message: str) -> str:
     """Return a message that an event may have: up to 64 KiB, with `…` where it was cut."""
     encoded = message.encode()

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Final, Protocol
 from tracker.intakes.alertmanager import Alertmanager
 from tracker.intakes.cloudevents import CloudEvents
 from tracker.intakes.datadog import DatadogEvents
+from tracker.intakes.github import github
 from tracker.intakes.grafana import GrafanaAnnotations
 from tracker.intakes.pagerduty import PagerDutyEvents
 
@@ -70,6 +71,7 @@ SENDERS: Final = (
         "`Authorization: Bearer`, password of `Authorization: Basic`",
         Alertmanager,
     ),
+    Sender("GitHub", "GitHub's webhooks", "`X-Hub-Signature-256`, and `?access_token=`", github),
 )
 
 

@@ -1,0 +1,163 @@
+"""The intake of GitHub's webhooks: https://docs.github.com/en/webhooks/webhook-events-and-payloads."""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+from typing import TYPE_CHECKING, Any, Final
+from urllib.parse import parse_qsl
+
+from tracker.intakes import tags
+from tracker.intakes.integrations import PONG, Integration, event_request, identity, same, time_of, version_of
+from tracker.intakes.requests import json_object, optional, refused, text
+from tracker.pb import event_pb
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from tracker.intakes.recorder import Recorder
+
+_Status = event_pb.Status
+_STATES: Final = {
+    "pending": _Status.start,
+    "queued": _Status.start,
+    "in_progress": _Status.in_progress,
+    "success": _Status.success,
+    "failure": _Status.failure,
+    "error": _Status.error,
+}
+_STAGES: Final = {"requested": _Status.planned, "in_progress": _Status.in_progress}
+_CONCLUSIONS: Final = {
+    "success": _Status.success,
+    "failure": _Status.failure,
+    "timed_out": _Status.failure,
+    "startup_failure": _Status.failure,
+}
+
+
+def github(recorder: Recorder) -> Integration:
+    """Return the intake of the deployments, runs of workflows and releases of repositories."""
+    return Integration(recorder, "github", is_signed, received, "x-github-delivery")
+
+
+def is_signed(secret: bytes, body: bytes, headers: Mapping[str, str]) -> bool:
+    """Return whether a message has the signature of its body."""
+    wanted = f"sha256={hmac.new(secret, body, hashlib.sha256).hexdigest()}"
+    return same(headers.get("x-hub-signature-256", ""), wanted)
+
+
+def received(body: bytes, headers: Mapping[str, str]) -> event_pb.CreateEventRequest | str:
+    """Return what a message records, or why it records nothing.
+
+    Raises:
+        TrackerError: INVALID_ARGUMENT; it is malformed.
+    """
+    if headers.get("content-type", "").startswith("application/x-www-form-urlencoded"):
+        body = _payload(body)
+    content = json_object(body)
+    match headers.get("x-github-event", ""):
+        case "ping":
+            return PONG
+        case "deployment":
+            return _deployment(content, {"state": "pending"})
+        case "deployment_status":
+            return _deployment(content, _part(content, "deployment_status"))
+        case "workflow_run":
+            return _workflow_run(content)
+        case "release":
+            return _release(content)
+    return "unsupported event"
+
+
+def _payload(body: bytes) -> bytes:
+    try:
+        return dict(parse_qsl(body, max_num_fields=10)).get(b"payload", b"")
+    except ValueError:
+        raise refused("payload", "expected a form") from None
+
+
+def _part(content: Mapping[str, Any], name: str) -> dict[str, Any]:
+    return optional(content, name, dict) or {}
+
+
+def _attributes(content: Mapping[str, Any], kind: str, own: Mapping[str, Any]) -> event_pb.EventAttributes:
+    """Return the attributes of what happens in a repository."""
+    repository = text(_part(content, "repository"), "full_name")
+    people = (optional(own, name, dict) or {} for name in ("creator", "actor", "author"))
+    return event_pb.EventAttributes(
+        source="github",
+        external_id=f"{kind}:{identity(own, 'id')}",
+        type=event_pb.Type.deployment if kind == "deployment" else event_pb.Type.operation,
+        service=repository.rpartition("/")[2],
+        owner=next(filter(None, (text(each, "login") for each in people)), ""),
+        labels={"repository": repository[:1000]} if repository else {},
+    )
+
+
+def _deployment(content: Mapping[str, Any], state: Mapping[str, Any]) -> event_pb.CreateEventRequest | str:
+    deployment = _part(content, "deployment")
+    status = _STATES.get(text(state, "state"))
+    if status is None:
+        return "unsupported status"
+    attributes = _attributes(content, "deployment", deployment)
+    attributes.status = status
+    attributes.start_date = time_of(deployment, "created_at")
+    attributes.version = version_of(text(deployment, "ref"), text(deployment, "sha"))
+    environment = text(state, "environment") or text(deployment, "environment")
+    tags.apply([f"environment:{environment}"] if environment else [], attributes)
+    title = f"Deploy {attributes.service} {attributes.version}"
+    return event_request(
+        attributes,
+        f"{title} to {environment}" if environment else title,
+        text(state, "description") or text(deployment, "description"),
+        {
+            "sha": text(deployment, "sha"),
+            "ref": text(deployment, "ref"),
+            "task": text(deployment, "task"),
+            "url": text(state, "log_url") or text(state, "target_url"),
+        },
+        time_of(state, "created_at"),
+    )
+
+
+def _workflow_run(content: Mapping[str, Any]) -> event_pb.CreateEventRequest | str:
+    run, action = _part(content, "workflow_run"), text(content, "action")
+    if action not in (*_STAGES, "completed"):
+        return "unsupported action"
+    attributes = _attributes(content, "workflow_run", run)
+    attributes.external_id += f":{text(run, 'run_attempt')[:20] or '1'}"
+    attributes.status = _STAGES.get(action) or _CONCLUSIONS.get(text(run, "conclusion"), _Status.done)
+    attributes.start_date = time_of(run, "run_started_at") or time_of(run, "created_at")
+    name = text(run, "name") or text(run, "path").rpartition("/")[2] or "Workflow"
+    return event_request(
+        attributes,
+        f"{name} #{text(run, 'run_number')} of {attributes.service}",
+        text(run, "display_title") or text(_part(run, "head_commit"), "message"),
+        {
+            "sha": text(run, "head_sha"),
+            "branch": text(run, "head_branch"),
+            "conclusion": text(run, "conclusion"),
+            "url": text(run, "html_url"),
+        },
+        time_of(run, "updated_at"),
+    )
+
+
+def _release(content: Mapping[str, Any]) -> event_pb.CreateEventRequest | str:
+    if text(content, "action") != "published":
+        return "unsupported action"
+    release = _part(content, "release")
+    attributes = _attributes(content, "release", release)
+    attributes.status = _Status.success
+    attributes.start_date = published = time_of(release, "published_at")
+    attributes.version = text(release, "tag_name")
+    return event_request(
+        attributes,
+        f"Release {text(release, 'name') or attributes.version} of {attributes.service}",
+        text(release, "body"),
+        {
+            "url": text(release, "html_url"),
+            "prerelease": "true" if release.get("prerelease") is True else "",
+        },
+        published,
+    )
