@@ -19,6 +19,7 @@ from tracker.permissions import ALL_PERMISSIONS, Permission
 from tracker.services.access.attempts import FailedAttempts
 from tracker.services.access.directory import Directory
 from tracker.services.access.logins import Logins
+from tracker.services.access.own_sessions import OwnSessionsService
 from tracker.services.access.people import PeopleService
 from tracker.services.access.service import AuthService
 from tracker.services.access.sessions import Sessions
@@ -67,11 +68,13 @@ class AccessControl:
         self.people = PeopleService(self.directory, context)
         self.authenticators: Sequence[Authenticator] = ()
         self.sessions = Sessions(self.directory, context, settings.auth_session_ttl)
+        self.own_sessions = OwnSessionsService(self.sessions, context)
         self._logins = Logins(self.directory, self.sessions, context, self.attempts, observer)
         secure = settings.auth_cookie_secure or settings.auth_public_url.startswith("https:")
         secure = secure or settings.tls_cert is not None
         self._cookies = Cookies(secure=secure)
-        self.routes = [*LoginRoutes(self._logins, self.sessions, self._cookies, label).routes()]
+        self.login = LoginRoutes(self._logins, self.sessions, self._cookies, label)
+        self.routes = [*self.login.routes()]
         self._proxies: ProxyIdentities | None = None
         self._for_people = (self.directory, self.sessions, context, observer)
 

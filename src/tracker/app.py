@@ -196,6 +196,7 @@ class App:
             LinkService(store.links, context),
             access.service,
             access.people,
+            access.own_sessions,
             AuditService(store.audit, recorder, context),
             webhooks,
         )
@@ -218,7 +219,7 @@ class App:
         routes = [
             *intake_routes(intake),
             *(*probes(ready), *documentation(), *access.routes, _web_configuration(settings)),
-            *Site(rpcs, NAVIGATION, clock.now, settings.timezone).routes(PAGES),
+            *Site(rpcs, access.login, NAVIGATION, clock.now, settings.timezone).routes(PAGES),
         ]
         rest, metrics_api = (
             RestApi(chain, methods, routes, log=log, cors=Cors(settings.cors_allowed_origins)),

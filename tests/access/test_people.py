@@ -259,3 +259,48 @@ async def test_a_session_begins_and_ends_on_every_server_of_a_database(
         async with asyncio.timeout(10):
             while await kind(elsewhere, headers) == "user":  # noqa: ASYNC110 - the other server polls the store
                 await asyncio.sleep(0.1)
+
+
+async def sessions(http: httpx2.AsyncClient, headers: dict[str, str]) -> list[dict[str, Any]]:
+    answer = await http.get(f"{AUTH}/sessions", headers=headers)
+    assert answer.status_code == 200, answer.text
+    return list(answer.json()["sessions"])
+
+
+async def test_people_see_their_own_sessions_and_end_them(
+    http: httpx2.AsyncClient, clock: StoppedClock
+) -> None:
+    admin = await logged_in(http)
+    user = {"username": "ada", "password": PASSWORD}
+    assert (await http.post(f"{AUTH}/users", json=user, headers=admin)).status_code == 200
+    clock.seconds += 1
+    phone = await logged_in(http, **{"user-agent": "phone"})
+    answer = await http.post(f"{AUTH}/login", json=user)
+    http.cookies.clear()
+    other = OWN | {"cookie": f"tracker_session={answer.cookies['tracker_session']}"}
+    other["x-csrf-token"] = answer.cookies["tracker_csrf"]
+    (hers,) = await sessions(http, other)
+    newest, oldest = await sessions(http, admin)
+    assert (newest["userAgent"], newest["current"], oldest["current"]) == ("phone", False, True)
+    token = admin["cookie"].rpartition("=")[2]
+    assert all(word not in str(newest) + str(oldest) for word in (token, token[:8]))
+
+    await http.delete(f"{AUTH}/sessions/{hers['id']}", headers=admin)
+    assert await kind(http, other) == "user"
+    refused = await http.delete(f"{AUTH}/sessions/{newest['id']}", headers=admin | {"x-csrf-token": ""})
+    assert refused.status_code == 403
+    assert (await http.delete(f"{AUTH}/sessions/{newest['id']}", headers=admin)).status_code == 200
+    assert await kind(http, phone) == "anonymous"
+    assert await sessions(http, admin) == [oldest]
+
+    again = await logged_in(http)  # in the record of the one that is over
+    await http.delete(f"{AUTH}/sessions/{newest['id']}", headers=admin)
+    assert await kind(http, again) == "user"
+    ended = await http.post(f"{AUTH}/sessions/end-others", json={}, headers=again)
+    assert ended.json() == {"ended": 1}
+    assert (await kind(http, admin), await kind(http, again), await kind(http, other)) == (
+        "anonymous",
+        "user",
+        "user",
+    )
+    assert await sessions(http, {}) == []

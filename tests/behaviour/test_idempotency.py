@@ -122,6 +122,8 @@ CHANGES: dict[str, tuple[Callable[[Client], Awaitable[str]], Callable[[str], Jso
 UNSEEN: dict[str, tuple[Callable[[Client], Awaitable[str]], Callable[[str], JsonObject]]] = {
     "AuditService/CreateAuditCheckpoint": (nothing, lambda _: {}),
     "AuditService/EraseAuditValue": (nothing, lambda _: {"value": "nobody at all"}),
+    "AuthService/EndSession": (nothing, lambda _: {"id": "0123456789abcdef01234567"}),
+    "AuthService/EndOtherSessions": (nothing, lambda _: {}),
     "WebhookService/TestWebhook": (webhook_id, lambda id_: {"id": id_}),
     "WebhookService/ReplayWebhookDeliveries": (webhook_id, lambda id_: {"id": id_}),
 }

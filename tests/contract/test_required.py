@@ -57,6 +57,7 @@ REQUIRED = {
     "RotateApiKeyRequest.id": "id is required",
     "EraseAuditValueRequest.value": "value is required",
     "RevokeApiKeyRequest.id": "id is required",
+    "EndSessionRequest.id": "id is required",
     "CreateUserRequest.username": (
         "username must be 2 to 64 characters of letters, digits, dot, underscore or dash"
     ),

@@ -117,9 +117,8 @@ async def send(
     assert answer.status_code == answered, answer.text
     if answered != 303:
         return parsed(answer.text)
-    cookies = "; ".join(f"{name}={value}" for name, value in answer.cookies.items())
-    if "cookie" in headers:
-        cookies = f"{headers['cookie']}; {cookies}"
+    held = dict(each.split("=", 1) for each in headers.get("cookie", "").split("; ") if each)
+    cookies = "; ".join(f"{name}={value}" for name, value in {**held, **answer.cookies}.items())
     http.cookies.clear()
     return await page(http, answer.headers["location"], **{**headers, "cookie": cookies})
 

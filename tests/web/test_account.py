@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 from tests.behaviour.servers import server
+from tests.canaries import canary
 from tests.web.html import OWN, page, send
 
 from tracker.permissions import Permission
@@ -53,7 +54,7 @@ async def test_a_token_is_made_shown_once_and_revoked(
     assert "was shown before" in again.text
     listed = await page(site, "/account", **admin)
     assert secret["x-api-key"] not in listed.text
-    assert len(listed.one("tbody").all("tr")) == 1
+    assert len(listed.one("table", id="tokens").one("tbody").all("tr")) == 1
     gone = await send(site, listed, "revoke", 303, admin)
     assert gone.one("div", role="status").text == "The token is revoked."
     assert (await site.get("/api/v1alpha1/auth/me", headers=secret)).status_code == 401
@@ -89,3 +90,38 @@ async def test_a_session_ends_on_its_page(site: httpx2.AsyncClient, admin: dict[
     assert shown.one("main").one("form", action="/logout")
     assert (await site.post("/logout", headers=admin)).status_code == 303
     assert "You are not logged in" in (await page(site, "/account", **admin)).text
+
+
+async def test_sessions_are_listed_and_ended(site: httpx2.AsyncClient, admin: dict[str, str]) -> None:
+    firefox = "Mozilla/5.0 (X11; Linux x86_64; rv:140.0) Gecko/20100101 Firefox/140.0"
+    tokens = []
+    for _ in range(3):
+        entries = {"username": "admin", "password": PASSWORD}
+        answer = await site.post("/login", data=entries, headers={**OWN, "user-agent": firefox})
+        tokens.append({**OWN, "cookie": f"tracker_session={answer.cookies['tracker_session']}"})
+        site.cookies.clear()
+    shown = (await page(site, "/account", **admin)).one("table", id="sessions")
+    assert shown.text.count("Firefox on Linux") == 3
+    assert shown.text.count("this session") == 1
+    after = await send(site, shown.all("form")[0], "end", 303, admin)
+    assert after.one("div", role="status").text == "The session is over."
+    assert len(after.one("table", id="sessions").all("form")) == 2
+    alone = await send(site, after, "end-others", 303, admin)
+    assert not alone.one("table", id="sessions").all("form")
+    for each in tokens:
+        assert "You are not logged in" in (await page(site, "/account", **each)).text
+
+
+async def test_a_password_is_changed(site: httpx2.AsyncClient, admin: dict[str, str]) -> None:
+    shown = await page(site, "/account", **admin)
+    new = canary("new password")
+    wrong = await send(site, shown, "password", 400, admin, current=PASSWORD, new=new, again="x")
+    assert "the two new passwords differ" in wrong.one("p", id="password-again-about").text
+    wrong = await send(site, shown, "password", 401, admin, current="x", new=new, again=new)
+    assert "current password is incorrect" in wrong.one("div", id="problem").text
+    assert not any("value" in each.attributes for each in wrong.all("input", type="password"))
+    changed = await send(site, shown, "password", 303, admin, current=PASSWORD, new=new, again=new)
+    assert "Your password is changed" in changed.one("div", role="status").text
+    assert "You are not logged in" in (await page(site, "/account", **admin)).text
+    entries = {"username": "admin", "password": new}
+    assert (await site.post("/login", data=entries, headers=OWN)).status_code == 303

@@ -93,8 +93,15 @@ class LoginRoutes:
 
     async def _change_password(self, request: HttpRequest, call: Call) -> HttpResponse:
         current, new = _texts(request.body, "currentPassword", "newPassword")
-        session = await self._logins.change_password(call, address_of(call), current, new)
-        return HttpResponse(b"", self._cookies.of(session), HTTPStatus.NO_CONTENT)
+        return HttpResponse(b"", await self.change_password(call, current, new), HTTPStatus.NO_CONTENT)
+
+    async def change_password(self, call: Call, current: str, new: str) -> Sequence[tuple[str, str]]:
+        """Change the password of the session's user; return the headers that give the browser a new session.
+
+        Raises:
+            TrackerError: UNAUTHENTICATED; INVALID_ARGUMENT; RESOURCE_EXHAUSTED after too many attempts.
+        """
+        return self._cookies.of(await self._logins.change_password(call, address_of(call), current, new))
 
     async def _page(self, request: HttpRequest, call: Call) -> HttpResponse:
         if call.session:

@@ -66,7 +66,7 @@ class Rpcs:
 
 def _call_of(outer: Call) -> Call:
     call = Call(outer.wire, outer.request_id, outer.peer, outer.headers, outer.timeout)
-    call.principal, call.answer = outer.principal, outer.answer
+    call.principal, call.answer, call.session = outer.principal, outer.answer, outer.session
     return call
 
 

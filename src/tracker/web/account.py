@@ -1,4 +1,4 @@
-"""The page of the reader: who that is, what it may do, and the tokens that it has made."""
+"""The page of the reader: its rights, its sessions and password, and the tokens that it has made."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from tracker.errors import FieldViolation, invalid
 from tracker.pb import auth_pb
 from tracker.permissions import Permission
 from tracker.time_text import MICROS
+from tracker.web.account_sessions import end_other_sessions, end_session, sessions_of
 from tracker.web.forms import NO_FORM, Done
 from tracker.web.site import View
 from tracker.web.visit import part
@@ -41,7 +42,7 @@ class Token:
 
 
 class Account:
-    """Shows who looks, and lets who may manage access make and revoke tokens."""
+    """Shows who looks, changes the password, ends sessions, and makes tokens for who may manage access."""
 
     path = PATH
 
@@ -50,9 +51,15 @@ class Account:
         return await _view(visit)
 
     async def submit(self, visit: Visit) -> Done | View:
-        """Make a token, which is shown once, or revoke one."""
-        visit.require(Permission.ACCESS_MANAGE)
+        """Make the change that a form asks for; a token that it makes is shown once."""
         form = visit.form
+        if form.action == "password":
+            return Done(PATH, await _change_password(visit))
+        if form.action == "end":
+            return Done(PATH, await end_session(visit))
+        if form.action == "end-others":
+            return Done(PATH, await end_other_sessions(visit))
+        visit.require(Permission.ACCESS_MANAGE)
         if form.action == "revoke":
             await visit.change(auth_pb.RevokeApiKeyRequest(id=form.text("id")), auth_pb.RevokeApiKeyResponse)
             return Done(PATH, "The token is revoked.")
@@ -77,6 +84,14 @@ class Account:
         return await _view(visit, made)
 
 
+async def _change_password(visit: Visit) -> str:
+    current, new, again = (visit.form.text(name) for name in ("current", "new", "again"))
+    if new != again:
+        raise invalid(FieldViolation("again", "the two new passwords differ"))
+    await visit.change_password(current, new)
+    return "Your password is changed. Your other sessions are over."
+
+
 async def _view(visit: Visit, made: auth_pb.CreateApiKeyResponse | None = None) -> View:
     me = await visit.ask(auth_pb.MeRequest(), auth_pb.MeResponse)
     scopes = (
@@ -89,6 +104,7 @@ async def _view(visit: Visit, made: auth_pb.CreateApiKeyResponse | None = None) 
         me=me,
         scopes=() if me.scope_all else [(name, ", ".join(values)) for name, values in scopes if values],
         made=made,
+        sessions=await part(sessions_of(visit)),
         tokens=await part(_tokens(visit)),
         choices=[each.value for each in Permission],
         lasts=_LASTS,

@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
     from zoneinfo import ZoneInfo
 
+    from tracker.api.login import LoginRoutes
     from tracker.api.routes import HttpRequest
     from tracker.api.rpcs import Rpcs
     from tracker.services.context import Call
@@ -92,11 +93,13 @@ class Site:
     def __init__(
         self,
         rpcs: Rpcs,
+        login: LoginRoutes,
         navigation: Sequence[tuple[str, str]],
         now: Callable[[], int],
         zone: ZoneInfo,
     ) -> None:
         self._rpcs = rpcs
+        self._login = login
         self._now = now
         self._zone = zone
         self._assets = Assets()
@@ -127,7 +130,7 @@ class Site:
         return routes
 
     def _visit(self, request: HttpRequest, call: Call) -> Visit:
-        return Visit(request, call, self._rpcs, time_text.Clock(self._now(), self._zone))
+        return Visit(request, call, self._rpcs, self._login, time_text.Clock(self._now(), self._zone))
 
     def _handler(self, page: Page) -> Callable[[HttpRequest, Call], Awaitable[HttpResponse]]:
         async def handle(request: HttpRequest, call: Call) -> HttpResponse:
@@ -149,7 +152,7 @@ class Site:
             except TrackerError as error:
                 view = _refusal(error, call)
             if isinstance(view, Done):
-                headers = (("location", view.path), notice_cookie(view.message), _UNKEPT)
+                headers = (("location", view.path), notice_cookie(view.message), _UNKEPT, *visit.headers)
                 return HttpResponse(b"", headers, HTTPStatus.SEE_OTHER)
             return view if isinstance(view, HttpResponse) else self._answer(visit, page, view)
 

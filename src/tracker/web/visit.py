@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 
     from protobuf import Message
 
+    from tracker.api.login import LoginRoutes
     from tracker.api.routes import HttpRequest
     from tracker.api.rpcs import Rpcs
     from tracker.services.context import Call
@@ -41,11 +42,14 @@ class Part(Generic[T]):
 class Visit:
     """What the handler of a page has at hand."""
 
-    def __init__(self, request: HttpRequest, call: Call, rpcs: Rpcs, clock: time_text.Clock) -> None:
+    def __init__(
+        self, request: HttpRequest, call: Call, rpcs: Rpcs, login: LoginRoutes, clock: time_text.Clock
+    ) -> None:
         self.captures = request.captures
         self._path = request.path
         self.call = call
         self._rpcs = rpcs
+        self._login = login
         self.pairs = tuple(
             parse_qsl(request.query, keep_blank_values=True, max_num_fields=_MAX_PARAMETERS, errors="replace")
             if request.query.count("&") < _MAX_PARAMETERS
@@ -111,6 +115,14 @@ class Visit:
         """
         self._changes += 1
         return self._rpcs.change(request, answer, self.call, f"{self.form.digest}-{self._changes}")
+
+    async def change_password(self, current: str, new: str) -> None:
+        """Change the password of the reader, whose browser gets a new session with the answer.
+
+        Raises:
+            TrackerError: As `POST /api/v1alpha1/auth/password` does.
+        """
+        self.headers += await self._login.change_password(self.call, current, new)
 
     def require(self, permission: str) -> None:
         """Check that the reader has a permission, before anything that was entered is.

@@ -5,17 +5,21 @@ from __future__ import annotations
 import base64
 import hashlib
 import secrets
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Final, NamedTuple
 
-from tracker.domain.times import timestamp
+from tracker.domain.times import micros, timestamp
 from tracker.pb import access_pb
 from tracker.stores.access import StoredAccess
 from tracker.time_text import MICROS
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from tracker.domain.access import Principal
     from tracker.services.access.directory import Directory
     from tracker.services.context import Context
+
+_LONGEST_USER_AGENT: Final = 200
 
 
 class NewSession(NamedTuple):
@@ -33,13 +37,14 @@ class Sessions:
         self._context = context
         self._seconds = round(seconds)
 
-    async def begin(self, user_id: str) -> NewSession:
-        """Begin a session of a user."""
+    async def begin(self, user_id: str, user_agent: str) -> NewSession:
+        """Begin a session of a user, in a browser that says this of itself."""
         token, now = secrets.token_urlsafe(32), self._context.now()
         session = access_pb.Session(
             user_id=user_id,
             created_at=timestamp(now),
             expires_at=timestamp(now + self._seconds * MICROS),
+            user_agent=user_agent[:_LONGEST_USER_AGENT],
         )
 
         def begin(stored: StoredAccess | None) -> StoredAccess:
@@ -66,18 +71,30 @@ class Sessions:
         session = self._directory.session_with(_hash(token))
         return None if session is None else self._directory.user_of(session)
 
+    async def of_same_user(self, token: str) -> Sequence[StoredAccess]:
+        """Return all sessions under way of the user of this one, newest first; none if this one is over."""
+        await self._directory.catch_up()
+        current = self._directory.session_with(_hash(token))
+        if current is None or self._directory.user_of(current) is None:
+            return ()
+        found = [each for each in self._directory.sessions if _user_of(each) == current.user_id]
+        return sorted(filter(self._is_under_way, found), key=_beginning, reverse=True)
+
     async def end(self, token: str) -> None:
         """End a session, if it is under way."""
         token_hash = _hash(token)
         stored = next((each for each in self._directory.sessions if each.secret_hash == token_hash), None)
-        if stored is None:
-            return
+        if stored is not None:
+            await self.end_stored(stored)
+
+    async def end_stored(self, stored: StoredAccess) -> None:
+        """End a session that was found."""
 
         def end(there: StoredAccess | None) -> StoredAccess:
-            if there is not None and there.secret_hash != token_hash:
+            if there is not None and there.secret_hash != stored.secret_hash:
                 return there
             over = access_pb.Access(id=stored.record.id, session=access_pb.Session())
-            return StoredAccess(over, token_hash)
+            return StoredAccess(over, stored.secret_hash)
 
         await self._directory.modify(stored.record.id, end, logged=False)
 
@@ -90,6 +107,20 @@ def csrf_token(token: str) -> str:
     """Return what a page must send with changes to prove that it can read the cookies of this server."""
     digest = hashlib.sha256(b"csrf:" + token.encode()).digest()
     return base64.urlsafe_b64encode(digest).decode().rstrip("=")
+
+
+def is_of(stored: StoredAccess, token: str) -> bool:
+    """Return whether a session is the one with a token."""
+    return stored.secret_hash == _hash(token)
+
+
+def _user_of(stored: StoredAccess) -> str:
+    return "" if stored.record.session is None else stored.record.session.user_id
+
+
+def _beginning(stored: StoredAccess) -> int:
+    session = stored.record.session
+    return 0 if session is None or session.created_at is None else micros(session.created_at)
 
 
 def _hash(token: str) -> bytes:

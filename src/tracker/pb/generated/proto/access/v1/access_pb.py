@@ -112,7 +112,7 @@ class Access(Message[_AccessFields]):
         subject: str
         sessions_since: Timestamp | None
 
-_SessionFields: TypeAlias = Literal["user_id", "created_at", "expires_at"]
+_SessionFields: TypeAlias = Literal["user_id", "created_at", "expires_at", "user_agent"]
 
 class Session(Message[_SessionFields]):
     """
@@ -141,9 +141,15 @@ class Session(Message[_SessionFields]):
             ```proto
             optional google.protobuf.Timestamp expires_at = 3;
             ```
+        user_agent:
+            What the browser said of itself when the user logged in, shortened.
+
+            ```proto
+            string user_agent = 4;
+            ```
     """
 
-    __slots__ = ("user_id", "created_at", "expires_at")
+    __slots__ = ("user_id", "created_at", "expires_at", "user_agent")
 
     if TYPE_CHECKING:
 
@@ -153,16 +159,18 @@ class Session(Message[_SessionFields]):
             user_id: str = "",
             created_at: Timestamp | None = None,
             expires_at: Timestamp | None = None,
+            user_agent: str = "",
         ) -> None:
             pass
 
         user_id: str
         created_at: Timestamp | None
         expires_at: Timestamp | None
+        user_agent: str
 
 
 _DESC = file_desc(
-    b'\n\x1cproto/access/v1/access.proto\x12\x11tracker.access.v1\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x1eproto/auth/v1alpha1/auth.proto"\xdd\x02\n\x06Access\x12\x0e\n\x02id\x18\x01 \x01(\tR\x02id\x126\n\x07api_key\x18\x02 \x01(\x0b2\x1d.tracker.auth.v1alpha1.ApiKeyR\x06apiKey\x12/\n\x04user\x18\x03 \x01(\x0b2\x1b.tracker.auth.v1alpha1.UserR\x04user\x12/\n\x04team\x18\x04 \x01(\x0b2\x1b.tracker.auth.v1alpha1.TeamR\x04team\x124\n\x07session\x18\x05 \x01(\x0b2\x1a.tracker.access.v1.SessionR\x07session\x12\x16\n\x06issuer\x18\x14 \x01(\tR\x06issuer\x12\x18\n\x07subject\x18\x15 \x01(\tR\x07subject\x12A\n\x0esessions_since\x18\x16 \x01(\x0b2\x1a.google.protobuf.TimestampR\rsessionsSince"\x98\x01\n\x07Session\x12\x17\n\x07user_id\x18\x01 \x01(\tR\x06userId\x129\n\ncreated_at\x18\x02 \x01(\x0b2\x1a.google.protobuf.TimestampR\tcreatedAt\x129\n\nexpires_at\x18\x03 \x01(\x0b2\x1a.google.protobuf.TimestampR\texpiresAtb\x06proto3',
+    b'\n\x1cproto/access/v1/access.proto\x12\x11tracker.access.v1\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x1eproto/auth/v1alpha1/auth.proto"\xdd\x02\n\x06Access\x12\x0e\n\x02id\x18\x01 \x01(\tR\x02id\x126\n\x07api_key\x18\x02 \x01(\x0b2\x1d.tracker.auth.v1alpha1.ApiKeyR\x06apiKey\x12/\n\x04user\x18\x03 \x01(\x0b2\x1b.tracker.auth.v1alpha1.UserR\x04user\x12/\n\x04team\x18\x04 \x01(\x0b2\x1b.tracker.auth.v1alpha1.TeamR\x04team\x124\n\x07session\x18\x05 \x01(\x0b2\x1a.tracker.access.v1.SessionR\x07session\x12\x16\n\x06issuer\x18\x14 \x01(\tR\x06issuer\x12\x18\n\x07subject\x18\x15 \x01(\tR\x07subject\x12A\n\x0esessions_since\x18\x16 \x01(\x0b2\x1a.google.protobuf.TimestampR\rsessionsSince"\xb7\x01\n\x07Session\x12\x17\n\x07user_id\x18\x01 \x01(\tR\x06userId\x129\n\ncreated_at\x18\x02 \x01(\x0b2\x1a.google.protobuf.TimestampR\tcreatedAt\x129\n\nexpires_at\x18\x03 \x01(\x0b2\x1a.google.protobuf.TimestampR\texpiresAt\x12\x1d\n\nuser_agent\x18\x04 \x01(\tR\tuserAgentb\x06proto3',
     [
         timestamp_pb.desc(),
         auth_pb.desc(),

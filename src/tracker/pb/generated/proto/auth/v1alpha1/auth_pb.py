@@ -1133,6 +1133,226 @@ class DeleteTeamResponse(Message[_DeleteTeamResponseFields]):
         ) -> None:
             pass
 
+_SessionFields: TypeAlias = Literal["id", "created_at", "expires_at", "current", "user_agent"]
+
+class Session(Message[_SessionFields]):
+    """
+    A session of a user, without its token.
+
+    ```proto
+    message tracker.auth.v1alpha1.Session
+    ```
+
+    Attributes:
+        id:
+            Id of the session: 24 hexadecimal digits.
+
+            ```proto
+            string id = 1;
+            ```
+        created_at:
+            When the user logged in.
+
+            ```proto
+            optional google.protobuf.Timestamp created_at = 2;
+            ```
+        expires_at:
+            When it is over, at the latest.
+
+            ```proto
+            optional google.protobuf.Timestamp expires_at = 3;
+            ```
+        current:
+            Whether it is the session that calls.
+
+            ```proto
+            bool current = 4;
+            ```
+        user_agent:
+            What the browser said of itself at the login; empty if it said nothing.
+
+            ```proto
+            string user_agent = 5;
+            ```
+    """
+
+    __slots__ = ("id", "created_at", "expires_at", "current", "user_agent")
+
+    if TYPE_CHECKING:
+
+        def __init__(
+            self,
+            *,
+            id: str = "",
+            created_at: Timestamp | None = None,
+            expires_at: Timestamp | None = None,
+            current: bool = False,
+            user_agent: str = "",
+        ) -> None:
+            pass
+
+        id: str
+        created_at: Timestamp | None
+        expires_at: Timestamp | None
+        current: bool
+        user_agent: str
+
+_ListSessionsRequestFields: TypeAlias = NoReturn
+
+class ListSessionsRequest(Message[_ListSessionsRequestFields]):
+    """
+    Asks for the sessions of the user.
+
+    ```proto
+    message tracker.auth.v1alpha1.ListSessionsRequest
+    ```
+    """
+
+    __slots__ = ()
+
+    if TYPE_CHECKING:
+
+        def __init__(
+            self,
+        ) -> None:
+            pass
+
+_ListSessionsResponseFields: TypeAlias = Literal["sessions"]
+
+class ListSessionsResponse(Message[_ListSessionsResponseFields]):
+    """
+    The sessions that are not over.
+
+    ```proto
+    message tracker.auth.v1alpha1.ListSessionsResponse
+    ```
+
+    Attributes:
+        sessions:
+            The sessions, newest first.
+
+            ```proto
+            repeated tracker.auth.v1alpha1.Session sessions = 1;
+            ```
+    """
+
+    __slots__ = ("sessions",)
+
+    if TYPE_CHECKING:
+
+        def __init__(
+            self,
+            *,
+            sessions: list[Session] | None = None,
+        ) -> None:
+            pass
+
+        sessions: list[Session]
+
+_EndSessionRequestFields: TypeAlias = Literal["id"]
+
+class EndSessionRequest(Message[_EndSessionRequestFields]):
+    """
+    A session to end.
+
+    ```proto
+    message tracker.auth.v1alpha1.EndSessionRequest
+    ```
+
+    Attributes:
+        id:
+            Id of the session. Required.
+
+            ```proto
+            string id = 1;
+            ```
+    """
+
+    __slots__ = ("id",)
+
+    if TYPE_CHECKING:
+
+        def __init__(
+            self,
+            *,
+            id: str = "",
+        ) -> None:
+            pass
+
+        id: str
+
+_EndSessionResponseFields: TypeAlias = NoReturn
+
+class EndSessionResponse(Message[_EndSessionResponseFields]):
+    """
+    Says that the session is over.
+
+    ```proto
+    message tracker.auth.v1alpha1.EndSessionResponse
+    ```
+    """
+
+    __slots__ = ()
+
+    if TYPE_CHECKING:
+
+        def __init__(
+            self,
+        ) -> None:
+            pass
+
+_EndOtherSessionsRequestFields: TypeAlias = NoReturn
+
+class EndOtherSessionsRequest(Message[_EndOtherSessionsRequestFields]):
+    """
+    Asks to end the other sessions of the user.
+
+    ```proto
+    message tracker.auth.v1alpha1.EndOtherSessionsRequest
+    ```
+    """
+
+    __slots__ = ()
+
+    if TYPE_CHECKING:
+
+        def __init__(
+            self,
+        ) -> None:
+            pass
+
+_EndOtherSessionsResponseFields: TypeAlias = Literal["ended"]
+
+class EndOtherSessionsResponse(Message[_EndOtherSessionsResponseFields]):
+    """
+    Says how many sessions were ended.
+
+    ```proto
+    message tracker.auth.v1alpha1.EndOtherSessionsResponse
+    ```
+
+    Attributes:
+        ended:
+            How many there were.
+
+            ```proto
+            int32 ended = 1;
+            ```
+    """
+
+    __slots__ = ("ended",)
+
+    if TYPE_CHECKING:
+
+        def __init__(
+            self,
+            *,
+            ended: int = 0,
+        ) -> None:
+            pass
+
+        ended: int
+
 _ApiKeyFields: TypeAlias = Literal["id", "prefix", "name", "team_id", "created_by", "created_at", "expires_at", "last_used_at", "revoked_at", "permissions", "services", "environments", "teams"]
 
 class ApiKey(Message[_ApiKeyFields]):
@@ -1595,7 +1815,7 @@ class RevokeApiKeyResponse(Message[_RevokeApiKeyResponseFields]):
 
 
 _DESC = file_desc(
-    b'\n\x1eproto/auth/v1alpha1/auth.proto\x12\x15tracker.auth.v1alpha1\x1a\x1bbuf/validate/validate.proto\x1a\x1cgoogle/api/annotations.proto\x1a\x1egoogle/protobuf/duration.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x1eproto/options/v1/options.proto"\x16\n\x14GetAuthConfigRequest"\xe8\x01\n\x15GetAuthConfigResponse\x12.\n\x13local_login_enabled\x18\x01 \x01(\x08R\x11localLoginEnabled\x12!\n\x0coidc_enabled\x18\x02 \x01(\x08R\x0boidcEnabled\x12*\n\x11oidc_button_label\x18\x03 \x01(\tR\x0foidcButtonLabel\x123\n\x15anonymous_permissions\x18\x04 \x03(\tR\x14anonymousPermissions\x12\x1b\n\tdemo_mode\x18\x05 \x01(\x08R\x08demoMode"\x0b\n\tMeRequest"-\n\x07TeamRef\x12\x0e\n\x02id\x18\x01 \x01(\tR\x02id\x12\x12\n\x04name\x18\x02 \x01(\tR\x04name"\xc8\x04\n\nMeResponse\x12$\n\rauthenticated\x18\x01 \x01(\x08R\rauthenticated\x12\x12\n\x04kind\x18\x02 \x01(\tR\x04kind\x12\x17\n\x07user_id\x18\x03 \x01(\tR\x06userId\x12\x1a\n\x08username\x18\x04 \x01(\tR\x08username\x12!\n\x0cdisplay_name\x18\x05 \x01(\tR\x0bdisplayName\x12\x16\n\x06source\x18\x06 \x01(\tR\x06source\x124\n\x05teams\x18\x07 \x03(\x0b2\x1e.tracker.auth.v1alpha1.TeamRefR\x05teams\x12 \n\x0bpermissions\x18\x08 \x03(\tR\x0bpermissions\x12\x1b\n\tscope_all\x18\t \x01(\x08R\x08scopeAll\x12%\n\x0escope_services\x18\n \x03(\tR\rscopeServices\x120\n\x14must_change_password\x18\x0b \x01(\x08R\x12mustChangePassword\x12\x19\n\x08is_admin\x18\x0c \x01(\x08R\x07isAdmin\x12-\n\x12scope_environments\x18d \x03(\tR\x11scopeEnvironments\x12\x1f\n\x0bscope_teams\x18e \x03(\tR\nscopeTeams\x129\n\nexpires_at\x18f \x01(\x0b2\x1a.google.protobuf.TimestampR\texpiresAt\x12\x1c\n\tprincipal\x18g \x01(\tR\tprincipal"\xe7\x02\n\x04User\x12\x0e\n\x02id\x18\x01 \x01(\tR\x02id\x12\x1a\n\x08username\x18\x02 \x01(\tR\x08username\x12\x14\n\x05email\x18\x03 \x01(\tR\x05email\x12!\n\x0cdisplay_name\x18\x04 \x01(\tR\x0bdisplayName\x12\x16\n\x06source\x18\x05 \x01(\tR\x06source\x12\x19\n\x08team_ids\x18\x06 \x03(\tR\x07teamIds\x12\x1a\n\x08disabled\x18\x07 \x01(\x08R\x08disabled\x120\n\x14must_change_password\x18\x08 \x01(\x08R\x12mustChangePassword\x129\n\ncreated_at\x18\t \x01(\x0b2\x1a.google.protobuf.TimestampR\tcreatedAt\x12>\n\rlast_login_at\x18\n \x01(\x0b2\x1a.google.protobuf.TimestampR\x0blastLoginAt"\xbd\x02\n\x04Team\x12\x0e\n\x02id\x18\x01 \x01(\tR\x02id\x12\x12\n\x04name\x18\x02 \x01(\tR\x04name\x12 \n\x0bdescription\x18\x03 \x01(\tR\x0bdescription\x12 \n\x0bpermissions\x18\x04 \x03(\tR\x0bpermissions\x12\x1b\n\tscope_all\x18\x05 \x01(\x08R\x08scopeAll\x12%\n\x0escope_services\x18\x06 \x03(\tR\rscopeServices\x12\x1f\n\x0boidc_groups\x18\x07 \x03(\tR\noidcGroups\x12\x18\n\x07builtin\x18\x08 \x01(\x08R\x07builtin\x12-\n\x12scope_environments\x18d \x03(\tR\x11scopeEnvironments\x12\x1f\n\x0bscope_teams\x18e \x03(\tR\nscopeTeams"\x12\n\x10ListUsersRequest"F\n\x11ListUsersResponse\x121\n\x05users\x18\x01 \x03(\x0b2\x1b.tracker.auth.v1alpha1.UserR\x05users"\x96\x03\n\x11CreateUserRequest\x12\x97\x01\n\x08username\x18\x01 \x01(\tR\x08usernameB{\xbaHx\xba\x01p\n\x11username.required\x12Ousername must be 2 to 64 characters of letters, digits, dot, underscore or dash\x1a\nthis != \'\'r\x03\x18\xc8\x01\x12\x1e\n\x05email\x18\x02 \x01(\tR\x05emailB\x08\xbaH\x05r\x03\x18\xc8\x01\x12+\n\x0cdisplay_name\x18\x03 \x01(\tR\x0bdisplayNameB\x08\xbaH\x05r\x03\x18\xc8\x01\x12m\n\x08password\x18\x04 \x01(\tR\x08passwordBQ\xbaHN\xba\x01F\n\x11password.required\x12%password must be 12 to 128 characters\x1a\nthis != \'\'r\x03\x18\xc8\x01\x12+\n\x08team_ids\x18\x05 \x03(\tR\x07teamIdsB\x10\xbaH\r\x92\x01\n\x10\xe8\x07"\x05r\x03\x18\xc8\x01"E\n\x12CreateUserResponse\x12/\n\x04user\x18\x01 \x01(\x0b2\x1b.tracker.auth.v1alpha1.UserR\x04user"\x9c\x02\n\x11UpdateUserRequest\x12D\n\x02id\x18\x01 \x01(\tR\x02idB4\xbaH1\xba\x01)\n\x0bid.required\x12\x0eid is required\x1a\nthis != \'\'r\x03\x18\xc8\x01\x12\x1e\n\x05email\x18\x02 \x01(\tR\x05emailB\x08\xbaH\x05r\x03\x18\xc8\x01\x12+\n\x0cdisplay_name\x18\x03 \x01(\tR\x0bdisplayNameB\x08\xbaH\x05r\x03\x18\xc8\x01\x12+\n\x08team_ids\x18\x04 \x03(\tR\x07teamIdsB\x10\xbaH\r\x92\x01\n\x10\xe8\x07"\x05r\x03\x18\xc8\x01\x12\x1a\n\x08disabled\x18\x05 \x01(\x08R\x08disabled\x12+\n\x0cnew_password\x18\x06 \x01(\tR\x0bnewPasswordB\x08\xbaH\x05r\x03\x18\xc8\x01"E\n\x12UpdateUserResponse\x12/\n\x04user\x18\x01 \x01(\x0b2\x1b.tracker.auth.v1alpha1.UserR\x04user"\x12\n\x10ListTeamsRequest"F\n\x11ListTeamsResponse\x121\n\x05teams\x18\x01 \x03(\x0b2\x1b.tracker.auth.v1alpha1.TeamR\x05teams"\xd3\x03\n\x11CreateTeamRequest\x12`\n\x04name\x18\x01 \x01(\tR\x04nameBL\xbaHI\xba\x01A\n\rname.required\x12$team name must be 1 to 64 characters\x1a\nthis != \'\'r\x03\x18\xc8\x01\x12+\n\x0bdescription\x18\x02 \x01(\tR\x0bdescriptionB\t\xbaH\x06r\x04(\x80\x80\x04\x122\n\x0bpermissions\x18\x03 \x03(\tR\x0bpermissionsB\x10\xbaH\r\x92\x01\n\x10\xe8\x07"\x05r\x03\x18\xc8\x01\x12\x1b\n\tscope_all\x18\x04 \x01(\x08R\x08scopeAll\x127\n\x0escope_services\x18\x05 \x03(\tR\rscopeServicesB\x10\xbaH\r\x92\x01\n\x10\xe8\x07"\x05r\x03\x18\xc8\x01\x121\n\x0boidc_groups\x18\x06 \x03(\tR\noidcGroupsB\x10\xbaH\r\x92\x01\n\x10\xe8\x07"\x05r\x03\x18\xc8\x01\x12?\n\x12scope_environments\x18d \x03(\tR\x11scopeEnvironmentsB\x10\xbaH\r\x92\x01\n\x10\xe8\x07"\x05r\x03\x18\xc8\x01\x121\n\x0bscope_teams\x18e \x03(\tR\nscopeTeamsB\x10\xbaH\r\x92\x01\n\x10\xe8\x07"\x05r\x03\x18\xc8\x01"E\n\x12CreateTeamResponse\x12/\n\x04team\x18\x01 \x01(\x0b2\x1b.tracker.auth.v1alpha1.TeamR\x04team"\x99\x04\n\x11UpdateTeamRequest\x12D\n\x02id\x18\x01 \x01(\tR\x02idB4\xbaH1\xba\x01)\n\x0bid.required\x12\x0eid is required\x1a\nthis != \'\'r\x03\x18\xc8\x01\x12`\n\x04name\x18\x02 \x01(\tR\x04nameBL\xbaHI\xba\x01A\n\rname.required\x12$team name must be 1 to 64 characters\x1a\nthis != \'\'r\x03\x18\xc8\x01\x12+\n\x0bdescription\x18\x03 \x01(\tR\x0bdescriptionB\t\xbaH\x06r\x04(\x80\x80\x04\x122\n\x0bpermissions\x18\x04 \x03(\tR\x0bpermissionsB\x10\xbaH\r\x92\x01\n\x10\xe8\x07"\x05r\x03\x18\xc8\x01\x12\x1b\n\tscope_all\x18\x05 \x01(\x08R\x08scopeAll\x127\n\x0escope_services\x18\x06 \x03(\tR\rscopeServicesB\x10\xbaH\r\x92\x01\n\x10\xe8\x07"\x05r\x03\x18\xc8\x01\x121\n\x0boidc_groups\x18\x07 \x03(\tR\noidcGroupsB\x10\xbaH\r\x92\x01\n\x10\xe8\x07"\x05r\x03\x18\xc8\x01\x12?\n\x12scope_environments\x18d \x03(\tR\x11scopeEnvironmentsB\x10\xbaH\r\x92\x01\n\x10\xe8\x07"\x05r\x03\x18\xc8\x01\x121\n\x0bscope_teams\x18e \x03(\tR\nscopeTeamsB\x10\xbaH\r\x92\x01\n\x10\xe8\x07"\x05r\x03\x18\xc8\x01"E\n\x12UpdateTeamResponse\x12/\n\x04team\x18\x01 \x01(\x0b2\x1b.tracker.auth.v1alpha1.TeamR\x04team"Y\n\x11DeleteTeamRequest\x12D\n\x02id\x18\x01 \x01(\tR\x02idB4\xbaH1\xba\x01)\n\x0bid.required\x12\x0eid is required\x1a\nthis != \'\'r\x03\x18\xc8\x01"\x14\n\x12DeleteTeamResponse"\xe3\x03\n\x06ApiKey\x12\x0e\n\x02id\x18\x01 \x01(\tR\x02id\x12\x16\n\x06prefix\x18\x02 \x01(\tR\x06prefix\x12\x12\n\x04name\x18\x03 \x01(\tR\x04name\x12\x17\n\x07team_id\x18\x04 \x01(\tR\x06teamId\x12\x1d\n\ncreated_by\x18\x05 \x01(\tR\tcreatedBy\x129\n\ncreated_at\x18\x06 \x01(\x0b2\x1a.google.protobuf.TimestampR\tcreatedAt\x129\n\nexpires_at\x18\x07 \x01(\x0b2\x1a.google.protobuf.TimestampR\texpiresAt\x12<\n\x0clast_used_at\x18\x08 \x01(\x0b2\x1a.google.protobuf.TimestampR\nlastUsedAt\x129\n\nrevoked_at\x18\t \x01(\x0b2\x1a.google.protobuf.TimestampR\trevokedAt\x12 \n\x0bpermissions\x18d \x03(\tR\x0bpermissions\x12\x1a\n\x08services\x18e \x03(\tR\x08services\x12"\n\x0cenvironments\x18f \x03(\tR\x0cenvironments\x12\x14\n\x05teams\x18g \x03(\tR\x05teams"&\n\x12ListApiKeysRequest\x12\x10\n\x03all\x18d \x01(\x08R\x03all"O\n\x13ListApiKeysResponse\x128\n\x08api_keys\x18\x01 \x03(\x0b2\x1d.tracker.auth.v1alpha1.ApiKeyR\x07apiKeys"\x92\x03\n\x13CreateApiKeyRequest\x12]\n\x04name\x18\x01 \x01(\tR\x04nameBI\xbaHF\xba\x01>\n\rname.required\x12\x18api key name is required\x1a\x13this.matches(r\'\\S\')r\x03\x18\xc8\x01\x12!\n\x07team_id\x18\x02 \x01(\tR\x06teamIdB\x08\xbaH\x05r\x03\x18\xc8\x01\x129\n\nexpires_at\x18\x03 \x01(\x0b2\x1a.google.protobuf.TimestampR\texpiresAt\x122\n\x0bpermissions\x18d \x03(\tR\x0bpermissionsB\x10\xbaH\r\x92\x01\n\x10\xe8\x07"\x05r\x03\x18\xc8\x01\x12,\n\x08services\x18e \x03(\tR\x08servicesB\x10\xbaH\r\x92\x01\n\x10\xe8\x07"\x05r\x03\x18\xc8\x01\x124\n\x0cenvironments\x18f \x03(\tR\x0cenvironmentsB\x10\xbaH\r\x92\x01\n\x10\xe8\x07"\x05r\x03\x18\xc8\x01\x12&\n\x05teams\x18g \x03(\tR\x05teamsB\x10\xbaH\r\x92\x01\n\x10\xe8\x07"\x05r\x03\x18\xc8\x01"l\n\x14CreateApiKeyResponse\x126\n\x07api_key\x18\x01 \x01(\x0b2\x1d.tracker.auth.v1alpha1.ApiKeyR\x06apiKey\x12\x1c\n\x06secret\x18\x02 \x01(\tR\x06secretB\x04\xb0\xbb\x18\x01"\xdc\x01\n\x13RotateApiKeyRequest\x12D\n\x02id\x18\x01 \x01(\tR\x02idB4\xbaH1\xba\x01)\n\x0bid.required\x12\x0eid is required\x1a\nthis != \'\'r\x03\x18\xc8\x01\x12D\n\x07overlap\x18\x02 \x01(\x0b2\x19.google.protobuf.DurationR\x07overlapB\x0f\xbaH\x0c\xaa\x01\t"\x05\x08\x80\x9a\x9e\x012\x00\x129\n\nexpires_at\x18\x03 \x01(\x0b2\x1a.google.protobuf.TimestampR\texpiresAt"\xa7\x01\n\x14RotateApiKeyResponse\x126\n\x07api_key\x18\x01 \x01(\x0b2\x1d.tracker.auth.v1alpha1.ApiKeyR\x06apiKey\x12\x1c\n\x06secret\x18\x02 \x01(\tR\x06secretB\x04\xb0\xbb\x18\x01\x129\n\x08replaced\x18\x03 \x01(\x0b2\x1d.tracker.auth.v1alpha1.ApiKeyR\x08replaced"[\n\x13RevokeApiKeyRequest\x12D\n\x02id\x18\x01 \x01(\tR\x02idB4\xbaH1\xba\x01)\n\x0bid.required\x12\x0eid is required\x1a\nthis != \'\'r\x03\x18\xc8\x01"\x16\n\x14RevokeApiKeyResponse2\xe8\x14\n\x0bAuthService\x12\x9a\x01\n\rGetAuthConfig\x12+.tracker.auth.v1alpha1.GetAuthConfigRequest\x1a,.tracker.auth.v1alpha1.GetAuthConfigResponse".\x90\x02\x01\xba\xbb\x18\x06public\x82\xd3\xe4\x93\x02\x1b\x12\x19/api/v1alpha1/auth/config\x12u\n\x02Me\x12 .tracker.auth.v1alpha1.MeRequest\x1a!.tracker.auth.v1alpha1.MeResponse"*\x90\x02\x01\xba\xbb\x18\x06public\x82\xd3\xe4\x93\x02\x17\x12\x15/api/v1alpha1/auth/me\x12\x9d\x01\n\x0bListApiKeys\x12).tracker.auth.v1alpha1.ListApiKeysRequest\x1a*.tracker.auth.v1alpha1.ListApiKeysResponse"7\x90\x02\x01\xba\xbb\x18\raccess:manage\x82\xd3\xe4\x93\x02\x1d\x12\x1b/api/v1alpha1/auth/api-keys\x12\xa0\x01\n\x0cCreateApiKey\x12*.tracker.auth.v1alpha1.CreateApiKeyRequest\x1a+.tracker.auth.v1alpha1.CreateApiKeyResponse"7\xba\xbb\x18\raccess:manage\x82\xd3\xe4\x93\x02 :\x01*"\x1b/api/v1alpha1/auth/api-keys\x12\xde\x01\n\x0cRotateApiKey\x12*.tracker.auth.v1alpha1.RotateApiKeyRequest\x1a+.tracker.auth.v1alpha1.RotateApiKeyResponse"u\xaa\xbb\x18.\x12\x11API_KEY_NOT_FOUND\x1a\x19No valid key has this id.\xba\xbb\x18\raccess:manage\x82\xd3\xe4\x93\x02,:\x01*"\'/api/v1alpha1/auth/api-keys/{id}/rotate\x12\xd4\x01\n\x0cRevokeApiKey\x12*.tracker.auth.v1alpha1.RevokeApiKeyRequest\x1a+.tracker.auth.v1alpha1.RevokeApiKeyResponse"k\xaa\xbb\x18.\x12\x11API_KEY_NOT_FOUND\x1a\x19No valid key has this id.\xba\xbb\x18\raccess:manage\x82\xd3\xe4\x93\x02"* /api/v1alpha1/auth/api-keys/{id}\x12\x94\x01\n\tListUsers\x12\'.tracker.auth.v1alpha1.ListUsersRequest\x1a(.tracker.auth.v1alpha1.ListUsersResponse"4\x90\x02\x01\xba\xbb\x18\raccess:manage\x82\xd3\xe4\x93\x02\x1a\x12\x18/api/v1alpha1/auth/users\x12\xfc\x01\n\nCreateUser\x12(.tracker.auth.v1alpha1.CreateUserRequest\x1a).tracker.auth.v1alpha1.CreateUserResponse"\x98\x01\xaa\xbb\x18*\x12\x0bUSER_EXISTS\x1a\x1bAnother user has this name.\xaa\xbb\x182\x12\x0eTEAM_NOT_FOUND\x1a One of the teams does not exist.\xba\xbb\x18\raccess:manage\x82\xd3\xe4\x93\x02\x1d:\x01*"\x18/api/v1alpha1/auth/users\x12\xdd\x02\n\nUpdateUser\x12(.tracker.auth.v1alpha1.UpdateUserRequest\x1a).tracker.auth.v1alpha1.UpdateUserResponse"\xf9\x01\xaa\xbb\x18&\x12\x0eUSER_NOT_FOUND\x1a\x14No user has this id.\xaa\xbb\x182\x12\x0eTEAM_NOT_FOUND\x1a One of the teams does not exist.\xaa\xbb\x18\\\x12\x12LAST_ADMINISTRATOR\x1aFNobody else would be an administrator, or a user would disable itself.\xba\xbb\x18\raccess:manage\x82\xd3\xe4\x93\x02":\x01*\x1a\x1d/api/v1alpha1/auth/users/{id}\x12\x94\x01\n\tListTeams\x12\'.tracker.auth.v1alpha1.ListTeamsRequest\x1a(.tracker.auth.v1alpha1.ListTeamsResponse"4\x90\x02\x01\xba\xbb\x18\raccess:manage\x82\xd3\xe4\x93\x02\x1a\x12\x18/api/v1alpha1/auth/teams\x12\xc5\x01\n\nCreateTeam\x12(.tracker.auth.v1alpha1.CreateTeamRequest\x1a).tracker.auth.v1alpha1.CreateTeamResponse"b\xaa\xbb\x18*\x12\x0bTEAM_EXISTS\x1a\x1bAnother team has this name.\xba\xbb\x18\raccess:manage\x82\xd3\xe4\x93\x02\x1d:\x01*"\x18/api/v1alpha1/auth/teams\x12\xf5\x01\n\nUpdateTeam\x12(.tracker.auth.v1alpha1.UpdateTeamRequest\x1a).tracker.auth.v1alpha1.UpdateTeamResponse"\x91\x01\xaa\xbb\x18&\x12\x0eTEAM_NOT_FOUND\x1a\x14No team has this id.\xaa\xbb\x18*\x12\x0bTEAM_EXISTS\x1a\x1bAnother team has this name.\xba\xbb\x18\raccess:manage\x82\xd3\xe4\x93\x02":\x01*\x1a\x1d/api/v1alpha1/auth/teams/{id}\x12\xfc\x01\n\nDeleteTeam\x12(.tracker.auth.v1alpha1.DeleteTeamRequest\x1a).tracker.auth.v1alpha1.DeleteTeamResponse"\x98\x01\xaa\xbb\x18&\x12\x0eTEAM_NOT_FOUND\x1a\x14No team has this id.\xaa\xbb\x184\x12\x0fTEAM_IS_BUILTIN\x1a!It is the team of administrators.\xba\xbb\x18\raccess:manage\x82\xd3\xe4\x93\x02\x1f*\x1d/api/v1alpha1/auth/teams/{id}b\x06proto3',
+    b'\n\x1eproto/auth/v1alpha1/auth.proto\x12\x15tracker.auth.v1alpha1\x1a\x1bbuf/validate/validate.proto\x1a\x1cgoogle/api/annotations.proto\x1a\x1egoogle/protobuf/duration.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x1eproto/options/v1/options.proto"\x16\n\x14GetAuthConfigRequest"\xe8\x01\n\x15GetAuthConfigResponse\x12.\n\x13local_login_enabled\x18\x01 \x01(\x08R\x11localLoginEnabled\x12!\n\x0coidc_enabled\x18\x02 \x01(\x08R\x0boidcEnabled\x12*\n\x11oidc_button_label\x18\x03 \x01(\tR\x0foidcButtonLabel\x123\n\x15anonymous_permissions\x18\x04 \x03(\tR\x14anonymousPermissions\x12\x1b\n\tdemo_mode\x18\x05 \x01(\x08R\x08demoMode"\x0b\n\tMeRequest"-\n\x07TeamRef\x12\x0e\n\x02id\x18\x01 \x01(\tR\x02id\x12\x12\n\x04name\x18\x02 \x01(\tR\x04name"\xc8\x04\n\nMeResponse\x12$\n\rauthenticated\x18\x01 \x01(\x08R\rauthenticated\x12\x12\n\x04kind\x18\x02 \x01(\tR\x04kind\x12\x17\n\x07user_id\x18\x03 \x01(\tR\x06userId\x12\x1a\n\x08username\x18\x04 \x01(\tR\x08username\x12!\n\x0cdisplay_name\x18\x05 \x01(\tR\x0bdisplayName\x12\x16\n\x06source\x18\x06 \x01(\tR\x06source\x124\n\x05teams\x18\x07 \x03(\x0b2\x1e.tracker.auth.v1alpha1.TeamRefR\x05teams\x12 \n\x0bpermissions\x18\x08 \x03(\tR\x0bpermissions\x12\x1b\n\tscope_all\x18\t \x01(\x08R\x08scopeAll\x12%\n\x0escope_services\x18\n \x03(\tR\rscopeServices\x120\n\x14must_change_password\x18\x0b \x01(\x08R\x12mustChangePassword\x12\x19\n\x08is_admin\x18\x0c \x01(\x08R\x07isAdmin\x12-\n\x12scope_environments\x18d \x03(\tR\x11scopeEnvironments\x12\x1f\n\x0bscope_teams\x18e \x03(\tR\nscopeTeams\x129\n\nexpires_at\x18f \x01(\x0b2\x1a.google.protobuf.TimestampR\texpiresAt\x12\x1c\n\tprincipal\x18g \x01(\tR\tprincipal"\xe7\x02\n\x04User\x12\x0e\n\x02id\x18\x01 \x01(\tR\x02id\x12\x1a\n\x08username\x18\x02 \x01(\tR\x08username\x12\x14\n\x05email\x18\x03 \x01(\tR\x05email\x12!\n\x0cdisplay_name\x18\x04 \x01(\tR\x0bdisplayName\x12\x16\n\x06source\x18\x05 \x01(\tR\x06source\x12\x19\n\x08team_ids\x18\x06 \x03(\tR\x07teamIds\x12\x1a\n\x08disabled\x18\x07 \x01(\x08R\x08disabled\x120\n\x14must_change_password\x18\x08 \x01(\x08R\x12mustChangePassword\x129\n\ncreated_at\x18\t \x01(\x0b2\x1a.google.protobuf.TimestampR\tcreatedAt\x12>\n\rlast_login_at\x18\n \x01(\x0b2\x1a.google.protobuf.TimestampR\x0blastLoginAt"\xbd\x02\n\x04Team\x12\x0e\n\x02id\x18\x01 \x01(\tR\x02id\x12\x12\n\x04name\x18\x02 \x01(\tR\x04name\x12 \n\x0bdescription\x18\x03 \x01(\tR\x0bdescription\x12 \n\x0bpermissions\x18\x04 \x03(\tR\x0bpermissions\x12\x1b\n\tscope_all\x18\x05 \x01(\x08R\x08scopeAll\x12%\n\x0escope_services\x18\x06 \x03(\tR\rscopeServices\x12\x1f\n\x0boidc_groups\x18\x07 \x03(\tR\noidcGroups\x12\x18\n\x07builtin\x18\x08 \x01(\x08R\x07builtin\x12-\n\x12scope_environments\x18d \x03(\tR\x11scopeEnvironments\x12\x1f\n\x0bscope_teams\x18e \x03(\tR\nscopeTeams"\x12\n\x10ListUsersRequest"F\n\x11ListUsersResponse\x121\n\x05users\x18\x01 \x03(\x0b2\x1b.tracker.auth.v1alpha1.UserR\x05users"\x96\x03\n\x11CreateUserRequest\x12\x97\x01\n\x08username\x18\x01 \x01(\tR\x08usernameB{\xbaHx\xba\x01p\n\x11username.required\x12Ousername must be 2 to 64 characters of letters, digits, dot, underscore or dash\x1a\nthis != \'\'r\x03\x18\xc8\x01\x12\x1e\n\x05email\x18\x02 \x01(\tR\x05emailB\x08\xbaH\x05r\x03\x18\xc8\x01\x12+\n\x0cdisplay_name\x18\x03 \x01(\tR\x0bdisplayNameB\x08\xbaH\x05r\x03\x18\xc8\x01\x12m\n\x08password\x18\x04 \x01(\tR\x08passwordBQ\xbaHN\xba\x01F\n\x11password.required\x12%password must be 12 to 128 characters\x1a\nthis != \'\'r\x03\x18\xc8\x01\x12+\n\x08team_ids\x18\x05 \x03(\tR\x07teamIdsB\x10\xbaH\r\x92\x01\n\x10\xe8\x07"\x05r\x03\x18\xc8\x01"E\n\x12CreateUserResponse\x12/\n\x04user\x18\x01 \x01(\x0b2\x1b.tracker.auth.v1alpha1.UserR\x04user"\x9c\x02\n\x11UpdateUserRequest\x12D\n\x02id\x18\x01 \x01(\tR\x02idB4\xbaH1\xba\x01)\n\x0bid.required\x12\x0eid is required\x1a\nthis != \'\'r\x03\x18\xc8\x01\x12\x1e\n\x05email\x18\x02 \x01(\tR\x05emailB\x08\xbaH\x05r\x03\x18\xc8\x01\x12+\n\x0cdisplay_name\x18\x03 \x01(\tR\x0bdisplayNameB\x08\xbaH\x05r\x03\x18\xc8\x01\x12+\n\x08team_ids\x18\x04 \x03(\tR\x07teamIdsB\x10\xbaH\r\x92\x01\n\x10\xe8\x07"\x05r\x03\x18\xc8\x01\x12\x1a\n\x08disabled\x18\x05 \x01(\x08R\x08disabled\x12+\n\x0cnew_password\x18\x06 \x01(\tR\x0bnewPasswordB\x08\xbaH\x05r\x03\x18\xc8\x01"E\n\x12UpdateUserResponse\x12/\n\x04user\x18\x01 \x01(\x0b2\x1b.tracker.auth.v1alpha1.UserR\x04user"\x12\n\x10ListTeamsRequest"F\n\x11ListTeamsResponse\x121\n\x05teams\x18\x01 \x03(\x0b2\x1b.tracker.auth.v1alpha1.TeamR\x05teams"\xd3\x03\n\x11CreateTeamRequest\x12`\n\x04name\x18\x01 \x01(\tR\x04nameBL\xbaHI\xba\x01A\n\rname.required\x12$team name must be 1 to 64 characters\x1a\nthis != \'\'r\x03\x18\xc8\x01\x12+\n\x0bdescription\x18\x02 \x01(\tR\x0bdescriptionB\t\xbaH\x06r\x04(\x80\x80\x04\x122\n\x0bpermissions\x18\x03 \x03(\tR\x0bpermissionsB\x10\xbaH\r\x92\x01\n\x10\xe8\x07"\x05r\x03\x18\xc8\x01\x12\x1b\n\tscope_all\x18\x04 \x01(\x08R\x08scopeAll\x127\n\x0escope_services\x18\x05 \x03(\tR\rscopeServicesB\x10\xbaH\r\x92\x01\n\x10\xe8\x07"\x05r\x03\x18\xc8\x01\x121\n\x0boidc_groups\x18\x06 \x03(\tR\noidcGroupsB\x10\xbaH\r\x92\x01\n\x10\xe8\x07"\x05r\x03\x18\xc8\x01\x12?\n\x12scope_environments\x18d \x03(\tR\x11scopeEnvironmentsB\x10\xbaH\r\x92\x01\n\x10\xe8\x07"\x05r\x03\x18\xc8\x01\x121\n\x0bscope_teams\x18e \x03(\tR\nscopeTeamsB\x10\xbaH\r\x92\x01\n\x10\xe8\x07"\x05r\x03\x18\xc8\x01"E\n\x12CreateTeamResponse\x12/\n\x04team\x18\x01 \x01(\x0b2\x1b.tracker.auth.v1alpha1.TeamR\x04team"\x99\x04\n\x11UpdateTeamRequest\x12D\n\x02id\x18\x01 \x01(\tR\x02idB4\xbaH1\xba\x01)\n\x0bid.required\x12\x0eid is required\x1a\nthis != \'\'r\x03\x18\xc8\x01\x12`\n\x04name\x18\x02 \x01(\tR\x04nameBL\xbaHI\xba\x01A\n\rname.required\x12$team name must be 1 to 64 characters\x1a\nthis != \'\'r\x03\x18\xc8\x01\x12+\n\x0bdescription\x18\x03 \x01(\tR\x0bdescriptionB\t\xbaH\x06r\x04(\x80\x80\x04\x122\n\x0bpermissions\x18\x04 \x03(\tR\x0bpermissionsB\x10\xbaH\r\x92\x01\n\x10\xe8\x07"\x05r\x03\x18\xc8\x01\x12\x1b\n\tscope_all\x18\x05 \x01(\x08R\x08scopeAll\x127\n\x0escope_services\x18\x06 \x03(\tR\rscopeServicesB\x10\xbaH\r\x92\x01\n\x10\xe8\x07"\x05r\x03\x18\xc8\x01\x121\n\x0boidc_groups\x18\x07 \x03(\tR\noidcGroupsB\x10\xbaH\r\x92\x01\n\x10\xe8\x07"\x05r\x03\x18\xc8\x01\x12?\n\x12scope_environments\x18d \x03(\tR\x11scopeEnvironmentsB\x10\xbaH\r\x92\x01\n\x10\xe8\x07"\x05r\x03\x18\xc8\x01\x121\n\x0bscope_teams\x18e \x03(\tR\nscopeTeamsB\x10\xbaH\r\x92\x01\n\x10\xe8\x07"\x05r\x03\x18\xc8\x01"E\n\x12UpdateTeamResponse\x12/\n\x04team\x18\x01 \x01(\x0b2\x1b.tracker.auth.v1alpha1.TeamR\x04team"Y\n\x11DeleteTeamRequest\x12D\n\x02id\x18\x01 \x01(\tR\x02idB4\xbaH1\xba\x01)\n\x0bid.required\x12\x0eid is required\x1a\nthis != \'\'r\x03\x18\xc8\x01"\x14\n\x12DeleteTeamResponse"\xc8\x01\n\x07Session\x12\x0e\n\x02id\x18\x01 \x01(\tR\x02id\x129\n\ncreated_at\x18\x02 \x01(\x0b2\x1a.google.protobuf.TimestampR\tcreatedAt\x129\n\nexpires_at\x18\x03 \x01(\x0b2\x1a.google.protobuf.TimestampR\texpiresAt\x12\x18\n\x07current\x18\x04 \x01(\x08R\x07current\x12\x1d\n\nuser_agent\x18\x05 \x01(\tR\tuserAgent"\x15\n\x13ListSessionsRequest"R\n\x14ListSessionsResponse\x12:\n\x08sessions\x18\x01 \x03(\x0b2\x1e.tracker.auth.v1alpha1.SessionR\x08sessions"Y\n\x11EndSessionRequest\x12D\n\x02id\x18\x01 \x01(\tR\x02idB4\xbaH1\xba\x01)\n\x0bid.required\x12\x0eid is required\x1a\nthis != \'\'r\x03\x18\xc8\x01"\x14\n\x12EndSessionResponse"\x19\n\x17EndOtherSessionsRequest"0\n\x18EndOtherSessionsResponse\x12\x14\n\x05ended\x18\x01 \x01(\x05R\x05ended"\xe3\x03\n\x06ApiKey\x12\x0e\n\x02id\x18\x01 \x01(\tR\x02id\x12\x16\n\x06prefix\x18\x02 \x01(\tR\x06prefix\x12\x12\n\x04name\x18\x03 \x01(\tR\x04name\x12\x17\n\x07team_id\x18\x04 \x01(\tR\x06teamId\x12\x1d\n\ncreated_by\x18\x05 \x01(\tR\tcreatedBy\x129\n\ncreated_at\x18\x06 \x01(\x0b2\x1a.google.protobuf.TimestampR\tcreatedAt\x129\n\nexpires_at\x18\x07 \x01(\x0b2\x1a.google.protobuf.TimestampR\texpiresAt\x12<\n\x0clast_used_at\x18\x08 \x01(\x0b2\x1a.google.protobuf.TimestampR\nlastUsedAt\x129\n\nrevoked_at\x18\t \x01(\x0b2\x1a.google.protobuf.TimestampR\trevokedAt\x12 \n\x0bpermissions\x18d \x03(\tR\x0bpermissions\x12\x1a\n\x08services\x18e \x03(\tR\x08services\x12"\n\x0cenvironments\x18f \x03(\tR\x0cenvironments\x12\x14\n\x05teams\x18g \x03(\tR\x05teams"&\n\x12ListApiKeysRequest\x12\x10\n\x03all\x18d \x01(\x08R\x03all"O\n\x13ListApiKeysResponse\x128\n\x08api_keys\x18\x01 \x03(\x0b2\x1d.tracker.auth.v1alpha1.ApiKeyR\x07apiKeys"\x92\x03\n\x13CreateApiKeyRequest\x12]\n\x04name\x18\x01 \x01(\tR\x04nameBI\xbaHF\xba\x01>\n\rname.required\x12\x18api key name is required\x1a\x13this.matches(r\'\\S\')r\x03\x18\xc8\x01\x12!\n\x07team_id\x18\x02 \x01(\tR\x06teamIdB\x08\xbaH\x05r\x03\x18\xc8\x01\x129\n\nexpires_at\x18\x03 \x01(\x0b2\x1a.google.protobuf.TimestampR\texpiresAt\x122\n\x0bpermissions\x18d \x03(\tR\x0bpermissionsB\x10\xbaH\r\x92\x01\n\x10\xe8\x07"\x05r\x03\x18\xc8\x01\x12,\n\x08services\x18e \x03(\tR\x08servicesB\x10\xbaH\r\x92\x01\n\x10\xe8\x07"\x05r\x03\x18\xc8\x01\x124\n\x0cenvironments\x18f \x03(\tR\x0cenvironmentsB\x10\xbaH\r\x92\x01\n\x10\xe8\x07"\x05r\x03\x18\xc8\x01\x12&\n\x05teams\x18g \x03(\tR\x05teamsB\x10\xbaH\r\x92\x01\n\x10\xe8\x07"\x05r\x03\x18\xc8\x01"l\n\x14CreateApiKeyResponse\x126\n\x07api_key\x18\x01 \x01(\x0b2\x1d.tracker.auth.v1alpha1.ApiKeyR\x06apiKey\x12\x1c\n\x06secret\x18\x02 \x01(\tR\x06secretB\x04\xb0\xbb\x18\x01"\xdc\x01\n\x13RotateApiKeyRequest\x12D\n\x02id\x18\x01 \x01(\tR\x02idB4\xbaH1\xba\x01)\n\x0bid.required\x12\x0eid is required\x1a\nthis != \'\'r\x03\x18\xc8\x01\x12D\n\x07overlap\x18\x02 \x01(\x0b2\x19.google.protobuf.DurationR\x07overlapB\x0f\xbaH\x0c\xaa\x01\t"\x05\x08\x80\x9a\x9e\x012\x00\x129\n\nexpires_at\x18\x03 \x01(\x0b2\x1a.google.protobuf.TimestampR\texpiresAt"\xa7\x01\n\x14RotateApiKeyResponse\x126\n\x07api_key\x18\x01 \x01(\x0b2\x1d.tracker.auth.v1alpha1.ApiKeyR\x06apiKey\x12\x1c\n\x06secret\x18\x02 \x01(\tR\x06secretB\x04\xb0\xbb\x18\x01\x129\n\x08replaced\x18\x03 \x01(\x0b2\x1d.tracker.auth.v1alpha1.ApiKeyR\x08replaced"[\n\x13RevokeApiKeyRequest\x12D\n\x02id\x18\x01 \x01(\tR\x02idB4\xbaH1\xba\x01)\n\x0bid.required\x12\x0eid is required\x1a\nthis != \'\'r\x03\x18\xc8\x01"\x16\n\x14RevokeApiKeyResponse2\xcf\x18\n\x0bAuthService\x12\x9a\x01\n\rGetAuthConfig\x12+.tracker.auth.v1alpha1.GetAuthConfigRequest\x1a,.tracker.auth.v1alpha1.GetAuthConfigResponse".\x90\x02\x01\xba\xbb\x18\x06public\x82\xd3\xe4\x93\x02\x1b\x12\x19/api/v1alpha1/auth/config\x12u\n\x02Me\x12 .tracker.auth.v1alpha1.MeRequest\x1a!.tracker.auth.v1alpha1.MeResponse"*\x90\x02\x01\xba\xbb\x18\x06public\x82\xd3\xe4\x93\x02\x17\x12\x15/api/v1alpha1/auth/me\x12\x99\x01\n\x0cListSessions\x12*.tracker.auth.v1alpha1.ListSessionsRequest\x1a+.tracker.auth.v1alpha1.ListSessionsResponse"0\x90\x02\x01\xba\xbb\x18\x06public\x82\xd3\xe4\x93\x02\x1d\x12\x1b/api/v1alpha1/auth/sessions\x12\x95\x01\n\nEndSession\x12(.tracker.auth.v1alpha1.EndSessionRequest\x1a).tracker.auth.v1alpha1.EndSessionResponse"2\xba\xbb\x18\x06public\x82\xd3\xe4\x93\x02"* /api/v1alpha1/auth/sessions/{id}\x12\xb0\x01\n\x10EndOtherSessions\x12..tracker.auth.v1alpha1.EndOtherSessionsRequest\x1a/.tracker.auth.v1alpha1.EndOtherSessionsResponse";\xba\xbb\x18\x06public\x82\xd3\xe4\x93\x02+:\x01*"&/api/v1alpha1/auth/sessions/end-others\x12\x9d\x01\n\x0bListApiKeys\x12).tracker.auth.v1alpha1.ListApiKeysRequest\x1a*.tracker.auth.v1alpha1.ListApiKeysResponse"7\x90\x02\x01\xba\xbb\x18\raccess:manage\x82\xd3\xe4\x93\x02\x1d\x12\x1b/api/v1alpha1/auth/api-keys\x12\xa0\x01\n\x0cCreateApiKey\x12*.tracker.auth.v1alpha1.CreateApiKeyRequest\x1a+.tracker.auth.v1alpha1.CreateApiKeyResponse"7\xba\xbb\x18\raccess:manage\x82\xd3\xe4\x93\x02 :\x01*"\x1b/api/v1alpha1/auth/api-keys\x12\xde\x01\n\x0cRotateApiKey\x12*.tracker.auth.v1alpha1.RotateApiKeyRequest\x1a+.tracker.auth.v1alpha1.RotateApiKeyResponse"u\xaa\xbb\x18.\x12\x11API_KEY_NOT_FOUND\x1a\x19No valid key has this id.\xba\xbb\x18\raccess:manage\x82\xd3\xe4\x93\x02,:\x01*"\'/api/v1alpha1/auth/api-keys/{id}/rotate\x12\xd4\x01\n\x0cRevokeApiKey\x12*.tracker.auth.v1alpha1.RevokeApiKeyRequest\x1a+.tracker.auth.v1alpha1.RevokeApiKeyResponse"k\xaa\xbb\x18.\x12\x11API_KEY_NOT_FOUND\x1a\x19No valid key has this id.\xba\xbb\x18\raccess:manage\x82\xd3\xe4\x93\x02"* /api/v1alpha1/auth/api-keys/{id}\x12\x94\x01\n\tListUsers\x12\'.tracker.auth.v1alpha1.ListUsersRequest\x1a(.tracker.auth.v1alpha1.ListUsersResponse"4\x90\x02\x01\xba\xbb\x18\raccess:manage\x82\xd3\xe4\x93\x02\x1a\x12\x18/api/v1alpha1/auth/users\x12\xfc\x01\n\nCreateUser\x12(.tracker.auth.v1alpha1.CreateUserRequest\x1a).tracker.auth.v1alpha1.CreateUserResponse"\x98\x01\xaa\xbb\x18*\x12\x0bUSER_EXISTS\x1a\x1bAnother user has this name.\xaa\xbb\x182\x12\x0eTEAM_NOT_FOUND\x1a One of the teams does not exist.\xba\xbb\x18\raccess:manage\x82\xd3\xe4\x93\x02\x1d:\x01*"\x18/api/v1alpha1/auth/users\x12\xdd\x02\n\nUpdateUser\x12(.tracker.auth.v1alpha1.UpdateUserRequest\x1a).tracker.auth.v1alpha1.UpdateUserResponse"\xf9\x01\xaa\xbb\x18&\x12\x0eUSER_NOT_FOUND\x1a\x14No user has this id.\xaa\xbb\x182\x12\x0eTEAM_NOT_FOUND\x1a One of the teams does not exist.\xaa\xbb\x18\\\x12\x12LAST_ADMINISTRATOR\x1aFNobody else would be an administrator, or a user would disable itself.\xba\xbb\x18\raccess:manage\x82\xd3\xe4\x93\x02":\x01*\x1a\x1d/api/v1alpha1/auth/users/{id}\x12\x94\x01\n\tListTeams\x12\'.tracker.auth.v1alpha1.ListTeamsRequest\x1a(.tracker.auth.v1alpha1.ListTeamsResponse"4\x90\x02\x01\xba\xbb\x18\raccess:manage\x82\xd3\xe4\x93\x02\x1a\x12\x18/api/v1alpha1/auth/teams\x12\xc5\x01\n\nCreateTeam\x12(.tracker.auth.v1alpha1.CreateTeamRequest\x1a).tracker.auth.v1alpha1.CreateTeamResponse"b\xaa\xbb\x18*\x12\x0bTEAM_EXISTS\x1a\x1bAnother team has this name.\xba\xbb\x18\raccess:manage\x82\xd3\xe4\x93\x02\x1d:\x01*"\x18/api/v1alpha1/auth/teams\x12\xf5\x01\n\nUpdateTeam\x12(.tracker.auth.v1alpha1.UpdateTeamRequest\x1a).tracker.auth.v1alpha1.UpdateTeamResponse"\x91\x01\xaa\xbb\x18&\x12\x0eTEAM_NOT_FOUND\x1a\x14No team has this id.\xaa\xbb\x18*\x12\x0bTEAM_EXISTS\x1a\x1bAnother team has this name.\xba\xbb\x18\raccess:manage\x82\xd3\xe4\x93\x02":\x01*\x1a\x1d/api/v1alpha1/auth/teams/{id}\x12\xfc\x01\n\nDeleteTeam\x12(.tracker.auth.v1alpha1.DeleteTeamRequest\x1a).tracker.auth.v1alpha1.DeleteTeamResponse"\x98\x01\xaa\xbb\x18&\x12\x0eTEAM_NOT_FOUND\x1a\x14No team has this id.\xaa\xbb\x184\x12\x0fTEAM_IS_BUILTIN\x1a!It is the team of administrators.\xba\xbb\x18\raccess:manage\x82\xd3\xe4\x93\x02\x1f*\x1d/api/v1alpha1/auth/teams/{id}b\x06proto3',
     [
         validate_pb.desc(),
         annotations_pb.desc(),
@@ -1625,6 +1845,13 @@ _DESC = file_desc(
         "UpdateTeamResponse": UpdateTeamResponse,
         "DeleteTeamRequest": DeleteTeamRequest,
         "DeleteTeamResponse": DeleteTeamResponse,
+        "Session": Session,
+        "ListSessionsRequest": ListSessionsRequest,
+        "ListSessionsResponse": ListSessionsResponse,
+        "EndSessionRequest": EndSessionRequest,
+        "EndSessionResponse": EndSessionResponse,
+        "EndOtherSessionsRequest": EndOtherSessionsRequest,
+        "EndOtherSessionsResponse": EndOtherSessionsResponse,
         "ApiKey": ApiKey,
         "ListApiKeysRequest": ListApiKeysRequest,
         "ListApiKeysResponse": ListApiKeysResponse,

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 
 from grpc import StatusCode, method_handlers_generic_handler, unary_unary_rpc_method_handler
 
-from .auth_pb import CreateApiKeyRequest, CreateApiKeyResponse, CreateTeamRequest, CreateTeamResponse, CreateUserRequest, CreateUserResponse, DeleteTeamRequest, DeleteTeamResponse, GetAuthConfigRequest, GetAuthConfigResponse, ListApiKeysRequest, ListApiKeysResponse, ListTeamsRequest, ListTeamsResponse, ListUsersRequest, ListUsersResponse, MeRequest, MeResponse, RevokeApiKeyRequest, RevokeApiKeyResponse, RotateApiKeyRequest, RotateApiKeyResponse, UpdateTeamRequest, UpdateTeamResponse, UpdateUserRequest, UpdateUserResponse
+from .auth_pb import CreateApiKeyRequest, CreateApiKeyResponse, CreateTeamRequest, CreateTeamResponse, CreateUserRequest, CreateUserResponse, DeleteTeamRequest, DeleteTeamResponse, EndOtherSessionsRequest, EndOtherSessionsResponse, EndSessionRequest, EndSessionResponse, GetAuthConfigRequest, GetAuthConfigResponse, ListApiKeysRequest, ListApiKeysResponse, ListSessionsRequest, ListSessionsResponse, ListTeamsRequest, ListTeamsResponse, ListUsersRequest, ListUsersResponse, MeRequest, MeResponse, RevokeApiKeyRequest, RevokeApiKeyResponse, RotateApiKeyRequest, RotateApiKeyResponse, UpdateTeamRequest, UpdateTeamResponse, UpdateUserRequest, UpdateUserResponse
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -39,6 +39,30 @@ class AuthServiceService:
     async def me(self, request: MeRequest, context: aio.ServicerContext) -> MeResponse:
         """
         Returns who the caller is, and what that principal may do.
+        """
+        context.set_code(StatusCode.UNIMPLEMENTED)
+        context.set_details("Method not implemented!")
+        raise NotImplementedError("Method not implemented!")
+
+    async def list_sessions(self, request: ListSessionsRequest, context: aio.ServicerContext) -> ListSessionsResponse:
+        """
+        Lists the sessions of the user whose session calls, newest first. Callers without a session get none.
+        """
+        context.set_code(StatusCode.UNIMPLEMENTED)
+        context.set_details("Method not implemented!")
+        raise NotImplementedError("Method not implemented!")
+
+    async def end_session(self, request: EndSessionRequest, context: aio.ServicerContext) -> EndSessionResponse:
+        """
+        Ends a session of the user whose session calls. It has no effect on a session that is over, or another user's.
+        """
+        context.set_code(StatusCode.UNIMPLEMENTED)
+        context.set_details("Method not implemented!")
+        raise NotImplementedError("Method not implemented!")
+
+    async def end_other_sessions(self, request: EndOtherSessionsRequest, context: aio.ServicerContext) -> EndOtherSessionsResponse:
+        """
+        Ends all sessions of the user whose session calls, but for that session.
         """
         context.set_code(StatusCode.UNIMPLEMENTED)
         context.set_details("Method not implemented!")
@@ -150,6 +174,21 @@ class AuthServiceService:
                 request_deserializer=MeRequest.from_binary,
                 response_serializer=MeResponse.to_binary,
             ),
+            "ListSessions": unary_unary_rpc_method_handler(
+                self.list_sessions,
+                request_deserializer=ListSessionsRequest.from_binary,
+                response_serializer=ListSessionsResponse.to_binary,
+            ),
+            "EndSession": unary_unary_rpc_method_handler(
+                self.end_session,
+                request_deserializer=EndSessionRequest.from_binary,
+                response_serializer=EndSessionResponse.to_binary,
+            ),
+            "EndOtherSessions": unary_unary_rpc_method_handler(
+                self.end_other_sessions,
+                request_deserializer=EndOtherSessionsRequest.from_binary,
+                response_serializer=EndOtherSessionsResponse.to_binary,
+            ),
             "ListApiKeys": unary_unary_rpc_method_handler(
                 self.list_api_keys,
                 request_deserializer=ListApiKeysRequest.from_binary,
@@ -230,6 +269,21 @@ class AuthServiceClient:
             "/tracker.auth.v1alpha1.AuthService/Me",
             request_serializer=MeRequest.to_binary,
             response_deserializer=MeResponse.from_binary,
+        )
+        self._list_sessions = channel.unary_unary(
+            "/tracker.auth.v1alpha1.AuthService/ListSessions",
+            request_serializer=ListSessionsRequest.to_binary,
+            response_deserializer=ListSessionsResponse.from_binary,
+        )
+        self._end_session = channel.unary_unary(
+            "/tracker.auth.v1alpha1.AuthService/EndSession",
+            request_serializer=EndSessionRequest.to_binary,
+            response_deserializer=EndSessionResponse.from_binary,
+        )
+        self._end_other_sessions = channel.unary_unary(
+            "/tracker.auth.v1alpha1.AuthService/EndOtherSessions",
+            request_serializer=EndOtherSessionsRequest.to_binary,
+            response_deserializer=EndOtherSessionsResponse.from_binary,
         )
         self._list_api_keys = channel.unary_unary(
             "/tracker.auth.v1alpha1.AuthService/ListApiKeys",
@@ -316,6 +370,51 @@ class AuthServiceClient:
         Returns who the caller is, and what that principal may do.
         """
         return self._me(request, timeout=timeout, metadata=metadata, credentials=credentials, wait_for_ready=wait_for_ready, compression=compression)
+
+    def list_sessions(
+        self,
+        request: ListSessionsRequest,
+        *,
+        timeout: float | None = None,
+        metadata: aio.Metadata | Sequence[tuple[str, str | bytes]] | None = None,
+        credentials: CallCredentials | None = None,
+        wait_for_ready: bool | None = None,
+        compression: Compression | None = None,
+    ) -> aio.UnaryUnaryCall[ListSessionsRequest, ListSessionsResponse]:
+        """
+        Lists the sessions of the user whose session calls, newest first. Callers without a session get none.
+        """
+        return self._list_sessions(request, timeout=timeout, metadata=metadata, credentials=credentials, wait_for_ready=wait_for_ready, compression=compression)
+
+    def end_session(
+        self,
+        request: EndSessionRequest,
+        *,
+        timeout: float | None = None,
+        metadata: aio.Metadata | Sequence[tuple[str, str | bytes]] | None = None,
+        credentials: CallCredentials | None = None,
+        wait_for_ready: bool | None = None,
+        compression: Compression | None = None,
+    ) -> aio.UnaryUnaryCall[EndSessionRequest, EndSessionResponse]:
+        """
+        Ends a session of the user whose session calls. It has no effect on a session that is over, or another user's.
+        """
+        return self._end_session(request, timeout=timeout, metadata=metadata, credentials=credentials, wait_for_ready=wait_for_ready, compression=compression)
+
+    def end_other_sessions(
+        self,
+        request: EndOtherSessionsRequest,
+        *,
+        timeout: float | None = None,
+        metadata: aio.Metadata | Sequence[tuple[str, str | bytes]] | None = None,
+        credentials: CallCredentials | None = None,
+        wait_for_ready: bool | None = None,
+        compression: Compression | None = None,
+    ) -> aio.UnaryUnaryCall[EndOtherSessionsRequest, EndOtherSessionsResponse]:
+        """
+        Ends all sessions of the user whose session calls, but for that session.
+        """
+        return self._end_other_sessions(request, timeout=timeout, metadata=metadata, credentials=credentials, wait_for_ready=wait_for_ready, compression=compression)
 
     def list_api_keys(
         self,
@@ -511,6 +610,30 @@ class AuthServiceServiceSync:
         context.set_details("Method not implemented!")
         raise NotImplementedError("Method not implemented!")
 
+    def list_sessions(self, request: ListSessionsRequest, context: ServicerContext) -> ListSessionsResponse:
+        """
+        Lists the sessions of the user whose session calls, newest first. Callers without a session get none.
+        """
+        context.set_code(StatusCode.UNIMPLEMENTED)
+        context.set_details("Method not implemented!")
+        raise NotImplementedError("Method not implemented!")
+
+    def end_session(self, request: EndSessionRequest, context: ServicerContext) -> EndSessionResponse:
+        """
+        Ends a session of the user whose session calls. It has no effect on a session that is over, or another user's.
+        """
+        context.set_code(StatusCode.UNIMPLEMENTED)
+        context.set_details("Method not implemented!")
+        raise NotImplementedError("Method not implemented!")
+
+    def end_other_sessions(self, request: EndOtherSessionsRequest, context: ServicerContext) -> EndOtherSessionsResponse:
+        """
+        Ends all sessions of the user whose session calls, but for that session.
+        """
+        context.set_code(StatusCode.UNIMPLEMENTED)
+        context.set_details("Method not implemented!")
+        raise NotImplementedError("Method not implemented!")
+
     def list_api_keys(self, request: ListApiKeysRequest, context: ServicerContext) -> ListApiKeysResponse:
         """
         Lists the API keys, newest first; their secrets are not known to the server.
@@ -617,6 +740,21 @@ class AuthServiceServiceSync:
                 request_deserializer=MeRequest.from_binary,
                 response_serializer=MeResponse.to_binary,
             ),
+            "ListSessions": unary_unary_rpc_method_handler(
+                self.list_sessions,
+                request_deserializer=ListSessionsRequest.from_binary,
+                response_serializer=ListSessionsResponse.to_binary,
+            ),
+            "EndSession": unary_unary_rpc_method_handler(
+                self.end_session,
+                request_deserializer=EndSessionRequest.from_binary,
+                response_serializer=EndSessionResponse.to_binary,
+            ),
+            "EndOtherSessions": unary_unary_rpc_method_handler(
+                self.end_other_sessions,
+                request_deserializer=EndOtherSessionsRequest.from_binary,
+                response_serializer=EndOtherSessionsResponse.to_binary,
+            ),
             "ListApiKeys": unary_unary_rpc_method_handler(
                 self.list_api_keys,
                 request_deserializer=ListApiKeysRequest.from_binary,
@@ -697,6 +835,21 @@ class AuthServiceClientSync:
             "/tracker.auth.v1alpha1.AuthService/Me",
             request_serializer=MeRequest.to_binary,
             response_deserializer=MeResponse.from_binary,
+        )
+        self._list_sessions = channel.unary_unary(
+            "/tracker.auth.v1alpha1.AuthService/ListSessions",
+            request_serializer=ListSessionsRequest.to_binary,
+            response_deserializer=ListSessionsResponse.from_binary,
+        )
+        self._end_session = channel.unary_unary(
+            "/tracker.auth.v1alpha1.AuthService/EndSession",
+            request_serializer=EndSessionRequest.to_binary,
+            response_deserializer=EndSessionResponse.from_binary,
+        )
+        self._end_other_sessions = channel.unary_unary(
+            "/tracker.auth.v1alpha1.AuthService/EndOtherSessions",
+            request_serializer=EndOtherSessionsRequest.to_binary,
+            response_deserializer=EndOtherSessionsResponse.from_binary,
         )
         self._list_api_keys = channel.unary_unary(
             "/tracker.auth.v1alpha1.AuthService/ListApiKeys",
@@ -783,6 +936,51 @@ class AuthServiceClientSync:
         Returns who the caller is, and what that principal may do.
         """
         return self._me(request, timeout=timeout, metadata=metadata, credentials=credentials, wait_for_ready=wait_for_ready, compression=compression)
+
+    def list_sessions(
+        self,
+        request: ListSessionsRequest,
+        *,
+        timeout: float | None = None,
+        metadata: tuple[tuple[str, str | bytes], ...] | None = None,
+        credentials: CallCredentials | None = None,
+        wait_for_ready: bool | None = None,
+        compression: Compression | None = None,
+    ) -> ListSessionsResponse:
+        """
+        Lists the sessions of the user whose session calls, newest first. Callers without a session get none.
+        """
+        return self._list_sessions(request, timeout=timeout, metadata=metadata, credentials=credentials, wait_for_ready=wait_for_ready, compression=compression)
+
+    def end_session(
+        self,
+        request: EndSessionRequest,
+        *,
+        timeout: float | None = None,
+        metadata: tuple[tuple[str, str | bytes], ...] | None = None,
+        credentials: CallCredentials | None = None,
+        wait_for_ready: bool | None = None,
+        compression: Compression | None = None,
+    ) -> EndSessionResponse:
+        """
+        Ends a session of the user whose session calls. It has no effect on a session that is over, or another user's.
+        """
+        return self._end_session(request, timeout=timeout, metadata=metadata, credentials=credentials, wait_for_ready=wait_for_ready, compression=compression)
+
+    def end_other_sessions(
+        self,
+        request: EndOtherSessionsRequest,
+        *,
+        timeout: float | None = None,
+        metadata: tuple[tuple[str, str | bytes], ...] | None = None,
+        credentials: CallCredentials | None = None,
+        wait_for_ready: bool | None = None,
+        compression: Compression | None = None,
+    ) -> EndOtherSessionsResponse:
+        """
+        Ends all sessions of the user whose session calls, but for that session.
+        """
+        return self._end_other_sessions(request, timeout=timeout, metadata=metadata, credentials=credentials, wait_for_ready=wait_for_ready, compression=compression)
 
     def list_api_keys(
         self,
