@@ -206,7 +206,7 @@ class App:
             rpcs,
             store.events.ids_that_begin,
             settings.auth_public_url,
-            {"github": settings.github_webhook_secret},
+            {"github": settings.github_webhook_secret, "gitlab": settings.integration_gitlab_secret_token},
         )
         if settings.dogstatsd_address:
             self._receive_datagrams(

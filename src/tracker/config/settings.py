@@ -183,6 +183,12 @@ class Settings:
         None,
         secret=True,
     )
+    integration_gitlab_secret_token: str | None = _setting(
+        MISSING_OR_TEXT,
+        "Secret token of GitLab's webhooks; without it, none are received.",
+        None,
+        secret=True,
+    )
     dogstatsd_address: str = _setting(
         TEXT,
         "Where events of DogStatsD are received: `udp://127.0.0.1:8125` or `unix:///run/tracker/dogstatsd.sock`."

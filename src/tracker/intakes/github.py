@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import parse_qsl
 
 from tracker.intakes import tags
-from tracker.intakes.integrations import PONG, Integration, event_request, identity, same, time_of, version_of
+from tracker.intakes.integrations import PONG, Integration, event_request, identity, time_of, version_of
 from tracker.intakes.requests import json_object, optional, refused, text
 from tracker.pb import event_pb
 
@@ -43,7 +43,7 @@ def github(recorder: Recorder) -> Integration:
 def is_signed(secret: bytes, body: bytes, headers: Mapping[str, str]) -> bool:
     """Return whether a message has the signature of its body."""
     wanted = f"sha256={hmac.new(secret, body, hashlib.sha256).hexdigest()}"
-    return same(headers.get("x-hub-signature-256", ""), wanted)
+    return hmac.compare_digest(headers.get("x-hub-signature-256", "").encode("latin-1"), wanted.encode())
 
 
 def received(body: bytes, headers: Mapping[str, str]) -> event_pb.CreateEventRequest | str:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import hmac
 import re
 from dataclasses import dataclass
 from datetime import datetime
@@ -91,11 +90,6 @@ def _ignored(reason: str) -> HttpResponse:
 
 def _json(content: object, status: int = HTTPStatus.OK) -> HttpResponse:
     return HttpResponse(orjson.dumps(content), (("content-type", "application/json"),), status)
-
-
-def same(given: str, wanted: str) -> bool:
-    """Return whether two texts are the same, in a time that does not depend on where they differ."""
-    return hmac.compare_digest(given.encode(), wanted.encode())
 
 
 def time_of(content: Mapping[str, Any], name: str) -> Timestamp | None:

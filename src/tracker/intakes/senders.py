@@ -9,6 +9,7 @@ from tracker.intakes.alertmanager import Alertmanager
 from tracker.intakes.cloudevents import CloudEvents
 from tracker.intakes.datadog import DatadogEvents
 from tracker.intakes.github import github
+from tracker.intakes.gitlab import gitlab
 from tracker.intakes.grafana import GrafanaAnnotations
 from tracker.intakes.pagerduty import PagerDutyEvents
 
@@ -72,6 +73,7 @@ SENDERS: Final = (
         Alertmanager,
     ),
     Sender("GitHub", "GitHub's webhooks", "`X-Hub-Signature-256`, and `?access_token=`", github),
+    Sender("GitLab", "GitLab's webhooks", "`X-Gitlab-Token`, and `?access_token=`", gitlab),
 )
 
 
