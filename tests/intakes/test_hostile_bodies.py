@@ -52,6 +52,7 @@ NAMES = st.sampled_from(
             "artifactId",
         ),
         *("payload", "summary", "timestamp", "custom_details", "links", "href", "dedup_key", "severity"),
+        *("eventType", "deployment", "revision", "changelog", "user"),
     ]
 )
 TEXTS = st.sampled_from(
@@ -82,6 +83,7 @@ PATHS = st.sampled_from(
     [
         *("/api/v1/events", "/cloudevents", "/api/annotations", "/api/annotations/graphite"),
         *("/v2/enqueue", "/v2/change/enqueue"),
+        *("/v1/accounts/1/events", "/v2/applications/cart/deployments.json"),
     ]
 )
 """What the senders say, in any place."""
@@ -96,6 +98,8 @@ MENDED: dict[str, Any] = {
     "what": "t",
     "event_action": "trigger",
     "payload": {"summary": "t"},
+    "eventType": "t",
+    "deployment": {"revision": "t"},
 }
 
 

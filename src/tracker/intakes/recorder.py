@@ -50,7 +50,7 @@ class Recorder:
     async def deliver(
         self, request: event_pb.CreateEventRequest, call: Call, key: str = ""
     ) -> event_pb.Event | None:
-        """Record one of the events of a call, which has an external id; return None if that has ended.
+        """Record one of the events of a call; return None if that with its external id has ended.
 
         Messages may come again, and late: the beginning of what has ended is left out, and what has the
         idempotency key of a message before changes nothing.
@@ -59,7 +59,7 @@ class Recorder:
             TrackerError: As CreateEvent does.
         """
         attributes = attributes_of(event_pb.Event(attributes=request.attributes))
-        if attributes.status in _LASTING:
+        if attributes.external_id and attributes.status in _LASTING:
             external = one_of(BY_NAME["external_id"], (attributes.external_id,))
             query = to_text(all_of((external, one_of(SOURCE, (attributes.source,)))))
             found = await self.search(event_pb.SearchEventsRequest(query=query), call)

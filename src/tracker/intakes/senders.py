@@ -11,6 +11,7 @@ from tracker.intakes.datadog import DatadogEvents
 from tracker.intakes.github import github
 from tracker.intakes.gitlab import gitlab
 from tracker.intakes.grafana import GrafanaAnnotations
+from tracker.intakes.newrelic import NewRelicEvents
 from tracker.intakes.pagerduty import PagerDutyEvents
 
 if TYPE_CHECKING:
@@ -65,6 +66,12 @@ SENDERS: Final = (
         "`pagerduty`, Ansible's `pagerduty_change`",
         "`routing_key` in the body",
         PagerDutyEvents,
+    ),
+    Sender(
+        "New Relic events and deployments",
+        "`newrelic-telemetry-sdk`, Argo CD `newrelic`",
+        "`Api-Key`, `X-Insert-Key`, `X-License-Key`, `X-Api-Key`",
+        NewRelicEvents,
     ),
     Sender(
         "Alertmanager",

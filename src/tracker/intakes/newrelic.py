@@ -1,0 +1,213 @@
+"""The intake of New Relic's Event API, and of its deployment markers.
+
+https://docs.newrelic.com/docs/data-apis/ingest-apis/event-api/introduction-event-api/
+"""
+
+from __future__ import annotations
+
+import re
+from functools import partial
+from http import HTTPStatus
+from typing import TYPE_CHECKING, Any, Final
+from uuid import UUID, uuid4
+
+import orjson
+
+from tracker.api.calls.endpoint import Limits
+from tracker.api.http_exchange import HttpResponse
+from tracker.api.routes import ForeignTerms, HttpRoute
+from tracker.domain.api_keys import BEGINNING
+from tracker.domain.events import metadata_of
+from tracker.domain.times import timestamp
+from tracker.errors import Reason, TrackerError
+from tracker.intakes import tags
+from tracker.intakes.numbers import number_of
+from tracker.intakes.requests import (
+    divided,
+    json_object,
+    json_value,
+    moment,
+    optional,
+    refused,
+    shortened,
+    text,
+)
+from tracker.pb import event_pb
+from tracker.pb.options import number_named
+from tracker.permissions import Permission
+from tracker.time_text import MICROS
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping, Sequence
+
+    from protobuf.wkt import Timestamp
+
+    from tracker.api.routes import HttpRequest
+    from tracker.intakes.recorder import Recorder
+    from tracker.services.context import Call
+
+_LIMITS: Final = Limits(body_bytes=1_000_000)
+_MOST: Final = 2000
+"""Events of a post."""
+_SOURCE: Final = "newrelic"
+_LONGEST: Final = 200
+_KEYS: Final = ("api-key", "x-insert-key", "x-license-key")
+_EVENT_TYPE: Final = re.compile(r"[A-Za-z0-9_: ]{1,255}")
+_FIELDS: Final = {
+    **dict.fromkeys(("appName", "applicationName", "service.name", "entity.name"), "service"),
+    "user": "owner",
+    "revision": "version",
+}
+"""The tags for attributes that New Relic has under other names."""
+_TITLES: Final = ("title", "summary")
+_MESSAGES: Final = ("message", "description")
+_NO_TAGS: Final = {"eventType", "timestamp", "accountId", *_TITLES, *_MESSAGES}
+_SECONDS: Final = 10**11
+"""Times from which on they are milliseconds: as such, it is one of 1973."""
+_LATEST: Final = 253_402_300_799_000
+_MILLI: Final = 1000
+
+
+class NewRelicEvents:
+    """Records events and deployments for clients of New Relic."""
+
+    def __init__(self, recorder: Recorder) -> None:
+        self._recorder = recorder
+
+    def routes(self) -> Sequence[HttpRoute]:
+        """Return the routes of the intake."""
+        route = partial(HttpRoute, "POST", permission=Permission.EVENT_WRITE, limits=_LIMITS, compressed=True)
+        markers, terms = "/v2/applications/{application_id}/deployments.json", ForeignTerms(_api_key)
+        return (
+            route("/v1/accounts/events", self._record_all, foreign=terms),
+            route("/v1/accounts/{account_id}/events", self._record_all, foreign=terms),
+            route(markers, self._record_deployment, foreign=ForeignTerms(None, _refusal)),
+        )
+
+    async def _record_all(self, request: HttpRequest, call: Call) -> HttpResponse:
+        """Record the events of a post, and report those that are refused."""
+        given = json_value(request.body)
+        events = given if isinstance(given, list) else [given]
+        if len(events) > _MOST:
+            raise TrackerError(Reason.REQUEST_TOO_LARGE, f"a post has up to {_MOST} events")
+        sent_as, rejected = _request_id(call), []
+        for index, content in enumerate(events):
+            try:
+                asked = event_request(content)
+                if sent_as and asked.attributes and not asked.attributes.external_id:
+                    asked.attributes.external_id = f"{sent_as}:{index}"
+                await self._recorder.deliver(asked, call)
+            except TrackerError as error:
+                if error.reason.http_status != HTTPStatus.BAD_REQUEST:
+                    raise
+                rejected.append({"index": index, "reason": error.message})
+        more = {"rejected": rejected} if rejected else {}
+        return _answer({"success": True, "uuid": sent_as or str(uuid4()), **more})
+
+    async def _record_deployment(self, request: HttpRequest, call: Call) -> HttpResponse:
+        given = optional(json_object(request.body), "deployment", dict)
+        if given is None:
+            raise refused("deployment", "expected an object")
+        asked = deployment_request(given, request.captures[0])
+        event = await self._recorder.create(asked, call)
+        shown = {
+            name: text(given, name) for name in ("revision", "changelog", "description", "user", "timestamp")
+        }
+        marker = {"id": number_of(metadata_of(event).id), **shown, "links": {}}
+        return _answer({"deployment": marker}, HTTPStatus.CREATED)
+
+
+def event_request(content: object) -> event_pb.CreateEventRequest:
+    """Return the request that records an event of the Event API.
+
+    Raises:
+        TrackerError: INVALID_ARGUMENT; it is no event, or its type or time is none.
+    """
+    if not isinstance(content, dict):
+        raise refused("", "expected a JSON object")
+    kind = text(content, "eventType")
+    if not _EVENT_TYPE.fullmatch(kind):
+        raise refused("eventType", "expected up to 255 letters, digits, spaces, _ and :")
+    attributes = event_pb.EventAttributes(source=_SOURCE, start_date=_moment(content))
+    named = number_named(event_pb.Type.desc(), kind)
+    if named:
+        attributes.type = event_pb.Type(named)
+    else:
+        attributes.labels = {"event_type": kind}
+    tags.apply(_tags(content), attributes)
+    usual = " ".join(filter(None, (kind, attributes.service)))
+    title, message = divided(_first(content, _TITLES) or usual, _first(content, _MESSAGES))
+    attributes.message = shortened(message)
+    attributes.service = attributes.service or "unknown"
+    attributes.type = attributes.type or event_pb.Type.operation
+    return event_pb.CreateEventRequest(title=title, attributes=attributes)
+
+
+def deployment_request(content: Mapping[str, Any], application: str) -> event_pb.CreateEventRequest:
+    """Return the request that records the deployment of an application.
+
+    Raises:
+        TrackerError: INVALID_ARGUMENT; a field is missing, or is not of its kind.
+    """
+    revision = text(content, "revision")
+    if not revision.strip():
+        raise refused("deployment.revision", "expected a text")
+    told = "\n\n".join(filter(None, (text(content, name) for name in ("description", "changelog"))))
+    title, message = divided(f"Deployed {revision}", told)
+    attributes = event_pb.EventAttributes(
+        type=event_pb.Type.deployment,
+        status=event_pb.Status.success,
+        source=_SOURCE,
+        service=application[:_LONGEST],
+        version=revision[:_LONGEST],
+        owner=text(content, "user")[:_LONGEST],
+        start_date=moment(content, "timestamp"),
+        message=shortened(message),
+    )
+    return event_pb.CreateEventRequest(title=title, attributes=attributes)
+
+
+def _moment(content: Mapping[str, Any]) -> Timestamp | None:
+    """Return the time of an event, in seconds or milliseconds since 1970, or None where it has none."""
+    given = content.get("timestamp")
+    if given is None:
+        return None
+    if isinstance(given, bool) or not isinstance(given, int | float) or not 0 <= given <= _LATEST:
+        raise refused("timestamp", "expected seconds or milliseconds since 1970")
+    return timestamp(int(given * (MICROS if given < _SECONDS else _MILLI)))
+
+
+def _tags(content: Mapping[str, Any]) -> Iterator[str]:
+    """Yield the attributes of an event as tags; nested values are JSON."""
+    for name, value in content.items():
+        if name in _NO_TAGS or value is None:
+            continue
+        shown = value if isinstance(value, str) else orjson.dumps(value).decode()
+        yield f"{_FIELDS.get(name, name)}:{shown}"
+
+
+def _first(content: Mapping[str, Any], names: Sequence[str]) -> str:
+    given = (content.get(name) for name in names)
+    return next((value for value in given if isinstance(value, str) and value.strip()), "")
+
+
+def _request_id(call: Call) -> str:
+    """Return the UUID by which the client knows its post, which it may send again, or an empty text."""
+    try:
+        return str(UUID(call.headers.get("x-request-id", "")))
+    except ValueError:
+        return ""
+
+
+def _api_key(headers: Mapping[str, str], _query: str) -> str | None:
+    """Return the API key of a request; what is no key of Tracker counts as none."""
+    secret = next((headers[name] for name in _KEYS if name in headers), "")
+    return secret if secret.startswith(BEGINNING) else None
+
+
+def _refusal(error: TrackerError) -> HttpResponse:
+    return _answer({"error": {"title": error.message}}, error.reason.http_status)
+
+
+def _answer(content: object, status: int = HTTPStatus.OK) -> HttpResponse:
+    return HttpResponse(orjson.dumps(content), (("content-type", "application/json"),), status)
