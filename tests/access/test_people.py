@@ -296,7 +296,7 @@ async def test_people_see_their_own_sessions_and_end_them(
     again = await logged_in(http)  # in the record of the one that is over
     await http.delete(f"{AUTH}/sessions/{newest['id']}", headers=admin)
     assert await kind(http, again) == "user"
-    ended = await http.post(f"{AUTH}/sessions/end-others", json={}, headers=again)
+    ended = await http.post(f"{AUTH}/sessions/others/end", json={}, headers=again)
     assert ended.json() == {"ended": 1}
     assert (await kind(http, admin), await kind(http, again), await kind(http, other)) == (
         "anonymous",
