@@ -22,7 +22,6 @@ if TYPE_CHECKING:
 _HTTPS: Final = 443
 _TIMEOUT: Final = 15.0
 _RESOLVE_SECONDS: Final = 5.0
-_MAX_CONNECTIONS: Final = 200
 _KEEPALIVE_SECONDS: Final = 30.0
 _TEXT_BYTES: Final = 1_000
 _IPV4_IN_IPV6: Final = tuple(map(ipaddress.IPv6Network, ("64:ff9b::/96", "::/96")))
@@ -58,7 +57,7 @@ class PublicHttp:
         self._allowed = allowed
         self._pool = httpcore2.AsyncConnectionPool(
             ssl_context=httpx2.create_ssl_context(trust_env=False),
-            max_connections=_MAX_CONNECTIONS,
+            max_connections=None,  # whoever sends bounds them, so that no receiver takes those of others
             keepalive_expiry=_KEEPALIVE_SECONDS,
             network_backend=_CheckedNetwork(self.resolve),
         )

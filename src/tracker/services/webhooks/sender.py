@@ -47,6 +47,7 @@ AT_ONCE: Final = 10
 KEPT_SECONDS: Final = 30 * 24 * _HOUR
 """How long messages are kept."""
 
+_CLOSE_SECONDS: Final = 3.0
 _LONGEST_RETRY_AFTER: Final = 24 * _HOUR
 _LONGEST_PAUSE: Final = 30.0
 _FORGET_SECONDS: Final = 600
@@ -127,9 +128,13 @@ class WebhookSender:
                 await self._wake.wait()
 
     async def close(self) -> None:
-        """Let the attempts under way end: each takes no longer than its time limit."""
-        while tasks := [task for each in self._under_way.values() for task in each]:
-            await asyncio.wait(tasks)
+        """Let the attempts under way end, or give them up after a while: they are made again."""
+        tasks = [task for each in self._under_way.values() for task in each]
+        if tasks:
+            _, late = await asyncio.wait(tasks, timeout=_CLOSE_SECONDS)
+            for task in late:
+                task.cancel()
+            await asyncio.gather(*late, return_exceptions=True)
 
     async def _send_due(self) -> int:
         """Begin to send the messages that are due; return when others are."""
