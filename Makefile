@@ -82,6 +82,7 @@ lock: $(VENV)/.dev ## Pin the dependencies anew (LOCKFLAGS=--upgrade for newer o
 	$(LOCK) pyproject.toml --extra mongo --extra oidc --output-file requirements/runtime.txt
 	$(LOCK) pyproject.toml --extra mongo --extra oidc --group dev --constraint requirements/runtime.txt --output-file requirements/dev.txt
 	$(LOCK) --group build --constraint requirements/dev.txt --output-file requirements/build.txt
+	$(LOCK) --group clients --output-file requirements/clients.txt
 
 clean: ## Remove all that was made, but no data
 	rm -rf $(VENV) dist build bin .hypothesis .schemathesis .import_linter_cache .mypy_cache .pytest_cache .ruff_cache
@@ -100,6 +101,9 @@ $(VENV)/.runtime: requirements/runtime.txt requirements/build.txt pyproject.toml
 	$(PIP) install --no-deps --no-build-isolation --no-index --editable .
 	@touch $@
 
-$(VENV)/.dev: $(VENV)/.runtime requirements/dev.txt
+$(VENV)/.dev: $(VENV)/.runtime requirements/dev.txt requirements/clients.txt
 	$(INSTALL) requirements/dev.txt
+	$(PYTHON) -m venv $(VENV)/clients
+	$(VENV)/clients/bin/python -m pip --disable-pip-version-check --quiet install --require-hashes \
+		--requirement requirements/clients.txt
 	@touch $@

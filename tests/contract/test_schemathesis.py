@@ -28,6 +28,7 @@ phases.coverage.unexpected-methods = ["TRACE", "PATCH", "POST"]
 
 
 @soaks
+@pytest.mark.timeout(600)
 @pytest.mark.parametrize(
     ("document", "mode", "phases", "at_least"),
     [

@@ -216,7 +216,7 @@ def test_the_image_is_built_from_files_that_its_context_holds(dockerfile: str) -
     assert all((ROOT / path).exists() for path in kept)
 
 
-@pytest.mark.parametrize("name", ["runtime", "build", "dev"])
+@pytest.mark.parametrize("name", ["runtime", "build", "dev", "clients"])
 def test_locked_requirements_are_pinned_by_hash_and_name_no_registry(name: str) -> None:
     text = (ROOT / "requirements" / f"{name}.txt").read_text().replace("\\\n", " ")
     lines = text.splitlines()

@@ -1,4 +1,4 @@
-"""Programs of other products, each in a process of its own: they block."""
+"""Programs of other products, each in a process of its own, and in the environment `clients`."""
 
 from __future__ import annotations
 
@@ -11,8 +11,8 @@ SECONDS = 60
 
 
 async def run(*command: str, code: int = 0, **environ: str) -> str:
-    """Run a program that is installed beside Python, and return what it prints."""
-    program = Path(sys.executable).with_name(command[0])
+    """Run a program of the environment, and return what it prints."""
+    program = Path(sys.prefix, "clients", "bin", command[0])
     process = await asyncio.create_subprocess_exec(
         str(program),
         *command[1:],

@@ -313,7 +313,7 @@ def _print(webhook: webhook_pb.Webhook) -> None:
             "name": webhook.name,
             "url": webhook.url,
             "query": webhook.query or "all events",
-            "changes": ", ".join(each.name for each in webhook.changes) or "all",
+            "changes": ", ".join(str(each.name) for each in webhook.changes) or "all",
             "format": webhook.format.name,
             "signature": webhook.signature.name,
             "public keys": ", ".join(webhook.public_keys),
@@ -336,7 +336,7 @@ def _row(webhook: webhook_pb.Webhook) -> tuple[Cell, ...]:
         webhook.name,
         webhook.url,
         webhook.query,
-        ",".join(each.name for each in webhook.changes),
+        ",".join(str(each.name) for each in webhook.changes),
         _state(webhook),
         webhook.id,
     )

@@ -38,6 +38,7 @@ if TYPE_CHECKING:
     from tracker.services.context import Call, Context
     from tracker.stores.webhooks import Delivery, WebhookStore
 
+_Format, _Signature = webhook_pb.WebhookFormat, webhook_pb.WebhookSignature
 _OVERLAP = 24 * 60 * 60 * MICROS
 
 
@@ -81,7 +82,7 @@ class WebhookService:
         now = timestamp(self._context.now())
         record = webhook_pb.Webhook(
             id=self._context.new_id(),
-            signature=request.signature or webhook_pb.WebhookSignature.hmac,
+            signature=request.signature if request.signature is _Signature.ed25519 else _Signature.hmac,
             created_by=call.principal.id,
             created_at=now,
         )
@@ -199,8 +200,8 @@ class WebhookService:
         if not call.principal.may(Permission.EVENT_READ):
             raise permission_required(call.principal, Permission.EVENT_READ)
         record.name, record.url, record.query = request.name.strip(), request.url.strip(), request.query
-        record.changes = sorted(set(request.changes))
-        record.format = request.format or webhook_pb.WebhookFormat.native
+        record.changes = sorted({each for each in request.changes if each})
+        record.format = request.format if request.format is _Format.cloudevents else _Format.native
         record.updated_at = timestamp(self._context.now())
         record.scopes = [
             webhook_pb.WebhookScope(
@@ -231,7 +232,7 @@ class WebhookService:
 
 def _with_secrets(record: webhook_pb.Webhook, secrets: tuple[SigningSecret, ...]) -> StoredWebhook:
     """Return a webhook with other secrets; it shows the public keys of some."""
-    if record.signature is webhook_pb.WebhookSignature.ed25519:
+    if record.signature is _Signature.ed25519:
         record.public_keys = [public_key(each.key) for each in secrets]
     return StoredWebhook(record, secrets)
 
