@@ -257,3 +257,10 @@ class TestWithCredentials:
         content: JsonObject = {"deployment": DEPLOYMENT}
         assert (await send(http, "deployment", content))[0] == 401
         assert (await send(http, "deployment", content, query=f"?access_token={key}"))[0] == 200
+
+
+async def test_a_deployment_of_a_locked_service_is_refused(http: httpx2.AsyncClient) -> None:
+    assert (await send(http, "deployment", {"deployment": DEPLOYMENT}))[0] == 200
+    status, answer = await send(http, "deployment", {"deployment": DEPLOYMENT | {"id": 43}})
+    assert (status, "locked" in answer["message"]) == (409, True), answer
+    assert len(await recorded(http)) == 1
