@@ -50,7 +50,12 @@ class WriteAheadLog:
         """
         if self._filled < CHECKPOINT_PAGES:
             self._filled = min(2 * self._filled, CHECKPOINT_PAGES)
-            _fill(self._connection.filename_wal, self._filled * _FRAME_BYTES)
+            with suppress(apsw.BusyError):  # another program writes its frames where the zeros would be
+                self._connection.execute("BEGIN IMMEDIATE")
+                try:
+                    _fill(self._connection.filename_wal, self._filled * _FRAME_BYTES)
+                finally:
+                    self._connection.execute("ROLLBACK")
             return
         try:
             self._connection.wal_checkpoint(mode=apsw.SQLITE_CHECKPOINT_RESTART)

@@ -53,6 +53,7 @@ export function completeQuery(input) {
       if (!answer.ok || document.activeElement !== input) return close();
       const { start, suggestions } = await answer.json();
       if (!suggestions.length) return close();
+      const chosen = list.querySelector('[aria-selected="true"]')?.getAttribute("data-text");
       list.dataset.start = start;
       list.replaceChildren(...suggestions.map((/** @type {{text: string, shown: string, count: number | null}} */ each, /** @type {number} */ n) => {
         const item = document.createElement("li");
@@ -71,6 +72,7 @@ export function completeQuery(input) {
         }
         return item;
       }));
+      choose([...list.children].find((each) => chosen && each.getAttribute("data-text") === chosen));
       input.parentElement?.append(list);
       input.setAttribute("aria-expanded", "true");
     } catch {
