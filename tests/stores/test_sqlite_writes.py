@@ -331,7 +331,7 @@ async def test_a_bulk_that_fails_undoes_what_it_did_and_nothing_else(numbers: Nu
 def test_the_log_is_not_lengthened_while_another_program_writes_to_it(tmp_path: Path) -> None:
     path = tmp_path / "tracker.db"
     ours, others = (apsw.Connection(str(path)) for _ in range(2))
-    ours.execute("PRAGMA journal_mode = WAL; CREATE TABLE t (n)")
+    ours.execute("PRAGMA journal_mode = WAL; CREATE TABLE t (n)").fetchall()
     log, file = write_ahead_log.WriteAheadLog(ours), path.with_name("tracker.db-wal")
     others.execute("BEGIN IMMEDIATE; INSERT INTO t VALUES (1)")
     size = file.stat().st_size
