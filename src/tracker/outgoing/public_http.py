@@ -10,6 +10,7 @@ import asyncio
 import ipaddress
 import socket
 from dataclasses import dataclass
+from functools import cached_property
 from typing import TYPE_CHECKING, Final
 
 import httpcore2
@@ -55,7 +56,11 @@ class PublicHttp:
 
     def __init__(self, allowed: Sequence[IPv4Network | IPv6Network]) -> None:
         self._allowed = allowed
-        self._pool = httpcore2.AsyncConnectionPool(
+
+    @cached_property
+    def _pool(self) -> httpcore2.AsyncConnectionPool:
+        """The connections; made when they are needed, since certificates take their time to load."""
+        return httpcore2.AsyncConnectionPool(
             ssl_context=httpx2.create_ssl_context(trust_env=False),
             max_connections=None,  # whoever sends bounds them, so that no receiver takes those of others
             keepalive_expiry=_KEEPALIVE_SECONDS,
@@ -130,7 +135,8 @@ class PublicHttp:
 
     async def close(self) -> None:
         """Close the connections."""
-        await self._pool.aclose()
+        if "_pool" in vars(self):
+            await self._pool.aclose()
 
     def _may_reach(self, address: IPv4Address | IPv6Address) -> bool:
         plain = _embedded(address)

@@ -87,6 +87,29 @@ class FormPage(Page, Protocol):
         """
 
 
+@cache
+def _templates(navigation: tuple[tuple[str, str], ...]) -> tuple[Environment, Assets]:
+    """Return the templates of all servers of this process, each compiled when it is needed, and the files."""
+    assets = Assets()
+    templates = Environment(
+        loader=FileSystemLoader(Path(__file__).parent / "templates"),
+        autoescape=True,
+        auto_reload=False,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+
+    @cache
+    def status(*given: object) -> object:
+        """Lists have hundreds of statuses, of which a dozen differ: each is rendered once."""
+        return vars(templates.get_template("parts.html").module)["status"](*given)
+
+    templates.filters["web_address"] = web_address
+    templates.globals |= {"asset": assets.path, "refused": refused, "nav": navigation, "status": status}
+    return templates, assets
+
+
 class Site:
     """Answers the requests for pages."""
 
@@ -102,20 +125,7 @@ class Site:
         self._login = login
         self._now = now
         self._zone = zone
-        self._assets = Assets()
-        self._templates = Environment(
-            loader=FileSystemLoader(Path(__file__).parent / "templates"),
-            autoescape=True,
-            auto_reload=False,
-            undefined=StrictUndefined,
-            trim_blocks=True,
-            lstrip_blocks=True,
-        )
-        self._templates.filters["web_address"] = web_address
-        self._templates.globals |= {"asset": self._assets.path, "refused": refused, "nav": tuple(navigation)}
-        # Lists have hundreds of statuses, of which a dozen differ: as a global, each is rendered once.
-        macros = vars(self._templates.get_template("parts.html").module)
-        self._templates.globals["status"] = cache(macros["status"])
+        self._templates, self._assets = _templates(tuple(navigation))
 
     def routes(self, pages: Iterable[Page]) -> Sequence[HttpRoute]:
         """Return the routes of pages and of the files that they load.
