@@ -65,7 +65,9 @@ def index(path: Path) -> None:
 
 
 def changing(path: Path) -> apsw.Connection:
-    return apsw.Connection(str(path), flags=apsw.SQLITE_OPEN_READWRITE)
+    db = apsw.Connection(str(path), flags=apsw.SQLITE_OPEN_READWRITE)
+    db.set_busy_timeout(int(1_000 * PATIENCE))  # the store takes the lock now and then, without a change
+    return db
 
 
 def behind(path: Path) -> int:
