@@ -14,6 +14,8 @@ from http import HTTPStatus
 from typing import TYPE_CHECKING, Any, NamedTuple, Protocol, cast
 from urllib.parse import unquote
 
+import orjson
+
 from tracker.api.handling import PREFER
 from tracker.api.wires import (
     FOR_BROWSERS,
@@ -54,6 +56,13 @@ class HttpResponse(NamedTuple):
     body: bytes
     headers: Sequence[tuple[str, str]]
     status: int = HTTPStatus.OK
+
+
+def json_response(
+    content: object, status: int = HTTPStatus.OK, headers: Sequence[tuple[str, str]] = ()
+) -> HttpResponse:
+    """Return the answer that is some JSON."""
+    return HttpResponse(orjson.dumps(content), (_JSON, *headers), status)
 
 
 class Connection(Protocol):

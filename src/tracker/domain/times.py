@@ -13,7 +13,15 @@ from typing import TYPE_CHECKING, Final
 from protobuf.wkt import Duration, Timestamp
 
 from tracker.errors import FieldViolation, invalid
-from tracker.time_text import MICROS, datetime_of, local_moment, read_date, read_duration
+from tracker.time_text import (
+    EARLIEST,
+    LATEST,
+    MICROS,
+    datetime_of,
+    local_moment,
+    read_date,
+    read_duration,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -34,6 +42,11 @@ def timestamp(micros_: int) -> Timestamp:
     """Return microseconds since the epoch as a Timestamp."""
     seconds, rest = divmod(micros_, MICROS)
     return Timestamp(seconds=seconds, nanos=rest * 1000)
+
+
+def nearest_timestamp(micros_: int) -> Timestamp:
+    """Return microseconds since the epoch as a Timestamp, or the first or last one that there is."""
+    return timestamp(min(max(micros_, EARLIEST), LATEST))
 
 
 def duration(micros_: int) -> Duration:

@@ -12,17 +12,24 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
-from protobuf.wkt import UInt32Value
-
-from tracker.api.http_exchange import HttpResponse
+from tracker.api.http_exchange import json_response
 from tracker.api.routes import HttpRoute
 from tracker.domain.events import FINISHED, attributes_of, event_end, event_time
-from tracker.domain.query.fields import SOURCE, named
-from tracker.domain.query.text import to_text
-from tracker.domain.query.tree import all_of, one_of
+from tracker.domain.query.fields import SOURCE, label
+from tracker.domain.query.tree import one_of
 from tracker.domain.times import micros, shown
 from tracker.intakes import tags
-from tracker.intakes.requests import divided, json_object, moment, optional, refused, shortened, text
+from tracker.intakes.requests import (
+    LONGEST,
+    LONGEST_LABEL,
+    divided,
+    json_object,
+    moment,
+    part,
+    refused,
+    shortened,
+    text,
+)
 from tracker.pb import event_pb
 from tracker.permissions import Permission
 
@@ -31,6 +38,7 @@ if TYPE_CHECKING:
 
     from protobuf.wkt import Timestamp
 
+    from tracker.api.http_exchange import HttpResponse
     from tracker.api.routes import HttpRequest
     from tracker.intakes.recorder import Recorder
     from tracker.services.context import Call
@@ -44,7 +52,6 @@ _UNCERTAIN: Final = "uncertain"
 _LONGEST_FINGERPRINT: Final = 100
 _LATEST: Final = 20
 """The latest incidents of an alert, which are looked at."""
-_LONGEST_LABEL: Final = 1000
 _TITLES: Final = ("summary", "title")
 _MESSAGES: Final = ("description", "message")
 _SERVICES: Final = ("app", "app_kubernetes_io_name", "job")
@@ -87,7 +94,7 @@ class Alertmanager:
             if attributes is not None:
                 asked = event_pb.CreateEventRequest(title=alert.title, attributes=attributes)
                 await self._recorder.deliver(asked, call)
-        return HttpResponse(b'{"status":"recorded"}', (("content-type", "application/json"),))
+        return json_response({"status": "recorded"})
 
     async def _change(self, alert: _Alert, call: Call) -> event_pb.EventAttributes | None:
         """Return the attributes by which an incident is recorded or changed, or None where it is known."""
@@ -111,12 +118,8 @@ class Alertmanager:
 
     async def _incidents(self, fingerprint: str, call: Call) -> Sequence[event_pb.Event]:
         """Return the latest incidents of an alert, the latest one first."""
-        label = named(f"label.{_FINGERPRINT}")
-        if label is None:
-            raise LookupError(_FINGERPRINT)
-        query = to_text(all_of((one_of(SOURCE, (_SOURCE,)), one_of(label, (fingerprint,)))))
-        asked = event_pb.SearchEventsRequest(query=query, per_page=UInt32Value(value=_LATEST))
-        return (await self._recorder.search(asked, call)).events
+        wanted = (one_of(SOURCE, (_SOURCE,)), one_of(label(_FINGERPRINT), (fingerprint,)))
+        return (await self._recorder.find(wanted, call, _LATEST)).events
 
 
 def _includes(ended: event_pb.Event, incident: event_pb.EventAttributes) -> bool:
@@ -148,10 +151,8 @@ def _alert(content: Mapping[str, Any], *, uncertain: bool) -> _Alert:
         raise refused("alerts.status", "expected firing or resolved")
     fires, starts = status == "firing", moment(content, "startsAt")
     ends = None if fires else moment(content, "endsAt")
-    given = {
-        name: of for name, of in (optional(content, "labels", dict) or {}).items() if isinstance(of, str)
-    }
-    notes = optional(content, "annotations", dict) or {}
+    given = {name: of for name, of in part(content, "labels").items() if isinstance(of, str)}
+    notes = part(content, "annotations")
     own = {
         _FINGERPRINT: fingerprint,
         "url": text(content, "generatorURL"),
@@ -165,10 +166,10 @@ def _alert(content: Mapping[str, Any], *, uncertain: bool) -> _Alert:
         status=event_pb.Status.open if fires else event_pb.Status.close,
         start_date=starts,
         end_date=ends,
-        labels={name: value[:_LONGEST_LABEL] for name, value in own.items() if value},
+        labels={name: value[:LONGEST_LABEL] for name, value in own.items() if value},
     )
     tags.apply((f"{name}:{value}" for name, value in given.items() if value), incident)
-    services = (given[name][:200] for name in _SERVICES if given.get(name))
+    services = (given[name][:LONGEST] for name in _SERVICES if given.get(name))
     incident.service = incident.service or next(services, "unknown")
     incident.priority = incident.priority or _PRIORITIES.get(
         given.get("severity", "").lower(), event_pb.Priority(0)

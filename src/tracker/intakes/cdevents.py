@@ -12,7 +12,16 @@ from urllib.parse import parse_qs, unquote
 
 from tracker.domain.events import FINISHED
 from tracker.intakes import tags
-from tracker.intakes.requests import divided, moment, optional, refused, shortened, text
+from tracker.intakes.requests import (
+    LONGEST,
+    LONGEST_LABEL,
+    divided,
+    moment,
+    part,
+    refused,
+    shortened,
+    text,
+)
 from tracker.pb import event_pb
 
 if TYPE_CHECKING:
@@ -62,7 +71,7 @@ def as_cloudevent(content: Mapping[str, Any]) -> Mapping[str, Any]:
     Raises:
         TrackerError: INVALID_ARGUMENT; it is no CDEvent.
     """
-    context, subject = optional(content, "context", dict) or {}, optional(content, "subject", dict) or {}
+    context, subject = part(content, "context"), part(content, "subject")
     if not text(context, "type").startswith(PREFIX):
         raise refused("context.type", f"expected {PREFIX}…")
     names = {"id": "id", "source": "source", "type": "type", "time": "timestamp"}
@@ -86,8 +95,8 @@ def event_request(
     if found is None:
         raise refused("type", "expected dev.cdevents.SUBJECT.PREDICATE.VERSION")
     of, done = found.groups()
-    context, subject = optional(content, "context", dict) or {}, optional(content, "subject", dict) or {}
-    about, subject_id = optional(subject, "content", dict) or {}, text(subject, "id")
+    context, subject = part(content, "context"), part(content, "subject")
+    about, subject_id = part(subject, "content"), text(subject, "id")
     at = moment(context, "timestamp") or attributes.start_date
     attributes.start_date = at
     attributes.type = event_pb.Type.incident if of == "incident" else event_pb.Type.operation
@@ -97,7 +106,7 @@ def event_request(
     if of in _LASTING:
         _set_stage(attributes, done, text(about, "outcome"))
         if subject_id:
-            attributes.external_id = f"{of}:{subject_id}"[:200]
+            attributes.external_id = f"{of}:{subject_id}"[:LONGEST]
     labels = {"rollback": "true"} if done == "rolledback" else {}
     labels |= {name: value for name, value in _labels(context, about) if value}
     attributes.labels = attributes.labels | labels
@@ -123,20 +132,20 @@ def _name(attributes: event_pb.EventAttributes, of: str, subject_id: str, about:
     """Set the service, its version and its environment."""
     purl = text(about, "artifactId") or (subject_id if of == "artifact" else "")
     artifact = _PURL.fullmatch(purl) if len(purl) <= _LONGEST_PURL else None
-    service, environment = optional(about, "service", dict) or {}, optional(about, "environment", dict) or {}
+    service, environment = part(about, "service"), part(about, "environment")
     named = text(service, "id") or next((text(about, name) for name in _NAMES if about.get(name)), "")
     if not named and artifact is not None:
         named = unquote(artifact["name"]) if of != "service" else subject_id
-    attributes.service = (named or subject_id or "unknown").rpartition("/")[2][:200] or "unknown"
+    attributes.service = (named or subject_id or "unknown").rpartition("/")[2][:LONGEST] or "unknown"
     if artifact is not None:
         tag = parse_qs(artifact["rest"] or "").get("tag", [""])[0]
-        attributes.version = (tag or unquote(artifact["version"] or ""))[:200]
+        attributes.version = (tag or unquote(artifact["version"] or ""))[:LONGEST]
     place = subject_id if of == "environment" else text(environment, "id")
     tags.apply([f"environment:{place}"] if place else [], attributes)
 
 
 def _labels(context: Mapping[str, Any], about: Mapping[str, Any]) -> list[tuple[str, str]]:
     return [
-        ("chain_id", text(context, "chainId")[:1000]),
-        ("url", (text(about, "url") or text(about, "uri"))[:1000]),
+        ("chain_id", text(context, "chainId")[:LONGEST_LABEL]),
+        ("url", (text(about, "url") or text(about, "uri"))[:LONGEST_LABEL]),
     ]

@@ -8,12 +8,9 @@ from __future__ import annotations
 import base64
 import binascii
 import re
-from hashlib import blake2b
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import unquote_to_bytes
-
-import orjson
 
 from tracker.api.http_exchange import HttpResponse
 from tracker.api.routes import ForeignTerms, HttpRoute
@@ -21,8 +18,12 @@ from tracker.domain.query.fields import LABEL_NAME
 from tracker.errors import Reason, TrackerError
 from tracker.intakes import cdevents, tags
 from tracker.intakes.requests import (
+    LONGEST_LABEL,
     access_token,
+    bounded,
     divided,
+    first_text,
+    indented,
     json_object,
     json_value,
     moment,
@@ -56,7 +57,6 @@ _OWN: Final = {
 }
 _MOST: Final = 1000
 """Events of a batch."""
-_LONGEST: Final = 200
 _LABEL = re.compile(LABEL_NAME)
 _TITLES: Final = ("title", "summary")
 _MESSAGES: Final = ("message", "description")
@@ -186,7 +186,8 @@ def event_request(attributes: Mapping[str, Any]) -> event_pb.CreateEventRequest:
     recorded.service = recorded.service or "unknown"
     recorded.type = recorded.type or event_pb.Type.operation
     usual = " ".join(filter(None, (attributes["type"], text(attributes, "subject"))))
-    title, message = divided(_first(content, _TITLES) or usual, _first(content, _MESSAGES) or _as_text(data))
+    told = first_text(content, _MESSAGES) or _as_text(data)
+    title, message = divided(first_text(content, _TITLES) or usual, told)
     recorded.message = shortened(message)
     return event_pb.CreateEventRequest(title=title, attributes=recorded)
 
@@ -206,24 +207,10 @@ def _labels(attributes: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
             continue
         shown = str(value).lower() if isinstance(value, bool) else text(attributes, name)
         if shown:
-            yield label[:100], shown[:1000]
-
-
-def _first(content: Mapping[str, Any], names: Sequence[str]) -> str:
-    return next(
-        (value for name in names if isinstance(value := content.get(name), str) and value.strip()), ""
-    )
+            yield label[:100], shown[:LONGEST_LABEL]
 
 
 def _as_text(data: object) -> str:
     if data is None or isinstance(data, str):
         return data or ""
-    return orjson.dumps(data, option=orjson.OPT_INDENT_2).decode()
-
-
-def bounded(value: str) -> str:
-    """Return an id that an event may have: a longer one is cut, and ends with a digest of the whole."""
-    if len(value) <= _LONGEST:
-        return value
-    digest = blake2b(value.encode(), digest_size=16).hexdigest()
-    return f"{value[: _LONGEST - len(digest) - 1]}#{digest}"
+    return indented(data)

@@ -6,24 +6,22 @@ from functools import partial
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Any, Final, TypeVar
 
-import orjson
-from protobuf.wkt import Int32Value, UInt32Value
-
-from tracker.api.http_exchange import HttpResponse
+from tracker.api.http_exchange import json_response
 from tracker.api.routes import ForeignTerms, HttpRoute
-from tracker.domain.api_keys import BEGINNING
 from tracker.domain.events import attributes_of, event_time, metadata_of
 from tracker.domain.query.fields import BY_NAME, SOURCE, TIME
-from tracker.domain.query.text import to_text
-from tracker.domain.query.tree import Not, Range, Term, all_of, one_of
+from tracker.domain.query.tree import Not, Range, Term, one_of
 from tracker.domain.times import timestamp
 from tracker.intakes import tags
 from tracker.intakes.numbers import number_of
 from tracker.intakes.requests import (
+    LONGEST,
+    LONGEST_LABEL,
     divided,
     json_object,
     number,
     optional,
+    own_key,
     parameters,
     refused,
     shortened,
@@ -31,11 +29,12 @@ from tracker.intakes.requests import (
 )
 from tracker.pb import event_pb
 from tracker.permissions import Permission
-from tracker.time_text import MICROS
+from tracker.time_text import LATEST, MICROS
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
+    from tracker.api.http_exchange import HttpResponse
     from tracker.api.routes import HttpRequest
     from tracker.domain.query.tree import Node
     from tracker.errors import TrackerError
@@ -44,13 +43,12 @@ if TYPE_CHECKING:
 
 E = TypeVar("E")
 
-_JSON: Final = (("content-type", "application/json"),)
 _PER_PAGE: Final = 1000
 _LAST_PAGE: Final = 1_000_000
 _MOST: Final = 10**19
 _LONGEST_TEXT: Final = 4000
 """Characters of a text that `datadog-api-client` takes."""
-_LATEST: Final = 253_402_300_799
+_LATEST: Final = LATEST // MICROS
 """The last second of the year 9999."""
 _MARKDOWN: Final = "%%%"
 """What is before and after a text in Markdown."""
@@ -65,7 +63,6 @@ _ALERT_TYPES: Final = {status: name for name, status in _STATUSES.items()} | {
 }
 _PRIORITIES: Final = {"low": event_pb.Priority.P5, "normal": event_pb.Priority(0)}
 _LABELS: Final = ("host", "device_name", "aggregation_key")
-_LONGEST_LABEL: Final = 1000
 
 
 class DatadogEvents:
@@ -89,7 +86,7 @@ class DatadogEvents:
         asked = event_request(content)
         await self._link(asked, content)
         event = await self._recorder.create(asked, call)
-        return _answer({"status": "ok", "event": self._json(event, call)}, HTTPStatus.ACCEPTED)
+        return json_response({"status": "ok", "event": self._json(event, call)}, HTTPStatus.ACCEPTED)
 
     async def _link(self, asked: event_pb.CreateEventRequest, content: Mapping[str, Any]) -> None:
         """Link an event to the one that it names, or keep the number of that where there is none."""
@@ -102,17 +99,14 @@ class DatadogEvents:
 
     async def _get(self, request: HttpRequest, call: Call) -> HttpResponse:
         event = await self._recorder.get(number("event_id", request.captures[0], _MOST), call)
-        return _answer({"event": self._json(event, call)})
+        return json_response({"event": self._json(event, call)})
 
     async def _list(self, request: HttpRequest, call: Call) -> HttpResponse:
         given = parameters(request.query)
-        asked = event_pb.SearchEventsRequest(
-            query=to_text(_wanted(given)), per_page=UInt32Value(value=_PER_PAGE)
-        )
-        if page := given.get("page"):
-            asked.page = Int32Value(value=number("page", page, _LAST_PAGE) + 1)
-        found = await self._recorder.search(asked, call)
-        return _answer({"status": "ok", "events": [self._json(each, call) for each in found.events]})
+        wanted, page = _wanted(given), given.get("page")
+        place = number("page", page, _LAST_PAGE) + 1 if page else None
+        found = await self._recorder.find(wanted, call, _PER_PAGE, place)
+        return json_response({"status": "ok", "events": [self._json(each, call) for each in found.events]})
 
     def _json(self, event: event_pb.Event, call: Call) -> dict[str, object]:
         attributes, own = attributes_of(event), number_of(metadata_of(event).id)
@@ -161,12 +155,12 @@ def event_request(content: Mapping[str, Any]) -> event_pb.CreateEventRequest:
     )
     given = [each for each in optional(content, "tags", list) or () if isinstance(each, str)]
     tags.apply(given, attributes)
-    attributes.source = attributes.source[:200] or "datadog"
-    attributes.service = attributes.service or text(content, "service")[:200] or "unknown"
+    attributes.source = attributes.source[:LONGEST] or "datadog"
+    attributes.service = attributes.service or text(content, "service")[:LONGEST] or "unknown"
     attributes.type = attributes.type or event_pb.Type.operation
     attributes.status = attributes.status or _chosen(content, "alert_type", _STATUSES, "info")
     attributes.priority = attributes.priority or _chosen(content, "priority", _PRIORITIES, "normal")
-    attributes.owner = attributes.owner or text(content, "handle")[:200]
+    attributes.owner = attributes.owner or text(content, "handle")[:LONGEST]
     happened = optional(content, "date_happened", int)
     if happened is not None:
         if not 0 <= happened <= _LATEST:
@@ -181,7 +175,7 @@ def event_request(content: Mapping[str, Any]) -> event_pb.CreateEventRequest:
 def _label(content: Mapping[str, Any], name: str) -> str:
     value = content.get(name)
     joined = ",".join(map(str, value)) if isinstance(value, list) else text(content, name)
-    return joined[:_LONGEST_LABEL]
+    return joined[:LONGEST_LABEL]
 
 
 def _chosen(content: Mapping[str, Any], name: str, choices: Mapping[str, E], usual: str) -> E:
@@ -191,8 +185,8 @@ def _chosen(content: Mapping[str, Any], name: str, choices: Mapping[str, E], usu
     return choices[word]
 
 
-def _wanted(given: Mapping[str, str]) -> Node:
-    """Return the condition of a list."""
+def _wanted(given: Mapping[str, str]) -> Sequence[Node]:
+    """Return the conditions of a list."""
     start, end = (number(name, given.get(name, ""), _LATEST) for name in ("start", "end"))
     parts: list[Node] = [Term(TIME, (Range(start * MICROS, (end + 1) * MICROS),))]
     if sources := [each.strip() for each in given.get("sources", "").split(",") if each.strip()]:
@@ -203,19 +197,15 @@ def _wanted(given: Mapping[str, str]) -> Node:
         low = one_of(BY_NAME["priority"], (event_pb.Priority.P5,))
         parts.append(low if priority == "low" else Not(low))
     parts += [tags.matching(each) for each in given.get("tags", "").split(",") if each.strip()]
-    return all_of(tuple(parts))
+    return parts
 
 
 def api_key(headers: Mapping[str, str], query: str) -> str | None:
     """Return the API key of a request; what is no key of Tracker counts as none."""
     secret = headers.get("dd-api-key") or (parameters(query).get("api_key", "") if "api_key" in query else "")
-    return secret if secret.startswith(BEGINNING) else None
+    return own_key(secret)
 
 
 def refusal(error: TrackerError) -> HttpResponse:
     """Return the answer to a refused request."""
-    return _answer({"errors": [error.message]}, error.reason.http_status)
-
-
-def _answer(content: object, status: int = HTTPStatus.OK) -> HttpResponse:
-    return HttpResponse(orjson.dumps(content), _JSON, status)
+    return json_response({"errors": [error.message]}, error.reason.http_status)

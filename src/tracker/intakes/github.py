@@ -9,7 +9,7 @@ from urllib.parse import parse_qsl
 
 from tracker.intakes import tags
 from tracker.intakes.integrations import PONG, Integration, event_request, identity, time_of, version_of
-from tracker.intakes.requests import json_object, optional, refused, text
+from tracker.intakes.requests import LONGEST_LABEL, json_object, part, refused, text
 from tracker.pb import event_pb
 
 if TYPE_CHECKING:
@@ -61,7 +61,7 @@ def received(body: bytes, headers: Mapping[str, str]) -> event_pb.CreateEventReq
         case "deployment":
             return _deployment(content, {"state": "pending"})
         case "deployment_status":
-            return _deployment(content, _part(content, "deployment_status"))
+            return _deployment(content, part(content, "deployment_status"))
         case "workflow_run":
             return _workflow_run(content)
         case "release":
@@ -76,26 +76,22 @@ def _payload(body: bytes) -> bytes:
         raise refused("payload", "expected a form") from None
 
 
-def _part(content: Mapping[str, Any], name: str) -> dict[str, Any]:
-    return optional(content, name, dict) or {}
-
-
 def _attributes(content: Mapping[str, Any], kind: str, own: Mapping[str, Any]) -> event_pb.EventAttributes:
     """Return the attributes of what happens in a repository."""
-    repository = text(_part(content, "repository"), "full_name")
-    people = (optional(own, name, dict) or {} for name in ("creator", "actor", "author"))
+    repository = text(part(content, "repository"), "full_name")
+    people = (part(own, name) for name in ("creator", "actor", "author"))
     return event_pb.EventAttributes(
         source="github",
         external_id=f"{kind}:{identity(own, 'id')}",
         type=event_pb.Type.deployment if kind == "deployment" else event_pb.Type.operation,
         service=repository.rpartition("/")[2],
         owner=next(filter(None, (text(each, "login") for each in people)), ""),
-        labels={"repository": repository[:1000]} if repository else {},
+        labels={"repository": repository[:LONGEST_LABEL]} if repository else {},
     )
 
 
 def _deployment(content: Mapping[str, Any], state: Mapping[str, Any]) -> event_pb.CreateEventRequest | str:
-    deployment = _part(content, "deployment")
+    deployment = part(content, "deployment")
     status = _STATES.get(text(state, "state"))
     if status is None:
         return "unsupported status"
@@ -121,7 +117,7 @@ def _deployment(content: Mapping[str, Any], state: Mapping[str, Any]) -> event_p
 
 
 def _workflow_run(content: Mapping[str, Any]) -> event_pb.CreateEventRequest | str:
-    run, action = _part(content, "workflow_run"), text(content, "action")
+    run, action = part(content, "workflow_run"), text(content, "action")
     if action not in (*_STAGES, "completed"):
         return "unsupported action"
     attributes = _attributes(content, "workflow_run", run)
@@ -132,7 +128,7 @@ def _workflow_run(content: Mapping[str, Any]) -> event_pb.CreateEventRequest | s
     return event_request(
         attributes,
         f"{name} #{text(run, 'run_number')} of {attributes.service}",
-        text(run, "display_title") or text(_part(run, "head_commit"), "message"),
+        text(run, "display_title") or text(part(run, "head_commit"), "message"),
         {
             "sha": text(run, "head_sha"),
             "branch": text(run, "head_branch"),
@@ -146,7 +142,7 @@ def _workflow_run(content: Mapping[str, Any]) -> event_pb.CreateEventRequest | s
 def _release(content: Mapping[str, Any]) -> event_pb.CreateEventRequest | str:
     if text(content, "action") != "published":
         return "unsupported action"
-    release = _part(content, "release")
+    release = part(content, "release")
     attributes = _attributes(content, "release", release)
     attributes.status = _Status.success
     attributes.start_date = published = time_of(release, "published_at")

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from tracker.intakes import tags
 from tracker.intakes.integrations import Integration, event_request, identity, time_of, version_of
-from tracker.intakes.requests import json_object, optional, text
+from tracker.intakes.requests import LONGEST_LABEL, json_object, part, text
 from tracker.pb import event_pb
 
 if TYPE_CHECKING:
@@ -70,21 +70,17 @@ def received(body: bytes, _headers: Mapping[str, str]) -> event_pb.CreateEventRe
     return "unsupported object_kind"
 
 
-def _part(content: Mapping[str, Any], name: str) -> dict[str, Any]:
-    return optional(content, name, dict) or {}
-
-
 def _attributes(content: Mapping[str, Any], own: str) -> event_pb.EventAttributes:
     """Return the attributes of what happens in a project."""
-    project = _part(content, "project")
+    project = part(content, "project")
     path, host = text(project, "path_with_namespace"), _HOST.match(text(project, "web_url"))
     return event_pb.EventAttributes(
         source="gitlab",
         external_id=f"{host[1] if host else 'gitlab'}:{own}",
         type=event_pb.Type.operation,
         service=path.rpartition("/")[2],
-        owner=text(_part(content, "user"), "username"),
-        labels={"project": path[:1000]} if path else {},
+        owner=text(part(content, "user"), "username"),
+        labels={"project": path[:LONGEST_LABEL]} if path else {},
     )
 
 
@@ -113,7 +109,7 @@ def _deployment(content: Mapping[str, Any]) -> event_pb.CreateEventRequest | str
 
 
 def _pipeline(content: Mapping[str, Any]) -> event_pb.CreateEventRequest | str:
-    pipeline, commit = _part(content, "object_attributes"), _part(content, "commit")
+    pipeline, commit = part(content, "object_attributes"), part(content, "commit")
     status = _PIPELINES.get(text(pipeline, "status"))
     if status is None:
         return "unsupported status"

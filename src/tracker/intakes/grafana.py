@@ -10,19 +10,16 @@ from functools import partial
 from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import parse_qs
 
-import orjson
-from protobuf.wkt import UInt32Value
-
-from tracker.api.http_exchange import HttpResponse
+from tracker.api.http_exchange import json_response
 from tracker.api.routes import ForeignTerms, HttpRoute
 from tracker.domain.events import attributes_of, event_end, event_time, metadata_of
-from tracker.domain.query.fields import TIME, named
-from tracker.domain.query.text import to_text
+from tracker.domain.query.fields import TIME, label
 from tracker.domain.query.tree import Range, Term, all_of, any_of, one_of
 from tracker.domain.times import timestamp
 from tracker.intakes import tags
 from tracker.intakes.numbers import number_of
 from tracker.intakes.requests import (
+    LONGEST_LABEL,
     divided,
     json_object,
     number,
@@ -34,11 +31,12 @@ from tracker.intakes.requests import (
 )
 from tracker.pb import event_pb
 from tracker.permissions import Permission
-from tracker.time_text import MICROS
+from tracker.time_text import LATEST, MICROS
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
+    from tracker.api.http_exchange import HttpResponse
     from tracker.api.routes import HttpRequest
     from tracker.domain.query.tree import Node
     from tracker.errors import TrackerError
@@ -51,7 +49,7 @@ _PER_PAGE: Final = 100
 _MOST: Final = 10_000
 _COUNTED: Final = 1000
 """The latest events, whose tags are counted."""
-_LATEST: Final = 253_402_300_799_000
+_LATEST: Final = LATEST // MICROS * 1000
 _LABELS: Final = {"dashboardUID": "dashboard_uid", "dashboardId": "dashboard_id", "panelId": "panel_id"}
 
 
@@ -97,33 +95,30 @@ class GrafanaAnnotations:
         event = await self._recorder.create(asked, call)
         number_ = number_of(metadata_of(event).id)
         ended = {"endId": number_} if asked.attributes and asked.attributes.end_date else {}
-        return _answer({"message": message, "id": number_, **ended})
+        return json_response({"message": message, "id": number_, **ended})
 
     async def _list(self, request: HttpRequest, call: Call) -> HttpResponse:
         if "alert" in parse_qs(request.query).get("type", ()):
-            return _answer([])
+            return json_response([])
         limit = number("limit", parameters(request.query).get("limit") or str(_PER_PAGE), _LATEST)
-        found = await self._search(_wanted(request.query), min(limit or _PER_PAGE, _MOST), call)
-        return _answer([_annotation(each) for each in found])
+        most = min(limit or _PER_PAGE, _MOST)
+        found = await self._recorder.find(_wanted(request.query), call, most)
+        return json_response([_annotation(each) for each in found.events])
 
     async def _list_tags(self, request: HttpRequest, call: Call) -> HttpResponse:
         given = parameters(request.query)
         counts = Counter(
             tag
-            for event in await self._search(_ALWAYS, _COUNTED, call)
+            for event in (await self._recorder.find((_ALWAYS,), call, _COUNTED)).events
             for tag in tags.tags_of(attributes_of(event))
             if given.get("tag", "").lower() in tag.lower()
         )
         most = number("limit", given.get("limit") or str(_PER_PAGE), _LATEST)
         rows = [{"tag": tag, "count": count} for tag, count in sorted(counts.items())]
-        return _answer({"result": {"tags": rows[:most]}})
-
-    async def _search(self, wanted: Node, most: int, call: Call) -> Sequence[event_pb.Event]:
-        asked = event_pb.SearchEventsRequest(query=to_text(wanted), per_page=UInt32Value(value=most))
-        return (await self._recorder.search(asked, call)).events
+        return json_response({"result": {"tags": rows[:most]}})
 
     async def _get(self, request: HttpRequest, call: Call) -> HttpResponse:
-        return _answer(_annotation(await self._named(request, call)))
+        return json_response(_annotation(await self._named(request, call)))
 
     async def _named(self, request: HttpRequest, call: Call) -> event_pb.Event:
         return await self._recorder.get(number("annotation_id", request.captures[0], 1 << 63), call)
@@ -152,12 +147,12 @@ class GrafanaAnnotations:
             ),
             call,
         )
-        return _answer({"message": message})
+        return json_response({"message": message})
 
     async def _delete(self, request: HttpRequest, call: Call) -> HttpResponse:
         event = await self._named(request, call)
         await self._recorder.delete(event_pb.DeleteEventRequest(id=metadata_of(event).id), call)
-        return _answer({"message": "Annotation deleted"})
+        return json_response({"message": "Annotation deleted"})
 
 
 _ALWAYS: Final = Term(TIME, (Range(0, _LATEST * _MILLI),))
@@ -182,7 +177,7 @@ def event_request(content: Mapping[str, Any]) -> event_pb.CreateEventRequest:
         attributes.start_date = timestamp(time * _MILLI or when * MICROS)
     if end and end != time:
         attributes.end_date = timestamp(end * _MILLI)
-    labels = {label: text(content, name)[:1000] for name, label in _LABELS.items()}
+    labels = {own: text(content, name)[:LONGEST_LABEL] for name, own in _LABELS.items()}
     attributes.labels = attributes.labels | {name: value for name, value in labels.items() if value}
     return event_pb.CreateEventRequest(title=title, attributes=attributes)
 
@@ -194,18 +189,15 @@ def _moment(content: Mapping[str, Any], name: str) -> int:
     return given
 
 
-def _wanted(query: str) -> Node:
-    """Return the condition of a list."""
+def _wanted(query: str) -> Sequence[Node]:
+    """Return the conditions of a list."""
     given, all_given = parameters(query), parse_qs(query)
     since, until = (number(name, given.get(name) or "0", _LATEST) for name in ("from", "to"))
     parts: list[Node] = [Term(TIME, (Range(since * _MILLI, (until or _LATEST) * _MILLI + _MILLI),))]
-    for name, label in _LABELS.items():
-        field = named(f"label.{label}")
-        if given.get(name) and field is not None:
-            parts.append(one_of(field, (given[name],)))
+    parts += [one_of(label(own), (given[name],)) for name, own in _LABELS.items() if given.get(name)]
     if asked := tuple(tags.matching(each) for each in all_given.get("tags", ()) if each.strip()):
         parts.append(any_of(asked) if given.get("matchAny", "").lower() == "true" else all_of(asked))
-    return all_of(tuple(parts))
+    return parts
 
 
 def _text(event: event_pb.Event) -> str:
@@ -241,8 +233,4 @@ def _annotation(event: event_pb.Event) -> dict[str, object]:
 
 
 def _refusal(error: TrackerError) -> HttpResponse:
-    return _answer({"message": error.message}, error.reason.http_status)
-
-
-def _answer(content: object, status: int = 200) -> HttpResponse:
-    return HttpResponse(orjson.dumps(content), (("content-type", "application/json"),), status)
+    return json_response({"message": error.message}, error.reason.http_status)

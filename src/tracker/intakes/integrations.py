@@ -5,27 +5,34 @@ from __future__ import annotations
 import hashlib
 import re
 from dataclasses import dataclass
-from datetime import datetime
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Any, Final, TypeAlias
 
-import orjson
-
-from tracker.api.http_exchange import HttpResponse
+from tracker.api.http_exchange import json_response
 from tracker.api.routes import ForeignTerms, HttpRoute, unknown_path
 from tracker.domain.events import FINISHED, metadata_of
 from tracker.domain.times import timestamp
 from tracker.errors import Reason, TrackerError
-from tracker.intakes.requests import access_token, divided, refused, shortened, text
+from tracker.intakes.requests import (
+    LONGEST,
+    LONGEST_LABEL,
+    access_token,
+    divided,
+    refused,
+    shortened,
+    text,
+    zoned,
+)
 from tracker.pb import event_pb
 from tracker.permissions import Permission
-from tracker.time_text import MICROS, micros_of
+from tracker.time_text import LATEST, MICROS
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
     from protobuf.wkt import Timestamp
 
+    from tracker.api.http_exchange import HttpResponse
     from tracker.api.routes import HttpRequest
     from tracker.intakes.recorder import Recorder
     from tracker.services.context import Call
@@ -37,9 +44,7 @@ Receive: TypeAlias = "Callable[[bytes, Mapping[str, str]], event_pb.CreateEventR
 
 PONG: Final = "ping"
 """Why a message records nothing that only asks whether it arrives."""
-_LATEST: Final = 253_402_300_799
-_LONGEST_LABEL: Final = 1000
-_LONGEST: Final = 200
+_LATEST: Final = LATEST // MICROS
 _VERSION: Final = re.compile(r"v?[0-9]+\.[0-9]")
 _SHORT: Final = 8
 _ZONE: Final = re.compile(r"(\d) (?:UTC|([+-]\d\d):?(\d\d))")
@@ -71,13 +76,13 @@ class Integration:
             raise TrackerError(Reason.INVALID_CREDENTIALS, "invalid signature")
         asked = self._receive(request.body, call.headers)
         if asked == PONG:
-            return _json({"status": "pong"})
+            return json_response({"status": "pong"})
         if isinstance(asked, str):
             return _ignored(asked)
         event = await self._recorder.deliver(asked, call, self._key(call))
         if event is None:
             return _ignored("stale")
-        return _json({"status": "recorded", "eventId": metadata_of(event).id})
+        return json_response({"status": "recorded", "eventId": metadata_of(event).id})
 
     def _key(self, call: Call) -> str:
         delivery = call.headers.get(self._delivery)
@@ -85,11 +90,7 @@ class Integration:
 
 
 def _ignored(reason: str) -> HttpResponse:
-    return _json({"status": "ignored", "reason": reason}, HTTPStatus.ACCEPTED)
-
-
-def _json(content: object, status: int = HTTPStatus.OK) -> HttpResponse:
-    return HttpResponse(orjson.dumps(content), (("content-type", "application/json"),), status)
+    return json_response({"status": "ignored", "reason": reason}, HTTPStatus.ACCEPTED)
 
 
 def time_of(content: Mapping[str, Any], name: str) -> Timestamp | None:
@@ -104,15 +105,9 @@ def time_of(content: Mapping[str, Any], name: str) -> Timestamp | None:
     if isinstance(given, int) and not isinstance(given, bool) and 0 <= given <= _LATEST:
         return timestamp(given * MICROS)
     written = _ZONE.sub(
-        lambda found: f"{found[1]}{found[2] or '+00'}:{found[3] or '00'}", str(given)[:_LONGEST]
+        lambda found: f"{found[1]}{found[2] or '+00'}:{found[3] or '00'}", str(given)[:LONGEST]
     )
-    try:
-        at = datetime.fromisoformat(written)
-    except ValueError:
-        at = None
-    if at is None or at.tzinfo is None:
-        raise refused(name, "expected a time such as 2026-01-31T12:00:00Z")
-    return timestamp(micros_of(at))
+    return zoned(name, written)
 
 
 def event_request(
@@ -123,9 +118,9 @@ def event_request(
     ended: Timestamp | None,
 ) -> event_pb.CreateEventRequest:
     """Return the request that records an event, with an end where its status is one of those that end it."""
-    attributes.labels = attributes.labels | {name: of[:_LONGEST_LABEL] for name, of in labels.items() if of}
-    attributes.service = attributes.service[:_LONGEST] or "unknown"
-    attributes.owner, attributes.version = attributes.owner[:_LONGEST], attributes.version[:_LONGEST]
+    attributes.labels = attributes.labels | {name: of[:LONGEST_LABEL] for name, of in labels.items() if of}
+    attributes.service = attributes.service[:LONGEST] or "unknown"
+    attributes.owner, attributes.version = attributes.owner[:LONGEST], attributes.version[:LONGEST]
     attributes.end_date = ended if attributes.status in FINISHED else None
     title, message = divided(title, message)
     attributes.message = shortened(message)
@@ -139,7 +134,7 @@ def identity(content: Mapping[str, Any], name: str) -> str:
         TrackerError: INVALID_ARGUMENT; it has none.
     """
     found = text(content, name)
-    if not 0 < len(found) <= _LONGEST // 2:
+    if not 0 < len(found) <= LONGEST // 2:
         raise refused(name, "expected an id")
     return found
 

@@ -14,20 +14,22 @@ from uuid import UUID, uuid4
 import orjson
 
 from tracker.api.calls.endpoint import Limits
-from tracker.api.http_exchange import HttpResponse
+from tracker.api.http_exchange import json_response
 from tracker.api.routes import ForeignTerms, HttpRoute
-from tracker.domain.api_keys import BEGINNING
 from tracker.domain.events import metadata_of
 from tracker.domain.times import timestamp
 from tracker.errors import Reason, TrackerError
 from tracker.intakes import tags
 from tracker.intakes.numbers import number_of
 from tracker.intakes.requests import (
+    LONGEST,
     divided,
+    first_text,
     json_object,
     json_value,
     moment,
     optional,
+    own_key,
     refused,
     shortened,
     text,
@@ -35,13 +37,14 @@ from tracker.intakes.requests import (
 from tracker.pb import event_pb
 from tracker.pb.options import number_named
 from tracker.permissions import Permission
-from tracker.time_text import MICROS
+from tracker.time_text import LATEST, MICROS
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
     from protobuf.wkt import Timestamp
 
+    from tracker.api.http_exchange import HttpResponse
     from tracker.api.routes import HttpRequest
     from tracker.intakes.recorder import Recorder
     from tracker.services.context import Call
@@ -50,7 +53,6 @@ _LIMITS: Final = Limits(body_bytes=1_000_000)
 _MOST: Final = 2000
 """Events of a post."""
 _SOURCE: Final = "newrelic"
-_LONGEST: Final = 200
 _KEYS: Final = ("api-key", "x-insert-key", "x-license-key")
 _EVENT_TYPE: Final = re.compile(r"[A-Za-z0-9_: ]{1,255}")
 _FIELDS: Final = {
@@ -64,7 +66,7 @@ _MESSAGES: Final = ("message", "description")
 _NO_TAGS: Final = {"eventType", "timestamp", "accountId", *_TITLES, *_MESSAGES}
 _SECONDS: Final = 10**11
 """Times from which on they are milliseconds: as such, it is one of 1973."""
-_LATEST: Final = 253_402_300_799_000
+_LATEST: Final = LATEST // MICROS * 1000
 _MILLI: Final = 1000
 
 
@@ -102,7 +104,7 @@ class NewRelicEvents:
                     raise
                 rejected.append({"index": index, "reason": error.message})
         more = {"rejected": rejected} if rejected else {}
-        return _answer({"success": True, "uuid": sent_as or str(uuid4()), **more})
+        return json_response({"success": True, "uuid": sent_as or str(uuid4()), **more})
 
     async def _record_deployment(self, request: HttpRequest, call: Call) -> HttpResponse:
         given = optional(json_object(request.body), "deployment", dict)
@@ -114,7 +116,7 @@ class NewRelicEvents:
             name: text(given, name) for name in ("revision", "changelog", "description", "user", "timestamp")
         }
         marker = {"id": number_of(metadata_of(event).id), **shown, "links": {}}
-        return _answer({"deployment": marker}, HTTPStatus.CREATED)
+        return json_response({"deployment": marker}, HTTPStatus.CREATED)
 
 
 def event_request(content: object) -> event_pb.CreateEventRequest:
@@ -136,7 +138,7 @@ def event_request(content: object) -> event_pb.CreateEventRequest:
         attributes.labels = {"event_type": kind}
     tags.apply(_tags(content), attributes)
     usual = " ".join(filter(None, (kind, attributes.service)))
-    title, message = divided(_first(content, _TITLES) or usual, _first(content, _MESSAGES))
+    title, message = divided(first_text(content, _TITLES) or usual, first_text(content, _MESSAGES))
     attributes.message = shortened(message)
     attributes.service = attributes.service or "unknown"
     attributes.type = attributes.type or event_pb.Type.operation
@@ -158,9 +160,9 @@ def deployment_request(content: Mapping[str, Any], application: str) -> event_pb
         type=event_pb.Type.deployment,
         status=event_pb.Status.success,
         source=_SOURCE,
-        service=application[:_LONGEST],
-        version=revision[:_LONGEST],
-        owner=text(content, "user")[:_LONGEST],
+        service=application[:LONGEST],
+        version=revision[:LONGEST],
+        owner=text(content, "user")[:LONGEST],
         start_date=moment(content, "timestamp"),
         message=shortened(message),
     )
@@ -186,11 +188,6 @@ def _tags(content: Mapping[str, Any]) -> Iterator[str]:
         yield f"{_FIELDS.get(name, name)}:{shown}"
 
 
-def _first(content: Mapping[str, Any], names: Sequence[str]) -> str:
-    given = (content.get(name) for name in names)
-    return next((value for value in given if isinstance(value, str) and value.strip()), "")
-
-
 def _request_id(call: Call) -> str:
     """Return the UUID by which the client knows its post, which it may send again, or an empty text."""
     try:
@@ -202,12 +199,8 @@ def _request_id(call: Call) -> str:
 def _api_key(headers: Mapping[str, str], _query: str) -> str | None:
     """Return the API key of a request; what is no key of Tracker counts as none."""
     secret = next((headers[name] for name in _KEYS if name in headers), "")
-    return secret if secret.startswith(BEGINNING) else None
+    return own_key(secret)
 
 
 def _refusal(error: TrackerError) -> HttpResponse:
-    return _answer({"error": {"title": error.message}}, error.reason.http_status)
-
-
-def _answer(content: object, status: int = HTTPStatus.OK) -> HttpResponse:
-    return HttpResponse(orjson.dumps(content), (("content-type", "application/json"),), status)
+    return json_response({"error": {"title": error.message}}, error.reason.http_status)

@@ -10,22 +10,35 @@ from uuid import uuid4
 import orjson
 
 from tracker.api.calls.endpoint import Limits
-from tracker.api.http_exchange import HttpResponse
+from tracker.api.http_exchange import json_response
 from tracker.api.routes import ForeignTerms, HttpRoute
 from tracker.domain.api_keys import BEGINNING
 from tracker.domain.events import FINISHED, attributes_of, metadata_of
 from tracker.domain.query.fields import BY_NAME, SOURCE, label
-from tracker.domain.query.text import to_text
-from tracker.domain.query.tree import all_of, one_of
+from tracker.domain.query.tree import one_of
 from tracker.intakes import tags
-from tracker.intakes.cloudevents import bounded
-from tracker.intakes.requests import divided, json_object, moment, optional, refused, shortened, text
+from tracker.intakes.requests import (
+    LONGEST,
+    LONGEST_LABEL,
+    bounded,
+    divided,
+    indented,
+    json_object,
+    moment,
+    optional,
+    own_key,
+    part,
+    refused,
+    shortened,
+    text,
+)
 from tracker.pb import event_pb
 from tracker.permissions import Permission
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
+    from tracker.api.http_exchange import HttpResponse
     from tracker.api.routes import HttpRequest
     from tracker.errors import TrackerError
     from tracker.intakes.recorder import Recorder
@@ -35,8 +48,6 @@ _LIMITS: Final = Limits(body_bytes=512 * 1024)
 _SOURCE: Final = "pagerduty"
 _KEY: Final = "dedup_key"
 _LONGEST_KEY: Final = 255
-_LONGEST: Final = 200
-_LONGEST_LABEL: Final = 1000
 _PRIORITIES: Final = {
     "critical": event_pb.Priority.P1,
     "error": event_pb.Priority.P2,
@@ -81,7 +92,8 @@ class PagerDutyEvents:
                 raise refused(_KEY, f"expected the key of the event to {action}")
             case _:
                 raise refused("event_action", "expected one of trigger, acknowledge, resolve")
-        return _answer({"status": "success", "message": "Event processed", _KEY: key}, HTTPStatus.ACCEPTED)
+        answer = {"status": "success", "message": "Event processed", _KEY: key}
+        return json_response(answer, HTTPStatus.ACCEPTED)
 
     async def _trigger(self, content: Mapping[str, Any], key: str, call: Call) -> None:
         """Open an incident, or change the one that is open; one that is closed stays closed."""
@@ -103,7 +115,7 @@ class PagerDutyEvents:
             return
         attributes = event_pb.EventAttributes(status=event_pb.Status.in_progress)
         if resolved:
-            at = moment(optional(content, "payload", dict) or {}, "timestamp")
+            at = moment(part(content, "payload"), "timestamp")
             attributes = event_pb.EventAttributes(status=event_pb.Status.close, end_date=at)
         request = event_pb.UpdateEventRequest(
             id=metadata_of(is_open).id, title=is_open.title, attributes=attributes, merge=True
@@ -117,8 +129,7 @@ class PagerDutyEvents:
             one_of(SOURCE, (_SOURCE,)),
             one_of(BY_NAME["type"], (event_pb.Type.incident,)),
         )
-        request = event_pb.SearchEventsRequest(query=to_text(all_of(wanted)))
-        found = await self._recorder.search(request, call)
+        found = await self._recorder.find(wanted, call)
         for event in found.events:
             attributes = attributes_of(event)
             if attributes.status not in FINISHED and attributes.labels.get(_KEY) == key:
@@ -127,7 +138,7 @@ class PagerDutyEvents:
 
     async def _record_change(self, request: HttpRequest, call: Call) -> HttpResponse:
         await self._recorder.create(change_request(json_object(request.body)), call)
-        return _answer({"status": "success", "message": "Change event processed"}, HTTPStatus.ACCEPTED)
+        return json_response({"status": "success", "message": "Change event processed"}, HTTPStatus.ACCEPTED)
 
 
 def incident_request(content: Mapping[str, Any], key: str) -> event_pb.CreateEventRequest:
@@ -136,7 +147,7 @@ def incident_request(content: Mapping[str, Any], key: str) -> event_pb.CreateEve
     Raises:
         TrackerError: INVALID_ARGUMENT; a field is missing, or is not of its kind.
     """
-    payload = optional(content, "payload", dict) or {}
+    payload = part(content, "payload")
     severity = text(payload, "severity").lower()
     labels = {name: text(payload, name) for name in _LABELS}
     labels |= {"host": text(payload, "source"), "client": text(content, "client")}
@@ -145,10 +156,10 @@ def incident_request(content: Mapping[str, Any], key: str) -> event_pb.CreateEve
         status=event_pb.Status.open,
         priority=_PRIORITIES.get(severity, event_pb.Priority(0)),
         source=_SOURCE,
-        labels={_KEY: key} | {name: value[:_LONGEST_LABEL] for name, value in labels.items() if value},
+        labels={_KEY: key} | {name: value[:LONGEST_LABEL] for name, value in labels.items() if value},
     )
     asked = _event_request(content, payload, attributes)
-    attributes.service = attributes.service or text(payload, "component")[:_LONGEST] or "unknown"
+    attributes.service = attributes.service or text(payload, "component")[:LONGEST] or "unknown"
     return asked
 
 
@@ -158,8 +169,8 @@ def change_request(content: Mapping[str, Any]) -> event_pb.CreateEventRequest:
     Raises:
         TrackerError: INVALID_ARGUMENT; a field is missing, or is not of its kind.
     """
-    payload = optional(content, "payload", dict) or {}
-    attributes = event_pb.EventAttributes(source=text(payload, "source")[:_LONGEST] or _SOURCE)
+    payload = part(content, "payload")
+    attributes = event_pb.EventAttributes(source=text(payload, "source")[:LONGEST] or _SOURCE)
     asked = _event_request(content, payload, attributes)
     attributes.service = attributes.service or "unknown"
     attributes.type = attributes.type or event_pb.Type.operation
@@ -181,7 +192,7 @@ def _event_request(
         tags.apply((f"{_DETAILS.get(k, k)}:{_shown(v)}" for k, v in plain.items()), attributes)
         details = {k: v for k, v in details.items() if k not in plain and v is not None}
     if details:
-        lines.append(details if isinstance(details, str) else _indented(details))
+        lines.append(details if isinstance(details, str) else indented(details))
     title, message = divided(summary, "\n".join(lines))
     attributes.message = shortened(message)
     attributes.start_date = moment(payload, "timestamp")
@@ -190,10 +201,6 @@ def _event_request(
 
 def _shown(value: object) -> str:
     return str(value).lower() if isinstance(value, bool) else str(value)
-
-
-def _indented(value: object) -> str:
-    return orjson.dumps(value, option=orjson.OPT_INDENT_2).decode()
 
 
 def _links(content: Mapping[str, Any]) -> Iterator[str]:
@@ -215,14 +222,10 @@ def _routing_key(body: bytes) -> str | None:
     except orjson.JSONDecodeError:
         return None
     key = content.get("routing_key") if isinstance(content, dict) else None
-    return key if isinstance(key, str) and key.startswith(BEGINNING) else None
+    return own_key(key) if isinstance(key, str) else None
 
 
 def _refusal(error: TrackerError) -> HttpResponse:
     status = "invalid event" if error.reason.http_status == HTTPStatus.BAD_REQUEST else "error"
     content = {"status": status, "message": error.message, "errors": [error.message]}
-    return _answer(content, error.reason.http_status)
-
-
-def _answer(content: object, status: int) -> HttpResponse:
-    return HttpResponse(orjson.dumps(content), (("content-type", "application/json"),), status)
+    return json_response(content, error.reason.http_status)

@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
+from protobuf.wkt import Int32Value, UInt32Value
+
 from tracker.domain.events import FINISHED, attributes_of, metadata_of
 from tracker.domain.query.fields import BY_NAME, SOURCE
 from tracker.domain.query.text import to_text
@@ -17,6 +19,7 @@ if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Mapping, Sequence
 
     from tracker.api.rpcs import Rpcs
+    from tracker.domain.query.tree import Node
     from tracker.services.context import Call
 
 
@@ -61,8 +64,7 @@ class Recorder:
         attributes = attributes_of(event_pb.Event(attributes=request.attributes))
         if attributes.external_id and attributes.status in _LASTING:
             external = one_of(BY_NAME["external_id"], (attributes.external_id,))
-            query = to_text(all_of((external, one_of(SOURCE, (attributes.source,)))))
-            found = await self.search(event_pb.SearchEventsRequest(query=query), call)
+            found = await self.find((external, one_of(SOURCE, (attributes.source,))), call)
             if any(attributes_of(each).status in FINISHED for each in found.events):
                 return None
         answer = await self._rpcs.change(request, event_pb.CreateEventResponse, call, key)
@@ -94,14 +96,19 @@ class Recorder:
         answer = await self._rpcs.ask(request, event_pb.GetEventResponse, call)
         return answer.event or event_pb.Event()
 
-    async def search(
-        self, request: event_pb.SearchEventsRequest, call: Call
+    async def find(
+        self, wanted: Sequence[Node], call: Call, most: int | None = None, page: int | None = None
     ) -> event_pb.SearchEventsResponse:
-        """Return the events that match.
+        """Return the events that meet all conditions, the latest first, or a page of so many of them.
 
         Raises:
             TrackerError: As SearchEvents does.
         """
+        request = event_pb.SearchEventsRequest(
+            query=to_text(all_of(tuple(wanted))),
+            per_page=None if most is None else UInt32Value(value=most),
+            page=None if page is None else Int32Value(value=page),
+        )
         return await self._rpcs.ask(request, event_pb.SearchEventsResponse, call)
 
     async def id_of(self, number: int) -> str | None:

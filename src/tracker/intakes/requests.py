@@ -4,17 +4,19 @@ from __future__ import annotations
 
 import re
 from datetime import datetime
+from hashlib import blake2b
 from typing import TYPE_CHECKING, Any, Final, TypeVar
 from urllib.parse import parse_qsl
 
 import orjson
 
+from tracker.domain.api_keys import BEGINNING
 from tracker.domain.times import timestamp
 from tracker.errors import FieldViolation, invalid
 from tracker.time_text import micros_of
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
     from protobuf.wkt import Timestamp
 
@@ -22,6 +24,10 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 
+LONGEST: Final = 200
+"""Characters of the service, the owner, the version and the ids of an event."""
+LONGEST_LABEL: Final = 1000
+"""Characters of the value of a label."""
 _LONGEST_TITLE: Final = 500
 _LONGEST_MESSAGE: Final = 65_536
 _MOST_PARAMETERS: Final = 100
@@ -74,6 +80,21 @@ def optional(content: Mapping[str, Any], name: str, kind: type[T]) -> T | None:
 _KINDS: Final = {str: "a string", int: "an integer", list: "a list", dict: "an object", bool: "true or false"}
 
 
+def part(content: Mapping[str, Any], name: str) -> dict[str, Any]:
+    """Return the object of a field, an empty one where it has none.
+
+    Raises:
+        TrackerError: INVALID_ARGUMENT; it is something else.
+    """
+    return optional(content, name, dict) or {}
+
+
+def first_text(content: Mapping[str, Any], names: Sequence[str]) -> str:
+    """Return the first of some fields that has a text, or nothing."""
+    given = (content.get(name) for name in names)
+    return next((value for value in given if isinstance(value, str) and value.strip()), "")
+
+
 def text(content: Mapping[str, Any], name: str) -> str:
     """Return the text of a field; numbers are taken as they are written.
 
@@ -105,8 +126,15 @@ def moment(content: Mapping[str, Any], name: str) -> Timestamp | None:
         TrackerError: INVALID_ARGUMENT; it is something else.
     """
     given = optional(content, name, str)
-    if not given:
-        return None
+    return zoned(name, given) if given else None
+
+
+def zoned(name: str, given: str) -> Timestamp:
+    """Return the time that a field has in the form of RFC 3339.
+
+    Raises:
+        TrackerError: INVALID_ARGUMENT; it is something else.
+    """
     try:
         at = datetime.fromisoformat(given)
     except ValueError:
@@ -132,6 +160,24 @@ def access_token(headers: Mapping[str, str], query: str) -> str | None:
     if "access_token" not in query or "authorization" in headers or "x-api-key" in headers:
         return None
     return parameters(query).get("access_token")
+
+
+def own_key(secret: str) -> str | None:
+    """Return an API key; what is no key of Tracker, as a client has one of its product, counts as none."""
+    return secret if secret.startswith(BEGINNING) else None
+
+
+def indented(value: object) -> str:
+    """Return JSON for people."""
+    return orjson.dumps(value, option=orjson.OPT_INDENT_2).decode()
+
+
+def bounded(value: str) -> str:
+    """Return an id that an event may have: a longer one is cut, and ends with a digest of the whole."""
+    if len(value) <= LONGEST:
+        return value
+    digest = blake2b(value.encode(), digest_size=16).hexdigest()
+    return f"{value[: LONGEST - len(digest) - 1]}#{digest}"
 
 
 def shortened(message: str) -> str:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Final
 
 from tracker.domain.query.fields import BY_NAME, LABEL_NAME, named
 from tracker.domain.query.tree import one_of
-from tracker.intakes.requests import refused
+from tracker.intakes.requests import LONGEST, LONGEST_LABEL, refused
 from tracker.pb import event_pb
 from tracker.pb.options import number_named, wire_name
 
@@ -41,9 +41,7 @@ LEFT: Final = "tags"
 """The label with the tags, separated by commas, that can be neither a field nor a label."""
 
 _LABEL = re.compile(LABEL_NAME)
-_LONGEST: Final = 200
 _LONGEST_KEY: Final = 100
-_LONGEST_LABEL: Final = 1000
 _MOST: Final = 60
 """Labels of tags; an event has up to 64, and senders add a few of their own."""
 _WRITTEN: Final = ("service", "environment", "version", "owner", "region", "cluster", "type", "status")
@@ -60,19 +58,19 @@ def apply(tags: Iterable[str], attributes: event_pb.EventAttributes) -> None:
         is_field = _set(attributes, FIELD_OF.get(key.lower(), ""), value)
         if is_field and key.lower() != "team":
             continue
-        fits = _LABEL.fullmatch(key) and len(key) <= _LONGEST_KEY and 0 < len(value) <= _LONGEST_LABEL
+        fits = _LABEL.fullmatch(key) and len(key) <= _LONGEST_KEY and 0 < len(value) <= LONGEST_LABEL
         if fits and key not in labels and key != LEFT and len(labels) < _MOST:
             labels[key] = value
         elif not is_field and labels.get(key) != value:
             left.append(tag)
     if left:
-        labels[LEFT] = ",".join(left)[:_LONGEST_LABEL]
+        labels[LEFT] = ",".join(left)[:LONGEST_LABEL]
     attributes.labels = labels
 
 
 def _set(attributes: event_pb.EventAttributes, field: str, value: str) -> bool:
     """Set a field that has no value, and return whether it has this value now."""
-    if not field or not value or len(value) > _LONGEST:
+    if not field or not value or len(value) > LONGEST:
         return False
     if field in CHOICES:
         choice = CHOICES[field]

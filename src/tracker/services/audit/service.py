@@ -4,16 +4,15 @@ from __future__ import annotations
 
 import json
 import secrets
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING
 
 from tracker.audit.chain import AUDIT, ERASED, SALT_BYTES, Checkpoint, checkpoint_in, commitment
 from tracker.domain.audit import erased, mentions
-from tracker.domain.times import micros, timestamp
+from tracker.domain.times import micros, nearest_timestamp
 from tracker.pb import audit_pb
 from tracker.services.paging import DEFAULT_PER_PAGE, page_token, parse_page_token
 from tracker.stores.audit import AuditFilter, Contents
 from tracker.stores.changes import Origin
-from tracker.time_text import MICROS
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -24,10 +23,6 @@ if TYPE_CHECKING:
     from tracker.stores.audit import AuditStore
 
 _ERASED_AT_ONCE = 200
-
-_EARLIEST: Final = -62_135_596_800 * MICROS
-_LATEST: Final = 253_402_300_800 * MICROS - 1
-"""The times that a Timestamp may have, in microseconds: the years 1 to 9999."""
 
 
 class AuditService:
@@ -98,7 +93,7 @@ class AuditService:
 
 def _message(entry: Entry) -> audit_pb.AuditEntry:
     """Return an entry for an answer, one that was damaged too, which its hash shows then."""
-    at = timestamp(min(max(entry.at, _EARLIEST), _LATEST))
+    at = nearest_timestamp(entry.at)
     content = entry.content.encode("utf-8", "surrogateescape").decode("utf-8", "replace")
     return audit_pb.AuditEntry(**entry._asdict() | {"at": at, "content": content})
 

@@ -14,11 +14,19 @@ from tracker.domain.overlaps import groups, is_under_way, overlaps, timed_event
 from tracker.domain.query.fields import ENVIRONMENT, RELATED, SERVICE, STATUS
 from tracker.domain.query.text import to_text
 from tracker.domain.query.tree import EventFilter, Number, Term, both, narrowed, one_of, parts_of
-from tracker.domain.times import MOST_INTERVALS, duration, interval_for, period, read_interval, timestamp
+from tracker.domain.times import (
+    MOST_INTERVALS,
+    duration,
+    interval_for,
+    nearest_timestamp,
+    period,
+    read_interval,
+    timestamp,
+)
 from tracker.errors import FieldViolation, invalid
 from tracker.pb import event_pb
 from tracker.services.events.filters import Planned, by_fields, dates_of, facet, in_period, with_query
-from tracker.services.events.overlap_groups import fitting_groups, moment, overlap_group
+from tracker.services.events.overlap_groups import fitting_groups, overlap_group
 from tracker.services.narrowing import visible
 from tracker.services.paging import (
     MOST_READ,
@@ -203,8 +211,8 @@ class EventAnalysis:
         answer = event_pb.GetEventOverlapsResponse(
             event_count=len(spans),
             incomplete=not whole,
-            start=moment(since),
-            end=moment(until),
+            start=nearest_timestamp(since),
+            end=nearest_timestamp(until),
             plan=planned.plan(replace(where, since=since, until=until)),
         )
         whole_groups = []

@@ -7,15 +7,12 @@ from typing import TYPE_CHECKING
 
 from tracker.domain.events import attributes_of, metadata_of
 from tracker.domain.overlaps import count_overlaps
-from tracker.domain.times import timestamp
+from tracker.domain.times import nearest_timestamp
 from tracker.pb import event_pb
 from tracker.services.paging import fitting
-from tracker.time_text import EARLIEST, LATEST
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
-
-    from protobuf.wkt import Timestamp
 
     from tracker.domain.overlaps import Overlap, TimedEvent
     from tracker.stores.pages import Cursor
@@ -27,15 +24,15 @@ def overlap_group(
     """Return a group of events that have the same values, with some of its pairs."""
     return event_pb.OverlapGroup(
         values=[*values],
-        start=moment(group[0].start),
-        end=moment(max(span.end for span in group)),
+        start=nearest_timestamp(group[0].start),
+        end=nearest_timestamp(max(span.end for span in group)),
         events=[_event(span) for span in group],
         pairs=[
             event_pb.OverlapPair(
                 first_id=metadata_of(pair.first.event).id,
                 second_id=metadata_of(pair.second.event).id,
-                start=moment(pair.start),
-                end=moment(pair.end),
+                start=nearest_timestamp(pair.start),
+                end=nearest_timestamp(pair.end),
             )
             for pair in pairs
         ],
@@ -75,12 +72,7 @@ def _event(span: TimedEvent) -> event_pb.OverlappingEvent:
         status=attributes.status,
         service=attributes.service,
         environment=attributes.environment,
-        start=moment(span.start),
-        end=moment(span.end),
+        start=nearest_timestamp(span.start),
+        end=nearest_timestamp(span.end),
         goes_on=span.goes_on,
     )
-
-
-def moment(micros: int) -> Timestamp:
-    """Return a moment, or the first or last one that a Timestamp can hold."""
-    return timestamp(min(max(micros, EARLIEST), LATEST))

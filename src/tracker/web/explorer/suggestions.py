@@ -5,10 +5,9 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING, Final, NamedTuple
 
-import orjson
 from protobuf.wkt import UInt32Value
 
-from tracker.api.http_exchange import HttpResponse
+from tracker.api.http_exchange import json_response
 from tracker.domain.query.fields import FIELDS, Kind, named
 from tracker.errors import TrackerError
 from tracker.pb import event_pb
@@ -16,6 +15,7 @@ from tracker.web.explorer.state import period_of, state_of
 from tracker.web.query_terms import term
 
 if TYPE_CHECKING:
+    from tracker.api.http_exchange import HttpResponse
     from tracker.domain.query.fields import Field
     from tracker.web.visit import Visit
 
@@ -61,9 +61,7 @@ class Suggestions:
                 {"text": each.text, "shown": each.shown, "count": each.known} for each in suggestions[:_MOST]
             ],
         }
-        return HttpResponse(
-            orjson.dumps(body), [("content-type", "application/json"), ("cache-control", "no-store")]
-        )
+        return json_response(body, headers=(("cache-control", "no-store"),))
 
 
 def _spelled(name: str) -> str:
