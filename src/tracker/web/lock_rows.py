@@ -23,10 +23,10 @@ if TYPE_CHECKING:
 class WaiterRow:
     """A call that waits for a lock; `waits` is for how long."""
 
-    place: int
     who: str
     reason: str
     event_id: str
+    since: Markup
     waits: str
 
 
@@ -61,8 +61,9 @@ class LockRow:
 
 
 def lock_row(lock: lock_pb.Lock, times: Times, waiters: Sequence[lock_pb.LockWaiter] = ()) -> LockRow:
-    """Return how a list shows a lock, with those of some calls that wait for it."""
+    """Return how a list shows a lock, with those of some calls that wait for it, the next first."""
     key = lock_key(lock)
+    queue = sorted((each for each in waiters if each.lock_id == lock.id), key=lambda each: each.place)
     held = "" if lock.created_at is None else length(max(0, times.now - micros(lock.created_at)))
     return LockRow(
         id=lock.id,
@@ -83,11 +84,11 @@ def lock_row(lock: lock_pb.Lock, times: Times, waiters: Sequence[lock_pb.LockWai
         claimed=lock.claimed_who or "",
         lapsed=lock.expired_at is not None,
         history=address("/locks/history", key._asdict()),
-        waiters=tuple(waiter_row(each, times) for each in waiters if each.lock_id == lock.id),
+        waiters=tuple(_waiter_row(each, times) for each in queue),
     )
 
 
-def waiter_row(waiter: lock_pb.LockWaiter, times: Times) -> WaiterRow:
-    """Return how a list shows a call that waits."""
+def _waiter_row(waiter: lock_pb.LockWaiter, times: Times) -> WaiterRow:
     waits = "" if waiter.since is None else length(max(0, times.now - micros(waiter.since)))
-    return WaiterRow(waiter.place, waiter.who, waiter.reason, waiter.event_id, waits)
+    since = times.tag(waiter.since, age=True)
+    return WaiterRow(waiter.who, waiter.reason, waiter.event_id, since, waits)

@@ -5,9 +5,14 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING, Final
 
+from tracker.domain.events import FINISHED
+from tracker.pb.options import wire_name
+
 if TYPE_CHECKING:
     from collections.abc import Collection
 
+ENDED: Final = f"status:({' OR '.join(sorted(wire_name(status) for status in FINISHED))})"
+"""The term for events that have ended, however they did."""
 _QUOTED: Final = r'"(?:[^"\\]|\\.)*"'
 _TERM: Final = re.compile(rf'{_QUOTED}|[()]|(?:{_QUOTED}|[^\s()"])+')
 _BARE: Final = re.compile(r"[\w/@#+][\w/@#+.-]*")

@@ -8,10 +8,8 @@ from typing import TYPE_CHECKING, Final
 
 from protobuf.wkt import UInt32Value
 
-from tracker.domain.events import FINISHED
 from tracker.pb import event_pb
-from tracker.pb.options import wire_name
-from tracker.web.query_terms import negated, one_of, term
+from tracker.web.query_terms import ENDED, negated, one_of, term
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -20,7 +18,6 @@ if TYPE_CHECKING:
     from tracker.web.visit import Visit
 
 FAILED: Final = "status:(error OR failure)"
-ENDED: Final = f"status:({' OR '.join(sorted(wire_name(status) for status in FINISHED))})"
 DEPLOYMENTS: Final = "type:deployment"
 INCIDENTS: Final = "type:incident"
 _MOST: Final = 10

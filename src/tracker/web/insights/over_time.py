@@ -133,13 +133,17 @@ async def counts_of(visit: Visit, scope: Scope) -> Counts:
     )
 
 
-async def durations_of(visit: Visit, scope: Scope) -> Durations:
-    """Return how long events took over time, by percentiles.
+async def lengths_of(visit: Visit, scope: Scope) -> event_pb.GetEventHistogramResponse:
+    """Return how long events took over time, of which both charts of durations are made.
 
     Raises:
         TrackerError: As `GetEventHistogram`.
     """
-    answer = await _histogram(visit, scope, durations=True)
+    return await _histogram(visit, scope, durations=True)
+
+
+def durations_of(visit: Visit, scope: Scope, answer: event_pb.GetEventHistogramResponse) -> Durations:
+    """Return how long events took over time, by percentiles."""
     known = [bucket.durations or _NONE for bucket in answer.buckets]
     series = {words: [_micros(each, name) for each in known] for name, words in _PERCENTILES}
     lengths = [
@@ -148,17 +152,16 @@ async def durations_of(visit: Visit, scope: Scope) -> Durations:
     return _durations(visit, scope, answer, series, lengths, drawn=_DRAWN)
 
 
-async def durations_by(visit: Visit, scope: Scope, values: Sequence[str]) -> Durations:
+async def durations_by(
+    visit: Visit, scope: Scope, whole: event_pb.GetEventHistogramResponse, values: Sequence[str]
+) -> Durations:
     """Return within which time half of the events ended, by values of the field of the page.
 
     Raises:
         TrackerError: As `GetEventHistogram`.
     """
     terms = [term(scope.state.by, value) for value in values]
-    whole, *answers = await asyncio.gather(
-        _histogram(visit, scope, durations=True),
-        *(_histogram(visit, scope, each, durations=True) for each in terms),
-    )
+    answers = await asyncio.gather(*(_histogram(visit, scope, each, durations=True) for each in terms))
     series = {
         value or "none": [_micros(bucket.durations or _NONE, "p50") for bucket in answer.buckets]
         for value, answer in zip(values, answers, strict=True)

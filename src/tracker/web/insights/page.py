@@ -10,12 +10,19 @@ from tracker.time_text import moment_text
 from tracker.web.explorer.page import fault_of
 from tracker.web.explorer.state import RANGES
 from tracker.web.insights.breakdown import breakdown_of, totals_of
-from tracker.web.insights.over_time import counts_of, durations_by, durations_of, interval_of
+from tracker.web.insights.over_time import (
+    counts_of,
+    durations_by,
+    durations_of,
+    interval_of,
+    lengths_of,
+)
 from tracker.web.insights.scope import FIELDS, PATH, scope_of, state_of
 from tracker.web.site import View
-from tracker.web.visit import address, part
+from tracker.web.visit import Part, address, part
 
 if TYPE_CHECKING:
+    from tracker.web.insights.over_time import Durations
     from tracker.web.insights.scope import Scope
     from tracker.web.visit import Visit
 
@@ -34,13 +41,18 @@ class Insights:
         state = state_of(visit)
         scope = await scope_of(visit, state)
         fields = dict.fromkeys(("service",) if state.by == "status" else (state.by, "service"))
-        totals, counts, durations, breakdowns = await asyncio.gather(
+        totals, counts, took, breakdowns = await asyncio.gather(
             part(totals_of(visit, scope)),
             part(counts_of(visit, scope)),
-            part(durations_of(visit, scope)),
+            part(lengths_of(visit, scope)),
             asyncio.gather(*(part(breakdown_of(visit, scope, field)) for field in fields)),
         )
         values = counts.value.columns[:_LINES] if counts.value is not None else ()
+        durations: Part[Durations] = Part(None, took.error)
+        by_value = durations
+        if took.value is not None:
+            durations = Part(durations_of(visit, scope, took.value))
+            by_value = await part(durations_by(visit, scope, took.value, values))
         return View(
             "insights/main.html" if visit.one("part") == "main" else "insights/page.html",
             state=state,
@@ -48,7 +60,7 @@ class Insights:
             totals=totals,
             counts=counts,
             durations=durations,
-            durations_by=await part(durations_by(visit, scope, values)),
+            durations_by=by_value,
             breakdowns=tuple(zip(map(_title, fields), breakdowns, strict=True)),
             ranges=RANGES,
             fields=FIELDS,

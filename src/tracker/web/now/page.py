@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Final, NamedTuple
+from typing import TYPE_CHECKING, Final
 
 from protobuf.wkt import UInt32Value
 
@@ -20,8 +20,6 @@ from tracker.web.site import View
 from tracker.web.visit import Part, address, part
 
 if TYPE_CHECKING:
-    from markupsafe import Markup
-
     from tracker.web.event_rows import EventRow
     from tracker.web.lock_rows import LockRow
     from tracker.web.now.last_visit import Since
@@ -44,25 +42,10 @@ class Found:
 
 
 @dataclass(frozen=True, slots=True)
-class Held:
-    """A lock, and who waits for it, the next first."""
-
-    lock: LockRow
-    waiters: tuple[Waiter, ...]
-
-
-class Waiter(NamedTuple):
-    """A caller that waits for a lock."""
-
-    who: str
-    since: Markup
-
-
-@dataclass(frozen=True, slots=True)
 class Locks:
     """The newest of the locks that are held, and how many are."""
 
-    rows: tuple[Held, ...]
+    rows: tuple[LockRow, ...]
     total: int
 
 
@@ -159,11 +142,8 @@ async def _locks(visit: Visit) -> Locks:
     found = await visit.ask(
         lock_pb.ListLocksRequest(per_page=UInt32Value(value=_MOST)), lock_pb.ListLocksResponse
     )
-    waiters: dict[str, list[Waiter]] = {}
-    for each in sorted(found.waiters, key=lambda waiter: waiter.place):
-        waiters.setdefault(each.lock_id, []).append(Waiter(each.who, visit.times.tag(each.since, age=True)))
-    rows = (Held(lock_row(lock, visit.times), tuple(waiters.get(lock.id, ()))) for lock in found.locks)
-    return Locks(tuple(rows), found.total_count)
+    rows = tuple(lock_row(lock, visit.times, found.waiters) for lock in found.locks)
+    return Locks(rows, found.total_count)
 
 
 async def _recorded(visit: Visit) -> int:

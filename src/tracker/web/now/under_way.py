@@ -9,13 +9,13 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 
 from protobuf.wkt import UInt32Value
 
-from tracker.domain.events import FINISHED, attributes_of, event_id, event_time, metadata_of
+from tracker.domain.events import attributes_of, event_id, event_time, metadata_of
 from tracker.domain.times import duration_micros
 from tracker.pb import event_pb
 from tracker.pb.options import wire_name
 from tracker.time_text import MICROS
 from tracker.web.event_rows import event_row
-from tracker.web.query_terms import one_of, term
+from tracker.web.query_terms import ENDED, one_of, term
 from tracker.web.times import length
 from tracker.web.visit import address, part
 
@@ -32,7 +32,6 @@ _BEFORE: Final = 20
 _FEWEST: Final = 3
 """Earlier ones without which nothing is usual."""
 _SLOW: Final = 0.9
-_ENDED: Final = f"status:({' OR '.join(sorted(wire_name(status) for status in FINISHED))})"
 
 
 class Usual(NamedTuple):
@@ -101,7 +100,7 @@ async def without_ended(visit: Visit, events: Sequence[event_pb.Event]) -> Seque
         return events
     linked = one_of("related", [event_id(event) for event in events])
     found = await visit.ask(
-        event_pb.SearchEventsRequest(query=f"{linked} {_ENDED}", per_page=UInt32Value(value=1_000)),
+        event_pb.SearchEventsRequest(query=f"{linked} {ENDED}", per_page=UInt32Value(value=1_000)),
         event_pb.SearchEventsResponse,
     )
     ends = {(attributes_of(end).related_id, attributes_of(end).type) for end in found.events}
