@@ -18,6 +18,7 @@ from tracker.web.entry_address import entry_address
 from tracker.web.event_rows import event_row
 from tracker.web.lock_rows import lock_row
 from tracker.web.query_terms import term
+from tracker.web.searches import search
 from tracker.web.times import length
 from tracker.web.visit import address, part
 
@@ -224,14 +225,12 @@ async def _locks(visit: Visit, event: event_pb.Event) -> tuple[LockRow, ...]:
 
 async def _around(visit: Visit, event: event_pb.Event) -> tuple[EventRow, ...]:
     at = event_time(event)
-    found = await visit.ask(
-        event_pb.SearchEventsRequest(
-            start_date=moment_text(at - _AROUND),
-            end_date=moment_text(at + _AROUND),
-            per_page=UInt32Value(value=_NEIGHBOURS + 1),
-            query=_around_query(event),
-        ),
-        event_pb.SearchEventsResponse,
+    found = await search(
+        visit,
+        _around_query(event),
+        _NEIGHBOURS + 1,
+        start_date=moment_text(at - _AROUND),
+        end_date=moment_text(at + _AROUND),
     )
     others = [each for each in found.events if event_id(each) != event_id(event)]
     return tuple(event_row(each, visit.times) for each in others[:_NEIGHBOURS])

@@ -18,6 +18,7 @@ from tracker.web.catalog.names import events_address
 from tracker.web.event_rows import event_row
 from tracker.web.explorer.state import Period
 from tracker.web.query_terms import term
+from tracker.web.searches import search
 from tracker.web.times import length
 
 if TYPE_CHECKING:
@@ -133,9 +134,7 @@ async def last_events(visit: Visit, service: str) -> Sequence[EventRow]:
 async def _events(
     visit: Visit, service: str, query: str, most: int, period: Period | None = None
 ) -> event_pb.SearchEventsResponse:
-    request = event_pb.SearchEventsRequest(
-        query=f"{term('service', service)} {query}".rstrip(), per_page=UInt32Value(value=most)
-    )
-    if period is not None:
-        request.start_date, request.end_date = period.dates["start_date"], period.dates["end_date"]
-    return await visit.ask(request, event_pb.SearchEventsResponse)
+    of_service = f"{term('service', service)} {query}".rstrip()
+    if period is None:
+        return await search(visit, of_service, most)
+    return await search(visit, of_service, most, **period.dates)

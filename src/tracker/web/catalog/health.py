@@ -11,6 +11,7 @@ from protobuf.wkt import UInt32Value
 from tracker.domain.events import FINISHED, RUNNING, attributes_of
 from tracker.pb import event_pb
 from tracker.time_text import MICROS, moment_text
+from tracker.web.searches import search
 from tracker.web.tones import Label
 
 if TYPE_CHECKING:
@@ -68,14 +69,7 @@ async def _services(visit: Visit, query: str) -> Collection[str]:
 
 
 async def _failed(visit: Visit) -> Collection[str]:
-    answer = await visit.ask(
-        event_pb.SearchEventsRequest(
-            query=_ENDED,
-            start_date=moment_text(visit.clock.now - _RECENT),
-            per_page=UInt32Value(value=_MOST),
-        ),
-        event_pb.SearchEventsResponse,
-    )
+    answer = await search(visit, _ENDED, _MOST, start_date=moment_text(visit.clock.now - _RECENT))
     last: dict[tuple[str, event_pb.Environment], bool] = {}
     for event in answer.events:
         attributes = attributes_of(event)

@@ -7,8 +7,6 @@ import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
-from protobuf.wkt import UInt32Value
-
 from tracker.pb import event_pb
 from tracker.web.catalog.activity import SUCCESSES, production_first
 from tracker.web.catalog.health import health
@@ -16,6 +14,7 @@ from tracker.web.catalog.names import VERSIONS
 from tracker.web.entry_address import CATALOG, entry_address
 from tracker.web.event_rows import event_row
 from tracker.web.query_terms import quoted
+from tracker.web.searches import search
 from tracker.web.site import View
 from tracker.web.visit import address, part
 
@@ -71,13 +70,7 @@ async def _deployments(visit: Visit) -> event_pb.SearchEventsResponse:
     if visit.one("environment"):
         wanted.append(("environment", quoted(visit.one("environment"))))
     terms = [f"{field}:{value}" for field, value in wanted if value]
-    return await visit.ask(
-        event_pb.SearchEventsRequest(
-            query=" ".join([SUCCESSES, "has:environment", *terms]),
-            per_page=UInt32Value(value=_MOST),
-        ),
-        event_pb.SearchEventsResponse,
-    )
+    return await search(visit, " ".join([SUCCESSES, "has:environment", *terms]), _MOST)
 
 
 def _containing(text: str) -> str:

@@ -6,27 +6,25 @@ import csv
 from io import StringIO
 from typing import TYPE_CHECKING, Final
 
-from protobuf.wkt import UInt32Value
-
 from tracker.api.http_exchange import HttpResponse
 from tracker.domain.events import attributes_of, event_id, event_time, metadata_of
 from tracker.domain.query.fields import named
 from tracker.domain.times import duration_micros
-from tracker.pb import event_pb
 from tracker.pb.options import wire_name
 from tracker.time_text import MICROS, moment_text
 from tracker.web.event_rows import cell
 from tracker.web.explorer.state import COLUMNS, period_of, state_of
+from tracker.web.searches import search_all
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from tracker.pb import event_pb
     from tracker.web.explorer.state import State
     from tracker.web.visit import Visit
 
 MOST: Final = 10_000
 """Events of a file."""
-_PER_PAGE: Final = 2_000
 _FORMULA: Final = ("=", "+", "-", "@", "\t", "\r")
 """What begins a formula in a spreadsheet."""
 
@@ -50,26 +48,9 @@ class Export:
 
 
 async def _events(visit: Visit, state: State) -> list[event_pb.Event]:
-    period = period_of(state, visit.clock)
-    events: list[event_pb.Event] = []
-    token = ""
-    while len(events) < MOST:
-        found = await visit.ask(
-            event_pb.SearchEventsRequest(
-                query=state.query,
-                per_page=UInt32Value(value=_PER_PAGE),
-                page_token=token,
-                order_by="time" if state.oldest_first else "",
-                time_zone=visit.zone,
-                **period.dates,
-            ),
-            event_pb.SearchEventsResponse,
-        )
-        events += found.events
-        token = found.next_page_token
-        if not token:
-            break
-    return events[:MOST]
+    dates, order = period_of(state, visit.clock).dates, "time" if state.oldest_first else ""
+    events, _ = await search_all(visit, state.query, MOST, order_by=order, time_zone=visit.zone, **dates)
+    return events
 
 
 def _as_ndjson(events: Sequence[event_pb.Event]) -> bytes:

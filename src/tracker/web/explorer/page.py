@@ -19,6 +19,7 @@ from tracker.web.event_rows import event_row
 from tracker.web.explorer.commands import copies
 from tracker.web.explorer.facets import facets_of
 from tracker.web.explorer.state import COLUMNS, DEFAULT_RANGE, PATH, RANGES, Period, period_of, state_of
+from tracker.web.searches import search
 from tracker.web.site import View
 from tracker.web.visit import Part, part
 
@@ -99,16 +100,14 @@ async def _wanted(wanted: bool, ask: Callable[[], Awaitable[T]]) -> Part[T]:  # 
 
 
 async def _rows(visit: Visit, state: State, period: Period) -> Rows:
-    found = await visit.ask(
-        event_pb.SearchEventsRequest(
-            query=state.query,
-            per_page=UInt32Value(value=PER_PAGE),
-            page_token=state.page,
-            order_by="time" if state.oldest_first else "",
-            time_zone=visit.zone,
-            **period.dates,
-        ),
-        event_pb.SearchEventsResponse,
+    found = await search(
+        visit,
+        state.query,
+        PER_PAGE,
+        page_token=state.page,
+        order_by="time" if state.oldest_first else "",
+        time_zone=visit.zone,
+        **period.dates,
     )
     # The pages that follow are those of the same period: one that ends now would be another list by then.
     since = "all" if period.since == EARLIEST else moment_text(period.since)
@@ -144,12 +143,7 @@ async def _chart(visit: Visit, state: State, period: Period) -> Chart:
 
 async def earliest(visit: Visit, query: str, period: Period) -> int:
     """Return when the first event of a query in a period began; shortly before its end if there is none."""
-    found = await visit.ask(
-        event_pb.SearchEventsRequest(
-            query=query, per_page=UInt32Value(value=1), order_by="time", **period.dates
-        ),
-        event_pb.SearchEventsResponse,
-    )
+    found = await search(visit, query, 1, order_by="time", **period.dates)
     first = min((event_time(event) for event in found.events), default=period.until - MICROS)
     return first - first % MICROS
 

@@ -7,13 +7,12 @@ import json
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
-from protobuf.wkt import UInt32Value
-
 from tracker.domain.locks import lock_key
 from tracker.pb import audit_pb, event_pb, lock_pb
 from tracker.pb.options import wire_name
 from tracker.web.event_rows import event_row
 from tracker.web.query_terms import term
+from tracker.web.searches import search
 from tracker.web.site import View
 from tracker.web.tones import Label
 from tracker.web.visit import address, part
@@ -84,10 +83,7 @@ async def events_of(visit: Visit, lock: lock_pb.Lock) -> tuple[tuple[EventRow, .
     key = lock_key(lock)
     named = (("service", key.service), ("environment", key.environment if key.environment in _KNOWN else ""))
     query = " ".join(term(name, value) for name, value in named if value)
-    found = await visit.ask(
-        event_pb.SearchEventsRequest(query=query, per_page=UInt32Value(value=_EVENTS)),
-        event_pb.SearchEventsResponse,
-    )
+    found = await search(visit, query, _EVENTS)
     rows = tuple(event_row(event, visit.times) for event in found.events)
     return rows, address("/events", {"q": query, "from": "all"})
 

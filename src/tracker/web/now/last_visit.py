@@ -15,6 +15,7 @@ from tracker.pb import event_pb
 from tracker.time_text import MICROS, moment_text
 from tracker.web.event_rows import event_row
 from tracker.web.query_terms import term
+from tracker.web.searches import search
 from tracker.web.tones import status_label
 from tracker.web.visit import address
 
@@ -92,16 +93,8 @@ async def since(visit: Visit, moment: int) -> Since:
             event_pb.GetEventFacetsRequest(query=query, fields=["status"], limit=UInt32Value(value=20)),
             event_pb.GetEventFacetsResponse,
         ),
-        visit.ask(
-            event_pb.SearchEventsRequest(query=f"{query} before:now+1s", per_page=UInt32Value(value=_NEWEST)),
-            event_pb.SearchEventsResponse,
-        ),
-        visit.ask(
-            event_pb.SearchEventsRequest(
-                query=f"{_CLOSED} created:<{begin} since:30d", per_page=UInt32Value(value=100)
-            ),
-            event_pb.SearchEventsResponse,
-        ),
+        search(visit, f"{query} before:now+1s", _NEWEST),
+        search(visit, f"{_CLOSED} created:<{begin} since:30d", 100),
     )
     ended = [event for event in closed.events if _end(event) >= moment * MICROS]
     return Since(

@@ -16,6 +16,7 @@ from tracker.web.lock_rows import lock_row
 from tracker.web.now.last_visit import last_visit, since
 from tracker.web.now.sample_data import fill, may_fill
 from tracker.web.now.under_way import under_way, without_ended
+from tracker.web.searches import search
 from tracker.web.site import View
 from tracker.web.visit import Part, address, part
 
@@ -92,17 +93,8 @@ async def _changes(visit: Visit, ended: int | None) -> Part[Since]:
     return Part(None) if ended is None else await part(since(visit, ended))
 
 
-async def _search(visit: Visit, query: str, order: str = "") -> event_pb.SearchEventsResponse:
-    return await visit.ask(
-        event_pb.SearchEventsRequest(
-            query=query, per_page=UInt32Value(value=_MOST), order_by=order, time_zone=visit.zone
-        ),
-        event_pb.SearchEventsResponse,
-    )
-
-
 async def _incidents(visit: Visit) -> Found:
-    found = await _search(visit, _OPEN)
+    found = await search(visit, _OPEN, _MOST, time_zone=visit.zone)
     events = await without_ended(visit, found.events)
     rows = tuple(
         event_row(event, visit.times)._replace(when=visit.times.tag(event_time(event), age=True))
@@ -113,27 +105,25 @@ async def _incidents(visit: Visit) -> Found:
 
 
 async def _failures(visit: Visit) -> Found:
-    found = await _search(visit, f"{_FAILED} since:24h")
+    found = await search(visit, f"{_FAILED} since:24h", _MOST, time_zone=visit.zone)
     rows = tuple(event_row(event, visit.times) for event in found.events)
     return Found(rows, found.total_count, address("/events", [("q", _FAILED), ("from", "24h")]))
 
 
 async def _planned(visit: Visit) -> Found:
-    found = await _search(visit, _PLANNED, "time")
+    found = await search(visit, _PLANNED, _MOST, order_by="time", time_zone=visit.zone)
     rows = tuple(event_row(event, visit.times) for event in found.events)
     href = address("/events", [("q", _PLANNED), ("from", "all"), ("to", "today"), ("sort", "time")])
     return Found(rows, found.total_count, href, None if rows else await _next_planned(visit))
 
 
 async def _next_planned(visit: Visit) -> EventRow | None:
-    found = await visit.ask(
-        event_pb.SearchEventsRequest(
-            query="status:(planned OR waiting_approval) time:>=tomorrow",
-            per_page=UInt32Value(value=1),
-            order_by="time",
-            time_zone=visit.zone,
-        ),
-        event_pb.SearchEventsResponse,
+    found = await search(
+        visit,
+        "status:(planned OR waiting_approval) time:>=tomorrow",
+        1,
+        order_by="time",
+        time_zone=visit.zone,
     )
     return event_row(found.events[0], visit.times) if found.events else None
 

@@ -7,21 +7,20 @@ from dataclasses import dataclass
 from statistics import median
 from typing import TYPE_CHECKING, Final, NamedTuple
 
-from protobuf.wkt import UInt32Value
-
 from tracker.domain.events import attributes_of, event_id, event_time, metadata_of
 from tracker.domain.times import duration_micros
-from tracker.pb import event_pb
 from tracker.pb.options import wire_name
 from tracker.time_text import MICROS
 from tracker.web.event_rows import event_row
 from tracker.web.query_terms import ENDED, one_of, term
+from tracker.web.searches import search
 from tracker.web.times import length
 from tracker.web.visit import address, part
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from tracker.pb import event_pb
     from tracker.web.event_rows import EventRow
     from tracker.web.visit import Visit
 
@@ -82,10 +81,7 @@ async def under_way(visit: Visit) -> UnderWay:
     Raises:
         TrackerError: As `SearchEvents`.
     """
-    found = await visit.ask(
-        event_pb.SearchEventsRequest(query=QUERY, per_page=UInt32Value(value=_MOST)),
-        event_pb.SearchEventsResponse,
-    )
+    found = await search(visit, QUERY, _MOST)
     running = await without_ended(visit, found.events)
     queries = tuple(dict.fromkeys(_like(event) for event in running))
     usual = dict(zip(queries, await asyncio.gather(*(_usual(visit, each) for each in queries)), strict=True))
@@ -99,10 +95,7 @@ async def without_ended(visit: Visit, events: Sequence[event_pb.Event]) -> Seque
     if not events:
         return events
     linked = one_of("related", [event_id(event) for event in events])
-    found = await visit.ask(
-        event_pb.SearchEventsRequest(query=f"{linked} {ENDED}", per_page=UInt32Value(value=1_000)),
-        event_pb.SearchEventsResponse,
-    )
+    found = await search(visit, f"{linked} {ENDED}", 1_000)
     ends = {(attributes_of(end).related_id, attributes_of(end).type) for end in found.events}
     return [event for event in events if (event_id(event), attributes_of(event).type) not in ends]
 
@@ -121,12 +114,7 @@ def _like(event: event_pb.Event) -> str:
 
 
 async def _usual(visit: Visit, query: str) -> Usual | None:
-    asked = await part(
-        visit.ask(
-            event_pb.SearchEventsRequest(query=f"{query} since:90d", per_page=UInt32Value(value=_BEFORE)),
-            event_pb.SearchEventsResponse,
-        )
-    )
+    asked = await part(search(visit, f"{query} since:90d", _BEFORE))
     events = asked.value.events if asked.value is not None else ()
     known = (metadata_of(event).elapsed for event in events)
     took = sorted(duration_micros(each) for each in known if each is not None)

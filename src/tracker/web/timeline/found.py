@@ -6,13 +6,12 @@ import asyncio
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Final
 
-from protobuf.wkt import UInt32Value
-
 from tracker.domain.events import FINISHED, attributes_of, event_id, event_time
 from tracker.domain.overlaps import is_under_way, timed_event
 from tracker.pb import event_pb
 from tracker.time_text import MICROS
 from tracker.web.explorer.state import Period
+from tracker.web.searches import search_all
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -23,7 +22,6 @@ if TYPE_CHECKING:
 MOST: Final = 10_000
 """Events of a Timeline."""
 _MOST_EARLIER: Final = 1_000
-_PER_PAGE: Final = 2_000
 _HOUR: Final = 3_600 * MICROS
 _DAY: Final = 24 * _HOUR
 _FAR: Final = 90 * _DAY
@@ -51,7 +49,12 @@ async def events_of(visit: Visit, query: str, period: Period) -> Found:
         (_lasting(query, "1h"), Period(since - _DAY, since - _HOUR), _MOST_EARLIER),
         (_lasting(query, "1d"), Period(since - _FAR, since - _DAY), _MOST_EARLIER),
     )
-    answers = await asyncio.gather(*(_search(visit, *each) for each in asked))
+    answers = await asyncio.gather(
+        *(
+            search_all(visit, wanted, most, time_zone=visit.zone, **within.dates)
+            for wanted, within, most in asked
+        )
+    )
     events = [event for found, _ in answers for event in found]
     ends = _ends(events)
     timed = (_timed(event, visit.clock.now, ends) for event in events)
@@ -64,28 +67,6 @@ def _lasting(query: str, least: str) -> str:
     """Return the query for events of another that go on, or took longer than so long."""
     lasting = f"({_GOES_ON} OR duration:>{least})"
     return f"({query}) {lasting}" if query else lasting
-
-
-async def _search(visit: Visit, query: str, period: Period, most: int) -> tuple[list[event_pb.Event], bool]:
-    """Return the latest events of a period, and whether these are all."""
-    events: list[event_pb.Event] = []
-    token = ""
-    while len(events) < most:
-        found = await visit.ask(
-            event_pb.SearchEventsRequest(
-                query=query,
-                per_page=UInt32Value(value=min(_PER_PAGE, most - len(events))),
-                page_token=token,
-                time_zone=visit.zone,
-                **period.dates,
-            ),
-            event_pb.SearchEventsResponse,
-        )
-        events += found.events
-        token = found.next_page_token
-        if not token:
-            return events, True
-    return events, False
 
 
 def _ends(events: Iterable[event_pb.Event]) -> Mapping[str, int]:
