@@ -149,7 +149,7 @@ def _token_ids(connection: Connection, _: str) -> Found:
 def _webhook_names(connection: Connection, _: str) -> Found:
     from tracker.client.rpcs import LIST_WEBHOOKS
 
-    webhooks = connection.call(LIST_WEBHOOKS, LIST_WEBHOOKS.request()).webhooks
+    webhooks = connection.whole(LIST_WEBHOOKS, LIST_WEBHOOKS.request()).webhooks
     return [(each.name, each.url) for each in webhooks]
 
 

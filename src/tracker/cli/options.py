@@ -12,6 +12,7 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from datetime import datetime, timedelta
+from operator import attrgetter
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, NamedTuple
 from urllib.parse import urlsplit
@@ -123,8 +124,7 @@ def _enum_names(enum: str) -> list[str]:
 def _enum(enum: str) -> DescEnum:
     from tracker import pb
 
-    file, _, name = enum.partition(".")
-    desc: DescEnum = getattr(getattr(pb, file), name).desc()
+    desc: DescEnum = attrgetter(enum)(pb).desc()
     return desc
 
 

@@ -116,7 +116,7 @@ def list_(*, api: ListApi) -> None:
     """List the webhooks, by name."""
     from tracker.client.rpcs import LIST_WEBHOOKS
 
-    answer = api.call(LIST_WEBHOOKS, LIST_WEBHOOKS.request())
+    answer = api.whole(LIST_WEBHOOKS, LIST_WEBHOOKS.request())
     api.show_list(answer, answer.webhooks, Table(_WEBHOOKS, _row), "there are no webhooks")
 
 
@@ -284,7 +284,7 @@ def _found(api: Api, name: str) -> webhook_pb.Webhook:
     """Return the webhook of an id or a name."""
     from tracker.client.rpcs import LIST_WEBHOOKS
 
-    known = api.call(LIST_WEBHOOKS, LIST_WEBHOOKS.request()).webhooks
+    known = api.whole(LIST_WEBHOOKS, LIST_WEBHOOKS.request()).webhooks
     found = [each for each in known if each.id == name.lower()] or [
         each for each in known if each.name == name
     ]
