@@ -7,8 +7,24 @@ import contextlib
 import socket
 from typing import TYPE_CHECKING
 
+from tracker.api import wires
+
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
+
+    import pytest
+
+
+def keep_little_in_kernels(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let the kernel keep up to a few hundred kilobytes of a connection, whatever it knows of the network."""
+    bind = wires._bind  # noqa: SLF001 - connections have the buffers of the socket that was bound
+
+    def bound(host: str, port: int) -> socket.socket:
+        listener = bind(host, port)
+        listener.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 131_072)
+        return listener
+
+    monkeypatch.setattr(wires, "_bind", bound)
 
 
 @contextlib.asynccontextmanager

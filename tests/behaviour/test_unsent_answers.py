@@ -9,7 +9,7 @@ import pytest
 from grpc_health.v1 import health_pb2
 from tests.behaviour.servers import SOON, metrics
 from tests.clients import STRICT, Refused
-from tests.unread import unread
+from tests.unread import keep_little_in_kernels, unread
 
 if TYPE_CHECKING:
     import httpx2
@@ -26,7 +26,8 @@ LIST = f"GET /api/v1alpha1/events/list?perPage={EVENTS} HTTP/1.1\r\nHost: localh
 
 
 @pytest.fixture
-def settings(settings: Settings) -> Settings:
+def settings(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> Settings:
+    keep_little_in_kernels(monkeypatch)
     return replace(settings, unsent_answers_mib=16)
 
 

@@ -11,8 +11,8 @@ from tracker.pb.options import wire_name
 if TYPE_CHECKING:
     from collections.abc import Collection
 
-ENDED: Final = f"status:({' OR '.join(sorted(wire_name(status) for status in FINISHED))})"
-"""The term for events that have ended, however they did."""
+    from tracker.pb import event_pb
+
 _QUOTED: Final = r'"(?:[^"\\]|\\.)*"'
 _TERM: Final = re.compile(rf'{_QUOTED}|[()]|(?:{_QUOTED}|[^\s()"])+')
 _BARE: Final = re.compile(r"[\w/@#+][\w/@#+.-]*")
@@ -35,6 +35,15 @@ def one_of(field: str, values: Collection[str]) -> str:
     if "" in values:
         terms.append(term(field, ""))
     return f"({' OR '.join(terms)})" if len(terms) > 1 else "".join(terms)
+
+
+def of_statuses(statuses: Collection[event_pb.Status]) -> str:
+    """Return the term for events of some statuses."""
+    return f"status:({' OR '.join(sorted(map(wire_name, statuses)))})"
+
+
+ENDED: Final = of_statuses(FINISHED)
+"""The term for events that have ended, however they did."""
 
 
 def quoted(text: str) -> str:

@@ -13,11 +13,11 @@ from tracker.domain.events import metadata_of
 from tracker.domain.times import duration_micros
 from tracker.pb import event_pb
 from tracker.time_text import MICROS
-from tracker.web.catalog.health import BROKEN, SUCCEEDED, any_of
+from tracker.web.catalog.health import BROKEN, SUCCEEDED
 from tracker.web.catalog.names import events_address
 from tracker.web.event_rows import event_row
 from tracker.web.explorer.state import Period
-from tracker.web.query_terms import term
+from tracker.web.query_terms import of_statuses, term
 from tracker.web.searches import search
 from tracker.web.times import length
 
@@ -31,12 +31,10 @@ _DAYS: Final = 30 * 86_400 * MICROS
 _LAST: Final = 10
 _MOST: Final = 1_000
 _DEPLOYMENTS: Final = "type:deployment"
-_BEGUN: Final = (
-    f"{_DEPLOYMENTS} -status:{any_of({event_pb.Status.planned, event_pb.Status.waiting_approval})}"
-)
-_FAILURES: Final = f"{_DEPLOYMENTS} status:{any_of(BROKEN)}"
-SUCCESSES: Final = f"{_DEPLOYMENTS} status:{any_of(SUCCEEDED)}"
-_MEASURED: Final = f"{_DEPLOYMENTS} has:duration status:{any_of(SUCCEEDED | BROKEN)}"
+_BEGUN: Final = f"{_DEPLOYMENTS} -{of_statuses({event_pb.Status.planned, event_pb.Status.waiting_approval})}"
+_FAILURES: Final = f"{_DEPLOYMENTS} {of_statuses(BROKEN)}"
+SUCCESSES: Final = f"{_DEPLOYMENTS} {of_statuses(SUCCEEDED)}"
+_MEASURED: Final = f"{_DEPLOYMENTS} has:duration {of_statuses(SUCCEEDED | BROKEN)}"
 _INCIDENTS: Final = "type:incident"
 
 

@@ -8,9 +8,10 @@ from typing import TYPE_CHECKING, Final, TypeAlias
 
 from protobuf.wkt import UInt32Value
 
-from tracker.domain.events import FINISHED, RUNNING, attributes_of
+from tracker.domain.events import RUNNING, attributes_of
 from tracker.pb import event_pb
 from tracker.time_text import MICROS, moment_text
+from tracker.web.query_terms import ENDED, of_statuses
 from tracker.web.searches import search
 from tracker.web.tones import Label
 
@@ -32,16 +33,11 @@ Health: TypeAlias = "Mapping[str, Sequence[Label]]"
 """What is to be said about services, the worst first; nothing about those that are fine."""
 
 
-def any_of(statuses: Collection[event_pb.Status]) -> str:
-    """Return the values of a query for events of some statuses."""
-    return "(" + " OR ".join(sorted(status.name for status in statuses)) + ")"
-
-
 SUCCEEDED: Final = frozenset({_Status.success, _Status.done})
 BROKEN: Final = frozenset({_Status.failure, _Status.error})
-_UNDER_WAY: Final = f"type:deployment status:{any_of(RUNNING)}"
-_OPEN: Final = f"type:incident -status:{any_of(FINISHED)}"
-_ENDED: Final = f"type:deployment status:{any_of(SUCCEEDED | BROKEN)}"
+_UNDER_WAY: Final = f"type:deployment {of_statuses(RUNNING)}"
+_OPEN: Final = f"type:incident -{ENDED}"
+_ENDED: Final = f"type:deployment {of_statuses(SUCCEEDED | BROKEN)}"
 
 
 async def health(visit: Visit) -> Health:
