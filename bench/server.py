@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 ROOT = Path(__file__).parents[1]
+_NEEDED = "requirements/runtime.txt"
 _READY_WITHIN = 30
 _ENDS_WITHIN = 40
 
@@ -83,18 +84,22 @@ def serving(database: Path, **settings: str) -> Iterator[Server]:
 
 @contextlib.contextmanager
 def source_of(against: str) -> Iterator[Path]:
-    """Give the source tree of a folder or a revision."""
+    """Give the source tree of a folder or of a revision, which gets what it needs beside its source."""
     if Path(against).is_dir():
         yield Path(against).resolve()
         return
     with tempfile.TemporaryDirectory() as folder:
         archive = subprocess.run(
-            ["git", "archive", against, "src"],  # noqa: S607 - the one in PATH
+            ["git", "archive", against, "src", _NEEDED],  # noqa: S607 - the one in PATH
             cwd=ROOT,
             check=True,
             stdout=subprocess.PIPE,
         )
         subprocess.run(["tar", "-x", "-C", folder], input=archive.stdout, check=True)  # noqa: S607 - as above
+        if Path(folder, _NEEDED).read_bytes() != (ROOT / _NEEDED).read_bytes():
+            pip = (sys.executable, "-m", "pip", "--disable-pip-version-check", "--quiet", "install")
+            options = ("--require-hashes", "--no-deps", "--target", "src", "--requirement", _NEEDED)
+            subprocess.run((*pip, *options), cwd=folder, check=True)
         yield Path(folder)
 
 
