@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from typing import Any
 
 import typer
-from typer.core import TyperArgument, TyperCommand, TyperGroup
+from typer.core import TyperCommand, TyperGroup
 
 from tracker.cli.exits import epilog
 
@@ -16,14 +16,11 @@ _LONGEST_SENTENCE = 200
 
 
 class HelpedCommand(TyperCommand):
-    """A command whose help names its arguments without their types in Python, and breaks no example."""
+    """A command whose help breaks no example."""
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:  # noqa: ANN401  # those of the class above it
         super().__init__(*args, **kwargs)
         self.help = re.sub("^Example:", "\b\nExample:", self.help or "", flags=re.MULTILINE)
-        for each in self.params:
-            if isinstance(each, TyperArgument):
-                each.display_type_rich = lambda ctx: None  # type: ignore[method-assign]  # noqa: ARG005  # its parameter
 
     def collect_usage_pieces(self, ctx: Any) -> list[str]:  # noqa: ANN401  # of a private class of typer
         """Return what follows the name in the usage: what is required stands there as it is."""

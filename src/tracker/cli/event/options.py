@@ -187,7 +187,7 @@ _QUERY = (
         Annotated[
             list[str] | None,
             typer.Argument(
-                metavar="QUERY",
+                metavar="QUERY...",
                 autocompletion=_COMPLETED,
                 help="Query for events; several arguments form one.",
             ),

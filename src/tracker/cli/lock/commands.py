@@ -160,7 +160,7 @@ def show(id_: LockId, *, api: RecordApi) -> None:
 @command("run", context_settings={"allow_interspersed_args": False})
 def run(  # noqa: PLR0913  # one for each option
     wanted: LockToTake,
-    command: Annotated[list[str], typer.Argument(metavar="COMMAND", help="The command to run.")],
+    command: Annotated[list[str], typer.Argument(metavar="COMMAND...", help="The command to run.")],
     *,
     ttl: RunTtl = None,
     wait: Wait = None,

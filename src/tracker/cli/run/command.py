@@ -21,7 +21,7 @@ def run(  # noqa: PLR0913  # one for each option
         EventFields,
         event_options("service", without=("status", "start_date", "end_date"), type="deployment"),
     ],
-    command: Annotated[list[str], typer.Argument(metavar="COMMAND", help="The command to run.")],
+    command: Annotated[list[str], typer.Argument(metavar="COMMAND...", help="The command to run.")],
     *,
     title: Annotated[
         str, typer.Option(metavar="TITLE", help="What happens.  [default: type, service and version]")

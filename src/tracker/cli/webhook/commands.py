@@ -247,7 +247,7 @@ def deliveries(
 def replay(
     webhook: Name,
     delivery: Annotated[
-        list[str] | None, typer.Argument(metavar="ID", help="Ids of messages; else see the options.")
+        list[str] | None, typer.Argument(metavar="ID...", help="Ids of messages; else see the options.")
     ] = None,
     *,
     since: Annotated[
