@@ -145,7 +145,7 @@ def test_a_token_is_in_no_argument_and_nothing_that_the_server_writes(
     file = tmp_path / "token"
     file.write_text(token)
     command = ("lock", "run", "--service", "c", "--token-file", str(file), "--")
-    arguments = done(*command, "sh", "-c", "cat /proc/[0-9]*/cmdline", environ=at(server))
+    arguments = done(*command, "sh", "-c", "cat /proc/[0-9]*/cmdline || true", environ=at(server))
     assert "tracker" in arguments
     for bad in (token + "x", "Zz" + token):
         refused = tracker("event", "list", environ=at(server) | {"TRACKER_TOKEN": bad})
