@@ -61,6 +61,7 @@ class AccessControl:
         self.anonymous = anonymous(ALL_PERMISSIONS if permissions is None else permissions)
         self.attempts = FailedAttempts()
         self.directory = Directory(store, context)
+        self.keys = ApiKeys(self.directory)
         label = settings.auth_oidc_button_label if settings.auth_oidc_issuer else ""
         self.service = AuthService(
             self.directory, context, self.anonymous, demo_mode=settings.demo_mode, oidc_label=label
@@ -108,7 +109,7 @@ class AccessControl:
         if self._settings.auth_proxy_user_header:
             self._proxies = self._proxy_identities()
             others.append(self._proxies)
-        self.authenticators = (*others, SessionTokens(self.sessions), ApiKeys(self.directory))
+        self.authenticators = (*others, SessionTokens(self.sessions), self.keys)
         return self
 
     async def _end_revoked(self, streams: OpenStreams) -> None:

@@ -173,7 +173,7 @@ class App:
             unsent,
             Slices(),
             KnownHosts(settings.allowed_hosts),
-            Authenticate(access.authenticators, access.anonymous, access.attempts),
+            Authenticate(access.authenticators, access.keys.known, access.anonymous, access.attempts),
             LimitCallers(call_rates(settings), Turns()),
             Authorize(),
             SameOrigin(settings.cors_allowed_origins),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from dataclasses import replace
+from ipaddress import ip_network
 from typing import TYPE_CHECKING, Any
 
 import grpc.aio
@@ -13,7 +14,9 @@ from tests.canaries import canary
 from tests.clients import GrpcClient, http_client
 
 from tracker.app import App
+from tracker.domain.times import micros
 from tracker.services.access.sessions import csrf_token
+from tracker.time_text import MICROS
 
 if TYPE_CHECKING:
     import httpx2
@@ -267,6 +270,30 @@ async def sessions(http: httpx2.AsyncClient, headers: dict[str, str]) -> list[di
     return list(answer.json()["sessions"])
 
 
+async def test_the_last_use_of_a_session_is_stored_with_its_address(
+    settings: Settings, clock: StoppedClock
+) -> None:
+    log = structlog.get_logger(wrapper_class=structlog.make_filtering_bound_logger(50))
+    trusting = replace(settings, trusted_proxies=(ip_network("127.0.0.0/8"),))
+    async with App(trusting, log, clock) as app, http_client(app.http_address) as http:
+        admin, other = await logged_in(http), await logged_in(http)
+        clock.seconds += 100
+        assert await kind(http, admin | {"x-forwarded-for": "203.0.113.7"}) == "user"
+        await app.access.directory.store_uses()
+        await http.post(f"{AUTH}/logout", headers=other)
+        assert await kind(http, other) == "anonymous"
+        await app.access.directory.store_uses()  # also of the one that is over by now
+    async with App(settings, log, clock) as app, http_client(app.http_address) as http:
+        (shown,) = await sessions(http, admin)
+        assert shown["lastUsedFrom"] == "127.0.0.1"
+        stored = [each.record.session for each in app.access.directory.sessions]
+        (used,) = [each for each in stored if each is not None and each.user_id]
+        assert used.last_used_from == "203.0.113.7"
+        assert used.last_used_at
+        assert used.created_at
+        assert micros(used.last_used_at) - micros(used.created_at) >= 100 * MICROS
+
+
 async def test_people_see_their_own_sessions_and_end_them(
     http: httpx2.AsyncClient, clock: StoppedClock
 ) -> None:
@@ -291,7 +318,8 @@ async def test_people_see_their_own_sessions_and_end_them(
     assert refused.status_code == 403
     assert (await http.delete(f"{AUTH}/sessions/{newest['id']}", headers=admin)).status_code == 200
     assert await kind(http, phone) == "anonymous"
-    assert await sessions(http, admin) == [oldest]
+    (left,) = await sessions(http, admin)
+    assert left["id"] == oldest["id"]
 
     again = await logged_in(http)  # in the record of the one that is over
     await http.delete(f"{AUTH}/sessions/{newest['id']}", headers=admin)

@@ -103,6 +103,7 @@ async def test_sessions_are_listed_and_ended(site: httpx2.AsyncClient, admin: di
     shown = (await page(site, "/account", **admin)).one("table", id="sessions")
     assert shown.text.count("Firefox on Linux") == 3
     assert shown.text.count("this session") == 1
+    assert shown.text.count("127.0.0.1") == 4
     after = await send(site, shown.all("form")[0], "end", 303, admin)
     assert after.one("div", role="status").text == "The session is over."
     assert len(after.one("table", id="sessions").all("form")) == 2

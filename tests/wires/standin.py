@@ -62,7 +62,7 @@ class StandIn:
         self.chain = Chain(
             Observe(self.observed, log),
             self.unsent,
-            Authenticate((), ANONYMOUS, FailedAttempts()),
+            Authenticate((), lambda _: None, ANONYMOUS, FailedAttempts()),
             LimitCallers(None, Turns()),
             Authorize(),
             SameOrigin(),

@@ -146,6 +146,13 @@ def _token_ids(connection: Connection, _: str) -> Found:
     return [(each.id, f"{each.name} {each.prefix}") for each in keys]
 
 
+def _session_ids(connection: Connection, _: str) -> Found:
+    from tracker.client.rpcs import LIST_SESSIONS
+
+    sessions = connection.call(LIST_SESSIONS, LIST_SESSIONS.request()).sessions
+    return [(each.id, f"{each.last_used_from} {each.user_agent}") for each in sessions]
+
+
 def _webhook_names(connection: Connection, _: str) -> Found:
     from tracker.client.rpcs import LIST_WEBHOOKS
 
@@ -158,6 +165,7 @@ labels = _completed(_labels)
 lock_ids = _completed(_lock_ids)
 entry_names = _completed(_entry_names)
 token_ids = _completed(_token_ids)
+session_ids = _completed(_session_ids)
 webhook_names = _completed(_webhook_names)
 
 

@@ -12,6 +12,7 @@ import typer
 from tracker import __version__
 from tracker.cli import copying, server
 from tracker.cli.access.login import login, logout, whoami
+from tracker.cli.access.sessions import app as session
 from tracker.cli.access.tokens import app as token
 from tracker.cli.archive.commands import export, import_
 from tracker.cli.audit.commands import app as audit
@@ -48,6 +49,7 @@ app.add_typer(catalog, name="catalog")
 command("login", codes=ACCESS_TABLE)(login)
 command("logout", codes=ACCESS_TABLE)(logout)
 command("whoami", codes=ACCESS_TABLE)(whoami)
+app.add_typer(session, name="session")
 app.add_typer(token, name="token")
 app.add_typer(audit, name="audit")
 app.add_typer(webhook, name="webhook")

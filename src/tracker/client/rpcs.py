@@ -44,7 +44,9 @@ class Rpc(Generic[Q, A]):
 
 
 CREATE_API_KEY = Rpc(auth_pb.CreateApiKeyRequest, auth_pb.CreateApiKeyResponse)
+END_SESSION = Rpc(auth_pb.EndSessionRequest, auth_pb.EndSessionResponse)
 LIST_API_KEYS = Rpc(auth_pb.ListApiKeysRequest, auth_pb.ListApiKeysResponse)
+LIST_SESSIONS = Rpc(auth_pb.ListSessionsRequest, auth_pb.ListSessionsResponse)
 ME = Rpc(auth_pb.MeRequest, auth_pb.MeResponse)
 REVOKE_API_KEY = Rpc(auth_pb.RevokeApiKeyRequest, auth_pb.RevokeApiKeyResponse)
 ROTATE_API_KEY = Rpc(auth_pb.RotateApiKeyRequest, auth_pb.RotateApiKeyResponse)

@@ -7,6 +7,7 @@ import binascii
 import hashlib
 import secrets
 import string
+from math import inf
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 from tracker.domain.access import Grant, Principal, PrincipalKind, Scope
@@ -50,9 +51,16 @@ def hash_secret(secret: str) -> bytes:
     return hashlib.sha256(secret.encode()).digest()
 
 
+def valid_until(key: auth_pb.ApiKey) -> float:
+    """Return when a key ends or ended, in microseconds since the epoch; infinity if it doesn't."""
+    if key.revoked_at is not None:
+        return -inf
+    return inf if key.expires_at is None else micros(key.expires_at)
+
+
 def is_valid(key: auth_pb.ApiKey, now: int) -> bool:
     """Return whether a key is accepted at a time (microseconds since the epoch)."""
-    return key.revoked_at is None and (key.expires_at is None or now < micros(key.expires_at))
+    return now < valid_until(key)
 
 
 def principal_of(key: auth_pb.ApiKey, teams: Mapping[str, auth_pb.Team]) -> Principal:

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, Literal, Protocol, TypeAlias, TypeVar
 
 from tracker import time_text
 from tracker.errors import FieldViolation, Reason, TrackerError, invalid
+from tracker.services.peers import host_of
 from tracker.stores.changes import ORIGIN, PRINCIPAL, Origin
 from tracker.stores.documents import READ
 from tracker.stores.idempotency import Once
@@ -192,6 +193,11 @@ class Call:
         """Set what holds memory for the answer: also for what the store reads for it."""
         self.answer = answer
         READ.set(answer.add)
+
+    @property
+    def address(self) -> str:
+        """The IP address that the call came from, without the port."""
+        return host_of(self.peer)
 
     @property
     def user_agent(self) -> str:

@@ -34,6 +34,8 @@ class Session:
     user_agent: str
     is_current: bool
     began: Markup
+    used: Markup
+    address: str
     expires: Markup
 
 
@@ -48,6 +50,8 @@ async def sessions_of(visit: Visit) -> Sequence[Session]:
             user_agent=each.user_agent,
             is_current=each.current,
             began=times.tag(each.created_at, age=True),
+            used=times.tag(each.last_used_at, age=True),
+            address=each.last_used_from,
             expires=times.tag(each.expires_at),
         )
         for each in found.sessions

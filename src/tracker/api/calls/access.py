@@ -2,19 +2,22 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any, Final, Protocol
 
 from tracker.api.calls.callers import address_of
 from tracker.errors import Reason, TrackerError
 from tracker.services.context import permission_required
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Sequence
+    from collections.abc import Awaitable, Callable, Mapping, Sequence
 
     from tracker.api.calls.endpoint import Endpoint, Handler, Read
     from tracker.domain.access import Principal
     from tracker.services.access.attempts import FailedAttempts
     from tracker.services.context import Call
+
+_OF_KEYS: Final = frozenset({"authorization", "cookie", "x-api-key"})
+"""Headers of which the first two decide over the cookie."""
 
 
 class Authenticator(Protocol):
@@ -38,24 +41,37 @@ class Authenticate:
     The first authenticator that finds credentials decides. Invalid credentials are refused at every endpoint,
     public ones too: a caller who sends some relies on them. After many from one address, the answer is that
     there were too many; valid ones are always accepted.
+
+    Credentials that `known` finds were accepted before: `authorization` and `x-api-key` decided then. Where a
+    header comes first, as that of a proxy does, it is not asked.
     """
 
     def __init__(
-        self, authenticators: Sequence[Authenticator], anonymous: Principal, attempts: FailedAttempts
+        self,
+        authenticators: Sequence[Authenticator],
+        known: Callable[[Mapping[str, str]], Principal | None],
+        anonymous: Principal,
+        attempts: FailedAttempts,
     ) -> None:
         self._authenticators = tuple(authenticators)
+        self._known = known
         self._anonymous = anonymous
         self._attempts = attempts
 
     def wrap(self, _endpoint: Endpoint, then: Handler) -> Handler:
-        anonymous, authenticate = self._anonymous, self._authenticate
-        has_none = frozenset(name for each in self._authenticators for name in each.headers).isdisjoint
+        anonymous, authenticate, known = self._anonymous, self._authenticate, self._known
+        names = frozenset(name for each in self._authenticators for name in each.headers)
+        has_none, only_keys = names.isdisjoint, (names - _OF_KEYS).isdisjoint
 
         def authenticated(read: Read, call: Call) -> Awaitable[Any]:
             if has_none(call.headers):
                 call.made_by(anonymous)
                 return then(read, call)
-            return authenticate(then, read, call)
+            principal = known(call.headers) if only_keys(call.headers) else None
+            if principal is None:
+                return authenticate(then, read, call)
+            call.made_by(principal)
+            return then(read, call)
 
         return authenticated
 

@@ -6,11 +6,11 @@ import time
 from functools import lru_cache
 from ipaddress import IPv6Address, ip_address, ip_network
 from typing import TYPE_CHECKING, Any
-from urllib.parse import unquote
 
 from tracker.api.calls.endpoint import refusing
 from tracker.errors import TrackerError
 from tracker.pb.options import is_always_served
+from tracker.services.peers import host_of
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable
@@ -43,16 +43,6 @@ def ip_of(host: str) -> IPv4Address | IPv6Address | None:
 def is_local(call: Call) -> bool:
     """Return whether a call comes from this machine, as far as its address says."""
     return _client(call.peer)[1]
-
-
-def host_of(peer: str) -> str:
-    """Return the IP address in the name of a peer, which may have a port, and be spelled as gRPC does."""
-    peer = unquote(peer.removeprefix("ipv4:").removeprefix("ipv6:"))
-    if peer.startswith("["):
-        peer = peer[1:].partition("]")[0]
-    elif peer.count(":") == 1:
-        peer = peer.partition(":")[0]
-    return peer.partition("%")[0]
 
 
 @lru_cache(2_048)

@@ -10,9 +10,14 @@ from tracker.domain.api_keys import BEGINNING
 from tracker.errors import invalid_credentials
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from tracker.domain.access import Principal
-    from tracker.services.access.directory import Directory
+    from tracker.services.access.directory import Bearer, Directory
     from tracker.services.context import Call
+
+_MOST_REMEMBERED = 1_024
+"""Pairs of headers whose key is known without hashing it, at most."""
 
 
 class ApiKeys:
@@ -25,16 +30,27 @@ class ApiKeys:
 
     def __init__(self, directory: Directory) -> None:
         self._directory = directory
+        self._accepted: dict[tuple[str | None, str | None], Bearer] = {}
+
+    def known(self, headers: Mapping[str, str]) -> Principal | None:
+        """Return the principal of credentials that were accepted before, if they still are."""
+        bearer = self._accepted.get((headers.get("x-api-key"), headers.get("authorization")))
+        return None if bearer is None else self._directory.principal_of(bearer)
 
     async def authenticate(self, call: Call) -> Principal | None:
-        headers = call.headers
-        secret = headers.get("x-api-key")
+        given = secret, authorization = call.headers.get("x-api-key"), call.headers.get("authorization")
         if secret is None:
-            given = headers.get("authorization")
-            if given is None:
+            if authorization is None:
                 return None
-            secret = _secret_in(given)
-        return self._directory.principal_with(secret.strip())
+            secret = _secret_in(authorization)
+        bearer = self._directory.bearer_with(secret.strip())
+        principal = None if bearer is None else self._directory.principal_of(bearer)
+        if bearer is None or principal is None:
+            raise invalid_credentials()
+        if len(self._accepted) >= _MOST_REMEMBERED:
+            self._accepted.clear()
+        self._accepted[given] = bearer
+        return principal
 
 
 def _secret_in(authorization: str) -> str:

@@ -5,7 +5,8 @@ from __future__ import annotations
 from ipaddress import IPv4Network, IPv6Network
 from typing import TYPE_CHECKING, Any, Final
 
-from tracker.api.calls.callers import host_of, ip_of
+from tracker.api.calls.callers import ip_of
+from tracker.services.peers import host_of
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Sequence

@@ -46,13 +46,13 @@ class SessionTokens:
         found = _SESSION.search(cookies)
         if found is None or not is_same_origin(headers):
             return None
-        principal = await self._sessions.principal_with(found[1])
+        principal = await self._sessions.principal_with(found[1], call)
         if principal is not None:
             call.session = found[1]
         return principal
 
     async def _bearing(self, token: str, call: Call) -> Principal:
-        principal = await self._sessions.principal_with(token)
+        principal = await self._sessions.principal_with(token, call)
         if principal is None:
             raise invalid_credentials()
         call.session = token

@@ -3,19 +3,16 @@
 from __future__ import annotations
 
 import asyncio
-import copy
 from dataclasses import replace
-from functools import partial
 from math import inf
 from typing import TYPE_CHECKING, NamedTuple
 
 from tracker.domain.access import PrincipalKind
-from tracker.domain.api_keys import hash_secret, is_valid, principal_of
+from tracker.domain.api_keys import hash_secret, principal_of, valid_until
 from tracker.domain.people import ADMINISTRATORS, administrators, principal_of_user
-from tracker.domain.times import micros, timestamp
-from tracker.errors import invalid_credentials
+from tracker.domain.times import micros
 from tracker.permissions import Permission
-from tracker.stores.access import StoredAccess
+from tracker.services.access.uses import Use
 from tracker.time_text import MICROS
 
 if TYPE_CHECKING:
@@ -24,18 +21,22 @@ if TYPE_CHECKING:
     from tracker.domain.access import Principal
     from tracker.pb import access_pb, auth_pb
     from tracker.services.context import Context
-    from tracker.stores.access import AccessStore
+    from tracker.stores.access import AccessStore, StoredAccess
 
 _OVERLAP = 60 * MICROS
 """How far back changes of other servers are read again: their clocks differ a little."""
 
 _USES_SECONDS = 60.0
-"""Time between two writes of when keys were last used."""
+"""Time between two writes of when keys and sessions were last used."""
 
 
-class _Bearer(NamedTuple):
+class Bearer(NamedTuple):
+    """Who has a key, which is accepted until `ends` (microseconds since the epoch)."""
+
     key: auth_pb.ApiKey
     principal: Principal
+    secret_hash: bytes
+    ends: float
 
 
 class Directory:
@@ -49,11 +50,11 @@ class Directory:
         self._store = store
         self._context = context
         self._records: dict[str, StoredAccess] = {}
-        self._bearers: dict[bytes, _Bearer] = {}
+        self._bearers: dict[bytes, Bearer] = {}
         self._sessions: dict[bytes, StoredAccess] = {}
         self._users: dict[str, auth_pb.User] = {}
         self._teams: dict[str, auth_pb.Team] = {ADMINISTRATORS: administrators()}
-        self._used: dict[str, int] = {}
+        self._uses: dict[str, Use] = {}
         self._read_at = 0
         self._caught_up = -inf
 
@@ -64,8 +65,9 @@ class Directory:
     @property
     def api_keys(self) -> Mapping[str, auth_pb.ApiKey]:
         """The keys by id, with when they were last used."""
-        keys = (stored.record.api_key for stored in self._records.values())
-        return {key.id: self._with_use(key) for key in keys if key is not None}
+        stored = (each for each in self._records.values() if each.record.api_key is not None)
+        keys = (self.with_use(each).api_key for each in stored)
+        return {key.id: key for key in keys if key is not None}
 
     @property
     def users(self) -> Mapping[str, auth_pb.User]:
@@ -86,10 +88,18 @@ class Directory:
         """Return a record, if there is one."""
         return self._records.get(record_id)
 
-    def session_with(self, token_hash: bytes) -> access_pb.Session | None:
+    def with_use(self, stored: StoredAccess) -> access_pb.Access:
+        """Return the record of a key or session, with when it was last used as far as this server knows."""
+        use = self._uses.get(stored.record.id)
+        return stored.record if use is None else use.shown(stored)
+
+    def session_with(self, token_hash: bytes) -> StoredAccess | None:
         """Return the session whose token has a hash, also one that is over."""
-        stored = self._sessions.get(token_hash)
-        return None if stored is None else stored.record.session
+        return self._sessions.get(token_hash)
+
+    def note_use(self, stored: StoredAccess, address: str) -> None:
+        """Note that a session is used now, from an address."""
+        self._uses[stored.record.id] = Use(stored.secret_hash, self._context.now(), address)
 
     def user_of(self, session: access_pb.Session) -> Principal | None:
         """Return the principal of a session's user, or None if it is over, or the user is disabled."""
@@ -110,17 +120,16 @@ class Directory:
             self._caught_up = self._context.now()
             await self._read(self._read_at - _OVERLAP)
 
-    def principal_with(self, secret: str) -> Principal:
-        """Return the principal of a secret, and note that it was used.
+    def bearer_with(self, secret: str) -> Bearer | None:
+        """Return who has the key of a secret, also of one that is over."""
+        return self._bearers.get(hash_secret(secret))
 
-        Raises:
-            TrackerError: UNAUTHENTICATED; it is not that of a valid key.
-        """
-        bearer = self._bearers.get(hash_secret(secret))
+    def principal_of(self, bearer: Bearer) -> Principal | None:
+        """Return the principal of who has a key, and note its use; None if it is over, or has changed."""
         now = self._context.now()
-        if bearer is None or not is_valid(bearer.key, now):
-            raise invalid_credentials()
-        self._used[bearer.key.id] = now
+        if now >= bearer.ends or self._bearers.get(bearer.secret_hash) is not bearer:
+            return None
+        self._uses[bearer.principal.id] = Use(bearer.secret_hash, now)
         return bearer.principal
 
     def is_current(self, principal: Principal) -> bool:
@@ -129,15 +138,13 @@ class Directory:
             return principal.expires_at is None or self._context.now() < principal.expires_at
         stored = self._records.get(principal.id)
         bearer = None if stored is None else self._bearers.get(stored.secret_hash)
-        return (
-            bearer is not None and bearer.principal == principal and is_valid(bearer.key, self._context.now())
-        )
+        return bearer is not None and bearer.principal == principal and self._context.now() < bearer.ends
 
     def has_administrator(self) -> bool:
         """Return whether a valid key may manage access."""
         now = self._context.now()
         return any(
-            is_valid(bearer.key, now) and bearer.principal.may(Permission.ACCESS_MANAGE)
+            now < bearer.ends and bearer.principal.may(Permission.ACCESS_MANAGE)
             for bearer in self._bearers.values()
         )
 
@@ -162,11 +169,16 @@ class Directory:
         await self._read(self._read_at - _OVERLAP)
 
     async def write_uses(self) -> None:
-        """Store when keys were last used: one round of a background task."""
+        """Store when keys and sessions were last used: one round of a background task."""
         await asyncio.sleep(_USES_SECONDS)
-        used, self._used = self._used, {}
-        for key_id, at in used.items():
-            await self._store.modify(f"apikey:{key_id}", partial(_used, at), logged=False)
+        await self.store_uses()
+
+    async def store_uses(self) -> None:
+        """Store the uses since the last call; those that can't be stored are kept for the next one."""
+        for record_id, use in list(self._uses.items()):
+            await self.modify(record_id, use.store, logged=False)
+            if self._uses.get(record_id) is use:
+                del self._uses[record_id]
 
     async def _read(self, since: int) -> None:
         began = self._context.now()
@@ -183,7 +195,7 @@ class Directory:
         self._records[stored.record.id] = stored
         key, user, team = stored.record.api_key, stored.record.user, stored.record.team
         if key is not None:
-            self._bearers[stored.secret_hash] = _Bearer(key, principal_of(key, self._teams))
+            self._bearers[stored.secret_hash] = self._bearer(key, stored.secret_hash)
         if user is not None:
             self._users[user.id] = user
         if stored.record.id.startswith("team:"):
@@ -193,25 +205,9 @@ class Directory:
                 self._teams.pop(stored.record.id.removeprefix("team:"), None)
             for secret_hash, bearer in self._bearers.items():
                 if bearer.key.team_id:
-                    self._bearers[secret_hash] = _Bearer(bearer.key, principal_of(bearer.key, self._teams))
+                    self._bearers[secret_hash] = self._bearer(bearer.key, secret_hash)
         if stored.record.session is not None:
             self._sessions[stored.secret_hash] = stored
 
-    def _with_use(self, key: auth_pb.ApiKey) -> auth_pb.ApiKey:
-        at = self._used.get(key.id, 0)
-        if not at or (key.last_used_at is not None and micros(key.last_used_at) >= at):
-            return key
-        key = copy.copy(key)
-        key.last_used_at = timestamp(at)
-        return key
-
-
-def _used(at: int, stored: StoredAccess | None) -> StoredAccess:
-    """Return the record of a key that was used at a time."""
-    record = None if stored is None else copy.deepcopy(stored.record)
-    if stored is None or record is None or record.api_key is None:
-        raise LookupError("a key is never deleted")
-    last = record.api_key.last_used_at
-    if last is None or micros(last) < at:
-        record.api_key.last_used_at = timestamp(at)
-    return StoredAccess(record, stored.secret_hash)
+    def _bearer(self, key: auth_pb.ApiKey, secret_hash: bytes) -> Bearer:
+        return Bearer(key, principal_of(key, self._teams), secret_hash, valid_until(key))

@@ -100,7 +100,7 @@ class Logins:
         self._observer.login_finished(_LOCAL, "success")
         await self._change(user.id, self._logged_in)
         self._context.report(call, "logged in", user=user.username)
-        return await self._sessions.begin(user.id, call.user_agent)
+        return await self._sessions.begin(user.id, call)
 
     async def change_password(self, call: Call, address: str, current: str, new: str) -> NewSession:
         """Replace the password of the session's user, end all sessions, and begin another one.
@@ -128,7 +128,7 @@ class Logins:
 
         await self._change(user.id, change, password_hash)
         self._context.report(call, "password changed", user=user.username)
-        return await self._sessions.begin(user.id, call.user_agent)
+        return await self._sessions.begin(user.id, call)
 
     async def _is_password_of(self, user: auth_pb.User, password: str) -> bool:
         stored = self._directory.stored(f"user:{user.id}")

@@ -28,7 +28,7 @@ class OwnSessionsService:
         self, _request: auth_pb.ListSessionsRequest, call: Call
     ) -> auth_pb.ListSessionsResponse:
         found = await self._sessions.of_same_user(call.session)
-        return auth_pb.ListSessionsResponse(sessions=[_shown(each, call) for each in found])
+        return auth_pb.ListSessionsResponse(sessions=[self._shown(each, call) for each in found])
 
     async def end_session(self, request: auth_pb.EndSessionRequest, call: Call) -> auth_pb.EndSessionResponse:
         for each in await self._sessions.of_same_user(call.session):
@@ -48,18 +48,17 @@ class OwnSessionsService:
             self._context.report(call, "other sessions ended", ended=len(others), user=call.principal.name)
         return auth_pb.EndOtherSessionsResponse(ended=len(others))
 
-
-def _shown(stored: StoredAccess, call: Call) -> auth_pb.Session:
-    session = stored.record.session
-    if session is None:
-        raise LookupError("a session under way has a record")
-    return auth_pb.Session(
-        id=_id(stored),
-        created_at=session.created_at,
-        expires_at=session.expires_at,
-        current=is_of(stored, call.session),
-        user_agent=session.user_agent,
-    )
+    def _shown(self, stored: StoredAccess, call: Call) -> auth_pb.Session:
+        session = self._sessions.with_use(stored)
+        return auth_pb.Session(
+            id=_id(stored),
+            created_at=session.created_at,
+            expires_at=session.expires_at,
+            current=is_of(stored, call.session),
+            user_agent=session.user_agent,
+            last_used_at=session.last_used_at,
+            last_used_from=session.last_used_from,
+        )
 
 
 def _id(stored: StoredAccess) -> str:

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
     from tracker.domain.access import Principal
     from tracker.services.access.directory import Directory
-    from tracker.services.context import Context
+    from tracker.services.context import Call, Context
 
 _LONGEST_USER_AGENT: Final = 200
 
@@ -37,14 +37,16 @@ class Sessions:
         self._context = context
         self._seconds = round(seconds)
 
-    async def begin(self, user_id: str, user_agent: str) -> NewSession:
-        """Begin a session of a user, in a browser that says this of itself."""
+    async def begin(self, user_id: str, call: Call) -> NewSession:
+        """Begin a session of a user, for the browser that calls."""
         token, now = secrets.token_urlsafe(32), self._context.now()
         session = access_pb.Session(
             user_id=user_id,
             created_at=timestamp(now),
             expires_at=timestamp(now + self._seconds * MICROS),
-            user_agent=user_agent[:_LONGEST_USER_AGENT],
+            user_agent=call.user_agent[:_LONGEST_USER_AGENT],
+            last_used_at=timestamp(now),
+            last_used_from=call.address,
         )
 
         def begin(stored: StoredAccess | None) -> StoredAccess:
@@ -60,30 +62,40 @@ class Sessions:
             await self._directory.modify(record_id, begin, logged=False)
         return NewSession(token, self._seconds)
 
-    async def principal_with(self, token: str) -> Principal | None:
-        """Return the principal of a session, or None if there is no such session, or it is over."""
+    async def principal_with(self, token: str, call: Call) -> Principal | None:
+        """Return the principal of a session, and note that a call uses it.
+
+        None if there is no such session, or it is over.
+        """
         if self._directory.session_with(_hash(token)) is None:
             await self._directory.catch_up()
-        return self.principal_now(token)
+        stored, principal = self._directory.session_with(_hash(token)), self.principal_now(token)
+        if stored is not None and principal is not None:
+            self._directory.note_use(stored, call.address)
+        return principal
 
     def principal_now(self, token: str) -> Principal | None:
         """Return the principal of a session, as far as this server knows."""
-        session = self._directory.session_with(_hash(token))
-        return None if session is None else self._directory.user_of(session)
+        stored = self._directory.session_with(_hash(token))
+        return None if stored is None else self._user_of(stored)
 
     async def of_same_user(self, token: str) -> Sequence[StoredAccess]:
         """Return all sessions under way of the user of this one, newest first; none if this one is over."""
         await self._directory.catch_up()
         current = self._directory.session_with(_hash(token))
-        if current is None or self._directory.user_of(current) is None:
+        if current is None or current.record.session is None or not self._is_under_way(current):
             return ()
-        found = [each for each in self._directory.sessions if _user_of(each) == current.user_id]
+        user_id = current.record.session.user_id
+        found = [each for each in self._directory.sessions if _user_id_of(each) == user_id]
         return sorted(filter(self._is_under_way, found), key=_beginning, reverse=True)
+
+    def with_use(self, stored: StoredAccess) -> access_pb.Session:
+        """Return a session that was found, with its last use as far as this server knows."""
+        return self._directory.with_use(stored).session or access_pb.Session()
 
     async def end(self, token: str) -> None:
         """End a session, if it is under way."""
-        token_hash = _hash(token)
-        stored = next((each for each in self._directory.sessions if each.secret_hash == token_hash), None)
+        stored = self._directory.session_with(_hash(token))
         if stored is not None:
             await self.end_stored(stored)
 
@@ -99,8 +111,11 @@ class Sessions:
         await self._directory.modify(stored.record.id, end, logged=False)
 
     def _is_under_way(self, stored: StoredAccess) -> bool:
+        return self._user_of(stored) is not None
+
+    def _user_of(self, stored: StoredAccess) -> Principal | None:
         session = stored.record.session
-        return session is not None and self._directory.user_of(session) is not None
+        return None if session is None else self._directory.user_of(session)
 
 
 def csrf_token(token: str) -> str:
@@ -114,7 +129,7 @@ def is_of(stored: StoredAccess, token: str) -> bool:
     return stored.secret_hash == _hash(token)
 
 
-def _user_of(stored: StoredAccess) -> str:
+def _user_id_of(stored: StoredAccess) -> str:
     return "" if stored.record.session is None else stored.record.session.user_id
 
 

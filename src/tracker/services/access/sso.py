@@ -126,7 +126,7 @@ class SingleSignOn:
         claims = await self._claims(secret, answer.get("code", ""))
         user = await self._user(call, claims)
         self._context.report(call, "logged in", user=user.username)
-        return await self._sessions.begin(user.id, call.user_agent)
+        return await self._sessions.begin(user.id, call)
 
     async def _claims(self, secret: str, code: str) -> Mapping[str, object]:
         """Exchange the code for an id token; return its claims."""

@@ -112,7 +112,7 @@ class Access(Message[_AccessFields]):
         subject: str
         sessions_since: Timestamp | None
 
-_SessionFields: TypeAlias = Literal["user_id", "created_at", "expires_at", "user_agent"]
+_SessionFields: TypeAlias = Literal["user_id", "created_at", "expires_at", "user_agent", "last_used_at", "last_used_from"]
 
 class Session(Message[_SessionFields]):
     """
@@ -147,9 +147,21 @@ class Session(Message[_SessionFields]):
             ```proto
             string user_agent = 4;
             ```
+        last_used_at:
+            When it was last used, to a minute; unset if that is not known.
+
+            ```proto
+            optional google.protobuf.Timestamp last_used_at = 5;
+            ```
+        last_used_from:
+            Address that it was last used from.
+
+            ```proto
+            string last_used_from = 6;
+            ```
     """
 
-    __slots__ = ("user_id", "created_at", "expires_at", "user_agent")
+    __slots__ = ("user_id", "created_at", "expires_at", "user_agent", "last_used_at", "last_used_from")
 
     if TYPE_CHECKING:
 
@@ -160,6 +172,8 @@ class Session(Message[_SessionFields]):
             created_at: Timestamp | None = None,
             expires_at: Timestamp | None = None,
             user_agent: str = "",
+            last_used_at: Timestamp | None = None,
+            last_used_from: str = "",
         ) -> None:
             pass
 
@@ -167,10 +181,12 @@ class Session(Message[_SessionFields]):
         created_at: Timestamp | None
         expires_at: Timestamp | None
         user_agent: str
+        last_used_at: Timestamp | None
+        last_used_from: str
 
 
 _DESC = file_desc(
-    b'\n\x1cproto/access/v1/access.proto\x12\x11tracker.access.v1\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x1eproto/auth/v1alpha1/auth.proto"\xdd\x02\n\x06Access\x12\x0e\n\x02id\x18\x01 \x01(\tR\x02id\x126\n\x07api_key\x18\x02 \x01(\x0b2\x1d.tracker.auth.v1alpha1.ApiKeyR\x06apiKey\x12/\n\x04user\x18\x03 \x01(\x0b2\x1b.tracker.auth.v1alpha1.UserR\x04user\x12/\n\x04team\x18\x04 \x01(\x0b2\x1b.tracker.auth.v1alpha1.TeamR\x04team\x124\n\x07session\x18\x05 \x01(\x0b2\x1a.tracker.access.v1.SessionR\x07session\x12\x16\n\x06issuer\x18\x14 \x01(\tR\x06issuer\x12\x18\n\x07subject\x18\x15 \x01(\tR\x07subject\x12A\n\x0esessions_since\x18\x16 \x01(\x0b2\x1a.google.protobuf.TimestampR\rsessionsSince"\xb7\x01\n\x07Session\x12\x17\n\x07user_id\x18\x01 \x01(\tR\x06userId\x129\n\ncreated_at\x18\x02 \x01(\x0b2\x1a.google.protobuf.TimestampR\tcreatedAt\x129\n\nexpires_at\x18\x03 \x01(\x0b2\x1a.google.protobuf.TimestampR\texpiresAt\x12\x1d\n\nuser_agent\x18\x04 \x01(\tR\tuserAgentb\x06proto3',
+    b'\n\x1cproto/access/v1/access.proto\x12\x11tracker.access.v1\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x1eproto/auth/v1alpha1/auth.proto"\xdd\x02\n\x06Access\x12\x0e\n\x02id\x18\x01 \x01(\tR\x02id\x126\n\x07api_key\x18\x02 \x01(\x0b2\x1d.tracker.auth.v1alpha1.ApiKeyR\x06apiKey\x12/\n\x04user\x18\x03 \x01(\x0b2\x1b.tracker.auth.v1alpha1.UserR\x04user\x12/\n\x04team\x18\x04 \x01(\x0b2\x1b.tracker.auth.v1alpha1.TeamR\x04team\x124\n\x07session\x18\x05 \x01(\x0b2\x1a.tracker.access.v1.SessionR\x07session\x12\x16\n\x06issuer\x18\x14 \x01(\tR\x06issuer\x12\x18\n\x07subject\x18\x15 \x01(\tR\x07subject\x12A\n\x0esessions_since\x18\x16 \x01(\x0b2\x1a.google.protobuf.TimestampR\rsessionsSince"\x9b\x02\n\x07Session\x12\x17\n\x07user_id\x18\x01 \x01(\tR\x06userId\x129\n\ncreated_at\x18\x02 \x01(\x0b2\x1a.google.protobuf.TimestampR\tcreatedAt\x129\n\nexpires_at\x18\x03 \x01(\x0b2\x1a.google.protobuf.TimestampR\texpiresAt\x12\x1d\n\nuser_agent\x18\x04 \x01(\tR\tuserAgent\x12<\n\x0clast_used_at\x18\x05 \x01(\x0b2\x1a.google.protobuf.TimestampR\nlastUsedAt\x12$\n\x0elast_used_from\x18\x06 \x01(\tR\x0clastUsedFromb\x06proto3',
     [
         timestamp_pb.desc(),
         auth_pb.desc(),
