@@ -58,9 +58,8 @@ _STATUSES: Final = {
     "recommendation": event_pb.Status.recommandation,
     "info": event_pb.Status(0),
 }
-_ALERT_TYPES: Final = {status: name for name, status in _STATUSES.items()} | {
-    event_pb.Status.failure: "error"
-}
+ALERT_TYPES: Final = {status: name for name, status in _STATUSES.items()} | {event_pb.Status.failure: "error"}
+"""The types of alerts for statuses; the others are `info`."""
 _PRIORITIES: Final = {"low": event_pb.Priority.P5, "normal": event_pb.Priority(0)}
 _LABELS: Final = ("host", "device_name", "aggregation_key")
 
@@ -119,7 +118,7 @@ class DatadogEvents:
             "title": event.title,
             "text": attributes.message[:_LONGEST_TEXT],
             "date_happened": event_time(event) // MICROS,
-            "alert_type": _ALERT_TYPES.get(attributes.status, "info"),
+            "alert_type": ALERT_TYPES.get(attributes.status, "info"),
             "priority": "low" if attributes.priority == event_pb.Priority.P5 else "normal",
             "source": attributes.source,
             "source_type_name": attributes.source,

@@ -26,6 +26,8 @@ if TYPE_CHECKING:
 _LASTING: Final = frozenset(
     {event_pb.Status.planned, event_pb.Status.open, event_pb.Status.start, event_pb.Status.in_progress}
 )
+_ROUNDED: Final = 1 << 10
+"""The farthest that rounding to 53 bits moves a number."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,7 +94,15 @@ class Recorder:
         Raises:
             TrackerError: As GetEvent does; ABORTED, several events have the number.
         """
-        request = event_pb.GetEventRequest(id=await self.id_of(number) or str(number))
+        return await self.get_by_id(await self.id_of(number) or str(number), call)
+
+    async def get_by_id(self, event_id: str, call: Call) -> event_pb.Event:
+        """Return the event with an id.
+
+        Raises:
+            TrackerError: As GetEvent does.
+        """
+        request = event_pb.GetEventRequest(id=event_id)
         answer = await self._rpcs.ask(request, event_pb.GetEventResponse, call)
         return answer.event or event_pb.Event()
 
@@ -109,17 +119,32 @@ class Recorder:
             per_page=None if most is None else UInt32Value(value=most),
             page=None if page is None else Int32Value(value=page),
         )
+        return await self.search(request, call)
+
+    async def search(
+        self, request: event_pb.SearchEventsRequest, call: Call
+    ) -> event_pb.SearchEventsResponse:
+        """Return what a search finds.
+
+        Raises:
+            TrackerError: As SearchEvents does.
+        """
         return await self._rpcs.ask(request, event_pb.SearchEventsResponse, call)
 
     async def id_of(self, number: int) -> str | None:
         """Return the id of the event with a number, or None.
+
+        A number may be the one that clients in JavaScript have instead, whose numbers have 53 bits.
 
         Raises:
             TrackerError: ABORTED, several events have it.
         """
         if not 0 <= number < 1 << 63:
             return None
-        ids = [each for each in await self._ids_that_begin(beginning_of(number)) if number_of(each) == number]
+        beginnings = dict.fromkeys(beginning_of(max(0, number + each)) for each in (0, -_ROUNDED, _ROUNDED))
+        near = [each for beginning in beginnings for each in await self._ids_that_begin(beginning)]
+        ids = [each for each in near if number_of(each) == number]
+        ids = ids or [each for each in near if float(number_of(each)) == float(number)]
         if len(ids) > 1:
             message = f"{len(ids)} events have the number {number}; their ids are in the list of events"
             raise TrackerError(Reason.EVENT_NUMBER_SHARED, message)
@@ -127,5 +152,8 @@ class Recorder:
 
     def address_of(self, event: event_pb.Event, call: Call) -> str:
         """Return the address of the page of an event."""
-        server = self._public_url.rstrip("/") or f"http://{call.headers.get('host', '')}"
-        return f"{server}/events/{metadata_of(event).id}"
+        return f"{self.server(call)}/events/{metadata_of(event).id}"
+
+    def server(self, call: Call) -> str:
+        """Return the address of this server."""
+        return self._public_url.rstrip("/") or f"http://{call.headers.get('host', '')}"

@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Final, Protocol
 from tracker.intakes.alertmanager import Alertmanager
 from tracker.intakes.cloudevents import CloudEvents
 from tracker.intakes.datadog import DatadogEvents
+from tracker.intakes.datadog_dora import DatadogDora
+from tracker.intakes.datadog_v2 import DatadogEventsV2
 from tracker.intakes.github import github
 from tracker.intakes.gitlab import gitlab
 from tracker.intakes.grafana import GrafanaAnnotations
@@ -44,9 +46,13 @@ class Sender:
 SENDERS: Final = (
     Sender(
         "Datadog Events v1",
-        "`datadog` (API, `dogshell`, `dogwrap`), `datadog-api-client`",
+        "`datadog` (API, `dogshell`, `dogwrap`), `datadog-api-client`, Ansible's `datadog_event`, Flux `datadog`",
         "`DD-API-KEY`, `?api_key=`",
         DatadogEvents,
+    ),
+    Sender("Datadog Events v2", "`datadog-api-client`", "`DD-API-KEY`, `?api_key=`", DatadogEventsV2),
+    Sender(
+        "Datadog DORA metrics", "`datadog-api-client`, `datadog-ci`", "`DD-API-KEY`, `?api_key=`", DatadogDora
     ),
     Sender("DogStatsD", "any client, also a shell", "none: as callers without credentials", None),
     Sender(
