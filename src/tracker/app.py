@@ -206,7 +206,7 @@ class App:
             rpcs,
             store.events.ids_that_begin,
             settings.auth_public_url,
-            {"github": settings.github_webhook_secret, "gitlab": settings.integration_gitlab_secret_token},
+            intake_secrets(settings),
         )
         if settings.dogstatsd_address:
             self._receive_datagrams(
@@ -294,6 +294,17 @@ def _web_configuration(settings: Settings) -> HttpRoute:
             "clarityProjectId": settings.clarity_project_id,
         }
     )
+
+
+def intake_secrets(settings: Settings) -> dict[str, str | None]:
+    """Return the secrets of products whose webhooks are signed."""
+    return {
+        "flux": settings.integration_flux_hmac_key,
+        "github": settings.github_webhook_secret,
+        "gitlab": settings.integration_gitlab_secret_token,
+        "pagerduty": settings.integration_pagerduty_secret,
+        "terraform": settings.integration_terraform_token,
+    }
 
 
 def _place(settings: Settings) -> dict[str, str]:

@@ -189,6 +189,24 @@ class Settings:
         None,
         secret=True,
     )
+    integration_pagerduty_secret: str | None = _setting(
+        MISSING_OR_TEXT,
+        "Secret with which PagerDuty signs webhooks; without it, none are received.",
+        None,
+        secret=True,
+    )
+    integration_terraform_token: str | None = _setting(
+        MISSING_OR_TEXT,
+        "Token with which HCP Terraform signs notifications; without it, none are received.",
+        None,
+        secret=True,
+    )
+    integration_flux_hmac_key: str | None = _setting(
+        MISSING_OR_TEXT,
+        "Key with which Flux signs; with it, messages that are not signed are refused.",
+        None,
+        secret=True,
+    )
     dogstatsd_address: str = _setting(
         TEXT,
         "Where events of DogStatsD are received: `udp://127.0.0.1:8125` or `unix:///run/tracker/dogstatsd.sock`."

@@ -2,20 +2,30 @@
 
 from __future__ import annotations
 
-import hashlib
-import hmac
 from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import parse_qsl
 
 from tracker.intakes import tags
-from tracker.intakes.integrations import PONG, Integration, event_request, identity, time_of, version_of
+from tracker.intakes.integrations import (
+    PONG,
+    Integration,
+    event_request,
+    identity,
+    one_event,
+    time_of,
+    version_of,
+)
 from tracker.intakes.requests import LONGEST_LABEL, json_object, part, refused, text
+from tracker.intakes.signatures import hexadecimal
 from tracker.pb import event_pb
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from tracker.intakes.integrations import Received
     from tracker.intakes.recorder import Recorder
+
+is_signed: Final = hexadecimal("x-hub-signature-256", {"sha256=": "sha256"})
 
 _Status = event_pb.Status
 _STATES: Final = {
@@ -37,16 +47,10 @@ _CONCLUSIONS: Final = {
 
 def github(recorder: Recorder) -> Integration:
     """Return the intake of the deployments, runs of workflows and releases of repositories."""
-    return Integration(recorder, "github", is_signed, received, "x-github-delivery")
+    return Integration(recorder, "github", received, is_signed, delivery="x-github-delivery")
 
 
-def is_signed(secret: bytes, body: bytes, headers: Mapping[str, str]) -> bool:
-    """Return whether a message has the signature of its body."""
-    wanted = f"sha256={hmac.new(secret, body, hashlib.sha256).hexdigest()}"
-    return hmac.compare_digest(headers.get("x-hub-signature-256", "").encode("latin-1"), wanted.encode())
-
-
-def received(body: bytes, headers: Mapping[str, str]) -> event_pb.CreateEventRequest | str:
+def received(body: bytes, headers: Mapping[str, str]) -> Received:
     """Return what a message records, or why it records nothing.
 
     Raises:
@@ -55,7 +59,11 @@ def received(body: bytes, headers: Mapping[str, str]) -> event_pb.CreateEventReq
     if headers.get("content-type", "").startswith("application/x-www-form-urlencoded"):
         body = _payload(body)
     content = json_object(body)
-    match headers.get("x-github-event", ""):
+    return one_event(_event(headers.get("x-github-event", ""), content), content)
+
+
+def _event(kind: str, content: Mapping[str, Any]) -> event_pb.CreateEventRequest | str:
+    match kind:
         case "ping":
             return PONG
         case "deployment":

@@ -7,13 +7,14 @@ import re
 from typing import TYPE_CHECKING, Any, Final
 
 from tracker.intakes import tags
-from tracker.intakes.integrations import Integration, event_request, identity, time_of, version_of
+from tracker.intakes.integrations import Integration, event_request, identity, one_event, time_of, version_of
 from tracker.intakes.requests import LONGEST_LABEL, json_object, part, text
 from tracker.pb import event_pb
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from tracker.intakes.integrations import Received
     from tracker.intakes.recorder import Recorder
 
 _Status = event_pb.Status
@@ -45,7 +46,7 @@ _COMMIT: Final = re.compile(r"/commit/([0-9a-f]{1,64})")
 
 def gitlab(recorder: Recorder) -> Integration:
     """Return the intake of the deployments, pipelines and releases of projects."""
-    return Integration(recorder, "gitlab", has_token, received, "idempotency-key")
+    return Integration(recorder, "gitlab", received, has_token, delivery="idempotency-key")
 
 
 def has_token(secret: bytes, _body: bytes, headers: Mapping[str, str]) -> bool:
@@ -53,13 +54,17 @@ def has_token(secret: bytes, _body: bytes, headers: Mapping[str, str]) -> bool:
     return hmac.compare_digest(headers.get("x-gitlab-token", "").encode("latin-1"), secret)
 
 
-def received(body: bytes, _headers: Mapping[str, str]) -> event_pb.CreateEventRequest | str:
+def received(body: bytes, _headers: Mapping[str, str]) -> Received:
     """Return what a message records, or why it records nothing.
 
     Raises:
         TrackerError: INVALID_ARGUMENT; it is malformed.
     """
     content = json_object(body)
+    return one_event(_event(content), content)
+
+
+def _event(content: Mapping[str, Any]) -> event_pb.CreateEventRequest | str:
     match text(content, "object_kind"):
         case "deployment":
             return _deployment(content)

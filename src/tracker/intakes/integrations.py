@@ -1,4 +1,4 @@
-"""Webhooks of products that prove with a secret who sends: routes, answers, and what is recorded."""
+"""Webhooks of products: routes, proof of who sends, answers, and what is recorded."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import hashlib
 import re
 from dataclasses import dataclass
 from http import HTTPStatus
-from typing import TYPE_CHECKING, Any, Final, TypeAlias
+from typing import TYPE_CHECKING, Any, Final, NamedTuple, TypeAlias
 
 from tracker.api.http_exchange import json_response
 from tracker.api.routes import ForeignTerms, HttpRoute, unknown_path
@@ -35,12 +35,26 @@ if TYPE_CHECKING:
     from tracker.api.http_exchange import HttpResponse
     from tracker.api.routes import HttpRequest
     from tracker.intakes.recorder import Recorder
+    from tracker.intakes.signatures import Verify
     from tracker.services.context import Call
 
-Verify: TypeAlias = "Callable[[bytes, bytes, Mapping[str, str]], bool]"
-"""Returns whether a message is from who has the secret, given the secret, the raw body and the headers."""
-Receive: TypeAlias = "Callable[[bytes, Mapping[str, str]], event_pb.CreateEventRequest | str]"
-"""Returns what a message records, or why it records nothing, given the raw body and the headers."""
+
+class Record(NamedTuple):
+    """An event of a message, and the part of the message that it is made of.
+
+    One that `reopens` changes an event that has ended, also to a status that lasts.
+    """
+
+    request: event_pb.CreateEventRequest
+    content: Mapping[str, Any]
+    reopens: bool = False
+
+
+Received: TypeAlias = "Sequence[Record] | str"
+"""What a message records, or why it records nothing."""
+
+Receive: TypeAlias = "Callable[[bytes, Mapping[str, str]], Received]"
+"""Returns what a message records, given the raw body and the headers."""
 
 PONG: Final = "ping"
 """Why a message records nothing that only asks whether it arrives."""
@@ -52,41 +66,62 @@ _ZONE: Final = re.compile(r"(\d) (?:UTC|([+-]\d\d):?(\d\d))")
 
 @dataclass(frozen=True, slots=True)
 class Integration:
-    """The webhook of a product, which exists where the secret of the product is set.
+    """The webhook of a product.
 
-    `_delivery` is the header with the id of a message, which it keeps when it comes again.
+    With `_verify`, the product proves with a secret that it sends: the webhook exists where the secret is
+    set, or, if that is `optional`, asks for no proof elsewhere. `delivery` is the header, or returns the part
+    of the body, with the id of a message, which it keeps when it comes again.
     """
 
     _recorder: Recorder
     _product: str
-    _verify: Verify
     _receive: Receive
-    _delivery: str
+    _verify: Verify | None = None
+    optional: bool = False
+    delivery: str | Callable[[bytes], str] = ""
 
     def routes(self) -> Sequence[HttpRoute]:
         """Return the route of the webhook."""
-        path, terms = f"/api/v1alpha1/integrations/{self._product}/webhook", ForeignTerms(access_token)
-        return (HttpRoute("POST", path, self._answer, Permission.EVENT_WRITE, foreign=terms),)
+        route = HttpRoute(
+            "POST",
+            f"/api/v1alpha1/integrations/{self._product}/webhook",
+            self._answer,
+            Permission.EVENT_WRITE,
+            compressed=self._verify is None,
+            foreign=ForeignTerms(access_token),
+        )
+        return (route,)
 
     async def _answer(self, request: HttpRequest, call: Call) -> HttpResponse:
-        secret = self._recorder.secrets.get(self._product)
-        if not secret:
-            raise unknown_path()
-        if not self._verify(secret.encode(), request.body, call.headers):
-            raise TrackerError(Reason.INVALID_CREDENTIALS, "invalid signature")
+        if self._verify is not None:
+            secret = self._recorder.secrets.get(self._product)
+            if secret:
+                if not self._verify(secret.encode(), request.body, call.headers):
+                    raise TrackerError(Reason.INVALID_CREDENTIALS, "invalid signature")
+            elif not self.optional:
+                raise unknown_path()
         asked = self._receive(request.body, call.headers)
         if asked == PONG:
             return json_response({"status": "pong"})
         if isinstance(asked, str):
             return _ignored(asked)
-        event = await self._recorder.deliver(asked, call, self._key(call))
-        if event is None:
+        key = self._key(request.body, call)
+        delivered = [
+            await self._recorder.deliver(
+                each.request, call, f"{key}{number or ''}" if key else "", reopens=each.reopens
+            )
+            for number, each in enumerate(asked)
+        ]
+        recorded = [metadata_of(each).id for each in delivered if each is not None]
+        if not recorded:
             return _ignored("stale")
-        return json_response({"status": "recorded", "eventId": metadata_of(event).id})
+        one = {"eventId": recorded[0]} if len(asked) == 1 else {"events": len(recorded)}
+        return json_response({"status": "recorded", **one})
 
-    def _key(self, call: Call) -> str:
-        delivery = call.headers.get(self._delivery)
-        return "" if delivery is None else hashlib.sha256(f"{self._product}:{delivery}".encode()).hexdigest()
+    def _key(self, body: bytes, call: Call) -> str:
+        found = self.delivery
+        delivery = call.headers.get(found) if isinstance(found, str) else found(body)
+        return "" if not delivery else hashlib.sha256(f"{self._product}:{delivery}".encode()).hexdigest()
 
 
 def _ignored(reason: str) -> HttpResponse:
@@ -108,6 +143,11 @@ def time_of(content: Mapping[str, Any], name: str) -> Timestamp | None:
         lambda found: f"{found[1]}{found[2] or '+00'}:{found[3] or '00'}", str(given)[:LONGEST]
     )
     return zoned(name, written)
+
+
+def one_event(asked: event_pb.CreateEventRequest | str, content: Mapping[str, Any]) -> Received:
+    """Return what a message of one event records."""
+    return asked if isinstance(asked, str) else [Record(asked, content)]
 
 
 def event_request(

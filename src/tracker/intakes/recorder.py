@@ -53,18 +53,18 @@ class Recorder:
         return answer.event or event_pb.Event()
 
     async def deliver(
-        self, request: event_pb.CreateEventRequest, call: Call, key: str = ""
+        self, request: event_pb.CreateEventRequest, call: Call, key: str = "", *, reopens: bool = False
     ) -> event_pb.Event | None:
         """Record one of the events of a call; return None if that with its external id has ended.
 
-        Messages may come again, and late: the beginning of what has ended is left out, and what has the
-        idempotency key of a message before changes nothing.
+        Messages may come again, and late: the beginning of what has ended is left out, unless the message
+        `reopens` it, and what has the idempotency key of a message before changes nothing.
 
         Raises:
             TrackerError: As CreateEvent does.
         """
         attributes = attributes_of(event_pb.Event(attributes=request.attributes))
-        if attributes.external_id and attributes.status in _LASTING:
+        if attributes.external_id and attributes.status in _LASTING and not reopens:
             external = one_of(BY_NAME["external_id"], (attributes.external_id,))
             found = await self.find((external, one_of(SOURCE, (attributes.source,))), call)
             if any(attributes_of(each).status in FINISHED for each in found.events):

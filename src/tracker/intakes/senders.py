@@ -6,15 +6,21 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final, Protocol
 
 from tracker.intakes.alertmanager import Alertmanager
+from tracker.intakes.argocd import argocd
 from tracker.intakes.cloudevents import CloudEvents
 from tracker.intakes.datadog import DatadogEvents
 from tracker.intakes.datadog_dora import DatadogDora
 from tracker.intakes.datadog_v2 import DatadogEventsV2
+from tracker.intakes.flux import flux
 from tracker.intakes.github import github
 from tracker.intakes.gitlab import gitlab
 from tracker.intakes.grafana import GrafanaAnnotations
+from tracker.intakes.jenkins import jenkins
+from tracker.intakes.kubernetes import kubernetes
 from tracker.intakes.newrelic import NewRelicEvents
 from tracker.intakes.pagerduty import PagerDutyEvents
+from tracker.intakes.pagerduty_webhooks import pagerduty
+from tracker.intakes.terraform import terraform
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
@@ -87,6 +93,42 @@ SENDERS: Final = (
     ),
     Sender("GitHub", "GitHub's webhooks", "`X-Hub-Signature-256`, and `?access_token=`", github),
     Sender("GitLab", "GitLab's webhooks", "`X-Gitlab-Token`, and `?access_token=`", gitlab),
+    Sender(
+        "PagerDuty webhooks",
+        "PagerDuty's webhooks v3",
+        "`X-PagerDuty-Signature`, and `?access_token=`",
+        pagerduty,
+    ),
+    Sender(
+        "HCP Terraform",
+        "notifications of HCP Terraform and Terraform Enterprise",
+        "`X-TFE-Notification-Signature`, and `?access_token=`",
+        terraform,
+    ),
+    Sender(
+        "Argo CD",
+        "Argo CD's notifications, with the template in `deploy/argocd`",
+        "`Authorization: Bearer`, `?access_token=`",
+        argocd,
+    ),
+    Sender(
+        "Flux",
+        "Flux `generic` and `generic-hmac`",
+        "`X-Signature`, and `Authorization: Bearer`, `?access_token=`",
+        flux,
+    ),
+    Sender(
+        "Kubernetes events",
+        "`kubectl get events -o json`",
+        "`Authorization: Bearer`, `?access_token=`",
+        kubernetes,
+    ),
+    Sender(
+        "Jenkins",
+        "Jenkins's Notification plugin",
+        "`Authorization: Bearer`, `?access_token=`",
+        jenkins,
+    ),
 )
 
 

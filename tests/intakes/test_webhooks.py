@@ -1,0 +1,401 @@
+"""Webhooks of several products: what a series of messages records."""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+import json
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    import httpx2
+
+    from tracker.config.settings import Settings
+
+pytestmark = pytest.mark.anyio
+
+SECRET = "a secret of thirty-two bytes, all"
+NO_RETRY = {"title": "Disk full", "type": "incident", "id": "PT4KHLK"}
+
+
+def sha256(body: bytes) -> str:
+    return hmac.new(SECRET.encode(), body, hashlib.sha256).hexdigest()
+
+
+SIGNED: dict[str, Callable[[bytes], dict[str, str]]] = {
+    "pagerduty": lambda body: {"x-pagerduty-signature": f"v1={'0' * 64},v1={sha256(body)}"},
+    "terraform": lambda body: {
+        "x-tfe-notification-signature": hmac.new(SECRET.encode(), body, hashlib.sha512).hexdigest()
+    },
+    "flux": lambda body: {"x-signature": f"sha256={sha256(body)}", "gotk-component": "kustomize-controller"},
+}
+
+
+@pytest.fixture
+def settings(settings: Settings) -> Settings:
+    return replace(
+        settings,
+        integration_pagerduty_secret=SECRET,
+        integration_terraform_token=SECRET,
+        integration_flux_hmac_key=SECRET,
+    )
+
+
+@pytest.fixture
+def mongo_uri() -> str | None:
+    return None  # what messages mean is the same on each store
+
+
+async def send(http: httpx2.AsyncClient, product: str, content: object) -> tuple[int, Any]:
+    body = content if isinstance(content, bytes) else json.dumps(content).encode()
+    headers = {"content-type": "application/json"}
+    if product in SIGNED:
+        headers |= SIGNED[product](body)
+    answer = await http.post(f"/api/v1alpha1/integrations/{product}/webhook", content=body, headers=headers)
+    return answer.status_code, answer.json()
+
+
+async def recorded(http: httpx2.AsyncClient) -> list[Any]:
+    return list((await http.get("/api/v1alpha1/events/list")).json()["events"])
+
+
+def incident(number: int, kind: str, status: str) -> dict[str, Any]:
+    at = f"2026-03-01T10:0{number}:00Z"
+    data = NO_RETRY | {
+        "status": status,
+        "number": 12,
+        "urgency": "high",
+        "priority": {"summary": "P2"},
+        "created_at": "2026-03-01T10:00:00Z",
+        "service": {"id": "PIJ90N7", "summary": "cart"},
+        "teams": [{"summary": "shop"}],
+        "assignees": [],
+        "html_url": "https://p/incidents/PT4KHLK",
+    }
+    event = {"id": f"e{number}", "event_type": f"incident.{kind}", "occurred_at": at, "data": data}
+    return {"event": event}
+
+
+def run(trigger: str, at: str, **more: object) -> dict[str, Any]:
+    return {
+        "payload_version": 1,
+        "run_id": "run-1",
+        "run_url": "https://t/run-1",
+        "run_message": "Larger disks",
+        "run_created_at": "2026-03-01T10:00:00Z",
+        "run_created_by": "ada",
+        "workspace_name": "cart-prod",
+        "organization_name": "shop",
+        "notifications": [
+            {"trigger": trigger, "message": "m", "run_status": "applying", "run_updated_at": at} | more
+        ],
+    }
+
+
+ASSESSMENT = {
+    "payload_version": "2",
+    "trigger_scope": "assessment",
+    "trigger": "assessment:drifted",
+    "message": "Drift Detected",
+    "details": {
+        "new_assessment_result": {
+            "id": "asmtres-1",
+            "drifted": True,
+            "resources_drifted": 4,
+            "created_at": "2026-03-01T11:00:00Z",
+        },
+        "workspace_name": "cart",
+        "organization_name": "shop",
+    },
+}
+VERIFICATION = {
+    "run_id": None,
+    "notifications": [{"trigger": "verification", "message": "m", "run_status": None}],
+}
+
+
+def flux(reason: str, at: str, **more: object) -> dict[str, Any]:
+    return {
+        "involvedObject": {"kind": "Kustomization", "name": "cart", "namespace": "apps", "uid": "u"},
+        "metadata": {
+            "kustomize.toolkit.fluxcd.io/revision": f"main@sha1:{'4dc3' * 10}",
+            "env": "prod",
+            "event.toolkit.fluxcd.io/team": "shop",
+            "region": "eu-1",
+        },
+        "severity": "info",
+        "reason": reason,
+        "message": "applied",
+        "timestamp": at,
+    } | more
+
+
+def sync(phase: str, health: str = "Progressing", **more: object) -> dict[str, Any]:
+    return {
+        "application": "cart",
+        "namespace": "argocd",
+        "labels": {"environment": "prod", "team": "shop", "app.kubernetes.io/name": "cart"},
+        "phase": phase,
+        "health": health,
+        "revision": "4dc3" * 10,
+        "images": ["registry:5000/shop/cart:1.2@sha256:00"],
+        "started_at": "2026-03-01T10:00:00Z",
+        "finished_at": "",
+    } | more
+
+
+def pod(uid: str, reason: str, kind: str = "Warning", **more: object) -> dict[str, Any]:
+    return {
+        "metadata": {"uid": uid, "namespace": "prod"},
+        "involvedObject": {"kind": "Pod", "name": "cart-api-7d9f8b6c5d-x2x7z", "namespace": "prod"},
+        "reason": reason,
+        "type": kind,
+        "message": "Back-off restarting failed container",
+        "count": 3,
+        "firstTimestamp": "2026-03-01T10:00:00Z",
+        "lastTimestamp": "2026-03-01T10:05:00Z",
+        "source": {"component": "kubelet"},
+    } | more
+
+
+def build(phase: str, status: str = "", **more: object) -> dict[str, Any]:
+    about = {
+        "number": 18,
+        "phase": phase,
+        "status": status,
+        "timestamp": 1772359200000,
+        "full_url": "https://j/job/cart/18/",
+        "scm": {"commit": "4dc3", "branch": "origin/main", "culprits": ["ada"]},
+        "parameters": {"ENVIRONMENT": "prod", "VERSION": "1.2", "PASSWORD": "x"},
+    }
+    return {"name": "cart", "url": "job/cart/", "build": about | more}
+
+
+@dataclass(frozen=True)
+class Case:
+    """Messages of a product with the outcome of each, and the events, the latest first, that are left."""
+
+    product: str
+    messages: list[tuple[object, str]]
+    events: list[tuple[str, str, dict[str, object]]]
+    """Of each: its title, its elapsed time, and some of its attributes."""
+
+
+CASES = [
+    Case(
+        "pagerduty",
+        [
+            ({"event": {"event_type": "pagey.ping", "data": {"type": "ping"}}}, "pong"),
+            (incident(0, "triggered", "triggered"), "recorded"),
+            (incident(1, "acknowledged", "acknowledged"), "recorded"),
+            (incident(0, "triggered", "triggered"), "recorded"),  # again, and without effect
+            (incident(2, "resolved", "resolved"), "recorded"),
+            (incident(4, "escalated", "acknowledged"), "stale"),
+            (incident(5, "reopened", "triggered"), "recorded"),
+            (incident(6, "resolved", "resolved"), "recorded"),
+            ({"event": {"event_type": "incident.annotated", "data": {"type": "note"}}}, "unsupported event"),
+            ({"event": {"event_type": "service.created", "data": {}}}, "unsupported event"),
+        ],
+        [
+            (
+                "Disk full",
+                "360s",
+                {"status": "close", "service": "cart", "owner": "shop", "priority": "P2", "type": "incident"},
+            )
+        ],
+    ),
+    Case(
+        "terraform",
+        [
+            (VERIFICATION, "pong"),
+            (run("run:created", "2026-03-01T10:00:00Z"), "recorded"),
+            (run("run:applying", "2026-03-01T10:01:00Z"), "recorded"),
+            (run("run:completed", "2026-03-01T10:03:00Z"), "recorded"),
+            (run("run:applying", "2026-03-01T10:01:00Z"), "stale"),
+            (ASSESSMENT, "recorded"),
+            (ASSESSMENT | {"trigger": "workspace:auto_destroy_reminder"}, "unsupported trigger"),
+            (run("run:thinking", "2026-03-01T10:01:00Z"), "unsupported trigger"),
+        ],
+        [
+            ("cart has drifted", "", {"type": "drift", "status": "warning", "service": "cart"}),
+            (
+                "Terraform run in cart-prod",
+                "180s",
+                {"status": "success", "service": "cart", "environment": "production", "owner": "ada"},
+            ),
+        ],
+    ),
+    Case(
+        "flux",
+        [
+            (flux("Progressing", "2026-03-01T10:00:00Z"), "recorded"),
+            (flux("ReconciliationFailed", "2026-03-01T10:01:00Z", severity="error"), "recorded"),
+            (flux("ReconciliationSucceeded", "2026-03-01T10:02:00Z"), "recorded"),
+            (flux("Progressing", "2026-03-01T10:00:00Z"), "stale"),
+            (flux("DependencyNotReady", "2026-03-01T10:00:00Z"), "unsupported reason"),
+            (flux("Progressing", "2026-03-01T10:00:00Z", metadata={}), "missing revision"),
+            (flux("info", "2026-03-01T10:00:00Z", involvedObject={"kind": "Bucket"}), "unsupported kind"),
+        ],
+        [
+            (
+                "Deploy cart 4dc34dc3",
+                "120s",
+                {
+                    "status": "success",
+                    "type": "deployment",
+                    "environment": "production",
+                    "owner": "shop",
+                    "region": "eu-1",
+                },
+            )
+        ],
+    ),
+    Case(
+        "argocd",
+        [
+            (sync("Running"), "recorded"),
+            (sync("Succeeded", "Healthy", finished_at="2026-03-01T10:01:00Z"), "recorded"),
+            (sync("Running"), "stale"),
+            (sync("Nothing"), "unsupported phase"),
+        ],
+        [
+            (
+                "Deploy cart 1.2",
+                "60s",
+                {"status": "success", "environment": "production", "version": "1.2", "owner": "shop"},
+            )
+        ],
+    ),
+    Case(
+        "kubernetes",
+        [
+            (
+                {"kind": "List", "items": [pod("1", "BackOff"), pod("2", "Pulled", "Normal")]},
+                "recorded",
+            ),
+            (
+                b"\n".join(
+                    json.dumps(each).encode()
+                    for each in (
+                        {"type": "MODIFIED", "object": pod("1", "BackOff", count=4)},
+                        {"type": "DELETED", "object": pod("1", "BackOff")},
+                    )
+                ),
+                "recorded",
+            ),
+            (pod("3", "Scheduled", "Normal"), "unsupported reason"),
+        ],
+        [
+            (
+                "BackOff of Pod cart-api-7d9f8b6c5d-x2x7z",
+                "300s",
+                {"status": "warning", "service": "cart-api", "environment": "production"},
+            )
+        ],
+    ),
+    Case(
+        "jenkins",
+        [
+            (build("QUEUED"), "recorded"),
+            (build("STARTED"), "recorded"),
+            (build("COMPLETED", "SUCCESS", duration=90_000), "recorded"),
+            (build("FINALIZED", "SUCCESS", duration=90_000), "recorded"),
+            (build("STARTED"), "stale"),
+            (build("RELAXED"), "unsupported phase"),
+        ],
+        [
+            (
+                "cart #18",
+                "90s",
+                {
+                    "status": "success",
+                    "type": "deployment",
+                    "environment": "production",
+                    "version": "1.2",
+                    "owner": "ada",
+                },
+            )
+        ],
+    ),
+]
+
+
+@pytest.mark.parametrize("case", CASES, ids=lambda case: case.product)
+async def test_messages_about_one_thing_are_one_event(http: httpx2.AsyncClient, case: Case) -> None:
+    for content, outcome in case.messages:
+        status, answer = await send(http, case.product, content)
+        outcomes = {"recorded": 200, "pong": 200}
+        assert status == outcomes.get(outcome, 202), answer
+        assert outcome in (answer["status"], answer.get("reason")), (content, answer)
+    events = await recorded(http)
+    assert [each["title"] for each in events] == [title for title, *_ in case.events]
+    for event, (_, elapsed, attributes) in zip(events, case.events, strict=True):
+        assert attributes.items() <= event["attributes"].items(), event
+        assert event["metadata"].get("elapsed") == (elapsed or None), event
+        assert event["attributes"]["source"] == case.product
+
+
+@pytest.mark.parametrize("product", SIGNED)
+async def test_what_is_not_signed_is_refused(http: httpx2.AsyncClient, product: str) -> None:
+    path = f"/api/v1alpha1/integrations/{product}/webhook"
+    body = json.dumps(next(each for each in CASES if each.product == product).messages[1][0]).encode()
+    ((name, signature), *others) = SIGNED[product](body).items()
+    altered = signature[:-1] + ("0" if signature[-1] != "0" else "1")
+    for given in (
+        "",
+        altered,
+        signature.rpartition("=")[2][:-1],
+        "é",
+        ",".join(["v1=00"] * 20 + [signature]),
+    ):
+        headers = dict(others) | {name: given}
+        sent = {key.encode(): of.encode() for key, of in headers.items()}
+        answer = await http.post(path, content=body, headers=sent)
+        assert answer.status_code == 401, given
+    answer = await http.post(path, content=body + b" ", headers=SIGNED[product](body))
+    assert answer.status_code == 401
+    assert await recorded(http) == []
+
+
+@pytest.mark.parametrize(
+    ("product", "content", "field"),
+    [
+        (
+            "pagerduty",
+            {"event": {"event_type": "incident.triggered", "data": NO_RETRY | {"status": []}}},
+            "status",
+        ),
+        ("terraform", run("run:completed", "today"), "run_updated_at"),
+        ("terraform", {"notifications": [1]}, "notifications"),
+        ("flux", flux("Progressing", "x"), "timestamp"),
+        ("argocd", {"phase": "Running"}, "application"),
+        ("kubernetes", {"items": [pod("", "BackOff")]}, "uid"),
+        ("kubernetes", b"{\n}\nnothing", "no JSON"),
+        ("jenkins", build("STARTED", number=None), "number"),
+    ],
+)
+async def test_a_malformed_message_is_refused(
+    http: httpx2.AsyncClient, product: str, content: object, field: str
+) -> None:
+    status, answer = await send(http, product, content)
+    assert (status, field in answer["message"]) == (400, True), answer
+
+
+class TestWithoutASecret:
+    @pytest.fixture
+    def settings(self, settings: Settings) -> Settings:
+        return replace(
+            settings,
+            integration_pagerduty_secret=None,
+            integration_terraform_token=None,
+            integration_flux_hmac_key=None,
+        )
+
+    async def test_only_flux_is_received(self, http: httpx2.AsyncClient) -> None:
+        answers = {product: (await send(http, product, {}))[0] for product in SIGNED}
+        assert answers == {"pagerduty": 404, "terraform": 404, "flux": 202}
