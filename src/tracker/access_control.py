@@ -16,6 +16,7 @@ from tracker.api.tls import Tls
 from tracker.domain.access import PrincipalKind, anonymous
 from tracker.errors import SetupError, TrackerError, invalid_credentials
 from tracker.permissions import ALL_PERMISSIONS, Permission
+from tracker.services.access.administrators import Administrators
 from tracker.services.access.attempts import FailedAttempts
 from tracker.services.access.directory import Directory
 from tracker.services.access.logins import Logins
@@ -66,7 +67,8 @@ class AccessControl:
         self.service = AuthService(
             self.directory, context, self.anonymous, demo_mode=settings.demo_mode, oidc_label=label
         )
-        self.people = PeopleService(self.directory, context)
+        administrators = Administrators(self.directory)
+        self.people = PeopleService(self.directory, administrators, context)
         self.authenticators: Sequence[Authenticator] = ()
         self.sessions = Sessions(self.directory, context, settings.auth_session_ttl)
         self.own_sessions = OwnSessionsService(self.sessions, context)
@@ -77,7 +79,7 @@ class AccessControl:
         self.login = LoginRoutes(self._logins, self.sessions, self._cookies, label)
         self.routes = [*self.login.routes()]
         self._proxies: ProxyIdentities | None = None
-        self._for_people = (self.directory, self.sessions, context, observer)
+        self._for_people = (self.directory, administrators, self.sessions, context, observer)
 
     async def open(
         self, clock: Clock, tasks: Supervisor, streams: OpenStreams, opened: AsyncExitStack

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from tracker.api.login import Cookies
     from tracker.api.routes import HttpRoute
     from tracker.config.settings import Settings
+    from tracker.services.access.administrators import Administrators
     from tracker.services.access.directory import Directory
     from tracker.services.access.logins import LoginObserver
     from tracker.services.access.sessions import Sessions
@@ -48,7 +49,7 @@ class Oidc:
     def let_people_in(
         self,
         settings: Settings,
-        parts: tuple[Directory, Sessions, Context, LoginObserver],
+        parts: tuple[Directory, Administrators, Sessions, Context, LoginObserver],
         cookies: Cookies,
     ) -> None:
         """Add the routes of the identity provider that the settings name.

@@ -175,7 +175,7 @@ async def test_only_administrators_create_keys_that_may_do_everything(http: http
     )
 
 
-async def test_servers_of_a_database_never_give_a_name_twice(
+async def test_servers_of_a_database_never_give_a_name_twice_and_leave_an_administrator(
     http: httpx2.AsyncClient, settings: Settings
 ) -> None:
     if settings.mongo_uri is None:
@@ -192,3 +192,7 @@ async def test_servers_of_a_database_never_give_a_name_twice(
         assert [sorted(answers[:2]), sorted(answers[2:])] == [[200, 409], [200, 409]]
         renamed = {"name": "WEB"}
         assert await refused(http, "PUT", f"teams/{team['id']}", **renamed) == (409, "team already exists")
+        ids = [(await a_user(http, name, ADMINISTRATORS))["id"] for name in ("bob", "eve")]
+        servers = zip((http, elsewhere), ids, strict=True)
+        calls = [server.put(f"{AUTH}/users/{user_id}", json={}) for server, user_id in servers]
+        assert sorted(answer.status_code for answer in await asyncio.gather(*calls)) == [200, 400]

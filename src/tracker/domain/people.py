@@ -34,6 +34,11 @@ def administrators() -> auth_pb.Team:
     return auth_pb.Team(id=ADMINISTRATORS, name="Administrators", scope_all=True, builtin=True)
 
 
+def is_administrator(user: auth_pb.User | None) -> bool:
+    """Return whether a user may do everything."""
+    return user is not None and ADMINISTRATORS in user.team_ids and not user.disabled
+
+
 def grant_of(team: auth_pb.Team) -> Grant:
     """Return what members of a team may do."""
     if team.builtin:

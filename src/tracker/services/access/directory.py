@@ -16,7 +16,7 @@ from tracker.services.access.uses import Use
 from tracker.time_text import MICROS
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Collection, Mapping
+    from collections.abc import Callable, Collection, Mapping, Sequence
 
     from tracker.domain.access import Principal
     from tracker.pb import access_pb, auth_pb
@@ -159,6 +159,10 @@ class Directory:
         stored = await self._store.modify(record_id, change, logged=logged)
         self._take(stored)
         return stored
+
+    async def read_all(self) -> Sequence[StoredAccess]:
+        """Return all records as the store has them now."""
+        return await self._store.find()
 
     async def follow(self) -> None:
         """Read what other servers have changed: one round of a background task."""

@@ -9,7 +9,6 @@ import re
 import secrets
 from typing import TYPE_CHECKING, Final, TypeVar
 
-from tracker.domain.people import ADMINISTRATORS
 from tracker.domain.times import timestamp
 from tracker.errors import Reason, TrackerError
 from tracker.pb import access_pb, auth_pb
@@ -22,6 +21,7 @@ if TYPE_CHECKING:
 
     from protobuf.wkt import Timestamp
 
+    from tracker.services.access.administrators import Administrators
     from tracker.services.access.directory import Directory
     from tracker.services.context import Call, Context
 
@@ -35,11 +35,12 @@ _T = TypeVar("_T", auth_pb.CreateTeamRequest, auth_pb.UpdateTeamRequest)
 class PeopleService:
     """Answers the RPCs of `tracker.auth.v1alpha1.AuthService` about users and teams.
 
-    One change is made at a time, so that a server never leaves itself without an administrator.
+    One change is made at a time, so that a server finds names that it has given.
     """
 
-    def __init__(self, directory: Directory, context: Context) -> None:
+    def __init__(self, directory: Directory, administrators: Administrators, context: Context) -> None:
         self._directory = directory
+        self._administrators = administrators
         self._context = context
         self._changing = asyncio.Lock()
 
@@ -90,9 +91,8 @@ class PeopleService:
         async with self._changing:
             await self._directory.catch_up()
             teams = self._teams_of(request.team_ids)
-            stored = await self._directory.modify(
-                f"user:{request.id}",
-                lambda there: self._updated(there, request, call, teams, password_hash),
+            stored = await self._administrators.modify(
+                request.id, lambda there: self._updated(there, request, call, teams, password_hash)
             )
         user = stored.record.user or auth_pb.User()
         self._context.report(call, "user updated", id=user.id, name=user.username)
@@ -114,15 +114,11 @@ class PeopleService:
             raise unfit("new_password", text)
         if request.disabled and call.principal.id == record.id:
             raise TrackerError(Reason.LAST_ADMINISTRATOR, "you cannot disable your own account")
-        was = _is_administrator(user)
         if request.disabled or password_hash is not None:
             record.sessions_since = timestamp(self._context.now())
         user.email, user.display_name = request.email.strip(), request.display_name.strip()
         user.team_ids, user.disabled = teams, request.disabled
         user.must_change_password = user.must_change_password or password_hash is not None
-        others = (each for each in self._directory.users.values() if each.id != user.id)
-        if was and not _is_administrator(user) and not any(map(_is_administrator, others)):
-            raise TrackerError(Reason.LAST_ADMINISTRATOR, "cannot remove the last administrator")
         return StoredAccess(record, stored.secret_hash if password_hash is None else password_hash)
 
     async def list_teams(self, _request: auth_pb.ListTeamsRequest, _call: Call) -> auth_pb.ListTeamsResponse:
@@ -220,10 +216,6 @@ def _detached(stored: StoredAccess | None, team_id: str) -> StoredAccess:
         raise LookupError("users are never deleted")
     record.user.team_ids = [each for each in record.user.team_ids if each != team_id]
     return StoredAccess(record, stored.secret_hash)
-
-
-def _is_administrator(user: auth_pb.User) -> bool:
-    return ADMINISTRATORS in user.team_ids and not user.disabled
 
 
 def _user_exists() -> TrackerError:

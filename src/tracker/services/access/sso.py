@@ -16,7 +16,7 @@ from urllib.parse import quote_plus, urlencode
 
 from tracker.domain.people import ADMINISTRATORS
 from tracker.domain.times import timestamp
-from tracker.errors import TrackerError
+from tracker.errors import Reason, TrackerError
 from tracker.identity.id_tokens import verified_claims
 from tracker.identity.issuers import KeySource
 from tracker.pb import access_pb, auth_pb
@@ -25,6 +25,7 @@ from tracker.stores.access import NameTakenError, StoredAccess, name_of_user
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping
 
+    from tracker.services.access.administrators import Administrators
     from tracker.services.access.directory import Directory
     from tracker.services.access.logins import LoginObserver
     from tracker.services.access.sessions import NewSession, Sessions
@@ -77,6 +78,7 @@ class SingleSignOn:
     _provider: Provider
     _client: OidcClient
     _directory: Directory
+    _administrators: Administrators
     _sessions: Sessions
     _context: Context
     _observer: LoginObserver
@@ -183,14 +185,20 @@ class SingleSignOn:
             user.email, user.display_name = _text(claims, "email"), _text(claims, "name")
             user.last_login_at = now
             if groups is not None:
-                user.team_ids = self._teams(user, groups)
+                teams = self._teams(user, groups)
+                user.team_ids = sorted({*teams, ADMINISTRATORS}) if is_last else teams
             return StoredAccess(record, b"")
 
+        is_last = False
         while True:
             try:
-                new = await self._directory.modify(f"user:{user_id}", change)
+                new = await self._administrators.modify(user_id, change)
             except NameTakenError as error:  # by a user that this server does not know yet
                 taken.add(error.name)
+            except TrackerError as error:
+                if error.reason is not Reason.LAST_ADMINISTRATOR:
+                    raise
+                is_last = True
             else:
                 return new.record.user or auth_pb.User()
 
@@ -217,16 +225,7 @@ class SingleSignOn:
         mapped = {team.id for team in teams.values() if team.oidc_groups}
         found = [each for each in user.team_ids if each not in mapped]
         found += [team.id for team in teams.values() if groups & {*team.oidc_groups}]
-        if ADMINISTRATORS in user.team_ids and ADMINISTRATORS not in found and self._is_last(user):
-            found.append(ADMINISTRATORS)
         return found
-
-    def _is_last(self, user: auth_pb.User) -> bool:
-        return not any(
-            ADMINISTRATORS in other.team_ids and not other.disabled
-            for other in self._directory.users.values()
-            if other.id != user.id
-        )
 
 
 def _free_name(name: str, taken: Collection[str]) -> str:

@@ -24,11 +24,12 @@ if TYPE_CHECKING:
     from ...auth.v1alpha1.auth_pb import ApiKey, Team, User
 
 
-_AccessFields: TypeAlias = Literal["id", "api_key", "user", "team", "session", "issuer", "subject", "sessions_since"]
+_AccessFields: TypeAlias = Literal["id", "api_key", "user", "team", "session", "issuer", "subject", "sessions_since", "removal", "revoked_removals"]
 
 class Access(Message[_AccessFields]):
     """
-    A stored record of access control: a key, a user, a team or a session. A record with none of them is of one that was deleted.
+    A stored record of access control: a key, a user, a team or a session. A record with none of them is of one that was deleted,
+    or says which change of administrators is under way.
 
     ```proto
     message tracker.access.v1.Access
@@ -36,7 +37,7 @@ class Access(Message[_AccessFields]):
 
     Attributes:
         id:
-            Id of the record, with its kind before it: `apikey:ID`, `user:ID`, `team:ID` or `session:ID`.
+            Id of the record, with its kind before it: `apikey:ID`, `user:ID`, `team:ID` or `session:ID`; or `administrators`, of which there is one.
 
             ```proto
             string id = 1;
@@ -83,9 +84,22 @@ class Access(Message[_AccessFields]):
             ```proto
             optional google.protobuf.Timestamp sessions_since = 22;
             ```
+        removal:
+            Of a user: the last removal from the administrators that was begun and not made. Of the record `administrators`: the
+            removal that is under way, of the user that is the subject.
+
+            ```proto
+            string removal = 23;
+            ```
+        revoked_removals:
+            Of the record `administrators`: removals that must not be made any more, each as the id of the user, a space, and its own.
+
+            ```proto
+            repeated string revoked_removals = 24;
+            ```
     """
 
-    __slots__ = ("id", "api_key", "user", "team", "session", "issuer", "subject", "sessions_since")
+    __slots__ = ("id", "api_key", "user", "team", "session", "issuer", "subject", "sessions_since", "removal", "revoked_removals")
 
     if TYPE_CHECKING:
 
@@ -100,6 +114,8 @@ class Access(Message[_AccessFields]):
             issuer: str = "",
             subject: str = "",
             sessions_since: Timestamp | None = None,
+            removal: str = "",
+            revoked_removals: list[str] | None = None,
         ) -> None:
             pass
 
@@ -111,6 +127,8 @@ class Access(Message[_AccessFields]):
         issuer: str
         subject: str
         sessions_since: Timestamp | None
+        removal: str
+        revoked_removals: list[str]
 
 _SessionFields: TypeAlias = Literal["user_id", "created_at", "expires_at", "user_agent", "last_used_at", "last_used_from"]
 
@@ -186,7 +204,7 @@ class Session(Message[_SessionFields]):
 
 
 _DESC = file_desc(
-    b'\n\x1cproto/access/v1/access.proto\x12\x11tracker.access.v1\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x1eproto/auth/v1alpha1/auth.proto"\xdd\x02\n\x06Access\x12\x0e\n\x02id\x18\x01 \x01(\tR\x02id\x126\n\x07api_key\x18\x02 \x01(\x0b2\x1d.tracker.auth.v1alpha1.ApiKeyR\x06apiKey\x12/\n\x04user\x18\x03 \x01(\x0b2\x1b.tracker.auth.v1alpha1.UserR\x04user\x12/\n\x04team\x18\x04 \x01(\x0b2\x1b.tracker.auth.v1alpha1.TeamR\x04team\x124\n\x07session\x18\x05 \x01(\x0b2\x1a.tracker.access.v1.SessionR\x07session\x12\x16\n\x06issuer\x18\x14 \x01(\tR\x06issuer\x12\x18\n\x07subject\x18\x15 \x01(\tR\x07subject\x12A\n\x0esessions_since\x18\x16 \x01(\x0b2\x1a.google.protobuf.TimestampR\rsessionsSince"\x9b\x02\n\x07Session\x12\x17\n\x07user_id\x18\x01 \x01(\tR\x06userId\x129\n\ncreated_at\x18\x02 \x01(\x0b2\x1a.google.protobuf.TimestampR\tcreatedAt\x129\n\nexpires_at\x18\x03 \x01(\x0b2\x1a.google.protobuf.TimestampR\texpiresAt\x12\x1d\n\nuser_agent\x18\x04 \x01(\tR\tuserAgent\x12<\n\x0clast_used_at\x18\x05 \x01(\x0b2\x1a.google.protobuf.TimestampR\nlastUsedAt\x12$\n\x0elast_used_from\x18\x06 \x01(\tR\x0clastUsedFromb\x06proto3',
+    b'\n\x1cproto/access/v1/access.proto\x12\x11tracker.access.v1\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x1eproto/auth/v1alpha1/auth.proto"\xa2\x03\n\x06Access\x12\x0e\n\x02id\x18\x01 \x01(\tR\x02id\x126\n\x07api_key\x18\x02 \x01(\x0b2\x1d.tracker.auth.v1alpha1.ApiKeyR\x06apiKey\x12/\n\x04user\x18\x03 \x01(\x0b2\x1b.tracker.auth.v1alpha1.UserR\x04user\x12/\n\x04team\x18\x04 \x01(\x0b2\x1b.tracker.auth.v1alpha1.TeamR\x04team\x124\n\x07session\x18\x05 \x01(\x0b2\x1a.tracker.access.v1.SessionR\x07session\x12\x16\n\x06issuer\x18\x14 \x01(\tR\x06issuer\x12\x18\n\x07subject\x18\x15 \x01(\tR\x07subject\x12A\n\x0esessions_since\x18\x16 \x01(\x0b2\x1a.google.protobuf.TimestampR\rsessionsSince\x12\x18\n\x07removal\x18\x17 \x01(\tR\x07removal\x12)\n\x10revoked_removals\x18\x18 \x03(\tR\x0frevokedRemovals"\x9b\x02\n\x07Session\x12\x17\n\x07user_id\x18\x01 \x01(\tR\x06userId\x129\n\ncreated_at\x18\x02 \x01(\x0b2\x1a.google.protobuf.TimestampR\tcreatedAt\x129\n\nexpires_at\x18\x03 \x01(\x0b2\x1a.google.protobuf.TimestampR\texpiresAt\x12\x1d\n\nuser_agent\x18\x04 \x01(\tR\tuserAgent\x12<\n\x0clast_used_at\x18\x05 \x01(\x0b2\x1a.google.protobuf.TimestampR\nlastUsedAt\x12$\n\x0elast_used_from\x18\x06 \x01(\tR\x0clastUsedFromb\x06proto3',
     [
         timestamp_pb.desc(),
         auth_pb.desc(),
