@@ -10,7 +10,7 @@ from tracker.time_text import MICROS
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-PATIENCE = 20.0
+PATIENCE = 90.0
 """Seconds within which whoever was woken has done its work on the slowest machine."""
 
 

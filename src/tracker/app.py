@@ -160,7 +160,7 @@ class App:
             settings.webhook_allowed_networks, store.webhooks, context, metrics.webhooks, tasks, opened
         )
         for consumer in (recorder.consumer(), outbox, *self._consumers):
-            ConsumerRunner(consumer, store, context, metrics.consumers, clock).start(tasks, opened)
+            await ConsumerRunner(consumer, store, context, metrics.consumers, clock).start(tasks, opened)
 
         streams, unsent = OpenStreams(), UnsentAnswers(settings.unsent_answers_mib, metrics)
         self.access = access = await AccessControl(settings, store.access, context, metrics.auth).open(

@@ -9,6 +9,7 @@ import signal
 import subprocess
 import sys
 import time
+from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -192,7 +193,7 @@ def test_an_import_that_was_killed_is_repeated_and_nothing_is_there_twice(
     archive: Path, empty: ServerProcess, full: ServerProcess
 ) -> None:
     lines = archive.read_text().splitlines(keepends=True)
-    with start("import", "-", environ=at(empty)) as process:
+    with ThreadPoolExecutor() as pool, start("import", "-", environ=at(empty)) as process:
         assert process.stdin is not None
         process.stdin.write("".join(lines[:1_600]))
         process.stdin.flush()
@@ -211,7 +212,7 @@ def test_an_import_outlasts_a_server_that_is_killed_and_started_again(
     archive: Path, empty: ServerProcess, full: ServerProcess
 ) -> None:
     lines = archive.read_text().splitlines(keepends=True)
-    with start("import", "-", environ=at(empty)) as process:
+    with ThreadPoolExecutor() as pool, start("import", "-", environ=at(empty)) as process:
         assert process.stdin is not None
         process.stdin.write("".join(lines[:1_600]))
         process.stdin.flush()
@@ -219,9 +220,9 @@ def test_an_import_outlasts_a_server_that_is_killed_and_started_again(
         while not count(empty):
             assert time.monotonic() < deadline
         empty.kill()
-        process.stdin.write("".join(lines[1_600:1_900]))  # a batch more, and no more than is read meanwhile
-        process.stdin.flush()
+        more = pool.submit(process.stdin.write, "".join(lines[1_600:1_900]))  # which is read in part
         empty.start()
+        more.result(PATIENCE)
         _, told = process.communicate("".join(lines[1_900:]), timeout=PATIENCE)
     assert process.returncode == 0, told
     assert exported(empty) == exported(full)

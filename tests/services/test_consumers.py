@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from contextlib import AsyncExitStack, closing
 from typing import TYPE_CHECKING
 from zoneinfo import ZoneInfo
 
@@ -10,6 +11,7 @@ import apsw
 import pytest
 import structlog
 from structlog.testing import capture_logs
+from tests.clocks import PATIENCE
 from tests.stores.observations import Observations
 from tests.stores.samples import a_catalog_entry, an_event, new_id
 
@@ -19,6 +21,7 @@ from tracker.services.context import Context
 from tracker.stores.changes import ConsumerState, Position
 from tracker.stores.mongo import MongoStore
 from tracker.stores.sqlite import SqliteStore
+from tracker.supervision import Supervisor
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable, Sequence
@@ -77,7 +80,7 @@ class Server:
 
     async def work(self, given: int) -> None:
         """Work until so many changes were given."""
-        async with asyncio.timeout(20):
+        async with asyncio.timeout(PATIENCE):
             while len(self.given) < given:
                 await self.runner.work()
 
@@ -121,6 +124,16 @@ async def test_a_consumer_is_given_each_change_from_when_it_first_ran(store: Sto
     assert max(server.batches) <= BATCH
     assert server.lags[-1] == 0
     assert max(lag or 0 for lag in server.lags) >= BATCH
+
+
+async def test_a_new_consumer_is_given_each_change_from_when_its_server_started(store: Store) -> None:
+    server = Server(store)
+    async with AsyncExitStack() as opened:
+        await server.runner.start(Supervisor(), opened)
+        await record(store, *"ab")
+        async with asyncio.timeout(PATIENCE):
+            while server.given != [*"ab"]:
+                await asyncio.sleep(0.01)
 
 
 async def test_what_a_consumer_fails_to_handle_it_is_given_again(store: Store) -> None:
@@ -181,6 +194,28 @@ async def test_a_server_that_stops_lets_another_one_go_on_at_once(store: Store) 
     await record(store, "a")
     await second.work(1)
     assert (first.given, second.given, second.clock.seconds) == ([], ["a"], 0)
+
+
+async def test_a_server_stopped_while_it_stores_its_state_lets_another_one_go_on_at_once(
+    tmp_path: Path,
+) -> None:
+    path = tmp_path / "tracker.db"
+    store = SqliteStore(path, Observations())
+    await store.open()
+    first, second = Server(store), Server(store)
+    await first.runner.work()
+    first.clock.seconds += RENEW_SECONDS + 1
+    with closing(apsw.Connection(str(path))) as db:
+        confirming = asyncio.create_task(first.runner.work())
+        while db.execute("SELECT beats FROM consumers").get == 1:
+            await asyncio.sleep(0)
+        confirming.cancel()
+        await asyncio.wait([confirming])
+    await first.runner.let_go()
+    await record(store, "a")
+    await second.work(1)
+    assert (second.given, second.clock.seconds) == (["a"], 0)
+    await store.close()
 
 
 async def test_a_consumer_whose_changes_are_no_longer_kept_goes_on_with_the_oldest_and_says_so(

@@ -12,6 +12,7 @@ import apsw
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from tests.clocks import PATIENCE
 from tests.domain.query.trees import CLOCK, events, sentences, texts, trees
 from tests.soak import size, soaks
 from tests.stores.events import agree, numbered, replace_events
@@ -38,7 +39,6 @@ if TYPE_CHECKING:
     from tracker.domain.query.tree import Node
     from tracker.stores.base import Store
 
-PATIENCE = 20.0
 NEVER = 1e6
 
 
@@ -67,6 +67,7 @@ def index(path: Path) -> None:
 def changing(path: Path) -> apsw.Connection:
     db = apsw.Connection(str(path), flags=apsw.SQLITE_OPEN_READWRITE)
     db.set_busy_timeout(int(1_000 * PATIENCE))  # the store takes the lock now and then, without a change
+    db.transaction_mode = "IMMEDIATE"  # what is read in a transaction, the store does not change before its end
     return db
 
 

@@ -85,8 +85,13 @@ class ConsumerRunner:
         self._grown = asyncio.Event()
         store.changes.notify(self._grown.set)
 
-    def start(self, tasks: Supervisor, opened: AsyncExitStack) -> None:
-        """Run the consumer in a background task, until what was opened is closed."""
+    async def start(self, tasks: Supervisor, opened: AsyncExitStack) -> None:
+        """Run the consumer in a background task, until what was opened is closed.
+
+        A new consumer begins before this returns: it is given each change that is made after that.
+        """
+        with suppress(TrackerError):  # then the task begins
+            await self._stored()
         tasks.repeat(self.task, self.work)
         opened.push_async_callback(self.let_go)
         opened.push_async_callback(tasks.stop, self.task)
@@ -103,20 +108,26 @@ class ConsumerRunner:
 
     async def let_go(self) -> None:
         """Let another server run the consumer, once the background task has ended."""
+        # Not from `_mine`: what the task was storing when it was stopped may be stored since.
+        with suppress(TrackerError):  # then its lease ends, as after a crash
+            while (stored := await self._store.get(self._consumer.name)) and stored.server == self._server:
+                await self._store.put(self._consumer.name, replace(stored, server=""), stored)
         if self._mine is not None:
-            with suppress(TrackerError):  # then its lease ends, as after a crash
-                await self._store.put(self._consumer.name, replace(self._mine, server=""), self._mine)
             self._leave()
 
     async def _take_over(self) -> bool:
         """Run the consumer from now on, unless another server does."""
-        stored = await self._store.get(self._consumer.name)
-        if stored is not None and stored.server not in ("", self._server) and not self._is_over(stored):
+        stored = await self._stored()
+        if stored.server not in ("", self._server) and not self._is_over(stored):
             return False
-        if stored is not None:
-            return await self._put(stored.position, stored)
+        return await self._put(stored.position, stored)
+
+    async def _stored(self) -> ConsumerState:
+        """Return the state of the consumer; a new one begins."""
         begin = self._changes.oldest if self._consumer.from_oldest else self._changes.end
-        return await self._put(await begin(), None)
+        while (stored := await self._store.get(self._consumer.name)) is None:
+            await self._store.put(self._consumer.name, ConsumerState(await begin(), "", 0), None)
+        return stored
 
     def _is_over(self, stored: ConsumerState) -> bool:
         now = self._clock.elapsed()  # after the answer: a state is never counted from before it existed
@@ -151,10 +162,10 @@ class ConsumerRunner:
             self._log.error("changes lost to a consumer", consumer=self._consumer.name, **fields)
             return Batch((), resumed)
 
-    async def _put(self, position: Position, before: ConsumerState | None) -> bool:
+    async def _put(self, position: Position, before: ConsumerState) -> bool:
         """Store how far the consumer has come; return False where another server has taken it over."""
         began = self._clock.elapsed()
-        state = ConsumerState(position, self._server, before.beats + 1 if before is not None else 1)
+        state = ConsumerState(position, self._server, before.beats + 1)
         if await self._store.put(self._consumer.name, state, before):
             self._mine, self._confirmed = state, began
             return True

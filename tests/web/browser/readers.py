@@ -11,7 +11,7 @@ if TYPE_CHECKING:
 
     from tracker.app import App
 
-PATIENCE = 30_000
+PATIENCE = 60_000
 """Milliseconds within which a page has done what it was asked, on the slowest machine."""
 ZONE = "Europe/Paris"
 _REFUSED = "Failed to load resource: the server responded with a status of 4"

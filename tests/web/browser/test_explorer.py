@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from typing import TYPE_CHECKING
 from urllib.parse import parse_qs, urlsplit
 
@@ -9,7 +10,7 @@ from playwright.async_api import expect
 
 if TYPE_CHECKING:
     import httpx2
-    from playwright.async_api import Page
+    from playwright.async_api import Page, Route
     from tests.web.browser.readers import Readers
 
     from tracker.app import App
@@ -73,6 +74,22 @@ async def test_a_query_is_written_with_suggestions_by_keys_alone(demo: App, read
     await page.keyboard.press("Enter")
     await expect(page.locator("#facets li.included")).to_contain_text("payments")
     assert asked(page)["q"] == "service:payments"
+
+
+async def test_a_list_that_was_closed_before_its_suggestions_came_stays_closed(
+    demo: App, readers: Readers
+) -> None:
+    page = await readers.visit(demo, "/events?from=all")
+    query, suggestions = page.locator("#q"), page.get_by_role("listbox", name="Suggestions")
+    held: asyncio.Queue[Route] = asyncio.Queue()
+    await page.route("**/events/suggestions?*", held.put)
+    await query.press_sequentially("serv")
+    await held.get()
+    async with page.expect_event("requestfailed"):
+        await query.press("Escape")
+    await query.press("i")
+    await (await held.get()).continue_()
+    await expect(suggestions.get_by_role("option")).to_have_text(["service"])
 
 
 async def test_a_wrong_query_is_marked_and_can_be_mended_in_place(demo: App, readers: Readers) -> None:

@@ -17,7 +17,13 @@ export function completeQuery(input) {
   input.setAttribute("aria-controls", list.id);
   input.setAttribute("aria-expanded", "false");
 
+  /** @type {number | undefined} */
+  let soon;
+
+  /** Close the list, which an answer under way does not open again. */
   function close() {
+    clearTimeout(soon);
+    asking?.abort();
     list.remove();
     input.setAttribute("aria-expanded", "false");
     input.removeAttribute("aria-activedescendant");
@@ -52,6 +58,7 @@ export function completeQuery(input) {
       const answer = await fetch(`/events/suggestions?${asked}`, { signal });
       if (!answer.ok || document.activeElement !== input) return close();
       const { start, suggestions } = await answer.json();
+      if (signal.aborted) return;
       if (!suggestions.length) return close();
       const chosen = list.querySelector('[aria-selected="true"]')?.getAttribute("data-text");
       list.dataset.start = start;
@@ -80,8 +87,6 @@ export function completeQuery(input) {
     }
   }
 
-  /** @type {number | undefined} */
-  let soon;
   input.addEventListener("input", () => { clearTimeout(soon); soon = setTimeout(ask, 80); });
   input.addEventListener("blur", () => setTimeout(close, 150));
   list.addEventListener("pointerdown", (event) => {
@@ -91,7 +96,10 @@ export function completeQuery(input) {
   });
   input.addEventListener("keydown", (event) => {
     const items = [...list.children];
-    if (!list.isConnected) return;
+    if (!list.isConnected) {
+      if (event.key === "Enter" || event.key === "Escape") close();
+      return;
+    }
     const now = items.findIndex((each) => each.getAttribute("aria-selected") === "true");
     if (event.key === "ArrowDown" || event.key === "ArrowUp") {
       event.preventDefault();
@@ -102,6 +110,8 @@ export function completeQuery(input) {
       take(items[now]);
     } else if (event.key === "Escape") {
       event.stopPropagation();
+      close();
+    } else if (event.key === "Enter") {
       close();
     }
   });
