@@ -20,7 +20,7 @@ from pymongo.errors import PyMongoError
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-READY_WITHIN = 30.0
+READY_WITHIN = 90.0
 """Seconds in which servers must be ready."""
 
 

@@ -12,7 +12,7 @@ from typing import Self
 from bench.load import free_ports
 from tests.forks import forks
 
-READY_WITHIN = 30.0
+READY_WITHIN = 90.0
 """Seconds in which a server must be ready, or have said why it can't be."""
 
 

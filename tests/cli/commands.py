@@ -29,7 +29,7 @@ CLEAN = {
 } | {"XDG_STATE_HOME": "/dev/null", "XDG_CONFIG_HOME": "/dev/null"}
 """The environment of this process without what would set up a server, find one, or size a terminal."""
 
-PATIENCE = 30.0
+PATIENCE = 90.0
 
 
 def tracker(

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Self
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-PATIENCE = 30.0
+PATIENCE = 90.0
 
 CTRL_C, CTRL_Z = b"\x03", b"\x1a"
 

@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 
 EVENTS = 3_000
 UNTIL = 1_780_000_000_000_000
-PATIENCE = 30.0
+PATIENCE = 90.0
 
 
 @pytest.fixture(scope="module")

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
     from tests.server_process import ServerProcess
 
-PATIENCE = 30.0
+PATIENCE = 90.0
 
 
 @contextlib.contextmanager

@@ -21,7 +21,7 @@ from tracker.cli.run.relay import Tail
 if TYPE_CHECKING:
     from pathlib import Path
 
-PATIENCE = 30.0
+PATIENCE = 90.0
 PRODUCTION = ("--environment", "production")
 
 

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
     from tests.docs.pages import Block
 
-_PATIENCE = 60
+_PATIENCE = 90
 """Seconds that one example may take."""
 
 _END = "--- end of example "

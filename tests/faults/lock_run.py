@@ -37,7 +37,7 @@ if TYPE_CHECKING:
 TTL = 3.0
 """Seconds of a lease."""
 
-PATIENCE = 60.0
+PATIENCE = 90.0
 """Seconds in which everything must have happened that happens at all."""
 
 LOCKED = 75

@@ -34,7 +34,7 @@ if TYPE_CHECKING:
 
     from tracker.guardian.protocol import Channel, Message
 
-PATIENCE = 30.0
+PATIENCE = 90.0
 SECOND = 1_000_000_000
 
 STUBBORN = "trap '' TERM; while :; do sleep 0.02; done"

@@ -225,11 +225,11 @@ async def test_a_consumer_whose_changes_are_no_longer_kept_goes_on_with_the_olde
     store = SqliteStore(path, Observations(), changes_kept=1_000)
     await store.open()
     await Server(store).runner.work()
-    with apsw.Connection(str(path)) as db:
+    with closing(apsw.Connection(str(path))) as db:
+        db.set_busy_timeout(int(1_000 * PATIENCE))
         db.execute(
             "INSERT INTO changes (number, at, record, kind, id, principal) VALUES (70, 7, 1, 2, 'a', '')"
         )
-    db.close()
     await store.catalog.upsert("cart", lambda _: a_catalog_entry("cart"))
     server = Server(store)
     server.clock.seconds = 1.0

@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from collections.abc import AsyncIterator
     from pathlib import Path
 
-PATIENCE = 20.0
+PATIENCE = 90.0
 
 
 @pytest.fixture

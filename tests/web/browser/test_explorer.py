@@ -83,11 +83,11 @@ async def test_a_list_that_was_closed_before_its_suggestions_came_stays_closed(
     query, suggestions = page.locator("#q"), page.get_by_role("listbox", name="Suggestions")
     held: asyncio.Queue[Route] = asyncio.Queue()
     await page.route("**/events/suggestions?*", held.put)
-    await query.press_sequentially("serv")
+    await query.fill("serv")
     await held.get()
     async with page.expect_event("requestfailed"):
         await query.press("Escape")
-    await query.press("i")
+    await query.fill("servi")
     await (await held.get()).continue_()
     await expect(suggestions.get_by_role("option")).to_have_text(["service"])
 

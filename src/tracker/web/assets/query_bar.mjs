@@ -88,7 +88,7 @@ export function completeQuery(input) {
   }
 
   input.addEventListener("input", () => { clearTimeout(soon); soon = setTimeout(ask, 80); });
-  input.addEventListener("blur", () => setTimeout(close, 150));
+  input.addEventListener("blur", () => setTimeout(() => { if (document.activeElement !== input) close(); }, 150));
   list.addEventListener("pointerdown", (event) => {
     event.preventDefault();
     const item = event.target instanceof Element ? event.target.closest("li") : null;
