@@ -193,7 +193,7 @@ def test_an_import_that_was_killed_is_repeated_and_nothing_is_there_twice(
     archive: Path, empty: ServerProcess, full: ServerProcess
 ) -> None:
     lines = archive.read_text().splitlines(keepends=True)
-    with ThreadPoolExecutor() as pool, start("import", "-", environ=at(empty)) as process:
+    with start("import", "-", environ=at(empty)) as process:
         assert process.stdin is not None
         process.stdin.write("".join(lines[:1_600]))
         process.stdin.flush()
