@@ -52,7 +52,8 @@ class Sender:
 SENDERS: Final = (
     Sender(
         "Datadog Events v1",
-        "`datadog` (API, `dogshell`, `dogwrap`), `datadog-api-client`, Ansible's `datadog_event`, Flux `datadog`",
+        "`datadog` (API, `dogshell`, `dogwrap`), `datadog-api-client`, Ansible's `datadog_event`, "
+        "Flux `datadog`",
         "`DD-API-KEY`, `?api_key=`",
         DatadogEvents,
     ),
