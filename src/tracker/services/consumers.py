@@ -103,7 +103,7 @@ class ConsumerRunner:
             await self._clock.sleep(RENEW_SECONDS)
         elif self._mine is not None and self._clock.elapsed() - self._confirmed > RENEW_SECONDS:
             await self._put(self._mine.position, self._mine)
-        if self._mine is not None and not await self._handle_next(self._mine.position):
+        if self._mine is not None and not await self._handle_next(self._mine):
             await self._wait()
 
     async def let_go(self) -> None:
@@ -135,8 +135,9 @@ class ConsumerRunner:
             self._seen = (stored, now)
         return now - self._seen[1] >= LEASE_SECONDS
 
-    async def _handle_next(self, position: Position) -> bool:
+    async def _handle_next(self, mine: ConsumerState) -> bool:
         """Handle the next changes; return whether there may be more."""
+        position = mine.position
         changes, after = await self._read(position)
         full = after.number - position.number >= self._consumer.batch
         end = await self._changes.end() if full else after
@@ -144,7 +145,7 @@ class ConsumerRunner:
         if changes:
             async with asyncio.timeout(HANDLE_SECONDS):
                 await self._consumer.handle(changes)
-        if after != position and await self._put(after, self._mine):
+        if after != position and await self._put(after, mine):
             self._observer.consumer_lag(self._consumer.name, end.number - after.number)
         if full and end.number - after.number < FAR_BEHIND:
             await asyncio.sleep(self._consumer.pause_seconds)
