@@ -14,8 +14,9 @@ import structlog
 from tests.canaries import files_with_secrets
 from tests.clients import STRICT, GrpcClient, RestClient, http_client
 from tests.clocks import StoppedClock
+from tests.memory import pytest_configure  # noqa: F401 - for pytest, which looks for it here
 from tests.mongo_servers import MongoServers, mongod
-from tests.timeouts import pytest_collection_modifyitems  # noqa: F401 - for pytest, which looks for it here
+from tests.timeouts import pytest_collection_modifyitems  # noqa: F401 - as above
 
 from tracker.app import App
 from tracker.config.settings import Settings
