@@ -35,6 +35,7 @@ from tracker.api.wires import require_free
 from tracker.auditing import open_audit
 from tracker.domain.times import duration
 from tracker.errors import Reason, SetupError, TrackerError
+from tracker.incidents import open_incidents
 from tracker.intakes.dogstatsd import Dogstatsd
 from tracker.intakes.recorder import Recorder
 from tracker.intakes.senders import routes as intake_routes
@@ -199,6 +200,7 @@ class App:
             access.own_sessions,
             AuditService(store.audit, recorder, context),
             webhooks,
+            open_incidents(settings, store, context),
         )
         methods, ready = tuple(methods_of(services)), Readiness(store.check)
         rpcs = Rpcs(methods, keys)

@@ -40,6 +40,12 @@ async def event_id(client: Client) -> str:
     return str(event["metadata"]["id"])
 
 
+async def incident_id(client: Client) -> str:
+    """Return the id of an event beside one with the Slack id 17.17."""
+    await client.call("EventService/CreateEvent", {**DEPLOYMENT, "slackId": "17.17"})
+    return await event_id(client)
+
+
 async def lock_id(client: Client) -> str:
     return str((await client.call("LockService/CreateLock", {**LOCK, "ttl": "60s"}))["lock"]["id"])
 
@@ -105,6 +111,10 @@ CHANGES: dict[str, tuple[Callable[[Client], Awaitable[str]], Callable[[str], Jso
         lambda id_: {"id": id_, "name": "docs", "url": "https://docs.example.com"},
     ),
     "LinkService/DeleteLink": (link_id, lambda id_: {"id": id_}),
+    "IncidentService/LinkChange": (
+        incident_id,
+        lambda id_: {"id": id_, "changeId": "17.17", "link": "caused_by"},
+    ),
     "WebhookService/CreateWebhook": (nothing, lambda _: WEBHOOK),
     "WebhookService/UpdateWebhook": (webhook_id, lambda id_: {"id": id_, **WEBHOOK}),
     "WebhookService/RotateWebhookSecret": (webhook_id, lambda id_: {"id": id_}),

@@ -90,6 +90,8 @@ VALID: dict[str, Json] = {
     "TestWebhookRequest": {"id": UUID},
     "ListWebhookDeliveriesRequest": {"id": UUID},
     "ReplayWebhookDeliveriesRequest": {"id": UUID},
+    "ExplainIncidentRequest": {"id": UUID},
+    "LinkChangeRequest": {"id": UUID, "changeId": UUID, "link": "caused_by"},
 }
 """The least that each request has to say."""
 

@@ -45,7 +45,12 @@ LENGTHS = {
 }
 """How long a text of this name, or in a list of this name, may be, wherever it is; any other: `NAME`."""
 
-ITEMS = {"fields": 20, "by": 5, "changelog": 100_000}
+ITEMS = {
+    **dict.fromkeys(("caused_by", "not_caused_by", "remediated_by", "rolled_back_by"), 100),
+    "fields": 20,
+    "by": 5,
+    "changelog": 100_000,
+}
 """How many items a list of this name may have, wherever it is; any other: 1,000."""
 
 DURATIONS = {

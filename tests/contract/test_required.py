@@ -78,6 +78,9 @@ REQUIRED = {
     "TestWebhookRequest.id": "id is required",
     "ListWebhookDeliveriesRequest.id": "id is required",
     "ReplayWebhookDeliveriesRequest.id": "id is required",
+    "ExplainIncidentRequest.id": "id is required",
+    "LinkChangeRequest.id": "id is required",
+    "LinkChangeRequest.change_id": "change_id is required",
 }
 """What an empty request lacks, and in which words it is told."""
 

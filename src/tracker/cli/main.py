@@ -26,6 +26,7 @@ from tracker.cli.printing import say
 from tracker.cli.run.command import run
 from tracker.cli.stats import stats
 from tracker.cli.webhook.commands import app as webhook
+from tracker.cli.why.command import why
 from tracker.config import ConfigurationError
 
 app = typer.Typer(
@@ -41,6 +42,7 @@ app.command("serve", hidden=True)(command("serv")(server.serve))
 command("config")(server.config)
 app.add_typer(event, name="event")
 command("stats", codes=STATS_TABLE)(stats)
+command("why", codes=STATS_TABLE)(why)
 command("run", codes=RUN_TABLE, context_settings={"allow_interspersed_args": False})(run)
 command("export", codes=ARCHIVE_TABLE)(export)
 command("import", codes=ARCHIVE_TABLE)(import_)
@@ -111,6 +113,7 @@ _CALLING = frozenset(
         "token",
         "webhook",
         "whoami",
+        "why",
     )
 )
 """Commands that call a server."""

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Generic, TypeVar
 
 from protobuf import Message, message_from_json_value
 
-from tracker.pb import FILES, audit_pb, auth_pb, catalog_pb, event_pb, lock_pb, webhook_pb
+from tracker.pb import FILES, audit_pb, auth_pb, catalog_pb, event_pb, incident_pb, lock_pb, webhook_pb
 from tracker.transcoding.bindings import http_bindings
 
 if TYPE_CHECKING:
@@ -74,6 +74,8 @@ LIST_RELATED_EVENTS = Rpc(event_pb.ListRelatedEventsRequest, event_pb.ListRelate
 SEARCH_EVENTS = Rpc(event_pb.SearchEventsRequest, event_pb.SearchEventsResponse)
 UPDATE_EVENT = Rpc(event_pb.UpdateEventRequest, event_pb.UpdateEventResponse)
 WATCH_EVENTS = Rpc(event_pb.WatchEventsRequest, event_pb.WatchEventsResponse)
+EXPLAIN_INCIDENT = Rpc(incident_pb.ExplainIncidentRequest, incident_pb.ExplainIncidentResponse)
+LINK_CHANGE = Rpc(incident_pb.LinkChangeRequest, incident_pb.LinkChangeResponse)
 CREATE_LOCK = Rpc(lock_pb.CreateLockRequest, lock_pb.CreateLockResponse)
 GET_LOCK = Rpc(lock_pb.GetLockRequest, lock_pb.GetLockResponse)
 LIST_LOCKS = Rpc(lock_pb.ListLocksRequest, lock_pb.ListLocksResponse)

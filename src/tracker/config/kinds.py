@@ -130,6 +130,15 @@ def seconds(low: float, high: float) -> Kind[float]:
     return Kind(expected, parse, toml=(int, float), show=lambda value: f"{value:g}", hint=hint)
 
 
+def _share(text: str) -> float:
+    if not 0 <= (value := float(text)) <= 1:
+        raise ValueError
+    return value
+
+
+SHARE: Kind[float] = Kind("a number from 0 to 1", _share, toml=(int, float), show=lambda value: f"{value:g}")
+
+
 def choice(of: type[E], also: Mapping[str, E] | None = None) -> Kind[E]:
     """Return the kind of the values of an enumeration, in any case; `also` gives further spellings."""
     known = {member.value: member for member in of} | dict(also or {})

@@ -15,6 +15,7 @@ from tracker.config.kinds import (
     ORIGINS,
     PATH,
     PERMISSIONS,
+    SHARE,
     SWITCH,
     TEXT,
     TIMEZONE,
@@ -277,6 +278,17 @@ class Settings:
         whole(1_000, 1_000_000_000),
         "Minimum number of changes kept, from which watches and consumers continue.",
         100_000,
+    )
+    why_window: float = _setting(
+        seconds(60, 2_592_000), "How long before an incident its cause is looked for.", 86_400.0
+    )
+    why_threshold: float = _setting(
+        SHARE, "Probability from which a change is named as the suspected cause of an incident.", 0.5
+    )
+    why_weights: tuple[str, ...] = _setting(
+        WORDS,
+        "How much features of changes count in that, such as `age=-1.2,size=0.5`; others as by default.",
+        (),
     )
     audit_key_file: Path | None = _setting(
         MISSING_OR_PATH,

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
     from tracker.domain.access import Principal
-    from tracker.pb import lock_pb
+    from tracker.pb import incident_pb, lock_pb
 
 _ChangeType = event_pb.ChangeType
 _Entry = event_pb.ChangelogEntry
@@ -104,6 +104,15 @@ def _lock_entry(lock: lock_pb.Lock, now: int, change_type: _ChangeType, who: str
 def slack_linked(event: event_pb.Event, old: str, new: str, now: int, who: str = "") -> _Entry:
     """Return the entry for a Slack message that was linked to an event."""
     return _entry(event, now, _ChangeType.linked, "Slack message linked", ("slack_id", old, new), who=who)
+
+
+def change_linked(  # noqa: PLR0913, PLR0917  # the parts of an entry
+    event: event_pb.Event, link: incident_pb.Link, old: str, new: str, now: int, comment: str, who: str
+) -> _Entry:
+    """Return the entry for a change that was linked to an incident, or whose link was taken back."""
+    words = link.name.replace("_", " ").capitalize()
+    said = comment or (words if new else f"{words}: taken back")
+    return _entry(event, now, _ChangeType.linked, said, (link.name, old, new), who=who)
 
 
 def differences(before: event_pb.Event, after: event_pb.Event, now: int, who: str = "") -> list[_Entry]:

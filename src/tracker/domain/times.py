@@ -81,15 +81,20 @@ def period(start_date: str, end_date: str, zone: tzinfo = UTC) -> tuple[int | No
     Raises:
         TrackerError: INVALID_ARGUMENT for text that is not a date, or an end before the start.
     """
-    since = _second(_read("start_date", start_date, zone).interval.low) if start_date else None
-    until = _end(_read("end_date", end_date, zone)) if end_date else None
+    since = _second(read_named("start_date", start_date, zone).interval.low) if start_date else None
+    until = _end(read_named("end_date", end_date, zone)) if end_date else None
     if since is not None and until is not None and until <= since:
         text = f"start_date {start_date} and end_date {end_date} are inversed"
         raise invalid(FieldViolation("start_date", text))
     return since, until
 
 
-def _read(field: str, text: str, zone: tzinfo) -> Date:
+def read_named(field: str, text: str, zone: tzinfo = UTC) -> Date:
+    """Return the date that a field of a request has.
+
+    Raises:
+        TrackerError: INVALID_ARGUMENT for text that is not a date.
+    """
     # A '+' that was not escaped in a query string arrives as a space.
     found = read_date(text[: _DAY_CHARACTERS + 1] + text[_DAY_CHARACTERS + 1 :].replace(" ", "+"), zone)
     if found is None:

@@ -15,6 +15,7 @@ from .generated.proto.audit.v1alpha1 import audit_pb
 from .generated.proto.auth.v1alpha1 import auth_pb
 from .generated.proto.catalog.v1alpha1 import catalog_pb
 from .generated.proto.event.v1alpha1 import event_pb
+from .generated.proto.incident.v1alpha1 import incident_pb
 from .generated.proto.link.v1alpha1 import link_pb
 from .generated.proto.lock.v1alpha1 import lock_pb
 from .generated.proto.options.v1 import options_pb
@@ -28,6 +29,7 @@ FILES = (
     auth_pb.desc(),
     audit_pb.desc(),
     webhook_pb.desc(),
+    incident_pb.desc(),
 )
 """Descriptors of the files that declare Tracker's services."""
 STANDARD_FILES = (health_pb.desc(), reflection_pb.desc(), reflection_v1alpha_pb.desc())
@@ -45,6 +47,7 @@ __all__ = [
     "event_pb",
     "health_pb",
     "http_pb",
+    "incident_pb",
     "link_pb",
     "lock_pb",
     "options_pb",

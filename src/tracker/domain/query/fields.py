@@ -203,6 +203,7 @@ _DECLARED: Final = {
 }
 TITLE: Final = _DECLARED["title"]
 MESSAGE: Final = _DECLARED["message"]
+TYPE: Final = _DECLARED["type"]
 SERVICE: Final = _DECLARED["service"]
 SOURCE: Final = _DECLARED["source"]
 STATUS: Final = _DECLARED["status"]

@@ -13,7 +13,7 @@ from tracker.web.entry_address import entry_address
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-    from tracker.web.catalog.dependencies import Edge
+    from tracker.domain.dependencies import Edge
     from tracker.web.catalog.graph import Shown
     from tracker.web.catalog.health import Health
     from tracker.web.catalog.layout import Layout, Layouts, Point

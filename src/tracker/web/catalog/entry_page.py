@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING
 from tracker.errors import Reason, TrackerError
 from tracker.pb import catalog_pb, lock_pb
 from tracker.web.catalog.activity import figures, last_events, running
-from tracker.web.catalog.dependencies import all_entries
 from tracker.web.catalog.description import description
+from tracker.web.catalog.entries import all_entries
 from tracker.web.catalog.health import health
 from tracker.web.catalog.names import events_address, graph_address
 from tracker.web.catalog.relations import relations

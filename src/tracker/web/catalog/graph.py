@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Final
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping, Sequence
 
-    from tracker.web.catalog.dependencies import Dependencies, Edge
+    from tracker.domain.dependencies import Dependencies, Edge
 
 BREADTH: Final = 12
 """Callers, and called ones, that are shown of an entry before the rest is only counted."""

@@ -6,8 +6,9 @@ import asyncio
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
-from tracker.web.catalog.dependencies import all_entries, dependencies_of
+from tracker.domain.dependencies import dependencies_of
 from tracker.web.catalog.drawing import drawing
+from tracker.web.catalog.entries import all_entries
 from tracker.web.catalog.graph import around, whole
 from tracker.web.catalog.health import health
 from tracker.web.catalog.names import graph_address
@@ -18,7 +19,7 @@ from tracker.web.visit import Part, part
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from tracker.web.catalog.dependencies import Dependencies
+    from tracker.domain.dependencies import Dependencies
     from tracker.web.catalog.drawing import Drawing
     from tracker.web.catalog.graph import Shown
     from tracker.web.catalog.health import Health

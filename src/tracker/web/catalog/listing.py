@@ -7,7 +7,8 @@ from collections import Counter
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
-from tracker.web.catalog.dependencies import all_entries, dependencies_of
+from tracker.domain.dependencies import dependencies_of
+from tracker.web.catalog.entries import all_entries
 from tracker.web.catalog.health import health
 from tracker.web.catalog.names import choice_words
 from tracker.web.entry_address import CATALOG, entry_address
@@ -19,8 +20,8 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
     from collections.abc import Set as AbstractSet
 
+    from tracker.domain.dependencies import Dependencies
     from tracker.pb import catalog_pb
-    from tracker.web.catalog.dependencies import Dependencies
     from tracker.web.catalog.health import Health
     from tracker.web.tones import Label
     from tracker.web.visit import Visit

@@ -5,14 +5,14 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, NamedTuple
 
+from tracker.domain.dependencies import dependencies_of
 from tracker.pb import catalog_pb
-from tracker.web.catalog.dependencies import dependencies_of
 from tracker.web.entry_address import entry_address
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
-    from tracker.web.catalog.dependencies import Dependencies
+    from tracker.domain.dependencies import Dependencies
     from tracker.web.catalog.health import Health
     from tracker.web.tones import Label
 

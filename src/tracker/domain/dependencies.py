@@ -6,12 +6,10 @@ from collections import defaultdict
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, TypeAlias
 
-from tracker.pb import catalog_pb
-
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Mapping, Sequence
 
-    from tracker.web.visit import Visit
+    from tracker.pb import catalog_pb
 
 Edge: TypeAlias = tuple[str, str]
 """The name of a caller and of what it calls."""
@@ -34,16 +32,6 @@ class Dependencies:
     def among(self, names: Collection[str]) -> Sequence[Edge]:
         """Return the edges between some names."""
         return [edge for edge in self.edges if edge[0] in names and edge[1] in names]
-
-
-async def all_entries(visit: Visit) -> Sequence[catalog_pb.Catalog]:
-    """Return the entries that the reader may see, ordered by name.
-
-    Raises:
-        TrackerError: As `ListCatalogs`.
-    """
-    found = await visit.ask(catalog_pb.ListCatalogsRequest(), catalog_pb.ListCatalogsResponse)
-    return sorted(found.catalogs, key=lambda entry: entry.name)
 
 
 def dependencies_of(entries: Iterable[catalog_pb.Catalog]) -> Dependencies:

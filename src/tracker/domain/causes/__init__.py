@@ -1,0 +1,1 @@
+"""Which recorded change may have caused an incident: features of changes, their weights, and the ranking."""

@@ -1,0 +1,84 @@
+"""The features of a change in words."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from math import exp
+from typing import TYPE_CHECKING
+
+from tracker.domain.causes.features import lines_of
+from tracker.domain.events import attributes_of
+from tracker.pb import incident_pb
+from tracker.pb.options import wire_name
+from tracker.time_text import rounded_text
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from tracker.domain.causes.features import Change
+    from tracker.pb import event_pb
+
+_FIXED = {
+    "same_service": "of the same service",
+    "unknown_environment": "an environment is not known",
+    "running": "still under way when it happened",
+    "rolled_back": "taken back afterwards",
+    "configuration": "changes a configuration or a flag",
+    "operation": "an operation",
+    "drift": "a drift",
+    "overlaps": "at the same time as another change of its service",
+    "mentioned": "named in the text of the incident",
+    "linked": "linked to the incident, or of the same ticket",
+    "other_place": "in another region or cluster",
+}
+
+
+def reasons(
+    change: Change, incident: event_pb.Event, weights: Mapping[str, float]
+) -> list[incident_pb.Reason]:
+    """Return the reasons for and against a change, the strongest first."""
+    found = [
+        incident_pb.Reason(
+            feature=feature,
+            value=value,
+            weight=weights[feature],
+            factor=exp(value * weights[feature]),
+            text=_text(feature, change, incident),
+        )
+        for feature, value in change.features.items()
+    ]
+    return sorted(found, key=lambda each: -abs(each.value * each.weight))
+
+
+def _text(feature: str, change: Change, incident: event_pb.Event) -> str:
+    """Return what a feature of a change says in words."""
+    attributes = attributes_of(change.event)
+    changes, incidents = change.history
+    words: Mapping[str, str] = {
+        **_FIXED,
+        "dependency_1": f"{_called(incident)} calls {attributes.service}",
+        "dependency_2": f"{_called(incident)} calls {attributes.service} by way of another service",
+        "caller_1": f"{attributes.service} calls {_called(incident)}",
+        "caller_2": f"{attributes.service} calls {_called(incident)} by way of another service",
+        "same_environment": f"in the same environment, {_environment(attributes)}",
+        "age": f"{rounded_text(timedelta(microseconds=change.age))} before",
+        "old": f"{rounded_text(timedelta(microseconds=change.age))} is long before",
+        "failed": f"ended with {wire_name(attributes.status)}" if attributes.status else "",
+        "size": f"{lines_of(attributes)} lines changed",
+        "superseded": f"followed by {_number(change.later, 'later change')} of the same service",
+        "rare": f"its service had {_number(changes, 'change')} in 28 days",
+        "incident_prone": f"{_number(incidents, 'incident')}, {_number(changes, 'change')} of its service",
+    }
+    return words[feature]
+
+
+def _called(incident: event_pb.Event) -> str:
+    return attributes_of(incident).service or "the service"
+
+
+def _environment(attributes: event_pb.EventAttributes) -> str:
+    return wire_name(attributes.environment) if attributes.environment else ""
+
+
+def _number(count: int, noun: str) -> str:
+    return f"{count} {noun}{'' if count == 1 else 's'}"
