@@ -18,7 +18,7 @@ from tests.stores.samples import a_catalog_entry, an_event, new_id
 from tracker.pb import catalog_pb, event_pb
 from tracker.services.consumers import LEASE_SECONDS, RENEW_SECONDS, Consumer, ConsumerRunner
 from tracker.services.context import Context
-from tracker.stores.changes import ConsumerState, Position
+from tracker.stores.changes import ConsumerState, Position, RecordKind
 from tracker.stores.mongo import MongoStore
 from tracker.stores.sqlite import SqliteStore
 from tracker.supervision import Supervisor
@@ -59,7 +59,9 @@ class Server:
         self.batches: list[int] = []
         self.lags: list[int | None] = []
         self.fails = False
-        consumer = Consumer("mail", self.handle, BATCH)
+        self.wanted: Sequence[RecordKind] | None = None
+        self.wants_all_after = ""
+        consumer = Consumer("mail", self.handle, BATCH, kinds=lambda: self.wanted)
         self.runner = ConsumerRunner(
             consumer, store, Context(store.now, new_id, log, ZoneInfo("UTC")), self, self.clock
         )
@@ -69,6 +71,8 @@ class Server:
             raise ConnectionError
         self.batches.append(len(changes))
         self.given += [title_of(change) for change in changes]
+        if self.wants_all_after in self.given:
+            self.wanted = None
 
     def consumer_lag(self, consumer: str, changes: int) -> None:
         assert consumer == "mail"
@@ -185,6 +189,24 @@ async def test_a_server_that_was_overtaken_while_it_handled_changes_leaves_the_c
     assert first.given == ["a"]
     assert first.lags[-1] is None
     assert await store.consumers.get("mail") == ConsumerState(state.position, "another", 9)
+
+
+async def test_a_consumer_is_given_the_kinds_of_changes_that_it_wants_and_may_begin_to_want_others(
+    store: Store,
+) -> None:
+    server = Server(store)
+    server.wanted = (RecordKind.CATALOG_ENTRY,)
+    server.wants_all_after = "cart"
+    await server.runner.work()
+    begun = await store.consumers.get("mail")
+    await record(store, *"ab")
+    await server.runner.work()
+    assert await store.consumers.get("mail") == begun, "a state was stored without need"
+    await store.catalog.upsert("cart", lambda _: a_catalog_entry("cart"))
+    await record(store, "c")
+    await server.work(2)
+    assert server.given == ["cart", "c"]
+    assert server.lags[-1] == 0
 
 
 async def test_a_server_that_stops_lets_another_one_go_on_at_once(store: Store) -> None:

@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Final, Protocol
 
 from tracker.errors import TrackerError
-from tracker.stores.changes import Batch, ChangesForgottenError, ConsumerState
+from tracker.stores.changes import Batch, ChangesForgottenError, ConsumerState, Position
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Sequence
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
     from tracker.services.context import Clock, Context
     from tracker.stores.base import Store
-    from tracker.stores.changes import Change, Position
+    from tracker.stores.changes import Change, RecordKind
     from tracker.supervision import Supervisor
 
 LEASE_SECONDS: Final = 20.0
@@ -41,6 +41,10 @@ class Consumer:
     raises, or its server dies, it is called with them again. A new consumer begins with the next change, or
     `from_oldest` with the oldest one that is kept; its name must not change. After a change it waits
     `gather_seconds` for others, and after a full batch `pause_seconds`, unless it lags far behind.
+
+    `kinds` returns the kinds of records whose changes are of use, or None for all; the others are skipped. If
+    it returns something else after `handle`, the consumer is given what follows the first of these changes.
+    `begin` is called where the next changes do not follow those before: others may have been missed.
     """
 
     name: str
@@ -49,6 +53,8 @@ class Consumer:
     from_oldest: bool = False
     gather_seconds: float = 0.0
     pause_seconds: float = 0.0
+    kinds: Callable[[], Sequence[RecordKind] | None] = lambda: None
+    begin: Callable[[], None] = lambda: None
 
 
 class ConsumerObserver(Protocol):
@@ -80,6 +86,8 @@ class ConsumerRunner:
         self._observer = observer
         self._clock = clock
         self._mine: ConsumerState | None = None
+        self._position = Position("")
+        """How far it has come: where changes are of no use, the stored state is behind."""
         self._confirmed = 0.0
         self._seen: tuple[ConsumerState, float] | None = None
         self._grown = asyncio.Event()
@@ -102,7 +110,7 @@ class ConsumerRunner:
         if self._mine is None and not await self._take_over():
             await self._clock.sleep(RENEW_SECONDS)
         elif self._mine is not None and self._clock.elapsed() - self._confirmed > RENEW_SECONDS:
-            await self._put(self._mine.position, self._mine)
+            await self._put(self._position, self._mine)
         if self._mine is not None and not await self._handle_next(self._mine):
             await self._wait()
 
@@ -120,6 +128,7 @@ class ConsumerRunner:
         stored = await self._stored()
         if stored.server not in ("", self._server) and not self._is_over(stored):
             return False
+        self._consumer.begin()
         return await self._put(stored.position, stored)
 
     async def _stored(self) -> ConsumerState:
@@ -137,23 +146,27 @@ class ConsumerRunner:
 
     async def _handle_next(self, mine: ConsumerState) -> bool:
         """Handle the next changes; return whether there may be more."""
-        position = mine.position
-        changes, after = await self._read(position)
+        position, kinds = self._position, self._consumer.kinds()
+        changes, after = await self._read(position, kinds)
         full = after.number - position.number >= self._consumer.batch
         end = await self._changes.end() if full else after
         self._observer.consumer_lag(self._consumer.name, max(0, end.number - position.number))
         if changes:
             async with asyncio.timeout(HANDLE_SECONDS):
                 await self._consumer.handle(changes)
-        if after != position and await self._put(after, mine):
-            self._observer.consumer_lag(self._consumer.name, end.number - after.number)
+            if self._consumer.kinds() != kinds:
+                after, full = changes[0].position, True
+            if not await self._put(after, mine):
+                return False
+        self._position = after
+        self._observer.consumer_lag(self._consumer.name, end.number - after.number)
         if full and end.number - after.number < FAR_BEHIND:
             await asyncio.sleep(self._consumer.pause_seconds)
         return full
 
-    async def _read(self, position: Position) -> Batch:
+    async def _read(self, position: Position, kinds: Sequence[RecordKind] | None) -> Batch:
         try:
-            return await self._changes.read(position, self._consumer.batch)
+            return await self._changes.read(position, self._consumer.batch, kinds)
         except ChangesForgottenError:
             # A position ahead of the log: an older copy was restored, all of which has been handled.
             end = await self._changes.end()
@@ -161,6 +174,7 @@ class ConsumerRunner:
             resumed = end if is_ahead else await self._changes.oldest()
             fields = {"position": position.number, "resumed": resumed.number}
             self._log.error("changes lost to a consumer", consumer=self._consumer.name, **fields)
+            self._consumer.begin()
             return Batch((), resumed)
 
     async def _put(self, position: Position, before: ConsumerState) -> bool:
@@ -168,7 +182,7 @@ class ConsumerRunner:
         began = self._clock.elapsed()
         state = ConsumerState(position, self._server, before.beats + 1)
         if await self._store.put(self._consumer.name, state, before):
-            self._mine, self._confirmed = state, began
+            self._mine, self._position, self._confirmed = state, position, began
             return True
         self._leave()
         return False

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from tracker.errors import TrackerError
 from tracker.services.consumers import Consumer
@@ -10,11 +10,18 @@ from tracker.services.webhooks.messages import message_of, query_of
 from tracker.stores.changes import RecordKind
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Callable, Sequence
 
+    from tracker.pb import webhook_pb
     from tracker.services.context import Context
     from tracker.stores.changes import Change
-    from tracker.stores.webhooks import Delivery, StoredWebhook, WebhookStore
+    from tracker.stores.webhooks import Delivery, WebhookStore
+
+_GATHER_SECONDS: Final = 0.05
+"""How long changes are gathered: a client that makes one after the other would have each looked at alone."""
+
+_WEBHOOKS: Final = (RecordKind.WEBHOOK,)
+_EVENTS_TOO: Final = (RecordKind.EVENT, RecordKind.WEBHOOK)
 
 
 class WebhookOutbox:
@@ -27,34 +34,44 @@ class WebhookOutbox:
         self._store = store
         self._context = context
         self._added = added
-        self._webhooks: Mapping[str, StoredWebhook] = {}
-        self._after = -1
+        self._webhooks: Sequence[webhook_pb.Webhook] | None = None
 
     def consumer(self) -> Consumer:
         """Return the consumer of changes that stores messages."""
-        return Consumer("webhooks", self.add_messages)
+        return Consumer(
+            "webhooks",
+            self.add_messages,
+            gather_seconds=_GATHER_SECONDS,
+            kinds=self._kinds,
+            begin=self._forget_webhooks,
+        )
 
     async def add_messages(self, changes: Sequence[Change]) -> None:
         """Store the messages about some changes."""
         # Changes of webhooks are in the log too: while it is read without a gap, none is missed.
-        if changes[0].position.number != self._after + 1 or any(
-            each.record is RecordKind.WEBHOOK for each in changes
-        ):
-            self._webhooks = {each.record.id: each for each in await self._store.find()}
-        self._after = -1
-        events = [each for each in changes if each.record is RecordKind.EVENT] if self._webhooks else []
-        deliveries = self._messages(events) if events else []
+        webhooks = self._webhooks
+        if webhooks is None or any(each.record is RecordKind.WEBHOOK for each in changes):
+            webhooks = [each.record for each in await self._store.find() if not each.record.disabled]
+        events = [each for each in changes if each.record is RecordKind.EVENT] if webhooks else []
+        deliveries = self._messages(events, webhooks) if events else []
         if deliveries:
             await self._store.add(deliveries)
             self._added()
-        self._after = changes[-1].position.number
+        self._webhooks = webhooks
 
-    def _messages(self, changes: Sequence[Change]) -> Sequence[Delivery]:
+    def _kinds(self) -> Sequence[RecordKind]:
+        """Return the kinds of records whose changes matter: without webhooks, those of webhooks alone."""
+        return _WEBHOOKS if self._webhooks is not None and not self._webhooks else _EVENTS_TOO
+
+    def _forget_webhooks(self) -> None:
+        self._webhooks = None
+
+    def _messages(
+        self, changes: Sequence[Change], webhooks: Sequence[webhook_pb.Webhook]
+    ) -> Sequence[Delivery]:
         clock = self._context.query_clock()
         messages: list[Delivery] = []
-        for webhook, _ in self._webhooks.values():
-            if webhook.disabled:
-                continue
+        for webhook in webhooks:
             try:
                 query = query_of(webhook, clock)
             except TrackerError as error:  # a query of another version
