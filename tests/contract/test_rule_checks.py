@@ -35,8 +35,8 @@ TEXTS = (
     *("javascript:alert(1)", "localhost:80", "x:", "\tx:", "\u017f", "http\u017f://x"),
 )
 KNOWN: dict[str, Sequence[JsonValue]] = {
-    TIMESTAMP: ["2026-01-01T00:00:00Z"],
-    DURATION: ["0s", "1s", "3600s", "99999999s"],
+    TIMESTAMP: ["2026-01-01T00:00:00Z", "0001-01-01T00:00:00Z", "9999-12-31T23:59:59.999Z"],
+    DURATION: ["0s", "1s", "0.5s", "-1s", "3600s", "300.5s", "99999999s"],
     "google.protobuf.BoolValue": [False, True],
 }
 NUMBERS = (0, 1, 2, 100, 101, 1_000, 1_001, 2_000_000_000)
@@ -104,3 +104,17 @@ def test_what_is_surely_right_breaks_no_rule(name: str) -> None:
 )
 def test_common_requests_need_no_closer_look(name: str) -> None:
     assert is_surely_right(message_from_json_value(REQUESTS[name].type, VALID[name]))
+
+
+@pytest.mark.parametrize(
+    ("path", "value"),
+    [
+        *(("CreateLockRequest.ttl", "60s"), ("CreateLockRequest.wait", "0.5s")),
+        *(("CreateLockRequest.lock_token", "a" * 22), ("CreateLockRequest.labels", {"team": "shop"})),
+        ("CreateEventRequest.attributes.start_date", "2026-01-01T00:00:00.25Z"),
+        ("CreateEventRequest.attributes.labels", {"team": "shop"}),
+        ("CreateEventRequest.attributes.stake_holders", ["ana", "bob"]),
+    ],
+)
+def test_common_fields_need_no_closer_look(path: str, value: JsonValue) -> None:
+    assert is_surely_right(request_with(path, value))

@@ -36,6 +36,7 @@ _ALTERNATIVE = re.compile(
 
 _BYTES = 4
 """The most bytes of a character."""
+_NANOS = 1_000_000_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,18 +96,23 @@ def _field(field: DescField) -> Iterator[Check]:
     checks = list(_rules(rules))
     if isinstance(value, DescFieldValueScalar | DescFieldValueEnum):
         yield from checks
-    elif isinstance(value, DescFieldValueMessage) and not is_well_known(value.message):
-        below = compile_checks(value.message)
-        yield below if rules.required else lambda message: message is None or below(message)
-        yield from (check for check in checks if check is not bool)
-    elif checks or message_of(field) is not None:
+    elif isinstance(value, DescFieldValueMessage):
+        below = _is_there if is_well_known(value.message) else compile_checks(value.message)
+        checks = [below, *(check for check in checks if check is not bool)]
+        if rules.required:
+            yield from checks
+        else:
+            yield lambda message: message is None or all(check(message) for check in checks)
+    elif message_of(field) is not None:
         kind = None if rules.type is None else rules.type.value
         least = getattr(kind, "min_items", 0) or getattr(kind, "min_pairs", 0)
         yield _never if rules.required or rules.cel or least else lambda items: not items
+    else:
+        yield from checks
 
 
 def _rules(rules: validate_pb.FieldRules) -> Iterator[Check]:
-    """Yield the checks of a single value."""
+    """Yield the checks of a value."""
     checks: list[Check] = []
     for rule in rules:
         match rule.name, rules[rule]:
@@ -116,6 +122,12 @@ def _rules(rules: validate_pb.FieldRules) -> Iterator[Check]:
                 checks += map(_cel, expressions)
             case "string", limits:
                 checks.append(_text(limits))
+            case "duration" | "timestamp", limits:
+                checks.append(_seconds(limits))
+            case "repeated", limits:
+                checks.append(_items(limits))
+            case "map", limits:
+                checks.append(_pairs(limits))
             case "ignore", _:
                 pass
             case _:
@@ -127,10 +139,59 @@ def _rules(rules: validate_pb.FieldRules) -> Iterator[Check]:
 
 
 def _text(rules: validate_pb.StringRules) -> Check:
-    limits = {rule.name: rules[rule] for rule in rules}
+    limits = _limits(rules)
+    least = limits.pop("min_len", 0)
     if not limits.keys() <= {"max_len", "max_bytes"}:
         return _never
-    return _Longest(min(limits.get("max_len", inf), limits.get("max_bytes", inf) // _BYTES))
+    most = min(limits.get("max_len", inf), limits.get("max_bytes", inf) // _BYTES)
+    return (lambda text: least <= len(text) <= most) if least else _Longest(most)
+
+
+def _seconds(rules: validate_pb.DurationRules | validate_pb.TimestampRules) -> Check:
+    """Return the check of a time or a duration, for which the last second of the range is too long."""
+    limits = _limits(rules)
+    if limits.keys() != {"gte", "lte"} or limits["gte"].nanos:
+        return _never
+    low, high = limits["gte"].seconds, limits["lte"].seconds
+    return lambda value: low <= value.seconds < high and 0 <= value.nanos < _NANOS
+
+
+def _items(rules: validate_pb.RepeatedRules) -> Check:
+    limits = _limits(rules)
+    each = list(_rules(limits.pop("items", _NO_RULES)))
+    unique = limits.pop("unique", False)
+    least, most = limits.pop("min_items", 0), limits.pop("max_items", inf)
+
+    def check(items: list[Any]) -> bool:
+        return (
+            least <= len(items) <= most
+            and (not unique or len(set(items)) == len(items))
+            and all(check(item) for check in each for item in items)
+        )
+
+    return _never if limits else check
+
+
+def _pairs(rules: validate_pb.MapRules) -> Check:
+    limits = _limits(rules)
+    of_key, of_value = (list(_rules(limits.pop(part, _NO_RULES))) for part in ("keys", "values"))
+    least, most = limits.pop("min_pairs", 0), limits.pop("max_pairs", inf)
+
+    def check(pairs: dict[Any, Any]) -> bool:
+        return (
+            least <= len(pairs) <= most
+            and all(check(key) for check in of_key for key in pairs)
+            and all(check(value) for check in of_value for value in pairs.values())
+        )
+
+    return _never if limits else check
+
+
+_NO_RULES = validate_pb.FieldRules()
+
+
+def _limits(rules: Message) -> dict[str, Any]:
+    return {rule.name: rules[rule] for rule in rules}
 
 
 def _cel(rule: validate_pb.Rule) -> Check:
@@ -152,6 +213,10 @@ def _alternative(text: str) -> Check:
     if found["no"] or found["sign"] == "=":
         return lambda value: not read(value)
     return read
+
+
+def _is_there(message: object) -> bool:
+    return message is not None
 
 
 def _never(_value: object) -> bool:
