@@ -20,9 +20,10 @@ from tracker.services.access.administrators import Administrators
 from tracker.services.access.attempts import FailedAttempts
 from tracker.services.access.directory import Directory
 from tracker.services.access.logins import Logins
+from tracker.services.access.own_keys import OwnKeys
 from tracker.services.access.own_sessions import OwnSessionsService
 from tracker.services.access.people import PeopleService
-from tracker.services.access.service import AuthService
+from tracker.services.access.service import AuthService, OpenTo
 from tracker.services.access.sessions import Sessions
 
 if TYPE_CHECKING:
@@ -64,9 +65,9 @@ class AccessControl:
         self.directory = Directory(store, context)
         self.keys = ApiKeys(self.directory)
         label = settings.auth_oidc_button_label if settings.auth_oidc_issuer else ""
-        self.service = AuthService(
-            self.directory, context, self.anonymous, demo_mode=settings.demo_mode, oidc_label=label
-        )
+        own = OwnKeys(self.directory, settings.auth_own_token_max_days)
+        open_to = OpenTo(self.anonymous, settings.demo_mode, label)
+        self.service = AuthService(self.directory, context, own, open_to)
         administrators = Administrators(self.directory)
         self.people = PeopleService(self.directory, administrators, context)
         self.authenticators: Sequence[Authenticator] = ()

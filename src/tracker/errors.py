@@ -160,6 +160,7 @@ class Reason(StrEnum):
         "the idempotency key was used for another request",
         422,
     )
+    NO_OWN_API_KEYS = auto(), Code.FAILED_PRECONDITION, "the caller can't have API keys of its own"
     LAST_ADMINISTRATOR = (
         auto(),
         Code.FAILED_PRECONDITION,
@@ -178,6 +179,11 @@ class Reason(StrEnum):
         "too many logins failed, or calls had invalid credentials",
     )
     TOO_MANY_LOCKS = auto(), Code.RESOURCE_EXHAUSTED, "the caller holds as many locks as it may"
+    TOO_MANY_API_KEYS = (
+        auto(),
+        Code.RESOURCE_EXHAUSTED,
+        "the caller has 100 API keys of its own",
+    )
     TOO_MANY_WAITS = auto(), Code.RESOURCE_EXHAUSTED, "500 calls of the caller wait for locks"
     TOO_MANY_WATCHES = auto(), Code.RESOURCE_EXHAUSTED, "the server has 5,000 watches, or the caller 500"
     CALLER_TOO_SLOW = (

@@ -70,7 +70,10 @@ def test_every_command_works_with_a_token_and_says_what_to_do_without_one(
     assert "authentication required; tracker login stores a token for this server" in refused.stderr
     wrong = tracker("event", "list", environ=at(server) | {"TRACKER_TOKEN": token[:-1] + "x"})
     assert "invalid or expired credentials; the token is that of TRACKER_TOKEN" in wrong.stderr
-    denied = tracker("token", "list", environ=ci)
+    own = new_token(ci, "--own", "--allow", "event:read")
+    assert own[:12] in done("token", "list", environ=ci)
+    assert event in done("event", "list", environ=ci | {"TRACKER_TOKEN": own})
+    denied = tracker("token", "create", "--name", "x", "--allow", "event:read", environ=ci)
     assert "permission access:manage required; tracker whoami shows what is allowed" in denied.stderr
 
 

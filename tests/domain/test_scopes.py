@@ -35,6 +35,19 @@ def test_the_query_for_the_events_of_a_grant_finds_those_that_it_covers(
     assert matches(events_within(tuple(narrowed)), event) == covered
 
 
+@given(scopes(), scopes(), TEXTS, st.sampled_from(event_pb.Environment), TEXTS)
+def test_what_two_scopes_have_in_common_is_within_both(
+    one: Scope, other: Scope, service: str, environment: event_pb.Environment, team: str
+) -> None:
+    common, record = one.common(other), (service, environment.name, team)
+    if common is not None and common.covers(*record):
+        assert one.covers(*record)
+        assert other.covers(*record)
+    assert one.common(Scope()) == one
+    itself = one.common(one)
+    assert (itself is not None and itself.covers(*record)) == one.covers(*record)
+
+
 @pytest.mark.parametrize(
     ("scope", "covers"),
     [

@@ -55,9 +55,32 @@ async def test_a_token_is_made_shown_once_and_revoked(
     listed = await page(site, "/account", **admin)
     assert secret["x-api-key"] not in listed.text
     assert len(listed.one("table", id="tokens").one("tbody").all("tr")) == 1
+    replaced = await send(site, listed, "rotate", 200, admin)
+    newer = {"x-api-key": replaced.one("pre", id="secret").text}
+    for each in (secret, newer):
+        assert (await site.get("/api/v1alpha1/auth/me", headers=each)).json()["displayName"] == "ci"
     gone = await send(site, listed, "revoke", 303, admin)
     assert gone.one("div", role="status").text == "The token is revoked."
     assert (await site.get("/api/v1alpha1/auth/me", headers=secret)).status_code == 401
+
+
+async def test_people_make_tokens_of_their_own(site: httpx2.AsyncClient, admin: dict[str, str]) -> None:
+    token = {"authorization": f"Bearer {admin['cookie'].partition('=')[2]}"}
+    auth = "/api/v1alpha1/auth"
+    team = {"name": "readers", "permissions": ["event:read"]}
+    team_id = (await site.post(f"{auth}/teams", json=team, headers=token)).json()["team"]["id"]
+    user = {"username": "ada", "password": PASSWORD, "teamIds": [team_id]}
+    assert (await site.post(f"{auth}/users", json=user, headers=token)).status_code == 200
+    login = await site.post("/login", data=user, headers=OWN)
+    site.cookies.clear()
+    ada = {**OWN, "cookie": f"tracker_session={login.cookies['tracker_session']}"}
+    shown = await page(site, "/account", **ada)
+    assert not shown.all("input", name="event:write")
+    after = await send(site, shown, "create", 200, ada, name="laptop", days="7", **{"event:read": "1"})
+    assert "your own" in after.one("table", id="tokens").text
+    secret = {"x-api-key": after.one("pre", id="secret").text}
+    assert (await site.get("/api/v1alpha1/events/list", headers=secret)).status_code == 200
+    assert "laptop" not in (await page(site, "/account", **admin)).text
 
 
 async def test_a_page_with_a_secret_is_kept_nowhere(site: httpx2.AsyncClient, admin: dict[str, str]) -> None:

@@ -125,6 +125,12 @@ class Settings:
     auth_session_ttl: float = _setting(
         seconds(60, 2_592_000), "How long people stay logged in.", default=43_200.0
     )
+    auth_own_token_max_days: int = _setting(
+        whole(0, 3_650),
+        "For how many days tokens are valid at most that users and tokens make for themselves; 0: they make"
+        " none.",
+        365,
+    )
     auth_public_url: str = _setting(
         TEXT, "Address under which people reach this server, such as `https://tracker.example.com`.", ""
     )

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from enum import StrEnum
 from functools import lru_cache
+from itertools import product
 from typing import TYPE_CHECKING, Final
 
 from tracker.domain.environments import environment_key
@@ -13,7 +14,7 @@ from tracker.domain.query.tree import Pattern
 from tracker.permissions import ALL_PERMISSIONS, Permission
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
+    from collections.abc import Callable, Iterable, Mapping, Sequence
 
 
 NARROWABLE: Final = frozenset(
@@ -59,6 +60,32 @@ class Scope:
     def covers_environment(self, environment: str) -> bool:
         """Return whether an environment is one of those of the scope."""
         return _matches(environment_key(environment), [environment_key(each) for each in self.environments])
+
+    def common(self, other: Scope) -> Scope | None:
+        """Return what is within both scopes, or None if that is nothing.
+
+        Of two patterns, the one within the other counts, and neither if they only overlap.
+        """
+        services = _common(self.services, other.services)
+        environments = _common(self.environments, other.environments, environment_key)
+        teams = _common(self.teams, other.teams)
+        if services is None or environments is None or teams is None:
+            return None
+        return Scope(services, environments, teams)
+
+
+def _common(
+    first: Sequence[str], second: Sequence[str], key: Callable[[str], str] = str
+) -> tuple[str, ...] | None:
+    if not first or not second:
+        return (*first, *second)
+    found = {
+        narrow
+        for one, other in product(first, second)
+        for narrow, wide in ((one, other), (other, one))
+        if narrow and wide and fits(glob(key(wide)), key(narrow))  # a `*` fits nothing but a `*`
+    }
+    return tuple(sorted(found)) or None
 
 
 def _matches(value: str, patterns: Sequence[str]) -> bool:
@@ -146,6 +173,19 @@ def _scopes(grants: Sequence[Grant]) -> Mapping[Permission, tuple[Scope, ...] | 
             elif permission in NARROWABLE:
                 scopes[permission] = (*narrowed, grant.scope)
     return scopes
+
+
+def common_grants(grants: Sequence[Grant], holder: Principal) -> tuple[Grant, ...]:
+    """Return what is granted by some grants and to a holder too."""
+    found: dict[Scope, set[Permission]] = {}
+    for permission, narrowed in _scopes(grants).items():
+        held = holder.scopes(permission)
+        whole = (Scope(),)
+        for one, other in product(whole if narrowed is None else narrowed, whole if held is None else held):
+            if (scope := one.common(other)) is not None:
+                found.setdefault(scope, set()).add(permission)
+    ordered = sorted(found.items(), key=lambda each: (each[0].services, each[0].environments, each[0].teams))
+    return tuple(Grant(frozenset(permissions), scope) for scope, permissions in ordered)
 
 
 def anonymous(permissions: Iterable[Permission]) -> Principal:

@@ -10,7 +10,7 @@ import string
 from math import inf
 from typing import TYPE_CHECKING, Final, NamedTuple
 
-from tracker.domain.access import Grant, Principal, PrincipalKind, Scope
+from tracker.domain.access import Grant, Principal, PrincipalKind, Scope, common_grants
 from tracker.domain.people import grant_of
 from tracker.domain.times import micros
 from tracker.permissions import ALL_PERMISSIONS, Permission
@@ -63,16 +63,26 @@ def is_valid(key: auth_pb.ApiKey, now: int) -> bool:
     return now < valid_until(key)
 
 
-def principal_of(key: auth_pb.ApiKey, teams: Mapping[str, auth_pb.Team]) -> Principal:
-    """Return the principal of a key's bearer; a key without a team and permissions has all."""
+def principal_of(
+    key: auth_pb.ApiKey, teams: Mapping[str, auth_pb.Team], holder: Principal | None = None
+) -> Principal:
+    """Return the principal of a key's bearer; a key without a team and permissions has all.
+
+    A key that a holder made for itself allows no more than the holder may do, and nothing without it.
+    """
+    grants = _grants(key, teams)
+    if key.holder:
+        grants = () if holder is None else common_grants(grants, holder)
+    return Principal(f"apikey:{key.id}", PrincipalKind.API_KEY, key.name, grants)
+
+
+def _grants(key: auth_pb.ApiKey, teams: Mapping[str, auth_pb.Team]) -> tuple[Grant, ...]:
     if key.team_id:
-        grants = (grant_of(teams[key.team_id]),) if key.team_id in teams else ()
-        return Principal(f"apikey:{key.id}", PrincipalKind.API_KEY, key.name, grants)
+        return (grant_of(teams[key.team_id]),) if key.team_id in teams else ()
     scope = Scope(tuple(key.services), tuple(key.environments), tuple(key.teams))
     known = {permission.value: permission for permission in Permission}
     permissions = frozenset(known[word] for word in key.permissions if word in known)
-    grant = Grant(permissions if key.permissions else ALL_PERMISSIONS, scope)
-    return Principal(f"apikey:{key.id}", PrincipalKind.API_KEY, key.name, (grant,))
+    return (Grant(permissions if key.permissions else ALL_PERMISSIONS, scope),)
 
 
 def _base64url(data: bytes) -> str:

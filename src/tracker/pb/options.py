@@ -38,6 +38,12 @@ def permission_of(method: DescMethod) -> str:
     return "" if options is None else options[options_pb.ext_permission]
 
 
+def is_open_for_own(method: DescMethod) -> bool:
+    """Return whether callers with credentials need no permission of an RPC for what is their own."""
+    options = method.proto.options
+    return options is not None and options_pb.ext_own_without_permission in options
+
+
 @cache
 def answered_once(message: DescMessage) -> Sequence[str]:
     """Return the names of the fields of an answer that are secrets, and not in that to a repeated call."""

@@ -1,4 +1,4 @@
-"""The page of the reader: its rights, its sessions and password, and the tokens that it has made."""
+"""The page of the reader: its rights, sessions, password and tokens."""
 
 from __future__ import annotations
 
@@ -36,13 +36,17 @@ class Token:
     prefix: str
     may: str
     narrowed: str
+    is_own: bool
     created: Markup
     expires: Markup
     used: Markup
 
 
 class Account:
-    """Shows who looks, changes the password, ends sessions, and makes tokens for who may manage access."""
+    """Shows who looks, changes the password, ends sessions, and makes tokens.
+
+    The tokens of who may manage access stand for themselves, unless they are to be the reader's own.
+    """
 
     path = PATH
 
@@ -59,10 +63,16 @@ class Account:
             return Done(PATH, await end_session(visit))
         if form.action == "end-others":
             return Done(PATH, await end_other_sessions(visit))
-        visit.require(Permission.ACCESS_MANAGE)
+        if visit.call.principal.is_anonymous:
+            visit.require(Permission.ACCESS_MANAGE)
         if form.action == "revoke":
             await visit.change(auth_pb.RevokeApiKeyRequest(id=form.text("id")), auth_pb.RevokeApiKeyResponse)
             return Done(PATH, "The token is revoked.")
+        if form.action == "rotate":
+            request = auth_pb.RotateApiKeyRequest(id=form.text("id"))
+            rotated = await visit.change(request, auth_pb.RotateApiKeyResponse)
+            visit.form = NO_FORM
+            return await _view(visit, rotated)
         permissions = [each.value for each in Permission if form.text(each)]
         if not permissions:
             raise invalid(FieldViolation("", "choose what the token may do"))
@@ -77,6 +87,7 @@ class Account:
                 environments=_words(form.text("environments")),
                 teams=_words(form.text("teams")),
                 expires_at=timestamp(visit.clock.now - visit.clock.now % MICROS + int(days) * _DAY),
+                own=bool(form.text("own")) or not visit.may(Permission.ACCESS_MANAGE),
             ),
             auth_pb.CreateApiKeyResponse,
         )
@@ -92,7 +103,9 @@ async def _change_password(visit: Visit) -> str:
     return "Your password is changed. Your other sessions are over."
 
 
-async def _view(visit: Visit, made: auth_pb.CreateApiKeyResponse | None = None) -> View:
+async def _view(
+    visit: Visit, made: auth_pb.CreateApiKeyResponse | auth_pb.RotateApiKeyResponse | None = None
+) -> View:
     me = await visit.ask(auth_pb.MeRequest(), auth_pb.MeResponse)
     scopes = (
         ("services", me.scope_services),
@@ -104,17 +117,20 @@ async def _view(visit: Visit, made: auth_pb.CreateApiKeyResponse | None = None) 
         me=me,
         scopes=() if me.scope_all else [(name, ", ".join(values)) for name, values in scopes if values],
         made=made,
+        replaced=isinstance(made, auth_pb.RotateApiKeyResponse),
         sessions=await part(sessions_of(visit)),
         tokens=await part(_tokens(visit)),
-        choices=[each.value for each in Permission],
+        choices=[each.value for each in Permission if visit.may(each)],
+        manages=visit.may(Permission.ACCESS_MANAGE),
+        may_own=not visit.call.principal.is_anonymous,
         lasts=_LASTS,
     )
 
 
 async def _tokens(visit: Visit) -> Sequence[Token]:
     found = await visit.ask(auth_pb.ListApiKeysRequest(), auth_pb.ListApiKeysResponse)
-    own = [key for key in found.api_keys if key.created_by == visit.call.principal.id]
-    return [_token(key, visit) for key in own]
+    made = [key for key in found.api_keys if visit.call.principal.id in (key.created_by, key.holder)]
+    return [_token(key, visit) for key in made]
 
 
 def _token(key: auth_pb.ApiKey, visit: Visit) -> Token:
@@ -126,6 +142,7 @@ def _token(key: auth_pb.ApiKey, visit: Visit) -> Token:
         prefix=key.prefix,
         may=", ".join(key.permissions) or ("as its team" if key.team_id else "everything"),
         narrowed=", ".join(narrowed),
+        is_own=bool(key.holder),
         created=times.tag(key.created_at),
         expires=times.tag(key.expires_at, age=True),
         used=times.tag(key.last_used_at, age=True),

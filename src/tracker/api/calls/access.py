@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any, Final, Protocol
 
 from tracker.api.calls.callers import address_of
 from tracker.errors import Reason, TrackerError
+from tracker.pb.options import is_open_for_own
 from tracker.services.context import permission_required
 
 if TYPE_CHECKING:
@@ -93,16 +94,18 @@ class Authenticate:
 class Authorize:
     """Refuses calls of endpoints whose permission the principal lacks.
 
-    What a grant is narrowed to is checked by services, with `Call.require`.
+    RPCs that are open for what is a caller's own refuse only anonymous ones here. That, and what a grant is
+    narrowed to, is checked by services, with `Call.require`.
     """
 
     def wrap(self, endpoint: Endpoint, then: Handler) -> Handler:
         permission = endpoint.permission
         if permission is None:
             return then
+        own = endpoint.rpc is not None and is_open_for_own(endpoint.rpc)
 
         def authorized(read: Read, call: Call) -> Awaitable[Any]:
-            if not call.principal.may(permission):
+            if not call.principal.may(permission) and not (own and not call.principal.is_anonymous):
                 raise permission_required(call.principal, permission)
             return then(read, call)
 

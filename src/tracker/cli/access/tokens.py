@@ -62,6 +62,14 @@ def _completed_permissions(incomplete: str) -> list[str]:
     return [f"{before}{comma}{each}" for each in ("all", *Permission) if each.startswith(typed)]
 
 
+Own = Annotated[
+    bool,
+    typer.Option(
+        "--own", help="Only for yourself: never more than you may, and over when you are. Anybody may."
+    ),
+]
+
+
 def _narrowed(name: str) -> object:
     return typer.Option(f"--{name}", metavar="GLOB", help=f"Narrow it to {name}s like this; may be repeated.")
 
@@ -83,11 +91,13 @@ def create(  # noqa: PLR0913  # one for each option
     environment: Annotated[list[str] | None, _narrowed("environment")] = None,
     team: Annotated[list[str] | None, _narrowed("team")] = None,
     expires: Expires = None,
+    own: Own = False,
     api: RecordApi,
 ) -> None:
     """Create a token, and print it.
 
-    It is printed only this once, alone on standard output; the server keeps its hash.
+    It is printed only this once, alone on standard output; the server keeps its hash. Without --own, it
+    stands for itself, and takes access:manage.
 
     Example: tracker token create --name ci --allow event:write,lock:write --service 'checkout*'
     """
@@ -101,6 +111,7 @@ def create(  # noqa: PLR0913  # one for each option
         environments=environment or [],
         teams=team or [],
         expires_at=_expiry(expires),
+        own=own,
     )
     if not request.permissions:
         raise CommandError("a token that allows nothing is of no use; give --allow a permission", USAGE)
@@ -115,12 +126,13 @@ def list_tokens(
     all_: Annotated[
         bool, typer.Option("--all", help="Also those that have expired or were revoked.")
     ] = False,
+    own: Annotated[bool, typer.Option("--own", help="Only those that you made with --own.")] = False,
     api: ListApi,
 ) -> None:
-    """List the valid tokens, newest first."""
+    """List the valid tokens, newest first; without access:manage, those that you made with --own."""
     from tracker.client.rpcs import LIST_API_KEYS
 
-    answer = api.call(LIST_API_KEYS, LIST_API_KEYS.request(all=all_))
+    answer = api.call(LIST_API_KEYS, LIST_API_KEYS.request(all=all_, own=own))
     api.show_list(answer, answer.api_keys, Table(_COLUMNS, _row), "there are no tokens")
 
 

@@ -55,6 +55,8 @@ class Directory:
         self._users: dict[str, auth_pb.User] = {}
         self._teams: dict[str, auth_pb.Team] = {ADMINISTRATORS: administrators()}
         self._uses: dict[str, Use] = {}
+        self._held: dict[str, set[str]] = {}
+        """Ids of the records of keys that principals hold."""
         self._read_at = 0
         self._caught_up = -inf
 
@@ -140,6 +142,14 @@ class Directory:
         bearer = None if stored is None else self._bearers.get(stored.secret_hash)
         return bearer is not None and bearer.principal == principal and self._context.now() < bearer.ends
 
+    def may_hold(self, principal_id: str) -> bool:
+        """Return whether a principal may hold keys: a user or key here, but no key that a key holds."""
+        stored = self._records.get(principal_id)
+        if stored is None:
+            return False
+        key = stored.record.api_key
+        return stored.record.user is not None if key is None else not key.holder.startswith("apikey:")
+
     def has_administrator(self) -> bool:
         """Return whether a valid key may manage access."""
         now = self._context.now()
@@ -199,19 +209,49 @@ class Directory:
         self._records[stored.record.id] = stored
         key, user, team = stored.record.api_key, stored.record.user, stored.record.team
         if key is not None:
+            if key.holder:
+                self._held.setdefault(key.holder, set()).add(stored.record.id)
             self._bearers[stored.secret_hash] = self._bearer(key, stored.secret_hash)
         if user is not None:
             self._users[user.id] = user
         if stored.record.id.startswith("team:"):
-            if team is not None:
-                self._teams[team.id] = team
-            else:
-                self._teams.pop(stored.record.id.removeprefix("team:"), None)
-            for secret_hash, bearer in self._bearers.items():
-                if bearer.key.team_id:
-                    self._bearers[secret_hash] = self._bearer(bearer.key, secret_hash)
+            self._take_team(stored.record.id.removeprefix("team:"), team)
         if stored.record.session is not None:
             self._sessions[stored.secret_hash] = stored
+        self._renew_keys_of(stored.record.id)
+
+    def _take_team(self, team_id: str, team: auth_pb.Team | None) -> None:
+        if team is not None:
+            self._teams[team_id] = team
+        else:
+            self._teams.pop(team_id, None)
+        for secret_hash, bearer in self._bearers.items():
+            if bearer.key.team_id:
+                self._bearers[secret_hash] = self._bearer(bearer.key, secret_hash)
+        for holder in self._held:
+            self._renew_keys_of(holder)
+
+    def _renew_keys_of(self, holder: str) -> None:
+        """Give the keys of a holder what it has now, and those that these hold."""
+        for record_id in self._held.get(holder, ()):
+            stored = self._records[record_id]
+            if stored.record.api_key is not None:
+                self._bearers[stored.secret_hash] = self._bearer(stored.record.api_key, stored.secret_hash)
+                self._renew_keys_of(record_id)
 
     def _bearer(self, key: auth_pb.ApiKey, secret_hash: bytes) -> Bearer:
-        return Bearer(key, principal_of(key, self._teams), secret_hash, valid_until(key))
+        if not key.holder:
+            return Bearer(key, principal_of(key, self._teams), secret_hash, valid_until(key))
+        holder, until = self._holder(key.holder)
+        return Bearer(key, principal_of(key, self._teams, holder), secret_hash, min(valid_until(key), until))
+
+    def _holder(self, principal_id: str) -> tuple[Principal | None, float]:
+        """Return a user or key that holds keys, and how long it is valid."""
+        stored = self._records.get(principal_id)
+        if stored is None:
+            return None, -inf
+        if stored.record.user is not None:
+            user = stored.record.user
+            return principal_of_user(user, self._teams), -inf if user.disabled else inf
+        bearer = self._bearers.get(stored.secret_hash)
+        return (None, -inf) if bearer is None else (bearer.principal, bearer.ends)

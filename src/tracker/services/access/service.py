@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import copy
 import secrets
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from tracker.domain.access import PrincipalKind
 from tracker.domain.api_keys import is_valid, new_secret
@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 
     from tracker.domain.access import Principal
     from tracker.services.access.directory import Directory
+    from tracker.services.access.own_keys import OwnKeys
     from tracker.services.context import Call, Context
 
 DAY = 24 * 60 * 60 * MICROS
@@ -33,23 +34,22 @@ FIRST_KEY = "0" * 24
 """Id of the key of the first start: of several servers that start at once, one makes it."""
 
 
+class OpenTo(NamedTuple):
+    """What a server offers who is not logged in: the rights of anybody, and the label of a provider."""
+
+    anonymous: Principal
+    demo_mode: bool
+    oidc_label: str
+
+
 class AuthService:
     """Answers `tracker.auth.v1alpha1.AuthService`."""
 
-    def __init__(
-        self,
-        directory: Directory,
-        context: Context,
-        anonymous: Principal,
-        *,
-        demo_mode: bool = False,
-        oidc_label: str = "",
-    ) -> None:
+    def __init__(self, directory: Directory, context: Context, own: OwnKeys, open_to: OpenTo) -> None:
         self._directory = directory
         self._context = context
-        self._anonymous = anonymous
-        self._demo_mode = demo_mode
-        self._oidc_label = oidc_label
+        self._own = own
+        self._open_to = open_to
 
     async def get_auth_config(
         self, _request: auth_pb.GetAuthConfigRequest, _call: Call
@@ -58,10 +58,10 @@ class AuthService:
             local_login_enabled=any(
                 user.source == "local" and not user.disabled for user in self._directory.users.values()
             ),
-            oidc_enabled=bool(self._oidc_label),
-            oidc_button_label=self._oidc_label,
-            anonymous_permissions=_permissions(self._anonymous),
-            demo_mode=self._demo_mode,
+            oidc_enabled=bool(self._open_to.oidc_label),
+            oidc_button_label=self._open_to.oidc_label,
+            anonymous_permissions=_permissions(self._open_to.anonymous),
+            demo_mode=self._open_to.demo_mode,
         )
 
     async def me(self, _request: auth_pb.MeRequest, call: Call) -> auth_pb.MeResponse:
@@ -92,10 +92,12 @@ class AuthService:
         )
 
     async def list_api_keys(
-        self, request: auth_pb.ListApiKeysRequest, _call: Call
+        self, request: auth_pb.ListApiKeysRequest, call: Call
     ) -> auth_pb.ListApiKeysResponse:
         now = self._context.now()
-        keys = [key for key in self._directory.api_keys.values() if request.all or is_valid(key, now)]
+        own = request.own or not call.principal.may(Permission.ACCESS_MANAGE)
+        keys = self._own.of(call.principal) if own else self._directory.api_keys.values()
+        keys = [key for key in keys if request.all or is_valid(key, now)]
         keys.sort(key=lambda key: (micros(key.created_at) if key.created_at else 0, key.id), reverse=True)
         return auth_pb.ListApiKeysResponse(api_keys=keys)
 
@@ -111,21 +113,31 @@ class AuthService:
             services=list(request.services),
             environments=list(request.environments),
             teams=list(request.teams),
-            expires_at=self._expiry(request.expires_at),
+            expires_at=self._expiry(request.expires_at, own=request.own),
         )
+        if request.own:
+            self._own.require(key, call, self._context.now())
         secret, key = await self._store(key, call.principal.id)
         self._context.report(call, "api key created", id=key.id, name=key.name)
         return auth_pb.CreateApiKeyResponse(api_key=key, secret=secret)
 
     def _check(self, request: auth_pb.CreateApiKeyRequest, call: Call) -> None:
         """Check whose permissions a new key has: its own, those of a team, or all."""
+        if not request.own:
+            call.require(Permission.ACCESS_MANAGE)
         if request.team_id:
-            if request.permissions or request.services or request.environments or request.teams:
+            if (
+                request.own
+                or request.permissions
+                or request.services
+                or request.environments
+                or request.teams
+            ):
                 text = "a key has the permissions of its team or its own, not both"
                 raise invalid(FieldViolation("team_id", text))
             if request.team_id not in self._directory.teams:
                 raise TrackerError(Reason.TEAM_NOT_FOUND, "one of the teams does not exist")
-        elif not request.permissions and not _may_all(call.principal):
+        elif not request.own and not request.permissions and not _may_all(call.principal):
             text = "only administrators can create global api keys"
             raise TrackerError(Reason.PERMISSION_REQUIRED, text)
 
@@ -134,10 +146,11 @@ class AuthService:
     ) -> auth_pb.RotateApiKeyResponse:
         now = self._context.now()
         ends = now + (_OVERLAP if request.overlap is None else duration_micros(request.overlap))
-        old = self._valid(request.id)
+        old = self._valid(request.id, call)
         new = copy.deepcopy(old)
         new.id, new.last_used_at = secrets.token_hex(12), None
-        new.expires_at = self._expiry(request.expires_at)
+        new.expires_at = self._expiry(request.expires_at, own=bool(old.holder))
+        self._own.require_end(new, self._context.now())
         secret, new = await self._store(new, call.principal.id)
 
         def expire(key: auth_pb.ApiKey) -> None:
@@ -156,7 +169,7 @@ class AuthService:
         def revoke(key: auth_pb.ApiKey) -> None:
             key.revoked_at = timestamp(now)
 
-        key = await self._change(self._valid(request.id).id, revoke)
+        key = await self._change(self._valid(request.id, call).id, revoke)
         self._context.report(call, "api key revoked", id=key.id, name=key.name)
         return auth_pb.RevokeApiKeyResponse()
 
@@ -201,16 +214,19 @@ class AuthService:
         stored = await self._directory.modify(f"apikey:{key_id}", changed)
         return stored.record.api_key or auth_pb.ApiKey()
 
-    def _valid(self, key_id: str) -> auth_pb.ApiKey:
+    def _valid(self, key_id: str, call: Call) -> auth_pb.ApiKey:
+        """Return a valid key that the caller may change."""
         key = self._directory.api_keys.get(key_id)
         if key is None or not is_valid(key, self._context.now()):
             raise _not_found()
+        if key.holder != call.principal.known_id and not call.principal.may(Permission.ACCESS_MANAGE):
+            raise _not_found()
         return key
 
-    def _expiry(self, given: Timestamp | None) -> Timestamp:
+    def _expiry(self, given: Timestamp | None, *, own: bool = False) -> Timestamp:
         now = self._context.now()
         if given is None:
-            return timestamp(now + VALID_FOR)
+            return timestamp(now + (self._own.usual_end(VALID_FOR) if own else VALID_FOR))
         if micros(given) <= now:
             raise unfit("expires_at", "expiresAt must be in the future")
         return given

@@ -70,7 +70,8 @@ class AuthServiceService:
 
     async def list_api_keys(self, request: ListApiKeysRequest, context: aio.ServicerContext) -> ListApiKeysResponse:
         """
-        Lists the API keys, newest first; their secrets are not known to the server.
+        Lists the API keys, newest first; their secrets are not known to the server. Without `access:manage`, those that the caller
+        holds.
         """
         context.set_code(StatusCode.UNIMPLEMENTED)
         context.set_details("Method not implemented!")
@@ -82,6 +83,8 @@ class AuthServiceService:
 
         A key has the permissions that the request names, narrowed to services, environments and teams. Without any it has all
         permissions.
+
+        Without `access:manage`, users and keys create keys of their own (`own`), which name what they allow.
         """
         context.set_code(StatusCode.UNIMPLEMENTED)
         context.set_details("Method not implemented!")
@@ -91,7 +94,8 @@ class AuthServiceService:
         """
         Replaces an API key by a new one with the same name and permissions, and returns its secret.
 
-        The old key stays valid for `overlap`, so that its users can change over.
+        The old key stays valid for `overlap`, so that its users can change over. Without `access:manage`, callers replace keys that
+        they hold.
         """
         context.set_code(StatusCode.UNIMPLEMENTED)
         context.set_details("Method not implemented!")
@@ -99,7 +103,7 @@ class AuthServiceService:
 
     async def revoke_api_key(self, request: RevokeApiKeyRequest, context: aio.ServicerContext) -> RevokeApiKeyResponse:
         """
-        Revokes an API key: it is refused from now on.
+        Revokes an API key: it is refused from now on. Without `access:manage`, callers revoke keys that they hold.
         """
         context.set_code(StatusCode.UNIMPLEMENTED)
         context.set_details("Method not implemented!")
@@ -427,7 +431,8 @@ class AuthServiceClient:
         compression: Compression | None = None,
     ) -> aio.UnaryUnaryCall[ListApiKeysRequest, ListApiKeysResponse]:
         """
-        Lists the API keys, newest first; their secrets are not known to the server.
+        Lists the API keys, newest first; their secrets are not known to the server. Without `access:manage`, those that the caller
+        holds.
         """
         return self._list_api_keys(request, timeout=timeout, metadata=metadata, credentials=credentials, wait_for_ready=wait_for_ready, compression=compression)
 
@@ -446,6 +451,8 @@ class AuthServiceClient:
 
         A key has the permissions that the request names, narrowed to services, environments and teams. Without any it has all
         permissions.
+
+        Without `access:manage`, users and keys create keys of their own (`own`), which name what they allow.
         """
         return self._create_api_key(request, timeout=timeout, metadata=metadata, credentials=credentials, wait_for_ready=wait_for_ready, compression=compression)
 
@@ -462,7 +469,8 @@ class AuthServiceClient:
         """
         Replaces an API key by a new one with the same name and permissions, and returns its secret.
 
-        The old key stays valid for `overlap`, so that its users can change over.
+        The old key stays valid for `overlap`, so that its users can change over. Without `access:manage`, callers replace keys that
+        they hold.
         """
         return self._rotate_api_key(request, timeout=timeout, metadata=metadata, credentials=credentials, wait_for_ready=wait_for_ready, compression=compression)
 
@@ -477,7 +485,7 @@ class AuthServiceClient:
         compression: Compression | None = None,
     ) -> aio.UnaryUnaryCall[RevokeApiKeyRequest, RevokeApiKeyResponse]:
         """
-        Revokes an API key: it is refused from now on.
+        Revokes an API key: it is refused from now on. Without `access:manage`, callers revoke keys that they hold.
         """
         return self._revoke_api_key(request, timeout=timeout, metadata=metadata, credentials=credentials, wait_for_ready=wait_for_ready, compression=compression)
 
@@ -636,7 +644,8 @@ class AuthServiceServiceSync:
 
     def list_api_keys(self, request: ListApiKeysRequest, context: ServicerContext) -> ListApiKeysResponse:
         """
-        Lists the API keys, newest first; their secrets are not known to the server.
+        Lists the API keys, newest first; their secrets are not known to the server. Without `access:manage`, those that the caller
+        holds.
         """
         context.set_code(StatusCode.UNIMPLEMENTED)
         context.set_details("Method not implemented!")
@@ -648,6 +657,8 @@ class AuthServiceServiceSync:
 
         A key has the permissions that the request names, narrowed to services, environments and teams. Without any it has all
         permissions.
+
+        Without `access:manage`, users and keys create keys of their own (`own`), which name what they allow.
         """
         context.set_code(StatusCode.UNIMPLEMENTED)
         context.set_details("Method not implemented!")
@@ -657,7 +668,8 @@ class AuthServiceServiceSync:
         """
         Replaces an API key by a new one with the same name and permissions, and returns its secret.
 
-        The old key stays valid for `overlap`, so that its users can change over.
+        The old key stays valid for `overlap`, so that its users can change over. Without `access:manage`, callers replace keys that
+        they hold.
         """
         context.set_code(StatusCode.UNIMPLEMENTED)
         context.set_details("Method not implemented!")
@@ -665,7 +677,7 @@ class AuthServiceServiceSync:
 
     def revoke_api_key(self, request: RevokeApiKeyRequest, context: ServicerContext) -> RevokeApiKeyResponse:
         """
-        Revokes an API key: it is refused from now on.
+        Revokes an API key: it is refused from now on. Without `access:manage`, callers revoke keys that they hold.
         """
         context.set_code(StatusCode.UNIMPLEMENTED)
         context.set_details("Method not implemented!")
@@ -993,7 +1005,8 @@ class AuthServiceClientSync:
         compression: Compression | None = None,
     ) -> ListApiKeysResponse:
         """
-        Lists the API keys, newest first; their secrets are not known to the server.
+        Lists the API keys, newest first; their secrets are not known to the server. Without `access:manage`, those that the caller
+        holds.
         """
         return self._list_api_keys(request, timeout=timeout, metadata=metadata, credentials=credentials, wait_for_ready=wait_for_ready, compression=compression)
 
@@ -1012,6 +1025,8 @@ class AuthServiceClientSync:
 
         A key has the permissions that the request names, narrowed to services, environments and teams. Without any it has all
         permissions.
+
+        Without `access:manage`, users and keys create keys of their own (`own`), which name what they allow.
         """
         return self._create_api_key(request, timeout=timeout, metadata=metadata, credentials=credentials, wait_for_ready=wait_for_ready, compression=compression)
 
@@ -1028,7 +1043,8 @@ class AuthServiceClientSync:
         """
         Replaces an API key by a new one with the same name and permissions, and returns its secret.
 
-        The old key stays valid for `overlap`, so that its users can change over.
+        The old key stays valid for `overlap`, so that its users can change over. Without `access:manage`, callers replace keys that
+        they hold.
         """
         return self._rotate_api_key(request, timeout=timeout, metadata=metadata, credentials=credentials, wait_for_ready=wait_for_ready, compression=compression)
 
@@ -1043,7 +1059,7 @@ class AuthServiceClientSync:
         compression: Compression | None = None,
     ) -> RevokeApiKeyResponse:
         """
-        Revokes an API key: it is refused from now on.
+        Revokes an API key: it is refused from now on. Without `access:manage`, callers revoke keys that they hold.
         """
         return self._revoke_api_key(request, timeout=timeout, metadata=metadata, credentials=credentials, wait_for_ready=wait_for_ready, compression=compression)
 

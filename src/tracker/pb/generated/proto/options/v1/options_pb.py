@@ -184,6 +184,15 @@ extend google.protobuf.MethodOptions { optional string permission = 50103 [json_
 ```
 """
 
+ext_own_without_permission: Final[Extension[MethodOptions, bool]] = Extension()
+"""
+Whether callers with credentials need that permission only for what is not their own; the service checks it.
+
+```proto
+extend google.protobuf.MethodOptions { optional bool own_without_permission = 50104 [json_name = "[tracker.options.v1.own_without_permission]"] }
+```
+"""
+
 ext_formats: Final[Extension[FieldOptions, list[str]]] = Extension()
 """
 Formats of a text, any of them, as JSON Schema names them. They document what the service checks.
@@ -222,7 +231,7 @@ extend google.protobuf.EnumValueOptions { repeated string aliases = 50100 [json_
 
 
 _DESC = file_desc(
-    b'\n\x1eproto/options/v1/options.proto\x12\x12tracker.options.v1\x1a google/protobuf/descriptor.proto";\n\x07Failure\x12\x16\n\x06reason\x18\x02 \x01(\tR\x06reason\x12\x12\n\x04when\x18\x03 \x01(\tR\x04whenJ\x04\x08\x01\x10\x02"\xc5\x01\n\x05Query\x12\x12\n\x04name\x18\x01 \x01(\tR\x04name\x12\x18\n\x07aliases\x18\x02 \x03(\tR\x07aliases\x12\x14\n\x05facet\x18\x03 \x01(\x08R\x05facet\x12\x14\n\x05words\x18\x04 \x01(\x08R\x05words\x12\x12\n\x04term\x18\x05 \x01(\x08R\x04term\x12\x16\n\x06column\x18\x06 \x01(\x08R\x06column\x12\x1c\n\tselective\x18\x07 \x01(\x08R\tselective\x12\x18\n\x07ordered\x18\x08 \x01(\x08R\x07ordered:G\n\x0esuccess_status\x18\xb4\x87\x03 \x01(\r\x12\x1e.google.protobuf.MethodOptionsR\rsuccessStatus:Y\n\x08failures\x18\xb5\x87\x03 \x03(\x0b2\x1b.tracker.options.v1.Failure\x12\x1e.google.protobuf.MethodOptionsR\x08failures:E\n\ralways_served\x18\xb6\x87\x03 \x01(\x08\x12\x1e.google.protobuf.MethodOptionsR\x0calwaysServed:@\n\npermission\x18\xb7\x87\x03 \x01(\t\x12\x1e.google.protobuf.MethodOptionsR\npermission:9\n\x07formats\x18\xb4\x87\x03 \x03(\t\x12\x1d.google.protobuf.FieldOptionsR\x07formats:P\n\x05query\x18\xb5\x87\x03 \x01(\x0b2\x19.tracker.options.v1.Query\x12\x1d.google.protobuf.FieldOptionsR\x05query:D\n\ranswered_once\x18\xb6\x87\x03 \x01(\x08\x12\x1d.google.protobuf.FieldOptionsR\x0cansweredOnce:=\n\x07aliases\x18\xb4\x87\x03 \x03(\t\x12!.google.protobuf.EnumValueOptionsR\x07aliasesb\x06proto3',
+    b'\n\x1eproto/options/v1/options.proto\x12\x12tracker.options.v1\x1a google/protobuf/descriptor.proto";\n\x07Failure\x12\x16\n\x06reason\x18\x02 \x01(\tR\x06reason\x12\x12\n\x04when\x18\x03 \x01(\tR\x04whenJ\x04\x08\x01\x10\x02"\xc5\x01\n\x05Query\x12\x12\n\x04name\x18\x01 \x01(\tR\x04name\x12\x18\n\x07aliases\x18\x02 \x03(\tR\x07aliases\x12\x14\n\x05facet\x18\x03 \x01(\x08R\x05facet\x12\x14\n\x05words\x18\x04 \x01(\x08R\x05words\x12\x12\n\x04term\x18\x05 \x01(\x08R\x04term\x12\x16\n\x06column\x18\x06 \x01(\x08R\x06column\x12\x1c\n\tselective\x18\x07 \x01(\x08R\tselective\x12\x18\n\x07ordered\x18\x08 \x01(\x08R\x07ordered:G\n\x0esuccess_status\x18\xb4\x87\x03 \x01(\r\x12\x1e.google.protobuf.MethodOptionsR\rsuccessStatus:Y\n\x08failures\x18\xb5\x87\x03 \x03(\x0b2\x1b.tracker.options.v1.Failure\x12\x1e.google.protobuf.MethodOptionsR\x08failures:E\n\ralways_served\x18\xb6\x87\x03 \x01(\x08\x12\x1e.google.protobuf.MethodOptionsR\x0calwaysServed:@\n\npermission\x18\xb7\x87\x03 \x01(\t\x12\x1e.google.protobuf.MethodOptionsR\npermission:V\n\x16own_without_permission\x18\xb8\x87\x03 \x01(\x08\x12\x1e.google.protobuf.MethodOptionsR\x14ownWithoutPermission:9\n\x07formats\x18\xb4\x87\x03 \x03(\t\x12\x1d.google.protobuf.FieldOptionsR\x07formats:P\n\x05query\x18\xb5\x87\x03 \x01(\x0b2\x19.tracker.options.v1.Query\x12\x1d.google.protobuf.FieldOptionsR\x05query:D\n\ranswered_once\x18\xb6\x87\x03 \x01(\x08\x12\x1d.google.protobuf.FieldOptionsR\x0cansweredOnce:=\n\x07aliases\x18\xb4\x87\x03 \x03(\t\x12!.google.protobuf.EnumValueOptionsR\x07aliasesb\x06proto3',
     [
         descriptor_pb.desc(),
     ],
@@ -233,6 +242,7 @@ _DESC = file_desc(
         "failures": ext_failures,
         "always_served": ext_always_served,
         "permission": ext_permission,
+        "own_without_permission": ext_own_without_permission,
         "formats": ext_formats,
         "query": ext_query,
         "answered_once": ext_answered_once,
