@@ -8,6 +8,7 @@ INSTALL := $(PIP) install --require-hashes --requirement
 LOCK := $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header \
 	--no-emit-index-url --no-annotate $(LOCKFLAGS)
 
+PACKAGES := $(VENV)/packages/bin
 PAGE_TYPES := tools/page_types
 
 export PIP_NO_INPUT := 1
@@ -15,7 +16,7 @@ unexport PYTHONDONTWRITEBYTECODE  # without its bytecode, every process that the
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help run test soak check lint types generate bench screenshots build lock clean
+.PHONY: help run test soak check lint types packages generate chart bench screenshots build release lock clean
 
 help: ## Show this list
 	@sed -n 's/^\([a-z]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | while IFS="$$(printf '\t')" read -r name text; do \
@@ -31,7 +32,7 @@ soak: $(VENV)/.dev ## Run for long what `make test` runs for a while: kills, wal
 	SOAK=1 $(BIN)/pytest --numprocesses auto --dist worksteal --timeout 1800 -o faulthandler_timeout=2000 -m soak $(ARGS)
 	$(BIN)/python -m tests.histories --store mongo --acquisitions 5000 --harm-databases
 
-check: lint types test ## All that must pass before a change is merged
+check: lint types packages test ## All that must pass before a change is merged
 
 lint: $(VENV)/.dev ## Check style, import arrows, protos, and that generated files are fresh
 	$(BIN)/ruff check .
@@ -45,12 +46,20 @@ types: $(VENV)/.dev ## Check types, also in the scripts of pages if npm is there
 	@if $(MAKE) --silent --no-print-directory $(PAGE_TYPES)/node_modules/.package-lock.json; then $(PAGE_TYPES)/node_modules/.bin/tsc --project $(PAGE_TYPES); \
 	else echo 'WARNING: npm can not install TypeScript here: types in the scripts of pages are not checked'; fi
 
+packages: $(VENV)/.packages ## Check the image's recipe, the workflows, and the Helm chart with what is made of it
+	$(PACKAGES)/hadolint Dockerfile
+	$(PACKAGES)/zizmor --offline --quiet .github
+	$(PACKAGES)/python -m tools.chart --check
+
 $(PAGE_TYPES)/node_modules/.package-lock.json: $(PAGE_TYPES)/package-lock.json
 	@npm ci --prefix $(PAGE_TYPES) --ignore-scripts --no-audit --no-fund --silent
 	@touch $@
 
 generate: $(VENV)/.dev ## Write the messages and OpenAPI documents from proto/
 	$(BIN)/python -m tools.generate
+
+chart: $(VENV)/.packages ## Write the manifests for Kubernetes from the Helm chart
+	$(PACKAGES)/python -m tools.chart
 
 bench: $(VENV)/.dev ## Measure the API, locks beside etcd, watches, imports, the store on MongoDB, how it grows, and pages (see bench/)
 	$(BIN)/python -m bench.api
@@ -78,11 +87,21 @@ build: $(VENV)/.dev ## Make the wheel and the sdist in dist/, and ./bin/tracker
 	ln -s ../build/venv/bin/tracker bin/tracker
 	./bin/tracker version
 
+# What is in the wheel and in the sdist is dated by the commit, so that whoever builds them again gets the same bytes.
+build release: export SOURCE_DATE_EPOCH = $(shell git log -1 --format=%ct 2>/dev/null || echo 315532800)
+
+release: build $(VENV)/.packages ## Make what a release has in dist/: wheel, sdist, a single file that needs only Python, and a bill of materials
+	$(PACKAGES)/pex --venv-repository build/venv tracker-server --console-script tracker --output-file dist/tracker.pex
+	$(PACKAGES)/cyclonedx-py environment --pyproject pyproject.toml --output-reproducible --output-file dist/tracker.cdx.json build/venv
+	cd dist && sha256sum * >SHA256SUMS
+	./dist/tracker.pex version
+
 lock: $(VENV)/.dev ## Pin the dependencies anew (LOCKFLAGS=--upgrade for newer ones)
 	$(LOCK) pyproject.toml --extra mongo --extra oidc --output-file requirements/runtime.txt
 	$(LOCK) pyproject.toml --extra mongo --extra oidc --group dev --constraint requirements/runtime.txt --output-file requirements/dev.txt
 	$(LOCK) --group build --constraint requirements/dev.txt --output-file requirements/build.txt
 	$(LOCK) --group clients --output-file requirements/clients.txt
+	$(LOCK) --group packages --output-file requirements/packages.txt
 
 clean: ## Remove all that was made, but no data
 	rm -rf $(VENV) dist build bin .hypothesis .schemathesis .import_linter_cache .mypy_cache .pytest_cache .ruff_cache
@@ -106,4 +125,9 @@ $(VENV)/.dev: $(VENV)/.runtime requirements/dev.txt requirements/clients.txt
 	$(PYTHON) -m venv $(VENV)/clients
 	$(VENV)/clients/bin/python -m pip --disable-pip-version-check --quiet install --require-hashes \
 		--requirement requirements/clients.txt
+	@touch $@
+
+$(VENV)/.packages: requirements/packages.txt | $(VENV)/bin/python
+	$(PYTHON) -m venv $(VENV)/packages
+	$(PACKAGES)/python -m pip --disable-pip-version-check --quiet install --require-hashes --requirement $<
 	@touch $@
