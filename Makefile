@@ -16,7 +16,7 @@ unexport PYTHONDONTWRITEBYTECODE  # without its bytecode, every process that the
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help run test soak check lint types packages generate chart bench screenshots build release lock clean
+.PHONY: help run test soak check lint types packages generate chart bench docs screenshots build release lock clean
 
 help: ## Show this list
 	@sed -n 's/^\([a-z]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | while IFS="$$(printf '\t')" read -r name text; do \
@@ -72,6 +72,14 @@ bench: $(VENV)/.dev ## Measure the API, locks beside etcd, watches, imports, the
 	$(BIN)/python -m bench.size --mongo
 	$(BIN)/python -m bench.storm
 	$(BIN)/python -m bench.pages
+
+docs: $(VENV)/.packages ## Make the documentation a site in build/docs
+	rm -rf build/docs-source && mkdir -p build && cp -R docs build/docs-source
+	cp README.md build/docs-source/index.md && cp CHANGELOG.md CONTRIBUTING.md build/docs-source
+	sed -i -E -e 's#\]\(docs/#](#g' -e 's#\]\(\.\./(C[A-Z]*\.md)#](\1#g' \
+		-e 's#\[([^]]*)\]\((\.\./|LICENSE|proto)[^)]*\)#\1#g' build/docs-source/*.md  # other files are not in the site
+	$(PACKAGES)/zensical build --config-file zensical.toml --clean
+	@! grep -rlE '<(script|link|img|iframe)[^>]+(src|href)="?https?://' --include=*.html build/docs || { echo 'these pages load from other hosts'; exit 1; }
 
 screenshots: $(VENV)/.dev ## Shoot every page at three widths, in light and dark, and renew the pictures in docs/ (needs Chromium)
 	$(BIN)/python -m tools.screenshots
