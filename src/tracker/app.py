@@ -27,6 +27,7 @@ from tracker.api.calls.steps import (
 from tracker.api.calls.turns import Turns
 from tracker.api.cors import Cors
 from tracker.api.grpc import GrpcServer
+from tracker.api.http_protocol import HttpLimits
 from tracker.api.http_server import HttpServer
 from tracker.api.rest import RestApi
 from tracker.api.routes import Readiness, documentation, metrics_page, probes, web_configuration
@@ -39,6 +40,7 @@ from tracker.incidents import open_incidents
 from tracker.intakes.dogstatsd import Dogstatsd
 from tracker.intakes.recorder import Recorder
 from tracker.intakes.senders import routes as intake_routes
+from tracker.intakes.terraform_backend import TerraformBackend
 from tracker.permissions import Permission
 from tracker.services.audit.service import AuditService
 from tracker.services.catalog import CatalogService
@@ -56,6 +58,7 @@ from tracker.services.locks.leases import LeaseKeeper
 from tracker.services.locks.queue import LockQueue
 from tracker.services.locks.reporter import LockReporter
 from tracker.services.locks.service import LockService
+from tracker.services.terraform import TerraformService
 from tracker.stores.choice import chosen_store
 from tracker.supervision import Supervisor
 from tracker.telemetry.metrics import Metrics
@@ -185,9 +188,9 @@ class App:
         )
         ttl = duration(round(settings.locks_auto_ttl * MICROS)) if settings.locks_auto_ttl else None
         events, of_events = store.events, EventReporter(context, metrics)
-        locks = (store.locks, queue, reporter)
+        locks, kept = (store.locks, queue, reporter), settings.terraform_versions_kept
         services = (
-            EventChanges(events, of_events, *locks, context, settings.locks_auto, ttl),
+            changes := EventChanges(events, of_events, *locks, context, settings.locks_auto, ttl),
             EventImports(events, of_events, context),
             EventQueries(events, context),
             EventAnalysis(events, context),
@@ -201,6 +204,7 @@ class App:
             AuditService(store.audit, recorder, context),
             webhooks,
             open_incidents(settings, store, context),
+            terraform := TerraformService(store.terraform, store.locks, changes, context, kept),
         )
         methods, ready = tuple(methods_of(services)), Readiness(store.check)
         rpcs = Rpcs(methods, keys)
@@ -220,6 +224,7 @@ class App:
             )
         routes = [
             *intake_routes(intake),
+            *TerraformBackend(rpcs, terraform, settings.terraform_state_mib << 20).routes(),
             *(*probes(ready), *documentation(), *access.routes, _web_configuration(settings)),
             *Site(rpcs, access.login, NAVIGATION, clock.now, settings.timezone).routes(PAGES),
         ]
@@ -230,7 +235,14 @@ class App:
         metrics_server = HttpServer(
             metrics_api, settings.host, settings.metrics_port, unsent, tls=tls("http/1.1", for_clients=False)
         )
-        http_server = HttpServer(rest, settings.host, settings.http_port, unsent, tls=tls("http/1.1"))
+        http_server = HttpServer(
+            rest,
+            settings.host,
+            settings.http_port,
+            unsent,
+            limits=HttpLimits.for_bodies(settings.terraform_state_mib << 20),
+            tls=tls("http/1.1"),
+        )
         grpc_server = GrpcServer(
             chain, methods, settings.host, settings.grpc_port, streams=streams, log=log, tls=tls("h2")
         )

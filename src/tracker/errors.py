@@ -114,6 +114,7 @@ class Reason(StrEnum):
     API_KEY_NOT_FOUND = auto(), Code.NOT_FOUND, "no such API key, or it is no longer valid"
     USER_NOT_FOUND = auto(), Code.NOT_FOUND, "no such user"
     TEAM_NOT_FOUND = auto(), Code.NOT_FOUND, "no such team"
+    STATE_NOT_FOUND = auto(), Code.NOT_FOUND, "no such state of Terraform, or no such version of it"
     WEBHOOK_NOT_FOUND = auto(), Code.NOT_FOUND, "no such webhook"
     UNKNOWN_PATH = auto(), Code.NOT_FOUND, "no such path"
     UNKNOWN_METHOD = auto(), Code.UNIMPLEMENTED, "no such RPC"

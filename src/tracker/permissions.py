@@ -17,6 +17,8 @@ class Permission(StrEnum):
     LOCK_FORCE = "lock:force"
     LINKS_READ = "links:read"
     LINKS_WRITE = "links:write"
+    STATE_READ = "state:read"
+    STATE_WRITE = "state:write"
     WEBHOOK_WRITE = "webhook:write"
     ACCESS_MANAGE = "access:manage"
     AUDIT_READ = "audit:read"
@@ -24,8 +26,15 @@ class Permission(StrEnum):
 
 
 ALL_PERMISSIONS = frozenset(Permission)
-OPEN_PERMISSIONS = ALL_PERMISSIONS - {Permission.ACCESS_MANAGE, Permission.AUDIT_READ}
-"""What `all` gives to callers without credentials; they could otherwise make themselves keys that last."""
+OPEN_PERMISSIONS = ALL_PERMISSIONS - {
+    Permission.ACCESS_MANAGE,
+    Permission.AUDIT_READ,
+    Permission.STATE_READ,
+}
+"""What `all` gives to callers without credentials.
+
+They could otherwise make themselves keys that last, or read the secrets in states.
+"""
 
 
 def read_permissions(text: str) -> frozenset[Permission]:

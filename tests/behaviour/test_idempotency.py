@@ -141,7 +141,8 @@ UNSEEN: dict[str, tuple[Callable[[Client], Awaitable[str]], Callable[[str], Json
 
 
 def test_every_call_that_may_change_something_is_tried() -> None:
-    assert CHANGES.keys() | UNSEEN.keys() == {
+    tried_elsewhere = {"TerraformService/RestoreStateVersion"}  # in tests/intakes/test_terraform.py
+    assert CHANGES.keys() | UNSEEN.keys() | tried_elsewhere == {
         name for name, method in METHODS.items() if not only_reads(method)
     }
 

@@ -92,6 +92,9 @@ VALID: dict[str, Json] = {
     "ReplayWebhookDeliveriesRequest": {"id": UUID},
     "ExplainIncidentRequest": {"id": UUID},
     "LinkChangeRequest": {"id": UUID, "changeId": UUID, "link": "caused_by"},
+    "ListStatesRequest": {},
+    "ListStateVersionsRequest": {"service": "s"},
+    "RestoreStateVersionRequest": {"service": "s", "number": "1"},
 }
 """The least that each request has to say."""
 

@@ -81,6 +81,9 @@ REQUIRED = {
     "ExplainIncidentRequest.id": "id is required",
     "LinkChangeRequest.id": "id is required",
     "LinkChangeRequest.change_id": "change_id is required",
+    "ListStateVersionsRequest.service": "service is required",
+    "RestoreStateVersionRequest.service": "service is required",
+    "RestoreStateVersionRequest.number": "number is required",
 }
 """What an empty request lacks, and in which words it is told."""
 

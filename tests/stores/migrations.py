@@ -15,6 +15,7 @@ from tests.stores.samples import (
     a_delivery,
     a_link,
     a_lock,
+    a_state,
     a_user,
     a_webhook,
     an_api_key,
@@ -47,6 +48,7 @@ from tracker.stores.migration import MigrationError, migrate
 from tracker.stores.mongo import MongoStore
 from tracker.stores.pages import Page
 from tracker.stores.sqlite import SqliteStore
+from tracker.stores.terraform import parts_of
 from tracker.stores.webhooks import DeliveryFilter, DeliveryState
 from tracker.time_text import MICROS
 
@@ -170,6 +172,8 @@ async def fill(store: Store, events: int = 12) -> None:
     await store.webhooks.create(a_webhook())
     await store.webhooks.add([a_delivery("1"), a_delivery("2")])
     await store.webhooks.settle(a_delivery("2")._replace(state=DeliveryState.FAILED, last_error="é"))
+    parts = parts_of("s/production", "c", 7, b"\0\xff" * 9)
+    await store.terraform.modify("s/production", lambda _: a_state("s/production", "c"), parts)
     draft = Draft(1, "event", "created", "1", '{"after":{"title":"é"}}', b"\0\xff", "log", 7)
     await store.audit.append(lambda last: chained(last, [draft, draft]))
     await taken(store, a_lock("plain"))
@@ -202,6 +206,8 @@ async def told(store: Store) -> dict[str, Any]:
         "audit": (await store.audit.read(AuditFilter(), 10)).entries,
         "webhooks": [(each.record.to_json(), each.secrets) for each in await store.webhooks.find()],
         "messages": await store.webhooks.list(DeliveryFilter("w"), None, 10),
+        "states": [state.to_json() for state in (await store.terraform.find(ALL)).records],
+        "content": await store.terraform.content("c"),
         "access": [(each.record.to_json(), each.secret_hash) for each in await store.access.find()],
         "locks": [lock.to_json() for lock in locks.records],
         "holders": [(await store.locks.holder(lock_key(lock))) == lock for lock in locks.records],

@@ -12,7 +12,7 @@ import uuid_utils
 from tracker.domain.event_locks import EventChange
 from tracker.domain.locks import Ending, HeldLock, Release, begin_lease, hash_token
 from tracker.domain.times import duration, timestamp
-from tracker.pb import access_pb, auth_pb, catalog_pb, event_pb, link_pb, lock_pb, webhook_pb
+from tracker.pb import access_pb, auth_pb, catalog_pb, event_pb, link_pb, lock_pb, terraform_pb, webhook_pb
 from tracker.stores.access import StoredAccess
 from tracker.stores.idempotency import KeyUse, Once
 from tracker.stores.pages import Page
@@ -173,6 +173,14 @@ def a_webhook(name: str = "pager") -> StoredWebhook:
 
 def a_delivery(delivery_id: str) -> Delivery:
     return Delivery(delivery_id, "w", 7, "event.created", "e", "application/json", b"{}\xff", next_at=8)
+
+
+def a_state(state_id: str, *contents: str) -> terraform_pb.State:
+    versions = [
+        terraform_pb.StateVersion(number=len(contents) - number, content_id=content)
+        for number, content in enumerate(contents)
+    ]
+    return terraform_pb.State(id=state_id, service=state_id.partition("/")[0], versions=versions)
 
 
 def an_api_key(name: str, key_id: str = "apikey:1", secret_hash: bytes = b"\0\xff") -> StoredAccess:

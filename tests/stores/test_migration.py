@@ -74,6 +74,8 @@ async def test_all_that_a_store_keeps_is_in_the_other(places: Places, source: st
         Kind.AUDIT: 2,
         Kind.WEBHOOKS: 1,
         Kind.WEBHOOK_DELIVERIES: 2,
+        Kind.TERRAFORM_PARTS: 1,
+        Kind.TERRAFORM_STATES: 1,
         Kind.LOCK_KEYS: 3 + 4 + 1 + 1 + 2,
         Kind.ENDED_LOCKS: 6,
         Kind.IDEMPOTENCY_KEYS: 4,

@@ -45,6 +45,11 @@ class HttpLimits:
     message_bytes: int = 16 * 1024 * 1024
     """One whole request on the wire, with chunk sizes and trailers: this bounds what the parser buffers."""
 
+    @classmethod
+    def for_bodies(cls, largest: int) -> HttpLimits:
+        """Return the limits for bodies of up to `largest` bytes: a route that takes them may ask for that."""
+        return cls(message_bytes=max(cls().message_bytes, 2 * largest))
+
 
 @dataclass(slots=True, eq=False)
 class Connections:

@@ -25,6 +25,7 @@ from tracker.cli.options import ServerBefore, TokenFileBefore, command_of, word_
 from tracker.cli.printing import say
 from tracker.cli.run.command import run
 from tracker.cli.stats import stats
+from tracker.cli.terraform.commands import app as terraform
 from tracker.cli.webhook.commands import app as webhook
 from tracker.cli.why.command import why
 from tracker.config import ConfigurationError
@@ -55,6 +56,7 @@ app.add_typer(session, name="session")
 app.add_typer(token, name="token")
 app.add_typer(audit, name="audit")
 app.add_typer(webhook, name="webhook")
+app.add_typer(terraform, name="terraform")
 command("backup")(copying.backup)
 command("restore")(copying.restore)
 command("migrate")(copying.migrate)
@@ -110,6 +112,7 @@ _CALLING = frozenset(
         "logout",
         "run",
         "stats",
+        "terraform",
         "token",
         "webhook",
         "whoami",

@@ -7,8 +7,6 @@ import random
 import re
 import time
 import uuid
-from contextlib import suppress
-from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Self
 from urllib.parse import urlsplit
 
@@ -16,22 +14,21 @@ import httpx2
 from protobuf import message_from_json_value
 
 from tracker import __version__
+from tracker.client.failures import ApiError, error_of
 from tracker.client.rpcs import WATCH_EVENTS
 from tracker.client.transport import is_loopback, tls
-from tracker.errors import Code, FieldViolation, Reason
-from tracker.pb import error_details_pb
+from tracker.errors import Code, Reason
 from tracker.pb.options import only_reads
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping, Sequence
+    from collections.abc import Callable, Iterator, Mapping
 
     from tracker.client.rpcs import A, Q, Rpc
     from tracker.pb import event_pb
     from tracker.transcoding.bindings import HttpRequest
     from tracker.transcoding.json_text import JsonValue
 
-_FROM_PROXIES = (502, 503, 504)
-"""Statuses that a proxy answers while its server does not."""
+__all__ = ["NO_ANSWER", "NO_CERTIFICATE", "NO_TLS", "ApiError", "Connection", "pauses", "watch"]
 
 _ERRORS = 400
 _FIRST_PAUSE, _LONGEST_PAUSE = 0.1, 1.0
@@ -51,25 +48,6 @@ NO_TLS = "NO_TLS"
 """Reason of a call that was not made, since it would have sent a token without TLS to another machine."""
 NO_CERTIFICATE = "NO_CERTIFICATE"
 """Reason of a connection that is not made, since this client's certificate can't be used."""
-
-
-@dataclass(eq=False)
-class ApiError(Exception):
-    """A call failed: the server refused it, or gave no answer (UNAVAILABLE, with the reason `NO_ANSWER`).
-
-    Without an answer, the call may or may not have taken effect. `reason` is stable, for programs, and
-    `metadata` holds details for them; docs/api.md lists both. `message` is one sentence for a person.
-    `violations` are the fields that broke a rule, named as the request spelled them.
-    """
-
-    code: Code
-    message: str
-    reason: str = ""
-    metadata: Mapping[str, str] = field(default_factory=dict)
-    violations: Sequence[FieldViolation] = ()
-
-    def __str__(self) -> str:
-        return self.message
 
 
 class Connection:
@@ -212,10 +190,24 @@ class Connection:
             with self._http.stream(sent.verb, self.server + sent.path, timeout=timeout) as answer:
                 if answer.status_code >= _ERRORS:
                     answer.read()
-                    raise _error_of(answer.status_code, _body(answer), self.server)
+                    raise error_of(answer.status_code, _body(answer), self.server)
                 yield from _messages(answer.iter_lines(), rpc.answer)
         except httpx2.RequestError as error:
             raise self._no_answer(error) from None
+
+    def content(self, path: str) -> bytes:
+        """Return what a GET of a path of the server answers.
+
+        Raises:
+            ApiError: It is refused, or there is no answer.
+        """
+        try:
+            answer = self._http.get(self.server + path, timeout=self._timeout)
+        except httpx2.RequestError as error:
+            raise self._no_answer(error) from None
+        if answer.status_code >= _ERRORS:
+            raise error_of(answer.status_code, _body(answer), self.server)
+        return answer.content
 
     def _authorized(self, request: httpx2.Request) -> httpx2.Request:
         token = self._token() if callable(self._token) else self._token
@@ -239,7 +231,7 @@ class Connection:
             raise self._no_answer(error) from None
         body = _body(answer)
         if answer.status_code >= _ERRORS:
-            raise _error_of(answer.status_code, body, self.server)
+            raise error_of(answer.status_code, body, self.server)
         if not isinstance(body, dict):
             raise ApiError(Code.INTERNAL, f"{self.server} answered, but not as a Tracker server does")
         return body
@@ -311,30 +303,6 @@ def watch(
             lost(why)
             reported = True
         time.sleep(next(tries))
-
-
-def _error_of(status: int, body: JsonValue, where: str) -> ApiError:
-    """Return the error that an HTTP response represents; `body` is its JSON, or None."""
-    content = body if isinstance(body, dict) else {}
-    number, message = content.get("code"), content.get("message")
-    if isinstance(message, str) and isinstance(number, int) and number in set(Code):
-        info = _detail(content.get("details"), error_details_pb.ErrorInfo)
-        violations = _detail(content.get("details"), error_details_pb.BadRequest).field_violations
-        fields = [FieldViolation(each.field, each.description) for each in violations]
-        return ApiError(Code(number), message, info.reason, info.metadata, fields)
-    # Not from Tracker, but from a proxy in front of it, or from an entirely different server.
-    if status in _FROM_PROXIES:
-        return ApiError(Code.UNAVAILABLE, f"{where} answered with status {status}")
-    return ApiError(Code.INTERNAL, f"{where} answered with status {status}, but not as a Tracker server does")
-
-
-def _detail(details: JsonValue, kind: type[A]) -> A:
-    """Return the detail of a kind that an error has, an empty one if it has none."""
-    for detail in details if isinstance(details, list) else []:
-        if isinstance(detail, dict) and str(detail.get("@type")).endswith(f"/{kind.desc().type_name}"):
-            with suppress(TypeError, ValueError):  # not from Tracker
-                return message_from_json_value(kind, detail, ignore_unknown_fields=True)
-    return kind()
 
 
 def _append(answer: dict[str, JsonValue], page: Mapping[str, JsonValue]) -> None:

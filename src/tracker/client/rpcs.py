@@ -7,7 +7,17 @@ from typing import TYPE_CHECKING, Generic, TypeVar
 
 from protobuf import Message, message_from_json_value
 
-from tracker.pb import FILES, audit_pb, auth_pb, catalog_pb, event_pb, incident_pb, lock_pb, webhook_pb
+from tracker.pb import (
+    FILES,
+    audit_pb,
+    auth_pb,
+    catalog_pb,
+    event_pb,
+    incident_pb,
+    lock_pb,
+    terraform_pb,
+    webhook_pb,
+)
 from tracker.transcoding.bindings import http_bindings
 
 if TYPE_CHECKING:
@@ -82,6 +92,9 @@ LIST_LOCKS = Rpc(lock_pb.ListLocksRequest, lock_pb.ListLocksResponse)
 RENEW_LOCK = Rpc(lock_pb.RenewLockRequest, lock_pb.RenewLockResponse)
 UN_LOCK = Rpc(lock_pb.UnLockRequest, lock_pb.UnLockResponse)
 UPDATE_LOCK = Rpc(lock_pb.UpdateLockRequest, lock_pb.UpdateLockResponse)
+LIST_STATES = Rpc(terraform_pb.ListStatesRequest, terraform_pb.ListStatesResponse)
+LIST_STATE_VERSIONS = Rpc(terraform_pb.ListStateVersionsRequest, terraform_pb.ListStateVersionsResponse)
+RESTORE_STATE_VERSION = Rpc(terraform_pb.RestoreStateVersionRequest, terraform_pb.RestoreStateVersionResponse)
 CREATE_WEBHOOK = Rpc(webhook_pb.CreateWebhookRequest, webhook_pb.CreateWebhookResponse)
 DELETE_WEBHOOK = Rpc(webhook_pb.DeleteWebhookRequest, webhook_pb.DeleteWebhookResponse)
 LIST_WEBHOOK_DELIVERIES = Rpc(

@@ -280,6 +280,12 @@ class Settings:
     locks_per_principal: int = _setting(
         whole(1, 1_000_000), "Locks that a principal may hold; callers without credentials any.", default=100
     )
+    terraform_state_mib: int = _setting(
+        whole(1, 256), "Largest state of Terraform that is stored, in MiB.", default=32
+    )
+    terraform_versions_kept: int = _setting(
+        whole(1, 1_000), "Versions of a state of Terraform that are kept.", default=50
+    )
     changes_kept: int = _setting(
         whole(1_000, 1_000_000_000),
         "Minimum number of changes kept, from which watches and consumers continue.",

@@ -26,6 +26,8 @@ NARROWABLE: Final = frozenset(
         Permission.LOCK_READ,
         Permission.LOCK_WRITE,
         Permission.LOCK_FORCE,
+        Permission.STATE_READ,
+        Permission.STATE_WRITE,
     }
 )
 """Permissions that a narrowed grant gives; what the others are for belongs to no service."""

@@ -9,7 +9,7 @@ from tracker.domain.access import glob
 from tracker.domain.events import attributes_of
 from tracker.domain.query.fields import ENVIRONMENT, OWNER, SERVICE
 from tracker.domain.query.tree import EVERYTHING, Not, Term, all_of, any_of, one_of
-from tracker.pb import catalog_pb, event_pb, lock_pb
+from tracker.pb import catalog_pb, event_pb, lock_pb, terraform_pb
 from tracker.pb.options import wire_name
 
 if TYPE_CHECKING:
@@ -26,11 +26,11 @@ class Subject(NamedTuple):
     team: str = ""
 
 
-def subject_of(record: event_pb.Event | catalog_pb.Catalog | lock_pb.Lock) -> Subject:
+def subject_of(record: event_pb.Event | catalog_pb.Catalog | lock_pb.Lock | terraform_pb.State) -> Subject:
     """Return what a record belongs to.
 
     The team of an event or a catalog entry is its owner. A catalog entry stands for all environments, and has
-    none; a lock has no team.
+    none; a lock and a state have no team.
     """
     match record:
         case event_pb.Event():
@@ -40,7 +40,7 @@ def subject_of(record: event_pb.Event | catalog_pb.Catalog | lock_pb.Lock) -> Su
             return Subject(attributes.service, name, attributes.owner)
         case catalog_pb.Catalog():
             return Subject(record.name, team=record.owner)
-        case lock_pb.Lock():
+        case lock_pb.Lock() | terraform_pb.State():
             return Subject(record.service, record.environment)
 
 

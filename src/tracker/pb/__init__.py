@@ -19,6 +19,7 @@ from .generated.proto.incident.v1alpha1 import incident_pb
 from .generated.proto.link.v1alpha1 import link_pb
 from .generated.proto.lock.v1alpha1 import lock_pb
 from .generated.proto.options.v1 import options_pb
+from .generated.proto.terraform.v1alpha1 import terraform_pb
 from .generated.proto.webhook.v1alpha1 import webhook_pb
 
 FILES = (
@@ -30,6 +31,7 @@ FILES = (
     audit_pb.desc(),
     webhook_pb.desc(),
     incident_pb.desc(),
+    terraform_pb.desc(),
 )
 """Descriptors of the files that declare Tracker's services."""
 STANDARD_FILES = (health_pb.desc(), reflection_pb.desc(), reflection_v1alpha_pb.desc())
@@ -53,5 +55,6 @@ __all__ = [
     "options_pb",
     "reflection_pb",
     "status_pb",
+    "terraform_pb",
     "webhook_pb",
 ]

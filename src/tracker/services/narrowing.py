@@ -19,17 +19,18 @@ if TYPE_CHECKING:
 
     from tracker.domain.query.tree import EventFilter
     from tracker.errors import TrackerError
-    from tracker.pb import catalog_pb, event_pb, lock_pb
+    from tracker.pb import catalog_pb, event_pb, lock_pb, terraform_pb
     from tracker.services.context import Call
     from tracker.stores.events import EventStore, IdTakenError
 
-    Record: TypeAlias = event_pb.Event | catalog_pb.Catalog | lock_pb.Lock
+    Record: TypeAlias = event_pb.Event | catalog_pb.Catalog | lock_pb.Lock | terraform_pb.State
 
 _READ: Final = {
     Permission.EVENT_WRITE: Permission.EVENT_READ,
     Permission.CATALOG_WRITE: Permission.CATALOG_READ,
     Permission.LOCK_WRITE: Permission.LOCK_READ,
     Permission.LOCK_FORCE: Permission.LOCK_READ,
+    Permission.STATE_WRITE: Permission.STATE_READ,
 }
 
 

@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from tracker.stores.idempotency import IdempotencyStore, Once
     from tracker.stores.locks import LockStore
     from tracker.stores.pages import Found, Page
+    from tracker.stores.terraform import TerraformStore
     from tracker.stores.webhooks import WebhookStore
 
 
@@ -113,6 +114,7 @@ class Store(Protocol):
     access: AccessStore
     audit: AuditStore
     webhooks: WebhookStore
+    terraform: TerraformStore
     idempotency: IdempotencyStore
 
     def now(self) -> int:

@@ -15,7 +15,7 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Final, NamedTuple, Protocol, TypeAlias
 
 from tracker.domain.locks import Ending
-from tracker.pb import access_pb, catalog_pb, event_pb, link_pb, lock_pb, webhook_pb
+from tracker.pb import access_pb, catalog_pb, event_pb, link_pb, lock_pb, terraform_pb, webhook_pb
 from tracker.stores.documents import parse, read_event
 
 if TYPE_CHECKING:
@@ -37,7 +37,13 @@ ORIGIN: ContextVar[str] = ContextVar("origin", default="")
 """Where the caller who makes changes is, as `Origin.text` has it; set and read as `PRINCIPAL` is."""
 
 Record: TypeAlias = (
-    event_pb.Event | lock_pb.Lock | catalog_pb.Catalog | access_pb.Access | link_pb.Link | webhook_pb.Webhook
+    event_pb.Event
+    | lock_pb.Lock
+    | catalog_pb.Catalog
+    | access_pb.Access
+    | link_pb.Link
+    | webhook_pb.Webhook
+    | terraform_pb.State
 )
 
 _LONGEST_USER_AGENT = 200
@@ -70,6 +76,7 @@ class RecordKind(IntEnum):
     ACCESS = 4
     LINK = 5
     WEBHOOK = 6
+    STATE = 7
 
 
 _MESSAGES: Final[Mapping[int, type[Record]]] = {
@@ -79,6 +86,7 @@ _MESSAGES: Final[Mapping[int, type[Record]]] = {
     RecordKind.ACCESS: access_pb.Access,
     RecordKind.LINK: link_pb.Link,
     RecordKind.WEBHOOK: webhook_pb.Webhook,
+    RecordKind.STATE: terraform_pb.State,
 }
 """The message of each kind of record."""
 

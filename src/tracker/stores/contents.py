@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, NamedTuple, Protocol, TypeAlias, TypeVar
 
 from tracker.audit.chain import Entry
 from tracker.stores.base import StoreOpenError
+from tracker.stores.terraform import StatePart
 from tracker.stores.webhooks import Delivery
 
 if TYPE_CHECKING:
@@ -36,6 +37,8 @@ class Kind(StrEnum):
     AUDIT = "entries of the audit log"
     WEBHOOKS = "webhooks"
     WEBHOOK_DELIVERIES = "messages of webhooks"
+    TERRAFORM_PARTS = "parts of states of Terraform"
+    TERRAFORM_STATES = "states of Terraform"
     LOCK_KEYS = "lock keys"
     ENDED_LOCKS = "ended locks"
     IDEMPOTENCY_KEYS = "idempotency keys"
@@ -121,6 +124,7 @@ StoredRecord: TypeAlias = (
     | StoredAccessDocument
     | StoredWebhookDocument
     | Delivery
+    | StatePart
     | Entry
 )
 R = TypeVar("R", bound=StoredRecord)
@@ -141,6 +145,8 @@ def characters(record: StoredRecord) -> int:
             return len(answer)
         case Delivery(body=body):
             return len(body)
+        case StatePart(data=data):
+            return len(data)
         case Entry(content=text):
             return len(text)
         case (

@@ -50,6 +50,7 @@ _COLLECTIONS: Final[Mapping[int, str]] = {
     RecordKind.ACCESS: "access",
     RecordKind.LINK: "links",
     RecordKind.WEBHOOK: "webhooks",
+    RecordKind.STATE: "terraform_states",
 }
 """The collections of records whose documents may be too long for the log."""
 

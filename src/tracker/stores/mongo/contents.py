@@ -44,6 +44,7 @@ from tracker.stores.mongo import (
     links,
     lock_documents,
     schema,
+    terraform,
     webhooks,
     writes,
 )
@@ -90,6 +91,8 @@ class MongoContents:
             Kind.WEBHOOK_DELIVERIES: collection(
                 webhooks.MESSAGES, {}, webhooks.delivery, webhooks.delivery_document
             ),
+            Kind.TERRAFORM_PARTS: collection(terraform.PARTS, {}, terraform.part, terraform.part_document),
+            Kind.TERRAFORM_STATES: collection(terraform.NAME, _THERE, _document, _catalog_entry),
             Kind.LOCK_KEYS: collection(lock_documents.NAME, {}, _key, _key_document),
             Kind.ENDED_LOCKS: collection(
                 lock_documents.ENDED, {}, _end, lock_documents.end_document, self._still_held

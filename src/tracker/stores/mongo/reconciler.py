@@ -21,6 +21,7 @@ from tracker.stores.mongo import (
     links,
     lock_documents,
     outbox,
+    terraform,
     webhooks,
     writes,
 )
@@ -51,6 +52,7 @@ COLLECTIONS = (
     links.NAME,
     access.NAME,
     webhooks.NAME,
+    terraform.NAME,
 )
 """Those whose documents have outboxes."""
 

@@ -22,6 +22,7 @@ from tracker.stores.mongo import (
     idempotency,
     links,
     lock_documents,
+    terraform,
     webhooks,
     writes,
 )
@@ -102,6 +103,11 @@ INDEXES: Final[Mapping[str, Sequence[IndexModel]]] = {
             partialFilterExpression={"record": "settings"},
         ),
     ),
+    terraform.NAME: (
+        _index("terraform_states_with_outbox", "outbox.at", sparse=True),
+        _index("terraform_states_deleted", "tombstone", sparse=True),
+    ),
+    terraform.PARTS: (_index("terraform_parts_of_state", "state", "at"),),
     webhooks.NAME: (
         _index("webhooks_with_outbox", "outbox.at", sparse=True),
         _index("webhooks_deleted", "tombstone", sparse=True),

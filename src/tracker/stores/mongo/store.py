@@ -26,6 +26,7 @@ from tracker.stores.mongo.locks import MongoLocks
 from tracker.stores.mongo.opening import open_database
 from tracker.stores.mongo.reconciler import LOOK_SECONDS, Reconciler
 from tracker.stores.mongo.schema import HEALTH
+from tracker.stores.mongo.terraform import MongoTerraform
 from tracker.stores.mongo.webhooks import MongoWebhooks
 from tracker.supervision import Supervisor
 
@@ -80,6 +81,7 @@ class MongoStore(Store):
         self.access = MongoAccess(database, deliveries)
         self.audit = MongoAudit(database)
         self.webhooks = MongoWebhooks(database, deliveries)
+        self.terraform = MongoTerraform(database, deliveries)
 
     def now(self) -> int:
         return self.database.now()

@@ -35,6 +35,7 @@ _KEYS: Final = {
     RecordKind.ACCESS: ("access", "id"),
     RecordKind.LINK: ("links", "id"),
     RecordKind.WEBHOOK: ("webhooks", "id"),
+    RecordKind.STATE: ("terraform_states", "id"),
 }
 """The table of each kind of record, and the column that identifies one."""
 

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Generic
 import apsw
 
 from tracker.domain.locks import LockKey
-from tracker.pb import access_pb, catalog_pb, event_pb, link_pb, lock_pb, webhook_pb
+from tracker.pb import access_pb, catalog_pb, event_pb, link_pb, lock_pb, terraform_pb, webhook_pb
 from tracker.stores.base import StoreOpenError
 from tracker.stores.contents import (
     BATCH_CHARACTERS,
@@ -35,11 +35,13 @@ from tracker.stores.sqlite import (
     idempotency,
     lock_records,
     migrations,
+    terraform,
     webhooks,
 )
 from tracker.stores.sqlite.failures import store_error
 from tracker.stores.sqlite.opening import FileLock, open_database, refusal
 from tracker.stores.sqlite.search import word_index
+from tracker.stores.terraform import StatePart
 from tracker.stores.webhooks import Delivery
 
 if TYPE_CHECKING:
@@ -119,6 +121,16 @@ class SqliteContents:
             Kind.WEBHOOKS: _Table(db, "webhooks", _WEBHOOKS, _webhook, webhooks.add),
             Kind.WEBHOOK_DELIVERIES: _Table(
                 db, "webhook_deliveries", webhooks.SELECT_DELIVERIES, Delivery, webhooks.add_delivery
+            ),
+            Kind.TERRAFORM_PARTS: _Table(
+                db, "terraform_parts", terraform.SELECT_PARTS, StatePart, terraform.add_part
+            ),
+            Kind.TERRAFORM_STATES: _Table(
+                db,
+                "terraform_states",
+                terraform.SELECT,
+                partial(_document, terraform_pb.State),
+                terraform.add,
             ),
             Kind.LOCK_KEYS: _Table(db, "lock_keys", _KEYS, _key, lock_records.add_key),
             Kind.ENDED_LOCKS: _Table(db, "ended_locks", _ENDS, _end, lock_records.add_ended),

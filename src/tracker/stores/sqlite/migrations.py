@@ -31,6 +31,8 @@ _RECORDS: Final = (
     "audit",
     "webhooks",
     "webhook_deliveries",
+    "terraform_states",
+    "terraform_parts",
 )
 
 

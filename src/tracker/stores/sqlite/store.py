@@ -21,6 +21,7 @@ from tracker.stores.sqlite.locks import SqliteLocks
 from tracker.stores.sqlite.opening import FileLock, open_database, open_for_reading, open_for_writing
 from tracker.stores.sqlite.reader import Reader
 from tracker.stores.sqlite.search.word_index import WordIndexer
+from tracker.stores.sqlite.terraform import SqliteTerraform
 from tracker.stores.sqlite.webhooks import SqliteWebhooks
 from tracker.stores.sqlite.writer import Writer
 from tracker.supervision import Supervisor
@@ -60,6 +61,7 @@ class SqliteStore(Store):
         self.access = SqliteAccess(self._writer, self._reader)
         self.audit = SqliteAudit(self._writer, self._reader)
         self.webhooks = SqliteWebhooks(self._writer, self._reader)
+        self.terraform = SqliteTerraform(self._writer, self._reader)
         self.idempotency = SqliteIdempotency(self._writer, self._reader)
 
     def now(self) -> int:

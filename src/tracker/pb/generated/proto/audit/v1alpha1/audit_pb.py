@@ -48,8 +48,8 @@ class AuditEntry(Message[_AuditEntryFields]):
             optional google.protobuf.Timestamp at = 2;
             ```
         record:
-            Kind of the record: `event`, `lock`, `catalog_entry`, `link`, `webhook`, `access`, `settings`, or
-            `audit`.
+            Kind of the record: `event`, `lock`, `catalog_entry`, `link`, `webhook`, `state`, `access`, `settings`,
+            or `audit`.
 
             ```proto
             string record = 3;

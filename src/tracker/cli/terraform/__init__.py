@@ -1,0 +1,1 @@
+"""`tracker terraform`: lists, prints and restores states of Terraform."""
