@@ -9,6 +9,7 @@ import shutil
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from tests.behaviour.servers import SOON
 from tests.clients import RestClient
 
 from tracker.stores import terraform
@@ -212,6 +213,9 @@ async def test_a_key_reads_and_writes_the_states_that_it_is_narrowed_to(http: ht
     found = await http.get("/api/v1alpha1/terraform/states", headers=other)
     assert found.json()["states"] == []
     assert (await http.get("/api/v1alpha1/terraform/states", headers=own)).json()["totalCount"] == 1
-    audit = (await http.get("/api/v1alpha1/audit/entries", params={"record": "state"})).text
-    assert "network/production" in audit
+    audit = ""
+    async with asyncio.timeout(SOON):
+        while "network/production" not in audit:
+            audit = (await http.get("/api/v1alpha1/audit/entries", params={"record": "state"})).text
+            await asyncio.sleep(0.01)  # between two polls
     assert "hidden" not in audit + json.dumps(await events(http))
