@@ -36,7 +36,18 @@ GENERATED = Path("src", "tracker", "pb", "generated")
 SPEC = Path("src", "tracker", "api", "spec")
 TABLE = Path("src", "tracker", "cli", "spec")
 PLACES = (GENERATED, SPEC, TABLE)
-DOCUMENTED = ("event", "catalog", "lock", "link", "auth", "audit", "webhook", "incident", "terraform")
+DOCUMENTED = (
+    "event",
+    "catalog",
+    "lock",
+    "link",
+    "auth",
+    "audit",
+    "webhook",
+    "incident",
+    "terraform",
+    "freeze",
+)
 GRPC = {
     "grpc/health/v1/health.proto": health_pb2.DESCRIPTOR.serialized_pb,
     "grpc/reflection/v1alpha/reflection.proto": reflection_pb2.DESCRIPTOR.serialized_pb,

@@ -52,6 +52,7 @@ from tracker.services.events.imports import EventImports
 from tracker.services.events.queries import EventQueries
 from tracker.services.events.reporter import EventReporter
 from tracker.services.events.watches import EventFeed, EventWatches
+from tracker.services.freezes import FreezeWindowService
 from tracker.services.idempotency import IdempotencyKeys
 from tracker.services.links import LinkService
 from tracker.services.locks.leases import LeaseKeeper
@@ -198,6 +199,7 @@ class App:
             CatalogService(store.catalog, context),
             LockService(*locks, context, metrics.locks, events, access.is_current),
             LinkService(store.links, context),
+            FreezeWindowService(store.freezes, context),
             access.service,
             access.people,
             access.own_sessions,

@@ -30,6 +30,12 @@ DEPLOYMENT: JsonObject = {
 }
 LOCKING = {**DEPLOYMENT, "attributes": {**DEPLOYMENT["attributes"], "environment": "production"}}
 LOCK = {"service": "shop", "environment": "production", "who": "ada"}
+FREEZE = {
+    "title": "Christmas",
+    "type": "FREEZE_TYPE_HARD",
+    "startsAt": "2026-12-20T00:00:00Z",
+    "endsAt": "2027-01-02T00:00:00Z",
+}
 WEBHOOK = {"name": "pager", "url": "http://127.0.0.1:9/hooks"}
 LINK = {"name": "wiki", "url": "https://wiki.example.com"}
 ENTRY = {"name": "shop", "type": "project", "owner": "team-pay", "version": "1.0"}
@@ -61,6 +67,10 @@ async def entry_name(client: Client) -> str:
 
 async def api_key_id(client: Client) -> str:
     return str((await client.call("AuthService/CreateApiKey", {"name": "ci"}))["apiKey"]["id"])
+
+
+async def freeze_id(client: Client) -> str:
+    return str((await client.call("FreezeWindowService/CreateFreezeWindow", FREEZE))["freezeWindow"]["id"])
 
 
 async def webhook_id(client: Client) -> str:
@@ -119,6 +129,9 @@ CHANGES: dict[str, tuple[Callable[[Client], Awaitable[str]], Callable[[str], Jso
     "WebhookService/UpdateWebhook": (webhook_id, lambda id_: {"id": id_, **WEBHOOK}),
     "WebhookService/RotateWebhookSecret": (webhook_id, lambda id_: {"id": id_}),
     "WebhookService/DeleteWebhook": (webhook_id, lambda id_: {"id": id_}),
+    "FreezeWindowService/CreateFreezeWindow": (nothing, lambda _: FREEZE),
+    "FreezeWindowService/UpdateFreezeWindow": (freeze_id, lambda id_: {"id": id_, **FREEZE}),
+    "FreezeWindowService/DeleteFreezeWindow": (freeze_id, lambda id_: {"id": id_}),
     "AuthService/CreateApiKey": (nothing, lambda _: {"name": "ci"}),
     "AuthService/RotateApiKey": (api_key_id, lambda id_: {"id": id_}),
     "AuthService/RevokeApiKey": (api_key_id, lambda id_: {"id": id_}),
@@ -156,6 +169,7 @@ async def everything(client: Client) -> list[JsonObject]:
         "AuthService/ListApiKeys",
         "AuthService/ListUsers",
         "WebhookService/ListWebhooks",
+        "FreezeWindowService/ListFreezeWindows",
         "AuthService/ListTeams",
     )
     return [await client.call(name) for name in lists]

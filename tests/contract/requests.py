@@ -22,6 +22,13 @@ UUID = "0190d6e0-0000-7000-8000-000000000000"
 EVENT: Json = {"title": "t", "attributes": {"service": "s", "type": "deployment"}}
 ENTRY: Json = {"name": "n", "owner": "o", "version": "v"}
 LINK: Json = {"name": "n", "url": "https://example.com"}
+FREEZE: Json = {
+    "title": "n",
+    "type": "FREEZE_TYPE_HARD",
+    "startsAt": "2026-12-20T00:00:00Z",
+    "endsAt": "2027-01-02T00:00:00Z",
+    "services": ["s"],
+}
 WEBHOOK: Json = {"name": "n", "url": "http://127.0.0.1:9/hooks"}
 PERIOD: Json = {"startDate": "2026-01-01", "endDate": "2026-01-31"}
 
@@ -95,6 +102,12 @@ VALID: dict[str, Json] = {
     "ListStatesRequest": {},
     "ListStateVersionsRequest": {"service": "s"},
     "RestoreStateVersionRequest": {"service": "s", "number": "1"},
+    "CreateFreezeWindowRequest": FREEZE,
+    "GetFreezeWindowRequest": {"id": UUID},
+    "UpdateFreezeWindowRequest": {"id": UUID, **FREEZE},
+    "DeleteFreezeWindowRequest": {"id": UUID},
+    "ListFreezeWindowsRequest": {},
+    "ListFreezeOccurrencesRequest": {},
 }
 """The least that each request has to say."""
 

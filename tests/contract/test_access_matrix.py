@@ -205,7 +205,12 @@ async def test_every_rpc_answers_every_caller_as_its_permission_says(
     assert (await admin.call("CatalogService/GetCatalog", {"name": MARKER}))["catalog"]["version"] == "1"
 
 
-FORMS = {"/account": Permission.ACCESS_MANAGE, "/locks/{id}": Permission.LOCK_WRITE}
+FORMS = {
+    "/account": Permission.ACCESS_MANAGE,
+    "/locks/{id}": Permission.LOCK_WRITE,
+    "/freezes": Permission.FREEZE_WRITE,
+    "/freezes/{id}": Permission.FREEZE_WRITE,
+}
 """What the forms of pages need; those of others write events."""
 
 

@@ -38,6 +38,7 @@ LENGTHS = {
     **dict.fromkeys(("order_by", "time_zone"), 100),
     **dict.fromkeys(("fields", "by"), 120),
     **dict.fromkeys(("principal", "created_by"), 2000),
+    **dict.fromkeys(("uid", "rrule"), 1000),
     "title": 500,
     "reason": 2000,
     "lock_token": 256,

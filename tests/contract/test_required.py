@@ -84,6 +84,15 @@ REQUIRED = {
     "ListStateVersionsRequest.service": "service is required",
     "RestoreStateVersionRequest.service": "service is required",
     "RestoreStateVersionRequest.number": "number is required",
+    "CreateFreezeWindowRequest.title": "title is required",
+    "CreateFreezeWindowRequest.type": "type is required",
+    "CreateFreezeWindowRequest.starts_at": "starts_at is required",
+    "GetFreezeWindowRequest.id": "id is required",
+    "UpdateFreezeWindowRequest.id": "id is required",
+    "UpdateFreezeWindowRequest.title": "title is required",
+    "UpdateFreezeWindowRequest.type": "type is required",
+    "UpdateFreezeWindowRequest.starts_at": "starts_at is required",
+    "DeleteFreezeWindowRequest.id": "id is required",
 }
 """What an empty request lacks, and in which words it is told."""
 

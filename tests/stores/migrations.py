@@ -13,6 +13,7 @@ from tests.stores.samples import (
     NOW,
     a_catalog_entry,
     a_delivery,
+    a_freeze,
     a_link,
     a_lock,
     a_state,
@@ -169,6 +170,7 @@ async def fill(store: Store, events: int = 12) -> None:
     await store.links.create(a_link("docs", "api"))
     await store.access.modify("apikey:1", lambda _: an_api_key("ci"))
     await store.access.modify("user:1", lambda _: a_user("ada", "1"))
+    await store.freezes.create(a_freeze("é", 7))
     await store.webhooks.create(a_webhook())
     await store.webhooks.add([a_delivery("1"), a_delivery("2")])
     await store.webhooks.settle(a_delivery("2")._replace(state=DeliveryState.FAILED, last_error="é"))
@@ -202,6 +204,7 @@ async def told(store: Store) -> dict[str, Any]:
         "slack": slack,
         "changelogs": [await whole_changelog(store, EventId(id_of(event))) for event in events.records],
         "catalog": [entry.to_json() for entry in (await store.catalog.find(ALL)).records],
+        "freezes": [window.to_json() for window in await store.freezes.find()],
         "links": [link.to_json() for link in await store.links.find()],
         "audit": (await store.audit.read(AuditFilter(), 10)).entries,
         "webhooks": [(each.record.to_json(), each.secrets) for each in await store.webhooks.find()],

@@ -12,7 +12,17 @@ import uuid_utils
 from tracker.domain.event_locks import EventChange
 from tracker.domain.locks import Ending, HeldLock, Release, begin_lease, hash_token
 from tracker.domain.times import duration, timestamp
-from tracker.pb import access_pb, auth_pb, catalog_pb, event_pb, link_pb, lock_pb, terraform_pb, webhook_pb
+from tracker.pb import (
+    access_pb,
+    auth_pb,
+    catalog_pb,
+    event_pb,
+    freeze_pb,
+    link_pb,
+    lock_pb,
+    terraform_pb,
+    webhook_pb,
+)
 from tracker.stores.access import StoredAccess
 from tracker.stores.idempotency import KeyUse, Once
 from tracker.stores.pages import Page
@@ -164,6 +174,10 @@ def noting(
         return EventChange(changed)
 
     return change
+
+
+def a_freeze(title: str, start: int = 0) -> freeze_pb.FreezeWindow:
+    return freeze_pb.FreezeWindow(id=f"id-{title}", title=title, starts_at=timestamp(start))
 
 
 def a_webhook(name: str = "pager") -> StoredWebhook:

@@ -70,6 +70,7 @@ async def test_all_that_a_store_keeps_is_in_the_other(places: Places, source: st
         Kind.EVENTS: 12,
         Kind.CATALOG: 3,
         Kind.LINKS: 2,
+        Kind.FREEZES: 1,
         Kind.ACCESS: 2,
         Kind.AUDIT: 2,
         Kind.WEBHOOKS: 1,

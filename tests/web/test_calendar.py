@@ -15,7 +15,7 @@ from tests.behaviour.servers import server
 from tests.clients import RestClient
 from tests.web.html import page, record
 
-from tracker.web.calendar.ical import escaped, folded
+from tracker.web.icalendar import escaped, folded
 
 if TYPE_CHECKING:
     import httpx2

@@ -160,10 +160,18 @@ def _webhook_names(connection: Connection, _: str) -> Found:
     return [(each.name, each.url) for each in webhooks]
 
 
+def _freeze_titles(connection: Connection, _: str) -> Found:
+    from tracker.client.rpcs import LIST_FREEZE_WINDOWS
+
+    windows = connection.whole(LIST_FREEZE_WINDOWS, LIST_FREEZE_WINDOWS.request()).freeze_windows
+    return [(each.title, each.description.partition("\n")[0]) for each in windows]
+
+
 event_ids = _completed(_event_ids)
 labels = _completed(_labels)
 lock_ids = _completed(_lock_ids)
 entry_names = _completed(_entry_names)
+freeze_titles = _completed(_freeze_titles)
 token_ids = _completed(_token_ids)
 session_ids = _completed(_session_ids)
 webhook_names = _completed(_webhook_names)

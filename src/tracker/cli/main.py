@@ -19,6 +19,7 @@ from tracker.cli.audit.commands import app as audit
 from tracker.cli.catalog.commands import app as catalog
 from tracker.cli.event.commands import app as event
 from tracker.cli.exits import ACCESS_TABLE, ARCHIVE_TABLE, RUN_TABLE, STATS_TABLE, USAGE, CommandError
+from tracker.cli.freeze.commands import app as freeze
 from tracker.cli.helped import HelpedCommand, HelpedGroup
 from tracker.cli.lock.commands import app as lock
 from tracker.cli.options import ServerBefore, TokenFileBefore, command_of, word_of
@@ -49,6 +50,7 @@ command("export", codes=ARCHIVE_TABLE)(export)
 command("import", codes=ARCHIVE_TABLE)(import_)
 app.add_typer(lock, name="lock")
 app.add_typer(catalog, name="catalog")
+app.add_typer(freeze, name="freeze")
 command("login", codes=ACCESS_TABLE)(login)
 command("logout", codes=ACCESS_TABLE)(logout)
 command("whoami", codes=ACCESS_TABLE)(whoami)
@@ -106,6 +108,7 @@ _CALLING = frozenset(
         "catalog",
         "event",
         "export",
+        "freeze",
         "import",
         "lock",
         "login",

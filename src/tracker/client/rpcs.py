@@ -13,6 +13,7 @@ from tracker.pb import (
     auth_pb,
     catalog_pb,
     event_pb,
+    freeze_pb,
     incident_pb,
     lock_pb,
     terraform_pb,
@@ -86,6 +87,11 @@ UPDATE_EVENT = Rpc(event_pb.UpdateEventRequest, event_pb.UpdateEventResponse)
 WATCH_EVENTS = Rpc(event_pb.WatchEventsRequest, event_pb.WatchEventsResponse)
 EXPLAIN_INCIDENT = Rpc(incident_pb.ExplainIncidentRequest, incident_pb.ExplainIncidentResponse)
 LINK_CHANGE = Rpc(incident_pb.LinkChangeRequest, incident_pb.LinkChangeResponse)
+CREATE_FREEZE_WINDOW = Rpc(freeze_pb.CreateFreezeWindowRequest, freeze_pb.CreateFreezeWindowResponse)
+DELETE_FREEZE_WINDOW = Rpc(freeze_pb.DeleteFreezeWindowRequest, freeze_pb.DeleteFreezeWindowResponse)
+LIST_FREEZE_OCCURRENCES = Rpc(freeze_pb.ListFreezeOccurrencesRequest, freeze_pb.ListFreezeOccurrencesResponse)
+LIST_FREEZE_WINDOWS = Rpc(freeze_pb.ListFreezeWindowsRequest, freeze_pb.ListFreezeWindowsResponse)
+UPDATE_FREEZE_WINDOW = Rpc(freeze_pb.UpdateFreezeWindowRequest, freeze_pb.UpdateFreezeWindowResponse)
 CREATE_LOCK = Rpc(lock_pb.CreateLockRequest, lock_pb.CreateLockResponse)
 GET_LOCK = Rpc(lock_pb.GetLockRequest, lock_pb.GetLockResponse)
 LIST_LOCKS = Rpc(lock_pb.ListLocksRequest, lock_pb.ListLocksResponse)

@@ -28,6 +28,10 @@ NARROWABLE: Final = frozenset(
         Permission.LOCK_FORCE,
         Permission.STATE_READ,
         Permission.STATE_WRITE,
+        Permission.FREEZE_READ,
+        Permission.FREEZE_WRITE,
+        Permission.DEPLOYMENT_APPROVE,
+        Permission.DEPLOYMENT_OVERRIDE,
     }
 )
 """Permissions that a narrowed grant gives; what the others are for belongs to no service."""

@@ -15,6 +15,7 @@ from .generated.proto.audit.v1alpha1 import audit_pb
 from .generated.proto.auth.v1alpha1 import auth_pb
 from .generated.proto.catalog.v1alpha1 import catalog_pb
 from .generated.proto.event.v1alpha1 import event_pb
+from .generated.proto.freeze.v1alpha1 import freeze_pb
 from .generated.proto.incident.v1alpha1 import incident_pb
 from .generated.proto.link.v1alpha1 import link_pb
 from .generated.proto.lock.v1alpha1 import lock_pb
@@ -32,6 +33,7 @@ FILES = (
     webhook_pb.desc(),
     incident_pb.desc(),
     terraform_pb.desc(),
+    freeze_pb.desc(),
 )
 """Descriptors of the files that declare Tracker's services."""
 STANDARD_FILES = (health_pb.desc(), reflection_pb.desc(), reflection_v1alpha_pb.desc())
@@ -47,6 +49,7 @@ __all__ = [
     "catalog_pb",
     "error_details_pb",
     "event_pb",
+    "freeze_pb",
     "health_pb",
     "http_pb",
     "incident_pb",

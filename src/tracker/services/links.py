@@ -15,7 +15,7 @@ from tracker.time_text import MICROS
 
 if TYPE_CHECKING:
     from tracker.services.context import Call, Context
-    from tracker.stores.base import LinkStore
+    from tracker.stores.records import RecordStore
 
 _DEFAULT_GROUP = "Custom"
 _OPTIONAL = ("description", "icon", "color", "logo")
@@ -24,7 +24,7 @@ _OPTIONAL = ("description", "icon", "color", "logo")
 class LinkService:
     """Answers `tracker.link.v1alpha1.LinkService`."""
 
-    def __init__(self, store: LinkStore, context: Context) -> None:
+    def __init__(self, store: RecordStore[link_pb.Link], context: Context) -> None:
         self._store = store
         self._context = context
 

@@ -20,9 +20,9 @@ from typing import TYPE_CHECKING, Protocol
 from tracker.errors import Reason, TrackerError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable
 
-    from tracker.pb import catalog_pb, link_pb
+    from tracker.pb import catalog_pb, freeze_pb, link_pb
     from tracker.stores.access import AccessStore
     from tracker.stores.audit import AuditStore
     from tracker.stores.changes import ChangeLog, ConsumerStore
@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from tracker.stores.idempotency import IdempotencyStore, Once
     from tracker.stores.locks import LockStore
     from tracker.stores.pages import Found, Page
+    from tracker.stores.records import RecordStore
     from tracker.stores.terraform import TerraformStore
     from tracker.stores.webhooks import WebhookStore
 
@@ -81,27 +82,6 @@ class CatalogStore(Protocol):
         """Return a page of the entries, ordered by name (code points)."""
 
 
-class LinkStore(Protocol):
-    """Links of the start page."""
-
-    async def create(self, link: link_pb.Link, once: Once[link_pb.Link] | None = None) -> None:
-        """Store a new link."""
-
-    async def modify(
-        self,
-        link_id: str,
-        change: Callable[[link_pb.Link], link_pb.Link],
-        once: Once[link_pb.Link] | None = None,
-    ) -> link_pb.Link | None:
-        """Replace a link with what `change` returns for it; return that, or None if missing."""
-
-    async def delete(self, link_id: str, once: Once[bool] | None = None) -> bool:
-        """Delete a link; return whether there was one."""
-
-    async def find(self) -> Sequence[link_pb.Link]:
-        """Return all links, ordered by group, name and id (code points)."""
-
-
 class Store(Protocol):
     """A database that holds all records of Tracker."""
 
@@ -110,7 +90,8 @@ class Store(Protocol):
     consumers: ConsumerStore
     catalog: CatalogStore
     locks: LockStore
-    links: LinkStore
+    links: RecordStore[link_pb.Link]
+    freezes: RecordStore[freeze_pb.FreezeWindow]
     access: AccessStore
     audit: AuditStore
     webhooks: WebhookStore

@@ -1,9 +1,9 @@
 """The contract of a store for the change log and its consumers.
 
-Every change of an event, a lock, a catalog entry, a link, a webhook or a record of access control is appended
-to the log once, soon after it was made, with consecutive numbers from 1. Renewals of leases
-(`domain.locks.is_renewal`) are not logged: they are frequent and carry no news. A migration does not copy
-the log.
+Every change of an event, a lock, a catalog entry, a link, a webhook, a freeze window or a record of access
+control is appended to the log once, soon after it was made, with consecutive numbers from 1. Renewals of
+leases (`domain.locks.is_renewal`) are not logged: they are frequent and carry no news. A migration does not
+copy the log.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Final, NamedTuple, Protocol, TypeAlias
 
 from tracker.domain.locks import Ending
-from tracker.pb import access_pb, catalog_pb, event_pb, link_pb, lock_pb, terraform_pb, webhook_pb
+from tracker.pb import access_pb, catalog_pb, event_pb, freeze_pb, link_pb, lock_pb, terraform_pb, webhook_pb
 from tracker.stores.documents import parse, read_event
 
 if TYPE_CHECKING:
@@ -44,6 +44,7 @@ Record: TypeAlias = (
     | link_pb.Link
     | webhook_pb.Webhook
     | terraform_pb.State
+    | freeze_pb.FreezeWindow
 )
 
 _LONGEST_USER_AGENT = 200
@@ -77,6 +78,7 @@ class RecordKind(IntEnum):
     LINK = 5
     WEBHOOK = 6
     STATE = 7
+    FREEZE = 8
 
 
 _MESSAGES: Final[Mapping[int, type[Record]]] = {
@@ -87,6 +89,7 @@ _MESSAGES: Final[Mapping[int, type[Record]]] = {
     RecordKind.LINK: link_pb.Link,
     RecordKind.WEBHOOK: webhook_pb.Webhook,
     RecordKind.STATE: terraform_pb.State,
+    RecordKind.FREEZE: freeze_pb.FreezeWindow,
 }
 """The message of each kind of record."""
 

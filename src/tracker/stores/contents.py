@@ -33,6 +33,7 @@ class Kind(StrEnum):
 
     CATALOG = "catalog entries"
     LINKS = "links"
+    FREEZES = "freeze windows"
     ACCESS = "records of access control"
     AUDIT = "entries of the audit log"
     WEBHOOKS = "webhooks"
@@ -47,7 +48,7 @@ class Kind(StrEnum):
 
 
 class StoredDocument(NamedTuple):
-    """An event, a catalog entry or a link: its id (an entry's name), and its ProtoJSON."""
+    """An event, a catalog entry, a link or a freeze window: its id (an entry's name), and its ProtoJSON."""
 
     id: str
     document: str

@@ -12,6 +12,9 @@ from tracker.web.event_page import EventPage
 from tracker.web.explorer.export import Export
 from tracker.web.explorer.page import Explorer
 from tracker.web.explorer.suggestions import Suggestions
+from tracker.web.freezes.feed import FreezeFeed
+from tracker.web.freezes.page import FreezesPage
+from tracker.web.freezes.window import FreezeWindowPage
 from tracker.web.insights.page import Insights
 from tracker.web.locks.history import LockHistory
 from tracker.web.locks.lock import LockPage
@@ -26,6 +29,7 @@ PAGES: Final = (
     *(Timeline(), Calendar(), CalendarFeed()),
     *(Record(), Edit(), Account()),
     *(LocksPage(), LockHistory(), LockPage()),
+    *(FreezesPage(), FreezeWindowPage(), FreezeFeed()),
     *(Catalog(), CatalogEntry(), Insights()),
 )
 NAVIGATION: Final = (
@@ -34,6 +38,7 @@ NAVIGATION: Final = (
     (Timeline.path, "Timeline"),
     (Calendar.path, "Calendar"),
     (LocksPage.path, "Locks"),
+    (FreezesPage.path, "Freezes"),
     (Catalog.path, "Catalog"),
     (Insights.path, "Insights"),
 )

@@ -51,6 +51,7 @@ _COLLECTIONS: Final[Mapping[int, str]] = {
     RecordKind.LINK: "links",
     RecordKind.WEBHOOK: "webhooks",
     RecordKind.STATE: "terraform_states",
+    RecordKind.FREEZE: "freezes",
 }
 """The collections of records whose documents may be too long for the log."""
 

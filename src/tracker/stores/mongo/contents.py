@@ -16,7 +16,7 @@ from pymongo.errors import BulkWriteError, WriteConcernError
 
 from tracker.domain.events import event_id
 from tracker.domain.locks import HeldLock, LockKey
-from tracker.pb import event_pb, link_pb, lock_pb
+from tracker.pb import event_pb, lock_pb
 from tracker.stores.base import StoreOpenError
 from tracker.stores.contents import (
     BATCH_CHARACTERS,
@@ -41,8 +41,8 @@ from tracker.stores.mongo import (
     changelogs,
     event_records,
     idempotency,
-    links,
     lock_documents,
+    records,
     schema,
     terraform,
     webhooks,
@@ -59,7 +59,6 @@ if TYPE_CHECKING:
 
     from tracker.stores.base import StoreObserver
     from tracker.stores.contents import Records, StoredRecord
-    from tracker.stores.documents import M
     from tracker.stores.mongo.database import Database
     from tracker.stores.mongo.writes import Collection, Document
 
@@ -82,9 +81,8 @@ class MongoContents:
         collection = partial(_Collection, self._database)
         self._records: Mapping[Kind, Records[Any]] = {
             Kind.CATALOG: collection(catalog.NAME, _THERE, _document, _catalog_entry),
-            Kind.LINKS: collection(
-                links.NAME, _THERE, _document, partial(_parsed, link_pb.Link, links.fields)
-            ),
+            Kind.LINKS: collection(records.LINKS.name, _THERE, _document, records.LINKS.stored),
+            Kind.FREEZES: collection(records.FREEZES.name, _THERE, _document, records.FREEZES.stored),
             Kind.ACCESS: collection(access.NAME, {}, _access, _access_document),
             Kind.AUDIT: collection(audit.NAME, {}, audit.entry, audit.document),
             Kind.WEBHOOKS: collection(webhooks.NAME, _THERE, _webhook, _webhook_document),
@@ -99,9 +97,7 @@ class MongoContents:
             ),
             Kind.IDEMPOTENCY_KEYS: collection(idempotency.NAME, {"outbox": None}, _answer, _answer_document),
             Kind.CHANGELOG: collection(changelogs.NAME, {}, _entry, _entry_document),
-            Kind.EVENTS: collection(
-                event_records.NAME, _THERE, _document, partial(_parsed, event_pb.Event, _event_fields)
-            ),
+            Kind.EVENTS: collection(event_records.NAME, _THERE, _document, _event_document),
         }
 
     @property
@@ -257,8 +253,9 @@ def _catalog_entry(stored: StoredDocument) -> Document:
     return {"_id": stored.id, "document": stored.document}
 
 
-def _parsed(kind: type[M], fields: Callable[[M], Document], stored: StoredDocument) -> Document:
-    return {"_id": stored.id, **fields(parse(kind, *stored)), "document": stored.document}
+def _event_document(stored: StoredDocument) -> Document:
+    event = parse(event_pb.Event, *stored)
+    return {"_id": stored.id, **_event_fields(event), "document": stored.document}
 
 
 def _event_fields(event: event_pb.Event) -> Document:

@@ -18,9 +18,9 @@ from tracker.stores.mongo import (
     catalog,
     event_records,
     idempotency,
-    links,
     lock_documents,
     outbox,
+    records,
     terraform,
     webhooks,
     writes,
@@ -49,13 +49,21 @@ COLLECTIONS = (
     lock_documents.NAME,
     idempotency.NAME,
     catalog.NAME,
-    links.NAME,
+    records.LINKS.name,
+    records.FREEZES.name,
     access.NAME,
     webhooks.NAME,
     terraform.NAME,
 )
 """Those whose documents have outboxes."""
 
+_WITH_TOMBSTONES = (
+    event_records.NAME,
+    catalog.NAME,
+    webhooks.NAME,
+    records.LINKS.name,
+    records.FREEZES.name,
+)
 _TOMBSTONE_SECONDS = 24 * 60 * 60
 """How long a tombstone is kept, so that a late change finds it."""
 
@@ -106,7 +114,7 @@ class Reconciler:
         """Delete what is no longer needed, and store the terms that events lack."""
         await fill_in_terms(self._database.newest(event_records.NAME))
         with pymongo.timeout(CHANGE_SECONDS):
-            for name in (event_records.NAME, catalog.NAME, links.NAME):
+            for name in _WITH_TOMBSTONES:
                 old = {"tombstone": self._before(_TOMBSTONE_SECONDS), "outbox.0": {"$exists": False}}
                 await writes.delete_all(self._database.newest(name), old)
             await self._deliveries.courier.forget()

@@ -20,8 +20,8 @@ from tracker.stores.mongo import (
     event_counts,
     event_records,
     idempotency,
-    links,
     lock_documents,
+    records,
     terraform,
     webhooks,
     writes,
@@ -81,7 +81,12 @@ INDEXES: Final[Mapping[str, Sequence[IndexModel]]] = {
         _index("ended_locks_by_time", "at"),
         _index("ended_locks_by_token", "token_hash", sparse=True),
     ),
-    links.NAME: (
+    records.FREEZES.name: (
+        _index("freezes_by_start", "starts_at", "_id"),
+        _index("freezes_with_outbox", "outbox.at", sparse=True),
+        _index("freezes_deleted", "tombstone", sparse=True),
+    ),
+    records.LINKS.name: (
         _index("links_by_place", "group", "name", "_id"),
         _index("links_with_outbox", "outbox.at", sparse=True),
         _index("links_deleted", "tombstone", sparse=True),

@@ -21,10 +21,10 @@ from tracker.stores.mongo.event_counts import EventCounts
 from tracker.stores.mongo.events import MongoEvents
 from tracker.stores.mongo.failures import store_errors
 from tracker.stores.mongo.idempotency import MongoIdempotency
-from tracker.stores.mongo.links import MongoLinks
 from tracker.stores.mongo.locks import MongoLocks
 from tracker.stores.mongo.opening import open_database
 from tracker.stores.mongo.reconciler import LOOK_SECONDS, Reconciler
+from tracker.stores.mongo.records import FREEZES, LINKS, MongoRecords
 from tracker.stores.mongo.schema import HEALTH
 from tracker.stores.mongo.terraform import MongoTerraform
 from tracker.stores.mongo.webhooks import MongoWebhooks
@@ -77,7 +77,8 @@ class MongoStore(Store):
         self.events = MongoEvents(database, deliveries, self.event_counts)
         self.catalog = MongoCatalog(database, deliveries)
         self.locks = MongoLocks(database, deliveries)
-        self.links = MongoLinks(database, deliveries)
+        self.links = MongoRecords(database, deliveries, LINKS)
+        self.freezes = MongoRecords(database, deliveries, FREEZES)
         self.access = MongoAccess(database, deliveries)
         self.audit = MongoAudit(database)
         self.webhooks = MongoWebhooks(database, deliveries)

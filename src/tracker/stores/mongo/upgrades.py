@@ -23,7 +23,7 @@ from tracker.domain.lifecycle import with_elapsed
 from tracker.domain.query.fields import FIELDS
 from tracker.errors import TrackerError
 from tracker.stores.changes import ChangeKind, RecordKind
-from tracker.stores.mongo import catalog, event_records, idempotency, links, lock_documents, writes
+from tracker.stores.mongo import catalog, event_records, idempotency, lock_documents, records, writes
 from tracker.stores.mongo.database import CHANGE_SECONDS, META
 from tracker.stores.mongo.outbox import carried
 from tracker.stores.mongo.search.index_scans import BY_TERM, EARLIEST
@@ -197,7 +197,7 @@ async def replace_marks(database: Database, late_seconds: float = 0, lost_second
     await _decide_claims(database, late, lost)
     await _decide_moves(database.newest(lock_documents.NAME), late, lost)
     await _decide_provisional(database, lost)
-    for name in (event_records.NAME, lock_documents.NAME, catalog.NAME, links.NAME):
+    for name in (event_records.NAME, lock_documents.NAME, catalog.NAME, records.LINKS.name):
         await _replace(database, database.newest(name), late)
         noted = {"keys.at": {"$lt": late - _NOTED_MICROS}}
         await writes.update_all(database.newest(name), noted, {"$unset": {"keys": ""}})

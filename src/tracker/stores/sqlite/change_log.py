@@ -36,6 +36,7 @@ _KEYS: Final = {
     RecordKind.LINK: ("links", "id"),
     RecordKind.WEBHOOK: ("webhooks", "id"),
     RecordKind.STATE: ("terraform_states", "id"),
+    RecordKind.FREEZE: ("freezes", "id"),
 }
 """The table of each kind of record, and the column that identifies one."""
 

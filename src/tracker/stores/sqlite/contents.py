@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Generic
 import apsw
 
 from tracker.domain.locks import LockKey
-from tracker.pb import access_pb, catalog_pb, event_pb, link_pb, lock_pb, terraform_pb, webhook_pb
+from tracker.pb import access_pb, catalog_pb, event_pb, lock_pb, terraform_pb, webhook_pb
 from tracker.stores.base import StoreOpenError
 from tracker.stores.contents import (
     BATCH_CHARACTERS,
@@ -35,6 +35,7 @@ from tracker.stores.sqlite import (
     idempotency,
     lock_records,
     migrations,
+    records,
     terraform,
     webhooks,
 )
@@ -52,7 +53,6 @@ if TYPE_CHECKING:
     from tracker.stores.contents import Records, StoredRecord
 
 _CATALOG = "SELECT name, CAST(document AS BLOB) FROM catalog"
-_LINKS = "SELECT id, CAST(document AS BLOB) FROM links"
 _ACCESS = "SELECT id, changed_at, secret_hash, CAST(document AS BLOB) FROM access"
 _WEBHOOKS = "SELECT id, secrets, CAST(document AS BLOB) FROM webhooks"
 _EVENTS = "SELECT id, CAST(document AS BLOB) FROM events ORDER BY number"
@@ -115,7 +115,8 @@ class SqliteContents:
         self._db = db
         self._records = {
             Kind.CATALOG: _Table(db, "catalog", _CATALOG, partial(_document, catalog_pb.Catalog), _add_entry),
-            Kind.LINKS: _Table(db, "links", _LINKS, partial(_document, link_pb.Link), _add_link),
+            Kind.LINKS: _records(db, records.LINKS),
+            Kind.FREEZES: _records(db, records.FREEZES),
             Kind.ACCESS: _Table(db, "access", _ACCESS, _access, access.add),
             Kind.AUDIT: _Table(db, "audit", audit.SELECT, audit.entry, audit.add),
             Kind.WEBHOOKS: _Table(db, "webhooks", _WEBHOOKS, _webhook, webhooks.add),
@@ -179,6 +180,10 @@ class _Table(Generic[R]):
             raise store_error(error, self._db.system_errno) from error
 
 
+def _records(db: apsw.Connection, table: records.Table[Any]) -> _Table[StoredDocument]:
+    return _Table(db, table.name, table.select, partial(_document, table.message), table.add)
+
+
 def _text(kind: type[Message], name: str, document: bytes) -> str:
     """Return a document as text; one that is not UTF-8 raises the error of reading it."""
     try:
@@ -206,14 +211,6 @@ def _webhook(webhook_id: str, secrets: str, document: bytes) -> StoredWebhookDoc
 
 def _add_entry(db: apsw.Connection, entry: StoredDocument) -> None:
     db.execute("INSERT INTO catalog (name, document) VALUES (?, ?) ON CONFLICT (name) DO NOTHING", entry)
-
-
-def _add_link(db: apsw.Connection, stored: StoredDocument) -> None:
-    link = parse(link_pb.Link, *stored)
-    db.execute(
-        'INSERT INTO links (id, "group", name, document) VALUES (?, ?, ?, ?) ON CONFLICT (id) DO NOTHING',
-        (stored.id, link.group, link.name, stored.document),
-    )
 
 
 def _key(service: str, environment: str, resource: str, fencing_token: int, *lock: Any) -> StoredKey:  # noqa: ANN401 - columns

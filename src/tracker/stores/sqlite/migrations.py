@@ -33,6 +33,7 @@ _RECORDS: Final = (
     "webhook_deliveries",
     "terraform_states",
     "terraform_parts",
+    "freezes",
 )
 
 

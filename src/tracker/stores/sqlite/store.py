@@ -16,10 +16,10 @@ from tracker.stores.sqlite.catalog import SqliteCatalog
 from tracker.stores.sqlite.change_log import SqliteChangeLog, SqliteConsumers
 from tracker.stores.sqlite.events import SqliteEvents
 from tracker.stores.sqlite.idempotency import SqliteIdempotency
-from tracker.stores.sqlite.links import SqliteLinks
 from tracker.stores.sqlite.locks import SqliteLocks
 from tracker.stores.sqlite.opening import FileLock, open_database, open_for_reading, open_for_writing
 from tracker.stores.sqlite.reader import Reader
+from tracker.stores.sqlite.records import FREEZES, LINKS, SqliteRecords
 from tracker.stores.sqlite.search.word_index import WordIndexer
 from tracker.stores.sqlite.terraform import SqliteTerraform
 from tracker.stores.sqlite.webhooks import SqliteWebhooks
@@ -57,7 +57,8 @@ class SqliteStore(Store):
         self.consumers = SqliteConsumers(self._writer, self._reader)
         self.catalog = SqliteCatalog(self._writer, self._reader)
         self.locks = SqliteLocks(self._writer, self._reader, locks_per_owner)
-        self.links = SqliteLinks(self._writer, self._reader)
+        self.links = SqliteRecords(self._writer, self._reader, LINKS)
+        self.freezes = SqliteRecords(self._writer, self._reader, FREEZES)
         self.access = SqliteAccess(self._writer, self._reader)
         self.audit = SqliteAudit(self._writer, self._reader)
         self.webhooks = SqliteWebhooks(self._writer, self._reader)

@@ -11,6 +11,7 @@ from tracker.pb import event_pb
 from tracker.pb.options import wire_name
 from tracker.time_text import MICROS, local_moment, moment_text
 from tracker.web.calendar.state import WEEKDAYS
+from tracker.web.freezes.rows import bounds_of, occurrence_row
 from tracker.web.tones import status_label
 from tracker.web.visit import address
 
@@ -19,7 +20,9 @@ if TYPE_CHECKING:
     from datetime import date
 
     from tracker.domain.overlaps import TimedEvent
+    from tracker.pb import freeze_pb
     from tracker.web.calendar.state import State
+    from tracker.web.freezes.rows import FreezeRow
     from tracker.web.times import Times
     from tracker.web.tones import Label
 
@@ -60,6 +63,7 @@ class Day:
     entries: tuple[Entry, ...]
     more: int
     count: int | None
+    freezes: tuple[FreezeRow, ...]
 
 
 class Days:
@@ -71,12 +75,14 @@ class Days:
         times: Times,
         events: Sequence[TimedEvent] = (),
         counts: Mapping[int, int] | None = None,
+        freezes: Sequence[freeze_pb.FreezeOccurrence] = (),
     ) -> None:
         self._state = state
         self._times = times
         self._today = times.local(times.now).date()
         self._events = sorted(events, key=lambda each: (_rank(each.event), each.start))
         self._counts = counts or {}
+        self._freezes = [(*bounds_of(each), occurrence_row(each, times)) for each in freezes]
 
     def day(self, day: date) -> Day:
         """Return a day of the reader's zone, of 23 or 25 hours where clocks change."""
@@ -99,6 +105,7 @@ class Days:
             entries=tuple(self._entry(each, since, until) for each in touching[:room]),
             more=max(0, len(touching) - room),
             count=self._counts.get(since),
+            freezes=tuple(row for start, end, row in self._freezes if start < until and end > since),
         )
 
     def start(self, day: date) -> int:

@@ -16,6 +16,7 @@ from tracker.web.calendar.days import Days
 from tracker.web.calendar.state import FIRST_DAYS, PATH, WEEKDAYS, days_of, first_weekday, state_of
 from tracker.web.explorer.page import fault_of
 from tracker.web.explorer.state import Period
+from tracker.web.freezes.rows import occurrences
 from tracker.web.site import View
 from tracker.web.timeline.found import events_of
 from tracker.web.visit import address, part
@@ -55,11 +56,13 @@ class Calendar:
         dates = days_of(state, first)
         edges = Days(state, visit.times)
         period = Period(edges.start(dates[0]), edges.start(dates[-1] + timedelta(days=1)))
-        found, counts = await asyncio.gather(
-            part(events_of(visit, narrowed(state.query), period)), part(_counts(visit, state, period))
+        found, counts, freezes = await asyncio.gather(
+            part(events_of(visit, narrowed(state.query), period)),
+            part(_counts(visit, state, period)),
+            part(occurrences(visit, period.since, period.until)),
         )
         events = () if found.value is None else found.value.events
-        days = Days(state, visit.times, events, counts.value)
+        days = Days(state, visit.times, events, counts.value, freezes.value or ())
         weeks = [[days.day(each) for each in dates[at : at + 7]] for at in range(0, len(dates), 7)]
         return View(
             "calendar/main.html" if visit.one("part") else "calendar/page.html",

@@ -9,9 +9,11 @@ from typing import TYPE_CHECKING, Final
 from protobuf.wkt import UInt32Value
 
 from tracker.domain.events import event_time
+from tracker.domain.freezes import DAY
 from tracker.pb import event_pb, lock_pb
 from tracker.web.event_rows import event_row
 from tracker.web.forms import Done
+from tracker.web.freezes.rows import occurrence_row, occurrences
 from tracker.web.lock_rows import lock_row
 from tracker.web.now.last_visit import last_visit, since
 from tracker.web.now.sample_data import fill, may_fill
@@ -22,11 +24,13 @@ from tracker.web.visit import Part, address, part
 
 if TYPE_CHECKING:
     from tracker.web.event_rows import EventRow
+    from tracker.web.freezes.rows import FreezeRow
     from tracker.web.lock_rows import LockRow
     from tracker.web.now.last_visit import Since
     from tracker.web.visit import Visit
 
 _MOST: Final = 10
+_AHEAD_DAYS: Final = 7
 _OPEN: Final = "type:incident status:(open OR start OR in_progress OR warning)"
 _FAILED: Final = "status:(failure OR error)"
 _PLANNED: Final = "status:(planned OR waiting_approval) (time:today OR (before:today end:>=today))"
@@ -47,6 +51,14 @@ class Locks:
     """The newest of the locks that are held, and how many are."""
 
     rows: tuple[LockRow, ...]
+    total: int
+
+
+@dataclass(frozen=True, slots=True)
+class Freezes:
+    """The next times at which freeze windows are in effect, and how many there are."""
+
+    rows: tuple[FreezeRow, ...]
     total: int
 
 
@@ -73,6 +85,7 @@ class Now:
             part(_locks(visit)),
             _changes(visit, seen.ended),
         )
+        freezes = await part(_freezes(visit))
         lists = (works.value, incidents.value, failures.value, planned.value, locks.value)
         quiet = all(each is not None and not each.total for each in lists)
         visit.headers.append(seen.cookie)
@@ -81,6 +94,7 @@ class Now:
             works=works,
             incidents=incidents,
             locks=locks,
+            freezes=freezes,
             failures=failures,
             planned=planned,
             changes=changes,
@@ -134,6 +148,12 @@ async def _locks(visit: Visit) -> Locks:
     )
     rows = tuple(lock_row(lock, visit.times, found.waiters) for lock in found.locks)
     return Locks(rows, found.total_count)
+
+
+async def _freezes(visit: Visit) -> Freezes:
+    """Return the freeze windows that are in effect, or will be within a week."""
+    found = await occurrences(visit, visit.clock.now, visit.clock.now + _AHEAD_DAYS * DAY)
+    return Freezes(tuple(occurrence_row(each, visit.times) for each in found[:_MOST]), len(found))
 
 
 async def _recorded(visit: Visit) -> int:

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 
     from tracker.domain.overlaps import TimedEvent
     from tracker.web.explorer.state import Period
+    from tracker.web.timeline.bands import Band
     from tracker.web.timeline.deployments import Deployments
     from tracker.web.timeline.layout import Bar, Laid
     from tracker.web.timeline.state import State
@@ -75,6 +76,7 @@ class Lane:
     lines: tuple[Line, ...]
     overlaps: tuple[tuple[float, float], ...]
     pairs: int
+    freezes: tuple[Band, ...]
 
 
 class Drawing:
@@ -87,8 +89,15 @@ class Drawing:
         self._length = period.until - period.since
         self._times = times
 
-    def lane(self, name: str, count: int, laid: Laid, overlaps: Sequence[tuple[int, int]]) -> Lane:
-        """Return a lane with so many events, and the intervals in which two of them overlap."""
+    def lane(
+        self,
+        name: str,
+        count: int,
+        laid: Laid,
+        overlaps: Sequence[tuple[int, int]],
+        freezes: tuple[Band, ...],
+    ) -> Lane:
+        """Return a lane with so many events, the intervals in which two of them overlap, and its freezes."""
         query = self._query(name)
         marks = [self._mark(bar, query, incident=False) for bar in laid.bars]
         marks += [self._mark(bar, query, incident=True) for bar in laid.incidents]
@@ -103,6 +112,7 @@ class Drawing:
             tuple(self._lines(laid)),
             tuple((start, round(max(0.3, end - start), 2)) for start, end in edges),
             len(overlaps),
+            freezes,
         )
 
     def place(self, moment: int) -> float:

@@ -16,7 +16,9 @@ from tracker.pb.options import wire_name
 from tracker.time_text import MICROS, moment_text
 from tracker.web.event_rows import event_row
 from tracker.web.explorer.page import fault_of
+from tracker.web.freezes.rows import occurrences
 from tracker.web.site import View
+from tracker.web.timeline.bands import bands_of
 from tracker.web.timeline.deployments import Deployments
 from tracker.web.timeline.found import MOST, events_of
 from tracker.web.timeline.layout import lanes_of
@@ -33,6 +35,7 @@ if TYPE_CHECKING:
     from markupsafe import Markup
 
     from tracker.domain.overlaps import TimedEvent
+    from tracker.pb import freeze_pb
     from tracker.web.event_rows import EventRow
     from tracker.web.explorer.state import Period
     from tracker.web.timeline.found import Found
@@ -112,10 +115,14 @@ class Timeline:
         """Show the page, or with `part` only what changes with the period."""
         state = state_of(visit)
         period = shown_period(state, visit.clock)
-        found, overlaps = await asyncio.gather(
-            part(events_of(visit, state.query, period)), part(_overlaps(visit, state, period))
+        found, overlaps, freezes = await asyncio.gather(
+            part(events_of(visit, state.query, period)),
+            part(_overlaps(visit, state, period)),
+            part(occurrences(visit, period.since, period.until)),
         )
-        chart = None if found.value is None else _chart(visit, state, period, found.value, overlaps.value)
+        chart = None
+        if found.value is not None:
+            chart = _chart(visit, state, period, found.value, overlaps.value, freezes.value or ())
         since, until = moment_text(period.since), moment_text(period.until)
         return View(
             "timeline/main.html" if visit.one("part") else "timeline/page.html",
@@ -135,7 +142,14 @@ class Timeline:
         )
 
 
-def _chart(visit: Visit, state: State, period: Period, found: Found, overlaps: Overlaps | None) -> Chart:
+def _chart(  # noqa: PLR0913, PLR0917 - what it is drawn from
+    visit: Visit,
+    state: State,
+    period: Period,
+    found: Found,
+    overlaps: Overlaps | None,
+    freezes: Sequence[freeze_pb.FreezeOccurrence],
+) -> Chart:
     lanes: defaultdict[str, list[TimedEvent]] = defaultdict(list)
     for each in found.events:
         lanes[_lane(each, state.by)].append(each)
@@ -145,7 +159,16 @@ def _chart(visit: Visit, state: State, period: Period, found: Found, overlaps: O
     deployments = Deployments(found.events)
     drawing = Drawing(state, period, visit.times, deployments)
     intervals = {} if overlaps is None else overlaps.intervals
-    drawn = tuple(drawing.lane(name, len(lanes[name]), laid[name], intervals.get(name, ())) for name in kept)
+    drawn = tuple(
+        drawing.lane(
+            name,
+            len(lanes[name]),
+            laid[name],
+            intervals.get(name, ()),
+            bands_of(freezes, state.by, name, drawing.place, visit.times),
+        )
+        for name in kept
+    )
     marks = [mark for lane in drawn for mark in lane.marks]
     together = [mark.count for mark in marks if mark.count > 1]
     now = visit.clock.now

@@ -1,0 +1,117 @@
+"""Records of which there are few, a collection for each kind, in MongoDB."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import partial
+from typing import TYPE_CHECKING, Any, Generic
+
+from tracker.domain.freezes import first_start
+from tracker.pb import freeze_pb, link_pb
+from tracker.stores.base import unavailable
+from tracker.stores.changes import ChangeKind, RecordKind
+from tracker.stores.documents import parse
+from tracker.stores.mongo.outbox import logged
+from tracker.stores.mongo.pages import read_rows
+from tracker.stores.pages import Page, Reading
+from tracker.stores.records import R
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping, Sequence
+
+    from tracker.stores.contents import StoredDocument
+    from tracker.stores.idempotency import Once
+    from tracker.stores.mongo.database import Database
+    from tracker.stores.mongo.deliveries import Deliveries
+    from tracker.stores.mongo.writes import Document
+
+
+@dataclass(frozen=True)
+class RecordCollection(Generic[R]):
+    """A collection of records of one kind; `columns` returns what it is ordered by besides the id."""
+
+    name: str
+    kind: RecordKind
+    message: type[R]
+    columns: Callable[[R], Mapping[str, Any]]
+
+    def document(self, record: R) -> Document:
+        """Return the document of a record."""
+        return {"_id": record.id, **self.columns(record), "document": record.to_json()}
+
+    def stored(self, stored: StoredDocument) -> Document:
+        """Return the document of a record as a migration has it."""
+        columns = self.columns(parse(self.message, *stored))
+        return {"_id": stored.id, **columns, "document": stored.document}
+
+    def record(self, row: Document) -> R:
+        """Return the record in a document."""
+        return parse(self.message, row["_id"], row["document"])
+
+
+LINKS = RecordCollection(
+    "links", RecordKind.LINK, link_pb.Link, lambda link: {"group": link.group, "name": link.name}
+)
+FREEZES = RecordCollection(
+    "freezes", RecordKind.FREEZE, freeze_pb.FreezeWindow, lambda window: {"starts_at": first_start(window)}
+)
+
+
+@dataclass(eq=False)
+class MongoRecords(Generic[R]):
+    """A `RecordStore` in MongoDB."""
+
+    _database: Database
+    _deliveries: Deliveries
+    _collection: RecordCollection[R]
+
+    async def create(self, record: R, once: Once[R] | None = None) -> None:
+        kept = self._collection
+
+        async def step() -> None:
+            log = [logged(kept.kind, ChangeKind.CREATED, record.id)]
+            if not await self._deliveries.put(once, record, kept.name, None, kept.document(record), log=log):
+                raise unavailable("the change took so long that it was given up")
+
+        await self._database.run(step)
+
+    async def modify(self, record_id: str, change: Callable[[R], R], once: Once[R] | None = None) -> R | None:
+        kept = self._collection
+
+        async def step() -> R | None:
+            rows, where = self._database.newest(kept.name), {"_id": record_id, "tombstone": None}
+            async with self._database.turn(kept.name, record_id):
+                while (stored := await rows.find_one(where)) is not None:
+                    record = change(kept.record(stored))
+                    log = [logged(kept.kind, ChangeKind.UPDATED, record_id, before=stored["document"])]
+                    new = kept.document(record)
+                    if await self._deliveries.put(once, record, kept.name, stored, new, log=log):
+                        return record
+            return None
+
+        return await self._database.run(step)
+
+    async def delete(
+        self, record_id: str, once: Once[bool] | None = None, check: Callable[[R], None] | None = None
+    ) -> bool:
+        def check_stored(stored: Document) -> None:
+            if check is not None:
+                check(self._collection.record(stored))
+
+        kept = self._collection
+        return await self._deliveries.delete(kept.name, record_id, once, kept.kind, check_stored)
+
+    async def get(self, record_id: str) -> R | None:
+        where = {"_id": record_id, "tombstone": None}
+        async with self._database.asking(self._collection.name) as rows:
+            stored = await rows.find_one(where, {"document": 1})
+        return None if stored is None else self._collection.record(stored)
+
+    async def find(self) -> Sequence[R]:
+        kept: RecordCollection[R] = self._collection
+        order = [(column, 1) for column in (*kept.columns(kept.message()), "_id")]
+        async with self._database.asking(kept.name) as stored:
+            rows = stored.find({"tombstone": None}, {"document": 1}, sort=order)
+            reading: Reading[R] = Reading(Page())
+            await read_rows(reading, rows, partial(parse, kept.message))
+            return reading.records
