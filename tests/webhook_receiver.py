@@ -17,6 +17,7 @@ class Received(NamedTuple):
     """A request that a receiver got at a time, in seconds, and how it answered."""
 
     at: float
+    path: str
     headers: Mapping[str, str]
     body: bytes
     status: int
@@ -27,12 +28,16 @@ class Received(NamedTuple):
 
 
 class Receiver:
-    """Keeps what it gets; `answer` returns the status of each answer, and its further header lines."""
+    """Keeps what it gets; `answer` returns the status of each answer, and its further header lines.
+
+    `say` returns the body of the answer to a path, headers and body.
+    """
 
     def __init__(self) -> None:
         self.url = ""
         self.received: list[Received] = []
         self.answer: Callable[[], tuple[int, str]] = lambda: (204, "")
+        self.say: Callable[[str, Mapping[str, str], bytes], bytes] = lambda *_: b""
         self._grown = asyncio.Condition()
         self._connections: dict[asyncio.StreamWriter, asyncio.Task[None] | None] = {}
 
@@ -48,12 +53,16 @@ class Receiver:
         try:
             while head := (await reader.readuntil(b"\r\n\r\n")).decode():
                 lines = [line.partition(": ") for line in head.split("\r\n")[1:-2]]
+                path = head.split(" ", 2)[1]
                 headers = {name.lower(): value for name, _, value in lines}
                 body = await reader.readexactly(int(headers["content-length"]))
                 status, more = self.answer()
-                writer.write(f"HTTP/1.1 {status} X\r\n{more}content-length: 0\r\n\r\n".encode())
+                said = self.say(path, headers, body)
+                writer.write(
+                    f"HTTP/1.1 {status} X\r\n{more}content-length: {len(said)}\r\n\r\n".encode() + said
+                )
                 async with self._grown:
-                    self.received.append(Received(time.perf_counter(), headers, body, status))
+                    self.received.append(Received(time.perf_counter(), path, headers, body, status))
                     self._grown.notify_all()
         except (asyncio.IncompleteReadError, ConnectionError):
             writer.close()

@@ -14,6 +14,7 @@ from tracker.api.calls.session_tokens import SessionTokens
 from tracker.api.login import Cookies, LoginRoutes
 from tracker.api.tls import Tls
 from tracker.domain.access import PrincipalKind, anonymous
+from tracker.domain.people import principal_of_user
 from tracker.errors import SetupError, TrackerError, invalid_credentials
 from tracker.permissions import ALL_PERMISSIONS, Permission
 from tracker.services.access.administrators import Administrators
@@ -36,6 +37,7 @@ if TYPE_CHECKING:
     from tracker.api.calls.access import Authenticator
     from tracker.api.calls.steps import OpenStreams
     from tracker.config.settings import Settings
+    from tracker.domain.access import Principal
     from tracker.oidc import Oidc
     from tracker.services.access.logins import LoginObserver
     from tracker.services.context import Call, Clock, Context
@@ -119,6 +121,11 @@ class AccessControl:
         """End the streams whose credentials are no longer valid: one round of a background task."""
         await asyncio.sleep(_REVOKED_WITHIN)
         streams.end_those(lambda call: None if self.is_current(call) else invalid_credentials())
+
+    def principal_named(self, username: str) -> Principal | None:
+        """Return the principal of a user who may log in, or None."""
+        user = next((each for each in self.directory.users.values() if each.username == username), None)
+        return None if user is None or user.disabled else principal_of_user(user, self.directory.teams)
 
     def is_current(self, call: Call) -> bool:
         """Return whether the credentials of a call under way are still valid, and give it what it has."""

@@ -40,6 +40,7 @@ from tracker.incidents import open_incidents
 from tracker.intakes.dogstatsd import Dogstatsd
 from tracker.intakes.recorder import Recorder
 from tracker.intakes.senders import routes as intake_routes
+from tracker.intakes.slack import SlackInteractions, users_by_slack_id
 from tracker.intakes.terraform_backend import TerraformBackend
 from tracker.permissions import Permission
 from tracker.services.audit.service import AuditService
@@ -79,6 +80,7 @@ if TYPE_CHECKING:
     from tracker.config.settings import Settings
     from tracker.services.consumers import Consumer
     from tracker.services.context import Call, MakeClock
+    from tracker.webhooks import Webhooks
 
 
 class App:
@@ -161,10 +163,8 @@ class App:
         opened.push_async_callback(tasks.stop, "leases")
 
         recorder = await open_audit(settings, store.audit, context, tasks, opened)
-        webhooks, outbox = open_webhooks(
-            settings.webhook_allowed_networks, store.webhooks, context, metrics.webhooks, tasks, opened
-        )
-        for consumer in (recorder.consumer(), outbox, *self._consumers):
+        webhooks = open_webhooks(settings, store.webhooks, context, metrics.webhooks, tasks, opened)
+        for consumer in (recorder.consumer(), webhooks.consumer, *self._consumers):
             await ConsumerRunner(consumer, store, context, metrics.consumers, clock).start(tasks, opened)
 
         streams, unsent = OpenStreams(), UnsentAnswers(settings.unsent_answers_mib, metrics)
@@ -204,7 +204,7 @@ class App:
             access.people,
             access.own_sessions,
             AuditService(store.audit, recorder, context),
-            webhooks,
+            webhooks.service,
             open_incidents(settings, store, context),
             terraform := TerraformService(store.terraform, store.locks, changes, context, kept),
         )
@@ -227,6 +227,7 @@ class App:
         routes = [
             *intake_routes(intake),
             *TerraformBackend(rpcs, terraform, settings.terraform_state_mib << 20).routes(),
+            *self._interactions(rpcs, webhooks, context).routes(),
             *(*probes(ready), *documentation(), *access.routes, _web_configuration(settings)),
             *Site(rpcs, access.login, NAVIGATION, clock.now, settings.timezone).routes(PAGES),
         ]
@@ -257,6 +258,10 @@ class App:
         opened.push_async_callback(self._stop_wires, streams, http_server, grpc_server)
         opened.push_async_callback(self._drain, ready, queue, grpc_server)
         self._report_addresses(grpc_server, http_server, metrics_server)
+
+    def _interactions(self, rpcs: Rpcs, webhooks: Webhooks, context: Context) -> SlackInteractions:
+        secret, users = self._settings.slack_signing_secret, users_by_slack_id(self._settings.slack_users)
+        return SlackInteractions(rpcs, secret, users, self.access, webhooks.http, context.now)
 
     def _receive_datagrams(
         self, handle: Handler, context: Context, metrics: Metrics, tasks: Supervisor, opened: AsyncExitStack

@@ -2,39 +2,67 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
+from tracker.outgoing.apprise import AppriseProcesses
 from tracker.outgoing.public_http import PublicHttp
+from tracker.pb import webhook_pb
+from tracker.services.webhooks.apprise import Mail
+from tracker.services.webhooks.channels import Signed
 from tracker.services.webhooks.outbox import WebhookOutbox
 from tracker.services.webhooks.sender import WebhookSender
 from tracker.services.webhooks.service import WebhookService
+from tracker.services.webhooks.slack import Slack
+from tracker.services.webhooks.targets import Targets
+from tracker.services.webhooks.teams import Teams
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping
     from contextlib import AsyncExitStack
-    from ipaddress import IPv4Network, IPv6Network
 
+    from tracker.config.settings import Settings
     from tracker.services.consumers import Consumer
     from tracker.services.context import Context
+    from tracker.services.webhooks.channels import Channel
     from tracker.services.webhooks.sender import SenderObserver
     from tracker.stores.webhooks import WebhookStore
     from tracker.supervision import Supervisor
 
+_Format = webhook_pb.WebhookFormat
+
+
+class Webhooks(NamedTuple):
+    """The service of webhooks, the consumer of changes for them, and what sends their requests."""
+
+    service: WebhookService
+    consumer: Consumer
+    http: PublicHttp
+
 
 def open_webhooks(  # noqa: PLR0913, PLR0917 - what they are made of
-    allowed: Sequence[IPv4Network | IPv6Network],
+    settings: Settings,
     store: WebhookStore,
     context: Context,
     observer: SenderObserver,
     tasks: Supervisor,
     opened: AsyncExitStack,
-) -> tuple[WebhookService, Consumer]:
-    """Begin to send messages; return the service of webhooks, and the consumer of changes for them."""
-    http = PublicHttp(allowed)
+) -> Webhooks:
+    """Begin to send messages."""
+    http = PublicHttp(settings.webhook_allowed_networks)
     opened.push_async_callback(http.close)
-    sender = WebhookSender(store, context, http, observer)
+    apprise = AppriseProcesses.opened(settings.webhook_allowed_networks)
+    signed, shown = Signed(http, context.now), (settings.auth_public_url, settings.timezone)
+    channels: Mapping[webhook_pb.WebhookFormat, Channel] = {
+        _Format.native: signed,
+        _Format.cloudevents: signed,
+        _Format.cdevents: signed,
+        _Format.slack: Slack(http, *shown, settings.slack_signing_secret is not None),
+        _Format.teams: Teams(http, *shown),
+        _Format.apprise: Mail(apprise, *shown),
+    }
+    sender = WebhookSender(store, context, channels, observer)
     opened.push_async_callback(sender.close)
     tasks.repeat("webhooks", sender.work)
     opened.push_async_callback(tasks.stop, "webhooks")
-    service = WebhookService(store, context, http, sender.wake)
-    return service, WebhookOutbox(store, context, sender.wake).consumer()
+    service = WebhookService(store, context, Targets(http, apprise), sender.wake)
+    return Webhooks(service, WebhookOutbox(store, context, sender.wake).consumer(), http)

@@ -43,6 +43,8 @@ LENGTHS = {
     "reason": 2000,
     "lock_token": 256,
     "interval": 20,
+    "template": 4096,
+    "token": 2000,
 }
 """How long a text of this name, or in a list of this name, may be, wherever it is; any other: `NAME`."""
 
@@ -50,6 +52,7 @@ ITEMS = {
     **dict.fromkeys(("caused_by", "not_caused_by", "remediated_by", "rolled_back_by"), 100),
     "fields": 20,
     "by": 5,
+    "group_by": 10,
     "changelog": 100_000,
 }
 """How many items a list of this name may have, wherever it is; any other: 1,000."""
@@ -59,6 +62,8 @@ DURATIONS = {
     "CreateLockRequest.wait": (0, 300),
     "CreateLockRequest.lock_delay": (0, 60),
     "RenewLockRequest.ttl": (1, 604_800),
+    "CreateWebhookRequest.notification.group_for": (0, 2_592_000),
+    "UpdateWebhookRequest.notification.group_for": (0, 2_592_000),
     "RotateApiKeyRequest.overlap": (0, 2_592_000),
 }
 """From how many seconds to how many a time may last."""

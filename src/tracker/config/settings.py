@@ -214,6 +214,18 @@ class Settings:
         None,
         secret=True,
     )
+    slack_signing_secret: str | None = _setting(
+        MISSING_OR_TEXT,
+        "Signing secret of the Slack app whose buttons are answered; without it, messages have none.",
+        None,
+        secret=True,
+    )
+    slack_users: tuple[str, ...] = _setting(
+        WORDS,
+        "Users of Tracker by the ids of members of Slack, such as `U024BE7LH=alice`, with whose permissions"
+        " these use buttons.",
+        (),
+    )
     dogstatsd_address: str = _setting(
         TEXT,
         "Where events of DogStatsD are received: `udp://127.0.0.1:8125` or `unix:///run/tracker/dogstatsd.sock`."

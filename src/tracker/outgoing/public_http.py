@@ -16,19 +16,17 @@ from typing import TYPE_CHECKING, Final
 import httpcore2
 import httpx2
 
+from tracker.outgoing.networks import may_reach
+
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
-    from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network
+    from ipaddress import IPv4Network, IPv6Network
 
 _HTTPS: Final = 443
 _TIMEOUT: Final = 15.0
 _RESOLVE_SECONDS: Final = 5.0
 _KEEPALIVE_SECONDS: Final = 30.0
-_TEXT_BYTES: Final = 1_000
-_IPV4_IN_IPV6: Final = tuple(map(ipaddress.IPv6Network, ("64:ff9b::/96", "::/96")))
-"""Networks whose last 32 bits are an IPv4 address: NAT64 (RFC 6052), and what RFC 4291 calls compatible."""
-_LOCAL_NAT64: Final = ipaddress.IPv6Network("64:ff9b:1::/48")
-"""Prefixes for translation within a network (RFC 8215)."""
+_TEXT_BYTES: Final = 65_536
 
 
 class AddressRefusedError(Exception):
@@ -46,6 +44,11 @@ class HttpAnswer:
     status: int
     retry_after: str
     text: str
+
+    @property
+    def succeeded(self) -> bool:
+        """Whether its status is one of success, by RFC 9110."""
+        return 200 <= self.status < 300  # noqa: PLR2004 - as RFC 9110 has it
 
 
 class PublicHttp:
@@ -90,7 +93,7 @@ class PublicHttp:
             found = await loop.getaddrinfo(host, port, type=socket.SOCK_STREAM)
         addresses = [ipaddress.ip_address(str(each[4][0]).partition("%")[0]) for each in found]
         for address in addresses:
-            if not self._may_reach(address):
+            if not may_reach(address, self._allowed):
                 raise AddressRefusedError(
                     f"{host} is {address}, which is not a public address;"
                     " WEBHOOK_ALLOWED_NETWORKS names those that may be reached too"
@@ -138,14 +141,6 @@ class PublicHttp:
         if "_pool" in vars(self):
             await self._pool.aclose()
 
-    def _may_reach(self, address: IPv4Address | IPv6Address) -> bool:
-        plain = _embedded(address)
-        if any(each in network for each in {address, plain} for network in self._allowed):
-            return True
-        if isinstance(plain, ipaddress.IPv6Address) and (plain.is_site_local or plain in _LOCAL_NAT64):
-            return False
-        return plain.is_global and not plain.is_multicast
-
 
 class _CheckedNetwork(httpcore2.AnyIOBackend):
     """Connects to addresses that were checked."""
@@ -181,18 +176,3 @@ def _parsed(url: str) -> httpx2.URL:
     if target.userinfo:
         raise AddressRefusedError("expected an address without a user name and password")
     return target
-
-
-def _embedded(address: IPv4Address | IPv6Address) -> IPv4Address | IPv6Address:
-    """Return the IPv4 address that an IPv6 address stands for, or the address itself."""
-    if isinstance(address, ipaddress.IPv4Address):
-        return address
-    if address.ipv4_mapped is not None:
-        return address.ipv4_mapped
-    if address.sixtofour is not None:
-        return address.sixtofour
-    if address.teredo is not None:
-        return address.teredo[1]
-    if any(address in network for network in _IPV4_IN_IPV6) and int(address) > 1:
-        return ipaddress.IPv4Address(int(address) & 0xFFFFFFFF)
-    return address

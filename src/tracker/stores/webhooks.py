@@ -24,11 +24,24 @@ class SigningSecret(NamedTuple):
     until: int = FOREVER
 
 
+class Credentials(NamedTuple):
+    """What messages are sent with, where the record must not have it: an address, and the token of a bot."""
+
+    url: str = ""
+    token: str = ""
+
+
 class StoredWebhook(NamedTuple):
-    """A webhook and its secrets, the newest first; the change log doesn't have these."""
+    """A webhook and its secrets, the newest first; the change log doesn't have these, nor credentials."""
 
     record: webhook_pb.Webhook
     secrets: tuple[SigningSecret, ...]
+    credentials: Credentials = Credentials()
+
+    @property
+    def url(self) -> str:
+        """The address that messages are sent to."""
+        return self.credentials.url or self.record.url
 
 
 class DeliveryState(IntEnum):
@@ -42,7 +55,8 @@ class DeliveryState(IntEnum):
 class Delivery(NamedTuple):
     """A message of a webhook; times are microseconds since the epoch.
 
-    A message that waits is due at `next_at`; of another one, that is 0.
+    A message that waits is due at `next_at`; of another one, that is 0. Messages of a `thread` are sent one
+    after the other; `receipt` says where the receiver has it, for the next one. Both are empty without one.
     """
 
     id: str
@@ -58,16 +72,19 @@ class Delivery(NamedTuple):
     last_at: int = 0
     last_status: int = 0
     last_error: str = ""
+    thread: str = ""
+    receipt: str = ""
 
 
 class DeliveryFilter(NamedTuple):
-    """Messages of a webhook: with some ids or all, of a state or any, and of a time."""
+    """Messages of a webhook: with some ids or all, of a state or any, of a time, and of a thread or any."""
 
     webhook: str
     ids: tuple[str, ...] | None = None
     state: int = 0
     since: int = 0
     until: int = FOREVER
+    thread: str = ""
 
 
 class Place(NamedTuple):
@@ -112,8 +129,11 @@ class WebhookStore(Protocol):
         They are due again at `until`, unless `settle` says otherwise. No other call gets them before.
         """
 
-    async def settle(self, delivery: Delivery) -> None:
-        """Store what became of a message."""
+    async def settle(self, *deliveries: Delivery) -> None:
+        """Store what became of some messages, one after the other."""
+
+    async def first_waiting(self, webhook_id: str, thread: str) -> Delivery | None:
+        """Return the message of a thread that waits since the earliest change."""
 
     async def list(self, wanted: DeliveryFilter, after: Place | None, most: int) -> Sequence[Delivery]:
         """Return messages after a place, the newest first."""
@@ -125,11 +145,16 @@ class WebhookStore(Protocol):
         """Delete the messages about changes before a time."""
 
 
-def write_secrets(secrets: Sequence[SigningSecret]) -> str:
-    """Return secrets as stores have them."""
-    return json.dumps([[base64.b64encode(each.key).decode(), each.until] for each in secrets])
+def write_secrets(webhook: StoredWebhook) -> str:
+    """Return the secrets and credentials of a webhook as stores have them."""
+    keys = [[base64.b64encode(each.key).decode(), each.until] for each in webhook.secrets]
+    return json.dumps({"keys": keys, **webhook.credentials._asdict()} if any(webhook.credentials) else keys)
 
 
-def read_secrets(text: str) -> tuple[SigningSecret, ...]:
-    """Return the secrets in a text of `write_secrets`."""
-    return tuple(SigningSecret(base64.b64decode(key), until) for key, until in json.loads(text))
+def read_secrets(text: str) -> tuple[tuple[SigningSecret, ...], Credentials]:
+    """Return the secrets and the credentials in a text of `write_secrets`."""
+    stored = json.loads(text)
+    keys, credentials = stored, Credentials()
+    if isinstance(stored, dict):
+        keys, credentials = stored["keys"], Credentials(stored["url"], stored["token"])
+    return tuple(SigningSecret(base64.b64decode(key), until) for key, until in keys), credentials

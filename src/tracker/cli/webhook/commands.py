@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from tracker.cli import completing
 from tracker.cli.exits import WEBHOOK_TABLE, CommandError
 from tracker.cli.helped import client_group
 from tracker.cli.options import (
@@ -23,12 +22,35 @@ from tracker.cli.options import (
     moment_option,
     number_option,
 )
-from tracker.cli.printing import echo, print_record, say, shown_time
-from tracker.cli.tables import Column, Table
+from tracker.cli.printing import echo
+from tracker.cli.tables import Table
+from tracker.cli.webhook.options import (
+    BotToken,
+    Changes,
+    Channel,
+    DigestAt,
+    Format,
+    GroupBy,
+    GroupFor,
+    Name,
+    Query,
+    QuietHours,
+    Template,
+    TimeZone,
+    given,
+    notification,
+)
+from tracker.cli.webhook.shown import (
+    DELIVERIES,
+    WEBHOOKS,
+    delivery_row,
+    print_secret,
+    print_webhook,
+    webhook_row,
+)
 
 if TYPE_CHECKING:
     from tracker.cli.calls import Api
-    from tracker.cli.printing import Cell
     from tracker.pb import webhook_pb
 
 app = client_group("Send changes of events to other systems as they happen.", WEBHOOK_TABLE)
@@ -36,54 +58,26 @@ command = partial(command_of, app, codes=WEBHOOK_TABLE)
 
 _MOST = 1_000
 
-Name = Annotated[
-    str,
-    typer.Argument(
-        metavar="WEBHOOK", autocompletion=completing.webhook_names, help="Name or id of the webhook."
-    ),
-]
-Query = Annotated[
-    str | None,
-    typer.Option(metavar="QUERY", help="Which events it hears of, such as `status:failure`; else of all."),
-]
-Changes = Annotated[
-    list[str] | None,
-    choice_option(
-        "webhook_pb.Webhook.Change", "Changes that it hears of, else of all; may be repeated.", "--change"
-    ),
-]
-Format = Annotated[
-    str | None,
-    choice_option("webhook_pb.WebhookFormat", "Form of its messages: native or cloudevents.", "--format"),
-]
-_WEBHOOKS = (
-    Column("NAME"),
-    Column("URL", least=16),
-    Column("QUERY", rank=2, least=12),
-    Column("CHANGES", rank=4, least=8),
-    Column("STATE", rank=1),
-    Column("ID", rank=3),
-)
-_DELIVERIES = (
-    Column("TIME"),
-    Column("TYPE"),
-    Column("STATE"),
-    Column("ATTEMPTS", rank=3),
-    Column("NEXT", rank=2),
-    Column("LAST ERROR", rank=1, least=12),
-    Column("EVENT", rank=4),
-    Column("ID"),
-)
-
 
 @command("create")
 def create(  # noqa: PLR0913  # one for each option
-    url: Annotated[str, typer.Argument(metavar="URL", help="Address that messages are sent to.")],
+    url: Annotated[
+        str,
+        typer.Argument(metavar="URL", help="Address that messages are sent to; -: a line of standard input."),
+    ],
     *,
     name: Annotated[str, typer.Option(metavar="NAME", help="What it is for.")],
     query: Query = None,
     change: Changes = None,
     format_: Format = None,
+    bot_token: BotToken = None,
+    channel: Channel = None,
+    template: Template = None,
+    quiet_hours: QuietHours = None,
+    digest_at: DigestAt = None,
+    time_zone: TimeZone = None,
+    group_by: GroupBy = None,
+    group_for: GroupFor = None,
     ed25519: Annotated[
         bool, typer.Option("--ed25519", help="Sign with a key pair, so that the receiver has no secret.")
     ] = False,
@@ -92,6 +86,7 @@ def create(  # noqa: PLR0913  # one for each option
     """Create a webhook, and print the secret that its receiver verifies messages with.
 
     It is printed only this once, alone on standard output. Messages are signed as Standard Webhooks has it.
+    One for people, by Slack, Teams, mail or another service of apprise, has no secret: its id is printed.
 
     Example: tracker webhook create https://example.com/hooks --name pager --query status:failure
     """
@@ -100,15 +95,25 @@ def create(  # noqa: PLR0913  # one for each option
     request = CREATE_WEBHOOK.of(
         {
             "name": name,
-            "url": url,
+            "url": given(url),
             "query": query or "",
             "changes": list(change or ()),
             "format": format_ or "WEBHOOK_FORMAT_UNSPECIFIED",
             "signature": "ed25519" if ed25519 else "hmac",
+            "token": (bot_token or "") if channel else "",
         }
     )
+    request.notification = notification(
+        channel=channel,
+        template=template,
+        quiet_hours=quiet_hours,
+        digest_at=digest_at,
+        time_zone=time_zone,
+        group_by=group_by,
+        group_for=group_for,
+    )
     answer = api.call(CREATE_WEBHOOK, request)
-    api.show(answer, lambda: _print_secret("created", answer.webhook, answer.secret))
+    api.show(answer, lambda: print_secret("created", answer.webhook, answer.secret))
 
 
 @command("list")
@@ -117,14 +122,14 @@ def list_(*, api: ListApi) -> None:
     from tracker.client.rpcs import LIST_WEBHOOKS
 
     answer = api.whole(LIST_WEBHOOKS, LIST_WEBHOOKS.request())
-    api.show_list(answer, answer.webhooks, Table(_WEBHOOKS, _row), "there are no webhooks")
+    api.show_list(answer, answer.webhooks, Table(WEBHOOKS, webhook_row), "there are no webhooks")
 
 
 @command("show")
 def show(webhook: Name, *, api: RecordApi) -> None:
     """Show a webhook."""
     found = _found(api, webhook)
-    api.show(found, lambda: _print(found))
+    api.show(found, lambda: print_webhook(found))
 
 
 @command("update")
@@ -136,6 +141,14 @@ def update(  # noqa: PLR0913  # one for each option
     query: Query = None,
     change: Changes = None,
     format_: Format = None,
+    bot_token: BotToken = None,
+    channel: Channel = None,
+    template: Template = None,
+    quiet_hours: QuietHours = None,
+    digest_at: DigestAt = None,
+    time_zone: TimeZone = None,
+    group_by: GroupBy = None,
+    group_for: GroupFor = None,
     enabled: Annotated[
         bool | None, typer.Option("--enable/--disable", help="Whether changes are sent.")
     ] = None,
@@ -153,14 +166,25 @@ def update(  # noqa: PLR0913  # one for each option
     request = UPDATE_WEBHOOK.request(
         id=old.id,
         name=old.name if name is None else name,
-        url=old.url if url is None else url,
+        url=old.url if url is None else given(url),
         query=old.query if query is None else query,
         changes=old.changes if change is None else UPDATE_WEBHOOK.of({"changes": list(change)}).changes,
         format=old.format if format_ is None else UPDATE_WEBHOOK.of({"format": format_}).format,
         disabled=old.disabled if enabled is None else not enabled,
+        token=(bot_token or "") if channel or (old.notification and old.notification.channel) else "",
+        notification=notification(
+            old.notification,
+            channel=channel,
+            template=template,
+            quiet_hours=quiet_hours,
+            digest_at=digest_at,
+            time_zone=time_zone,
+            group_by=group_by,
+            group_for=group_for,
+        ),
     )
     answer = api.call(UPDATE_WEBHOOK, request)
-    api.show(answer, lambda: _print(answer.webhook or old))
+    api.show(answer, lambda: print_webhook(answer.webhook or old))
 
 
 @command("rotate")
@@ -187,7 +211,7 @@ def rotate(
         id=_found(api, webhook).id, overlap=None if overlap is None else Duration.from_timedelta(overlap)
     )
     answer = api.call(ROTATE_WEBHOOK_SECRET, request)
-    api.show(answer, lambda: _print_secret("replaced the secret of", answer.webhook, answer.secret))
+    api.show(answer, lambda: print_secret("replaced the secret of", answer.webhook, answer.secret))
 
 
 @command("delete")
@@ -240,7 +264,7 @@ def deliveries(
         {"id": _found(api, webhook).id, "state": state or "STATE_UNSPECIFIED", "limit": limit}
     )
     answer = api.call(LIST_WEBHOOK_DELIVERIES, request)
-    api.show_list(answer, answer.deliveries, Table(_DELIVERIES, _delivery_row), "no messages")
+    api.show_list(answer, answer.deliveries, Table(DELIVERIES, delivery_row), "no messages")
 
 
 @command("replay")
@@ -293,64 +317,3 @@ def _found(api: Api, name: str) -> webhook_pb.Webhook:
             f"{len(found)} webhooks are named {name}; give the id of one" if found else f"no webhook {name}"
         )
     return found[0]
-
-
-def _print_secret(did: str, webhook: webhook_pb.Webhook | None, secret: str) -> None:
-    if webhook is None:
-        return
-    if secret:
-        say(f"{did} the webhook {webhook.name}; its id is {webhook.id}. The secret is shown this once:")
-        echo(secret)
-    else:
-        say(f"{did} the webhook {webhook.name}; its id is {webhook.id}. The public key of its signatures:")
-        echo(webhook.public_keys[0])
-
-
-def _print(webhook: webhook_pb.Webhook) -> None:
-    print_record(
-        {
-            "id": webhook.id,
-            "name": webhook.name,
-            "url": webhook.url,
-            "query": webhook.query or "all events",
-            "changes": ", ".join(str(each.name) for each in webhook.changes) or "all",
-            "format": webhook.format.name,
-            "signature": webhook.signature.name,
-            "public keys": ", ".join(webhook.public_keys),
-            "state": _state(webhook),
-            "created by": webhook.created_by,
-            "created": shown_time(webhook.created_at),
-            "updated": shown_time(webhook.updated_at),
-        }
-    )
-
-
-def _state(webhook: webhook_pb.Webhook) -> str:
-    if webhook.disabled:
-        return f"disabled: {webhook.disabled_reason}" if webhook.disabled_reason else "disabled"
-    return f"failing since {shown_time(webhook.failing_since)}" if webhook.failing_since else "enabled"
-
-
-def _row(webhook: webhook_pb.Webhook) -> tuple[Cell, ...]:
-    return (
-        webhook.name,
-        webhook.url,
-        webhook.query,
-        ",".join(str(each.name) for each in webhook.changes),
-        _state(webhook),
-        webhook.id,
-    )
-
-
-def _delivery_row(each: webhook_pb.WebhookDelivery) -> tuple[Cell, ...]:
-    problem = f"{each.last_status} {each.last_error}" if each.last_status else each.last_error
-    return (
-        each.created_at,
-        each.type,
-        each.state.name,
-        str(each.attempts),
-        each.next_attempt_at,
-        problem if each.last_error else "",
-        each.event_id,
-        each.id,
-    )

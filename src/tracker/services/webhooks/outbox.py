@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Final
 
 from tracker.errors import TrackerError
 from tracker.services.consumers import Consumer
-from tracker.services.webhooks.messages import message_of, query_of
+from tracker.services.webhooks.messages import Moment, message_of, query_of
 from tracker.stores.changes import RecordKind
 
 if TYPE_CHECKING:
@@ -71,6 +71,7 @@ class WebhookOutbox:
     ) -> Sequence[Delivery]:
         clock = self._context.query_clock()
         messages: list[Delivery] = []
+        moment = Moment(clock.now, clock.zone)
         for webhook in webhooks:
             try:
                 query = query_of(webhook, clock)
@@ -78,6 +79,6 @@ class WebhookOutbox:
                 fields = {"id": webhook.id, "error": error.message}
                 self._context.log.warning("webhook has no valid query", **fields)
                 continue
-            found = (message_of(change, webhook, query) for change in changes)
+            found = (message_of(change, webhook, query, moment) for change in changes)
             messages.extend(each for each in found if each is not None)
         return messages

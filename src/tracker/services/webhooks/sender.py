@@ -7,21 +7,23 @@ from __future__ import annotations
 
 import asyncio
 import copy
+import operator
 import random
 from contextlib import suppress
 from typing import TYPE_CHECKING, Final, Protocol
 
 from tracker.domain.times import micros, timestamp
 from tracker.errors import TrackerError
-from tracker.services.webhooks.signing import signed_headers
-from tracker.stores.webhooks import FOREVER, DeliveryState
+from tracker.services.webhooks.messages import SUMMARY, thread_micros
+from tracker.stores.webhooks import FOREVER, DeliveryFilter, DeliveryState
 from tracker.time_text import MICROS
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Mapping, Sequence
 
     from tracker.pb import webhook_pb
     from tracker.services.context import Context
+    from tracker.services.webhooks.channels import Channel
     from tracker.stores.webhooks import Delivery, StoredWebhook, WebhookStore
 
 _MINUTE: Final = 60
@@ -47,39 +49,17 @@ AT_ONCE: Final = 10
 KEPT_SECONDS: Final = 30 * 24 * _HOUR
 """How long messages are kept."""
 
+SUMMARIZED: Final = 1_000
+"""Messages that one summary tells of at most."""
+
+_TURN_SECONDS: Final = 1
+_ATTEMPTED: Final = ("state", "next_at", "attempts", "last_at", "last_status", "last_error", "receipt")
 _CLOSE_SECONDS: Final = 3.0
 _LONGEST_RETRY_AFTER: Final = 24 * _HOUR
 _LONGEST_PAUSE: Final = 30.0
 _FORGET_SECONDS: Final = 600
 _LONGEST_ERROR: Final = 300
 _GONE: Final = 410
-
-
-class Answer(Protocol):
-    """An answer of a receiver."""
-
-    @property
-    def status(self) -> int:
-        """Its HTTP status."""
-
-    @property
-    def retry_after(self) -> str:
-        """Its header `Retry-After`."""
-
-    @property
-    def text(self) -> str:
-        """The beginning of its body."""
-
-
-class Post(Protocol):
-    """Sends requests."""
-
-    @property
-    def errors(self) -> tuple[type[Exception], ...]:
-        """What `post` raises where there is no answer; the message says why."""
-
-    async def post(self, url: str, headers: Mapping[str, str], body: bytes) -> Answer:
-        """Send a body, and return the answer."""
 
 
 class SenderObserver(Protocol):
@@ -90,7 +70,7 @@ class SenderObserver(Protocol):
 
 
 class WebhookSender:
-    """Sends messages that are due. Several servers on a database share the work.
+    """Sends messages that are due, each over the channel of its format. Several servers share the work.
 
     `chance` returns a number from 0 to 1.
     """
@@ -99,13 +79,13 @@ class WebhookSender:
         self,
         store: WebhookStore,
         context: Context,
-        http: Post,
+        channels: Mapping[webhook_pb.WebhookFormat, Channel],
         observer: SenderObserver,
         chance: Callable[[], float] = random.random,
     ) -> None:
         self._store = store
         self._context = context
-        self._http = http
+        self._channels = channels
         self._observer = observer
         self._chance = chance
         self._wake = asyncio.Event()
@@ -160,42 +140,80 @@ class WebhookSender:
 
     async def _send(self, webhook: StoredWebhook, delivery: Delivery) -> None:
         try:
-            settled, is_gone = await self._attempt(webhook, delivery)
-            await self._store.settle(settled)
-            await self._note(webhook, settled, is_gone=is_gone)
+            if delivery.thread and await self._is_early(webhook, delivery):
+                return
+            batch: Sequence[Delivery] = [delivery]
+            if delivery.thread == SUMMARY:
+                batch = await self._due_with(webhook, delivery)
+            settled, is_gone = await self._attempt(webhook, batch)
+            await self._store.settle(*settled)
+            await self._note(webhook, settled[-1], is_gone=is_gone)
         except TrackerError as error:  # it is sent again once its claim ends
             fields = {"id": delivery.id, "error": error.message}
             self._context.log.warning("webhook message not settled", **fields)
 
-    async def _attempt(self, webhook: StoredWebhook, delivery: Delivery) -> tuple[Delivery, bool]:
-        """Send a message once; return what became of it, and whether its receiver is gone."""
+    async def _is_early(self, webhook: StoredWebhook, delivery: Delivery) -> bool:
+        """Return whether an earlier message of the thread waits; then let this one wait for it.
+
+        Whoever sends a thread's first waiting message is the only one to send any of them.
+        """
+        first = await self._store.first_waiting(webhook.record.id, delivery.thread)
+        if first is None or first.id == delivery.id:
+            return False
         now = self._context.now()
-        keys = [each.key for each in webhook.secrets if each.until > now]
-        headers = {
-            **signed_headers(keys, webhook.record.signature, delivery.id, now // MICROS, delivery.body),
-            "content-type": delivery.content_type,
-            "user-agent": "Tracker-Webhooks",
-        }
-        attempted = delivery._replace(attempts=delivery.attempts + 1, last_at=now, last_status=0)
-        retry_after = ""
-        try:
-            answer = await self._http.post(webhook.record.url, headers, delivery.body)
-        except self._http.errors as error:
-            problem = str(error)
-        else:
-            attempted = attempted._replace(last_status=answer.status)
-            if 200 <= answer.status < 300:  # noqa: PLR2004 - success, by RFC 9110
-                self._observer.webhook_attempted("delivered")
-                return attempted._replace(state=DeliveryState.DELIVERED, next_at=0, last_error=""), False
-            retry_after = answer.retry_after
-            problem = answer.text or f"status {answer.status}"
-        is_gone = attempted.last_status == _GONE
-        attempted = attempted._replace(last_error=problem[:_LONGEST_ERROR])
-        if attempted.attempts > len(RETRY_SECONDS):
+        under_way = first.next_at - now <= CLAIM_SECONDS * MICROS
+        at = now + _TURN_SECONDS * MICROS if under_way else first.next_at + 1
+        await self._store.settle(delivery._replace(next_at=at))
+        return True
+
+    async def _due_with(self, webhook: StoredWebhook, first: Delivery) -> Sequence[Delivery]:
+        """Return the messages that are due with the first of a summary, which is the last to be settled."""
+        waiting = DeliveryFilter(webhook.record.id, state=DeliveryState.WAITING, thread=SUMMARY)
+        found = await self._store.list(waiting, None, SUMMARIZED)
+        now = self._context.now() + CLAIM_SECONDS * MICROS  # those that others have claimed wait for this one
+        return [*(each for each in found if each.id != first.id and each.next_at <= now), first]
+
+    async def _attempt(
+        self, webhook: StoredWebhook, batch: Sequence[Delivery]
+    ) -> tuple[Sequence[Delivery], bool]:
+        """Send messages once, as one; return what became of them, and whether their receiver is gone."""
+        now = self._context.now()
+        *others, delivery = batch
+        receipt = await self._receipt(webhook, delivery, now)
+        in_order = sorted(batch, key=lambda each: (each.created_at, each.id))
+        sent = await self._channels[webhook.record.format].send(webhook, in_order, receipt)
+        attempted = delivery._replace(
+            attempts=delivery.attempts + 1,
+            last_at=now,
+            last_status=sent.status,
+            last_error=sent.problem[:_LONGEST_ERROR],
+            receipt=sent.receipt,
+        )
+        if not sent.problem:
+            self._observer.webhook_attempted("delivered")
+            ended = DeliveryState.DELIVERED
+        elif attempted.attempts > len(RETRY_SECONDS):
             self._observer.webhook_attempted("given_up")
-            return attempted._replace(state=DeliveryState.FAILED, next_at=0), is_gone
-        self._observer.webhook_attempted("failed")
-        return attempted._replace(next_at=now + self._pause(attempted.attempts, retry_after)), is_gone
+            ended = DeliveryState.FAILED
+        else:
+            self._observer.webhook_attempted("failed")
+            pause = self._pause(attempted.attempts, sent.retry_after)
+            return [attempted._replace(next_at=now + pause)], sent.status == _GONE
+        done = attempted._replace(state=ended, next_at=0)
+        fields = dict(zip(_ATTEMPTED, operator.attrgetter(*_ATTEMPTED)(done), strict=True))
+        return [*(each._replace(**fields) for each in others), done], sent.status == _GONE
+
+    async def _receipt(self, webhook: StoredWebhook, delivery: Delivery, now: int) -> str:
+        """Return where the receiver has the thread of a message, or nothing where it begins one."""
+        if not delivery.thread or delivery.thread == SUMMARY:
+            return ""
+        done = DeliveryFilter(
+            webhook.record.id,
+            state=DeliveryState.DELIVERED,
+            since=now - thread_micros(webhook.record),
+            thread=delivery.thread,
+        )
+        return next((each.receipt for each in await self._store.list(done, None, 1)), "")
 
     def _pause(self, attempts: int, retry_after: str) -> int:
         """Return the microseconds until the next attempt."""

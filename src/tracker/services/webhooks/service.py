@@ -5,7 +5,7 @@ from __future__ import annotations
 import copy
 import json
 from operator import attrgetter
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING
 
 from tracker.domain.times import duration_micros, micros, timestamp
 from tracker.errors import Reason, TrackerError
@@ -20,8 +20,9 @@ from tracker.services.paging import (
     page_token,
     parse_page_token,
 )
-from tracker.services.webhooks.messages import TEST, message, query_of
+from tracker.services.webhooks.messages import FOR_PEOPLE, TEST, message, query_of
 from tracker.services.webhooks.signing import new_key, public_key, shown_secret
+from tracker.services.webhooks.targets import told
 from tracker.stores.webhooks import (
     FOREVER,
     DeliveryFilter,
@@ -36,28 +37,23 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from tracker.services.context import Call, Context
+    from tracker.services.webhooks.targets import Targets
     from tracker.stores.webhooks import Delivery, WebhookStore
 
 _Format, _Signature = webhook_pb.WebhookFormat, webhook_pb.WebhookSignature
+_FORMATS = frozenset(each for each in _Format if each)
 _OVERLAP = 24 * 60 * 60 * MICROS
-
-
-class Addresses(Protocol):
-    """Knows which addresses may be reached."""
-
-    async def refusal(self, url: str) -> str:
-        """Return why an address may not be reached, or nothing."""
 
 
 class WebhookService:
     """Answers `tracker.webhook.v1alpha1.WebhookService`; `changed` is called when there is more to send."""
 
     def __init__(
-        self, store: WebhookStore, context: Context, addresses: Addresses, changed: Callable[[], None]
+        self, store: WebhookStore, context: Context, targets: Targets, changed: Callable[[], None]
     ) -> None:
         self._store = store
         self._context = context
-        self._addresses = addresses
+        self._targets = targets
         self._changed = changed
 
     async def list_webhooks(
@@ -87,10 +83,12 @@ class WebhookService:
             created_at=now,
         )
         await self._describe(record, request, call)
-        stored = _with_secrets(record, (SigningSecret(new_key()),))
+        target = await self._targets.of(record, request.url.strip(), request.token)
+        record.url = target.shown
+        stored = _with_secrets(record, (SigningSecret(new_key()),))._replace(credentials=target.credentials)
         await self._store.create(stored)
         self._context.report(call, "webhook created", id=record.id, name=record.name)
-        secret = shown_secret(stored.secrets[0].key, record.signature)
+        secret = "" if record.format in FOR_PEOPLE else shown_secret(stored.secrets[0].key, record.signature)
         return webhook_pb.CreateWebhookResponse(webhook=stored.record, secret=secret)
 
     async def update_webhook(
@@ -98,14 +96,17 @@ class WebhookService:
     ) -> webhook_pb.UpdateWebhookResponse:
         described = webhook_pb.Webhook(disabled=request.disabled)
         await self._describe(described, request, call)
+        before = await self._stored(request.id)
+        target = await self._targets.changed(before, described, request.url.strip(), request.token)
 
         def replace(stored: StoredWebhook) -> StoredWebhook:
             old, new = stored.record, copy.copy(described)
+            new.url = target.shown
             new.id, new.signature, new.public_keys = old.id, old.signature, list(old.public_keys)
             new.created_by, new.created_at = old.created_by, old.created_at
             if new.disabled:
                 new.disabled_reason = old.disabled_reason
-            return stored._replace(record=new)
+            return stored._replace(record=new, credentials=target.credentials)
 
         webhook = await self._modify(request.id, replace)
         self._context.report(call, "webhook updated", id=webhook.record.id, name=webhook.record.name)
@@ -195,13 +196,14 @@ class WebhookService:
         """Set what a request says of a webhook, and narrow it to what the caller may read.
 
         Raises:
-            TrackerError: The caller may read no events, the query is wrong, or the address is refused.
+            TrackerError: The caller may read no events, or the query is wrong.
         """
         if not call.principal.may(Permission.EVENT_READ):
             raise permission_required(call.principal, Permission.EVENT_READ)
-        record.name, record.url, record.query = request.name.strip(), request.url.strip(), request.query
+        record.name, record.query = request.name.strip(), request.query
         record.changes = sorted({each for each in request.changes if each})
-        record.format = request.format if request.format is _Format.cloudevents else _Format.native
+        record.format = request.format if request.format in _FORMATS else _Format.native
+        record.notification = told(request.notification, record.format)
         record.updated_at = timestamp(self._context.now())
         record.scopes = [
             webhook_pb.WebhookScope(
@@ -210,8 +212,6 @@ class WebhookService:
             for each in call.principal.scopes(Permission.EVENT_READ) or ()
         ]
         query_of(record, self._context.query_clock())
-        if refusal := await self._addresses.refusal(record.url):
-            raise TrackerError(Reason.WEBHOOK_ADDRESS_REFUSED, f"url: {refusal}")
 
     async def _stored(self, webhook_id: str) -> StoredWebhook:
         wanted = webhook_id.lower()

@@ -120,6 +120,7 @@ INDEXES: Final[Mapping[str, Sequence[IndexModel]]] = {
     webhooks.MESSAGES: (
         _index("webhook_deliveries_due", "state", "webhook", "next_at"),
         _index("webhook_deliveries_by_time", "webhook", "created_at", "_id"),
+        _index("webhook_deliveries_of_thread", "webhook", "thread", "created_at", "_id"),
         _index("webhook_deliveries_old", "created_at"),
     ),
     idempotency.NAME: (

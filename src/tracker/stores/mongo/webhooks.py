@@ -128,12 +128,20 @@ class MongoWebhooks:
 
         return await self._database.run(step)
 
-    async def settle(self, delivery: Delivery) -> None:
-        fields = dict(zip(_FIELDS, delivery[1:], strict=True))
-        change = {name: fields[name] for name in _FIELDS[_FIELDS.index("state") :]}
-        await self._database.run(
-            lambda: writes.update(self._database.newest(MESSAGES), {"_id": delivery.id}, {"$set": change})
-        )
+    async def settle(self, *deliveries: Delivery) -> None:
+        async def step() -> None:
+            for each in deliveries:
+                fields = dict(zip(_FIELDS, each[1:], strict=True))
+                change = {name: fields[name] for name in _FIELDS[_FIELDS.index("state") :]}
+                await writes.update(self._database.newest(MESSAGES), {"_id": each.id}, {"$set": change})
+
+        await self._database.run(step)
+
+    async def first_waiting(self, webhook_id: str, thread: str) -> Delivery | None:
+        where = {"webhook": webhook_id, "thread": thread, **_WAITING}
+        async with self._database.asking(MESSAGES) as messages:
+            row = await messages.find_one(where, sort=[("created_at", 1), ("_id", 1)])
+            return None if row is None else delivery(row)
 
     async def list(self, wanted: DeliveryFilter, after: Place | None, most: int) -> Sequence[Delivery]:
         where = _condition(wanted)
@@ -166,14 +174,14 @@ def document(webhook: StoredWebhook) -> Document:
     """Return the document of a webhook."""
     return {
         "_id": webhook.record.id,
-        "secrets": write_secrets(webhook.secrets),
+        "secrets": write_secrets(webhook),
         "document": webhook.record.to_json(),
     }
 
 
 def delivery(row: Document) -> Delivery:
     """Return the message in a document."""
-    return Delivery(row["_id"], *(row[name] for name in _FIELDS))
+    return Delivery(row["_id"], *(row.get(name, "") for name in _FIELDS))  # an older one has no thread
 
 
 def delivery_document(message: Delivery) -> Document:
@@ -182,7 +190,8 @@ def delivery_document(message: Delivery) -> Document:
 
 
 def _stored(row: Document) -> StoredWebhook:
-    return StoredWebhook(parse(webhook_pb.Webhook, row["_id"], row["document"]), read_secrets(row["secrets"]))
+    record = parse(webhook_pb.Webhook, row["_id"], row["document"])
+    return StoredWebhook(record, *read_secrets(row["secrets"]))
 
 
 def _condition(wanted: DeliveryFilter) -> Document:
@@ -194,4 +203,6 @@ def _condition(wanted: DeliveryFilter) -> Document:
         where["_id"] = {"$in": [*wanted.ids]}
     if wanted.state:
         where["state"] = int(wanted.state)
+    if wanted.thread:
+        where["thread"] = wanted.thread
     return where

@@ -41,9 +41,13 @@ _NEXT_DUE = (
     " FROM webhooks"
 )
 _CLAIM = f"{SELECT_DELIVERIES} WHERE webhook = ? AND state = 1 AND next_at <= ? ORDER BY next_at, id LIMIT ?"
+_FIRST_WAITING = (
+    f"{SELECT_DELIVERIES} WHERE webhook = ? AND thread = ? AND thread != '' AND state = 1"
+    " ORDER BY created_at, id LIMIT 1"
+)
 _SETTLE = (
     "UPDATE webhook_deliveries SET state = ?, next_at = ?, attempts = ?, last_at = ?, last_status = ?,"
-    " last_error = ? WHERE id = ?"
+    " last_error = ?, thread = ?, receipt = ? WHERE id = ?"
 )
 _REPLAY = "UPDATE webhook_deliveries SET state = 1, attempts = 0, next_at = ?"
 _FORGET = (
@@ -65,7 +69,7 @@ class SqliteWebhooks:
         def step(db: apsw.Connection) -> StoredWebhook:
             document = webhook.record.to_json()
             log_created(db, RecordKind.WEBHOOK, webhook.record.id, document)
-            db.execute(_ADD, (webhook.record.id, write_secrets(webhook.secrets), document))
+            db.execute(_ADD, (webhook.record.id, write_secrets(webhook), document))
             return webhook
 
         await self._writer.change(once_only(step, once))
@@ -85,7 +89,7 @@ class SqliteWebhooks:
             log_updated(db, RecordKind.WEBHOOK, webhook_id, document)
             db.execute(
                 "UPDATE webhooks SET secrets = ?, document = ? WHERE id = ?",
-                (write_secrets(webhook.secrets), document, webhook_id),
+                (write_secrets(webhook), document, webhook_id),
             )
             return webhook
 
@@ -125,9 +129,16 @@ class SqliteWebhooks:
 
         return await self._writer.change(step)
 
-    async def settle(self, delivery: Delivery) -> None:
-        values = (*delivery[Delivery._fields.index("state") :], delivery.id)
-        await self._writer.change(lambda db: db.execute(_SETTLE, values))
+    async def settle(self, *deliveries: Delivery) -> None:
+        values = [(*each[Delivery._fields.index("state") :], each.id) for each in deliveries]
+        await self._writer.change(lambda db: db.executemany(_SETTLE, values))
+
+    async def first_waiting(self, webhook_id: str, thread: str) -> Delivery | None:
+        def query(db: apsw.Connection) -> Delivery | None:
+            row = db.execute(_FIRST_WAITING, (webhook_id, thread)).fetchone()
+            return None if row is None else Delivery(*row)
+
+        return await self._reader.read(query)
 
     async def list(self, wanted: DeliveryFilter, after: Place | None, most: int) -> Sequence[Delivery]:
         where, values = _condition(wanted)
@@ -165,7 +176,7 @@ def add_delivery(db: apsw.Connection, stored: Delivery) -> None:
 
 
 def _stored(webhook_id: str, secrets: str, document: bytes) -> StoredWebhook:
-    return StoredWebhook(parse(webhook_pb.Webhook, webhook_id, document), read_secrets(secrets))
+    return StoredWebhook(parse(webhook_pb.Webhook, webhook_id, document), *read_secrets(secrets))
 
 
 def _condition(wanted: DeliveryFilter) -> tuple[str, tuple[Any, ...]]:
@@ -177,4 +188,7 @@ def _condition(wanted: DeliveryFilter) -> tuple[str, tuple[Any, ...]]:
     if wanted.state:
         where += " AND state = ?"
         values.append(int(wanted.state))
+    if wanted.thread:
+        where += " AND thread = ? AND thread != ''"
+        values.append(wanted.thread)
     return where, tuple(values)

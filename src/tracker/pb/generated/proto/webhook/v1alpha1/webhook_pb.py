@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from protobuf.wkt.google.protobuf.timestamp_pb import Timestamp
 
 
-_WebhookFields: TypeAlias = Literal["id", "name", "url", "query", "changes", "format", "signature", "public_keys", "disabled", "disabled_reason", "failing_since", "created_by", "created_at", "updated_at", "scopes"]
+_WebhookFields: TypeAlias = Literal["id", "name", "url", "query", "changes", "format", "signature", "public_keys", "disabled", "disabled_reason", "failing_since", "created_by", "created_at", "updated_at", "scopes", "notification"]
 
 class Webhook(Message[_WebhookFields]):
     """
@@ -49,7 +49,7 @@ class Webhook(Message[_WebhookFields]):
             string name = 2;
             ```
         url:
-            Address that messages are sent to.
+            Address that messages are sent to. With a format for people, its secret parts are masked.
 
             ```proto
             string url = 3;
@@ -126,9 +126,15 @@ class Webhook(Message[_WebhookFields]):
             ```proto
             repeated tracker.webhook.v1alpha1.WebhookScope scopes = 15;
             ```
+        notification:
+            How people are told, with a format for people.
+
+            ```proto
+            optional tracker.webhook.v1alpha1.Notification notification = 16;
+            ```
     """
 
-    __slots__ = ("id", "name", "url", "query", "changes", "format", "signature", "public_keys", "disabled", "disabled_reason", "failing_since", "created_by", "created_at", "updated_at", "scopes")
+    __slots__ = ("id", "name", "url", "query", "changes", "format", "signature", "public_keys", "disabled", "disabled_reason", "failing_since", "created_by", "created_at", "updated_at", "scopes", "notification")
 
     if TYPE_CHECKING:
 
@@ -150,6 +156,7 @@ class Webhook(Message[_WebhookFields]):
             created_at: Timestamp | None = None,
             updated_at: Timestamp | None = None,
             scopes: list[WebhookScope] | None = None,
+            notification: Notification | None = None,
         ) -> None:
             pass
 
@@ -168,6 +175,7 @@ class Webhook(Message[_WebhookFields]):
         created_at: Timestamp | None
         updated_at: Timestamp | None
         scopes: list[WebhookScope]
+        notification: Notification | None
 
     class Change(Enum):
         """
@@ -208,6 +216,88 @@ class Webhook(Message[_WebhookFields]):
         created = 1
         updated = 2
         deleted = 3
+
+_NotificationFields: TypeAlias = Literal["channel", "template", "time_zone", "quiet_hours", "digest_at", "group_by", "group_for"]
+
+class Notification(Message[_NotificationFields]):
+    """
+    How people are told of events.
+
+    ```proto
+    message tracker.webhook.v1alpha1.Notification
+    ```
+
+    Attributes:
+        channel:
+            Channel of Slack to which a bot posts, as `C0123456789`.
+
+            ```proto
+            string channel = 1;
+            ```
+        template:
+            Text about an event, as a Jinja template such as `{{ event.title }} is {{ event.status }}`: names and their
+            fields, conditions and a few filters, without loops. Empty, for the usual text.
+
+            ```proto
+            string template = 2;
+            ```
+        time_zone:
+            IANA name of the time zone of the times of day; empty, that of the server.
+
+            ```proto
+            string time_zone = 3;
+            ```
+        quiet_hours:
+            Times of day in which nobody is told, such as `22:00-07:00`: then all is told in one message.
+
+            ```proto
+            string quiet_hours = 4;
+            ```
+        digest_at:
+            Time of day, such as `09:00`, at which all of a day is told in one message; empty, each event at once.
+
+            ```proto
+            string digest_at = 5;
+            ```
+        group_by:
+            Fields of events, such as `environment`: messages about events with the same values are one thread, while
+            none is later than `group_for` after the one before. Without both fields, a deployment is a thread.
+
+            ```proto
+            repeated string group_by = 6;
+            ```
+        group_for:
+            How long after a message the next one is in the same thread, with `group_by` by default 6 hours.
+
+            ```proto
+            optional google.protobuf.Duration group_for = 7;
+            ```
+    """
+
+    __slots__ = ("channel", "template", "time_zone", "quiet_hours", "digest_at", "group_by", "group_for")
+
+    if TYPE_CHECKING:
+
+        def __init__(
+            self,
+            *,
+            channel: str = "",
+            template: str = "",
+            time_zone: str = "",
+            quiet_hours: str = "",
+            digest_at: str = "",
+            group_by: list[str] | None = None,
+            group_for: Duration | None = None,
+        ) -> None:
+            pass
+
+        channel: str
+        template: str
+        time_zone: str
+        quiet_hours: str
+        digest_at: str
+        group_by: list[str]
+        group_for: Duration | None
 
 _WebhookScopeFields: TypeAlias = Literal["services", "environments", "teams"]
 
@@ -537,7 +627,7 @@ class GetWebhookResponse(Message[_GetWebhookResponseFields]):
 
         webhook: Webhook | None
 
-_CreateWebhookRequestFields: TypeAlias = Literal["name", "url", "query", "changes", "format", "signature"]
+_CreateWebhookRequestFields: TypeAlias = Literal["name", "url", "query", "changes", "format", "signature", "notification", "token"]
 
 class CreateWebhookRequest(Message[_CreateWebhookRequestFields]):
     """
@@ -555,7 +645,7 @@ class CreateWebhookRequest(Message[_CreateWebhookRequestFields]):
             string name = 1;
             ```
         url:
-            Address that messages are sent to; begins with `http://` or `https://`. Required.
+            Address that messages are sent to; begins with `http://` or `https://`, but with `apprise`. Required.
 
             ```proto
             string url = 2;
@@ -584,9 +674,22 @@ class CreateWebhookRequest(Message[_CreateWebhookRequestFields]):
             ```proto
             tracker.webhook.v1alpha1.WebhookSignature signature = 6;
             ```
+        notification:
+            How people are told, with a format for people.
+
+            ```proto
+            optional tracker.webhook.v1alpha1.Notification notification = 7;
+            ```
+        token:
+            Token of a bot of Slack, `xoxb-...`, which can't be read again; `url` is then that of the API,
+            `https://slack.com/api`.
+
+            ```proto
+            string token = 8;
+            ```
     """
 
-    __slots__ = ("name", "url", "query", "changes", "format", "signature")
+    __slots__ = ("name", "url", "query", "changes", "format", "signature", "notification", "token")
 
     if TYPE_CHECKING:
 
@@ -599,6 +702,8 @@ class CreateWebhookRequest(Message[_CreateWebhookRequestFields]):
             changes: list[Webhook.Change] | None = None,
             format: WebhookFormat | None = None,
             signature: WebhookSignature | None = None,
+            notification: Notification | None = None,
+            token: str = "",
         ) -> None:
             pass
 
@@ -608,6 +713,8 @@ class CreateWebhookRequest(Message[_CreateWebhookRequestFields]):
         changes: list[Webhook.Change]
         format: WebhookFormat
         signature: WebhookSignature
+        notification: Notification | None
+        token: str
 
 _CreateWebhookResponseFields: TypeAlias = Literal["webhook", "secret"]
 
@@ -650,7 +757,7 @@ class CreateWebhookResponse(Message[_CreateWebhookResponseFields]):
         webhook: Webhook | None
         secret: str
 
-_UpdateWebhookRequestFields: TypeAlias = Literal["id", "name", "url", "query", "changes", "format", "disabled"]
+_UpdateWebhookRequestFields: TypeAlias = Literal["id", "name", "url", "query", "changes", "format", "disabled", "notification", "token"]
 
 class UpdateWebhookRequest(Message[_UpdateWebhookRequestFields]):
     """
@@ -674,7 +781,7 @@ class UpdateWebhookRequest(Message[_UpdateWebhookRequestFields]):
             string name = 2;
             ```
         url:
-            Address that messages are sent to; begins with `http://` or `https://`. Required.
+            Address that messages are sent to, as in `CreateWebhookRequest`; as shown, masked, it stays. Required.
 
             ```proto
             string url = 3;
@@ -703,9 +810,21 @@ class UpdateWebhookRequest(Message[_UpdateWebhookRequestFields]):
             ```proto
             bool disabled = 7;
             ```
+        notification:
+            How people are told, with a format for people.
+
+            ```proto
+            optional tracker.webhook.v1alpha1.Notification notification = 8;
+            ```
+        token:
+            Another token of a bot of Slack; empty, it stays.
+
+            ```proto
+            string token = 9;
+            ```
     """
 
-    __slots__ = ("id", "name", "url", "query", "changes", "format", "disabled")
+    __slots__ = ("id", "name", "url", "query", "changes", "format", "disabled", "notification", "token")
 
     if TYPE_CHECKING:
 
@@ -719,6 +838,8 @@ class UpdateWebhookRequest(Message[_UpdateWebhookRequestFields]):
             changes: list[Webhook.Change] | None = None,
             format: WebhookFormat | None = None,
             disabled: bool = False,
+            notification: Notification | None = None,
+            token: str = "",
         ) -> None:
             pass
 
@@ -729,6 +850,8 @@ class UpdateWebhookRequest(Message[_UpdateWebhookRequestFields]):
         changes: list[Webhook.Change]
         format: WebhookFormat
         disabled: bool
+        notification: Notification | None
+        token: str
 
 _UpdateWebhookResponseFields: TypeAlias = Literal["webhook"]
 
@@ -1169,11 +1292,39 @@ class WebhookFormat(Enum):
             ```proto
             cloudevents = 2
             ```
+        cdevents:
+            CDEvents 0.4 as CloudEvents in the structured mode.
+
+            ```proto
+            cdevents = 3
+            ```
+        slack:
+            Messages for people in Slack: of an incoming webhook, or with a `token` of a bot in threads of a channel.
+
+            ```proto
+            slack = 4
+            ```
+        teams:
+            Adaptive cards for a Workflow of Microsoft Teams.
+
+            ```proto
+            teams = 5
+            ```
+        apprise:
+            Mail and about 100 other services, by an address of apprise such as `mailtos://user:password@example.com`.
+
+            ```proto
+            apprise = 6
+            ```
     """
 
     UNSPECIFIED = 0
     native = 1
     cloudevents = 2
+    cdevents = 3
+    slack = 4
+    teams = 5
+    apprise = 6
 
 class WebhookSignature(Enum):
     """
@@ -1210,7 +1361,7 @@ class WebhookSignature(Enum):
 
 
 _DESC = file_desc(
-    b'\n$proto/webhook/v1alpha1/webhook.proto\x12\x18tracker.webhook.v1alpha1\x1a\x1bbuf/validate/validate.proto\x1a\x1cgoogle/api/annotations.proto\x1a\x1egoogle/protobuf/duration.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x1eproto/options/v1/options.proto"\xe9\x05\n\x07Webhook\x12\x0e\n\x02id\x18\x01 \x01(\tR\x02id\x12\x12\n\x04name\x18\x02 \x01(\tR\x04name\x12\x10\n\x03url\x18\x03 \x01(\tR\x03url\x12\x14\n\x05query\x18\x04 \x01(\tR\x05query\x12B\n\x07changes\x18\x05 \x03(\x0e2(.tracker.webhook.v1alpha1.Webhook.ChangeR\x07changes\x12?\n\x06format\x18\x06 \x01(\x0e2\'.tracker.webhook.v1alpha1.WebhookFormatR\x06format\x12H\n\tsignature\x18\x07 \x01(\x0e2*.tracker.webhook.v1alpha1.WebhookSignatureR\tsignature\x12\x1f\n\x0bpublic_keys\x18\x08 \x03(\tR\npublicKeys\x12\x1a\n\x08disabled\x18\t \x01(\x08R\x08disabled\x12\'\n\x0fdisabled_reason\x18\n \x01(\tR\x0edisabledReason\x12?\n\rfailing_since\x18\x0b \x01(\x0b2\x1a.google.protobuf.TimestampR\x0cfailingSince\x12\x1d\n\ncreated_by\x18\x0c \x01(\tR\tcreatedBy\x129\n\ncreated_at\x18\r \x01(\x0b2\x1a.google.protobuf.TimestampR\tcreatedAt\x129\n\nupdated_at\x18\x0e \x01(\x0b2\x1a.google.protobuf.TimestampR\tupdatedAt\x12>\n\x06scopes\x18\x0f \x03(\x0b2&.tracker.webhook.v1alpha1.WebhookScopeR\x06scopes"G\n\x06Change\x12\x16\n\x12CHANGE_UNSPECIFIED\x10\x00\x12\x0b\n\x07created\x10\x01\x12\x0b\n\x07updated\x10\x02\x12\x0b\n\x07deleted\x10\x03"d\n\x0cWebhookScope\x12\x1a\n\x08services\x18\x01 \x03(\tR\x08services\x12"\n\x0cenvironments\x18\x02 \x03(\tR\x0cenvironments\x12\x14\n\x05teams\x18\x03 \x03(\tR\x05teams"\xfe\x03\n\x0fWebhookDelivery\x12\x0e\n\x02id\x18\x01 \x01(\tR\x02id\x12\x12\n\x04type\x18\x02 \x01(\tR\x04type\x12\x19\n\x08event_id\x18\x03 \x01(\tR\x07eventId\x129\n\ncreated_at\x18\x04 \x01(\x0b2\x1a.google.protobuf.TimestampR\tcreatedAt\x12E\n\x05state\x18\x05 \x01(\x0e2/.tracker.webhook.v1alpha1.WebhookDelivery.StateR\x05state\x12\x1a\n\x08attempts\x18\x06 \x01(\rR\x08attempts\x12B\n\x0fnext_attempt_at\x18\x07 \x01(\x0b2\x1a.google.protobuf.TimestampR\rnextAttemptAt\x12B\n\x0flast_attempt_at\x18\x08 \x01(\x0b2\x1a.google.protobuf.TimestampR\rlastAttemptAt\x12\x1f\n\x0blast_status\x18\t \x01(\rR\nlastStatus\x12\x1d\n\nlast_error\x18\n \x01(\tR\tlastError"F\n\x05State\x12\x15\n\x11STATE_UNSPECIFIED\x10\x00\x12\x0b\n\x07waiting\x10\x01\x12\r\n\tdelivered\x10\x02\x12\n\n\x06failed\x10\x03">\n\x13ListWebhooksRequest\x12\'\n\npage_token\x18\x01 \x01(\tR\tpageTokenB\x08\xbaH\x05r\x03\x18\x80 "}\n\x14ListWebhooksResponse\x12=\n\x08webhooks\x18\x01 \x03(\x0b2!.tracker.webhook.v1alpha1.WebhookR\x08webhooks\x12&\n\x0fnext_page_token\x18\x02 \x01(\tR\rnextPageToken"Y\n\x11GetWebhookRequest\x12D\n\x02id\x18\x01 \x01(\tR\x02idB4\xbaH1\xba\x01)\n\x0bid.required\x12\x0eid is required\x1a\nthis != \'\'r\x03\x18\xc8\x01"Q\n\x12GetWebhookResponse\x12;\n\x07webhook\x18\x01 \x01(\x0b2!.tracker.webhook.v1alpha1.WebhookR\x07webhook"\xdc\x04\n\x14CreateWebhookRequest\x12U\n\x04name\x18\x01 \x01(\tR\x04nameBA\xbaH>\xba\x016\n\rname.required\x12\x10name is required\x1a\x13this.matches(r\'\\S\')r\x03\x18\xc8\x01\x12\xf2\x01\n\x03url\x18\x02 \x01(\tR\x03urlB\xdf\x01\xbaH\xdb\x01\xba\x014\n\x0curl.required\x12\x0furl is required\x1a\x13this.matches(r\'\\S\')\xba\x01\x9b\x01\n\x08url.http\x12Jmust begin with http:// or https:// and hold no space or control character\x1aCthis.matches(r\'^[Hh][Tt][Tt][Pp][Ss]?://[^\\s\\x00-\\x1f\\x7f-\\x9f]+$\')r\x03\x18\xd0\x0f\x12\x1e\n\x05query\x18\x03 \x01(\tR\x05queryB\x08\xbaH\x05r\x03\x18\x80 \x12M\n\x07changes\x18\x04 \x03(\x0e2(.tracker.webhook.v1alpha1.Webhook.ChangeR\x07changesB\t\xbaH\x06\x92\x01\x03\x10\xe8\x07\x12?\n\x06format\x18\x05 \x01(\x0e2\'.tracker.webhook.v1alpha1.WebhookFormatR\x06format\x12H\n\tsignature\x18\x06 \x01(\x0e2*.tracker.webhook.v1alpha1.WebhookSignatureR\tsignature"r\n\x15CreateWebhookResponse\x12;\n\x07webhook\x18\x01 \x01(\x0b2!.tracker.webhook.v1alpha1.WebhookR\x07webhook\x12\x1c\n\x06secret\x18\x02 \x01(\tR\x06secretB\x04\xb0\xbb\x18\x01"\xf4\x04\n\x14UpdateWebhookRequest\x12D\n\x02id\x18\x01 \x01(\tR\x02idB4\xbaH1\xba\x01)\n\x0bid.required\x12\x0eid is required\x1a\nthis != \'\'r\x03\x18\xc8\x01\x12U\n\x04name\x18\x02 \x01(\tR\x04nameBA\xbaH>\xba\x016\n\rname.required\x12\x10name is required\x1a\x13this.matches(r\'\\S\')r\x03\x18\xc8\x01\x12\xf2\x01\n\x03url\x18\x03 \x01(\tR\x03urlB\xdf\x01\xbaH\xdb\x01\xba\x014\n\x0curl.required\x12\x0furl is required\x1a\x13this.matches(r\'\\S\')\xba\x01\x9b\x01\n\x08url.http\x12Jmust begin with http:// or https:// and hold no space or control character\x1aCthis.matches(r\'^[Hh][Tt][Tt][Pp][Ss]?://[^\\s\\x00-\\x1f\\x7f-\\x9f]+$\')r\x03\x18\xd0\x0f\x12\x1e\n\x05query\x18\x04 \x01(\tR\x05queryB\x08\xbaH\x05r\x03\x18\x80 \x12M\n\x07changes\x18\x05 \x03(\x0e2(.tracker.webhook.v1alpha1.Webhook.ChangeR\x07changesB\t\xbaH\x06\x92\x01\x03\x10\xe8\x07\x12?\n\x06format\x18\x06 \x01(\x0e2\'.tracker.webhook.v1alpha1.WebhookFormatR\x06format\x12\x1a\n\x08disabled\x18\x07 \x01(\x08R\x08disabled"T\n\x15UpdateWebhookResponse\x12;\n\x07webhook\x18\x01 \x01(\x0b2!.tracker.webhook.v1alpha1.WebhookR\x07webhook"\xa8\x01\n\x1aRotateWebhookSecretRequest\x12D\n\x02id\x18\x01 \x01(\tR\x02idB4\xbaH1\xba\x01)\n\x0bid.required\x12\x0eid is required\x1a\nthis != \'\'r\x03\x18\xc8\x01\x12D\n\x07overlap\x18\x02 \x01(\x0b2\x19.google.protobuf.DurationR\x07overlapB\x0f\xbaH\x0c\xaa\x01\t"\x05\x08\x80\x9a\x9e\x012\x00"x\n\x1bRotateWebhookSecretResponse\x12;\n\x07webhook\x18\x01 \x01(\x0b2!.tracker.webhook.v1alpha1.WebhookR\x07webhook\x12\x1c\n\x06secret\x18\x02 \x01(\tR\x06secretB\x04\xb0\xbb\x18\x01"\\\n\x14DeleteWebhookRequest\x12D\n\x02id\x18\x01 \x01(\tR\x02idB4\xbaH1\xba\x01)\n\x0bid.required\x12\x0eid is required\x1a\nthis != \'\'r\x03\x18\xc8\x01"\x17\n\x15DeleteWebhookResponse"Z\n\x12TestWebhookRequest\x12D\n\x02id\x18\x01 \x01(\tR\x02idB4\xbaH1\xba\x01)\n\x0bid.required\x12\x0eid is required\x1a\nthis != \'\'r\x03\x18\xc8\x01"\\\n\x13TestWebhookResponse\x12E\n\x08delivery\x18\x01 \x01(\x0b2).tracker.webhook.v1alpha1.WebhookDeliveryR\x08delivery"\xf4\x01\n\x1cListWebhookDeliveriesRequest\x12D\n\x02id\x18\x01 \x01(\tR\x02idB4\xbaH1\xba\x01)\n\x0bid.required\x12\x0eid is required\x1a\nthis != \'\'r\x03\x18\xc8\x01\x12E\n\x05state\x18\x02 \x01(\x0e2/.tracker.webhook.v1alpha1.WebhookDelivery.StateR\x05state\x12\x1e\n\x05limit\x18\x03 \x01(\rR\x05limitB\x08\xbaH\x05*\x03\x18\xe8\x07\x12\'\n\npage_token\x18\x04 \x01(\tR\tpageTokenB\x08\xbaH\x05r\x03\x18\x80 "\x92\x01\n\x1dListWebhookDeliveriesResponse\x12I\n\ndeliveries\x18\x01 \x03(\x0b2).tracker.webhook.v1alpha1.WebhookDeliveryR\ndeliveries\x12&\n\x0fnext_page_token\x18\x02 \x01(\tR\rnextPageToken"\xff\x01\n\x1eReplayWebhookDeliveriesRequest\x12D\n\x02id\x18\x01 \x01(\tR\x02idB4\xbaH1\xba\x01)\n\x0bid.required\x12\x0eid is required\x1a\nthis != \'\'r\x03\x18\xc8\x01\x123\n\x0cdelivery_ids\x18\x02 \x03(\tR\x0bdeliveryIdsB\x10\xbaH\r\x92\x01\n\x10\xe8\x07"\x05r\x03\x18\xc8\x01\x120\n\x05since\x18\x03 \x01(\x0b2\x1a.google.protobuf.TimestampR\x05since\x120\n\x05until\x18\x04 \x01(\x0b2\x1a.google.protobuf.TimestampR\x05until"7\n\x1fReplayWebhookDeliveriesResponse\x12\x14\n\x05count\x18\x01 \x01(\rR\x05count*L\n\rWebhookFormat\x12\x1e\n\x1aWEBHOOK_FORMAT_UNSPECIFIED\x10\x00\x12\n\n\x06native\x10\x01\x12\x0f\n\x0bcloudevents\x10\x02*L\n\x10WebhookSignature\x12!\n\x1dWEBHOOK_SIGNATURE_UNSPECIFIED\x10\x00\x12\x08\n\x04hmac\x10\x01\x12\x0b\n\x07ed25519\x10\x022\xfe\x10\n\x0eWebhookService\x12\xa1\x01\n\x0cListWebhooks\x12-.tracker.webhook.v1alpha1.ListWebhooksRequest\x1a..tracker.webhook.v1alpha1.ListWebhooksResponse"2\x90\x02\x01\xba\xbb\x18\rwebhook:write\x82\xd3\xe4\x93\x02\x18\x12\x16/api/v1alpha1/webhooks\x12\xd0\x01\n\nGetWebhook\x12+.tracker.webhook.v1alpha1.GetWebhookRequest\x1a,.tracker.webhook.v1alpha1.GetWebhookResponse"g\x90\x02\x01\xaa\xbb\x18,\x12\x11WEBHOOK_NOT_FOUND\x1a\x17No webhook has this id.\xba\xbb\x18\rwebhook:write\x82\xd3\xe4\x93\x02\x1d\x12\x1b/api/v1alpha1/webhooks/{id}\x12\x8c\x02\n\rCreateWebhook\x12..tracker.webhook.v1alpha1.CreateWebhookRequest\x1a/.tracker.webhook.v1alpha1.CreateWebhookResponse"\x99\x01\xa0\xbb\x18\xc9\x01\xaa\xbb\x18^\x12\x17WEBHOOK_ADDRESS_REFUSED\x1aCThe address is, or leads to, a network that webhooks may not reach.\xba\xbb\x18\rwebhook:write\x82\xd3\xe4\x93\x02\x1b:\x01*"\x16/api/v1alpha1/webhooks\x12\xbc\x02\n\rUpdateWebhook\x12..tracker.webhook.v1alpha1.UpdateWebhookRequest\x1a/.tracker.webhook.v1alpha1.UpdateWebhookResponse"\xc9\x01\xaa\xbb\x18,\x12\x11WEBHOOK_NOT_FOUND\x1a\x17No webhook has this id.\xaa\xbb\x18^\x12\x17WEBHOOK_ADDRESS_REFUSED\x1aCThe address is, or leads to, a network that webhooks may not reach.\xba\xbb\x18\rwebhook:write\x82\xd3\xe4\x93\x02 :\x01*\x1a\x1b/api/v1alpha1/webhooks/{id}\x12\xf2\x01\n\x13RotateWebhookSecret\x124.tracker.webhook.v1alpha1.RotateWebhookSecretRequest\x1a5.tracker.webhook.v1alpha1.RotateWebhookSecretResponse"n\xaa\xbb\x18,\x12\x11WEBHOOK_NOT_FOUND\x1a\x17No webhook has this id.\xba\xbb\x18\rwebhook:write\x82\xd3\xe4\x93\x02\':\x01*""/api/v1alpha1/webhooks/{id}/rotate\x12\xd6\x01\n\rDeleteWebhook\x12..tracker.webhook.v1alpha1.DeleteWebhookRequest\x1a/.tracker.webhook.v1alpha1.DeleteWebhookResponse"d\xaa\xbb\x18,\x12\x11WEBHOOK_NOT_FOUND\x1a\x17No webhook has this id.\xba\xbb\x18\rwebhook:write\x82\xd3\xe4\x93\x02\x1d*\x1b/api/v1alpha1/webhooks/{id}\x12\xd8\x01\n\x0bTestWebhook\x12,.tracker.webhook.v1alpha1.TestWebhookRequest\x1a-.tracker.webhook.v1alpha1.TestWebhookResponse"l\xaa\xbb\x18,\x12\x11WEBHOOK_NOT_FOUND\x1a\x17No webhook has this id.\xba\xbb\x18\rwebhook:write\x82\xd3\xe4\x93\x02%:\x01*" /api/v1alpha1/webhooks/{id}/test\x12\xfc\x01\n\x15ListWebhookDeliveries\x126.tracker.webhook.v1alpha1.ListWebhookDeliveriesRequest\x1a7.tracker.webhook.v1alpha1.ListWebhookDeliveriesResponse"r\x90\x02\x01\xaa\xbb\x18,\x12\x11WEBHOOK_NOT_FOUND\x1a\x17No webhook has this id.\xba\xbb\x18\rwebhook:write\x82\xd3\xe4\x93\x02(\x12&/api/v1alpha1/webhooks/{id}/deliveries\x12\xfe\x01\n\x17ReplayWebhookDeliveries\x128.tracker.webhook.v1alpha1.ReplayWebhookDeliveriesRequest\x1a9.tracker.webhook.v1alpha1.ReplayWebhookDeliveriesResponse"n\xaa\xbb\x18,\x12\x11WEBHOOK_NOT_FOUND\x1a\x17No webhook has this id.\xba\xbb\x18\rwebhook:write\x82\xd3\xe4\x93\x02\':\x01*""/api/v1alpha1/webhooks/{id}/replayb\x06proto3',
+    b'\n$proto/webhook/v1alpha1/webhook.proto\x12\x18tracker.webhook.v1alpha1\x1a\x1bbuf/validate/validate.proto\x1a\x1cgoogle/api/annotations.proto\x1a\x1egoogle/protobuf/duration.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x1eproto/options/v1/options.proto"\xb5\x06\n\x07Webhook\x12\x0e\n\x02id\x18\x01 \x01(\tR\x02id\x12\x12\n\x04name\x18\x02 \x01(\tR\x04name\x12\x10\n\x03url\x18\x03 \x01(\tR\x03url\x12\x14\n\x05query\x18\x04 \x01(\tR\x05query\x12B\n\x07changes\x18\x05 \x03(\x0e2(.tracker.webhook.v1alpha1.Webhook.ChangeR\x07changes\x12?\n\x06format\x18\x06 \x01(\x0e2\'.tracker.webhook.v1alpha1.WebhookFormatR\x06format\x12H\n\tsignature\x18\x07 \x01(\x0e2*.tracker.webhook.v1alpha1.WebhookSignatureR\tsignature\x12\x1f\n\x0bpublic_keys\x18\x08 \x03(\tR\npublicKeys\x12\x1a\n\x08disabled\x18\t \x01(\x08R\x08disabled\x12\'\n\x0fdisabled_reason\x18\n \x01(\tR\x0edisabledReason\x12?\n\rfailing_since\x18\x0b \x01(\x0b2\x1a.google.protobuf.TimestampR\x0cfailingSince\x12\x1d\n\ncreated_by\x18\x0c \x01(\tR\tcreatedBy\x129\n\ncreated_at\x18\r \x01(\x0b2\x1a.google.protobuf.TimestampR\tcreatedAt\x129\n\nupdated_at\x18\x0e \x01(\x0b2\x1a.google.protobuf.TimestampR\tupdatedAt\x12>\n\x06scopes\x18\x0f \x03(\x0b2&.tracker.webhook.v1alpha1.WebhookScopeR\x06scopes\x12J\n\x0cnotification\x18\x10 \x01(\x0b2&.tracker.webhook.v1alpha1.NotificationR\x0cnotification"G\n\x06Change\x12\x16\n\x12CHANGE_UNSPECIFIED\x10\x00\x12\x0b\n\x07created\x10\x01\x12\x0b\n\x07updated\x10\x02\x12\x0b\n\x07deleted\x10\x03"\xb0\x05\n\x0cNotification\x12\x82\x01\n\x07channel\x18\x01 \x01(\tR\x07channelBh\xbaHe\xba\x01]\n\x0cchannel.form\x125expected an id or a name of a channel, without spaces\x1a\x16this.matches(r\'^\\S*$\')r\x03\x18\xc8\x01\x12$\n\x08template\x18\x02 \x01(\tR\x08templateB\x08\xbaH\x05r\x03\x18\x80 \x12$\n\ttime_zone\x18\x03 \x01(\tR\x08timeZoneB\x07\xbaH\x04r\x02\x18d\x12\xc3\x01\n\x0bquiet_hours\x18\x04 \x01(\tR\nquietHoursB\xa1\x01\xbaH\x9d\x01\xba\x01\x94\x01\n\x10quiet_hours.form\x12-expected two times of day such as 22:00-07:00\x1aQthis.matches(r\'^(([01][0-9]|2[0-3]):[0-5][0-9]-([01][0-9]|2[0-3]):[0-5][0-9])?$\')r\x03\x18\xc8\x01\x12\x93\x01\n\tdigest_at\x18\x05 \x01(\tR\x08digestAtBv\xbaHs\xba\x01k\n\x0edigest_at.form\x12$expected a time of day such as 09:00\x1a3this.matches(r\'^(([01][0-9]|2[0-3]):[0-5][0-9])?$\')r\x03\x18\xc8\x01\x12*\n\x08group_by\x18\x06 \x03(\tR\x07groupByB\x0f\xbaH\x0c\x92\x01\t\x10\n"\x05r\x03\x18\xc8\x01\x12G\n\tgroup_for\x18\x07 \x01(\x0b2\x19.google.protobuf.DurationR\x08groupForB\x0f\xbaH\x0c\xaa\x01\t"\x05\x08\x80\x9a\x9e\x012\x00"d\n\x0cWebhookScope\x12\x1a\n\x08services\x18\x01 \x03(\tR\x08services\x12"\n\x0cenvironments\x18\x02 \x03(\tR\x0cenvironments\x12\x14\n\x05teams\x18\x03 \x03(\tR\x05teams"\xfe\x03\n\x0fWebhookDelivery\x12\x0e\n\x02id\x18\x01 \x01(\tR\x02id\x12\x12\n\x04type\x18\x02 \x01(\tR\x04type\x12\x19\n\x08event_id\x18\x03 \x01(\tR\x07eventId\x129\n\ncreated_at\x18\x04 \x01(\x0b2\x1a.google.protobuf.TimestampR\tcreatedAt\x12E\n\x05state\x18\x05 \x01(\x0e2/.tracker.webhook.v1alpha1.WebhookDelivery.StateR\x05state\x12\x1a\n\x08attempts\x18\x06 \x01(\rR\x08attempts\x12B\n\x0fnext_attempt_at\x18\x07 \x01(\x0b2\x1a.google.protobuf.TimestampR\rnextAttemptAt\x12B\n\x0flast_attempt_at\x18\x08 \x01(\x0b2\x1a.google.protobuf.TimestampR\rlastAttemptAt\x12\x1f\n\x0blast_status\x18\t \x01(\rR\nlastStatus\x12\x1d\n\nlast_error\x18\n \x01(\tR\tlastError"F\n\x05State\x12\x15\n\x11STATE_UNSPECIFIED\x10\x00\x12\x0b\n\x07waiting\x10\x01\x12\r\n\tdelivered\x10\x02\x12\n\n\x06failed\x10\x03">\n\x13ListWebhooksRequest\x12\'\n\npage_token\x18\x01 \x01(\tR\tpageTokenB\x08\xbaH\x05r\x03\x18\x80 "}\n\x14ListWebhooksResponse\x12=\n\x08webhooks\x18\x01 \x03(\x0b2!.tracker.webhook.v1alpha1.WebhookR\x08webhooks\x12&\n\x0fnext_page_token\x18\x02 \x01(\tR\rnextPageToken"Y\n\x11GetWebhookRequest\x12D\n\x02id\x18\x01 \x01(\tR\x02idB4\xbaH1\xba\x01)\n\x0bid.required\x12\x0eid is required\x1a\nthis != \'\'r\x03\x18\xc8\x01"Q\n\x12GetWebhookResponse\x12;\n\x07webhook\x18\x01 \x01(\x0b2!.tracker.webhook.v1alpha1.WebhookR\x07webhook"\xca\x05\n\x14CreateWebhookRequest\x12U\n\x04name\x18\x01 \x01(\tR\x04nameBA\xbaH>\xba\x016\n\rname.required\x12\x10name is required\x1a\x13this.matches(r\'\\S\')r\x03\x18\xc8\x01\x12\xf4\x01\n\x03url\x18\x02 \x01(\tR\x03urlB\xe1\x01\xbaH\xdd\x01\xba\x014\n\x0curl.required\x12\x0furl is required\x1a\x13this.matches(r\'\\S\')\xba\x01\x9d\x01\n\x08url.form\x12Jmust begin with http:// or https:// and hold no space or control character\x1aEthis.matches(r\'^[A-Za-z][A-Za-z0-9+.-]*://[^\\s\\x00-\\x1f\\x7f-\\x9f]+$\')r\x03\x18\xd0\x0f\x12\x1e\n\x05query\x18\x03 \x01(\tR\x05queryB\x08\xbaH\x05r\x03\x18\x80 \x12M\n\x07changes\x18\x04 \x03(\x0e2(.tracker.webhook.v1alpha1.Webhook.ChangeR\x07changesB\t\xbaH\x06\x92\x01\x03\x10\xe8\x07\x12?\n\x06format\x18\x05 \x01(\x0e2\'.tracker.webhook.v1alpha1.WebhookFormatR\x06format\x12H\n\tsignature\x18\x06 \x01(\x0e2*.tracker.webhook.v1alpha1.WebhookSignatureR\tsignature\x12J\n\x0cnotification\x18\x07 \x01(\x0b2&.tracker.webhook.v1alpha1.NotificationR\x0cnotification\x12\x1e\n\x05token\x18\x08 \x01(\tR\x05tokenB\x08\xbaH\x05r\x03\x18\xd0\x0f"r\n\x15CreateWebhookResponse\x12;\n\x07webhook\x18\x01 \x01(\x0b2!.tracker.webhook.v1alpha1.WebhookR\x07webhook\x12\x1c\n\x06secret\x18\x02 \x01(\tR\x06secretB\x04\xb0\xbb\x18\x01"\xe2\x05\n\x14UpdateWebhookRequest\x12D\n\x02id\x18\x01 \x01(\tR\x02idB4\xbaH1\xba\x01)\n\x0bid.required\x12\x0eid is required\x1a\nthis != \'\'r\x03\x18\xc8\x01\x12U\n\x04name\x18\x02 \x01(\tR\x04nameBA\xbaH>\xba\x016\n\rname.required\x12\x10name is required\x1a\x13this.matches(r\'\\S\')r\x03\x18\xc8\x01\x12\xf4\x01\n\x03url\x18\x03 \x01(\tR\x03urlB\xe1\x01\xbaH\xdd\x01\xba\x014\n\x0curl.required\x12\x0furl is required\x1a\x13this.matches(r\'\\S\')\xba\x01\x9d\x01\n\x08url.form\x12Jmust begin with http:// or https:// and hold no space or control character\x1aEthis.matches(r\'^[A-Za-z][A-Za-z0-9+.-]*://[^\\s\\x00-\\x1f\\x7f-\\x9f]+$\')r\x03\x18\xd0\x0f\x12\x1e\n\x05query\x18\x04 \x01(\tR\x05queryB\x08\xbaH\x05r\x03\x18\x80 \x12M\n\x07changes\x18\x05 \x03(\x0e2(.tracker.webhook.v1alpha1.Webhook.ChangeR\x07changesB\t\xbaH\x06\x92\x01\x03\x10\xe8\x07\x12?\n\x06format\x18\x06 \x01(\x0e2\'.tracker.webhook.v1alpha1.WebhookFormatR\x06format\x12\x1a\n\x08disabled\x18\x07 \x01(\x08R\x08disabled\x12J\n\x0cnotification\x18\x08 \x01(\x0b2&.tracker.webhook.v1alpha1.NotificationR\x0cnotification\x12\x1e\n\x05token\x18\t \x01(\tR\x05tokenB\x08\xbaH\x05r\x03\x18\xd0\x0f"T\n\x15UpdateWebhookResponse\x12;\n\x07webhook\x18\x01 \x01(\x0b2!.tracker.webhook.v1alpha1.WebhookR\x07webhook"\xa8\x01\n\x1aRotateWebhookSecretRequest\x12D\n\x02id\x18\x01 \x01(\tR\x02idB4\xbaH1\xba\x01)\n\x0bid.required\x12\x0eid is required\x1a\nthis != \'\'r\x03\x18\xc8\x01\x12D\n\x07overlap\x18\x02 \x01(\x0b2\x19.google.protobuf.DurationR\x07overlapB\x0f\xbaH\x0c\xaa\x01\t"\x05\x08\x80\x9a\x9e\x012\x00"x\n\x1bRotateWebhookSecretResponse\x12;\n\x07webhook\x18\x01 \x01(\x0b2!.tracker.webhook.v1alpha1.WebhookR\x07webhook\x12\x1c\n\x06secret\x18\x02 \x01(\tR\x06secretB\x04\xb0\xbb\x18\x01"\\\n\x14DeleteWebhookRequest\x12D\n\x02id\x18\x01 \x01(\tR\x02idB4\xbaH1\xba\x01)\n\x0bid.required\x12\x0eid is required\x1a\nthis != \'\'r\x03\x18\xc8\x01"\x17\n\x15DeleteWebhookResponse"Z\n\x12TestWebhookRequest\x12D\n\x02id\x18\x01 \x01(\tR\x02idB4\xbaH1\xba\x01)\n\x0bid.required\x12\x0eid is required\x1a\nthis != \'\'r\x03\x18\xc8\x01"\\\n\x13TestWebhookResponse\x12E\n\x08delivery\x18\x01 \x01(\x0b2).tracker.webhook.v1alpha1.WebhookDeliveryR\x08delivery"\xf4\x01\n\x1cListWebhookDeliveriesRequest\x12D\n\x02id\x18\x01 \x01(\tR\x02idB4\xbaH1\xba\x01)\n\x0bid.required\x12\x0eid is required\x1a\nthis != \'\'r\x03\x18\xc8\x01\x12E\n\x05state\x18\x02 \x01(\x0e2/.tracker.webhook.v1alpha1.WebhookDelivery.StateR\x05state\x12\x1e\n\x05limit\x18\x03 \x01(\rR\x05limitB\x08\xbaH\x05*\x03\x18\xe8\x07\x12\'\n\npage_token\x18\x04 \x01(\tR\tpageTokenB\x08\xbaH\x05r\x03\x18\x80 "\x92\x01\n\x1dListWebhookDeliveriesResponse\x12I\n\ndeliveries\x18\x01 \x03(\x0b2).tracker.webhook.v1alpha1.WebhookDeliveryR\ndeliveries\x12&\n\x0fnext_page_token\x18\x02 \x01(\tR\rnextPageToken"\xff\x01\n\x1eReplayWebhookDeliveriesRequest\x12D\n\x02id\x18\x01 \x01(\tR\x02idB4\xbaH1\xba\x01)\n\x0bid.required\x12\x0eid is required\x1a\nthis != \'\'r\x03\x18\xc8\x01\x123\n\x0cdelivery_ids\x18\x02 \x03(\tR\x0bdeliveryIdsB\x10\xbaH\r\x92\x01\n\x10\xe8\x07"\x05r\x03\x18\xc8\x01\x120\n\x05since\x18\x03 \x01(\x0b2\x1a.google.protobuf.TimestampR\x05since\x120\n\x05until\x18\x04 \x01(\x0b2\x1a.google.protobuf.TimestampR\x05until"7\n\x1fReplayWebhookDeliveriesResponse\x12\x14\n\x05count\x18\x01 \x01(\rR\x05count*}\n\rWebhookFormat\x12\x1e\n\x1aWEBHOOK_FORMAT_UNSPECIFIED\x10\x00\x12\n\n\x06native\x10\x01\x12\x0f\n\x0bcloudevents\x10\x02\x12\x0c\n\x08cdevents\x10\x03\x12\t\n\x05slack\x10\x04\x12\t\n\x05teams\x10\x05\x12\x0b\n\x07apprise\x10\x06*L\n\x10WebhookSignature\x12!\n\x1dWEBHOOK_SIGNATURE_UNSPECIFIED\x10\x00\x12\x08\n\x04hmac\x10\x01\x12\x0b\n\x07ed25519\x10\x022\xfe\x10\n\x0eWebhookService\x12\xa1\x01\n\x0cListWebhooks\x12-.tracker.webhook.v1alpha1.ListWebhooksRequest\x1a..tracker.webhook.v1alpha1.ListWebhooksResponse"2\x90\x02\x01\xba\xbb\x18\rwebhook:write\x82\xd3\xe4\x93\x02\x18\x12\x16/api/v1alpha1/webhooks\x12\xd0\x01\n\nGetWebhook\x12+.tracker.webhook.v1alpha1.GetWebhookRequest\x1a,.tracker.webhook.v1alpha1.GetWebhookResponse"g\x90\x02\x01\xaa\xbb\x18,\x12\x11WEBHOOK_NOT_FOUND\x1a\x17No webhook has this id.\xba\xbb\x18\rwebhook:write\x82\xd3\xe4\x93\x02\x1d\x12\x1b/api/v1alpha1/webhooks/{id}\x12\x8c\x02\n\rCreateWebhook\x12..tracker.webhook.v1alpha1.CreateWebhookRequest\x1a/.tracker.webhook.v1alpha1.CreateWebhookResponse"\x99\x01\xa0\xbb\x18\xc9\x01\xaa\xbb\x18^\x12\x17WEBHOOK_ADDRESS_REFUSED\x1aCThe address is, or leads to, a network that webhooks may not reach.\xba\xbb\x18\rwebhook:write\x82\xd3\xe4\x93\x02\x1b:\x01*"\x16/api/v1alpha1/webhooks\x12\xbc\x02\n\rUpdateWebhook\x12..tracker.webhook.v1alpha1.UpdateWebhookRequest\x1a/.tracker.webhook.v1alpha1.UpdateWebhookResponse"\xc9\x01\xaa\xbb\x18,\x12\x11WEBHOOK_NOT_FOUND\x1a\x17No webhook has this id.\xaa\xbb\x18^\x12\x17WEBHOOK_ADDRESS_REFUSED\x1aCThe address is, or leads to, a network that webhooks may not reach.\xba\xbb\x18\rwebhook:write\x82\xd3\xe4\x93\x02 :\x01*\x1a\x1b/api/v1alpha1/webhooks/{id}\x12\xf2\x01\n\x13RotateWebhookSecret\x124.tracker.webhook.v1alpha1.RotateWebhookSecretRequest\x1a5.tracker.webhook.v1alpha1.RotateWebhookSecretResponse"n\xaa\xbb\x18,\x12\x11WEBHOOK_NOT_FOUND\x1a\x17No webhook has this id.\xba\xbb\x18\rwebhook:write\x82\xd3\xe4\x93\x02\':\x01*""/api/v1alpha1/webhooks/{id}/rotate\x12\xd6\x01\n\rDeleteWebhook\x12..tracker.webhook.v1alpha1.DeleteWebhookRequest\x1a/.tracker.webhook.v1alpha1.DeleteWebhookResponse"d\xaa\xbb\x18,\x12\x11WEBHOOK_NOT_FOUND\x1a\x17No webhook has this id.\xba\xbb\x18\rwebhook:write\x82\xd3\xe4\x93\x02\x1d*\x1b/api/v1alpha1/webhooks/{id}\x12\xd8\x01\n\x0bTestWebhook\x12,.tracker.webhook.v1alpha1.TestWebhookRequest\x1a-.tracker.webhook.v1alpha1.TestWebhookResponse"l\xaa\xbb\x18,\x12\x11WEBHOOK_NOT_FOUND\x1a\x17No webhook has this id.\xba\xbb\x18\rwebhook:write\x82\xd3\xe4\x93\x02%:\x01*" /api/v1alpha1/webhooks/{id}/test\x12\xfc\x01\n\x15ListWebhookDeliveries\x126.tracker.webhook.v1alpha1.ListWebhookDeliveriesRequest\x1a7.tracker.webhook.v1alpha1.ListWebhookDeliveriesResponse"r\x90\x02\x01\xaa\xbb\x18,\x12\x11WEBHOOK_NOT_FOUND\x1a\x17No webhook has this id.\xba\xbb\x18\rwebhook:write\x82\xd3\xe4\x93\x02(\x12&/api/v1alpha1/webhooks/{id}/deliveries\x12\xfe\x01\n\x17ReplayWebhookDeliveries\x128.tracker.webhook.v1alpha1.ReplayWebhookDeliveriesRequest\x1a9.tracker.webhook.v1alpha1.ReplayWebhookDeliveriesResponse"n\xaa\xbb\x18,\x12\x11WEBHOOK_NOT_FOUND\x1a\x17No webhook has this id.\xba\xbb\x18\rwebhook:write\x82\xd3\xe4\x93\x02\':\x01*""/api/v1alpha1/webhooks/{id}/replayb\x06proto3',
     [
         validate_pb.desc(),
         annotations_pb.desc(),
@@ -1221,6 +1372,7 @@ _DESC = file_desc(
     {
         "Webhook": Webhook,
         "Webhook.Change": Webhook.Change,
+        "Notification": Notification,
         "WebhookScope": WebhookScope,
         "WebhookDelivery": WebhookDelivery,
         "WebhookDelivery.State": WebhookDelivery.State,

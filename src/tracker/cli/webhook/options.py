@@ -1,0 +1,102 @@
+"""Options of the commands for webhooks."""
+
+from __future__ import annotations
+
+import sys
+from datetime import timedelta
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from tracker.cli import completing
+from tracker.cli.options import choice_option, duration_option
+
+if TYPE_CHECKING:
+    from tracker.pb import webhook_pb
+
+Name = Annotated[
+    str,
+    typer.Argument(
+        metavar="WEBHOOK", autocompletion=completing.webhook_names, help="Name or id of the webhook."
+    ),
+]
+Query = Annotated[
+    str | None,
+    typer.Option(metavar="QUERY", help="Which events it hears of, such as `status:failure`; else of all."),
+]
+Changes = Annotated[
+    list[str] | None,
+    choice_option(
+        "webhook_pb.Webhook.Change", "Changes that it hears of, else of all; may be repeated.", "--change"
+    ),
+]
+Format = Annotated[
+    str | None,
+    choice_option(
+        "webhook_pb.WebhookFormat",
+        "Form of its messages: native, cloudevents or cdevents; for people slack, teams or apprise.",
+        "--format",
+    ),
+]
+BotToken = Annotated[
+    str | None,
+    typer.Option(
+        envvar="SLACK_BOT_TOKEN",
+        metavar="TOKEN",
+        help="Token of a bot of Slack, xoxb-..., which posts to a channel; the URL is https://slack.com/api.",
+    ),
+]
+Channel = Annotated[
+    str | None,
+    typer.Option(metavar="CHANNEL", help="Channel of Slack that the bot posts to, such as C012345."),
+]
+Template = Annotated[
+    str | None,
+    typer.Option(metavar="TEXT", help="Text for people, such as `{{ event.title }} is {{ event.status }}`."),
+]
+QuietHours = Annotated[
+    str | None,
+    typer.Option(
+        metavar="FROM-UNTIL",
+        help="Times of day in which nobody is told, such as 22:00-07:00; later all at once.",
+    ),
+]
+DigestAt = Annotated[
+    str | None,
+    typer.Option(metavar="TIME", help="Time of day at which all of a day is told at once, such as 09:00."),
+]
+TimeZone = Annotated[
+    str | None,
+    typer.Option(
+        metavar="ZONE", help="Time zone of these times, such as Europe/Paris; else that of the server."
+    ),
+]
+GroupBy = Annotated[
+    list[str] | None,
+    typer.Option(
+        metavar="FIELD",
+        help="Field, such as environment: events with the same value are one thread; may be repeated.",
+    ),
+]
+GroupFor = Annotated[
+    timedelta | None,
+    duration_option("How long after a message the next one is in the same thread, such as 6h."),
+]
+
+
+def given(url: str) -> str:
+    """Return an address; `-` stands for a line of standard input, which no list of processes shows."""
+    return sys.stdin.readline().strip() if url == "-" else url
+
+
+def notification(old: webhook_pb.Notification | None = None, **options: Any) -> webhook_pb.Notification:  # noqa: ANN401 - values of several options
+    """Return how people are told: as options say, else as before."""
+    from protobuf.wkt import Duration
+
+    from tracker.pb import webhook_pb
+
+    how = webhook_pb.Notification() if old is None else old
+    for name, value in options.items():
+        if value is not None:
+            setattr(how, name, Duration.from_timedelta(value) if isinstance(value, timedelta) else value)
+    return how
