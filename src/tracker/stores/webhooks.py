@@ -132,6 +132,9 @@ class WebhookStore(Protocol):
     async def settle(self, *deliveries: Delivery) -> None:
         """Store what became of some messages, one after the other."""
 
+    async def postpone(self, delivery_id: str, at: int) -> None:
+        """Make a message due at a time, if it still waits."""
+
     async def first_waiting(self, webhook_id: str, thread: str) -> Delivery | None:
         """Return the message of a thread that waits since the earliest change."""
 

@@ -7,7 +7,7 @@ from itertools import accumulate
 from math import inf
 from typing import TYPE_CHECKING
 
-from prometheus_client.core import CounterMetricFamily, HistogramMetricFamily
+from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, HistogramMetricFamily
 from prometheus_client.registry import Collector
 from prometheus_client.utils import floatToGoString
 
@@ -44,6 +44,22 @@ class Counts(Collector):
         family = CounterMetricFamily(*self._family, labels=self._labels)
         for labels, count in self._counts.items():
             family.add_metric(labels, count)
+        yield family
+
+
+class Moments(Collector):
+    """A gauge of moments: `at` has seconds since the epoch by labels, which are shown as milliseconds."""
+
+    def __init__(self, name: str, text: str, labels: Sequence[str], *, registry: CollectorRegistry) -> None:
+        self._family = (name, text)
+        self._labels = labels
+        self.at: dict[tuple[str, ...], float] = {}
+        registry.register(self)
+
+    def collect(self) -> Iterable[GaugeMetricFamily]:
+        family = GaugeMetricFamily(*self._family, labels=self._labels)
+        for labels, seconds in self.at.items():
+            family.add_metric(labels, round(seconds * 1_000))
         yield family
 
 

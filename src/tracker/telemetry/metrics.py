@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import platform
+import time
 from functools import partial
 from itertools import product
 from typing import TYPE_CHECKING, Final
@@ -13,7 +14,7 @@ from prometheus_client.exposition import choose_encoder
 
 from tracker import __version__
 from tracker.errors import Reason
-from tracker.telemetry.histograms import Counts, Histogram
+from tracker.telemetry.histograms import Counts, Histogram, Moments
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -38,6 +39,7 @@ _ACCESS: Final = {
 }
 """The results of calls that were refused because of who made them."""
 _PRINCIPALS: Final = ("anonymous", "user", "apikey", "job")
+_FIRST_SECONDS: Final = (0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 300)
 _COMMIT_CHANGES: Final = (1, 2, 4, 8, 16, 32, 64, 128, 256, 512)
 
 
@@ -132,6 +134,11 @@ class WebhookMetrics:
         results = (("delivered",), ("failed",), ("given_up",))
         counts = Counts("tracker_webhook_attempts", text, ("result",), results, registry=registry)
         self.webhook_attempted = counts.count
+        text = "Time from a change until its message was first sent."
+        first = Histogram(
+            "tracker_webhook_first_attempt_seconds", text, buckets=_FIRST_SECONDS, registry=registry
+        )
+        self.webhook_waited = first.observe
 
 
 class Metrics:
@@ -147,6 +154,13 @@ class Metrics:
         self._services: set[str] = set()
         text = "Events stored with a status or changed to it."
         self._event_status = Counter("tracker_event_status", text, _EVENT_LABELS, registry=registry)
+        text = (
+            "When an event last got a status, in milliseconds since the epoch: Grafana's annotations read it."
+        )
+        moments = Moments(
+            "tracker_event_status_timestamp_milliseconds", text, _EVENT_LABELS, registry=registry
+        )
+        self._moments = moments.at
         self._statuses: dict[tuple[str, str, str], Counter] = {}  # looking one up in `Counter` costs 3 us
         histogram = partial(Histogram, registry=registry)
         name, text = "tracker_event_duration_seconds", "Duration of events, by final status."
@@ -195,6 +209,7 @@ class Metrics:
         if series is None:
             series = self._statuses[key] = self._event_status.labels(*key)
         series.inc()
+        self._moments[key] = time.time()
 
     def event_duration(self, service: str, status: str, environment: str, seconds: float) -> None:
         self._event_duration.observe(seconds, self._service(service), status, environment)

@@ -68,6 +68,9 @@ class SenderObserver(Protocol):
     def webhook_attempted(self, result: str) -> None:
         """An attempt was made: `delivered`, `failed`, or `given_up` after the last one."""
 
+    def webhook_waited(self, seconds: float) -> None:
+        """A message was sent for the first time, so long after its change."""
+
 
 class WebhookSender:
     """Sends messages that are due, each over the channel of its format. Several servers share the work.
@@ -140,7 +143,7 @@ class WebhookSender:
 
     async def _send(self, webhook: StoredWebhook, delivery: Delivery) -> None:
         try:
-            if delivery.thread and await self._is_early(webhook, delivery):
+            if delivery.thread and not await self._has_its_turn(webhook, delivery):
                 return
             batch: Sequence[Delivery] = [delivery]
             if delivery.thread == SUMMARY:
@@ -152,19 +155,20 @@ class WebhookSender:
             fields = {"id": delivery.id, "error": error.message}
             self._context.log.warning("webhook message not settled", **fields)
 
-    async def _is_early(self, webhook: StoredWebhook, delivery: Delivery) -> bool:
-        """Return whether an earlier message of the thread waits; then let this one wait for it.
+    async def _has_its_turn(self, webhook: StoredWebhook, delivery: Delivery) -> bool:
+        """Return whether a message is the first of its thread that waits; else let it wait for that one.
 
-        Whoever sends a thread's first waiting message is the only one to send any of them.
+        Whoever has claimed the first one is the only one to send any of them. What no longer waits was sent
+        as a part of a summary.
         """
         first = await self._store.first_waiting(webhook.record.id, delivery.thread)
         if first is None or first.id == delivery.id:
-            return False
+            return first is not None
         now = self._context.now()
         under_way = first.next_at - now <= CLAIM_SECONDS * MICROS
         at = now + _TURN_SECONDS * MICROS if under_way else first.next_at + 1
-        await self._store.settle(delivery._replace(next_at=at))
-        return True
+        await self._store.postpone(delivery.id, at)
+        return False
 
     async def _due_with(self, webhook: StoredWebhook, first: Delivery) -> Sequence[Delivery]:
         """Return the messages that are due with the first of a summary, which is the last to be settled."""
@@ -179,6 +183,8 @@ class WebhookSender:
         """Send messages once, as one; return what became of them, and whether their receiver is gone."""
         now = self._context.now()
         *others, delivery = batch
+        if not delivery.attempts and delivery.thread != SUMMARY:
+            self._observer.webhook_waited((now - delivery.created_at) / MICROS)
         receipt = await self._receipt(webhook, delivery, now)
         in_order = sorted(batch, key=lambda each: (each.created_at, each.id))
         sent = await self._channels[webhook.record.format].send(webhook, in_order, receipt)

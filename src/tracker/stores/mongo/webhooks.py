@@ -137,6 +137,10 @@ class MongoWebhooks:
 
         await self._database.run(step)
 
+    async def postpone(self, delivery_id: str, at: int) -> None:
+        where, change = {"_id": delivery_id, **_WAITING}, {"$set": {"next_at": at}}
+        await self._database.run(lambda: writes.update(self._database.newest(MESSAGES), where, change))
+
     async def first_waiting(self, webhook_id: str, thread: str) -> Delivery | None:
         where = {"webhook": webhook_id, "thread": thread, **_WAITING}
         async with self._database.asking(MESSAGES) as messages:

@@ -133,6 +133,10 @@ class SqliteWebhooks:
         values = [(*each[Delivery._fields.index("state") :], each.id) for each in deliveries]
         await self._writer.change(lambda db: db.executemany(_SETTLE, values))
 
+    async def postpone(self, delivery_id: str, at: int) -> None:
+        put = "UPDATE webhook_deliveries SET next_at = ? WHERE id = ? AND state = 1"
+        await self._writer.change(lambda db: db.execute(put, (at, delivery_id)))
+
     async def first_waiting(self, webhook_id: str, thread: str) -> Delivery | None:
         def query(db: apsw.Connection) -> Delivery | None:
             row = db.execute(_FIRST_WAITING, (webhook_id, thread)).fetchone()
