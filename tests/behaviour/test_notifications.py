@@ -167,8 +167,8 @@ async def test_buttons_in_slack_approve_and_release_with_the_signature_of_slack_
         found: Any = await client.call("EventService/GetEvent", {"id": event})
         return [f"{each['user']} {each['changeType']}" for each in found["event"]["changelog"]]
 
-    assert await press("tracker_approve", now - 301) == 401
-    assert await press("tracker_approve", now + 301) == 401
+    assert await press("tracker_approve", now - 600) == 401
+    assert await press("tracker_approve", now + 600) == 401
     assert await press("tracker_approve", secret="wrong") == 401
     sent = pressed("tracker_approve", event, now)
     altered = {**sent, "content": sent["content"].replace(b"tracker_approve", b"tracker_release")}
