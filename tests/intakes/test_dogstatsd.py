@@ -79,7 +79,14 @@ async def test_the_client_sends_events_and_metrics_are_counted(
         assert event["title"] == "Déploy | v1"
         assert {name: event["attributes"][name] for name in wanted} == wanted
         counted = await metrics(app)
-        for each, number in (("event", 1), ("metric", 1), ("check", 1), ("malformed", 0), ("dropped", 0)):
+        for each, number in (
+            ("event", 1),
+            ("metric", 1),
+            ("check", 1),
+            ("malformed", 0),
+            ("dropped", 0),
+            ("lost", 0),
+        ):
             assert f'tracker_dogstatsd_messages_total{{kind="{each}"}} {number}.0' in counted
     assert not path.exists()
 

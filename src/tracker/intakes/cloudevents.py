@@ -78,8 +78,9 @@ class CloudEvents:
 
     async def _receive(self, request: HttpRequest, call: Call) -> HttpResponse:
         received = [event_request(each) for each in attributes_of_all(request.body, call.headers)]
-        for each in received:
-            await self._recorder.deliver(each, call)
+        refused = await self._recorder.deliver_all(received, call)
+        for error in filter(None, refused):
+            raise error
         return HttpResponse(b"", (), HTTPStatus.ACCEPTED)
 
 

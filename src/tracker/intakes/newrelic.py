@@ -92,18 +92,21 @@ class NewRelicEvents:
         events = given if isinstance(given, list) else [given]
         if len(events) > _MOST:
             raise TrackerError(Reason.REQUEST_TOO_LARGE, f"a post has up to {_MOST} events")
-        sent_as, rejected = _request_id(call), []
+        sent_as, rejected = _request_id(call), {}
+        wanted: dict[int, event_pb.CreateEventRequest] = {}
         for index, content in enumerate(events):
             try:
                 asked = event_request(content)
-                if sent_as and asked.attributes and not asked.attributes.external_id:
-                    asked.attributes.external_id = f"{sent_as}:{index}"
-                await self._recorder.deliver(asked, call)
             except TrackerError as error:
-                if error.reason.http_status != HTTPStatus.BAD_REQUEST:
-                    raise
-                rejected.append({"index": index, "reason": error.message})
-        more = {"rejected": rejected} if rejected else {}
+                rejected[index] = error.message
+                continue
+            if sent_as and asked.attributes and not asked.attributes.external_id:
+                asked.attributes.external_id = f"{sent_as}:{index}"
+            wanted[index] = asked
+        refused = await self._recorder.deliver_all([*wanted.values()], call)
+        rejected |= {index: each.message for index, each in zip(wanted, refused, strict=True) if each}
+        told = [{"index": index, "reason": rejected[index]} for index in sorted(rejected)]
+        more = {"rejected": told} if told else {}
         return json_response({"success": True, "uuid": sent_as or str(uuid4()), **more})
 
     async def _record_deployment(self, request: HttpRequest, call: Call) -> HttpResponse:

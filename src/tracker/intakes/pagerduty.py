@@ -99,7 +99,7 @@ class PagerDutyEvents:
         """Open an incident, or change the one that is open; one that is closed stays closed."""
         asked = incident_request(content, key)
         attributes = asked.attributes or event_pb.EventAttributes()
-        is_open, earlier = await self._find(key, call)
+        is_open, earlier = await self._find(key, call, is_new=True)
         if is_open is not None:
             attributes.external_id = attributes_of(is_open).external_id
             attributes.clear_field("status")
@@ -122,14 +122,16 @@ class PagerDutyEvents:
         )
         await self._recorder.update(request, call)
 
-    async def _find(self, key: str, call: Call) -> tuple[event_pb.Event | None, int]:
-        """Return the open incident with a key, and how many incidents there are with it."""
-        wanted = (
-            one_of(label(_KEY), (key,)),
-            one_of(SOURCE, (_SOURCE,)),
-            one_of(BY_NAME["type"], (event_pb.Type.incident,)),
-        )
-        found = await self._recorder.find(wanted, call)
+    async def _find(self, key: str, call: Call, *, is_new: bool = False) -> tuple[event_pb.Event | None, int]:
+        """Return the open incident with a key, which may be new, and how many incidents have it."""
+        ours = (one_of(SOURCE, (_SOURCE,)), one_of(BY_NAME["type"], (event_pb.Type.incident,)))
+        # The first incident has the key as its id, which an index finds.
+        first = await self._recorder.find((one_of(BY_NAME["external_id"], (bounded(key),)), *ours), call, 1)
+        if is_new and not first.events:
+            return None, 0
+        if first.events and attributes_of(first.events[0]).status not in FINISHED:
+            return first.events[0], 1
+        found = await self._recorder.find((one_of(label(_KEY), (key,)), *ours), call)
         for event in found.events:
             attributes = attributes_of(event)
             if attributes.status not in FINISHED and attributes.labels.get(_KEY) == key:

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from asyncio import TaskGroup
 from dataclasses import dataclass
+from http import HTTPStatus
+from itertools import islice
 from typing import TYPE_CHECKING, Final
 
 from protobuf.wkt import Int32Value, UInt32Value
@@ -26,6 +29,8 @@ if TYPE_CHECKING:
 _LASTING: Final = frozenset(
     {event_pb.Status.planned, event_pb.Status.open, event_pb.Status.start, event_pb.Status.in_progress}
 )
+_TOGETHER: Final = 64
+"""Events of a call that are recorded at a time, and share a commit."""
 _ROUNDED: Final = 1 << 10
 """The farthest that rounding to 53 bits moves a number."""
 
@@ -71,6 +76,44 @@ class Recorder:
                 return None
         answer = await self._rpcs.change(request, event_pb.CreateEventResponse, call, key)
         return answer.event
+
+    async def deliver_all(
+        self, requests: Sequence[event_pb.CreateEventRequest], call: Call
+    ) -> Sequence[TrackerError | None]:
+        """Record the events of a call, many at a time; return why each was refused, or None if it was not.
+
+        Events with one external id are recorded in their order. After a refusal that is not for what an event
+        says, the others are left out.
+
+        Raises:
+            TrackerError: As CreateEvent does, where that is not for what an event says.
+        """
+        refused: list[TrackerError | None] = [None] * len(requests)
+        alike: dict[object, list[int]] = {}
+        for index, each in enumerate(requests):
+            attributes = attributes_of(event_pb.Event(attributes=each.attributes))
+            known = attributes.external_id
+            alike.setdefault((attributes.source, known) if known else index, []).append(index)
+        waiting = iter(alike.values())
+
+        async def work(most: int | None = None) -> None:
+            for indexes in islice(waiting, most):
+                for index in indexes:
+                    try:
+                        await self.deliver(requests[index], call)
+                    except TrackerError as error:
+                        if error.reason.http_status != HTTPStatus.BAD_REQUEST:
+                            raise
+                        refused[index] = error
+
+        await work(1)  # whose line in the log is that of the call
+        try:
+            async with TaskGroup() as tasks:
+                for _ in range(min(_TOGETHER, len(alike) - 1)):
+                    tasks.create_task(work())
+        except ExceptionGroup as errors:
+            raise errors.exceptions[0] from None
+        return refused
 
     async def update(self, request: event_pb.UpdateEventRequest, call: Call) -> None:
         """Change an event.

@@ -43,7 +43,7 @@ _FIRST_SECONDS: Final = (0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 300)
 _COMMIT_CHANGES: Final = (1, 2, 4, 8, 16, 32, 64, 128, 256, 512)
 
 
-_DATAGRAM_KINDS = ("event", "metric", "check", "malformed", "refused", "dropped")
+_DATAGRAM_KINDS = ("event", "metric", "check", "malformed", "refused", "dropped", "lost")
 
 
 class LockMetrics:
