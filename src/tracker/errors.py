@@ -186,6 +186,7 @@ class Reason(StrEnum):
         Code.RESOURCE_EXHAUSTED,
         "the caller has 100 API keys of its own",
     )
+    TOO_MANY_LINKS = auto(), Code.RESOURCE_EXHAUSTED, "the caller has 200 private links"
     TOO_MANY_WAITS = auto(), Code.RESOURCE_EXHAUSTED, "500 calls of the caller wait for locks"
     TOO_MANY_WATCHES = auto(), Code.RESOURCE_EXHAUSTED, "the server has 5,000 watches, or the caller 500"
     CALLER_TOO_SLOW = (

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 from tests.behaviour.events import UNKNOWN
+from tests.behaviour.keys import bearer
 from tests.clients import Refused
 
 if TYPE_CHECKING:
@@ -73,3 +74,44 @@ async def test_over_rest_links_are_a_bare_list_with_status_201_and_204(http: htt
     deleted = await http.delete(f"/api/links/{link['id']}")
     assert (deleted.status_code, deleted.content) == (204, b"")
     assert (await http.get("/api/links")).json() == []
+
+
+async def test_a_private_link_is_that_of_its_holder_alone(client: Client) -> None:
+    reader, other = await bearer(client, "reader", "event:read"), await bearer(client, "other", "links:write")
+    view = await add(reader, private=True, url="/events?q=status:failure")
+    shared = await add(client)
+    listed = [
+        [each["id"] for each in (await who.call("LinkService/ListLinks"))["links"]]
+        for who in (reader, other, client)
+    ]
+    assert listed == [[view["id"]], [], [shared["id"]]]
+    change = {"name": "mine", "url": "/timeline"}
+    wanted = [
+        (reader, view, "OK"),
+        (reader, shared, "PERMISSION_DENIED"),
+        (other, view, "NOT_FOUND"),
+        (other, shared, "OK"),
+        (client, view, "NOT_FOUND"),
+    ]
+    for who, link, code in wanted:
+        for method in ("UpdateLink", "DeleteLink"):
+            answered = "OK"
+            try:
+                await who.call(
+                    f"LinkService/{method}", {"id": link["id"], **(change if method == "UpdateLink" else {})}
+                )
+            except Refused as refused:
+                answered = refused.code
+            assert answered == code, (method, link)
+        if code == "OK" and link is view:
+            view = await add(reader, private=True, url="/events")
+    with pytest.raises(Refused, match="need credentials"):
+        await add(client, private=True)
+    with pytest.raises(Refused, match="links:write"):
+        await add(reader)
+
+
+@pytest.mark.parametrize("url", ["//example.org", "/\\example.org", "/a b", "events"])
+async def test_a_view_is_a_path_of_this_server(client: Client, url: str) -> None:
+    with pytest.raises(Refused, match="a path of this server"):
+        await add(client, url=url)

@@ -8,7 +8,7 @@ from io import StringIO
 from typing import TYPE_CHECKING
 from urllib.parse import parse_qs, urlsplit
 
-from tests.web.html import page, record
+from tests.web.html import page, record, send
 
 if TYPE_CHECKING:
     import httpx2
@@ -17,6 +17,24 @@ if TYPE_CHECKING:
 async def test_a_new_server_teaches_the_first_commands(http: httpx2.AsyncClient) -> None:
     shown = await page(http, "/events?from=all")
     assert len(shown.one("div", class_="teach").all("pre")) == 3
+
+
+async def test_a_view_is_saved_chosen_and_deleted(http: httpx2.AsyncClient) -> None:
+    address = "/events?q=status%3Afailure&from=30d"
+    wrong = await send(http, await page(http, address), "save-view", 400, name=" ")
+    assert "name and url are required" in wrong.one("div", id="problem").text
+    saved = await send(http, await page(http, address), "save-view", name="<b>Failures")
+    assert saved.one("div", role="status").text == "The view <b>Failures is saved for all."
+    (link,) = (await page(http, "/events")).one("details", id="views").all("a")
+    assert (link.text, link.attributes["href"], "aria-current" in link.attributes) == (
+        "<b>Failures",
+        address,
+        False,
+    )
+    shown = await page(http, address)
+    assert "aria-current" in shown.one("details", id="views").one("a").attributes
+    gone = await send(http, shown, "delete-view")
+    assert gone.one("details", id="views").all("a") == []
 
 
 async def test_events_are_listed_newest_first_with_status_in_words(http: httpx2.AsyncClient) -> None:

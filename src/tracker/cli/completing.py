@@ -153,6 +153,13 @@ def _session_ids(connection: Connection, _: str) -> Found:
     return [(each.id, f"{each.last_used_from} {each.user_agent}") for each in sessions]
 
 
+def _view_ids(connection: Connection, _: str) -> Found:
+    from tracker.client.rpcs import LIST_LINKS
+
+    links = connection.whole(LIST_LINKS, LIST_LINKS.request()).links
+    return [(each.id, f"{each.name} {each.url}") for each in links if each.url.startswith("/")]
+
+
 def _webhook_names(connection: Connection, _: str) -> Found:
     from tracker.client.rpcs import LIST_WEBHOOKS
 
@@ -174,6 +181,7 @@ entry_names = _completed(_entry_names)
 freeze_titles = _completed(_freeze_titles)
 token_ids = _completed(_token_ids)
 session_ids = _completed(_session_ids)
+view_ids = _completed(_view_ids)
 webhook_names = _completed(_webhook_names)
 
 

@@ -53,6 +53,7 @@ _COMMAND = {
 STATS_TABLE = _table(_STATS)
 TOKEN_TABLE = _table({0: "done", FAILED: "failed, such as a token that is unknown"})
 STATE_TABLE = _table({0: "done", FAILED: "failed, such as a state that is unknown"})
+VIEW_TABLE = _table({0: "done", FAILED: "failed, such as a view that is unknown"})
 WEBHOOK_TABLE = _table({0: "done", FAILED: "failed, such as a webhook that is unknown"})
 FREEZE_TABLE = _table({0: "done", FAILED: "failed, such as a freeze window that is unknown"})
 ACCESS_TABLE = _table({0: "done", FAILED: "failed, such as a token that is refused"})

@@ -27,6 +27,7 @@ from tracker.cli.printing import say
 from tracker.cli.run.command import run
 from tracker.cli.stats import stats
 from tracker.cli.terraform.commands import app as terraform
+from tracker.cli.view import app as view
 from tracker.cli.webhook.commands import app as webhook
 from tracker.cli.why.command import why
 from tracker.config import ConfigurationError
@@ -57,6 +58,7 @@ command("whoami", codes=ACCESS_TABLE)(whoami)
 app.add_typer(session, name="session")
 app.add_typer(token, name="token")
 app.add_typer(audit, name="audit")
+app.add_typer(view, name="view")
 app.add_typer(webhook, name="webhook")
 app.add_typer(terraform, name="terraform")
 command("backup")(copying.backup)

@@ -7,6 +7,7 @@ import random
 import re
 import time
 import uuid
+from http import HTTPStatus
 from typing import TYPE_CHECKING, Self
 from urllib.parse import urlsplit
 
@@ -25,7 +26,7 @@ if TYPE_CHECKING:
 
     from tracker.client.rpcs import A, Q, Rpc
     from tracker.pb import event_pb
-    from tracker.transcoding.bindings import HttpRequest
+    from tracker.transcoding.bindings import HttpBinding, HttpRequest
     from tracker.transcoding.json_text import JsonValue
 
 __all__ = ["NO_ANSWER", "NO_CERTIFICATE", "NO_TLS", "ApiError", "Connection", "pauses", "watch"]
@@ -164,7 +165,8 @@ class Connection:
         began = time.monotonic()
         for number, pause in enumerate(pauses()):
             try:
-                return self._send(sent, headers, self._timeout if timeout is None else timeout)
+                body = self._send(sent, headers, self._timeout if timeout is None else timeout)
+                return self._whole(body, rpc.binding)
             except ApiError as error:
                 too_fast = error.reason == Reason.TOO_MANY_CALLS
                 again = error.code is Code.UNAVAILABLE or error.reason == Reason.IDEMPOTENCY_KEY_UNDER_WAY
@@ -218,7 +220,7 @@ class Connection:
             request.headers["authorization"] = f"Bearer {token}"
         return request
 
-    def _send(self, request: HttpRequest, headers: Mapping[str, str], timeout: float) -> dict[str, JsonValue]:
+    def _send(self, request: HttpRequest, headers: Mapping[str, str], timeout: float) -> JsonValue:
         try:
             answer = self._http.request(
                 request.verb,
@@ -232,6 +234,14 @@ class Connection:
         body = _body(answer)
         if answer.status_code >= _ERRORS:
             raise error_of(answer.status_code, body, self.server)
+        return body
+
+    def _whole(self, body: JsonValue, binding: HttpBinding) -> dict[str, JsonValue]:
+        """Return the answer of which a binding sends one field, or nothing."""
+        if binding.answer_field is not None:
+            return {binding.answer_field.json_name: body}
+        if binding.status == HTTPStatus.NO_CONTENT:
+            return {}
         if not isinstance(body, dict):
             raise ApiError(Code.INTERNAL, f"{self.server} answered, but not as a Tracker server does")
         return body

@@ -6,6 +6,7 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Generic, TypeVar
 
 from protobuf import Message, message_from_json_value
+from protobuf.wkt import Empty
 
 from tracker.pb import (
     FILES,
@@ -15,6 +16,7 @@ from tracker.pb import (
     event_pb,
     freeze_pb,
     incident_pb,
+    link_pb,
     lock_pb,
     terraform_pb,
     webhook_pb,
@@ -86,6 +88,9 @@ SEARCH_EVENTS = Rpc(event_pb.SearchEventsRequest, event_pb.SearchEventsResponse)
 UPDATE_EVENT = Rpc(event_pb.UpdateEventRequest, event_pb.UpdateEventResponse)
 WATCH_EVENTS = Rpc(event_pb.WatchEventsRequest, event_pb.WatchEventsResponse)
 EXPLAIN_INCIDENT = Rpc(incident_pb.ExplainIncidentRequest, incident_pb.ExplainIncidentResponse)
+CREATE_LINK = Rpc(link_pb.CreateLinkRequest, link_pb.CreateLinkResponse)
+DELETE_LINK = Rpc(link_pb.DeleteLinkRequest, Empty)
+LIST_LINKS = Rpc(link_pb.ListLinksRequest, link_pb.ListLinksResponse)
 LINK_CHANGE = Rpc(incident_pb.LinkChangeRequest, incident_pb.LinkChangeResponse)
 CREATE_FREEZE_WINDOW = Rpc(freeze_pb.CreateFreezeWindowRequest, freeze_pb.CreateFreezeWindowResponse)
 DELETE_FREEZE_WINDOW = Rpc(freeze_pb.DeleteFreezeWindowRequest, freeze_pb.DeleteFreezeWindowResponse)

@@ -10,7 +10,7 @@ from protobuf.wkt import UInt32Value
 
 from tracker.domain.events import event_time
 from tracker.domain.query.fields import named
-from tracker.errors import Reason
+from tracker.errors import FieldViolation, Reason, invalid
 from tracker.pb import event_pb
 from tracker.time_text import EARLIEST, MICROS, moment_text
 from tracker.web.charts import chart
@@ -19,6 +19,8 @@ from tracker.web.event_rows import event_row
 from tracker.web.explorer.commands import copies
 from tracker.web.explorer.facets import facets_of
 from tracker.web.explorer.state import COLUMNS, DEFAULT_RANGE, PATH, RANGES, Period, period_of, state_of
+from tracker.web.explorer.views import delete_view, save_view, saved_views
+from tracker.web.forms import Done
 from tracker.web.searches import search
 from tracker.web.site import View
 from tracker.web.visit import Part, part
@@ -65,7 +67,7 @@ class QueryFault:
 
 
 class Explorer:
-    """Shows the events that a query finds."""
+    """Shows the events that a query finds, and saves views of them."""
 
     path = PATH
 
@@ -74,11 +76,12 @@ class Explorer:
         state, asked = state_of(visit), visit.one("part")
         period = period_of(state, visit.clock)
         whole, main = asked not in _TEMPLATES or not asked, asked == "main"
-        rows, facets, bars, detail = await asyncio.gather(
+        rows, facets, bars, detail, views = await asyncio.gather(
             _wanted(whole or main, lambda: _rows(visit, state, period)),
             _wanted(whole or asked == "facets", lambda: facets_of(visit, state, period)),
             _wanted(whole or asked == "chart", lambda: _chart(visit, state, period)),
             _wanted(bool(state.open) and (whole or main), lambda: event_detail(visit, state.open)),
+            _wanted(whole or main, lambda: saved_views(visit, state)),
         )
         return View(
             _TEMPLATES.get(asked, _TEMPLATES[""]),
@@ -92,7 +95,17 @@ class Explorer:
             column_choices=COLUMNS,
             copies=copies(state, period),
             span=_span(visit, state, period),
+            views=views.value,
         )
+
+    async def submit(self, visit: Visit) -> Done | View:
+        """Save or delete a view."""
+        state, action = state_of(visit), visit.form.action
+        if action == "save-view":
+            return Done(state.address(), await save_view(visit, state))
+        if action == "delete-view":
+            return Done(state.address(), await delete_view(visit))
+        raise invalid(FieldViolation("action", "expected one that the page has"))
 
 
 async def _wanted(wanted: bool, ask: Callable[[], Awaitable[T]]) -> Part[T]:  # noqa: FBT001 - a condition

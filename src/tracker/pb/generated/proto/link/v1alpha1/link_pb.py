@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from protobuf import DescFile
 
 
-_LinkFields: TypeAlias = Literal["id", "group", "name", "url", "description", "icon", "color", "logo", "created_at", "updated_at"]
+_LinkFields: TypeAlias = Literal["id", "group", "name", "url", "description", "icon", "color", "logo", "created_at", "updated_at", "holder"]
 
 class Link(Message[_LinkFields]):
     """
@@ -94,9 +94,15 @@ class Link(Message[_LinkFields]):
             ```proto
             uint32 updated_at = 10 [json_name = "updated_at"];
             ```
+        holder:
+            Principal whose private link it is; empty for links of all.
+
+            ```proto
+            optional string holder = 100;
+            ```
     """
 
-    __slots__ = ("id", "group", "name", "url", "description", "icon", "color", "logo", "created_at", "updated_at")
+    __slots__ = ("id", "group", "name", "url", "description", "icon", "color", "logo", "created_at", "updated_at", "holder")
 
     if TYPE_CHECKING:
 
@@ -113,6 +119,7 @@ class Link(Message[_LinkFields]):
             logo: str | None = None,
             created_at: int = 0,
             updated_at: int = 0,
+            holder: str | None = None,
         ) -> None:
             pass
 
@@ -126,6 +133,7 @@ class Link(Message[_LinkFields]):
         logo: str
         created_at: int
         updated_at: int
+        holder: str
 
 _ListLinksRequestFields: TypeAlias = Literal["page_token"]
 
@@ -199,7 +207,7 @@ class ListLinksResponse(Message[_ListLinksResponseFields]):
         links: list[Link]
         next_page_token: str
 
-_CreateLinkRequestFields: TypeAlias = Literal["group", "name", "url", "description", "icon", "color", "logo"]
+_CreateLinkRequestFields: TypeAlias = Literal["group", "name", "url", "description", "icon", "color", "logo", "private"]
 
 class CreateLinkRequest(Message[_CreateLinkRequestFields]):
     """
@@ -223,7 +231,8 @@ class CreateLinkRequest(Message[_CreateLinkRequestFields]):
             string name = 2;
             ```
         url:
-            Address that it leads to; begins with `http://` or `https://`. Required.
+            Address that it leads to; begins with `http://` or `https://`, or is a path of this server such as `/events?q=status:failure`,
+            a saved view. Required.
 
             ```proto
             string url = 3;
@@ -252,9 +261,15 @@ class CreateLinkRequest(Message[_CreateLinkRequestFields]):
             ```proto
             optional string logo = 7;
             ```
+        private:
+            Whether only the caller sees and changes it.
+
+            ```proto
+            bool private = 100;
+            ```
     """
 
-    __slots__ = ("group", "name", "url", "description", "icon", "color", "logo")
+    __slots__ = ("group", "name", "url", "description", "icon", "color", "logo", "private")
 
     if TYPE_CHECKING:
 
@@ -268,6 +283,7 @@ class CreateLinkRequest(Message[_CreateLinkRequestFields]):
             icon: str | None = None,
             color: str | None = None,
             logo: str | None = None,
+            private: bool = False,
         ) -> None:
             pass
 
@@ -278,6 +294,7 @@ class CreateLinkRequest(Message[_CreateLinkRequestFields]):
         icon: str
         color: str
         logo: str
+        private: bool
 
 _CreateLinkResponseFields: TypeAlias = Literal["link"]
 
@@ -341,7 +358,8 @@ class UpdateLinkRequest(Message[_UpdateLinkRequestFields]):
             string name = 3;
             ```
         url:
-            Address that it leads to; begins with `http://` or `https://`. Required.
+            Address that it leads to; begins with `http://` or `https://`, or is a path of this server such as `/events?q=status:failure`,
+            a saved view. Required.
 
             ```proto
             string url = 4;
@@ -465,7 +483,7 @@ class DeleteLinkRequest(Message[_DeleteLinkRequestFields]):
 
 
 _DESC = file_desc(
-    b'\n\x1eproto/link/v1alpha1/link.proto\x12\x15tracker.link.v1alpha1\x1a\x1bbuf/validate/validate.proto\x1a\x1cgoogle/api/annotations.proto\x1a\x1bgoogle/protobuf/empty.proto\x1a\x1eproto/options/v1/options.proto"\xb2\x02\n\x04Link\x12\x0e\n\x02id\x18\x01 \x01(\tR\x02id\x12\x14\n\x05group\x18\x02 \x01(\tR\x05group\x12\x12\n\x04name\x18\x03 \x01(\tR\x04name\x12\x10\n\x03url\x18\x04 \x01(\tR\x03url\x12%\n\x0bdescription\x18\x05 \x01(\tH\x00R\x0bdescription\x88\x01\x01\x12\x17\n\x04icon\x18\x06 \x01(\tH\x01R\x04icon\x88\x01\x01\x12\x19\n\x05color\x18\x07 \x01(\tH\x02R\x05color\x88\x01\x01\x12\x17\n\x04logo\x18\x08 \x01(\tH\x03R\x04logo\x88\x01\x01\x12\x1e\n\ncreated_at\x18\t \x01(\rR\ncreated_at\x12\x1e\n\nupdated_at\x18\n \x01(\rR\nupdated_atB\x0e\n\x0c_descriptionB\x07\n\x05_iconB\x08\n\x06_colorB\x07\n\x05_logo";\n\x10ListLinksRequest\x12\'\n\npage_token\x18d \x01(\tR\tpageTokenB\x08\xbaH\x05r\x03\x18\x80 "n\n\x11ListLinksResponse\x121\n\x05links\x18\x01 \x03(\x0b2\x1b.tracker.link.v1alpha1.LinkR\x05links\x12&\n\x0fnext_page_token\x18d \x01(\tR\rnextPageToken"\x98\x06\n\x11CreateLinkRequest\x12\x1e\n\x05group\x18\x01 \x01(\tR\x05groupB\x08\xbaH\x05r\x03\x18\xc8\x01\x12^\n\x04name\x18\x02 \x01(\tR\x04nameBJ\xbaHG\xba\x01?\n\rname.required\x12\x19name and url are required\x1a\x13this.matches(r\'\\S\')r\x03\x18\xc8\x01\x12\xfc\x01\n\x03url\x18\x03 \x01(\tR\x03urlB\xe9\x01\xbaH\xe5\x01\xba\x01>\n\x0curl.required\x12\x19name and url are required\x1a\x13this.matches(r\'\\S\')\xba\x01\x9b\x01\n\x08url.http\x12Jmust begin with http:// or https:// and hold no space or control character\x1aCthis.matches(r\'^[Hh][Tt][Tt][Pp][Ss]?://[^\\s\\x00-\\x1f\\x7f-\\x9f]+$\')r\x03\x18\xd0\x0f\x120\n\x0bdescription\x18\x04 \x01(\tH\x00R\x0bdescriptionB\t\xbaH\x06r\x04(\x80\x80\x04\x88\x01\x01\x12!\n\x04icon\x18\x05 \x01(\tH\x01R\x04iconB\x08\xbaH\x05r\x03\x18\xc8\x01\x88\x01\x01\x12#\n\x05color\x18\x06 \x01(\tH\x02R\x05colorB\x08\xbaH\x05r\x03\x18\xc8\x01\x88\x01\x01\x12\xdd\x01\n\x04logo\x18\x07 \x01(\tH\x03R\x04logoB\xc3\x01\xbaH\xbf\x01\xba\x01\xb6\x01\n\tlogo.http\x12Jmust be a name, a path, or an address that begins with http:// or https://\x1a]this.matches(r\'^([Hh][Tt][Tt][Pp][Ss]?://|[^:/?#\\x00-\\x1f\\x7f]*([/?#]|$))[^\\x00-\\x1f\\x7f]*$\')r\x03\x18\xd0\x0f\x88\x01\x01B\x0e\n\x0c_descriptionB\x07\n\x05_iconB\x08\n\x06_colorB\x07\n\x05_logo"E\n\x12CreateLinkResponse\x12/\n\x04link\x18\x01 \x01(\x0b2\x1b.tracker.link.v1alpha1.LinkR\x04link"\xb5\x06\n\x11UpdateLinkRequest\x12\x1b\n\x02id\x18\x01 \x01(\tR\x02idB\x0b\xbaH\x08\xc8\x01\x01r\x03\x18\xc8\x01\x12\x1e\n\x05group\x18\x02 \x01(\tR\x05groupB\x08\xbaH\x05r\x03\x18\xc8\x01\x12^\n\x04name\x18\x03 \x01(\tR\x04nameBJ\xbaHG\xba\x01?\n\rname.required\x12\x19name and url are required\x1a\x13this.matches(r\'\\S\')r\x03\x18\xc8\x01\x12\xfc\x01\n\x03url\x18\x04 \x01(\tR\x03urlB\xe9\x01\xbaH\xe5\x01\xba\x01>\n\x0curl.required\x12\x19name and url are required\x1a\x13this.matches(r\'\\S\')\xba\x01\x9b\x01\n\x08url.http\x12Jmust begin with http:// or https:// and hold no space or control character\x1aCthis.matches(r\'^[Hh][Tt][Tt][Pp][Ss]?://[^\\s\\x00-\\x1f\\x7f-\\x9f]+$\')r\x03\x18\xd0\x0f\x120\n\x0bdescription\x18\x05 \x01(\tH\x00R\x0bdescriptionB\t\xbaH\x06r\x04(\x80\x80\x04\x88\x01\x01\x12!\n\x04icon\x18\x06 \x01(\tH\x01R\x04iconB\x08\xbaH\x05r\x03\x18\xc8\x01\x88\x01\x01\x12#\n\x05color\x18\x07 \x01(\tH\x02R\x05colorB\x08\xbaH\x05r\x03\x18\xc8\x01\x88\x01\x01\x12\xdd\x01\n\x04logo\x18\x08 \x01(\tH\x03R\x04logoB\xc3\x01\xbaH\xbf\x01\xba\x01\xb6\x01\n\tlogo.http\x12Jmust be a name, a path, or an address that begins with http:// or https://\x1a]this.matches(r\'^([Hh][Tt][Tt][Pp][Ss]?://|[^:/?#\\x00-\\x1f\\x7f]*([/?#]|$))[^\\x00-\\x1f\\x7f]*$\')r\x03\x18\xd0\x0f\x88\x01\x01B\x0e\n\x0c_descriptionB\x07\n\x05_iconB\x08\n\x06_colorB\x07\n\x05_logo"E\n\x12UpdateLinkResponse\x12/\n\x04link\x18\x01 \x01(\x0b2\x1b.tracker.link.v1alpha1.LinkR\x04link"0\n\x11DeleteLinkRequest\x12\x1b\n\x02id\x18\x01 \x01(\tR\x02idB\x0b\xbaH\x08\xc8\x01\x01r\x03\x18\xc8\x012\x96\x05\n\x0bLinkService\x12\x8a\x01\n\tListLinks\x12\'.tracker.link.v1alpha1.ListLinksRequest\x1a(.tracker.link.v1alpha1.ListLinksResponse"*\x90\x02\x01\xba\xbb\x18\nlinks:read\x82\xd3\xe4\x93\x02\x13b\x05links\x12\n/api/links\x12\x92\x01\n\nCreateLink\x12(.tracker.link.v1alpha1.CreateLinkRequest\x1a).tracker.link.v1alpha1.CreateLinkResponse"/\xa0\xbb\x18\xc9\x01\xba\xbb\x18\x0blinks:write\x82\xd3\xe4\x93\x02\x15:\x01*b\x04link"\n/api/links\x12\xbc\x01\n\nUpdateLink\x12(.tracker.link.v1alpha1.UpdateLinkRequest\x1a).tracker.link.v1alpha1.UpdateLinkResponse"Y\xaa\xbb\x18&\x12\x0eLINK_NOT_FOUND\x1a\x14No link has this id.\xba\xbb\x18\x0blinks:write\x82\xd3\xe4\x93\x02\x1a:\x01*b\x04link\x1a\x0f/api/links/{id}\x12\xa5\x01\n\nDeleteLink\x12(.tracker.link.v1alpha1.DeleteLinkRequest\x1a\x16.google.protobuf.Empty"U\xa0\xbb\x18\xcc\x01\xaa\xbb\x18&\x12\x0eLINK_NOT_FOUND\x1a\x14No link has this id.\xba\xbb\x18\x0blinks:write\x82\xd3\xe4\x93\x02\x11*\x0f/api/links/{id}b\x06proto3',
+    b'\n\x1eproto/link/v1alpha1/link.proto\x12\x15tracker.link.v1alpha1\x1a\x1bbuf/validate/validate.proto\x1a\x1cgoogle/api/annotations.proto\x1a\x1bgoogle/protobuf/empty.proto\x1a\x1eproto/options/v1/options.proto"\xda\x02\n\x04Link\x12\x0e\n\x02id\x18\x01 \x01(\tR\x02id\x12\x14\n\x05group\x18\x02 \x01(\tR\x05group\x12\x12\n\x04name\x18\x03 \x01(\tR\x04name\x12\x10\n\x03url\x18\x04 \x01(\tR\x03url\x12%\n\x0bdescription\x18\x05 \x01(\tH\x00R\x0bdescription\x88\x01\x01\x12\x17\n\x04icon\x18\x06 \x01(\tH\x01R\x04icon\x88\x01\x01\x12\x19\n\x05color\x18\x07 \x01(\tH\x02R\x05color\x88\x01\x01\x12\x17\n\x04logo\x18\x08 \x01(\tH\x03R\x04logo\x88\x01\x01\x12\x1e\n\ncreated_at\x18\t \x01(\rR\ncreated_at\x12\x1e\n\nupdated_at\x18\n \x01(\rR\nupdated_at\x12\x1b\n\x06holder\x18d \x01(\tH\x04R\x06holder\x88\x01\x01B\x0e\n\x0c_descriptionB\x07\n\x05_iconB\x08\n\x06_colorB\x07\n\x05_logoB\t\n\x07_holder";\n\x10ListLinksRequest\x12\'\n\npage_token\x18d \x01(\tR\tpageTokenB\x08\xbaH\x05r\x03\x18\x80 "n\n\x11ListLinksResponse\x121\n\x05links\x18\x01 \x03(\x0b2\x1b.tracker.link.v1alpha1.LinkR\x05links\x12&\n\x0fnext_page_token\x18d \x01(\tR\rnextPageToken"\x89\x07\n\x11CreateLinkRequest\x12\x1e\n\x05group\x18\x01 \x01(\tR\x05groupB\x08\xbaH\x05r\x03\x18\xc8\x01\x12^\n\x04name\x18\x02 \x01(\tR\x04nameBJ\xbaHG\xba\x01?\n\rname.required\x12\x19name and url are required\x1a\x13this.matches(r\'\\S\')r\x03\x18\xc8\x01\x12\xd3\x02\n\x03url\x18\x03 \x01(\tR\x03urlB\xc0\x02\xbaH\xbc\x02\xba\x01>\n\x0curl.required\x12\x19name and url are required\x1a\x13this.matches(r\'\\S\')\xba\x01\xf2\x01\n\x08url.http\x12hmust begin with http:// or https://, or be a path of this server, and hold no space or control character\x1a|this.matches(r\'^([Hh][Tt][Tt][Pp][Ss]?://[^\\s\\x00-\\x1f\\x7f-\\x9f]+|/([^/\\\\\\s\\x00-\\x1f\\x7f-\\x9f][^\\s\\x00-\\x1f\\x7f-\\x9f]*)?)$\')r\x03\x18\xd0\x0f\x120\n\x0bdescription\x18\x04 \x01(\tH\x00R\x0bdescriptionB\t\xbaH\x06r\x04(\x80\x80\x04\x88\x01\x01\x12!\n\x04icon\x18\x05 \x01(\tH\x01R\x04iconB\x08\xbaH\x05r\x03\x18\xc8\x01\x88\x01\x01\x12#\n\x05color\x18\x06 \x01(\tH\x02R\x05colorB\x08\xbaH\x05r\x03\x18\xc8\x01\x88\x01\x01\x12\xdd\x01\n\x04logo\x18\x07 \x01(\tH\x03R\x04logoB\xc3\x01\xbaH\xbf\x01\xba\x01\xb6\x01\n\tlogo.http\x12Jmust be a name, a path, or an address that begins with http:// or https://\x1a]this.matches(r\'^([Hh][Tt][Tt][Pp][Ss]?://|[^:/?#\\x00-\\x1f\\x7f]*([/?#]|$))[^\\x00-\\x1f\\x7f]*$\')r\x03\x18\xd0\x0f\x88\x01\x01\x12\x18\n\x07private\x18d \x01(\x08R\x07privateB\x0e\n\x0c_descriptionB\x07\n\x05_iconB\x08\n\x06_colorB\x07\n\x05_logo"E\n\x12CreateLinkResponse\x12/\n\x04link\x18\x01 \x01(\x0b2\x1b.tracker.link.v1alpha1.LinkR\x04link"\x8c\x07\n\x11UpdateLinkRequest\x12\x1b\n\x02id\x18\x01 \x01(\tR\x02idB\x0b\xbaH\x08\xc8\x01\x01r\x03\x18\xc8\x01\x12\x1e\n\x05group\x18\x02 \x01(\tR\x05groupB\x08\xbaH\x05r\x03\x18\xc8\x01\x12^\n\x04name\x18\x03 \x01(\tR\x04nameBJ\xbaHG\xba\x01?\n\rname.required\x12\x19name and url are required\x1a\x13this.matches(r\'\\S\')r\x03\x18\xc8\x01\x12\xd3\x02\n\x03url\x18\x04 \x01(\tR\x03urlB\xc0\x02\xbaH\xbc\x02\xba\x01>\n\x0curl.required\x12\x19name and url are required\x1a\x13this.matches(r\'\\S\')\xba\x01\xf2\x01\n\x08url.http\x12hmust begin with http:// or https://, or be a path of this server, and hold no space or control character\x1a|this.matches(r\'^([Hh][Tt][Tt][Pp][Ss]?://[^\\s\\x00-\\x1f\\x7f-\\x9f]+|/([^/\\\\\\s\\x00-\\x1f\\x7f-\\x9f][^\\s\\x00-\\x1f\\x7f-\\x9f]*)?)$\')r\x03\x18\xd0\x0f\x120\n\x0bdescription\x18\x05 \x01(\tH\x00R\x0bdescriptionB\t\xbaH\x06r\x04(\x80\x80\x04\x88\x01\x01\x12!\n\x04icon\x18\x06 \x01(\tH\x01R\x04iconB\x08\xbaH\x05r\x03\x18\xc8\x01\x88\x01\x01\x12#\n\x05color\x18\x07 \x01(\tH\x02R\x05colorB\x08\xbaH\x05r\x03\x18\xc8\x01\x88\x01\x01\x12\xdd\x01\n\x04logo\x18\x08 \x01(\tH\x03R\x04logoB\xc3\x01\xbaH\xbf\x01\xba\x01\xb6\x01\n\tlogo.http\x12Jmust be a name, a path, or an address that begins with http:// or https://\x1a]this.matches(r\'^([Hh][Tt][Tt][Pp][Ss]?://|[^:/?#\\x00-\\x1f\\x7f]*([/?#]|$))[^\\x00-\\x1f\\x7f]*$\')r\x03\x18\xd0\x0f\x88\x01\x01B\x0e\n\x0c_descriptionB\x07\n\x05_iconB\x08\n\x06_colorB\x07\n\x05_logo"E\n\x12UpdateLinkResponse\x12/\n\x04link\x18\x01 \x01(\x0b2\x1b.tracker.link.v1alpha1.LinkR\x04link"0\n\x11DeleteLinkRequest\x12\x1b\n\x02id\x18\x01 \x01(\tR\x02idB\x0b\xbaH\x08\xc8\x01\x01r\x03\x18\xc8\x012\xdd\x05\n\x0bLinkService\x12\x8e\x01\n\tListLinks\x12\'.tracker.link.v1alpha1.ListLinksRequest\x1a(.tracker.link.v1alpha1.ListLinksResponse".\x90\x02\x01\xba\xbb\x18\nlinks:read\xc0\xbb\x18\x01\x82\xd3\xe4\x93\x02\x13b\x05links\x12\n/api/links\x12\xcd\x01\n\nCreateLink\x12(.tracker.link.v1alpha1.CreateLinkRequest\x1a).tracker.link.v1alpha1.CreateLinkResponse"j\xa0\xbb\x18\xc9\x01\xaa\xbb\x183\x12\x0eTOO_MANY_LINKS\x1a!The caller has 200 private links.\xba\xbb\x18\x0blinks:write\xc0\xbb\x18\x01\x82\xd3\xe4\x93\x02\x15:\x01*b\x04link"\n/api/links\x12\xc0\x01\n\nUpdateLink\x12(.tracker.link.v1alpha1.UpdateLinkRequest\x1a).tracker.link.v1alpha1.UpdateLinkResponse"]\xaa\xbb\x18&\x12\x0eLINK_NOT_FOUND\x1a\x14No link has this id.\xba\xbb\x18\x0blinks:write\xc0\xbb\x18\x01\x82\xd3\xe4\x93\x02\x1a:\x01*b\x04link\x1a\x0f/api/links/{id}\x12\xa9\x01\n\nDeleteLink\x12(.tracker.link.v1alpha1.DeleteLinkRequest\x1a\x16.google.protobuf.Empty"Y\xa0\xbb\x18\xcc\x01\xaa\xbb\x18&\x12\x0eLINK_NOT_FOUND\x1a\x14No link has this id.\xba\xbb\x18\x0blinks:write\xc0\xbb\x18\x01\x82\xd3\xe4\x93\x02\x11*\x0f/api/links/{id}b\x06proto3',
     [
         validate_pb.desc(),
         annotations_pb.desc(),

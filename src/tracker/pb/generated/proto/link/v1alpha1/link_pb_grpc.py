@@ -28,7 +28,7 @@ class LinkServiceService:
     """
     async def list_links(self, request: ListLinksRequest, context: aio.ServicerContext) -> ListLinksResponse:
         """
-        Lists all links, ordered by group and name.
+        Lists the links of all, and the private ones of the caller, ordered by group and name. Without `links:read`, only the latter.
         """
         context.set_code(StatusCode.UNIMPLEMENTED)
         context.set_details("Method not implemented!")
@@ -36,7 +36,7 @@ class LinkServiceService:
 
     async def create_link(self, request: CreateLinkRequest, context: aio.ServicerContext) -> CreateLinkResponse:
         """
-        Adds a link.
+        Adds a link. A private one needs no permission, but credentials.
         """
         context.set_code(StatusCode.UNIMPLEMENTED)
         context.set_details("Method not implemented!")
@@ -126,7 +126,7 @@ class LinkServiceClient:
         compression: Compression | None = None,
     ) -> aio.UnaryUnaryCall[ListLinksRequest, ListLinksResponse]:
         """
-        Lists all links, ordered by group and name.
+        Lists the links of all, and the private ones of the caller, ordered by group and name. Without `links:read`, only the latter.
         """
         return self._list_links(request, timeout=timeout, metadata=metadata, credentials=credentials, wait_for_ready=wait_for_ready, compression=compression)
 
@@ -141,7 +141,7 @@ class LinkServiceClient:
         compression: Compression | None = None,
     ) -> aio.UnaryUnaryCall[CreateLinkRequest, CreateLinkResponse]:
         """
-        Adds a link.
+        Adds a link. A private one needs no permission, but credentials.
         """
         return self._create_link(request, timeout=timeout, metadata=metadata, credentials=credentials, wait_for_ready=wait_for_ready, compression=compression)
 
@@ -182,7 +182,7 @@ class LinkServiceServiceSync:
     """
     def list_links(self, request: ListLinksRequest, context: ServicerContext) -> ListLinksResponse:
         """
-        Lists all links, ordered by group and name.
+        Lists the links of all, and the private ones of the caller, ordered by group and name. Without `links:read`, only the latter.
         """
         context.set_code(StatusCode.UNIMPLEMENTED)
         context.set_details("Method not implemented!")
@@ -190,7 +190,7 @@ class LinkServiceServiceSync:
 
     def create_link(self, request: CreateLinkRequest, context: ServicerContext) -> CreateLinkResponse:
         """
-        Adds a link.
+        Adds a link. A private one needs no permission, but credentials.
         """
         context.set_code(StatusCode.UNIMPLEMENTED)
         context.set_details("Method not implemented!")
@@ -280,7 +280,7 @@ class LinkServiceClientSync:
         compression: Compression | None = None,
     ) -> ListLinksResponse:
         """
-        Lists all links, ordered by group and name.
+        Lists the links of all, and the private ones of the caller, ordered by group and name. Without `links:read`, only the latter.
         """
         return self._list_links(request, timeout=timeout, metadata=metadata, credentials=credentials, wait_for_ready=wait_for_ready, compression=compression)
 
@@ -295,7 +295,7 @@ class LinkServiceClientSync:
         compression: Compression | None = None,
     ) -> CreateLinkResponse:
         """
-        Adds a link.
+        Adds a link. A private one needs no permission, but credentials.
         """
         return self._create_link(request, timeout=timeout, metadata=metadata, credentials=credentials, wait_for_ready=wait_for_ready, compression=compression)
 
