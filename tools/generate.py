@@ -47,6 +47,7 @@ DOCUMENTED = (
     "incident",
     "terraform",
     "freeze",
+    "intake",
 )
 GRPC = {
     "grpc/health/v1/health.proto": health_pb2.DESCRIPTOR.serialized_pb,

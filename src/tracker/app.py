@@ -38,11 +38,10 @@ from tracker.domain.times import duration
 from tracker.errors import Reason, SetupError, TrackerError
 from tracker.incidents import open_incidents
 from tracker.intakes.dogstatsd import Dogstatsd
-from tracker.intakes.recorder import Recorder
-from tracker.intakes.senders import routes as intake_routes
 from tracker.intakes.slack import SlackInteractions, users_by_slack_id
 from tracker.intakes.terraform_backend import TerraformBackend
 from tracker.permissions import Permission
+from tracker.receiving import open_inbox, open_receiving
 from tracker.services.audit.service import AuditService
 from tracker.services.catalog import CatalogService
 from tracker.services.consumers import ConsumerRunner
@@ -75,9 +74,9 @@ if TYPE_CHECKING:
 
     from structlog.typing import FilteringBoundLogger
 
-    from tracker.api.calls.endpoint import Handler
     from tracker.api.routes import HttpRoute
     from tracker.config.settings import Settings
+    from tracker.intakes.receiving import Receiving
     from tracker.services.consumers import Consumer
     from tracker.services.context import Call, MakeClock
     from tracker.webhooks import Webhooks
@@ -167,6 +166,7 @@ class App:
         for consumer in (recorder.consumer(), webhooks.consumer, *self._consumers):
             await ConsumerRunner(consumer, store, context, metrics.consumers, clock).start(tasks, opened)
 
+        inbox, intakes = open_inbox(store, context, tasks, opened)
         streams, unsent = OpenStreams(), UnsentAnswers(settings.unsent_answers_mib, metrics)
         self.access = access = await AccessControl(settings, store.access, context, metrics.auth).open(
             clock, tasks, streams, opened
@@ -207,25 +207,14 @@ class App:
             webhooks.service,
             open_incidents(settings, store, context),
             terraform := TerraformService(store.terraform, store.locks, changes, context, kept),
+            intakes,
         )
         methods, ready = tuple(methods_of(services)), Readiness(store.check)
         rpcs = Rpcs(methods, keys)
-        intake = Recorder(
-            rpcs,
-            store.events.ids_that_begin,
-            settings.auth_public_url,
-            intake_secrets(settings),
-        )
-        if settings.dogstatsd_address:
-            self._receive_datagrams(
-                chain.compose(Endpoint("dogstatsd", intake.create, Permission.EVENT_WRITE)),
-                context,
-                metrics,
-                tasks,
-                opened,
-            )
+        receiving = open_receiving(settings, rpcs, store, context, (inbox, intakes), tasks, opened)
+        self._receive_datagrams(chain, receiving, context, metrics, tasks, opened)
         routes = [
-            *intake_routes(intake),
+            *receiving.routes(),
             *TerraformBackend(rpcs, terraform, settings.terraform_state_mib << 20).routes(),
             *self._interactions(rpcs, webhooks, context).routes(),
             *(*probes(ready), *documentation(), *access.routes, _web_configuration(settings)),
@@ -263,12 +252,21 @@ class App:
         secret, users = self._settings.slack_signing_secret, users_by_slack_id(self._settings.slack_users)
         return SlackInteractions(rpcs, secret, users, self.access, webhooks.http, context.now)
 
-    def _receive_datagrams(
-        self, handle: Handler, context: Context, metrics: Metrics, tasks: Supervisor, opened: AsyncExitStack
+    def _receive_datagrams(  # noqa: PLR0913, PLR0917 - what it is made of
+        self,
+        chain: Chain,
+        receiving: Receiving,
+        context: Context,
+        metrics: Metrics,
+        tasks: Supervisor,
+        opened: AsyncExitStack,
     ) -> None:
+        address = self._settings.dogstatsd_address
+        if not address:
+            return
         if not self.access.anonymous.may(Permission.EVENT_WRITE):
             raise SetupError("DOGSTATSD_ADDRESS needs event:write in AUTH_ANONYMOUS_PERMISSIONS")
-        address = self._settings.dogstatsd_address
+        handle = chain.compose(Endpoint("dogstatsd", receiving.record_datagram, Permission.EVENT_WRITE))
         self.dogstatsd = receiver = Dogstatsd(address, handle, context.new_id, metrics)
         opened.push_async_callback(receiver.close)
         tasks.repeat("dogstatsd", receiver.record)
@@ -315,17 +313,6 @@ def _web_configuration(settings: Settings) -> HttpRoute:
             "clarityProjectId": settings.clarity_project_id,
         }
     )
-
-
-def intake_secrets(settings: Settings) -> dict[str, str | None]:
-    """Return the secrets of products whose webhooks are signed."""
-    return {
-        "flux": settings.integration_flux_hmac_key,
-        "github": settings.github_webhook_secret,
-        "gitlab": settings.integration_gitlab_secret_token,
-        "pagerduty": settings.integration_pagerduty_secret,
-        "terraform": settings.integration_terraform_token,
-    }
 
 
 def _place(settings: Settings) -> dict[str, str]:

@@ -117,6 +117,7 @@ class Reason(StrEnum):
     STATE_NOT_FOUND = auto(), Code.NOT_FOUND, "no such state of Terraform, or no such version of it"
     WEBHOOK_NOT_FOUND = auto(), Code.NOT_FOUND, "no such webhook"
     FREEZE_WINDOW_NOT_FOUND = auto(), Code.NOT_FOUND, "no such freeze window"
+    INTAKE_MESSAGE_NOT_FOUND = auto(), Code.NOT_FOUND, "no such message of an intake"
     UNKNOWN_PATH = auto(), Code.NOT_FOUND, "no such path"
     UNKNOWN_METHOD = auto(), Code.UNIMPLEMENTED, "no such RPC"
     UNKNOWN_ENCODING = auto(), Code.UNIMPLEMENTED, "the server can't decompress the message"

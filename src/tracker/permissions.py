@@ -19,6 +19,7 @@ class Permission(StrEnum):
     LINKS_WRITE = "links:write"
     STATE_READ = "state:read"
     STATE_WRITE = "state:write"
+    INTAKE_WRITE = "intake:write"
     WEBHOOK_WRITE = "webhook:write"
     FREEZE_READ = "freeze:read"
     FREEZE_WRITE = "freeze:write"

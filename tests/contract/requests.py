@@ -108,6 +108,11 @@ VALID: dict[str, Json] = {
     "DeleteFreezeWindowRequest": {"id": UUID},
     "ListFreezeWindowsRequest": {},
     "ListFreezeOccurrencesRequest": {},
+    "ListIntakesRequest": {},
+    "ListIntakeMessagesRequest": {},
+    "GetIntakeMessageRequest": {"id": UUID},
+    "ReplayIntakeMessageRequest": {"id": UUID},
+    "TestIntakeRequest": {"sender": "flux", "body": "{}"},
 }
 """The least that each request has to say."""
 

@@ -40,6 +40,8 @@ LENGTHS = {
     **dict.fromkeys(("principal", "created_by"), 2000),
     **dict.fromkeys(("uid", "rrule"), 1000),
     "title": 500,
+    "body": 2**20,
+    "path": 2000,
     "reason": 2000,
     "lock_token": 256,
     "interval": 20,
@@ -127,7 +129,7 @@ def test_a_text_may_have_its_length_and_no_more(name: str) -> None:
             case _:
                 continue
         limit = LENGTHS.get(path[-1].name, NAME)
-        refusal = f"must be at most {limit} {'bytes' if limit == FREE_TEXT else 'characters'}"
+        refusal = f"must be at most {limit} {'bytes' if limit >= FREE_TEXT else 'characters'}"
         for length, refusals in ((limit, []), (limit + 1, [refusal])):
             text = f"{'https://' if path[-1].name == 'url' else ''}{'x' * length}"[:length]
             texts = violations_at(path, text if given == "" else [text])

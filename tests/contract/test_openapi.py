@@ -231,6 +231,7 @@ async def test_examples_work_as_they_are_and_answers_follow_their_schemas(http: 
             "TestWebhook",
             "LinkChange",
             "RestoreStateVersion",
+            "ReplayIntakeMessage",
         ):  # of what the test has not created
             continue
         url = re.sub(r"\{\w+\}", keys.get(service, ""), path)

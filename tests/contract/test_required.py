@@ -93,6 +93,9 @@ REQUIRED = {
     "UpdateFreezeWindowRequest.type": "type is required",
     "UpdateFreezeWindowRequest.starts_at": "starts_at is required",
     "DeleteFreezeWindowRequest.id": "id is required",
+    "GetIntakeMessageRequest.id": "id is required",
+    "ReplayIntakeMessageRequest.id": "id is required",
+    "TestIntakeRequest.sender": "sender is required",
 }
 """What an empty request lacks, and in which words it is told."""
 

@@ -19,7 +19,7 @@ def test_the_page_has_the_table_of_senders_and_a_section_for_each() -> None:
         if sender.intake is not None:
             routes = sender.intake(cast("Recorder", None)).routes()
             paths = ", ".join(f"`{route.verb} {route.path}`" for route in routes)
-        rows.append(f"| {sender.product} | {sender.clients} | {sender.key} | {paths} |")
+        rows.append(f"| {sender.product} | `{sender.name}` | {sender.clients} | {sender.key} | {paths} |")
         assert f"## {sender.product}" in lines
-    start = lines.index("| sender | clients | where the key is | paths |") + 2
+    start = lines.index("| sender | name | clients | where the key is | paths |") + 2
     assert lines[start : start + len(rows) + 1] == [*rows, ""]

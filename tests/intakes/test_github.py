@@ -5,14 +5,19 @@ import hmac
 import json
 import random
 from dataclasses import replace
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlencode
 
+import apsw
 import pytest
 from tests.clients import RestClient
 from tests.soak import size, soaks
 
+from tracker.domain.commits import Commit
 from tracker.intakes.github import is_signed
+from tracker.stores.sqlite.commits import SELECT
+from tracker.time_text import MICROS
 
 if TYPE_CHECKING:
     import httpx2
@@ -164,15 +169,53 @@ async def test_what_records_nothing_is_accepted(http: httpx2.AsyncClient) -> Non
     assert await send(http, "ping", {"zen": "Keep it logically awesome."}) == (200, {"status": "pong"})
     number = REPOSITORY | {"created_at": 1577836800}
     deleted_tag = {"ref": "refs/tags/v1", "deleted": True, "head_commit": None, "commits": []}
-    for kind, content in (
-        ("push", deleted_tag | {"repository": number}),
-        ("pull_request", {"action": "closed", "pull_request": {"merged": True}}),
-        ("star", {"action": "created"}),
-        ("", {}),
+    for kind, content, reason in (
+        ("push", deleted_tag | {"repository": number}, "no commits"),
+        ("pull_request", {"action": "closed", "pull_request": {"merged": False}}, "unsupported action"),
+        ("star", {"action": "created"}, "unsupported event"),
+        ("", {}, "unsupported event"),
     ):
         answer = await send(http, kind, content)
-        assert answer == (202, {"status": "ignored", "reason": "unsupported event"})
+        assert answer == (202, {"status": "ignored", "reason": reason})
     assert await recorded(http) == []
+
+
+@pytest.mark.parametrize("mongo_uri", ["sqlite"], indirect=True)
+async def test_commits_of_pushes_and_merges_are_kept_with_their_times(
+    settings: Settings, http: httpx2.AsyncClient
+) -> None:
+    at = datetime.now(UTC).replace(microsecond=0)
+    commits = [
+        {"id": "1" * 40, "timestamp": f"{at:%Y-%m-%dT%H:%M:%S}+00:00", "message": "x"},
+        {"id": "2" * 40, "timestamp": "2001-01-01T00:00:00Z"},  # too old to matter
+        {"id": "no commit", "timestamp": "2026-01-01T00:00:00Z"},
+    ]
+    assert await send(http, "push", {"ref": "refs/heads/main", "commits": commits}) == (
+        200,
+        {"status": "recorded", "commits": 2},
+    )
+    merged = {
+        "id": 9,
+        "number": 12,
+        "title": "Larger carts",
+        "merged": True,
+        "merge_commit_sha": "3" * 40,
+        "created_at": "2026-01-01T00:00:00Z",
+        "merged_at": at.isoformat(),
+        "user": {"login": "ada"},
+        "html_url": "https://github.com/shop/cart/pull/12",
+        "base": {"ref": "main"},
+    }
+    content = {"action": "closed", "pull_request": merged}
+    status, answer = await send(http, "pull_request", content, "p1")
+    assert (status, answer["commits"]) == (200, 1)
+    (event,) = await recorded(http)
+    assert event["metadata"]["id"] == answer["eventId"]
+    assert (event["title"], event["attributes"]["status"]) == ("Merge #12 of cart: Larger carts", "done")
+    store = apsw.Connection(str(settings.database_path), flags=apsw.SQLITE_OPEN_READONLY)
+    found = [Commit(*row) for row in store.execute(f"{SELECT} ORDER BY sha")]
+    micros = int(at.timestamp()) * MICROS
+    assert found == [Commit("shop/cart", sha * 40, micros, "cart") for sha in "13"]
 
 
 async def test_a_form_has_the_payload(http: httpx2.AsyncClient) -> None:

@@ -139,9 +139,11 @@ async def test_a_created_release_is_an_event(http: httpx2.AsyncClient) -> None:
 async def test_what_records_nothing_is_accepted_and_what_is_malformed_is_refused(
     http: httpx2.AsyncClient,
 ) -> None:
-    ignored = (202, {"status": "ignored", "reason": "unsupported object_kind"})
-    assert await send(http, {"object_kind": "push", "commits": []}) == ignored
-    assert await send(http, {}) == ignored
+    assert await send(http, {}) == (202, {"status": "ignored", "reason": "unsupported object_kind"})
+    push: JsonObject = {"object_kind": "push", "project": PROJECT, "commits": []}
+    assert await send(http, push) == (202, {"status": "ignored", "reason": "no commits"})
+    push["commits"] = [{"id": "a" * 40, "timestamp": "2026-03-01T10:00:00+01:00"}]
+    assert await send(http, push) == (200, {"status": "recorded", "commits": 1})
     malformed: list[JsonObject] = [
         deployment("running", "yesterday"),
         deployment("running", "2026-03-01T10:00:00Z") | {"deployment_id": None},

@@ -14,6 +14,7 @@ from tests.stores.samples import (
     a_catalog_entry,
     a_delivery,
     a_freeze,
+    a_kept_message,
     a_link,
     a_lock,
     a_state,
@@ -31,6 +32,7 @@ from tests.stores.samples import (
 )
 
 from tracker.audit.chain import Draft, chained
+from tracker.domain.commits import Commit
 from tracker.domain.events import EventId
 from tracker.domain.locks import (
     Ending,
@@ -45,6 +47,7 @@ from tracker.pb import event_pb
 from tracker.stores.audit import AuditFilter
 from tracker.stores.base import StoreOpenError
 from tracker.stores.choice import chosen_contents
+from tracker.stores.intakes import Tally
 from tracker.stores.migration import MigrationError, migrate
 from tracker.stores.mongo import MongoStore
 from tracker.stores.pages import Page
@@ -171,6 +174,9 @@ async def fill(store: Store, events: int = 12) -> None:
     await store.access.modify("apikey:1", lambda _: an_api_key("ci"))
     await store.access.modify("user:1", lambda _: a_user("ada", "1"))
     await store.freezes.create(a_freeze("é", 7))
+    await store.intakes.count([Tally("flux", 7, 1, 2, 3, 4), Tally("github", 8, skew=-5, problem="é")])
+    await store.intakes.keep(a_kept_message("1"))
+    await store.commits.add([Commit("shop/cart", "a" * 40, 7, "cart")])
     await store.webhooks.create(a_webhook())
     await store.webhooks.add([a_delivery("1"), a_delivery("2")])
     await store.webhooks.settle(a_delivery("2")._replace(state=DeliveryState.FAILED, last_error="é"))
@@ -207,6 +213,9 @@ async def told(store: Store) -> dict[str, Any]:
         "freezes": [window.to_json() for window in await store.freezes.find()],
         "links": [link.to_json() for link in await store.links.find()],
         "audit": (await store.audit.read(AuditFilter(), 10)).entries,
+        "intakes": await store.intakes.tallies(),
+        "intake messages": await store.intakes.get("1"),
+        "commits": await store.commits.find(["a" * 40]),
         "webhooks": [(each.record.to_json(), each.secrets) for each in await store.webhooks.find()],
         "messages": await store.webhooks.list(DeliveryFilter("w"), None, 10),
         "states": [state.to_json() for state in (await store.terraform.find(ALL)).records],

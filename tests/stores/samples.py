@@ -25,6 +25,7 @@ from tracker.pb import (
 )
 from tracker.stores.access import StoredAccess
 from tracker.stores.idempotency import KeyUse, Once
+from tracker.stores.intakes import KeptMessage
 from tracker.stores.pages import Page
 from tracker.stores.webhooks import Delivery, SigningSecret, StoredWebhook
 from tracker.time_text import MICROS
@@ -195,6 +196,14 @@ def a_state(state_id: str, *contents: str) -> terraform_pb.State:
         for number, content in enumerate(contents)
     ]
     return terraform_pb.State(id=state_id, service=state_id.partition("/")[0], versions=versions)
+
+
+def a_kept_message(message_id: str, received_at: int = 7, body: str = '{"é":1}') -> KeptMessage:
+    path, headers = "/api/v1alpha1/integrations/flux/webhook", '{"user-agent":"é"}'
+    size = len(body.encode())
+    return KeptMessage(
+        message_id, "flux", received_at, 2, "unsupported kind", path, "[]", headers, body, size
+    )
 
 
 def an_api_key(name: str, key_id: str = "apikey:1", secret_hash: bytes = b"\0\xff") -> StoredAccess:

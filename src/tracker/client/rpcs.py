@@ -17,6 +17,7 @@ from tracker.pb import (
     freeze_pb,
     incident_pb,
     link_pb,
+    intake_pb,
     lock_pb,
     terraform_pb,
     webhook_pb,
@@ -97,6 +98,11 @@ DELETE_FREEZE_WINDOW = Rpc(freeze_pb.DeleteFreezeWindowRequest, freeze_pb.Delete
 LIST_FREEZE_OCCURRENCES = Rpc(freeze_pb.ListFreezeOccurrencesRequest, freeze_pb.ListFreezeOccurrencesResponse)
 LIST_FREEZE_WINDOWS = Rpc(freeze_pb.ListFreezeWindowsRequest, freeze_pb.ListFreezeWindowsResponse)
 UPDATE_FREEZE_WINDOW = Rpc(freeze_pb.UpdateFreezeWindowRequest, freeze_pb.UpdateFreezeWindowResponse)
+GET_INTAKE_MESSAGE = Rpc(intake_pb.GetIntakeMessageRequest, intake_pb.GetIntakeMessageResponse)
+LIST_INTAKE_MESSAGES = Rpc(intake_pb.ListIntakeMessagesRequest, intake_pb.ListIntakeMessagesResponse)
+LIST_INTAKES = Rpc(intake_pb.ListIntakesRequest, intake_pb.ListIntakesResponse)
+REPLAY_INTAKE_MESSAGE = Rpc(intake_pb.ReplayIntakeMessageRequest, intake_pb.ReplayIntakeMessageResponse)
+TEST_INTAKE = Rpc(intake_pb.TestIntakeRequest, intake_pb.TestIntakeResponse)
 CREATE_LOCK = Rpc(lock_pb.CreateLockRequest, lock_pb.CreateLockResponse)
 GET_LOCK = Rpc(lock_pb.GetLockRequest, lock_pb.GetLockResponse)
 LIST_LOCKS = Rpc(lock_pb.ListLocksRequest, lock_pb.ListLocksResponse)

@@ -226,6 +226,11 @@ class Settings:
         " these use buttons.",
         (),
     )
+    intake_mapping: Path | None = _setting(
+        MISSING_OR_PATH,
+        "TOML file with rules of your own for what becomes of messages of other products.",
+        None,
+    )
     dogstatsd_address: str = _setting(
         TEXT,
         "Where events of DogStatsD are received: `udp://127.0.0.1:8125` or `unix:///run/tracker/dogstatsd.sock`."

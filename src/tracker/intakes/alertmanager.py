@@ -76,6 +76,7 @@ class _Alert:
     ends: Timestamp | None
     title: str
     incident: event_pb.EventAttributes
+    content: Mapping[str, Any]
 
 
 class Alertmanager:
@@ -93,7 +94,7 @@ class Alertmanager:
             attributes = await self._change(alert, call)
             if attributes is not None:
                 asked = event_pb.CreateEventRequest(title=alert.title, attributes=attributes)
-                await self._recorder.deliver(asked, call)
+                await self._recorder.deliver(asked, call, alert.content)
         return json_response({"status": "recorded"})
 
     async def _change(self, alert: _Alert, call: Call) -> event_pb.EventAttributes | None:
@@ -181,4 +182,4 @@ def _alert(content: Mapping[str, Any], *, uncertain: bool) -> _Alert:
         next(filter(None, told), ""),
     )
     incident.message = shortened(message)
-    return _Alert(fingerprint, fires, starts, ends, title, incident)
+    return _Alert(fingerprint, fires, starts, ends, title, incident, content)

@@ -77,8 +77,8 @@ class CloudEvents:
         )
 
     async def _receive(self, request: HttpRequest, call: Call) -> HttpResponse:
-        received = [event_request(each) for each in attributes_of_all(request.body, call.headers)]
-        refused = await self._recorder.deliver_all(received, call)
+        given = attributes_of_all(request.body, call.headers)
+        refused = await self._recorder.deliver_all([*map(event_request, given)], call, given)
         for error in filter(None, refused):
             raise error
         return HttpResponse(b"", (), HTTPStatus.ACCEPTED)

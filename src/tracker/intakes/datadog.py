@@ -84,7 +84,7 @@ class DatadogEvents:
         content = json_object(request.body)
         asked = event_request(content)
         await self._link(asked, content)
-        event = await self._recorder.create(asked, call)
+        event = await self._recorder.create(asked, call, content)
         return json_response({"status": "ok", "event": self._json(event, call)}, HTTPStatus.ACCEPTED)
 
     async def _link(self, asked: event_pb.CreateEventRequest, content: Mapping[str, Any]) -> None:

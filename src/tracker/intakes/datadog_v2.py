@@ -89,7 +89,7 @@ class DatadogEventsV2:
     async def _create(self, request: HttpRequest, call: Call) -> HttpResponse:
         content = part(json_object(request.body), "data")
         asked = event_request(part(content, "attributes"))
-        event = await self._continued(asked, call) or await self._recorder.create(asked, call)
+        event = await self._continued(asked, call) or await self._recorder.create(asked, call, content)
         event_id = metadata_of(event).id
         evt = {"id": str(number_of(event_id)), "uid": event_id}
         data = {"id": event_id, "type": "event", "attributes": {"attributes": {"evt": evt}}}

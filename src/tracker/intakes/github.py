@@ -9,13 +9,16 @@ from tracker.intakes import tags
 from tracker.intakes.integrations import (
     PONG,
     Integration,
+    Record,
+    commit_of,
     event_request,
     identity,
     one_event,
+    pushed,
     time_of,
     version_of,
 )
-from tracker.intakes.requests import LONGEST_LABEL, json_object, part, refused, text
+from tracker.intakes.requests import LONGEST_LABEL, json_object, optional, part, refused, text
 from tracker.intakes.signatures import hexadecimal
 from tracker.pb import event_pb
 
@@ -59,7 +62,13 @@ def received(body: bytes, headers: Mapping[str, str]) -> Received:
     if headers.get("content-type", "").startswith("application/x-www-form-urlencoded"):
         body = _payload(body)
     content = json_object(body)
-    return one_event(_event(headers.get("x-github-event", ""), content), content)
+    match headers.get("x-github-event", ""):
+        case "push":
+            return _push(content)
+        case "pull_request":
+            return _pull_request(content)
+        case kind:
+            return one_event(_event(kind, content), content)
 
 
 def _event(kind: str, content: Mapping[str, Any]) -> event_pb.CreateEventRequest | str:
@@ -145,6 +154,44 @@ def _workflow_run(content: Mapping[str, Any]) -> event_pb.CreateEventRequest | s
         },
         time_of(run, "updated_at"),
     )
+
+
+def _repository(content: Mapping[str, Any]) -> tuple[str, str]:
+    """Return the name of the repository with its owner, and without."""
+    full = text(part(content, "repository"), "full_name")
+    return full, full.rpartition("/")[2]
+
+
+def _push(content: Mapping[str, Any]) -> Received:
+    commits = optional(content, "commits", list) or []
+    return pushed(
+        [
+            commit_of(*_repository(content), text(each, "id"), time_of(each, "timestamp"))
+            for each in commits
+            if isinstance(each, dict)
+        ],
+        content,
+    )
+
+
+def _pull_request(content: Mapping[str, Any]) -> Received:
+    change = part(content, "pull_request")
+    if text(content, "action") != "closed" or change.get("merged") is not True:
+        return "unsupported action"
+    attributes = _attributes(content, "pull_request", change)
+    attributes.status = _Status.done
+    attributes.start_date, merged = time_of(change, "created_at"), time_of(change, "merged_at")
+    attributes.owner = text(part(change, "user"), "login")
+    sha = text(change, "merge_commit_sha")
+    asked = event_request(
+        attributes,
+        f"Merge #{text(change, 'number')} of {attributes.service}: {text(change, 'title')}",
+        text(change, "body"),
+        {"sha": sha, "branch": text(part(change, "base"), "ref"), "url": text(change, "html_url")},
+        merged,
+    )
+    commit = commit_of(*_repository(content), sha, merged)
+    return [Record(asked, content, commits=[commit] if commit else [])]
 
 
 def _release(content: Mapping[str, Any]) -> event_pb.CreateEventRequest | str:

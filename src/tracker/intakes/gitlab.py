@@ -7,8 +7,17 @@ import re
 from typing import TYPE_CHECKING, Any, Final
 
 from tracker.intakes import tags
-from tracker.intakes.integrations import Integration, event_request, identity, one_event, time_of, version_of
-from tracker.intakes.requests import LONGEST_LABEL, json_object, part, text
+from tracker.intakes.integrations import (
+    Integration,
+    commit_of,
+    event_request,
+    identity,
+    one_event,
+    pushed,
+    time_of,
+    version_of,
+)
+from tracker.intakes.requests import LONGEST_LABEL, json_object, optional, part, text
 from tracker.pb import event_pb
 
 if TYPE_CHECKING:
@@ -61,6 +70,8 @@ def received(body: bytes, _headers: Mapping[str, str]) -> Received:
         TrackerError: INVALID_ARGUMENT; it is malformed.
     """
     content = json_object(body)
+    if text(content, "object_kind") == "push":
+        return _push(content)
     return one_event(_event(content), content)
 
 
@@ -127,6 +138,19 @@ def _pipeline(content: Mapping[str, Any]) -> event_pb.CreateEventRequest | str:
         text(commit, "title") or text(commit, "message"),
         {"sha": text(pipeline, "sha"), "branch": text(pipeline, "ref"), "url": text(pipeline, "url")},
         time_of(pipeline, "finished_at"),
+    )
+
+
+def _push(content: Mapping[str, Any]) -> Received:
+    path = text(part(content, "project"), "path_with_namespace")
+    commits = optional(content, "commits", list) or []
+    return pushed(
+        [
+            commit_of(path, path.rpartition("/")[2], text(each, "id"), time_of(each, "timestamp"))
+            for each in commits
+            if isinstance(each, dict)
+        ],
+        content,
     )
 
 

@@ -92,7 +92,7 @@ class GrafanaAnnotations:
 
     async def _record(self, content: Mapping[str, Any], message: str, call: Call) -> HttpResponse:
         asked = event_request(content)
-        event = await self._recorder.create(asked, call)
+        event = await self._recorder.create(asked, call, content)
         number_ = number_of(metadata_of(event).id)
         ended = {"endId": number_} if asked.attributes and asked.attributes.end_date else {}
         return json_response({"message": message, "id": number_, **ended})

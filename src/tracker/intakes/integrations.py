@@ -10,9 +10,11 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple, TypeAlias
 
 from tracker.api.http_exchange import json_response
 from tracker.api.routes import ForeignTerms, HttpRoute, unknown_path
+from tracker.domain.commits import Commit
 from tracker.domain.events import FINISHED, metadata_of
-from tracker.domain.times import timestamp
+from tracker.domain.times import micros, timestamp
 from tracker.errors import Reason, TrackerError
+from tracker.intakes.recorder import RECEIPT
 from tracker.intakes.requests import (
     LONGEST,
     LONGEST_LABEL,
@@ -40,14 +42,15 @@ if TYPE_CHECKING:
 
 
 class Record(NamedTuple):
-    """An event of a message, and the part of the message that it is made of.
+    """An event of a message, if it has one, and commits, and the part of the message that they are made of.
 
     One that `reopens` changes an event that has ended, also to a status that lasts.
     """
 
-    request: event_pb.CreateEventRequest
-    content: Mapping[str, Any]
+    request: event_pb.CreateEventRequest | None
+    content: object
     reopens: bool = False
+    commits: Sequence[Commit] = ()
 
 
 Received: TypeAlias = "Sequence[Record] | str"
@@ -61,7 +64,18 @@ PONG: Final = "ping"
 _LATEST: Final = LATEST // MICROS
 _VERSION: Final = re.compile(r"v?[0-9]+\.[0-9]")
 _SHORT: Final = 8
+_SHA: Final = re.compile(r"[0-9a-f]{40}|[0-9a-f]{64}")
 _ZONE: Final = re.compile(r"(\d) (?:UTC|([+-]\d\d):?(\d\d))")
+
+
+@dataclass(frozen=True, slots=True)
+class SignedRoute(HttpRoute):
+    """A route whose messages prove who sends them: `verify` raises for others.
+
+    A message that is replayed is not verified again: what is kept of it has no signature.
+    """
+
+    verify: Callable[[HttpRequest, Call], None] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,41 +96,39 @@ class Integration:
 
     def routes(self) -> Sequence[HttpRoute]:
         """Return the route of the webhook."""
-        route = HttpRoute(
+        route = SignedRoute(
             "POST",
             f"/api/v1alpha1/integrations/{self._product}/webhook",
             self._answer,
             Permission.EVENT_WRITE,
             compressed=self._verify is None,
             foreign=ForeignTerms(access_token),
+            verify=self._check,
         )
         return (route,)
 
+    def _check(self, request: HttpRequest, call: Call) -> None:
+        """Check who sends.
+
+        Raises:
+            TrackerError: NOT_FOUND, nothing is received; UNAUTHENTICATED, there is no valid signature.
+        """
+        if self._verify is None:
+            return
+        secret = self._recorder.secrets.get(self._product)
+        if secret:
+            if not self._verify(secret.encode(), request.body, call.headers):
+                raise TrackerError(Reason.INVALID_CREDENTIALS, "invalid signature")
+        elif not self.optional:
+            raise unknown_path()
+
     async def _answer(self, request: HttpRequest, call: Call) -> HttpResponse:
-        if self._verify is not None:
-            secret = self._recorder.secrets.get(self._product)
-            if secret:
-                if not self._verify(secret.encode(), request.body, call.headers):
-                    raise TrackerError(Reason.INVALID_CREDENTIALS, "invalid signature")
-            elif not self.optional:
-                raise unknown_path()
         asked = self._receive(request.body, call.headers)
         if asked == PONG:
             return json_response({"status": "pong"})
         if isinstance(asked, str):
             return _ignored(asked)
-        key = self._key(request.body, call)
-        delivered = [
-            await self._recorder.deliver(
-                each.request, call, f"{key}{number or ''}" if key else "", reopens=each.reopens
-            )
-            for number, each in enumerate(asked)
-        ]
-        recorded = [metadata_of(each).id for each in delivered if each is not None]
-        if not recorded:
-            return _ignored("stale")
-        one = {"eventId": recorded[0]} if len(asked) == 1 else {"events": len(recorded)}
-        return json_response({"status": "recorded", **one})
+        return await record(asked, self._recorder, call, self._key(request.body, call))
 
     def _key(self, body: bytes, call: Call) -> str:
         found = self.delivery
@@ -124,7 +136,47 @@ class Integration:
         return "" if not delivery else hashlib.sha256(f"{self._product}:{delivery}".encode()).hexdigest()
 
 
+async def record(records: Sequence[Record], recorder: Recorder, call: Call, key: str) -> HttpResponse:
+    """Record the events of a message, which has an idempotency key or an empty one, and return the answer."""
+    mappings, sender = recorder.mappings(), recorder.sender
+    wanted = [each for each in records if mappings.records(sender, each.content)]
+    if not wanted:
+        return _ignored("left out by the mapping")
+    recorded, commits = [], 0
+    for number, each in enumerate(wanted):
+        if each.commits:
+            service = recorder.service_of(each.commits[0].service, each.content)
+            await recorder.keep_commits([commit._replace(service=service) for commit in each.commits])
+            commits += len(each.commits)
+        if each.request is not None:
+            own_key = f"{key}{number or ''}" if key else ""
+            event = await recorder.deliver(each.request, call, each.content, own_key, reopens=each.reopens)
+            recorded += [] if event is None else [metadata_of(event).id]
+    if not recorded and not commits:
+        return _ignored("stale")
+    answer: dict[str, object] = {"status": "recorded"}
+    if recorded:
+        answer |= {"eventId": recorded[0]} if len(records) == 1 else {"events": len(recorded)}
+    return json_response(answer | ({"commits": commits} if commits else {}))
+
+
+def commit_of(repository: str, service: str, sha: str, at: Timestamp | None) -> Commit | None:
+    """Return a commit of a push, or None where something of it is missing."""
+    if at is None or not repository or not _SHA.fullmatch(sha):
+        return None
+    return Commit(repository[:LONGEST], sha, micros(at), service[:LONGEST] or "unknown")
+
+
+def pushed(commits: Sequence[Commit | None], content: object) -> Received:
+    """Return what a push records."""
+    kept = [each for each in commits if each is not None]
+    return [Record(None, content, commits=kept)] if kept else "no commits"
+
+
 def _ignored(reason: str) -> HttpResponse:
+    receipt = RECEIPT.get()
+    if receipt is not None:
+        receipt.ignored = reason
     return json_response({"status": "ignored", "reason": reason}, HTTPStatus.ACCEPTED)
 
 

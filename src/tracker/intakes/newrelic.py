@@ -103,7 +103,8 @@ class NewRelicEvents:
             if sent_as and asked.attributes and not asked.attributes.external_id:
                 asked.attributes.external_id = f"{sent_as}:{index}"
             wanted[index] = asked
-        refused = await self._recorder.deliver_all([*wanted.values()], call)
+        contents = [events[index] for index in wanted]
+        refused = await self._recorder.deliver_all([*wanted.values()], call, contents)
         rejected |= {index: each.message for index, each in zip(wanted, refused, strict=True) if each}
         told = [{"index": index, "reason": rejected[index]} for index in sorted(rejected)]
         more = {"rejected": told} if told else {}
@@ -114,7 +115,7 @@ class NewRelicEvents:
         if given is None:
             raise refused("deployment", "expected an object")
         asked = deployment_request(given, request.captures[0])
-        event = await self._recorder.create(asked, call)
+        event = await self._recorder.create(asked, call, given)
         shown = {
             name: text(given, name) for name in ("revision", "changelog", "description", "user", "timestamp")
         }

@@ -106,7 +106,7 @@ class PagerDutyEvents:
             attributes.clear_field("start_date")
         else:
             attributes.external_id = bounded(f"{key}#{earlier + 1}" if earlier else key)
-        await self._recorder.create(asked, call)
+        await self._recorder.create(asked, call, content)
 
     async def _continue(self, content: Mapping[str, Any], key: str, call: Call, *, resolved: bool) -> None:
         """Acknowledge or close the incident that is open; without one, nothing is left to do."""
@@ -139,7 +139,8 @@ class PagerDutyEvents:
         return None, found.total_count
 
     async def _record_change(self, request: HttpRequest, call: Call) -> HttpResponse:
-        await self._recorder.create(change_request(json_object(request.body)), call)
+        content = json_object(request.body)
+        await self._recorder.create(change_request(content), call, content)
         return json_response({"status": "success", "message": "Change event processed"}, HTTPStatus.ACCEPTED)
 
 

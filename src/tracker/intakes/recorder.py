@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from asyncio import TaskGroup
+from contextvars import ContextVar
 from dataclasses import dataclass
 from http import HTTPStatus
 from itertools import islice
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, Protocol, TypeVar
 
 from protobuf.wkt import Int32Value, UInt32Value
 
@@ -15,16 +16,21 @@ from tracker.domain.query.fields import BY_NAME, SOURCE
 from tracker.domain.query.text import to_text
 from tracker.domain.query.tree import all_of, one_of
 from tracker.errors import Reason, TrackerError
+from tracker.intakes import joins
+from tracker.intakes.mapping import Mappings, latest_time
 from tracker.intakes.numbers import beginning_of, number_of
 from tracker.pb import event_pb
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Mapping, Sequence
 
-    from tracker.api.rpcs import Rpcs
+    from protobuf import Message
+
+    from tracker.domain.commits import Commit
     from tracker.domain.query.tree import Node
     from tracker.services.context import Call
 
+M = TypeVar("M", bound="Message")
 
 _LASTING: Final = frozenset(
     {event_pb.Status.planned, event_pb.Status.open, event_pb.Status.start, event_pb.Status.in_progress}
@@ -35,32 +41,79 @@ _ROUNDED: Final = 1 << 10
 """The farthest that rounding to 53 bits moves a number."""
 
 
+@dataclass(slots=True)
+class Receipt:
+    """What is found out about the message that a call brings: why it records nothing, and its latest time.
+
+    The time is in microseconds since the epoch, 0 for none.
+    """
+
+    ignored: str = ""
+    latest: int = 0
+
+
+RECEIPT: ContextVar[Receipt | None] = ContextVar("RECEIPT", default=None)
+"""That of the message which the current task handles."""
+
+
+class Asks(Protocol):
+    """The RPCs, as in `api/rpcs.py`."""
+
+    async def ask(self, request: Message, answer: type[M], outer: Call) -> M:
+        """Return the answer to a request that changes nothing."""
+
+    async def change(self, request: Message, answer: type[M], outer: Call, key: str | None = None) -> M:
+        """Return the answer to a change, which is made once for each key."""
+
+
+async def _keep_none(_commits: Sequence[Commit]) -> None:
+    """Keep no commits: of a test."""
+
+
 @dataclass(frozen=True, slots=True)
 class Recorder:
     """Records events and finds them.
 
     `_ids_that_begin` returns the ids of events that begin so. `_public_url` is the address of this server, or
     empty where it is the one that clients use. `secrets` are those of products whose webhooks are signed.
+    `mappings` returns the operator's own rules for what becomes of messages, and `sender` is whose they are.
+    `keep_commits` stores those of pushes.
     """
 
-    _rpcs: Rpcs
+    _rpcs: Asks
     _ids_that_begin: Callable[[str], Awaitable[Sequence[str]]]
     _public_url: str
     secrets: Mapping[str, str | None]
+    mappings: Callable[[], Mappings] = Mappings
+    keep_commits: Callable[[Sequence[Commit]], Awaitable[None]] = _keep_none
+    sender: str = ""
 
-    async def create(self, request: event_pb.CreateEventRequest, call: Call) -> event_pb.Event:
+    async def create(
+        self, request: event_pb.CreateEventRequest, call: Call, content: object = None
+    ) -> event_pb.Event:
         """Record an event, or change the one of its source with its external id.
+
+        `content` is the part of the message that it is made of, for the operator's own rules.
 
         Raises:
             TrackerError: As CreateEvent does.
         """
+        request = self._mapped(request, content)
         answer = await self._rpcs.change(request, event_pb.CreateEventResponse, call)
         return answer.event or event_pb.Event()
 
     async def deliver(
-        self, request: event_pb.CreateEventRequest, call: Call, key: str = "", *, reopens: bool = False
+        self,
+        request: event_pb.CreateEventRequest,
+        call: Call,
+        content: object = None,
+        key: str = "",
+        *,
+        reopens: bool = False,
     ) -> event_pb.Event | None:
         """Record one of the events of a call; return None if that with its external id has ended.
+
+        `content` is as for `create`.
 
         Messages may come again, and late: the beginning of what has ended is left out, unless the message
         `reopens` it, and what has the idempotency key of a message before changes nothing.
@@ -68,6 +121,11 @@ class Recorder:
         Raises:
             TrackerError: As CreateEvent does.
         """
+        request = self._mapped(request, content)
+        if source := self.mappings().source_for(self.sender):
+            request = await joins.joined(
+                request, self.sender, source, lambda wanted: self.find(wanted, call, 20)
+            )
         attributes = attributes_of(event_pb.Event(attributes=request.attributes))
         if attributes.external_id and attributes.status in _LASTING and not reopens:
             external = one_of(BY_NAME["external_id"], (attributes.external_id,))
@@ -78,10 +136,11 @@ class Recorder:
         return answer.event
 
     async def deliver_all(
-        self, requests: Sequence[event_pb.CreateEventRequest], call: Call
+        self, requests: Sequence[event_pb.CreateEventRequest], call: Call, contents: Sequence[object]
     ) -> Sequence[TrackerError | None]:
         """Record the events of a call, many at a time; return why each was refused, or None if it was not.
 
+        `contents` are the parts of the message that they are made of.
         Events with one external id are recorded in their order. After a refusal that is not for what an event
         says, the others are left out.
 
@@ -100,7 +159,7 @@ class Recorder:
             for indexes in islice(waiting, most):
                 for index in indexes:
                     try:
-                        await self.deliver(requests[index], call)
+                        await self.deliver(requests[index], call, contents[index])
                     except TrackerError as error:
                         if error.reason.http_status != HTTPStatus.BAD_REQUEST:
                             raise
@@ -173,6 +232,20 @@ class Recorder:
             TrackerError: As SearchEvents does.
         """
         return await self._rpcs.ask(request, event_pb.SearchEventsResponse, call)
+
+    def service_of(self, service: str, content: object) -> str:
+        """Return the service of a repository, by the operator's own rules where they have one."""
+        attributes = event_pb.EventAttributes(service=service)
+        asked = event_pb.CreateEventRequest(attributes=attributes)
+        mapped = self.mappings().mapped(self.sender, asked, content).attributes
+        return mapped.service if mapped is not None else service
+
+    def _mapped(self, request: event_pb.CreateEventRequest, content: object) -> event_pb.CreateEventRequest:
+        mapped = self.mappings().mapped(self.sender, request, content)
+        receipt = RECEIPT.get()
+        if receipt is not None:
+            receipt.latest = max(receipt.latest, latest_time(mapped))
+        return mapped
 
     async def id_of(self, number: int) -> str | None:
         """Return the id of the event with a number, or None.

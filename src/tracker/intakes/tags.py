@@ -83,6 +83,27 @@ def _set(attributes: event_pb.EventAttributes, field: str, value: str) -> bool:
     return bool(getattr(attributes, field) == value)
 
 
+def said(attributes: event_pb.EventAttributes, field: str) -> str:
+    """Return the value of a field with one of a few values, or a tag for it that is none of these."""
+    value = getattr(attributes, field)
+    if value:
+        return wire_name(value)
+    return next((attributes.labels[key] for key in _keys(field) if key in attributes.labels), "")
+
+
+def choose(attributes: event_pb.EventAttributes, field: str, value: str) -> bool:
+    """Set a field with one of a few values, instead of a tag for it; return whether it can have the value."""
+    number = number_named(CHOICES[field].desc(), value)
+    if number:
+        setattr(attributes, field, CHOICES[field](number))
+        attributes.labels = {name: of for name, of in attributes.labels.items() if name not in _keys(field)}
+    return bool(number)
+
+
+def _keys(field: str) -> list[str]:
+    return [key for key, of in FIELD_OF.items() if of == field]
+
+
 def tags_of(attributes: event_pb.EventAttributes) -> list[str]:
     """Return the tags of an event, those that it came with among them."""
     return [*_written(attributes)]

@@ -17,6 +17,7 @@ from .generated.proto.catalog.v1alpha1 import catalog_pb
 from .generated.proto.event.v1alpha1 import event_pb
 from .generated.proto.freeze.v1alpha1 import freeze_pb
 from .generated.proto.incident.v1alpha1 import incident_pb
+from .generated.proto.intake.v1alpha1 import intake_pb
 from .generated.proto.link.v1alpha1 import link_pb
 from .generated.proto.lock.v1alpha1 import lock_pb
 from .generated.proto.options.v1 import options_pb
@@ -34,6 +35,7 @@ FILES = (
     incident_pb.desc(),
     terraform_pb.desc(),
     freeze_pb.desc(),
+    intake_pb.desc(),
 )
 """Descriptors of the files that declare Tracker's services."""
 STANDARD_FILES = (health_pb.desc(), reflection_pb.desc(), reflection_v1alpha_pb.desc())
@@ -53,6 +55,7 @@ __all__ = [
     "health_pb",
     "http_pb",
     "incident_pb",
+    "intake_pb",
     "link_pb",
     "lock_pb",
     "options_pb",

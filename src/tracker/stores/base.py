@@ -26,8 +26,10 @@ if TYPE_CHECKING:
     from tracker.stores.access import AccessStore
     from tracker.stores.audit import AuditStore
     from tracker.stores.changes import ChangeLog, ConsumerStore
+    from tracker.stores.commits import CommitStore
     from tracker.stores.events import EventStore
     from tracker.stores.idempotency import IdempotencyStore, Once
+    from tracker.stores.intakes import IntakeStore
     from tracker.stores.locks import LockStore
     from tracker.stores.pages import Found, Page
     from tracker.stores.records import RecordStore
@@ -96,6 +98,8 @@ class Store(Protocol):
     audit: AuditStore
     webhooks: WebhookStore
     terraform: TerraformStore
+    intakes: IntakeStore
+    commits: CommitStore
     idempotency: IdempotencyStore
 
     def now(self) -> int:

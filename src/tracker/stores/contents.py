@@ -12,7 +12,9 @@ from enum import StrEnum
 from typing import TYPE_CHECKING, NamedTuple, Protocol, TypeAlias, TypeVar
 
 from tracker.audit.chain import Entry
+from tracker.domain.commits import Commit
 from tracker.stores.base import StoreOpenError
+from tracker.stores.intakes import KeptMessage, Tally
 from tracker.stores.terraform import StatePart
 from tracker.stores.webhooks import Delivery
 
@@ -40,6 +42,9 @@ class Kind(StrEnum):
     WEBHOOK_DELIVERIES = "messages of webhooks"
     TERRAFORM_PARTS = "parts of states of Terraform"
     TERRAFORM_STATES = "states of Terraform"
+    INTAKES = "counts of intakes"
+    INTAKE_MESSAGES = "messages of intakes"
+    COMMITS = "commits"
     LOCK_KEYS = "lock keys"
     ENDED_LOCKS = "ended locks"
     IDEMPOTENCY_KEYS = "idempotency keys"
@@ -126,6 +131,9 @@ StoredRecord: TypeAlias = (
     | StoredWebhookDocument
     | Delivery
     | StatePart
+    | Tally
+    | KeptMessage
+    | Commit
     | Entry
 )
 R = TypeVar("R", bound=StoredRecord)
@@ -140,24 +148,22 @@ def digest(record: StoredRecord) -> int:
 def characters(record: StoredRecord) -> int:
     """Return the length of a record's document, or answer."""
     match record:
-        case StoredKey(holder=holder):
-            return 0 if holder is None else len(holder.document)
-        case StoredAnswer(answer=answer):
-            return len(answer)
-        case Delivery(body=body):
+        case StoredAnswer(answer=content) | StatePart(data=content):
+            return len(content)
+        case Delivery(body=body) | KeptMessage(body=body):
             return len(body)
-        case StatePart(data=data):
-            return len(data)
-        case Entry(content=text):
-            return len(text)
         case (
             StoredDocument(document=text)
             | StoredEntry(document=text)
             | StoredEnd(document=text)
             | StoredAccessDocument(document=text)
             | StoredWebhookDocument(document=text)
+            | StoredKey(holder=StoredLock(document=text))
+            | Entry(content=text)
         ):
             return len(text)
+        case StoredKey() | Tally() | Commit():
+            return 0
 
 
 class Records(Protocol[R]):

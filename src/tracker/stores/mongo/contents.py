@@ -39,8 +39,10 @@ from tracker.stores.mongo import (
     audit,
     catalog,
     changelogs,
+    commits,
     event_records,
     idempotency,
+    intakes,
     lock_documents,
     records,
     schema,
@@ -91,6 +93,9 @@ class MongoContents:
             ),
             Kind.TERRAFORM_PARTS: collection(terraform.PARTS, {}, terraform.part, terraform.part_document),
             Kind.TERRAFORM_STATES: collection(terraform.NAME, _THERE, _document, _catalog_entry),
+            Kind.INTAKES: collection(intakes.NAME, {}, intakes.tally, intakes.tally_document),
+            Kind.INTAKE_MESSAGES: collection(intakes.MESSAGES, {}, intakes.kept, intakes.message_document),
+            Kind.COMMITS: collection(commits.NAME, {}, commits.commit, commits.document),
             Kind.LOCK_KEYS: collection(lock_documents.NAME, {}, _key, _key_document),
             Kind.ENDED_LOCKS: collection(
                 lock_documents.ENDED, {}, _end, lock_documents.end_document, self._still_held

@@ -16,10 +16,12 @@ from tracker.stores.mongo import (
     audit,
     catalog,
     change_log,
+    commits,
     courier,
     event_counts,
     event_records,
     idempotency,
+    intakes,
     lock_documents,
     records,
     terraform,
@@ -123,6 +125,12 @@ INDEXES: Final[Mapping[str, Sequence[IndexModel]]] = {
         _index("webhook_deliveries_of_thread", "webhook", "thread", "created_at", "_id"),
         _index("webhook_deliveries_old", "created_at"),
     ),
+    intakes.NAME: (),
+    intakes.MESSAGES: (
+        _index("intake_messages_by_sender", "sender", "received_at", "_id", "body_bytes"),
+        _index("intake_messages_by_time", "received_at", "_id"),
+    ),
+    commits.NAME: (_index("commits_by_sha", "sha", "repository"), _index("commits_by_time", "committed_at")),
     idempotency.NAME: (
         _index("idempotency_keys_by_time", "at"),
         _index("idempotency_keys_with_outbox", "outbox.at", sparse=True),
@@ -196,7 +204,8 @@ async def _make(database: Database) -> None:
             " start the newer Tracker that made it"
         )
     for name, indexes in INDEXES.items():
-        await database.newest(name).create_indexes([*indexes])
+        if indexes:
+            await database.newest(name).create_indexes([*indexes])
     log = change_log.LOG | {"name": secrets.token_hex(8)}
     for document in (HEALTH | {"checked_at": 0}, log, SCHEMA | {"version": VERSION}):
         try:

@@ -14,6 +14,7 @@ from tracker.stores.mongo.access import MongoAccess
 from tracker.stores.mongo.audit import MongoAudit
 from tracker.stores.mongo.catalog import MongoCatalog
 from tracker.stores.mongo.change_log import MongoChangeLog, MongoConsumers
+from tracker.stores.mongo.commits import MongoCommits
 from tracker.stores.mongo.courier import Courier
 from tracker.stores.mongo.database import CHANGE_SECONDS, META, Database
 from tracker.stores.mongo.deliveries import Deliveries
@@ -21,6 +22,7 @@ from tracker.stores.mongo.event_counts import EventCounts
 from tracker.stores.mongo.events import MongoEvents
 from tracker.stores.mongo.failures import store_errors
 from tracker.stores.mongo.idempotency import MongoIdempotency
+from tracker.stores.mongo.intakes import MongoIntakes
 from tracker.stores.mongo.locks import MongoLocks
 from tracker.stores.mongo.opening import open_database
 from tracker.stores.mongo.reconciler import LOOK_SECONDS, Reconciler
@@ -83,6 +85,8 @@ class MongoStore(Store):
         self.audit = MongoAudit(database)
         self.webhooks = MongoWebhooks(database, deliveries)
         self.terraform = MongoTerraform(database, deliveries)
+        self.intakes = MongoIntakes(database)
+        self.commits = MongoCommits(database)
 
     def now(self) -> int:
         return self.database.now()

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, Generic
 
 import apsw
 
+from tracker.domain.commits import Commit
 from tracker.domain.locks import LockKey
 from tracker.pb import access_pb, catalog_pb, event_pb, lock_pb, terraform_pb, webhook_pb
 from tracker.stores.base import StoreOpenError
@@ -28,11 +29,14 @@ from tracker.stores.contents import (
     characters,
 )
 from tracker.stores.documents import parse
+from tracker.stores.intakes import KeptMessage, Tally
 from tracker.stores.sqlite import (
     access,
     audit,
+    commits,
     event_records,
     idempotency,
+    intakes,
     lock_records,
     migrations,
     records,
@@ -133,6 +137,11 @@ class SqliteContents:
                 partial(_document, terraform_pb.State),
                 terraform.add,
             ),
+            Kind.INTAKES: _Table(db, "intakes", intakes.SELECT_TALLIES, Tally, intakes.add_tally),
+            Kind.INTAKE_MESSAGES: _Table(
+                db, "intake_messages", intakes.SELECT_MESSAGES, KeptMessage, intakes.add_message
+            ),
+            Kind.COMMITS: _Table(db, "commits", commits.SELECT, Commit, commits.add),
             Kind.LOCK_KEYS: _Table(db, "lock_keys", _KEYS, _key, lock_records.add_key),
             Kind.ENDED_LOCKS: _Table(db, "ended_locks", _ENDS, _end, lock_records.add_ended),
             Kind.IDEMPOTENCY_KEYS: _Table(db, "idempotency_keys", _ANSWERS, StoredAnswer, idempotency.add),

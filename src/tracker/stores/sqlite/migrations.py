@@ -34,6 +34,9 @@ _RECORDS: Final = (
     "terraform_states",
     "terraform_parts",
     "freezes",
+    "intakes",
+    "intake_messages",
+    "commits",
 )
 
 

@@ -14,8 +14,10 @@ from tracker.stores.sqlite.access import SqliteAccess
 from tracker.stores.sqlite.audit import SqliteAudit
 from tracker.stores.sqlite.catalog import SqliteCatalog
 from tracker.stores.sqlite.change_log import SqliteChangeLog, SqliteConsumers
+from tracker.stores.sqlite.commits import SqliteCommits
 from tracker.stores.sqlite.events import SqliteEvents
 from tracker.stores.sqlite.idempotency import SqliteIdempotency
+from tracker.stores.sqlite.intakes import SqliteIntakes
 from tracker.stores.sqlite.locks import SqliteLocks
 from tracker.stores.sqlite.opening import FileLock, open_database, open_for_reading, open_for_writing
 from tracker.stores.sqlite.reader import Reader
@@ -63,6 +65,8 @@ class SqliteStore(Store):
         self.audit = SqliteAudit(self._writer, self._reader)
         self.webhooks = SqliteWebhooks(self._writer, self._reader)
         self.terraform = SqliteTerraform(self._writer, self._reader)
+        self.intakes = SqliteIntakes(self._writer, self._reader)
+        self.commits = SqliteCommits(self._writer, self._reader)
         self.idempotency = SqliteIdempotency(self._writer, self._reader)
 
     def now(self) -> int:

@@ -1,0 +1,1 @@
+"""What intakes receive: counts for each sender, and an inbox of messages that recorded nothing."""

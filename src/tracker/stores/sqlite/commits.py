@@ -1,0 +1,61 @@
+"""Commits in SQLite."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from tracker.domain.commits import Commit
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    import apsw
+
+    from tracker.stores.sqlite.reader import Reader
+    from tracker.stores.sqlite.writer import Writer
+
+SELECT = "SELECT repository, sha, committed_at, service FROM commits"
+_ADD = (
+    "INSERT INTO commits (repository, sha, committed_at, service) VALUES (?, ?, ?, ?)"
+    " ON CONFLICT (repository, sha) DO UPDATE"
+    " SET committed_at = excluded.committed_at, service = excluded.service"
+)
+_FORGET = (
+    "DELETE FROM commits WHERE (repository, sha) IN"
+    " (SELECT repository, sha FROM commits WHERE committed_at < ? LIMIT ?)"
+)
+_FORGOTTEN_AT_ONCE = 1_000
+
+
+@dataclass(eq=False)
+class SqliteCommits:
+    """The `CommitStore` in SQLite."""
+
+    _writer: Writer
+    _reader: Reader
+
+    async def add(self, commits: Sequence[Commit]) -> None:
+        await self._writer.change(lambda db: db.executemany(_ADD, commits))
+
+    async def find(self, shas: Sequence[str], repository: str | None = None) -> Sequence[Commit]:
+        where, values = "sha IN (SELECT value FROM json_each(?))", [json.dumps([*shas])]
+        if repository is not None:
+            where, values = f"{where} AND repository = ?", [*values, repository]
+        sql = f"{SELECT} WHERE {where} ORDER BY repository, sha"
+        return await self._reader.read(lambda db: [Commit(*row) for row in db.execute(sql, values)])
+
+    async def forget(self, before: int) -> None:
+        def step(db: apsw.Connection) -> int:
+            db.execute(_FORGET, (before, _FORGOTTEN_AT_ONCE))
+            return db.changes()
+
+        while await self._writer.change(step):
+            pass
+
+
+def add(db: apsw.Connection, commit: Commit) -> None:
+    """Add a commit as a migration has it."""
+    values: tuple[Any, ...] = commit
+    db.execute(_ADD, values)
