@@ -160,14 +160,14 @@ def test_the_component_for_gitlab_runs_a_deployment(
         {"service": "gitlab-shop", "server": environ["TRACKER_SERVER"], "command": f'"{command}"'}
     )
     assert job["id_tokens"]["TRACKER_TOKEN"]["aud"] == environ["TRACKER_SERVER"]
-    variables = {**environ, **JOB_OF_GITLAB}
+    variables = {**environ, **JOB_OF_GITLAB, "CI_JOB_ID": status}
     for name, value in job["variables"].items():
         variables[name] = re.sub(r"\$(\w+)", lambda found: JOB_OF_GITLAB.get(found[1], found[0]), value)
     done = shell("\n".join(job["script"]), variables)
     assert (done.returncode == 0) is (status == "success"), done.stderr
     event = events(server, "gitlab-shop")[0]
     assert (event["status"], event["source"], event["version"]) == (status, "gitlab", COMMIT)
-    assert event["externalId"] == "7:99"
+    assert event["externalId"] == f"7:{status}"
     assert held(server, "gitlab-shop") == []
 
 
