@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 
-from tracker import demo
+from tracker.demo import company
 from tracker.domain.events import attributes_of, event_key, event_time, metadata_of
 from tracker.pb import event_pb
 from tracker.time_text import MICROS
@@ -14,7 +14,7 @@ DAYS = 14
 
 
 def past(number: int, seed: int = 1) -> list[event_pb.Event]:
-    return list(demo.events(number, seed=seed, until=UNTIL, days=DAYS))
+    return list(company.events(number, seed=seed, until=UNTIL, days=DAYS))
 
 
 def test_a_seed_gives_the_same_events_and_another_one_others() -> None:
@@ -62,13 +62,13 @@ def test_incidents_follow_deployments_that_were_there() -> None:
 
 
 def test_services_are_in_the_catalog() -> None:
-    services = {entry.name for entry in demo.catalog(1)}
+    services = {entry.name for entry in company.catalog(1)}
     assert {attributes_of(event).service for event in past(2_000)} <= services
 
 
 def test_some_work_is_under_way_and_some_planned() -> None:
-    events = demo.present(seed=1, until=UNTIL)
-    assert events == demo.present(seed=1, until=UNTIL)
+    events = company.present(seed=1, until=UNTIL)
+    assert events == company.present(seed=1, until=UNTIL)
     statuses = Counter(attributes_of(event).status for event in events)
     assert statuses[event_pb.Status.start] == 6
     assert statuses[event_pb.Status.open] == 1
@@ -78,8 +78,8 @@ def test_some_work_is_under_way_and_some_planned() -> None:
 
 
 def test_work_under_way_holds_its_locks() -> None:
-    current = demo.present(seed=1, until=UNTIL)
+    current = company.present(seed=1, until=UNTIL)
     running = [event for event in current if attributes_of(event).status is event_pb.Status.start]
-    held = list(demo.locks(current))
+    held = list(company.locks(current))
     assert running
     assert [lock.event_id for _, lock in held] == [metadata_of(event).id for event in running]

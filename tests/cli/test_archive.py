@@ -18,7 +18,7 @@ from tests.server_process import ServerProcess
 from tests.stores.observations import Observations
 from tests.tcp_proxy import TcpProxy
 
-from tracker import demo
+from tracker.demo import company
 from tracker.stores.choice import chosen_contents
 from tracker.stores.contents import Kind, digest
 
@@ -37,7 +37,7 @@ PATIENCE = 90.0
 def archive(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Give a file of events as a tool would write them: without what is unset."""
     file = tmp_path_factory.mktemp("archive") / "events.ndjson"
-    made = demo.events(EVENTS, seed=1, until=UNTIL, days=10)
+    made = company.events(EVENTS, seed=1, until=UNTIL, days=10)
     file.write_text("".join(f"{event.to_json()}\n" for event in made), "utf-8")
     return file
 

@@ -182,7 +182,7 @@ def demo(
     """
     import asyncio
 
-    from tracker import demo as past
+    from tracker.demo import company as past
 
     end = until or datetime.now(UTC).replace(second=0, microsecond=0)
     days = days or past.days_for(events)
@@ -203,7 +203,7 @@ def demo(
 
 def _first(seed: int, current: Sequence[event_pb.Event]) -> Mapping[Kind, Sequence[StoredRecord]]:
     """Return the catalog and the held locks of sample data."""
-    from tracker import demo as past
+    from tracker.demo import company as past
     from tracker.stores.contents import Kind, StoredDocument, StoredKey, StoredLock
 
     return {

@@ -14,6 +14,7 @@ from tracker.domain.scopes import subject_of
 from tracker.pb import event_pb, lock_pb
 from tracker.pb.options import wire_name
 from tracker.time_text import MICROS, moment_text
+from tracker.web.causes import causes
 from tracker.web.entry_address import entry_address
 from tracker.web.event_rows import event_row
 from tracker.web.lock_rows import lock_row
@@ -27,6 +28,7 @@ if TYPE_CHECKING:
 
     from markupsafe import Markup
 
+    from tracker.web.causes import Causes
     from tracker.web.event_rows import EventRow
     from tracker.web.lock_rows import LockRow
     from tracker.web.visit import Part, Visit
@@ -100,6 +102,7 @@ class EventDetail:
     links: tuple[Address, ...]
     dates: tuple[tuple[str, Markup], ...]
     since_linked: str
+    causes: Part[Causes | None]
     changes: Part[Changes]
     chain: Part[tuple[ChainLink, ...]]
     locks: Part[tuple[LockRow, ...]]
@@ -107,13 +110,15 @@ class EventDetail:
     around_link: str
     api: str
     tracker: str
+    why: str
+    """The address of what may have caused it, "" for an event that is no incident."""
     edit: str
     entry: str
     """The address of its service in the catalog, "" where it names none."""
 
 
-async def event_detail(visit: Visit, id_or_slack_id: str) -> EventDetail:
-    """Return an event with its changelog, chain, locks and neighbours.
+async def event_detail(visit: Visit, id_or_slack_id: str, *, whole: bool = False) -> EventDetail:
+    """Return an event with its changelog, chain, locks and neighbours, and `whole` also with its causes.
 
     Raises:
         TrackerError: NOT_FOUND; there is no such event.
@@ -121,7 +126,8 @@ async def event_detail(visit: Visit, id_or_slack_id: str) -> EventDetail:
     answer = await visit.ask(event_pb.GetEventRequest(id=id_or_slack_id), event_pb.GetEventResponse)
     event = answer.event or event_pb.Event()
     attributes, metadata = attributes_of(event), metadata_of(event)
-    changes, chain, locks, around = await asyncio.gather(
+    why, changes, chain, locks, around = await asyncio.gather(
+        part(causes(visit, event if whole else event_pb.Event())),
         part(_changes(visit, event)),
         part(_chain(visit, event)),
         part(_locks(visit, event)),
@@ -151,6 +157,7 @@ async def event_detail(visit: Visit, id_or_slack_id: str) -> EventDetail:
         ),
         dates=tuple((name, times.long_tag(moment)) for name, moment in dates if moment is not None),
         since_linked=length(metadata.duration) if attributes.related_id and metadata.duration else "",
+        causes=why,
         changes=changes,
         chain=chain,
         locks=locks,
@@ -158,6 +165,7 @@ async def event_detail(visit: Visit, id_or_slack_id: str) -> EventDetail:
         around_link=_around_link(event),
         api=f"/api/v1alpha1/event/{metadata.id}",
         tracker=f"tracker event get {metadata.id}",
+        why=f"/events/{metadata.id}#why" if attributes.type == event_pb.Type.incident else "",
         edit=f"/events/{metadata.id}/edit" if visit.may("event:write", *subject_of(event)) else "",
         entry=entry_address(attributes.service) if attributes.service else "",
     )

@@ -8,6 +8,7 @@ from tracker.domain.events import FINISHED
 from tracker.errors import FieldViolation, invalid
 from tracker.pb import event_pb
 from tracker.pb.options import wire_name
+from tracker.web.causes import SAYINGS, say
 from tracker.web.event_detail import event_detail
 from tracker.web.forms import Done
 from tracker.web.site import View
@@ -36,12 +37,13 @@ class EventPage:
 
     async def show(self, visit: Visit) -> View:
         """Show the event with all that belongs to it."""
-        event = await event_detail(visit, visit.captures[0])
+        event = await event_detail(visit, visit.captures[0], whole=True)
         row = event.row
         return View(
             "event.html",
             event=event,
             ended=row.status.word in dict(_ENDS),
+            sayings=SAYINGS,
             waits=row.status.word == "waiting approval",
             ends=_ENDS,
             follow_up=address(
@@ -56,7 +58,7 @@ class EventPage:
         )
 
     async def submit(self, visit: Visit) -> Done:
-        """Finish the event, comment on it, approve or reject it."""
+        """Finish the event, comment on it, approve or reject it, or say what caused it."""
         visit.require("event:write")
         form, action = visit.form, visit.form.text("action")
         if action == "finish":
@@ -70,6 +72,8 @@ class EventPage:
             await _set_status(visit, status)
             await _enter(visit, kind)
             return Done(visit.address_path, f"{wire_name(kind).capitalize()}.")
+        if action in SAYINGS:
+            return Done(visit.address_path, await say(visit, action))
         if not form.text("comment").strip():
             raise invalid(FieldViolation("comment", "expected some text"))
         await _enter(visit, _Change.commented)

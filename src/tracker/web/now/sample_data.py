@@ -5,8 +5,8 @@ from __future__ import annotations
 import asyncio
 from typing import TYPE_CHECKING, Final
 
-from tracker import demo
 from tracker.api.calls.callers import is_local
+from tracker.demo import company
 from tracker.errors import Reason, TrackerError
 from tracker.pb import catalog_pb, event_pb
 
@@ -32,8 +32,8 @@ async def fill(visit: Visit) -> None:
     if not is_local(visit.call):
         raise TrackerError(Reason.PERMISSION_REQUIRED, "only a browser on the server's machine fills it")
     now = visit.clock.now
-    present = demo.present(seed=_SEED, until=now)
-    past = demo.events(_EVENTS - len(present), seed=_SEED, until=now, days=_DAYS)
+    present = company.present(seed=_SEED, until=now)
+    past = company.events(_EVENTS - len(present), seed=_SEED, until=now, days=_DAYS)
     await visit.change(event_pb.ImportEventsRequest(events=[*past, *present]), event_pb.ImportEventsResponse)
     await asyncio.gather(
         *(
@@ -47,6 +47,6 @@ async def fill(visit: Visit) -> None:
                 ),
                 catalog_pb.CreateUpdateCatalogResponse,
             )
-            for entry in demo.catalog(_SEED)
+            for entry in company.catalog(_SEED)
         )
     )

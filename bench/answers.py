@@ -1,0 +1,84 @@
+"""How long answers take: why an incident happened.
+
+    python -m bench.answers [--events 1000000] [--times 300] [--database FILE]
+
+Fills a store with sample events, or takes one that `tracker demo` has filled, starts a server on
+it, and asks for the causes of incidents of all its past, one after the other, over REST on the
+loopback interface. Times are in milliseconds; `CPU` is what the server uses for one answer.
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import json
+import random
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING, Final
+from urllib.parse import urlencode
+
+from bench.load import http_request
+from bench.server import serving
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from bench.load import RestConnection
+    from bench.server import Server
+
+_ASKED: Final = 5_000
+"""Incidents, the newest, of which some are asked for."""
+
+
+async def incidents(connection: RestConnection) -> Sequence[str]:
+    """Return the ids of incidents."""
+    query = urlencode({"query": "type:incident", "per_page": _ASKED})
+    found = json.loads(await connection.send(http_request("GET", f"/api/v1alpha1/events/search?{query}")))
+    return [event["metadata"]["id"] for event in found["events"]]
+
+
+async def measure(server: Server, times: int) -> None:
+    """Ask, and print how long that took."""
+    connection = await server.rest()
+    known = await incidents(connection)
+    chosen = random.Random(1).sample(known, min(times, len(known)))  # noqa: S311 - not a secret
+    took: list[float] = []
+    changes = 0
+    before = server.cpu()
+    for each in chosen:
+        request = http_request("GET", f"/api/v1alpha1/event/{each}/causes")
+        begun = time.perf_counter()
+        answer = await connection.send(request)
+        took.append((time.perf_counter() - begun) * 1e3)
+        changes += json.loads(answer)["changeCount"]
+    cpu = (server.cpu() - before) / len(chosen) * 1e3
+    took.sort()
+    ranks = {"p50": 0.5, "p95": 0.95, "p99": 0.99}
+    figures = {name: took[min(len(took) - 1, int(rank * len(took)))] for name, rank in ranks.items()}
+    print(f"{len(chosen)} incidents, {changes / len(chosen):.0f} changes compared for each")
+    print("".join(f"{name:>10}" for name in (*figures, "slowest", "CPU")))
+    print("".join(f"{value:10.1f}" for value in (*figures.values(), took[-1], cpu)))
+
+
+def main() -> None:
+    """Measure and print."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
+    parser.add_argument("--events", type=int, default=1_000_000)
+    parser.add_argument("--times", type=int, default=300, help="incidents that are asked for")
+    parser.add_argument("--database", type=Path, help="a store that `tracker demo` has filled")
+    options = parser.parse_args()
+    with tempfile.TemporaryDirectory(dir=Path.cwd()) as folder:
+        database = options.database or Path(folder, "tracker.db")
+        if options.database is None:
+            filled = ("tracker", "demo", str(database), "--events", str(options.events))
+            subprocess.run([sys.executable, "-m", *filled], check=True, stderr=subprocess.DEVNULL)
+        with serving(database) as server:
+            asyncio.run(measure(server, options.times))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,334 @@
+"""Histories of a company with incidents whose causes are known: what explanations of incidents are judged by.
+
+Services deploy from integration to production; operations, configurations and drifts come between.
+Of the changes of production, some cause an incident: the larger, the failed and the rare ones more
+often, and those of services that are more fragile than others, which nothing says. How long that
+takes, and where it shows, differs by kind. None of these laws is that of `tracker.domain.causes`,
+whose rates fall with a power of time.
+"""
+
+from __future__ import annotations
+
+import random
+import uuid
+from collections import defaultdict
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Final, NamedTuple
+
+from tracker.demo.fleet import company
+from tracker.domain.times import duration, timestamp
+from tracker.pb import event_pb
+from tracker.time_text import MICROS
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
+    from tracker.demo.fleet import Company
+
+_MINUTE: Final = 60 * MICROS
+_HOUR: Final = 60 * _MINUTE
+_DAY: Final = 24 * _HOUR
+
+KINDS: Final[Mapping[str, float]] = {
+    "direct": 0.28,
+    "one dependency away": 0.18,
+    "two dependencies away": 0.10,
+    "slow burn": 0.12,
+    "configuration": 0.11,
+    "coincident noise": 0.10,
+    "no recorded cause": 0.11,
+}
+"""How an incident comes about, and the share of incidents that do so."""
+
+_Type, _Status, _Environment = event_pb.Type, event_pb.Status, event_pb.Environment
+_STAGES: Final = (_Environment.integration, _Environment.preproduction, _Environment.production)
+_TROUBLES: Final = (
+    "error rate is high",
+    "latency is high",
+    "requests time out",
+    "the queue grows",
+    "is down",
+)
+
+
+class Incident(NamedTuple):
+    """An incident, the id of the change that caused it ("" for none that was recorded), and its kind."""
+
+    event: event_pb.Event
+    cause: str
+    kind: str
+
+
+@dataclass(slots=True)
+class History:
+    """What happened in a company; `changes` are in the order of time."""
+
+    company: Company
+    changes: list[event_pb.Event] = field(default_factory=list)
+    incidents: list[Incident] = field(default_factory=list)
+
+    def events(self) -> Iterator[event_pb.Event]:
+        """Yield all events."""
+        yield from self.changes
+        for incident in self.incidents:
+            yield incident.event
+
+
+def history(  # noqa: PLR0913 - what a history is like
+    seed: int,
+    *,
+    services: int,
+    until: int,
+    days: int,
+    changes_an_hour: float,
+    incidents: int,
+    missing: float = 0.1,
+) -> History:
+    """Return the history of some days up to a moment (microseconds since the epoch).
+
+    The incidents are in the second half of it: before, services get a past.
+    """
+    of = company(seed, services, missing=missing)
+    maker = _Maker(random.Random(f"history {seed}"), of, until - days * _DAY)  # noqa: S311 - not a secret
+    maker.noise(until, changes_an_hour)
+    maker.plant(until - days * _DAY // 2, until, incidents)
+    maker.changes.sort(key=lambda change: change.start)
+    maker.incidents.sort(key=lambda incident: incident.event.attributes.start_date.to_datetime())  # type: ignore[union-attr]  # each has them
+    return History(of, [maker.event(change) for change in maker.changes], maker.incidents)
+
+
+@dataclass(slots=True)
+class _Change:
+    """A change before it is recorded."""
+
+    service: str
+    type: event_pb.Type
+    environment: event_pb.Environment
+    start: int
+    took: int
+    status: event_pb.Status
+    title: str
+    version: str = ""
+    lines: int = 0
+    configuration: bool = False
+    id: str = ""
+
+    @property
+    def end(self) -> int:
+        """When it ended."""
+        return self.start + self.took
+
+
+class _Maker:
+    def __init__(self, chance: random.Random, of: Company, first: int) -> None:
+        self._chance = chance
+        self._of = of
+        self._first = first
+        self._releases: defaultdict[str, int] = defaultdict(int)
+        self.changes: list[_Change] = []
+        self.incidents: list[Incident] = []
+
+    def noise(self, until: int, changes_an_hour: float) -> None:
+        """Record changes that cause nothing, unless one of them is chosen for it."""
+        at = float(self._first)
+        while at < until:
+            busy = 1.6 if 8 <= at // _HOUR % 24 < 18 else 0.57  # noqa: PLR2004 - o'clock
+            at += self._chance.expovariate(changes_an_hour * busy / 2.4 / _HOUR)
+            (service,) = self._chance.choices(self._of.names, self._of.activity)
+            kind = self._chance.random()
+            if kind < 0.7:  # noqa: PLR2004 - a share
+                self._release(service, int(at))
+            else:
+                self._single(service, int(at), kind)
+
+    def plant(self, since: int, until: int, number: int) -> None:
+        """Let some changes cause incidents, and some incidents have other causes."""
+        live = [
+            c for c in self.changes if c.environment is _Environment.production and since <= c.start < until
+        ]
+        kinds = self._chance.choices(list(KINDS), list(KINDS.values()), k=number)
+        for kind in kinds:
+            suited = [
+                c for c in live if c.configuration == (kind == "configuration") and c.type is not _Type.drift
+            ]
+            if kind == "no recorded cause":
+                (service,) = self._chance.choices(
+                    self._of.names,
+                    [
+                        a * self._of.fragility[n]
+                        for n, a in zip(self._of.names, self._of.activity, strict=True)
+                    ],
+                )
+                self._incident(service, self._chance.randrange(since, until), "", kind)
+                continue
+            (cause,) = self._chance.choices(suited, [self._danger(change) for change in suited])
+            service, shown = self._shown(cause, kind)
+            at = cause.end + self._lag(kind)
+            if kind == "coincident noise":
+                self._burst(service, at)
+            self._incident(service, at, cause.id, kind, shown)
+
+    def event(self, change: _Change) -> event_pb.Event:
+        """Return a change as it was recorded, by a clock that is not exact."""
+        skew = round(self._chance.gauss(0, 30 * MICROS))
+        attributes = event_pb.EventAttributes(
+            service=change.service,
+            type=change.type,
+            environment=change.environment,
+            status=change.status,
+            version=change.version,
+            source="pipeline",
+            start_date=timestamp(change.start + skew),
+            end_date=timestamp(change.end + skew) if change.took else None,
+            labels={"lines_changed": str(change.lines)} if change.lines else {},
+        )
+        return event_pb.Event(
+            title=change.title,
+            attributes=attributes,
+            metadata=event_pb.EventMetadata(
+                id=change.id,
+                created_at=timestamp(change.start + skew),
+                elapsed=duration(change.took),
+            ),
+        )
+
+    def _release(self, service: str, at: int) -> None:
+        self._releases[service] += 1
+        version = f"1.{self._releases[service]}.0"
+        lines = round(self._chance.lognormvariate(4.4, 1.3)) + 1 if self._chance.random() < 0.7 else 0  # noqa: PLR2004 - a share
+        for stage in _STAGES:
+            took = round(self._chance.lognormvariate(1.6, 0.6) * _MINUTE)
+            failed = self._chance.random() < 0.04  # noqa: PLR2004 - a share
+            status = _Status.failure if failed else _Status.success
+            self._add(
+                _Change(
+                    service,
+                    _Type.deployment,
+                    stage,
+                    at,
+                    took,
+                    status,
+                    f"Deploy {service} {version}",
+                    version,
+                    lines,
+                )
+            )
+            if failed:
+                return
+            at += took + round(self._chance.expovariate(1 / (40 * _MINUTE)))
+
+    def _single(self, service: str, at: int, kind: float) -> None:
+        stage = self._chance.choices(_STAGES, (1, 1, 3))[0]
+        took = round(self._chance.lognormvariate(1.0, 1.0) * _MINUTE)
+        if kind < 0.85:  # noqa: PLR2004 - a share
+            title = self._chance.choice(("Set feature flag", "Change configuration"))
+            self._add(
+                _Change(
+                    service,
+                    _Type.operation,
+                    stage,
+                    at,
+                    took // 10,
+                    _Status.done,
+                    f"{title} of {service}",
+                    configuration=True,
+                )
+            )
+        elif kind < 0.95:  # noqa: PLR2004 - a share
+            title = self._chance.choice(("Migrate database", "Restart nodes", "Rotate certificates"))
+            self._add(
+                _Change(service, _Type.operation, stage, at, 5 * took, _Status.done, f"{title} of {service}")
+            )
+        else:
+            self._add(_Change(service, _Type.drift, stage, at, 0, _Status.warning, f"Drift of {service}"))
+
+    def _add(self, change: _Change) -> None:
+        change.id = self._id(change.start)
+        self.changes.append(change)
+
+    def _danger(self, change: _Change) -> float:
+        """Return how likely a change is to cause an incident."""
+        place = int(change.service.rpartition("-")[2])
+        size = float((change.lines / 80) ** 0.35) if change.lines else 1.0
+        failed = 4.0 if change.status is _Status.failure else 1.0
+        rare = float(self._of.activity[place] ** -0.35)
+        return self._of.fragility[change.service] * size * failed * rare
+
+    def _shown(self, cause: _Change, kind: str) -> tuple[str, str]:
+        """Return the service whose incident a change causes, and that to which its text points, if any."""
+        service = cause.service
+        steps = {"one dependency away": 1, "two dependencies away": 2}.get(kind, 0)
+        if kind in {"configuration", "slow burn", "coincident noise"} and self._chance.random() < 0.2:  # noqa: PLR2004 - a share
+            steps = 1
+        down = self._chance.random() < 0.12  # noqa: PLR2004 - a caller that asks for too much
+        for _ in range(steps):
+            near = self._of.calls.get(service) if down else self._of.callers.get(service)
+            near = near or self._of.callers.get(service) or self._of.calls.get(service) or [service]
+            service = self._chance.choice(near)
+        told = self._chance.random()
+        if service != cause.service and told < 0.15:  # noqa: PLR2004 - a share
+            return service, cause.service
+        others = self._of.calls.get(service)
+        return service, self._chance.choice(others) if others and told > 0.92 else ""  # noqa: PLR2004 - a share
+
+    def _lag(self, kind: str) -> int:
+        """Return how long after the end of a change its incident is noticed."""
+        chance = self._chance
+        noticed = chance.uniform(0.5, 4)
+        match kind:
+            case "one dependency away":
+                minutes = chance.gammavariate(2, 10)
+            case "two dependencies away":
+                minutes = chance.gammavariate(2, 18)
+            case "slow burn":
+                minutes = 60 * chance.weibullvariate(4.5, 1.8)
+            case "configuration":
+                minutes = chance.expovariate(1 / 5) if chance.random() < 0.6 else 60 * chance.uniform(0.5, 5)  # noqa: PLR2004 - a share
+            case _:
+                minutes = chance.lognormvariate(2.1, 1.0)
+        return round((minutes + noticed) * _MINUTE)
+
+    def _burst(self, service: str, at: int) -> None:
+        """Record changes around a service, shortly before an incident, that have nothing to do with it."""
+        near = [*self._of.calls.get(service, ()), *self._of.callers.get(service, ())] or [service]
+        for _ in range(self._chance.randrange(4, 9)):
+            before = at - round(self._chance.uniform(1, 25) * _MINUTE)
+            stage = self._chance.choices(_STAGES, (1, 1, 2))[0]
+            took = round(self._chance.lognormvariate(1.0, 0.6) * _MINUTE)
+            name = self._chance.choice(near)
+            self._add(
+                _Change(
+                    name,
+                    _Type.deployment,
+                    stage,
+                    before - took,
+                    took,
+                    _Status.success,
+                    f"Deploy {name} again",
+                )
+            )
+
+    def _incident(self, service: str, at: int, cause: str, kind: str, shown: str = "") -> None:
+        trouble = self._chance.choice(_TROUBLES)
+        known = self._chance.random() < 0.92  # noqa: PLR2004 - a share
+        event = event_pb.Event(
+            title=f"{service}: {trouble}",
+            attributes=event_pb.EventAttributes(
+                service=service,
+                type=_Type.incident,
+                environment=_Environment.production if known else _Environment.UNSPECIFIED,
+                status=_Status.open,
+                source="alerts",
+                message=f"calls to {shown} fail" if shown else "",
+                start_date=timestamp(at),
+            ),
+            metadata=event_pb.EventMetadata(id=self._id(at), created_at=timestamp(at)),
+        )
+        self.incidents.append(Incident(event, cause, kind))
+
+    def _id(self, at: int) -> str:
+        """Return a UUIDv7 (RFC 9562, 5.7) of a moment, with the randomness of the seed."""
+        bits = self._chance.getrandbits(74)
+        return str(
+            uuid.UUID(int=(at // 1_000) << 80 | 7 << 76 | (bits >> 62) << 64 | 2 << 62 | bits & (1 << 62) - 1)
+        )
