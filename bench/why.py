@@ -2,6 +2,7 @@
 
     python -m bench.why                 judge the weights that Tracker has
     python -m bench.why --fit           compute weights from other histories, print and judge them
+    python -m bench.why --postmortems   judge them by incidents of public post-mortems
     python -m bench.why --services 40   a smaller company, with as many changes an hour
 
 Each history is stored in SQLite and read as a server reads it, as of three minutes after each
@@ -29,9 +30,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from bench.events import _Silent
+from bench.postmortems import placed
 
 from tracker.config.settings import Settings
-from tracker.demo.incidents import KINDS, history
+from tracker.demo.incidents import Scale, history
 from tracker.domain.access import ANONYMOUS
 from tracker.domain.causes.features import changes_before
 from tracker.domain.causes.history import neighbourhood
@@ -93,17 +95,8 @@ class Judged:
         return Case(alternatives, [len(self.features) if self.cause is None else self.cause])
 
 
-async def judged(seed: int, options: argparse.Namespace) -> Sequence[Judged]:
-    """Return the incidents of a history."""
-    made = history(
-        seed,
-        services=options.services,
-        until=_UNTIL,
-        days=options.days,
-        changes_an_hour=options.noise,
-        incidents=options.incidents,
-        missing=options.missing,
-    )
+async def judged(made: History, later: int = 0) -> Sequence[Judged]:
+    """Return the incidents of a history, as of some minutes after what is usual."""
     with tempfile.TemporaryDirectory() as folder:
         store = SqliteStore(Path(folder, "tracker.db"), _Silent())
         await store.open()
@@ -115,7 +108,7 @@ async def judged(seed: int, options: argparse.Namespace) -> Sequence[Judged]:
                 await store.catalog.upsert(entry.name, partial(_described, entry))
             reader = RecordReader(store.events, store.catalog, _WINDOW)
             rules = Rules(made)
-            return [await _judged(incident, reader, rules, options.later) for incident in made.incidents]
+            return [await _judged(incident, reader, rules, later) for incident in made.incidents]
         finally:
             await store.close()
 
@@ -228,7 +221,8 @@ def report(incidents: Sequence[Judged], weights: Mapping[str, float], threshold:
     names = [*incidents[0].places]
     rows = [(each, place, share) for each, (place, share) in zip(incidents, places, strict=True)]
     strata = {_ALL: [row for row in rows if row[0].cause is not None]}
-    strata |= {kind: [row for row in rows if row[0].kind == kind] for kind in KINDS if kind != _NONE}
+    kinds = dict.fromkeys(each.kind for each in incidents if each.kind != _NONE)
+    strata |= {kind: [row for row in rows if row[0].kind == kind] for kind in sorted(kinds)}
     print(f"\n{'hit@1':24}{'incidents':>10}  " + "".join(f"{name:22}" for name in (*names, "Tracker")))
     losing = []
     for kind, those in strata.items():
@@ -287,25 +281,34 @@ async def main() -> None:
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("--fit", action="store_true", help="compute weights first")
-    parser.add_argument("--seeds", type=int, default=4, help="histories to judge by, and to compute from")
+    parser.add_argument("--postmortems", action="store_true", help="judge by those of public post-mortems")
+    parser.add_argument("--seeds", type=int, default=3, help="histories to judge by, and to compute from")
     parser.add_argument("--services", type=int, default=120)
     parser.add_argument("--noise", type=float, default=50.0, help="changes an hour that cause nothing")
-    parser.add_argument("--days", type=int, default=28)
+    parser.add_argument("--days", type=int, default=21)
     parser.add_argument("--incidents", type=int, default=250, help="incidents of a history")
     parser.add_argument("--missing", type=float, default=0.1, help="dependencies that the catalog lacks")
     parser.add_argument("--later", type=int, default=0, help="minutes later that it is asked")
     parser.add_argument("--threshold", type=float, default=Settings().why_threshold)
     options = parser.parse_args()
     weights: Mapping[str, float] = DEFAULTS
+    scale = Scale(options.services, _UNTIL, options.days, options.noise, options.missing)
     began = time.perf_counter()
     if options.fit:
-        learned = [each for seed in range(1, options.seeds + 1) for each in await judged(seed, options)]
+        seeds = range(1, 1 + options.seeds)
+        tuning = [history(seed, scale, options.incidents) for seed in seeds]
+        learned = [each for made in tuning for each in await judged(made)]
         cases = [each.case for each in learned if each.features]
         weights = fit(cases, DEFAULTS, spread=3.0)
         print(f"from {len(cases)} incidents, log loss {log_loss(cases, weights):.3f}")
         for name, value in weights.items():
             print(f'    "{name}": {value:.2f},')
-    incidents = [each for seed in range(101, 101 + options.seeds) for each in await judged(seed, options)]
+    seeds = range(101, 101 + options.seeds)
+    if options.postmortems:
+        histories = [placed(seed, scale) for seed in seeds]
+    else:
+        histories = [history(seed, scale, options.incidents) for seed in seeds]
+    incidents = [each for made in histories for each in await judged(made, options.later)]
     print(f"{len(incidents)} incidents of {options.seeds} histories: {options.services} services,", end=" ")
     print(f"{options.noise:g} changes an hour; {time.perf_counter() - began:.0f} s")
     report(incidents, weights, options.threshold)

@@ -42,13 +42,8 @@ KINDS: Final[Mapping[str, float]] = {
 
 _Type, _Status, _Environment = event_pb.Type, event_pb.Status, event_pb.Environment
 _STAGES: Final = (_Environment.integration, _Environment.preproduction, _Environment.production)
-_TROUBLES: Final = (
-    "error rate is high",
-    "latency is high",
-    "requests time out",
-    "the queue grows",
-    "is down",
-)
+_TROUBLES: Final = ("error rate is high", "latency is high", "requests time out", "pods restart", "is down")
+_SLOW_TROUBLES: Final = ("memory runs out", "the disk is nearly full", "the connection pool is exhausted")
 
 
 class Incident(NamedTuple):
@@ -66,35 +61,42 @@ class History:
     company: Company
     changes: list[event_pb.Event] = field(default_factory=list)
     incidents: list[Incident] = field(default_factory=list)
+    alike: list[event_pb.Event] = field(default_factory=list)
+    """Incidents of the services that were changed, beside those of the services that call them."""
 
     def events(self) -> Iterator[event_pb.Event]:
         """Yield all events."""
         yield from self.changes
+        yield from self.alike
         for incident in self.incidents:
             yield incident.event
 
 
-def history(  # noqa: PLR0913 - what a history is like
-    seed: int,
-    *,
-    services: int,
-    until: int,
-    days: int,
-    changes_an_hour: float,
-    incidents: int,
-    missing: float = 0.1,
-) -> History:
-    """Return the history of some days up to a moment (microseconds since the epoch).
+@dataclass(frozen=True, slots=True)
+class Scale:
+    """How large a history is; the catalog lacks the share `missing` of the dependencies."""
 
-    The incidents are in the second half of it: before, services get a past.
-    """
-    of = company(seed, services, missing=missing)
-    maker = _Maker(random.Random(f"history {seed}"), of, until - days * _DAY)  # noqa: S311 - not a secret
-    maker.noise(until, changes_an_hour)
-    maker.plant(until - days * _DAY // 2, until, incidents)
+    services: int
+    until: int
+    days: int
+    changes_an_hour: float
+    missing: float = 0.1
+
+    @property
+    def first(self) -> int:
+        """When the history begins."""
+        return self.until - self.days * _DAY
+
+
+def history(seed: int, scale: Scale, incidents: int) -> History:
+    """Return a history with so many incidents, in the second half of it: before, services get a past."""
+    of = company(seed, scale.services, missing=scale.missing)
+    maker = _Maker(random.Random(f"history {seed}"), of, scale.first)  # noqa: S311 - not a secret
+    maker.noise(scale.until, scale.changes_an_hour)
+    maker.plant((scale.first + scale.until) // 2, scale.until, incidents)
     maker.changes.sort(key=lambda change: change.start)
-    maker.incidents.sort(key=lambda incident: incident.event.attributes.start_date.to_datetime())  # type: ignore[union-attr]  # each has them
-    return History(of, [maker.event(change) for change in maker.changes], maker.incidents)
+    changes = [maker.event(change) for change in maker.changes]
+    return History(of, changes, maker.incidents, maker.alike)
 
 
 @dataclass(slots=True)
@@ -127,6 +129,7 @@ class _Maker:
         self._releases: defaultdict[str, int] = defaultdict(int)
         self.changes: list[_Change] = []
         self.incidents: list[Incident] = []
+        self.alike: list[event_pb.Event] = []
 
     def noise(self, until: int, changes_an_hour: float) -> None:
         """Record changes that cause nothing, unless one of them is chosen for it."""
@@ -143,30 +146,26 @@ class _Maker:
 
     def plant(self, since: int, until: int, number: int) -> None:
         """Let some changes cause incidents, and some incidents have other causes."""
-        live = [
-            c for c in self.changes if c.environment is _Environment.production and since <= c.start < until
-        ]
-        kinds = self._chance.choices(list(KINDS), list(KINDS.values()), k=number)
-        for kind in kinds:
-            suited = [
-                c for c in live if c.configuration == (kind == "configuration") and c.type is not _Type.drift
-            ]
+        live = [change for change in self.changes if since <= change.start < until]
+        settings = [change for change in live if change.configuration]
+        others = [change for change in live if not change.configuration]
+        dangers = {id(group): [self._danger(each) for each in group] for group in (settings, others)}
+        troubled = [self._of.fragility[name] for name in self._of.names]
+        for kind in self._chance.choices(list(KINDS), list(KINDS.values()), k=number):
             if kind == "no recorded cause":
-                (service,) = self._chance.choices(
-                    self._of.names,
-                    [
-                        a * self._of.fragility[n]
-                        for n, a in zip(self._of.names, self._of.activity, strict=True)
-                    ],
-                )
+                (service,) = self._chance.choices(self._of.names, troubled)
                 self._incident(service, self._chance.randrange(since, until), "", kind)
                 continue
-            (cause,) = self._chance.choices(suited, [self._danger(change) for change in suited])
-            service, shown = self._shown(cause, kind)
-            at = cause.end + self._lag(kind)
+            group = settings if kind == "configuration" else others
+            (cause,) = self._chance.choices(group, dangers[id(group)])
+            service = self._shown(cause.service, kind)
+            at = self._begins(cause, kind)
             if kind == "coincident noise":
                 self._burst(service, at)
-            self._incident(service, at, cause.id, kind, shown)
+            self._incident(service, at, cause.id, kind, self._told(cause.service, service))
+            if service != cause.service and self._chance.random() < 0.5:  # noqa: PLR2004 - a share
+                near = at + round(self._chance.uniform(-5, 3) * _MINUTE)
+                self.alike.append(self._alert(cause.service, near, "", "direct"))
 
     def event(self, change: _Change) -> event_pb.Event:
         """Return a change as it was recorded, by a clock that is not exact."""
@@ -247,32 +246,39 @@ class _Maker:
         self.changes.append(change)
 
     def _danger(self, change: _Change) -> float:
-        """Return how likely a change is to cause an incident."""
+        """Return how likely a change is to cause an incident of production."""
         place = int(change.service.rpartition("-")[2])
         size = float((change.lines / 80) ** 0.35) if change.lines else 1.0
         failed = 4.0 if change.status is _Status.failure else 1.0
+        kind = 0.3 if change.type is _Type.drift else 1.0
+        live = 1.0 if change.environment is _Environment.production else 0.01
         rare = float(self._of.activity[place] ** -0.35)
-        return self._of.fragility[change.service] * size * failed * rare
+        return self._of.fragility[change.service] * size * failed * rare * kind * live
 
-    def _shown(self, cause: _Change, kind: str) -> tuple[str, str]:
-        """Return the service whose incident a change causes, and that to which its text points, if any."""
-        service = cause.service
+    def _shown(self, service: str, kind: str) -> str:
+        """Return the service whose incident a change of one causes."""
         steps = {"one dependency away": 1, "two dependencies away": 2}.get(kind, 0)
         if kind in {"configuration", "slow burn", "coincident noise"} and self._chance.random() < 0.2:  # noqa: PLR2004 - a share
             steps = 1
-        down = self._chance.random() < 0.12  # noqa: PLR2004 - a caller that asks for too much
+        calls, callers = self._of.calls, self._of.callers
         for _ in range(steps):
-            near = self._of.calls.get(service) if down else self._of.callers.get(service)
-            near = near or self._of.callers.get(service) or self._of.calls.get(service) or [service]
-            service = self._chance.choice(near)
-        told = self._chance.random()
-        if service != cause.service and told < 0.15:  # noqa: PLR2004 - a share
-            return service, cause.service
-        others = self._of.calls.get(service)
-        return service, self._chance.choice(others) if others and told > 0.92 else ""  # noqa: PLR2004 - a share
+            asks_for_too_much = self._chance.random() < 0.12  # noqa: PLR2004 - a share
+            near = [*calls.get(service, ())] if asks_for_too_much else [*callers.get(service, ())]
+            service = self._chance.choice(
+                near or [*callers.get(service, ()), *calls.get(service, ()), service]
+            )
+        return service
 
-    def _lag(self, kind: str) -> int:
-        """Return how long after the end of a change its incident is noticed."""
+    def _told(self, changed: str, service: str) -> str:
+        """Return the service that the text of an incident names, which may be the wrong one, or nothing."""
+        told = self._chance.random()
+        if told < 0.25 and service != changed:  # noqa: PLR2004 - a share
+            return changed
+        others = self._of.calls.get(service)
+        return self._chance.choice(others) if others and told > 0.92 else ""  # noqa: PLR2004 - a share
+
+    def _begins(self, cause: _Change, kind: str) -> int:
+        """Return when the incident of a change is noticed."""
         chance = self._chance
         noticed = chance.uniform(0.5, 4)
         match kind:
@@ -284,9 +290,11 @@ class _Maker:
                 minutes = 60 * chance.weibullvariate(4.5, 1.8)
             case "configuration":
                 minutes = chance.expovariate(1 / 5) if chance.random() < 0.6 else 60 * chance.uniform(0.5, 5)  # noqa: PLR2004 - a share
+            case _ if chance.random() < 0.25:  # noqa: PLR2004 - while it is rolled out
+                return cause.start + round(cause.took * chance.uniform(0.2, 1)) + round(noticed * _MINUTE)
             case _:
                 minutes = chance.lognormvariate(2.1, 1.0)
-        return round((minutes + noticed) * _MINUTE)
+        return cause.end + round((minutes + noticed) * _MINUTE)
 
     def _burst(self, service: str, at: int) -> None:
         """Record changes around a service, shortly before an incident, that have nothing to do with it."""
@@ -308,10 +316,14 @@ class _Maker:
                 )
             )
 
-    def _incident(self, service: str, at: int, cause: str, kind: str, shown: str = "") -> None:
-        trouble = self._chance.choice(_TROUBLES)
+    def _incident(self, service: str, at: int, cause: str, kind: str, told: str = "") -> None:
+        self.incidents.append(Incident(self._alert(service, at, told, kind), cause, kind))
+
+    def _alert(self, service: str, at: int, told: str, kind: str) -> event_pb.Event:
+        fills_up = self._chance.random() < (0.6 if kind == "slow burn" else 0.1)
+        trouble = self._chance.choice(_SLOW_TROUBLES if fills_up else _TROUBLES)
         known = self._chance.random() < 0.92  # noqa: PLR2004 - a share
-        event = event_pb.Event(
+        return event_pb.Event(
             title=f"{service}: {trouble}",
             attributes=event_pb.EventAttributes(
                 service=service,
@@ -319,12 +331,11 @@ class _Maker:
                 environment=_Environment.production if known else _Environment.UNSPECIFIED,
                 status=_Status.open,
                 source="alerts",
-                message=f"calls to {shown} fail" if shown else "",
+                message=f"calls to {told} fail" if told else "",
                 start_date=timestamp(at),
             ),
             metadata=event_pb.EventMetadata(id=self._id(at), created_at=timestamp(at)),
         )
-        self.incidents.append(Incident(event, cause, kind))
 
     def _id(self, at: int) -> str:
         """Return a UUIDv7 (RFC 9562, 5.7) of a moment, with the randomness of the seed."""

@@ -44,6 +44,10 @@ _USUAL_INCIDENTS, _DOUBT = 0.05, 20
 _CONFIGURATION = re.compile(
     r"\b(config|configuration|feature flags?|flags?|toggle|settings?)\b", re.IGNORECASE
 )
+_GRADUAL = re.compile(
+    r"\b(memory|leak\w*|oom\w*|disks?|queues?|backlog|pool|exhaust\w*|saturat\w*|descriptors|quota|out of)\b"
+)
+"""Words for what fills up before it fails."""
 _ROLLBACK = re.compile(r"\b(roll(ed|s|ing)?[ -]?back|revert(s|ed|ing)?)\b", re.IGNORECASE)
 
 
@@ -118,6 +122,7 @@ def _change(span: TimedEvent, known: _Context, places: Mapping[str, Place], hist
     place = places.get(attributes.service)
     changes, incidents = (of.get(attributes.service, 0) for of in (history.changes, history.incidents))
     minutes = age / _MINUTE
+    is_same = attributes.service == own.service
     per_change = (incidents + _USUAL_INCIDENTS * _DOUBT) / (changes + _DOUBT)
     features: dict[str, float] = {
         **_where(place, attributes, own),
@@ -134,6 +139,8 @@ def _change(span: TimedEvent, known: _Context, places: Mapping[str, Place], hist
         "rare": log(_USUAL_CHANGES / (changes + 1)),
         "incident_prone": log(per_change / _USUAL_INCIDENTS),
         "overlaps": known.overlaps,
+        "gradual": log(1 + minutes / _SOON) if is_same and _GRADUAL.search(_text(known.incident)) else 0,
+        "also_failing": not is_same and history.failing.get(attributes.service, 0) >= span.start,
         "mentioned": _is_mentioned(span.event, known.incident),
         "linked": _is_linked(span.event, known.incident),
     }
@@ -214,8 +221,12 @@ def _is_mentioned(change: event_pb.Event, incident: event_pb.Event) -> bool:
     names = [attributes.version] if len(attributes.version) >= _SHORTEST else []
     if attributes.service != own.service and len(attributes.service) >= _SHORTEST:
         names.append(attributes.service)
-    text = f"{incident.title}\n{own.message}".lower()
+    text = _text(incident)
     return any(re.search(rf"(?<![\w.-]){re.escape(name.lower())}(?![\w-]|\.\w)", text) for name in names)
+
+
+def _text(incident: event_pb.Event) -> str:
+    return f"{incident.title}\n{attributes_of(incident).message}".lower()
 
 
 _SHORTEST = 3

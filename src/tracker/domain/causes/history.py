@@ -38,7 +38,12 @@ def neighbourhood(dependencies: Dependencies, service: str) -> Mapping[str, Plac
 
 @dataclass(frozen=True, slots=True)
 class History:
-    """How many changes, and incidents, services had in the 28 days before the period that is searched."""
+    """How many changes, and incidents, services had in the 28 days before the period that is searched.
+
+    `failing` are the services that have an incident at about the same time, and when the latest of each began
+    (microseconds since the epoch).
+    """
 
     changes: Mapping[str, int] = field(default_factory=dict)
     incidents: Mapping[str, int] = field(default_factory=dict)
+    failing: Mapping[str, int] = field(default_factory=dict)

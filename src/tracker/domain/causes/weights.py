@@ -32,6 +32,8 @@ DEFAULTS: Final[Mapping[str, float]] = {
     "rare": 0.2,
     "incident_prone": 0.4,
     "overlaps": 0.2,
+    "gradual": 0.3,
+    "also_failing": 1.0,
     "mentioned": 2.0,
     "linked": 5.0,
     "other_place": -2.0,

@@ -27,6 +27,8 @@ _FIXED = {
     "operation": "an operation",
     "drift": "a drift",
     "overlaps": "at the same time as another change of its service",
+    "gradual": "the incident's text names what fills up slowly, so that its cause may be old",
+    "also_failing": "its service has an incident too",
     "mentioned": "named in the text of the incident",
     "linked": "linked to the incident, or of the same ticket",
     "other_place": "in another region or cluster",

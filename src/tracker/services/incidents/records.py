@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Final
 
 from tracker.domain.causes.features import CHANGES, LATE
@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from tracker.stores.events import EventStore
 
 _HOUR: Final = 3_600 * MICROS
+_INCIDENT: Final = event_pb.Type.incident
 _DAY: Final = 24 * _HOUR
 _NEAR, _FAR = 500, 200
 """Changes that are read of the service and its neighbours, and of others."""
@@ -74,18 +75,17 @@ class RecordReader:
         near = one_of(SERVICE, places)
         since, until = at - self._window, min(at + _AFTER, as_of + 1)
         changes = one_of(TYPE, CHANGES)
-        elsewhere: list[Node] = [changes, Not(near)]
+        here: tuple[Node, ...] = ()
         if attributes.environment:
-            elsewhere.append(one_of(ENVIRONMENT, [attributes.environment, 0]))
-        found, others = await asyncio.gather(
+            here = (one_of(ENVIRONMENT, [attributes.environment, 0]),)
+        incidents, alike_until = one_of(TYPE, [_INCIDENT]), min(at + _HOUR, as_of + 1)
+        shortly = at - min(_SHORTLY, self._window)
+        found, others, alike = await asyncio.gather(
             self._find(EventFilter(all_of((changes, near)), since, until), _NEAR, call),
             self._find(
-                EventFilter(
-                    all_of(tuple(elsewhere)), at - min(_SHORTLY, self._window), min(at + LATE, until)
-                ),
-                _FAR,
-                call,
+                EventFilter(all_of((changes, Not(near), *here)), shortly, min(at + LATE, until)), _FAR, call
             ),
+            self._find(EventFilter(all_of((incidents, *here)), at - _HOUR, alike_until), _FAR, call),
         )
         if not any(event_time(event) <= at for event in found[0]):
             since = min(since, at - _QUIET)
@@ -93,7 +93,8 @@ class RecordReader:
         known = {event_id(event): event for event in (*found[0], *others[0])}
         events = [*known.values(), *await self._linked([each for each in links if each not in known], call)]
         services = {attributes_of(event).service for event in events}
-        history = await self._history(services, since, call)
+        failing = {attributes_of(event).service: event_time(event) for event in reversed(alike[0])}
+        history = replace(await self._history(services, since, call), failing=failing)
         return Records(events, places, history, since, found[1] or others[1])
 
     async def _places(self, service: str, call: Call) -> Mapping[str, Place]:
@@ -118,7 +119,7 @@ class RecordReader:
             EventFilter(
                 all_of((one_of(TYPE, types), one_of(SERVICE, sorted(services)))), until - _PAST, until
             )
-            for types in (CHANGES, (event_pb.Type.incident,))
+            for types in (CHANGES, (_INCIDENT,))
         ]
         counts = await asyncio.gather(
             *(self._events.count_by(visible(where, call), (SERVICE,), len(services)) for where in of_type)
