@@ -43,19 +43,24 @@ def test_the_past_is_within_its_days_and_busiest_when_people_work() -> None:
     assert sum(hours[hour] for hour in range(9, 18)) > 3 * sum(hours[hour] for hour in range(6))
 
 
-def test_incidents_follow_deployments_that_were_there() -> None:
+def test_incidents_follow_changes_that_were_there_or_none() -> None:
     events = past(4_000)
     known: dict[str, event_pb.Event] = {}
-    incidents = 0
+    incidents = alone = elsewhere = 0
     for event in events:
         told = attributes_of(event)
         if told.type is event_pb.Type.incident:
             incidents += 1
-            cause = known[told.related_id]
-            assert attributes_of(cause).service == told.service
-            assert event_time(cause) < event_time(event)
+            if told.related_id:
+                assert attributes_of(known[told.related_id]).service == told.service
+            causes = [*filter(None, [told.related_id]), *metadata_of(event).caused_by]
+            assert all(event_time(known[cause]) < event_time(event) for cause in causes)
+            alone += not causes
+            elsewhere += any(attributes_of(known[cause]).service != told.service for cause in causes)
         known[metadata_of(event).id] = event
     assert 20 < incidents < 200
+    assert alone
+    assert elsewhere
     kinds = Counter(attributes_of(event).type for event in events)
     assert kinds[event_pb.Type.deployment] > len(events) // 2
     assert set(kinds) == {1, 2, 3, 4}

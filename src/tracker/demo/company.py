@@ -1,7 +1,8 @@
 """Sample data: the events of forty services of a company, the same for the same seed.
 
 Services go from integration over preproduction to production, mostly in working hours. Now and then a
-deployment fails, or an incident follows it, and then a rollback. There are also operations at night and
+deployment fails, or an incident follows a change, there or where that is called, and then a rollback; some
+incidents have no cause that was recorded. There are also operations at night and
 drifts at any time. Some work is under way at the end of that past, and some is planned.
 """
 
@@ -10,20 +11,19 @@ from __future__ import annotations
 import itertools
 import random
 import uuid
-from dataclasses import dataclass
+from collections import defaultdict
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Final
 
+from tracker.demo.stories import Service, Stories
 from tracker.domain.event_locks import event_lock
 from tracker.domain.events import RUNNING, attributes_of, event_time, metadata_of
-from tracker.domain.lifecycle import new_event, updated_event
 from tracker.domain.locks import lock_key
-from tracker.domain.times import duration_micros, timestamp
 from tracker.pb import catalog_pb, event_pb
 from tracker.time_text import MICROS
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
 
     from tracker.domain.locks import LockKey
     from tracker.pb import lock_pb
@@ -42,16 +42,6 @@ _NAMES: Final = (
     *("fraud", "ledger", "tax", "currency", "loyalty", "vouchers", "warehouse", "fleet"),
 )
 _TEAMS: Final = ("core", "shop", "growth", "logistics", "identity", "data", "platform")
-_PEOPLE: Final = ("ana", "ben", "chloe", "dmitri", "elif", "farid", "greta", "hugo", "ines", "jonas")
-_TROUBLES: Final = (
-    *("error rate above 5 %", "latency p99 above 2 s", "pods restart in a loop"),
-    *("queue grows without end", "requests timed out", "connection pool exhausted"),
-)
-_WORKS: Final = (
-    *("Rotate certificates", "Migrate database", "Resize disks", "Upgrade cluster", "Restart nodes"),
-)
-_DRIFTS: Final = ("security group", "replica count", "feature flag", "DNS record", "memory limit")
-
 _LANGUAGES: Final = (
     *(catalog_pb.Languages.golang, catalog_pb.Languages.python, catalog_pb.Languages.java),
     catalog_pb.Languages.typescript,
@@ -107,7 +97,7 @@ def catalog(seed: int) -> Iterator[catalog_pb.Catalog]:
 def events(number: int, *, seed: int, until: int, days: int) -> Iterator[event_pb.Event]:
     """Yield events up to about `until` (microseconds since the epoch), nearly in the order of their times."""
     chance = random.Random(seed)  # noqa: S311 - not a secret
-    company = _Company(chance, _services(random.Random(seed)))  # noqa: S311 - as above
+    company = Stories(chance, _services(random.Random(seed)), _callers(seed))  # noqa: S311 - as above
     first = until - days * 24 * _HOUR
     hours = range(first, until, _HOUR)
     busyness = [_busyness(hour) for hour in hours]
@@ -127,7 +117,7 @@ def present(*, seed: int, until: int) -> Sequence[event_pb.Event]:
     """Return what is under way at a moment, and what is planned for the two weeks after it."""
     chance = random.Random(seed + 1)  # noqa: S311 - not a secret
     services = _services(random.Random(seed))  # noqa: S311 - as above
-    company = _Company(chance, services, runs=0)
+    company = Stories(chance, services, {}, runs=0)
     chosen = chance.sample(services, 22)
     running = [company.running(service, until) for service in chosen[:6]]
     return [
@@ -163,220 +153,18 @@ def _busyness(hour: int) -> float:
     return by_hour * (0.15 if moment.weekday() > 4 else 1.0)  # noqa: PLR2004 - Saturday and Sunday
 
 
-@dataclass(slots=True)
-class _Service:
-    name: str
-    team: str
-    weight: float
-    release: int = 0
+def _callers(seed: int) -> Mapping[str, Sequence[str]]:
+    """Return the services of the catalog that call each service."""
+    callers: defaultdict[str, list[str]] = defaultdict(list)
+    for entry in catalog(seed):
+        for called in entry.dependencies_out:
+            if called != entry.name:
+                callers[called].append(entry.name)
+    return callers
 
 
-def _services(chance: random.Random) -> Sequence[_Service]:
+def _services(chance: random.Random) -> Sequence[Service]:
     return [
-        _Service(name, chance.choice(_TEAMS), weight=1 / (place + 3), release=chance.randrange(5, 60))
+        Service(name, chance.choice(_TEAMS), weight=1 / (place + 3), release=chance.randrange(5, 60))
         for place, name in enumerate(_NAMES)
     ]
-
-
-class _Company:
-    """Makes stories: a few events each that belong together, the first of them at a given moment."""
-
-    def __init__(self, chance: random.Random, services: Sequence[_Service], runs: int = 1_000) -> None:
-        self._chance = chance
-        self._services = services
-        self._weights = [service.weight for service in services]
-        self._runs = runs
-
-    def story(self, at: int) -> Iterator[event_pb.Event]:
-        (service,) = self._chance.choices(self._services, self._weights)
-        kind = self._chance.random()
-        if kind < 0.8:  # noqa: PLR2004 - a share
-            yield from self._release(service, at)
-        elif kind < 0.92:  # noqa: PLR2004 - a share
-            yield self._operation(service, at)
-        else:
-            yield self._drift(service, at)
-
-    def running(self, service: _Service, now: int) -> event_pb.Event:
-        """Return a deployment to production that has not ended."""
-        at = now - self._between(1, 6) * _MINUTE
-        return self._deployment(service, f"1.{service.release + 1}.0", _Environment.production, at, None)
-
-    def outage(self, service: _Service, cause: event_pb.Event, now: int) -> event_pb.Event:
-        """Return an incident that is open."""
-        trouble = self._chance.choice(_TROUBLES)
-        attributes = event_pb.EventAttributes(
-            type=_Type.incident,
-            environment=_Environment.production,
-            priority=_Priority.P2,
-            status=_Status.open,
-            source="alertmanager",
-            related_id=metadata_of(cause).id,
-            owner=self._chance.choice(_PEOPLE),
-            impact=True,
-            message=f"{trouble}; on-call was paged",
-        )
-        return self._past(service, f"{service.name}: {trouble}", attributes, now - _MINUTE, linked=cause)
-
-    def plan(self, service: _Service, at: int, now: int) -> event_pb.Event:
-        """Return an operation that is to begin at a moment, recorded some days ago."""
-        work = self._chance.choice(_WORKS)
-        attributes = event_pb.EventAttributes(
-            type=_Type.operation,
-            environment=self._chance.choice(_STAGES[1:]),
-            priority=_Priority.P4,
-            status=_Status.planned if self._chance.random() < 0.8 else _Status.waiting_approval,  # noqa: PLR2004
-            start_date=timestamp(at),
-            end_date=timestamp(at + self._between(30, 480) * _MINUTE),
-            source="runbook",
-            owner=self._chance.choice(_PEOPLE),
-            message=f"{work} of {service.name}, in the change calendar",
-        )
-        return self._past(
-            service, f"{work} of {service.name}", attributes, now - self._between(1, 24 * 7) * _HOUR
-        )
-
-    def _release(self, service: _Service, at: int) -> Iterator[event_pb.Event]:
-        service.release += 1
-        version = f"1.{service.release}.{self._chance.randrange(3)}"
-        for stage in _STAGES:
-            failed = self._chance.random() < 0.05  # noqa: PLR2004 - a share
-            ending = _Status.failure if failed else _Status.success
-            deployment = self._deployment(service, version, stage, at, ending)
-            yield deployment
-            if failed:
-                return
-            took = metadata_of(deployment).elapsed
-            at += (duration_micros(took) if took is not None else 0) + self._between(5, 90) * _MINUTE
-            if stage is _Environment.production and self._chance.random() < 0.06:  # noqa: PLR2004 - a share
-                yield from self._incident(service, deployment, at)
-
-    def _deployment(
-        self,
-        service: _Service,
-        version: str,
-        stage: event_pb.Environment,
-        at: int,
-        ending: event_pb.Status | None,
-    ) -> event_pb.Event:
-        """Return a deployment, under way if it has no ending."""
-        self._runs += 1
-        owner = self._chance.choice(_PEOPLE)
-        return self._past(
-            service,
-            f"Deploy {service.name} {version}",
-            event_pb.EventAttributes(
-                type=_Type.deployment,
-                environment=stage,
-                priority=_Priority.P3,
-                source="github_action",
-                external_id=f"run {self._runs}",
-                version=version,
-                status=_Status.start,
-                owner=owner,
-                labels={"region": self._chance.choice(("eu-west", "us-east"))},
-                message=f"{service.name} {version} rolled out to {stage.name} by the pipeline",
-            ),
-            at,
-            self._between(1, 20) * _MINUTE,
-            ending,
-            event_pb.EventLinks(
-                pull_request_link=f"https://git.example.com/{service.name}/pull/{self._runs}",
-                ticket=f"{service.team.upper()}-{self._runs % 9_000}",
-            ),
-        )
-
-    def _incident(self, service: _Service, cause: event_pb.Event, at: int) -> Iterator[event_pb.Event]:
-        trouble = self._chance.choice(_TROUBLES)
-        took = self._between(10, 180) * _MINUTE
-        yield self._past(
-            service,
-            f"{service.name}: {trouble}",
-            event_pb.EventAttributes(
-                type=_Type.incident,
-                environment=_Environment.production,
-                priority=self._chance.choice((_Priority.P1, _Priority.P2, _Priority.P2, _Priority.P3)),
-                source="alertmanager",
-                related_id=metadata_of(cause).id,
-                owner=self._chance.choice(_PEOPLE),
-                impact=True,
-                message=f"{trouble} since {cause.title.removeprefix('Deploy ')}; on-call was paged",
-            ),
-            at,
-            took,
-            _Status.close,
-            linked=cause,
-        )
-        if self._chance.random() < 0.5:  # noqa: PLR2004 - a share
-            version = f"1.{service.release - 1}.0"
-            yield self._deployment(service, version, _Environment.production, at + took // 2, _Status.success)
-
-    def _operation(self, service: _Service, at: int) -> event_pb.Event:
-        work = self._chance.choice(_WORKS)
-        night = at - at % (24 * _HOUR) + self._between(1, 5) * _HOUR
-        return self._past(
-            service,
-            f"{work} of {service.name}",
-            event_pb.EventAttributes(
-                type=_Type.operation,
-                environment=self._chance.choice(_STAGES),
-                priority=_Priority.P4,
-                source="runbook",
-                owner=self._chance.choice(_PEOPLE),
-                message=f"{work} as planned in the change calendar",
-            ),
-            min(night, at),
-            self._between(5, 120) * _MINUTE,
-            _Status.done,
-        )
-
-    def _drift(self, service: _Service, at: int) -> event_pb.Event:
-        what = self._chance.choice(_DRIFTS)
-        return self._past(
-            service,
-            f"Drift of {service.name}: {what}",
-            event_pb.EventAttributes(
-                type=_Type.drift,
-                environment=self._chance.choice(_STAGES),
-                priority=_Priority.P5,
-                status=_Status.warning,
-                source="terraform",
-                message=f"the {what} is not as it is described",
-            ),
-            at,
-        )
-
-    def _past(  # noqa: PLR0913, PLR0917 - each is a part of the event
-        self,
-        service: _Service,
-        title: str,
-        attributes: event_pb.EventAttributes,
-        at: int,
-        took: int = 0,
-        ending: event_pb.Status | None = None,
-        links: event_pb.EventLinks | None = None,
-        linked: event_pb.Event | None = None,
-    ) -> event_pb.Event:
-        """Return an event that was recorded at a moment and ended some time later."""
-        attributes.service = service.name
-        attributes.labels = {"team": service.team, **attributes.labels}
-        if ending is not None:
-            attributes.status = _Status.start
-        request = event_pb.CreateEventRequest(title=title, attributes=attributes, links=links)
-        event = new_event(request, event_id=self._id(at), now=at, linked=linked)
-        if ending is None:
-            return event
-        change = event_pb.UpdateEventRequest(attributes=event_pb.EventAttributes(status=ending), merge=True)
-        return updated_event(event, change, at + took, linked)
-
-    def _id(self, at: int) -> str:
-        """Return a UUIDv7 (RFC 9562, 5.7) of a moment, with the randomness of the seed."""
-        random_bits = self._chance.getrandbits(74)
-        number = (
-            (at // 1_000) << 80 | 7 << 76 | (random_bits >> 62) << 64 | 2 << 62 | random_bits & (1 << 62) - 1
-        )
-        return str(uuid.UUID(int=number))
-
-    def _between(self, low: int, high: int) -> int:
-        """Return a number between two, the smaller ones more often."""
-        return low + int((high - low) * self._chance.random() ** 2)

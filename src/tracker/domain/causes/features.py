@@ -55,7 +55,7 @@ _ROLLBACK = re.compile(r"\b(roll(ed|s|ing)?[ -]?back|revert(s|ed|ing)?)\b", re.I
 class Change:
     """A change that may have caused an incident, its features, and what they are computed from.
 
-    `age` is the time from its end to the incident, or 0 while it goes on, in microseconds. `place` is None
+    `age` is the time from its end to the incident, or from its start while it goes on, in microseconds. `place` is None
     without a known dependency. `later` is how many changes of the same service and environment came
     between it and the incident.
     """
@@ -118,7 +118,7 @@ def _change(span: TimedEvent, known: _Context, places: Mapping[str, Place], hist
     attributes, own = attributes_of(span.event), attributes_of(known.incident)
     ended = span.end <= known.as_of and not span.goes_on
     running = not ended or span.end > known.at
-    age = 0 if running else known.at - span.end
+    age = max(0, known.at - (span.start if running else span.end))
     place = places.get(attributes.service)
     changes, incidents = (of.get(attributes.service, 0) for of in (history.changes, history.incidents))
     minutes = age / _MINUTE

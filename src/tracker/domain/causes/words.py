@@ -56,6 +56,7 @@ def _text(feature: str, change: Change, incident: event_pb.Event) -> str:
     """Return what a feature of a change says in words."""
     attributes = attributes_of(change.event)
     changes, incidents = change.history
+    began = "began " if "running" in change.features else ""
     words: Mapping[str, str] = {
         **_FIXED,
         "dependency_1": f"{_called(incident)} calls {attributes.service}",
@@ -63,7 +64,7 @@ def _text(feature: str, change: Change, incident: event_pb.Event) -> str:
         "caller_1": f"{attributes.service} calls {_called(incident)}",
         "caller_2": f"{attributes.service} calls {_called(incident)} by way of another service",
         "same_environment": f"in the same environment, {_environment(attributes)}",
-        "age": f"{rounded_text(timedelta(microseconds=change.age))} before",
+        "age": f"{began}{rounded_text(timedelta(microseconds=change.age))} before",
         "old": f"{rounded_text(timedelta(microseconds=change.age))} is long before",
         "failed": f"ended with {wire_name(attributes.status)}" if attributes.status else "",
         "size": f"{lines_of(attributes)} lines changed",
