@@ -144,3 +144,23 @@ async def test_a_chain_of_an_unknown_event_is_refused(client: Client, id_: str) 
         await related(client, id_)
     assert (refused.value.code, refused.value.reason) == ("NOT_FOUND", "EVENT_NOT_FOUND")
     assert id_ in refused.value.message
+
+
+async def test_causes_and_remedies_are_links_of_the_chain(client: Client) -> None:
+    deployment = await record(client, "Deploy 2.4.0", 0)
+    incident = await record(client, "Checkout fails", 12)
+    rollback = await record(client, "Deploy 2.3.0", 20)
+    restart = await record(client, "Restart", 25)
+    for change, kind in ((deployment, "caused_by"), (rollback, "rolled_back_by"), (restart, "remediated_by")):
+        asked = {"id": incident, "changeId": change, "link": kind}
+        await client.call("IncidentService/LinkChange", asked)
+    for id_ in (deployment, incident, rollback, restart):
+        answer = await related(client, id_)
+        assert [
+            (each["event"]["metadata"]["id"], each["parentId"], each["link"]) for each in answer["events"]
+        ] == [
+            (deployment, "", ""),
+            (incident, deployment, "caused_by"),
+            (rollback, incident, "rolled_back_by"),
+            (restart, incident, "remediated_by"),
+        ]

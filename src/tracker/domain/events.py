@@ -96,6 +96,17 @@ def event_end(event: event_pb.Event) -> int | None:
     return None if end is None else micros(end)
 
 
+def parent_id(event: event_pb.Event) -> str:
+    """Return the id of the event that an event links to, or of the one that caused it; "" without one."""
+    return attributes_of(event).related_id or next(iter(metadata_of(event).caused_by), "")
+
+
+def remedies_of(event: event_pb.Event) -> Sequence[str]:
+    """Return the ids of the events that ended an event."""
+    metadata = metadata_of(event)
+    return [*metadata.remediated_by, *metadata.rolled_back_by]
+
+
 @dataclass(frozen=True, slots=True)
 class Link:
     """An event of a chain, the event that it links to (none for the root), and its distance from the root."""
@@ -103,6 +114,18 @@ class Link:
     event: event_pb.Event
     parent: event_pb.Event | None
     depth: int
+
+    @property
+    def name(self) -> str:
+        """How it is linked to the parent, as the list of ids is named that says so; "" for the root."""
+        if self.parent is None:
+            return ""
+        above, below, kinds = event_id(self.parent), event_id(self.event), metadata_of(self.parent)
+        if attributes_of(self.event).related_id == above:
+            return "related_id"
+        if above in metadata_of(self.event).caused_by:
+            return "caused_by"
+        return "rolled_back_by" if below in kinds.rolled_back_by else "remediated_by"
 
     @property
     def since_parent(self) -> int | None:
@@ -116,15 +139,22 @@ def root_of(path: Sequence[event_pb.Event]) -> event_pb.Event:
     That is the last event of the path; where links form a cycle, it is the earliest event of the cycle.
     """
     ids = [metadata_of(event).id for event in path]
-    above = attributes_of(path[-1]).related_id
+    above = parent_id(path[-1])
     return min(path[ids.index(above) :], key=event_cursor) if above in ids else path[-1]
 
 
 def chain(root: event_pb.Event, events: Iterable[event_pb.Event]) -> Sequence[Link]:
-    """Return the root and the events that link to it, directly or indirectly, in the order of time."""
+    """Return the root and the events that link to it, directly or indirectly, in the order of time.
+
+    An event that ended another one, and links to none, links to that.
+    """
     linking: defaultdict[str, list[event_pb.Event]] = defaultdict(list)
-    for event in events:
-        linking[attributes_of(event).related_id].append(event)
+    known = {event_id(event): event for event in events}
+    for event in known.values():
+        linking[parent_id(event)].append(event)
+    for event in known.values():
+        ended = [known[each] for each in remedies_of(event) if each in known]
+        linking[event_id(event)] += [each for each in ended if not parent_id(each)]
     links = {metadata_of(root).id: Link(root, None, 0)}
     waiting = deque(links.values())
     while waiting:

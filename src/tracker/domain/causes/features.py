@@ -55,9 +55,9 @@ _ROLLBACK = re.compile(r"\b(roll(ed|s|ing)?[ -]?back|revert(s|ed|ing)?)\b", re.I
 class Change:
     """A change that may have caused an incident, its features, and what they are computed from.
 
-    `age` is the time from its end to the incident, or from its start while it goes on, in microseconds. `place` is None
-    without a known dependency. `later` is how many changes of the same service and environment came
-    between it and the incident.
+    `age` is the time from its end to the incident, or from its start while it goes on, in microseconds.
+    `place` is None without a known dependency. `later` is how many changes of the same service and
+    environment came between it and the incident.
     """
 
     event: event_pb.Event

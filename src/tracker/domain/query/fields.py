@@ -210,6 +210,9 @@ STATUS: Final = _DECLARED["status"]
 ENVIRONMENT: Final = _DECLARED["environment"]
 OWNER: Final = _DECLARED["owner"]
 RELATED: Final = _DECLARED["related"]
+CAUSED_BY: Final = _DECLARED["caused_by"]
+REMEDIATED_BY: Final = _DECLARED["remediated_by"]
+ROLLED_BACK_BY: Final = _DECLARED["rolled_back_by"]
 DURATION: Final = _DECLARED["duration"]
 _SINCE_LINKED: Final = _duration(_reader("metadata", "duration"))
 TEXT: Final = Field("text", Kind.PROSE, texts=lambda event: (*TITLE.texts(event), *MESSAGE.texts(event)))

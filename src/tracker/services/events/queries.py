@@ -6,10 +6,19 @@ from dataclasses import replace
 from itertools import islice
 from typing import TYPE_CHECKING, TypeVar
 
-from tracker.domain.events import EventId, attributes_of, chain, event_key, event_time, metadata_of, root_of
-from tracker.domain.query.fields import RELATED
+from tracker.domain.events import (
+    EventId,
+    chain,
+    event_key,
+    event_time,
+    metadata_of,
+    parent_id,
+    remedies_of,
+    root_of,
+)
+from tracker.domain.query.fields import CAUSED_BY, RELATED, REMEDIATED_BY, ROLLED_BACK_BY
 from tracker.domain.query.text import to_text
-from tracker.domain.query.tree import EventFilter, one_of, widened
+from tracker.domain.query.tree import EventFilter, any_of, one_of, widened
 from tracker.domain.times import duration
 from tracker.errors import Reason, TrackerError
 from tracker.pb import event_pb
@@ -37,7 +46,7 @@ from tracker.services.paging import (
 from tracker.stores.pages import Page, Total
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Sequence
 
     from tracker.domain.events import Link
     from tracker.services.context import Call, Context
@@ -163,32 +172,52 @@ class EventQueries:
     async def _path(self, event: event_pb.Event, call: Call) -> tuple[dict[str, event_pb.Event], bool]:
         """Return an event, the one that it links to, and so on, by id; and whether the path is complete."""
         path = {metadata_of(event).id: event}
-        while (above := attributes_of(event).related_id) and above not in path:
+        while True:
+            above = parent_id(event)
+            linked = await self._store.get(EventId(above)) if above else await self._ended_by(event, call)
+            if linked is None or not may_touch(call, Permission.EVENT_READ, linked):
+                return path, True
+            if metadata_of(linked).id in path:
+                return path, True
             if len(path) == _MAX_RELATED:
                 return path, False
-            linked = await self._store.get(EventId(above))
-            if linked is None or not may_touch(call, Permission.EVENT_READ, linked):
-                break
-            event = path[above] = linked
-        return path, True
+            event = path[metadata_of(linked).id] = linked
+
+    async def _ended_by(self, event: event_pb.Event, call: Call) -> event_pb.Event | None:
+        """Return the first event that one is said to have ended, or None."""
+        ids = [metadata_of(event).id]
+        ended = any_of((one_of(REMEDIATED_BY, ids), one_of(ROLLED_BACK_BY, ids)))
+        found = await self._store.find(visible(EventFilter(ended), call), Page(limit=1), oldest_first=True)
+        return next(iter(found.records), None)
 
     async def _follow(self, ids: Iterable[str], found: dict[str, event_pb.Event], call: Call) -> bool:
         """Add what links to events, also indirectly, to `found`; return whether there was room for all."""
         level = tuple(ids)
         while level:
-            linking = await self._store.find(
-                visible(EventFilter(one_of(RELATED, level)), call),
-                Page(limit=_MAX_RELATED, bytes=MOST_READ),
-                oldest_first=True,
-            )
-            new = {metadata_of(event).id: event for event in linking.records}
-            new = {event_id: event for event_id, event in new.items() if event_id not in found}
+            page = Page(limit=_MAX_RELATED, bytes=MOST_READ)
+            linking = [
+                await self._store.find(
+                    visible(EventFilter(one_of(field, level)), call), page, oldest_first=True
+                )
+                for field in (RELATED, CAUSED_BY)
+            ]
+            linked = [event for part in linking for event in part.records]
+            linked += await self._remedies(map(found.get, level), call)
+            new = {metadata_of(event).id: event for event in linked if metadata_of(event).id not in found}
             room = _MAX_RELATED - len(found)
             found.update(islice(new.items(), room))
-            if linking.next is not None or len(new) > room:
+            if any(part.next is not None for part in linking) or len(new) > room:
                 return False
             level = tuple(new)
         return True
+
+    async def _remedies(
+        self, events: Iterable[event_pb.Event | None], call: Call
+    ) -> Sequence[event_pb.Event]:
+        """Return the events that are said to have ended some events."""
+        ids = [each for event in events if event is not None for each in remedies_of(event)]
+        ended = [await self._store.get(EventId(each)) for each in dict.fromkeys(ids[:_MAX_RELATED])]
+        return [event for event in ended if event and may_touch(call, Permission.EVENT_READ, event)]
 
     async def _get(self, id_or_slack_id: str, call: Call, message: str = NOT_FOUND) -> event_pb.Event:
         event = await self._store.get(event_key(id_or_slack_id))
@@ -230,6 +259,7 @@ def _resumed(page: Page, now: int) -> tuple[Page, int]:
 def _related(link: Link, since_previous: int | None) -> event_pb.RelatedEvent:
     return event_pb.RelatedEvent(
         event=link.event,
+        link=link.name,
         parent_id="" if link.parent is None else metadata_of(link.parent).id,
         depth=link.depth,
         since_parent=None if link.since_parent is None else duration(link.since_parent),

@@ -201,7 +201,8 @@ class EventServiceService:
     async def list_related_events(self, request: ListRelatedEventsRequest, context: aio.ServicerContext) -> ListRelatedEventsResponse:
         """
         Lists the chain that an event belongs to, in the order of time: what it links to by `attributes.related_id`,
-        up to an event that links to none, and all that link to one of them, directly or by way of others.
+        up to an event that links to none, and all that link to one of them, directly or by way of others. One without
+        `related_id` links to what caused it, as people found out, or else to what it ended (`LinkChange`).
 
         A chain begins where a link names an event that has been deleted. Where links go round in a circle, it begins
         with the earliest event of that.
@@ -723,7 +724,8 @@ class EventServiceClient:
     ) -> aio.UnaryUnaryCall[ListRelatedEventsRequest, ListRelatedEventsResponse]:
         """
         Lists the chain that an event belongs to, in the order of time: what it links to by `attributes.related_id`,
-        up to an event that links to none, and all that link to one of them, directly or by way of others.
+        up to an event that links to none, and all that link to one of them, directly or by way of others. One without
+        `related_id` links to what caused it, as people found out, or else to what it ended (`LinkChange`).
 
         A chain begins where a link names an event that has been deleted. Where links go round in a circle, it begins
         with the earliest event of that.
@@ -937,7 +939,8 @@ class EventServiceServiceSync:
     def list_related_events(self, request: ListRelatedEventsRequest, context: ServicerContext) -> ListRelatedEventsResponse:
         """
         Lists the chain that an event belongs to, in the order of time: what it links to by `attributes.related_id`,
-        up to an event that links to none, and all that link to one of them, directly or by way of others.
+        up to an event that links to none, and all that link to one of them, directly or by way of others. One without
+        `related_id` links to what caused it, as people found out, or else to what it ended (`LinkChange`).
 
         A chain begins where a link names an event that has been deleted. Where links go round in a circle, it begins
         with the earliest event of that.
@@ -1459,7 +1462,8 @@ class EventServiceClientSync:
     ) -> ListRelatedEventsResponse:
         """
         Lists the chain that an event belongs to, in the order of time: what it links to by `attributes.related_id`,
-        up to an event that links to none, and all that link to one of them, directly or by way of others.
+        up to an event that links to none, and all that link to one of them, directly or by way of others. One without
+        `related_id` links to what caused it, as people found out, or else to what it ended (`LinkChange`).
 
         A chain begins where a link names an event that has been deleted. Where links go round in a circle, it begins
         with the earliest event of that.
