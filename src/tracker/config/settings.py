@@ -312,7 +312,7 @@ class Settings:
         seconds(60, 2_592_000), "How long before an incident its cause is looked for.", 86_400.0
     )
     why_threshold: float = _setting(
-        SHARE, "Probability from which a change is named as the suspected cause of an incident.", 0.5
+        SHARE, "Probability from which a change is named as the suspected cause of an incident.", 0.7
     )
     why_weights: tuple[str, ...] = _setting(
         WORDS,
