@@ -6,11 +6,13 @@ from functools import cache, partial
 from operator import methodcaller
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from protobuf import DescFieldValueMessage
+
 from tracker.errors import FieldViolation, invalid
-from tracker.transcoding.fields import DURATION, TIMESTAMP, message_of
+from tracker.transcoding.fields import DURATION, TIMESTAMP, is_well_known, message_of
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
 
     from protobuf import DescMessage, Message
 
@@ -47,11 +49,30 @@ def decode(cls: type[Message], request: bytes) -> Message:
     """
     try:
         message = cls.from_binary(request)
-        if _holds_time(cls.desc()):
+        if _has_time(message):
             message.to_json()  # refuses nanoseconds out of range, which no rule in a proto can check
     except _UNREADABLE as error:
         raise invalid(FieldViolation("", f"the request is not a {cls.desc().type_name}: {error}")) from None
     return message
+
+
+def _has_time(message: Message) -> bool:
+    """Return whether a message may have a Timestamp or a Duration in it: a quick look, at what is set."""
+    for name, is_message in _fields_of_times(message.desc()):
+        value = getattr(message, name)
+        if value and not (is_message and not _has_time(value)):
+            return True
+    return False
+
+
+@cache
+def _fields_of_times(message: DescMessage) -> Sequence[tuple[str, bool]]:
+    """Return the fields that may have a time in them, and whether each is a message to look into."""
+    return [
+        (field.local_name, isinstance(field.value, DescFieldValueMessage) and not is_well_known(inner))
+        for field in message.fields
+        if (inner := message_of(field)) is not None and _holds_time(inner)
+    ]
 
 
 @cache
