@@ -259,17 +259,11 @@ def _entry(  # noqa: PLR0913  # the parts of an entry
     now: int,
     kind: _ChangeType,
     comment: str,
-    change: tuple[str, str, str] = ("",) * 3,
+    change: tuple[str, str, str] | None = None,
     *,
     who: str = "",
 ) -> _Entry:
-    field, old, new = change
-    return _Entry(
-        timestamp=timestamp(now),
-        user=author(event, who),
-        change_type=kind,
-        field=field,
-        old_value=old,
-        new_value=new,
-        comment=comment,
-    )
+    entry = _Entry(timestamp=timestamp(now), user=author(event, who), change_type=kind, comment=comment)
+    if change is not None:
+        entry.field, entry.old_value, entry.new_value = change
+    return entry

@@ -172,7 +172,7 @@ class Metrics:
         self.unsent_bytes = Gauge("tracker_unsent_answer_bytes", text, registry=registry).set_function
         text = "Calls refused because that memory was in use."
         self.answer_refused = Counter("tracker_unsent_answer_refused", text, registry=registry).inc
-        self._under_way = 0  # a plain number: a gauge is slower than some calls
+        self._under_way = 0  # plain numbers: a gauge is slower than some calls
         inflight = Gauge("tracker_inflight", "Calls under way, without probes.", registry=registry)
         inflight.set_function(lambda: self._under_way)
         text = "Duration of each commit of the store, until its changes are durable."
@@ -181,7 +181,8 @@ class Metrics:
         text = "Changes in each commit of the store."
         self._commit_changes = histogram("tracker_store_commit_changes", text, buckets=_COMMIT_CHANGES)
         queue = Gauge("tracker_store_queue", "Changes that wait for a commit.", registry=registry)
-        self.queued = queue.set
+        self._queued = 0
+        queue.set_function(lambda: self._queued)
         self.locks = LockMetrics(registry)
         self.auth = AuthMetrics(registry)
         self.webhooks = WebhookMetrics(registry)
@@ -219,6 +220,9 @@ class Metrics:
 
     def call_finished(self, method: str, wire: str, code: str, seconds: float) -> None:
         self._rpc_seconds.observe(seconds, method, wire, code)
+
+    def queued(self, changes: int) -> None:
+        self._queued = changes
 
     def committed(self, seconds: float, changes: int) -> None:
         self._commit_seconds.observe(seconds)
