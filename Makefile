@@ -28,7 +28,7 @@ run: $(VENV)/.runtime ## Start a server from this tree
 test: $(VENV)/.dev ## Run the tests (ARGS="tests/cli -k version" for some of them)
 	$(BIN)/pytest --numprocesses auto --dist worksteal $(ARGS)
 
-soak: $(VENV)/.dev ## Run for long what `make test` runs for a while: kills, walks, random queries (half an hour)
+soak: $(VENV)/.dev ## Run for long what `make test` runs for a while, and the pairs that it leaves out (over half an hour)
 	SOAK=1 $(BIN)/pytest --numprocesses auto --dist worksteal --timeout 1800 -o faulthandler_timeout=2000 -m soak $(ARGS)
 	$(BIN)/python -m tests.histories --store mongo --acquisitions 5000 --harm-databases
 

@@ -16,7 +16,8 @@ from tests.clients import STRICT, GrpcClient, RestClient, http_client
 from tests.clocks import StoppedClock
 from tests.memory import pytest_configure  # noqa: F401 - for pytest, which looks for it here
 from tests.mongo_servers import MongoServers, mongod
-from tests.timeouts import pytest_collection_modifyitems  # noqa: F401 - as above
+from tests.pairs import chosen
+from tests.timeouts import set_timeouts
 
 from tracker.app import App
 from tracker.config.settings import Settings
@@ -54,6 +55,11 @@ def _require_mongod() -> None:
 
 
 _NO_MONGOD = "there is no mongod that runs here"
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    items[:] = chosen(items)
+    set_timeouts(config, items)
 
 
 def pytest_xdist_auto_num_workers() -> int:

@@ -6,7 +6,7 @@ import os
 
 import pytest
 
-_SOAKING = bool(os.environ.get("SOAK"))
+SOAKING = bool(os.environ.get("SOAK"))
 
 soaks = pytest.mark.soak
 """Marks a test that is larger in `make soak`."""
@@ -14,4 +14,4 @@ soaks = pytest.mark.soak
 
 def size(usual: int, *, soak: int) -> int:
     """Return how often, or how much, on this occasion."""
-    return soak if _SOAKING else usual
+    return soak if SOAKING else usual

@@ -1,4 +1,4 @@
-"""Every behaviour is tested on each kind of store, on MongoDB over one wire: the wires know no store."""
+"""Every behaviour is tested on each kind of store."""
 
 from __future__ import annotations
 
@@ -13,16 +13,6 @@ if TYPE_CHECKING:
     from tests.mongo_servers import MongoServers
 
     from tracker.config.settings import Settings
-
-
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    items[:] = [item for item in items if not _is_twice_the_same(item)]
-
-
-def _is_twice_the_same(item: pytest.Item) -> bool:
-    callspec = getattr(item, "callspec", None)
-    params = callspec.params if callspec is not None else {}
-    return params.get("mongo_uri") == "mongo" and params.get("client") == "rest"
 
 
 @pytest.fixture(params=["sqlite", "mongo"])
