@@ -16,6 +16,7 @@ import grpc
 import grpc.aio
 import httpx2
 from protobuf import Message, message_from_json_value, message_to_json_value
+from tests.patience import PATIENCE
 
 from tracker import pb
 from tracker.api.wires import address as spelled
@@ -95,7 +96,7 @@ class GrpcClient:
             response_deserializer=desc.output.type.from_binary,
         )
         try:
-            answer = await unary(message, timeout=30, metadata=_metadata(key, self._secret))
+            answer = await unary(message, timeout=PATIENCE, metadata=_metadata(key, self._secret))
         except grpc.aio.AioRpcError as error:
             raise _refused_grpc(error) from None
         return cast("JsonObject", message_to_json_value(answer, always_emit_implicit=True))
@@ -143,7 +144,9 @@ def _refused_grpc(error: grpc.aio.AioRpcError) -> Refused:
 
 def http_client(address: tuple[str, int], **options: Any) -> httpx2.AsyncClient:
     """Return a client of one HTTP port, without the certificates that take longer to load than most tests."""
-    return httpx2.AsyncClient(base_url=f"http://{spelled(*address)}", verify=False, timeout=30, **options)
+    return httpx2.AsyncClient(
+        base_url=f"http://{spelled(*address)}", verify=False, timeout=PATIENCE, **options
+    )
 
 
 class RestClient:

@@ -5,13 +5,12 @@ from __future__ import annotations
 import asyncio
 from typing import TYPE_CHECKING, Self
 
+from tests.patience import PATIENCE
+
 from tracker.time_text import MICROS
 
 if TYPE_CHECKING:
     from collections.abc import Callable
-
-PATIENCE = 90.0
-"""Seconds within which whoever was woken has done its work on the slowest machine."""
 
 
 class StoppedClock:

@@ -11,13 +11,13 @@ import httpx2
 import hypothesis
 import pytest
 import structlog
+from tests import timeouts
 from tests.canaries import files_with_secrets
 from tests.clients import STRICT, GrpcClient, RestClient, http_client
 from tests.clocks import StoppedClock
 from tests.memory import pytest_configure  # noqa: F401 - for pytest, which looks for it here
 from tests.mongo_servers import MongoServers, mongod
 from tests.pairs import chosen
-from tests.timeouts import set_timeouts
 
 from tracker.app import App
 from tracker.config.settings import Settings
@@ -59,7 +59,7 @@ _NO_MONGOD = "there is no mongod that runs here"
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     items[:] = chosen(items)
-    set_timeouts(config, items)
+    timeouts.pytest_collection_modifyitems(config, items)
 
 
 def pytest_xdist_auto_num_workers() -> int:

@@ -16,12 +16,10 @@ from typing import TYPE_CHECKING, Any, Self
 import pymongo
 from bench.load import free_ports
 from pymongo.errors import PyMongoError
+from tests.patience import PATIENCE
 
 if TYPE_CHECKING:
     from collections.abc import Callable
-
-READY_WITHIN = 90.0
-"""Seconds in which servers must be ready."""
 
 
 @cache
@@ -168,7 +166,7 @@ class MongoServers:
 
 
 def _until(condition: Callable[[], object]) -> None:
-    deadline = time.monotonic() + READY_WITHIN
+    deadline = time.monotonic() + PATIENCE
     while not condition():
         assert time.monotonic() < deadline
         time.sleep(0.05)  # between two polls

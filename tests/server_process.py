@@ -11,9 +11,7 @@ from typing import Self
 
 from bench.load import free_ports
 from tests.forks import forks
-
-READY_WITHIN = 90.0
-"""Seconds in which a server must be ready, or have said why it can't be."""
+from tests.patience import PATIENCE
 
 
 class ServerEndedError(Exception):
@@ -51,7 +49,7 @@ class ServerProcess:
         with self._log.open("ab") as log, Path(os.devnull).open("rb") as nothing:
             streams = (nothing.fileno(), log.fileno(), log.fileno())
             self.process = forks().start(["serv"], self._env, None, streams)
-        deadline = time.monotonic() + READY_WITHIN
+        deadline = time.monotonic() + PATIENCE
         while not self.ready():
             if self.process.poll() is not None:
                 raise ServerEndedError(self.log())

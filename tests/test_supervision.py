@@ -16,7 +16,7 @@ from tracker.supervision import Supervisor
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
 
-BOUND = 10.0
+BOUND = 60.0
 
 
 @dataclass

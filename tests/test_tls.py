@@ -17,6 +17,7 @@ import structlog
 from structlog.testing import capture_logs
 from tests.certificates import Authority
 from tests.cli.commands import tracker
+from tests.patience import PATIENCE
 
 from tracker.api.tls import Tls
 from tracker.app import App
@@ -63,7 +64,7 @@ async def grpc_health(app: App, authority: Authority, client: tuple[Path, Path] 
     address = f"127.0.0.1:{app.grpc_address[1]}"
     async with grpc.aio.secure_channel(address, credentials) as channel:
         check: grpc.aio.UnaryUnaryMultiCallable[bytes, bytes] = channel.unary_unary(HEALTH)
-        answer = await check(b"", timeout=10)
+        answer = await check(b"", timeout=PATIENCE)
     return health_pb.HealthCheckResponse.from_binary(answer).status
 
 
@@ -144,22 +145,22 @@ async def test_a_stop_does_not_wait_for_clients_that_keep_connections(
         return of_client(authority).wrap_socket(plain, server_hostname="127.0.0.1")
 
     with ExitStack() as kept:
-        async with App(replace(settings, shutdown_grace=60), LOG, clock) as app:
+        async with App(replace(settings, shutdown_grace=600), LOG, clock) as app:
             for _, port in (app.http_address, app.grpc_address):
                 kept.enter_context(await asyncio.to_thread(connect, port))
             began = time.monotonic()
-        assert time.monotonic() - began < 10
+        assert time.monotonic() - began < 300
 
 
 async def test_a_connection_ends_soon_although_its_client_keeps_it(app: App, authority: Authority) -> None:
     def ask(port: int, request: bytes) -> None:
-        plain = socket.create_connection(("127.0.0.1", port), timeout=10)
+        plain = socket.create_connection(("127.0.0.1", port), timeout=PATIENCE)
         with of_client(authority).wrap_socket(plain, server_hostname="127.0.0.1") as over_tls:
             over_tls.sendall(request)
             while over_tls.recv(4096):
                 pass
             with socket.socket(fileno=over_tls.detach()) as still_open, suppress(ConnectionResetError):
-                still_open.settimeout(10)
+                still_open.settimeout(PATIENCE)
                 while still_open.recv(4096):
                     pass
 

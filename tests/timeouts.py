@@ -21,8 +21,7 @@ _PART = 0.9
 """The part of the time for a test that its coroutine has."""
 
 
-def set_timeouts(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Give every test the time that it may take."""
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     seconds = float(config.getoption("timeout") or config.getini("timeout"))
     for item in items:
         if isinstance(item, pytest.Function) and inspect.iscoroutinefunction(item.obj):

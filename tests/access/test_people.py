@@ -12,6 +12,7 @@ import pytest
 import structlog
 from tests.canaries import canary
 from tests.clients import GrpcClient, http_client
+from tests.patience import PATIENCE
 
 from tracker.app import App
 from tracker.domain.times import micros
@@ -259,7 +260,7 @@ async def test_a_session_begins_and_ends_on_every_server_of_a_database(
         assert await kind(elsewhere, headers) == "user"
         assert (await http.post(f"{AUTH}/logout", headers=headers)).status_code == 204
         assert await kind(http, headers) == "anonymous"
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(PATIENCE):
             while await kind(elsewhere, headers) == "user":  # noqa: ASYNC110 - the other server polls the store
                 await asyncio.sleep(0.1)
 

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 import structlog
+from tests.patience import PATIENCE
 
 from tracker.app import App
 from tracker.errors import SetupError
@@ -74,7 +75,7 @@ async def test_what_a_user_watches_ends_when_its_team_may_no_longer_see_it(
     await may("event:read")
     headers = {"x-forwarded-user": "ada", "x-forwarded-groups": "ops"}
     watch = "/api/v1alpha1/events/watch"
-    async with asyncio.timeout(20), http.stream("GET", watch, headers=headers) as answer:
+    async with asyncio.timeout(PATIENCE), http.stream("GET", watch, headers=headers) as answer:
         lines = answer.aiter_lines()
         assert "retry" in await anext(lines)
         await may("lock:read")

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 import structlog
 from tests.clients import RestClient, http_client
+from tests.patience import PATIENCE
 
 from tracker.app import App
 from tracker.services.context import SystemClock
@@ -19,9 +20,6 @@ if TYPE_CHECKING:
 
     from tracker.config.settings import Settings
     from tracker.services.context import MakeClock
-
-SOON = 20.0
-"""Seconds within which what must happen soon has happened on the slowest machine."""
 
 
 @asynccontextmanager
@@ -38,6 +36,6 @@ async def metrics(app: App) -> str:
 
 async def waiting(app: App, number: int) -> None:
     """Wait until so many calls wait for a lock."""
-    async with asyncio.timeout(SOON):
+    async with asyncio.timeout(PATIENCE):
         while f"tracker_locks_waiting {number}.0" not in await metrics(app):  # noqa: ASYNC110 - over HTTP
             await asyncio.sleep(0.01)  # between two polls

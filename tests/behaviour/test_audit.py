@@ -8,16 +8,15 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 from tests.clients import Refused
+from tests.patience import PATIENCE
 
 if TYPE_CHECKING:
     from tests.clients import Client
 
-WITHIN = 20.0
-
 
 async def entries(client: Client, count: int, **wanted: Any) -> list[Any]:
     """Return entries as soon as there are as many as expected, with what their contents say."""
-    async with asyncio.timeout(WITHIN):
+    async with asyncio.timeout(PATIENCE):
         while True:
             answer: Any = await client.call("AuditService/ListAuditEntries", wanted)
             if len(answer.get("entries", ())) >= count:

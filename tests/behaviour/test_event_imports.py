@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 from tests.clients import Refused
+from tests.patience import PATIENCE
 
 if TYPE_CHECKING:
     from tests.clients import Client
@@ -158,7 +159,7 @@ async def test_imported_events_take_no_locks_and_leave_those_that_are_held(clien
 
 
 async def test_a_watch_hears_of_imported_events(client: Client) -> None:
-    async with aclosing(client.stream("EventService/WatchEvents")) as watch, asyncio.timeout(20):
+    async with aclosing(client.stream("EventService/WatchEvents")) as watch, asyncio.timeout(PATIENCE):
         await anext(watch)
         await import_(client, *(an_event(f"event {number}") for number in range(300)))
         told = [await anext(watch) for _ in range(300)]

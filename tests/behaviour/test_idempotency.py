@@ -12,6 +12,7 @@ import structlog
 from tests.behaviour.servers import waiting
 from tests.canaries import canary
 from tests.clients import METHODS, GrpcClient, Refused, RestClient
+from tests.patience import PATIENCE
 
 from tracker.app import App
 from tracker.pb.options import only_reads
@@ -421,7 +422,7 @@ async def test_calls_that_their_deadlines_cut_off_are_made_once_by_repeating_the
     cut = [await create(number, **{"grpc-timeout": f"{number * 100}u"}) for number in range(40)]
     assert {200, 504} >= set(cut) >= {504}
     assert await create(0) == 200
-    async with asyncio.timeout(60):
+    async with asyncio.timeout(PATIENCE):
         for number in range(1, 40):
             while (status := await create(number)) != 200:
                 assert status == 409

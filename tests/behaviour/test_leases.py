@@ -10,8 +10,9 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from tests.behaviour.events import UNKNOWN, create, get
 from tests.behaviour.locks import RUNNING, a_token, lock, locks, take, unlock
-from tests.behaviour.servers import SOON, metrics, server
+from tests.behaviour.servers import metrics, server
 from tests.clients import Refused, RestClient
+from tests.patience import PATIENCE
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -75,7 +76,7 @@ async def test_a_lease_of_a_second_takes_a_second(settings: Settings) -> None:
     async with server(settings) as client:
         asked = time.monotonic()
         held = await lock(client, ttl="1s")
-        async with asyncio.timeout(SOON):
+        async with asyncio.timeout(PATIENCE):
             while await is_held(client, held):  # noqa: ASYNC110 - over HTTP
                 await asyncio.sleep(0.02)  # between two polls
         assert time.monotonic() - asked >= 1
@@ -366,7 +367,7 @@ async def test_the_lock_of_an_event_that_nobody_updates_expires(
         event = await create(client, owner="ana", **RUNNING)
         (held,) = await locks(client)
         await ended(clock, client, held, ttl=60)
-        entries = await asyncio.wait_for(changelog(client, event, entries=3), SOON)
+        entries = await asyncio.wait_for(changelog(client, event, entries=3), PATIENCE)
         assert [entry["changeType"] for entry in entries] == ["created", "locked", "unlocked"]
         assert entries[-1]["comment"] == "Service unlocked in production: the lease expired"
         assert entries[-1]["user"] == "system"

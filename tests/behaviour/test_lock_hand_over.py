@@ -15,8 +15,9 @@ import pytest
 import structlog
 from protobuf import message_from_json_value
 from tests.behaviour.locks import a_token, lock, locks, take, unlock
-from tests.behaviour.servers import SOON, waiting
+from tests.behaviour.servers import waiting
 from tests.clients import Refused, RestClient, http_client
+from tests.patience import PATIENCE
 
 from tracker.app import App
 from tracker.pb import lock_pb
@@ -95,7 +96,7 @@ async def asked(wire: str, app: App, body: dict[str, Any]) -> Callable[[], objec
 
 
 async def free(client: Client) -> None:
-    async with asyncio.timeout(SOON):
+    async with asyncio.timeout(PATIENCE):
         while await locks(client):  # noqa: ASYNC110 - over HTTP
             await asyncio.sleep(0.01)
 
@@ -110,7 +111,7 @@ async def test_a_lock_whose_waiter_goes_away_as_it_gets_it_is_given_back(
         granting.hook = await asked(wire, app, {**VANISHED, "wait": "60s", "lockToken": token})
         await waiting(app, 1)
         await unlock(client, held)
-        await asyncio.wait_for(granting.granted.wait(), SOON)
+        await asyncio.wait_for(granting.granted.wait(), PATIENCE)
         await free(client)
         again = await take(client, lockToken=token)
         assert not again["replayed"]
@@ -148,11 +149,11 @@ async def test_a_lock_taken_with_an_idempotency_key_is_kept_for_the_retry(settin
     async with server(settings) as (app, client, granting):
         connection = connected(app, VANISHED, "Idempotency-Key: k")
         granting.hook = connection.close
-        async with asyncio.timeout(SOON):
+        async with asyncio.timeout(PATIENCE):
             while not await locks(client):  # noqa: ASYNC110 - over HTTP
                 await asyncio.sleep(0.01)
         retried = None
-        async with asyncio.timeout(SOON):
+        async with asyncio.timeout(PATIENCE):
             while retried is None:
                 try:
                     retried = await client.call("LockService/CreateLock", VANISHED, key="k")

@@ -12,8 +12,9 @@ import pytest
 import structlog
 from tests.behaviour.events import create
 from tests.behaviour.locks import RUNNING, a_token, lock, locks, take, unlock
-from tests.behaviour.servers import SOON, metrics, server, waiting
+from tests.behaviour.servers import metrics, server, waiting
 from tests.clients import GrpcClient, Refused, RestClient, http_client
+from tests.patience import PATIENCE
 
 from tracker.app import App
 from tracker.services.locks import queue as lock_queue
@@ -76,7 +77,7 @@ async def test_a_waiter_is_woken_however_the_lock_ends(
         await clock.forward(61)
     elif end == "moved":
         await client.call("LockService/UpdateLock", {"id": held["id"], "service": "billing"})
-    assert (await asyncio.wait_for(second, SOON))["id"] != held["id"]
+    assert (await asyncio.wait_for(second, PATIENCE))["id"] != held["id"]
 
 
 async def test_fifty_waiters_are_served_in_the_order_in_which_they_came(app: App, client: Client) -> None:

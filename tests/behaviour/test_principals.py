@@ -14,6 +14,7 @@ from tests.behaviour.keys import bearer
 from tests.behaviour.locks import RUNNING, a_token, lock, take, unlock
 from tests.behaviour.servers import server, waiting
 from tests.clients import Refused
+from tests.patience import PATIENCE
 
 from tracker.domain.access import Grant, Principal, PrincipalKind
 from tracker.errors import TrackerError
@@ -167,7 +168,7 @@ async def end_of(watch: AsyncIterator[JsonObject], client: Client) -> None:
 
 
 @pytest.mark.parametrize("why", ["revoked", "expired"])
-async def test_a_watch_ends_within_a_second_of_a_revocation_or_expiry(
+async def test_a_watch_ends_soon_after_a_revocation_or_expiry(
     client: Client, clock: StoppedClock, why: str
 ) -> None:
     expiry = (datetime.now(UTC) + timedelta(hours=1)).isoformat()
@@ -185,7 +186,7 @@ async def test_a_watch_ends_within_a_second_of_a_revocation_or_expiry(
             await client.call("AuthService/RevokeApiKey", {"id": key["apiKey"]["id"]})
         else:
             clock.seconds += 3601
-        async with asyncio.timeout(1):
+        async with asyncio.timeout(PATIENCE):
             assert await ended == ("UNAUTHENTICATED", "INVALID_CREDENTIALS")
         await create(client)
         assert (await anext(other))["kind"] == "created"
@@ -199,11 +200,11 @@ async def test_a_call_that_waits_for_a_lock_ends_when_its_credentials_are_revoke
     waits = asyncio.ensure_future(refused(lock(client.bearing(key["secret"]), wait="20s")))
     await waiting(app, 1)
     await client.call("AuthService/RevokeApiKey", {"id": key["apiKey"]["id"]})
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(PATIENCE):
         assert await waits == ("UNAUTHENTICATED", "INVALID_CREDENTIALS")
 
 
-async def test_a_watch_ends_within_ten_seconds_of_a_revocation_on_another_server(
+async def test_a_watch_ends_soon_after_a_revocation_on_another_server(
     client: Client, settings: Settings
 ) -> None:
     if settings.mongo_uri is None:
@@ -214,7 +215,7 @@ async def test_a_watch_ends_within_ten_seconds_of_a_revocation_on_another_server
         async with aclosing(elsewhere.stream("EventService/WatchEvents")) as watch:
             await anext(watch)
             await client.call("AuthService/RevokeApiKey", {"id": key["apiKey"]["id"]})
-            async with asyncio.timeout(10):
+            async with asyncio.timeout(PATIENCE):
                 ended = await refused(end_of(watch, elsewhere))
     assert ended == ("UNAUTHENTICATED", "INVALID_CREDENTIALS")
 

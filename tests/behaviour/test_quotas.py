@@ -9,8 +9,9 @@ from typing import TYPE_CHECKING
 
 import pytest
 from tests.behaviour.keys import bearer
-from tests.behaviour.servers import SOON, waiting
+from tests.behaviour.servers import waiting
 from tests.clients import Refused
+from tests.patience import PATIENCE
 
 from tracker.api.calls import steps
 from tracker.services.locks import queue
@@ -63,7 +64,7 @@ async def test_so_many_calls_of_a_principal_wait_and_no_more(
     await waiting(app, 2)
     anonymous.cancel()
     await client.call("LockService/UnLock", {"id": held["lock"]["id"]})
-    async with asyncio.timeout(SOON):
+    async with asyncio.timeout(PATIENCE):
         await first
 
 
@@ -72,7 +73,7 @@ async def test_so_many_watches_of_a_principal_are_open_and_no_more(
 ) -> None:
     monkeypatch.setattr(steps, "MAX_STREAMS_OF_ONE", 1)
     ci = await bearer(client, "ci", "event:read")
-    async with asyncio.timeout(SOON), aclosing(ci.stream("EventService/WatchEvents")) as watch:
+    async with asyncio.timeout(PATIENCE), aclosing(ci.stream("EventService/WatchEvents")) as watch:
         await anext(watch)
         with pytest.raises(Refused) as refused:
             await anext(ci.stream("EventService/WatchEvents"))

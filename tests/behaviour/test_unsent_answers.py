@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING
 import grpc.aio
 import pytest
 from grpc_health.v1 import health_pb2
-from tests.behaviour.servers import SOON, metrics
+from tests.behaviour.servers import metrics
 from tests.clients import STRICT, Refused
+from tests.patience import PATIENCE
 from tests.unread import keep_little_in_kernels, unread
 
 if TYPE_CHECKING:
@@ -52,7 +53,7 @@ async def test_locks_probes_and_metrics_are_served_while_unread_answers_take_all
             check: grpc.aio.UnaryUnaryMultiCallable[bytes, bytes] = channel.unary_unary(CHECK)
             answer = health_pb2.HealthCheckResponse.FromString(await check(b""))
             assert answer.status == health_pb2.HealthCheckResponse.SERVING
-    async with asyncio.timeout(SOON):
+    async with asyncio.timeout(PATIENCE):
         while "tracker_unsent_answer_bytes 0.0" not in await metrics(app):  # noqa: ASYNC110 - over HTTP
             await asyncio.sleep(0.01)
     await client.call("EventService/ListEvents", {"perPage": 1})

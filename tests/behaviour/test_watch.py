@@ -12,6 +12,7 @@ import grpc.aio
 import pytest
 import structlog
 from tests.clients import GrpcClient, Refused, RestClient, http_client
+from tests.patience import PATIENCE
 
 from tracker.app import App
 from tracker.services.events import watches as event_watches
@@ -39,7 +40,7 @@ async def record(client: Client, title: str, **attributes: Any) -> str:
 
 
 async def heard(watch: AsyncIterator[dict[str, Any]], count: int) -> list[dict[str, Any]]:
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(PATIENCE):
         return [await anext(watch) for _ in range(count)]
 
 

@@ -13,7 +13,7 @@ import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 from standardwebhooks import Webhook
 from tests.clients import Refused
-from tests.clocks import PATIENCE
+from tests.patience import PATIENCE
 from tests.webhook_receiver import receiving
 
 if TYPE_CHECKING:

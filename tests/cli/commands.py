@@ -12,6 +12,7 @@ from contextlib import suppress
 from typing import TYPE_CHECKING
 
 from tests.forks import forks
+from tests.patience import PATIENCE
 
 from tracker.config.settings import SETTINGS
 
@@ -28,8 +29,6 @@ CLEAN = {
     if name not in _OURS | {"COLUMNS", "LINES"} and not name.startswith(("DB_", "GITHUB_", "TRACKER_"))
 } | {"XDG_STATE_HOME": "/dev/null", "XDG_CONFIG_HOME": "/dev/null"}
 """The environment of this process without what would set up a server, find one, or size a terminal."""
-
-PATIENCE = 90.0
 
 
 def tracker(

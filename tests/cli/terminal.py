@@ -10,10 +10,11 @@ import signal
 import time
 from typing import TYPE_CHECKING, Self
 
+from tests.patience import PATIENCE
+
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-PATIENCE = 90.0
 
 CTRL_C, CTRL_Z = b"\x03", b"\x1a"
 

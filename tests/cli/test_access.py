@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 import httpx2
 import pytest
 from tests.cli.commands import at, tracker
+from tests.patience import PATIENCE
 from tests.server_process import ServerProcess
 
 if TYPE_CHECKING:
@@ -28,7 +29,7 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ServerProcess]:
 @pytest.fixture(scope="module")
 def admin(server: ServerProcess) -> dict[str, str]:
     """Give the environment of who has the token of the first start."""
-    deadline = time.monotonic() + 30
+    deadline = time.monotonic() + PATIENCE
     while (found := re.search(r"^tracker: (trk_\S+)$", server.log(), re.MULTILINE)) is None:
         assert time.monotonic() < deadline
     return at(server) | {"TRACKER_TOKEN": found[1]}

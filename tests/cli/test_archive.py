@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 from tests.cli.commands import CLEAN, at, on_terminal, start, tracker
+from tests.patience import PATIENCE
 from tests.server_process import ServerProcess
 from tests.stores.observations import Observations
 from tests.tcp_proxy import TcpProxy
@@ -30,7 +31,6 @@ if TYPE_CHECKING:
 
 EVENTS = 3_000
 UNTIL = 1_780_000_000_000_000
-PATIENCE = 90.0
 
 
 @pytest.fixture(scope="module")

@@ -8,7 +8,8 @@ from contextlib import closing
 from typing import TYPE_CHECKING, Any
 
 import apsw
-from tests.cli.commands import PATIENCE, at, tracker
+from tests.cli.commands import at, tracker
+from tests.patience import PATIENCE
 from tests.server_process import ServerProcess
 
 if TYPE_CHECKING:

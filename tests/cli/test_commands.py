@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 from tests.cli.commands import CLEAN, at, tracker
+from tests.patience import PATIENCE
 from tests.server_process import ServerProcess
 from typer.main import get_command
 
@@ -27,7 +28,7 @@ if TYPE_CHECKING:
 def create_event(server: ServerProcess) -> None:
     body = b'{"title": "t", "attributes": {"service": "s", "type": "deployment"}}'
     request = urllib.request.Request(f"http://127.0.0.1:{server.http_port}/api/v1alpha1/event", body)
-    with urllib.request.urlopen(request, timeout=10) as answer:
+    with urllib.request.urlopen(request, timeout=PATIENCE) as answer:
         assert answer.status in {200, 201}
 
 
@@ -83,7 +84,7 @@ def imported(*arguments: str, environ: Mapping[str, str] | None = None) -> set[s
         env=CLEAN | dict(environ or {}),
         capture_output=True,
         text=True,
-        timeout=30,
+        timeout=PATIENCE,
         check=True,
     )
     times = (line for line in done.stderr.splitlines() if line.startswith("import time:"))
@@ -174,7 +175,7 @@ def test_a_server_that_drains_is_alive_but_not_healthy(tmp_path: Path) -> None:
     with ServerProcess(tmp_path / "tracker.db", SHUTDOWN_DRAIN="60") as server:
         where = {"HOST": "127.0.0.1", "HTTP_PORT": str(server.http_port)}
         server.process.send_signal(signal.SIGTERM)
-        deadline = time.monotonic() + 10
+        deadline = time.monotonic() + PATIENCE
         while "shutting down servers" not in server.log():
             assert time.monotonic() < deadline
         done = tracker("healthcheck", environ=where)

@@ -7,6 +7,7 @@ import signal
 from typing import TYPE_CHECKING
 
 from tests.cli.commands import at, start, tracker
+from tests.patience import PATIENCE
 from tests.server_process import ServerProcess
 
 if TYPE_CHECKING:
@@ -35,7 +36,7 @@ def test_one_that_was_interrupted_goes_on(tmp_path: Path) -> None:
         assert process.stderr is not None
         assert process.stderr.readline().startswith("events: 0 of 20,000")
         process.send_signal(signal.SIGINT)
-        _, told = process.communicate(timeout=30)
+        _, told = process.communicate(timeout=PATIENCE)
     assert process.returncode == 130
     assert "goes on" in told
     refused = tracker("demo", str(file), "--events", "10", *UNTIL)

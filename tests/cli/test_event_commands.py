@@ -17,6 +17,7 @@ import pytest
 from tests.cli.commands import CLEAN, at, on_terminal, tracker
 from tests.cli.events import created, run
 from tests.forks import forks
+from tests.patience import PATIENCE
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -298,7 +299,7 @@ def test_an_event_is_not_deleted_unless_somebody_says_so(server: ServerProcess, 
         capture_output=True,
         text=True,
         check=False,
-        timeout=30,
+        timeout=PATIENCE,
     )
     assert "Delete 'Deploy' for good?" in done.stdout
     assert event(server, id_)["title"] == "Deploy"
@@ -325,7 +326,7 @@ def test_the_question_before_a_deletion_is_no_output(
         process = forks().start(("event", "delete", id_), CLEAN | at(server), None, streams)
         os.close(its)
         os.write(terminal, b"y\n")
-        assert process.wait(30) == 0
+        assert process.wait(PATIENCE) == 0
         output.seek(0)
         assert output.read() == f"deleted {id_}\n"
     assert b"Delete 'Deploy' for good?" in os.read(terminal, 4_096)

@@ -13,6 +13,7 @@ from threading import Thread
 from typing import TYPE_CHECKING
 
 from tests.cli.commands import at, tracker
+from tests.patience import PATIENCE
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -34,11 +35,11 @@ class Tail:
             self._lines.put(line)
 
     def line(self) -> str:
-        return self._lines.get(timeout=20)
+        return self._lines.get(timeout=PATIENCE)
 
     def interrupted(self) -> int:
         self.process.send_signal(signal.SIGINT)
-        return self.process.wait(timeout=20)
+        return self.process.wait(timeout=PATIENCE)
 
 
 @contextmanager

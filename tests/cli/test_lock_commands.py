@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 from tests.cli.commands import at, on_terminal, start, tracker
+from tests.patience import PATIENCE
 from tests.server_process import ServerProcess
 from tests.tcp_proxy import TcpProxy
 
@@ -113,7 +114,7 @@ def test_who_waits_learns_of_the_holder_and_gets_the_lock_when_it_is_free(
         assert told.startswith("tracker: waiting: held by ada (night shift) since ")
         assert told.endswith("; you are next\n")
         run(server, "release", taken["lock"]["id"], TRACKER_LOCK_TOKEN=taken["lockToken"])
-        out, _ = waiter.communicate(timeout=30)
+        out, _ = waiter.communicate(timeout=PATIENCE)
     assert waiter.returncode == 0
     assert json.loads(out)["lock"]["service"] == service
 
@@ -134,7 +135,7 @@ def test_a_wait_outlasts_a_server_that_restarts(tmp_path: Path, service: str) ->
             assert "no answer from" in waiter.stderr.readline()
             with server:
                 run(server, "release", taken["lock"]["id"], TRACKER_LOCK_TOKEN=taken["lockToken"])
-                waiter.communicate(timeout=30)
+                waiter.communicate(timeout=PATIENCE)
                 assert waiter.returncode == 0
 
 

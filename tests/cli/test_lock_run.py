@@ -17,14 +17,13 @@ from typing import TYPE_CHECKING, Any
 import psutil
 import pytest
 from tests.cli.commands import CLEAN, at, start, tracker
+from tests.patience import PATIENCE
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
     from tests.server_process import ServerProcess
-
-PATIENCE = 90.0
 
 
 @contextlib.contextmanager
@@ -54,7 +53,7 @@ def call(server: ServerProcess, path: str, body: object = None, verb: str | None
     """Ask the server, without what is tested here."""
     url = f"http://127.0.0.1:{server.http_port}/api/v1alpha1/{path}"
     data = None if body is None else json.dumps(body).encode()
-    with urllib.request.urlopen(urllib.request.Request(url, data, method=verb), timeout=10) as answer:
+    with urllib.request.urlopen(urllib.request.Request(url, data, method=verb), timeout=PATIENCE) as answer:
         return json.load(answer)
 
 

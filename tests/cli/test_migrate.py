@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 import pytest
 from tests.cli.commands import CLEAN, on_terminal, start, tracker
 from tests.cli.terminal import CTRL_C, Terminal
+from tests.patience import PATIENCE
 from tests.server_process import ServerProcess
 from tests.stores.observations import Observations
 from tests.stores.samples import an_event
@@ -52,7 +53,7 @@ def filled(path: Path, events: int) -> Path:
 
 def wait_for_events(mongo: MongoServers, uri: str) -> None:
     database = mongo.members[0].client.get_database(uri.rpartition("/")[2])
-    deadline = time.monotonic() + 30
+    deadline = time.monotonic() + PATIENCE
     while not database["events"].find_one():
         assert time.monotonic() < deadline
         time.sleep(0.005)  # between two polls
@@ -60,7 +61,7 @@ def wait_for_events(mongo: MongoServers, uri: str) -> None:
 
 def events_served(server: ServerProcess) -> int:
     url = f"http://127.0.0.1:{server.http_port}/api/v1alpha1/events/list?perPage=1"
-    with urllib.request.urlopen(url, timeout=10) as answer:
+    with urllib.request.urlopen(url, timeout=PATIENCE) as answer:
         return int(json.load(answer)["totalCount"])
 
 

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from tests.cli.commands import CLEAN, at, on_terminal, start, tracker
 from tests.cli.terminal import CTRL_C, Terminal
+from tests.patience import PATIENCE
 from tests.server_process import ServerProcess
 
 from tracker.cli.run.relay import Tail
@@ -21,7 +22,6 @@ from tracker.cli.run.relay import Tail
 if TYPE_CHECKING:
     from pathlib import Path
 
-PATIENCE = 90.0
 PRODUCTION = ("--environment", "production")
 
 

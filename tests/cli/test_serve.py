@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 from tests.cli.commands import CLEAN, tracker
+from tests.patience import PATIENCE
 from tests.server_process import ServerProcess
 
 if TYPE_CHECKING:
@@ -84,7 +85,7 @@ def test_the_first_start_with_access_control_prints_a_token_once(tmp_path: Path)
         ((token,),) = [re.findall(r"(trk_\S+)", server.log())]
         url = f"http://127.0.0.1:{server.http_port}/api/v1alpha1/auth/api-keys"
         request = urllib.request.Request(url, headers={"authorization": f"Bearer {token}"})
-        with urllib.request.urlopen(request, timeout=10) as answer:
+        with urllib.request.urlopen(request, timeout=PATIENCE) as answer:
             assert [key["name"] for key in json.load(answer)["apiKeys"]] == ["administrator"]
         assert server.terminate() == 0
         server.start()
@@ -138,11 +139,11 @@ def test_a_server_whose_output_is_lost_goes_on(tmp_path: Path, closed: str) -> N
     environ = CLEAN | FREE | {"HTTP_PORT": str(port)}
     # Of a pipe, the shell that waits for both its sides is in the way of the signal: signal the group.
     with subprocess.Popen(["sh", "-c", command], env=environ, cwd=tmp_path, start_new_session=True) as shell:
-        deadline = time.monotonic() + 30
+        deadline = time.monotonic() + PATIENCE
         while tracker("healthcheck", environ={"HOST": "127.0.0.1", "HTTP_PORT": str(port)}).returncode != 0:
             assert time.monotonic() < deadline
         os.killpg(shell.pid, signal.SIGTERM)
-        shell.wait(30)
+        shell.wait(PATIENCE)
     done = tracker("healthcheck", environ={"HOST": "127.0.0.1", "HTTP_PORT": str(port)})
     assert done.returncode == 1
 
@@ -151,18 +152,18 @@ def test_a_server_whose_output_is_lost_goes_on(tmp_path: Path, closed: str) -> N
 def test_either_signal_stops_a_server(tmp_path: Path, number: signal.Signals) -> None:
     with ServerProcess(tmp_path / "tracker.db") as server:
         server.process.send_signal(number)
-        assert server.process.wait(30) == 0
+        assert server.process.wait(PATIENCE) == 0
 
 
 @pytest.mark.parametrize("second", [signal.SIGTERM, signal.SIGINT])
 def test_a_second_signal_stops_a_server_at_once(tmp_path: Path, second: signal.Signals) -> None:
     with ServerProcess(tmp_path / "tracker.db", SHUTDOWN_DRAIN="60") as server:
         server.process.send_signal(signal.SIGTERM)
-        deadline = time.monotonic() + 10
+        deadline = time.monotonic() + PATIENCE
         while "shutting down servers" not in server.log():
             assert time.monotonic() < deadline
         server.process.send_signal(second)
-        assert server.process.wait(10) == 128 + second
+        assert server.process.wait(PATIENCE) == 128 + second
         assert "Traceback" not in server.log()
 
 
@@ -171,9 +172,9 @@ def test_a_signal_while_a_server_starts_ends_it_without_a_traceback(tmp_path: Pa
     with log.open("wb") as file:
         command = [sys.executable, "-m", "tracker", "serv"]
         process = subprocess.Popen(command, env=CLEAN | FREE, cwd=tmp_path, stdout=file, stderr=file)
-    deadline = time.monotonic() + 30
+    deadline = time.monotonic() + PATIENCE
     while "store opened" not in log.read_text():
         assert time.monotonic() < deadline
     process.terminate()
-    assert process.wait(30) in {0, 130}
+    assert process.wait(PATIENCE) in {0, 130}
     assert "Traceback" not in log.read_text()

@@ -6,7 +6,8 @@ import json
 import time
 from typing import TYPE_CHECKING, Any
 
-from tests.cli.commands import PATIENCE, at, tracker
+from tests.cli.commands import at, tracker
+from tests.patience import PATIENCE
 
 if TYPE_CHECKING:
     from tests.server_process import ServerProcess

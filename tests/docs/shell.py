@@ -8,6 +8,7 @@ import threading
 from typing import TYPE_CHECKING, Self
 
 from tests.forks import forks
+from tests.patience import PATIENCE
 
 from tracker.config import CONFIG_VARIABLE
 from tracker.config.settings import SETTINGS
@@ -17,8 +18,6 @@ if TYPE_CHECKING:
 
     from tests.docs.pages import Block
 
-_PATIENCE = 90
-"""Seconds that one example may take."""
 
 _END = "--- end of example "
 
@@ -68,7 +67,7 @@ class Shell:
         how = "source ./example" if block.language == "sh" else "python example"
         self._bash.stdin.write(f"{how} < /dev/null; echo; echo '{_END}'\n")
         self._bash.stdin.flush()
-        patience = threading.Timer(_PATIENCE, self._bash.kill)
+        patience = threading.Timer(PATIENCE, self._bash.kill)
         patience.start()
         printed = ""
         for line in self._bash.stdout:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Self
 from zoneinfo import ZoneInfo
 
 import apsw
+from tests.patience import PATIENCE
 from tests.stores.observations import Observations
 from tests.stores.samples import comments
 
@@ -20,8 +21,6 @@ from tracker.time_text import Clock
 
 if TYPE_CHECKING:
     from pathlib import Path
-
-WAIT_SECONDS = 30.0
 
 
 class Writer:
@@ -53,8 +52,8 @@ class Writer:
     def acknowledged(self, writes: int) -> list[str]:
         """Wait for a number of acknowledged writes; return those that there are by then."""
         with self._told:
-            done = self._told.wait_for(lambda: len(self._lines) >= writes, WAIT_SECONDS)
-            assert done, f"{len(self._lines)} of {writes} writes in {WAIT_SECONDS} s"
+            done = self._told.wait_for(lambda: len(self._lines) >= writes, PATIENCE)
+            assert done, f"{len(self._lines)} of {writes} writes in {PATIENCE} s"
             return list(self._lines)
 
     def _listen(self) -> None:

@@ -11,11 +11,10 @@ import time
 from typing import TYPE_CHECKING, Self
 
 import pytest
+from tests.patience import PATIENCE
 
 if TYPE_CHECKING:
     from pathlib import Path
-
-MOUNT_SECONDS = 20.0
 
 
 def require_fuse() -> None:
@@ -48,7 +47,7 @@ class ForgetfulFileSystem:
             stdout=subprocess.PIPE,
             text=True,
         )
-        deadline = time.monotonic() + MOUNT_SECONDS
+        deadline = time.monotonic() + PATIENCE
         while not self.path.is_mount():
             assert self._process.poll() is None, "the file system ended"
             assert time.monotonic() < deadline, "the file system did not mount"
@@ -56,7 +55,7 @@ class ForgetfulFileSystem:
         return self
 
     def __exit__(self, *_: object) -> None:
-        subprocess.run(["fusermount3", "-u", "-z", str(self.path)], check=False, timeout=MOUNT_SECONDS)
+        subprocess.run(["fusermount3", "-u", "-z", str(self.path)], check=False, timeout=PATIENCE)
         self._process.kill()
         self._process.communicate()
 

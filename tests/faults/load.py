@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import apsw
 import grpc.aio
 from bench.load import RestConnection, http_request
+from tests.patience import PATIENCE
 
 from tracker.pb import event_pb
 
@@ -67,7 +68,7 @@ async def load(server: ServerProcess, acknowledged: list[str]) -> Any:
 
 async def written(acknowledged: list[str], number: int) -> None:
     """Wait until a number of writes has been acknowledged."""
-    async with asyncio.timeout(30):
+    async with asyncio.timeout(PATIENCE):
         while len(acknowledged) < number:  # noqa: ASYNC110 - two wires fill the list
             await asyncio.sleep(0.01)  # between two polls
 

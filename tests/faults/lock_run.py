@@ -28,6 +28,7 @@ from typing import TYPE_CHECKING, Self
 import httpx2
 from tests.cli.commands import CLEAN
 from tests.faults import stamper
+from tests.patience import PATIENCE
 from tests.server_process import ServerProcess
 from tests.tcp_proxy import Cut, TcpProxy
 
@@ -37,8 +38,6 @@ if TYPE_CHECKING:
 TTL = 3.0
 """Seconds of a lease."""
 
-PATIENCE = 90.0
-"""Seconds in which everything must have happened that happens at all."""
 
 LOCKED = 75
 

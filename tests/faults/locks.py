@@ -7,12 +7,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
 import httpx2
+from tests.patience import PATIENCE
 
 if TYPE_CHECKING:
     from tests.server_process import ServerProcess
-
-SOON = 30.0
-"""Seconds within which a lease has ended on the slowest machine."""
 
 
 FAKETIME = Path("/usr/lib/x86_64-linux-gnu/faketime/libfaketime.so.1")
@@ -26,7 +24,7 @@ class Locks:
 
     def __init__(self, server: ServerProcess) -> None:
         self._http = httpx2.Client(
-            base_url=f"http://127.0.0.1:{server.http_port}/api/v1alpha1", verify=False, timeout=SOON
+            base_url=f"http://127.0.0.1:{server.http_port}/api/v1alpha1", verify=False, timeout=PATIENCE
         )
 
     def __enter__(self) -> Self:
@@ -52,7 +50,7 @@ class Locks:
         return self._http.get(f"/lock/{held['id']}").status_code == 200
 
     def wait_for_end(self, held: Any) -> None:
-        deadline = time.monotonic() + SOON
+        deadline = time.monotonic() + PATIENCE
         while self.exists(held):
             assert time.monotonic() < deadline
             time.sleep(0.02)  # between two polls

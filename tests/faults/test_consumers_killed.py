@@ -10,6 +10,7 @@ from contextlib import ExitStack
 from typing import TYPE_CHECKING, Self
 
 import httpx2
+from tests.patience import PATIENCE
 
 from tracker.cli.audit.reading import verified
 from tracker.pb import audit_pb
@@ -20,7 +21,6 @@ if TYPE_CHECKING:
 
     from tests.mongo_servers import MongoServers
 
-WITHIN = 60.0
 EVENTS = 40
 
 
@@ -44,7 +44,7 @@ class ConsumingServer:
         self._process.wait()
 
     async def ports(self) -> tuple[str, str]:
-        async with asyncio.timeout(WITHIN):
+        async with asyncio.timeout(PATIENCE):
             while not (lines := self._lines()):
                 assert self._process.poll() is None
                 await asyncio.sleep(0.05)
@@ -88,7 +88,7 @@ class ConsumingServer:
 
 
 async def until(condition: Callable[[], Awaitable[bool]]) -> None:
-    async with asyncio.timeout(WITHIN):
+    async with asyncio.timeout(PATIENCE):
         while not await condition():  # noqa: ASYNC110 - of other processes
             await asyncio.sleep(0.05)
 

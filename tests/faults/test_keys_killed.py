@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 import grpc.aio
 from bench.load import RestConnection, http_request
 from tests.faults.load import CREATE, WRITERS, stored
+from tests.patience import PATIENCE
 from tests.server_process import ServerProcess
 from tests.soak import size, soaks
 
@@ -98,6 +99,6 @@ async def test_as_many_events_as_keys_come_of_calls_that_are_repeated_after_a_ki
 
 async def written_keys(answers: Answers, number: int) -> None:
     """Wait until so many keys have been used."""
-    async with asyncio.timeout(30):
+    async with asyncio.timeout(PATIENCE):
         while len(answers) < number:  # noqa: ASYNC110 - two wires fill it
             await asyncio.sleep(0.01)  # between two polls

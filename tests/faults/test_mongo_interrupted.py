@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from pymongo import monitoring
 from tests.faults.mongo_changes import CHANGES, EVENT, KEY, state_of
+from tests.patience import PATIENCE
 from tests.soak import size, soaks
 from tests.stores import keyed_changes
 from tests.stores.observations import Observations
@@ -94,7 +95,7 @@ def halfway(mongo: MongoServers) -> list[dict[str, Any]]:
 
 async def see_that_the_log_is_whole(mongo: MongoServers, store: MongoStore) -> None:
     """See that what happened is logged: each change once, the last ones as the event and its locks are."""
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(PATIENCE):
         while halfway(mongo):  # noqa: ASYNC110 - others change it
             await asyncio.sleep(0.005)
     log = (await store.changes.end()).log

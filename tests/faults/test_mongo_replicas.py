@@ -10,8 +10,9 @@ from typing import TYPE_CHECKING, Any
 
 import httpx2
 import pytest
-from tests.faults.locks import DAY, FAKETIME, SOON, Locks
+from tests.faults.locks import DAY, FAKETIME, Locks
 from tests.mongo_servers import MongoServers
+from tests.patience import PATIENCE
 from tests.server_process import ServerProcess
 
 from tracker.client.connection import Connection
@@ -35,13 +36,13 @@ def replica(folder: Path, name: str, uri: str, **environment: str) -> Iterator[S
 
 def status(server: ServerProcess, path: str, **body: Any) -> tuple[int, Any]:
     url = f"http://127.0.0.1:{server.http_port}{path}"
-    answer = httpx2.post(url, json=body, timeout=SOON) if body else httpx2.get(url, timeout=SOON)
+    answer = httpx2.post(url, json=body, timeout=PATIENCE) if body else httpx2.get(url, timeout=PATIENCE)
     return answer.status_code, answer.json() if answer.content else None
 
 
 def becomes(server: ServerProcess, *, ready: bool) -> None:
     """Wait until a server says that it is ready, or not."""
-    deadline = time.monotonic() + SOON
+    deadline = time.monotonic() + PATIENCE
     while server.ready() is not ready:
         assert time.monotonic() < deadline
         time.sleep(0.05)  # between two polls

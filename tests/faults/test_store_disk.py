@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 import anyio
 import pytest
 from tests.faults.forgetful import ForgetfulFileSystem
+from tests.patience import PATIENCE
 from tests.stores.observations import Observations
 from tests.stores.samples import an_event, new_id
 
@@ -45,10 +46,10 @@ def small_disk(tmp_path: Path) -> Iterator[Path]:
     path = tmp_path / "small"
     path.mkdir()
     mount = ["mount", "-t", "tmpfs", "-o", "size=2m", "tmpfs", str(path)]
-    if os.geteuid() != 0 or subprocess.run(mount, check=False, timeout=20).returncode != 0:
+    if os.geteuid() != 0 or subprocess.run(mount, check=False, timeout=PATIENCE).returncode != 0:
         pytest.skip("NOT TESTED: a full tmpfs; mounting one needs root")
     yield path
-    subprocess.run(["umount", "-l", str(path)], check=True, timeout=20)
+    subprocess.run(["umount", "-l", str(path)], check=True, timeout=PATIENCE)
 
 
 async def create(store: SqliteStore) -> str:

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 
 import psutil
 import pytest
+from tests.patience import PATIENCE
 
 from tracker.cli.lock.running import launch
 from tracker.guardian.protocol import (
@@ -34,7 +35,6 @@ if TYPE_CHECKING:
 
     from tracker.guardian.protocol import Channel, Message
 
-PATIENCE = 90.0
 SECOND = 1_000_000_000
 
 STUBBORN = "trap '' TERM; while :; do sleep 0.02; done"

@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING
 import grpc.aio
 from tests.clients import GrpcClient, RestClient, http_client
 from tests.mongo_servers import MongoServers
-from tests.server_process import READY_WITHIN, ServerEndedError, ServerProcess
+from tests.patience import PATIENCE
+from tests.server_process import ServerEndedError, ServerProcess
 from tests.tcp_proxy import TcpProxy
 
 if TYPE_CHECKING:
@@ -42,7 +43,7 @@ class Replica:
 
     def start(self) -> None:
         """Start the server again, as often as it takes: it ends where its database is gone."""
-        deadline = time.monotonic() + READY_WITHIN
+        deadline = time.monotonic() + PATIENCE
         while True:
             try:
                 return self.server.start()

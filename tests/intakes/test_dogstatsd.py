@@ -7,9 +7,10 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 import structlog
-from tests.behaviour.servers import SOON, metrics
+from tests.behaviour.servers import metrics
 from tests.clients import http_client
 from tests.intakes.programs import script
+from tests.patience import PATIENCE
 
 from tracker.app import App
 from tracker.errors import SetupError
@@ -46,7 +47,7 @@ def starting(settings: Settings, address: str) -> App:
 
 async def events_of(app: App, number: int) -> list[Any]:
     """Wait until so many events are recorded."""
-    async with asyncio.timeout(SOON), http_client(app.http_address) as http:
+    async with asyncio.timeout(PATIENCE), http_client(app.http_address) as http:
         while True:
             events: list[Any] = (await http.get("/api/v1alpha1/events/list?perPage=200")).json()["events"]
             if len(events) >= number:

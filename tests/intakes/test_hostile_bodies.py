@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from tests.behaviour.servers import SOON
+from tests.patience import PATIENCE
 from tests.soak import size
 
 if TYPE_CHECKING:
@@ -120,7 +120,7 @@ MENDED: dict[str, Any] = {
     ],
 )
 async def test_no_body_keeps_the_server_busy(http: httpx2.AsyncClient, path: str, body: Any) -> None:
-    async with asyncio.timeout(SOON):  # where the time grows with the square of the size, it takes hours
+    async with asyncio.timeout(PATIENCE):  # where the time grows with the square of the size, it takes hours
         answer = await http.post(path, json=body)
     assert answer.status_code in (200, 202)
 

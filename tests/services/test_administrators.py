@@ -7,6 +7,7 @@ import copy
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from tests.patience import PATIENCE
 from tests.stores.samples import a_user
 
 from tracker.domain.people import ADMINISTRATORS, is_administrator
@@ -96,7 +97,7 @@ async def test_an_administrator_is_left_whichever_server_stops_when(
             asyncio.create_task(demote(Administrators(Directory(server, context)), user_id))
             for server, user_id in zip(servers, ("1", "2"), strict=True)
         ]
-        async with asyncio.timeout(30):
+        async with asyncio.timeout(PATIENCE):
             await servers[0].take(first, tasks[0])
             await servers[1].take(second, tasks[1])
             await servers[0].take(1000, tasks[0])

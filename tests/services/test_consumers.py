@@ -11,7 +11,7 @@ import apsw
 import pytest
 import structlog
 from structlog.testing import capture_logs
-from tests.clocks import PATIENCE
+from tests.patience import PATIENCE
 from tests.stores.observations import Observations
 from tests.stores.samples import a_catalog_entry, an_event, new_id
 

@@ -7,6 +7,7 @@ import threading
 from typing import TYPE_CHECKING
 
 import pytest
+from tests.patience import PATIENCE
 from tests.stores.samples import a_lock, an_end, once, taken
 
 from tracker.domain.locks import LockFilter, LockHeldError, hash_token, lock_key
@@ -35,7 +36,7 @@ async def disk(store: Store, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[t
     ready.set()
 
     def commit(connection: apsw.Connection) -> tuple[apsw.Error | None, float]:
-        ready.wait(30)
+        ready.wait(PATIENCE)
         return committed(connection)
 
     committed = transaction.commit

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 import apsw
 import pytest
+from tests.patience import PATIENCE
 from tests.stores.observations import Observations
 from tests.stores.samples import a_catalog_entry, a_link, a_lock, an_end, an_entry, an_event, comments, taken
 
@@ -153,7 +154,7 @@ async def start(store: Store) -> Position:
 async def logged(store: Store, count: int, after: Position | None = None) -> list[Change]:
     """Return the changes after a position, as soon as there are as many as expected."""
     after = after or await start(store)
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(PATIENCE):
         while (await store.changes.end()).number < after.number + count:  # noqa: ASYNC110 - others change it
             await asyncio.sleep(0.01)
     found: list[Change] = []
@@ -217,7 +218,7 @@ async def test_entries_that_come_from_locks_are_logged(store: Store) -> None:
     lock = a_lock(event_id=key(event).value)
     await store.locks.acquire(HeldLock(lock), an_entry("locked"))
     await store.locks.release(lock.id, lambda _: an_end("unlocked"))
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(PATIENCE):
         events: Sequence[Change] = ()
         while len(events) < 3:
             events, _ = await store.changes.read(await start(store), 100, [RecordKind.EVENT])
@@ -431,7 +432,7 @@ async def test_whoever_follows_is_notified(store: Store) -> None:
     for each in grown:
         store.changes.notify(each.set)
     await store.events.create(an_event(), None)
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(PATIENCE):
         await asyncio.gather(*(each.wait() for each in grown))
     assert len(await logged(store, 1)) == 1
 

@@ -7,6 +7,7 @@ from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from tests.patience import PATIENCE
 from tests.stores.keyed_changes import CHANGES, EVENT, everything, prepare
 from tests.stores.samples import a_catalog_entry, a_lock, an_event, comments, once, taken
 
@@ -136,7 +137,7 @@ async def test_a_change_whose_caller_goes_away_is_made_once_by_repeating_it(stor
             await asyncio.sleep(0)
         cut.cancel()
         await asyncio.wait((cut,))
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(PATIENCE):
             while await known(store, asked) is None:
                 with suppress(AnsweredBeforeError, KeyUnderWayError):
                     await store.events.create(an_event(), None, asked)

@@ -6,6 +6,7 @@ import socket
 
 import pymongo.lock
 from pymongo.errors import ServerSelectionTimeoutError
+from tests.patience import PATIENCE
 from tests.stores.observations import Observations
 
 from tracker.stores.mongo.database import Database
@@ -30,7 +31,7 @@ async def test_calls_that_are_cancelled_while_they_wait_for_a_primary_harm_no_ot
         given_up = [asyncio.ensure_future(database.reach()) for _ in range(200)]
         others = [asyncio.ensure_future(database.reach()) for _ in range(20)]
         await asyncio.gather(*(cancel(call, number % 40) for number, call in enumerate(given_up)))
-        async with asyncio.timeout(30):
+        async with asyncio.timeout(PATIENCE):
             ended = await asyncio.gather(*given_up, *others, return_exceptions=True)
         await database.close()
     assert {type(each) for each in ended[:200]} == {asyncio.CancelledError}

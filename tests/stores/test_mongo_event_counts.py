@@ -9,6 +9,7 @@ from copy import deepcopy
 from typing import TYPE_CHECKING
 
 import pytest
+from tests.patience import PATIENCE
 from tests.soak import size, soaks
 from tests.stores.mongo import opened
 from tests.stores.observations import Observations
@@ -190,7 +191,7 @@ async def test_a_store_without_counts_is_counted_when_it_is_opened(uri: str, mon
     database = mongo.members[0].client.get_database("emptied")
     database["tracker"].delete_one(event_counts.ID)
     async with opened(uri) as store:
-        async with asyncio.timeout(20):
+        async with asyncio.timeout(PATIENCE):
             while await store.event_counts.matching(EventFilter()) is None:  # noqa: ASYNC110 - a task counts
                 await asyncio.sleep(0.01)
         await agree(store)

@@ -7,6 +7,7 @@ import sys
 from typing import TYPE_CHECKING
 
 import pytest
+from tests.patience import PATIENCE
 from tests.stores.mongo import opened
 from tests.stores.observations import Observations
 from tests.stores.samples import a_user, an_event
@@ -136,5 +137,5 @@ async def test_a_store_closes_whatever_the_reconciler_is_doing(
         await store.open()
         for _ in range(checks):
             await store.check()
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(PATIENCE):
             await store.close()

@@ -7,6 +7,7 @@ from copy import deepcopy
 from typing import TYPE_CHECKING
 
 import pytest
+from tests.patience import PATIENCE
 from tests.stores.observations import Observations
 from tests.stores.samples import (
     a_catalog_entry,
@@ -152,7 +153,7 @@ async def test_an_event_ends_a_lock_that_has_yet_to_note_in_it_that_it_was_taken
             await stores[0].locks.acquire(HeldLock(lock), an_entry("taken"))
         return EventId(event_id(event)), lock.id
 
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(PATIENCE):
         key, lock_id = await held()
         await stores[1].events.modify(
             key, lambda event, _: EventChange(deepcopy(event), release={lock_id: an_end("released")})

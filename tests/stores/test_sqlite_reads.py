@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 import apsw
 import pytest
 from tests.domain.query.trees import CLOCK
+from tests.patience import PATIENCE
 from tests.stores.observations import Observations
 from tests.stores.samples import an_end, an_event, new_id
 
@@ -27,8 +28,6 @@ from tracker.stores.sqlite.search.plans import index_scans
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
     from pathlib import Path
-
-PATIENCE = 90.0
 
 
 @pytest.fixture

@@ -13,8 +13,8 @@ import apsw
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from tests.clocks import PATIENCE
 from tests.domain.query.trees import CLOCK, events, sentences, texts, trees
+from tests.patience import PATIENCE
 from tests.soak import size, soaks
 from tests.stores.events import agree, numbered, replace_events
 from tests.stores.observations import Observations

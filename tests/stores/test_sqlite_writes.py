@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, TypeVar
 
 import apsw
 import pytest
+from tests.patience import PATIENCE
 from tests.stores.samples import a_lock, an_event
 
 from tracker.domain.locks import HeldLock, LockFilter
@@ -262,7 +263,7 @@ async def test_a_defect_beside_a_change_stops_none_that_follow(numbers: Numbers)
     changes.notify(lambda: fail(after))
     outcomes: list[str] = []
     with unhandled() as told:
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(PATIENCE):
             for _ in range(24):
                 try:
                     await changes.change(inserting(1))
@@ -283,7 +284,7 @@ async def test_the_loop_goes_on_while_a_bulk_is_made(numbers: Numbers) -> None:
     def wait(db: apsw.Connection) -> bool:
         inserting(2)(db)
         loop.call_soon_threadsafe(begun.set)
-        return may_end.wait(20)
+        return may_end.wait(PATIENCE)
 
     first = asyncio.ensure_future(changes.change(inserting(1)))
     bulk = asyncio.ensure_future(changes.change(in_bulk(wait)))

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
+from tests.patience import PATIENCE
 
 from tracker.telemetry.logs import LineWriter, make_logger
 
@@ -120,7 +121,7 @@ def test_a_long_line_waits_for_a_slow_reader(pipe: tuple[int, int]) -> None:
     reader = threading.Thread(target=read_all)
     reader.start()
     LineWriter(writing, render).write(*line(b"z" * 500_000))
-    reader.join(10)
+    reader.join(PATIENCE)
     assert b"".join(read) == b"z" * 500_000 + b"\n"
 
 

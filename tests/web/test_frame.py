@@ -8,7 +8,8 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import pytest
-from tests.behaviour.servers import SOON, metrics, server
+from tests.behaviour.servers import metrics, server
+from tests.patience import PATIENCE
 from tests.web.html import page, record
 
 from tracker.web.pages import PAGES
@@ -94,7 +95,7 @@ async def test_a_page_that_is_sent_holds_no_memory(app: App, http: httpx2.AsyncC
     await record(http, "Deploy cart", message="x" * 60_000)
     await page(http, "/events")
     await page(http, "/events?from=yesteryear", 400)
-    async with asyncio.timeout(SOON):
+    async with asyncio.timeout(PATIENCE):
         while "tracker_unsent_answer_bytes 0.0" not in await metrics(app):  # noqa: ASYNC110 - over HTTP
             await asyncio.sleep(0.01)  # between two reads
 

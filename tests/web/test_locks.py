@@ -7,6 +7,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from tests.behaviour.servers import server, waiting
+from tests.patience import PATIENCE
 from tests.web.html import OWN, page, record, send
 
 from tracker.permissions import Permission
@@ -106,7 +107,7 @@ async def test_the_history_of_a_lock_is_that_of_its_key(settings: Settings) -> N
 
 async def _recorded(http: httpx2.AsyncClient, changes: int) -> None:
     """Wait until the audit log has so many changes of locks."""
-    async with asyncio.timeout(30):
+    async with asyncio.timeout(PATIENCE):
         while True:
             answer = await http.get("/api/v1alpha1/audit/entries?record=lock")
             if len(answer.json()["entries"]) >= changes:

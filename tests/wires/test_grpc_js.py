@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 import grpc
 import pytest
 from google.protobuf.descriptor_pb2 import FileDescriptorProto, FileDescriptorSet
+from tests.patience import PATIENCE
 from tests.wires.standin import BOUND
 
 from tracker import pb
@@ -44,7 +45,7 @@ def client() -> Path:
     lock = CLIENT / "package-lock.json"
     if not INSTALLED.exists() or INSTALLED.stat().st_mtime < lock.stat().st_mtime:
         command = ["npm", "ci", "--ignore-scripts", "--no-audit", "--no-fund"]
-        installed = subprocess.run(command, cwd=CLIENT, check=False, capture_output=True, timeout=60)
+        installed = subprocess.run(command, cwd=CLIENT, check=False, capture_output=True, timeout=PATIENCE)
         if installed.returncode:
             pytest.skip(f"npm can't install the client: {installed.stderr.decode()[-300:]}")
     return CLIENT / "client.js"

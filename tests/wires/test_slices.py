@@ -6,6 +6,8 @@ import asyncio
 from time import thread_time
 from typing import TYPE_CHECKING
 
+from tests.patience import PATIENCE
+
 from tracker.api.calls.endpoint import Endpoint
 from tracker.api.calls.slices import NEXT, SECONDS, Slices
 from tracker.services.context import Call
@@ -75,7 +77,7 @@ async def test_a_call_that_is_cancelled_while_it_waits_is_not_made() -> None:
     begun = len(calls.started)
     for task in tasks[begun:-1]:
         task.cancel()
-    await asyncio.wait(tasks, timeout=20)
+    await asyncio.wait(tasks, timeout=PATIENCE)
     assert calls.started == [*names[:begun], names[-1]]
 
 

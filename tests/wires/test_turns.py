@@ -7,6 +7,7 @@ from collections import Counter
 from typing import TYPE_CHECKING
 
 import pytest
+from tests.patience import PATIENCE
 
 from tracker.api.calls.turns import AT_ONCE, Turns
 from tracker.services.context import Call
@@ -98,7 +99,7 @@ async def test_calls_that_take_long_do_not_keep_others_waiting() -> None:
     waiting = [
         asyncio.create_task(turns.start("one", wait, nothing, Call("rest", "id", ""))) for _ in range(50)
     ]
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(PATIENCE):
         assert await turns.start("other", answer, nothing, Call("rest", "id", "")) == "answered"
         held.set()
         await asyncio.gather(*waiting)
