@@ -7,7 +7,7 @@ from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from tests.access.test_people import PASSWORD
+from tests.canaries import canary
 
 from tracker.api.login import AUTH
 
@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from tracker.config.settings import Settings
 
 KEYS = f"{AUTH}/api-keys"
+PASSWORD = canary("password")
 
 
 @pytest.fixture
