@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import os
 from ipaddress import ip_network
 from typing import TYPE_CHECKING
@@ -60,6 +61,12 @@ _NO_MONGOD = "there is no mongod that runs here"
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     items[:] = chosen(items)
     timeouts.pytest_collection_modifyitems(config, items)
+
+
+def pytest_collection_finish() -> None:
+    """Let the garbage collector pass over what all tests have in common: it takes a quarter of their time."""
+    gc.collect()
+    gc.freeze()
 
 
 def pytest_xdist_auto_num_workers() -> int:

@@ -21,6 +21,8 @@ if TYPE_CHECKING:
     from tracker.config.settings import Settings
     from tracker.services.context import MakeClock
 
+SOON = PATIENCE
+
 
 @asynccontextmanager
 async def server(settings: Settings, clock: MakeClock = SystemClock) -> AsyncIterator[Client]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from functools import partial
+from functools import cache, partial
 from math import inf
 from operator import methodcaller
 from typing import TYPE_CHECKING, Any
@@ -82,13 +82,18 @@ class Health:
         return health_pb.HealthCheckResponse(status=_Status.NOT_SERVING if draining else _Status.SERVING)
 
 
+@cache
+def _registry() -> Registry:
+    return Registry(*pb.FILES, *pb.STANDARD_FILES)
+
+
 class Reflection:
     """Both versions of server reflection."""
 
     def __init__(self, services: Iterable[str]) -> None:
         """Describe `services` and the standard ones."""
         self._services = sorted((*services, HEALTH_SERVICE, *REFLECTION_SERVICES))
-        self._registry = Registry(*pb.FILES, *pb.STANDARD_FILES)
+        self._registry = _registry()
 
     def methods(self) -> Sequence[GrpcMethod]:
         endpoints = (

@@ -22,6 +22,7 @@ def _validator() -> protovalidate.Validator:
     return protovalidate.Validator()
 
 
+@cache
 def compile_rules(kind: type[Message]) -> None:
     """Compile the rules of a message type now, not when the first message is checked."""
     compile_checks(kind.desc())

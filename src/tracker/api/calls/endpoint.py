@@ -90,12 +90,19 @@ class Chain:
 
     def __init__(self, *steps: Step) -> None:
         self._steps = steps
+        self._handlers: dict[Endpoint, Handler] = {}
 
     def compose(self, endpoint: Endpoint) -> Handler:
-        """Return the handler of an endpoint's calls; it takes a `Read`, and raises `TrackerError` only."""
-        handler = endpoint.handler
-        for step in reversed(self._steps):
-            handler = step.wrap(endpoint, handler)
+        """Return the handler of an endpoint's calls; it takes a `Read`, and raises `TrackerError` only.
+
+        All wires and paths of an endpoint have one handler.
+        """
+        handler = self._handlers.get(endpoint)
+        if handler is None:
+            handler = endpoint.handler
+            for step in reversed(self._steps):
+                handler = step.wrap(endpoint, handler)
+            self._handlers[endpoint] = handler
         return handler
 
 
