@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 
     from tests.mongo_servers import MongoServers
 
-EVENTS = 3_000
+EVENTS = 2_000
 UNTIL = 1_780_000_000_000_000
 
 
@@ -46,7 +46,7 @@ def archive(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def full(tmp_path_factory: pytest.TempPathFactory, archive: Path) -> Iterator[ServerProcess]:
     """Give a server that has these events."""
     with ServerProcess(tmp_path_factory.mktemp("full") / "tracker.db") as server:
-        assert run(server, "import", str(archive)).stdout.startswith("3,000 stored, ")
+        assert run(server, "import", str(archive)).stdout.startswith("2,000 stored, ")
         yield server
 
 
@@ -96,7 +96,7 @@ def summary(store: Path | str) -> tuple[int, int]:
 
 def by_small_pages(*arguments: str) -> list[str]:
     """Return the command of an export that takes many pages."""
-    smaller = "from tracker.cli.archive import writing; writing._PAGE = 20"
+    smaller = "from tracker.cli.archive import writing; writing._PAGE = 40"
     script = f"{smaller}; from tracker.cli.main import main; main()"
     return [sys.executable, "-c", script, "export", *arguments]
 
@@ -109,7 +109,7 @@ def test_events_go_from_one_server_through_a_pipe_to_another(
     done = subprocess.run(
         ["bash", "-o", "pipefail", "-c", command], env=CLEAN, capture_output=True, text=True, check=True
     )
-    assert done.stdout.startswith("3,000 stored, ")
+    assert done.stdout.startswith("2,000 stored, ")
     assert exported(empty) == exported(full)
 
 
@@ -123,8 +123,8 @@ def test_events_from_a_file_to_a_database_of_mongodb_and_back_are_the_same(
         run(server, "export", "-o", str(packed))
         assert server.terminate() == 0
     with ServerProcess(tmp_path / "mongo.db", MONGO_URI=uri) as server:
-        assert run(server, "import", str(packed)).stdout.startswith("3,000 stored, ")
-        assert run(server, "import", str(packed)).stdout.startswith("3,000 there already, ")
+        assert run(server, "import", str(packed)).stdout.startswith("2,000 stored, ")
+        assert run(server, "import", str(packed)).stdout.startswith("2,000 there already, ")
         run(server, "export", "--newest-first", "-o", str(tmp_path / "again.ndjson"))
         assert server.terminate() == 0
     with ServerProcess(last) as server:
@@ -170,7 +170,7 @@ def test_an_export_that_was_killed_goes_on_and_writes_the_same_bytes(
         capture_output=True,
         text=True,
     )
-    assert resumed.stdout.startswith(f"3,000 events are in {file}, {before:,} of them before, ")
+    assert resumed.stdout.startswith(f"2,000 events are in {file}, {before:,} of them before, ")
     assert file.read_bytes() == whole.read_bytes()
     assert not note.exists()
 

@@ -67,16 +67,16 @@ def jumping(tmp_path: Path, clock: Path) -> Iterator[ServerProcess]:
         yield server
 
 
-@pytest.mark.parametrize("jump", ["+1h", "-1h", "+30d", "-30d"])
 def test_a_jump_of_the_wall_clock_ends_no_lease_early_and_none_late(
-    jumping: ServerProcess, clock: Path, jump: str
+    jumping: ServerProcess, clock: Path
 ) -> None:
     with Locks(jumping) as locks:
-        asked = time.monotonic()
-        held = locks.take(ttl=f"{TTL:g}s")
-        clock.write_text(jump)
-        locks.wait_for_end(held)
-        assert time.monotonic() - asked >= TTL
+        for jump in ("+1h", "-1h", "+30d", "-30d"):
+            asked = time.monotonic()
+            held = locks.take(ttl=f"{TTL:g}s")
+            clock.write_text(jump)
+            locks.wait_for_end(held)
+            assert time.monotonic() - asked >= TTL
 
 
 def test_tokens_rise_and_renewed_leases_go_on_while_the_wall_clock_jumps(

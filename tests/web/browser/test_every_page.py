@@ -9,12 +9,12 @@ from urllib.parse import urlsplit
 
 import pytest
 from axe_playwright_python.async_playwright import Axe  # type: ignore[import-untyped]  # it has no types
+from tests.clients import http_client
 from tests.web.html import page as page_of
 
 from tracker.web.pages import NAVIGATION, PAGES
 
 if TYPE_CHECKING:
-    import httpx2
     from playwright.async_api import Page
     from tests.web.browser.readers import Readers
 
@@ -34,19 +34,27 @@ SHOWN: Final = [page.path for page in PAGES if "View" in str(inspect.signature(p
 STARTS: Final = (*(path for path, _ in NAVIGATION), "/events?from=all")
 
 
+@pytest.fixture(scope="module")
+async def links(demo: App) -> list[str]:
+    """Give the links of all pages of the menu, and of the first event that each opens beside its list."""
+    found: list[str] = []
+    async with http_client(demo.http_address) as api:
+        for start in STARTS:
+            those = _links(await page_of(api, start))
+            opened = next((link for link in those if "event=" in link), None)
+            found += those + (_links(await page_of(api, opened)) if opened else [])
+    return found
+
+
 @pytest.fixture
-async def address(path: str, api: httpx2.AsyncClient) -> str:
+def address(path: str, links: list[str]) -> str:
     """Give the address of a page, found on the pages of the menu if it depends on what is stored."""
     if "{" not in path:
         return path
     pattern = re.compile(re.sub(r"\{[^}]*\}", "[^/?]+", path) + r"(\?.*)?")
-    for start in STARTS:
-        links = _links(await page_of(api, start))
-        opened = next((link for link in links if "event=" in link), None)
-        links += _links(await page_of(api, opened)) if opened else []
-        for link in links:
-            if pattern.fullmatch(link) and urlsplit(link).path not in SHOWN:
-                return link
+    for link in links:
+        if pattern.fullmatch(link) and urlsplit(link).path not in SHOWN:
+            return link
     raise AssertionError(f"no page of the menu leads to {path}")
 
 
@@ -66,10 +74,14 @@ async def faults(page: Page, *rules: str) -> list[str]:
 
 
 @pytest.mark.parametrize("path", SHOWN)
-async def test_a_page_has_no_fault_that_axe_finds_in_light_and_dark(
+async def test_a_page_reads_the_same_without_scripts_and_has_no_fault_that_axe_finds_in_light_and_dark(
     demo: App, readers: Readers, address: str
 ) -> None:
     page = await readers.visit(demo, address)
+    without_scripts = await readers.visit(demo, address, java_script_enabled=False)
+    for each in ("h1", "main h2", "main table tbody tr"):
+        assert await without_scripts.locator(each).count() == await page.locator(each).count()
+    assert await without_scripts.locator("main").inner_text()
     assert await faults(page) == []
     await page.emulate_media(color_scheme="dark")
     assert await faults(page, "color-contrast", "link-in-text-block") == []
@@ -83,15 +95,6 @@ async def test_a_page_fits_a_phone(demo: App, readers: Readers, address: str) ->
     assert await page.evaluate("document.documentElement.scrollWidth") <= 768
     await page.set_viewport_size({"width": PHONE, "height": 900})
     assert await faults(page) == []
-
-
-@pytest.mark.parametrize("path", SHOWN)
-async def test_a_page_reads_the_same_without_scripts(demo: App, readers: Readers, address: str) -> None:
-    with_scripts = await readers.visit(demo, address)
-    page = await readers.visit(demo, address, java_script_enabled=False)
-    for each in ("h1", "main h2", "main table tbody tr"):
-        assert await page.locator(each).count() == await with_scripts.locator(each).count()
-    assert await page.locator("main").inner_text()
 
 
 @pytest.mark.parametrize("demo", ["mongo"], indirect=True)
