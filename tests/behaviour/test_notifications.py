@@ -12,7 +12,7 @@ from zoneinfo import ZoneInfo
 import pytest
 from tests.behaviour.servers import server
 from tests.clients import Refused, RestClient
-from tests.clocks import PATIENCE
+from tests.patience import PATIENCE
 from tests.slack_workspace import SIGNING_SECRET, TOKEN, SlackWorkspace, pressed
 from tests.webhook_receiver import receiving
 
