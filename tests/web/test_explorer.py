@@ -98,11 +98,11 @@ async def test_columns_zone_and_order_are_in_the_address(http: httpx2.AsyncClien
     await record(http, "second", startDate="2026-03-02T09:10:00Z")
     path = "/events?from=2026-03-02&to=2026-03-02&zone=Asia/Tokyo&cols=label.team&cols=priority&sort=time"
     table = (await page(http, path)).one("table", class_="events")
-    assert [th.text for th in table.all("th")][4:] == ["Label.team", "Priority"]
+    assert [th.text for th in table.all("th")][5:] == ["Label.team", "Priority"]
     first = table.one("tbody").all("tr")[0]
     assert "17:10" in first.one("time").text
     assert first.one("time").attributes["datetime"] == "2026-03-02T08:10:00Z"
-    assert first.all("td")[4].text == "core"
+    assert first.all("td")[5].text == "core"
 
 
 async def test_the_zone_and_the_theme_of_the_reader_come_with_cookies(http: httpx2.AsyncClient) -> None:
@@ -160,3 +160,42 @@ async def test_commands_and_links_for_elsewhere_ask_the_same(http: httpx2.AsyncC
 async def test_a_page_that_fails_is_a_page(http: httpx2.AsyncClient) -> None:
     shown = await page(http, "/events?from=yesteryear", 400)
     assert "expected a time such as" in shown.one("main").text
+
+
+async def test_selected_events_are_changed_once_that_is_confirmed(http: httpx2.AsyncClient) -> None:
+    first, second, gone = [await record(http, f"<i>event {n}", status="start") for n in range(3)]
+    shown = await page(http, "/events?q=service%3Acart")
+    picked = {f"e-{each}": "1" for each in (first, gone)}
+    nothing = await send(http, shown, "close", 400)
+    assert "select some events" in nothing.one("div", id="problem").text
+    asked = await send(http, shown, "close", 200, **picked)
+    assert asked.one("h1").text == "Close 2 events?"
+    assert [a.text for a in asked.one("table").all("a")] == ["<i>event 2", "<i>event 0"][::-1]
+    await http.delete(f"/api/v1alpha1/event/{gone}")
+    after = await send(http, asked, "apply", 200, comment="tidied up")
+    assert after.one("h1").text == "1 event closed"
+    (refused,) = after.one("div", id="problem").all("li")
+    assert gone in refused.text
+    assert "no event found" in refused.text
+    back = next(a for a in after.one("main").all("a") if a.text == "Back to the list")
+    assert back.attributes["href"] == "/events?q=service%3Acart"
+    event = (await http.get(f"/api/v1alpha1/event/{first}")).json()["event"]
+    assert event["attributes"]["status"] == "close"
+    assert "tidied up" in [each.get("comment") for each in event["changelog"]]
+    asked = await send(http, shown, "delete", 200, **{f"e-{second}": "1"})
+    assert (await send(http, asked, "apply", 200)).one("h1").text == "1 event deleted"
+    assert (await http.get(f"/api/v1alpha1/event/{second}")).status_code == 404
+
+
+async def test_a_browser_gets_a_page_where_there_is_none(http: httpx2.AsyncClient) -> None:
+    browser = {"accept": "text/html,application/xhtml+xml,*/*;q=0.8"}
+    for path in ("/nothing/<here>", "/events/unknown"):
+        shown = await page(http, path, 404, **browser)
+        assert shown.one("form", role="search").attributes["action"] == "/events"
+        assert shown.one("nav").all("a", href="/locks")
+    plain = await http.get("/nothing", headers={"accept": "*/*"})
+    assert (plain.status_code, plain.json()["code"]) == (404, 5)
+    posted = await http.post("/nothing", headers=browser)
+    assert (posted.status_code, posted.json()["code"]) == (404, 5)
+    wrong = await http.get("/events", headers={**browser, "authorization": "Bearer trk_wrong"})
+    assert (wrong.status_code, wrong.headers["content-type"]) == (401, "text/html; charset=utf-8")

@@ -12,7 +12,7 @@ from tracker.api.calls.endpoint import UNKNOWN, Endpoint, refusing
 from tracker.api.handling import PREFER, handle
 from tracker.api.http_exchange import HttpResponse, server_sent_event
 from tracker.api.router import Router
-from tracker.api.routes import HttpRequest, unknown_path
+from tracker.api.routes import LOST, HttpRequest, unknown_path
 from tracker.api.wires import http_headers, internal_error
 from tracker.errors import Reason, TrackerError
 from tracker.pb.options import only_reads
@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from tracker.api.calls.endpoint import Chain, Handler, Read
     from tracker.api.cors import Cors
     from tracker.api.http_exchange import HttpExchange
+    from tracker.api.http_parser import Head
     from tracker.api.routes import HttpRoute
     from tracker.services.context import AnswerMemory, Call
     from tracker.transcoding.bindings import HttpBinding
@@ -61,14 +62,15 @@ class RestApi:
         self._cors = cors
         self._preflight = chain.compose(Endpoint("preflight", _answer_nothing, None))
         self._unknown = chain.compose(Endpoint(UNKNOWN, _answer_nothing, None))
+        self._lost: _Target | None = None
         self._router: Router[_Target] = Router()
         for method in methods:
-            target = _Stream if method.streams else _Rpc
+            answers = _Stream if method.streams else _Rpc
             if method.rpc is None:
                 continue
             safe = only_reads(method.rpc)
             for binding in http_bindings(method.rpc):
-                self._router.add(binding.verb, binding.template, target(method, binding, chain), safe=safe)
+                self._router.add(binding.verb, binding.template, answers(method, binding, chain), safe=safe)
         for route in routes:
             endpoint = Endpoint(
                 route.path,
@@ -78,8 +80,12 @@ class RestApi:
                 quiet=route.quiet,
                 takes_forms=route.takes_forms,
             )
+            target = _Plain(chain.compose(endpoint), route)
+            if route.path == LOST:
+                self._lost = target
+                continue
             template = parse_template(route.path) if route.path != "/" else _ROOT
-            self._router.add(route.verb, template, _Plain(chain.compose(endpoint), route))
+            self._router.add(route.verb, template, target)
 
     async def __call__(self, exchange: HttpExchange) -> None:
         """Answer one request."""
@@ -88,6 +94,8 @@ class RestApi:
                 return
             try:
                 found = self._router.find(exchange.head.verb, exchange.head.path)
+                if found is None and self._lost is not None and _opens_a_page(exchange.head):
+                    found = self._lost, ()
                 if found is None:
                     raise unknown_path()
             except TrackerError as error:
@@ -114,6 +122,11 @@ class RestApi:
         await self._preflight(_read_nothing, exchange.call("http"))
         await exchange.respond(HttpResponse(b"", allowed, HTTPStatus.NO_CONTENT))
         return True
+
+
+def _opens_a_page(head: Head) -> bool:
+    """Return whether a request is one of a browser that opens an address."""
+    return head.verb in ("GET", "HEAD") and "text/html" in head.headers.get("accept", "")
 
 
 async def _read_nothing() -> None:

@@ -14,7 +14,7 @@ from http import HTTPStatus
 from importlib.util import find_spec
 from math import inf
 from pathlib import Path
-from typing import TYPE_CHECKING, NamedTuple, TypeAlias
+from typing import TYPE_CHECKING, Final, NamedTuple, TypeAlias
 
 from tracker.api.calls.endpoint import Limits
 from tracker.api.http_exchange import HttpResponse
@@ -24,6 +24,10 @@ from tracker.services.context import Call
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
+
+
+LOST: Final = "unknown page"
+"""In place of a path: the route is for browsers that open one that leads nowhere."""
 
 
 class HttpRequest(NamedTuple):

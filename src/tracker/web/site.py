@@ -10,11 +10,13 @@ from typing import TYPE_CHECKING, Final, Protocol, runtime_checkable
 from urllib.parse import urlsplit
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
+from markupsafe import escape
 
 from tracker import time_text
 from tracker.api.calls.endpoint import Limits
 from tracker.api.http_exchange import HttpResponse
-from tracker.api.routes import HttpRoute
+from tracker.api.login import html_page
+from tracker.api.routes import LOST, ForeignTerms, HttpRoute, unknown_path
 from tracker.errors import Code, TrackerError
 from tracker.web.assets import Assets
 from tracker.web.forms import LIMITS, Done, notice_cookie, read_form, require_same_session
@@ -47,6 +49,16 @@ _SMALL: Final = 1_000
 _LEVEL: Final = 4
 """How hard pages are compressed: a higher level takes longer than it saves."""
 _REFUSALS: Final = (Code.UNAUTHENTICATED, Code.PERMISSION_DENIED)
+
+
+def _plain_page(error: TrackerError) -> HttpResponse:
+    """Return the page for a request that is refused before it is known who asks."""
+    links = '<p><a href="/">Tracker</a> <a href="/login">Log in</a></p>'
+    return html_page(f'<p role="alert">{escape(error.message)}</p>\n{links}', error.reason.http_status)
+
+
+_NO_BODY: Final = Limits(body_bytes=0)
+_TERMS: Final = ForeignTerms(error=_plain_page)
 
 
 class View:
@@ -132,12 +144,19 @@ class Site:
 
         A page needs no permission: its parts need those of the RPCs that they ask.
         """
-        routes = [self._assets.route()]
+        routes = [self._assets.route(), HttpRoute("GET", LOST, self._lost, None, _NO_BODY)]
         for page in pages:
-            routes.append(HttpRoute("GET", page.path, self._handler(page), None, Limits(body_bytes=0)))
+            routes.append(HttpRoute("GET", page.path, self._handler(page), None, _NO_BODY, foreign=_TERMS))
             if isinstance(page, FormPage):
-                routes.append(HttpRoute("POST", page.path, self._taker(page), None, LIMITS, takes_forms=True))
+                taker = self._taker(page)
+                routes.append(
+                    HttpRoute("POST", page.path, taker, None, LIMITS, takes_forms=True, foreign=_TERMS)
+                )
         return routes
+
+    async def _lost(self, request: HttpRequest, call: Call) -> HttpResponse:
+        """Show that there is no page at a path, with a way on."""
+        return self._answer(self._visit(request, call), request.path, _refusal(unknown_path(), call))
 
     def _visit(self, request: HttpRequest, call: Call) -> Visit:
         return Visit(request, call, self._rpcs, self._login, time_text.Clock(self._now(), self._zone))
@@ -149,7 +168,7 @@ class Site:
                 view = await page.show(visit)
             except TrackerError as error:
                 view = _refusal(error, call)
-            return view if isinstance(view, HttpResponse) else self._answer(visit, page, view)
+            return view if isinstance(view, HttpResponse) else self._answer(visit, page.path, view)
 
         return handle
 
@@ -164,13 +183,13 @@ class Site:
             if isinstance(view, Done):
                 headers = (("location", view.path), notice_cookie(view.message), _UNKEPT, *visit.headers)
                 return HttpResponse(b"", headers, HTTPStatus.SEE_OTHER)
-            return view if isinstance(view, HttpResponse) else self._answer(visit, page, view)
+            return view if isinstance(view, HttpResponse) else self._answer(visit, page.path, view)
 
         return take
 
-    def _answer(self, visit: Visit, page: Page, view: View) -> HttpResponse:
+    def _answer(self, visit: Visit, path: str, view: View) -> HttpResponse:
         template = self._templates.get_template(view.template)
-        body = template.render(view.values, visit=visit, times=visit.times, path=page.path).encode()
+        body = template.render(view.values, visit=visit, times=visit.times, path=path).encode()
         headers = [*_HEADERS, _UNKEPT if visit.call.verb == "POST" else _CHECKED, *visit.headers]
         if visit.notice and not visit.one("part"):
             headers.append(notice_cookie(""))

@@ -87,10 +87,19 @@ document.addEventListener("keydown", (event) => {
     at("q").focus();
   } else if (event.key === "j" || event.key === "k") {
     move(event.key === "j" ? 1 : -1);
+  } else if (event.key === "x") {
+    const row = document.querySelector("tr.cursor") ?? document.activeElement?.closest("tr[data-event]");
+    /** @type {HTMLElement | null | undefined} */ (row?.querySelector("td.select input"))?.click();
   } else if (event.key === "o") {
     const row = document.activeElement?.closest("tr[data-event]");
     if (row) location.assign(`/events/${encodeURIComponent(row.getAttribute("data-event") ?? "")}`);
   }
+});
+
+document.addEventListener("change", (event) => {
+  const all = /** @type {HTMLInputElement} */ (event.target);
+  if (all.id !== "select-all") return;
+  for (const each of document.querySelectorAll("td.select input")) /** @type {HTMLInputElement} */ (each).checked = all.checked;
 });
 
 /** @type {{ from: Element, to: Element, box: SVGRectElement } | undefined} */

@@ -39,6 +39,7 @@ document.querySelector("[data-zone-of-browser]")?.addEventListener("click", (eve
 
 /** @param {EventTarget | null} target */
 export function typing(target) {
+  if (target instanceof HTMLInputElement && target.type === "checkbox") return false;
   return target instanceof HTMLElement && (target.isContentEditable || /^(input|textarea|select)$/i.test(target.tagName));
 }
 

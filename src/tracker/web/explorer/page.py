@@ -10,14 +10,16 @@ from protobuf.wkt import UInt32Value
 
 from tracker.domain.events import event_time
 from tracker.domain.query.fields import named
-from tracker.errors import FieldViolation, Reason, invalid
+from tracker.errors import Reason
 from tracker.pb import event_pb
+from tracker.permissions import Permission
 from tracker.time_text import EARLIEST, MICROS, moment_text
 from tracker.web.charts import chart
 from tracker.web.event_detail import event_detail
 from tracker.web.event_rows import event_row
 from tracker.web.explorer.commands import copies
 from tracker.web.explorer.facets import facets_of
+from tracker.web.explorer.selection import SELECTED, apply, confirm
 from tracker.web.explorer.state import COLUMNS, DEFAULT_RANGE, PATH, RANGES, Period, period_of, state_of
 from tracker.web.explorer.views import delete_view, save_view, saved_views
 from tracker.web.forms import Done
@@ -96,16 +98,17 @@ class Explorer:
             copies=copies(state, period),
             span=_span(visit, state, period),
             views=views.value,
+            selected=SELECTED if visit.may(Permission.EVENT_WRITE) else "",
         )
 
     async def submit(self, visit: Visit) -> Done | View:
-        """Save or delete a view."""
+        """Save or delete a view, or change the events that are selected, once that is confirmed."""
         state, action = state_of(visit), visit.form.action
         if action == "save-view":
             return Done(state.address(), await save_view(visit, state))
         if action == "delete-view":
             return Done(state.address(), await delete_view(visit))
-        raise invalid(FieldViolation("action", "expected one that the page has"))
+        return await (apply if action == "apply" else confirm)(visit, state)
 
 
 async def _wanted(wanted: bool, ask: Callable[[], Awaitable[T]]) -> Part[T]:  # noqa: FBT001 - a condition

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import shlex
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
@@ -17,6 +18,7 @@ from tracker.web.freezes.rows import occurrence_row, occurrences
 from tracker.web.lock_rows import lock_row
 from tracker.web.now.last_visit import last_visit, since
 from tracker.web.now.sample_data import fill, may_fill
+from tracker.web.now.under_way import QUERY as UNDER_WAY
 from tracker.web.now.under_way import under_way, without_ended
 from tracker.web.searches import search
 from tracker.web.site import View
@@ -62,6 +64,29 @@ class Freezes:
     total: int
 
 
+@dataclass(frozen=True, slots=True)
+class Copy:
+    """What asks for a part of the page elsewhere: a path of the API, and a command."""
+
+    name: str
+    api: str
+    tracker: str
+
+
+def _copy(name: str, query: str) -> Copy:
+    api = address("/api/v1alpha1/events/search", {"query": query, "per_page": "100"})
+    return Copy(name, api, f"tracker event search {shlex.quote(query)}")
+
+
+_COPIES: Final = (
+    _copy("Open incidents", _OPEN),
+    _copy("Under way", UNDER_WAY),
+    _copy("Failures", f"{_FAILED} since:24h"),
+    _copy("Planned today", _PLANNED),
+    Copy("Held locks", "/api/v1alpha1/locks/list", "tracker lock list"),
+)
+
+
 class Now:
     """Shows what goes on, and on a new server how to begin."""
 
@@ -100,6 +125,7 @@ class Now:
             changes=changes,
             is_new=quiet and await _recorded(visit) == 0,
             may_fill=may_fill(visit),
+            copies=_COPIES,
         )
 
 
