@@ -55,6 +55,7 @@ TOKEN_TABLE = _table({0: "done", FAILED: "failed, such as a token that is unknow
 STATE_TABLE = _table({0: "done", FAILED: "failed, such as a state that is unknown"})
 VIEW_TABLE = _table({0: "done", FAILED: "failed, such as a view that is unknown"})
 WEBHOOK_TABLE = _table({0: "done", FAILED: "failed, such as a webhook that is unknown"})
+INTAKE_TABLE = _table({0: "done", FAILED: "failed, such as a message that records nothing"})
 FREEZE_TABLE = _table({0: "done", FAILED: "failed, such as a freeze window that is unknown"})
 ACCESS_TABLE = _table({0: "done", FAILED: "failed, such as a token that is refused"})
 EVENT_TABLE = _table({**_STATS, LOCKED: "a lock is in the way of the event"})

@@ -21,6 +21,7 @@ from tracker.cli.event.commands import app as event
 from tracker.cli.exits import ACCESS_TABLE, ARCHIVE_TABLE, RUN_TABLE, STATS_TABLE, USAGE, CommandError
 from tracker.cli.freeze.commands import app as freeze
 from tracker.cli.helped import HelpedCommand, HelpedGroup
+from tracker.cli.intake.commands import app as intake
 from tracker.cli.lock.commands import app as lock
 from tracker.cli.options import ServerBefore, TokenFileBefore, command_of, word_of
 from tracker.cli.printing import say
@@ -52,6 +53,7 @@ command("import", codes=ARCHIVE_TABLE)(import_)
 app.add_typer(lock, name="lock")
 app.add_typer(catalog, name="catalog")
 app.add_typer(freeze, name="freeze")
+app.add_typer(intake, name="intake")
 command("login", codes=ACCESS_TABLE)(login)
 command("logout", codes=ACCESS_TABLE)(logout)
 command("whoami", codes=ACCESS_TABLE)(whoami)
@@ -111,6 +113,7 @@ _CALLING = frozenset(
         "event",
         "export",
         "freeze",
+        "intake",
         "import",
         "lock",
         "login",

@@ -20,13 +20,14 @@ from tracker.client.rpcs import WATCH_EVENTS
 from tracker.client.transport import is_loopback, tls
 from tracker.errors import Code, Reason
 from tracker.pb.options import only_reads
+from tracker.transcoding.bindings import HttpRequest
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
 
     from tracker.client.rpcs import A, Q, Rpc
     from tracker.pb import event_pb
-    from tracker.transcoding.bindings import HttpBinding, HttpRequest
+    from tracker.transcoding.bindings import HttpBinding
     from tracker.transcoding.json_text import JsonValue
 
 __all__ = ["NO_ANSWER", "NO_CERTIFICATE", "NO_TLS", "ApiError", "Connection", "pauses", "watch"]
@@ -162,11 +163,33 @@ class Connection:
         headers = {} if sent.body is None else dict(_JSON)
         if idempotency_key or (patience and not only_reads(rpc.method)):
             headers["idempotency-key"] = idempotency_key or str(uuid.uuid4())
+        waits = self._timeout if timeout is None else timeout
+        return self._repeated(lambda: self._whole(self._send(sent, headers, waits), rpc.binding), patience)
+
+    def deliver(self, path: str, body: bytes, headers: Mapping[str, str]) -> dict[str, JsonValue]:
+        """Post a message to a path of the server, and return what it answers.
+
+        Raises:
+            ApiError: It is refused, or there is no answer.
+        """
+        request, sent = HttpRequest("POST", path, body), dict(_JSON) | dict(headers)
+
+        def attempt() -> dict[str, JsonValue]:
+            answer = self._send(request, sent, self._timeout)
+            return answer if isinstance(answer, dict) else {}
+
+        return self._repeated(attempt, self._patience)
+
+    def _repeated(self, attempt: Callable[[], dict[str, JsonValue]], patience: float) -> dict[str, JsonValue]:
+        """Return what an attempt returns, which is repeated while the server can't serve it.
+
+        Raises:
+            ApiError: The last attempt has failed.
+        """
         began = time.monotonic()
         for number, pause in enumerate(pauses()):
             try:
-                body = self._send(sent, headers, self._timeout if timeout is None else timeout)
-                return self._whole(body, rpc.binding)
+                return attempt()
             except ApiError as error:
                 too_fast = error.reason == Reason.TOO_MANY_CALLS
                 again = error.code is Code.UNAVAILABLE or error.reason == Reason.IDEMPOTENCY_KEY_UNDER_WAY

@@ -16,6 +16,7 @@ from tracker.web.freezes.feed import FreezeFeed
 from tracker.web.freezes.page import FreezesPage
 from tracker.web.freezes.window import FreezeWindowPage
 from tracker.web.insights.page import Insights
+from tracker.web.intakes import IntakeMessagePage, IntakesPage
 from tracker.web.locks.history import LockHistory
 from tracker.web.locks.lock import LockPage
 from tracker.web.locks.page import LocksPage
@@ -31,6 +32,7 @@ PAGES: Final = (
     *(LocksPage(), LockHistory(), LockPage()),
     *(FreezesPage(), FreezeWindowPage(), FreezeFeed()),
     *(Catalog(), CatalogEntry(), Insights()),
+    *(IntakesPage(), IntakeMessagePage()),
 )
 NAVIGATION: Final = (
     (Now.path, "Now"),
@@ -41,5 +43,6 @@ NAVIGATION: Final = (
     (FreezesPage.path, "Freezes"),
     (Catalog.path, "Catalog"),
     (Insights.path, "Insights"),
+    (IntakesPage.path, "Intakes"),
 )
 """The pages that the menu names."""
