@@ -61,6 +61,7 @@ vulnerabilitySummary:
   sources: [{name: trivy, critical_count: 1}]
 infrastructureResources:
 - {id: db-1, name: orders, type: DATABASE_RDS, metadata: {engine: 16, size: null-ish}}
+annotations: {argocd/app-name: shop}
 """
 
 

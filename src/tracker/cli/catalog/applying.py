@@ -91,10 +91,12 @@ class Applied(NamedTuple):
     differences: tuple[Difference, ...]
 
 
-def applied(connection: Connection, described: Described, who: str, *, dry_run: bool) -> Applied:
+def applied(
+    connection: Connection, described: Described, who: str, *, dry_run: bool, keep: bool = False
+) -> Applied:
     """Apply the description of an entry for `who`, and return what that changed.
 
-    Fields that the file lacks are cleared, except versions and dependencies, which stay.
+    Fields that the file lacks stay, with `keep`; else they are cleared, except versions and dependencies.
 
     Raises:
         ApiError: The server refused it; the message begins with its place in the files.
@@ -103,7 +105,8 @@ def applied(connection: Connection, described: Described, who: str, *, dry_run: 
         stored = _stored(connection, described.name)
         before = stored or {}
         after = {name: value for name, value in described.fields.items() if name not in _OF_CHANGES}
-        after |= {name: before[name] for name in _KEPT - described.given if name in before}
+        kept = before.keys() if keep else _KEPT
+        after |= {name: before[name] for name in kept - described.given if name in before}
         found = tuple(differences(before, after))
         changed = {name for name in before.keys() | after.keys() if before.get(name) != after.get(name)}
         if not dry_run:

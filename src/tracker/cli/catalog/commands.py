@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from enum import StrEnum
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -10,16 +11,16 @@ import typer
 
 from tracker.cli import completing
 from tracker.cli.calls import Api
+from tracker.cli.catalog import compliance
 from tracker.cli.catalog.shown import ENTRIES, print_applied, print_entry
-from tracker.cli.exits import CATALOG_TABLE, OUTDATED, USAGE, CommandError
+from tracker.cli.exits import CATALOG_TABLE, USAGE, CommandError
 from tracker.cli.helped import client_group
 from tracker.cli.options import (
     ListApi,
     RecordApi,
+    Server,
     Who,
     Yes,
-    api_options,
-    choice_option,
     command_of,
     confirm_deletion,
 )
@@ -32,13 +33,13 @@ from tracker.cli.printing import (
     print_each,
     say,
 )
-from tracker.cli.tables import Column, print_rows
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
     from protobuf import Message
 
+    from tracker.cli.catalog.reading import Described
     from tracker.client.rpcs import A, Q, Rpc
     from tracker.pb import catalog_pb
     from tracker.transcoding.json_text import JsonValue
@@ -53,20 +54,14 @@ Name = Annotated[
     typer.Argument(metavar="NAME", autocompletion=completing.entry_names, help="Name of the entry."),
 ]
 
-_PROJECTS = (
-    Column("PROJECT", least=10),
-    Column("COMPLIANT", least=5),
-    Column("OUTDATED", rank=1, least=4),
-    Column("USES", rank=2, least=4),
-)
-_USES = (
-    Column("PROJECT", least=10),
-    Column("DELIVERABLE", least=10),
-    Column("TYPE", rank=3, least=7),
-    Column("VERSION", rank=1, least=6),
-    Column("REFERENCE", rank=1, least=6),
-    Column("LATEST", rank=2, least=6),
-)
+
+class Form(StrEnum):
+    """The form of an export."""
+
+    BACKSTAGE = "backstage"
+
+
+DryRun = Annotated[bool, typer.Option("--dry-run", help="Only print what would be changed.")]
 
 
 @command("apply")
@@ -81,7 +76,7 @@ def apply(
             help="YAML or JSON file, a folder of such files, or - for standard input; may be repeated.",
         ),
     ],
-    dry_run: Annotated[bool, typer.Option("--dry-run", help="Only print what would be changed.")] = False,
+    dry_run: DryRun = False,
     who: Who,
     api: RecordApi,
 ) -> None:
@@ -92,8 +87,69 @@ def apply(
 
     Example: tracker catalog get shop --output yaml | sed 's/1.4/1.5/' | tracker catalog apply -f -
     """
+    from tracker.cli.catalog.reading import read
+
+    _apply(api, read, files, who, dry_run=dry_run, keep=False)
+
+
+@command("import")
+def import_(
+    files: Annotated[
+        list[Path],
+        typer.Argument(
+            metavar="FILE...", help="File of Backstage, a folder with such files, or - for standard input."
+        ),
+    ],
+    *,
+    dry_run: DryRun = False,
+    who: Who,
+    api: RecordApi,
+) -> None:
+    """Create and update entries from catalog-info.yaml of Backstage, and print what changed.
+
+    Its components become entries, with their owner, links, dependencies and annotations; other entities are
+    left out. What Backstage knows nothing of, such as versions, stays.
+
+    Example: tracker catalog import catalog-info.yaml --dry-run
+    """
+    from tracker.cli.catalog.reading import read_backstage
+
+    _apply(api, read_backstage, files, who, dry_run=dry_run, keep=True)
+
+
+@command("export")
+def export(
+    *,
+    form: Annotated[  # noqa: ARG001 - it says what there is, and there is one
+        Form,
+        typer.Option(
+            "--format", metavar="FORMAT", help="Form of the file: backstage, for catalog-info.yaml."
+        ),
+    ] = Form.BACKSTAGE,
+    api: Server,
+) -> None:
+    """Print all entries as catalog-info.yaml of Backstage: a component for each.
+
+    Example: tracker catalog export --format backstage
+    """
+    from tracker.cli.catalog.backstage import entities
+
+    for entity in entities(_entries(api)):
+        echo("---")
+        print_document(entity, Output.YAML)
+
+
+def _apply(  # noqa: PLR0913 - the options of two commands
+    api: Api,
+    read: Callable[[Iterable[Path]], Sequence[Described]],
+    files: Sequence[Path],
+    who: str,
+    *,
+    dry_run: bool,
+    keep: bool,
+) -> None:
     from tracker.cli.catalog.applying import applied
-    from tracker.cli.catalog.reading import Mistakes, read
+    from tracker.cli.catalog.reading import Mistakes
 
     try:
         entries = read(files)
@@ -106,7 +162,7 @@ def apply(
     results: list[JsonValue] = []
     with api.connected() as connection:
         for described in entries:
-            result = applied(connection, described, who, dry_run=dry_run)
+            result = applied(connection, described, who, dry_run=dry_run, keep=keep)
             if api.output is Output.TEXT:
                 print_applied(result, dry_run=dry_run)
             else:
@@ -260,77 +316,4 @@ def _description(entry: catalog_pb.Catalog) -> catalog_pb.Catalog:
     return entry
 
 
-@command("compliance")
-def compliance(
-    *,
-    types: Annotated[
-        list[str] | None,
-        choice_option(
-            "catalog_pb.Type",
-            "Type to report: package, chart, container, module or library; may be repeated.",
-            "--type",
-        ),
-    ] = None,
-    fail: Annotated[
-        bool,
-        typer.Option(
-            "--fail-on-outdated", help=f"Exit with {OUTDATED} if a project uses an outdated version."
-        ),
-    ] = False,
-    api: Annotated[
-        Api,
-        api_options(
-            "`json` and `yaml` print the answer of the server, `csv` a table of all uses.",
-            *(Output.JSON, Output.YAML, Output.CSV),
-        ),
-    ],
-) -> None:
-    """Show which projects use the reference versions of their dependencies, and what is outdated.
-
-    Example: tracker catalog compliance --type library --fail-on-outdated
-    """
-    from tracker.client.rpcs import GET_VERSION_COMPLIANCE
-
-    request = GET_VERSION_COMPLIANCE.of({"types": [*(types or ())]})
-    answer = api.whole(GET_VERSION_COMPLIANCE, request)
-    rows = [
-        (*_use_row(project, use), "yes" if use.is_outdated else "no")
-        for project in answer.projects
-        for use in project.deliverables
-    ]
-    columns = [*(column.name.lower() for column in _USES), "outdated"]
-    api.show(answer, lambda: _print_compliance(answer), columns=columns, rows=rows)
-    if fail and any(project.outdated_count for project in answer.projects):
-        raise typer.Exit(OUTDATED)
-
-
-def _use_row(project: catalog_pb.ProjectCompliance, use: catalog_pb.DeliverableUsage) -> Sequence[str]:
-    """Return the row of what a project uses, a value for each of `_USES`."""
-    type_ = use.type.name if use.type else ""
-    versions = (use.current_version, use.reference_version, use.latest_version)
-    return (project.project_name, use.name, type_, *versions)
-
-
-def _print_compliance(answer: catalog_pb.GetVersionComplianceResponse) -> None:
-    if answer.summary is None or not answer.projects:
-        echo("no projects", err=True)
-        return
-    summary = answer.summary
-    echo(f"{summary.compliant_projects} of {summary.total_projects} projects are compliant")
-    echo()
-    projects = [
-        (
-            each.project_name,
-            f"{each.compliance_percentage:.0f} %",
-            each.outdated_count,
-            each.total_count,
-        )
-        for each in answer.projects
-    ]
-    print_rows(_PROJECTS, projects)
-    outdated = [
-        _use_row(each, use) for each in answer.projects for use in each.deliverables if use.is_outdated
-    ]
-    if outdated:
-        echo()
-        print_rows(_USES, outdated)
+command("compliance")(compliance.compliance)

@@ -5,12 +5,13 @@ from __future__ import annotations
 import json
 import re
 import sys
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import NamedTuple
 
 from protobuf import message_from_json_value
 
+from tracker.cli.catalog.backstage import API_VERSION, entry_of, is_entity, kind_of
 from tracker.cli.printing import fields_of
 from tracker.cli.yaml_text import YamlError, from_yaml
 from tracker.errors import TrackerError
@@ -58,11 +59,27 @@ def read(files: Iterable[Path]) -> list[Described]:
     Raises:
         Mistakes: Some are wrong; all mistakes are reported.
     """
+    return _read(files, _entries_at)
+
+
+def read_backstage(files: Iterable[Path]) -> list[Described]:
+    """Return the entries that the components in files of Backstage are, in order.
+
+    Of a folder, these are the files named `catalog-info.yaml` or the like, also in folders below it.
+
+    Raises:
+        Mistakes: Some are wrong; all mistakes are reported.
+    """
+    entries = _read(files, _components_at)
+    return [each._replace(given=each.given - {"version"}) for each in entries]
+
+
+def _read(files: Iterable[Path], at: Callable[[Path], Iterator[tuple[str, JsonValue]]]) -> list[Described]:
     found: dict[str, Described] = {}
     lines: list[str] = []
     for file in files:
         try:
-            for place, value in _entries_at(file):
+            for place, value in at(file):
                 try:
                     described = _described(place, value)
                 except Mistakes as mistakes:
@@ -89,6 +106,22 @@ def _entries_at(path: Path) -> Iterator[tuple[str, JsonValue]]:
             place, found = f"{name}, document {number}", _entries(document)
             for position, value in enumerate(found, start=1):
                 yield f"{place}, entry {position}" if len(found) > 1 else place, value
+
+
+def _components_at(path: Path) -> Iterator[tuple[str, JsonValue]]:
+    files = [path]
+    if path.is_dir():
+        files = sorted(file for file in path.rglob("catalog-info*.y*ml") if file.is_file())
+        if not files:
+            raise Mistakes(f"{path}: expected files named catalog-info.yaml, found none")
+    for file in files:
+        name = "standard input" if file == _STDIN else str(file)
+        for number, document in enumerate(_documents(file, name), start=1):
+            place = f"{name}, document {number}"
+            if document is not None and not is_entity(document):
+                raise Mistakes(f"{place}: expected an entity of Backstage, with apiVersion {API_VERSION}")
+            if isinstance(document, dict) and kind_of(document) == "Component":
+                yield place, entry_of(document)
 
 
 def _files(path: Path) -> list[Path]:
