@@ -8,6 +8,7 @@ from tracker.errors import SetupError
 from tracker.intakes.mapping_file import MappingError, MappingFile
 from tracker.intakes.receiving import Receiving
 from tracker.intakes.recorder import Recorder
+from tracker.services.catalog_names import CatalogNames
 from tracker.services.intakes.inbox import Inbox
 from tracker.services.intakes.service import IntakeService
 
@@ -62,6 +63,7 @@ def open_receiving(  # noqa: PLR0913, PLR0917 - what it is made of
         _secrets(settings),
         lambda: mapping.current,
         inbox.add_commits,
+        known_service=CatalogNames(store.catalog, context).service_of,
     )
     service.senders = receiving = Receiving(recorder, inbox)
     return receiving

@@ -399,3 +399,19 @@ class TestWithoutASecret:
     async def test_only_flux_is_received(self, http: httpx2.AsyncClient) -> None:
         answers = {product: (await send(http, product, {}))[0] for product in SIGNED}
         assert answers == {"pagerduty": 404, "terraform": 404, "flux": 202}
+
+
+async def test_the_catalog_says_which_service_a_product_means(http: httpx2.AsyncClient) -> None:
+    entry = {"type": "project", "owner": "ada", "version": "1", "languages": "python"}
+    for name, known_as in {
+        "storefront": {"argocd/app-name": "shop-production", "pagerduty.com/service-id": "PF9KMXH"},
+        "twin-a": {"argocd/app-name": "twins"},
+        "twin-b": {"argocd/app-name": "twins"},
+    }.items():
+        body = {"name": name, **entry, "annotations": known_as}
+        assert (await http.put("/api/v1alpha1/catalog", json=body)).status_code == 200
+    for application in ("shop-production", "twins", "storefront"):
+        content = {"application": application, "phase": "Succeeded", "revision": "v1"}
+        assert (await send(http, "argocd", content))[0] == 200
+    listed = (await http.get("/api/v1alpha1/events/list")).json()["events"]
+    assert [each["attributes"]["service"] for each in listed] == ["storefront", "twins", "storefront"]

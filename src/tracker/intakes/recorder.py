@@ -66,6 +66,10 @@ class Asks(Protocol):
         """Return the answer to a change, which is made once for each key."""
 
 
+async def _as_it_is(service: str, _labels: Mapping[str, str]) -> str:
+    return service
+
+
 async def _keep_none(_commits: Sequence[Commit]) -> None:
     """Keep no commits: of a test."""
 
@@ -77,7 +81,8 @@ class Recorder:
     `_ids_that_begin` returns the ids of events that begin so. `_public_url` is the address of this server, or
     empty where it is the one that clients use. `secrets` are those of products whose webhooks are signed.
     `mappings` returns the operator's own rules for what becomes of messages, and `sender` is whose they are.
-    `keep_commits` stores those of pushes.
+    `keep_commits` stores those of pushes. `known_service` returns the service that a sender's own name for it
+    and the labels of an event stand for.
     """
 
     _rpcs: Asks
@@ -87,6 +92,7 @@ class Recorder:
     mappings: Callable[[], Mappings] = Mappings
     keep_commits: Callable[[Sequence[Commit]], Awaitable[None]] = _keep_none
     sender: str = ""
+    known_service: Callable[[str, Mapping[str, str]], Awaitable[str]] = _as_it_is
 
     async def create(
         self, request: event_pb.CreateEventRequest, call: Call, content: object = None
@@ -121,6 +127,7 @@ class Recorder:
         Raises:
             TrackerError: As CreateEvent does.
         """
+        await self._name_service(request)
         request = self._mapped(request, content)
         if source := self.mappings().source_for(self.sender):
             request = await joins.joined(
@@ -239,6 +246,11 @@ class Recorder:
         asked = event_pb.CreateEventRequest(attributes=attributes)
         mapped = self.mappings().mapped(self.sender, asked, content).attributes
         return mapped.service if mapped is not None else service
+
+    async def _name_service(self, request: event_pb.CreateEventRequest) -> None:
+        if request.attributes is not None:
+            service, labels = request.attributes.service, request.attributes.labels
+            request.attributes.service = await self.known_service(service, labels)
 
     def _mapped(self, request: event_pb.CreateEventRequest, content: object) -> event_pb.CreateEventRequest:
         mapped = self.mappings().mapped(self.sender, request, content)
