@@ -141,7 +141,7 @@ def _buttons(event: event_pb.Event) -> list[dict[str, Any]]:
     return shown if attributes.status not in FINISHED else []
 
 
-_PLANNED: Final = frozenset({event_pb.Status.planned, event_pb.Status.open})
+_PLANNED: Final = frozenset({event_pb.Status.planned, event_pb.Status.open, event_pb.Status.waiting_approval})
 
 
 def _button(label: str, action: str, event: event_pb.Event, style: str) -> dict[str, Any]:
