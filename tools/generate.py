@@ -48,6 +48,7 @@ DOCUMENTED = (
     "terraform",
     "freeze",
     "intake",
+    "version",
 )
 GRPC = {
     "grpc/health/v1/health.proto": health_pb2.DESCRIPTOR.serialized_pb,

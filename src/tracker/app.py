@@ -35,6 +35,7 @@ from tracker.api.rpcs import Rpcs
 from tracker.api.wires import require_free
 from tracker.auditing import open_audit
 from tracker.domain.times import duration
+from tracker.domain.versions.schemes import read_schemes
 from tracker.errors import Reason, SetupError, TrackerError
 from tracker.incidents import open_incidents
 from tracker.intakes.dogstatsd import Dogstatsd
@@ -60,6 +61,7 @@ from tracker.services.locks.queue import LockQueue
 from tracker.services.locks.reporter import LockReporter
 from tracker.services.locks.service import LockService
 from tracker.services.terraform import TerraformService
+from tracker.services.versions import VersionService
 from tracker.stores.choice import chosen_store
 from tracker.supervision import Supervisor
 from tracker.telemetry.metrics import Metrics
@@ -200,6 +202,7 @@ class App:
             LockService(*locks, context, metrics.locks, events, access.is_current),
             LinkService(store.links, context),
             FreezeWindowService(store.freezes, context),
+            VersionService(events, context, read_schemes(settings.version_schemes)),
             access.service,
             access.people,
             access.own_sessions,

@@ -21,6 +21,8 @@ if TYPE_CHECKING:
 KEYS = f"{AUTH}/api-keys"
 PASSWORD = canary("password")
 
+PASSWORD = canary("admin password")
+
 
 @pytest.fixture
 def settings(settings: Settings) -> Settings:

@@ -99,6 +99,7 @@ VALID: dict[str, Json] = {
     "ReplayWebhookDeliveriesRequest": {"id": UUID},
     "ExplainIncidentRequest": {"id": UUID},
     "LinkChangeRequest": {"id": UUID, "changeId": UUID, "link": "caused_by"},
+    "GetDeployedVersionsRequest": {},
     "ListStatesRequest": {},
     "ListStateVersionsRequest": {"service": "s"},
     "RestoreStateVersionRequest": {"service": "s", "number": "1"},

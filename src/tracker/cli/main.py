@@ -29,6 +29,7 @@ from tracker.cli.run.command import run
 from tracker.cli.stats import stats
 from tracker.cli.terraform.commands import app as terraform
 from tracker.cli.view import app as view
+from tracker.cli.versions import versions
 from tracker.cli.webhook.commands import app as webhook
 from tracker.cli.why.command import why
 from tracker.config import ConfigurationError
@@ -47,6 +48,7 @@ command("config")(server.config)
 app.add_typer(event, name="event")
 command("stats", codes=STATS_TABLE)(stats)
 command("why", codes=STATS_TABLE)(why)
+command("versions", codes=STATS_TABLE)(versions)
 command("run", codes=RUN_TABLE, context_settings={"allow_interspersed_args": False})(run)
 command("export", codes=ARCHIVE_TABLE)(export)
 command("import", codes=ARCHIVE_TABLE)(import_)
@@ -122,6 +124,7 @@ _CALLING = frozenset(
         "stats",
         "terraform",
         "token",
+        "versions",
         "webhook",
         "whoami",
         "why",

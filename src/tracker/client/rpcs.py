@@ -20,6 +20,7 @@ from tracker.pb import (
     link_pb,
     lock_pb,
     terraform_pb,
+    version_pb,
     webhook_pb,
 )
 from tracker.transcoding.bindings import http_bindings
@@ -112,6 +113,7 @@ UPDATE_LOCK = Rpc(lock_pb.UpdateLockRequest, lock_pb.UpdateLockResponse)
 LIST_STATES = Rpc(terraform_pb.ListStatesRequest, terraform_pb.ListStatesResponse)
 LIST_STATE_VERSIONS = Rpc(terraform_pb.ListStateVersionsRequest, terraform_pb.ListStateVersionsResponse)
 RESTORE_STATE_VERSION = Rpc(terraform_pb.RestoreStateVersionRequest, terraform_pb.RestoreStateVersionResponse)
+GET_DEPLOYED_VERSIONS = Rpc(version_pb.GetDeployedVersionsRequest, version_pb.GetDeployedVersionsResponse)
 CREATE_WEBHOOK = Rpc(webhook_pb.CreateWebhookRequest, webhook_pb.CreateWebhookResponse)
 DELETE_WEBHOOK = Rpc(webhook_pb.DeleteWebhookRequest, webhook_pb.DeleteWebhookResponse)
 LIST_WEBHOOK_DELIVERIES = Rpc(

@@ -319,6 +319,12 @@ class Settings:
         "How much features of changes count in that, such as `age=-1.2,size=0.5`; others as by default.",
         (),
     )
+    version_schemes: tuple[str, ...] = _setting(
+        WORDS,
+        "How versions of services are ordered, such as `shop-*=semver,api=pep440`: semver, pep440, calver, or"
+        " order (of deployment, the default).",
+        (),
+    )
     audit_key_file: Path | None = _setting(
         MISSING_OR_PATH,
         "File of the key that signs the audit log, created if missing; not set: beside `DATABASE_PATH`; with"

@@ -22,6 +22,7 @@ from .generated.proto.link.v1alpha1 import link_pb
 from .generated.proto.lock.v1alpha1 import lock_pb
 from .generated.proto.options.v1 import options_pb
 from .generated.proto.terraform.v1alpha1 import terraform_pb
+from .generated.proto.version.v1alpha1 import version_pb
 from .generated.proto.webhook.v1alpha1 import webhook_pb
 
 FILES = (
@@ -36,6 +37,7 @@ FILES = (
     terraform_pb.desc(),
     freeze_pb.desc(),
     intake_pb.desc(),
+    version_pb.desc(),
 )
 """Descriptors of the files that declare Tracker's services."""
 STANDARD_FILES = (health_pb.desc(), reflection_pb.desc(), reflection_v1alpha_pb.desc())
@@ -62,5 +64,6 @@ __all__ = [
     "reflection_pb",
     "status_pb",
     "terraform_pb",
+    "version_pb",
     "webhook_pb",
 ]

@@ -1,0 +1,1 @@
+"""What runs where, by the deployments that were recorded, and how versions compare."""

@@ -1,0 +1,157 @@
+"""What the recorded deployments of one service say about the versions that run."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Final, NamedTuple
+
+from protobuf.wkt import UInt32Value
+
+from tracker.domain.events import attributes_of, event_id, metadata_of
+from tracker.domain.overlaps import timed_event
+from tracker.domain.times import timestamp
+from tracker.domain.versions.schemes import places_of
+from tracker.pb import event_pb, version_pb
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping, Sequence
+
+    from tracker.domain.overlaps import TimedEvent
+
+_Status: Final = event_pb.Status
+DEPLOYED: Final = (_Status.success, _Status.done)
+"""Statuses of a deployment that ended well."""
+BEGUN: Final = (
+    *DEPLOYED,
+    _Status.start,
+    _Status.in_progress,
+    _Status.failure,
+    _Status.error,
+    _Status.warning,
+)
+"""Statuses of deployments that say what was deployed, or tried."""
+
+
+class Place(NamedTuple):
+    """Where a version runs; places are in the order of environments, from development to production."""
+
+    environment: event_pb.Environment
+    region: str
+    cluster: str
+
+
+@dataclass(frozen=True, slots=True)
+class _Run:
+    """A version that runs: since when (microseconds since the epoch), and the last deployment of it."""
+
+    version: str
+    since: int
+    last: event_pb.Event
+
+
+def deployed_versions(
+    service: str,
+    events: Iterable[event_pb.Event],
+    scheme: version_pb.Scheme,
+    as_of: int,
+    compared_with: int | None = None,
+) -> list[version_pb.DeployedVersion]:
+    """Return what runs of a service at a moment (microseconds since the epoch), place by place.
+
+    `events` are its deployments. With `compared_with`, those places are returned whose versions then and at
+    `as_of` differ.
+    """
+    spans = sorted((timed_event(event, as_of) for event in events), key=lambda each: (each.stop, each.start))
+    runs = _runs(spans, as_of)
+    order = places_of((each.version for each in _first_runs(runs)), scheme)
+    current = {place: found[-1] for place, found in runs.items()}
+    then = (
+        {}
+        if compared_with is None
+        else {place: found[-1].version for place, found in _runs(spans, compared_with).items()}
+    )
+    answer = []
+    for place in sorted({*current, *then}):
+        run = current.get(place)
+        if compared_with is not None and then.get(place, "") == (run.version if run else ""):
+            continue
+        shown = version_pb.DeployedVersion(
+            service=service, **place._asdict(), compared_version=then.get(place, "")
+        )
+        if run is not None:
+            _describe(shown, runs[place], order)
+            shown.scheme = scheme
+            shown.behind_previous_environment = _behind_before(place, current, order)
+            shown.later = _later(spans, place, run, as_of)
+        answer.append(shown)
+    return answer
+
+
+def _runs(spans: Iterable[TimedEvent], as_of: int) -> Mapping[Place, Sequence[_Run]]:
+    """Return what has run in each place up to a moment, in order; `spans` are in the order of their ends."""
+    runs: defaultdict[Place, list[_Run]] = defaultdict(list)
+    for span in spans:
+        attributes = attributes_of(span.event)
+        if attributes.status not in DEPLOYED or not attributes.version or span.end > as_of:
+            continue
+        of_place = runs[_place(attributes)]
+        if of_place and of_place[-1].version == attributes.version:
+            of_place[-1] = _Run(attributes.version, of_place[-1].since, span.event)
+        else:
+            of_place.append(_Run(attributes.version, span.end, span.event))
+    return runs
+
+
+def _place(attributes: event_pb.EventAttributes) -> Place:
+    return Place(attributes.environment, attributes.region, attributes.cluster)
+
+
+def _first_runs(runs: Mapping[Place, Sequence[_Run]]) -> Sequence[_Run]:
+    return sorted((run for of_place in runs.values() for run in of_place), key=lambda run: run.since)
+
+
+def _describe(shown: version_pb.DeployedVersion, runs: Sequence[_Run], order: Mapping[str, int]) -> None:
+    run = runs[-1]
+    attributes = attributes_of(run.last)
+    before = runs[-2].version if len(runs) > 1 else ""
+    shown.version, shown.since, shown.event_id = run.version, timestamp(run.since), event_id(run.last)
+    shown.deployed_by = attributes.owner or metadata_of(run.last).created_by
+    shown.previous_version = before
+    came_back = any(each.version == run.version for each in runs[:-2])
+    older = before in order and run.version in order and order[run.version] < order[before]
+    shown.rolled_back = came_back or older
+    if order:
+        shown.newest_version = max(order, key=lambda version: order[version])
+    if run.version in order:
+        shown.behind_newest = UInt32Value(value=max(order.values()) - order[run.version])
+
+
+def _behind_before(
+    place: Place, current: Mapping[Place, _Run], order: Mapping[str, int]
+) -> UInt32Value | None:
+    """Return by how many versions a place is behind the environment before it: its newest version there."""
+    own = order.get(current[place].version)
+    earlier = [each for each in current if each.environment < place.environment and each.environment]
+    if own is None or not earlier:
+        return None
+    nearest = max(each.environment for each in earlier)
+    there = [order.get(current[each].version) for each in earlier if each.environment == nearest]
+    known = [each for each in there if each is not None]
+    return UInt32Value(value=max(0, max(known) - own)) if known else None
+
+
+def _later(
+    spans: Sequence[TimedEvent], place: Place, run: _Run, as_of: int
+) -> version_pb.LaterDeployment | None:
+    """Return the last deployment in a place that began after the one that runs, and did not end well."""
+    begun = [span for span in spans if span.start <= as_of and _place(attributes_of(span.event)) == place]
+    if not begun:
+        return None
+    last = max(begun, key=lambda span: span.start)
+    attributes = attributes_of(last.event)
+    if event_id(last.event) == event_id(run.last) or (attributes.status in DEPLOYED and last.end <= as_of):
+        return None
+    return version_pb.LaterDeployment(
+        event_id=event_id(last.event), version=attributes.version, status=attributes.status
+    )

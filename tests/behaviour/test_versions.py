@@ -1,0 +1,69 @@
+"""What runs where, over both wires and on both stores."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from tests.behaviour.events import request
+from tests.behaviour.keys import bearer
+from tests.clients import Refused
+
+if TYPE_CHECKING:
+    from tests.clients import Client
+
+
+async def deployed(client: Client, service: str, version: str, day: int, **attributes: Any) -> None:
+    at = f"2026-03-{day:02}T08:00:00Z"
+    given = {"environment": "production", "status": "success", "startDate": at, "endDate": at, **attributes}
+    event = request(f"Deploy {service} {version}", service=service, version=version, **given)
+    await client.call("EventService/CreateEvent", event)
+
+
+async def listed(client: Client, **fields: Any) -> Any:
+    return await client.call("VersionService/GetDeployedVersions", fields)
+
+
+def rows(answer: Any) -> list[tuple[str, str, str]]:
+    return [(each["service"], each["environment"], each["version"]) for each in answer.get("versions", ())]
+
+
+async def test_what_runs_where_now_and_at_a_moment_past(client: Client) -> None:
+    for service, version, day, given in (
+        ("shop", "1", 1, {"environment": "UAT"}),
+        ("shop", "1", 2, {}),
+        ("shop", "2", 3, {"environment": "UAT"}),
+        ("shop", "3", 4, {"status": "failure"}),
+        ("api", "7", 3, {}),
+        ("api", "8", 5, {"type": "operation"}),
+    ):
+        await deployed(client, service, version, day, **given)
+    answer = await listed(client)
+    assert rows(answer) == [("api", "production", "7"), ("shop", "UAT", "2"), ("shop", "production", "1")]
+    production = answer["versions"][2]
+    assert (production["behindPreviousEnvironment"], production["later"]["version"]) == (1, "3")
+    assert rows(await listed(client, service="shop", environment="UAT")) == [("shop", "UAT", "2")]
+    past = await listed(client, asOf="2026-03-02T12:00:00Z")
+    assert rows(past) == [("shop", "UAT", "1"), ("shop", "production", "1")]
+    changed = await listed(client, comparedWith="2026-03-02T12:00:00Z")
+    assert [(each["service"], each.get("comparedVersion", "")) for each in changed["versions"]] == [
+        ("api", ""),
+        ("shop", "1"),
+    ]
+
+
+async def test_services_come_in_pages(client: Client) -> None:
+    for service in ("c", "a", "b"):
+        await deployed(client, service, "1", 1)
+    first = await listed(client, limit=2)
+    assert [row[0] for row in rows(first)] == ["a", "b"]
+    rest = await listed(client, limit=2, pageToken=first["nextPageToken"])
+    assert [row[0] for row in rows(rest)] == ["c"]
+    assert not rest.get("nextPageToken")
+    narrow = await bearer(client, "narrow", "event:read", services=["b"])
+    assert [row[0] for row in rows(await listed(narrow))] == ["b"]
+    assert rows(await listed(narrow, service="a")) == []
+    with pytest.raises(Refused, match=r"page_?[tT]oken"):
+        await listed(client, service="a", pageToken=first["nextPageToken"])
+    with pytest.raises(Refused, match=r"as_?[oO]f"):
+        await listed(client, asOf="yesterday-ish")
