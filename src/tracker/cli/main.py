@@ -28,8 +28,8 @@ from tracker.cli.printing import say
 from tracker.cli.run.command import run
 from tracker.cli.stats import stats
 from tracker.cli.terraform.commands import app as terraform
-from tracker.cli.view import app as view
 from tracker.cli.versions import versions
+from tracker.cli.view import app as view
 from tracker.cli.webhook.commands import app as webhook
 from tracker.cli.why.command import why
 from tracker.config import ConfigurationError
