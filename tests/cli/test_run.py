@@ -92,6 +92,12 @@ def test_the_command_gets_the_event_and_no_secret(server: ServerProcess, service
     inherited = {"TRACKER_EVENT_ID": "of another", "TRACKER_LOCK_ID": "outer", "TRACKER_LOCK_TOKEN": "secret"}
     done = run(server, service, "sh", "-c", script, options=(), **inherited)
     assert done.stdout == f"{event(server, service)['metadata']['id']}/outer//\n"
+    parent = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01"
+    done = run(server, f"{service}-2", "sh", "-c", "echo $TRACEPARENT", options=(), TRACEPARENT=parent)
+    assert done.stdout.strip() == parent
+    assert event(server, f"{service}-2")["attributes"]["traceId"] == parent.split("-")[1]
+    done = run(server, f"{service}-3", "sh", "-c", "echo $TRACEPARENT", options=(), TRACEPARENT="none")
+    assert event(server, f"{service}-3")["attributes"]["traceId"] == done.stdout.split("-")[1]
     done = run(server, service, "sh", "-c", script, options=("--lock",), **inherited)
     event_id, lock_id, fencing_token, token = done.stdout.strip().split("/")
     assert event_id in {each["metadata"]["id"] for each in events(server, service)}

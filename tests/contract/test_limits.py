@@ -45,6 +45,7 @@ LENGTHS = {
     "reason": 2000,
     "lock_token": 256,
     "interval": 20,
+    "trace_id": 32,
     "template": 4096,
     "token": 2000,
 }

@@ -77,6 +77,16 @@ def new_event(
     return event
 
 
+def in_trace(event: event_pb.Event, trace_id: str) -> event_pb.Event:
+    """Return an event as a part of a trace, if there is one and the event names none."""
+    if not trace_id or attributes_of(event).trace_id:
+        return event
+    traced = copy.copy(event)
+    traced.attributes = copy.copy(attributes_of(event))
+    traced.attributes.trace_id = trace_id
+    return traced
+
+
 def violation(event: event_pb.Event) -> FieldViolation | None:
     """Return which field of an event to be imported is missing or wrong, or None.
 

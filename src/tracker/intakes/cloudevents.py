@@ -34,6 +34,7 @@ from tracker.intakes.requests import (
 )
 from tracker.pb import event_pb
 from tracker.permissions import Permission
+from tracker.traces import HEADER, trace_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -179,6 +180,7 @@ def event_request(attributes: Mapping[str, Any]) -> event_pb.CreateEventRequest:
         start_date=moment(attributes, "time"),
         labels=dict(_labels(attributes)),
     )
+    recorded.trace_id = trace_of(text(attributes, HEADER))
     if attributes["type"].startswith(cdevents.PREFIX) and isinstance(data, dict):
         return cdevents.event_request(attributes["type"], data, recorded)
     content = data if isinstance(data, dict) else {}

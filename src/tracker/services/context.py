@@ -15,6 +15,7 @@ from tracker.services.peers import host_of
 from tracker.stores.changes import ORIGIN, PRINCIPAL, Origin
 from tracker.stores.documents import READ
 from tracker.stores.idempotency import Once
+from tracker.traces import HEADER, trace_of
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -203,6 +204,12 @@ class Call:
     def user_agent(self) -> str:
         """The value of the header `User-Agent`."""
         return self.headers.get("user-agent", "")
+
+    @property
+    def trace_id(self) -> str:
+        """The id of the trace that the call belongs to, or nothing."""
+        parent = self.headers.get(HEADER)
+        return "" if parent is None else trace_of(parent)
 
     @property
     def idempotency_key(self) -> str | None:

@@ -103,6 +103,8 @@ class Observe:
             "duration_ms": round(seconds * 1000, 3),
             **done,
         }
+        if trace_id := call.trace_id:
+            line["trace_id"] = trace_id
         if error is not None:
             line |= {"reason": error.reason, "error": error.message}
         write = self._log.debug if endpoint.quiet and error is None else self._log.info

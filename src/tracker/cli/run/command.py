@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import os
 import signal
+import uuid
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -11,6 +13,7 @@ from tracker.cli.event.options import EventFields, event_options
 from tracker.cli.exits import SIGNALLED, USAGE, CommandError
 from tracker.cli.lock.options import Grace, LockDelay, LockOptions, RunTtl, Wait, lease_terms, new_token
 from tracker.cli.options import Server, Who, number_option
+from tracker.traces import VARIABLE, parent_of, trace_of
 
 if TYPE_CHECKING:
     from typing import Never
@@ -47,6 +50,7 @@ def run(  # noqa: PLR0913  # one for each option
 
     Exits as the command does. The command gets TRACKER_EVENT_ID, with --lock also TRACKER_LOCK_ID and
     TRACKER_FENCING_TOKEN, and the signals to this process. Processes that it leaves running are ended.
+    TRACEPARENT names the trace of the command and of the event; without one, a new one begins.
 
     A deployment or an operation with an environment takes its lock. If another holds it, the command is not
     run; with --lock --wait 10m, it waits. --lock also ends the command if the lock is lost.
@@ -64,6 +68,8 @@ def run(  # noqa: PLR0913  # one for each option
     require_program(command[0])
     if signal.getsignal(signal.SIGTERM) is not signal.SIG_IGN:
         signal.signal(signal.SIGTERM, _terminated)
+    if not trace_of(os.environ.get(VARIABLE, "")):
+        os.environ[VARIABLE] = parent_of(uuid.uuid4().hex, uuid.uuid4().hex)
     environ = inherited("TRACKER_EVENT_ID", *(LOCK_VARIABLES if lock else LOCK_VARIABLES[:1]))
 
     with Relay(tail) as relay, GuardedCommand(environ, stdout=relay.stdout, stderr=relay.stderr) as guarded:

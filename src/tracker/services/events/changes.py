@@ -26,7 +26,7 @@ from tracker.domain.events import (
     external_id,
     metadata_of,
 )
-from tracker.domain.lifecycle import merged_event, new_event, updated_event
+from tracker.domain.lifecycle import in_trace, merged_event, new_event, updated_event
 from tracker.domain.locks import Ending, LockHeldError, Release, lock_key
 from tracker.domain.times import timestamp
 from tracker.errors import FieldViolation, Reason, TrackerError
@@ -180,6 +180,7 @@ class EventChanges:
         now = self._context.now()
         created_by, event_id = call.principal.known_id, self._context.new_id()
         event = new_event(request, event_id=event_id, now=now, linked=linked, created_by=created_by)
+        event = in_trace(event, call.trace_id)
         require_change(call, Permission.EVENT_WRITE, event)
         plan = plan_for_update(event_pb.Event(), event, (), self._lock_of(now, call))
         made = _signed(self._carry_out(plan, event, now), 0, call, request.who)

@@ -5,8 +5,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, NamedTuple, Protocol
 
+import orjson
+
 from tracker.services.webhooks.signing import signed_headers
 from tracker.time_text import MICROS
+from tracker.traces import HEADER, parent_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -80,7 +83,18 @@ class Signed:
             "content-type": delivery.content_type,
             "user-agent": "Tracker-Webhooks",
         }
+        if trace_id := _trace_of(delivery.body):
+            headers[HEADER] = parent_of(trace_id, delivery.id)
         return await posted(self._http, webhook.url, headers, delivery.body)
+
+
+def _trace_of(body: bytes) -> str:
+    """Return the id of the trace that the event of a message belongs to, or nothing."""
+    if b'"traceId"' not in body:
+        return ""
+    event = orjson.loads(body).get("data") or {}
+    attributes = event.get("customData", event).get("attributes") or {}
+    return str(attributes.get("traceId") or "")
 
 
 async def posted(http: Post, url: str, headers: Mapping[str, str], body: bytes) -> Sent:

@@ -22,6 +22,7 @@ from tracker.services.webhooks.notices import news_of
 from tracker.stores.changes import ChangeKind
 from tracker.stores.webhooks import FOREVER, Delivery
 from tracker.time_text import MICROS, moment_text, read_zone
+from tracker.traces import HEADER, parent_of
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -151,6 +152,8 @@ def message(  # noqa: PLR0913, PLR0917 - what it is made of
         "time": time,
         "datacontenttype": "application/json",
     }
+    if trace_id := attributes_of(event).trace_id:
+        cloud[HEADER] = parent_of(trace_id, message_id)
     if webhook.format is _Format.cdevents:
         body = cdevent(cloud, kind, event)
     elif webhook.format is _Format.cloudevents:
