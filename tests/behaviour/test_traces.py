@@ -10,7 +10,7 @@ import grpc
 import pytest
 from protobuf import message_from_json_value
 from tests.clients import RestClient, http_client
-from tests.clocks import PATIENCE
+from tests.patience import PATIENCE
 from tests.webhook_receiver import receiving
 
 from tracker.pb import event_pb

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import random
 import re
 import time
@@ -18,11 +17,10 @@ from protobuf import message_from_json_value
 from tracker import __version__
 from tracker.client.failures import ApiError, error_of
 from tracker.client.rpcs import WATCH_EVENTS
-from tracker.client.transport import is_loopback, tls
+from tracker.client.transport import is_loopback, tls, trace_headers
 from tracker.errors import Code, Reason
 from tracker.pb.options import only_reads
 from tracker.transcoding.bindings import HttpRequest
-from tracker.traces import HEADER, VARIABLE, trace_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
@@ -102,7 +100,7 @@ class Connection:
             raise ApiError(Code.INVALID_ARGUMENT, str(error), NO_CERTIFICATE) from None
         self._http = httpx2.Client(
             base_url=self.server,
-            headers={"user-agent": f"tracker/{__version__}", "prefer": "handling=strict", **_trace()},
+            headers={"user-agent": f"tracker/{__version__}", "prefer": "handling=strict", **trace_headers()},
             verify=verify,
             auth=self._authorized,
             trust_env=parts.scheme == "https"
@@ -276,12 +274,6 @@ class Connection:
         if isinstance(error, httpx2.TimeoutException):
             why = "timed out"
         return ApiError(Code.UNAVAILABLE, f"no answer from {self.server}: {why}", NO_ANSWER)
-
-
-def _trace() -> dict[str, str]:
-    """Return the header for the trace that this process belongs to, if any."""
-    parent = os.environ.get(VARIABLE, "")
-    return {HEADER: parent.strip()} if trace_of(parent) else {}
 
 
 def _body(answer: httpx2.Response) -> JsonValue:

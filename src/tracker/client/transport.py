@@ -1,4 +1,4 @@
-"""How requests get to a server: whether they leave this machine, and what TLS is given."""
+"""How requests get to a server: whether they leave this machine, what TLS is given, and in which trace."""
 
 from __future__ import annotations
 
@@ -8,6 +8,8 @@ import ssl
 from typing import Literal
 
 import httpx2
+
+from tracker.traces import HEADER, VARIABLE, trace_of
 
 
 def tls() -> ssl.SSLContext | Literal[True]:
@@ -41,3 +43,9 @@ def is_loopback(host: str) -> bool:
         return ipaddress.ip_address(host.partition("%")[0]).is_loopback
     except ValueError:
         return False
+
+
+def trace_headers() -> dict[str, str]:
+    """Return the header for the trace that this process belongs to, if any."""
+    parent = os.environ.get(VARIABLE, "")
+    return {HEADER: parent.strip()} if trace_of(parent) else {}
