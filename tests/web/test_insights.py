@@ -56,13 +56,30 @@ async def test_failures_are_those_of_what_ended(http: httpx2.AsyncClient) -> Non
     await recorded(http)
     shown = await page(http, f"/insights?{PERIOD}")
     tiles = [each.text for each in shown.one("dl", class_="tiles").all("dd")]
-    assert tiles == ["5", "4", "25.0 % 1 of 4 that ended", "1"]
+    assert tiles[::2] == ["5", "4", "25.0 % 1 of 4 that ended", "1"]
     (services,) = shown.all("table", class_="breakdown")
     rows = [[cell.text for cell in row.parts if not isinstance(cell, str)] for row in services.all("tr")]
     assert rows[1:] == [
         ["cart", "4", "", "3", "1", "33.3 %", "1"],
         ["search", "1", "", "1", "0", "0.0 %", "0"],
     ]
+
+
+async def test_numbers_stand_beside_those_of_the_period_before(http: httpx2.AsyncClient) -> None:
+    for hour in (1, 2, 5, 6, 7):
+        await record(http, "x", startDate=f"2026-03-02T0{hour}:30:00Z", status="success")
+    shown = await page(http, "/insights?from=2026-03-02T05:00Z&to=2026-03-02T09:00Z")
+    before = shown.one("dl", class_="tiles").all("dd", class_="before")
+    assert [each.text for each in before] == [
+        "2 before, +50 %",
+        "2 before, +50 %",
+        "0.0 % before, 0 of 2",
+        "0 before",
+    ]
+    found = await page(http, before[0].one("a").attributes["href"])
+    assert len(found.all("td", class_="title")) == 2
+    everything = await page(http, "/insights?from=all")
+    assert not everything.all("dd", class_="before")
 
 
 async def test_durations_are_shown_over_time_and_by_value(http: httpx2.AsyncClient) -> None:

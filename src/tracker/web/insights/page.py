@@ -22,6 +22,7 @@ from tracker.web.site import View
 from tracker.web.visit import Part, address, part
 
 if TYPE_CHECKING:
+    from tracker.web.insights.breakdown import Totals
     from tracker.web.insights.over_time import Durations
     from tracker.web.insights.scope import Scope
     from tracker.web.visit import Visit
@@ -41,8 +42,9 @@ class Insights:
         state = state_of(visit)
         scope = await scope_of(visit, state)
         fields = dict.fromkeys(("service",) if state.by == "status" else (state.by, "service"))
-        totals, counts, took, breakdowns = await asyncio.gather(
+        totals, before, counts, took, breakdowns = await asyncio.gather(
             part(totals_of(visit, scope)),
+            part(_before(visit, scope)),
             part(counts_of(visit, scope)),
             part(lengths_of(visit, scope)),
             asyncio.gather(*(part(breakdown_of(visit, scope, field)) for field in fields)),
@@ -58,6 +60,7 @@ class Insights:
             state=state,
             fault=fault_of(state.query, totals.error),
             totals=totals,
+            before=before.value,
             counts=counts,
             durations=durations,
             durations_by=by_value,
@@ -70,6 +73,11 @@ class Insights:
             api=_api(scope, visit),
             tracker=_command(scope),
         )
+
+
+async def _before(visit: Visit, scope: Scope) -> Totals | None:
+    """Return the numbers of the period of the same length before, where there is one."""
+    return None if scope.before is None else await totals_of(visit, scope.before)
 
 
 def _title(field: str) -> str:

@@ -61,6 +61,14 @@ class Scope:
         """Where the period begins and ends."""
         return self.period.since, self.period.until
 
+    @property
+    def before(self) -> Scope | None:
+        """The same events in the period of the same length before; None before all time."""
+        if self.state.since == "all":
+            return None
+        since, until = self.bounds
+        return replace(self, period=explorer.Period(2 * since - until, since))
+
     def query(self, *terms: str) -> str:
         """Return the query for those of the events that have all of these terms."""
         return with_terms(self.state.query, *terms)
