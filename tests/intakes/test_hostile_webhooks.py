@@ -22,7 +22,11 @@ if TYPE_CHECKING:
 pytestmark = pytest.mark.anyio
 
 SECRET = "anything"
-KINDS = ["deployment", "deployment_status", "workflow_run", "pipeline", "release"]
+PRODUCTS = (
+    *("alertmanager", "github", "gitlab", "pagerduty", "terraform"),
+    *("flux", "argocd", "kubernetes", "jenkins"),
+)
+KINDS = ["push", "pull_request", "deployment", "deployment_status", "workflow_run", "pipeline", "release"]
 OWN = {
     "id": 1,
     "deployment_id": 1,
@@ -57,7 +61,13 @@ FIELDS = st.dictionaries(
 
 @pytest.fixture
 def settings(settings: Settings) -> Settings:
-    return replace(settings, github_webhook_secret=SECRET, integration_gitlab_secret_token=SECRET)
+    return replace(
+        settings,
+        github_webhook_secret=SECRET,
+        integration_gitlab_secret_token=SECRET,
+        integration_pagerduty_secret=SECRET,
+        integration_terraform_token=SECRET,
+    )
 
 
 @soaks
@@ -66,7 +76,7 @@ async def test_no_message_is_a_defect_of_the_server(http: httpx2.AsyncClient) ->
     cases: list[tuple[str, str, dict[str, Any]]] = []
 
     @examples(max_examples=size(200, soak=10_000), database=None, suppress_health_check=[*HealthCheck])
-    @given(st.sampled_from(["alertmanager", "github", "gitlab"]), st.sampled_from(KINDS), FIELDS, FIELDS)
+    @given(st.sampled_from(PRODUCTS), st.sampled_from(KINDS), FIELDS, FIELDS)
     def collect(product: str, kind: str, changed: dict[str, Any], around: dict[str, Any]) -> None:
         own = OWN | changed
         parts = ("deployment", "deployment_status", "workflow_run", "release", "object_attributes", "commit")
@@ -79,6 +89,17 @@ async def test_no_message_is_a_defect_of_the_server(http: httpx2.AsyncClient) ->
             "repository": around,
             "user": around,
             "alerts": [alert],
+            "commits": [own],
+            "event": {"event_type": f"incident.{kind}", "data": own | {"type": "incident"}} | around,
+            "notifications": [own | {"trigger": "run:applying"}],
+            "run_id": own["id"],
+            "involvedObject": {"kind": "Kustomization", "name": "n"} | around,
+            "reason": "ReconciliationSucceeded",
+            "metadata": {"revision": "1.2", "uid": "u"} | around,
+            "type": "Warning",
+            "application": own["name"],
+            "phase": "Running",
+            "build": own | {"number": 1, "phase": "STARTED"},
         }
         cases.append((product, kind, content))
 
@@ -91,6 +112,8 @@ async def test_no_message_is_a_defect_of_the_server(http: httpx2.AsyncClient) ->
             "x-github-event": kind,
             "x-hub-signature-256": f"sha256={hmac.new(SECRET.encode(), body, hashlib.sha256).hexdigest()}",
             "x-gitlab-token": SECRET,
+            "x-pagerduty-signature": f"v1={hmac.new(SECRET.encode(), body, hashlib.sha256).hexdigest()}",
+            "x-tfe-notification-signature": hmac.new(SECRET.encode(), body, hashlib.sha512).hexdigest(),
         }
         path = f"/api/v1alpha1/integrations/{product}/webhook"
         answer = await http.post(path, content=body, headers=headers)

@@ -5,10 +5,14 @@ from __future__ import annotations
 import hashlib
 import hmac
 import json
+import random
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 import pytest
+
+from tracker.intakes import flux as flux_intake
+from tracker.intakes import pagerduty_webhooks, terraform
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -33,6 +37,13 @@ SIGNED: dict[str, Callable[[bytes], dict[str, str]]] = {
         "x-tfe-notification-signature": hmac.new(SECRET.encode(), body, hashlib.sha512).hexdigest()
     },
     "flux": lambda body: {"x-signature": f"sha256={sha256(body)}", "gotk-component": "kustomize-controller"},
+}
+
+
+VERIFIED = {
+    "pagerduty": pagerduty_webhooks.is_signed,
+    "terraform": terraform.is_signed,
+    "flux": flux_intake.is_signed,
 }
 
 
@@ -360,6 +371,30 @@ async def test_what_is_not_signed_is_refused(http: httpx2.AsyncClient, product: 
     answer = await http.post(path, content=body + b" ", headers=SIGNED[product](body))
     assert answer.status_code == 401
     assert await recorded(http) == []
+
+
+@pytest.mark.parametrize("product", SIGNED)
+def test_no_altered_message_is_taken_for_a_signed_one(product: str) -> None:
+    chance, verify = random.Random(19), VERIFIED[product]
+    body = json.dumps(next(each for each in CASES if each.product == product).messages[1][0]).encode()
+    headers = SIGNED[product](body)
+    (name, signature), *_ = headers.items()
+    assert verify(SECRET.encode(), body, headers)
+    for _ in range(10_000):
+        altered, given = bytearray(body), signature
+        at = chance.randrange(len(body))
+        match chance.randrange(4):
+            case 0:
+                altered[at] ^= 1 << chance.randrange(8)
+            case 1:
+                del altered[at:]
+            case 2:
+                altered[at:at] = chance.randbytes(chance.randint(1, 9))
+            case _:
+                digit = chance.randrange(len(signature) - 64, len(signature))
+                other = chance.choice([each for each in "0123456789abcdef" if each != signature[digit]])
+                given = signature[:digit] + other + signature[digit + 1 :]
+        assert not verify(SECRET.encode(), bytes(altered), headers | {name: given}), (altered, given)
 
 
 @pytest.mark.parametrize(
