@@ -33,12 +33,25 @@ SHOWN: Final = [page.path for page in PAGES if "View" in str(inspect.signature(p
 """The paths of the pages that are for people, and not for scripts or other programs."""
 STARTS: Final = (*(path for path, _ in NAVIGATION), "/events?from=all")
 
+OTHERS: Final = {
+    "/api/v1alpha1/integrations/flux/webhook": {},  # records nothing, and is kept
+    "/api/v1alpha1/freeze-window": {
+        "title": "Holidays",
+        "type": "FREEZE_TYPE_SOFT",
+        "startsAt": "2040-12-20T00:00:00Z",
+        "endsAt": "2041-01-02T00:00:00Z",
+    },
+}
+"""What pages lead to that the sample data do not have, by the path that makes it."""
+
 
 @pytest.fixture(scope="module")
 async def links(demo: App) -> list[str]:
     """Give the links of all pages of the menu, and of the first event that each opens beside its list."""
     found: list[str] = []
     async with http_client(demo.http_address) as api:
+        for path, content in OTHERS.items():
+            assert (await api.post(path, json=content)).is_success, path
         for start in STARTS:
             those = _links(await page_of(api, start))
             opened = next((link for link in those if "event=" in link), None)
