@@ -25,6 +25,15 @@ if TYPE_CHECKING:
     from tests.mongo_servers import MongoServers
 
 EVENTS = 400
+FREEZE = {
+    "title": "Christmas",
+    "type": "soft",
+    "startsAt": "2026-12-20T00:00:00Z",
+    "duration": "P14D",
+    "rrule": "FREQ=YEARLY",
+    "services": ["none-of-the-sample"],
+    "active": True,
+}
 NO_CHROMIUM = "there is no chromium that runs here"
 FLAGS = ("--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage", "--no-first-run")
 
@@ -66,6 +75,8 @@ async def demo(
     )
     log = structlog.get_logger(wrapper_class=structlog.make_filtering_bound_logger(50))
     async with App(settings, log) as app:
+        async with http_client(app.http_address) as http:
+            (await http.post("/api/v1alpha1/freeze-window", json=FREEZE)).raise_for_status()
         yield app
 
 
