@@ -93,7 +93,7 @@ def freeze_options(*, begins: bool, times: bool = True) -> Options:
 
 def _declared(*, begins: bool, times: bool) -> list[Parameter]:
     what = "it is for" if begins else "it is for, in place of those before"
-    moment = partial(typer.Option, metavar="TIME")
+    moment = partial(typer.Option, metavar="LOCAL-TIME")
     of_times = [
         option(
             "starts_at",

@@ -63,7 +63,7 @@ QuietHours = Annotated[
 ]
 DigestAt = Annotated[
     str | None,
-    typer.Option(metavar="TIME", help="Time of day at which all of a day is told at once, such as 09:00."),
+    typer.Option(metavar="HH:MM", help="Time of day at which all of a day is told at once, such as 09:00."),
 ]
 TimeZone = Annotated[
     str | None,
