@@ -60,7 +60,7 @@ async def test_an_event_is_stored_as_it_is_and_importing_it_again_changes_nothin
     ) | {"changelog": [entry]}
     assert counts(await import_(client, event)) == (1, 0, 0, 0)
     stored = await get(client, ID)
-    assert stored["metadata"] == event["metadata"] | {"id": ID, "elapsed": "17.500s"}
+    assert stored["metadata"].items() >= (event["metadata"] | {"id": ID, "elapsed": "17.500s"}).items()
     assert stored["changelog"] == [{"field": "", "oldValue": "", "newValue": "", **entry}]
     assert stored["attributes"]["externalId"] == "run 7"
     assert stored["links"]["ticket"] == "PAY-1"

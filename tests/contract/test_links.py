@@ -26,8 +26,10 @@ from tests.contract.requests import broken
 def test_a_link_leads_to_http_only(request_name: str, url: str) -> None:
     assert broken(f"{request_name}.url", url) == {
         "url": [
-            "must begin with http:// or https://, or be a path of this server, "
-            "and hold no space or control character"
+            (
+                "must begin with http:// or https://, or be a path of this server, "
+                "and hold no space or control character"
+            )
         ]
     }
 
