@@ -126,7 +126,9 @@ async def test_a_state_is_written_only_under_the_lock_that_is_held(http: httpx2.
     assert refused.status_code == 423
     assert refused.json()["Who"] == "ana@host"
     assert "first" not in refused.text
-    assert (await http.post(STATE, params={"ID": "first"}, json=a_state(1))).status_code == 200
+    headers = {"traceparent": f"00-{'a' * 32}-{'b' * 16}-01"}
+    written = await http.post(STATE, params={"ID": "first"}, json=a_state(1), headers=headers)
+    assert written.status_code == 200
     for params, status in (({}, 423), ({"ID": "second"}, 409)):
         assert (await http.post(STATE, params=params, json=a_state(2))).status_code == status
         assert (await http.delete(STATE, params=params)).status_code == status
@@ -144,7 +146,7 @@ async def test_a_state_is_written_only_under_the_lock_that_is_held(http: httpx2.
     assert (await http.request("UNLOCK", STATE)).status_code == 200
     assert (await http.get("/api/v1alpha1/locks/list")).json()["locks"] == []
     (event,) = await events(http)
-    assert event["attributes"]["owner"] == "ana@host"
+    assert (event["attributes"]["owner"], event["attributes"]["traceId"]) == ("ana@host", "a" * 32)
 
 
 async def test_versions_are_kept_restored_and_forgotten(

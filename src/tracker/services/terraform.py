@@ -37,6 +37,7 @@ from tracker.services.paging import (
 )
 from tracker.stores.pages import Page
 from tracker.stores.terraform import parts_of
+from tracker.traces import HEADER
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -222,7 +223,8 @@ class TerraformService:
             labels={name: of for name, of in labels.items() if of},
         )
         asked = event_pb.CreateEventRequest(title=f"State {key.id} {what}"[:500], attributes=attributes)
-        inner = Call(call.wire, call.request_id, call.peer, timeout=call.timeout)
+        headers = {HEADER: call.headers[HEADER]} if HEADER in call.headers else {}
+        inner = Call(call.wire, call.request_id, call.peer, headers, call.timeout)
         inner.principal, inner.answer, inner.session, inner.did = (
             call.principal,
             call.answer,
