@@ -37,8 +37,8 @@ _SOON, _OLD = 5, 240
 _USUAL_LINES = 100
 _LINES: Final = ("lines_changed", "additions", "deletions")
 """Labels that say how many lines a change has."""
-_USUAL_CHANGES = 28
-"""Changes in 28 days of a service that changes as often as most."""
+_USUAL_CHANGES = 14
+"""Changes in 14 days of a service that changes as often as most."""
 _USUAL_INCIDENTS, _DOUBT = 0.05, 20
 """Incidents per change, and the number of changes that is as good as nothing known."""
 _CONFIGURATION = re.compile(
@@ -48,6 +48,7 @@ _GRADUAL = re.compile(
     r"\b(memory|leak\w*|oom\w*|disks?|queues?|backlog|pool|exhaust\w*|saturat\w*|descriptors|quota|out of)\b"
 )
 """Words for what fills up before it fails."""
+_NAME = re.compile(r"\w(?:[\w.-]*\w)?")
 _ROLLBACK = re.compile(r"\b(roll(ed|s|ing)?[ -]?back|revert(s|ed|ing)?)\b", re.IGNORECASE)
 
 
@@ -66,7 +67,7 @@ class Change:
     features: Mapping[str, float]
     later: int
     history: tuple[int, int]
-    """Changes and incidents of its service in the 28 days before."""
+    """Changes and incidents of its service in the 14 days before."""
 
 
 def changes_before(
@@ -85,15 +86,14 @@ def changes_before(
         attributes = attributes_of(event)
         if attributes.status not in NOT_BEGUN:
             series[attributes.service, attributes.environment].append(timed_event(event, as_of))
-    at = event_time(incident)
+    at, told = event_time(incident), _Told(incident)
     found = []
     for spans in series.values():
         taken_back = _taken_back(spans, at)
         before = [span for span in spans if span.start <= at + LATE]
         for number, (span, overlaps) in enumerate(zip(before, _overlapping(before), strict=True)):
-            context = _Context(
-                incident, at, as_of, len(before) - number - 1, overlaps, event_id(span.event) in taken_back
-            )
+            later, back = len(before) - number - 1, event_id(span.event) in taken_back
+            context = _Context(incident, told, at, as_of, later, overlaps, back)
             found.append(_change(span, context, places, history))
     own = event_id(incident)
     return sorted(
@@ -103,10 +103,26 @@ def changes_before(
     )
 
 
+class _Told:
+    """What the text of an incident says."""
+
+    def __init__(self, incident: event_pb.Event) -> None:
+        attributes = attributes_of(incident)
+        self.service = attributes.service
+        self._text = f"{incident.title}\n{attributes.message}".lower()
+        self._words = frozenset(_NAME.findall(self._text))
+        self.is_gradual = _GRADUAL.search(self._text) is not None
+
+    def names(self, name: str) -> bool:
+        """Return whether it has a name, in lower case, as a word."""
+        return name in self._words or (_NAME.fullmatch(name) is None and name in self._text)
+
+
 class _Context(NamedTuple):
     """What is known of a change beside itself."""
 
     incident: event_pb.Event
+    told: _Told
     at: int
     as_of: int
     later: int
@@ -139,9 +155,9 @@ def _change(span: TimedEvent, known: _Context, places: Mapping[str, Place], hist
         "rare": log(_USUAL_CHANGES / (changes + 1)),
         "incident_prone": log(per_change / _USUAL_INCIDENTS),
         "overlaps": known.overlaps,
-        "gradual": log(1 + minutes / _SOON) if is_same and _GRADUAL.search(_text(known.incident)) else 0,
+        "gradual": log(1 + minutes / _SOON) if is_same and known.told.is_gradual else 0,
         "also_failing": not is_same and history.failing.get(attributes.service, 0) >= span.start,
-        "mentioned": _is_mentioned(span.event, known.incident),
+        "mentioned": _is_mentioned(span.event, known.told),
         "linked": _is_linked(span.event, known.incident),
     }
     given = {name: float(value) for name, value in features.items() if value}
@@ -176,7 +192,8 @@ def _where(
 def is_configuration(event: event_pb.Event) -> bool:
     """Return whether the title or a label of a change says that it is one of a configuration or a flag."""
     labels = attributes_of(event).labels
-    return any(map(_CONFIGURATION.search, (event.title, *(labels.get(name, "") for name in _KINDS))))
+    texts = [event.title, *(labels[name] for name in _KINDS if name in labels)]
+    return any(map(_CONFIGURATION.search, texts))
 
 
 _KINDS: Final = ("change", "change_type", "kind", "category", "changed_resource.type")
@@ -215,18 +232,11 @@ def _taken_back(series: Sequence[TimedEvent], at: int) -> set[str]:
     return found
 
 
-def _is_mentioned(change: event_pb.Event, incident: event_pb.Event) -> bool:
+def _is_mentioned(change: event_pb.Event, told: _Told) -> bool:
     """Return whether the text of an incident names a change's version, or its service if that is another."""
-    attributes, own = attributes_of(change), attributes_of(incident)
-    names = [attributes.version] if len(attributes.version) >= _SHORTEST else []
-    if attributes.service != own.service and len(attributes.service) >= _SHORTEST:
-        names.append(attributes.service)
-    text = _text(incident)
-    return any(re.search(rf"(?<![\w.-]){re.escape(name.lower())}(?![\w-]|\.\w)", text) for name in names)
-
-
-def _text(incident: event_pb.Event) -> str:
-    return f"{incident.title}\n{attributes_of(incident).message}".lower()
+    attributes = attributes_of(change)
+    service = "" if attributes.service == told.service else attributes.service
+    return any(len(name) >= _SHORTEST and told.names(name.lower()) for name in (attributes.version, service))
 
 
 _SHORTEST = 3

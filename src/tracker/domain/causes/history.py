@@ -38,7 +38,7 @@ def neighbourhood(dependencies: Dependencies, service: str) -> Mapping[str, Plac
 
 @dataclass(frozen=True, slots=True)
 class History:
-    """How many changes, and incidents, services had in the 28 days before the period that is searched.
+    """How many changes, and incidents, services had in the 14 days before the period that is searched.
 
     `failing` are the services that have an incident at about the same time, and when the latest of each began
     (microseconds since the epoch).

@@ -69,7 +69,7 @@ def _text(feature: str, change: Change, incident: event_pb.Event) -> str:
         "failed": f"ended with {wire_name(attributes.status)}" if attributes.status else "",
         "size": f"{lines_of(attributes)} lines changed",
         "superseded": f"followed by {_number(change.later, 'later change')} of the same service",
-        "rare": f"its service had {_number(changes, 'change')} in 28 days",
+        "rare": f"its service had {_number(changes, 'change')} in 14 days",
         "incident_prone": f"{_number(incidents, 'incident')}, {_number(changes, 'change')} of its service",
     }
     return words[feature]

@@ -39,7 +39,7 @@ _QUIET: Final = 7 * _DAY
 """How long before it those of a neighbourhood are that had none in the usual period."""
 _AFTER: Final = 4 * _HOUR
 """How long after it a change may be taken back for it."""
-_PAST: Final = 28 * _DAY
+_PAST: Final = 14 * _DAY
 """The period before that, of which changes and incidents are counted."""
 
 
