@@ -71,7 +71,8 @@ PARTS: Final[Mapping[str, Sequence[str]]] = {
     "rarity": ("rare",),
     "earlier incidents": ("incident_prone",),
     "overlaps": ("overlaps",),
-    "text": ("mentioned",),
+    "text": ("mentioned", "gradual"),
+    "other incidents": ("also_failing",),
 }
 """The parts of a score, each of which is taken out once."""
 

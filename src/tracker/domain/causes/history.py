@@ -27,12 +27,14 @@ def neighbourhood(dependencies: Dependencies, service: str) -> Mapping[str, Plac
     One that is both is the nearer of the two, and at the same distance one that it calls.
     """
     places = {service: Place(0)}
+    seen: dict[bool, dict[str, None]] = {False: {service: None}, True: {service: None}}
     rings = {False: [service], True: [service]}
     for distance in range(1, FARTHEST + 1):
         for caller, edges in ((False, dependencies.calls), (True, dependencies.callers)):
             found = [each for name in rings[caller] for each in edges.get(name, ())]
-            rings[caller] = [each for each in dict.fromkeys(found) if each not in places]
-            places |= dict.fromkeys(rings[caller], Place(distance, caller))
+            rings[caller] = [each for each in dict.fromkeys(found) if each not in seen[caller]]
+            seen[caller] |= dict.fromkeys(rings[caller])
+            places = dict.fromkeys(rings[caller], Place(distance, caller)) | places
     return places
 
 

@@ -41,8 +41,8 @@ DEFAULTS: Final[Mapping[str, float]] = {
 }
 """The weight of each feature: the logarithm of the factor that 1 of it makes to the odds of a change.
 
-`python -m bench.why --fit` computes them, but for `rolled_back`, `linked` and `other_place`: its histories do not
-have these, and their weights are chosen.
+`python -m bench.why --fit` computes them, but for `rolled_back`, `linked` and `other_place`: its histories do
+not have these, and their weights are chosen.
 """
 
 

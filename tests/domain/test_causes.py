@@ -1,0 +1,137 @@
+"""How changes are compared with an incident, without a store."""
+
+from __future__ import annotations
+
+import random
+from math import exp, log
+
+import pytest
+from bench.postmortems import cases
+
+from tracker.domain.causes.features import changes_before
+from tracker.domain.causes.history import History, Place, neighbourhood
+from tracker.domain.causes.ranking import ranked
+from tracker.domain.causes.weights import DEFAULTS, NO_RECORDED_CAUSE, read_weights
+from tracker.domain.dependencies import dependencies_of
+from tracker.domain.times import timestamp
+from tracker.logit import Case, fit, log_loss
+from tracker.pb import catalog_pb, event_pb
+from tracker.time_text import MICROS
+
+HOUR = 3_600 * MICROS
+AT = 500_000 * HOUR
+
+
+def event(number: int, at: int, **given: object) -> event_pb.Event:
+    """Return a finished event of the service `shop` in production, that took ten minutes."""
+    attributes = event_pb.EventAttributes(
+        service="shop",
+        type=event_pb.Type.deployment,
+        environment=event_pb.Environment.production,
+        status=event_pb.Status.success,
+        start_date=timestamp(at),
+        end_date=timestamp(at + HOUR // 6),
+    )
+    for name, value in given.items():
+        setattr(attributes, name, value)
+    metadata = event_pb.EventMetadata(id=f"0190d6e0-0000-7000-8000-{number:012}")
+    return event_pb.Event(title=f"event {number}", attributes=attributes, metadata=metadata)
+
+
+INCIDENT = event(0, AT, type=event_pb.Type.incident, status=event_pb.Status.open, end_date=None)
+
+
+def test_a_share_can_be_computed_by_hand() -> None:
+    change = event(1, AT - HOUR, labels={"lines_changed": "1000"})
+    (found,) = changes_before(INCIDENT, [change], {"shop": Place(0)}, History({"shop": 6}, {}), AT)
+    assert found.features == {
+        "same_service": 1,
+        "same_environment": 1,
+        "age": pytest.approx(log(1 + 50 / 5)),
+        "size": pytest.approx(1),
+        "rare": pytest.approx(log(14 / 7)),
+        "incident_prone": pytest.approx(log(1 / 26 / 0.05)),
+    }
+    ranking = ranked([found], DEFAULTS, {})
+    score = sum(DEFAULTS[name] * value for name, value in found.features.items())
+    odds = exp(score - DEFAULTS[NO_RECORDED_CAUSE])
+    assert ranking.changes[0].share == pytest.approx(odds / (1 + odds))
+    assert ranking.changes[0].share + ranking.no_recorded_cause == pytest.approx(1)
+
+
+@pytest.mark.parametrize(
+    ("given", "feature"),
+    [
+        ({"status": event_pb.Status.failure}, "failed"),
+        ({"end_date": timestamp(AT + HOUR)}, "running"),
+        ({"type": event_pb.Type.drift}, "drift"),
+        ({"labels": {"change": "feature flag"}}, "configuration"),
+        ({"service": "ledger"}, "also_failing"),
+        ({"service": "pay.api"}, "mentioned"),
+        ({"version": "2.4.0"}, "mentioned"),
+        ({"region": "eu"}, "other_place"),
+        ({"related_id": INCIDENT.metadata.id if INCIDENT.metadata else ""}, "linked"),
+    ],
+)
+def test_what_is_known_of_a_change_is_a_feature(given: dict[str, object], feature: str) -> None:
+    incident = event(0, AT, type=event_pb.Type.incident, end_date=None, region="us")
+    incident.title = "shop: calls to pay.api fail since 2.4.0, not 2.4.01"
+    history = History(failing={"ledger": AT})
+    plain, changed = (
+        changes_before(incident, [event(1, AT - HOUR, **of)], {}, history, AT)[0].features
+        for of in ({}, given)
+    )
+    assert (plain.get(feature, 0), changed[feature]) == (0, 1)
+
+
+def test_neighbours_are_found_in_both_directions_and_not_around_corners() -> None:
+    entries = [
+        catalog_pb.Catalog(name=name, dependencies_out=called)
+        for name, called in (
+            ("app", ["shop"]),
+            ("shop", ["pay"]),
+            ("pay", ["db", "shop"]),
+            ("mail", ["pay"]),
+            ("web", ["app"]),
+        )
+    ]
+    assert neighbourhood(dependencies_of(entries), "shop") == {
+        "shop": Place(0),
+        "pay": Place(1),
+        "app": Place(1, caller=True),
+        "db": Place(2),
+        "web": Place(2, caller=True),
+        "mail": Place(2, caller=True),
+    }
+
+
+def test_weights_are_found_again_from_what_they_lead_to() -> None:
+    chance = random.Random(7)
+    true = {"near": 1.5, "age": -0.8, "none": 0.5}
+    drawn = []
+    for _ in range(1_500):
+        alternatives = [
+            {"near": float(chance.random() < 0.4), "age": chance.expovariate(1)} for _ in range(6)
+        ]
+        alternatives.append({"none": 1.0})
+        rates = [exp(sum(true[name] * value for name, value in each.items())) for each in alternatives]
+        drawn.append(Case(alternatives, chance.choices(range(7), rates)))
+    start = dict.fromkeys(true, 0.0)
+    found = fit(drawn, start, spread=10)
+    assert found == pytest.approx(true, abs=0.25)
+    assert log_loss(drawn, found) <= log_loss(drawn, true) < log_loss(drawn, start)
+    assert fit(drawn, start, spread=0.001) == pytest.approx(start, abs=0.05)
+
+
+@pytest.mark.parametrize("word", ["age", "age=x", "agee=1", "age=1e9", "age=nan", "age=--1"])
+def test_a_weight_that_is_none_is_refused(word: str) -> None:
+    assert read_weights(["age=-1.5", "size = 0.25"]) == {**DEFAULTS, "age": -1.5, "size": 0.25}
+    with pytest.raises(ValueError, match="expected one of same_service, "):
+        read_weights([word])
+
+
+def test_public_incidents_have_causes_before_them_or_none() -> None:
+    known = cases()
+    assert len({case.name for case in known}) == len(known) >= 15
+    assert all(case.before > 0 for case in known if case.cause)
+    assert any(not case.cause for case in known)
