@@ -16,10 +16,12 @@ if TYPE_CHECKING:
     from tracker.client.connection import Connection
     from tracker.pb import event_pb, incident_pb
 
-_RECORDED = "has:caused_by OR has:not_caused_by"
+_RECORDED = "type:incident (has:caused_by OR has:not_caused_by)"
 _PAGE = 200
-_MOST = 2_000
+_MOST = 200
 """Incidents that are learned from, the newest."""
+_COMPARED = 200
+"""Changes of an incident that are learned from, the likeliest."""
 _FEWEST = 20
 _FOLDS = 5
 _NONE = "no_recorded_cause"
@@ -118,7 +120,7 @@ def _explained_then(connection: Connection, incident: event_pb.Event) -> inciden
     began = attributes.start_date if attributes is not None else None
     began = began or (metadata.created_at if metadata is not None else None)
     as_of = began.to_json().strip('"') if began is not None else ""
-    request = EXPLAIN_INCIDENT.request(id=_id(incident), limit=UInt32Value(value=1_000), as_of=as_of)
+    request = EXPLAIN_INCIDENT.request(id=_id(incident), limit=UInt32Value(value=_COMPARED), as_of=as_of)
     return connection.call(EXPLAIN_INCIDENT, request)
 
 

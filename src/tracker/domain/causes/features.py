@@ -39,6 +39,8 @@ _LINES: Final = ("lines_changed", "additions", "deletions")
 """Labels that say how many lines a change has."""
 _USUAL_CHANGES = 14
 """Changes in 14 days of a service that changes as often as most."""
+_MOST_COMMON = -2.5
+"""The least value of `rare`."""
 _USUAL_INCIDENTS, _DOUBT = 0.05, 20
 """Incidents per change, and the number of changes that is as good as nothing known."""
 _CONFIGURATION = re.compile(
@@ -152,7 +154,7 @@ def _change(span: TimedEvent, known: _Context, places: Mapping[str, Place], hist
         "configuration": is_configuration(span.event),
         "size": _size(attributes),
         "superseded": log(1 + known.later),
-        "rare": log(_USUAL_CHANGES / (changes + 1)),
+        "rare": max(_MOST_COMMON, log(_USUAL_CHANGES / (changes + 1))),
         "incident_prone": log(per_change / _USUAL_INCIDENTS),
         "overlaps": known.overlaps,
         "gradual": log(1 + minutes / _SOON) if is_same and known.told.is_gradual else 0,
