@@ -34,6 +34,7 @@ from tracker.api.routes import Readiness, documentation, metrics_page, probes, w
 from tracker.api.rpcs import Rpcs
 from tracker.api.wires import require_free
 from tracker.auditing import open_audit
+from tracker.deployments import open_deployments
 from tracker.domain.times import duration
 from tracker.domain.versions.schemes import read_schemes
 from tracker.errors import Reason, SetupError, TrackerError
@@ -52,6 +53,7 @@ from tracker.services.events.changes import EventChanges
 from tracker.services.events.imports import EventImports
 from tracker.services.events.queries import EventQueries
 from tracker.services.events.reporter import EventReporter
+from tracker.services.events.starts import StartGuard
 from tracker.services.events.watches import EventFeed, EventWatches
 from tracker.services.freezes import FreezeWindowService
 from tracker.services.idempotency import IdempotencyKeys
@@ -193,7 +195,15 @@ class App:
         events, of_events = store.events, EventReporter(context, metrics)
         locks, kept = (store.locks, queue, reporter), settings.terraform_versions_kept
         services = (
-            changes := EventChanges(events, of_events, *locks, context, settings.locks_auto, ttl),
+            changes := EventChanges(
+                events,
+                of_events,
+                *locks,
+                context,
+                settings.locks_auto,
+                ttl,
+                StartGuard(store.freezes, settings.freezes_enforced),
+            ),
             EventImports(events, of_events, context),
             EventQueries(events, context),
             EventAnalysis(events, context),
@@ -209,6 +219,7 @@ class App:
             AuditService(store.audit, recorder, context),
             webhooks.service,
             open_incidents(settings, store, context),
+            open_deployments(settings, store, context, access.anonymous),
             terraform := TerraformService(store.terraform, store.locks, changes, context, kept),
             intakes,
         )

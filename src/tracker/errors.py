@@ -163,6 +163,13 @@ class Reason(StrEnum):
         "the idempotency key was used for another request",
         422,
     )
+    FREEZE_IN_EFFECT = (
+        auto(),
+        Code.FAILED_PRECONDITION,
+        "a freeze window is in effect for what would begin",
+        409,
+        _RETRY,
+    )
     NO_OWN_API_KEYS = auto(), Code.FAILED_PRECONDITION, "the caller can't have API keys of its own"
     LAST_ADMINISTRATOR = (
         auto(),

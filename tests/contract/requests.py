@@ -114,6 +114,7 @@ VALID: dict[str, Json] = {
     "GetIntakeMessageRequest": {"id": UUID},
     "ReplayIntakeMessageRequest": {"id": UUID},
     "TestIntakeRequest": {"sender": "flux", "body": "{}"},
+    "CheckDeploymentRequest": {"service": "s", "environment": "production"},
 }
 """The least that each request has to say."""
 

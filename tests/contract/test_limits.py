@@ -42,7 +42,7 @@ LENGTHS = {
     "title": 500,
     "body": 2**20,
     "path": 2000,
-    "reason": 2000,
+    **dict.fromkeys(("reason", "override_reason"), 2000),
     "lock_token": 256,
     "interval": 20,
     "trace_id": 32,

@@ -96,6 +96,8 @@ REQUIRED = {
     "GetIntakeMessageRequest.id": "id is required",
     "ReplayIntakeMessageRequest.id": "id is required",
     "TestIntakeRequest.sender": "sender is required",
+    "CheckDeploymentRequest.service": "service is required",
+    "CheckDeploymentRequest.environment": "environment is required",
 }
 """What an empty request lacks, and in which words it is told."""
 

@@ -67,6 +67,7 @@ class Rpcs:
 def _call_of(outer: Call) -> Call:
     call = Call(outer.wire, outer.request_id, outer.peer, outer.headers, outer.timeout)
     call.principal, call.answer, call.session = outer.principal, outer.answer, outer.session
+    call.observed = outer.observed
     return call
 
 

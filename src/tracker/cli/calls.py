@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, NamedTuple, TypeAlias
 
 from tracker.cli import unsent
 from tracker.cli.credentials import PLAIN_HTTP_VARIABLE, TOKEN_VARIABLE, Credential, credential_for
-from tracker.cli.exits import FAILED, LOCKED, UNREACHABLE, USAGE, WAITED, CommandError
+from tracker.cli.exits import FAILED, LOCKED, NOT_YET, UNREACHABLE, USAGE, WAITED, CommandError
 from tracker.cli.printing import (
     Output,
     json_of,
@@ -149,6 +149,7 @@ def exit_code(error: ApiError) -> int:
 
     codes: dict[str | Code, int] = {
         Reason.LOCK_WAIT_TIMEOUT: WAITED,
+        Reason.FREEZE_IN_EFFECT: NOT_YET,
         **dict.fromkeys(
             (Reason.LOCK_HELD, Reason.LOCK_DELAY, Reason.LOCK_LOST, Reason.LOCK_TOKEN_USED), LOCKED
         ),

@@ -21,6 +21,10 @@ USAGE = 64
 """The command line, or what the server was asked for, is wrong (`EX_USAGE`)."""
 UNREACHABLE = 69
 """The server gave no answer, or can't serve the call now (`EX_UNAVAILABLE`)."""
+DENIED = 1
+"""Nothing may be deployed."""
+NOT_YET = 75
+"""Nothing may be deployed yet (`EX_TEMPFAIL`)."""
 LOCKED = 75
 """Another holds the lock, or the lock was lost (`EX_TEMPFAIL`)."""
 WAITED = 124
@@ -56,6 +60,7 @@ STATE_TABLE = _table({0: "done", FAILED: "failed, such as a state that is unknow
 VIEW_TABLE = _table({0: "done", FAILED: "failed, such as a view that is unknown"})
 WEBHOOK_TABLE = _table({0: "done", FAILED: "failed, such as a webhook that is unknown"})
 INTAKE_TABLE = _table({0: "done", FAILED: "failed, such as a message that records nothing"})
+GATE_TABLE = _table({0: "yes", DENIED: "no, or failed", NOT_YET: "not yet; with --wait, for so long"})
 FREEZE_TABLE = _table({0: "done", FAILED: "failed, such as a freeze window that is unknown"})
 ACCESS_TABLE = _table({0: "done", FAILED: "failed, such as a token that is refused"})
 EVENT_TABLE = _table({**_STATS, LOCKED: "a lock is in the way of the event"})

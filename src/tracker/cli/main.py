@@ -16,9 +16,18 @@ from tracker.cli.access.sessions import app as session
 from tracker.cli.access.tokens import app as token
 from tracker.cli.archive.commands import export, import_
 from tracker.cli.audit.commands import app as audit
+from tracker.cli.can_deploy import can_deploy
 from tracker.cli.catalog.commands import app as catalog
 from tracker.cli.event.commands import app as event
-from tracker.cli.exits import ACCESS_TABLE, ARCHIVE_TABLE, RUN_TABLE, STATS_TABLE, USAGE, CommandError
+from tracker.cli.exits import (
+    ACCESS_TABLE,
+    ARCHIVE_TABLE,
+    GATE_TABLE,
+    RUN_TABLE,
+    STATS_TABLE,
+    USAGE,
+    CommandError,
+)
 from tracker.cli.freeze.commands import app as freeze
 from tracker.cli.helped import HelpedCommand, HelpedGroup
 from tracker.cli.intake.commands import app as intake
@@ -50,6 +59,7 @@ command("stats", codes=STATS_TABLE)(stats)
 command("why", codes=STATS_TABLE)(why)
 command("versions", codes=STATS_TABLE)(versions)
 command("run", codes=RUN_TABLE, context_settings={"allow_interspersed_args": False})(run)
+command("can-deploy", codes=GATE_TABLE)(can_deploy)
 command("export", codes=ARCHIVE_TABLE)(export)
 command("import", codes=ARCHIVE_TABLE)(import_)
 app.add_typer(lock, name="lock")
@@ -111,6 +121,7 @@ def _print_version(wanted: bool) -> None:  # noqa: FBT001  # how typer calls it
 _CALLING = frozenset(
     (
         "audit",
+        "can-deploy",
         "catalog",
         "event",
         "export",

@@ -13,6 +13,7 @@ from tracker.pb import (
     audit_pb,
     auth_pb,
     catalog_pb,
+    deployment_pb,
     event_pb,
     freeze_pb,
     incident_pb,
@@ -94,6 +95,7 @@ CREATE_LINK = Rpc(link_pb.CreateLinkRequest, link_pb.CreateLinkResponse)
 DELETE_LINK = Rpc(link_pb.DeleteLinkRequest, Empty)
 LIST_LINKS = Rpc(link_pb.ListLinksRequest, link_pb.ListLinksResponse)
 LINK_CHANGE = Rpc(incident_pb.LinkChangeRequest, incident_pb.LinkChangeResponse)
+CHECK_DEPLOYMENT = Rpc(deployment_pb.CheckDeploymentRequest, deployment_pb.CheckDeploymentResponse)
 CREATE_FREEZE_WINDOW = Rpc(freeze_pb.CreateFreezeWindowRequest, freeze_pb.CreateFreezeWindowResponse)
 DELETE_FREEZE_WINDOW = Rpc(freeze_pb.DeleteFreezeWindowRequest, freeze_pb.DeleteFreezeWindowResponse)
 LIST_FREEZE_OCCURRENCES = Rpc(freeze_pb.ListFreezeOccurrencesRequest, freeze_pb.ListFreezeOccurrencesResponse)

@@ -308,6 +308,30 @@ class Settings:
         "Minimum number of changes kept, from which watches and consumers continue.",
         100_000,
     )
+    freezes_enforced: bool = _setting(
+        SWITCH,
+        "Whether deployments and operations are refused that begin in a hard freeze window: on or off.",
+        default=False,
+    )
+    deployment_approvals: tuple[str, ...] = _setting(
+        WORDS,
+        "How many persons must approve a deployment, by environment, such as `production=2`.",
+        (),
+    )
+    deployment_approval_ttl: float = _setting(
+        seconds(60, 31_536_000), "How long an approval holds.", 86_400.0
+    )
+    deployment_order: tuple[str, ...] = _setting(
+        WORDS,
+        "Environments in the order in which a version must be deployed to them, such as"
+        " `integration,preproduction,production`.",
+        (),
+    )
+    deployment_rules: str = _setting(
+        TEXT,
+        "Further rules, as `title: query; title: query`: nothing is deployed while one finds an event.",
+        "",
+    )
     why_window: float = _setting(
         seconds(60, 2_592_000), "How long before an incident its cause is looked for.", 86_400.0
     )

@@ -101,6 +101,11 @@ def _lock_entry(lock: lock_pb.Lock, now: int, change_type: _ChangeType, who: str
     return _Entry(timestamp=timestamp(now), user=who or SYSTEM, change_type=change_type, comment=comment)
 
 
+def overridden(reason: str, user: str, now: int) -> event_pb.ChangelogEntry:
+    """Return the entry for work that begins for a reason, against what stands against it."""
+    return _Entry(timestamp=timestamp(now), user=user, change_type=_ChangeType.overridden, comment=reason)
+
+
 def slack_linked(event: event_pb.Event, old: str, new: str, now: int, who: str = "") -> _Entry:
     """Return the entry for a Slack message that was linked to an event."""
     return _entry(event, now, _ChangeType.linked, "Slack message linked", ("slack_id", old, new), who=who)

@@ -105,6 +105,7 @@ class Recorder:
             TrackerError: As CreateEvent does.
         """
         request = self._mapped(request, content)
+        call.observed = True
         answer = await self._rpcs.change(request, event_pb.CreateEventResponse, call)
         return answer.event or event_pb.Event()
 
@@ -139,6 +140,7 @@ class Recorder:
             found = await self.find((external, one_of(SOURCE, (attributes.source,))), call)
             if any(attributes_of(each).status in FINISHED for each in found.events):
                 return None
+        call.observed = True
         answer = await self._rpcs.change(request, event_pb.CreateEventResponse, call, key)
         return answer.event
 
@@ -187,6 +189,7 @@ class Recorder:
         Raises:
             TrackerError: As UpdateEvent does.
         """
+        call.observed = True
         await self._rpcs.change(request, event_pb.UpdateEventResponse, call)
 
     async def delete(self, request: event_pb.DeleteEventRequest, call: Call) -> None:

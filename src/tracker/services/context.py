@@ -151,7 +151,8 @@ class Call:
     `notes` are headers of the answer, or trailing metadata. `did` is what its line in the log says.
     `proxy` is the address of the trusted proxy that it came through, or empty. `session` is the token of the
     browser's session that gives it its principal, or empty. `remembered` says whether
-    the store remembers the answer with the change.
+    the store remembers the answer with the change. `observed` says whether it reports what has happened
+    elsewhere, so that refusing it prevents nothing.
     """
 
     wire: Wire
@@ -169,6 +170,7 @@ class Call:
     did: tuple[str, Mapping[str, object]] | None = None
     proxy: str = ""
     remembered: bool = False
+    observed: bool = False
     session: str = field(default="", repr=False)
 
     def made_by(self, principal: Principal) -> None:

@@ -69,8 +69,8 @@ class EventPage:
             return Done(visit.address_path, f"The event ended: {wire_name(status)}.")
         if action in _DECISIONS:
             kind, status = _DECISIONS[action]
-            await _set_status(visit, status)
             await _enter(visit, kind)
+            await _set_status(visit, status)
             return Done(visit.address_path, f"{wire_name(kind).capitalize()}.")
         if action in SAYINGS:
             return Done(visit.address_path, await say(visit, action))

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from tracker.cli.calls import Api
-from tracker.cli.event import relations
+from tracker.cli.event import decisions, relations
 from tracker.cli.event.options import EventFields, EventId, Explain, Query, event_options
 from tracker.cli.exits import EVENT_TABLE, INTERRUPTED, USAGE, CommandError
 from tracker.cli.helped import client_group
@@ -319,5 +319,7 @@ def _change_printer(output: Output) -> Callable[[event_pb.WatchEventsResponse], 
             return lambda message: print_json(fields_of(message))
 
 
+command("approve")(decisions.approve)
+command("reject")(decisions.reject)
 command("related")(relations.related)
 command("overlaps")(relations.overlaps)

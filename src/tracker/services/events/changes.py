@@ -21,19 +21,20 @@ from tracker.domain.events import (
     EventId,
     ExternalId,
     SlackId,
-    attributes_of,
     event_key,
     external_id,
     metadata_of,
 )
 from tracker.domain.lifecycle import in_trace, merged_event, new_event, updated_event
 from tracker.domain.locks import Ending, LockHeldError, Release, lock_key
+from tracker.domain.scopes import subject_of
 from tracker.domain.times import timestamp
-from tracker.errors import FieldViolation, Reason, TrackerError
+from tracker.errors import Reason, TrackerError
 from tracker.pb import event_pb
 from tracker.permissions import Permission
 from tracker.services.context import answer_with
-from tracker.services.events.filters import NOT_FOUND_WITH_ID, event_not_found
+from tracker.services.events.filters import NOT_FOUND_WITH_ID, check_link, event_not_found, no_linked_event
+from tracker.services.events.starts import guarded
 from tracker.services.locks.reporter import lock_held, shown_to
 from tracker.services.narrowing import may_name, require_change, shown_taken
 from tracker.stores.events import ExternalIdTakenError, IdTakenError
@@ -49,11 +50,13 @@ if TYPE_CHECKING:
     from tracker.pb import lock_pb
     from tracker.services.context import Call, Context
     from tracker.services.events.reporter import EventReporter
+    from tracker.services.events.starts import StartGuard
     from tracker.services.locks.queue import LockQueue
     from tracker.services.locks.reporter import LockReporter
     from tracker.stores.events import DeletedEvent, EventStore
     from tracker.stores.locks import LockStore
 
+_DECISIONS = frozenset({event_pb.ChangeType.approved, event_pb.ChangeType.rejected})
 _PAUSES = (0.02, 0.05, 0.1, 0.2, 0.4, 0.8)
 """Seconds to wait for an event that has taken the lock, and may be the one to change."""
 
@@ -73,6 +76,7 @@ class EventChanges:
     _context: Context
     _takes_locks: bool
     _lock_ttl: Duration | None
+    _starts: StartGuard
 
     async def create_event(
         self, request: event_pb.CreateEventRequest, call: Call
@@ -137,6 +141,8 @@ class EventChanges:
 
         def append(event: event_pb.Event, _: Sequence[lock_pb.Lock]) -> EventChange:
             require_change(call, Permission.EVENT_WRITE, event, unknown)
+            if entry.change_type in _DECISIONS:
+                call.require(Permission.DEPLOYMENT_APPROVE, *subject_of(event))
             return EventChange(with_entries(event, [entry]))
 
         event = await self._store.modify(event_key(request.id), append, call.once(_entry_added))
@@ -182,7 +188,9 @@ class EventChanges:
         event = new_event(request, event_id=event_id, now=now, linked=linked, created_by=created_by)
         event = in_trace(event, call.trace_id)
         require_change(call, Permission.EVENT_WRITE, event)
-        plan = plan_for_update(event_pb.Event(), event, (), self._lock_of(now, call))
+        start, none = await self._starts.start(request, call, now), event_pb.Event()
+        event = guarded(none, event, start)
+        plan = plan_for_update(none, event, (), self._lock_of(now, call))
         made = _signed(self._carry_out(plan, event, now), 0, call, request.who)
         await self._store.create(made.event, made.acquire, call.once(answer))
         self._reporter.created(made.event, call)
@@ -204,13 +212,15 @@ class EventChanges:
         linked = await self._linked(request.attributes, call, required=False)
         now = self._context.now()
         lock_of = self._lock_of(now, call)
+        start = await self._starts.start(request, call, now)
         before, plan = event_pb.Event(), LockPlan()
 
         def change(stored: event_pb.Event, held: Sequence[lock_pb.Lock]) -> EventChange:
             nonlocal before, plan
             event = make(stored, now, linked)
-            _check_link(stored, request.attributes, linked)
+            check_link(stored, request.attributes, linked)
             require_change(call, Permission.EVENT_WRITE, event)
+            event = guarded(stored, event, start)
             before, plan = stored, plan_for_update(stored, event, held, lock_of)
             return _signed(self._carry_out(plan, event, now), len(stored.changelog), call, request.who)
 
@@ -264,7 +274,7 @@ class EventChanges:
         if event is not None and not may_name(call, Permission.EVENT_WRITE, event):
             event = None
         if event is None and required:
-            raise _no_linked_event(attributes.related_id)
+            raise no_linked_event(attributes.related_id)
         return event
 
     def _lock_of(self, now: int, call: Call) -> LockOf:
@@ -328,24 +338,3 @@ def _deleted(deleted: DeletedEvent) -> event_pb.DeleteEventResponse:
 def _named(request: event_pb.UpdateEventRequest | event_pb.DeleteEventRequest) -> EventKey:
     """Return the key of the event that a request names: its id where given, else its Slack id."""
     return event_key(request.id) if request.id else SlackId(request.slack_id)
-
-
-def _check_link(
-    stored: event_pb.Event, attributes: event_pb.EventAttributes | None, linked: event_pb.Event | None
-) -> None:
-    """Refuse a new link to an event that does not exist; one that has been deleted since stays."""
-    if attributes is None or not attributes.related_id or linked is not None:
-        return
-    if event_key(attributes.related_id).value != attributes_of(stored).related_id:
-        raise _no_linked_event(attributes.related_id)
-
-
-def _no_linked_event(related_id: str) -> TrackerError:
-    field = "attributes.related_id"
-    message = f"no event found in tracker for {field} {related_id}"
-    return TrackerError(
-        Reason.RELATED_EVENT_NOT_FOUND,
-        message,
-        metadata={"related_id": related_id},
-        violations=[FieldViolation(field, message)],
-    )

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Protocol
 from protobuf import DescEnum
 from protobuf.wkt import BoolValue
 
+from tracker.domain.events import attributes_of, event_key
 from tracker.domain.query import fields
 from tracker.domain.query.lexer import QueryError
 from tracker.domain.query.text import parse, to_text
@@ -182,3 +183,25 @@ class Planned:
 
 _ATTRIBUTES = event_pb.EventAttributes.desc()
 _COMPARED = frozenset({fields.Kind.KEYWORD, fields.Kind.CHOICE, fields.Kind.FLAG})
+
+
+def check_link(
+    stored: event_pb.Event, attributes: event_pb.EventAttributes | None, linked: event_pb.Event | None
+) -> None:
+    """Refuse a new link to an event that does not exist; one that has been deleted since stays."""
+    if attributes is None or not attributes.related_id or linked is not None:
+        return
+    if event_key(attributes.related_id).value != attributes_of(stored).related_id:
+        raise no_linked_event(attributes.related_id)
+
+
+def no_linked_event(related_id: str) -> TrackerError:
+    """Return the error for a link to an event that does not exist."""
+    field = "attributes.related_id"
+    message = f"no event found in tracker for {field} {related_id}"
+    return TrackerError(
+        Reason.RELATED_EVENT_NOT_FOUND,
+        message,
+        metadata={"related_id": related_id},
+        violations=[FieldViolation(field, message)],
+    )

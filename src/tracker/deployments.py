@@ -1,0 +1,70 @@
+"""The deployment service of a server, put together from its settings."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from tracker.domain.deployments import CustomRule
+from tracker.domain.environments import environment_key
+from tracker.domain.query.lexer import QueryError
+from tracker.domain.query.text import parse
+from tracker.errors import SetupError
+from tracker.permissions import Permission
+from tracker.services.deployments import DeploymentPolicy, DeploymentService, for_service
+from tracker.time_text import MICROS
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from tracker.config.settings import Settings
+    from tracker.domain.access import Principal
+    from tracker.services.context import Context
+    from tracker.stores.base import Store
+
+_MOST_APPROVALS = 20
+
+
+def open_deployments(
+    settings: Settings, store: Store, context: Context, anonymous: Principal
+) -> DeploymentService:
+    """Return the deployment service.
+
+    Raises:
+        SetupError: A setting can't be used.
+    """
+    policy = DeploymentPolicy(
+        approvals=_approvals(settings.deployment_approvals),
+        approval_micros=round(settings.deployment_approval_ttl * MICROS),
+        anonymous_approve=anonymous.may(Permission.DEPLOYMENT_APPROVE),
+        order=settings.deployment_order,
+        rules=_rules(settings.deployment_rules, context),
+    )
+    return DeploymentService(store, context, policy)
+
+
+def _approvals(words: Sequence[str]) -> Mapping[str, int]:
+    """Return how many persons must approve, by environment, from words such as `production=2`."""
+    found = {}
+    for word in words:
+        name, _, count = word.partition("=")
+        if not name.strip() or not count.strip().isdecimal() or not 0 < int(count) <= _MOST_APPROVALS:
+            raise SetupError(
+                f"DEPLOYMENT_APPROVALS: expected ENVIRONMENT=1 up to {_MOST_APPROVALS}, got {word!r}"
+            )
+        found[environment_key(name)] = int(count)
+    return found
+
+
+def _rules(text: str, context: Context) -> Sequence[CustomRule]:
+    """Return the rules of a text such as `title: query; title: query`."""
+    rules = []
+    for part in filter(str.strip, text.split(";")):
+        title, colon, query = (each.strip() for each in part.partition(": "))
+        try:
+            if not colon or not title or not query:
+                raise SetupError(f"DEPLOYMENT_RULES: expected `title: query`, got {part.strip()!r}")
+            parse(for_service(query, "service", "production"), context.query_clock())
+        except QueryError as error:
+            raise SetupError(f"DEPLOYMENT_RULES: {title}: {error}") from None
+        rules.append(CustomRule(title, query))
+    return rules

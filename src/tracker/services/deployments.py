@@ -1,0 +1,255 @@
+"""The service of deployments: whether one may begin."""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Final, NamedTuple
+
+from tracker.domain.dependencies import dependencies_of
+from tracker.domain.deployments import (
+    ENDED_WELL,
+    OPEN,
+    OVER,
+    TO_COME,
+    WORK,
+    ApprovalRule,
+    Facts,
+    reasons_for,
+    verdict_of,
+)
+from tracker.domain.environments import environment_key, environment_name
+from tracker.domain.events import attributes_of, event_id, event_key
+from tracker.domain.freeze_scopes import visible_part
+from tracker.domain.freezes import DAY, in_effect
+from tracker.domain.locks import DEFAULT_RESOURCE, LockKey
+from tracker.domain.query.fields import BY_NAME, ENVIRONMENT, RELATED, SERVICE, STATUS, TYPE
+from tracker.domain.query.tree import EventFilter, all_of, one_of
+from tracker.domain.scopes import Subject
+from tracker.domain.times import micros, timestamp
+from tracker.pb import deployment_pb, event_pb, lock_pb
+from tracker.pb.options import number_named
+from tracker.permissions import Permission
+from tracker.services.events.filters import event_not_found, with_query
+from tracker.services.narrowing import may_touch
+from tracker.services.paging import MOST_READ
+from tracker.stores.pages import Page
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping, Sequence
+
+    from tracker.domain.deployments import CustomRule
+    from tracker.domain.freezes import Occurrence
+    from tracker.domain.query.tree import Node
+    from tracker.services.context import Call, Context
+    from tracker.stores.base import Store
+
+_MOST: Final = 100
+"""Events of each kind that are looked at."""
+_AHEAD: Final = 400 * DAY
+"""How far ahead the end of freeze windows is looked for."""
+
+
+@dataclass(frozen=True, slots=True)
+class DeploymentPolicy:
+    """What the settings say: approvals by environment, the order of environments, and further rules.
+
+    An approval lasts `approval_micros`. `anonymous_approve` is whether callers without credentials approve.
+    """
+
+    approvals: Mapping[str, int]
+    approval_micros: int
+    anonymous_approve: bool
+    order: Sequence[str]
+    rules: Sequence[CustomRule]
+
+
+class _Asked(NamedTuple):
+    """What is asked for, with the number of its environment in events, None for one that these don't have."""
+
+    service: str
+    environment: str
+    number: int | None
+    at: int
+    now: int
+
+
+class DeploymentService:
+    """Answers `tracker.deployment.v1alpha1.DeploymentService`."""
+
+    def __init__(self, store: Store, context: Context, policy: DeploymentPolicy) -> None:
+        self._store = store
+        self._context = context
+        self._policy = policy
+
+    async def check_deployment(
+        self, request: deployment_pb.CheckDeploymentRequest, call: Call
+    ) -> deployment_pb.CheckDeploymentResponse:
+        now = self._context.now()
+        environment = environment_name(request.environment.strip())
+        asked = _Asked(
+            request.service,
+            environment,
+            number_named(event_pb.Environment.desc(), environment) or None,
+            now if request.at is None else micros(request.at),
+            now,
+        )
+        calls, owner = await self._described(asked.service)
+        call.require(Permission.EVENT_READ, asked.service, environment, owner)
+        own = await self._own(request.event_id, call) if request.event_id else None
+        facts = await self._facts(asked, request.version, own, calls, owner)
+        reasons = reasons_for(facts, lambda record: _readable(call, record))
+        verdict, later = verdict_of(reasons)
+        self._context.report(
+            call,
+            "deployment checked",
+            service=asked.service,
+            environment=environment,
+            verdict=verdict.name,
+            reasons=len(reasons),
+        )
+        return deployment_pb.CheckDeploymentResponse(
+            verdict=verdict,
+            not_before=None if later is None else timestamp(later),
+            reasons=reasons,
+            checked_at=timestamp(now),
+        )
+
+    async def _facts(
+        self,
+        asked: _Asked,
+        version: str,
+        own: event_pb.Event | None,
+        calls: Sequence[str],
+        owner: str,
+    ) -> Facts:
+        here = (one_of(SERVICE, [asked.service]), one_of(ENVIRONMENT, [asked.number or 0]))
+        incidents, works, last = await asyncio.gather(
+            self._not_ended(
+                (one_of(TYPE, [event_pb.Type.incident]), one_of(SERVICE, [asked.service, *calls]), _any(OPEN))
+            ),
+            self._not_ended((*here, one_of(TYPE, WORK), _any(TO_COME))),
+            self._find((*here, one_of(TYPE, [event_pb.Type.deployment]), _any(OVER)), 1, until=asked.now + 1),
+        )
+        key = LockKey(asked.service, environment_key(asked.environment), DEFAULT_RESOURCE)
+        own_id = "" if own is None else event_id(own)
+        return Facts(
+            service=asked.service,
+            environment=asked.environment,
+            version=version,
+            at=asked.at,
+            now=asked.now,
+            occurrences=in_effect(
+                await self._store.freezes.find(),
+                asked.at,
+                asked.at + _AHEAD,
+                Subject(asked.service, asked.environment, owner),
+            ),
+            lock=await self._store.locks.holder(key),
+            incidents=[each for each in incidents if _concerns(each, asked)],
+            works=[each for each in works if event_id(each) != own_id] if asked.number else (),
+            last=last if asked.number else (),
+            own=own,
+            approvals=self._approvals(asked.environment),
+            before=await self._before(asked, version) if version else None,
+            found=await self._found(asked),
+        )
+
+    async def _described(self, service: str) -> tuple[Sequence[str], str]:
+        """Return what a service depends on directly, and who owns it, as the catalog says."""
+        found = await self._store.catalog.find(Page())
+        owner = next((entry.owner for entry in found.records if entry.name == service), "")
+        return dependencies_of(found.records).calls.get(service, ()), owner
+
+    async def _own(self, given: str, call: Call) -> event_pb.Event:
+        event = await self._store.events.get(event_key(given))
+        if event is None or not may_touch(call, Permission.EVENT_READ, event):
+            raise event_not_found(given)
+        return event
+
+    async def _find(
+        self, parts: Iterable[Node], most: int, *, until: int | None = None
+    ) -> Sequence[event_pb.Event]:
+        where = EventFilter(all_of(tuple(parts)), until=until)
+        return (await self._store.events.find(where, Page(limit=most, bytes=MOST_READ))).records
+
+    async def _not_ended(self, parts: Iterable[Node]) -> Sequence[event_pb.Event]:
+        """Return events whose end no other one reports, of their type and linked to them."""
+        events = await self._find(parts, _MOST)
+        if not events:
+            return ()
+        linked = one_of(RELATED, [event_id(each) for each in events])
+        ends = await self._find((linked, _any(OVER)), 10 * _MOST)
+        over = {(attributes_of(end).related_id, attributes_of(end).type) for end in ends}
+        return [each for each in events if (event_id(each), attributes_of(each).type) not in over]
+
+    def _approvals(self, environment: str) -> ApprovalRule | None:
+        count = self._policy.approvals.get(environment_key(environment), 0)
+        if not count:
+            return None
+        return ApprovalRule(count, self._policy.approval_micros, self._policy.anonymous_approve)
+
+    async def _before(self, asked: _Asked, version: str) -> tuple[str, bool] | None:
+        """Return the environment in which a version must have been deployed before, and whether it was."""
+        order = [environment_key(each) for each in self._policy.order]
+        place = (
+            order.index(environment_key(asked.environment))
+            if environment_key(asked.environment) in order
+            else 0
+        )
+        if not place:
+            return None
+        before = environment_name(self._policy.order[place - 1])
+        number = number_named(event_pb.Environment.desc(), before) or 0
+        found = await self._find(
+            (
+                one_of(SERVICE, [asked.service]),
+                one_of(ENVIRONMENT, [number]),
+                one_of(TYPE, [event_pb.Type.deployment]),
+                one_of(BY_NAME["version"], [version]),
+                _any(ENDED_WELL),
+            ),
+            1,
+        )
+        return before, bool(found)
+
+    async def _found(self, asked: _Asked) -> Mapping[CustomRule, event_pb.Event]:
+        """Return an event for each further rule whose query finds one."""
+        clock, found = self._context.query_clock(), {}
+        for rule in self._policy.rules:
+            text = for_service(rule.query, asked.service, asked.environment)
+            where = with_query(EventFilter(), text, clock)
+            events = await self._store.events.find(where, Page(limit=1, bytes=MOST_READ))
+            if events.records:
+                found[rule] = events.records[0]
+        return found
+
+
+def for_service(query: str, service: str, environment: str) -> str:
+    """Return a query with the names of a service and an environment for `$service` and `$environment`."""
+    return query.replace("$service", _quoted(service)).replace("$environment", _quoted(environment))
+
+
+def _any(statuses: Iterable[event_pb.Status]) -> Node:
+    return one_of(STATUS, sorted(statuses))
+
+
+def _quoted(text: str) -> str:
+    escaped = text.replace("\\", "\\\\").replace('"', '\\"')
+    return f'"{escaped}"'
+
+
+def _concerns(incident: event_pb.Event, asked: _Asked) -> bool:
+    """Return whether an incident is in the environment, or in none."""
+    environment = attributes_of(incident).environment
+    return not environment or asked.number is None or int(environment) == asked.number
+
+
+def _readable(call: Call, record: event_pb.Event | lock_pb.Lock | Occurrence) -> bool:
+    match record:
+        case event_pb.Event():
+            return may_touch(call, Permission.EVENT_READ, record)
+        case lock_pb.Lock():
+            return may_touch(call, Permission.LOCK_READ, record)
+        case _:
+            return visible_part(record.window, call.principal.scopes(Permission.FREEZE_READ)) is not None
