@@ -49,6 +49,7 @@ DOCUMENTED = (
     "freeze",
     "intake",
     "version",
+    "deployment",
 )
 GRPC = {
     "grpc/health/v1/health.proto": health_pb2.DESCRIPTOR.serialized_pb,

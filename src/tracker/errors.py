@@ -168,7 +168,6 @@ class Reason(StrEnum):
         Code.FAILED_PRECONDITION,
         "a freeze window is in effect for what would begin",
         409,
-        _RETRY,
     )
     NO_OWN_API_KEYS = auto(), Code.FAILED_PRECONDITION, "the caller can't have API keys of its own"
     LAST_ADMINISTRATOR = (

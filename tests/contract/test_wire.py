@@ -60,7 +60,7 @@ def fields_of(message: DescMessage) -> dict[str, str]:
 
 def enum_values(file: DescFile, name: str) -> dict[str, int]:
     enum = next(enum for enum in file.enums if enum.name == name)
-    return {value.name: value.number for value in enum.values}
+    return {value.name: value.number for value in enum.values if value.number < OWN_NUMBERS}
 
 
 def bindings(method: DescMethod) -> list[list[str]]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import signal
 import uuid
+from datetime import timedelta
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -32,6 +33,12 @@ def run(  # noqa: PLR0913  # one for each option
     lock: Annotated[
         bool, typer.Option("--lock", help="Hold the lock of the event with a lease, as `tracker lock run`.")
     ] = False,
+    gate: Annotated[
+        bool, typer.Option("--gate", help="Run nothing unless `tracker can-deploy` says yes; --wait waits.")
+    ] = False,
+    override: Annotated[
+        str, typer.Option(metavar="REASON", help="Why to run it whatever stands against it, for the record.")
+    ] = "",
     wait: Wait = None,
     ttl: RunTtl = None,
     grace: Grace = None,
@@ -54,14 +61,21 @@ def run(  # noqa: PLR0913  # one for each option
 
     A deployment or an operation with an environment takes its lock. If another holds it, the command is not
     run; with --lock --wait 10m, it waits. --lock also ends the command if the lock is lost.
+    --gate asks first whether it may run. Approvals are those of the event of --related-id.
 
     Example: tracker run --service shop --environment production --version 1.4.2 -- ./deploy.sh
     """
     from tracker.cli.lock.running import LOCK_VARIABLES, GuardedCommand, end_as, inherited, require_program
     from tracker.cli.run.relay import Relay
 
-    if not lock and (wait is not None or ttl is not None or lock_delay is not None):
+    if not lock and (ttl is not None or lock_delay is not None or (wait is not None and not gate)):
         raise CommandError("--wait, --ttl and --lock-delay are about a lease: they need --lock", USAGE)
+    if gate and offline_ok:
+        raise CommandError(
+            "--offline-ok can't be kept with --gate: only a server knows what is allowed", USAGE
+        )
+    if gate and not fields.attributes.get("environment"):
+        raise CommandError("--gate needs --environment", USAGE)
     if lock and offline_ok:
         raise CommandError("--offline-ok can't be kept with --lock: only a server gives a lock", USAGE)
     terms = lease_terms(ttl, grace)
@@ -74,6 +88,7 @@ def run(  # noqa: PLR0913  # one for each option
 
     with Relay(tail) as relay, GuardedCommand(environ, stdout=relay.stdout, stderr=relay.stderr) as guarded:
         relay.begin()
+        from tracker.cli.run.gate import require_allowed
         from tracker.cli.run.recording import RecordedCommand
         from tracker.client.rpcs import CREATE_EVENT
 
@@ -83,6 +98,9 @@ def run(  # noqa: PLR0913  # one for each option
         title = title or " ".join(filter(None, (type_.capitalize(), "of", service, version)))
         event = CREATE_EVENT.of(fields.request(None if offline_ok else api, title=title, who=who))
         with api.connected(send_kept=not offline_ok) as connection:
+            event.override_reason = override
+            if gate:
+                require_allowed(connection, event, wait or timedelta())
             recorded = RecordedCommand(connection, event, guarded, relay, command, offline_ok)
             if lock:
                 wanted = LockOptions(
