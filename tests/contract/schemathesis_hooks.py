@@ -73,7 +73,7 @@ def map_case(_context: schemathesis.HookContext, case: Case) -> Case:
     _make_sense_of_people(case)
     _make_sense_of_webhook(case)
     _make_sense_of_freeze(case)
-    _make_sense_of_intake(case)
+    _make_sense_of_intake(case, query)
     if case.operation.path.endswith("/freeze-windows/occurrences"):
         query.pop("since", None)
         query.pop("until", None)
@@ -133,15 +133,21 @@ def _make_sense_of_freeze(case: Case) -> None:
         for name in ("rrule", "duration", "timezone", "exceptions", "scopeType", "scopeIds"):
             case.body.pop(name, None)
         case.body |= {"startsAt": "2026-12-20T00:00:00Z", "endsAt": "2027-01-02T00:00:00Z"}
-        case.body["type"] = case.body.get("type") or "FREEZE_TYPE_HARD"
+        case.body["type"] = "FREEZE_TYPE_HARD"
 
 
-def _make_sense_of_intake(case: Case) -> None:
-    # A sender has few paths, and a state of Terraform has versions from 1 on.
+def _make_sense_of_intake(case: Case, query: dict[str, Any]) -> None:
+    # A sender is one of a list, with paths of its own.
     if isinstance(case.body, dict) and case.operation.path.endswith("/intakes/test"):
+        case.body |= {"sender": "github"}
         case.body.pop("path", None)
-    if isinstance(case.body, dict) and case.operation.path.endswith("/terraform/restore"):
-        case.body["number"] = 1
+    # A state of Terraform is that of a service in an environment, with versions from 1 on.
+    if "/terraform/" in case.operation.path:
+        for said in (query, case.body):
+            if isinstance(said, dict):
+                said |= {"service": "network", "environment": "production"}
+        if isinstance(case.body, dict):
+            case.body["number"] = 1
 
 
 def _make_sense_of_webhook(case: Case) -> None:
