@@ -316,7 +316,9 @@ async def test_an_import_refuses_the_events_of_another_service_one_by_one(client
 
 async def test_a_narrowed_grant_gives_nothing_that_belongs_to_no_service(client: Client) -> None:
     own = await bearer(client, "ci", services=["*-api"])
-    for method in ("LinkService/ListLinks", "AuthService/ListApiKeys"):
-        assert await refused(own.call(method)) == DENIED
+    assert await refused(own.call("AuthService/ListUsers")) == DENIED
+    await client.call("LinkService/CreateLink", {"name": "docs", "url": "https://docs.example"})
+    for method, name in (("LinkService/ListLinks", "links"), ("AuthService/ListApiKeys", "apiKeys")):
+        assert (await own.call(method)).get(name, []) == []  # its own
     me = await own.call("AuthService/Me")
     assert (me["scopeAll"], me["scopeServices"]) == (False, ["*-api"])
