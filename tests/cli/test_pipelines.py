@@ -118,8 +118,10 @@ def test_the_action_for_github_records_a_deployment_and_takes_locks(
 ) -> None:
     job = GithubJob(tmp_path, environ)
     inputs = {"server": environ["TRACKER_SERVER"], "service": "github-shop", "version": "1.4.2"}
+    assert job.step(step="gate", **inputs).returncode == 0
     started = job.step(step="start", **inputs)
     assert started.returncode == 0, started.stderr
+    assert job.step(step="gate", **inputs).returncode == 75
     (event,) = events(server, "github-shop")
     assert (event["status"], event["source"], event["version"]) == ("start", "github_action", "1.4.2")
     assert event["labels"] == {"sha": COMMIT, "repository": "acme/shop"}
@@ -145,7 +147,9 @@ def gitlab_job(inputs: Mapping[str, str]) -> Any:
     spec = yaml.safe_load(text.split("\n---\n")[0])["spec"]["inputs"]
     assert {name for name, each in spec.items() if "default" not in each} <= inputs.keys() <= spec.keys()
     given = {name: inputs.get(name, each.get("default", "")) for name, each in spec.items()}
-    filled = re.sub(r"\$\[\[ inputs\.(\w+) \]\]", lambda found: given[found[1]], text.split("\n---\n")[1])
+    filled = re.sub(
+        r"\$\[\[ inputs\.(\w+) \]\]", lambda found: str(given[found[1]]), text.split("\n---\n")[1]
+    )
     (job,) = yaml.safe_load(filled).values()
     return job
 
@@ -157,7 +161,12 @@ def test_the_component_for_gitlab_runs_a_deployment(
     server: ServerProcess, environ: dict[str, str], command: str, status: str
 ) -> None:
     job = gitlab_job(
-        {"service": "gitlab-shop", "server": environ["TRACKER_SERVER"], "command": f'"{command}"'}
+        {
+            "service": "gitlab-shop",
+            "server": environ["TRACKER_SERVER"],
+            "command": f'"{command}"',
+            "gate": "true",
+        }
     )
     assert job["id_tokens"]["TRACKER_TOKEN"]["aud"] == environ["TRACKER_SERVER"]
     variables = {**environ, **JOB_OF_GITLAB, "CI_JOB_ID": status}
