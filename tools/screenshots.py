@@ -1,24 +1,34 @@
 """Pictures of every page, at three widths, in light and dark: `make screenshots`.
 
-Starts a server with sample data, and shoots each page of the menu, an event and an entry of the catalog in
-Chromium into build/screenshots, as PAGE-WIDTH-THEME.png. Those that README.md or a file in docs/ shows are
-copied to docs/pictures; so that the repository stays small, none of these may have more than 150 kB.
+Starts a server with sample data, and shoots each page of the menu, an event, an incident and an entry of the
+catalog in Chromium into build/screenshots, as PAGE-WIDTH-THEME.png, and what `tracker why` prints as why.svg.
+Those that README.md or a file in docs/ shows are copied to docs/pictures; so that the repository stays small,
+none of these may have more than 150 kB.
 """
 
 from __future__ import annotations
 
 import asyncio
+import io
+import json
+import os
+import pty
 import re
 import shutil
 import subprocess
 import sys
 import tempfile
 import time
+from contextlib import suppress
 from pathlib import Path
+from termios import tcsetwinsize
 from typing import TYPE_CHECKING, Final, Literal
+from urllib.parse import quote
 
 from bench.server import ROOT, serving
 from playwright.async_api import async_playwright
+from rich.console import Console
+from rich.text import Text
 
 from tracker.web.pages import NAVIGATION
 
@@ -28,6 +38,8 @@ if TYPE_CHECKING:
     from playwright.async_api import Browser
 
 _EVENTS: Final = 5_000
+_EXPLAINED: Final = "type:incident has:caused_by"
+_ROWS, _COLUMNS = 40, 110
 _MOST_BYTES: Final = 150_000
 _SIZES: Final = {360: 800, 1280: 720, 2560: 1440}
 """Heights of windows by their widths."""
@@ -41,9 +53,16 @@ async def _addresses(browser: Browser, origin: str) -> Mapping[str, str]:
     page = await browser.new_page(base_url=origin)
     await page.goto("/events?q=status:failure&from=30d")
     id_ = await page.locator("#list tr[data-event]").first.get_attribute("data-event")
+    await page.goto(f"/events?q={quote(_EXPLAINED)}&from=30d")
+    incident = await page.locator("#list tr[data-event]").first.get_attribute("data-event")
     await page.close()
     named = {name.lower(): path for path, name in NAVIGATION}
-    others = {"event": f"/events/{id_}", "open-event": f"/events?event={id_}", "entry": "/catalog/payments"}
+    others = {
+        "event": f"/events/{id_}",
+        "incident": f"/events/{incident}",
+        "open-event": f"/events?event={id_}",
+        "entry": "/catalog/payments",
+    }
     return {**named, **others}
 
 
@@ -69,6 +88,29 @@ async def _shoot(origin: str, chromium: str) -> AsyncIterator[Path]:
         await browser.close()
 
 
+def _terminal(origin: str) -> None:
+    """Draw what `tracker why` prints in a terminal for the newest incident whose cause was found."""
+    listed = ["event", "search", *_EXPLAINED.split(), "since:30d", "--limit", "1", "--output", "json"]
+    environ = os.environ | {"TRACKER_SERVER": origin, "TERM": "xterm-256color", "TZ": "UTC"}
+    command = [sys.executable, "-m", "tracker"]
+    found = subprocess.run([*command, *listed], env=environ, check=True, stdout=subprocess.PIPE)
+    id_ = json.loads(found.stdout)["events"][0]["metadata"]["id"]
+    ours, its = pty.openpty()
+    tcsetwinsize(its, (_ROWS, _COLUMNS))
+    with subprocess.Popen([*command, "why", id_], env=environ, stdout=its, stderr=its, stdin=its):
+        os.close(its)
+        printed = b""
+        with suppress(OSError):  # the end of a terminal
+            while part := os.read(ours, 65_536):
+                printed += part
+    os.close(ours)
+    console = Console(record=True, width=_COLUMNS, file=io.StringIO())
+    console.print(Text.from_ansi(f"$ tracker why {id_[:8]}\n{printed.decode()}"))
+    drawn = console.export_svg(title="tracker why")
+    drawn = re.sub(r"@font-face \{.*?\}", "", drawn, flags=re.DOTALL)  # fonts of other hosts
+    (_FOLDER / "why.svg").write_text(re.sub(r"terminal-\d+", "terminal", drawn))
+
+
 async def _all(origin: str, chromium: str) -> int:
     return len([file async for file in _shoot(origin, chromium)])
 
@@ -76,7 +118,9 @@ async def _all(origin: str, chromium: str) -> int:
 def _shown() -> set[str]:
     """Return the names of the pictures that the documents show."""
     documents = [ROOT / "README.md", *(ROOT / "docs").glob("*.md")]
-    return {name for file in documents for name in re.findall(r"pictures/([\w-]+\.png)", file.read_text())}
+    return {
+        name for file in documents for name in re.findall(r"pictures/([\w-]+\.(?:png|svg))", file.read_text())
+    }
 
 
 def main() -> None:
@@ -93,7 +137,9 @@ def main() -> None:
         command += ["--until", now]
         subprocess.run(command, check=True, stderr=subprocess.DEVNULL)
         with serving(database, TIMEZONE="UTC") as server:
-            number = asyncio.run(_all(f"http://127.0.0.1:{server.http_port}", chromium))
+            origin = f"http://127.0.0.1:{server.http_port}"
+            number = asyncio.run(_all(origin, chromium))
+            _terminal(origin)
     print(f"{number} pictures in {_FOLDER.relative_to(ROOT)}")
     for name in sorted(_shown()):
         size = (_FOLDER / name).stat().st_size
