@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import threading
+from contextlib import closing
 from functools import partial
 from time import perf_counter
 from typing import TYPE_CHECKING
@@ -63,6 +64,27 @@ async def test_a_query_stopped_on_the_loop_leaves_nothing_behind(queries: Reader
     for _ in range(3):
         assert await queries.read(long) == 1_000_000
         assert await queries.read(short) == 10
+
+
+async def test_the_error_of_a_query_keeps_no_old_state_for_others(queries: Reader, tmp_path: Path) -> None:
+    def count(db: apsw.Connection) -> int:
+        return int(db.execute("SELECT count(*) FROM numbers").get)
+
+    def fail(db: apsw.Connection) -> None:
+        rows = db.execute("SELECT value FROM numbers")
+        raise LookupError(next(rows))
+
+    with closing(apsw.Connection(str(tmp_path / "tracker.db"))) as db:
+        db.pragma("journal_mode", "wal")
+        db.execute("CREATE TABLE numbers (value); INSERT INTO numbers VALUES (1), (2)")
+        for inline in (True, False):
+            with pytest.raises(LookupError) as kept:  # with its traceback, and the cursor in that
+                await queries.read(fail, inline=inline)
+            db.execute("INSERT INTO numbers VALUES (3)")
+            queries.let_go()
+            for _ in range(3):  # on each of the connections
+                assert await queries.read(count, inline=inline) == count(db)
+            assert kept.traceback
 
 
 async def test_short_queries_are_answered_while_endless_ones_run(queries: Reader) -> None:

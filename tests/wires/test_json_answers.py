@@ -53,7 +53,7 @@ def test_every_field_is_present_in_the_order_of_its_declaration() -> None:
         b'"priority":"PRIORITY_UNSPECIFIED","relatedId":"","service":"s","status":"STATUS_UNSPECIFIED",'
         b'"environment":"ENVIRONMENT_UNSPECIFIED","impact":false,"startDate":null,"endDate":null,"owner":"",'
         b'"stakeHolders":[],"notification":false,"notifications":[],"labels":{},"version":"","externalId":"",'
-        b'"region":"","cluster":""},'
+        b'"region":"","cluster":"","traceId":""},'
         b'"links":null,"metadata":null,"changelog":[]}}'
     )
 

@@ -74,8 +74,7 @@ class Reader:
 
     def start(self) -> None:
         """Open the connections."""
-        self._inline = self._connect()
-        self._inline.set_progress_handler(self._over_budget, _STEPS_PER_TICK)
+        self._open_inline()
         self._idle.extend(self._connect() for _ in range(THREADS))
         self._closed = False
 
@@ -130,8 +129,13 @@ class Reader:
 
     def let_go(self) -> None:
         """End the shared read transaction, before a change is made."""
-        if not self._closed:
-            _end(self._inline)
+        if not self._closed and not _ended(self._inline):
+            self._inline.close(force=True)
+            self._open_inline()
+
+    def _open_inline(self) -> None:
+        self._inline = self._connect()
+        self._inline.set_progress_handler(self._over_budget, _STEPS_PER_TICK)
 
     async def close(self) -> None:
         """Stop the queries in progress and close the connections."""
@@ -196,11 +200,7 @@ class Reader:
             raise store_error(failure, connection.system_errno) from failure
         finally:
             job.end()
-            try:
-                _end(connection)
-            except (
-                apsw.InterruptError
-            ):  # lasts as long as a cursor is open, which the error of a query may hold
+            if not _ended(connection):
                 connection.close(force=True)
                 connection = self._connect()
             self._idle.append(connection)
@@ -240,7 +240,15 @@ class _Job:
             return True
 
 
-def _end(connection: apsw.Connection) -> None:
-    """End a read transaction; no progress handler may interrupt this statement."""
-    if connection.in_transaction:
-        connection.execute("ROLLBACK")
+def _ended(connection: apsw.Connection) -> bool:
+    """End a read transaction; return False if it goes on: no progress handler may interrupt this statement.
+
+    It does as long as a cursor is open, which the traceback of a query's error may hold: what is read would
+    be what was there when the query began, and an interruption would last.
+    """
+    try:
+        if connection.in_transaction:
+            connection.execute("ROLLBACK")
+    except apsw.InterruptError:
+        return False
+    return connection.txn_state("main") == apsw.SQLITE_TXN_NONE
