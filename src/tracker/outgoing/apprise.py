@@ -47,7 +47,7 @@ class AppriseProcesses:
         """
         if find_spec("apprise") is None:
             raise AddressRefusedError(
-                "apprise is not installed on the server: `pip install 'tracker[notify]'`"
+                "apprise is not installed on the server: `pip install 'tracker-server[notify]'`"
             )
         answer = await self._run({"url": url})
         if answer.get("problem"):
