@@ -20,6 +20,7 @@ import sys
 import tempfile
 import time
 from contextlib import suppress
+from datetime import datetime, timedelta
 from pathlib import Path
 from termios import tcsetwinsize
 from typing import TYPE_CHECKING, Final, Literal
@@ -39,7 +40,7 @@ if TYPE_CHECKING:
 
 _EVENTS: Final = 5_000
 _EXPLAINED: Final = "type:incident has:caused_by"
-_ROWS, _COLUMNS = 40, 110
+_ROWS, _COLUMNS = 40, 136
 _MOST_BYTES: Final = 150_000
 _SIZES: Final = {360: 800, 1280: 720, 2560: 1440}
 """Heights of windows by their widths."""
@@ -89,15 +90,17 @@ async def _shoot(origin: str, chromium: str) -> AsyncIterator[Path]:
 
 
 def _terminal(origin: str) -> None:
-    """Draw what `tracker why` prints in a terminal for the newest incident whose cause was found."""
+    """Draw what `tracker why` said of the newest incident whose cause was found, before that."""
     listed = ["event", "search", *_EXPLAINED.split(), "since:30d", "--limit", "1", "--output", "json"]
     environ = os.environ | {"TRACKER_SERVER": origin, "TERM": "xterm-256color", "TZ": "UTC"}
     command = [sys.executable, "-m", "tracker"]
     found = subprocess.run([*command, *listed], env=environ, check=True, stdout=subprocess.PIPE)
-    id_ = json.loads(found.stdout)["events"][0]["metadata"]["id"]
+    (event,) = json.loads(found.stdout)["events"]
+    began = datetime.fromisoformat(event["metadata"]["createdAt"])
+    asked = ["why", event["metadata"]["id"][:13], f"--as-of={began + timedelta(minutes=3):%Y-%m-%dT%H:%M:%S}"]
     ours, its = pty.openpty()
     tcsetwinsize(its, (_ROWS, _COLUMNS))
-    with subprocess.Popen([*command, "why", id_], env=environ, stdout=its, stderr=its, stdin=its):
+    with subprocess.Popen([*command, *asked], env=environ, stdout=its, stderr=its, stdin=its):
         os.close(its)
         printed = b""
         with suppress(OSError):  # the end of a terminal
@@ -105,7 +108,8 @@ def _terminal(origin: str) -> None:
                 printed += part
     os.close(ours)
     console = Console(record=True, width=_COLUMNS, file=io.StringIO())
-    console.print(Text.from_ansi(f"$ tracker why {id_[:8]}\n{printed.decode()}"))
+    shown = printed.decode().replace("\r\n", "\n")
+    console.print(Text.from_ansi(f"$ tracker {' '.join(asked)}\n{shown}"))
     drawn = console.export_svg(title="tracker why")
     drawn = re.sub(r"@font-face \{.*?\}", "", drawn, flags=re.DOTALL)  # fonts of other hosts
     (_FOLDER / "why.svg").write_text(re.sub(r"terminal-\d+", "terminal", drawn))
