@@ -9,14 +9,13 @@ import re
 from typing import TYPE_CHECKING, Any, Final
 
 from tracker.intakes import tags
-from tracker.intakes.integrations import Integration, event_request, one_event, time_of
-from tracker.intakes.requests import bounded, json_object, optional, part, refused, text
+from tracker.intakes.integrations import Integration, event_request, of_one_event, time_of
+from tracker.intakes.requests import bounded, optional, part, refused, text
 from tracker.pb import event_pb
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from tracker.intakes.integrations import Received
     from tracker.intakes.recorder import Recorder
 
 _Status = event_pb.Status
@@ -35,17 +34,7 @@ _SHORT: Final = 8
 
 def argocd(recorder: Recorder) -> Integration:
     """Return the intake of the syncs of applications."""
-    return Integration(recorder, "argocd", received)
-
-
-def received(body: bytes, _headers: Mapping[str, str]) -> Received:
-    """Return what a message records, or why it records nothing.
-
-    Raises:
-        TrackerError: INVALID_ARGUMENT; it is malformed.
-    """
-    content = json_object(body)
-    return one_event(_event(content), content)
+    return Integration(recorder, "argocd", of_one_event(_event))
 
 
 def _event(content: Mapping[str, Any]) -> event_pb.CreateEventRequest | str:

@@ -9,15 +9,14 @@ import re
 from typing import TYPE_CHECKING, Any, Final
 
 from tracker.intakes import tags
-from tracker.intakes.integrations import Integration, event_request, one_event, time_of
-from tracker.intakes.requests import LONGEST, bounded, json_object, optional, part, refused, text
+from tracker.intakes.integrations import Integration, event_request, of_one_event, time_of
+from tracker.intakes.requests import LONGEST, bounded, optional, part, refused, text
 from tracker.intakes.signatures import hexadecimal
 from tracker.pb import event_pb
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
-    from tracker.intakes.integrations import Received
     from tracker.intakes.recorder import Recorder
 
 is_signed: Final = hexadecimal(
@@ -50,17 +49,7 @@ _SHORT: Final = 8
 
 def flux(recorder: Recorder) -> Integration:
     """Return the intake of what Kustomizations and Helm releases report."""
-    return Integration(recorder, "flux", received, is_signed, optional=True)
-
-
-def received(body: bytes, _headers: Mapping[str, str]) -> Received:
-    """Return what a message records, or why it records nothing.
-
-    Raises:
-        TrackerError: INVALID_ARGUMENT; it is malformed.
-    """
-    content = json_object(body)
-    return one_event(_event(content), content)
+    return Integration(recorder, "flux", of_one_event(_event), is_signed, optional=True)
 
 
 def _event(content: Mapping[str, Any]) -> event_pb.CreateEventRequest | str:

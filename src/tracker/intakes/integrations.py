@@ -20,6 +20,7 @@ from tracker.intakes.requests import (
     LONGEST_LABEL,
     access_token,
     divided,
+    json_object,
     refused,
     shortened,
     text,
@@ -200,6 +201,21 @@ def time_of(content: Mapping[str, Any], name: str) -> Timestamp | None:
 def one_event(asked: event_pb.CreateEventRequest | str, content: Mapping[str, Any]) -> Received:
     """Return what a message of one event records."""
     return asked if isinstance(asked, str) else [Record(asked, content)]
+
+
+def of_one_event(
+    event: Callable[[Mapping[str, Any]], event_pb.CreateEventRequest | str],
+) -> Receive:
+    """Return what reads messages that record one event each: `event` makes it, or says why there is none.
+
+    It raises `TrackerError` INVALID_ARGUMENT for a message that is malformed.
+    """
+
+    def received(body: bytes, _headers: Mapping[str, str]) -> Received:
+        content = json_object(body)
+        return one_event(event(content), content)
+
+    return received
 
 
 def event_request(

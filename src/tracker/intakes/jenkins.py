@@ -6,15 +6,14 @@ from typing import TYPE_CHECKING, Any, Final
 
 from tracker.domain.times import timestamp
 from tracker.intakes import tags
-from tracker.intakes.integrations import Integration, event_request, identity, one_event
-from tracker.intakes.requests import bounded, json_object, optional, part, refused, text
+from tracker.intakes.integrations import Integration, event_request, identity, of_one_event
+from tracker.intakes.requests import bounded, optional, part, refused, text
 from tracker.pb import event_pb
 from tracker.time_text import LATEST
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
-    from tracker.intakes.integrations import Received
     from tracker.intakes.recorder import Recorder
 
 _Status = event_pb.Status
@@ -32,17 +31,7 @@ _MILLISECOND: Final = 1000
 
 def jenkins(recorder: Recorder) -> Integration:
     """Return the intake of the builds of jobs."""
-    return Integration(recorder, "jenkins", received)
-
-
-def received(body: bytes, _headers: Mapping[str, str]) -> Received:
-    """Return what a message records, or why it records nothing.
-
-    Raises:
-        TrackerError: INVALID_ARGUMENT; it is malformed.
-    """
-    content = json_object(body)
-    return one_event(_event(content), content)
+    return Integration(recorder, "jenkins", of_one_event(_event))
 
 
 def _event(content: Mapping[str, Any]) -> event_pb.CreateEventRequest | str:
