@@ -63,6 +63,7 @@ async def _addresses(browser: Browser, origin: str) -> Mapping[str, str]:
         "incident": f"/events/{incident}",
         "open-event": f"/events?event={id_}",
         "entry": "/catalog/payments",
+        "matrix": "/matrix?than=1d",
     }
     return {**named, **others}
 

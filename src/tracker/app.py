@@ -212,7 +212,7 @@ class App:
             LockService(*locks, context, metrics.locks, events, access.is_current),
             LinkService(store.links, context),
             FreezeWindowService(store.freezes, context),
-            VersionService(events, context, read_schemes(settings.version_schemes)),
+            VersionService(store, context, read_schemes(settings.version_schemes), settings.deployment_order),
             access.service,
             access.people,
             access.own_sessions,

@@ -67,3 +67,31 @@ async def test_services_come_in_pages(client: Client) -> None:
         await listed(client, service="a", pageToken=first["nextPageToken"])
     with pytest.raises(Refused, match=r"as_?[oO]f"):
         await listed(client, asOf="yesterday-ish")
+
+
+async def test_services_and_versions_are_chosen_and_environments_compared(client: Client) -> None:
+    for service, version, environment in (
+        ("shop-web", "2.1", "UAT"),
+        ("shop-web", "2.0", "production"),
+        ("shop-api", "3", "UAT"),
+        ("shop-api", "3", "production"),
+        ("pay", "2.7", "production"),
+    ):
+        await deployed(client, service, version, 1, environment=environment)
+    await client.call("CatalogService/CreateUpdateCatalog", {"name": "pay", "owner": "core", "version": "1"})
+    assert {row[0] for row in rows(await listed(client, services=["*api", "p*"]))} == {"shop-api", "pay"}
+    assert rows(await listed(client, team="core")) == [("pay", "production", "2.7")]
+    assert [row[2] for row in rows(await listed(client, version="2.*"))] == ["2.7", "2.1", "2.0"]
+    asked = {"environment": "UAT", "comparedEnvironment": "production"}
+    assert [
+        (each["service"], each.get("version", ""), each["comparedVersion"])
+        for each in (await listed(client, **asked))["versions"]
+    ] == [("pay", "", "2.7"), ("shop-web", "2.1", "2.0")]
+    assert len((await listed(client, **asked, unchanged=True))["versions"]) == 3
+    assert (await listed(client))["environments"] == ["UAT", "production"]
+    for wrong, field in (
+        ({"comparedEnvironment": "UAT"}, "environment"),
+        ({**asked, "comparedWith": "2026-01-01"}, r"compared_?[wW]ith"),
+    ):
+        with pytest.raises(Refused, match=field):
+            await listed(client, **wrong)

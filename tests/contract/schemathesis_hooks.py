@@ -85,6 +85,9 @@ def _use_known_words(path: str, query: dict[str, Any]) -> None:
     # Names of fields, of intervals and of time zones are lists of words that people type, with aliases.
     if "timeZone" in query:
         query["timeZone"] = "Asia/Kathmandu"
+    # Environments are compared at one moment, with each other.
+    if path.endswith("/api/v1alpha1/versions"):
+        query.pop("comparedEnvironment", None)
     if path.endswith("/events/facets"):
         query["fields"] = ["status", "label.team"]
     if path.endswith("/events/overlaps"):

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from tracker.domain.times import timestamp
-from tracker.domain.versions.deployments import deployed_versions
+from tracker.domain.versions.deployments import Comparison, Promotion, deployed_versions
 from tracker.domain.versions.schemes import places_of, read_schemes, scheme_of
 from tracker.errors import SetupError
 from tracker.pb import event_pb, version_pb
@@ -41,9 +41,9 @@ def deployment(
 
 
 def shown(
-    events: Sequence[event_pb.Event], scheme: version_pb.Scheme = Scheme.deployment_order, **moments: Any
+    events: Sequence[event_pb.Event], scheme: version_pb.Scheme = Scheme.deployment_order, **given: Any
 ) -> Any:
-    return deployed_versions("shop", events, scheme, **{"as_of": LATER, **moments})
+    return deployed_versions("shop", events, scheme, **{"as_of": LATER, **given})
 
 
 def test_the_last_deployment_that_ended_well_is_what_runs() -> None:
@@ -82,14 +82,46 @@ def test_places_are_apart_and_an_environment_is_compared_with_the_one_before() -
     assert europe.region == "eu"
 
 
+def test_the_declared_order_says_which_environment_is_before() -> None:
+    uat, tnr = event_pb.Environment.UAT, event_pb.Environment.TNR
+    order = Promotion((STAGING, tnr, PRODUCTION))
+    events = [deployment(10, "1", uat), deployment(20, "1"), deployment(30, "2", STAGING)]
+    shown_ = shown(events, promotion=order)
+    assert [each.environment for each in shown_] == [uat, STAGING, PRODUCTION]
+    assert [each.previous_environment for each in shown_] == [0, 0, STAGING]
+    assert shown_[2].behind_previous_environment.value == 1
+
+
+def test_environments_are_compared_place_by_place() -> None:
+    events = [
+        deployment(10, "1"),
+        deployment(20, "2", region="eu"),
+        deployment(30, "2", STAGING),
+    ]
+    forth, back = (Comparison(environments=pair) for pair in ((STAGING, PRODUCTION), (PRODUCTION, STAGING)))
+    (found,) = shown(events, comparison=forth)
+    assert (found.version, found.compared_version, found.compared_event_id) == ("2", "1, 2", "")
+    (found,) = shown(events, comparison=back)
+    assert (found.region, found.version, found.compared_version, found.compared_event_id) == (
+        "",
+        "1",
+        "2",
+        "30",
+    )
+    (missing,) = shown(events[:1], comparison=forth)
+    assert (missing.environment, missing.version, missing.compared_version) == (STAGING, "", "1")
+    assert shown(events[1:], comparison=forth) == []
+    assert len(shown(events[1:], comparison=Comparison(environments=forth.environments, unchanged=True))) == 1
+
+
 def test_a_moment_past_knows_nothing_of_what_came_later() -> None:
     events = [deployment(10, "1"), deployment(20, "2")]
     assert [each.version for each in shown(events, as_of=22)] == ["1"]
     assert shown(events, as_of=12) == []
-    (changed,) = shown(events, as_of=30, compared_with=16)
+    (changed,) = shown(events, as_of=30, comparison=Comparison(16))
     assert (changed.version, changed.compared_version) == ("2", "1")
-    assert shown(events, as_of=30, compared_with=26) == []
-    (gone,) = shown(events, as_of=12, compared_with=30)
+    assert shown(events, as_of=30, comparison=Comparison(26)) == []
+    (gone,) = shown(events, as_of=12, comparison=Comparison(30))
     assert (gone.version, gone.compared_version) == ("", "2")
 
 

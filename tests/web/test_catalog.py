@@ -116,29 +116,3 @@ async def test_a_name_without_an_entry_has_a_page_of_what_else_is_known(http: ht
     assert "no entry of this name" in shown.one("main").text
     assert "Deploy it" in section(shown, "Last events").text
     assert "cart" in section(shown, "Called by").text
-
-
-async def test_the_versions_of_services_in_their_environments_can_be_filtered(
-    http: httpx2.AsyncClient,
-) -> None:
-    await record(http, "Deploy", version="1.0", environment="UAT", startDate="2026-01-01T00:00:00Z")
-    await record(http, "Deploy", version="1.1", environment="UAT")
-    await record(http, "Deploy", version="1.2", environment="UAT", status="failure")
-    await record(http, "Deploy", version="1.0", environment="production")
-    await record(http, "Deploy", version="7", environment="production", service="pay/x")
-
-    async def found(filters: str) -> list[list[str]]:
-        shown = await page(http, f"/catalog?view=versions{filters}")
-        return [
-            [
-                cell.all("a")[0].text if cell.all("a") else ""
-                for cell in row.parts
-                if not isinstance(cell, str)
-            ]
-            for row in shown.all("tr")[1:]
-        ]
-
-    assert await found("") == [["cart", "1.0", "1.1"], ["pay/x", "7", ""]]
-    assert await found("&environment=UAT&version=1.") == [["cart", "1.1"]]
-    assert await found("&service=y%2Fx") == [["pay/x", "7"]]
-    assert await found("&service=%22)(") == await found("")

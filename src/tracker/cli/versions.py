@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import datetime
+from functools import partial
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -16,6 +17,7 @@ if TYPE_CHECKING:
 
     from tracker.cli.printing import Cell
     from tracker.pb import version_pb
+    from tracker.transcoding.json_text import JsonValue
 
 _COLUMNS = (
     Column("SERVICE", least=10),
@@ -52,6 +54,22 @@ def versions(  # noqa: PLR0913  # one for each option
         datetime | None,
         typer.Option(parser=end_option, metavar="TIME", help="What differs from another moment."),
     ] = None,
+    environments: Annotated[
+        tuple[str, str] | None,
+        typer.Option(
+            metavar="NAME OTHER",
+            autocompletion=completing.values_of("environment"),
+            help="What runs in the first environment and not everywhere in the second.",
+        ),
+    ] = None,
+    services: Annotated[
+        list[str] | None,
+        typer.Option(metavar="PATTERN", help="Services whose names match, such as `shop-*`."),
+    ] = None,
+    team: Annotated[str, typer.Option(metavar="NAME", help="Services that the catalog says it owns.")] = "",
+    version: Annotated[
+        str, typer.Option(metavar="PATTERN", help="Where these versions run, such as `2.*`.")
+    ] = "",
     behind: Annotated[
         bool, typer.Option("--behind", help="What is behind the environment before it alone.")
     ] = False,
@@ -65,32 +83,47 @@ def versions(  # noqa: PLR0913  # one for each option
     """
     from tracker.client.rpcs import GET_DEPLOYED_VERSIONS
 
+    if environments is not None and environment:
+        raise typer.BadParameter("not together with --environments", param_hint="--environment")
+    here, there = environments or (environment, "")
     moments = {
         name: "" if moment is None else moment.isoformat(timespec="seconds")
         for name, moment in (("as_of", as_of), ("compared_with", compared_with))
     }
-    asked = {"service": service, "environment": environment or 0, **moments}
+    asked: dict[str, JsonValue] = {
+        "service": service,
+        "environment": here or 0,
+        "compared_environment": there or 0,
+        "services": [*(services or ())],
+        "team": team,
+        "version": version,
+        **moments,
+    }
     answer = api.call(GET_DEPLOYED_VERSIONS, GET_DEPLOYED_VERSIONS.of(asked))
     token = answer.next_page_token
     while token:
         page = api.call(GET_DEPLOYED_VERSIONS, GET_DEPLOYED_VERSIONS.of({**asked, "page_token": token}))
         answer.versions.extend(page.versions)
+        answer.environments.extend(set(page.environments) - set(answer.environments))
         answer.incomplete, token = answer.incomplete or page.incomplete, page.next_page_token
     answer.next_page_token = ""
     if behind:
         answer.versions = [each for each in answer.versions if _number(each.behind_previous_environment)]
-    api.show_list(answer, answer.versions, Table(_COLUMNS, _row), "no deployments")
+    compared = f"in {there}" if there else "then"
+    api.show_list(
+        answer, answer.versions, Table(_COLUMNS, partial(_row, compared=compared)), "no deployments"
+    )
 
 
 def _number(value: object) -> int:
     return int(getattr(value, "value", 0))
 
 
-def _row(each: version_pb.DeployedVersion) -> Sequence[Cell]:
+def _row(each: version_pb.DeployedVersion, compared: str) -> Sequence[Cell]:
     """Return the row of a version, a value for each of `_COLUMNS`."""
     place = "/".join(part for part in (each.region, each.cluster) if part)
     environment = each.environment.name if each.environment else ""
-    note = "; ".join(_notes(each))
+    note = "; ".join(_notes(each, compared))
     return (
         each.service,
         environment,
@@ -103,14 +136,14 @@ def _row(each: version_pb.DeployedVersion) -> Sequence[Cell]:
     )
 
 
-def _notes(each: version_pb.DeployedVersion) -> Iterable[str]:
+def _notes(each: version_pb.DeployedVersion, compared: str) -> Iterable[str]:
     if each.compared_version or not each.version:
-        yield f"{each.compared_version or 'nothing'} then"
+        yield f"{each.compared_version or 'nothing'} {compared}"
     if each.rolled_back:
         yield f"rolled back from {each.previous_version}"
     if each.later is not None:
         yield f"{each.later.version or 'a later one'}: {each.later.status.name}"
     if number := _number(each.behind_previous_environment):
-        yield f"{number} behind the environment before"
+        yield f"{number} behind {each.previous_environment.name}"
     elif number := _number(each.behind_newest):
         yield f"{number} behind {each.newest_version}"

@@ -20,6 +20,8 @@ from tracker.web.intakes import IntakeMessagePage, IntakesPage
 from tracker.web.locks.history import LockHistory
 from tracker.web.locks.lock import LockPage
 from tracker.web.locks.page import LocksPage
+from tracker.web.matrix.export import MatrixFile
+from tracker.web.matrix.page import MatrixPage
 from tracker.web.now.page import Now
 from tracker.web.record.edit import Edit
 from tracker.web.record.page import Record
@@ -31,7 +33,7 @@ PAGES: Final = (
     *(Record(), Edit(), Account()),
     *(LocksPage(), LockHistory(), LockPage()),
     *(FreezesPage(), FreezeWindowPage(), FreezeFeed()),
-    *(Catalog(), CatalogEntry(), Insights()),
+    *(Catalog(), CatalogEntry(), MatrixPage(), MatrixFile(), Insights()),
     *(IntakesPage(), IntakeMessagePage()),
 )
 NAVIGATION: Final = (

@@ -34,11 +34,57 @@ BEGUN: Final = (
 
 
 class Place(NamedTuple):
-    """Where a version runs; places are in the order of environments, from development to production."""
+    """Where a version runs."""
 
     environment: event_pb.Environment
     region: str
     cluster: str
+
+
+@dataclass(frozen=True, slots=True)
+class Promotion:
+    """In which order versions reach environments: as `declared`, or else as events number them."""
+
+    declared: tuple[event_pb.Environment, ...] = ()
+
+    def place(self, environment: event_pb.Environment) -> tuple[bool, int]:
+        """Return the place of an environment; those that are not declared come first."""
+        is_declared = environment in self.declared
+        return is_declared, self.declared.index(environment) if is_declared else int(environment)
+
+    def before(
+        self, environment: event_pb.Environment, others: Iterable[event_pb.Environment]
+    ) -> event_pb.Environment | None:
+        """Return the nearest of others from which versions come to an environment."""
+        if self.declared and environment not in self.declared:
+            return None
+        earlier = [
+            each
+            for each in others
+            if each
+            and (not self.declared or each in self.declared)
+            and self.place(each) < self.place(environment)
+        ]
+        return max(earlier, key=self.place, default=None)
+
+
+@dataclass(frozen=True, slots=True)
+class Comparison:
+    """What to compare with: a moment (microseconds since the epoch), or one environment with another.
+
+    Only places that differ are returned, or also the `unchanged` ones.
+    """
+
+    moment: int | None = None
+    environments: tuple[event_pb.Environment, event_pb.Environment] | None = None
+    unchanged: bool = False
+
+
+class _Other(NamedTuple):
+    """What a place is compared with: a version or several, and the last deployment if it is one."""
+
+    version: str = ""
+    event_id: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,42 +96,74 @@ class _Run:
     last: event_pb.Event
 
 
-def deployed_versions(
+def deployed_versions(  # noqa: PLR0913, PLR0917  # what is known, and what is asked
     service: str,
     events: Iterable[event_pb.Event],
     scheme: version_pb.Scheme,
     as_of: int,
-    compared_with: int | None = None,
+    comparison: Comparison | None = None,
+    promotion: Promotion = Promotion(),
 ) -> list[version_pb.DeployedVersion]:
     """Return what runs of a service at a moment (microseconds since the epoch), place by place.
 
-    `events` are its deployments. With `compared_with`, those places are returned whose versions then and at
-    `as_of` differ.
+    `events` are its deployments. With a comparison, those places are returned whose versions differ from what
+    it names.
     """
     spans = sorted((timed_event(event, as_of) for event in events), key=lambda each: (each.stop, each.start))
     runs = _runs(spans, as_of)
     order = places_of((each.version for each in _first_runs(runs)), scheme)
     current = {place: found[-1] for place, found in runs.items()}
-    then = (
-        {}
-        if compared_with is None
-        else {place: found[-1].version for place, found in _runs(spans, compared_with).items()}
-    )
+    others = None if comparison is None else _others(comparison, spans, current, order)
     answer = []
-    for place in sorted({*current, *then}):
-        run = current.get(place)
-        if compared_with is not None and then.get(place, "") == (run.version if run else ""):
+    for place in sorted({*current, *(others or ())}, key=lambda each: (promotion.place(each[0]), each)):
+        run, other = current.get(place), (others or {}).get(place, _Other())
+        if comparison is not None and not _is_wanted(comparison, place, run, other):
             continue
         shown = version_pb.DeployedVersion(
-            service=service, **place._asdict(), compared_version=then.get(place, "")
+            service=service,
+            **place._asdict(),
+            compared_version=other.version,
+            compared_event_id=other.event_id,
         )
         if run is not None:
             _describe(shown, runs[place], order)
             shown.scheme = scheme
-            shown.behind_previous_environment = _behind_before(place, current, order)
+            before = promotion.before(place.environment, {each.environment for each in current})
+            if before is not None:
+                shown.previous_environment = before
+                shown.behind_previous_environment = _behind(run, before, current, order)
             shown.later = _later(spans, place, run, as_of)
         answer.append(shown)
     return answer
+
+
+def _others(
+    comparison: Comparison,
+    spans: Iterable[TimedEvent],
+    current: Mapping[Place, _Run],
+    order: Mapping[str, int],
+) -> Mapping[Place, _Other]:
+    """Return what the places are compared with."""
+    if comparison.environments is None:
+        runs = {} if comparison.moment is None else _runs(spans, comparison.moment)
+        return {place: _other([found[-1]], order) for place, found in runs.items()}
+    here, there = comparison.environments
+    found = [run for place, run in current.items() if place.environment == there]
+    if not found:
+        return {}
+    places = [place for place in current if place.environment == here] or [Place(here, "", "")]
+    return dict.fromkeys(places, _other(found, order))
+
+
+def _other(runs: Sequence[_Run], order: Mapping[str, int]) -> _Other:
+    versions = sorted({run.version for run in runs}, key=lambda each: (order.get(each, -1), each))
+    return _Other(", ".join(versions), event_id(runs[-1].last) if len(versions) == 1 else "")
+
+
+def _is_wanted(comparison: Comparison, place: Place, run: _Run | None, other: _Other) -> bool:
+    if comparison.environments is not None and place.environment != comparison.environments[0]:
+        return False
+    return comparison.unchanged or other.version != (run.version if run else "")
 
 
 def _runs(spans: Iterable[TimedEvent], as_of: int) -> Mapping[Place, Sequence[_Run]]:
@@ -127,18 +205,14 @@ def _describe(shown: version_pb.DeployedVersion, runs: Sequence[_Run], order: Ma
         shown.behind_newest = UInt32Value(value=max(order.values()) - order[run.version])
 
 
-def _behind_before(
-    place: Place, current: Mapping[Place, _Run], order: Mapping[str, int]
+def _behind(
+    run: _Run, before: event_pb.Environment, current: Mapping[Place, _Run], order: Mapping[str, int]
 ) -> UInt32Value | None:
-    """Return by how many versions a place is behind the environment before it: its newest version there."""
-    own = order.get(current[place].version)
-    earlier = [each for each in current if each.environment < place.environment and each.environment]
-    if own is None or not earlier:
-        return None
-    nearest = max(each.environment for each in earlier)
-    there = [order.get(current[each].version) for each in earlier if each.environment == nearest]
+    """Return by how many versions one that runs is behind the newest in an environment."""
+    own = order.get(run.version)
+    there = [order.get(each.version) for place, each in current.items() if place.environment == before]
     known = [each for each in there if each is not None]
-    return UInt32Value(value=max(0, max(known) - own)) if known else None
+    return UInt32Value(value=max(0, max(known) - own)) if known and own is not None else None
 
 
 def _later(

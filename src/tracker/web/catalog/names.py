@@ -17,7 +17,6 @@ if TYPE_CHECKING:
     from tracker.web.explorer.state import Period
 
 GRAPH: Final = "graph"
-VERSIONS: Final = "versions"
 
 
 def graph_address(name: str = "", depth: int = 1) -> str:

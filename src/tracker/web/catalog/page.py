@@ -8,8 +8,7 @@ from tracker.web.catalog.entry_page import entry_page
 from tracker.web.catalog.graph_page import graph_page
 from tracker.web.catalog.layout import Layouts
 from tracker.web.catalog.listing import listing
-from tracker.web.catalog.names import GRAPH, VERSIONS
-from tracker.web.catalog.versions import versions_page
+from tracker.web.catalog.names import GRAPH
 from tracker.web.entry_address import CATALOG
 
 if TYPE_CHECKING:
@@ -18,7 +17,7 @@ if TYPE_CHECKING:
 
 
 class Catalog:
-    """Shows the list of entries, what runs where, the graph, or the entry that `name` asks for."""
+    """Shows the list of entries, the graph, or the entry that `name` asks for."""
 
     path = CATALOG
 
@@ -32,7 +31,7 @@ class Catalog:
             return await entry_page(visit, names[-1])
         if visit.one("view") == GRAPH:
             return await graph_page(visit, self._layouts)
-        return await (versions_page(visit) if visit.one("view") == VERSIONS else listing(visit))
+        return await listing(visit)
 
 
 class CatalogEntry:

@@ -2,11 +2,8 @@
 
 from __future__ import annotations
 
-import csv
-from io import StringIO
 from typing import TYPE_CHECKING, Final
 
-from tracker.api.http_exchange import HttpResponse
 from tracker.domain.events import attributes_of, event_id, event_time, metadata_of
 from tracker.domain.query.fields import named
 from tracker.domain.times import duration_micros
@@ -15,18 +12,18 @@ from tracker.time_text import MICROS, moment_text
 from tracker.web.event_rows import cell
 from tracker.web.explorer.state import COLUMNS, period_of, state_of
 from tracker.web.searches import search_all
+from tracker.web.spreadsheets import csv_of, download
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from tracker.api.http_exchange import HttpResponse
     from tracker.pb import event_pb
     from tracker.web.explorer.state import State
     from tracker.web.visit import Visit
 
 MOST: Final = 10_000
 """Events of a file."""
-_FORMULA: Final = ("=", "+", "-", "@", "\t", "\r")
-"""What begins a formula in a spreadsheet."""
 
 
 class Export:
@@ -42,9 +39,7 @@ class Export:
         events = await _events(visit, state)
         body = _as_csv(events, state) if self._is_csv else _as_ndjson(events)
         media_type = "text/csv; charset=utf-8" if self._is_csv else "application/x-ndjson"
-        name = self.path.removeprefix("/")
-        disposition = ("content-disposition", f'attachment; filename="{name}"')
-        return HttpResponse(body, [("content-type", media_type), disposition, ("cache-control", "no-store")])
+        return download(body, media_type, self.path.removeprefix("/"))
 
 
 async def _events(visit: Visit, state: State) -> list[event_pb.Event]:
@@ -62,23 +57,17 @@ def _as_csv(events: Sequence[event_pb.Event], state: State) -> bytes:
         dict.fromkeys((*state.columns, *(each for each in COLUMNS if each not in {"id", "status"})))
     )
     fields = [named(name) for name in columns]
-    text = StringIO()
-    writer = csv.writer(text)
-    writer.writerow(["time", "status", "title", "duration_seconds", *columns, "id"])
+    rows = []
     for event in events:
         status, took = attributes_of(event).status, metadata_of(event).elapsed
-        row = [
-            moment_text(event_time(event)),
-            wire_name(status) if status else "",
-            event.title,
-            "" if took is None else f"{duration_micros(took) / MICROS:g}",
-            *(cell(event, field) if field else "" for field in fields),
-            event_id(event),
-        ]
-        writer.writerow([_inert(each) for each in row])
-    return text.getvalue().encode()
-
-
-def _inert(text: str) -> str:
-    """Return a text that no spreadsheet takes for a formula."""
-    return f"'{text}" if text.startswith(_FORMULA) else text
+        rows.append(
+            [
+                moment_text(event_time(event)),
+                wire_name(status) if status else "",
+                event.title,
+                "" if took is None else f"{duration_micros(took) / MICROS:g}",
+                *(cell(event, field) if field else "" for field in fields),
+                event_id(event),
+            ]
+        )
+    return csv_of(["time", "status", "title", "duration_seconds", *columns, "id"], rows)

@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from ...event.v1alpha1.event_pb import Environment, Status
 
 
-_GetDeployedVersionsRequestFields: TypeAlias = Literal["service", "environment", "as_of", "compared_with", "limit", "page_token"]
+_GetDeployedVersionsRequestFields: TypeAlias = Literal["service", "environment", "as_of", "compared_with", "limit", "page_token", "services", "team", "compared_environment", "unchanged", "version"]
 
 class GetDeployedVersionsRequest(Message[_GetDeployedVersionsRequestFields]):
     """
@@ -75,9 +75,41 @@ class GetDeployedVersionsRequest(Message[_GetDeployedVersionsRequestFields]):
             ```proto
             string page_token = 6;
             ```
+        services:
+            Patterns of the names of the services to list, such as `shop-*`, of which one must match; not given, it is all
+            services.
+
+            ```proto
+            repeated string services = 7;
+            ```
+        team:
+            Team to list the services of: the `owner` of their catalog entries.
+
+            ```proto
+            string team = 8;
+            ```
+        compared_environment:
+            Another environment to compare `environment` with, at the same moment: only places are listed whose versions are not
+            the one that runs everywhere there.
+
+            ```proto
+            tracker.event.v1alpha1.Environment compared_environment = 9;
+            ```
+        unchanged:
+            Whether a comparison lists also the places that do not differ.
+
+            ```proto
+            bool unchanged = 10;
+            ```
+        version:
+            Pattern of the versions to list, such as `2.*`; one that is compared with counts too.
+
+            ```proto
+            string version = 11;
+            ```
     """
 
-    __slots__ = ("service", "environment", "as_of", "compared_with", "limit", "page_token")
+    __slots__ = ("service", "environment", "as_of", "compared_with", "limit", "page_token", "services", "team", "compared_environment", "unchanged", "version")
 
     if TYPE_CHECKING:
 
@@ -90,6 +122,11 @@ class GetDeployedVersionsRequest(Message[_GetDeployedVersionsRequestFields]):
             compared_with: str = "",
             limit: UInt32Value | None = None,
             page_token: str = "",
+            services: list[str] | None = None,
+            team: str = "",
+            compared_environment: Environment | None = None,
+            unchanged: bool = False,
+            version: str = "",
         ) -> None:
             pass
 
@@ -99,8 +136,13 @@ class GetDeployedVersionsRequest(Message[_GetDeployedVersionsRequestFields]):
         compared_with: str
         limit: UInt32Value | None
         page_token: str
+        services: list[str]
+        team: str
+        compared_environment: Environment
+        unchanged: bool
+        version: str
 
-_DeployedVersionFields: TypeAlias = Literal["service", "environment", "region", "cluster", "version", "since", "event_id", "deployed_by", "previous_version", "rolled_back", "behind_newest", "behind_previous_environment", "newest_version", "scheme", "later", "compared_version"]
+_DeployedVersionFields: TypeAlias = Literal["service", "environment", "region", "cluster", "version", "since", "event_id", "deployed_by", "previous_version", "rolled_back", "behind_newest", "behind_previous_environment", "newest_version", "scheme", "later", "compared_version", "compared_event_id", "previous_environment"]
 
 class DeployedVersion(Message[_DeployedVersionFields]):
     """
@@ -179,7 +221,7 @@ class DeployedVersion(Message[_DeployedVersionFields]):
             optional google.protobuf.UInt32Value behind_newest = 11;
             ```
         behind_previous_environment:
-            How many of them are no newer than what runs in the environment before; unset where there is none.
+            How many of them are no newer than what runs in `previous_environment`; unset where there is none.
 
             ```proto
             optional google.protobuf.UInt32Value behind_previous_environment = 12;
@@ -203,14 +245,27 @@ class DeployedVersion(Message[_DeployedVersionFields]):
             optional tracker.version.v1alpha1.LaterDeployment later = 15;
             ```
         compared_version:
-            What ran at the moment that is compared with; empty where nothing did.
+            What ran at the moment, or runs in the environment, that is compared with: several versions from the oldest, with
+            commas between. Empty where nothing does.
 
             ```proto
             string compared_version = 16;
             ```
+        compared_event_id:
+            Id of the last deployment of that version; empty for several.
+
+            ```proto
+            string compared_event_id = 17;
+            ```
+        previous_environment:
+            The environment before, in the order of `environments`: the nearest one that has a version of the service.
+
+            ```proto
+            tracker.event.v1alpha1.Environment previous_environment = 18;
+            ```
     """
 
-    __slots__ = ("service", "environment", "region", "cluster", "version", "since", "event_id", "deployed_by", "previous_version", "rolled_back", "behind_newest", "behind_previous_environment", "newest_version", "scheme", "later", "compared_version")
+    __slots__ = ("service", "environment", "region", "cluster", "version", "since", "event_id", "deployed_by", "previous_version", "rolled_back", "behind_newest", "behind_previous_environment", "newest_version", "scheme", "later", "compared_version", "compared_event_id", "previous_environment")
 
     if TYPE_CHECKING:
 
@@ -233,6 +288,8 @@ class DeployedVersion(Message[_DeployedVersionFields]):
             scheme: Scheme | None = None,
             later: LaterDeployment | None = None,
             compared_version: str = "",
+            compared_event_id: str = "",
+            previous_environment: Environment | None = None,
         ) -> None:
             pass
 
@@ -252,6 +309,8 @@ class DeployedVersion(Message[_DeployedVersionFields]):
         scheme: Scheme
         later: LaterDeployment | None
         compared_version: str
+        compared_event_id: str
+        previous_environment: Environment
 
 _LaterDeploymentFields: TypeAlias = Literal["event_id", "version", "status"]
 
@@ -301,7 +360,7 @@ class LaterDeployment(Message[_LaterDeploymentFields]):
         version: str
         status: Status
 
-_GetDeployedVersionsResponseFields: TypeAlias = Literal["versions", "as_of", "incomplete", "next_page_token"]
+_GetDeployedVersionsResponseFields: TypeAlias = Literal["versions", "as_of", "incomplete", "next_page_token", "environments"]
 
 class GetDeployedVersionsResponse(Message[_GetDeployedVersionsResponseFields]):
     """
@@ -313,7 +372,7 @@ class GetDeployedVersionsResponse(Message[_GetDeployedVersionsResponseFields]):
 
     Attributes:
         versions:
-            By service, environment from development to production, region and cluster.
+            By service, environment in the order of `environments`, region and cluster.
 
             ```proto
             repeated tracker.version.v1alpha1.DeployedVersion versions = 1;
@@ -336,9 +395,16 @@ class GetDeployedVersionsResponse(Message[_GetDeployedVersionsResponseFields]):
             ```proto
             string next_page_token = 4;
             ```
+        environments:
+            The environments of `versions`, in the order in which versions reach them: that of `DEPLOYMENT_ORDER`, or else from
+            development to production.
+
+            ```proto
+            repeated tracker.event.v1alpha1.Environment environments = 5 [packed = true];
+            ```
     """
 
-    __slots__ = ("versions", "as_of", "incomplete", "next_page_token")
+    __slots__ = ("versions", "as_of", "incomplete", "next_page_token", "environments")
 
     if TYPE_CHECKING:
 
@@ -349,6 +415,7 @@ class GetDeployedVersionsResponse(Message[_GetDeployedVersionsResponseFields]):
             as_of: Timestamp | None = None,
             incomplete: bool = False,
             next_page_token: str = "",
+            environments: list[Environment] | None = None,
         ) -> None:
             pass
 
@@ -356,6 +423,7 @@ class GetDeployedVersionsResponse(Message[_GetDeployedVersionsResponseFields]):
         as_of: Timestamp | None
         incomplete: bool
         next_page_token: str
+        environments: list[Environment]
 
 class Scheme(Enum):
     """
@@ -406,7 +474,7 @@ class Scheme(Enum):
 
 
 _DESC = file_desc(
-    b'\n$proto/version/v1alpha1/version.proto\x12\x18tracker.version.v1alpha1\x1a\x1bbuf/validate/validate.proto\x1a\x1cgoogle/api/annotations.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x1egoogle/protobuf/wrappers.proto\x1a proto/event/v1alpha1/event.proto\x1a\x1eproto/options/v1/options.proto"\xe6\x02\n\x1aGetDeployedVersionsRequest\x12"\n\x07service\x18\x01 \x01(\tR\x07serviceB\x08\xbaH\x05r\x03\x18\xc8\x01\x12E\n\x0benvironment\x18\x02 \x01(\x0e2#.tracker.event.v1alpha1.EnvironmentR\x0benvironment\x122\n\x05as_of\x18\x03 \x01(\tR\x04asOfB\x1d\xbaH\x05r\x03\x18\xc8\x01\xa2\xbb\x18\x04date\xa2\xbb\x18\tdate-time\x12B\n\rcompared_with\x18\x04 \x01(\tR\x0ccomparedWithB\x1d\xbaH\x05r\x03\x18\xc8\x01\xa2\xbb\x18\x04date\xa2\xbb\x18\tdate-time\x12<\n\x05limit\x18\x05 \x01(\x0b2\x1c.google.protobuf.UInt32ValueR\x05limitB\x08\xbaH\x05*\x03\x18\xc8\x01\x12\'\n\npage_token\x18\x06 \x01(\tR\tpageTokenB\x08\xbaH\x05r\x03\x18\x80 "\xe6\x05\n\x0fDeployedVersion\x12\x18\n\x07service\x18\x01 \x01(\tR\x07service\x12E\n\x0benvironment\x18\x02 \x01(\x0e2#.tracker.event.v1alpha1.EnvironmentR\x0benvironment\x12\x16\n\x06region\x18\x03 \x01(\tR\x06region\x12\x18\n\x07cluster\x18\x04 \x01(\tR\x07cluster\x12\x18\n\x07version\x18\x05 \x01(\tR\x07version\x120\n\x05since\x18\x06 \x01(\x0b2\x1a.google.protobuf.TimestampR\x05since\x12\x19\n\x08event_id\x18\x07 \x01(\tR\x07eventId\x12\x1f\n\x0bdeployed_by\x18\x08 \x01(\tR\ndeployedBy\x12)\n\x10previous_version\x18\t \x01(\tR\x0fpreviousVersion\x12\x1f\n\x0brolled_back\x18\n \x01(\x08R\nrolledBack\x12A\n\rbehind_newest\x18\x0b \x01(\x0b2\x1c.google.protobuf.UInt32ValueR\x0cbehindNewest\x12\\\n\x1bbehind_previous_environment\x18\x0c \x01(\x0b2\x1c.google.protobuf.UInt32ValueR\x19behindPreviousEnvironment\x12%\n\x0enewest_version\x18\r \x01(\tR\rnewestVersion\x128\n\x06scheme\x18\x0e \x01(\x0e2 .tracker.version.v1alpha1.SchemeR\x06scheme\x12?\n\x05later\x18\x0f \x01(\x0b2).tracker.version.v1alpha1.LaterDeploymentR\x05later\x12)\n\x10compared_version\x18\x10 \x01(\tR\x0fcomparedVersion"~\n\x0fLaterDeployment\x12\x19\n\x08event_id\x18\x01 \x01(\tR\x07eventId\x12\x18\n\x07version\x18\x02 \x01(\tR\x07version\x126\n\x06status\x18\x03 \x01(\x0e2\x1e.tracker.event.v1alpha1.StatusR\x06status"\xdd\x01\n\x1bGetDeployedVersionsResponse\x12E\n\x08versions\x18\x01 \x03(\x0b2).tracker.version.v1alpha1.DeployedVersionR\x08versions\x12/\n\x05as_of\x18\x02 \x01(\x0b2\x1a.google.protobuf.TimestampR\x04asOf\x12\x1e\n\nincomplete\x18\x03 \x01(\x08R\nincomplete\x12&\n\x0fnext_page_token\x18\x04 \x01(\tR\rnextPageToken*Z\n\x06Scheme\x12\x16\n\x12SCHEME_UNSPECIFIED\x10\x00\x12\x14\n\x10deployment_order\x10\x01\x12\n\n\x06semver\x10\x02\x12\n\n\x06pep440\x10\x03\x12\n\n\x06calver\x10\x042\xc6\x01\n\x0eVersionService\x12\xb3\x01\n\x13GetDeployedVersions\x124.tracker.version.v1alpha1.GetDeployedVersionsRequest\x1a5.tracker.version.v1alpha1.GetDeployedVersionsResponse"/\x90\x02\x01\xba\xbb\x18\nevent:read\x82\xd3\xe4\x93\x02\x18\x12\x16/api/v1alpha1/versionsb\x06proto3',
+    b'\n$proto/version/v1alpha1/version.proto\x12\x18tracker.version.v1alpha1\x1a\x1bbuf/validate/validate.proto\x1a\x1cgoogle/api/annotations.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x1egoogle/protobuf/wrappers.proto\x1a proto/event/v1alpha1/event.proto\x1a\x1eproto/options/v1/options.proto"\xce\x04\n\x1aGetDeployedVersionsRequest\x12"\n\x07service\x18\x01 \x01(\tR\x07serviceB\x08\xbaH\x05r\x03\x18\xc8\x01\x12E\n\x0benvironment\x18\x02 \x01(\x0e2#.tracker.event.v1alpha1.EnvironmentR\x0benvironment\x122\n\x05as_of\x18\x03 \x01(\tR\x04asOfB\x1d\xbaH\x05r\x03\x18\xc8\x01\xa2\xbb\x18\x04date\xa2\xbb\x18\tdate-time\x12B\n\rcompared_with\x18\x04 \x01(\tR\x0ccomparedWithB\x1d\xbaH\x05r\x03\x18\xc8\x01\xa2\xbb\x18\x04date\xa2\xbb\x18\tdate-time\x12<\n\x05limit\x18\x05 \x01(\x0b2\x1c.google.protobuf.UInt32ValueR\x05limitB\x08\xbaH\x05*\x03\x18\xc8\x01\x12\'\n\npage_token\x18\x06 \x01(\tR\tpageTokenB\x08\xbaH\x05r\x03\x18\x80 \x12.\n\x08services\x18\x07 \x03(\tR\x08servicesB\x12\xbaH\x0f\x92\x01\x0c\x10\xe8\x07"\x07r\x05\x10\x01\x18\xc8\x01\x12\x1c\n\x04team\x18\x08 \x01(\tR\x04teamB\x08\xbaH\x05r\x03\x18\xc8\x01\x12V\n\x14compared_environment\x18\t \x01(\x0e2#.tracker.event.v1alpha1.EnvironmentR\x13comparedEnvironment\x12\x1c\n\tunchanged\x18\n \x01(\x08R\tunchanged\x12"\n\x07version\x18\x0b \x01(\tR\x07versionB\x08\xbaH\x05r\x03\x18\xc8\x01"\xea\x06\n\x0fDeployedVersion\x12\x18\n\x07service\x18\x01 \x01(\tR\x07service\x12E\n\x0benvironment\x18\x02 \x01(\x0e2#.tracker.event.v1alpha1.EnvironmentR\x0benvironment\x12\x16\n\x06region\x18\x03 \x01(\tR\x06region\x12\x18\n\x07cluster\x18\x04 \x01(\tR\x07cluster\x12\x18\n\x07version\x18\x05 \x01(\tR\x07version\x120\n\x05since\x18\x06 \x01(\x0b2\x1a.google.protobuf.TimestampR\x05since\x12\x19\n\x08event_id\x18\x07 \x01(\tR\x07eventId\x12\x1f\n\x0bdeployed_by\x18\x08 \x01(\tR\ndeployedBy\x12)\n\x10previous_version\x18\t \x01(\tR\x0fpreviousVersion\x12\x1f\n\x0brolled_back\x18\n \x01(\x08R\nrolledBack\x12A\n\rbehind_newest\x18\x0b \x01(\x0b2\x1c.google.protobuf.UInt32ValueR\x0cbehindNewest\x12\\\n\x1bbehind_previous_environment\x18\x0c \x01(\x0b2\x1c.google.protobuf.UInt32ValueR\x19behindPreviousEnvironment\x12%\n\x0enewest_version\x18\r \x01(\tR\rnewestVersion\x128\n\x06scheme\x18\x0e \x01(\x0e2 .tracker.version.v1alpha1.SchemeR\x06scheme\x12?\n\x05later\x18\x0f \x01(\x0b2).tracker.version.v1alpha1.LaterDeploymentR\x05later\x12)\n\x10compared_version\x18\x10 \x01(\tR\x0fcomparedVersion\x12*\n\x11compared_event_id\x18\x11 \x01(\tR\x0fcomparedEventId\x12V\n\x14previous_environment\x18\x12 \x01(\x0e2#.tracker.event.v1alpha1.EnvironmentR\x13previousEnvironment"~\n\x0fLaterDeployment\x12\x19\n\x08event_id\x18\x01 \x01(\tR\x07eventId\x12\x18\n\x07version\x18\x02 \x01(\tR\x07version\x126\n\x06status\x18\x03 \x01(\x0e2\x1e.tracker.event.v1alpha1.StatusR\x06status"\xa6\x02\n\x1bGetDeployedVersionsResponse\x12E\n\x08versions\x18\x01 \x03(\x0b2).tracker.version.v1alpha1.DeployedVersionR\x08versions\x12/\n\x05as_of\x18\x02 \x01(\x0b2\x1a.google.protobuf.TimestampR\x04asOf\x12\x1e\n\nincomplete\x18\x03 \x01(\x08R\nincomplete\x12&\n\x0fnext_page_token\x18\x04 \x01(\tR\rnextPageToken\x12G\n\x0cenvironments\x18\x05 \x03(\x0e2#.tracker.event.v1alpha1.EnvironmentR\x0cenvironments*Z\n\x06Scheme\x12\x16\n\x12SCHEME_UNSPECIFIED\x10\x00\x12\x14\n\x10deployment_order\x10\x01\x12\n\n\x06semver\x10\x02\x12\n\n\x06pep440\x10\x03\x12\n\n\x06calver\x10\x042\xc6\x01\n\x0eVersionService\x12\xb3\x01\n\x13GetDeployedVersions\x124.tracker.version.v1alpha1.GetDeployedVersionsRequest\x1a5.tracker.version.v1alpha1.GetDeployedVersionsResponse"/\x90\x02\x01\xba\xbb\x18\nevent:read\x82\xd3\xe4\x93\x02\x18\x12\x16/api/v1alpha1/versionsb\x06proto3',
     [
         validate_pb.desc(),
         annotations_pb.desc(),

@@ -1,0 +1,1 @@
+"""What runs where: services by environments, at any moment."""
