@@ -171,7 +171,7 @@ class App:
             await ConsumerRunner(consumer, store, context, metrics.consumers, clock).start(tasks, opened)
 
         inbox, intakes = open_inbox(store, context, tasks, opened)
-        streams, unsent = OpenStreams(), UnsentAnswers(settings.unsent_answers_mib, metrics)
+        streams, unsent = OpenStreams(metrics.watches), UnsentAnswers(settings.unsent_answers_mib, metrics)
         self.access = access = await AccessControl(settings, store.access, context, metrics.auth).open(
             clock, tasks, streams, opened
         )

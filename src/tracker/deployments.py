@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from tracker.domain.access import Principal
     from tracker.services.context import Context
     from tracker.stores.base import Store
+    from tracker.time_text import Clock
 
 _MOST_APPROVALS = 20
 
@@ -32,14 +33,22 @@ def open_deployments(
     Raises:
         SetupError: A setting can't be used.
     """
-    policy = DeploymentPolicy(
+    return DeploymentService(store, context, policy_of(settings, context.query_clock(), anonymous))
+
+
+def policy_of(settings: Settings, clock: Clock, anonymous: Principal) -> DeploymentPolicy:
+    """Return what the settings say of deployments.
+
+    Raises:
+        SetupError: A setting can't be used.
+    """
+    return DeploymentPolicy(
         approvals=_approvals(settings.deployment_approvals),
         approval_micros=round(settings.deployment_approval_ttl * MICROS),
         anonymous_approve=anonymous.may(Permission.DEPLOYMENT_APPROVE),
         order=settings.deployment_order,
-        rules=_rules(settings.deployment_rules, context),
+        rules=_rules(settings.deployment_rules, clock),
     )
-    return DeploymentService(store, context, policy)
 
 
 def _approvals(words: Sequence[str]) -> Mapping[str, int]:
@@ -55,7 +64,7 @@ def _approvals(words: Sequence[str]) -> Mapping[str, int]:
     return found
 
 
-def _rules(text: str, context: Context) -> Sequence[CustomRule]:
+def _rules(text: str, clock: Clock) -> Sequence[CustomRule]:
     """Return the rules of a text such as `title: query; title: query`."""
     rules = []
     for part in filter(str.strip, text.split(";")):
@@ -63,7 +72,7 @@ def _rules(text: str, context: Context) -> Sequence[CustomRule]:
         try:
             if not colon or not title or not query:
                 raise SetupError(f"DEPLOYMENT_RULES: expected `title: query`, got {part.strip()!r}")
-            parse(for_service(query, "service", "production"), context.query_clock())
+            parse(for_service(query, "service", "production"), clock)
         except QueryError as error:
             raise SetupError(f"DEPLOYMENT_RULES: {title}: {error}") from None
         rules.append(CustomRule(title, query))

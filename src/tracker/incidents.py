@@ -22,9 +22,18 @@ def open_incidents(settings: Settings, store: Store, context: Context) -> Incide
     Raises:
         SetupError: The weights of features can't be used.
     """
+    judgement = judgement_of(settings)
+    reader = RecordReader(store.events, store.catalog, round(settings.why_window * MICROS))
+    return IncidentService(store.events, reader, context, judgement)
+
+
+def judgement_of(settings: Settings) -> Judgement:
+    """Return how the causes of incidents are judged.
+
+    Raises:
+        SetupError: The weights of features can't be used.
+    """
     try:
-        weights = read_weights(settings.why_weights)
+        return Judgement(read_weights(settings.why_weights), settings.why_threshold)
     except ValueError as error:
         raise SetupError(f"WHY_WEIGHTS: {error}") from None
-    reader = RecordReader(store.events, store.catalog, round(settings.why_window * MICROS))
-    return IncidentService(store.events, reader, context, Judgement(weights, settings.why_threshold))

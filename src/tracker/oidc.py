@@ -57,25 +57,7 @@ class Oidc:
         Raises:
             SetupError: A setting is missing or wrong.
         """
-        public, secret = settings.auth_public_url.rstrip("/"), settings.auth_oidc_client_secret
-        if not settings.auth_oidc_client_id or secret is None:
-            raise SetupError("AUTH_OIDC_ISSUER needs AUTH_OIDC_CLIENT_ID and AUTH_OIDC_CLIENT_SECRET")
-        if not is_safe(settings.auth_oidc_issuer):
-            raise SetupError("AUTH_OIDC_ISSUER: expected an address with https")
-        if not is_safe(public) or urlsplit(public).path:
-            message = "expected the address of this server with https, without a path"
-            raise SetupError(f"AUTH_OIDC_ISSUER needs AUTH_PUBLIC_URL: {message}")
-        client = OidcClient(
-            settings.auth_oidc_client_id,
-            secret,
-            public + CALLBACK,
-            settings.auth_oidc_scopes,
-            settings.auth_oidc_groups_claim,
-            settings.auth_oidc_username_claim,
-            settings.auth_oidc_user_provisioning,
-            settings.auth_oidc_team_sync,
-        )
-        sso = SingleSignOn(self._issuer(settings.auth_oidc_issuer), client, *parts)
+        sso = SingleSignOn(self._issuer(settings.auth_oidc_issuer), client_of(settings), *parts)
         self.routes.extend(SingleSignOnRoutes(sso, cookies).routes())
 
     def open(self, tasks: Supervisor, opened: AsyncExitStack) -> None:
@@ -87,3 +69,29 @@ class Oidc:
 
     def _issuer(self, url: str) -> Issuer:
         return self._issuers.setdefault(url, Issuer(url, self._clock.elapsed))
+
+
+def client_of(settings: Settings) -> OidcClient:
+    """Return what this server is to the identity provider.
+
+    Raises:
+        SetupError: A setting is missing or wrong.
+    """
+    public, secret = settings.auth_public_url.rstrip("/"), settings.auth_oidc_client_secret
+    if not settings.auth_oidc_client_id or secret is None:
+        raise SetupError("AUTH_OIDC_ISSUER needs AUTH_OIDC_CLIENT_ID and AUTH_OIDC_CLIENT_SECRET")
+    if not is_safe(settings.auth_oidc_issuer):
+        raise SetupError("AUTH_OIDC_ISSUER: expected an address with https")
+    if not is_safe(public) or urlsplit(public).path:
+        message = "expected the address of this server with https, without a path"
+        raise SetupError(f"AUTH_OIDC_ISSUER needs AUTH_PUBLIC_URL: {message}")
+    return OidcClient(
+        settings.auth_oidc_client_id,
+        secret,
+        public + CALLBACK,
+        settings.auth_oidc_scopes,
+        settings.auth_oidc_groups_claim,
+        settings.auth_oidc_username_claim,
+        settings.auth_oidc_user_provisioning,
+        settings.auth_oidc_team_sync,
+    )

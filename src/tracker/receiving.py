@@ -15,6 +15,8 @@ from tracker.services.intakes.service import IntakeService
 if TYPE_CHECKING:
     from contextlib import AsyncExitStack
 
+    from structlog.typing import FilteringBoundLogger
+
     from tracker.api.rpcs import Rpcs
     from tracker.config.settings import Settings
     from tracker.services.context import Context
@@ -48,11 +50,7 @@ def open_receiving(  # noqa: PLR0913, PLR0917 - what it is made of
         SetupError: The file can't be read, or a rule is wrong.
     """
     inbox, service = parts
-    try:
-        mapping = MappingFile(settings.intake_mapping, context.log)
-    except (OSError, MappingError) as error:
-        reason = error.strerror if isinstance(error, OSError) else str(error)
-        raise SetupError(f"INTAKE_MAPPING {settings.intake_mapping}: {reason}") from None
+    mapping = mapping_of(settings, context.log)
     if settings.intake_mapping is not None:
         tasks.repeat("intake_mapping", mapping.follow)
         opened.push_async_callback(tasks.stop, "intake_mapping")
@@ -67,6 +65,19 @@ def open_receiving(  # noqa: PLR0913, PLR0917 - what it is made of
     )
     service.senders = receiving = Receiving(recorder, inbox)
     return receiving
+
+
+def mapping_of(settings: Settings, log: FilteringBoundLogger) -> MappingFile:
+    """Return the operator's own rules.
+
+    Raises:
+        SetupError: The file can't be read, or a rule is wrong.
+    """
+    try:
+        return MappingFile(settings.intake_mapping, log)
+    except (OSError, MappingError) as error:
+        reason = error.strerror if isinstance(error, OSError) else str(error)
+        raise SetupError(f"INTAKE_MAPPING {settings.intake_mapping}: {reason}") from None
 
 
 def _secrets(settings: Settings) -> dict[str, str | None]:

@@ -32,6 +32,10 @@ from tracker.cli.freeze.commands import app as freeze
 from tracker.cli.helped import HelpedCommand, HelpedGroup
 from tracker.cli.intake.commands import app as intake
 from tracker.cli.lock.commands import app as lock
+from tracker.cli.operating.bundle import support_bundle
+from tracker.cli.operating.doctor import doctor
+from tracker.cli.operating.options import DOCTOR_TABLE
+from tracker.cli.operating.top import top
 from tracker.cli.options import ServerBefore, TokenFileBefore, command_of, word_of
 from tracker.cli.printing import say
 from tracker.cli.run.command import run
@@ -80,6 +84,9 @@ command("restore")(copying.restore)
 command("migrate")(copying.migrate)
 command("demo")(copying.demo)
 command("healthcheck")(server.healthcheck)
+command("doctor", codes=DOCTOR_TABLE)(doctor)
+command("top", codes=STATS_TABLE)(top)
+command("support-bundle")(support_bundle)
 
 
 _SHELLS = ("bash", "zsh", "fish")
@@ -123,6 +130,7 @@ _CALLING = frozenset(
         "audit",
         "can-deploy",
         "catalog",
+        "doctor",
         "event",
         "export",
         "freeze",
@@ -135,6 +143,7 @@ _CALLING = frozenset(
         "stats",
         "terraform",
         "token",
+        "top",
         "versions",
         "webhook",
         "whoami",

@@ -90,7 +90,7 @@ def serve(configuration: Annotated[Configuration, settings_options()]) -> None:
     log = make_logger(settings.log_level, settings.log_format.value, out)
     for name in ineffective_variables(os.environ):
         log.warning("environment variable has no effect", variable=name, reason="MONGO_URI takes its place")
-    _require_access_control(settings)
+    require_access_control(settings)
     _allow_many_connections()
     _share_one_heap()
     signal.signal(signal.SIGTERM, signal.default_int_handler)  # until the server handles it
@@ -105,7 +105,7 @@ def serve(configuration: Annotated[Configuration, settings_options()]) -> None:
         sys.exit(INTERRUPTED)
 
 
-def _require_access_control(settings: Settings) -> None:
+def require_access_control(settings: Settings) -> None:
     """Refuse to listen for others while nothing says what callers without credentials may do."""
     if settings.auth_anonymous_permissions is not None or _is_loopback(settings.host):
         return

@@ -175,6 +175,8 @@ class Metrics:
         self._under_way = 0  # plain numbers: a gauge is slower than some calls
         inflight = Gauge("tracker_inflight", "Calls under way, without probes.", registry=registry)
         inflight.set_function(lambda: self._under_way)
+        watches = Gauge("tracker_watches", "Watches under way.", registry=registry)
+        self.watches = watches.set_function
         text = "Duration of each commit of the store, until its changes are durable."
         buckets = [each / 1_000 for each in _COMMIT_MILLISECONDS]
         self._commit_seconds = histogram("tracker_store_commit_seconds", text, buckets=buckets)

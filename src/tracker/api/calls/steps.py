@@ -178,8 +178,10 @@ class _Stream:
 class OpenStreams:
     """The streams that are open: so many at most, and each can be ended from outside."""
 
-    def __init__(self) -> None:
+    def __init__(self, gauge: Callable[[Callable[[], float]], object] = callable) -> None:
+        """Take what is given a function that returns the number of streams of RPCs, for metrics."""
         self._open: set[_Stream] = set()
+        gauge(lambda: sum(each.endpoint.rpc is not None for each in self._open))
         self._of_each = Counter[str]()
         self._refused: Callable[[Endpoint, Call], TrackerError | None] = lambda *_: None
 

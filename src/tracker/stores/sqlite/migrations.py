@@ -25,7 +25,7 @@ APPLICATION_ID: Final = int.from_bytes(b"TRKR")
 _FILLED_ID: Final = int.from_bytes(b"TRKM")
 """Marks a file that `tracker migrate` has partly filled; the table `filling` has the source."""
 
-_RECORDS: Final = (
+RECORDS: Final = (
     *("events", "changelog", "catalog", "links", "locks", "lock_keys", "ended_locks", "idempotency_keys"),
     "access",
     "audit",
@@ -38,6 +38,7 @@ _RECORDS: Final = (
     "intake_messages",
     "commits",
 )
+"""The tables that have records."""
 
 
 @cache
@@ -89,7 +90,7 @@ def begin_filling(db: apsw.Connection, source: str) -> None:
     """
     if db.pragma("application_id") == _FILLED_ID:
         return
-    for table in _RECORDS:
+    for table in RECORDS:
         if db.execute(f"SELECT EXISTS (SELECT 1 FROM {table})").get:  # noqa: S608 - our own tables
             raise not_empty(table)
     with db:

@@ -1,0 +1,1 @@
+"""`tracker doctor`, `top` and `support-bundle`: for those who run a server."""

@@ -1,0 +1,68 @@
+"""The options that these commands share: settings that may be wrong, and a server to ask."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+from urllib.parse import urlsplit
+
+import typer
+
+from tracker.cli.options import Options
+from tracker.cli.server import settings_options
+from tracker.config import ConfigurationError
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+DOCTOR_TABLE = {
+    "0": "nothing needs attention",
+    "1": "there are warnings",
+    "2": "a check has failed",
+    "64": "the command line is wrong",
+}
+
+
+def lenient_settings() -> Options:
+    """Return the options of `settings_options` that make a `Configuration`, or else its problems."""
+    strict = settings_options()
+
+    def made(given: Mapping[str, object]) -> object:
+        try:
+            return strict.make(given)
+        except ConfigurationError as error:
+            return error.problems
+
+    return Options(strict.declared, made)
+
+
+def _url(context: typer.Context, text: str) -> str:
+    """Return the server given to the command, else the one given before it; `` for this machine's."""
+    text = text or context.find_root().params.get("server") or ""
+    parts = urlsplit(text)
+    if text and (parts.scheme not in ("http", "https") or not parts.hostname):
+        raise typer.BadParameter(f"expected an address such as http://localhost:8080, got {text!r}")
+    return text
+
+
+OtherServer = Annotated[
+    str,
+    typer.Option(
+        "--server", metavar="URL", callback=_url, help="Check this server from here, not this machine."
+    ),
+]
+TokenFile = Annotated[
+    Path | None,
+    typer.Option(
+        "--token-file",
+        envvar="TRACKER_TOKEN_FILE",
+        metavar="FILE",
+        help="With --server, the file of the token to send; else that of TRACKER_TOKEN or `tracker login`.",
+    ),
+]
+BackupPlace = Annotated[
+    Path | None,
+    typer.Option(
+        "--backups", envvar="TRACKER_BACKUPS", metavar="PATH", help="Folder of your backups, or one of them."
+    ),
+]
