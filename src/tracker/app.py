@@ -29,6 +29,7 @@ from tracker.api.cors import Cors
 from tracker.api.grpc import GrpcServer
 from tracker.api.http_protocol import HttpLimits
 from tracker.api.http_server import HttpServer
+from tracker.api.mcp import AgentRoute
 from tracker.api.rest import RestApi
 from tracker.api.routes import Readiness, documentation, metrics_page, probes, web_configuration
 from tracker.api.rpcs import Rpcs
@@ -231,6 +232,7 @@ class App:
             *receiving.routes(),
             *TerraformBackend(rpcs, terraform, settings.terraform_state_mib << 20).routes(),
             *self._interactions(rpcs, webhooks, context).routes(),
+            *AgentRoute(rpcs, log).routes(),
             *(*probes(ready), *documentation(), *access.routes, _web_configuration(settings)),
             *Site(rpcs, access.login, NAVIGATION, clock.now, settings.timezone).routes(PAGES),
         ]

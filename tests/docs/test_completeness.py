@@ -18,6 +18,8 @@ from tracker.api.http_protocol import HttpLimits
 from tracker.cli.main import app
 from tracker.config.settings import SETTINGS
 from tracker.errors import Code, Reason
+from tracker.mcp.reads import READS
+from tracker.mcp.writes import WRITES
 from tracker.pb import annotations_pb, catalog_pb, event_pb
 from tracker.telemetry.metrics import Metrics
 from tracker.transcoding.json_text import MAX_DEPTH
@@ -227,3 +229,9 @@ def anchors(text: str) -> set[str]:
     """Return the anchors that headings have."""
     headings = re.findall(r"^#+ (.*)$", text, re.MULTILINE)
     return {re.sub(r"[^\w\- ]", "", heading.lower()).replace(" ", "-") for heading in headings}
+
+
+def test_the_page_of_agents_lists_every_tool_with_its_permission() -> None:
+    expected = [(f"`{tool.name}`", f"`{tool.permission}`") for tool in (*READS, *WRITES)]
+    rows = table("docs/mcp.md", "tool", "what it answers", "permission")
+    assert [(name, permission) for name, _, permission in rows] == expected

@@ -9,8 +9,8 @@ if TYPE_CHECKING:
 
 _METHODS = "GET, HEAD, POST, PUT, PATCH, DELETE"
 _REQUEST_HEADERS = (
-    "authorization, content-type, grpc-timeout, idempotency-key, last-event-id, prefer, x-api-key,"
-    " x-request-id"
+    "authorization, content-type, grpc-timeout, idempotency-key, last-event-id, mcp-method, mcp-name,"
+    " mcp-protocol-version, prefer, x-api-key, x-request-id"
 )
 _ANSWER_HEADERS = "retry-after, ratelimit, ratelimit-policy, warning, preference-applied, x-request-id"
 _SECONDS = 600

@@ -79,7 +79,7 @@ class Api(NamedTuple):
                 metadata: JsonValue = {name: str(value) for name, value in error.metadata.items()}
                 details = {"message": error.message, "code": error.code.name, "reason": error.reason}
                 print_document({"error": {**details, "metadata": metadata}}, self.output)
-            raise CommandError(error.message + _hint(error, credential.source), exit_code(error)) from None
+            raise CommandError(error.message + hint(error, credential.source), exit_code(error)) from None
 
     def show(  # what each form needs
         self,
@@ -122,7 +122,7 @@ class Api(NamedTuple):
         )
 
 
-def _hint(error: ApiError, source: str) -> str:
+def hint(error: ApiError, source: str) -> str:
     """Return what the user can do about an error; `source` is where the token is from, if one was sent."""
     from tracker.client.connection import NO_ANSWER, NO_TLS
     from tracker.errors import Code

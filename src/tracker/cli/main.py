@@ -32,6 +32,7 @@ from tracker.cli.freeze.commands import app as freeze
 from tracker.cli.helped import HelpedCommand, HelpedGroup
 from tracker.cli.intake.commands import app as intake
 from tracker.cli.lock.commands import app as lock
+from tracker.cli.mcp import mcp
 from tracker.cli.operating.bundle import support_bundle
 from tracker.cli.operating.doctor import doctor
 from tracker.cli.operating.options import DOCTOR_TABLE
@@ -69,6 +70,7 @@ command("import", codes=ARCHIVE_TABLE)(import_)
 app.add_typer(lock, name="lock")
 app.add_typer(catalog, name="catalog")
 app.add_typer(freeze, name="freeze")
+command("mcp")(mcp)
 app.add_typer(intake, name="intake")
 command("login", codes=ACCESS_TABLE)(login)
 command("logout", codes=ACCESS_TABLE)(logout)
@@ -139,6 +141,7 @@ _CALLING = frozenset(
         "lock",
         "login",
         "logout",
+        "mcp",
         "run",
         "stats",
         "terraform",
