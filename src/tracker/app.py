@@ -209,11 +209,13 @@ class App:
             EventQueries(events, context),
             EventAnalysis(events, context),
             EventWatches(feed, context),
-            CatalogService(store.catalog, context),
+            versions := VersionService(
+                store, context, read_schemes(settings.version_schemes), settings.deployment_order
+            ),
+            CatalogService(store.catalog, context, versions),
             LockService(*locks, context, metrics.locks, events, access.is_current),
             LinkService(store.links, context),
             FreezeWindowService(store.freezes, context),
-            VersionService(store, context, read_schemes(settings.version_schemes), settings.deployment_order),
             access.service,
             access.people,
             access.own_sessions,

@@ -95,3 +95,32 @@ async def test_services_and_versions_are_chosen_and_environments_compared(client
     ):
         with pytest.raises(Refused, match=field):
             await listed(client, **wrong)
+
+
+async def test_an_entry_of_the_catalog_follows_what_was_deployed_unless_it_is_pinned(client: Client) -> None:
+    entry = {"name": "lib", "type": "library", "owner": "core", "version": "1"}
+    uses = [{"name": "lib", "versionUsed": "3"}]
+    await client.call("CatalogService/CreateUpdateCatalog", entry)
+    project = {"name": "shop", "type": "project", "owner": "core", "version": "1", "usedDeliverables": uses}
+    await client.call("CatalogService/CreateUpdateCatalog", project)
+
+    async def stored() -> Any:
+        return (await client.call("CatalogService/GetCatalog", {"name": "lib"}))["catalog"]
+
+    async def use() -> Any:
+        answer: Any = await client.call("CatalogService/GetVersionCompliance", {})
+        return answer["projects"][0]["deliverables"][0]
+
+    assert not (await stored()).get("observed")
+    for version, day, environment in (("2", 1, "production"), ("3", 2, "UAT")):
+        await deployed(client, "lib", version, day, environment=environment)
+    found = await stored()
+    assert (found["version"], found["observed"]["version"]) == ("1", "2")
+    assert (found["observed"]["environment"], found["observed"]["latestVersion"]) == ("production", "3")
+    assert ((await use())["latestVersion"], (await use())["isLatest"]) == ("3", True)
+    narrow = await bearer(client, "catalog alone", "catalog:read")
+    seen: Any = await narrow.call("CatalogService/GetCatalog", {"name": "lib"})
+    assert not seen["catalog"].get("observed")
+    await client.call("CatalogService/CreateUpdateCatalog", {**entry, "versionPinned": True})
+    assert not (await stored()).get("observed")
+    assert not (await use()).get("isLatest")

@@ -62,6 +62,8 @@ vulnerabilitySummary:
 infrastructureResources:
 - {id: db-1, name: orders, type: DATABASE_RDS, metadata: {engine: 16, size: null-ish}}
 annotations: {argocd/app-name: shop}
+versionPinned: true
+observed: {version: 9}
 """
 
 

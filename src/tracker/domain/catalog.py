@@ -8,6 +8,7 @@ from __future__ import annotations
 import copy
 from collections import defaultdict
 from operator import attrgetter
+from types import MappingProxyType
 from typing import TYPE_CHECKING
 
 from tracker.domain.times import timestamp
@@ -15,6 +16,7 @@ from tracker.pb import catalog_pb
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Mapping, Sequence
+    from collections.abc import Set as AbstractSet
 
     from protobuf import Message
 
@@ -75,10 +77,35 @@ def _copy_shared(source: Message, target: catalog_pb.Catalog) -> None:
 _Type = catalog_pb.Type
 
 
+def followed(
+    entries: Sequence[catalog_pb.Catalog], types: Collection[catalog_pb.Type] = ()
+) -> AbstractSet[str]:
+    """Return the names of used deliverables whose latest version is the newest that was deployed.
+
+    Nobody has written one, and none is pinned.
+    """
+    used = {use.name for entry in entries if entry.type == _Type.project for use in entry.used_deliverables}
+    return {
+        entry.name
+        for entry in entries
+        if entry.name in used
+        and _is_deliverable(entry, types)
+        and not (entry.latest_version or entry.version_pinned)
+    }
+
+
+def _is_deliverable(entry: catalog_pb.Catalog, types: Collection[catalog_pb.Type]) -> bool:
+    return entry.type != _Type.project and (not types or entry.type in types)
+
+
 def version_compliance(
-    entries: Iterable[catalog_pb.Catalog], types: Collection[catalog_pb.Type] = ()
+    entries: Iterable[catalog_pb.Catalog],
+    types: Collection[catalog_pb.Type] = (),
+    observed: Mapping[str, str] = MappingProxyType({}),
 ) -> catalog_pb.GetVersionComplianceResponse:
     """Return the compliance of the projects of a catalog.
+
+    `observed` are the latest versions of deliverables that follow what was deployed.
 
     A deliverable is any entry that is not a project, of one of `types` if given. A version is outdated where
     the deliverable has a reference version and the project uses another. Unknown deliverables are left out.
@@ -86,9 +113,9 @@ def version_compliance(
     """
     by_name = {entry.name: entry for entry in entries}
     deliverables = {
-        name: entry
+        name: _following(entry, observed.get(name, ""))
         for name, entry in by_name.items()
-        if entry.type != _Type.project and (not types or entry.type in types)
+        if _is_deliverable(entry, types)
     }
     projects = [
         _project(entry, deliverables) for _, entry in sorted(by_name.items()) if entry.type == _Type.project
@@ -96,6 +123,14 @@ def version_compliance(
     return catalog_pb.GetVersionComplianceResponse(
         projects=projects, summary=_summary(projects, deliverables)
     )
+
+
+def _following(entry: catalog_pb.Catalog, latest: str) -> catalog_pb.Catalog:
+    if not latest:
+        return entry
+    entry = copy.copy(entry)
+    entry.latest_version = latest
+    return entry
 
 
 def percentage(part: int, whole: int) -> float:

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import copy
 from functools import partial
 from typing import TYPE_CHECKING
 
-from tracker.domain.catalog import changed_by, described_entry, updated_entry, version_compliance
+from tracker.domain.catalog import changed_by, described_entry, followed, updated_entry, version_compliance
 from tracker.errors import FieldViolation, Reason, TrackerError, invalid
 from tracker.pb import catalog_pb
 from tracker.permissions import Permission
@@ -28,6 +29,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from tracker.services.context import Call, Context, M
+    from tracker.services.versions import VersionService
     from tracker.stores.base import CatalogStore
 
 
@@ -38,9 +40,10 @@ _LARGEST = PAGE_BYTES + 2**20 - 2**14
 class CatalogService:
     """Answers `tracker.catalog.v1alpha1.CatalogService`."""
 
-    def __init__(self, store: CatalogStore, context: Context) -> None:
+    def __init__(self, store: CatalogStore, context: Context, versions: VersionService) -> None:
         self._store = store
         self._context = context
+        self._versions = versions
 
     async def create_update_catalog(
         self, request: catalog_pb.CreateUpdateCatalogRequest, call: Call
@@ -73,6 +76,9 @@ class CatalogService:
         entry = await self._store.get(request.name)
         if entry is None or not may_touch(call, Permission.CATALOG_READ, entry):
             raise _not_found(request.name)
+        if not entry.version_pinned:
+            entry = copy.copy(entry)
+            entry.observed = await self._versions.observed(entry.name, call)
         return catalog_pb.GetCatalogResponse(catalog=entry)
 
     async def delete_catalog(
@@ -109,8 +115,13 @@ class CatalogService:
         self, request: catalog_pb.GetVersionComplianceRequest, call: Call
     ) -> catalog_pb.GetVersionComplianceResponse:
         found = await self._store.find(Page())
-        readable = filter(partial(may_touch, call, Permission.CATALOG_READ), found.records)
-        compliance = version_compliance(readable, request.types)
+        readable = [each for each in found.records if may_touch(call, Permission.CATALOG_READ, each)]
+        observed = {
+            name: versions.latest_version
+            for name in sorted(followed(readable, request.types))
+            if (versions := await self._versions.observed(name, call)) is not None
+        }
+        compliance = version_compliance(readable, request.types, observed)
         projects = len(compliance.projects)
         self._context.report(call, "version compliance check completed", projects=projects)
         query = own(f"compliance {request.types}", call)

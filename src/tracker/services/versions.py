@@ -12,11 +12,11 @@ from tracker.domain.query.fields import BY_NAME, ENVIRONMENT, SERVICE, STATUS, T
 from tracker.domain.query.matching import fits
 from tracker.domain.query.tree import EventFilter, Term, all_of, one_of
 from tracker.domain.times import read_named, timestamp
-from tracker.domain.versions.deployments import BEGUN, Comparison, Promotion, deployed_versions
+from tracker.domain.versions.deployments import BEGUN, Comparison, Promotion, deployed_versions, in_use
 from tracker.domain.versions.schemes import scheme_of
 from tracker.errors import FieldViolation, invalid
-from tracker.pb import event_pb, version_pb
-from tracker.pb.options import number_named
+from tracker.pb import catalog_pb, event_pb, version_pb
+from tracker.pb.options import number_named, wire_name
 from tracker.permissions import Permission
 from tracker.services.narrowing import may_touch, visible
 from tracker.services.paging import MOST_READ, given, own, page_token, parse_page_token
@@ -87,6 +87,23 @@ class VersionService:
             environments=sorted(
                 {each.environment for each in versions if each.environment}, key=self._promotion.place
             ),
+        )
+
+    async def observed(self, service: str, call: Call) -> catalog_pb.ObservedVersions | None:
+        """Return what was deployed of a service, as far as a call may read it; None for nothing."""
+        now = self._context.now()
+        events, _ = await self._deployments(service, now + 1, call)
+        scheme = scheme_of(service, self._schemes)
+        versions = deployed_versions(service, events, scheme, now, None, self._promotion)
+        found = in_use(versions, self._promotion)
+        if found is None:
+            return None
+        return catalog_pb.ObservedVersions(
+            version=found.version,
+            environment=wire_name(found.environment),
+            since=found.since,
+            event_id=found.event_id,
+            latest_version=found.newest_version,
         )
 
     async def _services(self, request: version_pb.GetDeployedVersionsRequest, call: Call) -> Sequence[str]:

@@ -15,8 +15,8 @@ from tracker.transcoding.json_text import JsonValue
 if TYPE_CHECKING:
     from protobuf import Message
 
-_OF_CHANGES = ("createdAt", "updatedAt", "updatedBy", "claimedUpdatedBy")
-"""Fields about the changes of an entry."""
+_FOUND_OUT = ("createdAt", "updatedAt", "updatedBy", "claimedUpdatedBy", "observed")
+"""Fields of an entry that the server finds out."""
 
 
 class Difference(NamedTuple):
@@ -72,7 +72,7 @@ def _by_name(items: list[JsonValue]) -> dict[str | int, JsonValue] | None:
 
 
 def _fields(request: type[Message]) -> frozenset[str]:
-    return frozenset(field.json_name for field in request.desc().fields) - {"name", *_OF_CHANGES}
+    return frozenset(field.json_name for field in request.desc().fields) - {"name", *_FOUND_OUT}
 
 
 _VERSIONS = _fields(UPDATE_VERSIONS.request)
@@ -104,7 +104,7 @@ def applied(
     try:
         stored = _stored(connection, described.name)
         before = stored or {}
-        after = {name: value for name, value in described.fields.items() if name not in _OF_CHANGES}
+        after = {name: value for name, value in described.fields.items() if name not in _FOUND_OUT}
         kept = before.keys() if keep else _KEPT
         after |= {name: before[name] for name in kept - described.given if name in before}
         found = tuple(differences(before, after))
@@ -132,4 +132,4 @@ def _stored(connection: Connection, name: str) -> dict[str, JsonValue] | None:
             return None
         raise
     fields = fields_of(entry) if entry is not None else {}
-    return {name: value for name, value in fields.items() if name not in _OF_CHANGES}
+    return {name: value for name, value in fields.items() if name not in _FOUND_OUT}

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import re
 import sys
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import NamedTuple
 
@@ -193,12 +193,18 @@ def _entries(document: JsonValue) -> list[JsonValue]:
             return [document]
 
 
+_PINNED = frozenset({"versionPinned", "version_pinned"})
+_SWITCH: Mapping[str, JsonValue] = {"true": True, "false": False}
+
+
 def _described(place: str, value: JsonValue) -> Described:
     name = value.get("name") if isinstance(value, dict) else None
     if isinstance(name, str) and name:
         place += f" ({name})"
     if unknown := drop_unknown_keys(_CATALOG, value):
         raise Mistakes(*(f"{place}: {key}" for key in unknown))
+    if isinstance(value, dict):  # YAML has texts alone
+        value |= {name: _SWITCH.get(str(value[name]), value[name]) for name in _PINNED & value.keys()}
     try:
         normalised, _ = normalise(_CATALOG, value)
         fields = fields_of(make_message(catalog_pb.Catalog, normalised))

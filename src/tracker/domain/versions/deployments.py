@@ -10,7 +10,7 @@ from protobuf.wkt import UInt32Value
 
 from tracker.domain.events import attributes_of, event_id, metadata_of
 from tracker.domain.overlaps import timed_event
-from tracker.domain.times import timestamp
+from tracker.domain.times import micros, timestamp
 from tracker.domain.versions.schemes import places_of
 from tracker.pb import event_pb, version_pb
 
@@ -135,6 +135,27 @@ def deployed_versions(  # noqa: PLR0913, PLR0917  # what is known, and what is a
             shown.later = _later(spans, place, run, as_of)
         answer.append(shown)
     return answer
+
+
+def in_use(
+    versions: Sequence[version_pb.DeployedVersion], promotion: Promotion
+) -> version_pb.DeployedVersion | None:
+    """Return the version of a service that counts as the one in use, of those that run.
+
+    It is the one that came last to the last environment of a declared order, or else to production, or else
+    to the last environment that has one.
+    """
+    found = [each for each in versions if each.version and each.environment]
+    places = {each.environment for each in found}
+    last = [each for each in promotion.declared if each in places]
+    if last:
+        environment = last[-1]
+    elif event_pb.Environment.production in places:
+        environment = event_pb.Environment.production
+    else:
+        environment = max(places, key=promotion.place, default=event_pb.Environment(0))
+    there = [each for each in found if each.environment == environment]
+    return max(there, key=lambda each: 0 if each.since is None else micros(each.since), default=None)
 
 
 def _others(

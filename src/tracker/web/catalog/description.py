@@ -58,8 +58,13 @@ def _facts(entry: catalog_pb.Catalog) -> Iterator[tuple[str, str]]:
     yield "type", choice_words(entry.type)
     yield "platform", choice_words(entry.platform)
     yield "language", choice_words(entry.languages)
-    yield "version in use", entry.version
-    yield "latest version", entry.latest_version
+    seen = entry.observed
+    if seen is None:
+        yield "version in use", f"{entry.version}{' (pinned)' if entry.version_pinned else ''}"
+    else:
+        yield "version in use", f"{seen.version} ({seen.environment})"
+        yield "version as written", entry.version if entry.version != seen.version else ""
+    yield "latest version", entry.latest_version or (seen.latest_version if seen else "")
     yield "reference version", entry.reference_version
     yield "available versions", ", ".join(entry.available_versions)
     if (sla := entry.sla) is not None:
