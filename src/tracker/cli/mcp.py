@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Annotated, TypeVar
 import typer
 
 from tracker.cli.calls import hint
+from tracker.cli.credentials import credential_for
 from tracker.cli.exits import CommandError
 from tracker.cli.options import Server
 from tracker.cli.printing import say
@@ -46,8 +47,9 @@ def mcp(
     if sys.stdin.isatty():
         say("this waits for an agent on standard input; Ctrl-C ends it")
     signal.signal(signal.SIGINT, signal.SIG_DFL)  # else it would end with the next line of input
-    with api.connected(send_kept=False) as connection:
-        anyio.run(_serve, _Remote(connection, allow_writes=allow_writes))
+    credential = credential_for(api.server, api.token_file)
+    with api.connected(credential, send_kept=False) as connection:
+        anyio.run(_serve, _Remote(connection, credential.source, allow_writes=allow_writes))
 
 
 async def _serve(remote: _Remote) -> None:
@@ -63,8 +65,9 @@ async def _serve(remote: _Remote) -> None:
 class _Remote:
     """The server that the command calls."""
 
-    def __init__(self, connection: Connection, *, allow_writes: bool) -> None:
+    def __init__(self, connection: Connection, token_source: str, *, allow_writes: bool) -> None:
         self._connection = connection
+        self._token_source = token_source
         self._allow_writes = allow_writes
 
     def refusal(self, tool: Tool) -> Refused | None:
@@ -86,7 +89,9 @@ class _Remote:
                 partial(self._connection.call, Rpc(type(request), answer), request)
             )
         except ApiError as error:
-            raise Refused(error.message + hint(error, ""), error.reason, error.violations) from None
+            raise Refused(
+                error.message + hint(error, self._token_source), error.reason, error.violations
+            ) from None
 
     async def require(self, permission: str, _record: Message) -> None:
         from tracker.mcp.tools import Refused

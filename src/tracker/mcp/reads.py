@@ -165,7 +165,7 @@ READS = (
         "List what runs where",
         "List which versions of services run in which environments, since when, and how far they are"
         " behind. With `as_of`, what ran at a moment past; with `compared_with`, only what differs from"
-        " then.",
+        " then; with `compared_environment`, only what differs from there.",
         version_pb.GetDeployedVersionsRequest,
         version_pb.GetDeployedVersionsResponse,
         lambda answer: f"{len(answer.versions)} versions{', and more' if answer.next_page_token else ''}.",
@@ -174,6 +174,9 @@ READS = (
             Argument("environment", "An environment; by default, all."),
             Argument("as_of", f"A moment past, {_WHEN}; by default, now."),
             Argument("compared_with", f"Another moment, {_WHEN}."),
+            Argument("compared_environment", "Another environment to compare `environment` with."),
+            Argument("team", "Owner of the services in the catalog; by default, all."),
+            Argument("version", "Pattern of versions, such as 2.*; by default, all."),
             Argument("limit", "Services to return, up to 200.", default=50, most=200),
             Argument("page_token", "`next_page_token` of the result before."),
         ),
