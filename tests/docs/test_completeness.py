@@ -11,7 +11,7 @@ import pytest
 from tests.clients import METHODS
 from tests.docs.pages import PAGES, ROOT, code, listing, read, section, table
 
-from tracker import pb
+from tracker import __version__, pb
 from tracker.api.calls.endpoint import MAX_BODY
 from tracker.api.grpc_call import GrpcLimits
 from tracker.api.http_protocol import HttpLimits
@@ -76,6 +76,12 @@ def test_operations_lists_every_metric() -> None:
     own = [metric for metric in metrics.registry.collect() if metric.name.startswith("tracker_")]
     expected = [(f"`{exposed_name(each)}{labels(each)}` ({each.type})", each.documentation) for each in own]
     assert listing("docs/operations.md", "## Metrics") == expected
+
+
+def test_the_upgrade_page_says_what_each_release_changes() -> None:
+    released = re.findall(r"^## \[([0-9.]+)\]", read("CHANGELOG.md"), re.MULTILINE)
+    for version in {*released, __version__}:
+        assert section("docs/operations.md", f"### To {version}").strip(), version
 
 
 def exposed_name(metric: Metric) -> str:
