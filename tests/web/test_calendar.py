@@ -78,8 +78,88 @@ async def test_weeks_begin_where_the_reader_lives_or_says(http: httpx2.AsyncClie
         assert head[0].all("span")[1].text == first
     week = await page(http, "/calendar?week=2026-11-28&first=Monday&zone=UTC")
     assert week.one("h2", class_="calendar-title").text == "23 to 29 November 2026"
-    assert len(week.one("tbody").all("td")) == 7
+    assert len(week.one("tbody").all("td", class_="hours")) == 7
     assert "week=2026-12-05" in week.one("a", id="later").attributes["href"]
+
+
+def column(shown: Element, since: str) -> Element:
+    """Return the column of the day that begins at a moment."""
+    return next(td for td in shown.all("td", class_="hours") if td.attributes["data-since"] == since)
+
+
+def places(column: Element) -> dict[str, tuple[float, float, int, int]]:
+    """Return left edges and widths in per cent, tops and heights in pixels, by the titles of events."""
+    return {
+        each.one("span", class_="what").text: (
+            float(each.attributes["x"].rstrip("%")),
+            float(each.attributes["width"].rstrip("%")),
+            int(each.attributes["y"]) - 1,
+            int(each.attributes["height"]) + 2,
+        )
+        for each in column.all("foreignobject")
+    }
+
+
+async def test_a_week_has_events_at_their_hours_and_simultaneous_ones_side_by_side(
+    http: httpx2.AsyncClient,
+) -> None:
+    for title, start, end in (
+        ("Night", "2030-03-05T21:00:00Z", "2030-03-06T01:00:00Z"),
+        ("First", "2030-03-06T08:00:00Z", "2030-03-06T10:00:00Z"),
+        ("Second", "2030-03-06T09:00:00Z", "2030-03-06T09:10:00Z"),
+        ("Alone", "2030-03-06T10:00:00Z", "2030-03-06T11:00:00Z"),
+        ("Long", "2030-03-04T00:00:00Z", "2030-03-09T00:00:00Z"),
+        *((f"Noon {number}", "2030-03-07T11:00:00Z", "2030-03-07T12:00:00Z") for number in range(5)),
+    ):
+        await planned(http, title, start, end)
+    week = await page(http, f"/calendar?week=2030-03-06&first=Monday&{PARIS}")
+    wednesday = column(week, "2030-03-05T23:00:00Z")
+    assert places(wednesday) == {
+        "Night": (0, 99, 0, 96),
+        "First": (0, 49, 9 * 48, 96),
+        "Second": (50, 49, 10 * 48, 24),
+        "Alone": (0, 99, 11 * 48, 48),
+    }
+    assert places(column(week, "2030-03-04T23:00:00Z")) == {"Night": (0, 99, 22 * 48, 96)}
+    heads = week.one("thead").all("th")
+    assert ["Long" in head.text for head in heads] == [False, True, True, True, True, False, False]
+    assert "2 more" in heads[3].text
+
+
+async def test_a_day_on_which_clocks_change_has_its_own_hours(http: httpx2.AsyncClient) -> None:
+    for day, since, hours in (
+        ("2026-03-29", "2026-03-28T23:00:00Z", ["00:00", "01:00", "03:00"]),
+        ("2026-10-25", "2026-10-24T22:00:00Z", ["00:00", "01:00", "02:00", "02:00", "03:00"]),
+    ):
+        await planned(http, f"Work {day}", f"{day}T10:00:00Z", f"{day}T11:00:00Z")
+        shown = column(await page(http, f"/calendar?week={day}&first=Monday&{PARIS}"), since)
+        assert [each.text for each in shown.all("text")][: len(hours)] == hours
+        number = len(shown.all("text"))
+        assert shown.one("svg", role="group").attributes["height"] == f"{number * 48}"
+        assert places(shown)[f"Work {day}"][2:] == ((11 if number == 23 else 12) * 48, 48)
+
+
+async def test_planned_work_is_moved_unless_somebody_else_has_moved_it(http: httpx2.AsyncClient) -> None:
+    id_ = await planned(http, "Move rack", "2030-03-06T08:00:00Z", "2030-03-06T10:30:00Z")
+    week = await page(http, "/calendar?week=2030-03-06&zone=UTC")
+    (link,) = week.all("a", **{"data-move": id_})
+    (form,) = week.all("form", id="move")
+    sent = {
+        "action": "move",
+        "csrf": "",
+        "id": id_,
+        "was": link.attributes["data-start"],
+        "start": "2030-03-07T12:15:00Z",
+    }
+    path, own = form.attributes["action"], {"sec-fetch-site": "same-origin"}
+    assert (await http.post(path, data=sent, headers=own)).status_code == 303
+    stored = (await http.get(f"/api/v1alpha1/event/{id_}")).json()["event"]["attributes"]
+    assert (stored["startDate"], stored["endDate"]) == ("2030-03-07T12:15:00Z", "2030-03-07T14:45:00Z")
+    again = await http.post(path, data={**sent, "start": "2030-03-08T00:00:00Z"}, headers=own)
+    assert "somebody else moved this event" in again.text
+    done = await record(http, "Done", startDate="2030-03-06T08:00:00Z", endDate="2030-03-06T10:30:00Z")
+    refused = await http.post(path, data={**sent, "id": done}, headers=own)
+    assert "expected a planned event" in refused.text
 
 
 async def test_today_is_marked_and_other_months_are_links(http: httpx2.AsyncClient) -> None:

@@ -65,21 +65,21 @@ def timed_event(event: event_pb.Event, now: int, ended: int | None = None) -> Ti
     return TimedEvent(event, start, start if end is None else max(start, end), under_way and ended is None)
 
 
-def groups(spans: Iterable[TimedEvent]) -> Iterator[Sequence[TimedEvent]]:
+def groups(spans: Iterable[TimedEvent], least: int = 2) -> Iterator[Sequence[TimedEvent]]:
     """Yield the groups of events that overlaps connect, directly or indirectly, each ordered by start.
 
-    An event that overlaps no other is in no group.
+    Only those of at least so many events; an event that overlaps no other is alone.
     """
     group: list[TimedEvent] = []
     stop = -inf
     for span in sorted(spans, key=_by_start):
         if span.start >= stop:
-            if len(group) > 1:
+            if len(group) >= least:
                 yield group
             group = []
         group.append(span)
         stop = max(stop, span.stop)
-    if len(group) > 1:
+    if len(group) >= least:
         yield group
 
 

@@ -1,4 +1,5 @@
-// The Calendar: a click opens a day, a drag over days plans work for them, and keys.
+// The Calendar: a click opens a day of a month, a drag over days plans work for them, and keys.
+import { arrangeHours } from "./calendar_hours.mjs";
 import { typing } from "./frame.mjs";
 import { navigate } from "./nav.mjs";
 import { completeQuery } from "./query_bar.mjs";
@@ -13,11 +14,11 @@ function at(id) {
 
 /** @param {Element | null} element */
 function dayOf(element) {
-  return /** @type {HTMLElement | null} */ (element?.closest(".calendar td") ?? null);
+  return /** @type {HTMLElement | null} */ (element?.closest(".calendar:not(.week) td") ?? null);
 }
 
 function days() {
-  return /** @type {HTMLElement[]} */ ([...document.querySelectorAll(".calendar td")]);
+  return /** @type {HTMLElement[]} */ ([...document.querySelectorAll(".calendar:not(.week) td")]);
 }
 
 function chosen() {
@@ -75,6 +76,7 @@ document.addEventListener("keydown", (event) => {
 
 function arrange() {
   completeQuery(/** @type {HTMLInputElement} */ (at("q")));
+  arrangeHours();
 }
 document.addEventListener("swapped", arrange);
 navigate(["main"]);

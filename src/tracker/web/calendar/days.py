@@ -29,7 +29,6 @@ if TYPE_CHECKING:
 _Status = event_pb.Status
 _TO_COME: Final = frozenset({_Status.planned, _Status.waiting_approval, _Status.start, _Status.in_progress})
 _MOST: Final = 5
-_MOST_OF_A_WEEK: Final = 30
 _HOUR: Final = 3_600 * MICROS
 _USUAL_HOURS: Final = 24
 
@@ -62,6 +61,7 @@ class Day:
     hours: str
     entries: tuple[Entry, ...]
     more: int
+    pick: str
     count: int | None
     freezes: tuple[FreezeRow, ...]
 
@@ -86,9 +86,8 @@ class Days:
 
     def day(self, day: date) -> Day:
         """Return a day of the reader's zone, of 23 or 25 hours where clocks change."""
-        since, until = self.start(day), self.start(day + timedelta(days=1))
+        since, until = self.bounds(day)
         touching = [each for each in self._events if each.start < until and each.stop > since]
-        room = _MOST_OF_A_WEEK if self._state.week else _MOST
         bounds = [("from", moment_text(since)), ("to", moment_text(until))]
         asked = [("q", self._state.query), *bounds, ("zone", self._state.zone)]
         hours = (until - since) / _HOUR
@@ -102,17 +101,23 @@ class Days:
             inside=self._state.week or day.month == self._state.day.month,
             today=day == self._today,
             hours="" if hours == _USUAL_HOURS else f"{hours:g}",
-            entries=tuple(self._entry(each, since, until) for each in touching[:room]),
-            more=max(0, len(touching) - room),
+            entries=tuple(self.entry(each, since, until) for each in touching[:_MOST]),
+            more=max(0, len(touching) - _MOST),
+            pick=self._state.address(week=True, day=day),
             count=self._counts.get(since),
             freezes=tuple(row for start, end, row in self._freezes if start < until and end > since),
         )
+
+    def bounds(self, day: date) -> tuple[int, int]:
+        """Return when a day begins and ends in the reader's zone."""
+        return self.start(day), self.start(day + timedelta(days=1))
 
     def start(self, day: date) -> int:
         """Return when a day begins in the reader's zone."""
         return local_moment(datetime.combine(day, time()), self._times.zone)
 
-    def _entry(self, timed: TimedEvent, since: int, until: int) -> Entry:
+    def entry(self, timed: TimedEvent, since: int, until: int) -> Entry:
+        """Return an event as a day from `since` until `until` shows it."""
         attributes = attributes_of(timed.event)
         environment = wire_name(attributes.environment) if attributes.environment else ""
         return Entry(

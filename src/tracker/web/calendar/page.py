@@ -9,13 +9,18 @@ from typing import TYPE_CHECKING, Final
 
 from protobuf.wkt import UInt32Value
 
-from tracker.domain.times import micros
+from tracker.domain.events import attributes_of, event_id
+from tracker.domain.times import micros, timestamp
+from tracker.errors import FieldViolation, invalid
 from tracker.pb import event_pb
 from tracker.permissions import Permission
+from tracker.time_text import TIME, moment_text
 from tracker.web.calendar.days import Days
+from tracker.web.calendar.hours import HOUR_PIXELS, MOVABLE, column_of
 from tracker.web.calendar.state import FIRST_DAYS, PATH, WEEKDAYS, days_of, first_weekday, state_of
 from tracker.web.explorer.page import fault_of
 from tracker.web.explorer.state import Period
+from tracker.web.forms import Done
 from tracker.web.freezes.rows import occurrences
 from tracker.web.site import View
 from tracker.web.timeline.found import events_of
@@ -63,11 +68,18 @@ class Calendar:
         )
         events = () if found.value is None else found.value.events
         days = Days(state, visit.times, events, counts.value, freezes.value or ())
+        by_start = sorted(events, key=lambda each: each.start)
         weeks = [[days.day(each) for each in dates[at : at + 7]] for at in range(0, len(dates), 7)]
         return View(
             "calendar/main.html" if visit.one("part") else "calendar/page.html",
             state=state,
             weeks=weeks,
+            columns=[
+                column_of(day, by_start, days, visit.times, picked=day.date == state.day) for day in weeks[0]
+            ]
+            if state.week
+            else (),
+            hour=HOUR_PIXELS,
             weekdays=[WEEKDAYS[(first + place) % 7] for place in range(7)],
             found=found,
             fault=fault_of(state.query, counts.error),
@@ -78,6 +90,34 @@ class Calendar:
             may_plan=visit.call.principal.may(Permission.EVENT_WRITE),
             feed=address("/calendar.ics", [("query", narrowed(state.query))]),
         )
+
+    async def submit(self, visit: Visit) -> Done:
+        """Move the planned event that a form names to another time; it stays as long as it is."""
+        visit.require(Permission.EVENT_WRITE)
+        form = visit.form
+        answer = await visit.ask(event_pb.GetEventRequest(id=form.text("id")), event_pb.GetEventResponse)
+        stored = answer.event or event_pb.Event()
+        attributes = attributes_of(stored)
+        start, end = attributes.start_date, attributes.end_date
+        if attributes.status not in MOVABLE or start is None or end is None:
+            raise invalid(FieldViolation("", "expected a planned event with a begin and an end"))
+        if moment_text(micros(start)) != form.text("was"):
+            message = "somebody else moved this event since you opened the calendar: look, and move it again"
+            raise invalid(FieldViolation("", message))
+        wanted = visit.clock.read(form.text("start"))
+        if wanted is None:
+            raise invalid(FieldViolation("start", f"expected {TIME}, got {form.text('start')!r}"))
+        moved = event_pb.EventAttributes(
+            start_date=timestamp(wanted.low), end_date=timestamp(wanted.low + micros(end) - micros(start))
+        )
+        await visit.change(
+            event_pb.UpdateEventRequest(
+                id=event_id(stored), attributes=moved, merge=True, who=form.text("who")
+            ),
+            event_pb.UpdateEventResponse,
+        )
+        now, before = visit.times.full(wanted.low), visit.times.full(micros(start))
+        return Done(visit.here(PATH), f"{stored.title} begins at {now}, before at {before}.")
 
 
 def narrowed(query: str) -> str:
