@@ -45,18 +45,28 @@ def matching(there: Sequence[event_pb.Event], query: Node | None) -> list[event_
 @given(
     drawn=st.lists(events(), min_size=4, max_size=16).map(numbered),
     query=queries,
+    bounds=st.lists(st.none() | times, min_size=2, max_size=2),
     asked=st.lists(fields, min_size=1, max_size=4),
     most=st.integers(1, 4),
 )
 @settings(max_examples=size(32, soak=400), suppress_health_check=list(HealthCheck))
-async def test_events_are_counted_by_the_values_of_fields(
-    store: Store, drawn: list[event_pb.Event], query: Node | None, asked: list[Field], most: int
+async def test_events_of_a_period_are_counted_by_the_values_of_fields(  # noqa: PLR0913, PLR0917 - drawn
+    store: Store,
+    drawn: list[event_pb.Event],
+    query: Node | None,
+    bounds: list[int | None],
+    asked: list[Field],
+    most: int,
 ) -> None:
     await replace_events(store, drawn)
-    total, tallies = await store.events.count_by(
-        EventFilter(EVERYTHING if query is None else query), asked, most
-    )
-    found = matching(drawn, query)
+    since, until = bounds
+    where = EventFilter(EVERYTHING if query is None else query, since=since, until=until)
+    total, tallies = await store.events.count_by(where, asked, most)
+    found = [
+        event
+        for event in matching(drawn, query)
+        if (since is None or event_time(event) >= since) and (until is None or event_time(event) < until)
+    ]
     assert total == len(found)
     for field, counted in zip(asked, tallies, strict=True):
         values = Counter(value_in(event, field) for event in found)

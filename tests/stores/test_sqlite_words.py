@@ -30,7 +30,7 @@ from tracker.pb import event_pb, lock_pb
 from tracker.stores.events import Explanation
 from tracker.stores.pages import Page
 from tracker.stores.sqlite import SqliteStore
-from tracker.stores.sqlite.search import plans, word_index
+from tracker.stores.sqlite.search import candidates, plans, word_index
 from tracker.stores.sqlite.search.queries import needs_document
 
 if TYPE_CHECKING:
@@ -131,7 +131,7 @@ def key(event: event_pb.Event) -> EventId:
 
 
 @soaks
-@pytest.mark.parametrize("few", [2, plans.FEW])
+@pytest.mark.parametrize("few", [2, candidates.FEW])
 @given(
     drawn=st.lists(events(), min_size=6, max_size=16).map(numbered),
     fates=st.lists(st.sampled_from(["indexed", "changed", "deleted", "new"]), min_size=16, max_size=16),
@@ -167,7 +167,7 @@ async def test_a_query_finds_the_same_however_far_the_index_is(  # noqa: PLR0913
     queries: list[Node],
     few: int,
 ) -> None:
-    monkeypatch.setattr(plans, "FEW", few)
+    monkeypatch.setattr(candidates, "FEW", few)
     by_fate = {
         fate: [event for event, one in zip(drawn, fates, strict=False) if one == fate] for fate in fates
     }
@@ -209,7 +209,7 @@ async def test_a_count_that_begins_with_the_newest_says_more_only_where_there_is
     queries: list[Node],
 ) -> None:
     most = 3
-    monkeypatch.setattr(plans, "FEW", 1)
+    monkeypatch.setattr(candidates, "FEW", 1)
     monkeypatch.setattr(plans, "LIKELY", 6)
     monkeypatch.setattr(plans, "MOST_COUNTED", most)
     await replace_events(lagging, drawn[:indexed])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final, NamedTuple, Protocol, TypeAlias
 
@@ -11,7 +12,7 @@ from tracker.errors import Reason, TrackerError
 from tracker.stores.pages import Found, first_number
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Callable, Iterable, Mapping, Sequence
 
     from tracker.domain.event_locks import EventChange
     from tracker.domain.events import EventKey, ExternalId
@@ -122,6 +123,14 @@ class Tally(NamedTuple):
 
     value: str | int
     events: int
+
+
+def most_frequent(counts: Iterable[Mapping[str | int, int]], most: int) -> Sequence[Tally]:
+    """Return the most frequent values of several counts, in ascending order where they are as frequent."""
+    totals: Counter[str | int] = Counter()
+    for each in counts:
+        totals.update(each)
+    return [Tally(*each) for each in sorted(totals.items(), key=lambda each: (-each[1], each[0]))[:most]]
 
 
 class EventStore(Protocol):

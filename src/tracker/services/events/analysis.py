@@ -6,7 +6,6 @@ from collections import defaultdict
 from dataclasses import replace
 from datetime import MAXYEAR, MINYEAR, datetime
 from itertools import islice
-from math import ceil
 from typing import TYPE_CHECKING
 
 from tracker.domain.events import FINISHED, RUNNING, attributes_of, event_time, metadata_of
@@ -16,15 +15,14 @@ from tracker.domain.query.text import to_text
 from tracker.domain.query.tree import EventFilter, Number, Term, both, narrowed, one_of, parts_of
 from tracker.domain.times import (
     MOST_INTERVALS,
-    duration,
     interval_for,
     nearest_timestamp,
     period,
     read_interval,
-    timestamp,
 )
 from tracker.errors import FieldViolation, invalid
 from tracker.pb import event_pb
+from tracker.services.events.buckets import bucket_of, percentiles
 from tracker.services.events.filters import Planned, by_fields, dates_of, facet, in_period, with_query
 from tracker.services.events.overlap_groups import fitting_groups, overlap_group
 from tracker.services.narrowing import visible
@@ -38,6 +36,7 @@ from tracker.services.paging import (
     page_token,
     parse_page_token,
 )
+from tracker.stores.events import most_frequent
 from tracker.stores.pages import Page
 from tracker.time_text import EARLIEST, MICROS, hint, local_moment
 
@@ -164,20 +163,20 @@ class EventAnalysis:
         values: dict[str | int, str] = {}
         planned = Planned(self._context, call, wanted=request.explain)
         within = replace(where, since=since, until=until)
-        if by is not None:
-            _total, (tallies,) = await self._store.count_by(within, [by], most, planned.explanation)
-            fit = fitting(_facet_values(by, tallies), None, PAGE_BYTES // (len(starts) + 1))[0]
-            values = {each.value: by.shown(each.value) for each in tallies[: len(fit)]}
         where = replace(where, since=None, until=None)
         counts = await self._store.count_between(where, edges, by, planned.explanation)
+        if by is not None:
+            tallies = most_frequent(counts, most)
+            fit = fitting(_facet_values(by, tallies), None, PAGE_BYTES // (len(starts) + 1))[0]
+            values = {each.value: by.shown(each.value) for each in tallies[: len(fit)]}
         buckets = [
-            _bucket(start, counted, None if by is None else values)
+            bucket_of(start, counted, None if by is None else values)
             for start, counted in zip(starts, counts, strict=True)
         ]
         if request.durations:
             found = await self._store.durations_between(where, edges, planned.explanation)
             for bucket, durations in zip(buckets, found, strict=True):
-                bucket.durations = _percentiles(durations)
+                bucket.durations = percentiles(durations)
         return event_pb.GetEventHistogramResponse(
             total_count=sum(bucket.count for bucket in buckets),
             interval=interval,
@@ -306,31 +305,8 @@ def _months(in_utc: Iterable[tuple[int, int]], since: int, until: int, zone: Zon
     return {start: day for start, day in starts.items() if start < until}
 
 
-def _bucket(
-    start: int, counted: Mapping[str | int, int], values: Mapping[str | int, str] | None
-) -> event_pb.HistogramBucket:
-    """Return the events from a moment, counted by values as they are shown, if they are counted by any."""
-    bucket = event_pb.HistogramBucket(start=timestamp(start), count=sum(counted.values()))
-    if values is not None:
-        bucket.values = [
-            event_pb.FacetValue(value=shown, count=counted.get(value, 0)) for value, shown in values.items()
-        ]
-        bucket.other_count = bucket.count - sum(each.count for each in bucket.values)
-    return bucket
-
-
 def _facet_values(field: Field, tallies: Iterable[Tally]) -> list[event_pb.FacetValue]:
     return [event_pb.FacetValue(value=field.shown(each.value), count=each.events) for each in tallies]
-
-
-def _percentiles(durations: Sequence[int]) -> event_pb.DurationPercentiles | None:
-    """Return the percentiles, by nearest rank, of sorted durations."""
-    if not durations:
-        return None
-    p50, p90, p95, p99, longest = (
-        duration(durations[ceil(len(durations) * rank / 100) - 1]) for rank in (50, 90, 95, 99, 100)
-    )
-    return event_pb.DurationPercentiles(count=len(durations), p50=p50, p90=p90, p95=p95, p99=p99, max=longest)
 
 
 def _may_run(query: Node) -> bool:

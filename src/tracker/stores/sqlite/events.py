@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import partial
 from typing import TYPE_CHECKING, TypeVar
 
@@ -21,6 +21,7 @@ from tracker.stores.sqlite.idempotency import once_only
 from tracker.stores.sqlite.search import execution, word_index
 from tracker.stores.sqlite.search.plans import asks_for_words, plan
 from tracker.stores.sqlite.search.queries import needs_document
+from tracker.stores.sqlite.search.slot_counts import SlotCounts
 from tracker.stores.sqlite.transaction import Bulk
 
 if TYPE_CHECKING:
@@ -54,6 +55,7 @@ class SqliteEvents:
     _reader: Reader
     _words: WordIndexer
     _most_locks: int | None = None
+    _slots: SlotCounts = field(default_factory=SlotCounts)
 
     async def create(
         self, event: event_pb.Event, lock: lock_pb.Lock | None, once: Once[event_pb.Event] | None = None
@@ -153,7 +155,7 @@ class SqliteEvents:
     async def count_by(
         self, where: EventFilter, fields: Sequence[Field], most: int, explanation: Explanation | None = None
     ) -> tuple[int, Sequence[Sequence[Tally]]]:
-        query = partial(execution.count_by, asked=fields, most=most)
+        query = partial(execution.count_by, asked=fields, most=most, slots=self._slots)
         return await self._planned(where, query, explanation)
 
     async def count_between(

@@ -95,7 +95,7 @@ def state_of(visit: Visit) -> State:
 
 
 class Dates(TypedDict):
-    """The fields of a request that bound a period."""
+    """The fields of a request that bound a period; "" is no bound."""
 
     start_date: str
     end_date: str
@@ -111,7 +111,8 @@ class Period:
     @property
     def dates(self) -> Dates:
         """The same as the dates of a request, of which the end is included."""
-        return {"start_date": moment_text(self.since), "end_date": moment_text(self.until - MICROS)}
+        since = "" if self.since == EARLIEST else moment_text(self.since)
+        return {"start_date": since, "end_date": moment_text(self.until - MICROS)}
 
 
 class Bounds(Protocol):

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 from tracker.domain.events import event_time
 from tracker.domain.query.fields import DURATION, Kind
-from tracker.stores.events import COUNTED, Explanation, Tally
+from tracker.stores.events import COUNTED, Explanation, most_frequent
 from tracker.stores.mongo.event_records import COUNTED_FIELDS
 from tracker.stores.mongo.pages import IN_A_BATCH
 from tracker.stores.mongo.search.execution import all_have_terms, matching_events, scan_steps
@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 
     from tracker.domain.query.fields import Field
     from tracker.domain.query.tree import EventFilter, Node
+    from tracker.stores.events import Tally
     from tracker.stores.mongo.event_records import Counts
     from tracker.stores.mongo.search.index_scans import IndexScan, Scans
     from tracker.stores.mongo.writes import Collection, Document
@@ -57,11 +58,7 @@ async def count_by(  # noqa: PLR0913, PLR0917 - what is asked, and what helps to
     if left:
         scanned = await _count_scans(events, where, {field: counts[field] for field in left}, most, searched)
         total = scanned if known is None else total
-    tallies = [
-        sorted(counts[field].items(), key=lambda counted: (-counted[1], counted[0]))[:most]
-        for field in fields
-    ]
-    return total, [[Tally(*each) for each in of_field] for of_field in tallies]
+    return total, [most_frequent([counts[field]], most) for field in fields]
 
 
 async def _count_scans(

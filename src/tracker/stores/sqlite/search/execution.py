@@ -11,22 +11,27 @@ from typing import TYPE_CHECKING, Any
 
 from tracker.domain.query import fields
 from tracker.domain.query.text import to_text
+from tracker.domain.query.tree import EventFilter
 from tracker.stores.documents import read_event, read_list
-from tracker.stores.events import COUNTED, MOST_COUNTED, MonthCount, Tally
+from tracker.stores.events import COUNTED, MOST_COUNTED, MonthCount, Tally, most_frequent
 from tracker.stores.pages import Reading
 from tracker.stores.sqlite.event_records import SELECT
-from tracker.stores.sqlite.search.plans import EVERYTHING, FEW, LIKELY, MOST_UNINDEXED
+from tracker.stores.sqlite.search.candidates import FEW
+from tracker.stores.sqlite.search.plans import EVERYTHING, LIKELY, MOST_UNINDEXED, index_scans
 from tracker.stores.sqlite.search.queries import has_all, reads_document, value_of
+from tracker.stores.sqlite.search.slot_counts import counting, counts_of
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
 
     import apsw
 
     from tracker.domain.query.fields import Field
     from tracker.pb import event_pb
     from tracker.stores.pages import Page
-    from tracker.stores.sqlite.search.plans import Candidates, IndexScan, Plan
+    from tracker.stores.sqlite.search.candidates import Candidates
+    from tracker.stores.sqlite.search.plans import IndexScan, Plan
+    from tracker.stores.sqlite.search.slot_counts import Counts, SlotCounts
 
 _INDEX = re.compile(r"(?:SEARCH|SCAN) events USING (?:COVERING )?INDEX (.*)")
 _MONTH = "strftime('%Y-%m', time / 1000000 - (time % 1000000 < 0), 'unixepoch')"
@@ -69,6 +74,9 @@ def count(db: apsw.Connection, plan: Plan, up_to: int | None = None) -> int:
         plan.explanation.steps += _count_steps(db, plan)
     if plan.only_candidates:
         return _count_candidates(db, plan.candidates[0], up_to)
+    if plan.complement is not None:
+        whole, outside = plan.complement
+        return sum(_count_scan(db, scan) for scan in whole) - sum(_count_scan(db, scan) for scan in outside)
     if up_to is None:
         return sum(_count_scan(db, scan) for scan in plan.counted)
     first = _count_scans(db, plan.counted_first, up_to)
@@ -90,7 +98,7 @@ def count_by_month(db: apsw.Connection, plan: Plan, *, by_service: bool) -> Sequ
 
 
 def count_by(
-    db: apsw.Connection, plan: Plan, asked: Sequence[Field], most: int
+    db: apsw.Connection, plan: Plan, asked: Sequence[Field], most: int, slots: SlotCounts
 ) -> tuple[int, Sequence[Sequence[Tally]]]:
     """Count the matching events by their values of fields; see `EventStore.count_by`."""
     total: int | None = None
@@ -98,22 +106,50 @@ def count_by(
     if plan.explanation is not None:
         plan.explanation.steps += _word_steps(plan)
     for group in _facet_groups(plan, asked):
-        scan = _facet_scan(plan, group)
-        values = ", ".join(map(value_of, group))
-        places = ", ".join(str(place) for place, _ in enumerate(group, 1))
+        if len(group) > 1 or (group[0] in COUNTED and (plan.complement or plan.period)):
+            counts = _count_together(db, plan, group, slots)
+            total = counts[group[0].name].total()
+            tallies |= {field: most_frequent([counts[field.name]], most) for field in group}
+            continue
+        (field,), scan = group, _facet_scan(plan, group)
         number, source = ("sum(events)", scan.from_facets) if scan.counted else ("count(*)", scan.clauses)
-        sql = f"SELECT {values}, {number} AS n {source} GROUP BY {places} HAVING n"
-        if plan.explanation is not None:
-            names = ", ".join(field.name for field in group)
-            plan.explanation.steps.append(f"{names}: {_way(db, scan, sql)}{_checks(scan, *group)}")
-        if len(group) == 1:
-            rows = db.execute(f"{sql} ORDER BY n DESC, 1 LIMIT ?", (*scan.bindings, most))
-            tallies[group[0]] = [Tally(*row) for row in rows]
-        else:
-            counts = _counts_of_each(db.execute(sql, scan.bindings), group)
-            total = counts[0].total()
-            tallies |= {field: _most_frequent(each, most) for field, each in zip(group, counts, strict=True)}
+        sql = f"SELECT {value_of(field)}, {number} AS n {source} GROUP BY 1 HAVING n"
+        _report_facets(db, plan, scan, sql, group)
+        rows = db.execute(f"{sql} ORDER BY n DESC, 1 LIMIT ?", (*scan.bindings, most))
+        tallies[field] = [Tally(*row) for row in rows]
     return count(db, plan) if total is None else total, [tallies[field] for field in asked]
+
+
+def _count_together(
+    db: apsw.Connection, plan: Plan, group: Sequence[Field], slots: SlotCounts
+) -> Mapping[str, Counter[str | int]]:
+    """Count the matching events by the values of several fields of `COUNTED`, by their names."""
+    counts: Counts = {field.name: Counter() for field in group}
+    added, taken = plan.complement or (plan.counted, ())
+    if plan.period is not None:
+        if plan.explanation is not None:
+            names = ", ".join(counts)
+            plan.explanation.steps.append(f"{names}: sum up what is remembered of the middle of the period")
+        remembered, rest = slots.of_period(db, *plan.period)
+        for field in group:
+            counts[field.name].update(remembered.get(field.name, {}))
+        added = [scan for since, until in rest for scan in index_scans(EventFilter(since=since, until=until))]
+    for scans, sign in ((added, 1), (taken, -1)):
+        for scan in scans:
+            number, source = ("sum(events)", scan.from_facets) if scan.counted else ("count(*)", scan.clauses)
+            sql = counting(group, number, source)
+            _report_facets(db, plan, scan, sql, group)
+            for name, values in counts_of(group, db.execute(sql, scan.bindings), sign).items():
+                counts[name].update(values)
+    return {name: +values for name, values in counts.items()}
+
+
+def _report_facets(
+    db: apsw.Connection, plan: Plan, scan: IndexScan, sql: str, group: Sequence[Field]
+) -> None:
+    if plan.explanation is not None:
+        names = ", ".join(field.name for field in group)
+        plan.explanation.steps.append(f"{names}: {_way(db, scan, sql)}{_checks(scan, *group)}")
 
 
 def count_between(
@@ -159,7 +195,7 @@ def _facet_groups(plan: Plan, asked: Sequence[Field]) -> Sequence[Sequence[Field
     A field that may have as many values as there are events is a group of its own.
     """
     (scan,) = plan.counted
-    together = [] if scan.counted else [field for field in asked if field in COUNTED]
+    together = [] if scan.counted else list(dict.fromkeys(field for field in asked if field in COUNTED))
     alone = [[field] for field in asked if field not in together]
     return [together, *alone] if together else alone
 
@@ -173,19 +209,6 @@ def _facet_scan(plan: Plan, group: Sequence[Field]) -> IndexScan:
     if index == EVERYTHING and not scan.conditions and field.indexed and has_all(field):
         index = f"events_by_{field.column}"  # in whose order events need no sorting
     return replace(scan, index=index, counted=False)
-
-
-def _counts_of_each(rows: Iterable[tuple[Any, ...]], group: Sequence[Field]) -> Sequence[Counter[str | int]]:
-    """Return how many events have each value of each field, from the counts of their combinations."""
-    counts: Sequence[Counter[str | int]] = [Counter() for _ in group]
-    for *values, number in rows:
-        for count, value in zip(counts, values, strict=True):
-            count[value] += number
-    return counts
-
-
-def _most_frequent(counts: Counter[str | int], most: int) -> Sequence[Tally]:
-    return [Tally(*each) for each in sorted(counts.items(), key=lambda each: (-each[1], each[0]))[:most]]
 
 
 def _placed(db: apsw.Connection, plan: Plan, edges: Sequence[int], value: str) -> Iterator[tuple[int, Any]]:
@@ -246,6 +269,9 @@ def _count_steps(db: apsw.Connection, plan: Plan) -> Iterator[str]:
         return
     if plan.counted_first:
         yield f"count: the newest {LIKELY:,} events first, and others unless more than {MOST_COUNTED:,} match"
+    if plan.complement is not None:
+        yield f"count: {_way(db, plan.complement.whole[0], '')}, without those outside the period"
+        return
     for scan in plan.counted:
         yield f"count: {_way(db, scan, scan.count)}{_checks(scan)}"
 

@@ -13,9 +13,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 from functools import partial
-from typing import TYPE_CHECKING, Final
-
-import orjson
+from typing import TYPE_CHECKING, Final, NamedTuple
 
 from tracker.domain.query.fields import Kind
 from tracker.domain.query.tree import EVERYTHING as EVERY_EVENT
@@ -31,6 +29,7 @@ from tracker.domain.query.tree import (
 )
 from tracker.stores.events import COUNTED, MOST_COUNTED
 from tracker.stores.sqlite.search import queries, word_search
+from tracker.stores.sqlite.search.candidates import candidates_of
 from tracker.stores.sqlite.search.word_index import progress
 
 if TYPE_CHECKING:
@@ -40,22 +39,20 @@ if TYPE_CHECKING:
 
     from tracker.domain.query.tree import Node
     from tracker.stores.events import Explanation
+    from tracker.stores.sqlite.search.candidates import Candidates
     from tracker.stores.sqlite.search.queries import Binding, ByWords, Condition
 
 EVERYTHING = "events_by_time"
 """The index of all events."""
-
-FEW: Final = 10_000
-"""The number of candidates up to which they are fetched by their numbers and sorted."""
-
-_DENSE: Final = 5
-"""One of this number of newest events must be a candidate for a page to be filled by reading documents."""
 
 _LONG: Final = 200_000
 """The number of events of a period above which their numbers are not looked up."""
 
 LIKELY: Final = 250_000
 """The number of newest events that a count with a limit reads first."""
+
+_OUTSIDE: Final = 10_000
+"""The number of events outside a period up to which they are counted instead of those of the period."""
 
 MOST_UNINDEXED: Final = 20_000
 """The number of events missing from the index of words at which it is not used."""
@@ -119,6 +116,13 @@ class IndexScan:
         )
 
 
+class Complement(NamedTuple):
+    """The events of a period: those of any time, which the table `facets` has counted, without the others."""
+
+    whole: Sequence[IndexScan]
+    outside: Sequence[IndexScan]
+
+
 @dataclass(frozen=True, slots=True)
 class Plan:
     """The index scans for a list and for a count, and the candidates of the index of words."""
@@ -137,37 +141,10 @@ class Plan:
     """Whether exactly the candidates of the only part match."""
     unindexed: int = 0
     """The number of events missing from the index of words, counted up to `MOST_UNINDEXED`."""
-
-
-@dataclass(frozen=True, slots=True)
-class Candidates:
-    """The events that the index has for a part of a query, as a statement that selects their numbers.
-
-    `newest` are those numbers in descending order, at most `FEW` + 1.
-    """
-
-    node: Node
-    numbers: Condition
-    newest: Sequence[int]
-
-    @property
-    def few(self) -> bool:
-        """Whether `newest` has all numbers."""
-        return len(self.newest) <= FEW
-
-    @property
-    def condition(self) -> Condition:
-        """The condition for candidates; it selects older ones only to check an event older than `newest`."""
-        newest = "number IN (SELECT value FROM json_each(?))"
-        numbers = orjson.dumps(self.newest).decode()
-        if self.few:
-            return f"({newest})", (numbers,)
-        sql, bindings = self.numbers
-        return f"({newest} OR number < ? AND number IN ({sql}))", (numbers, self.newest[-1], *bindings)
-
-    def is_dense(self, highest: int) -> bool:
-        """Return whether many of the events up to a number are candidates."""
-        return not self.few and self.newest[-1] > highest - _DENSE * FEW
+    complement: Complement | None = None
+    """How to count the events of `counted` where few are outside the period."""
+    period: tuple[int, int] | None = None
+    """The period of which all events match, if it has both ends."""
 
 
 def index_scans(
@@ -235,8 +212,19 @@ def plan(
     most_counted = MOST_COUNTED if queries.needs_document(where.query) else None
 
     def without_words(unindexed: int = 0) -> Plan:
-        found = scans(where)
-        return Plan(found, found, explanation, most_counted, unindexed=unindexed)
+        found, complement = scans(where), _complement(db, where)
+        period = None
+        if complement is None and where.query == EVERY_EVENT and not where.overlapping:
+            period = None if where.since is None or where.until is None else (where.since, where.until)
+        return Plan(
+            found,
+            found,
+            explanation,
+            most_counted,
+            unindexed=unindexed,
+            complement=complement,
+            period=period,
+        )
 
     if not by_words or (lead is not None and lead.field.selective) or not asks_for_words(where):
         return without_words()
@@ -262,7 +250,7 @@ def plan(
             for node, match in expressions.items()
         }
 
-    candidates = {node: _candidates(db, node, numbers) for node, numbers in numbers_in(interval).items()}
+    candidates = {node: candidates_of(db, node, numbers) for node, numbers in numbers_in(interval).items()}
     conditions = {node: each.condition for node, each in candidates.items()}
     few = indexed is not None and candidates[indexed].few
     counted = scans(where, conditions.get, numbered=few)
@@ -290,6 +278,27 @@ def plan(
         only_candidates=only_candidates,
         unindexed=done.unindexed,
     )
+
+
+def _complement(db: apsw.Connection, where: EventFilter) -> Complement | None:
+    """Return how to count the events of a period by those outside, if these are few."""
+    if not where.timed or where.overlapping:
+        return None
+    if where.since is not None and where.until is not None and where.until <= where.since:
+        return None
+    (whole,) = index_scans(replace(where, since=None, until=None))
+    if not whole.counted:
+        return None
+    sides = (EventFilter(until=where.since), EventFilter(since=where.until))
+    outside = [scan for side in sides if side.timed for scan in index_scans(side)]
+    few = _OUTSIDE
+    for scan in outside:
+        sql = f"SELECT count(*) FROM (SELECT 1 {scan.clauses} LIMIT ?)"  # noqa: S608 - our own clauses
+        few -= int(db.execute(sql, (*scan.bindings, few + 1)).get)
+        if few < 0:
+            return None
+    sides_asked = (replace(side, query=where.query) for side in sides if side.timed)
+    return Complement([whole], [scan for side in sides_asked for scan in index_scans(side)])
 
 
 def _interval(db: apsw.Connection, where: EventFilter) -> tuple[int, int]:
@@ -322,9 +331,3 @@ def _likely_from(db: apsw.Connection, where: EventFilter, highest: int) -> int:
     (scan,) = index_scans(EventFilter(all_of(even)))
     likely = int(db.execute(scan.count, scan.bindings).get) * LIKELY / highest
     return highest - LIKELY if likely > MOST_COUNTED else 0
-
-
-def _candidates(db: apsw.Connection, node: Node, numbers: Condition) -> Candidates:
-    sql, bindings = numbers
-    rows = db.execute(f"{sql} ORDER BY 1 DESC LIMIT ?", (*bindings, FEW + 1))
-    return Candidates(node, numbers, [number for (number,) in rows])
