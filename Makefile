@@ -3,8 +3,8 @@
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
-PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
-INSTALL := $(PIP) install --require-hashes --requirement
+PIP := build/pip/bin/python -m pip --python $(BIN)/python --disable-pip-version-check --quiet
+INSTALL := $(PIP) install --no-compile --require-hashes --requirement
 LOCK := $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header \
 	--no-emit-index-url --no-annotate $(LOCKFLAGS)
 
@@ -117,18 +117,21 @@ clean: ## Remove all that was made, but no data
 	find . -name __pycache__ -prune -exec rm -rf {} +
 
 # The environments: first what a server needs, on top of it what a developer needs. The project itself is
-# installed as a link to this tree.
+# installed as a link to this tree. Pip stays outside, and writes no bytecode: Python does, of the modules that are used.
 
 $(VENV)/bin/python:
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Python 3.11 or later is needed: make PYTHON=python3.11")'
-	$(PYTHON) -m venv $(VENV)
+	$(PYTHON) -m venv --without-pip $(VENV)
 
-$(VENV)/.runtime: requirements/runtime.txt requirements/build.txt pyproject.toml | $(VENV)/bin/python
+build/pip/bin/python:
+	$(PYTHON) -m venv build/pip
+
+$(VENV)/.runtime: requirements/runtime.txt requirements/build.txt pyproject.toml | $(VENV)/bin/python build/pip/bin/python
 	$(INSTALL) requirements/runtime.txt --requirement requirements/build.txt
-	$(PIP) install --no-deps --no-build-isolation --no-index --editable .
+	$(PIP) install --no-compile --no-deps --no-build-isolation --no-index --editable .
 	@touch $@
 
-$(VENV)/.dev: $(VENV)/.runtime requirements/dev.txt requirements/clients.txt
+$(VENV)/.dev: $(VENV)/.runtime requirements/dev.txt requirements/clients.txt | build/pip/bin/python
 	$(INSTALL) requirements/dev.txt
 	$(PYTHON) -m venv $(VENV)/clients
 	$(VENV)/clients/bin/python -m pip --disable-pip-version-check --quiet install --require-hashes \
