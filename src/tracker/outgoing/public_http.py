@@ -13,14 +13,14 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING, Final
 
-import httpcore2
-import httpx2
-
 from tracker.outgoing.networks import may_reach
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
+    from collections.abc import Mapping, Sequence
     from ipaddress import IPv4Network, IPv6Network
+
+    import httpcore2
+    import httpx2
 
 _HTTPS: Final = 443
 _TIMEOUT: Final = 15.0
@@ -63,11 +63,16 @@ class PublicHttp:
     @cached_property
     def _pool(self) -> httpcore2.AsyncConnectionPool:
         """The connections; made when they are needed, since certificates take their time to load."""
+        import httpcore2  # noqa: PLC0415 - takes 5 MiB, and many servers send nothing
+        import httpx2  # noqa: PLC0415 - as above
+
+        from tracker.outgoing.checked_network import CheckedNetwork  # noqa: PLC0415 - as above
+
         return httpcore2.AsyncConnectionPool(
             ssl_context=httpx2.create_ssl_context(trust_env=False),
             max_connections=None,  # whoever sends bounds them, so that no receiver takes those of others
             keepalive_expiry=_KEEPALIVE_SECONDS,
-            network_backend=_CheckedNetwork(self.resolve),
+            network_backend=CheckedNetwork(self.resolve),
         )
 
     async def refusal(self, url: str) -> str:
@@ -107,6 +112,8 @@ class PublicHttp:
             AddressRefusedError: The address may not be reached.
             NoAnswerError: There was no answer.
         """
+        import httpcore2  # noqa: PLC0415 - as above
+
         target = _parsed(url)
         address = httpcore2.URL(
             scheme=target.raw_scheme, host=target.raw_host, port=target.port, target=target.raw_path
@@ -142,30 +149,14 @@ class PublicHttp:
             await self._pool.aclose()
 
 
-class _CheckedNetwork(httpcore2.AnyIOBackend):
-    """Connects to addresses that were checked."""
-
-    def __init__(self, resolve: Callable[[str, int], Awaitable[str]]) -> None:
-        self._resolve = resolve
-
-    async def connect_tcp(
-        self,
-        host: str,
-        port: int,
-        timeout: float | None = None,  # noqa: ASYNC109 - the signature of the library
-        local_address: str | None = None,
-        socket_options: Iterable[httpcore2.SOCKET_OPTION] | None = None,
-    ) -> httpcore2.AsyncNetworkStream:
-        address = await self._resolve(host, port)
-        return await super().connect_tcp(address, port, timeout, local_address, socket_options)
-
-
 def _parsed(url: str) -> httpx2.URL:
     """Return the parts of an address.
 
     Raises:
         AddressRefusedError: It is no address of HTTP, or has credentials.
     """
+    import httpx2  # noqa: PLC0415 - as above
+
     try:
         target = httpx2.URL(url)
         host = target.raw_host

@@ -9,7 +9,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final, Protocol, runtime_checkable
 from urllib.parse import urlsplit
 
-from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import escape
 
 from tracker import time_text
@@ -25,6 +24,8 @@ from tracker.web.visit import Visit
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
     from zoneinfo import ZoneInfo
+
+    from jinja2 import Environment
 
     from tracker.api.login import LoginRoutes
     from tracker.api.routes import HttpRequest
@@ -100,9 +101,16 @@ class FormPage(Page, Protocol):
 
 
 @cache
-def _templates(navigation: tuple[tuple[str, str], ...]) -> tuple[Environment, Assets]:
-    """Return the templates of all servers of this process, each compiled when it is needed, and the files."""
-    assets = Assets()
+def _assets() -> Assets:
+    """Return the files of all servers of this process."""
+    return Assets()
+
+
+@cache
+def _templates(navigation: tuple[tuple[str, str], ...]) -> Environment:
+    """Return the templates of all servers of this process, each compiled when it is needed."""
+    from jinja2 import Environment, FileSystemLoader, StrictUndefined  # noqa: PLC0415 - many servers show no page
+
     templates = Environment(
         loader=FileSystemLoader(Path(__file__).parent / "templates"),
         autoescape=True,
@@ -118,8 +126,8 @@ def _templates(navigation: tuple[tuple[str, str], ...]) -> tuple[Environment, As
         return vars(templates.get_template("parts.html").module)["status"](*given)
 
     templates.filters["web_address"] = web_address
-    templates.globals |= {"asset": assets.path, "refused": refused, "nav": navigation, "status": status}
-    return templates, assets
+    templates.globals |= {"asset": _assets().path, "refused": refused, "nav": navigation, "status": status}
+    return templates
 
 
 class Site:
@@ -137,14 +145,14 @@ class Site:
         self._login = login
         self._now = now
         self._zone = zone
-        self._templates, self._assets = _templates(tuple(navigation))
+        self._navigation = tuple(navigation)
 
     def routes(self, pages: Iterable[Page]) -> Sequence[HttpRoute]:
         """Return the routes of pages and of the files that they load.
 
         A page needs no permission: its parts need those of the RPCs that they ask.
         """
-        routes = [self._assets.route(), HttpRoute("GET", LOST, self._lost, None, _NO_BODY)]
+        routes = [_assets().route(), HttpRoute("GET", LOST, self._lost, None, _NO_BODY)]
         for page in pages:
             routes.append(HttpRoute("GET", page.path, self._handler(page), None, _NO_BODY, foreign=_TERMS))
             if isinstance(page, FormPage):
@@ -188,7 +196,7 @@ class Site:
         return take
 
     def _answer(self, visit: Visit, path: str, view: View) -> HttpResponse:
-        template = self._templates.get_template(view.template)
+        template = _templates(self._navigation).get_template(view.template)
         body = template.render(view.values, visit=visit, times=visit.times, path=path).encode()
         headers = [*_HEADERS, _UNKEPT if visit.call.verb == "POST" else _CHECKED, *visit.headers]
         if visit.notice and not visit.one("part"):

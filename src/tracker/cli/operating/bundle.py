@@ -8,7 +8,6 @@ import os
 import platform
 import re
 import sys
-import tarfile
 import time
 from collections import deque
 from collections.abc import Sequence
@@ -240,6 +239,8 @@ def _json(value: object) -> str:
 
 def _write(target: Path, members: dict[str, str]) -> None:
     """Write the archive, which only this user can read."""
+    import tarfile
+
     folder = target.name.removesuffix(".gz").removesuffix(".tar")
     try:
         descriptor = os.open(target, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)

@@ -14,7 +14,6 @@ from tracker.domain.events import attributes_of, event_id
 from tracker.domain.query.fields import BY_NAME
 from tracker.pb import event_pb
 from tracker.pb.options import wire_name
-from tracker.services.webhooks.templates import rendered
 from tracker.time_text import datetime_of, moment_text
 
 if TYPE_CHECKING:
@@ -69,6 +68,8 @@ class Notice:
 
     def text(self, template: str) -> str:
         """Return the text of a template about the change; never an empty one."""
+        from tracker.services.webhooks.templates import rendered  # noqa: PLC0415 - Jinja, which takes 4 MiB
+
         return rendered(template, self._values()) or self.heading
 
     def line(self, template: str, zone: tzinfo) -> str:

@@ -9,7 +9,6 @@ from tracker.domain.query.fields import BY_NAME
 from tracker.errors import FieldViolation, Reason, TrackerError, invalid, nearest
 from tracker.pb import webhook_pb
 from tracker.services.webhooks.messages import FOR_PEOPLE
-from tracker.services.webhooks.templates import require_template
 from tracker.stores.webhooks import Credentials
 from tracker.time_text import read_zone
 
@@ -111,6 +110,8 @@ def told(
     """
     if format_ not in FOR_PEOPLE or how is None:
         return None
+    from tracker.services.webhooks.templates import require_template  # noqa: PLC0415 - Jinja, which takes 4 MiB
+
     require_template(how.template)
     if how.time_zone and read_zone(how.time_zone) is None:
         problem = f"expected a time zone such as Europe/Paris, got {how.time_zone!r}"
