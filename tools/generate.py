@@ -50,6 +50,7 @@ DOCUMENTED = (
     "intake",
     "version",
     "deployment",
+    "retention",
 )
 GRPC = {
     "grpc/health/v1/health.proto": health_pb2.DESCRIPTOR.serialized_pb,

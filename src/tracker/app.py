@@ -45,7 +45,7 @@ from tracker.intakes.slack import SlackInteractions, users_by_slack_id
 from tracker.intakes.terraform_backend import TerraformBackend
 from tracker.permissions import Permission
 from tracker.receiving import open_inbox, open_receiving
-from tracker.services.audit.service import AuditService
+from tracker.retention import open_retention
 from tracker.services.catalog import CatalogService
 from tracker.services.consumers import ConsumerRunner
 from tracker.services.context import Context, SystemClock
@@ -166,17 +166,19 @@ class App:
         tasks.repeat("leases", keeper.keep, max_pause=1.0)
         opened.push_async_callback(tasks.stop, "leases")
 
-        recorder = await open_audit(settings, store.audit, context, tasks, opened)
+        recorder, audit = await open_audit(settings, store.audit, context, tasks, opened)
         webhooks = open_webhooks(settings, store.webhooks, context, metrics.webhooks, tasks, opened)
         for consumer in (recorder.consumer(), webhooks.consumer, *self._consumers):
             await ConsumerRunner(consumer, store, context, metrics.consumers, clock).start(tasks, opened)
 
+        holds, retention = open_retention(
+            settings, store, audit, context, clock, metrics.retention, tasks, opened
+        )
         inbox, intakes = open_inbox(store, context, tasks, opened)
         streams, unsent = OpenStreams(metrics.watches), UnsentAnswers(settings.unsent_answers_mib, metrics)
         self.access = access = await AccessControl(settings, store.access, context, metrics.auth).open(
             clock, tasks, streams, opened
         )
-        keys = IdempotencyKeys(store.idempotency, context)
         chain = Chain(
             Forwarded(settings.trusted_proxies),
             Observe(metrics, log),
@@ -190,7 +192,7 @@ class App:
             streams,
             Deadline(settings.call_timeout),
             Validate(),
-            Idempotency(keys),
+            Idempotency(keys := IdempotencyKeys(store.idempotency, context)),
         )
         ttl = duration(round(settings.locks_auto_ttl * MICROS)) if settings.locks_auto_ttl else None
         events, of_events = store.events, EventReporter(context, metrics)
@@ -204,8 +206,9 @@ class App:
                 settings.locks_auto,
                 ttl,
                 StartGuard(store.freezes, settings.freezes_enforced),
+                holds,
             ),
-            EventImports(events, of_events, context),
+            EventImports(events, of_events, context, holds),
             EventQueries(events, context),
             EventAnalysis(events, context),
             EventWatches(feed, context),
@@ -219,7 +222,8 @@ class App:
             access.service,
             access.people,
             access.own_sessions,
-            AuditService(store.audit, recorder, context),
+            audit,
+            retention,
             webhooks.service,
             open_incidents(settings, store, context),
             open_deployments(settings, store, context, access.anonymous),

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from tracker.config import shown
 from tracker.config.settings import SETTINGS
 from tracker.services.audit.recorder import AuditRecorder
+from tracker.services.audit.service import AuditService
 from tracker.services.audit.signing import signing_key
 
 if TYPE_CHECKING:
@@ -20,8 +21,8 @@ if TYPE_CHECKING:
 
 async def open_audit(
     settings: Settings, store: AuditStore, context: Context, tasks: Supervisor, opened: AsyncExitStack
-) -> AuditRecorder:
-    """Record the settings of this server, and begin to keep the audit log.
+) -> tuple[AuditRecorder, AuditService]:
+    """Record the settings of this server, and begin to keep the audit log; return what others record with.
 
     Raises:
         SetupError: The file of the key that signs it can't be used.
@@ -35,4 +36,4 @@ async def open_audit(
     opened.push_async_callback(recorder.close)
     tasks.repeat("audit", recorder.keep)
     opened.push_async_callback(tasks.stop, "audit")
-    return recorder
+    return recorder, AuditService(store, recorder, context)

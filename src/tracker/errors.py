@@ -117,6 +117,7 @@ class Reason(StrEnum):
     STATE_NOT_FOUND = auto(), Code.NOT_FOUND, "no such state of Terraform, or no such version of it"
     WEBHOOK_NOT_FOUND = auto(), Code.NOT_FOUND, "no such webhook"
     FREEZE_WINDOW_NOT_FOUND = auto(), Code.NOT_FOUND, "no such freeze window"
+    RETENTION_POLICY_NOT_FOUND = auto(), Code.NOT_FOUND, "no such retention policy"
     INTAKE_MESSAGE_NOT_FOUND = auto(), Code.NOT_FOUND, "no such message of an intake"
     UNKNOWN_PATH = auto(), Code.NOT_FOUND, "no such path"
     UNKNOWN_METHOD = auto(), Code.UNIMPLEMENTED, "no such RPC"
@@ -169,6 +170,8 @@ class Reason(StrEnum):
         "a freeze window is in effect for what would begin",
         409,
     )
+    EVENT_HELD = auto(), Code.FAILED_PRECONDITION, "a legal hold keeps the event from being deleted"
+    EXPORT_UNAVAILABLE = auto(), Code.FAILED_PRECONDITION, "the server has no `RETENTION_EXPORT_DIR`"
     NO_OWN_API_KEYS = auto(), Code.FAILED_PRECONDITION, "the caller can't have API keys of its own"
     LAST_ADMINISTRATOR = (
         auto(),
@@ -227,6 +230,7 @@ class Reason(StrEnum):
         Code.UNAVAILABLE,
         "the issuer of the caller's id token can't be asked for its keys",
     )
+    EXPORT_FAILED = auto(), Code.UNAVAILABLE, "events that are due can't be written to `RETENTION_EXPORT_DIR`"
     STORE_UNAVAILABLE = auto(), Code.UNAVAILABLE, "the store is unavailable; the message says why"
     STORE_OVERLOADED = auto(), Code.UNAVAILABLE, "too many calls wait for the store"
     STORE_FULL = auto(), Code.UNAVAILABLE, "the disk is full"

@@ -25,6 +25,7 @@ class Permission(StrEnum):
     FREEZE_WRITE = "freeze:write"
     DEPLOYMENT_APPROVE = "deployment:approve"
     DEPLOYMENT_OVERRIDE = "deployment:override"
+    RETENTION_MANAGE = "retention:manage"
     ACCESS_MANAGE = "access:manage"
     AUDIT_READ = "audit:read"
     METRICS_READ = "metrics:read"
@@ -34,11 +35,12 @@ ALL_PERMISSIONS = frozenset(Permission)
 OPEN_PERMISSIONS = ALL_PERMISSIONS - {
     Permission.ACCESS_MANAGE,
     Permission.AUDIT_READ,
+    Permission.RETENTION_MANAGE,
     Permission.STATE_READ,
 }
 """What `all` gives to callers without credentials.
 
-They could otherwise make themselves keys that last, or read the secrets in states.
+They could otherwise make themselves keys that last, read the secrets in states, or delete the history.
 """
 
 

@@ -2,26 +2,14 @@
 
 from __future__ import annotations
 
-import asyncio
-import json
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from tests.behaviour.audit import entries
 from tests.clients import Refused
-from tests.patience import PATIENCE
 
 if TYPE_CHECKING:
     from tests.clients import Client
-
-
-async def entries(client: Client, count: int, **wanted: Any) -> list[Any]:
-    """Return entries as soon as there are as many as expected, with what their contents say."""
-    async with asyncio.timeout(PATIENCE):
-        while True:
-            answer: Any = await client.call("AuditService/ListAuditEntries", wanted)
-            if len(answer.get("entries", ())) >= count:
-                return [each | json.loads(each["content"]) for each in answer["entries"]]
-            await asyncio.sleep(0.05)
 
 
 async def test_a_lock_that_is_released_by_force_is_recorded_with_caller_and_reason(client: Client) -> None:

@@ -70,6 +70,18 @@ async def api_key_id(client: Client) -> str:
     return str((await client.call("AuthService/CreateApiKey", {"name": "ci"}))["apiKey"]["id"])
 
 
+POLICY = {"name": "old", "keepFor": "86400s"}
+HOLD = {"name": "case", "reason": "a case"}
+
+
+async def policy_id(client: Client) -> str:
+    return str((await client.call("RetentionService/CreateRetentionPolicy", POLICY))["policy"]["id"])
+
+
+async def hold_id(client: Client) -> str:
+    return str((await client.call("RetentionService/CreateLegalHold", HOLD))["hold"]["id"])
+
+
 async def freeze_id(client: Client) -> str:
     return str((await client.call("FreezeWindowService/CreateFreezeWindow", FREEZE))["freezeWindow"]["id"])
 
@@ -137,6 +149,11 @@ CHANGES: dict[str, tuple[Callable[[Client], Awaitable[str]], Callable[[str], Jso
     "FreezeWindowService/CreateFreezeWindow": (nothing, lambda _: FREEZE),
     "FreezeWindowService/UpdateFreezeWindow": (freeze_id, lambda id_: {"id": id_, **FREEZE}),
     "FreezeWindowService/DeleteFreezeWindow": (freeze_id, lambda id_: {"id": id_}),
+    "RetentionService/CreateRetentionPolicy": (nothing, lambda _: POLICY),
+    "RetentionService/UpdateRetentionPolicy": (policy_id, lambda id_: {"id": id_, **POLICY, "query": "a"}),
+    "RetentionService/DeleteRetentionPolicy": (policy_id, lambda id_: {"id": id_}),
+    "RetentionService/CreateLegalHold": (nothing, lambda _: HOLD),
+    "RetentionService/ReleaseLegalHold": (hold_id, lambda id_: {"id": id_}),
     "AuthService/CreateApiKey": (nothing, lambda _: {"name": "ci"}),
     "AuthService/RotateApiKey": (api_key_id, lambda id_: {"id": id_}),
     "AuthService/RevokeApiKey": (api_key_id, lambda id_: {"id": id_}),
@@ -150,6 +167,8 @@ CHANGES: dict[str, tuple[Callable[[Client], Awaitable[str]], Callable[[str], Jso
 UNSEEN: dict[str, tuple[Callable[[Client], Awaitable[str]], Callable[[str], JsonObject]]] = {
     "AuditService/CreateAuditCheckpoint": (nothing, lambda _: {}),
     "AuditService/EraseAuditValue": (nothing, lambda _: {"value": "nobody at all"}),
+    "RetentionService/RunRetentionPolicy": (policy_id, lambda id_: {"id": id_}),
+    "RetentionService/ErasePerson": (nothing, lambda _: {"values": ["nobody at all"]}),
     "AuthService/EndSession": (nothing, lambda _: {"id": "0123456789abcdef01234567"}),
     "AuthService/EndOtherSessions": (nothing, lambda _: {}),
     "WebhookService/TestWebhook": (webhook_id, lambda id_: {"id": id_}),
@@ -176,6 +195,8 @@ async def everything(client: Client) -> list[JsonObject]:
         "AuthService/ListUsers",
         "WebhookService/ListWebhooks",
         "FreezeWindowService/ListFreezeWindows",
+        "RetentionService/ListRetentionPolicies",
+        "RetentionService/ListLegalHolds",
         "AuthService/ListTeams",
     )
     return [await client.call(name) for name in lists]

@@ -22,6 +22,8 @@ UUID = "0190d6e0-0000-7000-8000-000000000000"
 EVENT: Json = {"title": "t", "attributes": {"service": "s", "type": "deployment"}}
 ENTRY: Json = {"name": "n", "owner": "o", "version": "v"}
 LINK: Json = {"name": "n", "url": "https://example.com"}
+POLICY: Json = {"name": "old", "keepFor": "86400s"}
+HOLD: Json = {"name": "case", "reason": "a case"}
 FREEZE: Json = {
     "title": "n",
     "type": "FREEZE_TYPE_HARD",
@@ -115,6 +117,16 @@ VALID: dict[str, Json] = {
     "ReplayIntakeMessageRequest": {"id": UUID},
     "TestIntakeRequest": {"sender": "flux", "body": "{}"},
     "CheckDeploymentRequest": {"service": "s", "environment": "production"},
+    "CreateRetentionPolicyRequest": POLICY,
+    "UpdateRetentionPolicyRequest": {"id": UUID, **POLICY},
+    "DeleteRetentionPolicyRequest": {"id": UUID},
+    "ListRetentionPoliciesRequest": {},
+    "PreviewRetentionRequest": {"keepFor": "86400s"},
+    "RunRetentionPolicyRequest": {"id": UUID},
+    "CreateLegalHoldRequest": HOLD,
+    "ReleaseLegalHoldRequest": {"id": UUID},
+    "ListLegalHoldsRequest": {},
+    "ErasePersonRequest": {"values": ["nobody"]},
 }
 """The least that each request has to say."""
 

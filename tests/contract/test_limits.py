@@ -56,6 +56,7 @@ ITEMS = {
     "fields": 20,
     "by": 5,
     "group_by": 10,
+    "values": 20,
     "changelog": 100_000,
 }
 """How many items a list of this name may have, wherever it is; any other: 1,000."""
@@ -68,6 +69,9 @@ DURATIONS = {
     "CreateWebhookRequest.notification.group_for": (0, 2_592_000),
     "UpdateWebhookRequest.notification.group_for": (0, 2_592_000),
     "RotateApiKeyRequest.overlap": (0, 2_592_000),
+    "CreateRetentionPolicyRequest.keep_for": (1, 3_155_760_000),
+    "UpdateRetentionPolicyRequest.keep_for": (1, 3_155_760_000),
+    "PreviewRetentionRequest.keep_for": (1, 3_155_760_000),
 }
 """From how many seconds to how many a time may last."""
 

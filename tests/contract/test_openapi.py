@@ -246,7 +246,11 @@ async def test_examples_work_as_they_are_and_answers_follow_their_schemas(http: 
 
 def key_of(answer: Any) -> str:
     record = next(
-        (answer[name] for name in ("event", "lock", "apiKey", "webhook", "freezeWindow") if name in answer),
+        (
+            answer[name]
+            for name in ("event", "lock", "apiKey", "webhook", "freezeWindow", "policy")
+            if name in answer
+        ),
         answer,
     )
     return str(record.get("id") or record.get("metadata", {}).get("id"))

@@ -98,6 +98,17 @@ REQUIRED = {
     "TestIntakeRequest.sender": "sender is required",
     "CheckDeploymentRequest.service": "service is required",
     "CheckDeploymentRequest.environment": "environment is required",
+    "CreateRetentionPolicyRequest.name": "name is required",
+    "CreateRetentionPolicyRequest.keep_for": "keep_for is required",
+    "UpdateRetentionPolicyRequest.id": "id is required",
+    "UpdateRetentionPolicyRequest.name": "name is required",
+    "UpdateRetentionPolicyRequest.keep_for": "keep_for is required",
+    "DeleteRetentionPolicyRequest.id": "id is required",
+    "RunRetentionPolicyRequest.id": "id is required",
+    "CreateLegalHoldRequest.name": "name is required",
+    "CreateLegalHoldRequest.reason": "reason is required",
+    "ReleaseLegalHoldRequest.id": "id is required",
+    "ErasePersonRequest.values": "values is required",
 }
 """What an empty request lacks, and in which words it is told."""
 

@@ -72,6 +72,7 @@ def test_operations_lists_every_metric() -> None:
     metrics.calls_under_way(1)
     metrics.tasks.task_healthy("task", True)  # noqa: FBT003 - as the protocol has it
     metrics.consumers.consumer_lag("consumer", 1)
+    metrics.retention.events_aged_out("policy", 1)
     metrics.call_finished("method", "grpc", "OK", 1)
     own = [metric for metric in metrics.registry.collect() if metric.name.startswith("tracker_")]
     expected = [(f"`{exposed_name(each)}{labels(each)}` ({each.type})", each.documentation) for each in own]

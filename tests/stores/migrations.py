@@ -43,7 +43,7 @@ from tracker.domain.locks import (
 from tracker.domain.query.fields import SERVICE
 from tracker.domain.query.tree import EventFilter
 from tracker.domain.times import timestamp
-from tracker.pb import event_pb
+from tracker.pb import event_pb, retention_pb
 from tracker.stores.audit import AuditFilter
 from tracker.stores.base import StoreOpenError
 from tracker.stores.choice import chosen_contents
@@ -174,6 +174,8 @@ async def fill(store: Store, events: int = 12) -> None:
     await store.access.modify("apikey:1", lambda _: an_api_key("ci"))
     await store.access.modify("user:1", lambda _: a_user("ada", "1"))
     await store.freezes.create(a_freeze("é", 7))
+    await store.policies.create(retention_pb.RetentionPolicy(id="id-policy", name="é"))
+    await store.holds.create(retention_pb.LegalHold(id="id-hold", name="é"))
     await store.intakes.count([Tally("flux", 7, 1, 2, 3, 4), Tally("github", 8, skew=-5, problem="é")])
     await store.intakes.keep(a_kept_message("1"))
     await store.commits.add([Commit("shop/cart", "a" * 40, 7, "cart")])
@@ -211,6 +213,8 @@ async def told(store: Store) -> dict[str, Any]:
         "changelogs": [await whole_changelog(store, EventId(id_of(event))) for event in events.records],
         "catalog": [entry.to_json() for entry in (await store.catalog.find(ALL)).records],
         "freezes": [window.to_json() for window in await store.freezes.find()],
+        "policies": [policy.to_json() for policy in await store.policies.find()],
+        "holds": [hold.to_json() for hold in await store.holds.find()],
         "links": [link.to_json() for link in await store.links.find()],
         "audit": (await store.audit.read(AuditFilter(), 10)).entries,
         "intakes": await store.intakes.tallies(),

@@ -71,6 +71,8 @@ async def test_all_that_a_store_keeps_is_in_the_other(places: Places, source: st
         Kind.CATALOG: 3,
         Kind.LINKS: 2,
         Kind.FREEZES: 1,
+        Kind.POLICIES: 1,
+        Kind.HOLDS: 1,
         Kind.ACCESS: 2,
         Kind.AUDIT: 2,
         Kind.INTAKES: 2,

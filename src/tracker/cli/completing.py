@@ -174,11 +174,27 @@ def _freeze_titles(connection: Connection, _: str) -> Found:
     return [(each.title, each.description.partition("\n")[0]) for each in windows]
 
 
+def _policy_names(connection: Connection, _: str) -> Found:
+    from tracker.client.rpcs import LIST_RETENTION_POLICIES
+
+    policies = connection.call(LIST_RETENTION_POLICIES, LIST_RETENTION_POLICIES.request()).policies
+    return [(each.name, each.query) for each in policies]
+
+
+def _hold_names(connection: Connection, _: str) -> Found:
+    from tracker.client.rpcs import LIST_LEGAL_HOLDS
+
+    holds = connection.call(LIST_LEGAL_HOLDS, LIST_LEGAL_HOLDS.request()).holds
+    return [(each.name, each.reason) for each in holds]
+
+
 event_ids = _completed(_event_ids)
 labels = _completed(_labels)
 lock_ids = _completed(_lock_ids)
 entry_names = _completed(_entry_names)
 freeze_titles = _completed(_freeze_titles)
+policy_names = _completed(_policy_names)
+hold_names = _completed(_hold_names)
 token_ids = _completed(_token_ids)
 session_ids = _completed(_session_ids)
 view_ids = _completed(_view_ids)

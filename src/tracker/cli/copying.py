@@ -1,4 +1,4 @@
-"""`tracker backup`, `restore`, `migrate` and `demo`: commands that open a store themselves."""
+"""`tracker backup`, `restore`, `compact`, `migrate` and `demo`: commands that open a store themselves."""
 
 from __future__ import annotations
 
@@ -93,6 +93,24 @@ def backup(
     except copies.BackupError as error:
         raise CommandError(str(error)) from None
     echo(f"{file}: {copied.events} events, {copied.bytes} bytes")
+
+
+def compact(
+    configuration: Annotated[Configuration, settings_options("database_path")],
+) -> None:
+    """Rewrite the file of the store without its free space.
+
+    Stop the server first. The disk needs room for a second copy. A file that this or a later version has
+    created, or compacted, gives free space back while a server runs; an older one keeps it for new records.
+    """
+    from tracker.stores.sqlite import backup as copies
+
+    path = configuration.settings.database_path
+    try:
+        before, after = copies.compact(path)
+    except copies.BackupError as error:
+        raise CommandError(str(error)) from None
+    echo(f"{path}: {before:,} bytes before, {after:,} bytes now")
 
 
 def restore(

@@ -62,6 +62,9 @@ WEBHOOK_TABLE = _table({0: "done", FAILED: "failed, such as a webhook that is un
 INTAKE_TABLE = _table({0: "done", FAILED: "failed, such as a message that records nothing"})
 GATE_TABLE = _table({0: "yes", DENIED: "no, or failed", NOT_YET: "not yet; with --wait, for so long"})
 FREEZE_TABLE = _table({0: "done", FAILED: "failed, such as a freeze window that is unknown"})
+RETENTION_TABLE = _table(
+    {0: "done", FAILED: "failed, such as a policy or hold that is unknown, or events that are held"}
+)
 ACCESS_TABLE = _table({0: "done", FAILED: "failed, such as a token that is refused"})
 EVENT_TABLE = _table({**_STATS, LOCKED: "a lock is in the way of the event"})
 CATALOG_TABLE = _table(

@@ -23,6 +23,7 @@ from tracker.cli.exits import (
     ACCESS_TABLE,
     ARCHIVE_TABLE,
     GATE_TABLE,
+    RETENTION_TABLE,
     RUN_TABLE,
     STATS_TABLE,
     USAGE,
@@ -39,6 +40,9 @@ from tracker.cli.operating.options import DOCTOR_TABLE
 from tracker.cli.operating.top import top
 from tracker.cli.options import ServerBefore, TokenFileBefore, command_of, word_of
 from tracker.cli.printing import say
+from tracker.cli.retention.commands import app as retention
+from tracker.cli.retention.erasing import erase
+from tracker.cli.retention.holds import app as hold
 from tracker.cli.run.command import run
 from tracker.cli.stats import stats
 from tracker.cli.terraform.commands import app as terraform
@@ -72,6 +76,9 @@ app.add_typer(catalog, name="catalog")
 app.add_typer(freeze, name="freeze")
 command("mcp")(mcp)
 app.add_typer(intake, name="intake")
+app.add_typer(retention, name="retention")
+app.add_typer(hold, name="hold")
+command("erase", codes=RETENTION_TABLE)(erase)
 command("login", codes=ACCESS_TABLE)(login)
 command("logout", codes=ACCESS_TABLE)(logout)
 command("whoami", codes=ACCESS_TABLE)(whoami)
@@ -84,6 +91,7 @@ app.add_typer(terraform, name="terraform")
 command("backup")(copying.backup)
 command("restore")(copying.restore)
 command("migrate")(copying.migrate)
+command("compact")(copying.compact)
 command("demo")(copying.demo)
 command("healthcheck")(server.healthcheck)
 command("doctor", codes=DOCTOR_TABLE)(doctor)
@@ -134,14 +142,17 @@ _CALLING = frozenset(
         "catalog",
         "doctor",
         "event",
+        "erase",
         "export",
         "freeze",
+        "hold",
         "intake",
         "import",
         "lock",
         "login",
         "logout",
         "mcp",
+        "retention",
         "run",
         "stats",
         "terraform",

@@ -20,6 +20,7 @@ from tracker.pb import (
     intake_pb,
     link_pb,
     lock_pb,
+    retention_pb,
     terraform_pb,
     version_pb,
     webhook_pb,
@@ -106,6 +107,24 @@ LIST_INTAKE_MESSAGES = Rpc(intake_pb.ListIntakeMessagesRequest, intake_pb.ListIn
 LIST_INTAKES = Rpc(intake_pb.ListIntakesRequest, intake_pb.ListIntakesResponse)
 REPLAY_INTAKE_MESSAGE = Rpc(intake_pb.ReplayIntakeMessageRequest, intake_pb.ReplayIntakeMessageResponse)
 TEST_INTAKE = Rpc(intake_pb.TestIntakeRequest, intake_pb.TestIntakeResponse)
+CREATE_LEGAL_HOLD = Rpc(retention_pb.CreateLegalHoldRequest, retention_pb.CreateLegalHoldResponse)
+CREATE_RETENTION_POLICY = Rpc(
+    retention_pb.CreateRetentionPolicyRequest, retention_pb.CreateRetentionPolicyResponse
+)
+DELETE_RETENTION_POLICY = Rpc(
+    retention_pb.DeleteRetentionPolicyRequest, retention_pb.DeleteRetentionPolicyResponse
+)
+ERASE_PERSON = Rpc(retention_pb.ErasePersonRequest, retention_pb.ErasePersonResponse)
+LIST_LEGAL_HOLDS = Rpc(retention_pb.ListLegalHoldsRequest, retention_pb.ListLegalHoldsResponse)
+LIST_RETENTION_POLICIES = Rpc(
+    retention_pb.ListRetentionPoliciesRequest, retention_pb.ListRetentionPoliciesResponse
+)
+PREVIEW_RETENTION = Rpc(retention_pb.PreviewRetentionRequest, retention_pb.PreviewRetentionResponse)
+RELEASE_LEGAL_HOLD = Rpc(retention_pb.ReleaseLegalHoldRequest, retention_pb.ReleaseLegalHoldResponse)
+RUN_RETENTION_POLICY = Rpc(retention_pb.RunRetentionPolicyRequest, retention_pb.RunRetentionPolicyResponse)
+UPDATE_RETENTION_POLICY = Rpc(
+    retention_pb.UpdateRetentionPolicyRequest, retention_pb.UpdateRetentionPolicyResponse
+)
 CREATE_LOCK = Rpc(lock_pb.CreateLockRequest, lock_pb.CreateLockResponse)
 GET_LOCK = Rpc(lock_pb.GetLockRequest, lock_pb.GetLockResponse)
 LIST_LOCKS = Rpc(lock_pb.ListLocksRequest, lock_pb.ListLocksResponse)

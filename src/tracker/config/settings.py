@@ -358,6 +358,17 @@ class Settings:
     audit_kept_days: int = _setting(
         whole(0, 36_500), "How long entries of the audit log are kept, in days; 0: forever.", 400
     )
+    retention_every: float = _setting(
+        seconds(1, 604_800), "Time between two rounds of the active retention policies.", 3_600.0
+    )
+    retention_rate: int = _setting(
+        whole(1, 1_000_000), "Events that retention policies delete at most a second.", 500
+    )
+    retention_export_dir: Path | None = _setting(
+        MISSING_OR_PATH,
+        "Folder that events are written to before retention policies with `export` delete them.",
+        None,
+    )
     max_service_labels: int = _setting(
         whole(0, 1_000_000),
         "Maximum number of values of the label `service` in metrics; the rest count as `other`.",

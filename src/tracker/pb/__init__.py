@@ -22,6 +22,7 @@ from .generated.proto.intake.v1alpha1 import intake_pb
 from .generated.proto.link.v1alpha1 import link_pb
 from .generated.proto.lock.v1alpha1 import lock_pb
 from .generated.proto.options.v1 import options_pb
+from .generated.proto.retention.v1alpha1 import retention_pb
 from .generated.proto.terraform.v1alpha1 import terraform_pb
 from .generated.proto.version.v1alpha1 import version_pb
 from .generated.proto.webhook.v1alpha1 import webhook_pb
@@ -40,6 +41,7 @@ FILES = (
     intake_pb.desc(),
     version_pb.desc(),
     deployment_pb.desc(),
+    retention_pb.desc(),
 )
 """Descriptors of the files that declare Tracker's services."""
 STANDARD_FILES = (health_pb.desc(), reflection_pb.desc(), reflection_v1alpha_pb.desc())
@@ -65,6 +67,7 @@ __all__ = [
     "lock_pb",
     "options_pb",
     "reflection_pb",
+    "retention_pb",
     "status_pb",
     "terraform_pb",
     "version_pb",

@@ -22,7 +22,7 @@ from tracker.errors import Reason, TrackerError
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from tracker.pb import catalog_pb, freeze_pb, link_pb
+    from tracker.pb import catalog_pb, freeze_pb, link_pb, retention_pb
     from tracker.stores.access import AccessStore
     from tracker.stores.audit import AuditStore
     from tracker.stores.changes import ChangeLog, ConsumerStore
@@ -94,6 +94,8 @@ class Store(Protocol):
     locks: LockStore
     links: RecordStore[link_pb.Link]
     freezes: RecordStore[freeze_pb.FreezeWindow]
+    policies: RecordStore[retention_pb.RetentionPolicy]
+    holds: RecordStore[retention_pb.LegalHold]
     access: AccessStore
     audit: AuditStore
     webhooks: WebhookStore

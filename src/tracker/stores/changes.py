@@ -1,9 +1,9 @@
 """The contract of a store for the change log and its consumers.
 
-Every change of an event, a lock, a catalog entry, a link, a webhook, a freeze window or a record of access
-control is appended to the log once, soon after it was made, with consecutive numbers from 1. Renewals of
-leases (`domain.locks.is_renewal`) are not logged: they are frequent and carry no news. A migration does not
-copy the log.
+Every change of an event, a lock, a catalog entry, a link, a webhook, a freeze window, a retention policy, a
+legal hold or a record of access control is appended to the log once, soon after it was made, with consecutive
+numbers from 1. Renewals of leases (`domain.locks.is_renewal`) are not logged: they are frequent and carry no
+news. A migration does not copy the log.
 """
 
 from __future__ import annotations
@@ -15,7 +15,17 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Final, NamedTuple, Protocol, TypeAlias
 
 from tracker.domain.locks import Ending
-from tracker.pb import access_pb, catalog_pb, event_pb, freeze_pb, link_pb, lock_pb, terraform_pb, webhook_pb
+from tracker.pb import (
+    access_pb,
+    catalog_pb,
+    event_pb,
+    freeze_pb,
+    link_pb,
+    lock_pb,
+    retention_pb,
+    terraform_pb,
+    webhook_pb,
+)
 from tracker.stores.documents import parse, read_event
 
 if TYPE_CHECKING:
@@ -45,7 +55,12 @@ Record: TypeAlias = (
     | webhook_pb.Webhook
     | terraform_pb.State
     | freeze_pb.FreezeWindow
+    | retention_pb.RetentionPolicy
+    | retention_pb.LegalHold
 )
+
+AGED_OUT = "aged_out"
+"""The `ending` of events that a retention policy deleted; `reason` names the policy."""
 
 _LONGEST_USER_AGENT = 200
 
@@ -79,9 +94,11 @@ class RecordKind(IntEnum):
     WEBHOOK = 6
     STATE = 7
     FREEZE = 8
+    RETENTION_POLICY = 9
+    LEGAL_HOLD = 10
 
 
-_MESSAGES: Final[Mapping[int, type[Record]]] = {
+MESSAGES: Final[Mapping[int, type[Record]]] = {
     RecordKind.EVENT: event_pb.Event,
     RecordKind.LOCK: lock_pb.Lock,
     RecordKind.CATALOG_ENTRY: catalog_pb.Catalog,
@@ -90,6 +107,8 @@ _MESSAGES: Final[Mapping[int, type[Record]]] = {
     RecordKind.WEBHOOK: webhook_pb.Webhook,
     RecordKind.STATE: terraform_pb.State,
     RecordKind.FREEZE: freeze_pb.FreezeWindow,
+    RecordKind.RETENTION_POLICY: retention_pb.RetentionPolicy,
+    RecordKind.LEGAL_HOLD: retention_pb.LegalHold,
 }
 """The message of each kind of record."""
 
@@ -169,7 +188,7 @@ class Change:  # not frozen: that takes seven times as long to make, for each ch
         return self._read(self.document_after)
 
     def _read(self, document: bytes | str | None) -> Record | None:
-        message = _MESSAGES.get(self.record)
+        message = MESSAGES.get(self.record)
         if document is None or message is None:
             return None
         return (
@@ -215,6 +234,10 @@ class ChangesForgottenError(Exception):
     """Changes after a position are no longer kept, or the position is not of this log's timeline."""
 
 
+Rewrite: TypeAlias = "Callable[[RecordKind | int, str, bytes | str], str]"
+"""Returns what takes the place of the document of a record of a kind and id."""
+
+
 class ChangeLog(Protocol):
     """The changes of all records, in order."""
 
@@ -237,6 +260,9 @@ class ChangeLog(Protocol):
         Raises:
             ChangesForgottenError: The position is not in this log, or changes after it are no longer kept.
         """
+
+    async def rewrite(self, texts: Sequence[str], rewrite: Rewrite) -> int:
+        """Replace the documents of the changes that contain one of some texts; return how many changed."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -36,6 +36,8 @@ class Kind(StrEnum):
     CATALOG = "catalog entries"
     LINKS = "links"
     FREEZES = "freeze windows"
+    POLICIES = "retention policies"
+    HOLDS = "legal holds"
     ACCESS = "records of access control"
     AUDIT = "entries of the audit log"
     WEBHOOKS = "webhooks"
@@ -53,7 +55,7 @@ class Kind(StrEnum):
 
 
 class StoredDocument(NamedTuple):
-    """An event, a catalog entry, a link or a freeze window: its id (an entry's name), and its ProtoJSON."""
+    """A record that is all in its document: its id (the name of a catalog entry), and its ProtoJSON."""
 
     id: str
     document: str

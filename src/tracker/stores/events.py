@@ -198,6 +198,15 @@ class EventStore(Protocol):
         The step is aborted with what `check` raises for the event.
         """
 
+    async def age_out(self, events: Sequence[event_pb.Event], reason: str) -> Sequence[str]:
+        """Delete those events that are as `find` returned them and have no lock; return their ids.
+
+        Each is a step of its own, which the change log has with the ending `AGED_OUT`, and the reason.
+        """
+
+    async def mentioning(self, texts: Sequence[str]) -> Sequence[str]:
+        """Return the ids of events whose JSON, or that of their changelogs, contains one of some texts."""
+
     async def find(
         self,
         where: EventFilter,

@@ -1,17 +1,17 @@
-"""The contract of a store for records of which there are few: links, and freeze windows."""
+"""The contract of a store for records of which there are few, such as links, and freeze windows."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Protocol, TypeVar
 
-from tracker.pb import freeze_pb, link_pb
+from tracker.pb import freeze_pb, link_pb, retention_pb
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
     from tracker.stores.idempotency import Once
 
-R = TypeVar("R", link_pb.Link, freeze_pb.FreezeWindow)
+R = TypeVar("R", link_pb.Link, freeze_pb.FreezeWindow, retention_pb.RetentionPolicy, retention_pb.LegalHold)
 
 
 class RecordStore(Protocol[R]):
@@ -35,4 +35,7 @@ class RecordStore(Protocol[R]):
         """Return a record, or None if missing."""
 
     async def find(self) -> Sequence[R]:
-        """Return all records: links by group, name and id, freeze windows by their first begin and id."""
+        """Return all records: links by group, name and id, freeze windows by their first begin and id.
+
+        Retention policies and legal holds are ordered by name and id.
+        """

@@ -141,6 +141,17 @@ class WebhookMetrics:
         self.webhook_waited = first.observe
 
 
+class RetentionMetrics:
+    """The metrics of retention."""
+
+    def __init__(self, registry: CollectorRegistry) -> None:
+        text = "Events that retention policies deleted on this server."
+        self._deleted = Counter("tracker_retention_deleted_events", text, ("policy",), registry=registry)
+
+    def events_aged_out(self, policy: str, events: int) -> None:
+        self._deleted.labels(policy).inc(events)
+
+
 class Metrics:
     """The metrics of one server, on a registry of their own.
 
@@ -188,6 +199,7 @@ class Metrics:
         self.locks = LockMetrics(registry)
         self.auth = AuthMetrics(registry)
         self.webhooks = WebhookMetrics(registry)
+        self.retention = RetentionMetrics(registry)
         self.call_authorized = self.auth.call_authorized
         self.tasks = TaskMetrics(registry)
         self.consumers = ConsumerMetrics(registry)

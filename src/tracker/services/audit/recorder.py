@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import secrets
 from contextlib import suppress
+from itertools import groupby
 from typing import TYPE_CHECKING, Final
 
 from tracker.audit.chain import (
@@ -22,10 +23,11 @@ from tracker.domain.audit import changed, content_of, differences, whole
 from tracker.errors import TrackerError
 from tracker.services.consumers import Consumer
 from tracker.stores.audit import AuditFilter
+from tracker.stores.changes import AGED_OUT
 from tracker.time_text import MICROS
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
     from tracker.audit.chain import Entry
     from tracker.services.audit.signing import SigningKey
@@ -95,7 +97,7 @@ class AuditRecorder:
         def new(last: Entry | None) -> Sequence[Draft]:
             log, position = ("", 0) if last is None else (last.log, last.position)
             left = [each for each in drafts if each.log != log or each.position > position]
-            return [*self._lost(log, position, left[0]), *left] if left else ()
+            return [*self._lost(log, position, left[0]), *_grouped(left)] if left else ()
 
         await self._append(new)
 
@@ -197,10 +199,25 @@ class AuditRecorder:
         return Draft(self._context.now(), record, action, "", content_of(content), salt)
 
 
+def _grouped(drafts: Iterable[Draft]) -> Iterator[Draft]:
+    """Yield drafts, with one for the events that a retention policy deleted one after the other."""
+    for (action, _), group in groupby(drafts, key=lambda each: (each.action, each.content)):
+        if action != AGED_OUT:
+            yield from group
+            continue
+        deleted = [*group]
+        content = content_of(
+            {**(fields_in(deleted[-1].content) or {}), "events": [each.record_id for each in deleted]}
+        )
+        yield deleted[-1]._replace(record_id="", content=content)
+
+
 def _draft_of(change: Change, salt: bytes) -> Draft:
     """Return the entry of a change; the end of a lock is its action."""
     old, new = change.document_before, change.document_after
-    if old is not None and new is not None:
+    if change.ending == AGED_OUT:  # the log would keep what was to go
+        before, after = None, None
+    elif old is not None and new is not None:
         before, after = changed(old, new)
     else:
         before, after = None if old is None else whole(old), None if new is None else whole(new)

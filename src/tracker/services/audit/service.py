@@ -69,7 +69,23 @@ class AuditService:
     async def erase_audit_value(
         self, request: audit_pb.EraseAuditValueRequest, call: Call
     ) -> audit_pb.EraseAuditValueResponse:
-        wanted, count = AuditFilter(mentions=mentions(request.value)), 0
+        count = await self.erase(request.value, call)
+        self._context.report(call, "audit value erased", entries=count)
+        return audit_pb.EraseAuditValueResponse(entries=count)
+
+    async def mentioning(self, value: str) -> int:
+        """Count the entries that mention a value."""
+        wanted, count, more = AuditFilter(mentions=mentions(value)), 0, True
+        while more:
+            page = await self._store.read(wanted, _ERASED_AT_ONCE)
+            count, more = count + len(_without(value, page.entries)), page.more
+            if more:
+                wanted = wanted._replace(after=page.entries[-1].number)
+        return count
+
+    async def erase(self, value: str, call: Call) -> int:
+        """Erase a value from all entries that mention it; return how many do."""
+        wanted, count = AuditFilter(mentions=mentions(value)), 0
         who = {
             "principal": call.principal.id,
             **Origin(call.peer, call.request_id, call.user_agent)._asdict(),
@@ -80,15 +96,14 @@ class AuditService:
             more = page.more
             if more:
                 wanted = wanted._replace(after=page.entries[-1].number)
-            contents = _without(request.value, page.entries)
+            contents = _without(value, page.entries)
             if contents:
                 # Before they are replaced: an entry is valid with its first content, and with these.
                 entries = {str(each.number): commitment(each.salt, each.content) for each in contents}
                 await self._recorder.record(AUDIT, ERASED, {**who, "entries": entries})
                 await self._store.replace(contents)
             count += len(contents)
-        self._context.report(call, "audit value erased", entries=count)
-        return audit_pb.EraseAuditValueResponse(entries=count)
+        return count
 
 
 def _message(entry: Entry) -> audit_pb.AuditEntry:

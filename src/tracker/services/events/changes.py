@@ -51,6 +51,7 @@ if TYPE_CHECKING:
     from tracker.services.context import Call, Context
     from tracker.services.events.reporter import EventReporter
     from tracker.services.events.starts import StartGuard
+    from tracker.services.holds import LegalHolds
     from tracker.services.locks.queue import LockQueue
     from tracker.services.locks.reporter import LockReporter
     from tracker.stores.events import DeletedEvent, EventStore
@@ -77,6 +78,7 @@ class EventChanges:
     _takes_locks: bool
     _lock_ttl: Duration | None
     _starts: StartGuard
+    _holds: LegalHolds
 
     async def create_event(
         self, request: event_pb.CreateEventRequest, call: Call
@@ -118,9 +120,11 @@ class EventChanges:
         key = _named(request)
         release = Release(Ending.EVENT_ENDED, self._context.now())
         unknown = partial(event_not_found, request.id or request.slack_id)
+        holds = await self._holds.current()
 
         def check(event: event_pb.Event) -> None:
             require_change(call, Permission.EVENT_WRITE, event, unknown)
+            holds.require_free(event)
 
         deleted = await self._store.delete(key, release, call.once(_deleted), check)
         if deleted is None:
@@ -212,7 +216,7 @@ class EventChanges:
         linked = await self._linked(request.attributes, call, required=False)
         now = self._context.now()
         lock_of = self._lock_of(now, call)
-        start = await self._starts.start(request, call, now)
+        start, holds = await self._starts.start(request, call, now), await self._holds.current()
         before, plan = event_pb.Event(), LockPlan()
 
         def change(stored: event_pb.Event, held: Sequence[lock_pb.Lock]) -> EventChange:
@@ -221,6 +225,7 @@ class EventChanges:
             check_link(stored, request.attributes, linked)
             require_change(call, Permission.EVENT_WRITE, event)
             event = guarded(stored, event, start)
+            holds.require_kept(stored, event)
             before, plan = stored, plan_for_update(stored, event, held, lock_of)
             return _signed(self._carry_out(plan, event, now), len(stored.changelog), call, request.who)
 

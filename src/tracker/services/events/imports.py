@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from tracker.pb import lock_pb
     from tracker.services.context import Call, Context
     from tracker.services.events.reporter import EventReporter
+    from tracker.services.holds import LegalHolds
     from tracker.stores.events import Added, EventStore
 
 _Outcome: TypeAlias = "Literal['stored', 'unchanged', 'replaced'] | event_pb.RefusedEvent"
@@ -36,10 +37,13 @@ class _UnchangedError(Exception):
 class EventImports:
     """Answers the RPC of `tracker.event.v1alpha1.EventService` that imports events."""
 
-    def __init__(self, store: EventStore, reporter: EventReporter, context: Context) -> None:
+    def __init__(
+        self, store: EventStore, reporter: EventReporter, context: Context, holds: LegalHolds
+    ) -> None:
         self._store = store
         self._reporter = reporter
         self._context = context
+        self._holds = holds
 
     async def import_events(
         self, request: event_pb.ImportEventsRequest, call: Call
@@ -92,7 +96,7 @@ class EventImports:
 
     async def _replace(self, index: int, new: event_pb.Event, given: event_pb.Event, call: Call) -> _Outcome:
         """Replace the stored event of the same id, or add it where that has been deleted meanwhile."""
-        event_id = metadata_of(new).id
+        event_id, holds = metadata_of(new).id, await self._holds.current()
 
         def change(stored: event_pb.Event, _: Sequence[lock_pb.Lock]) -> EventChange:
             require_change(call, Permission.EVENT_WRITE, stored, partial(event_not_found, event_id))
@@ -100,6 +104,7 @@ class EventImports:
             event = new if created is None else imported_event(given, micros(created), call.principal)
             if event == stored:
                 raise _UnchangedError
+            holds.require_kept(stored, event)
             return EventChange(event)
 
         while True:
@@ -111,7 +116,11 @@ class EventImports:
             except (SlackIdTakenError, ExternalIdTakenError) as error:
                 return await self._outcome(index, error, call)
             except TrackerError as error:
-                if error.reason not in {Reason.PERMISSION_REQUIRED, Reason.EVENT_NOT_FOUND}:
+                if error.reason not in {
+                    Reason.PERMISSION_REQUIRED,
+                    Reason.EVENT_NOT_FOUND,
+                    Reason.EVENT_HELD,
+                }:
                     raise
                 return _refused(index, "metadata.id", error)
             (added,) = await self._store.add([new])

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Final
 from tracker.errors import TrackerError
 from tracker.services.consumers import Consumer
 from tracker.services.webhooks.messages import Moment, message_of, query_of
-from tracker.stores.changes import RecordKind
+from tracker.stores.changes import AGED_OUT, RecordKind
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -52,7 +52,7 @@ class WebhookOutbox:
         webhooks = self._webhooks
         if webhooks is None or any(each.record is RecordKind.WEBHOOK for each in changes):
             webhooks = [each.record for each in await self._store.find() if not each.record.disabled]
-        events = [each for each in changes if each.record is RecordKind.EVENT] if webhooks else []
+        events = [each for each in changes if _is_news(each)] if webhooks else []
         deliveries = self._messages(events, webhooks) if events else []
         if deliveries:
             await self._store.add(deliveries)
@@ -82,3 +82,8 @@ class WebhookOutbox:
             found = (message_of(change, webhook, query, moment) for change in changes)
             messages.extend(each for each in found if each is not None)
         return messages
+
+
+def _is_news(change: Change) -> bool:
+    """Return whether a change may be told: of an event, unless that has only become too old."""
+    return change.record is RecordKind.EVENT and change.ending != AGED_OUT

@@ -9,6 +9,7 @@ one order, without gaps. The ids of entries are unique: no entry is logged twice
 from __future__ import annotations
 
 import asyncio
+import re
 from collections import defaultdict
 from contextlib import suppress
 from dataclasses import dataclass
@@ -26,11 +27,12 @@ from tracker.stores.changes import (
 from tracker.stores.mongo import writes
 from tracker.stores.mongo.courier import NAME, last_number
 from tracker.stores.mongo.database import META
+from tracker.stores.mongo.failures import store_errors
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
-    from tracker.stores.changes import Change
+    from tracker.stores.changes import Change, Rewrite
     from tracker.stores.mongo.courier import Courier
     from tracker.stores.mongo.database import Database
     from tracker.stores.mongo.writes import Collection, Document
@@ -52,6 +54,8 @@ _COLLECTIONS: Final[Mapping[int, str]] = {
     RecordKind.WEBHOOK: "webhooks",
     RecordKind.STATE: "terraform_states",
     RecordKind.FREEZE: "freezes",
+    RecordKind.RETENTION_POLICY: "retention_policies",
+    RecordKind.LEGAL_HOLD: "legal_holds",
 }
 """The collections of records whose documents may be too long for the log."""
 
@@ -117,6 +121,27 @@ class MongoChangeLog:
             if kinds is None or row["changes"][number - row["_id"]]["record"] in kinds
         ]
         return Batch([self._change(row, number, current) for row, number in wanted], end)
+
+    async def rewrite(self, texts: Sequence[str], rewrite: Rewrite) -> int:
+        await self._courier.drained()
+        pattern = {"$regex": "|".join(map(re.escape, texts))}
+        where = {"changes": {"$elemMatch": {"$or": [{"before": pattern}, {"after": pattern}]}}}
+        changed = 0
+        with store_errors():
+            rows = await self._log.find(where).to_list()
+            for row in rows:
+                new = {}
+                for place, entry in enumerate(row["changes"]):
+                    for part in ("before", "after"):
+                        if part not in entry:
+                            continue
+                        document = rewrite(entry["record"], entry["id"], entry[part])
+                        if document != entry[part]:
+                            new[f"changes.{place}.{part}"] = document
+                if new:
+                    await writes.update(self._database.newest(NAME), {"_id": row["_id"]}, {"$set": new})
+                changed += len({each.split(".")[1] for each in new})
+        return changed
 
     @property
     def _log(self) -> Collection:

@@ -85,6 +85,8 @@ class MongoContents:
             Kind.CATALOG: collection(catalog.NAME, _THERE, _document, _catalog_entry),
             Kind.LINKS: collection(records.LINKS.name, _THERE, _document, records.LINKS.stored),
             Kind.FREEZES: collection(records.FREEZES.name, _THERE, _document, records.FREEZES.stored),
+            Kind.POLICIES: collection(records.POLICIES.name, _THERE, _document, records.POLICIES.stored),
+            Kind.HOLDS: collection(records.HOLDS.name, _THERE, _document, records.HOLDS.stored),
             Kind.ACCESS: collection(access.NAME, {}, _access, _access_document),
             Kind.AUDIT: collection(audit.NAME, {}, audit.entry, audit.document),
             Kind.WEBHOOKS: collection(webhooks.NAME, _THERE, _webhook, _webhook_document),

@@ -184,17 +184,35 @@ async def insert_new(
     """
     refused = await writes.insert_all(events, documents)
     ids = [event_id(new[place]) for place in refused]
-    rows = await events.find({"_id": {"$in": ids}}, {"tombstone": 1}).to_list() if refused else []
-    deleted = {row["_id"]: "tombstone" in row for row in rows}
+    wanted = ("tombstone", "rev", "outbox.op")
+    rows = await events.find({"_id": {"$in": ids}}, dict.fromkeys(wanted, 1)).to_list() if refused else []
+    there = {row["_id"]: row for row in rows}
     outcomes: list[Added] = [True] * len(new)
     for place, of_event in zip(refused, ids, strict=True):
-        if deleted.get(of_event):
-            raise unavailable(f"the event {of_event} is being deleted")
-        outcome = False if of_event in deleted else await _taken(events, new[place])
+        row = there.get(of_event)
+        is_deleted = row is not None and "tombstone" in row
+        if row is not None and is_deleted and await _put_back(events, row, documents[place]):
+            there[of_event] = {}  # of two with one id, the first is stored
+            continue
+        outcome = False if row is not None and not is_deleted else await _taken(events, new[place])
         if outcome is None:
             raise unavailable(f"the event that had an id of {of_event} was just deleted")
         outcomes[place] = outcome
     return outcomes
+
+
+async def _put_back(events: Collection, tombstone: Document, document: Document) -> bool:
+    """Store an event in place of its tombstone; return False if one of its other ids is taken.
+
+    Raises:
+        TrackerError: UNAVAILABLE, while its deletion still has to be reported.
+    """
+    try:
+        if "outbox" not in tombstone and await writes.replace(events, tombstone, document):
+            return True
+    except DuplicateKeyError:
+        return False
+    raise unavailable(f"the event {tombstone['_id']} is being deleted")
 
 
 async def replace(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import re
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from functools import partial
@@ -12,12 +13,13 @@ from tracker.domain.event_locks import decide_event_change
 from tracker.domain.events import EventId, event_cursor, event_id
 from tracker.domain.locks import HeldLock
 from tracker.domain.query.tree import EventFilter
-from tracker.stores.changes import ChangeKind, RecordKind
+from tracker.stores.changes import AGED_OUT, ChangeKind, RecordKind
 from tracker.stores.events import MAX_SEARCH_SECONDS, DeletedEvent, Explanation, searched_too_long
-from tracker.stores.mongo import changelogs, event_records, idempotency, lock_documents, lock_keys
+from tracker.stores.mongo import changelogs, event_records, idempotency, lock_documents, lock_keys, writes
 from tracker.stores.mongo.deliveries import end_fields
 from tracker.stores.mongo.event_records import NAME
-from tracker.stores.mongo.outbox import is_full, logged, made_by, new_entry
+from tracker.stores.mongo.failures import store_errors
+from tracker.stores.mongo.outbox import carried, is_full, logged, made_by, new_entry
 from tracker.stores.mongo.search import counting, execution
 from tracker.stores.pages import Total, found, known_total
 
@@ -41,6 +43,10 @@ T = TypeVar("T")
 
 _ADDED_AT_ONCE = 250
 """How many events are added by one command."""
+
+
+_AGED_OUT_AT_ONCE = 50
+"""How many events are aged out together, each by a command of its own."""
 
 
 @dataclass(eq=False)
@@ -135,6 +141,41 @@ class MongoEvents:
 
         return await self._change(key, attempt)
 
+    async def age_out(self, events: Sequence[event_pb.Event], reason: str) -> Sequence[str]:
+        async def step(part: Sequence[event_pb.Event]) -> Sequence[str]:
+            given = {event_id(event): event for event in part}
+            there = {"_id": {"$in": [*given]}, "tombstone": None}
+            rows = await self._events.find(there).to_list()
+            if any("outbox" in row for row in rows):  # of a change that was just made
+                await self._deliveries.courier.drained()
+                rows = await self._events.find(there | {"outbox": None}).to_list()
+            locks = self._database.newest(lock_documents.NAME)
+            keys = await locks.find({"holder.event_id": {"$in": [*given]}}, ["holder.event_id"]).to_list()
+            locked = {key["holder"]["event_id"] for key in keys}
+            unchanged = [
+                row
+                for row in rows
+                if row["_id"] not in locked and event_records.event_of(row) == given[row["_id"]]
+            ]
+            made = await asyncio.gather(*(self._age_out(row, reason) for row in unchanged))
+            return [row["_id"] for row, done in zip(unchanged, made, strict=True) if done]
+
+        deleted: list[str] = []
+        for start in range(0, len(events), _AGED_OUT_AT_ONCE):
+            await self._deliveries.courier.await_room()
+            part = events[start : start + _AGED_OUT_AT_ONCE]
+            deleted += await self._database.run(partial(step, part))
+        return deleted
+
+    async def mentioning(self, texts: Sequence[str]) -> Sequence[str]:
+        contains = {"document": {"$regex": "|".join(map(re.escape, texts))}}
+        found: dict[str, None] = {}
+        for name, field in ((NAME, "_id"), (changelogs.NAME, "event")):
+            rows = self._database.confirmed(name).find(contains, {field: 1})
+            with store_errors():
+                found |= {row[field]: None async for row in rows}
+        return [*found]
+
     async def find(
         self,
         where: EventFilter,
@@ -186,6 +227,17 @@ class MongoEvents:
     ) -> Sequence[Sequence[int]]:
         async with self._asking(where) as events:
             return await counting.durations_between(events, where, edges, explanation or Explanation())
+
+    async def _age_out(self, stored: Document, reason: str) -> bool:
+        """Delete an event that nothing waits for, unless it changes meanwhile; return whether it is done."""
+        log = _logged(ChangeKind.DELETED, stored["_id"], stored["document"])
+        log |= {"counted": [event_records.counted(stored), None], "ending": AGED_OUT, "reason": reason}
+        change = new_entry(self._database.now(), log=[log], forgets=stored.get("history"))
+        tombstone = {"_id": stored["_id"], "tombstone": self._database.now(), **carried(stored, change)}
+        if not await writes.replace(self._events, stored, tombstone):
+            return False
+        await self._deliveries.try_to_deliver(NAME, tombstone)
+        return True
 
     async def _total(self, events: Collection, where: EventFilter, searched: Explanation) -> Total:
         """Count the matching events for a list, by the counts of all events if these are enough."""

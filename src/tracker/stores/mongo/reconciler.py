@@ -51,6 +51,8 @@ COLLECTIONS = (
     catalog.NAME,
     records.LINKS.name,
     records.FREEZES.name,
+    records.POLICIES.name,
+    records.HOLDS.name,
     access.NAME,
     webhooks.NAME,
     terraform.NAME,
@@ -63,6 +65,8 @@ _WITH_TOMBSTONES = (
     webhooks.NAME,
     records.LINKS.name,
     records.FREEZES.name,
+    records.POLICIES.name,
+    records.HOLDS.name,
 )
 _TOMBSTONE_SECONDS = 24 * 60 * 60
 """How long a tombstone is kept, so that a late change finds it."""

@@ -7,7 +7,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Any, Generic
 
 from tracker.domain.freezes import first_start
-from tracker.pb import freeze_pb, link_pb
+from tracker.pb import freeze_pb, link_pb, retention_pb
 from tracker.stores.base import unavailable
 from tracker.stores.changes import ChangeKind, RecordKind
 from tracker.stores.documents import parse
@@ -54,6 +54,15 @@ LINKS = RecordCollection(
 )
 FREEZES = RecordCollection(
     "freezes", RecordKind.FREEZE, freeze_pb.FreezeWindow, lambda window: {"starts_at": first_start(window)}
+)
+POLICIES = RecordCollection(
+    "retention_policies",
+    RecordKind.RETENTION_POLICY,
+    retention_pb.RetentionPolicy,
+    lambda policy: {"name": policy.name},
+)
+HOLDS = RecordCollection(
+    "legal_holds", RecordKind.LEGAL_HOLD, retention_pb.LegalHold, lambda hold: {"name": hold.name}
 )
 
 

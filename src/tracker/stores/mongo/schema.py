@@ -88,6 +88,14 @@ INDEXES: Final[Mapping[str, Sequence[IndexModel]]] = {
         _index("freezes_with_outbox", "outbox.at", sparse=True),
         _index("freezes_deleted", "tombstone", sparse=True),
     ),
+    **{
+        each.name: (
+            _index(f"{each.name}_by_name", "name", "_id"),
+            _index(f"{each.name}_with_outbox", "outbox.at", sparse=True),
+            _index(f"{each.name}_deleted", "tombstone", sparse=True),
+        )
+        for each in (records.POLICIES, records.HOLDS)
+    },
     records.LINKS.name: (
         _index("links_by_place", "group", "name", "_id"),
         _index("links_with_outbox", "outbox.at", sparse=True),

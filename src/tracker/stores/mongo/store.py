@@ -26,7 +26,7 @@ from tracker.stores.mongo.intakes import MongoIntakes
 from tracker.stores.mongo.locks import MongoLocks
 from tracker.stores.mongo.opening import open_database
 from tracker.stores.mongo.reconciler import LOOK_SECONDS, Reconciler
-from tracker.stores.mongo.records import FREEZES, LINKS, MongoRecords
+from tracker.stores.mongo.records import FREEZES, HOLDS, LINKS, POLICIES, MongoRecords
 from tracker.stores.mongo.schema import HEALTH
 from tracker.stores.mongo.terraform import MongoTerraform
 from tracker.stores.mongo.webhooks import MongoWebhooks
@@ -81,6 +81,8 @@ class MongoStore(Store):
         self.locks = MongoLocks(database, deliveries)
         self.links = MongoRecords(database, deliveries, LINKS)
         self.freezes = MongoRecords(database, deliveries, FREEZES)
+        self.policies = MongoRecords(database, deliveries, POLICIES)
+        self.holds = MongoRecords(database, deliveries, HOLDS)
         self.access = MongoAccess(database, deliveries)
         self.audit = MongoAudit(database)
         self.webhooks = MongoWebhooks(database, deliveries)

@@ -1,4 +1,4 @@
-"""Backups of a store: made while its server may run, restored while no server runs."""
+"""Backups of a store: made while its server may run, restored while no server runs; and its compaction."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ import apsw
 
 from tracker.stores.base import StoreOpenError
 from tracker.stores.sqlite import migrations
-from tracker.stores.sqlite.opening import FileLock, connect, require_one_name, sync
+from tracker.stores.sqlite.opening import FileLock, connect, open_database, require_one_name, sync
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -85,6 +85,34 @@ def restore(source: Path, target: Path, *, force: bool = False) -> Copied:
     finally:
         lock.release()
     return replace(copied, kept=kept)
+
+
+def compact(path: Path) -> tuple[int, int]:
+    """Rewrite the file of a store on which no server runs, without its free pages.
+
+    From then on, free pages are given back while a server runs. Returns the bytes before and after.
+
+    Raises:
+        BackupError: There is no sound store, a server runs on it, or the disk has no room for a second copy.
+    """
+    path = path.resolve()
+    if not path.is_file():
+        raise BackupError(f"there is no file {path}")
+    lock = FileLock(path)
+    try:
+        with _explained(path):
+            open_database(path, lock).close()
+        before = path.stat().st_size
+        try:
+            with closing(connect(path)) as db:
+                db.pragma("journal_mode", "delete")
+                db.pragma("auto_vacuum", "incremental")
+                db.execute("VACUUM")
+        except apsw.Error as error:
+            raise BackupError(f"{path} can't be compacted, and is as it was: {error}") from error
+        return before, sync(path)
+    finally:
+        lock.release()
 
 
 def _copy(source: Path, target: Path, progress: Callable[[int, int], None]) -> Copied:

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Final
+from functools import partial
+from typing import TYPE_CHECKING, Any, Final
 
 from tracker.stores.changes import (
     LARGEST_LOGGED,
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
     import apsw
 
     from tracker.domain.locks import Ending
+    from tracker.stores.changes import Rewrite
     from tracker.stores.sqlite.reader import Reader
     from tracker.stores.sqlite.writer import Writer
 
@@ -37,6 +39,8 @@ _KEYS: Final = {
     RecordKind.WEBHOOK: ("webhooks", "id"),
     RecordKind.STATE: ("terraform_states", "id"),
     RecordKind.FREEZE: ("freezes", "id"),
+    RecordKind.RETENTION_POLICY: ("retention_policies", "id"),
+    RecordKind.LEGAL_HOLD: ("legal_holds", "id"),
 }
 """The table of each kind of record, and the column that identifies one."""
 
@@ -69,6 +73,8 @@ _AT: Final = "SELECT at FROM changes WHERE number = ?"
 _FIRST: Final = "SELECT number, at FROM changes ORDER BY number LIMIT 1"
 _LAST: Final = "SELECT number, at FROM changes ORDER BY number DESC LIMIT 1"
 
+_REWRITTEN_AT_ONCE: Final = 20
+
 _SELECT_CONSUMER: Final = "SELECT log, number, at, server, beats FROM consumers WHERE name = ?"
 _PUT_CONSUMER: Final = (
     "INSERT OR REPLACE INTO consumers (name, log, number, at, server, beats) VALUES (?, ?, ?, ?, ?, ?)"
@@ -94,7 +100,7 @@ def log_deleted(
     db: apsw.Connection,
     record: RecordKind,
     record_id: str,
-    ending: Ending | None = None,
+    ending: Ending | str | None = None,
     reason: str | None = None,
 ) -> None:
     """Log that a record is deleted; called before its row is."""
@@ -150,6 +156,30 @@ class SqliteChangeLog:
             return Batch([read_change(Position(self._name, *row[:2]), *row[2:]) for row in rows], end)
 
         return await self._reader.read(query)
+
+    async def rewrite(self, texts: Sequence[str], rewrite: Rewrite) -> int:
+        contains = "instr(before, ?1) OR instr(after, ?1)"
+        sql = f"SELECT number, record, id, before, after FROM changes WHERE number > ?2 AND ({contains}) ORDER BY number LIMIT ?3"  # noqa: S608, E501 - our own columns
+        changed: set[int] = set()
+
+        def rewritten(record: int, record_id: str, document: str | None) -> str | None:
+            return None if document is None else rewrite(record, record_id, document)
+
+        def step(db: apsw.Connection, text: str, after: int) -> int:
+            last = 0
+            rows: list[Any] = db.execute(sql, (text, after, _REWRITTEN_AT_ONCE)).fetchall()
+            for last, record, record_id, *documents in rows:
+                new = [rewritten(record, record_id, each) for each in documents]
+                if new != documents:
+                    db.execute("UPDATE changes SET before = ?, after = ? WHERE number = ?", (*new, last))
+                    changed.add(last)
+            return last
+
+        for text in texts:
+            after = 0
+            while after := await self._writer.change(partial(step, text=text, after=after)):
+                pass
+        return len(changed)
 
     def _end(self, db: apsw.Connection) -> Position:
         return Position(self._name, *(db.execute(_LAST).fetchone() or (0, 0)))

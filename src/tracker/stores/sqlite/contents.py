@@ -121,6 +121,8 @@ class SqliteContents:
             Kind.CATALOG: _Table(db, "catalog", _CATALOG, partial(_document, catalog_pb.Catalog), _add_entry),
             Kind.LINKS: _records(db, records.LINKS),
             Kind.FREEZES: _records(db, records.FREEZES),
+            Kind.POLICIES: _records(db, records.POLICIES),
+            Kind.HOLDS: _records(db, records.HOLDS),
             Kind.ACCESS: _Table(db, "access", _ACCESS, _access, access.add),
             Kind.AUDIT: _Table(db, "audit", audit.SELECT, audit.entry, audit.add),
             Kind.WEBHOOKS: _Table(db, "webhooks", _WEBHOOKS, _webhook, webhooks.add),

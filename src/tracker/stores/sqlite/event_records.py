@@ -13,7 +13,7 @@ from tracker.domain.changelog import divided
 from tracker.domain.event_locks import with_entries
 from tracker.pb import event_pb
 from tracker.stores.changes import RecordKind
-from tracker.stores.documents import parse
+from tracker.stores.documents import parse, read_event
 from tracker.stores.events import ExternalIdTakenError, SlackIdTakenError, changelog_page, take_entry
 from tracker.stores.pages import Reading, first_number
 from tracker.stores.sqlite.change_log import log_created, log_deleted, log_events_created, log_updated
@@ -42,6 +42,7 @@ _SELECT_ENTRIES = (
     "SELECT event, CAST(document AS BLOB) FROM changelog WHERE event = ? AND number >= ? ORDER BY number"
 )
 _INSERT_ENTRY = "INSERT INTO changelog (event, number, document) VALUES (?, ?, ?)"
+_IS_LOCKED = "SELECT EXISTS (SELECT 1 FROM locks WHERE event_id = ?)"
 _DELETE_ENTRIES = "DELETE FROM changelog WHERE event = ?"
 SELECT = "SELECT id, CAST(document AS BLOB)"
 """Selects the columns that an event is parsed from."""
@@ -157,6 +158,20 @@ def update(db: apsw.Connection, before: event_pb.Event, event: event_pb.Event) -
     return event
 
 
+def last_row(table: str) -> Callable[[apsw.Connection], int]:
+    """Return the query for the number of the last row of a table."""
+    return lambda db: int(db.execute(f"SELECT coalesce(max(rowid), 0) FROM {table}").get)  # noqa: S608 - our own tables
+
+
+def mentioning(
+    db: apsw.Connection, *, table: str, column: str, rows: tuple[int, int], texts: Sequence[str]
+) -> Sequence[str]:
+    """Return the ids of the events in some rows of a table whose documents contain one of some texts."""
+    contains = " OR ".join(["instr(document, ?)"] * len(texts))
+    sql = f"SELECT {column} FROM {table} WHERE rowid > ? AND rowid <= ? AND ({contains})"  # noqa: S608 - our own tables
+    return [of_event for (of_event,) in db.execute(sql, (*rows, *texts))]
+
+
 def append_entry(db: apsw.Connection, of_event: str, entry: event_pb.ChangelogEntry) -> None:
     """Append an entry to the changelog of an event, if it exists."""
     event = select(db, events.EventId(of_event))
@@ -166,9 +181,23 @@ def append_entry(db: apsw.Connection, of_event: str, entry: event_pb.ChangelogEn
         db.execute("UPDATE events SET document = ? WHERE id = ?", (document, of_event))
 
 
-def delete(db: apsw.Connection, event: event_pb.Event) -> None:
+def age_out(db: apsw.Connection, given: Sequence[event_pb.Event], ending: str, reason: str) -> Sequence[str]:
+    """Delete those events that are as they were read and have no lock; return their ids."""
+    deleted = []
+    for event in given:
+        of_event = events.event_id(event)
+        stored = select(db, events.EventId(of_event), read_event)
+        if stored == event and not db.execute(_IS_LOCKED, (of_event,)).get:
+            delete(db, event, ending, reason)
+            deleted.append(of_event)
+    return deleted
+
+
+def delete(
+    db: apsw.Connection, event: event_pb.Event, ending: str | None = None, reason: str | None = None
+) -> None:
     """Delete a stored event."""
-    log_deleted(db, RecordKind.EVENT, events.event_id(event))
+    log_deleted(db, RecordKind.EVENT, events.event_id(event), ending, reason)
     db.execute("DELETE FROM events WHERE id = ?", (events.event_id(event),))
     if event.changelog_total:
         db.execute(_DELETE_ENTRIES, (events.event_id(event),))

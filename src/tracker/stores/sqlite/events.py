@@ -13,6 +13,7 @@ from tracker.domain.changelog import divided, shown
 from tracker.domain.event_locks import decide_event_change
 from tracker.domain.events import event_cursor, event_id
 from tracker.domain.locks import HeldLock
+from tracker.stores.changes import AGED_OUT
 from tracker.stores.documents import read_event
 from tracker.stores.events import DeletedEvent, Explanation
 from tracker.stores.pages import counted, found, known_total
@@ -45,6 +46,12 @@ T = TypeVar("T")
 
 _ADDED_AT_ONCE = 250
 """The number of events added in one step, during which other changes wait some 5 ms."""
+
+
+_AGED_OUT_AT_ONCE = 50
+"""As above, of events that are deleted."""
+
+_SEARCHED_AT_ONCE = 20_000
 
 
 @dataclass(eq=False)
@@ -130,6 +137,21 @@ class SqliteEvents:
 
         return await self._writer.change(once_only(step, once))
 
+    async def age_out(self, events: Sequence[event_pb.Event], reason: str) -> Sequence[str]:
+        parts = [events[at : at + _AGED_OUT_AT_ONCE] for at in range(0, len(events), _AGED_OUT_AT_ONCE)]
+        deleted = [await self._age_out(part, reason) for part in parts]
+        return [each for part in deleted for each in part]
+
+    async def mentioning(self, texts: Sequence[str]) -> Sequence[str]:
+        found: dict[str, None] = {}
+        for table, column in (("events", "id"), ("changelog", "event")):
+            last = await self._reader.read(event_records.last_row(table))
+            for first in range(0, last, _SEARCHED_AT_ONCE):
+                rows = (first, first + _SEARCHED_AT_ONCE)
+                query = partial(event_records.mentioning, table=table, column=column, rows=rows, texts=texts)
+                found |= dict.fromkeys(await self._reader.read(query, inline=False, may_be_long=True))
+        return [*found]
+
     async def find(
         self,
         where: EventFilter,
@@ -180,6 +202,10 @@ class SqliteEvents:
         rows = [event_records.row(each.event) for each in new]
         insert = Bulk(partial(event_records.insert_new, new=new, rows=rows))
         return await self._writer.change(lambda _db: insert)
+
+    async def _age_out(self, events: Sequence[event_pb.Event], reason: str) -> Sequence[str]:
+        step = Bulk(partial(event_records.age_out, given=events, ending=AGED_OUT, reason=reason))
+        return await self._writer.change(lambda _db: step)
 
     async def _planned(
         self,

@@ -34,6 +34,8 @@ RECORDS: Final = (
     "terraform_states",
     "terraform_parts",
     "freezes",
+    "retention_policies",
+    "legal_holds",
     "intakes",
     "intake_messages",
     "commits",

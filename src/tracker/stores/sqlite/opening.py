@@ -164,6 +164,7 @@ def set_for_writing(connection: apsw.Connection) -> None:
     connection.pragma("synchronous", SYNCHRONOUS)
     connection.pragma("journal_size_limit", _JOURNAL_LIMIT)
     connection.pragma("cache_size", -_WRITE_CACHE_KIB)
+    connection.pragma("secure_delete", "fast")  # what is deleted or erased leaves no text in its page
     connection.pragma("temp_store", "memory")
 
 
@@ -191,6 +192,7 @@ def _open_locked(path: Path, filled_from: str | None) -> apsw.Connection:
     connection = connect(path)
     try:
         migrations.require_ours(connection, filled_from=filled_from)
+        connection.pragma("auto_vacuum", "incremental")  # of a new file; others stay as they are
         set_for_writing(connection)
         _require_wal(connection)
         _require_whole(connection, path)

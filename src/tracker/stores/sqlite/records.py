@@ -7,7 +7,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Any, Generic
 
 from tracker.domain.freezes import first_start
-from tracker.pb import freeze_pb, link_pb
+from tracker.pb import freeze_pb, link_pb, retention_pb
 from tracker.stores.changes import RecordKind
 from tracker.stores.documents import parse, read_list
 from tracker.stores.records import R
@@ -62,6 +62,13 @@ LINKS = Table("links", RecordKind.LINK, link_pb.Link, lambda link: {'"group"': l
 FREEZES = Table(
     "freezes", RecordKind.FREEZE, freeze_pb.FreezeWindow, lambda window: {"starts_at": first_start(window)}
 )
+POLICIES = Table(
+    "retention_policies",
+    RecordKind.RETENTION_POLICY,
+    retention_pb.RetentionPolicy,
+    lambda policy: {"name": policy.name},
+)
+HOLDS = Table("legal_holds", RecordKind.LEGAL_HOLD, retention_pb.LegalHold, lambda hold: {"name": hold.name})
 
 
 @dataclass(eq=False)

@@ -21,8 +21,9 @@ from tracker.stores.sqlite.intakes import SqliteIntakes
 from tracker.stores.sqlite.locks import SqliteLocks
 from tracker.stores.sqlite.opening import FileLock, open_database, open_for_reading, open_for_writing
 from tracker.stores.sqlite.reader import Reader
-from tracker.stores.sqlite.records import FREEZES, LINKS, SqliteRecords
+from tracker.stores.sqlite.records import FREEZES, HOLDS, LINKS, POLICIES, SqliteRecords
 from tracker.stores.sqlite.search.word_index import WordIndexer
+from tracker.stores.sqlite.space import FreeSpace
 from tracker.stores.sqlite.terraform import SqliteTerraform
 from tracker.stores.sqlite.webhooks import SqliteWebhooks
 from tracker.stores.sqlite.writer import Writer
@@ -53,7 +54,9 @@ class SqliteStore(Store):
         self._lock = FileLock(self._path)
         self._reader = Reader(partial(open_for_reading, self._path), lambda: self._writer.busy)
         self._writer = Writer(partial(open_for_writing, self._path), observer, before=self._reader.let_go)
-        self._words = WordIndexer(self._writer, tasks or Supervisor())
+        tasks = tasks or Supervisor()
+        self._words = WordIndexer(self._writer, tasks)
+        self._space = FreeSpace(self._writer, tasks)
         self.events = SqliteEvents(self._writer, self._reader, self._words, locks_per_owner)
         self.changes = self._log = SqliteChangeLog(self._writer, self._reader, changes_kept)
         self.consumers = SqliteConsumers(self._writer, self._reader)
@@ -61,6 +64,8 @@ class SqliteStore(Store):
         self.locks = SqliteLocks(self._writer, self._reader, locks_per_owner)
         self.links = SqliteRecords(self._writer, self._reader, LINKS)
         self.freezes = SqliteRecords(self._writer, self._reader, FREEZES)
+        self.policies = SqliteRecords(self._writer, self._reader, POLICIES)
+        self.holds = SqliteRecords(self._writer, self._reader, HOLDS)
         self.access = SqliteAccess(self._writer, self._reader)
         self.audit = SqliteAudit(self._writer, self._reader)
         self.webhooks = SqliteWebhooks(self._writer, self._reader)
@@ -77,11 +82,13 @@ class SqliteStore(Store):
         self._reader.start()
         await self._log.open()
         self._words.start()
+        self._space.start()
 
     async def check(self) -> None:
         await self._writer.change(lambda db: db.execute("UPDATE health SET checked_at = ?", (clock.now(),)))
 
     async def close(self) -> None:
+        await self._space.close()
         await self._words.close()
         await self._reader.close()
         await self._writer.close()

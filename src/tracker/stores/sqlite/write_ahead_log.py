@@ -43,6 +43,10 @@ class WriteAheadLog:
         self._pages += self._connection.status(apsw.SQLITE_DBSTATUS_CACHE_WRITE, reset=True)[0]
         return self._pages >= self._filled
 
+    def end_soon(self) -> None:
+        """Have the log checkpointed after the next transaction, however short it is."""
+        self._pages = self._filled = CHECKPOINT_PAGES
+
     def prepare(self) -> None:
         """Double the file, or checkpoint the log once it is long.
 

@@ -127,6 +127,10 @@ class Writer:
             self._loop.call_soon(self._next)
         return cast("T", await change.done)
 
+    def checkpoint_soon(self) -> None:
+        """Have the write-ahead log checkpointed after the current transaction; called in a change."""
+        self._log.end_soon()
+
     async def close(self) -> None:
         """Commit the waiting changes, end the thread and close the connection."""
         if self._closing is not None or not self._thread.is_alive():

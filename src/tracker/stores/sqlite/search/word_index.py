@@ -43,6 +43,12 @@ REST_SECONDS: Final = 1.0
 _STEP_SECONDS: Final = 0.005
 _TASK: Final = "word_index"
 _STEP_EVENTS: Final = 500
+_STEP_OUTDATED: Final = 50
+"""As above, of events that are outdated: each costs more."""
+
+_MERGED_PAGES: Final = 32
+"""Pages of the index that a step merges, in some milliseconds."""
+
 _STEP_BYTES: Final = 2**19
 _MOST_UNINDEXED: Final = 10_000
 _UP_TO: Final = "SELECT up_to FROM words_indexed"
@@ -111,7 +117,7 @@ def prepared(db: apsw.Connection) -> Callable[[apsw.Connection], None] | None:
 
     Reading and the step take some milliseconds each, and belong in one transaction.
     """
-    rows = _some(db.execute(_OUTDATED, (_STEP_EVENTS,)))
+    rows = _some(db.execute(_OUTDATED, (_STEP_OUTDATED,)))
     if rows:
         return partial(_write, events=_indexed(rows), outdated=[number for number, _ in rows])
     rows = _some(db.execute(_NEW, (db.execute(_UP_TO).get, _STEP_EVENTS)))
@@ -123,7 +129,19 @@ def advance(db: apsw.Connection) -> bool:
     step = prepared(db)
     if step is not None:
         step(db)
+        while merge(db):
+            pass
     return step is not None
+
+
+def merge(db: apsw.Connection) -> bool:
+    """Merge a part of the index; return whether there was anything to merge.
+
+    SQLite would do it with some changes, all at once, for which the others would wait (`automerge`).
+    """
+    before = db.total_changes()
+    db.execute(f"INSERT INTO event_words (event_words, rank) VALUES ('merge', {_MERGED_PAGES})")  # noqa: S608 - a number
+    return db.total_changes() - before > 1
 
 
 def reset(db: apsw.Connection) -> None:
@@ -186,6 +204,8 @@ class WordIndexer:
         """Index some events, then wait until there are more."""
         self._changed.clear()
         more = await self._writer.change(self._step)
+        while more and await self._writer.change(lambda _: Bulk(self._merge)):  # noqa: ASYNC110 - a pause between steps
+            await asyncio.sleep(_STEP_SECONDS)
         if not more:
             await self._changed.wait()
         await asyncio.sleep(_STEP_SECONDS if more else REST_SECONDS)
@@ -201,6 +221,13 @@ class WordIndexer:
             self._damaged = True
             return True
         return False if step is None else Bulk(partial(self._index, step))
+
+    def _merge(self, db: apsw.Connection) -> bool:
+        try:
+            return merge(db)
+        except apsw.CorruptError:
+            self._damaged = True
+            return False
 
     def _index(self, step: Callable[[apsw.Connection], None], db: apsw.Connection) -> bool:
         try:

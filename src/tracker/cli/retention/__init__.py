@@ -1,0 +1,1 @@
+"""`tracker retention`, `hold` and `erase`."""

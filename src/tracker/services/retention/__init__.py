@@ -1,0 +1,1 @@
+"""Retention of events, legal holds, and the erasure of persons."""
