@@ -42,9 +42,6 @@ _FILE = option(
     ],
 )
 
-_GC_THRESHOLDS = (50_000, 20, 50)
-"""New objects between garbage collections; a call makes some hundred, and leaves no cycles."""
-
 _M_ARENA_MAX = -8
 """The parameter of GNU's `mallopt` for how many heaps a process has."""
 _OPEN_FILES = 65_536
@@ -151,7 +148,6 @@ async def _run(settings: Settings, log: FilteringBoundLogger) -> None:
         # What is here now stays; searching it for garbage again and again would cost a tenth of all calls.
         gc.collect()
         gc.freeze()
-        gc.set_threshold(*_GC_THRESHOLDS)
         await stopping.wait()
 
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import io
 import json
 import os
-import platform
 import re
 import sys
 import time
@@ -13,7 +12,6 @@ from collections import deque
 from collections.abc import Sequence
 from contextlib import suppress
 from datetime import UTC, datetime
-from importlib import metadata
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 from urllib.parse import urlsplit
@@ -118,6 +116,9 @@ def _attempt(left_out: dict[str, str], name: str, make: Callable[[], str]) -> It
 
 
 def _about(left_out: dict[str, str], *, personal: bool) -> dict[str, object]:
+    import platform
+    from importlib import metadata
+
     versions = {each.metadata["Name"]: each.version for each in metadata.distributions()}
     return {
         "tracker": __version__,
