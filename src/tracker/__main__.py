@@ -6,7 +6,7 @@ import gc
 import signal
 
 _GC_THRESHOLDS = (50_000, 20, 50)
-"""New objects between garbage collections: modules make many that stay, a call some hundred, and no cycles."""
+"""New objects between garbage collections: modules make many that stay, a call some hundred and no cycles."""
 
 
 def main() -> None:
