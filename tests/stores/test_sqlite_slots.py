@@ -42,6 +42,9 @@ async def agree(store: Store, events: Sequence[event_pb.Event], since: int, unti
     assert total == len(inside)
     for field, counted in zip(COUNTED, tallies, strict=True):
         assert dict(counted) == Counter(shown(event, field) for event in inside)
+        if since < until:
+            (between,) = await store.events.count_between(EventFilter(), [since, until], field)
+            assert between == dict(counted)
 
 
 @pytest.mark.parametrize("store", ["sqlite"], indirect=True)

@@ -187,7 +187,7 @@ class SqliteEvents:
         by: Field | None,
         explanation: Explanation | None = None,
     ) -> Sequence[Mapping[str | int, int]]:
-        query = partial(execution.count_between, edges=edges, by=by)
+        query = partial(execution.count_between, edges=edges, by=by, slots=self._slots)
         return await self._planned(where, query, explanation)
 
     async def durations_between(

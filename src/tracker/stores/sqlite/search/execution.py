@@ -153,7 +153,7 @@ def _report_facets(
 
 
 def count_between(
-    db: apsw.Connection, plan: Plan, edges: Sequence[int], by: Field | None
+    db: apsw.Connection, plan: Plan, edges: Sequence[int], by: Field | None, slots: SlotCounts
 ) -> Sequence[Mapping[str | int, int]]:
     """Count the matching events between edges; see `EventStore.count_between`."""
     scan = _within(plan)
@@ -170,10 +170,15 @@ def count_between(
             counts[place][found] += 1
         return counts
     sql = f"SELECT {value}, count(*) {scan.clauses}{'' if by is None else ' GROUP BY 1'}"
-    return [
-        {value: number for value, number in db.execute(sql, (*scan.bindings, low, high)) if number}
-        for low, high in pairwise(edges)
-    ]
+    remembered = by if by in COUNTED and not plan.counted[0].conditions else None
+    counted = []
+    for low, high in pairwise(edges):
+        middle, rest = slots.of_period(db, low, high) if remembered else ({}, [(low, high)])
+        found_here = Counter(middle.get(remembered.name, {}) if remembered else {})
+        for part in rest:
+            found_here.update(dict(db.execute(sql, (*scan.bindings, *part))))
+        counted.append(+found_here)
+    return counted
 
 
 def durations_between(db: apsw.Connection, plan: Plan, edges: Sequence[int]) -> Sequence[Sequence[int]]:
