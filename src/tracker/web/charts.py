@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from dataclasses import dataclass
 from itertools import pairwise
 from typing import TYPE_CHECKING, Final, NamedTuple
+
+from markupsafe import Markup
 
 from tracker.domain.times import micros
 from tracker.time_text import MICROS, moment_text
@@ -13,8 +14,6 @@ from tracker.web.tones import TONES, tone_named
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
-
-    from markupsafe import Markup
 
     from tracker.pb import event_pb
     from tracker.web.times import Times
@@ -48,6 +47,11 @@ class Bar:
     start: Markup
     count: int
     tones: dict[str, int]
+
+    def cells(self, tones: Sequence[tuple[str, str]]) -> Markup:
+        """Return the cells of a table with the count of the bar, and those of its tones."""
+        numbers = [self.count, *(self.tones.get(tone, 0) for tone, _ in tones)]
+        return Markup("".join([f'<td class="number">{number}</td>' for number in numbers]))  # noqa: S704 - numbers
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,15 +97,14 @@ def chart(
     """
     counted = [_by_tone(bucket, palette) for bucket in answer.buckets]
     most = max((bucket.count for bucket in answer.buckets), default=0)
-    intervals = tuple(pairwise(edges(answer, bounds)))
+    intervals = tuple(pairwise((edge, moment_text(edge)) for edge in edges(answer, bounds)))
     width = WIDTH / max(1, len(intervals))
     shown = round(width * (1 - _GAP), 2)
     names = dict(palette.tones)
     bars = []
-    for place, ((start, end), bucket, tones) in enumerate(
+    for place, (((start, first), (_, before)), bucket, tones) in enumerate(
         zip(intervals, answer.buckets, counted, strict=True)
     ):
-        first, before = moment_text(start), moment_text(end)
         words = ", ".join(f"{number} {names[tone]}" for tone, number in tones.items())
         x = round((place + _GAP / 2) * width, 2)
         bars.append(
@@ -136,11 +139,12 @@ def ticks(bounds: tuple[int, int], times: Times) -> tuple[str, ...]:
 
 
 def _by_tone(bucket: event_pb.HistogramBucket, palette: Palette) -> dict[str, int]:
-    counts: Counter[str] = Counter()
+    counts = {"note": bucket.other_count}
     for each in bucket.values:
-        counts[palette.tone_of(each.value)] += each.count
-    counts["note"] += bucket.other_count
-    return {tone: counts[tone] for tone, _ in palette.tones if counts[tone]}
+        if each.count:
+            tone = palette.tone_of(each.value)
+            counts[tone] = counts.get(tone, 0) + each.count
+    return {tone: counts[tone] for tone, _ in palette.tones if counts.get(tone)}
 
 
 def _blocks(tones: dict[str, int], most: int, x: float, width: float) -> tuple[Block, ...]:

@@ -77,8 +77,9 @@ class Times:
         if moment is None:
             return Markup()
         at = moment if isinstance(moment, int) else micros(moment)
-        utc, local, ago = moment_text(at - at % MICROS), self.local(at), self.ago(at)
-        full = f"{local.isoformat(' ', 'seconds')[:19]} {self._zone_name}"
+        second = datetime_of(at - at % MICROS)
+        local, ago = second.astimezone(self.zone), self.ago(at)
+        utc, full = f"{second.isoformat()[:19]}Z", f"{local.isoformat(' ')[:19]} {self._zone_name}"
         shown = ago if age else self._short(local)
         # Digits, letters and a zone that is escaped; a list has hundreds of these.
         return Markup(f'<time datetime="{utc}" title="{utc} · {full} · {ago}">{shown}</time>')  # noqa: S704 - as said
