@@ -33,10 +33,11 @@ _THEMES = ("light", "dark")
 
 @dataclass(frozen=True, slots=True)
 class Part(Generic[T]):
-    """A part of a page: what it shows, or why it can't."""
+    """A part of a page: what it shows, or why it can't; while `pending`, the browser asks for it again."""
 
     value: T | None
     error: TrackerError | None = None
+    pending: bool = False
 
 
 class Visit:

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import asyncio
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 from urllib.parse import parse_qs, urlsplit
 
 from playwright.async_api import expect
 
+from tracker.web.explorer import page as explorer_page
+
 if TYPE_CHECKING:
     import httpx2
+    import pytest
     from playwright.async_api import Page, Route
     from tests.web.browser.readers import Readers
 
@@ -231,3 +234,61 @@ async def test_without_scripts_forms_and_links_do_the_same(demo: App, readers: R
     await page.get_by_role("link", name="Own page").click()
     assert await page.locator("h1").inner_text() == title
     assert await page.locator("#live").count() == 0  # what needs scripts is not there
+
+
+async def test_a_part_that_fails_says_so_in_its_place_and_is_tried_again(demo: App, readers: Readers) -> None:
+    page = await readers.visit(demo, "/events?from=all")
+
+    async def refuse(route: Route) -> None:
+        await route.fulfill(status=429, body="")
+
+    await page.route("**/events?*part=facets*", refuse)
+    await page.get_by_role("link", name="90 days").click()
+    again = page.locator("#facets").get_by_role("button", name="Try again")
+    await expect(again).to_be_visible()
+    await expect(page.locator("#chart .chart")).to_be_visible()
+    await expect(page.locator(ROWS).first).to_be_visible()
+    await page.unroute("**/events?*part=facets*")
+    await again.click()
+    await expect(page.locator("#facets li").first).to_be_visible()
+
+
+async def test_a_list_does_not_wait_for_counts_that_are_late(
+    demo: App, readers: Readers, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    counted, facets_of = asyncio.Event(), explorer_page.facets_of
+
+    async def late(*given: Any) -> Any:
+        await counted.wait()
+        return await facets_of(*given)
+
+    monkeypatch.setattr(explorer_page, "facets_of", late)
+    plain = await readers.visit(demo, "/events?from=all", java_script_enabled=False)
+    page = await readers.visit(demo, "/events?from=all")
+    for each in (plain, page):
+        assert await each.locator(ROWS).count() == 100
+        assert await each.locator("#chart .chart").count() == 1
+        assert await each.locator("#facets .skeleton").count()
+    counted.set()
+    await expect(page.locator("#facets li").first).to_be_visible()
+    await plain.locator("#facets").get_by_role("link", name="Show them").click()
+    assert await plain.locator("#facets li").count()
+
+
+async def test_a_live_list_goes_on_after_it_was_refused_for_a_while(
+    demo: App, readers: Readers, api: httpx2.AsyncClient
+) -> None:
+    page = await readers.visit(demo, "/events")
+
+    async def away(route: Route) -> None:
+        await route.fulfill(status=429, body="")
+
+    await page.route("**/events/watch*", away)
+    await page.locator("#live").click()
+    await expect(page.locator("#live-state")).to_have_text("reconnecting")
+    await record(api, "Deploy live 3")
+    await page.unroute("**/events/watch*")
+    await expect(page.locator("#live-state")).to_have_text("live, after a gap: loaded again")
+    await expect(page.locator(f"{ROWS} td.title a").first).to_have_text("Deploy live 3")
+    await record(api, "Deploy live 4")
+    await expect(page.locator(f"{ROWS} td.title a").first).to_have_text("Deploy live 4")

@@ -143,3 +143,5 @@ document.addEventListener("pointerup", () => {
 });
 
 arrange();
+const pending = [...document.querySelectorAll("[data-pending]")].map((each) => each.id);
+if (pending.length) load(location.href, pending);

@@ -2,11 +2,18 @@
 import { load } from "./swap.mjs";
 
 const BUFFER = 1000;
+const SHORTEST = 1000;
+const LONGEST = 30000;
 /** @type {EventSource | undefined} */
 let source;
 let watching = "";
 let waiting = 0;
 let lost = false;
+let note = "live";
+let position = "";
+let wait = SHORTEST;
+/** @type {number | undefined} */
+let later;
 /** @type {number | undefined} */
 let timer;
 
@@ -26,7 +33,7 @@ async function refresh() {
   timer = undefined;
   waiting = 0;
   const known = new Set([...document.querySelectorAll("tr[data-event]")].map((row) => row.id));
-  await load(location.href, ["main", "chart"]);
+  await load(location.href, ["main", "chart"], { quietly: true });
   for (const row of document.querySelectorAll("tr[data-event]")) row.classList.toggle("fresh", !known.has(row.id));
 }
 
@@ -46,36 +53,74 @@ function show() {
   if (!paused && waiting && timer === undefined) timer = setTimeout(refresh, 400);
 }
 
+function listen() {
+  const [query, zone] = watching.split("\n");
+  const asked = new URLSearchParams({ query, time_zone: zone });
+  if (position) asked.set("resume_token", position);
+  const address = `/api/v1alpha1/events/watch?${asked}`;
+  const opened = (source = new EventSource(address));
+  opened.onopen = () => {
+    if (lost) note = "live, gap filled";
+    say(note);
+    lost = false;
+    wait = SHORTEST;
+  };
+  opened.onerror = () => {
+    if (opened !== source) return;
+    lost = true;
+    say("reconnecting");
+    if (opened.readyState === EventSource.CLOSED) later = setTimeout(() => again(address), wait);
+  };
+  opened.onmessage = (event) => {
+    position = event.lastEventId;
+    waiting = Math.min(BUFFER, waiting + 1);
+    show();
+  };
+}
+
+/**
+ * Listens again after the browser gave up, as it does where a proxy answers for a server that is away.
+ * @param {string} address
+ */
+async function again(address) {
+  const tried = new AbortController();
+  const status = await fetch(address, { signal: tried.signal }).then((answer) => answer.status, () => 0);
+  tried.abort(); // its headers say enough
+  if (!watching) return;
+  if (status === 401 || status === 403) return say("the feed ended: log in again");
+  if (status && status < 500 && status !== 429) {
+    if (status !== 200 || !position) { // what was missed is forgotten, or nobody knows since when
+      position = "";
+      lost = false;
+      note = "live, after a gap: loaded again";
+      await load(location.href, ["main", "chart", "facets"], { quietly: true });
+    }
+    return listen();
+  }
+  wait = Math.min(2 * wait, LONGEST);
+  later = setTimeout(() => again(address), wait);
+}
+
 /**
  * Follows what the list shows, if that is wanted.
  * @param {HTMLElement | null} state
  */
 export function follow(state) {
   const wanted = state?.dataset.live ? `${state.dataset.query}\n${state.dataset.zone}` : "";
-  if (wanted === watching && source?.readyState !== EventSource.CLOSED) {
-    if (wanted) say(lost ? "reconnecting" : "live");
+  if (wanted === watching) {
+    if (wanted) say(lost ? "reconnecting" : note);
     show();
     return;
   }
   source?.close();
+  clearTimeout(later);
   source = undefined;
   watching = wanted;
+  position = "";
   waiting = 0;
-  if (!wanted) return;
-  const asked = new URLSearchParams({ query: state?.dataset.query ?? "", time_zone: state?.dataset.zone ?? "" });
-  const opened = (source = new EventSource(`/api/v1alpha1/events/watch?${asked}`));
-  opened.onopen = () => {
-    say(lost ? "live, gap filled" : "live");
-    lost = false;
-  };
-  opened.onerror = () => {
-    lost = true;
-    say(opened.readyState === EventSource.CLOSED ? "the feed ended: reload the page" : "reconnecting");
-  };
-  opened.onmessage = () => {
-    waiting = Math.min(BUFFER, waiting + 1);
-    show();
-  };
+  lost = false;
+  note = "live";
+  if (wanted) listen();
 }
 
 addEventListener("scroll", () => { if (waiting) show(); }, { passive: true });

@@ -23,6 +23,7 @@ function replaceRegions(html) {
     const selected = [...old.querySelectorAll("td input:checked")].map((each) => each.getAttribute("name"));
     const node = document.importNode(fresh, true);
     complete(node);
+    old.removeAttribute("aria-busy");
     if (node.isEqualNode(old)) continue;
     old.replaceWith(node);
     for (const each of node.querySelectorAll("td input")) {
@@ -38,14 +39,35 @@ function replaceRegions(html) {
 }
 
 /**
- * Loads parts of an address, each as soon as it is there, and returns whether they are all there. What can't be
- * loaded leads to a page that says why, unless that is to be quiet.
+ * Says in place of a part, whose old content would be that of another address, that it can't be loaded.
+ * @param {string} part @param {string} why
+ */
+function fail(part, why) {
+  const at = part === "main" ? document.getElementById("list") ?? document.querySelector("main [data-region]") : document.getElementById(part);
+  if (!at) return;
+  const notice = document.createElement("div");
+  notice.className = "notice bad";
+  notice.setAttribute("role", "alert");
+  const again = document.createElement("button");
+  again.type = "button";
+  again.textContent = "Try again";
+  again.addEventListener("click", () => load(location.href, [part]));
+  notice.append(`This could not be loaded: ${why}. `, again);
+  at.removeAttribute("aria-busy");
+  at.removeAttribute("data-pending");
+  at.replaceChildren(notice);
+}
+
+/**
+ * Loads parts of an address, each as soon as it is there, and returns whether they are all there. A part that can't be
+ * loaded says so in its place, unless that is to be quiet.
  * @param {string} href @param {string[]} parts @param {{ quietly?: boolean }} [how]
  */
 export async function load(href, parts, { quietly = false } = {}) {
   underWay?.abort();
   const { signal } = (underWay = new AbortController());
   const there = await Promise.all(parts.map(async (part) => {
+    if (!quietly) document.getElementById(part === "main" ? "list" : part)?.setAttribute("aria-busy", "true");
     try {
       const answer = await fetch(partOf(href, part), { signal, headers: { accept: "text/html" } });
       const html = await answer.text();
@@ -53,9 +75,14 @@ export async function load(href, parts, { quietly = false } = {}) {
         replaceRegions(html);
         return true;
       }
-      if (!quietly) location.assign(href); // an error has a page of its own
-    } catch (error) {
-      if (!signal.aborted && !quietly) location.assign(href);
+      if (part === "main" && !quietly && answer.status < 500) {
+        location.assign(href); // a refusal has a page of its own
+        return false;
+      }
+      const said = new DOMParser().parseFromString(html, "text/html").querySelector("main [role=alert], main .notice, [role=alert]");
+      if (!quietly) fail(part, said?.textContent?.trim() || `the server answered ${answer.status}`);
+    } catch {
+      if (!signal.aborted && !quietly) fail(part, "the server can't be reached");
     }
     return false;
   }));

@@ -39,6 +39,8 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 
 PER_PAGE: Final = 100
+PATIENCE: Final = 0.15
+"""Seconds for which a page waits for counts once its list is there: the browser asks for what is late."""
 _TEMPLATES: Final = {
     "": "explorer/page.html",
     "main": "explorer/main.html",
@@ -78,24 +80,33 @@ class Explorer:
         state, asked = state_of(visit), visit.one("part")
         period = period_of(state, visit.clock)
         whole, main = asked not in _TEMPLATES or not asked, asked == "main"
-        rows, facets, bars, detail, views = await asyncio.gather(
-            _wanted(whole or main, lambda: _rows(visit, state, period)),
-            _wanted(whole or asked == "facets", lambda: facets_of(visit, state, period)),
-            _wanted(whole or asked == "chart", lambda: _chart(visit, state, period)),
-            _wanted(bool(state.open) and (whole or main), lambda: event_detail(visit, state.open)),
-            _wanted(whole or main, lambda: saved_views(visit, state)),
+        facets = asyncio.ensure_future(
+            _wanted(whole or asked == "facets", lambda: facets_of(visit, state, period))
         )
+        bars = asyncio.ensure_future(_wanted(whole or asked == "chart", lambda: _chart(visit, state, period)))
+        try:
+            rows, detail, views = await asyncio.gather(
+                _wanted(whole or main, lambda: _rows(visit, state, period)),
+                _wanted(bool(state.open) and (whole or main), lambda: event_detail(visit, state.open)),
+                _wanted(whole or main, lambda: saved_views(visit, state)),
+            )
+            patience = PATIENCE if whole and not visit.one("wait") else None
+            await asyncio.wait((facets, bars), timeout=patience)
+        finally:
+            facets.cancel()
+            bars.cancel()
         return View(
             _TEMPLATES.get(asked, _TEMPLATES[""]),
             state=state,
             rows=rows,
-            facets=facets,
-            chart=bars,
+            facets=_arrived(facets),
+            chart=_arrived(bars),
             detail=detail,
             fault=fault_of(state.query, rows.error),
             ranges=RANGES,
             column_choices=COLUMNS,
             copies=copies(state, period),
+            waiting=visit.here(PATH, wait="1"),
             span=_span(visit, state, period),
             views=views.value,
             selected=SELECTED if visit.may(Permission.EVENT_WRITE) else "",
@@ -113,6 +124,10 @@ class Explorer:
 
 async def _wanted(wanted: bool, ask: Callable[[], Awaitable[T]]) -> Part[T]:  # noqa: FBT001 - a condition
     return await part(ask()) if wanted else Part(None)
+
+
+def _arrived(counts: asyncio.Future[Part[T]]) -> Part[T]:
+    return Part(None, pending=True) if counts.cancelled() or not counts.done() else counts.result()
 
 
 async def _rows(visit: Visit, state: State, period: Period) -> Rows:
