@@ -95,6 +95,9 @@ async def test_a_page_reads_the_same_without_scripts_and_has_no_fault_that_axe_f
     for each in ("h1", "main h2", "main table tbody tr"):
         assert await without_scripts.locator(each).count() == await page.locator(each).count()
     assert await without_scripts.locator("main").inner_text()
+    commands = await page.locator("main pre").all_text_contents()
+    assert any(each.startswith("curl ") for each in commands)
+    assert any(each.startswith("tracker ") for each in commands)
     assert await faults(page) == []
     await page.emulate_media(color_scheme="dark")
     assert await faults(page, "color-contrast", "link-in-text-block") == []

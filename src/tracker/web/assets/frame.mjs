@@ -69,7 +69,10 @@ export function complete(within) {
   for (const each of within.querySelectorAll("pre[data-host], pre[data-curl]")) {
     const text = each.textContent ?? "";
     const address = location.origin + text;
-    if (text.startsWith("/")) each.textContent = each.hasAttribute("data-curl") ? `curl '${address}'` : address;
+    if (!text.startsWith("/")) continue;
+    const token = "known" in root.dataset ? `-H "Authorization: Bearer $TRACKER_TOKEN"` : "";
+    const said = ["curl", token, each.getAttribute("data-curl"), `'${address}'`].filter(Boolean).join(" ");
+    each.textContent = each.hasAttribute("data-curl") ? said : address;
   }
 }
 complete(document);

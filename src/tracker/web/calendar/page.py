@@ -18,6 +18,7 @@ from tracker.time_text import TIME, moment_text
 from tracker.web.calendar.days import Days
 from tracker.web.calendar.hours import HOUR_PIXELS, MOVABLE, column_of
 from tracker.web.calendar.state import FIRST_DAYS, PATH, WEEKDAYS, days_of, first_weekday, state_of
+from tracker.web.explorer.commands import same_search
 from tracker.web.explorer.page import fault_of
 from tracker.web.explorer.state import Period
 from tracker.web.forms import Done
@@ -88,6 +89,9 @@ class Calendar:
             first=WEEKDAYS[first],
             first_days=FIRST_DAYS,
             may_plan=visit.call.principal.may(Permission.EVENT_WRITE),
+            same=same_search(
+                narrowed(state.query), period, moment_text(period.since), moment_text(period.until)
+            ),
             feed=address("/calendar.ics", [("query", narrowed(state.query))]),
         )
 

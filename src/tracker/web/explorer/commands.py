@@ -21,18 +21,21 @@ class Copies(NamedTuple):
     tracker: str
 
 
+def same_search(query: str, period: Period, since: str, until: str) -> tuple[str, str]:
+    """Return what asks for the events of a query and a period: a path of the API, and a command.
+
+    `since` and `until` are the bounds that the command has, "" for none.
+    """
+    asked = [("query", query), *period.dates.items(), ("per_page", "100")]
+    path = address("/api/v1alpha1/events/search", [(name, str(value)) for name, value in asked if value])
+    query = f"({query})" if " OR " in query else query
+    terms = [query, since and f"since:{since}", until and f"before:{until}"]
+    return path, f"tracker event search {shlex.quote(' '.join(filter(None, terms)))}"
+
+
 def copies(state: State, period: Period) -> Copies:
     """Return what asks for the events of a state."""
     since, until = moment_text(period.since), moment_text(period.until)
-    query = f"({state.query})" if " OR " in state.query else state.query
-    bounds = [] if state.since == "all" else [f"since:{since if ' ' in state.since else state.since}"]
-    bounds += [f"before:{until}"] if state.until else []
-    dates = period.dates
-    bounds_of_api = [("start_date", dates["start_date"]), ("end_date", dates["end_date"])]
-    asked = [("query", state.query), *bounds_of_api, ("per_page", "100")]
-    return Copies(
-        state.address(),
-        state.address(since=since, until=until),
-        address("/api/v1alpha1/events/search", [(name, value) for name, value in asked if value]),
-        f"tracker event search {shlex.quote(' '.join(filter(None, [query, *bounds])))}",
-    )
+    begins = "" if state.since == "all" else since if " " in state.since else state.since
+    same = same_search(state.query, period, begins, until if state.until else "")
+    return Copies(state.address(), state.address(since=since, until=until), *same)

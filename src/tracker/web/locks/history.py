@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import shlex
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
@@ -64,7 +65,16 @@ class LockHistory:
             service=visit.one("service"), environment=visit.one("environment"), resource=visit.one("resource")
         )
         history, events = await asyncio.gather(part(history_of(visit, lock)), part(events_of(visit, lock)))
-        return View("locks/history.html", key=lock_key(lock), history=history, events=events)
+        mentioned = [("record", "lock"), ("mentions", lock.service)]
+        command = f"tracker audit list --record lock --mentions {shlex.quote(lock.service)}"
+        return View(
+            "locks/history.html",
+            key=lock_key(lock),
+            history=history,
+            events=events,
+            api=address("/api/v1alpha1/audit/entries", mentioned),
+            tracker=command,
+        )
 
 
 async def history_of(visit: Visit, lock: lock_pb.Lock) -> tuple[Step, ...]:

@@ -27,6 +27,7 @@ class Edit:
         return View(
             "record/edit.html",
             title=event.title,
+            id=event_id(event),
             back=f"/events/{event_id(event)}",
             begins=entries_of(event, visit.times),
             state=state_of(event),

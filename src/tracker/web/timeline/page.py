@@ -15,6 +15,7 @@ from tracker.pb import event_pb
 from tracker.pb.options import wire_name
 from tracker.time_text import MICROS, moment_text
 from tracker.web.event_rows import event_row
+from tracker.web.explorer.commands import same_search
 from tracker.web.explorer.page import fault_of
 from tracker.web.freezes.rows import occurrences
 from tracker.web.site import View
@@ -138,6 +139,7 @@ class Timeline:
             until=until,
             span=f"{visit.times.short(period.since)} to {visit.times.short(period.until)}",
             most=MOST,
+            same=same_search(state.query, period, since, until),
             every=address("/events", [("q", state.query), ("from", since), ("to", until)]),
         )
 
