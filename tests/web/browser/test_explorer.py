@@ -9,6 +9,7 @@ from urllib.parse import parse_qs, urlsplit
 from playwright.async_api import expect
 
 from tracker.web.explorer import page as explorer_page
+from tracker.web.explorer.facets import facets_of
 
 if TYPE_CHECKING:
     import httpx2
@@ -256,7 +257,7 @@ async def test_a_part_that_fails_says_so_in_its_place_and_is_tried_again(demo: A
 async def test_a_list_does_not_wait_for_counts_that_are_late(
     demo: App, readers: Readers, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    counted, facets_of = asyncio.Event(), explorer_page.facets_of
+    counted = asyncio.Event()
 
     async def late(*given: Any) -> Any:
         await counted.wait()
