@@ -2,6 +2,7 @@
 import { load } from "./swap.mjs";
 
 const BUFFER = 1000;
+const LIVE = "live";
 const SHORTEST = 1000;
 const LONGEST = 30000;
 /** @type {EventSource | undefined} */
@@ -9,7 +10,8 @@ let source;
 let watching = "";
 let waiting = 0;
 let lost = false;
-let note = "live";
+let note = LIVE;
+let missed = false;
 let position = "";
 let wait = SHORTEST;
 /** @type {number | undefined} */
@@ -32,6 +34,7 @@ function say(text) {
 async function refresh() {
   timer = undefined;
   waiting = 0;
+  missed = false;
   const known = new Set([...document.querySelectorAll("tr[data-event]")].map((row) => row.id));
   await load(location.href, ["main", "chart"], { quietly: true });
   for (const row of document.querySelectorAll("tr[data-event]")) row.classList.toggle("fresh", !known.has(row.id));
@@ -42,15 +45,15 @@ function show() {
   const button = pill?.querySelector("button");
   if (!pill || !button) return;
   const paused = busy();
-  pill.hidden = !(paused && waiting);
+  pill.hidden = !(paused && (waiting || (missed && note !== LIVE)));
   const many = waiting >= BUFFER ? `${BUFFER} or more` : String(waiting);
-  button.textContent = `Paused, ${many} new. Show`;
+  button.textContent = waiting ? `Paused, ${many} new. Show` : "Paused, after a gap. Show";
   button.onclick = () => {
     scrollTo({ top: 0 });
     if (document.activeElement instanceof HTMLElement) document.activeElement.blur();
     refresh();
   };
-  if (!paused && waiting && timer === undefined) timer = setTimeout(refresh, 400);
+  if (!paused && (waiting || missed) && timer === undefined) timer = setTimeout(refresh, 400);
 }
 
 function listen() {
@@ -64,6 +67,8 @@ function listen() {
     say(note);
     lost = false;
     wait = SHORTEST;
+    missed = !position; // what came between the list and this moment
+    show();
   };
   opened.onerror = () => {
     if (opened !== source) return;
@@ -92,8 +97,7 @@ async function again(address) {
     if (status !== 200 || !position) { // what was missed is forgotten, or nobody knows since when
       position = "";
       lost = false;
-      note = "live, after a gap: loaded again";
-      await load(location.href, ["main", "chart", "facets"], { quietly: true });
+      note = "live, after a gap";
     }
     return listen();
   }
@@ -119,7 +123,7 @@ export function follow(state) {
   position = "";
   waiting = 0;
   lost = false;
-  note = "live";
+  note = LIVE;
   if (wanted) listen();
 }
 
