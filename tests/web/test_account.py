@@ -149,3 +149,23 @@ async def test_a_password_is_changed(site: httpx2.AsyncClient, admin: dict[str, 
     assert "You are not logged in" in (await page(site, "/account", **admin)).text
     entries = {"username": "admin", "password": new}
     assert (await site.post("/login", data=entries, headers=OWN)).status_code == 303
+
+
+async def test_a_reader_chooses_the_view_that_opens_first_and_a_team_has_its_heading(
+    site: httpx2.AsyncClient, admin: dict[str, str]
+) -> None:
+    address = "/events?q=status%3Afailure&from=30d"
+    named = {"name": "Failures", "team": "Shop", "shared": "1"}
+    saved = await send(site, await page(site, address, **admin), "save-view", 303, admin, **named)
+    assert [each.text for each in saved.one("details", id="views").all("h3")] == ["Shop"]
+    shown = await send(site, saved, "first-view", 303, admin)
+    first = await site.get("/events", headers=admin, follow_redirects=False)
+    assert (first.status_code, first.headers["location"]) == (303, address)
+    assert (await site.get("/events", follow_redirects=False)).status_code == 200  # of another reader
+    (link,) = shown.one("details", id="views").all("a", href=address)
+    assert link.text == "Failures"
+    everything = await page(site, address.replace("failure", "none"), **admin)
+    dropped = next(a for a in everything.one("section", id="list").all("a") if a.text == "Drop the query")
+    assert (await site.get(dropped.attributes["href"], headers=admin)).status_code == 200
+    await send(site, shown, "usual-view", 303, admin)
+    assert (await site.get("/events", headers=admin, follow_redirects=False)).status_code == 200

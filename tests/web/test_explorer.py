@@ -10,8 +10,11 @@ from urllib.parse import parse_qs, urlsplit
 
 from tests.web.html import page, record, send
 
+from tracker.web.explorer import selection
+
 if TYPE_CHECKING:
     import httpx2
+    import pytest
 
 
 async def test_a_new_server_teaches_the_first_commands(http: httpx2.AsyncClient) -> None:
@@ -25,7 +28,7 @@ async def test_a_view_is_saved_chosen_and_deleted(http: httpx2.AsyncClient) -> N
     assert "name and url are required" in wrong.one("div", id="problem").text
     saved = await send(http, await page(http, address), "save-view", name="<b>Failures")
     assert saved.one("div", role="status").text == "The view <b>Failures is saved for all."
-    (link,) = (await page(http, "/events")).one("details", id="views").all("a")
+    (link,) = (await page(http, "/events")).one("details", id="views").one("ul").all("a")
     assert (link.text, link.attributes["href"], "aria-current" in link.attributes) == (
         "<b>Failures",
         address,
@@ -185,6 +188,26 @@ async def test_selected_events_are_changed_once_that_is_confirmed(http: httpx2.A
     asked = await send(http, shown, "delete", 200, **{f"e-{second}": "1"})
     assert (await send(http, asked, "apply", 200)).one("h1").text == "1 event deleted"
     assert (await http.get(f"/api/v1alpha1/event/{second}")).status_code == 404
+
+
+async def test_all_events_that_match_are_changed_up_to_a_limit(
+    http: httpx2.AsyncClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ids = [await record(http, f"event {n}", status="start") for n in range(4)]
+    await record(http, "another", service="other")
+    shown = await page(http, "/events?q=service%3Acart")
+    monkeypatch.setattr(selection, "MOST", 3)
+    asked = await send(http, shown, "comment", 200, which="all")
+    assert asked.one("h1").text == "Comment on 3 events?"
+    assert "4 events match. Up to 3 are changed together" in asked.one("main").text
+    after = await send(http, asked, "apply", 200, comment="all of them")
+    assert after.one("h1").text == "3 events commented on"
+    again = await send(http, after, "delete", 200)
+    assert (await send(http, again, "apply", 200)).one("h1").text == "3 events deleted"
+    left = await page(http, "/events")
+    assert {a.text for a in left.one("section", id="list").one("tbody").all("a")} == {"event 0", "another"}
+    too_many = await send(http, shown, "close", 400, ids=" ".join(ids))
+    assert "at most 3 events, got 4" in too_many.one("div", id="problem").text
 
 
 async def test_a_browser_gets_a_page_where_there_is_none(http: httpx2.AsyncClient) -> None:

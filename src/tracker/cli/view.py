@@ -30,6 +30,9 @@ def save(
     address: Annotated[str, typer.Argument(metavar="PATH", help="Address of the page, from / on.")],
     *,
     shared: Annotated[bool, typer.Option("--shared", help="For all readers; it takes links:write.")] = False,
+    team: Annotated[
+        str, typer.Option("--team", metavar="NAME", help="The heading that it is listed under.")
+    ] = "Views",
     api: RecordApi,
 ) -> None:
     """Save a view for yourself, or for all, and print its id.
@@ -43,7 +46,7 @@ def save(
         raise CommandError(
             f"expected an address from / on, such as /events?q=status:failure, got {address!r}", USAGE
         )
-    request = CREATE_LINK.request(group="Views", name=name, url=path, private=not shared)
+    request = CREATE_LINK.request(group=team, name=name, url=path, private=not shared)
     answer = api.call(CREATE_LINK, request)
     api.show(answer, lambda: _print_new(answer.link))
 

@@ -108,14 +108,16 @@ class Visit:
         """
         return self._rpcs.ask(request, answer, self.call)
 
-    def change(self, request: Message, answer: type[M]) -> Awaitable[M]:
+    def change(self, request: Message, answer: type[M], name: str = "") -> Awaitable[M]:
         """Ask an RPC that changes something, for the form that was sent; once, however often that is sent.
+
+        Changes that are made at once have names, by which they are known again.
 
         Raises:
             TrackerError: As the RPC does.
         """
         self._changes += 1
-        return self._rpcs.change(request, answer, self.call, f"{self.form.digest}-{self._changes}")
+        return self._rpcs.change(request, answer, self.call, f"{self.form.digest}-{name or self._changes}")
 
     async def change_password(self, current: str, new: str) -> None:
         """Change the password of the reader, whose browser gets a new session with the answer.

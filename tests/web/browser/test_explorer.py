@@ -156,6 +156,29 @@ async def test_an_open_event_is_in_the_address_and_back_closes_it(demo: App, rea
     await expect(panel).to_be_hidden()
 
 
+async def test_events_stay_selected_on_other_pages_and_after_an_action(demo: App, readers: Readers) -> None:
+    page = await readers.visit(demo, "/events?from=all")
+    bar = page.get_by_role("form", name="With the selected events")
+    await expect(bar).to_be_hidden()
+    await page.keyboard.press("j")
+    await page.keyboard.press("x")
+    await expect(bar.get_by_role("status")).to_have_text("1 selected")
+    chosen = (await ids(page))[0]
+    await page.get_by_role("link", name="Earlier events").click()
+    await expect(page.locator(f"#e-{chosen}")).to_have_count(0)
+    await page.locator("td.select input").first.check()
+    await expect(bar.get_by_role("status")).to_have_text("2 selected, 1 of them not on this page")
+    await bar.get_by_role("button", name="Comment…").click()
+    await page.get_by_label("Comment", exact=True).fill("seen")
+    await page.get_by_label("Your name").fill("Ada")
+    await page.get_by_role("button", name="Comment on them").click()
+    assert await page.locator("h1").inner_text() == "2 events commented on"
+    await page.goto("/events?from=all")
+    await expect(page.locator(f"#e-{chosen} td.select input")).to_be_checked()
+    await bar.get_by_role("button", name="Select none").click()
+    await expect(bar).to_be_hidden()
+
+
 async def test_a_period_is_brushed_on_the_chart(demo: App, readers: Readers) -> None:
     page = await readers.visit(demo, "/events?from=all&zone=UTC")
     bars = page.locator("#chart .chart a")

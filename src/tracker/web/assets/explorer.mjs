@@ -2,6 +2,7 @@
 import { typing } from "./frame.mjs";
 import { completeQuery } from "./query_bar.mjs";
 import { follow } from "./live.mjs";
+import { showSelection } from "./selection.mjs";
 import { load, visit } from "./swap.mjs";
 
 const ALL = ["main", "chart", "facets"];
@@ -22,6 +23,7 @@ function arrange() {
   at("explorer").classList.toggle("open", open !== "");
   if (open && innerWidth < 1200) at("panel").scrollIntoView({ block: "start" });
   completeQuery(/** @type {HTMLInputElement} */ (at("q")));
+  showSelection();
   follow(document.getElementById("live-state"));
 }
 
@@ -94,12 +96,6 @@ document.addEventListener("keydown", (event) => {
     const row = document.activeElement?.closest("tr[data-event]");
     if (row) location.assign(`/events/${encodeURIComponent(row.getAttribute("data-event") ?? "")}`);
   }
-});
-
-document.addEventListener("change", (event) => {
-  const all = /** @type {HTMLInputElement} */ (event.target);
-  if (all.id !== "select-all") return;
-  for (const each of document.querySelectorAll("td.select input")) /** @type {HTMLInputElement} */ (each).checked = all.checked;
 });
 
 /** @type {{ from: Element, to: Element, box: SVGRectElement } | undefined} */

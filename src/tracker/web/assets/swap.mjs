@@ -20,15 +20,11 @@ function replaceRegions(html) {
     if (!old) continue;
     const input = /** @type {HTMLInputElement | null} */ (old.querySelector("input:focus"));
     const written = input?.value;
-    const selected = [...old.querySelectorAll("td input:checked")].map((each) => each.getAttribute("name"));
     const node = document.importNode(fresh, true);
     complete(node);
     old.removeAttribute("aria-busy");
     if (node.isEqualNode(old)) continue;
     old.replaceWith(node);
-    for (const each of node.querySelectorAll("td input")) {
-      if (selected.includes(each.getAttribute("name"))) /** @type {HTMLInputElement} */ (each).checked = true;
-    }
     if (input?.id) {
       const again = /** @type {HTMLInputElement | null} */ (document.getElementById(input.id));
       if (again && written !== undefined && document.activeElement === document.body) again.focus();

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import asyncio
 from dataclasses import dataclass
+from http import HTTPStatus
 from typing import TYPE_CHECKING, Final, TypeVar
 
 from protobuf.wkt import UInt32Value
 
+from tracker.api.http_exchange import HttpResponse
 from tracker.domain.events import event_time
 from tracker.domain.query.fields import named
 from tracker.errors import Reason
@@ -19,9 +21,9 @@ from tracker.web.event_detail import event_detail
 from tracker.web.event_rows import event_row
 from tracker.web.explorer.commands import copies
 from tracker.web.explorer.facets import facets_of
-from tracker.web.explorer.selection import SELECTED, apply, confirm
+from tracker.web.explorer.selection import MOST, SELECTED, apply, confirm
 from tracker.web.explorer.state import COLUMNS, DEFAULT_RANGE, PATH, RANGES, Period, period_of, state_of
-from tracker.web.explorer.views import delete_view, save_view, saved_views
+from tracker.web.explorer.views import change_views, first_view, saved_views
 from tracker.web.forms import Done
 from tracker.web.searches import search
 from tracker.web.site import View
@@ -75,8 +77,12 @@ class Explorer:
 
     path = PATH
 
-    async def show(self, visit: Visit) -> View:
-        """Show the page, or the one part of it that `part` asks for."""
+    async def show(self, visit: Visit) -> View | HttpResponse:
+        """Show the page, or the one part of it that `part` asks for; without parameters, what is chosen."""
+        if not visit.pairs and (first := await first_view(visit)):
+            return HttpResponse(
+                b"", [("location", first), ("cache-control", "no-store")], HTTPStatus.SEE_OTHER
+            )
         state, asked = state_of(visit), visit.one("part")
         period = period_of(state, visit.clock)
         whole, main = asked not in _TEMPLATES or not asked, asked == "main"
@@ -109,16 +115,15 @@ class Explorer:
             waiting=visit.here(PATH, wait="1"),
             span=_span(visit, state, period),
             views=views.value,
+            most_selected=MOST,
             selected=SELECTED if visit.may(Permission.EVENT_WRITE) else "",
         )
 
     async def submit(self, visit: Visit) -> Done | View:
         """Save or delete a view, or change the events that are selected, once that is confirmed."""
         state, action = state_of(visit), visit.form.action
-        if action == "save-view":
-            return Done(state.address(), await save_view(visit, state))
-        if action == "delete-view":
-            return Done(state.address(), await delete_view(visit))
+        if action.endswith("-view"):
+            return Done(state.address(), await change_views(visit, state))
         return await (apply if action == "apply" else confirm)(visit, state)
 
 

@@ -50,8 +50,8 @@ class State:
     live: bool = False
 
     def address(self, path: str = PATH, **changes: Any) -> str:  # noqa: ANN401 - values of the fields
-        """Return the address with some of it changed."""
-        return address(path, replace(self, **changes).pairs())
+        """Return the address with some of it changed; it is never without parameters."""
+        return address(path, replace(self, **changes).pairs() or [("from", DEFAULT_RANGE)])
 
     def filtered(self, **changes: Any) -> str:  # noqa: ANN401 - as above
         """Return the address of another list, at its beginning."""

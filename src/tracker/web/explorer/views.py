@@ -13,10 +13,15 @@ from tracker.web.explorer.state import PATH
 from tracker.web.visit import part
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
     from tracker.web.explorer.state import State
     from tracker.web.visit import Part, Visit
 
 _GROUP: Final = "Views"
+"""The heading of views that are of no team."""
+_FIRST: Final = "Opened first"
+"""The heading of a private link to what its holder sees at the address of the Explorer alone."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,47 +33,80 @@ class SavedView:
     address: str
     is_private: bool
     is_shown: bool
+    is_first: bool
     may_delete: bool
 
 
 @dataclass(frozen=True, slots=True)
 class SavedViews:
-    """The views that a reader sees, and whether it may save some."""
+    """The views that a reader sees, by their headings, and what it may do with them."""
 
-    found: Part[tuple[SavedView, ...]]
+    found: Part[Mapping[str, Sequence[SavedView]]]
     may_save: bool
     may_share: bool
+    may_choose: bool
 
 
 async def saved_views(visit: Visit, state: State) -> SavedViews:
-    """Return the views of all, and those of the reader, by name."""
+    """Return the views of all, and those of the reader, by heading and name."""
     may_share, is_known = visit.may(Permission.LINKS_WRITE), not visit.call.principal.is_anonymous
-    return SavedViews(await part(_found(visit, state, may_share=may_share)), may_share or is_known, may_share)
+    found = await part(_found(visit, state, may_share=may_share))
+    return SavedViews(found, may_share or is_known, may_share, is_known)
 
 
-async def _found(visit: Visit, state: State, *, may_share: bool) -> tuple[SavedView, ...]:
+async def first_view(visit: Visit) -> str:
+    """Return the address that the reader has chosen to see first, "" for none."""
+    if visit.call.principal.is_anonymous:
+        return ""
+    links = await part(_links(visit))
+    return next((each.url for each in links.value or () if _is_first(each)), "")
+
+
+async def _links(visit: Visit) -> Sequence[link_pb.Link]:
+    """Return the links to the Explorer; an answer of one page has thousands."""
     answer = await visit.ask(link_pb.ListLinksRequest(), link_pb.ListLinksResponse)
-    here = state.filtered()
-    return tuple(
-        SavedView(
-            each.id, each.name, each.url, bool(each.holder), each.url == here, bool(each.holder) or may_share
-        )
-        for each in answer.links
-        if each.url.partition("?")[0] == PATH
-    )
+    return [each for each in answer.links if each.url.partition("?")[0] == PATH]
 
 
-async def save_view(visit: Visit, state: State) -> str:
-    """Save the address that is shown under the name of a form; return the message that follows."""
-    private = visit.call.principal.is_anonymous is False and not visit.form.text("shared")
-    request = link_pb.CreateLinkRequest(
-        group=_GROUP, name=visit.form.text("name"), url=state.filtered(), private=private
-    )
-    await visit.change(request, link_pb.CreateLinkResponse)
-    return f"The view {visit.form.text('name')} is saved for {'you' if private else 'all'}."
+def _is_first(link: link_pb.Link) -> bool:
+    return bool(link.holder) and link.group == _FIRST and "?" in link.url
 
 
-async def delete_view(visit: Visit) -> str:
-    """Delete the view that a form names; return the message that follows."""
-    await visit.change(link_pb.DeleteLinkRequest(id=visit.form.text("id")), Empty)
-    return "The view is deleted."
+async def _found(visit: Visit, state: State, *, may_share: bool) -> Mapping[str, Sequence[SavedView]]:
+    links, here = await _links(visit), state.filtered()
+    first = {each.url for each in links if _is_first(each)}
+    views: dict[str, list[SavedView]] = {}
+    for each in links:
+        if not _is_first(each):
+            shown, chosen = each.url == here, each.url in first
+            deletes = bool(each.holder) or may_share
+            view = SavedView(each.id, each.name, each.url, bool(each.holder), shown, chosen, deletes)
+            views.setdefault(each.group, []).append(view)
+    return views
+
+
+async def change_views(visit: Visit, state: State) -> str:
+    """Change the views as a form asks; return the message that follows."""
+    form = visit.form
+    match form.action:
+        case "save-view":
+            private = visit.call.principal.is_anonymous is False and not form.text("shared")
+            name, group = form.text("name"), form.text("team").strip() or _GROUP
+            await visit.change(
+                link_pb.CreateLinkRequest(group=group, name=name, url=state.filtered(), private=private),
+                link_pb.CreateLinkResponse,
+            )
+            return f"The view {name} is saved for {'you' if private else 'all'}."
+        case "delete-view":
+            await visit.change(link_pb.DeleteLinkRequest(id=form.text("id")), Empty)
+            return "The view is deleted."
+        case _:
+            links = await _links(visit)
+            for each in filter(_is_first, links):
+                await visit.change(link_pb.DeleteLinkRequest(id=each.id), Empty)
+            chosen = next((each for each in links if each.id == form.text("id")), None)
+            if form.action == "usual-view" or chosen is None:
+                return "Events opens with those of the last 7 days."
+            first = link_pb.CreateLinkRequest(group=_FIRST, name=chosen.name, url=chosen.url, private=True)
+            await visit.change(first, link_pb.CreateLinkResponse)
+            return f"Events opens with {chosen.name}."
