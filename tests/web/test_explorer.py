@@ -35,7 +35,7 @@ async def test_a_view_is_saved_chosen_and_deleted(http: httpx2.AsyncClient) -> N
         False,
     )
     shown = await page(http, address)
-    assert "aria-current" in shown.one("details", id="views").one("a").attributes
+    assert "aria-current" in shown.one("details", id="views").one("ul").one("a").attributes
     gone = await send(http, shown, "delete-view")
     assert gone.one("details", id="views").all("a") == []
 
