@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 from urllib.parse import parse_qs, urlsplit
 
-from tests.web.browser.test_every_page import faults
+from tests.web.browser.faults import faults
 from tests.web.html import record
 
 if TYPE_CHECKING:

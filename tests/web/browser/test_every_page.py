@@ -8,27 +8,18 @@ from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import urlsplit
 
 import pytest
-from axe_playwright_python.async_playwright import Axe  # type: ignore[import-untyped]  # it has no types
 from tests.clients import http_client
+from tests.web.browser.faults import faults
 from tests.web.html import page as page_of
 
 from tracker.web.pages import NAVIGATION, PAGES
 
 if TYPE_CHECKING:
-    from playwright.async_api import Page
     from tests.web.browser.readers import Readers
 
     from tracker.app import App
 
 PHONE: Final = 360
-RULES: Final = {
-    "resultTypes": ["violations"],
-    "runOnly": ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa"],
-}
-FEWER: Final = (
-    "document.querySelectorAll(':is(tbody tr, li):nth-child(n + 12)').forEach((each) => each.remove())"
-)
-"""Takes away what is like that before it, for which axe needs longer than for all the rest."""
 SHOWN: Final = [page.path for page in PAGES if "View" in str(inspect.signature(page.show).return_annotation)]
 """The paths of the pages that are for people, and not for scripts or other programs."""
 STARTS: Final = (*(path for path, _ in NAVIGATION), "/events?from=all")
@@ -73,17 +64,6 @@ def address(path: str, links: list[str]) -> str:
 
 def _links(shown: Any) -> list[str]:
     return [a.attributes["href"] for a in shown.one("main").all("a")]
-
-
-async def faults(page: Page, *rules: str) -> list[str]:
-    """Return what axe-core finds wrong with what a page shows, by all rules or by some."""
-    await page.evaluate(FEWER)
-    found = await Axe().run(page, options=RULES | ({"runOnly": rules} if rules else {}))
-    return [
-        f"{each['id']}: {node['html'][:150]} {node['failureSummary']}"
-        for each in found.response["violations"]
-        for node in each["nodes"][:3]
-    ]
 
 
 @pytest.mark.parametrize("path", SHOWN)
