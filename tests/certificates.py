@@ -29,10 +29,11 @@ class Authority:
         constraints = x509.BasicConstraints(ca=True, path_length=0)
         self.file.write_bytes(self._sign(self._name, self._key, constraints).public_bytes(_PEM))
 
-    def vouch_for(self, name: str) -> tuple[Path, Path]:
-        """Write a certificate for 127.0.0.1, and its key; return both files."""
+    def vouch_for(self, name: str, *hosts: str) -> tuple[Path, Path]:
+        """Write a certificate for 127.0.0.1 and hosts, and its key; return both files."""
         key = ec.generate_private_key(ec.SECP256R1())
-        address = x509.SubjectAlternativeName([x509.IPAddress(ipaddress.ip_address("127.0.0.1"))])
+        own = x509.IPAddress(ipaddress.ip_address("127.0.0.1"))
+        address = x509.SubjectAlternativeName([own, *map(x509.DNSName, hosts)])
         certificate, secret = self._folder / f"{name}.crt", self._folder / f"{name}.key"
         certificate.write_bytes(self._sign(_named(name), key, address).public_bytes(_PEM))
         secret.write_bytes(

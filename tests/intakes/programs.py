@@ -4,17 +4,21 @@ from __future__ import annotations
 
 import asyncio
 import os
+import shutil
 import sys
 from pathlib import Path
 
+from tests.npm import installed
+
+CLIENTS = Path(__file__).parent / "clients_js"
 SECONDS = 60
 
 
 async def run(*command: str, code: int = 0, **environ: str) -> str:
-    """Run a program of the environment, and return what it prints."""
-    program = Path(sys.prefix, "clients", "bin", command[0])
+    """Run a program of the environment, or of the machine, and return what it prints."""
+    own = shutil.which(command[0], path=f"{sys.prefix}/clients/bin")
     process = await asyncio.create_subprocess_exec(
-        str(program),
+        own or command[0],
         *command[1:],
         env=os.environ | environ,
         stdout=asyncio.subprocess.PIPE,
@@ -29,3 +33,9 @@ async def run(*command: str, code: int = 0, **environ: str) -> str:
 async def script(text: str, *arguments: str, **environ: str) -> str:
     """Run a program in Python, and return what it prints."""
     return await run("python", "-c", text, *arguments, code=0, **environ)
+
+
+async def node(program: str, *arguments: str, **environ: str) -> str:
+    """Run a program in JavaScript, and return what it prints."""
+    folder = await asyncio.to_thread(installed, CLIENTS)
+    return await run("node", str(folder / program), *arguments, code=0, **environ)

@@ -8,6 +8,7 @@ from cloudevents.core.bindings.http import to_binary_event, to_structured_event
 from cloudevents.core.v1.event import CloudEvent
 from cloudevents.v1.conversion import to_binary, to_dict
 from cloudevents.v1.http import CloudEvent as OlderCloudEvent
+from tests.intakes.programs import node
 
 if TYPE_CHECKING:
     import httpx2
@@ -65,6 +66,14 @@ async def test_the_sdk_sends_binary_and_structured_and_a_repeated_message_is_one
             "subject": "Euro € 100%",
             "traceparent": "00-1-2-01",
         }
+
+
+async def test_the_sdk_for_javascript_sends_raw_latin_1(url: str, http: httpx2.AsyncClient) -> None:
+    await node("cloudevents.js", url)
+    second, first = await recorded(http)
+    assert [each["attributes"]["externalId"] for each in (first, second)] == ["e-1", "e-2"]
+    for each in (first, second):
+        assert (each["title"], each["attributes"]["labels"]["subject"]) == ("Cart déployé", "Café")
 
 
 async def test_a_batch_is_several_events(http: httpx2.AsyncClient) -> None:

@@ -9,7 +9,7 @@ from uuid import UUID
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from tests.intakes.programs import run, script
+from tests.intakes.programs import node, run, script
 
 from tracker.intakes.numbers import beginning_of, number_of
 
@@ -95,6 +95,17 @@ async def test_dogshell_and_dogwrap_report(url: str) -> None:
     )
     failed = (await run(*shell, "event", "stream", "1h")).splitlines()
     assert any("nightly failed" in line for line in failed)
+
+
+async def test_the_client_for_typescript_creates_gets_lists_and_searches(url: str) -> None:
+    assert json.loads(await node("datadog.js", url, "k")) == {
+        "created": "Déployé",
+        "got": ["Déployé", ["service:cart", "env:production", "type:operation", "status:success"]],
+        "listed": ["Déployé"],
+        "v2": "Flag on",
+        "found": ["Flag on", "Déployé"],
+        "deployment": "dora_deployment",
+    }
 
 
 async def test_a_key_is_a_token_wherever_datadog_has_it(http: httpx2.AsyncClient) -> None:

@@ -9,7 +9,7 @@ import pytest
 import structlog
 from tests.behaviour.servers import metrics
 from tests.clients import http_client
-from tests.intakes.programs import script
+from tests.intakes.programs import node, script
 from tests.patience import PATIENCE
 
 from tracker.app import App
@@ -53,6 +53,16 @@ async def events_of(app: App, number: int) -> list[Any]:
             if len(events) >= number:
                 return events
             await asyncio.sleep(0.01)  # between two polls
+
+
+async def test_hot_shots_sends_lengths_in_utf_16(settings: Settings) -> None:
+    async with starting(settings, "udp://127.0.0.1:0") as app:
+        assert app.dogstatsd is not None
+        await node("hot_shots.js", str(app.dogstatsd.port))
+        (event,) = await events_of(app, 1)
+        assert (event["title"], event["attributes"]["message"]) == ("Déployé 🚀 | v1", "line1\nline2")
+        wanted = {"service": "shop", "environment": "production", "status": "success"}
+        assert wanted.items() <= event["attributes"].items()
 
 
 @pytest.mark.parametrize("kind", ["udp", "unix"])

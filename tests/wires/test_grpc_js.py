@@ -5,8 +5,6 @@ from __future__ import annotations
 import asyncio
 import itertools
 import json
-import shutil
-import subprocess
 from base64 import b64decode
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -14,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 import grpc
 import pytest
 from google.protobuf.descriptor_pb2 import FileDescriptorProto, FileDescriptorSet
-from tests.patience import PATIENCE
+from tests.npm import installed
 from tests.wires.standin import BOUND
 
 from tracker import pb
@@ -31,7 +29,6 @@ if TYPE_CHECKING:
     from tracker.services.context import Call
 
 CLIENT = Path(__file__).parent / "grpc_js"
-INSTALLED = CLIENT / "node_modules" / ".package-lock.json"
 LARGE = 3_000_000
 OK = 0
 REFUSAL = "50 % of é is held"
@@ -40,15 +37,7 @@ REFUSAL = "50 % of é is held"
 @pytest.fixture(scope="module")
 def client() -> Path:
     """Give the client's program, with what it needs installed from its lock file."""
-    if shutil.which("node") is None or shutil.which("npm") is None:
-        pytest.skip("node and npm are not installed")
-    lock = CLIENT / "package-lock.json"
-    if not INSTALLED.exists() or INSTALLED.stat().st_mtime < lock.stat().st_mtime:
-        command = ["npm", "ci", "--ignore-scripts", "--no-audit", "--no-fund"]
-        installed = subprocess.run(command, cwd=CLIENT, check=False, capture_output=True, timeout=PATIENCE)
-        if installed.returncode:
-            pytest.skip(f"npm can't install the client: {installed.stderr.decode()[-300:]}")
-    return CLIENT / "client.js"
+    return installed(CLIENT) / "client.js"
 
 
 def described(files: Iterable[DescFile]) -> dict[str, FileDescriptorProto]:

@@ -55,32 +55,36 @@ SENDERS: Final = (
     Sender(
         "datadog",
         "Datadog Events v1",
-        "`datadog` (API, `dogshell`, `dogwrap`), `datadog-api-client`, Ansible's `datadog_event`, "
-        "Flux `datadog`",
+        "`datadog` (API, `dogshell`, `dogwrap`), `datadog-api-client` (Python, TypeScript), "
+        "Ansible's `datadog_event`, Flux `datadog`",
         "`DD-API-KEY`, `?api_key=`",
         DatadogEvents,
     ),
     Sender(
         "datadog-v2",
         "Datadog Events v2",
-        "`datadog-api-client`",
+        "`datadog-api-client` (Python, TypeScript)",
         "`DD-API-KEY`, `?api_key=`",
         DatadogEventsV2,
     ),
     Sender(
         "datadog-dora",
         "Datadog DORA metrics",
-        "`datadog-api-client`, `datadog-ci`",
+        "`datadog-api-client` (Python, TypeScript), `datadog-ci`",
         "`DD-API-KEY`, `?api_key=`",
         DatadogDora,
     ),
     Sender(
-        "dogstatsd", "DogStatsD", "any client, also a shell", "none: as callers without credentials", None
+        "dogstatsd",
+        "DogStatsD",
+        "any client, such as `datadog` and `hot-shots`, also a shell",
+        "none: as callers without credentials",
+        None,
     ),
     Sender(
         "cloudevents",
         "CloudEvents and CDEvents",
-        "`cloudevents`, CDEvents 0.3 to 0.5",
+        "`cloudevents` (Python, JavaScript), CDEvents 0.3 to 0.5",
         "`Authorization: Bearer`, `?access_token=`",
         CloudEvents,
     ),
@@ -94,14 +98,14 @@ SENDERS: Final = (
     Sender(
         "pagerduty-events",
         "PagerDuty Events v2",
-        "`pagerduty`, Ansible's `pagerduty_change`",
+        "`pagerduty` (Python), `pdjs` (JavaScript), Ansible's `pagerduty_change`",
         "`routing_key` in the body",
         PagerDutyEvents,
     ),
     Sender(
         "newrelic",
         "New Relic events and deployments",
-        "`newrelic-telemetry-sdk`, Argo CD `newrelic`",
+        "`newrelic-telemetry-sdk` (Python), `@newrelic/telemetry-sdk` (Node), Argo CD `newrelic`",
         "`Api-Key`, `X-Insert-Key`, `X-License-Key`, `X-Api-Key`",
         NewRelicEvents,
     ),

@@ -24,7 +24,7 @@ def authority(tmp_path: Path) -> Authority:
 
 @pytest.fixture
 def settings(settings: Settings, authority: Authority) -> Settings:
-    certificate, key = authority.vouch_for("server")
+    certificate, key = authority.vouch_for("server", "api.tracker.test")
     return replace(settings, tls_cert=certificate, tls_key=key, auth_anonymous_permissions=frozenset())
 
 

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 from uuid import UUID, uuid4
 
 import pytest
-from tests.intakes.programs import script
+from tests.intakes.programs import node, script
 
 if TYPE_CHECKING:
     import httpx2
@@ -58,6 +58,18 @@ async def test_the_client_records_events(
     assert wanted.items() <= found["Deployment cart"].items()
     assert found["Checkout shop"]["labels"] == {"event_type": "Checkout"}
     assert (found["incident"]["type"], found["incident"]["service"]) == ("incident", "unknown")
+
+
+async def test_the_client_for_node_records_events(
+    url: str, http: httpx2.AsyncClient, key: str, authority: Authority
+) -> None:
+    _, host, port = url.replace("//", "").split(":")
+    sent = json.loads(await node("newrelic.js", host, port, key, NODE_EXTRA_CA_CERTS=str(authority.file)))
+    assert (sent["error"], sent["status"]) == (None, 200)
+    assert json.loads(sent["body"])["success"] is True
+    found = await events(http, key)
+    assert set(found) == {"Deployment cart", "incident"}
+    assert found["Deployment cart"]["labels"] == {"nested": '{"replicas":3}', "zone": "b"}
 
 
 async def test_values_may_be_null_or_nested_and_a_post_may_come_again(

@@ -1,9 +1,10 @@
 from __future__ import annotations
 
+import json
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from tests.intakes.programs import script
+from tests.intakes.programs import node, script
 
 if TYPE_CHECKING:
     import httpx2
@@ -71,6 +72,17 @@ async def test_the_client_opens_and_closes_incidents_and_records_changes(
     wanted = {"service": "cart", "type": "deployment", "status": "done", "source": "ci"}
     assert wanted.items() <= change.items()
     assert (change["startDate"], change["message"]) == ("2026-03-01T10:00:00Z", "https://ci/7")
+
+
+async def test_the_client_for_javascript_does_so_too(
+    url: str, http: httpx2.AsyncClient, key: str, authority: Authority
+) -> None:
+    server = url.removeprefix("https://")
+    statuses = await node("pagerduty.js", server, key, NODE_EXTRA_CA_CERTS=str(authority.file))
+    assert json.loads(statuses) == [202, 202, 202]
+    change, incident = await events(http, key)
+    assert (change["attributes"]["service"], change["attributes"]["type"]) == ("cart", "deployment")
+    assert (incident["attributes"]["externalId"], incident["attributes"]["status"]) == ("disk", "close")
 
 
 async def test_ansible_checks_the_address_and_records_a_change(http: httpx2.AsyncClient, key: str) -> None:
