@@ -244,6 +244,25 @@ async def test_the_theme_and_the_zone_are_remembered(demo: App, readers: Readers
     await expect(page.locator("#zone-menu summary")).to_have_text("Europe/Paris")
 
 
+COPIED = """(selector) => {
+  getSelection().selectAllChildren(document.querySelector(selector));
+  const clipboardData = new DataTransfer();
+  document.dispatchEvent(new ClipboardEvent("copy", { clipboardData, cancelable: true }));
+  return clipboardData.getData("text/plain");
+}"""
+
+
+async def test_times_are_copied_as_moments_in_utc(demo: App, readers: Readers) -> None:
+    page = await readers.visit(demo, "/events?from=all")
+    moment = await page.locator("#list time").first.get_attribute("datetime")
+    assert moment is not None
+    assert await page.evaluate(COPIED, "#list time") == moment
+    row = await page.evaluate(COPIED, ROWS)
+    assert moment in row
+    assert await page.locator(f"{ROWS} td.title a").first.inner_text() in row
+    assert await page.evaluate(COPIED, "#list td.title") == ""  # as the browser copies it
+
+
 async def test_without_scripts_forms_and_links_do_the_same(demo: App, readers: Readers) -> None:
     page = await readers.visit(demo, "/events?from=all", java_script_enabled=False)
     await page.locator("#q").fill("status:failure")

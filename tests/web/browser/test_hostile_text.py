@@ -38,8 +38,8 @@ async def record(http: httpx2.AsyncClient, place: int) -> str:
             "title": text(place, 0),
             "attributes": {
                 **{name: text(place, field) for field, name in enumerate(names, 1)},
-                "type": "deployment",
-                "status": "failure",
+                "type": "incident" if place % 16 == 8 else "deployment",
+                "status": "open" if place % 16 == 8 else "failure",
                 "environment": "production",
                 "stakeHolders": [text(place, 6)],
                 "notifications": [text(place, 7)],
@@ -68,14 +68,21 @@ async def store(http: httpx2.AsyncClient) -> list[str]:
         entry |= {"description": text(place, 3), "dependenciesOut": [text(place, 0), text(place, 4)]}
         lock: dict[str, Any] = {"service": text(place, 0), "who": text(place, 1), "reason": text(place, 2)}
         lock |= {"resource": text(place, 3), "labels": {"x": text(place, 4)}, "eventId": ids[place]}
+        freeze = {"title": text(place, 0), "type": "soft", "description": text(place, 1), "active": True}
+        freeze |= {"services": [text(place, 2)], "startsAt": "2040-01-01T00:00:00Z", "duration": "P1D"}
+        view = {"group": text(place, 3), "name": text(place, 0), "url": f"/events?q={quote(text(place, 1))}"}
+        kept = {key: text(place, 4) for key in ("reason", "message", "severity", "reportingController")}
         for answer in (
+            await http.post(f"{API}/freeze-window", json=freeze),
+            await http.post("/api/links", json=view),
+            await http.post(f"{API}/integrations/flux/webhook", json=kept),
             await http.put(f"{API}/catalog", json=entry),
             await http.post(f"{API}/lock", json=lock),
             await http.post(
                 f"{API}/event/{ids[place]}/changelog", json={"entry": {"comment": text(place, 0)}}
             ),
         ):
-            assert answer.status_code == 200, answer.text
+            assert answer.is_success, answer.text
     return ids
 
 
@@ -105,6 +112,7 @@ async def test_hostile_text_runs_nowhere(app: App, http: httpx2.AsyncClient, rea
         for field in FACETS
         if field.name in {"service", "owner", "source", "version"}
     ]
+    visited += [f"/insights?by={name}&from=7d" for name in ("service", "owner", "label.x")]
     visited += [f"/events/{id_}" for id_ in ids[::8]]
     for address in visited:
         await page.goto(address)

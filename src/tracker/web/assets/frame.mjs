@@ -77,6 +77,25 @@ export function complete(within) {
 }
 complete(document);
 
+document.addEventListener("copy", (event) => {
+  const selection = getSelection();
+  if (!selection?.rangeCount || selection.isCollapsed || typing(event.target)) return;
+  const range = selection.getRangeAt(0);
+  const inside = range.commonAncestorContainer instanceof Element ? range.commonAncestorContainer : range.commonAncestorContainer.parentElement;
+  const copied = document.createElement("div");
+  copied.append(range.cloneContents());
+  const times = copied.querySelectorAll("time[datetime]");
+  const only = inside?.closest("time[datetime]");
+  if (!times.length && only?.textContent !== selection.toString()) return;
+  for (const each of times) each.textContent = each.getAttribute("datetime");
+  copied.className = "visually-hidden copied";
+  document.body.append(copied);
+  const text = only?.getAttribute("datetime") ?? copied.innerText;
+  copied.remove();
+  event.clipboardData?.setData("text/plain", text); // moments to read elsewhere, whatever the zone here
+  event.preventDefault();
+});
+
 document.addEventListener("click", async (event) => {
   const target = event.target instanceof Element ? event.target : null;
   const button = target?.closest("[data-copy]");
