@@ -210,6 +210,7 @@ FORMS = {
     "/locks/{id}": Permission.LOCK_WRITE,
     "/freezes": Permission.FREEZE_WRITE,
     "/freezes/{id}": Permission.FREEZE_WRITE,
+    "/deploy-check": Permission.DEPLOYMENT_OVERRIDE,
     "/intakes": Permission.INTAKE_WRITE,
     "/intakes/{id}": Permission.INTAKE_WRITE,
 }

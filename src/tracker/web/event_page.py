@@ -9,6 +9,8 @@ from tracker.errors import FieldViolation, invalid
 from tracker.pb import event_pb
 from tracker.pb.options import wire_name
 from tracker.web.causes import SAYINGS, say
+from tracker.web.deployments.address import check_address
+from tracker.web.event_changes import DECISIONS, decide, enter, set_status
 from tracker.web.event_detail import event_detail
 from tracker.web.forms import Done
 from tracker.web.site import View
@@ -17,17 +19,11 @@ from tracker.web.visit import address
 if TYPE_CHECKING:
     from tracker.web.visit import Visit
 
-_Change = event_pb.ChangeType
 _Status = event_pb.Status
 _ENDS: Final = tuple(
     (each.name, each.name)
     for each in (_Status.success, _Status.done, _Status.failure, _Status.error, _Status.close)
 )
-_DECISIONS: Final = {
-    "approve": (_Change.approved, _Status.planned),
-    "reject": (_Change.rejected, _Status.close),
-}
-"""What a decision is recorded as, and the status that follows from it."""
 
 
 class EventPage:
@@ -45,6 +41,9 @@ class EventPage:
             ended=row.status.word in dict(_ENDS),
             sayings=SAYINGS,
             waits=row.status.word == "waiting approval",
+            check=check_address(row.service, row.environment, row.version, row.id)
+            if row.status.tone == "plan" and row.service and row.environment
+            else "",
             ends=_ENDS,
             follow_up=address(
                 "/record",
@@ -65,38 +64,13 @@ class EventPage:
             status = next((each for each in FINISHED if wire_name(each) == form.text("status")), None)
             if status is None:
                 raise invalid(FieldViolation("status", "expected how the event ended"))
-            await _set_status(visit, status)
+            await set_status(visit, visit.captures[0], status)
             return Done(visit.address_path, f"The event ended: {wire_name(status)}.")
-        if action in _DECISIONS:
-            kind, status = _DECISIONS[action]
-            await _enter(visit, kind)
-            await _set_status(visit, status)
-            return Done(visit.address_path, f"{wire_name(kind).capitalize()}.")
+        if action in DECISIONS:
+            return Done(visit.address_path, await decide(visit, visit.captures[0], action))
         if action in SAYINGS:
             return Done(visit.address_path, await say(visit, action))
         if not form.text("comment").strip():
             raise invalid(FieldViolation("comment", "expected some text"))
-        await _enter(visit, _Change.commented)
+        await enter(visit, visit.captures[0], event_pb.ChangeType.commented)
         return Done(visit.address_path, "The comment is recorded.")
-
-
-async def _set_status(visit: Visit, status: event_pb.Status) -> None:
-    await visit.change(
-        event_pb.UpdateEventRequest(
-            id=visit.captures[0],
-            attributes=event_pb.EventAttributes(status=status),
-            merge=True,
-            who=visit.form.text("who"),
-        ),
-        event_pb.UpdateEventResponse,
-    )
-
-
-async def _enter(visit: Visit, kind: event_pb.ChangeType) -> None:
-    entry = event_pb.ChangelogEntry(
-        change_type=kind, comment=visit.form.text("comment"), user=visit.form.text("who")
-    )
-    await visit.change(
-        event_pb.AddChangelogEntryRequest(id=visit.captures[0], entry=entry),
-        event_pb.AddChangelogEntryResponse,
-    )

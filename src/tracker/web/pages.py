@@ -8,6 +8,7 @@ from tracker.web.account import Account
 from tracker.web.calendar.feed import CalendarFeed
 from tracker.web.calendar.page import Calendar
 from tracker.web.catalog.page import Catalog, CatalogEntry
+from tracker.web.deployments.page import DeploymentCheck
 from tracker.web.event_page import EventPage
 from tracker.web.explorer.export import Export
 from tracker.web.explorer.page import Explorer
@@ -32,7 +33,7 @@ PAGES: Final = (
     *(Timeline(), Calendar(), CalendarFeed()),
     *(Record(), Edit(), Account()),
     *(LocksPage(), LockHistory(), LockPage()),
-    *(FreezesPage(), FreezeWindowPage(), FreezeFeed()),
+    *(FreezesPage(), FreezeWindowPage(), FreezeFeed(), DeploymentCheck()),
     *(Catalog(), CatalogEntry(), MatrixPage(), MatrixFile(), Insights()),
     *(IntakesPage(), IntakeMessagePage()),
 )

@@ -15,6 +15,7 @@ from tracker.web.catalog.entries import all_entries
 from tracker.web.catalog.health import health
 from tracker.web.catalog.names import events_address, graph_address
 from tracker.web.catalog.relations import relations
+from tracker.web.deployments.address import check_address
 from tracker.web.lock_rows import lock_row
 from tracker.web.site import View
 from tracker.web.visit import address, part
@@ -53,6 +54,7 @@ async def entry_page(visit: Visit, name: str) -> View:
         events=events,
         events_href=events_address(name),
         locks=locks,
+        check_href=check_address(name),
         graph_href=graph_address(name),
         api=address("/api/v1alpha1/catalog", {"name": name}),
         tracker=f"tracker catalog get {shlex.quote(name)}",

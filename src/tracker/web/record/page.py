@@ -14,6 +14,7 @@ from tracker.errors import FieldViolation, TrackerError, invalid
 from tracker.pb import event_pb
 from tracker.permissions import Permission
 from tracker.time_text import MICROS, micros_of, moment_text
+from tracker.web.deployments.address import check_address
 from tracker.web.forms import Done
 from tracker.web.record.entries import entries_of, event_in, moment_entry, moment_of, options
 from tracker.web.site import View
@@ -61,6 +62,7 @@ class Record:
         return View(
             "record/record.html",
             begins=begins,
+            check=check_address(*(begins[name] for name in ("service", "environment", "version"))),
             options=options,
             rules=_RULES,
             most=MOST,

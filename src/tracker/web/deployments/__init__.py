@@ -1,0 +1,1 @@
+"""Whether something may be deployed."""

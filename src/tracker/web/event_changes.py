@@ -1,0 +1,50 @@
+"""Changes of an event that forms of several pages make."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+from tracker.pb import event_pb
+from tracker.pb.options import wire_name
+
+if TYPE_CHECKING:
+    from tracker.web.visit import Visit
+
+_Change = event_pb.ChangeType
+DECISIONS: Final = {
+    "approve": (_Change.approved, event_pb.Status.planned),
+    "reject": (_Change.rejected, event_pb.Status.close),
+}
+"""What a decision is recorded as, and the status that follows from it."""
+
+
+async def decide(visit: Visit, event_id: str, action: str) -> str:
+    """Approve or reject an event for the form that was sent, and return what is told."""
+    kind, status = DECISIONS[action]
+    await enter(visit, event_id, kind)
+    await set_status(visit, event_id, status)
+    return f"{wire_name(kind).capitalize()}."
+
+
+async def set_status(visit: Visit, event_id: str, status: event_pb.Status, override: str = "") -> None:
+    """Change the status of an event; `override` is why it begins whatever stands against it."""
+    await visit.change(
+        event_pb.UpdateEventRequest(
+            id=event_id,
+            attributes=event_pb.EventAttributes(status=status),
+            merge=True,
+            who=visit.form.text("who"),
+            override_reason=override,
+        ),
+        event_pb.UpdateEventResponse,
+    )
+
+
+async def enter(visit: Visit, event_id: str, kind: event_pb.ChangeType) -> None:
+    """Add the comment of a form to the changelog of an event."""
+    entry = event_pb.ChangelogEntry(
+        change_type=kind, comment=visit.form.text("comment"), user=visit.form.text("who")
+    )
+    await visit.change(
+        event_pb.AddChangelogEntryRequest(id=event_id, entry=entry), event_pb.AddChangelogEntryResponse
+    )
