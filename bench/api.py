@@ -8,7 +8,7 @@ Each figure stands beside its ratio to the no-op of the same wire and number of 
 over REST, `grpc.health.v1.Health/Check` over gRPC). The load needs a core of its own: `load` is the
 share of a core that it used, and where that is near 100 %, the load and not the server is the limit.
 
-With `--token`, only what a token costs: calls over REST with one, beside those without, in turns.
+With `--token`, only what a token costs a get over REST, with its rate limit, beside one without, in turns.
 """
 
 from __future__ import annotations
@@ -155,12 +155,18 @@ async def measure(server: Server, event_id: str, source: str, seconds: float, co
             )
 
 
-_TURNS = 5
+_PAIRS = 12
 _SHARED_SECONDS = 1.2
+_UNLIMITED = {
+    "RATE_LIMIT_ENABLED": "on",
+    "RATE_LIMIT_REQUESTS_PER_SECOND": "1000000",
+    "RATE_LIMIT_BURST": "1000000",
+}
+"""Limits that are counted and never reached: those of callers with a token; others here have none."""
 
 
 async def measure_token(server: Server, event_id: str, seconds: float) -> None:
-    """Print what calls over REST with a token cost beside those without, the medians of several turns.
+    """Print what a get over REST with a token costs beside one without: medians of pairs of short turns.
 
     For a second after the caller has changed, the server would let both take turns, which is waited for.
     """
@@ -168,32 +174,32 @@ async def measure_token(server: Server, event_id: str, seconds: float) -> None:
     rest = await server.rest()
     secret = json.loads(await rest.send(http_request("POST", "/api/v1alpha1/auth/api-keys", body)))["secret"]
     await rest.close()
-    calls = {
-        "get": ("GET", f"/api/v1alpha1/event/{event_id}", b""),
-        "create": ("POST", "/api/v1alpha1/event", json.dumps(BODY).encode()),
-    }
-    print(f"{'':12}{'conns':>6}{'anonymous':>12}{'with token':>12}  CPU us of the server, a call")
-    for (name, call), connections in itertools.product(calls.items(), CONNECTIONS):
-        requests = (http_request(*call), http_request(*call, authorization=f"Bearer {secret}"))
-        used: list[list[float]] = [[], []]
-        for turn in range(2 * _TURNS):
-            which = turn % 2 if turn % 4 in (0, 3) else 1 - turn % 2
-            first = await server.rest()
-            await first.send(requests[which])
-            await first.close()
-            await asyncio.sleep(_SHARED_SECONDS)
-            result = await run(
-                server.rest,
-                lambda connection, request=requests[which]: connection.send(request),  # type: ignore[misc]  # bound
-                connections=connections,
-                seconds=seconds,
-                server=server,
-            )
-            used[which].append(result.server * 1e6)
-        without, having = map(median, used)
-        print(
-            f"{name:12}{connections:6}{without:12.1f}{having:12.1f}  {having / without - 1:+.1%}", flush=True
-        )
+    path = f"/api/v1alpha1/event/{event_id}"
+    without, having = http_request("GET", path), http_request("GET", path, authorization=f"Bearer {secret}")
+
+    async def turn(request: bytes, connections: int) -> float:
+        first = await server.rest()
+        await first.send(request)
+        await first.close()
+        await asyncio.sleep(_SHARED_SECONDS)
+
+        async def script(connection: Connection) -> None:
+            await connection.send(request)
+
+        result = await run(server.rest, script, connections=connections, seconds=seconds, server=server)
+        return result.server * 1e6
+
+    print(f"{'':6}{'conns':>6}{'anonymous':>12}{'with token':>12}  CPU us of the server, a call; their ratio")
+    for connections in CONNECTIONS:
+        pairs: list[tuple[float, float]] = []
+        for number in range(_PAIRS):
+            used = {
+                each: await turn(each, connections) for each in (without, having)[:: 1 - 2 * (number % 2)]
+            }
+            pairs.append((used[without], used[having]))
+        anonymous, token = (median(each) for each in zip(*pairs, strict=True))
+        ratio = median(one / other for other, one in pairs) - 1
+        print(f"{'get':6}{connections:6}{anonymous:12.1f}{token:12.1f}  {ratio:+.1%}", flush=True)
 
 
 def main() -> None:
@@ -209,10 +215,10 @@ def main() -> None:
         database = Path(folder, "tracker.db")
         event_id, source, filled = asyncio.run(fill(database, options.events))
         print(f"filled with {options.events} events: {options.events / filled:.0f} a second")
-        with serving(database) as server:
+        with serving(database, **(_UNLIMITED if options.token else {})) as server:
             print(f"from start to ready: {server.ready:.2f} s; memory at rest: {server.memory():.0f} MiB")
             if options.token:
-                uvloop.run(measure_token(server, event_id, options.seconds))
+                uvloop.run(measure_token(server, event_id, options.seconds / 3))
                 return
             uvloop.run(measure(server, event_id, source, options.seconds, commits))
             print(f"memory after the load: {server.memory():.0f} MiB")

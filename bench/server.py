@@ -50,6 +50,8 @@ class Server:
 
     def cpu(self) -> float:
         """Return the seconds of CPU that it has used."""
+        if sys.platform == "linux":  # as clock_getcpuclockid(3): psutil counts in steps of 10 ms
+            return time.clock_gettime((~self.process.pid << 3) | 2)
         return float(sum(self.process.cpu_times()[:2]))
 
     def settle(self, within: float) -> None:
