@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import random
 from contextlib import closing
@@ -286,6 +287,28 @@ async def test_a_server_finds_that_what_it_wrote_was_cut_off(audited: Audited) -
     cut = next(each for each in entries if each.action == "cut")
     assert content(cut)["written"] == len(rows)
     assert content(cut)["found"] == len(rows) - 3
+
+
+async def test_a_checkpoint_after_the_end_was_cut_off_signs_the_entry_that_says_so(audited: Audited) -> None:
+    await some_history(audited)
+    audited.rows.write(audited.rows.read()[:-3])
+    await audited.store.check()
+    entry = await audited.recorder.checkpoint()
+    assert entry is not None
+    assert [each.action for each in (await audited.entries())[-2:]] == ["cut", "checkpoint"]
+    assert await audited.problems() == []
+
+
+async def test_a_checkpoint_is_answered_that_other_entries_follow_at_once(audited: Audited) -> None:
+    await audited.recorder.record_settings({"HOST": "localhost"})
+    asked = audit_pb.CreateAuditCheckpointRequest()
+    answer, *_ = await asyncio.gather(
+        audited.service.create_audit_checkpoint(asked, audited.call),
+        audited.recorder.record("settings", "changed", {}),
+    )
+    assert answer.number >= 1
+    assert answer.signature
+    assert await audited.problems() == []
 
 
 async def test_personal_values_are_found_and_erased_and_the_chain_stays_valid(audited: Audited) -> None:

@@ -119,10 +119,17 @@ class AuditRecorder:
     async def checkpoint(self, *, older_than: int = 0) -> Entry | None:
         """Sign the last entry, unless it is a checkpoint or not older than some microseconds.
 
-        Returns the last entry, or None if there is none.
+        Returns the checkpoint, or else the entry that was the last; None if there was none.
         """
-        await self._append(lambda last: self._checkpoint_after(last, older_than), signs=False)
-        return await self._store.last()
+        found: Entry | None = None
+
+        def new(last: Entry | None) -> Sequence[Draft]:
+            nonlocal found
+            found = last
+            return self._checkpoint_after(last, older_than)
+
+        entries = await self._append(new, signs=False)
+        return entries[-1] if entries else found
 
     async def keep(self) -> None:
         """Sign entries that have no checkpoint yet, and prune old ones: one round of a background task."""
@@ -150,9 +157,15 @@ class AuditRecorder:
             await self.record(AUDIT, PRUNED, {"before": before})
             await self._store.forget(before)
 
-    async def _append(self, new: Callable[[Entry | None], Sequence[Draft]], *, signs: bool = True) -> None:
+    async def _append(
+        self, new: Callable[[Entry | None], Sequence[Draft]], *, signs: bool = True
+    ) -> Sequence[Entry]:
+        """Append what `new` returns for the last entry; return all that was appended."""
+
         def make(last: Entry | None) -> Sequence[Entry]:
-            entries = chained(last, [*self._cut(last), *new(last)])
+            cut = chained(last, self._cut(last))
+            before = cut[-1] if cut else last
+            entries = [*cut, *chained(before, new(before))]
             if signs and any(each.number % _SIGNED_ENTRIES == 0 for each in entries):
                 entries = [*entries, *chained(entries[-1], self._checkpoint_after(entries[-1], 0))]
             return entries
@@ -164,6 +177,7 @@ class AuditRecorder:
                 if each.is_checkpoint:  # which whoever keeps the lines of the log can compare
                     signed = self._key.public
                     self._context.log.info("audit checkpoint", entry=each.number, hash=each.hash, key=signed)
+        return entries
 
     def _checkpoint_after(self, last: Entry | None, older_than: int) -> Sequence[Draft]:
         if last is None or last.is_checkpoint or last.at > self._context.now() - older_than:
