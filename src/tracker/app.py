@@ -226,7 +226,7 @@ class App:
             retention,
             webhooks.service,
             open_incidents(settings, store, context),
-            open_deployments(settings, store, context, access.anonymous),
+            open_deployments(settings, store, context, access.anonymous, access.directory.person_of),
             terraform := TerraformService(store.terraform, store.locks, changes, context, kept),
             intakes,
         )

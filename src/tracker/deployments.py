@@ -14,7 +14,7 @@ from tracker.services.deployments import DeploymentPolicy, DeploymentService, fo
 from tracker.time_text import MICROS
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Callable, Mapping, Sequence
 
     from tracker.config.settings import Settings
     from tracker.domain.access import Principal
@@ -26,14 +26,15 @@ _MOST_APPROVALS = 20
 
 
 def open_deployments(
-    settings: Settings, store: Store, context: Context, anonymous: Principal
+    settings: Settings, store: Store, context: Context, anonymous: Principal, person_of: Callable[[str], str]
 ) -> DeploymentService:
-    """Return the deployment service.
+    """Return the deployment service; `person_of` returns the id of who is behind a principal.
 
     Raises:
         SetupError: A setting can't be used.
     """
-    return DeploymentService(store, context, policy_of(settings, context.query_clock(), anonymous))
+    policy = policy_of(settings, context.query_clock(), anonymous)
+    return DeploymentService(store, context, policy, person_of)
 
 
 def policy_of(settings: Settings, clock: Clock, anonymous: Principal) -> DeploymentPolicy:

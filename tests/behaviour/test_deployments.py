@@ -108,6 +108,46 @@ async def test_a_version_goes_through_the_environments_in_their_order(client: Cl
     assert told(await check(client, version="2.0")) == []
 
 
+async def test_a_token_of_ones_own_approves_as_who_holds_it(client: Client, app: App) -> None:
+    mco = {"environment": "mco"}
+    rights = ("event:read", "event:write", "deployment:approve")
+    ana, bo = [await bearer(client.bearing(app.access.first_key), name, *rights) for name in ("ana", "bo")]
+    anas, bos = [await bearer(each, "own", *rights, own=True) for each in (ana, bo)]
+    waits = await event(anas, status="waiting_approval", version="1", **mco)
+
+    async def approve(client: Client) -> None:
+        entry = {"changeType": "approved", "comment": "fine"}
+        await client.call("EventService/AddChangelogEntry", {"id": waits, "entry": entry})
+
+    for each in (ana, anas, bo, bos):
+        await approve(each)
+    answer = await check(ana, eventId=waits, **mco)
+    assert told(answer) == [("approval", "not_yet")]
+    assert answer["reasons"][0]["text"].startswith("approval by 1 person is missing")
+
+
+@pytest.mark.parametrize(
+    ("kind", "needed"), [("approved", "deployment:approve"), ("overridden", "deployment:override")]
+)
+async def test_who_may_not_decide_imports_no_decisions(
+    client: Client, app: App, kind: str, needed: str
+) -> None:
+    admin = client.bearing(app.access.first_key)
+    pipeline = await bearer(admin, "pipeline", "event:read", "event:write")
+    waits = await event(admin, status="waiting_approval", version="1")
+    stored: Any = (await admin.call("EventService/GetEvent", {"id": waits}))["event"]
+    entry = {"changeType": kind, "comment": "by nobody", "timestamp": "2026-01-01T00:00:00Z"}
+    continued = {**stored, "changelog": [entry], "changelogFrom": len(stored["changelog"])}
+    anew = {"title": "New", "attributes": stored["attributes"], "changelog": [entry]}
+    answer: Any = await pipeline.call("EventService/ImportEvents", {"events": [continued, anew]})
+    refused = [(each["reason"], each["field"]) for each in answer["refused"]]
+    assert refused == [("PERMISSION_REQUIRED", "changelog")] * 2
+    assert (await admin.call("EventService/GetEvent", {"id": waits}))["event"] == stored
+    deciding = await bearer(admin, "deciding", "event:write", needed)
+    answer = await deciding.call("EventService/ImportEvents", {"events": [continued, anew]})
+    assert not answer.get("refused")
+
+
 async def test_two_others_must_approve_what_is_deployed(client: Client, app: App) -> None:
     admin = client.bearing(app.access.first_key)
     rights = ("event:read", "event:write", "deployment:approve")

@@ -45,12 +45,14 @@ WORK: Final = (event_pb.Type.deployment, event_pb.Type.operation)
 class ApprovalRule:
     """How many persons must have approved, and for how long an approval holds, in microseconds.
 
-    Approvals of callers without credentials count only if these may approve.
+    Approvals of callers without credentials count only if these may approve. `person` returns the id of who
+    is behind a principal: that of the holder of a key.
     """
 
     count: int
     lasts: int
     anonymous: bool
+    person: Callable[[str], str] = str
 
 
 class CustomRule(NamedTuple):
@@ -116,7 +118,7 @@ def verdict_of(reasons: Sequence[deployment_pb.Reason]) -> tuple[deployment_pb.V
 
 def approvers_of(event: event_pb.Event, rule: ApprovalRule, now: int) -> set[str]:
     """Return who has approved an event as it is now: nobody for another version, and not who recorded it."""
-    recorded_by = metadata_of(event).created_by
+    recorded_by = rule.person(metadata_of(event).created_by)
     approvers: dict[str, None] = {}
     for place, entry in enumerate(event.changelog):
         if entry.field in _CHANGED:
@@ -124,7 +126,7 @@ def approvers_of(event: event_pb.Event, rule: ApprovalRule, now: int) -> set[str
         if not place and not recorded_by:
             recorded_by = entry.user
         approved = entry.change_type is event_pb.ChangeType.approved and not entry.field
-        who = entry.principal or (entry.user if rule.anonymous else "")
+        who = rule.person(entry.principal) or (entry.user if rule.anonymous else "")
         at = 0 if entry.timestamp is None else micros(entry.timestamp)
         if approved and who and who != recorded_by and at + rule.lasts > now:
             approvers[who] = None

@@ -36,7 +36,7 @@ from tracker.services.paging import MOST_READ
 from tracker.stores.pages import Page
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
+    from collections.abc import Callable, Iterable, Mapping, Sequence
 
     from tracker.domain.deployments import CustomRule
     from tracker.domain.freezes import Occurrence
@@ -77,10 +77,13 @@ class _Asked(NamedTuple):
 class DeploymentService:
     """Answers `tracker.deployment.v1alpha1.DeploymentService`."""
 
-    def __init__(self, store: Store, context: Context, policy: DeploymentPolicy) -> None:
+    def __init__(
+        self, store: Store, context: Context, policy: DeploymentPolicy, person_of: Callable[[str], str]
+    ) -> None:
         self._store = store
         self._context = context
         self._policy = policy
+        self._person_of = person_of
 
     async def check_deployment(
         self, request: deployment_pb.CheckDeploymentRequest, call: Call
@@ -187,7 +190,9 @@ class DeploymentService:
         count = self._policy.approvals.get(environment_key(environment), 0)
         if not count:
             return None
-        return ApprovalRule(count, self._policy.approval_micros, self._policy.anonymous_approve)
+        return ApprovalRule(
+            count, self._policy.approval_micros, self._policy.anonymous_approve, self._person_of
+        )
 
     async def _before(self, asked: _Asked, version: str) -> tuple[str, bool] | None:
         """Return the environment in which a version must have been deployed before, and whether it was."""

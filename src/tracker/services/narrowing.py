@@ -12,14 +12,15 @@ from typing import TYPE_CHECKING, Final, TypeAlias
 from tracker.domain.events import EventId
 from tracker.domain.query.tree import both
 from tracker.domain.scopes import events_within, subject_of
+from tracker.pb import event_pb
 from tracker.permissions import Permission
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterable
 
     from tracker.domain.query.tree import EventFilter
     from tracker.errors import TrackerError
-    from tracker.pb import catalog_pb, event_pb, lock_pb, terraform_pb
+    from tracker.pb import catalog_pb, lock_pb, terraform_pb
     from tracker.services.context import Call
     from tracker.stores.events import EventStore, IdTakenError
 
@@ -31,6 +32,11 @@ _READ: Final = {
     Permission.LOCK_WRITE: Permission.LOCK_READ,
     Permission.LOCK_FORCE: Permission.LOCK_READ,
     Permission.STATE_WRITE: Permission.STATE_READ,
+}
+_DECISIONS: Final = {
+    event_pb.ChangeType.approved: Permission.DEPLOYMENT_APPROVE,
+    event_pb.ChangeType.rejected: Permission.DEPLOYMENT_APPROVE,
+    event_pb.ChangeType.overridden: Permission.DEPLOYMENT_OVERRIDE,
 }
 
 
@@ -76,3 +82,14 @@ def require_change(
     if unknown is not None and not may_touch(call, _READ[permission], record):
         raise unknown()
     call.require(permission, *subject_of(record))
+
+
+def require_decisions(call: Call, event: event_pb.Event, entries: Iterable[event_pb.ChangelogEntry]) -> None:
+    """Check that the principal of a call may decide about an event what changelog entries say was decided.
+
+    Raises:
+        TrackerError: UNAUTHENTICATED or PERMISSION_DENIED.
+    """
+    for entry in entries:
+        if (needed := _DECISIONS.get(entry.change_type)) is not None:
+            call.require(needed, *subject_of(event))

@@ -150,6 +150,15 @@ class Directory:
         key = stored.record.api_key
         return stored.record.user is not None if key is None else not key.holder.startswith("apikey:")
 
+    def person_of(self, principal_id: str) -> str:
+        """Return the id of who is behind a principal: of a key, its holder, if it has one."""
+        while (stored := self._records.get(principal_id)) is not None:
+            key = stored.record.api_key
+            if key is None or not key.holder:
+                break
+            principal_id = key.holder
+        return principal_id
+
     def has_administrator(self) -> bool:
         """Return whether a valid key may manage access."""
         now = self._context.now()

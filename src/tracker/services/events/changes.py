@@ -27,7 +27,6 @@ from tracker.domain.events import (
 )
 from tracker.domain.lifecycle import in_trace, merged_event, new_event, updated_event
 from tracker.domain.locks import Ending, LockHeldError, Release, lock_key
-from tracker.domain.scopes import subject_of
 from tracker.domain.times import timestamp
 from tracker.errors import Reason, TrackerError
 from tracker.pb import event_pb
@@ -36,7 +35,7 @@ from tracker.services.context import answer_with
 from tracker.services.events.filters import NOT_FOUND_WITH_ID, check_link, event_not_found, no_linked_event
 from tracker.services.events.starts import guarded
 from tracker.services.locks.reporter import lock_held, shown_to
-from tracker.services.narrowing import may_name, require_change, shown_taken
+from tracker.services.narrowing import may_name, require_change, require_decisions, shown_taken
 from tracker.stores.events import ExternalIdTakenError, IdTakenError
 
 if TYPE_CHECKING:
@@ -57,7 +56,6 @@ if TYPE_CHECKING:
     from tracker.stores.events import DeletedEvent, EventStore
     from tracker.stores.locks import LockStore
 
-_DECISIONS = frozenset({event_pb.ChangeType.approved, event_pb.ChangeType.rejected})
 _PAUSES = (0.02, 0.05, 0.1, 0.2, 0.4, 0.8)
 """Seconds to wait for an event that has taken the lock, and may be the one to change."""
 
@@ -145,8 +143,7 @@ class EventChanges:
 
         def append(event: event_pb.Event, _: Sequence[lock_pb.Lock]) -> EventChange:
             require_change(call, Permission.EVENT_WRITE, event, unknown)
-            if entry.change_type in _DECISIONS:
-                call.require(Permission.DEPLOYMENT_APPROVE, *subject_of(event))
+            require_decisions(call, event, [entry])
             return EventChange(with_entries(event, [entry]))
 
         event = await self._store.modify(event_key(request.id), append, call.once(_entry_added))

@@ -15,7 +15,7 @@ from tracker.errors import Reason, TrackerError, invalid
 from tracker.pb import event_pb
 from tracker.permissions import Permission
 from tracker.services.events.filters import event_not_found
-from tracker.services.narrowing import may_touch, require_change, shown_taken
+from tracker.services.narrowing import may_touch, require_change, require_decisions, shown_taken
 from tracker.stores.events import ExternalIdTakenError, SlackIdTakenError
 
 if TYPE_CHECKING:
@@ -136,6 +136,7 @@ class EventImports:
         def append(stored: event_pb.Event, _: Sequence[lock_pb.Lock]) -> EventChange:
             if not may_touch(call, Permission.EVENT_WRITE, stored):
                 raise event_not_found(key.value)
+            _require_decisions(call, stored, given)
             known = stored.changelog_total or len(stored.changelog)
             entries = given.changelog[max(0, known - given.changelog_from) :]
             if known < given.changelog_from or not entries:
@@ -149,6 +150,8 @@ class EventImports:
         except _UnchangedError:
             return None
         except TrackerError as error:
+            if error.reason in {Reason.PERMISSION_REQUIRED, Reason.AUTHENTICATION_REQUIRED}:
+                return _refused(index, "changelog", error)
             if error.reason is not Reason.EVENT_NOT_FOUND:
                 raise
         return _refused(index, "metadata.id", event_not_found(key.value))
@@ -166,11 +169,24 @@ class EventImports:
 
 def _forbidden(index: int, event: event_pb.Event, call: Call) -> event_pb.RefusedEvent | None:
     """Return why a call may not store an event, or None."""
+    field = "attributes"
     try:
         require_change(call, Permission.EVENT_WRITE, event)
+        field = "changelog"
+        _require_decisions(call, event, event)
     except TrackerError as error:
-        return _refused(index, "attributes", error)
+        return _refused(index, field, error)
     return None
+
+
+def _require_decisions(call: Call, event: event_pb.Event, given: event_pb.Event) -> None:
+    """Check that a call may say of an event what the changelog of an imported one says was decided.
+
+    Raises:
+        TrackerError: UNAUTHENTICATED or PERMISSION_DENIED.
+    """
+    if not call.principal.may(Permission.ACCESS_MANAGE):
+        require_decisions(call, event, [entry for entry in given.changelog if not entry.field])
 
 
 def _refused(index: int, field: str, error: TrackerError) -> event_pb.RefusedEvent:
