@@ -64,6 +64,7 @@ async def _addresses(browser: Browser, origin: str) -> Mapping[str, str]:
         "open-event": f"/events?event={id_}",
         "entry": "/catalog/payments",
         "matrix": "/matrix?than=1d",
+        "webhooks": "/webhooks",
         "deploy-check": "/deploy-check?service=payments&environment=production",
         "week": f"/calendar?week={time.strftime('%Y-%m-%d', time.gmtime())}&first=Monday",
     }

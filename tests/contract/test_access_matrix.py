@@ -211,11 +211,13 @@ FORMS = {
     "/freezes": Permission.FREEZE_WRITE,
     "/freezes/{id}": Permission.FREEZE_WRITE,
     "/deploy-check": Permission.DEPLOYMENT_OVERRIDE,
+    "/webhooks": Permission.WEBHOOK_WRITE,
+    "/webhooks/{id}": Permission.WEBHOOK_WRITE,
     "/intakes": Permission.INTAKE_WRITE,
     "/intakes/{id}": Permission.INTAKE_WRITE,
 }
 """What the forms of pages need; those of others write events."""
-READ_BY = {"/intakes/{id}": Permission.INTAKE_WRITE}
+READ_BY = {"/intakes/{id}": Permission.INTAKE_WRITE, "/webhooks/{id}": Permission.WEBHOOK_WRITE}
 """What pages need that show one record, if that is no event."""
 
 

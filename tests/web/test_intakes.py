@@ -23,6 +23,6 @@ async def test_messages_that_recorded_nothing_are_shown_and_replayed(http: httpx
     row = shown.one("table", id="messages").one("tbody").one("tr")
     assert all(text in row.text for text in ("flux", "ignored", "unsupported kind"))
     message = await page(http, row.all("a")[0].attributes["href"])
-    assert '"name":"<b>cart</b>"' in message.one("pre").text
+    assert '"name":"<b>cart</b>"' in message.all("pre")[0].text
     replayed = await send(http, shown, "replay")
     assert "The message is ignored: unsupported kind." in replayed.text

@@ -27,6 +27,8 @@ from tracker.web.now.page import Now
 from tracker.web.record.edit import Edit
 from tracker.web.record.page import Record
 from tracker.web.timeline.page import Timeline
+from tracker.web.webhooks.page import WebhooksPage
+from tracker.web.webhooks.webhook import WebhookPage
 
 PAGES: Final = (
     *(Now(), Explorer(), EventPage(), Suggestions(), Export("csv"), Export("ndjson")),
@@ -35,7 +37,7 @@ PAGES: Final = (
     *(LocksPage(), LockHistory(), LockPage()),
     *(FreezesPage(), FreezeWindowPage(), FreezeFeed(), DeploymentCheck()),
     *(Catalog(), CatalogEntry(), MatrixPage(), MatrixFile(), Insights()),
-    *(IntakesPage(), IntakeMessagePage()),
+    *(IntakesPage(), IntakeMessagePage(), WebhooksPage(), WebhookPage()),
 )
 NAVIGATION: Final = (
     (Now.path, "Now"),
@@ -46,6 +48,6 @@ NAVIGATION: Final = (
     (FreezesPage.path, "Freezes"),
     (Catalog.path, "Catalog"),
     (Insights.path, "Insights"),
-    (IntakesPage.path, "Intakes"),
+    (IntakesPage.path, "Integrations"),
 )
 """The pages that the menu names."""

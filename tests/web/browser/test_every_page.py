@@ -22,9 +22,10 @@ if TYPE_CHECKING:
 PHONE: Final = 360
 SHOWN: Final = [page.path for page in PAGES if "View" in str(inspect.signature(page.show).return_annotation)]
 """The paths of the pages that are for people, and not for scripts or other programs."""
-STARTS: Final = (*(path for path, _ in NAVIGATION), "/events?from=all")
+STARTS: Final = (*(path for path, _ in NAVIGATION), "/webhooks", "/events?from=all")
 
 OTHERS: Final = {
+    "/api/v1alpha1/webhooks": {"name": "pager", "url": "https://1.1.1.1/", "query": "service:none"},
     "/api/v1alpha1/integrations/flux/webhook": {},  # records nothing, and is kept
     "/api/v1alpha1/freeze-window": {
         "title": "Holidays",

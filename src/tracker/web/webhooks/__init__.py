@@ -1,0 +1,1 @@
+"""Webhooks: what this server tells others, and what became of each message."""
