@@ -5,14 +5,21 @@ from __future__ import annotations
 import time
 from collections import Counter
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from tracker.cli.archive.product import PRODUCTS
 from tracker.cli.event.options import PlainQuery
 from tracker.cli.exits import FAILED, INTERRUPTED, USAGE, CommandError
 from tracker.cli.options import Server, word_of
 from tracker.cli.printing import echo, say, shown_progress
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from tracker.cli.archive.reading import Outcome
+    from tracker.client.connection import Connection
 
 
 def export(
@@ -54,11 +61,28 @@ def export(
         raise CommandError(f"interrupted{hint}", INTERRUPTED) from None
 
 
-def import_(
+def import_(  # noqa: PLR0913  # one for each option
     file: Annotated[
-        str, typer.Argument(metavar="FILE", help="Lines of JSON, compressed if it ends in .gz; `-` is stdin.")
+        str,
+        typer.Argument(
+            metavar="FILE",
+            help="File, compressed if it ends in .gz; `-` is stdin. With --from go, an address.",
+        ),
     ],
     *,
+    product: Annotated[
+        str,
+        typer.Option(
+            "--from",
+            metavar=f"[tracker|{'|'.join(PRODUCTS)}]",
+            parser=word_of("tracker", *PRODUCTS),
+            autocompletion=lambda: ["tracker", *PRODUCTS],
+            help="Whose export it is.",
+        ),
+    ] = "tracker",
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Only print what of another product becomes what.")
+    ] = False,
     on_error: Annotated[
         str,
         typer.Option(
@@ -72,9 +96,12 @@ def import_(
     overwrite: Annotated[
         bool, typer.Option("--overwrite", help="Replace stored events if the file differs.")
     ] = False,
+    event_type: Annotated[
+        str, typer.Option("--event-type", metavar="TYPE", help="Of New Relic's results that do not say it.")
+    ] = "",
     api: Server,
 ) -> None:
-    """Store events unchanged: those of `tracker export`, of another tool, or written by hand.
+    """Store events unchanged: those of `tracker export`, of another product, or written by hand.
 
     Each line is an event in JSON. Events whose ids are stored are skipped, so that the command can be
     repeated, also after an interruption. Imported events take no locks.
@@ -82,18 +109,28 @@ def import_(
     An event without an id needs a title, a service and a type:
 
         {"title": "Deploy shop", "attributes": {"service": "shop", "type": "deployment"}}
-    """
-    from tracker.cli.archive.reading import batches, opened, outcomes
 
+    Exports of Alerta, Datadog, Grafana and New Relic are JSON, lines of JSON, or CSV. `--from go` reads the
+    database of the Go implementation, with its catalog:
+
+        tracker import --from go mongodb://localhost:27017/tracker --dry-run
+    """
+    if dry_run:
+        if product == "tracker":
+            raise CommandError("--dry-run is for the exports of other products, which --from names", USAGE)
+        _try(product, file, event_type)
+        return
     counts: Counter[str] = Counter()
     began = time.monotonic()
+    noun = "line" if product == "tracker" else "record"
     try:
-        with opened(file) as source, api.connected() as connection, shown_progress() as progress:
-            for outcome in outcomes(connection, batches(source), overwrite=overwrite):
+        with api.connected() as connection, shown_progress() as progress:
+            for outcome, expected in _imports(product, file, event_type, connection, overwrite=overwrite):
                 counts.update(outcome.counts)
-                progress("events", counts.total(), _expected(counts.total(), outcome.position, source.size))
+                total = expected or _expected(counts.total(), outcome)
+                progress("events", counts.total(), total)
                 for problem in outcome.problems:
-                    say(f"line {problem.line}: {problem.message}")
+                    say(f"{noun} {problem.line}: {problem.message}")
                 if outcome.problems and on_error == "stop":
                     break
     except KeyboardInterrupt:
@@ -102,13 +139,58 @@ def import_(
     _print_counts(counts, began)
     if counts["refused"]:
         if on_error == "stop":
-            stopped = "stopped there; valid lines around that one may be stored already. Correct it and run"
+            stopped = (
+                f"stopped there; valid {noun}s around that one may be stored already. Correct it and run"
+            )
             say(f"{stopped} the same command again, or give --on-error skip")
         raise typer.Exit(FAILED)
 
 
-def _expected(events: int, position: int, size: int | None) -> int | None:
-    """Return about how many events a file of a size has, from those that were read up to a position."""
+def _try(product: str, file: str, event_type: str) -> None:
+    """Print what an import of another product would do."""
+    from tracker.cli.archive.foreign import DryRun, foreign
+
+    tried = DryRun()
+    with foreign(product, file, event_type) as found, shown_progress() as progress:
+        tried.look(found, progress)
+    tried.show()
+    if product == "go":
+        from tracker.cli.archive.foreign import address_of
+        from tracker.cli.archive.go_store import import_catalog
+
+        import_catalog(address_of(file), None)
+    if tried.problems:
+        raise typer.Exit(FAILED)
+
+
+def _imports(
+    product: str, file: str, event_type: str, connection: Connection, *, overwrite: bool
+) -> Iterator[tuple[Outcome, int | None]]:
+    """Yield the outcomes of batches, each with how many events there are, if that is known."""
+    from tracker.cli.archive.reading import batches, events_in, opened, outcomes
+
+    if product == "tracker":
+        with opened(file) as source:
+            read = batches(events_in(source.stream), source.position)
+            for outcome in outcomes(connection, read, overwrite=overwrite):
+                yield outcome._replace(size=source.size), None
+        return
+    from tracker.cli.archive.foreign import address_of, converted, foreign
+
+    with foreign(product, file, event_type) as found:
+        read = batches(converted(found), found.position)
+        there = ("EXTERNAL_ID_TAKEN",)
+        for outcome in outcomes(connection, read, overwrite=overwrite, there=there, noun="record"):
+            yield outcome._replace(size=found.size), found.total
+    if product == "go":
+        from tracker.cli.archive.go_store import import_catalog
+
+        import_catalog(address_of(file), connection)
+
+
+def _expected(events: int, outcome: Outcome) -> int | None:
+    """Return about how many events a file has, from those that were read up to a position."""
+    size, position = outcome.size, outcome.position
     return max(events, round(events * size / position)) if size is not None and position else None
 
 

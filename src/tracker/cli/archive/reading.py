@@ -9,7 +9,7 @@ import sys
 import uuid
 import zlib
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
@@ -98,10 +98,13 @@ def opened(name: str) -> Iterator[Source]:
         raise CommandError(f"{name} can't be read: {error.strerror or error}", USAGE) from None
 
 
-def batches(source: Source) -> Iterator[Batch]:
-    """Yield the events of all lines, as they are written, in batches."""
+def batches(found: Iterable[tuple[int, bytes | ValueError]], position: Callable[[], int]) -> Iterator[Batch]:
+    """Yield events as they are written, and errors, each with the number of its line, in batches.
+
+    `position` returns how much of the file was read.
+    """
     batch, size = Batch(), 0
-    for number, event in _found(source.stream):
+    for number, event in found:
         if isinstance(event, bytes):
             if batch.events and size + len(event) > _BYTES:
                 yield batch
@@ -112,7 +115,7 @@ def batches(source: Source) -> Iterator[Batch]:
             size += len(event)
         else:
             batch.problems.append(Problem(number, str(event)))
-        batch.position = source.position()
+        batch.position = position()
         if len(batch.events) + len(batch.problems) >= _EVENTS:
             yield batch
             batch, size = Batch(), 0
@@ -120,7 +123,7 @@ def batches(source: Source) -> Iterator[Batch]:
         yield batch
 
 
-def _found(stream: BinaryIO) -> Iterator[tuple[int, bytes | ValueError]]:
+def events_in(stream: BinaryIO) -> Iterator[tuple[int, bytes | ValueError]]:
     """Yield events and errors of other lines, each with its line number."""
     number, before = 0, None
     while line := stream.readline(_LONGEST):
@@ -191,36 +194,55 @@ class Outcome(NamedTuple):
     counts: Mapping[str, int]
     problems: Sequence[Problem]
     position: int
+    size: int | None = None
+    """That of the file."""
 
 
-def outcomes(connection: Connection, batches: Iterable[Batch], *, overwrite: bool) -> Iterator[Outcome]:
-    """Import batches, and yield the outcome of each, in their order."""
+def outcomes(
+    connection: Connection,
+    batches: Iterable[Batch],
+    *,
+    overwrite: bool = False,
+    there: Collection[str] = (),
+    noun: str = "line",
+) -> Iterator[Outcome]:
+    """Import batches, and yield the outcome of each, in their order.
+
+    Events that are refused for the reasons in `there` are there already. `noun` is what is numbered.
+    """
+    way = _Way(overwrite, there, noun)
     under_way: deque[tuple[Batch, Future[Outcome]]] = deque()
     with ThreadPoolExecutor(_AT_ONCE) as pool:
         try:
             for batch in batches:
                 while batch.alone and under_way:
-                    yield _outcome(connection, *under_way.popleft(), overwrite=overwrite)
-                under_way.append((batch, pool.submit(_imported, connection, batch, overwrite=overwrite)))
+                    yield _outcome(connection, *under_way.popleft(), way)
+                under_way.append((batch, pool.submit(_imported, connection, batch, way)))
                 if len(under_way) > _AT_ONCE:
-                    yield _outcome(connection, *under_way.popleft(), overwrite=overwrite)
+                    yield _outcome(connection, *under_way.popleft(), way)
             while under_way:
-                yield _outcome(connection, *under_way.popleft(), overwrite=overwrite)
+                yield _outcome(connection, *under_way.popleft(), way)
         finally:
             pool.shutdown(wait=False, cancel_futures=True)
 
 
-def _outcome(connection: Connection, batch: Batch, sent: Future[Outcome], *, overwrite: bool) -> Outcome:
+class _Way(NamedTuple):
+    overwrite: bool
+    there: Collection[str]
+    noun: str
+
+
+def _outcome(connection: Connection, batch: Batch, sent: Future[Outcome], way: _Way) -> Outcome:
     """Return the outcome of a batch; without an answer it is sent again here, where Ctrl-C can end that."""
     try:
         return sent.result()
     except ApiError as error:
         if error.code is not Code.UNAVAILABLE:
             raise
-    return _imported(connection, batch, overwrite=overwrite, patience=_PATIENCE)
+    return _imported(connection, batch, way, patience=_PATIENCE)
 
 
-def _imported(connection: Connection, batch: Batch, *, overwrite: bool, patience: float = 0.0) -> Outcome:
+def _imported(connection: Connection, batch: Batch, way: _Way, *, patience: float = 0.0) -> Outcome:
     """Import a batch; if the server refuses all of its events because of some, retry without those."""
     counts = {"stored": 0, "there already": 0, "replaced": 0}
     problems = list(batch.problems)
@@ -231,16 +253,16 @@ def _imported(connection: Connection, batch: Batch, *, overwrite: bool, patience
         try:
             answer = connection.call(
                 IMPORT_EVENTS,
-                b'{"overwrite":%s,"events":[%s]}' % (b"true" if overwrite else b"false", events),
+                b'{"overwrite":%s,"events":[%s]}' % (b"true" if way.overwrite else b"false", events),
                 timeout=_ANSWER,
                 patience=patience,
                 # A repetition that overwrites must not undo what others have changed since.
-                idempotency_key=f"{batch.key}.{part[0]}.{len(part)}" if overwrite else None,
+                idempotency_key=f"{batch.key}.{part[0]}.{len(part)}" if way.overwrite else None,
             )
         except ApiError as error:
             if error.code is not Code.INVALID_ARGUMENT:
                 first, last = batch.lines[part[0]], batch.lines[part[-1]]
-                raise replace(error, message=f"lines {first} to {last}: {error.message}") from None
+                raise replace(error, message=f"{way.noun}s {first} to {last}: {error.message}") from None
             wrong = _blamed(error.violations)
             if wrong:
                 left = [place for number, place in enumerate(part) if number not in wrong]
@@ -254,7 +276,8 @@ def _imported(connection: Connection, batch: Batch, *, overwrite: bool, patience
             counts["stored"] += answer.stored
             counts["there already"] += answer.unchanged
             counts["replaced"] += answer.replaced
-            wrong = {each.index: each.message for each in answer.refused}
+            wrong = {each.index: each.message for each in answer.refused if each.reason not in way.there}
+            counts["there already"] += len(answer.refused) - len(wrong)
         problems += [Problem(batch.lines[part[number]], why) for number, why in wrong.items()]
     return Outcome({**counts, "refused": len(problems)}, sorted(problems), batch.position)
 

@@ -1,0 +1,204 @@
+"""Exports of other products, read from files, and from the database of the Go implementation."""
+
+from __future__ import annotations
+
+import csv
+import os
+from collections import Counter
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+import orjson
+
+from tracker.cli.archive.product import Foreign
+from tracker.cli.archive.reading import opened
+from tracker.cli.exits import USAGE, CommandError
+from tracker.cli.printing import echo, say
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Iterator, Mapping
+
+    from tracker.cli.archive.reading import Source
+    from tracker.intakes.archives.records import Product
+
+_EXAMPLE = 40
+"""Characters of an example."""
+
+_MOST_PROBLEMS = 20
+
+
+def product_of(name: str) -> Product:
+    """Return how the records of a product are read."""
+    from tracker.intakes.archives.alerta import ALERTA
+    from tracker.intakes.archives.datadog import DATADOG
+    from tracker.intakes.archives.grafana import GRAFANA
+    from tracker.intakes.archives.newrelic import NEWRELIC
+
+    return {each.name: each for each in (ALERTA, DATADOG, GRAFANA, NEWRELIC)}[name]
+
+
+@contextmanager
+def foreign(name: str, place: str, event_type: str) -> Iterator[Foreign]:
+    """Open what is to be imported: a file, or the database of the Go implementation.
+
+    `event_type` is that of New Relic's results that say none.
+    """
+    if name == "go":
+        from tracker.cli.archive.go_store import go_events
+
+        with go_events(address_of(place)) as found:
+            yield found
+        return
+    product, usual = product_of(name), {"eventType": event_type} if event_type else {}
+
+    def fields(record: dict[str, Any]) -> Mapping[str, tuple[str, object]]:
+        return {name: (product.became(name), value) for name, value in record.items()}
+
+    with opened(place) as source:
+        records = ((number, _with(usual, each)) for number, each in enumerate(_records(source, product), 1))
+        yield Foreign(records, None, source.size, source.position, product.event, fields)
+
+
+def converted(found: Foreign) -> Iterator[tuple[int, bytes | ValueError]]:
+    """Yield the events of records as lines of JSON, and what is wrong with others."""
+    from tracker.errors import TrackerError
+
+    for number, record in found.records:
+        if isinstance(record, ValueError):
+            yield number, record
+            continue
+        try:
+            yield number, found.event(record).to_json().encode()
+        except (TrackerError, ValueError, TypeError, AttributeError) as error:
+            yield number, ValueError(getattr(error, "message", "") or str(error))
+
+
+@dataclass(slots=True)
+class _Field:
+    becomes: str
+    records: int = 0
+    example: str = ""
+
+
+@dataclass(slots=True)
+class DryRun:
+    """What an import would do."""
+
+    fields: dict[str, _Field] = field(default_factory=dict)
+    types: Counter[str] = field(default_factory=Counter)
+    records: int = 0
+    problems: int = 0
+
+    def look(self, found: Foreign, progress: Callable[[str, int, int | None], None]) -> None:
+        """Read all records; say what is wrong with some."""
+        from tracker.errors import TrackerError
+
+        for number, record in found.records:
+            self.records += 1
+            progress("records", self.records, found.total)
+            try:
+                if isinstance(record, ValueError):
+                    raise record
+                self._note(found.fields(record))
+                event = found.event(record)
+            except (TrackerError, ValueError, TypeError, AttributeError) as error:
+                self.problems += 1
+                if self.problems <= _MOST_PROBLEMS:
+                    say(f"record {number}: {getattr(error, 'message', '') or error}")
+                continue
+            if event.attributes is not None:
+                self.types[str(event.attributes.type.name)] += 1
+
+    def show(self) -> None:
+        """Print what becomes of which field, and how many events there would be."""
+        from tracker.cli.tables import Column, Table
+
+        columns = (Column("FIELD"), Column("BECOMES", least=24), Column("RECORDS"), Column("EXAMPLE", rank=1))
+        rows = sorted(self.fields.items(), key=lambda each: (not each[1].becomes, each[0]))
+        table: Table[tuple[str, _Field]] = Table(columns, _row)
+        table.print(rows, "no fields")
+        kinds = ", ".join(f"{number:,} {kind}" for kind, number in self.types.most_common())
+        told = f": {kinds}" if kinds else ""
+        echo(f"{self.records:,} records, {self.types.total():,} events{told}, {self.problems:,} refused")
+        say("nothing was stored; run it without --dry-run")
+
+    def _note(self, fields: Mapping[str, tuple[str, object]]) -> None:
+        for name, (becomes, value) in fields.items():
+            if value in (None, "", [], {}):
+                continue
+            known = self.fields.setdefault(name, _Field(becomes))
+            known.records += 1
+            known.example = known.example or _short(value)
+
+
+def _row(each: tuple[str, _Field]) -> tuple[str, ...]:
+    name, found = each
+    return (name, found.becomes or "nothing: it is left out", f"{found.records}", found.example)
+
+
+def _short(value: object) -> str:
+    text = value if isinstance(value, str) else orjson.dumps(value, default=str).decode()
+    line = " ".join(text.split())
+    return line if len(line) <= _EXAMPLE else f"{line[: _EXAMPLE - 1]}…"
+
+
+def _with(usual: Mapping[str, Any], record: dict[str, Any] | ValueError) -> dict[str, Any] | ValueError:
+    return record if isinstance(record, ValueError) else {**usual, **record}
+
+
+def address_of(place: str) -> str:
+    """Return the address of a database, or that in the variable that is named."""
+    if not place.startswith("env:"):
+        return place
+    name = place.removeprefix("env:")
+    if name not in os.environ:
+        raise CommandError(f"the environment variable {name} is not set", USAGE)
+    return os.environ[name]
+
+
+def _records(source: Source, product: Product) -> Iterator[dict[str, Any] | ValueError]:
+    """Yield the records of a file: JSON, lines of JSON, or a table (CSV)."""
+    first = source.stream.readline()
+    beginning = first.removeprefix(b"\xef\xbb\xbf").lstrip()
+    if not beginning:
+        rest = source.stream.read()
+        beginning = first = rest.lstrip()
+        if not first:
+            return
+    if not beginning.startswith((b"{", b"[")):
+        yield from _rows(first, source)
+        return
+    try:
+        values: Iterable[Any] = [orjson.loads(beginning)]
+    except orjson.JSONDecodeError:
+        yield from _of_whole(beginning + source.stream.read(), product)
+        return
+    for value in values:
+        yield from product.records(value)
+    for line in source.stream:
+        if line.strip():
+            try:
+                yield from product.records(orjson.loads(line))
+            except orjson.JSONDecodeError as error:
+                yield ValueError(f"not JSON: {error}")
+
+
+def _of_whole(content: bytes, product: Product) -> Iterator[dict[str, Any] | ValueError]:
+    try:
+        yield from product.records(orjson.loads(content))
+    except orjson.JSONDecodeError as error:
+        raise CommandError(f"the file is no JSON: {error}", USAGE) from None
+
+
+def _rows(first: bytes, source: Source) -> Iterator[dict[str, Any] | ValueError]:
+    def lines() -> Iterator[str]:
+        yield first.decode("utf-8-sig", "replace")
+        for line in source.stream:
+            yield line.decode("utf-8", "replace")
+
+    for row in csv.DictReader(lines()):
+        if None in row:
+            yield ValueError("the row has more values than the table has columns")
+        else:
+            yield {name: value for name, value in row.items() if value}
