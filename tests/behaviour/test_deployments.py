@@ -108,6 +108,15 @@ async def test_a_version_goes_through_the_environments_in_their_order(client: Cl
     assert told(await check(client, version="2.0")) == []
 
 
+async def test_a_refusal_does_not_say_who_owns_the_service(client: Client, app: App) -> None:
+    admin = client.bearing(app.access.first_key)
+    entry = {"name": "shop", "owner": "core", "version": "1", "type": "project"}
+    await admin.call("CatalogService/CreateUpdateCatalog", entry)
+    with pytest.raises(Refused) as refused:
+        await check(await bearer(admin, "other", "event:read", services=["other"]))
+    assert refused.value.message == "permission event:read required for service shop, environment production"
+
+
 async def test_a_token_of_ones_own_approves_as_who_holds_it(client: Client, app: App) -> None:
     mco = {"environment": "mco"}
     rights = ("event:read", "event:write", "deployment:approve")

@@ -30,6 +30,7 @@ from tracker.domain.times import micros, timestamp
 from tracker.pb import deployment_pb, event_pb, lock_pb
 from tracker.pb.options import number_named
 from tracker.permissions import Permission
+from tracker.services.context import permission_required
 from tracker.services.events.filters import event_not_found, with_query
 from tracker.services.narrowing import may_touch
 from tracker.services.paging import MOST_READ
@@ -98,7 +99,9 @@ class DeploymentService:
             now,
         )
         calls, owner = await self._described(asked.service)
-        call.require(Permission.EVENT_READ, asked.service, environment, owner)
+        if not call.principal.may_touch(Permission.EVENT_READ, asked.service, environment, owner):
+            where = f" for service {asked.service}, environment {environment}"  # not for its team, who it is
+            raise permission_required(call.principal, Permission.EVENT_READ, where)
         own = await self._own(request.event_id, call) if request.event_id else None
         facts = await self._facts(asked, request.version, own, calls, owner)
         reasons = reasons_for(facts, lambda record: _readable(call, record))
