@@ -174,3 +174,22 @@ async def test_compressed_bodies_are_read_within_their_limit(http: httpx2.AsyncC
     for body, status in ((compress(b" " * 5_000_000), 413), (content[:-1], 400), (content + b"x", 400)):
         answer = await http.post(PATH, content=body, headers=headers)
         assert (answer.status_code, [*answer.json()]) == (status, ["errors"])
+
+
+async def test_an_event_that_a_token_may_not_read_is_as_one_that_does_not_exist(
+    http: httpx2.AsyncClient,
+) -> None:
+    sent = {"title": "Hidden", "text": "", "tags": ["service:payments"]}
+    hidden = (await http.post(PATH, json=sent)).json()["event"]["id"]
+    narrowed = {"name": "cart", "permissions": ["event:read", "event:write"], "services": ["cart"]}
+    key = (await http.post("/api/v1alpha1/auth/api-keys", json=narrowed)).json()["secret"]
+    http.headers["dd-api-key"] = key
+    answers = []
+    for each in (hidden, 7):
+        got = await http.get(f"{PATH}/{each}")
+        related: dict[str, Any] = {"title": "Mine", "text": "", "tags": ["service:cart"]}
+        made = (await http.post(PATH, json=related | {"related_event_id": each})).json()["event"]
+        assert made["related_event_id"] is None
+        answers.append((got.status_code, got.text.replace(str(each), "N")))
+    assert answers[0] == answers[1]
+    assert answers[0][0] == 404

@@ -12,6 +12,7 @@ from tracker.domain.events import attributes_of, event_time, metadata_of
 from tracker.domain.query.fields import BY_NAME, SOURCE, TIME
 from tracker.domain.query.tree import Not, Range, Term, one_of
 from tracker.domain.times import timestamp
+from tracker.errors import Reason, TrackerError
 from tracker.intakes import tags
 from tracker.intakes.numbers import number_of
 from tracker.intakes.requests import (
@@ -37,7 +38,6 @@ if TYPE_CHECKING:
     from tracker.api.http_exchange import HttpResponse
     from tracker.api.routes import HttpRequest
     from tracker.domain.query.tree import Node
-    from tracker.errors import TrackerError
     from tracker.intakes.recorder import Recorder
     from tracker.services.context import Call
 
@@ -83,18 +83,26 @@ class DatadogEvents:
     async def _create(self, request: HttpRequest, call: Call) -> HttpResponse:
         content = json_object(request.body)
         asked = event_request(content)
-        await self._link(asked, content)
-        event = await self._recorder.create(asked, call, content)
+        event = await self._create_linked(asked, call, content)
         return json_response({"status": "ok", "event": self._json(event, call)}, HTTPStatus.ACCEPTED)
 
-    async def _link(self, asked: event_pb.CreateEventRequest, content: Mapping[str, Any]) -> None:
-        """Link an event to the one that it names, or keep the number of that where there is none."""
+    async def _create_linked(
+        self, asked: event_pb.CreateEventRequest, call: Call, content: Mapping[str, Any]
+    ) -> event_pb.Event:
+        """Record an event that is linked to the one that it names, or keeps its number if there is none."""
         related, attributes = optional(content, "related_event_id", int), asked.attributes
         if related is None or attributes is None:
-            return
+            return await self._recorder.create(asked, call, content)
         attributes.related_id = await self._recorder.id_of(related) or ""
-        if not attributes.related_id:
-            attributes.labels = attributes.labels | {"related_event_id": str(related)}
+        if attributes.related_id:
+            try:
+                return await self._recorder.create(asked, call, content)
+            except TrackerError as error:
+                if error.reason is not Reason.RELATED_EVENT_NOT_FOUND:
+                    raise
+        attributes.related_id = ""
+        attributes.labels = attributes.labels | {"related_event_id": str(related)}
+        return await self._recorder.create(asked, call, content)
 
     async def _get(self, request: HttpRequest, call: Call) -> HttpResponse:
         event = await self._recorder.get(number("event_id", request.captures[0], _MOST), call)

@@ -229,7 +229,16 @@ class Recorder:
         Raises:
             TrackerError: As GetEvent does; ABORTED, several events have the number.
         """
-        return await self.get_by_id(await self.id_of(number) or str(number), call)
+        event_id = await self.id_of(number)
+        if event_id is not None:
+            try:
+                return await self.get_by_id(event_id, call)
+            except TrackerError as error:
+                if error.reason is not Reason.EVENT_NOT_FOUND:
+                    raise
+        return await self.get_by_id(
+            str(number), call
+        )  # what may not be read is answered as what is not there
 
     async def get_by_id(self, event_id: str, call: Call) -> event_pb.Event:
         """Return the event with an id.
