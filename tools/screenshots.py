@@ -1,7 +1,8 @@
 """Pictures of every page, at three widths, in light and dark: `make screenshots`.
 
-Starts a server with sample data, and shoots each page of the menu, an event, an incident and an entry of the
-catalog in Chromium into build/screenshots, as PAGE-WIDTH-THEME.png, and what `tracker why` prints as why.svg.
+Starts a server with sample data, and shoots each page of the menu, an event, an incident, an entry of
+the catalog and others in Chromium into build/screenshots, as PAGE-WIDTH-THEME.png, the way from an
+incident to its cause as walk-*.png, and what `tracker why` prints as why.svg.
 Those that README.md or a file in docs/ shows are copied to docs/pictures; so that the repository stays small,
 none of these may have more than 150 kB.
 """
@@ -42,6 +43,8 @@ _EVENTS: Final = 5_000
 _EXPLAINED: Final = "type:incident has:caused_by"
 _ROWS, _COLUMNS = 40, 136
 _MOST_BYTES: Final = 150_000
+_WALK: Final = (1000, 620)
+"""The window of the pictures that lead from an incident to its cause."""
 _SIZES: Final = {360: 800, 1280: 720, 2560: 1440}
 """Heights of windows by their widths."""
 _THEMES: Final[tuple[Literal["light", "dark"], ...]] = ("light", "dark")
@@ -71,6 +74,32 @@ async def _addresses(browser: Browser, origin: str) -> Mapping[str, str]:
     return {**named, **others}
 
 
+async def _walk(browser: Browser, origin: str) -> AsyncIterator[Path]:
+    """Click from the first open incident to the change that most likely caused it."""
+    width, height = _WALK
+    page = await browser.new_page(
+        base_url=origin,
+        viewport={"width": width, "height": height},
+        color_scheme="light",
+        timezone_id="UTC",
+        reduced_motion="reduce",
+    )
+    await page.goto("/", wait_until="load")
+    clicks = (
+        ("incident", page.locator("#incidents li a").first),
+        ("why", page.get_by_role("link", name="Why?")),
+        ("cause", page.locator("#why .suspect a").first),
+    )
+    for number, (name, link) in enumerate((("now", None), *clicks)):
+        if link is not None:
+            await link.click()
+            await page.wait_for_load_state("load")
+        file = _FOLDER / f"walk-{number}-{name}.png"
+        await page.screenshot(path=file)
+        yield file
+    await page.close()
+
+
 async def _shoot(origin: str, chromium: str) -> AsyncIterator[Path]:
     async with async_playwright() as playwright:
         browser = await playwright.chromium.launch(executable_path=chromium, args=["--no-sandbox"])
@@ -90,6 +119,8 @@ async def _shoot(origin: str, chromium: str) -> AsyncIterator[Path]:
                     await page.screenshot(path=file)
                     yield file
                 await page.close()
+        async for file in _walk(browser, origin):
+            yield file
         await browser.close()
 
 
