@@ -31,6 +31,7 @@ pytestmark = pytest.mark.anyio
 PATH = "/api/v1alpha1/integrations/github/webhook"
 SECRET = "It's a Secret to Everybody"
 REPOSITORY = {"full_name": "shop/cart", "name": "cart", "created_at": "2020-01-01T00:00:00Z"}
+PUSH = {"ref": "refs/heads/main", "after": "9" * 40, "before": "8" * 40}
 DEPLOYMENT = {
     "id": 42,
     "sha": "244fd47e07d1004f0aed9c",
@@ -186,11 +187,11 @@ async def test_commits_of_pushes_and_merges_are_kept_with_their_times(
 ) -> None:
     at = datetime.now(UTC).replace(microsecond=0)
     commits = [
-        {"id": "1" * 40, "timestamp": f"{at:%Y-%m-%dT%H:%M:%S}+00:00", "message": "x"},
+        {"id": "1" * 40, "timestamp": f"{at:%Y-%m-%dT%H:%M:%S}+00:00", "message": "Merge pull request #1"},
         {"id": "2" * 40, "timestamp": "2001-01-01T00:00:00Z"},  # too old to matter
         {"id": "no commit", "timestamp": "2026-01-01T00:00:00Z"},
     ]
-    assert await send(http, "push", {"ref": "refs/heads/main", "commits": commits}) == (
+    assert await send(http, "push", {**PUSH, "commits": commits}) == (
         200,
         {"status": "recorded", "commits": 2},
     )
@@ -215,7 +216,10 @@ async def test_commits_of_pushes_and_merges_are_kept_with_their_times(
     store = apsw.Connection(str(settings.database_path), flags=apsw.SQLITE_OPEN_READONLY)
     found = [Commit(*row) for row in store.execute(f"{SELECT} ORDER BY sha")]
     micros = int(at.timestamp()) * MICROS
-    assert found == [Commit("shop/cart", sha * 40, micros, "cart") for sha in "13"]
+    assert found == [
+        Commit("shop/cart", "1" * 40, micros, "cart", head="9" * 40, base="8" * 40, merge=1),
+        Commit("shop/cart", "3" * 40, micros, "cart"),
+    ]
 
 
 async def test_a_form_has_the_payload(http: httpx2.AsyncClient) -> None:

@@ -55,5 +55,9 @@ async def test_commits_are_found_by_hash_and_repository(store: Store) -> None:
     changed = Commit("shop/cart", a, 4, "basket")
     assert await store.commits.find([a, "c" * 40]) == [changed, stored[2]]
     assert await store.commits.find([a, b], "shop/cart") == [changed, stored[1]]
+    pushed = stored[1]._replace(head=b, base=a, merge=1)
+    await store.commits.add([pushed])
+    await store.commits.add([stored[1]])  # by a merge, which names no push
+    assert await store.commits.pushed([b, ""]) == [pushed]
     await store.commits.forget(6)
-    assert await store.commits.find([a, b]) == [stored[1], stored[2]]
+    assert await store.commits.find([a, b]) == [pushed, stored[2]]

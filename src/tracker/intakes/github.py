@@ -166,7 +166,12 @@ def _push(content: Mapping[str, Any]) -> Received:
     commits = optional(content, "commits", list) or []
     return pushed(
         [
-            commit_of(*_repository(content), text(each, "id"), time_of(each, "timestamp"))
+            commit_of(
+                *_repository(content),
+                text(each, "id"),
+                time_of(each, "timestamp"),
+                text(each, "message"),
+            )
             for each in commits
             if isinstance(each, dict)
         ],

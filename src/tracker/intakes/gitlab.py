@@ -146,7 +146,13 @@ def _push(content: Mapping[str, Any]) -> Received:
     commits = optional(content, "commits", list) or []
     return pushed(
         [
-            commit_of(path, path.rpartition("/")[2], text(each, "id"), time_of(each, "timestamp"))
+            commit_of(
+                path,
+                path.rpartition("/")[2],
+                text(each, "id"),
+                time_of(each, "timestamp"),
+                text(each, "message"),
+            )
             for each in commits
             if isinstance(each, dict)
         ],

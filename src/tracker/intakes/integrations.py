@@ -14,7 +14,7 @@ from tracker.domain.commits import Commit
 from tracker.domain.events import FINISHED, metadata_of
 from tracker.domain.times import micros, timestamp
 from tracker.errors import Reason, TrackerError
-from tracker.intakes.recorder import RECEIPT, Delivery
+from tracker.intakes.recorder import RECEIPT
 from tracker.intakes.requests import (
     LONGEST,
     LONGEST_LABEL,
@@ -26,7 +26,6 @@ from tracker.intakes.requests import (
     text,
     zoned,
 )
-from tracker.intakes.signatures import SIGNING, is_standard, signing_key
 from tracker.pb import event_pb
 from tracker.permissions import Permission
 from tracker.time_text import LATEST, MICROS
@@ -67,6 +66,8 @@ _LATEST: Final = LATEST // MICROS
 _VERSION: Final = re.compile(r"v?[0-9]+\.[0-9]")
 _SHORT: Final = 8
 _SHA: Final = re.compile(r"[0-9a-f]{40}|[0-9a-f]{64}")
+_MERGE: Final = re.compile(r"Merge (pull request|branch|branches|remote-tracking|tag|commit)\b")
+"""How Git, GitHub and GitLab begin the messages of merges."""
 _ZONE: Final = re.compile(r"(\d) (?:UTC|([+-]\d\d):?(\d\d))")
 
 
@@ -117,17 +118,12 @@ class Integration:
         """
         if self._verify is None:
             return
-        secrets, now = self._recorder.secrets, self._recorder.now() // MICROS
-        if signing := secrets.get(f"{self._product}{SIGNING}"):
-            valid = is_standard(signing_key(signing), request.body, call.headers, now)
-        elif secret := secrets.get(self._product):
-            valid = self._verify(secret.encode(), request.body, call.headers)
-        elif self.optional:
-            return
-        else:
+        secret = self._recorder.secrets.get(self._product)
+        if secret:
+            if not self._verify(secret.encode(), request.body, call.headers):
+                raise TrackerError(Reason.INVALID_CREDENTIALS, "invalid signature")
+        elif not self.optional:
             raise unknown_path()
-        if not valid:
-            raise TrackerError(Reason.INVALID_CREDENTIALS, "invalid signature")
 
     async def _answer(self, request: HttpRequest, call: Call) -> HttpResponse:
         asked = self._receive(request.body, call.headers)
@@ -149,18 +145,16 @@ async def record(records: Sequence[Record], recorder: Recorder, call: Call, key:
     wanted = [each for each in records if mappings.records(sender, each.content)]
     if not wanted:
         return _ignored("left out by the mapping")
-    commits, deliveries = 0, []
+    recorded, commits = [], 0
     for number, each in enumerate(wanted):
         if each.commits:
             service = recorder.service_of(each.commits[0].service, each.content)
             await recorder.keep_commits([commit._replace(service=service) for commit in each.commits])
             commits += len(each.commits)
         if each.request is not None:
-            mappings.place(each.request)
             own_key = f"{key}{number or ''}" if key else ""
-            deliveries.append(Delivery(each.request, each.content, own_key, each.reopens))
-    events = await recorder.deliver_together(deliveries, call)
-    recorded = [metadata_of(event).id for event in events if event is not None]
+            event = await recorder.deliver(each.request, call, each.content, own_key, reopens=each.reopens)
+            recorded += [] if event is None else [metadata_of(event).id]
     if not recorded and not commits:
         return _ignored("stale")
     answer: dict[str, object] = {"status": "recorded"}
@@ -169,16 +163,20 @@ async def record(records: Sequence[Record], recorder: Recorder, call: Call, key:
     return json_response(answer | ({"commits": commits} if commits else {}))
 
 
-def commit_of(repository: str, service: str, sha: str, at: Timestamp | None) -> Commit | None:
-    """Return a commit of a push, or None where something of it is missing."""
+def commit_of(
+    repository: str, service: str, sha: str, at: Timestamp | None, message: str = ""
+) -> Commit | None:
+    """Return a commit, or None where something of it is missing; its message says whether it is a merge."""
     if at is None or not repository or not _SHA.fullmatch(sha):
         return None
-    return Commit(repository[:LONGEST], sha, micros(at), service[:LONGEST] or "unknown")
+    merge = int(_MERGE.match(message) is not None)
+    return Commit(repository[:LONGEST], sha, micros(at), service[:LONGEST] or "unknown", merge=merge)
 
 
-def pushed(commits: Sequence[Commit | None], content: object) -> Received:
-    """Return what a push records."""
-    kept = [each for each in commits if each is not None]
+def pushed(commits: Sequence[Commit | None], content: Mapping[str, Any]) -> Received:
+    """Return what a push records, whose newest commit is `after`, and the one before it `before`."""
+    head, base = (sha if _SHA.fullmatch(sha := text(content, name)) else "" for name in ("after", "before"))
+    kept = [each._replace(head=head, base=base) for each in commits if each is not None]
     return [Record(None, content, commits=kept)] if kept else "no commits"
 
 

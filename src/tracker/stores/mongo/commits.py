@@ -31,7 +31,9 @@ class MongoCommits:
             collection = self._database.newest(NAME)
             for place in await writes.insert_all(collection, [*documents.values()]):
                 stored = [*documents.values()][place]
-                change = {name: stored[name] for name in ("committed_at", "service")}
+                names = ["committed_at", "service", *(("head", "base") if stored["head"] else ())]
+                names += ["merge"] if stored["merge"] else []
+                change = {name: stored[name] for name in names}
                 await writes.update(collection, {"_id": stored["_id"]}, {"$set": change})
 
         if documents:
@@ -41,6 +43,12 @@ class MongoCommits:
         where: Document = {"sha": {"$in": [*shas]}}
         if repository is not None:
             where["repository"] = repository
+        return await self._found(where)
+
+    async def pushed(self, heads: Sequence[str]) -> Sequence[Commit]:
+        return await self._found({"head": {"$in": [each for each in heads if each]}})
+
+    async def _found(self, where: Document) -> Sequence[Commit]:
         async with self._database.asking(NAME) as commits:
             rows = commits.find(where, sort=[("repository", 1), ("sha", 1)])
             return [commit(row) async for row in rows]
@@ -57,4 +65,4 @@ def document(each: Commit) -> Document:
 
 def commit(row: Document) -> Commit:
     """Return the commit in a document."""
-    return Commit(*(row[name] for name in Commit._fields))
+    return Commit(**{name: row[name] for name in Commit._fields if name in row})

@@ -138,7 +138,11 @@ INDEXES: Final[Mapping[str, Sequence[IndexModel]]] = {
         _index("intake_messages_by_sender", "sender", "received_at", "_id", "body_bytes"),
         _index("intake_messages_by_time", "received_at", "_id"),
     ),
-    commits.NAME: (_index("commits_by_sha", "sha", "repository"), _index("commits_by_time", "committed_at")),
+    commits.NAME: (
+        _index("commits_by_sha", "sha", "repository"),
+        _index("commits_by_time", "committed_at"),
+        _index("commits_by_head", "head"),
+    ),
     idempotency.NAME: (
         _index("idempotency_keys_by_time", "at"),
         _index("idempotency_keys_with_outbox", "outbox.at", sparse=True),

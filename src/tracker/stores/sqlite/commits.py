@@ -16,11 +16,14 @@ if TYPE_CHECKING:
     from tracker.stores.sqlite.reader import Reader
     from tracker.stores.sqlite.writer import Writer
 
-SELECT = "SELECT repository, sha, committed_at, service FROM commits"
+_COLUMNS = 'repository, sha, committed_at, service, head, base, "merge"'
+SELECT = f"SELECT {_COLUMNS} FROM commits"  # noqa: S608 - names of columns
 _ADD = (
-    "INSERT INTO commits (repository, sha, committed_at, service) VALUES (?, ?, ?, ?)"
-    " ON CONFLICT (repository, sha) DO UPDATE"
-    " SET committed_at = excluded.committed_at, service = excluded.service"
+    f"INSERT INTO commits ({_COLUMNS}) VALUES (?, ?, ?, ?, ?, ?, ?)"  # noqa: S608 - as above
+    " ON CONFLICT (repository, sha) DO UPDATE SET committed_at = excluded.committed_at,"
+    " service = excluded.service, head = iif(excluded.head = '', head, excluded.head),"
+    " base = iif(excluded.head = '', base, excluded.base),"
+    ' "merge" = max("merge", excluded."merge")'
 )
 _FORGET = (
     "DELETE FROM commits WHERE (repository, sha) IN"
@@ -43,6 +46,13 @@ class SqliteCommits:
         where, values = "sha IN (SELECT value FROM json_each(?))", [json.dumps([*shas])]
         if repository is not None:
             where, values = f"{where} AND repository = ?", [*values, repository]
+        return await self._found(where, values)
+
+    async def pushed(self, heads: Sequence[str]) -> Sequence[Commit]:
+        where = "head != '' AND head IN (SELECT value FROM json_each(?))"
+        return await self._found(where, [json.dumps([*heads])])
+
+    async def _found(self, where: str, values: Sequence[str]) -> Sequence[Commit]:
         sql = f"{SELECT} WHERE {where} ORDER BY repository, sha"
         return await self._reader.read(lambda db: [Commit(*row) for row in db.execute(sql, values)])
 
