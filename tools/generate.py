@@ -51,6 +51,7 @@ DOCUMENTED = (
     "version",
     "deployment",
     "retention",
+    "delivery",
 )
 GRPC = {
     "grpc/health/v1/health.proto": health_pb2.DESCRIPTOR.serialized_pb,

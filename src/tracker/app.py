@@ -35,6 +35,7 @@ from tracker.api.routes import Readiness, documentation, metrics_page, probes, w
 from tracker.api.rpcs import Rpcs
 from tracker.api.wires import require_free
 from tracker.auditing import open_audit
+from tracker.delivery import open_delivery
 from tracker.deployments import open_deployments
 from tracker.domain.times import duration
 from tracker.domain.versions.schemes import read_schemes
@@ -227,6 +228,7 @@ class App:
             webhooks.service,
             open_incidents(settings, store, context),
             open_deployments(settings, store, context, access.anonymous, access.directory.person_of),
+            open_delivery(settings, store, context),
             terraform := TerraformService(store.terraform, store.locks, changes, context, kept),
             intakes,
         )

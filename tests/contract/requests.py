@@ -116,6 +116,7 @@ VALID: dict[str, Json] = {
     "GetIntakeMessageRequest": {"id": UUID},
     "ReplayIntakeMessageRequest": {"id": UUID},
     "TestIntakeRequest": {"sender": "flux", "body": "{}"},
+    "GetDeliveryMetricsRequest": {},
     "CheckDeploymentRequest": {"service": "s", "environment": "production"},
     "CreateRetentionPolicyRequest": POLICY,
     "UpdateRetentionPolicyRequest": {"id": UUID, **POLICY},

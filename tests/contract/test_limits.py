@@ -58,6 +58,8 @@ ITEMS = {
     "group_by": 10,
     "values": 20,
     "changelog": 100_000,
+    "commits": 10_000,
+    **dict.fromkeys(("committed_at", "merged_at"), 5_000),
 }
 """How many items a list of this name may have, wherever it is; any other: 1,000."""
 

@@ -18,6 +18,7 @@ from tracker.cli.archive.commands import export, import_
 from tracker.cli.audit.commands import app as audit
 from tracker.cli.can_deploy import can_deploy
 from tracker.cli.catalog.commands import app as catalog
+from tracker.cli.dora.command import dora
 from tracker.cli.event.commands import app as event
 from tracker.cli.exits import (
     ACCESS_TABLE,
@@ -67,6 +68,7 @@ app.add_typer(event, name="event")
 command("stats", codes=STATS_TABLE)(stats)
 command("why", codes=STATS_TABLE)(why)
 command("versions", codes=STATS_TABLE)(versions)
+command("dora", codes=STATS_TABLE)(dora)
 command("run", codes=RUN_TABLE, context_settings={"allow_interspersed_args": False})(run)
 command("can-deploy", codes=GATE_TABLE)(can_deploy)
 command("export", codes=ARCHIVE_TABLE)(export)

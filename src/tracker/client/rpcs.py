@@ -13,6 +13,7 @@ from tracker.pb import (
     audit_pb,
     auth_pb,
     catalog_pb,
+    delivery_pb,
     deployment_pb,
     event_pb,
     freeze_pb,
@@ -147,3 +148,4 @@ REPLAY_WEBHOOK_DELIVERIES = Rpc(
 ROTATE_WEBHOOK_SECRET = Rpc(webhook_pb.RotateWebhookSecretRequest, webhook_pb.RotateWebhookSecretResponse)
 TEST_WEBHOOK = Rpc(webhook_pb.TestWebhookRequest, webhook_pb.TestWebhookResponse)
 UPDATE_WEBHOOK = Rpc(webhook_pb.UpdateWebhookRequest, webhook_pb.UpdateWebhookResponse)
+GET_DELIVERY_METRICS = Rpc(delivery_pb.GetDeliveryMetricsRequest, delivery_pb.GetDeliveryMetricsResponse)

@@ -36,6 +36,14 @@ if TYPE_CHECKING:
 _PORT = whole(0, 65535, "a port")
 
 
+class DeliveryMethod(StrEnum):
+    """Whose definitions delivery metrics follow."""
+
+    FOUR_KEYS = "four_keys"
+    DEVLAKE = "devlake"
+    DATADOG = "datadog"
+
+
 class LogLevel(StrEnum):
     """The minimum level of the lines to log."""
 
@@ -196,12 +204,6 @@ class Settings:
         None,
         secret=True,
     )
-    integration_gitlab_signing_token: str | None = _setting(
-        MISSING_OR_TEXT,
-        "Signing token (`whsec_…`) of GitLab's webhooks, instead of the secret token.",
-        None,
-        secret=True,
-    )
     integration_pagerduty_secret: str | None = _setting(
         MISSING_OR_TEXT,
         "Secret with which PagerDuty signs webhooks; without it, none are received.",
@@ -231,11 +233,6 @@ class Settings:
         "Users of Tracker by the ids of members of Slack, such as `U024BE7LH=alice`, with whose permissions"
         " these use buttons.",
         (),
-    )
-    integration_environments: tuple[str, ...] = _setting(
-        WORDS,
-        "Environments by other names, which webhooks of products have for them, in any case.",
-        ("staging=preproduction",),
     )
     intake_mapping: Path | None = _setting(
         MISSING_OR_PATH,
@@ -353,6 +350,16 @@ class Settings:
         WORDS,
         "How much features of changes count in that, such as `age=-1.2,size=0.5`; others as by default.",
         (),
+    )
+    delivery_method: str = _setting(
+        choice(DeliveryMethod),
+        "Method of delivery metrics that name none: four_keys, devlake or datadog.",
+        DeliveryMethod.DEVLAKE,
+    )
+    delivery_environments: tuple[str, ...] = _setting(
+        WORDS,
+        "Environments whose deployments count in delivery metrics that name none; empty: all.",
+        ("production",),
     )
     version_schemes: tuple[str, ...] = _setting(
         WORDS,

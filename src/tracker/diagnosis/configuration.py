@@ -9,6 +9,7 @@ from urllib.parse import urlsplit
 import structlog
 
 from tracker.config import ineffective_variables
+from tracker.delivery import measurement_of
 from tracker.deployments import policy_of
 from tracker.diagnosis.findings import Finding, failed, ok, warning
 from tracker.domain.access import anonymous
@@ -133,6 +134,7 @@ def _deployments(settings: Settings) -> None:
 _READERS: tuple[Callable[[Settings], object], ...] = (
     lambda settings: read_schemes(settings.version_schemes),
     judgement_of,
+    measurement_of,
     _deployments,
     lambda settings: mapping_of(settings, structlog.get_logger()),
     _people,

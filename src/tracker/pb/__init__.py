@@ -14,6 +14,7 @@ from .generated.proto.access.v1 import access_pb
 from .generated.proto.audit.v1alpha1 import audit_pb
 from .generated.proto.auth.v1alpha1 import auth_pb
 from .generated.proto.catalog.v1alpha1 import catalog_pb
+from .generated.proto.delivery.v1alpha1 import delivery_pb
 from .generated.proto.deployment.v1alpha1 import deployment_pb
 from .generated.proto.event.v1alpha1 import event_pb
 from .generated.proto.freeze.v1alpha1 import freeze_pb
@@ -42,6 +43,7 @@ FILES = (
     version_pb.desc(),
     deployment_pb.desc(),
     retention_pb.desc(),
+    delivery_pb.desc(),
 )
 """Descriptors of the files that declare Tracker's services."""
 STANDARD_FILES = (health_pb.desc(), reflection_pb.desc(), reflection_v1alpha_pb.desc())
@@ -55,6 +57,7 @@ __all__ = [
     "audit_pb",
     "auth_pb",
     "catalog_pb",
+    "delivery_pb",
     "deployment_pb",
     "error_details_pb",
     "event_pb",

@@ -1,0 +1,126 @@
+"""How well software is delivered, over both wires and on both stores."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from tests.behaviour.events import request
+from tests.behaviour.keys import bearer
+from tests.clients import Refused
+
+if TYPE_CHECKING:
+    from tests.clients import Client
+
+EIGHT = 1_772_697_600
+"""8:00 on 5 March 2026, in seconds since 1970."""
+MARCH = {"startDate": "2026-03-02", "endDate": "2026-03-15", "timeZone": "UTC"}
+
+
+async def recorded(client: Client, title: str, day: str, /, end: str = "", **more: Any) -> str:
+    times = {"startDate": f"2026-03-{day}Z", "endDate": f"2026-03-{end or day}Z"}
+    usual = {"service": "shop", "environment": "production", "type": "deployment", "status": "success"}
+    made = await client.call("EventService/CreateEvent", request(title, **{**usual, **times, **more}))
+    return str(made["event"]["metadata"]["id"])
+
+
+async def history(client: Client) -> dict[str, str]:
+    """Record deployments of two services, one of which caused an incident, and return ids."""
+    ids = {}
+    for name, service, version, day, status in (
+        ("first", "shop", "1", "02T10:00:00", "success"),
+        ("second", "shop", "2", "03T10:00:00", "success"),
+        ("back", "shop", "1", "03T12:00:00", "success"),
+        ("broken", "shop", "3", "04T10:00:00", "failure"),
+        ("other", "api", "7", "05T10:00:00", "done"),
+        ("staged", "shop", "3", "05T10:00:00", "success"),
+    ):
+        place = {"environment": "UAT"} if name == "staged" else {}
+        labels = {"labels": {"sha": "0" * 40}} if service == "api" else {}
+        told: dict[str, Any] = {"service": service, "version": version, "status": status, **place, **labels}
+        ids[name] = await recorded(client, name, day, **told)
+    incident = {"type": "incident", "status": "close"}
+    ids["outage"] = await recorded(client, "outage", "03T11:00:00", "03T12:30:00", **incident)
+    linked = {"id": ids["outage"], "changeId": ids["second"], "link": "caused_by"}
+    await client.call("IncidentService/LinkChange", linked)
+    return ids
+
+
+async def measured(client: Client, **fields: Any) -> Any:
+    return await client.call("DeliveryService/GetDeliveryMetrics", {**MARCH, **fields})
+
+
+def number(group: Any, metric: str) -> tuple[Any, ...]:
+    (found,) = (each for each in group["metrics"] if each["metric"] == metric)
+    return found.get("value"), found.get("counted", 0), found.get("among", 0)
+
+
+async def test_delivery_is_measured_by_the_method_that_is_named(client: Client) -> None:
+    ids = await history(client)
+    devlake = await measured(client, method="devlake", by="service")
+    assert (devlake["total"]["deployments"], devlake["total"]["failedAttempts"]) == (4, 1)
+    assert number(devlake["total"], "change_failure_rate") == (0.25, 1, 4)
+    assert number(devlake["total"], "time_to_restore") == (2.5 * 3600, 1, 1)
+    assert [(each["name"], each["deployments"]) for each in devlake["groups"]] == [("shop", 3), ("api", 1)]
+    datadog = await measured(client, method="datadog", services=["sh*"])
+    assert number(datadog["total"], "change_failure_rate") == (pytest.approx(1 / 3), 1, 3)
+    assert number(datadog["total"], "time_to_restore") == (7200.0, 1, 1)
+    four_keys = await measured(client, method="four_keys")
+    assert number(four_keys["total"], "deployment_frequency")[1] == 0
+    assert "no commits known for 4 of 4 deployments" in str(four_keys["total"])
+    failed = await measured(client, method="datadog", eventsOf="change_failure_rate")
+    (event,) = failed["events"]
+    assert (event["id"], event["becauseOf"]) == (ids["second"], ids["back"])
+
+
+async def test_a_query_finds_exactly_what_a_number_counts(client: Client) -> None:
+    await history(client)
+    found = await measured(client, method="devlake")
+    for metric in found["total"]["metrics"]:
+        if metric.get("query"):
+            answer = await client.call("EventService/SearchEvents", {"query": metric["query"]})
+            assert len(answer["events"]) == metric["counted"]
+    assert [bool(each.get("query")) for each in found["total"]["metrics"]] == [True, False, True, True, True]
+
+
+async def test_commits_that_are_given_make_the_lead_time(client: Client) -> None:
+    ids = await history(client)
+    commits = [{"eventId": ids["other"], "committedAt": [EIGHT, EIGHT - 7200]}]
+    before: dict[str, Any] = {"service": "api", "version": "6", "labels": {"sha": "1" * 40}}
+    await recorded(client, "earlier", "04T10:00:00", **before)
+    found = await measured(client, method="datadog", commits=commits)
+    assert number(found["total"], "lead_time") == (3 * 3600, 1, 5)
+
+
+async def test_events_behind_a_number_come_in_pages(client: Client) -> None:
+    await history(client)
+    asked = {"method": "datadog", "eventsOf": "deployment_frequency", "limit": 3}
+    first = await measured(client, **asked)
+    rest = await measured(client, **asked, pageToken=first["nextPageToken"])
+    titles = [each["title"] for each in (*first["events"], *rest["events"])]
+    assert titles == ["other", "back", "second", "first"]
+    with pytest.raises(Refused, match=r"page_?[tT]oken"):
+        await measured(client, **{**asked, "method": "devlake"}, pageToken=first["nextPageToken"])
+
+
+async def test_a_narrowed_reader_measures_what_it_may_read(client: Client) -> None:
+    await history(client)
+    reader = await bearer(client, "api alone", "event:read", services=["api"])
+    found = await measured(reader, method="devlake", by="service")
+    assert [each["name"] for each in found["groups"]] == ["api"]
+    assert number(found["total"], "change_failure_rate") == (None, 0, 1)
+    assert found["total"].get("incidents", 0) == 0
+
+
+@pytest.mark.parametrize(
+    ("fields", "named"),
+    [
+        ({"startDate": "2026-04-01"}, r"start_?[dD]ate"),
+        ({"interval": "1h"}, "interval"),
+        ({"startDate": "0001-01-01", "interval": "day"}, "interval"),
+        ({"timeZone": "Mars"}, r"time_?[zZ]one"),
+    ],
+)
+async def test_what_makes_no_sense_is_refused(client: Client, fields: dict[str, str], named: str) -> None:
+    with pytest.raises(Refused, match=named):
+        await measured(client, **fields)
