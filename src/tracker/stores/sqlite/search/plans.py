@@ -51,7 +51,7 @@ _LONG: Final = 200_000
 LIKELY: Final = 250_000
 """The number of newest events that a count with a limit reads first."""
 
-_OUTSIDE: Final = 10_000
+_OUTSIDE: Final = 2_000
 """The number of events outside a period up to which they are counted instead of those of the period."""
 
 MOST_UNINDEXED: Final = 20_000
