@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+import socket
 import sys
 import tarfile
 import time
@@ -18,6 +19,10 @@ from tests.certificates import Authority
 from tests.cli.commands import CLEAN, on_terminal, start, tracker
 from tests.cli.terminal import CTRL_C, Terminal
 from tests.server_process import ServerProcess
+
+from tracker.cli.exits import CommandError
+from tracker.cli.server import require_access_control
+from tracker.config.settings import Settings
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -297,3 +302,13 @@ def test_a_support_bundle_is_made_with_settings_that_cannot_be_read(tmp_path: Pa
     files = bundle({"GRPC_PORT": "many", "SLACK_SIGNING_SECRET": canary("slack")}, tmp_path)
     assert "grpc_port: expected" in files["doctor.json"]
     assert set(files) == {"about.json", "doctor.json"}
+
+
+def test_localhost_is_this_machine_where_nothing_resolves_names(monkeypatch: pytest.MonkeyPatch) -> None:
+    def unresolved(*_: object, **__: object) -> None:
+        raise socket.gaierror(socket.EAI_AGAIN, "Temporary failure in name resolution")
+
+    monkeypatch.setattr(socket, "getaddrinfo", unresolved)
+    require_access_control(Settings(host="localhost"))
+    with pytest.raises(CommandError, match="HOST=elsewhere"):
+        require_access_control(Settings(host="elsewhere"))

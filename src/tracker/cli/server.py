@@ -115,6 +115,8 @@ def require_access_control(settings: Settings) -> None:
 
 
 def _is_loopback(host: str) -> bool:
+    if host == "localhost":  # also where nothing resolves names, as in a bare root file system
+        return True
     try:
         found = socket.getaddrinfo(host, None)
     except (OSError, UnicodeError):
