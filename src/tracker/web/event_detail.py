@@ -39,7 +39,7 @@ _AROUND: Final = 3_600 * MICROS
 _NEIGHBOURS: Final = 10
 _FIELDS: Final = (
     *("type", "service", "environment", "priority", "impact", "version", "owner", "source", "external_id"),
-    *("region", "cluster", "slack"),
+    *("region", "cluster", "slack", "trace"),
 )
 
 

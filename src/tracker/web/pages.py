@@ -26,6 +26,7 @@ from tracker.web.matrix.page import MatrixPage
 from tracker.web.now.page import Now
 from tracker.web.record.edit import Edit
 from tracker.web.record.page import Record
+from tracker.web.states import StatesPage
 from tracker.web.timeline.page import Timeline
 from tracker.web.webhooks.page import WebhooksPage
 from tracker.web.webhooks.webhook import WebhookPage
@@ -37,7 +38,7 @@ PAGES: Final = (
     *(LocksPage(), LockHistory(), LockPage()),
     *(FreezesPage(), FreezeWindowPage(), FreezeFeed(), DeploymentCheck()),
     *(Catalog(), CatalogEntry(), MatrixPage(), MatrixFile(), Insights()),
-    *(IntakesPage(), IntakeMessagePage(), WebhooksPage(), WebhookPage()),
+    *(IntakesPage(), IntakeMessagePage(), WebhooksPage(), WebhookPage(), StatesPage()),
 )
 NAVIGATION: Final = (
     (Now.path, "Now"),
