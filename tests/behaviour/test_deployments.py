@@ -117,19 +117,23 @@ async def test_a_refusal_does_not_say_who_owns_the_service(client: Client, app: 
     assert refused.value.message == "permission event:read required for service shop, environment production"
 
 
-async def test_a_token_of_ones_own_approves_as_who_holds_it(client: Client, app: App) -> None:
+async def test_a_token_of_ones_own_approves_as_who_holds_it_and_nobody_in_the_future(
+    client: Client, app: App
+) -> None:
     mco = {"environment": "mco"}
     rights = ("event:read", "event:write", "deployment:approve")
     ana, bo = [await bearer(client.bearing(app.access.first_key), name, *rights) for name in ("ana", "bo")]
     anas, bos = [await bearer(each, "own", *rights, own=True) for each in (ana, bo)]
     waits = await event(anas, status="waiting_approval", version="1", **mco)
 
-    async def approve(client: Client) -> None:
-        entry = {"changeType": "approved", "comment": "fine"}
+    async def approve(client: Client, **at: str) -> None:
+        entry = {"changeType": "approved", "comment": "fine", **at}
         await client.call("EventService/AddChangelogEntry", {"id": waits, "entry": entry})
 
     for each in (ana, anas, bo, bos):
         await approve(each)
+    cy = await bearer(client.bearing(app.access.first_key), "cy", *rights)
+    await approve(cy, timestamp="2199-01-01T00:00:00Z")
     answer = await check(ana, eventId=waits, **mco)
     assert told(answer) == [("approval", "not_yet")]
     assert answer["reasons"][0]["text"].startswith("approval by 1 person is missing")

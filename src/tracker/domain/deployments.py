@@ -117,7 +117,10 @@ def verdict_of(reasons: Sequence[deployment_pb.Reason]) -> tuple[deployment_pb.V
 
 
 def approvers_of(event: event_pb.Event, rule: ApprovalRule, now: int) -> set[str]:
-    """Return who has approved an event as it is now: nobody for another version, and not who recorded it."""
+    """Return who has approved an event as it is now: nobody for another version, and not who recorded it.
+
+    Clients say when they approved: what is said to be of the future would last longer than the rule allows.
+    """
     recorded_by = rule.person(metadata_of(event).created_by)
     approvers: dict[str, None] = {}
     for place, entry in enumerate(event.changelog):
@@ -128,7 +131,7 @@ def approvers_of(event: event_pb.Event, rule: ApprovalRule, now: int) -> set[str
         approved = entry.change_type is event_pb.ChangeType.approved and not entry.field
         who = rule.person(entry.principal) or (entry.user if rule.anonymous else "")
         at = 0 if entry.timestamp is None else micros(entry.timestamp)
-        if approved and who and who != recorded_by and at + rule.lasts > now:
+        if approved and who and who != recorded_by and now - rule.lasts < at <= now:
             approvers[who] = None
         elif entry.change_type is event_pb.ChangeType.rejected:
             approvers.clear()
