@@ -188,10 +188,11 @@ def run(policy: Policy, *, yes: Yes = False, api: RecordApi) -> None:
     from tracker.pb import retention_pb
 
     found = _found(api, policy)
-    expected = api.call(PREVIEW_RETENTION, PREVIEW_RETENTION.request(id=found.id))
-    due = expected.due - expected.held
-    if not yes and due:
-        confirm_deletion("events", lambda: f"{due:,} events older than {_age(found)}")
+    if not yes:
+        expected = api.call(PREVIEW_RETENTION, PREVIEW_RETENTION.request(id=found.id))
+        due = expected.due - expected.held
+        if due:
+            confirm_deletion("events", lambda: f"{due:,} events older than {_age(found)}")
     deleted = skipped = 0
     files: list[str] = []
     token = ""
@@ -200,7 +201,7 @@ def run(policy: Policy, *, yes: Yes = False, api: RecordApi) -> None:
             request = RUN_RETENTION_POLICY.request(id=found.id, page_token=token)
             answer = connection.call(RUN_RETENTION_POLICY, request, timeout=120)
             deleted, skipped, files = deleted + answer.deleted, skipped + answer.skipped, files + answer.files
-            progress("events deleted", deleted, max(due, deleted))
+            progress("events deleted", deleted, None)
             token = answer.next_page_token
             if not token:
                 break

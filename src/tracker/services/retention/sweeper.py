@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import asyncio
+from dataclasses import replace
 from time import perf_counter
 from typing import TYPE_CHECKING, Final, NamedTuple, Protocol
 
+from tracker.domain.events import event_time
 from tracker.domain.query.tree import EventFilter
 from tracker.domain.retention import due_before, due_filter
 from tracker.errors import Reason, TrackerError
 from tracker.services.events.filters import with_query
 from tracker.stores.pages import Page, Total
+from tracker.time_text import MICROS
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -29,6 +32,10 @@ _EXPORTED_AT_ONCE: Final = 5_000
 
 _READ_BYTES: Final = 16 * 2**20
 _DELETED_AT_ONCE: Final = 50
+_SHORTEST: Final = 60 * MICROS
+"""The shortest period that is divided: a query that takes too long for it is wrong."""
+
+_AFTER_ALL_IDS: Final = "~"
 
 
 class RetentionObserver(Protocol):
@@ -98,7 +105,7 @@ class RetentionSweeper:
                 return Swept()
             events, end = await self._read(where, after, most)
             if not events:
-                return Swept()
+                return Swept(next=end)
             files: tuple[str, ...] = ()
             if policy.export and self._exports is not None:
                 files = (await self._exports.write(policy, events),)
@@ -110,16 +117,41 @@ class RetentionSweeper:
     async def _read(
         self, where: EventFilter, after: Cursor | None, most: int
     ) -> tuple[Sequence[event_pb.Event], Cursor | None]:
+        """Return events that match, the oldest first, from a place on, and where to go on, if anywhere.
+
+        Where a query would search too many documents for them, only a part of the period is searched.
+        """
         events: list[event_pb.Event] = []
+        part = where
         while len(events) < most:
             limit = min(_READ_AT_ONCE, most - len(events))
             page = Page(limit, after=after, total=Total(0), bytes=_READ_BYTES)
-            found = await self._store.find(where, page, oldest_first=True)
+            try:
+                found = await self._store.find(part, page, oldest_first=True)
+            except TrackerError as error:
+                if error.reason is not Reason.QUERY_TOO_LONG:
+                    raise
+                part = replace(part, until=await self._middle(after, part, error))
+                continue
             events += found.records
             after = found.next
             if after is None:
+                if part.until is not None and part != where:
+                    after = (part.until - 1, _AFTER_ALL_IDS)
                 break
         return events, after
+
+    async def _middle(self, after: Cursor | None, where: EventFilter, error: TrackerError) -> int:
+        """Return the middle of what is left of a period; raise the error where that is short."""
+        until = where.until or self._context.now()
+        if after is not None:
+            first = int(after[0])
+        else:
+            oldest = await self._store.find(EventFilter(), Page(1, total=Total(0)), oldest_first=True)
+            first = event_time(oldest.records[0]) if oldest.records else until
+        if until - first < _SHORTEST:
+            raise error
+        return first + (until - first) // 2
 
     async def _delete(self, policy: retention_pb.RetentionPolicy, events: Sequence[event_pb.Event]) -> int:
         """Delete events, some at a time, so that others are served in between."""

@@ -164,7 +164,6 @@ def set_for_writing(connection: apsw.Connection) -> None:
     connection.pragma("synchronous", SYNCHRONOUS)
     connection.pragma("journal_size_limit", _JOURNAL_LIMIT)
     connection.pragma("cache_size", -_WRITE_CACHE_KIB)
-    connection.pragma("secure_delete", "fast")  # what is deleted or erased leaves no text in its page
     connection.pragma("temp_store", "memory")
 
 
