@@ -52,8 +52,8 @@ if TYPE_CHECKING:
     from tracker.demo.incidents import History, Incident
     from tracker.pb import catalog_pb
 
-_UNTIL: Final = 1_790_000_000 * MICROS
-_ASKED: Final = 3 * 60 * MICROS
+UNTIL: Final = 1_790_000_000 * MICROS
+ASKED: Final = 3 * 60 * MICROS
 _WINDOW: Final = round(Settings().why_window * MICROS)
 _RESAMPLINGS: Final = 1_000
 _NONE: Final = "no recorded cause"
@@ -121,7 +121,7 @@ def _described(entry: catalog_pb.Catalog, _: catalog_pb.Catalog | None) -> catal
 async def _judged(incident: Incident, reader: RecordReader, rules: Rules, later: int) -> Judged:
     call = Call("grpc", "bench", "")
     call.made_by(ANONYMOUS)
-    as_of = event_time(incident.event) + _ASKED + later * 60 * MICROS
+    as_of = event_time(incident.event) + ASKED + later * 60 * MICROS
     records = await reader.before(incident.event, (), call, as_of)
     changes = changes_before(incident.event, records.events, records.places, records.history, as_of)
     ids = [event_id(change.event) for change in changes]
@@ -283,7 +283,7 @@ async def main() -> None:
     )
     parser.add_argument("--fit", action="store_true", help="compute weights first")
     parser.add_argument("--postmortems", action="store_true", help="judge by those of public post-mortems")
-    parser.add_argument("--seeds", type=int, default=3, help="histories to judge by, and to compute from")
+    parser.add_argument("--seeds", type=int, default=6, help="histories to judge by, and to compute from")
     parser.add_argument("--services", type=int, default=120)
     parser.add_argument("--noise", type=float, default=50.0, help="changes an hour that cause nothing")
     parser.add_argument("--days", type=int, default=21)
@@ -293,7 +293,7 @@ async def main() -> None:
     parser.add_argument("--threshold", type=float, default=Settings().why_threshold)
     options = parser.parse_args()
     weights: Mapping[str, float] = DEFAULTS
-    scale = Scale(options.services, _UNTIL, options.days, options.noise, options.missing)
+    scale = Scale(options.services, UNTIL, options.days, options.noise, options.missing)
     began = time.perf_counter()
     if options.fit:
         seeds = range(1, 1 + options.seeds)

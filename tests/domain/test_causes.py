@@ -68,6 +68,7 @@ def test_a_share_can_be_computed_by_hand() -> None:
         ({"labels": {"change": "feature flag"}}, "configuration"),
         ({"service": "ledger"}, "also_failing"),
         ({"service": "pay.api"}, "mentioned"),
+        ({"service": "pay.api"}, "stranger_mentioned"),
         ({"version": "2.4.0"}, "mentioned"),
         ({"region": "eu"}, "other_place"),
         ({"related_id": INCIDENT.metadata.id if INCIDENT.metadata else ""}, "linked"),
@@ -84,6 +85,24 @@ def test_what_is_known_of_a_change_is_a_feature(given: dict[str, object], featur
     assert (plain.get(feature, 0), changed[feature]) == (0, 1)
 
 
+def test_age_counts_by_where_a_change_is_and_whether_it_goes_on() -> None:
+    minute = HOUR // 60
+    before = [
+        event(1, AT - 12 * minute),
+        event(2, AT - 18 * minute, service="pay"),
+        event(3, AT - 20 * minute, service="mail", end_date=timestamp(AT + HOUR)),
+    ]
+    places = {"shop": Place(0), "pay": Place(1, others=log(3))}
+    history = History(failing={"pay": AT + 5 * minute})
+    own, called, stranger = (
+        change.features for change in changes_before(INCIDENT, before, places, history, AT + HOUR // 2)
+    )
+    assert called["shared"] == pytest.approx(log(3))
+    assert called["also_failing"] == pytest.approx(1 / 2)
+    assert stranger["stranger_age"] == stranger["running_age"] == pytest.approx(log(1 + 20 / 5))
+    assert not {"stranger_age", "running_age", "shared"} & own.keys()
+
+
 def test_neighbours_are_found_in_both_directions_and_not_around_corners() -> None:
     entries = [
         catalog_pb.Catalog(name=name, dependencies_out=called)
@@ -97,11 +116,11 @@ def test_neighbours_are_found_in_both_directions_and_not_around_corners() -> Non
     ]
     assert neighbourhood(dependencies_of(entries), "shop") == {
         "shop": Place(0),
-        "pay": Place(1),
+        "pay": Place(1, others=log(2)),
         "app": Place(1, caller=True),
-        "db": Place(2),
+        "db": Place(2, others=log(2)),
         "web": Place(2, caller=True),
-        "mail": Place(2, caller=True),
+        "mail": Place(2, caller=True, others=log(2)),
     }
 
 

@@ -90,17 +90,21 @@ class Scale:
 
 def history(seed: int, scale: Scale, incidents: int) -> History:
     """Return a history with so many incidents, in the second half of it: before, services get a past."""
+    return make(seed, scale, incidents).history()
+
+
+def make(seed: int, scale: Scale, incidents: int) -> Maker:
+    """Return what makes such a history, and knows how."""
     of = company(seed, scale.services, missing=scale.missing)
-    maker = _Maker(random.Random(f"history {seed}"), of, scale.first)  # noqa: S311 - not a secret
+    maker = Maker(random.Random(f"history {seed}"), of, scale.first)  # noqa: S311 - not a secret
     maker.noise(scale.until, scale.changes_an_hour)
     maker.plant((scale.first + scale.until) // 2, scale.until, incidents)
     maker.changes.sort(key=lambda change: change.start)
-    changes = [maker.event(change) for change in maker.changes]
-    return History(of, changes, maker.incidents, maker.alike)
+    return maker
 
 
 @dataclass(slots=True)
-class _Change:
+class MadeChange:
     """A change before it is recorded."""
 
     service: str
@@ -121,15 +125,21 @@ class _Change:
         return self.start + self.took
 
 
-class _Maker:
+class Maker:
+    """Makes changes and incidents of a company; `changes` and `incidents` are those so far."""
+
     def __init__(self, chance: random.Random, of: Company, first: int) -> None:
         self._chance = chance
         self._of = of
         self._first = first
         self._releases: defaultdict[str, int] = defaultdict(int)
-        self.changes: list[_Change] = []
+        self.changes: list[MadeChange] = []
         self.incidents: list[Incident] = []
         self.alike: list[event_pb.Event] = []
+
+    def history(self) -> History:
+        """Return what was recorded."""
+        return History(self._of, [*map(self.event, self.changes)], self.incidents, self.alike)
 
     def noise(self, until: int, changes_an_hour: float) -> None:
         """Record changes that cause nothing, unless one of them is chosen for it."""
@@ -149,7 +159,7 @@ class _Maker:
         live = [change for change in self.changes if since <= change.start < until]
         settings = [change for change in live if change.configuration]
         others = [change for change in live if not change.configuration]
-        dangers = {id(group): [self._danger(each) for each in group] for group in (settings, others)}
+        dangers = {id(group): [self.danger(each) for each in group] for group in (settings, others)}
         troubled = [self._of.fragility[name] for name in self._of.names]
         for kind in self._chance.choices(list(KINDS), list(KINDS.values()), k=number):
             if kind == "no recorded cause":
@@ -167,7 +177,7 @@ class _Maker:
                 near = at + round(self._chance.uniform(-5, 3) * _MINUTE)
                 self.alike.append(self._alert(cause.service, near, "", "direct"))
 
-    def event(self, change: _Change) -> event_pb.Event:
+    def event(self, change: MadeChange) -> event_pb.Event:
         """Return a change as it was recorded, by a clock that is not exact."""
         skew = round(self._chance.gauss(0, 30 * MICROS))
         attributes = event_pb.EventAttributes(
@@ -199,19 +209,8 @@ class _Maker:
             took = round(self._chance.lognormvariate(1.6, 0.6) * _MINUTE)
             failed = self._chance.random() < 0.04  # noqa: PLR2004 - a share
             status = _Status.failure if failed else _Status.success
-            self._add(
-                _Change(
-                    service,
-                    _Type.deployment,
-                    stage,
-                    at,
-                    took,
-                    status,
-                    f"Deploy {service} {version}",
-                    version,
-                    lines,
-                )
-            )
+            title = f"Deploy {service} {version}"
+            self._add(MadeChange(service, _Type.deployment, stage, at, took, status, title, version, lines))
             if failed:
                 return
             at += took + round(self._chance.expovariate(1 / (40 * _MINUTE)))
@@ -221,31 +220,25 @@ class _Maker:
         took = round(self._chance.lognormvariate(1.0, 1.0) * _MINUTE)
         if kind < 0.85:  # noqa: PLR2004 - a share
             title = self._chance.choice(("Set feature flag", "Change configuration"))
-            self._add(
-                _Change(
-                    service,
-                    _Type.operation,
-                    stage,
-                    at,
-                    took // 10,
-                    _Status.done,
-                    f"{title} of {service}",
-                    configuration=True,
-                )
-            )
+            what, took = f"{title} of {service}", took // 10
+            change = MadeChange(service, _Type.operation, stage, at, took, _Status.done, what)
+            change.configuration = True
+            self._add(change)
         elif kind < 0.95:  # noqa: PLR2004 - a share
             title = self._chance.choice(("Migrate database", "Restart nodes", "Rotate certificates"))
             self._add(
-                _Change(service, _Type.operation, stage, at, 5 * took, _Status.done, f"{title} of {service}")
+                MadeChange(
+                    service, _Type.operation, stage, at, 5 * took, _Status.done, f"{title} of {service}"
+                )
             )
         else:
-            self._add(_Change(service, _Type.drift, stage, at, 0, _Status.warning, f"Drift of {service}"))
+            self._add(MadeChange(service, _Type.drift, stage, at, 0, _Status.warning, f"Drift of {service}"))
 
-    def _add(self, change: _Change) -> None:
+    def _add(self, change: MadeChange) -> None:
         change.id = self._id(change.start)
         self.changes.append(change)
 
-    def _danger(self, change: _Change) -> float:
+    def danger(self, change: MadeChange) -> float:
         """Return how likely a change is to cause an incident of production."""
         place = int(change.service.rpartition("-")[2])
         size = float((change.lines / 80) ** 0.35) if change.lines else 1.0
@@ -277,7 +270,7 @@ class _Maker:
         others = self._of.calls.get(service)
         return self._chance.choice(others) if others and told > 0.92 else ""  # noqa: PLR2004 - a share
 
-    def _begins(self, cause: _Change, kind: str) -> int:
+    def _begins(self, cause: MadeChange, kind: str) -> int:
         """Return when the incident of a change is noticed."""
         chance = self._chance
         noticed = chance.uniform(0.5, 4)
@@ -305,7 +298,7 @@ class _Maker:
             took = round(self._chance.lognormvariate(1.0, 0.6) * _MINUTE)
             name = self._chance.choice(near)
             self._add(
-                _Change(
+                MadeChange(
                     name,
                     _Type.deployment,
                     stage,

@@ -34,6 +34,8 @@ LATE: Final = 2 * 60 * MICROS
 _MINUTE = 60 * MICROS
 _SOON, _OLD = 5, 240
 """Minutes: up to the first, age counts little; from the second, `old` is added to it."""
+_ALIKE = 5
+"""Minutes between two incidents at which they speak half as much for each other."""
 _USUAL_LINES = 100
 _LINES: Final = ("lines_changed", "additions", "deletions")
 """Labels that say how many lines a change has."""
@@ -140,13 +142,16 @@ def _change(span: TimedEvent, known: _Context, places: Mapping[str, Place], hist
     place = places.get(attributes.service)
     changes, incidents = (of.get(attributes.service, 0) for of in (history.changes, history.incidents))
     minutes = age / _MINUTE
-    is_same = attributes.service == own.service
+    is_same, mentioned = attributes.service == own.service, _is_mentioned(span.event, known.told)
+    log_age, stranger = log(1 + minutes / _SOON), place is None
     per_change = (incidents + _USUAL_INCIDENTS * _DOUBT) / (changes + _DOUBT)
     features: dict[str, float] = {
         **_where(place, attributes, own),
-        "age": log(1 + minutes / _SOON),
+        "age": log_age,
         "old": log(max(1, minutes / _OLD)),
+        "stranger_age": log_age if stranger else 0,
         "running": running,
+        "running_age": log_age if running else 0,
         "failed": ended and attributes.status in FAILED and attributes.type != _Type.drift,
         "rolled_back": known.taken_back,
         "operation": attributes.type == _Type.operation,
@@ -157,9 +162,10 @@ def _change(span: TimedEvent, known: _Context, places: Mapping[str, Place], hist
         "rare": max(_MOST_COMMON, log(_USUAL_CHANGES / (changes + 1))),
         "incident_prone": log(per_change / _USUAL_INCIDENTS),
         "overlaps": known.overlaps,
-        "gradual": log(1 + minutes / _SOON) if is_same and known.told.is_gradual else 0,
-        "also_failing": not is_same and history.failing.get(attributes.service, 0) >= span.start,
-        "mentioned": _is_mentioned(span.event, known.told),
+        "gradual": log_age if is_same and known.told.is_gradual else 0,
+        "also_failing": 0 if is_same else _alike(history.failing.get(attributes.service, 0), span, known.at),
+        "mentioned": mentioned,
+        "stranger_mentioned": mentioned and stranger,
         "linked": _is_linked(span.event, known.incident),
     }
     given = {name: float(value) for name, value in features.items() if value}
@@ -181,6 +187,7 @@ def _where(
     if place is not None:
         kind = "caller" if place.caller else "dependency"
         features[f"{kind}_{place.distance}" if place.distance else "same_service"] = 1.0
+        features["shared"] = place.others
     if not attributes.environment or not own.environment:
         features["unknown_environment"] = 1.0
     elif attributes.environment == own.environment:
@@ -189,6 +196,11 @@ def _where(
         if one and other and one != other:
             features["other_place"] = 1.0
     return features
+
+
+def _alike(began: int, span: TimedEvent, at: int) -> float:
+    """Return how much an incident of a change's service speaks for the change: 1 at the same moment."""
+    return 1 / (1 + abs(began - at) / (_ALIKE * _MINUTE)) if began >= span.start else 0.0
 
 
 def is_configuration(event: event_pb.Event) -> bool:

@@ -12,37 +12,41 @@ NO_RECORDED_CAUSE: Final = "no_recorded_cause"
 """The name of the weight that stands against all changes: the score of a cause that was not recorded."""
 
 DEFAULTS: Final[Mapping[str, float]] = {
-    "same_service": 7.92,
-    "dependency_1": 4.19,
-    "dependency_2": 2.76,
-    "caller_1": 4.51,
-    "caller_2": 1.41,
-    "same_environment": 4.46,
-    "unknown_environment": 3.65,
-    "age": -1.37,
-    "old": -1.63,
-    "running": -2.04,
-    "failed": 1.23,
+    "same_service": 9.37,
+    "dependency_1": 6.98,
+    "dependency_2": 6.28,
+    "caller_1": 6.49,
+    "caller_2": 4.46,
+    "shared": -1.05,
+    "same_environment": 4.67,
+    "unknown_environment": 4.13,
+    "age": -1.40,
+    "old": -1.42,
+    "stranger_age": 0.92,
+    "running": -2.79,
+    "running_age": 1.32,
+    "failed": 1.39,
     "rolled_back": 2.00,
-    "operation": -0.02,
-    "drift": -1.30,
-    "configuration": 0.28,
-    "size": 0.71,
-    "superseded": -0.09,
-    "rare": 0.39,
-    "incident_prone": 0.03,
-    "overlaps": 0.04,
-    "gradual": 0.52,
-    "also_failing": 3.80,
-    "mentioned": 4.12,
+    "operation": 0.06,
+    "drift": -1.33,
+    "configuration": 0.12,
+    "size": 0.73,
+    "superseded": -0.14,
+    "rare": 0.04,
+    "incident_prone": 0.28,
+    "overlaps": -0.22,
+    "gradual": 0.45,
+    "also_failing": 7.14,
+    "mentioned": 3.80,
+    "stranger_mentioned": 4.40,
     "linked": 5.00,
     "other_place": -2.00,
-    NO_RECORDED_CAUSE: 6.38,
+    NO_RECORDED_CAUSE: 8.28,
 }
 """The weight of each feature: the logarithm of the factor that 1 of it makes to the odds of a change.
 
-`python -m bench.why --fit` computes them, but for `rolled_back`, `linked` and `other_place`: its histories do
-not have these, and their weights are chosen.
+`python -m bench.why --fit --seeds 6` computes them, but for `rolled_back`, `linked` and `other_place`: its
+histories do not have these, and their weights are chosen.
 """
 
 

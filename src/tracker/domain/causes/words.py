@@ -30,6 +30,7 @@ _FIXED = {
     "gradual": "the incident's text names what fills up slowly, so that its cause may be old",
     "also_failing": "its service has an incident too",
     "mentioned": "named in the text of the incident",
+    "stranger_mentioned": "not known to be called, but named in the text of the incident",
     "linked": "linked to the incident, or of the same ticket",
     "other_place": "in another region or cluster",
 }
@@ -57,6 +58,8 @@ def _text(feature: str, change: Change, incident: event_pb.Event) -> str:
     attributes = attributes_of(change.event)
     changes, incidents = change.history
     began = "began " if "running" in change.features else ""
+    age = rounded_text(timedelta(microseconds=change.age))
+    others = f"{exp(change.features.get('shared', 0.0)):.0f}"
     words: Mapping[str, str] = {
         **_FIXED,
         "dependency_1": f"{_called(incident)} calls {attributes.service}",
@@ -64,8 +67,11 @@ def _text(feature: str, change: Change, incident: event_pb.Event) -> str:
         "caller_1": f"{attributes.service} calls {_called(incident)}",
         "caller_2": f"{attributes.service} calls {_called(incident)} by way of another service",
         "same_environment": f"in the same environment, {_environment(attributes)}",
-        "age": f"{began}{rounded_text(timedelta(microseconds=change.age))} before",
-        "old": f"{rounded_text(timedelta(microseconds=change.age))} is long before",
+        "age": f"{began}{age} before",
+        "stranger_age": f"{age} before, of a service not known to be called",
+        "running_age": f"began {age} before, and went on",
+        "shared": f"as near to {others} services",
+        "old": f"{age} is long before",
         "failed": f"ended with {wire_name(attributes.status)}" if attributes.status else "",
         "size": f"{lines_of(attributes)} lines changed",
         "superseded": f"followed by {_number(change.later, 'later change')} of the same service",

@@ -93,7 +93,8 @@ class RecordReader:
         known = {event_id(event): event for event in (*found[0], *others[0])}
         events = [*known.values(), *await self._linked([each for each in links if each not in known], call)]
         services = {attributes_of(event).service for event in events}
-        failing = {attributes_of(event).service: event_time(event) for event in reversed(alike[0])}
+        alike_first = sorted(alike[0], key=lambda event: -abs(event_time(event) - at))
+        failing = {attributes_of(event).service: event_time(event) for event in alike_first}
         history = replace(await self._history(services, since, call), failing=failing)
         return Records(events, places, history, since, found[1] or others[1])
 
