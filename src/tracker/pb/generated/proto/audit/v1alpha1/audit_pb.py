@@ -48,14 +48,15 @@ class AuditEntry(Message[_AuditEntryFields]):
             optional google.protobuf.Timestamp at = 2;
             ```
         record:
-            Kind of the record: `event`, `lock`, `catalog_entry`, `link`, `webhook`, `state`, `access`, `settings`,
-            or `audit`.
+            Kind of the record: `event`, `lock`, `catalog_entry`, `link`, `webhook`, `state`, `freeze`, `retention_policy`,
+            `legal_hold`, `access`, `settings`, or `audit`.
 
             ```proto
             string record = 3;
             ```
         action:
-            What happened to it: `created`, `updated` or `deleted`; of a lock's end `released`, `expired`, `forced`,
+            What happened to it: `created`, `updated` or `deleted`; `aged_out` of events that a retention policy deleted, whose
+            ids are in `events` of the content; of a lock's end `released`, `expired`, `forced`,
             `event_ended` or `abandoned`; `changed` of settings; of the audit log itself `checkpoint`, `erased`, `pruned`,
             `lost` or `cut`.
 
