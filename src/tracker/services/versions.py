@@ -32,7 +32,7 @@ if TYPE_CHECKING:
 _SERVICES: Final = 50
 """Services of a page without `limit`."""
 _MOST_SERVICES: Final = 100_000
-_DEPLOYMENTS: Final = 500
+_DEPLOYMENTS: Final = 200
 """Deployments of a service in one environment that are read."""
 _DEPLOYED: Final = all_of((one_of(TYPE, (event_pb.Type.deployment,)), one_of(STATUS, BEGUN)))
 

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from tracker.web.matrix.rows import Row
     from tracker.web.visit import Visit
 
-_SERVICES: Final = 50
+_SERVICES: Final = 25
 _EARLIER: Final = ((0, "nothing"), (1, "a day before"), (7, "a week before"), (30, "30 days before"))
 _TO_THE_MINUTE: Final = 16
 """Characters of a date and time to the minute."""

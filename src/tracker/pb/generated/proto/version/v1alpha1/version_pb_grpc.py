@@ -30,7 +30,7 @@ class VersionServiceService:
         Lists the deployed versions of services: for each environment, region and cluster, that of the last deployment that
         ended well. Its event says `success` or `done`, and has a version.
 
-        Lists services by their names, a page of them at a time, each whole. Of a service, the last 500 deployments in each
+        Lists services by their names, a page of them at a time, each whole. Of a service, the last 200 deployments in each
         environment are read. Deployments that the caller may not read play no part.
         """
         context.set_code(StatusCode.UNIMPLEMENTED)
@@ -78,7 +78,7 @@ class VersionServiceClient:
         Lists the deployed versions of services: for each environment, region and cluster, that of the last deployment that
         ended well. Its event says `success` or `done`, and has a version.
 
-        Lists services by their names, a page of them at a time, each whole. Of a service, the last 500 deployments in each
+        Lists services by their names, a page of them at a time, each whole. Of a service, the last 200 deployments in each
         environment are read. Deployments that the caller may not read play no part.
         """
         return self._get_deployed_versions(request, timeout=timeout, metadata=metadata, credentials=credentials, wait_for_ready=wait_for_ready, compression=compression)
@@ -93,7 +93,7 @@ class VersionServiceServiceSync:
         Lists the deployed versions of services: for each environment, region and cluster, that of the last deployment that
         ended well. Its event says `success` or `done`, and has a version.
 
-        Lists services by their names, a page of them at a time, each whole. Of a service, the last 500 deployments in each
+        Lists services by their names, a page of them at a time, each whole. Of a service, the last 200 deployments in each
         environment are read. Deployments that the caller may not read play no part.
         """
         context.set_code(StatusCode.UNIMPLEMENTED)
@@ -141,7 +141,7 @@ class VersionServiceClientSync:
         Lists the deployed versions of services: for each environment, region and cluster, that of the last deployment that
         ended well. Its event says `success` or `done`, and has a version.
 
-        Lists services by their names, a page of them at a time, each whole. Of a service, the last 500 deployments in each
+        Lists services by their names, a page of them at a time, each whole. Of a service, the last 200 deployments in each
         environment are read. Deployments that the caller may not read play no part.
         """
         return self._get_deployed_versions(request, timeout=timeout, metadata=metadata, credentials=credentials, wait_for_ready=wait_for_ready, compression=compression)
