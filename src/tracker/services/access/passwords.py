@@ -2,22 +2,28 @@
 
 from __future__ import annotations
 
+from functools import cache
 from typing import TYPE_CHECKING, Final
-
-from argon2 import PasswordHasher
-from argon2.exceptions import InvalidHashError, VerificationError
 
 from tracker.errors import FieldViolation, invalid
 
 if TYPE_CHECKING:
     from collections.abc import Sized
 
+    from argon2 import PasswordHasher
+
 SHORTEST, LONGEST = 12, 128
-_HASHER: Final = PasswordHasher(time_cost=2, memory_cost=19 * 1024, parallelism=1)
 NOBODY: Final = (
     "$argon2id$v=19$m=19456,t=2,p=1$LIZovGF4QfZGaydx5+Y1gQ$69duw2DXJDFBEMXmqqSj7PsCvenyZK14H6LlcThjPEw"
 )
 """A hash of the same parameters, of random bytes that nobody knows."""
+
+
+@cache
+def _hasher() -> PasswordHasher:
+    from argon2 import PasswordHasher  # noqa: PLC0415 - many servers have no passwords
+
+    return PasswordHasher(time_cost=2, memory_cost=19 * 1024, parallelism=1)
 
 
 def has_good_length(password: Sized) -> bool:
@@ -37,7 +43,7 @@ def require_policy(password: str, field: str = "password") -> None:
 
 def hash_password(password: str) -> bytes:
     """Return the hash of a password, with its salt and parameters; blocks for some 50 ms."""
-    return _HASHER.hash(password).encode()
+    return _hasher().hash(password).encode()
 
 
 def verify_password(stored: bytes, password: str) -> bool:
@@ -45,8 +51,10 @@ def verify_password(stored: bytes, password: str) -> bool:
 
     An empty hash, of a user who is not known or has no password, takes as long and is never right.
     """
+    from argon2.exceptions import InvalidHashError, VerificationError  # noqa: PLC0415 - as above
+
     try:
-        right = _HASHER.verify(stored.decode() or NOBODY, password)
+        right = _hasher().verify(stored.decode() or NOBODY, password)
     except (VerificationError, InvalidHashError, UnicodeError):
         return False
     return right and bool(stored)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from functools import cache
-from importlib import resources
+from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from tracker.domain.lifecycle import with_elapsed
@@ -46,8 +46,7 @@ RECORDS: Final = (
 @cache
 def steps() -> Mapping[int, str]:
     """Return the SQL that upgrades to each version from the previous one."""
-    folder = resources.files("tracker.stores.sqlite").joinpath("schema")
-    files = sorted((file for file in folder.iterdir() if file.name.endswith(".sql")), key=lambda f: f.name)
+    files = sorted(Path(__file__).with_name("schema").glob("*.sql"))
     return {int(file.name.partition("_")[0]): file.read_text("utf-8") for file in files}
 
 
