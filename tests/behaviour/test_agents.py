@@ -106,6 +106,9 @@ async def test_an_agent_of_each_era_reads_whatever_there_is(app: App, rest: Rest
         assert (checked["verdict"], checked["reasons"][0]["event_id"]) == ("not_yet", named)
         (version,) = (await asked(client, "deployed_versions", **place))["versions"]
         assert (version["version"], version["environment"]) == ("2", "production")
+        measured = await asked(client, "delivery_metrics", environments=["production"], by="service")
+        assert measured["groups"][0]["name"] == "checkout"
+        assert "value" not in measured["total"]["metrics"][1]  # a lead time without commits is no 0
         assert (await asked(client, "list_catalog"))["total_count"] == 1
         found = await asked(client, "get_catalog_service", service_name="checkout")
         assert found["catalog"]["owner"] == "core"

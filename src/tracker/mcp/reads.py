@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from tracker.mcp.records import Records
 from tracker.mcp.tools import Argument, Tool
-from tracker.pb import catalog_pb, deployment_pb, event_pb, incident_pb, lock_pb, version_pb
+from tracker.pb import catalog_pb, delivery_pb, deployment_pb, event_pb, incident_pb, lock_pb, version_pb
 from tracker.pb.options import wire_name
 
 if TYPE_CHECKING:
@@ -180,6 +180,26 @@ READS = (
             Argument("limit", "Services to return, up to 200.", default=50, most=200),
             Argument("page_token", "`next_page_token` of the result before."),
         ),
+    ),
+    Tool(
+        "delivery_metrics",
+        "Measure how well software is delivered",
+        "Measure deployment frequency, lead time, change failure rate, time to restore and rework rate over a"
+        " period, by the method of Four Keys, DevLake or Datadog. `gaps` and `no_data` say what is missing.",
+        delivery_pb.GetDeliveryMetricsRequest,
+        delivery_pb.GetDeliveryMetricsResponse,
+        lambda answer: f"By the method {wire_name(answer.method)}.",
+        (
+            Argument("services", "Names or patterns of services, such as shop-*; by default, all."),
+            Argument("team", "Owner of the services in the catalog; by default, all."),
+            Argument("environments", "Environments; by default, those that the server measures."),
+            Argument("start_date", f"First moment, {_WHEN}; by default, three months before the end."),
+            Argument("end_date", f"Last moment, {_WHEN}; by default, now."),
+            Argument("by", "Measure each service, team or environment too."),
+            Argument("interval", "day, week or month, of the numbers over time.", default="month"),
+            Argument("method", "Whose definitions to follow; by default, those of the server."),
+        ),
+        _MANY,
     ),
     Tool(
         "list_catalog",

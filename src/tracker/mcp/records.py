@@ -89,7 +89,7 @@ class Records:
     def _fields(self, message: Message) -> dict[str, Any]:
         made: dict[str, Any] = {}
         for field in self._kept(message.desc()):
-            if field not in message and element_of(field) is not ScalarType.DOUBLE:
+            if field not in message and not _is_number(field):
                 continue
             value: Any = message[field]
             match field.value:
@@ -157,6 +157,12 @@ class Records:
 def words_of(enum: DescEnum) -> list[str]:
     """Return the names of an enum's values, without that for what is not said."""
     return [value.name for value in enum.values if value.number]
+
+
+def _is_number(field: DescField) -> bool:
+    """Return whether a field is a fraction that always has a value: 0 of it says something."""
+    is_double = isinstance(field.value, DescFieldValueScalar) and field.value.scalar is ScalarType.DOUBLE
+    return is_double and not field.proto.proto3_optional
 
 
 def _is_always_there(field: DescField) -> bool:

@@ -257,7 +257,7 @@ def _input(of: DescField, argument: Argument) -> Schema:
     schema: Schema
     match of.value:
         case DescFieldValueList():
-            schema = {"type": "array", "items": {"type": "string"}}
+            schema = {"type": "array", "items": _element(of)}
         case DescFieldValueMap():
             schema = {"type": "object", "additionalProperties": {"type": "string"}}
         case _:
