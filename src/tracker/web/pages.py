@@ -8,6 +8,7 @@ from tracker.web.account import Account
 from tracker.web.calendar.feed import CalendarFeed
 from tracker.web.calendar.page import Calendar
 from tracker.web.catalog.page import Catalog, CatalogEntry
+from tracker.web.delivery.page import DeliveryPage
 from tracker.web.deployments.page import DeploymentCheck
 from tracker.web.event_page import EventPage
 from tracker.web.explorer.export import Export
@@ -37,7 +38,7 @@ PAGES: Final = (
     *(Record(), Edit(), Account()),
     *(LocksPage(), LockHistory(), LockPage()),
     *(FreezesPage(), FreezeWindowPage(), FreezeFeed(), DeploymentCheck()),
-    *(Catalog(), CatalogEntry(), MatrixPage(), MatrixFile(), Insights()),
+    *(Catalog(), CatalogEntry(), MatrixPage(), MatrixFile(), Insights(), DeliveryPage()),
     *(IntakesPage(), IntakeMessagePage(), WebhooksPage(), WebhookPage(), StatesPage()),
 )
 NAVIGATION: Final = (
