@@ -186,6 +186,15 @@ def test_doctor_checks_a_database_on_mongodb(mongo: MongoServers, tmp_path: Path
     assert [found[name][0]["status"] for name in ("store", "schema", "clock", "audit log")] == ["ok"] * 4
 
 
+def test_of_a_database_that_cannot_be_reached_doctor_says_nothing_more() -> None:
+    uri = "mongodb://user:secret@127.0.0.1:1/tracker?serverSelectionTimeoutMS=100"
+    environ = {"MONGO_URI": uri, "GRPC_PORT": "0", "HTTP_PORT": "0", "METRICS_PORT": "0"}
+    code, found = doctor(environ)
+    assert (code, found["store"][0]["status"]) == (2, "failed")
+    assert "secret" not in found["store"][0]["found"]
+    assert not {"clock", "replication", "tokens"} & set(found)
+
+
 def test_doctor_fits_a_terminal(running: ServerProcess) -> None:
     for columns in (44, 80):
         shown = on_terminal("doctor", columns=columns, environ=of(running))

@@ -115,22 +115,20 @@ def check_store(settings: Settings, found: Inspection, *, running: bool) -> Iter
     if settings.mongo_uri is None:
         yield from _file(settings.database_path, found)
         yield from check_disk(settings.database_path, found.sizes.get("file", 0))
-    else:
+    elif not found.problems:
         yield check_clock(found.skew, "the database")
-        names = f"{len(found.members)} members" if found.members else "a single server"
-        yield (
-            ok("replication", names)
-            if len(found.members) != 1
-            else warning(
-                "replication",
-                "a replica set of one member",
-                "add members: with one, its disk is the only copy",
-            )
-        )
+        yield _members(len(found.members))
     if found.version == found.newest_version and not found.problems:
         yield check_tokens(each.api_key for each in found.access if each.api_key is not None)
         yield check_webhooks(found.webhooks, found.failed_messages)
         yield check_audit(*found.audit, running=running)
+
+
+def _members(number: int) -> Finding:
+    if number == 1:
+        advice = "add members: with one, its disk is the only copy"
+        return warning("replication", "a replica set of one member", advice)
+    return ok("replication", f"{number} members" if number else "a single server, or a sharded cluster")
 
 
 def check_disk(file: Path, needed: int) -> Iterator[Finding]:
