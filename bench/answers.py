@@ -1,10 +1,11 @@
-"""How long answers take: why an incident happened.
+"""How long answers take: why an incident happened, and how well software is delivered.
 
     python -m bench.answers [--events 1000000] [--times 300] [--database FILE]
 
 Fills a store with sample events, or takes one that `tracker demo` has filled, starts a server on
 it, and asks for the causes of incidents of all its past, one after the other, over REST on the
-loopback interface. Times are in milliseconds; `CPU` is what the server uses for one answer.
+loopback interface. Then it asks for the delivery metrics of a year, by each method. Times are in
+milliseconds; `CPU` is what the server uses for one answer.
 """
 
 from __future__ import annotations
@@ -17,6 +18,7 @@ import subprocess
 import sys
 import tempfile
 import time
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 from urllib.parse import urlencode
@@ -30,6 +32,7 @@ if TYPE_CHECKING:
     from bench.load import RestConnection
     from bench.server import Server
 
+_YEAR: Final = timedelta(days=365)
 _ASKED: Final = 5_000
 """Incidents, the newest, of which some are asked for."""
 
@@ -64,6 +67,21 @@ async def measure(server: Server, times: int) -> None:
     print("".join(f"{value:10.1f}" for value in (*figures.values(), took[-1], cpu)))
 
 
+async def measure_delivery(server: Server) -> None:
+    """Ask for the metrics of a year by each method, and print how long that took."""
+    connection = await server.rest()
+    print(f"{'delivery of a year':20}{'deployments':>12}{'ms':>10}{'CPU':>10}")
+    for method in ("four_keys", "devlake", "datadog"):
+        asked = urlencode({"method": method, "startDate": f"{datetime.now(UTC) - _YEAR:%Y-%m-%d}"})
+        before, begun = server.cpu(), time.perf_counter()
+        answer = json.loads(
+            await connection.send(http_request("GET", f"/api/v1alpha1/delivery/metrics?{asked}"))
+        )
+        took, cpu = (time.perf_counter() - begun) * 1e3, (server.cpu() - before) * 1e3
+        number = answer["total"]["deployments"]
+        print(f"{method:20}{number:>12,}{took:10.0f}{cpu:10.0f}")
+
+
 def main() -> None:
     """Measure and print."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
@@ -78,6 +96,7 @@ def main() -> None:
             subprocess.run([sys.executable, "-m", *filled], check=True, stderr=subprocess.DEVNULL)
         with serving(database) as server:
             asyncio.run(measure(server, options.times))
+            asyncio.run(measure_delivery(server))
 
 
 if __name__ == "__main__":
