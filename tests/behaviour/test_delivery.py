@@ -49,6 +49,17 @@ async def test_a_query_finds_exactly_what_a_number_counts(client: Client) -> Non
     assert [bool(each.get("query")) for each in found["total"]["metrics"]] == [True, False, True, True, True]
 
 
+async def test_incidents_of_a_service_without_deployments_count_for_it(client: Client) -> None:
+    incident = {"type": "incident", "status": "close", "service": "idle"}
+    await recorded(client, "idle is down", "03T11:00:00", "03T12:00:00", **incident)
+    found = await measured(client, method="four_keys", services=["id*"])
+    assert number(found["total"], "time_to_restore") == (3600.0, 1, 1)
+    assert (
+        number((await measured(client, method="four_keys", services=["x"]))["total"], "time_to_restore")[2]
+        == 0
+    )
+
+
 async def test_commits_that_are_given_make_the_lead_time(client: Client) -> None:
     ids = await history(client)
     commits = [{"eventId": ids["other"], "committedAt": [EIGHT, EIGHT - 7200]}]

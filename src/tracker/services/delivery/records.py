@@ -21,6 +21,7 @@ from tracker.domain.delivery.records import (
 )
 from tracker.domain.events import EventId, attributes_of, event_time
 from tracker.domain.query.fields import BY_NAME, ENVIRONMENT, SERVICE, STATUS, TYPE, label
+from tracker.domain.query.matching import fits
 from tracker.domain.query.tree import EVERYTHING, EventFilter, Term, all_of, any_of, both, one_of
 from tracker.errors import FieldViolation, invalid
 from tracker.pb import delivery_pb, event_pb
@@ -129,11 +130,8 @@ class DeliveryReader:
         incidents = incidents_of(events, self._place)
         known = {each.id for each in deployments}
         deployments = await self._with_linked(deployments, incidents)
-        services = {each.place.service for each in deployments}
         measured = [
-            each
-            for each in incidents
-            if self._is_selected(each, selection, services) or known.intersection(each.caused_by)
+            each for each in incidents if _is_selected(each, selection) or known.intersection(each.caused_by)
         ]
         merges, first, incidents_known = [], None, bool(incidents)
         if method == delivery_pb.Method.devlake:
@@ -156,13 +154,6 @@ class DeliveryReader:
         attributes = attributes_of(event)
         team = self._owners.get(attributes.service) or attributes.labels.get("team", "")
         return Place(attributes.service, team, int(attributes.environment))
-
-    @staticmethod
-    def _is_selected(incident: Incident, selection: Selection, services: set[str]) -> bool:
-        """Return whether an incident is one of the selection by its own service or team."""
-        if selection.team and incident.place.team != selection.team:
-            return False
-        return not selection.services or incident.place.service in services
 
     async def _all(self, where: EventFilter, record: Callable[[event_pb.Event], T | None]) -> list[T]:
         """Return the records in the events that match, of which a page is in memory at a time."""
@@ -245,6 +236,14 @@ class DeliveryReader:
         self._call.answer.hold(self._number * _RECORD_BYTES)
         if self._number > MOST:
             raise _too_many()
+
+
+def _is_selected(incident: Incident, selection: Selection) -> bool:
+    """Return whether an incident is one of the selection by its own service and team."""
+    if selection.team and incident.place.team != selection.team:
+        return False
+    names = map(glob, selection.services)
+    return not selection.services or any(fits(name, incident.place.service) for name in names)
 
 
 def given_commits(request: delivery_pb.GetDeliveryMetricsRequest) -> Mapping[str, GivenCommits]:
