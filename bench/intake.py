@@ -74,6 +74,21 @@ BODIES: dict[str, tuple[str, Body]] = {
     ),
     "New Relic": ("/v1/accounts/1/events", lambda _: NEW_RELIC),
     "New Relic, in posts": ("/v1/accounts/2/events", lambda _: [NEW_RELIC] * TOGETHER),
+    "Kubernetes, in posts": (
+        "/api/v1alpha1/integrations/kubernetes/webhook",
+        lambda n: {
+            "items": [
+                {
+                    "metadata": {"uid": f"k-{n}-{each}"},
+                    "involvedObject": {"kind": "Pod", "name": "payments-0", "namespace": "production"},
+                    "type": "Warning",
+                    "reason": "BackOff",
+                    "message": MESSAGE,
+                }
+                for each in range(TOGETHER)
+            ]
+        },
+    ),
     "CloudEvents, in posts": (
         "/cloudevents",
         lambda n: [

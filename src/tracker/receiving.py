@@ -5,9 +5,10 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from tracker.errors import SetupError
-from tracker.intakes.mapping_file import MappingError, MappingFile
+from tracker.intakes.mapping_file import MappingError, MappingFile, environments_of
 from tracker.intakes.receiving import Receiving
 from tracker.intakes.recorder import Recorder
+from tracker.intakes.signatures import SIGNING, signing_key
 from tracker.services.catalog_names import CatalogNames
 from tracker.services.intakes.inbox import Inbox
 from tracker.services.intakes.service import IntakeService
@@ -58,7 +59,8 @@ def open_receiving(  # noqa: PLR0913, PLR0917 - what it is made of
         rpcs,
         store.events.ids_that_begin,
         settings.auth_public_url,
-        _secrets(settings),
+        _secrets(settings, context.log),
+        context.now,
         lambda: mapping.current,
         inbox.add_commits,
         known_service=CatalogNames(store.catalog, context).service_of,
@@ -74,18 +76,35 @@ def mapping_of(settings: Settings, log: FilteringBoundLogger) -> MappingFile:
         SetupError: The file can't be read, or a rule is wrong.
     """
     try:
-        return MappingFile(settings.intake_mapping, log)
+        environments = environments_of(settings.integration_environments)
+    except MappingError as error:
+        raise SetupError(f"INTEGRATION_ENVIRONMENTS: {error}") from None
+    try:
+        return MappingFile(settings.intake_mapping, log, environments)
     except (OSError, MappingError) as error:
         reason = error.strerror if isinstance(error, OSError) else str(error)
         raise SetupError(f"INTAKE_MAPPING {settings.intake_mapping}: {reason}") from None
 
 
-def _secrets(settings: Settings) -> dict[str, str | None]:
-    """Return the secrets of products whose webhooks are signed."""
+def _secrets(settings: Settings, log: FilteringBoundLogger) -> dict[str, str | None]:
+    """Return the secrets of products whose webhooks are signed.
+
+    Raises:
+        SetupError: One has not the form that it must have.
+    """
+    signing = settings.integration_gitlab_signing_token
+    if signing:
+        try:
+            signing_key(signing)
+        except ValueError as error:
+            raise SetupError(f"INTEGRATION_GITLAB_SIGNING_TOKEN: {error}") from None
+        if settings.integration_gitlab_secret_token:
+            log.warning("INTEGRATION_GITLAB_SECRET_TOKEN is not used beside INTEGRATION_GITLAB_SIGNING_TOKEN")
     return {
         "flux": settings.integration_flux_hmac_key,
         "github": settings.github_webhook_secret,
         "gitlab": settings.integration_gitlab_secret_token,
+        f"gitlab{SIGNING}": signing,
         "pagerduty": settings.integration_pagerduty_secret,
         "terraform": settings.integration_terraform_token,
     }

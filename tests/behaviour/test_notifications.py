@@ -11,6 +11,7 @@ from zoneinfo import ZoneInfo
 
 import pytest
 from tests.behaviour.servers import server
+from tests.canaries import canary
 from tests.clients import Refused, RestClient
 from tests.patience import PATIENCE
 from tests.slack_workspace import SIGNING_SECRET, TOKEN, SlackWorkspace, pressed
@@ -35,7 +36,7 @@ def settings(settings: Settings) -> Settings:
     return dataclasses.replace(
         settings,
         slack_signing_secret=SIGNING_SECRET,
-        slack_users=("U2=nobody",),
+        slack_users=("U2=nobody", "U3=bo", "U4=cy"),
         auth_public_url="https://tracker.example",
         locks_auto=True,
     )
@@ -181,6 +182,27 @@ async def test_buttons_in_slack_approve_and_release_with_the_signature_of_slack_
     assert (await client.call("LockService/ListLocks"))["totalCount"] == 1
     assert await press("tracker_release") == 200
     assert not (await client.call("LockService/ListLocks")).get("totalCount")
+
+
+async def test_who_approves_in_slack_needs_the_permission_to_approve(
+    client: RestClient, http: httpx2.AsyncClient, clock: StoppedClock
+) -> None:
+    event = await recorded(client, environment="production")
+    writes = ["event:read", "event:write"]
+    for name, permissions in (("bo", writes), ("cy", [*writes, "deployment:approve"])):
+        asked = {"name": name, "permissions": permissions}
+        team = (await client.call("AuthService/CreateTeam", asked))["team"]["id"]
+        person = {"username": name, "password": canary("password"), "teamIds": [team]}
+        await client.call("AuthService/CreateUser", person)
+
+    async def decisions(user: str) -> list[str]:
+        sent = pressed("tracker_approve", event, clock.now() // 1_000_000, user=user)
+        assert (await http.post(PATH, **sent)).status_code == 200
+        found: Any = await client.call("EventService/GetEvent", {"id": event})
+        return [each["user"] for each in found["event"]["changelog"] if each["changeType"] == "approved"]
+
+    assert await decisions("U3") == []
+    assert await decisions("U4") == ["cy"]
 
 
 async def test_a_digest_tells_of_a_day_once_though_several_servers_share_the_work(

@@ -1,9 +1,16 @@
 from __future__ import annotations
 
+import json
 from dataclasses import replace
+from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 import pytest
+import structlog
+from standardwebhooks import Webhook
+
+from tracker.app import App
+from tracker.errors import SetupError
 
 if TYPE_CHECKING:
     import httpx2
@@ -15,6 +22,7 @@ pytestmark = pytest.mark.anyio
 
 PATH = "/api/v1alpha1/integrations/gitlab/webhook"
 TOKEN = "sixteen or more é"
+SIGNING = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"
 PROJECT = {"path_with_namespace": "shop/cart", "web_url": "https://gitlab.example.com/shop/cart"}
 DEPLOYMENT = {
     "object_kind": "deployment",
@@ -51,7 +59,8 @@ RELEASE = {
 
 @pytest.fixture
 def settings(settings: Settings) -> Settings:
-    return replace(settings, integration_gitlab_secret_token=TOKEN)
+    environments = ("staging=preproduction", "live=UAT")
+    return replace(settings, integration_gitlab_secret_token=TOKEN, integration_environments=environments)
 
 
 async def send(http: httpx2.AsyncClient, content: JsonObject, delivery: str = "") -> tuple[int, Any]:
@@ -161,6 +170,67 @@ async def test_another_token_is_refused(http: httpx2.AsyncClient, token: str | N
     headers = {} if token is None else {b"x-gitlab-token": token.encode()}
     assert (await http.post(PATH, json=RELEASE, headers=headers)).status_code == 401
     assert await recorded(http) == []
+
+
+async def test_environments_have_the_names_of_the_operator(http: httpx2.AsyncClient) -> None:
+    for number, name in enumerate(("staging", "Live/eu", "prod", "review")):
+        content = deployment("success", "2026-03-01T10:00:00Z") | {
+            "environment": name,
+            "environment_tier": None,
+        }
+        assert (await send(http, content | {"deployment_id": number + 1}))[0] == 200
+    places = [each["attributes"]["environment"] for each in reversed(await recorded(http))]
+    assert places == ["preproduction", "UAT", "production", "ENVIRONMENT_UNSPECIFIED"]
+
+
+class TestWithASigningToken:
+    @pytest.fixture
+    def settings(self, settings: Settings) -> Settings:
+        return replace(settings, integration_gitlab_signing_token=SIGNING)
+
+    async def test_a_signature_takes_the_place_of_the_token(self, http: httpx2.AsyncClient) -> None:
+        assert (await send(http, RELEASE))[0] == 401
+        body, now = json.dumps(RELEASE | {"action": "create"}), datetime.now(UTC)
+        for name, at, altered, status in (
+            ("m-1", now, "", 200),
+            ("m-1", now, "", 200),
+            ("m-2", now - timedelta(minutes=6), "", 401),
+            ("m-3", now + timedelta(minutes=6), "", 401),
+            ("m-4", now, " ", 401),
+        ):
+            headers = {
+                "webhook-id": name,
+                "webhook-timestamp": str(int(at.timestamp())),
+                "webhook-signature": f"v2,x {Webhook(SIGNING).sign(name, at, body)}",
+            }
+            answer = await http.post(PATH, content=f"{body}{altered}", headers=headers)
+            assert answer.status_code == status, name
+            other = headers | {"webhook-id": f"{name}x"}
+            assert (await http.post(PATH, content=body, headers=other)).status_code == 401
+        assert len(await recorded(http)) == 1
+
+
+@pytest.mark.parametrize(
+    ("wrong", "named"),
+    [
+        ({"integration_gitlab_signing_token": "whsec_short"}, "INTEGRATION_GITLAB_SIGNING_TOKEN"),
+        (
+            {"integration_gitlab_signing_token": SIGNING.replace("_", "_-")},
+            "INTEGRATION_GITLAB_SIGNING_TOKEN",
+        ),
+        ({"integration_environments": ("prod=UAT",)}, "prod is one already"),
+        ({"integration_environments": ("live=nowhere",)}, "expected such as staging=preproduction"),
+        ({"integration_environments": ("live=prod", "LIVE=UAT")}, "LIVE is there twice"),
+    ],
+)
+@pytest.mark.parametrize("mongo_uri", ["sqlite"], indirect=True)
+async def test_what_can_not_be_used_stops_the_start(
+    settings: Settings, wrong: dict[str, Any], named: str
+) -> None:
+    log = structlog.get_logger(wrapper_class=structlog.make_filtering_bound_logger(50))
+    with pytest.raises(SetupError, match=named):
+        async with App(replace(settings, **wrong), log):
+            pass
 
 
 class TestWithoutASecret:

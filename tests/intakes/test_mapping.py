@@ -48,6 +48,13 @@ commit = "sha"
 [argocd]
 environment = {default = "prod"}
 
+[datadog-dora]
+version = "git.tag || version"
+
+[pagerduty-events]
+owner = {select = "payload.custom_details.squad", default = "nobody"}
+status = {values = {close = "done"}}
+
 [join]
 senders = ["argocd", "flux", "deploybot"]
 source = "delivery"
@@ -105,6 +112,22 @@ async def test_rules_set_what_messages_become(http: httpx2.AsyncClient) -> None:
     assert wanted.items() <= event["attributes"].items()
     labels = event["attributes"]["labels"]
     assert (labels["namespace"], "environment" in labels) == ("apps", False)
+
+
+@pytest.mark.parametrize("mongo_uri", ["sqlite"], indirect=True)
+async def test_rules_are_for_foreign_clients_too_also_for_what_changes_an_event(
+    http: httpx2.AsyncClient,
+) -> None:
+    given = {"service": "cart", "started_at": 1772359200, "version": "1", "git": {"tag": "v1.2"}}
+    deployment = {"data": {"attributes": given}}
+    assert (await http.post("/api/v2/dora/deployment", json=deployment)).status_code == 200
+    payload = {"summary": "Disk", "source": "db", "severity": "error", "custom_details": {"squad": "core"}}
+    trigger = {"event_action": "trigger", "dedup_key": "disk", "payload": payload}
+    for each in (trigger, {"event_action": "resolve", "dedup_key": "disk"}):
+        assert (await http.post("/v2/enqueue", json=each)).status_code == 202
+    found = {each["title"]: each["attributes"] for each in await recorded(http)}
+    assert found["Deployed cart 1"]["version"] == "v1.2"
+    assert (found["Disk"]["owner"], found["Disk"]["status"]) == ("core", "done")
 
 
 @pytest.mark.parametrize("mongo_uri", ["sqlite"], indirect=True)

@@ -133,8 +133,9 @@ async def test_a_state_is_written_only_under_the_lock_that_is_held(http: httpx2.
         assert (await http.post(STATE, params=params, json=a_state(2))).status_code == status
         assert (await http.delete(STATE, params=params)).status_code == status
     assert (await http.request("UNLOCK", STATE, json=locking("second"))).status_code == 409
-    assert (await http.request("UNLOCK", STATE, json=locking("first"))).status_code == 200
-    assert (await http.request("UNLOCK", STATE, json=locking("first"))).status_code == 200
+    for _ in range(2):
+        assert (await http.request("UNLOCK", STATE, json=locking("first"))).status_code == 200
+    assert (await http.request("UNLOCK", STATE, json=locking("second"))).status_code == 409
     assert (await http.post(STATE, params={"ID": "first"}, json=a_state(2))).status_code == 409
     assert (await http.get(STATE)).json() == a_state(1)
     # `prod` and `production` are one environment, and the lock is one of Tracker's.
@@ -143,7 +144,9 @@ async def test_a_state_is_written_only_under_the_lock_that_is_held(http: httpx2.
     ).status_code == 200
     (lock,) = (await http.get("/api/v1alpha1/locks/list?resource=terraform")).json()["locks"]
     assert (lock["service"], lock["environment"], lock["who"]) == ("network", "production", "ana@host")
-    assert (await http.request("UNLOCK", STATE)).status_code == 200
+    assert (await http.request("UNLOCK", STATE)).status_code == 200  # by force
+    lost = await http.request("UNLOCK", STATE, json=locking("third"))
+    assert (lost.status_code, "released by force" in lost.json()["ID"]) == (409, True)
     assert (await http.get("/api/v1alpha1/locks/list")).json()["locks"] == []
     (event,) = await events(http)
     assert (event["attributes"]["owner"], event["attributes"]["traceId"]) == ("ana@host", "a" * 32)

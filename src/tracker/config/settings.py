@@ -204,6 +204,12 @@ class Settings:
         None,
         secret=True,
     )
+    integration_gitlab_signing_token: str | None = _setting(
+        MISSING_OR_TEXT,
+        "Signing token (`whsec_…`) of GitLab's webhooks, instead of the secret token.",
+        None,
+        secret=True,
+    )
     integration_pagerduty_secret: str | None = _setting(
         MISSING_OR_TEXT,
         "Secret with which PagerDuty signs webhooks; without it, none are received.",
@@ -233,6 +239,11 @@ class Settings:
         "Users of Tracker by the ids of members of Slack, such as `U024BE7LH=alice`, with whose permissions"
         " these use buttons.",
         (),
+    )
+    integration_environments: tuple[str, ...] = _setting(
+        WORDS,
+        "Environments by other names, which webhooks of products have for them, in any case.",
+        ("staging=preproduction",),
     )
     intake_mapping: Path | None = _setting(
         MISSING_OR_PATH,

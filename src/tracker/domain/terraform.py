@@ -52,10 +52,11 @@ def empty_state(key: StateKey) -> terraform_pb.State:
     return terraform_pb.State(id=key.id, service=key.service, environment=key.environment)
 
 
-def with_token(state: terraform_pb.State, fencing_token: int) -> terraform_pb.State:
-    """Return a state after an acquisition of its lock."""
+def with_token(state: terraform_pb.State, fencing_token: int, lock_id: str = "") -> terraform_pb.State:
+    """Return a state after an acquisition of its lock; that of an earlier one changes nothing."""
     changed = copy.copy(state)
-    changed.fencing_token = max(state.fencing_token, fencing_token)
+    if fencing_token >= state.fencing_token:
+        changed.fencing_token, changed.lock_id = fencing_token, lock_id or state.lock_id
     return changed
 
 

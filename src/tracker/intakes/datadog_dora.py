@@ -91,7 +91,8 @@ class DatadogDora:
         )
 
     async def _create_deployment(self, request: HttpRequest, call: Call) -> HttpResponse:
-        return await self._record(deployment_request(_attributes(request)), DEPLOYMENT, call)
+        content = _attributes(request)
+        return await self._record(deployment_request(content), DEPLOYMENT, call, content)
 
     async def _create_failure(self, request: HttpRequest, call: Call) -> HttpResponse:
         content = _attributes(request)
@@ -99,10 +100,12 @@ class DatadogDora:
         if asked.attributes and call.principal.may(Permission.EVENT_READ):
             cause = await self._cause(asked.attributes, call)
             asked.attributes.related_id = metadata_of(cause).id if cause else ""
-        return await self._record(asked, FAILURE, call)
+        return await self._record(asked, FAILURE, call, content)
 
-    async def _record(self, asked: event_pb.CreateEventRequest, kind: Kind, call: Call) -> HttpResponse:
-        event = await self._recorder.create(asked, call)
+    async def _record(
+        self, asked: event_pb.CreateEventRequest, kind: Kind, call: Call, content: Mapping[str, Any]
+    ) -> HttpResponse:
+        event = await self._recorder.create(asked, call, content)
         return json_response({"data": {"id": id_of(event), "type": kind.kind}})
 
     async def _cause(self, failed: event_pb.EventAttributes, call: Call) -> event_pb.Event | None:

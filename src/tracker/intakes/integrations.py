@@ -14,7 +14,7 @@ from tracker.domain.commits import Commit
 from tracker.domain.events import FINISHED, metadata_of
 from tracker.domain.times import micros, timestamp
 from tracker.errors import Reason, TrackerError
-from tracker.intakes.recorder import RECEIPT
+from tracker.intakes.recorder import RECEIPT, Delivery
 from tracker.intakes.requests import (
     LONGEST,
     LONGEST_LABEL,
@@ -26,6 +26,7 @@ from tracker.intakes.requests import (
     text,
     zoned,
 )
+from tracker.intakes.signatures import SIGNING, is_standard, signing_key
 from tracker.pb import event_pb
 from tracker.permissions import Permission
 from tracker.time_text import LATEST, MICROS
@@ -118,12 +119,17 @@ class Integration:
         """
         if self._verify is None:
             return
-        secret = self._recorder.secrets.get(self._product)
-        if secret:
-            if not self._verify(secret.encode(), request.body, call.headers):
-                raise TrackerError(Reason.INVALID_CREDENTIALS, "invalid signature")
-        elif not self.optional:
+        secrets, now = self._recorder.secrets, self._recorder.now() // MICROS
+        if signing := secrets.get(f"{self._product}{SIGNING}"):
+            valid = is_standard(signing_key(signing), request.body, call.headers, now)
+        elif secret := secrets.get(self._product):
+            valid = self._verify(secret.encode(), request.body, call.headers)
+        elif self.optional:
+            return
+        else:
             raise unknown_path()
+        if not valid:
+            raise TrackerError(Reason.INVALID_CREDENTIALS, "invalid signature")
 
     async def _answer(self, request: HttpRequest, call: Call) -> HttpResponse:
         asked = self._receive(request.body, call.headers)
@@ -145,16 +151,18 @@ async def record(records: Sequence[Record], recorder: Recorder, call: Call, key:
     wanted = [each for each in records if mappings.records(sender, each.content)]
     if not wanted:
         return _ignored("left out by the mapping")
-    recorded, commits = [], 0
+    commits, deliveries = 0, []
     for number, each in enumerate(wanted):
         if each.commits:
             service = recorder.service_of(each.commits[0].service, each.content)
             await recorder.keep_commits([commit._replace(service=service) for commit in each.commits])
             commits += len(each.commits)
         if each.request is not None:
+            mappings.place(each.request)
             own_key = f"{key}{number or ''}" if key else ""
-            event = await recorder.deliver(each.request, call, each.content, own_key, reopens=each.reopens)
-            recorded += [] if event is None else [metadata_of(event).id]
+            deliveries.append(Delivery(each.request, each.content, own_key, each.reopens))
+    events = await recorder.deliver_together(deliveries, call)
+    recorded = [metadata_of(event).id for event in events if event is not None]
     if not recorded and not commits:
         return _ignored("stale")
     answer: dict[str, object] = {"status": "recorded"}

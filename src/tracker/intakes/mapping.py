@@ -74,6 +74,16 @@ class Mappings:
 
     rules: Mapping[str, Rules] = field(default_factory=dict)
     joins: tuple[Join, ...] = ()
+    environments: Mapping[str, str] = field(default_factory=dict)
+    """Environments by other names, in lower case."""
+
+    def place(self, request: event_pb.CreateEventRequest) -> None:
+        """Set the environment of an event that has another name for it."""
+        attributes = request.attributes
+        if attributes is not None and not attributes.environment:
+            known = self.environments.get(tags.said(attributes, _PLACE).lower())
+            if known is not None:
+                tags.choose(attributes, _PLACE, known)
 
     def records(self, sender: str, content: object) -> bool:
         """Return whether a part of a message is to be recorded."""
@@ -81,9 +91,11 @@ class Mappings:
         return rules is None or rules.only is None or bool(selected(rules.only, content))
 
     def mapped(
-        self, sender: str, request: event_pb.CreateEventRequest, content: object
+        self, sender: str, request: event_pb.CreateEventRequest, content: object, *, changes: bool = False
     ) -> event_pb.CreateEventRequest:
         """Return a request with what the rules for a sender make of a part of its message.
+
+        Defaults of rules are not for one that only `changes` an event.
 
         Raises:
             TrackerError: INVALID_ARGUMENT; a field can't have its value.
@@ -95,11 +107,13 @@ class Mappings:
         attributes = copy.copy(request.attributes or event_pb.EventAttributes())
         attributes.labels = dict(attributes.labels)
         request.attributes = attributes
-        for name, rule in rules.fields.items():
+        for name, given in rules.fields.items():
+            rule = given._replace(default="") if changes else given
             value = _value(sender, name, rule, content, _found(request, attributes, name))
             if value is not None:
                 _set(sender, name, value, request, attributes)
-        for name, rule in rules.labels.items():
+        for name, given in rules.labels.items():
+            rule = given._replace(default="") if changes else given
             value = _value(sender, name, rule, content, attributes.labels.get(name, ""))
             if value is not None:
                 attributes.labels[name] = _text(sender, name, value)[:LONGEST_LABEL]

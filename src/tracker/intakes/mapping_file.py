@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import re
 import tomllib
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Final
 
 from tracker.domain.query.fields import LABEL_NAME
@@ -12,7 +13,7 @@ from tracker.intakes.mapping import CHOICES, FIELDS, Join, Mappings, Rule, Rules
 from tracker.pb.options import number_named
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
     from pathlib import Path
 
     from structlog.typing import FilteringBoundLogger
@@ -146,8 +147,10 @@ class _Reading:
 class MappingFile:
     """The rules of a file, which are read again when it changes."""
 
-    def __init__(self, path: Path | None, log: FilteringBoundLogger) -> None:
-        """Read the file; without one, there are no rules.
+    def __init__(
+        self, path: Path | None, log: FilteringBoundLogger, environments: Mapping[str, str] | None = None
+    ) -> None:
+        """Read the file; without one, there are no rules beside names of environments.
 
         Raises:
             MappingError: A rule is wrong.
@@ -155,10 +158,10 @@ class MappingFile:
         """
         self._path, self._log = path, log
         self._stamp = self._reported = ""
-        self.current = Mappings()
+        self.current = Mappings(environments=environments or {})
         if path is not None:
             self._stamp = _stamp(path)
-            self.current = read(path)
+            self.current = self._read(path)
 
     async def follow(self) -> None:
         """Read the file again if it has changed: one round of a background task."""
@@ -169,7 +172,7 @@ class MappingFile:
             stamp = _stamp(self._path)
             if stamp == self._stamp:
                 return
-            self.current = read(self._path)
+            self.current = self._read(self._path)
         except (OSError, MappingError) as error:
             if str(error) != self._reported:
                 self._reported = str(error)
@@ -177,6 +180,27 @@ class MappingFile:
             return
         self._stamp, self._reported = stamp, ""
         self._log.info("mapping read again")
+
+    def _read(self, path: Path) -> Mappings:
+        return replace(read(path), environments=self.current.environments)
+
+
+def environments_of(words: Sequence[str]) -> Mapping[str, str]:
+    """Return environments by other names, in lower case, of words such as `staging=preproduction`.
+
+    Raises:
+        MappingError: One is no such word, or says something else than another one, or than Tracker does.
+    """
+    found: dict[str, str] = {}
+    for word in words:
+        name, equals, environment = (part.strip() for part in word.partition("="))
+        wanted, own = (number_named(CHOICES["environment"].desc(), each) for each in (environment, name))
+        if not (name and equals and wanted) or own not in (None, wanted):
+            problem = f"{name} is one already" if own else "expected such as staging=preproduction"
+            raise MappingError(f"{word[:100]!r}: {problem}, with environments of Tracker")
+        if found.setdefault(name.lower(), environment) != environment:
+            raise MappingError(f"{name} is there twice")
+    return found
 
 
 def read(path: Path) -> Mappings:

@@ -13,7 +13,7 @@ from tracker.api.calls.endpoint import Limits
 from tracker.api.http_exchange import json_response
 from tracker.api.routes import ForeignTerms, HttpRoute
 from tracker.domain.api_keys import BEGINNING
-from tracker.domain.events import FINISHED, attributes_of, metadata_of
+from tracker.domain.events import FINISHED, attributes_of
 from tracker.domain.query.fields import BY_NAME, SOURCE, label
 from tracker.domain.query.tree import one_of
 from tracker.intakes import tags
@@ -113,14 +113,17 @@ class PagerDutyEvents:
         is_open, _ = await self._find(key, call)
         if is_open is None:
             return
-        attributes = event_pb.EventAttributes(status=event_pb.Status.in_progress)
-        if resolved:
-            at = moment(part(content, "payload"), "timestamp")
-            attributes = event_pb.EventAttributes(status=event_pb.Status.close, end_date=at)
-        request = event_pb.UpdateEventRequest(
-            id=metadata_of(is_open).id, title=is_open.title, attributes=attributes, merge=True
+        known = attributes_of(is_open)
+        attributes = event_pb.EventAttributes(
+            type=known.type,
+            service=known.service,
+            source=known.source,
+            external_id=known.external_id,
+            status=event_pb.Status.close if resolved else event_pb.Status.in_progress,
+            end_date=moment(part(content, "payload"), "timestamp") if resolved else None,
         )
-        await self._recorder.update(request, call)
+        request = event_pb.CreateEventRequest(title=is_open.title, attributes=attributes)
+        await self._recorder.create(request, call, content, changes=True)
 
     async def _find(self, key: str, call: Call, *, is_new: bool = False) -> tuple[event_pb.Event | None, int]:
         """Return the open incident with a key, which may be new, and how many incidents have it."""

@@ -68,7 +68,7 @@ async def preview(request: intake_pb.TestIntakeRequest, mappings: Mappings) -> i
     """
     remembering = _Remembering()
     recorder = Recorder(
-        remembering, _no_ids, "", {}, lambda: mappings, remembering.keep, sender=request.sender
+        remembering, _no_ids, "", {}, int, lambda: mappings, remembering.keep, sender=request.sender
     )
     route, captures = _route(request, recorder, mappings)
     headers = {name.lower(): of for name, of in request.headers.items()}

@@ -7,7 +7,7 @@ from contextvars import ContextVar
 from dataclasses import dataclass
 from http import HTTPStatus
 from itertools import islice
-from typing import TYPE_CHECKING, Final, Protocol, TypeVar
+from typing import TYPE_CHECKING, Final, NamedTuple, Protocol, TypeVar
 
 from protobuf.wkt import Int32Value, UInt32Value
 
@@ -56,6 +56,15 @@ RECEIPT: ContextVar[Receipt | None] = ContextVar("RECEIPT", default=None)
 """That of the message which the current task handles."""
 
 
+class Delivery(NamedTuple):
+    """An event of a call, with what `Recorder.deliver` takes for it."""
+
+    request: event_pb.CreateEventRequest
+    content: object = None
+    key: str = ""
+    reopens: bool = False
+
+
 class Asks(Protocol):
     """The RPCs, as in `api/rpcs.py`."""
 
@@ -79,7 +88,8 @@ class Recorder:
     """Records events and finds them.
 
     `_ids_that_begin` returns the ids of events that begin so. `_public_url` is the address of this server, or
-    empty where it is the one that clients use. `secrets` are those of products whose webhooks are signed.
+    empty where it is the one that clients use. `secrets` are those of products whose webhooks are signed,
+    and `now` returns microseconds since the epoch.
     `mappings` returns the operator's own rules for what becomes of messages, and `sender` is whose they are.
     `keep_commits` stores those of pushes. `known_service` returns the service that a sender's own name for it
     and the labels of an event stand for.
@@ -89,22 +99,29 @@ class Recorder:
     _ids_that_begin: Callable[[str], Awaitable[Sequence[str]]]
     _public_url: str
     secrets: Mapping[str, str | None]
+    now: Callable[[], int]
     mappings: Callable[[], Mappings] = Mappings
     keep_commits: Callable[[Sequence[Commit]], Awaitable[None]] = _keep_none
     sender: str = ""
     known_service: Callable[[str, Mapping[str, str]], Awaitable[str]] = _as_it_is
 
     async def create(
-        self, request: event_pb.CreateEventRequest, call: Call, content: object = None
+        self,
+        request: event_pb.CreateEventRequest,
+        call: Call,
+        content: object = None,
+        *,
+        changes: bool = False,
     ) -> event_pb.Event:
         """Record an event, or change the one of its source with its external id.
 
-        `content` is the part of the message that it is made of, for the operator's own rules.
+        `content` is the part of the message that it is made of, for the operator's own rules. Their defaults
+        are not for a message that only `changes` an event, and does not say all of it.
 
         Raises:
             TrackerError: As CreateEvent does.
         """
-        request = self._mapped(request, content)
+        request = self._mapped(request, content, changes=changes)
         call.observed = True
         answer = await self._rpcs.change(request, event_pb.CreateEventResponse, call)
         return answer.event or event_pb.Event()
@@ -149,39 +166,45 @@ class Recorder:
     ) -> Sequence[TrackerError | None]:
         """Record the events of a call, many at a time; return why each was refused, or None if it was not.
 
-        `contents` are the parts of the message that they are made of.
-        Events with one external id are recorded in their order. After a refusal that is not for what an event
-        says, the others are left out.
+        `contents` are the parts of the message that they are made of. After a refusal that is not for what an
+        event says, the others are left out.
 
         Raises:
             TrackerError: As CreateEvent does, where that is not for what an event says.
         """
         refused: list[TrackerError | None] = [None] * len(requests)
-        alike: dict[object, list[int]] = {}
-        for index, each in enumerate(requests):
-            attributes = attributes_of(event_pb.Event(attributes=each.attributes))
-            known = attributes.external_id
-            alike.setdefault((attributes.source, known) if known else index, []).append(index)
-        waiting = iter(alike.values())
 
-        async def work(most: int | None = None) -> None:
-            for indexes in islice(waiting, most):
-                for index in indexes:
-                    try:
-                        await self.deliver(requests[index], call, contents[index])
-                    except TrackerError as error:
-                        if error.reason.http_status != HTTPStatus.BAD_REQUEST:
-                            raise
-                        refused[index] = error
+        async def deliver(index: int) -> None:
+            try:
+                await self.deliver(requests[index], call, contents[index])
+            except TrackerError as error:
+                if error.reason.http_status != HTTPStatus.BAD_REQUEST:
+                    raise
+                refused[index] = error
 
-        await work(1)  # whose line in the log is that of the call
-        try:
-            async with TaskGroup() as tasks:
-                for _ in range(min(_TOGETHER, len(alike) - 1)):
-                    tasks.create_task(work())
-        except ExceptionGroup as errors:
-            raise errors.exceptions[0] from None
+        await _together(requests, deliver)
         return refused
+
+    async def deliver_together(
+        self, deliveries: Sequence[Delivery], call: Call
+    ) -> Sequence[event_pb.Event | None]:
+        """Record the events of a call, many at a time; return each, or None where `deliver` does.
+
+        After a refusal, the others are left out.
+
+        Raises:
+            TrackerError: As CreateEvent does.
+        """
+        events: list[event_pb.Event | None] = [None] * len(deliveries)
+
+        async def deliver(index: int) -> None:
+            each = deliveries[index]
+            events[index] = await self.deliver(
+                each.request, call, each.content, each.key, reopens=each.reopens
+            )
+
+        await _together([each.request for each in deliveries], deliver)
+        return events
 
     async def update(self, request: event_pb.UpdateEventRequest, call: Call) -> None:
         """Change an event.
@@ -264,8 +287,10 @@ class Recorder:
             service, labels = request.attributes.service, request.attributes.labels
             request.attributes.service = await self.known_service(service, labels)
 
-    def _mapped(self, request: event_pb.CreateEventRequest, content: object) -> event_pb.CreateEventRequest:
-        mapped = self.mappings().mapped(self.sender, request, content)
+    def _mapped(
+        self, request: event_pb.CreateEventRequest, content: object, *, changes: bool = False
+    ) -> event_pb.CreateEventRequest:
+        mapped = self.mappings().mapped(self.sender, request, content, changes=changes)
         receipt = RECEIPT.get()
         if receipt is not None:
             receipt.latest = max(receipt.latest, latest_time(mapped))
@@ -297,3 +322,28 @@ class Recorder:
     def server(self, call: Call) -> str:
         """Return the address of this server."""
         return self._public_url.rstrip("/") or f"http://{call.headers.get('host', '')}"
+
+
+async def _together(
+    requests: Sequence[event_pb.CreateEventRequest], deliver: Callable[[int], Awaitable[None]]
+) -> None:
+    """Deliver requests by their index, many at a time, but those with one external id in their order."""
+    alike: dict[object, list[int]] = {}
+    for index, each in enumerate(requests):
+        attributes = attributes_of(event_pb.Event(attributes=each.attributes))
+        known = attributes.external_id
+        alike.setdefault((attributes.source, known) if known else index, []).append(index)
+    waiting = iter(alike.values())
+
+    async def work(most: int | None = None) -> None:
+        for indexes in islice(waiting, most):
+            for index in indexes:
+                await deliver(index)
+
+    await work(1)  # whose line in the log is that of the call
+    try:
+        async with TaskGroup() as tasks:
+            for _ in range(min(_TOGETHER, len(alike) - 1)):
+                tasks.create_task(work())
+    except ExceptionGroup as errors:
+        raise errors.exceptions[0] from None

@@ -117,7 +117,13 @@ SENDERS: Final = (
         Alertmanager,
     ),
     Sender("github", "GitHub", "GitHub's webhooks", "`X-Hub-Signature-256`, and `?access_token=`", github),
-    Sender("gitlab", "GitLab", "GitLab's webhooks", "`X-Gitlab-Token`, and `?access_token=`", gitlab),
+    Sender(
+        "gitlab",
+        "GitLab",
+        "GitLab's webhooks",
+        "`X-Gitlab-Token` or `webhook-signature`, and `?access_token=`",
+        gitlab,
+    ),
     Sender(
         "pagerduty",
         "PagerDuty webhooks",

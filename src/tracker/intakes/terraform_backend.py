@@ -34,6 +34,8 @@ _SECONDS: Final = 120.0
 _LOCK_ID: Final = "terraform_lock"
 """The label with the SHA-256 of the id that Terraform gave a lock."""
 _LATEST_NUMBER: Final = 2**63 - 1
+_NOT_HELD: Final = "the lock was released by force or has expired"
+_ENDED: Final = frozenset({Reason.LOCK_LOST, Reason.LOCK_NOT_FOUND, Reason.LOCK_TOKEN_MISMATCH})
 _HELD: Final = frozenset({Reason.LOCK_HELD, Reason.LOCK_DELAY, Reason.LOCK_TOKEN_USED})
 
 
@@ -94,7 +96,7 @@ class TerraformBackend:
         """
         holder, given = await self._states.holder(key), parameters(request.query).get("ID", "")
         if holder is None and given:
-            raise _LockedError(None, HTTPStatus.CONFLICT, "the lock was released by force or has expired")
+            raise _LockedError(None, HTTPStatus.CONFLICT, _NOT_HELD)
         if holder is not None and not _is_of(holder, given):
             status = HTTPStatus.CONFLICT if given else HTTPStatus.LOCKED
             raise _LockedError(shown_to(call, holder), status)
@@ -132,15 +134,26 @@ class TerraformBackend:
         call.require(Permission.LOCK_WRITE, *key)
         lock_id = text(json_object(request.body), "ID") if request.body.strip() else ""
         holder = await self._states.holder(key)
-        if holder is None:
-            return json_response({})
-        asked = lock_pb.UnLockRequest(id=holder.id, lock_token=_token(lock_id))
-        if not lock_id:
-            asked = lock_pb.UnLockRequest(id=holder.id, force=True, reason="terraform force-unlock")
-        elif not _is_of(holder, lock_id):
+        if holder is not None and lock_id and not _is_of(holder, lock_id):
             raise _LockedError(shown_to(call, holder), HTTPStatus.CONFLICT)
-        await self._rpcs.change(asked, lock_pb.UnLockResponse, call, "")
+        if holder is not None and not lock_id:
+            asked = lock_pb.UnLockRequest(id=holder.id, force=True, reason="terraform force-unlock")
+            await self._rpcs.change(asked, lock_pb.UnLockResponse, call, "")
+        elif lock_id:  # of a lock that has ended too: Terraform asks again if an answer got lost
+            last = holder.id if holder is not None else await self._states.last_lock(key)
+            await self._release(last, lock_id, call)
         return json_response({})
+
+    async def _release(self, last: str, lock_id: str, call: Call) -> None:
+        if not last:
+            raise _LockedError(None, HTTPStatus.CONFLICT, _NOT_HELD)
+        asked = lock_pb.UnLockRequest(id=last, lock_token=_token(lock_id))
+        try:
+            await self._rpcs.change(asked, lock_pb.UnLockResponse, call, "")
+        except TrackerError as error:
+            if error.reason not in _ENDED:
+                raise
+            raise _LockedError(None, HTTPStatus.CONFLICT, _NOT_HELD) from None
 
 
 class _LockedError(Exception):

@@ -168,8 +168,13 @@ class TerraformService:
     async def locked(self, key: StateKey, lock: lock_pb.Lock) -> None:
         """Refuse, from now on, what the holders of earlier locks of a state send."""
         await self._store.modify(
-            key.id, lambda state: with_token(state or empty_state(key), lock.fencing_token)
+            key.id, lambda state: with_token(state or empty_state(key), lock.fencing_token, lock.id)
         )
+
+    async def last_lock(self, key: StateKey) -> str:
+        """Return the id of the last lock of a state, or nothing."""
+        state = await self._store.get(key.id)
+        return "" if state is None else state.lock_id
 
     async def delete(self, key: StateKey, lock: lock_pb.Lock | None, call: Call) -> None:
         """Delete a state with all its versions, if there is one.

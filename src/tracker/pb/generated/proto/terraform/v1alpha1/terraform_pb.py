@@ -137,7 +137,7 @@ class StateVersion(Message[_StateVersionFields]):
         restored_from: int
         content_id: str
 
-_StateFields: TypeAlias = Literal["id", "service", "environment", "fencing_token", "versions"]
+_StateFields: TypeAlias = Literal["id", "service", "environment", "fencing_token", "versions", "lock_id"]
 
 class State(Message[_StateFields]):
     """
@@ -178,9 +178,15 @@ class State(Message[_StateFields]):
             ```proto
             repeated tracker.terraform.v1alpha1.StateVersion versions = 5;
             ```
+        lock_id:
+            Id of the last lock.
+
+            ```proto
+            string lock_id = 6;
+            ```
     """
 
-    __slots__ = ("id", "service", "environment", "fencing_token", "versions")
+    __slots__ = ("id", "service", "environment", "fencing_token", "versions", "lock_id")
 
     if TYPE_CHECKING:
 
@@ -192,6 +198,7 @@ class State(Message[_StateFields]):
             environment: str = "",
             fencing_token: int = 0,
             versions: list[StateVersion] | None = None,
+            lock_id: str = "",
         ) -> None:
             pass
 
@@ -200,6 +207,7 @@ class State(Message[_StateFields]):
         environment: str
         fencing_token: int
         versions: list[StateVersion]
+        lock_id: str
 
 _ListStatesRequestFields: TypeAlias = Literal["per_page", "page", "page_token"]
 
@@ -451,7 +459,7 @@ class RestoreStateVersionResponse(Message[_RestoreStateVersionResponseFields]):
 
 
 _DESC = file_desc(
-    b'\n(proto/terraform/v1alpha1/terraform.proto\x12\x1atracker.terraform.v1alpha1\x1a\x1bbuf/validate/validate.proto\x1a\x1cgoogle/api/annotations.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x1egoogle/protobuf/wrappers.proto\x1a\x1eproto/options/v1/options.proto"\x8a\x03\n\x0cStateVersion\x12\x16\n\x06number\x18\x01 \x01(\x03R\x06number\x129\n\ncreated_at\x18\x02 \x01(\x0b2\x1a.google.protobuf.TimestampR\tcreatedAt\x12"\n\ncreated_by\x18\x03 \x01(\tH\x00R\tcreatedBy\x88\x01\x01\x12\x12\n\x04size\x18\x04 \x01(\x03R\x04size\x12\x16\n\x06sha256\x18\x05 \x01(\tR\x06sha256\x12\x16\n\x06serial\x18\x06 \x01(\x03R\x06serial\x12\x18\n\x07lineage\x18\x07 \x01(\tR\x07lineage\x12+\n\x11terraform_version\x18\x08 \x01(\tR\x10terraformVersion\x12%\n\x0eresource_count\x18\t \x01(\rR\rresourceCount\x12#\n\rrestored_from\x18\n \x01(\x03R\x0crestoredFrom\x12\x1d\n\ncontent_id\x18\x0b \x01(\tR\tcontentIdB\r\n\x0b_created_by"\xbe\x01\n\x05State\x12\x0e\n\x02id\x18\x01 \x01(\tR\x02id\x12\x18\n\x07service\x18\x02 \x01(\tR\x07service\x12 \n\x0benvironment\x18\x03 \x01(\tR\x0benvironment\x12#\n\rfencing_token\x18\x04 \x01(\x03R\x0cfencingToken\x12D\n\x08versions\x18\x05 \x03(\x0b2(.tracker.terraform.v1alpha1.StateVersionR\x08versions"\xb9\x01\n\x11ListStatesRequest\x12A\n\x08per_page\x18\x01 \x01(\x0b2\x1c.google.protobuf.UInt32ValueR\x07perPageB\x08\xbaH\x05*\x03\x18\xe8\x07\x128\n\x04page\x18\x02 \x01(\x0b2\x1b.google.protobuf.Int32ValueR\x04pageB\x07\xbaH\x04\x1a\x02(\x00\x12\'\n\npage_token\x18\x03 \x01(\tR\tpageTokenB\x08\xbaH\x05r\x03\x18\x80 "\x98\x01\n\x12ListStatesResponse\x129\n\x06states\x18\x01 \x03(\x0b2!.tracker.terraform.v1alpha1.StateR\x06states\x12\x1f\n\x0btotal_count\x18\x02 \x01(\rR\ntotalCount\x12&\n\x0fnext_page_token\x18\x03 \x01(\tR\rnextPageToken"m\n\x18ListStateVersionsRequest\x12%\n\x07service\x18\x01 \x01(\tR\x07serviceB\x0b\xbaH\x08\xc8\x01\x01r\x03\x18\xc8\x01\x12*\n\x0benvironment\x18\x02 \x01(\tR\x0benvironmentB\x08\xbaH\x05r\x03\x18\xc8\x01"a\n\x19ListStateVersionsResponse\x12D\n\x08versions\x18\x01 \x03(\x0b2(.tracker.terraform.v1alpha1.StateVersionR\x08versions"\x93\x01\n\x1aRestoreStateVersionRequest\x12%\n\x07service\x18\x01 \x01(\tR\x07serviceB\x0b\xbaH\x08\xc8\x01\x01r\x03\x18\xc8\x01\x12*\n\x0benvironment\x18\x02 \x01(\tR\x0benvironmentB\x08\xbaH\x05r\x03\x18\xc8\x01\x12"\n\x06number\x18\x03 \x01(\x03R\x06numberB\n\xbaH\x07\xc8\x01\x01"\x02(\x01"a\n\x1bRestoreStateVersionResponse\x12B\n\x07version\x18\x01 \x01(\x0b2(.tracker.terraform.v1alpha1.StateVersionR\x07version2\x8f\x06\n\x10TerraformService\x12\xa4\x01\n\nListStates\x12-.tracker.terraform.v1alpha1.ListStatesRequest\x1a..tracker.terraform.v1alpha1.ListStatesResponse"7\x90\x02\x01\xba\xbb\x18\nstate:read\x82\xd3\xe4\x93\x02 \x12\x1e/api/v1alpha1/terraform/states\x12\xff\x01\n\x11ListStateVersions\x124.tracker.terraform.v1alpha1.ListStateVersionsRequest\x1a5.tracker.terraform.v1alpha1.ListStateVersionsResponse"}\x90\x02\x01\xaa\xbb\x18@\x12\x0fSTATE_NOT_FOUND\x1a-The service has no state in this environment.\xba\xbb\x18\nstate:read\x82\xd3\xe4\x93\x02"\x12 /api/v1alpha1/terraform/versions\x12\xd1\x02\n\x13RestoreStateVersion\x126.tracker.terraform.v1alpha1.RestoreStateVersionRequest\x1a7.tracker.terraform.v1alpha1.RestoreStateVersionResponse"\xc8\x01\xaa\xbb\x18f\x12\x0fSTATE_NOT_FOUND\x1aSThe service has no state in this environment, or that has no such version any more.\xaa\xbb\x18!\x12\tLOCK_HELD\x1a\x14The state is locked.\xba\xbb\x18\x0bstate:write\x82\xd3\xe4\x93\x02$:\x01*"\x1f/api/v1alpha1/terraform/restoreb\x06proto3',
+    b'\n(proto/terraform/v1alpha1/terraform.proto\x12\x1atracker.terraform.v1alpha1\x1a\x1bbuf/validate/validate.proto\x1a\x1cgoogle/api/annotations.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x1egoogle/protobuf/wrappers.proto\x1a\x1eproto/options/v1/options.proto"\x8a\x03\n\x0cStateVersion\x12\x16\n\x06number\x18\x01 \x01(\x03R\x06number\x129\n\ncreated_at\x18\x02 \x01(\x0b2\x1a.google.protobuf.TimestampR\tcreatedAt\x12"\n\ncreated_by\x18\x03 \x01(\tH\x00R\tcreatedBy\x88\x01\x01\x12\x12\n\x04size\x18\x04 \x01(\x03R\x04size\x12\x16\n\x06sha256\x18\x05 \x01(\tR\x06sha256\x12\x16\n\x06serial\x18\x06 \x01(\x03R\x06serial\x12\x18\n\x07lineage\x18\x07 \x01(\tR\x07lineage\x12+\n\x11terraform_version\x18\x08 \x01(\tR\x10terraformVersion\x12%\n\x0eresource_count\x18\t \x01(\rR\rresourceCount\x12#\n\rrestored_from\x18\n \x01(\x03R\x0crestoredFrom\x12\x1d\n\ncontent_id\x18\x0b \x01(\tR\tcontentIdB\r\n\x0b_created_by"\xd7\x01\n\x05State\x12\x0e\n\x02id\x18\x01 \x01(\tR\x02id\x12\x18\n\x07service\x18\x02 \x01(\tR\x07service\x12 \n\x0benvironment\x18\x03 \x01(\tR\x0benvironment\x12#\n\rfencing_token\x18\x04 \x01(\x03R\x0cfencingToken\x12D\n\x08versions\x18\x05 \x03(\x0b2(.tracker.terraform.v1alpha1.StateVersionR\x08versions\x12\x17\n\x07lock_id\x18\x06 \x01(\tR\x06lockId"\xb9\x01\n\x11ListStatesRequest\x12A\n\x08per_page\x18\x01 \x01(\x0b2\x1c.google.protobuf.UInt32ValueR\x07perPageB\x08\xbaH\x05*\x03\x18\xe8\x07\x128\n\x04page\x18\x02 \x01(\x0b2\x1b.google.protobuf.Int32ValueR\x04pageB\x07\xbaH\x04\x1a\x02(\x00\x12\'\n\npage_token\x18\x03 \x01(\tR\tpageTokenB\x08\xbaH\x05r\x03\x18\x80 "\x98\x01\n\x12ListStatesResponse\x129\n\x06states\x18\x01 \x03(\x0b2!.tracker.terraform.v1alpha1.StateR\x06states\x12\x1f\n\x0btotal_count\x18\x02 \x01(\rR\ntotalCount\x12&\n\x0fnext_page_token\x18\x03 \x01(\tR\rnextPageToken"m\n\x18ListStateVersionsRequest\x12%\n\x07service\x18\x01 \x01(\tR\x07serviceB\x0b\xbaH\x08\xc8\x01\x01r\x03\x18\xc8\x01\x12*\n\x0benvironment\x18\x02 \x01(\tR\x0benvironmentB\x08\xbaH\x05r\x03\x18\xc8\x01"a\n\x19ListStateVersionsResponse\x12D\n\x08versions\x18\x01 \x03(\x0b2(.tracker.terraform.v1alpha1.StateVersionR\x08versions"\x93\x01\n\x1aRestoreStateVersionRequest\x12%\n\x07service\x18\x01 \x01(\tR\x07serviceB\x0b\xbaH\x08\xc8\x01\x01r\x03\x18\xc8\x01\x12*\n\x0benvironment\x18\x02 \x01(\tR\x0benvironmentB\x08\xbaH\x05r\x03\x18\xc8\x01\x12"\n\x06number\x18\x03 \x01(\x03R\x06numberB\n\xbaH\x07\xc8\x01\x01"\x02(\x01"a\n\x1bRestoreStateVersionResponse\x12B\n\x07version\x18\x01 \x01(\x0b2(.tracker.terraform.v1alpha1.StateVersionR\x07version2\x8f\x06\n\x10TerraformService\x12\xa4\x01\n\nListStates\x12-.tracker.terraform.v1alpha1.ListStatesRequest\x1a..tracker.terraform.v1alpha1.ListStatesResponse"7\x90\x02\x01\xba\xbb\x18\nstate:read\x82\xd3\xe4\x93\x02 \x12\x1e/api/v1alpha1/terraform/states\x12\xff\x01\n\x11ListStateVersions\x124.tracker.terraform.v1alpha1.ListStateVersionsRequest\x1a5.tracker.terraform.v1alpha1.ListStateVersionsResponse"}\x90\x02\x01\xaa\xbb\x18@\x12\x0fSTATE_NOT_FOUND\x1a-The service has no state in this environment.\xba\xbb\x18\nstate:read\x82\xd3\xe4\x93\x02"\x12 /api/v1alpha1/terraform/versions\x12\xd1\x02\n\x13RestoreStateVersion\x126.tracker.terraform.v1alpha1.RestoreStateVersionRequest\x1a7.tracker.terraform.v1alpha1.RestoreStateVersionResponse"\xc8\x01\xaa\xbb\x18f\x12\x0fSTATE_NOT_FOUND\x1aSThe service has no state in this environment, or that has no such version any more.\xaa\xbb\x18!\x12\tLOCK_HELD\x1a\x14The state is locked.\xba\xbb\x18\x0bstate:write\x82\xd3\xe4\x93\x02$:\x01*"\x1f/api/v1alpha1/terraform/restoreb\x06proto3',
     [
         validate_pb.desc(),
         annotations_pb.desc(),
