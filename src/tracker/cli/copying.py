@@ -243,19 +243,22 @@ async def _fill(
     """Fill a store; no server starts on it before everything is stored."""
     import asyncio
 
+    from tracker.demo.commits import Pushes
     from tracker.stores.contents import BATCH_RECORDS, Kind, StoredDocument
 
     await contents.open_to_fill(source)
     try:
         for kind, records in first.items():
             await contents.records(kind).add(records)
-        documents = (
-            StoredDocument(event.metadata.id if event.metadata else "", event.to_json()) for event in events
-        )
-        done = 0
+        done, pushes = 0, Pushes()
         progress(done)
-        while batch := list(islice(documents, BATCH_RECORDS)):
-            await contents.records(Kind.EVENTS).add(batch)
+        while batch := list(islice(events, BATCH_RECORDS)):
+            ids = [event.metadata.id if event.metadata else "" for event in batch]
+            documents = [StoredDocument(id_, each.to_json()) for id_, each in zip(ids, batch, strict=True)]
+            await contents.records(Kind.EVENTS).add(documents)
+            commits = [commit for event in batch for commit in pushes.of(event)]
+            if commits:
+                await contents.records(Kind.COMMITS).add(commits)
             done += len(batch)
             progress(done)
             # A file is filled without waiting for anything: an interrupt would come only at the end.

@@ -6,6 +6,7 @@ import uuid
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
+from tracker.demo.commits import sha_of
 from tracker.domain.events import attributes_of, metadata_of
 from tracker.domain.lifecycle import new_event, updated_event
 from tracker.domain.times import duration, duration_micros, timestamp
@@ -156,7 +157,10 @@ class Stories:
                 version=version,
                 status=_Status.start,
                 owner=owner,
-                labels={"region": self._chance.choice(("eu-west", "us-east"))},
+                labels={
+                    "region": self._chance.choice(("eu-west", "us-east")),
+                    "sha": sha_of(service.name, version),
+                },
                 message=f"{service.name} {version} rolled out to {stage.name} by the pipeline",
             ),
             at,
