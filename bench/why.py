@@ -107,7 +107,7 @@ async def judged(made: History, later: int = 0) -> Sequence[Judged]:
                 await store.events.add(events[at : at + 1_000])
             for entry in made.company.catalog:
                 await store.catalog.upsert(entry.name, partial(_described, entry))
-            reader = RecordReader(store.events, store.catalog, _WINDOW)
+            reader = RecordReader(store.events, store.catalog, store.freezes, _WINDOW)
             rules = Rules(made)
             return [await _judged(incident, reader, rules, later) for incident in made.incidents]
         finally:

@@ -23,7 +23,7 @@ def open_incidents(settings: Settings, store: Store, context: Context) -> Incide
         SetupError: The weights of features can't be used.
     """
     judgement = judgement_of(settings)
-    reader = RecordReader(store.events, store.catalog, round(settings.why_window * MICROS))
+    reader = RecordReader(store.events, store.catalog, store.freezes, round(settings.why_window * MICROS))
     return IncidentService(store.events, reader, context, judgement)
 
 

@@ -197,3 +197,45 @@ async def test_a_narrowed_reader_is_shown_what_it_may_read(client: Client) -> No
         assert refused.value.reason == reason
     await client.call("IncidentService/LinkChange", asked)
     assert sorted(titles(await explained(own, id_))) == ["Deploy shop", "Deploy web"]
+
+
+async def test_a_freeze_window_that_ended_before_is_among_them_for_those_who_may_see_it(
+    client: Client,
+) -> None:
+    await record(client, "Deploy shop", "shop", 40)
+    id_ = await incident(client, "shop", 60)
+    before = await explained(client, id_)
+    window: Any = await client.call(
+        "FreezeWindowService/CreateFreezeWindow",
+        {
+            "title": "Sales",
+            "type": "FREEZE_TYPE_HARD",
+            "active": True,
+            "startsAt": "2026-03-01T08:00:00Z",
+            "endsAt": "2026-03-02T08:30:00Z",
+            "services": ["shop"],
+        },
+    )
+    answer = await explained(client, id_)
+    deployment, lifted = answer["suspects"]
+    assert deployment["change"]["title"] == "Deploy shop"
+    assert lifted.get("change") is None
+    found = lifted["liftedFreeze"]
+    assert (found["freezeWindow"]["id"], found["endsAt"]) == (
+        window["freezeWindow"]["id"],
+        "2026-03-02T08:30:00Z",
+    )
+    texts = [each["text"] for each in lifted["reasons"]]
+    assert "the freeze ended, and 1 deployment began since" in texts
+    assert answer["changeCount"] == 2
+    assert deployment["share"] + lifted["share"] + answer["noRecordedCause"] == pytest.approx(1)
+    with pytest.raises(Refused) as refused:
+        await client.call(
+            "IncidentService/LinkChange",
+            {"id": id_, "changeId": found["freezeWindow"]["id"], "link": "caused_by"},
+        )
+    assert refused.value.reason == "RELATED_EVENT_NOT_FOUND"
+    blind = await bearer(client, "blind", "event:read", "catalog:read")
+    other = await bearer(client, "other", "event:read", "freeze:read", services=["shop"])
+    seen = [(await explained(caller, id_))["suspects"] for caller in (blind, other)]
+    assert [seen[0], len(seen[1])] == [before["suspects"], 2]

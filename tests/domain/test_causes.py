@@ -9,13 +9,15 @@ import pytest
 from bench.postmortems import cases
 
 from tracker.domain.causes.features import changes_before
+from tracker.domain.causes.freezes import lifted_before
 from tracker.domain.causes.history import History, Place, neighbourhood
 from tracker.domain.causes.ranking import ranked
 from tracker.domain.causes.weights import DEFAULTS, NO_RECORDED_CAUSE, read_weights
 from tracker.domain.dependencies import dependencies_of
+from tracker.domain.scopes import Subject
 from tracker.domain.times import timestamp
 from tracker.logit import Case, fit, log_loss
-from tracker.pb import catalog_pb, event_pb
+from tracker.pb import catalog_pb, event_pb, freeze_pb
 from tracker.time_text import MICROS
 
 HOUR = 3_600 * MICROS
@@ -154,3 +156,58 @@ def test_public_incidents_have_causes_before_them_or_none() -> None:
     assert len({case.name for case in known}) == len(known) >= 15
     assert all(case.before > 0 for case in known if case.cause)
     assert any(not case.cause for case in known)
+
+
+def freeze(title: str, end: int, **given: object) -> freeze_pb.FreezeWindow:
+    """Return a hard freeze window for everything, of two hours."""
+    window = freeze_pb.FreezeWindow(id=title, title=title, type=freeze_pb.FreezeType.HARD, active=True)
+    window.timezone = "UTC"
+    window.starts_at, window.ends_at = timestamp(end - 2 * HOUR), timestamp(end)
+    for name, value in given.items():
+        setattr(window, name, value)
+    return window
+
+
+SHOP = Subject("shop", "production", "web")
+SUBJECTS = {
+    SHOP: Place(0),
+    SHOP._replace(service="ledger", team="core"): Place(1),
+    SHOP._replace(service="app"): Place(1, caller=True),
+}
+
+
+def test_freeze_windows_count_that_ended_for_the_service_or_what_it_calls() -> None:
+    windows = [
+        freeze("of shop", AT - HOUR, services=["shop"], environments=["prod"]),
+        freeze("of what core owns", AT - 2 * HOUR, teams=["core"]),
+        freeze("daily", AT - (9 * 24 + 5) * HOUR, teams=["web"], rrule="FREQ=DAILY"),
+        freeze("of a caller", AT - HOUR, services=["app"]),
+        freeze("elsewhere", AT - HOUR, environments=["UAT"]),
+        freeze("off", AT - HOUR, active=False),
+        freeze("still in effect", AT + HOUR // 2, type=freeze_pb.FreezeType.SOFT),
+        freeze("long before", AT - 30 * HOUR),
+        freeze("followed by another", AT - HOUR - HOUR // 2, services=["shop"]),
+    ]
+    changes = [event(1, AT - HOUR // 2), event(2, AT - 6 * HOUR), event(3, AT - 1, service="ledger")]
+    found = lifted_before(INCIDENT, windows, SUBJECTS, changes, (AT - 24 * HOUR, AT))
+    assert [(each.occurrence.window.title, each.service, each.begun) for each in found] == [
+        ("of shop", "shop", 1),
+        ("of what core owns", "ledger", 1),
+        ("daily", "shop", 1),
+    ]
+    assert found[0].features == {
+        "same_service": 1,
+        "same_environment": 1,
+        "freeze_lifted": 1,
+        "age": pytest.approx(log(1 + 60 / 5)),
+    }
+
+
+def test_no_freeze_window_outweighs_no_recorded_cause_or_what_began_after_it() -> None:
+    windows = [freeze("of shop", AT - HOUR // 60)]
+    lifted = lifted_before(INCIDENT, windows, SUBJECTS, [], (AT - 24 * HOUR, AT))
+    alone = ranked(lifted, DEFAULTS, {})
+    assert alone.changes[0].share < alone.no_recorded_cause
+    late = event(1, AT - HOUR // 120, end_date=timestamp(AT + HOUR), service="ledger")
+    (change,) = changes_before(INCIDENT, [late], {"ledger": Place(1)}, History(), AT)
+    assert [each.change for each in ranked([change, *lifted], DEFAULTS, {}).changes][-1] is lifted[0]

@@ -120,7 +120,8 @@ READS = (
         "Find the cause of an incident",
         "Rank the changes that may have caused an incident, each with its probability (`share`) and the"
         " reasons for it. The ranking is computed from the time, the service, its dependencies and what"
-        " happened before; it is no proof, and says so if no change stands out.",
+        " happened before; it is no proof, and says so if no change stands out. Freeze windows that ended"
+        " before (`lifted_freeze`) are among them.",
         incident_pb.ExplainIncidentRequest,
         incident_pb.ExplainIncidentResponse,
         _cause,

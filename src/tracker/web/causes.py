@@ -11,11 +11,13 @@ from tracker.domain.events import attributes_of, event_id
 from tracker.errors import FieldViolation, invalid
 from tracker.pb import event_pb, incident_pb
 from tracker.web.event_rows import event_row
+from tracker.web.freezes.rows import occurrence_row
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from tracker.web.event_rows import EventRow
+    from tracker.web.freezes.rows import FreezeRow
     from tracker.web.visit import Visit
 
 _SHOWN: Final = 5
@@ -49,9 +51,13 @@ class Part(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Suspect:
-    """A change that may have caused the incident; `reasons` are the strongest of its `parts`."""
+    """A change that may have caused the incident, or a freeze window that ended before it.
+
+    `reasons` are the strongest of its `parts`.
+    """
 
     row: EventRow
+    freeze: FreezeRow | None
     share: str
     width: int
     score: str
@@ -141,6 +147,7 @@ def _suspect(visit: Visit, each: incident_pb.Suspect) -> Suspect:
     ]
     return Suspect(
         row=event_row(each.change or event_pb.Event(), visit.times),
+        freeze=occurrence_row(each.lifted_freeze, visit.times) if each.lifted_freeze else None,
         share=_percent(each.share),
         width=round(100 * each.share),
         score=f"{each.score:.2f}",

@@ -154,6 +154,9 @@ def _print(answer: incident_pb.ExplainIncidentResponse, *, parts: bool) -> None:
         return
     echo()
     print_rows(_COLUMNS, [_row(each) for each in answer.suspects], STYLES)
+    if any(each.lifted_freeze for each in answer.suspects):
+        echo()
+        echo("a freeze window can't be recorded as the cause: record what was changed after it")
     if sys.stdout.isatty():
         echo()
         others = answer.change_count - len(answer.suspects)
@@ -171,7 +174,7 @@ def _print(answer: incident_pb.ExplainIncidentResponse, *, parts: bool) -> None:
 def _summary(answer: incident_pb.ExplainIncidentResponse) -> str:
     from tracker.pb import incident_pb
 
-    first = answer.suspects[0].change.title if answer.suspects and answer.suspects[0].change else ""
+    first = _title(answer.suspects[0]) if answer.suspects else ""
     match answer.verdict:
         case incident_pb.Verdict.confirmed:
             return f"caused by {first}, as somebody recorded"
@@ -194,16 +197,29 @@ def _fields(each: incident_pb.Suspect) -> Sequence[Cell]:
     from tracker.cli.event.shown import event_row
     from tracker.pb import event_pb
 
-    time, service, environment, type_, status, _, _, title, id_ = event_row(each.change or event_pb.Event())
+    freeze = each.lifted_freeze
+    if freeze is None:
+        event = each.change or event_pb.Event()
+        time, service, environment, type_, status, _, _, _, id_ = event_row(event)
+    else:
+        time, service, environment, type_, status = freeze.ends_at, "", "", "freeze", ""
+        id_ = freeze.freeze_window.id if freeze.freeze_window else ""
     why = ", ".join(reason.text for reason in each.reasons[:_SHOWN_REASONS])
     link = each.link.name if each.link else ""
     numbers = (f"{each.share:.4f}", f"{each.score:.3f}")
-    return (*numbers, time, title, service, environment, type_, status, why, link, id_)
+    return (*numbers, time, _title(each), service, environment, type_, status, why, link, id_)
+
+
+def _title(each: incident_pb.Suspect) -> str:
+    if each.lifted_freeze:
+        window = each.lifted_freeze.freeze_window
+        return f"end of the freeze window {window.title if window else ''}"
+    return each.change.title if each.change else ""
 
 
 def _print_parts(each: incident_pb.Suspect) -> None:
     echo()
-    echo(f"{each.change.title if each.change else ''}: score {each.score:.2f}, share {_percent(each.share)}")
+    echo(f"{_title(each)}: score {each.score:.2f}, share {_percent(each.share)}")
     rows = [
         (part.text, part.feature, f"{part.value:.2f}", f"{part.weight:.2f}", f"{part.factor:.2f}")
         for part in each.reasons

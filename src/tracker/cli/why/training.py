@@ -80,7 +80,8 @@ def _learn(connection: Connection) -> _Learned:
     for incident in _incidents(connection):
         answer = _explained_then(connection, incident)
         weights = dict(answer.weights)
-        numbers = {_id(each.change): number for number, each in enumerate(answer.suspects)}
+        changes = [each for each in answer.suspects if each.change]  # of freeze windows, nobody says anything
+        numbers = {_id(each.change): number for number, each in enumerate(changes)}
         metadata = incident.metadata
         caused = metadata.caused_by if metadata is not None else []
         excluded = metadata.not_caused_by if metadata is not None else []
@@ -88,9 +89,9 @@ def _learn(connection: Connection) -> _Learned:
         if caused and not chosen:
             outside += 1
             continue
-        rest = range(len(answer.suspects) + 1)
+        rest = range(len(changes) + 1)
         possible = chosen or [number for number in rest if number not in {numbers.get(e) for e in excluded}]
-        features = [{part.feature: part.value for part in each.reasons} for each in answer.suspects]
+        features = [{part.feature: part.value for part in each.reasons} for each in changes]
         cases.append(Case([*features, {_NONE: 1.0}], possible))
     return _Learned(cases, weights, outside)
 

@@ -141,14 +141,13 @@ def _change(span: TimedEvent, known: _Context, places: Mapping[str, Place], hist
     age = max(0, known.at - (span.start if running else span.end))
     place = places.get(attributes.service)
     changes, incidents = (of.get(attributes.service, 0) for of in (history.changes, history.incidents))
-    minutes = age / _MINUTE
     is_same, mentioned = attributes.service == own.service, _is_mentioned(span.event, known.told)
-    log_age, stranger = log(1 + minutes / _SOON), place is None
+    aged = age_features(age)
+    log_age, stranger = aged["age"], place is None
     per_change = (incidents + _USUAL_INCIDENTS * _DOUBT) / (changes + _DOUBT)
     features: dict[str, float] = {
-        **_where(place, attributes, own),
-        "age": log_age,
-        "old": log(max(1, minutes / _OLD)),
+        **where_features(place, attributes, own),
+        **aged,
         "stranger_age": log_age if stranger else 0,
         "running": running,
         "running_age": log_age if running else 0,
@@ -180,9 +179,16 @@ def _overlapping(series: Sequence[TimedEvent]) -> Iterator[bool]:
         stop = max(stop, span.stop)
 
 
-def _where(
+def age_features(age: int) -> Mapping[str, float]:
+    """Return the features of an age in microseconds."""
+    minutes = age / _MINUTE
+    return {"age": log(1 + minutes / _SOON), "old": log(max(1, minutes / _OLD))}
+
+
+def where_features(
     place: Place | None, attributes: event_pb.EventAttributes, own: event_pb.EventAttributes
 ) -> Mapping[str, float]:
+    """Return the features of the place of a change by its attributes and those of an incident."""
     features: dict[str, float] = {}
     if place is not None:
         kind = "caller" if place.caller else "dependency"

@@ -12,6 +12,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, NamedTuple
 
+from tracker.domain.causes.features import Change
 from tracker.domain.causes.weights import NO_RECORDED_CAUSE
 from tracker.domain.events import event_id
 from tracker.logit import probabilities, score
@@ -20,13 +21,13 @@ from tracker.pb import incident_pb
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from tracker.domain.causes.features import Change
+    from tracker.domain.causes.freezes import LiftedFreeze
 
 
 class Ranked(NamedTuple):
-    """A change with its score, its probability, and what people said of it."""
+    """A change or freeze window with its score, its probability, and what people said of it."""
 
-    change: Change
+    change: Change | LiftedFreeze
     score: float
     share: float
     link: incident_pb.Link
@@ -40,14 +41,16 @@ class Ranking(NamedTuple):
 
 
 def ranked(
-    changes: Sequence[Change], weights: Mapping[str, float], links: Mapping[str, incident_pb.Link]
+    changes: Sequence[Change | LiftedFreeze],
+    weights: Mapping[str, float],
+    links: Mapping[str, incident_pb.Link],
 ) -> Ranking:
     """Return changes, given newest first, by their probability, and of the same one newest first.
 
     What people said, by the ids of changes, is certain: what they excluded has the probability 0, and so has
-    everything but the causes that they confirmed.
+    everything but the causes that they confirmed. Of freeze windows they can't say anything.
     """
-    said = [links.get(event_id(change.event), _Link.UNSPECIFIED) for change in changes]
+    said = [_said(change, links) for change in changes]
     confirmed = _Link.caused_by in said
     possible = [link == _Link.caused_by if confirmed else not link for link in said]
     alternatives: list[Mapping[str, float]] = [
@@ -62,6 +65,14 @@ def ranked(
     ]
     found.sort(key=lambda each: (-each.share, each.link == _Link.not_caused_by, -each.score))
     return Ranking(found, next(likely, 0.0))
+
+
+def _said(change: Change | LiftedFreeze, links: Mapping[str, incident_pb.Link]) -> incident_pb.Link:
+    return (
+        links.get(event_id(change.event), _Link.UNSPECIFIED)
+        if isinstance(change, Change)
+        else _Link.UNSPECIFIED
+    )
 
 
 _Link = incident_pb.Link

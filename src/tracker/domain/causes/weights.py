@@ -41,12 +41,14 @@ DEFAULTS: Final[Mapping[str, float]] = {
     "stranger_mentioned": 4.40,
     "linked": 5.00,
     "other_place": -2.00,
+    "freeze_lifted": -6.00,
     NO_RECORDED_CAUSE: 8.28,
 }
 """The weight of each feature: the logarithm of the factor that 1 of it makes to the odds of a change.
 
-`python -m bench.why --fit --seeds 6` computes them, but for `rolled_back`, `linked` and `other_place`: its
-histories do not have these, and their weights are chosen.
+`python -m bench.why --fit --seeds 6` computes them, but for `rolled_back`, `linked`, `other_place` and
+`freeze_lifted`: its histories do not have these, and their weights are chosen. That of `freeze_lifted` makes
+a freeze window that ended when an incident of its service began less likely than a cause not recorded.
 """
 
 

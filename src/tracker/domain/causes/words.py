@@ -6,7 +6,7 @@ from datetime import timedelta
 from math import exp
 from typing import TYPE_CHECKING
 
-from tracker.domain.causes.features import lines_of
+from tracker.domain.causes.features import Change, lines_of
 from tracker.domain.events import attributes_of
 from tracker.pb import incident_pb
 from tracker.pb.options import wire_name
@@ -15,7 +15,7 @@ from tracker.time_text import rounded_text
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from tracker.domain.causes.features import Change
+    from tracker.domain.causes.freezes import LiftedFreeze
     from tracker.pb import event_pb
 
 _FIXED = {
@@ -37,7 +37,7 @@ _FIXED = {
 
 
 def reasons(
-    change: Change, incident: event_pb.Event, weights: Mapping[str, float]
+    change: Change | LiftedFreeze, incident: event_pb.Event, weights: Mapping[str, float]
 ) -> list[incident_pb.Reason]:
     """Return the reasons for and against a change, the strongest first."""
     found = [
@@ -46,7 +46,9 @@ def reasons(
             value=value,
             weight=weights[feature],
             factor=exp(value * weights[feature]),
-            text=_text(feature, change, incident),
+            text=_text(feature, change, incident)
+            if isinstance(change, Change)
+            else _freeze_text(feature, change, incident),
         )
         for feature, value in change.features.items()
     ]
@@ -77,6 +79,24 @@ def _text(feature: str, change: Change, incident: event_pb.Event) -> str:
         "superseded": f"followed by {_number(change.later, 'later change')} of the same service",
         "rare": f"its service had {_number(changes, 'change')} in 14 days",
         "incident_prone": f"{_number(incidents, 'incident')}, {_number(changes, 'change')} of its service",
+    }
+    return words[feature]
+
+
+def _freeze_text(feature: str, freeze: LiftedFreeze, incident: event_pb.Event) -> str:
+    """Return what a feature of a freeze window that ended says in words."""
+    age = rounded_text(timedelta(microseconds=freeze.age))
+    others = f"{exp(freeze.features.get('shared', 0.0)):.0f}"
+    words: Mapping[str, str] = {
+        "same_service": "was for the same service",
+        "dependency_1": f"was for {freeze.service}, which {_called(incident)} calls",
+        "dependency_2": f"was for {freeze.service}, which {_called(incident)} calls by way of another",
+        "same_environment": f"in the same environment, {_environment(attributes_of(incident))}",
+        "unknown_environment": "an environment is not known",
+        "shared": f"as near to {others} services",
+        "freeze_lifted": f"the freeze ended, and {_number(freeze.begun, 'deployment')} began since",
+        "age": f"{age} before",
+        "old": f"{age} is long before",
     }
     return words[feature]
 

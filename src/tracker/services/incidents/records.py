@@ -7,11 +7,14 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Final
 
 from tracker.domain.causes.features import CHANGES, LATE
+from tracker.domain.causes.freezes import lifted_before
 from tracker.domain.causes.history import History, neighbourhood
 from tracker.domain.dependencies import dependencies_of
 from tracker.domain.events import EventId, attributes_of, event_id, event_time
+from tracker.domain.freeze_scopes import visible_part
 from tracker.domain.query.fields import ENVIRONMENT, SERVICE, TYPE
 from tracker.domain.query.tree import EventFilter, Not, all_of, one_of
+from tracker.domain.scopes import Subject, subject_of
 from tracker.pb import event_pb
 from tracker.permissions import Permission
 from tracker.services.narrowing import may_touch, visible
@@ -22,11 +25,14 @@ from tracker.time_text import MICROS
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Mapping, Sequence
 
+    from tracker.domain.causes.freezes import LiftedFreeze
     from tracker.domain.causes.history import Place
     from tracker.domain.query.tree import Node
+    from tracker.pb import freeze_pb
     from tracker.services.context import Call
     from tracker.stores.base import CatalogStore
     from tracker.stores.events import EventStore
+    from tracker.stores.records import RecordStore
 
 _HOUR: Final = 3_600 * MICROS
 _INCIDENT: Final = event_pb.Type.incident
@@ -48,6 +54,7 @@ class Records:
     """What was recorded before an incident; `incomplete` is whether there were more events than were read."""
 
     events: Sequence[event_pb.Event]
+    freezes: Sequence[LiftedFreeze]
     places: Mapping[str, Place]
     history: History
     since: int
@@ -56,13 +63,14 @@ class Records:
 
 @dataclass(frozen=True, slots=True)
 class RecordReader:
-    """Reads the events and catalog entries that may explain an incident.
+    """Reads the events, catalog entries and freeze windows that may explain an incident.
 
     `_window` is how long before it is searched, in microseconds.
     """
 
     _events: EventStore
     _catalog: CatalogStore
+    _freezes: RecordStore[freeze_pb.FreezeWindow]
     _window: int
 
     async def before(self, incident: event_pb.Event, links: Iterable[str], call: Call, as_of: int) -> Records:
@@ -71,7 +79,7 @@ class RecordReader:
         `links` are ids of further events to return.
         """
         attributes, at = attributes_of(incident), event_time(incident)
-        places = await self._places(attributes.service, call)
+        places, owners = await self._places(attributes.service, call)
         near = one_of(SERVICE, places)
         since, until = at - self._window, min(at + _AFTER, as_of + 1)
         changes = one_of(TYPE, CHANGES)
@@ -96,12 +104,25 @@ class RecordReader:
         alike_first = sorted(alike[0], key=lambda event: -abs(event_time(event) - at))
         failing = {attributes_of(event).service: event_time(event) for event in alike_first}
         history = replace(await self._history(services, since, call), failing=failing)
-        return Records(events, places, history, since, found[1] or others[1])
+        environment = subject_of(incident).environment
+        subjects = {Subject(name, environment, owners.get(name, "")): place for name, place in places.items()}
+        windows, period = await self._windows(call), (since, min(at, as_of))
+        freezes = lifted_before(incident, windows, subjects, events, period)
+        return Records(events, freezes, places, history, since, found[1] or others[1])
 
-    async def _places(self, service: str, call: Call) -> Mapping[str, Place]:
+    async def _places(self, service: str, call: Call) -> tuple[Mapping[str, Place], Mapping[str, str]]:
+        """Return the places of services, and their owners."""
         found = await self._catalog.find(Page())
         readable = [entry for entry in found.records if may_touch(call, Permission.CATALOG_READ, entry)]
-        return neighbourhood(dependencies_of(readable), service)
+        owners = {entry.name: entry.owner for entry in readable}
+        return neighbourhood(dependencies_of(readable), service), owners
+
+    async def _windows(self, call: Call) -> Sequence[freeze_pb.FreezeWindow]:
+        scopes = call.principal.scopes(Permission.FREEZE_READ)
+        if scopes == ():
+            return ()
+        found = (visible_part(each, scopes) for each in await self._freezes.find())
+        return [each for each in found if each is not None]
 
     async def _find(self, where: EventFilter, most: int, call: Call) -> tuple[Sequence[event_pb.Event], bool]:
         if where.since is None or where.until is None or where.until <= where.since:

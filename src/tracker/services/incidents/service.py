@@ -9,13 +9,14 @@ from itertools import accumulate
 from typing import TYPE_CHECKING, Final
 
 from tracker.domain import changelog
-from tracker.domain.causes.features import changes_before
+from tracker.domain.causes.features import Change, changes_before
 from tracker.domain.causes.links import linked, links_of
 from tracker.domain.causes.ranking import ranked
 from tracker.domain.causes.weights import NO_RECORDED_CAUSE
 from tracker.domain.causes.words import reasons
 from tracker.domain.event_locks import EventChange
 from tracker.domain.events import event_id, event_key
+from tracker.domain.freezes import shown_occurrence
 from tracker.domain.times import read_named, timestamp
 from tracker.errors import FieldViolation, Reason, TrackerError
 from tracker.pb import incident_pb
@@ -28,6 +29,7 @@ from tracker.services.paging import PAGE_BYTES, given
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
+    from tracker.domain.causes.freezes import LiftedFreeze
     from tracker.domain.causes.ranking import Ranked
     from tracker.pb import event_pb, lock_pb
     from tracker.services.context import Call, Context
@@ -65,17 +67,18 @@ class IncidentService:
         links = {} if request.as_of else links_of(incident)
         records = await self._reader.before(incident, links, call, as_of)
         changes = changes_before(incident, records.events, records.places, records.history, as_of)
-        ranking = ranked(changes, self._judgement.weights, links)
+        compared: Sequence[Change | LiftedFreeze] = [*changes, *records.freezes]
+        ranking = ranked(compared, self._judgement.weights, links)
         limit = given(request.limit, _SUSPECTS)
         shown = _fitting([self._suspect(each, incident) for each in ranking.changes[:limit]])
-        self._context.report(call, "incident explained", id=event_id(incident), changes=len(changes))
+        self._context.report(call, "incident explained", id=event_id(incident), changes=len(compared))
         return incident_pb.ExplainIncidentResponse(
             incident=incident,
             verdict=_verdict(ranking.changes, self._judgement.threshold),
             suspects=shown,
             no_recorded_cause=ranking.no_recorded_cause,
             no_recorded_cause_score=self._judgement.weights[NO_RECORDED_CAUSE],
-            change_count=len(changes),
+            change_count=len(compared),
             other_share=sum(each.share for each in ranking.changes[len(shown) :]),
             incomplete=records.incomplete,
             threshold=self._judgement.threshold,
@@ -113,9 +116,10 @@ class IncidentService:
         return event
 
     def _suspect(self, each: Ranked, incident: event_pb.Event) -> incident_pb.Suspect:
-        place = each.change.place
+        candidate, place = each.change, each.change.place
         return incident_pb.Suspect(
-            change=_without_changelog(each.change.event),
+            change=_without_changelog(candidate.event) if isinstance(candidate, Change) else None,
+            lifted_freeze=None if isinstance(candidate, Change) else shown_occurrence(candidate.occurrence),
             share=each.share,
             score=each.score,
             reasons=reasons(each.change, incident, self._judgement.weights),

@@ -18,6 +18,7 @@ from protovalidate._gen.buf.validate import validate_pb
 
 from ....google.api import annotations_pb
 from ...event.v1alpha1 import event_pb
+from ...freeze.v1alpha1 import freeze_pb
 from ...options.v1 import options_pb
 
 if TYPE_CHECKING:
@@ -26,6 +27,7 @@ if TYPE_CHECKING:
     from protobuf.wkt.google.protobuf.wrappers_pb import UInt32Value
 
     from ...event.v1alpha1.event_pb import Event
+    from ...freeze.v1alpha1.freeze_pb import FreezeOccurrence
 
 
 _ExplainIncidentRequestFields: TypeAlias = Literal["id", "limit", "as_of"]
@@ -141,11 +143,11 @@ class Reason(Message[_ReasonFields]):
         factor: float
         text: str
 
-_SuspectFields: TypeAlias = Literal["change", "share", "score", "reasons", "link", "distance", "caller"]
+_SuspectFields: TypeAlias = Literal["change", "share", "score", "reasons", "link", "distance", "caller", "lifted_freeze"]
 
 class Suspect(Message[_SuspectFields]):
     """
-    A change that may have caused the incident.
+    A change that may have caused the incident, or a freeze window that ended before it.
 
     ```proto
     message tracker.incident.v1alpha1.Suspect
@@ -153,7 +155,7 @@ class Suspect(Message[_SuspectFields]):
 
     Attributes:
         change:
-            The change, without its changelog.
+            The change, without its changelog. Unset for a freeze window.
 
             ```proto
             optional tracker.event.v1alpha1.Event change = 1;
@@ -177,7 +179,7 @@ class Suspect(Message[_SuspectFields]):
             repeated tracker.incident.v1alpha1.Reason reasons = 4;
             ```
         link:
-            How a person has connected it with the incident.
+            How a person has connected it with the incident. Of freeze windows, nothing can be said.
 
             ```proto
             tracker.incident.v1alpha1.Link link = 5;
@@ -194,9 +196,15 @@ class Suspect(Message[_SuspectFields]):
             ```proto
             bool caller = 7;
             ```
+        lifted_freeze:
+            The freeze window instead of a change, and when it was in effect until it ended. Unset for a change.
+
+            ```proto
+            optional tracker.freeze.v1alpha1.FreezeOccurrence lifted_freeze = 8;
+            ```
     """
 
-    __slots__ = ("change", "share", "score", "reasons", "link", "distance", "caller")
+    __slots__ = ("change", "share", "score", "reasons", "link", "distance", "caller", "lifted_freeze")
 
     if TYPE_CHECKING:
 
@@ -210,6 +218,7 @@ class Suspect(Message[_SuspectFields]):
             link: Link | None = None,
             distance: int | None = None,
             caller: bool = False,
+            lifted_freeze: FreezeOccurrence | None = None,
         ) -> None:
             pass
 
@@ -220,6 +229,7 @@ class Suspect(Message[_SuspectFields]):
         link: Link
         distance: int
         caller: bool
+        lifted_freeze: FreezeOccurrence | None
 
 _ExplainIncidentResponseFields: TypeAlias = Literal["incident", "verdict", "suspects", "no_recorded_cause", "no_recorded_cause_score", "change_count", "other_share", "incomplete", "threshold", "since", "as_of", "neighbour_count", "weights"]
 
@@ -263,7 +273,7 @@ class ExplainIncidentResponse(Message[_ExplainIncidentResponseFields]):
             double no_recorded_cause_score = 5;
             ```
         change_count:
-            How many changes were compared.
+            How many changes and freeze windows were compared.
 
             ```proto
             uint32 change_count = 6;
@@ -367,7 +377,7 @@ class LinkChangeRequest(Message[_LinkChangeRequestFields]):
             string id = 1;
             ```
         change_id:
-            Id or Slack id of the change.
+            Id or Slack id of the change, which is an event.
 
             ```proto
             string change_id = 2;
@@ -534,13 +544,14 @@ class Verdict(Enum):
 
 
 _DESC = file_desc(
-    b'\n&proto/incident/v1alpha1/incident.proto\x12\x19tracker.incident.v1alpha1\x1a\x1bbuf/validate/validate.proto\x1a\x1cgoogle/api/annotations.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x1egoogle/protobuf/wrappers.proto\x1a proto/event/v1alpha1/event.proto\x1a\x1eproto/options/v1/options.proto"\xa7\x01\n\x16ExplainIncidentRequest\x12\x1b\n\x02id\x18\x01 \x01(\tR\x02idB\x0b\xbaH\x08\xc8\x01\x01r\x03\x18\xc8\x01\x12<\n\x05limit\x18\x02 \x01(\x0b2\x1c.google.protobuf.UInt32ValueR\x05limitB\x08\xbaH\x05*\x03\x18\xe8\x07\x122\n\x05as_of\x18\x03 \x01(\tR\x04asOfB\x1d\xbaH\x05r\x03\x18\xc8\x01\xa2\xbb\x18\x04date\xa2\xbb\x18\tdate-time"|\n\x06Reason\x12\x18\n\x07feature\x18\x01 \x01(\tR\x07feature\x12\x14\n\x05value\x18\x02 \x01(\x01R\x05value\x12\x16\n\x06weight\x18\x03 \x01(\x01R\x06weight\x12\x16\n\x06factor\x18\x04 \x01(\x01R\x06factor\x12\x12\n\x04text\x18\x05 \x01(\tR\x04text"\xa4\x02\n\x07Suspect\x125\n\x06change\x18\x01 \x01(\x0b2\x1d.tracker.event.v1alpha1.EventR\x06change\x12\x14\n\x05share\x18\x02 \x01(\x01R\x05share\x12\x14\n\x05score\x18\x03 \x01(\x01R\x05score\x12;\n\x07reasons\x18\x04 \x03(\x0b2!.tracker.incident.v1alpha1.ReasonR\x07reasons\x123\n\x04link\x18\x05 \x01(\x0e2\x1f.tracker.incident.v1alpha1.LinkR\x04link\x12\x1f\n\x08distance\x18\x06 \x01(\rH\x00R\x08distance\x88\x01\x01\x12\x16\n\x06caller\x18\x07 \x01(\x08R\x06callerB\x0b\n\t_distance"\xda\x05\n\x17ExplainIncidentResponse\x129\n\x08incident\x18\x01 \x01(\x0b2\x1d.tracker.event.v1alpha1.EventR\x08incident\x12<\n\x07verdict\x18\x02 \x01(\x0e2".tracker.incident.v1alpha1.VerdictR\x07verdict\x12>\n\x08suspects\x18\x03 \x03(\x0b2".tracker.incident.v1alpha1.SuspectR\x08suspects\x12*\n\x11no_recorded_cause\x18\x04 \x01(\x01R\x0fnoRecordedCause\x125\n\x17no_recorded_cause_score\x18\x05 \x01(\x01R\x14noRecordedCauseScore\x12!\n\x0cchange_count\x18\x06 \x01(\rR\x0bchangeCount\x12\x1f\n\x0bother_share\x18\x07 \x01(\x01R\notherShare\x12\x1e\n\nincomplete\x18\x08 \x01(\x08R\nincomplete\x12\x1c\n\tthreshold\x18\t \x01(\x01R\tthreshold\x120\n\x05since\x18\n \x01(\x0b2\x1a.google.protobuf.TimestampR\x05since\x12/\n\x05as_of\x18\x0b \x01(\x0b2\x1a.google.protobuf.TimestampR\x04asOf\x12\'\n\x0fneighbour_count\x18\x0c \x01(\rR\x0eneighbourCount\x12Y\n\x07weights\x18\r \x03(\x0b2?.tracker.incident.v1alpha1.ExplainIncidentResponse.WeightsEntryR\x07weights\x1a:\n\x0cWeightsEntry\x12\x10\n\x03key\x18\x01 \x01(\tR\x03key\x12\x14\n\x05value\x18\x02 \x01(\x01R\x05value:\x028\x01"\xd0\x01\n\x11LinkChangeRequest\x12\x1b\n\x02id\x18\x01 \x01(\tR\x02idB\x0b\xbaH\x08\xc8\x01\x01r\x03\x18\xc8\x01\x12(\n\tchange_id\x18\x02 \x01(\tR\x08changeIdB\x0b\xbaH\x08\xc8\x01\x01r\x03\x18\xc8\x01\x123\n\x04link\x18\x03 \x01(\x0e2\x1f.tracker.incident.v1alpha1.LinkR\x04link\x12#\n\x07comment\x18\x04 \x01(\tR\x07commentB\t\xbaH\x06r\x04(\x80\x80\x04\x12\x1a\n\x03who\x18\x05 \x01(\tR\x03whoB\x08\xbaH\x05r\x03\x18\xc8\x01"O\n\x12LinkChangeResponse\x129\n\x08incident\x18\x01 \x01(\x0b2\x1d.tracker.event.v1alpha1.EventR\x08incident*e\n\x04Link\x12\x14\n\x10LINK_UNSPECIFIED\x10\x00\x12\r\n\tcaused_by\x10\x01\x12\x11\n\rnot_caused_by\x10\x02\x12\x11\n\rremediated_by\x10\x03\x12\x12\n\x0erolled_back_by\x10\x04*W\n\x07Verdict\x12\x17\n\x13VERDICT_UNSPECIFIED\x10\x00\x12\r\n\tconfirmed\x10\x01\x12\r\n\tsuspected\x10\x02\x12\x15\n\x11no_recorded_cause\x10\x032\xa0\x04\n\x0fIncidentService\x12\xea\x01\n\x0fExplainIncident\x121.tracker.incident.v1alpha1.ExplainIncidentRequest\x1a2.tracker.incident.v1alpha1.ExplainIncidentResponse"p\x90\x02\x01\xaa\xbb\x184\x12\x0fEVENT_NOT_FOUND\x1a!No event has this id or Slack id.\xba\xbb\x18\nevent:read\x82\xd3\xe4\x93\x02!\x12\x1f/api/v1alpha1/event/{id}/causes\x12\x9f\x02\n\nLinkChange\x12,.tracker.incident.v1alpha1.LinkChangeRequest\x1a-.tracker.incident.v1alpha1.LinkChangeResponse"\xb3\x01\xaa\xbb\x184\x12\x0fEVENT_NOT_FOUND\x1a!No event has this id or Slack id.\xaa\xbb\x18>\x12\x17RELATED_EVENT_NOT_FOUND\x1a#No event has the id in `change_id`.\xba\xbb\x18\x0bevent:write\x82\xd3\xe4\x93\x02$:\x01*"\x1f/api/v1alpha1/event/{id}/causesb\x06proto3',
+    b'\n&proto/incident/v1alpha1/incident.proto\x12\x19tracker.incident.v1alpha1\x1a\x1bbuf/validate/validate.proto\x1a\x1cgoogle/api/annotations.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x1egoogle/protobuf/wrappers.proto\x1a proto/event/v1alpha1/event.proto\x1a"proto/freeze/v1alpha1/freeze.proto\x1a\x1eproto/options/v1/options.proto"\xa7\x01\n\x16ExplainIncidentRequest\x12\x1b\n\x02id\x18\x01 \x01(\tR\x02idB\x0b\xbaH\x08\xc8\x01\x01r\x03\x18\xc8\x01\x12<\n\x05limit\x18\x02 \x01(\x0b2\x1c.google.protobuf.UInt32ValueR\x05limitB\x08\xbaH\x05*\x03\x18\xe8\x07\x122\n\x05as_of\x18\x03 \x01(\tR\x04asOfB\x1d\xbaH\x05r\x03\x18\xc8\x01\xa2\xbb\x18\x04date\xa2\xbb\x18\tdate-time"|\n\x06Reason\x12\x18\n\x07feature\x18\x01 \x01(\tR\x07feature\x12\x14\n\x05value\x18\x02 \x01(\x01R\x05value\x12\x16\n\x06weight\x18\x03 \x01(\x01R\x06weight\x12\x16\n\x06factor\x18\x04 \x01(\x01R\x06factor\x12\x12\n\x04text\x18\x05 \x01(\tR\x04text"\xf4\x02\n\x07Suspect\x125\n\x06change\x18\x01 \x01(\x0b2\x1d.tracker.event.v1alpha1.EventR\x06change\x12\x14\n\x05share\x18\x02 \x01(\x01R\x05share\x12\x14\n\x05score\x18\x03 \x01(\x01R\x05score\x12;\n\x07reasons\x18\x04 \x03(\x0b2!.tracker.incident.v1alpha1.ReasonR\x07reasons\x123\n\x04link\x18\x05 \x01(\x0e2\x1f.tracker.incident.v1alpha1.LinkR\x04link\x12\x1f\n\x08distance\x18\x06 \x01(\rH\x00R\x08distance\x88\x01\x01\x12\x16\n\x06caller\x18\x07 \x01(\x08R\x06caller\x12N\n\rlifted_freeze\x18\x08 \x01(\x0b2).tracker.freeze.v1alpha1.FreezeOccurrenceR\x0cliftedFreezeB\x0b\n\t_distance"\xda\x05\n\x17ExplainIncidentResponse\x129\n\x08incident\x18\x01 \x01(\x0b2\x1d.tracker.event.v1alpha1.EventR\x08incident\x12<\n\x07verdict\x18\x02 \x01(\x0e2".tracker.incident.v1alpha1.VerdictR\x07verdict\x12>\n\x08suspects\x18\x03 \x03(\x0b2".tracker.incident.v1alpha1.SuspectR\x08suspects\x12*\n\x11no_recorded_cause\x18\x04 \x01(\x01R\x0fnoRecordedCause\x125\n\x17no_recorded_cause_score\x18\x05 \x01(\x01R\x14noRecordedCauseScore\x12!\n\x0cchange_count\x18\x06 \x01(\rR\x0bchangeCount\x12\x1f\n\x0bother_share\x18\x07 \x01(\x01R\notherShare\x12\x1e\n\nincomplete\x18\x08 \x01(\x08R\nincomplete\x12\x1c\n\tthreshold\x18\t \x01(\x01R\tthreshold\x120\n\x05since\x18\n \x01(\x0b2\x1a.google.protobuf.TimestampR\x05since\x12/\n\x05as_of\x18\x0b \x01(\x0b2\x1a.google.protobuf.TimestampR\x04asOf\x12\'\n\x0fneighbour_count\x18\x0c \x01(\rR\x0eneighbourCount\x12Y\n\x07weights\x18\r \x03(\x0b2?.tracker.incident.v1alpha1.ExplainIncidentResponse.WeightsEntryR\x07weights\x1a:\n\x0cWeightsEntry\x12\x10\n\x03key\x18\x01 \x01(\tR\x03key\x12\x14\n\x05value\x18\x02 \x01(\x01R\x05value:\x028\x01"\xd0\x01\n\x11LinkChangeRequest\x12\x1b\n\x02id\x18\x01 \x01(\tR\x02idB\x0b\xbaH\x08\xc8\x01\x01r\x03\x18\xc8\x01\x12(\n\tchange_id\x18\x02 \x01(\tR\x08changeIdB\x0b\xbaH\x08\xc8\x01\x01r\x03\x18\xc8\x01\x123\n\x04link\x18\x03 \x01(\x0e2\x1f.tracker.incident.v1alpha1.LinkR\x04link\x12#\n\x07comment\x18\x04 \x01(\tR\x07commentB\t\xbaH\x06r\x04(\x80\x80\x04\x12\x1a\n\x03who\x18\x05 \x01(\tR\x03whoB\x08\xbaH\x05r\x03\x18\xc8\x01"O\n\x12LinkChangeResponse\x129\n\x08incident\x18\x01 \x01(\x0b2\x1d.tracker.event.v1alpha1.EventR\x08incident*e\n\x04Link\x12\x14\n\x10LINK_UNSPECIFIED\x10\x00\x12\r\n\tcaused_by\x10\x01\x12\x11\n\rnot_caused_by\x10\x02\x12\x11\n\rremediated_by\x10\x03\x12\x12\n\x0erolled_back_by\x10\x04*W\n\x07Verdict\x12\x17\n\x13VERDICT_UNSPECIFIED\x10\x00\x12\r\n\tconfirmed\x10\x01\x12\r\n\tsuspected\x10\x02\x12\x15\n\x11no_recorded_cause\x10\x032\xa0\x04\n\x0fIncidentService\x12\xea\x01\n\x0fExplainIncident\x121.tracker.incident.v1alpha1.ExplainIncidentRequest\x1a2.tracker.incident.v1alpha1.ExplainIncidentResponse"p\x90\x02\x01\xaa\xbb\x184\x12\x0fEVENT_NOT_FOUND\x1a!No event has this id or Slack id.\xba\xbb\x18\nevent:read\x82\xd3\xe4\x93\x02!\x12\x1f/api/v1alpha1/event/{id}/causes\x12\x9f\x02\n\nLinkChange\x12,.tracker.incident.v1alpha1.LinkChangeRequest\x1a-.tracker.incident.v1alpha1.LinkChangeResponse"\xb3\x01\xaa\xbb\x184\x12\x0fEVENT_NOT_FOUND\x1a!No event has this id or Slack id.\xaa\xbb\x18>\x12\x17RELATED_EVENT_NOT_FOUND\x1a#No event has the id in `change_id`.\xba\xbb\x18\x0bevent:write\x82\xd3\xe4\x93\x02$:\x01*"\x1f/api/v1alpha1/event/{id}/causesb\x06proto3',
     [
         validate_pb.desc(),
         annotations_pb.desc(),
         timestamp_pb.desc(),
         wrappers_pb.desc(),
         event_pb.desc(),
+        freeze_pb.desc(),
         options_pb.desc(),
     ],
     {

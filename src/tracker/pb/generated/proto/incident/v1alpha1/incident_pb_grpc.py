@@ -28,11 +28,13 @@ class IncidentServiceService:
     async def explain_incident(self, request: ExplainIncidentRequest, context: aio.ServicerContext) -> ExplainIncidentResponse:
         """
         Ranks the changes that may have caused an incident: deployments, operations and drifts before it, of its service,
-        of what that calls and is called by up to two dependencies away, and of any other service a short time before.
+        of what that calls and is called by up to two dependencies away, and of any other service a short time before; and
+        freeze windows that ended, of its service and of what that calls.
 
         Each change has a share: the probability that it is the cause, given what is known of it. The shares of all changes
         and that of `no_recorded_cause` add up to 1. docs/answers.md has the formula, which can be followed by hand.
-        The same records give the same answer. Changes and catalog entries that the caller may not read play no part.
+        The same records give the same answer. Changes, freeze windows and catalog entries that the caller may not read play
+        no part.
         """
         context.set_code(StatusCode.UNIMPLEMENTED)
         context.set_details("Method not implemented!")
@@ -96,11 +98,13 @@ class IncidentServiceClient:
     ) -> aio.UnaryUnaryCall[ExplainIncidentRequest, ExplainIncidentResponse]:
         """
         Ranks the changes that may have caused an incident: deployments, operations and drifts before it, of its service,
-        of what that calls and is called by up to two dependencies away, and of any other service a short time before.
+        of what that calls and is called by up to two dependencies away, and of any other service a short time before; and
+        freeze windows that ended, of its service and of what that calls.
 
         Each change has a share: the probability that it is the cause, given what is known of it. The shares of all changes
         and that of `no_recorded_cause` add up to 1. docs/answers.md has the formula, which can be followed by hand.
-        The same records give the same answer. Changes and catalog entries that the caller may not read play no part.
+        The same records give the same answer. Changes, freeze windows and catalog entries that the caller may not read play
+        no part.
         """
         return self._explain_incident(request, timeout=timeout, metadata=metadata, credentials=credentials, wait_for_ready=wait_for_ready, compression=compression)
 
@@ -128,11 +132,13 @@ class IncidentServiceServiceSync:
     def explain_incident(self, request: ExplainIncidentRequest, context: ServicerContext) -> ExplainIncidentResponse:
         """
         Ranks the changes that may have caused an incident: deployments, operations and drifts before it, of its service,
-        of what that calls and is called by up to two dependencies away, and of any other service a short time before.
+        of what that calls and is called by up to two dependencies away, and of any other service a short time before; and
+        freeze windows that ended, of its service and of what that calls.
 
         Each change has a share: the probability that it is the cause, given what is known of it. The shares of all changes
         and that of `no_recorded_cause` add up to 1. docs/answers.md has the formula, which can be followed by hand.
-        The same records give the same answer. Changes and catalog entries that the caller may not read play no part.
+        The same records give the same answer. Changes, freeze windows and catalog entries that the caller may not read play
+        no part.
         """
         context.set_code(StatusCode.UNIMPLEMENTED)
         context.set_details("Method not implemented!")
@@ -196,11 +202,13 @@ class IncidentServiceClientSync:
     ) -> ExplainIncidentResponse:
         """
         Ranks the changes that may have caused an incident: deployments, operations and drifts before it, of its service,
-        of what that calls and is called by up to two dependencies away, and of any other service a short time before.
+        of what that calls and is called by up to two dependencies away, and of any other service a short time before; and
+        freeze windows that ended, of its service and of what that calls.
 
         Each change has a share: the probability that it is the cause, given what is known of it. The shares of all changes
         and that of `no_recorded_cause` add up to 1. docs/answers.md has the formula, which can be followed by hand.
-        The same records give the same answer. Changes and catalog entries that the caller may not read play no part.
+        The same records give the same answer. Changes, freeze windows and catalog entries that the caller may not read play
+        no part.
         """
         return self._explain_incident(request, timeout=timeout, metadata=metadata, credentials=credentials, wait_for_ready=wait_for_ready, compression=compression)
 
