@@ -5,12 +5,12 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, NamedTuple
 
 from tracker.cli.exits import FAILED, CommandError
-from tracker.cli.printing import echo, say
+from tracker.cli.printing import echo, say, shown_progress
 from tracker.cli.tables import Column, print_rows
 from tracker.logit import Case, fit, log_loss, probabilities
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Callable, Iterator, Mapping, Sequence
 
     from tracker.cli.calls import Api
     from tracker.client.connection import Connection
@@ -49,8 +49,8 @@ def train_weights(api: Api) -> None:
     Each fifth of the incidents is judged by weights from the other four, so that no figure is of incidents
     that the weights were made from.
     """
-    with api.connected() as connection:
-        learned = _learn(connection)
+    with api.connected() as connection, shown_progress() as progress:
+        learned = _learn(connection, progress)
     cases, weights = learned.cases, learned.weights
     if len(cases) < _FEWEST:
         message = f"{len(cases)} incidents have a recorded cause; at least {_FEWEST} are needed to train"
@@ -72,12 +72,14 @@ def train_weights(api: Api) -> None:
     echo(f"WHY_WEIGHTS={','.join(f'{name}={value:g}' for name, value in new.items() if name in changed)}")
 
 
-def _learn(connection: Connection) -> _Learned:
+def _learn(connection: Connection, progress: Callable[[str, int, int | None], None]) -> _Learned:
     """Return what the server says of incidents with a recorded cause, as of when each of them began."""
     cases: list[Case] = []
     weights: Mapping[str, float] = {}
     outside = 0
-    for incident in _incidents(connection):
+    incidents = _incidents(connection)
+    for number, incident in enumerate(incidents):
+        progress("incidents", number, len(incidents))
         answer = _explained_then(connection, incident)
         weights = dict(answer.weights)
         changes = [each for each in answer.suspects if each.change]  # of freeze windows, nobody says anything
@@ -93,6 +95,7 @@ def _learn(connection: Connection) -> _Learned:
         possible = chosen or [number for number in rest if number not in {numbers.get(e) for e in excluded}]
         features = [{part.feature: part.value for part in each.reasons} for each in changes]
         cases.append(Case([*features, {_NONE: 1.0}], possible))
+    progress("incidents", len(incidents), len(incidents))
     return _Learned(cases, weights, outside)
 
 
