@@ -226,7 +226,7 @@ async def test_a_freeze_window_that_ended_before_is_among_them_for_those_who_may
         "2026-03-02T08:30:00Z",
     )
     texts = [each["text"] for each in lifted["reasons"]]
-    assert "the freeze ended, and 1 deployment began since" in texts
+    assert "the freeze ended, and 1 compared deployment began since" in texts
     assert answer["changeCount"] == 2
     assert deployment["share"] + lifted["share"] + answer["noRecordedCause"] == pytest.approx(1)
     with pytest.raises(Refused) as refused:

@@ -37,7 +37,7 @@ async def test_a_freeze_window_that_ended_has_a_link_and_no_buttons(http: httpx2
     (freeze,) = suspects(await page(http, f"/events/{incident}"))
     (link,) = freeze.all("a")
     assert link.attributes["href"] == f"/freezes/{answer.json()['freezeWindow']['id']}"
-    assert "the freeze ended, and 0 deployments began since" in freeze.text
+    assert "the freeze ended, and 0 compared deployments began since" in freeze.text
     assert not freeze.all("button")
 
 

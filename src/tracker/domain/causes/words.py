@@ -94,7 +94,7 @@ def _freeze_text(feature: str, freeze: LiftedFreeze, incident: event_pb.Event) -
         "same_environment": f"in the same environment, {_environment(attributes_of(incident))}",
         "unknown_environment": "an environment is not known",
         "shared": f"as near to {others} services",
-        "freeze_lifted": f"the freeze ended, and {_number(freeze.begun, 'deployment')} began since",
+        "freeze_lifted": f"the freeze ended, and {_number(freeze.begun, 'compared deployment')} began since",
         "age": f"{age} before",
         "old": f"{age} is long before",
     }
