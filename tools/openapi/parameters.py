@@ -47,12 +47,17 @@ def path_parameter(field: DescField) -> Schema:
 
 
 def query_parameters(message: DescMessage, bound: Collection[str], prefix: str = "") -> Iterator[Schema]:
-    """Yield the parameters of a query string, less the fields that are `bound` to the path or the body."""
+    """Yield the parameters of a query string, less the fields that are `bound` to the path or the body.
+
+    Maps and lists of messages can't stand there.
+    """
     for field in message.fields:
         if prefix + field.name in bound or isinstance(field.value, DescFieldValueMap):
             continue
         below = _message_below(field)
         if below is not None:
+            if isinstance(field.value, DescFieldValueList):
+                continue
             yield from query_parameters(below, bound, f"{prefix}{field.json_name}.")
         else:
             name = prefix + field.json_name

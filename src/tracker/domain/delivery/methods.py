@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from tracker.domain.delivery.figures import Figure
     from tracker.domain.delivery.records import Place
 
-_METHODS: Final[Mapping[delivery_pb.Method, ModuleType]] = {
+METHODS: Final[Mapping[delivery_pb.Method, ModuleType]] = {
     delivery_pb.Method.four_keys: four_keys,
     delivery_pb.Method.devlake: devlake,
     delivery_pb.Method.datadog: datadog,
@@ -79,7 +79,7 @@ class Measured:
 
 def measured(method: delivery_pb.Method, records: Records) -> Measured:
     """Return what a method finds in records."""
-    module = _METHODS[method]
+    module = METHODS[method]
     figure = module.figure
     if module is devlake:
         figure = partial(devlake.figure, incidents_known=records.incidents_known)

@@ -11,7 +11,7 @@ from urllib.parse import urlencode
 
 from tracker.domain.delivery.calendar import Period, months_before
 from tracker.domain.delivery.facts import METRICS, Facts, Metric, reasons
-from tracker.domain.delivery.methods import measured
+from tracker.domain.delivery.methods import METHODS, measured
 from tracker.domain.query.fields import BY_NAME
 from tracker.domain.query.text import to_text
 from tracker.domain.query.tree import one_of
@@ -68,7 +68,7 @@ class DeliveryService:
     ) -> delivery_pb.GetDeliveryMetricsResponse:
         clock = self._context.query_clock(request.time_zone)
         selection = self._selection(request, clock)
-        method = request.method or self._policy.method
+        method = request.method if request.method in METHODS else self._policy.method
         interval, starts = _intervals(request.interval or "week", selection.period)
         reader = DeliveryReader(self._store, call, clock.now)
         read = await reader.read(selection, method)
@@ -87,7 +87,7 @@ class DeliveryService:
         if request.by:
             answer.groups, answer.other_groups = await asyncio.to_thread(shown.groups)
         answer.buckets = [_bucket(*each) for each in await asyncio.to_thread(found.buckets, starts)]
-        if request.events_of:
+        if request.events_of in METRICS:
             query = own(f"delivery {_without_page(request)!r}", call)
             after = parse_page_token(request.page_token, query)
             answer.events, rest = shown.events(after, given(request.limit, _EVENTS))
