@@ -30,13 +30,17 @@ def settings(settings: Settings) -> Settings:
 @asynccontextmanager
 async def proxy(app: App) -> AsyncIterator[str]:
     """Give the address of a proxy that takes every host for the server: there is no such name in the DNS."""
+    serving: list[asyncio.Task[None] | None] = []
 
     async def pass_on(source: asyncio.StreamReader, target: asyncio.StreamWriter) -> None:
-        while part := await source.read(65_536):
-            target.write(part)
-        target.close()
+        try:
+            while part := await source.read(65_536):
+                target.write(part)
+        finally:
+            target.close()
 
     async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        serving.append(asyncio.current_task())
         assert (await reader.readuntil(b"\r\n\r\n")).startswith(b"CONNECT api.tracker.test:443 ")
         there, back = await asyncio.open_connection(*app.http_address)
         writer.write(b"HTTP/1.1 200 OK\r\n\r\n")
@@ -45,6 +49,7 @@ async def proxy(app: App) -> AsyncIterator[str]:
     async with await asyncio.start_server(serve, "127.0.0.1", 0) as server:
         host, port = server.sockets[0].getsockname()
         yield f"http://{host}:{port}"
+        await asyncio.gather(*filter(None, serving), return_exceptions=True)
 
 
 async def test_the_command_of_a_pipeline_records_a_deployment(
