@@ -8,14 +8,15 @@ from typing import TYPE_CHECKING, Final
 from markupsafe import Markup, escape
 
 from tracker.domain.times import duration_micros, micros
-from tracker.time_text import MICROS, datetime_of, moment_text, rounded_text
+from tracker.errors import FieldViolation, invalid
+from tracker.time_text import MICROS, TIME, datetime_of, moment_text, rounded_text
 
 if TYPE_CHECKING:
     from datetime import datetime
 
     from protobuf.wkt import Duration, Timestamp
 
-    from tracker.time_text import Clock
+    from tracker.time_text import Clock, Interval
 
 _HOUR: Final = 3_600 * MICROS
 _MONTHS: Final = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
@@ -35,6 +36,18 @@ def length(value: Duration | int | None) -> str:
     elif size >= _MINUTE:
         size -= size % MICROS
     return rounded_text(timedelta(microseconds=size))
+
+
+def read_time(clock: Clock, name: str, text: str) -> Interval:
+    """Return the time that a parameter names.
+
+    Raises:
+        TrackerError: INVALID_ARGUMENT, it is no time.
+    """
+    found = clock.read(text)
+    if found is None:
+        raise invalid(FieldViolation(name, f"expected {TIME}, got {text!r}"))
+    return found
 
 
 class Times:

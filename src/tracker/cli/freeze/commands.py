@@ -10,9 +10,10 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from tracker.cli import completing
-from tracker.cli.exits import FREEZE_TABLE, CommandError
+from tracker.cli.exits import FREEZE_TABLE
 from tracker.cli.freeze.options import FreezeFields, freeze_options
 from tracker.cli.helped import client_group
+from tracker.cli.named import only_named
 from tracker.cli.options import (
     ListApi,
     RecordApi,
@@ -224,16 +225,9 @@ def _found(api: Api, name: str) -> freeze_pb.FreezeWindow:
     from tracker.client.rpcs import LIST_FREEZE_WINDOWS
 
     known = api.whole(LIST_FREEZE_WINDOWS, LIST_FREEZE_WINDOWS.request()).freeze_windows
-    found = [each for each in known if each.id == name.lower()] or [
-        each for each in known if each.title == name
-    ]
-    if len(found) != 1:
-        raise CommandError(
-            f"{len(found)} freeze windows have the title {name}; give the id of one"
-            if found
-            else f"no freeze window {name}"
-        )
-    return found[0]
+    return only_named(
+        known, name, lambda each: each.title, one="freeze window", several="freeze windows have the title"
+    )
 
 
 def _print(window: freeze_pb.FreezeWindow) -> None:

@@ -9,8 +9,9 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from tracker.cli import completing
-from tracker.cli.exits import RETENTION_TABLE, CommandError
+from tracker.cli.exits import RETENTION_TABLE
 from tracker.cli.helped import client_group
+from tracker.cli.named import only_named
 from tracker.cli.options import ListApi, RecordApi, Yes, command_of, confirm_deletion, duration_option
 from tracker.cli.printing import echo, print_record, say, shown_progress, shown_time
 from tracker.cli.tables import Column, Table
@@ -214,16 +215,7 @@ def _found(api: Api, name: str) -> retention_pb.RetentionPolicy:
     from tracker.client.rpcs import LIST_RETENTION_POLICIES
 
     known = api.call(LIST_RETENTION_POLICIES, LIST_RETENTION_POLICIES.request()).policies
-    found = [each for each in known if each.id == name.lower()] or [
-        each for each in known if each.name == name
-    ]
-    if len(found) != 1:
-        raise CommandError(
-            f"{len(found)} policies have the name {name}; give the id of one"
-            if found
-            else f"no policy {name}"
-        )
-    return found[0]
+    return only_named(known, name, lambda each: each.name, one="policy", several="policies have the name")
 
 
 def _age(policy: retention_pb.RetentionPolicy) -> str:

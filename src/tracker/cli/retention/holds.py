@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from tracker.cli import completing
-from tracker.cli.exits import RETENTION_TABLE, CommandError
+from tracker.cli.exits import RETENTION_TABLE
 from tracker.cli.helped import client_group
+from tracker.cli.named import only_named
 from tracker.cli.options import ListApi, RecordApi, Yes, command_of, confirm_deletion
 from tracker.cli.printing import echo
 from tracker.cli.tables import Column, Table
@@ -80,17 +81,11 @@ def release(
     from tracker.client.rpcs import LIST_LEGAL_HOLDS, RELEASE_LEGAL_HOLD
 
     known = api.call(LIST_LEGAL_HOLDS, LIST_LEGAL_HOLDS.request()).holds
-    found = [each for each in known if each.id == hold.lower()] or [
-        each for each in known if each.name == hold
-    ]
-    if len(found) != 1:
-        raise CommandError(
-            f"{len(found)} holds have the name {hold}; give the id of one" if found else f"no hold {hold}"
-        )
+    found = only_named(known, hold, lambda each: each.name, one="hold", several="holds have the name")
     if not yes:
-        confirm_deletion("legal hold", lambda: found[0].name)
-    answer = api.call(RELEASE_LEGAL_HOLD, RELEASE_LEGAL_HOLD.request(id=found[0].id))
-    api.show(answer, lambda: echo(f"released the legal hold {found[0].name}"))
+        confirm_deletion("legal hold", lambda: found.name)
+    answer = api.call(RELEASE_LEGAL_HOLD, RELEASE_LEGAL_HOLD.request(id=found.id))
+    api.show(answer, lambda: echo(f"released the legal hold {found.name}"))
 
 
 def _row(hold: retention_pb.LegalHold) -> tuple[Cell, ...]:

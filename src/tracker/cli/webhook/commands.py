@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from tracker.cli.exits import WEBHOOK_TABLE, CommandError
+from tracker.cli.exits import WEBHOOK_TABLE
 from tracker.cli.helped import client_group
+from tracker.cli.named import only_named
 from tracker.cli.options import (
     ListApi,
     RecordApi,
@@ -309,11 +310,4 @@ def _found(api: Api, name: str) -> webhook_pb.Webhook:
     from tracker.client.rpcs import LIST_WEBHOOKS
 
     known = api.whole(LIST_WEBHOOKS, LIST_WEBHOOKS.request()).webhooks
-    found = [each for each in known if each.id == name.lower()] or [
-        each for each in known if each.name == name
-    ]
-    if len(found) != 1:
-        raise CommandError(
-            f"{len(found)} webhooks are named {name}; give the id of one" if found else f"no webhook {name}"
-        )
-    return found[0]
+    return only_named(known, name, lambda each: each.name, one="webhook", several="webhooks are named")

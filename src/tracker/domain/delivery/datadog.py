@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Final
 
 from tracker.domain.delivery.commits import between
 from tracker.domain.delivery.facts import DAY, Facts, Metric, sample
-from tracker.domain.delivery.figures import Figure, Level, duration_figure, share_figure
+from tracker.domain.delivery.figures import Figure, Level, duration_figure, rework_figure, share_figure
 from tracker.domain.delivery.remedies import remedies
 
 if TYPE_CHECKING:
@@ -92,5 +92,4 @@ def figure(metric: int, found: Facts, period: Period) -> Figure:
             return duration_figure(
                 found.restores, median, 1, lambda _: Level(), none, of="failed deployments"
             )
-    rework = len({each.id for each in found.rework})
-    return share_figure(rework, number, lambda _: Level(), "no deployment")
+    return rework_figure(found)

@@ -18,6 +18,7 @@ from tracker.domain.delivery.figures import (
     duration_figure,
     first_below,
     first_within,
+    rework_figure,
     share_figure,
 )
 from tracker.domain.delivery.remedies import remedies
@@ -175,6 +176,4 @@ def figure(metric: int, found: Facts, period: Period, *, incidents_known: bool =
                 "no incident of a deployment that is over",
                 of="incidents",
             )
-    return share_figure(
-        len({each.id for each in found.rework}), len(found.deployments), lambda _: Level(), "no deployment"
-    )
+    return rework_figure(found)

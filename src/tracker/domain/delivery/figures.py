@@ -12,7 +12,7 @@ from tracker.time_text import MICROS
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
-    from tracker.domain.delivery.facts import Sample
+    from tracker.domain.delivery.facts import Facts, Sample
 
 Band: Final = delivery_pb.Band
 UNKNOWN: Final = Band.UNSPECIFIED
@@ -52,7 +52,7 @@ def first_within(value: float, levels: Sequence[tuple[float, Level]], last: Leve
     return next((level for bound, level in levels if value <= bound), last)
 
 
-def duration_figure(  # noqa: PLR0913  # what is counted, and how  # what is counted, and how
+def duration_figure(  # noqa: PLR0913  # what is counted, and how
     samples: Sequence[Sample],
     median: Callable[[Sequence[float]], float],
     unit: int,
@@ -79,3 +79,9 @@ def share_figure(counted: float, among: int, level: Callable[[float], Level], no
         return Figure(None, "share", no_data=no_data)
     share = counted / among
     return Figure(share, "share", level(share), round(counted), among)
+
+
+def rework_figure(found: Facts) -> Figure:
+    """Return the share of deployments that were rework, each counted once."""
+    rework = {each.id for each in found.rework}
+    return share_figure(len(rework), len(found.deployments), lambda _: Level(), "no deployment")

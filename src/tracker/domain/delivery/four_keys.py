@@ -17,6 +17,7 @@ from tracker.domain.delivery.figures import (
     Level,
     duration_figure,
     first_below,
+    rework_figure,
     share_figure,
 )
 from tracker.domain.delivery.remedies import remedies
@@ -122,9 +123,9 @@ def frequency(samples: Sequence[Sample], period: Period) -> Figure:
 
 
 def _failure_level(share: float) -> Level:
-    if share <= 0.15:  # noqa: PLR2004  # the class of Four Keys  # the class of Four Keys
+    if share <= 0.15:  # noqa: PLR2004  # the class of Four Keys
         return Level("0-15%")
-    return Level("16-45%" if share < 0.46 else "46-60%")  # noqa: PLR2004  # the same  # the same
+    return Level("16-45%" if share < 0.46 else "46-60%")  # noqa: PLR2004  # the same
 
 
 def figure(metric: int, found: Facts, period: Period) -> Figure:
@@ -154,6 +155,4 @@ def figure(metric: int, found: Facts, period: Period) -> Figure:
                 "no incident that is over",
                 of="incidents",
             )
-    return share_figure(
-        len({each.id for each in found.rework}), len(found.deployments), lambda _: Level(), "no deployment"
-    )
+    return rework_figure(found)

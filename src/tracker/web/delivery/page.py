@@ -12,9 +12,9 @@ from tracker.domain.times import micros
 from tracker.errors import FieldViolation, invalid
 from tracker.pb import delivery_pb, event_pb
 from tracker.pb.options import number_named, wire_name
-from tracker.time_text import MICROS, TIME, moment_text
+from tracker.time_text import MICROS, moment_text
 from tracker.web.site import View
-from tracker.web.times import length
+from tracker.web.times import length, read_time
 from tracker.web.visit import address, part
 
 if TYPE_CHECKING:
@@ -148,9 +148,7 @@ def _moment(visit: Visit, name: str) -> str:
     text = visit.one(name)
     if not text:
         return ""
-    found = visit.clock.read(text)
-    if found is None:
-        raise invalid(FieldViolation(name, f"expected {TIME}, got {text!r}"))
+    found = read_time(visit.clock, name, text)
     return moment_text((found.low if name == "from" else found.high - 1) // MICROS * MICROS)
 
 

@@ -13,7 +13,7 @@ from tracker.errors import FieldViolation, invalid
 from tracker.pb import deployment_pb, event_pb
 from tracker.pb.options import number_named, wire_name
 from tracker.permissions import Permission
-from tracker.time_text import TIME, moment_text
+from tracker.time_text import moment_text
 from tracker.web.deployments.address import CHECK, check_address
 from tracker.web.event_changes import DECISIONS, decide, set_status
 from tracker.web.event_rows import event_row
@@ -21,6 +21,7 @@ from tracker.web.forms import Done
 from tracker.web.query_terms import term
 from tracker.web.searches import search
 from tracker.web.site import View
+from tracker.web.times import read_time
 from tracker.web.tones import Label
 from tracker.web.visit import address, part
 
@@ -154,17 +155,8 @@ def _asked(visit: Visit) -> Asked:
     return Asked(*(visit.one(name) for name in Asked.__slots__))
 
 
-def _moment(visit: Visit, asked: Asked) -> int | None:
-    if not asked.at:
-        return None
-    found = visit.clock.read(asked.at)
-    if found is None:
-        raise invalid(FieldViolation("at", f"expected {TIME}, got {asked.at!r}"))
-    return found.low
-
-
 async def _answer(visit: Visit, asked: Asked) -> Answer:
-    at = _moment(visit, asked)
+    at = read_time(visit.clock, "at", asked.at).low if asked.at else None
     request = deployment_pb.CheckDeploymentRequest(
         service=asked.service,
         environment=asked.environment,

@@ -7,11 +7,12 @@ from typing import TYPE_CHECKING, Any, Final, Protocol, TypedDict
 
 from tracker.domain.query.fields import FACETS, named
 from tracker.errors import FieldViolation, invalid
-from tracker.time_text import EARLIEST, MICROS, TIME, moment_text
+from tracker.time_text import EARLIEST, MICROS, moment_text
+from tracker.web.times import read_time
 from tracker.web.visit import address
 
 if TYPE_CHECKING:
-    from tracker.time_text import Clock, Interval
+    from tracker.time_text import Clock
     from tracker.web.visit import Visit
 
 PATH: Final = "/events"
@@ -133,19 +134,12 @@ def period_of(state: Bounds, clock: Clock) -> Period:
     Raises:
         TrackerError: INVALID_ARGUMENT; it names none.
     """
-    since = EARLIEST if state.since == "all" else _read("from", state.since, clock).low
+    since = EARLIEST if state.since == "all" else read_time(clock, "from", state.since).low
     until = clock.now + MICROS
     if state.until:
-        named_end = _read("to", state.until, clock)
+        named_end = read_time(clock, "to", state.until)
         until = named_end.low if named_end.high - named_end.low <= _MOMENT else named_end.high
     period = Period(since - since % MICROS, until - until % MICROS)
     if period.until <= period.since:
         raise invalid(FieldViolation("to", "the period ends before it begins"))
     return period
-
-
-def _read(name: str, text: str, clock: Clock) -> Interval:
-    found = clock.read(text)
-    if found is None:
-        raise invalid(FieldViolation(name, f"expected {TIME}, got {text!r}"))
-    return found

@@ -9,7 +9,8 @@ from tracker.domain.environments import environment_name
 from tracker.errors import FieldViolation, invalid
 from tracker.pb import event_pb, version_pb
 from tracker.pb.options import number_named
-from tracker.time_text import TIME, moment_text
+from tracker.time_text import moment_text
+from tracker.web.times import read_time
 from tracker.web.visit import address
 
 if TYPE_CHECKING:
@@ -99,12 +100,7 @@ def moment_of(visit: Visit, name: str, text: str) -> int | None:
     Raises:
         TrackerError: INVALID_ARGUMENT, it is no time.
     """
-    if not text:
-        return None
-    found = visit.clock.read(text)
-    if found is None:
-        raise invalid(FieldViolation(name, f"expected {TIME}, got {text!r}"))
-    return found.low
+    return read_time(visit.clock, name, text).low if text else None
 
 
 def _environment(name: str, text: str) -> event_pb.Environment:
