@@ -78,6 +78,7 @@ docs: $(VENV)/.packages ## Make the documentation a site in build/docs
 	cp README.md build/docs-source/index.md && cp CHANGELOG.md CONTRIBUTING.md build/docs-source
 	sed -i -E -e 's#\]\(docs/#](#g' -e 's#\]\(\.\./(C[A-Z]*\.md)#](\1#g' \
 		-e 's#\[([^]]*)\]\((\.\./|LICENSE|proto)[^)]*\)#\1#g' build/docs-source/*.md  # other files are not in the site
+	sed -i -E 's#\[([^]]*)\]\(\.\./\.\./[^)]*\)#\1#g' build/docs-source/intakes/*.md
 	$(PACKAGES)/zensical build --config-file zensical.toml --clean
 	@! grep -rlE '<(script|link|img|iframe)[^>]+(src|href)="?https?://' --include=*.html build/docs || { echo 'these pages load from other hosts'; exit 1; }
 

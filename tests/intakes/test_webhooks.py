@@ -54,6 +54,7 @@ def settings(settings: Settings) -> Settings:
         integration_pagerduty_secret=SECRET,
         integration_terraform_token=SECRET,
         integration_flux_hmac_key=SECRET,
+        integration_environments=("cart-live=production",),
     )
 
 
@@ -419,6 +420,31 @@ async def test_a_malformed_message_is_refused(
 ) -> None:
     status, answer = await send(http, product, content)
     assert (status, field in answer["message"]) == (400, True), answer
+
+
+async def test_a_namespace_is_the_environment_that_the_operator_says(http: httpx2.AsyncClient) -> None:
+    live = {"kind": "Pod", "name": "cart-api-7d9f8b6c5d-x2x7z", "namespace": "cart-live"}
+    alert: dict[str, object] = {
+        "status": "firing",
+        "fingerprint": "f1",
+        "labels": {"alertname": "Slow", "namespace": "Cart-Live"},
+        "startsAt": "2026-03-01T10:00:00Z",
+    }
+    labels = {"alertname": "Fast", "namespace": "cart-live", "env": "elsewhere"}
+    for product, content in (
+        ("kubernetes", pod("1", "BackOff", involvedObject=live)),
+        ("kubernetes", pod("2", "Killing", "Normal", involvedObject=live | {"namespace": "kube-system"})),
+        ("argocd", sync("Running", labels={}, destination="cart-live")),
+        ("alertmanager", {"alerts": [alert, alert | {"fingerprint": "f2", "labels": labels}]}),
+    ):
+        assert (await send(http, product, content))[0] == 200
+    assert {each["title"]: each["attributes"]["environment"] for each in await recorded(http)} == {
+        "BackOff of Pod cart-api-7d9f8b6c5d-x2x7z": "production",
+        "Killing of Pod cart-api-7d9f8b6c5d-x2x7z": "ENVIRONMENT_UNSPECIFIED",
+        "Deploy cart 1.2": "production",
+        "Slow": "production",
+        "Fast": "ENVIRONMENT_UNSPECIFIED",
+    }
 
 
 class TestWithoutASecret:

@@ -94,6 +94,7 @@ class Alertmanager:
             attributes = await self._change(alert, call)
             if attributes is not None:
                 asked = event_pb.CreateEventRequest(title=alert.title, attributes=attributes)
+                self._recorder.mappings().place(asked)
                 await self._recorder.deliver(asked, call, alert.content)
         return json_response({"status": "recorded"})
 

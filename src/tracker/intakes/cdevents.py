@@ -115,7 +115,8 @@ def event_request(
     told = (text(about, name) for name in ("description", "errors", "summary"))
     title, message = divided(usual, "\n".join(filter(None, told)))
     attributes.message = shortened(message)
-    links = event_pb.EventLinks(ticket=text(about, "ticketURI")[:2000])
+    ticket = text(about, "ticketURI")[:2000]
+    links = event_pb.EventLinks(ticket=ticket) if ticket else None
     return event_pb.CreateEventRequest(title=title, attributes=attributes, links=links)
 
 

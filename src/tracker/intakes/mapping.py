@@ -33,6 +33,8 @@ FIELDS: Final = ("title", "message", *TEXTS, *CHOICES, *TIMES, "commit")
 """The fields that a rule can set; `commit` is the label `sha`."""
 _COMMIT: Final = "sha"
 _PLACE: Final = "environment"
+_NAMESPACE: Final = "namespace"
+"""The label with a namespace of Kubernetes."""
 _MILLISECONDS: Final = 100_000_000_000
 """Numbers from here on are milliseconds since the epoch, below it seconds."""
 
@@ -78,10 +80,11 @@ class Mappings:
     """Environments by other names, in lower case."""
 
     def place(self, request: event_pb.CreateEventRequest) -> None:
-        """Set the environment of an event that has another name for it."""
+        """Set the environment of an event that has another name for it, or a namespace of such a name."""
         attributes = request.attributes
         if attributes is not None and not attributes.environment:
-            known = self.environments.get(tags.said(attributes, _PLACE).lower())
+            name = tags.said(attributes, _PLACE) or attributes.labels.get(_NAMESPACE, "")
+            known = self.environments.get(name.lower())
             if known is not None:
                 tags.choose(attributes, _PLACE, known)
 

@@ -9,6 +9,7 @@ import re
 from functools import partial
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Any, Final
+from urllib.parse import quote
 from uuid import UUID, uuid4
 
 import orjson
@@ -30,6 +31,7 @@ from tracker.intakes.requests import (
     moment,
     optional,
     own_key,
+    parameters,
     refused,
     shortened,
     text,
@@ -84,6 +86,13 @@ class NewRelicEvents:
             route("/v1/accounts/events", self._record_all, foreign=terms),
             route("/v1/accounts/{account_id}/events", self._record_all, foreign=terms),
             route(markers, self._record_deployment, foreign=ForeignTerms(None, _refusal)),
+            HttpRoute(
+                "GET",
+                "/v2/applications.json",
+                _applications,
+                Permission.EVENT_WRITE,
+                foreign=ForeignTerms(None, _refusal),
+            ),
         )
 
     async def _record_all(self, request: HttpRequest, call: Call) -> HttpResponse:
@@ -121,6 +130,12 @@ class NewRelicEvents:
         }
         marker = {"id": number_of(metadata_of(event).id), **shown, "links": {}}
         return json_response({"deployment": marker}, HTTPStatus.CREATED)
+
+
+async def _applications(request: HttpRequest, _call: Call) -> HttpResponse:
+    """Answer a client that asks for the id of an application: that is its name, as a path has it."""
+    name = parameters(request.query).get("filter[name]", "")
+    return json_response({"applications": [{"id": quote(name, safe=""), "name": name}] if name else []})
 
 
 def event_request(content: object) -> event_pb.CreateEventRequest:

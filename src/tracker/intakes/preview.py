@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import re
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Any, Final
+from urllib.parse import unquote
 
 from tracker.api.routes import HttpRequest
 from tracker.domain.access import ANONYMOUS
 from tracker.domain.times import timestamp
 from tracker.errors import Reason, TrackerError
+from tracker.intakes.dogstatsd_messages import parse
 from tracker.intakes.generic import PATH as GENERIC
 from tracker.intakes.recorder import RECEIPT, Receipt, Recorder
 from tracker.intakes.requests import refused
@@ -25,6 +28,7 @@ if TYPE_CHECKING:
     from tracker.intakes.mapping import Mappings
 
 _ID: Final = "00000000-0000-7000-8000-000000000000"
+_DATAGRAMS: Final = "dogstatsd"
 _Outcome = intake_pb.IntakeOutcome
 
 
@@ -70,7 +74,7 @@ async def preview(request: intake_pb.TestIntakeRequest, mappings: Mappings) -> i
     recorder = Recorder(
         remembering, _no_ids, "", {}, int, lambda: mappings, remembering.keep, sender=request.sender
     )
-    route, captures = _route(request, recorder, mappings)
+    route = None if request.sender == _DATAGRAMS else _route(request, recorder, mappings)
     headers = {name.lower(): of for name, of in request.headers.items()}
     call = Call("http", "test", "", headers)
     call.principal = ANONYMOUS
@@ -78,7 +82,11 @@ async def preview(request: intake_pb.TestIntakeRequest, mappings: Mappings) -> i
     token = RECEIPT.set(receipt)
     outcome, reason = _Outcome.recorded, ""
     try:
-        await route.handler(HttpRequest(captures, request.body.encode(), route.path), call)
+        if route is None:
+            await _take_datagram(request.body.encode(), recorder, call)
+        else:
+            given = HttpRequest(_captures(route, request), request.body.encode(), route.path)
+            await route.handler(given, call)
     except TrackerError as error:
         is_failure = error.reason.http_status >= HTTPStatus.INTERNAL_SERVER_ERROR
         outcome, reason = _Outcome.failed if is_failure else _Outcome.refused, error.message
@@ -102,20 +110,40 @@ async def preview(request: intake_pb.TestIntakeRequest, mappings: Mappings) -> i
     )
 
 
-def _route(
-    request: intake_pb.TestIntakeRequest, recorder: Recorder, mappings: Mappings
-) -> tuple[HttpRoute, tuple[str, ...]]:
-    """Return the route that would take a message, and the values of the variables of its path."""
+async def _take_datagram(datagram: bytes, recorder: Recorder, call: Call) -> None:
+    messages = parse(datagram)
+    if messages.counts["malformed"]:
+        raise refused("body", "expected events such as _e{5,4}:title|text, metrics, or service checks")
+    for each in messages.events:
+        await recorder.create(each, call)
+    receipt = RECEIPT.get()
+    if receipt is not None and not messages.events:
+        receipt.ignored = "no events"
+
+
+def _route(request: intake_pb.TestIntakeRequest, recorder: Recorder, mappings: Mappings) -> HttpRoute:
+    """Return the route that would take a message."""
     intakes = {sender.name: sender.intake for sender in SENDERS if sender.intake is not None}
-    name, captures = request.sender, ("1",)
+    name = request.sender
     if name not in intakes and name in mappings.rules:
-        name, captures = "NAME", (request.sender,)
+        name = "NAME"
     if name not in intakes or (name == "NAME" and request.sender == "NAME"):
-        known = ", ".join(each for each in intakes if each != "NAME")
+        known = ", ".join(sender.name for sender in SENDERS if sender.name != "NAME")
         raise refused("sender", f"expected one of {known}, or a table of the mapping")
     routes = [each for each in intakes[name](recorder).routes() if each.verb == "POST"]
-    wanted = [each for each in routes if request.path in ("", each.path)]
+    wanted = [each for each in routes if not request.path or _values(each.path, request.path) is not None]
     if not wanted:
         raise refused("path", f"expected one of {', '.join(each.path for each in routes)}")
-    route = wanted[0]
-    return route, captures if route.path == GENERIC or "{" in route.path else ()
+    return wanted[0]
+
+
+def _captures(route: HttpRoute, request: intake_pb.TestIntakeRequest) -> tuple[str, ...]:
+    """Return the values of the variables of a path; where a message gives none, they are their names."""
+    if route.path == GENERIC:
+        return (request.sender,)
+    return _values(route.path, request.path or route.path) or ()
+
+
+def _values(template: str, path: str) -> tuple[str, ...] | None:
+    found = re.fullmatch(re.sub(r"\\{\w+\\}", "([^/]+)", re.escape(template)), path)
+    return None if found is None else tuple(map(unquote, found.groups()))
