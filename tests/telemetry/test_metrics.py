@@ -156,8 +156,10 @@ def test_when_a_series_was_created_is_not_shown(metrics: Metrics) -> None:
     assert not [name for name, _ in series(metrics) if name.endswith("_created")]
 
 
-def test_openmetrics_is_given_to_those_who_ask_for_it(metrics: Metrics) -> None:
-    text, media_type = metrics.exposition("application/openmetrics-text; version=1.0.0")
+@pytest.mark.parametrize("escaping", ["", ";escaping=values", "; escaping=dots;q=0.6"])
+def test_openmetrics_is_given_to_those_who_ask_for_it(metrics: Metrics, escaping: str) -> None:
+    text, media_type = metrics.exposition(f"application/openmetrics-text; version=1.0.0{escaping}")
     assert media_type.startswith("application/openmetrics-text")
     assert text.endswith(b"# EOF\n")
+    assert b"\ntracker_inflight 0" in text
     assert metrics.exposition("")[1].startswith("text/plain; version=")

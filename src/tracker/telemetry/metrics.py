@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import platform
+import re
 import time
 from functools import partial
 from itertools import product
@@ -23,6 +24,8 @@ prometheus_client.disable_created_metrics()  # type: ignore[no-untyped-call] # t
 
 OTHER: Final = "other"
 """The label of all services beyond the limit of values."""
+
+_ESCAPING: Final = re.compile(r";\s*escaping=[^;,]*")
 
 _EVENT_LABELS: Final = ("service", "status", "environment")
 _EVENT_SECONDS: Final = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10)
@@ -243,8 +246,11 @@ class Metrics:
         self._commit_changes.observe(changes)
 
     def exposition(self, accept: str) -> tuple[bytes, str]:
-        """Return all metrics, in a format that the header `Accept` names, and its media type."""
-        encode, media_type = choose_encoder(accept)
+        """Return all metrics, in a format that the header `Accept` names, and its media type.
+
+        No name needs escaping, and prometheus-client 0.26 escapes samples, but not their types, if asked to.
+        """
+        encode, media_type = choose_encoder(_ESCAPING.sub("", accept))
         return encode(self.registry), media_type
 
     def _service(self, name: str) -> str:
