@@ -138,6 +138,15 @@ def rounded_text(duration: timedelta) -> str:
     return text
 
 
+def short_text(micros: int) -> str:
+    """Return a duration (microseconds) for people, in its two largest units: `1h5m`, `2d3h`."""
+    for larger, smaller in (("d", "h"), ("h", "m"), ("m", "s")):
+        if micros >= _UNITS[larger]:
+            micros -= micros % _UNITS[smaller]
+            break
+    return rounded_text(timedelta(microseconds=micros))
+
+
 def moment_text(micros: int, *, exact: bool = False) -> str:
     """Return a moment in UTC: to the microsecond if `exact` or needed, else to the second."""
     moment = datetime_of(micros).replace(tzinfo=None)

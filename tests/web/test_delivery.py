@@ -20,7 +20,7 @@ async def test_each_number_leads_to_the_events_that_it_counts(
 ) -> None:
     ids = await history(client)
     shown = (await http.get(f"/insights/delivery?{MARCH}&method=devlake&by=service")).text
-    assert "25.0 %" in shown
+    assert "25.0%" in shown
     assert "low" in shown
     asked = {"startDate": "2026-03-02", "endDate": "2026-03-15", "timeZone": "UTC", "method": "devlake"}
     answer = await client.call("DeliveryService/GetDeliveryMetrics", asked)

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
 from typing import TYPE_CHECKING, Final
 
 from markupsafe import Markup, escape
 
 from tracker.domain.times import duration_micros, micros
 from tracker.errors import FieldViolation, invalid
-from tracker.time_text import MICROS, TIME, datetime_of, moment_text, rounded_text
+from tracker.time_text import MICROS, TIME, datetime_of, moment_text, short_text
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -18,24 +17,14 @@ if TYPE_CHECKING:
 
     from tracker.time_text import Clock, Interval
 
-_HOUR: Final = 3_600 * MICROS
 _MONTHS: Final = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
-_DAY: Final = 86_400 * MICROS
-_MINUTE: Final = 60 * MICROS
 
 
 def length(value: Duration | int | None) -> str:
     """Return a length of time for people, in its two largest units: `1h5m`, `2d3h`; "" for none."""
     if value is None:
         return ""
-    size = value if isinstance(value, int) else duration_micros(value)
-    if size >= _DAY:
-        size -= size % _HOUR
-    elif size >= _HOUR:
-        size -= size % _MINUTE
-    elif size >= _MINUTE:
-        size -= size % MICROS
-    return rounded_text(timedelta(microseconds=size))
+    return short_text(value if isinstance(value, int) else duration_micros(value))
 
 
 def read_time(clock: Clock, name: str, text: str) -> Interval:

@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import shlex
-from datetime import timedelta
 from typing import TYPE_CHECKING, Final
 
 from tracker.cli.printing import echo, shown_time
 from tracker.cli.tables import Column, Table, print_rows
-from tracker.time_text import rounded_text
+from tracker.delivery_text import NAMES, counted_text, seconds_text, totals_text, value_text
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -16,13 +15,6 @@ if TYPE_CHECKING:
     from tracker.cli.printing import Cell
     from tracker.pb import delivery_pb
 
-NAMES: Final = {
-    "deployment_frequency": "Deployment frequency",
-    "lead_time": "Lead time for changes",
-    "change_failure_rate": "Change failure rate",
-    "time_to_restore": "Time to restore",
-    "rework_rate": "Rework rate",
-}
 COLUMNS: Final = ("group", "metric", "value", "unit", "band", "level", "counted", "among", "no_data", "query")
 _TOTAL: Final = (
     Column("METRIC", least=12),
@@ -40,17 +32,6 @@ EVENTS: Final = (
 )
 
 
-def value_text(metric: delivery_pb.DeliveryMetric) -> str:
-    """Return a number with its unit."""
-    if not metric.has_field("value"):
-        return "no data"
-    if metric.unit == "share":
-        return f"{metric.value:.1%}"
-    if metric.unit == "seconds":
-        return rounded_text(timedelta(seconds=metric.value))
-    return f"{metric.value:.2f}".rstrip("0").rstrip(".") + f" {metric.unit}"
-
-
 def level_text(metric: delivery_pb.DeliveryMetric) -> str:
     """Return where a number stands, in words."""
     band = metric.band.name if metric.band else ""
@@ -65,10 +46,7 @@ def show(answer: delivery_pb.GetDeliveryMetricsResponse) -> None:
     environments = ", ".join(each.name for each in answer.environments) or "all environments"
     span = f"{shown_time(answer.start)} to {shown_time(answer.end)}"
     echo(f"{answer.method.name}, {environments}, {span} ({answer.time_zone})")
-    echo(
-        f"{total.deployments:,} deployments, {total.failed_attempts:,} that failed to deploy,"
-        f" {total.incidents:,} incidents"
-    )
+    echo(totals_text(total))
     echo()
     print_rows(_TOTAL, [_row(each) for each in total.metrics])
     notes = dict.fromkeys(note for each in total.metrics for note in (each.no_data, *each.gaps) if note)
@@ -98,8 +76,7 @@ def _column(name: str) -> Column:
 
 
 def _row(each: delivery_pb.DeliveryMetric) -> Sequence[Cell]:
-    counted = f"{each.counted:,}" if each.counted == each.among else f"{each.counted:,} of {each.among:,}"
-    return NAMES[each.metric.name], value_text(each), level_text(each), counted
+    return NAMES[each.metric.name], value_text(each), level_text(each), counted_text(each)
 
 
 def _group(group: delivery_pb.DeliveryGroup) -> Sequence[Cell]:
@@ -114,7 +91,7 @@ def event_table(metric: str) -> Table[delivery_pb.DeliveryEvent]:
     def row(each: delivery_pb.DeliveryEvent) -> Sequence[Cell]:
         value = f"{each.value:g}" if each.has_field("value") else ""
         if value and is_duration:
-            value = rounded_text(timedelta(seconds=each.value))
+            value = seconds_text(each.value)
         return each.at, each.title, value, each.reason, each.because_of, each.id
 
     return Table(EVENTS, row)

@@ -8,13 +8,14 @@ from typing import TYPE_CHECKING, Final
 
 from protobuf.wkt import UInt32Value
 
+from tracker.delivery_text import NAMES, counted_text, number_of, seconds_text, totals_text, value_text
 from tracker.domain.times import micros
 from tracker.errors import FieldViolation, invalid
 from tracker.pb import delivery_pb, event_pb
 from tracker.pb.options import number_named, wire_name
 from tracker.time_text import MICROS, moment_text
 from tracker.web.site import View
-from tracker.web.times import length, read_time
+from tracker.web.times import read_time
 from tracker.web.visit import address, part
 
 if TYPE_CHECKING:
@@ -27,13 +28,6 @@ if TYPE_CHECKING:
 PATH: Final = "/insights/delivery"
 METHODS: Final = (("four_keys", "Four Keys"), ("devlake", "DevLake"), ("datadog", "Datadog"))
 GROUPS: Final = ("service", "team", "environment")
-NAMES: Final = {
-    "deployment_frequency": "Deployment frequency",
-    "lead_time": "Lead time for changes",
-    "change_failure_rate": "Change failure rate",
-    "time_to_restore": "Time to restore",
-    "rework_rate": "Rework rate",
-}
 _RANGES: Final = (("", "3 months"), ("30d", "30 days"), ("365d", "a year"))
 _EVENTS: Final = 100
 
@@ -79,7 +73,7 @@ class DeliveryPage:
             "delivery/page.html",
             error=found.error,
             tiles=[] if answer is None or answer.total is None else _tiles(answer.total),
-            total=None if answer is None else answer.total,
+            totals="" if answer is None or answer.total is None else totals_text(answer.total),
             notes=[] if answer is None or answer.total is None else _notes(answer.total),
             groups=[(each.name or "none", each.deployments, _tiles(each)) for each in groups],
             others=0 if answer is None else answer.other_groups,
@@ -152,17 +146,6 @@ def _moment(visit: Visit, name: str) -> str:
     return moment_text((found.low if name == "from" else found.high - 1) // MICROS * MICROS)
 
 
-def value_text(metric: delivery_pb.DeliveryMetric) -> str:
-    """Return a number with its unit."""
-    if not metric.has_field("value"):
-        return "no data"
-    if metric.unit == "share":
-        return f"{100 * metric.value:.1f} %"
-    if metric.unit == "seconds":
-        return length(round(metric.value * MICROS))
-    return f"{metric.value:.2f}".rstrip("0").rstrip(".") + f" {metric.unit}"
-
-
 def _tiles(group: delivery_pb.DeliveryGroup) -> list[Tile]:
     return [
         Tile(
@@ -170,7 +153,7 @@ def _tiles(group: delivery_pb.DeliveryGroup) -> list[Tile]:
             value_text(each),
             wire_name(each.band) if each.band else "",
             each.level or each.no_data,
-            f"{each.counted:,}" if each.counted == each.among else f"{each.counted:,} of {each.among:,}",
+            counted_text(each),
             f"{each.link}#events" if each.counted or each.among else "",
         )
         for each in group.metrics
@@ -196,11 +179,12 @@ def _bars(answer: delivery_pb.GetDeliveryMetricsResponse, visit: Visit) -> list[
     for number, (each, start) in enumerate(zip(buckets, starts, strict=True)):
         end = starts[number + 1] if number + 1 < len(buckets) else _micros(answer.end)
         spans = [
-            length(round(getattr(each, name) * MICROS)) if each.has_field(name) else ""
+            seconds_text(getattr(each, name)) if each.has_field(name) else ""
             for name in ("lead_time", "time_to_restore")
         ]
         cells = (visit.times.short(start), f"{each.deployments:,}", f"{each.failures:,}", *spans)
-        label = f"{cells[0]}: {cells[1]} deployments, {cells[2]} failures"
+        counts = f"{number_of(each.deployments, 'deployment')}, {number_of(each.failures, 'failure')}"
+        label = f"{cells[0]}: {counts}"
         since, until = max(start, _micros(answer.start)), (end - 1) // MICROS * MICROS
         href = visit.here(PATH, after="", to=moment_text(until), **{"from": moment_text(since)})
         height, failed = (round(100 * count / most, 2) for count in (each.deployments, each.failures))
@@ -214,7 +198,7 @@ def _events(answer: delivery_pb.GetDeliveryMetricsResponse, visit: Visit) -> lis
     for each in answer.events:
         value = f"{each.value:g}" if each.has_field("value") else ""
         if value and is_duration:
-            value = length(round(each.value * MICROS))
+            value = seconds_text(each.value)
         because = f"/events/{each.because_of}" if each.because_of else ""
         rows.append(
             (
