@@ -86,6 +86,7 @@ async def test_events_and_locks_stand_against_it(client: Client) -> None:
     failed = {"id": began, "merge": True, "attributes": {"status": "failure", "version": "2"}}
     await client.call("EventService/UpdateEvent", failed)
     assert ("failed", "no") in told(await check(client, version="2", **uat))
+    await event(client, status="close", **uat)  # which never began
     assert ("failed", "yes") in told(await check(client, version="3", **uat))
 
 
@@ -185,6 +186,13 @@ async def test_two_others_must_approve_what_is_deployed(client: Client, app: App
     assert refused.value.code == "PERMISSION_DENIED"
     await approve(cy)
     assert await missing() == []
+    other_version = await check(ana, eventId=waits, version="2", **mco)
+    assert told(other_version) == [("approval", "no")]  # nobody has approved that
+    began = await event(ana, status="start", version="1", relatedId=waits, **mco)
+    assert told(await check(ana, eventId=began, version="1", **mco)) == []
+    await ana.call(
+        "EventService/UpdateEvent", {"id": began, "merge": True, "attributes": {"status": "close"}}
+    )
     change = {"id": waits, "merge": True, "attributes": {"version": "2"}}
     await ana.call("EventService/UpdateEvent", change)
     assert await missing() == [("approval", "not_yet")]

@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 import json
+import shlex
+import sys
+from contextlib import ExitStack
 from typing import TYPE_CHECKING
 
-from tests.cli.commands import at, tracker
+from tests.cli.commands import at, start, tracker
+from tests.patience import PATIENCE
 
 if TYPE_CHECKING:
     from tests.server_process import ServerProcess
@@ -40,6 +44,34 @@ def test_what_may_not_be_deployed_is_not_run_without_a_reason(server: ServerProc
     assert "no: version 3 failed here" in run("can-deploy", *SHOP, "--version", "3", code=1)
     assert "warning: the last deployment here failed" in run("can-deploy", *SHOP, "--version", "4")
     assert "--gate needs --environment" in run("run", "--gate", "--service", "shop", "--", "true", code=64)
+
+
+def test_of_two_that_are_allowed_at_once_the_second_is_asked_again_with_the_lock(
+    server: ServerProcess,
+) -> None:
+    work = ("--service", "till", "--environment", "production", "--type", "operation")
+    tell = [sys.executable, "-m", "tracker", "event", "create", "Till is down", "--type", "incident"]
+    down = shlex.join([*tell, "--service", "till", "--status", "open"])
+    gated = ("run", "--gate", "--lock", "--wait", "60s", *work, "--", "sh", "-c", f"echo ran; {down}")
+    place = ("--service", "till", "--environment", "production", "--resource", "operation")
+    held = ("lock", "run", *place, "--", "sh", "-c", "echo held; cat")
+    with ExitStack() as stack:
+        holder = stack.enter_context(start(*held, environ=at(server)))
+        assert holder.stdout is not None
+        assert holder.stdout.readline() == "held\n"
+        both = [stack.enter_context(start(*gated, environ=at(server))) for _ in range(2)]
+        for each in both:  # they have been allowed, and wait for the lock
+            assert each.stderr is not None
+            assert "waiting: " in each.stderr.readline()
+        holder.communicate(timeout=PATIENCE)
+        ends = [each.communicate(timeout=PATIENCE) for each in both]
+    assert sorted(each.returncode for each in both) == [0, 75]
+    assert ["ran" in out for out, _ in ends] == [each.returncode == 0 for each in both]
+    assert any("not yet: open incident (no priority): Till is down" in err for _, err in ends)
+    listed = tracker("event", "list", "service:till type:operation", "--output", "json", environ=at(server))
+    statuses = [each["attributes"]["status"] for each in json.loads(listed.stdout)["events"]]
+    assert sorted(statuses) == ["close", "success"]
+    assert "till" not in tracker("lock", "list", environ=at(server)).stdout
 
 
 def test_an_event_that_waits_is_approved_or_rejected(server: ServerProcess) -> None:

@@ -33,6 +33,8 @@ _Rule = deployment_pb.Rule
 _Verdict = deployment_pb.Verdict
 _ENDED_WELL: Final = frozenset({_Status.success, _Status.done})
 _FAILED: Final = frozenset({_Status.failure, _Status.error})
+TRIED: Final = _ENDED_WELL | _FAILED
+"""Statuses of deployments that have run to their end: one that was closed may not have begun."""
 _PLANNED: Final = frozenset({_Status.planned, _Status.waiting_approval})
 _GRAVE: Final = frozenset({0, 1, 2})
 """Priorities of incidents that nothing is deployed during: P1, P2, and none."""
@@ -67,9 +69,10 @@ class Facts:
     """What is known about a deployment at a moment `at`; `now` is when that was read.
 
     `occurrences` are the freeze windows from `at` on, by their begin; `works` what is planned or under way
-    for the service in the environment, `last` its deployments that ended there, the newest first. `before` is
-    the environment in which the version must have been deployed, with whether it was. `found` is an event for
-    each custom rule that has found one.
+    for the service in the environment, `last` its deployments that ended there, the newest first. `own` is
+    the event of this deployment, and `linked` the one that it links to, its plan. `before` is the environment
+    in which the version must have been deployed, with whether it was. `found` is an event for each custom
+    rule that has found one.
     """
 
     service: str
@@ -83,6 +86,7 @@ class Facts:
     works: Sequence[event_pb.Event] = ()
     last: Sequence[event_pb.Event] = ()
     own: event_pb.Event | None = None
+    linked: event_pb.Event | None = None
     approvals: ApprovalRule | None = None
     before: tuple[str, bool] | None = None
     found: Mapping[CustomRule, event_pb.Event] = field(default_factory=dict)
@@ -226,26 +230,38 @@ def _planned(facts: Facts, readable: Readable) -> Iterator[deployment_pb.Reason]
 
 
 def _approvals(facts: Facts) -> Iterator[deployment_pb.Reason]:
-    rule, event = facts.approvals, facts.own
-    if event is not None and attributes_of(event).status is _Status.close:
-        yield _reason(
-            _Rule.approval, _Verdict.no, "the deployment was rejected or closed", event=event_id(event)
-        )
-        return
-    if rule is None or not rule.count:
-        if event is not None and attributes_of(event).status is _Status.waiting_approval:
-            yield _reason(_Rule.approval, _Verdict.not_yet, "it waits for approval", event=event_id(event))
-        return
-    if event is None:
+    rule, plans = facts.approvals, _plans(facts)
+    statuses = {attributes_of(event).status: event_id(event) for event in plans}
+    if closed := statuses.get(_Status.close):
+        yield _reason(_Rule.approval, _Verdict.no, "the deployment was rejected or closed", event=closed)
+    elif rule is None or not rule.count:
+        if waits := statuses.get(_Status.waiting_approval):
+            yield _reason(_Rule.approval, _Verdict.not_yet, "it waits for approval", event=waits)
+    elif not plans:
         text = (
             f"{facts.environment} needs approval by {_persons(rule.count)}: plan the deployment as an event"
         )
         yield _reason(_Rule.approval, _Verdict.no, text)
-        return
-    missing = rule.count - len(approvers_of(event, rule, facts.now))
-    if missing > 0:
-        text = f"approval by {_persons(missing)} is missing, of {rule.count} that {facts.environment} needs"
-        yield _reason(_Rule.approval, _Verdict.not_yet, text, event=event_id(event))
+    else:
+        most = max(plans, key=lambda event: len(approvers_of(event, rule, facts.now)))
+        missing = rule.count - len(approvers_of(most, rule, facts.now))
+        if missing > 0:
+            needs = f"of {rule.count} that {facts.environment} needs"
+            text = f"approval by {_persons(missing)} is missing, {needs}"
+            yield _reason(_Rule.approval, _Verdict.not_yet, text, event=event_id(most))
+
+
+def _plans(facts: Facts) -> Sequence[event_pb.Event]:
+    """Return the events of this deployment: those of its service, environment and version, the plan first."""
+    return [
+        event
+        for event in (facts.linked, facts.own)
+        if event is not None
+        and (of := attributes_of(event)).type in WORK
+        and of.service == facts.service
+        and wire_name(of.environment) == facts.environment
+        and (not of.version or not facts.version or of.version == facts.version)
+    ]
 
 
 def _promotion(facts: Facts) -> Iterator[deployment_pb.Reason]:

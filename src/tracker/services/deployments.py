@@ -12,6 +12,7 @@ from tracker.domain.deployments import (
     OPEN,
     OVER,
     TO_COME,
+    TRIED,
     WORK,
     ApprovalRule,
     Facts,
@@ -45,6 +46,7 @@ if TYPE_CHECKING:
     from tracker.services.context import Call, Context
     from tracker.stores.base import Store
 
+_DEPLOYMENT: Final = one_of(TYPE, [event_pb.Type.deployment])
 _MOST: Final = 100
 """Events of each kind that are looked at."""
 _AHEAD: Final = 400 * DAY
@@ -103,7 +105,8 @@ class DeploymentService:
             where = f" for service {asked.service}, environment {environment}"  # not for its team, who it is
             raise permission_required(call.principal, Permission.EVENT_READ, where)
         own = await self._own(request.event_id, call) if request.event_id else None
-        facts = await self._facts(asked, request.version, own, calls, owner)
+        linked = await self._linked(own, call)
+        facts = await self._facts(asked, request.version, (own, linked), calls, owner)
         reasons = reasons_for(facts, lambda record: _readable(call, record))
         verdict, later = verdict_of(reasons)
         self._context.report(
@@ -125,20 +128,21 @@ class DeploymentService:
         self,
         asked: _Asked,
         version: str,
-        own: event_pb.Event | None,
+        events: tuple[event_pb.Event | None, event_pb.Event | None],
         calls: Sequence[str],
         owner: str,
     ) -> Facts:
+        """Return what is known; `events` are that of this deployment, and the one that it links to."""
         here = (one_of(SERVICE, [asked.service]), one_of(ENVIRONMENT, [asked.number or 0]))
         incidents, works, last = await asyncio.gather(
             self._not_ended(
                 (one_of(TYPE, [event_pb.Type.incident]), one_of(SERVICE, [asked.service, *calls]), _any(OPEN))
             ),
             self._not_ended((*here, one_of(TYPE, WORK), _any(TO_COME))),
-            self._find((*here, one_of(TYPE, [event_pb.Type.deployment]), _any(OVER)), 1, until=asked.now + 1),
+            self._find((*here, _DEPLOYMENT, _any(TRIED)), 1, until=asked.now + 1),
         )
         key = LockKey(asked.service, environment_key(asked.environment), DEFAULT_RESOURCE)
-        own_id = "" if own is None else event_id(own)
+        own_ids = {event_id(each) for each in events if each is not None}
         return Facts(
             service=asked.service,
             environment=asked.environment,
@@ -153,9 +157,10 @@ class DeploymentService:
             ),
             lock=await self._store.locks.holder(key),
             incidents=[each for each in incidents if _concerns(each, asked)],
-            works=[each for each in works if event_id(each) != own_id] if asked.number else (),
+            works=[each for each in works if event_id(each) not in own_ids] if asked.number else (),
             last=last if asked.number else (),
-            own=own,
+            own=events[0],
+            linked=events[1],
             approvals=self._approvals(asked.environment),
             before=await self._before(asked, version) if version else None,
             found=await self._found(asked),
@@ -172,6 +177,12 @@ class DeploymentService:
         if event is None or not may_touch(call, Permission.EVENT_READ, event):
             raise event_not_found(given)
         return event
+
+    async def _linked(self, own: event_pb.Event | None, call: Call) -> event_pb.Event | None:
+        """Return the event that an event links to, if the call may read it."""
+        related = "" if own is None else attributes_of(own).related_id
+        event = await self._store.events.get(event_key(related)) if related else None
+        return event if event is not None and may_touch(call, Permission.EVENT_READ, event) else None
 
     async def _find(
         self, parts: Iterable[Node], most: int, *, until: int | None = None
@@ -213,7 +224,7 @@ class DeploymentService:
             (
                 one_of(SERVICE, [asked.service]),
                 one_of(ENVIRONMENT, [number]),
-                one_of(TYPE, [event_pb.Type.deployment]),
+                _DEPLOYMENT,
                 one_of(BY_NAME["version"], [version]),
                 _any(ENDED_WELL),
             ),

@@ -61,7 +61,8 @@ def run(  # noqa: PLR0913  # one for each option
 
     A deployment or an operation with an environment takes its lock. If another holds it, the command is not
     run; with --lock --wait 10m, it waits. --lock also ends the command if the lock is lost.
-    --gate asks first whether it may run. Approvals are those of the event of --related-id.
+    --gate asks first whether it may run, and again when its begin is recorded and it has the lock, so that of
+    two at the same time one runs. Approvals are those of the event of --related-id.
 
     Example: tracker run --service shop --environment production --version 1.4.2 -- ./deploy.sh
     """
@@ -101,7 +102,8 @@ def run(  # noqa: PLR0913  # one for each option
             event.override_reason = override
             if gate:
                 require_allowed(connection, event, wait or timedelta())
-            recorded = RecordedCommand(connection, event, guarded, relay, command, offline_ok)
+            gated = gate and not override
+            recorded = RecordedCommand(connection, event, guarded, relay, command, offline_ok, gated)
             if lock:
                 wanted = LockOptions(
                     service=service,

@@ -16,27 +16,34 @@ if TYPE_CHECKING:
     from tracker.client.connection import Connection
 
 
-def require_allowed(connection: Connection, event: event_pb.CreateEventRequest, wait: timedelta) -> None:
+class NotAllowedError(CommandError):
+    """The server does not allow what was to be run."""
+
+
+def require_allowed(
+    connection: Connection, event: event_pb.CreateEventRequest, wait: timedelta, event_id: str = ""
+) -> None:
     """Check that what an event records may begin, or wait so long until it may.
 
-    With a reason to override, what stands against it is only printed; the server records the reason.
+    `event_id` is the id of the event once it is recorded; before, its approvals are those of the one that it
+    links to. With a reason to override, what stands against it is only printed; the server records why.
 
     Raises:
-        CommandError: It may not, or not yet.
+        NotAllowedError: It may not, or not yet.
     """
     attributes = event.attributes or event_pb.EventAttributes()
     request = CHECK_DEPLOYMENT.request(
         service=attributes.service,
         environment=wire_name(attributes.environment),
         version=attributes.version,
-        event_id=attributes.related_id,
+        event_id=event_id or attributes.related_id,
     )
     answer = checked(connection, request, timedelta() if event.override_reason else wait)
-    for reason in answer.reasons:
+    for reason in () if event_id else answer.reasons:
         if reason.verdict.name == "yes":
             say(f"warning: {reason.text}")
     code = exit_code(answer)
     if code and event.override_reason:
         say(f"overridden: {summary(answer)}")
     elif code:
-        raise CommandError(summary(answer), code)
+        raise NotAllowedError(summary(answer), code)

@@ -21,6 +21,7 @@ from tracker.cli.lock.holding import hold
 from tracker.cli.lock.options import Terms
 from tracker.cli.lock.running import GuardedCommand, exit_code
 from tracker.cli.printing import say
+from tracker.cli.run.gate import NotAllowedError, require_allowed
 from tracker.cli.run.relay import Relay
 from tracker.cli.unsent import KeptRequest, is_transient, send_kept
 from tracker.client.connection import NO_ANSWER, ApiError, Connection
@@ -58,6 +59,8 @@ class RecordedCommand:
     relay: Relay
     command: list[str]
     offline_ok: bool = False
+    gated: bool = False
+    """Whether the server is asked, once the event has its lock, if the command may run."""
 
     def __post_init__(self) -> None:
         self._attributes = self.request.attributes or event_pb.EventAttributes()
@@ -105,7 +108,8 @@ class RecordedCommand:
             end = self.guarded.run(self.command, environ | event, deadlines)
         except BaseException as error:
             if self._event_id or self._kept.is_held:
-                self._end(*_not_run(error))
+                refused = isinstance(error, NotAllowedError)
+                self._end(*_not_run(error), status=event_pb.Status.close if refused else None)
             raise
         self._end(*_outcome(end), self.relay.text())
         return end
@@ -114,6 +118,7 @@ class RecordedCommand:
         """Record the begin of the command."""
         if not self.offline_ok:
             self._create(event_pb.Status.start, self._attributes)
+            self._require_allowed()
             return
         attributes = copy(self._attributes)
         try:
@@ -142,19 +147,28 @@ class RecordedCommand:
         self._create(event_pb.Status.planned, self._attributes)
         request = UPDATE_LOCK.request(id=lock_id, event_id=self._event_id, lock_token=token)
         self.connection.call(UPDATE_LOCK, request)
+        self._require_allowed()
         self.connection.call(
             UPDATE_EVENT, self._change(event_pb.EventAttributes(status=event_pb.Status.start))
         )
 
-    def _end(self, code: int, how: str, output: str = "") -> None:
-        """Record the end of the command; without an answer of the server, keep the record."""
+    def _require_allowed(self) -> None:
+        """Ask again with the lock: since the first answer, another command may have run or begun."""
+        if self.gated:
+            require_allowed(self.connection, self.request, timedelta(), self._event_id)
+
+    def _end(self, code: int, how: str, output: str = "", *, status: event_pb.Status | None = None) -> None:
+        """Record the end of the command; without an answer of the server, keep the record.
+
+        Without a `status`, it is that of the exit code.
+        """
         took = timedelta(seconds=time.monotonic() - self._began)
         ending = f"{how} after {rounded_text(took)}" + (f"; its last lines:\n{output}" if output else "")
         attributes = copy(self._attributes) if self.offline_ok else event_pb.EventAttributes()
         start = self._attributes.start_date
         if start is not None:
             attributes.end_date = Timestamp.from_datetime(start.to_datetime() + took)
-        attributes.status = event_pb.Status.failure if code else event_pb.Status.success
+        attributes.status = status or (event_pb.Status.failure if code else event_pb.Status.success)
         attributes.message = _message(self._attributes.message, ending)
         attributes.labels = {**attributes.labels, "exit_code": str(code)}
         if self.offline_ok:

@@ -142,7 +142,8 @@ class CheckDeploymentRequest(Message[_CheckDeploymentRequestFields]):
             string version = 3;
             ```
         event_id:
-            Id of the event of this deployment, if it is recorded: it does not stand in its own way, and has the approvals.
+            Id of the event of this deployment, if it is recorded: it does not stand in its own way. Its approvals count, and
+            those of the event that it links to, where this one is of the same service, environment and version.
 
             ```proto
             string event_id = 4;
