@@ -25,8 +25,6 @@ from pkgutil import walk_packages
 from types import ModuleType
 from typing import TYPE_CHECKING, NoReturn
 
-import typer.main
-
 from tracker import __main__ as tracker
 from tracker import cli
 from tracker.cli.main import app
@@ -194,7 +192,6 @@ def _end(code: int) -> NoReturn:
 if __name__ == "__main__":
     for name in (*_IMPORTED, *(each.name for each in walk_packages(cli.__path__, "tracker.cli."))):
         import_module(name)
-    typer.main.get_command = cache(typer.main.get_command)  # half of the time of a short command
     with contextlib.suppress(SystemExit):
         app(["event", "list", "--help"])  # imports what it takes to read arguments
     gc.freeze()

@@ -9,7 +9,6 @@ from zoneinfo import ZoneInfo
 
 import pytest
 import typer
-from typer.main import get_command
 
 from tracker.cli.main import app
 from tracker.cli.options import moment_option
@@ -69,7 +68,7 @@ def in_query(text: str) -> float:
 
 
 def in_option(text: str) -> float:
-    command: Any = get_command(app)
+    command: Any = app
     for name in ("lock", "acquire"):
         command = command.commands[name]
     option = next(each for each in command.params if "--ttl" in each.opts)

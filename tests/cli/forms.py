@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from typer.main import get_command
-
 from tracker.cli.main import app
 
 if TYPE_CHECKING:
@@ -14,7 +12,7 @@ if TYPE_CHECKING:
 
 def forms(command: Any = None, *path: str) -> Iterator[tuple[str, list[str]]]:
     """Give each command that has `--output`, with the forms that its help names."""
-    command = command or get_command(app)
+    command = command or app
     for parameter in command.params:
         if "--output" in parameter.opts and parameter.metavar.startswith("["):
             yield " ".join(path), parameter.metavar.strip("[]").split("|")

@@ -15,10 +15,9 @@ import pytest
 from tests.cli.commands import CLEAN, at, tracker
 from tests.patience import PATIENCE
 from tests.server_process import ServerProcess
-from typer.main import get_command
 
 from tracker import __version__
-from tracker.cli.main import app
+from tracker.cli.main import LOCAL, app
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -53,7 +52,7 @@ def test_help_names_each_command() -> None:
 
 def commands(command: Any = None, *path: str) -> Iterator[tuple[str, Any]]:
     """Give each command by its whole name."""
-    command = command or get_command(app)
+    command = command or app
     if path:
         yield " ".join(path), command
     for name, below in getattr(command, "commands", {}).items():
@@ -77,18 +76,25 @@ SLOW = {
 """What takes its time to import."""
 
 
+_IMPORTED = """
+import atexit, sys
+from tracker.__main__ import main
+atexit.register(lambda: print("imported:", *sys.modules, file=sys.stderr))
+main()
+"""
+
+
 def imported(*arguments: str, environ: Mapping[str, str] | None = None) -> set[str]:
-    """Run `tracker`, and return which packages it has imported."""
+    """Run `tracker`, and return which modules it has imported."""
     done = subprocess.run(
-        [sys.executable, "-X", "importtime", "-m", "tracker", *arguments],
+        [sys.executable, "-c", _IMPORTED, *arguments],
         env=CLEAN | dict(environ or {}),
         capture_output=True,
         text=True,
         timeout=PATIENCE,
         check=True,
     )
-    times = (line for line in done.stderr.splitlines() if line.startswith("import time:"))
-    return {line.rpartition("|")[2].strip().partition(".")[0] for line in times}
+    return set(done.stderr.rpartition("imported:")[2].split())
 
 
 @pytest.mark.parametrize(
@@ -112,22 +118,46 @@ def test_a_command_that_asks_nobody_starts_without_what_only_others_need(command
 
 
 @pytest.mark.parametrize(
-    ("command", "needed"),
+    ("command", "messages", "needed"),
     [
-        ("event list", set()),
-        ("event list --output json", set()),
-        ("event list --output yaml", {"yaml"}),
-        ("stats", set()),
-        ("lock list --output csv", set()),
-        ("catalog list --output ndjson", set()),
+        ("event list", {"event"}, set()),
+        ("event list --output json", {"event"}, set()),
+        ("event list --output yaml", {"event"}, {"yaml"}),
+        ("event create x --service s --type deployment", {"event"}, set()),
+        ("stats", {"event"}, set()),
+        ("lock list --output csv", {"lock"}, set()),
+        ("catalog list --output ndjson", {"catalog"}, set()),
+        ("freeze list", {"freeze"}, set()),
+        ("token list", {"auth"}, set()),
+        ("whoami", {"auth"}, set()),
+        ("webhook list", {"webhook"}, set()),
+        ("versions", {"event", "version"}, set()),
+        ("dora", {"delivery", "event"}, set()),
     ],
 )
-def test_a_command_that_asks_a_server_starts_with_what_it_prints_with(
-    server: ServerProcess, command: str, needed: set[str]
+def test_a_command_that_asks_a_server_imports_its_own_messages_and_what_it_prints_with(
+    server: ServerProcess, command: str, messages: set[str], needed: set[str]
 ) -> None:
     create_event(server)
     modules = imported(*command.split(), environ=at(server))
     assert modules & SLOW - {"protovalidate"} == {"httpx2", "protobuf"} | needed
+    of_calls = re.findall(r"generated\.proto\.\w+\.v1alpha1\.(\w+)_pb\b", " ".join(modules))
+    assert set(of_calls) == messages
+
+
+def test_a_command_imports_no_other_command(server: ServerProcess) -> None:
+    modules = imported("lock", "list", environ=at(server))
+    names = {name for name in modules if name.startswith("tracker.cli.")}
+    assert {name.split(".")[2] for name in names if name.count(".") > 2} == {"lock"}  # the packages of groups
+    assert not names & {f"tracker.cli.{name}" for name in ("copying", "server", "stats", "versions", "view")}
+
+
+def test_a_server_is_named_before_the_commands_alone_that_call_one() -> None:
+    def calls(command: Any) -> bool:
+        below = getattr(command, "commands", {}).values()
+        return any(map(calls, below)) or any("--server" in each.opts for each in command.params)
+
+    assert {name for name, command in app.commands.items() if not calls(command)} == LOCAL
 
 
 @pytest.mark.parametrize(

@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING, Any
 import pytest
 import typer
 from protobuf.wkt import Timestamp
-from typer.main import get_command
 
 from tracker.cli.local_time import local_zone
 from tracker.cli.main import app
@@ -24,7 +23,7 @@ if TYPE_CHECKING:
 
 def options(command: Any = None, *path: str) -> Iterator[tuple[str, Any]]:
     """Give each option that takes a time, with its command."""
-    command = command or get_command(app)
+    command = command or app
     for parameter in command.params:
         if parameter.metavar == "TIME":
             yield " ".join([*path, *parameter.opts]), (command, parameter)

@@ -17,7 +17,7 @@ from tracker.pb import lock_pb
 if TYPE_CHECKING:
     from tracker.client.rpcs import A, Q
 
-CHECK_LOCK = Rpc(lock_pb.CheckLockRequest, lock_pb.CheckLockResponse)
+CHECK_LOCK = Rpc(lambda: (lock_pb.CheckLockRequest, lock_pb.CheckLockResponse))
 
 LOCK = "0199f0c2-b7d2-7a10-a0f3-c1d2e4b5a697"
 SECRET = "s3cret" * 5

@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING
 import pytest
 from tests.cli.forms import FORMS
 from tests.docs.pages import code, listing, read, section, table
-from typer.main import get_command
 
 from tracker.cli.exits import LOCK_TABLE, OUTDATED
 from tracker.cli.main import app
@@ -17,14 +16,14 @@ if TYPE_CHECKING:
     from typer.core import TyperCommand
 
 PAGE = "docs/cli.md"
-LOCK = get_command(app).commands["lock"].commands  # type: ignore[attr-defined]  # of a group
-CATALOG = get_command(app).commands["catalog"].commands  # type: ignore[attr-defined]  # of a group
-TOKEN = get_command(app).commands["token"].commands  # type: ignore[attr-defined]  # of a group
-EVENT = get_command(app).commands["event"].commands  # type: ignore[attr-defined]  # of a group
+LOCK, CATALOG, TOKEN, EVENT = (
+    app.commands[name].commands  # type: ignore[union-attr]  # of a group
+    for name in ("lock", "catalog", "token", "event")
+)
 
 
 def test_every_command_is_listed() -> None:
-    commands = {f"tracker {name}" for name, each in get_command(app).commands.items() if not each.hidden}  # type: ignore[attr-defined]  # of a group
+    commands = {f"tracker {name}" for name, each in app.commands.items() if not each.hidden}
     listed = [name for names, _ in listing(PAGE, "## Commands") for name in code(names)]
     assert set(listed) == commands
     for group, each in (("lock", LOCK), ("event", EVENT), ("catalog", CATALOG), ("token", TOKEN)):

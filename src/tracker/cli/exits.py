@@ -6,7 +6,7 @@ from collections.abc import Mapping
 
 
 class CommandError(Exception):
-    """Ends the command with an exit code; the message is one line that says why and what to do."""
+    """Ends the command with an exit code; each line of the message says why and what to do."""
 
     def __init__(self, message: str, exit_code: int = 1) -> None:
         super().__init__(message)
@@ -15,6 +15,8 @@ class CommandError(Exception):
 
 FAILED = 1
 """Anything that has no code of its own, such as a lock that is unknown or a token that is wrong."""
+WRONG_SETTING = 2
+"""A setting of the server, or its file, is wrong."""
 OUTDATED = 3
 """A project uses an outdated version, and --fail-on-outdated was given."""
 USAGE = 64
@@ -88,6 +90,12 @@ ARCHIVE_TABLE = _table(
     "the command line is wrong, or the file can't be read",
 )
 RUN_TABLE = _table({**_COMMAND, 0: "what the command exits with, 0 to 255", FAILED: "the event was refused"})
+DOCTOR_TABLE = {
+    "0": "nothing needs attention",
+    "1": "there are warnings",
+    "2": "a check has failed",
+    "64": "the command line is wrong",
+}
 LOCK_TABLE = _table(
     {
         **{code: f"run: {text}" if code >= NOT_EXECUTABLE else text for code, text in _COMMAND.items()},

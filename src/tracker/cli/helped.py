@@ -1,13 +1,16 @@
-"""Commands and groups of them, with the help that they print."""
+"""Commands and groups of them, made of functions, with the help that they print."""
 
 from __future__ import annotations
 
+import inspect
 import re
-from collections.abc import Mapping
-from typing import Any
+from collections import UserDict
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, NamedTuple, TypeAlias
 
 import typer
 from typer.core import TyperCommand, TyperGroup
+from typer.main import get_command
 
 from tracker.cli.exits import epilog
 
@@ -31,8 +34,30 @@ class HelpedCommand(TyperCommand):
         return super().get_short_help_str(_LONGEST_SENTENCE)
 
 
+Command: TypeAlias = TyperCommand | TyperGroup
+Maker: TypeAlias = "Callable[[str], Command]"
+"""Makes the command of a name."""
+
+
+class Commands(UserDict[str, Any]):
+    """Commands by name, of which each is made when it is first asked for: their options take time to make."""
+
+    def __getitem__(self, name: str) -> Command:
+        """Return a command; what was set is a command or its maker."""
+        made: Command | Maker = self.data[name]
+        if not isinstance(made, Command):
+            made = self.data[name] = made(name)
+        return made
+
+
 class HelpedGroup(TyperGroup):
     """Commands, without the options of typer that install its own scripts for completion."""
+
+    commands: Commands
+
+    def __init__(self, *, commands: Mapping[str, Any], **kwargs: Any) -> None:  # noqa: ANN401  # as above
+        super().__init__(**kwargs)
+        self.commands = Commands(commands)
 
     def get_params(self, ctx: Any) -> list[Any]:  # noqa: ANN401  # of a private class of typer
         """Return the options that precede a command."""
@@ -44,8 +69,58 @@ class HelpedGroup(TyperGroup):
         return super().get_short_help_str(_LONGEST_SENTENCE)
 
 
-def client_group(help_: str, codes: Mapping[str, str]) -> typer.Typer:
+def client_group(help_: str, codes: Mapping[str, str]) -> HelpedGroup:
     """Return a group that commands are added to."""
-    return typer.Typer(
-        cls=HelpedGroup, help=help_, epilog=epilog(codes), no_args_is_help=True, rich_markup_mode=None
+    return HelpedGroup(
+        commands={}, help=help_, epilog=epilog(codes), no_args_is_help=True, rich_markup_mode=None
     )
+
+
+class Options(NamedTuple):
+    """Options that a command takes as one value: its parameter is annotated with them.
+
+    `make` returns the value for what the command line has for the options.
+    """
+
+    declared: Sequence[inspect.Parameter]
+    make: Callable[[Mapping[str, Any]], object]
+
+
+def made(
+    function: Callable[..., None],
+    name: str,
+    *,
+    codes: Mapping[str, str] | None = None,
+    **settings: Any,  # noqa: ANN401  # those of typer
+) -> TyperCommand:
+    """Return the command of a function, with these settings of typer; its help ends with the exit codes."""
+    alone = typer.Typer(add_completion=False, pretty_exceptions_enable=False, rich_markup_mode=None)
+    added = alone.command(name, cls=HelpedCommand, epilog=epilog(codes) if codes else None, **settings)
+    added(_with_options(function))
+    command: TyperCommand = get_command(alone)  # type: ignore[assignment]  # of the class that it was given
+    return command
+
+
+def _with_options(function: Callable[..., None]) -> Callable[..., None]:
+    """Return a function that takes the options themselves instead of the values made of them."""
+    groups: dict[str, Options] = {}
+    parameters: list[inspect.Parameter] = []
+    for each in inspect.signature(function, eval_str=True).parameters.values():
+        match getattr(each.annotation, "__metadata__", ()):
+            case (Options() as group,):
+                groups[each.name] = group
+                parameters += group.declared
+            case _:
+                parameters.append(each)
+
+    def called(**given: object) -> None:
+        values = {
+            name: group.make({each.name: given.pop(each.name) for each in group.declared})
+            for name, group in groups.items()
+        }
+        function(**given, **values)
+
+    ordered = sorted(parameters, key=lambda each: each.kind)
+    called.__signature__ = inspect.Signature(ordered)  # type: ignore[attr-defined]  # read by inspect
+    called.__doc__ = function.__doc__
+    return called

@@ -4,25 +4,18 @@ from __future__ import annotations
 
 import sys
 from functools import partial
+from importlib import import_module
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
+from typer.main import get_command
 
 from tracker import __version__
-from tracker.cli import copying, server
-from tracker.cli.access.login import login, logout, whoami
-from tracker.cli.access.sessions import app as session
-from tracker.cli.access.tokens import app as token
-from tracker.cli.archive.commands import export, import_
-from tracker.cli.audit.commands import app as audit
-from tracker.cli.can_deploy import can_deploy
-from tracker.cli.catalog.commands import app as catalog
-from tracker.cli.dora.command import dora
-from tracker.cli.event.commands import app as event
 from tracker.cli.exits import (
     ACCESS_TABLE,
     ARCHIVE_TABLE,
+    DOCTOR_TABLE,
     GATE_TABLE,
     RETENTION_TABLE,
     RUN_TABLE,
@@ -30,82 +23,19 @@ from tracker.cli.exits import (
     USAGE,
     CommandError,
 )
-from tracker.cli.freeze.commands import app as freeze
-from tracker.cli.helped import HelpedCommand, HelpedGroup
-from tracker.cli.intake.commands import app as intake
-from tracker.cli.lock.commands import app as lock
-from tracker.cli.mcp import mcp
-from tracker.cli.operating.bundle import support_bundle
-from tracker.cli.operating.doctor import doctor
-from tracker.cli.operating.options import DOCTOR_TABLE
-from tracker.cli.operating.top import top
-from tracker.cli.options import ServerBefore, TokenFileBefore, command_of, word_of
+from tracker.cli.helped import HelpedGroup, made
+from tracker.cli.options import ServerBefore, TokenFileBefore, word_of
 from tracker.cli.printing import say
-from tracker.cli.retention.commands import app as retention
-from tracker.cli.retention.erasing import erase
-from tracker.cli.retention.holds import app as hold
-from tracker.cli.run.command import run
-from tracker.cli.stats import stats
-from tracker.cli.terraform.commands import app as terraform
-from tracker.cli.versions import versions
-from tracker.cli.view import app as view
-from tracker.cli.webhook.commands import app as webhook
-from tracker.cli.why.command import why
-from tracker.config import ConfigurationError
 
-app = typer.Typer(
-    cls=HelpedGroup,
-    help="Record deployments, operations, drifts and incidents; manage a catalog; take deployment locks.",
-    context_settings={"help_option_names": ["-h", "--help"]},
-    no_args_is_help=True,
-    rich_markup_mode=None,
-    pretty_exceptions_enable=False,
-)
-command = partial(command_of, app)
-app.command("serve", hidden=True)(command("serv")(server.serve))
-command("config")(server.config)
-app.add_typer(event, name="event")
-command("stats", codes=STATS_TABLE)(stats)
-command("why", codes=STATS_TABLE)(why)
-command("versions", codes=STATS_TABLE)(versions)
-command("dora", codes=STATS_TABLE)(dora)
-command("run", codes=RUN_TABLE, context_settings={"allow_interspersed_args": False})(run)
-command("can-deploy", codes=GATE_TABLE)(can_deploy)
-command("export", codes=ARCHIVE_TABLE)(export)
-command("import", codes=ARCHIVE_TABLE)(import_)
-app.add_typer(lock, name="lock")
-app.add_typer(catalog, name="catalog")
-app.add_typer(freeze, name="freeze")
-command("mcp")(mcp)
-app.add_typer(intake, name="intake")
-app.add_typer(retention, name="retention")
-app.add_typer(hold, name="hold")
-command("erase", codes=RETENTION_TABLE)(erase)
-command("login", codes=ACCESS_TABLE)(login)
-command("logout", codes=ACCESS_TABLE)(logout)
-command("whoami", codes=ACCESS_TABLE)(whoami)
-app.add_typer(session, name="session")
-app.add_typer(token, name="token")
-app.add_typer(audit, name="audit")
-app.add_typer(view, name="view")
-app.add_typer(webhook, name="webhook")
-app.add_typer(terraform, name="terraform")
-command("backup")(copying.backup)
-command("restore")(copying.restore)
-command("migrate")(copying.migrate)
-command("compact")(copying.compact)
-command("demo")(copying.demo)
-command("healthcheck")(server.healthcheck)
-command("doctor", codes=DOCTOR_TABLE)(doctor)
-command("top", codes=STATS_TABLE)(top)
-command("support-bundle")(support_bundle)
+if TYPE_CHECKING:
+    from collections.abc import Mapping
 
+    from tracker.cli.helped import Command, Maker
 
 _SHELLS = ("bash", "zsh", "fish")
 _SCRIPTS = Path(__file__).parent / "completion"
 
 
-@app.command("completion", cls=HelpedCommand)
 def completion(
     shell: Annotated[
         str,
@@ -124,10 +54,87 @@ def completion(
     typer.echo((_SCRIPTS / f"tracker.{shell}").read_text("utf-8"), nl=False)
 
 
-@app.command("version", cls=HelpedCommand)
 def version() -> None:
     """Print the version."""
     typer.echo(f"tracker {__version__}")
+
+
+def _command(place: str, codes: Mapping[str, str] | None = None, **settings: Any) -> Maker:  # noqa: ANN401  # typer's
+    """Return what makes the command of a function, such as `stats:stats`; its module is imported then."""
+    module, _, function = place.partition(":")
+    return lambda name: made(
+        getattr(import_module(f"tracker.cli.{module}"), function), name, codes=codes, **settings
+    )
+
+
+def _group(module: str) -> Maker:
+    """Return what imports the group of a module."""
+
+    def imported(_: str) -> Command:
+        group: HelpedGroup = import_module(f"tracker.cli.{module}").app
+        return group
+
+    return imported
+
+
+_COMMANDS: Mapping[str, Maker] = {
+    "serv": _command("server:serve"),
+    "serve": _command("server:serve", hidden=True),
+    "config": _command("server:config"),
+    "stats": _command("stats:stats", STATS_TABLE),
+    "why": _command("why.command:why", STATS_TABLE),
+    "versions": _command("versions:versions", STATS_TABLE),
+    "dora": _command("dora.command:dora", STATS_TABLE),
+    "run": _command("run.command:run", RUN_TABLE, context_settings={"allow_interspersed_args": False}),
+    "can-deploy": _command("can_deploy:can_deploy", GATE_TABLE),
+    "export": _command("archive.commands:export", ARCHIVE_TABLE),
+    "import": _command("archive.commands:import_", ARCHIVE_TABLE),
+    "mcp": _command("mcp:mcp"),
+    "erase": _command("retention.erasing:erase", RETENTION_TABLE),
+    "login": _command("access.login:login", ACCESS_TABLE),
+    "logout": _command("access.login:logout", ACCESS_TABLE),
+    "whoami": _command("access.login:whoami", ACCESS_TABLE),
+    "backup": _command("copying:backup"),
+    "restore": _command("copying:restore"),
+    "migrate": _command("copying:migrate"),
+    "compact": _command("copying:compact"),
+    "demo": _command("copying:demo"),
+    "healthcheck": _command("server:healthcheck"),
+    "doctor": _command("operating.doctor:doctor", DOCTOR_TABLE),
+    "top": _command("operating.top:top", STATS_TABLE),
+    "support-bundle": _command("operating.bundle:support_bundle"),
+    "completion": partial(made, completion),
+    "version": partial(made, version),
+    "event": _group("event.commands"),
+    "lock": _group("lock.commands"),
+    "catalog": _group("catalog.commands"),
+    "freeze": _group("freeze.commands"),
+    "intake": _group("intake.commands"),
+    "retention": _group("retention.commands"),
+    "hold": _group("retention.holds"),
+    "session": _group("access.sessions"),
+    "token": _group("access.tokens"),
+    "audit": _group("audit.commands"),
+    "view": _group("view"),
+    "webhook": _group("webhook.commands"),
+    "terraform": _group("terraform.commands"),
+}
+LOCAL = frozenset(
+    (
+        *("backup", "compact", "completion", "config", "demo", "healthcheck", "migrate", "restore"),
+        *("serv", "serve", "support-bundle", "version"),
+    )
+)
+"""Commands that call no server."""
+
+_before = typer.Typer(
+    cls=HelpedGroup,
+    help="Record deployments, operations, drifts and incidents; manage a catalog; take deployment locks.",
+    context_settings={"help_option_names": ["-h", "--help"]},
+    no_args_is_help=True,
+    rich_markup_mode=None,
+    pretty_exceptions_enable=False,
+)
 
 
 def _print_version(wanted: bool) -> None:  # noqa: FBT001  # how typer calls it
@@ -137,39 +144,7 @@ def _print_version(wanted: bool) -> None:  # noqa: FBT001  # how typer calls it
         raise typer.Exit
 
 
-_CALLING = frozenset(
-    (
-        "audit",
-        "can-deploy",
-        "catalog",
-        "doctor",
-        "event",
-        "erase",
-        "export",
-        "freeze",
-        "hold",
-        "intake",
-        "import",
-        "lock",
-        "login",
-        "logout",
-        "mcp",
-        "retention",
-        "run",
-        "stats",
-        "terraform",
-        "token",
-        "top",
-        "versions",
-        "webhook",
-        "whoami",
-        "why",
-    )
-)
-"""Commands that call a server."""
-
-
-@app.callback()
+@_before.callback()
 def _options(
     context: typer.Context,
     *,
@@ -181,9 +156,12 @@ def _options(
 ) -> None:
     """Declare the options that precede a command."""
     given = "--server" if server else "--token-file"
-    if (server or token_file) and context.invoked_subcommand not in _CALLING:
+    if (server or token_file) and context.invoked_subcommand in LOCAL:
         raise typer.BadParameter(f"{context.invoked_subcommand} calls no server", param_hint=given)
 
+
+app: HelpedGroup = get_command(_before)  # type: ignore[assignment]  # of the class that it was given
+app.commands.update(_COMMANDS)
 
 _WRONG = 2
 """Exit code of typer for a wrong command line."""
@@ -199,10 +177,7 @@ def main() -> None:
     except SystemExit as end:
         wrong = end.code == _WRONG and isinstance(end.__context__, typer.TyperException)
         sys.exit(USAGE if wrong else end.code)
-    except ConfigurationError as error:
-        for problem in error.problems:
-            say(problem)
-        sys.exit(2)
     except CommandError as error:
-        say(str(error))
+        for line in str(error).splitlines():
+            say(line)
         sys.exit(error.exit_code)

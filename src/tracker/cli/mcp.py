@@ -86,7 +86,7 @@ class _Remote:
 
         try:
             return await anyio.to_thread.run_sync(
-                partial(self._connection.call, Rpc(type(request), answer), request)
+                partial(self._connection.call, Rpc(lambda: (type(request), answer)), request)
             )
         except ApiError as error:
             raise Refused(

@@ -9,20 +9,21 @@ import re
 import socket
 import sys
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from contextlib import suppress
 from datetime import datetime, timedelta
+from functools import partial
 from operator import attrgetter
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, NamedTuple
+from typing import TYPE_CHECKING, Annotated, Any
 from urllib.parse import urlsplit
 
 import typer
 
 from tracker.cli import completing
 from tracker.cli.calls import Api
-from tracker.cli.exits import USAGE, CommandError, epilog
-from tracker.cli.helped import HelpedCommand
+from tracker.cli.exits import USAGE, CommandError
+from tracker.cli.helped import HelpedGroup, Options, made
 from tracker.cli.local_time import local_zone
 from tracker.cli.printing import Output, console
 from tracker.time_text import DURATION, Clock, Interval, datetime_of, hint, read_timedelta
@@ -37,53 +38,20 @@ _SEVERAL = {
 """Why a command may lack a form of output."""
 
 
-class Options(NamedTuple):
-    """Options that a command takes as one value: its parameter is annotated with them.
-
-    `make` returns the value for what the command line has for the options.
-    """
-
-    declared: Sequence[inspect.Parameter]
-    make: Callable[[Mapping[str, Any]], object]
-
-
 def command_of(
-    app: typer.Typer,
+    group: HelpedGroup,
     name: str,
     *,
-    codes: Mapping[str, str] | None = None,
-    context_settings: dict[str, Any] | None = None,
+    codes: Mapping[str, str],
+    **settings: Any,  # noqa: ANN401  # those of typer
 ) -> Callable[[Callable[..., None]], Callable[..., None]]:
-    """Return a decorator that adds a command; its help ends with the exit codes, if there are any."""
-    added = app.command(
-        name, cls=HelpedCommand, epilog=epilog(codes) if codes else None, context_settings=context_settings
-    )
-    return lambda function: added(_with_options(function))
+    """Return a decorator that adds a command to a group, made as `made` does."""
 
+    def added(function: Callable[..., None]) -> Callable[..., None]:
+        group.commands[name] = partial(made, function, codes=codes, **settings)
+        return function
 
-def _with_options(function: Callable[..., None]) -> Callable[..., None]:
-    """Return a function that takes the options themselves instead of the values made of them."""
-    groups: dict[str, Options] = {}
-    parameters: list[inspect.Parameter] = []
-    for each in inspect.signature(function, eval_str=True).parameters.values():
-        match getattr(each.annotation, "__metadata__", ()):
-            case (Options() as group,):
-                groups[each.name] = group
-                parameters += group.declared
-            case _:
-                parameters.append(each)
-
-    def called(**given: object) -> None:
-        made = {
-            name: group.make({each.name: given.pop(each.name) for each in group.declared})
-            for name, group in groups.items()
-        }
-        function(**given, **made)
-
-    ordered = sorted(parameters, key=lambda each: each.kind)
-    called.__signature__ = inspect.Signature(ordered)  # type: ignore[attr-defined]  # read by inspect
-    called.__doc__ = function.__doc__
-    return called
+    return added
 
 
 def option(name: str, annotation: object, default: object = None) -> inspect.Parameter:

@@ -19,11 +19,12 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from tracker.cli.exits import INTERRUPTED, CommandError
-from tracker.cli.options import Options, duration_option, option, output_option
+from tracker.cli.exits import INTERRUPTED, WRONG_SETTING, CommandError
+from tracker.cli.helped import Options
+from tracker.cli.options import duration_option, option, output_option
 from tracker.cli.printing import Output, print_document, say
 from tracker.cli.tables import line_printer
-from tracker.config import CONFIG_VARIABLE, Configuration, ineffective_variables, load
+from tracker.config import CONFIG_VARIABLE, Configuration, ConfigurationError, ineffective_variables, load
 from tracker.config.settings import SETTINGS
 
 if TYPE_CHECKING:
@@ -60,6 +61,18 @@ def settings_options(*names: str) -> Options:
 
 
 def _configuration(given: Mapping[str, Any]) -> Configuration:
+    try:
+        return configuration_of(given)
+    except ConfigurationError as error:
+        raise CommandError("\n".join(error.problems), WRONG_SETTING) from None
+
+
+def configuration_of(given: Mapping[str, Any]) -> Configuration:
+    """Return the settings that the command line, the environment and the file give.
+
+    Raises:
+        ConfigurationError: The file or a value is wrong.
+    """
     texts = {name: value for name, value in given.items() if name != _FILE.name}
     return load(flags=texts, environ=os.environ, file=given[_FILE.name])
 

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 
 from protobuf import message_from_json_value
 
+from tracker import pb
 from tracker.errors import Code, FieldViolation
-from tracker.pb import error_details_pb
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -45,8 +45,8 @@ def error_of(status: int, body: JsonValue, where: str) -> ApiError:
     content = body if isinstance(body, dict) else {}
     number, message = content.get("code"), content.get("message")
     if isinstance(message, str) and isinstance(number, int) and number in set(Code):
-        info = _detail(content.get("details"), error_details_pb.ErrorInfo)
-        violations = _detail(content.get("details"), error_details_pb.BadRequest).field_violations
+        info = _detail(content.get("details"), pb.error_details_pb.ErrorInfo)
+        violations = _detail(content.get("details"), pb.error_details_pb.BadRequest).field_violations
         fields = [FieldViolation(each.field, each.description) for each in violations]
         return ApiError(Code(number), message, info.reason, info.metadata, fields)
     # Not from Tracker, but from a proxy in front of it, or from an entirely different server.

@@ -15,6 +15,13 @@ if TYPE_CHECKING:
     from protobuf import DescEnum, DescMessage, DescMethod, Enum
 
 
+@cache
+def method_of(request: DescMessage) -> DescMethod:
+    """Return the RPC that takes a request."""
+    methods = (method for service in request.file.services for method in service.methods)
+    return next(method for method in methods if method.input is request)
+
+
 def only_reads(method: DescMethod) -> bool:
     """Return whether a call of an RPC changes nothing."""
     return method.idempotency is MethodOptions.IdempotencyLevel.NO_SIDE_EFFECTS

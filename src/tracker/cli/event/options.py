@@ -13,7 +13,8 @@ import typer
 from tracker.cli import completing
 from tracker.cli.completing import quoted
 from tracker.cli.exits import USAGE, CommandError
-from tracker.cli.options import Options, choice_option, label, labels_option, moment_option, names_of, option
+from tracker.cli.helped import Options
+from tracker.cli.options import choice_option, label, labels_option, moment_option, names_of, option
 from tracker.cli.short_ids import whole_event_id
 
 if TYPE_CHECKING:

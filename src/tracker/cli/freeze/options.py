@@ -14,8 +14,9 @@ import typer
 
 from tracker.cli import completing
 from tracker.cli.exits import USAGE, CommandError
+from tracker.cli.helped import Options
 from tracker.cli.local_time import local_zone
-from tracker.cli.options import Options, option
+from tracker.cli.options import option
 from tracker.time_text import TIME, Clock, datetime_of, read_zone
 
 if TYPE_CHECKING:

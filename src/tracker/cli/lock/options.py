@@ -13,7 +13,8 @@ import typer
 
 from tracker.cli import completing
 from tracker.cli.exits import USAGE, CommandError
-from tracker.cli.options import Options, Who, duration_option, label, labels_option, names_of
+from tracker.cli.helped import Options
+from tracker.cli.options import Who, duration_option, label, labels_option, names_of
 from tracker.cli.short_ids import whole_event_id
 from tracker.time_text import rounded_text
 

@@ -8,19 +8,12 @@ from urllib.parse import urlsplit
 
 import typer
 
-from tracker.cli.options import Options
-from tracker.cli.server import settings_options
+from tracker.cli.helped import Options
+from tracker.cli.server import configuration_of, settings_options
 from tracker.config import ConfigurationError
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
-
-DOCTOR_TABLE = {
-    "0": "nothing needs attention",
-    "1": "there are warnings",
-    "2": "a check has failed",
-    "64": "the command line is wrong",
-}
 
 
 def lenient_settings() -> Options:
@@ -29,7 +22,7 @@ def lenient_settings() -> Options:
 
     def made(given: Mapping[str, object]) -> object:
         try:
-            return strict.make(given)
+            return configuration_of(given)
         except ConfigurationError as error:
             return error.problems
 
