@@ -5,7 +5,7 @@ ENV PIP_DISABLE_PIP_VERSION_CHECK=1 PIP_NO_CACHE_DIR=1
 WORKDIR /src
 COPY requirements/ requirements/
 RUN python -m venv /opt/tracker \
-    && /opt/tracker/bin/pip install --require-hashes --requirement requirements/runtime.txt \
+    && /opt/tracker/bin/pip install --require-hashes --requirement requirements/image.txt \
     && python -m venv /opt/build \
     && /opt/build/bin/pip install --require-hashes --requirement requirements/build.txt
 COPY pyproject.toml README.md LICENSE CHANGELOG.md ./

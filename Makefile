@@ -108,7 +108,8 @@ release: build $(VENV)/.packages ## Make what a release has in dist/: wheel, sdi
 
 lock: $(VENV)/.dev ## Pin the dependencies anew (LOCKFLAGS=--upgrade for newer ones)
 	$(LOCK) pyproject.toml --extra mcp --extra mongo --extra notify --extra oidc --output-file requirements/runtime.txt
-	$(LOCK) pyproject.toml --extra mcp --extra mongo --extra notify --extra oidc --group dev --constraint requirements/runtime.txt --output-file requirements/dev.txt
+	$(LOCK) pyproject.toml --extra mcp --extra mongo --extra notify --extra oidc --extra otel --group dev --constraint requirements/runtime.txt --output-file requirements/dev.txt
+	$(LOCK) pyproject.toml --extra mcp --extra mongo --extra notify --extra oidc --extra otel --constraint requirements/runtime.txt --constraint requirements/dev.txt --output-file requirements/image.txt
 	$(LOCK) --group build --constraint requirements/dev.txt --output-file requirements/build.txt
 	$(LOCK) --group clients --output-file requirements/clients.txt
 	$(LOCK) --group packages --output-file requirements/packages.txt

@@ -66,10 +66,11 @@ from tracker.services.locks.reporter import LockReporter
 from tracker.services.locks.service import LockService
 from tracker.services.terraform import TerraformService
 from tracker.services.versions import VersionService
-from tracker.stores.choice import chosen_store
+from tracker.storage import open_store
 from tracker.supervision import Supervisor
 from tracker.telemetry.metrics import Metrics
 from tracker.time_text import MICROS
+from tracker.tracing import open_tracing
 from tracker.web.pages import NAVIGATION, PAGES
 from tracker.web.site import Site
 from tracker.webhooks import open_webhooks
@@ -143,17 +144,8 @@ class App:
         tasks = Supervisor(log, metrics.tasks)
         opened.push_async_callback(tasks.close)
         tls = open_tls(settings, tasks, log, opened)
-        store = chosen_store(
-            settings.database_path,
-            settings.mongo_uri,
-            metrics,
-            tasks,
-            changes_kept=settings.changes_kept,
-            locks_per_owner=settings.locks_per_principal,
-        )
-        await store.open()
-        opened.push_async_callback(store.close)
-        log.info("store opened", **_place(settings))
+        tracing = open_tracing(settings, log, opened)
+        store = await open_store(settings, metrics, tracing, log, tasks, opened)
 
         clock = self._clock(store.now)
         context = Context(clock.now, lambda: str(uuid_utils.uuid7()), log, settings.timezone)
@@ -168,7 +160,9 @@ class App:
         opened.push_async_callback(tasks.stop, "leases")
 
         recorder, audit = await open_audit(settings, store.audit, context, tasks, opened)
-        webhooks = open_webhooks(settings, store.webhooks, context, metrics.webhooks, tasks, opened)
+        webhooks = open_webhooks(
+            settings, store.webhooks, context, metrics.webhooks, tasks, opened, tracing.over
+        )
         for consumer in (recorder.consumer(), webhooks.consumer, *self._consumers):
             await ConsumerRunner(consumer, store, context, metrics.consumers, clock).start(tasks, opened)
 
@@ -182,6 +176,7 @@ class App:
         )
         chain = Chain(
             Forwarded(settings.trusted_proxies),
+            *tracing.steps,
             Observe(metrics, log),
             unsent,
             Slices(),
@@ -337,10 +332,3 @@ def _web_configuration(settings: Settings) -> HttpRoute:
             "clarityProjectId": settings.clarity_project_id,
         }
     )
-
-
-def _place(settings: Settings) -> dict[str, str]:
-    """Return where the store is, for the log; of an address with secrets, nothing."""
-    if settings.mongo_uri is None:
-        return {"kind": "sqlite", "path": str(settings.database_path)}
-    return {"kind": "mongodb"}

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import re
-from typing import Final
+from typing import Final, NamedTuple
 
 HEADER: Final = "traceparent"
 """The header, the metadata of gRPC and the extension of CloudEvents that names a trace."""
@@ -15,6 +15,13 @@ _PARENT: Final = re.compile(
     r"(?!ff)[0-9a-f]{2}-(?!0{32})([0-9a-f]{32})-(?!0{16})[0-9a-f]{16}-[0-9a-f]{2}(-.*)?", re.DOTALL
 )
 _FIRST_VERSION: Final = "00-"
+
+
+class SpanIds(NamedTuple):
+    """The ids of a span and of its trace, in hexadecimal digits."""
+
+    trace_id: str
+    span_id: str
 
 
 def trace_of(parent: str) -> str:

@@ -17,13 +17,13 @@ from tracker.services.webhooks.targets import Targets
 from tracker.services.webhooks.teams import Teams
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
     from contextlib import AsyncExitStack
 
     from tracker.config.settings import Settings
     from tracker.services.consumers import Consumer
     from tracker.services.context import Context
-    from tracker.services.webhooks.channels import Channel
+    from tracker.services.webhooks.channels import Channel, Post
     from tracker.services.webhooks.sender import SenderObserver
     from tracker.stores.webhooks import WebhookStore
     from tracker.supervision import Supervisor
@@ -46,18 +46,20 @@ def open_webhooks(  # noqa: PLR0913, PLR0917 - what they are made of
     observer: SenderObserver,
     tasks: Supervisor,
     opened: AsyncExitStack,
+    over: Callable[[Post], Post],
 ) -> Webhooks:
-    """Begin to send messages."""
+    """Begin to send messages, over what `over` makes of a sender of requests."""
     http = PublicHttp(settings.webhook_allowed_networks)
     opened.push_async_callback(http.close)
     apprise = AppriseProcesses.opened(settings.webhook_allowed_networks)
-    signed, shown = Signed(http, context.now), (settings.auth_public_url, settings.timezone)
+    post = over(http)
+    signed, shown = Signed(post, context.now), (settings.auth_public_url, settings.timezone)
     channels: Mapping[webhook_pb.WebhookFormat, Channel] = {
         _Format.native: signed,
         _Format.cloudevents: signed,
         _Format.cdevents: signed,
-        _Format.slack: Slack(http, *shown, settings.slack_signing_secret is not None),
-        _Format.teams: Teams(http, *shown),
+        _Format.slack: Slack(post, *shown, settings.slack_signing_secret is not None),
+        _Format.teams: Teams(post, *shown),
         _Format.apprise: Mail(apprise, *shown),
     }
     sender = WebhookSender(store, context, channels, observer)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import tomllib
 from pathlib import Path
 from typing import Any
 
@@ -181,8 +182,16 @@ def test_compose_runs_three_servers_on_mongodb_behind_a_balancer() -> None:
         assert f"server-template tracker 3 tracker:{port}" in balancer
 
 
-def test_the_image_brings_the_driver_for_mongodb() -> None:
-    assert re.search(r"^pymongo==", (ROOT / "requirements" / "runtime.txt").read_text(), re.MULTILINE)
+def test_the_image_brings_all_extras_and_what_a_server_from_the_tree_has() -> None:
+    image, runtime = (
+        set(re.findall(r"^[^ #]\S+==\S+", (ROOT / "requirements" / name).read_text(), re.MULTILINE))
+        for name in ("image.txt", "runtime.txt")
+    )
+    assert runtime <= image
+    names = {each.partition("==")[0] for each in image}
+    extras = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["optional-dependencies"]
+    del extras["grpc"]  # for clients
+    assert {re.split("[<>=]", each)[0] for extra in extras.values() for each in extra} <= names
 
 
 def test_the_image_is_of_this_version(container: dict[str, Any]) -> None:

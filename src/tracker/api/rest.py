@@ -16,6 +16,7 @@ from tracker.api.routes import LOST, HttpRequest, unknown_path
 from tracker.api.wires import http_headers, internal_error
 from tracker.errors import Reason, TrackerError
 from tracker.pb.options import only_reads
+from tracker.services.context import Route
 from tracker.transcoding.bindings import HttpInput, PathTemplate, http_bindings, parse_template
 
 if TYPE_CHECKING:
@@ -138,6 +139,7 @@ class _Rpc:
 
     def __init__(self, method: Endpoint, binding: HttpBinding, chain: Chain) -> None:
         self._binding = binding
+        self._route = Route(binding.path, binding.status)
         self._limit = method.limits.body_bytes
         self._handle = chain.compose(method)
 
@@ -176,6 +178,7 @@ class _Rpc:
     ) -> Message:
         """Answer the call that a request makes; errors name fields as the client wrote them."""
         binding = self._binding
+        call.route = self._route
         given = HttpInput(captures, exchange.head.query, b"")
 
         async def read() -> Message:

@@ -19,6 +19,7 @@ from tracker.incidents import judgement_of
 from tracker.permissions import ALL_PERMISSIONS, Permission
 from tracker.receiving import mapping_of
 from tracker.time_text import Clock
+from tracker.tracing import is_asked, problem_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
@@ -44,6 +45,8 @@ def check_settings(configuration: Configuration, environ: Mapping[str, str]) -> 
         warning("settings", f"{name} has no effect: MONGO_URI takes its place", "remove it")
         for name in ineffective_variables(environ)
     ]
+    if is_asked(environ) and (problem := problem_of(environ)):
+        found.append(warning("settings", f"no traces are sent: {problem}", "correct it, or unset OTEL_…"))
     if not found:
         changed = sum(source != "default" for source in configuration.sources.values())
         found.append(ok("settings", f"all can be used, {changed} differ from the defaults"))

@@ -7,7 +7,7 @@ import sys
 import time
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, Literal, Protocol, TypeAlias, TypeVar
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple, Protocol, TypeAlias, TypeVar
 
 from tracker import time_text
 from tracker.errors import FieldViolation, Reason, TrackerError, invalid
@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from tracker.domain.access import Principal
     from tracker.permissions import Permission
     from tracker.stores.idempotency import KeyUse
+    from tracker.traces import SpanIds
 
 _BOOTTIME = time.CLOCK_BOOTTIME if sys.platform == "linux" else time.CLOCK_MONOTONIC
 
@@ -139,6 +140,13 @@ class AnswerMemory(Protocol):
         """Wait for the turn to encode a long answer: one at a time, and others are served in between."""
 
 
+class Route(NamedTuple):
+    """The template of the path of an RPC over REST, and the HTTP status of its success."""
+
+    path: str
+    success: int
+
+
 @dataclass(slots=True)
 class Call:
     """One call: its wire, its id, the address it came from, and who makes it.
@@ -152,7 +160,8 @@ class Call:
     `proxy` is the address of the trusted proxy that it came through, or empty. `session` is the token of the
     browser's session that gives it its principal, or empty. `remembered` says whether
     the store remembers the answer with the change. `observed` says whether it reports what has happened
-    elsewhere, so that refusing it prevents nothing.
+    elsewhere, so that refusing it prevents nothing. `route` is that of an RPC over REST.
+    `span` identifies its span, where traces of calls are made.
     """
 
     wire: Wire
@@ -172,6 +181,8 @@ class Call:
     remembered: bool = False
     observed: bool = False
     session: str = field(default="", repr=False)
+    route: Route | None = None
+    span: SpanIds | None = None
 
     def made_by(self, principal: Principal) -> None:
         """Set who makes the call, in its task: the change log records that of each change."""

@@ -103,7 +103,9 @@ class Observe:
             "duration_ms": round(seconds * 1000, 3),
             **done,
         }
-        if trace_id := call.trace_id:
+        if call.span is not None:
+            line |= call.span._asdict()
+        elif trace_id := call.trace_id:
             line["trace_id"] = trace_id
         if error is not None:
             line |= {"reason": error.reason, "error": error.message}

@@ -1,0 +1,48 @@
+"""The store of a server, as its settings have it."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from tracker.stores.choice import chosen_store
+
+if TYPE_CHECKING:
+    from contextlib import AsyncExitStack
+
+    from structlog.typing import FilteringBoundLogger
+
+    from tracker.config.settings import Settings
+    from tracker.stores.base import Store, StoreObserver
+    from tracker.supervision import Supervisor
+    from tracker.tracing import Tracing
+
+
+async def open_store(  # noqa: PLR0913, PLR0917 - what it is made of
+    settings: Settings,
+    observer: StoreObserver,
+    tracing: Tracing,
+    log: FilteringBoundLogger,
+    tasks: Supervisor,
+    opened: AsyncExitStack,
+) -> Store:
+    """Open the store.
+
+    Raises:
+        StoreOpenError: It can't be served.
+    """
+    store = chosen_store(
+        settings.database_path,
+        settings.mongo_uri,
+        observer,
+        tasks,
+        changes_kept=settings.changes_kept,
+        locks_per_owner=settings.locks_per_principal,
+    )
+    await store.open()
+    opened.push_async_callback(store.close)
+    if settings.mongo_uri is None:
+        log.info("store opened", kind="sqlite", path=str(settings.database_path))
+    else:
+        log.info("store opened", kind="mongodb")
+    tracing.observe_store(store, "sqlite" if settings.mongo_uri is None else "mongodb")
+    return store
