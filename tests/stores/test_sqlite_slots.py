@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from copy import deepcopy
 from typing import TYPE_CHECKING, Any
+from zoneinfo import ZoneInfo
 
 import pytest
 from tests.stores.samples import an_end, an_event
@@ -12,9 +13,12 @@ from tests.stores.samples import an_end, an_event
 from tracker.domain.event_locks import EventChange
 from tracker.domain.events import EventId, event_id, event_time
 from tracker.domain.query.fields import BY_NAME
+from tracker.domain.query.matching import matches
+from tracker.domain.query.text import parse
 from tracker.domain.query.tree import EventFilter
 from tracker.pb import event_pb
 from tracker.stores.sqlite.search import plans
+from tracker.time_text import Clock
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -24,6 +28,14 @@ if TYPE_CHECKING:
     from tracker.stores.base import Store
 
 SLOT = 2**36
+QUERIES = (
+    "status:failure",
+    "service:a",
+    "-status:success -impact:true",
+    "service:a*",
+    "owner:ann",
+    "source:cli",
+)
 COUNTED = tuple(BY_NAME[name] for name in ("service", "status", "environment", "type", "priority", "impact"))
 
 
@@ -39,7 +51,15 @@ def shown(event: event_pb.Event, field: Field) -> str | int:
 async def agree(store: Store, events: Sequence[event_pb.Event], since: int, until: int) -> None:
     total, tallies = await store.events.count_by(EventFilter(since=since, until=until), COUNTED, 10)
     inside = [event for event in events if since <= event_time(event) < until]
-    assert total == len(inside)
+    assert total == len(inside) == await store.events.count(EventFilter(since=since, until=until))
+    for text in QUERIES if since < until else ():
+        query = parse(text, Clock(0, ZoneInfo("UTC")))
+        found = [event for event in inside if matches(query, event)]
+        (between,) = await store.events.count_between(EventFilter(query), [since, until], BY_NAME["status"])
+        assert between == Counter(shown(event, BY_NAME["status"]) for event in found)
+        assert await store.events.count_between(EventFilter(query), [since, until], None) == (
+            [{"": len(found)}] if found else [{}]
+        )
     for field, counted in zip(COUNTED, tallies, strict=True):
         assert dict(counted) == Counter(shown(event, field) for event in inside)
         if since < until:
@@ -56,7 +76,15 @@ async def test_counts_of_a_period_follow_every_change(store: Store, monkeypatch:
         await store.events.create(event, None)
 
     async def agree_everywhere() -> None:
-        for since, until in ((-SLOT, 4 * SLOT), (-SLOT + 1, 4 * SLOT - 1), (5, SLOT), (0, 0), (SLOT, 0)):
+        periods = (
+            (-SLOT, 4 * SLOT),
+            (-SLOT + 1, 4 * SLOT - 1),
+            (5, SLOT),
+            (SLOT // 3, SLOT // 2),
+            (0, 0),
+            (SLOT, 0),
+        )
+        for since, until in periods:
             await agree(store, events, since, until)
 
     await agree_everywhere()
@@ -77,6 +105,8 @@ async def test_counts_of_a_period_follow_every_change(store: Store, monkeypatch:
         {"status": event_pb.Status.failure},
         {"service": "c"},
         {"impact": True},
+        {"owner": "ann"},
+        {"source": "cli"},
         {"start_date": moved},
     ]
     for place, values in enumerate(changes, 4):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import gzip
-from functools import cache
+from functools import cache, partial
 from http import HTTPStatus
 from pathlib import Path
 from typing import TYPE_CHECKING, Final, Protocol, runtime_checkable
@@ -109,9 +109,11 @@ def _assets() -> Assets:
 @cache
 def _templates(navigation: tuple[tuple[str, str], ...]) -> Environment:
     """Return the templates of all servers of this process, each compiled when it is needed."""
-    from jinja2 import Environment, FileSystemLoader, StrictUndefined  # noqa: PLC0415 - many servers show no page
+    from jinja2 import FileSystemLoader, StrictUndefined  # noqa: PLC0415 - many servers show no page
 
-    templates = Environment(
+    from tracker.web.templating import Templates  # noqa: PLC0415 - as above
+
+    templates = Templates(
         loader=FileSystemLoader(Path(__file__).parent / "templates"),
         autoescape=True,
         auto_reload=False,
@@ -121,12 +123,13 @@ def _templates(navigation: tuple[tuple[str, str], ...]) -> Environment:
     )
 
     @cache
-    def status(*given: object) -> object:
-        """Lists have hundreds of statuses, of which a dozen differ: each is rendered once."""
-        return vars(templates.get_template("parts.html").module)["status"](*given)
+    def mark(name: str, *given: object) -> object:
+        """Lists have hundreds of statuses and priorities, of which a dozen differ: each is rendered once."""
+        return vars(templates.get_template("parts.html").module)[name](*given)
 
     templates.filters["web_address"] = web_address
-    templates.globals |= {"asset": _assets().path, "refused": refused, "nav": navigation, "status": status}
+    templates.globals |= {"asset": _assets().path, "refused": refused, "nav": navigation}
+    templates.globals |= {name: partial(mark, name) for name in ("status", "priority")}
     return templates
 
 

@@ -163,13 +163,13 @@ class SqliteEvents:
         def query(db: apsw.Connection, plan: Plan) -> Found[event_pb.Event]:
             reading = execution.select_page(db, plan, page, oldest_first=oldest_first)
             up_to = plan.most_counted
-            total = known_total(reading) or counted(execution.count(db, plan, up_to), up_to)
+            total = known_total(reading) or counted(execution.count(db, plan, self._slots, up_to), up_to)
             return found(reading, event_cursor, total)
 
         return await self._planned(where, query, explanation)
 
     async def count(self, where: EventFilter) -> int:
-        return await self._planned(where, execution.count)
+        return await self._planned(where, partial(execution.count, slots=self._slots))
 
     async def count_by_month(self, where: EventFilter, *, by_service: bool) -> Sequence[MonthCount]:
         return await self._planned(where, partial(execution.count_by_month, by_service=by_service))

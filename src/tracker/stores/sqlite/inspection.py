@@ -24,6 +24,7 @@ from tracker.stores.sqlite.opening import connect
 from tracker.stores.sqlite.search import execution
 from tracker.stores.sqlite.search.plans import plan
 from tracker.stores.sqlite.search.queries import add_functions
+from tracker.stores.sqlite.search.slot_counts import SlotCounts
 from tracker.stores.webhooks import DeliveryState
 from tracker.time_text import Clock, datetime_of
 
@@ -127,7 +128,8 @@ def _plans(db: apsw.Connection) -> Mapping[str, Sequence[str]]:
         explanation, end = Explanation(), time.monotonic() + _PLAN_SECONDS
         db.set_progress_handler(lambda end=end: time.monotonic() > end, _STEPS)  # type: ignore[misc]  # a default
         try:
-            execution.count(db, plan(db, EventFilter(parse_query(query, asked)), explanation))
+            planned = plan(db, EventFilter(parse_query(query, asked)), explanation)
+            execution.count(db, planned, SlotCounts())
         except apsw.InterruptError:
             explanation.steps.append(f"ended after {_PLAN_SECONDS:g} s")
         finally:

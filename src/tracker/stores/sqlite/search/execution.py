@@ -6,6 +6,7 @@ import re
 from bisect import bisect_right
 from collections import Counter
 from dataclasses import replace
+from functools import partial
 from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
@@ -68,12 +69,14 @@ def select_page(
     return reading
 
 
-def count(db: apsw.Connection, plan: Plan, up_to: int | None = None) -> int:
+def count(db: apsw.Connection, plan: Plan, slots: SlotCounts, up_to: int | None = None) -> int:
     """Count the matching events, at most `up_to` + 1."""
     if plan.explanation is not None:
         plan.explanation.steps += _count_steps(db, plan)
     if plan.only_candidates:
         return _count_candidates(db, plan.candidates[0], up_to)
+    if plan.period is not None:
+        return slots.total(db, *plan.period)
     if plan.complement is not None:
         whole, outside = plan.complement
         return sum(_count_scan(db, scan) for scan in whole) - sum(_count_scan(db, scan) for scan in outside)
@@ -117,7 +120,7 @@ def count_by(
         _report_facets(db, plan, scan, sql, group)
         rows = db.execute(f"{sql} ORDER BY n DESC, 1 LIMIT ?", (*scan.bindings, most))
         tallies[field] = [Tally(*row) for row in rows]
-    return count(db, plan) if total is None else total, [tallies[field] for field in asked]
+    return count(db, plan, slots) if total is None else total, [tallies[field] for field in asked]
 
 
 def _count_together(
@@ -136,12 +139,25 @@ def _count_together(
         added = [scan for since, until in rest for scan in index_scans(EventFilter(since=since, until=until))]
     for scans, sign in ((added, 1), (taken, -1)):
         for scan in scans:
-            number, source = ("sum(events)", scan.from_facets) if scan.counted else ("count(*)", scan.clauses)
-            sql = counting(group, number, source)
+            sql = counting(group, "count(*)", scan.clauses)
             _report_facets(db, plan, scan, sql, group)
-            for name, values in counts_of(group, db.execute(sql, scan.bindings), sign).items():
+            if scan.counted:
+                found = _summed(db, scan, group)
+            else:
+                found = counts_of(group, db.execute(sql, scan.bindings), sign)
+            for name, values in found.items():
                 counts[name].update(values)
     return {name: +values for name, values in counts.items()}
+
+
+def _summed(db: apsw.Connection, scan: IndexScan, group: Sequence[Field]) -> Counts:
+    """Sum up the table `facets` by each field; SQL would take twice as long to group its rows."""
+    counts: Counts = {field.name: Counter() for field in group}
+    sql = f"SELECT events, {', '.join(map(value_of, group))} {scan.from_facets}"
+    for number, *values in db.execute(sql, scan.bindings):
+        for of_field, value in zip(counts.values(), values, strict=True):
+            of_field[value] += number
+    return counts
 
 
 def _report_facets(
@@ -170,15 +186,21 @@ def count_between(
             counts[place][found] += 1
         return counts
     sql = f"SELECT {value}, count(*) {scan.clauses}{'' if by is None else ' GROUP BY 1'}"
-    remembered = by if by in COUNTED and not plan.counted[0].conditions else None
-    counted = []
-    for low, high in pairwise(edges):
-        middle, rest = slots.of_period(db, low, high) if remembered else ({}, [(low, high)])
-        found_here = Counter(middle.get(remembered.name, {}) if remembered else {})
+    whole = by if by in COUNTED and not plan.counted[0].conditions else None
+
+    def count_within(low: int, high: int) -> Counter[str | int]:
+        middle, rest = slots.of_period(db, low, high) if whole else ({}, [(low, high)])
+        found = Counter(middle.get(whole.name, {}) if whole else {})
         for part in rest:
-            found_here.update(dict(db.execute(sql, (*scan.bindings, *part))))
-        counted.append(+found_here)
-    return counted
+            found.update(dict(db.execute(sql, (*scan.bindings, *part))))
+        return +found
+
+    if not plan.counted[0].counted or (by is not None and by not in COUNTED):
+        return [count_within(*interval) for interval in pairwise(edges)]
+    return [
+        slots.of_interval(db, interval, (sql, scan.bindings), partial(count_within, *interval))
+        for interval in pairwise(edges)
+    ]
 
 
 def durations_between(db: apsw.Connection, plan: Plan, edges: Sequence[int]) -> Sequence[Sequence[int]]:
@@ -274,6 +296,9 @@ def _count_steps(db: apsw.Connection, plan: Plan) -> Iterator[str]:
         return
     if plan.counted_first:
         yield f"count: the newest {LIKELY:,} events first, and others unless more than {MOST_COUNTED:,} match"
+    if plan.period is not None:
+        yield "count: sum up what is remembered of the middle of the period"
+        return
     if plan.complement is not None:
         yield f"count: {_way(db, plan.complement.whole[0], '')}, without those outside the period"
         return
